@@ -1,0 +1,1 @@
+"""Where recovery points come from and scratch instances are made."""

@@ -1,0 +1,1 @@
+"""Tells what happened, from the run record (drill.json) and from nothing else."""

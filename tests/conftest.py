@@ -1,0 +1,7 @@
+"""Fixtures that the tests share, and the end of a test run whose tox is gone."""
+
+from tests.fix_drill import staged
+from tests.fix_sandbox import sandbox
+from tests.fix_watch import pytest_configure
+
+__all__ = ["pytest_configure", "sandbox", "staged"]
