@@ -1,0 +1,86 @@
+"""The only place that reads a clock or sleeps.
+
+Durations come from the monotonic clock, instants are aware UTC datetimes. On Linux and macOS the monotonic clock is
+one for the whole machine, so that phases written by one process can be closed by another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """What the engine needs of time; tests pass one that they wind by hand."""
+
+    def now(self) -> datetime:
+        """The present instant, aware, in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that never jumps; only differences mean anything."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Let `seconds` pass."""
+        ...
+
+
+class SystemClock:
+    """This machine's clock."""
+
+    def now(self) -> datetime:
+        """The present instant, aware, in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Seconds on the machine-wide monotonic clock."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Block this thread for `seconds`."""
+        time.sleep(seconds)
+
+
+async def pause(seconds: float) -> None:
+    """Let `seconds` pass in a coroutine."""
+    await asyncio.sleep(seconds)
+
+
+def since_process_start() -> float:
+    """Seconds since this process began, so that a run's wall clock has the interpreter's start in it.
+
+    On Linux by the kernel's own count (proc(5), `starttime`, in ticks since boot); elsewhere the CPU time used so far,
+    which is nearly all that starting up takes.
+    """
+    try:
+        fields = Path("/proc/self/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    except (OSError, AttributeError, ValueError, IndexError):
+        return time.process_time()
+
+
+def wait_until(
+    probe: Callable[[], T | None], timeout: float, clock: Clock, *, every: float = 0.1, what: str = "condition"
+) -> T:
+    """Call `probe` every `every` seconds until it returns something other than None or False; return that.
+
+    Raises TimeoutError naming `what` and the number of tries once `timeout` seconds have passed.
+    """
+    deadline = clock.monotonic() + timeout
+    tries = 0
+    while True:
+        tries += 1
+        answer = probe()
+        if answer is not None and answer is not False:
+            return answer
+        if clock.monotonic() >= deadline:
+            raise TimeoutError(f"waited {timeout:g} s for {what}, in vain ({tries} tries)")
+        clock.sleep(every)

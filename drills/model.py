@@ -1,0 +1,317 @@
+"""The values that the engine passes about and the run record is made of.
+
+All are frozen. Instants are aware UTC datetimes, `*_seconds` are floats in seconds, `*_bytes` integers. `RunRecord` is
+what `drill.json` holds; drills/record.py reads and writes it and makes its JSON Schema.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+SCHEMA_VERSION = 1
+
+Outcome = Literal["met", "missed", "not verified"]
+Requirement = Literal["required", "optional", "impossible"]
+Severity = Literal["error", "warning", "information"]
+Expectation = Literal["at backup", "stored", "source now", "none"]
+PromiseOutcome = Literal["passed", "failed", "broken", "skipped"]
+ResourceState = Literal["planned", "made", "gone", "left"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One effective setting and where it came from ("drill.toml", "DRILL_PROFILE", "--seed", "default")."""
+
+    name: str
+    value: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Objectives:
+    """What the owner promised; None where nothing was promised."""
+
+    rto_seconds: float | None
+    rpo_seconds: float | None
+    rto_clock: Literal["disruption", "declaration"] = "declaration"
+
+
+@dataclass(frozen=True, slots=True)
+class Disaster:
+    """The instant at which the drill says the source was lost, and how that instant was chosen."""
+
+    at: datetime
+    mode: Literal["now", "random", "before-next-point"]
+    seed: int | None = None
+    declared_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A database instance as DescribeDBInstances shows it; `host` and `port` are empty and 0 while it is being made.
+
+    `pending` names what has been asked for and is not applied yet: pending values and parameter groups not in sync.
+    """
+
+    id: str
+    arn: str
+    dbi_resource_id: str
+    status: str
+    engine: str
+    engine_version: str
+    instance_class: str
+    master_username: str
+    host: str = ""
+    port: int = 0
+    pending: tuple[str, ...] = ()
+    subnet_group: str = ""
+    vpc_id: str = ""
+    subnet_ids: tuple[str, ...] = ()
+    security_groups: tuple[str, ...] = ()
+    parameter_group: str = ""
+    publicly_accessible: bool = False
+    deletion_protection: bool = False
+    backup_retention_days: int = 0
+    log_exports: tuple[str, ...] = ()
+    cluster_id: str = ""
+    tags: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryPoint:
+    """One thing that can be restored, as the AWS Backup and RDS APIs describe it.
+
+    `data_time` is the instant the data reaches to, and `data_time_source` the API field that said so
+    (`SnapshotDatabaseTime`, else `OriginalSnapshotCreateTime`, else the backup job's start).
+    """
+
+    arn: str
+    kind: Literal["awsbackup", "manual", "automated", "continuous", "copy"]
+    snapshot_id: str
+    vault: str | None
+    status: str
+    instance_id: str
+    dbi_resource_id: str | None
+    created_at: datetime | None
+    completed_at: datetime | None
+    data_time: datetime | None
+    data_time_source: str
+    expires_at: datetime | None = None
+    engine_version: str = ""
+    allocated_gib: int | None = None
+    encrypted: bool = False
+    kms_key_id: str | None = None
+    made_by_drill: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedPoint:
+    """A recovery point that was looked at and not taken, and why."""
+
+    arn: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatusChange:
+    """A status that AWS reported for the scratch instance, when it was first seen, and what was still pending then."""
+
+    at: datetime
+    status: str
+    pending: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A named stretch of a run. `start_seconds` and `end_seconds` count from the start of the run, monotonic.
+
+    `clock` says whose clock runs during it: "rta" (counts against the RTO) or "" (outside the recovery).
+    An open phase has no end yet.
+    """
+
+    name: str
+    started_at: datetime
+    start_seconds: float
+    ended_at: datetime | None = None
+    end_seconds: float | None = None
+    clock: Literal["rta", ""] = ""
+    note: str = ""
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took, None while it is open."""
+        return None if self.end_seconds is None else self.end_seconds - self.start_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One difference between what was expected and what was found. Holds no row value (DESIGN.md)."""
+
+    check: str
+    severity: Severity
+    object: str
+    expected: str
+    found: str
+    message: str
+    query: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotChecked:
+    """Something that was not compared, or not exactly, and why."""
+
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What one check observed and how it was judged.
+
+    `compared` counts the objects (tables, sequences, catalog entries, canary rows …) that were really compared; a check
+    that compared nothing is never "met".
+    """
+
+    name: str
+    outcome: Outcome
+    sentence: str
+    requirement: Requirement = "required"
+    blocking: bool = False
+    compared: int = 0
+    findings: tuple[Finding, ...] = ()
+    not_checked: tuple[NotChecked, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A measured actual (RTA or RPA) with the evidence beside the number. `seconds` None means "not measured"."""
+
+    name: Literal["RTA", "RPA"]
+    seconds: float | None
+    from_at: datetime | None
+    to_at: datetime | None
+    source: str
+    sentence: str
+    slowest_phase: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A judgement with its sentence. `exit_code` is what it contributes to the run's codes when it is not met."""
+
+    name: str
+    outcome: Outcome
+    sentence: str
+    requirement: Requirement = "required"
+    exit_code: int = 11
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """A scenario, as pytest ended it. `reason` is the failure's or the skip's sentence."""
+
+    id: str
+    feature: str
+    name: str
+    outcome: PromiseOutcome
+    seconds: float = 0.0
+    reason: str = ""
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """Something a run makes in AWS. Written as "planned" before the call that makes it; "gone" once seen to be gone."""
+
+    kind: Literal["db-instance", "db-snapshot", "db-parameter-group", "db-subnet-group", "security-group", "log-group"]
+    id: str
+    state: ResourceState
+    account: str = ""
+    region: str = ""
+    note: str = ""
+    made_at: datetime | None = None
+    gone_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Restoration:
+    """One restore to one scratch instance: point, instance, statuses, checks. A run has one, plus its rehearsals."""
+
+    purpose: Literal["recovery", "rehearsal"]
+    point: RecoveryPoint | None
+    instance_id: str
+    instance_class: str = ""
+    source_class: str = ""
+    host: str = ""
+    port: int = 0
+    engine_version: str = ""
+    expectation: Expectation = "none"
+    statuses: tuple[StatusChange, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
+    damage: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a run could not go on: the sentence, the exit code that it gives, and the phase that it happened in."""
+
+    sentence: str
+    exit_code: int
+    phase: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSummary:
+    """The target as the run knew it."""
+
+    name: str
+    instance_id: str
+    vault: str | None
+    engine_version: str = ""
+    dbi_resource_id: str = ""
+    databases: tuple[str, ...] = ()
+    size_bytes: int | None = None
+    data: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One execution, whole: the only source of every report.
+
+    `simulated` is True for everything made outside the `aws` profile; `partial` for a run filtered by the caller, which
+    counts nowhere as a drill. `code` and `all_codes` are set when the run has ended.
+    """
+
+    schema_version: int
+    run_id: str
+    profile: str
+    simulated: bool
+    started_at: datetime
+    tool_version: str
+    commit: str = ""
+    target: TargetSummary | None = None
+    objectives: Objectives = field(default_factory=lambda: Objectives(None, None))
+    settings: tuple[Setting, ...] = ()
+    environment: tuple[Setting, ...] = ()
+    partial: bool = False
+    partial_reason: str = ""
+    interrupted_by: str = ""
+    disaster: Disaster | None = None
+    refused_points: tuple[RefusedPoint, ...] = ()
+    restorations: tuple[Restoration, ...] = ()
+    phases: tuple[Phase, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    promises: tuple[Promise, ...] = ()
+    resources: tuple[Resource, ...] = ()
+    not_checked: tuple[NotChecked, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    notes: tuple[str, ...] = ()
+    pytest_status: int | None = None
+    ended_at: datetime | None = None
+    wall_seconds: float | None = None
+    code: int | None = None
+    all_codes: tuple[int, ...] = ()
