@@ -1,0 +1,188 @@
+"""The run record on disk: `drill.json`, written whole and atomically at every change.
+
+Several processes of one run write it one after another (the stage, the features, the supervisor), never at once. Each
+opens a `Journal`, which reads what is there and goes on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import secrets
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from drills.clock import Clock, SystemClock
+from drills.errors import ConfigError
+from drills.model import (
+    SCHEMA_VERSION,
+    Failure,
+    Phase,
+    Resource,
+    Restoration,
+    RunRecord,
+    Verdict,
+)
+
+RECORD_NAME = "drill.json"
+_ADAPTER: TypeAdapter[RunRecord] = TypeAdapter(RunRecord)
+
+
+def new_run_id(now: datetime) -> str:
+    """A sortable id that is short enough to be part of an RDS identifier: 20261123-141503-a1b2."""
+    return f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def to_json(record: RunRecord) -> str:
+    """The record as indented JSON, ending in a newline."""
+    return _ADAPTER.dump_json(record, indent=2).decode() + "\n"
+
+
+def from_json(text: str, name: str = RECORD_NAME) -> RunRecord:
+    """Read a record; ConfigError in one sentence when it is no record or from a newer version of the project."""
+    try:
+        raw = json.loads(text)
+    except ValueError as error:
+        raise ConfigError(f"{name} is no run record: expected JSON, found {error}") from error
+    version = raw.get("schema_version") if isinstance(raw, dict) else None
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise ConfigError(
+            f"{name} has schema version {version}; this version reads up to {SCHEMA_VERSION}: use a newer one"
+        )
+    try:
+        return _ADAPTER.validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"{name} is no run record: {where + ': ' if where else ''}{first['msg']}") from error
+
+
+def load(folder: Path) -> RunRecord:
+    """The record of the run whose folder this is."""
+    path = folder / RECORD_NAME
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ConfigError(f"no run record at {path}: expected the folder of a run below reports/out/") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is no run record: expected JSON, found bytes that are no text") from error
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be read: {error.strerror}: expected the folder of a run below reports/out/"
+        ) from error
+    return from_json(text, str(path))
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema that reports/drill.schema.json holds; a test keeps the two equal."""
+    schema = _ADAPTER.json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Run record of a drill"} | schema
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace `path` so that a reader, or a crash, sees the old text or the new one and nothing between."""
+    half = path.with_name(f".{path.name}.{os.getpid()}")
+    with half.open("w", encoding="utf-8") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+    half.replace(path)
+
+
+class Journal:
+    """The open run record of one process; every method writes before it returns."""
+
+    def __init__(self, folder: Path, record: RunRecord, clock: Clock, origin: float) -> None:
+        self.folder = folder
+        self.record = record
+        self.clock = clock
+        self._origin = origin
+
+    @classmethod
+    def create(cls, folder: Path, record: RunRecord, *, origin: float, clock: Clock | None = None) -> Journal:
+        """Start a record. `origin` is the monotonic instant at which the run began, in seconds."""
+        journal = cls(folder, record, clock or SystemClock(), origin)
+        (folder / ".origin").write_text(repr(origin), encoding="utf-8")
+        journal._save()
+        return journal
+
+    @classmethod
+    def open(cls, folder: Path, *, clock: Clock | None = None) -> Journal:
+        """Go on with the record of a run that another process of this machine began."""
+        origin = float((folder / ".origin").read_text(encoding="utf-8"))
+        return cls(folder, load(folder), clock or SystemClock(), origin)
+
+    def _save(self) -> None:
+        write_atomically(self.folder / RECORD_NAME, to_json(self.record))
+
+    def elapsed(self) -> float:
+        """Seconds since the run began."""
+        return self.clock.monotonic() - self._origin
+
+    def update(self, **changes: Any) -> None:
+        """Replace fields of the record."""
+        self.record = dataclasses.replace(self.record, **changes)
+        self._save()
+
+    def append(self, name: str, *values: Any) -> None:
+        """Add to one of the record's lists."""
+        self.update(**{name: (*getattr(self.record, name), *values)})
+
+    def enter(self, name: str, *, clock: Literal["rta", ""] = "", note: str = "") -> None:
+        """End the open phase and begin the next in the same instant, so that phases are contiguous."""
+        now, elapsed = self.clock.now(), self.elapsed()
+        if not self.record.phases:  # the run began at its origin, before this process could say so
+            now, elapsed = self.record.started_at, 0.0
+        fresh = Phase(name, started_at=now, start_seconds=elapsed, clock=clock, note=note)
+        self.update(phases=(*self._closed(now, elapsed), fresh))
+
+    def _closed(self, now: datetime, elapsed: float) -> tuple[Phase, ...]:
+        phases = self.record.phases
+        if phases and phases[-1].end_seconds is None:
+            return (*phases[:-1], dataclasses.replace(phases[-1], ended_at=now, end_seconds=elapsed))
+        return phases
+
+    def resume(self, name: str) -> None:
+        """Begin a phase of an ended run where its last one ended: the reports are part of the run's wall clock."""
+        last = self.record.phases[-1] if self.record.phases else None
+        if last is None or last.ended_at is None or last.end_seconds is None:
+            self.enter(name)
+            return
+        self.append("phases", Phase(name, started_at=last.ended_at, start_seconds=last.end_seconds))
+
+    def end(self) -> None:
+        """End the open phase and the run; an ended run can be ended again, later."""
+        now, elapsed = self.clock.now(), self.elapsed()
+        self.update(phases=self._closed(now, elapsed), ended_at=now, wall_seconds=elapsed)
+
+    def verdict(self, verdict: Verdict) -> None:
+        """Add a verdict, in place of an earlier one of the same name."""
+        others = tuple(old for old in self.record.verdicts if old.name != verdict.name)
+        self.update(verdicts=(*others, verdict))
+
+    def resource(self, resource: Resource) -> None:
+        """Add a resource, in place of what was known of it before; the order of their making is kept."""
+        known = [(old.kind, old.id) for old in self.record.resources]
+        if (resource.kind, resource.id) not in known:
+            self.append("resources", resource)
+            return
+        at = known.index((resource.kind, resource.id))
+        self.update(resources=(*self.record.resources[:at], resource, *self.record.resources[at + 1 :]))
+
+    def restoration(self, restoration: Restoration) -> None:
+        """Add a restoration, in place of what was known of the same scratch instance before."""
+        known = [old.instance_id for old in self.record.restorations]
+        if restoration.instance_id not in known:
+            self.append("restorations", restoration)
+            return
+        at = known.index(restoration.instance_id)
+        self.update(restorations=(*self.record.restorations[:at], restoration, *self.record.restorations[at + 1 :]))
+
+    def failure(self, sentence: str, exit_code: int) -> None:
+        """Note why the run could not go on, with the phase in which that was."""
+        phase = self.record.phases[-1].name if self.record.phases else ""
+        self.append("failures", Failure(sentence, exit_code, phase))
