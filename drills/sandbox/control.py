@@ -1,0 +1,196 @@
+"""The sandbox's own API below `/_sandbox/`: what no AWS call can do (load a seed, damage a snapshot, read the calls).
+
+JSON in and out. A request that fails answers 4xx with `{"error": sentence, "exit_code": n}`, the code being that of
+the DrillError. POST takes `application/json` only, which no page in a browser can send here unasked.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qs
+
+import psycopg
+from moto.backup.models import backup_backends
+from moto.rds.models import rds_backends
+
+from drills.errors import USAGE, ConfigError, DrillError, SandboxError, SeedError
+from drills.sandbox import damage, seed, seed_load
+from drills.sandbox.backup import POINT_STATUSES, SandboxBackup
+from drills.sandbox.calls import CallLog
+from drills.sandbox.instances import SandboxSnapshot
+from drills.sandbox.rds import SandboxRDS
+from drills.sandbox.state import DataPlane, sentence
+
+Answer = tuple[int, Any]
+
+
+class Control:
+    """Answers the control API over one data plane."""
+
+    def __init__(self, plane: DataPlane, calls: CallLog, account: str) -> None:
+        self.plane = plane
+        self.calls = calls
+        self.account = account
+        self._posts: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+            "seed/inspect": self._inspect,
+            "seed/load": self._load,
+            "damage": self._damage,
+            "points": self._point,
+        }
+
+    def answer(self, environ: Mapping[str, Any], body: bytes) -> Answer:
+        """Status and JSON value for one request."""
+        path, method = environ["PATH_INFO"].removeprefix("/_sandbox/"), environ["REQUEST_METHOD"]
+        try:
+            if method == "GET":
+                return self._get(path, parse_qs(environ.get("QUERY_STRING", "")))
+            if method == "POST" and path in self._posts:
+                return 200, self._posts[path](_request(environ, body))
+            return 404, _error(SandboxError(f"The sandbox has no {method} /_sandbox/{path}."))
+        except DrillError as error:
+            return 400, _error(error)
+        except (psycopg.Error, OSError) as error:
+            return 400, _error(SandboxError(f"The sandbox could not do that: {sentence(error)}."))
+        except Exception as error:
+            logging.exception("/_sandbox/%s failed", path)
+            return 400, _error(
+                SandboxError(f"The sandbox failed in /_sandbox/{path}: {type(error).__name__}: {error}.")
+            )
+
+    def _get(self, path: str, query: Mapping[str, list[str]]) -> Answer:
+        if path == "health":
+            return 200, {
+                "status": "running",
+                "instances": sorted(name for rds in self._rds() for name in rds.databases),
+            }
+        if path == "calls":
+            one = {name: values[0] for name, values in query.items()}
+            return 200, self.calls.as_json(one.get("service"), one.get("operation"))
+        if path.startswith("instances/"):
+            return 200, self._instance(path.removeprefix("instances/"))
+        return 404, _error(SandboxError(f"The sandbox has no GET /_sandbox/{path}."))
+
+    # -- finding things ------------------------------------------------------------------------------------------
+
+    def _rds(self) -> list[SandboxRDS]:
+        return [each for each in list(rds_backends[self.account].values()) if isinstance(each, SandboxRDS)]
+
+    def _rds_of(self, instance: str) -> SandboxRDS:
+        for rds in self._rds():
+            if instance in rds.databases:
+                return rds
+        raise SandboxError(f"The sandbox has no instance {instance}; create it first.")
+
+    def _snapshot(self, name: str) -> SandboxSnapshot:
+        for rds in self._rds():
+            for snapshot in list(rds.database_snapshots.values()):
+                if name in (snapshot.resource_id, snapshot.arn) and isinstance(snapshot, SandboxSnapshot):
+                    return snapshot
+        raise SandboxError(f"The sandbox has no snapshot {name}; name one that DescribeDBSnapshots lists.")
+
+    def _instance(self, name: str) -> dict[str, Any]:
+        db = self._rds_of(name).instance(name)
+        server = self.plane.servers.get(db.dbi_resource_id)
+        return {
+            "id": db.resource_id,
+            "status": db.status,
+            "reason": server.reason if server else "",
+            "pid": server.cluster.pid() if server else None,
+            "settings": dict(server.settings) if server else {},
+        }
+
+    # -- seeds ---------------------------------------------------------------------------------------------------
+
+    def _inspect(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        source = _text(request, "source")
+        info = seed.inspect(source, self.plane.binaries, self.plane.state, self.plane.user)
+        lowest = seed.lowest_server(info, self.plane.binaries, self.plane.state, self.plane.user)
+        return dataclasses.asdict(info) | {"engine_version": lowest.version}
+
+    def _load(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        source, name = _text(request, "source"), _text(request, "instance")
+        info = seed.inspect(source, self.plane.binaries, self.plane.state, self.plane.user)
+        if not info.local and request.get("yes") is not True:
+            raise SeedError(
+                f"The seed {seed.shown(source)} is on another host ({info.size_bytes or 0:,} bytes would be copied); "
+                "say --yes to copy it."
+            )
+        with self.plane.lock:
+            rds = self._rds_of(name)
+            server = rds.server_of(name, "available")
+            master = str(rds.databases[name].master_username)
+        with server.busy:
+            return dataclasses.asdict(seed_load.load(source, server.cluster, master, self.plane.state))
+
+    # -- snapshots -----------------------------------------------------------------------------------------------
+
+    def _damage(self, request: Mapping[str, Any]) -> list[dict[str, Any]]:
+        kinds = request.get("kinds")
+        if not isinstance(kinds, list) or not kinds or not set(kinds) <= set(damage.KINDS):
+            raise ConfigError(f"kinds must be a list of {', '.join(damage.KINDS)}, found {kinds!r}.")
+        with self.plane.lock:
+            snapshot = self._snapshot(_text(request, "snapshot"))
+            if snapshot.status != "available":
+                raise SandboxError(
+                    f"The snapshot {snapshot.resource_id} is {snapshot.status}; wait until it is available."
+                )
+            stored = self.plane.snapshots[snapshot.arn]
+        with stored.busy:
+            done = damage.damage(self.plane.cluster_on(stored), tuple(kinds), stored.settings)
+        return [dataclasses.asdict(each) for each in done]
+
+    def _point(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        arn = self._snapshot(_text(request, "snapshot")).arn
+        status, expires = request.get("status"), request.get("expires_at")
+        if status is not None and status not in POINT_STATUSES:
+            raise ConfigError(f"status must be one of {', '.join(POINT_STATUSES)}, found {status!r}.")
+        with self.plane.lock:
+            for backup in list(backup_backends[self.account].values()):
+                if isinstance(backup, SandboxBackup) and arn in backup.points:
+                    job = backup.points[arn]
+                    job.point_status = status or job.point_status
+                    job.expires_at = _instant(expires) if expires is not None else job.expires_at
+                    return {"recovery_point": arn, "status": job.status(self.plane.instant())}
+        raise SandboxError(f"{arn} is no recovery point of AWS Backup; name a snapshot of type awsbackup.")
+
+
+def _request(environ: Mapping[str, Any], body: bytes) -> Mapping[str, Any]:
+    if not str(environ.get("CONTENT_TYPE", "")).startswith("application/json"):
+        raise ConfigError("The request's Content-Type must be application/json.")
+    try:
+        value = json.loads(body or b"{}")
+    except ValueError as error:
+        raise ConfigError(f"The request is no JSON: {error}.") from error
+    if not isinstance(value, dict):
+        raise ConfigError("The request must be a JSON object.")
+    return value
+
+
+def _text(request: Mapping[str, Any], name: str) -> str:
+    value = request.get(name)
+    if not isinstance(value, str) or not value:
+        raise ConfigError(f"The request needs {name!r}, a text, found {value!r}.")
+    return value
+
+
+def _instant(value: Any) -> datetime:
+    try:
+        instant = datetime.fromisoformat(value)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"expires_at must be an ISO 8601 instant, found {value!r}.") from error
+    if instant.tzinfo is None:
+        raise ConfigError(f"expires_at must have a time zone, found {value!r}.")
+    return instant
+
+
+def _error(error: DrillError) -> dict[str, Any]:
+    return {
+        "error": str(error),
+        "exit_code": error.exit_code,
+        "kind": "seed" if isinstance(error, SeedError) else "usage" if error.exit_code == USAGE else "sandbox",
+    }

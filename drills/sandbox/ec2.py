@@ -1,0 +1,31 @@
+"""EC2 as moto has it, except that a security group of a database instance cannot be deleted, as on AWS."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import moto.ec2.urls
+from moto.ec2.exceptions import DependencyViolationError
+from moto.ec2.models import EC2Backend, ec2_backends
+from moto.rds.models import rds_backends
+
+
+class SandboxEC2(EC2Backend):
+    """The EC2 of one region."""
+
+    @property
+    def _url_module(self) -> Any:
+        return moto.ec2.urls
+
+    def delete_security_group(self, name: str | None = None, group_id: str | None = None) -> None:
+        """DeleteSecurityGroup: refused while an instance's network interface has the group."""
+        for db in rds_backends[self.account_id][self.region_name].databases.values():
+            if group_id and group_id in db.vpc_security_group_ids:
+                raise DependencyViolationError(f"resource {group_id} has a dependent object")
+        super().delete_security_group(name, group_id)
+
+
+def install() -> None:
+    """Make this the EC2 of moto; before its first request."""
+    ec2_backends.backend = SandboxEC2
+    ec2_backends.clear()

@@ -1,0 +1,82 @@
+"""Asks a running sandbox for what no AWS call can do: its calls, seeds, damage to snapshots. Over HTTP only.
+
+The engine reaches the sandbox's AWS with boto3 as it reaches AWS; this is the small rest (drills/sandbox/control.py).
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from drills.errors import ConfigError, SandboxError, SeedError
+
+_KINDS = {"seed": SeedError, "usage": ConfigError, "sandbox": SandboxError}
+# a proxy that the environment names must not be asked for an address of this machine
+_open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
+
+
+class SandboxControl:
+    """A client of one sandbox. Its methods raise SandboxError, SeedError or ConfigError with the sandbox's sentence."""
+
+    def __init__(self, endpoint: str) -> None:
+        self._base = endpoint.rstrip("/") + "/_sandbox/"
+
+    def health(self) -> dict[str, Any]:
+        """Whether it answers, and the names of its instances."""
+        return dict(self._ask("health", timeout=10))
+
+    def calls(self, service: str | None = None, operation: str | None = None) -> list[dict[str, Any]]:
+        """The AWS calls so far, oldest first: at, service, region, operation, parameters, status, error, seconds."""
+        query = {key: value for key, value in (("service", service), ("operation", operation)) if value}
+        return list(self._ask("calls?" + urllib.parse.urlencode(query), timeout=30))
+
+    def instance(self, name: str) -> dict[str, Any]:
+        """An instance's status, the reason of its failure, its server's pid and the settings that reached it."""
+        return dict(self._ask("instances/" + urllib.parse.quote(name), timeout=10))
+
+    def inspect_seed(self, source: str) -> dict[str, Any]:
+        """What a seed is and needs, read through to its end: the members of `SeedInfo`."""
+        return dict(self._ask("seed/inspect", {"source": source}))
+
+    def load_seed(self, instance: str, source: str, *, yes: bool = False) -> dict[str, Any]:
+        """Load a seed into an available instance: the members of `LoadedSeed`. `yes` allows a server elsewhere."""
+        return dict(self._ask("seed/load", {"instance": instance, "source": source, "yes": yes}))
+
+    def damage(self, snapshot: str, kinds: Sequence[str]) -> list[dict[str, str]]:
+        """Damage a stored snapshot (name or ARN): kind, object and what was done; no object where nothing could be."""
+        return list(self._ask("damage", {"snapshot": snapshot, "kinds": list(kinds)}))
+
+    def set_point_status(
+        self, snapshot: str, *, status: str | None = None, expires_at: datetime | None = None
+    ) -> dict[str, Any]:
+        """Give an AWS Backup recovery point another status, or another end of its lifecycle (aware)."""
+        expires = expires_at.isoformat() if expires_at else None
+        return dict(self._ask("points", {"snapshot": snapshot, "status": status, "expires_at": expires}))
+
+    def _ask(self, path: str, body: dict[str, Any] | None = None, *, timeout: float | None = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self._base + path, data, {"Content-Type": "application/json"})
+        try:
+            with _open(request, timeout=timeout) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                raise _error(error.read()) from None
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "reason", error)
+            raise SandboxError(
+                f"Expected the sandbox to answer at {self._base}, but: {reason}; is it running?"
+            ) from error
+
+
+def _error(body: bytes) -> Exception:
+    try:
+        answer = json.loads(body)
+        return _KINDS.get(answer.get("kind"), SandboxError)(answer["error"])
+    except (ValueError, KeyError, AttributeError):
+        return SandboxError(f"The sandbox answered with something that is no JSON: {body[:80]!r}.")
