@@ -1,0 +1,138 @@
+-- Types, tables and functions of the sample order book. Runs as the master user, in a database that it owns.
+-- Only what PostgreSQL 14 to 18 have without contrib.
+
+CREATE SCHEMA shop;
+COMMENT ON SCHEMA shop IS 'Order book of a mail-order shop';
+
+CREATE TYPE shop.order_status AS ENUM ('new', 'paid', 'packed', 'shipped', 'returned', 'cancelled');
+CREATE TYPE shop.payment_method AS ENUM ('card', 'transfer', 'invoice', 'voucher');
+CREATE TYPE shop.address AS (street text, city text, postcode text);
+
+CREATE DOMAIN shop.email AS text
+    CONSTRAINT email_has_one_at CHECK (VALUE ~ '^[^@[:space:]]+@[^@[:space:]]+$');
+CREATE DOMAIN shop.sku AS text COLLATE "C"
+    CONSTRAINT sku_form CHECK (VALUE ~ '^[A-Z]{3}-[0-9]{5}$');
+CREATE DOMAIN shop.money AS numeric(12, 2) DEFAULT 0 NOT NULL
+    CONSTRAINT money_is_not_negative CHECK (VALUE >= 0);
+COMMENT ON DOMAIN shop.sku IS 'Stock keeping unit: three capitals, a dash, five digits';
+
+CREATE SEQUENCE shop.order_id_seq AS bigint START 1 CACHE 1;
+CREATE SEQUENCE shop.invoice_seq AS integer START 100000 INCREMENT 7 MAXVALUE 2000000000;
+COMMENT ON SEQUENCE shop.order_id_seq IS 'Numbers every order, whichever partition it lands in';
+
+CREATE FUNCTION shop.next_invoice() RETURNS text
+    LANGUAGE sql VOLATILE
+    AS $$ SELECT 'INV-' || pg_catalog.lpad(pg_catalog.nextval('shop.invoice_seq'::regclass)::text, 10, '0') $$;
+COMMENT ON FUNCTION shop.next_invoice() IS 'Default of shop.orders.invoice';
+
+CREATE FUNCTION shop.search_key(given text) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$ SELECT pg_catalog.lower(pg_catalog.btrim(given)) $$;
+
+CREATE TABLE shop.customer (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    external_id uuid NOT NULL DEFAULT gen_random_uuid() UNIQUE,
+    email shop.email NOT NULL,
+    name text NOT NULL,
+    name_key text GENERATED ALWAYS AS (lower(name)) STORED,
+    country char(2) NOT NULL,
+    phone char(16),
+    note text,
+    home shop.address,
+    tags text[] NOT NULL DEFAULT '{}',
+    preferences jsonb NOT NULL DEFAULT '{}',
+    credit shop.money,
+    score real,
+    born date,
+    last_seen timestamp,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT customer_name_is_filled CHECK (name <> '')
+);
+COMMENT ON TABLE shop.customer IS 'Who orders';
+COMMENT ON COLUMN shop.customer.note IS 'NULL: never asked; empty: asked, nothing to note';
+
+CREATE TABLE shop.product (
+    id serial PRIMARY KEY,
+    sku shop.sku NOT NULL UNIQUE,
+    name text NOT NULL,
+    price shop.money,
+    weight_kg numeric(8, 3),
+    size_cm integer[],
+    attributes jsonb,
+    thumbnail bytea,
+    delivery interval NOT NULL DEFAULT '2 days',
+    retired boolean NOT NULL DEFAULT false
+);
+
+CREATE TABLE shop.manual (
+    product_id integer NOT NULL,
+    language char(2) NOT NULL,
+    pages smallint NOT NULL CHECK (pages > 0),
+    content oid NOT NULL UNIQUE,
+    PRIMARY KEY (product_id, language)
+);
+COMMENT ON COLUMN shop.manual.content IS 'The large object that holds the text';
+
+CREATE TABLE shop.campaign (
+    code varchar(12) PRIMARY KEY,
+    during tstzrange NOT NULL,
+    discount numeric(4, 3) NOT NULL CHECK (discount BETWEEN 0 AND 0.5),
+    CONSTRAINT one_campaign_at_a_time EXCLUDE USING gist (during WITH &&)
+);
+
+CREATE TABLE shop.orders (
+    id bigint NOT NULL DEFAULT nextval('shop.order_id_seq'::regclass),
+    placed_at timestamptz NOT NULL DEFAULT now(),
+    customer_id bigint NOT NULL,
+    invoice text NOT NULL DEFAULT shop.next_invoice(),
+    status shop.order_status NOT NULL DEFAULT 'new',
+    total shop.money,
+    ship_to jsonb,
+    remark text,
+    updated_at timestamptz,
+    CONSTRAINT orders_pkey PRIMARY KEY (id, placed_at),
+    CONSTRAINT cancelled_orders_say_why CHECK (status <> 'cancelled' OR remark IS NOT NULL)
+) PARTITION BY RANGE (placed_at);
+COMMENT ON TABLE shop.orders IS 'One row an order, a partition a quarter';
+
+CREATE TABLE shop.orders_2025_q1 PARTITION OF shop.orders
+    FOR VALUES FROM ('2025-01-01 00:00:00+00') TO ('2025-04-01 00:00:00+00');
+CREATE TABLE shop.orders_2025_q2 PARTITION OF shop.orders
+    FOR VALUES FROM ('2025-04-01 00:00:00+00') TO ('2025-07-01 00:00:00+00');
+CREATE TABLE shop.orders_2025_q3 PARTITION OF shop.orders
+    FOR VALUES FROM ('2025-07-01 00:00:00+00') TO ('2025-10-01 00:00:00+00');
+CREATE TABLE shop.orders_2025_q4 PARTITION OF shop.orders
+    FOR VALUES FROM ('2025-10-01 00:00:00+00') TO ('2026-01-01 00:00:00+00');
+CREATE TABLE shop.orders_later PARTITION OF shop.orders DEFAULT;
+
+CREATE TABLE shop.order_line (
+    order_id bigint NOT NULL,
+    placed_at timestamptz NOT NULL,
+    line smallint NOT NULL,
+    product_id integer NOT NULL,
+    quantity integer NOT NULL CHECK (quantity > 0),
+    unit_price shop.money,
+    amount numeric(14, 2) GENERATED ALWAYS AS (quantity * unit_price) STORED,
+    PRIMARY KEY (order_id, placed_at, line)
+);
+
+CREATE TABLE shop.payment (
+    id bigint GENERATED BY DEFAULT AS IDENTITY (START WITH 1 INCREMENT BY 1) PRIMARY KEY,
+    order_id bigint NOT NULL,
+    placed_at timestamptz NOT NULL,
+    method shop.payment_method NOT NULL,
+    amount shop.money,
+    reference bytea NOT NULL,
+    payer text,
+    paid_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON COLUMN shop.payment.payer IS 'Hidden from shop_readonly by a column grant';
+
+CREATE TABLE shop.status_change (
+    id bigserial PRIMARY KEY,
+    order_id bigint NOT NULL,
+    was shop.order_status,
+    is_now shop.order_status NOT NULL,
+    by_whom name NOT NULL DEFAULT current_user,
+    at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
