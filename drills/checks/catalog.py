@@ -1,0 +1,310 @@
+"""Whether every object of a database is there and is defined as it was: tables, columns, rules, rights and the rest.
+
+`observe` reads the catalog of one database, `observe_cluster` what belongs to the whole server, both in a session
+pinned by drills/checks/session.py and neither needing a superuser. `judge` compares two of them and is pure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg.rows import tuple_row
+
+from drills.checks.catalog_cluster import cluster_queries
+from drills.checks.catalog_grants import more
+from drills.checks.catalog_queries import EVERY_VERSION
+from drills.checks.catalog_show import query_for
+from drills.model import Finding, NotChecked
+
+NAME = "catalog"
+
+Catalog = dict[str, dict[str, str]]
+"""Section, name of the object, its definition: a JSON object of parts (drills/checks/catalog_queries.py)."""
+
+Parts = dict[str, str]
+_Key = tuple[str, str]
+_LONGEST = 400  # characters of a definition that are kept as they are; a longer one is told by digest and beginning
+_SHOWN = 160  # characters of one part in a finding
+_LENIENT = frozenset({"comments", "statistics"})
+_ABSENT = {
+    "not null": "nullable",
+    "not validated": "validated",
+    "unpopulated": "populated",
+    "invalid": "valid",
+    "not ready": "ready",
+}
+_PLAIN = frozenset({"kind", "definition", "enabled"})  # parts that are told without their name
+# `varchar in ('a', 'b')` is printed in one way when it is new and in another once it has been dumped and restored.
+_CAST_ARRAY = re.compile(r"\(ARRAY\[((?:'(?:[^']|'')*'::character varying(?:, )?)+)\]\)::text\[\]")
+_ELEMENT = re.compile(r"'(?:[^']|'')*'::character varying")
+_SETTINGS = "select s, pg_catalog.current_setting(s) from pg_catalog.unnest(%s::text[]) as s"
+_SWITCH = "select pg_catalog.set_config(s, v, false) from unnest(%s::text[], %s::text[]) as t (s, v)"
+UNKEYED = "(not compared)"
+_OPTION_DIGEST = re.compile(r" \((?:[0-9a-f]{16}|not compared)\)")
+_FAST = ("enable_indexscan", "enable_indexonlyscan", "enable_bitmapscan")
+
+
+def observe(connection: psycopg.Connection[Any], *, key: bytes | None = None) -> Catalog:
+    """The catalog of the database that a pinned `connection` is in.
+
+    Options of foreign servers and user mappings can hold secrets: their values are given as digests under `key`, and
+    without one not at all. Definitions are PostgreSQL's own text, which may differ between major versions.
+    Raises psycopg.Error when a query fails.
+    """
+    version = connection.info.server_version
+    return _observe(connection, {**EVERY_VERSION, **more(version)}, key)
+
+
+def observe_cluster(connection: psycopg.Connection[Any], *, key: bytes | None = None) -> Catalog:
+    """What all databases of the server share: roles, memberships, settings, databases and tablespaces.
+
+    Values of an application's own settings (`name.with.dot`) are digested as `observe` does it with options.
+    """
+    return _observe(connection, cluster_queries(connection.info.server_version), key)
+
+
+def count(catalog: Catalog) -> int:
+    """How many entries a catalog holds."""
+    return sum(len(entries) for entries in catalog.values())
+
+
+def _observe(connection: psycopg.Connection[Any], queries: Mapping[str, str], key: bytes | None) -> Catalog:
+    found: Catalog = {}
+    with _index_scans(connection), connection.cursor(row_factory=tuple_row) as cursor:
+        for section, query in queries.items():
+            rows = cursor.execute(query.encode()).fetchall()
+            entries = {name: _definition(json.loads(parts), key) for name, parts in rows}
+            if entries:
+                found[section] = dict(sorted(entries.items()))
+    return found
+
+
+@contextmanager
+def _index_scans(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """Let the planner use the catalog's own indexes; without them time grows with the square of the objects.
+
+    The server itself looks names up in these indexes whatever the settings are.
+    """
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        before = cursor.execute(_SETTINGS, [list(_FAST)]).fetchall()
+        cursor.execute(_SWITCH, [list(_FAST), ["on"] * len(_FAST)])
+        yield
+        # after an error the transaction is lost, and these settings go back with it
+        cursor.execute(_SWITCH, [[name for name, _ in before], [value for _, value in before]])
+
+
+def _definition(parts: dict[str, Any], key: bytes | None) -> str:
+    told: dict[str, Any] = {}
+    for part, value in parts.items():
+        if part.startswith("secret "):
+            told[part.removeprefix("secret ")] = _digested(value, key)
+        elif part == "of":
+            told[part] = value
+        else:
+            told[part] = _short(_canonical(value if isinstance(value, str) else json.dumps(value)))
+    return json.dumps(told, ensure_ascii=False, sort_keys=True)
+
+
+def _canonical(text: str) -> str:
+    def push_down(found: re.Match[str]) -> str:
+        return f"ARRAY[{', '.join(f'({element})::text' for element in _ELEMENT.findall(found[1]))}]"
+
+    return _CAST_ARRAY.sub(push_down, text)
+
+
+def _short(text: str) -> str:
+    if len(text) <= _LONGEST:
+        return text
+    digest = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+    return f"md5 {digest}, {len(text)} characters: {text[:80]}…"
+
+
+def _digested(options: list[str], key: bytes | None) -> str:
+    """Names of options in order, each with the keyed digest of its value when there is a key."""
+    told = []
+    for option in sorted(options):
+        name, _, value = option.partition("=")
+        digest = hmac.new(key, value.encode(), hashlib.sha256).hexdigest()[:16] if key else UNKEYED[1:-1]
+        told.append(f"{name} ({digest})")
+    return ", ".join(told)
+
+
+def judge(expected: Catalog, found: Catalog, *, check: str = NAME) -> tuple[Finding, ...]:
+    """One finding for each entry that is missing, added or defined in another way, in a stable order.
+
+    Parts of a thing that is missing or added as a whole (the columns, keys and grants of a table …) are counted in its
+    finding and get none of their own; so are those that an inherited change or a detached partition brings along.
+    """
+    wanted, present = _entries(expected), _entries(found)
+    changed = {
+        name: diff
+        for name in wanted.keys() & present.keys()
+        if (diff := _difference(wanted[name], present[name])) is not None
+    }
+    moved = {name for name, (before, _) in changed.items() if before.keys() & {"partition of", "partition bound"}}
+    missing = _folded({name: wanted[name] for name in wanted.keys() - present.keys()}, moved)
+    added = _folded({name: present[name] for name in present.keys() - wanted.keys()}, moved)
+    inherited = _inherited(changed, wanted)
+    followers = _followers(inherited)
+    findings = []
+    for name, diff in changed.items():
+        if name not in inherited:
+            extra = sum(parts.get(name, 0) for parts in (missing, added)) + followers[name]
+            findings.append(_changed(check, name, wanted[name], diff, extra))
+    findings += [_lost(check, name, wanted[name], extra) for name, extra in missing.items() if name not in changed]
+    findings += [_extra(check, name, present[name], extra) for name, extra in added.items() if name not in changed]
+    return tuple(sorted(findings, key=lambda each: (each.severity, each.object, each.expected, each.found)))
+
+
+def _entries(catalog: Catalog) -> dict[_Key, dict[str, Any]]:
+    return {
+        (section, name): _parsed(definition)
+        for section, entries in catalog.items()
+        for name, definition in entries.items()
+    }
+
+
+def _parsed(definition: str) -> dict[str, Any]:
+    parsed = json.loads(definition)
+    return parsed if isinstance(parsed, dict) else {"definition": definition}
+
+
+def _compared(entry: Mapping[str, Any]) -> Parts:
+    return {part: str(value) for part, value in entry.items() if part not in ("of", "object")}
+
+
+def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Parts, Parts] | None:
+    """The parts that differ, on either side; None when all are equal. A part may be on one side only."""
+    one, other = _compared(before), _compared(after)
+    names = [part for part in one | other if _told_apart(one.get(part), other.get(part))]
+    if not names:
+        return None
+    return {part: one.get(part, "") for part in names}, {part: other.get(part, "") for part in names}
+
+
+def _told_apart(before: str | None, after: str | None) -> bool:
+    """Whether two parts differ; where a side was read without the key, by the names of their options alone."""
+    if before and after and UNKEYED in before + after:
+        return _OPTION_DIGEST.sub("", before) != _OPTION_DIGEST.sub("", after)
+    return before != after
+
+
+def left_out(catalog: Catalog) -> tuple[NotChecked, ...]:
+    """The objects whose secret-prone options were read without the manifest's key, by name only."""
+    return tuple(
+        NotChecked(f"options of {name}", "the manifest's key is not at hand: names were compared, values were not")
+        for entries in catalog.values()
+        for name, definition in entries.items()
+        if UNKEYED in definition
+    )
+
+
+def _belongs(entry: Mapping[str, Any]) -> Iterator[_Key]:
+    for whole in entry.get("of", ()):
+        for section in _SECTIONS:
+            if whole.startswith(section + " "):
+                yield section, whole[len(section) + 1 :]
+
+
+_SECTIONS = (*EVERY_VERSION, *more(0), *cluster_queries(0))
+
+
+def _folded(entries: Mapping[_Key, Mapping[str, Any]], moved: set[_Key]) -> dict[_Key, int]:
+    """Each entry that stands for itself, and each of `moved`, with how many of `entries` belong to it."""
+    tops: dict[_Key, _Key] = {}
+
+    def top(name: _Key) -> _Key:
+        if name not in tops:
+            tops[name] = name
+            wholes = [whole for whole in _belongs(entries[name]) if whole in entries or whole in moved]
+            if wholes and wholes[0] != name:
+                tops[name] = top(wholes[0]) if wholes[0] in entries else wholes[0]
+        return tops[name]
+
+    totals: dict[_Key, int] = {}
+    for name in sorted(entries):
+        totals[top(name)] = totals.get(top(name), 0) + (top(name) != name)
+    return totals
+
+
+def _inherited(
+    changed: Mapping[_Key, tuple[Parts, Parts]], wanted: Mapping[_Key, Mapping[str, Any]]
+) -> dict[_Key, _Key]:
+    """Changes that are the same change of what the thing belongs to: a partition's column after its parent's."""
+    return {
+        name: whole
+        for name, diff in changed.items()
+        for whole in _belongs(wanted[name])
+        if whole[0] != "schemas" and changed.get(whole) == diff and whole != name
+    }
+
+
+def _followers(inherited: Mapping[_Key, _Key]) -> Counter[_Key]:
+    """How many changes are told by each that stands for itself, followers of followers included."""
+    told: Counter[_Key] = Counter()
+    for whole in inherited.values():
+        while whole in inherited:
+            whole = inherited[whole]
+        told[whole] += 1
+    return told
+
+
+def _tell(part: str, value: str) -> str:
+    if not value:
+        return _ABSENT.get(part, f"no {part}")
+    shown = value if len(value) <= _SHOWN else value[:_SHOWN] + "…"
+    if value == "yes":
+        return part
+    return shown if part in _PLAIN else f"{part} {shown}"
+
+
+def _told(parts: Mapping[str, str]) -> str:
+    return "; ".join(_tell(part, value) for part, value in parts.items())
+
+
+def _whole(section: str, entry: Mapping[str, Any]) -> str:
+    """A missing or added thing in short: what kind it is, else all that is said of it."""
+    parts = _compared(entry)
+    if section in ("relations", "functions", "types"):
+        parts = {part: value for part, value in parts.items() if part in ("kind", "owner")}
+    return _told(dict(sorted(parts.items(), key=lambda each: each[0] != "kind"))) or section.removesuffix("s")
+
+
+def _with(extra: int, verb: str) -> str:
+    return (
+        f", and {extra} {'entry that belongs' if extra == 1 else 'entries that belong'} to it {verb}" if extra else ""
+    )
+
+
+def _object(name: _Key, entry: Mapping[str, Any]) -> str:
+    return str(entry.get("object", name[1]))
+
+
+def _lost(check: str, name: _Key, entry: Mapping[str, Any], extra: int) -> Finding:
+    thing, told = _object(name, entry), _whole(name[0], entry)
+    message = f"expected {thing} with {told}, found none{_with(extra, 'went with it')}"
+    return Finding(check, _severity(name), thing, told, "none", message, query_for(*name, thing))
+
+
+def _extra(check: str, name: _Key, entry: Mapping[str, Any], extra: int) -> Finding:
+    thing, told = _object(name, entry), _whole(name[0], entry)
+    message = f"expected nothing of the kind, found {thing} with {told}{_with(extra, 'came with it')}"
+    return Finding(check, _severity(name, added=True), thing, "none", told, message, query_for(*name, thing))
+
+
+def _changed(check: str, name: _Key, entry: Mapping[str, Any], diff: tuple[Parts, Parts], extra: int) -> Finding:
+    thing, before, after = _object(name, entry), _told(diff[0]), _told(diff[1])
+    message = f"expected {thing} with {before}, found {after}{_with(extra, 'changed with it')}"
+    return Finding(check, _severity(name), thing, before, after, message, query_for(*name, thing))
+
+
+def _severity(name: _Key, *, added: bool = False) -> Any:
+    return "warning" if name[0] in _LENIENT or (added and name[0] == "indexes") else "error"

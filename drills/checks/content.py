@@ -1,0 +1,271 @@
+"""Whether every row of every table came back, by fingerprints; no value but a watermark leaves the database.
+
+Tables are ordinary tables, partitions and populated materialised views outside the system's schemas, without those that
+belong to an extension and without the canary, which has a check of its own. A partitioned table has no rows of its own:
+its partitions are compared, by the policy of the table that they are partitions of unless they have one themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import psycopg
+
+from drills.checks import fingerprint
+from drills.checks.fingerprint import FAST, Algorithm
+from drills.checks.judged import Judged, first_line, is_damage
+from drills.checks.session import Connection
+from drills.config_models import TablePolicy
+from drills.model import Finding, NotChecked
+
+NAME = "content"
+EXACT = TablePolicy("exact")
+# A watermark leaves the database, so that it may only be what says little: a number or an instant.
+_WATERMARKS = ("smallint", "integer", "bigint", "date", "timestamp", "timestamp with time zone")
+
+_TABLES = """
+select pg_catalog.format('%I.%I', n.nspname, c.relname),
+       case when c.relispartition then (
+           select pg_catalog.format('%I.%I', rn.nspname, rc.relname)
+           from pg_catalog.pg_class rc join pg_catalog.pg_namespace rn on rn.oid = rc.relnamespace
+           where rc.oid = pg_catalog.pg_partition_root(c.oid)) else '' end,
+       c.relpersistence = 'u',
+       coalesce(pg_catalog.array_agg(pg_catalog.quote_ident(a.attname) order by a.attname)
+                filter (where a.attnum > 0 and not a.attisdropped), '{}'::text[])
+from pg_catalog.pg_class c
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+left join pg_catalog.pg_attribute a on a.attrelid = c.oid
+where (c.relkind = 'r' or (c.relkind = 'm' and c.relispopulated))
+  and c.relpersistence <> 't'
+  and n.nspname not in ('information_schema', 'drill_canary') and n.nspname !~ '^pg_'
+  and not exists (select from pg_catalog.pg_depend d
+                  where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid and d.deptype = 'e')
+group by 1, 2, 3 order by 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TableContent:
+    """How many rows a table has, and their fingerprint: 32 hexadecimal digits, 128 bits.
+
+    With a watermark both tell of the rows up to `up_to` in `column` only. `root` is the table that it is a partition of.
+    """
+
+    rows: int
+    fingerprint: str
+    root: str = ""
+    unlogged: bool = False
+    column: str = ""
+    up_to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The tables of one database as they were read.
+
+    `unreadable` says which right was lacking, `damaged` what the server said of a table that it could not read itself.
+    """
+
+    algorithm: Algorithm
+    tables: dict[str, TableContent] = field(default_factory=dict)
+    unreadable: dict[str, str] = field(default_factory=dict)
+    damaged: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    name: str
+    root: str
+    unlogged: bool
+    columns: tuple[str, ...]
+
+
+def observe(
+    connection: Connection,
+    *,
+    algorithm: Algorithm = FAST,
+    policies: Mapping[str, TablePolicy] | None = None,
+    expected: Contents | None = None,
+) -> Contents:
+    """Read every table but those that a policy skips (quoted `schema.table` names). One server-side query a table.
+
+    A table with an "up to" policy is read up to the watermark that `expected` has, or to its newest value where there
+    is no `expected`, that is where a manifest is taken.
+    """
+    connection.execute("set local max_parallel_workers_per_gather = 2")
+    contents = Contents(algorithm)
+    for row in connection.execute(_TABLES).fetchall():
+        table = _Table(row[0], row[1], row[2], tuple(row[3]))
+        policy = policy_of(table.name, table.root, policies or {})
+        if policy.kind != "skip":
+            _read(connection, table, policy, contents, expected)
+    return contents
+
+
+def policy_of(table: str, root: str, policies: Mapping[str, TablePolicy]) -> TablePolicy:
+    """A table's own policy, else that of the table that it is a partition of, else exact."""
+    return policies.get(table) or policies.get(root) or EXACT
+
+
+def _read(
+    connection: Connection, table: _Table, policy: TablePolicy, contents: Contents, expected: Contents | None
+) -> None:
+    try:
+        with connection.transaction():
+            column = policy.column or "" if policy.kind == "up to" else ""
+            up_to = _up_to(connection, table, column, contents, expected) if column else ""
+            if column and not up_to:
+                return
+            contents.tables[table.name] = _fingerprint(connection, table, contents.algorithm, column, up_to)
+    except psycopg.errors.InsufficientPrivilege as error:
+        needs = "BYPASSRLS or the owner's role" if "row-level security" in str(error) else "SELECT"
+        contents.unreadable[table.name] = f"needs {needs} on {table.name}"
+    except psycopg.errors.ProgramLimitExceeded as error:
+        contents.unreadable[table.name] = f"a row is too long to be compared: {first_line(error)}"
+    except psycopg.DatabaseError as error:
+        if error.sqlstate is None:
+            raise  # the connection is gone, and with it the rest
+        where = contents.damaged if is_damage(error) else contents.unreadable
+        where[table.name] = first_line(error)
+
+
+def _fingerprint(connection: Connection, table: _Table, algorithm: Algorithm, column: str, up_to: str) -> TableContent:
+    where = ""
+    if column:
+        literal = _text(connection, "select pg_catalog.quote_literal(%s)", (up_to,))
+        where = f"r.{_quoted(connection, column)} <= {literal}"
+    row = connection.execute(fingerprint.query(table.name, table.columns, algorithm, where).encode()).fetchone()
+    count, first, second = row or (0, 0, 0)
+    digest = fingerprint.digest(int(first), int(second))
+    return TableContent(int(count), digest, table.root, table.unlogged, column, up_to)
+
+
+def _up_to(connection: Connection, table: _Table, column: str, contents: Contents, expected: Contents | None) -> str:
+    if expected is None:
+        return _watermark(connection, table, column, contents)
+    known = expected.tables.get(table.name)
+    return known.up_to if known and known.column == column else ""
+
+
+def _watermark(connection: Connection, table: _Table, column: str, contents: Contents) -> str:
+    """The column's newest value as text; "" for an empty table or a column that cannot be one, which is noted."""
+    quoted = _quoted(connection, column)
+    if quoted not in table.columns:
+        contents.unreadable[table.name] = f"its policy names the column {column!r}, which it does not have"
+        return ""
+    kind = _text(
+        connection,
+        "select pg_catalog.format_type(atttypid, null) from pg_catalog.pg_attribute "
+        "where attrelid = %s::pg_catalog.regclass and attname = %s",
+        (table.name, column),
+    )
+    if kind.removesuffix(" without time zone") not in _WATERMARKS:
+        needs = "a column of whole numbers, dates or timestamps"
+        contents.unreadable[table.name] = f"its policy needs {needs}, {column!r} is {kind}"
+        return ""
+    return _text(connection, f"select pg_catalog.max(r.{quoted})::text from only {table.name} as r")
+
+
+def _quoted(connection: Connection, name: str) -> str:
+    return _text(connection, "select pg_catalog.quote_ident(%s)", (name,))
+
+
+def _text(connection: Connection, query: str, values: tuple[str, ...] | None = None) -> str:
+    row = connection.execute(query.encode(), values).fetchone()
+    return "" if row is None or row[0] is None else str(row[0])
+
+
+def judge(expected: Contents, found: Contents, policies: Mapping[str, TablePolicy]) -> Judged:
+    """Compare what was expected with what was found, each table by its policy. Pure.
+
+    A table that is missing is the catalog's finding and not repeated here.
+    """
+    total = Judged(
+        findings=tuple(_damage(table, reason) for table, reason in found.damaged.items()),
+        unread=_unread(expected, found, policies),
+        excused=tuple(NotChecked(name, policy.reason) for name, policy in policies.items() if policy.kind == "skip"),
+    )
+    for table, before in expected.tables.items():
+        if (after := found.tables.get(table)) is not None or policy_of(table, before.root, policies).kind == "up to":
+            total += _compare(table, before, after, policy_of(table, before.root, policies))
+    return total
+
+
+def _damage(table: str, reason: str) -> Finding:
+    return _finding(table, "rows that can be read", reason, f"{table} cannot be read: {reason}")
+
+
+def _unread(expected: Contents, found: Contents, policies: Mapping[str, TablePolicy]) -> tuple[NotChecked, ...]:
+    sides = (("source", {**expected.unreadable, **expected.damaged}), ("copy", found.unreadable))
+    return tuple(
+        NotChecked(table, f"could not be read on the {side}: {reason}")
+        for side, reasons in sides
+        for table, reason in reasons.items()
+        if policy_of(table, "", policies).kind != "skip"
+    )
+
+
+def unknown(expected: Iterable[Contents], policies: Mapping[str, TablePolicy]) -> tuple[NotChecked, ...]:
+    """Policies that fit no table of any database, such as one that is misspelt. Pure."""
+    known: set[str] = set()
+    for contents in expected:
+        roots = {table.root for table in contents.tables.values()}
+        known |= {*contents.tables, *contents.unreadable, *contents.damaged, *roots}
+    return tuple(
+        NotChecked(name, f"policy {str(policy)!r}: there is no such table")
+        for name, policy in policies.items()
+        if policy.kind not in ("exact", "skip") and name not in known
+    )
+
+
+def _compare(table: str, before: TableContent, after: TableContent | None, policy: TablePolicy) -> Judged:
+    if policy.kind == "skip":
+        return Judged()
+    if before.unlogged and before.rows and after is not None and not after.rows:
+        return Judged(excused=(NotChecked(table, "unlogged: PostgreSQL empties it when a backup is restored"),))
+    if policy.kind == "up to" and (after is None or (before.column, before.up_to) != (after.column, after.up_to)):
+        reason = f"not compared: policy {str(policy)!r} needs a manifest taken with the same policy"
+        return Judged(excused=(NotChecked(table, reason),))
+    assert after is not None
+    excused: tuple[NotChecked, ...] = ()
+    if policy.kind == "at least":
+        excused = (NotChecked(table, f"counted only: policy {str(policy)!r}"),)
+    elif policy.kind == "up to":
+        excused = (NotChecked(table, f"compared up to {before.column} {before.up_to} only"),)
+    return Judged(1, tuple(_difference(table, before, after, policy)), excused=excused)
+
+
+def _difference(table: str, before: TableContent, after: TableContent, policy: TablePolicy) -> list[Finding]:
+    if policy.kind == "at least":
+        wanted = before.rows * (policy.percent or 100.0) / 100
+        if after.rows >= wanted:
+            return []
+        message = f"{table} has {after.rows:,} rows, fewer than {policy.percent:g} % of {before.rows:,}"
+        return [_finding(table, f"at least {wanted:,.0f} rows", f"{after.rows:,} rows", message)]
+    if (before.rows, before.fingerprint) == (after.rows, after.fingerprint):
+        return []
+    if after.rows < before.rows:
+        message = f"{table} lost {before.rows - after.rows:,} of {before.rows:,} rows"
+    elif after.rows > before.rows:
+        message = f"{table} has {after.rows - before.rows:,} rows more than the {before.rows:,} that were backed up"
+    else:
+        message = f"{table} has the same {before.rows:,} rows by count, but other contents"
+    return [_finding(table, _shown(before), _shown(after), message)]
+
+
+def _shown(content: TableContent) -> str:
+    return f"{content.rows:,} rows, fingerprint {content.fingerprint[:16]}"
+
+
+def _finding(table: str, expected: str, found: str, message: str) -> Finding:
+    return Finding(
+        check=NAME,
+        severity="error",
+        object=table,
+        expected=expected,
+        found=found,
+        message=message,
+        query=f"set enable_indexonlyscan = off; select count(*), md5(string_agg(t::text, '|' order by t::text)) "
+        f"from only {table} as t",
+    )

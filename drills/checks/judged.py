@@ -1,0 +1,58 @@
+"""What the comparison of one theme came to, and what a failed query says about the data."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import psycopg
+
+from drills.model import Finding, NotChecked
+
+# Source: PostgreSQL's appendix "Error Codes": internal error or corruption, a file that cannot be read, text or bytes
+# that are not what their type says. They say that the data are damaged, not that we may not read them.
+_DAMAGED = ("XX", "58", "22021", "22P05")
+# The server says the same of a value whose text is longer than it can hold (1 GB) and of a broken length; the latter
+# is an absurd number nearly always.
+_TOO_LONG = re.compile(r"invalid memory alloc request size (\d+)")
+_ABSURD_BYTES = 8 * 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """How many things were compared, what differed, and what was not compared.
+
+    `unread` could not be compared although it should have been, and leaves its check "not verified"; `excused` was left
+    out, or compared less than exactly, for a reason that somebody decided on.
+    """
+
+    compared: int = 0
+    findings: tuple[Finding, ...] = ()
+    unread: tuple[NotChecked, ...] = ()
+    excused: tuple[NotChecked, ...] = ()
+
+    @property
+    def not_checked(self) -> tuple[NotChecked, ...]:
+        """Everything that was not compared exactly, each thing and reason once."""
+        return tuple(dict.fromkeys((*self.unread, *self.excused)))
+
+    def __add__(self, other: Judged) -> Judged:
+        """Both together, as a check that looks at several databases needs it."""
+        return Judged(
+            self.compared + other.compared,
+            self.findings + other.findings,
+            self.unread + other.unread,
+            self.excused + other.excused,
+        )
+
+
+def is_damage(error: psycopg.Error) -> bool:
+    """Whether the server failed to read its own data, as opposed to a lack of rights, time, memory or connection."""
+    if size := _TOO_LONG.search(str(error)):
+        return int(size[1]) >= _ABSURD_BYTES
+    return (error.sqlstate or "").startswith(_DAMAGED)
+
+
+def first_line(error: psycopg.Error) -> str:
+    """What the server said, without the details that can hold a row's values."""
+    return str(error).strip().partition("\n")[0]

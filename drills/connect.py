@@ -1,0 +1,74 @@
+"""How the engine reaches a restored copy: psycopg, TLS with the server's name verified, a password held in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from drills.checks.session import Connector
+from drills.clock import Clock, wait_until
+from drills.errors import RestoreFailed
+
+CONNECT_TIMEOUT_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a server answers and who asks; the password stays out of `repr` and so out of every log."""
+
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+    ca_bundle: Path | None = None
+
+
+def connector(endpoint: Endpoint) -> Connector:
+    """A function that opens a new connection to the database of a name.
+
+    The certificate is verified against `ca_bundle`, or against the system's trust store where none is configured.
+    """
+
+    def connect(database: str) -> psycopg.Connection[Any]:
+        return psycopg.connect(
+            host=endpoint.host,
+            port=endpoint.port,
+            user=endpoint.user,
+            password=endpoint.password,
+            dbname=database,
+            sslmode="verify-full",
+            sslrootcert=str(endpoint.ca_bundle) if endpoint.ca_bundle else "system",
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            application_name="drills",
+            autocommit=True,
+        )
+
+    return connect
+
+
+def wait_for_connection(connect: Connector, database: str, clock: Clock, *, timeout: float, every: float) -> None:
+    """Try until a first query is answered; RestoreFailed with the last refusal after `timeout` seconds.
+
+    An instance that is `available` may still refuse: its name resolves late and its server starts late.
+    """
+    last: list[str] = []
+
+    def probe() -> bool:
+        try:
+            with connect(database) as connection:
+                connection.execute("select 1")
+        except psycopg.OperationalError as error:
+            last[:] = [" ".join(str(error).split())]
+            return False
+        return True
+
+    try:
+        wait_until(probe, timeout, clock, every=every, what="a first answer of the scratch instance")
+    except TimeoutError as error:
+        raise RestoreFailed(
+            f"expected the scratch instance to answer a query within {timeout:g} s of being available, it did not "
+            f"({last[0] if last else 'no answer'}): see whether its security group admits this host and the CA bundle is right"
+        ) from error

@@ -1,0 +1,80 @@
+-- One or more of every kind of object that PostgreSQL 14 to 18 have without contrib. Run by a superuser.
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+COMMENT ON SCHEMA public IS 'changed by hand';
+CREATE SCHEMA app AUTHORIZATION master;
+CREATE SCHEMA "Odd ""Name"".x";
+CREATE TYPE app.colour AS ENUM ('red', 'green', 'blue');
+ALTER TYPE app.colour ADD VALUE 'amber' BEFORE 'green';
+CREATE TYPE app.span AS RANGE (subtype = float8, subtype_diff = float8mi);
+CREATE TYPE app.point3 AS (x float8, y float8, z float8);
+CREATE DOMAIN app.positive AS integer CONSTRAINT is_positive CHECK (VALUE > 0);
+CREATE COLLATION app.plain (provider = libc, locale = 'C');
+CREATE TABLE "Odd ""Name"".x"."a.b" ("c.d" integer PRIMARY KEY DEFAULT 1, "order" text COLLATE app.plain);
+CREATE TABLE app.parent (id bigint GENERATED ALWAYS AS IDENTITY (START 5 INCREMENT 5) PRIMARY KEY, gone text,
+    code varchar(3) DEFAULT 'a' CHECK (code IN ('a', 'b')), note text NOT NULL DEFAULT 'it''s; "fine"', tone app.colour,
+    made timestamptz DEFAULT now(), number app.positive, twice bigint GENERATED ALWAYS AS (number * 2) STORED);
+ALTER TABLE app.parent DROP COLUMN gone;
+ALTER TABLE app.parent ADD COLUMN later text DEFAULT 'x';
+CREATE TABLE app.child (extra text) INHERITS (app.parent);
+CREATE TABLE app.typed OF app.point3;
+CREATE UNLOGGED TABLE app.scratch (id serial, body text) WITH (fillfactor = 70, autovacuum_enabled = false);
+CREATE TABLE app.log (id bigint NOT NULL, at date NOT NULL, parent bigint REFERENCES app.parent,
+    level varchar CONSTRAINT level_known CHECK (level IN ('info', 'it''s', 'bad')), PRIMARY KEY (id, at))
+    PARTITION BY RANGE (at);
+CREATE TABLE app.log_1 PARTITION OF app.log FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
+CREATE TABLE app.log_2 (at date NOT NULL, dropped text, level varchar CONSTRAINT level_known CHECK (level IN ('info', 'it''s', 'bad')),
+    parent bigint, id bigint NOT NULL, CONSTRAINT own_name FOREIGN KEY (parent) REFERENCES app.parent);
+ALTER TABLE app.log_2 DROP COLUMN dropped;
+ALTER TABLE app.log ATTACH PARTITION app.log_2 FOR VALUES FROM ('2026-02-01') TO ('2026-03-01');
+CREATE INDEX log_level ON app.log (level) WHERE level IN ('bad', 'info');
+ALTER TABLE app.child ADD CONSTRAINT extra_filled CHECK (extra <> '') NOT VALID;
+CREATE TABLE app.watched (id integer UNIQUE DEFERRABLE, body text, EXCLUDE USING btree (body WITH =));
+ALTER TABLE app.watched REPLICA IDENTITY FULL;
+CREATE FUNCTION app.seen() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+CREATE TRIGGER seen BEFORE INSERT ON app.log FOR EACH ROW EXECUTE FUNCTION app.seen();
+ALTER TABLE app.log_1 DISABLE TRIGGER seen;
+CREATE TRIGGER sees BEFORE UPDATE ON app.watched FOR EACH ROW EXECUTE FUNCTION app.seen();
+CREATE FUNCTION app.parsed(a integer, b varchar) RETURNS boolean LANGUAGE sql STABLE
+    BEGIN ATOMIC SELECT a > 1 AND b IN ('x', 'y'); END;
+CREATE PROCEDURE app.work(INOUT a integer, VARIADIC b text[]) LANGUAGE plpgsql AS $$ BEGIN a := 1; END $$;
+CREATE AGGREGATE app.total(integer) (sfunc = int4pl, stype = integer, initcond = '0');
+CREATE FUNCTION app.same(app.point3, app.point3) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'select $1.x = $2.x';
+CREATE OPERATOR app.=== (LEFTARG = app.point3, RIGHTARG = app.point3, FUNCTION = app.same, COMMUTATOR = OPERATOR(app.===));
+CREATE OPERATOR CLASS app.int_hash FOR TYPE integer USING hash AS OPERATOR 1 =, FUNCTION 1 hashint4(integer);
+CREATE FUNCTION app.to_point(text) RETURNS app.point3 LANGUAGE sql IMMUTABLE AS 'select row(1, 2, 3)::app.point3';
+CREATE CAST (text AS app.point3) WITH FUNCTION app.to_point(text);
+CREATE TEXT SEARCH DICTIONARY app.short (TEMPLATE = pg_catalog.simple, stopwords = 'english');
+CREATE TEXT SEARCH CONFIGURATION app.search (COPY = pg_catalog.english);
+ALTER TEXT SEARCH CONFIGURATION app.search ALTER MAPPING FOR asciiword WITH app.short;
+CREATE VIEW app.seen_logs WITH (security_barrier) AS SELECT id, level FROM app.log WHERE level IN ('info', 'bad');
+CREATE RULE no_delete AS ON DELETE TO app.watched DO INSTEAD NOTHING;
+CREATE MATERIALIZED VIEW app.levels AS SELECT level, count(*) FROM app.log GROUP BY level;
+CREATE MATERIALIZED VIEW app.empty AS SELECT 1 AS one WITH NO DATA;
+ALTER TABLE app.parent ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY mine ON app.parent FOR ALL TO readers, writers USING (code IN ('a')) WITH CHECK (note <> '');
+CREATE STATISTICS app.pairs (mcv) ON code, note FROM app.parent;
+CREATE SEQUENCE app.down AS smallint INCREMENT -3 MINVALUE -30000 MAXVALUE -1 CYCLE CACHE 5;
+CREATE FUNCTION app.audit() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN END $$;
+CREATE EVENT TRIGGER audit ON ddl_command_end WHEN TAG IN ('DROP TABLE', 'CREATE TABLE') EXECUTE FUNCTION app.audit();
+CREATE PUBLICATION feed FOR TABLE app.watched, app.parent WITH (publish = 'insert, update');
+CREATE PUBLICATION everything FOR ALL TABLES;
+CREATE FOREIGN DATA WRAPPER remote OPTIONS (b '2', a '1');
+CREATE SERVER away FOREIGN DATA WRAPPER remote OPTIONS (port '1', host 'h');
+CREATE USER MAPPING FOR master SERVER away OPTIONS ("user" 'u', region 'r');
+CREATE FOREIGN TABLE app.abroad (id integer OPTIONS (column_name 'i'), t text) SERVER away OPTIONS (z '1', y '2');
+COMMENT ON COLUMN app.parent.note IS 'what is said';
+COMMENT ON SEQUENCE app.down IS 'counts down';
+COMMENT ON CONSTRAINT is_positive ON DOMAIN app.positive IS 'more than nothing';
+SELECT lo_from_bytea(4711, 'abc');
+GRANT SELECT ON LARGE OBJECT 4711 TO readers;
+GRANT USAGE ON SCHEMA app TO readers, writers;
+GRANT SELECT ON app.log TO writers, readers WITH GRANT OPTION;
+GRANT INSERT ON app.log TO readers;
+GRANT SELECT (code), UPDATE (note, code) ON app.parent TO readers;
+REVOKE DELETE ON app.watched FROM rdsadmin;
+REVOKE EXECUTE ON FUNCTION app.parsed(integer, varchar) FROM PUBLIC;
+GRANT USAGE ON FOREIGN SERVER away TO readers, master;
+ALTER DEFAULT PRIVILEGES FOR ROLE master REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+ALTER DEFAULT PRIVILEGES FOR ROLE master IN SCHEMA app GRANT SELECT ON TABLES TO readers;
+ALTER TABLE app.log OWNER TO master;
+ALTER TABLE "Odd ""Name"".x"."a.b" OWNER TO "Odd Role";

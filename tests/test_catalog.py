@@ -1,0 +1,354 @@
+"""The catalog check: equal for every honest copy, and a finding by name for each single thing that was taken away."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from drills.checks import catalog
+from drills.checks.catalog import Catalog
+from drills.checks.session import pin
+from drills.sandbox import sample
+from drills.sandbox.cluster import ADMIN, Cluster
+from drills.sandbox.roles import prepare_roles
+from tests.fix_cluster import ORIGINS, cluster_in, module_state, usable
+
+__all__ = ["module_state"]
+
+postgres = pytest.mark.postgres
+RICH = (Path(__file__).parent / "rich_schema.sql").read_text(encoding="utf-8")
+DATABASES = ("orders", "rich")
+
+
+def fill(cluster: Cluster) -> None:
+    """Roles as RDS has them, the sample in `orders` as the master's, the rich schema in `rich`."""
+    prepare_roles(cluster, "master", secrets.token_urlsafe(), "orders")
+    with cluster.connect() as session:
+        for role in (*sample.ROLES, "readers", "writers", '"Odd Role"'):
+            session.execute(f"create role {role}".encode())
+        session.execute("alter role shop_app connection limit 7 valid until '2030-01-01'")
+        session.execute("grant readers to writers")
+        session.execute("alter role shop_app set statement_timeout = '5s'")
+        session.execute("alter role shop_app in database orders set app.word = 'hidden value'")
+        session.execute("create database rich owner master connection limit 50")
+    with cluster.connect("orders") as session, session.transaction():
+        session.execute("set local session authorization master")
+        for _, text in sample.scripts():
+            session.execute(text.encode())
+    with cluster.connect("rich") as session:
+        session.execute(RICH.encode())
+
+
+@pytest.fixture(scope="module", params=ORIGINS)
+def filled(request: pytest.FixtureRequest, module_state: Path) -> Iterator[Cluster]:
+    """A server of each origin with both databases."""
+    cluster = cluster_in(module_state, usable(request.param, module_state), request.param)
+    cluster.create()
+    cluster.start({"wal_level": "logical"})
+    try:
+        fill(cluster)
+        yield cluster
+    finally:
+        cluster.kill()
+
+
+def seen(session: psycopg.Connection[Any], *, shared: bool = False, key: bytes | None = None) -> Catalog:
+    """What the master, who is no superuser, observes in an open transaction of the superuser's."""
+    session.execute("set local session authorization master")
+    pin(session)
+    return catalog.observe_cluster(session, key=key) if shared else catalog.observe(session, key=key)
+
+
+def read(cluster: Cluster, database: str, *, shared: bool = False, key: bytes | None = None) -> Catalog:
+    """The catalog of one database, or of the server."""
+    with cluster.connect(database) as session, session.transaction(force_rollback=True):
+        return seen(session, shared=shared, key=key)
+
+
+def after(cluster: Cluster, database: str, change: str, *, shared: bool = False) -> Catalog:
+    """The catalog as it is once a change was made, which is rolled back."""
+    with cluster.connect(database) as session, session.transaction(force_rollback=True):
+        session.execute(change.encode())
+        return seen(session, shared=shared)
+
+
+TAKEN = [
+    ("alter table shop.customer alter created_at drop default", "shop.customer.created_at",
+     "default now()", "no default"),
+    ("revoke select on shop.orders from shop_readonly", "shop.orders", "grant SELECT to shop_readonly", "none"),
+    ("revoke select (amount) on shop.payment from shop_readonly", "shop.payment.amount",
+     "grant SELECT to shop_readonly", "none"),
+    ("revoke usage on schema shop from shop_readonly", "schema shop", "grant USAGE to shop_readonly", "none"),
+    ("revoke execute on function shop.place_order(bigint) from shop_app", "shop.place_order(bigint)",
+     "grant EXECUTE to shop_app with grant option", "none"),
+    ("revoke grant option for execute on function shop.place_order(bigint) from shop_app", "shop.place_order(bigint)",
+     "grant EXECUTE to shop_app with grant option", "grant EXECUTE to shop_app"),
+    ("revoke usage on type shop.order_status from shop_readonly", "shop.order_status",
+     "grant USAGE to shop_readonly", "none"),
+    ("revoke usage on sequence shop.order_id_seq from shop_app", "shop.order_id_seq",
+     "grant USAGE to shop_app", "none"),
+    ("alter table shop.manual owner to rdsadmin", "shop.manual", "owner master", "owner rdsadmin"),
+    ("alter table shop.product owner to rdsadmin", "shop.product", "owner master", "owner rdsadmin"),
+    ("alter function shop.touch() owner to rdsadmin", "shop.touch()", "owner master", "owner rdsadmin"),
+    ("drop policy customer_of_country on shop.customer", "policy customer_of_country on shop.customer", None, "none"),
+    ("alter policy payment_by_app on shop.payment using (false)", "policy payment_by_app on shop.payment",
+     "using true", "using false"),
+    ("alter table shop.customer disable row level security", "shop.customer", "row security", "no row security"),
+    ("alter table shop.orders disable trigger touch", "trigger touch on shop.orders", "enabled", "disabled"),
+    ("drop trigger add_up on shop.order_line", "trigger add_up on shop.order_line", None, "none"),
+    ("alter table shop.manual disable trigger all", "shop.manual", "no disabled internal triggers",
+     "disabled internal triggers 2"),
+    ("alter table shop.manual drop constraint manual_product_fkey, add constraint manual_product_fkey foreign key "
+     "(product_id) references shop.product not valid", "constraint manual_product_fkey on shop.manual", None, None),
+    ("alter table shop.manual drop constraint manual_product_fkey", "constraint manual_product_fkey on shop.manual",
+     "FOREIGN KEY (product_id) REFERENCES shop.product(id)", "none"),
+    ("alter table shop.orders drop constraint orders_customer_fkey", "constraint orders_customer_fkey on shop.orders",
+     "FOREIGN KEY (customer_id) REFERENCES shop.customer(id)", "none"),
+    ("alter table shop.order_line drop constraint order_line_pkey", "constraint order_line_pkey on shop.order_line",
+     "PRIMARY KEY (order_id, placed_at, line)", "none"),
+    ("alter table shop.orders drop constraint cancelled_orders_say_why",
+     "constraint cancelled_orders_say_why on shop.orders", None, "none"),
+    ("drop index shop.payment_order_idx", "shop.payment_order_idx", None, "none"),
+    ("drop index shop.orders_customer_idx", "shop.orders_customer_idx", None, "none"),
+    ("update pg_index set indisvalid = false where indexrelid = 'shop.payment_order_idx'::regclass",
+     "shop.payment_order_idx", "valid", "invalid"),
+    ("create or replace function shop.touch() returns trigger language plpgsql as 'begin return old; end'",
+     "shop.touch()", None, None),
+    ("drop view shop.open_order", "shop.open_order", "view; owner master", "none"),
+    ("create or replace view shop.current_product with (check_option = cascaded) as select id, sku, name, price "
+     "from shop.product", "shop.current_product", None, None),
+    ("alter type shop.payment_method add value 'cash'", "shop.payment_method", None, None),
+    ("alter domain shop.email drop constraint email_has_one_at", "constraint email_has_one_at on domain shop.email",
+     None, "none"),
+    ("comment on table shop.orders is null", "shop.orders", None, "none"),
+    ("comment on column shop.payment.payer is null", "shop.payment.payer", None, "none"),
+    ("comment on policy customer_of_country on shop.customer is null", "policy customer_of_country on shop.customer",
+     None, "none"),
+    ("alter default privileges for role master in schema shop revoke select on tables from shop_readonly",
+     "default privileges of master in schema shop on tables", "grant SELECT to shop_readonly", "none"),
+    ("drop statistics shop.customer_country_tags", "shop.customer_country_tags", None, "none"),
+    ("alter table shop.customer alter country set statistics -1", "shop.customer.country",
+     "statistics target 200", "none"),
+    ("alter sequence shop.invoice_seq increment 1", "shop.invoice_seq", "increment 7", "increment 1"),
+    ("drop table shop.status_change", "shop.status_change", "table; owner master", "none"),
+    ("alter table shop.payment alter id drop identity", "shop.payment.id", "identity by default", "none"),
+    ("alter table shop.customer alter name drop not null", "shop.customer.name", "not null", "nullable"),
+    ("alter table shop.orders alter placed_at drop default", "shop.orders.placed_at", "default now()", "no default"),
+    ("alter table shop.customer alter last_seen type timestamptz", "shop.customer.last_seen",
+     "type timestamp without time zone", "type timestamp with time zone"),
+    ("alter table shop.payment drop column payer cascade", "shop.payment.payer", "type text", "none"),
+    ("alter table shop.payment add column extra text", "shop.payment.extra", "none", "type text"),
+    ("refresh materialized view shop.monthly_sales with no data", "shop.monthly_sales", "populated", "unpopulated"),
+    ("alter table shop.product replica identity default", "shop.product", "replica identity index shop.product_sku_key",
+     "no replica identity"),
+    ("alter table shop.status_change reset (fillfactor)", "shop.status_change", None, None),
+    ("select lo_unlink(910001)", "large objects", None, None),
+]  # fmt: skip
+TAKEN_RICH = [
+    ("alter event trigger audit disable", "event trigger audit"),
+    ("drop event trigger audit", "event trigger audit"),
+    ("drop publication feed", "publication feed"),
+    ("alter publication feed drop table app.watched", "publication feed"),
+    ("drop user mapping for master server away", "user mapping of master on server away"),
+    ("drop rule no_delete on app.watched", "rule no_delete on app.watched"),
+    ("drop cast (text as app.point3)", "cast (text as app.point3)"),
+    ("drop aggregate app.total(integer)", "app.total(integer)"),
+    ("drop operator class app.int_hash using hash", "operator class app.int_hash using hash"),
+    ("drop operator app.=== (app.point3, app.point3)", "operator app.===(app.point3,app.point3)"),
+    ("alter text search configuration app.search drop mapping for word", "text search configuration app.search"),
+    ("alter table app.log_1 enable trigger seen", "trigger seen on app.log_1"),
+    ("alter table app.child no inherit app.parent", "app.child"),
+    ("alter table app.log detach partition app.log_2", "app.log_2"),
+    ("drop table app.log_1", "app.log_1"),
+    ("alter table app.scratch set logged", "app.scratch"),
+    ('alter table "Odd ""Name"".x"."a.b" alter "c.d" drop default', '"Odd ""Name"".x"."a.b"."c.d"'),
+    ('drop table "Odd ""Name"".x"."a.b"', '"Odd ""Name"".x"."a.b"'),
+    ("alter table app.parent rename column later to earlier", "app.parent.later"),
+    ("grant delete on app.watched to rdsadmin", "app.watched"),
+    ("revoke usage on foreign server away from readers", "foreign server away"),
+    ("revoke select on large object 4711 from readers", "large objects"),
+    (
+        "create subscription feeds connection 'dbname=x' publication p with (connect = false, slot_name = none)",
+        "subscription feeds",
+    ),
+    ("update pg_extension set extversion = '0.9'", "extension plpgsql"),
+    ("alter domain app.positive set not null", "app.positive"),
+    ("alter table app.log alter level set default 'info'", "app.log.level"),
+]
+TAKEN_SHARED = [
+    ("alter role shop_app nologin connection limit -1", "role shop_app", "connection limit 7"),
+    ("revoke readers from writers", "role writers", "member of readers"),
+    ("alter role shop_app reset statement_timeout", "role shop_app", "setting statement_timeout=5s"),
+    ("alter role shop_app in database orders reset app.word", "role shop_app in database orders", None),
+    ("alter role shop_app createrole", "role shop_app", "no createrole"),
+    ("comment on role shop_app is 'new'", "role shop_app", "none"),
+    ("alter database rich connection limit 60", "database rich", "connection limit 50"),
+    ("revoke connect on database rich from public", "database rich", "grant CONNECT to PUBLIC"),
+]
+
+
+@pytest.fixture(scope="module")
+def before(filled: Cluster) -> dict[str, Catalog]:
+    """Each database's catalog, and the server's under ""."""
+    return {**{name: read(filled, name) for name in DATABASES}, "": read(filled, "orders", shared=True)}
+
+
+@postgres
+@pytest.mark.parametrize(("change", "thing", "expected", "found"), TAKEN, ids=[case[0][:60] for case in TAKEN])
+def test_what_is_taken_away_is_named_alone(
+    filled: Cluster, before: dict[str, Catalog], change: str, thing: str, expected: str | None, found: str | None
+) -> None:
+    """One change to the sample gives exactly one finding, which names the object and says what it lost."""
+    (finding,) = catalog.judge(before["orders"], after(filled, "orders", change))
+    assert finding.object == thing
+    assert finding.expected == (expected or finding.expected)
+    assert finding.found == (found or finding.found)
+    assert finding.severity == ("warning" if change.startswith("comment") or "statistics" in change else "error")
+    with filled.connect("orders") as session:
+        session.execute(finding.query.encode())
+
+
+@postgres
+@pytest.mark.parametrize(("change", "thing"), TAKEN_RICH)
+def test_rarer_objects_are_named_too(filled: Cluster, before: dict[str, Catalog], change: str, thing: str) -> None:
+    """The same for every other kind of object; a renamed one is one missing and one added."""
+    findings = catalog.judge(before["rich"], after(filled, "rich", change))
+    assert [finding.object for finding in findings] == (
+        ["app.parent.earlier", thing] if "rename" in change else [thing]
+    )
+    with filled.connect("rich") as session:
+        session.execute(findings[0].query.encode())
+
+
+@postgres
+@pytest.mark.parametrize(("change", "thing", "expected"), TAKEN_SHARED)
+def test_what_all_databases_share_is_named_too(
+    filled: Cluster, before: dict[str, Catalog], change: str, thing: str, expected: str | None
+) -> None:
+    """Roles, memberships, settings and databases are the server's; each change gives one finding."""
+    (finding,) = catalog.judge(before[""], after(filled, "orders", change, shared=True))
+    assert finding.object == thing
+    assert finding.expected == (expected or finding.expected)
+    with filled.connect("orders") as session:
+        session.execute(finding.query.encode())
+
+
+@postgres
+def test_a_renamed_role_is_one_missing_and_one_added(filled: Cluster, before: dict[str, Catalog]) -> None:
+    """What cannot be told from a lost one and a new one is reported as both."""
+    change = 'alter role "Odd Role" rename to gone'
+    findings = catalog.judge(before[""], after(filled, "orders", change, shared=True))
+    assert {finding.object for finding in findings} == {'role "Odd Role"', "role gone"}
+    assert len(findings) == 2
+
+
+@postgres
+def test_a_right_on_a_setting_is_the_servers(filled: Cluster, before: dict[str, Catalog]) -> None:
+    """PostgreSQL 15 and later let a superuser grant settings; a non-superuser sees who has them."""
+    if filled.binaries.major < 15:
+        pytest.skip("PostgreSQL 14 knows no rights on settings")
+    (finding,) = catalog.judge(
+        before[""], after(filled, "rich", "grant set on parameter work_mem to readers", shared=True)
+    )
+    assert (finding.object, finding.found) == ("parameter work_mem", "grant SET to readers")
+
+
+@postgres
+def test_honest_copies_are_equal(filled: Cluster, before: dict[str, Catalog], module_state: Path) -> None:
+    """A template copy, a dump restored, and a base backup give no finding, and the catalogs are the same."""
+    password = {"PGPASSWORD": filled._password}
+    where = ("-h", str(filled.run_dir), "-U", ADMIN)
+    for name in DATABASES:
+        with filled.connect() as session:
+            session.execute(f"create database {name}_copy template {name} owner master".encode())
+            session.execute(f"create database {name}_restored template template0 owner master".encode())
+        assert catalog.judge(before[name], read(filled, f"{name}_copy")) == ()
+        dumped = str(filled.run_dir / f"{name}.dump")
+        for tool, *arguments in (
+            ("pg_dump", "-Fc", "-f", dumped, name),
+            ("pg_restore", "-d", f"{name}_restored", dumped),
+        ):
+            done = filled.run_tool(tool, *where, *arguments, env=password)
+            assert done.returncode == 0, done.stderr
+        restored = read(filled, f"{name}_restored")
+        assert catalog.judge(before[name], restored) == ()
+        assert restored == before[name] or _without_of(restored) == _without_of(before[name])
+        with filled.connect() as session:
+            session.execute(f"drop database {name}_copy".encode())
+            session.execute(f"drop database {name}_restored".encode())
+    filled.backup_to(module_state / "backups" / filled.data.name)
+    copy = cluster_in(module_state, filled.binaries, f"{filled.data.name}-copy", filled._password)
+    copy.restore_from(module_state / "backups" / filled.data.name)
+    copy.start()
+    try:
+        assert {name: read(copy, name or "orders", shared=not name) for name in before} == before
+    finally:
+        copy.kill()
+
+
+def _without_of(entries: Catalog) -> list[tuple[str, str, dict[str, Any]]]:
+    told = []
+    for section, inside in entries.items():
+        for name, definition in inside.items():
+            parts = json.loads(definition)
+            told.append((section, name, {part: value for part, value in parts.items() if part != "of"}))
+    return told
+
+
+@postgres
+def test_secrets_are_digested_under_the_key_or_not_told(filled: Cluster) -> None:
+    """Options of servers and mappings, and an application's own settings, never show their values."""
+    plain, keyed = read(filled, "rich"), read(filled, "rich", key=b"1")
+    mapping = "user mapping of master on server away"
+    assert json.loads(plain["foreign"][mapping])["options"] == "region (not compared), user (not compared)"
+    assert "not compared" not in keyed["foreign"]["foreign server away"]
+    assert keyed["foreign"] != read(filled, "rich", key=b"2")["foreign"]
+    assert keyed == read(filled, "rich", key=b"1")
+    assert "hidden value" not in json.dumps(read(filled, "rich", shared=True, key=b"1"))
+
+
+@postgres
+def test_the_sample_is_read_within_half_a_second(filled: Cluster) -> None:
+    """Reading it all takes less than 0.5 s and leaves the session's settings as they were."""
+    with filled.connect("orders") as session:
+        session.execute("set session authorization master")
+        pin(session)
+        begin = time.perf_counter()
+        found = catalog.observe(session)
+        assert time.perf_counter() - begin < 0.5
+        assert session.execute("show enable_indexscan").fetchone() == ("off",)
+    assert catalog.count(found) > 400
+
+
+TABLE: Catalog = {
+    "relations": {"s.t": '{"kind": "table", "owner": "o"}'},
+    "columns": {"s.t.a": '{"of": ["relations s.t"], "type": "text"}'},
+    "grants": {"s.t.a: r: SELECT": '{"object": "s.t.a", "of": ["columns s.t.a"], "grant": "SELECT to r"}'},
+    "indexes": {"s.i": '{"of": ["relations s.t"], "definition": "CREATE INDEX i"}'},
+}
+
+
+def test_a_lost_table_is_one_finding_with_the_number_of_its_parts() -> None:
+    """Columns, grants and indexes of a table that is missing or added are counted, not listed."""
+    (lost,) = catalog.judge(TABLE, {})
+    assert lost.message == (
+        "expected s.t with table; owner o, found none, and 3 entries that belong to it went with it"
+    )
+    (extra,) = catalog.judge({}, TABLE)
+    assert (extra.object, extra.expected, extra.found) == ("s.t", "none", "table; owner o")
+    assert catalog.count(TABLE) == 4
+
+
+def test_an_added_index_is_a_warning_and_a_missing_one_an_error() -> None:
+    """More indexes slow writes down; fewer break what the application relies on."""
+    without = {section: entries for section, entries in TABLE.items() if section != "indexes"}
+    assert [finding.severity for finding in catalog.judge(without, TABLE)] == ["warning"]
+    assert [finding.severity for finding in catalog.judge(TABLE, without)] == ["error"]
+    assert catalog.judge(TABLE, TABLE) == ()

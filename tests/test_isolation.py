@@ -1,0 +1,107 @@
+"""Each way in which a scratch instance may be open is a finding of its own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from drills.checks.isolation import judge
+from drills.model import Instance
+
+SHUT = Instance(
+    id="drill-1-recovery",
+    arn="arn:aws:rds:eu-central-1:123456789012:db:drill-1-recovery",
+    dbi_resource_id="db-A",
+    status="available",
+    engine="postgres",
+    engine_version="16.4",
+    instance_class="db.t4g.medium",
+    master_username="owner",
+    security_groups=("sg-1",),
+)
+
+
+def group(*, ingress: Any = (), egress: Any = ()) -> dict[str, Any]:
+    """A security group as DescribeSecurityGroups shows it."""
+    return {"GroupId": "sg-1", "IpPermissions": list(ingress), "IpPermissionsEgress": list(egress)}
+
+
+def of(**ranges: Any) -> dict[str, Any]:
+    """A permission for every port."""
+    return {"IpProtocol": "-1", "IpRanges": [], "Ipv6Ranges": [], "UserIdGroupPairs": [], "PrefixListIds": []} | ranges
+
+
+HOST = of(IpRanges=[{"CidrIp": "10.0.0.7/32"}], Ipv6Ranges=[{"CidrIpv6": "fd00::7/128"}])
+
+
+def test_an_instance_that_is_shut_off_gives_no_finding() -> None:
+    """Not public, unprotected, without backups and exports; single hosts in, nothing out."""
+    result = judge(SHUT, [group(ingress=[HOST])])
+
+    assert (result.outcome, result.findings) == ("met", ())
+    assert result.compared == 7
+    assert result.sentence == "admits single hosts alone and lets nothing out"
+
+
+@pytest.mark.parametrize(
+    ("scratch", "what", "found"),
+    [
+        (replace(SHUT, publicly_accessible=True), "public access", "yes"),
+        (replace(SHUT, deletion_protection=True), "deletion protection", "on"),
+        (replace(SHUT, backup_retention_days=7), "backup retention", "7 days"),
+        (replace(SHUT, log_exports=("postgresql", "upgrade")), "log exports", "postgresql, upgrade"),
+    ],
+)
+def test_an_open_instance_is_named_by_what_is_open(scratch: Instance, what: str, found: str) -> None:
+    """Exactly one finding, with what was found."""
+    (finding,) = judge(scratch, [group(ingress=[HOST])]).findings
+
+    assert (finding.object, finding.found, finding.severity) == (f"drill-1-recovery: {what}", found, "error")
+
+
+@pytest.mark.parametrize(
+    ("one", "what", "found"),
+    [
+        (group(egress=[of(IpRanges=[{"CidrIp": "0.0.0.0/0"}])]), "egress of sg-1", "0.0.0.0/0"),
+        (group(egress=[of(Ipv6Ranges=[{"CidrIpv6": "::/0"}])]), "egress of sg-1", "::/0"),
+        (group(egress=[of(UserIdGroupPairs=[{"GroupId": "sg-2"}])]), "egress of sg-1", "group sg-2"),
+        (group(egress=[of(PrefixListIds=[{"PrefixListId": "pl-1"}])]), "egress of sg-1", "prefix list pl-1"),
+        (group(egress=[of()]), "egress of sg-1", "anywhere"),
+        (group(ingress=[of(IpRanges=[{"CidrIp": "10.0.0.0/8"}])]), "ingress of sg-1", "10.0.0.0/8"),
+        (group(ingress=[HOST, of(Ipv6Ranges=[{"CidrIpv6": "::/0"}])]), "ingress of sg-1", "::/0"),
+    ],
+)
+def test_an_open_group_is_named_by_its_id(one: dict[str, Any], what: str, found: str) -> None:
+    """Any way out, and any way in that is wider than a host."""
+    result = judge(SHUT, [one])
+    (finding,) = result.findings
+
+    assert (finding.object, finding.found) == (f"drill-1-recovery: {what}", found)
+    assert result.outcome == "missed"
+    assert finding.message == result.sentence
+
+
+@pytest.mark.parametrize(
+    ("rule", "found"),
+    [
+        (of(UserIdGroupPairs=[{"GroupId": "sg-2"}]), "group sg-2"),
+        (of(PrefixListIds=[{"PrefixListId": "pl-1"}]), "prefix list pl-1"),
+    ],
+)
+def test_a_group_that_admits_another_one_is_to_be_looked_at(rule: dict[str, Any], found: str) -> None:
+    """Owners let their runners in so: a warning that does not fail the drill, and no claim that only hosts come in."""
+    result = judge(SHUT, [group(ingress=[rule])])
+    (finding,) = result.findings
+
+    assert (finding.object, finding.found, finding.severity) == ("drill-1-recovery: ingress of sg-1", found, "warning")
+    assert (result.outcome, "1 to look at" in result.sentence) == ("met", True)
+
+
+def test_an_instance_without_a_group_is_not_shut_off() -> None:
+    """Nothing seen is nothing shown."""
+    result = judge(SHUT, [])
+
+    assert result.outcome == "missed"
+    assert [finding.object for finding in result.findings] == ["drill-1-recovery: security groups"]

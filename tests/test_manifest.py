@@ -1,0 +1,65 @@
+"""A manifest's file: it comes back as it was, and whatever happened to it since is one sentence."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drills.checks import manifest
+from drills.checks.canary import CanaryState
+from drills.checks.content import Contents, TableContent
+from drills.checks.large_objects import LargeObjects
+from drills.checks.manifest import FORMAT, DatabaseManifest, Manifest
+from drills.checks.sequences import Sequences
+from drills.errors import ConfigError
+
+AT = datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)
+ONE = DatabaseManifest(
+    catalog={"columns": {'s."Ü\n".a': '{"type": "text"}'}},
+    sequences=Sequences({"s.q": "last_value=1, is_called=true"}, unlogged=("s.u",)),
+    contents=Contents("md5/2", {"s.t": TableContent(3, "0" * 32, "s.p", True, "made", "2026-01-01")}, {"s.h": "needs"}),
+    large_objects=LargeObjects({"7": "3 bytes"}),
+    canary=CanaryState(2, 2, AT, "ab", "", 1),
+)
+WHOLE = Manifest(FORMAT, AT, 180004, "PostgreSQL 18.4 on x86_64", {"roles": {"role a": "{}"}}, {"orders": ONE})
+
+
+def test_a_manifest_comes_back_as_it_was() -> None:
+    """Every part survives its file."""
+    assert manifest.load(manifest.dump(WHOLE)) == WHOLE
+
+
+@given(st.integers(min_value=0, max_value=len(manifest.dump(WHOLE)) - 3))
+def test_a_truncated_manifest_is_one_sentence(length: int) -> None:
+    """Wherever it was cut; the file ends with a brace and a newline."""
+    with pytest.raises(ConfigError, match="no whole manifest") as raised:
+        manifest.load(manifest.dump(WHOLE)[:length], "m.json")
+    assert str(raised.value).startswith("m.json ")
+    assert "\n" not in str(raised.value)
+
+
+def test_an_edited_manifest_is_refused() -> None:
+    """One digit changed, and its digest does not fit."""
+    edited = manifest.dump(WHOLE).replace('"rows": 3', '"rows": 2')
+    assert edited != manifest.dump(WHOLE)
+    with pytest.raises(ConfigError, match="changed after it was taken"):
+        manifest.load(edited)
+
+
+def test_a_newer_format_asks_for_a_newer_version() -> None:
+    """Said before the digest, which a newer version may make in another way."""
+    raw = json.loads(manifest.dump(WHOLE))
+    raw["manifest"]["format"] = FORMAT + 1
+    with pytest.raises(ConfigError, match="use a newer version"):
+        manifest.load(json.dumps(raw))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", "3", '{"digest": 1}', "\x00"])
+def test_what_is_no_manifest_is_one_sentence(text: str) -> None:
+    """Other JSON, or none at all."""
+    with pytest.raises(ConfigError, match="no whole manifest"):
+        manifest.load(text)
