@@ -1,0 +1,107 @@
+"""The end of a run, whatever happened before: what is left in AWS is removed, the record is closed.
+
+`python -m drills.finish clean FOLDER` runs while the local AWS still answers; `python -m drills.finish close FOLDER`
+runs when everything else has ended. Both are started by the supervisor, also after a signal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from drills import context, errors, objectives
+from drills.errors import DrillError
+from drills.plan import read_outcome
+from drills.record import Journal, write_atomically
+from drills.restoring import remove_made
+from drills.sources.scratch import gone, left_of
+
+CALLS_NAME = "calls.json"  # one object a call: at, service, region, operation, parameters, status, error, seconds
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Carry out one half of the end."""
+    what, folder = arguments[0], Path(arguments[1])
+    journal = Journal.open(folder)
+    if what == "clean":
+        clean(folder, journal)
+    else:
+        close(folder, journal)
+    return 0
+
+
+def clean(folder: Path, journal: Journal) -> None:
+    """Remove what the record still names; in the sandbox as on AWS, so that the way out is always exercised."""
+    outcome = read_outcome(folder)
+    if outcome.error:
+        journal.failure(outcome.error, outcome.exit_code or errors.COULD_NOT_RUN)
+    try:
+        if left_of(journal.record.resources):
+            _remove(folder, journal)
+    finally:
+        _keep_calls(folder, journal)
+
+
+def _remove(folder: Path, journal: Journal) -> None:
+    journal.enter("clean up", note="what the drill itself had not removed")
+    try:
+        remove_made(context.open_setup(folder, journal))
+    except (DrillError, ClientError, BotoCoreError) as error:
+        if context.service_of(folder) is None:
+            journal.failure(f"expected to remove what the run made, found: {error}", errors.LEFT_BEHIND)
+            return
+        # a sandbox that no longer answers has taken with it what was made in it; what it left on this machine is swept
+        for resource in left_of(journal.record.resources):
+            journal.resource(dataclasses.replace(gone(resource, journal.clock), note="went with the sandbox"))
+
+
+def _keep_calls(folder: Path, journal: Journal) -> None:
+    """Keep the sandbox's log of the run's AWS calls, whose secrets it has redacted; it ends with the sandbox."""
+    if context.service_of(folder) is None:
+        return
+    try:
+        calls = context.open_control(folder).calls()
+        write_atomically(folder / CALLS_NAME, json.dumps(calls, indent=1) + "\n")
+    except (DrillError, OSError) as error:
+        journal.append("notes", f"the log of the AWS calls could not be kept: {error}")
+
+
+def close(folder: Path, journal: Journal) -> None:
+    """Note how pytest ended and what the supervisor could not end, judge, and end the record."""
+    outcome = read_outcome(folder)
+    if outcome.left:
+        left = ", ".join(outcome.left)
+        journal.failure(f"expected nothing of the run to be left on this machine, found {left}", errors.LEFT_BEHIND)
+    if outcome.interrupted_by and not journal.record.interrupted_by:
+        journal.update(interrupted_by=outcome.interrupted_by)
+    status = outcome.statuses.get("features")
+    journal.update(pytest_status=status)
+    if status is not None and not journal.record.promises and not journal.record.interrupted_by:
+        sentence = f"nothing was run: expected the features, found that pytest ended with {status}: see features.log"
+        journal.failure(sentence, errors.COULD_NOT_RUN)
+    _explain(journal, outcome.statuses)
+    codes = objectives.exit_codes(journal.record)
+    journal.end()
+    journal.update(code=codes[0], all_codes=codes)
+    with contextlib.suppress(OSError):
+        (folder / context.CONTEXT_NAME).unlink()
+
+
+def _explain(journal: Journal, statuses: Mapping[str, int]) -> None:
+    """A run of which something ended badly and nothing says why gets a sentence: no code goes without one."""
+    if journal.record.failures or journal.record.interrupted_by:
+        return
+    for name in ("stage", "guard"):
+        if status := statuses.get(name):
+            sentence = f"expected the run's {name} to end well, found status {status}: see {name}.log"
+            journal.failure(sentence, errors.COULD_NOT_RUN)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
