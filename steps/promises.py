@@ -1,0 +1,92 @@
+"""Promises of a run: which scenarios are collected, in which order, and how each ended, kept in the run record."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_bdd.scenario import scenario_wrapper_template_registry
+
+from drills import context
+from drills.model import Promise, PromiseOutcome
+from drills.record import Journal
+
+NEEDS_LEAVE = ("damages_backup", "cuts_over")
+JOURNAL: pytest.StashKey[Journal] = pytest.StashKey()
+LEFT_OUT: pytest.StashKey[int] = pytest.StashKey()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what the profile does not allow; rehearse failures after the recovery, and clean up after all else."""
+    folder = config.getoption("--drill-run")
+    if folder is None:
+        return
+    profile, allowed = context.leave_of(folder)
+    for item in items:
+        for tag in NEEDS_LEAVE:
+            if tag in item.keywords and tag not in allowed:
+                item.add_marker(pytest.mark.skip(reason=f"profile {profile!r} does not allow {tag!r}"))
+    items.sort(key=lambda item: ("cleanup" in item.keywords, "damages_backup" in item.keywords))
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    """A run of which scenarios were filtered out is partial; `-k` and `-m` are told here one after the other."""
+    if items and (folder := items[0].config.getoption("--drill-run")):
+        stash = items[0].session.stash
+        stash[LEFT_OUT] = stash.get(LEFT_OUT, 0) + len(items)
+        reason = f"scenarios that the caller left out: {stash[LEFT_OUT]}"
+        journal_of(items[0].session, folder).update(partial=True, partial_reason=reason)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note how a scenario ended: an assertion failed, or something kept it from being judged."""
+    report = yield
+    folder: Path | None = item.config.getoption("--drill-run")
+    promise = _promise(item, call, report)
+    if folder is not None and promise is not None:
+        journal = journal_of(item.session, folder)
+        others = [old for old in journal.record.promises if old.id != promise.id]
+        journal.update(promises=(*others, promise))
+    return report
+
+
+def journal_of(session: pytest.Session, folder: Path) -> Journal:
+    """The one journal of this process: two open ones would undo each other's work."""
+    if JOURNAL not in session.stash:
+        session.stash[JOURNAL] = Journal.open(folder)
+    return session.stash[JOURNAL]
+
+
+def _promise(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> Promise | None:
+    """The promise that this report says something final about, None for the uneventful parts of a test."""
+    if report.when != "call" and report.outcome == "passed":
+        return None
+    template = scenario_wrapper_template_registry.get(item.obj) if isinstance(item, pytest.Function) else None
+    return Promise(
+        id=item.nodeid,
+        feature=template.feature.name if template else "",
+        name=template.name if template else item.name,
+        outcome=_outcome(call, report),
+        seconds=round(report.duration, 3),
+        reason=_reason(call, report),
+        tags=tuple(sorted(template.tags | template.feature.tags)) if template else (),
+    )
+
+
+def _outcome(call: pytest.CallInfo[Any], report: pytest.TestReport) -> PromiseOutcome:
+    if report.outcome == "skipped":
+        return "skipped"
+    if report.outcome == "passed":
+        return "passed"
+    return "failed" if call.excinfo and call.excinfo.errisinstance(AssertionError) else "broken"
+
+
+def _reason(call: pytest.CallInfo[Any], report: pytest.TestReport) -> str:
+    if report.outcome == "skipped" and isinstance(report.longrepr, tuple):
+        return str(report.longrepr[2]).removeprefix("Skipped: ")
+    return str(call.excinfo.value).split("\nassert ")[0] if call.excinfo else ""
