@@ -1,0 +1,23 @@
+// How Allure 3 renders allure-results. The categories are the ones that stand beside the results; DRILL_ALLURE_RESULTS
+// is set by reports/allure_render.py for this process alone.
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+const file = join(process.env.DRILL_ALLURE_RESULTS ?? ".", "categories.json");
+const categories = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : [];
+
+export default {
+  name: process.env.DRILL_ALLURE_NAME ?? "Recovery drill",
+  categories,
+  hideLabels: ["host", "thread", "framework", "language", "package"],
+  plugins: {
+    awesome: {
+      options: {
+        singleFile: true,
+        reportLanguage: "en",
+        groupBy: ["feature"],
+        theme: "auto",
+      },
+    },
+  },
+};

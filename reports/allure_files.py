@@ -1,0 +1,99 @@
+"""The files beside Allure's results that say where, by whom and in which sorts: environment, executor, categories."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from drills.model import RunRecord
+from drills.record import write_atomically
+from reports import words
+from reports.redact import redact
+
+# Matched against the message of a result, in this order; the messages are the sentences of drills/objectives.py, of the
+# findings and of drills/errors.py. Allure 3 searches with them, as JavaScript's; Allure 2 matches the whole message, as
+# Java's: hence ".*" at both ends, and no "(?i)", which JavaScript has not.
+CATEGORIES: tuple[dict[str, Any], ...] = (
+    {
+        "name": "Not verified",
+        "matchedStatuses": ["failed", "broken", "skipped"],
+        "messageRegex": ".*(not verified|not measured|not be verified|CheckUnavailable).*",
+    },
+    {
+        "name": "Objective missed",
+        "matchedStatuses": ["failed", "broken"],
+        "messageRegex": ".*(beyond the (RTO|RPO)|objective[^;]* missed|NoRecoveryPoint|no usable recovery point).*",
+    },
+    {"name": "Could not run", "matchedStatuses": ["broken"]},
+    {"name": "Verification failed", "matchedStatuses": ["failed"]},
+    {"name": "Precondition absent", "matchedStatuses": ["skipped"]},
+)
+
+
+def write(folder: Path, record: RunRecord) -> None:
+    """Write environment.properties, executor.json and categories.json into the folder of Allure's results."""
+    write_atomically(folder / "environment.properties", environment_properties(record))
+    write_atomically(folder / "executor.json", _json(executor(record, os.environ)))
+    write_atomically(folder / "categories.json", _json(list(CATEGORIES)))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2) + "\n"
+
+
+def environment_properties(record: RunRecord) -> str:
+    """The run's facts, settings and environment in the format of Java's properties, which Allure reads."""
+    rows = dict(words.facts(record))
+    rows |= {f"setting {each.name}": f"{each.value} (from {each.origin})" for each in record.settings}
+    rows |= {each.name: each.value for each in record.environment}
+    found = words.recovery(record)
+    if found and found.point:
+        rows["recovery point"] = found.point.arn
+    if stamps := words.stamps(record):
+        rows = {"note": "; ".join(stamps)} | rows
+    return "".join(f"{_key(name)}={_value(value)}\n" for name, value in rows.items())
+
+
+def _key(name: str) -> str:
+    """Allure shows a key as it is and cuts it at the first "=" or ":"; blanks would end a key."""
+    return "_".join(name.replace("=", " ").replace(":", " ").split())
+
+
+def _value(text: str) -> str:
+    return redact(" ".join(text.split())).replace("\\", "\\\\")
+
+
+def executor(record: RunRecord, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Who ran it: GitHub Actions, GitLab CI or a person at a machine.
+
+    Reads GITHUB_ACTIONS, GITHUB_SERVER_URL, GITHUB_REPOSITORY, GITHUB_RUN_ID, GITHUB_RUN_NUMBER, GITHUB_WORKFLOW;
+    GITLAB_CI, CI_JOB_URL, CI_JOB_NAME, CI_PIPELINE_IID, CI_PIPELINE_URL.
+    """
+    told: dict[str, Any] = {"reportName": "; ".join((words.title(record), *words.stamps(record)))}
+    if environ.get("GITHUB_ACTIONS"):
+        server, repository = environ.get("GITHUB_SERVER_URL", ""), environ.get("GITHUB_REPOSITORY", "")
+        told |= {
+            "name": "GitHub Actions",
+            "type": "github",
+            "buildName": f"{environ.get('GITHUB_WORKFLOW', 'workflow')} #{environ.get('GITHUB_RUN_NUMBER', '')}",
+            "buildOrder": _number(environ.get("GITHUB_RUN_NUMBER")),
+            "buildUrl": f"{server}/{repository}/actions/runs/{environ.get('GITHUB_RUN_ID', '')}",
+        }
+    elif environ.get("GITLAB_CI"):
+        told |= {
+            "name": "GitLab CI",
+            "type": "gitlab",
+            "buildName": f"{environ.get('CI_JOB_NAME', 'job')} #{environ.get('CI_PIPELINE_IID', '')}",
+            "buildOrder": _number(environ.get("CI_PIPELINE_IID")),
+            "buildUrl": environ.get("CI_JOB_URL") or environ.get("CI_PIPELINE_URL", ""),
+        }
+    else:
+        told |= {"name": "drills", "type": "local", "buildName": record.run_id}
+    return {name: value for name, value in told.items() if value not in ("", None)}
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isdigit() else None

@@ -1,0 +1,82 @@
+"""summary.md: the run on one page, for a chat, a ticket or the step summary of a CI run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from drills.model import RunRecord
+from reports import words
+
+FINDINGS_SHOWN = 20
+
+
+def cell(text: str) -> str:
+    """Text that can stand in a table cell or a line: no line breaks, nothing that Markdown or HTML takes as its own."""
+    flat = " ".join(text.split())
+    for mark in ("\\", "|", "*", "_", "`", "[", "]"):
+        flat = flat.replace(mark, "\\" + mark)
+    return flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A Markdown table, with an empty line after it; nothing where there are no rows."""
+    if not rows:
+        return []
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    lines += ["| " + " | ".join(cell(each) for each in row) + " |" for row in rows]
+    return [*lines, ""]
+
+
+def render(record: RunRecord) -> str:
+    """The summary as Markdown, ending in a newline."""
+    lines = [f"# {cell(words.headline(record))}", "", cell(words.title(record)), "", cell(words.byline(record)), ""]
+    for stamp in words.stamps(record):
+        lines += [f"> **{cell(stamp)}**", ""]
+    lines += [f"- exit code {cell(line)}" for line in words.exit_lines(record)] + [""]
+    if record.failures:
+        lines += ["## What went wrong", "", *(f"- {cell(failure.sentence)}" for failure in record.failures), ""]
+    lines += ["## Objectives", "", *_objectives(record)]
+    if slowest := words.slowest_phase(record):
+        lines += [f"Slowest phase of the recovery: {cell(slowest)}.", ""]
+    lines += [f"## Promises: {words.promise_counts(record.promises)}", ""]
+    lines += table(
+        ("Promise", "Outcome", "Reason"), [(each.name, each.outcome, each.reason) for each in record.promises]
+    )
+    lines += _findings(record)
+    lines += [f"## What was checked: {words.check_counts(words.recovery_checks(record))}", ""]
+    lines += table(
+        ("Check", "Outcome", "Observed", "Compared"),
+        [(check.name, check.outcome, check.sentence, f"{check.compared:,}") for check in words.recovery_checks(record)],
+    )
+    lines += ["## What was not checked", ""]
+    gaps = [(gap.what, gap.reason) for gap in words.not_checked(record)]
+    lines += table(("What", "Why"), gaps) or [words.NOTHING_LEFT_OUT, ""]
+    lines += ["No automated drill shows: " + "; ".join(words.NO_DRILL_EVIDENCES) + ".", ""]
+    left = words.still_there(record)
+    lines += ["## Left behind", "", *(f"- {cell(name)}" for name in left), ""] if left else []
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _objectives(record: RunRecord) -> list[str]:
+    rows = [
+        (
+            f"{view.actual_name} against {view.objective_name}",
+            words.seconds_or(view.actual),
+            words.seconds_or(view.objective, "not set"),
+            view.outcome,
+            view.margin,
+        )
+        for view in words.objective_views(record)
+    ]
+    return table(("Objective", "Measured", "Promised", "Verdict", "Margin"), rows)
+
+
+def _findings(record: RunRecord) -> list[str]:
+    found = words.findings(record)
+    if not found:
+        return []
+    shown = [(f.severity, f.object, f.expected, f.found, f.message) for f in found[:FINDINGS_SHOWN]]
+    lines = [f"## Findings: {len(found)}", "", *table(("Severity", "Object", "Expected", "Found", "Meaning"), shown)]
+    if len(found) > FINDINGS_SHOWN:
+        lines += [f"{len(found) - FINDINGS_SHOWN} more stand in report.html.", ""]
+    return lines

@@ -1,0 +1,351 @@
+"""The words that every report shares: the headline, exit codes, stamps and what no drill can show.
+
+Pure. "Not verified" is never said as "passed", and a simulated run is never said to tell anything about AWS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from drills import errors
+from drills.durations import show_duration
+from drills.model import (
+    CheckResult,
+    Finding,
+    Measurement,
+    NotChecked,
+    Outcome,
+    Promise,
+    PromiseOutcome,
+    Resource,
+    Restoration,
+    RunRecord,
+    Verdict,
+)
+
+SIMULATED = "SIMULATED: says nothing about recovery on AWS"
+NOT_MEASURED = "not measured"
+NOTHING_LEFT_OUT = "Nothing that this run meant to check was left out."
+
+EXIT_WORDS = {
+    0: "all promises held",
+    errors.OBJECTIVE_MISSED: "an objective was missed",
+    errors.VERIFICATION_FAILED: "verification failed: schema, data or parity differ",
+    errors.COULD_NOT_RUN: "the drill could not run or could not verify",
+    errors.LEFT_BEHIND: "something that the drill made is still there",
+    errors.NOT_SEALED: "the evidence was not sealed",
+    errors.USAGE: "wrong usage or configuration",
+}
+
+# What no automated drill evidences; printed in every report so that nobody takes its absence for a pass.
+NO_DRILL_EVIDENCES = (
+    "decision-making and tabletop exercises",
+    "call trees, notification and crisis communication",
+    "the absence of key people, and work from an alternate site",
+    "management review and sign-off",
+    "root causes, and revision of the recovery plan",
+    "the business impact analysis and the choice of objectives",
+    "exit from a third party or provider",
+    "applications other than the database, and physical media",
+)
+
+CLOCKS = {
+    "declaration": "the RTO counts from the declaration of the disaster",
+    "disruption": "the RTO counts from the disruption of the service",
+}
+DISASTER_MODES = {
+    "now": "at the moment of the drill",
+    "random": "at a random instant",
+    "before-next-point": "just before the next recovery point",
+}
+EXPECTATIONS = {
+    "at backup": "a manifest taken on the source at the time of the backup",
+    "stored": "the last manifest stored before the recovery point",
+    "source now": "a manifest of the living source, taken during the drill",
+    "none": "nothing of the source: only what the copy itself can show",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectiveView:
+    """An objective beside its actual, ready to be drawn. Seconds, None where nothing was promised or measured."""
+
+    objective_name: str
+    actual_name: str
+    objective: float | None
+    actual: float | None
+    outcome: Outcome
+    sentence: str
+    source: str
+
+    @property
+    def margin(self) -> str:
+        """How much time was left, or by how much it was exceeded."""
+        if self.objective is None or self.actual is None:
+            return "no margin: " + (NOT_MEASURED if self.actual is None else "no objective is set")
+        left = self.objective - self.actual
+        return f"{show_duration(left)} left" if left >= 0 else f"{show_duration(-left)} too long"
+
+
+def seconds_or(value: float | None, otherwise: str = NOT_MEASURED) -> str:
+    """A duration in words, below a tenth of a second in milliseconds, or `otherwise` where there is none."""
+    if value is None:
+        return otherwise
+    return f"{value * 1000:.0f} ms" if 0 < value < 0.1 else show_duration(value)
+
+
+def is_running(record: RunRecord) -> bool:
+    """Whether the run has not ended, as far as the record knows."""
+    return record.ended_at is None and record.code is None
+
+
+def exit_words(code: int) -> str:
+    """One exit code in words, with its number."""
+    return f"{code}: {EXIT_WORDS.get(code, 'a code that is not known here')}"
+
+
+def exit_lines(record: RunRecord) -> list[str]:
+    """Every exit code of the run in words, the one that it ended with first."""
+    codes = list(record.all_codes)
+    if record.code is not None and record.code not in codes:
+        codes.insert(0, record.code)
+    if record.partial and codes == [0]:
+        return ["0: the promises that were run held"]
+    return [exit_words(code) for code in codes]
+
+
+def headline(record: RunRecord) -> str:
+    """The verdict in one sentence."""
+    if record.interrupted_by:
+        return f"Interrupted by {record.interrupted_by}: this run is no drill"
+    if record.code is None:
+        return "No verdict: the run has not ended" if is_running(record) else "No verdict: the run ended without one"
+    reasons = [EXIT_WORDS.get(code, f"exit code {code}") for code in record.all_codes or (record.code,)]
+    if record.code == 0:
+        return "Passed in part: the promises that were run held" if record.partial else "Passed: all promises held"
+    told = "; ".join(reasons)
+    return told[:1].upper() + told[1:]
+
+
+def tone(record: RunRecord) -> str:
+    """Which colour the verdict has: "good", "bad" or "open" (no verdict, interrupted, filtered)."""
+    if record.interrupted_by or record.code is None:
+        return "open"
+    if record.code == 0:
+        return "open" if record.partial else "good"
+    return "bad"
+
+
+def stamps(record: RunRecord) -> list[str]:
+    """What must stand on every page of this run."""
+    found = [SIMULATED] if record.simulated else []
+    if record.partial:
+        found.append(f"PARTIAL: counts nowhere as a drill ({record.partial_reason or 'the run was filtered'})")
+    if record.interrupted_by:
+        found.append(f"INTERRUPTED by {record.interrupted_by}: what follows is what had been recorded until then")
+    elif is_running(record):
+        found.append("NOT ENDED: what follows is what has been recorded until now")
+    return found
+
+
+def _measurement(record: RunRecord, name: str) -> Measurement | None:
+    return next((m for m in record.measurements if m.name == name), None)
+
+
+def objective_views(record: RunRecord) -> tuple[ObjectiveView, ObjectiveView]:
+    """RTO with RTA and RPO with RPA, with the verdict where there is one."""
+    return (
+        _view(record, "RTO", "RTA", record.objectives.rto_seconds),
+        _view(record, "RPO", "RPA", record.objectives.rpo_seconds),
+    )
+
+
+def _view(record: RunRecord, objective_name: str, actual_name: str, objective: float | None) -> ObjectiveView:
+    measured = _measurement(record, actual_name)
+    verdict = next((v for v in record.verdicts if v.name.lower() == objective_name.lower()), None)
+    actual = measured.seconds if measured else None
+    sentence = verdict.sentence if verdict else (measured.sentence if measured else f"{actual_name} was not measured")
+    outcome: Outcome = verdict.outcome if verdict else "not verified"
+    return ObjectiveView(
+        objective_name, actual_name, objective, actual, outcome, sentence, measured.source if measured else ""
+    )
+
+
+def slowest_phase(record: RunRecord) -> str:
+    """The slowest phase of the recovery and its length, or "" where the recovery did not come to its end."""
+    closed = [phase for phase in record.phases if phase.clock == "rta" and phase.seconds is not None]
+    if not closed or any(phase.clock == "rta" and phase.seconds is None for phase in record.phases):
+        return ""
+    rta = _measurement(record, "RTA")
+    named = next((p for p in closed if rta and p.name == rta.slowest_phase), None)
+    slowest = named or max(closed, key=lambda phase: phase.seconds or 0.0)
+    return f"{slowest.name}, {seconds_or(slowest.seconds)}"
+
+
+def recovery(record: RunRecord) -> Restoration | None:
+    """The restoration that the drill is about, None where there was none."""
+    return next((restoration for restoration in record.restorations if restoration.purpose == "recovery"), None)
+
+
+def rehearsals(record: RunRecord) -> list[Restoration]:
+    """Restorations of backups that were damaged on purpose."""
+    return [restoration for restoration in record.restorations if restoration.purpose == "rehearsal"]
+
+
+def recovery_checks(record: RunRecord) -> tuple[CheckResult, ...]:
+    """The checks of the recovery itself, without the rehearsals'."""
+    found = recovery(record)
+    return found.checks if found else ()
+
+
+def findings(record: RunRecord) -> list[Finding]:
+    """The recovery's findings, the gravest first; the rehearsals' are wanted and stand with them."""
+    order = {"error": 0, "warning": 1, "information": 2}
+    found = [finding for check in recovery_checks(record) for finding in check.findings]
+    return sorted(found, key=lambda finding: order[finding.severity])
+
+
+def not_checked(record: RunRecord) -> list[NotChecked]:
+    """Everything that this run left unverified, from whatever side it was said."""
+    left = list(record.not_checked)
+    for check in recovery_checks(record):
+        if check.outcome == "not verified":
+            left.append(NotChecked(f"check {check.name} ({check.requirement})", check.sentence))
+        left.extend(NotChecked(f"{check.name}: {gap.what}", gap.reason) for gap in check.not_checked)
+    for verdict in record.verdicts:
+        if verdict.outcome == "not verified":
+            left.append(NotChecked(f"{verdict.name} ({verdict.requirement})", verdict.sentence))
+    if not recovery_checks(record):
+        left.append(NotChecked("the restored copy", "no check was made in this run"))
+    return list(dict.fromkeys(left))
+
+
+def promise_counts(promises: Sequence[Promise]) -> str:
+    """How many promises ended in which way: "5 passed, 1 skipped"; "none was run" where there are none."""
+    order: tuple[PromiseOutcome, ...] = ("failed", "broken", "passed", "skipped")
+    counts = [(outcome, sum(promise.outcome == outcome for promise in promises)) for outcome in order]
+    return ", ".join(f"{count} {outcome}" for outcome, count in counts if count) or "none was run"
+
+
+def promises_by_feature(promises: Sequence[Promise]) -> list[tuple[str, list[Promise]]]:
+    """The promises below their feature, both in the order in which they were tried."""
+    found: dict[str, list[Promise]] = {}
+    for promise in promises:
+        found.setdefault(promise.feature, []).append(promise)
+    return list(found.items())
+
+
+def verdicts_beside_checks(record: RunRecord) -> list[Verdict]:
+    """The verdicts that say something else than the recovery's checks, which have a table of their own."""
+    told = {(check.name, check.outcome, check.sentence) for check in recovery_checks(record)}
+    return [each for each in record.verdicts if (each.name, each.outcome, each.sentence) not in told]
+
+
+def check_counts(checks: Sequence[CheckResult]) -> str:
+    """How many checks had which outcome, and how much was compared."""
+    if not checks:
+        return "none was made"
+    order: tuple[Outcome, ...] = ("missed", "not verified", "met")
+    counts = [(outcome, sum(check.outcome == outcome for check in checks)) for outcome in order]
+    told = ", ".join(f"{count} {outcome}" for outcome, count in counts if count)
+    return f"{told}; {sum(check.compared for check in checks):,} objects compared"
+
+
+def all_findings(restoration: Restoration) -> list[Finding]:
+    """The findings of one restoration, in the order of its checks."""
+    return [finding for check in restoration.checks for finding in check.findings]
+
+
+def still_there(record: RunRecord) -> list[str]:
+    """Names of what the run made, or meant to make, and has not seen gone."""
+    return [f"{resource.kind} {resource.id}" for resource in record.resources if resource.state != "gone"]
+
+
+def resources_by_purpose(record: RunRecord) -> list[tuple[str, list[Resource]]]:
+    """What was made for the recovery, what for a rehearsal, and what cannot be told, each with its heading."""
+    found: dict[str, list[Resource]] = {"recovery": [], "rehearsal": [], "": []}
+    for resource in record.resources:
+        found[_purpose(record, resource)].append(resource)
+    heads = {"recovery": "For the recovery", "rehearsal": "For the rehearsal of a failure", "": "Other"}
+    return [(heads[purpose], made) for purpose, made in found.items() if made]
+
+
+def _purpose(record: RunRecord, resource: Resource) -> str:
+    for restoration in record.restorations:
+        own_snapshot = restoration.point is not None and restoration.point.snapshot_id == resource.id
+        if own_snapshot or resource.id.startswith(restoration.instance_id):
+            return restoration.purpose
+    return ""
+
+
+def common_place(resources: Sequence[Resource]) -> str:
+    """Account and region of the resources where all lie in the same, else ""."""
+    places = {(resource.account, resource.region) for resource in resources}
+    if len(places) != 1:
+        return ""
+    account, region = places.pop()
+    return f"account {account}, region {region}" if account and region else ""
+
+
+def title(record: RunRecord) -> str:
+    """What the report is about."""
+    return f"Recovery drill of {record.target.name if record.target else 'an unnamed target'}, run {record.run_id}"
+
+
+def byline(record: RunRecord) -> str:
+    """Source, profile, beginning and length in one line."""
+    parts = [
+        f"source {record.target.instance_id}" if record.target else "",
+        f"profile {record.profile}",
+        show_instant(record.started_at),
+        f"took {show_duration(record.wall_seconds)}" if record.wall_seconds is not None else "",
+    ]
+    return " · ".join(filter(None, parts))
+
+
+def facts(record: RunRecord) -> list[tuple[str, str]]:
+    """The identity of the run as names and values."""
+    target = record.target
+    rows = [
+        ("run", record.run_id),
+        ("profile", record.profile),
+        ("target", target.name if target else "not known yet"),
+        ("source instance", target.instance_id if target else ""),
+        ("resource id", target.dbi_resource_id if target else ""),
+        ("vault", (target.vault or "none") if target else ""),
+        ("engine", f"PostgreSQL {target.engine_version}" if target and target.engine_version else ""),
+        ("databases", ", ".join(target.databases) if target else ""),
+        ("data", target.data if target else ""),
+        ("size", show_bytes(target.size_bytes) if target and target.size_bytes is not None else ""),
+        ("started", show_instant(record.started_at)),
+        ("ended", show_instant(record.ended_at) if record.ended_at else "not ended"),
+        ("took", seconds_or(record.wall_seconds, "")),
+        ("version", " ".join(filter(None, (record.tool_version, record.commit and f"(commit {record.commit})")))),
+    ]
+    return [(name, value) for name, value in rows if value]
+
+
+def show_bytes(size: int) -> str:
+    """A size with a binary unit: "46.0 MiB"."""
+    amount, unit = float(size), "B"
+    for bigger in ("KiB", "MiB", "GiB", "TiB"):
+        if amount < 1024:
+            break
+        amount, unit = amount / 1024, bigger
+    return f"{int(amount)} B" if unit == "B" else f"{amount:.1f} {unit}"
+
+
+def show_path(path: Path) -> str:
+    """A path as a person would type it: relative where it lies below the current directory, else absolute."""
+    try:
+        return str(path.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path.absolute())
+
+
+def show_instant(instant: datetime | None, otherwise: str = "not known") -> str:
+    """An instant in UTC to the second, or `otherwise` where there is none."""
+    return otherwise if instant is None else f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,66 @@
+"""Writes every report of a run from its record: summary.md, report.html, the Allure report and the `latest` link."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from jinja2 import TemplateError
+
+from drills.errors import DrillError
+from drills.record import load, write_atomically
+from reports import allure_files, allure_render, html, markdown
+
+LATEST = "latest"
+
+
+def write_all(folder: Path, *, render_allure: bool) -> list[str]:
+    """Make the reports of the run in `folder` and return the lines to print.
+
+    Reads drill.json and, for Allure, the results that pytest wrote. Never raises for a rendering problem: the line says
+    what could not be made and how to make it later. Raises ConfigError when the folder holds no readable run record.
+    Reads GITHUB_STEP_SUMMARY.
+    """
+    record = load(folder)
+    lines = [
+        _attempt("summary.md", folder, lambda: write_atomically(folder / "summary.md", markdown.render(record))),
+        _attempt("report.html", folder, lambda: write_atomically(folder / "report.html", html.render(record))),
+    ]
+    results = folder / "allure-results"
+    if results.is_dir():
+        lines.append(_attempt("Allure's own files", folder, lambda: allure_files.write(results, record)))
+        if render_allure:
+            lines.append(allure_render.render(results, folder / "allure-report"))
+    lines.append(_attempt("the link to the latest run", folder, lambda: point_latest(folder)))
+    lines.append(_attempt("the step summary", folder, lambda: _append_step_summary(markdown.render(record))))
+    return [line for line in lines if line]
+
+
+def _attempt(what: str, folder: Path, work: Callable[[], None]) -> str:
+    """Do the work; an empty line when it went well, else the sentence that says what to do."""
+    try:
+        work()
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, TemplateError, DrillError) as error:
+        later = allure_render.later(folder)
+        return f"{what} could not be written ({error}); the run record is whole, so it can be made later: {later}"
+    return ""
+
+
+def point_latest(folder: Path) -> None:
+    """Let `latest` beside the run's folder lead to it: a symlink, or where there are none a file with its name."""
+    link = folder.absolute().parent / LATEST
+    half = link.with_name(f".{LATEST}.{os.getpid()}")
+    half.unlink(missing_ok=True)
+    try:
+        half.symlink_to(folder.absolute().name, target_is_directory=True)
+    except (OSError, NotImplementedError):
+        half.write_text(folder.absolute().name + "\n", encoding="utf-8")
+    half.replace(link)
+
+
+def _append_step_summary(summary: str) -> None:
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if path:
+        with Path(path).open("a", encoding="utf-8") as out:
+            out.write(summary + "\n")
