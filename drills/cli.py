@@ -1,0 +1,333 @@
+"""The command line: `python -m drills …`, installed as `drills`.
+
+This is the one module of the engine that knows the sandbox and the reports; here the parts are put together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from importlib import metadata
+from pathlib import Path
+from typing import Any, NoReturn
+
+from rich.console import Console
+
+from drills import __version__, context
+from drills.clock import SystemClock, since_process_start
+from drills.config import Config, SandboxProfile
+from drills.errors import COULD_NOT_RUN, USAGE, ConfigError, DrillError
+from drills.model import SCHEMA_VERSION, RunRecord, Setting, TargetSummary
+from drills.plan import Command, Plan
+from drills.record import Journal, new_run_id
+from drills.rehearsal import KINDS
+from drills.supervisor import run as supervise
+from reports import allure_files, allure_render, terminal, words, write
+
+OUT = Path("reports/out")
+DAMAGE = tuple(KINDS.values())
+EXIT_CODES = """\
+exit codes: 0 all promises held; 10 an objective was missed; 11 verification failed; 12 the drill could not run or could
+not verify; 13 something made by the drill is still there; 2 wrong usage or configuration"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Carry out a command and return its exit code; an error is one sentence on stderr."""
+    parser = _parser()
+    given, pytest_arguments = _split(sys.argv[1:] if arguments is None else arguments)
+    options = parser.parse_args(given)
+    try:
+        if options.command == "run":
+            return _run(options, pytest_arguments)
+        return _report(options.run)
+    except DrillError as error:
+        print(f"drills: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """What stands before the first "--", and what stands after it for pytest."""
+    given = list(arguments)
+    if "--" not in given:
+        return given, []
+    at = given.index("--")
+    return given[:at], given[at + 1 :]
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence; argparse would print the whole usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        """Leave with the exit code of wrong usage."""
+        self.exit(USAGE, f"{self.prog}: {message}: see {self.prog} --help\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="drills",
+        description="Disaster-recovery drills for PostgreSQL on AWS (RDS and AWS Backup).",
+        epilog=EXIT_CODES,
+    )
+    parser.add_argument("--version", action="version", version=f"drills {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_run(commands.add_parser("run", **_described("run the features and write the reports", RUN_EXAMPLE)))
+    report = commands.add_parser("report", **_described("make the reports of a run again", REPORT_EXAMPLE))
+    report.add_argument("run", nargs="?", default="reports/out/latest", help="folder of the run (default: the latest)")
+    return parser
+
+
+RUN_EXAMPLE = """\
+examples:
+  drills run                                 drill the sample application in the sandbox
+  drills run --seed my.dump                  drill your own data: plain SQL, -Fc, -Fd or tar dump
+  drills run --seed postgresql://localhost/orders
+  drills run --damage row                    see what a drill looks like that fails
+  drills run --profile production            drill on AWS, as drill.toml allows it
+  drills run -- -k objective                 some of the promises (a partial run, which counts nowhere)
+"""
+REPORT_EXAMPLE = """\
+example:
+  drills report reports/out/latest
+"""
+
+
+def _described(what: str, example: str) -> dict[str, Any]:
+    return {
+        "help": what,
+        "description": f"{what[0].upper()}{what[1:]}.",
+        "epilog": f"{example}\n{EXIT_CODES}",
+        "formatter_class": argparse.RawDescriptionHelpFormatter,
+    }
+
+
+def _add_run(run: argparse.ArgumentParser) -> None:
+    run.add_argument("--config", metavar="FILE", help="configuration file (default: drill.toml of this folder)")
+    run.add_argument("--profile", metavar="NAME", help="profile of the configuration (default: DRILL_PROFILE, sandbox)")
+    run.add_argument("--target", metavar="NAME", help="target of the configuration")
+    run.add_argument("--scenario", metavar="NAME", help="scenario of the target, with objectives of its own")
+    run.add_argument("--seed", metavar="FILE-or-URL", help="sandbox: your own data instead of the sample application")
+    run.add_argument("--yes", action="store_true", help="copy a --seed URL of a server that is not local")
+    run.add_argument("--postgres", metavar="WHICH", help="sandbox: system, bundled-16, bundled-18 or a folder")
+    run.add_argument("--endpoint-url", metavar="URL", help="endpoint profile: where the AWS APIs answer")
+    run.add_argument("--rto", metavar="DURATION", help='recovery time objective, such as "30m"')
+    run.add_argument("--rpo", metavar="DURATION", help='recovery point objective, such as "24h"')
+    run.add_argument(
+        "--damage",
+        metavar="KIND",
+        action="append",
+        choices=DAMAGE,
+        default=[],
+        help=f"sandbox: damage the backup before it is restored ({', '.join(DAMAGE)}); the drill must fail",
+    )
+
+
+# -- drills run -------------------------------------------------------------------------------------------------------
+
+
+def _run(options: argparse.Namespace, pytest_arguments: Sequence[str]) -> int:
+    """Run a drill; the exit code is the run record's. Raises ConfigError before anything is made."""
+    clock, startup = SystemClock(), since_process_start()
+    origin, started_at = clock.monotonic() - startup, clock.now() - timedelta(seconds=startup)
+    choices = _choices(options)
+    effective = choices.effective()
+    _refuse_misuse(effective, choices)
+    run_id = new_run_id(started_at)
+    plan = _plan(OUT / run_id, effective, pytest_arguments)
+    folder = _make_folder(run_id)
+    journal = Journal.create(folder, _opening(run_id, started_at, effective, choices), origin=origin)
+    sandboxed = isinstance(effective.profile, SandboxProfile)
+    journal.enter("start the sandbox" if sandboxed else "look at the guards")
+    context.save(folder, choices)
+    console = Console()
+    supervise(plan, folder, lambda ended: terminal.follow(folder, ended, console, clock))
+    journal = Journal.open(folder)
+    journal.resume("write the reports")
+    lines = []
+    if not journal.record.interrupted_by and (folder / "allure-results").is_dir():
+        allure_files.write(folder / "allure-results", journal.record)
+        said = allure_render.render(folder / "allure-results", folder / "allure-report")
+        lines += [] if (folder / "allure-report" / "index.html").exists() else [said]
+    journal.end()
+    lines += write.write_all(folder, render_allure=False)
+    (folder / ".origin").unlink()
+    terminal.summary(journal.record, folder, console)
+    for line in filter(None, lines):
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
+    code = journal.record.code
+    return COULD_NOT_RUN if code is None else code
+
+
+def _choices(options: argparse.Namespace) -> context.Choices:
+    overrides = {
+        option: value
+        for option, value in (
+            ("--postgres", options.postgres),
+            ("--endpoint-url", options.endpoint_url),
+            ("--rto", options.rto),
+            ("--rpo", options.rpo),
+        )
+        if value is not None
+    }
+    seed = options.seed or ""
+    if seed and "://" not in seed:
+        seed = str(Path(seed).absolute())
+    return context.Choices(
+        config_file=options.config,
+        profile=options.profile,
+        target=options.target,
+        overrides=overrides,
+        seed=seed,
+        confirmed=options.yes,
+        damage=tuple(options.damage),
+        scenario=options.scenario,
+    )
+
+
+def _refuse_misuse(effective: Config, choices: context.Choices) -> None:
+    """What only the sandbox can do is refused elsewhere, before anything is made."""
+    names = [scenario.name for scenario in effective.target.scenarios]
+    if choices.scenario is not None and choices.scenario not in names:
+        raise ConfigError(
+            f'--scenario: expected one of target "{effective.target_name}", found "{choices.scenario}"; '
+            f"there are {', '.join(names) or 'none'}"
+        )
+    if not isinstance(effective.profile, SandboxProfile):
+        from drills.sources import guards  # loads boto3, which the command line of a run in the sandbox never needs
+
+        guards.check_plan(effective)
+        stored = effective.target.manifest
+        if stored and not Path(stored).is_file():
+            raise ConfigError(
+                f"targets.{effective.target_name}.manifest: expected a stored manifest, found no file {stored}; correct "
+                "the path, or leave it out to check what needs no manifest"
+            )
+        for option, value in (("--seed", choices.seed), ("--damage", choices.damage)):
+            if value:
+                raise ConfigError(
+                    f'{option}: expected a profile of kind "sandbox", found profile '
+                    f'"{effective.profile_name}" of kind "{effective.profile.kind}"; leave {option} out'
+                )
+    elif effective.target.vault is None:
+        raise ConfigError(
+            f"targets.{effective.target_name}.vault: expected the vault that the sandbox backs up to, found none"
+        )
+
+
+def _make_folder(run_id: str) -> Path:
+    """The run's folder; in the checkout, so that a run leaves nothing elsewhere."""
+    folder = OUT / run_id
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise DrillError(
+            f"expected to make the run's folder {folder}, found: {error.strerror}; run in a checkout you may write to"
+        ) from error
+    return folder
+
+
+def _opening(run_id: str, started_at: datetime, effective: Config, choices: context.Choices) -> RunRecord:
+    target = effective.target
+    extra = [
+        Setting(option, value, "command line") for option, value in (("--seed", context.shown(choices.seed)),) if value
+    ]
+    if choices.scenario:
+        extra.append(Setting("--scenario", choices.scenario, "command line"))
+    if choices.damage:
+        extra.append(Setting("--damage", ", ".join(choices.damage), "command line"))
+    return RunRecord(
+        schema_version=SCHEMA_VERSION,
+        run_id=run_id,
+        profile=effective.profile_name,
+        simulated=effective.simulated,
+        started_at=started_at,
+        tool_version=__version__,
+        commit=_commit(),
+        target=TargetSummary(effective.target_name, target.instance, target.vault),
+        objectives=target.objectives(choices.scenario),
+        settings=(*effective.settings, *extra),
+        environment=_environment(),
+    )
+
+
+def _environment() -> tuple[Setting, ...]:
+    """What the run runs on: the interpreter, the platform, and the libraries that talk to AWS and PostgreSQL."""
+    libraries = tuple(Setting(name, metadata.version(name), "installed") for name in ("boto3", "moto", "psycopg"))
+    own = (("Python", platform.python_version()), ("platform", platform.platform()))
+    return (*(Setting(name, value, "this machine") for name, value in own), *libraries)
+
+
+def _commit() -> str:
+    """The commit of the checkout, "" where there is no git."""
+    try:
+        found = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return found.stdout.strip() if found.returncode == 0 else ""
+
+
+def _plan(folder: Path, effective: Config, pytest_arguments: Sequence[str]) -> Plan:
+    """The commands of a run, for the supervisor."""
+    python, absolute = sys.executable, str(folder.absolute())
+    features = Command(
+        "features", (python, "-m", "drills.lifeline", "-m", "pytest", *_pytest_options(folder), *pytest_arguments)
+    )
+    clean = Command("clean", (python, "-m", "drills.finish", "clean", absolute), "finally")
+    close = Command("close", (python, "-m", "drills.finish", "close", absolute), "last")
+    if not isinstance(effective.profile, SandboxProfile):
+        guard = Command("guard", (python, "-m", "drills.guarding", absolute), needed=True)
+        return Plan((guard, features, clean, close))
+    from drills.sandbox.folders import state_parent  # heavy, and only this profile needs it
+
+    work = state_parent() / f"drills-{folder.name[-4:]}-{os.getpid()}"  # short: paths of sockets lie below it
+    return Plan(
+        (
+            Command(
+                "sandbox",
+                (python, "-m", "drills.sandbox.server", *_sandbox_options(effective.profile, work)),
+                "service",
+            ),
+            Command("stage", (python, "-m", "drills.stage", absolute), needed=True),
+            features,
+            clean,
+            close,
+        ),
+        work=str(work),
+        sweep=(python, "-m", "drills.sandbox.sweep", str(work)),
+    )
+
+
+def _pytest_options(folder: Path) -> tuple[str, ...]:
+    return (
+        "features",
+        f"--drill-run={folder.absolute()}",
+        f"--alluredir={folder.absolute() / 'allure-results'}",
+        f"--junitxml={folder.absolute() / 'junit.xml'}",
+        "--tb=short",
+        "-p",
+        "no:cacheprovider",
+    )
+
+
+def _sandbox_options(profile: SandboxProfile, work: Path) -> tuple[str, ...]:
+    delays = {status: duration.total_seconds() for status, duration in profile.delays.items()}
+    options = ["--state-parent", str(work), "--port", str(profile.port), "--delays", json.dumps(delays)]
+    return (*options, *(("--postgres", profile.postgres) if profile.postgres else ()))
+
+
+# -- drills report ----------------------------------------------------------------------------------------------------
+
+
+def _report(run: str) -> int:
+    folder = Path(run)
+    if folder.is_file():  # where there are no symlinks `latest` is a file with the folder's name
+        folder = folder.parent / folder.read_text(encoding="utf-8").strip()
+    for line in write.write_all(folder, render_allure=True):
+        print(line)
+    print(f"reports of the run are in {words.show_path(folder)}")
+    return 0

@@ -1,0 +1,95 @@
+"""The command line by itself: what is refused before anything is made, and what its help says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from drills import __version__, cli
+
+TARGET = '[targets.orders]\ninstance = "orders"\n'
+AWAY = '[drill]\nprofile = "away"\n[profiles.away]\nkind = "endpoint"\n' + TARGET
+REFUSED = {
+    "unknown option": ("", ["run", "--nope"], "unrecognized arguments: --nope"),
+    "unknown damage": ("", ["run", "--damage", "everything"], "invalid choice: 'everything'"),
+    "no command": ("", [], "COMMAND"),
+    "unknown command": ("", ["drill"], "invalid choice: 'drill'"),
+    "unknown profile": ("", ["run", "--profile", "nope"], 'expected the name of a profile, found "nope"'),
+    "unknown target": ("", ["run", "--target", "nope"], '"nope"'),
+    "unknown scenario": ("", ["run", "--scenario", "flood"], 'found "flood"; there are none'),
+    "no such file": ("", ["run", "--config", "none.toml"], "none.toml: expected a configuration file"),
+    "no TOML": ("rto = = 1", ["run"], "drill.toml"),
+    "bad duration": (TARGET + 'rto = "soon"\n', ["run"], "drill.toml: targets.orders.rto"),
+    "an objective of zero": (
+        TARGET + 'vault = "v"\n',
+        ["run", "--rpo", "0s"],
+        "--rpo: expected a duration longer than zero",
+    ),
+    "unknown key": (TARGET + 'rta = "1h"\n', ["run"], "rta"),
+    "no vault in the sandbox": (TARGET, ["run"], "targets.orders.vault: expected the vault"),
+    "a seed elsewhere": (AWAY, ["run", "--seed", "my.dump"], '--seed: expected a profile of kind "sandbox"'),
+    "damage elsewhere": (AWAY, ["run", "--damage", "row"], '--damage: expected a profile of kind "sandbox"'),
+    "nothing allowed": (TARGET, ["run", "--profile", "aws"], "an empty list allows nothing"),
+    "no manifest": (AWAY + 'manifest = "gone.json"\n', ["run"], "targets.orders.manifest: expected a stored manifest"),
+    "no run": ("", ["report", "reports/out/none"], "expected the folder of a run"),
+}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory, without the caller's choice of a profile."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DRILL_PROFILE", raising=False)
+    return tmp_path
+
+
+def ended(arguments: list[str]) -> int:
+    """The exit status of a command line, whether main returns it or leaves with it."""
+    try:
+        return cli.main(arguments)
+    except SystemExit as left:
+        return int(left.code or 0)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_misuse_is_one_sentence(folder: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit 2, one line on stderr that names what is wrong, nothing on stdout, and no folder of a run."""
+    config, arguments, words = REFUSED[name]
+    if config:
+        (folder / "drill.toml").write_text(config)
+
+    status = ended(arguments)
+
+    said = capsys.readouterr()
+    assert status == 2
+    assert words in said.err
+    assert said.err.startswith("drills")
+    assert said.err.count("\n") == 1
+    assert said.out == ""
+    assert not (folder / "reports").exists()
+
+
+@pytest.mark.parametrize("command", ["run", "report"])
+def test_help_has_an_example_and_the_exit_codes(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each command says what it does, how it is called and what its exit codes mean."""
+    assert ended([command, "--help"]) == 0
+
+    said = capsys.readouterr().out
+    assert f"  drills {command} " in said
+    assert "10 an objective was missed" in said
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """The version is the package's."""
+    assert ended(["--version"]) == 0
+    assert capsys.readouterr().out == f"drills {__version__}\n"
+
+
+def test_what_comes_after_the_first_dashes_is_pytests(capsys: pytest.CaptureFixture[str]) -> None:
+    """Options after "--" are no options of ours: an unknown one before them is refused, the same one after is not."""
+    assert ended(["run", "--collect-only", "--", "-k", "x"]) == 2
+    assert "unrecognized arguments: --collect-only" in capsys.readouterr().err
+
+    assert ended(["run", "--profile", "nope", "--", "--collect-only"]) == 2
+    assert "--collect-only" not in capsys.readouterr().err

@@ -1,0 +1,273 @@
+"""Whole runs through `python -m drills run`: exit codes, what is written, what is left; each run shared by its tests."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import jsonschema
+import pytest
+
+from drills.sandbox import runas
+from drills.sandbox.cluster import ADMIN, PORT
+from tests.fix_cluster import cluster_in, module_state, usable
+from tests.fix_runs import Place, Run, at_once, drills, made_place, nothing_left
+
+__all__ = ["module_state"]
+
+pytestmark = [pytest.mark.whole_run, pytest.mark.postgres, pytest.mark.sandbox]
+RESTORE = "RestoreDBInstanceFromDBSnapshot"
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Place]:
+    """Where the runs of this module take place; at the end nothing of them is left."""
+    with made_place() as made:
+        before = made.files()
+        yield made
+        nothing_left(made)
+        assert made.files() == before
+
+
+def calls_of(run: Run, operation: str) -> list[dict[str, Any]]:
+    """The successful calls of an operation in the run's call log."""
+    return [call for call in json.loads(run.read("calls.json")) if call["operation"] == operation and not call["error"]]
+
+
+# -- a run that passes ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def green() -> Iterator[tuple[Place, Run]]:
+    """A run of the sample application, in a place of its own."""
+    with made_place(rendering=True) as made:
+        before = made.files()
+        run = drills(made, "run")
+        nothing_left(made)
+        assert made.files() == before
+        yield made, run
+
+
+def test_a_green_run_ends_with_zero(green: tuple[Place, Run]) -> None:
+    """All promises held, all twelve were kept, and the record validates against the schema in the repository."""
+    place, run = green
+    kept = run.record
+
+    assert (run.status, run.err) == (0, "")
+    assert (kept.code, kept.all_codes, kept.failures, kept.pytest_status) == (0, (0,), (), 0)
+    assert {promise.outcome for promise in kept.promises} == {"passed"}
+    assert len(kept.promises) == 12
+    assert not kept.partial
+    assert kept.simulated
+    schema = json.loads((place.checkout / "reports/drill.schema.json").read_text())
+    jsonschema.validate(json.loads(run.read("drill.json")), schema)
+
+
+def test_phases_are_contiguous_and_add_up_to_the_wall_clock(green: tuple[Place, Run]) -> None:
+    """Within half a second of the time that the caller measured; RTA is the sum of the phases on its clock."""
+    _, run = green
+    kept = run.record
+
+    for one, next_one in itertools.pairwise(kept.phases):
+        assert one.end_seconds == next_one.start_seconds
+    assert kept.phases[0].start_seconds == 0
+    total = sum(phase.seconds or 0.0 for phase in kept.phases)
+    assert total == pytest.approx(kept.wall_seconds)
+    assert total == pytest.approx(run.seconds, abs=0.5)
+    rta = next(measurement for measurement in kept.measurements if measurement.name == "RTA")
+    assert rta.seconds == pytest.approx(sum(phase.seconds or 0.0 for phase in kept.phases if phase.clock == "rta"))
+
+
+def test_one_restore_serves_the_scenarios(green: tuple[Place, Run]) -> None:
+    """The call log shows one restore for the recovery and one for the rehearsal, and that what was made was deleted."""
+    _, run = green
+    restored = [call["parameters"]["DBInstanceIdentifier"] for call in calls_of(run, RESTORE)]
+    deleted = {call["parameters"]["DBInstanceIdentifier"] for call in calls_of(run, "DeleteDBInstance")}
+
+    assert restored == [restoration.instance_id for restoration in run.record.restorations]
+    assert [restoration.purpose for restoration in run.record.restorations] == ["recovery", "rehearsal"]
+    assert deleted == set(restored)
+    assert {resource.state for resource in run.record.resources} == {"gone"}
+
+
+def test_every_report_is_there(green: tuple[Place, Run]) -> None:
+    """junit.xml with each scenario, Allure's results with Gherkin steps, the summary, the page, the link to the latest."""
+    place, run = green
+    assert run.folder is not None
+    suite = ElementTree.fromstring(run.read("junit.xml")).find("testsuite")
+    results = [json.loads(path.read_text()) for path in (run.folder / "allure-results").glob("*-result.json")]
+    steps = [step["name"] for result in results for step in result["steps"]]
+
+    assert suite is not None
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("12", "0", "0")
+    assert len(results) == 12
+    assert any("the protected database of the target is lost" in name for name in steps)
+    assert run.read("summary.md").startswith("# Passed: all promises held")
+    assert "SIMULATED" in run.read("report.html")
+    assert (place.checkout / "reports/out/latest").resolve() == run.folder.resolve()
+
+
+def test_no_password_is_kept(green: tuple[Place, Run]) -> None:
+    """No file of the run holds a password that was made during it, and the call log shows stars in their places."""
+    place, run = green
+    assert run.folder is not None
+    texts = {path: path.read_bytes() for path in run.folder.rglob("*") if path.is_file()}
+    passwords = [call["parameters"]["MasterUserPassword"] for call in calls_of(run, "CreateDBInstance")]
+    passwords += [call["parameters"]["MasterUserPassword"] for call in calls_of(run, "ModifyDBInstance")]
+
+    assert len(place.tokens) >= 3  # source, recovery, rehearsal
+    assert [str(path) for path, text in texts.items() for token in place.tokens if token.encode() in text] == []
+    assert not [token for token in place.tokens if token in run.out]
+    assert set(passwords) == {"****"}
+
+
+def test_a_report_can_be_made_again_from_the_record(green: tuple[Place, Run], tmp_path: Path) -> None:
+    """`drills report` on a folder that holds the record alone writes the same summary."""
+    place, run = green
+    alone = tmp_path / (run.folder or tmp_path).name
+    alone.mkdir()
+    (alone / "drill.json").write_text(run.read("drill.json"))
+
+    again = drills(place, "report", str(alone))
+
+    assert (again.status, again.err) == (0, "")
+    assert (alone / "summary.md").read_text() == run.read("summary.md")
+
+
+# -- runs that fail, and runs of some of the promises -----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def dump(module_state: Path) -> Iterator[Path]:
+    """A small database of somebody else, dumped by the bundled PostgreSQL 16."""
+    cluster = cluster_in(module_state, usable("bundled-16", module_state), "small")
+    try:
+        cluster.create()
+        cluster.start()
+        with cluster.connect() as session:
+            session.execute("create role keeper")
+            session.execute("create database plants")
+            password = session.info.password
+        with cluster.connect("plants") as session:
+            session.execute("create table plant (id int generated always as identity primary key, name text not null)")
+            session.execute("insert into plant (name) select 'plant ' || n from generate_series(1, 500) as n")
+            session.execute("grant select on plant to keeper")
+        path = module_state / "plants.dump"
+        where = [f"--host={cluster.run_dir}", f"--port={PORT}", f"--username={ADMIN}", "--format=custom"]
+        tool = [str(cluster.binaries.tool("pg_dump")), *where, f"--file={path}", "plants"]
+        done = runas.run_as(None, tool, cwd=module_state, env={"PGPASSWORD": password})
+        assert done.returncode == 0, done.stderr
+        yield path
+    finally:
+        cluster.kill()
+
+
+@pytest.fixture(scope="module")
+def failing(place: Place) -> Iterator[dict[str, Run]]:
+    """Runs with a damaged backup, two at a time: they must not disturb each other."""
+    runs = at_once(
+        place,
+        ("run", "--damage", "row", "--rto", "1ms", "--", "-k", "not named"),
+        ("run", "--damage", "grant", "--", "-k", "grants or usable"),
+    )
+    yield dict(zip(("row", "grant"), runs, strict=True))
+    nothing_left(place)
+
+
+@pytest.fixture(scope="module")
+def seeded(place: Place, dump: Path) -> Iterator[dict[str, Run]]:
+    """Runs of the user's own data: a whole one, and those that are told to leave something out."""
+    seed = ("run", "--seed", str(dump))
+    several = {
+        "whole": seed,
+        "objectives": (*seed, "--", "-k", "objective"),
+        "missed": (*seed, "--rto", "1ms", "--", "-k", "objective"),
+        "nothing": (*seed, "--", "-k", "nothing_matches"),
+        "collected": (*seed, "--", "--collect-only"),
+        "broken": (*seed, "--", "-p", "no_such_plugin"),
+    }
+    yield dict(zip(several, at_once(place, *several.values()), strict=True))
+    nothing_left(place)
+
+
+@pytest.mark.parametrize("kind", ["row", "grant"])
+def test_a_damaged_backup_fails_the_drill(failing: dict[str, Run], kind: str) -> None:
+    """Exit 11; a finding names the object that the record says was damaged, and the summary has its sentence."""
+    run = failing[kind]
+    (note,) = [note for note in run.record.notes if note.startswith("damaged on purpose before the restore: ")]
+    damaged = note.removeprefix("damaged on purpose before the restore: ").split(": ")[0]
+    (recovery,) = run.record.restorations
+    found = [finding for check in recovery.checks for finding in check.findings if finding.severity == "error"]
+
+    assert run.status == 11
+    assert [finding.object for finding in found] == [damaged]
+    assert damaged.replace("_", "\\_") in run.read("summary.md")
+    assert {promise.outcome for promise in run.record.promises} >= {"failed", "passed"}
+
+
+def test_a_difference_and_a_missed_objective_give_both_codes(failing: dict[str, Run]) -> None:
+    """11 is what the run exits with, and the record lists 10 after it."""
+    assert failing["row"].record.all_codes == (11, 10)
+
+
+def test_a_copy_that_did_not_pass_what_blocks_was_never_usable(failing: dict[str, Run]) -> None:
+    """A missing grant blocks: no RTA is claimed, so the objective is not verified, 12 beside 11."""
+    run = failing["grant"]
+
+    assert run.record.all_codes == (11, 12)
+    assert next(measured.seconds for measured in run.record.measurements if measured.name == "RTA") is None
+
+
+def test_own_data_is_drilled(seeded: dict[str, Run]) -> None:
+    """A dump of a small database is loaded, backed up, restored and found whole; its role is reported."""
+    run = seeded["whole"]
+
+    assert (run.status, run.record.failures) == (0, ())
+    assert run.record.target is not None
+    assert run.record.target.databases == ("plants",)
+    assert any("keeper" in note for note in run.record.notes)
+    assert [promise.name for promise in run.record.promises if promise.outcome != "passed"] == [
+        "Every large object is the one that was backed up"  # there is none, which is said and not shown as passed
+    ]
+
+
+def test_some_of_the_promises_are_a_partial_run(seeded: dict[str, Run]) -> None:
+    """Exit 0 when they hold, and the record says that the run counts nowhere."""
+    run = seeded["objectives"]
+
+    assert (run.status, run.record.partial) == (0, True)
+    assert run.record.partial_reason == "scenarios that the caller left out: 10"
+    assert len(run.record.promises) == 2
+    assert {resource.state for resource in run.record.resources} == {"gone"}
+
+
+def test_a_missed_objective_is_ten(seeded: dict[str, Run]) -> None:
+    """An RTO of a millisecond cannot be met: exit 10, a failed promise, a sentence with both times."""
+    run = seeded["missed"]
+    failed = [promise.reason for promise in run.record.promises if promise.outcome == "failed"]
+
+    assert (run.status, run.record.all_codes) == (10, (10,))
+    assert len(failed) == 1
+    assert "beyond the RTO of" in failed[0]
+
+
+@pytest.mark.parametrize("name", ["nothing", "collected", "broken"])
+def test_nothing_run_is_twelve(seeded: dict[str, Run], name: str) -> None:
+    """Whatever kept the features from being run, and whatever pytest's status: one sentence, and never 0."""
+    run = seeded[name]
+
+    assert (run.status, run.record.all_codes, run.record.promises) == (12, (12,), ())
+    assert "nothing was run" in run.sentence
+    assert run.sentence in run.out
+
+
+def test_a_damage_that_the_data_cannot_have_is_refused(place: Place, dump: Path) -> None:
+    """There is no large object to take away: the run says so and does not pass."""
+    run = drills(place, "run", "--seed", str(dump), "--damage", "large-object")
+
+    assert run.status == 12
+    assert "--damage large-object: expected something of that kind in the backup, found none" in run.sentence
