@@ -109,10 +109,12 @@ def command(folder: Path, chosen: supervisor.Plan) -> list[str]:
 def started(argv: Sequence[str], marker: Path, env: Mapping[str, str] | None = None) -> Iterator[psutil.Process]:
     """Start a command that ends with this process, in whatever way that ends; give the command's own process.
 
-    At the end everything is killed that has `marker` among its arguments.
+    At the end everything is killed that has `marker` among its arguments. What the command printed is printed again
+    when the test fails.
     """
+    printed = marker.with_name(f"{marker.name}.out")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TOX_")} | dict(env or {})
-    with marker.with_name(f"{marker.name}.out").open("wb") as out:
+    with printed.open("wb") as out:
         outer = subprocess.Popen(
             [sys.executable, "-m", "drills.lifeline", "--", *argv],
             stdin=subprocess.PIPE,
@@ -123,6 +125,9 @@ def started(argv: Sequence[str], marker: Path, env: Mapping[str, str] | None = N
         )
     try:
         yield wait_until(lambda: next(iter(psutil.Process(outer.pid).children()), None), 10, SystemClock())
+    except BaseException:
+        print(printed.read_text(encoding="utf-8", errors="replace"))
+        raise
     finally:
         lifeline.kill(lambda: marked(marker))
         assert outer.stdin

@@ -45,6 +45,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         interrupt_timeout = 60
         terminate_timeout = 30
         commands = {sys.executable} {{posargs}}
+        # with CI set tox lists what is installed, and the environment has no pip
+        list_dependencies_command = {sys.executable} -c pass
         """.replace("\n        ", "\n")
     )
     return made
