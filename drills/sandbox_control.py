@@ -58,6 +58,26 @@ class SandboxControl:
         expires = expires_at.isoformat() if expires_at else None
         return dict(self._ask("points", {"snapshot": snapshot, "status": status, "expires_at": expires}))
 
+    def forward(self, seconds: float) -> datetime:
+        """Wind the sandbox's clock forward; its new instant."""
+        return datetime.fromisoformat(self._ask("clock", {"forward": seconds})["now"])
+
+    def now(self) -> datetime:
+        """The sandbox's present instant."""
+        return datetime.fromisoformat(self._ask("clock")["now"])
+
+    def arm(self, kind: str, **where: Any) -> dict[str, Any]:
+        """Arm a fault (drills/sandbox/faults.py): service, operation, name, times (None: for good), seconds."""
+        return dict(self._ask("faults", {"kind": kind, **where}))
+
+    def faults(self) -> list[dict[str, Any]]:
+        """The armed faults, and how often each has struck."""
+        return list(self._ask("faults"))
+
+    def clear_faults(self) -> None:
+        """Let everything go well from now on."""
+        self._ask("faults/clear", {})
+
     def _ask(self, path: str, body: dict[str, Any] | None = None, *, timeout: float | None = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self._base + path, data, {"Content-Type": "application/json"})

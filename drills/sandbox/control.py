@@ -41,6 +41,9 @@ class Control:
             "seed/load": self._load,
             "damage": self._damage,
             "points": self._point,
+            "clock": self._wind,
+            "faults": self._arm,
+            "faults/clear": self._clear,
         }
 
     def answer(self, environ: Mapping[str, Any], body: bytes) -> Answer:
@@ -71,6 +74,10 @@ class Control:
         if path == "calls":
             one = {name: values[0] for name, values in query.items()}
             return 200, self.calls.as_json(one.get("service"), one.get("operation"))
+        if path == "faults":
+            return 200, self.plane.faults.armed()
+        if path == "clock":
+            return 200, {"now": self.plane.instant().isoformat()}
         if path.startswith("instances/"):
             return 200, self._instance(path.removeprefix("instances/"))
         return 404, _error(SandboxError(f"The sandbox has no GET /_sandbox/{path}."))
@@ -157,6 +164,21 @@ class Control:
                     job.expires_at = _instant(expires) if expires is not None else job.expires_at
                     return {"recovery_point": arn, "status": job.status(self.plane.instant())}
         raise SandboxError(f"{arn} is no recovery point of AWS Backup; name a snapshot of type awsbackup.")
+
+    # -- time and faults -----------------------------------------------------------------------------------------
+
+    def _wind(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        seconds = request.get("forward")
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds < 0:
+            raise ConfigError(f"forward must be a number of seconds of at least 0, found {seconds!r}.")
+        return {"now": self.plane.clock.forward(seconds).isoformat()}
+
+    def _arm(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        return dataclasses.asdict(self.plane.faults.arm(request))
+
+    def _clear(self, _request: Mapping[str, Any]) -> dict[str, Any]:
+        self.plane.faults.clear()
+        return {}
 
 
 def _request(environ: Mapping[str, Any], body: bytes) -> Mapping[str, Any]:

@@ -21,11 +21,12 @@ from pathlib import Path
 
 import psycopg
 
-from drills.clock import Clock, SystemClock
 from drills.errors import ConfigError, DrillError, SandboxError
 from drills.sandbox.binaries import Binaries, ServerUser, readable
 from drills.sandbox.cluster import Cluster
+from drills.sandbox.faults import Switchboard
 from drills.sandbox.proxy import Proxy
+from drills.sandbox.time import SandboxClock
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +105,8 @@ class DataPlane:
         self.binaries = tuple(binaries)
         self.user = user
         self.delays = delays
-        self.clock: Clock = SystemClock()
+        self.clock = SandboxClock()
+        self.faults = Switchboard()
         self.lock = threading.RLock()
         self.servers: dict[str, Server] = {}
         self.snapshots: dict[str, StoredSnapshot] = {}
@@ -112,7 +114,6 @@ class DataPlane:
         self._admin_password = secrets.token_urlsafe(24)
         self._ports: dict[str, int] = {}
         self._proxies: dict[str, Proxy] = {}
-        self._ending = threading.Event()
         self._threads: set[threading.Thread] = set()
         self._folders = 0
         self._usable: dict[Binaries, Binaries] = {}
@@ -237,7 +238,7 @@ class DataPlane:
 
     def at_least(self, started: float, seconds: float) -> None:
         """Wait until `seconds` have passed since the monotonic instant `started`; raises Ending when all ends."""
-        if self._ending.wait(max(0.0, started + seconds - self.clock.monotonic())):
+        if not self.clock.wait_until(started + seconds):
             raise Ending("The sandbox is being ended.")
 
     def work(self, name: str, job: Callable[[], None]) -> None:
@@ -259,7 +260,7 @@ class DataPlane:
 
     def close(self) -> None:
         """End every thread, port and server. The state folder is left to its owner."""
-        self._ending.set()
+        self.clock.end()
         for thread in list(self._threads):
             thread.join(timeout=20)
         for name in list(self._proxies):
