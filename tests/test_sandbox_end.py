@@ -34,3 +34,32 @@ def test_a_storm_of_signals_cannot_keep_it_from_ending(attempt: int) -> None:
     finally:
         child.kill()
         child.communicate()
+
+
+ELSEWHERE = """
+import os, signal, threading
+from drills.sandbox.server import _watch_for_the_end
+wait = _watch_for_the_end(0)
+
+def strike():
+    told.readline()
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+reader, writer = os.pipe()
+told = os.fdopen(reader)
+threading.Thread(target=strike, daemon=True).start()
+threading.Timer(0.3, lambda: os.write(writer, b"now\\n")).start()
+print("ready", flush=True)
+wait()
+os._exit(0)
+"""
+
+
+def test_a_signal_that_does_not_interrupt_the_wait_ends_it_too() -> None:
+    """A signal can arrive just before the wait begins, or in another thread: either way nothing interrupts the wait."""
+    child = subprocess.Popen([sys.executable, "-c", ELSEWHERE], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        assert child.wait(timeout=10) == 0
+    finally:
+        child.kill()
+        child.communicate()

@@ -8,6 +8,7 @@ sandbox kills its servers, removes its state folder and exits.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import json
 import logging
@@ -229,13 +230,12 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def _watch_for_the_end(lifeline: int) -> Callable[[], object]:
     """What waits for the lifeline's end or for a signal, however early either comes.
 
-    It waits on a pipe and not on an Event: a signal's handler can interrupt the code that holds an Event's lock, the
-    handler of the signal before it included, and would wait for that lock for ever.
+    It waits on a pipe into which the interpreter writes at a signal, before any Python code runs: an Event's lock could
+    be held by the very code that a handler interrupts, and a handler of ours would not run while the main thread is
+    about to wait, or waits and the signal came to another thread (signal.set_wakeup_fd in Python's documentation).
     """
     reader, writer = os.pipe()
-
-    def end(*_: object) -> None:
-        os.write(writer, b".")
+    os.set_blocking(writer, False)
 
     def watch() -> None:
         try:
@@ -243,10 +243,12 @@ def _watch_for_the_end(lifeline: int) -> Callable[[], object]:
                 pass
         except OSError:
             pass
-        end()
+        with contextlib.suppress(BlockingIOError):  # full of signals: the end is known already
+            os.write(writer, b".")
 
     for number in _SIGNALS:
-        signal.signal(number, end)
+        signal.signal(number, lambda *_: None)  # noted by the wake-up alone
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     threading.Thread(target=watch, name="lifeline", daemon=True).start()
     return lambda: os.read(reader, 1)
 
