@@ -1,13 +1,14 @@
-"""Puts ECS together: tasks are targets of what stands before them."""
+"""Puts ECS and the load balancers together: tasks are targets, and targets are what a front door leads to."""
 
 from __future__ import annotations
 
-from drills.sandbox import ecs
+from drills.sandbox import ecs, elb
 from drills.sandbox.state import DataPlane
-from drills.sandbox.targets import HealthCheck, TargetBook
+from drills.sandbox.targets import TargetBook
 
 
 def install(plane: DataPlane) -> None:
-    """Make this the ECS of moto; before its first request."""
-    book = TargetBook(plane, lambda _group: HealthCheck(), ecs.task_changed)
+    """Make these the ECS and the Elastic Load Balancing of moto; before their first request."""
+    book = TargetBook(plane, elb.health_check_of, ecs.task_changed)
     ecs.install(plane, plane.state / "tls" / "ca.pem", book)
+    elb.install(plane, book)
