@@ -42,13 +42,14 @@ class Front:
         os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-        from drills.sandbox import backup, ec2, rds, services
+        from drills.sandbox import backup, ec2, keys, rds, services
         from drills.sandbox.calls import CallLog
         from drills.sandbox.control import Control
 
         rds.install(plane)
         backup.install(plane)
         ec2.install()
+        keys.install(plane)
         services.install(plane)
         self.plane = plane
         self.calls = CallLog()
