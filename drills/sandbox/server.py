@@ -42,7 +42,7 @@ class Front:
         os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-        from drills.sandbox import backup, ec2, keys, rds, services
+        from drills.sandbox import backup, ec2, events, keys, rds, services
         from drills.sandbox.calls import CallLog
         from drills.sandbox.control import Control
 
@@ -50,6 +50,7 @@ class Front:
         backup.install(plane)
         ec2.install()
         keys.install(plane)
+        events.install()
         services.install(plane)
         self.plane = plane
         self.calls = CallLog()
