@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
+import psycopg
 import pytest
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -17,7 +18,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from tests.fix_sandbox import RunningSandbox, end_sandbox, start_sandbox
-from tests.fix_service import DELAYS
+from tests.fix_service import DELAYS, eventually, make_instance
 
 pytestmark = [pytest.mark.sandbox]
 
@@ -231,3 +232,27 @@ def test_a_log_group_keeps_lines(aws: RunningSandbox) -> None:
     assert group["retentionInDays"] == 30
     logs.delete_log_group(logGroupName="/drills")
     assert logs.describe_log_groups(logGroupNamePrefix="/drills")["logGroups"] == []
+
+
+@pytest.mark.postgres
+def test_an_exported_log_has_the_lines_of_the_server(aws: RunningSandbox) -> None:
+    """EnableCloudwatchLogsExports makes the log group and fills it (Amazon RDS User Guide, "Publishing … logs")."""
+    logs = aws.client("logs")
+    quiet = make_instance(aws, "quiet")
+    made = make_instance(aws, "told", EnableCloudwatchLogsExports=["postgresql"])
+    group = "/aws/rds/instance/told/postgresql"
+    for each in (quiet, made):
+        with each.connect() as session, pytest.raises(psycopg.Error, match="no_such_table"):
+            session.execute("SELECT 1 FROM\n  no_such_table")
+
+    def lines() -> str:
+        read = logs.filter_log_events(logGroupName=group)["events"]
+        return "\n".join(each["message"] for each in read)
+
+    eventually(lambda: 'relation "no_such_table" does not exist' in lines(), "the error to be exported")
+    groups = [each["logGroupName"] for each in logs.describe_log_groups(logGroupNamePrefix="/aws/rds")["logGroups"]]
+    assert groups == [group]
+    assert lines().count('relation "no_such_table" does not exist') == 1
+
+    aws.client("rds").delete_db_instance(DBInstanceIdentifier="told", SkipFinalSnapshot=True)
+    assert "no_such_table" in lines()
