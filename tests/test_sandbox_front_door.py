@@ -320,7 +320,7 @@ def test_the_target_learns_who_asked() -> None:
         answering(b"HTTP/1.1 201 Created\r\nX-Mine: 1\r\n\r\ndone") as (port, read),
         door(lambda *_: Forward(port, 5.0)) as url,
     ):
-        said = get(url + "a?b=c", {"X-Forwarded-For": "192.0.2.1", "Content-Type": "text/plain"}, b"hello")
+        said = get(url + "a?b=c", {"x-forwarded-for": "192.0.2.1", "Content-Type": "text/plain"}, b"hello")
 
     assert (said.status, said.headers["X-Mine"], said.body) == (201, "1", b"done")
     assert b"POST /a?b=c HTTP/1.1\r\n" in read[0]

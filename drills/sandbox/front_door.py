@@ -196,8 +196,9 @@ class _Handler(BaseHTTPRequestHandler):
         return None
 
     def _passed_on(self, body: bytes) -> dict[str, str]:
-        kept = {name: value for name, value in self.headers.items() if name.lower() not in _HOP}
-        before = kept.pop("X-Forwarded-For", "")
+        added = {"x-forwarded-for", "x-forwarded-proto", "x-forwarded-port", "content-length"}
+        kept = {name: value for name, value in self.headers.items() if name.lower() not in _HOP | added}
+        before = self.headers.get("X-Forwarded-For", "")
         client = self.client_address[0]
         return kept | {
             "X-Forwarded-For": f"{before}, {client}" if before else client,
