@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import secrets
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -309,6 +310,7 @@ def own() -> Iterator[RunningSandbox]:
     running.process.kill()
     running.process.communicate()
     sweep(running.state)
+    shutil.rmtree(running.state, ignore_errors=True)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
