@@ -21,7 +21,7 @@ ANSWERED = frozenset(
         "DescribeDBParameters", "DescribeDBSnapshots", "DescribeDBSubnetGroups", "DescribeEvents",
         "DescribeOptionGroups", "ListTagsForResource", "ModifyDBInstance", "ModifyDBParameterGroup",
         "ModifyDBSubnetGroup", "RebootDBInstance", "RemoveTagsFromResource",
-        "RestoreDBInstanceFromDBSnapshot",
+        "RestoreDBInstanceFromDBSnapshot", "StartDBInstance",
     }
 )  # fmt: skip
 
