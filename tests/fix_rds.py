@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,9 +13,21 @@ import pytest
 from botocore.exceptions import ClientError
 
 from drills.clock import SystemClock, wait_until
-from tests.fix_sandbox import RunningSandbox
+from tests.fix_sandbox import RunningSandbox, end_sandbox, start_sandbox
 
 MASTER = "owner"
+QUICK_BEAT = (
+    '{"creating": 0.2, "modifying": 0.1, "backing-up": 0.1, "deleting": 0.1, "snapshot": 0.1, "heartbeat": 0.25, '
+    '"stopping": 0.1, "starting": 0.1, "rebooting": 0.1}'
+)
+
+
+@pytest.fixture(scope="session")
+def beating() -> Iterator[RunningSandbox]:
+    """A sandbox with a quick heartbeat, for tests that wind its clock or arm its faults."""
+    running = start_sandbox(delays=QUICK_BEAT)
+    yield running
+    end_sandbox(running)
 
 
 def eventually(probe: Callable[[], Any], what: str, timeout: float = 60.0) -> Any:

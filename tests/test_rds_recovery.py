@@ -10,21 +10,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.fix_rds import Instance, code, create, delete, eventually, recover
-from tests.fix_sandbox import RunningSandbox, end_sandbox, start_sandbox
+from tests.fix_sandbox import RunningSandbox
 
 pytestmark = [pytest.mark.postgres, pytest.mark.sandbox]
-
-QUICK_BEAT = (
-    '{"creating": 0.2, "modifying": 0.1, "backing-up": 0.1, "deleting": 0.1, "snapshot": 0.1, "heartbeat": 0.25}'
-)
-
-
-@pytest.fixture(scope="module")
-def beating() -> Iterator[RunningSandbox]:
-    """A sandbox whose heartbeat is quick, for this module: its clock is its own too."""
-    running = start_sandbox(delays=QUICK_BEAT)
-    yield running
-    end_sandbox(running)
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +22,9 @@ def story(beating: RunningSandbox) -> Iterator[tuple[Instance, datetime]]:
     made.available()
     made.run("CREATE TABLE item (name text)")
     made.run("INSERT INTO item VALUES ('A')")
-    moment: datetime = made.value("SELECT clock_timestamp()")
+    moment = beating.control.now()
     made.run("INSERT INTO item VALUES ('B')")
-    made.restorable_past(made.value("SELECT clock_timestamp()"))
+    made.restorable_past(beating.control.now())
     yield made, moment
     delete(made)
 
@@ -66,7 +54,7 @@ def test_a_restore_to_the_latest_time_has_everything_until_then(story: tuple[Ins
     latest.available()
     assert items(latest) == "AB"
     latest.run("INSERT INTO item VALUES ('D')")
-    latest.restorable_past(latest.value("SELECT clock_timestamp()"))
+    latest.restorable_past(source.sandbox.control.now())
     again = recover(latest, "again", UseLatestRestorableTime=True, BackupRetentionPeriod=0)
     again.available()
     assert items(again) == "ABD"
@@ -79,7 +67,7 @@ def test_the_latest_restorable_time_lags_and_goes_on_by_itself(story: tuple[Inst
     """It never passes the present, and without any write of the owner's it moves on with rdsadmin's heartbeat."""
     source, _ = story
     first = source.described()["LatestRestorableTime"]
-    assert first < source.value("SELECT clock_timestamp()")
+    assert first < source.sandbox.control.now()
     source.restorable_past(first)
     with source.connect() as session:
         written = session.execute("SELECT xact_commit FROM pg_stat_database WHERE datname = 'rdsadmin'").fetchone()
@@ -88,7 +76,10 @@ def test_the_latest_restorable_time_lags_and_goes_on_by_itself(story: tuple[Inst
 
 
 def test_the_wound_clock_counts_in_restorable_times(beating: RunningSandbox, story: tuple[Instance, datetime]) -> None:
-    """Restorable times are the sandbox's, so that after winding its clock a moment of it is still the right one."""
+    """Restorable times are the sandbox's, so that after winding its clock a moment of it is still the right one.
+
+    PostgreSQL goes by the machine's clock, which is not wound.
+    """
     source, _ = story
     beating.control.forward(3600)
     moment = beating.control.now()

@@ -83,6 +83,7 @@ class SandboxInstance(DBInstance):
     def __init__(self, backend: RDSBackend, plane: DataPlane, **kwargs: Any) -> None:
         super().__init__(backend, **kwargs)
         self._plane = plane
+        self.created = self.instance_create_time = plane.instant()
         self.dbi_resource_id = new_resource_id()
         self.status = "creating"
         self.publicly_accessible = bool(self.publicly_accessible)
@@ -90,6 +91,9 @@ class SandboxInstance(DBInstance):
         self.birth = "DB instance created"  # what its first event says
         self.restored = False
         self.pending: dict[str, Any] = {}
+        self.queued: dict[str, Any] = {}  # the same by the model's names, as it will be carried out
+        self.awaits_window = False
+        self.stops = 0
 
     @property
     def address(self) -> str:
@@ -143,6 +147,8 @@ class SandboxSnapshot(DBSnapshot):
         delay = kwargs.pop("delay", plane.delays.snapshot)
         super().__init__(backend, database, snapshot_id, **kwargs)
         self._plane = plane
+        self.created = plane.instant()
+        self.original_snapshot_create_time = kwargs.get("original_created_at") or self.created
         self._began = plane.clock.monotonic()
         self._delay = delay
         self.snapshot_database_time: datetime | None = None

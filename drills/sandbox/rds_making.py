@@ -11,11 +11,11 @@ from moto.rds.models import DBSubnetGroup
 
 from drills.sandbox import parameters
 from drills.sandbox.instances import SandboxInstance
-from drills.sandbox.rds_changes import RDSChanges
+from drills.sandbox.rds_power import RDSPower
 from drills.sandbox.state import FAULTS, Ending, Server
 
 
-class RDSMaking(RDSChanges):
+class RDSMaking(RDSPower):
     """Checks a new instance, enters it, and brings up its server in a thread."""
 
     def _refuse_unsupported(self, wanted: Mapping[str, Any]) -> None:

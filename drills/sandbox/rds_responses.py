@@ -21,7 +21,7 @@ ANSWERED = frozenset(
         "DescribeDBParameters", "DescribeDBSnapshots", "DescribeDBSubnetGroups", "DescribeEvents",
         "DescribeOptionGroups", "DeleteDBInstanceAutomatedBackup", "DescribeDBInstanceAutomatedBackups",
         "RestoreDBInstanceToPointInTime", "ListTagsForResource", "ModifyDBInstance", "ModifyDBParameterGroup",
-        "ModifyDBSubnetGroup", "RebootDBInstance", "RemoveTagsFromResource",
+        "ModifyDBSubnetGroup", "StartDBInstance", "StopDBInstance", "RebootDBInstance", "RemoveTagsFromResource",
         "RestoreDBInstanceFromDBSnapshot",
     }
 )  # fmt: skip
