@@ -154,6 +154,7 @@ class SandboxSnapshot(DBSnapshot):
         self.snapshot_database_time: datetime | None = None
         self.full_snapshot_size_in_bytes = 0
         self.source_db_snapshot_identifier: str | None = None
+        self.source_region = backend.region_name
         self.availability_zone = database.availability_zone
         self.vpc_id = database.db_subnet_group.vpc_id
         self.license_model = "postgresql-license"

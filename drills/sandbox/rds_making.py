@@ -12,6 +12,7 @@ from moto.rds.models import DBSubnetGroup
 from drills.sandbox import parameters
 from drills.sandbox.instances import SandboxInstance
 from drills.sandbox.rds_power import RDSPower
+from drills.sandbox.rds_settling import CERTIFICATE
 from drills.sandbox.state import FAULTS, Ending, Server
 
 
@@ -40,6 +41,7 @@ class RDSMaking(RDSPower):
         vpc = self.describe_db_subnet_groups(wanted["db_subnet_group_name"])[0].vpc_id
         wanted["vpc_security_group_ids"] = self._security_groups(wanted.get("vpc_security_group_ids"), vpc)
         self._check_parameter_group(wanted.get("db_parameter_group_name"), wanted["engine_version"])
+        wanted.setdefault("ca_certificate_identifier", CERTIFICATE)
         wanted.pop("port", None)
         if str(wanted.get("option_group_name", "")).startswith("default:"):
             del wanted["option_group_name"]

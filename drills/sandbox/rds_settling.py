@@ -11,6 +11,11 @@ from drills.sandbox.instances import SandboxInstance
 from drills.sandbox.rds_base import RDSBase
 from drills.sandbox.state import Server
 
+# AWS's defaults for a region (RDS User Guide, "Quotas and constraints for Amazon RDS")
+INSTANCES_AT_MOST = 40
+MANUAL_SNAPSHOTS_AT_MOST = 100
+CERTIFICATE = "rds-ca-rsa2048-g1"  # the authority that new instances get
+
 
 class RDSSettling(RDSBase):
     """The faults of RDS, asked for where they strike; `name` is the instance's."""
@@ -19,12 +24,18 @@ class RDSSettling(RDSBase):
         return self.plane.faults.take(kind, service="rds", operation=operation, name=db.resource_id) is not None
 
     def _check_quota(self, operation: str, name: str) -> None:
-        """InstanceQuotaExceeded where the fault is armed; the sandbox has no quota of its own."""
-        if self.plane.faults.take("quota-exceeded", service="rds", operation=operation, name=name):
+        """InstanceQuotaExceeded where there are as many as may be, or where the fault is armed."""
+        armed = self.plane.faults.take("quota-exceeded", service="rds", operation=operation, name=name)
+        if armed or len(self.databases) >= INSTANCES_AT_MOST:
             raise RDSClientError(
                 "InstanceQuotaExceeded",
                 "Request would result in user exceeding the allotted number of DB instances.",
             )
+
+    def _check_snapshot_quota(self) -> None:
+        manual = sum(each.snapshot_type == "manual" for each in self.database_snapshots.values())
+        if manual >= MANUAL_SNAPSHOTS_AT_MOST:
+            raise RDSClientError("SnapshotQuotaExceeded", f"Cannot create more than {manual} manual snapshots")
 
     def _spoiled(self, db: SandboxInstance, server: Server) -> bool:
         """Whether a fault keeps a new instance from ever being available; it has its status then."""
