@@ -1,7 +1,8 @@
 """Fixtures that the tests share, and the end of a test run whose tox is gone."""
 
 from tests.fix_drill import staged
+from tests.fix_rds import beating
 from tests.fix_sandbox import sandbox
 from tests.fix_watch import pytest_configure
 
-__all__ = ["pytest_configure", "sandbox", "staged"]
+__all__ = ["beating", "pytest_configure", "sandbox", "staged"]

@@ -548,8 +548,8 @@ def test_the_call_log_holds_every_call_and_no_password(sandbox: RunningSandbox) 
 @pytest.mark.parametrize(
     ("service", "operation", "parameters"),
     [
-        ("rds", "describe_certificates", {}),
-        ("rds", "stop_db_instance", {"DBInstanceIdentifier": "source"}),
+        ("rds", "describe_db_log_files", {"DBInstanceIdentifier": "source"}),
+        ("rds", "promote_read_replica", {"DBInstanceIdentifier": "source"}),
         ("backup", "list_frameworks", {}),
         ("backup", "list_copy_jobs", {}),
         ("polly", "describe_voices", {"LanguageCode": "de-DE"}),

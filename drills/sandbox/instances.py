@@ -16,6 +16,7 @@ from moto.rds.models import DBInstance, DBSnapshot, RDSBackend
 
 from drills.sandbox import parameters
 from drills.sandbox.state import DataPlane, StoredSnapshot
+from drills.sandbox.wal import BACKUP_LABEL
 
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
@@ -33,6 +34,30 @@ PENDABLE = {
     "storage_throughput": "StorageThroughput",
     "storage_type": "StorageType",
 }
+
+
+def bases(plane: DataPlane, backend: RDSBackend, resource_id: str) -> list[StoredSnapshot]:
+    """The automated backups of an instance that WAL can be applied to, oldest first.
+
+    One that a server has been started on, in order to damage it, has a history of its own and takes no WAL.
+    """
+    found = [
+        plane.snapshots[each.arn]
+        for each in backend.database_snapshots.values()
+        if each.dbi_resource_id == resource_id and each.snapshot_type == "automated" and each.arn in plane.snapshots
+    ]
+    whole = [each for each in found if (each.folder / BACKUP_LABEL).exists()]
+    return sorted(whole, key=lambda each: each.taken_at)
+
+
+def restore_window(plane: DataPlane, backend: RDSBackend, resource_id: str) -> tuple[datetime, datetime] | None:
+    """From when until when an instance can be restored: from its oldest base to its last archived heartbeat."""
+    archive, found = plane.archives.of(resource_id), bases(plane, backend, resource_id)
+    latest = archive.latest() if archive else None
+    if latest is None or not found:
+        return None
+    window = found[0].taken_at, plane.clock.of_machine(latest)
+    return window if window[0] <= window[1] else None
 
 
 def new_resource_id() -> str:
@@ -58,12 +83,17 @@ class SandboxInstance(DBInstance):
     def __init__(self, backend: RDSBackend, plane: DataPlane, **kwargs: Any) -> None:
         super().__init__(backend, **kwargs)
         self._plane = plane
+        self.created = self.instance_create_time = plane.instant()
         self.dbi_resource_id = new_resource_id()
         self.status = "creating"
         self.publicly_accessible = bool(self.publicly_accessible)
         self.endpoint_known = False
-        self.restored_from = ""
+        self.birth = "DB instance created"  # what its first event says
+        self.restored = False
         self.pending: dict[str, Any] = {}
+        self.queued: dict[str, Any] = {}  # the same by the model's names, as it will be carried out
+        self.awaits_window = False
+        self.stops = 0
 
     @property
     def address(self) -> str:
@@ -81,9 +111,10 @@ class SandboxInstance(DBInstance):
         return dict(self.pending)
 
     @property
-    def latest_restorable_time(self) -> None:  # type: ignore[override]
-        """Absent: there is no point-in-time restore yet."""
-        return
+    def latest_restorable_time(self) -> datetime | None:  # type: ignore[override]
+        """The newest moment that a point-in-time restore can reach; absent without automated backups."""
+        window = restore_window(self._plane, self.backend, self.dbi_resource_id)
+        return window[1] if window else None
 
     @property
     def db_parameter_group_status_list(self) -> list[dict[str, Any]]:
@@ -116,11 +147,14 @@ class SandboxSnapshot(DBSnapshot):
         delay = kwargs.pop("delay", plane.delays.snapshot)
         super().__init__(backend, database, snapshot_id, **kwargs)
         self._plane = plane
+        self.created = plane.instant()
+        self.original_snapshot_create_time = kwargs.get("original_created_at") or self.created
         self._began = plane.clock.monotonic()
         self._delay = delay
         self.snapshot_database_time: datetime | None = None
         self.full_snapshot_size_in_bytes = 0
         self.source_db_snapshot_identifier: str | None = None
+        self.source_region = backend.region_name
         self.availability_zone = database.availability_zone
         self.vpc_id = database.db_subnet_group.vpc_id
         self.license_model = "postgresql-license"

@@ -13,33 +13,91 @@ from moto.rds.exceptions import (
 )
 from moto.rds.models import DBInstance
 
-from drills.sandbox import parameters, roles
+from drills.sandbox import parameters, roles, windows
 from drills.sandbox.instances import PENDABLE, SandboxInstance
 from drills.sandbox.rds_snapshots import RDSSnapshots
 from drills.sandbox.state import FAULTS, Server, sentence
 
 _MODIFIABLE = ("available", "storage-full", "incompatible-parameters")
+# settings that are changed at once and show a status of their own meanwhile (RDS User Guide, "Viewing DB instance status")
+_CONFIGURING = {
+    "cloudwatch_logs_export_configuration": "configuring-log-exports",
+    "monitoring_interval": "configuring-enhanced-monitoring",
+    "backup_retention_period": "modifying",
+}
+
+
+def _status(changes: Mapping[str, Any], password: str | None) -> str:
+    if password:
+        return "resetting-master-credentials"
+    if "new_db_instance_identifier" in changes:
+        return "renaming"
+    if set(changes) == {"enable_iam_database_authentication"}:
+        return "configuring-iam-database-auth"
+    return "modifying" if changes else ""
 
 
 class RDSChanges(RDSSnapshots):
     """Requests that change instances and parameter groups of one region."""
 
     def modify_db_instance(self, db_instance_identifier: str, db_kwargs: Any) -> SandboxInstance:
-        """ModifyDBInstance: what is not done at once is pending until it has been carried out."""
+        """ModifyDBInstance: what is not done at once is pending until it has been carried out.
+
+        With ApplyImmediately everything that is pending is carried out, without it at the next maintenance window (RDS
+        User Guide, "Using the schedule modifications setting"). Settings that cause no outage never wait.
+        """
         given = dict(db_kwargs)
         db = self.instance(db_instance_identifier, *_MODIFIABLE)
         given.pop("db_instance_identifier", None)
         now = bool(given.pop("apply_immediately", False))
         password = given.pop("master_user_password", None)
         self._check_changes(db, given)
+        given.pop("engine_version", None)
         later = {key: given.pop(key) for key in PENDABLE if given.get(key) is not None}
+        days = later.get("backup_retention_period")
+        if days and db.backup_retention_period:  # "asynchronously applied as soon as possible"
+            given["backup_retention_period"] = later.pop("backup_retention_period")
         super().modify_db_instance(db.resource_id, given)
-        db.pending |= {PENDABLE[key]: value for key, value in later.items()}
+        self._queue(db, later)
         if password is not None:
             db.pending["MasterUserPassword"] = "****"
-        if (later and now) or password is not None:
-            self.plane.work(f"modify {db.resource_id}", lambda: self._modify(db, later if now else {}, password))
+        status = _CONFIGURING.get(next((key for key in given if key in _CONFIGURING), ""), "")
+        if (db.queued and now) or password is not None or status:
+            changes = dict(db.queued) if now else {}
+            self.plane.work(f"modify {db.resource_id}", lambda: self._modify(db, changes, password, status))
+        if db.queued and not now:
+            self._defer(db)
         return db
+
+    def _queue(self, db: SandboxInstance, later: Mapping[str, Any]) -> None:
+        """Note what is to be changed; asking for what an instance already has takes an earlier request back."""
+        for key, value in later.items():
+            if key != "new_db_instance_identifier" and getattr(db, key) == value:
+                db.queued.pop(key, None)
+                db.pending.pop(PENDABLE[key], None)
+            else:
+                db.queued[key] = db.pending[PENDABLE[key]] = value
+
+    def _defer(self, db: SandboxInstance) -> None:
+        if not db.awaits_window:
+            db.awaits_window = True
+            self.plane.work(f"maintain {db.resource_id}", lambda: self._maintain(db))
+
+    def _maintain(self, db: SandboxInstance) -> None:
+        """Carry out what is pending in the next maintenance window in which the instance can be modified."""
+        while True:
+            with self.plane.lock:
+                seconds = windows.seconds_until(db.preferred_maintenance_window, self.plane.instant())
+            self.plane.at_least(self.plane.clock.monotonic(), seconds)
+            with self.plane.lock:
+                if not db.queued or self.databases.get(db.resource_id) is not db:
+                    db.awaits_window = False
+                    return
+                changes = dict(db.queued) if db.status in _MODIFIABLE else {}
+            if changes:
+                self._modify(db, changes, None)
+            else:
+                self.plane.at_least(self.plane.clock.monotonic(), 1.0)
 
     def _check_changes(self, db: SandboxInstance, given: Mapping[str, Any]) -> None:
         version = given.get("engine_version")
@@ -53,19 +111,22 @@ class RDSChanges(RDSSnapshots):
         new_name = given.get("new_db_instance_identifier")
         if new_name:
             self._validate_db_identifier(new_name)
-            if new_name in self.databases:
+            if new_name.lower() in self.databases:
                 raise DBInstanceAlreadyExists()
+        if int(given.get("allocated_storage") or db.allocated_storage) < db.allocated_storage:
+            raise InvalidParameterCombination("Invalid storage size: an instance's storage can't be reduced.")
 
-    def _modify(self, db: SandboxInstance, changes: dict[str, Any], password: str | None) -> None:
+    def _modify(self, db: SandboxInstance, changes: dict[str, Any], password: str | None, status: str = "") -> None:
         began = self.plane.clock.monotonic()
-        new_name = changes.pop("new_db_instance_identifier", None)
+        new_name = changes.get("new_db_instance_identifier")
         with self.plane.lock:
-            server = self.plane.servers[db.dbi_resource_id]
-            db.status = "resetting-master-credentials" if password else "renaming" if new_name else "modifying"
+            server, before = self.plane.servers[db.dbi_resource_id], db.status
+            db.status = _status(changes, password) or status or "modifying"
         try:
             with server.busy:
                 if password is not None:
                     roles.set_password(server.cluster, str(db.master_username), password)
+                self._archive(db, server, changes.get("backup_retention_period"))
         except FAULTS as error:
             self._fail(db, server, "failed", error)
             return
@@ -75,13 +136,43 @@ class RDSChanges(RDSSnapshots):
                 return
             if new_name:
                 self._rename(db, new_name, server)
-            for key, value in changes.items():
-                setattr(db, key, value)
-                db.pending.pop(PENDABLE[key], None)
+            self._carry_out(db, changes)
             if password is not None:
                 db.pending.pop("MasterUserPassword", None)
                 db.say("Reset master credentials", "configuration change")
-            db.status = "available"
+            self._after_change(db, server, before, changes)
+
+    def _carry_out(self, db: SandboxInstance, changes: Mapping[str, Any]) -> None:
+        for key, value in changes.items():
+            if key != "new_db_instance_identifier":
+                setattr(db, key, value)
+            if db.queued.get(key) == value:  # and not asked for otherwise meanwhile
+                del db.queued[key]
+                db.pending.pop(PENDABLE[key], None)
+
+    def _after_change(self, db: SandboxInstance, server: Server, before: str, changes: Mapping[str, Any]) -> None:
+        """The status that follows a change: backups that were enabled begin, and only more storage ends its lack."""
+        days = changes.get("backup_retention_period")
+        if before == "storage-full" and "allocated_storage" not in changes:
+            db.status = before
+            return
+        if before == "storage-full":
+            self.plane.open_port(db.resource_id, server.cluster)
+        db.status = "available"
+        if days == 0:
+            self._drop_automated(db.dbi_resource_id)
+        elif days:
+            self._take_automated(db)
+
+    def _archive(self, db: SandboxInstance, server: Server, days: int | None) -> None:
+        """Turn archiving on or off, which takes a restart ("an outage occurs if you change from 0 to nonzero")."""
+        if days is None or bool(days) == bool(db.backup_retention_period):
+            return
+        if days:
+            self.plane.archives.open(db.dbi_resource_id, server.cluster)
+        else:
+            server.cluster.owned = {}
+        server.cluster.restart(server.settings)
 
     def _rename(self, db: SandboxInstance, new_name: str, server: Server) -> None:
         """The old name's port refuses from now on; the new name has a port of its own."""
@@ -90,7 +181,6 @@ class RDSChanges(RDSSnapshots):
         db.db_instance_identifier = new_name
         self.databases[db.resource_id] = db
         db.port = self.plane.open_port(db.resource_id, server.cluster)
-        db.pending.pop("DBInstanceIdentifier", None)
         db.say(f"Renamed instance to {new_name}", "configuration change")
 
     def reboot_db_instance(self, db_instance_identifier: str) -> SandboxInstance:
@@ -117,8 +207,8 @@ class RDSChanges(RDSSnapshots):
             server.settings, server.parameter_group = settings, group.name
             if db.status == "rebooting":
                 self.plane.open_port(db.resource_id, server.cluster)
-                db.status = "available"
                 db.say("DB instance restarted", "availability")
+                self._ready(db)
 
     def modify_db_parameter_group(self, db_parameter_group_name: str, db_parameter_group_parameters: Any) -> Any:
         """ModifyDBParameterGroup: dynamic values asked for `immediate` reach the running servers at once."""

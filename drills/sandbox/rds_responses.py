@@ -4,43 +4,49 @@ from __future__ import annotations
 
 from typing import Any
 
-from moto.core.responses import ActionResult, PaginatedResult
+from moto.core.exceptions import ServiceException
+from moto.core.responses import ActionResult
 from moto.rds.exceptions import DBParameterGroupNotFoundError, RDSClientError
-from moto.rds.responses import RDSResponse
 
 from drills.sandbox import parameters
-from drills.sandbox.rds import SandboxRDS
+from drills.sandbox.rds_facts import FactResponses
+from drills.sandbox.rds_pages import page
 
 # everything else in moto would change its tables and no data: it is refused rather than made up
 ANSWERED = frozenset(
     {
-        "AddTagsToResource", "CopyDBParameterGroup", "CopyDBSnapshot", "CreateDBInstance",
-        "CreateDBParameterGroup", "CreateDBSnapshot", "CreateDBSubnetGroup", "DeleteDBInstance",
-        "DeleteDBParameterGroup", "DeleteDBSnapshot", "DeleteDBSubnetGroup", "DescribeDBClusters",
-        "DescribeDBEngineVersions", "DescribeDBInstances", "DescribeDBParameterGroups",
-        "DescribeDBParameters", "DescribeDBSnapshots", "DescribeDBSubnetGroups", "DescribeEvents",
-        "DescribeOptionGroups", "ListTagsForResource", "ModifyDBInstance", "ModifyDBParameterGroup",
-        "ModifyDBSubnetGroup", "RebootDBInstance", "RemoveTagsFromResource",
-        "RestoreDBInstanceFromDBSnapshot", "StartDBInstance",
+        "AddTagsToResource", "CopyDBParameterGroup", "CopyDBSnapshot", "CreateDBInstance", "CreateDBParameterGroup",
+        "CreateDBSnapshot", "CreateDBSubnetGroup", "DeleteDBInstance", "DeleteDBInstanceAutomatedBackup",
+        "DeleteDBParameterGroup", "DeleteDBSnapshot", "DeleteDBSubnetGroup", "DescribeAccountAttributes",
+        "DescribeCertificates", "DescribeDBClusters", "DescribeDBEngineVersions",
+        "DescribeDBInstanceAutomatedBackups", "DescribeDBInstances", "DescribeDBParameterGroups",
+        "DescribeDBParameters", "DescribeDBSnapshotAttributes", "DescribeDBSnapshots", "DescribeDBSubnetGroups",
+        "DescribeEngineDefaultParameters", "DescribeEvents", "DescribeOptionGroups",
+        "DescribeOrderableDBInstanceOptions", "DescribePendingMaintenanceActions", "ListTagsForResource",
+        "ModifyDBInstance", "ModifyDBParameterGroup", "ModifyDBSnapshotAttribute", "ModifyDBSubnetGroup",
+        "RebootDBInstance", "RemoveTagsFromResource", "RestoreDBInstanceFromDBSnapshot",
+        "RestoreDBInstanceToPointInTime", "StartDBInstance", "StopDBInstance",
     }
 )  # fmt: skip
 
 
-class SandboxRDSResponse(RDSResponse):
+class SandboxRDSResponse(FactResponses):
     """Reads requests and writes answers; the work is in SandboxRDS."""
-
-    @property
-    def sandbox(self) -> SandboxRDS:
-        """The backend of this request's account and region."""
-        backend = self.backend
-        assert isinstance(backend, SandboxRDS)
-        return backend
 
     def call_action(self) -> Any:
         """Refuse what is absent with an error that says so."""
         if self._get_action() not in ANSWERED:
             raise NotImplementedError(f"The operation {self._get_action()} is absent from this sandbox.")
         return super().call_action()
+
+    def serialized(self, action_result: ActionResult) -> Any:
+        """Write one page of the answer."""
+        if not isinstance(action_result.result, Exception):
+            try:
+                page(self._get_action(), self.params, action_result.result)
+            except ServiceException as error:
+                action_result = ActionResult(error)
+        return super().serialized(action_result)
 
     def describe_db_snapshots(self) -> ActionResult:
         """DescribeDBSnapshots, with a Marker."""
@@ -53,7 +59,24 @@ class SandboxRDSResponse(RDSResponse):
             self.params.get("SnapshotType"),
             filters,
         )
-        return PaginatedResult({"DBSnapshots": found})
+        return ActionResult({"DBSnapshots": found})
+
+    def describe_db_instance_automated_backups(self) -> ActionResult:
+        """DescribeDBInstanceAutomatedBackups: of living instances and of deleted ones."""
+        filters = {each["Name"]: each["Values"] for each in self.params.get("Filters", [])}
+        named = {
+            "db-instance-id": self.params.get("DBInstanceIdentifier"),
+            "dbi-resource-id": self.params.get("DbiResourceId"),
+            "arn": self.params.get("DBInstanceAutomatedBackupsArn"),
+        }
+        found = self.sandbox.find_automated_backups(named, filters)
+        return ActionResult({"DBInstanceAutomatedBackups": [each.answer() for each in found]})
+
+    def delete_db_instance_automated_backup(self) -> ActionResult:
+        """DeleteDBInstanceAutomatedBackup, by DbiResourceId or ARN."""
+        name = self.params.get("DbiResourceId") or self.params.get("DBInstanceAutomatedBackupsArn") or ""
+        backup = self.sandbox.delete_db_instance_automated_backup(name)
+        return ActionResult({"DBInstanceAutomatedBackup": {**backup.answer(), "Status": "deleting"}})
 
     def describe_db_parameters(self) -> ActionResult:
         """DescribeDBParameters: what the user set and, unless `Source` asks for that alone, the engine's defaults."""
@@ -63,7 +86,7 @@ class SandboxRDSResponse(RDSResponse):
         group = self.sandbox.db_parameter_groups[name]
         binaries = self.sandbox.plane.pick((group.family or "").removeprefix("postgres"))
         rows = parameters.described(binaries.folder if binaries else None, group.parameters, self.params.get("Source"))
-        return PaginatedResult({"Parameters": rows})
+        return ActionResult({"Parameters": rows})
 
     def describe_db_engine_versions(self) -> ActionResult:
         """DescribeDBEngineVersions: the servers at hand."""

@@ -5,15 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from moto.core.exceptions import ServiceException
-from moto.rds.exceptions import DBSnapshotAlreadyExistsError, DBSnapshotNotFoundFault, RDSClientError
-from moto.rds.models import DBSnapshot
+from moto.rds.exceptions import (
+    DBSnapshotAlreadyExistsError,
+    DBSnapshotNotFoundFault,
+    InvalidParameterCombination,
+    InvalidParameterValue,
+    RDSClientError,
+)
+from moto.rds.models import DBSnapshot, rds_backends
 
 from drills.sandbox.instances import SandboxInstance, SandboxSnapshot
-from drills.sandbox.rds_base import RDSBase
+from drills.sandbox.rds_settling import RDSSettling
 from drills.sandbox.state import FAULTS, sentence
 
 
-class RDSSnapshots(RDSBase):
+class RDSSnapshots(RDSSettling):
     """Snapshots of the instances of one region. Data is copied at the request, the status follows."""
 
     def describe_db_snapshots(
@@ -49,6 +55,8 @@ class RDSSnapshots(RDSBase):
         db = self.instance(db_instance_identifier)
         if db_snapshot_identifier in self.database_snapshots:
             raise DBSnapshotAlreadyExistsError(db_snapshot_identifier)
+        if snapshot_type == "manual":
+            self._check_snapshot_quota()
         if db.status != "available" and not (snapshot_type == "automated" and db.status == "creating"):
             raise RDSClientError("InvalidDBInstanceState", f"Instance {db.resource_id} is not in available state.")
         options = {key: value for key, value in options.items() if key in ("tags", "kms_key_id", "delay")}
@@ -70,8 +78,8 @@ class RDSSnapshots(RDSBase):
         self.plane.at_least(self.plane.clock.monotonic(), self.plane.delays.backing_up)
         with self.plane.lock:
             if db.status == "backing-up":
-                db.status = "available"
                 db.say("Finished DB instance backup", "backup")
+                self._ready(db)
 
     def delete_db_snapshot(self, db_snapshot_identifier: str) -> DBSnapshot:
         """DeleteDBSnapshot, for manual ones; the others belong to their services."""
@@ -89,6 +97,13 @@ class RDSSnapshots(RDSBase):
         self.plane.drop_snapshot(snapshot.arn)
         return snapshot
 
+    def _drop_automated(self, resource_id: str) -> None:
+        """Remove the automated backup of an instance: its snapshots and its archived WAL."""
+        for snapshot in list(self.database_snapshots.values()):
+            if snapshot.dbi_resource_id == resource_id and snapshot.snapshot_type == "automated":
+                self.remove_snapshot(snapshot)
+        self.plane.archives.drop(resource_id)
+
     def _take_automated(self, db: SandboxInstance) -> None:
         """An instance with a retention period is backed up as soon as it is there (`backing-up`)."""
         stamp = self.plane.instant().strftime("%Y-%m-%d-%H-%M")
@@ -99,20 +114,57 @@ class RDSSnapshots(RDSBase):
         try:
             self.create_db_snapshot(db.resource_id, name, snapshot_type="automated")
         except ServiceException as error:
-            db.status = "available"
             db.say(f"The automated backup failed: {error.message}", "backup")
+            self._ready(db)
+
+    def modify_db_snapshot_attribute(
+        self,
+        db_snapshot_identifier: str,
+        attribute_name: str,
+        values_to_add: list[str] | None = None,
+        values_to_remove: list[str] | None = None,
+    ) -> dict[str, list[str]]:
+        """ModifyDBSnapshotAttribute, for manual snapshots; an encrypted one cannot be made public."""
+        snapshot = self.describe_db_snapshots(None, db_snapshot_identifier)[0]
+        if snapshot.snapshot_type != "manual":
+            raise RDSClientError(
+                "InvalidDBSnapshotState",
+                f"Only manual snapshots may be shared; {snapshot.resource_id} is of type {snapshot.snapshot_type}.",
+            )
+        if "all" in (values_to_add or ()) and snapshot.encrypted:
+            raise InvalidParameterValue("Encrypted snapshots cannot be made public.")
+        return super().modify_db_snapshot_attribute(
+            db_snapshot_identifier, attribute_name, values_to_add, values_to_remove
+        )
+
+    def _region_of(self, name: str) -> RDSSnapshots:
+        """The RDS of the region that a snapshot's ARN names; this one for a name alone."""
+        if not name.startswith("arn:"):
+            return self
+        backend = rds_backends[self.account_id][name.split(":")[3]]
+        assert isinstance(backend, RDSSnapshots)
+        return backend
 
     def copy_db_snapshot(  # type: ignore[override]
         self, source_db_snapshot_identifier: str, target_db_snapshot_identifier: str, **options: Any
     ) -> SandboxSnapshot:
-        """CopyDBSnapshot within the region: a manual snapshot with a copy of the data and the source's instants."""
-        source = self.describe_db_snapshots(None, source_db_snapshot_identifier)[0]
+        """CopyDBSnapshot, from another region by ARN: a manual snapshot with a copy of the data and its instants.
+
+        A key is a region's own, so that an encrypted snapshot needs another one in another region.
+        """
+        home = self._region_of(source_db_snapshot_identifier)
+        source = home.describe_db_snapshots(None, source_db_snapshot_identifier)[0]
         assert isinstance(source, SandboxSnapshot)
+        if home is not self and source.kms_key_id and not options.get("kms_key_id"):
+            raise InvalidParameterCombination(
+                "KmsKeyId is required to copy an encrypted snapshot to another region: its key is not there."
+            )
+        self._check_snapshot_quota()
         if target_db_snapshot_identifier in self.database_snapshots:
             raise DBSnapshotAlreadyExistsError(target_db_snapshot_identifier)
         if source.status != "available":
             raise RDSClientError("InvalidDBSnapshotState", f"The snapshot {source.resource_id} is not available yet.")
-        self._check_key(source.kms_key_id)
+        home._check_key(source.kms_key_id)
         tags = options.get("tags") or (source.tags if options.get("copy_tags") else [])
         copy = SandboxSnapshot(
             self,
@@ -125,6 +177,7 @@ class RDSSnapshots(RDSBase):
         )
         copy.tags = tags
         copy.source_db_snapshot_identifier = source.arn
+        copy.source_region = home.region_name
         try:
             copy.holds(self.plane.copy_snapshot(source.arn, copy.arn))
         except FAULTS as error:
