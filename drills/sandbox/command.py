@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -252,7 +253,12 @@ def _show(state: State, *, started: bool, as_json: bool, staying: bool = False) 
 
 
 def _again(state: State, action: str) -> str:
-    return f"drills sandbox {action}" + (f" --name {state.name}" if state.name != "default" else "")
+    """The command to call next, as this one was called."""
+    called = sys.argv[0]
+    program = "python -m drills" if called.endswith("__main__.py") else called
+    if called == shutil.which("drills"):
+        program = "drills"
+    return f"{program} sandbox {action}" + (f" --name {state.name}" if state.name != "default" else "")
 
 
 def _facts(state: State) -> dict[str, Any]:
@@ -344,7 +350,7 @@ def _status(standing: Standing, *, as_json: bool) -> int:
 def _not_running(standing: Standing, state: State | None) -> tuple[str, str]:
     if state is None:
         ended = f" The last one ended by itself; its log is {standing.log_path}." if standing.log_path.exists() else ""
-        return "stopped", f"No sandbox runs here.{ended} Start one with drills sandbox up."
+        return "stopped", f"No sandbox runs here.{ended} drills sandbox up starts one."
     if not state.keeper.found():
         return "killed", f"The sandbox was killed. {_again(state, 'down')} clears away what is left of it."
     if not state.ready:
