@@ -30,7 +30,6 @@ def fill(session: psycopg.Connection, gigabytes: float) -> float:
         found = session.execute("SELECT pg_database_size(current_database())").fetchone()
         size = found[0] / 1e9 if found else 0.0
     session.execute("ALTER TABLE bulk SET LOGGED")
-    session.execute("CHECKPOINT")
     return size
 
 
