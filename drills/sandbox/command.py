@@ -248,7 +248,8 @@ def _show(state: State, *, started: bool, as_json: bool, staying: bool = False) 
     first = f"The sandbox {'answers' if started else 'runs already, and answers'} at {state.ready['endpoint']}{took}"
     use = f'Use it here: eval "$({_again(state, "up")})"   End it: {_again(state, "down")}'
     then = "Ctrl-C ends it." if staying else use
-    print(f"{first} (PostgreSQL {servers}).\n{then}", file=sys.stderr, flush=True)
+    apart = "\n" if sys.stdout.isatty() else ""
+    print(f"{apart}{first} (PostgreSQL {servers}).\n{then}", file=sys.stderr, flush=True)
     return None
 
 

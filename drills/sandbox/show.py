@@ -35,7 +35,7 @@ def show_status(facts: dict[str, Any], now: datetime) -> None:
     if not facts["instances"]:
         console.print("No instances.")
         return
-    instances = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    instances = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 2))
     for heading in ("Instance", "Status", "Address"):
         instances.add_column(heading)
     for each in facts["instances"]:
