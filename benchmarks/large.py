@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -36,6 +37,7 @@ def fill(session: psycopg.Connection, gigabytes: float) -> float:
 def copied(stored: Path) -> float:
     """Seconds of `cp -a`, without sharing blocks where the file system could; the copy is removed."""
     target = stored.with_name("benchmark-copy")
+    os.sync()  # what was written before must not be written now
     seconds = took(lambda: subprocess.run(["cp", "-a", str(stored), str(target)], check=True))
     shutil.rmtree(target)
     return seconds
@@ -52,6 +54,7 @@ def restored(rds: Any, ca: str, number: int) -> float:
         with connect(available(rds, name), ca) as session:
             session.execute("SELECT id FROM bulk LIMIT 1")
 
+    os.sync()
     seconds = took(restore)
     rds.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
     wait_until(lambda: len(rds.describe_db_instances()["DBInstances"]) == 1, 300, CLOCK, what="the copy to be deleted")
@@ -62,7 +65,7 @@ def main() -> None:
     """Measure both in turn, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--gigabytes", type=float, default=2.0)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     with sandbox("--delays", json.dumps(NO_DELAYS)) as facts:
         rds = client(facts["endpoint"])

@@ -79,3 +79,27 @@ print(utils.get_service_model.cache_info().currsize)
     )
 
     assert ran.stdout.splitlines() == ["['Offerings', 'Offerings', 'Offerings'] 0", "0"]
+
+
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("drills.sandbox.server", ("moto", "boto3")),  # else load_moto comes too late
+        ("drills.sandbox.command", ("moto", "boto3", "botocore", "psycopg", "pydantic", "rich", "asyncio")),
+        ("drills.sandbox.keeper", ("moto", "boto3", "botocore", "psycopg", "pydantic", "rich", "asyncio")),
+    ],
+)
+def test_what_starts_a_sandbox_loads_little(module: str, heavy: tuple[str, ...]) -> None:
+    """Reading modules is most of the time until a sandbox answers, and most of the memory that it takes."""
+    ran = subprocess.run(
+        [sys.executable, "-c", f"import sys, {module}; print(*sys.modules)"],
+        capture_output=True,
+        check=True,
+        cwd=Path(__file__).parent.parent,
+        timeout=120,
+        text=True,
+    )
+
+    loaded = {name.partition(".")[0] for name in ran.stdout.split()}
+    assert "drills" in loaded
+    assert not loaded & set(heavy)
