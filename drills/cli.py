@@ -15,26 +15,26 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from importlib import metadata
 from pathlib import Path
-from typing import Any, NoReturn
 
 from rich.console import Console
 
 from drills import __version__, context
 from drills.clock import SystemClock, since_process_start
 from drills.config import Config, SandboxProfile
-from drills.errors import COULD_NOT_RUN, USAGE, ConfigError, DrillError
+from drills.errors import COULD_NOT_RUN, ConfigError, DrillError
 from drills.model import SCHEMA_VERSION, RunRecord, Setting, TargetSummary
 from drills.plan import Command, Plan
 from drills.record import Journal, new_run_id
 from drills.rehearsal import KINDS
+from drills.sandbox.command import DESCRIBED as SANDBOX
+from drills.sandbox.command import add_to as add_sandbox
+from drills.sandbox.command import carry_out as sandbox
 from drills.supervisor import run as supervise
+from drills.usage import EXIT_CODES, Parser, described
 from reports import allure_files, allure_render, terminal, words, write
 
 OUT = Path("reports/out")
 DAMAGE = tuple(KINDS.values())
-EXIT_CODES = """\
-exit codes: 0 all promises held; 10 an objective was missed; 11 verification failed; 12 the drill could not run or could
-not verify; 13 something made by the drill is still there; 2 wrong usage or configuration"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.command == "run":
             return _run(options, pytest_arguments)
+        if options.command == "sandbox":
+            return sandbox(options)
         return _report(options.run)
     except DrillError as error:
         print(f"drills: {error}", file=sys.stderr)
@@ -60,25 +62,18 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     return given[:at], given[at + 1 :]
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one sentence; argparse would print the whole usage before it."""
-
-    def error(self, message: str) -> NoReturn:
-        """Leave with the exit code of wrong usage."""
-        self.exit(USAGE, f"{self.prog}: {message}: see {self.prog} --help\n")
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="drills",
         description="Disaster-recovery drills for PostgreSQL on AWS (RDS and AWS Backup).",
         epilog=EXIT_CODES,
     )
     parser.add_argument("--version", action="version", version=f"drills {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _add_run(commands.add_parser("run", **_described("run the features and write the reports", RUN_EXAMPLE)))
-    report = commands.add_parser("report", **_described("make the reports of a run again", REPORT_EXAMPLE))
+    _add_run(commands.add_parser("run", **described("run the features and write the reports", RUN_EXAMPLE)))
+    report = commands.add_parser("report", **described("make the reports of a run again", REPORT_EXAMPLE))
     report.add_argument("run", nargs="?", default="reports/out/latest", help="folder of the run (default: the latest)")
+    add_sandbox(commands.add_parser("sandbox", **SANDBOX))
     return parser
 
 
@@ -95,15 +90,6 @@ REPORT_EXAMPLE = """\
 example:
   drills report reports/out/latest
 """
-
-
-def _described(what: str, example: str) -> dict[str, Any]:
-    return {
-        "help": what,
-        "description": f"{what[0].upper()}{what[1:]}.",
-        "epilog": f"{example}\n{EXIT_CODES}",
-        "formatter_class": argparse.RawDescriptionHelpFormatter,
-    }
 
 
 def _add_run(run: argparse.ArgumentParser) -> None:

@@ -6,7 +6,6 @@ one for the whole machine, so that phases written by one process can be closed b
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from collections.abc import Callable
@@ -51,6 +50,8 @@ class SystemClock:
 
 async def pause(seconds: float) -> None:
     """Let `seconds` pass in a coroutine."""
+    import asyncio  # whoever calls this has it; the others need not load it
+
     await asyncio.sleep(seconds)
 
 

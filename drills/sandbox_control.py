@@ -26,9 +26,9 @@ class SandboxControl:
     def __init__(self, endpoint: str) -> None:
         self._base = endpoint.rstrip("/") + "/_sandbox/"
 
-    def health(self) -> dict[str, Any]:
-        """Whether it answers, and the names of its instances."""
-        return dict(self._ask("health", timeout=10))
+    def health(self, *, timeout: float = 10) -> dict[str, Any]:
+        """Whether it answers within `timeout` seconds, and the names of its instances."""
+        return dict(self._ask("health", timeout=timeout))
 
     def calls(self, service: str | None = None, operation: str | None = None) -> list[dict[str, Any]]:
         """The AWS calls so far, oldest first: at, service, region, operation, parameters, status, error, seconds."""

@@ -106,6 +106,7 @@ class Control:
         return {
             "id": db.resource_id,
             "status": db.status,
+            "endpoint": db.endpoint,
             "reason": server.reason if server else "",
             "pid": server.cluster.pid() if server else None,
             "settings": dict(server.settings) if server else {},

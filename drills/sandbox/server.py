@@ -41,6 +41,9 @@ class Front:
     def __init__(self, plane: DataPlane) -> None:
         # moto reads this when it is imported: no other origin's page may call the sandbox from a browser
         os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
+        from drills.sandbox import lean
+
+        lean.load_moto()  # before anything else imports its EC2
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
         from drills.sandbox import backup, ec2, events, keys, rds, services

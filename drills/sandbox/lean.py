@@ -1,0 +1,122 @@
+"""Loads moto without what makes it slow and large, and without changing what it answers.
+
+When it is imported, the EC2 of moto 5.2 reads the offerings of all instance types in all regions, and botocore's list of
+endpoints three times over: most of a server's start and nearly half of its memory. Here each region's offerings are
+read when somebody asks for them, the endpoints once, and of these only the names are kept.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import Any, cast
+
+_OFFERINGS = "instance_type_offerings"
+_PREFIXES = {"ec2": "ec2"}  # known without the service's model, which for EC2 has 4 MB and is seldom needed
+
+
+class Regions:
+    """What moto asks a session of boto3: which partitions there are, and which regions a service has in them."""
+
+    def __init__(self) -> None:
+        from botocore.loaders import create_loader
+        from botocore.regions import EndpointResolver
+
+        partitions = create_loader().load_data("endpoints")["partitions"]
+        self._resolver = EndpointResolver(
+            {
+                "partitions": [
+                    {
+                        "partition": partition["partition"],
+                        "regions": dict.fromkeys(partition["regions"]),
+                        "services": {
+                            name: {"endpoints": dict.fromkeys(service["endpoints"])}
+                            for name, service in partition["services"].items()
+                        },
+                    }
+                    for partition in partitions
+                ]
+            }
+        )
+
+    def get_available_partitions(self) -> list[str]:
+        """The names of the partitions, as `boto3.Session` gives them."""
+        return list(self._resolver.get_available_partitions())
+
+    def get_available_regions(
+        self, service_name: str, partition_name: str = "aws", allow_non_regional: bool = False
+    ) -> list[str]:
+        """The regions of a service, as `boto3.Session` gives them; none for a service that there is not."""
+        from botocore.exceptions import UnknownServiceError
+        from moto.core.utils import get_service_model
+
+        try:
+            prefix = _PREFIXES.get(service_name) or get_service_model(service_name).endpoint_prefix
+        except UnknownServiceError:
+            return []
+        return list(self._resolver.get_available_endpoints(prefix, partition_name, allow_non_regional))
+
+
+class Offerings(Mapping[str, list[dict[str, Any]]]):
+    """The instance types that each region offers, of one type of location; a region is read when it is asked for."""
+
+    def __init__(self, location_type: str, files: Mapping[str, str]) -> None:
+        self._location_type = location_type
+        self._files = files  # by region, as moto names them
+        self._read: dict[str, list[dict[str, Any]]] = {}
+
+    def __getitem__(self, region: str) -> list[dict[str, Any]]:
+        """What a region offers."""
+        if region not in self._read:
+            from moto.utilities.utils import load_resource
+
+            self._read[region] = [
+                {**offering, "LocationType": self._location_type} for offering in load_resource(self._files[region])
+            ]
+        return self._read[region]
+
+    def __iter__(self) -> Iterator[str]:
+        """The names of the regions."""
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        """How many regions there are."""
+        return len(self._files)
+
+
+def load_moto() -> None:
+    """Import moto's core and EC2; nothing is done when EC2 has been imported already."""
+    if "moto.ec2.models" in sys.modules:
+        return
+    regions = Regions()  # first, so that what follows takes the memory that reading it has left
+    import boto3
+    from moto.core import base_backend
+    from moto.utilities import utils
+
+    boto, core, reader = (cast(Any, module) for module in (boto3, base_backend, utils))
+    read, session = reader.load_resource, boto.Session
+    skipped: list[str] = []
+
+    def read_but_offerings(resource: str) -> Any:
+        if _OFFERINGS in resource:
+            skipped.append(resource)
+            return []
+        return read(resource)
+
+    core.AccountSpecificBackend.get_session = classmethod(lambda _cls: regions)
+    reader.load_resource, boto.Session = read_but_offerings, lambda: regions
+    try:
+        from moto.ec2.models import amis, availability_zones_and_regions, instance_types
+    finally:
+        reader.load_resource, boto.Session = read, session
+    for module in (amis, availability_zones_and_regions, instance_types):
+        vars(module).update(
+            (name, own) for name, own in (("Session", session), ("load_resource", read)) if name in vars(module)
+        )
+    files: dict[str, dict[str, str]] = {}
+    for resource in skipped:
+        path = PurePosixPath(resource)
+        files.setdefault(path.parent.name, {})[path.name.split(".")[0]] = resource
+    for location_type, of_type in files.items():
+        instance_types.INSTANCE_TYPE_OFFERINGS[location_type] = Offerings(location_type, of_type)

@@ -1,0 +1,30 @@
+"""What the command lines share: one sentence for wrong usage, and help with examples and exit codes. Loads nothing."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any, NoReturn
+
+from drills.errors import USAGE
+
+EXIT_CODES = """\
+exit codes: 0 all promises held; 10 an objective was missed; 11 verification failed; 12 the drill could not run or could
+not verify; 13 something made by the drill is still there; 2 wrong usage or configuration"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence; argparse would print the whole usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        """Leave with the exit code of wrong usage."""
+        self.exit(USAGE, f"{self.prog}: {message}: see {self.prog} --help\n")
+
+
+def described(what: str, example: str, exit_codes: str = EXIT_CODES) -> dict[str, Any]:
+    """The arguments of `add_parser` for a command: its help, with examples and exit codes at the end."""
+    return {
+        "help": what,
+        "description": f"{what[0].upper()}{what[1:]}.",
+        "epilog": f"{example}\n{exit_codes}",
+        "formatter_class": argparse.RawDescriptionHelpFormatter,
+    }
