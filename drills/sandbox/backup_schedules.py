@@ -7,7 +7,7 @@ data, and those of one instance share them, as nothing changed in its server mea
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -95,9 +95,6 @@ class BackupSchedules(BackupPlans):
             self._fail(point, f"The data could not be copied: {sentence(error)}")
             return
         self.keep_snapshot(point, database, max(0.0, (point.completed_at - self.now()).total_seconds()))
-        for job in (*self.jobs.values(), *self.copy_jobs.values()):
-            if job.point_arn == point.arn:
-                job.size_bytes = point.size_bytes
 
     def _fail(self, point: RecoveryPoint, message: str) -> None:
         self.drop_point(point)
@@ -106,13 +103,18 @@ class BackupSchedules(BackupPlans):
                 job.end = JobEnd("FAILED", 0.0, message)
 
 
-def materialise_all(backends: Iterable[BackupSchedules]) -> None:
+def materialise_all(backends: Sequence[BackupSchedules]) -> None:
     """Give every point its data, one copy for each instance, whichever region its points are in."""
     first: dict[str, RecoveryPoint] = {}
     rows = [(point, backend) for backend in backends for point in backend.pending()]
+    sizes: dict[str, int] = {}
     for point, backend in sorted(rows, key=lambda row: row[0].created_at):
         assert point.database is not None
         key = point.database.dbi_resource_id
         backend.materialise(point, first.get(key))
         if point.arn in backend.points:
             first.setdefault(key, point)
+            sizes[point.arn] = point.size_bytes
+    for backend in backends if sizes else ():
+        for job in (*backend.jobs.values(), *backend.copy_jobs.values()):
+            job.size_bytes = sizes.get(job.point_arn, job.size_bytes)
