@@ -269,3 +269,19 @@ def test_a_job_waits_for_its_instance_and_expires(shop: Shop) -> None:
     assert "start window" in seen["StatusMessage"]
     assert "RecoveryPointArn" not in seen
     delete(broken)
+
+
+def test_a_rule_whose_vault_is_gone_fails_and_later_ones_run(shop: Shop) -> None:
+    """A vault may be deleted though a plan names it (DeleteBackupVault); the job says so and nothing else suffers."""
+    for name in ("gone", "there"):
+        shop.vault(name)
+    rules = [{"RuleName": name, "TargetBackupVaultName": name} for name in ("gone", "there")]
+    plan = shop.backup.create_backup_plan(BackupPlan={"BackupPlanName": "half", "Rules": rules})
+    shop.select(plan)
+    shop.backup.delete_backup_vault(BackupVaultName="gone")
+    shop.forward(1)
+    shop.end(plan)
+    (job,) = shop.backup.list_backup_jobs(ByBackupVaultName="gone")["BackupJobs"]
+    assert job["State"] == "FAILED"
+    assert job["StatusMessage"] == "Backup vault gone not found"
+    assert len(shop.points("there")) == 1

@@ -69,8 +69,8 @@ class BackupJobs(BackupPoints):
         Now, the data are copied and the instance is `backing-up` for a while. For an instant that the clock is being
         wound over, the point has its instance to copy from later (`materialise`).
         """
-        problem = self.vault(job.vault).breach(job.lifecycle)
-        name = job.resource_name
+        name, vault = job.resource_name, self.vaults.get(job.vault)
+        problem = vault.breach(job.lifecycle) if vault else f"Backup vault {job.vault} not found"
         db = self.rds.databases.get(name)
         if problem or not isinstance(db, SandboxInstance):
             job.started_at, job.end = at, JobEnd("FAILED", 0.0, problem or f"The resource {name} does not exist.")
