@@ -52,7 +52,7 @@ class Front:
         from drills.sandbox.log_exports import LogExports
 
         rds.install(plane)
-        backup.install(plane)
+        backup.install(plane, ACCOUNT)
         ec2.install()
         keys.install(plane)
         events.install()
