@@ -115,6 +115,12 @@ def test_an_ec2_answer_is_checked_by_its_own_names() -> None:
     assert violations(op, "ec2", 200, bad.encode()) == ["SecurityGroups[0]: the model has no member GroupId"]
 
 
+def test_an_answer_of_headers_alone_has_no_body() -> None:
+    """CreateBucket says all in headers; DescribeDBInstances does not."""
+    assert violations(model("s3", "CreateBucket"), "rest-xml", 200, b"") == []
+    assert "cannot be read" in violations(model("rds", "DescribeDBInstances"), "query", 200, b"")[0]
+
+
 @pytest.mark.parametrize(
     ("service", "operation", "status", "code", "right"),
     [

@@ -36,6 +36,14 @@ def operation_model(service: str, operation: str) -> OperationModel | None:
     return model
 
 
+def operation_names(service: str) -> frozenset[str]:
+    """The operations of a service by botocore's model; none where it has no such service."""
+    try:
+        return frozenset(get_service_model(MODELS.get(service, service)).operation_names)
+    except Exception:
+        return frozenset()
+
+
 def parsed(model: OperationModel, protocol: str, status: int, headers: dict[str, str], body: bytes) -> Any:
     """An answer as botocore gives it to a client, secrets included, without ResponseMetadata."""
     shape: Any = model.output_shape

@@ -23,7 +23,7 @@ from moto.core.routing import get_service_router
 from moto.core.utils import get_service_model
 from werkzeug.exceptions import NotFound
 
-from drills.sandbox.answers import MODELS, KeptAnswer, operation_model
+from drills.sandbox.answers import MODELS, KeptAnswer, operation_model, operation_names
 from drills.sandbox.contract import Contract
 from drills.sandbox.redact import redacted, shortened
 
@@ -115,11 +115,11 @@ class CallLog:
 
 
 class Unreadable(Exception):
-    """A request whose body is not what its service speaks; `request` is what could be read of it."""
+    """A request that is not what its service speaks; `request` is what could be read of it, `code` the error."""
 
-    def __init__(self, request: AwsRequest, sentence: str) -> None:
+    def __init__(self, request: AwsRequest, sentence: str, code: str = "SerializationException") -> None:
         super().__init__(sentence)
-        self.request = request
+        self.request, self.code = request, code
 
 
 def read_request(environ: Mapping[str, Any], body: bytes) -> AwsRequest | None:
@@ -147,7 +147,7 @@ def _rest_request(service: str, region: str, environ: Mapping[str, Any], body: b
     parameters |= dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
     request = AwsRequest(service, region, operation, protocol, redacted(parameters))
     if protocol in ("query", "ec2"):
-        raise Unreadable(request, "The request has no Action.")
+        raise Unreadable(request, "The request has no Action.", "MissingAction")
     return _with_json(request, body) if protocol in ("rest-json", "json") else request
 
 
@@ -239,3 +239,15 @@ def refusal(protocol: str, status: int, code: str, sentence: str) -> tuple[int, 
     """Status, headers and body of an AWS error."""
     kind, text = error_answer(protocol, code, sentence)
     return status, [("Content-Type", kind), ("x-amzn-errortype", code)], text
+
+
+def unknown(request: AwsRequest) -> tuple[int, list[tuple[str, str]], bytes] | None:
+    """What AWS answers to an operation that its service does not have at all; None where it has it."""
+    names = operation_names(request.service)
+    if not names or request.operation in names or request.protocol == "rest-xml":
+        return None
+    if request.protocol in ("query", "ec2"):
+        sentence = f"The action {request.operation} is not valid for this web service."
+        return refusal(request.protocol, 400, "InvalidAction", sentence)
+    status = 404 if request.protocol == "rest-json" else 400
+    return refusal(request.protocol, status, "UnknownOperationException", "The service has no such operation.")

@@ -22,12 +22,12 @@ from botocore.model import OperationModel
 COMMON_ERRORS = frozenset(
     {
         "AccessDenied", "AccessDeniedException", "AuthFailure", "ExpiredToken", "ExpiredTokenException",
-        "IncompleteSignature", "InternalFailure", "InvalidAction", "InvalidClientTokenId", "InvalidParameterCombination",
-        "InvalidParameterValue", "InvalidQueryParameter", "MalformedQueryString", "MissingAction",
-        "MissingAuthenticationToken", "MissingParameter", "NotImplemented", "OptInRequired", "RequestExpired",
-        "RequestLimitExceeded", "SerializationException", "ServiceUnavailable", "SlowDown", "Throttling",
-        "ThrottlingException", "UnauthorizedOperation", "UnknownOperationException", "UnrecognizedClientException",
-        "ValidationError", "ValidationException",
+        "IncompleteBody", "IncompleteSignature", "InternalFailure", "InvalidAction", "InvalidClientTokenId",
+        "InvalidParameterCombination", "InvalidParameterValue", "InvalidQueryParameter", "MalformedInput",
+        "MalformedQueryString", "MissingAction", "MissingAuthenticationToken", "MissingParameter", "NotImplemented",
+        "OptInRequired", "RequestExpired", "RequestLimitExceeded", "SerializationException", "ServiceUnavailable",
+        "SlowDown", "Throttling", "ThrottlingException", "UnauthorizedOperation", "UnknownOperationException",
+        "UnrecognizedClientException", "ValidationError", "ValidationException",
     }
 )  # fmt: skip
 # botocore's names of the services that docs/sandbox.md promises something of; what else moto has is as moto has it
@@ -165,7 +165,7 @@ def _is_base64(value: str) -> bool:
 
 
 def _document(operation: OperationModel, shape: Shape, protocol: str, body: bytes) -> Iterator[str]:
-    if not body and not shape.members:
+    if not body and not list(_in_body(shape)):
         return
     root = ElementTree.fromstring(body)
     beside: tuple[str, ...] = ()

@@ -17,12 +17,14 @@ import signal
 import socket
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from email.utils import format_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from drills.errors import ConfigError, DrillError, SandboxError
+from drills.sandbox.absent import refuse_absent
 from drills.sandbox.binaries import find, server_user
 from drills.sandbox.cluster import prepare_state, sweep
 from drills.sandbox.state import DataPlane, Delays
@@ -36,6 +38,8 @@ REGION = "eu-central-1"
 _BODY_LIMIT = 64 * 1024 * 1024
 
 _SILENT_FOR = 10.0  # seconds in which nothing comes of a request that has begun
+_NO_HTTP = """<?xml version="1.0" encoding="UTF-8"?><ErrorResponse><Error><Type>Sender</Type>\
+<Code>MalformedHttpRequest</Code><Message>%(message)s</Message></Error><RequestId>sandbox</RequestId></ErrorResponse>"""
 
 StartResponse = Callable[..., Any]
 Answer = tuple[int, list[tuple[str, str]], bytes]
@@ -82,20 +86,20 @@ class Front:
         return _send(start_response, *self._aws(environ, body))
 
     def _aws(self, environ: dict[str, Any], body: bytes) -> Answer:
-        from drills.sandbox.calls import Call, Unreadable, error_code, read_request, refusal
+        from drills.sandbox.calls import Call, Unreadable, error_code, read_request, refusal, unknown
 
-        began, at, broken = self.plane.clock.monotonic(), self.plane.instant(), ""
+        began, at, answer = self.plane.clock.monotonic(), self.plane.instant(), None
         try:
             request = read_request(environ, body)
         except Unreadable as error:
-            request, broken = error.request, str(error)
+            request, answer = error.request, refusal(error.request.protocol, 400, error.code, str(error))
         except Exception as error:
             return refusal("query", 400, "MalformedInput", f"The request cannot be read: {type(error).__name__}.")
         if request is None:
             return refusal("query", 403, "MissingAuthenticationToken", "The request is not signed.")
-        struck, answer = self.mishaps.instead(request) or ("", None)
-        if answer is None and broken:
-            answer = refusal(request.protocol, 400, "SerializationException", broken)
+        answer, struck = answer or unknown(request), ""
+        if answer is None:
+            struck, answer = self.mishaps.instead(request) or ("", None)
         if answer is None:
             answer = self._carried_out(request, environ, body)
             self.mishaps.note(request, answer)
@@ -120,6 +124,7 @@ class Front:
         protocol = request.protocol
         try:
             self._must_have(request.service, environ)
+            refuse_absent(request.service, request.operation)
             with self.plane.lock:
                 status, headers, text = _ask(self._moto, environ, body)
             if status >= 400 and any(key.lower() == "content-type" and "html" in value for key, value in headers):
@@ -130,6 +135,8 @@ class Front:
         except OperationNotFoundError as error:
             return refusal(protocol, 400, "InvalidAction", f"The action {error} is not valid.")
         except Exception as error:
+            if _was_reading(error):
+                return refusal(protocol, 400, "MalformedInput", f"A parameter cannot be read: {error}")
             # 400 and not 500: clients repeat a 500, and a repeated create makes a second instance
             logging.exception("%s %s failed", request.service, request.operation)
             return refusal(protocol, 400, "InternalFailure", f"{type(error).__name__}: {error}")
@@ -140,6 +147,13 @@ class Front:
         host = self._moto.infer_service_region_host(environ, path)
         if path.startswith("/moto-api") or self._moto.get_backend_for_host(host) is None:
             raise NotImplementedError(f"{service} is absent from this sandbox.")
+
+
+def _was_reading(error: Exception) -> bool:
+    """Whether moto was still reading the request's parameters."""
+    import moto.core.parse
+
+    return any(each.filename == moto.core.parse.__file__ for each in traceback.extract_tb(error.__traceback__))
 
 
 def _ask(app: Any, environ: dict[str, Any], body: bytes) -> Answer:
@@ -254,9 +268,26 @@ def _http_server(listener: socket.socket, app: Front) -> Any:
         """Requests are in the call log; nothing is printed. A client that falls silent is not waited for."""
 
         timeout = _SILENT_FOR
+        error_content_type = "text/xml"
+        error_message_format = _NO_HTTP
+
+        def run_wsgi(self) -> None:
+            """Answer one request, also one whose URL is none."""
+            try:
+                super().run_wsgi()
+            except ValueError as error:
+                self.send_error(400, f"The request's URL cannot be read: {error}")
+
+        def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+            """Answer what is no HTTP; never as a fault of the server, which a client would repeat."""
+            self.request_version = "HTTP/1.1"  # a line that is none reads as HTTP/0.9, whose answers have no status
+            super().send_error(code if code < 500 else 400, message, explain)
 
         def log(self, kind: str, message: str, *args: Any) -> None:
             """Drop werkzeug's access log."""
+
+        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+            """The same; werkzeug fails over paths that are none."""
 
         def date_time_string(self, timestamp: float | None = None) -> str:
             """The Date header: the sandbox's time, which may be ahead."""
