@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,12 @@ from drills.clock import Clock, wait_until
 from drills.errors import RestoreFailed
 
 CONNECT_TIMEOUT_SECONDS = 10
+
+Resolver = Callable[[str, int], None]
+
+
+class NotResolved(psycopg.OperationalError):
+    """The name of a server does not resolve yet; raised by a `Resolver`, which is given the name and the port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +33,16 @@ class Endpoint:
     ca_bundle: Path | None = None
 
 
-def connector(endpoint: Endpoint) -> Connector:
+def connector(endpoint: Endpoint, resolve: Resolver | None = None) -> Connector:
     """A function that opens a new connection to the database of a name.
 
-    The certificate is verified against `ca_bundle`, or against the system's trust store where none is configured.
+    The certificate is verified against `ca_bundle`, or against the system's trust store where none is configured. The
+    system resolves the name; `resolve` is asked before that, and may say that it is too early.
     """
 
     def connect(database: str) -> psycopg.Connection[Any]:
+        if resolve:
+            resolve(endpoint.host, endpoint.port)
         return psycopg.connect(
             host=endpoint.host,
             port=endpoint.port,

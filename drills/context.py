@@ -17,6 +17,7 @@ from drills import config
 from drills.checks import manifest
 from drills.clock import SystemClock
 from drills.config import Config
+from drills.connect import NotResolved, Resolver
 from drills.drill import Drill
 from drills.errors import SandboxError
 from drills.model import Expectation
@@ -114,7 +115,18 @@ def open_setup(folder: Path, journal: Journal) -> Setup:
         ca_bundle=Path(bundle) if bundle else None,
         scenario=read(folder).scenario,
         expectation=_expectation(folder, effective),
+        resolve=late_names(SandboxControl(service.endpoint)) if service else None,
     )
+
+
+def late_names(control: SandboxControl) -> Resolver:
+    """A resolver for instances of the sandbox: their name is `localhost`, which is never late, so the sandbox is asked."""
+
+    def resolve(host: str, port: int) -> None:
+        if not control.resolves(port):
+            raise NotResolved(f"failed to resolve host {host!r}: the name of the instance on port {port} is late")
+
+    return resolve
 
 
 def clients_of(effective: Config, service: Service | None) -> tuple[Clients, Clients]:

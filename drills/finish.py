@@ -12,6 +12,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -22,7 +23,9 @@ from drills.record import Journal, write_atomically
 from drills.restoring import remove_made
 from drills.sources.scratch import gone, left_of
 
-CALLS_NAME = "calls.json"  # one object a call: at, service, region, operation, parameters, status, error, seconds
+# one object a call: at, service, region, operation, parameters, status, error, seconds, fault, answer; `same_as` instead
+# of an answer is the position, from 0, of the call that was answered the same
+CALLS_NAME = "calls.json"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -67,9 +70,20 @@ def _keep_calls(folder: Path, journal: Journal) -> None:
         return
     try:
         calls = context.open_control(folder).calls()
-        write_atomically(folder / CALLS_NAME, json.dumps(calls, indent=1) + "\n")
+        write_atomically(folder / CALLS_NAME, json.dumps(told_once(calls), indent=1) + "\n")
     except (DrillError, OSError) as error:
         journal.append("notes", f"the log of the AWS calls could not be kept: {error}")
+
+
+def told_once(calls: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The calls without the answers that were given before: who polls is told the same again and again."""
+    first: dict[str, int] = {}
+    told = []
+    for position, call in enumerate(calls):
+        again = first.setdefault(json.dumps([call["operation"], call.get("answer")], sort_keys=True), position)
+        kept = {key: value for key, value in call.items() if again == position or key != "answer"}
+        told.append(kept if again == position else kept | {"same_as": again})
+    return told
 
 
 def close(folder: Path, journal: Journal) -> None:

@@ -13,7 +13,7 @@ from typing import Literal
 from drills.checks.session import Connector
 from drills.clock import Clock, wait_until
 from drills.config import Target
-from drills.connect import Endpoint, connector, wait_for_connection
+from drills.connect import Endpoint, Resolver, connector, wait_for_connection
 from drills.errors import RestoreFailed
 from drills.model import Expectation, Instance, RecoveryPoint, Requirement, Resource, Restoration, StatusChange
 from drills.record import Journal
@@ -43,6 +43,7 @@ class Setup:
     ca_bundle: Path | None
     scenario: str | None = None
     expectation: Expectation = "none"
+    resolve: Resolver | None = None  # asked before the system resolves a copy's name
 
     def tags(self) -> dict[str, str]:
         """The tags of everything that this run makes."""
@@ -106,7 +107,7 @@ def restore(
     instance = follow.until_available()
     enter("connect")
     endpoint = Endpoint(instance.host, instance.port, instance.master_username, password, setup.ca_bundle)
-    connect = connector(endpoint)
+    connect = connector(endpoint, setup.resolve)
     wait_for_connection(
         connect,
         MAINTENANCE_DATABASE,

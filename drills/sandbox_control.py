@@ -31,7 +31,7 @@ class SandboxControl:
         return dict(self._ask("health", timeout=timeout))
 
     def calls(self, service: str | None = None, operation: str | None = None) -> list[dict[str, Any]]:
-        """The AWS calls so far, oldest first: at, service, region, operation, parameters, status, error, seconds."""
+        """The AWS calls so far, oldest first: the members of `drills.sandbox.calls.Call`, secrets redacted."""
         query = {key: value for key, value in (("service", service), ("operation", operation)) if value}
         return list(self._ask("calls?" + urllib.parse.urlencode(query), timeout=30))
 
@@ -77,6 +77,15 @@ class SandboxControl:
     def clear_faults(self) -> None:
         """Let everything go well from now on."""
         self._ask("faults/clear", {})
+
+    def contract(self) -> dict[str, Any] | None:
+        """How many answers were held against botocore's models, and what each violated; None where none is."""
+        found = self._ask("contract")
+        return dict(found) if found else None
+
+    def resolves(self, port: int) -> bool:
+        """Whether the name that RDS returns together with this port can be resolved already (late names)."""
+        return bool(self._ask(f"names/{port}", timeout=10)["resolves"])
 
     def _ask(self, path: str, body: dict[str, Any] | None = None, *, timeout: float | None = None) -> Any:
         data = None if body is None else json.dumps(body).encode()

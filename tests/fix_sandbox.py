@@ -52,7 +52,7 @@ class RunningSandbox:
 def start_sandbox(*arguments: str, delays: str = QUICK) -> RunningSandbox:
     """Start a sandbox and wait for its line; the caller ends it with `end_sandbox`."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "drills.sandbox.server", "--delays", delays, *arguments],
+        [sys.executable, "-m", "drills.sandbox.server", "--check-contract", "--delays", delays, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=Path(__file__).parent.parent,
@@ -72,8 +72,11 @@ def start_sandbox(*arguments: str, delays: str = QUICK) -> RunningSandbox:
 
 
 def end_sandbox(running: RunningSandbox, *, timeout: float = 60.0) -> int:
-    """Let go of the lifeline and wait for the end; the exit status."""
+    """Let go of the lifeline and wait for the end; the exit status. Every answer must have kept the contract."""
+    contract = running.control.contract() if running.process.poll() is None else None
     running.process.communicate(timeout=timeout)
+    wrong = [f"{how} ({times} times)" for how, times in contract["violations"].items()] if contract else []
+    assert not wrong, "the sandbox answered what botocore's models do not allow:\n" + "\n".join(wrong)
     return running.process.returncode
 
 

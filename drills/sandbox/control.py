@@ -77,6 +77,10 @@ class Control:
             return 200, self.calls.as_json(one.get("service"), one.get("operation"))
         if path == "faults":
             return 200, self.plane.faults.armed()
+        if path == "contract":
+            return 200, self.calls.contract.as_json() if self.calls.contract else None
+        if path.startswith("names/"):
+            return 200, {"resolves": self.plane.resolves(_port(path.removeprefix("names/")))}
         if path == "clock":
             return 200, {"now": self.plane.instant().isoformat()}
         if path.startswith("instances/"):
@@ -177,7 +181,7 @@ class Control:
         return {"now": wind(self.plane, self.account, seconds).isoformat()}
 
     def _arm(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        return dataclasses.asdict(self.plane.faults.arm(request))
+        return dataclasses.asdict(self.plane.arm(request))
 
     def _clear(self, _request: Mapping[str, Any]) -> dict[str, Any]:
         self.plane.faults.clear()
@@ -201,6 +205,12 @@ def _text(request: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str) or not value:
         raise ConfigError(f"The request needs {name!r}, a text, found {value!r}.")
     return value
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise ConfigError(f"names/ takes the port of an instance, found {text!r}.")
+    return int(text)
 
 
 def _instant(value: Any) -> datetime:

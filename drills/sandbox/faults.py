@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -83,14 +83,30 @@ class Switchboard:
             self._faults[fault.id] = fault
         return fault
 
-    def take(self, kind: str, *, service: str = "", operation: str = "", name: str = "") -> Fault | None:
-        """The fault that strikes here now, counted as struck; None where all goes well."""
+    def take(
+        self,
+        kind: str,
+        *,
+        service: str = "",
+        operation: str = "",
+        name: str = "",
+        unless: Callable[[Fault], bool] = lambda _: False,
+    ) -> Fault | None:
+        """The fault that strikes here now, counted as struck; None where all goes well, or `unless` says so."""
         with self._lock:
             for fault in self._faults.values():
-                if fault.matches(kind, service, operation, name):
+                if fault.matches(kind, service, operation, name) and not unless(fault):
                     self._faults[fault.id] = replace(fault, struck=fault.struck + 1)
                     return self._faults[fault.id]
         return None
+
+    def standing(self, kind: str) -> Fault | None:
+        """The fault of a kind that could strike, whatever it is meant for; nothing is counted."""
+        with self._lock:
+            faults = list(self._faults.values())
+        return next(
+            (fault for fault in faults if fault.matches(kind, fault.service, fault.operation, fault.name)), None
+        )
 
     def armed(self) -> list[dict[str, Any]]:
         """Every fault and how often it has struck, as JSON values."""

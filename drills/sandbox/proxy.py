@@ -14,7 +14,7 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,6 +28,7 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 SSL_REQUEST = struct.pack("!II", 8, 80877103)
 GSSENC_REQUEST = struct.pack("!II", 8, 80877104)
 _TLS_HANDSHAKE = b"\x16"  # first byte of a TLS record that opens a connection: RFC 8446, 5.1
+_READY_FOR_QUERY = (b"Z\0\0\0\5I", b"Z\0\0\0\5T", b"Z\0\0\0\5E")  # the end of every answer of a server
 _START_WITHIN = 60.0  # seconds for a client to say who it is, as PostgreSQL's authentication_timeout
 _BUFFER = 256 * 1024  # bytes in flight each way before the sender is made to wait
 _BACKLOG = 128
@@ -55,10 +56,16 @@ _loop = _Loop()
 
 
 class Proxy:
-    """One instance name's port. Its methods may be called from any thread but not from two at once."""
+    """One instance name's port. Its methods may be called from any thread but not from two at once.
 
-    def __init__(self, ssl_context: ssl.SSLContext) -> None:
+    `held_back` says by how many seconds a server's next answer to a client that has connected is late (slow reads).
+    """
+
+    def __init__(self, ssl_context: ssl.SSLContext, held_back: Callable[[], float] = lambda: 0.0) -> None:
         self._tls = ssl_context
+        self._held_back = held_back
+        self._wanted: Path | None = None
+        self._refusing = False
         self._port = 0
         self._sockets: list[socket.socket] = []
         self._accepting: list[asyncio.Task[None]] = []
@@ -88,7 +95,14 @@ class Proxy:
         """
         if not self._port:
             raise SandboxError("expected an open proxy, found one that is closed; open it first")
-        _loop.run(self._point_at(socket_path))
+        self._wanted = socket_path
+        _loop.run(self._point_at(None if self._refusing else socket_path))
+
+    def refuse(self, refusing: bool) -> None:
+        """Refuse every client, wherever the port leads to; False: lead there again."""
+        self._refusing = refusing
+        if self._port:
+            _loop.run(self._point_at(None if refusing else self._wanted))
 
     def close(self) -> None:
         """Give the port back and cut all connections. Closing twice is fine."""
@@ -125,7 +139,7 @@ class Proxy:
     async def _close(self) -> None:
         await self._stop_listening()
         await _ended(list(self._clients))
-        self._port, self._target = 0, None
+        self._port, self._target, self._wanted, self._refusing = 0, None, None, False
 
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -153,7 +167,7 @@ class Proxy:
             raise
         try:
             if target is not None:
-                await _relay(first, here, target)
+                await _relay(first, here, target, self._held_back)
         finally:
             here[1].transport.abort()
 
@@ -186,7 +200,7 @@ class Proxy:
         return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
 
-async def _relay(first: bytes, client: Streams, target: Path) -> None:
+async def _relay(first: bytes, client: Streams, target: Path, held_back: Callable[[], float]) -> None:
     """Pass bytes both ways until one side ends, then end the other when it has taken what was under way."""
     try:
         server = await asyncio.open_unix_connection(str(target), limit=_BUFFER)
@@ -195,7 +209,10 @@ async def _relay(first: bytes, client: Streams, target: Path) -> None:
         await _finish(client[1])
         return
     server[1].write(first)
-    pumps = [asyncio.create_task(_pump(client[0], server[1])), asyncio.create_task(_pump(server[0], client[1]))]
+    pumps = [
+        asyncio.create_task(_pump(client[0], server[1])),
+        asyncio.create_task(_pump_answers(server[0], client[1], held_back)),
+    ]
     try:
         await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         await _ended(pumps)
@@ -210,6 +227,20 @@ async def _relay(first: bytes, client: Streams, target: Path) -> None:
 async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
     with contextlib.suppress(OSError):
         while chunk := await source.read(_BUFFER):
+            sink.write(chunk)
+            await sink.drain()
+
+
+async def _pump_answers(
+    source: asyncio.StreamReader, sink: asyncio.StreamWriter, held_back: Callable[[], float]
+) -> None:
+    """The same for what a server sends; an answer begins after the end of the one before it."""
+    answered = False
+    with contextlib.suppress(OSError):
+        while chunk := await source.read(_BUFFER):
+            if answered and (seconds := held_back()):
+                await pause(seconds)
+            answered = chunk.endswith(_READY_FOR_QUERY)
             sink.write(chunk)
             await sink.drain()
 

@@ -18,27 +18,38 @@ import signal
 import socket
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterable, Sequence
+from email.utils import format_datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from drills.errors import ConfigError, DrillError, SandboxError
+from drills.sandbox.absent import refuse_absent
 from drills.sandbox.binaries import find, server_user
 from drills.sandbox.cluster import prepare_state, sweep
 from drills.sandbox.state import DataPlane, Delays
 from drills.sandbox.tls import make_authority
 
+if TYPE_CHECKING:
+    from drills.sandbox.calls import AwsRequest
+
 ACCOUNT = "123456789012"
 REGION = "eu-central-1"
 _BODY_LIMIT = 64 * 1024 * 1024
 
+_SILENT_FOR = 10.0  # seconds in which nothing comes of a request that has begun
+_NO_HTTP = """<?xml version="1.0" encoding="UTF-8"?><ErrorResponse><Error><Type>Sender</Type>\
+<Code>MalformedHttpRequest</Code><Message>%(message)s</Message></Error><RequestId>sandbox</RequestId></ErrorResponse>"""
+
 StartResponse = Callable[..., Any]
+Answer = tuple[int, list[tuple[str, str]], bytes]
 
 
 class Front:
     """The door before moto: reads, records and answers every request, one at a time, and never with a traceback."""
 
-    def __init__(self, plane: DataPlane) -> None:
+    def __init__(self, plane: DataPlane, *, check_contract: bool = False) -> None:
         # moto reads this when it is imported: no other origin's page may call the sandbox from a browser
         os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
         from drills.sandbox import lean
@@ -48,8 +59,10 @@ class Front:
 
         from drills.sandbox import backup, ec2, events, keys, rds, services
         from drills.sandbox.calls import CallLog
+        from drills.sandbox.contract import Contract
         from drills.sandbox.control import Control
         from drills.sandbox.log_exports import LogExports
+        from drills.sandbox.mishaps import Mishaps
 
         rds.install(plane)
         backup.install(plane, ACCOUNT)
@@ -58,55 +71,86 @@ class Front:
         events.install()
         services.install(plane)
         self.plane = plane
-        self.calls = CallLog()
+        self.calls = CallLog(contract=Contract() if check_contract else None)
         self._exports = LogExports(plane)
+        self.mishaps = Mishaps(plane)
         self.control = Control(plane, self.calls, ACCOUNT)
         self._moto = DomainDispatcherApplication(create_backend_app)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """WSGI."""
+        from drills.sandbox.calls import refusal
+
+        protocol = "json" if "json" in environ.get("CONTENT_TYPE", "") else "query"
         try:
             body = _body(environ)
-        except ValueError:
-            return _send(start_response, 400, [("Content-Type", "text/plain")], b"the request's length cannot be read")
-        path = environ.get("PATH_INFO", "")
-        if path.startswith("/_sandbox/"):
+        except TimeoutError:
+            return _send(start_response, *refusal(protocol, 400, "RequestTimeout", "The body did not come."))
+        except (ValueError, OSError) as error:
+            sentence = f"The request's body cannot be read: {error}."
+            return _send(start_response, *refusal(protocol, 400, "IncompleteBody", sentence))
+        if environ.get("PATH_INFO", "").startswith("/_sandbox/"):
             status, answer = self.control.answer(environ, body)
             return _send(start_response, status, [("Content-Type", "application/json")], json.dumps(answer).encode())
         return _send(start_response, *self._aws(environ, body))
 
-    def _aws(self, environ: dict[str, Any], body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+    def _aws(self, environ: dict[str, Any], body: bytes) -> Answer:
+        from drills.sandbox.calls import Call, Unreadable, error_code, read_request, refusal, unknown
+
+        began, at, answer = self.plane.clock.monotonic(), self.plane.instant(), None
+        try:
+            request = read_request(environ, body)
+        except Unreadable as error:
+            request, answer = error.request, refusal(error.request.protocol, 400, error.code, str(error))
+        except Exception as error:
+            return refusal("query", 400, "MalformedInput", f"The request cannot be read: {type(error).__name__}.")
+        if request is None:
+            return refusal("query", 403, "MissingAuthenticationToken", "The request is not signed.")
+        answer, struck = answer or unknown(request), ""
+        if answer is None:
+            struck, answer = self.mishaps.instead(request) or ("", None)
+        if answer is None:
+            answer = self._carried_out(request, environ, body)
+            self.mishaps.note(request, answer)
+            struck = "no-response" if self.mishaps.swallows(request) else struck
+        status, headers, text = answer
+        struck = struck or ("clock-skew" if self.mishaps.skewed(request) else "")
+        seconds = self.plane.clock.monotonic() - began
+        code = error_code(status, dict(headers), text)
+        call = Call(
+            at, request.service, request.region, request.operation, request.parameters, status, code, seconds, struck
+        )
+        self.calls.record(call, request.protocol, headers, text)
+        if struck == "no-response":
+            self.mishaps.keep_waiting(environ.get("werkzeug.socket"))
+        return answer
+
+    def _carried_out(self, request: AwsRequest, environ: dict[str, Any], body: bytes) -> Answer:
         from botocore.model import OperationNotFoundError
 
-        from drills.sandbox.calls import Call, error_answer, error_code, read_request
+        from drills.sandbox.calls import refusal
 
-        began, at = self.plane.clock.monotonic(), self.plane.instant()
-        request = read_request(environ, body)
-        if request is None:
-            kind, text = error_answer("query", "MissingAuthenticationToken", "The request is not signed.")
-            return 403, [("Content-Type", kind)], text
+        protocol = request.protocol
         try:
             self._must_have(request.service, environ)
+            refuse_absent(request.service, request.operation)
             with self.plane.lock:
                 if self._exports.wanted_for(request.service, request.operation):
                     self._exports.bring_up_to_date(ACCOUNT, request.region)
                 status, headers, text = _ask(self._moto, environ, body)
             if status >= 400 and any(key.lower() == "content-type" and "html" in value for key, value in headers):
                 raise NotImplementedError(f"{request.operation or environ['PATH_INFO']} is absent from this sandbox.")
+            return status, headers, text
         except NotImplementedError as error:
-            status, headers, text = _refusal(request.protocol, "NotImplemented", str(error))
+            return refusal(protocol, 400, "NotImplemented", str(error))
         except OperationNotFoundError as error:
-            status, headers, text = _refusal(request.protocol, "InvalidAction", f"The action {error} is not valid.")
+            return refusal(protocol, 400, "InvalidAction", f"The action {error} is not valid.")
         except Exception as error:
+            if _was_reading(error):
+                return refusal(protocol, 400, "MalformedInput", f"A parameter cannot be read: {error}")
             # 400 and not 500: clients repeat a 500, and a repeated create makes a second instance
             logging.exception("%s %s failed", request.service, request.operation)
-            status, headers, text = _refusal(request.protocol, "InternalFailure", f"{type(error).__name__}: {error}")
-        seconds = self.plane.clock.monotonic() - began
-        code = error_code(status, dict(headers), text)
-        self.calls.add(
-            Call(at, request.service, request.region, request.operation, request.parameters, status, code, seconds)
-        )
-        return status, headers, text
+            return refusal(protocol, 400, "InternalFailure", f"{type(error).__name__}: {error}")
 
     def _must_have(self, service: str, environ: dict[str, Any]) -> None:
         """Refuse services that moto lacks, and moto's own API, which would wipe the state under running servers."""
@@ -116,14 +160,14 @@ class Front:
             raise NotImplementedError(f"{service} is absent from this sandbox.")
 
 
-def _refusal(protocol: str, code: str, sentence: str) -> tuple[int, list[tuple[str, str]], bytes]:
-    from drills.sandbox.calls import error_answer
+def _was_reading(error: Exception) -> bool:
+    """Whether moto was still reading the request's parameters."""
+    import moto.core.parse
 
-    kind, text = error_answer(protocol, code, sentence)
-    return 400, [("Content-Type", kind), ("x-amzn-errortype", code)], text
+    return any(each.filename == moto.core.parse.__file__ for each in traceback.extract_tb(error.__traceback__))
 
 
-def _ask(app: Any, environ: dict[str, Any], body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+def _ask(app: Any, environ: dict[str, Any], body: bytes) -> Answer:
     import io
 
     inner = {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
@@ -141,15 +185,29 @@ def _ask(app: Any, environ: dict[str, Any], body: bytes) -> tuple[int, list[tupl
 def _body(environ: dict[str, Any]) -> bytes:
     """The request's body; a length that is no number or too large is a ValueError."""
     if environ.get("wsgi.input_terminated"):
-        return bytes(environ["wsgi.input"].read(_BODY_LIMIT))
-    length = int(environ.get("CONTENT_LENGTH") or 0)
-    if not 0 <= length <= _BODY_LIMIT:
-        raise ValueError(f"a body of {length} bytes")
-    return bytes(environ["wsgi.input"].read(length))
+        return _chunked(environ["wsgi.input"])
+    given = environ.get("CONTENT_LENGTH") or "0"
+    if not given.isascii() or not given.isdigit() or len(given) > 12 or int(given) > _BODY_LIMIT:
+        raise ValueError(f"its length cannot be {given[:20]!r}")
+    body = bytes(environ["wsgi.input"].read(int(given)))
+    if len(body) < int(given):
+        raise ValueError(f"it has {len(body)} bytes of {given}")
+    return body
+
+
+def _chunked(stream: Any) -> bytes:
+    parts, size = [], 0
+    while part := stream.read(1024 * 1024):
+        parts.append(part)
+        size += len(part)
+        if size > _BODY_LIMIT:
+            raise ValueError(f"it has more than {_BODY_LIMIT} bytes")
+    return b"".join(parts)
 
 
 def _send(start: StartResponse, status: int, headers: list[tuple[str, str]], body: bytes) -> Iterable[bytes]:
-    kept = [(key, value) for key, value in headers if key.lower() not in ("content-length", "connection")]
+    own = ("content-length", "connection", "date", "server")
+    kept = [(key, value) for key, value in headers if key.lower() not in own]
     start(f"{status} {'OK' if status < 400 else 'Error'}", [*kept, ("Content-Length", str(len(body)))])
     return [body]
 
@@ -157,7 +215,9 @@ def _send(start: StartResponse, status: int, headers: list[tuple[str, str]], bod
 class Sandbox:
     """All that one process holds: the state folder, the data plane and the listening server."""
 
-    def __init__(self, parent: Path | None, postgres: str | None, port: int, delays: Delays) -> None:
+    def __init__(
+        self, parent: Path | None, postgres: str | None, port: int, delays: Delays, *, check_contract: bool = False
+    ) -> None:
         listener = _listen(port)
         try:
             user = server_user()
@@ -170,7 +230,7 @@ class Sandbox:
             authority = make_authority(self.state / "tls")
             (self.state / "tls").chmod(0o755)
             self.plane = DataPlane(self.state, servers, user, authority.server_context(), delays)
-            self.front = Front(self.plane)
+            self.front = Front(self.plane, check_contract=check_contract)
             self._server = _http_server(listener, self.front)
         except BaseException:
             listener.close()
@@ -216,10 +276,33 @@ def _http_server(listener: socket.socket, app: Front) -> Any:
     from werkzeug.serving import make_server
 
     class Quiet(MotoRequestHandler):
-        """Requests are in the call log; nothing is printed."""
+        """Requests are in the call log; nothing is printed. A client that falls silent is not waited for."""
+
+        timeout = _SILENT_FOR
+        error_content_type = "text/xml"
+        error_message_format = _NO_HTTP
+
+        def run_wsgi(self) -> None:
+            """Answer one request, also one whose URL is none."""
+            try:
+                super().run_wsgi()
+            except ValueError as error:
+                self.send_error(400, f"The request's URL cannot be read: {error}")
+
+        def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+            """Answer what is no HTTP; never as a fault of the server, which a client would repeat."""
+            self.request_version = "HTTP/1.1"  # a line that is none reads as HTTP/0.9, whose answers have no status
+            super().send_error(code if code < 500 else 400, message, explain)
 
         def log(self, kind: str, message: str, *args: Any) -> None:
             """Drop werkzeug's access log."""
+
+        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+            """The same; werkzeug fails over paths that are none."""
+
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            """The Date header: the sandbox's time, which may be ahead."""
+            return format_datetime(app.plane.instant(), usegmt=True)
 
     host, port = listener.getsockname()
     return make_server(host, port, app, threaded=True, request_handler=Quiet, fd=listener.fileno())
@@ -231,6 +314,7 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--postgres", help="system, bundled-16, bundled-18 or a folder of PostgreSQL binaries")
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 chooses a free one")
     parser.add_argument("--delays", default="{}", help='least seconds a status lasts, as JSON: {"creating": 0.5}')
+    parser.add_argument("--check-contract", action="store_true", help="hold every answer against botocore's models")
     return parser.parse_args(given)
 
 
@@ -271,7 +355,10 @@ def main(given: Sequence[str] | None = None) -> int:
     wait_for_the_end = _watch_for_the_end(sys.stdin.fileno())
     said, sys.stdout = sys.stdout, sys.stderr  # moto prints; our one line goes out alone
     try:
-        sandbox = Sandbox(options.state_parent, options.postgres, options.port, Delays.parse(options.delays))
+        delays = Delays.parse(options.delays)
+        sandbox = Sandbox(
+            options.state_parent, options.postgres, options.port, delays, check_contract=options.check_contract
+        )
     except DrillError as error:
         return _cannot(said, str(error), error.exit_code)
     except OSError as error:

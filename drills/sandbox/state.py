@@ -13,18 +13,19 @@ import secrets
 import shutil
 import ssl
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
 from drills.errors import ConfigError, DrillError, SandboxError
 from drills.sandbox.binaries import Binaries, ServerUser, readable
 from drills.sandbox.cluster import Cluster
-from drills.sandbox.faults import Switchboard
+from drills.sandbox.faults import Fault, Switchboard
 from drills.sandbox.proxy import Proxy
 from drills.sandbox.time import SandboxClock
 from drills.sandbox.wal import Archives, keep_beating
@@ -112,8 +113,8 @@ class DataPlane:
         self.binaries = tuple(binaries)
         self.user = user
         self.delays = delays
-        self.clock = SandboxClock()
         self.faults = Switchboard()
+        self.clock = SandboxClock(skew=self._skew)
         self.lock = threading.RLock()
         self.servers: dict[str, Server] = {}
         self.snapshots: dict[str, StoredSnapshot] = {}
@@ -122,6 +123,7 @@ class DataPlane:
         self._admin_password = secrets.token_urlsafe(24)
         self._ports: dict[str, int] = {}
         self._proxies: dict[str, Proxy] = {}
+        self._unresolved: dict[str, float] = {}
         self._threads: set[threading.Thread] = set()
         self._endings: list[Callable[[], object]] = []
         self._folders = 0
@@ -177,12 +179,13 @@ class DataPlane:
         """Let the port of an instance's name lead to a server; the same name gets the same port again if it is free."""
         proxy = self._proxies.get(name)
         if proxy is None:
-            proxy = Proxy(self._tls)
+            proxy = Proxy(self._tls, lambda: self._seconds("slow-reads", name))
             try:
                 proxy.open(self._ports.get(name, 0))
             except SandboxError:
                 proxy.open(0)
             self._proxies[name], self._ports[name] = proxy, proxy.port
+        self.refuse_for(name, self._seconds("connection-refused", name))
         proxy.point_at(cluster.socket_path)
         return proxy.port
 
@@ -196,6 +199,49 @@ class DataPlane:
         proxy = self._proxies.pop(name, None)
         if proxy is not None:
             proxy.close()
+
+    # -- faults of ports -----------------------------------------------------------------------------------------
+
+    def _seconds(self, kind: str, name: str) -> float:
+        fault = self.faults.take(kind, service="rds", name=name)
+        return fault.seconds if fault else 0.0
+
+    def _skew(self) -> float:
+        fault = self.faults.standing("clock-skew")
+        return fault.seconds if fault else 0.0
+
+    def arm(self, given: Mapping[str, Any]) -> Fault:
+        """Arm a fault; one that makes a named instance refuse strikes at once where its port is open already."""
+        fault = self.faults.arm(given)
+        with self.lock:
+            if fault.kind == "connection-refused" and fault.name in self._proxies:
+                self.refuse_for(fault.name, self._seconds(fault.kind, fault.name))
+        return fault
+
+    def refuse_for(self, name: str, seconds: float) -> None:
+        """Let an instance's port refuse for a while, whatever becomes of the instance meanwhile."""
+        if seconds <= 0:
+            return
+        proxy, began = self._proxies[name], self.clock.monotonic()
+        proxy.refuse(True)
+
+        def end() -> None:
+            self.at_least(began, seconds)
+            with self.lock:
+                proxy.refuse(False)
+
+        self.work(f"refuse {name}", end)
+
+    def resolves(self, port: int) -> bool:
+        """Whether the name that RDS returns together with this port can be resolved; a late name counts from here on."""
+        name = next((name for name, taken in list(self._ports.items()) if taken == port), "")
+        now = self.clock.monotonic()
+        if name not in self._unresolved and (seconds := self._seconds("late-name", name)):
+            self._unresolved[name] = now + seconds
+        if now < self._unresolved.get(name, now):
+            return False
+        self._unresolved.pop(name, None)
+        return True
 
     # -- snapshots -----------------------------------------------------------------------------------------------
 

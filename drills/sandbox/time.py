@@ -7,6 +7,7 @@ machine's: what a session calls now() does not move.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from drills.clock import Clock, SystemClock
@@ -15,8 +16,10 @@ from drills.clock import Clock, SystemClock
 class SandboxClock:
     """A `drills.clock.Clock` that can be wound forward, never back. Threads may share it."""
 
-    def __init__(self, base: Clock | None = None) -> None:
+    def __init__(self, base: Clock | None = None, skew: Callable[[], float] = lambda: 0.0) -> None:
+        """`skew`: seconds by which instants, and not durations, are ahead of everybody else's."""
         self._base = base or SystemClock()
+        self._skew = skew
         self._ahead = 0.0
         self._windings: list[tuple[datetime, float]] = []  # the machine's instant of each, and how far ahead since then
         self._moved = threading.Condition()
@@ -24,7 +27,7 @@ class SandboxClock:
 
     def now(self) -> datetime:
         """The sandbox's present instant, aware, in UTC."""
-        return self._base.now() + timedelta(seconds=self._ahead)
+        return self._base.now() + timedelta(seconds=self._ahead + self._skew())
 
     def monotonic(self) -> float:
         """Seconds that never jump back; winding forward counts as time that has passed."""
