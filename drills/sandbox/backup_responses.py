@@ -58,6 +58,23 @@ class SandboxBackupResponse(BackupResponse):
         held = sum(job.vault == vault.backup_vault_name for job in self.sandbox.points.values())
         return vault.to_list_dict() | {"VaultType": "BACKUP_VAULT", "NumberOfRecoveryPoints": held}
 
+    # -- tags: moto reads the ARN off the path's end, where some clients write a slash and others none ---------------
+
+    def list_tags(self) -> ActionResult:  # type: ignore[override]
+        """ListTags."""
+        return ActionResult({"Tags": self.sandbox.list_tags(self._uri("resourceArn"))})
+
+    def tag_resource(self) -> ActionResult:  # type: ignore[override]
+        """TagResource."""
+        self.sandbox.tag_resource(self._uri("resourceArn"), json.loads(self.body or "{}").get("Tags") or {})
+        return EmptyResult()
+
+    def untag_resource(self) -> ActionResult:  # type: ignore[override]
+        """UntagResource."""
+        names = json.loads(self.body or "{}").get("TagKeyList") or []
+        self.sandbox.untag_resource(self._uri("resourceArn"), names)
+        return EmptyResult()
+
     # -- backup jobs ---------------------------------------------------------------------------------------------
 
     def start_backup_job(self) -> ActionResult:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from moto.core.responses import ActionResult, PaginatedResult
-from moto.rds.exceptions import DBParameterGroupNotFoundError, RDSClientError
+from moto.rds.exceptions import DBParameterGroupNotFoundError, InvalidParameterValue, RDSClientError
 from moto.rds.responses import RDSResponse
 
 from drills.sandbox import parameters
@@ -56,14 +56,23 @@ class SandboxRDSResponse(RDSResponse):
         return PaginatedResult({"DBSnapshots": found})
 
     def describe_db_parameters(self) -> ActionResult:
-        """DescribeDBParameters: what the user set and, unless `Source` asks for that alone, the engine's defaults."""
+        """DescribeDBParameters, a page at a time: what the user set and, unless `Source` says so, the defaults."""
         name = self.params["DBParameterGroupName"]
         if name not in self.sandbox.db_parameter_groups:
             raise DBParameterGroupNotFoundError(name)
         group = self.sandbox.db_parameter_groups[name]
         binaries = self.sandbox.plane.pick((group.family or "").removeprefix("postgres"))
         rows = parameters.described(binaries.folder if binaries else None, group.parameters, self.params.get("Source"))
-        return PaginatedResult({"Parameters": rows})
+        return self._page("Parameters", rows)
+
+    def _page(self, key: str, rows: list[dict[str, Any]]) -> ActionResult:
+        """At most MaxRecords rows (100 unless given) from Marker on; the marker is the number of rows before them."""
+        marker, size = str(self.params.get("Marker") or 0), int(self.params.get("MaxRecords") or 100)
+        if not marker.isdecimal():
+            raise InvalidParameterValue(f"Invalid Marker: {marker}")
+        start = int(marker)
+        more = {"Marker": str(start + size)} if start + size < len(rows) else {}
+        return ActionResult({key: rows[start : start + size], **more})
 
     def describe_db_engine_versions(self) -> ActionResult:
         """DescribeDBEngineVersions: the servers at hand."""

@@ -40,6 +40,8 @@ class Front:
     def __init__(self, plane: DataPlane) -> None:
         # moto reads this when it is imported: no other origin's page may call the sandbox from a browser
         os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
+        # and this when IAM is first asked: AWS's own policies can be attached to a role
+        os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
         from drills.sandbox import backup, ec2, rds
