@@ -551,7 +551,7 @@ def test_the_call_log_holds_every_call_and_no_password(sandbox: RunningSandbox) 
         ("rds", "describe_certificates", {}),
         ("rds", "stop_db_instance", {"DBInstanceIdentifier": "source"}),
         ("backup", "list_frameworks", {}),
-        ("backup", "list_copy_jobs", {}),
+        ("backup", "list_legal_holds", {}),
         ("polly", "describe_voices", {"LanguageCode": "de-DE"}),
     ],
 )

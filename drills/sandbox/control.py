@@ -20,7 +20,8 @@ from moto.rds.models import rds_backends
 
 from drills.errors import USAGE, ConfigError, DrillError, SandboxError, SeedError
 from drills.sandbox import damage, seed, seed_load
-from drills.sandbox.backup import POINT_STATUSES, SandboxBackup
+from drills.sandbox.backup import SandboxBackup, wind
+from drills.sandbox.backup_models import POINT_STATUSES
 from drills.sandbox.calls import CallLog
 from drills.sandbox.instances import SandboxSnapshot
 from drills.sandbox.rds import SandboxRDS
@@ -146,7 +147,7 @@ class Control:
                 raise SandboxError(
                     f"The snapshot {snapshot.resource_id} is {snapshot.status}; wait until it is available."
                 )
-            stored = self.plane.snapshots[snapshot.arn]
+            stored = self.plane.own_snapshot(snapshot.arn)
         with stored.busy:
             done = damage.damage(self.plane.cluster_on(stored), tuple(kinds), stored.settings)
         return [dataclasses.asdict(each) for each in done]
@@ -159,10 +160,10 @@ class Control:
         with self.plane.lock:
             for backup in list(backup_backends[self.account].values()):
                 if isinstance(backup, SandboxBackup) and arn in backup.points:
-                    job = backup.points[arn]
-                    job.point_status = status or job.point_status
-                    job.expires_at = _instant(expires) if expires is not None else job.expires_at
-                    return {"recovery_point": arn, "status": job.status(self.plane.instant())}
+                    point = backup.points[arn]
+                    point.point_status = status or point.point_status
+                    point.expires_at = _instant(expires) if expires is not None else point.expires_at
+                    return {"recovery_point": arn, "status": point.status(self.plane.instant())}
         raise SandboxError(f"{arn} is no recovery point of AWS Backup; name a snapshot of type awsbackup.")
 
     # -- time and faults -----------------------------------------------------------------------------------------
@@ -171,7 +172,8 @@ class Control:
         seconds = request.get("forward")
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds < 0:
             raise ConfigError(f"forward must be a number of seconds of at least 0, found {seconds!r}.")
-        return {"now": self.plane.clock.forward(seconds).isoformat()}
+        # what backup plans and lifecycles would have done meanwhile is there when the clock shows the new instant
+        return {"now": wind(self.plane, self.account, seconds).isoformat()}
 
     def _arm(self, request: Mapping[str, Any]) -> dict[str, Any]:
         return dataclasses.asdict(self.plane.faults.arm(request))

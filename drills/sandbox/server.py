@@ -49,7 +49,7 @@ class Front:
         from drills.sandbox.control import Control
 
         rds.install(plane)
-        backup.install(plane)
+        backup.install(plane, ACCOUNT)
         ec2.install()
         self.plane = plane
         self.calls = CallLog()

@@ -220,10 +220,26 @@ class DataPlane:
         self.snapshots[target_id] = stored
         return stored
 
+    def share_snapshot(self, source_id: str, target_id: str, taken_at: datetime | None = None) -> StoredSnapshot:
+        """Keep a snapshot's data under another id too, without a copy; `own_snapshot` takes them apart."""
+        source = self.snapshots[source_id]
+        self.snapshots[target_id] = replace(source, taken_at=taken_at or source.taken_at)
+        return self.snapshots[target_id]
+
+    def own_snapshot(self, snapshot_id: str) -> StoredSnapshot:
+        """The snapshot with a folder that no other shares, for changing what is stored."""
+        stored = self.snapshots[snapshot_id]
+        if self._shared(snapshot_id, stored):
+            self.copy_snapshot(snapshot_id, snapshot_id)
+        return self.snapshots[snapshot_id]
+
+    def _shared(self, snapshot_id: str, stored: StoredSnapshot) -> bool:
+        return any(each.folder == stored.folder for key, each in self.snapshots.items() if key != snapshot_id)
+
     def drop_snapshot(self, snapshot_id: str) -> None:
-        """Remove a snapshot's data; an unknown id is no error."""
+        """Remove a snapshot's data, unless another shares them; an unknown id is no error."""
         stored = self.snapshots.pop(snapshot_id, None)
-        if stored is not None:
+        if stored is not None and not self._shared(snapshot_id, stored):
             shutil.rmtree(stored.folder, ignore_errors=True)
 
     def cluster_on(self, stored: StoredSnapshot) -> Cluster:
