@@ -55,7 +55,10 @@ CHECKS = (
 # Tags of scenarios that a profile must allow (DESIGN.md, decision 12).
 LEAVE = ("damages_backup", "cuts_over")
 # What can be slowed down in the sandbox: statuses of an instance, and its two jobs (drills/sandbox/state.py, Delays).
-SANDBOX_STATUSES = ("creating", "modifying", "backing-up", "deleting", "backup-job", "snapshot", "rebooting")
+SANDBOX_STATUSES = (
+    *("creating", "modifying", "backing-up", "deleting", "backup-job", "snapshot", "rebooting"),
+    *("task-start", "task-stop", "health-check"),
+)
 
 
 class Table(BaseModel):

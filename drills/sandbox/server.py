@@ -44,13 +44,14 @@ class Front:
         os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-        from drills.sandbox import backup, ec2, rds
+        from drills.sandbox import backup, ec2, rds, services
         from drills.sandbox.calls import CallLog
         from drills.sandbox.control import Control
 
         rds.install(plane)
         backup.install(plane, ACCOUNT)
         ec2.install()
+        services.install(plane)
         self.plane = plane
         self.calls = CallLog()
         self.control = Control(plane, self.calls, ACCOUNT)

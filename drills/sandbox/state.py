@@ -44,6 +44,9 @@ class Delays:
     backup_job: float = 0.5
     snapshot: float = 0.3
     rebooting: float = 0.2
+    task_start: float = 0.3
+    task_stop: float = 0.3
+    health_check: float = 1.0
 
     @classmethod
     def parse(cls, text: str) -> Delays:
@@ -115,6 +118,7 @@ class DataPlane:
         self._ports: dict[str, int] = {}
         self._proxies: dict[str, Proxy] = {}
         self._threads: set[threading.Thread] = set()
+        self._endings: list[Callable[[], object]] = []
         self._folders = 0
         self._usable: dict[Binaries, Binaries] = {}
 
@@ -274,9 +278,15 @@ class DataPlane:
         self._threads.add(thread)
         thread.start()
 
+    def at_end(self, action: Callable[[], object]) -> None:
+        """Have `action` called when all ends, before threads are waited for: it ends what they wait for."""
+        self._endings.append(action)
+
     def close(self) -> None:
         """End every thread, port and server. The state folder is left to its owner."""
         self.clock.end()
+        for action in self._endings:
+            action()
         for thread in list(self._threads):
             thread.join(timeout=20)
         for name in list(self._proxies):
