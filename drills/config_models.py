@@ -57,7 +57,7 @@ LEAVE = ("damages_backup", "cuts_over")
 # What can be slowed down in the sandbox: statuses of an instance, and its two jobs (drills/sandbox/state.py, Delays).
 SANDBOX_STATUSES = (
     *("creating", "modifying", "backing-up", "deleting", "backup-job", "snapshot", "rebooting"),
-    *("task-start", "task-stop", "health-check"),
+    *("stopping", "starting", "heartbeat", "task-start", "task-stop", "health-check"),
 )
 
 

@@ -44,6 +44,28 @@ def test_winding_wakes_whoever_waits() -> None:
     assert waited == [True]
 
 
+def test_instants_of_both_clocks_can_be_told_from_each_other() -> None:
+    """Before a winding the clocks agreed; what was skipped by it is, by the machine's clock, the moment of winding."""
+    machine = HandClock()
+    clock = SandboxClock(machine)
+    began = machine.now()
+    machine.sleep(10)
+    clock.forward(100)
+    machine.sleep(10)
+    clock.forward(1000)
+
+    def at(seconds: float) -> timedelta:
+        return clock.on_machine(began + timedelta(seconds=seconds)) - began
+
+    assert clock.of_machine(machine.now()) == clock.now()
+    assert clock.on_machine(clock.now()) == machine.now()
+    assert [at(seconds).total_seconds() for seconds in (5, 10, 60, 110, 115, 120, 900, 1120, 1125)] == [
+        5, 10, 10, 10, 15, 20, 20, 20, 25,
+    ]  # fmt: skip
+    assert clock.of_machine(began + timedelta(seconds=15)) - began == timedelta(seconds=115)
+    assert clock.of_machine(began + timedelta(seconds=5)) - began == timedelta(seconds=5)
+
+
 def test_the_end_of_the_sandbox_wakes_whoever_waits() -> None:
     """Nothing holds up the end, and whoever waited is told that its time has not come."""
     clock = SandboxClock()

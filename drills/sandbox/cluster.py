@@ -27,6 +27,7 @@ __all__ = ["ADMIN", "PORT", "Cluster", "prepare_state", "setting_line", "state_p
 ADMIN = "rdsadmin"  # what RDS calls its own superuser
 PORT = 5432  # only part of the socket's name: no server listens on TCP
 SETTINGS_FILE = "drills.conf"
+WAL_SEGMENT_MB = 1  # the smallest: each beat of the heartbeat archives a segment, and each backup holds one
 _SOCKET_LIMIT = 103 if sys.platform == "darwin" else 107  # bytes in sockaddr_un.sun_path, without the closing NUL
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)?")
 _SEVERITY = re.compile(r"\b(FATAL|PANIC|ERROR):\s+(.*)")
@@ -61,6 +62,7 @@ class Cluster:
     ) -> None:
         """Raises SandboxError when `run_dir` is too long for a Unix socket's path."""
         self.data, self.run_dir, self.binaries, self.user = data.absolute(), run_dir.absolute(), binaries, user
+        self.owned: Mapping[str, str] = {}  # the sandbox's own settings, which win over those given at a start
         self._password = admin_password
         self._child: subprocess.Popen[bytes] | None = None
         if len(os.fsencode(self.socket_path)) > _SOCKET_LIMIT:
@@ -89,7 +91,8 @@ class Cluster:
             for locale in locales:
                 made = self.run_tool(
                     "initdb", f"--pgdata={self.data}", f"--username={ADMIN}", f"--pwfile={pwfile}", "--encoding=UTF8",
-                    "--auth=scram-sha-256", "--data-checksums", "--no-sync", "--no-instructions", *locale,
+                    "--auth=scram-sha-256", "--data-checksums", f"--wal-segsize={WAL_SEGMENT_MB}",
+                    "--no-sync", "--no-instructions", *locale,
                 )  # fmt: skip
                 if made.returncode == 0:
                     break
@@ -280,7 +283,7 @@ class Cluster:
             path.unlink(missing_ok=True)
 
     def _write_settings(self, settings: Mapping[str, str]) -> None:
-        lines = [setting_line(name, value) for name, value in {**DEFAULTS, **settings}.items()]
+        lines = [setting_line(name, value) for name, value in {**DEFAULTS, **settings, **self.owned}.items()]
         path = self.data / SETTINGS_FILE
         with disk_errors(path):
             fresh = path.with_suffix(".new")

@@ -16,6 +16,7 @@ from moto.rds.models import DBInstance, DBSnapshot, RDSBackend
 
 from drills.sandbox import parameters
 from drills.sandbox.state import DataPlane, StoredSnapshot
+from drills.sandbox.wal import BACKUP_LABEL
 
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
@@ -33,6 +34,30 @@ PENDABLE = {
     "storage_throughput": "StorageThroughput",
     "storage_type": "StorageType",
 }
+
+
+def bases(plane: DataPlane, backend: RDSBackend, resource_id: str) -> list[StoredSnapshot]:
+    """The automated backups of an instance that WAL can be applied to, oldest first.
+
+    One that a server has been started on, in order to damage it, has a history of its own and takes no WAL.
+    """
+    found = [
+        plane.snapshots[each.arn]
+        for each in backend.database_snapshots.values()
+        if each.dbi_resource_id == resource_id and each.snapshot_type == "automated" and each.arn in plane.snapshots
+    ]
+    whole = [each for each in found if (each.folder / BACKUP_LABEL).exists()]
+    return sorted(whole, key=lambda each: each.taken_at)
+
+
+def restore_window(plane: DataPlane, backend: RDSBackend, resource_id: str) -> tuple[datetime, datetime] | None:
+    """From when until when an instance can be restored: from its oldest base to its last archived heartbeat."""
+    archive, found = plane.archives.of(resource_id), bases(plane, backend, resource_id)
+    latest = archive.latest() if archive else None
+    if latest is None or not found:
+        return None
+    window = found[0].taken_at, plane.clock.of_machine(latest)
+    return window if window[0] <= window[1] else None
 
 
 def new_resource_id() -> str:
@@ -62,7 +87,8 @@ class SandboxInstance(DBInstance):
         self.status = "creating"
         self.publicly_accessible = bool(self.publicly_accessible)
         self.endpoint_known = False
-        self.restored_from = ""
+        self.birth = "DB instance created"  # what its first event says
+        self.restored = False
         self.pending: dict[str, Any] = {}
 
     @property
@@ -81,9 +107,10 @@ class SandboxInstance(DBInstance):
         return dict(self.pending)
 
     @property
-    def latest_restorable_time(self) -> None:  # type: ignore[override]
-        """Absent: there is no point-in-time restore yet."""
-        return
+    def latest_restorable_time(self) -> datetime | None:  # type: ignore[override]
+        """The newest moment that a point-in-time restore can reach; absent without automated backups."""
+        window = restore_window(self._plane, self.backend, self.dbi_resource_id)
+        return window[1] if window else None
 
     @property
     def db_parameter_group_status_list(self) -> list[dict[str, Any]]:

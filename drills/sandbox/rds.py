@@ -7,26 +7,24 @@ configured time, and ends in `available` or in a failure status with an event th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from moto.ec2.models import ec2_backends
 from moto.rds.exceptions import (
-    DBInstanceAlreadyExists,
     InvalidParameterCombination,
     InvalidParameterValue,
     RDSClientError,
 )
-from moto.rds.models import DBSubnetGroup, rds_backends
+from moto.rds.models import rds_backends
 
-from drills.sandbox import parameters, roles
+from drills.sandbox import roles
 from drills.sandbox.instances import SandboxInstance, SandboxSnapshot
-from drills.sandbox.rds_changes import RDSChanges
-from drills.sandbox.state import FAULTS, DataPlane, Ending, Server, StoredSnapshot
+from drills.sandbox.rds_recovery import RDSRecovery
+from drills.sandbox.state import DataPlane, Server, StoredSnapshot
 
 
-class SandboxRDS(RDSChanges):
+class SandboxRDS(RDSRecovery):
     """The RDS of one region: instances are made, restored and deleted here."""
 
     def create_db_instance(self, db_kwargs: Mapping[str, Any]) -> SandboxInstance:
@@ -49,7 +47,7 @@ class SandboxRDS(RDSChanges):
         wanted.setdefault("license_model", "postgresql-license")
         if wanted.get("storage_encrypted"):
             wanted["kms_key_id"] = self._check_key(wanted.get("kms_key_id")) or self._managed_key()
-        db = self._new_instance(wanted)
+        db = self._new_instance("CreateDBInstance", wanted)
         server = self.plane.add_server(db.dbi_resource_id, binaries)
 
         def build(settings: dict[str, str]) -> None:
@@ -59,70 +57,6 @@ class SandboxRDS(RDSChanges):
 
         self.plane.work(f"create {db.resource_id}", lambda: self._bring_up(db, server, build, "failed"))
         return db
-
-    def _refuse_unsupported(self, wanted: Mapping[str, Any]) -> None:
-        if wanted.get("engine", "postgres") != "postgres":
-            raise InvalidParameterValue(f"Invalid DB engine: {wanted['engine']} (this sandbox has postgres only)")
-        if wanted.get("db_cluster_identifier"):
-            raise InvalidParameterCombination("Clusters are absent from this sandbox; create a DB instance.")
-        if wanted.get("manage_master_user_password"):
-            raise InvalidParameterCombination(
-                "ManageMasterUserPassword is absent from this sandbox; pass MasterUserPassword."
-            )
-
-    def _new_instance(self, wanted: dict[str, Any]) -> SandboxInstance:
-        name = wanted["db_instance_identifier"]
-        self._validate_db_identifier(name)
-        if name in self.databases:
-            raise DBInstanceAlreadyExists()
-        wanted.setdefault("engine", "postgres")
-        if not wanted.get("db_subnet_group_name"):
-            wanted["db_subnet_group_name"] = self._default_subnet_group().name
-        vpc = self.describe_db_subnet_groups(wanted["db_subnet_group_name"])[0].vpc_id
-        wanted["vpc_security_group_ids"] = self._security_groups(wanted.get("vpc_security_group_ids"), vpc)
-        self._check_parameter_group(wanted.get("db_parameter_group_name"), wanted["engine_version"])
-        wanted.pop("port", None)
-        if str(wanted.get("option_group_name", "")).startswith("default:"):
-            del wanted["option_group_name"]
-        db = SandboxInstance(self, self.plane, **wanted)  # type: ignore[abstract]
-        db.db_parameter_groups()
-        self.databases[name] = db
-        return db
-
-    def _default_subnet_group(self) -> DBSubnetGroup:
-        if "default" not in self.subnet_groups:
-            ec2 = ec2_backends[self.account_id][self.region_name]
-            subnets = [each for each in ec2.describe_subnets() if each.vpc_id == ec2.default_vpc.id]
-            self.subnet_groups["default"] = DBSubnetGroup(self, "default", "default", subnets, [])  # type: ignore[abstract]
-        return self.subnet_groups["default"]
-
-    def _bring_up(
-        self, db: SandboxInstance, server: Server, build: Callable[[dict[str, str]], None], failure: str
-    ) -> None:
-        began = self.plane.clock.monotonic()
-        try:
-            with self.plane.lock:
-                group = db.db_parameter_groups()[0]
-                settings = parameters.effective(server.binaries.folder, group.parameters)
-            with server.busy:
-                build(settings)
-        except FAULTS as error:
-            if isinstance(error, Ending):
-                raise
-            self._fail(db, server, failure, error)
-            return
-        self.plane.at_least(began, self.plane.delays.creating)
-        with self.plane.lock:
-            if db.status != "creating":
-                return
-            server.settings, server.parameter_group = settings, group.name
-            db.port = self.plane.open_port(db.resource_id, server.cluster)
-            db.endpoint_known = True
-            db.say("DB instance created" if not db.restored_from else "Restored from snapshot", "creation")
-            if db.backup_retention_period:
-                self._take_automated(db)
-            else:
-                db.status = "available"
 
     def restore_db_instance_from_db_snapshot(self, from_snapshot_id: str, overrides: Any) -> SandboxInstance:
         """RestoreDBInstanceFromDBSnapshot: what is not given is inherited or reset as the API reference says."""
@@ -136,13 +70,10 @@ class SandboxRDS(RDSChanges):
         if snapshot.status != "available":
             raise RDSClientError("InvalidDBSnapshotState", f"The snapshot {from_snapshot_id} is not available yet.")
         self._check_key(snapshot.kms_key_id)
-        if int(given.get("allocated_storage") or snapshot.allocated_storage) < snapshot.allocated_storage:
-            raise InvalidParameterValue(
-                "The allocated storage size can't be less than the source snapshot or backup size."
-            )
+        self._check_storage(given, snapshot.allocated_storage)
         stored = self.plane.snapshots[snapshot.arn]
-        db = self._new_instance(inherited(snapshot) | given)
-        db.restored_from = snapshot.arn
+        db = self._new_instance("RestoreDBInstanceFromDBSnapshot", inherited(snapshot) | given)
+        db.restored, db.birth = True, f"Restored from snapshot {snapshot.resource_id}"
         server = self.plane.add_server(db.dbi_resource_id, stored.binaries)
         self.plane.work(f"restore {db.resource_id}", lambda: self._restore(db, server, stored))
         return db
@@ -188,14 +119,14 @@ class SandboxRDS(RDSChanges):
         began = self.plane.clock.monotonic()
         with self.plane.lock:
             self.plane.release_port(db.resource_id)
+        if keep_automated:
+            self._last_beat(db)
         self.plane.remove_server(db.dbi_resource_id)
         self.plane.at_least(began, self.plane.delays.deleting)
         with self.plane.lock:
             self.databases.pop(db.resource_id, None)
-            for snapshot in list(self.database_snapshots.values()):
-                mine = snapshot.dbi_resource_id == db.dbi_resource_id and snapshot.snapshot_type == "automated"
-                if mine and not keep_automated:
-                    self.remove_snapshot(snapshot)
+            if not (keep_automated and self._retain(db)):
+                self._drop_automated(db.dbi_resource_id)
             db.say("DB instance deleted", "deletion")
 
     def describe_events(

@@ -37,6 +37,7 @@ class RDSBase(RDSBackend):
 
     def instance(self, name: str, *statuses: str) -> SandboxInstance:
         """The instance of that name; with statuses, InvalidDBInstanceState when it is in none of them."""
+        name = name.lower()
         if name not in self.databases:
             raise DBInstanceNotFoundError(name)
         db = self.databases[name]

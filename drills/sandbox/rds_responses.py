@@ -19,7 +19,8 @@ ANSWERED = frozenset(
         "DeleteDBParameterGroup", "DeleteDBSnapshot", "DeleteDBSubnetGroup", "DescribeDBClusters",
         "DescribeDBEngineVersions", "DescribeDBInstances", "DescribeDBParameterGroups",
         "DescribeDBParameters", "DescribeDBSnapshots", "DescribeDBSubnetGroups", "DescribeEvents",
-        "DescribeOptionGroups", "ListTagsForResource", "ModifyDBInstance", "ModifyDBParameterGroup",
+        "DescribeOptionGroups", "DeleteDBInstanceAutomatedBackup", "DescribeDBInstanceAutomatedBackups",
+        "RestoreDBInstanceToPointInTime", "ListTagsForResource", "ModifyDBInstance", "ModifyDBParameterGroup",
         "ModifyDBSubnetGroup", "RebootDBInstance", "RemoveTagsFromResource",
         "RestoreDBInstanceFromDBSnapshot",
     }
@@ -54,6 +55,23 @@ class SandboxRDSResponse(RDSResponse):
             filters,
         )
         return PaginatedResult({"DBSnapshots": found})
+
+    def describe_db_instance_automated_backups(self) -> ActionResult:
+        """DescribeDBInstanceAutomatedBackups: of living instances and of deleted ones."""
+        filters = {each["Name"]: each["Values"] for each in self.params.get("Filters", [])}
+        named = {
+            "db-instance-id": self.params.get("DBInstanceIdentifier"),
+            "dbi-resource-id": self.params.get("DbiResourceId"),
+            "arn": self.params.get("DBInstanceAutomatedBackupsArn"),
+        }
+        found = self.sandbox.find_automated_backups(named, filters)
+        return PaginatedResult({"DBInstanceAutomatedBackups": [each.answer() for each in found]})
+
+    def delete_db_instance_automated_backup(self) -> ActionResult:
+        """DeleteDBInstanceAutomatedBackup, by DbiResourceId or ARN."""
+        name = self.params.get("DbiResourceId") or self.params.get("DBInstanceAutomatedBackupsArn") or ""
+        backup = self.sandbox.delete_db_instance_automated_backup(name)
+        return ActionResult({"DBInstanceAutomatedBackup": {**backup.answer(), "Status": "deleting"}})
 
     def describe_db_parameters(self) -> ActionResult:
         """DescribeDBParameters, a page at a time: what the user set and, unless `Source` says so, the defaults."""

@@ -9,11 +9,11 @@ from moto.rds.exceptions import DBSnapshotAlreadyExistsError, DBSnapshotNotFound
 from moto.rds.models import DBSnapshot
 
 from drills.sandbox.instances import SandboxInstance, SandboxSnapshot
-from drills.sandbox.rds_base import RDSBase
+from drills.sandbox.rds_settling import RDSSettling
 from drills.sandbox.state import FAULTS, sentence
 
 
-class RDSSnapshots(RDSBase):
+class RDSSnapshots(RDSSettling):
     """Snapshots of the instances of one region. Data is copied at the request, the status follows."""
 
     def describe_db_snapshots(
@@ -70,8 +70,8 @@ class RDSSnapshots(RDSBase):
         self.plane.at_least(self.plane.clock.monotonic(), self.plane.delays.backing_up)
         with self.plane.lock:
             if db.status == "backing-up":
-                db.status = "available"
                 db.say("Finished DB instance backup", "backup")
+                self._ready(db)
 
     def delete_db_snapshot(self, db_snapshot_identifier: str) -> DBSnapshot:
         """DeleteDBSnapshot, for manual ones; the others belong to their services."""
@@ -89,6 +89,13 @@ class RDSSnapshots(RDSBase):
         self.plane.drop_snapshot(snapshot.arn)
         return snapshot
 
+    def _drop_automated(self, resource_id: str) -> None:
+        """Remove the automated backup of an instance: its snapshots and its archived WAL."""
+        for snapshot in list(self.database_snapshots.values()):
+            if snapshot.dbi_resource_id == resource_id and snapshot.snapshot_type == "automated":
+                self.remove_snapshot(snapshot)
+        self.plane.archives.drop(resource_id)
+
     def _take_automated(self, db: SandboxInstance) -> None:
         """An instance with a retention period is backed up as soon as it is there (`backing-up`)."""
         stamp = self.plane.instant().strftime("%Y-%m-%d-%H-%M")
@@ -99,8 +106,8 @@ class RDSSnapshots(RDSBase):
         try:
             self.create_db_snapshot(db.resource_id, name, snapshot_type="automated")
         except ServiceException as error:
-            db.status = "available"
             db.say(f"The automated backup failed: {error.message}", "backup")
+            self._ready(db)
 
     def copy_db_snapshot(  # type: ignore[override]
         self, source_db_snapshot_identifier: str, target_db_snapshot_identifier: str, **options: Any

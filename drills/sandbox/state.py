@@ -27,6 +27,7 @@ from drills.sandbox.cluster import Cluster
 from drills.sandbox.faults import Switchboard
 from drills.sandbox.proxy import Proxy
 from drills.sandbox.time import SandboxClock
+from drills.sandbox.wal import Archives, keep_beating
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,9 @@ class Delays:
     task_start: float = 0.3
     task_stop: float = 0.3
     health_check: float = 1.0
+    stopping: float = 0.2
+    starting: float = 0.3
+    heartbeat: float = 5.0  # between two beats, and so how far LatestRestorableTime lags
 
     @classmethod
     def parse(cls, text: str) -> Delays:
@@ -113,6 +117,7 @@ class DataPlane:
         self.lock = threading.RLock()
         self.servers: dict[str, Server] = {}
         self.snapshots: dict[str, StoredSnapshot] = {}
+        self.archives = Archives(state, user)
         self._tls = tls
         self._admin_password = secrets.token_urlsafe(24)
         self._ports: dict[str, int] = {}
@@ -121,6 +126,7 @@ class DataPlane:
         self._endings: list[Callable[[], object]] = []
         self._folders = 0
         self._usable: dict[Binaries, Binaries] = {}
+        self.work("heartbeat", lambda: keep_beating(self))
 
     # -- servers -------------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ class SandboxClock:
     def __init__(self, base: Clock | None = None) -> None:
         self._base = base or SystemClock()
         self._ahead = 0.0
+        self._windings: list[tuple[datetime, float]] = []  # the machine's instant of each, and how far ahead since then
         self._moved = threading.Condition()
         self._ended = False
 
@@ -46,8 +47,29 @@ class SandboxClock:
             raise ValueError(f"a clock is wound forward, not by {seconds:g} s")
         with self._moved:
             self._ahead += seconds
+            self._windings.append((self._base.now(), self._ahead))
             self._moved.notify_all()
         return self.now()
+
+    def of_machine(self, instant: datetime) -> datetime:
+        """What this clock showed at an instant of the machine's clock, which PostgreSQL goes by."""
+        ahead = 0.0
+        for wound_at, since in self._windings:
+            if instant < wound_at:
+                break
+            ahead = since
+        return instant + timedelta(seconds=ahead)
+
+    def on_machine(self, instant: datetime) -> datetime:
+        """When, by the machine's clock, this one showed an instant; one that was skipped is the moment of winding."""
+        ahead = timedelta()
+        for wound_at, since in self._windings:
+            if instant - ahead < wound_at:
+                break
+            if instant - timedelta(seconds=since) < wound_at:
+                return wound_at
+            ahead = timedelta(seconds=since)
+        return instant - ahead
 
     def end(self) -> None:
         """Let every `wait_until` return, now and from now on."""
