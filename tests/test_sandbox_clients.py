@@ -56,3 +56,27 @@ def test_tags_are_found_however_the_path_ends(sandbox: RunningSandbox, slash: bo
     backup.untag_resource(ResourceArn=arn, TagKeyList=["team"])
     assert backup.list_tags(ResourceArn=arn)["Tags"] == {"stage": "test"}
     backup.delete_backup_vault(BackupVaultName=name)
+
+
+def test_a_service_says_how_it_is_balanced(sandbox: RunningSandbox) -> None:
+    """What is not asked for is ENABLED at first and stays as it is later (ECS API, CreateService and UpdateService)."""
+    ecs = sandbox.client("ecs")
+    ecs.create_cluster(clusterName="balanced")
+    ecs.register_task_definition(
+        family="balanced", containerDefinitions=[{"name": "one", "image": "one", "memory": 64}]
+    )
+    asked: dict[str, Any] = {"cluster": "balanced", "taskDefinition": "balanced", "desiredCount": 0}
+    for name, more, told in (
+        ("unsaid", {}, "ENABLED"),
+        ("said", {"availabilityZoneRebalancing": "DISABLED"}, "DISABLED"),
+    ):
+        made = ecs.create_service(serviceName=name, **asked, **more)["service"]
+        assert made["availabilityZoneRebalancing"] == told
+        ecs.update_service(cluster="balanced", service=name, desiredCount=0)
+        (seen,) = ecs.describe_services(cluster="balanced", services=[name])["services"]
+        assert seen["availabilityZoneRebalancing"] == told
+    ecs.update_service(cluster="balanced", service="said", availabilityZoneRebalancing="ENABLED")
+    (seen,) = ecs.describe_services(cluster="balanced", services=["said"])["services"]
+    assert seen["availabilityZoneRebalancing"] == "ENABLED"
+    for name in ("unsaid", "said"):
+        ecs.delete_service(cluster="balanced", service=name)
