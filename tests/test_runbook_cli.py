@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from drills.clock import SystemClock, wait_until
 from tests.fix_runbook import Told, make_stack, shell
 from tests.fix_sandbox import RunningSandbox, end_sandbox, start_sandbox
+from tests.fix_service import get
 from tests.runbook import STEPS
 from tests.runbook_page import PAGE, members, page, shown
 
@@ -20,16 +22,25 @@ in_the_sandbox = [pytest.mark.postgres, pytest.mark.sandbox]
 # what the runbook does not ask for, and RestoreDBInstanceFromDBSnapshot therefore resets (RDS API reference)
 RESET = {"DeletionProtection", "MultiAZ"}
 # what no two instances share
-OF_THE_INSTANCE = {"DbiResourceId", "InstanceCreateTime"}
+OF_THE_INSTANCE = {"DbiResourceId", "InstanceCreateTime", "LatestRestorableTime"}
 
 
 class Replay:
-    """All that the commands answered, in one sandbox."""
+    """All that the commands answered, in one sandbox, and what the front door said before each psql and at the end."""
+
+    doors: tuple[int, ...] = ()
 
     def __init__(self, running: RunningSandbox, folder: Path) -> None:
         self.folder = folder
         prompt = shell(running, folder, make_stack(running))
-        self.told: list[Told] = [prompt.run(step) for step in STEPS]
+        (balancer,) = running.client("elbv2").describe_load_balancers()["LoadBalancers"]
+        door = f"http://{balancer['DNSName']}/"
+        self.told: list[Told] = []
+        for step in STEPS:
+            if step.command.startswith("psql"):
+                self.doors = (*self.doors, _settled(door))
+            self.told.append(prompt.run(step))
+        self.doors = (*self.doors, _settled(door))
 
     def text(self, beginning: str, number: int = 0) -> str:
         """The output of the command that begins so; of several, the one of that number."""
@@ -48,6 +59,18 @@ def replay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replay]:
         yield Replay(running, tmp_path_factory.mktemp("runbook"))
     finally:
         end_sandbox(running)
+
+
+def _settled(door: str) -> int:
+    """What the front door answers once the load balancer has seen the tasks come or go."""
+    seen: list[int] = []
+
+    def same() -> bool:
+        seen.append(get(door).status)
+        return len(seen) > 20 and len(set(seen[-20:])) == 1
+
+    wait_until(same, 60, SystemClock(), every=0.1, what="the front door to answer the same for a while")
+    return seen[-1]
 
 
 def test_the_page_shows_the_commands_of_the_runbook() -> None:
@@ -116,6 +139,10 @@ class TestTheReplay:
         assert stopped == []
         assert len(after) == 2
         assert not set(before) & set(after)
+
+    def test_the_front_door_says_when_nobody_serves(self, replay: Replay) -> None:
+        """200 while tasks run, 503 while the count is 0 (Elastic Load Balancing, "HTTP 503: Service unavailable")."""
+        assert replay.doors == (200, 503, 200)
 
     def test_the_page_tells_what_is_answered(self, replay: Replay) -> None:
         """docs/runbook.md is of this sandbox: the same members in every answer (else: python -m tests.runbook_page)."""

@@ -6,6 +6,7 @@ could read, and a plan without a difference means that what was asked for is wha
 
 from __future__ import annotations
 
+import configparser
 import json
 import os
 import secrets
@@ -19,6 +20,7 @@ import pytest
 
 from drills.clock import SystemClock, wait_until
 from tests.fix_sandbox import RunningSandbox, end_sandbox, start_sandbox
+from tests.fix_service import get
 from tests.fix_terraform import Terraform, absent, find_mirror
 
 ABSENT = absent(os.environ)
@@ -136,6 +138,13 @@ def test_a_mirror_is_taken_where_the_provider_fits(tmp_path: Path) -> None:
     assert "terraform 1.11" in absent(environment)
 
 
+def test_tox_lets_the_variables_through_that_name_a_mirror() -> None:
+    """What the tests read of the environment reaches them through `tox -e tests` too."""
+    tox = configparser.ConfigParser(interpolation=None)
+    tox.read(Path(__file__).parent.parent / "tox.ini", encoding="utf-8")
+    assert {"DRILLS_TERRAFORM_MIRROR", "TF_CLI_CONFIG_FILE"} <= set(tox["testenv:tests"]["pass_env"].split())
+
+
 # -- one stack, from its first apply to its end ------------------------------------------------------------------------
 
 
@@ -172,6 +181,8 @@ class TestTheStack:
         assert [stack.outputs[name] for name in ("address", "port", "database_arn")] == [
             before[name] for name in ("address", "port", "database_arn")
         ]
+        served = f"http://{stack.outputs['door']}/"
+        wait_until(lambda: get(served).status == 200, 60, SystemClock(), every=0.2, what="the services to answer")
         without = {name: value for name, value in stack.variables.items() if name != "snapshot_identifier"}
         for variables in (stack.variables, without):
             ran = stack.terraform.run("plan", "-detailed-exitcode", "-input=false", variables=variables)
@@ -199,6 +210,7 @@ def _left(sandbox: RunningSandbox) -> dict[str, list[str]]:
     """What is there of what the stack makes, by what it is; a fresh account has none of it."""
     ask = sandbox.client
     groups = ask("ec2").describe_security_groups()["SecurityGroups"]
+    clusters = ask("ecs").describe_clusters(clusters=ask("ecs").list_clusters()["clusterArns"])["clusters"]
     names = {
         "plans": [each["BackupPlanName"] for each in ask("backup").list_backup_plans()["BackupPlansList"]],
         "vaults": [each["BackupVaultName"] for each in ask("backup").list_backup_vaults()["BackupVaultList"]],
@@ -215,7 +227,7 @@ def _left(sandbox: RunningSandbox) -> dict[str, list[str]]:
         "aliases": [each["AliasName"] for each in ask("kms").list_aliases()["Aliases"]],
         "secrets": [each["Name"] for each in ask("secretsmanager").list_secrets()["SecretList"]],
         "log groups": [each["logGroupName"] for each in ask("logs").describe_log_groups()["logGroups"]],
-        "clusters": ask("ecs").list_clusters()["clusterArns"],
+        "clusters": [each["clusterName"] for each in clusters if each["status"] != "INACTIVE"],
         "task definitions": ask("ecs").list_task_definitions()["taskDefinitionArns"],
         "load balancers": [
             each["LoadBalancerName"] for each in ask("elbv2").describe_load_balancers()["LoadBalancers"]
