@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
 import signal
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 from botocore.exceptions import ClientError
 
+from drills.sandbox.binaries import server_user
 from drills.sandbox.postmaster import sweep
+from drills.sandbox.runas import run_as
 from tests.fix_sandbox import RunningSandbox, end_sandbox, start_sandbox
 from tests.fix_service import DELAYS, Instance, WebService, define, eventually, make_instance, make_service, subnets
 
@@ -265,6 +270,35 @@ def test_a_service_that_is_there_is_not_made_again(aws: RunningSandbox, definiti
 
     assert code_of(lambda: make_service(aws, "unique", definition, 5)) == "InvalidParameterException"
     assert service.described()["desiredCount"] == 0
+
+
+def test_a_service_needs_a_task_definition(aws: RunningSandbox) -> None:
+    """ECS API reference, CreateService: required with the ECS deployment controller; nothing is made without one."""
+    ecs = aws.client("ecs")
+    ecs.create_cluster(clusterName="blank")
+
+    assert code_of(lambda: ecs.create_service(cluster="blank", serviceName="blank", desiredCount=1)) == (
+        "InvalidParameterException"
+    )
+    assert ecs.list_services(cluster="blank")["serviceArns"] == []
+
+
+def test_processes_run_as_postgresqls_user_where_that_can_read_the_checkout(
+    aws: RunningSandbox, definition: str
+) -> None:
+    """Root does not serve web pages where it need not; elsewhere the caller does."""
+    user = server_user()
+    able = False
+    if user is not None:
+        with contextlib.suppress(OSError):
+            command = [sys.executable, "-c", "import drills.sandbox.webapp"]
+            able = run_as(user, command, cwd=Path(__file__).parent.parent).returncode == 0
+    service = make_service(aws, "whose", definition)
+    service.stable(1)
+    [task] = ids(service.shown())
+
+    assert processes(aws)[task].uids().real == (user.uid if user is not None and able else os.geteuid())
+    service.scale(0)
 
 
 @pytest.fixture

@@ -243,6 +243,9 @@ class SandboxECS(EC2ContainerServiceBackend):
         names = ("desired_count", "task_definition_str", "load_balancers")
         given = dict(zip(names, more, strict=False))
         rest["network_configuration"] = self._network(rest.get("network_configuration"))
+        controller = (rest.get("deployment_controller") or (more[5:6] or [None])[0] or {}).get("type", "ECS")
+        if not given.get("task_definition_str") and controller == "ECS":
+            raise InvalidParameterException("TaskDefinition can not be blank.")
         self._check(given.get("task_definition_str"), given.get("load_balancers"), rest["network_configuration"])
         service = super().create_service(cluster_str, service_name, *more, **rest)
         assert isinstance(service, SandboxService)

@@ -25,7 +25,7 @@ def reconcile(ecs: SandboxECS, service: SandboxService) -> None:
     wanted = [each for each in tasks if each.wanted]
     mine = [each for each in wanted if each.started_by == service.primary.id]
     old = [each for each in wanted if each.started_by != service.primary.id]
-    if service.status == "ACTIVE":
+    if service.status == "ACTIVE" and service.task_definition:  # else task sets say what runs
         _start(ecs, service, service.desired_count - len(mine))
     ready = sum(is_ready(ecs, each) for each in mine)
     surplus = sorted(mine, key=lambda each: (each.last_status == "RUNNING", -each.began))

@@ -22,7 +22,7 @@ ANSWERED = frozenset(
         "DescribeOptionGroups", "DeleteDBInstanceAutomatedBackup", "DescribeDBInstanceAutomatedBackups",
         "RestoreDBInstanceToPointInTime", "ListTagsForResource", "ModifyDBInstance", "ModifyDBParameterGroup",
         "ModifyDBSubnetGroup", "RebootDBInstance", "RemoveTagsFromResource",
-        "RestoreDBInstanceFromDBSnapshot",
+        "RestoreDBInstanceFromDBSnapshot", "StartDBInstance",
     }
 )  # fmt: skip
 

@@ -44,16 +44,20 @@ class Front:
         os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-        from drills.sandbox import backup, ec2, rds, services
+        from drills.sandbox import backup, ec2, events, keys, rds, services
         from drills.sandbox.calls import CallLog
         from drills.sandbox.control import Control
+        from drills.sandbox.log_exports import LogExports
 
         rds.install(plane)
         backup.install(plane, ACCOUNT)
         ec2.install()
+        keys.install(plane)
+        events.install()
         services.install(plane)
         self.plane = plane
         self.calls = CallLog()
+        self._exports = LogExports(plane)
         self.control = Control(plane, self.calls, ACCOUNT)
         self._moto = DomainDispatcherApplication(create_backend_app)
 
@@ -82,6 +86,8 @@ class Front:
         try:
             self._must_have(request.service, environ)
             with self.plane.lock:
+                if self._exports.wanted_for(request.service, request.operation):
+                    self._exports.bring_up_to_date(ACCOUNT, request.region)
                 status, headers, text = _ask(self._moto, environ, body)
             if status >= 400 and any(key.lower() == "content-type" and "html" in value for key, value in headers):
                 raise NotImplementedError(f"{request.operation or environ['PATH_INFO']} is absent from this sandbox.")
