@@ -128,6 +128,7 @@ class SandboxService(Service):
         self.deployment_configuration: dict[str, Any] = {"maximumPercent": 200, "minimumHealthyPercent": 100}
         self.placement_constraints: list[Any] = []
         self.placement_strategy: list[Any] = []
+        self.availability_zone_rebalancing = "ENABLED"
         self.enable_ecs_managed_tags = False
         self.enable_execute_command = False
         self.health_check_grace_period_seconds = 0

@@ -7,6 +7,7 @@ from typing import Any
 from moto.ecs.responses import EC2ContainerServiceResponse
 
 _KEPT = {
+    "availabilityZoneRebalancing": "availability_zone_rebalancing",
     "deploymentConfiguration": "deployment_configuration",
     "placementConstraints": "placement_constraints",
     "placementStrategy": "placement_strategy",
@@ -21,8 +22,14 @@ class SandboxECSResponse(EC2ContainerServiceResponse):
 
     def create_service(self) -> Any:
         """CreateService, and what it says beyond moto's parameters."""
-        answer = super().create_service()
-        service = answer.result["service"]  # type: ignore[index]
+        return self._keep(super().create_service())
+
+    def update_service(self) -> Any:
+        """UpdateService, likewise; what is not given stays as it is."""
+        return self._keep(super().update_service())
+
+    def _keep(self, answer: Any) -> Any:
+        service = answer.result["service"]
         for name, attribute in _KEPT.items():
             if (value := self._get_params().get(name)) is not None:
                 setattr(service, attribute, value)

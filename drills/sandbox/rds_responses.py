@@ -79,7 +79,7 @@ class SandboxRDSResponse(FactResponses):
         return ActionResult({"DBInstanceAutomatedBackup": {**backup.answer(), "Status": "deleting"}})
 
     def describe_db_parameters(self) -> ActionResult:
-        """DescribeDBParameters: what the user set and, unless `Source` asks for that alone, the engine's defaults."""
+        """DescribeDBParameters, a page at a time: what the user set and, unless `Source` says so, the defaults."""
         name = self.params["DBParameterGroupName"]
         if name not in self.sandbox.db_parameter_groups:
             raise DBParameterGroupNotFoundError(name)

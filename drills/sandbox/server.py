@@ -52,6 +52,8 @@ class Front:
     def __init__(self, plane: DataPlane, *, check_contract: bool = False) -> None:
         # moto reads this when it is imported: no other origin's page may call the sandbox from a browser
         os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
+        # and this when IAM is first asked: AWS's own policies can be attached to a role
+        os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
         from drills.sandbox import lean
 
         lean.load_moto()  # before anything else imports its EC2
