@@ -201,3 +201,19 @@ def test_the_archive_of_a_deleted_instance_is_gone(beating: RunningSandbox) -> N
     assert set(beating.state.glob("w*")) <= before
     answer = made.rds.describe_db_instance_automated_backups(DbiResourceId=resource_id)
     assert answer["DBInstanceAutomatedBackups"] == []
+
+
+def test_a_damaged_backup_is_no_base_for_a_moment(beating: RunningSandbox) -> None:
+    """A stored backup that a server was started on takes no WAL: nothing can be restored to a moment from it."""
+    made = create(beating, "harmed", BackupRetentionPeriod=1)
+    made.restorable_past(made.available()["InstanceCreateTime"])
+    made.run("CREATE TABLE item (name text)")
+    (automated,) = made.rds.describe_db_snapshots(DBInstanceIdentifier="harmed", SnapshotType="automated")[
+        "DBSnapshots"
+    ]
+    beating.control.damage(automated["DBSnapshotIdentifier"], ["row"])
+    assert "LatestRestorableTime" not in made.described()
+    with pytest.raises(ClientError) as refused:
+        recover(made, "never", UseLatestRestorableTime=True)
+    assert code(refused) == "InvalidDBInstanceState"
+    delete(made)
