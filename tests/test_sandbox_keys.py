@@ -51,7 +51,7 @@ def test_a_disabled_key_stops_what_needs_it_until_it_is_enabled(aws: RunningSand
     """KMSKeyNotAccessibleFault for restore, copy and create (RDS API reference); the instance is out of reach."""
     rds, kms = aws.client("rds"), aws.client("kms")
     made, key = sealed(aws, "sealed")
-    kms.disable_key(KeyId=key)
+    kms.disable_key(KeyId=kms.describe_key(KeyId=key)["KeyMetadata"]["Arn"])
 
     assert status(made) == RECOVERABLE
     with pytest.raises(psycopg.OperationalError):

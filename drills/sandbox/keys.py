@@ -60,10 +60,10 @@ class KeyedRDS(SandboxRDS):
             return super().start_db_instance(db_instance_identifier)
         self._check_key(db.kms_key_id)
         db.status = "starting"
-        self.plane.work(f"recover {db.resource_id}", lambda: self._recover(db))
+        self.plane.work(f"recover {db.resource_id}", lambda: self._unlock(db))
         return db
 
-    def _recover(self, db: SandboxInstance) -> None:
+    def _unlock(self, db: SandboxInstance) -> None:
         began, server = self.plane.clock.monotonic(), self.plane.servers[db.dbi_resource_id]
         try:
             with server.busy:
@@ -77,8 +77,8 @@ class KeyedRDS(SandboxRDS):
         with self.plane.lock:
             if db.status == "starting":
                 self.plane.open_port(db.resource_id, server.cluster)
-                db.status = "available"
                 db.say("DB instance started", "notification")
+                self._ready(db)
 
 
 class SandboxKMS(KmsBackend):
@@ -92,30 +92,28 @@ class SandboxKMS(KmsBackend):
 
     def disable_key(self, key_id: str) -> None:
         """DisableKey: what it encrypts is out of reach."""
-        self._in_state(key_id, "Enabled", "Disabled")
-        super().disable_key(key_id)
-        self._lost(key_id)
+        key = self._in_state(key_id, "Enabled", "Disabled")
+        super().disable_key(key.id)
+        self._lost(key)
 
     def enable_key(self, key_id: str) -> None:
         """EnableKey; instances that were out of reach have to be started."""
-        self._in_state(key_id, "Enabled", "Disabled")
-        super().enable_key(key_id)
+        super().enable_key(self._in_state(key_id, "Enabled", "Disabled").id)
 
     def cancel_key_deletion(self, key_id: str) -> None:
         """CancelKeyDeletion: the key is disabled afterwards."""
-        self._in_state(key_id, "PendingDeletion")
-        super().cancel_key_deletion(key_id)
+        super().cancel_key_deletion(self._in_state(key_id, "PendingDeletion").id)
 
     def schedule_key_deletion(self, key_id: str, pending_window_in_days: int) -> float:
         """ScheduleKeyDeletion: out of reach at once, gone after 7 to 30 days of the sandbox's clock."""
         key = self._in_state(key_id, "Enabled", "Disabled")
         if not 7 <= pending_window_in_days <= 30:
             raise JsonRESTError("ValidationException", "PendingWindowInDays must be between 7 and 30.")
-        super().schedule_key_deletion(key_id, pending_window_in_days)
+        super().schedule_key_deletion(key.id, pending_window_in_days)
         gone = self.plane.instant() + timedelta(days=pending_window_in_days)
         key.deletion_date = gone.replace(tzinfo=None)
         self.plane.work(f"delete {key.id}", lambda: self._delete(key, pending_window_in_days))
-        self._lost(key_id)
+        self._lost(key)
         return gone.timestamp()
 
     def _delete(self, key: Key, days: int) -> None:
@@ -132,10 +130,10 @@ class SandboxKMS(KmsBackend):
             raise JsonRESTError("KMSInvalidStateException", f"{key.arn} {message}.")
         return key
 
-    def _lost(self, key_id: str) -> None:
+    def _lost(self, key: Key) -> None:
         rds = rds_backends[self.account_id][self.region_name]
         assert isinstance(rds, KeyedRDS)
-        rds.lose_key(self.keys[self.any_id_to_key_id(key_id)].arn)
+        rds.lose_key(key.arn)
 
 
 def install(plane: DataPlane) -> None:
