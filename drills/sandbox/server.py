@@ -44,7 +44,7 @@ class Front:
         os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-        from drills.sandbox import backup, ec2, events, keys, rds, services
+        from drills.sandbox import backup, ec2, events, keys, rds, secret_store, services
         from drills.sandbox.calls import CallLog
         from drills.sandbox.control import Control
         from drills.sandbox.log_exports import LogExports
@@ -52,6 +52,7 @@ class Front:
         rds.install(plane)
         backup.install(plane, ACCOUNT)
         ec2.install()
+        secret_store.install()
         keys.install(plane)
         events.install()
         services.install(plane)
