@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -80,3 +81,34 @@ def test_a_service_says_how_it_is_balanced(sandbox: RunningSandbox) -> None:
     assert seen["availabilityZoneRebalancing"] == "ENABLED"
     for name in ("unsaid", "said"):
         ecs.delete_service(cluster="balanced", service=name)
+
+
+@pytest.mark.parametrize(
+    ("operation", "has", "lacks"),
+    [
+        ("DescribeSecret", "VersionIdsToStages", "SecretVersionsToStages"),
+        ("ListSecrets", "SecretVersionsToStages", "VersionIdsToStages"),
+    ],
+)
+def test_a_secrets_versions_have_the_operations_name(
+    sandbox: RunningSandbox, operation: str, has: str, lacks: str
+) -> None:
+    """The stages of the versions are called differently in both answers (Secrets Manager API reference)."""
+    secrets = sandbox.client("secretsmanager")
+    sent: list[dict[str, Any]] = []
+
+    def keep(response_dict: dict[str, Any], **_: Any) -> None:
+        sent.append(json.loads(response_dict["body"]))
+
+    name = f"seen/{operation}"
+    secrets.create_secret(Name=name, SecretString="something")
+    secrets.meta.events.register(f"before-parse.secretsmanager.{operation}", keep)
+    if operation == "DescribeSecret":
+        secrets.describe_secret(SecretId=name)
+        (told,) = sent
+    else:
+        secrets.list_secrets()
+        (told,) = (each for each in sent[0]["SecretList"] if each["Name"] == name)
+    assert list(told[has].values()) == [["AWSCURRENT"]]
+    assert lacks not in told
+    secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)

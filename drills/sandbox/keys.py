@@ -60,10 +60,10 @@ class KeyedRDS(SandboxRDS):
             return super().start_db_instance(db_instance_identifier)
         self._check_key(db.kms_key_id)
         db.status = "starting"
-        self.plane.work(f"recover {db.resource_id}", lambda: self._unlock(db))
+        self.plane.work(f"recover {db.resource_id}", lambda: self._regain_key(db))
         return db
 
-    def _unlock(self, db: SandboxInstance) -> None:
+    def _regain_key(self, db: SandboxInstance) -> None:
         began, server = self.plane.clock.monotonic(), self.plane.servers[db.dbi_resource_id]
         try:
             with server.busy:

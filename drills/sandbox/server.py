@@ -59,7 +59,7 @@ class Front:
         lean.load_moto()  # before anything else imports its EC2
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-        from drills.sandbox import backup, ec2, events, keys, rds, services
+        from drills.sandbox import backup, ec2, events, keys, rds, secret_store, services
         from drills.sandbox.calls import CallLog
         from drills.sandbox.contract import Contract
         from drills.sandbox.control import Control
@@ -69,6 +69,7 @@ class Front:
         rds.install(plane)
         backup.install(plane, ACCOUNT)
         ec2.install()
+        secret_store.install()
         keys.install(plane)
         events.install()
         services.install(plane)

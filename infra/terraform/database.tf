@@ -1,5 +1,6 @@
 locals {
-  major = split(".", var.engine_version)[0]
+  identifier = "${var.name}dbprod"
+  major      = split(".", var.engine_version)[0]
 }
 
 resource "aws_db_subnet_group" "this" {
@@ -33,8 +34,15 @@ resource "aws_kms_alias" "this" {
   target_key_id = aws_kms_key.this.key_id
 }
 
+# RDS would make them by itself, keep their lines for ever, and leave them when the instance is gone.
+resource "aws_cloudwatch_log_group" "database" {
+  for_each          = toset(["postgresql", "upgrade"])
+  name              = "/aws/rds/instance/${local.identifier}/${each.value}"
+  retention_in_days = 30
+}
+
 resource "aws_db_instance" "this" {
-  identifier     = "${var.name}dbprod"
+  identifier     = local.identifier
   engine         = "postgres"
   engine_version = var.engine_version
   instance_class = var.instance_class
@@ -57,14 +65,14 @@ resource "aws_db_instance" "this" {
   publicly_accessible    = false
   multi_az               = var.multi_az
 
-  enabled_cloudwatch_logs_exports = ["postgresql", "upgrade"]
+  enabled_cloudwatch_logs_exports = keys(aws_cloudwatch_log_group.database)
   backup_retention_period         = var.automated_backup_days
   copy_tags_to_snapshot           = true
   auto_minor_version_upgrade      = false
   apply_immediately               = true
   deletion_protection             = var.deletion_protection
   skip_final_snapshot             = !var.final_snapshot
-  final_snapshot_identifier       = var.final_snapshot ? "${var.name}dbprod-final" : null
+  final_snapshot_identifier       = var.final_snapshot ? "${local.identifier}-final" : null
 
   tags = { backup = var.name }
 }

@@ -1,0 +1,44 @@
+"""Secrets Manager as moto has it, without the members that its answers do not have on AWS."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import moto.secretsmanager.urls
+from moto.secretsmanager.models import SecretsManagerBackend, secretsmanager_backends
+from moto.secretsmanager.responses import SecretsManagerResponse
+
+
+class SandboxSecretsResponse(SecretsManagerResponse):
+    """DescribeSecret has VersionIdsToStages, ListSecrets has SecretVersionsToStages (its API reference); moto has both."""
+
+    def describe_secret(self) -> str:
+        """DescribeSecret."""
+        answer = json.loads(super().describe_secret())
+        answer.pop("SecretVersionsToStages", None)
+        return json.dumps(answer)
+
+    def list_secrets(self) -> str:
+        """ListSecrets."""
+        answer = json.loads(super().list_secrets())
+        for secret in answer["SecretList"]:
+            secret.pop("VersionIdsToStages", None)
+        return json.dumps(answer)
+
+
+class SandboxSecrets(SecretsManagerBackend):
+    """The Secrets Manager of one region."""
+
+    @property
+    def _url_module(self) -> Any:
+        return SimpleNamespace(
+            url_bases=moto.secretsmanager.urls.url_bases, url_paths={"{0}/$": SandboxSecretsResponse.dispatch}
+        )
+
+
+def install() -> None:
+    """Make this the Secrets Manager of moto; before its first request."""
+    secretsmanager_backends.backend = SandboxSecrets
+    secretsmanager_backends.clear()
