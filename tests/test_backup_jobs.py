@@ -296,6 +296,6 @@ def test_restore_tests_run_on_their_schedule_and_clean_up(shop: Shop) -> None:
     eventually(lambda: tests()[0].get("DeletionStatus") == "SUCCESSFUL", "the deletion to be told")
     with pytest.raises(ClientError) as refused:
         backup.delete_restore_testing_plan(RestoreTestingPlanName="daily")
-    assert code(refused) == "ConflictException"
+    assert code(refused) == "InvalidRequestException"
     backup.delete_restore_testing_selection(RestoreTestingPlanName="daily", RestoreTestingSelectionName="all")
     backup.delete_restore_testing_plan(RestoreTestingPlanName="daily")

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 ABSENT: Mapping[str, frozenset[str]] = {
-    "events": frozenset({"TestEventPattern"}),
     "s3": frozenset(
         {
             "CreateBucketMetadataConfiguration", "CreateBucketMetadataTableConfiguration", "CreateSession",

@@ -18,8 +18,8 @@ from zoneinfo import ZoneInfo
 
 from moto.backup.exceptions import (
     AlreadyExistsException,
-    BackupClientError,
     InvalidParameterValueException,
+    InvalidRequestException,
     ResourceNotFoundException,
 )
 from moto.core.exceptions import ServiceException
@@ -34,13 +34,6 @@ from drills.sandbox.backup_selections import selects
 _NAME = re.compile(r"[a-zA-Z0-9_]{1,50}")
 _ALGORITHMS = ("LATEST_WITHIN_WINDOW", "RANDOM_WITHIN_WINDOW")
 _INFERRED = ("AllocatedStorage", "DBInstanceClass", "Engine", "EngineVersion", "LicenseModel", "Port", "StorageType")
-
-
-class ConflictException(BackupClientError):
-    """A testing plan still has selections."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__("ConflictException", message)
 
 
 @dataclass
@@ -118,7 +111,7 @@ class BackupTesting(BackupSchedules):
     def remove_testing_plan(self, name: str) -> None:
         """DeleteRestoreTestingPlan: "only … if all associated restore testing selections are deleted first"."""
         if self.testing_plan(name).selections:
-            raise ConflictException(f"The restore testing plan {name} has selections; delete them first.")
+            raise InvalidRequestException(f"The restore testing plan {name} has selections; delete them first.")
         self.tagger.delete_all_tags_for_resource(self.testing_plans.pop(name).arn)
 
     # -- selections ----------------------------------------------------------------------------------------------
