@@ -135,6 +135,7 @@ LINES = st.sampled_from(
 @given(st.sampled_from(SERVICES), BODIES, HEADERS, LINES)
 @example("rds", b"", ["X-Many: h"] * 200, "POST / HTTP/1.1")
 @example("rds", b"", [], "GET http://[::1/ HTTP/1.1")
+@example("rds", b"Action=DescribeDBInstances", [f"Content-Type: {FORM}"], "HEAD / HTTP/1.1")
 @example("kms", b"<deep list>", ["X-Amz-Target: TrentService.ListKeys"], "POST / HTTP/1.1")
 def test_whatever_is_sent_is_answered_and_never_with_a_500(
     target: RunningSandbox, service: str, body: bytes, headers: list[str], line: str
@@ -179,6 +180,9 @@ UNREADABLE = {
     ),
     "an unknown action": (request("rds", b"Action=Nonsense&Version=2014-10-31", QUERY), 400, b"InvalidAction"),
     "an unknown EC2 action": (request("ec2", b"Action=Nonsense&Version=2016-11-15", QUERY), 400, b"InvalidAction"),
+    "a query that is a PUT": (
+        request("rds", b"Action=DescribeDBInstances", QUERY, line="PUT / HTTP/1.1"), 400, b"MalformedHttpRequest"
+    ),
     "no action": (request("rds", b"Version=2014-10-31", QUERY), 400, b"MissingAction"),
     "a number that is none": (
         request("rds", b"Action=DescribeDBInstances&MaxRecords=many", QUERY), 400, b"MalformedInput"

@@ -136,7 +136,10 @@ def read_request(environ: Mapping[str, Any], body: bytes) -> AwsRequest | None:
     if "Action" in form:
         operation = form.pop("Action")
         form.pop("Version", None)
-        return AwsRequest(service, region, operation, "ec2" if service == "ec2" else "query", redacted(form))
+        request = AwsRequest(service, region, operation, "ec2" if service == "ec2" else "query", redacted(form))
+        if environ.get("REQUEST_METHOD") not in ("GET", "POST"):  # "Query requests … use the verbs GET or POST"
+            raise Unreadable(request, "A Query request is a GET or a POST.", "MalformedHttpRequest")
+        return request
     return _rest_request(service, region, environ, body)
 
 

@@ -23,8 +23,9 @@ COMMON_ERRORS = frozenset(
     {
         "AccessDenied", "AccessDeniedException", "AuthFailure", "ExpiredToken", "ExpiredTokenException",
         "IncompleteBody", "IncompleteSignature", "InternalFailure", "InvalidAction", "InvalidClientTokenId",
-        "InvalidParameterCombination", "InvalidParameterValue", "InvalidQueryParameter", "MalformedInput",
-        "MalformedQueryString", "MissingAction", "MissingAuthenticationToken", "MissingParameter", "NotImplemented",
+        "InvalidParameterCombination", "InvalidParameterValue", "InvalidQueryParameter", "MalformedHttpRequest",
+        "MalformedInput", "MalformedQueryString", "MissingAction", "MissingAuthenticationToken", "MissingParameter",
+        "NotImplemented",
         "OptInRequired", "RequestExpired", "RequestLimitExceeded", "SerializationException", "ServiceUnavailable",
         "SlowDown", "Throttling", "ThrottlingException", "UnauthorizedOperation", "UnknownOperationException",
         "UnrecognizedClientException", "ValidationError", "ValidationException",
