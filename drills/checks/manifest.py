@@ -17,10 +17,11 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from drills.checks import canary, catalog, content, large_objects, sequences
+from drills.checks import canary, catalog, content, integrity_state, large_objects, sequences
 from drills.checks.canary import CanaryState
 from drills.checks.catalog import Catalog
 from drills.checks.content import Contents
+from drills.checks.facts import Facts, stored
 from drills.checks.large_objects import LargeObjects
 from drills.checks.sequences import Sequences
 from drills.checks.session import Connection, Connector, databases, snapshot
@@ -28,19 +29,23 @@ from drills.clock import Clock, SystemClock
 from drills.config_models import TablePolicy
 from drills.errors import ConfigError
 
-FORMAT = 1
+FORMAT = 2
 MAINTENANCE = "postgres"
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseManifest:
-    """What one database should contain; all of it read in one transaction, so of one instant."""
+    """What one database should contain; all of it read in one transaction, so of one instant.
+
+    `facts` are what is odd about it, None in a manifest that was taken before they were looked at.
+    """
 
     catalog: Catalog
     sequences: Sequences
     contents: Contents
     large_objects: LargeObjects
     canary: CanaryState | None
+    facts: Facts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,7 @@ class Manifest:
     server: str
     cluster: Catalog
     databases: dict[str, DatabaseManifest]
+    facts: Facts | None = None
 
 
 _ADAPTER: TypeAdapter[Manifest] = TypeAdapter(Manifest)
@@ -74,8 +80,9 @@ def take(
         names = databases(connection)
         number, server = _version(connection)
         cluster = catalog.observe_cluster(connection, key=key)
+        odd = stored(integrity_state.observe_cluster(connection))
     taken = {name: _take_one(connect, name, key, policies) for name in names}
-    return Manifest(FORMAT, taken_at, number, server, cluster, taken)
+    return Manifest(FORMAT, taken_at, number, server, cluster, taken, odd)
 
 
 def _take_one(
@@ -88,6 +95,7 @@ def _take_one(
             contents=content.observe(connection, policies=policies),
             large_objects=large_objects.observe(connection),
             canary=canary.observe(connection),
+            facts=stored(integrity_state.observe(connection)),
         )
 
 
