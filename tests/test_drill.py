@@ -30,7 +30,10 @@ from tests.fix_drill import INSTANCE, VAULT, Staged, eventually, followed, open_
 
 pytestmark = [pytest.mark.postgres, pytest.mark.sandbox]
 
-CHECKS = ("connection", "catalog", "sequences", "canary", "content", "large objects", "harmless", "isolation")
+CHECKS = (
+    *("connection", "catalog", "sequences", "canary", "content", "large objects", "harmless", "constraints"),
+    *("sequences and columns", "state", "files", "views", "libraries", "indexes", "amcheck", "isolation"),
+)
 
 
 @dataclass(frozen=True)
@@ -236,7 +239,7 @@ DAMAGE = {
     "row-value": {"content"},
     "default": {"catalog"},
     "grant": {"catalog"},
-    "sequence": {"sequences"},
+    "sequence": {"sequences", "sequences and columns"},
     "large-object": {"large objects", "catalog"},
     "canary": {"canary"},
 }

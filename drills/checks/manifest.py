@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from drills.checks import canary, catalog, content, integrity_state, large_objects, sequences
+from drills.checks import canary, catalog, content, integrity_code, integrity_state, large_objects, sequences
 from drills.checks.canary import CanaryState
 from drills.checks.catalog import Catalog
 from drills.checks.content import Contents
@@ -95,7 +95,7 @@ def _take_one(
             contents=content.observe(connection, policies=policies),
             large_objects=large_objects.observe(connection),
             canary=canary.observe(connection),
-            facts=stored(integrity_state.observe(connection)),
+            facts=stored((*integrity_state.observe(connection), *integrity_code.observe_views(connection)[1])),
         )
 
 

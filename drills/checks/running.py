@@ -42,13 +42,22 @@ def _look_at(look: Look, expected: DatabaseManifest, connection: Connection) -> 
 
 
 def attempt(connect: Connector, name: str, check: str, look: Callable[[Connection], Judged]) -> Judged:
+    """Look at one database in a transaction of its own, twice where its connection is lost."""
+
+    def once() -> Judged:
+        with snapshot(connect, name) as connection:
+            return look(connection)
+
+    return twice(name, check, once)
+
+
+def twice(name: str, check: str, look: Callable[[], Judged]) -> Judged:
     """Look at one database. A lost connection is tried again once; what then fails is a finding where the data are
     damaged, else it was not read.
     """
     for last in (False, True):
         try:
-            with snapshot(connect, name) as connection:
-                return look(connection)
+            return look()
         except psycopg.Error as error:
             if is_damage(error):
                 return Judged(findings=(_damaged(name, check, error),))

@@ -17,8 +17,7 @@ from drills.checks import (
     catalog,
     content,
     harmless,
-    integrity_constraints,
-    integrity_state,
+    intrinsic,
     large_objects,
     sequences,
 )
@@ -30,7 +29,6 @@ from drills.checks.running import (
     NO_MANIFEST,
     against,
     attempt,
-    everywhere,
     names_of,
     over,
     result_of,
@@ -64,10 +62,17 @@ def blocking(
 
 
 def remaining(
-    connect: Connector, manifest: Manifest | None, *, policies: Mapping[str, TablePolicy], clock: Clock
+    connect: Connector,
+    manifest: Manifest | None,
+    *,
+    policies: Mapping[str, TablePolicy],
+    clock: Clock,
+    scratch: bool = True,
 ) -> tuple[CheckResult, ...]:
     """The checks that read everything: content of every table, large objects; that the copy is harmless; and those that
     need no manifest, since a database contradicts itself where it is damaged.
+
+    `scratch`: the copy is there to be checked alone (drills/checks/integrity_amcheck.py).
     """
     contents = timed(clock, content.NAME, lambda: _content(connect, manifest, policies))
     return (
@@ -78,8 +83,7 @@ def remaining(
             lambda: against(connect, manifest, large_objects.NAME, "large objects", _large_objects),
         ),
         timed(clock, harmless.NAME, lambda: _harmless(connect)),
-        timed(clock, integrity_constraints.NAME, lambda: _constraints(connect, manifest, contents)),
-        timed(clock, integrity_state.NAME, lambda: _state(connect, manifest)),
+        *intrinsic.results(connect, manifest, contents, clock=clock, scratch=scratch),
     )
 
 
@@ -189,29 +193,6 @@ def _harmless(connect: Connector) -> CheckResult:
         connect, MAINTENANCE, harmless.NAME, lambda connection: harmless.judge(harmless.observe(connection))
     )
     return result_of(harmless.NAME, judged, "facts", "no replication worker, archiver or job runner is live")
-
-
-# -- what needs no manifest ------------------------------------------------------------------------------------------
-
-
-def _constraints(connect: Connector, manifest: Manifest | None, contents: CheckResult) -> CheckResult:
-    def look(connection: Connection, expected: DatabaseManifest | None) -> Judged:
-        return integrity_constraints.look(connection, content.alike(expected.contents if expected else None, contents))
-
-    judged = everywhere(connect, manifest, integrity_constraints.NAME, look)
-    return result_of(integrity_constraints.NAME, judged, "promises", verb="proved")
-
-
-def _state(connect: Connector, manifest: Manifest | None) -> CheckResult:
-    def look(connection: Connection, expected: DatabaseManifest | None) -> Judged:
-        return integrity_state.look(connection, expected.facts if expected else None)
-
-    def look_at_all(connection: Connection) -> Judged:
-        return integrity_state.look_at_cluster(connection, manifest.facts if manifest else None)
-
-    judged = attempt(connect, MAINTENANCE, integrity_state.NAME, look_at_all)
-    judged += everywhere(connect, manifest, integrity_state.NAME, look)
-    return result_of(integrity_state.NAME, judged, "objects", verb="looked at")
 
 
 def _other_major(connect: Connector, manifest: Manifest) -> str:
