@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 from rich.console import Console
 
-from drills import __version__, context
+from drills import __version__, cli_verify, context
 from drills.clock import SystemClock, since_process_start
 from drills.config import Config, SandboxProfile
 from drills.errors import COULD_NOT_RUN, USAGE, ConfigError, DrillError
@@ -45,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.command == "run":
             return _run(options, pytest_arguments)
+        if options.command in cli_verify.COMMANDS:
+            return cli_verify.run(options)
         return _report(options.run)
     except DrillError as error:
         print(f"drills: {error}", file=sys.stderr)
@@ -79,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands.add_parser("run", **_described("run the features and write the reports", RUN_EXAMPLE)))
     report = commands.add_parser("report", **_described("make the reports of a run again", REPORT_EXAMPLE))
     report.add_argument("run", nargs="?", default="reports/out/latest", help="folder of the run (default: the latest)")
+    cli_verify.add(commands, _described)
     return parser
 
 

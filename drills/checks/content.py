@@ -7,8 +7,10 @@ its partitions are compared, by the policy of the table that they are partitions
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from threading import Lock
 
 import psycopg
 
@@ -72,6 +74,15 @@ class Contents:
     unreadable: dict[str, str] = field(default_factory=dict)
     damaged: dict[str, str] = field(default_factory=dict)
 
+    def in_order(self) -> Contents:
+        """The same, sorted by name: several connections read in no order."""
+        return Contents(
+            self.algorithm,
+            dict(sorted(self.tables.items())),
+            dict(sorted(self.unreadable.items())),
+            dict(sorted(self.damaged.items())),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class _Table:
@@ -87,20 +98,41 @@ def observe(
     algorithm: Algorithm = FAST,
     policies: Mapping[str, TablePolicy] | None = None,
     expected: Contents | None = None,
+    helpers: Sequence[Connection] = (),
 ) -> Contents:
     """Read every table but those that a policy skips (quoted `schema.table` names). One server-side query a table.
+
+    `helpers` are further connections with the same snapshot, each of which takes tables of its own.
 
     A table with an "up to" policy is read up to the watermark that `expected` has, or to its newest value where there
     is no `expected`, that is where a manifest is taken.
     """
-    connection.execute("set local max_parallel_workers_per_gather = 2")
     contents = Contents(algorithm)
-    for row in connection.execute(_TABLES).fetchall():
-        table = _Table(row[0], row[1], row[2], tuple(row[3]))
-        policy = policy_of(table.name, table.root, policies or {})
-        if policy.kind != "skip":
-            _read(connection, table, policy, contents, expected)
-    return contents
+    tables = [_Table(row[0], row[1], row[2], tuple(row[3])) for row in connection.execute(_TABLES).fetchall()]
+    work = iter(
+        [
+            (table, policy)
+            for table in tables
+            if (policy := policy_of(table.name, table.root, policies or {})).kind != "skip"
+        ]
+    )
+    taking = Lock()
+
+    def read(each: Connection) -> None:
+        each.execute("set local max_parallel_workers_per_gather = 2")
+        while True:
+            with taking:
+                upcoming = next(work, None)
+            if upcoming is None:
+                return
+            _read(each, *upcoming, contents, expected)
+
+    if helpers:
+        with ThreadPoolExecutor(len(helpers) + 1) as pool:
+            list(pool.map(read, (connection, *helpers)))
+    else:
+        read(connection)
+    return contents.in_order()
 
 
 def policy_of(table: str, root: str, policies: Mapping[str, TablePolicy]) -> TablePolicy:

@@ -5,7 +5,10 @@ Read from the catalog alone, so that it costs nothing, and without a superuser's
 
 from __future__ import annotations
 
+import dataclasses
+
 from drills.checks import facts
+from drills.checks.catalog_scope import THIS, own_name
 from drills.checks.facts import Fact, Facts
 from drills.checks.judged import Judged
 from drills.checks.session import SERVICE_DATABASES, Connection
@@ -91,6 +94,19 @@ _CLOSED = """
 select datname, pg_catalog.quote_ident(datname), datallowconn from pg_catalog.pg_database
 where (not datallowconn or datistemplate) and datname not in ('template0', 'template1') order by 1
 """
+# What a person can paste to see the thing, by the first word of its name.
+_SHOWN = {
+    "index": "select indexrelid::regclass from pg_index where not (indisvalid and indisready and indislive)",
+    "constraint": "select conname, conrelid::regclass, contypid::regtype from pg_constraint where not convalidated",
+    "trigger": "select tgrelid::regclass, tgname from pg_trigger where tgenabled = 'D' and not tgisinternal",
+    "table": "select tgrelid::regclass, tgname from pg_trigger where tgenabled = 'D' and tgisinternal",
+    "rule": "select ev_class::regclass, rulename from pg_rewrite where ev_enabled = 'D'",
+    "event": "select evtname from pg_event_trigger where evtenabled = 'D'",
+    "materialised": "select oid::regclass from pg_class where relkind = 'm' and not relispopulated",
+    "prepared": "select gid, prepared, owner, database from pg_prepared_xacts",
+    "replication": "select * from pg_replication_slots",
+    "subscription": "select subname from pg_subscription where subenabled",
+}
 _LOOKED_AT = f"""
 select (select count(*) from pg_catalog.pg_index) + (select count(*) from pg_catalog.pg_constraint)
     + (select count(*) from pg_catalog.pg_trigger)
@@ -110,21 +126,32 @@ def observe(connection: Connection) -> tuple[Fact, ...]:
     )
 
 
-def observe_cluster(connection: Connection) -> tuple[Fact, ...]:
-    """The odd facts of the whole server. What comes and goes by itself is a warning at most."""
+def observe_cluster(connection: Connection, *, only: bool = False) -> tuple[Fact, ...]:
+    """The odd facts of the whole server, or with `only` of the database that the connection is in.
+
+    What comes and goes by itself is a warning at most.
+    """
     version = connection.info.server_version
     ages = [
         Fact(f"database {name}", f"more than {limit:,} transactions old", "vacuumed in time", _AGE, *severity)
         for name, age in connection.execute(_AGE)
         for limit, severity in _limits(int(age))
     ]
-    return (
+    found = (
         *_facts(connection, _PREPARED, "no transaction in doubt"),
         *_facts(connection, _SLOTS, "none", new="warning", alone="warning"),
         *_facts(connection, _SUBSCRIPTIONS, "disabled", new="warning"),
         *_facts(connection, _INVALID, "whole"),
         *(_facts(connection, _DATABASE_COLLATION, "of the server's version") if version >= 150000 else ()),
         *ages,
+    )
+    if not only:
+        return found
+    own = f"database {own_name(connection)}"
+    return tuple(
+        dataclasses.replace(fact, thing=fact.thing.removesuffix(own) + THIS)
+        for fact in found
+        if fact.thing.endswith(own)
     )
 
 
@@ -138,7 +165,10 @@ def _facts(
     connection: Connection, query: str, usual: str, *, new: Severity = "error", alone: Severity = "warning"
 ) -> tuple[Fact, ...]:
     rows = connection.execute(query.encode()).fetchall()
-    return tuple(Fact(str(thing), str(state), usual, query, new, alone) for thing, state in rows)
+    return tuple(
+        Fact(str(thing), str(state), usual, _SHOWN.get(str(thing).split(" ", 1)[0], query), new, alone)
+        for thing, state in rows
+    )
 
 
 def look(connection: Connection, expected: Facts | None) -> Judged:
@@ -147,11 +177,13 @@ def look(connection: Connection, expected: Facts | None) -> Judged:
     return facts.judge(NAME, expected, observe(connection), int(row[0]) if row else 0)
 
 
-def look_at_cluster(connection: Connection, expected: Facts | None) -> Judged:
+def look_at_cluster(connection: Connection, expected: Facts | None, *, only: bool = False) -> Judged:
     """The facts of the server beside the manifest's, and the databases that nobody may or need enter, by name."""
-    found = observe_cluster(connection)
+    found = observe_cluster(connection, only=only)
     lost = _lost_slots(expected, found)
     judged = facts.judge(NAME, expected, found, len(connection.execute(_AGE).fetchall()))
+    if only:
+        return judged
     return judged + Judged(findings=lost, excused=closed(connection))
 
 

@@ -20,8 +20,8 @@ from drills.checks import (
 )
 from drills.checks.judged import Judged
 from drills.checks.manifest import MAINTENANCE, DatabaseManifest, Manifest
-from drills.checks.running import attempt, everywhere, names_of, result_of, timed, twice
-from drills.checks.session import Connection, Connector
+from drills.checks.running import attempt, everywhere, result_of, timed, twice
+from drills.checks.session import Connection, Connector, Single, names_of
 from drills.clock import Clock
 from drills.model import CheckResult, Requirement
 
@@ -61,7 +61,8 @@ def _state(connect: Connector, manifest: Manifest | None, contents: CheckResult)
         return integrity_state.look(connection, expected.facts if expected else None)
 
     def look_at_all(connection: Connection) -> Judged:
-        return integrity_state.look_at_cluster(connection, manifest.facts if manifest else None)
+        expected = manifest.facts if manifest else None
+        return integrity_state.look_at_cluster(connection, expected, only=isinstance(connect, Single))
 
     judged = attempt(connect, MAINTENANCE, integrity_state.NAME, look_at_all)
     judged += everywhere(connect, manifest, integrity_state.NAME, look)

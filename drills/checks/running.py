@@ -12,8 +12,8 @@ from collections.abc import Callable
 import psycopg
 
 from drills.checks.judged import Judged, first_line, is_damage
-from drills.checks.manifest import MAINTENANCE, DatabaseManifest, Manifest
-from drills.checks.session import Connection, Connector, databases, snapshot
+from drills.checks.manifest import DatabaseManifest, Manifest
+from drills.checks.session import Connection, Connector, names_of, snapshot
 from drills.clock import Clock
 from drills.model import CheckResult, Finding, NotChecked, Outcome, Requirement
 
@@ -63,6 +63,8 @@ def twice(name: str, check: str, look: Callable[[], Judged]) -> Judged:
                 return Judged(findings=(_damaged(name, check, error),))
             if last or not _is_lost(error):
                 return Judged(unread=(NotChecked(f"database {name}", f"could not be read: {first_line(error)}"),))
+        except UnicodeError:
+            return Judged(unread=(NotChecked(f"database {name}", "needs names that are valid in its encoding"),))
     raise AssertionError("the second attempt returns")
 
 
@@ -93,12 +95,6 @@ def everywhere(
 
         judged += attempt(connect, name, check, look_at)
     return judged
-
-
-def names_of(connect: Connector) -> tuple[str, ...]:
-    """The databases that can be looked at."""
-    with snapshot(connect, MAINTENANCE) as connection:
-        return databases(connection)
 
 
 def without_manifest(name: str) -> CheckResult:

@@ -23,19 +23,19 @@ from drills.checks import (
 )
 from drills.checks.canary import CanaryState
 from drills.checks.catalog import Catalog
+from drills.checks.catalog_scope import own_name, scoped
 from drills.checks.judged import Judged
 from drills.checks.manifest import MAINTENANCE, DatabaseManifest, Manifest
 from drills.checks.running import (
     NO_MANIFEST,
     against,
     attempt,
-    names_of,
     over,
     result_of,
     timed,
     without_manifest,
 )
-from drills.checks.session import Connection, Connector, snapshot
+from drills.checks.session import Connection, Connector, names_of, snapshot
 from drills.clock import Clock
 from drills.config_models import TablePolicy
 from drills.model import CheckResult, Finding, NotChecked
@@ -72,7 +72,7 @@ def remaining(
     """The checks that read everything: content of every table, large objects; that the copy is harmless; and those that
     need no manifest, since a database contradicts itself where it is damaged.
 
-    `scratch`: the copy is there to be checked alone (drills/checks/integrity_amcheck.py).
+    `scratch`: the copy is there to be checked alone: it must be harmless, and may be touched as integrity_amcheck.py says.
     """
     contents = timed(clock, content.NAME, lambda: _content(connect, manifest, policies))
     return (
@@ -82,7 +82,7 @@ def remaining(
             large_objects.NAME,
             lambda: against(connect, manifest, large_objects.NAME, "large objects", _large_objects),
         ),
-        timed(clock, harmless.NAME, lambda: _harmless(connect)),
+        *((timed(clock, harmless.NAME, lambda: _harmless(connect)),) if scratch else ()),
         *intrinsic.results(connect, manifest, contents, clock=clock, scratch=scratch),
     )
 
@@ -141,7 +141,12 @@ def _catalog(connect: Connector, manifest: Manifest | None, key: bytes | None) -
         return compare(expected.catalog, catalog.observe(connection, key=key))
 
     def look_at_all(connection: Connection) -> Judged:
-        return compare(manifest.cluster, catalog.observe_cluster(connection, key=key)) if manifest else Judged()
+        if manifest is None:
+            return Judged()
+        found = catalog.observe_cluster(connection, key=key)
+        if manifest.only:  # what concerns another database of either server is no part of the comparison
+            found = scoped(found, own_name(connection), frozenset(manifest.cluster.get("roles", ())))
+        return compare(manifest.cluster, found)
 
     if manifest is None:
         return without_manifest(catalog.NAME)
