@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from drills.checks import manifest
+from drills.checks.fingerprint import FAST, STABLE
 from drills.checks.judged import first_line
 from drills.checks.manifest import Manifest
 from drills.checks.session import Connection, Connector, Single
@@ -54,6 +55,11 @@ def add(commands: Any, described: Callable[[str, str], dict[str, Any]]) -> None:
         "-o", "--output", metavar="FILE", help="where it is kept, with its key beside it (default: print it)"
     )
     take.add_argument("--all-databases", action="store_true", help="every database of the server, not the DSN's alone")
+    take.add_argument(
+        "--portable",
+        action="store_true",
+        help="fingerprints that hold on every version and platform; about half as fast",
+    )
     take.add_argument("--workers", type=int, default=1, metavar="N", help="connections that read at once (default: 1)")
     take.add_argument(
         "--max-age", default="10m", metavar="DURATION", help="how long the snapshot may be held at most (default: 10m)"
@@ -130,7 +136,13 @@ def _manifest(options: argparse.Namespace) -> int:
     connect: Connector = connector(parameters) if options.all_databases else Single(_open(parameters), name)
     key = secrets.token_bytes(32) if options.output else None
     try:
-        taken = manifest.take(connect, key=key, reading=Reading(options.workers, max_age), clock=SystemClock())
+        taken = manifest.take(
+            connect,
+            key=key,
+            reading=Reading(options.workers, max_age),
+            clock=SystemClock(),
+            algorithm=STABLE if options.portable else FAST,
+        )
     except (psycopg.Error, UnicodeError) as error:
         said = first_line(error) if isinstance(error, psycopg.Error) else "names that are not valid in its encoding"
         raise DrillError(f"expected to read the whole source, found: {said}; no manifest was written") from error

@@ -27,6 +27,7 @@ from drills.checks.catalog import Catalog
 from drills.checks.catalog_scope import own_name, roles, scoped
 from drills.checks.content import Contents
 from drills.checks.facts import Facts, stored
+from drills.checks.fingerprint import CALIBRATION, FAST, Algorithm
 from drills.checks.large_objects import LargeObjects
 from drills.checks.sequences import Sequences
 from drills.checks.session import Connection, Connector, Single, names_of, shared_snapshot, snapshot
@@ -62,6 +63,7 @@ class Manifest:
 
     `only` is the name of the database where the manifest is of a single one; `cluster` then holds what concerns it.
     `system_identifier` is the server's own, "" where the reader may not see it; a physical copy has the same.
+    `calibration` tells what the server's fast hash makes of known texts (drills/checks/fingerprint.py).
     """
 
     format: int
@@ -74,6 +76,7 @@ class Manifest:
     only: str = ""
     system_identifier: str = ""
     workers: int = 1
+    calibration: str = ""
 
 
 _ADAPTER: TypeAdapter[Manifest] = TypeAdapter(Manifest)
@@ -87,6 +90,7 @@ def take(
     clock: Clock | None = None,
     policies: Mapping[str, TablePolicy] | None = None,
     reading: Reading | None = None,
+    algorithm: Algorithm = FAST,
 ) -> Manifest:
     """Fingerprint every database that `connect` can reach; `policies` by table name, as the copy will be compared.
 
@@ -102,35 +106,42 @@ def take(
         if only:
             cluster = scoped(cluster, own_name(connection), roles(connection))
         odd = stored(integrity_state.observe_cluster(connection, only=bool(only)))
-        identifier = system_identifier(connection)
-    taken = {name: _take_one(connect, name, key, policies, reading, clock) for name in names}
+        identifier, calibration = system_identifier(connection), calibrate(connection)
+    how = _How(key, policies, reading, clock, algorithm)
+    taken = {name: _take_one(connect, name, how) for name in names}
     workers = reading.workers if reading else 1
-    return Manifest(FORMAT, taken_at, number, server, cluster, taken, odd, only, identifier, workers)
+    return Manifest(FORMAT, taken_at, number, server, cluster, taken, odd, only, identifier, workers, calibration)
 
 
-def _take_one(
-    connect: Connector,
-    name: str,
-    key: bytes | None,
-    policies: Mapping[str, TablePolicy] | None,
-    reading: Reading | None,
-    clock: Clock,
-) -> DatabaseManifest:
-    began = clock.monotonic()
+@dataclass(frozen=True, slots=True)
+class _How:
+    """How a source is fingerprinted."""
+
+    key: bytes | None
+    policies: Mapping[str, TablePolicy] | None
+    reading: Reading | None
+    clock: Clock
+    algorithm: Algorithm
+
+
+def _take_one(connect: Connector, name: str, how: _How) -> DatabaseManifest:
+    began, reading = how.clock.monotonic(), how.reading
     with ExitStack() as stack:
         readers = stack.enter_context(shared_snapshot(connect, name, reading.workers if reading else 1))
         if reading:
-            stack.enter_context(watched(connect, name, readers, reading, clock))
+            stack.enter_context(watched(connect, name, readers, reading, how.clock))
         first, *helpers = readers
         taken = DatabaseManifest(
-            catalog=catalog.observe(first, key=key),
+            catalog=catalog.observe(first, key=how.key),
             sequences=sequences.observe(first),
-            contents=content.observe(first, policies=policies, helpers=helpers),
+            contents=content.observe(
+                first, algorithm=how.algorithm, policies=how.policies, helpers=helpers, ranged=True, key=how.key
+            ),
             large_objects=large_objects.observe(first),
             canary=canary.observe(first),
             facts=stored((*integrity_state.observe(first), *integrity_code.observe_views(first)[1])),
         )
-    return dataclasses.replace(taken, held_seconds=round(clock.monotonic() - began, 3))
+    return dataclasses.replace(taken, held_seconds=round(how.clock.monotonic() - began, 3))
 
 
 def system_identifier(connection: Connection) -> str:
@@ -140,6 +151,12 @@ def system_identifier(connection: Connection) -> str:
             row = connection.execute(_IDENTIFIER).fetchone()
     except psycopg.errors.InsufficientPrivilege:
         return ""
+    return str(row[0]) if row else ""
+
+
+def calibrate(connection: Connection) -> str:
+    """What the server's fast hash makes of known texts: another server that makes the same of them has the same hash."""
+    row = connection.execute(CALIBRATION.encode()).fetchone()
     return str(row[0]) if row else ""
 
 

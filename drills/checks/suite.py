@@ -24,8 +24,10 @@ from drills.checks import (
 from drills.checks.canary import CanaryState
 from drills.checks.catalog import Catalog
 from drills.checks.catalog_scope import own_name, scoped
+from drills.checks.fingerprint import STABLE
 from drills.checks.judged import Judged
-from drills.checks.manifest import MAINTENANCE, DatabaseManifest, Manifest
+from drills.checks.manifest import MAINTENANCE, DatabaseManifest, Manifest, calibrate
+from drills.checks.narrow import narrow
 from drills.checks.running import (
     NO_MANIFEST,
     against,
@@ -35,7 +37,7 @@ from drills.checks.running import (
     timed,
     without_manifest,
 )
-from drills.checks.session import Connection, Connector, names_of, snapshot
+from drills.checks.session import Connection, Connector, names_of, pin, snapshot
 from drills.clock import Clock
 from drills.config_models import TablePolicy
 from drills.model import CheckResult, Finding, NotChecked
@@ -68,13 +70,15 @@ def remaining(
     policies: Mapping[str, TablePolicy],
     clock: Clock,
     scratch: bool = True,
+    key: bytes | None = None,
 ) -> tuple[CheckResult, ...]:
     """The checks that read everything: content of every table, large objects; that the copy is harmless; and those that
     need no manifest, since a database contradicts itself where it is damaged.
 
+    `key` is the manifest's; rows that differ are told by it where their keys are neither integers nor uuids.
     `scratch`: the copy is there to be checked alone: it must be harmless, and may be touched as integrity_amcheck.py says.
     """
-    contents = timed(clock, content.NAME, lambda: _content(connect, manifest, policies))
+    contents = timed(clock, content.NAME, lambda: _content(connect, manifest, policies, key))
     return (
         contents,
         timed(
@@ -158,18 +162,24 @@ def _sequences(connection: Connection, expected: DatabaseManifest) -> Judged:
     return sequences.judge(expected.sequences, sequences.observe(connection))
 
 
-def _content(connect: Connector, manifest: Manifest | None, policies: Mapping[str, TablePolicy]) -> CheckResult:
+def _content(
+    connect: Connector, manifest: Manifest | None, policies: Mapping[str, TablePolicy], key: bytes | None
+) -> CheckResult:
     def look(connection: Connection, expected: DatabaseManifest) -> Judged:
         wanted = expected.contents
         found = content.observe(connection, algorithm=wanted.algorithm, policies=policies, expected=wanted)
-        return content.judge(wanted, found, policies)
+        suspects = content.suspects(connection, wanted, found, policies)
+        return content.judge(wanted, found, policies, narrow(connection, suspects, wanted.algorithm, key))
 
     if manifest is None:
         return without_manifest(content.NAME)
-    if other_major := _other_major(connect, manifest):
-        return result_of(content.NAME, Judged(unread=(NotChecked(content.NAME, other_major),)), "tables")
+    incomparable, across = _across(connect, manifest)
+    if incomparable:
+        return result_of(content.NAME, Judged(unread=(NotChecked(content.NAME, incomparable),)), "tables")
     unknown = content.unknown((one.contents for one in manifest.databases.values()), policies)
-    return result_of(content.NAME, over(connect, manifest, content.NAME, look) + Judged(excused=unknown), "tables")
+    return result_of(
+        content.NAME, over(connect, manifest, content.NAME, look) + Judged(excused=(*unknown, *across)), "tables"
+    )
 
 
 def _large_objects(connection: Connection, expected: DatabaseManifest) -> Judged:
@@ -200,11 +210,23 @@ def _harmless(connect: Connector) -> CheckResult:
     return result_of(harmless.NAME, judged, "facts", "no replication worker, archiver or job runner is live")
 
 
-def _other_major(connect: Connector, manifest: Manifest) -> str:
-    """Why fingerprints cannot be compared: PostgreSQL keeps its hash functions the same within a major version only."""
+def _across(connect: Connector, manifest: Manifest) -> tuple[str, tuple[NotChecked, ...]]:
+    """Why fingerprints cannot be compared with this server's, "" where they can, and what is to be said of that.
+
+    PostgreSQL keeps its hash functions the same within a major version and architecture only; whether two servers have
+    the same one is seen from what they make of known texts. The portable algorithm is the same everywhere.
+    """
     with connect(MAINTENANCE) as connection:
-        here = connection.info.server_version // 10000
+        pin(connection)
+        here, calibration = connection.info.server_version // 10000, calibrate(connection)
     there = manifest.server_version_num // 10000
-    if there == here:
-        return ""
-    return f"needs a manifest of PostgreSQL {here}, found one of {there}: fingerprints hold within a major version"
+    portable = all(one.contents.algorithm == STABLE for one in manifest.databases.values())
+    if portable or manifest.calibration == calibration or (not manifest.calibration and there == here):
+        if there == here:
+            return "", ()
+        why = "by the portable algorithm" if portable else "their fast hash functions give the same for 400 texts"
+        return "", (NotChecked("versions", f"content compared between PostgreSQL {there} and {here}: {why}"),)
+    needs = (
+        f"needs a manifest of PostgreSQL {here} or a portable one (drills manifest --portable), found one of {there}"
+    )
+    return f"{needs}: their hash functions differ", ()
