@@ -329,7 +329,11 @@ def test_damaged_files_are_findings_by_name(source: Checked, taken: Manifest, mo
         _flip(sequence, 8180)
         copy.cluster.start({"max_logical_replication_workers": "0"})
         results = verify(copy.connect, taken)
+        alone = verify(copy.connect, None)
 
+    damaged = [("constraints", "more.events_2"), ("content", "more.events_2"), ("content", "more.odd")]
+    assert named(alone) == [*damaged, ("sequences and columns", SEQUENCE)]
+    assert alone["content"].outcome == "missed"
     assert named(results) == [
         ("constraints", "more.events_2"), ("content", "more.events_2"), ("content", "more.odd"), ("sequences", SEQUENCE),
         ("sequences and columns", SEQUENCE),

@@ -237,6 +237,12 @@ def _text(connection: Connection, query: str, values: tuple[str, ...] | None = N
     return "" if row is None or row[0] is None else str(row[0])
 
 
+def read(connection: Connection, policies: Mapping[str, TablePolicy]) -> Judged:
+    """Read every row where nothing says what it should be: findings for the tables that the server cannot read."""
+    found = observe(connection, policies=policies)
+    return Judged(len(found.tables), tuple(_damage(table, reason) for table, reason in found.damaged.items()))
+
+
 def suspects(
     connection: Connection, expected: Contents, found: Contents, policies: Mapping[str, TablePolicy]
 ) -> list[Suspect]:

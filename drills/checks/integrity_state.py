@@ -32,16 +32,18 @@ select 'constraint ' || pg_catalog.quote_ident(k.conname) || ' on '
 from pg_catalog.pg_constraint as k join pg_catalog.pg_namespace as n on n.oid = k.connamespace
 where not k.convalidated and {_USER} order by 1
 """
+# A partition's trigger that is disabled because its parent's is, is told with that one.
+_FIRST = "not exists (select from pg_catalog.pg_trigger as p where p.oid = t.tgparentid and p.tgenabled = 'D')"
 _TRIGGERS = f"""
 select 'trigger ' || pg_catalog.quote_ident(t.tgname) || ' on ' || t.tgrelid::pg_catalog.regclass, 'disabled'
 from pg_catalog.pg_trigger as t join pg_catalog.pg_class as c on c.oid = t.tgrelid
 join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-where t.tgenabled = 'D' and not t.tgisinternal and {_USER}
+where t.tgenabled = 'D' and not t.tgisinternal and {_USER} and {_FIRST}
 union all
 select 'table ' || t.tgrelid::pg_catalog.regclass, 'without ' || count(*) || ' of its internal triggers'
 from pg_catalog.pg_trigger as t join pg_catalog.pg_class as c on c.oid = t.tgrelid
 join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-where t.tgenabled = 'D' and t.tgisinternal and {_USER} group by t.tgrelid
+where t.tgenabled = 'D' and t.tgisinternal and {_USER} and {_FIRST} group by t.tgrelid
 union all
 select 'rule ' || pg_catalog.quote_ident(r.rulename) || ' on ' || r.ev_class::pg_catalog.regclass, 'disabled'
 from pg_catalog.pg_rewrite as r join pg_catalog.pg_class as c on c.oid = r.ev_class

@@ -32,6 +32,7 @@ from drills.checks.running import (
     NO_MANIFEST,
     against,
     attempt,
+    everywhere,
     over,
     result_of,
     timed,
@@ -171,8 +172,9 @@ def _content(
         suspects = content.suspects(connection, wanted, found, policies)
         return content.judge(wanted, found, policies, narrow(connection, suspects, wanted.algorithm, key))
 
-    if manifest is None:
-        return without_manifest(content.NAME)
+    if manifest is None:  # nothing to compare with, yet what cannot be read is wrong all the same
+        damaged = everywhere(connect, None, content.NAME, lambda connection, _: content.read(connection, policies))
+        return result_of(content.NAME, damaged, "tables") if damaged.findings else without_manifest(content.NAME)
     incomparable, across = _across(connect, manifest)
     if incomparable:
         return result_of(content.NAME, Judged(unread=(NotChecked(content.NAME, incomparable),)), "tables")

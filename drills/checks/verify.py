@@ -66,7 +66,7 @@ def _identity(connect: Connector, manifest: Manifest) -> CheckResult:
     if not here or not manifest.system_identifier:
         praise = "whether it is a physical copy cannot be told"
     else:
-        praise = "a physical copy of the same server" if same else "of another server, as a restored dump is"
+        praise = "of the same server or a physical copy of it" if same else "of another server, as a restored dump is"
     return result_of(IDENTITY, judged, "databases", praise)
 
 
