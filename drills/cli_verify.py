@@ -71,7 +71,7 @@ def add(commands: Any, described: Callable[[str, str], dict[str, Any]]) -> None:
     compare.add_argument(
         "--scratch",
         action="store_true",
-        help="the copy is there to be checked alone: it must be harmless, and amcheck may be used and is rolled back",
+        help="the copy is there to be checked alone: amcheck may be created in it, and is rolled back",
     )
 
 

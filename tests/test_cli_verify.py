@@ -18,12 +18,14 @@ from drills.checks import content, manifest, watch
 from drills.checks.watch import Reading
 from drills.clock import SystemClock
 from drills.errors import CheckUnavailable
+from drills.sandbox.cluster import ADMIN
 from tests.fix_checked import MASTER, Checked, checked
 from tests.fix_cluster import module_state
 
 __all__ = ["checked", "module_state"]
 postgres = pytest.mark.postgres
 NEVER = "not-a-word-to-print"
+RICH = (Path(__file__).parent / "rich_schema.sql").read_text(encoding="utf-8")
 ODD = """
 create schema "Tür ""1""
 zwei";
@@ -82,6 +84,43 @@ def test_a_copy_under_another_name_is_verified_and_a_damaged_one_is_not(
     assert "shop.payment" in shown
     assert "7,899 rows" in shown
     assert checked.password not in shown + told
+
+
+@postgres
+@pytest.mark.parametrize("database", ["orders", "rich"])
+def test_a_dump_that_was_restored_elsewhere_gives_no_finding(
+    checked: Checked, dsn: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str], database: str
+) -> None:
+    """Other oids, other physical order, no statistics, and then rewritten: only what the source has as well is told."""
+    cluster, path = checked.cluster, tmp_path / "m.json"
+    where, password = ("-h", str(cluster.run_dir), "-U", ADMIN), {"PGPASSWORD": cluster._password}
+    dumped = str(cluster.run_dir / f"{database}.dump")
+    with cluster.connect() as session:
+        if database == "rich":
+            for role in ("readers", "writers", '"Odd Role"'):
+                session.execute(f"create role {role}".encode())
+            session.execute("create database rich owner master")
+            with cluster.connect("rich") as rich:
+                rich.execute(RICH.encode())
+        session.execute("create database again owner master template template0")
+    try:
+        for tool, *arguments in (("pg_dump", "-Fc", "-f", dumped, database), ("pg_restore", "-d", "again", dumped)):
+            done = cluster.run_tool(tool, *where, *arguments, env=password)
+            assert done.returncode == 0, done.stderr
+        with cluster.connect("again") as session:
+            session.execute("vacuum full")
+        as_admin = {
+            name: make_conninfo(dsn(name), user=ADMIN, password=cluster._password) for name in (database, "again")
+        }
+        assert cli.main(["manifest", as_admin[database], "-o", str(path)]) == 0
+        capsys.readouterr()
+        assert cli.main(["verify", as_admin["again"], "--against", str(path), "--scratch", "--json"]) == 0
+        found = results(capsys.readouterr().out)
+    finally:
+        with cluster.connect() as session:
+            session.execute("drop database again with (force)")
+    assert {finding["severity"] for each in found.values() for finding in each["findings"]} <= {"information"}
+    assert found["amcheck"]["compared"] > 200 or found["amcheck"]["requirement"] == "impossible"
 
 
 @postgres

@@ -79,17 +79,23 @@ def snapshot(connect: Connector, database: str) -> Iterator[Connection]:
 @contextmanager
 def shared_snapshot(connect: Connector, database: str, workers: int) -> Iterator[tuple[Connection, ...]]:
     """As `snapshot`, with `workers` connections that all see the same instant: the first one exports its snapshot."""
+    with snapshot(connect, database) as first, helpers(connect, first, workers - 1) as others:
+        yield (first, *others)
+
+
+@contextmanager
+def helpers(connect: Connector, first: Connection, number: int = 1) -> Iterator[tuple[Connection, ...]]:
+    """Further connections to the database that `first` is in, which see what its transaction sees."""
     with ExitStack() as stack:
-        first = stack.enter_context(snapshot(connect, database))
-        connections = [first]
-        if workers > 1:
+        others = []
+        if number:
             row = first.execute("select pg_catalog.pg_export_snapshot()").fetchone()
             imported = f"set transaction snapshot '{row[0] if row else ''}'"
-            for _ in range(workers - 1):
-                helper = stack.enter_context(snapshot(connect, database))
-                helper.execute(imported.encode())
-                connections.append(helper)
-        yield tuple(connections)
+            for _ in range(number):
+                other = stack.enter_context(snapshot(connect, first.info.dbname))
+                other.execute(imported.encode())
+                others.append(other)
+        yield tuple(others)
 
 
 def names_of(connect: Connector) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ from drills.checks.running import (
     timed,
     without_manifest,
 )
-from drills.checks.session import Connection, Connector, names_of, pin, snapshot
+from drills.checks.session import Connection, Connector, helpers, names_of, pin, snapshot
 from drills.clock import Clock
 from drills.config_models import TablePolicy
 from drills.model import CheckResult, Finding, NotChecked
@@ -71,13 +71,14 @@ def remaining(
     policies: Mapping[str, TablePolicy],
     clock: Clock,
     scratch: bool = True,
+    shut_off: bool = True,
     key: bytes | None = None,
 ) -> tuple[CheckResult, ...]:
     """The checks that read everything: content of every table, large objects; that the copy is harmless; and those that
     need no manifest, since a database contradicts itself where it is damaged.
 
     `key` is the manifest's; rows that differ are told by it where their keys are neither integers nor uuids.
-    `scratch`: the copy is there to be checked alone: it must be harmless, and may be touched as integrity_amcheck.py says.
+    `scratch`: the copy may be touched as integrity_amcheck.py says; `shut_off`: it must be unable to act on the world.
     """
     contents = timed(clock, content.NAME, lambda: _content(connect, manifest, policies, key))
     return (
@@ -87,7 +88,7 @@ def remaining(
             large_objects.NAME,
             lambda: against(connect, manifest, large_objects.NAME, "large objects", _large_objects),
         ),
-        *((timed(clock, harmless.NAME, lambda: _harmless(connect)),) if scratch else ()),
+        *((timed(clock, harmless.NAME, lambda: _harmless(connect)),) if shut_off else ()),
         *intrinsic.results(connect, manifest, contents, clock=clock, scratch=scratch),
     )
 
@@ -168,7 +169,10 @@ def _content(
 ) -> CheckResult:
     def look(connection: Connection, expected: DatabaseManifest) -> Judged:
         wanted = expected.contents
-        found = content.observe(connection, algorithm=wanted.algorithm, policies=policies, expected=wanted)
+        with helpers(connect, connection) as others:  # a copy is read with two connections
+            found = content.observe(
+                connection, algorithm=wanted.algorithm, policies=policies, expected=wanted, helpers=others
+            )
         suspects = content.suspects(connection, wanted, found, policies)
         return content.judge(wanted, found, policies, narrow(connection, suspects, wanted.algorithm, key))
 

@@ -37,7 +37,9 @@ def verify(
     blocking = suite.blocking(connect, manifest, clock=clock, key=key)
     results += [dataclasses.replace(result, blocking=False) for result in blocking]
     if blocking[0].outcome == "met":
-        results += suite.remaining(connect, manifest, policies=policies or {}, clock=clock, scratch=scratch, key=key)
+        results += suite.remaining(
+            connect, manifest, policies=policies or {}, clock=clock, scratch=scratch, shut_off=False, key=key
+        )
     return tuple(results)
 
 
