@@ -19,6 +19,7 @@ from rich.text import Text
 
 from drills.checks import manifest
 from drills.checks.fingerprint import FAST, STABLE
+from drills.checks.invariants import load
 from drills.checks.judged import first_line
 from drills.checks.manifest import Manifest
 from drills.checks.session import Connection, Connector, Single
@@ -67,6 +68,9 @@ def add(commands: Any, described: Callable[[str, str], dict[str, Any]]) -> None:
     compare = commands.add_parser("verify", **described("compare a database with a manifest", VERIFY_EXAMPLE))
     compare.add_argument("dsn", metavar="DSN", help="libpq URL or keyword string of the copy")
     compare.add_argument("--against", required=True, metavar="FILE", help="the manifest")
+    compare.add_argument(
+        "--invariants", metavar="FOLDER", help="SQL files that select the rows which break what is always true"
+    )
     compare.add_argument("--json", action="store_true", help="print the results as JSON")
     compare.add_argument(
         "--scratch",
@@ -183,10 +187,11 @@ def _verify(options: argparse.Namespace) -> int:
         said = error.strerror if isinstance(error, OSError) else "no text"
         raise ConfigError(f"--against: expected a manifest, found {path}: {said}") from error
     key = manifest.read_key(path)
+    rules = load(Path(options.invariants)) if options.invariants else ()
     parameters = reach(options.dsn)
     _own_name(parameters)
     connect: Connector = Single(_open(parameters), expected.only) if expected.only else connector(parameters)
-    results = verify(connect, expected, key=key, clock=SystemClock(), scratch=options.scratch)
+    results = verify(connect, expected, key=key, clock=SystemClock(), scratch=options.scratch, rules=rules)
     code = exit_code(results)
     if options.json:
         print(json.dumps(_facts(expected, results, code), indent=1, ensure_ascii=False))

@@ -73,7 +73,11 @@ def test_a_copy_under_another_name_is_verified_and_a_damaged_one_is_not(
         status = cli.main(["verify", dsn(copy), "--against", str(path), "--json"])
         honest = results(capsys.readouterr().out)
         checked.harm(copy, "delete from shop.payment where id = 77")
-        damaged = cli.main(["verify", dsn(copy), "--against", str(path)])
+        rules = tmp_path / "rules"
+        rules.mkdir()
+        rule = "-- Payment 77 is kept.\nselect 1 where not exists (select from shop.payment where id = 77);\n"
+        (rules / "kept.sql").write_text(rule)
+        damaged = cli.main(["verify", dsn(copy), "--against", str(path), "--invariants", str(rules)])
         shown = capsys.readouterr().out
 
     assert (status, [name for name, each in honest.items() if each["findings"]]) == (0, [])
@@ -83,6 +87,7 @@ def test_a_copy_under_another_name_is_verified_and_a_damaged_one_is_not(
     assert damaged == 11
     assert "shop.payment" in shown
     assert "7,899 rows" in shown
+    assert "Payment 77 is kept. 1 row breaks that" in shown
     assert checked.password not in shown + told
 
 

@@ -6,10 +6,12 @@ The first result says whose manifest it is, before a thousand findings do.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 
-from drills.checks import catalog, suite
+from drills.checks import catalog, invariants, suite
 from drills.checks.catalog import Catalog
+from drills.checks.invariants import Invariant
 from drills.checks.judged import Judged
 from drills.checks.manifest import MAINTENANCE, Manifest, system_identifier
 from drills.checks.running import attempt, result_of, timed
@@ -17,7 +19,7 @@ from drills.checks.session import Connection, Connector, names_of, snapshot
 from drills.clock import Clock
 from drills.config_models import TablePolicy
 from drills.errors import COULD_NOT_RUN, VERIFICATION_FAILED
-from drills.model import CheckResult, Finding
+from drills.model import CheckResult, Finding, NotChecked
 
 IDENTITY = "identity"
 _ALIKE = 0.5  # the least share of relations that two copies of one database have in common
@@ -31,8 +33,9 @@ def verify(
     key: bytes | None = None,
     policies: Mapping[str, TablePolicy] | None = None,
     scratch: bool = False,
+    rules: Sequence[Invariant] = (),
 ) -> tuple[CheckResult, ...]:
-    """Every check in order, identity first. `scratch`: as drills/checks/suite.py has it."""
+    """Every check in order, identity first. `scratch`: as drills/checks/suite.py has it; `rules` are the owner's own."""
     results = [timed(clock, IDENTITY, lambda: _identity(connect, manifest))]
     blocking = suite.blocking(connect, manifest, clock=clock, key=key)
     results += [dataclasses.replace(result, blocking=False) for result in blocking]
@@ -40,7 +43,24 @@ def verify(
         results += suite.remaining(
             connect, manifest, policies=policies or {}, clock=clock, scratch=scratch, shut_off=False, key=key
         )
+        if rules:
+            results.append(timed(clock, invariants.NAME, lambda: _invariants(connect, rules)))
     return tuple(results)
+
+
+def _invariants(connect: Connector, rules: Sequence[Invariant]) -> CheckResult:
+    """Each rule in its database, or in every one but the maintenance database where it names none."""
+    names = names_of(connect)
+    own = [name for name in names if name != MAINTENANCE] or list(names)
+    judged = Judged()
+    for name in names:
+        mine = [rule for rule in rules if rule.database == name or (not rule.database and name in own)]
+        judged += attempt(connect, name, invariants.NAME, functools.partial(invariants.look, invariants=mine))
+    unknown = [rule for rule in rules if rule.database and rule.database not in names]
+    judged += Judged(
+        unread=tuple(NotChecked(f"invariant {each.name}", f"there is no database {each.database}") for each in unknown)
+    )
+    return result_of(invariants.NAME, judged, "invariants", verb="proved")
 
 
 def exit_code(results: Sequence[CheckResult]) -> int:
