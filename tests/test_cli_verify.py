@@ -87,7 +87,7 @@ def test_a_copy_under_another_name_is_verified_and_a_damaged_one_is_not(
     assert damaged == 11
     assert "shop.payment" in shown
     assert "7,899 rows" in shown
-    assert "Payment 77 is kept. 1 row breaks that" in shown
+    assert "Payment 77 is kept. 1 row breaks that" in " ".join(shown.split())
     assert checked.password not in shown + told
 
 
@@ -151,6 +151,7 @@ def test_odd_names_and_other_encodings_are_compared(
     quoted = '"lat""in\'1"'
     with checked.cluster.connect() as session:
         create = "create database {} owner master template template0 encoding 'LATIN1' lc_collate 'C' lc_ctype 'C'"
+        create += " locale_provider libc" if session.info.server_version >= 150000 else ""
         session.execute(create.format(quoted).encode())
         session.execute(f"alter database {quoted} set search_path = pg_catalog, nothing".encode())
     try:
