@@ -347,3 +347,13 @@ def _flip(path: Path, at: int) -> None:
     data = bytearray(path.read_bytes())
     data[at] ^= 0xFF
     path.write_bytes(data)
+
+
+def test_a_manifest_of_one_database_is_enough_for_a_whole_copy(source: Checked, copy: Checked) -> None:
+    """What belongs to the server's other databases is no part of it, whatever the copy is reached by."""
+    expected = manifest.take(session.Single(lambda: source.connect("orders"), "orders"))
+    results = verify(copy.connect, expected)
+
+    assert named(results) == []
+    assert {name for name, result in results.items() if result.outcome != "met"} == NOT_HERE
+    assert expected.only == "orders"

@@ -21,7 +21,7 @@ from drills.checks import (
 from drills.checks.judged import Judged
 from drills.checks.manifest import MAINTENANCE, DatabaseManifest, Manifest
 from drills.checks.running import attempt, everywhere, result_of, timed, twice
-from drills.checks.session import Connection, Connector, Single, names_of
+from drills.checks.session import Connection, Connector, names_of
 from drills.clock import Clock
 from drills.model import CheckResult, Requirement
 
@@ -62,9 +62,10 @@ def _state(connect: Connector, manifest: Manifest | None, contents: CheckResult)
 
     def look_at_all(connection: Connection) -> Judged:
         expected = manifest.facts if manifest else None
-        return integrity_state.look_at_cluster(connection, expected, only=isinstance(connect, Single))
+        return integrity_state.look_at_cluster(connection, expected, only=bool(only))
 
-    judged = attempt(connect, MAINTENANCE, integrity_state.NAME, look_at_all)
+    only = manifest.only if manifest else ""
+    judged = attempt(connect, only or MAINTENANCE, integrity_state.NAME, look_at_all)
     judged += everywhere(connect, manifest, integrity_state.NAME, look)
     return result_of(integrity_state.NAME, judged, "objects", verb="looked at")
 

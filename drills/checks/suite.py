@@ -156,7 +156,7 @@ def _catalog(connect: Connector, manifest: Manifest | None, key: bytes | None) -
 
     if manifest is None:
         return without_manifest(catalog.NAME)
-    judged = attempt(connect, MAINTENANCE, catalog.NAME, look_at_all)
+    judged = attempt(connect, manifest.only or MAINTENANCE, catalog.NAME, look_at_all)
     return result_of(catalog.NAME, judged + over(connect, manifest, catalog.NAME, look), "catalog entries")
 
 
