@@ -17,12 +17,13 @@ NAME = "files"
 _STORED = "c.relkind in ('r', 'm', 't', 'i', 'S') and c.relpersistence = 'p'"
 _KIND = """case c.relkind when 'r' then 'table' when 'm' then 'materialised view' when 't' then 'TOAST table'
     when 'i' then 'index' else 'sequence' end || ' ' || c.oid::pg_catalog.regclass"""
+# PostgreSQL 18 does not correct pg_class's entry about itself when VACUUM FULL writes it anew (seen, not on 15 and 16).
 _LENGTHS = f"""
 select name, pages, blocks from (
     select {_KIND} as name, c.relpages as pages,
         pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::int as blocks
     from pg_catalog.pg_class as c where {_STORED}) as r
-where blocks < pages order by 1
+where blocks < pages and name <> 'table pg_class' order by 1
 """
 _EMPTY_INDEXES = f"""
 select {_KIND}, 1, 0 from pg_catalog.pg_class as c join pg_catalog.pg_am as a on a.oid = c.relam
@@ -55,7 +56,7 @@ def look(connection: Connection) -> Judged:
 def judge(missing: list[str], cut: list[tuple[str, int, int]], *, imported: bool) -> tuple[Finding, ...]:
     """Missing files, and relations with fewer blocks than the catalog has pages (name, pages, blocks). Pure.
 
-    `imported`: where statistics can come from another server, a length that merely differs is a warning.
+    `imported`: where statistics can come from another server, that a source with dead rows was longer is no difference.
     """
     findings = [
         Finding(NAME, "error", name, "a file", "none", f"the file of {name} is missing", _query(name))
@@ -64,8 +65,9 @@ def judge(missing: list[str], cut: list[tuple[str, int, int]], *, imported: bool
     for name, pages, blocks in cut:
         if name in missing:
             continue
-        severity: Severity = "warning" if imported and blocks else "error"
-        message = f"{name} has {blocks:,} blocks, the catalog knows of {pages:,}: its file was cut"
+        severity: Severity = "information" if imported and blocks else "error"
+        message = f"{name} has {blocks:,} blocks, the catalog knows of {pages:,}: "
+        message += "its file was cut" if severity == "error" else "of a source with dead rows, or its file was cut"
         findings.append(Finding(NAME, severity, name, f"{pages:,} blocks", f"{blocks:,} blocks", message, _query(name)))
     return tuple(findings)
 
