@@ -18,7 +18,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from drills import __version__, context
+from drills import __version__, cli_verify, context
 from drills.clock import SystemClock, since_process_start
 from drills.config import Config, SandboxProfile
 from drills.errors import COULD_NOT_RUN, ConfigError, DrillError
@@ -47,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _run(options, pytest_arguments)
         if options.command == "sandbox":
             return sandbox(options)
+        if options.command in cli_verify.COMMANDS:
+            return cli_verify.run(options)
         return _report(options.run)
     except DrillError as error:
         print(f"drills: {error}", file=sys.stderr)
@@ -74,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", **described("make the reports of a run again", REPORT_EXAMPLE))
     report.add_argument("run", nargs="?", default="reports/out/latest", help="folder of the run (default: the latest)")
     add_sandbox(commands.add_parser("sandbox", **SANDBOX))
+    cli_verify.add(commands, described)
     return parser
 
 

@@ -50,6 +50,14 @@ CHECKS = (
     "content",
     "large objects",
     "harmless",
+    "constraints",
+    "sequences and columns",
+    "state",
+    "files",
+    "views",
+    "libraries",
+    "indexes",
+    "amcheck",
     "isolation",
 )
 # Tags of scenarios that a profile must allow (DESIGN.md, decision 12).

@@ -123,7 +123,9 @@ class Drill:
         self._judge_objectives(blocking, *_newest_canary(restored))
         restoration = self._keep(restored.restoration, blocking)
         policies = self._setup.target.tables
-        remaining = suite.remaining(restored.connect, self._manifest, policies=policies, clock=self._setup.clock)
+        remaining = suite.remaining(
+            restored.connect, self._manifest, policies=policies, clock=self._setup.clock, key=self._key
+        )
         restoration = self._keep(restoration, (*remaining, self._isolation(restored)))
         for result in restoration.checks:
             self._journal.verdict(verdict_of(result, self._setup.requirement(result.name, result.requirement)))
@@ -169,7 +171,9 @@ class Drill:
         policies = self._setup.target.tables
         results = (
             *suite.blocking(restored.connect, self._manifest, clock=self._setup.clock, key=self._key),
-            *suite.remaining(restored.connect, self._manifest, policies=policies, clock=self._setup.clock),
+            *suite.remaining(
+                restored.connect, self._manifest, policies=policies, clock=self._setup.clock, key=self._key
+            ),
         )
         return self._keep(dataclasses.replace(restored.restoration, damage=tuple(damage)), results)
 

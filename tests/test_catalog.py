@@ -153,6 +153,15 @@ TAKEN = [
 ]  # fmt: skip
 TAKEN_RICH = [
     ("alter event trigger audit disable", "event trigger audit"),
+    ("revoke usage on language plpgsql from public", "language plpgsql"),
+    ("revoke usage on language sql from public", "language sql"),
+    ("alter table app.watched alter body set storage external", "app.watched.body"),
+    (
+        "create text search parser app.words (start = prsd_start, gettoken = prsd_nexttoken, end = prsd_end, "
+        "lextypes = prsd_lextype)",
+        "text search parser app.words",
+    ),
+    ("create text search template app.plain (lexize = dsimple_lexize)", "text search template app.plain"),
     ("drop event trigger audit", "event trigger audit"),
     ("drop publication feed", "publication feed"),
     ("alter publication feed drop table app.watched", "publication feed"),

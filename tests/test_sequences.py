@@ -14,9 +14,9 @@ from drills.checks.judged import Judged
 from drills.checks.sequences import Sequences
 from drills.checks.session import pin
 from drills.sandbox.cluster import Cluster
-from tests.fix_cluster import ORIGINS, cluster_in, module_state, usable
+from tests.fix_cluster import ORIGINS, cluster_in, default, module_state, state, usable
 
-__all__ = ["module_state"]
+__all__ = ["default", "module_state", "state"]
 
 postgres = pytest.mark.postgres
 MANY = 450
@@ -96,3 +96,24 @@ def test_a_sequence_that_the_server_cannot_read_is_named() -> None:
     found = Sequences(damaged={"a": "bad magic number in sequence"})
     (finding,) = sequences.judge(Sequences({"a": "last_value=1, is_called=true"}), found).findings
     assert (finding.object, finding.found) == ("a", "unreadable: bad magic number in sequence")
+
+
+@postgres
+def test_a_sequence_without_its_row_is_found(default: Cluster) -> None:
+    """A sequence whose page is empty answers no row and no error, and must not be passed over as if it were not there."""
+    with default.connect() as admin:
+        admin.execute("create sequence hollow; select setval('hollow', 40)")
+        pin(admin)
+        expected = sequences.observe(admin)
+        row = admin.execute("select pg_relation_filepath('public.hollow')").fetchone()
+        assert row is not None
+    default.stop()
+    path = default.data / row[0]
+    path.write_bytes(bytes(path.stat().st_size))
+    default.start()
+    with default.connect() as admin:
+        pin(admin)
+        judged = sequences.judge(expected, sequences.observe(admin))
+
+    assert [finding.object for finding in judged.findings] == ["public.hollow"]
+    assert "holds no row" in judged.findings[0].message

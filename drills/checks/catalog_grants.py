@@ -57,7 +57,7 @@ _GRANTS = grants(f"""
     from pg_type as t join pg_namespace as n on n.oid = t.typnamespace where {_TYPES_WHERE}
     union all select 'language ' || quote_ident(l.lanname), 'languages language ' || quote_ident(l.lanname), l.lanowner,
         coalesce(l.lanacl, acldefault('l', l.lanowner))
-    from pg_language as l where l.lanispl and {_own("pg_language", "l.oid")}
+    from pg_language as l where l.lanname not in ('internal', 'c')
     union all select 'foreign data wrapper ' || quote_ident(f.fdwname),
         'foreign foreign data wrapper ' || quote_ident(f.fdwname), f.fdwowner,
         coalesce(f.fdwacl, acldefault('F', f.fdwowner))
@@ -252,6 +252,22 @@ _OTHERS = f"""{
     )
 } from pg_ts_config as f join pg_namespace as n on n.oid = f.cfgnamespace
     where {_USER} and {_own("pg_ts_config", "f.oid")}
+    union all
+    {
+    _row(
+        "'text search parser ' || quote_ident(n.nspname) || '.' || quote_ident(p.prsname)",
+        definition="concat_ws(' ', p.prsstart, p.prstoken, p.prsend, nullif(p.prsheadline, 0)::regproc, p.prslextype)",
+    )
+} from pg_ts_parser as p join pg_namespace as n on n.oid = p.prsnamespace
+    where {_USER} and {_own("pg_ts_parser", "p.oid")}
+    union all
+    {
+    _row(
+        "'text search template ' || quote_ident(n.nspname) || '.' || quote_ident(t.tmplname)",
+        definition="concat_ws(' ', nullif(t.tmplinit, 0)::regproc, t.tmpllexize)",
+    )
+} from pg_ts_template as t join pg_namespace as n on n.oid = t.tmplnamespace
+    where {_USER} and {_own("pg_ts_template", "t.oid")}
     union all
     {
     _row(

@@ -113,6 +113,7 @@ _COLUMNS = f"""{
         when 'v' then pg_get_expr(d.adbin, d.adrelid) || ' virtual' end''',
         collation="case when a.attcollation <> t.typcollation then nullif(a.attcollation, 0)::regcollation::text end",
         compression="nullif(a.attcompression::text, '')",
+        storage="case when a.attstorage <> t.typstorage and c.relkind <> 'c' then a.attstorage::text end",
         options=_sorted("a.attoptions"),
         secret_options="to_jsonb(a.attfdwoptions)",
     )
@@ -170,6 +171,8 @@ _INDEXES = f"""{
         invalid=_yes("not x.indisvalid"),
         not_ready=_yes("not x.indisready"),
         clustered=_yes("x.indisclustered"),
+        statistics="(select string_agg(s.attnum || ': ' || s.attstattarget, ', ' order by s.attnum) from pg_attribute as s "
+        "where s.attrelid = x.indexrelid and s.attstattarget >= 0)",
         tablespace="(select quote_ident(s.spcname) from pg_class as i join pg_tablespace as s "
         "on s.oid = i.reltablespace where i.oid = x.indexrelid)",
     )

@@ -7,42 +7,28 @@ its partitions are compared, by the policy of the table that they are partitions
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from threading import Lock
 
 import psycopg
 
-from drills.checks import fingerprint
-from drills.checks.fingerprint import FAST, Algorithm
-from drills.checks.judged import Judged, first_line, is_damage
+from drills.checks import fingerprint, ranges
+from drills.checks.content_tables import ListedTable, tables
+from drills.checks.fingerprint import FAST, Algorithm, Form
+from drills.checks.judged import Judged, first_line, is_damage, is_too_long
+from drills.checks.narrow import Narrowed, Suspect
+from drills.checks.ranges import Key, Ranges
 from drills.checks.session import Connection
 from drills.config_models import TablePolicy
-from drills.model import Finding, NotChecked
+from drills.model import CheckResult, Finding, NotChecked
 
 NAME = "content"
 EXACT = TablePolicy("exact")
 # A watermark leaves the database, so that it may only be what says little: a number or an instant.
 _WATERMARKS = ("smallint", "integer", "bigint", "date", "timestamp", "timestamp with time zone")
-
-_TABLES = """
-select pg_catalog.format('%I.%I', n.nspname, c.relname),
-       case when c.relispartition then (
-           select pg_catalog.format('%I.%I', rn.nspname, rc.relname)
-           from pg_catalog.pg_class rc join pg_catalog.pg_namespace rn on rn.oid = rc.relnamespace
-           where rc.oid = pg_catalog.pg_partition_root(c.oid)) else '' end,
-       c.relpersistence = 'u',
-       coalesce(pg_catalog.array_agg(pg_catalog.quote_ident(a.attname) order by a.attname)
-                filter (where a.attnum > 0 and not a.attisdropped), '{}'::text[])
-from pg_catalog.pg_class c
-join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-left join pg_catalog.pg_attribute a on a.attrelid = c.oid
-where (c.relkind = 'r' or (c.relkind = 'm' and c.relispopulated))
-  and c.relpersistence <> 't'
-  and n.nspname not in ('information_schema', 'drill_canary') and n.nspname !~ '^pg_'
-  and not exists (select from pg_catalog.pg_depend d
-                  where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid and d.deptype = 'e')
-group by 1, 2, 3 order by 1
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +36,7 @@ class TableContent:
     """How many rows a table has, and their fingerprint: 32 hexadecimal digits, 128 bits.
 
     With a watermark both tell of the rows up to `up_to` in `column` only. `root` is the table that it is a partition of.
+    `form` says how rows were put into words, and `ranges` where a difference will be (in manifests, if rows have a key).
     """
 
     rows: int
@@ -58,6 +45,8 @@ class TableContent:
     unlogged: bool = False
     column: str = ""
     up_to: str = ""
+    form: Form = "row"
+    ranges: Ranges | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +61,23 @@ class Contents:
     unreadable: dict[str, str] = field(default_factory=dict)
     damaged: dict[str, str] = field(default_factory=dict)
 
+    def in_order(self) -> Contents:
+        """The same, sorted by name: several connections read in no order."""
+        return Contents(
+            self.algorithm,
+            dict(sorted(self.tables.items())),
+            dict(sorted(self.unreadable.items())),
+            dict(sorted(self.damaged.items())),
+        )
+
 
 @dataclass(frozen=True, slots=True)
-class _Table:
-    name: str
-    root: str
-    unlogged: bool
-    columns: tuple[str, ...]
+class _How:
+    """How tables are read: for a manifest with ranges, for a copy as the manifest's `expected` says."""
+
+    expected: Contents | None
+    ranged: bool
+    key: bytes | None
 
 
 def observe(
@@ -87,20 +86,39 @@ def observe(
     algorithm: Algorithm = FAST,
     policies: Mapping[str, TablePolicy] | None = None,
     expected: Contents | None = None,
+    helpers: Sequence[Connection] = (),
+    ranged: bool = False,
+    key: bytes | None = None,
 ) -> Contents:
     """Read every table but those that a policy skips (quoted `schema.table` names). One server-side query a table.
+
+    With `ranged` the ranges of keys are summed as well, those of keys that are neither integer nor uuid under `key`.
+    `helpers` are further connections with the same snapshot, each of which takes tables of its own.
 
     A table with an "up to" policy is read up to the watermark that `expected` has, or to its newest value where there
     is no `expected`, that is where a manifest is taken.
     """
-    connection.execute("set local max_parallel_workers_per_gather = 2")
     contents = Contents(algorithm)
-    for row in connection.execute(_TABLES).fetchall():
-        table = _Table(row[0], row[1], row[2], tuple(row[3]))
-        policy = policy_of(table.name, table.root, policies or {})
-        if policy.kind != "skip":
-            _read(connection, table, policy, contents, expected)
-    return contents
+    how = _How(expected, ranged, key)
+    listed = [(table, policy_of(table.name, table.root, policies or {})) for table in tables(connection)]
+    work = iter([(table, policy) for table, policy in listed if policy.kind != "skip"])
+    taking = Lock()
+
+    def read(each: Connection) -> None:
+        each.execute("set local max_parallel_workers_per_gather = 2")
+        while True:
+            with taking:
+                upcoming = next(work, None)
+            if upcoming is None:
+                return
+            _read(each, *upcoming, contents, how)
+
+    if helpers:
+        with ThreadPoolExecutor(len(helpers) + 1) as pool:
+            list(pool.map(read, (connection, *helpers)))
+    else:
+        read(connection)
+    return contents.in_order()
 
 
 def policy_of(table: str, root: str, policies: Mapping[str, TablePolicy]) -> TablePolicy:
@@ -108,47 +126,90 @@ def policy_of(table: str, root: str, policies: Mapping[str, TablePolicy]) -> Tab
     return policies.get(table) or policies.get(root) or EXACT
 
 
-def _read(
-    connection: Connection, table: _Table, policy: TablePolicy, contents: Contents, expected: Contents | None
-) -> None:
+def _read(connection: Connection, table: ListedTable, policy: TablePolicy, contents: Contents, how: _How) -> None:
+    known = how.expected.tables.get(table.name) if how.expected else None
     try:
         with connection.transaction():
             column = policy.column or "" if policy.kind == "up to" else ""
-            up_to = _up_to(connection, table, column, contents, expected) if column else ""
+            up_to = _up_to(connection, table, column, contents, how.expected) if column else ""
             if column and not up_to:
                 return
-            contents.tables[table.name] = _fingerprint(connection, table, contents.algorithm, column, up_to)
+            before = TableContent(0, "", table.root, table.unlogged, column, up_to, known.form if known else "row")
+            contents.tables[table.name] = _fingerprint(connection, table, contents.algorithm, before, how)
     except psycopg.errors.InsufficientPrivilege as error:
         needs = "BYPASSRLS or the owner's role" if "row-level security" in str(error) else "SELECT"
         contents.unreadable[table.name] = f"needs {needs} on {table.name}"
-    except psycopg.errors.ProgramLimitExceeded as error:
-        contents.unreadable[table.name] = f"a row is too long to be compared: {first_line(error)}"
     except psycopg.DatabaseError as error:
         if error.sqlstate is None:
             raise  # the connection is gone, and with it the rest
         where = contents.damaged if is_damage(error) else contents.unreadable
-        where[table.name] = first_line(error)
+        where[table.name] = (
+            f"a row is too long to be compared: {first_line(error)}" if is_too_long(error) else first_line(error)
+        )
 
 
-def _fingerprint(connection: Connection, table: _Table, algorithm: Algorithm, column: str, up_to: str) -> TableContent:
-    where = ""
-    if column:
-        literal = _text(connection, "select pg_catalog.quote_literal(%s)", (up_to,))
-        where = f"r.{_quoted(connection, column)} <= {literal}"
-    row = connection.execute(fingerprint.query(table.name, table.columns, algorithm, where).encode()).fetchone()
-    count, first, second = row or (0, 0, 0)
+def _fingerprint(
+    connection: Connection, table: ListedTable, algorithm: Algorithm, wanted: TableContent, how: _How
+) -> TableContent:
+    """Read a table; where a row is longer than a text may be, again by the hashes of its values."""
+    try:
+        with connection.transaction():
+            return _summed(connection, table, algorithm, wanted, how)
+    except psycopg.DatabaseError as error:
+        if wanted.form == "columns" or how.expected is not None or not is_too_long(error):
+            raise
+    return _summed(connection, table, algorithm, dataclasses.replace(wanted, form="columns"), how)
+
+
+def _summed(
+    connection: Connection, table: ListedTable, algorithm: Algorithm, wanted: TableContent, how: _How
+) -> TableContent:
+    where = condition(connection, wanted.column, wanted.up_to)
+    text = fingerprint.text_of(table.columns, table.binary, algorithm, wanted.form)
+    found: Ranges | None = None
+    if how.ranged and table.key and (table.key.kind != "hash" or how.key is not None):
+        low, step = ranges.bounds(table.key, *_edges(connection, table.name, table.key))
+        seed = ranges.seed_of(how.key if table.key.kind == "hash" else None)
+        query = ranges.query(table.name, text, table.key, low, step, algorithm=algorithm, seed=seed, where=where)
+        count, first, second, cells = connection.execute(query.encode(), binary=True).fetchone() or (0, 0, 0, b"")
+        found = Ranges(table.key, low, step, ranges.pack(cells)) if count else None
+    else:
+        query = fingerprint.query_of(table.name, text, algorithm, where)
+        count, first, second = connection.execute(query.encode()).fetchone() or (0, 0, 0)
     digest = fingerprint.digest(int(first), int(second))
-    return TableContent(int(count), digest, table.root, table.unlogged, column, up_to)
+    return dataclasses.replace(wanted, rows=int(count), fingerprint=digest, ranges=found)
 
 
-def _up_to(connection: Connection, table: _Table, column: str, contents: Contents, expected: Contents | None) -> str:
+def condition(connection: Connection, column: str, up_to: str) -> str:
+    """SQL for the rows up to a watermark, "" for all."""
+    if not column:
+        return ""
+    literal = _text(connection, "select pg_catalog.quote_literal(%s)", (up_to,))
+    return f"r.{_quoted(connection, column)} <= {literal}"
+
+
+def _edges(connection: Connection, table: str, key: Key) -> tuple[int | None, int | None]:
+    """The least and the largest key; an index may tell, since the ranges need not fit exactly."""
+    if key.kind != "integer":
+        return None, None
+    with connection.transaction(force_rollback=True):
+        connection.execute("set local enable_indexonlyscan = on")
+        connection.execute("set local enable_indexscan = on")
+        query = f"select min({key.columns[0]}), max({key.columns[0]}) from only {table}"
+        low, high = connection.execute(query.encode()).fetchone() or (None, None)
+    return low, high
+
+
+def _up_to(
+    connection: Connection, table: ListedTable, column: str, contents: Contents, expected: Contents | None
+) -> str:
     if expected is None:
         return _watermark(connection, table, column, contents)
     known = expected.tables.get(table.name)
     return known.up_to if known and known.column == column else ""
 
 
-def _watermark(connection: Connection, table: _Table, column: str, contents: Contents) -> str:
+def _watermark(connection: Connection, table: ListedTable, column: str, contents: Contents) -> str:
     """The column's newest value as text; "" for an empty table or a column that cannot be one, which is noted."""
     quoted = _quoted(connection, column)
     if quoted not in table.columns:
@@ -176,10 +237,37 @@ def _text(connection: Connection, query: str, values: tuple[str, ...] | None = N
     return "" if row is None or row[0] is None else str(row[0])
 
 
-def judge(expected: Contents, found: Contents, policies: Mapping[str, TablePolicy]) -> Judged:
+def read(connection: Connection, policies: Mapping[str, TablePolicy]) -> Judged:
+    """Read every row where nothing says what it should be: findings for the tables that the server cannot read."""
+    found = observe(connection, policies=policies)
+    return Judged(len(found.tables), tuple(_damage(table, reason) for table, reason in found.damaged.items()))
+
+
+def suspects(
+    connection: Connection, expected: Contents, found: Contents, policies: Mapping[str, TablePolicy]
+) -> list[Suspect]:
+    """The tables that differ and whose rows the manifest can tell apart."""
+    return [
+        Suspect(table, before.ranges, before.form, condition(connection, before.column, before.up_to))
+        for table, before in expected.tables.items()
+        if before.ranges is not None
+        and (after := found.tables.get(table)) is not None
+        and (before.rows, before.fingerprint) != (after.rows, after.fingerprint)
+        and (before.column, before.up_to) == (after.column, after.up_to)
+        and not (before.unlogged and not after.rows)
+        and policy_of(table, before.root, policies).kind in ("exact", "up to")
+    ]
+
+
+def judge(
+    expected: Contents,
+    found: Contents,
+    policies: Mapping[str, TablePolicy],
+    narrowed: Mapping[str, Narrowed] | None = None,
+) -> Judged:
     """Compare what was expected with what was found, each table by its policy. Pure.
 
-    A table that is missing is the catalog's finding and not repeated here.
+    A table that is missing is the catalog's finding and not repeated here. `narrowed` says of some tables which rows.
     """
     total = Judged(
         findings=tuple(_damage(table, reason) for table, reason in found.damaged.items()),
@@ -188,8 +276,17 @@ def judge(expected: Contents, found: Contents, policies: Mapping[str, TablePolic
     )
     for table, before in expected.tables.items():
         if (after := found.tables.get(table)) is not None or policy_of(table, before.root, policies).kind == "up to":
-            total += _compare(table, before, after, policy_of(table, before.root, policies))
+            one = _compare(table, before, after, policy_of(table, before.root, policies))
+            told = (narrowed or {}).get(table)
+            total += (
+                dataclasses.replace(one, findings=tuple(_with(told, each) for each in one.findings)) if told else one
+            )
     return total
+
+
+def _with(told: Narrowed, finding: Finding) -> Finding:
+    message, is_found = f"{finding.message}: {told.words}", f"{finding.found}; {told.words}"
+    return dataclasses.replace(finding, message=message, found=is_found, query=told.query or finding.query)
 
 
 def _damage(table: str, reason: str) -> Finding:
@@ -217,6 +314,19 @@ def unknown(expected: Iterable[Contents], policies: Mapping[str, TablePolicy]) -
         for name, policy in policies.items()
         if policy.kind not in ("exact", "skip") and name not in known
     )
+
+
+def alike(expected: Contents | None, result: CheckResult) -> frozenset[str] | None:
+    """The tables that `result` shows to hold the source's rows; None where no manifest says what those were. Pure.
+
+    Findings name tables and not databases: what differs in one database counts as different in all.
+    """
+    if expected is None:
+        return None
+    doubtful = {finding.object for finding in result.findings} | {left.what for left in result.not_checked}
+    if any(name.startswith("database ") or name == NAME for name in doubtful):
+        return frozenset()
+    return frozenset(expected.tables) - doubtful
 
 
 def _compare(table: str, before: TableContent, after: TableContent | None, policy: TablePolicy) -> Judged:

@@ -28,6 +28,42 @@ _HASHES: dict[Algorithm, tuple[str, str]] = {
 _ARGUMENTS = 90  # a function takes at most 100 arguments (PostgreSQL's FUNC_MAX_ARGS)
 
 
+Form = Literal["row", "columns"]
+"""Whether a row's text is made of its values, or of the hashes of its values where that would pass 1 GB."""
+CALIBRATION = """
+select pg_catalog.md5(pg_catalog.string_agg(pg_catalog.hashtextextended(
+    (pg_catalog.repeat(pg_catalog.chr(33 + g % 90), g) || g) collate "C", g % 3)::text, ',' order by g))
+from pg_catalog.generate_series(0, 399) as g
+"""
+"""SQL for a digest of what the fast hash makes of 400 texts: servers that agree on it have the same hash function."""
+
+
+def hashes(algorithm: Algorithm) -> tuple[str, str]:
+    """SQL for the two hashes of a text t, as 64-bit numbers."""
+    return _HASHES[algorithm]
+
+
+def columns_text(columns: Sequence[str], binary: Sequence[str], algorithm: Algorithm) -> str:
+    """As `row_text`, made of the hashes of values, so that a single value may be as long as PostgreSQL allows.
+
+    `binary` names the columns of type bytea, whose text would be twice as long as they are.
+    """
+    first, second = hashes(algorithm)
+    parts = []
+    for name in sorted(columns):
+        if name in binary:
+            hashed = f"pg_catalog.encode(pg_catalog.sha256(r.{name}), 'hex')"
+        else:
+            hashed = f"(select {first} || ':' || {second} from (select r.{name}::text as t) as v)"
+        parts.append(f"case when pg_catalog.num_nulls(r.{name}) = 0 then {hashed} else 'null' end")
+    return " || ',' || ".join(parts) if parts else "''"
+
+
+def text_of(columns: Sequence[str], binary: Sequence[str], algorithm: Algorithm, form: Form) -> str:
+    """SQL for the text of a row in one of the two forms."""
+    return row_text(columns) if form == "row" else columns_text(columns, binary, algorithm)
+
+
 def row_text(columns: Sequence[str]) -> str:
     """An SQL expression for the text of a row; `columns` are quoted names in any order."""
     parts = []
@@ -41,11 +77,16 @@ def row_text(columns: Sequence[str]) -> str:
 
 def query(table: str, columns: Sequence[str], algorithm: Algorithm, where: str = "") -> str:
     """One row: count, and the two sums of 64-bit hashes as numerics, for a quoted table name and column names."""
+    return query_of(table, row_text(columns), algorithm, where)
+
+
+def query_of(table: str, text: str, algorithm: Algorithm, where: str = "") -> str:
+    """As `query`, for the SQL of a row's text."""
     first, second = _HASHES[algorithm]
     condition = f" where {where}" if where else ""
     return (
         f"select count(*), coalesce(sum({first}), 0), coalesce(sum({second}), 0) from ("
-        f"select case when pg_catalog.clock_timestamp() is not null then {row_text(columns)} end as t "
+        f"select case when pg_catalog.clock_timestamp() is not null then {text} end as t "
         f"from only {table} as r{condition}) as rows"
     )
 

@@ -53,6 +53,13 @@ def is_damage(error: psycopg.Error) -> bool:
     return (error.sqlstate or "").startswith(_DAMAGED)
 
 
+def is_too_long(error: psycopg.Error) -> bool:
+    """Whether a row's text would be longer than the server can hold."""
+    if size := _TOO_LONG.search(str(error)):
+        return int(size[1]) < _ABSURD_BYTES
+    return isinstance(error, psycopg.errors.ProgramLimitExceeded)
+
+
 def first_line(error: psycopg.Error) -> str:
     """What the server said, without the details that can hold a row's values."""
     return str(error).strip().partition("\n")[0]

@@ -6,46 +6,65 @@ truncated or edited.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
+import os
 import secrets
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from pydantic import TypeAdapter, ValidationError
 
-from drills.checks import canary, catalog, content, large_objects, sequences
+from drills.checks import canary, catalog, content, integrity_code, integrity_state, large_objects, sequences
 from drills.checks.canary import CanaryState
 from drills.checks.catalog import Catalog
+from drills.checks.catalog_scope import own_name, roles, scoped
 from drills.checks.content import Contents
+from drills.checks.facts import Facts, stored
+from drills.checks.fingerprint import CALIBRATION, FAST, Algorithm
 from drills.checks.large_objects import LargeObjects
 from drills.checks.sequences import Sequences
-from drills.checks.session import Connection, Connector, databases, snapshot
+from drills.checks.session import Connection, Connector, Single, names_of, shared_snapshot, snapshot
+from drills.checks.watch import Reading, watched
 from drills.clock import Clock, SystemClock
 from drills.config_models import TablePolicy
 from drills.errors import ConfigError
 
-FORMAT = 1
+FORMAT = 2
 MAINTENANCE = "postgres"
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseManifest:
-    """What one database should contain; all of it read in one transaction, so of one instant."""
+    """What one database should contain; all of it read in one transaction, so of one instant.
+
+    `facts` are what is odd about it, None in a manifest that was taken before they were looked at. `held_seconds` says
+    for how long the snapshot was held.
+    """
 
     catalog: Catalog
     sequences: Sequences
     contents: Contents
     large_objects: LargeObjects
     canary: CanaryState | None
+    facts: Facts | None = None
+    held_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What the databases of an instance should contain. `server` is the output of version(), which has the platform."""
+    """What the databases of an instance should contain. `server` is the output of version(), which has the platform.
+
+    `only` is the name of the database where the manifest is of a single one; `cluster` then holds what concerns it.
+    `system_identifier` is the server's own, "" where the reader may not see it; a physical copy has the same.
+    `calibration` tells what the server's fast hash makes of known texts (drills/checks/fingerprint.py).
+    """
 
     format: int
     taken_at: datetime
@@ -53,9 +72,15 @@ class Manifest:
     server: str
     cluster: Catalog
     databases: dict[str, DatabaseManifest]
+    facts: Facts | None = None
+    only: str = ""
+    system_identifier: str = ""
+    workers: int = 1
+    calibration: str = ""
 
 
 _ADAPTER: TypeAdapter[Manifest] = TypeAdapter(Manifest)
+_IDENTIFIER = "select system_identifier::text from pg_catalog.pg_control_system()"
 
 
 def take(
@@ -64,31 +89,75 @@ def take(
     key: bytes | None = None,
     clock: Clock | None = None,
     policies: Mapping[str, TablePolicy] | None = None,
+    reading: Reading | None = None,
+    algorithm: Algorithm = FAST,
 ) -> Manifest:
     """Fingerprint every database that `connect` can reach; `policies` by table name, as the copy will be compared.
 
     Catalog fields that can hold secrets are kept as digests under `key`, which lies beside the manifest and not in it.
+    With `reading` somebody watches over the source, and CheckUnavailable says why the pass was ended.
     """
-    taken_at = (clock or SystemClock()).now()
+    clock = clock or SystemClock()
+    taken_at = clock.now()
+    names, only = names_of(connect), connect.name if isinstance(connect, Single) else ""
     with snapshot(connect, MAINTENANCE) as connection:
-        names = databases(connection)
         number, server = _version(connection)
         cluster = catalog.observe_cluster(connection, key=key)
-    taken = {name: _take_one(connect, name, key, policies) for name in names}
-    return Manifest(FORMAT, taken_at, number, server, cluster, taken)
+        if only:
+            cluster = scoped(cluster, own_name(connection), roles(connection))
+        odd = stored(integrity_state.observe_cluster(connection, only=bool(only)))
+        identifier, calibration = system_identifier(connection), calibrate(connection)
+    how = _How(key, policies, reading, clock, algorithm)
+    taken = {name: _take_one(connect, name, how) for name in names}
+    workers = reading.workers if reading else 1
+    return Manifest(FORMAT, taken_at, number, server, cluster, taken, odd, only, identifier, workers, calibration)
 
 
-def _take_one(
-    connect: Connector, name: str, key: bytes | None, policies: Mapping[str, TablePolicy] | None
-) -> DatabaseManifest:
-    with snapshot(connect, name) as connection:
-        return DatabaseManifest(
-            catalog=catalog.observe(connection, key=key),
-            sequences=sequences.observe(connection),
-            contents=content.observe(connection, policies=policies),
-            large_objects=large_objects.observe(connection),
-            canary=canary.observe(connection),
+@dataclass(frozen=True, slots=True)
+class _How:
+    """How a source is fingerprinted."""
+
+    key: bytes | None
+    policies: Mapping[str, TablePolicy] | None
+    reading: Reading | None
+    clock: Clock
+    algorithm: Algorithm
+
+
+def _take_one(connect: Connector, name: str, how: _How) -> DatabaseManifest:
+    began, reading = how.clock.monotonic(), how.reading
+    with ExitStack() as stack:
+        readers = stack.enter_context(shared_snapshot(connect, name, reading.workers if reading else 1))
+        if reading:
+            stack.enter_context(watched(connect, name, readers, reading, how.clock))
+        first, *helpers = readers
+        taken = DatabaseManifest(
+            catalog=catalog.observe(first, key=how.key),
+            sequences=sequences.observe(first),
+            contents=content.observe(
+                first, algorithm=how.algorithm, policies=how.policies, helpers=helpers, ranged=True, key=how.key
+            ),
+            large_objects=large_objects.observe(first),
+            canary=canary.observe(first),
+            facts=stored((*integrity_state.observe(first), *integrity_code.observe_views(first)[1])),
         )
+    return dataclasses.replace(taken, held_seconds=round(how.clock.monotonic() - began, 3))
+
+
+def system_identifier(connection: Connection) -> str:
+    """The server's identifier, "" where the reader may not see it."""
+    try:
+        with connection.transaction():
+            row = connection.execute(_IDENTIFIER).fetchone()
+    except psycopg.errors.InsufficientPrivilege:
+        return ""
+    return str(row[0]) if row else ""
+
+
+def calibrate(connection: Connection) -> str:
+    """What the server's fast hash makes of known texts: another server that makes the same of them has the same hash."""
+    row = connection.execute(CALIBRATION.encode()).fetchone()
+    return str(row[0]) if row else ""
 
 
 def _version(connection: Connection) -> tuple[int, str]:
@@ -131,12 +200,13 @@ def key_path(manifest: Path) -> Path:
     return manifest.with_name(f"{manifest.name}.key")
 
 
-def write_key(manifest: Path) -> bytes:
-    """Make the key for a manifest that is about to be taken, and keep it beside it with mode 0600."""
-    key = secrets.token_bytes(32)
+def write_key(manifest: Path, key: bytes | None = None) -> bytes:
+    """Keep a manifest's key beside it with mode 0600; a new one for a manifest that is about to be taken."""
+    key = key or secrets.token_bytes(32)
     path = key_path(manifest)
-    path.touch(mode=0o600)
-    path.write_text(key.hex() + "\n", encoding="ascii")
+    path.unlink(missing_ok=True)  # an older one may be open to others
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+        file.write(key.hex() + "\n")
     return key
 
 

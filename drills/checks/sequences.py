@@ -67,7 +67,9 @@ def _read(cursor: psycopg.Cursor[tuple[object, ...]], names: list[str], found: S
     """Read some at once; where one of them cannot be read, each for itself, so that it is named."""
     try:
         with cursor.connection.transaction():
-            found.positions.update(_positions(cursor, names))
+            found.positions.update(positions := _positions(cursor, names))
+            # an emptied page is no error to the server, which then answers no row
+            found.damaged.update((name, "it holds no row") for name in names if name not in positions)
     except psycopg.DatabaseError as error:
         if error.sqlstate is None:
             raise  # the connection is gone, and with it the rest

@@ -7,7 +7,8 @@ that the planner takes for granted have all been seen to hide lost rows (notes/p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -16,7 +17,21 @@ Connection = psycopg.Connection[Any]
 Connector = Callable[[str], Connection]
 """Opens a new connection, in autocommit, to the database of a name."""
 
+
+@dataclass(frozen=True)
+class Single:
+    """A Connector to one database alone, whatever name it is asked for; `name` is what the manifest calls it."""
+
+    open: Callable[[], Connection]
+    name: str
+
+    def __call__(self, database: str) -> Connection:
+        """A new connection to that one database."""
+        return self.open()
+
+
 PINNED = {
+    "client_encoding": "UTF8",  # names go to the server and come back in it, whatever the database's own encoding is
     "default_transaction_read_only": "on",
     "search_path": "",
     "timezone": "UTC",
@@ -59,6 +74,36 @@ def snapshot(connect: Connector, database: str) -> Iterator[Connection]:
         with connection.transaction():
             connection.execute("set transaction isolation level repeatable read, read only")
             yield connection
+
+
+@contextmanager
+def shared_snapshot(connect: Connector, database: str, workers: int) -> Iterator[tuple[Connection, ...]]:
+    """As `snapshot`, with `workers` connections that all see the same instant: the first one exports its snapshot."""
+    with snapshot(connect, database) as first, helpers(connect, first, workers - 1) as others:
+        yield (first, *others)
+
+
+@contextmanager
+def helpers(connect: Connector, first: Connection, number: int = 1) -> Iterator[tuple[Connection, ...]]:
+    """Further connections to the database that `first` is in, which see what its transaction sees."""
+    with ExitStack() as stack:
+        others = []
+        if number:
+            row = first.execute("select pg_catalog.pg_export_snapshot()").fetchone()
+            imported = f"set transaction snapshot '{row[0] if row else ''}'"
+            for _ in range(number):
+                other = stack.enter_context(snapshot(connect, first.info.dbname))
+                other.execute(imported.encode())
+                others.append(other)
+        yield tuple(others)
+
+
+def names_of(connect: Connector) -> tuple[str, ...]:
+    """The databases that can be looked at: one for a `Single`, else all of the server that allow it."""
+    if isinstance(connect, Single):
+        return (connect.name,)
+    with snapshot(connect, "postgres") as connection:
+        return databases(connection)
 
 
 def databases(connection: Connection) -> tuple[str, ...]:

@@ -1,0 +1,129 @@
+"""The checks that need no manifest: a database contradicts itself where it is damaged.
+
+With a manifest they say more: what the source had as well is information and no difference.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+from drills.checks import (
+    content,
+    integrity_amcheck,
+    integrity_code,
+    integrity_constraints,
+    integrity_files,
+    integrity_indexes,
+    integrity_sequences,
+    integrity_state,
+)
+from drills.checks.judged import Judged
+from drills.checks.manifest import MAINTENANCE, DatabaseManifest, Manifest
+from drills.checks.running import attempt, everywhere, result_of, timed, twice
+from drills.checks.session import Connection, Connector, names_of
+from drills.clock import Clock
+from drills.model import CheckResult, Requirement
+
+
+def results(
+    connect: Connector, manifest: Manifest | None, contents: CheckResult, *, clock: Clock, scratch: bool
+) -> tuple[CheckResult, ...]:
+    """Every such check in order; `contents` is the content check's result.
+
+    `scratch`: the copy is there to be checked alone, so that amcheck may be created in a transaction that is rolled back.
+    """
+    found = [timed(clock, name, functools.partial(look, connect, manifest, contents)) for name, look in _CHECKS.items()]
+    if scratch:
+        found.append(timed(clock, integrity_amcheck.NAME, functools.partial(_amcheck, connect)))
+    return tuple(found)
+
+
+def _constraints(connect: Connector, manifest: Manifest | None, contents: CheckResult) -> CheckResult:
+    def look(connection: Connection, expected: DatabaseManifest | None) -> Judged:
+        return integrity_constraints.look(connection, content.alike(expected.contents if expected else None, contents))
+
+    judged = everywhere(connect, manifest, integrity_constraints.NAME, look)
+    return result_of(integrity_constraints.NAME, judged, "promises", verb="proved")
+
+
+def _sequences(connect: Connector, manifest: Manifest | None, contents: CheckResult) -> CheckResult:
+    def look(connection: Connection, expected: DatabaseManifest | None) -> Judged:
+        alike = content.alike(expected.contents if expected else None, contents)
+        return integrity_sequences.look(connection, expected.sequences if expected else None, alike)
+
+    judged = everywhere(connect, manifest, integrity_sequences.NAME, look)
+    return result_of(integrity_sequences.NAME, judged, "sequences")
+
+
+def _state(connect: Connector, manifest: Manifest | None, contents: CheckResult) -> CheckResult:
+    def look(connection: Connection, expected: DatabaseManifest | None) -> Judged:
+        return integrity_state.look(connection, expected.facts if expected else None)
+
+    def look_at_all(connection: Connection) -> Judged:
+        expected = manifest.facts if manifest else None
+        return integrity_state.look_at_cluster(connection, expected, only=bool(only))
+
+    only = manifest.only if manifest else ""
+    judged = attempt(connect, only or MAINTENANCE, integrity_state.NAME, look_at_all)
+    judged += everywhere(connect, manifest, integrity_state.NAME, look)
+    return result_of(integrity_state.NAME, judged, "objects", verb="looked at")
+
+
+def _files(connect: Connector, manifest: Manifest | None, contents: CheckResult) -> CheckResult:
+    judged = everywhere(connect, manifest, integrity_files.NAME, lambda connection, _: integrity_files.look(connection))
+    return result_of(integrity_files.NAME, judged, "relations", verb="measured")
+
+
+def _views(connect: Connector, manifest: Manifest | None, contents: CheckResult) -> CheckResult:
+    def look(connection: Connection, expected: DatabaseManifest | None) -> Judged:
+        return integrity_code.look_at_views(connection, expected.facts if expected else None)
+
+    return result_of(
+        integrity_code.VIEWS, everywhere(connect, manifest, integrity_code.VIEWS, look), "views", verb="planned"
+    )
+
+
+def _libraries(connect: Connector, manifest: Manifest | None, contents: CheckResult) -> CheckResult:
+    def look(connection: Connection, expected: DatabaseManifest | None) -> Judged:
+        return integrity_code.look_at_libraries(connection)
+
+    judged = everywhere(connect, manifest, integrity_code.LIBRARIES, look)
+    requirement: Requirement = "required" if judged.findings else "optional"
+    return result_of(
+        integrity_code.LIBRARIES, judged, "functions in C", requirement=requirement, verb="found in their libraries"
+    )
+
+
+def _indexes(connect: Connector, manifest: Manifest | None, contents: CheckResult) -> CheckResult:
+    judged = everywhere(
+        connect, manifest, integrity_indexes.NAME, lambda connection, _: integrity_indexes.look(connection)
+    )
+    return result_of(integrity_indexes.NAME, judged, "indexes", verb="proved")
+
+
+_CHECKS: dict[str, Callable[[Connector, Manifest | None, CheckResult], CheckResult]] = {
+    integrity_constraints.NAME: _constraints,
+    integrity_sequences.NAME: _sequences,
+    integrity_state.NAME: _state,
+    integrity_files.NAME: _files,
+    integrity_code.VIEWS: _views,
+    integrity_code.LIBRARIES: _libraries,
+    integrity_indexes.NAME: _indexes,
+}
+
+
+def _amcheck(connect: Connector) -> CheckResult:
+    judged, ranks = Judged(), set[Requirement]()
+    for name in names_of(connect):
+
+        def look(name: str = name) -> Judged:
+            found, rank = integrity_amcheck.look(connect, name)
+            ranks.add(rank)
+            return found
+
+        judged += twice(name, integrity_amcheck.NAME, look)
+    # a tool that could run nowhere is asked of nobody; what it found somewhere counts
+    level: Requirement = "impossible" if ranks == {"impossible"} else "optional"
+    requirement: Requirement = "required" if judged.findings else level
+    return result_of(integrity_amcheck.NAME, judged, "relations", requirement=requirement, verb="checked")

@@ -1,0 +1,111 @@
+"""Any two databases: is this one what the manifest says? The checks of a drill, without the drill.
+
+The first result says whose manifest it is, before a thousand findings do.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+
+from drills.checks import catalog, invariants, suite
+from drills.checks.catalog import Catalog
+from drills.checks.invariants import Invariant
+from drills.checks.judged import Judged
+from drills.checks.manifest import MAINTENANCE, Manifest, system_identifier
+from drills.checks.running import attempt, result_of, timed
+from drills.checks.session import Connection, Connector, names_of, snapshot
+from drills.clock import Clock
+from drills.config_models import TablePolicy
+from drills.errors import COULD_NOT_RUN, VERIFICATION_FAILED
+from drills.model import CheckResult, Finding, NotChecked
+
+IDENTITY = "identity"
+_ALIKE = 0.5  # the least share of relations that two copies of one database have in common
+
+
+def verify(
+    connect: Connector,
+    manifest: Manifest,
+    *,
+    clock: Clock,
+    key: bytes | None = None,
+    policies: Mapping[str, TablePolicy] | None = None,
+    scratch: bool = False,
+    rules: Sequence[Invariant] = (),
+) -> tuple[CheckResult, ...]:
+    """Every check in order, identity first. `scratch`: as drills/checks/suite.py has it; `rules` are the owner's own."""
+    results = [timed(clock, IDENTITY, lambda: _identity(connect, manifest))]
+    blocking = suite.blocking(connect, manifest, clock=clock, key=key)
+    results += [dataclasses.replace(result, blocking=False) for result in blocking]
+    if blocking[0].outcome == "met":
+        results += suite.remaining(
+            connect, manifest, policies=policies or {}, clock=clock, scratch=scratch, shut_off=False, key=key
+        )
+        if rules:
+            results.append(timed(clock, invariants.NAME, lambda: _invariants(connect, rules)))
+    return tuple(results)
+
+
+def _invariants(connect: Connector, rules: Sequence[Invariant]) -> CheckResult:
+    """Each rule in its database, or in every one but the maintenance database where it names none."""
+    names = names_of(connect)
+    own = [name for name in names if name != MAINTENANCE] or list(names)
+    judged = Judged()
+    for name in names:
+        mine = [rule for rule in rules if rule.database == name or (not rule.database and name in own)]
+        judged += attempt(connect, name, invariants.NAME, functools.partial(invariants.look, invariants=mine))
+    unknown = [rule for rule in rules if rule.database and rule.database not in names]
+    judged += Judged(
+        unread=tuple(NotChecked(f"invariant {each.name}", f"there is no database {each.database}") for each in unknown)
+    )
+    return result_of(invariants.NAME, judged, "invariants", verb="proved")
+
+
+def exit_code(results: Sequence[CheckResult]) -> int:
+    """0 when everything that is required was met, else that something differs, else that something was not verified."""
+    if any(result.outcome == "missed" for result in results):
+        return VERIFICATION_FAILED
+    if any(result.outcome == "not verified" and result.requirement == "required" for result in results):
+        return COULD_NOT_RUN
+    return 0
+
+
+def _identity(connect: Connector, manifest: Manifest) -> CheckResult:
+    with snapshot(connect, MAINTENANCE) as connection:
+        here = system_identifier(connection)
+    there = set(names_of(connect))
+    judged = Judged()
+    for name, expected in manifest.databases.items():
+        if name in there:
+
+            def look(connection: Connection, name: str = name, expected: Catalog = expected.catalog) -> Judged:
+                return _same(name, expected, catalog.observe(connection))
+
+            judged += attempt(connect, name, IDENTITY, look)
+    same = here == manifest.system_identifier
+    if not here or not manifest.system_identifier:
+        praise = "whether it is a physical copy cannot be told"
+    else:
+        praise = "of the same server or a physical copy of it" if same else "of another server, as a restored dump is"
+    return result_of(IDENTITY, judged, "databases", praise)
+
+
+def _same(name: str, expected: Catalog, found: Catalog) -> Judged:
+    """Whether a database has at least half of the relations that the manifest names. Pure."""
+    before, after = expected.get("relations", {}).keys(), found.get("relations", {}).keys()
+    common = len(before & after)
+    if not before or common >= _ALIKE * len(before):
+        return Judged(1)
+    what = f"this looks like another database: {common} of the {len(before)} relations of {name!r} are in it"
+    finding = Finding(
+        IDENTITY,
+        "error",
+        f"database {name}",
+        f"{len(before)} relations by name",
+        f"{common} of them, and {len(after - before)} others",
+        what,
+        "select oid::regclass from pg_class where relkind in ('r', 'p', 'v', 'm', 'f') and oid >= 16384",
+    )
+    return Judged(1, (finding,))
