@@ -183,6 +183,6 @@ class Journal:
         self.update(restorations=(*self.record.restorations[:at], restoration, *self.record.restorations[at + 1 :]))
 
     def failure(self, sentence: str, exit_code: int) -> None:
-        """Note why the run could not go on, with the phase in which that was."""
+        """Note why the run could not go on, in one line, with the phase in which that was."""
         phase = self.record.phases[-1].name if self.record.phases else ""
-        self.append("failures", Failure(sentence, exit_code, phase))
+        self.append("failures", Failure(" ".join(sentence.split()), exit_code, phase))

@@ -101,13 +101,14 @@ def test_later_knowledge_takes_the_place_of_earlier(tmp_path: Path) -> None:
 
 
 def test_a_failure_names_the_phase_that_it_happened_in(tmp_path: Path) -> None:
-    """The one that is open, or none."""
+    """The one that is open, or none; the sentence is one line."""
     journal = journal_in(tmp_path, HandClock())
-    journal.failure("too early", 12)
+    journal.failure("too\n early", 12)
     journal.enter("restore")
     journal.failure("refused", 12)
 
     assert [failure.phase for failure in load(tmp_path).failures] == ["", "restore"]
+    assert load(tmp_path).failures[0].sentence == "too early"
 
 
 def test_a_write_that_fails_leaves_the_old_text(tmp_path: Path) -> None:
