@@ -121,8 +121,16 @@ def make_instance(facts: dict[str, Any], name: str = "orders") -> psutil.Process
         MasterUserPassword="app-password",
     )
     return wait_until(
-        lambda: next((each for each in servers(facts) if "-p" in each.cmdline()), None), 60, CLOCK, what="PostgreSQL"
+        lambda: next((each for each in servers(facts) if _has_a_port(each)), None), 60, CLOCK, what="PostgreSQL"
     )
+
+
+def _has_a_port(process: psutil.Process) -> bool:
+    """Whether it is a server's main process; initdb's servers come and go meanwhile."""
+    try:
+        return "-p" in process.cmdline()
+    except psutil.NoSuchProcess:
+        return False
 
 
 def servers(facts: dict[str, Any]) -> list[psutil.Process]:
