@@ -35,6 +35,8 @@ from reports import allure_files, allure_render, terminal, words, write
 
 OUT = Path("reports/out")
 DAMAGE = tuple(KINDS.values())
+# The commands that have a module of their own: each names its COMMANDS, and has `add` and `run`.
+PARTS = (cli_verify,)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,8 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _run(options, pytest_arguments)
         if options.command == "sandbox":
             return sandbox(options)
-        if options.command in cli_verify.COMMANDS:
-            return cli_verify.run(options)
+        for part in PARTS:
+            if options.command in part.COMMANDS:
+                return part.run(options)
         return _report(options.run)
     except DrillError as error:
         print(f"drills: {error}", file=sys.stderr)
@@ -76,7 +79,8 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", **described("make the reports of a run again", REPORT_EXAMPLE))
     report.add_argument("run", nargs="?", default="reports/out/latest", help="folder of the run (default: the latest)")
     add_sandbox(commands.add_parser("sandbox", **SANDBOX))
-    cli_verify.add(commands, described)
+    for part in PARTS:
+        part.add(commands, described)
     return parser
 
 

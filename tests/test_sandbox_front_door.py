@@ -173,6 +173,7 @@ class TestFrontDoor:
             return bool(found["Status"] == "available")
 
         eventually(snapshot_there, "the snapshot")
+        eventually(lambda: old.described()["DBInstanceStatus"] == "available", "the end of the backup")
         rds.modify_db_instance(
             DBInstanceIdentifier="ledger", NewDBInstanceIdentifier="ledger-old", ApplyImmediately=True
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -245,9 +246,9 @@ def test_a_pid_that_is_somebody_elses_now_is_left_alone(checkout: Path) -> None:
     state = caller.state
     kill(*facts["processes"].values())
     with subprocess.Popen(["sleep", "60"]) as somebody:
-        path = caller.folder / "state.json"
         for role in ("keeper", "server"):
-            path.write_text(path.read_text().replace(f'"pid": {state[role]["pid"]}', f'"pid": {somebody.pid}'))
+            state[role] = {"pid": somebody.pid, "began": psutil.Process(somebody.pid).create_time() - 60}
+        (caller.folder / "state.json").write_text(json.dumps(state))
         assert caller.state["keeper"]["pid"] == somebody.pid
         assert caller.call("status", "--json").facts["status"] == "killed"
         assert caller.call("down").status == 0
