@@ -51,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return sandbox(options)
         for part in PARTS:
             if options.command in part.COMMANDS:
-                return part.run(options)
+                code: int = part.run(options)
+                return code
         return _report(options.run)
     except DrillError as error:
         print(f"drills: {error}", file=sys.stderr)
