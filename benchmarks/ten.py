@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 
 from benchmarks.common import CLOCK, NO_DELAYS, available, client, connect, create, memory, sandbox, show, took
-from drills.sandbox.postmaster import working_in
+from drills.sandbox.postgres.postmaster import working_in
 
 
 def unique(processes: list[psutil.Process]) -> float:

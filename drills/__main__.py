@@ -8,7 +8,7 @@ import sys
 def main() -> int:
     """Hand the command line on. What a run needs takes half a second to load, and the sandbox's commands none of it."""
     if sys.argv[1:2] == ["sandbox"]:
-        from drills.sandbox.command import main as sandbox
+        from drills.sandbox.alone.command import main as sandbox
 
         return sandbox(sys.argv[2:])
     from drills import cli

@@ -26,9 +26,9 @@ from drills.model import SCHEMA_VERSION, RunRecord, Setting, TargetSummary
 from drills.plan import Command, Plan
 from drills.record import Journal, new_run_id
 from drills.rehearsal import KINDS
-from drills.sandbox.command import DESCRIBED as SANDBOX
-from drills.sandbox.command import add_to as add_sandbox
-from drills.sandbox.command import carry_out as sandbox
+from drills.sandbox.alone.command import DESCRIBED as SANDBOX
+from drills.sandbox.alone.command import add_to as add_sandbox
+from drills.sandbox.alone.command import carry_out as sandbox
 from drills.supervisor import run as supervise
 from drills.usage import EXIT_CODES, Parser, described
 from reports import allure_files, allure_render, terminal, words, write

@@ -31,7 +31,7 @@ class SandboxControl:
         return dict(self._ask("health", timeout=timeout))
 
     def calls(self, service: str | None = None, operation: str | None = None) -> list[dict[str, Any]]:
-        """The AWS calls so far, oldest first: the members of `drills.sandbox.calls.Call`, secrets redacted."""
+        """The AWS calls so far, oldest first: the members of `drills.sandbox.door.calls.Call`, secrets redacted."""
         query = {key: value for key, value in (("service", service), ("operation", operation)) if value}
         return list(self._ask("calls?" + urllib.parse.urlencode(query), timeout=30))
 
@@ -67,7 +67,7 @@ class SandboxControl:
         return datetime.fromisoformat(self._ask("clock")["now"])
 
     def arm(self, kind: str, **where: Any) -> dict[str, Any]:
-        """Arm a fault (drills/sandbox/faults.py): service, operation, name, times (None: for good), seconds."""
+        """Arm a fault (drills/sandbox/door/faults.py): service, operation, name, times (None: for good), seconds."""
         return dict(self._ask("faults", {"kind": kind, **where}))
 
     def faults(self) -> list[dict[str, Any]]:

@@ -14,9 +14,9 @@ import psycopg
 import pytest
 
 from drills.checks.session import Connection, snapshot
-from drills.sandbox import seed_load
-from drills.sandbox.cluster import PORT, Cluster
-from drills.sandbox.roles import prepare_roles
+from drills.sandbox.postgres.cluster import PORT, Cluster
+from drills.sandbox.postgres.roles import prepare_roles
+from drills.sandbox.seeds import load as seed_load
 from tests.fix_cluster import ORIGINS, cluster_in, usable
 
 MASTER = "master"

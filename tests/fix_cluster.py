@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from drills.errors import SandboxError
-from drills.sandbox.binaries import Binaries, find, readable, server_user
-from drills.sandbox.cluster import Cluster, prepare_state, sweep
+from drills.sandbox.postgres.binaries import Binaries, find, readable, server_user
+from drills.sandbox.postgres.cluster import Cluster, prepare_state, sweep
 
 ORIGINS = ("system", "bundled-18", "bundled-16")
 

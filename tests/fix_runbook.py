@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 
 from drills.clock import SystemClock, wait_until
-from drills.sandbox.binaries import find
+from drills.sandbox.postgres.binaries import find
 from tests.fix_sandbox import RunningSandbox
 from tests.runbook import Step
 

@@ -13,10 +13,11 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from drills.sandbox import binaries, runas, seed_load
-from drills.sandbox.cluster import ADMIN, PORT, Cluster
-from drills.sandbox.roles import RESERVED, prepare_roles
-from drills.sandbox.seed_load import LoadedSeed
+from drills.sandbox.postgres import binaries, runas
+from drills.sandbox.postgres.cluster import ADMIN, PORT, Cluster
+from drills.sandbox.postgres.roles import RESERVED, prepare_roles
+from drills.sandbox.seeds import load as seed_load
+from drills.sandbox.seeds.load import LoadedSeed
 
 OWNER, MASTER = "shop owner", "master"
 _FINGERPRINT = """

@@ -20,7 +20,7 @@ import psutil
 import pytest
 
 from drills.clock import SystemClock, wait_until
-from drills.sandbox.postmaster import end_now, working_in
+from drills.sandbox.postgres.postmaster import end_now, working_in
 
 CLOCK = SystemClock()
 QUICK = '{"creating": 0.1, "modifying": 0.1, "backing-up": 0.1, "deleting": 0.1}'

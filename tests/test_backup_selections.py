@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from moto.core.exceptions import JsonRESTError
 
-from drills.sandbox.backup_selections import read_selection, selects
+from drills.sandbox.backup.selections import read_selection, selects
 
 ARN = "arn:aws:rds:eu-central-1:123456789012:db:orders"
 TAGS = {"backup": "daily", "team": "orders"}

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from drills.errors import SandboxError
-from drills.sandbox import binaries as module
-from drills.sandbox.binaries import NEEDED, find, readable, server_user
-from drills.sandbox.cluster import Cluster
+from drills.sandbox.postgres import binaries as module
+from drills.sandbox.postgres.binaries import NEEDED, find, readable, server_user
+from drills.sandbox.postgres.cluster import Cluster
 from tests.fix_cluster import cluster_in, state  # noqa: F401
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs PostgreSQL as somebody else")

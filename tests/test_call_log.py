@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drills.finish import told_once
-from drills.sandbox.answers import LARGEST, KeptAnswer, operation_model
-from drills.sandbox.calls import Call, CallLog, read_request
-from drills.sandbox.redact import LONGEST_LIST, LONGEST_TEXT, MASK, redacted, shortened
+from drills.sandbox.door.answers import LARGEST, KeptAnswer, operation_model
+from drills.sandbox.door.calls import Call, CallLog, read_request
+from drills.sandbox.door.redact import LONGEST_LIST, LONGEST_TEXT, MASK, redacted, shortened
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 SECRET = "drill-" + "s3" * 8

@@ -15,9 +15,9 @@ import pytest
 from drills.checks import catalog
 from drills.checks.catalog import Catalog
 from drills.checks.session import pin
-from drills.sandbox import sample
-from drills.sandbox.cluster import ADMIN, Cluster
-from drills.sandbox.roles import prepare_roles
+from drills.sandbox.postgres.cluster import ADMIN, Cluster
+from drills.sandbox.postgres.roles import prepare_roles
+from drills.sandbox.seeds import sample
 from tests.fix_cluster import ORIGINS, cluster_in, module_state, usable
 
 __all__ = ["module_state"]

@@ -18,7 +18,7 @@ from drills.checks import content, manifest, watch
 from drills.checks.watch import Reading
 from drills.clock import SystemClock
 from drills.errors import CheckUnavailable
-from drills.sandbox.cluster import ADMIN
+from drills.sandbox.postgres.cluster import ADMIN
 from tests.fix_checked import MASTER, Checked, checked
 from tests.fix_cluster import module_state
 

@@ -16,10 +16,10 @@ import pytest
 
 from drills.clock import SystemClock, wait_until
 from drills.errors import SandboxError
-from drills.sandbox.binaries import find
-from drills.sandbox.cluster import Cluster, prepare_state, setting_line, state_parent, sweep
 from drills.sandbox.folders import disk_errors
-from drills.sandbox.postmaster import alive, family, pid_of
+from drills.sandbox.postgres.binaries import find
+from drills.sandbox.postgres.cluster import Cluster, prepare_state, setting_line, state_parent, sweep
+from drills.sandbox.postgres.postmaster import alive, family, pid_of
 from tests.fix_cluster import cluster_in, default, module_state, running, state  # noqa: F401
 
 postgres = pytest.mark.postgres

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from drills.sandbox.cluster import Cluster
-from drills.sandbox.damage import KINDS
+from drills.sandbox.postgres.cluster import Cluster
+from drills.sandbox.seeds.damage import KINDS
 from tests.fix_cluster import default, state
 
 __all__ = ["default", "state"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from drills.model import CheckResult, Finding, NotChecked, Severity
-from drills.sandbox.binaries import find, readable, server_user
+from drills.sandbox.postgres.binaries import find, readable, server_user
 from tests.faults import corpus, matrix, peers, run, trials, verdicts
 from tests.faults.lab import Lab
 from tests.faults.matrix import Served

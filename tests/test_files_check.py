@@ -9,7 +9,7 @@ import pytest
 
 from drills.checks import integrity_files
 from drills.checks.session import pin
-from drills.sandbox.cluster import Cluster
+from drills.sandbox.postgres.cluster import Cluster
 from tests.fix_cluster import ORIGINS, cluster_in, state, usable
 
 __all__ = ["state"]

@@ -11,8 +11,8 @@ import pytest
 from drills.checks import manifest, suite
 from drills.clock import SystemClock
 from drills.model import CheckResult
-from drills.sandbox.cluster import ADMIN, PORT, Cluster
-from drills.sandbox.roles import prepare_roles
+from drills.sandbox.postgres.cluster import ADMIN, PORT, Cluster
+from drills.sandbox.postgres.roles import prepare_roles
 from tests.fix_checked import MASTER, Checked
 from tests.fix_cluster import ORIGINS, cluster_in, module_state, usable
 

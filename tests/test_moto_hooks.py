@@ -19,9 +19,9 @@ from typing import Any
 
 import pytest
 
-from drills.sandbox import faults
+from drills import sandbox
 
-ROOT = Path(faults.__file__).parent
+ROOT = Path(sandbox.__file__).parent
 
 # (where, name, parameters that it must take): what moto or werkzeug must have beside what the sandbox's source shows
 HOOKS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
@@ -61,20 +61,20 @@ HOOKS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 
 # what moto or its responses must call under exactly this name: an override of anything else is never reached
 CALLED: dict[str, tuple[str, ...]] = {
-    "drills.sandbox.rds:SandboxRDS": (
+    "drills.sandbox.rds.backend:SandboxRDS": (
         "copy_db_snapshot", "create_db_instance", "create_db_snapshot", "delete_db_instance", "delete_db_snapshot",
         "describe_db_snapshots", "describe_events", "modify_db_instance", "modify_db_parameter_group",
         "reboot_db_instance", "restore_db_instance_from_db_snapshot", "_url_module",
     ),
-    "drills.sandbox.rds_responses:SandboxRDSResponse": (
+    "drills.sandbox.rds.responses:SandboxRDSResponse": (
         "call_action", "delete_db_parameter_group", "delete_db_subnet_group", "describe_db_parameters",
         "describe_db_snapshots",
     ),
-    "drills.sandbox.backup:SandboxBackup": ("delete_backup_vault", "_url_module"),
-    "drills.sandbox.backup_responses:SandboxBackupResponse": ("describe_backup_vault", "list_backup_vaults"),
+    "drills.sandbox.backup.backend:SandboxBackup": ("delete_backup_vault", "_url_module"),
+    "drills.sandbox.backup.responses:SandboxBackupResponse": ("describe_backup_vault", "list_backup_vaults"),
     "drills.sandbox.ec2:SandboxEC2": ("delete_security_group", "_url_module"),
-    "drills.sandbox.instances:SandboxInstance": ("address", "endpoint", "latest_restorable_time"),
-    "drills.sandbox.instances:SandboxSnapshot": ("status",),
+    "drills.sandbox.rds.instances:SandboxInstance": ("address", "endpoint", "latest_restorable_time"),
+    "drills.sandbox.rds.instances:SandboxSnapshot": ("status",),
 }  # fmt: skip
 
 
@@ -236,7 +236,7 @@ def test_every_operation_that_is_answered_has_a_handler() -> None:
     """`ANSWERED` names operations of botocore's model, each with a method in moto or here."""
     from moto.core.utils import camelcase_to_underscores, get_service_model
 
-    from drills.sandbox.rds_responses import ANSWERED, SandboxRDSResponse
+    from drills.sandbox.rds.responses import ANSWERED, SandboxRDSResponse
 
     known = set(get_service_model("rds").operation_names)
     assert set(ANSWERED) <= known

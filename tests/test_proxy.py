@@ -20,9 +20,9 @@ import pytest
 
 from drills.clock import SystemClock, wait_until
 from drills.errors import SandboxError
-from drills.sandbox.cluster import Cluster
-from drills.sandbox.proxy import GSSENC_REQUEST, SSL_REQUEST, Proxy
-from drills.sandbox.tls import Authority, make_authority
+from drills.sandbox.postgres.cluster import Cluster
+from drills.sandbox.postgres.proxy import GSSENC_REQUEST, SSL_REQUEST, Proxy
+from drills.sandbox.postgres.tls import Authority, make_authority
 from tests.fix_cluster import cluster_in, default, module_state, running, state  # noqa: F401
 
 postgres = pytest.mark.postgres

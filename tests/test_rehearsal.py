@@ -39,6 +39,6 @@ def test_a_damage_counts_as_named_by_an_error_on_that_very_object(
 
 def test_each_thing_that_gherkin_can_take_away_is_known_to_the_sandbox() -> None:
     """The words of the features and the kinds of the sandbox's damage are one list."""
-    from drills.sandbox import damage
+    from drills.sandbox.seeds import damage
 
     assert set(KINDS.values()) <= set(damage.KINDS)

@@ -12,8 +12,8 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 
-from drills.sandbox import runas
-from drills.sandbox.cluster import ADMIN, PORT
+from drills.sandbox.postgres import runas
+from drills.sandbox.postgres.cluster import ADMIN, PORT
 from tests.fix_cluster import cluster_in, module_state, usable
 from tests.fix_runs import Place, Run, at_once, drills, made_place, nothing_left
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from drills.sandbox import binaries
+from drills.sandbox.postgres import binaries
 from tests.fix_cluster import module_state, usable
 from tests.fix_runs import Place, Run, at_once, drills, made_place, nothing_left
 

@@ -6,8 +6,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from drills.sandbox import sample, seed_load
-from drills.sandbox.cluster import Cluster
+from drills.sandbox.postgres.cluster import Cluster
+from drills.sandbox.seeds import load as seed_load
+from drills.sandbox.seeds import sample
 from tests.fix_seed import MASTER, OWNER, Lab, fingerprint, lab, target
 
 __all__ = ["lab", "target"]

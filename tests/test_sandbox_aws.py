@@ -21,7 +21,7 @@ from botocore.exceptions import ClientError
 
 from drills.clock import SystemClock, wait_until
 from drills.errors import ConfigError, SandboxError, SeedError
-from drills.sandbox.postmaster import sweep
+from drills.sandbox.postgres.postmaster import sweep
 from drills.sandbox_control import SandboxControl
 from tests.fix_sandbox import RunningSandbox, end_sandbox, start_sandbox
 

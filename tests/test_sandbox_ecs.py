@@ -17,9 +17,9 @@ import psutil
 import pytest
 from botocore.exceptions import ClientError
 
-from drills.sandbox.binaries import server_user
-from drills.sandbox.postmaster import sweep
-from drills.sandbox.runas import run_as
+from drills.sandbox.postgres.binaries import server_user
+from drills.sandbox.postgres.postmaster import sweep
+from drills.sandbox.postgres.runas import run_as
 from tests.fix_sandbox import RunningSandbox, end_sandbox, start_sandbox
 from tests.fix_service import DELAYS, Instance, WebService, define, eventually, make_instance, make_service, subnets
 
@@ -51,7 +51,7 @@ def processes(running: RunningSandbox) -> dict[str, psutil.Process]:
     found = {}
     for child in psutil.Process(running.process.pid).children():
         words = child.cmdline() if child.status() != psutil.STATUS_ZOMBIE else []
-        if "drills.sandbox.webapp" in words:
+        if "drills.sandbox.service.webapp" in words:
             found[words[words.index("--task") + 1]] = child
     return found
 
@@ -292,7 +292,7 @@ def test_processes_run_as_postgresqls_user_where_that_can_read_the_checkout(
     able = False
     if user is not None:
         with contextlib.suppress(OSError):
-            command = [sys.executable, "-c", "import drills.sandbox.webapp"]
+            command = [sys.executable, "-c", "import drills.sandbox.service.webapp"]
             able = run_as(user, command, cwd=Path(__file__).parent.parent).returncode == 0
     service = make_service(aws, "whose", definition)
     service.stable(1)

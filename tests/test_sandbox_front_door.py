@@ -13,9 +13,9 @@ from typing import Any
 import psutil
 import pytest
 
-from drills.sandbox.front_door import Fixed, Forward, FrontDoor
-from drills.sandbox.listener_rules import Asked, action_for, groups_of, location, turn
-from drills.sandbox.targets import HealthCheck, Target
+from drills.sandbox.service.front_door import Fixed, Forward, FrontDoor
+from drills.sandbox.service.listener_rules import Asked, action_for, groups_of, location, turn
+from drills.sandbox.service.targets import HealthCheck, Target
 from tests.fix_sandbox import RunningSandbox, end_sandbox, start_sandbox
 from tests.fix_service import (
     DELAYS,

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.sandbox
 
 # each in a process of its own: the module can be imported in one way only
 PLAIN = ""
-LEAN = "from drills.sandbox import lean; lean.load_moto()"
+LEAN = "from drills.sandbox.door import lean; lean.load_moto()"
 ASKS = """
 import hashlib, json
 from moto.ec2.models import amis, availability_zones_and_regions as zones, instance_types
@@ -85,8 +85,8 @@ print(utils.get_service_model.cache_info().currsize)
     ("module", "heavy"),
     [
         ("drills.sandbox.server", ("moto", "boto3")),  # else load_moto comes too late
-        ("drills.sandbox.command", ("moto", "boto3", "botocore", "psycopg", "pydantic", "rich", "asyncio")),
-        ("drills.sandbox.keeper", ("moto", "boto3", "botocore", "psycopg", "pydantic", "rich", "asyncio")),
+        ("drills.sandbox.alone.command", ("moto", "boto3", "botocore", "psycopg", "pydantic", "rich", "asyncio")),
+        ("drills.sandbox.alone.keeper", ("moto", "boto3", "botocore", "psycopg", "pydantic", "rich", "asyncio")),
     ],
 )
 def test_what_starts_a_sandbox_loads_little(module: str, heavy: tuple[str, ...]) -> None:

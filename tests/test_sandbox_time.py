@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from drills.errors import ConfigError
-from drills.sandbox.faults import Switchboard
+from drills.sandbox.door.faults import Switchboard
 from drills.sandbox.time import SandboxClock
 from tests.fix_clock import HandClock
 

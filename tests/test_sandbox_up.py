@@ -19,7 +19,7 @@ import pytest
 
 from drills import cli
 from drills.clock import wait_until
-from drills.sandbox.command import main as short
+from drills.sandbox.alone.command import main as short
 from tests.fix_standing import CLOCK, Caller, checkout, client, ended, kill, left_of, make_instance, servers
 
 __all__ = ["checkout"]

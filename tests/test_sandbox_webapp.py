@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from drills.sandbox.binaries import find, readable, server_user
+from drills.sandbox.postgres.binaries import find, readable, server_user
 from tests.fix_cluster import cluster_in, state
 from tests.fix_service import get
 
@@ -25,7 +25,7 @@ def running(**settings: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """The application with these settings and none of ours; its URL without a path, and its process."""
     mine = {key: value for key, value in os.environ.items() if not key.startswith(("PG", "DATABASE_URL"))}
     process = subprocess.Popen(
-        [sys.executable, "-m", "drills.sandbox.webapp", "--task", "mine"],
+        [sys.executable, "-m", "drills.sandbox.service.webapp", "--task", "mine"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=mine | settings,

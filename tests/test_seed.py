@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from drills.errors import SeedError
-from drills.sandbox import sample, seed, seed_load
-from drills.sandbox.cluster import ADMIN, Cluster
-from drills.sandbox.seed_server import shown
-from drills.sandbox.seed_tools import feed
+from drills.sandbox.postgres.cluster import ADMIN, Cluster
+from drills.sandbox.seeds import load as seed_load
+from drills.sandbox.seeds import sample, seed
+from drills.sandbox.seeds.server import shown
+from drills.sandbox.seeds.tools import feed
 from tests.fix_seed import MASTER, OWNER, Lab, fingerprint, lab, target
 
 __all__ = ["lab", "target"]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from drills.errors import SeedError
-from drills.sandbox.seed_text import classified, loadable, major_of, scan
+from drills.sandbox.seeds.text import classified, loadable, major_of, scan
 
 HEAD = "--\n-- PostgreSQL database dump\n--\n\n\\restrict abc\n\n-- Dumped from database version 15.18 (Debian)\n"
 HEAD += "-- Dumped by pg_dump version 18.4\n\nSET client_encoding = 'UTF8';\nSET standard_conforming_strings = on;\n"

@@ -13,7 +13,7 @@ from drills.checks import sequences
 from drills.checks.judged import Judged
 from drills.checks.sequences import Sequences
 from drills.checks.session import pin
-from drills.sandbox.cluster import Cluster
+from drills.sandbox.postgres.cluster import Cluster
 from tests.fix_cluster import ORIGINS, cluster_in, default, module_state, state, usable
 
 __all__ = ["default", "module_state", "state"]

@@ -19,7 +19,7 @@ from drills.checks.session import Connector
 from drills.clock import SystemClock
 from drills.config_models import TablePolicy
 from drills.model import CheckResult
-from drills.sandbox.cluster import ADMIN
+from drills.sandbox.postgres.cluster import ADMIN
 from tests.fix_checked import Checked, checked
 from tests.fix_cluster import module_state
 

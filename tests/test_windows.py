@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from drills.sandbox.windows import seconds_until
+from drills.sandbox.rds.windows import seconds_until
 
 WEDNESDAY = datetime(2026, 11, 25, 6, 0, tzinfo=UTC)
 

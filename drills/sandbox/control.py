@@ -19,12 +19,13 @@ from moto.backup.models import backup_backends
 from moto.rds.models import rds_backends
 
 from drills.errors import USAGE, ConfigError, DrillError, SandboxError, SeedError
-from drills.sandbox import damage, seed, seed_load
-from drills.sandbox.backup import SandboxBackup, wind
-from drills.sandbox.backup_models import POINT_STATUSES
-from drills.sandbox.calls import CallLog
-from drills.sandbox.instances import SandboxSnapshot
-from drills.sandbox.rds import SandboxRDS
+from drills.sandbox.backup.backend import SandboxBackup, wind
+from drills.sandbox.backup.models import POINT_STATUSES
+from drills.sandbox.door.calls import CallLog
+from drills.sandbox.rds.backend import SandboxRDS
+from drills.sandbox.rds.instances import SandboxSnapshot
+from drills.sandbox.seeds import damage, seed
+from drills.sandbox.seeds import load as seed_load
 from drills.sandbox.state import DataPlane, sentence
 
 Answer = tuple[int, Any]

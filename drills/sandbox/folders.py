@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from drills.errors import SandboxError
-from drills.sandbox.binaries import server_user
-from drills.sandbox.runas import ServerUser, run_as
+from drills.sandbox.postgres.binaries import server_user
+from drills.sandbox.postgres.runas import ServerUser, run_as
 
 _STATE_LIMIT = 48  # bytes of the path that holds a sandbox's folder, so that a socket's path some folders below it fits
 _FULL = re.compile(r"No space left on device|Disk quota exceeded|Read-only file system")

@@ -25,14 +25,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from drills.errors import ConfigError, DrillError, SandboxError
-from drills.sandbox.absent import refuse_absent
-from drills.sandbox.binaries import find, server_user
-from drills.sandbox.cluster import prepare_state, sweep
+from drills.sandbox.door.absent import refuse_absent
+from drills.sandbox.postgres.binaries import find, server_user
+from drills.sandbox.postgres.cluster import prepare_state, sweep
+from drills.sandbox.postgres.tls import make_authority
 from drills.sandbox.state import DataPlane, Delays
-from drills.sandbox.tls import make_authority
 
 if TYPE_CHECKING:
-    from drills.sandbox.calls import AwsRequest
+    from drills.sandbox.door.calls import AwsRequest
 
 ACCOUNT = "123456789012"
 REGION = "eu-central-1"
@@ -54,17 +54,21 @@ class Front:
         os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
         # and this when IAM is first asked: AWS's own policies can be attached to a role
         os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
-        from drills.sandbox import lean
+        from drills.sandbox.door import lean
 
         lean.load_moto()  # before anything else imports its EC2
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-        from drills.sandbox import backup, ec2, events, keys, rds, secret_store, services
-        from drills.sandbox.calls import CallLog
-        from drills.sandbox.contract import Contract
+        from drills.sandbox import ec2, events, secret_store
+        from drills.sandbox.backup import backend as backup
         from drills.sandbox.control import Control
-        from drills.sandbox.log_exports import LogExports
-        from drills.sandbox.mishaps import Mishaps
+        from drills.sandbox.door.calls import CallLog
+        from drills.sandbox.door.contract import Contract
+        from drills.sandbox.door.mishaps import Mishaps
+        from drills.sandbox.rds import backend as rds
+        from drills.sandbox.rds import keys
+        from drills.sandbox.rds.log_exports import LogExports
+        from drills.sandbox.service import install as services
 
         rds.install(plane)
         backup.install(plane, ACCOUNT)
@@ -82,7 +86,7 @@ class Front:
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """WSGI."""
-        from drills.sandbox.calls import refusal
+        from drills.sandbox.door.calls import refusal
 
         protocol = "json" if "json" in environ.get("CONTENT_TYPE", "") else "query"
         try:
@@ -98,7 +102,7 @@ class Front:
         return _send(start_response, *self._aws(environ, body))
 
     def _aws(self, environ: dict[str, Any], body: bytes) -> Answer:
-        from drills.sandbox.calls import Call, Unreadable, error_code, read_request, refusal, unknown
+        from drills.sandbox.door.calls import Call, Unreadable, error_code, read_request, refusal, unknown
 
         began, at, answer = self.plane.clock.monotonic(), self.plane.instant(), None
         try:
@@ -131,7 +135,7 @@ class Front:
     def _carried_out(self, request: AwsRequest, environ: dict[str, Any], body: bytes) -> Answer:
         from botocore.model import OperationNotFoundError
 
-        from drills.sandbox.calls import refusal
+        from drills.sandbox.door.calls import refusal
 
         protocol = request.protocol
         try:

@@ -1,6 +1,6 @@
 """The data plane: which PostgreSQL belongs to which instance, which port to which name, which folder to which snapshot.
 
-What AWS says of an instance lives in moto's models (drills/sandbox/rds.py); what is really there lives here, keyed by
+What AWS says of an instance lives in moto's models (drills/sandbox/rds/backend.py); what is really there lives here, keyed by
 DbiResourceId, so that neither can leak into the other. One lock guards both. Long work runs in background threads
 without the lock; each server has a lock of its own that puts such work in a row.
 """
@@ -23,12 +23,12 @@ from typing import Any
 import psycopg
 
 from drills.errors import ConfigError, DrillError, SandboxError
-from drills.sandbox.binaries import Binaries, ServerUser, readable
-from drills.sandbox.cluster import Cluster
-from drills.sandbox.faults import Fault, Switchboard
-from drills.sandbox.proxy import Proxy
+from drills.sandbox.door.faults import Fault, Switchboard
+from drills.sandbox.postgres.binaries import Binaries, ServerUser, readable
+from drills.sandbox.postgres.cluster import Cluster
+from drills.sandbox.postgres.proxy import Proxy
+from drills.sandbox.postgres.wal import Archives, keep_beating
 from drills.sandbox.time import SandboxClock
-from drills.sandbox.wal import Archives, keep_beating
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from drills.sandbox.postmaster import sweep
+from drills.sandbox.postgres.postmaster import sweep
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from drills.sandbox.cluster import Cluster
+from drills.sandbox.postgres.cluster import Cluster
 from tests.faults.files import Files
 from tests.faults.lab import DATABASE, SETTINGS, Lab, give
 from tests.faults.model import Witness

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from cryptography.fernet import Fernet, InvalidToken
 
-from drills.sandbox.binaries import find
-from drills.sandbox.roles import prepare_roles
+from drills.sandbox.postgres.binaries import find
+from drills.sandbox.postgres.roles import prepare_roles
 from tests.faults.dumps import Dumps
 from tests.faults.lab import DATABASE, MASTER, SETTINGS, answer
 from tests.faults.model import DumpCase, Witness

@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 
 from drills.checks.manifest import Manifest
-from drills.sandbox.cluster import Cluster
+from drills.sandbox.postgres.cluster import Cluster
 from tests.faults.lab import DATABASE, Lab, give
 from tests.faults.model import Witness
 

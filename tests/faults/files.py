@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
-from drills.sandbox.cluster import Cluster
+from drills.sandbox.postgres.cluster import Cluster
 from tests.faults.lab import SETTINGS, Lab
 from tests.faults.model import Witness
 

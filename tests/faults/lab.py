@@ -20,9 +20,9 @@ from drills.checks.manifest import Manifest
 from drills.checks.session import Connector
 from drills.clock import SystemClock
 from drills.model import CheckResult
-from drills.sandbox.binaries import Binaries, find, readable, run_as, server_user
-from drills.sandbox.cluster import ADMIN, PORT, Cluster
-from drills.sandbox.roles import prepare_roles
+from drills.sandbox.postgres.binaries import Binaries, find, readable, run_as, server_user
+from drills.sandbox.postgres.cluster import ADMIN, PORT, Cluster
+from drills.sandbox.postgres.roles import prepare_roles
 
 DATABASE = "store"
 # Every check leaves the service's own database alone, so that the untouched original can lie there without being seen.

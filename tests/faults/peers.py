@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import psycopg
 
-from drills.sandbox.cluster import Cluster
+from drills.sandbox.postgres.cluster import Cluster
 from tests.faults.lab import DATABASE, Lab, answer
 from tests.faults.model import PeerVerdict
 

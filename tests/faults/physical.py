@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from drills.sandbox.cluster import Cluster
+from drills.sandbox.postgres.cluster import Cluster
 from tests.faults import busy
 from tests.faults.files import (
     PAGE,

@@ -12,7 +12,7 @@ from drills import canary
 from drills.canary import Beat
 from drills.checks.manifest import Manifest
 from drills.clock import SystemClock, wait_until
-from drills.sandbox.cluster import PORT, Cluster
+from drills.sandbox.postgres.cluster import PORT, Cluster
 from tests.faults.lab import DATABASE, SETTINGS, Lab, give
 
 ROUNDS = 5

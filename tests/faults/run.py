@@ -13,8 +13,8 @@ from pathlib import Path
 from threading import Event
 
 from drills.clock import SystemClock
-from drills.sandbox.binaries import Binaries, find, readable, server_user
-from drills.sandbox.cluster import prepare_state, sweep
+from drills.sandbox.postgres.binaries import Binaries, find, readable, server_user
+from drills.sandbox.postgres.cluster import prepare_state, sweep
 from tests.faults import corpus, matrix, trials, verdicts
 from tests.faults.lab import Lab
 from tests.faults.matrix import Served

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from drills.checks.manifest import Manifest
 from drills.errors import SandboxError
-from drills.sandbox.cluster import Cluster
+from drills.sandbox.postgres.cluster import Cluster
 from tests.faults import peers
 from tests.faults.dumps import Dumps
 from tests.faults.files import Files

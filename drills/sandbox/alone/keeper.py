@@ -1,0 +1,160 @@
+"""Keeps a sandbox that stands on its own: `python -m drills.sandbox.alone.keeper NAME SERVER-ARGUMENT…`.
+
+The sandbox's server ends when its lifeline does, and nothing ends PostgreSQL when the server is killed. The keeper holds
+that lifeline, waits for SIGINT, SIGTERM or the server's end, and then sees to it that nothing is left. It prints one JSON
+line, the server's: how to reach it, or why it could not start.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from drills.clock import SystemClock
+from drills.errors import COULD_NOT_RUN, LEFT_BEHIND, DrillError, SandboxError
+from drills.sandbox.alone.standing import CHECKOUT, WORK_PREFIX, Process, Standing, State, clear
+from drills.sandbox.folders import disk_errors, state_parent
+from drills.sandbox.postgres.runas import ServerUser
+
+GRACE = 60.0  # seconds that the server has for its own clean-up
+READY_WITHIN = 120.0
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+Say = Callable[[dict[str, Any]], None]
+
+
+class Keeper:
+    """One sandbox from its first file to its last. Must be used in the main thread, which signals come to."""
+
+    def __init__(self, standing: Standing, server_arguments: Sequence[str], user: ServerUser | None) -> None:
+        self.standing = standing
+        self._arguments = tuple(server_arguments)
+        work = state_parent(user) / f"{WORK_PREFIX}{secrets.token_hex(3)}"  # short: paths of sockets lie below it
+        now = SystemClock().now().isoformat(timespec="seconds")
+        self.state = State(standing.name, Process.of(os.getpid()), str(work), now)
+        self._user = user
+        self._told: list[int] = []
+        self._woken, waker = os.pipe()
+        for end in (self._woken, waker):
+            os.set_blocking(end, False)
+        signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+        for number in (*_ENDING, signal.SIGCHLD):  # SIGCHLD only wakes
+            signal.signal(number, self._note)
+
+    def _note(self, number: int, _frame: object) -> None:
+        if number in _ENDING:
+            self._told.append(number)
+
+    def keep(self, say: Say) -> int:
+        """Start the server, `say` its line, and keep it until a signal or its end; the exit code."""
+        self.standing.write(self.state)
+        try:
+            code = self._kept(say)
+        finally:
+            left = clear(self.state)
+            if not left:
+                self.standing.forget(keep_log=not self._told and bool(self.state.ready))
+                self.standing.tidy()
+        return LEFT_BEHIND if left else code
+
+    def _kept(self, say: Say) -> int:
+        with disk_errors(Path(self.state.work)):
+            os.mkdir(self.state.work, 0o700)
+            os.chmod(self.state.work, 0o711 if self._user else 0o700)
+        with self._server() as server:
+            self.state = self.state.with_(server=Process.of(server.pid))
+            self.standing.write(self.state)
+            facts = self._heard(server)
+            if "error" not in facts:
+                self.state = self.state.with_(ready=facts)
+                self.standing.write(self.state)
+            if not self._told:
+                say(facts)
+            while "error" not in facts and not self._told and server.poll() is None:
+                self._wait([])
+            by_itself = server.poll() is not None
+            assert server.stdin
+            with contextlib.suppress(OSError):
+                server.stdin.close()
+            try:
+                status = server.wait(GRACE)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                status = server.wait()
+        if "error" in facts:
+            return int(facts.get("exit_code", COULD_NOT_RUN))
+        if by_itself and not self._told:
+            print(f"sandbox: the server ended by itself with status {status}", file=sys.stderr, flush=True)
+            return COULD_NOT_RUN
+        return 0
+
+    def _server(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "drills.sandbox.server", "--state-parent", self.state.work, *self._arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=CHECKOUT,
+            # a sandbox that believed it had another AWS behind it would be none
+            env={name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+            start_new_session=True,
+        )
+
+    def _heard(self, server: subprocess.Popen[bytes]) -> dict[str, Any]:
+        """The server's line, or an error in its place."""
+        assert server.stdout
+        line, deadline, clock = b"", SystemClock().monotonic() + READY_WITHIN, SystemClock()
+        while not line.endswith(b"\n"):
+            if self._told:
+                return {"error": "the sandbox was ended before it answered", "exit_code": COULD_NOT_RUN}
+            if clock.monotonic() > deadline:
+                return {"error": f"expected the sandbox to answer within {READY_WITHIN:g} s; see its log"}
+            if server.stdout in self._wait([server.stdout]):
+                chunk = os.read(server.stdout.fileno(), 65536)
+                if not chunk:
+                    log = self.standing.log_path
+                    return {"error": f"expected the sandbox to start, but it ended without a word: see {log}"}
+                line += chunk
+        return dict(json.loads(line))
+
+    def _wait(self, readable: list[Any]) -> list[Any]:
+        """Wait for a signal or for something to read, at most for a second."""
+        ready, _, _ = select.select([self._woken, *readable], [], [], 1.0)
+        if self._woken in ready:
+            with contextlib.suppress(BlockingIOError):
+                os.read(self._woken, 4096)
+        return ready
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Keep a sandbox of that name; the caller has made its folder and holds its lock."""
+    from drills.sandbox.postgres.binaries import server_user
+
+    def say(facts: dict[str, Any]) -> None:
+        with contextlib.suppress(OSError):  # whoever asked has gone
+            print(json.dumps(facts), flush=True)
+        null = os.open(os.devnull, os.O_RDWR)
+        os.dup2(null, 1)
+        os.close(null)
+
+    try:
+        keeper = Keeper(Standing(arguments[0]), arguments[1:], server_user())
+        return keeper.keep(say)
+    except DrillError as error:
+        say({"error": str(error), "exit_code": error.exit_code})
+        return error.exit_code
+    except OSError as error:
+        say({"error": f"the sandbox could not be started: {error}", "exit_code": SandboxError.exit_code})
+        return SandboxError.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""The AWS Backup of the sandbox."""

@@ -1,0 +1,1 @@
+"""Before moto: what is asked, recorded, refused, made to fail and held against its model."""

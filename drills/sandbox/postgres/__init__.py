@@ -1,0 +1,1 @@
+"""The servers: found, made, started, ended, archived, and the ports that lead to them."""

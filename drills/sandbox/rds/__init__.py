@@ -1,0 +1,1 @@
+"""The RDS of the sandbox."""

@@ -1,0 +1,189 @@
+"""What the sandbox's RDS says of its instances, snapshots and events: moto's models, told truthfully.
+
+moto gives every instance one constant DbiResourceId, an endpoint that resolves nowhere and a snapshot of 17 fields;
+what differs here follows the RDS API reference. Models hold what AWS shows and nothing else: moto copies attributes
+from one instance to another. Their servers are found in the data plane by DbiResourceId.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from moto.rds.models import DBInstance, DBSnapshot, RDSBackend
+
+from drills.sandbox.postgres import parameters
+from drills.sandbox.postgres.wal import BACKUP_LABEL
+from drills.sandbox.state import DataPlane, StoredSnapshot
+
+_BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+
+# what AWS tells of a request that is not carried out yet, by the name that moto's model has for it
+PENDABLE = {
+    "allocated_storage": "AllocatedStorage",
+    "backup_retention_period": "BackupRetentionPeriod",
+    "ca_certificate_identifier": "CACertificateIdentifier",
+    "db_instance_class": "DBInstanceClass",
+    "enable_iam_database_authentication": "IAMDatabaseAuthenticationEnabled",
+    "iops": "Iops",
+    "license_model": "LicenseModel",
+    "multi_az": "MultiAZ",
+    "new_db_instance_identifier": "DBInstanceIdentifier",
+    "storage_throughput": "StorageThroughput",
+    "storage_type": "StorageType",
+}
+
+
+def bases(plane: DataPlane, backend: RDSBackend, resource_id: str) -> list[StoredSnapshot]:
+    """The automated backups of an instance that WAL can be applied to, oldest first.
+
+    One that a server has been started on, in order to damage it, has a history of its own and takes no WAL.
+    """
+    found = [
+        plane.snapshots[each.arn]
+        for each in backend.database_snapshots.values()
+        if each.dbi_resource_id == resource_id and each.snapshot_type == "automated" and each.arn in plane.snapshots
+    ]
+    whole = [each for each in found if (each.folder / BACKUP_LABEL).exists()]
+    return sorted(whole, key=lambda each: each.taken_at)
+
+
+def restore_window(plane: DataPlane, backend: RDSBackend, resource_id: str) -> tuple[datetime, datetime] | None:
+    """From when until when an instance can be restored: from its oldest base to its last archived heartbeat."""
+    archive, found = plane.archives.of(resource_id), bases(plane, backend, resource_id)
+    latest = archive.latest() if archive else None
+    if latest is None or not found:
+        return None
+    window = found[0].taken_at, plane.clock.of_machine(latest)
+    return window if window[0] <= window[1] else None
+
+
+def new_resource_id() -> str:
+    """A DbiResourceId: unique in a region and never used again, also when a name is."""
+    return "db-" + "".join(secrets.choice(_BASE32) for _ in range(26))
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxEvent:
+    """A member of DescribeEvents' answer; the attribute names are those that moto's serializer looks for."""
+
+    source_identifier: str
+    source_type: str
+    message: str
+    event_categories: tuple[str, ...]
+    source_arn: str
+    date: datetime
+
+
+class SandboxInstance(DBInstance):
+    """A PostgreSQL instance whose endpoint is a port of this machine and whose statuses take time."""
+
+    def __init__(self, backend: RDSBackend, plane: DataPlane, **kwargs: Any) -> None:
+        super().__init__(backend, **kwargs)
+        self._plane = plane
+        self.created = self.instance_create_time = plane.instant()
+        self.dbi_resource_id = new_resource_id()
+        self.status = "creating"
+        self.publicly_accessible = bool(self.publicly_accessible)
+        self.endpoint_known = False
+        self.birth = "DB instance created"  # what its first event says
+        self.restored = False
+        self.pending: dict[str, Any] = {}
+        self.queued: dict[str, Any] = {}  # the same by the model's names, as it will be carried out
+        self.awaits_window = False
+        self.stops = 0
+
+    @property
+    def address(self) -> str:
+        """Instances answer on `localhost`; the port belongs to the name (DESIGN.md decision 11)."""
+        return "localhost"
+
+    @property
+    def endpoint(self) -> dict[str, Any] | None:  # type: ignore[override]
+        """Address and port; absent while the instance is being made."""
+        return {"Address": self.address, "Port": self.port} if self.endpoint_known else None
+
+    @property
+    def pending_modified_values(self) -> dict[str, Any]:
+        """What was asked for and is not carried out yet; a password is shown as stars."""
+        return dict(self.pending)
+
+    @property
+    def latest_restorable_time(self) -> datetime | None:  # type: ignore[override]
+        """The newest moment that a point-in-time restore can reach; absent without automated backups."""
+        window = restore_window(self._plane, self.backend, self.dbi_resource_id)
+        return window[1] if window else None
+
+    @property
+    def db_parameter_group_status_list(self) -> list[dict[str, Any]]:
+        """The parameter group and whether the running server has its values."""
+        group = self.db_parameter_groups()[0]
+        return [{"DBParameterGroupName": group.name, "ParameterApplyStatus": self._apply_status(group)}]
+
+    def _apply_status(self, group: Any) -> str:
+        server = self._plane.servers.get(self.dbi_resource_id)
+        if server is None or not server.parameter_group:
+            return "applying"
+        same = parameters.effective(server.binaries.folder, group.parameters) == server.settings
+        return "in-sync" if same and server.parameter_group == group.name else "pending-reboot"
+
+    def say(self, message: str, *categories: str) -> None:
+        """Add an event of this instance to what DescribeEvents returns."""
+        self.backend.events.append(
+            SandboxEvent(  # type: ignore[arg-type]
+                self.db_instance_identifier, "db-instance", message, categories, self.arn, self._plane.instant()
+            )
+        )
+
+
+class SandboxSnapshot(DBSnapshot):
+    """A snapshot whose data was copied at the request and whose status follows a little later."""
+
+    def __init__(
+        self, backend: RDSBackend, plane: DataPlane, database: DBInstance, snapshot_id: str, **kwargs: Any
+    ) -> None:
+        delay = kwargs.pop("delay", plane.delays.snapshot)
+        super().__init__(backend, database, snapshot_id, **kwargs)
+        self._plane = plane
+        self.created = plane.instant()
+        self.original_snapshot_create_time = kwargs.get("original_created_at") or self.created
+        self._began = plane.clock.monotonic()
+        self._delay = delay
+        self.snapshot_database_time: datetime | None = None
+        self.full_snapshot_size_in_bytes = 0
+        self.source_db_snapshot_identifier: str | None = None
+        self.source_region = backend.region_name
+        self.availability_zone = database.availability_zone
+        self.vpc_id = database.db_subnet_group.vpc_id
+        self.license_model = "postgresql-license"
+        self.iops = database.iops
+        self.storage_throughput = database.storage_throughput
+        self.option_group_name = database.option_group_name
+        self.storage_type = database.storage_type
+        self.backup_retention_period = database.backup_retention_period
+        self.preferred_backup_window = database.preferred_backup_window
+        self.snapshot_target = "region"
+
+    def holds(self, stored: StoredSnapshot) -> None:
+        """Take over what the data plane knows of the copy."""
+        self.snapshot_database_time = stored.taken_at
+        self.full_snapshot_size_in_bytes = stored.size_bytes
+
+    @property
+    def percent_progress(self) -> int:
+        """0 to 100; 100 exactly when the status is `available`."""
+        if self._delay <= 0:
+            return 100
+        return min(100, int((self._plane.clock.monotonic() - self._began) / self._delay * 100))
+
+    @property
+    def status(self) -> str:
+        """`creating` for the configured time, then `available`."""
+        return "available" if self.percent_progress == 100 else "creating"
+
+    @status.setter
+    def status(self, value: str) -> None:
+        # moto's initialiser sets one; time decides here
+        pass

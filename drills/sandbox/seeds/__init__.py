@@ -1,0 +1,1 @@
+"""What fills a source, and what spoils a copy."""

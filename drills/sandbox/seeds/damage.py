@@ -1,0 +1,271 @@
+"""Damages a stored snapshot materially, as rot or a wrong hand would, so that a verifier can be seen to fail.
+
+A server is started on the stored copy, something is taken away as the bootstrap superuser with triggers and foreign
+keys off, and that it is gone is looked up again; then the server is stopped in order. What is damaged is chosen from
+the catalog, always the same in the same database.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import Connection, sql
+
+from drills.errors import ConfigError, SandboxError
+from drills.sandbox.postgres.cluster import Cluster
+
+Session = Connection[Any]
+
+_USER_SCHEMA = "n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND n.nspname <> 'drill_canary'"
+_NOT_OF_AN_EXTENSION = """NOT EXISTS (
+    SELECT FROM pg_catalog.pg_depend e
+    WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')"""
+_TABLES = f"""
+    SELECT n.nspname, c.relname, pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::int
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND {_USER_SCHEMA}
+      AND {_NOT_OF_AN_EXTENSION}
+    ORDER BY 3 DESC, n.nspname, c.relname"""
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """One thing that was damaged. `object` is "" where there was nothing of that kind, and `what` says so."""
+
+    kind: str
+    object: str
+    what: str
+
+
+def damage(cluster: Cluster, kinds: tuple[str, ...], settings: Mapping[str, str]) -> tuple[Damage, ...]:
+    """Damage the data folder of a stopped cluster: one thing of each kind, in the first database that has one.
+
+    `settings` are those the snapshot's server ran with. Raises ConfigError for an unknown kind, SandboxError when the
+    server does not start on the copy or when a change did not show.
+    """
+    if unknown := set(kinds) - set(KINDS):
+        raise ConfigError(f"damage kinds are {', '.join(KINDS)}, found {', '.join(sorted(unknown))}.")
+    cluster.run_dir.mkdir(mode=0o700, exist_ok=True)
+    if cluster.user is not None:
+        os.chown(cluster.run_dir, cluster.user.uid, cluster.user.gid)
+    try:
+        cluster.start(settings)
+        done = tuple(_one(cluster, kind) for kind in kinds)
+        with cluster.connect("postgres") as session:
+            session.execute("CHECKPOINT")
+    finally:
+        cluster.stop()
+        shutil.rmtree(cluster.run_dir, ignore_errors=True)
+    return done
+
+
+def _one(cluster: Cluster, kind: str) -> Damage:
+    for database in _databases(cluster):
+        with cluster.connect(database) as session:
+            session.execute("SET session_replication_role = replica")
+            session.execute("SET row_security = off")
+            session.execute("SET synchronize_seqscans = off")
+            found = KINDS[kind](session)
+            if found is not None:
+                return Damage(kind, *found)
+    return Damage(kind, "", f"there is nothing of the kind {kind} in any database of the snapshot")
+
+
+def _databases(cluster: Cluster) -> list[str]:
+    with cluster.connect("postgres") as session:
+        rows = session.execute(
+            "SELECT datname FROM pg_catalog.pg_database WHERE datallowconn AND NOT datistemplate "
+            "AND datname <> 'rdsadmin' ORDER BY datname = 'postgres', datname"
+        ).fetchall()
+    return [row[0] for row in rows]
+
+
+def _one_row(session: Session, query: str | sql.Composed, values: Sequence[Any] = ()) -> tuple[Any, ...]:
+    row = session.execute(query, values or None).fetchone()
+    assert row is not None
+    return tuple(row)
+
+
+def _shown(session: Session, *parts: str) -> str:
+    """A name as findings show it: quoted where SQL needs it."""
+    return ".".join(str(_one_row(session, "SELECT quote_ident(%s)", [part])[0]) for part in parts)
+
+
+def _must(changed: bool, what: str) -> None:
+    if not changed:
+        raise SandboxError(f"The damage did not show: expected {what}; use another kind.")
+
+
+def _change(session: Session, table: sql.Identifier, statement: sql.Composed) -> int:
+    """Carry out a DELETE or UPDATE and say how many rows it met.
+
+    A table without a primary key that publishes its changes refuses both (PostgreSQL, "Logical Replication,
+    Publication"), so that it gets a replica identity for as long as that takes.
+    """
+    try:
+        return session.execute(statement).rowcount
+    except psycopg.errors.ObjectNotInPrerequisiteState:
+        identity = "SELECT relreplident = 'n' FROM pg_catalog.pg_class WHERE oid = %s::regclass"
+        (nothing,) = _one_row(session, identity, [table.as_string(session)])
+        before = sql.SQL("NOTHING" if nothing else "DEFAULT")
+        session.execute(sql.SQL("ALTER TABLE {} REPLICA IDENTITY FULL").format(table))
+        changed = session.execute(statement).rowcount
+        session.execute(sql.SQL("ALTER TABLE {} REPLICA IDENTITY {}").format(table, before))
+        return changed
+
+
+def _row(session: Session) -> tuple[str, str] | None:
+    """Delete one row from the middle of the largest table; its foreign keys and triggers do not act."""
+    for schema, table, blocks in session.execute(_TABLES).fetchall():
+        name = sql.Identifier(schema, table)
+        for block in (blocks // 2, 0):
+            found = session.execute(
+                sql.SQL("SELECT ctid::text FROM ONLY {} WHERE ctid >= {}::tid LIMIT 1").format(name, f"({block},0)")
+            ).fetchone()
+            if found is None:
+                continue
+            where = sql.SQL("ONLY {} WHERE ctid = {}::tid").format(name, found[0])
+            _change(session, name, sql.SQL("DELETE FROM {}").format(where))
+            gone = not _one_row(session, sql.SQL("SELECT EXISTS (SELECT FROM {})").format(where))[0]
+            _must(gone, f"one row less in {schema}.{table}")
+            return _shown(session, schema, table), "one row deleted"
+    return None
+
+
+def _row_value(session: Session) -> tuple[str, str] | None:
+    """Change one character of one text value, at the same length."""
+    columns = session.execute(
+        f"""SELECT n.nspname, c.relname, a.attname
+        FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND a.attnum > 0 AND NOT a.attisdropped
+          AND a.attgenerated = '' AND a.atttypid = 'text'::regtype AND {_USER_SCHEMA}
+          AND {_NOT_OF_AN_EXTENSION}
+          AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND a.attnum = ANY (k.conkey))
+        ORDER BY 1, 2, a.attnum"""
+    ).fetchall()
+    for schema, table, column in columns:
+        name, value = sql.Identifier(schema, table), sql.Identifier(column)
+        changed = _change(
+            session,
+            name,
+            sql.SQL(
+                "UPDATE ONLY {0} SET {1} = CASE WHEN left({1}, 1) = 'x' THEN 'y' ELSE 'x' END || substr({1}, 2) "
+                "WHERE ctid = (SELECT ctid FROM ONLY {0} WHERE {1} <> '' LIMIT 1)"
+            ).format(name, value),
+        )
+        if changed == 1:
+            return _shown(session, schema, table), f"one character of one value in column {column} changed"
+    return None
+
+
+def _default(session: Session) -> tuple[str, str] | None:
+    """Drop one column default, not that of a generated or identity column."""
+    query = f"""
+        SELECT n.nspname, c.relname, a.attname FROM pg_catalog.pg_attrdef d
+        JOIN pg_catalog.pg_class c ON c.oid = d.adrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+        WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.attgenerated = '' AND {_USER_SCHEMA}
+          AND {_NOT_OF_AN_EXTENSION}
+        ORDER BY 1, 2, a.attnum LIMIT 1"""
+    found = session.execute(query).fetchone()
+    if found is None:
+        return None
+    schema, table, column = found
+    session.execute(
+        sql.SQL("ALTER TABLE {} ALTER COLUMN {} DROP DEFAULT").format(
+            sql.Identifier(schema, table), sql.Identifier(column)
+        )
+    )
+    _must(session.execute(query).fetchone() != found, f"no default on {schema}.{table}.{column}")
+    return _shown(session, schema, table, column), "the column default dropped"
+
+
+def _grant(session: Session) -> tuple[str, str] | None:
+    """Revoke one privilege that somebody other than the owner was granted on a table."""
+    query = f"""
+        SELECT n.nspname, c.relname, g.privilege_type, CASE WHEN g.grantee = 0 THEN '' ELSE r.rolname END, o.rolname
+        FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) g
+        LEFT JOIN pg_catalog.pg_roles r ON r.oid = g.grantee JOIN pg_catalog.pg_roles o ON o.oid = g.grantor
+        WHERE c.relkind IN ('r', 'p') AND g.grantee <> c.relowner AND {_USER_SCHEMA}
+          AND {_NOT_OF_AN_EXTENSION}
+        ORDER BY 1, 2, 4, 3 LIMIT 1"""
+    found = session.execute(query).fetchone()
+    if found is None:
+        return None
+    schema, table, privilege, grantee, grantor = found
+    to = sql.Identifier(grantee) if grantee else sql.SQL("PUBLIC")
+    # only its grantor's grant is revoked by a REVOKE, and a superuser acts as the owner unless told otherwise
+    with session.transaction():
+        session.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(grantor)))
+        session.execute(
+            sql.SQL("REVOKE {} ON TABLE {} FROM {} CASCADE").format(
+                sql.SQL(privilege), sql.Identifier(schema, table), to
+            )
+        )
+    _must(session.execute(query).fetchone() != found, f"no {privilege} on {schema}.{table} for {grantee or 'PUBLIC'}")
+    return _shown(session, schema, table), f"{privilege} revoked from {grantee or 'PUBLIC'}"
+
+
+def _sequence(session: Session) -> tuple[str, str] | None:
+    """Set one sequence that has been used back to its start."""
+    rows = session.execute(
+        f"""SELECT n.nspname, c.relname, s.seqstart
+        FROM pg_catalog.pg_sequence s JOIN pg_catalog.pg_class c ON c.oid = s.seqrelid
+        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relpersistence = 'p' AND {_USER_SCHEMA} AND {_NOT_OF_AN_EXTENSION}
+        ORDER BY 1, 2"""
+    ).fetchall()
+    for schema, name, start in rows:
+        place = sql.Identifier(schema, name)
+        last, called = _one_row(session, sql.SQL("SELECT last_value, is_called FROM {}").format(place))
+        if not called or last == start:
+            continue
+        session.execute("SELECT setval(%s::regclass, %s, true)", (place.as_string(session), start))
+        _must(
+            _one_row(session, sql.SQL("SELECT last_value FROM {}").format(place))[0] == start,
+            f"{schema}.{name} at {start}",
+        )
+        return _shown(session, schema, name), f"set back from {last} to {start}"
+    return None
+
+
+def _large_object(session: Session) -> tuple[str, str] | None:
+    """Unlink the large object with the lowest id."""
+    found = session.execute("SELECT min(oid::int8) FROM pg_catalog.pg_largeobject_metadata").fetchone()
+    if found is None or found[0] is None:
+        return None
+    session.execute("SELECT lo_unlink(%s::oid)", (found[0],))
+    gone = session.execute("SELECT 1 FROM pg_catalog.pg_largeobject_metadata WHERE oid::int8 = %s", found).fetchone()
+    _must(gone is None, f"no large object {found[0]}")
+    return f"large object {found[0]}", "unlinked"
+
+
+def _canary(session: Session) -> tuple[str, str] | None:
+    """Delete the canary's newest row (drills/canary.py: table `drill_canary.beat`, numbered by `seq`)."""
+    if _one_row(session, "SELECT to_regclass('drill_canary.beat')")[0] is None:
+        return None
+    newest = "(SELECT max(seq) FROM drill_canary.beat)"
+    found = session.execute(f"DELETE FROM drill_canary.beat WHERE seq = {newest} RETURNING seq").fetchone()
+    if found is None:
+        return None
+    left = _one_row(session, "SELECT count(*) FROM drill_canary.beat WHERE seq = %s", found)[0]
+    _must(left == 0, f"no row {found[0]} in drill_canary.beat")
+    return "drill_canary.beat", "the newest row deleted"
+
+
+KINDS: Mapping[str, Callable[[Session], tuple[str, str] | None]] = {
+    "row": _row,
+    "row-value": _row_value,
+    "default": _default,
+    "grant": _grant,
+    "sequence": _sequence,
+    "large-object": _large_object,
+    "canary": _canary,
+}

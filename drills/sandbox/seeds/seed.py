@@ -1,0 +1,260 @@
+"""Says what a seed is, and refuses before anything is started what cannot be loaded.
+
+A seed is what fills the source instance: the sample application, a dump that pg_dump made (plain SQL, custom,
+directory or tar), or a running server that is copied. Loading it is drills/sandbox/seeds/load.py.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tarfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import BinaryIO, Literal
+
+from drills.errors import SeedError
+from drills.sandbox.postgres.binaries import OLDEST, Binaries, readable
+from drills.sandbox.postgres.runas import ServerUser, run_as
+from drills.sandbox.seeds import sample
+from drills.sandbox.seeds.server import is_url, read_server, shown
+from drills.sandbox.seeds.text import CLUSTER_HEAD, DUMP_HEAD, DumpFacts, scan
+from drills.sandbox.seeds.tools import Program, output
+
+__all__ = ["SAMPLE", "SeedInfo", "SeedKind", "inspect", "lowest_server", "shown"]
+
+SAMPLE = "sample"
+"""The source that means the project's own sample application (a file of that name is `./sample`)."""
+
+UNNAMED = "seed"
+"""The database's name when the dump does not hold one (plain SQL without `pg_dump --create`)."""
+
+SeedKind = Literal["sample", "plain", "custom", "directory", "tar", "server"]
+
+_COMPRESSED = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\x00": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"\x04\x22\x4d\x18": "lz4",
+    b"PK\x03\x04": "zip",
+}
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_HEAD = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class SeedInfo:
+    """What a seed is and needs.
+
+    `server_version` is the PostgreSQL that the data comes from ("" for the sample), `major` the lowest that can load
+    it: a dump holds settings that are new in the version of its pg_dump. `size_bytes` is the file's or the database's,
+    None for the sample. `local`: it does not come from another host. `source` is what may be shown of it: no password.
+    """
+
+    source: str
+    kind: SeedKind
+    server_version: str
+    major: int
+    database: str
+    roles: tuple[str, ...]
+    extensions: tuple[str, ...]
+    size_bytes: int | None
+    local: bool
+
+
+def inspect(source: str, servers: Sequence[Binaries], work: Path, user: ServerUser | None) -> SeedInfo:
+    """Say what the seed is, having read all of it (a server: its catalog) with the newest of `servers`.
+
+    `work` is an existing folder that `user`, whom PostgreSQL's programs run as, can enter. `source` is "sample", a path
+    or a URL. Raises SeedError, one sentence, for what could not be loaded into any of `servers`.
+    """
+    if source == SAMPLE:
+        return SeedInfo(source, "sample", "", OLDEST, sample.DATABASE, sample.ROLES, (), None, True)
+    if is_url(source):
+        server = read_server(source)
+        size, local, database = server.size_bytes, server.local, server.database
+        kind: SeedKind = "server"
+        facts = DumpFacts(server.version, roles=set(server.roles), extensions=set(server.extensions))
+    else:
+        path = Path(source)
+        kind = kind_of(path)
+        newest = readable(max(servers, key=lambda each: each.major), user, work)
+        facts = read_dump(path, kind, newest, work, user)
+        size, local, database = _size(path), True, facts.database or UNNAMED
+    roles, extensions = tuple(sorted(facts.roles)), tuple(sorted(facts.extensions))
+    info = SeedInfo(shown(source), kind, facts.server, facts.major, database, roles, extensions, size, local)
+    lowest_server(info, servers, work, user)
+    return info
+
+
+def lowest_server(info: SeedInfo, servers: Sequence[Binaries], work: Path, user: ServerUser | None) -> Binaries:
+    """The lowest of `servers` that is not older than the seed and has its extensions; the first one for the sample.
+
+    Raises SeedError when all are older, or when none has an extension that the seed needs.
+    """
+    if info.kind == "sample":
+        return servers[0]
+    new_enough = sorted((each for each in servers if each.major >= info.major), key=lambda each: each.major)
+    if not new_enough:
+        raise SeedError(
+            f"expected a seed of PostgreSQL {max(each.major for each in servers)} or earlier, the newest at hand, but "
+            f"{info.source} needs {info.major} (data of {info.server_version or 'an unknown version'}); install "
+            f"PostgreSQL {info.major} or choose it with --postgres"
+        )
+    for each in new_enough:
+        there = extensions_of(each, work, user)
+        if there is None or there.issuperset(info.extensions):
+            return each
+    first = new_enough[0]
+    lacking = sorted(set(info.extensions) - (extensions_of(first, work, user) or set()))
+    raise SeedError(
+        f"{info.source} needs the extension {', '.join(lacking)}, which the PostgreSQL {first.version} at hand "
+        f"({first.origin}) does not have; install it there, or choose a PostgreSQL that has it with --postgres"
+    )
+
+
+def extensions_of(binaries: Binaries, work: Path, user: ServerUser | None) -> frozenset[str] | None:
+    """The extensions that a server could create, by its control files; None where their folder is not to be found.
+
+    `initdb --show` tells the folder on every packaging (initdb.c, "share_path"); Debian's servers have no pg_config.
+    """
+    usable = readable(binaries, user, work)
+    answer = run_as(user, [str(usable.tool("initdb")), "--show", "-D", "unused"], cwd=work, timeout=30)
+    found = re.search(r"share_path=(.+)", answer.stdout + answer.stderr)
+    folder = Path(found[1].strip()) / "extension" if found else None
+    if folder is None or not folder.is_dir():
+        return None
+    return frozenset(control.stem for control in folder.glob("*.control"))
+
+
+def kind_of(path: Path) -> SeedKind:
+    """Tell a dump's format by its first bytes. Raises SeedError for what is no dump of pg_dump."""
+    try:
+        if path.is_dir():
+            if not (path / "toc.dat").is_file():
+                raise SeedError(
+                    f"expected a directory that `pg_dump -Fd` made, found no toc.dat in {path}; name another one"
+                )
+            return "directory"
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError as error:
+        raise SeedError(
+            f"expected a dump at {path}, but it cannot be read: {error.strerror}; check the path given to --seed"
+        ) from None
+    if not head:
+        raise SeedError(
+            f"expected a dump, found {path} to be empty (0 bytes); make the dump anew and look at pg_dump's exit status"
+        )
+    return _kind_of_head(head, path)
+
+
+def _kind_of_head(head: bytes, path: Path) -> SeedKind:
+    if head.startswith(b"PGDMP"):
+        return "custom"
+    if head[257:262] == b"ustar":
+        if head.startswith(b"toc.dat\0"):
+            return "tar"
+        raise SeedError(
+            f"expected a tar archive that `pg_dump -Ft` made, found another kind in {path}; unpack it and name the dump"
+        )
+    for magic, name in _COMPRESSED.items():
+        if head.startswith(magic):
+            raise SeedError(
+                f"expected a dump, found {path} compressed with {name}; unpack it first and name the unpacked file"
+            )
+    if head.startswith(_UTF16):
+        raise SeedError(
+            f"expected a dump as pg_dump wrote it, found {path} changed to UTF-16; write it with `pg_dump --file`"
+        )
+    head = head.replace(b"\r\n", b"\n")
+    if CLUSTER_HEAD in head:
+        raise SeedError(
+            f"expected the dump of one database, found the output of pg_dumpall in {path}; "
+            "dump the one database with pg_dump"
+        )
+    if DUMP_HEAD not in head:
+        raise SeedError(
+            f"expected a dump that pg_dump made (plain, custom, directory or tar), found something else in {path}; "
+            "name a dump"
+        )
+    return "plain"
+
+
+def read_dump(path: Path, kind: SeedKind, binaries: Binaries, work: Path, user: ServerUser | None) -> DumpFacts:
+    """Read a dump through to its end and say what it holds. Raises SeedError when it is cut off or damaged.
+
+    An archive is turned into SQL text by pg_restore, as its table of contents (`pg_restore -l`) stays whole in a
+    file that has been cut off.
+    """
+    if kind == "plain":
+        return _read_plain(path)
+    if kind == "tar":
+        _walk_tar(path)
+    with handed_over(path, kind, work, user) as (stdin, arguments):
+        program = Program(binaries, "pg_restore", ("--create", "--file=-", *arguments), {}, user, work)
+        with output(program, stdin=stdin) as text:
+            facts = scan(text, plain=False)
+    if text.complaint is None and facts.complete:
+        return facts
+    if "unsupported version" in (text.complaint or ""):
+        raise SeedError(
+            f"expected an archive that pg_restore {binaries.version}, the newest at hand, can read, but {path} "
+            "was made by a newer pg_dump; install that PostgreSQL or choose it with --postgres"
+        )
+    raise SeedError(_damaged(path, f"pg_restore: {text.complaint or 'ended early'}"))
+
+
+def _walk_tar(path: Path) -> None:
+    """Refuse a tar archive that ends within a member: pg_restore (15.18 and 18.4 tried) never ends on it."""
+    try:
+        with tarfile.open(path, "r:") as archive:
+            while archive.next() is not None:
+                pass
+    except (tarfile.TarError, OSError) as error:
+        raise SeedError(_damaged(path, f"tar: {error}")) from None
+
+
+def _damaged(path: Path, words: str) -> str:
+    return f"expected a whole archive, but {path} is cut off or damaged ({words}); copy it again or make the dump anew"
+
+
+def _read_plain(path: Path) -> DumpFacts:
+    try:
+        with path.open("rb") as file:
+            facts = scan(file, plain=True)
+    except SeedError as error:
+        raise SeedError(f"expected nothing but SQL and data in {path}, but {error}") from None
+    if not facts.complete:
+        raise SeedError(
+            f"expected {path} to end with `-- PostgreSQL database dump complete`, but it does not: it is cut off; "
+            "copy it again or make the dump anew"
+        )
+    return facts
+
+
+@contextmanager
+def handed_over(
+    path: Path, kind: SeedKind, work: Path, user: ServerUser | None
+) -> Iterator[tuple[BinaryIO | None, tuple[str, ...]]]:
+    """Standard input and arguments by which a program that runs as `user` reads an archive that only we may reach."""
+    if kind != "directory":
+        with path.open("rb") as file:
+            yield file, ()
+    elif user is None:
+        yield None, (str(path.absolute()),)
+    else:
+        with TemporaryDirectory(dir=work, prefix="seed-") as folder:
+            copy = Path(shutil.copytree(path, Path(folder) / "dump"))
+            for each in (Path(folder), copy, *copy.iterdir()):
+                shutil.chown(each, user.uid, user.gid)
+            yield None, (str(copy),)
+
+
+def _size(path: Path) -> int:
+    files = path.iterdir() if path.is_dir() else (path,)
+    return sum(each.stat().st_size for each in files)

@@ -1,0 +1,116 @@
+"""Runs PostgreSQL's programs on a seed: as the unprivileged user, fed by files that we open, their output streamed."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
+
+from drills.errors import SandboxError
+from drills.sandbox.postgres.binaries import Binaries
+from drills.sandbox.postgres.runas import ServerUser, Streams, spawn
+
+_COMPLAINT = re.compile(r"(?:\berror: |\bERROR:  |\bFATAL:  |\bfatal: )(.+)")
+_KEPT = 200  # characters of a program's own words that fit in one sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """How a program is called. `env` is all that it sees of the environment besides PATH and the locale."""
+
+    binaries: Binaries
+    name: str
+    arguments: tuple[str, ...]
+    env: Mapping[str, str]
+    user: ServerUser | None
+    cwd: Path
+
+    def start(self, streams: Streams) -> subprocess.Popen[bytes]:
+        """Start it. Raises SandboxError when that cannot be done."""
+        command = [str(self.binaries.tool(self.name)), *self.arguments]
+        try:
+            return spawn(self.user, command, self.cwd, self.env, streams)
+        except OSError as error:
+            raise SandboxError(
+                f"expected to run {command[0]}, but: {error.strerror}; choose another PostgreSQL with --postgres"
+            ) from error
+
+
+def run(program: Program, *, stdin: IO[bytes] | None = None, stdout: IO[bytes] | None = None) -> str | None:
+    """Run it to its end; None when it succeeded, else its first complaint."""
+    with TemporaryFile() as stderr:
+        child = program.start(Streams(stdin or subprocess.DEVNULL, stdout or subprocess.DEVNULL, stderr))
+        with _ended(child):
+            child.wait()
+        return _complaint(child.returncode, stderr)
+
+
+def feed(program: Program, lines: Iterable[bytes]) -> str | None:
+    """Run it with `lines` on its standard input; None when it succeeded, else its first complaint."""
+    with TemporaryFile() as stderr:
+        child = program.start(Streams(subprocess.PIPE, subprocess.DEVNULL, stderr))
+        with _ended(child):
+            assert child.stdin is not None
+            with suppress(BrokenPipeError):  # it gave up early: its complaint says why
+                for line in lines:
+                    child.stdin.write(line)
+            with suppress(BrokenPipeError):
+                child.stdin.close()
+            child.wait()
+        return _complaint(child.returncode, stderr)
+
+
+class Output:
+    """The lines of a program that is running; `complaint` is valid once they have been read to the end."""
+
+    def __init__(self, lines: IO[bytes]) -> None:
+        self._lines = lines
+        self.complaint: str | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The lines, their ends included, as the program writes them."""
+        return iter(self._lines)
+
+
+@contextmanager
+def output(program: Program, *, stdin: IO[bytes] | None = None) -> Iterator[Output]:
+    """Run it and hand out its output line by line. Leaving the block early ends the program."""
+    with TemporaryFile() as stderr:
+        child = program.start(Streams(stdin or subprocess.DEVNULL, subprocess.PIPE, stderr))
+        with _ended(child):
+            assert child.stdout is not None
+            answer = Output(child.stdout)
+            yield answer
+            child.stdout.close()
+            child.wait()
+        answer.complaint = _complaint(child.returncode, stderr)
+
+
+@contextmanager
+def _ended(child: subprocess.Popen[bytes]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        for pipe in (child.stdin, child.stdout):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()
+        if child.poll() is None:
+            child.kill()
+            child.wait()
+
+
+def _complaint(status: int, stderr: IO[bytes]) -> str | None:
+    if status == 0:
+        return None
+    stderr.seek(0)
+    text = stderr.read(1 << 20).decode(errors="replace")
+    found = _COMPLAINT.search(text)
+    words = found[1] if found else (text.strip().splitlines() or [f"exit status {status} without a word"])[0]
+    words = words.strip().rstrip(".")
+    return words if len(words) <= _KEPT else words[:_KEPT] + "…"
