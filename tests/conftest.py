@@ -3,6 +3,7 @@
 from tests.fix_drill import staged
 from tests.fix_rds import beating
 from tests.fix_sandbox import sandbox
+from tests.fix_source import point, source
 from tests.fix_watch import pytest_configure
 
-__all__ = ["beating", "pytest_configure", "sandbox", "staged"]
+__all__ = ["beating", "point", "pytest_configure", "sandbox", "source", "staged"]

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.fix_rds import ROLE, Instance, create, eventually
 from tests.fix_sandbox import RunningSandbox, end_sandbox, start_sandbox
-from tests.test_sandbox_aws import ROLE, Database, create, eventually
 
 DAY = 86_400.0
 OTHER_REGION = "eu-west-1"
@@ -22,7 +22,7 @@ class Shop:
     """A sandbox whose clock is wound, with the instance `orders`, which holds ten rows."""
 
     sandbox: RunningSandbox
-    orders: Database
+    orders: Instance
 
     @property
     def backup(self) -> Any:

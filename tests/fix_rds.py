@@ -16,6 +16,7 @@ from drills.clock import SystemClock, wait_until
 from tests.fix_sandbox import RunningSandbox, end_sandbox, start_sandbox
 
 MASTER = "owner"
+ROLE = "arn:aws:iam::123456789012:role/backup"
 QUICK_BEAT = (
     '{"creating": 0.2, "modifying": 0.1, "backing-up": 0.1, "deleting": 0.1, "snapshot": 0.1, "heartbeat": 0.25, '
     '"stopping": 0.1, "starting": 0.1, "rebooting": 0.1}'
@@ -164,3 +165,18 @@ def delete(instance: Instance, **more: Any) -> None:
     """Delete an instance and wait until it is gone."""
     instance.rds.delete_db_instance(DBInstanceIdentifier=instance.name, **({"SkipFinalSnapshot": True} | more))
     eventually(instance.gone, f"{instance.name} to go")
+
+
+def back_up(instance: Instance, vault: str) -> str:
+    """Back an instance up through AWS Backup; the recovery point's ARN."""
+    backup = instance.sandbox.client("backup")
+    arn = instance.described()["DBInstanceArn"]
+    job = backup.start_backup_job(BackupVaultName=vault, ResourceArn=arn, IamRoleArn=ROLE)["BackupJobId"]
+    eventually(lambda: backup.describe_backup_job(BackupJobId=job)["State"] == "COMPLETED", "the backup job")
+    instance.available()
+    return str(backup.describe_backup_job(BackupJobId=job)["RecoveryPointArn"])
+
+
+def family(sandbox: RunningSandbox) -> str:
+    """The parameter group family of the preferred server."""
+    return f"postgres{sandbox.postgres[0]['major']}"

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.fix_backup import OTHER_REGION, Shop, open_shop
-from tests.test_sandbox_aws import ROLE, Database, code, delete, eventually
+from tests.fix_rds import ROLE, Instance, code, delete, eventually
 
 pytestmark = [pytest.mark.postgres, pytest.mark.sandbox]
 shop_fixture = open_shop
@@ -139,7 +139,7 @@ def test_jobs_that_are_to_fail_do_so_at_60_percent(shop: Shop) -> None:
     )["RestoreJobId"]
     eventually(lambda: shop.backup.describe_restore_job(RestoreJobId=restored)["Status"] == "FAILED", "the restore job")
     assert "60 %" in shop.backup.describe_restore_job(RestoreJobId=restored)["StatusMessage"]
-    assert Database(shop.sandbox, "not-made", "").gone()
+    assert Instance(shop.sandbox, "not-made", "").gone()
 
 
 def test_a_token_is_honoured_and_jobs_are_filtered_and_paged(shop: Shop) -> None:
@@ -193,7 +193,7 @@ def test_a_copy_in_another_region_restores_there_under_its_vaults_key(shop: Shop
     eventually(
         lambda: there.client("backup").describe_restore_job(RestoreJobId=restored)["Status"] == "COMPLETED", "the job"
     )
-    copy = Database(there, "abroad", shop.orders.password)
+    copy = Instance(there, "abroad", shop.orders.password)
     assert copy.described()["DBInstanceArn"].startswith(f"arn:aws:rds:{OTHER_REGION}:")
     assert copy.described()["KmsKeyId"] == key
     assert copy.value("SELECT count(*) FROM item") == 10
@@ -228,7 +228,7 @@ def test_a_restore_job_says_what_it_was_told_and_fails_without_its_key(shop: Sho
     assert protected["LatestRestoreJobCreationDate"] == seen["CreationDate"]
     in_vault = shop.backup.list_protected_resources_by_backup_vault(BackupVaultName="restores")["Results"]
     assert [each["LastRecoveryPointArn"] for each in in_vault] == [arn]
-    made = Database(shop.sandbox, "validated", shop.orders.password)
+    made = Instance(shop.sandbox, "validated", shop.orders.password)
     made.available()
     delete(made)
 
@@ -288,7 +288,7 @@ def test_restore_tests_run_on_their_schedule_and_clean_up(shop: Shop) -> None:
     assert {row["ValidationStatus"] for row in earlier} == {"TIMED_OUT"}
     assert last["RecoveryPointArn"] == newest
     assert last["CreationDate"] == noon
-    made = Database(shop.sandbox, last["CreatedResourceArn"].rsplit(":", 1)[1], shop.orders.password)
+    made = Instance(shop.sandbox, last["CreatedResourceArn"].rsplit(":", 1)[1], shop.orders.password)
     assert made.value("SELECT count(*) FROM item") == 10
     made.available()
     backup.put_restore_validation_result(RestoreJobId=last["RestoreJobId"], ValidationStatus="SUCCESSFUL")

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.fix_backup import DAY, Shop, open_shop
-from tests.test_sandbox_aws import ROLE, code, delete, eventually, restore
+from tests.fix_rds import ROLE, code, delete, eventually, restore
 
 pytestmark = [pytest.mark.postgres, pytest.mark.sandbox]
 shop_fixture = open_shop

@@ -1,389 +1,32 @@
-"""The sandbox through boto3 and psycopg alone: what a drill meets on AWS, it meets here."""
+"""The sandbox through boto3 and psycopg alone: accounts, versions, names, changes, the call log, the control API."""
 
 from __future__ import annotations
 
 import json
-import os
-import secrets
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import psutil
 import psycopg
 import pytest
 from botocore.exceptions import ClientError
 
-from drills.clock import SystemClock, wait_until
 from drills.errors import ConfigError, SandboxError, SeedError
-from drills.sandbox.postgres.postmaster import sweep
 from drills.sandbox_control import SandboxControl
-from tests.fix_sandbox import RunningSandbox, end_sandbox, start_sandbox
+from tests.fix_rds import MASTER, Instance, back_up, code, create, delete, eventually, family, restore
+from tests.fix_sandbox import RunningSandbox
 
 pytestmark = [pytest.mark.postgres, pytest.mark.sandbox]
 
-ROLE = "arn:aws:iam::123456789012:role/backup"
-MASTER = "owner"
-CLOCK = SystemClock()
 
-
-def eventually(probe: Callable[[], Any], what: str, timeout: float = 60.0) -> Any:
-    """What `probe` returns once it is true."""
-    return wait_until(probe, timeout, CLOCK, every=0.03, what=what)
-
-
-@dataclass
-class Database:
-    """An instance of the sandbox with the password that the test gave it."""
-
-    sandbox: RunningSandbox
-    name: str
-    password: str
-    database: str = "app"
-
-    def described(self) -> dict[str, Any]:
-        """The instance as DescribeDBInstances shows it."""
-        answer = self.sandbox.client("rds").describe_db_instances(DBInstanceIdentifier=self.name)
-        return dict(answer["DBInstances"][0])
-
-    def available(self) -> dict[str, Any]:
-        """The instance once it is available and nothing is pending; a failure status ends the wait."""
-
-        def probe() -> dict[str, Any] | None:
-            seen = self.described()
-            assert not seen["DBInstanceStatus"].startswith(("failed", "incompatible")), self.events()
-            done = seen["DBInstanceStatus"] == "available" and not seen["PendingModifiedValues"]
-            return seen if done else None
-
-        return dict(eventually(probe, f"{self.name} to be available"))
-
-    def events(self) -> list[str]:
-        """The messages of the instance's events."""
-        answer = self.sandbox.client("rds").describe_events(SourceIdentifier=self.name, SourceType="db-instance")
-        return [event["Message"] for event in answer["Events"]]
-
-    def connect(self, user: str = MASTER, database: str | None = None) -> psycopg.Connection[Any]:
-        """A session over verified TLS, at the address that RDS returns."""
-        endpoint = self.described()["Endpoint"]
-        return psycopg.connect(
-            host=endpoint["Address"],
-            port=endpoint["Port"],
-            user=user,
-            password=self.password,
-            dbname=database or self.database,
-            sslmode="verify-full",
-            sslrootcert=self.sandbox.ca,
-            autocommit=True,
-        )
-
-    def value(self, query: str) -> Any:
-        """The single value of a query."""
-        with self.connect() as session:
-            row = session.execute(query.encode()).fetchone()
-            assert row is not None
-            return row[0]
-
-    def gone(self) -> bool:
-        """Whether the instance is no longer described."""
-        try:
-            self.described()
-        except ClientError as error:
-            return bool(error.response["Error"]["Code"] == "DBInstanceNotFound")
-        return False
-
-
-def create(sandbox: RunningSandbox, name: str, **more: Any) -> Database:
-    """A new instance, not waited for."""
-    made = Database(sandbox, name, secrets.token_urlsafe(16))
-    wanted: dict[str, Any] = {
-        "DBInstanceIdentifier": name,
-        "DBInstanceClass": "db.t4g.medium",
-        "Engine": "postgres",
-        "AllocatedStorage": 20,
-        "MasterUsername": MASTER,
-        "MasterUserPassword": made.password,
-        "DBName": "app",
-        "BackupRetentionPeriod": 0,
-    }
-    sandbox.client("rds").create_db_instance(**(wanted | more))
-    return made
-
-
-def back_up(database: Database, vault: str) -> str:
-    """Back an instance up through AWS Backup; the recovery point's ARN."""
-    backup = database.sandbox.client("backup")
-    arn = database.described()["DBInstanceArn"]
-    job = backup.start_backup_job(BackupVaultName=vault, ResourceArn=arn, IamRoleArn=ROLE)["BackupJobId"]
-    eventually(lambda: backup.describe_backup_job(BackupJobId=job)["State"] == "COMPLETED", "the backup job")
-    database.available()
-    return str(backup.describe_backup_job(BackupJobId=job)["RecoveryPointArn"])
-
-
-def restore(database: Database, snapshot: str, name: str, **more: Any) -> Database:
-    """Restore a snapshot to a new instance, not waited for."""
-    database.sandbox.client("rds").restore_db_instance_from_db_snapshot(
-        DBInstanceIdentifier=name, DBSnapshotIdentifier=snapshot, **more
-    )
-    return Database(database.sandbox, name, database.password)
-
-
-def delete(database: Database) -> None:
-    """Delete an instance and wait until it is gone."""
-    database.sandbox.client("rds").delete_db_instance(DBInstanceIdentifier=database.name, SkipFinalSnapshot=True)
-    eventually(database.gone, f"{database.name} to go")
-
-
-def code(refused: pytest.ExceptionInfo[ClientError]) -> str:
-    """The error code on the wire."""
-    return str(refused.value.response["Error"]["Code"])
-
-
-@pytest.fixture(scope="module")
-def source(sandbox: RunningSandbox) -> Iterator[Database]:
-    """An instance as a team would have it, with a thousand rows in a vault's recovery point and half of them lost."""
-    rds, ec2 = sandbox.client("rds"), sandbox.client("ec2")
-    rds.create_db_parameter_group(
-        DBParameterGroupName="source-pg", DBParameterGroupFamily=family(sandbox), Description="of the source"
-    )
-    rds.modify_db_parameter_group(
-        DBParameterGroupName="source-pg",
-        Parameters=[{"ParameterName": "work_mem", "ParameterValue": "8192", "ApplyMethod": "immediate"}],
-    )
-    group = ec2.create_security_group(GroupName="source-clients", Description="clients")["GroupId"]
-    made = create(
-        sandbox,
-        "source",
-        DBParameterGroupName="source-pg",
-        VpcSecurityGroupIds=[group],
-        MultiAZ=True,
-        DeletionProtection=True,
-        EnableIAMDatabaseAuthentication=True,
-        EnableCloudwatchLogsExports=["postgresql"],
-        BackupRetentionPeriod=7,
-        StorageEncrypted=True,
-        Tags=[{"Key": "team", "Value": "orders"}],
-    )
-    made.available()
-    sandbox.client("backup").create_backup_vault(BackupVaultName="main")
-    yield made
-    rds.modify_db_instance(DBInstanceIdentifier="source", DeletionProtection=False)
-    delete(made)
-
-
-@pytest.fixture(scope="module")
-def point(source: Database) -> str:
-    """The ARN of a recovery point of the source with a thousand rows; half of them are deleted after it."""
-    with source.connect() as session:
-        session.execute("CREATE TABLE item (id int PRIMARY KEY, note text)")
-        session.execute("INSERT INTO item SELECT n, 'item ' || n FROM generate_series(1, 1000) AS n")
-    arn = back_up(source, "main")
-    with source.connect() as session:
-        session.execute("DELETE FROM item WHERE id > 500")
-    return arn
-
-
-def family(sandbox: RunningSandbox) -> str:
-    """The parameter group family of the preferred server."""
-    return f"postgres{sandbox.postgres[0]['major']}"
-
-
-# -- the story of a recovery -------------------------------------------------------------------------------------------
-
-
-def test_a_restore_brings_rows_back_and_its_end_leaves_nothing(
-    sandbox: RunningSandbox, source: Database, point: str
-) -> None:
-    """Rows deleted after the backup are back in the restored instance, whose deletion leaves no process and no port."""
-    rds, ec2 = sandbox.client("rds"), sandbox.client("ec2")
-    scratch_group = ec2.create_security_group(GroupName="scratch", Description="no way out")
-    group = ec2.describe_security_groups(GroupIds=[scratch_group["GroupId"]])["SecurityGroups"][0]
-    ec2.revoke_security_group_egress(GroupId=group["GroupId"], IpPermissions=group["IpPermissionsEgress"])
-    subnets = [subnet["SubnetId"] for subnet in ec2.describe_subnets()["Subnets"]]
-    rds.create_db_subnet_group(DBSubnetGroupName="scratch-net", DBSubnetGroupDescription="scratch", SubnetIds=subnets)
-    rds.create_db_parameter_group(
-        DBParameterGroupName="scratch-pg", DBParameterGroupFamily=family(sandbox), Description="scratch"
-    )
-    quiet = {"ParameterName": "max_logical_replication_workers", "ParameterValue": "0", "ApplyMethod": "pending-reboot"}
-    rds.modify_db_parameter_group(DBParameterGroupName="scratch-pg", Parameters=[quiet])
-
-    scratch = restore(
-        source,
-        point.split(":snapshot:")[1],
-        "scratch",
-        DBSubnetGroupName="scratch-net",
-        VpcSecurityGroupIds=[group["GroupId"]],
-        DBParameterGroupName="scratch-pg",
-        PubliclyAccessible=False,
-        MultiAZ=False,
-        DeletionProtection=False,
-        BackupRetentionPeriod=0,
-        EnableCloudwatchLogsExports=[],
-        Tags=[{"Key": "drills:run", "Value": "1"}],
-    )
-    assert "Endpoint" not in scratch.described()
-    seen = scratch.available()
-    assert seen["TagList"] == [{"Key": "drills:run", "Value": "1"}]
-    assert seen["PubliclyAccessible"] is False
-    assert seen["BackupRetentionPeriod"] == 0
-    assert seen["DBParameterGroups"] == [{"DBParameterGroupName": "scratch-pg", "ParameterApplyStatus": "in-sync"}]
-    assert seen["DBSubnetGroup"]["DBSubnetGroupName"] == "scratch-net"
-    assert [each["VpcSecurityGroupId"] for each in seen["VpcSecurityGroups"]] == [group["GroupId"]]
-
-    scratch.password = secrets.token_urlsafe(16)
-    answer = rds.modify_db_instance(
-        DBInstanceIdentifier="scratch", MasterUserPassword=scratch.password, ApplyImmediately=True
-    )
-    assert answer["DBInstance"]["PendingModifiedValues"] == {"MasterUserPassword": "****"}
-    scratch.available()
-    assert scratch.value("SELECT count(*) FROM item") == 1000
-    assert scratch.value("SHOW max_logical_replication_workers") == "0"
-    assert source.value("SELECT count(*) FROM item") == 500
-
-    pid, port = sandbox.control.instance("scratch")["pid"], seen["Endpoint"]["Port"]
-    assert psutil.pid_exists(pid)
-    for group_id, refused in ((group["GroupId"], "DependencyViolation"),):
-        with pytest.raises(ClientError) as stopped:
-            ec2.delete_security_group(GroupId=group_id)
-        assert code(stopped) == refused
-    with pytest.raises(ClientError) as stopped:
-        rds.delete_db_parameter_group(DBParameterGroupName="scratch-pg")
-    assert code(stopped) == "InvalidDBParameterGroupState"
-    delete(scratch)
-    assert not psutil.pid_exists(pid)
-    with pytest.raises(psycopg.OperationalError, match="refused"):
-        psycopg.connect(host="localhost", port=port, user=MASTER, dbname="app", connect_timeout=3)
-    rds.delete_db_parameter_group(DBParameterGroupName="scratch-pg")
-    rds.delete_db_subnet_group(DBSubnetGroupName="scratch-net")
-    ec2.delete_security_group(GroupId=group["GroupId"])
-
-
-def test_restore_inherits_and_resets_as_aws_does(source: Database, point: str) -> None:
-    """What a restore takes over and what it resets is as RestoreDBInstanceFromDBSnapshot says (notes 2.1)."""
-    before = source.described()
-    plain = restore(source, point, "plain")
-    seen = plain.available()
-    assert seen["MultiAZ"] is False
-    assert seen["DeletionProtection"] is False
-    assert seen["IAMDatabaseAuthenticationEnabled"] is False
-    assert seen["EnabledCloudwatchLogsExports"] == []
-    assert seen["PubliclyAccessible"] is False
-    assert seen["DBParameterGroups"][0]["DBParameterGroupName"] == f"default.{family(source.sandbox)}"
-    assert seen["VpcSecurityGroups"] != before["VpcSecurityGroups"]
-    assert seen["DbiResourceId"] != before["DbiResourceId"]
-    for inherited in (
-        "DBInstanceClass",
-        "EngineVersion",
-        "TagList",
-        "MasterUsername",
-        "BackupRetentionPeriod",
-        "StorageEncrypted",
-        "KmsKeyId",
-    ):
-        assert seen[inherited] == before[inherited], inherited
-    assert plain.value("SHOW work_mem") == "4MB"
-    assert source.value("SHOW work_mem") == "8MB"
-    delete(plain)
-
-
-def test_a_recovery_point_is_a_snapshot_of_its_own_kind(source: Database, point: str) -> None:
-    """The point is listed by vault, by resource and by RDS, with instants that order as they happened."""
-    sandbox = source.sandbox
-    rds, backup = sandbox.client("rds"), sandbox.client("backup")
-    instance = source.described()
-    in_vault = backup.list_recovery_points_by_backup_vault(BackupVaultName="main", ByResourceType="RDS")
-    (listed,) = [each for each in in_vault["RecoveryPoints"] if each["RecoveryPointArn"] == point]
-    assert listed["Status"] == "COMPLETED"
-    assert listed["CreationDate"] <= listed["CompletionDate"]
-    by_resource = backup.list_recovery_points_by_resource(ResourceArn=instance["DBInstanceArn"])["RecoveryPoints"]
-    assert point in [each["RecoveryPointArn"] for each in by_resource]
-    protected = backup.list_protected_resources()["Results"]
-    assert instance["DBInstanceArn"] in [each["ResourceArn"] for each in protected]
-    metadata = backup.get_recovery_point_restore_metadata(BackupVaultName="main", RecoveryPointArn=point)
-    assert metadata["RestoreMetadata"]["DBParameterGroupName"] == "source-pg"
-    assert metadata["RestoreMetadata"]["MultiAZ"] == "true"
-
-    (snapshot,) = rds.describe_db_snapshots(DBInstanceIdentifier="source", SnapshotType="awsbackup")["DBSnapshots"]
-    assert snapshot["DBSnapshotArn"] == point
-    assert snapshot["DBSnapshotIdentifier"].startswith("awsbackup:job-")
-    assert snapshot["DbiResourceId"] == instance["DbiResourceId"]
-    assert snapshot["PercentProgress"] == 100
-    assert snapshot["Encrypted"] is True
-    assert snapshot["OriginalSnapshotCreateTime"] <= snapshot["SnapshotDatabaseTime"] <= listed["CompletionDate"]
-    for asked in (
-        {"DBSnapshotIdentifier": point},
-        {"DBSnapshotIdentifier": snapshot["DBSnapshotIdentifier"]},
-        {"DbiResourceId": instance["DbiResourceId"], "SnapshotType": "awsbackup"},
-        {"Filters": [{"Name": "dbi-resource-id", "Values": [instance["DbiResourceId"]]}], "SnapshotType": "awsbackup"},
-    ):
-        assert [each["DBSnapshotArn"] for each in rds.describe_db_snapshots(**asked)["DBSnapshots"]] == [point]
-    automated = rds.describe_db_snapshots(DBInstanceIdentifier="source", SnapshotType="automated")["DBSnapshots"]
-    assert len(automated) == 1
-    with pytest.raises(ClientError) as refused:
-        rds.delete_db_snapshot(DBSnapshotIdentifier=snapshot["DBSnapshotIdentifier"])
-    assert code(refused) == "InvalidDBSnapshotState"
-    with pytest.raises(ClientError) as refused:
-        backup.delete_backup_vault(BackupVaultName="main")
-    assert code(refused) == "InvalidRequestException"
-
-
-def test_snapshot_database_time_is_not_before_the_last_row_in_it(source: Database) -> None:
-    """Every commit before SnapshotDatabaseTime is in the copy, and none that came after the call returned."""
-    rds = source.sandbox.client("rds")
-    with source.connect() as session:
-        session.execute("CREATE TABLE beat (at timestamptz)")
-        session.execute("INSERT INTO beat VALUES (clock_timestamp())")
-        rds.create_db_snapshot(DBInstanceIdentifier="source", DBSnapshotIdentifier="beaten")
-        session.execute("INSERT INTO beat VALUES (clock_timestamp())")
-        session.execute("INSERT INTO beat VALUES (clock_timestamp())")
-    (snapshot,) = rds.describe_db_snapshots(DBSnapshotIdentifier="beaten")["DBSnapshots"]
-    eventually(
-        lambda: rds.describe_db_snapshots(DBSnapshotIdentifier="beaten")["DBSnapshots"][0]["Status"] == "available",
-        "it",
-    )
-    copy = restore(source, "beaten", "beaten", BackupRetentionPeriod=0)
-    copy.available()
-    newest = copy.value("SELECT max(at) FROM beat")
-    assert newest <= snapshot["SnapshotDatabaseTime"] <= source.value("SELECT max(at) FROM beat")
-    assert copy.value("SELECT count(*) FROM beat") == 1
-    delete(copy)
-    rds.delete_db_snapshot(DBSnapshotIdentifier="beaten")
-    with source.connect() as session:
-        session.execute("DROP TABLE beat")
-
-
-def test_restore_through_aws_backup_follows_the_instance(source: Database, point: str) -> None:
-    """StartRestoreJob runs until its instance is available and names it."""
-    backup = source.sandbox.client("backup")
-    metadata = backup.get_recovery_point_restore_metadata(BackupVaultName="main", RecoveryPointArn=point)[
-        "RestoreMetadata"
-    ]
-    metadata |= {"DBInstanceIdentifier": "by-backup", "DeletionProtection": "false", "MultiAZ": "false"}
-    job = backup.start_restore_job(RecoveryPointArn=point, Metadata=metadata, IamRoleArn=ROLE)["RestoreJobId"]
-    assert backup.describe_restore_job(RestoreJobId=job)["Status"] == "RUNNING"
-    eventually(lambda: backup.describe_restore_job(RestoreJobId=job)["Status"] == "COMPLETED", "the restore job")
-    restored = Database(source.sandbox, "by-backup", source.password)
-    assert backup.describe_restore_job(RestoreJobId=job)["CreatedResourceArn"] == restored.described()["DBInstanceArn"]
-    assert restored.value("SELECT count(*) FROM item") == 1000
-    restored.available()
-    delete(restored)
-
-
-# -- instances ---------------------------------------------------------------------------------------------------------
-
-
-def test_the_master_is_no_superuser_and_rdsadmin_is_out_of_reach(source: Database) -> None:
+def test_the_master_is_no_superuser_and_rdsadmin_is_out_of_reach(source: Instance) -> None:
     """Roles are as on RDS: a master in rds_superuser, a bootstrap superuser and a database that are RDS's own."""
     assert source.value("SELECT rolsuper FROM pg_roles WHERE rolname = current_user") is False
     assert source.value("SELECT pg_has_role(current_user, 'rds_superuser', 'member')") is True
     assert source.value("SELECT rolcreatedb AND rolcreaterole FROM pg_roles WHERE rolname = current_user") is True
     assert source.value("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'app'") == MASTER
     with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
-        source.connect(database="rdsadmin")
+        source.connect(dbname="rdsadmin")
     with pytest.raises(psycopg.OperationalError, match="authentication failed"):
         source.connect(user="rdsadmin")
     with source.connect() as session, pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -419,13 +62,13 @@ def test_a_deleted_name_can_be_used_again(sandbox: RunningSandbox) -> None:
     delete(second)
 
 
-def test_a_renamed_instance_leaves_its_port_to_whoever_gets_the_name(source: Database, point: str) -> None:
+def test_a_renamed_instance_leaves_its_port_to_whoever_gets_the_name(source: Instance, point: str) -> None:
     """After a rename the old port refuses; an instance restored under the old name answers there (decision 11)."""
     rds = source.sandbox.client("rds")
     live = restore(source, point, "live", BackupRetentionPeriod=0)
     port = live.available()["Endpoint"]["Port"]
     rds.modify_db_instance(DBInstanceIdentifier="live", NewDBInstanceIdentifier="live-old", ApplyImmediately=True)
-    old = Database(source.sandbox, "live-old", source.password)
+    old = Instance(source.sandbox, "live-old", source.password)
     eventually(lambda: not old.gone(), "the new name")
     assert old.available()["Endpoint"]["Port"] != port
     assert live.gone()
@@ -496,7 +139,7 @@ def test_parameters_reach_the_server_and_their_status_is_true(sandbox: RunningSa
     delete(made)
 
 
-def test_a_server_that_does_not_start_ends_in_a_status_with_a_reason(source: Database, point: str) -> None:
+def test_a_server_that_does_not_start_ends_in_a_status_with_a_reason(source: Instance, point: str) -> None:
     """Values that no server starts with give incompatible-parameters and an event in the server's words."""
     rds = source.sandbox.client("rds")
     rds.create_db_parameter_group(
@@ -594,7 +237,7 @@ def test_a_request_that_cannot_be_parsed_is_an_aws_error(sandbox: RunningSandbox
 # -- the control API ---------------------------------------------------------------------------------------------------
 
 
-def test_a_point_can_be_made_expired_or_partial(source: Database, point: str) -> None:
+def test_a_point_can_be_made_expired_or_partial(source: Instance, point: str) -> None:
     """Tests give a recovery point another status or lifecycle; AWS Backup then says so."""
     backup, control = source.sandbox.client("backup"), source.sandbox.control
 
@@ -624,197 +267,3 @@ def test_control_errors_are_sentences(sandbox: RunningSandbox, tmp_path: Path) -
         sandbox.control.load_seed("ghost", "sample")
     with pytest.raises(SandboxError, match="is it running"):
         SandboxControl("http://127.0.0.1:9").health()
-
-
-def _materials(database: Database) -> dict[str, Any]:
-    """What the damages change, each observed by a query of its own."""
-    with database.connect() as session:
-
-        def one(query: str) -> Any:
-            row = session.execute(query.encode()).fetchone()
-            return row[0] if row else None
-
-        counts = {
-            name: one(f"SELECT count(*) FROM ONLY {name}")
-            for (name,) in session.execute(
-                "SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
-                "WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' "
-                "AND n.nspname NOT IN ('information_schema', 'drill_canary')"
-            ).fetchall()
-        }
-        return {
-            "row": counts,
-            "row-value": one("SELECT md5(string_agg(note, '|' ORDER BY id)) FROM shelf.zeta"),
-            "default": one("SELECT array_agg((adrelid, adnum)::text ORDER BY 1) FROM pg_attrdef"),
-            "grant": one("SELECT array_agg(relacl::text) FROM pg_class WHERE relacl IS NOT NULL AND relname = 'zeta'"),
-            "sequence": one(
-                "SELECT array_agg((schemaname, sequencename, last_value)::text ORDER BY 1) FROM pg_sequences"
-            ),
-            "large-object": one("SELECT array_agg(oid ORDER BY oid) FROM pg_largeobject_metadata"),
-            "canary": one("SELECT max(seq) FROM drill_canary.beat"),
-        }
-
-
-KINDS = ("row", "row-value", "default", "grant", "sequence", "large-object", "canary")
-SHELF = """
-    CREATE SCHEMA shelf; CREATE SCHEMA drill_canary;
-    CREATE TABLE shelf.zeta (id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY, note text, at date DEFAULT now());
-    INSERT INTO shelf.zeta (note) SELECT 'note ' || n FROM generate_series(1, 50) n;
-    CREATE TABLE shelf."Big Log" (id bigint);
-    INSERT INTO shelf."Big Log" SELECT generate_series(1, 5000);
-    CREATE TABLE shelf.part (id bigint REFERENCES shelf.zeta); INSERT INTO shelf.part SELECT id FROM shelf.zeta;
-    CREATE FUNCTION shelf.no() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no''; END';
-    CREATE TRIGGER no BEFORE DELETE OR UPDATE ON shelf.zeta FOR EACH ROW EXECUTE FUNCTION shelf.no();
-    CREATE ROLE reader; GRANT SELECT ON shelf.zeta TO reader;
-    CREATE TABLE drill_canary.beat (seq bigint PRIMARY KEY, at timestamptz);
-    INSERT INTO drill_canary.beat SELECT n, now() FROM generate_series(1, 5) n;
-    SELECT lo_from_bytea(0, 'page one'); SELECT lo_from_bytea(0, 'page two');
-"""
-
-
-@pytest.fixture(scope="module")
-def shelved(sandbox: RunningSandbox) -> Iterator[Database]:
-    """An instance with something of every kind that can be damaged, and a snapshot `shelved-1` of it."""
-    made = create(sandbox, "shelved")
-    made.available()
-    with made.connect() as session:
-        session.execute(SHELF)
-    rds = sandbox.client("rds")
-    rds.create_db_snapshot(DBInstanceIdentifier="shelved", DBSnapshotIdentifier="shelved-1")
-    made.available()
-    yield made
-    delete(made)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_damage_is_material_and_nothing_else_changes(shelved: Database, kind: str) -> None:
-    """Damage done to a copy of a snapshot shows in its restore, names its object, and touches nothing else."""
-    rds, control = shelved.sandbox.client("rds"), shelved.sandbox.control
-    name = f"hurt-{kind}"
-    rds.copy_db_snapshot(SourceDBSnapshotIdentifier="shelved-1", TargetDBSnapshotIdentifier=name)
-    eventually(
-        lambda: rds.describe_db_snapshots(DBSnapshotIdentifier=name)["DBSnapshots"][0]["Status"] == "available", name
-    )
-    (done,) = control.damage(name, [kind])
-    objects = {
-        "row": ('shelf."Big Log"',),
-        "row-value": ("shelf.zeta",),
-        "default": ("shelf.zeta.at",),
-        "grant": ("shelf.zeta",),
-        "sequence": ("shelf.zeta_id_seq",),
-        "canary": ("drill_canary.beat",),
-    }
-    if kind == "large-object":
-        lowest = shelved.value("SELECT min(oid::int8) FROM pg_largeobject_metadata")
-        assert done["object"] == f"large object {lowest}"
-    else:
-        assert done["object"] in objects[kind]
-    hurt = restore(shelved, name, name, BackupRetentionPeriod=0)
-    hurt.available()
-    before, after = _materials(shelved), _materials(hurt)
-    changed = {key for key in before if before[key] != after[key]}
-    assert changed - {"row-value"} == {kind} - {"row-value"}
-    assert kind in changed
-    if kind == "row":
-        assert sum(before["row"].values()) - sum(after["row"].values()) == 1
-    delete(hurt)
-    rds.delete_db_snapshot(DBSnapshotIdentifier=name)
-
-
-def test_damage_without_an_object_says_so(sandbox: RunningSandbox) -> None:
-    """An empty database has nothing to damage; that is an answer and no error."""
-    empty = create(sandbox, "empty")
-    empty.available()
-    sandbox.client("rds").create_db_snapshot(DBInstanceIdentifier="empty", DBSnapshotIdentifier="empty-1")
-    empty.available()
-    done = sandbox.control.damage("empty-1", list(KINDS))
-    assert [each["object"] for each in done] == [""] * len(KINDS)
-    assert all(each["what"] for each in done)
-    with pytest.raises(ConfigError, match="kinds"):
-        sandbox.control.damage("empty-1", ["everything"])
-    delete(empty)
-
-
-# -- the process -------------------------------------------------------------------------------------------------------
-
-
-def _running_below(state: Path) -> list[int]:
-    found = []
-    for process in psutil.process_iter(["pid", "cmdline"]):
-        if any(str(state) in part for part in process.info["cmdline"] or ()):
-            found.append(process.info["pid"])
-    return found
-
-
-@pytest.fixture
-def own() -> Iterator[RunningSandbox]:
-    """A sandbox that the test ends as it likes."""
-    running = start_sandbox()
-    yield running
-    if running.process.poll() is None:
-        end_sandbox(running)
-
-
-def test_the_end_of_the_lifeline_ends_everything(own: RunningSandbox) -> None:
-    """When its owner lets go, the sandbox ends its servers, removes its folder and exits 0."""
-    create(own, "short").available()
-    create(own, "shorter")
-    assert _running_below(own.state)
-    assert end_sandbox(own) == 0
-    assert not own.state.exists()
-    assert _running_below(own.state) == []
-
-
-def test_signals_end_it_once_and_cannot_spoil_the_clean_up(own: RunningSandbox) -> None:
-    """SIGTERM ends the sandbox as the lifeline does, and more signals during the clean-up change nothing."""
-    create(own, "short").available()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
-        if own.process.poll() is None:
-            own.process.send_signal(number)
-    assert own.process.wait(timeout=60) == 0
-    own.process.communicate()
-    assert not own.state.exists()
-    assert _running_below(own.state) == []
-
-
-def test_after_sigkill_a_sweep_leaves_nothing(own: RunningSandbox) -> None:
-    """What a killed sandbox leaves is found and ended by its state folder alone."""
-    create(own, "short").available()
-    os.kill(own.process.pid, signal.SIGKILL)
-    own.process.communicate()
-    assert _running_below(own.state)
-    assert sweep(own.state) > 0
-    assert _running_below(own.state) == []
-    import shutil
-
-    shutil.rmtree(own.state)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words", "status"),
-    [
-        (("--port", "{taken}"), "in use", 12),
-        (("--postgres", "{empty}"), "found no usable", 12),
-        (("--delays", '{"creatin": 1}'), "creating", 2),
-        (("--state-parent", "{empty}/none"), "folder", 12),
-    ],
-)
-def test_a_sandbox_that_cannot_start_says_why(
-    sandbox: RunningSandbox, tmp_path: Path, arguments: tuple[str, str], words: str, status: int
-) -> None:
-    """A port in use, no PostgreSQL, bad delays or no folder: one JSON line, the exit code, nothing left behind."""
-    option, value = arguments
-    value = value.replace("{taken}", sandbox.endpoint.rsplit(":", 1)[1]).replace("{empty}", str(tmp_path))
-    parent = ["--state-parent", str(tmp_path)] if option == "--delays" else []
-    ended = subprocess.run(
-        [sys.executable, "-m", "drills.sandbox.server", *parent, option, value],
-        stdin=subprocess.PIPE,
-        capture_output=True,
-        timeout=60,
-        check=False,
-        cwd=Path(__file__).parent.parent,
-    )
-    said = json.loads(ended.stdout)
-    assert words in said["error"]
-    assert said["exit_code"] == ended.returncode == status
-    assert list(tmp_path.iterdir()) == []

@@ -1,65 +1,105 @@
-"""How a sandbox's process is told to end, tried without a sandbox."""
+"""How a sandbox ends, and why one could not start."""
 
 from __future__ import annotations
 
+import json
+import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
+import psutil
 import pytest
 
-WAITING = """
-import os, signal
-from drills.sandbox.server import _SIGNALS, _watch_for_the_end
-wait = _watch_for_the_end(0)
-print("ready", flush=True)
-wait()
-for number in _SIGNALS:
-    signal.signal(number, signal.SIG_IGN)
-os._exit(0)
-"""
+from drills.sandbox.postgres.postmaster import sweep
+from tests.fix_rds import create
+from tests.fix_sandbox import RunningSandbox, end_sandbox, start_sandbox
+
+pytestmark = [pytest.mark.postgres, pytest.mark.sandbox]
 
 
-@pytest.mark.parametrize("attempt", range(3))
-def test_a_storm_of_signals_cannot_keep_it_from_ending(attempt: int) -> None:
-    """A signal that interrupts the handler of the one before it must not wait for a lock that this one holds."""
-    child = subprocess.Popen([sys.executable, "-c", WAITING], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert child.stdout is not None
-    assert child.stdout.readline() == b"ready\n"
-    for number in (signal.SIGTERM, signal.SIGINT) * 400:
-        if child.poll() is None:
-            child.send_signal(number)
-    try:
-        assert child.wait(timeout=10) == 0
-    finally:
-        child.kill()
-        child.communicate()
+# -- the process -------------------------------------------------------------------------------------------------------
 
 
-ELSEWHERE = """
-import os, signal, threading
-from drills.sandbox.server import _watch_for_the_end
-wait = _watch_for_the_end(0)
-
-def strike():
-    told.readline()
-    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
-
-reader, writer = os.pipe()
-told = os.fdopen(reader)
-threading.Thread(target=strike, daemon=True).start()
-threading.Timer(0.3, lambda: os.write(writer, b"now\\n")).start()
-print("ready", flush=True)
-wait()
-os._exit(0)
-"""
+def _running_below(state: Path) -> list[int]:
+    found = []
+    for process in psutil.process_iter(["pid", "cmdline"]):
+        if any(str(state) in part for part in process.info["cmdline"] or ()):
+            found.append(process.info["pid"])
+    return found
 
 
-def test_a_signal_that_does_not_interrupt_the_wait_ends_it_too() -> None:
-    """A signal can arrive just before the wait begins, or in another thread: either way nothing interrupts the wait."""
-    child = subprocess.Popen([sys.executable, "-c", ELSEWHERE], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    try:
-        assert child.wait(timeout=10) == 0
-    finally:
-        child.kill()
-        child.communicate()
+@pytest.fixture
+def own() -> Iterator[RunningSandbox]:
+    """A sandbox that the test ends as it likes."""
+    running = start_sandbox()
+    yield running
+    if running.process.poll() is None:
+        end_sandbox(running)
+
+
+def test_the_end_of_the_lifeline_ends_everything(own: RunningSandbox) -> None:
+    """When its owner lets go, the sandbox ends its servers, removes its folder and exits 0."""
+    create(own, "short").available()
+    create(own, "shorter")
+    assert _running_below(own.state)
+    assert end_sandbox(own) == 0
+    assert not own.state.exists()
+    assert _running_below(own.state) == []
+
+
+def test_signals_end_it_once_and_cannot_spoil_the_clean_up(own: RunningSandbox) -> None:
+    """SIGTERM ends the sandbox as the lifeline does, and more signals during the clean-up change nothing."""
+    create(own, "short").available()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
+        if own.process.poll() is None:
+            own.process.send_signal(number)
+    assert own.process.wait(timeout=60) == 0
+    own.process.communicate()
+    assert not own.state.exists()
+    assert _running_below(own.state) == []
+
+
+def test_after_sigkill_a_sweep_leaves_nothing(own: RunningSandbox) -> None:
+    """What a killed sandbox leaves is found and ended by its state folder alone."""
+    create(own, "short").available()
+    os.kill(own.process.pid, signal.SIGKILL)
+    own.process.communicate()
+    assert _running_below(own.state)
+    assert sweep(own.state) > 0
+    assert _running_below(own.state) == []
+    import shutil
+
+    shutil.rmtree(own.state)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words", "status"),
+    [
+        (("--port", "{taken}"), "in use", 12),
+        (("--postgres", "{empty}"), "found no usable", 12),
+        (("--delays", '{"creatin": 1}'), "creating", 2),
+        (("--state-parent", "{empty}/none"), "folder", 12),
+    ],
+)
+def test_a_sandbox_that_cannot_start_says_why(
+    sandbox: RunningSandbox, tmp_path: Path, arguments: tuple[str, str], words: str, status: int
+) -> None:
+    """A port in use, no PostgreSQL, bad delays or no folder: one JSON line, the exit code, nothing left behind."""
+    option, value = arguments
+    value = value.replace("{taken}", sandbox.endpoint.rsplit(":", 1)[1]).replace("{empty}", str(tmp_path))
+    parent = ["--state-parent", str(tmp_path)] if option == "--delays" else []
+    ended = subprocess.run(
+        [sys.executable, "-m", "drills.sandbox.server", *parent, option, value],
+        stdin=subprocess.PIPE,
+        capture_output=True,
+        timeout=60,
+        check=False,
+        cwd=Path(__file__).parent.parent,
+    )
+    said = json.loads(ended.stdout)
+    assert words in said["error"]
+    assert said["exit_code"] == ended.returncode == status
+    assert list(tmp_path.iterdir()) == []

@@ -18,10 +18,11 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from drills.clock import SystemClock
 from drills.connect import Endpoint, connector, wait_for_connection
 from drills.context import late_names
+from tests.fix_rds import MASTER, Instance, code, create, eventually
 from tests.fix_sandbox import RunningSandbox, end_sandbox, start_sandbox
-from tests.test_sandbox_aws import CLOCK, MASTER, Database, code, create, eventually
 
 pytestmark = [pytest.mark.postgres, pytest.mark.sandbox]
 
@@ -43,7 +44,7 @@ def box(faulty: RunningSandbox) -> Iterator[RunningSandbox]:
 
 
 @pytest.fixture(scope="module")
-def database(faulty: RunningSandbox) -> Database:
+def database(faulty: RunningSandbox) -> Instance:
     """An available instance, `calm`."""
     made = create(faulty, "calm")
     made.available()
@@ -99,7 +100,7 @@ def test_a_throttled_call_is_tried_again_and_goes_well(
     assert struck(box) == 2
 
 
-def test_a_throttled_create_makes_one_instance(box: RunningSandbox, database: Database) -> None:
+def test_a_throttled_create_makes_one_instance(box: RunningSandbox, database: Instance) -> None:
     """What was refused was not carried out: the repeated call is the first."""
     box.control.arm("throttling", operation="CreateDBSnapshot", name="calm", times=1)
     rds = patient(box, "rds")
@@ -137,7 +138,7 @@ def test_a_denied_call_is_not_tried_again(
     assert struck(box) == 1
 
 
-def test_a_denial_strikes_the_named_resource_only(box: RunningSandbox, database: Database) -> None:
+def test_a_denial_strikes_the_named_resource_only(box: RunningSandbox, database: Instance) -> None:
     """A name is found in the parameters, and at the end of an ARN."""
     box.control.arm("access-denied", service="rds", name="calm", times=None)
     rds = box.client("rds")
@@ -156,7 +157,7 @@ def test_a_denial_strikes_the_named_resource_only(box: RunningSandbox, database:
 # -- eventual consistency ----------------------------------------------------------------------------------------------
 
 
-def test_what_was_just_made_may_not_be_found_yet(box: RunningSandbox, database: Database) -> None:
+def test_what_was_just_made_may_not_be_found_yet(box: RunningSandbox, database: Instance) -> None:
     """DescribeDBInstances and DescribeDBSnapshots answer their NotFound for the new resource, and for no other."""
     rds = box.client("rds")
     box.control.forward(120)  # what the other tests have made is not new any more
@@ -178,7 +179,7 @@ def test_what_was_just_made_may_not_be_found_yet(box: RunningSandbox, database: 
     database.available()
 
 
-def test_a_job_may_not_be_found_yet(box: RunningSandbox, database: Database) -> None:
+def test_a_job_may_not_be_found_yet(box: RunningSandbox, database: Instance) -> None:
     """DescribeBackupJob right after StartBackupJob, whose answer is where the job's id comes from."""
     backup = box.client("backup")
     backup.create_backup_vault(BackupVaultName="fresh")
@@ -195,7 +196,7 @@ def test_a_job_may_not_be_found_yet(box: RunningSandbox, database: Database) -> 
     database.available()
 
 
-def test_what_was_made_long_ago_is_found(box: RunningSandbox, database: Database) -> None:
+def test_what_was_made_long_ago_is_found(box: RunningSandbox, database: Instance) -> None:
     """After a minute, or the fault's seconds, nothing is new any more."""
     create(box, "aged")
     box.control.arm("not-found-after-create", service="rds", times=None, seconds=5)
@@ -257,7 +258,7 @@ def test_a_client_that_waits_for_ever_does_not_hold_up_the_end() -> None:
     connection.close()
 
 
-def test_a_skewed_clock_is_ahead_in_header_and_answers(box: RunningSandbox, database: Database) -> None:
+def test_a_skewed_clock_is_ahead_in_header_and_answers(box: RunningSandbox, database: Instance) -> None:
     """The Date header and the instants that AWS makes are ahead of this machine by as much; durations are not."""
     rds = box.client("rds")
     box.control.arm("clock-skew", seconds=3600, times=None)
@@ -292,7 +293,7 @@ def test_a_port_refuses_for_a_while_after_available(box: RunningSandbox) -> None
     eventually(lambda: _answers(shy), "shy to answer")
 
 
-def test_an_open_port_begins_to_refuse_when_the_fault_is_armed(box: RunningSandbox, database: Database) -> None:
+def test_an_open_port_begins_to_refuse_when_the_fault_is_armed(box: RunningSandbox, database: Instance) -> None:
     """Sessions are cut, new ones refused, and after its seconds it answers again without anybody's doing."""
     with database.connect() as session:
         box.control.arm("connection-refused", name="calm", seconds=0.5)
@@ -305,14 +306,14 @@ def test_an_open_port_begins_to_refuse_when_the_fault_is_armed(box: RunningSandb
     eventually(lambda: _answers(database), "calm to answer again")
 
 
-def _answers(database: Database) -> bool:
+def _answers(database: Instance) -> bool:
     try:
         return bool(database.value("SELECT 1") == 1)
     except psycopg.OperationalError:
         return False
 
 
-def test_first_reads_are_slow_and_right(box: RunningSandbox, database: Database) -> None:
+def test_first_reads_are_slow_and_right(box: RunningSandbox, database: Instance) -> None:
     """Connecting is as quick as ever, the first answers come late and whole, the next as quick as ever (lazy loading)."""
     box.control.arm("slow-reads", name="calm", seconds=0.8, times=2)
     took = []
@@ -327,7 +328,7 @@ def test_first_reads_are_slow_and_right(box: RunningSandbox, database: Database)
     assert struck(box) == 2
 
 
-def test_a_late_name_is_waited_for(box: RunningSandbox, database: Database) -> None:
+def test_a_late_name_is_waited_for(box: RunningSandbox, database: Instance) -> None:
     """The engine's resolver is told that the name is late, `wait_for_connection` tries again, and then it connects."""
     seen = database.described()["Endpoint"]
     endpoint = Endpoint(seen["Address"], seen["Port"], MASTER, database.password, Path(box.ca))
@@ -340,11 +341,11 @@ def test_a_late_name_is_waited_for(box: RunningSandbox, database: Database) -> N
     assert struck(box) == 1
     box.control.forward(30)
 
-    wait_for_connection(connect, "app", CLOCK, timeout=10.0, every=0.1)
+    wait_for_connection(connect, "app", SystemClock(), timeout=10.0, every=0.1)
     assert struck(box) == 1
 
 
-def test_a_name_that_is_not_late_resolves_at_once(box: RunningSandbox, database: Database) -> None:
+def test_a_name_that_is_not_late_resolves_at_once(box: RunningSandbox, database: Instance) -> None:
     """Also that of a port which nobody has, as the system would find `localhost`."""
     assert box.control.resolves(database.described()["Endpoint"]["Port"])
     assert box.control.resolves(1)
@@ -362,7 +363,7 @@ def test_a_secret_is_in_no_recorded_answer(box: RunningSandbox) -> None:
     assert word not in str(box.control.calls())
 
 
-def test_the_answer_of_a_call_is_in_the_record(box: RunningSandbox, database: Database) -> None:
+def test_the_answer_of_a_call_is_in_the_record(box: RunningSandbox, database: Instance) -> None:
     """As botocore reads it: a success with its members, an error with its code."""
     rds = box.client("rds")
     rds.describe_db_instances(DBInstanceIdentifier="calm")

@@ -17,8 +17,8 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tests.fix_rds import ROLE, Instance, create, eventually
 from tests.fix_sandbox import RunningSandbox, end_sandbox, start_sandbox
-from tests.test_sandbox_aws import ROLE, Database, create, eventually
 
 pytestmark = [pytest.mark.postgres, pytest.mark.sandbox]
 
@@ -323,7 +323,7 @@ def test_requests_at_once_never_corrupt_the_state(target: RunningSandbox) -> Non
 
 def test_of_many_creates_of_one_name_one_is_carried_out(target: RunningSandbox) -> None:
     """The others are told DBInstanceAlreadyExists; there is one server, with the password of the one that won."""
-    results: list[Database | str] = []
+    results: list[Instance | str] = []
 
     def make(_: int) -> None:
         try:
@@ -334,7 +334,7 @@ def test_of_many_creates_of_one_name_one_is_carried_out(target: RunningSandbox) 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(make, range(16)))
 
-    (won,) = [each for each in results if isinstance(each, Database)]
+    (won,) = [each for each in results if isinstance(each, Instance)]
     assert Counter(each for each in results if isinstance(each, str)) == {"DBInstanceAlreadyExists": 15}
     won.available()
     assert won.value("SELECT 1") == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from moto.rds.exceptions import (
@@ -188,27 +188,41 @@ class RDSChanges(RDSSnapshots):
         """RebootDBInstance: restarts the server with all the values of its parameter group."""
         db = self.instance(db_instance_identifier, *_MODIFIABLE)
         db.status = "rebooting"
-        self.plane.work(f"reboot {db.resource_id}", lambda: self._reboot(db))
+        self.plane.work(
+            f"reboot {db.resource_id}",
+            lambda: self._come_up(
+                db,
+                lambda server, settings: server.cluster.restart(settings),
+                self.plane.delays.rebooting,
+                ("DB instance restarted", "availability"),
+            ),
+        )
         return db
 
-    def _reboot(self, db: SandboxInstance) -> None:
-        began = self.plane.clock.monotonic()
+    def _come_up(
+        self, db: SandboxInstance, bring: Callable[[Server, dict[str, str]], None], least: float, said: tuple[str, str]
+    ) -> None:
+        """Bring the server up with all the values of its group, unless the status has changed meanwhile.
+
+        `least` is how long the present status lasts at least, in seconds; `said` the event of its end and its category.
+        """
+        began, status = self.plane.clock.monotonic(), db.status
         with self.plane.lock:
             server = self.plane.servers[db.dbi_resource_id]
             group = db.db_parameter_groups()[0]
             settings = parameters.effective(server.binaries.folder, group.parameters)
         try:
             with server.busy:
-                server.cluster.restart(settings)
+                bring(server, settings)
         except FAULTS as error:
             self._fail(db, server, "incompatible-parameters", error)
             return
-        self.plane.at_least(began, self.plane.delays.rebooting)
+        self.plane.at_least(began, least)
         with self.plane.lock:
             server.settings, server.parameter_group = settings, group.name
-            if db.status == "rebooting":
+            if db.status == status:
                 self.plane.open_port(db.resource_id, server.cluster)
-                db.say("DB instance restarted", "availability")
+                db.say(*said)
                 self._ready(db)
 
     def modify_db_parameter_group(self, db_parameter_group_name: str, db_parameter_group_parameters: Any) -> Any:

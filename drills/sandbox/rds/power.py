@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from drills.sandbox.postgres import parameters
 from drills.sandbox.rds.changes import RDSChanges
 from drills.sandbox.rds.instances import SandboxInstance
-from drills.sandbox.state import FAULTS
 
 # "The instance restarts automatically after 7 days" (RDS API reference, StopDBInstance)
 STOPPED_AT_MOST = timedelta(days=7)
@@ -52,25 +50,13 @@ class RDSPower(RDSChanges):
         db = self.instance(db_instance_identifier, "stopped")
         self._check_key(db.kms_key_id)
         db.status = "starting"
-        self.plane.work(f"start {db.resource_id}", lambda: self._start(db))
+        self.plane.work(
+            f"start {db.resource_id}",
+            lambda: self._come_up(
+                db,
+                lambda server, settings: server.cluster.start(settings),
+                self.plane.delays.starting,
+                ("DB instance started", "notification"),
+            ),
+        )
         return db
-
-    def _start(self, db: SandboxInstance) -> None:
-        began = self.plane.clock.monotonic()
-        with self.plane.lock:
-            server = self.plane.servers[db.dbi_resource_id]
-            group = db.db_parameter_groups()[0]
-            settings = parameters.effective(server.binaries.folder, group.parameters)
-        try:
-            with server.busy:
-                server.cluster.start(settings)
-        except FAULTS as error:
-            self._fail(db, server, "incompatible-parameters", error)
-            return
-        self.plane.at_least(began, self.plane.delays.starting)
-        with self.plane.lock:
-            server.settings, server.parameter_group = settings, group.name
-            if db.status == "starting":
-                self.plane.open_port(db.resource_id, server.cluster)
-                db.say("DB instance started", "notification")
-                self._ready(db)
