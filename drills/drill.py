@@ -7,9 +7,10 @@ checks (RTA ends here), then the full comparison. Every step writes the run reco
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Protocol
 
 import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
@@ -19,6 +20,9 @@ from drills.checks import isolation, queries, suite
 from drills.checks.budget import Budget
 from drills.checks.judged import first_line
 from drills.checks.manifest import Manifest
+from drills.checks.session import Connector
+from drills.clock import Clock
+from drills.config import TablePolicy
 from drills.disaster import declare
 from drills.errors import DrillError, NoRecoveryPoint
 from drills.hydration import hydrate
@@ -26,6 +30,8 @@ from drills.model import CheckResult, Instance, RecoveryPoint, Requirement, Reso
 from drills.restoring import Restored, Setup, copy_snapshot, remove_made, restore
 from drills.sources import aws, dates
 from drills.sources.scratch import left_of
+
+CHOOSING = "choose the recovery point"
 
 
 @contextmanager
@@ -44,11 +50,49 @@ def _one_sentence() -> Iterator[None]:
         ) from error
 
 
+class Checks(Protocol):
+    """What a drill asks of the checks; drills/checks/suite.py is what it asks."""
+
+    def blocking(
+        self,
+        connect: Connector,
+        manifest: Manifest | None,
+        *,
+        clock: Clock,
+        key: bytes | None = ...,
+        names: Collection[str] = ...,
+        policies: Mapping[str, TablePolicy] | None = ...,
+    ) -> tuple[CheckResult, ...]:
+        """Those that must pass before a copy counts as usable."""
+        ...
+
+    def remaining(
+        self,
+        connect: Connector,
+        manifest: Manifest | None,
+        *,
+        policies: Mapping[str, TablePolicy],
+        clock: Clock,
+        key: bytes | None = ...,
+        blocked: Collection[str] = ...,
+        budget: Budget | None = ...,
+    ) -> tuple[CheckResult, ...]:
+        """The others, but those in `blocked`."""
+        ...
+
+    def newest_canary(self, connect: Connector) -> datetime | None:
+        """The newest instant that a canary proves to be in the copy."""
+        ...
+
+
 class Drill:
     """A drill of one target. The recovery is done once and remembered, and so is its failure."""
 
-    def __init__(self, setup: Setup, manifest: Manifest | None, key: bytes | None = None) -> None:
+    def __init__(
+        self, setup: Setup, manifest: Manifest | None, key: bytes | None = None, checks: Checks = suite
+    ) -> None:
         self._setup = setup
+        self._checks = checks
         self._key = key
         self._journal = setup.journal
         self._manifest = manifest
@@ -62,15 +106,17 @@ class Drill:
 
     @_one_sentence()
     def declare_disaster(self) -> datetime:
-        """Look at the target, then declare it lost; return the disaster's instant. Done once."""
+        """Declare the target lost, and look at what there is to restore; return the disaster's instant. Done once."""
         if self._journal.record.disaster is None:
             target, clients = self._setup.target, self._setup.clients
+            declared_at = self._setup.clock.now()
+            if all(phase.name != CHOOSING for phase in self._journal.record.phases):
+                self._enter_measured(CHOOSING)  # whoever has to recover has to look for a recovery point as well
+                self._journal.mark(timeline.DECLARATION)
             self._source = aws.describe_instance(clients, target.instance)
             self._points = aws.recovery_points(clients, target.instance, target.vault)
             self._note_target()
-            self._enter_measured("choose the recovery point")
-            self._journal.update(disaster=declare(target.disaster, self._points, self._setup.clock.now()))
-            self._journal.mark(timeline.DECLARATION)
+            self._journal.update(disaster=declare(target.disaster, self._points, declared_at))
         disaster = self._journal.record.disaster
         if disaster is None:
             raise AssertionError("the record holds the disaster that was just declared")
@@ -132,7 +178,7 @@ class Drill:
         restoration = self._keep(restoration, blocking)
         self._journal.mark(timeline.PASSED)
         self._journal.enter("compare the content")
-        self._judge_objectives(restoration, *_newest_canary(restored))
+        self._judge_objectives(restoration, *self._newest_canary(restored))
         restoration = self._keep(restoration, self._further(restored, asked))
         self._journal.mark(timeline.COMPARED)
         for result in restoration.checks:
@@ -162,7 +208,7 @@ class Drill:
         """The checks that must pass before the copy counts as usable, the owner's queries after the connection."""
         blocks = self._setup.target.blocks()
         policies = self._setup.target.tables
-        results = suite.blocking(
+        results = self._checks.blocking(
             restored.connect,
             self._manifest,
             clock=self._setup.clock,
@@ -180,7 +226,7 @@ class Drill:
         """The checks that run when RTA has stopped, the content within its budget of time."""
         setup = self._setup
         blocks, budget = setup.target.blocks(), setup.target.content_budget
-        results = suite.remaining(
+        results = self._checks.remaining(
             restored.connect,
             self._manifest,
             policies=setup.target.tables,
@@ -224,6 +270,14 @@ class Drill:
         self._journal.update(clock_offset=offset)
         self.note(*filter(None, [dates.note_of(offset), *recovery_time.jumps(self._journal.record.phases)]))
 
+    def _newest_canary(self, restored: Restored) -> tuple[datetime | None, str]:
+        """The newest instant that a canary proves to be in the copy, and what said so, or why nothing did."""
+        try:
+            newest = self._checks.newest_canary(restored.connect)
+        except psycopg.Error as error:
+            return None, f"the canary could not be read: {first_line(error)}"
+        return newest, "canary" if newest else "no canary in the copy"
+
     def _keep(self, restoration: Restoration, results: Sequence[CheckResult]) -> Restoration:
         kept = dataclasses.replace(restoration, checks=(*restoration.checks, *results))
         self._journal.restoration(kept)
@@ -252,8 +306,8 @@ class Drill:
         restored = restore(self._setup, copy, self._source, purpose="rehearsal", enter=lambda name: None)
         policies = self._setup.target.tables
         results = (
-            *suite.blocking(restored.connect, self._manifest, clock=self._setup.clock, key=self._key),
-            *suite.remaining(
+            *self._checks.blocking(restored.connect, self._manifest, clock=self._setup.clock, key=self._key),
+            *self._checks.remaining(
                 restored.connect, self._manifest, policies=policies, clock=self._setup.clock, key=self._key
             ),
         )
@@ -290,15 +344,6 @@ class Drill:
                     dbi_resource_id=self._source.dbi_resource_id,
                 )
             )
-
-
-def _newest_canary(restored: Restored) -> tuple[datetime | None, str]:
-    """The newest instant that a canary proves to be in the copy, and what said so, or why nothing did."""
-    try:
-        newest = suite.newest_canary(restored.connect)
-    except psycopg.Error as error:
-        return None, f"the canary could not be read: {first_line(error)}"
-    return newest, "canary" if newest else "no canary in the copy"
 
 
 def verdict_of(result: CheckResult, requirement: Requirement) -> Verdict:

@@ -42,7 +42,7 @@ def moments(record: RunRecord) -> tuple[Moment, ...]:
                 Moment(f"status {change.status}", change.at, STATUS_SOURCE, change.seconds)
                 for change in restoration.statuses
             ]
-    return tuple(sorted(found, key=lambda moment: (moment.at, moment.seconds or 0.0)))
+    return tuple(sorted(found, key=lambda each: (each.at, each.seconds is not None, each.seconds or 0.0)))
 
 
 def statuses(restoration: Restoration, phases: Sequence[Phase]) -> Iterator[Phase]:
