@@ -102,6 +102,11 @@ class Drill:
         self._witness = dates.Witness(setup.clock)
         self._witness.watch(setup.clients.rds, setup.scratch_clients.rds)
 
+    @property
+    def holds_sample(self) -> bool:
+        """Whether the source holds the sample application."""
+        return self._setup.sample
+
     # -- the disaster, and what is left after it --------------------------------------------------------------------
 
     @_one_sentence()

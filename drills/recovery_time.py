@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from drills import objectives
+from drills import errors, objectives
 from drills.durations import show_duration
-from drills.model import Measurement, Objectives, Phase, Restoration, Verdict
+from drills.model import Measurement, Objectives, Phase, Restoration, RunRecord, Verdict
 
 SERVICE = "the service answers"  # the phase in which a cut-over is measured, where a drill has one
 # A clock that is slewed by NTP runs up to 0.05 % fast or slow (RFC 5905, 500 ppm); two readings are never of one instant.
@@ -119,3 +119,29 @@ def judge(rta: Measurement, promised: Objectives) -> Verdict:
     verdict = objectives.judge_rto(rta, promised)
     unsaid = [note for note in rta.notes if note not in verdict.sentence and note not in CLOCKS.values()]
     return dataclasses.replace(verdict, sentence="; ".join([verdict.sentence, *unsaid]))
+
+
+def within(record: RunRecord, begin: str, end: str, objective_seconds: float) -> Verdict:
+    """The verdict on the time between two moments of the recovery."""
+    at = {moment.name: moment.seconds for moment in record.moments}
+    name = f"{end} within {show_duration(objective_seconds)}"
+    start, stop = at.get(begin), at.get(end)
+    if start is None or stop is None:
+        missing = begin if start is None else end
+        return Verdict(name, "not verified", f"{missing!r} was not seen in this run", exit_code=errors.OBJECTIVE_MISSED)
+    took = stop - start
+    met = took <= objective_seconds
+    sentence = (
+        f"from {begin!r} to {end!r} it took {show_duration(took)}: "
+        f"{'within' if met else 'beyond'} {show_duration(objective_seconds)}"
+    )
+    return Verdict(name, "met" if met else "missed", sentence, exit_code=errors.OBJECTIVE_MISSED)
+
+
+def usable_within(record: RunRecord, objective_seconds: float) -> Verdict:
+    """The verdict on RTA against an objective that a feature names, beside the target's own."""
+    name = f"usable within {show_duration(objective_seconds)}"
+    rta = next((measured for measured in record.measurements if measured.name == "RTA"), None)
+    if rta is None:
+        return Verdict(name, "not verified", "RTA was not measured", exit_code=errors.OBJECTIVE_MISSED)
+    return dataclasses.replace(judge(rta, Objectives(objective_seconds, None)), name=name)

@@ -122,7 +122,7 @@ def restore(
     mark = setup.journal.mark if purpose == "recovery" else _unmarked
     names = ScratchNames.of(setup.journal.record.run_id, purpose)
     scratch = Scratch(setup.scratch_clients, setup.target.restore, setup.journal, setup.tags())
-    follow = _Follower(setup, names.instance, _opening(setup, point, source, names.instance, purpose))
+    follow = _Follower(setup, names.instance, _opening(setup, point, source, names.instance, purpose), mark)
     follow.note()
     if setup.needs_copy():
         enter("copy the snapshot")
@@ -133,7 +133,6 @@ def restore(
     mark(timeline.ACCEPTED)
     enter("restore")
     instance = follow.until_available()
-    mark(timeline.ENDPOINT)
     if instance.created_at:
         mark(timeline.CREATED, source="InstanceCreateTime", at=instance.created_at)
     enter("set the password")
@@ -223,9 +222,11 @@ def _opening(
 class _Follower:
     """Polls one scratch instance and keeps its status changes in the run record as they are seen."""
 
-    def __init__(self, setup: Setup, instance_id: str, restoration: Restoration) -> None:
+    def __init__(self, setup: Setup, instance_id: str, restoration: Restoration, mark: Mark) -> None:
         self._setup = setup
         self._id = instance_id
+        self._mark = mark
+        self._has_endpoint = False
         self.restoration = restoration
 
     def note(self, **changes: object) -> None:
@@ -236,9 +237,16 @@ class _Follower:
         timed = dataclasses.replace(change, seconds=self._setup.journal.elapsed())
         self.note(statuses=(*self.restoration.statuses, timed))
 
+    def _describe(self) -> Instance | None:
+        instance = aws.describe_instance(self._setup.scratch_clients, self._id)
+        if instance and instance.host and not self._has_endpoint:
+            self._has_endpoint = True
+            self._mark(timeline.ENDPOINT)
+        return instance
+
     def until_available(self) -> Instance:
         instance = wait_available(
-            lambda: aws.describe_instance(self._setup.scratch_clients, self._id),
+            self._describe,
             self._setup.clock,
             every=self._setup.poll_seconds,
             timeout=self._setup.target.timeout.total_seconds(),
