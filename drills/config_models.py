@@ -12,8 +12,9 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
+from drills.config_recovery import Allowances, NamedQuery, Table
 from drills.config_values import (
     Account,
     Cidr,
@@ -44,6 +45,7 @@ KINDS = ("sandbox", "endpoint", "aws")
 # The named checks of a drill; only these can be made required or optional.
 CHECKS = (
     "connection",
+    "queries",
     "catalog",
     "sequences",
     "canary",
@@ -60,32 +62,15 @@ CHECKS = (
     "amcheck",
     "isolation",
 )
+# Those that must pass before a copy counts as usable, unless the target says otherwise.
+BLOCKING = ("connection", "queries", "catalog", "sequences", "canary")
 # Tags of scenarios that a profile must allow (DESIGN.md, decision 12).
 LEAVE = ("damages_backup", "cuts_over")
 # What can be slowed down in the sandbox: statuses of an instance, and its two jobs (drills/sandbox/state.py, Delays).
 SANDBOX_STATUSES = (
     *("creating", "modifying", "backing-up", "deleting", "backup-job", "snapshot", "rebooting"),
-    *("stopping", "starting", "heartbeat", "task-start", "task-stop", "health-check"),
+    *("stopping", "starting", "heartbeat", "task-start", "task-stop", "health-check", "dns"),
 )
-
-
-class Table(BaseModel):
-    """A table of drill.toml: knows its keys, refuses others, and cannot be changed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    @classmethod
-    def known_keys(cls) -> tuple[str, ...]:
-        """The keys that the table may have, as the file spells them."""
-        return tuple(field.alias or name for name, field in cls.model_fields.items())
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known_keys(cls, raw: Any) -> Any:
-        for key in raw if isinstance(raw, Mapping) else ():
-            if key not in cls.known_keys():
-                raise unknown_key(str(key), cls.known_keys())
-        return raw
 
 
 # -- profiles ---------------------------------------------------------------------------------------------------------
@@ -163,13 +148,6 @@ PROFILES: Mapping[str, type[SandboxProfile | EndpointProfile | AwsProfile]] = Ma
 
 
 # -- targets ----------------------------------------------------------------------------------------------------------
-
-
-class Allowances(Table):
-    """Declared time for what a drill cannot measure; counted into RTA."""
-
-    detection: Duration = timedelta()
-    decision: Duration = timedelta()
 
 
 class RestoreConfig(Table):
@@ -282,6 +260,15 @@ def _check_names(raw: Mapping[str, CheckRule]) -> Mapping[str, CheckRule]:
     return frozen_mapping(raw)
 
 
+def _blocking(raw: Mapping[str, bool]) -> Mapping[str, bool]:
+    for name, blocks in raw.items():
+        if name not in CHECKS:
+            raise unknown_key(name, CHECKS)
+        if name == "connection" and not blocks:
+            raise refuse("connection = true: a copy that nobody can enter is not usable", blocks)
+    return frozen_mapping(raw)
+
+
 def _tags(raw: Mapping[str, str]) -> Mapping[str, str]:
     """AWS's limits on tags: 128 and 256 characters, `aws:` reserved (RDS User Guide, "Tagging RDS resources")."""
     for key, value in raw.items():
@@ -325,6 +312,10 @@ class Target(Table):
     )
     credentials: Credentials = Credentials()
     scenarios: Annotated[tuple[Scenario, ...], Field(strict=False, alias="scenario")] = ()
+    queries: Annotated[tuple[NamedQuery, ...], Field(strict=False)] = ()
+    blocking: Annotated[Mapping[str, bool], AfterValidator(_blocking)] = Field(default_factory=no_entries)
+    content_budget: Span | None = None
+    hydrate: bool = False
     checks: Annotated[
         Mapping[str, Annotated[CheckRule, BeforeValidator(_check_rule)]], AfterValidator(_check_names)
     ] = Field(default_factory=no_entries)
@@ -341,7 +332,14 @@ class Target(Table):
         for name in names:
             if names.count(name) > 1:
                 raise refuse("each scenario once", name)
+        asked = [query.name for query in self.queries]
+        if twice := next((each for each in asked if asked.count(each) > 1), None):
+            raise refuse("each query's name once", twice)
         return self
+
+    def blocks(self) -> frozenset[str]:
+        """The names of the checks that must pass before a copy counts as usable."""
+        return frozenset(name for name in CHECKS if self.blocking.get(name, name in BLOCKING))
 
     def scenario(self, name: str | None) -> Scenario | None:
         """The scenario of that name, None when the target has none."""

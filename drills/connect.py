@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from drills.clock import Clock, wait_until
 from drills.errors import RestoreFailed
 
 CONNECT_TIMEOUT_SECONDS = 10
+POLL_SECONDS = 1.0  # at most: neither DNS nor the server is AWS's API, which throttles
 
 Resolver = Callable[[str, int], None]
 
@@ -59,6 +61,41 @@ def connector(endpoint: Endpoint, resolve: Resolver | None = None) -> Connector:
     return connect
 
 
+def system_resolves(host: str, port: int) -> None:
+    """Ask the system for the address; NotResolved where it knows none yet."""
+    try:
+        socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise NotResolved(f"failed to resolve host {host!r}: {error}") from error
+
+
+def wait_for_name(
+    endpoint: Endpoint, resolvers: Sequence[Resolver], clock: Clock, *, timeout: float, every: float
+) -> None:
+    """Try until every resolver knows the endpoint's name; RestoreFailed with the last answer after `timeout` seconds.
+
+    The name of a new instance can be known to RDS before it is known to DNS.
+    """
+    last: list[str] = []
+
+    def probe() -> bool:
+        try:
+            for resolve in resolvers:
+                resolve(endpoint.host, endpoint.port)
+        except NotResolved as error:
+            last[:] = [" ".join(str(error).split())]
+            return False
+        return True
+
+    try:
+        wait_until(probe, timeout, clock, every=min(every, POLL_SECONDS), what="the scratch instance's name")
+    except TimeoutError as error:
+        raise RestoreFailed(
+            f"expected the scratch instance's name to resolve within {timeout:g} s of being available, it did not "
+            f"({last[0]}): see whether this host asks the resolver of the instance's network"
+        ) from error
+
+
 def wait_for_connection(connect: Connector, database: str, clock: Clock, *, timeout: float, every: float) -> None:
     """Try until a first query is answered; RestoreFailed with the last refusal after `timeout` seconds.
 
@@ -76,7 +113,7 @@ def wait_for_connection(connect: Connector, database: str, clock: Clock, *, time
         return True
 
     try:
-        wait_until(probe, timeout, clock, every=every, what="a first answer of the scratch instance")
+        wait_until(probe, timeout, clock, every=min(every, POLL_SECONDS), what="a first answer of the scratch instance")
     except TimeoutError as error:
         raise RestoreFailed(
             f"expected the scratch instance to answer a query within {timeout:g} s of being available, it did not "

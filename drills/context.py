@@ -45,6 +45,10 @@ class Choices:
     damage: tuple[str, ...] = ()
     scenario: str | None = None
 
+    def is_sample(self, effective: Config) -> bool:
+        """Whether the source holds the sample application: what the target says of that does not fit other data."""
+        return effective.profile.kind == "sandbox" and not self.seed
+
     def effective(self) -> Config:
         """The configuration that follows from the choices, the file and the environment. Raises ConfigError."""
         return config.load(
@@ -116,6 +120,7 @@ def open_setup(folder: Path, journal: Journal) -> Setup:
         scenario=read(folder).scenario,
         expectation=_expectation(folder, effective),
         resolve=late_names(SandboxControl(service.endpoint)) if service else None,
+        sample=read(folder).is_sample(effective),
     )
 
 

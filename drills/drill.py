@@ -7,23 +7,31 @@ checks (RTA ends here), then the full comparison. Every step writes the run reco
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Protocol
 
 import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drills import errors, objectives, selection
-from drills.checks import isolation, suite
+from drills import errors, objectives, recovery_time, selection, timeline
+from drills.checks import isolation, queries, suite
+from drills.checks.budget import Budget
 from drills.checks.judged import first_line
 from drills.checks.manifest import Manifest
+from drills.checks.session import Connector
+from drills.clock import Clock
+from drills.config import TablePolicy
 from drills.disaster import declare
 from drills.errors import DrillError, NoRecoveryPoint
+from drills.hydration import hydrate
 from drills.model import CheckResult, Instance, RecoveryPoint, Requirement, Resource, Restoration, Verdict
 from drills.restoring import Restored, Setup, copy_snapshot, remove_made, restore
-from drills.sources import aws
+from drills.sources import aws, dates
 from drills.sources.scratch import left_of
+
+CHOOSING = "choose the recovery point"
 
 
 @contextmanager
@@ -42,30 +50,78 @@ def _one_sentence() -> Iterator[None]:
         ) from error
 
 
+class Checks(Protocol):
+    """What a drill asks of the checks; drills/checks/suite.py is what it asks."""
+
+    def blocking(
+        self,
+        connect: Connector,
+        manifest: Manifest | None,
+        *,
+        clock: Clock,
+        key: bytes | None = ...,
+        names: Collection[str] = ...,
+        policies: Mapping[str, TablePolicy] | None = ...,
+    ) -> tuple[CheckResult, ...]:
+        """Those that must pass before a copy counts as usable."""
+        ...
+
+    def remaining(
+        self,
+        connect: Connector,
+        manifest: Manifest | None,
+        *,
+        policies: Mapping[str, TablePolicy],
+        clock: Clock,
+        key: bytes | None = ...,
+        blocked: Collection[str] = ...,
+        budget: Budget | None = ...,
+    ) -> tuple[CheckResult, ...]:
+        """The others, but those in `blocked`."""
+        ...
+
+    def newest_canary(self, connect: Connector) -> datetime | None:
+        """The newest instant that a canary proves to be in the copy."""
+        ...
+
+
 class Drill:
     """A drill of one target. The recovery is done once and remembered, and so is its failure."""
 
-    def __init__(self, setup: Setup, manifest: Manifest | None, key: bytes | None = None) -> None:
+    def __init__(
+        self, setup: Setup, manifest: Manifest | None, key: bytes | None = None, checks: Checks = suite
+    ) -> None:
         self._setup = setup
+        self._checks = checks
         self._key = key
         self._journal = setup.journal
         self._manifest = manifest
         self._source: Instance | None = None
         self._points: tuple[RecoveryPoint, ...] = ()
         self._outcome: Restoration | DrillError | None = None
+        self._witness = dates.Witness(setup.clock)
+        self._witness.watch(setup.clients.rds, setup.scratch_clients.rds)
+
+    @property
+    def holds_sample(self) -> bool:
+        """Whether the source holds the sample application."""
+        return self._setup.sample
 
     # -- the disaster, and what is left after it --------------------------------------------------------------------
 
     @_one_sentence()
     def declare_disaster(self) -> datetime:
-        """Look at the target, then declare it lost; return the disaster's instant. Done once."""
+        """Declare the target lost, and look at what there is to restore; return the disaster's instant. Done once."""
         if self._journal.record.disaster is None:
             target, clients = self._setup.target, self._setup.clients
+            declared_at = self._setup.clock.now()
+            if all(phase.name != CHOOSING for phase in self._journal.record.phases):
+                self._enter_measured(CHOOSING)  # whoever has to recover has to look for a recovery point as well
+                self._journal.mark(timeline.DECLARATION)
             self._source = aws.describe_instance(clients, target.instance)
             self._points = aws.recovery_points(clients, target.instance, target.vault)
             self._note_target()
-            self._enter_measured("choose the recovery point")
-            self._journal.update(disaster=declare(target.disaster, self._points, self._setup.clock.now()))
+            self._journal.update(disaster=declare(target.disaster, self._points, declared_at))
         disaster = self._journal.record.disaster
         if disaster is None:
             raise AssertionError("the record holds the disaster that was just declared")
@@ -91,6 +147,8 @@ class Drill:
         self.note(*(finding.message for finding in choice.findings))
         sentence = f"{choice.point.snapshot_id}, data up to {choice.point.data_time:%Y-%m-%d %H:%M:%S} UTC"
         self._journal.verdict(Verdict("recovery point", "met", sentence, exit_code=errors.OBJECTIVE_MISSED))
+        if all(moment.name != timeline.CHOSEN for moment in self._journal.record.moments):
+            self._journal.mark(timeline.CHOSEN)
         return choice.point
 
     # -- the recovery that is measured ------------------------------------------------------------------------------
@@ -113,34 +171,117 @@ class Drill:
         except DrillError as error:
             self._journal.failure(str(error), error.exit_code)
             return error
+        finally:
+            self._note_clocks()
 
     def _recover(self) -> Restoration:
         point = self.choose()
         restored = restore(self._setup, point, self._source, purpose="recovery", enter=self._enter_measured)
+        restoration, asked = self._ask(restored)
         self._enter_measured("check what blocks")
-        blocking = suite.blocking(restored.connect, self._manifest, clock=self._setup.clock, key=self._key)
+        blocking = self._block(restored, asked)
+        restoration = self._keep(restoration, blocking)
+        self._journal.mark(timeline.PASSED)
         self._journal.enter("compare the content")
-        self._judge_objectives(blocking, *_newest_canary(restored))
-        restoration = self._keep(restored.restoration, blocking)
-        policies = self._setup.target.tables
-        remaining = suite.remaining(
-            restored.connect, self._manifest, policies=policies, clock=self._setup.clock, key=self._key
-        )
-        restoration = self._keep(restoration, (*remaining, self._isolation(restored)))
+        self._judge_objectives(restoration, *self._newest_canary(restored))
+        restoration = self._keep(restoration, self._further(restored, asked))
+        self._journal.mark(timeline.COMPARED)
         for result in restoration.checks:
             self._journal.verdict(verdict_of(result, self._setup.requirement(result.name, result.requirement)))
+        return self._hydrate(restored, restoration)
+
+    def _ask(self, restored: Restored) -> tuple[Restoration, CheckResult]:
+        """Time the owner's queries before anything has read the data; cold, then the same again."""
+        setup, restoration = self._setup, restored.restoration
+        wanted, limit = setup.queries(), setup.target.timeout.total_seconds()
+        began = setup.clock.monotonic()
+        if any(not query.skipped for query in wanted):
+            self._enter_measured("ask the owner's queries, cold")
+            timings = queries.cold(restored.connect, wanted, setup.clock, limit)
+            self._journal.mark(timeline.COLD)
+            self._enter_measured("ask the owner's queries, warm")
+            timings = queries.warm(restored.connect, wanted, timings, setup.clock, limit)
+            self._journal.mark(timeline.WARM)
+        else:
+            timings = queries.cold(restored.connect, wanted, setup.clock, limit)
+        restoration = dataclasses.replace(restoration, queries=timings)
+        self._journal.restoration(restoration)
+        took = round(setup.clock.monotonic() - began, 3)
+        return restoration, dataclasses.replace(queries.judge(timings), seconds=took)
+
+    def _block(self, restored: Restored, asked: CheckResult) -> tuple[CheckResult, ...]:
+        """The checks that must pass before the copy counts as usable, the owner's queries after the connection."""
+        blocks = self._setup.target.blocks()
+        policies = self._setup.target.tables
+        results = self._checks.blocking(
+            restored.connect,
+            self._manifest,
+            clock=self._setup.clock,
+            key=self._key,
+            names=blocks,
+            policies=policies,
+        )
+        if queries.NAME in blocks:
+            results = (results[0], dataclasses.replace(asked, blocking=True), *results[1:])
+        if isolation.NAME in blocks:
+            results = (*results, dataclasses.replace(self._isolation(restored), blocking=True))
+        return results
+
+    def _further(self, restored: Restored, asked: CheckResult) -> tuple[CheckResult, ...]:
+        """The checks that run when RTA has stopped, the content within its budget of time."""
+        setup = self._setup
+        blocks, budget = setup.target.blocks(), setup.target.content_budget
+        results = self._checks.remaining(
+            restored.connect,
+            self._manifest,
+            policies=setup.target.tables,
+            clock=setup.clock,
+            key=self._key,
+            blocked=blocks,
+            budget=Budget.starting(budget.total_seconds() if budget else None, setup.clock),
+        )
+        before = () if queries.NAME in blocks else (asked,)
+        after = () if isolation.NAME in blocks else (self._isolation(restored),)
+        return (*before, *results, *after)
+
+    def _hydrate(self, restored: Restored, restoration: Restoration) -> Restoration:
+        """Read all of the copy, where the target asks for it; its time is outside of RTA."""
+        if not self._setup.target.hydrate:
+            return restoration
+        self._journal.enter("hydrate", note="every block of the copy is read once")
+        restoration = dataclasses.replace(restoration, hydration=hydrate(restored.connect, self._setup.clock))
+        self._journal.restoration(restoration)
+        self._journal.mark(timeline.HYDRATED)
         return restoration
 
-    def _judge_objectives(self, blocking: Sequence[CheckResult], newest: datetime | None, source: str) -> None:
+    def _judge_objectives(self, restoration: Restoration, newest: datetime | None, source: str) -> None:
         record = self._journal.record
-        rta = objectives.measure_rta(record.phases, self._setup.allowance_seconds())
-        unpassed = [result.name for result in blocking if result.outcome != "met" and result.requirement == "required"]
-        if unpassed:  # RTA ends when the last blocking check has passed (DESIGN.md decision 6), and it has not
-            rta = objectives.not_usable(rta, unpassed)
+        # RTA ends when the last blocking check has passed (DESIGN.md decision 6); one that has not, leaves no number
+        unpassed = [
+            result.name
+            for result in restoration.checks
+            if result.outcome != "met" and self._setup.requirement(result.name, result.requirement) == "required"
+        ]
+        rta, alone = recovery_time.measure(record.phases, self._setup.declared(), restoration, unpassed)
         rpa = objectives.measure_rpa(self.declare_disaster(), newest, source)
-        self._journal.append("measurements", rta, rpa)
-        self._journal.verdict(objectives.judge_rto(rta, record.objectives))
+        self._journal.append("measurements", rta, alone, rpa)
+        self.note(*recovery_time.other_class(restoration))
+        self._journal.verdict(recovery_time.judge(rta, record.objectives))
         self._journal.verdict(objectives.judge_rpo(rpa, record.objectives))
+
+    def _note_clocks(self) -> None:
+        """Keep how far AWS's clock and ours are apart, and say where ours has jumped."""
+        offset = self._witness.offset()
+        self._journal.update(clock_offset=offset)
+        self.note(*filter(None, [dates.note_of(offset), *recovery_time.jumps(self._journal.record.phases)]))
+
+    def _newest_canary(self, restored: Restored) -> tuple[datetime | None, str]:
+        """The newest instant that a canary proves to be in the copy, and what said so, or why nothing did."""
+        try:
+            newest = self._checks.newest_canary(restored.connect)
+        except psycopg.Error as error:
+            return None, f"the canary could not be read: {first_line(error)}"
+        return newest, "canary" if newest else "no canary in the copy"
 
     def _keep(self, restoration: Restoration, results: Sequence[CheckResult]) -> Restoration:
         kept = dataclasses.replace(restoration, checks=(*restoration.checks, *results))
@@ -170,8 +311,8 @@ class Drill:
         restored = restore(self._setup, copy, self._source, purpose="rehearsal", enter=lambda name: None)
         policies = self._setup.target.tables
         results = (
-            *suite.blocking(restored.connect, self._manifest, clock=self._setup.clock, key=self._key),
-            *suite.remaining(
+            *self._checks.blocking(restored.connect, self._manifest, clock=self._setup.clock, key=self._key),
+            *self._checks.remaining(
                 restored.connect, self._manifest, policies=policies, clock=self._setup.clock, key=self._key
             ),
         )
@@ -183,7 +324,11 @@ class Drill:
         """Remove everything that this run made; return what is still there."""
         if left_of(self._journal.record.resources):
             self._journal.enter("clean up")
-        return remove_made(self._setup)
+        left = remove_made(self._setup)
+        cleaned = any(moment.name == timeline.CLEAN for moment in self._journal.record.moments)
+        if self._journal.record.resources and not left and not cleaned:
+            self._journal.mark(timeline.CLEAN)
+        return left
 
     # -- the record -------------------------------------------------------------------------------------------------
 
@@ -206,18 +351,11 @@ class Drill:
             )
 
 
-def _newest_canary(restored: Restored) -> tuple[datetime | None, str]:
-    """The newest instant that a canary proves to be in the copy, and what said so, or why nothing did."""
-    try:
-        newest = suite.newest_canary(restored.connect)
-    except psycopg.Error as error:
-        return None, f"the canary could not be read: {first_line(error)}"
-    return newest, "canary" if newest else "no canary in the copy"
-
-
 def verdict_of(result: CheckResult, requirement: Requirement) -> Verdict:
     """What a check's result counts for; a difference in a check that the owner made optional is shown and counts not."""
     outcome = result.outcome
     if outcome == "missed" and requirement != "required":
         outcome = "not verified"
-    return Verdict(result.name, outcome, result.sentence, requirement, errors.VERIFICATION_FAILED)
+    # a copy that is whole and slow has missed an objective, and its data do not differ
+    code = errors.OBJECTIVE_MISSED if result.name == queries.NAME else errors.VERIFICATION_FAILED
+    return Verdict(result.name, outcome, result.sentence, requirement, code)

@@ -76,6 +76,7 @@ class Instance:
     backup_retention_days: int = 0
     log_exports: tuple[str, ...] = ()
     cluster_id: str = ""
+    created_at: datetime | None = None
     tags: tuple[tuple[str, str], ...] = ()
 
 
@@ -116,11 +117,15 @@ class RefusedPoint:
 
 @dataclass(frozen=True, slots=True)
 class StatusChange:
-    """A status that AWS reported for the scratch instance, when it was first seen, and what was still pending then."""
+    """A status that AWS reported for the scratch instance, when it was first seen, and what was still pending then.
+
+    `seconds` counts from the start of the run, monotonic; None where that is not known.
+    """
 
     at: datetime
     status: str
     pending: tuple[str, ...] = ()
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +133,7 @@ class Phase:
     """A named stretch of a run. `start_seconds` and `end_seconds` count from the start of the run, monotonic.
 
     `clock` says whose clock runs during it: "rta" (counts against the RTO) or "" (outside the recovery).
-    An open phase has no end yet.
+    An open phase has no end yet. `source` says who told the two instants.
     """
 
     name: str
@@ -138,11 +143,60 @@ class Phase:
     end_seconds: float | None = None
     clock: Literal["rta", ""] = ""
     note: str = ""
+    source: str = "own clock"
 
     @property
     def seconds(self) -> float | None:
         """How long it took, None while it is open."""
         return None if self.end_seconds is None else self.end_seconds - self.start_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """An instant of the recovery, and whose word it is: an AWS field, or this machine's own clock.
+
+    `seconds` counts from the start of the run, monotonic; None for an instant that this process did not live through.
+    """
+
+    name: str
+    at: datetime
+    source: str
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClockOffset:
+    """By how many seconds AWS's clock is ahead of this machine's: between these two, by the `Date` of its answers.
+
+    Each answer narrows the two. `low_seconds` above `high_seconds`: answers contradict each other, so that one of the
+    clocks was set meanwhile.
+    """
+
+    low_seconds: float
+    high_seconds: float
+    answers: int
+    source: str = "Date header of AWS's answers"
+
+
+@dataclass(frozen=True, slots=True)
+class QueryTiming:
+    """How long one of the owner's queries took, run by run: the first is the cold one. `reason`: why it did not run."""
+
+    name: str
+    database: str
+    target_seconds: float | None
+    seconds: tuple[float, ...] = ()
+    reason: str = ""
+
+    @property
+    def cold(self) -> float | None:
+        """The first run, which nothing had read for before."""
+        return self.seconds[0] if self.seconds else None
+
+    @property
+    def warm(self) -> float | None:
+        """The last run, None where there was only one."""
+        return self.seconds[-1] if len(self.seconds) > 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,15 +241,20 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """A measured actual (RTA or RPA) with the evidence beside the number. `seconds` None means "not measured"."""
+    """A measured actual (RTA or RPA) with the evidence beside the number. `seconds` None means "not measured".
 
-    name: Literal["RTA", "RPA"]
+    "RTA" is the one that is held against the RTO, with the declared allowances; "RTA of the recovery" is measured alone.
+    `notes` must stand wherever the number stands.
+    """
+
+    name: Literal["RTA", "RPA", "RTA of the recovery"]
     seconds: float | None
     from_at: datetime | None
     to_at: datetime | None
     source: str
     sentence: str
     slowest_phase: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +296,16 @@ class Resource:
 
 
 @dataclass(frozen=True, slots=True)
+class Hydration:
+    """Every block of the copy was read once: how much, how long that took, and what no query reads from end to end."""
+
+    relations: int
+    size_bytes: int
+    seconds: float
+    not_read: tuple[NotChecked, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Restoration:
     """One restore to one scratch instance: point, instance, statuses, checks. A run has one, plus its rehearsals."""
 
@@ -252,6 +321,8 @@ class Restoration:
     statuses: tuple[StatusChange, ...] = ()
     checks: tuple[CheckResult, ...] = ()
     damage: tuple[str, ...] = ()
+    queries: tuple[QueryTiming, ...] = ()
+    hydration: Hydration | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,3 +386,5 @@ class RunRecord:
     wall_seconds: float | None = None
     code: int | None = None
     all_codes: tuple[int, ...] = ()
+    moments: tuple[Moment, ...] = ()
+    clock_offset: ClockOffset | None = None

@@ -26,23 +26,16 @@ PRECEDENCE = (
 )
 
 
-def measure_rta(phases: Sequence[Phase], allowance_seconds: float = 0.0) -> Measurement:
-    """Sum up the closed phases that count against the RTO, in seconds, and name the slowest of them.
-
-    `allowance_seconds` is the declared time for what a drill cannot measure (detection, decision).
-    """
+def measure_rta(phases: Sequence[Phase]) -> Measurement:
+    """Sum up the closed phases that count against the RTO, in seconds, and name the slowest of them."""
     counted = [phase for phase in phases if phase.clock == "rta" and phase.end_seconds is not None]
     if not counted:
         return Measurement("RTA", None, None, None, "own clock", "RTA was not measured: no recovery took place")
     measured = sum(phase.seconds or 0.0 for phase in counted)
-    total = measured + allowance_seconds
     slowest = max(counted, key=lambda phase: phase.seconds or 0.0)
-    sentence = f"usable after {show_duration(total)}"
-    if allowance_seconds:
-        sentence += f" ({show_duration(measured)} measured, {show_duration(allowance_seconds)} declared allowances)"
-    sentence += f"; slowest phase {slowest.name!r}, {show_duration(slowest.seconds or 0.0)}"
+    sentence = f"usable after {show_duration(measured)}; slowest phase {slowest.name!r}, {show_duration(slowest.seconds or 0.0)}"
     return Measurement(
-        "RTA", total, counted[0].started_at, counted[-1].ended_at, "own clock, monotonic", sentence, slowest.name
+        "RTA", measured, counted[0].started_at, counted[-1].ended_at, "own clock, monotonic", sentence, slowest.name
     )
 
 

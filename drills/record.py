@@ -21,6 +21,7 @@ from drills.errors import ConfigError
 from drills.model import (
     SCHEMA_VERSION,
     Failure,
+    Moment,
     Phase,
     Resource,
     Restoration,
@@ -145,6 +146,11 @@ class Journal:
         if phases and phases[-1].end_seconds is None:
             return (*phases[:-1], dataclasses.replace(phases[-1], ended_at=now, end_seconds=elapsed))
         return phases
+
+    def mark(self, name: str, *, source: str = "own clock", at: datetime | None = None) -> None:
+        """Note a moment: now, or the instant that somebody else told."""
+        seconds = None if at else self.elapsed()
+        self.append("moments", Moment(name, at or self.clock.now(), source, seconds))
 
     def resume(self, name: str) -> None:
         """Begin a phase of an ended run where its last one ended: the reports are part of the run's wall clock."""

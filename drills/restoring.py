@@ -6,17 +6,20 @@ import dataclasses
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
+from drills import timeline
+from drills.checks.queries import OF_SAMPLE, Query
 from drills.checks.session import Connector
 from drills.clock import Clock, wait_until
 from drills.config import Target
-from drills.connect import Endpoint, Resolver, connector, wait_for_connection
+from drills.connect import Endpoint, Resolver, connector, system_resolves, wait_for_connection, wait_for_name
 from drills.errors import RestoreFailed
 from drills.model import Expectation, Instance, RecoveryPoint, Requirement, Resource, Restoration, StatusChange
 from drills.record import Journal
+from drills.recovery_time import Declared
 from drills.sources import aws, cleanup
 from drills.sources.poller import wait_available
 from drills.sources.scratch import Scratch, ScratchNames, scratch_tags
@@ -24,6 +27,14 @@ from drills.sources.session import Clients
 
 MAINTENANCE_DATABASE = "postgres"
 EnterPhase = Callable[[str], None]
+
+
+class Mark(Protocol):
+    """Notes a moment of the recovery: now, or the instant that somebody else told."""
+
+    def __call__(self, name: str, *, source: str = ..., at: datetime | None = ...) -> None:
+        """Note it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +55,8 @@ class Setup:
     scenario: str | None = None
     expectation: Expectation = "none"
     resolve: Resolver | None = None  # asked before the system resolves a copy's name
+    sample: bool = False  # whether the source holds the sample application
+    connector: Callable[[Endpoint, Resolver | None], Connector] = connector
 
     def tags(self) -> dict[str, str]:
         """The tags of everything that this run makes."""
@@ -61,11 +74,28 @@ class Setup:
         rule = self.target.checks.get(check)
         return rule.requirement if rule else usual
 
-    def allowance_seconds(self) -> float:
-        """The declared time for what a drill cannot measure; it counts when the RTO's clock starts at the disruption."""
-        if self.target.rto_clock == "declaration":
-            return 0.0
-        return (self.target.allowances.detection + self.target.allowances.decision).total_seconds()
+    def declared(self) -> Declared:
+        """The declared time for what a drill cannot measure, and the clock that says what of it counts."""
+        given = self.target.allowances
+        return Declared(
+            self.target.rto_clock,
+            given.detection.total_seconds(),
+            given.decision.total_seconds(),
+            given.cut_over.total_seconds(),
+        )
+
+    def queries(self) -> tuple[Query, ...]:
+        """The owner's own queries; those of the sample application are asked where it is."""
+        return tuple(
+            Query(
+                each.name,
+                each.text(),
+                each.target.total_seconds() if each.target else None,
+                each.database or "",
+                OF_SAMPLE if each.sample and not self.sample else "",
+            )
+            for each in self.target.queries
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +119,10 @@ def restore(
 
     `enter` begins a phase of the run record. Raises RestoreFailed when AWS refuses or the copy never answers.
     """
+    mark = setup.journal.mark if purpose == "recovery" else _unmarked
     names = ScratchNames.of(setup.journal.record.run_id, purpose)
     scratch = Scratch(setup.scratch_clients, setup.target.restore, setup.journal, setup.tags())
-    follow = _Follower(setup, names.instance, _opening(setup, point, source, names.instance, purpose))
+    follow = _Follower(setup, names.instance, _opening(setup, point, source, names.instance, purpose), mark)
     follow.note()
     if setup.needs_copy():
         enter("copy the snapshot")
@@ -99,23 +130,35 @@ def restore(
     enter("request the restore")
     groups = scratch.make_groups(names, point, source)
     scratch.restore(names, groups, point)
+    mark(timeline.ACCEPTED)
     enter("restore")
     instance = follow.until_available()
+    if instance.created_at:
+        mark(timeline.CREATED, source="InstanceCreateTime", at=instance.created_at)
     enter("set the password")
     password = secrets.token_urlsafe(24)
     scratch.set_password(instance.id, password)
     instance = follow.until_available()
-    enter("connect")
     endpoint = Endpoint(instance.host, instance.port, instance.master_username, password, setup.ca_bundle)
-    connect = connector(endpoint, setup.resolve)
-    wait_for_connection(
-        connect,
-        MAINTENANCE_DATABASE,
-        setup.clock,
-        timeout=setup.target.timeout.total_seconds(),
-        every=setup.poll_seconds,
-    )
-    return Restored(follow.restoration, instance, connect)
+    return Restored(follow.restoration, instance, _reach(setup, endpoint, enter, mark))
+
+
+def _reach(setup: Setup, endpoint: Endpoint, enter: EnterPhase, mark: Mark) -> Connector:
+    """Wait until the copy's name resolves, and then until it answers."""
+    patience, every = setup.target.timeout.total_seconds(), setup.poll_seconds
+    enter("resolve the name")
+    resolvers = (*((setup.resolve,) if setup.resolve else ()), system_resolves)
+    wait_for_name(endpoint, resolvers, setup.clock, timeout=patience, every=every)
+    mark(timeline.RESOLVED)
+    enter("connect")
+    connect = setup.connector(endpoint, setup.resolve)
+    wait_for_connection(connect, MAINTENANCE_DATABASE, setup.clock, timeout=patience, every=every)
+    mark(timeline.CONNECTED)
+    return connect
+
+
+def _unmarked(name: str, *, source: str = "", at: datetime | None = None) -> None:
+    """A rehearsal is no part of the recovery's timeline."""
 
 
 def copy_snapshot(setup: Setup, point: RecoveryPoint, copy_id: str) -> RecoveryPoint:
@@ -179,9 +222,11 @@ def _opening(
 class _Follower:
     """Polls one scratch instance and keeps its status changes in the run record as they are seen."""
 
-    def __init__(self, setup: Setup, instance_id: str, restoration: Restoration) -> None:
+    def __init__(self, setup: Setup, instance_id: str, restoration: Restoration, mark: Mark) -> None:
         self._setup = setup
         self._id = instance_id
+        self._mark = mark
+        self._has_endpoint = False
         self.restoration = restoration
 
     def note(self, **changes: object) -> None:
@@ -189,11 +234,19 @@ class _Follower:
         self._setup.journal.restoration(self.restoration)
 
     def _changed(self, change: StatusChange) -> None:
-        self.note(statuses=(*self.restoration.statuses, change))
+        timed = dataclasses.replace(change, seconds=self._setup.journal.elapsed())
+        self.note(statuses=(*self.restoration.statuses, timed))
+
+    def _describe(self) -> Instance | None:
+        instance = aws.describe_instance(self._setup.scratch_clients, self._id)
+        if instance and instance.host and not self._has_endpoint:
+            self._has_endpoint = True
+            self._mark(timeline.ENDPOINT)
+        return instance
 
     def until_available(self) -> Instance:
         instance = wait_available(
-            lambda: aws.describe_instance(self._setup.scratch_clients, self._id),
+            self._describe,
             self._setup.clock,
             every=self._setup.poll_seconds,
             timeout=self._setup.target.timeout.total_seconds(),

@@ -10,7 +10,7 @@ from typing import Any
 
 from drills.model import RunRecord
 from drills.record import write_atomically
-from reports import words
+from reports import recovery_words, words
 from reports.redact import redact
 
 # Matched against the message of a result, in this order; the messages are the sentences of drills/objectives.py, of the
@@ -52,6 +52,8 @@ def environment_properties(record: RunRecord) -> str:
     found = words.recovery(record)
     if found and found.point:
         rows["recovery point"] = found.point.arn
+    rows |= {each.name: words.seconds_or(each.seconds) for each in record.measurements}
+    rows["RTO clock"] = "; ".join(recovery_words.beside_rta(record))
     if stamps := words.stamps(record):
         rows = {"note": "; ".join(stamps)} | rows
     return "".join(f"{_key(name)}={_value(value)}\n" for name, value in rows.items())

@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 from drills.durations import show_duration
 from drills.model import RunRecord
-from reports import charts, words
+from reports import charts, recovery_words, words
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _JOINTS = re.compile(r"(?<=[.:/_-])(?=\w)")
@@ -44,6 +44,7 @@ def render(record: RunRecord) -> str:
         .render(
             record=record,
             words=words,
+            recovery_words=recovery_words,
             title=words.title(record),
             tone=words.tone(record),
             views=[(view, Markup(charts.objective_bar(view))) for view in words.objective_views(record)],

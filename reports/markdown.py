@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from drills.model import RunRecord
-from reports import words
+from reports import recovery_words, words
 
 FINDINGS_SHOWN = 20
 
@@ -35,7 +35,7 @@ def render(record: RunRecord) -> str:
     lines += [f"- exit code {cell(line)}" for line in words.exit_lines(record)] + [""]
     if record.failures:
         lines += ["## What went wrong", "", *(f"- {cell(failure.sentence)}" for failure in record.failures), ""]
-    lines += ["## Objectives", "", *_objectives(record)]
+    lines += ["## Objectives", "", *_objectives(record), *_recovery_time(record)]
     if slowest := words.slowest_phase(record):
         lines += [f"Slowest phase of the recovery: {cell(slowest)}.", ""]
     lines += [f"## Promises: {words.promise_counts(record.promises)}", ""]
@@ -69,6 +69,14 @@ def _objectives(record: RunRecord) -> list[str]:
         for view in words.objective_views(record)
     ]
     return table(("Objective", "Measured", "Promised", "Verdict", "Margin"), rows)
+
+
+def _recovery_time(record: RunRecord) -> list[str]:
+    lines = [f"- {cell(line)}" for line in recovery_words.beside_rta(record)] + [""]
+    rows = recovery_words.query_rows(record)
+    lines += table(("The owner's query", "Cold", "Warm", "Target", "Ended"), rows)
+    hydrated = recovery_words.hydration_line(record)
+    return [*lines, *([cell(hydrated), ""] if hydrated else [])]
 
 
 def _findings(record: RunRecord) -> list[str]:

@@ -17,7 +17,7 @@ from drills.durations import show_duration
 from drills.errors import ConfigError
 from drills.model import Phase, RunRecord
 from drills.record import RECORD_NAME, load
-from reports import words
+from reports import recovery_words, words
 
 POLL_SECONDS = 0.2
 FINDINGS_SHOWN = 5
@@ -155,6 +155,10 @@ def summary(record: RunRecord, folder: Path, console: Console) -> None:
         console.print(_promises(record, console))
         console.print()
     console.print(_objectives(record, console))
+    for line in recovery_words.beside_rta(record):
+        _say(console, line, "dim")
+    for name, cold, warm, target, ended in recovery_words.query_rows(record):
+        _say(console, f"query {name!r}: {cold} cold, {warm} warm, target {target}: {ended}", "dim")
     console.print()
     _say(console, words.headline(record), _TONES[words.tone(record)])
     for stamp in words.stamps(record):

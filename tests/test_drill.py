@@ -31,13 +31,14 @@ from tests.fix_drill import INSTANCE, VAULT, Staged, eventually, followed, open_
 pytestmark = [pytest.mark.postgres, pytest.mark.sandbox]
 
 CHECKS = (
-    *("connection", "catalog", "sequences", "canary", "content", "large objects", "harmless", "constraints"),
+    *("connection", "queries", "catalog", "sequences", "canary", "content", "large objects", "harmless", "constraints"),
     *("sequences and columns", "state", "files", "views", "libraries", "indexes", "amcheck", "isolation"),
 )
 NOT_HERE = (
+    "queries",
     "libraries",
     "amcheck",
-)  # the sample uses none, and the master user may not create it: optional or impossible
+)  # none is set; the sample uses none; the master user may not create it: optional or impossible
 
 
 @dataclass(frozen=True)

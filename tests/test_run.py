@@ -53,14 +53,14 @@ def green() -> Iterator[tuple[Place, Run]]:
 
 
 def test_a_green_run_ends_with_zero(green: tuple[Place, Run]) -> None:
-    """All promises held, all twelve were kept, and the record validates against the schema in the repository."""
+    """All promises held, all sixteen were kept, and the record validates against the schema in the repository."""
     place, run = green
     kept = run.record
 
     assert (run.status, run.err) == (0, "")
     assert (kept.code, kept.all_codes, kept.failures, kept.pytest_status) == (0, (0,), (), 0)
     assert {promise.outcome for promise in kept.promises} == {"passed"}
-    assert len(kept.promises) == 12
+    assert len(kept.promises) == 16
     assert not kept.partial
     assert kept.simulated
     schema = json.loads((place.checkout / "reports/drill.schema.json").read_text())

@@ -16,6 +16,7 @@ from threading import Lock
 import psycopg
 
 from drills.checks import fingerprint, ranges
+from drills.checks.budget import OUT_OF_TIME, Budget
 from drills.checks.content_tables import ListedTable, tables
 from drills.checks.fingerprint import FAST, Algorithm, Form
 from drills.checks.judged import Judged, first_line, is_damage, is_too_long
@@ -78,6 +79,7 @@ class _How:
     expected: Contents | None
     ranged: bool
     key: bytes | None
+    budget: Budget | None = None
 
 
 def observe(
@@ -89,6 +91,7 @@ def observe(
     helpers: Sequence[Connection] = (),
     ranged: bool = False,
     key: bytes | None = None,
+    budget: Budget | None = None,
 ) -> Contents:
     """Read every table but those that a policy skips (quoted `schema.table` names). One server-side query a table.
 
@@ -96,10 +99,10 @@ def observe(
     `helpers` are further connections with the same snapshot, each of which takes tables of its own.
 
     A table with an "up to" policy is read up to the watermark that `expected` has, or to its newest value where there
-    is no `expected`, that is where a manifest is taken.
+    is no `expected`, that is where a manifest is taken. What `budget` leaves no time for is unreadable for that reason.
     """
     contents = Contents(algorithm)
-    how = _How(expected, ranged, key)
+    how = _How(expected, ranged, key, budget)
     listed = [(table, policy_of(table.name, table.root, policies or {})) for table in tables(connection)]
     work = iter([(table, policy) for table, policy in listed if policy.kind != "skip"])
     taking = Lock()
@@ -110,8 +113,13 @@ def observe(
             with taking:
                 upcoming = next(work, None)
             if upcoming is None:
-                return
+                break
+            if budget and not budget.left():
+                contents.unreadable[upcoming[0].name] = budget.reason
+                continue
             _read(each, *upcoming, contents, how)
+        if budget:
+            each.execute("set local statement_timeout = 0")
 
     if helpers:
         with ThreadPoolExecutor(len(helpers) + 1) as pool:
@@ -130,6 +138,8 @@ def _read(connection: Connection, table: ListedTable, policy: TablePolicy, conte
     known = how.expected.tables.get(table.name) if how.expected else None
     try:
         with connection.transaction():
+            if how.budget:
+                connection.execute(b"set local statement_timeout = %d" % max(1, round(how.budget.left() * 1000)))
             column = policy.column or "" if policy.kind == "up to" else ""
             up_to = _up_to(connection, table, column, contents, how.expected) if column else ""
             if column and not up_to:
@@ -142,6 +152,9 @@ def _read(connection: Connection, table: ListedTable, policy: TablePolicy, conte
     except psycopg.DatabaseError as error:
         if error.sqlstate is None:
             raise  # the connection is gone, and with it the rest
+        if how.budget and isinstance(error, psycopg.errors.QueryCanceled):
+            contents.unreadable[table.name] = how.budget.reason
+            return
         where = contents.damaged if is_damage(error) else contents.unreadable
         where[table.name] = (
             f"a row is too long to be compared: {first_line(error)}" if is_too_long(error) else first_line(error)
@@ -237,9 +250,9 @@ def _text(connection: Connection, query: str, values: tuple[str, ...] | None = N
     return "" if row is None or row[0] is None else str(row[0])
 
 
-def read(connection: Connection, policies: Mapping[str, TablePolicy]) -> Judged:
+def read(connection: Connection, policies: Mapping[str, TablePolicy], budget: Budget | None = None) -> Judged:
     """Read every row where nothing says what it should be: findings for the tables that the server cannot read."""
-    found = observe(connection, policies=policies)
+    found = observe(connection, policies=policies, budget=budget)
     return Judged(len(found.tables), tuple(_damage(table, reason) for table, reason in found.damaged.items()))
 
 
@@ -296,7 +309,7 @@ def _damage(table: str, reason: str) -> Finding:
 def _unread(expected: Contents, found: Contents, policies: Mapping[str, TablePolicy]) -> tuple[NotChecked, ...]:
     sides = (("source", {**expected.unreadable, **expected.damaged}), ("copy", found.unreadable))
     return tuple(
-        NotChecked(table, f"could not be read on the {side}: {reason}")
+        NotChecked(table, reason if reason.startswith(OUT_OF_TIME) else f"could not be read on the {side}: {reason}")
         for side, reasons in sides
         for table, reason in reasons.items()
         if policy_of(table, "", policies).kind != "skip"

@@ -6,7 +6,7 @@ With a manifest they say more: what the source had as well is information and no
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from drills.checks import (
     content,
@@ -27,14 +27,24 @@ from drills.model import CheckResult, Requirement
 
 
 def results(
-    connect: Connector, manifest: Manifest | None, contents: CheckResult, *, clock: Clock, scratch: bool
+    connect: Connector,
+    manifest: Manifest | None,
+    contents: CheckResult,
+    *,
+    clock: Clock,
+    scratch: bool,
+    names: Collection[str],
 ) -> tuple[CheckResult, ...]:
-    """Every such check in order; `contents` is the content check's result.
+    """Those of the `names` in order; `contents` is the content check's result.
 
     `scratch`: the copy is there to be checked alone, so that amcheck may be created in a transaction that is rolled back.
     """
-    found = [timed(clock, name, functools.partial(look, connect, manifest, contents)) for name, look in _CHECKS.items()]
-    if scratch:
+    found = [
+        timed(clock, name, functools.partial(look, connect, manifest, contents))
+        for name, look in _CHECKS.items()
+        if name in names
+    ]
+    if scratch and integrity_amcheck.NAME in names:
         found.append(timed(clock, integrity_amcheck.NAME, functools.partial(_amcheck, connect)))
     return tuple(found)
 

@@ -7,7 +7,8 @@ a check that needs one is "not verified", never passed.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 import psycopg
@@ -21,6 +22,7 @@ from drills.checks import (
     large_objects,
     sequences,
 )
+from drills.checks.budget import OUT_OF_TIME, Budget
 from drills.checks.canary import CanaryState
 from drills.checks.catalog import Catalog
 from drills.checks.catalog_scope import own_name, scoped
@@ -40,7 +42,7 @@ from drills.checks.running import (
 )
 from drills.checks.session import Connection, Connector, helpers, names_of, pin, snapshot
 from drills.clock import Clock
-from drills.config_models import TablePolicy
+from drills.config_models import BLOCKING, CHECKS, TablePolicy
 from drills.model import CheckResult, Finding, NotChecked
 
 __all__ = ["CONNECTION", "NO_MANIFEST", "blocking", "newest_canary", "remaining"]
@@ -48,19 +50,22 @@ CONNECTION = "connection"
 
 
 def blocking(
-    connect: Connector, manifest: Manifest | None, *, clock: Clock, key: bytes | None = None
+    connect: Connector,
+    manifest: Manifest | None,
+    *,
+    clock: Clock,
+    key: bytes | None = None,
+    names: Collection[str] = BLOCKING,
+    policies: Mapping[str, TablePolicy] | None = None,
 ) -> tuple[CheckResult, ...]:
-    """The checks that must pass before a copy counts as usable: connection, catalog, sequences, canary.
+    """The checks that must pass before a copy counts as usable: connection, catalog, sequences, canary, or `names`.
 
     `key` is the manifest's; without it catalog fields that can hold secrets are compared by name only, and listed.
     """
+    reading = Reading(connect, manifest, policies or {}, clock, key)
     results = [timed(clock, CONNECTION, lambda: _connection(connect, manifest))]
     if results[0].outcome == "met":
-        results += [
-            timed(clock, catalog.NAME, lambda: _catalog(connect, manifest, key)),
-            timed(clock, sequences.NAME, lambda: against(connect, manifest, sequences.NAME, "sequences", _sequences)),
-            timed(clock, canary.NAME, lambda: _canary(connect, manifest)),
-        ]
+        results += [*_first(reading, names), *_further(reading, names)]
     return tuple(dataclasses.replace(result, blocking=True) for result in results)
 
 
@@ -73,24 +78,59 @@ def remaining(
     scratch: bool = True,
     shut_off: bool = True,
     key: bytes | None = None,
+    blocked: Collection[str] = BLOCKING,
+    budget: Budget | None = None,
 ) -> tuple[CheckResult, ...]:
     """The checks that read everything: content of every table, large objects; that the copy is harmless; and those that
     need no manifest, since a database contradicts itself where it is damaged.
 
     `key` is the manifest's; rows that differ are told by it where their keys are neither integers nor uuids.
     `scratch`: the copy may be touched as integrity_amcheck.py says; `shut_off`: it must be unable to act on the world.
+    `blocked` were made before; `budget` is the time that the content may take.
     """
-    contents = timed(clock, content.NAME, lambda: _content(connect, manifest, policies, key))
-    return (
-        contents,
-        timed(
-            clock,
-            large_objects.NAME,
-            lambda: against(connect, manifest, large_objects.NAME, "large objects", _large_objects),
-        ),
-        *((timed(clock, harmless.NAME, lambda: _harmless(connect)),) if shut_off else ()),
-        *intrinsic.results(connect, manifest, contents, clock=clock, scratch=scratch),
-    )
+    reading = Reading(connect, manifest, policies, clock, key, budget, scratch, shut_off)
+    names = frozenset(CHECKS) - frozenset(blocked)
+    return (*_first(reading, names), *_further(reading, names))
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the checks read by."""
+
+    connect: Connector
+    manifest: Manifest | None
+    policies: Mapping[str, TablePolicy]
+    clock: Clock
+    key: bytes | None
+    budget: Budget | None = None
+    scratch: bool = True
+    shut_off: bool = True
+
+
+def _first(by: Reading, names: Collection[str]) -> list[CheckResult]:
+    """Those of the named checks that usually block, in order."""
+    connect, manifest = by.connect, by.manifest
+    looks: dict[str, Callable[[], CheckResult]] = {
+        catalog.NAME: lambda: _catalog(connect, manifest, by.key),
+        sequences.NAME: lambda: against(connect, manifest, sequences.NAME, "sequences", _sequences),
+        canary.NAME: lambda: _canary(connect, manifest),
+    }
+    return [timed(by.clock, name, look) for name, look in looks.items() if name in names]
+
+
+def _further(by: Reading, names: Collection[str]) -> list[CheckResult]:
+    """Those of the named checks that usually run when RTA has stopped, in order."""
+    connect, manifest = by.connect, by.manifest
+    looks: dict[str, Callable[[], CheckResult]] = {
+        content.NAME: lambda: _content(by),
+        large_objects.NAME: lambda: against(connect, manifest, large_objects.NAME, "large objects", _large_objects),
+        **({harmless.NAME: lambda: _harmless(connect)} if by.shut_off else {}),
+    }
+    results = [timed(by.clock, name, look) for name, look in looks.items() if name in names]
+    # a check that goes by what the content came to proves everything itself where it was not compared before
+    contents = next((result for result in results if result.name == content.NAME), without_manifest(content.NAME))
+    wanted = intrinsic.results(connect, manifest, contents, clock=by.clock, scratch=by.scratch, names=names)
+    return [*results, *wanted]
 
 
 def newest_canary(connect: Connector) -> datetime | None:
@@ -164,28 +204,43 @@ def _sequences(connection: Connection, expected: DatabaseManifest) -> Judged:
     return sequences.judge(expected.sequences, sequences.observe(connection))
 
 
-def _content(
-    connect: Connector, manifest: Manifest | None, policies: Mapping[str, TablePolicy], key: bytes | None
-) -> CheckResult:
+def _content(by: Reading) -> CheckResult:
+    connect, manifest, policies = by.connect, by.manifest, by.policies
+
     def look(connection: Connection, expected: DatabaseManifest) -> Judged:
         wanted = expected.contents
         with helpers(connect, connection) as others:  # a copy is read with two connections
             found = content.observe(
-                connection, algorithm=wanted.algorithm, policies=policies, expected=wanted, helpers=others
+                connection,
+                algorithm=wanted.algorithm,
+                policies=policies,
+                expected=wanted,
+                helpers=others,
+                budget=by.budget,
             )
         suspects = content.suspects(connection, wanted, found, policies)
-        return content.judge(wanted, found, policies, narrow(connection, suspects, wanted.algorithm, key))
+        return content.judge(wanted, found, policies, narrow(connection, suspects, wanted.algorithm, by.key))
 
     if manifest is None:  # nothing to compare with, yet what cannot be read is wrong all the same
-        damaged = everywhere(connect, None, content.NAME, lambda connection, _: content.read(connection, policies))
+        damaged = everywhere(
+            connect, None, content.NAME, lambda connection, _: content.read(connection, policies, by.budget)
+        )
         return result_of(content.NAME, damaged, "tables") if damaged.findings else without_manifest(content.NAME)
     incomparable, across = _across(connect, manifest)
     if incomparable:
         return result_of(content.NAME, Judged(unread=(NotChecked(content.NAME, incomparable),)), "tables")
     unknown = content.unknown((one.contents for one in manifest.databases.values()), policies)
-    return result_of(
-        content.NAME, over(connect, manifest, content.NAME, look) + Judged(excused=(*unknown, *across)), "tables"
-    )
+    judged = over(connect, manifest, content.NAME, look) + Judged(excused=(*unknown, *across))
+    return _covered(result_of(content.NAME, judged, "tables"), judged)
+
+
+def _covered(result: CheckResult, judged: Judged) -> CheckResult:
+    """The same result; where time was too short for some tables, how many of all were compared."""
+    late = [left for left in judged.unread if left.reason.startswith(OUT_OF_TIME)]
+    if not late or result.outcome == "missed":
+        return result
+    sentence = f"{judged.compared:,} of {judged.compared + len(judged.unread):,} tables compared; {late[0].what}: "
+    return dataclasses.replace(result, sentence=f"{sentence}{late[0].reason}")
 
 
 def _large_objects(connection: Connection, expected: DatabaseManifest) -> Judged:

@@ -51,6 +51,7 @@ class Delays:
     health_check: float = 1.0
     stopping: float = 0.2
     starting: float = 0.3
+    dns: float = 0.0  # from the first question for the name of an instance until it resolves
     heartbeat: float = 5.0  # between two beats, and so how far LatestRestorableTime lags
 
     @classmethod
@@ -124,6 +125,7 @@ class DataPlane:
         self._ports: dict[str, int] = {}
         self._proxies: dict[str, Proxy] = {}
         self._unresolved: dict[str, float] = {}
+        self._resolved: set[str] = set()
         self._threads: set[threading.Thread] = set()
         self._endings: list[Callable[[], object]] = []
         self._folders = 0
@@ -196,6 +198,7 @@ class DataPlane:
 
     def release_port(self, name: str) -> None:
         """Give a name's port back to the system."""
+        self._resolved.discard(name)
         proxy = self._proxies.pop(name, None)
         if proxy is not None:
             proxy.close()
@@ -236,11 +239,13 @@ class DataPlane:
         """Whether the name that RDS returns together with this port can be resolved; a late name counts from here on."""
         name = next((name for name, taken in list(self._ports.items()) if taken == port), "")
         now = self.clock.monotonic()
-        if name not in self._unresolved and (seconds := self._seconds("late-name", name)):
+        usual = 0.0 if name in self._resolved else self.delays.dns
+        if name not in self._unresolved and (seconds := self._seconds("late-name", name) or usual):
             self._unresolved[name] = now + seconds
         if now < self._unresolved.get(name, now):
             return False
         self._unresolved.pop(name, None)
+        self._resolved.add(name)
         return True
 
     # -- snapshots -----------------------------------------------------------------------------------------------

@@ -90,6 +90,7 @@ def read_instance(raw: dict[str, Any]) -> Instance:
         backup_retention_days=int(raw.get("BackupRetentionPeriod") or 0),
         log_exports=tuple(raw.get("EnabledCloudwatchLogsExports") or ()),
         cluster_id=raw.get("DBClusterIdentifier") or "",
+        created_at=raw.get("InstanceCreateTime"),
         tags=tuple(sorted((tag["Key"], tag.get("Value", "")) for tag in raw.get("TagList") or [])),
     )
 

@@ -1,0 +1,69 @@
+"""What drill.toml says of the recovery time: the owner's own queries, and time that is declared and not measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from drills.config_values import Duration, Name, PathText, Span, refuse, unknown_key
+
+
+class Table(BaseModel):
+    """A table of drill.toml: knows its keys, refuses others, and cannot be changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    @classmethod
+    def known_keys(cls) -> tuple[str, ...]:
+        """The keys that the table may have, as the file spells them."""
+        return tuple(field.alias or name for name, field in cls.model_fields.items())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, raw: Any) -> Any:
+        for key in raw if isinstance(raw, Mapping) else ():
+            if key not in cls.known_keys():
+                raise unknown_key(str(key), cls.known_keys())
+        return raw
+
+
+class Allowances(Table):
+    """Declared time for what a drill cannot measure. Detection and decision lie before the declaration of a disaster."""
+
+    detection: Duration = timedelta()
+    decision: Duration = timedelta()
+    cut_over: Duration = timedelta()
+
+
+class NamedQuery(Table):
+    """One of the owner's queries: usable is a copy that answers it within `target`. `sample`: of the sample application."""
+
+    name: Name
+    sql: Name | None = None
+    file: PathText | None = None
+    target: Span | None = None
+    database: Name | None = None
+    sample: bool = False
+
+    @model_validator(mode="after")
+    def _one_text(self) -> NamedQuery:
+        if bool(self.sql) == bool(self.file):
+            raise refuse("either sql or file", "both" if self.sql else "neither")
+        self.text()
+        return self
+
+    def text(self) -> str:
+        """The query, without a closing semicolon; refused where its file cannot be read or holds none."""
+        if self.sql is not None:
+            return self.sql.rstrip("; \n")
+        try:
+            text = Path(str(self.file)).read_text(encoding="utf-8").strip().rstrip("; \n")
+        except (OSError, UnicodeError):
+            raise refuse("a file with a query in UTF-8", self.file) from None
+        if not text:
+            raise refuse("a file with a query, found an empty one", self.file)
+        return text

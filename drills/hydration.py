@@ -1,0 +1,70 @@
+"""Reads every block of a copy once, so that nothing of it has to come from S3 any more, and says how long that took.
+
+It needs no extension: each table and its out-of-line values are scanned, each B-tree is read from end to end in its order.
+Of indexes of other kinds no query reads every block; they are named. It runs outside of RTA, when all else is done, and
+measures the whole way to "as fast as it will ever be".
+"""
+
+from __future__ import annotations
+
+import psycopg
+
+from drills.checks import integrity_indexes
+from drills.checks.judged import first_line
+from drills.checks.session import Connection, Connector, names_of, snapshot
+from drills.clock import Clock
+from drills.model import Hydration, NotChecked
+
+_RELATIONS = """
+select c.oid::pg_catalog.regclass::text, t.oid::pg_catalog.regclass::text,
+    pg_catalog.pg_relation_size(c.oid), coalesce(pg_catalog.pg_relation_size(t.oid), 0)
+from pg_catalog.pg_class as c left join pg_catalog.pg_class as t on t.oid = c.reltoastrelid
+where c.relkind in ('r', 'm') and c.relpersistence <> 't' and (c.relkind = 'r' or c.relispopulated) order by 1
+"""
+_INDEX_BYTES = """
+select coalesce(sum(pg_catalog.pg_relation_size(c.oid)), 0) from pg_catalog.pg_class as c
+join pg_catalog.pg_am as m on m.oid = c.relam where c.relkind = 'i' and m.amname = 'btree'
+"""
+
+
+def hydrate(connect: Connector, clock: Clock) -> Hydration:
+    """Read everything that a query can read. What could not be read is in the answer and no error."""
+    began = clock.monotonic()
+    relations, size, left = 0, 0, list[NotChecked]()
+    for name in names_of(connect):
+        try:
+            with snapshot(connect, name) as connection:
+                count, read, unread = _database(connection)
+        except psycopg.Error as error:
+            left.append(NotChecked(f"database {name}", first_line(error)))
+            continue
+        relations, size, left = relations + count, size + read, [*left, *unread]
+    return Hydration(relations, size, round(clock.monotonic() - began, 3), tuple(left))
+
+
+def _database(connection: Connection) -> tuple[int, int, list[NotChecked]]:
+    count, size, left = 0, 0, list[NotChecked]()
+    for table, toast, table_bytes, toast_bytes in connection.execute(_RELATIONS.encode()).fetchall():
+        for name, taken in ((table, table_bytes), (toast, toast_bytes)):
+            if name is None or (name == toast and not taken):
+                continue
+            if reason := _scan(connection, name):
+                left.append(NotChecked(f"relation {name}", reason))
+            else:
+                count, size = count + 1, size + taken
+    judged = integrity_indexes.look(connection)
+    ((index_bytes,),) = connection.execute(_INDEX_BYTES.encode()).fetchall()
+    left += judged.not_checked
+    return count + judged.compared, size + int(index_bytes), left
+
+
+def _scan(connection: Connection, name: str) -> str:
+    """Read one relation from end to end; why it could not be, "" where it was."""
+    try:
+        with connection.transaction():
+            connection.execute(f"select count(*) from only {name}".encode())
+    except psycopg.DatabaseError as error:
+        if error.sqlstate is None:
+            raise
+        return first_line(error)
+    return ""

@@ -1,0 +1,101 @@
+"""What the reports say of the recovery time: what must stand beside RTA, the owner's queries, and the moments. Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from drills import timeline
+from drills.checks import queries
+from drills.durations import show_duration
+from drills.model import ClockOffset, Measurement, Moment, QueryTiming, RunRecord
+from reports import words
+
+
+def beside_rta(record: RunRecord) -> list[str]:
+    """Sentences without which RTA can be misread: which clock, what of it was measured, and on which machine."""
+    rta, alone = _measured(record, "RTA"), _measured(record, "RTA of the recovery")
+    told = [_clock_line(record, rta, alone)]
+    for measurement in (rta, alone):
+        told += [note for note in (measurement.notes if measurement else ()) if not note.startswith("counted from")]
+    return list(dict.fromkeys(told))
+
+
+def _clock_line(record: RunRecord, rta: Measurement | None, alone: Measurement | None) -> str:
+    clock = words.CLOCKS[record.objectives.rto_clock]
+    line = f"{clock[:1].upper()}{clock[1:]}"
+    if not rta or not alone or rta.seconds is None or alone.seconds is None:
+        return line
+    parts = f"RTA of the recovery {words.seconds_or(alone.seconds)}, measured"
+    if rta.seconds == alone.seconds:
+        return f"{line}; {parts}; nothing is declared for what a drill cannot measure"
+    declared = show_duration(rta.seconds - alone.seconds)
+    return f"{line}; {parts}; {declared} declared for what a drill cannot measure"
+
+
+def _measured(record: RunRecord, name: str) -> Measurement | None:
+    return next((each for each in record.measurements if each.name == name), None)
+
+
+def query_rows(record: RunRecord) -> list[tuple[str, str, str, str, str]]:
+    """The owner's queries: name, cold, warm, target and how they ended."""
+    found = words.recovery(record)
+    return [
+        (
+            each.name,
+            words.seconds_or(each.cold, "–"),
+            words.seconds_or(each.warm, "–") + (f", run no. {len(each.seconds)}" if len(each.seconds) > 2 else ""),
+            words.seconds_or(each.target_seconds, "none"),
+            _ended(each),
+        )
+        for each in (found.queries if found else ())
+    ]
+
+
+def _ended(timing: QueryTiming) -> str:
+    if timing.reason:
+        return f"not run: {timing.reason}" if not timing.seconds else timing.reason
+    return "fast enough" if queries.is_fast(timing) else "too slow"
+
+
+def moment_rows(record: RunRecord) -> list[tuple[str, str, str, str]]:
+    """The moments of the recovery: name, instant in UTC, time since the declaration, and whose word it is."""
+    moments = timeline.moments(record)
+    declared = next((each for each in moments if each.name == timeline.DECLARATION), None)
+    return [(each.name, _to_the_tenth(each.at), _since(each, declared), each.source) for each in moments]
+
+
+def _since(moment: Moment, declared: Moment | None) -> str:
+    if declared is None or declared.seconds is None or moment.seconds is None:
+        return "–"
+    return words.seconds_or(moment.seconds - declared.seconds, "0.0 s")
+
+
+def _to_the_tenth(at: datetime) -> str:
+    at = at.astimezone(UTC)
+    return f"{at:%H:%M:%S}.{at.microsecond // 100_000}"
+
+
+def offset_line(offset: ClockOffset | None) -> str:
+    """How far AWS's clock and this machine's are apart, "" where no answer told."""
+    if offset is None:
+        return ""
+    if offset.low_seconds > offset.high_seconds:
+        return f"AWS's clock and this machine's moved against each other; {offset.source}, {offset.answers} answers"
+    return (
+        f"AWS's clock is ahead of this machine's by {offset.low_seconds:+.1f} s to {offset.high_seconds:+.1f} s; "
+        f"{offset.source}, {offset.answers} answers"
+    )
+
+
+def hydration_line(record: RunRecord) -> str:
+    """How long it took to read the whole copy once, "" where nobody asked."""
+    found = words.recovery(record)
+    if not found or not found.hydration:
+        return ""
+    read = found.hydration
+    rate = f", {words.show_bytes(int(read.size_bytes / read.seconds))}/s" if read.seconds else ""
+    left = f"; {len(read.not_read)} things have no query that reads them" if read.not_read else ""
+    return (
+        f"Every block read once in {words.seconds_or(read.seconds)}: {read.relations:,} relations, "
+        f"{words.show_bytes(read.size_bytes)}{rate}{left}. Outside of RTA."
+    )

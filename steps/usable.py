@@ -1,0 +1,53 @@
+"""What usable means, in the owner's words and durations."""
+
+from __future__ import annotations
+
+import pytest
+from pytest_bdd import given, parsers, then
+
+from drills import recovery_time, timeline
+from drills.drill import Drill
+from drills.durations import parse_duration
+from drills.model import Verdict
+from drills.record import Journal
+from steps.checks import assert_met
+
+
+@given("the protected database of the target holds the sample application")
+def target_holds_the_sample(drill: Drill) -> None:
+    """Skipped where it holds anything else: what is said of the sample does not fit other data."""
+    if not drill.holds_sample:
+        pytest.skip("the target holds other data than the sample application")
+
+
+@then("each of the owner's queries meets its target")
+def queries_are_fast_enough(journal: Journal) -> None:
+    """The verdict on the queries; skipped where the owner has named none, or none that fits the data."""
+    assert_met(journal, "queries")
+
+
+@then(parsers.parse('the copy is usable within "{objective}"'))
+def usable_within(journal: Journal, objective: str) -> None:
+    """RTA against a duration as people write it."""
+    _hold(journal, recovery_time.usable_within(journal.record, parse_duration(objective).total_seconds()))
+
+
+@then(parsers.parse('the name of the copy resolves within "{objective}"'))
+def name_resolves_within(journal: Journal, objective: str) -> None:
+    """From the moment at which RDS tells the endpoint."""
+    _hold(journal, _between(journal, timeline.ENDPOINT, timeline.RESOLVED, objective))
+
+
+@then(parsers.parse('the copy answers within "{objective}" of that'))
+def answers_within(journal: Journal, objective: str) -> None:
+    """From the moment at which its name resolves."""
+    _hold(journal, _between(journal, timeline.RESOLVED, timeline.CONNECTED, objective))
+
+
+def _between(journal: Journal, begin: str, end: str, objective: str) -> Verdict:
+    return recovery_time.within(journal.record, begin, end, parse_duration(objective).total_seconds())
+
+
+def _hold(journal: Journal, verdict: Verdict) -> None:
+    journal.verdict(verdict)
+    assert_met(journal, verdict.name)
