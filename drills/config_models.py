@@ -39,6 +39,7 @@ from drills.config_values import (
 )
 from drills.durations import write_duration
 from drills.model import Objectives, Requirement
+from drills.selection import NEWEST, Sample, parse_sample
 
 KINDS = ("sandbox", "endpoint", "aws")
 # The named checks of a drill; only these can be made required or optional.
@@ -59,6 +60,7 @@ CHECKS = (
     "indexes",
     "amcheck",
     "isolation",
+    "data loss",
 )
 # Tags of scenarios that a profile must allow (DESIGN.md, decision 12).
 LEAVE = ("damages_backup", "cuts_over")
@@ -303,6 +305,21 @@ class Scenario(Table):
     ] = ()
 
 
+class Freshness(Table):
+    """A query of the owner's that tells the newest instant in the owner's own tables; `database` None: the only one."""
+
+    name: Name
+    sql: Name
+    database: Name | None = None
+
+
+def _sample(raw: Any) -> Sample:
+    try:
+        return parse_sample(raw if isinstance(raw, str) else "")
+    except ValueError as error:
+        raise refuse(str(error), raw) from None
+
+
 class Target(Table):
     """A protected database: source instance, vault, objectives, and what must be true of a copy of it."""
 
@@ -315,6 +332,10 @@ class Target(Table):
     rto_clock: Literal["declaration", "disruption"] = "declaration"
     allowances: Allowances = Allowances()
     disaster: Literal["now", "random", "before-next-point"] = "now"
+    sample: Annotated[Sample, BeforeValidator(_sample)] = NEWEST
+    copy_vault: Name | None = None
+    loss_tolerance: Duration = timedelta(minutes=1)
+    freshness: Annotated[tuple[Freshness, ...], Field(strict=False)] = ()
     manifest: PathText | None = None
     tags: Annotated[Mapping[str, str], AfterValidator(_tags)] = Field(default_factory=no_entries)
     timeout: Span = timedelta(hours=2)

@@ -14,7 +14,7 @@ from datetime import datetime
 import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drills import errors, objectives, selection
+from drills import errors, losses, objectives, sampling, selection
 from drills.checks import isolation, suite
 from drills.checks.judged import first_line
 from drills.checks.manifest import Manifest
@@ -62,7 +62,7 @@ class Drill:
         if self._journal.record.disaster is None:
             target, clients = self._setup.target, self._setup.clients
             self._source = aws.describe_instance(clients, target.instance)
-            self._points = aws.recovery_points(clients, target.instance, target.vault)
+            self._points = sampling.points_of(self._setup)
             self._note_target()
             self._enter_measured("choose the recovery point")
             self._journal.update(disaster=declare(target.disaster, self._points, self._setup.clock.now()))
@@ -72,24 +72,24 @@ class Drill:
         return disaster.at
 
     def choose(self) -> RecoveryPoint:
-        """The newest point that was usable at the disaster; NoRecoveryPoint, the verdict recorded, when there is none."""
+        """The point that the target's sample names and that was usable at the disaster, the newest unless configured.
+
+        NoRecoveryPoint, the verdict recorded, when there is none.
+        """
         disaster_at = self.declare_disaster()
         target = self._setup.target
-        living = self._source.dbi_resource_id if self._source else None
-        scenario = target.scenario(self._setup.scenario)
-        choice = selection.choose_newest(
-            self._points,
-            dbi_resource_id=living,
-            usable_at=disaster_at,
-            kinds=scenario.points if scenario else (),
-        )
+        choice = sampling.choose(self._setup, self._points, self._source, disaster_at)
         self._journal.update(refused_points=choice.refused)
         if choice.point is None:
-            sentence = selection.explain_none(target.instance, target.vault, choice)
+            sentence = selection.explain_none(target.instance, target.vault, choice, target.sample)
             self._journal.verdict(Verdict("recovery point", "missed", sentence, exit_code=errors.OBJECTIVE_MISSED))
             raise NoRecoveryPoint(sentence)
         self.note(*(finding.message for finding in choice.findings))
-        sentence = f"{choice.point.snapshot_id}, data up to {choice.point.data_time:%Y-%m-%d %H:%M:%S} UTC"
+        self.note(*sampling.notes(self._setup, choice, self._source))
+        self._expect(choice.point)
+        sentence = (
+            f"{choice.point.snapshot_id or choice.point.arn}, data up to {choice.point.data_time:%Y-%m-%d %H:%M:%S} UTC"
+        )
         self._journal.verdict(Verdict("recovery point", "met", sentence, exit_code=errors.OBJECTIVE_MISSED))
         return choice.point
 
@@ -117,11 +117,13 @@ class Drill:
     def _recover(self) -> Restoration:
         point = self.choose()
         restored = restore(self._setup, point, self._source, purpose="recovery", enter=self._enter_measured)
+        self.note(*sampling.upgraded(point, restored.instance.engine_version))
         self._enter_measured("check what blocks")
         blocking = suite.blocking(restored.connect, self._manifest, clock=self._setup.clock, key=self._key)
         self._journal.enter("compare the content")
-        self._judge_objectives(blocking, *_newest_canary(restored))
-        restoration = self._keep(restored.restoration, blocking)
+        self._judge_objectives(blocking)
+        compared = losses.measure(self._setup, restored.connect, point, self.declare_disaster())
+        restoration = self._keep(restored.restoration, (*blocking, compared))
         policies = self._setup.target.tables
         remaining = suite.remaining(
             restored.connect, self._manifest, policies=policies, clock=self._setup.clock, key=self._key
@@ -131,16 +133,14 @@ class Drill:
             self._journal.verdict(verdict_of(result, self._setup.requirement(result.name, result.requirement)))
         return restoration
 
-    def _judge_objectives(self, blocking: Sequence[CheckResult], newest: datetime | None, source: str) -> None:
+    def _judge_objectives(self, blocking: Sequence[CheckResult]) -> None:
         record = self._journal.record
         rta = objectives.measure_rta(record.phases, self._setup.allowance_seconds())
         unpassed = [result.name for result in blocking if result.outcome != "met" and result.requirement == "required"]
         if unpassed:  # RTA ends when the last blocking check has passed (DESIGN.md decision 6), and it has not
             rta = objectives.not_usable(rta, unpassed)
-        rpa = objectives.measure_rpa(self.declare_disaster(), newest, source)
-        self._journal.append("measurements", rta, rpa)
+        self._journal.append("measurements", rta)
         self._journal.verdict(objectives.judge_rto(rta, record.objectives))
-        self._journal.verdict(objectives.judge_rpo(rpa, record.objectives))
 
     def _keep(self, restoration: Restoration, results: Sequence[CheckResult]) -> Restoration:
         kept = dataclasses.replace(restoration, checks=(*restoration.checks, *results))
@@ -177,6 +177,14 @@ class Drill:
         )
         return self._keep(dataclasses.replace(restored.restoration, damage=tuple(damage)), results)
 
+    # -- a moment beside the recovery -------------------------------------------------------------------------------
+
+    @_one_sentence()
+    def restore_moment(self, moment: datetime) -> Restored:
+        """Restore to a moment, beside the recovery. NoRecoveryPoint where it cannot be: no other one takes its place."""
+        point = sampling.moment_of(self._setup, self._source, moment, self.declare_disaster())
+        return restore(self._setup, point, self._source, purpose="moment", enter=lambda name: None)
+
     # -- afterwards -------------------------------------------------------------------------------------------------
 
     def clean_up(self) -> tuple[Resource, ...]:
@@ -189,6 +197,13 @@ class Drill:
 
     def _enter_measured(self, name: str) -> None:
         self._journal.enter(name, clock="rta")
+
+    def _expect(self, point: RecoveryPoint) -> None:
+        """Compare with the manifest only where it is of this point: another one's would call honest data differences."""
+        stored = self._manifest
+        if stored is not None and not sampling.belongs(stored.taken_at, self._setup, point):
+            self._manifest, self._setup = None, dataclasses.replace(self._setup, expectation="none")
+            self.note("the manifest is not of the recovery point that is drilled: what needs one is not compared")
 
     def note(self, *sentences: str) -> None:
         """Add sentences to the record's notes, each once."""
@@ -204,15 +219,6 @@ class Drill:
                     dbi_resource_id=self._source.dbi_resource_id,
                 )
             )
-
-
-def _newest_canary(restored: Restored) -> tuple[datetime | None, str]:
-    """The newest instant that a canary proves to be in the copy, and what said so, or why nothing did."""
-    try:
-        newest = suite.newest_canary(restored.connect)
-    except psycopg.Error as error:
-        return None, f"the canary could not be read: {first_line(error)}"
-    return newest, "canary" if newest else "no canary in the copy"
 
 
 def verdict_of(result: CheckResult, requirement: Requirement) -> Verdict:

@@ -155,6 +155,8 @@ def summary(record: RunRecord, folder: Path, console: Console) -> None:
         console.print(_promises(record, console))
         console.print()
     console.print(_objectives(record, console))
+    for way, number, how, _ in words.loss_rows(record):
+        _say(console, f"data loss {way}: {number} ({how})", "dim")
     console.print()
     _say(console, words.headline(record), _TONES[words.tone(record)])
     for stamp in words.stamps(record):
