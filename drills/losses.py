@@ -33,7 +33,9 @@ def measure(setup: Setup, connect: Connector, point: RecoveryPoint, disaster_at:
     journal.update(losses=losses)
     journal.append("measurements", rpa)
     journal.verdict(loss.judge_rpo(losses, rpa, journal.record.objectives, sample))
-    return loss.check(losses, setup.target.loss_tolerance.total_seconds())
+    # an old recovery point is older than the schedule's worst case, and nothing is wrong with that
+    compared = losses if sample.judges_rpo else losses[1:]
+    return loss.check(compared, setup.target.loss_tolerance.total_seconds())
 
 
 def read(connect: Connector, queries: Sequence[Freshness], reference: Reference) -> Reading:

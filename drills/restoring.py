@@ -96,7 +96,7 @@ def restore(
     `enter` begins a phase of the run record. Raises RestoreFailed when AWS refuses or the copy never answers.
     """
     names = ScratchNames.of(setup.journal.record.run_id, purpose)
-    scratch = Scratch(setup.scratch_clients, setup.target.restore, setup.journal, setup.tags())
+    scratch = Scratch(setup.scratch_clients, setup.target.restore, setup.journal, setup.tags(), setup.clients)
     follow = _Follower(setup, names.instance, _opening(setup, point, source, names.instance, purpose))
     follow.note()
     if setup.needs_copy(point):

@@ -58,8 +58,16 @@ class ScratchGroups:
 class Scratch:
     """The scratch side of AWS for one run: makes, restores, removes, and keeps the run record true."""
 
-    def __init__(self, clients: Clients, config: RestoreConfig, journal: Journal, tags: dict[str, str]) -> None:
+    def __init__(
+        self,
+        clients: Clients,
+        config: RestoreConfig,
+        journal: Journal,
+        tags: dict[str, str],
+        source_side: Clients | None = None,
+    ) -> None:
         self._clients = clients
+        self._source_side = source_side or clients  # where the source's own groups are, another region perhaps
         self._config = config
         self._journal = journal
         self._tags = [{"Key": key, "Value": value} for key, value in tags.items()]
@@ -162,7 +170,7 @@ class Scratch:
 
     def _source_parameters(self, group: str) -> dict[str, str]:
         values: dict[str, str] = {}
-        for page in self._clients.rds.get_paginator("describe_db_parameters").paginate(
+        for page in self._source_side.rds.get_paginator("describe_db_parameters").paginate(
             DBParameterGroupName=group, Source="user"
         ):
             for parameter in page.get("Parameters", []):
@@ -184,7 +192,8 @@ class Scratch:
         return {key: value for key, value in values.items() if key in known}
 
     def _network(self, source: Instance | None) -> tuple[str, list[str]]:
-        if source and source.vpc_id and source.subnet_ids:
+        here = (self._clients.account, self._clients.region) == (self._source_side.account, self._source_side.region)
+        if here and source and source.vpc_id and source.subnet_ids:
             return source.vpc_id, list(source.subnet_ids)
         vpcs = self._clients.ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
         if not vpcs:
