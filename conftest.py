@@ -13,6 +13,7 @@ pytest_plugins = [
     "steps.drill",
     "steps.recovery_points",
     "steps.scratch_instance",
+    "steps.moments",
     "steps.objectives",
     "steps.usable",
     "steps.damage",

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from drills import __version__, cli_verify, context
+from drills import __version__, cli_canary, cli_verify, context
 from drills.clock import SystemClock, since_process_start
 from drills.config import Config, SandboxProfile
 from drills.errors import COULD_NOT_RUN, ConfigError, DrillError
@@ -36,7 +36,7 @@ from reports import allure_files, allure_render, terminal, words, write
 OUT = Path("reports/out")
 DAMAGE = tuple(KINDS.values())
 # The commands that have a module of their own: each names its COMMANDS, and has `add` and `run`.
-PARTS = (cli_verify,)
+PARTS = (cli_verify, cli_canary)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -91,6 +91,7 @@ examples:
   drills run --seed my.dump                  drill your own data: plain SQL, -Fc, -Fd or tar dump
   drills run --seed postgresql://localhost/orders
   drills run --damage row                    see what a drill looks like that fails
+  drills run --sample oldest                 drill the oldest backup that is still there, not the newest
   drills run --profile production            drill on AWS, as drill.toml allows it
   drills run -- -k objective                 some of the promises (a partial run, which counts nowhere)
 """
@@ -111,6 +112,11 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     run.add_argument("--endpoint-url", metavar="URL", help="endpoint profile: where the AWS APIs answer")
     run.add_argument("--rto", metavar="DURATION", help='recovery time objective, such as "30m"')
     run.add_argument("--rpo", metavar="DURATION", help='recovery point objective, such as "24h"')
+    run.add_argument(
+        "--sample",
+        metavar="WHICH",
+        help="recovery point to drill: newest, oldest, random, copy, an ARN or snapshot id, or a moment in ISO 8601",
+    )
     run.add_argument(
         "--damage",
         metavar="KIND",
@@ -165,6 +171,7 @@ def _choices(options: argparse.Namespace) -> context.Choices:
             ("--endpoint-url", options.endpoint_url),
             ("--rto", options.rto),
             ("--rpo", options.rpo),
+            ("--sample", options.sample),
         )
         if value is not None
     }

@@ -40,6 +40,7 @@ from drills.config_values import (
 )
 from drills.durations import write_duration
 from drills.model import Objectives, Requirement
+from drills.selection import NEWEST, Sample, parse_sample
 
 KINDS = ("sandbox", "endpoint", "aws")
 # The named checks of a drill; only these can be made required or optional.
@@ -61,6 +62,7 @@ CHECKS = (
     "indexes",
     "amcheck",
     "isolation",
+    "data loss",
 )
 # Those that must pass before a copy counts as usable, unless the target says otherwise.
 BLOCKING = ("connection", "queries", "catalog", "sequences", "canary")
@@ -290,6 +292,21 @@ class Scenario(Table):
     ] = ()
 
 
+class Freshness(Table):
+    """A query of the owner's that tells the newest instant in the owner's own tables; `database` None: the only one."""
+
+    name: Name
+    sql: Name
+    database: Name | None = None
+
+
+def _sample(raw: Any) -> Sample:
+    try:
+        return parse_sample(raw if isinstance(raw, str) else "")
+    except ValueError as error:
+        raise refuse(str(error), raw) from None
+
+
 class Target(Table):
     """A protected database: source instance, vault, objectives, and what must be true of a copy of it."""
 
@@ -302,6 +319,10 @@ class Target(Table):
     rto_clock: Literal["declaration", "disruption"] = "declaration"
     allowances: Allowances = Allowances()
     disaster: Literal["now", "random", "before-next-point"] = "now"
+    sample: Annotated[Sample, BeforeValidator(_sample)] = NEWEST
+    copy_vault: Name | None = None
+    loss_tolerance: Duration = timedelta(minutes=1)
+    freshness: Annotated[tuple[Freshness, ...], Field(strict=False)] = ()
     manifest: PathText | None = None
     tags: Annotated[Mapping[str, str], AfterValidator(_tags)] = Field(default_factory=no_entries)
     timeout: Span = timedelta(hours=2)

@@ -44,6 +44,9 @@ class Choices:
     confirmed: bool = False
     damage: tuple[str, ...] = ()
     scenario: str | None = None
+    manifest_of: str = ""  # what the stage adds: the ARN of the point that the manifest was taken for
+    moment: str = ""  # and the moment that it crossed, with the database that it did so in
+    moment_database: str = ""
 
     def is_sample(self, effective: Config) -> bool:
         """Whether the source holds the sample application: what the target says of that does not fit other data."""
@@ -119,6 +122,7 @@ def open_setup(folder: Path, journal: Journal) -> Setup:
         ca_bundle=Path(bundle) if bundle else None,
         scenario=read(folder).scenario,
         expectation=_expectation(folder, effective),
+        manifest_of=read(folder).manifest_of,
         resolve=late_names(SandboxControl(service.endpoint)) if service else None,
         sample=read(folder).is_sample(effective),
     )

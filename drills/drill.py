@@ -15,7 +15,7 @@ from typing import Protocol
 import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drills import errors, objectives, recovery_time, selection, timeline
+from drills import errors, losses, recovery_time, sampling, selection, timeline
 from drills.checks import isolation, queries, suite
 from drills.checks.budget import Budget
 from drills.checks.judged import first_line
@@ -119,7 +119,7 @@ class Drill:
                 self._enter_measured(CHOOSING)  # whoever has to recover has to look for a recovery point as well
                 self._journal.mark(timeline.DECLARATION)
             self._source = aws.describe_instance(clients, target.instance)
-            self._points = aws.recovery_points(clients, target.instance, target.vault)
+            self._points = sampling.points_of(self._setup)
             self._note_target()
             self._journal.update(disaster=declare(target.disaster, self._points, declared_at))
         disaster = self._journal.record.disaster
@@ -128,24 +128,24 @@ class Drill:
         return disaster.at
 
     def choose(self) -> RecoveryPoint:
-        """The newest point that was usable at the disaster; NoRecoveryPoint, the verdict recorded, when there is none."""
+        """The point that the target's sample names and that was usable at the disaster, the newest unless configured.
+
+        NoRecoveryPoint, the verdict recorded, when there is none.
+        """
         disaster_at = self.declare_disaster()
         target = self._setup.target
-        living = self._source.dbi_resource_id if self._source else None
-        scenario = target.scenario(self._setup.scenario)
-        choice = selection.choose_newest(
-            self._points,
-            dbi_resource_id=living,
-            usable_at=disaster_at,
-            kinds=scenario.points if scenario else (),
-        )
+        choice = sampling.choose(self._setup, self._points, self._source, disaster_at)
         self._journal.update(refused_points=choice.refused)
         if choice.point is None:
-            sentence = selection.explain_none(target.instance, target.vault, choice)
+            sentence = selection.explain_none(target.instance, target.vault, choice, target.sample)
             self._journal.verdict(Verdict("recovery point", "missed", sentence, exit_code=errors.OBJECTIVE_MISSED))
             raise NoRecoveryPoint(sentence)
         self.note(*(finding.message for finding in choice.findings))
-        sentence = f"{choice.point.snapshot_id}, data up to {choice.point.data_time:%Y-%m-%d %H:%M:%S} UTC"
+        self.note(*sampling.notes(self._setup, choice, self._source))
+        self._expect(choice.point)
+        sentence = (
+            f"{choice.point.snapshot_id or choice.point.arn}, data up to {choice.point.data_time:%Y-%m-%d %H:%M:%S} UTC"
+        )
         self._journal.verdict(Verdict("recovery point", "met", sentence, exit_code=errors.OBJECTIVE_MISSED))
         if all(moment.name != timeline.CHOSEN for moment in self._journal.record.moments):
             self._journal.mark(timeline.CHOSEN)
@@ -178,13 +178,17 @@ class Drill:
         point = self.choose()
         restored = restore(self._setup, point, self._source, purpose="recovery", enter=self._enter_measured)
         restoration, asked = self._ask(restored)
+        self.note(*sampling.upgraded(point, restored.instance.engine_version))
         self._enter_measured("check what blocks")
         blocking = self._block(restored, asked)
         restoration = self._keep(restoration, blocking)
         self._journal.mark(timeline.PASSED)
         self._journal.enter("compare the content")
-        self._judge_objectives(restoration, *self._newest_canary(restored))
-        restoration = self._keep(restoration, self._further(restored, asked))
+        self._judge_recovery_time(restoration)
+        lost = losses.measure(
+            self._setup, restored.connect, point, self.declare_disaster(), newest_canary=self._checks.newest_canary
+        )
+        restoration = self._keep(restoration, (lost, *self._further(restored, asked)))
         self._journal.mark(timeline.COMPARED)
         for result in restoration.checks:
             self._journal.verdict(verdict_of(result, self._setup.requirement(result.name, result.requirement)))
@@ -254,7 +258,7 @@ class Drill:
         self._journal.mark(timeline.HYDRATED)
         return restoration
 
-    def _judge_objectives(self, restoration: Restoration, newest: datetime | None, source: str) -> None:
+    def _judge_recovery_time(self, restoration: Restoration) -> None:
         record = self._journal.record
         # RTA ends when the last blocking check has passed (DESIGN.md decision 6); one that has not, leaves no number
         unpassed = [
@@ -263,25 +267,15 @@ class Drill:
             if result.outcome != "met" and self._setup.requirement(result.name, result.requirement) == "required"
         ]
         rta, alone = recovery_time.measure(record.phases, self._setup.declared(), restoration, unpassed)
-        rpa = objectives.measure_rpa(self.declare_disaster(), newest, source)
-        self._journal.append("measurements", rta, alone, rpa)
+        self._journal.append("measurements", rta, alone)
         self.note(*recovery_time.other_class(restoration))
         self._journal.verdict(recovery_time.judge(rta, record.objectives))
-        self._journal.verdict(objectives.judge_rpo(rpa, record.objectives))
 
     def _note_clocks(self) -> None:
         """Keep how far AWS's clock and ours are apart, and say where ours has jumped."""
         offset = self._witness.offset()
         self._journal.update(clock_offset=offset)
         self.note(*filter(None, [dates.note_of(offset), *recovery_time.jumps(self._journal.record.phases)]))
-
-    def _newest_canary(self, restored: Restored) -> tuple[datetime | None, str]:
-        """The newest instant that a canary proves to be in the copy, and what said so, or why nothing did."""
-        try:
-            newest = self._checks.newest_canary(restored.connect)
-        except psycopg.Error as error:
-            return None, f"the canary could not be read: {first_line(error)}"
-        return newest, "canary" if newest else "no canary in the copy"
 
     def _keep(self, restoration: Restoration, results: Sequence[CheckResult]) -> Restoration:
         kept = dataclasses.replace(restoration, checks=(*restoration.checks, *results))
@@ -318,6 +312,14 @@ class Drill:
         )
         return self._keep(dataclasses.replace(restored.restoration, damage=tuple(damage)), results)
 
+    # -- a moment beside the recovery -------------------------------------------------------------------------------
+
+    @_one_sentence()
+    def restore_moment(self, moment: datetime) -> Restored:
+        """Restore to a moment, beside the recovery. NoRecoveryPoint where it cannot be: no other one takes its place."""
+        point = sampling.moment_of(self._setup, self._source, moment, self.declare_disaster())
+        return restore(self._setup, point, self._source, purpose="moment", enter=lambda name: None)
+
     # -- afterwards -------------------------------------------------------------------------------------------------
 
     def clean_up(self) -> tuple[Resource, ...]:
@@ -334,6 +336,13 @@ class Drill:
 
     def _enter_measured(self, name: str) -> None:
         self._journal.enter(name, clock="rta")
+
+    def _expect(self, point: RecoveryPoint) -> None:
+        """Compare with the manifest only where it is of this point: another one's would call honest data differences."""
+        stored = self._manifest
+        if stored is not None and not sampling.belongs(stored.taken_at, self._setup, point):
+            self._manifest, self._setup = None, dataclasses.replace(self._setup, expectation="none")
+            self.note("the manifest is not of the recovery point that is drilled: what needs one is not compared")
 
     def note(self, *sentences: str) -> None:
         """Add sentences to the record's notes, each once."""

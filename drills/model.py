@@ -258,6 +258,23 @@ class Measurement:
 
 
 @dataclass(frozen=True, slots=True)
+class Loss:
+    """How much data a recovery loses, by one of three ways of knowing it, in seconds; None where that way cannot tell.
+
+    `by`: "policy" is the worst case of the schedule, "api" what the AWS APIs say of the recovery point, "data" what the
+    restored data say. `reaches_to` is the instant that the data reach to by it, `source` the field or row that said so.
+    `upper_bound`: no more than this was lost, and perhaps less.
+    """
+
+    by: Literal["policy", "api", "data"]
+    seconds: float | None
+    reaches_to: datetime | None
+    source: str
+    sentence: str
+    upper_bound: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """A judgement with its sentence. `exit_code` is what it contributes to the run's codes when it is not met."""
 
@@ -307,9 +324,11 @@ class Hydration:
 
 @dataclass(frozen=True, slots=True)
 class Restoration:
-    """One restore to one scratch instance: point, instance, statuses, checks. A run has one, plus its rehearsals."""
+    """One restore to one scratch instance: point, instance, statuses, checks. A run has one, plus its rehearsals and the
+    moments that it was restored to beside the recovery.
+    """
 
-    purpose: Literal["recovery", "rehearsal"]
+    purpose: Literal["recovery", "rehearsal", "moment"]
     point: RecoveryPoint | None
     instance_id: str
     instance_class: str = ""
@@ -375,6 +394,7 @@ class RunRecord:
     restorations: tuple[Restoration, ...] = ()
     phases: tuple[Phase, ...] = ()
     measurements: tuple[Measurement, ...] = ()
+    losses: tuple[Loss, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     promises: tuple[Promise, ...] = ()
     resources: tuple[Resource, ...] = ()

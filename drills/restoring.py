@@ -27,6 +27,7 @@ from drills.sources.session import Clients
 
 MAINTENANCE_DATABASE = "postgres"
 EnterPhase = Callable[[str], None]
+Purpose = Literal["recovery", "rehearsal", "moment"]
 
 
 class Mark(Protocol):
@@ -54,6 +55,7 @@ class Setup:
     ca_bundle: Path | None
     scenario: str | None = None
     expectation: Expectation = "none"
+    manifest_of: str = ""  # the ARN of the point that the manifest was taken for, where that is known
     resolve: Resolver | None = None  # asked before the system resolves a copy's name
     sample: bool = False  # whether the source holds the sample application
     connector: Callable[[Endpoint, Resolver | None], Connector] = connector
@@ -64,10 +66,14 @@ class Setup:
         expires = record.started_at.astimezone(UTC) + self.target.time_to_live
         return scratch_tags(record.run_id, self.name, expires.isoformat(timespec="seconds"), self.target.tags)
 
-    def needs_copy(self) -> bool:
+    def needs_copy(self, point: RecoveryPoint) -> bool:
         """RDS restores in the snapshot's own region and under its own key: another one means copying it first."""
-        elsewhere = self.scratch_clients.region != self.clients.region
-        return elsewhere or self.target.restore.kms_key is not None
+        return self.scratch_clients.region != self.region_of(point) or self.target.restore.kms_key is not None
+
+    def region_of(self, point: RecoveryPoint) -> str:
+        """The region that a point lies in, as its ARN says; the source's where it says none."""
+        parts = point.arn.split(":")
+        return (parts[3] if len(parts) > 3 else "") or self.clients.region
 
     def requirement(self, check: str, usual: Requirement) -> Requirement:
         """What the check is on this target: the owner's rule, else what it usually is."""
@@ -112,7 +118,7 @@ def restore(
     point: RecoveryPoint,
     source: Instance | None,
     *,
-    purpose: Literal["recovery", "rehearsal"],
+    purpose: Purpose,
     enter: EnterPhase,
 ) -> Restored:
     """Restore `point` to a scratch instance of this run and wait until a query is answered there.
@@ -121,10 +127,11 @@ def restore(
     """
     mark = setup.journal.mark if purpose == "recovery" else _unmarked
     names = ScratchNames.of(setup.journal.record.run_id, purpose)
-    scratch = Scratch(setup.scratch_clients, setup.target.restore, setup.journal, setup.tags())
+    scratch = Scratch(setup.scratch_clients, setup.target.restore, setup.journal, setup.tags(), setup.clients)
     follow = _Follower(setup, names.instance, _opening(setup, point, source, names.instance, purpose), mark)
     follow.note()
-    if setup.needs_copy():
+    if setup.needs_copy(point):
+        _refuse_moment(point)
         enter("copy the snapshot")
         point = copy_snapshot(setup, point, f"{names.instance}-copy")
     enter("request the restore")
@@ -161,6 +168,15 @@ def _unmarked(name: str, *, source: str = "", at: datetime | None = None) -> Non
     """A rehearsal is no part of the recovery's timeline."""
 
 
+def _refuse_moment(point: RecoveryPoint) -> None:
+    """RestoreDBInstanceToPointInTime has no key and no other region: a moment cannot be copied there (API reference)."""
+    if point.kind == "continuous":
+        raise RestoreFailed(
+            "expected to restore to a moment in the source's own region and under its own key, found restore.region or "
+            "restore.kms_key: leave them out for this target, or drill a copy (--sample copy)"
+        )
+
+
 def copy_snapshot(setup: Setup, point: RecoveryPoint, copy_id: str) -> RecoveryPoint:
     """Copy a point's snapshot under a name of this run's own, wait until it is available, and return the copy.
 
@@ -177,7 +193,7 @@ def copy_snapshot(setup: Setup, point: RecoveryPoint, copy_id: str) -> RecoveryP
         return status == "available"
 
     scratch = Scratch(setup.scratch_clients, setup.target.restore, setup.journal, setup.tags())
-    scratch.copy_snapshot(point, copy_id, source_region=setup.clients.region)
+    scratch.copy_snapshot(point, copy_id, source_region=setup.region_of(point))
     timeout = setup.target.timeout.total_seconds()
     try:
         wait_until(
@@ -208,7 +224,7 @@ def _opening(
     point: RecoveryPoint,
     source: Instance | None,
     instance_id: str,
-    purpose: Literal["recovery", "rehearsal"],
+    purpose: Purpose,
 ) -> Restoration:
     return Restoration(
         purpose=purpose,

@@ -6,22 +6,162 @@ runbook that this project rehearses, resource ids are not.
 
 from __future__ import annotations
 
+import dataclasses
+import difflib
+import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Literal
 
 from drills.model import Finding, RecoveryPoint, RefusedPoint
 
 USABLE = frozenset({"COMPLETED", "AVAILABLE", "available"})
+SAMPLES = (
+    'expected "newest", "oldest", "random", "copy", an ARN, a snapshot id, or a moment such as "2026-11-01T03:00:00Z"'
+)
+_SNAPSHOT_ID = re.compile(r"(?:[a-z]+:)?[A-Za-z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)*")
+_SEEDED = re.compile(r"random:([0-9]{1,18})")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Which recovery point is drilled, and as the owner wrote it; `seed` is that of a random one, where it is given."""
+
+    kind: Literal["newest", "oldest", "random", "copy", "named", "moment"]
+    text: str
+    seed: int | None = None
+    moment: datetime | None = None
+
+    def __str__(self) -> str:
+        """As drill.toml writes it."""
+        return self.text
+
+    @property
+    def judges_rpo(self) -> bool:
+        """Whether its age says how much a disaster takes: only the newest point, or the newest copy elsewhere, does."""
+        return self.kind in ("newest", "copy")
+
+    @property
+    def told(self) -> str:
+        """What it is, for a sentence."""
+        return {
+            "newest": "the newest one",
+            "oldest": "the oldest one that is still there",
+            "random": "one at random",
+            "copy": "the newest copy",
+            "named": f"the named one, {self.text}",
+            "moment": f"the moment {self.text}",
+        }[self.kind]
+
+
+NEWEST = Sample("newest", "newest")
+_KEYWORDS = {"newest": NEWEST} | {
+    sample.text: sample for sample in (Sample("oldest", "oldest"), Sample("random", "random"), Sample("copy", "copy"))
+}
+
+
+def parse_sample(text: str) -> Sample:
+    """Read which recovery point is to be drilled. Raises ValueError saying what is allowed.
+
+    A moment needs its offset from UTC: without one nobody knows which instant is meant.
+    """
+    cleaned = text.strip()
+    if cleaned in _KEYWORDS:
+        return _KEYWORDS[cleaned]
+    if seeded := _SEEDED.fullmatch(cleaned):
+        return Sample("random", cleaned, seed=int(seeded[1]))
+    if cleaned[:4].isdigit():
+        try:
+            moment = datetime.fromisoformat(cleaned)
+        except ValueError:
+            raise ValueError(SAMPLES.removeprefix("expected ")) from None
+        if moment.tzinfo is None:
+            raise ValueError(f'a moment with its offset from UTC, such as "{cleaned}Z"')
+        return Sample("moment", cleaned, moment=moment.astimezone(UTC))
+    if near := difflib.get_close_matches(cleaned, _KEYWORDS, n=1, cutoff=0.8):
+        raise ValueError(f'{SAMPLES.removeprefix("expected ")}; did you mean "{near[0]}"?')
+    if (cleaned.startswith("arn:") and cleaned.count(":") >= 6) or _SNAPSHOT_ID.fullmatch(cleaned):
+        return Sample("named", cleaned)
+    raise ValueError(SAMPLES.removeprefix("expected "))
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """From when until when an instance can be restored to a moment, as its automated backup says (RestoreWindow)."""
+
+    earliest: datetime
+    latest: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The point chosen (None: there is none), the ones refused with the reason, and what is odd about the set."""
+    """The point chosen (None: there is none), the ones refused with the reason, and what is odd about the set.
+
+    `seed` is the one that a point at random was drawn with.
+    """
 
     point: RecoveryPoint | None
     refused: tuple[RefusedPoint, ...]
     findings: tuple[Finding, ...]
+    seed: int | None = None
+
+
+def choose(
+    sample: Sample,
+    points: Sequence[RecoveryPoint],
+    *,
+    dbi_resource_id: str | None,
+    usable_at: datetime,
+    kinds: Sequence[str] = (),
+    seed: int = 0,
+) -> Choice:
+    """Choose the point that `sample` names among those that were usable at `usable_at`, the disaster time.
+
+    `seed` draws the one at random, unless the sample has its own: the same seed and points give the same one. "copy" is
+    the newest of the points that a copy job made. A named point is taken whatever its kind and whoever made it, and
+    refused with the reason where it could not be restored; never is another one taken in its place. For a moment see
+    `choose_moment`.
+    """
+    if sample.kind == "named":
+        named = [point for point in points if sample.text in (point.arn, point.snapshot_id)]
+        return _choose(named, dbi_resource_id, points, usable_at, (), by_name=True)
+    if sample.kind == "copy":
+        kinds = ("copy",)
+    choice = _choose(points, dbi_resource_id, points, usable_at, kinds)
+    refused = {one.arn for one in choice.refused}
+    fit = sorted((p for p in points if p.arn not in refused), key=lambda point: (_dated(point, usable_at), point.arn))
+    if sample.kind == "oldest" and fit:
+        return Choice(fit[0], choice.refused, choice.findings)
+    if sample.kind == "random" and fit:
+        seed = seed if sample.seed is None else sample.seed
+        return Choice(random.Random(seed).choice(fit), choice.refused, choice.findings, seed)
+    return choice
+
+
+def choose_moment(moment: datetime, window: Window | None, source: RecoveryPoint, *, usable_at: datetime) -> Choice:
+    """The point that a restore to `moment` comes to; none where the moment lies outside of what can be restored.
+
+    `source` says what is restored, with the moment and its window still to be filled in. A moment is never replaced by
+    the nearest one that could be restored: whoever asked for it would look at other data than they think.
+    """
+    if window is None:
+        reason = "the instance has no automated backup that reaches to a moment: see its backup retention period"
+    elif moment < window.earliest:
+        reason = f"before {_shown(window.earliest)}, when its oldest automated backup had ended"
+    elif moment > usable_at:
+        reason = f"after the disaster at {_shown(usable_at)}"
+    elif moment > window.latest:
+        reason = f"after {_shown(window.latest)}, the latest time that can be restored now"
+    else:
+        point = dataclasses.replace(source, data_time=moment, data_time_source="RestoreTime", completed_at=moment)
+        return Choice(point, (), ())
+    return Choice(None, (RefusedPoint(source.arn, f"{_shown(moment)} cannot be restored: {reason}"),), ())
+
+
+def _shown(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def choose_newest(
@@ -36,24 +176,43 @@ def choose_newest(
     `dbi_resource_id` is the living source's; without one (the source is gone) the id of the newest point counts.
     `kinds` limits what is eligible; empty allows every kind.
     """
-    ids = sorted({point.dbi_resource_id for point in points if point.dbi_resource_id})
-    wanted = dbi_resource_id or _id_of_newest(points)
-    findings = _several_ids(ids, wanted, points) if len(ids) > 1 else ()
+    return _choose(points, dbi_resource_id, points, usable_at, kinds)
+
+
+def _choose(
+    points: Sequence[RecoveryPoint],
+    dbi_resource_id: str | None,
+    known: Sequence[RecoveryPoint],
+    usable_at: datetime,
+    kinds: Sequence[str],
+    *,
+    by_name: bool = False,
+) -> Choice:
+    """The newest usable one of `points`; which instance they must be of is told from `known`, all of them."""
+    ids = sorted({point.dbi_resource_id for point in known if point.dbi_resource_id})
+    wanted = dbi_resource_id or _id_of_newest(known)
+    findings = _several_ids(ids, wanted, known) if len(ids) > 1 else ()
     refused: list[RefusedPoint] = []
     fit: list[RecoveryPoint] = []
     for point in points:
-        reason = _refusal(point, wanted, usable_at, kinds)
+        reason = _refusal(point, wanted, usable_at, kinds, by_name=by_name)
         if reason:
             refused.append(RefusedPoint(point.arn, reason))
         else:
             fit.append(point)
-    newest = max(fit, key=lambda point: (point.data_time or usable_at, point.arn), default=None)
+    newest = max(fit, key=lambda point: (_dated(point, usable_at), point.arn), default=None)
     return Choice(newest, tuple(refused), findings)
 
 
-def _refusal(point: RecoveryPoint, wanted: str | None, usable_at: datetime, kinds: Sequence[str]) -> str:
-    if point.made_by_drill:
-        return "made by a drill"
+def _dated(point: RecoveryPoint, otherwise: datetime) -> datetime:
+    return point.data_time or otherwise
+
+
+def _refusal(
+    point: RecoveryPoint, wanted: str | None, usable_at: datetime, kinds: Sequence[str], *, by_name: bool
+) -> str:
+    if point.made_by_drill and not by_name:
+        return "made by a drill or on demand"
     if kinds and point.kind not in kinds:
         return f"kind {point.kind!r} is not eligible; eligible: {', '.join(kinds)}"
     if wanted and point.dbi_resource_id != wanted:
@@ -89,16 +248,23 @@ def _several_ids(ids: Sequence[str], wanted: str | None, points: Sequence[Recove
     return (finding,)
 
 
-def explain_none(instance_id: str, vault: str | None, choice: Choice) -> str:
-    """One sentence for a target without a usable recovery point: where was looked, what was found, what to do."""
+def explain_none(instance_id: str, vault: str | None, choice: Choice, sample: Sample = NEWEST) -> str:
+    """One sentence for a target without the wanted recovery point: where was looked, what was found, what to do."""
     where = f"vault {vault!r} and the RDS snapshots" if vault else "the RDS snapshots"
     if not choice.refused:
-        found = "there is none at all"
+        found = "there is none of that name" if sample.kind == "named" else "there is none at all"
+    elif sample.kind in ("named", "moment"):
+        found = choice.refused[0].reason
     else:
         reasons = "; ".join(f"{refused.arn.rsplit(':', 1)[-1]}: {refused.reason}" for refused in choice.refused[:3])
         more = f" and {len(choice.refused) - 3} more" if len(choice.refused) > 3 else ""
         found = f"{len(choice.refused)} found, none usable ({reasons}{more})"
+    if sample.kind == "moment":
+        return f"expected to restore {instance_id!r} to {sample.text}, {found}: ask for a moment between these"
+    if sample.kind == "named":
+        return f"expected the recovery point {sample.text} of {instance_id!r} in {where}, {found}: name another one"
+    kind = {"newest": "", "copy": " that a copy job made"}.get(sample.kind, f" ({sample.told})")
     return (
-        f"expected a usable recovery point of {instance_id!r} in {where}, {found}: "
+        f"expected a usable recovery point of {instance_id!r}{kind} in {where}, {found}: "
         "see whether the backup plan selects the instance and why its last jobs did not complete"
     )

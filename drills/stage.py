@@ -10,7 +10,7 @@ import dataclasses
 import secrets
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from typing import Any
 import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drills import canary, context, lifeline
+from drills import canary, context, lifeline, moment
 from drills.checks import manifest
 from drills.checks.session import Connector
 from drills.clock import SystemClock, wait_until
@@ -46,11 +46,20 @@ class Scene:
 
     effective: Config
     clients: Clients
+    scratch: Clients
     control: SandboxControl
     journal: Journal
     choices: context.Choices
     ca: Path
     poll: float
+
+    @property
+    def several(self) -> bool:
+        """Whether the run drills another recovery point than the newest one, and so needs more than one of AWS Backup's.
+
+        There are then no automated backups: the oldest of these would be of the source before it was filled.
+        """
+        return self.effective.target.sample.kind in ("oldest", "random", "named")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -94,7 +103,7 @@ def _stage(folder: Path, journal: Journal) -> None:
     effective = choices.effective()
     scene = Scene(
         effective,
-        context.identified_clients(effective, service)[0],
+        *context.identified_clients(effective, service),
         SandboxControl(service.endpoint),
         journal,
         choices,
@@ -110,12 +119,23 @@ def _stage(folder: Path, journal: Journal) -> None:
     expected = manifest.take(connect, key=manifest.write_key(stored), policies=policies)
     write_atomically(stored, manifest.dump(expected))
     journal.enter("back up", note="AWS Backup, on demand")
+    _make_vaults(scene)
     point = _back_up(scene, instance)
+    context.save(folder, dataclasses.replace(context.read(folder), manifest_of=point))
     if choices.damage:
         journal.enter("damage the backup", note="as --damage asked")
         _damage(scene, point)
     journal.enter("write on", note="what the disaster will take")
     _write_on(scene, connect, database)
+    if scene.several:
+        journal.enter("back up again", note="so that there is more than one recovery point")
+        _back_up(scene, instance)
+    else:
+        crossed = moment.cross(connect, database)
+        context.save(
+            folder,
+            dataclasses.replace(context.read(folder), moment=crossed.isoformat(), moment_database=database),
+        )
     journal.enter("collect the promises")
 
 
@@ -182,7 +202,7 @@ def _make_source(scene: Scene, version: str | None, password: str) -> Instance:
         MasterUserPassword=password,
         DBSubnetGroupName=f"{name}-subnets",
         VpcSecurityGroupIds=[group["GroupId"]],
-        BackupRetentionPeriod=7,
+        BackupRetentionPeriod=0 if scene.several else 7,
         PubliclyAccessible=False,
         StorageEncrypted=True,
         Tags=[{"Key": key, "Value": value} for key, value in scene.effective.target.tags.items()],
@@ -217,28 +237,49 @@ def _beat(connect: Connector, database: str, beats: int) -> None:
             canary.beat(connection)
 
 
-def _back_up(scene: Scene, instance: Instance) -> str:
-    """An on-demand backup through AWS Backup, followed to its end; the ARN of its recovery point."""
-    backup, vault = scene.clients.backup, scene.effective.target.vault
-    if vault is None:
+def _make_vaults(scene: Scene) -> None:
+    """The vault, and that of the copies where the configuration names one, on the side that drills restore on."""
+    target = scene.effective.target
+    if target.vault is None:
         raise SandboxError('expected a vault for the target in drill.toml, found none: set vault = "…"')
-    backup.create_backup_vault(BackupVaultName=vault)
+    scene.clients.backup.create_backup_vault(BackupVaultName=target.vault)
+    if target.copy_vault:
+        scene.scratch.backup.create_backup_vault(BackupVaultName=target.copy_vault)
+
+
+def _back_up(scene: Scene, instance: Instance) -> str:
+    """An on-demand backup through AWS Backup, followed to its end and copied; the ARN of its recovery point."""
+    backup, target = scene.clients.backup, scene.effective.target
+    role = f"arn:aws:iam::{scene.clients.account}:role/{ROLE}"
+    _follow(scene, instance.id)  # an instance that still backs up automatically takes no other backup
     job = backup.start_backup_job(
-        BackupVaultName=vault,
-        ResourceArn=instance.arn,
-        IamRoleArn=f"arn:aws:iam::{scene.clients.account}:role/{ROLE}",
-        Lifecycle={"DeleteAfterDays": 1},
+        BackupVaultName=target.vault, ResourceArn=instance.arn, IamRoleArn=role, Lifecycle={"DeleteAfterDays": 1}
     )["BackupJobId"]
+    _ended(scene, "backup", lambda: backup.describe_backup_job(BackupJobId=job))
+    point = str(backup.describe_backup_job(BackupJobId=job)["RecoveryPointArn"])
+    if target.copy_vault:
+        account, region = scene.scratch.account, scene.scratch.region
+        copy = backup.start_copy_job(
+            RecoveryPointArn=point,
+            SourceBackupVaultName=target.vault,
+            DestinationBackupVaultArn=f"arn:aws:backup:{region}:{account}:backup-vault:{target.copy_vault}",
+            IamRoleArn=role,
+        )["CopyJobId"]
+        _ended(scene, "copy", lambda: backup.describe_copy_job(CopyJobId=copy)["CopyJob"])
+    return point
+
+
+def _ended(scene: Scene, kind: str, describe: Callable[[], dict[str, Any]]) -> None:
+    """Wait until a job of AWS Backup has ended; SandboxError where it did not complete."""
 
     def state() -> str | None:
-        answer = backup.describe_backup_job(BackupJobId=job)
-        return None if answer["State"] in ("CREATED", "PENDING", "RUNNING") else str(answer["State"])
+        said = str(describe()["State"])
+        return None if said in ("CREATED", "PENDING", "RUNNING") else said
 
     timeout = scene.effective.target.timeout.total_seconds()
-    ended = wait_until(state, timeout, SystemClock(), every=scene.poll, what="the backup job")
+    ended = wait_until(state, timeout, SystemClock(), every=scene.poll, what=f"the {kind} job")
     if ended != "COMPLETED":
-        raise SandboxError(f"expected the backup job to end COMPLETED, found {ended}: see the sandbox's log")
-    return str(backup.describe_backup_job(BackupJobId=job)["RecoveryPointArn"])
+        raise SandboxError(f"expected the {kind} job to end COMPLETED, found {ended}: see the sandbox's log")
 
 
 def _damage(scene: Scene, point: str) -> None:

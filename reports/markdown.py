@@ -36,6 +36,7 @@ def render(record: RunRecord) -> str:
     if record.failures:
         lines += ["## What went wrong", "", *(f"- {cell(failure.sentence)}" for failure in record.failures), ""]
     lines += ["## Objectives", "", *_objectives(record), *_recovery_time(record)]
+    lines += table(("Data loss", "Number", "How it came about", "What it is"), words.loss_rows(record))
     if slowest := words.slowest_phase(record):
         lines += [f"Slowest phase of the recovery: {cell(slowest)}.", ""]
     lines += [f"## Promises: {words.promise_counts(record.promises)}", ""]

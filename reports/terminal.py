@@ -159,6 +159,8 @@ def summary(record: RunRecord, folder: Path, console: Console) -> None:
         _say(console, line, "dim")
     for name, cold, warm, target, ended in recovery_words.query_rows(record):
         _say(console, f"query {name!r}: {cold} cold, {warm} warm, target {target}: {ended}", "dim")
+    for way, number, how, _ in words.loss_rows(record):
+        _say(console, f"data loss {way}: {number} ({how})", "dim")
     console.print()
     _say(console, words.headline(record), _TONES[words.tone(record)])
     for stamp in words.stamps(record):

@@ -174,6 +174,28 @@ def _view(record: RunRecord, objective_name: str, actual_name: str, objective: f
     )
 
 
+LOSS_WAYS = {
+    "policy": ("by policy", "the worst case that the backup schedule allows"),
+    "api": ("by API", "what AWS says of the recovery point; a claim, and judged by nothing"),
+    "data": ("by data", "what the restored data prove; the RPO is judged by it alone"),
+}
+
+
+def loss_rows(record: RunRecord) -> list[tuple[str, str, str, str]]:
+    """The three numbers of the data loss, side by side: way, number, how it came about, what the way is."""
+    rows = []
+    for loss in record.losses:
+        way, meaning = LOSS_WAYS[loss.by]
+        number = (
+            seconds_or(loss.seconds)
+            if loss.seconds is None or not loss.upper_bound
+            else f"≤ {seconds_or(loss.seconds)}"
+        )
+        reach = f"; reaches to {show_instant(loss.reaches_to)}" if loss.reaches_to else ""
+        rows.append((way, number, f"{loss.sentence}{reach}", meaning))
+    return rows
+
+
 def slowest_phase(record: RunRecord) -> str:
     """The slowest phase of the recovery and its length, or "" where the recovery did not come to its end."""
     closed = [phase for phase in record.phases if phase.clock == "rta" and phase.seconds is not None]
@@ -266,10 +288,15 @@ def still_there(record: RunRecord) -> list[str]:
 
 def resources_by_purpose(record: RunRecord) -> list[tuple[str, list[Resource]]]:
     """What was made for the recovery, what for a rehearsal, and what cannot be told, each with its heading."""
-    found: dict[str, list[Resource]] = {"recovery": [], "rehearsal": [], "": []}
+    found: dict[str, list[Resource]] = {"recovery": [], "rehearsal": [], "moment": [], "": []}
     for resource in record.resources:
         found[_purpose(record, resource)].append(resource)
-    heads = {"recovery": "For the recovery", "rehearsal": "For the rehearsal of a failure", "": "Other"}
+    heads = {
+        "recovery": "For the recovery",
+        "rehearsal": "For the rehearsal of a failure",
+        "moment": "For the restore to a moment",
+        "": "Other",
+    }
     return [(heads[purpose], made) for purpose, made in found.items() if made]
 
 

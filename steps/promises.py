@@ -14,21 +14,29 @@ from drills.model import Promise, PromiseOutcome
 from drills.record import Journal
 
 NEEDS_LEAVE = ("damages_backup", "cuts_over")
+# Which scenarios are no part of a run: those of another recovery point than it drills (`sample` of the target).
+OTHER_POINT = {True: "chosen_point", False: "newest_point"}
+# Restores of their own, which would come between the phases that are measured.
+AFTERWARDS = ("damages_backup", "moment")
 JOURNAL: pytest.StashKey[Journal] = pytest.StashKey()
 LEFT_OUT: pytest.StashKey[int] = pytest.StashKey()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip what the profile does not allow; rehearse failures after the recovery, and clean up after all else."""
+    """Leave out what is about another recovery point, skip what the profile does not allow; restore anything else after
+    the recovery, and clean up after all.
+    """
     folder = config.getoption("--drill-run")
     if folder is None:
         return
     profile, allowed = context.leave_of(folder)
+    other = OTHER_POINT[context.read(folder).effective().target.sample.kind == "newest"]
+    items[:] = [item for item in items if other not in item.keywords]
     for item in items:
         for tag in NEEDS_LEAVE:
             if tag in item.keywords and tag not in allowed:
                 item.add_marker(pytest.mark.skip(reason=f"profile {profile!r} does not allow {tag!r}"))
-    items.sort(key=lambda item: ("cleanup" in item.keywords, "damages_backup" in item.keywords))
+    items.sort(key=lambda item: ("cleanup" in item.keywords, any(tag in item.keywords for tag in AFTERWARDS)))
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:

@@ -1,4 +1,4 @@
-"""The scratch instance that the newest recovery point was restored to."""
+"""The scratch instance that the run's recovery point was restored to."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from steps.checks import assert_met
 
 @when("its newest recovery point is restored to a scratch instance", target_fixture="restoration")
 @given("its newest recovery point has been restored to a scratch instance", target_fixture="restoration")
-def newest_point_is_restored(drill: Drill) -> Restoration:
+@when("the chosen recovery point is restored to a scratch instance", target_fixture="restoration")
+@given("the chosen recovery point has been restored to a scratch instance", target_fixture="restoration")
+def point_is_restored(drill: Drill) -> Restoration:
     """One restore a run; every scenario looks at the same one."""
     return drill.recover()
 

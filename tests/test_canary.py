@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -11,11 +12,13 @@ from hypothesis import strategies as st
 
 from drills import canary
 from drills.checks import canary as check
+from drills.errors import DrillError
 from tests.fix_checked import Checked, checked
 from tests.fix_cluster import module_state
 
 __all__ = ["checked", "module_state"]
 Row = tuple[int, datetime, str, str]
+START = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 def chain(length: int) -> list[Row]:
@@ -58,12 +61,49 @@ def test_no_row_can_be_altered_left_out_or_moved(data: st.DataObject) -> None:
     assert state.broken
 
 
-def test_a_pruned_chain_is_still_whole() -> None:
-    """The first row that is left may name a predecessor that is gone."""
-    state = check.follow(chain(10)[4:])
+@given(st.integers(min_value=2, max_value=30), st.data())
+def test_a_chain_that_was_pruned_behind_a_checkpoint_is_whole(length: int, data: st.DataObject) -> None:
+    """The oldest row left must follow from the checkpoint, and from no other one."""
+    rows = chain(length)
+    cut = data.draw(st.integers(min_value=1, max_value=length - 1))
+    anchor = check.Anchor(cut, rows[cut - 1][3])
 
+    state = check.follow(rows[cut:], anchor=anchor)
     assert state is not None
-    assert state.broken == ""
+    assert (state.broken, state.oldest_seq, state.pruned_to) == ("", cut + 1, cut)
+    for wrong in (None, check.Anchor(cut, "0" * 64), check.Anchor(cut - 1, rows[cut - 1][3])):
+        other = check.follow(rows[cut:], anchor=wrong)
+        assert other is not None
+        assert other.broken
+
+
+@given(st.lists(st.integers(min_value=-3600, max_value=3600), min_size=2, max_size=12))
+def test_a_clock_that_goes_back_is_told_and_breaks_nothing(offsets: list[int]) -> None:
+    """Rows say what the clock said; the newest row is the last one written, and the largest step back is a warning."""
+    rows: list[Row] = []
+    for seq, offset in enumerate(offsets, 1):
+        at, previous = START + timedelta(seconds=offset), rows[-1][3] if rows else ""
+        rows.append((seq, at, previous, canary.digest_of(previous, seq, at)))
+    largest = max(one - two for one, two in itertools.pairwise(offsets))
+
+    state = check.follow(rows)
+    assert state is not None
+    assert (state.broken, state.newest_at) == ("", rows[-1][1])
+    assert bool(state.went_back) == (largest > 0)
+    assert [finding.severity for finding in check.judge(None, state)] == ["warning"] * (largest > 0)
+
+
+@pytest.mark.parametrize(
+    ("ago", "said"),
+    [(0, ""), (12, ""), (13, ""), (14, "has stopped"), (7200, "has stopped"), (-13, ""), (-14, "ahead of the clock")],
+)
+def test_a_beat_that_has_stopped_is_a_finding(ago: float, said: str) -> None:
+    """Three beats and ten seconds may pass; more than that, or as much in the future, is told."""
+    finding = canary.beat_stopped(START - timedelta(seconds=ago), START, timedelta(seconds=1))
+
+    assert (finding.message if finding else "").find(said) >= 0
+    assert (finding is None) == (not said)
+    assert canary.beat_stopped(None, START, timedelta(seconds=1)) is not None
 
 
 def test_a_chain_that_ends_early_is_a_finding() -> None:
@@ -93,3 +133,53 @@ def test_two_writers_at_once_do_not_fork_the_chain(checked: Checked) -> None:
 
     assert state is not None
     assert (state.rows, state.newest_seq, state.broken) == (80, 80, "")
+
+
+@pytest.mark.postgres
+def test_pruning_keeps_the_chain_provable(checked: Checked) -> None:
+    """What is older goes, the newest row stays, the rest follows from the checkpoint, and the beat goes on from there."""
+    with checked.copy() as name, checked.connect(name) as session:
+        canary.install(session)
+        for _ in range(6):
+            canary.beat(session)
+        assert canary.prune(session, timedelta(hours=1)) == 0
+        assert canary.prune(session, timedelta(microseconds=1)) == 5
+        canary.beat(session)
+        assert canary.prune(session, timedelta(microseconds=1)) == 1
+        canary.beat(session)
+        with checked.snapshot(name) as connection:
+            state = check.observe(connection)
+        kept = session.execute("select count(*) from drill_canary.checkpoint").fetchone()
+
+    assert state is not None
+    assert (state.rows, state.oldest_seq, state.newest_seq, state.pruned_to, state.broken) == (2, 7, 8, 6, "")
+    assert kept == (1,)
+
+
+@pytest.mark.postgres
+def test_a_broken_chain_is_not_pruned(checked: Checked) -> None:
+    """A checkpoint would hide what is missing; nothing is removed, and the sentence says what is broken."""
+    with checked.copy() as name, checked.connect(name) as session:
+        canary.install(session)
+        for _ in range(5):
+            canary.beat(session)
+        session.execute("delete from drill_canary.beat where seq = 2")
+        with pytest.raises(DrillError, match="row 1 is followed by row 3"):
+            canary.prune(session, timedelta(microseconds=1))
+        assert session.execute("select count(*) from drill_canary.beat").fetchone() == (4,)
+
+
+@pytest.mark.postgres
+def test_rows_lost_from_the_beginning_are_found_without_a_checkpoint(checked: Checked) -> None:
+    """What a restore lost is told from what was pruned."""
+    with checked.copy() as name:
+        with checked.connect(name) as session:
+            canary.install(session)
+            for _ in range(4):
+                canary.beat(session)
+            session.execute("delete from drill_canary.beat where seq <= 2")
+        with checked.snapshot(name) as connection:
+            state = check.observe(connection)
+
+    (finding,) = check.judge(None, state)
+    assert "no checkpoint says that those before it were pruned" in finding.message

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from drills import config
 from drills.config import Config, SandboxProfile, TablePolicy, load, parse_table_policy
-from drills.config_models import PROFILES, DrillTable, Target
+from drills.config_models import PROFILES, DrillTable, Freshness, Target
 from drills.config_recovery import NamedQuery, Table
 from drills.errors import ConfigError
 from drills.model import Objectives
@@ -420,6 +420,7 @@ def test_every_key_is_in_the_document() -> None:
     text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     seen: list[type[Table]] = [DrillTable, Target, *PROFILES.values(), config.RestoreConfig, config.Credentials]
     seen += [config.Scenario, NamedQuery]
+    seen += [Freshness]
     missing = [key for model in seen for key in model.known_keys() if f"`{key}`" not in text]
     assert missing == []
     assert [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from drills.disaster import declare
 from drills.model import RecoveryPoint
-from drills.selection import choose_newest, explain_none
+from drills.selection import NEWEST, Sample, Window, choose, choose_moment, choose_newest, explain_none, parse_sample
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 POINT = RecoveryPoint(
@@ -62,6 +63,113 @@ def test_a_point_that_is_not_usable_is_refused_with_the_reason(changes: dict[str
     assert choice.point is None
     assert reason in choice.refused[0].reason
     assert reason in explain_none("orders", "vault", choice)
+
+
+AGES = st.lists(st.integers(min_value=1, max_value=999), min_size=1, max_size=8, unique=True)
+
+
+@given(AGES, st.integers(min_value=0, max_value=2**31))
+def test_each_sample_takes_its_point_and_never_what_a_drill_made(ages: list[int], seed: int) -> None:
+    """Newest, oldest, the newest copy, one at random that the same seed gives again; tagged points are none of them."""
+    made = [aged(0.5, made_by_drill=True), aged(2000, made_by_drill=True)]
+    points = [aged(age, kind="copy" if age % 2 else "awsbackup") for age in ages]
+
+    def taken(sample: Sample) -> RecoveryPoint | None:
+        return choose(sample, [*points, *made], dbi_resource_id="db-A", usable_at=NOON, seed=seed).point
+
+    copies = [age for age in ages if age % 2]
+    assert taken(NEWEST) == choose_newest([*points, *made], dbi_resource_id="db-A", usable_at=NOON).point
+    assert getattr(taken(NEWEST), "data_time", None) == aged(min(ages)).data_time
+    assert getattr(taken(parse_sample("oldest")), "data_time", None) == aged(max(ages)).data_time
+    assert getattr(taken(parse_sample("copy")), "data_time", None) == (aged(min(copies)).data_time if copies else None)
+    drawn = choose(parse_sample("random"), points, dbi_resource_id="db-A", usable_at=NOON, seed=seed)
+    assert drawn.point in points
+    assert taken(parse_sample(f"random:{drawn.seed}")) == drawn.point
+
+
+def test_a_named_point_is_taken_or_refused_and_never_replaced() -> None:
+    """By ARN or snapshot id, also one that a drill made; one that cannot be restored leaves nothing, with its reason."""
+    late = replace(POINT, arn="arn:aws:rds:eu-central-1:123456789012:snapshot:late", snapshot_id="late")
+    late = replace(late, completed_at=NOON + timedelta(seconds=1), made_by_drill=True)
+    named = {"dbi_resource_id": "db-A", "usable_at": NOON + timedelta(seconds=2)}
+
+    assert choose(parse_sample(POINT.arn), [POINT, late], **named).point == POINT  # type: ignore[arg-type]
+    assert choose(parse_sample("late"), [POINT, late], **named).point == late  # type: ignore[arg-type]
+    refused = choose(parse_sample("late"), [POINT, late], dbi_resource_id="db-A", usable_at=NOON)
+    assert refused.point is None
+    assert "after the disaster: name another one" in explain_none("orders", None, refused, parse_sample("late"))
+    absent = choose(parse_sample("other"), [POINT, late], dbi_resource_id="db-A", usable_at=NOON)
+    assert (absent.point, absent.refused) == (None, ())
+    assert "there is none of that name" in explain_none("orders", None, absent, parse_sample("other"))
+
+
+@pytest.mark.parametrize(
+    ("hours", "window", "reason"),
+    [
+        (3, (4, 1), ""),
+        (4, (4, 1), ""),
+        (1, (4, 1), ""),
+        (5, (4, 1), "before 2026-11-23 08:00:00 UTC, when its oldest automated backup had ended"),
+        (0.5, (4, 1), "after 2026-11-23 11:00:00 UTC, the latest time that can be restored now"),
+        (-1, (4, -2), "after the disaster at 2026-11-23 12:00:00 UTC"),
+        (3, None, "no automated backup"),
+    ],
+)
+def test_a_moment_is_restored_or_refused_and_never_replaced(
+    hours: float, window: tuple[float, float] | None, reason: str
+) -> None:
+    """Within the window the very moment, else none, with what can be restored in the sentence."""
+    moment = NOON - timedelta(hours=hours)
+    between = Window(*(NOON - timedelta(hours=each) for each in window)) if window else None
+    choice = choose_moment(moment, between, replace(POINT, kind="continuous"), usable_at=NOON)
+
+    assert (choice.point.data_time if choice.point else None) == (None if reason else moment)
+    if reason:
+        sentence = explain_none("orders", None, choice, Sample("moment", "then", moment=moment))
+        assert sentence.startswith("expected to restore 'orders' to then")
+        assert reason in sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("newest", "newest"),
+        (" oldest ", "oldest"),
+        ("random", "random"),
+        ("random:12", "random"),
+        ("copy", "copy"),
+        ("awsbackup:job-5a0c27c1-6f0e-4d7e-a1de-7a4c7e0f8a11", "named"),
+        ("arn:aws:rds:eu-central-1:123456789012:snapshot:before-migration", "named"),
+        ("before-migration", "named"),
+        ("2026-11-01T03:00:00Z", "moment"),
+        ("2026-11-01 04:00:00+01:00", "moment"),
+    ],
+)
+def test_a_sample_is_read_as_it_is_written(text: str, kind: str) -> None:
+    """And shown as it was written; a moment is one instant however its offset is written."""
+    sample = parse_sample(text)
+
+    assert (sample.kind, str(sample)) == (kind, text.strip())
+    if kind == "moment":
+        assert sample.moment == datetime(2026, 11, 1, 3, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", '"newest"'),
+        ("newset", 'did you mean "newest"'),
+        ("2026-11-01T03:00:00", "offset from UTC"),
+        ("2026-13-01T03:00:00Z", "a moment such as"),
+        ("the last one", "a snapshot id"),
+        ("random:-1", "random"),
+        ("-x", "a snapshot id"),
+    ],
+)
+def test_a_sample_that_names_nothing_is_refused(text: str, said: str) -> None:
+    """With what is allowed, and never taken for another one."""
+    with pytest.raises(ValueError, match=re.escape(said)):
+        parse_sample(text)
 
 
 def test_several_resource_ids_under_one_name_are_a_finding() -> None:

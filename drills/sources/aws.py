@@ -9,16 +9,20 @@ not (botocore's RDS service model). DescribeDBSnapshots without a type leaves ou
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.model import Instance, RecoveryPoint
+from drills.selection import Window
 from drills.sources.session import Clients
 
 RUN_TAG = "drills:run"
+# on points that were made on demand: like a drill's own they are no part of the schedule, and count for nothing
+ON_DEMAND_TAG = "drills:on-demand"
 SNAPSHOT_TYPES = ("awsbackup", "manual", "automated")
+_NEVER = datetime.fromtimestamp(0, UTC)
 _NOT_FOUND = frozenset(
     {
         "DBInstanceNotFound",
@@ -131,6 +135,54 @@ def recovery_points(clients: Clients, instance_id: str, vault: str | None) -> tu
     return tuple(points)
 
 
+def automated_backup(clients: Clients, instance_id: str, dbi_resource_id: str | None) -> dict[str, Any] | None:
+    """The automated backup of an instance, also of one that is gone and whose backup was retained; None without one."""
+    by = {"DbiResourceId": dbi_resource_id} if dbi_resource_id else {"DBInstanceIdentifier": instance_id}
+    try:
+        found = clients.rds.describe_db_instance_automated_backups(**by)["DBInstanceAutomatedBackups"]
+    except ClientError as error:
+        if error_code(error) in ("DBInstanceAutomatedBackupNotFound", "DBInstanceAutomatedBackupNotFoundFault"):
+            return None
+        raise
+    return max(found, key=lambda raw: (raw.get("RestoreWindow") or {}).get("LatestTime") or _NEVER, default=None)
+
+
+def window_of(raw: dict[str, Any] | None) -> Window | None:
+    """From when until when an automated backup can be restored; None while there is nothing to restore."""
+    between = (raw or {}).get("RestoreWindow") or {}
+    if not between.get("EarliestTime") or not between.get("LatestTime"):
+        return None
+    return Window(between["EarliestTime"], between["LatestTime"])
+
+
+def read_continuous(raw: dict[str, Any]) -> RecoveryPoint:
+    """An automated backup as a recovery point whose moment is still to be chosen."""
+    return RecoveryPoint(
+        arn=raw.get("DBInstanceAutomatedBackupsArn") or raw.get("DBInstanceArn", ""),
+        kind="continuous",
+        snapshot_id="",
+        vault=None,
+        status=str(raw.get("Status", "")),
+        instance_id=raw.get("DBInstanceIdentifier", ""),
+        dbi_resource_id=raw.get("DbiResourceId"),
+        created_at=raw.get("InstanceCreateTime"),
+        completed_at=None,
+        data_time=None,
+        data_time_source="",
+        engine_version=raw.get("EngineVersion", ""),
+        allocated_gib=raw.get("AllocatedStorage"),
+        encrypted=bool(raw.get("Encrypted")),
+        kms_key_id=raw.get("KmsKeyId"),
+    )
+
+
+def version_status(clients: Clients, version: str) -> str:
+    """What RDS says of a PostgreSQL version ("available", "deprecated"); "" when it no longer offers it."""
+    answer = clients.rds.describe_db_engine_versions(Engine="postgres", EngineVersion=version, IncludeAll=True)
+    found = answer["DBEngineVersions"]
+    return str(found[0].get("Status") or "available") if found else ""
+
+
 def _vault_points(clients: Clients, vault: str) -> Iterator[dict[str, Any]]:
     token: dict[str, str] = {}
     while True:
@@ -181,7 +233,7 @@ def _read_point(snapshot: dict[str, Any], backup: dict[str, Any] | None, vault: 
         allocated_gib=snapshot.get("AllocatedStorage"),
         encrypted=bool(snapshot.get("Encrypted")),
         kms_key_id=snapshot.get("KmsKeyId"),
-        made_by_drill=RUN_TAG in tags,
+        made_by_drill=bool(tags & {RUN_TAG, ON_DEMAND_TAG}),
     )
 
 

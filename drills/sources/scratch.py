@@ -58,8 +58,16 @@ class ScratchGroups:
 class Scratch:
     """The scratch side of AWS for one run: makes, restores, removes, and keeps the run record true."""
 
-    def __init__(self, clients: Clients, config: RestoreConfig, journal: Journal, tags: dict[str, str]) -> None:
+    def __init__(
+        self,
+        clients: Clients,
+        config: RestoreConfig,
+        journal: Journal,
+        tags: dict[str, str],
+        source_side: Clients | None = None,
+    ) -> None:
         self._clients = clients
+        self._source_side = source_side or clients  # where the source's own groups are, another region perhaps
         self._config = config
         self._journal = journal
         self._tags = [{"Key": key, "Value": value} for key, value in tags.items()]
@@ -79,11 +87,16 @@ class Scratch:
         Raises RestoreFailed with AWS's own words when the request is refused.
         """
         optional = {"DBInstanceClass": self._config.instance_class} if self._config.instance_class else {}
+        rds = self._clients.rds
+        if point.kind == "continuous":
+            ask, what = rds.restore_db_instance_to_point_in_time, _moment_of(names, point)
+        else:
+            ask = rds.restore_db_instance_from_db_snapshot
+            what = {"DBInstanceIdentifier": names.instance, "DBSnapshotIdentifier": point.snapshot_id}
         self._plan("db-instance", names.instance)
         try:
-            self._clients.rds.restore_db_instance_from_db_snapshot(
-                DBInstanceIdentifier=names.instance,
-                DBSnapshotIdentifier=point.snapshot_id,
+            ask(
+                **what,
                 DBSubnetGroupName=groups.subnet_group,
                 DBParameterGroupName=groups.parameter_group,
                 VpcSecurityGroupIds=[groups.security_group],
@@ -131,8 +144,9 @@ class Scratch:
 
     def _make_parameter_group(self, name: str, point: RecoveryPoint, source: Instance | None) -> str:
         version = point.engine_version or (source.engine_version if source else "")
-        family = f"postgres{version.split('.')[0]}"
+        family = family_of(version)
         values = self._source_parameters(source.parameter_group) if source and source.parameter_group else {}
+        other = bool(source) and family != family_of(source.engine_version if source else "")
         self._plan("db-parameter-group", name)
         self._clients.rds.create_db_parameter_group(
             DBParameterGroupName=name,
@@ -141,6 +155,8 @@ class Scratch:
             Tags=self._tags,
         )
         self._made("db-parameter-group", name)
+        if other:  # an older backup: what its version does not know would be refused
+            values = self._known_to(name, values)
         # ModifyDBParameterGroup takes at most 20 parameters a call (its API reference).
         for chunk in _chunks(sorted(harmless(values).items()), 20):
             self._clients.rds.modify_db_parameter_group(
@@ -154,7 +170,7 @@ class Scratch:
 
     def _source_parameters(self, group: str) -> dict[str, str]:
         values: dict[str, str] = {}
-        for page in self._clients.rds.get_paginator("describe_db_parameters").paginate(
+        for page in self._source_side.rds.get_paginator("describe_db_parameters").paginate(
             DBParameterGroupName=group, Source="user"
         ):
             for parameter in page.get("Parameters", []):
@@ -162,8 +178,22 @@ class Scratch:
                     values[parameter["ParameterName"]] = parameter["ParameterValue"]
         return values
 
+    def _known_to(self, group: str, values: dict[str, str]) -> dict[str, str]:
+        """The values of parameters that the family of a group has; the others are noted."""
+        pages = self._clients.rds.get_paginator("describe_db_parameters").paginate(DBParameterGroupName=group)
+        known = {parameter["ParameterName"] for page in pages for parameter in page.get("Parameters", [])}
+        if not known:  # a service that lists a group's own values alone: it takes what it does not know
+            return values
+        left = sorted(set(values) - known)
+        if left:
+            self._journal.append(
+                "notes", f"parameters of the source that the copy's version does not have: {', '.join(left)}"
+            )
+        return {key: value for key, value in values.items() if key in known}
+
     def _network(self, source: Instance | None) -> tuple[str, list[str]]:
-        if source and source.vpc_id and source.subnet_ids:
+        here = (self._clients.account, self._clients.region) == (self._source_side.account, self._source_side.region)
+        if here and source and source.vpc_id and source.subnet_ids:
             return source.vpc_id, list(source.subnet_ids)
         vpcs = self._clients.ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
         if not vpcs:
@@ -233,6 +263,15 @@ class Scratch:
             )
 
 
+def _moment_of(names: ScratchNames, point: RecoveryPoint) -> dict[str, Any]:
+    """What is restored to which moment. The resource id tells it: the name may be another instance's by now."""
+    return {
+        "TargetDBInstanceIdentifier": names.instance,
+        "SourceDbiResourceId": point.dbi_resource_id,
+        "RestoreTime": point.data_time,
+    }
+
+
 def harmless(values: dict[str, str]) -> dict[str, str]:
     """The source's parameter values with everything off that could act on the world from inside a copy."""
     defused = dict(values) | HARMLESS
@@ -241,6 +280,11 @@ def harmless(values: dict[str, str]) -> dict[str, str]:
         kept = [name.strip() for name in preload.split(",") if name.strip() not in JOB_RUNNERS]
         defused["shared_preload_libraries"] = ",".join(name for name in kept if name)
     return defused
+
+
+def family_of(version: str) -> str:
+    """The parameter group family of a PostgreSQL version: "postgres16" for "16.9"."""
+    return f"postgres{version.split('.')[0]}"
 
 
 def _chunks(items: list[tuple[str, str]], size: int) -> Iterable[list[tuple[str, str]]]:

@@ -1,4 +1,4 @@
-@drill @postgresql
+@drill @postgresql @newest_point
 Feature: The database comes back from its newest recovery point
   The owner of the service accepts to wait for the recovery time objective and to lose
   what was written within the recovery point objective. Both stand in drill.toml.
@@ -21,6 +21,11 @@ Feature: The database comes back from its newest recovery point
       Given the protected database of the target is lost
       When its newest recovery point is restored to a scratch instance
       Then the data lost is within the recovery point objective
+
+    Scenario: The recovery point holds what the backup service says that it holds
+      Given the protected database of the target is lost
+      When its newest recovery point is restored to a scratch instance
+      Then the "data loss" check finds no difference
 
   Rule: What comes back is what was backed up
 

@@ -1,4 +1,4 @@
-@drill @postgresql @damages_backup
+@drill @postgresql @damages_backup @newest_point
 Feature: A damaged backup does not pass
   A verifier that has never failed proves nothing. A copy of the stored backup is damaged on purpose, in a way
   that lets it restore and start, and the promise holds only if the verification names each thing that was damaged.
