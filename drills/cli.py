@@ -6,6 +6,7 @@ This is the one module of the engine that knows the sandbox and the reports; her
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import platform
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from drills import __version__, cli_verify, context
+from drills import __version__, cli_history, cli_verify, context, history_file
 from drills.clock import SystemClock, since_process_start
 from drills.config import Config, SandboxProfile
 from drills.errors import COULD_NOT_RUN, ConfigError, DrillError
@@ -36,7 +37,7 @@ from reports import allure_files, allure_render, terminal, words, write
 OUT = Path("reports/out")
 DAMAGE = tuple(KINDS.values())
 # The commands that have a module of their own: each names its COMMANDS, and has `add` and `run`.
-PARTS = (cli_verify,)
+PARTS = (cli_history, cli_verify)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -137,7 +138,8 @@ def _run(options: argparse.Namespace, pytest_arguments: Sequence[str]) -> int:
     journal = Journal.create(folder, _opening(run_id, started_at, effective, choices), origin=origin)
     sandboxed = isinstance(effective.profile, SandboxProfile)
     journal.enter("start the sandbox" if sandboxed else "look at the guards")
-    context.save(folder, choices)
+    kept = effective.history or history_file.DEFAULT
+    context.save(folder, dataclasses.replace(choices, history=str(kept)))
     console = Console()
     supervise(plan, folder, lambda ended: terminal.follow(folder, ended, console, clock))
     journal = Journal.open(folder)

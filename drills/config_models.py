@@ -315,6 +315,7 @@ class Target(Table):
     rto_clock: Literal["declaration", "disruption"] = "declaration"
     allowances: Allowances = Allowances()
     disaster: Literal["now", "random", "before-next-point"] = "now"
+    drill_every: Span | None = None
     manifest: PathText | None = None
     tags: Annotated[Mapping[str, str], AfterValidator(_tags)] = Field(default_factory=no_entries)
     timeout: Span = timedelta(hours=2)
@@ -364,3 +365,4 @@ class DrillTable(Table):
 
     profile: Name | None = None
     target: Name | None = None
+    history: PathText | None = None
