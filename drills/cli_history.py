@@ -122,7 +122,7 @@ def _show(
                 "dim",
             )
         console.print(_table(shown, found))
-        for line in sentences(found):
+        for line in trend_words.sentences(found):
             _say(console, line)
         for warning in trend_words.warnings(found):
             _say(console, f"warning: {warning}", "yellow")
@@ -131,16 +131,6 @@ def _show(
         _say(console, f"counts nowhere: {each.run_id}, {each.not_counted}", "dim")
     for problem in problems:
         _say(console, f"warning: {problem}", "yellow")
-
-
-def sentences(found: Trend) -> list[str]:
-    """The numbers of a group, a sentence each."""
-    told = []
-    for each in found.series:
-        told.append(trend_words.series(each))
-        if each.n:
-            told[-1] += f"; {trend_words.percentile(each)}"
-    return [*told, trend_words.pass_rate(found)]
 
 
 def _say(console: Console, text: str, style: str = "") -> None:

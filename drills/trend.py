@@ -119,18 +119,24 @@ def warnings_of(name: Literal["RTA", "RPA"], values: Sequence[float], objective:
     if max(recent) > USED_UP * objective:
         which = "the last run" if len(recent) == 1 else f"one of the last {len(recent)} runs"
         found.append(
-            f"{which} used {max(recent) / objective:.0%} of the {promised} of {show_duration(objective)} "
-            f"({name} {show_duration(max(recent))}): more than {USED_UP:.0%}"
+            f"{which} used {percent(max(recent) / objective)} of the {promised} of {show_duration(objective)} "
+            f"({name} {show_duration(max(recent))}): more than {percent(USED_UP)}"
         )
     fitted = slope_of(values[-SLOPE_OVER:])
     if fitted and fitted[0] > 0 and fitted[1] + AHEAD * fitted[0] >= objective:
         runs = max(0, ceil((objective - fitted[1]) / fitted[0]))
-        when = f"in {runs} run{'' if runs == 1 else 's'}" if runs else "now"
+        limit = f"the {promised} of {show_duration(objective)}"
+        reached = f"reaches {limit} in {runs} run{'' if runs == 1 else 's'}" if runs else f"has reached {limit}"
         found.append(
             f"{name} rises by {show_duration(fitted[0])} a run (median of the slopes over the last "
-            f"{len(values[-SLOPE_OVER:])} runs), which reaches the {promised} of {show_duration(objective)} {when}"
+            f"{len(values[-SLOPE_OVER:])} runs), which {reached}"
         )
     return tuple(found)
+
+
+def percent(share: float) -> str:
+    """A share as people write it: "80 %"."""
+    return f"{share * 100:.0f} %"
 
 
 def gaps_of(lines: Sequence[HistoryLine], every_seconds: float | None, as_of: datetime) -> tuple[Gap, ...]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from drills.durations import show_duration
 from drills.history_model import Gap, GroupKey, Series, Trend
-from drills.trend import CONFIDENCE, RUNS_FOR_P95
+from drills.trend import CONFIDENCE, RUNS_FOR_P95, percent
 
 # Stamped on everything that is made outside of the `aws` profile (DESIGN.md, decision 10).
 SIMULATED = "SIMULATED: says nothing about recovery on AWS"
@@ -68,7 +68,7 @@ def percentile(found: Series) -> str:
     """The 95th percentile, or why there is none."""
     if found.p95 is None:
         return f"no 95th percentile from {runs(found.n)}: it takes {RUNS_FOR_P95}"
-    return f"95 % of runs take at most {show_duration(found.p95)} ({CONFIDENCE:.0%} confidence)"
+    return f"95 % of runs take at most {show_duration(found.p95)} ({percent(CONFIDENCE)} confidence)"
 
 
 def pass_rate(trend: Trend) -> str:
@@ -78,7 +78,7 @@ def pass_rate(trend: Trend) -> str:
         return "; ".join(filter(None, ("no run could be judged yet", apart)))
     told = (
         f"{trend.passed} of {runs(trend.judged)} passed, which proves a pass rate of at least "
-        f"{trend.pass_rate_at_least * 100:.1f} % ({CONFIDENCE:.0%} confidence)"
+        f"{trend.pass_rate_at_least * 100:.1f} % ({percent(CONFIDENCE)} confidence)"
     )
     return "; ".join(filter(None, (told, apart)))
 
@@ -94,12 +94,23 @@ def gap(found: Gap, every_seconds: float | None) -> str:
 def warnings(trend: Trend) -> list[str]:
     """What should be mended before an objective is missed, and the drills that were missed."""
     near = [warning for each in trend.series for warning in each.warnings]
-    return [*near, *(gap(each, trend.drill_every_seconds) for each in trend.gaps)]
+    if not trend.gaps:
+        return near
+    missed = gap(trend.gaps[-1], trend.drill_every_seconds)
+    if len(trend.gaps) > 1:
+        missed += f"; {sum(each.missed for each in trend.gaps)} missed in all, in {len(trend.gaps)} such stretches"
+    return [*near, missed]
 
 
 def not_counted(trend: Trend) -> str:
     """Why the run that the trend was made for is not in it, "" where it is."""
     return f"this run counts nowhere ({trend.not_counted})" if trend.not_counted else ""
+
+
+def sentences(trend: Trend) -> list[str]:
+    """The numbers of a group, a sentence each, with how many runs stand behind them."""
+    told = [series(each) + (f"; {percentile(each)}" if each.n else "") for each in trend.series]
+    return [*told, pass_rate(trend), *filter(None, (not_counted(trend),))]
 
 
 def one_line(trend: Trend) -> str:

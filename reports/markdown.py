@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from drills import trend_words
 from drills.model import RunRecord
 from reports import words
 
@@ -38,6 +39,7 @@ def render(record: RunRecord) -> str:
     lines += ["## Objectives", "", *_objectives(record)]
     if slowest := words.slowest_phase(record):
         lines += [f"Slowest phase of the recovery: {cell(slowest)}.", ""]
+    lines += _over_time(record)
     lines += [f"## Promises: {words.promise_counts(record.promises)}", ""]
     lines += table(
         ("Promise", "Outcome", "Reason"), [(each.name, each.outcome, each.reason) for each in record.promises]
@@ -69,6 +71,21 @@ def _objectives(record: RunRecord) -> list[str]:
         for view in words.objective_views(record)
     ]
     return table(("Objective", "Measured", "Promised", "Verdict", "Margin"), rows)
+
+
+def _over_time(record: RunRecord) -> list[str]:
+    if record.history is None:
+        return []
+    said = [cell(trend_words.one_line(record.history))]
+    warnings = (*trend_words.warnings(record.history), *record.history.problems)
+    return [
+        "## Over time",
+        "",
+        *said,
+        "",
+        *(f"- **warning**: {cell(each)}" for each in warnings),
+        *[""][: len(warnings)],
+    ]
 
 
 def _findings(record: RunRecord) -> list[str]:

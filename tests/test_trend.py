@@ -294,7 +294,7 @@ def test_sentences_say_how_many_runs_stand_behind_them() -> None:
         "RTA over 12 runs: median 10 m, longest 20 m, 10 m within the RTO of 30 m"
     )
     assert trend_words.pass_rate(found) == (
-        "12 of 12 runs passed, which proves a pass rate of at least 77.9 % (95% confidence)"
+        "12 of 12 runs passed, which proves a pass rate of at least 77.9 % (95 % confidence)"
     )
     assert trend_words.percentile(found.series[0]) == "no 95th percentile from 12 runs: it takes 59"
 
