@@ -303,7 +303,6 @@ def _pytest_options(folder: Path) -> tuple[str, ...]:
         "features",
         f"--drill-run={folder.absolute()}",
         f"--alluredir={folder.absolute() / 'allure-results'}",
-        f"--junitxml={folder.absolute() / 'junit.xml'}",
         "--tb=short",
         "-p",
         "no:cacheprovider",

@@ -20,7 +20,8 @@ from drills.model import Measurement, Restoration, RunRecord
 
 LINE_VERSION = 1
 _ADAPTER: TypeAdapter[HistoryLine] = TypeAdapter(HistoryLine)
-_OUTCOMES: Mapping[int, RunOutcome] = MappingProxyType(
+# What each exit code comes to; several at once are told by the first.
+OUTCOMES: Mapping[int, RunOutcome] = MappingProxyType(
     {
         0: "passed",
         errors.OBJECTIVE_MISSED: "objective missed",
@@ -37,7 +38,7 @@ def outcome_of(record: RunRecord) -> RunOutcome:
     """What the run came to: objective missed, verification failed and could not run are three things."""
     if record.code is None:
         return "not ended"
-    return _OUTCOMES.get(record.code, "could not run")
+    return OUTCOMES.get(record.code, "could not run")
 
 
 def why_not_counted(record: RunRecord) -> str:

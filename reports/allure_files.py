@@ -10,7 +10,7 @@ from typing import Any
 
 from drills.model import RunRecord
 from drills.record import write_atomically
-from reports import words
+from reports import outcomes, words
 from reports.redact import redact
 
 # Matched against the message of a result, in this order; the messages are the sentences of drills/objectives.py, of the
@@ -25,7 +25,7 @@ CATEGORIES: tuple[dict[str, Any], ...] = (
     {
         "name": "Objective missed",
         "matchedStatuses": ["failed", "broken"],
-        "messageRegex": ".*(beyond the (RTO|RPO)|objective[^;]* missed|NoRecoveryPoint|no usable recovery point).*",
+        "messageRegex": f".*({outcomes.OBJECTIVE_MISSED}).*",
     },
     {"name": "Could not run", "matchedStatuses": ["broken"]},
     {"name": "Verification failed", "matchedStatuses": ["failed"]},

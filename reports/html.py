@@ -12,7 +12,7 @@ from drills import trend_words
 from drills.durations import show_duration
 from drills.history_model import Trend
 from drills.model import RunRecord
-from reports import charts, trend_chart, words
+from reports import charts, outcomes, trend_chart, words
 
 _TEMPLATES = Path(__file__).parent / "templates"
 RUNS_SHOWN = 12
@@ -48,6 +48,7 @@ def render(record: RunRecord) -> str:
         .render(
             record=record,
             words=words,
+            reason_of=outcomes.reason_of,
             title=words.title(record),
             tone=words.tone(record),
             views=[(view, Markup(charts.objective_bar(view))) for view in words.objective_views(record)],

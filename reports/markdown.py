@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from drills import trend_words
 from drills.model import RunRecord
-from reports import words
+from reports import outcomes, words
 
 FINDINGS_SHOWN = 20
 
@@ -42,7 +42,8 @@ def render(record: RunRecord) -> str:
     lines += _over_time(record)
     lines += [f"## Promises: {words.promise_counts(record.promises)}", ""]
     lines += table(
-        ("Promise", "Outcome", "Reason"), [(each.name, each.outcome, each.reason) for each in record.promises]
+        ("Promise", "Outcome", "Reason"),
+        [(each.name, each.outcome, outcomes.reason_of(record, each)) for each in record.promises],
     )
     lines += _findings(record)
     lines += [f"## What was checked: {words.check_counts(words.recovery_checks(record))}", ""]

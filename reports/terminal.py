@@ -18,7 +18,7 @@ from drills.durations import show_duration
 from drills.errors import ConfigError
 from drills.model import Phase, RunRecord
 from drills.record import RECORD_NAME, load
-from reports import words
+from reports import outcomes, words
 
 POLL_SECONDS = 0.2
 FINDINGS_SHOWN = 5
@@ -199,7 +199,7 @@ def _promises(record: RunRecord, console: Console) -> Table:
     for promise in record.promises:
         name = Text(_fit(console, promise.name))
         if promise.reason:
-            name.append("\n" + _fit(console, promise.reason), "dim")
+            name.append("\n" + _fit(console, outcomes.reason_of(record, promise)), "dim")
         took = words.seconds_or(promise.seconds) if promise.seconds else "-"
         made.add_row(Text(promise.outcome, _STYLES[promise.outcome]), name, took)
     return made
