@@ -32,7 +32,7 @@ from drills.sandbox.command import add_to as add_sandbox
 from drills.sandbox.command import carry_out as sandbox
 from drills.supervisor import run as supervise
 from drills.usage import EXIT_CODES, Parser, described
-from reports import allure_files, allure_render, terminal, words, write
+from reports import allure_files, allure_history, allure_render, terminal, words, write
 
 OUT = Path("reports/out")
 DAMAGE = tuple(KINDS.values())
@@ -147,7 +147,8 @@ def _run(options: argparse.Namespace, pytest_arguments: Sequence[str]) -> int:
     lines = []
     if not journal.record.interrupted_by and (folder / "allure-results").is_dir():
         allure_files.write(folder / "allure-results", journal.record)
-        said = allure_render.render(folder / "allure-results", folder / "allure-report")
+        told = allure_history.of(journal.record, folder)
+        said = allure_render.render(folder / "allure-results", folder / "allure-report", told)
         lines += [] if (folder / "allure-report" / "index.html").exists() else [said]
     journal.end()
     lines += write.write_all(folder, render_allure=False)
