@@ -141,19 +141,20 @@ def _table(points: Sequence[HistoryPoint], found: Trend) -> Table:
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     made.add_column("Run", no_wrap=True)
     made.add_column("Outcome", no_wrap=True)
-    for head in ("RTA", "RTO", "RPA", "RPO", "Size"):
+    for head in ("RTA", "RPA", "Size"):
         made.add_column(head, justify="right", no_wrap=True)
     after = {gap.from_at: gap for gap in found.gaps}
     for point in points:
         made.add_row(
             point.run_id,
             Text(point.outcome, _STYLES.get(point.outcome, "yellow")),
-            *(_seconds(each) for each in (point.rta_seconds, point.rto_seconds, point.rpa_seconds, point.rpo_seconds)),
+            _seconds(point.rta_seconds),
+            _seconds(point.rpa_seconds),
             "-" if point.size_bytes is None else trend_words.show_bytes(point.size_bytes),
         )
         if point.at in after:
             missed = after[point.at].missed
-            made.add_row("", Text(f"({missed} missed)", "yellow"), "", "", "", "", "")
+            made.add_row("", Text(f"({missed} missed)", "yellow"), "", "", "")
     return made
 
 

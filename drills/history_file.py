@@ -5,10 +5,12 @@ A history that cannot be written or read is a sentence in the report and never a
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from drills import trend
@@ -49,6 +51,7 @@ def append_text(path: Path, text: str, clock: Clock | None = None) -> None:
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
     try:
         with _locked(file, clock or SystemClock(), path):
+            _regular(file)
             size = os.fstat(file).st_size
             cut_off = size > 0 and os.pread(file, 1, size - 1) != b"\n"
             _write_whole(file, ("\n" if cut_off else "") + text + "\n", size)
@@ -81,7 +84,8 @@ def _write_whole(file: int, text: str, size: int) -> None:
             left = left[os.write(file, left) :]
         os.fsync(file)
     except OSError:
-        os.ftruncate(file, size)
+        with suppress(OSError):
+            os.ftruncate(file, size)
         raise
 
 
@@ -98,7 +102,13 @@ def read(path: Path, clock: Clock | None = None) -> tuple[tuple[HistoryLine, ...
 
 def _text_of(path: Path, clock: Clock) -> str:
     with path.open("rb") as file, _locked(file.fileno(), clock, path, fcntl.LOCK_SH):
+        _regular(file.fileno())
         return file.read().decode("utf-8", "replace")
+
+
+def _regular(file: int) -> None:
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        raise OSError(errno.EINVAL, "it is no regular file")
 
 
 def _reason(error: Exception) -> str:

@@ -93,6 +93,12 @@ def test_a_place_that_cannot_be_written_is_one_sentence_and_no_failed_drill(tmp_
     assert all("\n" not in problem for problem in found.problems)
 
 
+def test_a_device_is_no_history() -> None:
+    """What never ends is not read, and what takes nothing in is not believed."""
+    assert "it is no regular file" in history_file.append(Path("/dev/null"), line(1, FIRST))
+    assert "it is no regular file" in history_file.read(Path("/dev/zero"))[1][0]
+
+
 def test_a_lock_that_is_never_let_go_ends_the_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run does not hang because of another one that hangs."""
     path = tmp_path / "history.jsonl"
