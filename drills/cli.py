@@ -6,6 +6,7 @@ This is the one module of the engine that knows the sandbox and the reports; her
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import platform
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from drills import __version__, cli_canary, cli_verify, context
+from drills import __version__, cli_canary, cli_history, cli_verify, context, history_file
 from drills.clock import SystemClock, since_process_start
 from drills.config import Config, SandboxProfile
 from drills.errors import COULD_NOT_RUN, ConfigError, DrillError
@@ -31,12 +32,12 @@ from drills.sandbox.alone.command import add_to as add_sandbox
 from drills.sandbox.alone.command import carry_out as sandbox
 from drills.supervisor import run as supervise
 from drills.usage import EXIT_CODES, Parser, described
-from reports import allure_files, allure_render, terminal, words, write
+from reports import allure_files, allure_history, allure_render, terminal, words, write
 
 OUT = Path("reports/out")
 DAMAGE = tuple(KINDS.values())
 # The commands that have a module of their own: each names its COMMANDS, and has `add` and `run`.
-PARTS = (cli_verify, cli_canary)
+PARTS = (cli_canary, cli_history, cli_verify)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -143,7 +144,8 @@ def _run(options: argparse.Namespace, pytest_arguments: Sequence[str]) -> int:
     journal = Journal.create(folder, _opening(run_id, started_at, effective, choices), origin=origin)
     sandboxed = isinstance(effective.profile, SandboxProfile)
     journal.enter("start the sandbox" if sandboxed else "look at the guards")
-    context.save(folder, choices)
+    kept = effective.history or history_file.DEFAULT
+    context.save(folder, dataclasses.replace(choices, history=str(kept)))
     console = Console()
     supervise(plan, folder, lambda ended: terminal.follow(folder, ended, console, clock))
     journal = Journal.open(folder)
@@ -151,7 +153,8 @@ def _run(options: argparse.Namespace, pytest_arguments: Sequence[str]) -> int:
     lines = []
     if not journal.record.interrupted_by and (folder / "allure-results").is_dir():
         allure_files.write(folder / "allure-results", journal.record)
-        said = allure_render.render(folder / "allure-results", folder / "allure-report")
+        told = allure_history.of(journal.record, folder)
+        said = allure_render.render(folder / "allure-results", folder / "allure-report", told)
         lines += [] if (folder / "allure-report" / "index.html").exists() else [said]
     journal.end()
     lines += write.write_all(folder, render_allure=False)
@@ -308,7 +311,6 @@ def _pytest_options(folder: Path) -> tuple[str, ...]:
         "features",
         f"--drill-run={folder.absolute()}",
         f"--alluredir={folder.absolute() / 'allure-results'}",
-        f"--junitxml={folder.absolute() / 'junit.xml'}",
         "--tb=short",
         "-p",
         "no:cacheprovider",

@@ -60,6 +60,7 @@ __all__ = [
     "Scenario",
     "TablePolicy",
     "Target",
+    "history_of",
     "load",
     "parse_table_policy",
 ]
@@ -85,7 +86,7 @@ AnyTable = TypeVar("AnyTable", bound=Table)
 class Config:
     """What one run goes by. `settings` says where each value came from; `instances` are all sources in the file.
 
-    `file` is None where there was no file and the built-in defaults hold.
+    `file` is None where there was no file and the built-in defaults hold; `history` where it names none.
     """
 
     file: Path | None
@@ -95,6 +96,7 @@ class Config:
     target: Target
     instances: tuple[str, ...]
     settings: tuple[Setting, ...]
+    history: Path | None = None
 
     @property
     def simulated(self) -> bool:
@@ -154,8 +156,17 @@ def load(
             *_settings("profile", changed["profile"], raw_profile, file.name, given),
             Setting("target", target_name, target_origin),
             *_settings("target", changed["target"], raw_target, file.name, given),
+            *((Setting("history", drill.history, file.name),) if drill.history else ()),
         ),
+        history=Path(drill.history) if drill.history else None,
     )
+
+
+def history_of(path: Path | None) -> Path | None:
+    """Where the file keeps the history, None where it does not say; `path` as for `load`. Raises ConfigError."""
+    file = _File.read(path)
+    named = file.table(DrillTable, "drill", file.section("drill")).history
+    return Path(named) if named else None
 
 
 @dataclass(frozen=True, slots=True)

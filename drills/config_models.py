@@ -323,6 +323,7 @@ class Target(Table):
     copy_vault: Name | None = None
     loss_tolerance: Duration = timedelta(minutes=1)
     freshness: Annotated[tuple[Freshness, ...], Field(strict=False)] = ()
+    drill_every: Span | None = None
     manifest: PathText | None = None
     tags: Annotated[Mapping[str, str], AfterValidator(_tags)] = Field(default_factory=no_entries)
     timeout: Span = timedelta(hours=2)
@@ -383,3 +384,4 @@ class DrillTable(Table):
 
     profile: Name | None = None
     target: Name | None = None
+    history: PathText | None = None

@@ -34,7 +34,10 @@ MANIFEST_NAME = "manifest.json"
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What the caller asked for, as text; `overrides` maps option names to values (drills.config.OPTIONS)."""
+    """What the caller asked for, as text; `overrides` maps option names to values (drills.config.OPTIONS).
+
+    `history` is where the run is added when it has ended; without it none is kept.
+    """
 
     config_file: str | None = None
     profile: str | None = None
@@ -44,6 +47,7 @@ class Choices:
     confirmed: bool = False
     damage: tuple[str, ...] = ()
     scenario: str | None = None
+    history: str = ""
     manifest_of: str = ""  # what the stage adds: the ARN of the point that the manifest was taken for
     moment: str = ""  # and the moment that it crossed, with the database that it did so in
     moment_database: str = ""

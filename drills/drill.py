@@ -351,11 +351,14 @@ class Drill:
     def _note_target(self) -> None:
         known = self._journal.record.target
         if self._source and known:
+            region, account = (*self._source.arn.split(":"), *[""] * 5)[3:5]  # arn:aws:rds:REGION:ACCOUNT:db:NAME
             self._journal.update(
                 target=dataclasses.replace(
                     known,
                     engine_version=self._source.engine_version,
                     dbi_resource_id=self._source.dbi_resource_id,
+                    account=account,
+                    region=region,
                 )
             )
 

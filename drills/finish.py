@@ -16,8 +16,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drills import context, errors, objectives
+from drills import context, errors, history, history_file, objectives
 from drills.errors import DrillError
+from drills.history_model import Trend
 from drills.plan import read_outcome
 from drills.record import Journal, write_atomically
 from drills.restoring import remove_made
@@ -103,8 +104,22 @@ def close(folder: Path, journal: Journal) -> None:
     codes = objectives.exit_codes(journal.record)
     journal.end()
     journal.update(code=codes[0], all_codes=codes)
+    journal.update(history=_compared(folder, journal))
     with contextlib.suppress(OSError):
         (folder / context.CONTEXT_NAME).unlink()
+
+
+def _compared(folder: Path, journal: Journal) -> Trend | None:
+    """The run added to the history, and the trend that it is part of; None where no history is kept."""
+    try:
+        choices = context.read(folder)
+        every = choices.effective().target.drill_every if choices.history else None
+    except (DrillError, OSError):
+        return None  # what is wrong with the configuration was said when the run began
+    if not choices.history:
+        return None
+    line = history.line_of(journal.record, every.total_seconds() if every else None)
+    return history_file.add(Path(choices.history), line, journal.clock)
 
 
 def _explain(journal: Journal, statuses: Mapping[str, int]) -> None:

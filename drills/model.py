@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from drills.history_model import Trend
+
 SCHEMA_VERSION = 1
 
 Outcome = Literal["met", "missed", "not verified"]
@@ -365,6 +367,8 @@ class TargetSummary:
     databases: tuple[str, ...] = ()
     size_bytes: int | None = None
     data: str = ""
+    account: str = ""
+    region: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,7 +376,8 @@ class RunRecord:
     """One execution, whole: the only source of every report.
 
     `simulated` is True for everything made outside the `aws` profile; `partial` for a run filtered by the caller, which
-    counts nowhere as a drill. `code` and `all_codes` are set when the run has ended.
+    counts nowhere as a drill. `code` and `all_codes` are set when the run has ended, and so is `history`: the trend as
+    it was known then.
     """
 
     schema_version: int
@@ -408,3 +413,4 @@ class RunRecord:
     all_codes: tuple[int, ...] = ()
     moments: tuple[Moment, ...] = ()
     clock_offset: ClockOffset | None = None
+    history: Trend | None = None

@@ -10,7 +10,7 @@ from typing import Any
 
 from drills.model import RunRecord
 from drills.record import write_atomically
-from reports import recovery_words, words
+from reports import allure_trend, outcomes, recovery_words, words
 from reports.redact import redact
 
 # Matched against the message of a result, in this order; the messages are the sentences of drills/objectives.py, of the
@@ -25,7 +25,7 @@ CATEGORIES: tuple[dict[str, Any], ...] = (
     {
         "name": "Objective missed",
         "matchedStatuses": ["failed", "broken"],
-        "messageRegex": ".*(beyond the (RTO|RPO)|objective[^;]* missed|NoRecoveryPoint|no usable recovery point).*",
+        "messageRegex": f".*({outcomes.OBJECTIVE_MISSED}).*",
     },
     {"name": "Could not run", "matchedStatuses": ["broken"]},
     {"name": "Verification failed", "matchedStatuses": ["failed"]},
@@ -34,10 +34,12 @@ CATEGORIES: tuple[dict[str, Any], ...] = (
 
 
 def write(folder: Path, record: RunRecord) -> None:
-    """Write environment.properties, executor.json and categories.json into the folder of Allure's results."""
+    """Write environment.properties, executor.json, categories.json and the trend into the folder of Allure's results."""
     write_atomically(folder / "environment.properties", environment_properties(record))
     write_atomically(folder / "executor.json", _json(executor(record, os.environ)))
     write_atomically(folder / "categories.json", _json(list(CATEGORIES)))
+    if record.history is not None:
+        allure_trend.write(folder, record.history)
 
 
 def _json(value: Any) -> str:

@@ -26,6 +26,7 @@ import psutil
 
 from drills.clock import SystemClock, wait_until
 from drills.record import write_atomically
+from reports.allure_history import AllureHistory
 from reports.words import show_path
 
 HERE = Path(__file__).parent / "allure"
@@ -56,21 +57,28 @@ def later(folder: Path) -> str:
     return f"tox -e report -- {show_path(folder)}"
 
 
-def render(results: Path, out: Path) -> str:
+def render(results: Path, out: Path, history: AllureHistory | None = None) -> str:
     """Render the folder `results` into `out`/index.html; returns the line for the user, whether it went well or not.
 
-    Takes at most INSTALL_SECONDS the first time and RENDER_SECONDS for the page.
+    With a `history` the page tells of earlier runs, and this run is added to it. Takes at most INSTALL_SECONDS the first
+    time and RENDER_SECONDS for the page.
     """
     if not any(results.glob("*-result.json")):
         return f"no Allure report: there are no results in {show_path(results)}"
     try:
         node = find_node()
         renderer = _installed(node)
-        _generate(node, renderer, results, out)
+        written = _generate(node, renderer, results, out, history.earlier() if history else "")
     except (_CannotRenderError, OSError) as error:
         way = later(results.parent)
         return f"the Allure report could not be rendered now ({_reason(error)}); to render it later: {way}"
-    return f"Allure report: {show_path(out / 'index.html')}"
+    line = f"Allure report: {show_path(out / 'index.html')}"
+    try:
+        if history and written:
+            history.keep(written)
+    except (OSError, TimeoutError, ValueError) as error:
+        return f"{line}; later ones will not tell of this run ({_reason(error)})"
+    return line
 
 
 def _reason(error: Exception) -> str:
@@ -212,14 +220,16 @@ def _gist(told: str) -> str:
     return said[0][:160] if said else "without a word"
 
 
-def _generate(node: Node, cli: Path, results: Path, out: Path) -> None:
-    """Render beside `out` and put the cleaned page in its place when it is whole."""
+def _generate(node: Node, cli: Path, results: Path, out: Path, earlier: str) -> str:
+    """Render beside `out` and put the cleaned page in its place when it is whole; what Allure keeps of this run."""
     with tempfile.TemporaryDirectory(prefix=".allure-", dir=out.absolute().parent) as scratch:
-        made = Path(scratch) / "report"
+        made, history = Path(scratch) / "report", Path(scratch) / "history.jsonl"
+        history.write_text(earlier, encoding="utf-8")
         environment = {
             **os.environ,
             "DRILL_ALLURE_RESULTS": str(results.absolute()),
             "DRILL_ALLURE_NAME": _name(results),
+            "DRILL_ALLURE_HISTORY": str(history),
             "HOME": scratch,  # Allure keeps logs of its own crashes there
         }
         arguments = ["generate", "--config", str(HERE / "allurerc.mjs"), "--output", str(made), str(results.absolute())]
@@ -230,6 +240,8 @@ def _generate(node: Node, cli: Path, results: Path, out: Path) -> None:
         page = without_tracking(pages[0].read_text(encoding="utf-8"))
         out.mkdir(parents=True, exist_ok=True)
         write_atomically(out / "index.html", page)
+        lines = history.read_text(encoding="utf-8").splitlines()
+    return lines[-1] if len(lines) > len(earlier.splitlines()) else ""
 
 
 def _name(results: Path) -> str:

@@ -8,11 +8,14 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from drills import trend_words
 from drills.durations import show_duration
+from drills.history_model import Trend
 from drills.model import RunRecord
-from reports import charts, recovery_words, words
+from reports import charts, outcomes, recovery_words, trend_chart, words
 
 _TEMPLATES = Path(__file__).parent / "templates"
+RUNS_SHOWN = 12
 _JOINTS = re.compile(r"(?<=[.:/_-])(?=\w)")
 
 
@@ -31,6 +34,7 @@ def _environment() -> Environment:
     )
     made.filters["duration"] = words.seconds_or
     made.filters["breakable"] = breakable
+    made.filters["capitalize_first"] = lambda text: text[:1].upper() + text[1:]
     made.filters["instant"] = words.show_instant
     return made
 
@@ -45,6 +49,7 @@ def render(record: RunRecord) -> str:
             record=record,
             words=words,
             recovery_words=recovery_words,
+            reason_of=outcomes.reason_of,
             title=words.title(record),
             tone=words.tone(record),
             views=[(view, Markup(charts.objective_bar(view))) for view in words.objective_views(record)],
@@ -61,5 +66,19 @@ def render(record: RunRecord) -> str:
             findings=words.findings(record),
             not_checked=words.not_checked(record),
             left=words.still_there(record),
+            **_trend(record.history),
         )
     )
+
+
+def _trend(trend: Trend | None) -> dict[str, object]:
+    """What the section on earlier runs needs."""
+    return {
+        "trend": trend,
+        "trend_words": trend_words,
+        "trend_rows": trend.points[-RUNS_SHOWN:] if trend else (),
+        "trend_charts": [Markup(trend_chart.chart(trend, name)) for name in trend_chart.ACTUALS] if trend else (),
+        "trend_legend": [(Markup(trend_chart.swatch(kind)), told) for kind, told in trend_chart.legend(trend)]
+        if trend
+        else (),
+    }

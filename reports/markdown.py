@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from drills import trend_words
 from drills.model import RunRecord
-from reports import recovery_words, words
+from reports import outcomes, recovery_words, words
 
 FINDINGS_SHOWN = 20
 
@@ -39,9 +40,11 @@ def render(record: RunRecord) -> str:
     lines += table(("Data loss", "Number", "How it came about", "What it is"), words.loss_rows(record))
     if slowest := words.slowest_phase(record):
         lines += [f"Slowest phase of the recovery: {cell(slowest)}.", ""]
+    lines += _over_time(record)
     lines += [f"## Promises: {words.promise_counts(record.promises)}", ""]
     lines += table(
-        ("Promise", "Outcome", "Reason"), [(each.name, each.outcome, each.reason) for each in record.promises]
+        ("Promise", "Outcome", "Reason"),
+        [(each.name, each.outcome, outcomes.reason_of(record, each)) for each in record.promises],
     )
     lines += _findings(record)
     lines += [f"## What was checked: {words.check_counts(words.recovery_checks(record))}", ""]
@@ -78,6 +81,21 @@ def _recovery_time(record: RunRecord) -> list[str]:
     lines += table(("The owner's query", "Cold", "Warm", "Target", "Ended"), rows)
     hydrated = recovery_words.hydration_line(record)
     return [*lines, *([cell(hydrated), ""] if hydrated else [])]
+
+
+def _over_time(record: RunRecord) -> list[str]:
+    if record.history is None:
+        return []
+    said = [cell(trend_words.one_line(record.history))]
+    warnings = (*trend_words.warnings(record.history), *record.history.problems)
+    return [
+        "## Over time",
+        "",
+        *said,
+        "",
+        *(f"- **warning**: {cell(each)}" for each in warnings),
+        *[""][: len(warnings)],
+    ]
 
 
 def _findings(record: RunRecord) -> list[str]:

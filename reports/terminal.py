@@ -12,12 +12,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from drills import trend_words
 from drills.clock import Clock
 from drills.durations import show_duration
 from drills.errors import ConfigError
 from drills.model import Phase, RunRecord
 from drills.record import RECORD_NAME, load
-from reports import recovery_words, words
+from reports import outcomes, recovery_words, words
 
 POLL_SECONDS = 0.2
 FINDINGS_SHOWN = 5
@@ -165,6 +166,7 @@ def summary(record: RunRecord, folder: Path, console: Console) -> None:
     _say(console, words.headline(record), _TONES[words.tone(record)])
     for stamp in words.stamps(record):
         _say(console, stamp, "bold yellow")
+    _over_time(record, console)
     _findings(record, console)
     for failure in record.failures:
         _say(console, failure.sentence, "red")
@@ -177,6 +179,15 @@ def summary(record: RunRecord, folder: Path, console: Console) -> None:
             _say(console, words.show_path(folder / name), "cyan")
     for line in words.exit_lines(record):
         _say(console, f"exit code {line}")
+
+
+def _over_time(record: RunRecord, console: Console) -> None:
+    """The run beside earlier ones, in a line, and what should be mended before an objective is missed."""
+    if record.history is None:
+        return
+    _say(console, f"over time: {trend_words.one_line(record.history)}")
+    for warning in (*trend_words.warnings(record.history), *record.history.problems):
+        _say(console, f"warning: {warning}", "yellow")
 
 
 def _table(*heads: str) -> Table:
@@ -194,7 +205,7 @@ def _promises(record: RunRecord, console: Console) -> Table:
     for promise in record.promises:
         name = Text(_fit(console, promise.name))
         if promise.reason:
-            name.append("\n" + _fit(console, promise.reason), "dim")
+            name.append("\n" + _fit(console, outcomes.reason_of(record, promise)), "dim")
         took = words.seconds_or(promise.seconds) if promise.seconds else "-"
         made.add_row(Text(promise.outcome, _STYLES[promise.outcome]), name, took)
     return made

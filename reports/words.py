@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from drills import errors
+from drills import errors, trend_words
 from drills.durations import show_duration
 from drills.model import (
     CheckResult,
@@ -26,7 +26,8 @@ from drills.model import (
     Verdict,
 )
 
-SIMULATED = "SIMULATED: says nothing about recovery on AWS"
+SIMULATED = trend_words.SIMULATED
+show_bytes = trend_words.show_bytes
 NOT_MEASURED = "not measured"
 NOTHING_LEFT_OUT = "Nothing that this run meant to check was left out."
 
@@ -353,16 +354,6 @@ def facts(record: RunRecord) -> list[tuple[str, str]]:
         ("version", " ".join(filter(None, (record.tool_version, record.commit and f"(commit {record.commit})")))),
     ]
     return [(name, value) for name, value in rows if value]
-
-
-def show_bytes(size: int) -> str:
-    """A size with a binary unit: "46.0 MiB"."""
-    amount, unit = float(size), "B"
-    for bigger in ("KiB", "MiB", "GiB", "TiB"):
-        if amount < 1024:
-            break
-        amount, unit = amount / 1024, bigger
-    return f"{int(amount)} B" if unit == "B" else f"{amount:.1f} {unit}"
 
 
 def show_path(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Writes every report of a run from its record: summary.md, report.html, the Allure report and the `latest` link."""
+"""Writes every report of a run from its record: summary.md, report.html, junit.xml, the Allure report and the `latest` link."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jinja2 import TemplateError
 
 from drills.errors import DrillError
 from drills.record import load, write_atomically
-from reports import allure_files, allure_render, html, markdown
+from reports import allure_files, allure_history, allure_render, html, junit, markdown
 
 LATEST = "latest"
 
@@ -25,13 +25,15 @@ def write_all(folder: Path, *, render_allure: bool) -> list[str]:
     record = load(folder)
     lines = [
         _attempt("summary.md", folder, lambda: write_atomically(folder / "summary.md", markdown.render(record))),
+        _attempt("junit.xml", folder, lambda: write_atomically(folder / "junit.xml", junit.render(record))),
         _attempt("report.html", folder, lambda: write_atomically(folder / "report.html", html.render(record))),
     ]
     results = folder / "allure-results"
     if results.is_dir():
         lines.append(_attempt("Allure's own files", folder, lambda: allure_files.write(results, record)))
         if render_allure:
-            lines.append(allure_render.render(results, folder / "allure-report"))
+            history = allure_history.of(record, folder)
+            lines.append(allure_render.render(results, folder / "allure-report", history))
     lines.append(_attempt("the link to the latest run", folder, lambda: point_latest(folder)))
     lines.append(_attempt("the step summary", folder, lambda: _append_step_summary(markdown.render(record))))
     return [line for line in lines if line]

@@ -23,7 +23,7 @@ from drills.model import RunRecord
 from tests import small_run
 
 PARTS = ("drills", "steps", "features", "reports", "conftest.py", "pyproject.toml", "drill.toml")
-NOT_COPIED = shutil.ignore_patterns("out", "__pycache__", "node_modules")
+NOT_COPIED = shutil.ignore_patterns("out", "history.jsonl", "__pycache__", "node_modules")
 RENDERER = Path("reports/allure/node_modules")
 RUN_WITHIN = 120.0  # seconds
 # Python reads it at every start: what becomes a password is known to the test, and to nothing else
@@ -65,7 +65,8 @@ class Place:
     def files(self) -> set[Path]:
         """The files of the checkout that are neither a run's nor compiled code."""
         found = (path.relative_to(self.checkout) for path in self.checkout.rglob("*") if not path.is_dir())
-        return {path for path in found if path.parts[:2] != ("reports", "out") and "__pycache__" not in path.parts}
+        runs = (("reports", "out"), ("reports", "history.jsonl"))
+        return {path for path in found if path.parts[:2] not in runs and "__pycache__" not in path.parts}
 
     def environment(self) -> dict[str, str]:
         """A bare environment: nothing of the caller's AWS, PostgreSQL, CI or tox."""

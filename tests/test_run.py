@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 
+from drills import history_file
 from drills.sandbox.postgres import runas
 from drills.sandbox.postgres.cluster import ADMIN, PORT
 from tests.fix_cluster import cluster_in, module_state, usable
@@ -109,6 +110,20 @@ def test_every_report_is_there(green: tuple[Place, Run]) -> None:
     assert run.read("summary.md").startswith("# Passed: all promises held")
     assert "SIMULATED" in run.read("report.html")
     assert (place.checkout / "reports/out/latest").resolve() == run.folder.resolve()
+
+
+def test_a_run_is_added_to_the_history(green: tuple[Place, Run]) -> None:
+    """With the group that it is compared in, and the trend of that day in its own record."""
+    place, run = green
+    lines, problems = history_file.read(place.checkout / history_file.DEFAULT)
+    (line,) = [each for each in lines if each.run_id == run.record.run_id]
+
+    assert problems == ()
+    assert (line.outcome, line.not_counted, line.rta_seconds is not None) == ("passed", "", True)
+    assert (line.key.account, line.key.region, line.key.dbi_resource_id) == ("123456789012", "eu-central-1", "")
+    assert (line.key.instance_class, line.key.point_kind, line.key.simulated) == ("db.t4g.medium", "awsbackup", True)
+    assert run.record.history is not None
+    assert run.record.run_id in [point.run_id for point in run.record.history.points]
 
 
 def test_no_password_is_kept(green: tuple[Place, Run]) -> None:

@@ -31,7 +31,7 @@ def test_reports_come_from_the_record_alone(tmp_path: Path) -> None:
     folder = put(tmp_path / "out" / "run")
     assert write.write_all(folder, render_allure=True) == []
     first = {file.name: file.read_bytes() for file in folder.iterdir()}
-    assert set(first) == {"drill.json", "report.html", "summary.md"}
+    assert set(first) == {"drill.json", "report.html", "summary.md", "junit.xml"}
     assert write.write_all(folder, render_allure=True) == []
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == first
 

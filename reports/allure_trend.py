@@ -1,0 +1,46 @@
+"""The trend as Allure shows it: attachments of the whole session, in the format of allure-commons' globals."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from drills import trend_words
+from drills.history_model import Trend
+from drills.record import write_atomically
+from reports import trend_chart
+from reports.words import seconds_or
+
+GLOBALS = "trend-globals.json"
+
+
+def write(folder: Path, trend: Trend) -> None:
+    """Write the drawings and the numbers into the folder of Allure's results, and what leads Allure to them."""
+    made = [
+        (f"{name} of each run", f"trend-{name.lower()}-attachment.svg", "image/svg+xml", drawing)
+        for name in trend_chart.ACTUALS
+        if (drawing := trend_chart.chart(trend, name, alone=True))
+    ]
+    made.append(("Trend in words", "trend-attachment.txt", "text/plain", text_of(trend)))
+    for _, source, _, body in made:
+        write_atomically(folder / source, body)
+    instant = round(trend.as_of.timestamp() * 1000)
+    attachments = [
+        {"name": name, "source": source, "type": kind, "timestamp": instant} for name, source, kind, _ in made
+    ]
+    write_atomically(folder / GLOBALS, json.dumps({"attachments": attachments, "errors": []}, indent=2) + "\n")
+
+
+def text_of(trend: Trend) -> str:
+    """Stamp, group, numbers, warnings and every run, as lines."""
+    lines = [trend_words.SIMULATED, ""] if trend.key.simulated else []
+    lines += [f"Runs of {trend_words.group(trend.key)}", "", *trend_words.sentences(trend)]
+    lines += [f"warning: {warning}" for warning in (*trend_words.warnings(trend), *trend.problems)]
+    rows: list[tuple[str, ...]] = [("run", "outcome", "RTA", "RTO", "RPA", "RPO", "size")]
+    for point in trend.points:
+        times = (point.rta_seconds, point.rto_seconds, point.rpa_seconds, point.rpo_seconds)
+        size = "-" if point.size_bytes is None else trend_words.show_bytes(point.size_bytes)
+        rows.append((point.run_id, point.outcome, *(seconds_or(each, "-") for each in times), size))
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    told = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([*lines, "", *told]) + "\n"

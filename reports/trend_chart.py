@@ -1,0 +1,317 @@
+"""The runs of a group as a drawing: every point, the objective, the size of the data, and gaps for missed drills.
+
+Pure, SVG as text. Runs stand at equal distances in their order and missed drills have a place of their own, so that twelve
+monthly runs and twelve of one afternoon can both be read. Within a page colours come from its style sheet; a drawing that
+stands alone brings its own. A run's outcome is told by its shape as well as by its colour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from html import escape
+from types import MappingProxyType
+from typing import Literal
+
+from drills import trend_words
+from drills.history_model import Gap, HistoryPoint, RunOutcome, Trend
+from reports.charts import WIDTH, ticks
+from reports.words import seconds_or
+
+LEFT, RIGHT = 92.0, 130.0
+TOP, HEIGHT = 34.0, 170.0
+SIZE_TOP, SIZE_HEIGHT = 240.0, 40.0
+FAR_ABOVE = 4.0  # an objective beyond this multiple of the longest run would press all runs to the floor
+DATES = 7
+KINDS: Mapping[RunOutcome, str] = MappingProxyType(
+    {
+        "passed": "good",
+        "objective missed": "late",
+        "verification failed": "wrong",
+        "could not run": "absent",
+        "left behind": "unclean",
+        "not sealed": "unclean",
+        "not ended": "absent",
+    }
+)
+ALONE = """\
+text { font: 14px system-ui, "DejaVu Sans", sans-serif; fill: #59636e; }
+.paper { fill: #ffffff; } .axis, .grid { stroke: #d5dae0; }
+.limit { stroke: #b3261e; stroke-width: 1.6; stroke-dasharray: 5 3; fill: none; }
+text.limit { stroke: none; fill: #b3261e; } .median { stroke: #59636e; stroke-dasharray: 1.5 4; }
+.way, .size { fill: none; stroke: #8b97a5; stroke-width: 1.4; } .gap { fill: #fff3cd; stroke: #8a5a00; stroke-dasharray: 2 3; }
+.good { fill: #1a7f37; stroke: #1a7f37; } .late, .wrong { fill: #b3261e; stroke: #b3261e; }
+.absent, .unclean { fill: #8a5a00; stroke: #8a5a00; } .mark { stroke-width: 1.8; } .mark.absent, .mark.none { fill: none; }
+text.value { fill: #1b1f24; font-weight: 700; stroke: none; } text.stamp { fill: #8a5a00; font-weight: 700; }
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A place on the drawing: a run, or drills that were missed; from where to where, in the drawing's units."""
+
+    what: HistoryPoint | Gap
+    left: float
+    right: float
+
+    @property
+    def middle(self) -> float:
+        """Where its mark stands."""
+        return (self.left + self.right) / 2
+
+
+def slots(trend: Trend) -> list[Slot]:
+    """Every run in its order, and each gap before the first run after it; a gap before the first run that is kept is none."""
+    order: list[HistoryPoint | Gap] = list(trend.points)
+    for gap in trend.gaps:
+        later = [place for place, each in enumerate(order) if isinstance(each, HistoryPoint) and each.at >= gap.to_at]
+        if not later:
+            order.append(gap)
+        elif later[0] > 0:
+            order.insert(later[0], gap)
+    width = (WIDTH - LEFT - RIGHT) / max(1, len(order))
+    return [Slot(what, LEFT + place * width, LEFT + (place + 1) * width) for place, what in enumerate(order)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """Seconds into heights: `top` is what the upper edge stands for; `far` when the objective lies beyond it."""
+
+    top: float
+    far: bool
+
+    def y(self, seconds: float) -> float:
+        """Where so many seconds are drawn; what is beyond the scale stands at its edge."""
+        return TOP + HEIGHT * (1 - min(seconds / self.top, 1.0))
+
+
+Actual = Literal["RTA", "RPA"]
+ACTUALS: tuple[Actual, ...] = ("RTA", "RPA")
+
+
+def actual_of(point: HistoryPoint, name: Actual) -> float | None:
+    """The run's RTA or RPA."""
+    return point.rta_seconds if name == "RTA" else point.rpa_seconds
+
+
+def objective_of(point: HistoryPoint, name: Actual) -> float | None:
+    """What was promised when the run took place."""
+    return point.rto_seconds if name == "RTA" else point.rpo_seconds
+
+
+def _scale(trend: Trend, name: Actual) -> _Scale:
+    values = [value for point in trend.points if (value := actual_of(point, name)) is not None]
+    promised = [value for point in trend.points if (value := objective_of(point, name)) is not None]
+    longest, limit = max(values, default=0.0), promised[-1] if promised else 0.0
+    far = 0 < longest * FAR_ABOVE < limit
+    return _Scale((longest * 1.4 if far else max(longest, limit) * 1.15) or 1.0, far)
+
+
+def chart(trend: Trend, name: Actual, *, alone: bool = False) -> str:
+    """The drawing of one actual, "" where the group has no run; `alone` for a file of its own, with stamp and colours."""
+    if not trend.points:
+        return ""
+    placed, scale = slots(trend), _scale(trend, name)
+    sized = name == "RTA" and any(point.size_bytes is not None for point in trend.points)
+    floor = SIZE_TOP + SIZE_HEIGHT if sized else TOP + HEIGHT
+    parts = [*_grid(scale, name), *_gaps(placed, floor), _objective(placed, scale, name)]
+    parts += [_median(trend, scale, name), _way(placed, scale, name), *_marks(placed, scale, name)]
+    parts += [*_values(placed, scale, name), *(_sizes(placed, trend) if sized else ()), *_dates(placed, floor)]
+    height = floor + (30 if not alone else 58)
+    inner = "".join(parts)
+    if alone:
+        inner = f'<style>{ALONE}</style><rect class="paper" width="{WIDTH:g}" height="{height:g}"/>{inner}'
+        inner += _legend_alone(trend, height - 10)
+    told = escape(f"{name} of {trend_words.runs(len(trend.points))}: {trend_words.one_line(trend)}")
+    # a file of its own needs a size and a namespace; within a page the style sheet gives the size
+    size = f' xmlns="http://www.w3.org/2000/svg" width="{WIDTH:g}" height="{height:g}"' if alone else ""
+    return (
+        f'<svg class="trend"{size} viewBox="0 0 {WIDTH:g} {height:g}" role="img" aria-labelledby="trend-{name}">'
+        f'<title id="trend-{name}">{told}</title>{inner}</svg>'
+    )
+
+
+def _text(kind: str, x: float, y: float, text: str, anchor: str = "middle") -> str:
+    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+
+
+def _grid(scale: _Scale, name: Actual) -> list[str]:
+    marks = ticks(scale.top)
+    marks = marks[:: 1 + len(marks) // 6]
+    parts = [_text("head", 0, 16, f"{name} of each run", "start")]
+    for mark in marks:
+        y = scale.y(mark)
+        parts.append(f'<line class="grid" x1="{LEFT:g}" x2="{WIDTH - RIGHT:g}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(_text("tick", LEFT - 8, y + 5, "0" if mark == 0 else seconds_or(mark), "end"))
+    return parts
+
+
+def _gaps(placed: Sequence[Slot], floor: float) -> list[str]:
+    parts = []
+    for slot in placed:
+        if isinstance(slot.what, Gap):
+            told = escape(
+                f"{slot.what.missed} missed between {slot.what.from_at:%Y-%m-%d} and {slot.what.to_at:%Y-%m-%d}"
+            )
+            width = slot.right - slot.left
+            parts.append(
+                f'<rect class="gap" x="{slot.left:.1f}" y="{TOP:g}" width="{width:.1f}" height="{floor - TOP:.1f}">'
+                f"<title>{told}</title></rect>"
+            )
+            missed = f"{slot.what.missed} missed" if width > 64 else str(slot.what.missed)
+            parts.append(_text("missed", slot.middle, TOP + HEIGHT - 8, missed))
+    return parts
+
+
+def _objective(placed: Sequence[Slot], scale: _Scale, name: Actual) -> str:
+    """The objective as it was at each run; a gap has the one of the run before it."""
+    way, last, label, y = "", None, "", TOP
+    for slot in placed:
+        value = objective_of(slot.what, name) if isinstance(slot.what, HistoryPoint) else last
+        if value is not None:
+            way += f"{'L' if last is not None else 'M'}{slot.left:.1f} {scale.y(value):.1f} H{slot.right:.1f} "
+            promised = "RTO" if name == "RTA" else "RPO"
+            label, y = f"{promised} {seconds_or(value)}", scale.y(value)
+        last = value
+    if not way:
+        return ""
+    drawn = f'<path class="limit" d="{way.strip()}"/>' + _text("limit", WIDTH - RIGHT + 8, y + 5, label, "start")
+    return drawn + (_text("limit", WIDTH - RIGHT + 8, y + 22, "above the scale", "start") if scale.far else "")
+
+
+def _median(trend: Trend, scale: _Scale, name: Actual) -> str:
+    found = next((each for each in trend.series if each.name == name), None)
+    if found is None or found.median is None or found.n < 3:
+        return ""
+    y = scale.y(found.median)
+    return f'<line class="median" x1="{LEFT:g}" x2="{WIDTH - RIGHT:g}" y1="{y:.1f}" y2="{y:.1f}"/>'
+
+
+def _counted(slot: Slot, name: Actual) -> float | None:
+    """The run's number where it counts: that of a copy with wrong data does not."""
+    if not isinstance(slot.what, HistoryPoint) or slot.what.outcome == "verification failed":
+        return None
+    return actual_of(slot.what, name)
+
+
+def _way(placed: Sequence[Slot], scale: _Scale, name: Actual) -> str:
+    """A line from number to number, broken where drills were missed."""
+    way, pen = "", "M"
+    for slot in placed:
+        value = _counted(slot, name)
+        if value is not None:
+            way += f"{pen}{slot.middle:.1f} {scale.y(value):.1f} "
+            pen = "L"
+        elif isinstance(slot.what, Gap):
+            pen = "M"
+    return f'<path class="way" d="{way.strip()}"/>' if way else ""
+
+
+def mark(kind: str, x: float, y: float, size: float) -> str:
+    """The shape of an outcome: a disc, a triangle, a square, a cross or a diamond."""
+    a, b, c = 2 * size, 1.3 * size, 2.2 * size
+    shape = {
+        "late": f"M{x:.1f} {y - b:.1f} l{c / 2:.1f} {a:.1f} h{-c:.1f} Z",
+        "wrong": f"M{x - size:.1f} {y - size:.1f} h{a:.1f} v{a:.1f} h{-a:.1f} Z",
+        "absent": f"M{x - size:.1f} {y - size:.1f} l{a:.1f} {a:.1f} m0 {-a:.1f} l{-a:.1f} {a:.1f}",
+        "unclean": f"M{x:.1f} {y - b:.1f} l{b:.1f} {b:.1f} l{-b:.1f} {b:.1f} l{-b:.1f} {-b:.1f} Z",
+    }.get(kind)
+    if shape is None:
+        return f'<circle class="mark {kind}" cx="{x:.1f}" cy="{y:.1f}" r="{size:.1f}"'
+    return f'<path class="mark {kind}" d="{shape}"'
+
+
+def _marks(placed: Sequence[Slot], scale: _Scale, name: Actual) -> list[str]:
+    size = max(2.2, min(5.0, (placed[0].right - placed[0].left) / 3))
+    parts = []
+    for slot in placed:
+        point = slot.what
+        if isinstance(point, HistoryPoint):
+            value = actual_of(point, name)
+            told = f"{point.run_id}: {point.outcome}, {name} {seconds_or(value)}"
+            drawn = mark(KINDS[point.outcome], slot.middle, scale.y(value or 0.0) - (size + 1) * (value is None), size)
+            if value is None:  # on the floor and hollow
+                drawn = drawn.replace('class="mark ', 'class="mark none ')
+            parts.append(f"{drawn}><title>{escape(told)}</title></{drawn[1 : drawn.index(' ')]}>")
+    return parts
+
+
+def _values(placed: Sequence[Slot], scale: _Scale, name: Actual) -> list[str]:
+    """The longest and the last number in words."""
+    numbered = [(slot, value) for slot in placed if (value := _counted(slot, name)) is not None]
+    if not numbered:
+        return []
+    longest, last = max(numbered, key=lambda each: each[1]), numbered[-1]
+    shown = [longest] if longest[0].middle > last[0].middle - 110 and longest[1] >= last[1] else [longest, last]
+    parts = []
+    for slot, value in shown:
+        anchor = "end" if slot.middle > WIDTH - 70 else "start" if slot.middle < LEFT + 30 else "middle"
+        parts.append(_text("value", slot.middle, scale.y(value) - 11, seconds_or(value), anchor))
+    return parts
+
+
+def _sizes(placed: Sequence[Slot], trend: Trend) -> list[str]:
+    """The size of what was restored, from nothing to its largest, on a strip of its own."""
+    sizes = [(slot.middle, slot.what.size_bytes) for slot in placed if isinstance(slot.what, HistoryPoint)]
+    known = [(x, size) for x, size in sizes if size is not None]
+    largest = max(size for _, size in known) or 1
+    floor = SIZE_TOP + SIZE_HEIGHT
+    way = " L".join(f"{x:.1f} {floor - SIZE_HEIGHT * 0.9 * size / largest:.1f}" for x, size in known)
+    parts = [f'<line class="grid" x1="{LEFT:g}" x2="{WIDTH - RIGHT:g}" y1="{floor:g}" y2="{floor:g}"/>']
+    parts.append(f'<path class="size" d="M{way}"/>')
+    parts += [
+        f'<circle class="dot" cx="{x:.1f}" cy="{floor - SIZE_HEIGHT * 0.9 * size / largest:.1f}" r="1.8">'
+        f"<title>{trend_words.show_bytes(size)}</title></circle>"
+        for x, size in known
+    ]
+    x, last = known[-1]
+    what = "data" if trend.size_of == "data" else "storage"
+    parts.append(_text("tick", LEFT - 8, floor - 14, what, "end"))
+    anchor = "end" if x > WIDTH - 90 else "middle"
+    y = floor - SIZE_HEIGHT * 0.9 * last / largest - 7
+    return [*parts, _text("tick", x, y, trend_words.show_bytes(last), anchor)]
+
+
+def _dates(placed: Sequence[Slot], floor: float) -> list[str]:
+    """A few days below the runs they belong to; with the hour where all runs are of two days."""
+    runs = [(slot.middle, slot.what.at) for slot in placed if isinstance(slot.what, HistoryPoint)]
+    long = len(runs) == 1 or runs[-1][1] - runs[0][1] > timedelta(days=2)
+    form = "%Y-%m-%d" if long else "%m-%d %H:%M"
+    step = -(-len(runs) // DATES)
+    parts = []
+    for x, at in runs[::-step]:  # from the last one back, so that it has its date
+        anchor = "end" if x > WIDTH - 60 else "middle"
+        parts.append(f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{floor:g}" y2="{floor + 5:g}"/>')
+        parts.append(_text("tick", x, floor + 21, f"{at:{form}}", anchor))
+    return parts
+
+
+def legend(trend: Trend) -> list[tuple[str, str]]:
+    """What the marks of this drawing mean: their kinds and the words for them."""
+    kinds: dict[str, list[str]] = {}
+    for outcome, kind in KINDS.items():
+        if any(point.outcome == outcome for point in trend.points):
+            kinds.setdefault(kind, []).append(outcome)
+    told = [(kind, " or ".join(outcomes)) for kind, outcomes in kinds.items()]
+    told = [(kind, f"{words} (its number does not count)" if kind == "wrong" else words) for kind, words in told]
+    judged = [point for point in trend.points if KINDS[point.outcome] != "absent"]
+    if any(actual_of(point, name) is None for point in judged for name in ACTUALS):
+        told.append(("good none", "hollow, at 0: not measured"))
+    return told
+
+
+def swatch(kind: str) -> str:
+    """A mark for the legend of a page."""
+    drawn = mark(kind, 7, 7, 5)
+    return f'<svg class="trend swatch" viewBox="0 0 14 14" aria-hidden="true">{drawn}/></svg>'
+
+
+def _legend_alone(trend: Trend, y: float) -> str:
+    parts, x = [], LEFT
+    for kind, told in legend(trend):
+        parts += [mark(kind, x, y - 5, 5) + "/>", _text("tick", x + 12, y, told, "start")]
+        x += 34 + 8 * len(told)
+    if trend.key.simulated:
+        parts.append(_text("stamp", WIDTH - RIGHT, 16, trend_words.SIMULATED, "end"))
+    return "".join(parts)
