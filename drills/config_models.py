@@ -59,6 +59,7 @@ CHECKS = (
     "indexes",
     "amcheck",
     "isolation",
+    "rpo by policy",
 )
 # Tags of scenarios that a profile must allow (DESIGN.md, decision 12).
 LEAVE = ("damages_backup", "cuts_over")

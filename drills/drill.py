@@ -14,7 +14,7 @@ from datetime import datetime
 import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drills import errors, objectives, selection
+from drills import errors, objectives, policy, schedule_judge, selection
 from drills.checks import isolation, suite
 from drills.checks.judged import first_line
 from drills.checks.manifest import Manifest
@@ -155,6 +155,17 @@ class Drill:
             else []
         )
         return isolation.judge(restored.instance, found)
+
+    # -- what the schedule allows -----------------------------------------------------------------------------------
+
+    @_one_sentence()
+    def judge_schedule(self) -> None:
+        """Work out what the backup schedule can lose at worst and hold it against the RPO. Done once."""
+        if any(verdict.name == schedule_judge.NAME for verdict in self._journal.record.verdicts):
+            return
+        self._journal.enter("work out the schedule")
+        policy.judge(self._setup)
+        self._journal.enter("the other promises")
 
     # -- the rehearsal of a failure ---------------------------------------------------------------------------------
 
