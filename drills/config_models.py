@@ -63,6 +63,7 @@ CHECKS = (
     "amcheck",
     "isolation",
     "data loss",
+    "rpo by policy",
 )
 # Those that must pass before a copy counts as usable, unless the target says otherwise.
 BLOCKING = ("connection", "queries", "catalog", "sequences", "canary")

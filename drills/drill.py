@@ -15,7 +15,7 @@ from typing import Protocol
 import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drills import errors, losses, recovery_time, sampling, selection, timeline
+from drills import errors, losses, policy, recovery_time, sampling, schedule_judge, selection, timeline
 from drills.checks import isolation, queries, suite
 from drills.checks.budget import Budget
 from drills.checks.judged import first_line
@@ -183,6 +183,7 @@ class Drill:
         blocking = self._block(restored, asked)
         restoration = self._keep(restoration, blocking)
         self._journal.mark(timeline.PASSED)
+        self._work_out_the_schedule()
         self._journal.enter("compare the content")
         self._judge_recovery_time(restoration)
         lost = losses.measure(
@@ -290,6 +291,22 @@ class Drill:
             else []
         )
         return isolation.judge(restored.instance, found)
+
+    # -- what the schedule allows -----------------------------------------------------------------------------------
+
+    @_one_sentence()
+    def judge_schedule(self) -> None:
+        """Work out what the backup schedule can lose at worst and hold it against the RPO. Done once."""
+        if self._work_out_the_schedule():
+            self._journal.enter("the other promises")
+
+    def _work_out_the_schedule(self) -> bool:
+        """Whether it had not been done before."""
+        if any(verdict.name == schedule_judge.NAME for verdict in self._journal.record.verdicts):
+            return False
+        self._journal.enter("work out the schedule")
+        policy.judge(self._setup)
+        return True
 
     # -- the rehearsal of a failure ---------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from drills.checks.judged import first_line
 from drills.checks.session import Connector
 from drills.config_models import Freshness
 from drills.loss import Reading, Reference
-from drills.model import CheckResult, RecoveryPoint
+from drills.model import CheckResult, Loss, RecoveryPoint, WorstCase
 from drills.restoring import Setup
 
 NewestCanary = Callable[[Connector], datetime | None]
@@ -36,7 +36,7 @@ def measure(
     reference = Reference(sample.moment, "the moment") if sample.moment else Reference(disaster_at)
     journal = setup.journal
     data = loss.by_data(read(connect, setup.target.freshness, reference, newest_canary), reference)
-    planned = loss.of(journal.record.losses, "policy") or loss.by_policy(None)
+    planned = by_schedule(journal.record.worst_case)
     losses = (planned, loss.by_api(point, reference), data)
     rpa = loss.measure(data, reference)
     journal.update(losses=losses)
@@ -45,6 +45,13 @@ def measure(
     # an old recovery point is older than the schedule's worst case, and nothing is wrong with that
     compared = losses if sample.judges_rpo else losses[1:]
     return loss.check(compared, setup.target.loss_tolerance.total_seconds())
+
+
+def by_schedule(worst: WorstCase | None) -> Loss:
+    """What the backup schedule can lose at worst, as one of the three numbers."""
+    if worst is None:
+        return loss.by_policy(None)
+    return loss.by_policy(worst.seconds, "the backup schedule" if worst.seconds is not None else worst.sentence)
 
 
 def read(

@@ -288,6 +288,35 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class WorstCase:
+    """What the backup schedule can lose, whatever this run measured; seconds are None where nothing bounds the loss.
+
+    `seconds` is judged against the RPO; the largest gap between runs lies between `gap_from` and `gap_to`, the worst case
+    between `from_at` and `to_at`, under the named `reading` of a change of clocks where readings differ.
+    `continuous_seconds` is what point-in-time recovery by RDS's own backups would lose. `observed_*` is the largest gap
+    between the scheduled recovery points that exist, with the jobs in it that came to nothing.
+    """
+
+    seconds: float | None
+    one_missed_seconds: float | None
+    sentence: str
+    rules: tuple[str, ...] = ()
+    gap_seconds: float | None = None
+    gap_from: datetime | None = None
+    gap_to: datetime | None = None
+    from_at: datetime | None = None
+    to_at: datetime | None = None
+    reading: str = ""
+    notes: tuple[str, ...] = ()
+    continuous_seconds: float | None = None
+    observed_seconds: float | None = None
+    observed_from: datetime | None = None
+    observed_to: datetime | None = None
+    observed_points: int = 0
+    observed_jobs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Promise:
     """A scenario, as pytest ended it. `reason` is the failure's or the skip's sentence."""
 
@@ -401,6 +430,7 @@ class RunRecord:
     measurements: tuple[Measurement, ...] = ()
     losses: tuple[Loss, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+    worst_case: WorstCase | None = None
     promises: tuple[Promise, ...] = ()
     resources: tuple[Resource, ...] = ()
     not_checked: tuple[NotChecked, ...] = ()

@@ -12,6 +12,7 @@ import shutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,8 @@ MASTER = "drills_master"
 BEATS_BEFORE, BEATS_AFTER = 5, 5
 ROLE = "drills-backup-role"
 SAMPLE = "sample"
+GAPS = (12, 8, 6, 4, 3, 2, 1)  # hours between two runs of the source's plan
+LONGEST_GAP = GAPS[0]
 ROOM = 2 * 16 * 2**20  # bytes: two segments of the write-ahead log, less than any server needs to go on
 
 
@@ -118,10 +121,11 @@ def _stage(folder: Path, journal: Journal) -> None:
     policies = scene.effective.target.tables
     expected = manifest.take(connect, key=manifest.write_key(stored), policies=policies)
     write_atomically(stored, manifest.dump(expected))
-    journal.enter("back up", note="AWS Backup, on demand")
+    journal.enter("back up", note="AWS Backup, on demand, beside a plan")
     _make_vaults(scene)
     point = _back_up(scene, instance)
     context.save(folder, dataclasses.replace(context.read(folder), manifest_of=point))
+    _plan_backups(scene, instance)
     if choices.damage:
         journal.enter("damage the backup", note="as --damage asked")
         _damage(scene, point)
@@ -280,6 +284,35 @@ def _ended(scene: Scene, kind: str, describe: Callable[[], dict[str, Any]]) -> N
     ended = wait_until(state, timeout, SystemClock(), every=scene.poll, what=f"the {kind} job")
     if ended != "COMPLETED":
         raise SandboxError(f"expected the {kind} job to end COMPLETED, found {ended}: see the sandbox's log")
+
+
+def _plan_backups(scene: Scene, instance: Instance) -> None:
+    """The plan that protects the source: as rarely as the RPO allows, twice a day where no plan can keep it.
+
+    It was due ten minutes ago, so that no run of it falls into a drill and makes a newer recovery point.
+    """
+    backup = scene.clients.backup
+    due = SystemClock().now() - timedelta(minutes=10)
+    rpo = scene.effective.target.objectives(scene.choices.scenario).rpo_seconds or LONGEST_GAP * 3600.0
+    allowed = int(rpo / 3600 - 1.5)  # hours, without the start window and half an hour for the backup
+    every = next((hours for hours in GAPS if hours <= allowed), LONGEST_GAP)
+    rule = {
+        "RuleName": f"every-{every}-hours",
+        "TargetBackupVaultName": scene.effective.target.vault,
+        "ScheduleExpression": f"cron({due.minute} {due.hour % every}/{every} ? * * *)",
+        "StartWindowMinutes": 60,
+        "CompletionWindowMinutes": 120,
+        "Lifecycle": {"DeleteAfterDays": 7},
+    }
+    plan = backup.create_backup_plan(BackupPlan={"BackupPlanName": f"{instance.id}-backups", "Rules": [rule]})
+    backup.create_backup_selection(
+        BackupPlanId=plan["BackupPlanId"],
+        BackupSelection={
+            "SelectionName": instance.id,
+            "IamRoleArn": f"arn:aws:iam::{scene.clients.account}:role/{ROLE}",
+            "Resources": [instance.arn],
+        },
+    )
 
 
 def _damage(scene: Scene, point: str) -> None:

@@ -152,7 +152,7 @@ def objective_bar(view: ObjectiveView) -> str:
             f'<rect class="limit" x="{view.objective / whole * 100 - 0.2:.2f}" y="0" width="0.4" height="24"/>'
         )
     told = (
-        f"{view.actual_name} {seconds_or(view.actual)} against {view.objective_name} "
+        f"{view.actual_name} {seconds_or(view.actual, view.otherwise)} against {view.objective_name} "
         f"{seconds_or(view.objective, 'not set')}: {view.outcome}"
     )
     return (

@@ -65,7 +65,7 @@ def _objectives(record: RunRecord) -> list[str]:
     rows = [
         (
             f"{view.actual_name} against {view.objective_name}",
-            words.seconds_or(view.actual),
+            words.seconds_or(view.actual, view.otherwise),
             words.seconds_or(view.objective, "not set"),
             view.outcome,
             view.margin,

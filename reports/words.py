@@ -81,12 +81,13 @@ class ObjectiveView:
     outcome: Outcome
     sentence: str
     source: str
+    otherwise: str = NOT_MEASURED  # what stands for an actual that is None
 
     @property
     def margin(self) -> str:
         """How much time was left, or by how much it was exceeded."""
         if self.objective is None or self.actual is None:
-            return "no margin: " + (NOT_MEASURED if self.actual is None else "no objective is set")
+            return "no margin: " + (self.otherwise if self.actual is None else "no objective is set")
         left = self.objective - self.actual
         return f"{show_duration(left)} left" if left >= 0 else f"{show_duration(-left)} too long"
 
@@ -156,12 +157,24 @@ def _measurement(record: RunRecord, name: str) -> Measurement | None:
     return next((m for m in record.measurements if m.name == name), None)
 
 
-def objective_views(record: RunRecord) -> tuple[ObjectiveView, ObjectiveView]:
-    """RTO with RTA and RPO with RPA, with the verdict where there is one."""
+def objective_views(record: RunRecord) -> tuple[ObjectiveView, ...]:
+    """RTO with RTA, RPO with RPA, and RPO with the schedule's worst case where it was worked out, with the verdicts."""
     return (
         _view(record, "RTO", "RTA", record.objectives.rto_seconds),
         _view(record, "RPO", "RPA", record.objectives.rpo_seconds),
+        *_policy_view(record),
     )
+
+
+def _policy_view(record: RunRecord) -> list[ObjectiveView]:
+    found = record.worst_case
+    if found is None:
+        return []
+    verdict = next((each for each in record.verdicts if each.name == "rpo by policy"), None)
+    outcome: Outcome = verdict.outcome if verdict else "not verified"
+    sentence = verdict.sentence if verdict else found.sentence
+    objective = record.objectives.rpo_seconds
+    return [ObjectiveView("RPO", "worst case", objective, found.seconds, outcome, sentence, "", "unbounded")]
 
 
 def _view(record: RunRecord, objective_name: str, actual_name: str, objective: float | None) -> ObjectiveView:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pytest_bdd import then
+from pytest_bdd import then, when
 
+from drills.drill import Drill
 from drills.record import Journal
 from steps.checks import assert_met
 
@@ -18,3 +19,15 @@ def usable_within_rto(journal: Journal) -> None:
 def loss_within_rpo(journal: Journal) -> None:
     """RPA, read from the restored data, against RPO."""
     assert_met(journal, "rpo")
+
+
+@when("what its backup schedule can lose at worst is worked out")
+def worst_case_is_worked_out(drill: Drill) -> None:
+    """Reads the backup plans; restores nothing."""
+    drill.judge_schedule()
+
+
+@then("the worst case is within the recovery point objective")
+def worst_case_within_rpo(journal: Journal) -> None:
+    """The schedule's worst case, no run being missed, against RPO."""
+    assert_met(journal, "rpo by policy")

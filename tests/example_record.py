@@ -29,11 +29,13 @@ from drills.model import (
     StatusChange,
     TargetSummary,
     Verdict,
+    WorstCase,
 )
 
 START = datetime(2026, 11, 23, 14, 15, 3, tzinfo=UTC)
 RUN_ID = "20261123-141503-a1b2"
 SCRATCH = f"drill-{RUN_ID}-r1"
+SCHEDULE = "the schedule can lose 5 m, with one missed run 10 m"
 POINT_ARN = "arn:aws:rds:eu-central-1:123456789012:snapshot:awsbackup:job-5a0c27c1-6f0e-4d7e-a1de-7a4c7e0f8a11"
 
 # name, seconds, whose clock
@@ -270,7 +272,11 @@ def green_drill() -> RunRecord:
         verdicts=(
             Verdict("rto", "met", "usable after 11.5 s: within the RTO of 30 m (0.01x)", exit_code=10),
             Verdict("rpo", "met", "4.8 s of data lost, by canary: within the RPO of 5 m (0.02x)", exit_code=10),
+            Verdict("rpo by policy", "met", f"{SCHEDULE}: within the RPO of 5 m", exit_code=10),
             Verdict("verification", "met", "7 checks met, none missed"),
+        ),
+        worst_case=WorstCase(
+            300.0, 600.0, SCHEDULE, rules=("RDS automated backups, continuous",), continuous_seconds=300.0
         ),
         promises=promises(),
         resources=resources(),
@@ -345,6 +351,7 @@ def failing_drill() -> RunRecord:
         disaster=Disaster(at(0), "random", seed=90125, declared_at=at(0)),
         restorations=(recovery,),
         phases=phases_of(minutes),
+        worst_case=None,
         measurements=(
             Measurement("RTA", rta, at(0), at(rta), "own clock, monotonic", "usable after 41 m 26 s", "restore"),
             Measurement("RPA", None, None, at(0), "", "RPA was not measured: nothing in the data can tell"),
@@ -385,6 +392,7 @@ def interrupted_drill() -> RunRecord:
         interrupted_by="SIGTERM",
         restorations=(dataclasses.replace(green.restorations[0], checks=(), host="", port=0),),
         phases=phases_of(PHASES[:8], open_last=True),
+        worst_case=None,
         measurements=(),
         verdicts=(),
         promises=(),
@@ -407,6 +415,7 @@ def running_drill() -> RunRecord:
         green_drill(),
         restorations=(),
         phases=phases_of(PHASES[:8], open_last=True),
+        worst_case=None,
         measurements=(),
         verdicts=(),
         promises=(),

@@ -111,9 +111,21 @@ def back_up(running: RunningSandbox) -> None:
     )
 
 
+def plan_backups(running: RunningSandbox) -> None:
+    """An hourly plan for the source that was due ten minutes ago, so that no run of it falls into the test."""
+    backup, rds = running.client("backup"), running.client("rds")
+    arn = rds.describe_db_instances(DBInstanceIdentifier=NAME)["DBInstances"][0]["DBInstanceArn"]
+    minute = (SystemClock().now().minute - 10) % 60
+    rule = {"RuleName": "hourly", "TargetBackupVaultName": VAULT, "ScheduleExpression": f"cron({minute} * * * ? *)"}
+    plan = backup.create_backup_plan(BackupPlan={"BackupPlanName": NAME, "Rules": [rule]})
+    role = f"arn:aws:iam::{arn.split(':')[4]}:role/backup"
+    selection = {"SelectionName": NAME, "IamRoleArn": role, "Resources": [arn]}
+    backup.create_backup_selection(BackupPlanId=plan["BackupPlanId"], BackupSelection=selection)
+
+
 @pytest.fixture(scope="module")
 def runs(place: Place, elsewhere: RunningSandbox) -> dict[str, Run]:
-    """A run before there is a recovery point, and one with a point and the manifest stored beside it."""
+    """A run before there is a recovery point and a plan, and one with a point and the manifest stored beside it."""
     connect = make_source(elsewhere)
     elsewhere.client("backup").create_backup_vault(BackupVaultName=VAULT)
     configure(place, elsewhere)
@@ -122,6 +134,7 @@ def runs(place: Place, elsewhere: RunningSandbox) -> dict[str, Run]:
     path = place.checkout / "plants.json"
     write_atomically(path, manifest.dump(manifest.take(connect, key=manifest.write_key(path))))
     back_up(elsewhere)
+    plan_backups(elsewhere)
     configure(place, elsewhere, f'manifest = "{path}"')
     after = drills(place, "run")
     nothing_left(place)

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from drills.model import CheckResult, Phase, Verdict
-from reports import words
+from reports import html, markdown, words
 from tests.example_record import START, failing_drill, green_drill, interrupted_drill, running_drill
 
 
@@ -72,6 +72,21 @@ def test_objective_without_a_verdict_is_not_verified() -> None:
     """A measured actual without a verdict in the record is shown as not verified, whatever the numbers are."""
     record = dataclasses.replace(green_drill(), verdicts=())
     assert {view.outcome for view in words.objective_views(record)} == {"not verified"}
+
+
+def test_the_schedules_worst_case_stands_beside_the_measured_loss() -> None:
+    """It is held against the same objective; one that nothing bounds is unbounded, and never "not measured"."""
+    green = green_drill()
+    assert green.worst_case
+    missed = Verdict("rpo by policy", "missed", "nothing bounds what the schedule can lose", exit_code=10)
+    endless = dataclasses.replace(green.worst_case, seconds=None)
+    record = dataclasses.replace(green, worst_case=endless, verdicts=(missed,))
+    met, unbounded = words.objective_views(green)[2], words.objective_views(record)[2]
+
+    assert (met.actual_name, met.actual, met.objective, met.outcome) == ("worst case", 300.0, 300.0, "met")
+    assert (unbounded.actual, unbounded.outcome, unbounded.margin) == (None, "missed", "no margin: unbounded")
+    assert "unbounded" in markdown.render(record)
+    assert "unbounded" in html.render(record)
 
 
 def test_everything_left_out_is_listed() -> None:

@@ -1,0 +1,68 @@
+"""Works out what the target's backup schedule can lose, from AWS Backup and RDS, and notes it in the run record."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from drills import errors, schedule_judge
+from drills.model import Instance, Verdict, WorstCase
+from drills.restoring import Setup
+from drills.schedule_observed import Made, gaps
+from drills.sources import aws, plans
+
+# What an AWS-compatible service answers for an operation that it lacks.
+_LACKING = frozenset({"501", "NotImplemented", "InternalFailure", "UnknownOperationException", "InvalidAction"})
+
+
+def judge(setup: Setup) -> WorstCase | None:
+    """Note the worst case and its verdict in the record; None, "not verified", where AWS could not be asked."""
+    requirement = setup.requirement(schedule_judge.NAME, "required")
+    try:
+        source = aws.describe_instance(setup.clients, setup.target.instance)
+        found = _worst_case(setup, source) if source else None
+        reason = f"there is no instance {setup.target.instance}, so nobody can say which plan backs it up"
+    except (ClientError, BotoCoreError) as error:
+        found, reason = None, f"the backup plans could not be read: {aws.in_one_line(error)}"
+        if isinstance(error, ClientError) and _is_lacking(error):
+            requirement = "impossible"
+    if found is None:
+        setup.journal.verdict(
+            Verdict(schedule_judge.NAME, "not verified", reason, requirement, errors.OBJECTIVE_MISSED)
+        )
+        return None
+    setup.journal.update(worst_case=found)
+    setup.journal.verdict(schedule_judge.verdict(found, setup.journal.record.objectives.rpo_seconds, requirement))
+    return found
+
+
+def _is_lacking(error: ClientError) -> bool:
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return status == 501 or aws.error_code(error) in _LACKING
+
+
+def _worst_case(setup: Setup, source: Instance) -> WorstCase:
+    clients, target, now = setup.clients, setup.target, setup.clock.now()
+    jobs = plans.jobs(clients, source)
+    planned = plans.planned(clients, source, jobs.took)
+    vaults = dict.fromkeys((*planned.vaults, *((target.vault,) if target.vault else ())))
+    points = _with_data_times(setup, plans.made(clients, source, tuple(vaults)))
+    scheduled = sum(point.scheduled for point in points)
+    seen = schedule_judge.Seen(planned, source.backup_retention_days, gaps(points, jobs.ended, now), scheduled)
+    scenario = target.scenario(setup.scenario)
+    return schedule_judge.worst_case(seen, scenario.points if scenario else (), now)
+
+
+def _with_data_times(setup: Setup, points: tuple[Made, ...]) -> list[Made]:
+    """The points with the instants that RDS says their data reach to, where it does, and without those of drills."""
+    known = {point.arn: point for point in aws.recovery_points(setup.clients, setup.target.instance, None)}
+    found = []
+    for point in points:
+        snapshot = known.get(point.arn)
+        if snapshot and snapshot.data_time:
+            point = dataclasses.replace(
+                point, data_at=snapshot.data_time, scheduled=point.scheduled and not snapshot.made_by_drill
+            )
+        found.append(point)
+    return found

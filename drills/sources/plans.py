@@ -1,0 +1,102 @@
+"""Reads what backs an instance up, and what has come of it, from AWS Backup: plans, selections, jobs, recovery points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from drills.model import Instance
+from drills.schedule_observed import Ended, Made
+from drills.schedule_plan import Planned, Took, plan_of, selects
+from drills.sources.aws import is_not_found
+from drills.sources.session import Clients
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """The backup jobs of an instance that ended, and the longest backup and copy among them.
+
+    AWS Backup lists the jobs of the last 30 days (API reference, ListBackupJobs).
+    """
+
+    ended: tuple[Ended, ...]
+    took: Took
+
+
+def planned(clients: Clients, instance: Instance, took: Took) -> Planned:
+    """The rules of every plan of the account and region that has a selection which means the instance."""
+    tags, found = dict(instance.tags), []
+    for plan in _pages(clients, "list_backup_plans", "BackupPlansList"):
+        plan_id = plan["BackupPlanId"]
+        if any(selects(each, instance.arn, tags) for each in _selections(clients, plan_id)):
+            found.append((plan_id, clients.backup.get_backup_plan(BackupPlanId=plan_id)["BackupPlan"]))
+    return plan_of(found, took)
+
+
+def _selections(clients: Clients, plan_id: str) -> Iterator[dict[str, Any]]:
+    for row in _pages(clients, "list_backup_selections", "BackupSelectionsList", BackupPlanId=plan_id):
+        answer = clients.backup.get_backup_selection(BackupPlanId=plan_id, SelectionId=row["SelectionId"])
+        yield answer["BackupSelection"]
+
+
+def jobs(clients: Clients, instance: Instance) -> Jobs:
+    """The backup and copy jobs of the instance. A backup's time counts from the job's creation, its waiting included."""
+    backups = list(_pages(clients, "list_backup_jobs", "BackupJobs", ByResourceArn=instance.arn))
+    copies = list(_pages(clients, "list_copy_jobs", "CopyJobs", ByResourceArn=instance.arn))
+    ended = tuple(
+        Ended(_utc(job["CreationDate"]), job["State"], job.get("StatusMessage", ""))
+        for job in backups
+        if job.get("CreationDate")
+    )
+    return Jobs(ended, Took(_longest(backups), _longest(copies)))
+
+
+def _longest(rows: list[dict[str, Any]]) -> timedelta | None:
+    return max(
+        (row["CompletionDate"] - row["CreationDate"] for row in rows if row["State"] == "COMPLETED"),
+        default=None,
+    )
+
+
+def made(clients: Clients, instance: Instance, vaults: tuple[str, ...]) -> tuple[Made, ...]:
+    """The completed recovery points of the instance in these vaults; a plan made those whose `CreatedBy` names one."""
+    found = []
+    for vault in vaults:
+        try:
+            rows = list(
+                _pages(
+                    clients,
+                    "list_recovery_points_by_backup_vault",
+                    "RecoveryPoints",
+                    BackupVaultName=vault,
+                    ByResourceArn=instance.arn,
+                )
+            )
+        except ClientError as error:
+            if is_not_found(error):
+                continue  # a plan may name a vault that is gone; its runs are among the failed jobs
+            raise
+        found += [
+            Made(
+                row["RecoveryPointArn"],
+                _utc(row["CreationDate"]),
+                _utc(row["CompletionDate"]),
+                bool((row.get("CreatedBy") or {}).get("BackupPlanId")),
+            )
+            for row in rows
+            if row.get("Status") == "COMPLETED" and row.get("CompletionDate")
+        ]
+    return tuple(found)
+
+
+def _pages(clients: Clients, operation: str, key: str, **asked: Any) -> Iterator[dict[str, Any]]:
+    for page in clients.backup.get_paginator(operation).paginate(**asked):
+        yield from page.get(key) or ()
+
+
+def _utc(at: datetime) -> datetime:
+    return at.astimezone(UTC)
