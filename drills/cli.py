@@ -112,6 +112,9 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     run.add_argument("--rto", metavar="DURATION", help='recovery time objective, such as "30m"')
     run.add_argument("--rpo", metavar="DURATION", help='recovery point objective, such as "24h"')
     run.add_argument(
+        "--invariants", metavar="FOLDER", help="SQL files of what is always true of the data, proved on the copy"
+    )
+    run.add_argument(
         "--damage",
         metavar="KIND",
         action="append",
@@ -165,6 +168,7 @@ def _choices(options: argparse.Namespace) -> context.Choices:
             ("--endpoint-url", options.endpoint_url),
             ("--rto", options.rto),
             ("--rpo", options.rpo),
+            ("--invariants", options.invariants),
         )
         if value is not None
     }
@@ -191,6 +195,7 @@ def _refuse_misuse(effective: Config, choices: context.Choices) -> None:
             f'--scenario: expected one of target "{effective.target_name}", found "{choices.scenario}"; '
             f"there are {', '.join(names) or 'none'}"
         )
+    choices.rules(effective)  # a rule that says nothing is refused now and not after the restore
     if not isinstance(effective.profile, SandboxProfile):
         from drills.sources import guards  # loads boto3, which the command line of a run in the sandbox never needs
 

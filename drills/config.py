@@ -74,6 +74,7 @@ OPTIONS: Mapping[str, tuple[str, str]] = {
     "--endpoint-url": ("profile", "endpoint_url"),
     "--rto": ("target", "rto"),
     "--rpo": ("target", "rpo"),
+    "--invariants": ("target", "invariants"),
 }
 _SECTIONS = ("drill", "profiles", "targets")
 

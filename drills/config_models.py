@@ -47,6 +47,7 @@ CHECKS = (
     "catalog",
     "sequences",
     "canary",
+    "invariants",
     "content",
     "large objects",
     "harmless",
@@ -316,6 +317,7 @@ class Target(Table):
     allowances: Allowances = Allowances()
     disaster: Literal["now", "random", "before-next-point"] = "now"
     manifest: PathText | None = None
+    invariants: PathText | None = None
     tags: Annotated[Mapping[str, str], AfterValidator(_tags)] = Field(default_factory=no_entries)
     timeout: Span = timedelta(hours=2)
     time_to_live: Span = timedelta(hours=4)

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from drills import config
-from drills.checks import manifest
+from drills.checks import invariants, manifest
+from drills.checks.invariants import Rules
 from drills.clock import SystemClock
 from drills.config import Config
 from drills.connect import NotResolved, Resolver
@@ -54,6 +55,18 @@ class Choices:
             overrides=self.overrides,
             environment=os.environ,
         )
+
+    def rules(self, effective: Config) -> Rules:
+        """What the copy is held against of its owner's rules. Raises ConfigError where a file says nothing.
+
+        A seed is other data than the target's, so that the rules of the file say nothing of it; --invariants does.
+        """
+        folder = effective.target.invariants
+        if folder is None:
+            return Rules()
+        if self.seed and "--invariants" not in self.overrides:
+            return Rules(reason=invariants.OF_OTHER_DATA)
+        return Rules(invariants.load(Path(folder)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +113,8 @@ def leave_of(folder: Path) -> tuple[str, tuple[str, ...]]:
 
 def open_setup(folder: Path, journal: Journal) -> Setup:
     """Clients and settings of the run in this folder."""
-    effective = read(folder).effective()
+    choices = read(folder)
+    effective = choices.effective()
     service = service_of(folder)
     clients, scratch_clients = identified_clients(effective, service)
     bundle = effective.target.restore.ca_bundle or (service.ca if service else None)
@@ -113,8 +127,9 @@ def open_setup(folder: Path, journal: Journal) -> Setup:
         clock=SystemClock(),
         poll_seconds=effective.profile.poll_every.total_seconds(),
         ca_bundle=Path(bundle) if bundle else None,
-        scenario=read(folder).scenario,
+        scenario=choices.scenario,
         expectation=_expectation(folder, effective),
+        rules=choices.rules(effective),
         resolve=late_names(SandboxControl(service.endpoint)) if service else None,
     )
 

@@ -15,7 +15,7 @@ import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drills import errors, objectives, selection
-from drills.checks import isolation, suite
+from drills.checks import invariants, isolation, suite
 from drills.checks.judged import first_line
 from drills.checks.manifest import Manifest
 from drills.disaster import declare
@@ -118,7 +118,7 @@ class Drill:
         point = self.choose()
         restored = restore(self._setup, point, self._source, purpose="recovery", enter=self._enter_measured)
         self._enter_measured("check what blocks")
-        blocking = suite.blocking(restored.connect, self._manifest, clock=self._setup.clock, key=self._key)
+        blocking = self._blocking(restored)
         self._journal.enter("compare the content")
         self._judge_objectives(blocking, *_newest_canary(restored))
         restoration = self._keep(restored.restoration, blocking)
@@ -130,6 +130,20 @@ class Drill:
         for result in restoration.checks:
             self._journal.verdict(verdict_of(result, self._setup.requirement(result.name, result.requirement)))
         return restoration
+
+    def _blocking(self, restored: Restored) -> tuple[CheckResult, ...]:
+        setup = self._setup
+        return suite.blocking(restored.connect, self._manifest, clock=setup.clock, key=self._key, rules=setup.rules)
+
+    def rule(self, sentence: str) -> Verdict | None:
+        """Whether what the owner says in this sentence is true of the recovered copy; None when that was not reached."""
+        recovery = next((each for each in self._journal.record.restorations if each.purpose == "recovery"), None)
+        results = recovery.checks if recovery else ()
+        result = next((each for each in results if each.name == invariants.NAME), None)
+        verdict = invariants.verdict(self._setup.rules, result, sentence)
+        if verdict is None or verdict.requirement != "required":
+            return verdict
+        return dataclasses.replace(verdict, requirement=self._setup.requirement(invariants.NAME, verdict.requirement))
 
     def _judge_objectives(self, blocking: Sequence[CheckResult], newest: datetime | None, source: str) -> None:
         record = self._journal.record
@@ -170,7 +184,7 @@ class Drill:
         restored = restore(self._setup, copy, self._source, purpose="rehearsal", enter=lambda name: None)
         policies = self._setup.target.tables
         results = (
-            *suite.blocking(restored.connect, self._manifest, clock=self._setup.clock, key=self._key),
+            *self._blocking(restored),
             *suite.remaining(
                 restored.connect, self._manifest, policies=policies, clock=self._setup.clock, key=self._key
             ),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
 from pathlib import Path
 from typing import Literal
 
+from drills.checks.invariants import Rules
 from drills.checks.session import Connector
 from drills.clock import Clock, wait_until
 from drills.config import Target
@@ -30,7 +31,8 @@ EnterPhase = Callable[[str], None]
 class Setup:
     """What a drill works with; one value, so that a test can build it as the command line does.
 
-    `clients` act where the source is and `scratch_clients` where copies are restored; the two may be one.
+    `clients` act where the source is and `scratch_clients` where copies are restored; the two may be one. `rules` are
+    what the owner says is always true of the data.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Setup:
     ca_bundle: Path | None
     scenario: str | None = None
     expectation: Expectation = "none"
+    rules: Rules = field(default_factory=Rules)
     resolve: Resolver | None = None  # asked before the system resolves a copy's name
 
     def tags(self) -> dict[str, str]:

@@ -31,13 +31,15 @@ from tests.fix_drill import INSTANCE, VAULT, Staged, eventually, followed, open_
 pytestmark = [pytest.mark.postgres, pytest.mark.sandbox]
 
 CHECKS = (
-    *("connection", "catalog", "sequences", "canary", "content", "large objects", "harmless", "constraints"),
+    *("connection", "catalog", "sequences", "canary", "invariants", "content", "large objects", "harmless"),
+    "constraints",
     *("sequences and columns", "state", "files", "views", "libraries", "indexes", "amcheck", "isolation"),
 )
 NOT_HERE = (
+    "invariants",
     "libraries",
     "amcheck",
-)  # the sample uses none, and the master user may not create it: optional or impossible
+)  # no rules are named, no libraries used, amcheck not allowed: optional or impossible
 
 
 @dataclass(frozen=True)

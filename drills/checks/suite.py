@@ -18,6 +18,7 @@ from drills.checks import (
     content,
     harmless,
     intrinsic,
+    invariants,
     large_objects,
     sequences,
 )
@@ -25,6 +26,7 @@ from drills.checks.canary import CanaryState
 from drills.checks.catalog import Catalog
 from drills.checks.catalog_scope import own_name, scoped
 from drills.checks.fingerprint import STABLE
+from drills.checks.invariants import Rules
 from drills.checks.judged import Judged
 from drills.checks.manifest import MAINTENANCE, DatabaseManifest, Manifest, calibrate
 from drills.checks.narrow import narrow
@@ -48,11 +50,17 @@ CONNECTION = "connection"
 
 
 def blocking(
-    connect: Connector, manifest: Manifest | None, *, clock: Clock, key: bytes | None = None
+    connect: Connector,
+    manifest: Manifest | None,
+    *,
+    clock: Clock,
+    key: bytes | None = None,
+    rules: Rules | None = None,
 ) -> tuple[CheckResult, ...]:
-    """The checks that must pass before a copy counts as usable: connection, catalog, sequences, canary.
+    """The checks that must pass before a copy counts as usable: connection, catalog, sequences, canary, invariants.
 
     `key` is the manifest's; without it catalog fields that can hold secrets are compared by name only, and listed.
+    `rules` are the owner's own; None where they are not asked for here.
     """
     results = [timed(clock, CONNECTION, lambda: _connection(connect, manifest))]
     if results[0].outcome == "met":
@@ -61,6 +69,8 @@ def blocking(
             timed(clock, sequences.NAME, lambda: against(connect, manifest, sequences.NAME, "sequences", _sequences)),
             timed(clock, canary.NAME, lambda: _canary(connect, manifest)),
         ]
+        if rules is not None:
+            results.append(timed(clock, invariants.NAME, lambda: invariants.check(connect, rules)))
     return tuple(dataclasses.replace(result, blocking=True) for result in results)
 
 
