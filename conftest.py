@@ -14,6 +14,7 @@ pytest_plugins = [
     "steps.recovery_points",
     "steps.scratch_instance",
     "steps.objectives",
+    "steps.host",
     "steps.invariants",
     "steps.damage",
 ]

@@ -182,3 +182,10 @@ def open_control(folder: Path) -> SandboxControl:
     if service is None:
         raise SandboxError("expected a run in the sandbox, found another profile: backups are damaged there only")
     return SandboxControl(service.endpoint)
+
+
+def local_server(folder: Path, instance: str) -> int | None:
+    """The process id of an instance's server where that runs on this machine, that is in the sandbox; else None."""
+    service = service_of(folder)
+    pid = SandboxControl(service.endpoint).instance(instance)["pid"] if service else None
+    return int(pid) if pid else None

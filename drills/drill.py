@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 
 import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
@@ -53,6 +54,11 @@ class Drill:
         self._source: Instance | None = None
         self._points: tuple[RecoveryPoint, ...] = ()
         self._outcome: Restoration | DrillError | None = None
+
+    @property
+    def ca_bundle(self) -> Path | None:
+        """The certificates that the copy's own is checked against; None: the system's."""
+        return self._setup.ca_bundle
 
     # -- the disaster, and what is left after it --------------------------------------------------------------------
 
