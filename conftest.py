@@ -16,6 +16,8 @@ pytest_plugins = [
     "steps.moments",
     "steps.objectives",
     "steps.usable",
+    "steps.host",
+    "steps.invariants",
     "steps.damage",
 ]
 

@@ -119,6 +119,9 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         help="recovery point to drill: newest, oldest, random, copy, an ARN or snapshot id, or a moment in ISO 8601",
     )
     run.add_argument(
+        "--invariants", metavar="FOLDER", help="SQL files of what is always true of the data, proved on the copy"
+    )
+    run.add_argument(
         "--damage",
         metavar="KIND",
         action="append",
@@ -175,6 +178,7 @@ def _choices(options: argparse.Namespace) -> context.Choices:
             ("--rto", options.rto),
             ("--rpo", options.rpo),
             ("--sample", options.sample),
+            ("--invariants", options.invariants),
         )
         if value is not None
     }
@@ -201,6 +205,7 @@ def _refuse_misuse(effective: Config, choices: context.Choices) -> None:
             f'--scenario: expected one of target "{effective.target_name}", found "{choices.scenario}"; '
             f"there are {', '.join(names) or 'none'}"
         )
+    choices.rules(effective)  # a rule that says nothing is refused now and not after the restore
     if not isinstance(effective.profile, SandboxProfile):
         from drills.sources import guards  # loads boto3, which the command line of a run in the sandbox never needs
 

@@ -76,6 +76,7 @@ OPTIONS: Mapping[str, tuple[str, str]] = {
     "--rto": ("target", "rto"),
     "--rpo": ("target", "rpo"),
     "--sample": ("target", "sample"),
+    "--invariants": ("target", "invariants"),
 }
 _SECTIONS = ("drill", "profiles", "targets")
 

@@ -50,6 +50,7 @@ CHECKS = (
     "catalog",
     "sequences",
     "canary",
+    "invariants",
     "content",
     "large objects",
     "harmless",
@@ -66,7 +67,7 @@ CHECKS = (
     "rpo by policy",
 )
 # Those that must pass before a copy counts as usable, unless the target says otherwise.
-BLOCKING = ("connection", "queries", "catalog", "sequences", "canary")
+BLOCKING = ("connection", "queries", "catalog", "sequences", "canary", "invariants")
 # Tags of scenarios that a profile must allow (DESIGN.md, decision 12).
 LEAVE = ("damages_backup", "cuts_over")
 # What can be slowed down in the sandbox: statuses of an instance, and its two jobs (drills/sandbox/state.py, Delays).
@@ -326,6 +327,7 @@ class Target(Table):
     freshness: Annotated[tuple[Freshness, ...], Field(strict=False)] = ()
     drill_every: Span | None = None
     manifest: PathText | None = None
+    invariants: PathText | None = None
     tags: Annotated[Mapping[str, str], AfterValidator(_tags)] = Field(default_factory=no_entries)
     timeout: Span = timedelta(hours=2)
     time_to_live: Span = timedelta(hours=4)

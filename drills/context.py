@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from drills import config
-from drills.checks import manifest
+from drills.checks import invariants, manifest
+from drills.checks.invariants import Rules
 from drills.clock import SystemClock
 from drills.config import Config
 from drills.connect import NotResolved, Resolver
@@ -66,6 +67,18 @@ class Choices:
             environment=os.environ,
         )
 
+    def rules(self, effective: Config) -> Rules:
+        """What the copy is held against of its owner's rules. Raises ConfigError where a file says nothing.
+
+        A seed is other data than the target's, so that the rules of the file say nothing of it; --invariants does.
+        """
+        folder = effective.target.invariants
+        if folder is None:
+            return Rules()
+        if self.seed and "--invariants" not in self.overrides:
+            return Rules(reason=invariants.OF_OTHER_DATA)
+        return Rules(invariants.load(Path(folder)))
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -111,7 +124,8 @@ def leave_of(folder: Path) -> tuple[str, tuple[str, ...]]:
 
 def open_setup(folder: Path, journal: Journal) -> Setup:
     """Clients and settings of the run in this folder."""
-    effective = read(folder).effective()
+    choices = read(folder)
+    effective = choices.effective()
     service = service_of(folder)
     clients, scratch_clients = identified_clients(effective, service)
     bundle = effective.target.restore.ca_bundle or (service.ca if service else None)
@@ -124,9 +138,10 @@ def open_setup(folder: Path, journal: Journal) -> Setup:
         clock=SystemClock(),
         poll_seconds=effective.profile.poll_every.total_seconds(),
         ca_bundle=Path(bundle) if bundle else None,
-        scenario=read(folder).scenario,
+        scenario=choices.scenario,
         expectation=_expectation(folder, effective),
         manifest_of=read(folder).manifest_of,
+        rules=choices.rules(effective),
         resolve=late_names(SandboxControl(service.endpoint)) if service else None,
         sample=read(folder).is_sample(effective),
     )
@@ -180,3 +195,10 @@ def open_control(folder: Path) -> SandboxControl:
     if service is None:
         raise SandboxError("expected a run in the sandbox, found another profile: backups are damaged there only")
     return SandboxControl(service.endpoint)
+
+
+def local_server(folder: Path, instance: str) -> int | None:
+    """The process id of an instance's server where that runs on this machine, that is in the sandbox; else None."""
+    service = service_of(folder)
+    pid = SandboxControl(service.endpoint).instance(instance)["pid"] if service else None
+    return int(pid) if pid else None

@@ -10,14 +10,16 @@ import dataclasses
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drills import errors, losses, policy, recovery_time, sampling, schedule_judge, selection, timeline
-from drills.checks import isolation, queries, suite
+from drills.checks import invariants, isolation, queries, suite
 from drills.checks.budget import Budget
+from drills.checks.invariants import Rules
 from drills.checks.judged import first_line
 from drills.checks.manifest import Manifest
 from drills.checks.session import Connector
@@ -62,6 +64,7 @@ class Checks(Protocol):
         key: bytes | None = ...,
         names: Collection[str] = ...,
         policies: Mapping[str, TablePolicy] | None = ...,
+        rules: Rules | None = ...,
     ) -> tuple[CheckResult, ...]:
         """Those that must pass before a copy counts as usable."""
         ...
@@ -76,6 +79,7 @@ class Checks(Protocol):
         key: bytes | None = ...,
         blocked: Collection[str] = ...,
         budget: Budget | None = ...,
+        rules: Rules | None = ...,
     ) -> tuple[CheckResult, ...]:
         """The others, but those in `blocked`."""
         ...
@@ -106,6 +110,11 @@ class Drill:
     def holds_sample(self) -> bool:
         """Whether the source holds the sample application."""
         return self._setup.sample
+
+    @property
+    def ca_bundle(self) -> Path | None:
+        """The certificates that the copy's own is checked against; None: the system's."""
+        return self._setup.ca_bundle
 
     # -- the disaster, and what is left after it --------------------------------------------------------------------
 
@@ -225,6 +234,7 @@ class Drill:
             key=self._key,
             names=blocks,
             policies=policies,
+            rules=self._setup.rules,
         )
         if queries.NAME in blocks:
             results = (results[0], dataclasses.replace(asked, blocking=True), *results[1:])
@@ -243,6 +253,7 @@ class Drill:
             clock=setup.clock,
             key=self._key,
             blocked=blocks,
+            rules=setup.rules,
             budget=Budget.starting(budget.total_seconds() if budget else None, setup.clock),
         )
         before = () if queries.NAME in blocks else (asked,)
@@ -258,6 +269,16 @@ class Drill:
         self._journal.restoration(restoration)
         self._journal.mark(timeline.HYDRATED)
         return restoration
+
+    def rule(self, sentence: str) -> Verdict | None:
+        """Whether what the owner says in this sentence is true of the recovered copy; None when that was not reached."""
+        recovery = next((each for each in self._journal.record.restorations if each.purpose == "recovery"), None)
+        results = recovery.checks if recovery else ()
+        result = next((each for each in results if each.name == invariants.NAME), None)
+        verdict = invariants.verdict(self._setup.rules, result, sentence)
+        if verdict is None or verdict.requirement != "required":
+            return verdict
+        return dataclasses.replace(verdict, requirement=self._setup.requirement(invariants.NAME, verdict.requirement))
 
     def _judge_recovery_time(self, restoration: Restoration) -> None:
         record = self._journal.record
@@ -322,7 +343,9 @@ class Drill:
         restored = restore(self._setup, copy, self._source, purpose="rehearsal", enter=lambda name: None)
         policies = self._setup.target.tables
         results = (
-            *self._checks.blocking(restored.connect, self._manifest, clock=self._setup.clock, key=self._key),
+            *self._checks.blocking(
+                restored.connect, self._manifest, clock=self._setup.clock, key=self._key, rules=self._setup.rules
+            ),
             *self._checks.remaining(
                 restored.connect, self._manifest, policies=policies, clock=self._setup.clock, key=self._key
             ),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
 from drills import timeline
+from drills.checks.invariants import Rules
 from drills.checks.queries import OF_SAMPLE, Query
 from drills.checks.session import Connector
 from drills.clock import Clock, wait_until
@@ -42,7 +43,8 @@ class Mark(Protocol):
 class Setup:
     """What a drill works with; one value, so that a test can build it as the command line does.
 
-    `clients` act where the source is and `scratch_clients` where copies are restored; the two may be one.
+    `clients` act where the source is and `scratch_clients` where copies are restored; the two may be one. `rules` are
+    what the owner says is always true of the data.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Setup:
     scenario: str | None = None
     expectation: Expectation = "none"
     manifest_of: str = ""  # the ARN of the point that the manifest was taken for, where that is known
+    rules: Rules = field(default_factory=Rules)
     resolve: Resolver | None = None  # asked before the system resolves a copy's name
     sample: bool = False  # whether the source holds the sample application
     connector: Callable[[Endpoint, Resolver | None], Connector] = connector

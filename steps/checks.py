@@ -6,6 +6,7 @@ import pytest
 from pytest_bdd import parsers, then
 
 from drills.errors import CheckUnavailable
+from drills.model import Verdict
 from drills.record import Journal
 
 
@@ -16,8 +17,12 @@ def check_finds_no_difference(journal: Journal, name: str) -> None:
 
 
 def assert_met(journal: Journal, name: str) -> None:
+    """The run's verdict of that name was met."""
+    assert_verdict(next((verdict for verdict in journal.record.verdicts if verdict.name == name), None), name)
+
+
+def assert_verdict(verdict: Verdict | None, name: str) -> None:
     """Met passes, missed fails; not verified is broken where the check is required, and skipped elsewhere."""
-    verdict = next((verdict for verdict in journal.record.verdicts if verdict.name == name), None)
     if verdict is None:
         raise CheckUnavailable(f"expected a verdict on {name!r}, found none: the drill did not get that far")
     if verdict.outcome == "not verified" and verdict.requirement != "required":

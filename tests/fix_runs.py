@@ -22,7 +22,7 @@ from drills.clock import SystemClock
 from drills.model import RunRecord
 from tests import small_run
 
-PARTS = ("drills", "steps", "features", "reports", "conftest.py", "pyproject.toml", "drill.toml")
+PARTS = ("drills", "steps", "features", "reports", "invariants", "conftest.py", "pyproject.toml", "drill.toml")
 NOT_COPIED = shutil.ignore_patterns("out", "history.jsonl", "__pycache__", "node_modules")
 RENDERER = Path("reports/allure/node_modules")
 RUN_WITHIN = 120.0  # seconds

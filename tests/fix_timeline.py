@@ -20,6 +20,7 @@ from botocore.exceptions import ClientError
 from botocore.hooks import HierarchicalEmitter
 
 from drills.checks.budget import Budget
+from drills.checks.invariants import Rules
 from drills.checks.session import Connection, Connector
 from drills.config import Target
 from drills.connect import Endpoint, NotResolved, Resolver
@@ -208,6 +209,7 @@ class ScriptedChecks:
         key: bytes | None = None,
         names: Collection[str] = (),
         policies: Mapping[str, Any] | None = None,
+        rules: Rules | None = None,
     ) -> tuple[CheckResult, ...]:
         """The connection, and the catalog."""
         self._clock.sleep(self._script.checking)
@@ -223,6 +225,7 @@ class ScriptedChecks:
         key: bytes | None = None,
         blocked: Collection[str] = (),
         budget: Budget | None = None,
+        rules: Rules | None = None,
     ) -> tuple[CheckResult, ...]:
         """The content."""
         self._clock.sleep(self._script.comparing)

@@ -71,10 +71,12 @@ def test_the_file_of_the_working_directory_is_found(tmp_path: Path, monkeypatch:
 
 
 def test_the_shipped_file_says_what_is_built_in(tmp_path: Path) -> None:
-    """Deleting the shipped drill.toml changes nothing but where the settings come from."""
+    """Deleting the shipped drill.toml changes nothing but where settings come from, and that no rules are proved."""
     shipped = load(ROOT / "drill.toml", profile=None, target=None, environment={})
     built_in = read(tmp_path, "")
-    assert (shipped.profile, shipped.target) == (built_in.profile, built_in.target)
+    assert shipped.target.invariants == str(ROOT / "invariants")
+    target = shipped.target.model_copy(update={"invariants": None})
+    assert (shipped.profile, target) == (built_in.profile, built_in.target)
     assert shipped.simulated
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from drills.checks import content, fingerprint, large_objects
 from drills.checks.content import Contents, TableContent
-from drills.checks.fingerprint import FAST, STABLE
+from drills.checks.fingerprint import FAST, STABLE, Algorithm
 from drills.config_models import TablePolicy
 from tests.fix_checked import Checked, checked
 from tests.fix_cluster import module_state
@@ -92,14 +92,14 @@ def test_what_makes_no_difference_is_no_finding(odd: Checked, change: str) -> No
 
 @postgres
 @pytest.mark.parametrize("algorithm", [FAST, STABLE])
-def test_text_that_moves_between_columns_is_found(odd: Checked, algorithm: str) -> None:
+def test_text_that_moves_between_columns_is_found(odd: Checked, algorithm: Algorithm) -> None:
     """'a' and 'bc' are not 'ab' and 'c': the text of a row keeps its columns apart."""
     table = 'odd."Quoted ""name""\nüber zwei Zeilen"'
     with odd.copy("odd") as name:
         odd.harm(name, f"update {table} set a = 'ab', b = 'c' where a = 'a'")
         with odd.snapshot("odd") as one, odd.snapshot(name) as other:
-            before = content.observe(one, algorithm=algorithm)  # type: ignore[arg-type]
-            after = content.observe(other, algorithm=algorithm)  # type: ignore[arg-type]
+            before = content.observe(one, algorithm=algorithm)
+            after = content.observe(other, algorithm=algorithm)
 
     assert [finding.object for finding in content.judge(before, after, {}).findings] == [table]
 
@@ -123,7 +123,8 @@ def test_a_table_that_the_reader_may_not_read_is_not_checked(checked: Checked) -
 
 
 @postgres
-def test_a_large_table_is_read_by_parallel_workers(checked: Checked) -> None:
+@pytest.mark.parametrize("algorithm", [FAST, STABLE])
+def test_a_large_table_is_read_by_parallel_workers(checked: Checked, algorithm: Algorithm) -> None:
     """The row's text is built once, and the plan has a Gather."""
     with checked.copy() as name:
         checked.harm(
@@ -133,7 +134,7 @@ def test_a_large_table_is_read_by_parallel_workers(checked: Checked) -> None:
             "analyze shop.big",
         )
         with checked.snapshot(name) as connection:
-            query = fingerprint.query("shop.big", ["id", "pad"], FAST)
+            query = fingerprint.query("shop.big", ["id", "pad"], algorithm)
             plan = "\n".join(row[0] for row in connection.execute(f"explain (verbose) {query}".encode()))
 
     assert "Gather" in plan

@@ -31,14 +31,16 @@ from tests.fix_drill import INSTANCE, VAULT, Staged, eventually, followed, open_
 pytestmark = [pytest.mark.postgres, pytest.mark.sandbox]
 
 CHECKS = (
-    *("connection", "queries", "catalog", "sequences", "canary", "content", "large objects", "harmless", "constraints"),
+    *("connection", "queries", "catalog", "sequences", "canary", "invariants"),
+    *("content", "large objects", "harmless", "constraints"),
     *("sequences and columns", "state", "files", "views", "libraries", "indexes", "amcheck", "isolation"),
 )
 NOT_HERE = (
     "queries",
+    "invariants",
     "libraries",
     "amcheck",
-)  # none is set; the sample uses none; the master user may not create it: optional or impossible
+)  # none are set; the sample uses none; the master user may not create it: optional or impossible
 
 
 @dataclass(frozen=True)

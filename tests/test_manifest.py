@@ -21,7 +21,9 @@ AT = datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)
 ONE = DatabaseManifest(
     catalog={"columns": {'s."Ü\n".a': '{"type": "text"}'}},
     sequences=Sequences({"s.q": "last_value=1, is_called=true"}, unlogged=("s.u",)),
-    contents=Contents("md5/2", {"s.t": TableContent(3, "0" * 32, "s.p", True, "made", "2026-01-01")}, {"s.h": "needs"}),
+    contents=Contents(
+        "record/md5/2", {"s.t": TableContent(3, "0" * 32, "s.p", True, "made", "2026-01-01")}, {"s.h": "needs"}
+    ),
     large_objects=LargeObjects({"7": "3 bytes"}),
     canary=CanaryState(2, 2, AT, "ab", "", 1),
 )

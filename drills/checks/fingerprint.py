@@ -1,9 +1,10 @@
 """The SQL that fingerprints a table: a row count and 128 bits that neither order nor duplicates can fool.
 
-The row's text is built once by `format('%L,%L', …)`: a quoted literal a column, `NULL` for null, so that no two rows of
-different contents have the same text. It stands behind a call that is volatile and parallel-safe (clock_timestamp),
-which keeps the planner from building it once for each hash and leaves parallel workers possible. Columns are taken in
-the order of their names: a column that was dropped and added again makes no difference.
+The row's text is built once, as PostgreSQL writes a row: nothing for null, `""` for an empty value, quotes around what
+has a comma, a quote, a parenthesis, a backslash or a space (documentation, "Composite Type Input and Output Syntax"), so
+that no two rows of different contents have the same text. It stands behind a call that is volatile and parallel-safe
+(clock_timestamp), which keeps the planner from building it once for each hash and leaves parallel workers possible.
+Columns are taken in the order of their names: a column that was dropped and added again makes no difference.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-Algorithm = Literal["hashtextextended/2", "md5/2"]
-FAST: Algorithm = "hashtextextended/2"
-STABLE: Algorithm = "md5/2"
+Algorithm = Literal["record/hashtextextended/2", "record/md5/2"]
+"""How rows are put into words, how these are hashed, and into how many 64-bit numbers."""
+FAST: Algorithm = "record/hashtextextended/2"
+STABLE: Algorithm = "record/md5/2"
 # PostgreSQL promises hashtextextended to be the same only within a major version and architecture; md5 always is.
 _HASHES: dict[Algorithm, tuple[str, str]] = {
     FAST: (
@@ -21,11 +23,10 @@ _HASHES: dict[Algorithm, tuple[str, str]] = {
         'pg_catalog.hashtextextended(t collate "C", 7046029254386353131)',
     ),
     STABLE: (
-        "('x' || pg_catalog.substr(pg_catalog.md5(t), 1, 16))::bit(64)::bigint",
-        "('x' || pg_catalog.substr(pg_catalog.md5(t), 17, 16))::bit(64)::bigint",
+        "('x' || pg_catalog.substr(t, 1, 16))::bit(64)::bigint",
+        "('x' || pg_catalog.substr(t, 17, 16))::bit(64)::bigint",
     ),
 }
-_ARGUMENTS = 90  # a function takes at most 100 arguments (PostgreSQL's FUNC_MAX_ARGS)
 
 
 Form = Literal["row", "columns"]
@@ -39,8 +40,14 @@ from pg_catalog.generate_series(0, 399) as g
 
 
 def hashes(algorithm: Algorithm) -> tuple[str, str]:
-    """SQL for the two hashes of a text t, as 64-bit numbers."""
+    """SQL for the two hashes, as 64-bit numbers, of what `once` made and is called t."""
     return _HASHES[algorithm]
+
+
+def once(text: str, algorithm: Algorithm) -> str:
+    """SQL that makes of a row's text what both hashes are taken from, once a row, also in parallel workers."""
+    made = f"pg_catalog.md5({text})" if algorithm == STABLE else text
+    return f"case when pg_catalog.clock_timestamp() is not null then {made} end"
 
 
 def columns_text(columns: Sequence[str], binary: Sequence[str], algorithm: Algorithm) -> str:
@@ -53,6 +60,8 @@ def columns_text(columns: Sequence[str], binary: Sequence[str], algorithm: Algor
     for name in sorted(columns):
         if name in binary:
             hashed = f"pg_catalog.encode(pg_catalog.sha256(r.{name}), 'hex')"
+        elif algorithm == STABLE:
+            hashed = f"pg_catalog.md5(r.{name}::text)"
         else:
             hashed = f"(select {first} || ':' || {second} from (select r.{name}::text as t) as v)"
         parts.append(f"case when pg_catalog.num_nulls(r.{name}) = 0 then {hashed} else 'null' end")
@@ -66,13 +75,7 @@ def text_of(columns: Sequence[str], binary: Sequence[str], algorithm: Algorithm,
 
 def row_text(columns: Sequence[str]) -> str:
     """An SQL expression for the text of a row; `columns` are quoted names in any order."""
-    parts = []
-    names = sorted(columns)
-    for start in range(0, len(names), _ARGUMENTS):
-        chunk = names[start : start + _ARGUMENTS]
-        template = ",".join(["%L"] * len(chunk))
-        parts.append(f"pg_catalog.format('{template}', {', '.join(f'r.{name}' for name in chunk)})")
-    return " || '|' || ".join(parts) if parts else "''"
+    return f"row({', '.join(f'r.{name}' for name in sorted(columns))})::text"
 
 
 def query(table: str, columns: Sequence[str], algorithm: Algorithm, where: str = "") -> str:
@@ -86,8 +89,7 @@ def query_of(table: str, text: str, algorithm: Algorithm, where: str = "") -> st
     condition = f" where {where}" if where else ""
     return (
         f"select count(*), coalesce(sum({first}), 0), coalesce(sum({second}), 0) from ("
-        f"select case when pg_catalog.clock_timestamp() is not null then {text} end as t "
-        f"from only {table} as r{condition}) as rows"
+        f"select {once(text, algorithm)} as t from only {table} as r{condition}) as rows"
     )
 
 

@@ -6,6 +6,7 @@ A file begins with a sentence in a comment ("-- Every order has lines."), and ma
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,11 +15,18 @@ from pathlib import Path
 import psycopg
 
 from drills.checks.judged import Judged, first_line, is_damage
-from drills.checks.session import Connection
-from drills.errors import ConfigError
-from drills.model import Finding, NotChecked
+from drills.checks.manifest import MAINTENANCE
+from drills.checks.running import attempt, result_of
+from drills.checks.session import Connection, Connector, names_of
+from drills.errors import VERIFICATION_FAILED, ConfigError
+from drills.model import CheckResult, Finding, NotChecked, Verdict
 
 NAME = "invariants"
+NONE = 'the target names no rules of its owner: write SQL files and set invariants = "FOLDER" in drill.toml'
+OF_OTHER_DATA = (
+    "--seed brought other data than those the target's rules are about, as far as anybody can tell: "
+    "add --invariants FOLDER to prove rules on them"
+)
 _SENTENCE = re.compile(r"--\s*(\S.*\S)\s*")
 _DATABASE = re.compile(r"--\s*database:\s*(\S+)\s*")
 
@@ -33,11 +41,21 @@ class Invariant:
     database: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The invariants that a copy is held against; `reason` says why there are none."""
+
+    each: tuple[Invariant, ...] = ()
+    reason: str = NONE
+
+
 def load(folder: Path) -> tuple[Invariant, ...]:
     """The invariants of a folder by name. ConfigError, one sentence, where a file says nothing or there is none."""
+    if not folder.is_dir():
+        raise ConfigError(f"invariants: expected a folder with SQL files, found no folder {folder}")
     files = sorted(folder.glob("*.sql"))
     if not files:
-        raise ConfigError(f"expected a folder with SQL files, found none in {folder}")
+        raise ConfigError(f"invariants: expected a folder with SQL files, found none in {folder}")
     return tuple(_parse(path) for path in files)
 
 
@@ -56,6 +74,53 @@ def _parse(path: Path) -> Invariant:
     return Invariant(path.stem, sentence[1], query, database[1] if database else "")
 
 
+def check(connect: Connector, rules: Rules) -> CheckResult:
+    """Each rule in its database, or in every one but the maintenance database where it names none."""
+    if not rules.each:
+        return CheckResult(NAME, "not verified", rules.reason, "optional")
+    names = names_of(connect)
+    own = [name for name in names if name != MAINTENANCE] or list(names)
+    judged = Judged()
+    for name in names:
+        mine = [rule for rule in rules.each if rule.database == name or (not rule.database and name in own)]
+        judged += attempt(connect, name, NAME, functools.partial(look, invariants=mine))
+    unknown = [rule for rule in rules.each if rule.database and rule.database not in names]
+    judged += Judged(
+        unread=tuple(NotChecked(_object(each), f"there is no database {each.database}") for each in unknown)
+    )
+    return result_of(NAME, judged, NAME, verb="proved")
+
+
+def verdict(rules: Rules, result: CheckResult | None, sentence: str) -> Verdict | None:
+    """What `result` says of the one rule that has this sentence, None where there is no result. Pure.
+
+    A rule that the owner did not write down is optional. Case and full stop make no difference.
+    """
+    if result is None:
+        return None
+    rule = next((each for each in rules.each if _plain(each.sentence) == _plain(sentence)), None)
+    if rule is None:
+        reason = f"no rule of the target says {sentence!r}" if rules.each else rules.reason
+        return Verdict(NAME, "not verified", reason, "optional", VERIFICATION_FAILED)
+    for finding in result.findings:
+        if finding.object == _object(rule):
+            return Verdict(_object(rule), "missed", finding.message, result.requirement, VERIFICATION_FAILED)
+    others = {_object(each) for each in rules.each} - {_object(rule)}
+    unread = [left for left in result.not_checked if left.what not in others]
+    if unread or not result.compared:
+        reason = f"{unread[0].what}: {unread[0].reason}" if unread else result.sentence
+        return Verdict(_object(rule), "not verified", reason, result.requirement, VERIFICATION_FAILED)
+    return Verdict(_object(rule), "met", rule.sentence, result.requirement, VERIFICATION_FAILED)
+
+
+def _object(rule: Invariant) -> str:
+    return f"invariant {rule.name}"
+
+
+def _plain(sentence: str) -> str:
+    return " ".join(sentence.split()).rstrip(".").casefold()
+
+
 def look(connection: Connection, invariants: Sequence[Invariant]) -> Judged:
     """Count the rows that break each of them, with the search_path that users of the database have."""
     total = Judged()
@@ -65,18 +130,21 @@ def look(connection: Connection, invariants: Sequence[Invariant]) -> Judged:
 
 
 def _look(connection: Connection, each: Invariant) -> Judged:
-    name = f"invariant {each.name}"
+    name = _object(each)
     try:
         with connection.transaction(force_rollback=True):
             connection.execute("set local search_path to default")
-            row = connection.execute(f"select count(*) from (\n{each.query}\n) as broken".encode()).fetchone()
+            query = f"select count(*) from (\n{each.query}\n) as broken"
+            # with a binary result the server takes one statement only, so that a file cannot step out of the count
+            row = connection.execute(query.encode(), binary=True).fetchone()
     except psycopg.DatabaseError as error:
         if error.sqlstate is None:
             raise  # the connection is gone, and with it the rest
         if is_damage(error):
             message = f"{each.sentence} That cannot be told: {first_line(error)}"
             return Judged(1, (Finding(NAME, "error", name, each.sentence, first_line(error), message, each.query),))
-        return Judged(unread=(NotChecked(name, first_line(error)),))
+        reason = f"expected a query that the copy can answer, found: {first_line(error)}: correct {each.name}.sql"
+        return Judged(unread=(NotChecked(name, reason),))
     if not row or not row[0]:
         return Judged(1)
     found = f"{row[0]:,} row{'s' if row[0] > 1 else ''}"

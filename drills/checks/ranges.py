@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from drills.checks.fingerprint import FAST, Algorithm, hashes
+from drills.checks.fingerprint import FAST, Algorithm, hashes, once
 
 CELLS = 32
 _LARGEST = 2**46  # times 16 bits of a hash it stays within 64 bits
@@ -105,7 +105,7 @@ def query(
     """
     first, second = hashes(algorithm)
     condition = f" where {where}" if where else ""
-    once = "case when pg_catalog.clock_timestamp() is not null then {} end"
+    first = f"case when pg_catalog.clock_timestamp() is not null then {first} end"
     packed = " || ".join(
         (
             "pg_catalog.int2send(cell::int2)",
@@ -119,8 +119,8 @@ def query(
         f"coalesce(pg_catalog.string_agg({packed}, ''::bytea order by cell), ''::bytea) from ("
         f"select least({CELLS - 1}, greatest(0, (k - {low}) / {step})) as cell, count(*) as n, sum(a) as a, sum(b) as b, "
         f"sum((a & 65535) * k) as s from ("
-        f"select {once.format(first)} as a, {second} as b, k from ("
-        f"select {once.format(text)} as t, {expression(key, algorithm, seed)} as k "
+        f"select {first} as a, {second} as b, k from ("
+        f"select {once(text, algorithm)} as t, {expression(key, algorithm, seed)} as k "
         f"from only {table} as r{condition}) as rows) as hashed group by 1) as cells"
     )
 

@@ -19,6 +19,7 @@ from drills.checks import (
     content,
     harmless,
     intrinsic,
+    invariants,
     large_objects,
     sequences,
 )
@@ -27,6 +28,7 @@ from drills.checks.canary import CanaryState
 from drills.checks.catalog import Catalog
 from drills.checks.catalog_scope import own_name, scoped
 from drills.checks.fingerprint import STABLE
+from drills.checks.invariants import Rules
 from drills.checks.judged import Judged
 from drills.checks.manifest import MAINTENANCE, DatabaseManifest, Manifest, calibrate
 from drills.checks.narrow import narrow
@@ -57,12 +59,14 @@ def blocking(
     key: bytes | None = None,
     names: Collection[str] = BLOCKING,
     policies: Mapping[str, TablePolicy] | None = None,
+    rules: Rules | None = None,
 ) -> tuple[CheckResult, ...]:
-    """The checks that must pass before a copy counts as usable: connection, catalog, sequences, canary, or `names`.
+    """The checks that must pass before a copy counts as usable: the connection and those of `names`.
 
     `key` is the manifest's; without it catalog fields that can hold secrets are compared by name only, and listed.
+    `rules` are the owner's own; None where they are not asked for here.
     """
-    reading = Reading(connect, manifest, policies or {}, clock, key)
+    reading = Reading(connect, manifest, policies or {}, clock, key, rules=rules)
     results = [timed(clock, CONNECTION, lambda: _connection(connect, manifest))]
     if results[0].outcome == "met":
         results += [*_first(reading, names), *_further(reading, names)]
@@ -80,6 +84,7 @@ def remaining(
     key: bytes | None = None,
     blocked: Collection[str] = BLOCKING,
     budget: Budget | None = None,
+    rules: Rules | None = None,
 ) -> tuple[CheckResult, ...]:
     """The checks that read everything: content of every table, large objects; that the copy is harmless; and those that
     need no manifest, since a database contradicts itself where it is damaged.
@@ -88,7 +93,7 @@ def remaining(
     `scratch`: the copy may be touched as integrity_amcheck.py says; `shut_off`: it must be unable to act on the world.
     `blocked` were made before; `budget` is the time that the content may take.
     """
-    reading = Reading(connect, manifest, policies, clock, key, budget, scratch, shut_off)
+    reading = Reading(connect, manifest, policies, clock, key, budget, scratch, shut_off, rules)
     names = frozenset(CHECKS) - frozenset(blocked)
     return (*_first(reading, names), *_further(reading, names))
 
@@ -105,6 +110,7 @@ class Reading:
     budget: Budget | None = None
     scratch: bool = True
     shut_off: bool = True
+    rules: Rules | None = None
 
 
 def _first(by: Reading, names: Collection[str]) -> list[CheckResult]:
@@ -115,6 +121,8 @@ def _first(by: Reading, names: Collection[str]) -> list[CheckResult]:
         sequences.NAME: lambda: against(connect, manifest, sequences.NAME, "sequences", _sequences),
         canary.NAME: lambda: _canary(connect, manifest),
     }
+    if (rules := by.rules) is not None:
+        looks[invariants.NAME] = lambda: invariants.check(connect, rules)
     return [timed(by.clock, name, look) for name, look in looks.items() if name in names]
 
 

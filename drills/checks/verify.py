@@ -6,12 +6,11 @@ The first result says whose manifest it is, before a thousand findings do.
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Mapping, Sequence
 
 from drills.checks import catalog, invariants, suite
 from drills.checks.catalog import Catalog
-from drills.checks.invariants import Invariant
+from drills.checks.invariants import Invariant, Rules
 from drills.checks.judged import Judged
 from drills.checks.manifest import MAINTENANCE, Manifest, system_identifier
 from drills.checks.running import attempt, result_of, timed
@@ -19,7 +18,7 @@ from drills.checks.session import Connection, Connector, names_of, snapshot
 from drills.clock import Clock
 from drills.config_models import TablePolicy
 from drills.errors import COULD_NOT_RUN, VERIFICATION_FAILED
-from drills.model import CheckResult, Finding, NotChecked
+from drills.model import CheckResult, Finding
 
 IDENTITY = "identity"
 _ALIKE = 0.5  # the least share of relations that two copies of one database have in common
@@ -44,23 +43,8 @@ def verify(
             connect, manifest, policies=policies or {}, clock=clock, scratch=scratch, shut_off=False, key=key
         )
         if rules:
-            results.append(timed(clock, invariants.NAME, lambda: _invariants(connect, rules)))
+            results.append(timed(clock, invariants.NAME, lambda: invariants.check(connect, Rules(tuple(rules)))))
     return tuple(results)
-
-
-def _invariants(connect: Connector, rules: Sequence[Invariant]) -> CheckResult:
-    """Each rule in its database, or in every one but the maintenance database where it names none."""
-    names = names_of(connect)
-    own = [name for name in names if name != MAINTENANCE] or list(names)
-    judged = Judged()
-    for name in names:
-        mine = [rule for rule in rules if rule.database == name or (not rule.database and name in own)]
-        judged += attempt(connect, name, invariants.NAME, functools.partial(invariants.look, invariants=mine))
-    unknown = [rule for rule in rules if rule.database and rule.database not in names]
-    judged += Judged(
-        unread=tuple(NotChecked(f"invariant {each.name}", f"there is no database {each.database}") for each in unknown)
-    )
-    return result_of(invariants.NAME, judged, "invariants", verb="proved")
 
 
 def exit_code(results: Sequence[CheckResult]) -> int:
