@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
+from botocore.exceptions import ClientError
+
 from drills import timeline
 from drills.checks.invariants import Rules
 from drills.checks.queries import OF_SAMPLE, Query
@@ -27,6 +29,7 @@ from drills.sources.scratch import Scratch, ScratchNames, scratch_tags
 from drills.sources.session import Clients
 
 MAINTENANCE_DATABASE = "postgres"
+PASSWORD_ATTEMPTS = 5
 EnterPhase = Callable[[str], None]
 Purpose = Literal["recovery", "rehearsal", "moment"]
 
@@ -147,10 +150,29 @@ def restore(
         mark(timeline.CREATED, source="InstanceCreateTime", at=instance.created_at)
     enter("set the password")
     password = secrets.token_urlsafe(24)
-    scratch.set_password(instance.id, password)
-    instance = follow.until_available()
+    instance = _set_password(scratch, follow, instance, password)
     endpoint = Endpoint(instance.host, instance.port, instance.master_username, password, setup.ca_bundle)
     return Restored(follow.restoration, instance, _reach(setup, endpoint, enter, mark))
+
+
+def _set_password(scratch: Scratch, follow: _Follower, instance: Instance, password: str) -> Instance:
+    """Set it, and wait until it holds; the instance may leave `available` again before it is asked, and then is waited for.
+
+    RDS refuses changes of an instance that is not available (ModifyDBInstance, InvalidDBInstanceState).
+    """
+    for _ in range(PASSWORD_ATTEMPTS):
+        try:
+            scratch.set_password(instance.id, password)
+        except ClientError as error:
+            if not aws.error_code(error).startswith("InvalidDBInstanceState"):
+                raise
+            instance = follow.until_available()
+            continue
+        return follow.until_available()
+    raise RestoreFailed(
+        f"expected instance {instance.id!r} to stay available until its password is set, it left that status "
+        f"{PASSWORD_ATTEMPTS} times: read its events with describe-events"
+    )
 
 
 def _reach(setup: Setup, endpoint: Endpoint, enter: EnterPhase, mark: Mark) -> Connector:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import zip_longest
 
 from drills.model import Moment, Phase, Restoration, RunRecord, StatusChange
 
@@ -48,7 +49,7 @@ def moments(record: RunRecord) -> tuple[Moment, ...]:
 def statuses(restoration: Restoration, phases: Sequence[Phase]) -> Iterator[Phase]:
     """Each status as a stretch: it lasts until the next is seen, the last one until the phase that it began in ends."""
     seen = [change for change in restoration.statuses if change.seconds is not None]
-    for change, following in zip(seen, [*seen[1:], None], strict=True):
+    for change, following in zip_longest(seen, seen[1:]):
         end, end_seconds = _end(change, following, phases)
         name = f"{change.status}, pending {', '.join(change.pending)}" if change.pending else change.status
         yield Phase(name, change.at, change.seconds or 0.0, end, end_seconds, source=STATUS_SOURCE)

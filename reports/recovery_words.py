@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from drills import timeline
 from drills.checks import queries
 from drills.durations import show_duration
-from drills.model import ClockOffset, Measurement, Moment, QueryTiming, RunRecord
+from drills.model import ClockOffset, Measurement, Moment, QueryTiming, Restoration, RunRecord
 from reports import words
 
 
@@ -82,9 +82,13 @@ def offset_line(offset: ClockOffset | None) -> str:
     if offset.low_seconds > offset.high_seconds:
         return f"AWS's clock and this machine's moved against each other; {offset.source}, {offset.answers} answers"
     return (
-        f"AWS's clock is ahead of this machine's by {offset.low_seconds:+.1f} s to {offset.high_seconds:+.1f} s; "
+        f"AWS's clock is ahead of this machine's by {_signed(offset.low_seconds)} to {_signed(offset.high_seconds)}; "
         f"{offset.source}, {offset.answers} answers"
     )
+
+
+def _signed(seconds: float) -> str:
+    return f"{round(seconds, 1) + 0.0:+.1f} s"  # and never "-0.0 s"
 
 
 def hydration_line(record: RunRecord) -> str:
@@ -95,7 +99,29 @@ def hydration_line(record: RunRecord) -> str:
     read = found.hydration
     rate = f", {words.show_bytes(int(read.size_bytes / read.seconds))}/s" if read.seconds else ""
     left = f"; {len(read.not_read)} things have no query that reads them" if read.not_read else ""
+    after = _warm_after(record, found)
     return (
         f"Every block read once in {words.seconds_or(read.seconds)}: {read.relations:,} relations, "
-        f"{words.show_bytes(read.size_bytes)}{rate}{left}. Outside of RTA."
+        f"{words.show_bytes(read.size_bytes)}{rate}{left}{after}. Outside of RTA."
     )
+
+
+def _warm_after(record: RunRecord, restoration: Restoration) -> str:
+    """How long after `available` there was nothing left to load."""
+    end = next((moment.seconds for moment in record.moments if moment.name == timeline.HYDRATED), None)
+    seen = [change.seconds for change in restoration.statuses if change.status == "available"]
+    if end is None or not seen or seen[0] is None:
+        return ""
+    return f"; {words.seconds_or(end - seen[0])} after the copy was first called available"
+
+
+def status_rows(record: RunRecord, restoration: Restoration) -> list[tuple[str, str, str, str, str]]:
+    """The statuses as stretches: seen from, seen until, status, what was pending, and how long it lasted."""
+    lasted = {(each.started_at, each.start_seconds): each for each in timeline.statuses(restoration, record.phases)}
+    rows = []
+    for change in restoration.statuses:
+        stretch = lasted.get((change.at, change.seconds or 0.0))
+        until = _to_the_tenth(stretch.ended_at) if stretch and stretch.ended_at else "–"
+        took = words.seconds_or(stretch.seconds, "–") if stretch else "–"
+        rows.append((_to_the_tenth(change.at), until, change.status, ", ".join(change.pending) or "–", took))
+    return rows

@@ -54,6 +54,7 @@ class Script:
     comparing: float = 0.0
     unpassed: str = ""
     copy_class: str = "db.m6g.large"
+    asking: float = 0.0  # before the request for a new password arrives
 
 
 class JumpingClock(HandClock):
@@ -131,6 +132,10 @@ class ScriptedRds:
 
     def modify_db_instance(self, **_: Any) -> None:
         """The password is applied while the statuses run, and stays pending a while longer."""
+        self._clock.sleep(self._script.asking)
+        if self._status() != "available":
+            message = f"not available but {self._status()}"
+            raise ClientError({"Error": {"Code": "InvalidDBInstanceState", "Message": message}}, "ModifyDBInstance")
         self._statuses, self._began = self._script.modifying, self._clock.slept
         self._settled_from = self._clock.slept + self._script.pending
 

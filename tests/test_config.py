@@ -15,10 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from drills import config
+from drills import config, config_models
 from drills.config import Config, SandboxProfile, TablePolicy, load, parse_table_policy
 from drills.config_models import PROFILES, DrillTable, Freshness, Target
 from drills.config_recovery import NamedQuery, Table
+from drills.context import Choices
 from drills.errors import ConfigError
 from drills.model import Objectives
 from drills.sandbox.state import Delays
@@ -71,11 +72,12 @@ def test_the_file_of_the_working_directory_is_found(tmp_path: Path, monkeypatch:
 
 
 def test_the_shipped_file_says_what_is_built_in(tmp_path: Path) -> None:
-    """Deleting the shipped drill.toml changes nothing but where settings come from, and that no rules are proved."""
+    """Deleting the shipped drill.toml changes where settings come from, and leaves out what belongs to the sample."""
     shipped = load(ROOT / "drill.toml", profile=None, target=None, environment={})
     built_in = read(tmp_path, "")
+    assert all(query.sample for query in shipped.target.queries)
     assert shipped.target.invariants == str(ROOT / "invariants")
-    target = shipped.target.model_copy(update={"invariants": None})
+    target = shipped.target.model_copy(update={"queries": (), "invariants": None})
     assert (shipped.profile, target) == (built_in.profile, built_in.target)
     assert shipped.simulated
 
@@ -229,6 +231,18 @@ REFUSED = [
     ("[targets.a]\ntags = { team = 1 }", "targets.a.tags.team: expected text in quotes, found 1"),
     ('[targets.a]\ntags = { "aws:x" = "1" }', 'do not begin with "aws:"'),
     ('[targets.a.checks]\ncontent = "optional"', 'targets.a.checks.content: expected "required" or "optional: REASON"'),
+    ("[targets.a.blocking]\ncontents = true", 'targets.a.blocking.contents: unknown key; did you mean "content"?'),
+    ("[targets.a.blocking]\nconnection = false", "expected connection = true: a copy that nobody can enter"),
+    ('[targets.a.blocking]\ncontent = "yes"', 'targets.a.blocking.content: expected true or false, found "yes"'),
+    ('[[targets.a.queries]]\nname = "q"', 'targets.a.queries[0]: expected either sql or file, found "neither"'),
+    ('[[targets.a.queries]]\nname = "q"\nsql = "x"\nfile = "y"', 'expected either sql or file, found "both"'),
+    ('[[targets.a.queries]]\nname = "q"\nfile = "no.sql"', "expected a file with a query in UTF-8, found"),
+    ('[[targets.a.queries]]\nname = "q"\nsql = "x"\ntarget = "soon"', "expected a duration, a number with a unit"),
+    (
+        '[[targets.a.queries]]\nname = "q"\nsql = "x"\n[[targets.a.queries]]\nname = "q"\nsql = "y"',
+        'expected each query\'s name once, found "q"',
+    ),
+    ('[targets.a]\ncontent_budget = "0s"', "targets.a.content_budget: expected a duration longer than zero"),
     ('[targets.a.checks]\ncontents = "required"', 'targets.a.checks.contents: unknown key; did you mean "content"?'),
     ('[targets.a]\ntime_to_live = "1h"', "a time_to_live not shorter than the timeout of 2h"),
     ('[[targets.a.scenario]]\nname = "instance los"', 'targets.a.scenario[0].name: expected "instance loss"'),
@@ -428,3 +442,41 @@ def test_every_key_is_in_the_document() -> None:
     assert [
         name for name in (*config.CHECKS, *config.OPTIONS, *config.SANDBOX_STATUSES) if f"`{name}`" not in text
     ] == []
+
+
+def test_what_blocks_unless_the_target_says_otherwise(tmp_path: Path) -> None:
+    """A table of true and false changes single checks, the others stay as they are."""
+    assert read(tmp_path, "[targets.a]").target.blocks() == set(config_models.BLOCKING)
+
+    target = read(tmp_path, '[targets.a.blocking]\ncatalog = false\n"large objects" = true').target
+    assert target.blocks() == {"connection", "queries", "sequences", "canary", "large objects"}
+
+
+def test_queries_come_from_the_file_or_from_files_beside_it(tmp_path: Path) -> None:
+    """Without their closing semicolon; a relative path counts from the file's folder, and each has its origin."""
+    (tmp_path / "sales.sql").write_text("-- of all months\nselect 1;\n", encoding="utf-8")
+    effective = read(
+        tmp_path,
+        '[[targets.a.queries]]\nname = "sales"\nfile = "sales.sql"\ntarget = "200ms"\n'
+        '[[targets.a.queries]]\nname = "orders"\nsql = "select 2; "\nsample = true',
+    )
+
+    sales, orders = effective.target.queries
+    assert (sales.text(), orders.text()) == ("-- of all months\nselect 1", "select 2")
+    assert (sales.target, orders.target, orders.sample) == (timedelta(milliseconds=200), None, True)
+    told = {each.name: each.value for each in effective.settings}
+    assert told["target.queries.sales.target"] == "200ms"
+
+
+def test_queries_of_the_sample_belong_to_the_sample(tmp_path: Path) -> None:
+    """It is in the sandbox, and only without data of the user's own."""
+    (tmp_path / "drill.toml").write_text("[targets.a]", encoding="utf-8")
+    file = str(tmp_path / "drill.toml")
+
+    def is_sample(**choices: Any) -> bool:
+        chosen = Choices(config_file=file, **choices)
+        return chosen.is_sample(chosen.effective())
+
+    assert is_sample(profile="sandbox")
+    assert not is_sample(profile="sandbox", seed="my.dump")
+    assert not is_sample(profile="endpoint")

@@ -56,8 +56,9 @@ def test_the_true_offset_lies_between_the_two(ahead: float, calls: list[tuple[fl
 def test_answers_that_come_again_and_again_narrow_it_down(ahead: float) -> None:
     """A poll every 0.3 s sees the second turn, so that half a minute of it tells the offset to a tenth or two."""
     clock = HandClock()
-    client, witness = Client(clock, ahead), Witness(clock)
+    client, witness, other = Client(clock, ahead), Witness(clock), Witness(clock)
     witness.watch(client, client)
+    other.watch(client)
     for _ in range(100):
         client.call(0.02)
         clock.sleep(0.3)
@@ -66,6 +67,7 @@ def test_answers_that_come_again_and_again_narrow_it_down(ahead: float) -> None:
 
     assert offset is not None
     assert offset.answers == 100
+    assert other.offset() == offset
     assert offset.high_seconds - offset.low_seconds < 0.2
     assert (offset.low_seconds + offset.high_seconds) / 2 == pytest.approx(ahead, abs=0.2)
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from drills import objectives, timeline
+from drills.errors import RestoreFailed
 from drills.model import Measurement, Phase, RunRecord
 from tests.fix_timeline import AVAILABLE, JumpingClock, Script, play
 
@@ -36,6 +37,13 @@ TIMELINES: list[tuple[str, Script, dict[str, Any], dict[str, float], float]] = [
         {},
         {"set the password": 31.015},
         33.715,
+    ),
+    (
+        "available is left before the password is set",
+        Script(asking=0.2, creating=(("creating", 3.0), ("available", 0.1), ("backing-up", 4.0), *AVAILABLE)),
+        {},
+        {"restore": 3.0, "set the password": 5.3},
+        9.0,
     ),
     ("a password that stays pending", Script(pending=12.0), {}, {"set the password": 12.0}, 14.7),
     ("a copy that is not known at first", Script(unknown=5.0, creating=AVAILABLE), {}, {"restore": 5.0}, 6.7),
@@ -213,6 +221,13 @@ def test_a_copy_of_another_class_claims_nothing_about_production(tmp_path: Path)
     assert said in measurement(record, "RTA").notes
     assert said in record.notes
     assert said not in " ".join(play(tmp_path, Script(), TARGET).notes)
+
+
+def test_a_copy_that_never_stays_available_is_given_up(tmp_path: Path) -> None:
+    """After five refusals, in a sentence that says what to read."""
+    flapping = (("creating", 1.0), *((("available", 0.1), ("backing-up", 1.0)) * 9), *AVAILABLE)
+    with pytest.raises(RestoreFailed, match="it left that status 5 times: read its events"):
+        play(tmp_path, Script(asking=0.2, creating=flapping), TARGET)
 
 
 def test_a_blocking_check_that_the_owner_made_optional_does_not_hold_up_rta(tmp_path: Path) -> None:

@@ -19,7 +19,6 @@ from drills.model import ClockOffset
 
 RESOLUTION = timedelta(seconds=1)
 NOTEWORTHY_SECONDS = 2.0
-_SENT = "drills:sent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +68,7 @@ class Witness:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._answers: list[Answered] = []
+        self._key = f"drills:sent:{id(self)}"  # several may watch the same clients
 
     def watch(self, *clients: Any) -> None:
         """Look at the answers of these boto3 clients from now on; twice the same one counts once."""
@@ -81,11 +81,11 @@ class Witness:
         return offset_of(self._answers)
 
     def _asked(self, context: dict[str, Any], **_: Any) -> None:
-        context[_SENT] = self._clock.now()
+        context[self._key] = self._clock.now()
 
     def _answered(self, parsed: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
         headers = (parsed or {}).get("ResponseMetadata", {}).get("HTTPHeaders", {})
-        sent = context.pop(_SENT, None)
+        sent = context.pop(self._key, None)
         try:
             date = parsedate_to_datetime(headers["date"])
         except (KeyError, ValueError):
