@@ -53,14 +53,14 @@ def green() -> Iterator[tuple[Place, Run]]:
 
 
 def test_a_green_run_ends_with_zero(green: tuple[Place, Run]) -> None:
-    """All promises held, all twelve were kept, and the record validates against the schema in the repository."""
+    """All promises held, all fifteen were kept, and the record validates against the schema in the repository."""
     place, run = green
     kept = run.record
 
     assert (run.status, run.err) == (0, "")
     assert (kept.code, kept.all_codes, kept.failures, kept.pytest_status) == (0, (0,), (), 0)
     assert {promise.outcome for promise in kept.promises} == {"passed"}
-    assert len(kept.promises) == 12
+    assert len(kept.promises) == 15
     assert not kept.partial
     assert kept.simulated
     schema = json.loads((place.checkout / "reports/drill.schema.json").read_text())
@@ -83,13 +83,19 @@ def test_phases_are_contiguous_and_add_up_to_the_wall_clock(green: tuple[Place, 
 
 
 def test_one_restore_serves_the_scenarios(green: tuple[Place, Run]) -> None:
-    """The call log shows one restore for the recovery and one for the rehearsal, and that what was made was deleted."""
+    """The call log shows one restore for the recovery, one for the rehearsal and one to a moment, and that what was made
+    was deleted.
+    """
     _, run = green
     restored = [call["parameters"]["DBInstanceIdentifier"] for call in calls_of(run, RESTORE)]
+    to_a_moment = calls_of(run, "RestoreDBInstanceToPointInTime")
+    restored += [call["parameters"]["TargetDBInstanceIdentifier"] for call in to_a_moment]
     deleted = {call["parameters"]["DBInstanceIdentifier"] for call in calls_of(run, "DeleteDBInstance")}
 
-    assert restored == [restoration.instance_id for restoration in run.record.restorations]
-    assert [restoration.purpose for restoration in run.record.restorations] == ["recovery", "rehearsal"]
+    made = {restoration.purpose: restoration.instance_id for restoration in run.record.restorations}
+    assert list(made)[0] == "recovery"
+    assert restored == [made["recovery"], made["rehearsal"], made["moment"]]
+    assert len(run.record.restorations) == 3
     assert deleted == set(restored)
     assert {resource.state for resource in run.record.resources} == {"gone"}
 
@@ -103,8 +109,8 @@ def test_every_report_is_there(green: tuple[Place, Run]) -> None:
     steps = [step["name"] for result in results for step in result["steps"]]
 
     assert suite is not None
-    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("12", "0", "0")
-    assert len(results) == 12
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("15", "0", "0")
+    assert len(results) == 15
     assert any("the protected database of the target is lost" in name for name in steps)
     assert run.read("summary.md").startswith("# Passed: all promises held")
     assert "SIMULATED" in run.read("report.html")
@@ -119,7 +125,7 @@ def test_no_password_is_kept(green: tuple[Place, Run]) -> None:
     passwords = [call["parameters"]["MasterUserPassword"] for call in calls_of(run, "CreateDBInstance")]
     passwords += [call["parameters"]["MasterUserPassword"] for call in calls_of(run, "ModifyDBInstance")]
 
-    assert len(place.tokens) >= 3  # source, recovery, rehearsal
+    assert len(place.tokens) >= 4  # source, recovery, rehearsal, moment
     assert [str(path) for path, text in texts.items() for token in place.tokens if token.encode() in text] == []
     assert not [token for token in place.tokens if token in run.out]
     assert set(passwords) == {"****"}
