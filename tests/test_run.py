@@ -93,7 +93,7 @@ def test_one_restore_serves_the_scenarios(green: tuple[Place, Run]) -> None:
     deleted = {call["parameters"]["DBInstanceIdentifier"] for call in calls_of(run, "DeleteDBInstance")}
 
     made = {restoration.purpose: restoration.instance_id for restoration in run.record.restorations}
-    assert list(made)[0] == "recovery"
+    assert next(iter(made)) == "recovery"
     assert restored == [made["recovery"], made["rehearsal"], made["moment"]]
     assert len(run.record.restorations) == 3
     assert deleted == set(restored)
