@@ -147,7 +147,8 @@ def test_a_point_newer_than_the_disaster_is_refused_even_by_name(staged: Staged,
             record = running.record
 
     assert newest
-    assert record.losses == record.measurements == ()
+    assert record.losses == ()
+    assert record.measurements == ()
 
 
 def without_times(clients: Clients, *fields: str) -> Clients:
