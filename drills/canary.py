@@ -107,6 +107,12 @@ def beat(connection: Connection) -> Beat:
     return Beat(*row)
 
 
+def newest(connection: Connection) -> Beat | None:
+    """The last row that was written, None before the first."""
+    row = connection.execute(f"select seq, beat_at, digest from {SCHEMA}.beat order by seq desc limit 1").fetchone()
+    return Beat(*row) if row else None
+
+
 def prune(connection: Connection, keep: timedelta) -> int:
     """Remove rows older than `keep` before the newest one, and return how many; the newest one always stays.
 

@@ -22,7 +22,7 @@ from drills.checks.judged import first_line
 from drills.checks.session import Connection
 from drills.cli_verify import reach
 from drills.clock import Clock, SystemClock
-from drills.durations import parse_duration, show_duration
+from drills.durations import parse_duration, show_duration, write_duration
 from drills.errors import ConfigError, DrillError
 
 COMMANDS = ("canary",)
@@ -185,6 +185,7 @@ class Beating:
     def _beat_on(self, connection: Connection) -> None:
         # a beat that has to wait for longer is late anyway, and one that hangs would look like one that beats
         connection.execute("select pg_catalog.set_config('statement_timeout', '30s', false)")
+        self._newest = canary.newest(connection)  # another one may have beaten meanwhile, by another clock
         while self._left is None or self._written < self._left:
             self._wait()
             self._write(connection)
@@ -201,16 +202,16 @@ class Beating:
 
     def _write(self, connection: Connection) -> None:
         beat = canary.beat(connection)
-        if self._newest is None:
-            self._say(f"beating every {show_duration(self._every)} from row {beat.seq} on")
-        elif beat.at < self._newest.at:
+        if not self._written:
+            self._say(f"beating every {write_duration(timedelta(seconds=self._every))} from row {beat.seq} on")
+        if self._newest is not None and beat.at < self._newest.at:
             back = show_duration((self._newest.at - beat.at).total_seconds())
             self._say(f"the source's clock went back by {back} at row {beat.seq}: its rows say what the clock says")
         self._newest = beat
         self._written += 1
 
     def _told(self) -> str:
-        if self._newest is None:
+        if self._newest is None or not self._written:
             return "stopped before the first beat"
         return f"{self._written:,} beats written, the last one row {self._newest.seq} at {self._newest.at.isoformat()}"
 

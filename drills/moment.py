@@ -10,6 +10,8 @@ import dataclasses
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from drills import canary, sampling
 from drills.checks.running import timed
 from drills.checks.session import Connection, Connector
@@ -107,6 +109,9 @@ def _finding(name: str, expected: str, found: str, message: str) -> Finding:
 
 
 def too_early(setup: Setup) -> datetime | None:
-    """A second before the oldest automated backup had ended, None where there is none."""
-    window = sampling.window_of(setup)
+    """A second before the oldest automated backup had ended, None where there is none or AWS does not tell of it."""
+    try:
+        window = sampling.window_of(setup)
+    except (ClientError, BotoCoreError):
+        return None
     return window.earliest - timedelta(seconds=1) if window else None

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from datetime import datetime
 
 from drills import errors
 from drills.durations import show_duration
@@ -43,25 +42,6 @@ def not_usable(rta: Measurement, unpassed: Sequence[str]) -> Measurement:
     """The same measurement without a number: the copy did not pass these blocking checks, so it was never usable."""
     sentence = f"RTA was not measured: the copy was never usable, it did not pass {', '.join(unpassed)}"
     return dataclasses.replace(rta, seconds=None, to_at=None, sentence=sentence)
-
-
-def measure_rpa(disaster_at: datetime, newest: datetime | None, source: str) -> Measurement:
-    """Data loss in seconds: the disaster minus the newest instant proven to be in the restored data.
-
-    A newest instant after the disaster is no negative loss but a contradiction, reported as "not measured".
-    """
-    if newest is None:
-        return Measurement(
-            "RPA", None, None, disaster_at, source, f"RPA was not measured: {source or 'nothing in the data can tell'}"
-        )
-    lost = (disaster_at - newest).total_seconds()
-    if lost < 0:
-        sentence = (
-            f"RPA was not measured: the newest restored row is {show_duration(-lost)} newer than the disaster; "
-            "compare the clocks, and the recovery point with the disaster time"
-        )
-        return Measurement("RPA", None, newest, disaster_at, source, sentence)
-    return Measurement("RPA", lost, newest, disaster_at, source, f"{show_duration(lost)} of data lost, by {source}")
 
 
 def judge(measurement: Measurement, objective_seconds: float | None, objective: str) -> Verdict:

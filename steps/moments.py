@@ -50,7 +50,7 @@ def moment_too_early(setup: Setup) -> datetime:
     """A second before; skipped where the source has no automated backups."""
     found = moment.too_early(setup)
     if found is None:
-        pytest.skip("the source has no automated backup that could be restored to a moment")
+        pytest.skip("no automated backup of the source is told of that could be restored to a moment")
     return found
 
 

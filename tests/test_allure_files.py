@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from drills.loss import Reading, Reference, by_data, measure
 from drills.model import Setting
-from drills.objectives import judge, measure_rpa, measure_rta
+from drills.objectives import judge, measure_rta
 from reports import allure_files, words
 from tests.example_record import START, failing_drill, green_drill
+
+LOST = Reference(START)
 
 
 def category(message: str, status: str) -> str:
@@ -28,7 +31,11 @@ def category(message: str, status: str) -> str:
     ("message", "status", "expected"),
     [
         (judge(measure_rta(failing_drill().phases), 1800.0, "RTO").sentence, "failed", "Objective missed"),
-        (judge(measure_rpa(START, None, ""), 60.0, "RPO").sentence, "failed", "Not verified"),
+        (
+            judge(measure(by_data(Reading(None, ""), LOST), LOST), 60.0, "RPO").sentence,
+            "failed",
+            "Not verified",
+        ),
         ("drills.errors.NoRecoveryPoint: none of 3 points can be restored", "broken", "Objective missed"),
         ("drills.errors.CheckUnavailable: amcheck is absent", "broken", "Not verified"),
         ("1 finding: column shop.t.c: expected default 1, found no default", "failed", "Verification failed"),

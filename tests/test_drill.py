@@ -31,7 +31,7 @@ from tests.fix_drill import INSTANCE, VAULT, Staged, eventually, followed, open_
 pytestmark = [pytest.mark.postgres, pytest.mark.sandbox]
 
 CHECKS = (
-    *("connection", "queries", "catalog", "sequences", "canary", "invariants"),
+    *("connection", "queries", "catalog", "sequences", "canary", "invariants", "data loss"),
     *("content", "large objects", "harmless", "constraints"),
     *("sequences and columns", "state", "files", "views", "libraries", "indexes", "amcheck", "isolation"),
 )

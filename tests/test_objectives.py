@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drills.model import Failure, Objectives, Phase, Promise, Resource, RunRecord, Verdict
-from drills.objectives import exit_codes, judge_rpo, judge_rto, measure_rpa, measure_rta
+from drills.objectives import exit_codes, judge_rto, measure_rta
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 KEPT = Promise("a", "feature", "kept", "passed")
@@ -60,27 +60,6 @@ def test_no_recovery_means_rta_not_measured() -> None:
 def test_an_objective_is_met_up_to_and_including_its_limit(objective: float, outcome: str) -> None:
     """An actual equal to its objective meets it; anything longer misses it."""
     assert judge_rto(measure_rta(phases(1, 5, 1)), Objectives(objective, None)).outcome == outcome
-
-
-def test_data_loss_is_the_disaster_minus_the_newest_restored_row() -> None:
-    """RPA counts from the newest row that is proven to be in the restored copy."""
-    measured = measure_rpa(NOON, NOON - timedelta(seconds=42), "canary")
-
-    assert measured.seconds == 42
-    assert judge_rpo(measured, Objectives(None, 41)).outcome == "missed"
-
-
-def test_a_row_newer_than_the_disaster_is_no_negative_loss() -> None:
-    """Contradicting clocks are reported as not measured, never as a loss below zero."""
-    measured = measure_rpa(NOON, NOON + timedelta(seconds=1), "canary")
-
-    assert measured.seconds is None
-    assert "newer than the disaster" in measured.sentence
-
-
-def test_without_evidence_in_the_data_the_loss_is_not_zero() -> None:
-    """Nothing that can tell means "not measured", and the objective is not verified."""
-    assert judge_rpo(measure_rpa(NOON, None, "no canary"), Objectives(None, 60)).outcome == "not verified"
 
 
 @pytest.mark.parametrize(

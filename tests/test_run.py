@@ -86,13 +86,19 @@ def test_phases_are_contiguous_and_add_up_to_the_wall_clock(green: tuple[Place, 
 
 
 def test_one_restore_serves_the_scenarios(green: tuple[Place, Run]) -> None:
-    """The call log shows one restore for the recovery and one for the rehearsal, and that what was made was deleted."""
+    """The call log shows one restore for the recovery, one for the rehearsal and one to a moment, and that what was made
+    was deleted.
+    """
     _, run = green
     restored = [call["parameters"]["DBInstanceIdentifier"] for call in calls_of(run, RESTORE)]
+    to_a_moment = calls_of(run, "RestoreDBInstanceToPointInTime")
+    restored += [call["parameters"]["TargetDBInstanceIdentifier"] for call in to_a_moment]
     deleted = {call["parameters"]["DBInstanceIdentifier"] for call in calls_of(run, "DeleteDBInstance")}
 
-    assert restored == [restoration.instance_id for restoration in run.record.restorations]
-    assert [restoration.purpose for restoration in run.record.restorations] == ["recovery", "rehearsal"]
+    made = {restoration.purpose: restoration.instance_id for restoration in run.record.restorations}
+    assert next(iter(made)) == "recovery"
+    assert restored == [made["recovery"], made["rehearsal"], made["moment"]]
+    assert len(run.record.restorations) == 3
     assert deleted == set(restored)
     assert {resource.state for resource in run.record.resources} == {"gone"}
 
@@ -136,7 +142,7 @@ def test_no_password_is_kept(green: tuple[Place, Run]) -> None:
     passwords = [call["parameters"]["MasterUserPassword"] for call in calls_of(run, "CreateDBInstance")]
     passwords += [call["parameters"]["MasterUserPassword"] for call in calls_of(run, "ModifyDBInstance")]
 
-    assert len(place.tokens) >= 3  # source, recovery, rehearsal
+    assert len(place.tokens) >= 4  # source, recovery, rehearsal, moment
     assert [str(path) for path, text in texts.items() for token in place.tokens if token.encode() in text] == []
     assert not [token for token in place.tokens if token in run.out]
     assert set(passwords) == {"****"}
