@@ -33,6 +33,7 @@ def judge(setup: Setup) -> WorstCase | None:
         )
         return None
     setup.journal.update(worst_case=found)
+    setup.journal.append("notes", *(f"backup schedule: {note}" for note in found.notes))
     setup.journal.verdict(schedule_judge.verdict(found, setup.journal.record.objectives.rpo_seconds, requirement))
     return found
 

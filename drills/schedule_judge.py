@@ -40,7 +40,7 @@ def worst_case(seen: Seen, kinds: Sequence[str], now: datetime) -> WorstCase:
     return WorstCase(
         seconds=worst.worst.seconds if worst.worst else None,
         one_missed_seconds=worst.one_missed.seconds if worst.one_missed else None,
-        sentence=_sentence(worst),
+        sentence=_sentence(worst) + _observed(gap),
         rules=tuple(_told(rule) for rule in rules),
         gap_seconds=worst.gap.seconds if worst.gap else None,
         gap_from=worst.gap.from_at if worst.gap else None,
@@ -89,6 +89,17 @@ def _sentence(worst: Worst) -> str:
             f"{worst.gap.to_at:%Y-%m-%d %H:%M} UTC"
         )
     return said + (f", if {worst.worst.reading}" if worst.worst.reading else "")
+
+
+def _observed(gap: Gap | None) -> str:
+    """The largest gap between the points that exist, and the first of the jobs that came to nothing in it."""
+    if gap is None:
+        return ""
+    said = f"; seen at worst was {exactly(gap.seconds)}, from {gap.from_at:%Y-%m-%d %H:%M} UTC"
+    if gap.jobs:
+        more = f" and {len(gap.jobs) - 1} more" if len(gap.jobs) > 1 else ""
+        said += f", in which a job came to nothing ({gap.jobs[0]}{more})"
+    return said
 
 
 def verdict(found: WorstCase, rpo_seconds: float | None, requirement: Requirement) -> Verdict:

@@ -32,8 +32,9 @@ import os, secrets
 made = secrets.token_urlsafe
 def heard(*size):
     token = made(*size)
-    with open(os.environ["HEARD"], "a") as out:
-        out.write(token + "\\n")
+    if size != (36,):  # the name of a backup plan's version, which is no secret
+        with open(os.environ["HEARD"], "a") as out:
+            out.write(token + "\\n")
     return token
 secrets.token_urlsafe = heard
 """

@@ -20,7 +20,7 @@ from psycopg import conninfo
 from drills import canary, cli
 from drills.checks import canary as check
 from drills.clock import SystemClock, wait_until
-from drills.sandbox.cluster import PORT
+from drills.sandbox.postgres.cluster import PORT
 from tests.fix_checked import MASTER, Checked, checked
 from tests.fix_cluster import module_state
 

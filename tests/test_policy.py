@@ -176,10 +176,12 @@ def test_the_worst_observed_gap_shows_the_job_that_failed_in_it(shop: Shop, clie
     shop.back_up("daily")
     shop.forward(2)
     wound = shop.sandbox.control.now() - SystemClock().now()
-    found, _ = judged(clients, tmp_path, vault="daily", ahead=wound)
+    found, verdict = judged(clients, tmp_path, vault="daily", ahead=wound)
 
     assert found
     assert found.observed_points == 4
     assert found.observed_seconds == pytest.approx(2 * DAY, abs=60)
     (job,) = found.observed_jobs
     assert job.startswith("FAILED")
+    assert "seen at worst was 48 h" in verdict.sentence or "seen at worst was 2 d" in verdict.sentence
+    assert f"in which a job came to nothing ({job})" in verdict.sentence
