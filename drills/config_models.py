@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
+from drills import parity
 from drills.config_values import (
     Account,
     Cidr,
@@ -292,6 +293,22 @@ def _tags(raw: Mapping[str, str]) -> Mapping[str, str]:
     return frozen_mapping(raw)
 
 
+def _allowances(raw: Mapping[str, str]) -> Mapping[str, str]:
+    for setting, reason in raw.items():
+        family, dot, name = setting.partition(".")
+        if setting not in parity.ROWS and not (family in parity.FAMILIES and dot and name):
+            raise unknown_key(setting, (*parity.ROWS, *(f"{each}.*" for each in parity.FAMILIES)))
+        if not reason.strip():
+            raise refuse(f"the reason for which {setting} may differ", reason)
+    return frozen_mapping(raw)
+
+
+class Parity(Table):
+    """What may differ between the instance that was and the one restored in its place: setting to reason."""
+
+    allowed: Annotated[Mapping[str, str], AfterValidator(_allowances)] = Field(default_factory=no_entries)
+
+
 class Scenario(Table):
     """What is lost, with objectives and eligible kinds of recovery point of its own; empty `points`: every kind."""
 
@@ -324,6 +341,7 @@ class Target(Table):
         Field(default_factory=no_entries)
     )
     credentials: Credentials = Credentials()
+    parity: Parity = Field(default_factory=Parity)
     scenarios: Annotated[tuple[Scenario, ...], Field(strict=False, alias="scenario")] = ()
     checks: Annotated[
         Mapping[str, Annotated[CheckRule, BeforeValidator(_check_rule)]], AfterValidator(_check_names)
