@@ -309,6 +309,17 @@ class Parity(Table):
     allowed: Annotated[Mapping[str, str], AfterValidator(_allowances)] = Field(default_factory=no_entries)
 
 
+class PostureConfig(Table):
+    """What the owner asks of the backups beyond the RPO: how long one is kept, and in how many further vaults.
+
+    `promised` lets a run judge the posture too: None does so in the sandbox alone.
+    """
+
+    retention: Span | None = None
+    copies: Annotated[int, Field(ge=0, le=10)] = 0
+    promised: bool | None = None
+
+
 class Scenario(Table):
     """What is lost, with objectives and eligible kinds of recovery point of its own; empty `points`: every kind."""
 
@@ -342,6 +353,7 @@ class Target(Table):
     )
     credentials: Credentials = Credentials()
     parity: Parity = Field(default_factory=Parity)
+    posture: PostureConfig = PostureConfig()
     scenarios: Annotated[tuple[Scenario, ...], Field(strict=False, alias="scenario")] = ()
     checks: Annotated[
         Mapping[str, Annotated[CheckRule, BeforeValidator(_check_rule)]], AfterValidator(_check_names)

@@ -53,13 +53,13 @@ class Clients:
     kms: Any
     region: str
     account: str = ""
-    further: Callable[[str], Any] | None = None
+    further: Callable[[str, str], Any] | None = None
 
-    def client(self, service: str) -> Any:
-        """A client of a service that is seldom needed, such as "iam": made when asked for, as the others are."""
+    def client(self, service: str, region: str = "") -> Any:
+        """A client of a service that is seldom needed, such as "iam", or of another region: made when asked for."""
         if self.further is None:
             raise DrillError(f"expected clients of a session, to have one of {service}, found clients given by hand")
-        return self.further(service)
+        return self.further(service, region or self.region)
 
 
 def open_clients(
@@ -96,10 +96,10 @@ def open_clients(
         session = _in_role(session, restore, region, options, url)
     made: Any = boto3.Session(botocore_session=session, region_name=region)
 
-    def client(service: str) -> Any:
-        return made.client(service, region_name=region, endpoint_url=url, config=options)
+    def client(service: str, where: str) -> Any:
+        return made.client(service, region_name=where, endpoint_url=url, config=options)
 
-    return Clients(**{name: client(name) for name in _SERVICES}, region=region, further=client)
+    return Clients(**{name: client(name, region) for name in _SERVICES}, region=region, further=client)
 
 
 def identified(clients: Clients) -> Clients:
