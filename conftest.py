@@ -15,6 +15,7 @@ pytest_plugins = [
     "steps.scratch_instance",
     "steps.objectives",
     "steps.damage",
+    "steps.posture",
 ]
 
 

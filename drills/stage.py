@@ -18,7 +18,7 @@ from typing import Any
 import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drills import canary, context, lifeline
+from drills import canary, context, lifeline, stage_protection
 from drills.checks import manifest
 from drills.checks.session import Connector
 from drills.clock import SystemClock, wait_until
@@ -185,6 +185,7 @@ def _make_source(scene: Scene, version: str | None, password: str) -> Instance:
         BackupRetentionPeriod=7,
         PubliclyAccessible=False,
         StorageEncrypted=True,
+        KmsKeyId=stage_protection.make_key(scene.clients),
         Tags=[{"Key": key, "Value": value} for key, value in scene.effective.target.tags.items()],
         **({"EngineVersion": version} if version else {}),
     )
@@ -223,6 +224,7 @@ def _back_up(scene: Scene, instance: Instance) -> str:
     if vault is None:
         raise SandboxError('expected a vault for the target in drill.toml, found none: set vault = "…"')
     backup.create_backup_vault(BackupVaultName=vault)
+    stage_protection.protect(scene.clients, vault, ROLE)
     job = backup.start_backup_job(
         BackupVaultName=vault,
         ResourceArn=instance.arn,

@@ -24,10 +24,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if folder is None:
         return
     profile, allowed = context.leave_of(folder)
+    promised = context.promises_posture(folder)
     for item in items:
         for tag in NEEDS_LEAVE:
             if tag in item.keywords and tag not in allowed:
                 item.add_marker(pytest.mark.skip(reason=f"profile {profile!r} does not allow {tag!r}"))
+        if "posture" in item.keywords and not promised:
+            item.add_marker(pytest.mark.skip(reason="the target does not ask for it: posture.promised in drill.toml"))
     items.sort(key=lambda item: ("cleanup" in item.keywords, "damages_backup" in item.keywords))
 
 

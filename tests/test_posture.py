@@ -221,6 +221,13 @@ PROVOKED: list[tuple[str, Callable[[Facts], Facts], str, str, str]] = [
     ("automated backups", lambda f: with_instance(f, LatestRestorableTime=None), "error", "none", "describe-events"),
     (
         "automated backups",
+        lambda f: with_instance(f, LatestRestorableTime=None, InstanceCreateTime=f.now),
+        "warning",
+        "none yet",
+        "look again",
+    ),
+    (
+        "automated backups",
         lambda f: with_instance(f, LatestRestorableTime=f.now - timedelta(hours=3)),
         "error",
         "3 h ago",

@@ -53,14 +53,14 @@ def green() -> Iterator[tuple[Place, Run]]:
 
 
 def test_a_green_run_ends_with_zero(green: tuple[Place, Run]) -> None:
-    """All promises held, all twelve were kept, and the record validates against the schema in the repository."""
+    """All promises held, all twenty were kept, and the record validates against the schema in the repository."""
     place, run = green
     kept = run.record
 
     assert (run.status, run.err) == (0, "")
     assert (kept.code, kept.all_codes, kept.failures, kept.pytest_status) == (0, (0,), (), 0)
     assert {promise.outcome for promise in kept.promises} == {"passed"}
-    assert len(kept.promises) == 12
+    assert len(kept.promises) == 20
     assert not kept.partial
     assert kept.simulated
     schema = json.loads((place.checkout / "reports/drill.schema.json").read_text())
@@ -103,8 +103,8 @@ def test_every_report_is_there(green: tuple[Place, Run]) -> None:
     steps = [step["name"] for result in results for step in result["steps"]]
 
     assert suite is not None
-    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("12", "0", "0")
-    assert len(results) == 12
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("20", "0", "0")
+    assert len(results) == 20
     assert any("the protected database of the target is lost" in name for name in steps)
     assert run.read("summary.md").startswith("# Passed: all promises held")
     assert "SIMULATED" in run.read("report.html")
@@ -240,7 +240,7 @@ def test_some_of_the_promises_are_a_partial_run(seeded: dict[str, Run]) -> None:
     run = seeded["objectives"]
 
     assert (run.status, run.record.partial) == (0, True)
-    assert run.record.partial_reason == "scenarios that the caller left out: 10"
+    assert run.record.partial_reason == "scenarios that the caller left out: 18"
     assert len(run.record.promises) == 2
     assert {resource.state for resource in run.record.resources} == {"gone"}
 

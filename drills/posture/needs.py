@@ -34,7 +34,16 @@ def automated(facts: Facts) -> CheckResult:
             remedy=f"aws rds modify-db-instance --db-instance-identifier {name} --backup-retention-period 7",
         )
         return judged.result("")
-    if latest is None or facts.now - latest > LAG_AT_MOST:
+    made = instance.get("InstanceCreateTime")
+    if latest is None and made is not None and facts.now - made < LAG_AT_MOST:
+        judged.find(
+            "warning",
+            facts.arn,
+            expected="a LatestRestorableTime",
+            found="none yet: the instance is younger than an hour",
+            remedy="look again when its first backup is done",
+        )
+    elif latest is None or facts.now - latest > LAG_AT_MOST:
         found = (
             f"{latest:%Y-%m-%d %H:%M} UTC, {show_duration((facts.now - latest).total_seconds())} ago"
             if latest
@@ -47,7 +56,8 @@ def automated(facts: Facts) -> CheckResult:
             found=found,
             remedy=f"aws rds describe-events --source-type db-instance --source-identifier {name}: see why no log is kept",
         )
-    return judged.result(f"point-in-time recovery reaches to {latest:%Y-%m-%d %H:%M:%S} UTC" if latest else "")
+    reaches = f"reaches to {latest:%Y-%m-%d %H:%M:%S} UTC" if latest else "begins with the first backup"
+    return judged.result(f"point-in-time recovery {reaches}")
 
 
 def restore_needs(facts: Facts) -> CheckResult:
