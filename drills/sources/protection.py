@@ -171,15 +171,16 @@ class _Reader:
         names = {rule["TargetBackupVaultName"] for rule in rules} | ({facts.vault} if facts.vault else set())
         copies = {copy["DestinationBackupVaultArn"] for rule in rules for copy in rule.get("CopyActions") or []}
         arns = sorted({facts.vault_arn(name) for name in names} | copies)
-        return {arn: self._vault(arn) for arn in arns}
+        return {arn: self.vault(arn) for arn in arns}
 
-    def _vault(self, arn: str) -> Vault | NotVerified | None:
+    def vault(self, arn: str) -> Vault | NotVerified | None:
+        """A vault of this account, in whatever region; None where there is none."""
         _, _, _, region, account, _, name = arn.split(":", 6)
         if account != self._clients.account:
             return NotVerified(f"it lies in account {account}: run drills posture there")
         backup, kms = self._clients.client("backup", region), self._clients.client("kms", region)
 
-        def vault() -> Vault | None:
+        def read() -> Vault | None:
             described = _found(lambda: backup.describe_backup_vault(BackupVaultName=name))
             if described is None:
                 return None
@@ -189,7 +190,7 @@ class _Reader:
                 _asked("kms:DescribeKey", lambda: _metadata(kms, str(described["EncryptionKeyArn"]))),
             )
 
-        return _asked("backup:DescribeBackupVault", vault)
+        return _asked("backup:DescribeBackupVault", read)
 
     def vault_there(self) -> str | None:
         """The target's vault where it exists: what is not there holds no points, and is a finding of its own."""
@@ -285,3 +286,19 @@ def _policy_of(backup: Any, vault: str) -> Document | None:
 def _metadata(kms: Any, key: str) -> Document | None:
     answer = _found(lambda: kms.describe_key(KeyId=key))
     return dict(answer["KeyMetadata"]) if answer else None
+
+
+def backup_role(clients: Clients, target: Target, now: datetime) -> str:
+    """The role of a plan that backs the instance up, else of its newest job, else ""."""
+    reader = _Reader(clients, clients, target)
+    raw = reader.instance()
+    protections = reader.protections(raw) if raw else ()
+    if protections:
+        return str(protections[0].selection["IamRoleArn"])
+    jobs = reader.jobs(now)
+    return str(max(jobs, key=lambda each: each["CreationDate"])["IamRoleArn"]) if jobs else ""
+
+
+def vault_of(clients: Clients, target: Target) -> Vault | NotVerified | None:
+    """The target's vault."""
+    return _Reader(clients, clients, target).vault(f"arn:aws:backup:{clients.region}:{clients.account}::{target.vault}")
