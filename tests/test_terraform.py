@@ -12,7 +12,6 @@ import os
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -197,7 +196,9 @@ class TestTheStack:
         """With a point in it, nothing that drills posture judges is missed, and the plans select by ARN and by tag."""
         profile = SandboxProfile(region=stack.sandbox.region)
         clients = session.identified(session.open_clients(profile, environment={}, endpoint_url=stack.sandbox.endpoint))
-        target = Target(instance=stack.outputs["database"], vault=stack.outputs["vault"], rpo=timedelta(hours=24))
+        target = Target.model_validate(
+            {"instance": stack.outputs["database"], "vault": stack.outputs["vault"], "rpo": "24h"}
+        )
         facts = posture_command.look(clients, clients, target, tmp_path, stack.sandbox.control.now())
         results = judge(facts)
 
