@@ -19,6 +19,7 @@ pytest_plugins = [
     "steps.host",
     "steps.invariants",
     "steps.damage",
+    "steps.posture",
 ]
 
 

@@ -19,7 +19,17 @@ from pathlib import Path
 
 from rich.console import Console
 
-from drills import __version__, cli_canary, cli_history, cli_schedule, cli_verify, context, history_file
+from drills import (
+    __version__,
+    cli_backup,
+    cli_canary,
+    cli_history,
+    cli_posture,
+    cli_schedule,
+    cli_verify,
+    context,
+    history_file,
+)
 from drills.clock import SystemClock, since_process_start
 from drills.config import Config, SandboxProfile
 from drills.errors import COULD_NOT_RUN, ConfigError, DrillError
@@ -37,7 +47,7 @@ from reports import allure_files, allure_history, allure_render, terminal, words
 OUT = Path("reports/out")
 DAMAGE = tuple(KINDS.values())
 # The commands that have a module of their own: each names its COMMANDS, and has `add` and `run`.
-PARTS = (cli_canary, cli_history, cli_schedule, cli_verify)
+PARTS = (cli_backup, cli_canary, cli_history, cli_posture, cli_schedule, cli_verify)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

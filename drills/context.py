@@ -122,6 +122,13 @@ def leave_of(folder: Path) -> tuple[str, tuple[str, ...]]:
     return effective.profile_name, effective.profile.allow
 
 
+def promises_posture(folder: Path) -> bool:
+    """Whether the run makes the promises about the posture: where the target asks for it, and in the sandbox."""
+    effective = read(folder).effective()
+    asked = effective.target.posture.promised
+    return effective.profile.kind == "sandbox" if asked is None else asked
+
+
 def open_setup(folder: Path, journal: Journal) -> Setup:
     """Clients and settings of the run in this folder."""
     choices = read(folder)

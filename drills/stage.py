@@ -19,7 +19,7 @@ from typing import Any
 import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drills import canary, context, lifeline, moment
+from drills import canary, context, lifeline, moment, stage_protection
 from drills.checks import manifest
 from drills.checks.session import Connector
 from drills.clock import SystemClock, wait_until
@@ -209,6 +209,7 @@ def _make_source(scene: Scene, version: str | None, password: str) -> Instance:
         BackupRetentionPeriod=0 if scene.several else 7,
         PubliclyAccessible=False,
         StorageEncrypted=True,
+        KmsKeyId=stage_protection.make_key(scene.clients),
         Tags=[{"Key": key, "Value": value} for key, value in scene.effective.target.tags.items()],
         **({"EngineVersion": version} if version else {}),
     )
@@ -249,6 +250,7 @@ def _make_vaults(scene: Scene) -> None:
     scene.clients.backup.create_backup_vault(BackupVaultName=target.vault)
     if target.copy_vault:
         scene.scratch.backup.create_backup_vault(BackupVaultName=target.copy_vault)
+    stage_protection.protect(scene.clients, target.vault, ROLE)
 
 
 def _back_up(scene: Scene, instance: Instance) -> str:

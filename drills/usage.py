@@ -28,3 +28,13 @@ def described(what: str, example: str, exit_codes: str = EXIT_CODES) -> dict[str
         "epilog": f"{example}\n{exit_codes}",
         "formatter_class": argparse.RawDescriptionHelpFormatter,
     }
+
+
+def add_place(command: Any) -> None:
+    """The options that say which target is meant and where AWS is."""
+    command.add_argument("--config", metavar="FILE", help="configuration file (default: drill.toml of this folder)")
+    command.add_argument("--profile", metavar="NAME", help="profile of the configuration")
+    command.add_argument("--target", metavar="NAME", help="target of the configuration")
+    command.add_argument(
+        "--endpoint-url", metavar="URL", help="where a sandbox or an endpoint answers (sandbox: AWS_ENDPOINT_URL)"
+    )

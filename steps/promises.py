@@ -32,10 +32,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     profile, allowed = context.leave_of(folder)
     other = OTHER_POINT[context.read(folder).effective().target.sample.kind == "newest"]
     items[:] = [item for item in items if other not in item.keywords]
+    promised = context.promises_posture(folder)
     for item in items:
         for tag in NEEDS_LEAVE:
             if tag in item.keywords and tag not in allowed:
                 item.add_marker(pytest.mark.skip(reason=f"profile {profile!r} does not allow {tag!r}"))
+        if "posture" in item.keywords and not promised:
+            item.add_marker(pytest.mark.skip(reason="the target does not ask for it: posture.promised in drill.toml"))
     items.sort(key=lambda item: ("cleanup" in item.keywords, any(tag in item.keywords for tag in AFTERWARDS)))
 
 

@@ -18,7 +18,11 @@ from typing import Any
 import psycopg
 import pytest
 
+from drills import posture_command
 from drills.clock import SystemClock, wait_until
+from drills.config_models import SandboxProfile, Target
+from drills.posture.judge import exit_codes, judge
+from drills.sources import session
 from tests.fix_sandbox import RunningSandbox, end_sandbox, start_sandbox
 from tests.fix_service import get
 from tests.fix_terraform import Terraform, absent, find_mirror
@@ -169,6 +173,42 @@ class TestTheStack:
         chosen = backup.get_backup_selection(BackupPlanId=plan_id, SelectionId=row["SelectionId"])["BackupSelection"]
         assert chosen["Resources"] == [stack.outputs["database_arn"]]
         assert chosen["IamRoleArn"] == stack.outputs["backup_role_arn"]
+
+    def test_the_daily_plan_selects_by_tag_into_a_locked_vault(self, stack: Stack) -> None:
+        """Kept for 35 days, without continuous backup in the sandbox, in a vault with a lock that can be taken away."""
+        backup, plan_id = stack.sandbox.client("backup"), stack.outputs["daily_plan_id"]
+        (rule,) = backup.get_backup_plan(BackupPlanId=plan_id)["BackupPlan"]["Rules"]
+        assert rule["Lifecycle"]["DeleteAfterDays"] == 35
+        (row,) = backup.list_backup_selections(BackupPlanId=plan_id)["BackupSelectionsList"]
+        chosen = backup.get_backup_selection(BackupPlanId=plan_id, SelectionId=row["SelectionId"])["BackupSelection"]
+        assert [(tag["ConditionKey"], tag["ConditionValue"]) for tag in chosen["ListOfTags"]] == [("backup", "myapp")]
+        vault = backup.describe_backup_vault(BackupVaultName=stack.outputs["vault"])
+        assert (vault["Locked"], vault["MinRetentionDays"], vault.get("LockDate")) == (True, 7, None)
+
+    def test_a_compliance_lock_needs_more_than_a_word(self, stack: Stack) -> None:
+        """`vault_lock = "compliance"` alone is refused by the plan, with what else is to be set."""
+        variables = stack.variables | {"vault_lock": "compliance"}
+        ran = stack.terraform.run("plan", "-input=false", variables=variables)
+        assert ran.status == 1
+        assert "compliance_lock_cannot_be_undone" in ran.text
+
+    def test_the_posture_of_the_stack_is_as_it_should_be(self, stack: Stack, point: str, tmp_path: Path) -> None:
+        """With a point in it, nothing that drills posture judges is missed, and the plans select by ARN and by tag."""
+        profile = SandboxProfile(region=stack.sandbox.region)
+        clients = session.identified(session.open_clients(profile, environment={}, endpoint_url=stack.sandbox.endpoint))
+        target = Target.model_validate(
+            {"instance": stack.outputs["database"], "vault": stack.outputs["vault"], "rpo": "24h"}
+        )
+        facts = posture_command.look(clients, clients, target, tmp_path, stack.sandbox.control.now())
+        results = judge(facts)
+
+        assert isinstance(facts.protections, tuple)
+        assert {(each.name, each.by) for each in facts.protections} == {
+            ("myapp-monthly", "ARN"),
+            ("myapp-daily", "tag"),
+        }
+        assert [(each.name, each.sentence) for each in results if each.outcome == "missed"] == []
+        assert exit_codes(results) == ()
 
     def test_a_snapshot_identifier_brings_its_rows_back(self, stack: Stack, point: str) -> None:
         """With `snapshot_identifier` set the instance is another one with the snapshot's rows, whether it stays set or not."""

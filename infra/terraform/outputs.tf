@@ -42,3 +42,13 @@ output "door" {
   description = "The load balancer's name in the DNS."
   value       = aws_lb.this.dns_name
 }
+
+output "daily_plan_id" {
+  description = "The daily backup plan; null where it is left out."
+  value       = one(aws_backup_plan.daily[*].id)
+}
+
+output "drill_policy_arn" {
+  description = "What a drill may do, to be attached to the role or user that it runs as."
+  value       = aws_iam_policy.drill.arn
+}

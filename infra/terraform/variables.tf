@@ -144,6 +144,49 @@ variable "backup_retention_days" {
   default     = 180
 }
 
+variable "daily_backup_schedule" {
+  description = "When the daily plan starts, UTC."
+  type        = string
+  default     = "cron(0 5 * * ? *)"
+}
+
+variable "daily_backup_days" {
+  description = "How long a daily recovery point is kept, and how far back continuous backup reaches; 0 leaves the daily plan out."
+  type        = number
+  default     = 35
+
+  validation {
+    condition     = var.daily_backup_days >= 0 && var.daily_backup_days <= 35
+    error_message = "Continuous backup of RDS is kept for 1 to 35 days."
+  }
+}
+
+variable "vault_lock" {
+  description = "The vault's lock: governance (who has the right can remove it), compliance (nobody can), or none."
+  type        = string
+  default     = "governance"
+
+  validation {
+    condition     = contains(["governance", "compliance", "none"], var.vault_lock)
+    error_message = "The lock must be governance, compliance or none."
+  }
+}
+
+variable "vault_lock_min_days" {
+  description = "The shortest retention that the lock lets in; jobs with a shorter one fail."
+  type        = number
+  default     = 7
+}
+
+variable "compliance_lock_cannot_be_undone" {
+  description = <<-EOT
+    "I know" lets vault_lock = "compliance" take effect. THIS CANNOT BE UNDONE: three days later neither you nor AWS can
+    remove the lock, shorten a retention or delete a recovery point before its end, and all of it is paid for.
+  EOT
+  type        = string
+  default     = ""
+}
+
 variable "automated_backup_days" {
   description = "How long RDS keeps its own daily backups; 0 means that it makes none."
   type        = number

@@ -1,0 +1,132 @@
+"""What is known of a target's protection, as AWS's APIs show it. Values and mappings alone, so that facts can be recorded.
+
+A fact that could not be read is a `NotVerified` with the right that it needs. `None` means that it was looked for and is
+not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from drills.model import RecoveryPoint
+from drills.parity import NotVerified
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """A plan that backs the instance up: GetBackupPlan's answer, the selection, and by what that names the instance."""
+
+    plan: Document
+    selection: Document
+    by: Literal["ARN", "tag", "everything"]
+    since: datetime
+
+    @property
+    def name(self) -> str:
+        """What people call the plan."""
+        return str(self.plan["BackupPlan"]["BackupPlanName"])
+
+    @property
+    def rules(self) -> tuple[Document, ...]:
+        """The rules of the plan, all of which back up what is selected."""
+        return tuple(self.plan["BackupPlan"]["Rules"])
+
+
+@dataclass(frozen=True, slots=True)
+class Vault:
+    """A vault: DescribeBackupVault's answer, its access policy, and the key that it encrypts with."""
+
+    described: Document
+    policy: Document | NotVerified | None
+    key: Document | NotVerified | None
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return str(self.described["BackupVaultName"])
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A KMS key: its KeyMetadata and its policy."""
+
+    metadata: Document
+    policy: Document | NotVerified
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a restore of the instance goes into: None for what is not there. Quotas by name: used and most."""
+
+    subnet_group: str
+    subnets: Document | NotVerified | None
+    security_groups: tuple[str, ...]
+    groups_there: tuple[str, ...] | NotVerified
+    parameter_group: str
+    parameters: Document | NotVerified | None
+    quotas: Mapping[str, tuple[int, int]] | NotVerified
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The copy of the configuration that is kept: of which instance, from when."""
+
+    dbi_resource_id: str
+    taken_at: datetime
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the owner asks of the backups, from drill.toml; None and 0 ask for nothing. Durations in seconds."""
+
+    rpo_seconds: float | None = None
+    retention: timedelta | None = None
+    copies: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything that posture judges, read at `now`.
+
+    `points` are the recovery points of the target, `vault_points` what its vault says of them. `roles` holds the trust
+    policy of each role that backs up or restores, `vaults` the vaults by ARN, `keys` the keys by ARN.
+    """
+
+    now: datetime
+    account: str
+    region: str
+    instance_id: str
+    vault: str | None
+    policy: Policy
+    restore_account: str
+    restore_role: str | None
+    instance: Document | None
+    protections: tuple[Protection, ...] | NotVerified
+    roles: Mapping[str, Document | NotVerified | None] = field(default_factory=dict)
+    vaults: Mapping[str, Vault | NotVerified | None] = field(default_factory=dict)
+    jobs: tuple[Document, ...] | NotVerified = ()
+    points: tuple[RecoveryPoint, ...] | NotVerified = ()
+    vault_points: tuple[Document, ...] | NotVerified = ()
+    keys: Mapping[str, Key | NotVerified | None] = field(default_factory=dict)
+    needs: Needs | NotVerified | None = None
+    stored: Stored | NotVerified | None = None
+
+    @property
+    def arn(self) -> str:
+        """The ARN of the instance, also when it is gone."""
+        return f"arn:aws:rds:{self.region}:{self.account}:db:{self.instance_id}"
+
+    @property
+    def resource_id(self) -> str | None:
+        """DbiResourceId of the living instance."""
+        return str(self.instance["DbiResourceId"]) if self.instance else None
+
+    def vault_arn(self, name: str) -> str:
+        """The ARN of a vault of this account and region."""
+        return f"arn:aws:backup:{self.region}:{self.account}:backup-vault:{name}"

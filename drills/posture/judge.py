@@ -1,0 +1,48 @@
+"""Everything that posture judges, in order, and the exit code of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from drills.errors import COULD_NOT_RUN, OBJECTIVE_MISSED, VERIFICATION_FAILED
+from drills.model import CheckResult
+from drills.posture import keys, needs, plans, points
+from drills.posture.facts import Facts
+
+JUDGEMENTS: tuple[Callable[[Facts], CheckResult], ...] = (
+    plans.protection,
+    plans.role,
+    plans.rules,
+    points.jobs,
+    points.freshness,
+    points.periods,
+    points.retention,
+    keys.point_key,
+    keys.vaults,
+    needs.automated,
+    needs.restore_needs,
+    needs.stored,
+)
+# the results that say whether an objective holds; the others say whether the protection is as it should be
+OBJECTIVES = ("freshness",)
+
+
+def judge(facts: Facts) -> tuple[CheckResult, ...]:
+    """Every result, in order."""
+    return tuple(each(facts) for each in JUDGEMENTS)
+
+
+def exit_codes(results: Sequence[CheckResult]) -> tuple[int, ...]:
+    """Every code that the results give, the first one first (DESIGN.md, "Command line"); empty when all is well.
+
+    What is required and could not be judged, and what was judged in part only, gives 12: nothing unread passes.
+    """
+    codes = []
+    missed = [each.name for each in results if each.outcome == "missed"]
+    if any(name not in OBJECTIVES for name in missed):
+        codes.append(VERIFICATION_FAILED)
+    if any(name in OBJECTIVES for name in missed):
+        codes.append(OBJECTIVE_MISSED)
+    if any(each.not_checked or (each.requirement, each.outcome) == ("required", "not verified") for each in results):
+        codes.append(COULD_NOT_RUN)
+    return tuple(codes)

@@ -1,0 +1,89 @@
+"""What every judgement of posture comes to: a result with its findings, in one form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from drills.model import CheckResult, Finding, NotChecked, Outcome, Requirement, Severity
+from drills.parity import NotVerified
+
+
+class Judgement:
+    """Collects what one judgement finds; `result` makes the value of it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.compared = 0
+        self.findings: list[Finding] = []
+        self.unread: list[NotChecked] = []
+
+    def find(self, severity: Severity, thing: str, *, expected: str, found: str, remedy: str) -> None:
+        """Something is not as it should be: the resource, what was expected, and what to type."""
+        self.findings.append(Finding(self.name, severity, thing, expected, found, remedy))
+
+    def looked(self, there: bool = True) -> None:
+        """Something was looked at; False where there was nothing to look at."""
+        self.compared += there
+
+    def unless_unread(self, thing: str, value: Any) -> bool:
+        """Whether a fact was read; one that was not is noted with its reason."""
+        if isinstance(value, NotVerified):
+            self.unread.append(NotChecked(thing, value.reason))
+            return False
+        return True
+
+    def result(self, well: str, *, nothing: str = "", requirement: Requirement = "required") -> CheckResult:
+        """Missed with an error, not verified when nothing was looked at, else met. `well` says what is well."""
+        errors = [each for each in self.findings if each.severity == "error"]
+        outcome: Outcome = "missed" if errors else "met" if self.compared else "not verified"
+        sentence = {"met": well, "not verified": nothing or "nothing of it could be read"}.get(outcome, "")
+        if errors:
+            first, more = errors[0], len(errors) - 1
+            sentence = f"{first.object}: expected {first.expected}, found {first.found}"
+            sentence += f", and {more} more" if more else ""
+        elif self.findings and outcome == "met":
+            sentence += f"; {len(self.findings)} to look at"
+        return CheckResult(
+            self.name,
+            outcome,
+            sentence,
+            requirement,
+            compared=self.compared,
+            findings=tuple(self.findings),
+            not_checked=tuple(self.unread),
+        )
+
+
+def listed(value: Any) -> list[Any]:
+    """A member of a policy document that may be one value or a list of them."""
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def statements(document: Any, effect: str) -> Iterable[dict[str, Any]]:
+    """The statements of a policy document with that effect."""
+    if not isinstance(document, dict):
+        return []
+    return [
+        each for each in listed(document.get("Statement")) if isinstance(each, dict) and each.get("Effect") == effect
+    ]
+
+
+def principals(statement: dict[str, Any], kind: str) -> list[str]:
+    """The principals of a kind ("AWS", "Service") that a statement names; `*` stands for all."""
+    named = statement.get("Principal")
+    if named == "*":
+        return ["*"]
+    return [str(each) for each in listed(named.get(kind))] if isinstance(named, dict) else []
+
+
+def any_like(values: Iterable[Any], matches: Callable[[str], bool]) -> bool:
+    """Whether one of the values matches."""
+    return any(matches(str(each)) for each in values)
+
+
+def counted(number: int, noun: str) -> str:
+    """The number with its noun: "1 rule", "2 rules"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,145 @@
+"""Can what is encrypted be read on the day: the point's own key, the vaults' keys, locks and policies."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping
+from typing import Any
+
+from drills.model import CheckResult
+from drills.parity import NotVerified
+from drills.posture.facts import Facts, Key, Vault
+from drills.posture.judging import Judgement, any_like, counted, listed, principals, statements
+from drills.posture.points import newest
+
+DELETES = "backup:deleterecoverypoint"
+
+
+def point_key(facts: Facts) -> CheckResult:
+    """The newest usable point is encrypted under a key of the customer's that works where it will be restored."""
+    judged = Judgement("key")
+    judged.unless_unread("recovery points", facts.points)
+    point = newest(facts)
+    if point is None:
+        return judged.result("", nothing="" if judged.unread else "there is no usable recovery point")
+    judged.looked()
+    if not point.encrypted or not point.kms_key_id:
+        judged.find(
+            "warning",
+            point.arn,
+            expected="an encrypted recovery point",
+            found="it is not encrypted",
+            remedy="an instance is encrypted by restoring an encrypted copy: aws rds copy-db-snapshot --kms-key-id KEY",
+        )
+        return judged.result("the newest point needs no key")
+    key = facts.keys.get(point.kms_key_id)
+    if judged.unless_unread(point.kms_key_id, key):
+        _enabled(judged, point.kms_key_id, key if isinstance(key, Key) else None)
+        if isinstance(key, Key):
+            _usable(judged, facts, point.kms_key_id, key)
+    return judged.result("the newest point's key is the customer's, enabled and usable")
+
+
+def _enabled(judged: Judgement, arn: str, key: Key | Mapping[str, Any] | None) -> None:
+    metadata = key.metadata if isinstance(key, Key) else key
+    state = str(metadata.get("KeyState")) if metadata else "no such key"
+    if state != "Enabled":
+        judged.find(
+            "error",
+            arn,
+            expected="an enabled key: without it nothing that it encrypts can be restored",
+            found=state,
+            remedy=f"aws kms cancel-key-deletion --key-id {arn} && aws kms enable-key --key-id {arn}"
+            if state == "PendingDeletion"
+            else f"aws kms enable-key --key-id {arn}",
+        )
+
+
+def _usable(judged: Judgement, facts: Facts, arn: str, key: Key) -> None:
+    """Usable by the account and the role that restore, by the key's policy; grants are not looked at."""
+    elsewhere = facts.restore_account != facts.account
+    if key.metadata.get("KeyManager") == "AWS":
+        judged.find(
+            "error" if elsewhere else "warning",
+            arn,
+            expected="a key of the customer's, which another account can be let use",
+            found="a key that AWS manages: a snapshot under it cannot be shared",
+            remedy="aws rds copy-db-snapshot --kms-key-id KEY, and restore the source from that copy",
+        )
+        return
+    if not judged.unless_unread(f"policy of {arn}", key.policy):
+        return
+    wanted = [f"arn:aws:iam::{facts.restore_account}:root", facts.restore_account, "*"]
+    wanted += [facts.restore_role] if facts.restore_role else []
+    allowed = any(
+        any_like(principals(each, "AWS"), lambda name: name in wanted)
+        and any_like(listed(each.get("Action")), lambda action: fnmatch.fnmatchcase("kms:decrypt", action.lower()))
+        for each in statements(key.policy, "Allow")
+    )
+    if not allowed:
+        judged.find(
+            "error",
+            arn,
+            expected=f"a key policy that lets {facts.restore_role or facts.restore_account} use it",
+            found="no statement that does",
+            remedy=f"aws kms put-key-policy --key-id {arn} --policy-name default, with kms:Decrypt, kms:DescribeKey and "
+            f"kms:CreateGrant for {wanted[-1] if facts.restore_role else wanted[0]}",
+        )
+
+
+def vaults(facts: Facts) -> CheckResult:
+    """The target's vault, and each that its rules write and copy to: there, readable, locked, and not to be emptied."""
+    judged = Judgement("vaults")
+    own = facts.vault_arn(facts.vault) if facts.vault else None
+    for arn, vault in facts.vaults.items():
+        if not judged.unless_unread(arn, vault):
+            continue
+        judged.looked()
+        if not isinstance(vault, Vault):
+            judged.find(
+                "error",
+                arn,
+                expected="a vault",
+                found="none of that name",
+                remedy=f"aws backup create-backup-vault --backup-vault-name {arn.rsplit(':', 1)[-1]} "
+                "--encryption-key-arn KEY, or correct vault in drill.toml",
+            )
+            continue
+        if judged.unless_unread(f"key of {vault.name}", vault.key) and not isinstance(vault.key, NotVerified):
+            _enabled(judged, str(vault.described.get("EncryptionKeyArn")), vault.key)
+        _locked(judged, vault, copies=arn != own)
+        _undeletable(judged, vault)
+    nothing = "" if judged.unread else "the target has no vault in drill.toml, and no plan writes to one"
+    return judged.result(f"{counted(judged.compared, 'vault')} with a key that works", nothing=nothing)
+
+
+def _locked(judged: Judgement, vault: Vault, *, copies: bool) -> None:
+    if vault.described.get("Locked"):
+        return
+    judged.find(
+        "warning" if copies else "information",
+        vault.name,
+        expected="a locked vault" + (", as the destination of copies is the last resort" if copies else ""),
+        found="no lock: who has the right can delete its points",
+        remedy=f"aws backup put-backup-vault-lock-configuration --backup-vault-name {vault.name} --min-retention-days 7",
+    )
+
+
+def _undeletable(judged: Judgement, vault: Vault) -> None:
+    """A policy that denies everybody the deletion; a lock does the same while a point's retention lasts."""
+    if not judged.unless_unread(f"access policy of {vault.name}", vault.policy) or vault.described.get("Locked"):
+        return
+    denied = any(
+        "*" in principals(each, "AWS")
+        and any_like(listed(each.get("Action")), lambda action: fnmatch.fnmatchcase(DELETES, action.lower()))
+        for each in statements(vault.policy, "Deny")
+    )
+    if not denied:
+        judged.find(
+            "warning",
+            vault.name,
+            expected="an access policy that denies backup:DeleteRecoveryPoint",
+            found="none",
+            remedy=f"aws backup put-backup-vault-access-policy --backup-vault-name {vault.name} --policy with a Deny of "
+            "backup:DeleteRecoveryPoint and backup:UpdateRecoveryPointLifecycle for every principal",
+        )

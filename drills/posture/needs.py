@@ -1,0 +1,165 @@
+"""Automated backups, what a restore will need, and the stored copy of the configuration."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from drills.durations import show_duration
+from drills.model import CheckResult
+from drills.parity import NotVerified
+from drills.posture.facts import Facts, Needs, Stored
+from drills.posture.judging import Judgement
+
+# "typically within the last five minutes" (RDS user guide, "Restoring a DB instance to a specified time")
+LAG_AT_MOST = timedelta(hours=1)
+STORED_AT_MOST = timedelta(days=2)
+ZONES_AT_LEAST = 2  # "at least two Availability Zones" (RDS user guide, "Working with DB subnet groups")
+QUOTAS = ("DBInstances", "ManualSnapshots")
+
+
+def automated(facts: Facts) -> CheckResult:
+    """RDS's own backups are on, and a moment of the last hour can be restored."""
+    judged = Judgement("automated backups")
+    instance, name = facts.instance, facts.instance_id
+    if instance is None:
+        return judged.result("", nothing="there is no instance")
+    judged.looked()
+    latest = instance.get("LatestRestorableTime")
+    if not instance.get("BackupRetentionPeriod"):
+        judged.find(
+            "error",
+            facts.arn,
+            expected="automated backups, without which no moment between two recovery points can be restored",
+            found="a backup retention of 0 days",
+            remedy=f"aws rds modify-db-instance --db-instance-identifier {name} --backup-retention-period 7",
+        )
+        return judged.result("")
+    made = instance.get("InstanceCreateTime")
+    if latest is None and made is not None and facts.now - made < LAG_AT_MOST:
+        judged.find(
+            "warning",
+            facts.arn,
+            expected="a LatestRestorableTime",
+            found="none yet: the instance is younger than an hour",
+            remedy="look again when its first backup is done",
+        )
+    elif latest is None or facts.now - latest > LAG_AT_MOST:
+        found = (
+            f"{latest:%Y-%m-%d %H:%M} UTC, {show_duration((facts.now - latest).total_seconds())} ago"
+            if latest
+            else "none"
+        )
+        judged.find(
+            "error",
+            facts.arn,
+            expected="a LatestRestorableTime of the last hour",
+            found=found,
+            remedy=f"aws rds describe-events --source-type db-instance --source-identifier {name}: see why no log is kept",
+        )
+    reaches = f"reaches to {latest:%Y-%m-%d %H:%M:%S} UTC" if latest else "begins with the first backup"
+    return judged.result(f"point-in-time recovery {reaches}")
+
+
+def restore_needs(facts: Facts) -> CheckResult:
+    """Subnet group, security groups, parameter group and quota that a restore would need now."""
+    judged = Judgement("restore needs")
+    needs = facts.needs
+    if not judged.unless_unread("what a restore needs", needs) or not isinstance(needs, Needs):
+        return judged.result("", nothing="there is no instance to say what a restore needs" if needs is None else "")
+    _subnets(judged, needs)
+    if judged.unless_unread("security groups", needs.groups_there) and not isinstance(needs.groups_there, NotVerified):
+        for group in needs.security_groups:
+            judged.looked()
+            if group not in needs.groups_there:
+                judged.find(
+                    "error",
+                    group,
+                    expected="a security group",
+                    found="none of that id",
+                    remedy="aws ec2 create-security-group, or correct restore.security_group in drill.toml",
+                )
+    if judged.unless_unread(needs.parameter_group, needs.parameters) and needs.parameter_group:
+        judged.looked()
+        if needs.parameters is None:
+            judged.find(
+                "error",
+                needs.parameter_group,
+                expected="a parameter group",
+                found="none of that name",
+                remedy="aws rds create-db-parameter-group, or correct restore.parameter_group in drill.toml",
+            )
+    _quotas(judged, facts, needs)
+    return judged.result("what a restore needs is there")
+
+
+def _subnets(judged: Judgement, needs: Needs) -> None:
+    if not judged.unless_unread(needs.subnet_group, needs.subnets) or isinstance(needs.subnets, NotVerified):
+        return
+    if not needs.subnet_group:  # one is made for the copy
+        return
+    judged.looked()
+    if needs.subnets is None:
+        judged.find(
+            "error",
+            needs.subnet_group,
+            expected="a DB subnet group",
+            found="none of that name",
+            remedy="aws rds create-db-subnet-group, or correct restore.subnet_group in drill.toml",
+        )
+        return
+    zones = {each.get("SubnetAvailabilityZone", {}).get("Name") for each in needs.subnets.get("Subnets") or []}
+    if len(zones) < ZONES_AT_LEAST:
+        judged.find(
+            "error",
+            needs.subnet_group,
+            expected=f"subnets in at least {ZONES_AT_LEAST} availability zones",
+            found=f"{len(zones)}",
+            remedy=f"aws rds modify-db-subnet-group --db-subnet-group-name {needs.subnet_group} --subnet-ids",
+        )
+
+
+def _quotas(judged: Judgement, facts: Facts, needs: Needs) -> None:
+    if not judged.unless_unread("quotas", needs.quotas) or isinstance(needs.quotas, NotVerified):
+        return
+    for name in QUOTAS:
+        used, most = needs.quotas.get(name, (0, 0))
+        judged.looked(bool(most))
+        if most and used >= most:
+            judged.find(
+                "error",
+                f"quota {name} of {facts.restore_account}",
+                expected="room for one more",
+                found=f"{used} of {most} in use",
+                remedy="delete what is not needed, or aws service-quotas request-service-quota-increase",
+            )
+
+
+def stored(facts: Facts) -> CheckResult:
+    """The configuration of this very instance is kept for the day on which it is gone."""
+    judged = Judgement("stored configuration")
+    kept = facts.stored
+    if facts.instance is None and kept is None:
+        return judged.result("", nothing="there is no instance, and no copy of its configuration")
+    if not judged.unless_unread("stored configuration", kept) or isinstance(kept, NotVerified):
+        return judged.result("")
+    judged.looked()
+    again = "drills posture, where the instance can be read and the folder be written"
+    if not isinstance(kept, Stored):
+        judged.find("error", facts.arn, expected="a stored copy of its configuration", found="none", remedy=again)
+    elif facts.resource_id and kept.dbi_resource_id != facts.resource_id:
+        judged.find(
+            "error",
+            kept.place,
+            expected=f"the configuration of {facts.resource_id}",
+            found=f"that of {kept.dbi_resource_id}, another instance of that name",
+            remedy=again,
+        )
+    elif facts.now - kept.taken_at > STORED_AT_MOST:
+        judged.find(
+            "warning",
+            kept.place,
+            expected="a copy of the last two days",
+            found=f"one of {kept.taken_at:%Y-%m-%d %H:%M} UTC",
+            remedy=again,
+        )
+    return judged.result("the configuration is kept" if kept is None else f"the configuration is kept in {kept.place}")

@@ -1,0 +1,174 @@
+"""Is the instance backed up by a plan, with a role that can be assumed and rules that do what they say?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from drills.durations import show_duration
+from drills.model import CheckResult
+from drills.parity import NotVerified
+from drills.posture.facts import Facts, Protection, Vault
+from drills.posture.judging import Judgement, any_like, counted, principals, statements
+
+SERVICE = "backup.amazonaws.com"
+DAY = 86_400
+TAG = '{"ConditionType": "STRINGEQUALS", "ConditionKey": "backup", "ConditionValue": "daily"}'
+
+
+def protection(facts: Facts) -> CheckResult:
+    """A plan selects the instance, and would still select it when it has been renamed or restored."""
+    judged = Judgement("protection")
+    protections = facts.protections
+    if facts.instance is None:
+        judged.find(
+            "error",
+            facts.arn,
+            expected="an instance",
+            found="none of that name",
+            remedy="correct instance in drill.toml, or recover it: see docs/runbook.md",
+        )
+    if not isinstance(protections, NotVerified) and not protections and facts.instance is not None:
+        judged.find(
+            "error",
+            facts.arn,
+            expected="a backup plan that selects it",
+            found="no plan does",
+            remedy="aws backup create-backup-selection --backup-plan-id PLAN --backup-selection "
+            f'\'{{"SelectionName": "{facts.instance_id}", "IamRoleArn": "ROLE", "ListOfTags": [{TAG}]}}\'',
+        )
+    if judged.unless_unread("backup plans", protections) and not isinstance(protections, NotVerified) and protections:
+        judged.looked()
+        if all(each.by == "ARN" for each in protections):
+            first = protections[0]
+            judged.find(
+                "warning",
+                f"{first.name}: {first.selection.get('SelectionName')}",
+                expected="a selection by tag, which a renamed or restored instance keeps",
+                found=f"a selection by the ARN of {facts.instance_id}: under another name it is not backed up",
+                remedy=f"aws backup create-backup-selection --backup-plan-id {first.plan.get('BackupPlanId')} "
+                f"--backup-selection with ListOfTags [{TAG}], and tag the instance so",
+            )
+    names = ", ".join(sorted({each.name for each in protections})) if not isinstance(protections, NotVerified) else ""
+    return judged.result(f"backed up by {names}")
+
+
+def role(facts: Facts) -> CheckResult:
+    """Each role that backs up can be assumed by AWS Backup."""
+    judged = Judgement("role")
+    for arn, trust in facts.roles.items():
+        if not judged.unless_unread(arn, trust):
+            continue
+        judged.looked()
+        if trust is None:
+            judged.find(
+                "error",
+                arn,
+                expected="a role",
+                found="none of that name",
+                remedy="aws iam create-role, as infra/terraform",
+            )
+        elif not any(_trusts(each) for each in statements(trust, "Allow")):
+            judged.find(
+                "error",
+                arn,
+                expected=f"a trust policy that lets {SERVICE} assume it",
+                found="none",
+                remedy=f"aws iam update-assume-role-policy --role-name {arn.rsplit('/', 1)[-1]} --policy-document "
+                f'with Principal {{"Service": "{SERVICE}"}} and Action sts:AssumeRole',
+            )
+    nothing = "there is no plan and no backup job that names a role" if not facts.roles else ""
+    return judged.result("AWS Backup can assume what backs up", nothing=nothing)
+
+
+def _trusts(statement: dict[str, Any]) -> bool:
+    actions = statement.get("Action")
+    named = [actions] if isinstance(actions, str) else list(actions or [])
+    may = any_like(named, lambda action: action.lower() in ("sts:assumerole", "sts:*", "*"))
+    return may and any_like(principals(statement, "Service"), lambda name: name in (SERVICE, "*"))
+
+
+def rules(facts: Facts) -> CheckResult:
+    """Each rule does what it says, and together they keep long enough and copy often enough."""
+    judged = Judgement("rules")
+    protections = () if isinstance(facts.protections, NotVerified) else facts.protections
+    judged.unless_unread("backup plans", facts.protections)
+    for each in protections:
+        for rule in each.rules:
+            judged.looked()
+            _rule(judged, facts, each, rule)
+    if protections:
+        _policy(judged, facts, protections)
+    nothing = "no plan selects the instance" if not judged.unread else ""
+    return judged.result(f"{counted(judged.compared, 'rule')} looked at", nothing=nothing, requirement="optional")
+
+
+def _rule(judged: Judgement, facts: Facts, protection: Protection, rule: Mapping[str, Any]) -> None:
+    name = f"{protection.name}: {rule['RuleName']}"
+    update = f"aws backup update-backup-plan --backup-plan-id {protection.plan.get('BackupPlanId')}"
+    lifecycle = rule.get("Lifecycle") or {}
+    if lifecycle.get("MoveToColdStorageAfterDays"):
+        judged.find(
+            "warning",
+            name,
+            expected="no move to cold storage, which AWS Backup ignores for RDS",
+            found=f"MoveToColdStorageAfterDays {lifecycle['MoveToColdStorageAfterDays']}",
+            remedy=f"{update} without it: what it should save is paid for",
+        )
+    if facts.vault and rule["TargetBackupVaultName"] != facts.vault:
+        judged.find(
+            "warning",
+            name,
+            expected=f"the vault {facts.vault}, where a drill looks for recovery points",
+            found=str(rule["TargetBackupVaultName"]),
+            remedy=f"{update}, or correct vault in drill.toml",
+        )
+    _within_lock(judged, name, lifecycle, facts.vaults.get(facts.vault_arn(rule["TargetBackupVaultName"])), update)
+    for copy in rule.get("CopyActions") or []:
+        destination = facts.vaults.get(copy["DestinationBackupVaultArn"])
+        _within_lock(judged, f"{name}: copy", copy.get("Lifecycle") or {}, destination, update)
+
+
+def _within_lock(
+    judged: Judgement, name: str, lifecycle: Mapping[str, Any], vault: Vault | NotVerified | None, update: str
+) -> None:
+    """A job whose retention is outside of the lock's limits fails (PutBackupVaultLockConfiguration, API reference)."""
+    if not isinstance(vault, Vault) or not vault.described.get("Locked"):
+        return
+    days = lifecycle.get("DeleteAfterDays") or -1
+    low, high = vault.described.get("MinRetentionDays"), vault.described.get("MaxRetentionDays")
+    short, long = low is not None and 0 < days < low, high is not None and not 0 < days <= high
+    if short or long:
+        limits = f"{low or 1} to {high} days" if high else f"at least {low} days"
+        judged.find(
+            "error",
+            name,
+            expected=f"a retention of {limits}, which the lock of {vault.name} demands",
+            found=f"{days} days: its jobs will fail" if days > 0 else "kept for ever: its jobs will fail",
+            remedy=f"{update} with DeleteAfterDays within these limits",
+        )
+
+
+def _policy(judged: Judgement, facts: Facts, protections: tuple[Protection, ...]) -> None:
+    """What drill.toml asks of the rules together."""
+    every = [rule for each in protections for rule in each.rules]
+    plan = protections[0].plan.get("BackupPlanId")
+    wanted = facts.policy.retention
+    kept = [(rule.get("Lifecycle") or {}).get("DeleteAfterDays") or -1 for rule in every]
+    if wanted and all(0 < days * DAY < wanted.total_seconds() for days in kept):
+        judged.find(
+            "error",
+            facts.arn,
+            expected=f"a rule that keeps for {show_duration(wanted.total_seconds())}, as drill.toml asks",
+            found=f"at most {max(kept)} days",
+            remedy=f"aws backup update-backup-plan --backup-plan-id {plan} with a greater DeleteAfterDays",
+        )
+    copies = {copy["DestinationBackupVaultArn"] for rule in every for copy in rule.get("CopyActions") or []}
+    if len(copies) < facts.policy.copies:
+        judged.find(
+            "error",
+            facts.arn,
+            expected=f"copies to {facts.policy.copies} other vaults, as drill.toml asks",
+            found=f"{len(copies)}",
+            remedy=f"aws backup update-backup-plan --backup-plan-id {plan} with CopyActions",
+        )

@@ -1,0 +1,175 @@
+"""Do the jobs succeed, is the newest recovery point young enough, is none missing, and does none expire too early?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from drills import awscron
+from drills.durations import show_duration
+from drills.model import CheckResult, RecoveryPoint
+from drills.parity import NotVerified
+from drills.posture.facts import Facts, Protection
+from drills.posture.judging import Judgement, counted
+from drills.selection import choose_newest, explain_none
+
+PERIODS = 3  # how many past periods of a rule must each have left a point
+LOOK_BACK = timedelta(days=366)
+RUNNING = ("CREATED", "PENDING", "RUNNING")
+START_WINDOW = 480  # minutes; "the default is 8 hours" (API reference, BackupRule)
+SLACK = timedelta(minutes=5)  # between a lifecycle's end as it should be and as it is shown
+
+
+def newest(facts: Facts) -> RecoveryPoint | None:
+    """The newest usable recovery point of the living instance, None where there is none or it could not be read."""
+    if isinstance(facts.points, NotVerified):
+        return None
+    return choose_newest(facts.points, dbi_resource_id=facts.resource_id, usable_at=facts.now).point
+
+
+def jobs(facts: Facts) -> CheckResult:
+    """The last backup job that has ended has completed; one of a plan counts before those on demand."""
+    judged = Judgement("jobs")
+    ended: list[Mapping[str, Any]] = []
+    if judged.unless_unread("backup jobs", facts.jobs) and not isinstance(facts.jobs, NotVerified):
+        ended = [each for each in facts.jobs if each["State"] not in RUNNING]
+        planned = [each for each in ended if each.get("CreatedBy")]
+        last = max(planned or ended, key=lambda each: each["CreationDate"], default=None)
+        judged.looked(last is not None)
+        if last is not None and last["State"] != "COMPLETED":
+            said = " ".join(str(last.get("StatusMessage") or "it says no more").split())
+            judged.find(
+                "error",
+                f"backup job {last['BackupJobId']}",
+                expected="the last backup job COMPLETED",
+                found=f"{last['State']}: {said}",
+                remedy=f"aws backup describe-backup-job --backup-job-id {last['BackupJobId']}, mend what it says, and "
+                "drills backup --retain",
+            )
+        if last is None:
+            judged.find(
+                "error",
+                facts.arn,
+                expected="a backup job that has ended",
+                found="none in the last 30 days, which is how long AWS Backup lists them",
+                remedy="see whether a plan selects the instance, and drills backup --retain",
+            )
+    return judged.result("the last backup job completed")
+
+
+def freshness(facts: Facts) -> CheckResult:
+    """What would be lost now, going back to the newest usable point, is within the RPO."""
+    judged = Judgement("freshness")
+    if not judged.unless_unread("recovery points", facts.points) or isinstance(facts.points, NotVerified):
+        return judged.result("")
+    choice = choose_newest(facts.points, dbi_resource_id=facts.resource_id, usable_at=facts.now)
+    point, rpo = choice.point, facts.policy.rpo_seconds
+    if point is None or point.data_time is None:
+        judged.find(
+            "error",
+            facts.arn,
+            expected="a usable recovery point",
+            found="none",
+            remedy=explain_none(facts.instance_id, facts.vault, choice),
+        )
+        return judged.result("")
+    judged.looked()
+    age = (facts.now - point.data_time).total_seconds()
+    if rpo is not None and age > rpo:
+        judged.find(
+            "error",
+            point.arn,
+            expected=f"data not older than the RPO of {show_duration(rpo)}",
+            found=f"data of {point.data_time:%Y-%m-%d %H:%M} UTC, {show_duration(age)} old",
+            remedy="let the plan back up more often, or turn on continuous backup; now: drills backup --retain",
+        )
+    return judged.result(f"the newest usable point holds data {show_duration(age)} old")
+
+
+def periods(facts: Facts) -> CheckResult:
+    """Each rule has left a point in each of its last periods."""
+    judged = Judgement("periods")
+    protections = () if isinstance(facts.protections, NotVerified) else facts.protections
+    judged.unless_unread("backup plans", facts.protections)
+    if judged.unless_unread("recovery points of the vault", facts.vault_points):
+        for each in protections:
+            for rule in each.rules:
+                _rule_periods(judged, facts, each, rule)
+    nothing = "" if judged.unread else "no rule has had a whole period yet"
+    return judged.result(
+        f"{counted(judged.compared, 'period')} looked at, each with its point", nothing=nothing, requirement="optional"
+    )
+
+
+def _rule_periods(judged: Judgement, facts: Facts, protection: Protection, rule: Mapping[str, Any]) -> None:
+    if isinstance(facts.vault_points, NotVerified) or rule["TargetBackupVaultName"] != facts.vault:
+        return
+    made = sorted(
+        each["CreationDate"]
+        for each in facts.vault_points
+        if (each.get("CreatedBy") or {}).get("BackupRuleId") == rule.get("RuleId")
+    )
+    days = (rule.get("Lifecycle") or {}).get("DeleteAfterDays") or -1
+    kept_since = facts.now - timedelta(days=days) if days > 0 else facts.now - LOOK_BACK
+    for start, end in _past(facts.now, rule, max(protection.since, facts.now - LOOK_BACK)):
+        if start < kept_since:
+            continue  # its point may have reached the end of its life
+        judged.looked()
+        if not any(start <= at <= end for at in made):
+            judged.find(
+                "error",
+                f"{protection.name}: {rule['RuleName']}",
+                expected=f"a recovery point of the run of {start:%Y-%m-%d %H:%M} UTC",
+                found="none",
+                remedy=f"aws backup list-backup-jobs --by-resource-arn {facts.arn}, and mend what its job says",
+            )
+
+
+def _past(now: datetime, rule: Mapping[str, Any], since: datetime) -> list[tuple[datetime, datetime]]:
+    """The last firings whose runs must have begun by now, each with the end of its start window.
+
+    A point has the instant at which its job began, so that a job that still runs has left one.
+    """
+    try:
+        schedule = awscron.parse(str(rule.get("ScheduleExpression") or "cron(0 5 ? * * *)"))
+        zone = ZoneInfo(str(rule.get("ScheduleExpressionTimezone") or "Etc/UTC"))
+    except (ValueError, KeyError):
+        return []
+    window = timedelta(minutes=rule.get("StartWindowMinutes") or START_WINDOW)
+    over = [(start, start + window) for start in schedule.firings(zone, since, now) if start + window <= now]
+    return over[-PERIODS:]
+
+
+def retention(facts: Facts) -> CheckResult:
+    """No point of a plan expires before its rule says."""
+    judged = Judgement("retention")
+    judged.unless_unread("recovery points of the vault", facts.vault_points)
+    protections = () if isinstance(facts.protections, NotVerified) else facts.protections
+    judged.unless_unread("backup plans", facts.protections)
+    days = {
+        rule.get("RuleId"): (rule.get("Lifecycle") or {}).get("DeleteAfterDays")
+        for each in protections
+        for rule in each.rules
+    }
+    for point in () if isinstance(facts.vault_points, NotVerified) else facts.vault_points:
+        by = point.get("CreatedBy") or {}
+        if by.get("BackupRuleId") not in days or point.get("SourceBackupVaultArn"):
+            continue
+        judged.looked()
+        wanted, ends = days[by["BackupRuleId"]], (point.get("CalculatedLifecycle") or {}).get("DeleteAt")
+        until = point["CreationDate"] + timedelta(days=wanted) if wanted and wanted > 0 else None
+        if ends is not None and (until is None or ends < until - SLACK):
+            judged.find(
+                "error",
+                str(point["RecoveryPointArn"]),
+                expected=f"to be kept until {until:%Y-%m-%d %H:%M} UTC, as its rule says" if until else "to be kept",
+                found=f"deleted at {ends:%Y-%m-%d %H:%M} UTC",
+                remedy=f"aws backup update-recovery-point-lifecycle --backup-vault-name {facts.vault} "
+                f"--recovery-point-arn {point['RecoveryPointArn']} --lifecycle DeleteAfterDays={wanted or -1}",
+            )
+    nothing = "" if judged.unread else "there is no point that a rule in force has made"
+    return judged.result(
+        f"{counted(judged.compared, 'point')} kept as the rules say", nothing=nothing, requirement="optional"
+    )

@@ -1,0 +1,55 @@
+"""Whether a selection of a backup plan means an instance, and by what. Pure.
+
+As the AWS Backup API reference has it (BackupSelection): ARNs are joined by OR, `ListOfTags` by OR, `Conditions` by AND,
+and `NotResources` takes away. A selection without ARNs and listed tags means everything that its conditions let through.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+_TAG = "aws:ResourceTag/"
+
+
+def selected_by(
+    selection: Mapping[str, Any], arn: str, tags: Mapping[str, str]
+) -> Literal["ARN", "tag", "everything"] | None:
+    """By what the selection means the resource, None where it does not. An ARN with a wildcard in its name is none."""
+    arns, listed = selection.get("Resources") or [], selection.get("ListOfTags") or []
+    if _any_like(arn, selection.get("NotResources") or []) or not _meets(selection.get("Conditions") or {}, tags):
+        return None
+    if any(tags.get(each["ConditionKey"]) == each["ConditionValue"] for each in listed):
+        return "tag"
+    if _any_like(arn, arns):
+        wide = any(_like(arn, each) and _any_instance(each) for each in arns)
+        return "ARN" if not wide else "tag" if selection.get("Conditions") else "everything"
+    if arns or listed:
+        return None
+    return "tag" if selection.get("Conditions") else "everything"
+
+
+def _any_instance(pattern: str) -> bool:
+    """Whether a pattern means instances of any name, so that a renamed one is still meant."""
+    return pattern == "*" or pattern.endswith((":db:*", ":*"))
+
+
+def _any_like(value: str, patterns: Iterable[str]) -> bool:
+    return any(_like(value, pattern) for pattern in patterns)
+
+
+def _like(value: str, pattern: str) -> bool:
+    """`*` stands for anything; nothing else is special."""
+    return fnmatch.fnmatchcase(value, pattern.replace("[", "[[]").replace("?", "[?]"))
+
+
+def _meets(conditions: Mapping[str, Any], tags: Mapping[str, str]) -> bool:
+    for operator, wanted in conditions.items():
+        for each in wanted:
+            value = tags.get(str(each["ConditionKey"]).removeprefix(_TAG))
+            right = each["ConditionValue"]
+            same = value == right if operator.endswith("Equals") else value is not None and _like(value, right)
+            if same == ("Not" in operator):
+                return False
+    return True
