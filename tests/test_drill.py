@@ -31,8 +31,19 @@ from tests.fix_drill import INSTANCE, VAULT, Staged, eventually, followed, open_
 pytestmark = [pytest.mark.postgres, pytest.mark.sandbox]
 
 CHECKS = (
-    *("connection", "catalog", "sequences", "canary", "content", "large objects", "harmless", "constraints"),
-    *("sequences and columns", "state", "files", "views", "libraries", "indexes", "amcheck", "isolation"),
+    *("connection", "catalog", "sequences", "canary", "content", "large objects", "settings", "harmless"),
+    *(
+        "constraints",
+        "sequences and columns",
+        "state",
+        "system catalog",
+        "files",
+        "views",
+        "libraries",
+        "indexes",
+        "amcheck",
+        "isolation",
+    ),
 )
 NOT_HERE = (
     "libraries",
