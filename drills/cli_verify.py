@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import re
 import secrets
 import sys
 from collections.abc import Callable, Sequence
@@ -26,6 +27,7 @@ from drills.checks.session import Connection, Connector, Single
 from drills.checks.verify import exit_code, verify
 from drills.checks.watch import Reading
 from drills.clock import SystemClock
+from drills.config_models import TablePolicy, parse_table_policy
 from drills.durations import parse_duration
 from drills.errors import ConfigError, DrillError
 from drills.model import CheckResult, Finding
@@ -43,6 +45,8 @@ VERIFY_EXAMPLE = """\
 examples:
   drills verify postgresql://reader@copy.example.com/orders --against orders.json
   drills verify "host=localhost dbname=orders_copy" --against orders.json --scratch --json
+  drills verify dbname=orders_copy --against orders.json --policy 'public.orders=up to created_at'
+A manifest that is compared up to a watermark has to be taken with the same --policy.
 """
 _STYLES = {"error": "bold red", "warning": "yellow", "information": "dim"}
 _SEVERITIES = tuple(_STYLES)
@@ -65,12 +69,14 @@ def add(commands: Any, described: Callable[[str, str], dict[str, Any]]) -> None:
     take.add_argument(
         "--max-age", default="10m", metavar="DURATION", help="how long the snapshot may be held at most (default: 10m)"
     )
+    _add_policies(take)
     compare = commands.add_parser("verify", **described("compare a database with a manifest", VERIFY_EXAMPLE))
     compare.add_argument("dsn", metavar="DSN", help="libpq URL or keyword string of the copy")
     compare.add_argument("--against", required=True, metavar="FILE", help="the manifest")
     compare.add_argument(
         "--invariants", metavar="FOLDER", help="SQL files that select the rows which break what is always true"
     )
+    _add_policies(compare)
     compare.add_argument("--json", action="store_true", help="print the results as JSON")
     compare.add_argument(
         "--scratch",
@@ -79,9 +85,35 @@ def add(commands: Any, described: Callable[[str, str], dict[str, Any]]) -> None:
     )
 
 
+def _add_policies(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--policy", action="append", default=[], metavar="TABLE=POLICY",
+        help="how a table that is written to is compared, as drill.toml has it: "
+        "'public.orders=up to created_at', '…=at least 99 %%', '…=skip: REASON'; may be given again",
+    )  # fmt: skip
+
+
 def run(options: argparse.Namespace) -> int:
     """Carry out one of the commands; DrillError, one sentence, where it could not."""
     return _manifest(options) if options.command == "manifest" else _verify(options)
+
+
+def policies_of(given: Sequence[str]) -> dict[str, TablePolicy]:
+    """Table policies as TABLE=POLICY gives them; ConfigError, one sentence, for what is none."""
+    policies: dict[str, TablePolicy] = {}
+    for text in given:
+        table, _, policy = (part.strip() for part in text.partition("="))
+        if not re.fullmatch(r"(?s).+\..+", table):
+            raise ConfigError(
+                f"--policy: expected a table with its schema, as in 'public.orders=skip: logs', found {text!r}"
+            )
+        if table in policies:
+            raise ConfigError(f"--policy: expected one policy for {table}, found two: leave one out")
+        try:
+            policies[table] = parse_table_policy(policy)
+        except ValueError as error:
+            raise ConfigError(f"--policy: expected {error} for {table}, found {policy!r}") from error
+    return policies
 
 
 # -- where a database is ----------------------------------------------------------------------------------------------
@@ -135,6 +167,7 @@ def _manifest(options: argparse.Namespace) -> int:
         raise ConfigError(f"--max-age: {error}") from error
     if options.output and not Path(options.output).absolute().parent.is_dir():
         raise ConfigError(f"--output: expected a file in a folder that exists, found {options.output}")
+    policies = policies_of(options.policy)
     parameters = reach(options.dsn)
     name = _own_name(parameters)
     connect: Connector = connector(parameters) if options.all_databases else Single(_open(parameters), name)
@@ -145,6 +178,7 @@ def _manifest(options: argparse.Namespace) -> int:
             key=key,
             reading=Reading(options.workers, max_age),
             clock=SystemClock(),
+            policies=policies,
             algorithm=STABLE if options.portable else FAST,
         )
     except (psycopg.Error, UnicodeError) as error:
@@ -188,10 +222,13 @@ def _verify(options: argparse.Namespace) -> int:
         raise ConfigError(f"--against: expected a manifest, found {path}: {said}") from error
     key = manifest.read_key(path)
     rules = load(Path(options.invariants)) if options.invariants else ()
+    policies = policies_of(options.policy)
     parameters = reach(options.dsn)
     _own_name(parameters)
     connect: Connector = Single(_open(parameters), expected.only) if expected.only else connector(parameters)
-    results = verify(connect, expected, key=key, clock=SystemClock(), scratch=options.scratch, rules=rules)
+    results = verify(
+        connect, expected, clock=SystemClock(), key=key, policies=policies, scratch=options.scratch, rules=rules
+    )
     code = exit_code(results)
     if options.json:
         print(json.dumps(_facts(expected, results, code), indent=1, ensure_ascii=False))

@@ -32,8 +32,18 @@ pytestmark = [pytest.mark.postgres, pytest.mark.sandbox]
 
 CHECKS = (
     *("connection", "queries", "catalog", "sequences", "canary", "invariants", "data loss"),
-    *("content", "large objects", "harmless", "constraints"),
-    *("sequences and columns", "state", "files", "views", "libraries", "indexes", "amcheck", "isolation"),
+    *("content", "large objects", "settings", "harmless", "constraints"),
+    *(
+        "sequences and columns",
+        "state",
+        "system catalog",
+        "files",
+        "views",
+        "libraries",
+        "indexes",
+        "amcheck",
+        "isolation",
+    ),
 )
 NOT_HERE = (
     "queries",

@@ -3,17 +3,19 @@
 A page that an index lost is no error for PostgreSQL, only rows that nobody finds again. So each B-tree is read from end
 to end in its own order and compared with a scan of the table: as many rows, the same keys (by a fingerprint of them, as
 in drills/checks/fingerprint.py), and no key before a smaller one, which is how a changed collation shows. It needs no
-extension and no superuser; drills/checks/integrity_amcheck.py does more where it can.
+extension and no superuser; drills/checks/integrity_amcheck.py does more where it can. An index of another kind has no
+such order: drills/checks/integrity_lookups.py looks the table's keys up in it.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 
+from drills.checks import integrity_lookups
+from drills.checks.integrity_lookups import Lookup, names_in
 from drills.checks.judged import Judged, first_line, is_damage
 from drills.checks.session import Connection
 from drills.model import Finding, NotChecked
@@ -38,9 +40,9 @@ where x.indisvalid and x.indisready and x.indislive and n.nspname !~ '^pg_' and 
 """
 _HEAP = ("enable_seqscan", "on"), ("enable_indexscan", "off"), ("enable_indexonlyscan", "off"), ("enable_sort", "on")
 _INDEX = ("enable_seqscan", "off"), ("enable_indexscan", "on"), ("enable_indexonlyscan", "on"), ("enable_sort", "off")
+_LONGEST = "'1h'"  # a search in a damaged index may never end
 _DIRECTIONS = {0: "", 1: " desc nulls last", 2: " asc nulls first", 3: " desc"}
 _UNDEFINED = ("42P01", "42703", "42883", "42704", "3F000")
-_NO_WAY = "no query reads it from end to end: needs amcheck"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,13 @@ class _Index:
     @property
     def where(self) -> str:
         return self.predicate or "true"
+
+    @property
+    def also(self) -> str:
+        """What else one pass over the table says: the sum of keys, or how many have no null where they are looked up."""
+        if self.method == "btree":
+            return f"coalesce(sum({self.hash}) filter (where {self.where}), 0)"
+        return f"count(*) filter (where ({self.where}) and pg_catalog.num_nulls({', '.join(self.keys)}) = 0)"
 
     @property
     def by_index(self) -> str:
@@ -84,10 +93,7 @@ def look(connection: Connection) -> Judged:
     by_table: dict[str, list[_Index]] = {}
     for row in connection.execute(_INDEXES.encode()).fetchall():
         index = _Index(row[0], row[1], row[2], row[3], tuple(row[4]), tuple(row[5]), row[6] or "")
-        if index.method == "btree":
-            by_table.setdefault(index.table, []).append(index)
-        else:
-            total += Judged(excused=(NotChecked(f"index {index.name}", f"{index.method}: {_NO_WAY}"),))
+        by_table.setdefault(index.table, []).append(index)
     for table, indexes in by_table.items():
         total += _table(connection, table, indexes)
     return total
@@ -95,10 +101,7 @@ def look(connection: Connection) -> Judged:
 
 def _table(connection: Connection, table: str, indexes: list[_Index]) -> Judged:
     """One pass over the table says what each of its indexes should hold."""
-    sums = ", ".join(
-        f"count(*) filter (where {index.where}), coalesce(sum({index.hash}) filter (where {index.where}), 0)"
-        for index in indexes
-    )
+    sums = ", ".join(f"count(*) filter (where {index.where}), {index.also}" for index in indexes)
     heap = _ask(connection, f"select {sums} from only {table}", _HEAP)
     if isinstance(heap, psycopg.Error):
         if len(indexes) > 1 and not is_damage(heap):  # one of them may be to blame
@@ -114,8 +117,22 @@ def _table(connection: Connection, table: str, indexes: list[_Index]) -> Judged:
         return _unread([index.name for index in indexes], table, heap)
     total = Judged()
     for number, index in enumerate(indexes):
-        total += _index(connection, index, int(heap[2 * number]), int(heap[2 * number + 1]))
+        if index.method == "btree":
+            total += _index(connection, index, int(heap[2 * number]), int(heap[2 * number + 1]))
+        else:
+            total += _looked_up(connection, index, int(heap[2 * number]), int(heap[2 * number + 1]))
     return total
+
+
+def _looked_up(connection: Connection, index: _Index, rows: int, whole: int) -> Judged:
+    lookup = Lookup(index.table, index.name, index.relname, index.method, index.keys, index.hash, index.where)
+    judged = integrity_lookups.look(connection, lookup, whole, _ask)
+    if isinstance(judged, psycopg.Error):
+        return _unread([index.name], index.table, judged)
+    if rows > whole and index.method != "hash":  # which holds no nulls
+        reason = f"{index.method}: {rows - whole:,} of {rows:,} keys hold a null and were not looked up"
+        judged += Judged(excused=(NotChecked(f"index {index.name}", reason),))
+    return judged
 
 
 def _index(connection: Connection, index: _Index, rows: int, keys: int) -> Judged:
@@ -123,7 +140,7 @@ def _index(connection: Connection, index: _Index, rows: int, keys: int) -> Judge
     plan = _ask(connection, f"explain (format json) {index.by_index}", _INDEX)
     if isinstance(plan, psycopg.Error):
         return _unread([index.name], index.table, plan)
-    if index.relname not in _indexes_of(plan[0]):
+    if index.relname not in names_in(plan[0]):
         reason = "the planner reads it in no order, or another index in its place: needs amcheck"
         return Judged(excused=(NotChecked(name, reason),))
     found = _ask(connection, index.by_index, _INDEX)
@@ -147,23 +164,12 @@ def _shown(index: _Index) -> str:
     return f"{settings}; {index.by_index}"
 
 
-def _indexes_of(plan: Any) -> set[str]:
-    """The names of all indexes in a plan as EXPLAIN (FORMAT JSON) gives it."""
-    tree = json.loads(plan) if isinstance(plan, str) else plan
-    names, nodes = set[str](), [node["Plan"] for node in tree]
-    while nodes:
-        node = nodes.pop()
-        names |= {node["Index Name"]} if "Index Name" in node else set()
-        nodes += node.get("Plans", [])
-    return names
-
-
 def _ask(
     connection: Connection, query: str, settings: tuple[tuple[str, str], ...]
 ) -> tuple[Any, ...] | psycopg.DatabaseError:
     try:
         with connection.transaction(force_rollback=True):
-            for name, value in settings:
+            for name, value in (*settings, ("statement_timeout", _LONGEST)):
                 connection.execute(f"set local {name} = {value}".encode())
             row = connection.execute(query.encode()).fetchone()
     except psycopg.DatabaseError as error:

@@ -57,19 +57,22 @@ select 'materialised view ' || c.oid::pg_catalog.regclass, 'unpopulated'
 from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
 where c.relkind = 'm' and not c.relispopulated and {_USER} order by 1
 """
-# Only collations that an index or a key of a partition goes by can spoil an order; the others are looked up and passed.
+# PostgreSQL itself warns, or refuses to sort, where a version was recorded and the library has none
+# (pg_newlocale_from_collation() and CheckMyDatabase()). Only collations that an index or a key of a partition goes by can
+# spoil an order; the others are looked up and passed.
 _COLLATIONS = """
 select 'collation ' || c.oid::pg_catalog.regcollation,
-    'of version ' || c.collversion || ', the server has ' || pg_catalog.pg_collation_actual_version(c.oid)
+    'of version ' || c.collversion || ', the server has '
+        || coalesce(pg_catalog.pg_collation_actual_version(c.oid), 'none')
 from pg_catalog.pg_collation as c
-where c.collversion <> pg_catalog.pg_collation_actual_version(c.oid)
+where c.collversion <> coalesce(pg_catalog.pg_collation_actual_version(c.oid), '')
     and exists (select from pg_catalog.pg_index as x where c.oid = any (x.indcollation)) order by 1
 """
 _DATABASE_COLLATION = """
 select 'database ' || pg_catalog.quote_ident(d.datname), 'of collation version ' || d.datcollversion
-    || ', the server has ' || pg_catalog.pg_database_collation_actual_version(d.oid)
+    || ', the server has ' || coalesce(pg_catalog.pg_database_collation_actual_version(d.oid), 'none')
 from pg_catalog.pg_database as d
-where d.datcollversion <> pg_catalog.pg_database_collation_actual_version(d.oid) order by 1
+where d.datcollversion <> coalesce(pg_catalog.pg_database_collation_actual_version(d.oid), '') order by 1
 """
 _PREPARED = """
 select 'prepared transaction ' || pg_catalog.quote_literal(gid) || ' in database ' || pg_catalog.quote_ident(database),
@@ -79,6 +82,11 @@ from pg_catalog.pg_prepared_xacts order by 1
 _SLOTS = """
 select 'replication slot ' || pg_catalog.quote_ident(slot_name), 'kept' from pg_catalog.pg_replication_slots
 where not temporary order by 1
+"""
+# A subscription makes its own origin, whose name begins with pg_; how far each came goes on by itself and is not compared.
+_ORIGINS = """
+select 'replication origin ' || pg_catalog.quote_ident(roname), 'kept' from pg_catalog.pg_replication_origin
+where roname !~ '^pg_' order by 1
 """
 _SUBSCRIPTIONS = """
 select 'subscription ' || pg_catalog.quote_ident(subname), 'enabled' from pg_catalog.pg_subscription
@@ -106,7 +114,6 @@ _SHOWN = {
     "event": "select evtname from pg_event_trigger where evtenabled = 'D'",
     "materialised": "select oid::regclass from pg_class where relkind = 'm' and not relispopulated",
     "prepared": "select gid, prepared, owner, database from pg_prepared_xacts",
-    "replication": "select * from pg_replication_slots",
     "subscription": "select subname from pg_subscription where subenabled",
 }
 _LOOKED_AT = f"""
@@ -142,6 +149,7 @@ def observe_cluster(connection: Connection, *, only: bool = False) -> tuple[Fact
     found = (
         *_facts(connection, _PREPARED, "no transaction in doubt"),
         *_facts(connection, _SLOTS, "none", new="warning", alone="warning"),
+        *_facts(connection, _ORIGINS, "none", new="warning", alone="information"),
         *_facts(connection, _SUBSCRIPTIONS, "disabled", new="warning"),
         *_facts(connection, _INVALID, "whole"),
         *(_facts(connection, _DATABASE_COLLATION, "of the server's version") if version >= 150000 else ()),
@@ -182,15 +190,15 @@ def look(connection: Connection, expected: Facts | None) -> Judged:
 def look_at_cluster(connection: Connection, expected: Facts | None, *, only: bool = False) -> Judged:
     """The facts of the server beside the manifest's, and the databases that nobody may or need enter, by name."""
     found = observe_cluster(connection, only=only)
-    lost = _lost_slots(expected, found)
+    lost = _lost(expected, found)
     judged = facts.judge(NAME, expected, found, len(connection.execute(_AGE).fetchall()))
     if only:
         return judged
     return judged + Judged(findings=lost, excused=closed(connection))
 
 
-def _lost_slots(expected: Facts | None, found: tuple[Fact, ...]) -> tuple[Finding, ...]:
-    """Slots that a base backup leaves behind: whoever follows them starts anew. Pure."""
+def _lost(expected: Facts | None, found: tuple[Fact, ...]) -> tuple[Finding, ...]:
+    """Slots that a base backup leaves behind, and origins, which a dump does: whoever follows them starts anew. Pure."""
     there = {fact.thing for fact in found}
     return tuple(
         Finding(
@@ -200,10 +208,10 @@ def _lost_slots(expected: Facts | None, found: tuple[Fact, ...]) -> tuple[Findin
             "kept",
             "none",
             f"{thing} is not in the copy: whoever replicates through it must be set up again",
-            " ".join(_SLOTS.split()),
+            " ".join((_SLOTS if "slot" in thing.split(" ")[1] else _ORIGINS).split()),
         )
         for thing in expected or {}
-        if thing.startswith("replication slot ") and thing not in there
+        if thing.startswith(("replication slot ", "replication origin ")) and thing not in there
     )
 
 

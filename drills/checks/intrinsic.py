@@ -17,6 +17,7 @@ from drills.checks import (
     integrity_indexes,
     integrity_sequences,
     integrity_state,
+    integrity_system,
 )
 from drills.checks.judged import Judged
 from drills.checks.manifest import MAINTENANCE, DatabaseManifest, Manifest
@@ -80,6 +81,17 @@ def _state(connect: Connector, manifest: Manifest | None, contents: CheckResult)
     return result_of(integrity_state.NAME, judged, "objects", verb="looked at")
 
 
+def _system(connect: Connector, manifest: Manifest | None, contents: CheckResult) -> CheckResult:
+    def look(connection: Connection, expected: DatabaseManifest | None) -> Judged:
+        if expected is None or manifest is None:
+            return integrity_system.look(connection, None, None)
+        same = connection.info.server_version // 10000 == manifest.server_version_num // 10000
+        return integrity_system.look(connection, expected.builtins if same else None, expected.facts)
+
+    judged = everywhere(connect, manifest, integrity_system.NAME, look)
+    return result_of(integrity_system.NAME, judged, "references and catalogs", verb="followed")
+
+
 def _files(connect: Connector, manifest: Manifest | None, contents: CheckResult) -> CheckResult:
     judged = everywhere(connect, manifest, integrity_files.NAME, lambda connection, _: integrity_files.look(connection))
     return result_of(integrity_files.NAME, judged, "relations", verb="measured")
@@ -116,6 +128,7 @@ _CHECKS: dict[str, Callable[[Connector, Manifest | None, CheckResult], CheckResu
     integrity_constraints.NAME: _constraints,
     integrity_sequences.NAME: _sequences,
     integrity_state.NAME: _state,
+    integrity_system.NAME: _system,
     integrity_files.NAME: _files,
     integrity_code.VIEWS: _views,
     integrity_code.LIBRARIES: _libraries,

@@ -11,6 +11,7 @@ from drills.checks.session import Connection
 from drills.model import Finding, NotChecked
 
 NAME = "large objects"
+_UNREADABLE = "unreadable: "
 _CHUNK = 4 * 1024 * 1024  # bytes read at once by the server
 # The chunks are hashed one by one and their hashes once more: an object may be larger than a bytea can be. lo_get is
 # volatile, so that the inner query stays one of its own and each chunk is read once and let go.
@@ -51,12 +52,19 @@ def observe(connection: Connection) -> LargeObjects:
             if error.sqlstate is None:
                 raise  # the connection is gone, and with it the rest
             if is_damage(error):
-                found.objects[str(oid)] = f"unreadable: {first_line(error)}"
+                found.objects[str(oid)] = f"{_UNREADABLE}{first_line(error)}"
             else:
                 found.unreadable[str(oid)] = first_line(error)
         else:
             found.objects[str(oid)] = f"{row[0]} bytes, sha256 {row[1][:32]}" if row else "absent"
     return found
+
+
+def read(connection: Connection) -> Judged:
+    """Read every large object where nothing says what it should be: findings for those that the server cannot read."""
+    found = observe(connection).objects
+    broken = {oid: said for oid, said in found.items() if said.startswith(_UNREADABLE)}
+    return Judged(len(found), tuple(_finding(oid, "one that can be read", said) for oid, said in broken.items()))
 
 
 def judge(expected: LargeObjects, found: LargeObjects) -> Judged:

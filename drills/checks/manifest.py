@@ -21,16 +21,30 @@ from typing import Any
 import psycopg
 from pydantic import TypeAdapter, ValidationError
 
-from drills.checks import canary, catalog, content, integrity_code, integrity_state, large_objects, sequences
+from drills.checks import (
+    canary,
+    catalog,
+    content,
+    integrity_code,
+    integrity_state,
+    integrity_system,
+    large_objects,
+    passwords,
+    sequences,
+    settings,
+)
 from drills.checks.canary import CanaryState
 from drills.checks.catalog import Catalog
 from drills.checks.catalog_scope import own_name, roles, scoped
 from drills.checks.content import Contents
 from drills.checks.facts import Facts, stored
 from drills.checks.fingerprint import CALIBRATION, FAST, Algorithm
+from drills.checks.integrity_system import Builtins
 from drills.checks.large_objects import LargeObjects
+from drills.checks.passwords import Passwords
 from drills.checks.sequences import Sequences
 from drills.checks.session import Connection, Connector, Single, names_of, shared_snapshot, snapshot
+from drills.checks.settings import Settings
 from drills.checks.watch import Reading, watched
 from drills.clock import Clock, SystemClock
 from drills.config_models import TablePolicy
@@ -44,8 +58,8 @@ MAINTENANCE = "postgres"
 class DatabaseManifest:
     """What one database should contain; all of it read in one transaction, so of one instant.
 
-    `facts` are what is odd about it, None in a manifest that was taken before they were looked at. `held_seconds` says
-    for how long the snapshot was held.
+    `facts` are what is odd about it, None in a manifest that was taken before they were looked at; so are `builtins`,
+    what came with PostgreSQL. `held_seconds` says for how long the snapshot was held.
     """
 
     catalog: Catalog
@@ -55,6 +69,7 @@ class DatabaseManifest:
     canary: CanaryState | None
     facts: Facts | None = None
     held_seconds: float = 0.0
+    builtins: Builtins | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +78,8 @@ class Manifest:
 
     `only` is the name of the database where the manifest is of a single one; `cluster` then holds what concerns it.
     `system_identifier` is the server's own, "" where the reader may not see it; a physical copy has the same.
-    `calibration` tells what the server's fast hash makes of known texts (drills/checks/fingerprint.py).
+    `calibration` tells what the server's fast hash makes of known texts (drills/checks/fingerprint.py). `settings` and
+    `passwords` are None in a manifest that was taken before they were kept, or by a role that may not read them.
     """
 
     format: int
@@ -77,6 +93,8 @@ class Manifest:
     system_identifier: str = ""
     workers: int = 1
     calibration: str = ""
+    settings: Settings | None = None
+    passwords: Passwords | None = None
 
 
 _ADAPTER: TypeAdapter[Manifest] = TypeAdapter(Manifest)
@@ -100,17 +118,24 @@ def take(
     clock = clock or SystemClock()
     taken_at = clock.now()
     names, only = names_of(connect), connect.name if isinstance(connect, Single) else ""
+    with connect(MAINTENANCE) as plain:  # a session that has set nothing shows what the server is set to
+        kept = settings.observe(plain)
     with snapshot(connect, MAINTENANCE) as connection:
         number, server = _version(connection)
         cluster = catalog.observe_cluster(connection, key=key)
+        secret = passwords.observe(connection, key)
         if only:
-            cluster = scoped(cluster, own_name(connection), roles(connection))
+            concerned = roles(connection)
+            cluster = scoped(cluster, own_name(connection), concerned)
+            secret = secret and {role: each for role, each in secret.items() if f"role {role}" in concerned}
         odd = stored(integrity_state.observe_cluster(connection, only=bool(only)))
         identifier, calibration = system_identifier(connection), calibrate(connection)
     how = _How(key, policies, reading, clock, algorithm)
     taken = {name: _take_one(connect, name, how) for name in names}
     workers = reading.workers if reading else 1
-    return Manifest(FORMAT, taken_at, number, server, cluster, taken, odd, only, identifier, workers, calibration)
+    return Manifest(
+        FORMAT, taken_at, number, server, cluster, taken, odd, only, identifier, workers, calibration, kept, secret
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +164,9 @@ def _take_one(connect: Connector, name: str, how: _How) -> DatabaseManifest:
             ),
             large_objects=large_objects.observe(first),
             canary=canary.observe(first),
-            facts=stored((*integrity_state.observe(first), *integrity_code.observe_views(first)[1])),
+            facts=stored((*integrity_state.observe(first), *integrity_code.observe_views(first)[1]))
+            | integrity_system.observe_dangling(first),
+            builtins=integrity_system.observe(first),
         )
     return dataclasses.replace(taken, held_seconds=round(how.clock.monotonic() - began, 3))
 

@@ -21,7 +21,9 @@ from drills.checks import (
     intrinsic,
     invariants,
     large_objects,
+    passwords,
     sequences,
+    settings,
 )
 from drills.checks.budget import OUT_OF_TIME, Budget
 from drills.checks.canary import CanaryState
@@ -30,7 +32,7 @@ from drills.checks.catalog_scope import own_name, scoped
 from drills.checks.fingerprint import STABLE
 from drills.checks.invariants import Rules
 from drills.checks.judged import Judged
-from drills.checks.manifest import MAINTENANCE, DatabaseManifest, Manifest, calibrate
+from drills.checks.manifest import MAINTENANCE, DatabaseManifest, Manifest, calibrate, system_identifier
 from drills.checks.narrow import narrow
 from drills.checks.running import (
     NO_MANIFEST,
@@ -40,6 +42,7 @@ from drills.checks.running import (
     over,
     result_of,
     timed,
+    twice,
     without_manifest,
 )
 from drills.checks.session import Connection, Connector, helpers, names_of, pin, snapshot
@@ -131,7 +134,8 @@ def _further(by: Reading, names: Collection[str]) -> list[CheckResult]:
     connect, manifest = by.connect, by.manifest
     looks: dict[str, Callable[[], CheckResult]] = {
         content.NAME: lambda: _content(by),
-        large_objects.NAME: lambda: against(connect, manifest, large_objects.NAME, "large objects", _large_objects),
+        large_objects.NAME: lambda: _large_objects(connect, manifest),
+        settings.NAME: lambda: _settings(connect, manifest),
         **({harmless.NAME: lambda: _harmless(connect)} if by.shut_off else {}),
     }
     results = [timed(by.clock, name, look) for name, look in looks.items() if name in names]
@@ -200,7 +204,8 @@ def _catalog(connect: Connector, manifest: Manifest | None, key: bytes | None) -
         found = catalog.observe_cluster(connection, key=key)
         if manifest.only:  # what concerns another database of either server is no part of the comparison
             found = scoped(found, own_name(connection), frozenset(manifest.cluster.get("roles", ())))
-        return compare(manifest.cluster, found)
+        secret = passwords.observe(connection, key)
+        return compare(manifest.cluster, found) + passwords.judge(catalog.NAME, manifest.passwords, secret)
 
     if manifest is None:
         return without_manifest(catalog.NAME)
@@ -251,8 +256,35 @@ def _covered(result: CheckResult, judged: Judged) -> CheckResult:
     return dataclasses.replace(result, sentence=f"{sentence}{late[0].reason}")
 
 
-def _large_objects(connection: Connection, expected: DatabaseManifest) -> Judged:
-    return large_objects.judge(expected.large_objects, large_objects.observe(connection))
+def _large_objects(connect: Connector, manifest: Manifest | None) -> CheckResult:
+    def look(connection: Connection, expected: DatabaseManifest) -> Judged:
+        return large_objects.judge(expected.large_objects, large_objects.observe(connection))
+
+    if manifest is None:  # which there were nobody knows, yet each that is there can be read to its end
+        damaged = everywhere(connect, None, large_objects.NAME, lambda connection, _: large_objects.read(connection))
+        found = bool(damaged.findings)
+        return (
+            result_of(large_objects.NAME, damaged, large_objects.NAME)
+            if found
+            else without_manifest(large_objects.NAME)
+        )
+    return against(connect, manifest, large_objects.NAME, large_objects.NAME, look)
+
+
+def _settings(connect: Connector, manifest: Manifest | None) -> CheckResult:
+    """The server's settings beside those of the source, where a manifest has them."""
+    expected = manifest.settings if manifest else None
+    if manifest is None or expected is None:
+        return dataclasses.replace(without_manifest(settings.NAME), requirement="optional")
+
+    def look() -> Judged:
+        with connect(manifest.only or MAINTENANCE) as plain:  # not pinned: a pinned session has settings of its own
+            here = system_identifier(plain)
+            known = here and manifest.system_identifier
+            same = here == manifest.system_identifier if known else None
+            return settings.judge(expected, settings.observe(plain), same=same)
+
+    return result_of(settings.NAME, twice(manifest.only or MAINTENANCE, settings.NAME, look), settings.NAME)
 
 
 def _canary(connect: Connector, manifest: Manifest | None) -> CheckResult:

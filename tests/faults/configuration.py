@@ -61,6 +61,7 @@ def _standby_too_small(files: Files) -> Witness:
 
 
 _ROLES = "select rolname, rolsuper, rolcanlogin, rolconnlimit, rolvaliduntil, rolbypassrls, rolcreatedb from pg_roles order by 1"
+_PASSWORDS = "select rolname, md5(rolpassword) from pg_authid order by 1"
 _MEMBERS = "select roleid::regrole, member::regrole, admin_option from pg_auth_members order by 1, 2"
 _SETTINGS = "select setdatabase, setrole, setconfig from pg_db_role_setting order by 1, 2"
 _DATABASES = "select datname, datdba, datconnlimit, datallowconn, datistemplate, datacl from pg_database order by 1"
@@ -83,8 +84,12 @@ ROLE_CASES = (
            "role worker"),
     server("C06b", "role-in-database-setting-lost", "a role has lost its setting in one database",
            (f"alter role writers in database {DATABASE} reset work_mem",), _SETTINGS, "role writers"),
-    server("C07", "password-changed", "a role has another password", ("alter role worker password 'x'",),
-           "select rolname, rolpassword is null from pg_authid order by 1", "role worker"),
+    server("C07", "password-changed", "a role has another password", ("alter role worker password 'x'",), _PASSWORDS,
+           "role worker"),
+    server("C07b", "password-lost", "a role has no password any more", ("alter role worker password null",), _PASSWORDS,
+           "role worker"),
+    server("C07c", "password-gained", "a role has a password that had none", ("alter role writers password 'x'",), _PASSWORDS,
+           "role writers"),
 )  # fmt: skip
 
 DATABASE_CASES = (
@@ -128,6 +133,9 @@ STATE_CASES = (
     server("P36", "slot-left", "a replication slot keeps WAL for somebody who never comes",
            ("select pg_create_physical_replication_slot('left_behind', true)",), "select slot_name from pg_replication_slots",
            "left_behind", ("catalog", "integrity", "harmless")),
+    server("P36b", "origin-lost", "how far the changes of another server were applied is forgotten",
+           ("select pg_replication_origin_drop('upstream')",), "select roname from pg_replication_origin", "upstream",
+           ("catalog", "integrity")),
     SqlCase(id="S01", name="subscription-missing", damage="a subscription is gone", whole_server=True,
             statements=("drop subscription lab_in",), probe=_SUBSCRIPTIONS, found_by=_CATALOG, names="lab_in"),
     SqlCase(id="S02", name="subscription-enabled", damage="a subscription is enabled and would take over the source's slot",
@@ -145,6 +153,9 @@ STATE_CASES = (
             whole_server=True, restart=True, statements=(), settings={"default_transaction_isolation": "serializable"},
             probe="show default_transaction_isolation", found_by=("catalog", "integrity", "settings"),
             names="default_transaction_isolation"),
+    SqlCase(id="S05b", name="zone-of-server-lost", damage="the server reckons local times in another zone", whole_server=True,
+            restart=True, statements=(), settings={"timezone": "Asia/Tokyo"}, probe="show timezone", found_by=("settings",),
+            names="TimeZone"),
     SqlCase(id="S06", name="commit-times-off", damage="the copy no longer keeps the times of commits", whole_server=True,
             restart=True, statements=(), settings={"track_commit_timestamp": "off"}, probe="show track_commit_timestamp",
             found_by=("catalog", "integrity", "settings"), names="track_commit_timestamp"),

@@ -110,6 +110,20 @@ def flip_in_hole(content: bytes) -> bytes:
     return flip(start + (lower + upper) // 2)(content)
 
 
+def emptied(page: int) -> Change:
+    """Take all entries from a page and leave its links and its kind, as if they had never been written."""
+
+    def change(content: bytes) -> bytes:
+        start = page * PAGE
+        lower, _, special = struct.unpack_from("<HHH", content, start + 12)  # bufpage.h: pd_lower, pd_upper, pd_special
+        assert lower > 24, "the page holds nothing"
+        spoilt = bytearray(content)
+        struct.pack_into("<HH", spoilt, start + 12, 24, special)
+        return bytes(spoilt)
+
+    return change
+
+
 def cut(pages: int) -> Change:
     """Take pages off the end."""
     return lambda content: content[: -pages * PAGE]

@@ -90,6 +90,8 @@ class Lab:
         with self.source.connect() as admin:
             for statement in _ROLES:
                 admin.execute(statement.encode())
+            admin.execute(f"alter role worker password '{secrets.token_urlsafe()}'".encode())
+            admin.execute("select pg_replication_origin_create('upstream')")
             admin.execute(f"drop database {ORIGINAL}".encode())
             admin.execute(f"create database {DATABASE} owner {MASTER}".encode())
         self._fill()

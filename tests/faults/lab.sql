@@ -91,6 +91,7 @@ FROM generate_series(1, 200) AS n;
 CREATE INDEX place_at ON lab.place USING gist (at);
 CREATE INDEX customer_prefs ON lab.customer USING gin (prefs);
 CREATE INDEX customer_note ON lab.customer USING hash (note);
+CREATE INDEX item_label ON lab.item USING spgist ((label::text));
 CREATE INDEX item_range ON lab.item USING brin (id);
 
 CREATE MATERIALIZED VIEW lab.totals AS SELECT placed, sum(total) AS total FROM lab.orders GROUP BY placed;

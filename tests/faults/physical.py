@@ -13,6 +13,7 @@ from tests.faults.files import (
     copy_page,
     cut,
     digest,
+    emptied,
     flip,
     flip_in_hole,
     swap_bytes,
@@ -167,6 +168,16 @@ INDEX_CASES = (
           _INTEGRITY),
     fault("P13e", "gist-zeroed", "a page of the index behind an exclusion constraint is empty",
           pages("lab.place_during_excl", zero(0)), "place_during_excl", _INTEGRITY),
+    fault("P13f", "gist-entries-lost", "a GiST index lacks entries, and its checksums are right",
+          silently("lab.place_at", emptied(1)), "place_at", _INTEGRITY),
+    fault("P13g", "exclusion-entries-lost", "the index behind an exclusion constraint lacks entries, and its checksums are right",
+          silently("lab.place_during_excl", emptied(0)), "place_during_excl", _INTEGRITY),
+    fault("P13h", "hash-entries-lost", "a hash index lacks entries, and its checksums are right",
+          silently("lab.customer_note", emptied(2)), "customer_note", _INTEGRITY),
+    fault("P13i", "gin-entries-lost", "a GIN index lacks entries, and its checksums are right",
+          silently("lab.customer_prefs", emptied(4)), "customer_prefs", _INTEGRITY),
+    fault("P13j", "spgist-page-zeroed", "a page of an SP-GiST index is empty", pages("lab.item_label", zero(3)), "item_label",
+          _INTEGRITY),
 )  # fmt: skip
 
 OTHER_CASES = (

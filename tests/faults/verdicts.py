@@ -12,6 +12,7 @@ from drills.checks import (
     integrity_indexes,
     integrity_sequences,
     integrity_state,
+    integrity_system,
 )
 from drills.model import CheckResult, Finding
 from tests.faults.model import RESTORE, Trial
@@ -26,6 +27,7 @@ _INTEGRITY = (
     integrity_indexes.NAME,
     integrity_sequences.NAME,
     integrity_state.NAME,
+    integrity_system.NAME,
 )
 
 
