@@ -18,7 +18,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from drills import __version__, cli_verify, context
+from drills import __version__, cli_cutover, cli_verify, context
 from drills.clock import SystemClock, since_process_start
 from drills.config import Config, SandboxProfile
 from drills.errors import COULD_NOT_RUN, ConfigError, DrillError
@@ -36,7 +36,7 @@ from reports import allure_files, allure_render, terminal, words, write
 OUT = Path("reports/out")
 DAMAGE = tuple(KINDS.values())
 # The commands that have a module of their own: each names its COMMANDS, and has `add` and `run`.
-PARTS = (cli_verify,)
+PARTS = (cli_cutover, cli_verify)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -32,11 +32,11 @@ from drills.config_models import (
     RestoreConfig,
     SandboxProfile,
     Scenario,
-    Table,
     TablePolicy,
     Target,
     parse_table_policy,
 )
+from drills.config_table import Table
 from drills.config_values import did_you_mean, looks_secret, one_of, shown, unknown_key
 from drills.durations import write_duration
 from drills.errors import ConfigError

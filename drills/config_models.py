@@ -12,8 +12,10 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
+from drills.config_cutover import CutoverConfig
+from drills.config_table import Table
 from drills.config_values import (
     Account,
     Cidr,
@@ -67,25 +69,6 @@ SANDBOX_STATUSES = (
     *("creating", "modifying", "backing-up", "deleting", "backup-job", "snapshot", "rebooting"),
     *("stopping", "starting", "heartbeat", "task-start", "task-stop", "health-check"),
 )
-
-
-class Table(BaseModel):
-    """A table of drill.toml: knows its keys, refuses others, and cannot be changed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    @classmethod
-    def known_keys(cls) -> tuple[str, ...]:
-        """The keys that the table may have, as the file spells them."""
-        return tuple(field.alias or name for name, field in cls.model_fields.items())
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known_keys(cls, raw: Any) -> Any:
-        for key in raw if isinstance(raw, Mapping) else ():
-            if key not in cls.known_keys():
-                raise unknown_key(str(key), cls.known_keys())
-        return raw
 
 
 # -- profiles ---------------------------------------------------------------------------------------------------------
@@ -320,6 +303,7 @@ class Target(Table):
     timeout: Span = timedelta(hours=2)
     time_to_live: Span = timedelta(hours=4)
     restore: RestoreConfig = RestoreConfig()
+    cutover: CutoverConfig | None = None
     tables: Annotated[Mapping[str, Annotated[TablePolicy, BeforeValidator(_policy)]], AfterValidator(_table_names)] = (
         Field(default_factory=no_entries)
     )

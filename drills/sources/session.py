@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -53,6 +53,13 @@ class Clients:
     kms: Any
     region: str
     account: str = ""
+    further: Callable[[str], Any] | None = None
+
+    def client(self, service: str) -> Any:
+        """A client of a service that is seldom needed, such as "iam": made when asked for, as the others are."""
+        if self.further is None:
+            raise DrillError(f"expected clients of a session, to have one of {service}, found clients given by hand")
+        return self.further(service)
 
 
 def open_clients(
@@ -88,10 +95,11 @@ def open_clients(
     if restore and restore.role_arn:
         session = _in_role(session, restore, region, options, url)
     made: Any = boto3.Session(botocore_session=session, region_name=region)
-    return Clients(
-        **{name: made.client(name, region_name=region, endpoint_url=url, config=options) for name in _SERVICES},
-        region=region,
-    )
+
+    def client(service: str) -> Any:
+        return made.client(service, region_name=region, endpoint_url=url, config=options)
+
+    return Clients(**{name: client(name) for name in _SERVICES}, region=region, further=client)
 
 
 def identified(clients: Clients) -> Clients:

@@ -1,0 +1,199 @@
+"""A small service on a small database in a sandbox, as a cut-over finds it, and the command line that cuts it over."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.fix_sandbox import RunningSandbox
+from tests.fix_service import Instance, define, eventually, get, make_instance, subnets
+
+ROOT = Path(__file__).parent.parent
+ROLE = "arn:aws:iam::123456789012:role/restores"
+MARKER = "select '\"orders\": ' || count(*) from shop.orders"
+
+
+@dataclass
+class Scene:
+    """The instance, its service and front door, and a drill.toml that names them."""
+
+    sandbox: RunningSandbox
+    folder: Path
+    source: Instance
+    url: str
+    snapshot: str
+    environment: dict[str, str] = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """The name of the instance, of the cluster and of the service."""
+        return self.source.name
+
+    def write_config(self, **more: Any) -> None:
+        """drill.toml with this target; further keys of the cut-over are laid over."""
+        cutover = {
+            "services": [f"{self.name}/{self.name}"],
+            "public_url": self.url,
+            "marker": MARKER,
+            "database": "app",
+            "renamed": f"{self.name}del",
+            "service_timeout": "20s",
+            "restorable_within": "10s",
+            "restore_role": ROLE,
+            **more,
+        }
+        lines = [f"{key} = {json.dumps(value)}" for key, value in cutover.items() if not isinstance(value, dict)]
+        tables = {key: value for key, value in cutover.items() if isinstance(value, dict)}
+        text = (
+            '[drill]\nprofile = "sandbox"\n[profiles.sandbox]\nallow = ["cuts_over"]\npoll_every = "50ms"\n'
+            f'[targets.{self.name}]\nvault = "{self.name}-vault"\ntimeout = "1m"\n'
+            f'[targets.{self.name}.credentials]\nusername = "owner"\nsecret_id = "{self.name}/database"\n'
+            f"[targets.{self.name}.cutover]\n" + "\n".join(lines) + "\n"
+        )
+        for key, value in tables.items():
+            text += f"[targets.{self.name}.cutover.{key}]\n"
+            text += "".join(f"{name} = {json.dumps(reason)}\n" for name, reason in value.items())
+        (self.folder / "drill.toml").write_text(text, encoding="utf-8")
+
+    def command(self, *words: str) -> list[str]:
+        """The command line in a process of its own."""
+        confirmed = () if words[0] == "plan" else ("--confirm", self.name)
+        return [sys.executable, "-m", "drills", "cutover", *words, *confirmed]
+
+    def drills(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return subprocess.run(
+            self.command(*words),
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def journals(self) -> list[Path]:
+        """The journals on this machine, oldest first."""
+        return sorted((self.folder / "reports/out/cutover" / self.name).glob("*.jsonl"))
+
+    def orders(self, name: str | None = None) -> int:
+        """How many orders the instance of a name has."""
+        with Instance(self.sandbox, name or self.name, self.source.password).connect() as session:
+            (count,) = session.execute("select count(*) from shop.orders").fetchone() or (0,)
+        return int(count)
+
+    def identity(self, name: str | None = None) -> str:
+        """The DbiResourceId of the instance of a name, "" where there is none."""
+        rds = self.sandbox.client("rds")
+        for each in rds.describe_db_instances()["DBInstances"]:
+            if each["DBInstanceIdentifier"] == (name or self.name):
+                return str(each["DbiResourceId"])
+        return ""
+
+    def count(self) -> int:
+        """The service's desired count."""
+        answer = self.sandbox.client("ecs").describe_services(cluster=self.name, services=[self.name])
+        return int(answer["services"][0]["desiredCount"])
+
+    def suspended(self) -> bool:
+        """Whether the service's scaling is suspended."""
+        answer = self.sandbox.client("application-autoscaling").describe_scalable_targets(
+            ServiceNamespace="ecs", ResourceIds=[f"service/{self.name}/{self.name}"]
+        )
+        return any((answer["ScalableTargets"][0].get("SuspendedState") or {}).values())
+
+
+def make_scene(sandbox: RunningSandbox, name: str, folder: Path, **more: Any) -> Scene:
+    """An instance with three orders and a snapshot of them, two of which are then deleted, behind a web service."""
+    folder.mkdir(parents=True, exist_ok=True)
+    source = make_instance(
+        sandbox, name, **{"DeletionProtection": True, "MultiAZ": True, **_groups(sandbox, name), **more}
+    )
+    point = _back_up(sandbox, source)
+    with source.connect() as session:
+        session.execute("DELETE FROM shop.orders WHERE id > 1")
+    url = _serve(sandbox, source)
+    scene = Scene(sandbox, folder, source, url, point, _environment(sandbox, folder))
+    scene.write_config()
+    eventually(lambda: get(url).status == 200, f"{name} to be served")
+    return scene
+
+
+def _groups(sandbox: RunningSandbox, name: str) -> dict[str, Any]:
+    ec2, rds = sandbox.client("ec2"), sandbox.client("rds")
+    group = ec2.create_security_group(GroupName=f"{name}-clients", Description="clients of the database")["GroupId"]
+    rds.create_db_subnet_group(
+        DBSubnetGroupName=f"{name}-subnets", DBSubnetGroupDescription="of the source", SubnetIds=subnets(sandbox)
+    )
+    return {"VpcSecurityGroupIds": [group], "DBSubnetGroupName": f"{name}-subnets"}
+
+
+def _back_up(sandbox: RunningSandbox, source: Instance) -> str:
+    backup, vault = sandbox.client("backup"), f"{source.name}-vault"
+    backup.create_backup_vault(BackupVaultName=vault)
+    arn = source.described()["DBInstanceArn"]
+    job = backup.start_backup_job(BackupVaultName=vault, ResourceArn=arn, IamRoleArn=ROLE)["BackupJobId"]
+
+    def completed() -> bool:
+        return bool(backup.describe_backup_job(BackupJobId=job)["State"] == "COMPLETED")
+
+    eventually(completed, f"the backup of {source.name}")
+    source.available()
+    return str(backup.describe_backup_job(BackupJobId=job)["RecoveryPointArn"])
+
+
+def _serve(sandbox: RunningSandbox, source: Instance) -> str:
+    """A service of one task behind a front door, with a scalable target; the address of the front door."""
+    name = source.name
+    secret = sandbox.client("secretsmanager").create_secret(Name=f"{name}/database", SecretString=source.password)[
+        "ARN"
+    ]
+    definition = define(sandbox, name, source.settings(), secrets=[{"name": "PGPASSWORD", "valueFrom": secret}])
+    elb, ec2, ecs = sandbox.client("elbv2"), sandbox.client("ec2"), sandbox.client("ecs")
+    vpc = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"][0]["VpcId"]
+    balancer = elb.create_load_balancer(Name=name, Subnets=subnets(sandbox))["LoadBalancers"][0]
+    target = elb.create_target_group(Name=name, Protocol="HTTP", Port=8080, VpcId=vpc, TargetType="ip")
+    arn = target["TargetGroups"][0]["TargetGroupArn"]
+    elb.create_listener(
+        LoadBalancerArn=balancer["LoadBalancerArn"],
+        Protocol="HTTP",
+        Port=80,
+        DefaultActions=[{"Type": "forward", "TargetGroupArn": arn}],
+    )
+    ecs.create_cluster(clusterName=name)
+    ecs.create_service(
+        cluster=name,
+        serviceName=name,
+        taskDefinition=definition,
+        desiredCount=1,
+        launchType="FARGATE",
+        networkConfiguration={"awsvpcConfiguration": {"subnets": subnets(sandbox)}},
+        loadBalancers=[{"targetGroupArn": arn, "containerName": "web", "containerPort": 8080}],
+    )
+    sandbox.client("application-autoscaling").register_scalable_target(
+        ServiceNamespace="ecs",
+        ResourceId=f"service/{name}/{name}",
+        ScalableDimension="ecs:service:DesiredCount",
+        MinCapacity=1,
+        MaxCapacity=3,
+    )
+    return f"http://{balancer['DNSName']}"
+
+
+def _environment(sandbox: RunningSandbox, folder: Path) -> dict[str, str]:
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "PYTHONPATH": str(ROOT),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "HOME": str(folder),
+        "AWS_ENDPOINT_URL": sandbox.endpoint,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "PGSSLROOTCERT": sandbox.ca,
+        "USER": "operator",
+    }
