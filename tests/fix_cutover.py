@@ -27,6 +27,7 @@ class Scene:
     source: Instance
     url: str
     snapshot: str
+    group: str
     environment: dict[str, str] = field(repr=False)
 
     @property
@@ -119,7 +120,8 @@ def make_scene(sandbox: RunningSandbox, name: str, folder: Path, **more: Any) ->
     with source.connect() as session:
         session.execute("DELETE FROM shop.orders WHERE id > 1")
     url = _serve(sandbox, source)
-    scene = Scene(sandbox, folder, source, url, point, _environment(sandbox, folder))
+    group = source.described()["VpcSecurityGroups"][0]["VpcSecurityGroupId"]
+    scene = Scene(sandbox, folder, source, url, point, group, _environment(sandbox, folder))
     scene.write_config()
     eventually(lambda: get(url).status == 200, f"{name} to be served")
     return scene

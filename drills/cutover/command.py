@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import getpass
 import json
 import os
@@ -56,6 +57,13 @@ def _run(options: argparse.Namespace) -> int:
     state = carry_out(desk, options)
     print(json.dumps(show.facts_of(state), indent=1) if options.json else "\n".join(show.report_lines(state)))
     return 0
+
+
+def fresh(desk: Desk) -> Desk:
+    """The same with a watch and a lock of its own, for another command in the same process."""
+    watch = Watch(desk.world.config.public_url, desk.world.clock, min(desk.world.poll_seconds, 1.0))
+    _, lock = _store(desk.config, desk.world.client("s3"), desk.who)
+    return dataclasses.replace(desk, world=dataclasses.replace(desk.world, watch=watch, lock=lock))
 
 
 def carry_out(desk: Desk, options: argparse.Namespace) -> State:

@@ -153,7 +153,7 @@ def _steady(world: World, opening: Opening, right: Any, what: str, advice: str) 
     def there() -> bool:
         nonlocal in_a_row
         status, body = door.ask(opening.public_url)
-        seen[:] = [str(status) if status else f"no answer ({body[:80]})"]
+        seen[:] = [f"{status or 'none'}, {' '.join(body[:120].split())}"]
         in_a_row = in_a_row + 1 if right(status, body) else 0
         return in_a_row >= _IN_A_ROW
 
