@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import dataclasses
 import json
 import os
 import subprocess
@@ -10,12 +12,45 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from drills import cli
+from drills.cutover import command
+from drills.cutover.journal import Store
+from drills.cutover.model import Entry, Position, State
+from drills.cutover.world import World
 from tests.fix_sandbox import RunningSandbox
 from tests.fix_service import Instance, define, eventually, get, make_instance, subnets
 
 ROOT = Path(__file__).parent.parent
 ROLE = "arn:aws:iam::123456789012:role/restores"
+DISCARD = ("--discard-writes-since", "2020-01-01T00:00:00Z")
 MARKER = "select '\"orders\": ' || count(*) from shop.orders"
+
+
+HOOK = """
+import sys
+import boto3
+
+endpoint, region, name, host, port = sys.argv[1:]
+keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+ecs = boto3.client("ecs", endpoint_url=endpoint, region_name=region, **keys)
+service = ecs.describe_services(cluster=name, services=[name])["services"][0]
+old = ecs.describe_task_definition(taskDefinition=service["taskDefinition"])["taskDefinition"]
+container = old["containerDefinitions"][0]
+for variable in container["environment"]:
+    variable["value"] = {"PGHOST": host, "PGPORT": port}.get(variable["name"], variable["value"])
+new = ecs.register_task_definition(
+    family=name,
+    networkMode="awsvpc",
+    requiresCompatibilities=["FARGATE"],
+    cpu="256",
+    memory="512",
+    containerDefinitions=[container],
+)
+ecs.update_service(cluster=name, service=name, taskDefinition=new["taskDefinition"]["taskDefinitionArn"])
+print("led to", host, port)
+"""
 
 
 @dataclass
@@ -102,6 +137,20 @@ class Scene:
         answer = self.sandbox.client("ecs").describe_services(cluster=self.name, services=[self.name])
         return int(answer["services"][0]["desiredCount"])
 
+    def port(self) -> int:
+        """The database port that the service's tasks are given."""
+        ecs = self.sandbox.client("ecs")
+        service = ecs.describe_services(cluster=self.name, services=[self.name])["services"][0]
+        found = ecs.describe_task_definition(taskDefinition=service["taskDefinition"])["taskDefinition"]
+        variables = {each["name"]: each["value"] for each in found["containerDefinitions"][0]["environment"]}
+        return int(variables["PGPORT"])
+
+    def make_hook(self) -> list[str]:
+        """A command that leads the service to another address: host and port are its arguments."""
+        (self.folder / "switch.py").write_text(HOOK, encoding="utf-8")
+        place = [self.sandbox.endpoint, self.sandbox.region, self.name]
+        return [sys.executable, str(self.folder / "switch.py"), *place, "{host}", "{port}"]
+
     def suspended(self) -> bool:
         """Whether the service's scaling is suspended."""
         answer = self.sandbox.client("application-autoscaling").describe_scalable_targets(
@@ -110,12 +159,73 @@ class Scene:
         return any((answer["ScalableTargets"][0].get("SuspendedState") or {}).values())
 
 
+class Killed(BaseException):
+    """Stands for the end of the process: nothing in the engine catches it."""
+
+
+class Dying:
+    """A journal whose process ends when an entry is to be written: just after it was, or just before."""
+
+    def __init__(self, store: Store, number: int, *, after: bool) -> None:
+        self._store, self._number, self._after = store, number, after
+        self.ids, self.read, self.shown = store.ids, store.read, store.shown
+
+    def append(self, cutover_id: str, entry: Entry) -> None:
+        """Write the entry, and die where it was said."""
+        if entry.number == self._number and not self._after:
+            raise Killed
+        self._store.append(cutover_id, entry)
+        if entry.number == self._number:
+            raise Killed
+
+
+class Desk:
+    """The command line in this process, which is quicker than one of its own for each of very many commands."""
+
+    def __init__(self, scene: Scene, monkeypatch: pytest.MonkeyPatch, position: Position = "healthy") -> None:
+        self.scene, self.position = scene, position
+        monkeypatch.chdir(scene.folder)
+        for name in ("AWS_ENDPOINT_URL", "PGSSLROOTCERT"):
+            monkeypatch.setenv(name, scene.environment[name])
+        self._desk = command.open_desk(self._options("resume"))
+
+    def _options(self, *words: str) -> argparse.Namespace:
+        return cli._parser().parse_args(["cutover", "--confirm", self.scene.name, *words])
+
+    def change(self, **changes: Any) -> None:
+        """Replace parts of the world, such as its clock or the target's cut-over."""
+        self._desk = dataclasses.replace(self._desk, world=dataclasses.replace(self._desk.world, **changes))
+
+    @property
+    def world(self) -> World:
+        """What the commands act on."""
+        return self._desk.world
+
+    def do(self, *words: str, die_at: int = 0, after: bool = True) -> State | None:
+        """The state at the end, None where it died on the way."""
+        desk = self._desk
+        if die_at:
+            desk = dataclasses.replace(desk, store=Dying(desk.store, die_at, after=after))
+        # each command asks the address anew and holds the lock anew, as a process of its own does
+        try:
+            return command.carry_out(command.fresh(desk), self._options(*words))
+        except Killed:
+            return None
+
+    def entries(self) -> tuple[Entry, ...]:
+        """The last journal."""
+        store = self._desk.store
+        return store.read(store.ids()[-1])
+
+
 def make_scene(sandbox: RunningSandbox, name: str, folder: Path, **more: Any) -> Scene:
     """An instance with three orders and a snapshot of them, two of which are then deleted, behind a web service."""
     folder.mkdir(parents=True, exist_ok=True)
     source = make_instance(
         sandbox, name, **{"DeletionProtection": True, "MultiAZ": True, **_groups(sandbox, name), **more}
     )
+    with source.connect() as session:
+        session.execute("CREATE TABLE shop.stray (at timestamptz NOT NULL DEFAULT clock_timestamp())")
     point = _back_up(sandbox, source)
     with source.connect() as session:
         session.execute("DELETE FROM shop.orders WHERE id > 1")
@@ -160,7 +270,9 @@ def _serve(sandbox: RunningSandbox, source: Instance) -> str:
     elb, ec2, ecs = sandbox.client("elbv2"), sandbox.client("ec2"), sandbox.client("ecs")
     vpc = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"][0]["VpcId"]
     balancer = elb.create_load_balancer(Name=name, Subnets=subnets(sandbox))["LoadBalancers"][0]
-    target = elb.create_target_group(Name=name, Protocol="HTTP", Port=8080, VpcId=vpc, TargetType="ip")
+    target = elb.create_target_group(
+        Name=name, Protocol="HTTP", Port=8080, VpcId=vpc, TargetType="ip", HealthCheckPath="/health"
+    )
     arn = target["TargetGroups"][0]["TargetGroupArn"]
     elb.create_listener(
         LoadBalancerArn=balancer["LoadBalancerArn"],

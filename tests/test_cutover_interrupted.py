@@ -2,44 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
-import dataclasses
 from collections.abc import Iterator
 
 import pytest
 
-from drills import cli
-from drills.cutover import command, steps
-from drills.cutover.journal import Store
-from drills.cutover.model import Entry, Position, State
-from drills.cutover.plan import _FORWARD
-from tests.fix_cutover import Scene, make_scene
+from drills.cutover.model import state_of
+from drills.cutover.plan import _FORWARD, Step, steps
+from drills.cutover.steps import STEPS
+from tests.fix_cutover import DISCARD, Desk, Scene, make_scene
 from tests.fix_sandbox import RunningSandbox, end_sandbox, start_sandbox
-from tests.fix_service import DELAYS, get
+from tests.fix_service import DELAYS, eventually, get
 
 pytestmark = [pytest.mark.postgres, pytest.mark.sandbox]
-
-DISCARD = ("--discard-writes-since", "2020-01-01T00:00:00Z")
-
-
-class Killed(BaseException):
-    """Stands for the end of the process: nothing in the engine catches it."""
-
-
-class Dying:
-    """A journal whose process ends when an entry is to be written: just after it was, or just before."""
-
-    def __init__(self, store: Store, number: int, *, after: bool) -> None:
-        self._store, self._number, self._after = store, number, after
-        self.ids, self.read, self.shown = store.ids, store.read, store.shown
-
-    def append(self, cutover_id: str, entry: Entry) -> None:
-        """Write the entry, and die where it was said."""
-        if entry.number == self._number and not self._after:
-            raise Killed
-        self._store.append(cutover_id, entry)
-        if entry.number == self._number:
-            raise Killed
 
 
 @pytest.fixture(scope="module")
@@ -50,40 +24,43 @@ def own_sandbox() -> Iterator[RunningSandbox]:
     end_sandbox(running)
 
 
-class Desk:
-    """The command line in this process, which is quicker than one of its own for each of very many commands."""
-
-    def __init__(self, scene: Scene, monkeypatch: pytest.MonkeyPatch, position: Position = "healthy") -> None:
-        self.scene, self.position = scene, position
-        monkeypatch.chdir(scene.folder)
-        for name in ("AWS_ENDPOINT_URL", "PGSSLROOTCERT"):
-            monkeypatch.setenv(name, scene.environment[name])
-        self._desk = command.open_desk(self._options("resume"))
-
-    def _options(self, *words: str) -> argparse.Namespace:
-        return cli._parser().parse_args(["cutover", *words, "--confirm", self.scene.name])
-
-    def do(self, *words: str, die_at: int = 0, after: bool = True) -> State | None:
-        """The state at the end, None where it died on the way."""
-        desk = self._desk
-        if die_at:
-            desk = dataclasses.replace(desk, store=Dying(desk.store, die_at, after=after))
-        # each command asks the address anew and holds the lock anew, as a process of its own does
-        try:
-            return command.carry_out(command.fresh(desk), self._options(*words))
-        except Killed:
-            return None
-
-    def entries(self) -> tuple[Entry, ...]:
-        """The last journal."""
-        store = self._desk.store
-        return store.read(store.ids()[-1])
-
-
 @pytest.fixture
 def no_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Verifying the data changes nothing, so that it need not be repeated for each kill."""
-    monkeypatch.setitem(steps.STEPS, "verify", lambda world, state: {"marker": '"orders": 3'})  # type: ignore[arg-type]
+    monkeypatch.setitem(STEPS, "verify", lambda world, state: {"marker": '"orders": 3'})  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def stuck(own_sandbox: RunningSandbox, tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    """A source whose storage is full, and a hook that leads the service to another address."""
+    scene = make_scene(own_sandbox, "full", tmp_path_factory.mktemp("full"))
+    scene.write_config(
+        switch=scene.make_hook(), allowed={"port": "in the sandbox a port belongs to a name"}, restored="full-restored"
+    )
+    own_sandbox.control.arm("storage-full", service="rds", name="full")
+    own_sandbox.client("rds").create_db_snapshot(DBInstanceIdentifier="full", DBSnapshotIdentifier="the-last")
+    eventually(lambda: scene.source.described()["DBInstanceStatus"] == "storage-full", "the storage to be full")
+    return scene
+
+
+@pytest.fixture(scope="module")
+def gone(own_sandbox: RunningSandbox, tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    """A source that somebody has deleted."""
+    scene = make_scene(own_sandbox, "lost", tmp_path_factory.mktemp("lost"))
+    _forget(scene, "lost")
+    return scene
+
+
+@pytest.fixture
+def stuck_desk(stuck: Scene, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """The command line for the source whose storage is full."""
+    return Desk(stuck, monkeypatch, "stuck")
+
+
+@pytest.fixture
+def gone_desk(gone: Scene, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """The command line for the source that is gone."""
+    return Desk(gone, monkeypatch, "gone")
 
 
 @pytest.fixture
@@ -99,7 +76,7 @@ def healthy(own_sandbox: RunningSandbox, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.mark.usefixtures("no_checks")
-class TestKilledBetweenWrites:
+class TestOfAHealthySource:
     """Where the process ends between two writes of the journal, whatever was done meanwhile."""
 
     @pytest.mark.parametrize("key", _FORWARD["healthy"])
@@ -114,16 +91,79 @@ class TestKilledBetweenWrites:
         assert healthy.orders() == 1
         assert (healthy.count(), healthy.suspended(), get(healthy.url).status) == (1, False, 200)
         assert healthy.source.described()["VpcSecurityGroups"][0]["VpcSecurityGroupId"] == healthy.group
-        _forget(healthy, state)
+        _forget(healthy, state.opening.aside)
 
     def test_going_on_completes(self, healthy: Scene, desk: Desk) -> None:
         """Killed after each beginning and before each end, one cut-over ends as if it had not been."""
         source = healthy.identity()
-        _killed_everywhere(desk, "healthy")
+        _killed_everywhere(desk)
         restored = healthy.identity()
         assert restored not in ("", source)
         assert (healthy.identity(f"{healthy.name}del"), healthy.orders(), healthy.count()) == (source, 3, 1)
         assert get(healthy.url).json["orders"] == 3
+
+    def test_a_rollback_that_is_killed_is_gone_on_with(self, healthy: Scene, desk: Desk) -> None:
+        """The cut-over of the test before is undone, killed at each step of the way back; nothing is deleted."""
+        source, restored = healthy.identity(f"{healthy.name}del"), healthy.identity()
+        assert desk.do("rollback", *DISCARD, die_at=len(desk.entries()) + 1) is None
+        for _ in steps_of_plan(desk):
+            for after in (True, False):
+                assert desk.do("resume", die_at=len(desk.entries()) + (1 if after else 2), after=after) is None
+            assert desk.do("resume", die_at=len(desk.entries()) + 2) is None
+        state = desk.do("resume")
+        assert state is not None
+        assert (state.mode, state.ended) == ("back", True)
+        assert (healthy.identity(), healthy.identity(state.opening.aside)) == (source, restored)
+        assert (healthy.orders(), get(healthy.url).json["orders"]) == (1, 1)
+
+
+@pytest.mark.usefixtures("no_checks")
+class TestOfASourceThatCannotBeModified:
+    """Storage full: it is left as it is, and the application is led to another instance."""
+
+    @pytest.mark.parametrize("key", _FORWARD["stuck"])
+    def test_a_rollback_restores_what_was(self, stuck: Scene, stuck_desk: Desk, key: str) -> None:
+        """Killed when the step is done and not yet written: the application looks at the old address again."""
+        source = stuck.identity()
+        _kill(stuck_desk, key)
+        state = stuck_desk.do("rollback", *DISCARD)
+        assert state is not None
+        assert state.ended
+        assert (stuck.identity(), stuck.source.described()["DBInstanceStatus"]) == (source, "storage-full")
+        assert (stuck.count(), stuck.suspended(), stuck.port()) == (
+            1,
+            False,
+            stuck.source.described()["Endpoint"]["Port"],
+        )
+        _forget(stuck, state.opening.restored)
+
+    def test_going_on_completes(self, stuck: Scene, stuck_desk: Desk) -> None:
+        """The service reads the restored instance, and the source is where it was."""
+        source = stuck.identity()
+        _killed_everywhere(stuck_desk)
+        assert (stuck.identity(), stuck.source.described()["DBInstanceStatus"]) == (source, "storage-full")
+        assert (stuck.orders(f"{stuck.name}-restored"), get(stuck.url).json["orders"], stuck.count()) == (3, 3, 1)
+
+
+@pytest.mark.usefixtures("no_checks")
+class TestOfASourceThatIsGone:
+    """The name is free; the configuration is that of the recovery point."""
+
+    @pytest.mark.parametrize("key", _FORWARD["gone"])
+    def test_a_rollback_restores_what_was(self, gone: Scene, gone_desk: Desk, key: str) -> None:
+        """Killed when the step is done and not yet written: no instance has the name, and the service looks for one."""
+        _kill(gone_desk, key)
+        state = gone_desk.do("rollback", *DISCARD)
+        assert state is not None
+        assert state.ended
+        assert (gone.identity(), gone.count(), gone.suspended()) == ("", 1, False)
+        assert state.opening.wanted_from.startswith("the recovery point")
+        _forget(gone, state.opening.aside)
+
+    def test_going_on_completes(self, gone: Scene, gone_desk: Desk) -> None:
+        """The service reads the restored instance under the old name."""
+        _killed_everywhere(gone_desk)
+        assert (gone.orders(), get(gone.url).json["orders"], gone.count()) == (3, 3, 1)
 
 
 def _kill(desk: Desk, key: str) -> None:
@@ -138,10 +178,10 @@ def _entry_of(desk: Desk, key: str) -> int:
     return 2 * _FORWARD[desk.position].index(key) + 2
 
 
-def _killed_everywhere(desk: Desk, position: Position) -> None:
+def _killed_everywhere(desk: Desk) -> None:
     """One cut-over, killed twice at every step: just after its beginning was written, and just before its end is."""
     assert desk.do("run", die_at=1) is None
-    for key in _FORWARD[position]:
+    for key in _FORWARD[desk.position]:
         for after in (True, False):
             assert desk.do("resume", die_at=len(desk.entries()) + (1 if after else 2), after=after) is None
             last = desk.entries()[-1]
@@ -154,9 +194,15 @@ def _killed_everywhere(desk: Desk, position: Position) -> None:
     assert state.ended
 
 
-def _forget(scene: Scene, state: State) -> None:
-    """Remove the instance that a rollback has put aside: each is a server."""
-    rds, name = scene.sandbox.client("rds"), state.opening.aside
+def steps_of_plan(desk: Desk) -> tuple[Step, ...]:
+    """The steps of the rollback."""
+    return steps(state_of(desk.entries()).opening, "back")
+
+
+def _forget(scene: Scene, name: str) -> None:
+    """Remove the instance that a rollback has left: each is a server."""
+    rds = scene.sandbox.client("rds")
     if scene.identity(name):
         rds.modify_db_instance(DBInstanceIdentifier=name, DeletionProtection=False, ApplyImmediately=True)
         rds.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
+        eventually(lambda: not scene.identity(name), f"{name} to be gone")

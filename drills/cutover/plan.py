@@ -219,7 +219,9 @@ def _restore(opening: Opening, group: str) -> tuple[Call, ...]:
 
 
 def _settle(opening: Opening, _: str) -> tuple[Call, ...]:
-    later = {key: value for key, value in opening.wanted.items() if key in AFTERWARDS and value}
+    later = {
+        key: value for key, value in opening.wanted.items() if key in {*AFTERWARDS, "DeletionProtection"} and value
+    }
     first = (modify_call(opening.restored, **later),) if later else ()
     untag = Call("rds", "RemoveTagsFromResource", {"ResourceName": opening.restored, "TagKeys": [CUTOVER_TAG]})
     return (*first, untag)

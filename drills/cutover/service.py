@@ -108,11 +108,14 @@ def resume_scaling(world: World, opening: Opening) -> dict[str, Any]:
     return {"resumed": [each.name for each in opening.services if each.scaling]}
 
 
-def start(world: World, opening: Opening) -> dict[str, Any]:
-    """Ask for the remembered counts, and wait until as many tasks run."""
+def start(world: World, opening: Opening, *, wait: bool = True) -> dict[str, Any]:
+    """Ask for the remembered counts, and wait until as many tasks run; `wait` False: without a database none may stay."""
     for each in opening.services:
         if _described(world, each)["desiredCount"] < each.desired:
             world.perform(count_call(each, each.desired))
+
+    if not wait:
+        return {"counts": {each.name: each.desired for each in opening.services}}
 
     def running() -> bool:
         return all(_described(world, each)["runningCount"] >= each.desired for each in opening.services)

@@ -105,6 +105,11 @@ def _hook(world: World, host: str, port: str) -> str:
     return " ".join(ran.stdout.split())[:_REPEATABLE]
 
 
+def _start(world: World, state: State) -> dict[str, Any]:
+    there = state.mode == "forward" or state.opening.position == "healthy"
+    return service.start(world, state.opening, wait=there)
+
+
 def _see_open(world: World, state: State) -> dict[str, Any]:
     return service.see_open(world, state.opening, str(state.facts.get("marker", "")))
 
@@ -210,7 +215,7 @@ STEPS: Mapping[str, StepFunction] = {
     OPEN_WRITES: _open_writes,
     "switch": _switch,
     "resume-scaling": lambda world, state: service.resume_scaling(world, state.opening),
-    "start-tasks": lambda world, state: service.start(world, state.opening),
+    "start-tasks": _start,
     "address-open": _see_open,
     "old-idle": _old_idle,
     "afterwards": afterwards.run,

@@ -110,6 +110,8 @@ def restore_parameters(wanted: Mapping[str, Any], cutover_id: str, group: str) -
             given.pop("Iops", None)
     given["Tags"] = [{"Key": key, "Value": value} for key, value in tags_for(wanted, cutover_id).items()]
     given["VpcSecurityGroupIds"] = [group]
+    # one that ends in a state that it never leaves could not be deleted, for it could not be modified either
+    given["DeletionProtection"] = False
     return given
 
 
