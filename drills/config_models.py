@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
 from drills.config_cutover import CutoverConfig
-from drills.config_table import Table
+from drills.config_table import Table as Table
 from drills.config_values import (
     Account,
     Cidr,

@@ -290,17 +290,10 @@ def _elsewhere(scene: Scene, folder: Path) -> Scene:
 
 
 def _killed_at(scene: Scene, words: str, key: str) -> None:
-    """Start a command, wait until its journal says that a step was begun, and kill it."""
-
-    def begun() -> bool:
-        if process.poll() is not None and process.returncode != 0:  # the lease of the one before has not passed yet
-            assert "expected the lock" in process.stderr.read().decode() if process.stderr else False
-            restart()
-        lines = [line for path in scene.journals() for line in path.read_text(encoding="utf-8").splitlines()]
-        return any((each.event, each.step) == ("begin", key) for each in map(read_entry, lines))
-
-    def start() -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
+    """Start a command, wait until its journal says that a step was begun, and kill it; again while the lock is held."""
+    clock = SystemClock()
+    for _ in range(20):
+        process = subprocess.Popen(
             scene.command(words),
             cwd=scene.folder,
             env=scene.environment,
@@ -308,15 +301,22 @@ def _killed_at(scene: Scene, words: str, key: str) -> None:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
+        try:
+            _wait_for(process, scene, key)
+        finally:
+            process.kill()
+            _, said = process.communicate()
+        if _begun(scene, key):
+            return
+        assert b"expected the lock" in said, said
+        clock.sleep(0.5)
+    raise AssertionError(f"the lock was never free for {words}")
 
-    def restart() -> None:
-        nonlocal process
-        process.communicate()
-        process = start()
 
-    process = start()
-    try:
-        eventually(begun, f"the step {key}", timeout=120)
-    finally:
-        process.kill()
-        process.communicate()
+def _wait_for(process: subprocess.Popen[bytes], scene: Scene, key: str) -> None:
+    eventually(lambda: process.poll() is not None or _begun(scene, key), f"the step {key}", timeout=120)
+
+
+def _begun(scene: Scene, key: str) -> bool:
+    lines = [line for path in scene.journals() for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
+    return any((each.event, each.step) == ("begin", key) for each in map(read_entry, lines))

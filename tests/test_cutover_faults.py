@@ -37,7 +37,7 @@ def scene(own_sandbox: RunningSandbox, tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture
 def desk(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """The command line; verifying the data is left to the other tests."""
-    monkeypatch.setitem(STEPS, "verify", lambda world, state: {"marker": ""})  # type: ignore[arg-type]
+    monkeypatch.setitem(STEPS, "verify", lambda world, state: {"marker": ""})
     return Desk(scene, monkeypatch)
 
 
@@ -159,7 +159,7 @@ class TestOnTheWay:
 
     def test_a_setting_that_differs(self, desk: Desk, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
         """The comparison stops it with exit code 11; a reason in drill.toml lets it pass; the rollback asks for leave."""
-        monkeypatch.setitem(STEPS, "settle", _settled_otherwise)  # type: ignore[arg-type]
+        monkeypatch.setitem(STEPS, "settle", _settled_otherwise)
         sentence = stopped(desk, ("run",), "compare", "multi_az: expected on, found off", "cutover.allowed")
         assert "writes are not open" in sentence
         quicker(desk, allowed={"multi_az": "a rehearsal needs no standby"})

@@ -27,7 +27,7 @@ def own_sandbox() -> Iterator[RunningSandbox]:
 @pytest.fixture
 def no_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Verifying the data changes nothing, so that it need not be repeated for each kill."""
-    monkeypatch.setitem(STEPS, "verify", lambda world, state: {"marker": '"orders": 3'})  # type: ignore[arg-type]
+    monkeypatch.setitem(STEPS, "verify", lambda world, state: {"marker": '"orders": 3'})
 
 
 @pytest.fixture(scope="module")
