@@ -190,7 +190,8 @@ class Desk:
         self._desk = command.open_desk(self._options("resume"))
 
     def _options(self, *words: str) -> argparse.Namespace:
-        return cli._parser().parse_args(["cutover", "--confirm", self.scene.name, *words])
+        point = ("--point", self.scene.snapshot) if words[0] == "run" else ()  # what was taken later has the wrong data
+        return cli._parser().parse_args(["cutover", "--confirm", self.scene.name, *words, *point])
 
     def change(self, **changes: Any) -> None:
         """Replace parts of the world, such as its clock or the target's cut-over."""
