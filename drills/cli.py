@@ -23,6 +23,7 @@ from drills import (
     __version__,
     cli_backup,
     cli_canary,
+    cli_cutover,
     cli_history,
     cli_posture,
     cli_schedule,
@@ -47,7 +48,7 @@ from reports import allure_files, allure_history, allure_render, terminal, words
 OUT = Path("reports/out")
 DAMAGE = tuple(KINDS.values())
 # The commands that have a module of their own: each names its COMMANDS, and has `add` and `run`.
-PARTS = (cli_backup, cli_canary, cli_history, cli_posture, cli_schedule, cli_verify)
+PARTS = (cli_backup, cli_canary, cli_cutover, cli_history, cli_posture, cli_schedule, cli_verify)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

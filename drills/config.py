@@ -36,7 +36,7 @@ from drills.config_models import (
     Target,
     parse_table_policy,
 )
-from drills.config_recovery import Table
+from drills.config_table import Table
 from drills.config_values import did_you_mean, looks_secret, one_of, shown, unknown_key
 from drills.durations import write_duration
 from drills.errors import ConfigError

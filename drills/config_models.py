@@ -14,8 +14,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
-from drills import parity
-from drills.config_recovery import Allowances, NamedQuery, Table
+from drills.config_cutover import CutoverConfig
+from drills.config_posture import Parity, PostureConfig
+from drills.config_recovery import Allowances, NamedQuery
+from drills.config_table import Table
 from drills.config_values import (
     Account,
     Cidr,
@@ -286,33 +288,6 @@ def _tags(raw: Mapping[str, str]) -> Mapping[str, str]:
     return frozen_mapping(raw)
 
 
-def _allowances(raw: Mapping[str, str]) -> Mapping[str, str]:
-    for setting, reason in raw.items():
-        family, dot, name = setting.partition(".")
-        if setting not in parity.ROWS and not (family in parity.FAMILIES and dot and name):
-            raise unknown_key(setting, (*parity.ROWS, *(f"{each}.*" for each in parity.FAMILIES)))
-        if not reason.strip():
-            raise refuse(f"the reason for which {setting} may differ", reason)
-    return frozen_mapping(raw)
-
-
-class Parity(Table):
-    """What may differ between the instance that was and the one restored in its place: setting to reason."""
-
-    allowed: Annotated[Mapping[str, str], AfterValidator(_allowances)] = Field(default_factory=no_entries)
-
-
-class PostureConfig(Table):
-    """What the owner asks of the backups beyond the RPO: how long one is kept, and in how many further vaults.
-
-    `promised` lets a run judge the posture too: None does so in the sandbox alone.
-    """
-
-    retention: Span | None = None
-    copies: Annotated[int, Field(ge=0, le=10)] = 0
-    promised: bool | None = None
-
-
 class Scenario(Table):
     """What is lost, with objectives and eligible kinds of recovery point of its own; empty `points`: every kind."""
 
@@ -362,6 +337,7 @@ class Target(Table):
     timeout: Span = timedelta(hours=2)
     time_to_live: Span = timedelta(hours=4)
     restore: RestoreConfig = RestoreConfig()
+    cutover: CutoverConfig | None = None
     tables: Annotated[Mapping[str, Annotated[TablePolicy, BeforeValidator(_policy)]], AfterValidator(_table_names)] = (
         Field(default_factory=no_entries)
     )

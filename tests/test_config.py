@@ -18,7 +18,8 @@ from pydantic import ValidationError
 from drills import config, config_models
 from drills.config import Config, SandboxProfile, TablePolicy, load, parse_table_policy
 from drills.config_models import PROFILES, DrillTable, Freshness, Target
-from drills.config_recovery import NamedQuery, Table
+from drills.config_recovery import NamedQuery
+from drills.config_table import Table
 from drills.context import Choices
 from drills.errors import ConfigError
 from drills.model import Objectives

@@ -121,6 +121,7 @@ class DataPlane:
         self.snapshots: dict[str, StoredSnapshot] = {}
         self.archives = Archives(state, user)
         self._tls = tls
+        self.admits: Callable[[str, str], bool] = lambda name, address: True  # whether a client may come to an instance
         self._admin_password = secrets.token_urlsafe(24)
         self._ports: dict[str, int] = {}
         self._proxies: dict[str, Proxy] = {}
@@ -181,7 +182,9 @@ class DataPlane:
         """Let the port of an instance's name lead to a server; the same name gets the same port again if it is free."""
         proxy = self._proxies.get(name)
         if proxy is None:
-            proxy = Proxy(self._tls, lambda: self._seconds("slow-reads", name))
+            proxy = Proxy(
+                self._tls, lambda: self._seconds("slow-reads", name), lambda address: self.admits(name, address)
+            )
             try:
                 proxy.open(self._ports.get(name, 0))
             except SandboxError:

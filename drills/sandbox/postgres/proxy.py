@@ -58,11 +58,18 @@ _loop = _Loop()
 class Proxy:
     """One instance name's port. Its methods may be called from any thread but not from two at once.
 
-    `held_back` says by how many seconds a server's next answer to a client that has connected is late (slow reads).
+    `held_back` says by how many seconds a server's next answer to a client that has connected is late (slow reads);
+    `admits` whether a client of that address may connect at all.
     """
 
-    def __init__(self, ssl_context: ssl.SSLContext, held_back: Callable[[], float] = lambda: 0.0) -> None:
+    def __init__(
+        self,
+        ssl_context: ssl.SSLContext,
+        held_back: Callable[[], float] = lambda: 0.0,
+        admits: Callable[[str], bool] = lambda _: True,
+    ) -> None:
         self._tls = ssl_context
+        self._admits = admits
         self._held_back = held_back
         self._wanted: Path | None = None
         self._refusing = False
@@ -145,9 +152,12 @@ class Proxy:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                client, _ = await loop.sock_accept(listener)
+                client, peer = await loop.sock_accept(listener)
             except OSError:  # the client has gone again, or there are no file descriptors left
                 await pause(0.05)
+                continue
+            if not self._admits(peer[0]):
+                client.close()
                 continue
             client.setblocking(False)
             task = asyncio.create_task(self._serve(client))

@@ -7,10 +7,13 @@ configured time, and ends in `available` or in a failure status with an event th
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT_ID
+from moto.ec2.models import ec2_backends
 from moto.rds.exceptions import (
     InvalidParameterCombination,
     InvalidParameterValue,
@@ -163,8 +166,28 @@ def inherited(snapshot: SandboxSnapshot) -> dict[str, Any]:
     }
 
 
+def admits(name: str, address: str) -> bool:
+    """Whether the security groups of an instance let a client of this machine in.
+
+    Networks are not emulated: groups are honoured only where each of them names loopback networks and nothing else, as
+    one does that admits a drill's host. Every other instance admits everybody.
+    """
+    networks: list[ipaddress.IPv4Network] = []
+    for region in list(rds_backends[ACCOUNT_ID].values()):
+        db = region.databases.get(name)
+        for group_id in db.vpc_security_group_ids if db else ():
+            group = ec2_backends[ACCOUNT_ID][region.region_name].get_security_group_from_id(group_id)
+            named = [str((rule.ip_range or {}).get("CidrIp", "")) for rule in (group.ingress_rules if group else ())]
+            if not named or not all(each.startswith("127.") for each in named):
+                return True
+            networks += [ipaddress.IPv4Network(each) for each in named]
+    here = ipaddress.ip_address("127.0.0.1" if address == "::1" else address)
+    return not networks or any(here in each for each in networks)
+
+
 def install(plane: DataPlane) -> None:
     """Make this the RDS of moto; before its first request."""
     SandboxRDS.plane = plane
+    plane.admits = admits
     rds_backends.backend = SandboxRDS
     rds_backends.clear()

@@ -1,0 +1,108 @@
+"""The restored instance beside the old one: settings of the instance, of the server, and what hangs on its identity.
+
+The one place where a cut-over meets drills/parity.py and drills/sources/settings.py.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+
+from drills.checks.judged import first_line
+from drills.checks.session import Connector
+from drills.cutover.model import State
+from drills.cutover.world import World
+from drills.errors import VERIFICATION_FAILED, DrillError
+from drills.model import Finding, Instance
+from drills.parity import NotVerified, compare, not_verified
+from drills.sources import settings
+from drills.sources.session import Clients
+
+# what the cut-over itself makes different for a while
+_OF_THE_CUTOVER = {"security_groups": "the application is let in when the data are verified"}
+_UNREAD = "not verified"
+
+
+class Differs(DrillError):
+    """The restored instance is not what it is to be."""
+
+    exit_code = VERIFICATION_FAILED
+
+
+def read_left(clients: Clients, instance_id: str) -> dict[str, Any]:
+    """Every setting of an instance, as JSON has them."""
+    return as_json(settings.read_settings(clients, instance_id))
+
+
+def stored_left(clients: Clients, instance_id: str) -> tuple[dict[str, Any], str] | None:
+    """The last copy that `drills posture` kept of an instance that is gone, and of when it is."""
+    found = settings.load(settings.FOLDER, clients.account, clients.region, instance_id)
+    return (as_json(found.settings), f"{found.taken_at:%Y-%m-%d %H:%M:%S} UTC") if found else None
+
+
+def as_json(found: Mapping[str, object]) -> dict[str, Any]:
+    """The settings as a journal keeps them."""
+    plain = {name: {_UNREAD: each.reason} if isinstance(each, NotVerified) else each for name, each in found.items()}
+    read: dict[str, Any] = json.loads(json.dumps(plain, default=str))
+    return read
+
+
+def of_json(kept: Mapping[str, Any]) -> dict[str, object]:
+    """The settings that a journal has kept."""
+    return {
+        name: NotVerified(str(each[_UNREAD])) if isinstance(each, dict) and _UNREAD in each else each
+        for name, each in kept.items()
+    }
+
+
+def read_server(connect: Connector) -> dict[str, str]:
+    """What the owner set in the server (pg_settings), by `server.NAME`."""
+    with connect("postgres") as session:
+        found = settings.server_settings(session)
+    return {name: str(value) for name, value in found.items()}
+
+
+def run(world: World, state: State, instance: Instance) -> dict[str, Any]:
+    """Compare; the differences as facts. Raises Differs naming those that no reason allows."""
+    opening = state.opening
+    left = of_json(opening.left)
+    right = of_json(read_left(world.clients, instance.id)) if left else {}
+    unread = [f"{each.what}: {each.reason}" for each in not_verified(left, right)]
+    if not left:
+        unread.append("the configuration: nothing tells what the instance's was, beyond what it was restored with")
+    if opening.server_settings:
+        left |= opening.server_settings
+        right |= _server(world, instance)
+    else:
+        unread.append("the server's settings: the old server could not be asked")
+    allowed = {**_OF_THE_CUTOVER, **world.config.allowed}
+    findings = compare(left, right, allowed)
+    wrong = [_line(each) for each in findings if each.severity == "error"]
+    if wrong:
+        raise Differs(
+            f"expected the configuration of {opening.instance}, found {len(wrong)} differences: {'; '.join(wrong)}: put "
+            f"them right, or give a reason in targets.{opening.target}.cutover.allowed"
+        )
+    return {
+        "compared": len(left),
+        "compared_with": opening.wanted_from,
+        "differences": [f"{each.severity}: {_line(each)}" for each in findings],
+        "not_compared": unread,
+    }
+
+
+def _line(finding: Finding) -> str:
+    return f"{finding.object}: expected {finding.expected}, found {finding.found} ({finding.message})"
+
+
+def _server(world: World, instance: Instance) -> dict[str, str]:
+    try:
+        return read_server(world.connect(instance))
+    except psycopg.Error as error:
+        raise DrillError(
+            f"expected to read the settings of the restored server, found: {first_line(error)}: correct the target's "
+            "credentials; the restored roles have the passwords of the recovery point"
+        ) from error

@@ -1,0 +1,108 @@
+"""Whether the restored data are the ones that should be there, looked at while nobody else can reach them.
+
+Nothing is defused: this is the database that production is to go on with. What will act on the world once it is open
+(subscriptions, cron jobs, foreign servers) is listed, for the operator to decide.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from drills.checks import manifest, suite
+from drills.checks.judged import first_line
+from drills.checks.session import Connector, names_of
+from drills.connect import wait_for_connection
+from drills.cutover.compare import Differs
+from drills.cutover.model import State
+from drills.cutover.world import World
+from drills.errors import DrillError
+from drills.model import CheckResult, Instance
+
+_ACTS = (
+    (
+        "subscription",
+        "select subname from pg_catalog.pg_subscription s join pg_catalog.pg_database d on d.oid = s.subdbid "
+        "where subenabled and datname = current_database() order by 1",
+        "pg_catalog.pg_subscription",
+    ),
+    ("foreign server", "select srvname from pg_catalog.pg_foreign_server order by 1", "pg_catalog.pg_foreign_server"),
+    ("cron job", "select jobid::text from cron.job where active order by 1", "cron.job"),
+)
+
+
+def run(world: World, state: State, instance: Instance) -> dict[str, Any]:
+    """Run the checks of a drill; their outcomes as facts. Raises Differs where a required one is missed."""
+    connect = world.connect(instance)
+    wait_for_connection(connect, "postgres", world.clock, timeout=world.timeout, every=world.poll_seconds)
+    results = _checks(world, connect)
+    missed = [each for each in results if each.outcome == "missed" and _required(world, each)]
+    if missed:
+        raise Differs(
+            f"expected the restored data to be right, found {'; '.join(f'{each.name}: {each.sentence}' for each in missed)}: "
+            "look at the data, then resume when you accept what your rules say, or roll back and choose another point"
+        )
+    return {
+        "checks": {each.name: f"{each.outcome}: {each.sentence}" for each in results},
+        "acts_on_the_world": acting(connect),
+        "marker": marker(world, connect),
+    }
+
+
+def _required(world: World, result: CheckResult) -> bool:
+    rule = world.target.checks.get(result.name)
+    return (rule.requirement if rule else result.requirement) == "required"
+
+
+def _checks(world: World, connect: Connector) -> tuple[CheckResult, ...]:
+    stored = Path(world.target.manifest) if world.target.manifest else None
+    try:
+        expected = manifest.load(stored.read_text(encoding="utf-8"), str(stored)) if stored else None
+    except OSError as error:
+        raise DrillError(f"expected the stored manifest {stored}, found: {error.strerror}: correct manifest") from error
+    key = manifest.read_key(stored) if stored else None
+    blocking = suite.blocking(connect, expected, clock=world.clock, key=key)
+    if blocking[0].outcome != "met":
+        return blocking
+    remaining = suite.remaining(
+        connect, expected, policies=world.target.tables, clock=world.clock, key=key, scratch=False, shut_off=False
+    )
+    return (*blocking, *remaining)
+
+
+def acting(connect: Connector) -> list[str]:
+    """What will act on the world by itself: each subscription, foreign server and cron job by name."""
+    found = []
+    for database in names_of(connect):
+        with connect(database) as session:
+            for what, query, relation in _ACTS:
+                try:
+                    there = session.execute("select to_regclass(%s) is not null", (relation,)).fetchone()
+                    rows = session.execute(query.encode()).fetchall() if there and there[0] else []
+                except psycopg.errors.InsufficientPrivilege:
+                    found.append(f"{what}s of {database}: may not be read")
+                    continue
+                found += [f"{what} {name} of {database}" for (name,) in rows]
+    return found
+
+
+def marker(world: World, connect: Connector) -> str:
+    """What the marker query answers: the text that the public address must then show. "" without a marker query."""
+    if not world.config.marker:
+        return ""
+    names = (
+        [world.config.database] if world.config.database else [each for each in names_of(connect) if each != "postgres"]
+    )
+    with connect(names[0] if names else "postgres") as session:
+        try:
+            session.execute("set default_transaction_read_only = on")
+            row = session.execute(world.config.marker.encode()).fetchone()
+        except psycopg.Error as error:
+            raise DrillError(
+                f"expected the marker query to answer one value, found: {first_line(error)}: correct cutover.marker"
+            ) from error
+    if not row or row[0] is None or not str(row[0]).strip():
+        raise DrillError("expected the marker query to answer one value, found none: correct cutover.marker")
+    return str(row[0])

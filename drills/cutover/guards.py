@@ -1,0 +1,83 @@
+"""What must hold before a cut-over touches anything. Each `check_*` returns nothing or raises; nothing is written."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from drills.config import AwsProfile, Config
+from drills.config_cutover import CutoverConfig
+from drills.cutover.wanted import OPT_IN_TAG
+from drills.errors import ConfigError, Refused
+from drills.sources.session import Clients
+
+LEAVE = "cuts_over"
+
+
+def check_config(config: Config) -> CutoverConfig:
+    """The target's cut-over; Refused where the profile does not allow one, or its journal could be lost with a machine."""
+    cutover = config.target.cutover
+    if cutover is None:
+        raise ConfigError(
+            f"expected a table targets.{config.target_name}.cutover, found none: say there which services are stopped"
+        )
+    if LEAVE not in config.profile.allow:
+        raise Refused(
+            f'profile "{config.profile_name}" does not allow "{LEAVE}": a cut-over stops the service; add it to allow where '
+            "that is meant"
+        )
+    if isinstance(config.profile, AwsProfile) and "://" not in cutover.journal:
+        raise Refused(
+            f'expected targets.{config.target_name}.cutover.journal in S3 for a profile of kind "aws", found '
+            f'"{cutover.journal}": another engineer must be able to go on from it, so name s3://BUCKET/PREFIX'
+        )
+    return cutover
+
+
+def check_place(config: Config, clients: Clients) -> None:
+    """Refuse an account or a region that is not on the lists of an `aws` profile."""
+    if not isinstance(config.profile, AwsProfile):
+        return
+    for what, found, allowed in (
+        ("account", clients.account, config.profile.accounts),
+        ("region", clients.region, config.profile.regions),
+    ):
+        if found not in allowed:
+            raise Refused(
+                f'profile "{config.profile_name}" does not allow {what} {found}; allowed: {", ".join(allowed) or "none"}: '
+                "list it in the profile where that is meant"
+            )
+
+
+def check_opt_in(config: Config, raw: Mapping[str, Any] | None) -> None:
+    """In `aws` profiles the instance says itself that it may be cut over: its own DbiResourceId as a tag's value.
+
+    Tags are copied by restores (RDS API reference, RestoreDBInstanceFromDBSnapshot): a copied one has another instance's
+    id, and permits nothing. An instance that is gone can say nothing; the other guards hold.
+    """
+    if not isinstance(config.profile, AwsProfile) or raw is None:
+        return
+    tags = {each["Key"]: each.get("Value", "") for each in raw.get("TagList") or ()}
+    own = str(raw["DbiResourceId"])
+    if tags.get(OPT_IN_TAG) != own:
+        found = tags.get(OPT_IN_TAG)
+        raise Refused(
+            f'expected the tag {OPT_IN_TAG}={own} on "{raw["DBInstanceIdentifier"]}", found '
+            f"{'none' if found is None else f'the value {found}, which is of another instance'}: "
+            f"aws rds add-tags-to-resource --resource-name {raw['DBInstanceArn']} --tags Key={OPT_IN_TAG},Value={own}"
+        )
+
+
+def check_confirmed(instance: str, given: str | None) -> None:
+    """The operator has typed the instance's name: by --confirm, or when asked at a terminal."""
+    if given is None and sys.stdin.isatty():
+        print(
+            f"This stops the service and replaces {instance}. Type the instance's name to go on: ",
+            end="",
+            file=sys.stderr,
+        )
+        given = sys.stdin.readline().strip()
+    if given != instance:
+        found = f'"{given}"' if given else "nothing"
+        raise Refused(f"expected the instance's name to be typed, found {found}: give --confirm {instance}")

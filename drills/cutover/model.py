@@ -1,0 +1,195 @@
+"""What a cut-over is made of: what it knew when it began, and the journal of what was done since. Pure.
+
+The first entry of a journal holds everything that the steps need (`Opening`): who the source is by its DbiResourceId, its
+configuration, the recovery point, the counts and the scaling of the services. Whoever has the journal can go on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from drills.errors import ConfigError
+
+Position = Literal["healthy", "stuck", "gone"]
+Way = Literal["snapshot", "moment", "job"]
+Mode = Literal["forward", "back"]
+Event = Literal["opened", "begin", "done", "failed", "noted", "turned back", "ended"]
+
+OPEN_WRITES = "open-writes"
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """A scalable target of Application Auto Scaling, as it was; `suspended` is in, out, scheduled."""
+
+    minimum: int
+    maximum: int
+    suspended: tuple[bool, bool, bool] = (False, False, False)
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """An ECS service, and what it was set to before the cut-over."""
+
+    cluster: str
+    service: str
+    desired: int
+    scaling: Scaling | None = None
+
+    @property
+    def name(self) -> str:
+        """Cluster and service, as drill.toml writes them."""
+        return f"{self.cluster}/{self.service}"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What is restored: a snapshot, a moment of the source, or a recovery point through a restore job of AWS Backup."""
+
+    way: Way
+    arn: str = ""
+    snapshot_id: str = ""
+    moment: datetime | None = None
+    latest: bool = False
+    data_time: datetime | None = None
+    source_resource_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a cut-over knew when it began, before it changed anything."""
+
+    id: str
+    target: str
+    profile: str
+    instance: str  # the name that the application knows
+    renamed: str  # the source's name afterwards; "" where it keeps its own
+    restored: str  # the name that is restored under
+    aside: str  # the restored instance's name after a rollback
+    position: Position
+    source_resource_id: str  # "" where the source is gone
+    chosen: Chosen
+    wanted: dict[str, Any]  # the configuration, by the names of the restore's parameters (wanted.py)
+    wanted_from: str
+    left: dict[str, Any]  # every setting of the source, for the comparison; empty where nothing tells
+    services: tuple[Remembered, ...]
+    public_url: str
+    address: str = ""  # of the database, as the application knew it
+    server_settings: dict[str, str] = field(default_factory=dict)
+    public_status: int = 0  # what the public address answered before
+    verification_group: str = ""  # configured; "" where one is made
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the journal. `door` are the changes of the public address since the entry before: instant, answer."""
+
+    number: int
+    at: datetime
+    who: str
+    event: Event
+    step: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+    door: tuple[tuple[datetime, str], ...] = ()
+
+
+_ENTRY: TypeAdapter[Entry] = TypeAdapter(Entry)
+_OPENING: TypeAdapter[Opening] = TypeAdapter(Opening)
+
+
+def write_entry(entry: Entry) -> str:
+    """The entry as one line of JSON, without the line's end."""
+    return json.dumps(_ENTRY.dump_python(entry, mode="json"), ensure_ascii=False)
+
+
+def read_entry(line: str) -> Entry:
+    """The entry of a line. Raises ConfigError where it is none."""
+    try:
+        return _ENTRY.validate_json(line)
+    except ValidationError as error:
+        raise ConfigError(
+            f"expected an entry of a cut-over's journal, found {line[:60]!r}: keep the journal as it is"
+        ) from error
+
+
+def opening_facts(opening: Opening) -> dict[str, Any]:
+    """The opening as the facts of the first entry."""
+    facts: dict[str, Any] = _OPENING.dump_python(opening, mode="json")
+    return facts
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where a cut-over stands, as its journal tells."""
+
+    opening: Opening
+    mode: Mode = "forward"
+    done: dict[str, dict[str, Any]] = field(default_factory=dict)  # of the present mode
+    facts: dict[str, Any] = field(default_factory=dict)  # everything that steps found out, whatever the mode
+    begun: str = ""  # the step that was begun and has no end
+    failed: str = ""
+    writes_opened_at: datetime | None = None
+    ended: bool = False
+    entries: tuple[Entry, ...] = ()
+
+    @property
+    def group(self) -> str:
+        """The verification-only security group, "" as long as there is none."""
+        return str(self.facts.get("verification_group", "")) or self.opening.verification_group
+
+    @property
+    def restored_resource_id(self) -> str:
+        """The restored instance's DbiResourceId, "" as long as none is known."""
+        return str(self.facts.get("restored_resource_id", ""))
+
+
+def state_of(entries: Sequence[Entry]) -> State:
+    """Fold a journal. Raises ConfigError for one that does not begin with an opening."""
+    if not entries or entries[0].event != "opened":
+        raise ConfigError("expected a journal that begins with what the cut-over knew, found another beginning")
+    try:
+        opening = _OPENING.validate_python(entries[0].facts)
+    except ValidationError as error:
+        raise ConfigError(
+            "expected the opening of a cut-over, found one of another version: use that version"
+        ) from error
+    mode: Mode = "forward"
+    done: dict[str, dict[str, Any]] = {}
+    facts: dict[str, Any] = {}
+    begun = failed = ""
+    writes_opened_at: datetime | None = None
+    ended = False
+    for entry in entries[1:]:
+        facts |= entry.facts if entry.event in ("done", "noted") else {}
+        ended = entry.event == "ended"
+        failed = str(entry.facts.get("sentence", "")) if entry.event == "failed" else ""
+        if entry.event == "turned back":
+            mode, done, begun = "back", {}, ""
+        elif entry.event == "begin":
+            begun = entry.step
+            if entry.step == OPEN_WRITES and writes_opened_at is None:
+                writes_opened_at = entry.at
+        elif entry.event == "done":
+            done[entry.step], begun = dict(entry.facts), ""
+    return State(opening, mode, done, facts, begun, failed, writes_opened_at, ended, tuple(entries))
+
+
+def door_of(entries: Sequence[Entry]) -> tuple[tuple[datetime, str], ...]:
+    """What the public address answered and from when, each change once, however often the cut-over was resumed."""
+    seen: list[tuple[datetime, str]] = []
+    for entry in entries:
+        for at, answer in entry.door:
+            if not seen or seen[-1][1] != answer:
+                seen.append((at, answer))
+    return tuple(seen)
+
+
+def resource_ids(opening: Opening, facts: Mapping[str, Any]) -> frozenset[str]:
+    """Every DbiResourceId that this cut-over knows of."""
+    return frozenset(filter(None, (opening.source_resource_id, str(facts.get("restored_resource_id", "")))))

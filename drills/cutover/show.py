@@ -1,0 +1,182 @@
+"""A cut-over told to people, from its journal alone. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from drills.cutover.model import OPEN_WRITES, Opening, State, door_of
+from drills.cutover.plan import calls, steps, title
+
+_READS = "beside these, it reads only"
+_LISTS = {
+    "accepted_sessions": "session that was accepted",
+    "differences": "differs",
+    "not_compared": "not compared",
+    "acts_on_the_world": "acts on the world",
+    "warnings": "warning",
+    "left_to_do": "left to do",
+}
+_VALUES = {
+    "compared_with": "compared with",
+    "renamed": "the source's name now",
+    "address": "address",
+    "aside": "the restored instance's name now",
+    "latest_restorable_time": "LatestRestorableTime",
+    "final_snapshot": "final snapshot",
+    "old_idle": "sessions of the old instance",
+    "switched_to": "the application was led to",
+}
+
+
+def instant(at: datetime) -> str:
+    """An instant with its hundredths: phases of a rehearsal are short."""
+    return f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 10000:02} UTC"
+
+
+def plan_lines(opening: Opening) -> Iterator[str]:
+    """What a cut-over would do, call by call."""
+    chosen = opening.chosen
+    data = f", data up to {instant(chosen.data_time)}" if chosen.data_time else ""
+    what = chosen.snapshot_id or chosen.arn or "a moment"
+    yield f"cut-over of {opening.instance} (target {opening.target}, profile {opening.profile})"
+    yield f"  starting position: the source is {_POSITIONS[opening.position]}"
+    yield f"  recovery point: {what} by {_WAYS[chosen.way]}{data}"
+    yield f"  configuration: from {opening.wanted_from}"
+    yield f"  services: {', '.join(f'{each.name} ({each.desired})' for each in opening.services)}"
+    yield f"  the public address answers {opening.public_status or 'nothing'} now"
+    yield ""
+    for number, step in enumerate(steps(opening), 1):
+        yield f"{number:3}. {step.title}"
+        for call in calls(opening, step.key):
+            yield f"       {call}"
+    yield ""
+    yield f"This was the plan: {_READS}, and nothing was changed."
+
+
+_POSITIONS = {
+    "healthy": "healthy, and its data are wrong",
+    "stuck": "there, and cannot be modified",
+    "gone": "gone",
+}
+_WAYS = {"snapshot": "RDS", "moment": "RDS, point-in-time", "job": "a restore job of AWS Backup"}
+
+
+def where(state: State) -> str:
+    """Where the service, the source and the restored instance are, in one line."""
+    opening, done = state.opening, _ever(state)
+    parts = [_service_now(state)]
+    if opening.position == "healthy":
+        back = state.mode == "back" and "rename-back" in state.done
+        name = opening.renamed if "rename" in done and not back else opening.instance
+        shut = "shut-off-source" in done and not (state.mode == "back" and "open-source" in state.done)
+        parts.append(f"the source is called {name}" + (" and admits the drill host alone" if shut else ""))
+    elif opening.position == "stuck":
+        parts.append(f"the source {opening.instance} is as it was")
+    else:
+        parts.append("the source is gone")
+    if "restore" in done:
+        aside = state.mode == "back" and "move-aside" in state.done
+        parts.append(f"the restored instance is called {opening.aside if aside else opening.restored}")
+    elif state.begun == "restore":
+        parts.append("the restore may have been asked for")
+    else:
+        parts.append("nothing is restored yet")
+    opened = state.writes_opened_at
+    parts.append(f"writes were opened at {instant(opened)}" if opened else "writes are not open")
+    return "; ".join(parts)
+
+
+def _ever(state: State) -> set[str]:
+    return {each.step for each in state.entries if each.event == "done"}
+
+
+def _service_now(state: State) -> str:
+    """Whether the services run, by the last step of the journal that has stopped or started them."""
+    now = "the services are as they were"
+    for each in state.entries:
+        if each.step in ("stop-tasks", "stop-again"):
+            now = {"begin": "the services are being stopped", "done": "the services are stopped"}.get(each.event, now)
+        elif each.step == "start-tasks":
+            now = {"begin": "the services are being started", "done": "the services run"}.get(each.event, now)
+    return now
+
+
+def next_commands(state: State) -> list[str]:
+    """What to type next, after the cause was removed or instead."""
+    if state.mode == "back":
+        return [f"next: remove the cause, then: drills cutover resume {state.opening.id}"]
+    opened = state.writes_opened_at
+    discard = f" --discard-writes-since {opened:%Y-%m-%dT%H:%M:%SZ}" if opened else ""
+    return [
+        f"next: remove the cause, then: drills cutover resume {state.opening.id}",
+        f"or back: drills cutover rollback {state.opening.id}{discard}",
+    ]
+
+
+def report_lines(state: State) -> Iterator[str]:
+    """Who did what and when, what was found, and what the public address answered from when."""
+    opening = state.opening
+    outcome = "not ended" if not state.ended else "rolled back" if state.mode == "back" else "done"
+    yield f"cut-over {opening.id} of {opening.instance}: {outcome}"
+    yield f"  now: {where(state)}"
+    yield f"  configuration: from {opening.wanted_from}"
+    yield ""
+    yield from _timeline(state)
+    yield ""
+    yield from _found(state)
+    yield f"the public address {opening.public_url} answered:"
+    for at, answer in door_of(state.entries):
+        yield f"  {answer} from {instant(at)}"
+
+
+def _timeline(state: State) -> Iterator[str]:
+    began: dict[str, datetime] = {}
+    who = ""
+    for entry in state.entries:
+        if entry.who != who:
+            yield f"by {entry.who}:"
+            who = entry.who
+        if entry.event == "begin":
+            began[entry.step] = entry.at
+            if entry.step == OPEN_WRITES:
+                yield f"  {instant(entry.at)}  writes opened"
+        elif entry.event in ("done", "failed"):
+            seconds = (entry.at - began.get(entry.step, entry.at)).total_seconds()
+            said = f": {entry.facts['sentence']}" if entry.event == "failed" else ""
+            yield f"  {instant(entry.at)}  {entry.event}: {title(entry.step, state.opening)} ({seconds:.1f} s){said}"
+        else:
+            yield f"  {instant(entry.at)}  {entry.event}"
+
+
+def _found(state: State) -> Iterator[str]:
+    for name, label in _VALUES.items():
+        if state.facts.get(name):
+            yield f"{label}: {state.facts[name]}"
+    for name, outcome in dict(state.facts.get("checks") or {}).items():
+        yield f"check {name}: {outcome}"
+    for name, label in _LISTS.items():
+        for each in state.facts.get(name) or ():
+            yield f"{label}: {each}"
+
+
+def facts_of(state: State) -> dict[str, Any]:
+    """The same as JSON."""
+    opened = state.writes_opened_at
+    return {
+        "id": state.opening.id,
+        "instance": state.opening.instance,
+        "position": state.opening.position,
+        "mode": state.mode,
+        "ended": state.ended,
+        "now": where(state),
+        "configuration_from": state.opening.wanted_from,
+        "writes_opened_at": opened.isoformat() if opened else None,
+        "facts": state.facts,
+        "steps": [
+            {"step": each.step, "event": each.event, "at": each.at.isoformat(), "who": each.who}
+            for each in state.entries
+        ],
+        "public_address": [{"answer": answer, "from": at.isoformat()} for at, answer in door_of(state.entries)],
+    }

@@ -1,0 +1,143 @@
+"""The configuration that the restored instance must have, and the requests that give it. Pure.
+
+`wanted` is a mapping by the names of RestoreDBInstanceFromDBSnapshot's parameters, together with those that only a later
+ModifyDBInstance takes (RDS API reference; notes: KmsKeyId is of the snapshot and can be changed by neither).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from drills.parity import NotVerified
+from drills.sources.settings import described
+
+CUTOVER_TAG = "drills:cutover"
+OPT_IN_TAG = "drills:cutover-allowed"
+# setting (drills/sources/settings.py) → parameter of the restore
+_GIVEN = {
+    "instance_class": "DBInstanceClass",
+    "allocated_storage": "AllocatedStorage",
+    "storage_type": "StorageType",
+    "iops": "Iops",
+    "storage_throughput": "StorageThroughput",
+    "multi_az": "MultiAZ",
+    "publicly_accessible": "PubliclyAccessible",
+    "auto_minor_version_upgrade": "AutoMinorVersionUpgrade",
+    "iam_authentication": "EnableIAMDatabaseAuthentication",
+    "deletion_protection": "DeletionProtection",
+    "copy_tags_to_snapshot": "CopyTagsToSnapshot",
+    "backup_retention_days": "BackupRetentionPeriod",
+    "backup_window": "PreferredBackupWindow",
+    "ca_certificate": "CACertificateIdentifier",
+    "network_type": "NetworkType",
+    "engine_lifecycle_support": "EngineLifecycleSupport",
+    "dedicated_log_volume": "DedicatedLogVolume",
+    "security_groups": "VpcSecurityGroupIds",
+    "log_exports": "EnableCloudwatchLogsExports",
+    "parameter_group": "DBParameterGroupName",
+    "subnet_group": "DBSubnetGroupName",
+    "option_group": "OptionGroupName",
+    "port": "Port",
+}
+# the same for what no restore takes (notes 2.2)
+_LATER = {
+    "maintenance_window": "PreferredMaintenanceWindow",
+    "max_allocated_storage": "MaxAllocatedStorage",
+    "monitoring_seconds": "MonitoringInterval",
+    "monitoring_role": "MonitoringRoleArn",
+    "performance_insights": "EnablePerformanceInsights",
+    "performance_insights_key": "PerformanceInsightsKMSKeyId",
+    "performance_insights_days": "PerformanceInsightsRetentionPeriod",
+    "database_insights": "DatabaseInsightsMode",
+}
+AFTERWARDS = frozenset(_LATER.values())
+# what a follow-up leaves alone: groups are opened later, and the rest cannot be or need not be modified
+_NOT_MODIFIED = frozenset({"VpcSecurityGroupIds", "Port", "Tags", "EngineLifecycleSupport", "DBSubnetGroupName"})
+_DEFAULT_OPTIONS = "default:"
+_TAG = "tag."
+
+
+def wanted_of(settings: Mapping[str, object]) -> dict[str, Any]:
+    """The configuration that an instance's settings tell; what is absent, or could not be read, is left out."""
+    found: dict[str, Any] = {
+        parameter: settings[name]
+        for name, parameter in (_GIVEN | _LATER).items()
+        if settings.get(name) not in (None, "") and not isinstance(settings[name], NotVerified)
+    }
+    found["Tags"] = {name.removeprefix(_TAG): str(value) for name, value in settings.items() if name.startswith(_TAG)}
+    if str(found.get("OptionGroupName", "")).startswith(_DEFAULT_OPTIONS):
+        del found["OptionGroupName"]
+    if not found.get("MonitoringInterval"):
+        found.pop("MonitoringRoleArn", None)
+    return found
+
+
+def wanted_of_metadata(metadata: Mapping[str, str]) -> dict[str, Any]:
+    """The configuration that GetRecoveryPointRestoreMetadata tells: strings, and JSON for lists."""
+    known = {parameter.lower(): parameter for parameter in _GIVEN.values()}
+    found: dict[str, Any] = {}
+    for key, text in metadata.items():
+        name = known.get(key.lower())
+        if name is None or text in ("", "null"):
+            continue
+        plain = not (text[:1] in "[{" or text in ("true", "false") or text.isdigit())
+        found[name] = text if plain else json.loads(text)
+    if str(found.get("OptionGroupName", "")).startswith(_DEFAULT_OPTIONS):
+        del found["OptionGroupName"]
+    return found
+
+
+def tags_for(wanted: Mapping[str, Any], cutover_id: str) -> dict[str, str]:
+    """The tags to restore with: the source's, without AWS's own and the opt-in, and the cut-over's own."""
+    kept = {key: str(value) for key, value in dict(wanted.get("Tags") or {}).items()}
+    for key in list(kept):
+        if key.startswith("aws:") or key in (OPT_IN_TAG, CUTOVER_TAG):
+            del kept[key]
+    return kept | {CUTOVER_TAG: cutover_id}
+
+
+def restore_parameters(wanted: Mapping[str, Any], cutover_id: str, group: str) -> dict[str, Any]:
+    """What a restore is asked with, its name and its source excepted. `group` alone admits anybody."""
+    given = {key: value for key, value in wanted.items() if key not in AFTERWARDS}
+    if given.get("StorageType") not in ("io1", "io2", "gp3"):
+        given.pop("Iops", None)
+    if given.get("StorageType") != "gp3" or int(given.get("AllocatedStorage") or 0) < 400:
+        # below 400 GiB a gp3 volume has its baseline, which cannot be asked for ("gp3 storage", RDS User Guide)
+        given.pop("StorageThroughput", None)
+        if given.get("StorageType") == "gp3":
+            given.pop("Iops", None)
+    given["Tags"] = [{"Key": key, "Value": value} for key, value in tags_for(wanted, cutover_id).items()]
+    given["VpcSecurityGroupIds"] = [group]
+    # one that ends in a state that it never leaves could not be deleted, for it could not be modified either
+    given["DeletionProtection"] = False
+    return given
+
+
+def metadata_parameters(wanted: Mapping[str, Any], group: str) -> dict[str, str]:
+    """The same as the metadata of StartRestoreJob, which are strings."""
+    given = restore_parameters(wanted, "", group)
+    given.pop("Tags")
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in given.items()}
+
+
+def follow_up(wanted: Mapping[str, Any], raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of ModifyDBInstance that make a restored instance (DescribeDBInstances) what is wanted."""
+    found = wanted_of(described(raw))
+    given: dict[str, Any] = {}
+    for name, value in wanted.items():
+        if name in _NOT_MODIFIED or found.get(name) == value:
+            continue
+        if name in ("Iops", "StorageThroughput") and name not in restore_parameters(wanted, "", ""):
+            continue
+        if name in AFTERWARDS and not value and not found.get(name):
+            continue
+        if name == "EnableCloudwatchLogsExports":
+            given["CloudwatchLogsExportConfiguration"] = {
+                "EnableLogTypes": sorted(set(value) - set(found.get(name, ()))),
+                "DisableLogTypes": sorted(set(found.get(name, ())) - set(value)),
+            }
+        else:
+            given[name] = value
+    return given
