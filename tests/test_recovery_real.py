@@ -10,7 +10,6 @@ import dataclasses
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 
 import pytest
 
@@ -30,7 +29,9 @@ pytestmark = [pytest.mark.postgres, pytest.mark.sandbox]
 
 LATE, REFUSED, SLOW, FLAPPED, AHEAD = 1.5, 1.0, 1.2, 0.8, 90.0  # seconds
 QUERIES = (
-    NamedQuery(name="orders", sql="select status, count(*) from shop.orders group by 1", target=timedelta(seconds=5)),
+    NamedQuery.model_validate(
+        {"name": "orders", "sql": "select status, count(*) from shop.orders group by 1", "target": "5s"}
+    ),
     NamedQuery(name="customer -- 1", sql="select * from shop.customer where id = 1"),
 )
 
