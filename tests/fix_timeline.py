@@ -140,6 +140,14 @@ class ScriptedRds:
         self._settled_from = self._clock.slept + self._script.pending
 
 
+class LackingBackup:
+    """An AWS Backup that the service does not have, as an emulator's edition may not."""
+
+    def get_paginator(self, operation: str) -> None:
+        """Answered as an absent service is."""
+        raise ClientError({"Error": {"Code": "NotImplemented", "Message": f"no {operation} here"}}, operation)
+
+
 class ScriptedServer:
     """What the copy's name, port and query do."""
 
@@ -265,7 +273,7 @@ def play(folder: Path, script: Script, target: Mapping[str, Any], clock: HandClo
     closed = {"GroupId": "sg-0a1b2c3d", "IpPermissions": [], "IpPermissionsEgress": []}
     ec2 = SimpleNamespace(describe_security_groups=lambda **_: {"SecurityGroups": [closed]})
     rds: Any = ScriptedRds(script, clock)
-    clients = Clients(rds, None, ec2, None, None, None, None, "eu-central-1", "000000000000")
+    clients = Clients(rds, LackingBackup(), ec2, None, None, None, None, "eu-central-1", "000000000000")
     setup = Setup(SOURCE, configured, clients, clients, journal, clock, POLL, None, resolve=server.resolve)
     Drill(dataclasses.replace(setup, connector=server.connector), None, checks=ScriptedChecks(script, clock)).recover()
     journal.end()

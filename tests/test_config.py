@@ -450,7 +450,7 @@ def test_what_blocks_unless_the_target_says_otherwise(tmp_path: Path) -> None:
     assert read(tmp_path, "[targets.a]").target.blocks() == set(config_models.BLOCKING)
 
     target = read(tmp_path, '[targets.a.blocking]\ncatalog = false\n"large objects" = true').target
-    assert target.blocks() == {"connection", "queries", "sequences", "canary", "large objects"}
+    assert target.blocks() == {"connection", "queries", "sequences", "canary", "invariants", "large objects"}
 
 
 def test_queries_come_from_the_file_or_from_files_beside_it(tmp_path: Path) -> None:
