@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+from datetime import datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drills import errors, schedule_judge
+from drills.config import Target
 from drills.model import Instance, Verdict, WorstCase
 from drills.restoring import Setup
 from drills.schedule_observed import Made, gaps
 from drills.sources import aws, plans
+from drills.sources.session import Clients
 
 # What an AWS-compatible service answers for an operation that it lacks.
 _LACKING = frozenset({"501", "NotImplemented", "InternalFailure", "UnknownOperationException", "InvalidAction"})
@@ -21,7 +25,9 @@ def judge(setup: Setup) -> WorstCase | None:
     requirement = setup.requirement(schedule_judge.NAME, "required")
     try:
         source = aws.describe_instance(setup.clients, setup.target.instance)
-        found = _worst_case(setup, source) if source else None
+        scenario = setup.target.scenario(setup.scenario)
+        kinds = scenario.points if scenario else ()
+        found = worst_case(setup.clients, setup.target, source, setup.clock.now(), kinds) if source else None
         reason = f"there is no instance {setup.target.instance}, so nobody can say which plan backs it up"
     except (ClientError, BotoCoreError) as error:
         found, reason = None, f"the backup plans could not be read: {aws.in_one_line(error)}"
@@ -43,21 +49,22 @@ def _is_lacking(error: ClientError) -> bool:
     return status == 501 or aws.error_code(error) in _LACKING
 
 
-def _worst_case(setup: Setup, source: Instance) -> WorstCase:
-    clients, target, now = setup.clients, setup.target, setup.clock.now()
+def worst_case(
+    clients: Clients, target: Target, source: Instance, now: datetime, kinds: Sequence[str] = ()
+) -> WorstCase:
+    """What the schedule of an instance's backups can lose at worst, read from AWS; raises what boto3 raises."""
     jobs = plans.jobs(clients, source)
     planned = plans.planned(clients, source, jobs.took)
     vaults = dict.fromkeys((*planned.vaults, *((target.vault,) if target.vault else ())))
-    points = _with_data_times(setup, plans.made(clients, source, tuple(vaults)))
+    points = _with_data_times(clients, target, plans.made(clients, source, tuple(vaults)))
     scheduled = sum(point.scheduled for point in points)
     seen = schedule_judge.Seen(planned, source.backup_retention_days, gaps(points, jobs.ended, now), scheduled)
-    scenario = target.scenario(setup.scenario)
-    return schedule_judge.worst_case(seen, scenario.points if scenario else (), now)
+    return schedule_judge.worst_case(seen, kinds, now)
 
 
-def _with_data_times(setup: Setup, points: tuple[Made, ...]) -> list[Made]:
+def _with_data_times(clients: Clients, target: Target, points: tuple[Made, ...]) -> list[Made]:
     """The points with the instants that RDS says their data reach to, where it does, and without those of drills."""
-    known = {point.arn: point for point in aws.recovery_points(setup.clients, setup.target.instance, None)}
+    known = {point.arn: point for point in aws.recovery_points(clients, target.instance, None)}
     found = []
     for point in points:
         snapshot = known.get(point.arn)

@@ -51,7 +51,7 @@ def test_a_protected_instance_has_no_finding(facts: Facts) -> None:
     assert [(each.name, each.outcome, each.findings, each.not_checked) for each in results] == [
         (each.name, "met", (), ()) for each in results
     ]
-    assert len(results) == len(JUDGEMENTS) == 12
+    assert len(results) == len(JUDGEMENTS) == 13
     assert all(each.compared for each in results)
     assert exit_codes(results) == ()
 
@@ -298,6 +298,7 @@ UNREAD: list[tuple[str, Callable[[Facts], Facts], set[str]]] = [
     ("parameters", lambda f: with_needs(f, parameters=DENIED), {"restore needs"}),
     ("quotas", lambda f: with_needs(f, quotas=DENIED), {"restore needs"}),
     ("stored", lambda f: replace(f, stored=DENIED), {"stored configuration"}),
+    ("schedule", lambda f: replace(f, worst_case=DENIED), {"schedule"}),
 ]  # fmt: skip
 
 
@@ -332,6 +333,26 @@ def test_without_a_plan_what_belongs_to_one_is_nothing_to_judge(facts: Facts) ->
 
 
 # -- each in the sandbox itself ------------------------------------------------------------------------------------------
+
+
+def test_a_monthly_plan_misses_a_daily_rpo_beside_a_fresh_point(protected: Protected, tmp_path: Path) -> None:
+    """The newest point is young enough today, and the schedule can lose a month: exit code 10."""
+    backup = protected.clients.backup
+    monthly = {"BackupPlanName": PLAN, "Rules": [rule(ScheduleExpression="cron(0 5 1 * ? *)")]}
+    backup.update_backup_plan(BackupPlanId=protected.plan_id, BackupPlan=monthly)
+    try:
+        results = {each.name: each for each in judge(protected.facts(tmp_path))}
+    finally:
+        backup.update_backup_plan(
+            BackupPlanId=protected.plan_id, BackupPlan={"BackupPlanName": PLAN, "Rules": [rule()]}
+        )
+
+    assert results["freshness"].outcome == "met"
+    [finding] = results["schedule"].findings
+    assert (results["schedule"].outcome, finding.severity) == ("missed", "error")
+    assert "the schedule can lose 31 d" in finding.found
+    assert "drills schedule" in finding.message
+    assert 10 in exit_codes(tuple(results.values()))
 
 
 def test_what_is_changed_in_the_sandbox_is_found_in_it(protected: Protected, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from drills.model import RecoveryPoint
+from drills.model import RecoveryPoint, WorstCase
 from drills.parity import NotVerified
 
 Document = Mapping[str, Any]
@@ -116,6 +116,7 @@ class Facts:
     keys: Mapping[str, Key | NotVerified | None] = field(default_factory=dict)
     needs: Needs | NotVerified | None = None
     stored: Stored | NotVerified | None = None
+    worst_case: WorstCase | NotVerified | None = None
 
     @property
     def arn(self) -> str:

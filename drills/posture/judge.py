@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from drills.errors import COULD_NOT_RUN, OBJECTIVE_MISSED, VERIFICATION_FAILED
 from drills.model import CheckResult
-from drills.posture import keys, needs, plans, points
+from drills.posture import keys, needs, plans, points, schedule
 from drills.posture.facts import Facts
 
 JUDGEMENTS: tuple[Callable[[Facts], CheckResult], ...] = (
@@ -15,6 +15,7 @@ JUDGEMENTS: tuple[Callable[[Facts], CheckResult], ...] = (
     plans.rules,
     points.jobs,
     points.freshness,
+    schedule.worst_case,
     points.periods,
     points.retention,
     keys.point_key,
@@ -24,7 +25,7 @@ JUDGEMENTS: tuple[Callable[[Facts], CheckResult], ...] = (
     needs.stored,
 )
 # the results that say whether an objective holds; the others say whether the protection is as it should be
-OBJECTIVES = ("freshness",)
+OBJECTIVES = ("freshness", "schedule")
 
 
 def judge(facts: Facts) -> tuple[CheckResult, ...]:

@@ -14,9 +14,10 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from drills import policy
 from drills.config import Target
 from drills.errors import DrillError
-from drills.model import RecoveryPoint
+from drills.model import RecoveryPoint, WorstCase
 from drills.parity import NotVerified
 from drills.posture.facts import Document, Facts, Key, Needs, Policy, Protection, Stored, Vault
 from drills.posture.selecting import selected_by
@@ -60,9 +61,18 @@ def read(clients: Clients, restore: Clients, target: Target, *, now: datetime, s
         vault_points=_asked("backup:ListRecoveryPointsByBackupVault", reader.vault_points),
         needs=reader.needs(raw),
         stored=_stored(store, clients, target.instance),
+        worst_case=_asked(
+            "backup:ListBackupPlans, backup:ListBackupJobs, backup:ListCopyJobs",
+            lambda: _worst_case(clients, target, now),
+        ),
     )
     facts = dataclasses.replace(facts, vaults=reader.vaults(facts), keys=reader.keys(points))
     return dataclasses.replace(facts, roles=reader.roles(facts))
+
+
+def _worst_case(clients: Clients, target: Target, now: datetime) -> WorstCase | None:
+    instance = aws.describe_instance(clients, target.instance)
+    return policy.worst_case(clients, target, instance, now) if instance else None
 
 
 def _asked(right: str, read: Callable[[], T]) -> T | NotVerified:

@@ -15,6 +15,16 @@ Feature: The backups that a recovery needs are there
       When the posture of its backups is judged
       Then the "freshness" of its backups is as it should be
 
+    Scenario: The plan cannot lose more than is accepted
+      Given the protected database of the target
+      When the posture of its backups is judged
+      Then the "schedule" of its backups is as it should be
+
+    Scenario: A plan backs the database up
+      Given the protected database of the target
+      When the posture of its backups is judged
+      Then the "protection" of its backups is as it should be
+
     Scenario: The backup service may take on its role
       Given the protected database of the target
       When the posture of its backups is judged
