@@ -78,8 +78,8 @@ class Scene:
             "marker": MARKER,
             "database": "app",
             "renamed": f"{self.name}del",
-            "service_timeout": "20s",
-            "restorable_within": "10s",
+            "service_timeout": "60s",
+            "restorable_within": "60s",
             "restore_role": ROLE,
             **more,
         }

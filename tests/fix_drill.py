@@ -41,7 +41,7 @@ poll_every = "{POLL * 1000:g}ms"
 instance = "{INSTANCE}"
 vault = "{VAULT}"
 rto = "5m"
-rpo = "1h"
+rpo = "24h"
 timeout = "60s"
 time_to_live = "90m"
 tags = {{ team = "orders" }}

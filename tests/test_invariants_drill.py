@@ -170,7 +170,7 @@ def test_a_broken_rule_keeps_a_copy_from_being_usable(staged: Staged, tmp_path: 
 
     assert [verdict.outcome for verdict in kept if verdict] == [*["met"] * 4, "missed"]
     blocking = [check.name for check in restoration.checks if check.blocking]
-    assert blocking == ["connection", "catalog", "sequences", "canary", "invariants"]
+    assert blocking == ["connection", "queries", "catalog", "sequences", "canary", "invariants"]
     assert objectives.exit_codes(record)[0] == 11
     (rta,) = (measured for measured in record.measurements if measured.name == "RTA")
     assert (rta.seconds, "did not pass invariants" in rta.sentence) == (None, True)

@@ -157,7 +157,7 @@ def test_which_checks_block_is_the_owners_choice(checked: Checked, taken: Manife
     assert all(result.blocking for result in before)
     assert not any(result.blocking for result in after)
     names = [result.name for result in (*before, *after)]
-    assert len(names) == len(set(names)) == 15
+    assert len(names) == len(set(names)) == 17
     # the server is the source itself, which may act on the world
     assert [result.name for result in (*before, *after) if result.outcome == "missed"] == ["harmless"]
 

@@ -103,6 +103,7 @@ def test_a_point_made_on_demand_counts_for_nothing_unless_it_is_named(staged: St
             named = running.drill.choose()
     finally:
         followed(clients, INSTANCE)
+        clients.backup.delete_backup_vault_access_policy(BackupVaultName=VAULT)  # it lets nobody delete a point
         clients.backup.delete_recovery_point(BackupVaultName=VAULT, RecoveryPointArn=point)
 
     assert newest.snapshot_id == staged.point()
@@ -201,7 +202,8 @@ def test_the_oldest_point_is_restored_and_its_age_is_not_judged(staged: Staged, 
     assert restoration.point is not None
     assert disaster is not None
     assert (restoration.point.kind, restoration.expectation) == ("automated", "none")
-    assert (found["data"].seconds, rpa_of(record), found["policy"].seconds) == (None, None, None)
+    assert (found["data"].seconds, rpa_of(record)) == (None, None)
+    assert found["policy"].seconds is not None
     assert restoration.point.data_time is not None
     assert found["api"].seconds == (disaster.at - restoration.point.data_time).total_seconds()
     (rpo,) = [verdict for verdict in record.verdicts if verdict.name == "rpo"]

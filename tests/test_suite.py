@@ -111,7 +111,8 @@ def test_an_honest_physical_copy_gives_no_finding(copy: Checked, taken: Manifest
     assert named(results) == []
     assert {name for name, result in results.items() if result.outcome != "met"} == NOT_HERE
     assert all(results[name].requirement != "required" for name in NOT_HERE)
-    assert list(results)[:7] == ["connection", "catalog", "sequences", "canary", "content", "large objects", "harmless"]
+    usual = ["connection", "catalog", "sequences", "canary", "content", "large objects", "settings", "harmless"]
+    assert list(results)[:8] == usual
     assert [name for name, result in results.items() if result.blocking] == list(results)[:4]
     assert all(result.compared for name, result in results.items() if name not in NOT_HERE)
     assert [left.what for left in results["content"].not_checked] == ["more.cache"]
@@ -261,7 +262,7 @@ def test_without_a_manifest_what_needs_one_is_not_verified(copy: Checked) -> Non
     """The rest is not verified, with the reason, and never passed."""
     results = verify(copy.connect, None)
 
-    needy = {"catalog", "sequences", "content", "large objects"}
+    needy = {"catalog", "sequences", "content", "large objects", "settings"}
     assert {name for name, result in results.items() if result.outcome == "not verified"} == needy | NOT_HERE
     assert {results[name].sentence for name in needy} == {suite.NO_MANIFEST}
 

@@ -30,6 +30,7 @@ Feature: The backups that a recovery needs are there
       When the posture of its backups is judged
       Then the "role" of its backups is as it should be
 
+    @newest_point
     Scenario: Moments between two backups can be restored
       Given the protected database of the target
       When the posture of its backups is judged
