@@ -42,16 +42,24 @@ def desk(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Desk:
 
 
 class Meddling(SystemClock):
-    """A clock that asks for two tasks whenever somebody waits."""
+    """A clock that asks for two tasks whenever somebody waits, or begins to."""
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
 
+    def monotonic(self) -> float:
+        """Raise the count before anybody looks: the tasks may have stopped by then."""
+        self._raise()
+        return super().monotonic()
+
     def sleep(self, seconds: float) -> None:
         """Raise the count, then wait."""
+        self._raise()
+        super().sleep(seconds)
+
+    def _raise(self) -> None:
         ecs = self._scene.sandbox.client("ecs")
         ecs.update_service(cluster=self._scene.name, service=self._scene.name, desiredCount=2)
-        super().sleep(seconds)
 
 
 def stopped(desk: Desk, words: tuple[str, ...], step: str, *said: str) -> str:
