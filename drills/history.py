@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from drills import errors
 from drills.history_model import GroupKey, HistoryLine, RunOutcome
 from drills.model import Measurement, Restoration, RunRecord
+from drills.selection import parse_sample
 
 LINE_VERSION = 1
 _ADAPTER: TypeAdapter[HistoryLine] = TypeAdapter(HistoryLine)
@@ -77,6 +78,7 @@ def key_of(record: RunRecord) -> GroupKey:
         instance_class=recovery.instance_class if recovery else "",
         point_kind=recovery.point.kind if recovery and recovery.point else "",
         rto_clock=record.objectives.rto_clock,
+        sample=parse_sample(_setting(record, "target.sample") or "newest").kind,
     )
 
 

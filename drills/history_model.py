@@ -22,7 +22,8 @@ SizeOf = Literal["data", "storage", ""]
 class GroupKey:
     """What two runs must have in common before their numbers may stand beside each other.
 
-    `dbi_resource_id` is empty in the sandbox, where every run makes its source anew; `seed` says with which data. A part
+    `dbi_resource_id` is empty in the sandbox, where every run makes its source anew; `seed` says with which data. `sample` is
+    which recovery point was drilled (newest, oldest, random, copy, named, moment): an old one has old data. A part
     that a run never came to know is empty.
     """
 
@@ -38,6 +39,7 @@ class GroupKey:
     instance_class: str = ""
     point_kind: str = ""
     rto_clock: str = "declaration"
+    sample: str = "newest"
 
 
 @dataclass(frozen=True, slots=True)

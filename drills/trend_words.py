@@ -30,6 +30,7 @@ def group(key: GroupKey) -> str:
         f"data {key.seed}" if key.seed else "",
         f"restored to {key.instance_class}" if key.instance_class else "",
         f"from {key.point_kind} points" if key.point_kind else "",
+        f"{key.sample} recovery point" if key.sample != "newest" else "",
         "clock from the disruption" if key.rto_clock == "disruption" else "",
     ]
     return ", ".join(filter(None, parts))

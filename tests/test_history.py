@@ -26,6 +26,7 @@ KEYS = st.builds(
     instance_class=st.sampled_from(["", "a", "b"]),
     point_kind=st.sampled_from(["", "awsbackup", "copy"]),
     dbi_resource_id=st.sampled_from(["", "db-A"]),
+    sample=st.sampled_from(["newest", "oldest"]),
 )
 
 
@@ -35,6 +36,14 @@ def on_aws() -> RunRecord:
     assert record.target is not None
     target = dataclasses.replace(record.target, account="123456789012", region="eu-central-1")
     return dataclasses.replace(record, target=target)
+
+
+def test_a_run_of_an_old_recovery_point_is_of_another_group() -> None:
+    """Its data are old by choice, and say nothing of what a disaster would take."""
+    record = on_aws()
+    old = dataclasses.replace(record, settings=(*record.settings, Setting("target.sample", "random:7", "--sample")))
+
+    assert line_of(old).key == dataclasses.replace(line_of(record).key, sample="random")
 
 
 def test_a_line_holds_what_a_run_is_compared_by() -> None:
