@@ -45,7 +45,7 @@ def _another(recovery: Recovery) -> None:
 
 def _short(recovery: Recovery) -> None:
     segment = recovery.segments[1]
-    recovery.rewrite(segment, segment.read_bytes()[: 1024 * 1024])
+    recovery.rewrite(segment, segment.read_bytes()[: segment.stat().st_size // 16])
 
 
 def _empty(recovery: Recovery) -> None:
