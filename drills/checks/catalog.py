@@ -12,7 +12,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -22,6 +21,7 @@ from drills.checks.catalog_cluster import cluster_queries
 from drills.checks.catalog_grants import more
 from drills.checks.catalog_queries import EVERY_VERSION
 from drills.checks.catalog_show import query_for
+from drills.checks.session import index_scans
 from drills.model import Finding, NotChecked
 
 NAME = "catalog"
@@ -45,11 +45,8 @@ _PLAIN = frozenset({"kind", "definition", "enabled"})  # parts that are told wit
 # `varchar in ('a', 'b')` is printed in one way when it is new and in another once it has been dumped and restored.
 _CAST_ARRAY = re.compile(r"\(ARRAY\[((?:'(?:[^']|'')*'::character varying(?:, )?)+)\]\)::text\[\]")
 _ELEMENT = re.compile(r"'(?:[^']|'')*'::character varying")
-_SETTINGS = "select s, pg_catalog.current_setting(s) from pg_catalog.unnest(%s::text[]) as s"
-_SWITCH = "select pg_catalog.set_config(s, v, false) from unnest(%s::text[], %s::text[]) as t (s, v)"
 UNKEYED = "(not compared)"
 _OPTION_DIGEST = re.compile(r" \((?:[0-9a-f]{16}|not compared)\)")
-_FAST = ("enable_indexscan", "enable_indexonlyscan", "enable_bitmapscan")
 
 
 def observe(connection: psycopg.Connection[Any], *, key: bytes | None = None) -> Catalog:
@@ -78,27 +75,13 @@ def count(catalog: Catalog) -> int:
 
 def _observe(connection: psycopg.Connection[Any], queries: Mapping[str, str], key: bytes | None) -> Catalog:
     found: Catalog = {}
-    with _index_scans(connection), connection.cursor(row_factory=tuple_row) as cursor:
+    with index_scans(connection), connection.cursor(row_factory=tuple_row) as cursor:
         for section, query in queries.items():
             rows = cursor.execute(query.encode()).fetchall()
             entries = {name: _definition(json.loads(parts), key) for name, parts in rows}
             if entries:
                 found[section] = dict(sorted(entries.items()))
     return found
-
-
-@contextmanager
-def _index_scans(connection: psycopg.Connection[Any]) -> Iterator[None]:
-    """Let the planner use the catalog's own indexes; without them time grows with the square of the objects.
-
-    The server itself looks names up in these indexes whatever the settings are.
-    """
-    with connection.cursor(row_factory=tuple_row) as cursor:
-        before = cursor.execute(_SETTINGS, [list(_FAST)]).fetchall()
-        cursor.execute(_SWITCH, [list(_FAST), ["on"] * len(_FAST)])
-        yield
-        # after an error the transaction is lost, and these settings go back with it
-        cursor.execute(_SWITCH, [[name for name, _ in before], [value for _, value in before]])
 
 
 def _definition(parts: dict[str, Any], key: bytes | None) -> str:

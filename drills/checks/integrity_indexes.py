@@ -17,7 +17,7 @@ import psycopg
 from drills.checks import integrity_lookups
 from drills.checks.integrity_lookups import Lookup, names_in
 from drills.checks.judged import Judged, first_line, is_damage
-from drills.checks.session import Connection
+from drills.checks.session import Connection, index_scans
 from drills.model import Finding, NotChecked
 
 NAME = "indexes"
@@ -91,7 +91,9 @@ def look(connection: Connection) -> Judged:
     """Every index of one database, a table at a time."""
     total = Judged()
     by_table: dict[str, list[_Index]] = {}
-    for row in connection.execute(_INDEXES.encode()).fetchall():
+    with index_scans(connection):
+        rows = connection.execute(_INDEXES.encode()).fetchall()
+    for row in rows:
         index = _Index(row[0], row[1], row[2], row[3], tuple(row[4]), tuple(row[5]), row[6] or "")
         by_table.setdefault(index.table, []).append(index)
     for table, indexes in by_table.items():

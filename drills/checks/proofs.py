@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from drills.checks.session import Connection
+from drills.checks.session import Connection, index_scans
 
 _USER = """n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
     and not exists (select from pg_catalog.pg_depend as e where e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
@@ -155,16 +155,17 @@ def proofs(connection: Connection) -> tuple[Proof, ...]:
     def rows(query: str) -> list[tuple[Any, ...]]:
         return connection.execute(query.encode()).fetchall()
 
-    return (
-        *(_null(*row) for row in rows(_NOT_NULL)),
-        *(_null(*row) for row in rows(_DOMAIN_NULLS)),
-        *(_counted(table, thing, f"not ({expression})") for table, thing, expression in rows(_CHECKS)),
-        *(_counted(table, thing, f"not ({expression})") for table, thing, expression in rows(_BOUNDS)),
-        *(_domain(*row) for row in rows(_DOMAINS)),
-        *(_unique(*row) for row in rows(_UNIQUE)),
-        *(_foreign(*row) for row in rows(_FOREIGN)),
-        *(_exclusion(*row) for row in rows(_EXCLUSIONS)),
-    )
+    with index_scans(connection):
+        return (
+            *(_null(*row) for row in rows(_NOT_NULL)),
+            *(_null(*row) for row in rows(_DOMAIN_NULLS)),
+            *(_counted(table, thing, f"not ({expression})") for table, thing, expression in rows(_CHECKS)),
+            *(_counted(table, thing, f"not ({expression})") for table, thing, expression in rows(_BOUNDS)),
+            *(_domain(*row) for row in rows(_DOMAINS)),
+            *(_unique(*row) for row in rows(_UNIQUE)),
+            *(_foreign(*row) for row in rows(_FOREIGN)),
+            *(_exclusion(*row) for row in rows(_EXCLUSIONS)),
+        )
 
 
 def by_table(found: tuple[Proof, ...]) -> Iterator[tuple[str, list[Proof]]]:

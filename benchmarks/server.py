@@ -1,0 +1,82 @@
+"""What the verifier's benchmarks share: a PostgreSQL of the system, `drills` beside it, and what a process took."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.common import CLOCK, ROOT
+from drills.sandbox.postgres.binaries import find, readable, server_user
+from drills.sandbox.postgres.cluster import ADMIN, PORT, Cluster, prepare_state, sweep
+
+SETTINGS = {"shared_buffers": "256MB", "max_wal_size": "4GB", "max_locks_per_transaction": "1024"}
+
+
+@dataclass(frozen=True)
+class Took:
+    """How long a process took, and the most memory that it was seen to hold, in MB."""
+
+    seconds: float
+    peak: float
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server: its folder for files of the benchmark, and the environment of its clients."""
+
+    cluster: Cluster
+    folder: Path
+    environment: Mapping[str, str]
+
+    def dsn(self, database: str, host: Path | None = None) -> str:
+        """A libpq string without a password, which is in the environment."""
+        return f"host={host or self.cluster.run_dir} port={PORT} user={ADMIN} dbname={database}"
+
+    def tool(self, name: str, *arguments: str) -> list[str]:
+        """The command line of one of the server's own tools."""
+        return [str(self.cluster.binaries.tool(name)), *arguments]
+
+    def run(self, command: Sequence[str], *, codes: Sequence[int] = (0,)) -> Took:
+        """Run a client to its end; SystemExit with what it said where its exit code is none of `codes`."""
+        said = self.folder / "said"
+        began = CLOCK.monotonic()
+        with said.open("wb") as errors, subprocess.Popen(
+            list(command), cwd=ROOT, env=dict(self.environment), stdout=subprocess.DEVNULL, stderr=errors
+        ) as process:  # fmt: skip
+            # wait4 tells the kernel's own count of the most memory, which no polling can miss
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode not in codes:
+            raise SystemExit(f"{' '.join(command)}: {process.returncode}: {said.read_text(errors='replace')}")
+        unit = 1 if sys.platform == "darwin" else 1024  # getrusage(2): kilobytes on Linux, bytes on macOS
+        return Took(CLOCK.monotonic() - began, usage.ru_maxrss * unit / 1e6)
+
+    def drills(self, command: str, *arguments: str) -> Took:
+        """Run `drills COMMAND`."""
+        return self.run([sys.executable, "-m", "drills", command, *arguments])
+
+
+@contextlib.contextmanager
+def server(settings: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """A fresh server of the system's PostgreSQL for as long as the block lasts; nothing of it is left."""
+    folder = prepare_state()
+    try:
+        binaries = readable(find("system")[0], server_user(), folder)
+        password = secrets.token_urlsafe()
+        cluster = Cluster(folder / "data", folder / "run", binaries, server_user(), password)
+        cluster.create()
+        cluster.start({**SETTINGS, **(settings or {})})
+        try:
+            yield Server(cluster, folder, {**os.environ, "PGPASSWORD": password})
+        finally:
+            cluster.kill()
+    finally:
+        sweep(folder)
+        shutil.rmtree(folder)

@@ -1,0 +1,186 @@
+"""Fingerprinting a pgbench database, beside what else reads it whole: pg_dump, count(*), and reladiff for two of them."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import shutil
+import socket
+import statistics
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from benchmarks.common import show, spread, took
+from benchmarks.server import Server, server
+from drills.checks import content
+from drills.checks.fingerprint import FAST, STABLE, Algorithm
+from drills.checks.session import shared_snapshot, snapshot
+from drills.sandbox.postgres.cluster import ADMIN, PORT
+
+_TABLES = ("accounts", "branches", "history", "tellers")
+_PARALLEL = "set max_parallel_workers_per_gather = 2"
+
+
+class Meter:
+    """A socket before the server's own, which counts the bytes that the server sends through it to a client."""
+
+    def __init__(self, server_socket: Path, folder: Path) -> None:
+        """Listen in `folder`, under the name by which libpq looks for a server."""
+        self.sent, self.folder, self._behind = 0, folder, server_socket
+        folder.mkdir()
+        self._listening = socket.socket(socket.AF_UNIX)
+        self._listening.bind(str(folder / server_socket.name))
+        self._listening.listen()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            client, _ = self._listening.accept()
+            behind = socket.socket(socket.AF_UNIX)
+            behind.connect(str(self._behind))
+            for ends, counted in (((client, behind), False), ((behind, client), True)):
+                threading.Thread(target=self._pass_on, args=(*ends, counted), daemon=True).start()
+
+    def _pass_on(self, source: socket.socket, target: socket.socket, counted: bool) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                self.sent += len(data) if counted else 0  # before it goes on: whoever has it finds it counted
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+
+def connector(running: Server, host: Path | None = None) -> Callable[[str], psycopg.Connection[Any]]:
+    """Connects to a database of the server, through the socket in `host` where it is given."""
+    return lambda name: psycopg.connect(
+        host=str(host or running.cluster.run_dir), port=PORT, user=ADMIN, dbname=name, sslmode="disable",
+        gssencmode="disable", password=running.environment["PGPASSWORD"], autocommit=True,
+    )  # fmt: skip
+
+
+def fingerprinted(running: Server, algorithm: Algorithm, ranged: bool = False) -> float:
+    """Seconds of the content check's reading with two connections, as a copy is read (with `ranged`: as a source is)."""
+    with shared_snapshot(connector(running), "one", 2) as (first, *others):
+        return took(lambda: content.observe(first, algorithm=algorithm, helpers=others, ranged=ranged, key=b"k" * 32))
+
+
+def dumped(running: Server) -> float:
+    """Seconds of `pg_dump --data-only | sha256sum`."""
+    dump = " ".join(running.tool("pg_dump", "--data-only", f"'{running.dsn('one')}'"))
+    command = ["bash", "-o", "pipefail", "-c", f"{dump} | sha256sum"]
+    return running.run(command).seconds
+
+
+def counted(running: Server) -> float:
+    """Seconds of `count(*)` of the same tables, with parallel workers and without index scans."""
+    with snapshot(connector(running), "one") as session:
+        session.execute(_PARALLEL.encode())
+        return took(
+            lambda: [
+                session.execute(f"select count(*) from public.pgbench_{name}".encode()).fetchone() for name in _TABLES
+            ]
+        )
+
+
+def verified(running: Server) -> float:
+    """Seconds of `drills manifest` of one database and `drills verify` of the other, both processes from their start."""
+    path = str(running.folder / "one.json")
+    taken = running.drills("manifest", running.dsn("one"), "-o", path)
+    return taken.seconds + running.drills("verify", running.dsn("two"), "--against", path).seconds
+
+
+def reladiffed(running: Server, program: str, database: str = "two") -> float:
+    """Seconds of reladiff for the largest table of both, every column, four threads, from its start."""
+    password = running.environment["PGPASSWORD"]
+    urls = [f"postgresql://{ADMIN}:{password}@{{}}/{name}" for name in ("one", database)]
+    # reladiff wants a host in its URL; libpq takes the socket from the environment where there is none
+    command = [program, urls[0].format(""), "pgbench_accounts", urls[1].format(""), "pgbench_accounts"]
+    for column in ("bid", "abalance", "filler"):
+        command += ["-c", column]
+    environment = {"PGHOST": str(running.cluster.run_dir), "PGPORT": str(PORT)}
+    there = Server(running.cluster, running.folder, {**running.environment, **environment})
+    return there.run([*command, "-k", "aid", "--stats", "--threads", "4"]).seconds
+
+
+def sent(running: Server) -> tuple[int, int]:
+    """Bytes that the server sends for the content of all tables, everything of the protocol included; and the tables."""
+    meter = Meter(running.cluster.socket_path, running.folder / "meter")
+    with snapshot(connector(running, meter.folder), "one") as session:
+        before = meter.sent
+        found = content.observe(session, ranged=True, key=hashlib.sha256(b"benchmark").digest())
+        return meter.sent - before, len(found.tables)
+
+
+def prepare(running: Server, scale: int) -> None:
+    """A pgbench database, its history filled too, and a copy of it."""
+    with running.cluster.connect() as session:
+        session.execute("create database one")
+        running.run(running.tool("pgbench", "-i", "-q", "-s", str(scale), running.dsn("one")))
+        with running.cluster.connect("one") as inside:
+            inside.execute(
+                "insert into pgbench_history (tid, bid, aid, delta, mtime) "
+                "select mod(g, 10), 1, g, mod(g, 999), '2026-01-01' from generate_series(1, %s) g",
+                (scale * 1000,),
+            )
+            inside.execute("vacuum analyze")
+        session.execute("create database two template one")
+
+
+def measure(running: Server, rounds: int, reladiff: str | None) -> list[tuple[str, ...]]:
+    """All in turn, so that what else the machine does is felt by all."""
+    does: dict[str, Callable[[], float]] = {
+        "fast": lambda: fingerprinted(running, FAST),
+        "ranged": lambda: fingerprinted(running, FAST, ranged=True),
+        "portable": lambda: fingerprinted(running, STABLE),
+        "dump": lambda: dumped(running),
+        "count": lambda: counted(running),
+        "both": lambda: verified(running),
+        **({"reladiff": lambda: reladiffed(running, reladiff)} if reladiff else {}),
+    }
+    times: dict[str, list[float]] = {name: [] for name in does}
+    counted(running)  # the cache is as warm for the first as for the last
+    for _ in range(rounds):
+        for name, do in does.items():
+            times[name].append(do())
+
+    def row(what: str, ours: str, beside: str, theirs: str, goal: str, *, faster: bool = True) -> tuple[str, ...]:
+        one, other = statistics.median(times[ours]), statistics.median(times[theirs])
+        ratio = f"{other / one:.2f} times faster" if faster else f"{one / other:.2f} times as long"
+        return what, spread(times[ours]), f"{beside}: {spread(times[theirs])}", ratio, goal
+
+    dump = "pg_dump --data-only | sha256sum"
+    rows = [
+        row("content, as a copy is read", "fast", dump, "dump", "≥ 1.8"),
+        row("content with ranges, as a source is read", "ranged", dump, "dump", ""),
+        row("content, portable", "portable", dump, "dump", ""),
+        row("content, as a copy is read", "fast", "count(*)", "count", "≤ 8", faster=False),
+    ]
+    if reladiff:
+        rows.append(row("manifest and verify", "both", "reladiff", "reladiff", "≥ 4"))
+    return rows
+
+
+def main() -> None:
+    """Measure all in turn, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scale", type=int, default=50, help="pgbench's: 100,000 rows each (default: 50)")
+    parser.add_argument("--rounds", type=int, default=5)
+    beside = Path(sys.executable).with_name("reladiff")
+    parser.add_argument("--reladiff", default=str(beside) if beside.exists() else shutil.which("reladiff"))
+    options = parser.parse_args()
+    with server() as running:
+        prepare(running, options.scale)
+        rows = measure(running, options.rounds, options.reladiff)
+        total, tables = sent(running)
+    rows.append(("bytes sent to the client per table", f"{total / tables:.0f} B", "", "", "≤ 1 kB"))
+    title = f"pgbench, {options.scale * 100_000:,} rows, median of {options.rounds} rounds"
+    show(title, ("", "drills", "beside", "ratio", "goal"), rows)
+
+
+if __name__ == "__main__":
+    main()
