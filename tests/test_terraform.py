@@ -21,6 +21,7 @@ import pytest
 from drills import posture_command
 from drills.clock import SystemClock, wait_until
 from drills.config_models import SandboxProfile, Target
+from drills.posture.facts import Facts
 from drills.posture.judge import exit_codes, judge
 from drills.sources import session
 from tests.fix_sandbox import RunningSandbox, end_sandbox, start_sandbox
@@ -193,13 +194,16 @@ class TestTheStack:
         assert "compliance_lock_cannot_be_undone" in ran.text
 
     def test_the_posture_of_the_stack_is_as_it_should_be(self, stack: Stack, point: str, tmp_path: Path) -> None:
-        """With a point in it, nothing that drills posture judges is missed, and the plans select by ARN and by tag."""
+        """Nothing is missed but a daily RPO, which a daily plan without continuous backup cannot keep by an hour."""
         profile = SandboxProfile(region=stack.sandbox.region)
         clients = session.identified(session.open_clients(profile, environment={}, endpoint_url=stack.sandbox.endpoint))
-        target = Target.model_validate(
-            {"instance": stack.outputs["database"], "vault": stack.outputs["vault"], "rpo": "24h"}
-        )
-        facts = posture_command.look(clients, clients, target, tmp_path, stack.sandbox.control.now())
+        vault, now = stack.outputs["vault"], stack.sandbox.control.now()
+
+        def look(rpo: str) -> Facts:
+            target = Target.model_validate({"instance": stack.outputs["database"], "vault": vault, "rpo": rpo})
+            return posture_command.look(clients, clients, target, tmp_path, now)
+
+        facts = look("26h")
         results = judge(facts)
 
         assert isinstance(facts.protections, tuple)
@@ -209,6 +213,7 @@ class TestTheStack:
         }
         assert [(each.name, each.sentence) for each in results if each.outcome == "missed"] == []
         assert exit_codes(results) == ()
+        assert [each.name for each in judge(look("24h")) if each.outcome == "missed"] == ["schedule"]
 
     def test_a_snapshot_identifier_brings_its_rows_back(self, stack: Stack, point: str) -> None:
         """With `snapshot_identifier` set the instance is another one with the snapshot's rows, whether it stays set or not."""
