@@ -6,7 +6,6 @@ The documents are those of the AWS Backup API: GetBackupSelection (BackupSelecti
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -36,39 +35,6 @@ class Planned:
     copied: tuple[Rule, ...] = ()
     vaults: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-
-
-def selects(selection: Mapping[str, Any], arn: str, tags: Mapping[str, str]) -> bool:
-    """Whether a selection means a resource.
-
-    ARNs and `ListOfTags` are joined by OR, `Conditions` narrow by AND, `NotResources` take away; without ARNs and listed
-    tags every resource is meant (API reference, BackupSelection).
-    """
-    arns, listed = selection.get("Resources") or [], selection.get("ListOfTags") or []
-    named = _any(arn, arns) or any(tags.get(tag["ConditionKey"]) == tag["ConditionValue"] for tag in listed)
-    if not (named or not (arns or listed)) or _any(arn, selection.get("NotResources") or []):
-        return False
-    conditions = selection.get("Conditions") or {}
-    return all(
-        _holds(operator, tags.get(each["ConditionKey"].removeprefix(_TAG)), each["ConditionValue"])
-        for operator, several in conditions.items()
-        for each in several or ()
-    )
-
-
-def _any(arn: str, patterns: Iterable[str]) -> bool:
-    return any(_like(arn, pattern) for pattern in patterns)
-
-
-def _like(value: str, pattern: str) -> bool:
-    """`*` stands for anything, and nothing else is special."""
-    return fnmatch.fnmatchcase(value, pattern.replace("[", "[[]").replace("?", "[?]"))
-
-
-def _holds(operator: str, value: str | None, wanted: str) -> bool:
-    """A tag that is not there equals nothing and is like nothing."""
-    same = value == wanted if operator.endswith("Equals") else value is not None and _like(value, wanted)
-    return same != ("Not" in operator)
 
 
 def plan_of(plans: Iterable[tuple[str, Mapping[str, Any]]], took: Took) -> Planned:

@@ -15,7 +15,7 @@ from drills.config_models import CheckRule, SandboxProfile, Target
 from drills.model import Objectives, RunRecord, Verdict, WorstCase
 from drills.record import Journal
 from drills.restoring import Setup
-from drills.sources import aws, plans, session
+from drills.sources import aws, session
 from drills.sources.session import Clients
 from tests.fix_backup import Shop, open_shop
 
@@ -113,7 +113,7 @@ def test_every_page_is_read(shop: Shop, clients: Clients) -> None:
     for number in range(3):
         shop.plan(f"page-{number}", "pages", ScheduleExpression=f"cron(0 {number} 1 1 ? *)")
     names = [
-        [row["BackupPlanName"] for row in plans._pages(clients, "list_backup_plans", "BackupPlansList", **size)]
+        [row["BackupPlanName"] for row in aws.pages(clients.backup, "list_backup_plans", "BackupPlansList", **size)]
         for size in ({}, {"MaxResults": 1})
     ]
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drills.schedule_plan import Took, plan_of, selects
+from drills.schedule_plan import Took, plan_of
+from drills.selecting import selected_by
 
 ARN = "arn:aws:rds:eu-central-1:123456789012:db:orders"
 TAGS = {"backup": "daily", "stage": "production"}
@@ -50,7 +51,7 @@ def listed(key: str, value: str) -> dict[str, str]:
 )
 def test_a_selection_means_what_the_api_reference_says(selection: dict[str, Any], meant: bool) -> None:
     """ARNs or listed tags, narrowed by all conditions, without what is excluded (BackupSelection, Conditions)."""
-    assert selects(selection, ARN, TAGS) is meant
+    assert (selected_by(selection, ARN, TAGS) is not None) is meant
 
 
 @given(st.lists(st.sampled_from([ARN, "arn:aws:rds:*", "*", "arn:aws:s3:::bucket"]), max_size=3))
@@ -58,7 +59,7 @@ def test_what_is_excluded_is_never_meant(patterns: list[str]) -> None:
     """NotResources wins over every way of being named."""
     everything = {"Resources": ["*", *patterns], "ListOfTags": [listed("backup", "daily")], "NotResources": [ARN]}
 
-    assert not selects(everything, ARN, TAGS)
+    assert selected_by(everything, ARN, TAGS) is None
 
 
 def document(**rule: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -11,6 +11,7 @@ from drills.cutover.database import by_id, raw_by_id
 from drills.cutover.model import Opening, State
 from drills.cutover.world import World
 from drills.errors import DrillError
+from drills.sources import plans
 
 
 def run(world: World, state: State) -> dict[str, Any]:
@@ -51,44 +52,9 @@ def run(world: World, state: State) -> dict[str, Any]:
 
 
 def selections(world: World, arn: str, tags: Mapping[str, str]) -> list[str]:
-    """Plan and selection for each selection of a backup plan that matches."""
-    backup, found = world.clients.backup, []
-    for plan in _pages(backup, "list_backup_plans", "BackupPlansList"):
-        for each in _pages(backup, "list_backup_selections", "BackupSelectionsList", BackupPlanId=plan["BackupPlanId"]):
-            selection = backup.get_backup_selection(BackupPlanId=plan["BackupPlanId"], SelectionId=each["SelectionId"])
-            if matches(selection["BackupSelection"], arn, tags):
-                found.append(f"{plan['BackupPlanName']}/{each['SelectionName']}")
-    return found
-
-
-def _pages(client: Any, operation: str, member: str, **given: Any) -> Iterable[dict[str, Any]]:
-    for page in client.get_paginator(operation).paginate(**given):
-        yield from page[member]
-
-
-def matches(selection: Mapping[str, Any], arn: str, tags: Mapping[str, str]) -> bool:
-    """Whether a backup selection means a resource: by ARN or a listed tag, and by all conditions (AWS Backup API)."""
-
-    def alike(pattern: str, text: str) -> bool:
-        return text.startswith(pattern[:-1]) if pattern.endswith("*") else text == pattern
-
-    conditions = selection.get("Conditions") or {}
-    for kind, negated in (
-        ("StringEquals", False),
-        ("StringNotEquals", True),
-        ("StringLike", False),
-        ("StringNotLike", True),
-    ):
-        for each in conditions.get(kind) or ():
-            key = str(each["ConditionKey"]).removeprefix("aws:ResourceTag/")
-            if alike(str(each["ConditionValue"]), tags.get(key, "\0")) == negated:
-                return False
-    if any(alike(str(each), arn) for each in selection.get("NotResources") or ()):
-        return False
-    named = any(alike(str(each), arn) for each in selection.get("Resources") or ())
-    listed = any(tags.get(each["ConditionKey"]) == each["ConditionValue"] for each in selection.get("ListOfTags") or ())
-    asked = bool(selection.get("Resources") or selection.get("ListOfTags"))
-    return named or listed or (not asked and bool(conditions))
+    """Plan and selection for each selection of a backup plan that means the resource."""
+    found = plans.selections(world.clients, arn, tags)
+    return [f"{plan['BackupPlanName']}/{answer['BackupSelection']['SelectionName']}" for plan, answer, _ in found]
 
 
 def left_to_do(opening: Opening, group: str) -> list[str]:

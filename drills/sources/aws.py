@@ -270,3 +270,9 @@ def _read_unlisted(raw: dict[str, Any], instance_id: str, vault: str | None) -> 
         encrypted=bool(raw.get("IsEncrypted")),
         kms_key_id=raw.get("EncryptionKeyArn"),
     )
+
+
+def pages(client: Any, operation: str, key: str, **asked: Any) -> Iterator[dict[str, Any]]:
+    """The rows of every page of an operation's answer."""
+    for page in client.get_paginator(operation).paginate(**asked):
+        yield from page.get(key) or ()

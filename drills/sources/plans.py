@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,8 +11,9 @@ from botocore.exceptions import ClientError
 
 from drills.model import Instance
 from drills.schedule_observed import Ended, Made
-from drills.schedule_plan import Planned, Took, plan_of, selects
-from drills.sources.aws import is_not_found
+from drills.schedule_plan import Planned, Took, plan_of
+from drills.selecting import By, selected_by
+from drills.sources.aws import is_not_found, pages
 from drills.sources.session import Clients
 
 
@@ -29,24 +30,26 @@ class Jobs:
 
 def planned(clients: Clients, instance: Instance, took: Took) -> Planned:
     """The rules of every plan of the account and region that has a selection which means the instance."""
-    tags, found = dict(instance.tags), []
-    for plan in _pages(clients, "list_backup_plans", "BackupPlansList"):
-        plan_id = plan["BackupPlanId"]
-        if any(selects(each, instance.arn, tags) for each in _selections(clients, plan_id)):
-            found.append((plan_id, clients.backup.get_backup_plan(BackupPlanId=plan_id)["BackupPlan"]))
-    return plan_of(found, took)
+    ids = dict.fromkeys(plan["BackupPlanId"] for plan, _, _ in selections(clients, instance.arn, dict(instance.tags)))
+    return plan_of([(each, clients.backup.get_backup_plan(BackupPlanId=each)["BackupPlan"]) for each in ids], took)
 
 
-def _selections(clients: Clients, plan_id: str) -> Iterator[dict[str, Any]]:
-    for row in _pages(clients, "list_backup_selections", "BackupSelectionsList", BackupPlanId=plan_id):
-        answer = clients.backup.get_backup_selection(BackupPlanId=plan_id, SelectionId=row["SelectionId"])
-        yield answer["BackupSelection"]
+def selections(
+    clients: Clients, arn: str, tags: Mapping[str, str]
+) -> Iterator[tuple[dict[str, Any], dict[str, Any], By]]:
+    """Each selection that means a resource: its plan's row of ListBackupPlans, GetBackupSelection's answer, by what."""
+    for plan in pages(clients.backup, "list_backup_plans", "BackupPlansList"):
+        named = {"BackupPlanId": plan["BackupPlanId"]}
+        for row in pages(clients.backup, "list_backup_selections", "BackupSelectionsList", **named):
+            answer = clients.backup.get_backup_selection(SelectionId=row["SelectionId"], **named)
+            if by := selected_by(answer["BackupSelection"], arn, tags):
+                yield plan, answer, by
 
 
 def jobs(clients: Clients, instance: Instance) -> Jobs:
     """The backup and copy jobs of the instance. A backup's time counts from the job's creation, its waiting included."""
-    backups = list(_pages(clients, "list_backup_jobs", "BackupJobs", ByResourceArn=instance.arn))
-    copies = list(_pages(clients, "list_copy_jobs", "CopyJobs", ByResourceArn=instance.arn))
+    backups = list(pages(clients.backup, "list_backup_jobs", "BackupJobs", ByResourceArn=instance.arn))
+    copies = list(pages(clients.backup, "list_copy_jobs", "CopyJobs", ByResourceArn=instance.arn))
     ended = tuple(
         Ended(_utc(job["CreationDate"]), job["State"], job.get("StatusMessage", ""))
         for job in backups
@@ -68,8 +71,8 @@ def made(clients: Clients, instance: Instance, vaults: tuple[str, ...]) -> tuple
     for vault in vaults:
         try:
             rows = list(
-                _pages(
-                    clients,
+                pages(
+                    clients.backup,
                     "list_recovery_points_by_backup_vault",
                     "RecoveryPoints",
                     BackupVaultName=vault,
@@ -91,11 +94,6 @@ def made(clients: Clients, instance: Instance, vaults: tuple[str, ...]) -> tuple
             if row.get("Status") == "COMPLETED" and row.get("CompletionDate")
         ]
     return tuple(found)
-
-
-def _pages(clients: Clients, operation: str, key: str, **asked: Any) -> Iterator[dict[str, Any]]:
-    for page in clients.backup.get_paginator(operation).paginate(**asked):
-        yield from page.get(key) or ()
 
 
 def _utc(at: datetime) -> datetime:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from drills import policy
 from drills.config import Target
@@ -20,10 +20,10 @@ from drills.errors import DrillError
 from drills.model import RecoveryPoint, WorstCase
 from drills.parity import NotVerified
 from drills.posture.facts import Document, Facts, Key, Needs, Policy, Protection, Stored, Vault
-from drills.posture.selecting import selected_by
-from drills.sources import aws, settings
+from drills.sources import aws, plans, settings
 from drills.sources.aws import error_code
 from drills.sources.session import Clients
+from drills.sources.settings import asked
 
 T = TypeVar("T")
 JOBS_SINCE = timedelta(days=30)  # "jobs … of the last 30 days" (API reference, ListBackupJobs)
@@ -38,8 +38,8 @@ def read(clients: Clients, restore: Clients, target: Target, *, now: datetime, s
     """
     reader = _Reader(clients, restore, target)
     raw = reader.instance()
-    protections = _asked("backup:ListBackupPlans", lambda: reader.protections(raw)) if raw else ()
-    points = _asked(
+    protections = asked("backup:ListBackupPlans", lambda: reader.protections(raw)) if raw else ()
+    points = asked(
         "backup:ListRecoveryPointsByBackupVault, rds:DescribeDBSnapshots",
         lambda: aws.recovery_points(clients, target.instance, reader.vault_there()),
     )
@@ -56,12 +56,12 @@ def read(clients: Clients, restore: Clients, target: Target, *, now: datetime, s
         restore_role=target.restore.role_arn,
         instance=raw,
         protections=protections,
-        jobs=_asked("backup:ListBackupJobs", lambda: reader.jobs(now)),
+        jobs=asked("backup:ListBackupJobs", lambda: reader.jobs(now)),
         points=points,
-        vault_points=_asked("backup:ListRecoveryPointsByBackupVault", reader.vault_points),
+        vault_points=asked("backup:ListRecoveryPointsByBackupVault", reader.vault_points),
         needs=reader.needs(raw),
         stored=_stored(store, clients, target.instance),
-        worst_case=_asked(
+        worst_case=asked(
             "backup:ListBackupPlans, backup:ListBackupJobs, backup:ListCopyJobs",
             lambda: _worst_case(clients, target, now),
         ),
@@ -73,16 +73,6 @@ def read(clients: Clients, restore: Clients, target: Target, *, now: datetime, s
 def _worst_case(clients: Clients, target: Target, now: datetime) -> WorstCase | None:
     instance = aws.describe_instance(clients, target.instance)
     return policy.worst_case(clients, target, instance, now) if instance else None
-
-
-def _asked(right: str, read: Callable[[], T]) -> T | NotVerified:
-    """What was read, or why it could not be."""
-    try:
-        return read()
-    except ClientError as error:
-        return NotVerified(f"{error_code(error)}: needs {right}")
-    except (BotoCoreError, DrillError) as error:
-        return NotVerified(f"{' '.join(str(error).split())}: needs {right}")
 
 
 def _found(read: Callable[[], T]) -> T | None:
@@ -133,29 +123,15 @@ class _Reader:
 
     def protections(self, raw: Document) -> tuple[Protection, ...]:
         """Every plan with a selection that means the instance."""
-        backup = self._clients.backup
         tags = {each["Key"]: each.get("Value", "") for each in raw.get("TagList") or []}
-        found = []
-        for row in self._pages(backup.list_backup_plans, "BackupPlansList"):
-            plan_id, plan = row["BackupPlanId"], None
-            for each in self._pages(backup.list_backup_selections, "BackupSelectionsList", BackupPlanId=plan_id):
-                answer = backup.get_backup_selection(BackupPlanId=plan_id, SelectionId=each["SelectionId"])
-                by = selected_by(answer["BackupSelection"], str(raw["DBInstanceArn"]), tags)
-                if by is None:
-                    continue
-                plan = plan or backup.get_backup_plan(BackupPlanId=plan_id)
-                since = max(plan["CreationDate"], answer["CreationDate"])
-                found.append(Protection(plan, answer["BackupSelection"], by, since))
+        found, read = [], dict[str, Document]()
+        for row, selection, by in plans.selections(self._clients, str(raw["DBInstanceArn"]), tags):
+            plan_id = row["BackupPlanId"]
+            if plan_id not in read:
+                read[plan_id] = self._clients.backup.get_backup_plan(BackupPlanId=plan_id)
+            since = max(read[plan_id]["CreationDate"], selection["CreationDate"])
+            found.append(Protection(read[plan_id], selection["BackupSelection"], by, since))
         return tuple(found)
-
-    def _pages(self, call: Callable[..., Any], member: str, **given: Any) -> Iterator[Document]:
-        token: dict[str, str] = {}
-        while True:
-            answer = call(**given, **token)
-            yield from answer.get(member, [])
-            if not answer.get("NextToken"):
-                return
-            token = {"NextToken": answer["NextToken"]}
 
     def roles(self, facts: Facts) -> dict[str, Document | NotVerified | None]:
         """The trust policy of each role that backs up: of the selections, and of the newest job where there is none."""
@@ -170,7 +146,7 @@ class _Reader:
             answer = _found(lambda: self._clients.client("iam").get_role(RoleName=name))
             return _document(answer["Role"]["AssumeRolePolicyDocument"]) if answer else None
 
-        return {arn: _asked("iam:GetRole", lambda arn=arn: trust(arn)) for arn in sorted(arns)}  # type: ignore[misc]
+        return {arn: asked("iam:GetRole", lambda arn=arn: trust(arn)) for arn in sorted(arns)}  # type: ignore[misc]
 
     # -- vaults, jobs, points, keys -----------------------------------------------------------------------------------
 
@@ -196,11 +172,11 @@ class _Reader:
                 return None
             return Vault(
                 described,
-                _asked("backup:GetBackupVaultAccessPolicy", lambda: _policy_of(backup, name)),
-                _asked("kms:DescribeKey", lambda: _metadata(kms, str(described["EncryptionKeyArn"]))),
+                asked("backup:GetBackupVaultAccessPolicy", lambda: _policy_of(backup, name)),
+                asked("kms:DescribeKey", lambda: _metadata(kms, str(described["EncryptionKeyArn"]))),
             )
 
-        return _asked("backup:DescribeBackupVault", read)
+        return asked("backup:DescribeBackupVault", read)
 
     def vault_there(self) -> str | None:
         """The target's vault where it exists: what is not there holds no points, and is a finding of its own."""
@@ -212,8 +188,10 @@ class _Reader:
     def jobs(self, now: datetime) -> tuple[Document, ...]:
         """The instance's backup jobs of the last 30 days."""
         arn = f"arn:aws:rds:{self._clients.region}:{self._clients.account}:db:{self._target.instance}"
-        call = self._clients.backup.list_backup_jobs
-        return tuple(self._pages(call, "BackupJobs", ByResourceArn=arn, ByCreatedAfter=now - JOBS_SINCE))
+        jobs = aws.pages(
+            self._clients.backup, "list_backup_jobs", "BackupJobs", ByResourceArn=arn, ByCreatedAfter=now - JOBS_SINCE
+        )
+        return tuple(jobs)
 
     def vault_points(self) -> tuple[Document, ...]:
         """What the target's vault says of the instance's points."""
@@ -221,8 +199,9 @@ class _Reader:
         if name is None:
             return ()
         arn = f"arn:aws:rds:{self._clients.region}:{self._clients.account}:db:{self._target.instance}"
-        call = self._clients.backup.list_recovery_points_by_backup_vault
-        return tuple(self._pages(call, "RecoveryPoints", BackupVaultName=name, ByResourceArn=arn))
+        within = {"BackupVaultName": name, "ByResourceArn": arn}
+        points = aws.pages(self._clients.backup, "list_recovery_points_by_backup_vault", "RecoveryPoints", **within)
+        return tuple(points)
 
     def keys(self, points: Iterable[RecoveryPoint] | NotVerified) -> dict[str, Key | NotVerified | None]:
         """The keys of the points, by ARN."""
@@ -238,9 +217,9 @@ class _Reader:
 
         def key() -> Key | None:
             metadata = _metadata(kms, arn)
-            return Key(metadata, _asked("kms:GetKeyPolicy", policy)) if metadata else None
+            return Key(metadata, asked("kms:GetKeyPolicy", policy)) if metadata else None
 
-        return _asked("kms:DescribeKey", key)
+        return asked("kms:DescribeKey", key)
 
     # -- what a restore needs -------------------------------------------------------------------------------------------
 
@@ -272,12 +251,12 @@ class _Reader:
 
         return Needs(
             subnets,
-            _asked("rds:DescribeDBSubnetGroups", subnet_group) if subnets else None,
+            asked("rds:DescribeDBSubnetGroups", subnet_group) if subnets else None,
             groups,
-            _asked("ec2:DescribeSecurityGroups", lambda: tuple(filter(self._group_there, groups))),
+            asked("ec2:DescribeSecurityGroups", lambda: tuple(filter(self._group_there, groups))),
             parameters,
-            _asked("rds:DescribeDBParameterGroups", parameter_group) if parameters else None,
-            _asked("rds:DescribeAccountAttributes", self._quotas),
+            asked("rds:DescribeDBParameterGroups", parameter_group) if parameters else None,
+            asked("rds:DescribeAccountAttributes", self._quotas),
         )
 
     def _group_there(self, group: str) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -22,6 +22,8 @@ from drills.parity import NotVerified
 from drills.plan import write_privately
 from drills.sources.aws import error_code, is_not_found
 from drills.sources.session import Clients
+
+T = TypeVar("T")
 
 FOLDER = Path("posture")
 # tags that AWS and the drill set by themselves
@@ -93,8 +95,8 @@ def read_settings(clients: Clients, instance_id: str) -> dict[str, object]:
     raw = found[0]
     settings = described(raw)
     settings |= _parameters(clients, raw)
-    settings["proxies"] = _asked("rds:DescribeDBProxies", lambda: _proxies(clients, instance_id))
-    settings["iam_policies"] = _asked(
+    settings["proxies"] = asked("rds:DescribeDBProxies", lambda: _proxies(clients, instance_id))
+    settings["iam_policies"] = asked(
         "iam:GetAccountAuthorizationDetails", lambda: _policies(clients, str(raw["DbiResourceId"]))
     )
     return settings
@@ -152,7 +154,7 @@ def server_settings(connection: Connection) -> dict[str, object]:
     return {f"server.{name}": value for name, value in rows if name not in _PLACES}
 
 
-def _asked(right: str, read: Callable[[], object]) -> object:
+def asked(right: str, read: Callable[[], T]) -> T | NotVerified:
     """What was read, or why it could not be."""
     try:
         return read()
@@ -175,7 +177,7 @@ def _parameters(clients: Clients, raw: Mapping[str, Any]) -> dict[str, object]:
             for each in page["Parameters"]
         }
 
-    found = _asked("rds:DescribeDBParameters", read)
+    found = asked("rds:DescribeDBParameters", read)
     return found if isinstance(found, dict) else {"parameter": found}
 
 

@@ -10,12 +10,11 @@ import fnmatch
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
+By = Literal["ARN", "tag", "everything"]
 _TAG = "aws:ResourceTag/"
 
 
-def selected_by(
-    selection: Mapping[str, Any], arn: str, tags: Mapping[str, str]
-) -> Literal["ARN", "tag", "everything"] | None:
+def selected_by(selection: Mapping[str, Any], arn: str, tags: Mapping[str, str]) -> By | None:
     """By what the selection means the resource, None where it does not. An ARN with a wildcard in its name is none."""
     arns, listed = selection.get("Resources") or [], selection.get("ListOfTags") or []
     if _any_like(arn, selection.get("NotResources") or []) or not _meets(selection.get("Conditions") or {}, tags):
@@ -46,7 +45,7 @@ def _like(value: str, pattern: str) -> bool:
 
 def _meets(conditions: Mapping[str, Any], tags: Mapping[str, str]) -> bool:
     for operator, wanted in conditions.items():
-        for each in wanted:
+        for each in wanted or ():
             value = tags.get(str(each["ConditionKey"]).removeprefix(_TAG))
             right = each["ConditionValue"]
             same = value == right if operator.endswith("Equals") else value is not None and _like(value, right)
