@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from drills.checks.session import Connection, index_scans
 
@@ -163,7 +163,7 @@ def proofs(connection: Connection) -> tuple[Proof, ...]:
             *(_counted(table, thing, f"not ({expression})") for table, thing, expression in rows(_BOUNDS)),
             *(_domain(*row) for row in rows(_DOMAINS)),
             *(_unique(*row) for row in rows(_UNIQUE)),
-            *(_foreign(*row) for row in rows(_FOREIGN)),
+            *(_foreign(_Foreign(*row)) for row in rows(_FOREIGN)),
             *(_exclusion(*row) for row in rows(_EXCLUSIONS)),
         )
 
@@ -208,34 +208,43 @@ def _unique(table: str, thing: str, nulls_too: bool, keys: list[str], predicate:
     return Proof(thing, (table,), query, needs_bytes=int(size))
 
 
-def _foreign(
-    table: str,
-    thing: str,
-    child_parts: bool,
-    parent: str,
-    parent_parts: bool,
-    full: bool,
-    period: bool,
-    own: list[str],
-    theirs: list[str],
-    operators: list[str],
-    collations: list[str],
-) -> Proof:
-    if period:
-        return Proof(thing, (table, parent), "", impossible="a foreign key over a period has no query of its own here")
+class _Foreign(NamedTuple):
+    """A row of `_FOREIGN`, in the order of its columns."""
+
+    table: str
+    thing: str
+    child_parts: bool
+    parent: str
+    parent_parts: bool
+    full: bool
+    period: bool
+    own: list[str]
+    theirs: list[str]
+    operators: list[str]
+    collations: list[str]
+
+
+def _foreign(key: _Foreign) -> Proof:
+    if key.period:
+        return Proof(
+            key.thing,
+            (key.table, key.parent),
+            "",
+            impossible="a foreign key over a period has no query of its own here",
+        )
     match = " and ".join(
-        f"p.{key} {operator} c.{column}{collation}"
-        for key, operator, column, collation in zip(theirs, operators, own, collations, strict=True)
+        f"p.{theirs} {operator} c.{own}{collation}"
+        for theirs, operator, own, collation in zip(key.theirs, key.operators, key.own, key.collations, strict=True)
     )
-    columns = ", ".join(f"c.{column}" for column in own)
+    columns = ", ".join(f"c.{column}" for column in key.own)
     orphan = (
         f"pg_catalog.num_nulls({columns}) = 0 and "
-        f"not exists (select from {'' if parent_parts else 'only '}{parent} as p where {match})"
+        f"not exists (select from {'' if key.parent_parts else 'only '}{key.parent} as p where {match})"
     )
-    if full and len(own) > 1:
-        orphan = f"({orphan}) or pg_catalog.num_nulls({columns}) between 1 and {len(own) - 1}"
-    query = f"select count(*) from {'' if child_parts else 'only '}{table} as c where {orphan}"
-    return Proof(thing, (table, parent), query)
+    if key.full and len(key.own) > 1:
+        orphan = f"({orphan}) or pg_catalog.num_nulls({columns}) between 1 and {len(key.own) - 1}"
+    query = f"select count(*) from {'' if key.child_parts else 'only '}{key.table} as c where {orphan}"
+    return Proof(key.thing, (key.table, key.parent), query)
 
 
 def _exclusion(
