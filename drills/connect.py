@@ -76,24 +76,17 @@ def wait_for_name(
 
     The name of a new instance can be known to RDS before it is known to DNS.
     """
-    last: list[str] = []
 
-    def probe() -> bool:
-        try:
-            for resolve in resolvers:
-                resolve(endpoint.host, endpoint.port)
-        except NotResolved as error:
-            last[:] = [" ".join(str(error).split())]
-            return False
-        return True
+    def attempt() -> None:
+        for resolve in resolvers:
+            resolve(endpoint.host, endpoint.port)
 
-    try:
-        wait_until(probe, timeout, clock, every=min(every, POLL_SECONDS), what="the scratch instance's name")
-    except TimeoutError as error:
+    last = _patiently(attempt, NotResolved, clock, timeout, every)
+    if last is not None:
         raise RestoreFailed(
             f"expected the scratch instance's name to resolve within {timeout:g} s of being available, it did not "
-            f"({last[0]}): see whether this host asks the resolver of the instance's network"
-        ) from error
+            f"({last}): see whether this host asks the resolver of the instance's network"
+        )
 
 
 def wait_for_connection(connect: Connector, database: str, clock: Clock, *, timeout: float, every: float) -> None:
@@ -101,21 +94,36 @@ def wait_for_connection(connect: Connector, database: str, clock: Clock, *, time
 
     An instance that is `available` may still refuse: its name resolves late and its server starts late.
     """
-    last: list[str] = []
+
+    def attempt() -> None:
+        with connect(database) as connection:
+            connection.execute("select 1")
+
+    last = _patiently(attempt, psycopg.OperationalError, clock, timeout, every)
+    if last is not None:
+        raise RestoreFailed(
+            f"expected the scratch instance to answer a query within {timeout:g} s of being available, it did not "
+            f"({last}): see whether its security group admits this host and the CA bundle is right"
+        )
+
+
+def _patiently(
+    attempt: Callable[[], None], refusal: type[Exception], clock: Clock, timeout: float, every: float
+) -> str | None:
+    """Try until it is not refused: None then, and what the last refusal said after `timeout` seconds."""
+    last = "no answer"
 
     def probe() -> bool:
+        nonlocal last
         try:
-            with connect(database) as connection:
-                connection.execute("select 1")
-        except psycopg.OperationalError as error:
-            last[:] = [" ".join(str(error).split())]
+            attempt()
+        except refusal as error:
+            last = " ".join(str(error).split())
             return False
         return True
 
     try:
-        wait_until(probe, timeout, clock, every=min(every, POLL_SECONDS), what="a first answer of the scratch instance")
-    except TimeoutError as error:
-        raise RestoreFailed(
-            f"expected the scratch instance to answer a query within {timeout:g} s of being available, it did not "
-            f"({last[0] if last else 'no answer'}): see whether its security group admits this host and the CA bundle is right"
-        ) from error
+        wait_until(probe, timeout, clock, every=min(every, POLL_SECONDS))
+    except TimeoutError:
+        return last
+    return None
