@@ -147,10 +147,10 @@ def open_setup(folder: Path, journal: Journal) -> Setup:
         ca_bundle=Path(bundle) if bundle else None,
         scenario=choices.scenario,
         expectation=_expectation(folder, effective),
-        manifest_of=read(folder).manifest_of,
+        manifest_of=choices.manifest_of,
         rules=choices.rules(effective),
         resolve=late_names(SandboxControl(service.endpoint)) if service else None,
-        sample=read(folder).is_sample(effective),
+        sample=choices.is_sample(effective),
     )
 
 
