@@ -22,14 +22,13 @@ from drills.config import Config, EndpointProfile, SandboxProfile
 from drills.cutover import guards, opening, plan, show
 from drills.cutover.database import raw_by_id, raw_by_name
 from drills.cutover.door import Watch
-from drills.cutover.journal import Bucket, Folder, Store, place_of, unfinished
+from drills.cutover.journal import Bucket, Folder, Store, next_id, place_of, unfinished
 from drills.cutover.lock import FileLock, LeaseLock, Lock
 from drills.cutover.model import Opening, State, opening_facts, state_of
 from drills.cutover.opening import Wish
 from drills.cutover.run import Cutover
 from drills.cutover.world import Leave, World
 from drills.errors import ConfigError, DrillError
-from drills.record import new_run_id
 from drills.sources import aws, session
 from drills.sources.credentials import password_for
 
@@ -109,7 +108,7 @@ def _begin(desk: Desk, options: argparse.Namespace) -> State:
             f"{under_way}, or drills cutover rollback {under_way}"
         )
     guards.check_opt_in(desk.config, raw_by_name(desk.world.clients.rds, desk.config.target.instance))
-    cutover_id = new_run_id(desk.world.clock.now())
+    cutover_id = next_id(desk.world.clock.now(), desk.store.ids())
     known = opening.look(desk.world, (cutover_id, desk.config.target_name, desk.config.profile_name), _wish(options))
     cutover = Cutover(desk.world, desk.store, cutover_id, desk.who)
     cutover.open(known)

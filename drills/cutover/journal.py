@@ -7,8 +7,10 @@ over another engineer's entries. A copy in JSON lines is kept on this machine to
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +18,7 @@ from botocore.exceptions import ClientError
 
 from drills.cutover.model import Entry, read_entry, write_entry
 from drills.errors import ConfigError, DrillError
+from drills.record import new_run_id
 from drills.sources.aws import error_code
 
 CONFLICTS = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
@@ -154,6 +157,17 @@ def _conflict(key: str, error: ClientError) -> DrillError:
             "finish, or resume after them"
         )
     return DrillError(f"expected to write {key}, S3 answered: {error}: allow the bucket, and resume")
+
+
+def next_id(now: datetime, known: Sequence[str]) -> str:
+    """An id that sorts after all that are known, although they were made in the same second or by a clock that is ahead.
+
+    `known` are the target's ids, oldest first. The last one is what a command means that names none.
+    """
+    with contextlib.suppress(IndexError, ValueError):  # none so far, or a file that somebody put there
+        newest = datetime.strptime(known[-1].rpartition("-")[0], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
+        now = max(now, newest + timedelta(seconds=1))
+    return new_run_id(now)
 
 
 def unfinished(store: Store, ended: Callable[[Sequence[Entry]], bool]) -> str:
