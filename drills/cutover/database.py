@@ -24,6 +24,8 @@ from drills.sources.poller import NEVER_AVAILABLE, wait_available
 
 # stuck for good, or until somebody does what no cut-over can
 STUCK = (NEVER_AVAILABLE - {"deleting", "deleted"}) | {"inaccessible-encryption-credentials-recoverable"}
+# seconds that nobody has to be seen for: a client that got in just before it was shut out is seen once it has logged in
+_ALONE_FOR = 1.0
 _SESSIONS = """
 select application_name, usename, coalesce(host(client_addr), 'local'), datname, count(*)
 from pg_catalog.pg_stat_activity
@@ -176,11 +178,13 @@ def sessions(world: World, instance: Instance) -> tuple[str, ...]:
 
 
 def see_no_sessions(world: World, resource_id: str, seconds: float) -> dict[str, Any]:
-    """Wait a while until nobody is connected; DrillError naming who still is, unless the operator accepted that."""
+    """Wait until nobody is connected for a while; DrillError naming who still is, unless the operator accepted that."""
     instance = by_id(world, resource_id)
     seen: list[str] = []
+    alone_since: float | None = None
 
     def nobody() -> bool:
+        nonlocal alone_since
         try:
             seen[:] = sessions(world, instance)
         except psycopg.OperationalError as error:
@@ -188,7 +192,9 @@ def see_no_sessions(world: World, resource_id: str, seconds: float) -> dict[str,
                 f"expected to ask {instance.id} who is connected, found: {first_line(error)}: correct the target's "
                 "credentials, or look by hand and accept what is left with --accept-sessions"
             ) from error
-        return not seen
+        now = world.clock.monotonic()
+        alone_since = None if seen else now if alone_since is None else alone_since
+        return alone_since is not None and now - alone_since >= _ALONE_FOR
 
     try:
         world.wait(nobody, seconds, f"nobody to be connected to {instance.id}", "see who it is")
