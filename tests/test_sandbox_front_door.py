@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import psutil
@@ -281,7 +283,10 @@ def answering(answer: bytes) -> Iterator[tuple[int, list[bytes]]]:
         with contextlib.suppress(OSError):
             client, _ = listener.accept()
             with client:
-                read.append(client.recv(65536))
+                with client.makefile("rb") as asked:  # whole: closing with something unread resets the connection
+                    head = b"".join(takewhile(bytes.strip, iter(asked.readline, b"")))
+                    length = re.search(rb"^content-length: *(\d+)", head, re.MULTILINE | re.IGNORECASE)
+                    read.append(head + asked.read(int(length[1]) if length else 0))
                 client.sendall(answer)
 
     thread = threading.Thread(target=serve)
