@@ -17,7 +17,6 @@ from datetime import datetime, timedelta
 from importlib import metadata
 from pathlib import Path
 
-from rich.console import Console
 
 from drills import (
     __version__,
@@ -160,7 +159,7 @@ def _run(options: argparse.Namespace, pytest_arguments: Sequence[str]) -> int:
     journal.enter("start the sandbox" if sandboxed else "look at the guards")
     kept = effective.history or history_file.DEFAULT
     context.save(folder, dataclasses.replace(choices, history=str(kept)))
-    console = Console()
+    console = terminal.Screen()
     supervise(plan, folder, lambda ended: terminal.follow(folder, ended, console, clock))
     journal = Journal.open(folder)
     journal.resume("write the reports")

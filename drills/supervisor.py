@@ -33,7 +33,7 @@ from typing import Any
 import psutil
 
 from drills import lifeline
-from drills.clock import SystemClock
+from drills.clock import SystemClock, wait_until
 from drills.plan import (
     PLAN_NAME,
     SERVICE_NAME,
@@ -84,7 +84,7 @@ def run(plan: Plan, folder: Path, follow: Callable[[Callable[[], bool]], None]) 
             follow(lambda: lifeline.has_ended(supervisor))
         except BaseException as error:
             broken = isinstance(error, OSError) and error.errno in (errno.EPIPE, errno.EIO)
-            tell("the output was closed" if broken else f"{type(error).__name__} while the progress was shown")
+            tell(_output_closed() if broken else f"{type(error).__name__} while the progress was shown")
             if not broken:
                 raise
         finally:
@@ -97,6 +97,14 @@ def run(plan: Plan, folder: Path, follow: Callable[[Callable[[], bool]], None]) 
         _ignore_signals()
         _silence()
     return outcome
+
+
+def _output_closed() -> str:
+    """Why nobody reads our output: a process that ends closes its pipes just before its children are orphans."""
+    if lifeline.under_tox():
+        with contextlib.suppress(TimeoutError):
+            return wait_until(lambda: lifeline.parent_gone() and "tox is gone", 1.0, SystemClock(), every=0.01)
+    return "the output was closed"
 
 
 @contextlib.contextmanager

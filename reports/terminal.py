@@ -37,6 +37,14 @@ _STYLES = {
 _TONES = {"good": "bold green", "bad": "bold red", "open": "bold yellow"}
 
 
+class Screen(Console):
+    """A console that raises BrokenPipeError when nobody reads it any more; rich's own ends the process."""
+
+    def on_broken_pipe(self) -> None:
+        """Called by rich where it has caught the error."""
+        raise
+
+
 class Progress:
     """What has been shown of one run: reads its record when it has changed, tells phases as they begin and end."""
 

@@ -21,6 +21,7 @@ import psutil
 from drills import lifeline, plan, record, supervisor
 from drills.clock import SystemClock, wait_until
 from drills.model import SCHEMA_VERSION, RunRecord
+from reports import terminal
 
 CHECKOUT = Path(__file__).parents[1]
 
@@ -171,14 +172,14 @@ def main(folder: Path, path: Path) -> int:
     """Run the plan; print the outcome as JSON."""
     folder.mkdir(exist_ok=True)
     begin_record(folder)
-    clock = SystemClock()
+    clock, screen = SystemClock(), terminal.Screen()
 
     def follow(ended: object) -> None:
         assert callable(ended)
         while not ended():
             clock.sleep(0.02)
             if (folder / "chatty").exists():
-                print("going on", flush=True)
+                screen.print("going on")
 
     outcome = supervisor.run(plan.read_plan(path), folder, follow)
     for _ in range(10 * (folder / "chatty").exists()):

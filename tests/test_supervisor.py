@@ -289,6 +289,20 @@ def test_a_closed_output_ends_the_run(folder: Path, work: Path) -> None:
     nothing_left(folder, work)
 
 
+def test_a_pipe_of_tox_that_breaks_is_its_end(folder: Path, work: Path) -> None:
+    """Whether the progress cannot be written any more or the parent is missed first: tox is gone."""
+    (folder / "chatty").touch()
+    argv = small_run.command(folder, small_run.small_plan(folder, work))
+    read = "import subprocess,sys; p = subprocess.Popen(sys.argv[1:], stdout=-1); list(p.stdout)"
+    with small_run.started([sys.executable, "-c", read, *argv], folder, {"TOX_ENV_NAME": "drill"}) as tox:
+        small_run.wait_for(folder / "at-features")
+        tox.kill()
+        outcome = ended(folder)
+    assert outcome.interrupted_by == "tox is gone"
+    assert (folder / "reported").exists()
+    nothing_left(folder, work)
+
+
 def test_an_error_while_following_is_raised_after_the_clean_up(folder: Path, work: Path) -> None:
     """A fault in the progress display ends the run in order and is not swallowed."""
 
