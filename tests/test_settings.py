@@ -177,7 +177,7 @@ CHANGES: list[tuple[dict[str, Any], set[str]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("change", "named"), CHANGES, ids=lambda value: "+".join(value))
+@pytest.mark.parametrize(("change", "named"), CHANGES, ids=lambda value: "+".join(sorted(value)))
 def test_each_setting_that_is_changed_alone_is_found(
     configured: Configured, change: dict[str, Any], named: set[str]
 ) -> None:
