@@ -17,7 +17,6 @@ from datetime import datetime, timedelta
 from importlib import metadata
 from pathlib import Path
 
-
 from drills import (
     __version__,
     cli_backup,
