@@ -103,7 +103,8 @@ def _output_closed() -> str:
     """Why nobody reads our output: a process that ends closes its pipes just before its children are orphans."""
     if lifeline.under_tox():
         with contextlib.suppress(TimeoutError):
-            return wait_until(lambda: lifeline.parent_gone() and "tox is gone", 1.0, SystemClock(), every=0.01)
+            wait_until(lifeline.parent_gone, 1.0, SystemClock(), every=0.01)
+            return "tox is gone"
     return "the output was closed"
 
 

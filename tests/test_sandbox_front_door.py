@@ -284,7 +284,7 @@ def answering(answer: bytes) -> Iterator[tuple[int, list[bytes]]]:
             client, _ = listener.accept()
             with client:
                 with client.makefile("rb") as asked:  # whole: closing with something unread resets the connection
-                    head = b"".join(takewhile(bytes.strip, iter(asked.readline, b"")))
+                    head = b"".join(takewhile(lambda line: line not in (b"", b"\r\n"), asked))
                     length = re.search(rb"^content-length: *(\d+)", head, re.MULTILINE | re.IGNORECASE)
                     read.append(head + asked.read(int(length[1]) if length else 0))
                 client.sendall(answer)
