@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from drills.checks import content, small
+from drills.checks import content, integrity_constraints, integrity_indexes, small
 from drills.checks.content import Contents
 from drills.checks.fingerprint import FAST, STABLE, Algorithm
+from drills.checks.judged import Judged
 from drills.checks.session import snapshot
 from drills.config_models import TablePolicy
 from drills.sandbox.postgres.cluster import Cluster
@@ -110,3 +111,78 @@ def test_a_locked_table_hides_no_other(filled: Cluster) -> None:
 
     assert found.unreadable.keys() == {"public.ints"}
     assert len(found.tables) == 9
+
+
+INDEXED = """
+create schema other;
+create table other.ints (id int, constraint ints_pkey primary key (id));
+insert into other.ints select generate_series(1, 10);
+create table many (id int primary key, a int, b text, unique (b), check (a > 0), check (b <> ''));
+insert into many select g, g % 7 + 1, 'b ' || g from generate_series(1, 200) g;
+create index mixed on many (a desc, b); create index part on many (b) where a > 3;
+create index shout on many (upper(b)); create index nulls on many (b nulls first);
+create table twice (id int primary key, n int); create index on twice (n); create index on twice (n, id);
+insert into twice select g, g % 5 from generate_series(1, 100) g;
+create table child (id int primary key, many int references many); insert into child select g, g from generate_series(1, 9) g;
+"""
+
+
+@pytest.fixture
+def indexed(filled: Cluster) -> Cluster:
+    """The same with indexes of several kinds, two of one name, and constraints."""
+    with filled.connect() as session:
+        session.execute(INDEXED)
+    return filled
+
+
+def looked(cluster: Cluster) -> tuple[Judged, Judged]:
+    """What is said of indexes, and of constraints."""
+    with snapshot(cluster.connect, "postgres") as connection:
+        indexes = integrity_indexes.look(connection)
+    with snapshot(cluster.connect, "postgres") as connection:
+        return indexes, integrity_constraints.look(connection, None)
+
+
+def test_healthy_indexes_and_promises_are_proved_together(indexed: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many are proved as one by one, two indexes of one name and those of several orders among them."""
+    with snapshot(indexed.connect, "postgres") as connection:
+        by_table = integrity_indexes.by_table(connection)
+        proved = integrity_indexes.proved_together(connection, by_table)
+    together = looked(indexed)
+    monkeypatch.setattr(small, "_BYTES", -1)
+
+    assert proved == by_table.keys() - {"public.large", "public.twice"}, "one index of the latter is read for another"
+    assert len(by_table["public.many"]) == 6
+    assert looked(indexed) == together
+    assert together[0].findings == together[1].findings == ()
+
+
+def test_a_broken_promise_is_named_among_those_that_are_kept(indexed: Cluster) -> None:
+    """One row that breaks a promise leaves all others proved."""
+    before = looked(indexed)[1]
+    with indexed.connect() as session:
+        session.execute("set session_replication_role = replica")
+        session.execute("delete from many where id = 3")
+        session.execute("alter table many drop constraint many_a_check")
+        session.execute("update many set a = -1 where id = 5")
+        session.execute("alter table many add constraint many_a_check check (a > 0) not valid")
+        session.execute("update pg_constraint set convalidated = true where conname = 'many_a_check'")
+    after = looked(indexed)[1]
+
+    assert sorted(finding.object for finding in after.findings) == [
+        "constraint child_many_fkey on public.child",
+        "constraint many_a_check on public.many",
+    ]
+    assert after.compared == before.compared
+
+
+def test_an_index_without_a_row_is_named_among_those_that_are_whole(indexed: Cluster) -> None:
+    """An index that leads to fewer rows than its table has is told by its name, and the others stay proved."""
+    with indexed.connect() as session:
+        session.execute("update pg_index set indisready = false where indexrelid = 'shout'::regclass")
+    with indexed.connect() as session:  # a new session does not write to an index that is not ready
+        session.execute("insert into many values (1000, 1, 'new')")
+        session.execute("update pg_index set indisready = true where indexrelid = 'shout'::regclass")
+    found = looked(indexed)[0]
+
+    assert [(finding.object, finding.found) for finding in found.findings] == [("public.shout", "200 rows")]
