@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import json
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -19,7 +20,7 @@ from psycopg.rows import tuple_row
 
 from drills.checks.catalog_cluster import cluster_queries
 from drills.checks.catalog_grants import more
-from drills.checks.catalog_queries import EVERY_VERSION
+from drills.checks.catalog_queries import EVERY_VERSION, RELATION_NAMES
 from drills.checks.catalog_show import query_for
 from drills.checks.session import index_scans
 from drills.model import Finding, NotChecked
@@ -45,6 +46,8 @@ _PLAIN = frozenset({"kind", "definition", "enabled"})  # parts that are told wit
 # `varchar in ('a', 'b')` is printed in one way when it is new and in another once it has been dumped and restored.
 _CAST_ARRAY = re.compile(r"\(ARRAY\[((?:'(?:[^']|'')*'::character varying(?:, )?)+)\]\)::text\[\]")
 _ELEMENT = re.compile(r"'(?:[^']|'')*'::character varying")
+# The server's own JSON, as it is kept where nothing of it is to be shortened, digested or put in another way.
+_PLAIN_JSON = re.compile(r'\{(?:"(?!secret )[a-z ]+": (?:"[^"\\]*"|\[(?:"[^"\\]*"(?:, )?)*\])(?:, )?)+\}')
 UNKEYED = "(not compared)"
 _OPTION_DIGEST = re.compile(r" \((?:[0-9a-f]{16}|not compared)\)")
 
@@ -58,6 +61,12 @@ def observe(connection: psycopg.Connection[Any], *, key: bytes | None = None) ->
     """
     version = connection.info.server_version
     return _observe(connection, {**EVERY_VERSION, **more(version)}, key)
+
+
+def relations(connection: psycopg.Connection[Any]) -> frozenset[str]:
+    """The names in the section "relations", and nothing else of the catalog."""
+    with index_scans(connection), connection.cursor(row_factory=tuple_row) as cursor:
+        return frozenset(name for (name,) in cursor.execute(RELATION_NAMES.encode()))
 
 
 def observe_cluster(connection: psycopg.Connection[Any], *, key: bytes | None = None) -> Catalog:
@@ -78,15 +87,18 @@ def _observe(connection: psycopg.Connection[Any], queries: Mapping[str, str], ke
     with index_scans(connection), connection.cursor(row_factory=tuple_row) as cursor:
         for section, query in queries.items():
             rows = cursor.execute(query.encode()).fetchall()
-            entries = {name: _definition(json.loads(parts), key) for name, parts in rows}
+            entries = {name: definition(parts, key) for name, parts in sorted(rows)}
             if entries:
-                found[section] = dict(sorted(entries.items()))
+                found[section] = entries
     return found
 
 
-def _definition(parts: dict[str, Any], key: bytes | None) -> str:
+def definition(parts: str, key: bytes | None) -> str:
+    """An object's parts as a catalog keeps them, from the server's JSON of them. Pure."""
+    if len(parts) <= _LONGEST and "::character varying" not in parts and _PLAIN_JSON.fullmatch(parts):
+        return sys.intern(parts)  # all tables of an owner are defined in the same words
     told: dict[str, Any] = {}
-    for part, value in parts.items():
+    for part, value in json.loads(parts).items():
         if part.startswith("secret "):
             told[part.removeprefix("secret ")] = _digested(value, key)
         elif part == "of":
@@ -126,7 +138,7 @@ def judge(expected: Catalog, found: Catalog, *, check: str = NAME) -> tuple[Find
     Parts of a thing that is missing or added as a whole (the columns, keys and grants of a table …) are counted in its
     finding and get none of their own; so are those that an inherited change or a detached partition brings along.
     """
-    wanted, present = _entries(expected), _entries(found)
+    wanted, present = _unlike(expected, found), _unlike(found, expected)
     changed = {
         name: diff
         for name in wanted.keys() & present.keys()
@@ -147,17 +159,20 @@ def judge(expected: Catalog, found: Catalog, *, check: str = NAME) -> tuple[Find
     return tuple(sorted(findings, key=lambda each: (each.severity, each.object, each.expected, each.found)))
 
 
-def _entries(catalog: Catalog) -> dict[_Key, dict[str, Any]]:
+def _unlike(catalog: Catalog, other: Catalog) -> dict[_Key, dict[str, Any]]:
+    """The entries that the other does not have in the same words; nearly all are the same, and need not be parsed."""
     return {
         (section, name): _parsed(definition)
         for section, entries in catalog.items()
         for name, definition in entries.items()
+        if other.get(section, {}).get(name) != definition
     }
 
 
 def _parsed(definition: str) -> dict[str, Any]:
+    """The parts in the order of their names, whatever the order that they were written in."""
     parsed = json.loads(definition)
-    return parsed if isinstance(parsed, dict) else {"definition": definition}
+    return dict(sorted(parsed.items())) if isinstance(parsed, dict) else {"definition": definition}
 
 
 def _compared(entry: Mapping[str, Any]) -> Parts:
