@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
 
 import pytest
 
@@ -45,7 +44,7 @@ insert into large select g, repeat('x', 200) from generate_series(1, 5000) g;
 
 
 @pytest.fixture
-def filled(default: Cluster) -> Iterator[Cluster]:
+def filled(default: Cluster) -> Cluster:
     """A server with small tables of every kind, and a large one."""
     with default.connect() as session:
         session.execute(TABLES)

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import psycopg
 
 from drills.checks.judged import Judged, first_line, is_damage
-from drills.checks.proofs import Proof, by_table, by_what_they_read, proofs, together
+from drills.checks.proofs import Proof, at_once, by_table, proofs, together
 from drills.checks.session import Connection
-from drills.checks.small import MOST, portions, small_tables
+from drills.checks.small import portions, small_tables
 from drills.model import Finding, NotChecked, Severity
 
 NAME = "constraints"
@@ -71,23 +71,22 @@ def _kept(connection: Connection, listed: Sequence[Proof], room: int | None) -> 
     Of the others nothing is known yet: they are proved one by one, so that what is broken is named.
     """
     small = small_tables(connection)
-    possible = [
-        proof
-        for proof in listed
-        if small.issuperset(proof.tables) and not proof.impossible and (room is None or proof.needs_bytes <= room)
-    ]
+    possible: dict[str, list[Proof]] = {}
+    for proof in listed:
+        if small.issuperset(proof.tables) and not proof.impossible and (room is None or proof.needs_bytes <= room):
+            possible.setdefault(proof.tables[0], []).append(proof)
     kept = set[Proof]()
-    for some in portions(list(by_what_they_read(possible)), MOST):
-        query = " union all ".join(query for query, _ in some)
+    for tables in portions(list(possible)):
+        some = [proof for table in tables for proof in possible[table]]
         try:
             with connection.transaction(force_rollback=True):
-                row = connection.execute(f"select sum(broken) from ({query}) as p (broken)".encode()).fetchone()
+                row = connection.execute(at_once(some).encode()).fetchone()
         except psycopg.DatabaseError as error:
             if error.sqlstate is None:
                 raise  # the connection is gone, and with it the rest
             continue
         if row and row[0] == 0:
-            kept.update(proof for _, proved in some for proof in proved)
+            kept.update(some)
     return kept
 
 

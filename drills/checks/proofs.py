@@ -177,12 +177,16 @@ def by_table(found: Sequence[Proof]) -> Iterator[tuple[str, list[Proof]]]:
     yield from grouped.items()
 
 
-def by_what_they_read(found: Sequence[Proof]) -> Iterator[tuple[str, list[Proof]]]:
-    """As few queries as the proofs need, each of one number with the proofs that it stands for: 0 where all are kept."""
-    for table, some in by_table(found):
-        broken = " or ".join(f"({proof.condition})" for proof in some)
-        yield f"select count(*) filter (where {broken}) from only {table}", some
-    yield from ((proof.query, [proof]) for proof in found if not proof.condition)
+def at_once(some: Sequence[Proof]) -> str:
+    """One query of one number for many proofs: 0 where all are kept."""
+    conditions = " union all ".join(
+        f"select {' or '.join(f'({proof.condition})' for proof in of_table)} from only {table}"
+        for table, of_table in by_table(some)
+    )
+    queries = [proof.query for proof in some if not proof.condition]
+    if conditions:
+        queries.append(f"select count(*) filter (where broken) from ({conditions}) as r (broken)")
+    return f"select sum(broken) from ({' union all '.join(queries)}) as p (broken)"
 
 
 def together(table: str, some: list[Proof]) -> str:
