@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor
 
 from drills.checks import (
     content,
@@ -39,19 +38,15 @@ def results(
     scratch: bool,
     names: Collection[str],
 ) -> tuple[CheckResult, ...]:
-    """Those of the `names` in order; `contents` is the content check's result. Two at a time, with a connection each.
+    """Those of the `names` in order; `contents` is the content check's result.
 
     `scratch`: the copy is there to be checked alone, so that amcheck may be created in a transaction that is rolled back.
     """
-    wanted = {name: look for name, look in _CHECKS.items() if name in names}
-
-    def carry_out(name: str) -> CheckResult:
-        return timed(clock, name, functools.partial(wanted[name], connect, manifest, contents))
-
-    slowest_first = sorted(wanted, key=lambda name: name not in _SLOW)
-    with ThreadPoolExecutor(2) as pool:
-        by_name = dict(zip(slowest_first, pool.map(carry_out, slowest_first), strict=True))
-    found = [by_name[name] for name in wanted]
+    found = [
+        timed(clock, name, functools.partial(look, connect, manifest, contents))
+        for name, look in _CHECKS.items()
+        if name in names
+    ]
     if scratch and integrity_amcheck.NAME in names:
         found.append(timed(clock, integrity_amcheck.NAME, functools.partial(_amcheck, connect)))
     return tuple(found)
@@ -154,9 +149,6 @@ _CHECKS: dict[str, Callable[[Connector, Manifest | None, CheckResult], CheckResu
     integrity_code.LIBRARIES: _libraries,
     integrity_indexes.NAME: _indexes,
 }
-
-
-_SLOW = (integrity_constraints.NAME, integrity_indexes.NAME)  # they read all tables, so that they are begun first
 
 
 def _amcheck(connect: Connector) -> CheckResult:
