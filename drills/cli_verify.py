@@ -32,6 +32,7 @@ from drills.durations import parse_duration
 from drills.errors import ConfigError, DrillError
 from drills.model import CheckResult, Finding
 from drills.record import write_atomically
+from drills.usage import Parser, described
 
 COMMANDS = ("manifest", "verify")
 CONNECT_TIMEOUT_SECONDS = "10"
@@ -91,6 +92,18 @@ def _add_policies(command: argparse.ArgumentParser) -> None:
         help="how a table that is written to is compared, as drill.toml has it: "
         "'public.orders=up to created_at', '…=at least 99 %%', '…=skip: REASON'; may be given again",
     )  # fmt: skip
+
+
+def main(arguments: Sequence[str]) -> int:
+    """`drills manifest …` and `drills verify …`, without loading the rest of the command line."""
+    parser = Parser(prog="drills")
+    add(parser.add_subparsers(dest="command", required=True, metavar="COMMAND"), described)
+    options = parser.parse_args(arguments)
+    try:
+        return run(options)
+    except DrillError as error:
+        print(f"drills: {error}", file=sys.stderr)
+        return error.exit_code
 
 
 def run(options: argparse.Namespace) -> int:

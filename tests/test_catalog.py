@@ -11,6 +11,8 @@ from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from drills.checks import catalog
 from drills.checks.catalog import Catalog
@@ -334,6 +336,33 @@ def test_the_sample_is_read_within_half_a_second(filled: Cluster) -> None:
         assert time.perf_counter() - begin < 0.5
         assert session.execute("show enable_indexscan").fetchone() == ("off",)
     assert catalog.count(found) > 400
+
+
+@postgres
+def test_the_order_of_a_definitions_parts_means_nothing(before: dict[str, Catalog]) -> None:
+    """A manifest whose parts were sorted, as older versions kept them, is equal to what the server says today."""
+    for entries in before.values():
+        in_order: Catalog = {
+            section: {name: json.dumps(json.loads(text), sort_keys=True) for name, text in inside.items()}
+            for section, inside in entries.items()
+        }
+        assert in_order != entries
+        assert catalog.judge(in_order, entries) == ()
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["kind", "not null", "default", "of"]), st.text(alphabet='ab"\\,{}[]:é 1'), min_size=1
+    )
+)
+def test_a_definition_keeps_its_parts_however_it_is_written(parts: dict[str, str]) -> None:
+    """What the server's own JSON needs no change of, and what has to be written anew, say the same."""
+    said = json.dumps(parts, ensure_ascii=False)
+
+    assert json.loads(catalog.definition(said, None)) == parts
+    assert json.loads(catalog.definition(said.replace(": ", ":"), None)) == {
+        part: value.replace(": ", ":") for part, value in parts.items()
+    }
 
 
 TABLE: Catalog = {

@@ -52,6 +52,19 @@ def test_an_edited_manifest_is_refused() -> None:
         manifest.load(edited)
 
 
+JSON = st.recursive(
+    st.none() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+
+
+@given(JSON, st.integers(min_value=0, max_value=3), st.integers(min_value=1, max_value=3))
+def test_a_digest_in_pieces_is_that_of_the_whole(value: object, depth: int, most: int) -> None:
+    """Wherever the text is cut, its pieces are the text that versions before this one made at once."""
+    assert "".join(manifest.pieces(value, depth, most)) == json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
 def test_a_newer_format_asks_for_a_newer_version() -> None:
     """Said before the digest, which a newer version may make in another way."""
     raw = json.loads(manifest.dump(WHOLE))

@@ -10,18 +10,20 @@ import hashlib
 import hmac
 import json
 import re
+import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 from typing import Any
 
-import psycopg
 from psycopg.rows import tuple_row
 
 from drills.checks.catalog_cluster import cluster_queries
 from drills.checks.catalog_grants import more
-from drills.checks.catalog_queries import EVERY_VERSION
+from drills.checks.catalog_queries import EVERY_VERSION, RELATION_NAMES
 from drills.checks.catalog_show import query_for
-from drills.checks.session import index_scans
+from drills.checks.session import Connection, index_scans
 from drills.model import Finding, NotChecked
 
 NAME = "catalog"
@@ -33,6 +35,7 @@ Parts = dict[str, str]
 _Key = tuple[str, str]
 _LONGEST = 400  # characters of a definition that are kept as they are; a longer one is told by digest and beginning
 _SHOWN = 160  # characters of one part in a finding
+_LARGE = ("columns", "grants")  # where there are many tables, so that they are read first
 _LENIENT = frozenset({"comments", "statistics"})
 _ABSENT = {
     "not null": "nullable",
@@ -45,27 +48,36 @@ _PLAIN = frozenset({"kind", "definition", "enabled"})  # parts that are told wit
 # `varchar in ('a', 'b')` is printed in one way when it is new and in another once it has been dumped and restored.
 _CAST_ARRAY = re.compile(r"\(ARRAY\[((?:'(?:[^']|'')*'::character varying(?:, )?)+)\]\)::text\[\]")
 _ELEMENT = re.compile(r"'(?:[^']|'')*'::character varying")
+# The server's own JSON, as it is kept where nothing of it is to be shortened, digested or put in another way.
+_PLAIN_JSON = re.compile(r'\{(?:"(?!secret )[a-z ]+": (?:"[^"\\]*"|\[(?:"[^"\\]*"(?:, )?)*\])(?:, )?)+\}')
 UNKEYED = "(not compared)"
 _OPTION_DIGEST = re.compile(r" \((?:[0-9a-f]{16}|not compared)\)")
 
 
-def observe(connection: psycopg.Connection[Any], *, key: bytes | None = None) -> Catalog:
+def observe(connection: Connection, *, key: bytes | None = None, helpers: Sequence[Connection] = ()) -> Catalog:
     """The catalog of the database that a pinned `connection` is in.
 
+    `helpers` are further connections with the same snapshot, each of which reads sections of its own.
     Options of foreign servers and user mappings can hold secrets: their values are given as digests under `key`, and
     without one not at all. Definitions are PostgreSQL's own text, which may differ between major versions.
     Raises psycopg.Error when a query fails.
     """
     version = connection.info.server_version
-    return _observe(connection, {**EVERY_VERSION, **more(version)}, key)
+    return _observe((connection, *helpers), {**EVERY_VERSION, **more(version)}, key)
 
 
-def observe_cluster(connection: psycopg.Connection[Any], *, key: bytes | None = None) -> Catalog:
+def relations(connection: Connection) -> frozenset[str]:
+    """The names in the section "relations", and nothing else of the catalog."""
+    with index_scans(connection), connection.cursor(row_factory=tuple_row) as cursor:
+        return frozenset(name for (name,) in cursor.execute(RELATION_NAMES.encode()))
+
+
+def observe_cluster(connection: Connection, *, key: bytes | None = None) -> Catalog:
     """What all databases of the server share: roles, memberships, settings, databases and tablespaces.
 
     Values of an application's own settings (`name.with.dot`) are digested as `observe` does it with options.
     """
-    return _observe(connection, cluster_queries(connection.info.server_version), key)
+    return _observe((connection,), cluster_queries(connection.info.server_version), key)
 
 
 def count(catalog: Catalog) -> int:
@@ -73,20 +85,35 @@ def count(catalog: Catalog) -> int:
     return sum(len(entries) for entries in catalog.values())
 
 
-def _observe(connection: psycopg.Connection[Any], queries: Mapping[str, str], key: bytes | None) -> Catalog:
+def _observe(connections: Sequence[Connection], queries: Mapping[str, str], key: bytes | None) -> Catalog:
     found: Catalog = {}
-    with index_scans(connection), connection.cursor(row_factory=tuple_row) as cursor:
-        for section, query in queries.items():
-            rows = cursor.execute(query.encode()).fetchall()
-            entries = {name: _definition(json.loads(parts), key) for name, parts in rows}
-            if entries:
-                found[section] = dict(sorted(entries.items()))
-    return found
+    work = iter(sorted(queries.items(), key=lambda each: each[0] not in _LARGE))
+    taking = Lock()
+
+    def read(connection: Connection) -> None:
+        with index_scans(connection), connection.cursor(row_factory=tuple_row) as cursor:
+            while True:
+                with taking:
+                    section, query = next(work, ("", ""))
+                if not query:
+                    break
+                rows = cursor.execute(query.encode()).fetchall()
+                found[section] = {name: definition(parts, key) for name, parts in sorted(rows)}
+
+    if len(connections) > 1:
+        with ThreadPoolExecutor(len(connections)) as pool:
+            list(pool.map(read, connections))
+    else:
+        read(connections[0])
+    return {section: found[section] for section in queries if found[section]}
 
 
-def _definition(parts: dict[str, Any], key: bytes | None) -> str:
+def definition(parts: str, key: bytes | None) -> str:
+    """An object's parts as a catalog keeps them, from the server's JSON of them. Pure."""
+    if len(parts) <= _LONGEST and "::character varying" not in parts and _PLAIN_JSON.fullmatch(parts):
+        return sys.intern(parts)  # all tables of an owner are defined in the same words
     told: dict[str, Any] = {}
-    for part, value in parts.items():
+    for part, value in json.loads(parts).items():
         if part.startswith("secret "):
             told[part.removeprefix("secret ")] = _digested(value, key)
         elif part == "of":
@@ -126,7 +153,7 @@ def judge(expected: Catalog, found: Catalog, *, check: str = NAME) -> tuple[Find
     Parts of a thing that is missing or added as a whole (the columns, keys and grants of a table …) are counted in its
     finding and get none of their own; so are those that an inherited change or a detached partition brings along.
     """
-    wanted, present = _entries(expected), _entries(found)
+    wanted, present = _unlike(expected, found), _unlike(found, expected)
     changed = {
         name: diff
         for name in wanted.keys() & present.keys()
@@ -147,17 +174,20 @@ def judge(expected: Catalog, found: Catalog, *, check: str = NAME) -> tuple[Find
     return tuple(sorted(findings, key=lambda each: (each.severity, each.object, each.expected, each.found)))
 
 
-def _entries(catalog: Catalog) -> dict[_Key, dict[str, Any]]:
+def _unlike(catalog: Catalog, other: Catalog) -> dict[_Key, dict[str, Any]]:
+    """The entries that the other does not have in the same words; nearly all are the same, and need not be parsed."""
     return {
         (section, name): _parsed(definition)
         for section, entries in catalog.items()
         for name, definition in entries.items()
+        if other.get(section, {}).get(name) != definition
     }
 
 
 def _parsed(definition: str) -> dict[str, Any]:
+    """The parts in the order of their names, whatever the order that they were written in."""
     parsed = json.loads(definition)
-    return parsed if isinstance(parsed, dict) else {"definition": definition}
+    return dict(sorted(parsed.items())) if isinstance(parsed, dict) else {"definition": definition}
 
 
 def _compared(entry: Mapping[str, Any]) -> Parts:

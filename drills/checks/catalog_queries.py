@@ -90,6 +90,8 @@ _RELATIONS = f"""{
         from pg_inherits group by inhrelid) as i on i.inhrelid = c.oid
     where {_USER} and c.relkind in ('r', 'p', 'v', 'm', 'f') and {_own("pg_class", "c.oid")}"""
 
+RELATION_NAMES = f"select {_REL} {_TABLE_FROM} and c.relkind in ('r', 'p', 'v', 'm', 'f')"
+
 _COLUMN_NAME = f"{_REL} || '.' || quote_ident(a.attname)"
 _COLUMN_OF = f"""jsonb_build_array({_OWNED_SECTION}) || case when a.attinhcount > 0 then coalesce((select
     jsonb_agg('columns ' || h.inhparent::regclass::text || '.' || quote_ident(a.attname)) from pg_inherits as h

@@ -10,76 +10,42 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from threading import Lock
 
 import psycopg
 
 from drills.checks import fingerprint, ranges
 from drills.checks.budget import OUT_OF_TIME, Budget
+from drills.checks.content_model import Contents, How, TableContent
 from drills.checks.content_tables import ListedTable, tables
-from drills.checks.fingerprint import FAST, Algorithm, Form
+from drills.checks.content_watermark import condition, newest
+from drills.checks.fingerprint import FAST, Algorithm
 from drills.checks.judged import Judged, first_line, is_damage, is_too_long
 from drills.checks.narrow import Narrowed, Suspect
 from drills.checks.ranges import Key, Ranges
 from drills.checks.session import Connection
+from drills.checks.small import portions, small_tables
 from drills.config_models import TablePolicy
 from drills.model import CheckResult, Finding, NotChecked
 
+__all__ = [
+    "EXACT",
+    "NAME",
+    "Contents",
+    "TableContent",
+    "alike",
+    "judge",
+    "observe",
+    "policy_of",
+    "read",
+    "suspects",
+    "unknown",
+]
 NAME = "content"
 EXACT = TablePolicy("exact")
-# A watermark leaves the database, so that it may only be what says little: a number or an instant.
-_WATERMARKS = ("smallint", "integer", "bigint", "date", "timestamp", "timestamp with time zone")
 
 
-@dataclass(frozen=True, slots=True)
-class TableContent:
-    """How many rows a table has, and their fingerprint: 32 hexadecimal digits, 128 bits.
-
-    With a watermark both tell of the rows up to `up_to` in `column` only. `root` is the table that it is a partition of.
-    `form` says how rows were put into words, and `ranges` where a difference will be (in manifests, if rows have a key).
-    """
-
-    rows: int
-    fingerprint: str
-    root: str = ""
-    unlogged: bool = False
-    column: str = ""
-    up_to: str = ""
-    form: Form = "row"
-    ranges: Ranges | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """The tables of one database as they were read.
-
-    `unreadable` says which right was lacking, `damaged` what the server said of a table that it could not read itself.
-    """
-
-    algorithm: Algorithm
-    tables: dict[str, TableContent] = field(default_factory=dict)
-    unreadable: dict[str, str] = field(default_factory=dict)
-    damaged: dict[str, str] = field(default_factory=dict)
-
-    def in_order(self) -> Contents:
-        """The same, sorted by name: several connections read in no order."""
-        return Contents(
-            self.algorithm,
-            dict(sorted(self.tables.items())),
-            dict(sorted(self.unreadable.items())),
-            dict(sorted(self.damaged.items())),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _How:
-    """How tables are read: for a manifest with ranges, for a copy as the manifest's `expected` says."""
-
-    expected: Contents | None
-    ranged: bool
-    key: bytes | None
-    budget: Budget | None = None
+_Wanted = tuple[ListedTable, TablePolicy]
 
 
 def observe(
@@ -93,7 +59,7 @@ def observe(
     key: bytes | None = None,
     budget: Budget | None = None,
 ) -> Contents:
-    """Read every table but those that a policy skips (quoted `schema.table` names). One server-side query a table.
+    """Read every table but those that a policy skips (quoted `schema.table` names); many small ones by one query.
 
     With `ranged` the ranges of keys are summed as well, those of keys that are neither integer nor uuid under `key`.
     `helpers` are further connections with the same snapshot, each of which takes tables of its own.
@@ -102,22 +68,19 @@ def observe(
     is no `expected`, that is where a manifest is taken. What `budget` leaves no time for is unreadable for that reason.
     """
     contents = Contents(algorithm)
-    how = _How(expected, ranged, key, budget)
+    how = How(expected, ranged, key, budget)
     listed = [(table, policy_of(table.name, table.root, policies or {})) for table in tables(connection)]
-    work = iter([(table, policy) for table, policy in listed if policy.kind != "skip"])
+    work = iter(_portions(connection, [each for each in listed if each[1].kind != "skip"], how))
     taking = Lock()
 
     def read(each: Connection) -> None:
         each.execute("set local max_parallel_workers_per_gather = 2")
         while True:
             with taking:
-                upcoming = next(work, None)
-            if upcoming is None:
+                portion = next(work, None)
+            if portion is None:
                 break
-            if budget and not budget.left():
-                contents.unreadable[upcoming[0].name] = budget.reason
-                continue
-            _read(each, *upcoming, contents, how)
+            _read_all(each, portion, contents, how)
         if budget:
             each.execute("set local statement_timeout = 0")
 
@@ -134,12 +97,74 @@ def policy_of(table: str, root: str, policies: Mapping[str, TablePolicy]) -> Tab
     return policies.get(table) or policies.get(root) or EXACT
 
 
-def _read(connection: Connection, table: ListedTable, policy: TablePolicy, contents: Contents, how: _How) -> None:
+def _portions(connection: Connection, listed: Sequence[_Wanted], how: How) -> list[Sequence[_Wanted]]:
+    """What is read by one query: each large table for itself, then as many small ones as go together."""
+    small = small_tables(connection)
+
+    def goes_together(table: ListedTable, policy: TablePolicy) -> bool:
+        known = how.expected.tables.get(table.name) if how.expected else None
+        return table.name in small and policy.kind != "up to" and (known is None or known.form == "row")
+
+    alone = [[each] for each in listed if not goes_together(*each)]
+    return [*alone, *portions([each for each in listed if goes_together(*each)])]
+
+
+def _read_all(connection: Connection, portion: Sequence[_Wanted], contents: Contents, how: How) -> None:
+    """Read a portion by one query; where that fails, each table for itself, so that it is named."""
+    if len(portion) > 1 and not (how.budget and not how.budget.left()):
+        listed = [table for table, _ in portion]
+        try:
+            with connection.transaction():
+                _limit(connection, how.budget)
+                found = _summed_together(connection, listed, contents.algorithm, how)
+        except psycopg.DatabaseError as error:
+            if error.sqlstate is None:
+                raise  # the connection is gone, and with it the rest
+        else:
+            contents.tables.update(zip((table.name for table in listed), found, strict=True))
+            return
+    for table, policy in portion:
+        _read(connection, table, policy, contents, how)
+
+
+def _summed_together(
+    connection: Connection, listed: Sequence[ListedTable], algorithm: Algorithm, how: How
+) -> list[TableContent]:
+    """The contents of several tables in their order."""
+    texts = [fingerprint.text_of(table.columns, table.binary, algorithm, "row") for table in listed]
+    keys = [how.key_of(table) for table in listed]
+    if how.ranged:
+        seeds = [how.seed_of(key) if key else 0 for key in keys]
+        each = [ranges.Part(*part) for part in zip((table.name for table in listed), texts, keys, seeds, strict=True)]
+        query = ranges.query_together(each, algorithm)
+    else:
+        query = fingerprint.query_together([table.name for table in listed], texts, algorithm)
+    found = [TableContent(0, fingerprint.digest(0, 0), table.root, table.unlogged) for table in listed]
+    for place, count, first, second, *rest in connection.execute(query.encode(), binary=True).fetchall():
+        key = keys[place]
+        found[place] = dataclasses.replace(
+            found[place],
+            rows=int(count),
+            fingerprint=fingerprint.digest(int(first), int(second)),
+            ranges=Ranges(key, rest[0], rest[1], ranges.pack(rest[2])) if how.ranged and key else None,
+        )
+    return found
+
+
+def _limit(connection: Connection, budget: Budget | None) -> None:
+    """Let no query of this transaction take more than what is left."""
+    if budget:
+        connection.execute(b"set local statement_timeout = %d" % max(1, round(budget.left() * 1000)))
+
+
+def _read(connection: Connection, table: ListedTable, policy: TablePolicy, contents: Contents, how: How) -> None:
+    if how.budget and not how.budget.left():
+        contents.unreadable[table.name] = how.budget.reason
+        return
     known = how.expected.tables.get(table.name) if how.expected else None
     try:
         with connection.transaction():
-            if how.budget:
-                connection.execute(b"set local statement_timeout = %d" % max(1, round(how.budget.left() * 1000)))
+            _limit(connection, how.budget)
             column = policy.column or "" if policy.kind == "up to" else ""
             up_to = _up_to(connection, table, column, contents, how.expected) if column else ""
             if column and not up_to:
@@ -162,7 +187,7 @@ def _read(connection: Connection, table: ListedTable, policy: TablePolicy, conte
 
 
 def _fingerprint(
-    connection: Connection, table: ListedTable, algorithm: Algorithm, wanted: TableContent, how: _How
+    connection: Connection, table: ListedTable, algorithm: Algorithm, wanted: TableContent, how: How
 ) -> TableContent:
     """Read a table; where a row is longer than a text may be, again by the hashes of its values."""
     try:
@@ -175,30 +200,21 @@ def _fingerprint(
 
 
 def _summed(
-    connection: Connection, table: ListedTable, algorithm: Algorithm, wanted: TableContent, how: _How
+    connection: Connection, table: ListedTable, algorithm: Algorithm, wanted: TableContent, how: How
 ) -> TableContent:
     where = condition(connection, wanted.column, wanted.up_to)
     text = fingerprint.text_of(table.columns, table.binary, algorithm, wanted.form)
     found: Ranges | None = None
-    if how.ranged and table.key and (table.key.kind != "hash" or how.key is not None):
-        low, step = ranges.bounds(table.key, *_edges(connection, table.name, table.key))
-        seed = ranges.seed_of(how.key if table.key.kind == "hash" else None)
-        query = ranges.query(table.name, text, table.key, low, step, algorithm=algorithm, seed=seed, where=where)
+    if key := how.key_of(table):
+        low, step = ranges.bounds(key, *_edges(connection, table.name, key))
+        query = ranges.query(table.name, text, key, low, step, algorithm=algorithm, seed=how.seed_of(key), where=where)
         count, first, second, cells = connection.execute(query.encode(), binary=True).fetchone() or (0, 0, 0, b"")
-        found = Ranges(table.key, low, step, ranges.pack(cells)) if count else None
+        found = Ranges(key, low, step, ranges.pack(cells)) if count else None
     else:
         query = fingerprint.query_of(table.name, text, algorithm, where)
         count, first, second = connection.execute(query.encode()).fetchone() or (0, 0, 0)
     digest = fingerprint.digest(int(first), int(second))
     return dataclasses.replace(wanted, rows=int(count), fingerprint=digest, ranges=found)
-
-
-def condition(connection: Connection, column: str, up_to: str) -> str:
-    """SQL for the rows up to a watermark, "" for all."""
-    if not column:
-        return ""
-    literal = _text(connection, "select pg_catalog.quote_literal(%s)", (up_to,))
-    return f"r.{_quoted(connection, column)} <= {literal}"
 
 
 def _edges(connection: Connection, table: str, key: Key) -> tuple[int | None, int | None]:
@@ -217,37 +233,12 @@ def _up_to(
     connection: Connection, table: ListedTable, column: str, contents: Contents, expected: Contents | None
 ) -> str:
     if expected is None:
-        return _watermark(connection, table, column, contents)
+        up_to, problem = newest(connection, table.name, table.columns, column)
+        if problem:
+            contents.unreadable[table.name] = problem
+        return up_to
     known = expected.tables.get(table.name)
     return known.up_to if known and known.column == column else ""
-
-
-def _watermark(connection: Connection, table: ListedTable, column: str, contents: Contents) -> str:
-    """The column's newest value as text; "" for an empty table or a column that cannot be one, which is noted."""
-    quoted = _quoted(connection, column)
-    if quoted not in table.columns:
-        contents.unreadable[table.name] = f"its policy names the column {column!r}, which it does not have"
-        return ""
-    kind = _text(
-        connection,
-        "select pg_catalog.format_type(atttypid, null) from pg_catalog.pg_attribute "
-        "where attrelid = %s::pg_catalog.regclass and attname = %s",
-        (table.name, column),
-    )
-    if kind.removesuffix(" without time zone") not in _WATERMARKS:
-        needs = "a column of whole numbers, dates or timestamps"
-        contents.unreadable[table.name] = f"its policy needs {needs}, {column!r} is {kind}"
-        return ""
-    return _text(connection, f"select pg_catalog.max(r.{quoted})::text from only {table.name} as r")
-
-
-def _quoted(connection: Connection, name: str) -> str:
-    return _text(connection, "select pg_catalog.quote_ident(%s)", (name,))
-
-
-def _text(connection: Connection, query: str, values: tuple[str, ...] | None = None) -> str:
-    row = connection.execute(query.encode(), values).fetchone()
-    return "" if row is None or row[0] is None else str(row[0])
 
 
 def read(connection: Connection, policies: Mapping[str, TablePolicy], budget: Budget | None = None) -> Judged:

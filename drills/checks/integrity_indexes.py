@@ -9,15 +9,20 @@ such order: drills/checks/integrity_lookups.py looks the table's keys up in it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+import operator
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
 
 from drills.checks import integrity_lookups
-from drills.checks.integrity_lookups import Lookup, names_in
+from drills.checks.integrity_lookups import Ask, Lookup, names_in
 from drills.checks.judged import Judged, first_line, is_damage
+from drills.checks.patience import LONGEST, Unanswered, hang_up_after, patience
 from drills.checks.session import Connection, index_scans
+from drills.checks.small import MOST, small_tables
+from drills.durations import show_duration
 from drills.model import Finding, NotChecked
 
 NAME = "indexes"
@@ -40,13 +45,15 @@ where x.indisvalid and x.indisready and x.indislive and n.nspname !~ '^pg_' and 
 """
 _HEAP = ("enable_seqscan", "on"), ("enable_indexscan", "off"), ("enable_indexonlyscan", "off"), ("enable_sort", "on")
 _INDEX = ("enable_seqscan", "off"), ("enable_indexscan", "on"), ("enable_indexonlyscan", "on"), ("enable_sort", "off")
-_LONGEST = "'1h'"  # a search in a damaged index may never end
+_TOGETHER = 60.0  # seconds for many small indexes at once; one that takes longer is looked at by itself
 _DIRECTIONS = {0: "", 1: " desc nulls last", 2: " asc nulls first", 3: " desc"}
 _UNDEFINED = ("42P01", "42703", "42883", "42704", "3F000")
 
 
 @dataclass(frozen=True, slots=True)
-class _Index:
+class Index:
+    """An index that can be proved: its SQL names, its name alone, its keys as SQL with their order, and its condition."""
+
     table: str
     name: str
     relname: str
@@ -57,11 +64,13 @@ class _Index:
 
     @property
     def hash(self) -> str:
+        """A 64-bit hash of the keys of a row."""
         template = ",".join(["%L"] * len(self.keys))
         return f"pg_catalog.hashtextextended(pg_catalog.format('{template}', {', '.join(self.keys)}) collate \"C\", 0)"
 
     @property
     def where(self) -> str:
+        """Which rows belong into it."""
         return self.predicate or "true"
 
     @property
@@ -72,8 +81,8 @@ class _Index:
         return f"count(*) filter (where ({self.where}) and pg_catalog.num_nulls({', '.join(self.keys)}) = 0)"
 
     @property
-    def by_index(self) -> str:
-        """Rows, sum of hashes, and rows that come before a smaller one, in the order that the index gives them."""
+    def in_order(self) -> str:
+        """Each row's hash h, and whether it comes before a smaller one, in the order that the index gives them."""
         order = ", ".join(f"{key}{_DIRECTIONS[way & 3]}" for key, way in zip(self.keys, self.options, strict=True))
         before = ", ".join(f"pg_catalog.lag({key}) over w" for key in self.keys)
         wrong = "false"
@@ -81,35 +90,121 @@ class _Index:
             operator = ">" if set(self.options) == {0} else "<"
             wrong = f"row({before}) {operator} row({', '.join(self.keys)})"
         return (
-            f"select count(*), coalesce(sum(h), 0), count(*) filter (where wrong) from (select {self.hash} as h, "
-            f"{wrong} as wrong from only {self.table} where {self.where} window w as (order by {order}) "
-            f"order by {order}) as r"
+            f"{self.hash} as h, {wrong} as wrong from only {self.table} where {self.where} "
+            f"window w as (order by {order}) order by {order}"
         )
 
+    @property
+    def by_index(self) -> str:
+        """Rows, sum of hashes, and rows that come before a smaller one."""
+        return f"select count(*), coalesce(sum(h), 0), count(*) filter (where wrong) from (select {self.in_order}) as r"
 
-def look(connection: Connection) -> Judged:
-    """Every index of one database, a table at a time."""
-    total = Judged()
-    by_table: dict[str, list[_Index]] = {}
+
+@dataclass
+class Progress:
+    """What is known of the indexes of one database by their table; kept when a connection is lost on the way."""
+
+    done: dict[str, Judged] = field(default_factory=dict)
+    together: bool = True  # whether small tables are still to be looked at together
+
+
+def look(connection: Connection, progress: Progress | None = None, longest: float = LONGEST) -> Judged:
+    """Every index of one database, a table at a time. The server has `longest`, in seconds, for one search.
+
+    Unanswered where it does not even say that it took longer. That is noted in `progress`, with which another connection
+    can go on.
+    """
+    progress = progress or Progress()
+    ask: Ask = functools.partial(_ask, longest=longest)
+    listed = {table: indexes for table, indexes in by_table(connection).items() if table not in progress.done}
+    if progress.together:
+        progress.together = False
+        proved = proved_together(connection, listed, longest)
+        progress.done |= {table: Judged(len(listed[table])) for table in proved}
+    for table, indexes in listed.items():
+        if table in progress.done:
+            continue
+        try:
+            progress.done[table] = _table(connection, ask, table, indexes)
+        except Unanswered:
+            reason = (
+                f"a search in an index of {table} had no answer within {show_duration(longest)}, nor was it to be "
+                "cancelled: the index is damaged, or very large; a server process may go on until the server is stopped"
+            )
+            progress.done[table] = Judged(unread=tuple(NotChecked(f"index {each.name}", reason) for each in indexes))
+            raise
+    return functools.reduce(operator.add, progress.done.values(), Judged())
+
+
+def by_table(connection: Connection) -> dict[str, list[Index]]:
+    """The indexes that can be proved, by their table."""
+    found: dict[str, list[Index]] = {}
     with index_scans(connection):
         rows = connection.execute(_INDEXES.encode()).fetchall()
     for row in rows:
-        index = _Index(row[0], row[1], row[2], row[3], tuple(row[4]), tuple(row[5]), row[6] or "")
-        by_table.setdefault(index.table, []).append(index)
-    for table, indexes in by_table.items():
-        total += _table(connection, table, indexes)
-    return total
+        index = Index(row[0], row[1], row[2], row[3], tuple(row[4]), tuple(row[5]), row[6] or "")
+        found.setdefault(index.table, []).append(index)
+    return found
 
 
-def _table(connection: Connection, table: str, indexes: list[_Index]) -> Judged:
+def proved_together(connection: Connection, listed: dict[str, list[Index]], longest: float = LONGEST) -> set[str]:
+    """The small tables whose indexes are B-trees that hold what they should, as a few queries over many of them tell.
+
+    Of the others nothing is known yet: they are looked at one by one, so that what is wrong is told of what it is wrong with.
+    """
+    ask: Ask = functools.partial(_ask, longest=min(longest, _TOGETHER))
+    small = small_tables(connection)
+    proved, waiting = set[str](), dict[str, Index]()
+    for table, indexes in listed.items():
+        if table not in small or any(index.method != "btree" for index in indexes):
+            continue
+        mine = {index.relname: index for index in indexes}
+        # the plan names indexes without their schemas, so that no two of one query may have the same name
+        if waiting and (len(waiting) + len(mine) > MOST or waiting.keys() & mine):
+            proved |= _prove(connection, ask, list(waiting.values()))
+            waiting = {}
+        waiting |= mine
+    return proved | _prove(connection, ask, list(waiting.values()))
+
+
+def _prove(connection: Connection, ask: Ask, indexes: list[Index]) -> set[str]:
+    """The tables of these whose indexes all hold what the heap says, each of them read through itself."""
+    heap = " union all ".join(
+        f"select {place} as n, {index.hash} as h, false as wrong from only {index.table} where {index.where}"
+        for place, index in enumerate(indexes)
+    )
+    order = " union all ".join(f"(select {place} as n, {index.in_order})" for place, index in enumerate(indexes))
+    expected, found = ask(connection, _sums(heap), _HEAP), ask(connection, _sums(order), _INDEX)
+    plan = ask(connection, f"explain (format json) {_sums(order)}", _INDEX)
+    if isinstance(expected, psycopg.Error) or isinstance(found, psycopg.Error) or isinstance(plan, psycopg.Error):
+        return set()
+    # each query of a table reads one of its indexes, so that where all are in the plan each is read
+    read, before, after = names_in(plan[0]), expected[0] or {}, found[0] or {}
+    doubtful = {
+        index.table
+        for place, index in enumerate(indexes)
+        if index.relname not in read or before.get(str(place)) != after.get(str(place))
+    }
+    return {index.table for index in indexes} - doubtful
+
+
+def _sums(hashed: str) -> str:
+    """By the place n of each index, rows, sum of hashes, and rows that come before a smaller one."""
+    return (
+        "select pg_catalog.jsonb_object_agg(n, pg_catalog.concat_ws(' ', rows, keys, wrong)) from (select n, "
+        f"count(*) as rows, sum(h) as keys, count(*) filter (where wrong) as wrong from ({hashed}) as r group by n) as s"
+    )
+
+
+def _table(connection: Connection, ask: Ask, table: str, indexes: list[Index]) -> Judged:
     """One pass over the table says what each of its indexes should hold."""
     sums = ", ".join(f"count(*) filter (where {index.where}), {index.also}" for index in indexes)
-    heap = _ask(connection, f"select {sums} from only {table}", _HEAP)
+    heap = ask(connection, f"select {sums} from only {table}", _HEAP)
     if isinstance(heap, psycopg.Error):
         if len(indexes) > 1 and not is_damage(heap):  # one of them may be to blame
             total = Judged()
             for index in indexes:
-                total += _table(connection, table, [index])
+                total += _table(connection, ask, table, [index])
             return total
         if is_damage(heap):
             said = first_line(heap)
@@ -120,15 +215,15 @@ def _table(connection: Connection, table: str, indexes: list[_Index]) -> Judged:
     total = Judged()
     for number, index in enumerate(indexes):
         if index.method == "btree":
-            total += _index(connection, index, int(heap[2 * number]), int(heap[2 * number + 1]))
+            total += _index(connection, ask, index, int(heap[2 * number]), int(heap[2 * number + 1]))
         else:
-            total += _looked_up(connection, index, int(heap[2 * number]), int(heap[2 * number + 1]))
+            total += _looked_up(connection, ask, index, int(heap[2 * number]), int(heap[2 * number + 1]))
     return total
 
 
-def _looked_up(connection: Connection, index: _Index, rows: int, whole: int) -> Judged:
+def _looked_up(connection: Connection, ask: Ask, index: Index, rows: int, whole: int) -> Judged:
     lookup = Lookup(index.table, index.name, index.relname, index.method, index.keys, index.hash, index.where)
-    judged = integrity_lookups.look(connection, lookup, whole, _ask)
+    judged = integrity_lookups.look(connection, lookup, whole, ask)
     if isinstance(judged, psycopg.Error):
         return _unread([index.name], index.table, judged)
     if rows > whole and index.method != "hash":  # which holds no nulls
@@ -137,15 +232,15 @@ def _looked_up(connection: Connection, index: _Index, rows: int, whole: int) -> 
     return judged
 
 
-def _index(connection: Connection, index: _Index, rows: int, keys: int) -> Judged:
+def _index(connection: Connection, ask: Ask, index: Index, rows: int, keys: int) -> Judged:
     name = f"index {index.name}"
-    plan = _ask(connection, f"explain (format json) {index.by_index}", _INDEX)
+    plan = ask(connection, f"explain (format json) {index.by_index}", _INDEX)
     if isinstance(plan, psycopg.Error):
         return _unread([index.name], index.table, plan)
     if index.relname not in names_in(plan[0]):
         reason = "the planner reads it in no order, or another index in its place: needs amcheck"
         return Judged(excused=(NotChecked(name, reason),))
-    found = _ask(connection, index.by_index, _INDEX)
+    found = ask(connection, index.by_index, _INDEX)
     if isinstance(found, psycopg.Error):
         return _unread([index.name], index.table, found)
     expected, is_found = f"{rows:,} rows of {index.table}", f"{int(found[0]):,} rows"
@@ -161,18 +256,18 @@ def _index(connection: Connection, index: _Index, rows: int, keys: int) -> Judge
     return Judged(1, (Finding(NAME, "error", index.name, expected, is_found, message, _shown(index)),))
 
 
-def _shown(index: _Index) -> str:
+def _shown(index: Index) -> str:
     settings = "; ".join(f"set {name} = {value}" for name, value in _INDEX)
     return f"{settings}; {index.by_index}"
 
 
 def _ask(
-    connection: Connection, query: str, settings: tuple[tuple[str, str], ...]
+    connection: Connection, query: str, settings: tuple[tuple[str, str], ...], *, longest: float
 ) -> tuple[Any, ...] | psycopg.DatabaseError:
+    limit = ("statement_timeout", str(max(1, round(longest * 1000))))
     try:
-        with connection.transaction(force_rollback=True):
-            for name, value in (*settings, ("statement_timeout", _LONGEST)):
-                connection.execute(f"set local {name} = {value}".encode())
+        with patience(connection, hang_up_after(longest)), connection.transaction(force_rollback=True):
+            connection.execute("; ".join(f"set local {name} = {value}" for name, value in (*settings, limit)).encode())
             row = connection.execute(query.encode()).fetchone()
     except psycopg.DatabaseError as error:
         if error.sqlstate is None:

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -45,6 +45,7 @@ from drills.checks.passwords import Passwords
 from drills.checks.sequences import Sequences
 from drills.checks.session import Connection, Connector, Single, names_of, shared_snapshot, snapshot
 from drills.checks.settings import Settings
+from drills.checks.small import portions
 from drills.checks.watch import Reading, watched
 from drills.clock import Clock, SystemClock
 from drills.config_models import TablePolicy
@@ -199,7 +200,8 @@ def _version(connection: Connection) -> tuple[int, str]:
 def dump(manifest: Manifest) -> str:
     """The manifest as JSON with its digest, ending in a newline."""
     body = _ADAPTER.dump_python(manifest, mode="json")
-    return json.dumps({"digest": _digest(body), "manifest": body}, sort_keys=True, indent=1) + "\n"
+    # a line an item, so that two manifests can be compared line by line; indented it takes five times as long to write
+    return json.dumps({"digest": _digest(body), "manifest": body}, sort_keys=True, separators=(",\n", ": ")) + "\n"
 
 
 def load(text: str, name: str = "the manifest") -> Manifest:
@@ -208,6 +210,7 @@ def load(text: str, name: str = "the manifest") -> Manifest:
     try:
         raw = json.loads(text)
         body, digest = raw["manifest"], raw["digest"]
+        del raw, text  # a manifest of many tables is large
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{name} is no whole manifest: expected JSON with its digest: {again}") from error
     if isinstance(body, dict) and isinstance(body.get("format"), int) and body["format"] > FORMAT:
@@ -250,4 +253,27 @@ def read_key(manifest: Path) -> bytes | None:
 
 
 def _digest(body: Any) -> str:
-    return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    """Of the JSON with its keys sorted and without blanks, a piece at a time: as a whole it can be many megabytes."""
+    digest = hashlib.sha256()
+    for piece in pieces(body):
+        digest.update(piece.encode())
+    return digest.hexdigest()
+
+
+def pieces(value: Any, depth: int = 5, most: int = 1_000) -> Iterator[str]:
+    """The text of JSON with its keys sorted and without blanks: objects above `depth` by their members, so many at a time.
+
+    At depth 5 are the sections of a database's catalog, and its tables.
+    """
+    if not isinstance(value, dict) or (not depth and len(value) <= most):
+        yield json.dumps(value, sort_keys=True, separators=(",", ":"))
+        return
+    yield "{"
+    for number, some in enumerate(portions(sorted(value), most if not depth else 1)):
+        yield "," if number else ""
+        if depth:
+            yield f"{json.dumps(some[0])}:"
+            yield from pieces(value[some[0]], depth - 1, most)
+        else:
+            yield json.dumps({name: value[name] for name in some}, sort_keys=True, separators=(",", ":"))[1:-1]
+    yield "}"

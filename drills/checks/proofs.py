@@ -8,7 +8,7 @@ planner knows nothing; the rest relies on the settings in drills/checks/session.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -168,13 +168,25 @@ def proofs(connection: Connection) -> tuple[Proof, ...]:
         )
 
 
-def by_table(found: tuple[Proof, ...]) -> Iterator[tuple[str, list[Proof]]]:
+def by_table(found: Sequence[Proof]) -> Iterator[tuple[str, list[Proof]]]:
     """The proofs that are counts over one table, a table at a time: one pass over it answers them all."""
     grouped: dict[str, list[Proof]] = {}
     for proof in found:
         if proof.condition:
             grouped.setdefault(proof.tables[0], []).append(proof)
     yield from grouped.items()
+
+
+def at_once(some: Sequence[Proof]) -> str:
+    """One query of one number for many proofs: 0 where all are kept."""
+    conditions = " union all ".join(
+        f"select {' or '.join(f'({proof.condition})' for proof in of_table)} from only {table}"
+        for table, of_table in by_table(some)
+    )
+    queries = [proof.query for proof in some if not proof.condition]
+    if conditions:
+        queries.append(f"select count(*) filter (where broken) from ({conditions}) as r (broken)")
+    return f"select sum(broken) from ({' union all '.join(queries)}) as p (broken)"
 
 
 def together(table: str, some: list[Proof]) -> str:

@@ -15,7 +15,7 @@ import hashlib
 import hmac
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -96,6 +96,26 @@ def bounds(key: Key, low: int | None, high: int | None) -> tuple[int, int]:
     return first, (last - first) // CELLS + 1
 
 
+def _wrapped(number: str) -> str:
+    """A numeric as the signed 64-bit number that it is modulo 2^64."""
+    return f"({number} - {_TWO64} * pg_catalog.floor(({number} + {_TWO64 // 2}) / {_TWO64}))::bigint"
+
+
+_PACKED = " || ".join(
+    (
+        "pg_catalog.int2send(cell::int2)",
+        "pg_catalog.int8send(n)",
+        f"pg_catalog.int8send({_wrapped('a')})",
+        f"pg_catalog.int8send({_wrapped('s')})",
+    )
+)
+
+
+def _cell(low: str, step: str) -> str:
+    """SQL for the number of a key's range."""
+    return f"least({CELLS - 1}, greatest(0, (k - {low}) / {step}))"
+
+
 def query(
     table: str, text: str, key: Key, low: int, step: int, *, algorithm: Algorithm, seed: int, where: str = ""
 ) -> str:
@@ -106,18 +126,10 @@ def query(
     first, second = hashes(algorithm)
     condition = f" where {where}" if where else ""
     first = f"case when pg_catalog.clock_timestamp() is not null then {first} end"
-    packed = " || ".join(
-        (
-            "pg_catalog.int2send(cell::int2)",
-            "pg_catalog.int8send(n)",
-            f"pg_catalog.int8send({_wrapped('a')})",
-            f"pg_catalog.int8send({_wrapped('s')})",
-        )
-    )
     return (
         f"select coalesce(sum(n), 0), coalesce(sum(a), 0), coalesce(sum(b), 0), "
-        f"coalesce(pg_catalog.string_agg({packed}, ''::bytea order by cell), ''::bytea) from ("
-        f"select least({CELLS - 1}, greatest(0, (k - {low}) / {step})) as cell, count(*) as n, sum(a) as a, sum(b) as b, "
+        f"coalesce(pg_catalog.string_agg({_PACKED}, ''::bytea order by cell), ''::bytea) from ("
+        f"select {_cell(str(low), str(step))} as cell, count(*) as n, sum(a) as a, sum(b) as b, "
         f"sum((a & 65535) * k) as s from ("
         f"select {first} as a, {second} as b, k from ("
         f"select {once(text, algorithm)} as t, {expression(key, algorithm, seed)} as k "
@@ -125,9 +137,44 @@ def query(
     )
 
 
-def _wrapped(number: str) -> str:
-    """A numeric as the signed 64-bit number that it is modulo 2^64."""
-    return f"({number} - {_TWO64} * pg_catalog.floor(({number} + {_TWO64 // 2}) / {_TWO64}))::bigint"
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of several tables that are read at once: its name, the SQL of its row's text, its key and the key's seed."""
+
+    table: str
+    text: str
+    key: Key | None
+    seed: int
+
+
+def query_together(parts: Sequence[Part], algorithm: Algorithm) -> str:
+    """As `query` for several tables at once: a row for each that has any rows, with its place among them before the sums.
+
+    Each row also has the lower end and the width of its ranges, which are what `bounds` makes of the least and the
+    largest key. Where there is no key the packed sums mean nothing.
+    """
+    first, second = hashes(algorithm)
+    branches = " union all ".join(
+        f"select {place} as n, {once(part.text, algorithm)} as t, "
+        f"{expression(part.key, algorithm, part.seed) if part.key else '0::bigint'} as k, {_edge(part.key)} as e "
+        f"from only {part.table} as r"
+        for place, part in enumerate(parts)
+    )
+    width = f"coalesce((max(e) - min(e)) / {CELLS} + 1, {2**_HASHED_BITS // CELLS})"
+    return (
+        f"with hashed as materialized (select n as place, {first} as a, {second} as b, k, e from ({branches}) as rows), "
+        f"edges as (select place, coalesce(min(e), 0) as low, {width} as step from hashed group by 1) "
+        f"select place, sum(n), sum(a), sum(b), low, step, pg_catalog.string_agg({_PACKED}, ''::bytea order by cell) from ("
+        f"select place, low, step, {_cell('low', 'step')} as cell, count(*) as n, sum(a) as a, sum(b) as b, "
+        f"sum((a & 65535) * k) as s from hashed join edges using (place) group by 1, 2, 3, 4) as cells group by 1, 5, 6"
+    )
+
+
+def _edge(key: Key | None) -> str:
+    """SQL for what the ends of the ranges are taken from, null where they do not depend on the rows."""
+    if key is None or key.kind != "integer":
+        return "null::bigint"
+    return f"greatest({-_LARGEST}, least({_LARGEST}, r.{key.columns[0]}::bigint))"
 
 
 def pack(raw: bytes) -> str:

@@ -62,8 +62,8 @@ SERVICE_DATABASES = frozenset({"rdsadmin"})
 
 def pin(connection: Connection, *, statement_timeout_ms: int = 0) -> None:
     """Set the session so that output is the same everywhere and no planner shortcut can hide a loss."""
-    for name, value in {**PINNED, "statement_timeout": str(statement_timeout_ms)}.items():
-        connection.execute("select pg_catalog.set_config(%s, %s, false)", (name, value))
+    wanted = {**PINNED, "statement_timeout": str(statement_timeout_ms)}
+    connection.execute(_SWITCH, [list(wanted), list(wanted.values())])  # one round trip, for each check opens its own
 
 
 @contextmanager

@@ -196,7 +196,9 @@ def _catalog(connect: Connector, manifest: Manifest | None, key: bytes | None) -
         )
 
     def look(connection: Connection, expected: DatabaseManifest) -> Judged:
-        return compare(expected.catalog, catalog.observe(connection, key=key))
+        with helpers(connect, connection) as others:  # a copy is read with two connections
+            found = catalog.observe(connection, key=key, helpers=others)
+        return compare(expected.catalog, found)
 
     def look_at_all(connection: Connection) -> Judged:
         if manifest is None:
@@ -222,7 +224,7 @@ def _content(by: Reading) -> CheckResult:
 
     def look(connection: Connection, expected: DatabaseManifest) -> Judged:
         wanted = expected.contents
-        with helpers(connect, connection) as others:  # a copy is read with two connections
+        with helpers(connect, connection) as others:
             found = content.observe(
                 connection,
                 algorithm=wanted.algorithm,

@@ -6,7 +6,7 @@ The first result says whose manifest it is, before a thousand findings do.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from drills.checks import catalog, invariants, suite
 from drills.checks.catalog import Catalog
@@ -65,7 +65,7 @@ def _identity(connect: Connector, manifest: Manifest) -> CheckResult:
         if name in there:
 
             def look(connection: Connection, name: str = name, expected: Catalog = expected.catalog) -> Judged:
-                return _same(name, expected, catalog.observe(connection))
+                return _same(name, expected.get("relations", {}).keys(), catalog.relations(connection))
 
             judged += attempt(connect, name, IDENTITY, look)
     same = here == manifest.system_identifier
@@ -76,9 +76,8 @@ def _identity(connect: Connector, manifest: Manifest) -> CheckResult:
     return result_of(IDENTITY, judged, "databases", praise)
 
 
-def _same(name: str, expected: Catalog, found: Catalog) -> Judged:
+def _same(name: str, before: Set[str], after: Set[str]) -> Judged:
     """Whether a database has at least half of the relations that the manifest names. Pure."""
-    before, after = expected.get("relations", {}).keys(), found.get("relations", {}).keys()
     common = len(before & after)
     if not before or common >= _ALIKE * len(before):
         return Judged(1)

@@ -1,0 +1,51 @@
+"""How long a client waits for a server that answers no cancel: a search in a damaged index can be a loop without an end.
+
+A timeout and a cancel are requests, which a server process looks for now and then. In some loops it never does. Then the
+client can only hang up; the process goes on until the server is stopped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+from collections.abc import Iterator
+
+import psycopg
+
+from drills.checks.session import Connection
+
+LONGEST = 3600.0  # seconds that one search in an index may take
+
+
+class Unanswered(Exception):
+    """The client hung up on a server that had not answered in time; the connection is lost."""
+
+
+def hang_up_after(longest: float) -> float:
+    """Seconds until the client hangs up: the server, which has `longest` for an answer, has time to say that it took longer."""
+    return longest + max(1.0, longest / 60)
+
+
+@contextlib.contextmanager
+def patience(connection: Connection, seconds: float) -> Iterator[None]:
+    """Wait no longer than this for what is asked in the block; Unanswered when it took longer."""
+    hung_up = threading.Event()
+
+    def hang_up() -> None:
+        hung_up.set()
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)  # whoever waits for it is told that it has ended
+
+    timer = threading.Timer(seconds, hang_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except psycopg.Error as error:
+        if hung_up.is_set():
+            raise Unanswered from error
+        raise
+    finally:
+        timer.cancel()
