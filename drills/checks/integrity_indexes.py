@@ -9,6 +9,7 @@ such order: drills/checks/integrity_lookups.py looks the table's keys up in it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +47,9 @@ _UNDEFINED = ("42P01", "42703", "42883", "42704", "3F000")
 
 
 @dataclass(frozen=True, slots=True)
-class _Index:
+class Index:
+    """An index as it is read: `keys` are its columns as SQL, `predicate` that of a partial index."""
+
     table: str
     name: str
     relname: str
@@ -57,11 +60,13 @@ class _Index:
 
     @property
     def hash(self) -> str:
+        """A 64-bit hash of all keys."""
         template = ",".join(["%L"] * len(self.keys))
         return f"pg_catalog.hashtextextended(pg_catalog.format('{template}', {', '.join(self.keys)}) collate \"C\", 0)"
 
     @property
     def where(self) -> str:
+        """What is true of each row in it."""
         return self.predicate or "true"
 
     @property
@@ -87,24 +92,28 @@ class _Index:
         )
 
 
-def look(connection: Connection) -> Judged:
-    """Every index of one database, a table at a time."""
-    total = Judged()
-    by_table: dict[str, list[_Index]] = {}
+def indexes_of(connection: Connection) -> list[Index]:
+    """The indexes of one database that can be read, in the order of their tables."""
     with index_scans(connection):
         rows = connection.execute(_INDEXES.encode()).fetchall()
-    for row in rows:
-        index = _Index(row[0], row[1], row[2], row[3], tuple(row[4]), tuple(row[5]), row[6] or "")
+    return [Index(row[0], row[1], row[2], row[3], tuple(row[4]), tuple(row[5]), row[6] or "") for row in rows]
+
+
+def look(connection: Connection, indexes: Sequence[Index] | None = None) -> Judged:
+    """Every index of one database, or those that are given, a table at a time."""
+    total = Judged()
+    by_table: dict[str, list[Index]] = {}
+    for index in indexes_of(connection) if indexes is None else indexes:
         by_table.setdefault(index.table, []).append(index)
-    for table, indexes in by_table.items():
-        total += _table(connection, table, indexes)
+    for table, of_table in by_table.items():
+        total += _table(connection, table, of_table)
     return total
 
 
-def _table(connection: Connection, table: str, indexes: list[_Index]) -> Judged:
+def _table(connection: Connection, table: str, indexes: list[Index]) -> Judged:
     """One pass over the table says what each of its indexes should hold."""
     sums = ", ".join(f"count(*) filter (where {index.where}), {index.also}" for index in indexes)
-    heap = _ask(connection, f"select {sums} from only {table}", _HEAP)
+    heap = ask(connection, f"select {sums} from only {table}", _HEAP)
     if isinstance(heap, psycopg.Error):
         if len(indexes) > 1 and not is_damage(heap):  # one of them may be to blame
             total = Judged()
@@ -126,9 +135,9 @@ def _table(connection: Connection, table: str, indexes: list[_Index]) -> Judged:
     return total
 
 
-def _looked_up(connection: Connection, index: _Index, rows: int, whole: int) -> Judged:
+def _looked_up(connection: Connection, index: Index, rows: int, whole: int) -> Judged:
     lookup = Lookup(index.table, index.name, index.relname, index.method, index.keys, index.hash, index.where)
-    judged = integrity_lookups.look(connection, lookup, whole, _ask)
+    judged = integrity_lookups.look(connection, lookup, whole, ask)
     if isinstance(judged, psycopg.Error):
         return _unread([index.name], index.table, judged)
     if rows > whole and index.method != "hash":  # which holds no nulls
@@ -137,15 +146,15 @@ def _looked_up(connection: Connection, index: _Index, rows: int, whole: int) -> 
     return judged
 
 
-def _index(connection: Connection, index: _Index, rows: int, keys: int) -> Judged:
+def _index(connection: Connection, index: Index, rows: int, keys: int) -> Judged:
     name = f"index {index.name}"
-    plan = _ask(connection, f"explain (format json) {index.by_index}", _INDEX)
+    plan = ask(connection, f"explain (format json) {index.by_index}", _INDEX)
     if isinstance(plan, psycopg.Error):
         return _unread([index.name], index.table, plan)
     if index.relname not in names_in(plan[0]):
         reason = "the planner reads it in no order, or another index in its place: needs amcheck"
         return Judged(excused=(NotChecked(name, reason),))
-    found = _ask(connection, index.by_index, _INDEX)
+    found = ask(connection, index.by_index, _INDEX)
     if isinstance(found, psycopg.Error):
         return _unread([index.name], index.table, found)
     expected, is_found = f"{rows:,} rows of {index.table}", f"{int(found[0]):,} rows"
@@ -161,14 +170,15 @@ def _index(connection: Connection, index: _Index, rows: int, keys: int) -> Judge
     return Judged(1, (Finding(NAME, "error", index.name, expected, is_found, message, _shown(index)),))
 
 
-def _shown(index: _Index) -> str:
+def _shown(index: Index) -> str:
     settings = "; ".join(f"set {name} = {value}" for name, value in _INDEX)
     return f"{settings}; {index.by_index}"
 
 
-def _ask(
+def ask(
     connection: Connection, query: str, settings: tuple[tuple[str, str], ...]
 ) -> tuple[Any, ...] | psycopg.DatabaseError:
+    """The first row of a query under these settings, which are undone; the server's error where it has none."""
     try:
         with connection.transaction(force_rollback=True):
             for name, value in (*settings, ("statement_timeout", _LONGEST)):
