@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 from pydantic import model_validator
 
 from drills.config_table import Table
 from drills.config_values import Duration, Name, PathText, Span, refuse
+from drills.recovery_time import Declared
 
 
 class Allowances(Table):
@@ -17,6 +19,12 @@ class Allowances(Table):
     detection: Duration = timedelta()
     decision: Duration = timedelta()
     cut_over: Duration = timedelta()
+
+    def declared(self, clock: Literal["declaration", "disruption"]) -> Declared:
+        """The same in seconds, with the clock that says what of it counts."""
+        return Declared(
+            clock, self.detection.total_seconds(), self.decision.total_seconds(), self.cut_over.total_seconds()
+        )
 
 
 class NamedQuery(Table):

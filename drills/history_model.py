@@ -83,11 +83,14 @@ class HistoryPoint:
     rto_seconds: float | None
     rpo_seconds: float | None
     size_bytes: int | None = None
+    rpa_method: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
     """What the runs of a group say about one actual, in seconds. `n` counts the runs whose number counts.
+
+    RPA has one for each `method` that it was measured by ("canary", "freshness query"): a change of the method is no trend.
 
     `objective` is the newest one; `margin` is what it leaves beside the maximum. `p95` is an upper bound of the 95th
     percentile with 95 % confidence, None where there are too few runs to give one. `slope` is in seconds a run.
@@ -103,6 +106,7 @@ class Series:
     p95: float | None = None
     slope: float | None = None
     warnings: tuple[str, ...] = ()
+    method: str = ""
 
 
 @dataclass(frozen=True, slots=True)

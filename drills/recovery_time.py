@@ -1,9 +1,9 @@
 """RTA: how long a recovery took, by which clock, and when that number must not be believed. Pure.
 
 Two numbers. The RTA of the recovery is measured alone, from the declaration to the last blocking check. The RTA that is
-held against the RTO is that of the service: with the declared allowances for what a drill cannot measure. When the RTO
-counts from the disruption, detection and decision come before the declaration; the cut-over comes after the recovery by
-either clock, unless the drill has measured it.
+held against the RTO is that of the service: with the declared allowances for what nobody measured. When the RTO counts
+from the disruption, detection and decision come before the declaration; the cut-over comes after the recovery by either
+clock. A drill cuts nothing over, so that it is declared there; a cut-over measures it (drills/cutover/timing.py).
 
 Durations are monotonic. Where the wall clock says something else, one of the two was not running (a machine that slept,
 a clock that was set), and the number is "not measured".
@@ -20,7 +20,6 @@ from drills import errors, objectives
 from drills.durations import show_duration
 from drills.model import Measurement, Objectives, Phase, Restoration, RunRecord, Verdict
 
-SERVICE = "the service answers"  # the phase in which a cut-over is measured, where a drill has one
 # A clock that is slewed by NTP runs up to 0.05 % fast or slow (RFC 5905, 500 ppm); two readings are never of one instant.
 TOLERANCE_SECONDS, TOLERANCE_SHARE = 2.0, 0.001
 
@@ -39,12 +38,10 @@ class Declared:
     decision: float = 0.0
     cut_over: float = 0.0
 
-    def counted(self, phases: Sequence[Phase]) -> dict[str, float]:
-        """What counts, by name; a cut-over that was measured is not declared as well."""
+    def counted(self) -> dict[str, float]:
+        """What counts, by name."""
         before = {"detection": self.detection, "decision": self.decision} if self.clock == "disruption" else {}
-        measured = any(phase.name == SERVICE for phase in phases)
-        after = {} if measured else {"cut-over": self.cut_over}
-        return {name: seconds for name, seconds in (before | after).items() if seconds}
+        return {name: seconds for name, seconds in (before | {"cut-over": self.cut_over}).items() if seconds}
 
 
 def jumps(phases: Sequence[Phase]) -> tuple[str, ...]:
@@ -90,7 +87,7 @@ def measure(
 def _whole(measured: Measurement, declared: Declared, phases: Sequence[Phase]) -> Measurement:
     if measured.seconds is None:
         return measured
-    counted = declared.counted(phases)
+    counted = declared.counted()
     total = measured.seconds + sum(counted.values())
     sentence = f"usable after {show_duration(total)}, {CLOCKS[declared.clock]}"
     if counted:

@@ -88,13 +88,7 @@ class Setup:
 
     def declared(self) -> Declared:
         """The declared time for what a drill cannot measure, and the clock that says what of it counts."""
-        given = self.target.allowances
-        return Declared(
-            self.target.rto_clock,
-            given.detection.total_seconds(),
-            given.decision.total_seconds(),
-            given.cut_over.total_seconds(),
-        )
+        return self.target.allowances.declared(self.target.rto_clock)
 
     def queries(self) -> tuple[Query, ...]:
         """The owner's own queries; those of the sample application are asked where it is."""

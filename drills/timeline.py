@@ -23,7 +23,6 @@ CONNECTED = "first connection"
 COLD = "queries answered, cold"
 WARM = "queries answered, warm"
 PASSED = "blocking checks passed"
-SERVICE = "service answers"  # where the drill cuts a service over
 COMPARED = "content compared"
 HYDRATED = "hydrated"
 CLEAN = "cleaned up"

@@ -14,6 +14,7 @@ Few runs prove little, and nothing here says more than they do:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from math import ceil, comb
 from statistics import median
@@ -31,6 +32,7 @@ SLOPE_OVER = 12
 SLOPE_FROM = 5
 AHEAD = 6
 KEPT = 200
+FRESHNESS = "freshness query"  # what the source of such an RPA begins with (losses.py)
 JUDGED = ("passed", "objective missed", "verification failed", "left behind", "not sealed")
 
 
@@ -75,12 +77,31 @@ def slope_of(values: Sequence[float]) -> tuple[float, float] | None:
     return slope, median(value - slope * index for index, value in enumerate(values)) + slope * (len(values) - 1)
 
 
-def series_of(name: Literal["RTA", "RPA"], lines: Sequence[HistoryLine]) -> Series:
-    """The numbers of one actual, oldest first. Those of a copy that failed its verification do not count: it was no recovery."""
+def method_of(line: HistoryLine) -> str:
+    """How the RPA of a run was measured: "canary", "freshness query" whichever it was; "" where it was not."""
+    if line.rpa_seconds is None:
+        return ""
+    return FRESHNESS if line.rpa_source.startswith(FRESHNESS) else line.rpa_source
+
+
+def rpa_series(lines: Sequence[HistoryLine]) -> tuple[Series, ...]:
+    """A series for each method, the one of the newest number first; what another one said in its time warns of nothing now."""
+    methods = dict.fromkeys(
+        method_of(line) for line in reversed(lines) if counts(line) and line.rpa_seconds is not None
+    )
+    found = [series_of("RPA", lines, method) for method in methods] or [series_of("RPA", lines)]
+    return (found[0], *(replace(each, warnings=()) for each in found[1:]))
+
+
+def series_of(name: Literal["RTA", "RPA"], lines: Sequence[HistoryLine], method: str = "") -> Series:
+    """The numbers of one actual, oldest first; of an RPA those of one method. Those of a copy that failed its verification
+    do not count: it was no recovery.
+    """
     objective = next((_objective(name, line) for line in reversed(lines) if _objective(name, line) is not None), None)
-    values = [value for line in lines if counts(line) and (value := _actual(name, line)) is not None]
+    ours = [line for line in lines if counts(line) and (name == "RTA" or method_of(line) == method)]
+    values = [value for line in ours if (value := _actual(name, line)) is not None]
     if not values:
-        return Series(name, 0, objective)
+        return Series(name, 0, objective, method=method)
     slope = slope_of(values[-SLOPE_OVER:])
     return Series(
         name,
@@ -93,6 +114,7 @@ def series_of(name: Literal["RTA", "RPA"], lines: Sequence[HistoryLine]) -> Seri
         p95=p95_at_most(values),
         slope=slope[0] if slope else None,
         warnings=warnings_of(name, values, objective),
+        method=method,
     )
 
 
@@ -184,7 +206,7 @@ def trend_of(
         as_of,
         key,
         tuple(_point(line, size_of) for line in ours),
-        (series_of("RTA", ours), series_of("RPA", ours)),
+        (series_of("RTA", ours), *rpa_series(ours)),
         passed,
         len(judged),
         sum(line.outcome == "could not run" for line in ours),
@@ -213,4 +235,5 @@ def _point(line: HistoryLine, size_of: SizeOf) -> HistoryPoint:
         line.rto_seconds,
         line.rpo_seconds,
         {"data": line.size_bytes, "storage": storage, "": None}[size_of],
+        method_of(line),
     )

@@ -57,8 +57,9 @@ def series(found: Series) -> str:
     if found.median is None or found.maximum is None:
         return f"{found.name}: not measured in any run that counts"
     median, longest = show_duration(found.median), show_duration(found.maximum)
-    told = f"{found.name} in 1 run: {longest}" if found.n == 1 else ""
-    told = told or f"{found.name} over {runs(found.n)}: median {median}, longest {longest}"
+    name = f"{found.name} by {found.method}" if found.method else found.name
+    told = f"{name} in 1 run: {longest}" if found.n == 1 else ""
+    told = told or f"{name} over {runs(found.n)}: median {median}, longest {longest}"
     if found.objective is None or found.margin is None:
         return f"{told}; no {promised} is set"
     share = f"{show_duration(abs(found.margin))} {'within' if found.margin >= 0 else 'beyond'}"

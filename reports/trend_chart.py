@@ -196,11 +196,13 @@ def _counted(slot: Slot, name: Actual) -> float | None:
 
 
 def _way(placed: Sequence[Slot], scale: _Scale, name: Actual) -> str:
-    """A line from number to number, broken where drills were missed."""
-    way, pen = "", "M"
+    """A line from number to number, broken where drills were missed, and where an RPA was measured in another way."""
+    way, pen, method = "", "M", ""
     for slot in placed:
         value = _counted(slot, name)
-        if value is not None:
+        if value is not None and isinstance(slot.what, HistoryPoint):
+            if name == "RPA" and slot.what.rpa_method != method:
+                pen, method = "M", slot.what.rpa_method
             way += f"{pen}{slot.middle:.1f} {scale.y(value):.1f} "
             pen = "L"
         elif isinstance(slot.what, Gap):
@@ -229,7 +231,8 @@ def _marks(placed: Sequence[Slot], scale: _Scale, name: Actual) -> list[str]:
         point = slot.what
         if isinstance(point, HistoryPoint):
             value = actual_of(point, name)
-            told = f"{point.run_id}: {point.outcome}, {name} {seconds_or(value)}"
+            by = f" by {point.rpa_method}" if name == "RPA" and point.rpa_method else ""
+            told = f"{point.run_id}: {point.outcome}, {name} {seconds_or(value)}{by}"
             drawn = mark(KINDS[point.outcome], slot.middle, scale.y(value or 0.0) - (size + 1) * (value is None), size)
             if value is None:  # on the floor and hollow
                 drawn = drawn.replace('class="mark ', 'class="mark none ')

@@ -87,7 +87,7 @@ class Scene:
         tables = {key: value for key, value in cutover.items() if isinstance(value, dict)}
         text = (
             '[drill]\nprofile = "sandbox"\n[profiles.sandbox]\nallow = ["cuts_over"]\npoll_every = "50ms"\n'
-            f'[targets.{self.name}]\nvault = "{self.name}-vault"\ntimeout = "1m"\n'
+            f'[targets.{self.name}]\nvault = "{self.name}-vault"\ntimeout = "1m"\nrto = "10m"\n'
             f'[targets.{self.name}.credentials]\nusername = "owner"\nsecret_id = "{self.name}/database"\n'
             f"[targets.{self.name}.cutover]\n" + "\n".join(lines) + "\n"
         )

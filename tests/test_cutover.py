@@ -16,6 +16,8 @@ import pytest
 
 from drills.clock import SystemClock
 from drills.cutover.model import Entry, door_of, read_entry, state_of
+from drills.cutover.timing import away_seconds, timing_of
+from drills.trend_words import SIMULATED
 from tests.fix_cutover import Scene, make_scene
 from tests.fix_sandbox import RunningSandbox, end_sandbox, start_sandbox
 from tests.fix_service import DELAYS, Instance, eventually, get
@@ -196,6 +198,19 @@ class TestTheQuickstart:
         for (at, answer), (seen, _) in zip(told[1:], Client.changes(quickstart.answers)[1:], strict=True):
             assert abs((at - seen).total_seconds()) < 5
             assert f"{answer} from {at:%Y-%m-%d %H:%M:%S}" in quickstart.ran.stdout
+
+    def test_the_report_says_how_long_the_service_took(self, quickstart: Quickstart) -> None:
+        """The RTA ends when the client has the restored data, the outage is the one that it saw; it is stamped."""
+        said, found = quickstart.ran.stdout, timing_of(state_of(quickstart.entries))
+        seen = dict(Client.changes(quickstart.answers)[1:])
+        left, came = (next(at for at, status in seen.items() if status == wanted) for wanted in (503, 200))
+        assert found.answers_at is not None
+        assert found.rta.seconds is not None
+        assert -1 < (found.answers_at - came).total_seconds() < 5
+        assert found.rta.seconds > (came - left).total_seconds()
+        assert away_seconds(found.away) == pytest.approx((came - left).total_seconds(), abs=2)
+        assert found.verdict.outcome == "met"
+        assert {found.verdict.sentence in said, SIMULATED in said, "within the RTO of 10 m" in said} == {True}
 
     def test_it_takes_less_than_a_minute(self, quickstart: Quickstart) -> None:
         """From the opening to the end, in the sandbox."""

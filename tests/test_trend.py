@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import statistics
 from collections.abc import Sequence
 from datetime import timedelta
 from fractions import Fraction
@@ -312,3 +313,54 @@ def test_every_trend_can_be_said(count: int, promised: bool) -> None:
 
     assert all(said)
     assert ("no RTO is set" in trend_words.series(found.series[0])) == (count > 0 and not promised)
+
+
+def by_method(values: list[tuple[str, float]]) -> list[HistoryLine]:
+    """A run for each RPA, with what said so."""
+    made = lines_of([900.0] * len(values))
+    return [
+        dataclasses.replace(line, rpa_seconds=seconds, rpa_source=source)
+        for line, (source, seconds) in zip(made, values, strict=True)
+    ]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["canary", "freshness query 'orders'", "freshness query 'items'", ""]),
+            st.floats(0, 86_000),
+        ),
+        min_size=1,
+        max_size=30,
+    )
+)
+def test_each_way_to_measure_an_rpa_has_numbers_of_its_own(values: list[tuple[str, float]]) -> None:
+    """They are those that the runs of that way would have alone; the newest way is first, and all runs are in one of them."""
+    lines = by_method(values)
+    found = trend.rpa_series(lines)
+
+    kind = {"freshness query 'orders'": "freshness query", "freshness query 'items'": "freshness query"}
+    assert next(each.method for each in found) == kind.get(values[-1][0], values[-1][0])
+    assert len({each.method for each in found}) == len(found)
+    assert sum(each.n for each in found) == len(values)
+    for each in found:
+        alone = [seconds for source, seconds in values if kind.get(source, source) == each.method]
+        assert (each.n, each.last, each.median, each.maximum) == (
+            len(alone),
+            alone[-1],
+            statistics.median(alone),
+            max(alone),
+        )
+
+
+def test_a_change_of_the_method_is_no_trend() -> None:
+    """Six runs by freshness queries that were nearly idle, six by the canary: neither rises, and what was then warns of nothing."""
+    change = [("canary", 60.0)] * 6 + [("freshness query 'orders'", 80_000.0)] * 6
+    (queried, beaten) = trend.rpa_series(by_method(change))
+    assert (queried.slope, beaten.slope, beaten.warnings) == (0.0, 0.0, ())
+    assert len(queried.warnings) == 1
+    assert trend_words.series(beaten).startswith("RPA by canary over 6 runs: median 1 m")
+
+    back = trend.rpa_series(by_method(change[::-1]))
+    assert [each.method for each in back] == ["canary", "freshness query"]
+    assert [each.warnings for each in back] == [(), ()]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import operator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -108,15 +109,24 @@ class Progress:
     together: bool = True  # whether small tables are still to be looked at together
 
 
-def look(connection: Connection, progress: Progress | None = None, longest: float = LONGEST) -> Judged:
-    """Every index of one database, a table at a time. The server has `longest`, in seconds, for one search.
+def look(
+    connection: Connection,
+    progress: Progress | None = None,
+    longest: float = LONGEST,
+    wanted: Callable[[Index], bool] = lambda _: True,
+) -> Judged:
+    """Every index of one database that is `wanted`, a table at a time. The server has `longest` seconds for one search.
 
     Unanswered where it does not even say that it took longer. That is noted in `progress`, with which another connection
     can go on.
     """
     progress = progress or Progress()
-    ask: Ask = functools.partial(_ask, longest=longest)
-    listed = {table: indexes for table, indexes in by_table(connection).items() if table not in progress.done}
+    ask: Ask = functools.partial(first_row, longest=longest)
+    listed = {
+        table: chosen
+        for table, indexes in by_table(connection).items()
+        if table not in progress.done and (chosen := [each for each in indexes if wanted(each)])
+    }
     if progress.together:
         progress.together = False
         proved = proved_together(connection, listed, longest)
@@ -152,7 +162,7 @@ def proved_together(connection: Connection, listed: dict[str, list[Index]], long
 
     Of the others nothing is known yet: they are looked at one by one, so that what is wrong is told of what it is wrong with.
     """
-    ask: Ask = functools.partial(_ask, longest=min(longest, _TOGETHER))
+    ask: Ask = functools.partial(first_row, longest=min(longest, _TOGETHER))
     small = small_tables(connection)
     proved, waiting = set[str](), dict[str, Index]()
     for table, indexes in listed.items():
@@ -261,9 +271,10 @@ def _shown(index: Index) -> str:
     return f"{settings}; {index.by_index}"
 
 
-def _ask(
-    connection: Connection, query: str, settings: tuple[tuple[str, str], ...], *, longest: float
+def first_row(
+    connection: Connection, query: str, settings: tuple[tuple[str, str], ...], *, longest: float = LONGEST
 ) -> tuple[Any, ...] | psycopg.DatabaseError:
+    """The first row of a query under these settings, which are undone; the server's error where it has none."""
     limit = ("statement_timeout", str(max(1, round(longest * 1000))))
     try:
         with patience(connection, hang_up_after(longest)), connection.transaction(force_rollback=True):

@@ -109,9 +109,10 @@ def _begin(desk: Desk, options: argparse.Namespace) -> State:
         )
     guards.check_opt_in(desk.config, raw_by_name(desk.world.clients.rds, desk.config.target.instance))
     cutover_id = next_id(desk.world.clock.now(), desk.store.ids())
-    known = opening.look(desk.world, (cutover_id, desk.config.target_name, desk.config.profile_name), _wish(options))
-    cutover = Cutover(desk.world, desk.store, cutover_id, desk.who)
-    cutover.open(known)
+    cutover = Cutover(desk.world, desk.store, cutover_id, desk.who)  # its clock runs from here: to look takes time too
+    cutover.open(
+        opening.look(desk.world, (cutover_id, desk.config.target_name, desk.config.profile_name), _wish(options))
+    )
     return cutover.go()
 
 
@@ -214,6 +215,7 @@ def open_desk(options: argparse.Namespace) -> Desk:
         login=login,
         ca_bundle=Path(bundle) if bundle else None,
         leave=Leave(options.accept_sessions, options.switched),
+        simulated=effective.simulated,
     )
     return Desk(effective, world, store, who)
 

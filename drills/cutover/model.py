@@ -15,6 +15,8 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from drills.errors import ConfigError
+from drills.model import Objectives
+from drills.recovery_time import Declared
 
 Position = Literal["healthy", "stuck", "gone"]
 Way = Literal["snapshot", "moment", "job"]
@@ -62,6 +64,15 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True)
+class Promised:
+    """What the recovery time is held against, what of it is declared, and whether it says anything about AWS."""
+
+    objectives: Objectives = field(default_factory=lambda: Objectives(None, None))
+    declared: Declared = field(default_factory=Declared)
+    simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Opening:
     """What a cut-over knew when it began, before it changed anything."""
 
@@ -84,11 +95,16 @@ class Opening:
     server_settings: dict[str, str] = field(default_factory=dict)
     public_status: int = 0  # what the public address answered before
     verification_group: str = ""  # configured; "" where one is made
+    promised: Promised = field(default_factory=Promised)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the journal. `door` are the changes of the public address since the entry before: instant, answer."""
+    """One line of the journal. `door` are the changes of the public address since the entry before: instant, answer.
+
+    `seconds` went by since the entry before, or in the first entry since the command began, by the monotonic clock. It is
+    None where another process wrote the entry before: then only the wall clock knows.
+    """
 
     number: int
     at: datetime
@@ -97,6 +113,7 @@ class Entry:
     step: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
     door: tuple[tuple[datetime, str], ...] = ()
+    seconds: float | None = None
 
 
 _ENTRY: TypeAdapter[Entry] = TypeAdapter(Entry)

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from drills import selection
 from drills.cutover import compare, door, service
 from drills.cutover.database import STUCK, raw_by_name
-from drills.cutover.model import Chosen, Opening, Position, Remembered
+from drills.cutover.model import Chosen, Opening, Position, Promised, Remembered
 from drills.cutover.wanted import wanted_of, wanted_of_metadata
 from drills.cutover.world import World
 from drills.errors import ConfigError, DrillError, NoRecoveryPoint
@@ -68,7 +68,14 @@ def look(world: World, names: tuple[str, str, str], wish: Wish) -> Opening:
         server_settings=_server_settings(world, raw) if position == "healthy" else {},
         public_status=door.ask(world.config.public_url)[0],
         verification_group=world.target.restore.security_group or "",
+        promised=_promised(world),
     )
+
+
+def _promised(world: World) -> Promised:
+    """The target's objectives and allowances, but for the cut-over's: that one is measured here."""
+    declared = world.target.allowances.declared(world.target.rto_clock)
+    return Promised(world.target.objectives(), dataclasses.replace(declared, cut_over=0.0), world.simulated)
 
 
 def _position(instance: str, raw: Mapping[str, Any] | None) -> Position:

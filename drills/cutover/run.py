@@ -33,6 +33,7 @@ class Cutover:
     def __init__(self, world: World, store: Store, cutover_id: str, who: str) -> None:
         self._world, self._store, self._id, self._who = world, store, cutover_id, who
         self._entries = list(store.read(cutover_id))
+        self._since = None if self._entries else world.clock.monotonic()
 
     @property
     def state(self) -> State:
@@ -41,6 +42,7 @@ class Cutover:
 
     def _write(self, event: Event, step: str = "", facts: dict[str, Any] | None = None) -> None:
         self._world.lock.keep()
+        now = self._world.clock.monotonic()
         entry = Entry(
             len(self._entries) + 1,
             self._world.clock.now(),
@@ -49,7 +51,9 @@ class Cutover:
             step,
             facts or {},
             self._world.watch.drain(),
+            None if self._since is None else round(now - self._since, 3),
         )
+        self._since = now
         self._store.append(self._id, entry)
         self._entries.append(entry)
 

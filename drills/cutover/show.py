@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from drills import trend_words
+from drills.cutover import timing
 from drills.cutover.model import OPEN_WRITES, Opening, State, door_of
 from drills.cutover.plan import calls, steps, title
 
@@ -120,10 +122,14 @@ def report_lines(state: State) -> Iterator[str]:
     opening = state.opening
     outcome = "not ended" if not state.ended else "rolled back" if state.mode == "back" else "done"
     yield f"cut-over {opening.id} of {opening.instance}: {outcome}"
+    if opening.promised.simulated:
+        yield f"  {trend_words.SIMULATED}"
     yield f"  now: {where(state)}"
     yield f"  configuration: from {opening.wanted_from}"
     yield ""
     yield from _timeline(state)
+    yield ""
+    yield from timing.lines(timing.timing_of(state))
     yield ""
     yield from _found(state)
     yield f"the public address {opening.public_url} answered:"
@@ -173,10 +179,28 @@ def facts_of(state: State) -> dict[str, Any]:
         "now": where(state),
         "configuration_from": state.opening.wanted_from,
         "writes_opened_at": opened.isoformat() if opened else None,
+        "simulated": state.opening.promised.simulated,
+        "service": _service_facts(state),
         "facts": state.facts,
         "steps": [
             {"step": each.step, "event": each.event, "at": each.at.isoformat(), "who": each.who}
             for each in state.entries
         ],
         "public_address": [{"answer": answer, "from": at.isoformat()} for at, answer in door_of(state.entries)],
+    }
+
+
+def _service_facts(state: State) -> dict[str, Any]:
+    """When the service answered, how long the recovery took, and how long the service was away."""
+    found = timing.timing_of(state)
+    return {
+        "answers_at": found.answers_at.isoformat() if found.answers_at else None,
+        "rta_seconds": found.rta.seconds,
+        "rto": {"outcome": found.verdict.outcome, "sentence": found.verdict.sentence},
+        "cut_over_seconds": found.cut_over_seconds,
+        "away_seconds": timing.away_seconds(found.away),
+        "away": [
+            {"from": each.from_at.isoformat(), "to": each.to_at.isoformat() if each.to_at else None}
+            for each in found.away
+        ],
     }

@@ -47,6 +47,7 @@ class World:
     login: Login
     ca_bundle: Path | None
     leave: Leave = field(default_factory=Leave)
+    simulated: bool = False
 
     @property
     def timeout(self) -> float:
