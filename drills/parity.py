@@ -144,6 +144,14 @@ FAMILIES: Mapping[str, Row] = {
         remedy="aws rds add-tags-to-resource --resource-name ARN --tags Key={name},Value={value}",
         unset="aws rds remove-tags-from-resource --resource-name ARN --tag-keys {name}",
     ),
+    "replication_slot": Row(
+        "error",
+        "no restore brings a logical slot along, so its subscriber gets no more changes, and those since its position "
+        "are lost to it",
+        remedy="select pg_create_logical_replication_slot('{name}', PLUGIN) in its database before writes are opened, and "
+        "let its subscriber copy its tables anew; or give the reason why it is no longer wanted",
+        unset="select pg_drop_replication_slot('{name}'): it keeps the write-ahead log, which fills the storage",
+    ),
     "server": Row(
         "warning",
         "the running server has another value",

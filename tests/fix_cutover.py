@@ -190,7 +190,8 @@ class Desk:
         self._desk = command.open_desk(self._options("resume"))
 
     def _options(self, *words: str) -> argparse.Namespace:
-        point = ("--point", self.scene.snapshot) if words[0] == "run" else ()  # what was taken later has the wrong data
+        named = words[0] != "run" or {"--at", "--before", "--point"} & set(words)
+        point = () if named else ("--point", self.scene.snapshot)  # what was taken later has the wrong data
         return cli._parser().parse_args(["cutover", "--confirm", self.scene.name, *words, *point])
 
     def change(self, **changes: Any) -> None:
@@ -227,7 +228,8 @@ def make_scene(sandbox: RunningSandbox, name: str, folder: Path, **more: Any) ->
     )
     with source.connect() as session:
         session.execute("CREATE TABLE shop.stray (at timestamptz NOT NULL DEFAULT clock_timestamp())")
-    point = _back_up(sandbox, source)
+    sandbox.client("backup").create_backup_vault(BackupVaultName=f"{name}-vault")
+    point = back_up(sandbox, source)
     with source.connect() as session:
         session.execute("DELETE FROM shop.orders WHERE id > 1")
     url = _serve(sandbox, source)
@@ -247,9 +249,9 @@ def _groups(sandbox: RunningSandbox, name: str) -> dict[str, Any]:
     return {"VpcSecurityGroupIds": [group], "DBSubnetGroupName": f"{name}-subnets"}
 
 
-def _back_up(sandbox: RunningSandbox, source: Instance) -> str:
+def back_up(sandbox: RunningSandbox, source: Instance) -> str:
+    """Back an instance up to its vault; the recovery point's ARN."""
     backup, vault = sandbox.client("backup"), f"{source.name}-vault"
-    backup.create_backup_vault(BackupVaultName=vault)
     arn = source.described()["DBInstanceArn"]
     job = backup.start_backup_job(BackupVaultName=vault, ResourceArn=arn, IamRoleArn=ROLE)["BackupJobId"]
 

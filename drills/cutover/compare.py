@@ -59,9 +59,9 @@ def of_json(kept: Mapping[str, Any]) -> dict[str, object]:
 
 
 def read_server(connect: Connector) -> dict[str, str]:
-    """What the owner set in the server (pg_settings), by `server.NAME`."""
+    """What only the server knows: what the owner set in it (`server.NAME`), and its logical replication slots."""
     with connect("postgres") as session:
-        found = settings.server_settings(session)
+        found = settings.server_settings(session) | settings.replication_slots(session)
     return {name: str(value) for name, value in found.items()}
 
 
@@ -77,7 +77,7 @@ def run(world: World, state: State, instance: Instance) -> dict[str, Any]:
         left |= opening.server_settings
         right |= _server(world, instance)
     else:
-        unread.append("the server's settings: the old server could not be asked")
+        unread.append("the server's settings and replication slots: the old server could not be asked")
     allowed = {**_OF_THE_CUTOVER, **world.config.allowed}
     findings = compare(left, right, allowed)
     wrong = [_line(each) for each in findings if each.severity == "error"]

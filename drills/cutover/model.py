@@ -92,7 +92,7 @@ class Opening:
     services: tuple[Remembered, ...]
     public_url: str
     address: str = ""  # of the database, as the application knew it
-    server_settings: dict[str, str] = field(default_factory=dict)
+    server_settings: dict[str, str] = field(default_factory=dict)  # with the replication slots (compare.read_server)
     public_status: int = 0  # what the public address answered before
     verification_group: str = ""  # configured; "" where one is made
     promised: Promised = field(default_factory=Promised)

@@ -172,6 +172,8 @@ def choose(world: World, raw: Mapping[str, Any] | None, wish: Wish) -> Chosen:
             raise ConfigError("--job: expected a recovery point, found a moment; leave --at or --job out")
         return _moment(world, raw, wish)
     points = aws.recovery_points(world.clients, world.target.instance, world.target.vault)
+    if wish.job:  # AWS Backup knows no snapshot but its own, which would be told when the source is renamed already
+        points = tuple(each for each in points if each.vault)
     point = _named(points, wish.point) if wish.point else _newest(world, points, raw, wish.before)
     if point.snapshot_id and not wish.job:
         return Chosen("snapshot", point.arn, point.snapshot_id, data_time=point.data_time)
@@ -206,13 +208,12 @@ def _moment(world: World, raw: Mapping[str, Any] | None, wish: Wish) -> Chosen:
     if raw is not None:
         source, latest = str(raw["DbiResourceId"]), raw.get("LatestRestorableTime")
     else:
-        kept = world.clients.rds.describe_db_instance_automated_backups(DBInstanceIdentifier=world.target.instance)
-        backups = kept["DBInstanceAutomatedBackups"]
-        if not backups:
+        kept = aws.automated_backup(world.clients, world.target.instance, None)
+        if kept is None:
             raise NoRecoveryPoint(
                 f"expected automated backups of {world.target.instance!r} to be retained, found none: choose a point"
             )
-        source, latest = str(backups[0]["DbiResourceId"]), (backups[0].get("RestoreWindow") or {}).get("LatestTime")
+        source, latest = str(kept["DbiResourceId"]), (kept.get("RestoreWindow") or {}).get("LatestTime")
     if latest is None:
         raise NoRecoveryPoint(
             f"expected {world.target.instance!r} to be restorable to a moment, found no such time yet"

@@ -82,11 +82,20 @@ def wanted_of_metadata(metadata: Mapping[str, str]) -> dict[str, Any]:
         name = known.get(key.lower())
         if name is None or text in ("", "null"):
             continue
-        plain = not (text[:1] in "[{" or text in ("true", "false") or text.isdigit())
-        found[name] = text if plain else json.loads(text)
+        found[name] = _value(text)
     if str(found.get("OptionGroupName", "")).startswith(_DEFAULT_OPTIONS):
         del found["OptionGroupName"]
     return found
+
+
+def _value(text: str) -> Any:
+    """A list, a truth value or a number that was written as JSON; anything else is the text itself."""
+    if not (text[:1] in "[{" or text in ("true", "false") or text.isdecimal()):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def tags_for(wanted: Mapping[str, Any], cutover_id: str) -> dict[str, str]:

@@ -154,6 +154,17 @@ def server_settings(connection: Connection) -> dict[str, object]:
     return {f"server.{name}": value for name, value in rows if name not in _PLACES}
 
 
+def replication_slots(connection: Connection) -> dict[str, object]:
+    """The logical slots of a running server: `replication_slot.NAME`, its plugin and database.
+
+    Physical ones are those of replicas, which are compared as such; temporary ones end with their session.
+    """
+    rows = connection.execute(
+        "select slot_name, plugin, database from pg_catalog.pg_replication_slots where slot_type = 'logical' and not temporary"
+    ).fetchall()
+    return {f"replication_slot.{name}": f"{plugin} in {database}" for name, plugin, database in rows}
+
+
 def asked(right: str, read: Callable[[], T]) -> T | NotVerified:
     """What was read, or why it could not be."""
     try:

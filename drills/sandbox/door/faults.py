@@ -25,6 +25,7 @@ KINDS: Mapping[str, str] = {
     "stuck-creating": "the instance stays in `creating`",
     "flapping": "the instance leaves `available` again for `seconds`",
     "incompatible-restore": "the restored instance ends in `incompatible-restore`",
+    "incompatible-network": "the restored instance ends in `incompatible-network`",
     "storage-full": "the instance ends in `storage-full`",
     "connection-refused": "the instance's port refuses connections for `seconds`",
     "slow-reads": "what a server sends is held back by `seconds` at first",

@@ -16,6 +16,12 @@ INSTANCES_AT_MOST = 40
 MANUAL_SNAPSHOTS_AT_MOST = 100
 CERTIFICATE = "rds-ca-rsa2048-g1"  # the authority that new instances get
 
+# faults that leave a restored instance in the status of the same name, and what its event says
+_SPOILT = {
+    "incompatible-restore": "The restored data cannot be used.",
+    "incompatible-network": "The resources of its network are not there.",
+}
+
 
 class RDSSettling(RDSBase):
     """The faults of RDS, asked for where they strike; `name` is the instance's."""
@@ -39,10 +45,11 @@ class RDSSettling(RDSBase):
 
     def _spoiled(self, db: SandboxInstance, server: Server) -> bool:
         """Whether a fault keeps a new instance from ever being available; it has its status then."""
-        if db.restored and self._strikes("incompatible-restore", db):
-            server.cluster.kill()
-            self._fail(db, server, "incompatible-restore", SandboxError("The restored data cannot be used."))
-            return True
+        for status, why in _SPOILT.items():
+            if db.restored and self._strikes(status, db):
+                server.cluster.kill()
+                self._fail(db, server, status, SandboxError(why))
+                return True
         if self._strikes("stuck-creating", db):
             db.say("The DB instance is still being created", "notification")
             return True
