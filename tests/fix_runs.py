@@ -25,7 +25,7 @@ from tests import small_run
 PARTS = ("drills", "steps", "features", "reports", "invariants", "conftest.py", "pyproject.toml", "drill.toml")
 NOT_COPIED = shutil.ignore_patterns("out", "history.jsonl", "__pycache__", "node_modules")
 RENDERER = Path("reports/allure/node_modules")
-RUN_WITHIN = 120.0  # seconds
+RUN_WITHIN = 400.0  # seconds, on a machine that is busy: only what never ends is to be noticed
 # Python reads it at every start: what becomes a password is known to the test, and to nothing else
 EAVESDROPPER = """
 import os, secrets

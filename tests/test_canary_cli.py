@@ -143,7 +143,10 @@ def test_the_sql_is_printed_as_it_would_be_carried_out(place: Place, capsys: pyt
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_beat_cleanly(place: Place, number: signal.Signals) -> None:
-    """Exit code 0, the last row is told, the chain is whole and nothing is left open."""
+    """Exit code 0, the last row is told, the chain is whole and nothing is left open.
+
+    The signal may come between the server's commit and its answer: then one more row is there than was told.
+    """
     with place.checked.connect(place.name) as session:
         canary.install(session)
     with beating(place, "--every", "20ms") as process:
@@ -152,7 +155,7 @@ def test_a_signal_ends_the_beat_cleanly(place: Place, number: signal.Signals) ->
         out, err = process.communicate(timeout=WITHIN)
 
     assert (process.returncode, "Traceback" in err) == (0, False)
-    assert f"the last one row {place.beats()} at " in out
+    assert any(f"the last one row {row} at " in out for row in (place.beats(), place.beats() - 1))
     assert place.whole()
     assert place.query("select count(*) from pg_stat_activity where application_name = 'drills'") == [(0,)]
 
