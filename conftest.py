@@ -20,6 +20,7 @@ pytest_plugins = [
     "steps.invariants",
     "steps.damage",
     "steps.posture",
+    "steps.cutover",
 ]
 
 

@@ -39,7 +39,10 @@ def _reasons(raw: Mapping[str, str]) -> Mapping[str, str]:
 
 
 class CutoverConfig(Table):
-    """How a target is cut over. `switch` is the command that leads the application to another address."""
+    """How a target is cut over. `switch` is the command that leads the application to another address.
+
+    `drilled` is the instance's name once more: without it no run cuts the target over, but in the sandbox.
+    """
 
     services: Annotated[
         tuple[Annotated[str, AfterValidator(_service)], ...], Field(strict=False), AfterValidator(_services)
@@ -49,6 +52,7 @@ class CutoverConfig(Table):
     database: Name | None = None
     renamed: InstanceId | None = None
     restored: InstanceId | None = None
+    drilled: InstanceId | None = None
     journal: Annotated[str, AfterValidator(_place)] = "reports/out/cutover"
     lease: Span = timedelta(minutes=2)
     service_timeout: Span = timedelta(minutes=10)

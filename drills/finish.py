@@ -17,6 +17,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drills import context, errors, history, history_file, objectives
+from drills.cutover import drilled
 from drills.errors import DrillError
 from drills.history_model import Trend
 from drills.plan import read_outcome
@@ -46,10 +47,21 @@ def clean(folder: Path, journal: Journal) -> None:
     if outcome.error:
         journal.failure(outcome.error, outcome.exit_code or errors.COULD_NOT_RUN)
     try:
+        if context.service_of(folder) is None and (folder / drilled.FOLDER).is_dir():
+            _put_back(folder, journal)
         if left_of(journal.record.resources):
             _remove(folder, journal)
     finally:
         _keep_calls(folder, journal)
+
+
+def _put_back(folder: Path, journal: Journal) -> None:
+    """A service that the run has moved is led back, whatever ended the run; the sandbox takes its own with it."""
+    try:
+        drilled.open_move(folder, journal).put_back()
+    except (DrillError, ClientError, BotoCoreError, OSError) as error:
+        sentence = f"expected to lead the service back, found: {' '.join(str(error).split())}: drills cutover rollback"
+        journal.failure(sentence, errors.LEFT_BEHIND)
 
 
 def _remove(folder: Path, journal: Journal) -> None:

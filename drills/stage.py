@@ -19,12 +19,13 @@ from typing import Any
 import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drills import canary, context, lifeline, moment, stage_protection
+from drills import canary, context, lifeline, moment, stage_protection, stage_service
 from drills.checks import manifest
 from drills.checks.session import Connector
 from drills.clock import SystemClock, wait_until
 from drills.config import Config
 from drills.connect import Endpoint, connector
+from drills.cutover import guards
 from drills.errors import COULD_NOT_RUN, DrillError, RestoreFailed, SandboxError
 from drills.model import Instance, StatusChange, TargetSummary
 from drills.plan import read_plan
@@ -153,6 +154,8 @@ def _fill(scene: Scene, password: str) -> tuple[Instance, Connector, str]:
     instance = _make_source(scene, version, password)
     scene.journal.enter("fill the source", note=source if source == SAMPLE else "the user's own data")
     loaded = scene.control.load_seed(instance.id, source, yes=scene.choices.confirmed)
+    if guards.LEAVE in scene.effective.profile.allow:
+        stage_service.keep_password(scene.clients, instance.id, password)
     context.save(scene.journal.folder, dataclasses.replace(scene.choices, seed=context.shown(scene.choices.seed)))
     roles: list[str] = list(loaded["roles_created"])
     if roles and source != SAMPLE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Container, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 from pytest_bdd.scenario import scenario_wrapper_template_registry
 
 from drills import context
+from drills.cutover import drilled
 from drills.model import Promise, PromiseOutcome
 from drills.record import Journal
 
@@ -18,19 +19,22 @@ NEEDS_LEAVE = ("damages_backup", "cuts_over")
 OTHER_POINT = {True: "chosen_point", False: "newest_point"}
 # Restores of their own, which would come between the phases that are measured.
 AFTERWARDS = ("damages_backup", "moment")
+CUTS_OVER = "cuts_over"
 JOURNAL: pytest.StashKey[Journal] = pytest.StashKey()
 LEFT_OUT: pytest.StashKey[int] = pytest.StashKey()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is about another recovery point, skip what the profile does not allow; restore anything else after
-    the recovery, and clean up after all.
+    the recovery, then replace the source, at which nobody looks any more, and clean up after all.
     """
     folder = config.getoption("--drill-run")
     if folder is None:
         return
     profile, allowed = context.leave_of(folder)
-    other = OTHER_POINT[context.read(folder).effective().target.sample.kind == "newest"]
+    effective = context.read(folder).effective()
+    other = OTHER_POINT[effective.target.sample.kind == "newest"]
+    not_cut_over = drilled.left_out(effective)
     items[:] = [item for item in items if other not in item.keywords]
     promised = context.promises_posture(folder)
     for item in items:
@@ -39,7 +43,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.skip(reason=f"profile {profile!r} does not allow {tag!r}"))
         if "posture" in item.keywords and not promised:
             item.add_marker(pytest.mark.skip(reason="the target does not ask for it: posture.promised in drill.toml"))
-    items.sort(key=lambda item: ("cleanup" in item.keywords, any(tag in item.keywords for tag in AFTERWARDS)))
+        if CUTS_OVER in item.keywords and not_cut_over:
+            item.add_marker(pytest.mark.skip(reason=not_cut_over))
+    items.sort(key=lambda item: _turn(item.keywords))
+
+
+def _turn(tags: Container[str]) -> tuple[bool, bool, bool]:
+    return "cleanup" in tags, CUTS_OVER in tags, any(tag in tags for tag in AFTERWARDS)
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:

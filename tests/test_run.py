@@ -95,8 +95,8 @@ def test_phases_are_contiguous_and_add_up_to_the_wall_clock(green: tuple[Place, 
 
 
 def test_one_restore_serves_the_scenarios(green: tuple[Place, Run]) -> None:
-    """The call log shows one restore for the recovery, one for the rehearsal and one to a moment, and that what was made
-    was deleted.
+    """The call log shows one restore for the recovery, one for the rehearsal, one to a moment and one for the cut-over,
+    and that what was made was deleted; a cut-over deletes nothing.
     """
     _, run = green
     restored = [call["parameters"]["DBInstanceIdentifier"] for call in calls_of(run, RESTORE)]
@@ -104,12 +104,53 @@ def test_one_restore_serves_the_scenarios(green: tuple[Place, Run]) -> None:
     restored += [call["parameters"]["TargetDBInstanceIdentifier"] for call in to_a_moment]
     deleted = {call["parameters"]["DBInstanceIdentifier"] for call in calls_of(run, "DeleteDBInstance")}
 
+    source = run.record.target.instance_id if run.record.target else ""
+    cut_over = [name for name in restored if name == source]
+    restored = [name for name in restored if name != source]
+
+    assert cut_over == [source]
     made = {restoration.purpose: restoration.instance_id for restoration in run.record.restorations}
     assert next(iter(made)) == "recovery"
     assert restored == [made["recovery"], made["rehearsal"], made["moment"]]
     assert len(run.record.restorations) == 3
     assert deleted == set(restored)
     assert {resource.state for resource in run.record.resources} == {"gone"}
+
+
+def test_the_cut_over_lies_between_the_recovery_and_the_clean_up(green: tuple[Place, Run]) -> None:
+    """Nobody looks at the source after it; it counts in no RTA, and its journal lies in the run's folder."""
+    _, run = green
+    assert run.folder is not None
+    names = [phase.name for phase in run.record.phases]
+    (journal,) = (run.folder / "cutover").glob("*/*.jsonl")
+    events = [json.loads(line) for line in journal.read_text().splitlines()]
+
+    assert names.index("restore to a moment") < names.index("cut over") < names.index("undo the cut-over")
+    assert names.index("undo the cut-over") < names.index("clean up")
+    assert {phase.clock for phase in run.record.phases if "cut" in phase.name} == {""}
+    assert [event["event"] for event in events if event["event"] in ("opened", "turned back", "ended")] == [
+        *("opened", "ended", "turned back", "ended")
+    ]
+    answers = [answer for event in events for _, answer in event["door"]]
+    assert answers[:3] == ["200", "503", "200"]
+
+
+def test_what_a_cut_over_did_is_in_allures_report(green: tuple[Place, Run]) -> None:
+    """Journal, answers of the address and comparison are attached to the step that moved the service."""
+    _, run = green
+    assert run.folder is not None
+    results = [json.loads(path.read_text()) for path in (run.folder / "allure-results").glob("*-result.json")]
+    steps = [step for result in results for step in result["steps"] if "the service is moved to" in step["name"]]
+    attached = {each["name"]: each["source"] for each in steps[0]["attachments"]}
+
+    assert set(attached) == {
+        *("What was done, and when", "What the address answered", "Comparison of the configuration", "Journal")
+    }
+    text = run.read(f"allure-results/{attached['What the address answered']}")
+    assert [line.split()[-1] for line in text.splitlines()][:3] == ["200", "503", "200"]
+    assert "settings compared with the old instance" in run.read(
+        f"allure-results/{attached['Comparison of the configuration']}"
+    )
 
 
 def test_every_report_is_there(green: tuple[Place, Run]) -> None:
@@ -149,11 +190,14 @@ def test_no_password_is_kept(green: tuple[Place, Run]) -> None:
     assert run.folder is not None
     texts = {path: path.read_bytes() for path in run.folder.rglob("*") if path.is_file()}
     passwords = [call["parameters"]["MasterUserPassword"] for call in calls_of(run, "CreateDBInstance")]
-    passwords += [call["parameters"]["MasterUserPassword"] for call in calls_of(run, "ModifyDBInstance")]
+    modified = [call["parameters"] for call in calls_of(run, "ModifyDBInstance")]
+    passwords += [given["MasterUserPassword"] for given in modified if "MasterUserPassword" in given]
+    passwords += [call["parameters"]["SecretString"] for call in calls_of(run, "CreateSecret")]
 
     assert len(place.tokens) >= 4  # source, recovery, rehearsal, moment
     assert [str(path) for path, text in texts.items() for token in place.tokens if token.encode() in text] == []
     assert not [token for token in place.tokens if token in run.out]
+    assert len(passwords) >= 5  # the source's twice: given, and kept for the service
     assert set(passwords) == {"****"}
 
 
@@ -244,6 +288,23 @@ def test_a_damaged_backup_fails_the_drill(failing: dict[str, Run], kind: str) ->
 def test_a_difference_and_a_missed_objective_give_both_codes(failing: dict[str, Run]) -> None:
     """11 is what the run exits with, and the record lists 10 after it."""
     assert failing["row"].record.all_codes == (11, 10)
+
+
+def test_a_cut_over_to_a_damaged_backup_fails_and_is_undone(failing: dict[str, Run]) -> None:
+    """It stops at the data that are not right, before anybody may write; what was true until then is judged as such."""
+    promises = {each.name: each for each in failing["row"].record.promises if "cuts_over" in each.tags}
+    (moves, closed, configured, idle, undone) = promises.values()
+
+    assert [each.outcome for each in (moves, closed, configured, idle, undone)] == [
+        *("failed", "passed", "passed", "failed", "passed")
+    ]
+    assert moves.reason.startswith(
+        "the cut-over stopped where it was to verify its data while nobody else can reach it"
+    )
+    assert "content: " in moves.reason
+    assert idle.reason == moves.reason
+    sentences = {each.name: each.sentence for each in failing["row"].record.verdicts}
+    assert sentences["cut-over: closed"].endswith("and was never opened")
 
 
 def test_a_copy_that_did_not_pass_what_blocks_was_never_usable(failing: dict[str, Run]) -> None:

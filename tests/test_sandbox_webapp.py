@@ -54,10 +54,13 @@ def test_it_reads_any_database_and_finds_it_again_after_a_restart(state: Path) -
             PGPASSWORD=password,
             PGDATABASE="postgres",
             PGSSLMODE="disable",
+            WEBAPP_QUERY="SELECT 7 AS newest_beat, now() AS beat_at",
         ) as (url, _):
             facts = get(url + "/").json
             assert (facts["database"], facts["tables"], facts["task"]) == ("postgres", 0, "mine")
             assert "orders" not in facts
+            assert facts["newest_beat"] == 7
+            assert facts["beat_at"].startswith("20")
 
             server.stop()
             away = get(url + "/")

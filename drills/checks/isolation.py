@@ -26,16 +26,9 @@ def judge(scratch: Instance, security_groups: Sequence[dict[str, Any]]) -> Check
     ]
     referred: list[tuple[str, str, str]] = []
     for group in security_groups:
-        name = group.get("GroupId", "?")
-        ways_out = [
-            _addresses(rule) + _references(rule) or ["anywhere"] for rule in group.get("IpPermissionsEgress") or []
-        ]
-        ways_in = group.get("IpPermissions") or []
-        wide = [address for rule in ways_in for address in _addresses(rule) if not address.endswith(("/32", "/128"))]
-        others = [reference for rule in ways_in for reference in _references(rule)]
-        facts.append((f"egress of {name}", "none", ", ".join(way for ways in ways_out for way in ways) or "none"))
-        facts.append((f"ingress of {name}", "single hosts", ", ".join(wide) or "single hosts"))
-        referred += [(f"ingress of {name}", "single hosts", ", ".join(others))] if others else []
+        facts += ways(group)
+        others = [reference for rule in group.get("IpPermissions") or [] for reference in _references(rule)]
+        referred += [(f"ingress of {group.get('GroupId', '?')}", "single hosts", ", ".join(others))] if others else []
     openings = tuple(_finding(scratch, "error", *fact) for fact in facts if fact[1] != fact[2])
     to_look_at = tuple(_finding(scratch, "warning", *fact) for fact in referred)
     if openings:
@@ -46,6 +39,18 @@ def judge(scratch: Instance, security_groups: Sequence[dict[str, Any]]) -> Check
         sentence = "admits single hosts alone and lets nothing out"
     outcome: Outcome = "missed" if openings else "met"
     return CheckResult(NAME, outcome, sentence, compared=len(facts), findings=(*openings, *to_look_at))
+
+
+def ways(group: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """What a group of a shut-off instance lets out, and which ranges of addresses it admits: what, expected, found."""
+    name = group.get("GroupId", "?")
+    ways_out = [_addresses(rule) + _references(rule) or ["anywhere"] for rule in group.get("IpPermissionsEgress") or []]
+    ways_in = group.get("IpPermissions") or []
+    wide = [address for rule in ways_in for address in _addresses(rule) if not address.endswith(("/32", "/128"))]
+    return [
+        (f"egress of {name}", "none", ", ".join(way for ways in ways_out for way in ways) or "none"),
+        (f"ingress of {name}", "single hosts", ", ".join(wide) or "single hosts"),
+    ]
 
 
 def _finding(scratch: Instance, severity: Severity, what: str, expected: str, found: str) -> Finding:

@@ -8,6 +8,8 @@ import getpass
 import json
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,12 +68,23 @@ def fresh(desk: Desk) -> Desk:
 
 
 def carry_out(desk: Desk, options: argparse.Namespace) -> State:
-    """Run, resume or roll back under the target's lock, with the public address watched."""
-    guards.check_confirmed(desk.config.target.instance, options.confirm)
+    """Run, resume or roll back, as the options say."""
+    with held(desk, options.confirm):
+        if options.action == "run":
+            return begin(desk, _wish(options))
+        if options.action == "resume":
+            return _resume(desk, options)
+        return turn_back(desk, options.id, _instant("--discard-writes-since", options.discard_writes_since))
+
+
+@contextmanager
+def held(desk: Desk, confirmed: str | None) -> Iterator[None]:
+    """Inside, the target's lock is held and the public address watched. Refused where nobody typed the instance's name."""
+    guards.check_confirmed(desk.config.target.instance, confirmed)
     desk.world.lock.take()
     desk.world.watch.start()
     try:
-        return {"run": _begin, "resume": _resume, "rollback": _rollback}[options.action](desk, options)
+        yield
     finally:
         desk.world.watch.stop()
         desk.world.lock.free()
@@ -100,7 +113,8 @@ class Desk:
     who: str
 
 
-def _begin(desk: Desk, options: argparse.Namespace) -> State:
+def begin(desk: Desk, wish: Wish) -> State:
+    """Cut over to what the wish means; the desk is held."""
     under_way = unfinished(desk.store, lambda entries: bool(entries) and state_of(entries).ended)
     if under_way:
         raise ConfigError(
@@ -110,15 +124,13 @@ def _begin(desk: Desk, options: argparse.Namespace) -> State:
     guards.check_opt_in(desk.config, raw_by_name(desk.world.clients.rds, desk.config.target.instance))
     cutover_id = next_id(desk.world.clock.now(), desk.store.ids())
     cutover = Cutover(desk.world, desk.store, cutover_id, desk.who)  # its clock runs from here: to look takes time too
-    cutover.open(
-        opening.look(desk.world, (cutover_id, desk.config.target_name, desk.config.profile_name), _wish(options))
-    )
+    cutover.open(opening.look(desk.world, (cutover_id, desk.config.target_name, desk.config.profile_name), wish))
     return cutover.go()
 
 
-def _known(desk: Desk, options: argparse.Namespace) -> Cutover:
+def _known(desk: Desk, named: str | None) -> Cutover:
     ids = desk.store.ids()
-    cutover_id = options.id or (ids[-1] if ids else "")
+    cutover_id = named or (ids[-1] if ids else "")
     if cutover_id not in ids:
         raise ConfigError(
             f"expected a cut-over in {desk.store.shown()}, found {f'none called {cutover_id}' if cutover_id else 'none'}; "
@@ -142,15 +154,16 @@ def _untouched(desk: Desk, state: State) -> Any:
 
 
 def _resume(desk: Desk, options: argparse.Namespace) -> State:
-    cutover = _known(desk, options)
+    cutover = _known(desk, options.id)
     if options.remove_old:
         return cutover.remove_old(options.remove_old)
     return cutover.go()
 
 
-def _rollback(desk: Desk, options: argparse.Namespace) -> State:
-    cutover = _known(desk, options)
-    cutover.turn_back(_instant("--discard-writes-since", options.discard_writes_since))
+def turn_back(desk: Desk, cutover_id: str | None, discard_since: datetime | None) -> State:
+    """Roll a cut-over back, the last one where none is named; the desk is held."""
+    cutover = _known(desk, cutover_id)
+    cutover.turn_back(discard_since)
     return cutover.go()
 
 
@@ -193,6 +206,13 @@ def _instant(option: str, text: str | None) -> datetime | None:
 def open_desk(options: argparse.Namespace) -> Desk:
     """Clients, journal and lock as configuration and options say; the guards that need no instance have been asked."""
     effective, endpoint = _effective(options)
+    # the certificate authority of a standing sandbox, as `drills sandbox up` says it
+    bundle = os.environ.get("PGSSLROOTCERT") if effective.simulated else None
+    return desk_of(effective, endpoint, bundle, Leave(options.accept_sessions, options.switched))
+
+
+def desk_of(effective: Config, endpoint: str | None, bundle: str | None, leave: Leave) -> Desk:
+    """The same for a configuration that is known; `endpoint` is the sandbox's, `bundle` what its certificates are of."""
     cutover = guards.check_config(effective)
     clients = session.identified(session.open_clients(effective.profile, environment=os.environ, endpoint_url=endpoint))
     guards.check_place(effective, clients)
@@ -201,7 +221,7 @@ def open_desk(options: argparse.Namespace) -> Desk:
     who = f"{getpass.getuser()}@{socket.gethostname()}" + (f" ({caller})" if caller else "")
     store, lock = _store(effective, more["s3"], who)
     seconds = effective.profile.poll_every.total_seconds()
-    bundle = effective.target.restore.ca_bundle or (os.environ.get("PGSSLROOTCERT") if effective.simulated else None)
+    bundle = effective.target.restore.ca_bundle or bundle
     login = password_for(effective.target.credentials, environment=os.environ, secretsmanager=clients.secretsmanager)
     world = World(
         clients=clients,
@@ -214,7 +234,7 @@ def open_desk(options: argparse.Namespace) -> Desk:
         watch=Watch(cutover.public_url, clock, min(seconds, 1.0)),
         login=login,
         ca_bundle=Path(bundle) if bundle else None,
-        leave=Leave(options.accept_sessions, options.switched),
+        leave=leave,
         simulated=effective.simulated,
     )
     return Desk(effective, world, store, who)

@@ -99,6 +99,19 @@ class Folder:
         return int(out.read().rfind(b"\n")) + 1
 
 
+class Copied:
+    """Journals whose entries are kept in a folder of this machine as well, such as that of the run that cuts over."""
+
+    def __init__(self, store: Store, copy: Folder) -> None:
+        self._store, self._copy = store, copy
+        self.ids, self.read, self.shown = store.ids, store.read, store.shown
+
+    def append(self, cutover_id: str, entry: Entry) -> None:
+        """Write the entry, then its copy."""
+        self._store.append(cutover_id, entry)
+        self._copy.append(cutover_id, entry)
+
+
 class Bucket:
     """Journals in S3: `PREFIX/ID/000001.json` and so on, and a copy in a folder of this machine."""
 

@@ -156,6 +156,18 @@ def _timeline(state: State) -> Iterator[str]:
             yield f"  {instant(entry.at)}  {entry.event}"
 
 
+def comparison_lines(state: State) -> Iterator[str]:
+    """What was compared with the old instance, what differs, and what could not be compared."""
+    facts = state.facts
+    if "compared" not in facts:
+        yield f"not compared: {state.failed or 'the cut-over has not come that far'}"
+        return
+    yield f"{facts['compared']} settings compared with {facts['compared_with']}"
+    for name in ("differences", "not_compared"):
+        for each in facts.get(name) or ():
+            yield f"{_LISTS[name]}: {each}"
+
+
 def _found(state: State) -> Iterator[str]:
     for name, label in _VALUES.items():
         if state.facts.get(name):

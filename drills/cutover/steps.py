@@ -56,7 +56,8 @@ def _compare(world: World, state: State) -> dict[str, Any]:
 
 
 def _verify(world: World, state: State) -> dict[str, Any]:
-    return data.run(world, state, _restored(world, state))
+    found = data.run(world, state, _restored(world, state))
+    return {**found, "admits_while_verified": list(_restored(world, state).security_groups)}
 
 
 def _open_writes(world: World, state: State) -> dict[str, Any]:

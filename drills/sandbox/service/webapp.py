@@ -1,7 +1,9 @@
 """The sandbox's small web application: `python -m drills.sandbox.service.webapp`, what every ECS task of the sandbox runs.
 
 Its settings come from the environment as an ordinary container's: libpq's PGHOST, PGPORT, PGDATABASE, PGUSER,
-PGPASSWORD, PGSSLROOTCERT and the like, or DATABASE_URL. It says `{"port": n}` on standard output once it answers.
+PGPASSWORD, PGSSLROOTCERT and the like, or DATABASE_URL. WEBAPP_QUERY is a query of one row that `/` shows as well, by
+which it can be told whose data are served; values that JSON does not know are shown as text. The application says
+`{"port": n}` on standard output once it answers.
 
     /         200 with facts out of the database, 503 with a sentence while the database is away
     /health   200 as long as the process answers, whatever the database does
@@ -42,14 +44,15 @@ _ORDERS = "SELECT count(*) AS orders, max(placed_at)::text AS newest_order FROM 
 class Database:
     """One connection, opened when it is needed and again when it was cut. Threads may share it."""
 
-    def __init__(self, conninfo: str = "") -> None:
+    def __init__(self, conninfo: str = "", query: str = "") -> None:
         self._conninfo = conninfo
+        self._query = query
         self._lock = threading.Lock()
         self._session: psycopg.Connection[dict[str, Any]] | None = None
 
     def facts(self) -> dict[str, Any]:
         """What a request shows; psycopg.Error when the database is away."""
-        return self._asked(_facts)
+        return self._asked(lambda session: _facts(session, self._query))
 
     def ping(self) -> dict[str, Any]:
         """Whether the database answers; psycopg.Error when it does not."""
@@ -84,10 +87,12 @@ class Database:
             self._session = None
 
 
-def _facts(session: psycopg.Connection[dict[str, Any]]) -> dict[str, Any]:
+def _facts(session: psycopg.Connection[dict[str, Any]], query: str) -> dict[str, Any]:
     found = session.execute(_ANY).fetchone() or {}
     if found.pop("has_orders", False):
         found |= session.execute(_ORDERS).fetchone() or {}
+    if query:
+        found |= session.execute(query.encode()).fetchone() or {}
     return found
 
 
@@ -133,7 +138,7 @@ def make_server(database: Database, port: int, task: str) -> ThreadingHTTPServer
 
         def _send(self, with_body: bool) -> None:
             status, value = answer(self.path, database, task)
-            body = json.dumps(value).encode() + b"\n"
+            body = json.dumps(value, default=str).encode() + b"\n"
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
@@ -151,6 +156,11 @@ def make_server(database: Database, port: int, task: str) -> ThreadingHTTPServer
 def conninfo(environ: Mapping[str, str]) -> str:
     """DATABASE_URL where it is given, else nothing: libpq then reads its own variables."""
     return environ.get("DATABASE_URL", "")
+
+
+def further_query(environ: Mapping[str, str]) -> str:
+    """The query that `/` shows as well, "" where none is given; a task's variable, and none of whoever runs a drill."""
+    return environ.get("WEBAPP_QUERY", "")
 
 
 def _end_with_the_lifeline() -> None:
@@ -177,7 +187,8 @@ def main(given: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _end_with_the_lifeline()
     os.environ.setdefault("PGCONNECT_TIMEOUT", _WITHIN)
-    server = make_server(Database(conninfo(os.environ)), options.port, options.task)
+    database = Database(conninfo(os.environ), further_query(os.environ))
+    server = make_server(database, options.port, options.task)
     print(json.dumps({"port": server.server_address[1]}), flush=True)
     server.serve_forever()
     return 0
