@@ -1,6 +1,7 @@
 """The steps of a cut-over and of its rollback, and the AWS calls of each that change something. Pure.
 
-The executor makes the very calls that `drills cutover plan` prints: both have them from here.
+The executor makes the calls that `drills cutover plan` prints: both have them from here. What can be known only then, the
+executor adds: the network and the rules of the security group, the instance's ARN, the role of a restore job.
 """
 
 from __future__ import annotations
