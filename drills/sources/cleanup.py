@@ -66,6 +66,7 @@ def _remove(clients: Clients, resource: Resource, run_id: str, clock: Clock, *, 
     if not resource.id.startswith((PREFIX, LOG_GROUPS + PREFIX)):
         return f"not removed: its name does not begin with {PREFIX!r}"
     deadline = clock.monotonic() + timeout
+    asked = False
     while True:
         found = ""
         try:
@@ -84,7 +85,9 @@ def _remove(clients: Clients, resource: Resource, run_id: str, clock: Clock, *, 
             return f"AWS could not be reached: {error}"
         if clock.monotonic() >= deadline:
             return f"still there {timeout:g} s after its removal was asked for{found}"
-        clock.sleep(every)
+        if asked or found:  # groups and snapshots are gone at once
+            clock.sleep(every)
+        asked = True
 
 
 def _note_log_groups(clients: Clients, journal: Journal, instance: Resource) -> None:
