@@ -24,7 +24,7 @@ from drills.config import Config, EndpointProfile, SandboxProfile
 from drills.cutover import guards, opening, plan, show
 from drills.cutover.database import raw_by_id, raw_by_name
 from drills.cutover.door import Watch
-from drills.cutover.journal import Bucket, Folder, Store, next_id, place_of, unfinished
+from drills.cutover.journal import Bucket, Copied, Folder, Store, next_id, place_of, unfinished
 from drills.cutover.lock import FileLock, LeaseLock, Lock
 from drills.cutover.model import Opening, State, opening_facts, state_of
 from drills.cutover.opening import Wish
@@ -269,5 +269,5 @@ def _store(effective: Config, s3: Any, who: str) -> tuple[Store, Lock]:
         return Folder(folder), FileLock(folder / "lock", who)
     bucket, prefix = place_of(cutover.journal)
     place = (bucket, f"{prefix}/{effective.target_name}".lstrip("/"))
-    store = Bucket(s3, *place, Folder(_COPY / effective.target_name))
+    store = Copied(Bucket(s3, *place), Folder(_COPY / effective.target_name))
     return store, LeaseLock(s3, place, who, SystemClock(), cutover.lease)

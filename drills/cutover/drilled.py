@@ -162,7 +162,7 @@ class Move:
         confirmed = instance if isinstance(self._desk.config.profile, SandboxProfile) else cutover.drilled or ""
         self._why, self._code = "", VERIFICATION_FAILED
         try:
-            desk = dataclasses.replace(command.fresh(self._desk), store=self._desk.store)
+            desk = command.fresh(self._desk)
             with command.held(desk, confirmed):
                 way(desk)
         except (DrillError, ClientError, BotoCoreError, psycopg.Error, OSError) as error:

@@ -2,7 +2,7 @@
 
 In S3 each entry is an object of its own, made only where none of that number is (`If-None-Match: *`, Amazon S3 User
 Guide, "How to prevent object overwrites with conditional writes"): whoever lost the lock without noticing cannot write
-over another engineer's entries. A copy in JSON lines is kept on this machine too.
+over another engineer's entries. A copy in JSON lines is kept on this machine too (`Copied`).
 """
 
 from __future__ import annotations
@@ -113,13 +113,12 @@ class Copied:
 
 
 class Bucket:
-    """Journals in S3: `PREFIX/ID/000001.json` and so on, and a copy in a folder of this machine."""
+    """Journals in S3: `PREFIX/ID/000001.json` and so on."""
 
-    def __init__(self, s3: Any, bucket: str, prefix: str, copy: Folder) -> None:
+    def __init__(self, s3: Any, bucket: str, prefix: str) -> None:
         self._s3 = s3
         self._bucket = bucket
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
-        self._copy = copy
 
     def shown(self) -> str:
         """The bucket and the prefix."""
@@ -157,7 +156,6 @@ class Bucket:
             # a repeated request whose first answer was lost finds its own entry
             if error_code(error) not in CONFLICTS or write_entry(self._entry(key)) != write_entry(entry):
                 raise _conflict(key, error) from error
-        self._copy.append(cutover_id, entry)
 
     def _entry(self, key: str) -> Entry:
         return read_entry(self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read().decode())
