@@ -40,7 +40,7 @@ from drills.sandbox.alone.command import DESCRIBED as SANDBOX
 from drills.sandbox.alone.command import add_to as add_sandbox
 from drills.sandbox.alone.command import carry_out as sandbox
 from drills.supervisor import run as supervise
-from drills.usage import EXIT_CODES, Parser, described
+from drills.usage import EXIT_CODES, Parser, described, exit_code_of
 from reports import allure_files, allure_history, allure_render, terminal, words, write
 
 OUT = Path("reports/out")
@@ -54,19 +54,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     given, pytest_arguments = _split(sys.argv[1:] if arguments is None else arguments)
     options = parser.parse_args(given)
-    try:
-        if options.command == "run":
-            return _run(options, pytest_arguments)
-        if options.command == "sandbox":
-            return sandbox(options)
-        for part in PARTS:
-            if options.command in part.COMMANDS:
-                code: int = part.run(options)
-                return code
-        return _report(options.run)
-    except DrillError as error:
-        print(f"drills: {error}", file=sys.stderr)
-        return error.exit_code
+    return exit_code_of(lambda: _carry_out(options, pytest_arguments))
+
+
+def _carry_out(options: argparse.Namespace, pytest_arguments: Sequence[str]) -> int:
+    if options.command == "run":
+        return _run(options, pytest_arguments)
+    if options.command == "sandbox":
+        return sandbox(options)
+    for part in PARTS:
+        if options.command in part.COMMANDS:
+            code: int = part.run(options)
+            return code
+    return _report(options.run)
 
 
 def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

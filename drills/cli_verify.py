@@ -32,7 +32,7 @@ from drills.durations import parse_duration
 from drills.errors import ConfigError, DrillError
 from drills.model import CheckResult, Finding
 from drills.record import write_atomically
-from drills.usage import Parser, described
+from drills.usage import Parser, described, exit_code_of
 
 COMMANDS = ("manifest", "verify")
 CONNECT_TIMEOUT_SECONDS = "10"
@@ -99,11 +99,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = Parser(prog="drills")
     add(parser.add_subparsers(dest="command", required=True, metavar="COMMAND"), described)
     options = parser.parse_args(arguments)
-    try:
-        return run(options)
-    except DrillError as error:
-        print(f"drills: {error}", file=sys.stderr)
-        return error.exit_code
+    return exit_code_of(lambda: run(options))
 
 
 def run(options: argparse.Namespace) -> int:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Callable
 from typing import Any, NoReturn
 
-from drills.errors import USAGE
+from drills.errors import USAGE, DrillError
 
 EXIT_CODES = """\
 exit codes: 0 all promises held; 10 an objective was missed; 11 verification failed; 12 the drill could not run or could
@@ -18,6 +20,15 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Leave with the exit code of wrong usage."""
         self.exit(USAGE, f"{self.prog}: {message}: see {self.prog} --help\n")
+
+
+def exit_code_of(carry_out: Callable[[], int]) -> int:
+    """What `carry_out` returns; an error that a person must act upon is one sentence on stderr, and its own exit code."""
+    try:
+        return carry_out()
+    except DrillError as error:
+        print(f"drills: {error}", file=sys.stderr)
+        return error.exit_code
 
 
 def described(what: str, example: str, exit_codes: str = EXIT_CODES) -> dict[str, Any]:

@@ -22,7 +22,7 @@ import psutil
 from drills.clock import SystemClock, since_process_start, wait_until
 from drills.errors import COULD_NOT_RUN, LEFT_BEHIND, DrillError, SandboxError
 from drills.sandbox.alone.standing import CHECKOUT, Standing, State, clear
-from drills.usage import Parser, described
+from drills.usage import Parser, described, exit_code_of
 
 _EXIT_CODES = """\
 exit codes: 0 done, or it runs; 12 it could not start, or does not run (status); 13 something is still there (down);
@@ -79,11 +79,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = Parser(prog="drills sandbox", **{key: DESCRIBED[key] for key in DESCRIBED if key != "help"})
     add_to(parser)
     options = parser.parse_args(arguments)
-    try:
-        return carry_out(options)
-    except DrillError as error:
-        print(f"drills: {error}", file=sys.stderr)
-        return error.exit_code
+    return exit_code_of(lambda: carry_out(options))
 
 
 def carry_out(options: argparse.Namespace) -> int:
