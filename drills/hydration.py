@@ -51,11 +51,15 @@ def _database(connection: Connection) -> tuple[int, int, list[NotChecked]]:
                 left.append(NotChecked(f"relation {name}", reason))
             else:
                 count, size = count + 1, size + taken
-    indexes = [each for of_table in integrity_indexes.by_table(connection).values() for each in of_table]
-    unordered = [each for each in indexes if each.method != "btree" and read_whole(connection, each)]
-    judged = integrity_indexes.look(connection, wanted=lambda index: index not in unordered)
+    by_table = integrity_indexes.by_table(connection)
+    rest = {
+        table: left_over
+        for table, indexes in by_table.items()
+        if (left_over := [each for each in indexes if each.method == "btree" or not read_whole(connection, each)])
+    }
+    judged = integrity_indexes.look(connection, wanted=rest)
     unread = {each.what for each in judged.not_checked}
-    names = [each.name for each in indexes if f"index {each.name}" not in unread]
+    names = [each.name for indexes in by_table.values() for each in indexes if f"index {each.name}" not in unread]
     ((index_bytes,),) = connection.execute(_BYTES, (names,)).fetchall()
     return count + len(names), size + int(index_bytes), [*left, *judged.not_checked]
 

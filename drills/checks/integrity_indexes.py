@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -113,20 +113,18 @@ def look(
     connection: Connection,
     progress: Progress | None = None,
     longest: float = LONGEST,
-    wanted: Callable[[Index], bool] = lambda _: True,
+    wanted: Mapping[str, list[Index]] | None = None,
 ) -> Judged:
-    """Every index of one database that is `wanted`, a table at a time. The server has `longest` seconds for one search.
+    """Every index of one database, or those that are `wanted`, a table at a time. The server has `longest` seconds for one
+    search.
 
     Unanswered where it does not even say that it took longer. That is noted in `progress`, with which another connection
     can go on.
     """
     progress = progress or Progress()
     ask: Ask = functools.partial(first_row, longest=longest)
-    listed = {
-        table: chosen
-        for table, indexes in by_table(connection).items()
-        if table not in progress.done and (chosen := [each for each in indexes if wanted(each)])
-    }
+    everything = by_table(connection) if wanted is None else wanted
+    listed = {table: indexes for table, indexes in everything.items() if table not in progress.done}
     if progress.together:
         progress.together = False
         proved = proved_together(connection, listed, longest)
