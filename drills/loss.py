@@ -17,6 +17,7 @@ from drills.model import CheckResult, Finding, Loss, Measurement, Objectives, Ou
 from drills.selection import NEWEST, Sample
 
 NAME = "data loss"
+FRESHNESS = "freshness query"  # what a reading's source begins with that one of the owner's queries gave
 # Fields that name an instant of the data themselves; the others name the making of a snapshot, which lies near it.
 EXACT = ("SnapshotDatabaseTime", "RestoreTime")
 

@@ -80,8 +80,8 @@ def newest_of(found: Sequence[Fresh], reference: Reference) -> Reading:
         return Reading(None, "no canary in the copy, and no freshness query is configured")
     told = [(fresh.at, fresh.name) for fresh in found if fresh.at is not None]
     if not told:
-        why = "; ".join(f"freshness query {fresh.name!r}: {fresh.reason}" for fresh in found)
+        why = "; ".join(f"{loss.FRESHNESS} {fresh.name!r}: {fresh.reason}" for fresh in found)
         return Reading(None, f"no canary in the copy, and {why}")
     before = [each for each in told if each[0] <= reference.at]
     at, name = max(before) if before else min(told)
-    return Reading(at, f"freshness query {name!r}", upper_bound=True)
+    return Reading(at, f"{loss.FRESHNESS} {name!r}", upper_bound=True)

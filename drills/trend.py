@@ -23,6 +23,7 @@ from typing import Literal
 from drills.durations import show_duration
 from drills.history import agrees, is_complete
 from drills.history_model import Gap, GroupKey, HistoryLine, HistoryPoint, Series, SizeOf, Trend
+from drills.loss import FRESHNESS
 
 CONFIDENCE = 0.95
 RUNS_FOR_P95 = 59
@@ -32,7 +33,6 @@ SLOPE_OVER = 12
 SLOPE_FROM = 5
 AHEAD = 6
 KEPT = 200
-FRESHNESS = "freshness query"  # what the source of such an RPA begins with (losses.py)
 JUDGED = ("passed", "objective missed", "verification failed", "left behind", "not sealed")
 
 
