@@ -194,8 +194,7 @@ def _make_source(scene: Scene, version: str | None, password: str) -> Instance:
     """The source as the runbook's team would have it: its own groups, encrypted, backed up."""
     rds, ec2 = scene.clients.rds, scene.clients.ec2
     name = scene.effective.target.instance
-    vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
-    subnets = [subnet["SubnetId"] for subnet in ec2.describe_subnets()["Subnets"] if subnet["VpcId"] == vpc]
+    vpc, subnets = stage_service.network(scene.clients)
     group = ec2.create_security_group(GroupName=f"{name}-clients", Description="clients of the source", VpcId=vpc)
     rds.create_db_subnet_group(
         DBSubnetGroupName=f"{name}-subnets", DBSubnetGroupDescription="of the source", SubnetIds=subnets

@@ -37,7 +37,7 @@ def keep_password(clients: Clients, instance_id: str, password: str) -> None:
 
 def serve(clients: Clients, source: Instance, database: str) -> str:
     """Make the service, and wait until it is served; the address that its users know."""
-    vpc, subnets = _network(clients)
+    vpc, subnets = network(clients)
     name = source.id
     group, url = _front_door(clients, name, vpc, subnets)
     ecs = clients.client("ecs")
@@ -75,10 +75,11 @@ def settings(instance_id: str, database: str, url: str, journal: str) -> Cutover
     )
 
 
-def _network(clients: Clients) -> tuple[str, list[str]]:
+def network(clients: Clients) -> tuple[str, list[str]]:
+    """The sandbox's network and its subnets, for all that is staged."""
     ec2 = clients.ec2
     vpc = str(ec2.describe_vpcs()["Vpcs"][0]["VpcId"])
-    return vpc, [str(each["SubnetId"]) for each in ec2.describe_subnets()["Subnets"] if each["VpcId"] == vpc][:2]
+    return vpc, [str(each["SubnetId"]) for each in ec2.describe_subnets()["Subnets"] if each["VpcId"] == vpc]
 
 
 def _front_door(clients: Clients, name: str, vpc: str, subnets: list[str]) -> tuple[str, str]:
