@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Generator, Sequence
+from collections.abc import Container, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 from pytest_bdd.scenario import scenario_wrapper_template_registry
 
 from drills import context
+from drills.config import Config
 from drills.cutover import drilled
 from drills.model import Promise, PromiseOutcome
 from drills.record import Journal
@@ -31,21 +32,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     folder = config.getoption("--drill-run")
     if folder is None:
         return
-    profile, allowed = context.leave_of(folder)
     effective = context.read(folder).effective()
     other = OTHER_POINT[effective.target.sample.kind == "newest"]
-    not_cut_over = drilled.left_out(effective)
     items[:] = [item for item in items if other not in item.keywords]
-    promised = context.promises_posture(folder)
-    for item in items:
-        for tag in NEEDS_LEAVE:
-            if tag in item.keywords and tag not in allowed:
-                item.add_marker(pytest.mark.skip(reason=f"profile {profile!r} does not allow {tag!r}"))
-        if "posture" in item.keywords and not promised:
-            item.add_marker(pytest.mark.skip(reason="the target does not ask for it: posture.promised in drill.toml"))
-        if CUTS_OVER in item.keywords and not_cut_over:
-            item.add_marker(pytest.mark.skip(reason=not_cut_over))
+    for tag, reason in _left_out(folder, effective):
+        for item in items:
+            if tag in item.keywords:
+                item.add_marker(pytest.mark.skip(reason=reason))
     items.sort(key=lambda item: _turn(item.keywords))
+
+
+def _left_out(folder: Path, effective: Config) -> Iterator[tuple[str, str]]:
+    """The tags of what is no part of this run, each with the reason."""
+    profile, allowed = context.leave_of(folder)
+    for tag in NEEDS_LEAVE:
+        if tag not in allowed:
+            yield tag, f"profile {profile!r} does not allow {tag!r}"
+    if not context.promises_posture(folder):
+        yield "posture", "the target does not ask for it: posture.promised in drill.toml"
+    if reason := drilled.left_out(effective):
+        yield CUTS_OVER, reason
 
 
 def _turn(tags: Container[str]) -> tuple[bool, bool, bool]:
