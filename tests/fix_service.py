@@ -6,14 +6,15 @@ import json
 import secrets
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import psycopg
+import pytest
 
 from drills.clock import SystemClock, wait_until
-from tests.fix_sandbox import RunningSandbox
+from tests.fix_sandbox import RunningSandbox, end_sandbox, start_sandbox
 
 T = TypeVar("T")
 
@@ -33,6 +34,14 @@ DELAYS = json.dumps(
 IMAGE = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop:1"
 # a proxy that the environment names must not be asked for an address of this machine
 _open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
+
+
+@pytest.fixture(scope="module")
+def own_sandbox() -> Iterator[RunningSandbox]:
+    """A sandbox of this module's own."""
+    running = start_sandbox(delays=DELAYS)
+    yield running
+    end_sandbox(running)
 
 
 def eventually(probe: Callable[[], T | None], what: str, timeout: float = 60.0) -> T:

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -19,8 +18,8 @@ from drills.cutover.model import Entry, door_of, read_entry, state_of
 from drills.cutover.timing import away_seconds, timing_of
 from drills.trend_words import SIMULATED
 from tests.fix_cutover import Scene, make_scene
-from tests.fix_sandbox import RunningSandbox, end_sandbox, start_sandbox
-from tests.fix_service import DELAYS, Instance, eventually, get
+from tests.fix_sandbox import RunningSandbox
+from tests.fix_service import Instance, eventually, get
 
 pytestmark = [pytest.mark.postgres, pytest.mark.sandbox]
 CLOCK = SystemClock()
@@ -125,14 +124,6 @@ def written(scene: Scene, name: str) -> list[datetime]:
     """When each of the stray client's rows in the instance of a name was written."""
     with Instance(scene.sandbox, name, scene.source.password).connect() as session:
         return [at for (at,) in session.execute("SELECT at FROM shop.stray ORDER BY at")]
-
-
-@pytest.fixture(scope="module")
-def own_sandbox() -> Iterator[RunningSandbox]:
-    """A sandbox of this module's own."""
-    running = start_sandbox(delays=DELAYS)
-    yield running
-    end_sandbox(running)
 
 
 class Quickstart:

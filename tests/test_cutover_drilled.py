@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,8 +14,8 @@ from drills.cutover.drilled import Move
 from drills.model import RunRecord
 from drills.record import Journal
 from tests.fix_cutover import MARKER, Scene, make_scene
-from tests.fix_sandbox import RunningSandbox, end_sandbox, start_sandbox
-from tests.fix_service import DELAYS, eventually, get
+from tests.fix_sandbox import RunningSandbox
+from tests.fix_service import eventually, get
 
 CONFIG = """
 [drill]
@@ -74,14 +73,6 @@ class TestLeave:
         """And in the sandbox, where the source was made for the run, each."""
         assert left_out(tmp_path, f'{self.TEXT}{self.TABLE}drilled = "orders"\n') == ""
         assert left_out(tmp_path, self.TEXT + "[profiles.sandbox]\n", profile="sandbox") == ""
-
-
-@pytest.fixture(scope="module")
-def own_sandbox() -> Iterator[RunningSandbox]:
-    """A sandbox of this module's own, which stands for an AWS elsewhere."""
-    running = start_sandbox(delays=DELAYS)
-    yield running
-    end_sandbox(running)
 
 
 class Elsewhere:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from drills.cutover import database
@@ -11,18 +9,10 @@ from drills.cutover.model import state_of
 from drills.cutover.plan import _FORWARD, Step, steps
 from drills.cutover.steps import STEPS
 from tests.fix_cutover import DISCARD, Desk, Scene, make_scene
-from tests.fix_sandbox import RunningSandbox, end_sandbox, start_sandbox
-from tests.fix_service import DELAYS, eventually, get
+from tests.fix_sandbox import RunningSandbox
+from tests.fix_service import eventually, get
 
 pytestmark = [pytest.mark.postgres, pytest.mark.sandbox]
-
-
-@pytest.fixture(scope="module")
-def own_sandbox() -> Iterator[RunningSandbox]:
-    """A sandbox of this module's own."""
-    running = start_sandbox(delays=DELAYS)
-    yield running
-    end_sandbox(running)
 
 
 @pytest.fixture

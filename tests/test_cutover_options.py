@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
@@ -16,18 +15,10 @@ from drills.cutover.steps import STEPS
 from drills.cutover.world import Leave
 from drills.errors import ConfigError, DrillError, NoRecoveryPoint
 from tests.fix_cutover import DISCARD, Desk, Scene, back_up, make_scene
-from tests.fix_sandbox import RunningSandbox, end_sandbox, start_sandbox
-from tests.fix_service import DELAYS, Instance, eventually, get
+from tests.fix_sandbox import RunningSandbox
+from tests.fix_service import Instance, eventually, get
 
 pytestmark = [pytest.mark.postgres, pytest.mark.sandbox]
-
-
-@pytest.fixture(scope="module")
-def own_sandbox() -> Iterator[RunningSandbox]:
-    """A sandbox of this module's own."""
-    running = start_sandbox(delays=DELAYS)
-    yield running
-    end_sandbox(running)
 
 
 @pytest.fixture(scope="module")
