@@ -35,7 +35,7 @@ class Endpoint:
     ca_bundle: Path | None = None
 
 
-def connector(endpoint: Endpoint, resolve: Resolver | None = None) -> Connector:
+def connector(endpoint: Endpoint, resolve: Resolver | None = None) -> Callable[[str], psycopg.Connection[Any]]:
     """A function that opens a new connection to the database of a name.
 
     The certificate is verified against `ca_bundle`, or against the system's trust store where none is configured. The

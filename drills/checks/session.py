@@ -7,7 +7,7 @@ that the planner takes for granted have all been seen to hide lost rows (notes/p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,19 +15,19 @@ import psycopg
 from psycopg.rows import tuple_row
 
 Connection = psycopg.Connection[Any]
-Connector = Callable[[str], Connection]
-"""Opens a new connection, in autocommit, to the database of a name."""
+Connector = Callable[[str], AbstractContextManager[Connection]]
+"""Gives a connection of one's own, in autocommit, to the database of a name, for as long as a block lasts."""
 
 
 @dataclass(frozen=True)
 class Single:
     """A Connector to one database alone, whatever name it is asked for; `name` is what the manifest calls it."""
 
-    open: Callable[[], Connection]
+    open: Callable[[], AbstractContextManager[Connection]]
     name: str
 
-    def __call__(self, database: str) -> Connection:
-        """A new connection to that one database."""
+    def __call__(self, database: str) -> AbstractContextManager[Connection]:
+        """A connection to that one database."""
         return self.open()
 
 

@@ -32,6 +32,7 @@ from drills.checks.catalog_scope import own_name, scoped
 from drills.checks.fingerprint import STABLE
 from drills.checks.invariants import Rules
 from drills.checks.judged import Judged
+from drills.checks.kept import kept
 from drills.checks.manifest import MAINTENANCE, DatabaseManifest, Manifest, calibrate, system_identifier
 from drills.checks.narrow import narrow
 from drills.checks.running import (
@@ -69,10 +70,11 @@ def blocking(
     `key` is the manifest's; without it catalog fields that can hold secrets are compared by name only, and listed.
     `rules` are the owner's own; None where they are not asked for here.
     """
-    reading = Reading(connect, manifest, policies or {}, clock, key, rules=rules)
-    results = [timed(clock, CONNECTION, lambda: _connection(connect, manifest))]
-    if results[0].outcome == "met":
-        results += [*_first(reading, names), *_further(reading, names)]
+    with kept(connect) as connect:
+        reading = Reading(connect, manifest, policies or {}, clock, key, rules=rules)
+        results = [timed(clock, CONNECTION, lambda: _connection(connect, manifest))]
+        if results[0].outcome == "met":
+            results += [*_first(reading, names), *_further(reading, names)]
     return tuple(dataclasses.replace(result, blocking=True) for result in results)
 
 
@@ -96,9 +98,10 @@ def remaining(
     `scratch`: the copy may be touched as integrity_amcheck.py says; `shut_off`: it must be unable to act on the world.
     `blocked` were made before; `budget` is the time that the content may take.
     """
-    reading = Reading(connect, manifest, policies, clock, key, budget, scratch, shut_off, rules)
     names = frozenset(CHECKS) - frozenset(blocked)
-    return (*_first(reading, names), *_further(reading, names))
+    with kept(connect) as connect:
+        reading = Reading(connect, manifest, policies, clock, key, budget, scratch, shut_off, rules)
+        return (*_first(reading, names), *_further(reading, names))
 
 
 @dataclass(frozen=True, slots=True)
