@@ -37,15 +37,19 @@ insert into keyless values ('a');
 """
 
 
-def summed(rows: dict[int, int], low: int, step: int) -> str:
+def summed(keys: dict[int, int], low: int, step: int) -> str:
     """The packed sums of rows, given as key and hash, as the server makes them."""
     cells: dict[int, tuple[int, int, int]] = {}
-    for key, hashed in rows.items():
+    for key, hashed in keys.items():
         number = min(ranges.CELLS - 1, max(0, (key - low) // step))
         count, first, weighted = cells.get(number, (0, 0, 0))
         cells[number] = count + 1, first + hashed, weighted + hashed % 65536 * key
     wrapped = {number: [(each + 2**63) % 2**64 - 2**63 for each in sums] for number, sums in cells.items()}
-    return ranges.pack(b"".join(struct.pack(">hqqq", number, *sums) for number, sums in sorted(wrapped.items())))
+    sent = (
+        struct.pack(">B5sqq", number, rows.to_bytes(5, "big"), hashed, weighted)
+        for number, (rows, hashed, weighted) in sorted(wrapped.items())
+    )
+    return ranges.pack(b"".join(sent))
 
 
 HASH = st.integers(min_value=-(2**63), max_value=2**63 - 1).filter(lambda each: each % 65536 != 0)
