@@ -87,6 +87,14 @@ def counted(running: Server) -> float:
         )
 
 
+def compared(running: Server) -> float:
+    """Seconds of reading the content of both databases as `verified` does, without its processes' start and other checks."""
+    with snapshot(connector(running), "one") as first:
+        one = took(lambda: content.observe(first, ranged=True, key=b"k" * 32))
+    with shared_snapshot(connector(running), "two", 2) as (first, *others):
+        return one + took(lambda: content.observe(first, helpers=others))
+
+
 def verified(running: Server) -> float:
     """Seconds of `drills manifest` of one database and `drills verify` of the other, both processes from their start."""
     path = str(running.folder / "one.json")
@@ -140,6 +148,7 @@ def measure(running: Server, rounds: int, reladiff: str | None) -> list[tuple[st
         "dump": lambda: dumped(running),
         "count": lambda: counted(running),
         "both": lambda: verified(running),
+        "contents": lambda: compared(running),
         **({"reladiff": lambda: reladiffed(running, reladiff)} if reladiff else {}),
     }
     times: dict[str, list[float]] = {name: [] for name in does}
@@ -162,6 +171,7 @@ def measure(running: Server, rounds: int, reladiff: str | None) -> list[tuple[st
     ]
     if reladiff:
         rows.append(row("manifest and verify", "both", "reladiff", "reladiff", "≥ 4"))
+        rows.append(row("of these the content of both alone", "contents", "reladiff", "reladiff", ""))
     return rows
 
 

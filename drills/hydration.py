@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import psycopg
 
-from drills.checks import integrity_indexes
+from drills.checks import index_queries, integrity_indexes
 from drills.checks.judged import first_line
 from drills.checks.session import Connection, Connector, names_of, snapshot
 from drills.clock import Clock
@@ -51,7 +51,7 @@ def _database(connection: Connection) -> tuple[int, int, list[NotChecked]]:
                 left.append(NotChecked(f"relation {name}", reason))
             else:
                 count, size = count + 1, size + taken
-    by_table = integrity_indexes.by_table(connection)
+    by_table = index_queries.by_table(connection)
     rest = {
         table: left_over
         for table, indexes in by_table.items()

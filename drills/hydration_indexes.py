@@ -19,7 +19,8 @@ from itertools import product
 import psycopg
 
 from drills.checks import integrity_lookups
-from drills.checks.integrity_indexes import Index, first_row
+from drills.checks.index_queries import Index
+from drills.checks.integrity_indexes import first_row
 from drills.checks.integrity_lookups import BY_BITMAP, BY_INDEX, names_in
 from drills.checks.session import Connection
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from drills.checks import integrity_indexes, proofs
+from drills.checks import index_queries, integrity_indexes, proofs
 from drills.checks.session import index_scans, snapshot
 from drills.sandbox.postgres.cluster import Cluster
 from tests.fix_cluster import default, state
@@ -24,7 +24,7 @@ def scanned(plan: dict[str, Any], below: bool = False) -> set[str]:
     return found.union(*(scanned(part, below) for part in plan.get("Plans", ())))
 
 
-@pytest.mark.parametrize("query", [proofs._UNIQUE, integrity_indexes._INDEXES], ids=["unique", "indexes"])
+@pytest.mark.parametrize("query", [proofs._UNIQUE, index_queries._INDEXES], ids=["unique", "indexes"])
 def test_listing_is_not_quadratic(default: Cluster, query: str) -> None:
     """No listing reads the columns of all tables again for each index: 10,000 tables took minutes."""
     with default.connect() as session:

@@ -58,7 +58,7 @@ def looping(default: Cluster) -> Cluster:
 
 def test_a_search_without_an_end_is_given_up_and_the_others_go_on(looping: Cluster) -> None:
     """The damaged index is not verified, with what may be left on the server; what comes after it is proved."""
-    result = intrinsic.indexes(looping.connect, 1.0)
+    result = intrinsic.indexes(looping.connect, {}, 1.0)
 
     assert result.outcome == "not verified"
     assert [left.what for left in result.not_checked] == ["index public.looping_pkey", "index public.looping_tags"]

@@ -6,7 +6,7 @@ import secrets
 
 import pytest
 
-from drills.checks import content, integrity_constraints, integrity_indexes, small
+from drills.checks import content, index_queries, integrity_constraints, integrity_indexes, small
 from drills.checks.content import Contents
 from drills.checks.fingerprint import FAST, STABLE, Algorithm
 from drills.checks.judged import Judged
@@ -145,8 +145,8 @@ def looked(cluster: Cluster) -> tuple[Judged, Judged]:
 def test_healthy_indexes_and_promises_are_proved_together(indexed: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """As many are proved as one by one, two indexes of one name and those of several orders among them."""
     with snapshot(indexed.connect, "postgres") as connection:
-        by_table = integrity_indexes.by_table(connection)
-        proved = integrity_indexes.proved_together(connection, by_table)
+        by_table = index_queries.by_table(connection)
+        proved = integrity_indexes.proved_together(connection, by_table, set())
     together = looked(indexed)
     monkeypatch.setattr(small, "_BYTES", -1)
 

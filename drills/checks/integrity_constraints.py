@@ -34,17 +34,19 @@ class _Answer:
     damage: str = ""
 
 
-def look(connection: Connection, alike: Set[str] | None) -> Judged:
+def look(connection: Connection, alike: Set[str] | None, unique: Set[str] = frozenset()) -> Judged:
     """Prove everything that the constraints of one database promise.
 
     `alike` names the tables whose rows are known to be those of the source, None where there is no manifest: what is
-    broken there was broken before the backup, and the copy is not to blame.
+    broken there was broken before the backup, and the copy is not to blame. `unique` names the indexes that were seen to
+    lead to all rows of their tables in order, and to no key twice: nothing more is to be proved of them.
     """
     for statement in _SETTINGS:
         connection.execute(statement.encode())
     room = _temporary_space(connection)
     listed = proofs(connection)
-    kept = _kept(connection, listed, room)
+    seen = {proof for proof in listed if proof.index in unique}
+    kept = seen | _kept(connection, [proof for proof in listed if proof not in seen], room)
     everything = tuple(proof for proof in listed if proof not in kept)
     total, damaged = Judged(len(kept)), dict[str, str]()
     for table, some in by_table(everything):

@@ -11,102 +11,51 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
 
 from drills.checks import integrity_lookups
-from drills.checks.integrity_lookups import Ask, Lookup, names_in
+from drills.checks.index_queries import HEAP, INDEX, STEPS, Index, by_table
+from drills.checks.integrity_lookups import Lookup, names_in
 from drills.checks.judged import Judged, first_line, is_damage
 from drills.checks.patience import LONGEST, Unanswered, hang_up_after, patience
-from drills.checks.session import Connection, index_scans
+from drills.checks.session import Connection
 from drills.checks.small import MOST, small_tables
 from drills.durations import show_duration
 from drills.model import Finding, NotChecked
 
 NAME = "indexes"
-_COLLATE = (
-    "(select ' collate ' || l.oid::pg_catalog.regcollation from pg_catalog.pg_collation as l where l.oid = {oid})"
-)
-_INDEXES = f"""
-select c.oid::pg_catalog.regclass::text, x.indexrelid::pg_catalog.regclass::text, i.relname, m.amname,
-    array(select '(' || pg_catalog.pg_get_indexdef(x.indexrelid, g, true) || ')'
-        || coalesce(case when x.indcollation[g - 1] <> coalesce(a.attcollation, 0)
-            then {_COLLATE.format(oid="x.indcollation[g - 1]")} end, '')
-        from pg_catalog.generate_series(1, x.indnkeyatts) as g
-        left join pg_catalog.pg_attribute as a on a.attrelid = c.oid and a.attnum = x.indkey[g - 1] order by g),
-    x.indoption::int2[]::int[], pg_catalog.pg_get_expr(x.indpred, x.indrelid)
-from pg_catalog.pg_index as x join pg_catalog.pg_class as c on c.oid = x.indrelid
-join pg_catalog.pg_class as i on i.oid = x.indexrelid join pg_catalog.pg_am as m on m.oid = i.relam
-join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-where x.indisvalid and x.indisready and x.indislive and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
-    and (c.relkind = 'r' or c.relkind = 'm' and c.relispopulated) and c.relpersistence <> 't' order by 1, 2
-"""
-_HEAP = ("enable_seqscan", "on"), ("enable_indexscan", "off"), ("enable_indexonlyscan", "off"), ("enable_sort", "on")
-_INDEX = ("enable_seqscan", "off"), ("enable_indexscan", "on"), ("enable_indexonlyscan", "on"), ("enable_sort", "off")
+_NO_ROWS = [0, 0, 0, 0]
 _TOGETHER = 60.0  # seconds for many small indexes at once; one that takes longer is looked at by itself
-_DIRECTIONS = {0: "", 1: " desc nulls last", 2: " asc nulls first", 3: " desc"}
 _UNDEFINED = ("42P01", "42703", "42883", "42704", "3F000")
-
-
-@dataclass(frozen=True, slots=True)
-class Index:
-    """An index that can be proved: its SQL names, its name alone, its keys as SQL with their order, and its condition."""
-
-    table: str
-    name: str
-    relname: str
-    method: str
-    keys: tuple[str, ...]
-    options: tuple[int, ...]
-    predicate: str
-
-    @property
-    def hash(self) -> str:
-        """A 64-bit hash of the keys of a row."""
-        template = ",".join(["%L"] * len(self.keys))
-        return f"pg_catalog.hashtextextended(pg_catalog.format('{template}', {', '.join(self.keys)}) collate \"C\", 0)"
-
-    @property
-    def where(self) -> str:
-        """Which rows belong into it."""
-        return self.predicate or "true"
-
-    @property
-    def also(self) -> str:
-        """What else one pass over the table says: the sum of keys, or how many have no null where they are looked up."""
-        if self.method == "btree":
-            return f"coalesce(sum({self.hash}) filter (where {self.where}), 0)"
-        return f"count(*) filter (where ({self.where}) and pg_catalog.num_nulls({', '.join(self.keys)}) = 0)"
-
-    @property
-    def in_order(self) -> str:
-        """Each row's hash h, and whether it comes before a smaller one, in the order that the index gives them."""
-        order = ", ".join(f"{key}{_DIRECTIONS[way & 3]}" for key, way in zip(self.keys, self.options, strict=True))
-        before = ", ".join(f"pg_catalog.lag({key}) over w" for key in self.keys)
-        wrong = "false"
-        if set(self.options) in ({0}, {3}):  # rows can be compared as wholes where all keys run the same way
-            operator = ">" if set(self.options) == {0} else "<"
-            wrong = f"row({before}) {operator} row({', '.join(self.keys)})"
-        return (
-            f"{self.hash} as h, {wrong} as wrong from only {self.table} where {self.where} "
-            f"window w as (order by {order}) order by {order}"
-        )
-
-    @property
-    def by_index(self) -> str:
-        """Rows, sum of hashes, and rows that come before a smaller one."""
-        return f"select count(*), coalesce(sum(h), 0), count(*) filter (where wrong) from (select {self.in_order}) as r"
 
 
 @dataclass
 class Progress:
-    """What is known of the indexes of one database by their table; kept when a connection is lost on the way."""
+    """What is known of the indexes of one database by their table; kept when a connection is lost on the way.
+
+    `unique` are the indexes that hold what their tables do, and no key twice.
+    """
 
     done: dict[str, Judged] = field(default_factory=dict)
+    unique: set[str] = field(default_factory=set)
     together: bool = True  # whether small tables are still to be looked at together
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """How indexes are read, and where is noted which of them hold no key twice."""
+
+    connection: Connection
+    longest: float
+    unique: set[str]
+
+    def ask(self, query: str, settings: tuple[tuple[str, str], ...]) -> tuple[Any, ...] | psycopg.DatabaseError:
+        """The first row of a query, or the server's error."""
+        return first_row(self.connection, query, settings, longest=self.longest)
 
 
 def look(
@@ -122,18 +71,18 @@ def look(
     can go on.
     """
     progress = progress or Progress()
-    ask: Ask = functools.partial(first_row, longest=longest)
     everything = by_table(connection) if wanted is None else wanted
     listed = {table: indexes for table, indexes in everything.items() if table not in progress.done}
     if progress.together:
         progress.together = False
-        proved = proved_together(connection, listed, longest)
+        proved = proved_together(connection, listed, progress.unique, longest)
         progress.done |= {table: Judged(len(listed[table])) for table in proved}
+    reader = _Reader(connection, longest, progress.unique)
     for table, indexes in listed.items():
         if table in progress.done:
             continue
         try:
-            progress.done[table] = _table(connection, ask, table, indexes)
+            progress.done[table] = _table(reader, table, indexes)
         except Unanswered:
             reason = (
                 f"a search in an index of {table} had no answer within {show_duration(longest)}, nor was it to be "
@@ -144,23 +93,15 @@ def look(
     return functools.reduce(operator.add, progress.done.values(), Judged())
 
 
-def by_table(connection: Connection) -> dict[str, list[Index]]:
-    """The indexes that can be proved, by their table."""
-    found: dict[str, list[Index]] = {}
-    with index_scans(connection):
-        rows = connection.execute(_INDEXES.encode()).fetchall()
-    for row in rows:
-        index = Index(row[0], row[1], row[2], row[3], tuple(row[4]), tuple(row[5]), row[6] or "")
-        found.setdefault(index.table, []).append(index)
-    return found
-
-
-def proved_together(connection: Connection, listed: dict[str, list[Index]], longest: float = LONGEST) -> set[str]:
+def proved_together(
+    connection: Connection, listed: Mapping[str, Sequence[Index]], unique: set[str], longest: float = LONGEST
+) -> set[str]:
     """The small tables whose indexes are B-trees that hold what they should, as a few queries over many of them tell.
 
     Of the others nothing is known yet: they are looked at one by one, so that what is wrong is told of what it is wrong with.
+    Indexes that hold no key twice are added to `unique`.
     """
-    ask: Ask = functools.partial(first_row, longest=min(longest, _TOGETHER))
+    reader = _Reader(connection, min(longest, _TOGETHER), unique)
     small = small_tables(connection)
     proved, waiting = set[str](), dict[str, Index]()
     for table, indexes in listed.items():
@@ -169,50 +110,53 @@ def proved_together(connection: Connection, listed: dict[str, list[Index]], long
         mine = {index.relname: index for index in indexes}
         # the plan names indexes without their schemas, so that no two of one query may have the same name
         if waiting and (len(waiting) + len(mine) > MOST or waiting.keys() & mine):
-            proved |= _prove(connection, ask, list(waiting.values()))
+            proved |= _prove(reader, list(waiting.values()))
             waiting = {}
         waiting |= mine
-    return proved | _prove(connection, ask, list(waiting.values()))
+    return proved | _prove(reader, list(waiting.values()))
 
 
-def _prove(connection: Connection, ask: Ask, indexes: list[Index]) -> set[str]:
+def _prove(reader: _Reader, indexes: Sequence[Index]) -> set[str]:
     """The tables of these whose indexes all hold what the heap says, each of them read through itself."""
     heap = " union all ".join(
-        f"select {place} as n, {index.hash} as h, false as wrong from only {index.table} where {index.where}"
+        f"select {place} as n, {index.hash} as h, 0 as step from only {index.table} where {index.where}"
         for place, index in enumerate(indexes)
     )
     order = " union all ".join(f"(select {place} as n, {index.in_order})" for place, index in enumerate(indexes))
-    expected, found = ask(connection, _sums(heap), _HEAP), ask(connection, _sums(order), _INDEX)
-    plan = ask(connection, f"explain (format json) {_sums(order)}", _INDEX)
+    expected, found = reader.ask(_sums(heap), HEAP), reader.ask(_sums(order), INDEX)
+    plan = reader.ask(f"explain (costs off, format json) {_sums(order)}", INDEX)
     if isinstance(expected, psycopg.Error) or isinstance(found, psycopg.Error) or isinstance(plan, psycopg.Error):
         return set()
     # each query of a table reads one of its indexes, so that where all are in the plan each is read
     read, before, after = names_in(plan[0]), expected[0] or {}, found[0] or {}
-    doubtful = {
-        index.table
-        for place, index in enumerate(indexes)
-        if index.relname not in read or before.get(str(place)) != after.get(str(place))
-    }
-    return {index.table for index in indexes} - doubtful
+    sound = []
+    for place, index in enumerate(indexes):
+        heap_sums, sums = before.get(str(place), _NO_ROWS), after.get(str(place), _NO_ROWS)
+        if index.relname in read and sums[:3] == heap_sums[:3]:
+            sound.append(index)
+            if index.unique and sums[3] <= 1:
+                reader.unique.add(index.name)
+    return {index.table for index in indexes} - {index.table for index in indexes if index not in sound}
 
 
 def _sums(hashed: str) -> str:
-    """By the place n of each index, rows, sum of hashes, and rows that come before a smaller one."""
+    """By the place n of each index, rows, sum of hashes, and the rows by their steps as `Index.by_index` has them."""
     return (
-        "select pg_catalog.jsonb_object_agg(n, pg_catalog.concat_ws(' ', rows, keys, wrong)) from (select n, "
-        f"count(*) as rows, sum(h) as keys, count(*) filter (where wrong) as wrong from ({hashed}) as r group by n) as s"
+        "select pg_catalog.jsonb_object_agg(n, pg_catalog.jsonb_build_array(rows, keys, down, unsure)) from (select n, "
+        f"count(*) as rows, coalesce(sum(h), 0) as keys, {STEPS} from ({hashed}) as r group by n) "
+        "as s (n, rows, keys, down, unsure)"
     )
 
 
-def _table(connection: Connection, ask: Ask, table: str, indexes: list[Index]) -> Judged:
+def _table(reader: _Reader, table: str, indexes: list[Index]) -> Judged:
     """One pass over the table says what each of its indexes should hold."""
     sums = ", ".join(f"count(*) filter (where {index.where}), {index.also}" for index in indexes)
-    heap = ask(connection, f"select {sums} from only {table}", _HEAP)
+    heap = reader.ask(f"select {sums} from only {table}", HEAP)
     if isinstance(heap, psycopg.Error):
         if len(indexes) > 1 and not is_damage(heap):  # one of them may be to blame
             total = Judged()
             for index in indexes:
-                total += _table(connection, ask, table, [index])
+                total += _table(reader, table, [index])
             return total
         if is_damage(heap):
             said = first_line(heap)
@@ -223,15 +167,16 @@ def _table(connection: Connection, ask: Ask, table: str, indexes: list[Index]) -
     total = Judged()
     for number, index in enumerate(indexes):
         if index.method == "btree":
-            total += _index(connection, ask, index, int(heap[2 * number]), int(heap[2 * number + 1]))
+            total += _index(reader, index, int(heap[2 * number]), int(heap[2 * number + 1]))
         else:
-            total += _looked_up(connection, ask, index, int(heap[2 * number]), int(heap[2 * number + 1]))
+            total += _looked_up(reader, index, int(heap[2 * number]), int(heap[2 * number + 1]))
     return total
 
 
-def _looked_up(connection: Connection, ask: Ask, index: Index, rows: int, whole: int) -> Judged:
+def _looked_up(reader: _Reader, index: Index, rows: int, whole: int) -> Judged:
+    ask = functools.partial(first_row, longest=reader.longest)
     lookup = Lookup(index.table, index.name, index.relname, index.method, index.keys, index.hash, index.where)
-    judged = integrity_lookups.look(connection, lookup, whole, ask)
+    judged = integrity_lookups.look(reader.connection, lookup, whole, ask)
     if isinstance(judged, psycopg.Error):
         return _unread([index.name], index.table, judged)
     if rows > whole and index.method != "hash":  # which holds no nulls
@@ -240,15 +185,15 @@ def _looked_up(connection: Connection, ask: Ask, index: Index, rows: int, whole:
     return judged
 
 
-def _index(connection: Connection, ask: Ask, index: Index, rows: int, keys: int) -> Judged:
+def _index(reader: _Reader, index: Index, rows: int, keys: int) -> Judged:
     name = f"index {index.name}"
-    plan = ask(connection, f"explain (format json) {index.by_index}", _INDEX)
+    plan = reader.ask(f"explain (costs off, format json) {index.by_index}", INDEX)
     if isinstance(plan, psycopg.Error):
         return _unread([index.name], index.table, plan)
     if index.relname not in names_in(plan[0]):
         reason = "the planner reads it in no order, or another index in its place: needs amcheck"
         return Judged(excused=(NotChecked(name, reason),))
-    found = ask(connection, index.by_index, _INDEX)
+    found = reader.ask(index.by_index, INDEX)
     if isinstance(found, psycopg.Error):
         return _unread([index.name], index.table, found)
     expected, is_found = f"{rows:,} rows of {index.table}", f"{int(found[0]):,} rows"
@@ -260,12 +205,14 @@ def _index(connection: Connection, ask: Ask, index: Index, rows: int, keys: int)
         message = f"{name} is out of order at {found[2]:,} places: its collation may have changed"
         expected, is_found = "keys in order", f"{found[2]:,} keys out of order"
     else:
+        if index.unique and found[3] <= 1:
+            reader.unique.add(index.name)
         return Judged(1)
     return Judged(1, (Finding(NAME, "error", index.name, expected, is_found, message, _shown(index)),))
 
 
 def _shown(index: Index) -> str:
-    settings = "; ".join(f"set {name} = {value}" for name, value in _INDEX)
+    settings = "; ".join(f"set {name} = {value}" for name, value in INDEX)
     return f"{settings}; {index.by_index}"
 
 

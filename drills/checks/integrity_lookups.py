@@ -165,7 +165,7 @@ def look(connection: Connection, index: Lookup, rows: int, ask: Ask) -> Judged |
         most = keys_to_look_up(rows, exact=exact)
         text = query(index, by, rows, most)
         for settings in (BY_BITMAP, BY_INDEX):
-            plan = ask(connection, f"explain (format json) {text}", settings)
+            plan = ask(connection, f"explain (costs off, format json) {text}", settings)
             if isinstance(plan, psycopg.Error):
                 return plan
             if names_in(plan[0]) == {index.relname}:

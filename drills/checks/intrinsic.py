@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 
 from drills.checks import (
     content,
@@ -42,94 +43,108 @@ def results(
 
     `scratch`: the copy is there to be checked alone, so that amcheck may be created in a transaction that is rolled back.
     """
-    found = [
-        timed(clock, name, functools.partial(look, connect, manifest, contents))
-        for name, look in _CHECKS.items()
-        if name in names
-    ]
+    by = _By(connect, manifest, contents)
+    found = [timed(clock, name, functools.partial(look, by)) for name, look in _CHECKS.items() if name in names]
     if scratch and integrity_amcheck.NAME in names:
         found.append(timed(clock, integrity_amcheck.NAME, functools.partial(_amcheck, connect)))
     return tuple(found)
 
 
-def _constraints(connect: Connector, manifest: Manifest | None, contents: CheckResult) -> CheckResult:
-    def look(connection: Connection, expected: DatabaseManifest | None) -> Judged:
-        return integrity_constraints.look(connection, content.alike(expected.contents if expected else None, contents))
+@dataclass(frozen=True, slots=True)
+class _By:
+    """What the checks go by; `unique` are the indexes of each database that were seen to hold no key twice."""
 
-    judged = everywhere(connect, manifest, integrity_constraints.NAME, look)
+    connect: Connector
+    manifest: Manifest | None
+    contents: CheckResult
+    unique: dict[str, set[str]] = field(default_factory=dict)
+
+    def everywhere(self, check: str, look: Callable[[Connection, DatabaseManifest | None], Judged]) -> Judged:
+        """Look at each database."""
+        return everywhere(self.connect, self.manifest, check, look)
+
+
+def _constraints(by: _By) -> CheckResult:
+    def look(connection: Connection, expected: DatabaseManifest | None) -> Judged:
+        alike = content.alike(expected.contents if expected else None, by.contents)
+        return integrity_constraints.look(connection, alike, by.unique.get(connection.info.dbname, frozenset()))
+
+    judged = by.everywhere(integrity_constraints.NAME, look)
     return result_of(integrity_constraints.NAME, judged, "promises", verb="proved")
 
 
-def _sequences(connect: Connector, manifest: Manifest | None, contents: CheckResult) -> CheckResult:
+def _sequences(by: _By) -> CheckResult:
     def look(connection: Connection, expected: DatabaseManifest | None) -> Judged:
-        alike = content.alike(expected.contents if expected else None, contents)
+        alike = content.alike(expected.contents if expected else None, by.contents)
         return integrity_sequences.look(connection, expected.sequences if expected else None, alike)
 
-    judged = everywhere(connect, manifest, integrity_sequences.NAME, look)
+    judged = by.everywhere(integrity_sequences.NAME, look)
     return result_of(integrity_sequences.NAME, judged, "sequences")
 
 
-def _state(connect: Connector, manifest: Manifest | None, contents: CheckResult) -> CheckResult:
+def _state(by: _By) -> CheckResult:
     def look(connection: Connection, expected: DatabaseManifest | None) -> Judged:
         return integrity_state.look(connection, expected.facts if expected else None)
 
     def look_at_all(connection: Connection) -> Judged:
-        expected = manifest.facts if manifest else None
+        expected = by.manifest.facts if by.manifest else None
         return integrity_state.look_at_cluster(connection, expected, only=bool(only))
 
-    only = manifest.only if manifest else ""
-    judged = attempt(connect, only or MAINTENANCE, integrity_state.NAME, look_at_all)
-    judged += everywhere(connect, manifest, integrity_state.NAME, look)
+    only = by.manifest.only if by.manifest else ""
+    judged = attempt(by.connect, only or MAINTENANCE, integrity_state.NAME, look_at_all)
+    judged += by.everywhere(integrity_state.NAME, look)
     return result_of(integrity_state.NAME, judged, "objects", verb="looked at")
 
 
-def _system(connect: Connector, manifest: Manifest | None, contents: CheckResult) -> CheckResult:
+def _system(by: _By) -> CheckResult:
     def look(connection: Connection, expected: DatabaseManifest | None) -> Judged:
-        if expected is None or manifest is None:
+        if expected is None or by.manifest is None:
             return integrity_system.look(connection, None, None)
-        same = connection.info.server_version // 10000 == manifest.server_version_num // 10000
+        same = connection.info.server_version // 10000 == by.manifest.server_version_num // 10000
         return integrity_system.look(connection, expected.builtins if same else None, expected.facts)
 
-    judged = everywhere(connect, manifest, integrity_system.NAME, look)
+    judged = by.everywhere(integrity_system.NAME, look)
     return result_of(integrity_system.NAME, judged, "references and catalogs", verb="followed")
 
 
-def _files(connect: Connector, manifest: Manifest | None, contents: CheckResult) -> CheckResult:
-    judged = everywhere(connect, manifest, integrity_files.NAME, lambda connection, _: integrity_files.look(connection))
+def _files(by: _By) -> CheckResult:
+    judged = by.everywhere(integrity_files.NAME, lambda connection, _: integrity_files.look(connection))
     return result_of(integrity_files.NAME, judged, "relations", verb="measured")
 
 
-def _views(connect: Connector, manifest: Manifest | None, contents: CheckResult) -> CheckResult:
+def _views(by: _By) -> CheckResult:
     def look(connection: Connection, expected: DatabaseManifest | None) -> Judged:
         return integrity_code.look_at_views(connection, expected.facts if expected else None)
 
-    return result_of(
-        integrity_code.VIEWS, everywhere(connect, manifest, integrity_code.VIEWS, look), "views", verb="planned"
-    )
+    return result_of(integrity_code.VIEWS, by.everywhere(integrity_code.VIEWS, look), "views", verb="planned")
 
 
-def _libraries(connect: Connector, manifest: Manifest | None, contents: CheckResult) -> CheckResult:
+def _libraries(by: _By) -> CheckResult:
     def look(connection: Connection, expected: DatabaseManifest | None) -> Judged:
         return integrity_code.look_at_libraries(connection)
 
-    judged = everywhere(connect, manifest, integrity_code.LIBRARIES, look)
+    judged = by.everywhere(integrity_code.LIBRARIES, look)
     requirement: Requirement = "required" if judged.findings else "optional"
     return result_of(
         integrity_code.LIBRARIES, judged, "functions in C", requirement=requirement, verb="found in their libraries"
     )
 
 
-def _indexes(connect: Connector, manifest: Manifest | None, contents: CheckResult) -> CheckResult:
-    return indexes(connect)
+def _indexes(by: _By) -> CheckResult:
+    return indexes(by.connect, by.unique)
 
 
-def indexes(connect: Connector, longest: float = LONGEST) -> CheckResult:
-    """Prove the indexes of every database; the server has `longest`, in seconds, for a search in one of them."""
+def indexes(connect: Connector, unique: dict[str, set[str]], longest: float = LONGEST) -> CheckResult:
+    """Prove the indexes of every database; the server has `longest`, in seconds, for a search in one of them.
+
+    `unique` is filled with those that hold no key twice, by the name of their database.
+    """
     judged = Judged()
     for name in names_of(connect):
         progress = integrity_indexes.Progress()
 
         def look(connection: Connection, progress: integrity_indexes.Progress = progress) -> Judged:
+            unique[connection.info.dbname] = progress.unique
             return integrity_indexes.look(connection, progress, longest)
 
         while True:
@@ -139,7 +154,8 @@ def indexes(connect: Connector, longest: float = LONGEST) -> CheckResult:
     return result_of(integrity_indexes.NAME, judged, "indexes", verb="proved")
 
 
-_CHECKS: dict[str, Callable[[Connector, Manifest | None, CheckResult], CheckResult]] = {
+_CHECKS: dict[str, Callable[[_By], CheckResult]] = {
+    integrity_indexes.NAME: _indexes,  # first: an index that holds no key twice proves that its table does not either
     integrity_constraints.NAME: _constraints,
     integrity_sequences.NAME: _sequences,
     integrity_state.NAME: _state,
@@ -147,7 +163,6 @@ _CHECKS: dict[str, Callable[[Connector, Manifest | None, CheckResult], CheckResu
     integrity_files.NAME: _files,
     integrity_code.VIEWS: _views,
     integrity_code.LIBRARIES: _libraries,
-    integrity_indexes.NAME: _indexes,
 }
 
 

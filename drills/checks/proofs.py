@@ -103,7 +103,7 @@ where k.contype = 'f' and k.convalidated and k.conparentid = 0 and {_USER} order
 """
 # By index rather than by constraint: a unique index promises the same. Its own size tells what a sort of the keys needs.
 _UNIQUE = f"""
-select c.oid::pg_catalog.regclass::text, 'unique index ' || x.indexrelid::pg_catalog.regclass,
+select c.oid::pg_catalog.regclass::text, x.indexrelid::pg_catalog.regclass::text,
     coalesce((pg_catalog.to_jsonb(x) ->> 'indnullsnotdistinct')::boolean, false),
     array(select pg_catalog.pg_get_indexdef(x.indexrelid, g, true)
         || coalesce(case when x.indcollation[g - 1] <> coalesce(a.attcollation, 0)
@@ -137,8 +137,8 @@ _PAIRS = 3_000  # rows of a table that are compared pair by pair
 class Proof:
     """A query of one number, the rows that break a promise; `condition` is its part in a count over `table`, if it has one.
 
-    `tables` are those that it reads. `needs_bytes` is the temporary space that a sort of its keys may take. `impossible`
-    says why there is no query.
+    `tables` are those that it reads, `index` the unique index whose promise it is. `needs_bytes` is the temporary space
+    that a sort of its keys may take. `impossible` says why there is no query.
     """
 
     thing: str
@@ -147,6 +147,7 @@ class Proof:
     condition: str = ""
     needs_bytes: int = 0
     impossible: str = ""
+    index: str = ""
 
 
 def proofs(connection: Connection) -> tuple[Proof, ...]:
@@ -209,7 +210,7 @@ def _domain(table: str, thing: str, column: str, base: str, expression: str) -> 
     return _counted(table, thing, condition)
 
 
-def _unique(table: str, thing: str, nulls_too: bool, keys: list[str], predicate: str | None, size: int) -> Proof:
+def _unique(table: str, index: str, nulls_too: bool, keys: list[str], predicate: str | None, size: int) -> Proof:
     present = [] if nulls_too else [f"pg_catalog.num_nulls({', '.join(keys)}) = 0"]
     conditions = [*([f"({predicate})"] if predicate else []), *present]
     where = f" where {' and '.join(conditions)}" if conditions else ""
@@ -217,7 +218,7 @@ def _unique(table: str, thing: str, nulls_too: bool, keys: list[str], predicate:
         f"select coalesce(sum(n - 1), 0) from (select count(*) as n from only {table}{where} "
         f"group by {', '.join(f'({key})' for key in keys)} having count(*) > 1) as twice"
     )
-    return Proof(thing, (table,), query, needs_bytes=int(size))
+    return Proof(f"unique index {index}", (table,), query, needs_bytes=int(size), index=index)
 
 
 class _Foreign(NamedTuple):
