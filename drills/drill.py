@@ -7,7 +7,7 @@ checks (RTA ends here), then the full comparison. Every step writes the run reco
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -19,12 +19,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from drills import errors, losses, policy, recovery_time, sampling, schedule_judge, selection, timeline
 from drills.checks import invariants, isolation, queries, suite
 from drills.checks.budget import Budget
-from drills.checks.invariants import Rules
 from drills.checks.judged import first_line
 from drills.checks.manifest import Manifest
 from drills.checks.session import Connector
-from drills.clock import Clock
-from drills.config import TablePolicy
+from drills.checks.suite import Comparison
 from drills.disaster import declare
 from drills.errors import DrillError, NoRecoveryPoint
 from drills.hydration import hydrate
@@ -55,32 +53,11 @@ def _one_sentence() -> Iterator[None]:
 class Checks(Protocol):
     """What a drill asks of the checks; drills/checks/suite.py is what it asks."""
 
-    def blocking(
-        self,
-        connect: Connector,
-        manifest: Manifest | None,
-        *,
-        clock: Clock,
-        key: bytes | None = ...,
-        names: Collection[str] = ...,
-        policies: Mapping[str, TablePolicy] | None = ...,
-        rules: Rules | None = ...,
-    ) -> tuple[CheckResult, ...]:
+    def blocking(self, of: Comparison, names: Collection[str] = ...) -> tuple[CheckResult, ...]:
         """Those that must pass before a copy counts as usable."""
         ...
 
-    def remaining(
-        self,
-        connect: Connector,
-        manifest: Manifest | None,
-        *,
-        policies: Mapping[str, TablePolicy],
-        clock: Clock,
-        key: bytes | None = ...,
-        blocked: Collection[str] = ...,
-        budget: Budget | None = ...,
-        rules: Rules | None = ...,
-    ) -> tuple[CheckResult, ...]:
+    def remaining(self, of: Comparison, blocked: Collection[str] = ...) -> tuple[CheckResult, ...]:
         """The others, but those in `blocked`."""
         ...
 
@@ -226,16 +203,7 @@ class Drill:
     def _block(self, restored: Restored, asked: CheckResult) -> tuple[CheckResult, ...]:
         """The checks that must pass before the copy counts as usable, the owner's queries after the connection."""
         blocks = self._setup.target.blocks()
-        policies = self._setup.target.tables
-        results = self._checks.blocking(
-            restored.connect,
-            self._manifest,
-            clock=self._setup.clock,
-            key=self._key,
-            names=blocks,
-            policies=policies,
-            rules=self._setup.rules,
-        )
+        results = self._checks.blocking(self._comparison(restored), blocks)
         if queries.NAME in blocks:
             results = (results[0], dataclasses.replace(asked, blocking=True), *results[1:])
         if isolation.NAME in blocks:
@@ -244,21 +212,19 @@ class Drill:
 
     def _further(self, restored: Restored, asked: CheckResult) -> tuple[CheckResult, ...]:
         """The checks that run when RTA has stopped, the content within its budget of time."""
-        setup = self._setup
-        blocks, budget = setup.target.blocks(), setup.target.content_budget
-        results = self._checks.remaining(
-            restored.connect,
-            self._manifest,
-            policies=setup.target.tables,
-            clock=setup.clock,
-            key=self._key,
-            blocked=blocks,
-            rules=setup.rules,
-            budget=Budget.starting(budget.total_seconds() if budget else None, setup.clock),
-        )
+        blocks, limit = self._setup.target.blocks(), self._setup.target.content_budget
+        budget = Budget.starting(limit.total_seconds() if limit else None, self._setup.clock)
+        results = self._checks.remaining(dataclasses.replace(self._comparison(restored), budget=budget), blocks)
         before = () if queries.NAME in blocks else (asked,)
         after = () if isolation.NAME in blocks else (self._isolation(restored),)
         return (*before, *results, *after)
+
+    def _comparison(self, restored: Restored) -> Comparison:
+        """The copy beside what the drill knows of its source."""
+        setup = self._setup
+        return Comparison(
+            restored.connect, self._manifest, setup.clock, setup.target.tables, self._key, rules=setup.rules
+        )
 
     def _hydrate(self, restored: Restored, restoration: Restoration) -> Restoration:
         """Read all of the copy, where the target asks for it; its time is outside of RTA."""
@@ -341,15 +307,8 @@ class Drill:
         """Restore a snapshot of this run's own and check it as the recovery was checked; its verdicts count nowhere."""
         copy = dataclasses.replace(point, snapshot_id=snapshot_id, kind="manual", made_by_drill=True)
         restored = restore(self._setup, copy, self._source, purpose="rehearsal", enter=lambda name: None)
-        policies = self._setup.target.tables
-        results = (
-            *self._checks.blocking(
-                restored.connect, self._manifest, clock=self._setup.clock, key=self._key, rules=self._setup.rules
-            ),
-            *self._checks.remaining(
-                restored.connect, self._manifest, policies=policies, clock=self._setup.clock, key=self._key
-            ),
-        )
+        comparison = self._comparison(restored)
+        results = (*self._checks.blocking(comparison), *self._checks.remaining(comparison))
         return self._keep(dataclasses.replace(restored.restoration, damage=tuple(damage)), results)
 
     # -- a moment beside the recovery -------------------------------------------------------------------------------

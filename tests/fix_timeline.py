@@ -19,9 +19,8 @@ import psycopg
 from botocore.exceptions import ClientError
 from botocore.hooks import HierarchicalEmitter
 
-from drills.checks.budget import Budget
-from drills.checks.invariants import Rules
 from drills.checks.session import Connection, Connector
+from drills.checks.suite import Comparison
 from drills.config import Target
 from drills.connect import Endpoint, NotResolved, Resolver
 from drills.drill import Drill
@@ -213,33 +212,12 @@ class ScriptedChecks:
     def __init__(self, script: Script, clock: HandClock) -> None:
         self._script, self._clock = script, clock
 
-    def blocking(
-        self,
-        connect: Connector,
-        manifest: object,
-        *,
-        clock: object,
-        key: bytes | None = None,
-        names: Collection[str] = (),
-        policies: Mapping[str, Any] | None = None,
-        rules: Rules | None = None,
-    ) -> tuple[CheckResult, ...]:
+    def blocking(self, of: Comparison, names: Collection[str] = ()) -> tuple[CheckResult, ...]:
         """The connection, and the catalog."""
         self._clock.sleep(self._script.checking)
         return tuple(self._result(name) for name in ("connection", "catalog"))
 
-    def remaining(
-        self,
-        connect: Connector,
-        manifest: object,
-        *,
-        policies: Mapping[str, Any],
-        clock: object,
-        key: bytes | None = None,
-        blocked: Collection[str] = (),
-        budget: Budget | None = None,
-        rules: Rules | None = None,
-    ) -> tuple[CheckResult, ...]:
+    def remaining(self, of: Comparison, blocked: Collection[str] = ()) -> tuple[CheckResult, ...]:
         """The content."""
         self._clock.sleep(self._script.comparing)
         return (self._result("content"),)

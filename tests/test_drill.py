@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.postgres, pytest.mark.sandbox]
 
 CHECKS = (
     *("connection", "queries", "catalog", "sequences", "canary", "invariants", "data loss"),
-    *("content", "large objects", "settings", "harmless", "constraints"),
+    *("content", "large objects", "settings", "harmless", "indexes", "constraints"),
     *(
         "sequences and columns",
         "state",
@@ -40,7 +40,6 @@ CHECKS = (
         "files",
         "views",
         "libraries",
-        "indexes",
         "amcheck",
         "isolation",
     ),

@@ -10,7 +10,6 @@ import pytest
 
 from drills.checks import manifest, suite
 from drills.clock import SystemClock
-from drills.model import CheckResult
 from drills.sandbox.postgres.cluster import ADMIN, PORT, Cluster
 from drills.sandbox.postgres.roles import prepare_roles
 from tests.fix_checked import MASTER, Checked
@@ -69,10 +68,8 @@ def server(request: pytest.FixtureRequest, module_state: Path) -> Iterator[Check
 
 def wrong(checked: Checked, expected: manifest.Manifest) -> list[str]:
     """What the checks say against a copy: findings that are more than information, and what they could not verify."""
-    results: tuple[CheckResult, ...] = (
-        *suite.blocking(checked.connect, expected, clock=SystemClock()),
-        *suite.remaining(checked.connect, expected, policies={}, clock=SystemClock()),
-    )
+    comparison = suite.Comparison(checked.connect, expected, SystemClock())
+    results = (*suite.blocking(comparison), *suite.remaining(comparison))
     findings = [
         finding.message for result in results for finding in result.findings if finding.severity != "information"
     ]

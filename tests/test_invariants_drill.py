@@ -106,7 +106,7 @@ def test_what_one_rule_lacks_is_not_held_against_another(checked: Checked) -> No
         Invariant("two", "It is one statement.", "select 1 where false) as a; select (1"),
         Invariant("elsewhere", "It is elsewhere.", "select 1 where false", "nowhere"),
     ))  # fmt: skip
-    results = suite.blocking(checked.connect, None, clock=SystemClock(), rules=rules)
+    results = suite.blocking(suite.Comparison(checked.connect, None, SystemClock(), rules=rules))
 
     result = results[-1]
     assert (result.name, result.outcome, result.blocking) == (invariants.NAME, "missed", True)

@@ -150,8 +150,8 @@ def taken(checked: Checked) -> Manifest:
 )
 def test_which_checks_block_is_the_owners_choice(checked: Checked, taken: Manifest, blocks: Sequence[str]) -> None:
     """Each check runs once, before or after RTA has stopped, and finds the same."""
-    before = suite.blocking(checked.connect, taken, clock=CLOCK, names=blocks)
-    after = suite.remaining(checked.connect, taken, policies={}, clock=CLOCK, blocked=blocks)
+    comparison = suite.Comparison(checked.connect, taken, CLOCK)
+    before, after = suite.blocking(comparison, blocks), suite.remaining(comparison, blocks)
 
     assert sorted(result.name for result in before) == sorted(blocks)
     assert all(result.blocking for result in before)
@@ -200,7 +200,7 @@ def test_a_budget_that_is_long_enough_changes_nothing(checked: Checked, taken: M
 def only_content(checked: Checked, taken: Manifest, budget: Budget | None) -> list[Any]:
     """The content check by itself."""
     everything_else = set(CHECKS) - {"content"}
-    found = suite.remaining(checked.connect, taken, policies={}, clock=CLOCK, blocked=everything_else, budget=budget)
+    found = suite.remaining(suite.Comparison(checked.connect, taken, CLOCK, budget=budget), everything_else)
     return [result for result in found if result.name == "content"]
 
 

@@ -257,7 +257,7 @@ def test_contents_are_compared_across_major_versions_and_that_is_said(
     portable = manifest.take(there, key=KEY, algorithm=STABLE)
     other = dataclasses.replace(expected, calibration="of another platform")
     results = [
-        suite.remaining(connect, one, policies={}, clock=SystemClock(), scratch=False)[0]
+        suite.remaining(suite.Comparison(connect, one, SystemClock(), scratch=False))[0]
         for one in (expected, portable, other)
     ]
 

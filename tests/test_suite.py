@@ -16,6 +16,7 @@ from drills import canary
 from drills.checks import content, large_objects, manifest, sequences, session, suite
 from drills.checks.manifest import Manifest
 from drills.checks.session import Connector
+from drills.checks.suite import Comparison
 from drills.clock import SystemClock
 from drills.config_models import TablePolicy
 from drills.model import CheckResult
@@ -78,10 +79,8 @@ def verify(
     connect: Connector, expected: Manifest | None, policies: Mapping[str, TablePolicy] | None = None
 ) -> dict[str, CheckResult]:
     """Every check by its name."""
-    results = (
-        *suite.blocking(connect, expected, clock=SystemClock()),
-        *suite.remaining(connect, expected, policies=policies or {}, clock=SystemClock()),
-    )
+    comparison = Comparison(connect, expected, SystemClock(), policies or {})
+    results = (*suite.blocking(comparison), *suite.remaining(comparison))
     return {result.name: result for result in results}
 
 
@@ -280,8 +279,7 @@ def test_a_lost_connection_is_tried_again_once(copy: Checked, taken: Manifest, t
                 admin.execute("select pg_terminate_backend(%s, 5000)", (opened.info.backend_pid,))
         return opened
 
-    policies: dict[str, TablePolicy] = {}
-    result = suite.remaining(connect, taken, policies=policies, clock=SystemClock())[0]
+    result = suite.remaining(Comparison(connect, taken, SystemClock()))[0]
 
     assert (result.outcome, result.findings) == (outcome, ())
     assert len(lost) == times
@@ -292,7 +290,7 @@ def test_a_lost_connection_is_tried_again_once(copy: Checked, taken: Manifest, t
 def test_a_database_that_is_gone_ends_the_blocking_checks(copy: Checked, taken: Manifest) -> None:
     """The connection check names it, and nothing else is said to have passed."""
     expected = replace(taken, databases={**taken.databases, "gone": taken.databases["postgres"]})
-    (result,) = suite.blocking(copy.connect, expected, clock=SystemClock())
+    (result,) = suite.blocking(Comparison(copy.connect, expected, SystemClock()))
 
     assert (result.name, result.outcome, [found.object for found in result.findings]) == (
         "connection", "missed", ["database gone"],

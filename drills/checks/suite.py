@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import psycopg
@@ -51,75 +51,53 @@ from drills.clock import Clock
 from drills.config_models import BLOCKING, CHECKS, TablePolicy
 from drills.model import CheckResult, Finding, NotChecked
 
-__all__ = ["CONNECTION", "NO_MANIFEST", "blocking", "newest_canary", "remaining"]
+__all__ = ["CONNECTION", "NO_MANIFEST", "Comparison", "blocking", "newest_canary", "remaining"]
 CONNECTION = "connection"
 
 
-def blocking(
-    connect: Connector,
-    manifest: Manifest | None,
-    *,
-    clock: Clock,
-    key: bytes | None = None,
-    names: Collection[str] = BLOCKING,
-    policies: Mapping[str, TablePolicy] | None = None,
-    rules: Rules | None = None,
-) -> tuple[CheckResult, ...]:
-    """The checks that must pass before a copy counts as usable: the connection and those of `names`.
-
-    `key` is the manifest's; without it catalog fields that can hold secrets are compared by name only, and listed.
-    `rules` are the owner's own; None where they are not asked for here.
-    """
-    with kept(connect) as connect:
-        reading = Reading(connect, manifest, policies or {}, clock, key, rules=rules)
-        results = [timed(clock, CONNECTION, lambda: _connection(connect, manifest))]
-        if results[0].outcome == "met":
-            results += [*_first(reading, names), *_further(reading, names)]
-    return tuple(dataclasses.replace(result, blocking=True) for result in results)
-
-
-def remaining(
-    connect: Connector,
-    manifest: Manifest | None,
-    *,
-    policies: Mapping[str, TablePolicy],
-    clock: Clock,
-    scratch: bool = True,
-    shut_off: bool = True,
-    key: bytes | None = None,
-    blocked: Collection[str] = BLOCKING,
-    budget: Budget | None = None,
-    rules: Rules | None = None,
-) -> tuple[CheckResult, ...]:
-    """The checks that read everything: content of every table, large objects; that the copy is harmless; and those that
-    need no manifest, since a database contradicts itself where it is damaged.
-
-    `key` is the manifest's; rows that differ are told by it where their keys are neither integers nor uuids.
-    `scratch`: the copy may be touched as integrity_amcheck.py says; `shut_off`: it must be unable to act on the world.
-    `blocked` were made before; `budget` is the time that the content may take.
-    """
-    names = frozenset(CHECKS) - frozenset(blocked)
-    with kept(connect) as connect:
-        reading = Reading(connect, manifest, policies, clock, key, budget, scratch, shut_off, rules)
-        return (*_first(reading, names), *_further(reading, names))
-
-
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What the checks read by."""
+class Comparison:
+    """A copy, what it is held against, and how it is read.
+
+    `key` is the manifest's: without it catalog fields that can hold secrets are compared by name only, and listed, and rows
+    are not told by keys that are neither integers nor uuids. `budget` is the time that the content may take. `rules` are
+    the owner's own, None where they are not asked for here. `scratch`: the copy may be touched as integrity_amcheck.py
+    says; `shut_off`: it must be unable to act on the world.
+    """
 
     connect: Connector
     manifest: Manifest | None
-    policies: Mapping[str, TablePolicy]
     clock: Clock
-    key: bytes | None
+    policies: Mapping[str, TablePolicy] = field(default_factory=dict)
+    key: bytes | None = None
     budget: Budget | None = None
+    rules: Rules | None = None
     scratch: bool = True
     shut_off: bool = True
-    rules: Rules | None = None
 
 
-def _first(by: Reading, names: Collection[str]) -> list[CheckResult]:
+def blocking(of: Comparison, names: Collection[str] = BLOCKING) -> tuple[CheckResult, ...]:
+    """The checks that must pass before a copy counts as usable: the connection and those of `names`."""
+    with kept(of.connect) as connect:
+        by = dataclasses.replace(of, connect=connect)
+        results = [timed(by.clock, CONNECTION, lambda: _connection(connect, by.manifest))]
+        if results[0].outcome == "met":
+            results += [*_first(by, names), *_further(by, names)]
+    return tuple(dataclasses.replace(result, blocking=True) for result in results)
+
+
+def remaining(of: Comparison, blocked: Collection[str] = BLOCKING) -> tuple[CheckResult, ...]:
+    """The checks that read everything, without those in `blocked`, which were made before: content of every table, large
+    objects; that the copy is harmless; and those that need no manifest, since a database contradicts itself where it is
+    damaged.
+    """
+    names = frozenset(CHECKS) - frozenset(blocked)
+    with kept(of.connect) as connect:
+        by = dataclasses.replace(of, connect=connect)
+        return (*_first(by, names), *_further(by, names))
+
+
+def _first(by: Comparison, names: Collection[str]) -> list[CheckResult]:
     """Those of the named checks that usually block, in order."""
     connect, manifest = by.connect, by.manifest
     looks: dict[str, Callable[[], CheckResult]] = {
@@ -132,7 +110,7 @@ def _first(by: Reading, names: Collection[str]) -> list[CheckResult]:
     return [timed(by.clock, name, look) for name, look in looks.items() if name in names]
 
 
-def _further(by: Reading, names: Collection[str]) -> list[CheckResult]:
+def _further(by: Comparison, names: Collection[str]) -> list[CheckResult]:
     """Those of the named checks that usually run when RTA has stopped, in order."""
     connect, manifest = by.connect, by.manifest
     looks: dict[str, Callable[[], CheckResult]] = {
@@ -222,7 +200,7 @@ def _sequences(connection: Connection, expected: DatabaseManifest) -> Judged:
     return sequences.judge(expected.sequences, sequences.observe(connection))
 
 
-def _content(by: Reading) -> CheckResult:
+def _content(by: Comparison) -> CheckResult:
     connect, manifest, policies = by.connect, by.manifest, by.policies
 
     def look(connection: Connection, expected: DatabaseManifest) -> Judged:

@@ -36,12 +36,11 @@ def verify(
 ) -> tuple[CheckResult, ...]:
     """Every check in order, identity first. `scratch`: as drills/checks/suite.py has it; `rules` are the owner's own."""
     results = [timed(clock, IDENTITY, lambda: _identity(connect, manifest))]
-    blocking = suite.blocking(connect, manifest, clock=clock, key=key)
+    comparison = suite.Comparison(connect, manifest, clock, policies or {}, key, scratch=scratch, shut_off=False)
+    blocking = suite.blocking(comparison)
     results += [dataclasses.replace(result, blocking=False) for result in blocking]
     if blocking[0].outcome == "met":
-        results += suite.remaining(
-            connect, manifest, policies=policies or {}, clock=clock, scratch=scratch, shut_off=False, key=key
-        )
+        results += suite.remaining(comparison)
         if rules:
             results.append(timed(clock, invariants.NAME, lambda: invariants.check(connect, Rules(tuple(rules)))))
     return tuple(results)

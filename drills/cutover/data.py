@@ -63,13 +63,11 @@ def _checks(world: World, connect: Connector) -> tuple[CheckResult, ...]:
     except OSError as error:
         raise DrillError(f"expected the stored manifest {stored}, found: {error.strerror}: correct manifest") from error
     key = manifest.read_key(stored) if stored else None
-    blocking = suite.blocking(connect, expected, clock=world.clock, key=key)
-    if blocking[0].outcome != "met":
-        return blocking
-    remaining = suite.remaining(
-        connect, expected, policies=world.target.tables, clock=world.clock, key=key, scratch=False, shut_off=False
+    comparison = suite.Comparison(
+        connect, expected, world.clock, world.target.tables, key, scratch=False, shut_off=False
     )
-    return (*blocking, *remaining)
+    blocking = suite.blocking(comparison)
+    return blocking if blocking[0].outcome != "met" else (*blocking, *suite.remaining(comparison))
 
 
 def acting(connect: Connector) -> list[str]:

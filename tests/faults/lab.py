@@ -200,11 +200,8 @@ class Lab:
 
     def verify(self, cluster: Cluster, expected: Manifest | None = None) -> tuple[CheckResult, ...]:
         """Every check, in the order in which a drill carries them out."""
-        connect, wanted = self.connector(cluster), expected or self.manifest
-        return (
-            *suite.blocking(connect, wanted, clock=SystemClock(), key=self.key),
-            *suite.remaining(connect, wanted, policies={}, clock=SystemClock()),
-        )
+        comparison = suite.Comparison(self.connector(cluster), expected or self.manifest, SystemClock(), key=self.key)
+        return (*suite.blocking(comparison), *suite.remaining(comparison))
 
     def tool(self, cluster: Cluster, name: str, *args: str) -> subprocess.CompletedProcess[str]:
         """One of PostgreSQL's client programs, run as the superuser against a server."""
