@@ -8,10 +8,15 @@ be".
 
 from __future__ import annotations
 
+import contextlib
+
 import psycopg
 
 from drills.checks import index_queries, integrity_indexes
+from drills.checks.index_queries import Index
+from drills.checks.integrity_indexes import Progress
 from drills.checks.judged import first_line
+from drills.checks.patience import LONGEST, Unanswered
 from drills.checks.session import Connection, Connector, names_of, snapshot
 from drills.clock import Clock
 from drills.hydration_indexes import read_whole
@@ -26,22 +31,28 @@ where c.relkind in ('r', 'm') and c.relpersistence <> 't' and (c.relkind = 'r' o
 _BYTES = "select coalesce(sum(pg_catalog.pg_relation_size(n::pg_catalog.regclass)), 0) from pg_catalog.unnest(%s::text[]) as n"
 
 
-def hydrate(connect: Connector, clock: Clock) -> Hydration:
-    """Read everything that a query can read. What could not be read is in the answer and no error."""
+def hydrate(connect: Connector, clock: Clock, longest: float = LONGEST) -> Hydration:
+    """Read everything that a query can read. What could not be read is in the answer and no error.
+
+    The server has `longest`, in seconds, for a search in an index.
+    """
     began = clock.monotonic()
     relations, size, left = 0, 0, list[NotChecked]()
     for name in names_of(connect):
         try:
             with snapshot(connect, name) as connection:
-                count, read, unread = _database(connection)
+                tables = _tables(connection)
+            indexes = _indexes(connect, name, longest)
         except psycopg.Error as error:
             left.append(NotChecked(f"database {name}", first_line(error)))
             continue
-        relations, size, left = relations + count, size + read, [*left, *unread]
+        for count, read, unread in (tables, indexes):
+            relations, size, left = relations + count, size + read, [*left, *unread]
     return Hydration(relations, size, round(clock.monotonic() - began, 3), tuple(left))
 
 
-def _database(connection: Connection) -> tuple[int, int, list[NotChecked]]:
+def _tables(connection: Connection) -> tuple[int, int, list[NotChecked]]:
+    """How many relations were read, their bytes, and what was not."""
     count, size, left = 0, 0, list[NotChecked]()
     for table, toast, table_bytes, toast_bytes in connection.execute(_RELATIONS.encode()).fetchall():
         for name, taken in ((table, table_bytes), (toast, toast_bytes)):
@@ -51,17 +62,38 @@ def _database(connection: Connection) -> tuple[int, int, list[NotChecked]]:
                 left.append(NotChecked(f"relation {name}", reason))
             else:
                 count, size = count + 1, size + taken
+    return count, size, left
+
+
+def _indexes(connect: Connector, name: str, longest: float) -> tuple[int, int, list[NotChecked]]:
+    """As `_tables`; behind a search that has no answer another connection goes on."""
+    rest, progress = dict[str, list[Index]](), Progress()
+    while True:
+        with contextlib.suppress(Unanswered), snapshot(connect, name) as connection:
+            return _read_indexes(connection, rest, progress, longest)
+
+
+def _read_indexes(
+    connection: Connection, rest: dict[str, list[Index]], progress: Progress, longest: float
+) -> tuple[int, int, list[NotChecked]]:
+    """Read each index by one question, and the `rest` of a table's by its keys."""
     by_table = index_queries.by_table(connection)
-    rest = {
-        table: left_over
-        for table, indexes in by_table.items()
-        if (left_over := [each for each in indexes if each.method == "btree" or not read_whole(connection, each)])
-    }
-    judged = integrity_indexes.look(connection, wanted=rest)
+    for table, indexes in by_table.items():
+        if table in rest or table in progress.done:
+            continue
+        try:
+            rest[table] = [
+                each for each in indexes if each.method == "btree" or not read_whole(connection, each, longest)
+            ]
+        except Unanswered:
+            progress.done[table] = integrity_indexes.given_up(table, indexes, longest)
+            raise
+    wanted = {table: indexes for table, indexes in rest.items() if indexes}
+    judged = integrity_indexes.look(connection, progress, longest, wanted)
     unread = {each.what for each in judged.not_checked}
     names = [each.name for indexes in by_table.values() for each in indexes if f"index {each.name}" not in unread]
     ((index_bytes,),) = connection.execute(_BYTES, (names,)).fetchall()
-    return count + len(names), size + int(index_bytes), [*left, *judged.not_checked]
+    return len(names), int(index_bytes), list(judged.not_checked)
 
 
 def _scan(connection: Connection, name: str) -> str:

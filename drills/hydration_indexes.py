@@ -22,6 +22,7 @@ from drills.checks import integrity_lookups
 from drills.checks.index_queries import Index
 from drills.checks.integrity_indexes import first_row
 from drills.checks.integrity_lookups import BY_BITMAP, BY_INDEX, names_in
+from drills.checks.patience import LONGEST
 from drills.checks.session import Connection
 
 # What all documents of a GIN class fulfil, by its type: operator and operand.
@@ -40,14 +41,17 @@ where x.indexrelid = %s::pg_catalog.regclass and c.oid = x.indclass[k.n - 1] ord
 """
 
 
-def read_whole(connection: Connection, index: Index) -> bool:
-    """Read an index from end to end; whether the server did. The check of the indexes tells what is wrong with one."""
+def read_whole(connection: Connection, index: Index, longest: float = LONGEST) -> bool:
+    """Read an index from end to end; whether the server did. The check of the indexes tells what is wrong with one.
+
+    The server has `longest` seconds for a search; Unanswered where it does not even say that it took longer.
+    """
     ways = (_BY_RANGES,) if index.method == "brin" else (BY_BITMAP, BY_INDEX)
     for condition, settings in product(_conditions(connection, index), ways):
         question = f"select count(*) from only {index.table} where ({index.where}) and {condition}"
-        plan = first_row(connection, f"explain (format json) {question}", settings)
+        plan = first_row(connection, f"explain (format json) {question}", settings, longest=longest)
         if not isinstance(plan, psycopg.Error) and index.relname in names_in(plan[0]):
-            return not isinstance(first_row(connection, question, settings), psycopg.Error)
+            return not isinstance(first_row(connection, question, settings, longest=longest), psycopg.Error)
     return False
 
 

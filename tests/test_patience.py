@@ -7,10 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from drills.checks import integrity_indexes, intrinsic, patience
+from drills.checks import freshness, integrity_indexes, intrinsic, invariants, patience, queries
 from drills.checks.integrity_indexes import Progress
+from drills.checks.invariants import Invariant, Rules
 from drills.checks.patience import Unanswered, hang_up_after
+from drills.checks.queries import Query
 from drills.checks.session import snapshot
+from drills.clock import SystemClock
+from drills.config_models import Freshness
+from drills.hydration import hydrate
 from drills.sandbox.postgres.cluster import Cluster
 from tests.fix_cluster import default, state
 
@@ -26,8 +31,11 @@ create index looping_tags on looping using gin (tags);
 create table sound (id int primary key, tags int[]);
 insert into sound select g, '{1}' from generate_series(1, 200) g;
 create index sound_tags on sound using gin (tags);
+create function searched() returns bigint language sql set enable_seqscan = off set enable_bitmapscan = on
+    as 'select count(*) from public.looping where tags @> ''{1}''';
 vacuum analyze;
 """
+SEARCH = "select 1 where public.searched() < 0"
 
 
 def make_a_loop(path: Path) -> None:
@@ -74,6 +82,62 @@ def test_a_connection_that_was_given_up_leaves_what_was_known(looping: Cluster) 
     assert set(progress.done) >= {"public.looping"}
     with snapshot(looping.connect, "postgres") as connection:
         assert integrity_indexes.look(connection, progress, 1.0).compared == 2
+
+
+def test_the_owners_query_without_an_answer_is_a_finding(looping: Cluster) -> None:
+    """It is asked no second time, and the next one is asked."""
+    wanted = [Query(name, text, database="postgres") for name, text in (("looping", SEARCH), ("sound", "select 1"))]
+    timings = queries.cold(looping.connect, wanted, SystemClock(), 1.0)
+    timings = queries.warm(looping.connect, wanted, timings, SystemClock(), 1.0)
+    result = queries.judge(timings)
+
+    assert "had no answer within 1.0 s, nor was it to be cancelled" in timings[0].reason
+    assert [len(timing.seconds) for timing in timings] == [0, 2]
+    assert (result.outcome, [finding.object for finding in result.findings]) == ("missed", ["query looping"])
+
+
+def test_the_owners_rule_without_an_answer_is_not_verified(looping: Cluster) -> None:
+    """Those before and behind it are proved, each once; a server that does listen is asked to stop."""
+    rules = Rules((
+        Invariant("before", "It holds.", "select 1 where false"),
+        Invariant("looping", "All are found.", SEARCH),
+        Invariant("slow", "It is quick.", "select pg_sleep(60)"),
+        Invariant("behind", "It is broken.", "select 1"),
+    ))  # fmt: skip
+    result = invariants.check(looping.connect, rules, 1.0)
+
+    assert [finding.object for finding in result.findings] == ["invariant behind"]
+    assert result.compared == 2
+    assert [left.what for left in result.not_checked] == ["invariant looping", "invariant slow"]
+    assert "had no answer within 1.0 s, nor was it to be cancelled" in result.not_checked[0].reason
+    assert result.not_checked[1].reason == "had no answer within 1.0 s"
+
+
+def test_a_freshness_query_without_an_answer_tells_no_instant(looping: Cluster) -> None:
+    """It says why, and the next one is asked."""
+    asked = [
+        Freshness(name=name, sql=sql)
+        for name, sql in (("looping", f"select now() from ({SEARCH}) as s"), ("sound", "select now()"))
+    ]
+    first, second = freshness.observe(looping.connect, asked, 1.0)
+
+    assert first.at is None
+    assert "had no answer within 1.0 s, nor was it to be cancelled" in first.reason
+    assert second.at is not None
+
+
+def test_an_index_without_an_end_does_not_end_the_hydration(looping: Cluster) -> None:
+    """What the damaged index belongs to is named, each table and each sound index is read."""
+    found = hydrate(looping.connect, SystemClock(), 1.0)
+
+    with snapshot(looping.connect, "postgres") as connection:
+        ((size,),) = connection.execute(
+            "select sum(pg_relation_size(c.oid)) from pg_class as c where relnamespace = 'public'::regnamespace "
+            "and relname not like 'looping\\_%'"
+        ).fetchall()
+    assert [left.what for left in found.not_read] == ["index public.looping_pkey", "index public.looping_tags"]
+    assert "no answer within 1.0 s" in found.not_read[0].reason
+    assert found.size_bytes >= size
 
 
 def test_an_answer_in_time_ends_the_waiting(default: Cluster) -> None:

@@ -14,10 +14,11 @@ from typing import Any
 import psycopg
 
 from drills.checks.judged import first_line
+from drills.checks.patience import Unanswered, hang_up_after, patience, unanswered
 from drills.checks.session import Connector, names_of, snapshot
 from drills.config_models import Freshness
 
-_WITHIN = "5min"  # for one query
+_WITHIN = 300.0  # seconds for one query
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +30,19 @@ class Fresh:
     reason: str = ""
 
 
-def observe(connect: Connector, queries: Sequence[Freshness]) -> tuple[Fresh, ...]:
-    """Ask each query of its database, read-only; one that fails says why and spoils no other."""
-    return tuple(_ask(connect, query) for query in queries)
+def observe(connect: Connector, queries: Sequence[Freshness], within: float = _WITHIN) -> tuple[Fresh, ...]:
+    """Ask each query of its database, read-only; one that fails, or takes longer than that, says why and spoils no other."""
+    return tuple(_ask(connect, query, within) for query in queries)
 
 
-def _ask(connect: Connector, query: Freshness) -> Fresh:
+def _ask(connect: Connector, query: Freshness, within: float) -> Fresh:
     try:
         database = query.database or _only(names_of(connect))
-        with snapshot(connect, database) as connection:
-            connection.execute(f"set local statement_timeout = '{_WITHIN}'")
+        with snapshot(connect, database) as connection, patience(connection, hang_up_after(within)):
+            connection.execute(b"set local statement_timeout = %d" % max(1, round(within * 1000)))
             rows = connection.execute(query.sql.encode()).fetchmany(2)
+    except Unanswered:
+        return Fresh(query.name, None, f"the query {unanswered(within)}")
     except psycopg.Error as error:
         return Fresh(query.name, None, f"the query failed: {first_line(error)}")
     except LookupError as error:

@@ -21,10 +21,9 @@ from drills.checks import integrity_lookups
 from drills.checks.index_queries import HEAP, INDEX, STEPS, Index, by_table
 from drills.checks.integrity_lookups import Lookup, names_in
 from drills.checks.judged import Judged, first_line, is_damage
-from drills.checks.patience import LONGEST, Unanswered, hang_up_after, patience
+from drills.checks.patience import LONGEST, Unanswered, hang_up_after, patience, unanswered
 from drills.checks.session import Connection
 from drills.checks.small import MOST, small_tables
-from drills.durations import show_duration
 from drills.model import Finding, NotChecked
 
 NAME = "indexes"
@@ -84,13 +83,15 @@ def look(
         try:
             progress.done[table] = _table(reader, table, indexes)
         except Unanswered:
-            reason = (
-                f"a search in an index of {table} had no answer within {show_duration(longest)}, nor was it to be "
-                "cancelled: the index is damaged, or very large; a server process may go on until the server is stopped"
-            )
-            progress.done[table] = Judged(unread=tuple(NotChecked(f"index {each.name}", reason) for each in indexes))
+            progress.done[table] = given_up(table, indexes, longest)
             raise
     return functools.reduce(operator.add, progress.done.values(), Judged())
+
+
+def given_up(table: str, indexes: list[Index], longest: float) -> Judged:
+    """What is known of a table's indexes where a search in one of them had no answer."""
+    reason = f"a search in an index of {table} {unanswered(longest)}"
+    return Judged(unread=tuple(NotChecked(f"index {each.name}", reason) for each in indexes))
 
 
 def proved_together(

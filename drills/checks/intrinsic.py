@@ -5,7 +5,6 @@ With a manifest they say more: what the source had as well is information and no
 
 from __future__ import annotations
 
-import contextlib
 import functools
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -23,7 +22,7 @@ from drills.checks import (
 )
 from drills.checks.judged import Judged
 from drills.checks.manifest import MAINTENANCE, DatabaseManifest, Manifest
-from drills.checks.patience import LONGEST, Unanswered
+from drills.checks.patience import LONGEST
 from drills.checks.running import attempt, everywhere, result_of, timed, twice
 from drills.checks.session import Connection, Connector, names_of
 from drills.clock import Clock
@@ -147,10 +146,7 @@ def indexes(connect: Connector, unique: dict[str, set[str]], longest: float = LO
             unique[connection.info.dbname] = progress.unique
             return integrity_indexes.look(connection, progress, longest)
 
-        while True:
-            with contextlib.suppress(Unanswered):  # which is noted: another connection goes on behind it
-                judged += attempt(connect, name, integrity_indexes.NAME, look)
-                break
+        judged += attempt(connect, name, integrity_indexes.NAME, look)
     return result_of(integrity_indexes.NAME, judged, "indexes", verb="proved")
 
 

@@ -16,8 +16,10 @@ import psycopg
 
 from drills.checks.judged import Judged, first_line, is_damage
 from drills.checks.manifest import MAINTENANCE
+from drills.checks.patience import LONGEST, Unanswered, hang_up_after, patience, unanswered
 from drills.checks.running import attempt, result_of
 from drills.checks.session import Connection, Connector, names_of
+from drills.durations import show_duration
 from drills.errors import VERIFICATION_FAILED, ConfigError
 from drills.model import CheckResult, Finding, NotChecked, Verdict
 
@@ -74,8 +76,11 @@ def _parse(path: Path) -> Invariant:
     return Invariant(path.stem, sentence[1], query, database[1] if database else "")
 
 
-def check(connect: Connector, rules: Rules) -> CheckResult:
-    """Each rule in its database, or in every one but the maintenance database where it names none."""
+def check(connect: Connector, rules: Rules, longest: float = LONGEST) -> CheckResult:
+    """Each rule in its database, or in every one but the maintenance database where it names none.
+
+    The server has `longest`, in seconds, for a rule.
+    """
     if not rules.each:
         return CheckResult(NAME, "not verified", rules.reason, "optional")
     names = names_of(connect)
@@ -83,7 +88,7 @@ def check(connect: Connector, rules: Rules) -> CheckResult:
     judged = Judged()
     for name in names:
         mine = [rule for rule in rules.each if rule.database == name or (not rule.database and name in own)]
-        judged += attempt(connect, name, NAME, functools.partial(look, invariants=mine))
+        judged += attempt(connect, name, NAME, functools.partial(look, invariants=mine, done={}, longest=longest))
     unknown = [rule for rule in rules.each if rule.database and rule.database not in names]
     judged += Judged(
         unread=tuple(NotChecked(_object(each), f"there is no database {each.database}") for each in unknown)
@@ -121,22 +126,40 @@ def _plain(sentence: str) -> str:
     return " ".join(sentence.split()).rstrip(".").casefold()
 
 
-def look(connection: Connection, invariants: Sequence[Invariant]) -> Judged:
-    """Count the rows that break each of them, with the search_path that users of the database have."""
-    total = Judged()
+def look(
+    connection: Connection,
+    invariants: Sequence[Invariant],
+    done: dict[str, Judged] | None = None,
+    longest: float = LONGEST,
+) -> Judged:
+    """Count the rows that break each of them, with the search_path that users of the database have.
+
+    Unanswered where the server does not even say that it took longer. That is noted in `done`, by the rule's name, with
+    which another connection can go on.
+    """
+    done = {} if done is None else done
     for each in invariants:
-        total += _look(connection, each)
-    return total
+        if each.name in done:
+            continue
+        try:
+            done[each.name] = _look(connection, each, longest)
+        except Unanswered:
+            done[each.name] = Judged(unread=(NotChecked(_object(each), unanswered(longest)),))
+            raise
+    return sum(done.values(), Judged())
 
 
-def _look(connection: Connection, each: Invariant) -> Judged:
+def _look(connection: Connection, each: Invariant, longest: float) -> Judged:
     name = _object(each)
     try:
-        with connection.transaction(force_rollback=True):
+        with patience(connection, hang_up_after(longest)), connection.transaction(force_rollback=True):
             connection.execute("set local search_path to default")
+            connection.execute(b"set local statement_timeout = %d" % max(1, round(longest * 1000)))
             query = f"select count(*) from (\n{each.query}\n) as broken"
             # with a binary result the server takes one statement only, so that a file cannot step out of the count
             row = connection.execute(query.encode(), binary=True).fetchone()
+    except psycopg.errors.QueryCanceled:
+        return Judged(unread=(NotChecked(name, f"had no answer within {show_duration(longest)}"),))
     except psycopg.DatabaseError as error:
         if error.sqlstate is None:
             raise  # the connection is gone, and with it the rest

@@ -15,8 +15,9 @@ from collections.abc import Iterator
 import psycopg
 
 from drills.checks.session import Connection
+from drills.durations import show_duration
 
-LONGEST = 3600.0  # seconds that one search in an index may take
+LONGEST = 3600.0  # seconds that one search in an index, or one rule of the owner's, may take
 
 
 class Unanswered(Exception):
@@ -28,17 +29,30 @@ def hang_up_after(longest: float) -> float:
     return longest + max(1.0, longest / 60)
 
 
+def unanswered(longest: float) -> str:
+    """What there is to say of something that the client hung up on."""
+    return (
+        f"had no answer within {show_duration(longest)}, nor was it to be cancelled: an index may be damaged; a server "
+        "process may go on until the server is stopped"
+    )
+
+
+def hang_up(connection: Connection) -> None:
+    """Shut the line to a server; whoever waits for it is told that it has ended."""
+    with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as line:
+        line.shutdown(socket.SHUT_RDWR)
+
+
 @contextlib.contextmanager
 def patience(connection: Connection, seconds: float) -> Iterator[None]:
     """Wait no longer than this for what is asked in the block; Unanswered when it took longer."""
     hung_up = threading.Event()
 
-    def hang_up() -> None:
+    def give_up() -> None:
         hung_up.set()
-        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as line:
-            line.shutdown(socket.SHUT_RDWR)  # whoever waits for it is told that it has ended
+        hang_up(connection)
 
-    timer = threading.Timer(seconds, hang_up)
+    timer = threading.Timer(seconds, give_up)
     timer.daemon = True
     timer.start()
     try:

@@ -19,6 +19,7 @@ import psycopg
 
 from drills.checks.judged import Judged, first_line, is_damage
 from drills.checks.manifest import MAINTENANCE
+from drills.checks.patience import Unanswered, hang_up_after, patience, unanswered
 from drills.checks.running import result_of
 from drills.checks.session import Connection, Connector, names_of
 from drills.clock import Clock
@@ -84,8 +85,11 @@ def _run(connect: Connector, query: Query, timing: QueryTiming, clock: Clock, li
             connection.execute("set default_transaction_read_only = on")
             connection.execute(b"set statement_timeout = %d" % max(1, round(limit * 1000)))
             began = clock.monotonic()
-            _ask(connection, query.text)
+            with patience(connection, hang_up_after(limit)):
+                _ask(connection, query.text)
             took = clock.monotonic() - began
+    except Unanswered:
+        return dataclasses.replace(timing, reason=unanswered(limit))
     except psycopg.errors.QueryCanceled:
         return dataclasses.replace(timing, reason=f"had no answer within {show_duration(limit)}")
     except psycopg.Error as error:

@@ -5,6 +5,7 @@ A lost connection is tried again once; what then fails is a finding where the da
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import psycopg
 
 from drills.checks.judged import Judged, first_line, is_damage
 from drills.checks.manifest import DatabaseManifest, Manifest
+from drills.checks.patience import Unanswered
 from drills.checks.session import Connection, Connector, names_of, snapshot
 from drills.clock import Clock
 from drills.model import CheckResult, Finding, NotChecked, Outcome, Requirement
@@ -42,13 +44,18 @@ def _look_at(look: Look, expected: DatabaseManifest, connection: Connection) -> 
 
 
 def attempt(connect: Connector, name: str, check: str, look: Callable[[Connection], Judged]) -> Judged:
-    """Look at one database in a transaction of its own, twice where its connection is lost."""
+    """Look at one database in a transaction of its own, twice where its connection is lost.
+
+    Who raises Unanswered has noted what that was, and is called again with another connection, to go on behind it.
+    """
 
     def once() -> Judged:
         with snapshot(connect, name) as connection:
             return look(connection)
 
-    return twice(name, check, once)
+    while True:
+        with contextlib.suppress(Unanswered):
+            return twice(name, check, once)
 
 
 def twice(name: str, check: str, look: Callable[[], Judged]) -> Judged:
