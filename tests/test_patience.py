@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from drills.checks import freshness, integrity_indexes, intrinsic, invariants, patience, queries
+from drills.checks import freshness, integrity_indexes, intrinsic, invariants, manifest, patience, queries
 from drills.checks.integrity_indexes import Progress
 from drills.checks.invariants import Invariant, Rules
 from drills.checks.patience import Unanswered, hang_up_after
 from drills.checks.queries import Query
 from drills.checks.session import snapshot
+from drills.checks.watch import Reading
 from drills.clock import SystemClock
 from drills.config_models import Freshness
+from drills.errors import CheckUnavailable
 from drills.hydration import hydrate
 from drills.sandbox.postgres.cluster import Cluster
 from tests.fix_cluster import default, state
@@ -24,6 +26,7 @@ pytestmark = pytest.mark.postgres
 
 PAGE, OPAQUE = 8192, struct.Struct("<IHH")  # GinPageOpaqueData: right link, count, flags (access/ginblock.h)
 DATA, LEAF, NONE = 1, 2, 0xFFFFFFFF
+TREE, TREE_LEAF = struct.Struct("<IIIHH"), 1  # BTPageOpaqueData: links, level, flags, cycle (access/nbtree.h)
 TABLES = """
 create table looping (id int primary key, tags int[]);
 insert into looping select g, '{1}' from generate_series(1, 20000) g;
@@ -48,6 +51,18 @@ def make_a_loop(path: Path) -> None:
             path.write_bytes(content)
             return
     raise AssertionError("expected a posting list of pages, found none")
+
+
+def make_a_loop_in_a_tree(path: Path) -> None:
+    """The same of a B-tree's last leaf, which whoever looks for the largest key goes to."""
+    content = bytearray(path.read_bytes())
+    for end in range(2 * PAGE, len(content) + 1, PAGE):
+        left, right, level, flags, cycle = TREE.unpack_from(content, end - TREE.size)
+        if flags & TREE_LEAF and not right:
+            TREE.pack_into(content, end - TREE.size, left, end // PAGE - 1, level, flags, cycle)
+            path.write_bytes(content)
+            return
+    raise AssertionError("expected a last leaf, found none")
 
 
 @pytest.fixture
@@ -138,6 +153,20 @@ def test_an_index_without_an_end_does_not_end_the_hydration(looping: Cluster) ->
     assert [left.what for left in found.not_read] == ["index public.looping_pkey", "index public.looping_tags"]
     assert "no answer within 1.0 s" in found.not_read[0].reason
     assert found.size_bytes >= size
+
+
+def test_a_source_that_does_not_answer_is_let_go_of(default: Cluster) -> None:
+    """A manifest asks for the largest key; the pass ends when its time is over, though the server does not listen."""
+    with default.connect() as session:
+        for statement in TABLES.split(";")[:2]:
+            session.execute(statement.encode())
+        ((path,),) = session.execute("select pg_relation_filepath('looping_pkey')").fetchall()
+    default.stop()
+    make_a_loop_in_a_tree(default.data / path)
+    default.start({"ignore_checksum_failure": "on"})
+
+    with pytest.raises(CheckUnavailable, match=r"read within 1 s, the most that its snapshot may be held"):
+        manifest.take(default.connect, reading=Reading(max_age=1.0))
 
 
 def test_an_answer_in_time_ends_the_waiting(default: Cluster) -> None:

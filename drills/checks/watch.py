@@ -3,7 +3,8 @@
 A reading transaction holds light locks on every table that it has seen, and keeps dead rows from being removed. A change
 of a table's definition that waits behind it makes the whole application wait behind that. So the watch looks twice a
 second, from a connection of its own, whether anybody waits for one of its readers, and how old their snapshot is; then
-it ends their sessions, which frees everything at once.
+it ends their sessions, which frees everything at once. A server process that listens to nothing (a search in a damaged
+index) cannot be ended so; its reader hangs up all the same.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 
+from drills.checks.patience import hang_up
 from drills.checks.session import Connection, Connector, pin
 from drills.clock import Clock
 from drills.errors import CheckUnavailable
@@ -38,6 +40,7 @@ class Reading:
 
 @dataclass
 class _Watch:
+    readers: Sequence[Connection]
     pids: list[int]
     ended: threading.Event = field(default_factory=threading.Event)
     reason: str = ""
@@ -54,7 +57,7 @@ def watched(
     for reader in readers:
         reader.execute(f"set local lock_timeout = '{LOCK_TIMEOUT}'".encode())
         reader.execute(f"set local statement_timeout = {int(reading.max_age * 1000)}".encode())
-    watch = _Watch([reader.info.backend_pid for reader in readers])
+    watch = _Watch(readers, [reader.info.backend_pid for reader in readers])
     with connect(database) as connection:
         pin(connection)
         thread = threading.Thread(target=_look, args=(connection, watch, reading, clock), daemon=True)
@@ -93,6 +96,8 @@ def _look(connection: Connection, watch: _Watch, reading: Reading, clock: Clock)
                 connection.execute(
                     "select pg_catalog.pg_terminate_backend(p) from unnest(%s::int[]) as p", (watch.pids,)
                 )
+                for reader in watch.readers:
+                    hang_up(reader)
                 return
         except psycopg.Error:
             return  # the server is gone, which the readers notice by themselves
