@@ -18,7 +18,7 @@ from psycopg.conninfo import make_conninfo
 from drills import cli
 from drills.checks import content, manifest, watch
 from drills.checks.watch import Reading
-from drills.clock import SystemClock
+from drills.clock import SystemClock, wait_until
 from drills.errors import CheckUnavailable
 from drills.sandbox.postgres.cluster import ADMIN
 from tests.fix_checked import MASTER, Checked, checked
@@ -233,6 +233,53 @@ def test_a_change_of_a_table_behind_a_manifest_ends_it(checked: Checked) -> None
             begun.set()
             thread.join()
     assert done.is_set()
+
+
+SLOW = """
+create table a_read (id int primary key, pad text);
+insert into a_read select g, repeat('x', 100) from generate_series(1, 10000) as g;
+create table b_slow (text text);
+insert into b_slow select repeat('x', 10000000);
+"""
+"""A table that is read at once, and one that keeps any machine busy: its rows are small, and take 5 GB to be read as text."""
+READERS = """
+select pid from pg_locks where relation in ('a_read'::regclass, 'b_slow'::regclass) and mode = 'AccessShareLock'
+    and granted and pid <> pg_backend_pid() group by pid having count(*) = 2
+"""
+
+
+@postgres
+def test_the_command_lets_go_of_a_table_that_is_being_changed(checked: Checked, dsn: Any, tmp_path: Path) -> None:
+    """It has read one table and is at another; the change of the first gets its lock, and nothing is written."""
+    path = tmp_path / "m.json"
+    with checked.copy("template1") as name, checked.cluster.connect(name) as session:
+        session.execute(SLOW)
+        for _ in range(9):
+            session.execute(
+                "insert into b_slow select text from b_slow"
+            )  # as it is stored, so that nothing is compressed
+        session.execute("grant select on a_read, b_slow to public")
+        with subprocess.Popen(
+            [sys.executable, "-m", "drills", "manifest", dsn(name), "-o", str(path)],
+            cwd=Path(__file__).parent.parent, stderr=subprocess.PIPE, text=True,
+        ) as command:  # fmt: skip
+            try:
+                wait_until(
+                    lambda: session.execute(READERS).fetchone(),
+                    60.0,
+                    SystemClock(),
+                    what="a reader at the second table",
+                )
+                session.execute("set lock_timeout = '10s'")
+                session.execute("alter table a_read add column note text")
+                _, said = command.communicate(timeout=60)
+            finally:
+                command.kill()
+
+    assert command.returncode == 12
+    assert "found a session that waits for a lock behind it: the pass was ended" in said
+    assert said.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 @postgres
