@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from drills.checks import freshness, integrity_indexes, intrinsic, invariants, manifest, patience, queries
+from drills.checks import content, freshness, integrity_indexes, intrinsic, invariants, manifest, patience, queries
 from drills.checks.integrity_indexes import Progress
 from drills.checks.invariants import Invariant, Rules
 from drills.checks.patience import Unanswered, hang_up_after
@@ -15,7 +15,7 @@ from drills.checks.queries import Query
 from drills.checks.session import snapshot
 from drills.checks.watch import Reading
 from drills.clock import SystemClock
-from drills.config_models import Freshness
+from drills.config_models import Freshness, TablePolicy
 from drills.errors import CheckUnavailable
 from drills.hydration import hydrate
 from drills.sandbox.postgres.cluster import Cluster
@@ -155,18 +155,42 @@ def test_an_index_without_an_end_does_not_end_the_hydration(looping: Cluster) ->
     assert found.size_bytes >= size
 
 
-def test_a_source_that_does_not_answer_is_let_go_of(default: Cluster) -> None:
-    """A manifest asks for the largest key; the pass ends when its time is over, though the server does not listen."""
-    with default.connect() as session:
-        for statement in TABLES.split(";")[:2]:
-            session.execute(statement.encode())
+def break_the_tree(cluster: Cluster) -> None:
+    """Damage looping_pkey."""
+    with cluster.connect() as session:
         ((path,),) = session.execute("select pg_relation_filepath('looping_pkey')").fetchall()
-    default.stop()
-    make_a_loop_in_a_tree(default.data / path)
-    default.start({"ignore_checksum_failure": "on"})
+    cluster.stop()
+    make_a_loop_in_a_tree(cluster.data / path)
+    cluster.start({"ignore_checksum_failure": "on"})
+
+
+@pytest.fixture
+def growing(default: Cluster) -> Cluster:
+    """A server with a table that has a B-tree of many pages, and statistics."""
+    with default.connect() as session:
+        for statement in (*TABLES.split(";")[:2], "vacuum analyze"):
+            session.execute(statement.encode())
+    return default
+
+
+def test_a_source_that_does_not_answer_is_let_go_of(growing: Cluster) -> None:
+    """A manifest asks for the largest key; the pass ends when its time is over, though the server does not listen."""
+    break_the_tree(growing)
 
     with pytest.raises(CheckUnavailable, match=r"read within 1 s, the most that its snapshot may be held"):
-        manifest.take(default.connect, reading=Reading(max_age=1.0))
+        manifest.take(growing.connect, reading=Reading(max_age=1.0))
+
+
+def test_a_watermark_keeps_the_planner_out_of_the_index(growing: Cluster) -> None:
+    """A constant beyond the statistics is looked up in the index by the planner, which listens to no cancel there."""
+    policies = {"public.looping": TablePolicy("up to", column="id")}
+    expected = manifest.take(growing.connect, policies=policies).databases["postgres"].contents
+    break_the_tree(growing)
+
+    with snapshot(growing.connect, "postgres") as connection, patience.patience(connection, 20):
+        found = content.observe(connection, policies=policies, expected=expected)
+    assert content.judge(expected, found, policies).findings == ()
+    assert found.tables["public.looping"].up_to == "20000"
 
 
 def test_an_answer_in_time_ends_the_waiting(default: Cluster) -> None:

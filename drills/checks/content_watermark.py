@@ -11,11 +11,16 @@ _WATERMARKS = ("smallint", "integer", "bigint", "date", "timestamp", "timestamp 
 
 
 def condition(connection: Connection, column: str, up_to: str) -> str:
-    """SQL for the rows up to a watermark, "" for all."""
+    """SQL for the rows up to a watermark, "" for all.
+
+    Not `column <= literal`: for a constant beyond its statistics the planner looks at the end of an index, and in a damaged
+    one it can stay there for ever.
+    """
     if not column:
         return ""
     literal = _text(connection, "select pg_catalog.quote_literal(%s)", (up_to,))
-    return f"r.{_quoted(connection, column)} <= {literal}"
+    quoted = f"r.{_quoted(connection, column)}"
+    return f"least({quoted}, {literal}) = {quoted}"
 
 
 def newest(connection: Connection, table: str, columns: Sequence[str], column: str) -> tuple[str, str]:
