@@ -193,6 +193,19 @@ def test_a_watermark_keeps_the_planner_out_of_the_index(growing: Cluster) -> Non
     assert found.tables["public.looping"].up_to == "20000"
 
 
+def test_a_view_that_cannot_be_planned_in_time_is_not_verified(growing: Cluster) -> None:
+    """The others are planned."""
+    with growing.connect() as session:
+        session.execute("create view behind as select 1")
+        session.execute("create view at_the_end as select * from looping where id > 19999")
+    break_the_tree(growing)
+
+    result = intrinsic.views(growing.connect, None, 1.0)
+    assert (result.outcome, result.compared) == ("not verified", 1)
+    assert [left.what for left in result.not_checked] == ["view public.at_the_end"]
+    assert "had no answer within 1.0 s, nor was it to be cancelled" in result.not_checked[0].reason
+
+
 def test_an_answer_in_time_ends_the_waiting(default: Cluster) -> None:
     """A connection that answered is used further."""
     with snapshot(default.connect, "postgres") as connection:

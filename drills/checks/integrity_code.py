@@ -12,6 +12,7 @@ import psycopg
 from drills.checks import facts
 from drills.checks.facts import Fact, Facts
 from drills.checks.judged import Judged, first_line
+from drills.checks.patience import LONGEST, Unanswered, hang_up_after, patience, unanswered
 from drills.checks.session import Connection
 from drills.model import Finding, NotChecked
 
@@ -55,14 +56,29 @@ KNOWN_LIBRARIES = frozenset(
 )
 
 
-def observe_views(connection: Connection) -> tuple[int, tuple[Fact, ...], Judged]:
-    """How many views were planned, which cannot be, and which were not tried."""
+def observe_views(
+    connection: Connection, stuck: set[tuple[str, str]] | None = None, longest: float = LONGEST
+) -> tuple[int, tuple[Fact, ...], Judged]:
+    """How many views were planned, which cannot be, and which were not tried.
+
+    Unanswered where the server does not end within `longest` seconds and some. That view is noted in `stuck`, with its
+    database, and left out when another connection is made.
+    """
+    stuck = set() if stuck is None else stuck
     planned, broken, left = 0, list[Fact](), Judged()
     for name, query, foreign in connection.execute(_VIEWS.encode()).fetchall():
         if foreign:
             left += Judged(excused=(NotChecked(name, "reads a foreign table: to plan it can reach another server"),))
             continue
-        error = _planned(connection, query)
+        place = (connection.info.dbname, name)
+        if place in stuck:
+            left += Judged(unread=(NotChecked(name, unanswered(longest)),))
+            continue
+        try:
+            error = _planned(connection, query, longest)
+        except Unanswered:
+            stuck.add(place)
+            raise
         if isinstance(error, psycopg.errors.InsufficientPrivilege):
             left += Judged(unread=(NotChecked(name, f"needs SELECT on it: {first_line(error)}"),))
             continue
@@ -75,12 +91,12 @@ def observe_views(connection: Connection) -> tuple[int, tuple[Fact, ...], Judged
     return planned, tuple(broken), left
 
 
-def _planned(connection: Connection, query: str) -> psycopg.DatabaseError | None:
+def _planned(connection: Connection, query: str, longest: float) -> psycopg.DatabaseError | None:
     """The error of planning a query, with the empty search_path and, where something is unknown, with its users' own."""
     error: psycopg.DatabaseError | None = None
     for path in ("''", "default"):
         try:
-            with connection.transaction(force_rollback=True):
+            with patience(connection, hang_up_after(longest)), connection.transaction(force_rollback=True):
                 connection.execute(f"set local search_path to {path}".encode())
                 connection.execute(f"explain {query}".encode())
             return None
@@ -93,9 +109,14 @@ def _planned(connection: Connection, query: str) -> psycopg.DatabaseError | None
     return error
 
 
-def look_at_views(connection: Connection, expected: Facts | None) -> Judged:
-    """Plan every view; one that could not be planned on the source either is information."""
-    planned, broken, left = observe_views(connection)
+def look_at_views(
+    connection: Connection,
+    expected: Facts | None,
+    stuck: set[tuple[str, str]] | None = None,
+    longest: float = LONGEST,
+) -> Judged:
+    """Plan every view; one that could not be planned on the source either is information. Otherwise as `observe_views`."""
+    planned, broken, left = observe_views(connection, stuck, longest)
     return facts.judge(VIEWS, expected, broken, planned) + left
 
 

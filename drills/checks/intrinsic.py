@@ -112,10 +112,18 @@ def _files(by: _By) -> CheckResult:
 
 
 def _views(by: _By) -> CheckResult:
-    def look(connection: Connection, expected: DatabaseManifest | None) -> Judged:
-        return integrity_code.look_at_views(connection, expected.facts if expected else None)
+    return views(by.connect, by.manifest)
 
-    return result_of(integrity_code.VIEWS, by.everywhere(integrity_code.VIEWS, look), "views", verb="planned")
+
+def views(connect: Connector, manifest: Manifest | None, longest: float = LONGEST) -> CheckResult:
+    """Plan the views of every database; the server has `longest`, in seconds, for one of them."""
+    stuck = set[tuple[str, str]]()
+
+    def look(connection: Connection, expected: DatabaseManifest | None) -> Judged:
+        return integrity_code.look_at_views(connection, expected.facts if expected else None, stuck, longest)
+
+    judged = everywhere(connect, manifest, integrity_code.VIEWS, look)
+    return result_of(integrity_code.VIEWS, judged, "views", verb="planned")
 
 
 def _libraries(by: _By) -> CheckResult:

@@ -16,11 +16,12 @@ import psycopg
 
 from drills.checks.session import Connection
 from drills.durations import show_duration
+from drills.errors import CheckUnavailable
 
 LONGEST = 3600.0  # seconds that one search in an index, or one rule of the owner's, may take
 
 
-class Unanswered(Exception):
+class Unanswered(CheckUnavailable):
     """The client hung up on a server that had not answered in time; the connection is lost."""
 
 
@@ -59,7 +60,7 @@ def patience(connection: Connection, seconds: float) -> Iterator[None]:
         yield
     except psycopg.Error as error:
         if hung_up.is_set():
-            raise Unanswered from error
+            raise Unanswered(f"expected an answer of the server, it {unanswered(seconds)}") from error
         raise
     finally:
         timer.cancel()
