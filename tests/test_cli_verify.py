@@ -294,6 +294,7 @@ BAD = {
     "no server": (["manifest", f"postgresql://me:{NEVER}@localhost:1/x"], 12, "expected to connect"),
     "no manifest": (["verify", "host=localhost", "--against", "none.json"], 2, "--against: expected a manifest"),
     "truncated": (["verify", "host=localhost", "--against", "cut.json"], 2, "no whole manifest"),
+    "nested": (["verify", "host=localhost", "--against", "deep.json"], 2, "no whole manifest"),
     "newer": (["verify", "host=localhost", "--against", "newer.json"], 2, "use a newer version"),
     "no workers": (["manifest", "host=localhost", "--workers", "0"], 2, "--workers: expected"),
     "no age": (["manifest", "host=localhost", "--max-age", "soon"], 2, "--max-age: "),
@@ -308,6 +309,7 @@ def test_what_cannot_be_done_is_one_sentence(
     """On stderr, with its exit code, and without the DSN's password."""
     monkeypatch.chdir(tmp_path)
     Path("cut.json").write_text('{"digest": "')
+    Path("deep.json").write_text("[" * 100_000)
     Path("newer.json").write_text('{"digest": "", "manifest": {"format": 99}}')
     arguments, code, words = BAD[name]
 

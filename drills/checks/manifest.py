@@ -211,7 +211,7 @@ def load(text: str, name: str = "the manifest") -> Manifest:
         raw = json.loads(text)
         body, digest = raw["manifest"], raw["digest"]
         del raw, text  # a manifest of many tables is large
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConfigError(f"{name} is no whole manifest: expected JSON with its digest: {again}") from error
     if isinstance(body, dict) and isinstance(body.get("format"), int) and body["format"] > FORMAT:
         raise ConfigError(f"{name} has format {body['format']}, this version reads up to {FORMAT}: use a newer version")
