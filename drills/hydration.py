@@ -15,7 +15,7 @@ import psycopg
 from drills.checks import index_queries, integrity_indexes
 from drills.checks.index_queries import Index
 from drills.checks.integrity_indexes import Progress
-from drills.checks.judged import first_line
+from drills.checks.judged import first_line, is_lost
 from drills.checks.patience import LONGEST, Unanswered
 from drills.checks.session import Connection, Connector, names_of, snapshot
 from drills.clock import Clock
@@ -102,7 +102,7 @@ def _scan(connection: Connection, name: str) -> str:
         with connection.transaction():
             connection.execute(f"select count(*) from only {name}".encode())
     except psycopg.DatabaseError as error:
-        if error.sqlstate is None:
+        if is_lost(error):
             raise
         return first_line(error)
     return ""

@@ -20,7 +20,7 @@ from drills.checks.content_model import Contents, How, TableContent
 from drills.checks.content_tables import ListedTable, tables
 from drills.checks.content_watermark import condition, newest
 from drills.checks.fingerprint import FAST, Algorithm
-from drills.checks.judged import Judged, first_line, is_damage, is_too_long
+from drills.checks.judged import Judged, first_line, is_damage, is_lost, is_too_long
 from drills.checks.narrow import Narrowed, Suspect
 from drills.checks.ranges import Key, Ranges
 from drills.checks.session import Connection
@@ -118,7 +118,7 @@ def _read_all(connection: Connection, portion: Sequence[_Wanted], contents: Cont
                 _limit(connection, how.budget)
                 found = _summed_together(connection, listed, contents.algorithm, how)
         except psycopg.DatabaseError as error:
-            if error.sqlstate is None:
+            if is_lost(error):
                 raise  # the connection is gone, and with it the rest
         else:
             contents.tables.update(zip((table.name for table in listed), found, strict=True))
@@ -175,7 +175,7 @@ def _read(connection: Connection, table: ListedTable, policy: TablePolicy, conte
         needs = "BYPASSRLS or the owner's role" if "row-level security" in str(error) else "SELECT"
         contents.unreadable[table.name] = f"needs {needs} on {table.name}"
     except psycopg.DatabaseError as error:
-        if error.sqlstate is None:
+        if is_lost(error):
             raise  # the connection is gone, and with it the rest
         if how.budget and isinstance(error, psycopg.errors.QueryCanceled):
             contents.unreadable[table.name] = how.budget.reason

@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 import psycopg
 
-from drills.checks.judged import Judged, first_line
-from drills.checks.session import Connection, Connector, pin
+from drills.checks.judged import Judged, first_line, is_lost
+from drills.checks.session import Connection, Connector, names_as_text, pin
 from drills.model import Finding, NotChecked, Requirement
 
 NAME = "amcheck"
@@ -44,7 +44,7 @@ def look(connect: Connector, database: str) -> tuple[Judged, Requirement]:
     """What the tools find in one database, and whether they could be had at all ("required" where something ran)."""
     total = Judged()
     requirement: Requirement = "impossible"
-    with connect(database) as connection:
+    with connect(database) as connection, names_as_text(connection):
         pin(connection)
         connection.execute("set default_transaction_read_only = off")
         for tool, check in ((_TOOLS[0], _amcheck), (_TOOLS[1], _visibility)):
@@ -118,12 +118,12 @@ def _ask(connection: Connection, name: str, query: str) -> Judged:
     except psycopg.errors.InsufficientPrivilege:
         raise
     except psycopg.DatabaseError as error:
-        if error.sqlstate is None:
+        if is_lost(error):
             raise  # the connection is gone, and with it the rest
         if error.sqlstate in _UNDEFINED:
             reason = f"its function needs a search_path, so that no dump can restore it: {first_line(error)}"
             return Judged(excused=(NotChecked(name, reason),))
-        if error.sqlstate.startswith(("57", "55", "53")):
+        if (error.sqlstate or "").startswith(("57", "55", "53")):
             return Judged(unread=(NotChecked(name, first_line(error)),))
         return Judged(1, (_finding(name, first_line(error), query),))
     if row is None or not row[0]:

@@ -11,7 +11,7 @@ import psycopg
 
 from drills.checks import facts
 from drills.checks.facts import Fact, Facts
-from drills.checks.judged import Judged, first_line
+from drills.checks.judged import Judged, first_line, is_lost
 from drills.checks.patience import LONGEST, Unanswered, hang_up_after, patience, unanswered
 from drills.checks.session import Connection
 from drills.model import Finding, NotChecked
@@ -101,7 +101,7 @@ def _planned(connection: Connection, query: str, longest: float) -> psycopg.Data
                 connection.execute(f"explain {query}".encode())
             return None
         except psycopg.DatabaseError as failed:
-            if failed.sqlstate is None:
+            if is_lost(failed):
                 raise  # the connection is gone, and with it the rest
             error = error or failed
             if failed.sqlstate not in _UNDEFINED:
@@ -143,7 +143,7 @@ def _load(connection: Connection, oid: int, name: str, path: str) -> Judged:
     except psycopg.errors.InsufficientPrivilege as error:
         return Judged(excused=(NotChecked(f"function {name}", f"needs leave to load it: {first_line(error)}"),))
     except psycopg.DatabaseError as error:
-        if error.sqlstate is None:
+        if is_lost(error):
             raise  # the connection is gone, and with it the rest
         said = first_line(error)
         message = f"the library {path} of {name} cannot be used: {said}"

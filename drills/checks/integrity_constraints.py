@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from drills.checks.judged import Judged, first_line, is_damage
+from drills.checks.judged import Judged, first_line, is_damage, is_lost
 from drills.checks.proofs import Proof, at_once, by_table, proofs, together
 from drills.checks.session import Connection
 from drills.checks.small import portions, small_tables
@@ -84,7 +84,7 @@ def _kept(connection: Connection, listed: Sequence[Proof], room: int | None) -> 
             with connection.transaction(force_rollback=True):
                 row = connection.execute(at_once(some).encode()).fetchone()
         except psycopg.DatabaseError as error:
-            if error.sqlstate is None:
+            if is_lost(error):
                 raise  # the connection is gone, and with it the rest
             continue
         if row and row[0] == 0:
@@ -107,7 +107,7 @@ def _together(connection: Connection, table: str, some: list[Proof]) -> list[_An
         with connection.transaction():
             row = connection.execute(together(table, some).encode()).fetchone()
     except psycopg.DatabaseError as error:
-        if error.sqlstate is None:
+        if is_lost(error):
             raise  # the connection is gone, and with it the rest
         if is_damage(error):
             return [_Answer(damage=first_line(error))] * len(some)
@@ -141,7 +141,7 @@ def _count(connection: Connection, query: str, first: str = "") -> int:
 
 
 def _failed(proof: Proof, error: psycopg.DatabaseError) -> _Answer:
-    if error.sqlstate is None:
+    if is_lost(error):
         raise error  # the connection is gone, and with it the rest
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         needs = "BYPASSRLS or the owner's role" if "row-level security" in str(error) else "SELECT"

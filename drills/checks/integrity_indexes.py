@@ -20,7 +20,7 @@ import psycopg
 from drills.checks import integrity_lookups
 from drills.checks.index_queries import HEAP, INDEX, STEPS, Index, by_table
 from drills.checks.integrity_lookups import Lookup, names_in
-from drills.checks.judged import Judged, first_line, is_damage
+from drills.checks.judged import Judged, first_line, is_damage, is_lost
 from drills.checks.patience import LONGEST, Unanswered, hang_up_after, patience, unanswered
 from drills.checks.session import Connection
 from drills.checks.small import MOST, small_tables
@@ -227,7 +227,7 @@ def first_row(
             connection.execute("; ".join(f"set local {name} = {value}" for name, value in (*settings, limit)).encode())
             row = connection.execute(query.encode()).fetchone()
     except psycopg.DatabaseError as error:
-        if error.sqlstate is None:
+        if is_lost(error):
             raise  # the connection is gone, and with it the rest
         return error
     return tuple(row or ())

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from drills.checks.judged import Judged, first_line, is_damage
+from drills.checks.judged import Judged, first_line, is_damage, is_lost
 from drills.checks.sequences import Sequences
 from drills.checks.session import Connection
 from drills.model import Finding, NotChecked, Severity
@@ -75,7 +75,7 @@ def _look(connection: Connection, pair: _Pair, expected: Sequences | None, alike
         with connection.transaction():
             row = connection.execute(pair.query.encode()).fetchone()
     except psycopg.DatabaseError as error:
-        if error.sqlstate is None:
+        if is_lost(error):
             raise  # the connection is gone, and with it the rest
         if isinstance(error, psycopg.errors.InsufficientPrivilege):
             return Judged(unread=(NotChecked(name, f"needs SELECT on {pair.sequence} and {pair.table}"),))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import psycopg
 
 from drills.checks.facts import Facts
-from drills.checks.judged import Judged, first_line, is_damage
+from drills.checks.judged import Judged, first_line, is_damage, is_lost
 from drills.checks.session import Connection
 from drills.model import Finding, NotChecked, Severity
 
@@ -134,7 +134,7 @@ def _all_at_once(connection: Connection, references: Sequence[Reference]) -> lis
         with connection.transaction():
             row = connection.execute(query.encode()).fetchone()
     except psycopg.DatabaseError as error:
-        if error.sqlstate is None:
+        if is_lost(error):
             raise  # the connection is gone, and with it the rest
         return None
     return [int(count) for count in row or ()]

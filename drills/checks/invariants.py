@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psycopg
 
-from drills.checks.judged import Judged, first_line, is_damage
+from drills.checks.judged import Judged, first_line, is_damage, is_lost
 from drills.checks.manifest import MAINTENANCE
 from drills.checks.patience import LONGEST, Unanswered, hang_up_after, patience, unanswered
 from drills.checks.running import attempt, result_of
@@ -161,7 +161,7 @@ def _look(connection: Connection, each: Invariant, longest: float) -> Judged:
     except psycopg.errors.QueryCanceled:
         return Judged(unread=(NotChecked(name, f"had no answer within {show_duration(longest)}"),))
     except psycopg.DatabaseError as error:
-        if error.sqlstate is None:
+        if is_lost(error):
             raise  # the connection is gone, and with it the rest
         if is_damage(error):
             message = f"{each.sentence} That cannot be told: {first_line(error)}"

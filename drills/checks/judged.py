@@ -53,6 +53,12 @@ def is_damage(error: psycopg.Error) -> bool:
     return (error.sqlstate or "").startswith(_DAMAGED)
 
 
+def is_lost(error: psycopg.Error) -> bool:
+    """Whether the connection is gone, and with it all that was still to be asked."""
+    # class 08 is "Connection Exception", 57P01 to 57P03 a server or a session that ends (PostgreSQL, "Error Codes")
+    return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
+
+
 def is_too_long(error: psycopg.Error) -> bool:
     """Whether a row's text would be longer than the server can hold."""
     if size := _TOO_LONG.search(str(error)):

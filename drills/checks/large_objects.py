@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from drills.checks.judged import Judged, first_line, is_damage
+from drills.checks.judged import Judged, first_line, is_damage, is_lost
 from drills.checks.session import Connection
 from drills.model import Finding, NotChecked
 
@@ -49,7 +49,7 @@ def observe(connection: Connection) -> LargeObjects:
         except psycopg.errors.InsufficientPrivilege:
             found.unreadable[str(oid)] = f"needs SELECT on large object {oid}"
         except psycopg.DatabaseError as error:
-            if error.sqlstate is None:
+            if is_lost(error):
                 raise  # the connection is gone, and with it the rest
             if is_damage(error):
                 found.objects[str(oid)] = f"{_UNREADABLE}{first_line(error)}"

@@ -14,6 +14,7 @@ import psycopg
 from drills.checks import fingerprint, ranges
 from drills.checks.content_tables import ListedTable, tables
 from drills.checks.fingerprint import Algorithm
+from drills.checks.judged import is_lost
 from drills.checks.ranges import Difference, Ranges
 from drills.checks.session import Connection
 
@@ -56,7 +57,7 @@ def narrow(
                 if told := _narrow(connection, suspect, table, algorithm, key):
                     found[suspect.table] = told
         except psycopg.DatabaseError as error:
-            if error.sqlstate is None:
+            if is_lost(error):
                 raise  # the connection is gone, and with it the rest
     return found
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import psycopg
 
-from drills.checks.judged import Judged, first_line, is_damage
+from drills.checks.judged import Judged, first_line, is_damage, is_lost
 from drills.checks.manifest import DatabaseManifest, Manifest
 from drills.checks.patience import Unanswered
 from drills.checks.session import Connection, Connector, names_of, snapshot
@@ -68,16 +68,11 @@ def twice(name: str, check: str, look: Callable[[], Judged]) -> Judged:
         except psycopg.Error as error:
             if is_damage(error):
                 return Judged(findings=(_damaged(name, check, error),))
-            if last or not _is_lost(error):
+            if last or not is_lost(error):
                 return Judged(unread=(NotChecked(f"database {name}", f"could not be read: {first_line(error)}"),))
         except UnicodeError:
             return Judged(unread=(NotChecked(f"database {name}", "needs names that are valid in its encoding"),))
     raise AssertionError("the second attempt returns")
-
-
-def _is_lost(error: psycopg.Error) -> bool:
-    # class 08 is "Connection Exception", 57P01 to 57P03 a server that stops or starts (PostgreSQL, "Error Codes")
-    return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
 
 
 def _damaged(name: str, check: str, error: psycopg.Error) -> Finding:

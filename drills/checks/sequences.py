@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import psycopg
 from psycopg.rows import tuple_row
 
-from drills.checks.judged import Judged, first_line, is_damage
+from drills.checks.judged import Judged, first_line, is_damage, is_lost
 from drills.checks.session import Connection
 from drills.model import Finding, NotChecked
 
@@ -71,7 +71,7 @@ def _read(cursor: psycopg.Cursor[tuple[object, ...]], names: list[str], found: S
             # an emptied page is no error to the server, which then answers no row
             found.damaged.update((name, "it holds no row") for name in names if name not in positions)
     except psycopg.DatabaseError as error:
-        if error.sqlstate is None:
+        if is_lost(error):
             raise  # the connection is gone, and with it the rest
         if len(names) > 1:
             for name in names:

@@ -75,9 +75,20 @@ def snapshot(connect: Connector, database: str) -> Iterator[Connection]:
     """
     with connect(database) as connection:
         pin(connection)
-        with connection.transaction():
+        with names_as_text(connection), connection.transaction():
             connection.execute("set transaction isolation level repeatable read, read only")
             yield connection
+
+
+@contextmanager
+def names_as_text(connection: Connection) -> Iterator[None]:
+    """In a database of encoding SQL_ASCII names may be any bytes: one that is no text is a UnicodeError there, no damage."""
+    try:
+        yield
+    except psycopg.errors.CharacterNotInRepertoire as error:
+        if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
+            raise UnicodeError(str(error).partition("\n")[0]) from error
+        raise
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import psycopg
 
+from drills.checks.judged import is_lost
 from drills.checks.session import Connection, index_scans
 
 MOST = 50  # tables in one query; planning takes longer with more, and a table that fails takes fewer with it
@@ -31,7 +32,7 @@ def small_tables(connection: Connection) -> frozenset[str]:
         with connection.transaction(), index_scans(connection):
             return frozenset(str(name) for (name,) in connection.execute(_SMALL, (_BYTES,)))
     except psycopg.DatabaseError as error:
-        if error.sqlstate is None:
+        if is_lost(error):
             raise  # the connection is gone, and with it the rest
         return frozenset()
 
