@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import stat
 import subprocess
 import sys
@@ -320,6 +321,18 @@ def test_what_cannot_be_done_is_one_sentence(
     assert said.err.count("\n") == 1
     assert said.out == ""
     assert NEVER not in said.err
+
+
+def test_a_server_that_never_answers_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    """A port that takes connections and says nothing is given up after the DSN's connect_timeout."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+
+        assert cli.main(["manifest", f"host=127.0.0.1 port={port} dbname=x connect_timeout=2"]) == 12
+    said = capsys.readouterr()
+    assert said.err.startswith("drills: expected to connect to the DSN's database, found: ")
+    assert "timeout" in said.err
+    assert said.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("command", ["manifest", "verify"])
