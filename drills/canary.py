@@ -6,18 +6,17 @@ newest row found in a restored copy proves which instant the copy reaches to; th
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from psycopg import sql
 
+from drills.checks.canary import SCHEMA, anchor_of, follow
 from drills.checks.session import Connection
 from drills.durations import show_duration
 from drills.errors import DrillError
 from drills.model import Finding
 
-SCHEMA = "drill_canary"
 ROLE = "drill_canary"
 _LOCK = 4_917_260_301  # the advisory lock of whoever beats: two at once would fork the chain
 _INSTALL = f"""
@@ -138,14 +137,12 @@ def prune(connection: Connection, keep: timedelta) -> int:
 
 
 def _prove(connection: Connection, last: int) -> None:
-    from drills.checks import canary as check  # it knows this module
-
-    anchor = check.anchor_of(connection)
+    anchor = anchor_of(connection)
     with connection.cursor(name="canary") as cursor:
         cursor.execute(
             f"select seq, beat_at, previous, digest from {SCHEMA}.beat where seq <= %s order by seq", (last,)
         )
-        state = check.follow(cursor, anchor=anchor)
+        state = follow(cursor, anchor=anchor)
     if state is not None and state.broken:
         raise DrillError(
             f"expected the whole chain of the canary before any of it is removed, found: {state.broken}: nothing was "
@@ -173,10 +170,3 @@ def beat_stopped(newest: datetime | None, now: datetime, every: timedelta) -> Fi
     return Finding(
         "canary", "error", f"{SCHEMA}.beat", expected, found, message, f"select max(beat_at) from {SCHEMA}.beat"
     )
-
-
-def digest_of(previous: str, seq: int, at: datetime) -> str:
-    """The digest that a row must have: SHA-256 over the one before, its number and its microseconds since 1970."""
-    whole = at - datetime.fromtimestamp(0, at.tzinfo)
-    micros = (whole.days * 86400 + whole.seconds) * 1_000_000 + whole.microseconds
-    return hashlib.sha256(f"{previous}|{seq}|{micros}".encode()).hexdigest()

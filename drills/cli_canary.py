@@ -18,6 +18,7 @@ import psycopg
 
 from drills import canary
 from drills.canary import Beat
+from drills.checks.canary import SCHEMA
 from drills.checks.judged import first_line
 from drills.checks.session import Connection
 from drills.cli_verify import reach
@@ -116,9 +117,7 @@ def _install(parameters: dict[str, Any], role: str, *, only_print: bool) -> int:
     with _opened(parameters) as connection:
         elsewhere = canary.install_for(connection, role)
         database = connection.info.dbname
-    print(
-        f"schema {canary.SCHEMA} and role {role} are in database {database}; give the role a password: \\password {role}"
-    )
+    print(f"schema {SCHEMA} and role {role} are in database {database}; give the role a password: \\password {role}")
     if elsewhere:
         print(f"{elsewhere} tables elsewhere are open to PUBLIC, and so to {role} too: see whether they should be")
     return 0

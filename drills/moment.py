@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drills import canary, sampling
+from drills import sampling
+from drills.checks import canary
 from drills.checks.running import timed
 from drills.checks.session import Connection, Connector
 from drills.clock import wait_until

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from drills import canary
+from drills.checks import canary
 from drills.clock import SystemClock, wait_until
 from drills.config_cutover import CutoverConfig
 from drills.cutover import door

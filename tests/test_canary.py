@@ -27,7 +27,7 @@ def chain(length: int) -> list[Row]:
     for seq in range(1, length + 1):
         at = datetime(2026, 11, 23, tzinfo=UTC) + timedelta(seconds=seq, microseconds=seq)
         previous = rows[-1][3] if rows else ""
-        rows.append((seq, at, previous, canary.digest_of(previous, seq, at)))
+        rows.append((seq, at, previous, check.digest_of(previous, seq, at)))
     return rows
 
 
@@ -83,7 +83,7 @@ def test_a_clock_that_goes_back_is_told_and_breaks_nothing(offsets: list[int]) -
     rows: list[Row] = []
     for seq, offset in enumerate(offsets, 1):
         at, previous = START + timedelta(seconds=offset), rows[-1][3] if rows else ""
-        rows.append((seq, at, previous, canary.digest_of(previous, seq, at)))
+        rows.append((seq, at, previous, check.digest_of(previous, seq, at)))
     largest = max(one - two for one, two in itertools.pairwise(offsets))
 
     state = check.follow(rows)

@@ -184,7 +184,7 @@ def test_a_clock_that_went_back_is_told_and_the_beat_goes_on(place: Place, capsy
         canary.install(session)
         last = canary.beat(session)
         ahead = last.at + timedelta(hours=1)
-        digest = canary.digest_of(last.digest, last.seq + 1, ahead)
+        digest = check.digest_of(last.digest, last.seq + 1, ahead)
         session.execute(
             "insert into drill_canary.beat values (%s, %s, %s, %s)", (last.seq + 1, ahead, last.digest, digest)
         )

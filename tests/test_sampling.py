@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from drills import canary, loss, sampling
-from drills.canary import Beat, digest_of
+from drills.canary import Beat
+from drills.checks.canary import digest_of
 from drills.checks.session import Connection
 from drills.clock import SystemClock
 from drills.config_models import Scenario

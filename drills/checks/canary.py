@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from drills.canary import SCHEMA, digest_of
 from drills.checks.session import Connection
 from drills.durations import show_duration
 from drills.model import Finding
 
 NAME = "canary"
+SCHEMA = "drill_canary"
 TABLE = f"{SCHEMA}.beat"
 CHECKPOINT = f"{SCHEMA}.checkpoint"
 _BATCH = 10_000
@@ -134,3 +135,10 @@ def _clock(found: CanaryState) -> tuple[Finding, ...]:
 def _finding(expected: str, found: str, message: str) -> Finding:
     query = f"select min(seq), max(seq), max(beat_at) from {TABLE}"
     return Finding(NAME, "error", TABLE, expected, found, message, query)
+
+
+def digest_of(previous: str, seq: int, at: datetime) -> str:
+    """The digest that a row must have: SHA-256 over the one before, its number and its microseconds since 1970."""
+    whole = at - datetime.fromtimestamp(0, at.tzinfo)
+    micros = (whole.days * 86400 + whole.seconds) * 1_000_000 + whole.microseconds
+    return hashlib.sha256(f"{previous}|{seq}|{micros}".encode()).hexdigest()

@@ -16,6 +16,7 @@ import psycopg
 
 from drills import canary
 from drills.checks import manifest, suite
+from drills.checks.canary import SCHEMA
 from drills.checks.manifest import Manifest
 from drills.checks.session import Connector
 from drills.clock import SystemClock
@@ -127,8 +128,8 @@ class Lab:
             if vector:
                 admin.execute("create extension vector")
             canary.install(admin)
-            admin.execute(f"alter schema {canary.SCHEMA} owner to {MASTER}".encode())
-            admin.execute(f"alter table {canary.SCHEMA}.beat owner to {MASTER}".encode())
+            admin.execute(f"alter schema {SCHEMA} owner to {MASTER}".encode())
+            admin.execute(f"alter table {SCHEMA}.beat owner to {MASTER}".encode())
             for _ in range(5):
                 canary.beat(admin)
             admin.execute("refresh materialized view lab.totals")
