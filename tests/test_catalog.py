@@ -107,6 +107,9 @@ TAKEN = [
     ("drop trigger add_up on shop.order_line", "trigger add_up on shop.order_line", None, "none"),
     ("alter table shop.manual disable trigger all", "shop.manual", "no disabled internal triggers",
      "disabled internal triggers 2"),
+    ("do $$ declare t name; begin for t in select tgname from pg_trigger where tgrelid = 'shop.manual'::regclass and "
+     "tgisinternal loop execute format('alter table shop.manual enable replica trigger %I', t); end loop; end $$",
+     "shop.manual", "no internal triggers for replication alone", "internal triggers for replication alone 2"),
     ("alter table shop.manual drop constraint manual_product_fkey, add constraint manual_product_fkey foreign key "
      "(product_id) references shop.product not valid", "constraint manual_product_fkey on shop.manual", None, None),
     ("alter table shop.manual drop constraint manual_product_fkey", "constraint manual_product_fkey on shop.manual",

@@ -173,6 +173,12 @@ STATES = {
     ),
     "trigger guard on promise.loose": ("disabled", "alter table promise.loose disable trigger guard"),
     "table promise.parent": ("without 2 of its internal triggers", "alter table promise.parent disable trigger all"),
+    "table promise.child": (
+        "with 2 internal triggers for replication alone",
+        "do $$ declare t name; begin for t in select tgname from pg_trigger where tgisinternal "
+        "and tgrelid = 'promise.child'::regclass loop "
+        "execute format('alter table promise.child enable replica trigger %I', t); end loop; end $$",
+    ),
     "materialised view promise.seen": ("unpopulated", "refresh materialized view promise.seen with no data"),
 }
 

@@ -47,6 +47,11 @@ def _row(name: str, **parts: str) -> str:
     return f"select {name}, jsonb_strip_nulls(jsonb_build_object({pairs}))::text"
 
 
+def _internal_triggers(enabled: str) -> str:
+    return f"""(select nullif(count(*), 0)::text from pg_trigger as t where t.tgrelid = c.oid
+        and t.tgisinternal and t.tgconstraint <> 0 and t.tgenabled = '{enabled}')"""
+
+
 _TABLE_FROM = f"""from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
     where {_USER} and {_own("pg_class", "c.oid")}"""
 
@@ -78,8 +83,8 @@ _RELATIONS = f"""{
         tablespace="(select quote_ident(s.spcname) from pg_tablespace as s where s.oid = c.reltablespace)",
         access_method="(select a.amname from pg_am as a where a.oid = c.relam and a.amname <> 'heap')",
         definition="case when c.relkind in ('v', 'm') then pg_get_viewdef(c.oid) end",
-        disabled_internal_triggers='''(select nullif(count(*), 0)::text from pg_trigger as t where t.tgrelid = c.oid
-        and t.tgisinternal and t.tgconstraint <> 0 and t.tgenabled = 'D')''',
+        disabled_internal_triggers=_internal_triggers("D"),
+        internal_triggers_for_replication_alone=_internal_triggers("R"),
         server="(select quote_ident(s.srvname) from pg_foreign_table as f join pg_foreign_server as s "
         "on s.oid = f.ftserver where f.ftrelid = c.oid)",
         secret_options="(select to_jsonb(f.ftoptions) from pg_foreign_table as f where f.ftrelid = c.oid)",

@@ -32,8 +32,10 @@ select 'constraint ' || pg_catalog.quote_ident(k.conname) || ' on '
 from pg_catalog.pg_constraint as k join pg_catalog.pg_namespace as n on n.oid = k.connamespace
 where not k.convalidated and {_USER} order by 1
 """
-# A partition's trigger that is disabled because its parent's is, is told with that one.
-_FIRST = "not exists (select from pg_catalog.pg_trigger as p where p.oid = t.tgparentid and p.tgenabled = 'D')"
+# A partition's trigger that is disabled because its parent's is, is told with that one. A user's own trigger may be for
+# replication alone (R) by design, which the catalog compares; one of a foreign key leaves it valid and not enforced.
+_FIRST = """not exists (select from pg_catalog.pg_trigger as p where p.oid = t.tgparentid
+    and p.tgenabled = t.tgenabled)"""
 _TRIGGERS = f"""
 select 'trigger ' || pg_catalog.quote_ident(t.tgname) || ' on ' || t.tgrelid::pg_catalog.regclass, 'disabled'
 from pg_catalog.pg_trigger as t join pg_catalog.pg_class as c on c.oid = t.tgrelid
@@ -44,6 +46,11 @@ select 'table ' || t.tgrelid::pg_catalog.regclass, 'without ' || count(*) || ' o
 from pg_catalog.pg_trigger as t join pg_catalog.pg_class as c on c.oid = t.tgrelid
 join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
 where t.tgenabled = 'D' and t.tgisinternal and {_USER} and {_FIRST} group by t.tgrelid
+union all
+select 'table ' || t.tgrelid::pg_catalog.regclass, 'with ' || count(*) || ' internal triggers for replication alone'
+from pg_catalog.pg_trigger as t join pg_catalog.pg_class as c on c.oid = t.tgrelid
+join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+where t.tgenabled = 'R' and t.tgisinternal and {_USER} and {_FIRST} group by t.tgrelid
 union all
 select 'rule ' || pg_catalog.quote_ident(r.rulename) || ' on ' || r.ev_class::pg_catalog.regclass, 'disabled'
 from pg_catalog.pg_rewrite as r join pg_catalog.pg_class as c on c.oid = r.ev_class
@@ -109,7 +116,7 @@ _SHOWN = {
     "index": "select indexrelid::regclass from pg_index where not (indisvalid and indisready and indislive)",
     "constraint": "select conname, conrelid::regclass, contypid::regtype from pg_constraint where not convalidated",
     "trigger": "select tgrelid::regclass, tgname from pg_trigger where tgenabled = 'D' and not tgisinternal",
-    "table": "select tgrelid::regclass, tgname from pg_trigger where tgenabled = 'D' and tgisinternal",
+    "table": "select tgrelid::regclass, tgname from pg_trigger where tgenabled in ('D', 'R') and tgisinternal",
     "rule": "select ev_class::regclass, rulename from pg_rewrite where ev_enabled = 'D'",
     "event": "select evtname from pg_event_trigger where evtenabled = 'D'",
     "materialised": "select oid::regclass from pg_class where relkind = 'm' and not relispopulated",
