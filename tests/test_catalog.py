@@ -110,6 +110,15 @@ TAKEN = [
     ("do $$ declare t name; begin for t in select tgname from pg_trigger where tgrelid = 'shop.manual'::regclass and "
      "tgisinternal loop execute format('alter table shop.manual enable replica trigger %I', t); end loop; end $$",
      "shop.manual", "no internal triggers for replication alone", "internal triggers for replication alone 2"),
+    ("grant select on pg_authid to shop_readonly", "pg_authid", "none", "grant SELECT to shop_readonly"),
+    ("grant select (rolpassword) on pg_authid to shop_readonly", "pg_catalog.pg_authid.rolpassword", "none",
+     "grant SELECT to shop_readonly"),
+    ("grant execute on function pg_read_file(text) to public", "pg_read_file(text)", "none", "grant EXECUTE to PUBLIC"),
+    ("revoke execute on function pg_ls_waldir() from pg_monitor", "pg_ls_waldir()", "none",
+     "revoked EXECUTE from pg_monitor"),
+    ("grant execute on function pg_ls_waldir() to pg_monitor with grant option", "pg_ls_waldir()", "none",
+     "grant EXECUTE to pg_monitor with grant option"),
+    ("revoke usage on schema pg_catalog from public", "schema pg_catalog", "none", "revoked USAGE from PUBLIC"),
     ("alter table shop.manual drop constraint manual_product_fkey, add constraint manual_product_fkey foreign key "
      "(product_id) references shop.product not valid", "constraint manual_product_fkey on shop.manual", None, None),
     ("alter table shop.manual drop constraint manual_product_fkey", "constraint manual_product_fkey on shop.manual",
@@ -194,6 +203,12 @@ TAKEN_RICH = [
     ),
     ("update pg_extension set extversion = '0.9'", "extension plpgsql"),
     ("alter domain app.positive set not null", "app.positive"),
+    ("revoke execute on function pg_stat_reset() from readers", "pg_stat_reset()"),
+    ("revoke usage on type pg_lsn from readers", "pg_lsn"),
+    ("grant usage on type pg_lsn to public", "pg_lsn"),
+    ("revoke execute on function plpgsql_call_handler() from readers", "plpgsql_call_handler()"),
+    ("grant execute on function plpgsql_validator(oid) to public", "plpgsql_validator(oid)"),
+    ("revoke execute on function plpgsql_inline_handler(internal) from public", "plpgsql_inline_handler(internal)"),
     ("alter table app.log alter level set default 'info'", "app.log.level"),
 ]
 TAKEN_SHARED = [

@@ -20,6 +20,7 @@ from typing import Any
 from psycopg.rows import tuple_row
 
 from drills.checks.catalog_cluster import cluster_queries
+from drills.checks.catalog_extensions import SINCE, SINCE_FORMAT_3
 from drills.checks.catalog_grants import more
 from drills.checks.catalog_queries import EVERY_VERSION, RELATION_NAMES
 from drills.checks.catalog_show import query_for
@@ -63,7 +64,7 @@ def observe(connection: Connection, *, key: bytes | None = None, helpers: Sequen
     Raises psycopg.Error when a query fails.
     """
     version = connection.info.server_version
-    return _observe((connection, *helpers), {**EVERY_VERSION, **more(version)}, key)
+    return _observe((connection, *helpers), {**EVERY_VERSION, **more(version), **SINCE_FORMAT_3}, key)
 
 
 def relations(connection: Connection) -> frozenset[str]:
@@ -147,6 +148,17 @@ def _digested(options: list[str], key: bytes | None) -> str:
     return ", ".join(told)
 
 
+def known_to(format: int, found: Catalog) -> Catalog:
+    """What a manifest of an older format could have held of a catalog. Pure."""
+    return found if format >= SINCE else {name: found[name] for name in found if name not in SINCE_FORMAT_3}
+
+
+def unknown_to(format: int) -> tuple[NotChecked, ...]:
+    """What of the catalog is not compared with a manifest of an older format. Pure."""
+    reason = f"needs a manifest of format {SINCE} or later, found one of format {format}: take it again"
+    return () if format >= SINCE else tuple(NotChecked(f"catalog: {name}", reason) for name in SINCE_FORMAT_3)
+
+
 def judge(expected: Catalog, found: Catalog, *, check: str = NAME) -> tuple[Finding, ...]:
     """One finding for each entry that is missing, added or defined in another way, in a stable order.
 
@@ -227,7 +239,7 @@ def _belongs(entry: Mapping[str, Any]) -> Iterator[_Key]:
                 yield section, whole[len(section) + 1 :]
 
 
-_SECTIONS = (*EVERY_VERSION, *more(0), *cluster_queries(0))
+_SECTIONS = (*EVERY_VERSION, *more(0), *SINCE_FORMAT_3, *cluster_queries(0))
 
 
 def _folded(entries: Mapping[_Key, Mapping[str, Any]], moved: set[_Key]) -> dict[_Key, int]:

@@ -45,7 +45,7 @@ def query_for(section: str, name: str, thing: str) -> str:
         return f"select * from pg_catalog.{catalog} where pg_catalog.quote_ident({column}) = {_quoted(words[-1])}"
     if section in ("columns", "identity"):
         return _column(thing)
-    if section == "grants":
+    if section in ("grants", "system grants"):
         return _grants(thing)
     if section == "functions":
         return f"select * from pg_catalog.pg_proc where oid = pg_catalog.to_regprocedure({_quoted(thing)})"

@@ -51,7 +51,7 @@ from drills.clock import Clock, SystemClock
 from drills.config_models import TablePolicy
 from drills.errors import ConfigError
 
-FORMAT = 2
+FORMAT = 3
 MAINTENANCE = "postgres"
 
 

@@ -179,7 +179,7 @@ def _catalog(connect: Connector, manifest: Manifest | None, key: bytes | None) -
     def look(connection: Connection, expected: DatabaseManifest) -> Judged:
         with helpers(connect, connection) as others:  # a copy is read with two connections
             found = catalog.observe(connection, key=key, helpers=others)
-        return compare(expected.catalog, found)
+        return compare(expected.catalog, catalog.known_to(version, found))
 
     def look_at_all(connection: Connection) -> Judged:
         if manifest is None:
@@ -192,8 +192,10 @@ def _catalog(connect: Connector, manifest: Manifest | None, key: bytes | None) -
 
     if manifest is None:
         return without_manifest(catalog.NAME)
+    version = manifest.format
     judged = attempt(connect, manifest.only or MAINTENANCE, catalog.NAME, look_at_all)
-    return result_of(catalog.NAME, judged + over(connect, manifest, catalog.NAME, look), "catalog entries")
+    judged += over(connect, manifest, catalog.NAME, look) + Judged(excused=catalog.unknown_to(version))
+    return result_of(catalog.NAME, judged, "catalog entries")
 
 
 def _sequences(connection: Connection, expected: DatabaseManifest) -> Judged:

@@ -1,0 +1,81 @@
+"""The SQL for what differs from what PostgreSQL and extensions bring along.
+
+Manifests have these sections since format 3. A dump carries them: rights as their difference to `pg_init_privs`, which
+is what makes them comparable between versions too. Not here, since a dump loses it and nobody could tell that from a
+fault: comments on members of an extension, its owner, changes of built-in text search configurations, and rights in
+`information_schema`. See catalog_queries.py.
+"""
+
+from __future__ import annotations
+
+from drills.checks.catalog_queries import _MADE
+
+SINCE = 3  # the format of a manifest
+
+
+def _brought(catalog: str, oid: str) -> str:
+    """True for what initdb or an extension made: asked first, since most that has rights is the user's own."""
+    return f"({oid} < {_MADE} or {oid} in (select m.objid from members as m where m.classid = '{catalog}'::regclass))"
+
+
+_WITH_RIGHTS = f"""
+    select 'pg_class'::regclass, c.oid, 0, c.relnamespace, c.relowner, c.relacl,
+        acldefault(case c.relkind when 'S' then 's' else 'r' end::"char", c.relowner), c.oid::regclass::text
+    from pg_class as c where c.relacl is not null and {_brought("pg_class", "c.oid")}
+    union all select 'pg_class'::regclass, c.oid, a.attnum, c.relnamespace, c.relowner, a.attacl,
+        acldefault('c', c.relowner), case c.relnamespace when 'pg_catalog'::regnamespace then 'pg_catalog.' else '' end
+        || c.oid::regclass::text || '.' || quote_ident(a.attname)
+    from pg_attribute as a join pg_class as c on c.oid = a.attrelid
+    where a.attacl is not null and not a.attisdropped and {_brought("pg_class", "a.attrelid")}
+    union all select 'pg_proc'::regclass, p.oid, 0, p.pronamespace, p.proowner, p.proacl, acldefault('f', p.proowner),
+        p.oid::regprocedure::text from pg_proc as p where p.proacl is not null and {_brought("pg_proc", "p.oid")}
+    union all select 'pg_type'::regclass, t.oid, 0, t.typnamespace, t.typowner, t.typacl, acldefault('T', t.typowner),
+        t.oid::regtype::text from pg_type as t where t.typacl is not null and {_brought("pg_type", "t.oid")}
+    union all select 'pg_namespace'::regclass, n.oid, 0, n.oid, n.nspowner, n.nspacl, acldefault('n', n.nspowner),
+        'schema ' || quote_ident(n.nspname) from pg_namespace as n
+    where n.nspacl is not null and {_brought("pg_namespace", "n.oid")}
+    union all select 'pg_foreign_data_wrapper'::regclass, f.oid, 0, 0, f.fdwowner, f.fdwacl,
+        acldefault('F', f.fdwowner), 'foreign data wrapper ' || quote_ident(f.fdwname)
+    from pg_foreign_data_wrapper as f where f.fdwacl is not null and {_brought("pg_foreign_data_wrapper", "f.oid")}
+    union all select 'pg_foreign_server'::regclass, s.oid, 0, 0, s.srvowner, s.srvacl, acldefault('S', s.srvowner),
+        'foreign server ' || quote_ident(s.srvname) from pg_foreign_server as s
+    where s.srvacl is not null and {_brought("pg_foreign_server", "s.oid")}"""
+
+
+def _without(acl: str, other: str, *columns: str) -> str:
+    """The rights in one list that another does not have, for all but the owner and whoever is gone.
+
+    An owner's rights are those that come with owning; a list from before another became the owner has them as granted by
+    that one to itself.
+    """
+    listed = ", ".join(f"x.{column}" for column in ("grantee", "privilege_type", *columns))
+    return f"""select {listed} from aclexplode({acl}) as x where x.grantee not in (t.owner, x.grantor)
+        and x.grantee in (select 0 union all select r.oid from pg_roles as r)
+        except select {listed} from aclexplode({other}) as x"""
+
+
+# A service grants rights on PostgreSQL's and extensions' objects to roles of its own (Amazon RDS: rdsadmin, rds_superuser
+# …): those are not the user's, and another server has others. Languages are in "grants" whoever made them.
+_SYSTEM_GRANTS = f"""with members as materialized (select e.classid, e.objid, x.extname
+        from pg_depend as e join pg_extension as x on x.oid = e.refobjid
+        where e.deptype = 'e' and e.refclassid = 'pg_extension'::regclass)
+    select g.name || ': ' || g.grantee || ': ' || g.privilege, jsonb_build_object('object', g.name,
+        'of', jsonb_build_array(g.of), g.what, g.privilege || g.joined || g.grantee
+        || case when bool_or(g.is_grantable) then ' with grant option' else '' end)::text
+    from (select t.name, coalesce('extensions extension ' || quote_ident(m.extname), '') as of, d.what, d.joined,
+        case d.grantee when 0 then 'PUBLIC' else quote_ident(pg_get_userbyid(d.grantee)) end as grantee,
+        d.privilege_type as privilege, d.is_grantable
+        from ({_WITH_RIGHTS}) as t (classoid, objoid, objsubid, namespace, owner, acl, usual, name)
+        left join members as m on m.classid = t.classoid and m.objid = t.objoid
+        left join pg_init_privs as i on i.classoid = t.classoid and i.objoid = t.objoid and i.objsubid = t.objsubid,
+        lateral (select 'grant' as what, ' to ' as joined, n.*
+            from ({_without("t.acl", "coalesce(i.initprivs, t.usual)", "is_grantable")}) as n
+            union all select 'revoked', ' from ', n.*, false
+            from ({_without("coalesce(i.initprivs, t.usual)", "t.acl")}) as n) as d
+        where (m.objid is not null or t.namespace = 'pg_catalog'::regnamespace)
+            and (d.grantee = 0 or pg_get_userbyid(d.grantee) !~ '^rds(admin$|_)')) as g
+    group by g.name, g.of, g.what, g.joined, g.grantee, g.privilege"""
+
+SINCE_FORMAT_3 = {
+    "system grants": _SYSTEM_GRANTS,
+}
