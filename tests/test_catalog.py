@@ -209,6 +209,8 @@ TAKEN_RICH = [
     ("revoke execute on function plpgsql_call_handler() from readers", "plpgsql_call_handler()"),
     ("grant execute on function plpgsql_validator(oid) to public", "plpgsql_validator(oid)"),
     ("revoke execute on function plpgsql_inline_handler(internal) from public", "plpgsql_inline_handler(internal)"),
+    ("alter extension plpgsql drop function plpgsql_validator(oid)", "extension plpgsql"),
+    ("update pg_language set lanpltrusted = false where lanname = 'plpgsql'", "extension plpgsql"),
     ("alter table app.log alter level set default 'info'", "app.log.level"),
 ]
 TAKEN_SHARED = [

@@ -1,4 +1,4 @@
-"""Rights on what PostgreSQL and extensions bring along: changes are named, honest copies equal."""
+"""Rights on what PostgreSQL and extensions bring along, and what extensions hold: changes are named, honest copies equal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from drills.checks import catalog
 from drills.checks.catalog import Catalog
-from drills.checks.catalog_extensions import SINCE, SINCE_FORMAT_3
+from drills.checks.catalog_extensions import MEMBERS, SINCE, SINCE_FORMAT_3
 from drills.sandbox.postgres.cluster import ADMIN, Cluster
 from drills.sandbox.postgres.roles import prepare_roles
 from tests.fix_cluster import cluster_in, module_state, usable
@@ -45,6 +45,8 @@ CHANGED = [
     ("revoke select on pg_authid from readers; revoke select (rolname) on pg_authid from readers",
      "pg_catalog.pg_authid.rolname", "grant SELECT to readers", "none"),
     ("grant select on pg_stat_activity to public", "pg_stat_activity", "revoked SELECT from PUBLIC", "none"),
+    ("alter extension hstore drop function e.skeys(e.hstore); drop function e.skeys(e.hstore)", "extension hstore",
+     None, None),
     ("drop extension postgres_fdw", "extension postgres_fdw", "schema e; version 1.1", "none"),
     ("alter extension isn set schema app", "extension isn", "schema e", "schema app"),
     ("update pg_extension set extversion = '1.7' where extname = 'hstore'", "extension hstore",
@@ -116,7 +118,7 @@ def restored(source: Cluster, to: Cluster) -> Catalog:
 def test_what_changes_of_an_extension_is_named_alone(
     extended: Cluster, before: Catalog, change: str, thing: str, expected: str | None, found: str | None
 ) -> None:
-    """One change gives one error; what goes with an extension is not told again."""
+    """One change gives one error; what goes with an extension or is of another version is not told again."""
     (finding,) = catalog.judge(before, after(extended, "source", change))
 
     assert (finding.object, finding.severity) == (thing, "error")
@@ -127,19 +129,33 @@ def test_what_changes_of_an_extension_is_named_alone(
 
 
 @postgres
+def test_a_lost_member_is_a_warning_on_another_server(extended: Cluster, before: Catalog) -> None:
+    """An extension that was updated in place may hold more than the same version made anew by a dump."""
+    change = "alter extension hstore drop function e.skeys(e.hstore); drop function e.skeys(e.hstore)"
+    changed = after(extended, "source", change)
+
+    (finding,) = catalog.judge(before, changed, lenient=catalog.LENIENT_TO_A_DUMP)
+
+    assert (finding.object, finding.severity) == ("extension hstore", "warning")
+    assert finding.expected.startswith("version 1.8 in schema e of PostgreSQL ")
+
+
+@postgres
 def test_a_dump_with_extensions_restored_is_equal(extended: Cluster, before: Catalog) -> None:
-    """pg_dump carries the rights."""
+    """pg_dump carries the rights, and CREATE EXTENSION makes the same members again."""
     assert len(before["system grants"]) == 8
     assert restored(extended, extended) == before
 
 
 @postgres
 def test_a_dump_restored_to_another_version_has_the_same_rights(module_state: Path) -> None:
-    """Rights are told as their difference to what a server's own version grants."""
+    """Rights are told as their difference to what a server's own version grants; members are not compared across."""
     with served(module_state, "bundled-16", "older") as older, served(module_state, "bundled-18", "newer") as newer:
         source, copy = read(older, "source"), restored(older, newer)
 
     assert len(source["system grants"]) == 4
+    assert source[MEMBERS].keys() == copy[MEMBERS].keys()
+    assert source[MEMBERS] != copy[MEMBERS]
     wanted, found = ({name: side[name] for name in SINCE_FORMAT_3 if name in side} for side in (source, copy))
     assert catalog.judge(wanted, found) == ()
 

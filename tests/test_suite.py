@@ -124,12 +124,28 @@ def test_an_honest_physical_copy_gives_no_finding(copy: Checked, taken: Manifest
 def test_an_older_manifest_is_compared_with_what_it_knows(copy: Checked, taken: Manifest) -> None:
     """Sections that came with a later format are listed as not compared, and are no difference."""
     known = {name: replace(one, catalog=catalog.known_to(2, one.catalog)) for name, one in taken.databases.items()}
+    assert known != taken.databases
 
     older = Comparison(copy.connect, replace(taken, format=2, databases=known), SystemClock())
     result = {result.name: result for result in suite.blocking(older)}["catalog"]
 
     assert (result.outcome, result.findings) == ("met", ())
     assert "catalog: system grants" in [left.what for left in result.not_checked]
+
+
+def test_a_lost_member_of_an_extension_is_an_error_on_a_physical_copy(copy: Checked, taken: Manifest) -> None:
+    """There it must be what it was; on another server an extension was made anew, and may differ."""
+    change, undo = (f"alter extension plpgsql {verb} function plpgsql_validator(oid)" for verb in ("drop", "add"))
+    with copy.cluster.connect("orders") as admin:
+        admin.execute(change.encode())
+    try:
+        for expected, severity in ((taken, "error"), (replace(taken, system_identifier="1"), "warning")):
+            results = suite.blocking(Comparison(copy.connect, expected, SystemClock()))
+            (finding,) = {result.name: result for result in results}["catalog"].findings
+            assert (finding.object, finding.severity) == ("extension plpgsql", severity)
+    finally:
+        with copy.cluster.connect("orders") as admin:
+            admin.execute(undo.encode())
 
 
 def test_manifest_and_verification_take_a_few_seconds_each(source: Checked, copy: Checked) -> None:

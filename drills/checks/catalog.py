@@ -14,18 +14,19 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Lock
 from typing import Any
 
 from psycopg.rows import tuple_row
 
 from drills.checks.catalog_cluster import cluster_queries
-from drills.checks.catalog_extensions import SINCE, SINCE_FORMAT_3
+from drills.checks.catalog_extensions import MEMBERS, SINCE, SINCE_FORMAT_3
 from drills.checks.catalog_grants import more
 from drills.checks.catalog_queries import EVERY_VERSION, RELATION_NAMES
 from drills.checks.catalog_show import query_for
 from drills.checks.session import Connection, index_scans
-from drills.model import Finding, NotChecked
+from drills.model import Finding, NotChecked, Severity
 
 NAME = "catalog"
 
@@ -37,7 +38,10 @@ _Key = tuple[str, str]
 _LONGEST = 400  # characters of a definition that are kept as they are; a longer one is told by digest and beginning
 _SHOWN = 160  # characters of one part in a finding
 _LARGE = ("columns", "grants")  # where there are many tables, so that they are read first
-_LENIENT = frozenset({"comments", "statistics"})
+LENIENT = frozenset({"comments", "statistics"})
+"""Sections whose differences are warnings."""
+LENIENT_TO_A_DUMP = LENIENT | {MEMBERS}
+"""The same for another server: an extension that was updated in place may hold more than one that is made anew."""
 _ABSENT = {
     "not null": "nullable",
     "not validated": "validated",
@@ -159,17 +163,20 @@ def unknown_to(format: int) -> tuple[NotChecked, ...]:
     return () if format >= SINCE else tuple(NotChecked(f"catalog: {name}", reason) for name in SINCE_FORMAT_3)
 
 
-def judge(expected: Catalog, found: Catalog, *, check: str = NAME) -> tuple[Finding, ...]:
+def judge(
+    expected: Catalog, found: Catalog, *, check: str = NAME, lenient: frozenset[str] = LENIENT
+) -> tuple[Finding, ...]:
     """One finding for each entry that is missing, added or defined in another way, in a stable order.
 
-    Parts of a thing that is missing or added as a whole (the columns, keys and grants of a table …) are counted in its
-    finding and get none of their own; so are those that an inherited change or a detached partition brings along.
+    Differences in the sections `lenient` are warnings. Parts of a thing that is missing or added as a whole (the
+    columns, keys and grants of a table …) are counted in its finding and get none of their own; so are those that an
+    inherited change or a detached partition brings along.
     """
     wanted, present = _unlike(expected, found), _unlike(found, expected)
     changed = {
         name: diff
         for name in wanted.keys() & present.keys()
-        if (diff := _difference(wanted[name], present[name])) is not None
+        if (diff := _difference(wanted[name], present[name], common=name[0] == MEMBERS)) is not None
     }
     moved = {name for name, (before, _) in changed.items() if before.keys() & {"partition of", "partition bound"}}
     missing = _folded({name: wanted[name] for name in wanted.keys() - present.keys()}, moved)
@@ -180,10 +187,12 @@ def judge(expected: Catalog, found: Catalog, *, check: str = NAME) -> tuple[Find
     for name, diff in changed.items():
         if name not in inherited:
             extra = sum(parts.get(name, 0) for parts in (missing, added)) + followers[name]
-            findings.append(_changed(check, name, wanted[name], diff, extra))
-    findings += [_lost(check, name, wanted[name], extra) for name, extra in missing.items() if name not in changed]
-    findings += [_extra(check, name, present[name], extra) for name, extra in added.items() if name not in changed]
-    return tuple(sorted(findings, key=lambda each: (each.severity, each.object, each.expected, each.found)))
+            findings.append((name[0], _changed(check, name, wanted[name], diff, extra)))
+    gone, new = missing.keys() - changed.keys(), added.keys() - changed.keys()
+    findings += [(name[0], _lost(check, name, wanted[name], missing[name])) for name in gone]
+    findings += [(name[0], _extra(check, name, present[name], added[name])) for name in new]
+    told = [replace(each, severity="warning") if section in lenient else each for section, each in findings]
+    return tuple(sorted(told, key=lambda each: (each.severity, each.object, each.expected, each.found)))
 
 
 def _unlike(catalog: Catalog, other: Catalog) -> dict[_Key, dict[str, Any]]:
@@ -206,10 +215,13 @@ def _compared(entry: Mapping[str, Any]) -> Parts:
     return {part: str(value) for part, value in entry.items() if part not in ("of", "object")}
 
 
-def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Parts, Parts] | None:
-    """The parts that differ, on either side; None when all are equal. A part may be on one side only."""
+def _difference(
+    before: Mapping[str, Any], after: Mapping[str, Any], *, common: bool = False
+) -> tuple[Parts, Parts] | None:
+    """The parts that differ, on either side; None when all are equal. A part on one side only counts unless `common`."""
     one, other = _compared(before), _compared(after)
-    names = [part for part in one | other if _told_apart(one.get(part), other.get(part))]
+    compared = one.keys() & other.keys() if common else one.keys() | other.keys()
+    names = [part for part in one | other if part in compared and _told_apart(one.get(part), other.get(part))]
     if not names:
         return None
     return {part: one.get(part, "") for part in names}, {part: other.get(part, "") for part in names}
@@ -316,20 +328,17 @@ def _object(name: _Key, entry: Mapping[str, Any]) -> str:
 def _lost(check: str, name: _Key, entry: Mapping[str, Any], extra: int) -> Finding:
     thing, told = _object(name, entry), _whole(name[0], entry)
     message = f"expected {thing} with {told}, found none{_with(extra, 'went with it')}"
-    return Finding(check, _severity(name), thing, told, "none", message, query_for(*name, thing))
+    return Finding(check, "error", thing, told, "none", message, query_for(*name, thing))
 
 
 def _extra(check: str, name: _Key, entry: Mapping[str, Any], extra: int) -> Finding:
     thing, told = _object(name, entry), _whole(name[0], entry)
     message = f"expected nothing of the kind, found {thing} with {told}{_with(extra, 'came with it')}"
-    return Finding(check, _severity(name, added=True), thing, "none", told, message, query_for(*name, thing))
+    severity: Severity = "warning" if name[0] == "indexes" else "error"  # more of them only slow writes down
+    return Finding(check, severity, thing, "none", told, message, query_for(*name, thing))
 
 
 def _changed(check: str, name: _Key, entry: Mapping[str, Any], diff: tuple[Parts, Parts], extra: int) -> Finding:
     thing, before, after = _object(name, entry), _told(diff[0]), _told(diff[1])
     message = f"expected {thing} with {before}, found {after}{_with(extra, 'changed with it')}"
-    return Finding(check, _severity(name), thing, before, after, message, query_for(*name, thing))
-
-
-def _severity(name: _Key, *, added: bool = False) -> Any:
-    return "warning" if name[0] in _LENIENT or (added and name[0] == "indexes") else "error"
+    return Finding(check, "error", thing, before, after, message, query_for(*name, thing))

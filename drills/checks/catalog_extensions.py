@@ -76,6 +76,27 @@ _SYSTEM_GRANTS = f"""with members as materialized (select e.classid, e.objid, x.
             and (d.grantee = 0 or pg_get_userbyid(d.grantee) !~ '^rds(admin$|_)')) as g
     group by g.name, g.of, g.what, g.joined, g.grantee, g.privilege"""
 
+# What an extension's script makes depends on its version, and now and then on the server's: members are compared where
+# both are the same. Since PostgreSQL 17 types that come with another (arrays, multiranges, rows of tables) are members
+# too, but not of an extension that was made before an upgrade. Whether a language is trusted is its extension's doing.
+_MEMBERS = """select 'extension ' || quote_ident(x.extname), jsonb_build_object(
+        'of', jsonb_build_array('extensions extension ' || quote_ident(x.extname)),
+        'version ' || x.extversion || ' in schema ' || quote_ident(n.nspname) || ' of PostgreSQL '
+            || current_setting('server_version_num')::integer / 10000 || ' with',
+        count(m.told) || ' members, digest ' || md5(coalesce(string_agg(m.told, ', ' order by m.told), '')))::text
+    from pg_extension as x join pg_namespace as n on n.oid = x.extnamespace
+    left join (select e.refobjid, i.type || ' ' || i.identity || coalesce((select ' trusted' from pg_language as l
+            where e.classid = 'pg_language'::regclass and l.oid = e.objid and l.lanpltrusted), '') collate "C" as told
+        from pg_depend as e left join pg_type as t on e.classid = 'pg_type'::regclass and t.oid = e.objid,
+        lateral pg_identify_object(e.classid, e.objid, 0) as i
+        where e.deptype = 'e' and e.refclassid = 'pg_extension'::regclass and (t.oid is null
+            or t.typtype <> 'm' and not exists (select from pg_type as o where o.typarray = t.oid)
+            and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c'))) as m
+        on m.refobjid = x.oid
+    group by x.extname, x.extversion, n.nspname"""
+
+MEMBERS = "extension members"
 SINCE_FORMAT_3 = {
     "system grants": _SYSTEM_GRANTS,
+    MEMBERS: _MEMBERS,
 }

@@ -31,6 +31,8 @@ _WHOLE = {
     "security labels": "select objtype, objname, provider from pg_catalog.pg_seclabels",
     "subscriptions": "select subname, subenabled, subpublications from pg_catalog.pg_subscription",
     "foreign": "select srvname, srvowner::regrole from pg_catalog.pg_foreign_server",
+    "extension members": "select refobjid, pg_catalog.pg_describe_object(classid, objid, 0) from pg_catalog.pg_depend "
+    "where deptype = 'e' order by 1, 2",
     "others": "select classid::regclass, objid from pg_catalog.pg_depend where objid >= 16384",
 }
 
