@@ -41,6 +41,10 @@ CREATE AGGREGATE app.total(integer) (sfunc = int4pl, stype = integer, initcond =
 CREATE FUNCTION app.same(app.point3, app.point3) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'select $1.x = $2.x';
 CREATE OPERATOR app.=== (LEFTARG = app.point3, RIGHTARG = app.point3, FUNCTION = app.same, COMMUTATOR = OPERATOR(app.===));
 CREATE OPERATOR CLASS app.int_hash FOR TYPE integer USING hash AS OPERATOR 1 =, FUNCTION 1 hashint4(integer);
+ALTER FUNCTION app.same(app.point3, app.point3) DEPENDS ON EXTENSION plpgsql;
+CREATE OPERATOR FAMILY app.loose USING btree;
+ALTER OPERATOR FAMILY app.loose USING btree ADD OPERATOR 1 < (integer, bigint);
+CREATE TYPE app.unmade;
 CREATE FUNCTION app.to_point(text) RETURNS app.point3 LANGUAGE sql IMMUTABLE AS 'select row(1, 2, 3)::app.point3';
 CREATE CAST (text AS app.point3) WITH FUNCTION app.to_point(text);
 CREATE TEXT SEARCH DICTIONARY app.short (TEMPLATE = pg_catalog.simple, stopwords = 'english');

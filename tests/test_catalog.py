@@ -211,6 +211,29 @@ TAKEN_RICH = [
     ("revoke execute on function plpgsql_inline_handler(internal) from public", "plpgsql_inline_handler(internal)"),
     ("alter extension plpgsql drop function plpgsql_validator(oid)", "extension plpgsql"),
     ("update pg_language set lanpltrusted = false where lanname = 'plpgsql'", "extension plpgsql"),
+    (
+        "alter function app.same(app.point3, app.point3) no depends on extension plpgsql",
+        "function app.same(app.point3,app.point3)",
+    ),
+    ("alter index app.log_level depends on extension plpgsql", "index app.log_level"),
+    ("drop operator family app.loose using btree", "operator family app.loose using btree"),
+    ("alter operator family app.loose using btree owner to master", "operator family app.loose using btree"),
+    (
+        "alter operator family app.loose using btree drop operator 1 (integer, bigint)",
+        "operator family app.loose using btree",
+    ),
+    (
+        "alter operator family app.loose using btree add function 1 (integer, bigint) btint48cmp(integer, bigint)",
+        "operator family app.loose using btree",
+    ),
+    ("alter operator family app.int_hash using hash owner to master", "operator family app.int_hash using hash"),
+    (
+        "alter operator family app.int_hash using hash add operator 1 = (bigint, bigint)",
+        "operator class app.int_hash using hash",
+    ),
+    ("drop operator family app.int_hash using hash cascade", "operator class app.int_hash using hash"),
+    ("drop type app.unmade", "app.unmade"),
+    ("create type app.unmade_too", "app.unmade_too"),
     ("alter table app.log alter level set default 'info'", "app.log.level"),
 ]
 TAKEN_SHARED = [

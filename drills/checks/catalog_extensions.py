@@ -1,4 +1,4 @@
-"""The SQL for what differs from what PostgreSQL and extensions bring along.
+"""The SQL for what differs from what PostgreSQL and extensions bring along, and for the rarest objects of a user's own.
 
 Manifests have these sections since format 3. A dump carries them: rights as their difference to `pg_init_privs`, which
 is what makes them comparable between versions too. Not here, since a dump loses it and nobody could tell that from a
@@ -8,7 +8,8 @@ fault: comments on members of an extension, its owner, changes of built-in text 
 
 from __future__ import annotations
 
-from drills.checks.catalog_queries import _MADE
+from drills.checks.catalog_grants import _ON
+from drills.checks.catalog_queries import _IN_SCHEMA, _MADE, _USER, _own, _owner, _row
 
 SINCE = 3  # the format of a manifest
 
@@ -95,8 +96,46 @@ _MEMBERS = """select 'extension ' || quote_ident(x.extname), jsonb_build_object(
         on m.refobjid = x.oid
     group by x.extname, x.extversion, n.nspname"""
 
+# ALTER … DEPENDS ON EXTENSION: what is dropped with an extension that it is no member of.
+_DEPENDENT = f"""select d.name || ' on extension ' || quote_ident(d.extname), jsonb_build_object('object', d.name,
+        'of', jsonb_build_array(d.target, 'extensions extension ' || quote_ident(d.extname)),
+        'dropped with extension', quote_ident(d.extname))::text
+    from (select i.type || ' ' || i.identity as name, x.extname, {_ON} as target
+        from (select e.classid as classoid, e.objid as objoid, e.objsubid, e.refobjid from pg_depend as e
+            where e.deptype = 'x' and e.refclassid = 'pg_extension'::regclass) as d
+        join pg_extension as x on x.oid = d.refobjid,
+        lateral pg_identify_object(d.classoid, d.objoid, d.objsubid) as i) as d"""
+
+# The operators and functions of a family that has a class of its own are told with that class (catalog_grants.py).
+_FAMILIES = f"""{
+    _row(
+        "'operator family ' || quote_ident(n.nspname) || '.' || quote_ident(f.opfname) || ' using ' || m.amname",
+        of=f'''{_IN_SCHEMA} || coalesce((select jsonb_agg('others operator class ' || quote_ident(k.nspname) || '.'
+        || quote_ident(o.opcname) || ' using ' || m.amname) from pg_opclass as o join pg_namespace as k
+        on k.oid = o.opcnamespace where o.opcfamily = f.oid), '[]')''',
+        owner=_owner("f.opfowner"),
+        members=f'''case when not exists (select from pg_opclass as o where o.opcfamily = f.oid and o.oid >= {_MADE}
+        and {_own("pg_opclass", "o.oid")}) then nullif(concat_ws('; ',
+        (select string_agg(concat_ws(' ', 'operator', a.amopstrategy, a.amopopr::regoperator,
+            case a.amoppurpose when 'o' then 'for order by' end), ', '
+            order by a.amopstrategy, a.amopopr::regoperator::text) from pg_amop as a where a.amopfamily = f.oid),
+        (select string_agg(concat_ws(' ', 'function', a.amprocnum, a.amproc::regprocedure), ', '
+            order by a.amprocnum, a.amproc::regprocedure::text) from pg_amproc as a
+            where a.amprocfamily = f.oid)), '') end''',
+    )
+} from pg_opfamily as f join pg_namespace as n on n.oid = f.opfnamespace join pg_am as m on m.oid = f.opfmethod
+    where {_USER} and {_own("pg_opfamily", "f.oid")}"""
+
+_SHELLS = f"""{
+    _row("t.oid::regtype::text", of=_IN_SCHEMA, kind="'shell type'", owner=_owner("t.typowner"))
+} from pg_type as t join pg_namespace as n on n.oid = t.typnamespace
+    where {_USER} and {_own("pg_type", "t.oid")} and not t.typisdefined"""
+
 MEMBERS = "extension members"
 SINCE_FORMAT_3 = {
     "system grants": _SYSTEM_GRANTS,
     MEMBERS: _MEMBERS,
+    "extension dependents": _DEPENDENT,
+    "operator families": _FAMILIES,
+    "shell types": _SHELLS,
 }

@@ -33,6 +33,10 @@ _WHOLE = {
     "foreign": "select srvname, srvowner::regrole from pg_catalog.pg_foreign_server",
     "extension members": "select refobjid, pg_catalog.pg_describe_object(classid, objid, 0) from pg_catalog.pg_depend "
     "where deptype = 'e' order by 1, 2",
+    "extension dependents": "select refobjid, pg_catalog.pg_describe_object(classid, objid, objsubid) "
+    "from pg_catalog.pg_depend where deptype = 'x'",
+    "operator families": "select opfname, opfowner::regrole, opfmethod from pg_catalog.pg_opfamily where oid >= 16384",
+    "shell types": "select typname, typowner::regrole from pg_catalog.pg_type where not typisdefined",
     "others": "select classid::regclass, objid from pg_catalog.pg_depend where objid >= 16384",
 }
 
