@@ -39,6 +39,7 @@ def fill(cluster: Cluster) -> None:
         session.execute("grant readers to writers")
         session.execute("alter role shop_app set statement_timeout = '5s'")
         session.execute("alter role shop_app in database orders set app.word = 'hidden value'")
+        session.execute("alter role all set lock_timeout = '9s'")
         session.execute("create database rich owner master connection limit 50")
     with cluster.connect("orders") as session, session.transaction():
         session.execute("set local session authorization master")
@@ -241,6 +242,8 @@ TAKEN_SHARED = [
     ("revoke readers from writers", "role writers", "member of readers"),
     ("alter role shop_app reset statement_timeout", "role shop_app", "setting statement_timeout=5s"),
     ("alter role shop_app in database orders reset app.word", "role shop_app in database orders", None),
+    ("alter role all reset lock_timeout", "all roles", "setting lock_timeout=9s"),
+    ("alter role all set statement_timeout = '1h'", "all roles", "none"),
     ("alter role shop_app createrole", "role shop_app", "no createrole"),
     ("comment on role shop_app is 'new'", "role shop_app", "none"),
     ("alter database rich connection limit 60", "database rich", "connection limit 50"),
@@ -425,6 +428,15 @@ def test_a_lost_table_is_one_finding_with_the_number_of_its_parts() -> None:
     (extra,) = catalog.judge({}, TABLE)
     assert (extra.object, extra.expected, extra.found) == ("s.t", "none", "table; owner o")
     assert catalog.count(TABLE) == 4
+
+
+def test_an_older_manifests_setting_of_all_roles_is_read() -> None:
+    """It says that the setting belongs to nothing by a null, and is told like any other difference."""
+    older: Catalog = {
+        "settings": {": lock_timeout": '{"object": "", "of": [null], "setting": "lock_timeout=9s"}'},
+    }
+    (finding,) = catalog.judge(older, {})
+    assert finding.expected == "setting lock_timeout=9s"
 
 
 def test_an_added_index_is_a_warning_and_a_missing_one_an_error() -> None:

@@ -245,7 +245,7 @@ def left_out(catalog: Catalog) -> tuple[NotChecked, ...]:
 
 
 def _belongs(entry: Mapping[str, Any]) -> Iterator[_Key]:
-    for whole in entry.get("of", ()):
+    for whole in filter(None, entry.get("of", ())):  # an older manifest has a null in the settings of all roles
         for section in _SECTIONS:
             if whole.startswith(section + " "):
                 yield section, whole[len(section) + 1 :]

@@ -47,9 +47,10 @@ _WHOSE = """concat_ws(' in ', 'role ' || nullif(quote_ident(pg_get_userbyid(null
 _SETTINGS = f"""{
     _row(
         f"{_WHOSE} || ': ' || split_part(o, '=', 1)",
-        object=_WHOSE,
-        of=f"jsonb_build_array(case when s.setrole <> 0 then 'roles role ' || {_owner('s.setrole')} "
-        "else 'databases database ' || quote_ident(d.datname) end)",
+        object=f"coalesce(nullif({_WHOSE}, ''), 'all roles')",
+        of=f"case when s.setrole <> 0 then jsonb_build_array('roles role ' || {_owner('s.setrole')}) "
+        "when d.datname is not null then jsonb_build_array('databases database ' || quote_ident(d.datname)) "
+        "else '[]' end",
         setting="case when split_part(o, '=', 1) not like '%.%' then o end",
         secret_setting="case when split_part(o, '=', 1) like '%.%' then jsonb_build_array(o) end",
     )
