@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from drills.checks import catalog
 from drills.checks.catalog import Catalog
+from drills.checks.catalog_scope import Concerned, own_name, roles, scoped
 from drills.checks.session import pin
 from drills.sandbox.postgres.cluster import ADMIN, Cluster
 from drills.sandbox.postgres.roles import prepare_roles
@@ -357,6 +358,53 @@ def _without_of(entries: Catalog) -> list[tuple[str, str, dict[str, Any]]]:
             parts = json.loads(definition)
             told.append((section, name, {part: value for part, value in parts.items() if part != "of"}))
     return told
+
+
+# What one database's manifest is of: `person` has its rights by membership alone, `wide` gives that role more of them.
+PEOPLE = """create role person login; create role wide; create role stranger; create role crowd;
+grant shop_readonly to person; grant wide to shop_readonly; grant wide to stranger; grant crowd to stranger"""
+OF_ONE = [
+    ("alter role all set statement_timeout = '1h'", ["all roles"]),
+    ("alter role person nologin superuser", ["role person"]),
+    ("alter role person set search_path = elsewhere", ["role person"]),
+    ("revoke shop_readonly from person", ["role person"]),
+    ("grant shop_readonly to stranger", ["role stranger"]),
+    ("alter role wide createrole", ["role wide"]),
+    ("revoke wide from shop_readonly", ["role shop_readonly"]),
+    ("alter role stranger createdb; drop role crowd; create role newcomer in role wide", []),
+]
+
+
+@postgres
+@pytest.mark.parametrize(("change", "things"), OF_ONE, ids=[case[0][:40] for case in OF_ONE])
+def test_a_manifest_of_one_database_reaches_as_far_as_its_rights_do(
+    filled: Cluster, change: str, things: list[str]
+) -> None:
+    """Members of its roles, and what these are members of, are compared with it; other roles of the server are not."""
+    with filled.connect("orders") as session, session.transaction(force_rollback=True):
+        session.execute(PEOPLE.encode())
+        wanted, own = roles(session), own_name(session)
+        before = scoped(catalog.observe_cluster(session), own, wanted)
+        session.execute(change.encode())
+        after = scoped(catalog.observe_cluster(session), own, wanted)
+        older = scoped(catalog.observe_cluster(session), own, Concerned(wanted.roles, None))
+    assert [finding.object for finding in catalog.judge(before, after)] == things
+    told = {
+        name for entries in older.values() for name in entries
+    }  # what an older manifest did not keep is no addition
+    assert not told & {": statement_timeout", "role stranger in shop_readonly"}
+
+
+@postgres
+def test_making_a_role_does_not_bring_it_along(filled: Cluster) -> None:
+    """Since PostgreSQL 16 who creates a role may administer it, which gives no right to what it has."""
+    if filled.binaries.major < 16:
+        pytest.skip("before PostgreSQL 16 the maker of a role is no member of it")
+    with filled.connect("orders") as session, session.transaction(force_rollback=True):
+        session.execute("set local session authorization master")
+        session.execute("create role made_here")
+        assert "role master" in roles(session).roles
+        assert "role made_here" not in roles(session).roles
 
 
 @postgres

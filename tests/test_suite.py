@@ -14,6 +14,7 @@ from psycopg import sql
 
 from drills import canary
 from drills.checks import catalog, content, large_objects, manifest, sequences, session, suite
+from drills.checks.catalog_scope import REST
 from drills.checks.manifest import Manifest
 from drills.checks.session import Connector
 from drills.checks.suite import Comparison
@@ -383,3 +384,4 @@ def test_a_manifest_of_one_database_is_enough_for_a_whole_copy(source: Checked, 
     assert named(results) == []
     assert {name for name, result in results.items() if result.outcome != "met"} == NOT_HERE
     assert expected.only == "orders"
+    assert REST in results["catalog"].not_checked

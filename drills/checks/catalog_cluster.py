@@ -5,6 +5,7 @@ from __future__ import annotations
 from drills.checks.catalog_grants import grants
 from drills.checks.catalog_queries import _owner, _row, _sorted
 
+ALL_ROLES = "all roles"  # whose settings ALTER ROLE ALL changes
 _NAMED = "d.datname not in ('rdsadmin', 'template0', 'template1')"
 
 # pg_roles shows no password to anybody.
@@ -47,7 +48,7 @@ _WHOSE = """concat_ws(' in ', 'role ' || nullif(quote_ident(pg_get_userbyid(null
 _SETTINGS = f"""{
     _row(
         f"{_WHOSE} || ': ' || split_part(o, '=', 1)",
-        object=f"coalesce(nullif({_WHOSE}, ''), 'all roles')",
+        object=f"coalesce(nullif({_WHOSE}, ''), '{ALL_ROLES}')",
         of=f"case when s.setrole <> 0 then jsonb_build_array('roles role ' || {_owner('s.setrole')}) "
         "when d.datname is not null then jsonb_build_array('databases database ' || quote_ident(d.datname)) "
         "else '[]' end",

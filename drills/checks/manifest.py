@@ -35,7 +35,7 @@ from drills.checks import (
 )
 from drills.checks.canary import CanaryState
 from drills.checks.catalog import Catalog
-from drills.checks.catalog_scope import own_name, roles, scoped
+from drills.checks.catalog_scope import Concerned, own_name, roles, scoped
 from drills.checks.content import Contents
 from drills.checks.facts import Facts, stored
 from drills.checks.fingerprint import CALIBRATION, FAST, Algorithm
@@ -80,7 +80,8 @@ class Manifest:
     `only` is the name of the database where the manifest is of a single one; `cluster` then holds what concerns it.
     `system_identifier` is the server's own, "" where the reader may not see it; a physical copy has the same.
     `calibration` tells what the server's fast hash makes of known texts (drills/checks/fingerprint.py). `settings` and
-    `passwords` are None in a manifest that was taken before they were kept, or by a role that may not read them.
+    `passwords` are None in a manifest that was taken before they were kept, or by a role that may not read them; `groups`
+    are the roles with rights in a single database (catalog_scope.py), None of several or before they were kept.
     """
 
     format: int
@@ -96,6 +97,7 @@ class Manifest:
     calibration: str = ""
     settings: Settings | None = None
     passwords: Passwords | None = None
+    groups: tuple[str, ...] | None = None
 
 
 _ADAPTER: TypeAdapter[Manifest] = TypeAdapter(Manifest)
@@ -124,18 +126,32 @@ def take(
     with snapshot(connect, MAINTENANCE) as connection:
         number, server = _version(connection)
         cluster = catalog.observe_cluster(connection, key=key)
-        secret = passwords.observe(connection, key)
+        secret, groups = passwords.observe(connection, key), None
         if only:
-            concerned = roles(connection)
-            cluster = scoped(cluster, own_name(connection), concerned)
-            secret = secret and {role: each for role, each in secret.items() if f"role {role}" in concerned}
+            named = roles(connection)
+            cluster = scoped(cluster, own_name(connection), named)
+            secret = secret and {role: each for role, each in secret.items() if f"role {role}" in named.roles}
+            groups = tuple(sorted(named.groups or ()))
         odd = stored(integrity_state.observe_cluster(connection, only=bool(only)))
         identifier, calibration = system_identifier(connection), calibrate(connection)
     how = _How(key, policies, reading, clock, algorithm)
     taken = {name: _take_one(connect, name, how) for name in names}
     workers = reading.workers if reading else 1
     return Manifest(
-        FORMAT, taken_at, number, server, cluster, taken, odd, only, identifier, workers, calibration, kept, secret
+        FORMAT,
+        taken_at,
+        number,
+        server,
+        cluster,
+        taken,
+        odd,
+        only,
+        identifier,
+        workers,
+        calibration,
+        kept,
+        secret,
+        groups,
     )
 
 
@@ -277,3 +293,9 @@ def pieces(value: Any, depth: int = 5, most: int = 1_000) -> Iterator[str]:
         else:
             yield json.dumps({name: value[name] for name in some}, sort_keys=True, separators=(",", ":"))[1:-1]
     yield "}"
+
+
+def concerned(manifest: Manifest) -> Concerned:
+    """The roles that a manifest of a single database is of."""
+    groups = None if manifest.groups is None else frozenset(manifest.groups)
+    return Concerned(frozenset(manifest.cluster.get("roles", ())), groups)

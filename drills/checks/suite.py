@@ -28,12 +28,19 @@ from drills.checks import (
 from drills.checks.budget import OUT_OF_TIME, Budget
 from drills.checks.canary import CanaryState
 from drills.checks.catalog import Catalog
-from drills.checks.catalog_scope import own_name, scoped
+from drills.checks.catalog_scope import REST, own_name, scoped
 from drills.checks.fingerprint import STABLE
 from drills.checks.invariants import Rules
 from drills.checks.judged import Judged
 from drills.checks.kept import kept
-from drills.checks.manifest import MAINTENANCE, DatabaseManifest, Manifest, calibrate, system_identifier
+from drills.checks.manifest import (
+    MAINTENANCE,
+    DatabaseManifest,
+    Manifest,
+    calibrate,
+    concerned,
+    system_identifier,
+)
 from drills.checks.narrow import narrow
 from drills.checks.running import (
     NO_MANIFEST,
@@ -191,9 +198,10 @@ def _catalog(connect: Connector, manifest: Manifest | None, key: bytes | None) -
         lenient = catalog.LENIENT if here and here == manifest.system_identifier else lenient
         found = catalog.observe_cluster(connection, key=key)
         if manifest.only:  # what concerns another database of either server is no part of the comparison
-            found = scoped(found, own_name(connection), frozenset(manifest.cluster.get("roles", ())))
-        secret = passwords.observe(connection, key)
-        return compare(manifest.cluster, found) + passwords.judge(catalog.NAME, manifest.passwords, secret)
+            found = scoped(found, own_name(connection), concerned(manifest))
+        secret = passwords.judge(catalog.NAME, manifest.passwords, passwords.observe(connection, key))
+        rest = Judged(excused=(REST,) if manifest.only else ())
+        return compare(manifest.cluster, found) + secret + rest
 
     if manifest is None:
         return without_manifest(catalog.NAME)
