@@ -419,6 +419,41 @@ def test_secrets_are_digested_under_the_key_or_not_told(filled: Cluster) -> None
     assert "hidden value" not in json.dumps(read(filled, "rich", shared=True, key=b"1"))
 
 
+def by_both(cluster: Cluster, *changes: str) -> tuple[Catalog, Catalog]:
+    """What a superuser and what the master sees of the rich database after changes that are rolled back."""
+    with cluster.connect("rich") as session, session.transaction(force_rollback=True):
+        for change in changes:
+            session.execute(change.encode())
+        pin(session)
+        return catalog.observe(session, key=b"1"), seen(session, key=b"1")
+
+
+@postgres
+def test_a_mapping_that_the_reader_may_not_see_is_listed_and_no_difference(filled: Cluster) -> None:
+    """Its options are null for most roles, which says nothing; a superuser sees that one was changed."""
+    made = "create user mapping for readers server away options (word 'a')"
+    changed = "alter user mapping for readers server away options (set word 'b')"
+    name = "user mapping of readers on server away"
+    (whole, part), (whole_after, part_after) = by_both(filled, made), by_both(filled, made, changed)
+
+    assert [catalog.judge(*pair) for pair in ((whole, part), (part, whole), (part, part_after))] == [(), (), ()]
+    assert [finding.object for finding in catalog.judge(whole, whole_after)] == [name]
+    assert [(left.what, left.reason[:28]) for left in catalog.left_out(part)] == [
+        (f"options of {name}", "not verified: needs a superu")
+    ]
+    assert catalog.left_out(whole) == ()
+
+
+@postgres
+def test_a_mapping_without_options_is_not_one_that_cannot_be_seen(filled: Cluster) -> None:
+    """The reader's own mapping is visible, so options that it lost are found, also by a reader."""
+    dropped = 'alter user mapping for master server away options (drop "user", drop region)'
+    for before, after in zip(by_both(filled), by_both(filled, dropped), strict=True):
+        assert catalog.left_out(after) == ()
+        (finding,) = catalog.judge(before, after)
+        assert (finding.object, finding.found) == ("user mapping of master on server away", "no options")
+
+
 @postgres
 def test_the_sample_is_read_within_half_a_second(filled: Cluster) -> None:
     """Reading it all takes less than 0.5 s and leaves the session's settings as they were."""

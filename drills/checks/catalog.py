@@ -24,6 +24,7 @@ from drills.checks.catalog_cluster import cluster_queries
 from drills.checks.catalog_extensions import MEMBERS, SINCE, SINCE_FORMAT_3
 from drills.checks.catalog_grants import more
 from drills.checks.catalog_queries import EVERY_VERSION, RELATION_NAMES
+from drills.checks.catalog_remote import UNSEEN
 from drills.checks.catalog_show import query_for
 from drills.checks.session import Connection, index_scans
 from drills.model import Finding, NotChecked, Severity
@@ -56,6 +57,8 @@ _ELEMENT = re.compile(r"'(?:[^']|'')*'::character varying")
 # The server's own JSON, as it is kept where nothing of it is to be shortened, digested or put in another way.
 _PLAIN_JSON = re.compile(r'\{(?:"(?!secret )[a-z ]+": (?:"[^"\\]*"|\[(?:"[^"\\]*"(?:, )?)*\])(?:, )?)+\}')
 UNKEYED = "(not compared)"
+_NO_KEY = "the manifest's key is not at hand: names were compared, values were not"
+_HIDDEN = "not verified: needs a superuser on both sides, others may not see it"
 _OPTION_DIGEST = re.compile(r" \((?:[0-9a-f]{16}|not compared)\)")
 
 
@@ -229,18 +232,22 @@ def _difference(
 
 def _told_apart(before: str | None, after: str | None) -> bool:
     """Whether two parts differ; where a side was read without the key, by the names of their options alone."""
+    if UNSEEN in (before, after):
+        return False
     if before and after and UNKEYED in before + after:
         return _OPTION_DIGEST.sub("", before) != _OPTION_DIGEST.sub("", after)
     return before != after
 
 
 def left_out(catalog: Catalog) -> tuple[NotChecked, ...]:
-    """The objects whose secret-prone options were read without the manifest's key, by name only."""
+    """The objects whose secret-prone parts were read without the manifest's key or not at all, by name only."""
     return tuple(
-        NotChecked(f"options of {name}", "the manifest's key is not at hand: names were compared, values were not")
+        NotChecked(f"{part} of {name}", _HIDDEN if value == UNSEEN else _NO_KEY)
         for entries in catalog.values()
         for name, definition in entries.items()
-        if UNKEYED in definition
+        if UNKEYED in definition or UNSEEN in definition
+        for part, value in _compared(_parsed(definition)).items()
+        if value == UNSEEN or UNKEYED in value
     )
 
 

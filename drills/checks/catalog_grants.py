@@ -23,6 +23,7 @@ from drills.checks.catalog_queries import (
     _row,
     _sorted,
 )
+from drills.checks.catalog_remote import remote
 
 _GRANTEE = (
     "case x.grantee when 0 then 'PUBLIC' when {owner} then 'its owner' else quote_ident(pg_get_userbyid(x.grantee)) end"
@@ -139,49 +140,6 @@ _EVENT_TRIGGERS = f"""{
         tags=_sorted("t.evttags"),
     )
 } from pg_event_trigger as t where {_own("pg_event_trigger", "t.oid")}"""
-
-_SUBSCRIPTIONS = f"""{
-    _row(
-        "'subscription ' || quote_ident(s.subname)",
-        owner=_owner("s.subowner"),
-        enabled="case when s.subenabled then 'yes' else 'no' end",
-        publications=_sorted("s.subpublications"),
-        slot="s.subslotname",
-    )
-} from pg_subscription as s where s.subdbid =
-    (select d.oid from pg_database as d where d.datname = current_database())"""
-
-_FOREIGN = f"""{
-    _row(
-        "'foreign data wrapper ' || quote_ident(f.fdwname)",
-        owner=_owner("f.fdwowner"),
-        handler="nullif(f.fdwhandler, 0)::regproc::text",
-        validator="nullif(f.fdwvalidator, 0)::regproc::text",
-        secret_options="to_jsonb(f.fdwoptions)",
-    )
-} from pg_foreign_data_wrapper as f where {_own("pg_foreign_data_wrapper", "f.oid")}
-    union all
-    {
-    _row(
-        "'foreign server ' || quote_ident(s.srvname)",
-        of="jsonb_build_array('foreign foreign data wrapper ' || quote_ident(f.fdwname))",
-        owner=_owner("s.srvowner"),
-        wrapper="quote_ident(f.fdwname)",
-        type="s.srvtype",
-        version="s.srvversion",
-        secret_options="to_jsonb(s.srvoptions)",
-    )
-} from pg_foreign_server as s join pg_foreign_data_wrapper as f on f.oid = s.srvfdw
-    where {_own("pg_foreign_server", "s.oid")}
-    union all
-    {
-    _row(
-        "'user mapping of ' || case u.umuser when 0 then 'PUBLIC' else quote_ident(u.usename) end || ' on server ' "
-        "|| quote_ident(u.srvname)",
-        of="jsonb_build_array('foreign foreign server ' || quote_ident(u.srvname))",
-        secret_options="to_jsonb(u.umoptions)",
-    )
-} from pg_user_mappings as u"""
 
 # Everything that is rare and has its whole definition in one row of its catalog.
 _OTHERS = f"""{
@@ -345,8 +303,7 @@ def more(version: int) -> dict[str, str]:
         "security labels": _SECURITY_LABELS,
         "event triggers": _EVENT_TRIGGERS,
         "publications": _publications(version),
-        "subscriptions": _SUBSCRIPTIONS,
-        "foreign": _FOREIGN,
+        **remote(version),
         "languages": _LANGUAGES,
         "others": _OTHERS,
     }
