@@ -419,13 +419,15 @@ def test_secrets_are_digested_under_the_key_or_not_told(filled: Cluster) -> None
     assert "hidden value" not in json.dumps(read(filled, "rich", shared=True, key=b"1"))
 
 
-def by_both(cluster: Cluster, *changes: str) -> tuple[Catalog, Catalog]:
-    """What a superuser and what the master sees of the rich database after changes that are rolled back."""
+def by_both(cluster: Cluster, *changes: str, reader: str = "master") -> tuple[Catalog, Catalog]:
+    """What a superuser and what a reader sees of the rich database after changes that are rolled back."""
     with cluster.connect("rich") as session, session.transaction(force_rollback=True):
         for change in changes:
             session.execute(change.encode())
         pin(session)
-        return catalog.observe(session, key=b"1"), seen(session, key=b"1")
+        whole = catalog.observe(session, key=b"1")
+        session.execute(f"set local session authorization {reader}".encode())
+        return whole, catalog.observe(session, key=b"1")
 
 
 @postgres
@@ -452,6 +454,83 @@ def test_a_mapping_without_options_is_not_one_that_cannot_be_seen(filled: Cluste
         assert catalog.left_out(after) == ()
         (finding,) = catalog.judge(before, after)
         assert (finding.object, finding.found) == ("user mapping of master on server away", "no options")
+
+
+FEEDS = (
+    "create subscription feeds connection 'dbname=x password=y' publication p with (connect = false, slot_name = none)"
+)
+SUBSCRIBED = [
+    (0, "connection 'dbname=x password=z'", "connection string ("),
+    (0, "set (binary = true)", "binary"),
+    (0, "set (synchronous_commit = 'remote_apply')", "synchronous commit remote_apply"),
+    (15, "set (disable_on_error = true)", "disable on error"),
+    (16, "set (origin = none)", "origin none"),
+    (16, "set (password_required = false)", "password required no"),
+    (16, "set (run_as_owner = true)", "run as owner"),
+]
+
+
+@postgres
+@pytest.mark.parametrize(("since", "change", "found"), SUBSCRIBED, ids=[case[1] for case in SUBSCRIBED])
+def test_a_subscription_that_works_otherwise_is_found(filled: Cluster, since: int, change: str, found: str) -> None:
+    """Where it connects to is a keyed digest, which a reader who may not see it lists; its options anybody can read."""
+    if filled.binaries.major < since:
+        pytest.skip(f"PostgreSQL before {since} has no such option")
+    (whole, part), (whole_after, part_after) = (
+        by_both(filled, FEEDS, reader="shop_app"),
+        by_both(filled, FEEDS, f"alter subscription feeds {change}", reader="shop_app"),
+    )
+
+    (finding,) = catalog.judge(whole, whole_after)
+    assert (finding.object, finding.found[: len(found)]) == ("subscription feeds", found)
+    assert catalog.judge(whole, part) == catalog.judge(part, whole) == ()
+    assert len(catalog.judge(part, part_after)) == (not change.startswith("connection"))
+    listed = [left for left in catalog.left_out(part) if left.what == "connection of subscription feeds"]
+    assert [left.reason.split(" on ")[0] for left in listed] == ["not verified: needs a superuser or pg_read_all_data"]
+    assert catalog.left_out(whole) == ()
+    assert "password" not in json.loads(whole["subscriptions"]["subscription feeds"])["connection"]
+
+
+@postgres
+def test_a_subscription_is_the_same_after_a_dump(filled: Cluster) -> None:
+    """Options that a restore keeps give no finding; two-phase commit, which a restored one has yet to begin, neither."""
+    options = "connect = false, slot_name = none, binary, streaming, synchronous_commit = 'remote_apply'"
+    if filled.binaries.major >= 16:
+        options += ", two_phase, origin = none, run_as_owner, disable_on_error"
+    with filled.connect() as session:
+        session.execute(b"create database fed")
+        session.execute(b"create database fed_again")
+    with filled.connect("fed") as session:
+        session.execute(f"create subscription feeds connection 'dbname=x' publication p with ({options})".encode())
+    where, dumped = ("-h", str(filled.run_dir), "-U", ADMIN), str(filled.run_dir / "fed.dump")
+    read_whole = {}
+    try:
+        for tool, *arguments in (
+            ("pg_dump", "-Fc", "-f", dumped, "fed"),
+            ("pg_restore", "-d", "fed_again", dumped),
+        ):
+            done = filled.run_tool(tool, *where, *arguments, env={"PGPASSWORD": filled._password})
+            assert done.returncode == 0, done.stderr
+        for name in ("fed", "fed_again"):
+            with filled.connect(name) as session, session.transaction():
+                pin(session)
+                read_whole[name] = catalog.observe(session, key=b"1")
+        assert "connection" in read_whole["fed"]["subscriptions"]["subscription feeds"]
+        assert catalog.judge(read_whole["fed"], read_whole["fed_again"]) == ()
+    finally:
+        for name in ("fed", "fed_again"):
+            with filled.connect(name) as session:
+                session.execute(b"drop subscription if exists feeds")
+            with filled.connect() as session:
+                session.execute(f"drop database {name}".encode())
+
+
+@pytest.mark.parametrize("option", ["binary", "connection", "failover", "origin"])
+def test_what_an_older_manifest_or_server_does_not_know_of_a_subscription_is_no_difference(option: str) -> None:
+    """Options came with versions of PostgreSQL, and of the manifest."""
+    known: Catalog = {"subscriptions": {"subscription s": json.dumps({"owner": "o", option: "no"})}}
+    older: Catalog = {"subscriptions": {"subscription s": json.dumps({"owner": "o"})}}
+    assert catalog.judge(known, older) == catalog.judge(older, known) == ()
 
 
 @postgres

@@ -24,7 +24,7 @@ from drills.checks.catalog_cluster import cluster_queries
 from drills.checks.catalog_extensions import MEMBERS, SINCE, SINCE_FORMAT_3
 from drills.checks.catalog_grants import more
 from drills.checks.catalog_queries import EVERY_VERSION, RELATION_NAMES
-from drills.checks.catalog_remote import UNSEEN
+from drills.checks.catalog_remote import MAY_READ_CONNECTIONS, UNSEEN
 from drills.checks.catalog_show import query_for
 from drills.checks.session import Connection, index_scans
 from drills.model import Finding, NotChecked, Severity
@@ -43,6 +43,21 @@ LENIENT = frozenset({"comments", "statistics"})
 """Sections whose differences are warnings."""
 LENIENT_TO_A_DUMP = LENIENT | {MEMBERS}
 """The same for another server: an extension that was updated in place may hold more than one that is made anew."""
+# Told by each side that knows of it, whatever its value: an older manifest, or an older server, does not.
+_ON_BOTH = {
+    "subscriptions": (
+        "binary",
+        "connection",
+        "disable on error",
+        "failover",
+        "origin",
+        "password required",
+        "run as owner",
+        "stream",
+        "synchronous commit",
+        "two phase",
+    ),
+}
 _ABSENT = {
     "not null": "nullable",
     "not validated": "validated",
@@ -58,7 +73,10 @@ _ELEMENT = re.compile(r"'(?:[^']|'')*'::character varying")
 _PLAIN_JSON = re.compile(r'\{(?:"(?!secret )[a-z ]+": (?:"[^"\\]*"|\[(?:"[^"\\]*"(?:, )?)*\])(?:, )?)+\}')
 UNKEYED = "(not compared)"
 _NO_KEY = "the manifest's key is not at hand: names were compared, values were not"
-_HIDDEN = "not verified: needs a superuser on both sides, others may not see it"
+_HIDDEN = {
+    "options": "not verified: needs a superuser on both sides",
+    "connection": "not verified: needs a superuser or pg_read_all_data on both sides",
+}
 _OPTION_DIGEST = re.compile(r" \((?:[0-9a-f]{16}|not compared)\)")
 
 
@@ -66,12 +84,14 @@ def observe(connection: Connection, *, key: bytes | None = None, helpers: Sequen
     """The catalog of the database that a pinned `connection` is in.
 
     `helpers` are further connections with the same snapshot, each of which reads sections of its own.
-    Options of foreign servers and user mappings can hold secrets: their values are given as digests under `key`, and
-    without one not at all. Definitions are PostgreSQL's own text, which may differ between major versions.
+    Options of foreign servers and user mappings, and connections of subscriptions, can hold secrets: they are given as
+    digests under `key`, and without one not at all. Definitions are PostgreSQL's own text, which may differ between
+    major versions.
     Raises psycopg.Error when a query fails.
     """
-    version = connection.info.server_version
-    return _observe((connection, *helpers), {**EVERY_VERSION, **more(version), **SINCE_FORMAT_3}, key)
+    may = connection.execute(MAY_READ_CONNECTIONS.encode()).fetchone()
+    queries = more(connection.info.server_version, connections=bool(may and may[0]))
+    return _observe((connection, *helpers), {**EVERY_VERSION, **queries, **SINCE_FORMAT_3}, key)
 
 
 def relations(connection: Connection) -> frozenset[str]:
@@ -179,7 +199,7 @@ def judge(
     changed = {
         name: diff
         for name in wanted.keys() & present.keys()
-        if (diff := _difference(wanted[name], present[name], common=name[0] == MEMBERS)) is not None
+        if (diff := _difference(name[0], wanted[name], present[name])) is not None
     }
     moved = {name for name, (before, _) in changed.items() if before.keys() & {"partition of", "partition bound"}}
     missing = _folded({name: wanted[name] for name in wanted.keys() - present.keys()}, moved)
@@ -218,13 +238,12 @@ def _compared(entry: Mapping[str, Any]) -> Parts:
     return {part: str(value) for part, value in entry.items() if part not in ("of", "object")}
 
 
-def _difference(
-    before: Mapping[str, Any], after: Mapping[str, Any], *, common: bool = False
-) -> tuple[Parts, Parts] | None:
-    """The parts that differ, on either side; None when all are equal. A part on one side only counts unless `common`."""
+def _difference(section: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Parts, Parts] | None:
+    """The parts that differ; None when all are equal. A part may be on one side only, but for those in `_ON_BOTH`."""
     one, other = _compared(before), _compared(after)
-    compared = one.keys() & other.keys() if common else one.keys() | other.keys()
-    names = [part for part in one | other if part in compared and _told_apart(one.get(part), other.get(part))]
+    both = one.keys() & other.keys()
+    alone = (one.keys() ^ other.keys()) - set(_ON_BOTH.get(section, ())) if section != MEMBERS else set()
+    names = [part for part in one | other if part in both | alone and _told_apart(one.get(part), other.get(part))]
     if not names:
         return None
     return {part: one.get(part, "") for part in names}, {part: other.get(part, "") for part in names}
@@ -242,12 +261,12 @@ def _told_apart(before: str | None, after: str | None) -> bool:
 def left_out(catalog: Catalog) -> tuple[NotChecked, ...]:
     """The objects whose secret-prone parts were read without the manifest's key or not at all, by name only."""
     return tuple(
-        NotChecked(f"{part} of {name}", _HIDDEN if value == UNSEEN else _NO_KEY)
+        NotChecked(f"{part} of {name}", _HIDDEN[part] if value == UNSEEN else _NO_KEY)
         for entries in catalog.values()
         for name, definition in entries.items()
         if UNKEYED in definition or UNSEEN in definition
         for part, value in _compared(_parsed(definition)).items()
-        if value == UNSEEN or UNKEYED in value
+        if UNKEYED in value or (value == UNSEEN and part in _HIDDEN)
     )
 
 

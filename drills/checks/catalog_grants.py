@@ -293,8 +293,8 @@ def _publications(version: int) -> str:
     return " union all ".join(parts)
 
 
-def more(version: int) -> dict[str, str]:
-    """Section to query, for a server of this `server_version_num`."""
+def more(version: int, *, connections: bool = False) -> dict[str, str]:
+    """Section to query, for a server of this `server_version_num`; `connections` as catalog_remote.py has it."""
     return {
         "grants": _GRANTS,
         "default privileges": _DEFAULT_PRIVILEGES,
@@ -303,7 +303,7 @@ def more(version: int) -> dict[str, str]:
         "security labels": _SECURITY_LABELS,
         "event triggers": _EVENT_TRIGGERS,
         "publications": _publications(version),
-        **remote(version),
+        **remote(version, connections=connections),
         "languages": _LANGUAGES,
         "others": _OTHERS,
     }
