@@ -456,6 +456,28 @@ def test_a_mapping_without_options_is_not_one_that_cannot_be_seen(filled: Cluste
         assert (finding.object, finding.found) == ("user mapping of master on server away", "no options")
 
 
+SWAPPED = [
+    ("alter large object 4712 owner to readers; alter large object 4713 owner to writers", ["rights of each"]),
+    (
+        "revoke select on large object 4711 from readers; grant select on large object 4712 to readers",
+        ["rights of each"],
+    ),
+    ("grant select on large object 4711 to readers with grant option", ["rights of each"]),
+    ("revoke select on large object 4711 from readers; grant select on large object 4711 to readers", []),
+]
+
+
+@postgres
+@pytest.mark.parametrize(("change", "parts"), SWAPPED, ids=[case[0][-60:] for case in SWAPPED])
+def test_rights_of_large_objects_that_were_swapped_are_found(filled: Cluster, change: str, parts: list[str]) -> None:
+    """As many owners and grants of each kind as before are not the same ones."""
+    made = "select lo_from_bytea(4712, 'a'), lo_from_bytea(4713, 'b'); alter large object 4712 owner to writers; "
+    made += "alter large object 4713 owner to readers"
+    before, after = by_both(filled, made)[0], by_both(filled, made, change)[0]
+    findings = catalog.judge(before, after)
+    assert [finding.found.rpartition(" sum ")[0] for finding in findings] == parts
+
+
 FEEDS = (
     "create subscription feeds connection 'dbname=x password=y' publication p with (connect = false, slot_name = none)"
 )

@@ -45,6 +45,7 @@ LENIENT_TO_A_DUMP = LENIENT | {MEMBERS}
 """The same for another server: an extension that was updated in place may hold more than one that is made anew."""
 # Told by each side that knows of it, whatever its value: an older manifest, or an older server, does not.
 _ON_BOTH = {
+    "large objects": ("rights of each",),
     "subscriptions": (
         "binary",
         "connection",
