@@ -60,3 +60,18 @@ def test_names_that_are_no_text_are_no_damage(default: Cluster) -> None:
     assert [result.findings for name, result in found.items() if name != harmless.NAME] == [()] * (len(found) - 1)
     assert found["catalog"].outcome == "not verified"
     assert found["catalog"].not_checked[0].reason == "needs names that are valid in its encoding"
+
+
+def test_a_comment_whose_object_is_gone_is_a_finding(default: Cluster) -> None:
+    """What the catalog has lost is named, and what is still said of it is no reason to end."""
+    with default.connect() as session:
+        session.execute("create table said (id int constraint positive check (id > 0))")
+        session.execute("comment on constraint positive on said is 'here'")
+        taken = manifest.take(Single(default.connect, "postgres"))
+        session.execute("set allow_system_table_mods = on")
+        session.execute("delete from pg_constraint where conname = 'positive'")
+        session.execute("update pg_class set relchecks = 0 where relname = 'said'")
+    found = looked(default, "postgres", taken)["catalog"]
+
+    assert found.outcome == "missed"
+    assert "constraint positive on public.said" in {finding.object for finding in found.findings}

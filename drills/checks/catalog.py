@@ -72,6 +72,7 @@ _CAST_ARRAY = re.compile(r"\(ARRAY\[((?:'(?:[^']|'')*'::character varying(?:, )?
 _ELEMENT = re.compile(r"'(?:[^']|'')*'::character varying")
 # The server's own JSON, as it is kept where nothing of it is to be shortened, digested or put in another way.
 _PLAIN_JSON = re.compile(r'\{(?:"(?!secret )[a-z ]+": (?:"[^"\\]*"|\[(?:"[^"\\]*"(?:, )?)*\])(?:, )?)+\}')
+GONE = "something that the catalog has lost"
 UNKEYED = "(not compared)"
 _NO_KEY = "the manifest's key is not at hand: names were compared, values were not"
 _HIDDEN = {
@@ -127,7 +128,9 @@ def _observe(connections: Sequence[Connection], queries: Mapping[str, str], key:
                 if not query:
                     break
                 rows = cursor.execute(query.encode()).fetchall()
-                found[section] = {name: definition(parts, key) for name, parts in sorted(rows)}
+                # the server has no name for what a comment is on where its catalog has lost that
+                named = sorted((name or GONE, parts) for name, parts in rows)
+                found[section] = {name: definition(parts, key) for name, parts in named}
 
     if len(connections) > 1:
         with ThreadPoolExecutor(len(connections)) as pool:
