@@ -152,6 +152,10 @@ CODE_CASES = (
           _TRIGGERS, "guard"),
     thing("L20", "foreign-key-triggers-disabled", "the triggers that hold the foreign keys are disabled",
           "alter table lab.item disable trigger all", _TRIGGERS, r"lab\.item"),
+    thing("L20b", "foreign-key-triggers-on-replicas", "the triggers that hold the foreign keys fire on replicas alone",
+          "do $$ declare t text; begin for t in select tgname from pg_trigger where tgrelid = 'lab.item'::regclass "
+          "and tgisinternal loop execute format('alter table lab.item enable replica trigger %I', t); end loop; end $$",
+          _TRIGGERS, r"lab\.item"),
     thing("L22", "policy-missing", "a policy is gone", "drop policy own_rows on lab.account", _POLICIES, "own_rows"),
     thing("L23", "policy-weakened", "a policy lets everybody see every row",
           "alter policy own_rows on lab.account using (true)", _POLICIES, "own_rows"),
@@ -196,6 +200,13 @@ TYPE_CASES = (
           "select count(*) from pg_operator", "==="),
     thing("L78c", "operator-class-missing", "an operator class is gone", "drop operator class app.int_hash using hash",
           "select count(*) from pg_opclass", "int_hash"),
+    thing("L78h", "operator-family-missing", "an operator family without a class is gone",
+          "drop operator family lab.loose using btree", "select opfname from pg_opfamily order by oid", "loose"),
+    thing("L78i", "operator-family-owner", "an operator family belongs to the superuser",
+          "alter operator family lab.loose using btree owner to rdsadmin",
+          "select opfowner from pg_opfamily where opfname = 'loose'", "loose"),
+    thing("L78j", "shell-type-added", "a type is there that was never defined", "create type lab.shell",
+          "select typname from pg_type where typtype = 'p' order by oid", "shell"),
     thing("L78d", "collation-missing", "a collation is gone, and its column sorts in another way",
           "drop collation app.plain cascade", "select count(*) from pg_collation", r"plain|a\.b"),
     thing("L78e", "text-search-changed", "a text search configuration maps a token elsewhere",
@@ -226,6 +237,21 @@ RIGHTS_CASES = (
           "select nspacl from pg_namespace where nspname = 'public'", "schema public"),
     thing("L32h", "sequence-grant-lost", "a sequence cannot be used", "revoke usage on sequence lab.ticket_seq from writers",
           _GRANTS, r"lab\.ticket_seq"),
+    thing("L32i", "system-function-for-all", "everybody may read the server's files",
+          "grant execute on function pg_catalog.pg_read_file(text) to public",
+          "select proacl from pg_proc where oid = 'pg_read_file(text)'::regprocedure", "pg_read_file"),
+    thing("L32j", "system-table-for-readers", "a role may read the passwords of all",
+          "grant select on pg_catalog.pg_authid to readers", "select relacl from pg_class where oid = 'pg_authid'::regclass",
+          "pg_authid"),
+    thing("L32k", "system-grant-lost", "a role may no longer call what it was given",
+          "revoke execute on function pg_catalog.pg_ls_waldir() from readers",
+          "select proacl from pg_proc where proname = 'pg_ls_waldir'", "pg_ls_waldir"),
+    thing("L32l", "extension-function-kept-from-all", "nobody may call a function of an extension that everybody could",
+          "revoke execute on function ext.skeys(ext.hstore) from public",
+          "select proacl from pg_proc where proname = 'skeys'", "skeys"),
+    thing("L32m", "foreign-data-wrapper-granted", "a role may make servers of an extension's foreign data wrapper",
+          "grant usage on foreign data wrapper postgres_fdw to readers",
+          "select fdwacl from pg_foreign_data_wrapper where fdwname = 'postgres_fdw'", "postgres_fdw"),
     thing("L33", "default-privileges-lost", "new tables will have no grants", "alter default privileges for role master in "
           "schema lab revoke select on tables from readers", _DEFAULTS, "default privileges"),
 )  # fmt: skip
@@ -233,6 +259,9 @@ RIGHTS_CASES = (
 OTHER_CASES = (
     thing("L26", "extension-missing", "an extension is gone with all that used it", "drop extension hstore cascade",
           "select extname from pg_extension order by 1", "hstore|extended"),
+    thing("L26b", "extension-member-lost", "an extension has lost one of its functions",
+          "alter extension hstore drop function ext.skeys(ext.hstore); drop function ext.skeys(ext.hstore)",
+          "select count(*) from pg_proc where proname = 'skeys'", "hstore"),
     thing("L27", "extension-older", "an extension's version is an older one",
           "update pg_extension set extversion = '0.9' where extname = 'plpgsql'",
           "select extname, extversion from pg_extension order by 1", "plpgsql"),
@@ -249,6 +278,10 @@ OTHER_CASES = (
     thing("L30b", "large-object-cut", "a large object has lost its end",
           "select lo_truncate(lo_open(920004, 131072), 2048)", "select length(lo_get(920004))", "large object 920004",
           ("large objects",)),
+    thing("L30c", "large-objects-owners-swapped", "two large objects belong to each other's owner",
+          "alter large object 920001 owner to writers; grant select on large object 920001 to master; "
+          "alter large object 920012 owner to master",
+          "select oid, lomowner from pg_largeobject_metadata order by 1", "large object", ("catalog", "large objects")),
     thing("L37", "publication-missing", "a publication is gone", "drop publication lab_feed",
           "select pubname from pg_publication order by 1", "lab_feed"),
     thing("L37b", "publication-smaller", "a table is no longer published", "alter publication lab_feed drop table lab.item",
@@ -276,7 +309,7 @@ OTHER_CASES = (
           ("catalog", "integrity")),
 )  # fmt: skip
 
-_OF_CONTRIB = ("L26", "L28")
+_OF_CONTRIB = ("L26", "L26b", "L28", "L32l", "L32m")
 CASES = tuple(
     dataclasses.replace(case, needs=("contrib",)) if case.id in _OF_CONTRIB else case
     for case in (
