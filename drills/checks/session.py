@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from psycopg.rows import tuple_row
 
 Connection = psycopg.Connection[Any]
 Connector = Callable[[str], AbstractContextManager[Connection]]
@@ -53,9 +52,8 @@ PINNED = {
     "lock_timeout": "10s",
     "idle_in_transaction_session_timeout": "0",
 }
-_SETTINGS = "select s, pg_catalog.current_setting(s) from pg_catalog.unnest(%s::text[]) as s"
 _SWITCH = "select pg_catalog.set_config(s, v, false) from unnest(%s::text[], %s::text[]) as t (s, v)"
-_INDEX_SCANS = ("enable_indexscan", "enable_indexonlyscan", "enable_bitmapscan")
+_INDEX_SCANS = b"set local enable_indexscan = on; set local enable_indexonlyscan = on; set local enable_bitmapscan = on"
 # The service's own databases, which nobody else may enter: rdsadmin is Amazon RDS's.
 SERVICE_DATABASES = frozenset({"rdsadmin"})
 
@@ -133,11 +131,8 @@ def databases(connection: Connection) -> tuple[str, ...]:
 def index_scans(connection: Connection) -> Iterator[None]:
     """For catalog queries alone: use the catalog's own indexes; without them time grows with the square of the objects.
 
-    The server itself looks names up in these indexes whatever the settings are.
+    The server itself looks names up in these indexes whatever the settings are. They go back with the savepoint.
     """
-    with connection.cursor(row_factory=tuple_row) as cursor:
-        before = cursor.execute(_SETTINGS, [list(_INDEX_SCANS)]).fetchall()
-        cursor.execute(_SWITCH, [list(_INDEX_SCANS), ["on"] * len(_INDEX_SCANS)])
+    with connection.transaction(force_rollback=True):
+        connection.execute(_INDEX_SCANS)
         yield
-        # after an error the transaction is lost, and these settings go back with it
-        cursor.execute(_SWITCH, [[name for name, _ in before], [value for _, value in before]])

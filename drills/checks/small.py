@@ -29,7 +29,7 @@ Thing = TypeVar("Thing")
 def small_tables(connection: Connection) -> frozenset[str]:
     """The quoted names of small tables by the size of their files; none where a lock keeps the server from telling."""
     try:
-        with connection.transaction(), index_scans(connection):
+        with index_scans(connection):
             return frozenset(str(name) for (name,) in connection.execute(_SMALL, (_BYTES,)))
     except psycopg.DatabaseError as error:
         if is_lost(error):
