@@ -121,6 +121,15 @@ def take(
     clock = clock or SystemClock()
     taken_at = clock.now()
     names, only = names_of(connect), connect.name if isinstance(connect, Single) else ""
+    shared = _shared(connect, only, key)
+    how = _How(key, policies, reading, clock, algorithm)
+    taken = {name: _take_one(connect, name, how) for name in names}
+    workers = reading.workers if reading else 1
+    return Manifest(format=FORMAT, taken_at=taken_at, databases=taken, only=only, workers=workers, **shared)
+
+
+def _shared(connect: Connector, only: str, key: bytes | None) -> dict[str, Any]:
+    """What the server's databases share, by the names that a manifest has for it; of the database `only`, its part."""
     with connect(MAINTENANCE) as plain:  # a session that has set nothing shows what the server is set to
         kept = settings.observe(plain)
     with snapshot(connect, MAINTENANCE) as connection:
@@ -132,27 +141,17 @@ def take(
             cluster = scoped(cluster, own_name(connection), named)
             secret = secret and {role: each for role, each in secret.items() if f"role {role}" in named.roles}
             groups = tuple(sorted(named.groups or ()))
-        odd = stored(integrity_state.observe_cluster(connection, only=bool(only)))
-        identifier, calibration = system_identifier(connection), calibrate(connection)
-    how = _How(key, policies, reading, clock, algorithm)
-    taken = {name: _take_one(connect, name, how) for name in names}
-    workers = reading.workers if reading else 1
-    return Manifest(
-        FORMAT,
-        taken_at,
-        number,
-        server,
-        cluster,
-        taken,
-        odd,
-        only,
-        identifier,
-        workers,
-        calibration,
-        kept,
-        secret,
-        groups,
-    )
+        return {
+            "server_version_num": number,
+            "server": server,
+            "cluster": cluster,
+            "facts": stored(integrity_state.observe_cluster(connection, only=bool(only))),
+            "system_identifier": system_identifier(connection),
+            "calibration": calibrate(connection),
+            "settings": kept,
+            "passwords": secret,
+            "groups": groups,
+        }
 
 
 @dataclass(frozen=True, slots=True)
