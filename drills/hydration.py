@@ -8,15 +8,13 @@ be".
 
 from __future__ import annotations
 
-import contextlib
-
 import psycopg
 
 from drills.checks import index_queries, integrity_indexes
 from drills.checks.index_queries import Index
 from drills.checks.integrity_indexes import Progress
 from drills.checks.judged import first_line, is_lost
-from drills.checks.patience import LONGEST, Unanswered
+from drills.checks.patience import LONGEST, Unanswered, past_unanswered
 from drills.checks.session import Connection, Connector, names_of, snapshot
 from drills.clock import Clock
 from drills.hydration_indexes import read_whole
@@ -68,9 +66,12 @@ def _tables(connection: Connection) -> tuple[int, int, list[NotChecked]]:
 def _indexes(connect: Connector, name: str, longest: float) -> tuple[int, int, list[NotChecked]]:
     """As `_tables`; behind a search that has no answer another connection goes on."""
     rest, progress = dict[str, list[Index]](), Progress()
-    while True:
-        with contextlib.suppress(Unanswered), snapshot(connect, name) as connection:
+
+    def read() -> tuple[int, int, list[NotChecked]]:
+        with snapshot(connect, name) as connection:
             return _read_indexes(connection, rest, progress, longest)
+
+    return past_unanswered(read)
 
 
 def _read_indexes(

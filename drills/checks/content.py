@@ -22,6 +22,7 @@ from drills.checks.content_watermark import condition, newest
 from drills.checks.fingerprint import FAST, Algorithm
 from drills.checks.judged import Judged, first_line, is_damage, is_lost, is_too_long
 from drills.checks.narrow import Narrowed, Suspect
+from drills.checks.patience import limit
 from drills.checks.ranges import Key, Ranges
 from drills.checks.session import Connection
 from drills.checks.small import portions, small_tables
@@ -154,7 +155,7 @@ def _summed_together(
 def _limit(connection: Connection, budget: Budget | None) -> None:
     """Let no query of this transaction take more than what is left."""
     if budget:
-        connection.execute(b"set local statement_timeout = %d" % max(1, round(budget.left() * 1000)))
+        limit(connection, budget.left())
 
 
 def _read(connection: Connection, table: ListedTable, policy: TablePolicy, contents: Contents, how: How) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 
 from drills.checks.judged import first_line
-from drills.checks.patience import Unanswered, hang_up_after, patience, unanswered
+from drills.checks.patience import Unanswered, hang_up_after, limit, patience, unanswered
 from drills.checks.session import Connector, names_of, snapshot
 from drills.config_models import Freshness
 
@@ -39,7 +39,7 @@ def _ask(connect: Connector, query: Freshness, within: float) -> Fresh:
     try:
         database = query.database or _only(names_of(connect))
         with snapshot(connect, database) as connection, patience(connection, hang_up_after(within)):
-            connection.execute(b"set local statement_timeout = %d" % max(1, round(within * 1000)))
+            limit(connection, within)
             rows = connection.execute(query.sql.encode()).fetchmany(2)
     except Unanswered:
         return Fresh(query.name, None, f"the query {unanswered(within)}")

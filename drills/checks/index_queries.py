@@ -6,14 +6,12 @@ from dataclasses import dataclass
 
 from drills.checks.session import Connection, index_scans
 
-_COLLATE = (
-    "(select ' collate ' || l.oid::pg_catalog.regcollation from pg_catalog.pg_collation as l where l.oid = {oid})"
-)
+COLLATE = "(select ' collate ' || l.oid::pg_catalog.regcollation from pg_catalog.pg_collation as l where l.oid = {oid})"
 _INDEXES = f"""
 select c.oid::pg_catalog.regclass::text, x.indexrelid::pg_catalog.regclass::text, i.relname, m.amname,
     array(select '(' || pg_catalog.pg_get_indexdef(x.indexrelid, g, true) || ')'
         || coalesce(case when x.indcollation[g - 1] <> coalesce(a.attcollation, 0)
-            then {_COLLATE.format(oid="x.indcollation[g - 1]")} end, '')
+            then {COLLATE.format(oid="x.indcollation[g - 1]")} end, '')
         from pg_catalog.generate_series(1, x.indnkeyatts) as g
         left join pg_catalog.pg_attribute as a on a.attrelid = c.oid and a.attnum = x.indkey[g - 1] order by g),
     x.indoption::int2[]::int[], pg_catalog.pg_get_expr(x.indpred, x.indrelid),

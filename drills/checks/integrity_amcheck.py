@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import psycopg
 
-from drills.checks.judged import Judged, first_line, is_lost
+from drills.checks.judged import Judged, first_line, is_lost, is_undefined
 from drills.checks.session import Connection, Connector, names_as_text, pin
 from drills.model import Finding, NotChecked, Requirement
 
@@ -36,7 +36,6 @@ select c.oid::bigint, c.oid::pg_catalog.regclass::text from pg_catalog.pg_class 
 join pg_catalog.pg_am as m on m.oid = c.relam
 where c.relkind in ('r', 'm', 't') and c.relpersistence = 'p' and m.amname = 'heap' order by 2
 """
-_UNDEFINED = ("42P01", "42703", "42883", "42704", "3F000")
 _RANK: tuple[Requirement, ...] = ("required", "optional", "impossible")
 
 
@@ -120,7 +119,7 @@ def _ask(connection: Connection, name: str, query: str) -> Judged:
     except psycopg.DatabaseError as error:
         if is_lost(error):
             raise  # the connection is gone, and with it the rest
-        if error.sqlstate in _UNDEFINED:
+        if is_undefined(error):
             reason = f"its function needs a search_path, so that no dump can restore it: {first_line(error)}"
             return Judged(excused=(NotChecked(name, reason),))
         if (error.sqlstate or "").startswith(("57", "55", "53")):

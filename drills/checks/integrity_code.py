@@ -11,7 +11,7 @@ import psycopg
 
 from drills.checks import facts
 from drills.checks.facts import Fact, Facts
-from drills.checks.judged import Judged, first_line, is_lost
+from drills.checks.judged import Judged, first_line, is_lost, is_undefined
 from drills.checks.patience import LONGEST, Unanswered, hang_up_after, patience, unanswered
 from drills.checks.session import Connection
 from drills.model import Finding, NotChecked
@@ -34,8 +34,6 @@ select case c.relkind when 'm' then 'materialised view ' else 'view ' end || c.o
 from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
 where c.relkind in ('v', 'm') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema' order by 1
 """
-# Undefined table, column, function, object, schema: what a function without a search_path of its own fails with.
-_UNDEFINED = ("42P01", "42703", "42883", "42704", "3F000")
 _FUNCTIONS = """
 select p.oid, p.oid::pg_catalog.regprocedure::text, p.probin,
     pg_catalog.has_function_privilege(p.oid, 'execute')
@@ -104,7 +102,7 @@ def _planned(connection: Connection, query: str, longest: float) -> psycopg.Data
             if is_lost(failed):
                 raise  # the connection is gone, and with it the rest
             error = error or failed
-            if failed.sqlstate not in _UNDEFINED:
+            if not is_undefined(failed):
                 break
     return error
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from drills.checks.judged import Judged, first_line, is_damage, is_lost
+from drills.checks.judged import Judged, first_line, is_damage, is_lost, is_undefined
 from drills.checks.proofs import Proof, at_once, by_table, proofs, together
 from drills.checks.session import Connection
 from drills.checks.small import portions, small_tables
@@ -20,9 +20,6 @@ from drills.model import Finding, NotChecked, Severity
 NAME = "constraints"
 # Beside the pinned settings: a partition is read whatever its bounds say, and large tables by parallel workers.
 _SETTINGS = ("set local enable_partition_pruning = off", "set local max_parallel_workers_per_gather = 2")
-# A function that names something without its schema fails with the empty search path of a pinned session, and works
-# with the one that its users have: undefined table, column, function, object, type.
-_UNDEFINED = ("42P01", "42703", "42883", "42704", "3F000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +121,7 @@ def _alone(connection: Connection, proof: Proof, room: int | None) -> _Answer:
     try:
         return _Answer(_count(connection, proof.query))
     except psycopg.DatabaseError as error:
-        if error.sqlstate not in _UNDEFINED:
+        if not is_undefined(error):
             return _failed(proof, error)
     try:
         return _Answer(_count(connection, proof.query, "set local search_path to default"))

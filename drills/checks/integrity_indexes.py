@@ -20,7 +20,7 @@ import psycopg
 from drills.checks import integrity_lookups
 from drills.checks.index_queries import HEAP, INDEX, STEPS, Index, by_table
 from drills.checks.integrity_lookups import Lookup, names_in
-from drills.checks.judged import Judged, first_line, is_damage, is_lost
+from drills.checks.judged import Judged, first_line, is_damage, is_lost, is_undefined
 from drills.checks.patience import LONGEST, Unanswered, hang_up_after, patience, unanswered
 from drills.checks.session import Connection
 from drills.checks.small import MOST, small_tables
@@ -29,7 +29,6 @@ from drills.model import Finding, NotChecked
 NAME = "indexes"
 _NO_ROWS = [0, 0, 0, 0]
 _TOGETHER = 60.0  # seconds for many small indexes at once; one that takes longer is looked at by itself
-_UNDEFINED = ("42P01", "42703", "42883", "42704", "3F000")
 
 
 @dataclass
@@ -55,6 +54,14 @@ class _Reader:
     def ask(self, query: str, settings: tuple[tuple[str, str], ...]) -> tuple[Any, ...] | psycopg.DatabaseError:
         """The first row of a query, or the server's error."""
         return first_row(self.connection, query, settings, longest=self.longest)
+
+    def sound(self, index: Index, unsure: int) -> None:
+        """Note of an index that leads to what its table holds whether its order shows that no key is there twice.
+
+        `unsure` are the rows of which nobody knows that they come after the one before, as the first one is.
+        """
+        if index.unique and unsure <= 1:
+            self.unique.add(index.name)
 
 
 def look(
@@ -130,14 +137,14 @@ def _prove(reader: _Reader, indexes: Sequence[Index]) -> set[str]:
         return set()
     # each query of a table reads one of its indexes, so that where all are in the plan each is read
     read, before, after = names_in(plan[0]), expected[0] or {}, found[0] or {}
-    sound = []
+    doubtful = set[str]()
     for place, index in enumerate(indexes):
         heap_sums, sums = before.get(str(place), _NO_ROWS), after.get(str(place), _NO_ROWS)
         if index.relname in read and sums[:3] == heap_sums[:3]:
-            sound.append(index)
-            if index.unique and sums[3] <= 1:
-                reader.unique.add(index.name)
-    return {index.table for index in indexes} - {index.table for index in indexes if index not in sound}
+            reader.sound(index, sums[3])
+        else:
+            doubtful.add(index.table)
+    return {index.table for index in indexes} - doubtful
 
 
 def _sums(hashed: str) -> str:
@@ -206,8 +213,7 @@ def _index(reader: _Reader, index: Index, rows: int, keys: int) -> Judged:
         message = f"{name} is out of order at {found[2]:,} places: its collation may have changed"
         expected, is_found = "keys in order", f"{found[2]:,} keys out of order"
     else:
-        if index.unique and found[3] <= 1:
-            reader.unique.add(index.name)
+        reader.sound(index, found[3])
         return Judged(1)
     return Judged(1, (Finding(NAME, "error", index.name, expected, is_found, message, _shown(index)),))
 
@@ -221,7 +227,7 @@ def first_row(
     connection: Connection, query: str, settings: tuple[tuple[str, str], ...], *, longest: float = LONGEST
 ) -> tuple[Any, ...] | psycopg.DatabaseError:
     """The first row of a query under these settings, which are undone; the server's error where it has none."""
-    limit = ("statement_timeout", str(max(1, round(longest * 1000))))
+    limit = ("statement_timeout", str(max(1, round(longest * 1000))))  # among them: all of it in one round trip
     try:
         with patience(connection, hang_up_after(longest)), connection.transaction(force_rollback=True):
             connection.execute("; ".join(f"set local {name} = {value}" for name, value in (*settings, limit)).encode())
@@ -241,7 +247,7 @@ def _unread(names: list[str], table: str, error: psycopg.Error) -> Judged:
         message = f"index {names[0]} of {table} cannot be read: {said}"
         query = f"set enable_seqscan = off; select count(*) from only {table}"
         return Judged(1, (Finding(NAME, "error", names[0], "an index that can be read", said, message, query),))
-    if error.sqlstate in _UNDEFINED:
+    if is_undefined(error):
         # works for its users and not with an empty search_path, which is what a dump restores with (notes L55)
         reason = f"its function needs a search_path, so that no dump can restore it: {said}"
         return Judged(excused=tuple(NotChecked(f"index {name}", reason) for name in names))

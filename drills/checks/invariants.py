@@ -16,7 +16,7 @@ import psycopg
 
 from drills.checks.judged import Judged, first_line, is_damage, is_lost
 from drills.checks.manifest import MAINTENANCE
-from drills.checks.patience import LONGEST, Unanswered, hang_up_after, patience, unanswered
+from drills.checks.patience import LONGEST, Unanswered, hang_up_after, limit, patience, unanswered
 from drills.checks.running import attempt, result_of
 from drills.checks.session import Connection, Connector, names_of
 from drills.durations import show_duration
@@ -154,7 +154,7 @@ def _look(connection: Connection, each: Invariant, longest: float) -> Judged:
     try:
         with patience(connection, hang_up_after(longest)), connection.transaction(force_rollback=True):
             connection.execute("set local search_path to default")
-            connection.execute(b"set local statement_timeout = %d" % max(1, round(longest * 1000)))
+            limit(connection, longest)
             query = f"select count(*) from (\n{each.query}\n) as broken"
             # with a binary result the server takes one statement only, so that a file cannot step out of the count
             row = connection.execute(query.encode(), binary=True).fetchone()

@@ -12,6 +12,7 @@ from drills.model import Finding, NotChecked
 # Source: PostgreSQL's appendix "Error Codes": internal error or corruption, a file that cannot be read, text or bytes
 # that are not what their type says. They say that the data are damaged, not that we may not read them.
 _DAMAGED = ("XX", "58", "22021", "22P05")
+_UNDEFINED = ("42P01", "42703", "42883", "42704", "3F000")
 # The server says the same of a value whose text is longer than it can hold (1 GB) and of a broken length; the latter
 # is an absurd number nearly always.
 _TOO_LONG = re.compile(r"invalid memory alloc request size (\d+)")
@@ -57,6 +58,15 @@ def is_lost(error: psycopg.Error) -> bool:
     """Whether the connection is gone, and with it all that was still to be asked."""
     # class 08 is "Connection Exception", 57P01 to 57P03 a server or a session that ends (PostgreSQL, "Error Codes")
     return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
+
+
+def is_undefined(error: psycopg.Error) -> bool:
+    """Whether a name is unknown: of a table, column, function, operator, object, type or schema.
+
+    A function that names something without its schema fails so with the empty search_path of a pinned session, and works
+    with the one that its users have.
+    """
+    return error.sqlstate in _UNDEFINED
 
 
 def is_too_long(error: psycopg.Error) -> bool:

@@ -10,7 +10,8 @@ import contextlib
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import psycopg
 
@@ -18,6 +19,7 @@ from drills.checks.session import Connection
 from drills.durations import show_duration
 from drills.errors import CheckUnavailable
 
+Answer = TypeVar("Answer")
 LONGEST = 3600.0  # seconds that one search in an index, or one rule of the owner's, may take
 
 
@@ -42,6 +44,18 @@ def hang_up(connection: Connection) -> None:
     """Shut the line to a server; whoever waits for it is told that it has ended."""
     with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as line:
         line.shutdown(socket.SHUT_RDWR)
+
+
+def past_unanswered(look: Callable[[], Answer]) -> Answer:
+    """Look again behind each search that was hung up on; who raises Unanswered has noted which one that was."""
+    while True:
+        with contextlib.suppress(Unanswered):
+            return look()
+
+
+def limit(connection: Connection, seconds: float) -> None:
+    """Let the server give up a query of this transaction that takes longer."""
+    connection.execute(b"set local statement_timeout = %d" % max(1, round(seconds * 1000)))
 
 
 @contextlib.contextmanager

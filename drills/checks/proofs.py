@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from drills.checks.index_queries import COLLATE
 from drills.checks.session import Connection, index_scans
 
 _USER = """n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
@@ -81,9 +82,6 @@ where a.atttypid in (select typ from chain where required) and not a.attnotnull
 """
 _OPERATOR = """(select 'operator(' || pg_catalog.quote_ident(s.nspname) || '.' || o.oprname || ')'
     from pg_catalog.pg_operator as o join pg_catalog.pg_namespace as s on s.oid = o.oprnamespace where o.oid = {oid})"""
-_COLLATE = (
-    "(select ' collate ' || l.oid::pg_catalog.regcollation from pg_catalog.pg_collation as l where l.oid = {oid})"
-)
 _FOREIGN = f"""
 select c.oid::pg_catalog.regclass::text, {_ON}, c.relkind = 'p', p.oid::pg_catalog.regclass::text, p.relkind = 'p',
     k.confmatchtype = 'f', coalesce((pg_catalog.to_jsonb(k) ->> 'conperiod')::boolean, false),
@@ -93,7 +91,7 @@ select c.oid::pg_catalog.regclass::text, {_ON}, c.relkind = 'p', p.oid::pg_catal
         join pg_catalog.pg_attribute as a on a.attrelid = p.oid and a.attnum = u.num order by u.at),
     array(select {_OPERATOR.format(oid="u.oid")}
         from pg_catalog.unnest(k.conpfeqop) with ordinality as u (oid, at) order by u.at),
-    array(select coalesce(case when a.attcollation <> b.attcollation then {_COLLATE.format(oid="b.attcollation")} end, '')
+    array(select coalesce(case when a.attcollation <> b.attcollation then {COLLATE.format(oid="b.attcollation")} end, '')
         from unnest(k.conkey, k.confkey) with ordinality as u (own, theirs, at)
         join pg_catalog.pg_attribute as a on a.attrelid = c.oid and a.attnum = u.own
         join pg_catalog.pg_attribute as b on b.attrelid = p.oid and b.attnum = u.theirs order by u.at)
@@ -107,7 +105,7 @@ select c.oid::pg_catalog.regclass::text, x.indexrelid::pg_catalog.regclass::text
     coalesce((pg_catalog.to_jsonb(x) ->> 'indnullsnotdistinct')::boolean, false),
     array(select pg_catalog.pg_get_indexdef(x.indexrelid, g, true)
         || coalesce(case when x.indcollation[g - 1] <> coalesce(a.attcollation, 0)
-            then {_COLLATE.format(oid="x.indcollation[g - 1]")} end, '')
+            then {COLLATE.format(oid="x.indcollation[g - 1]")} end, '')
         from pg_catalog.generate_series(1, x.indnkeyatts) as g
         left join pg_catalog.pg_attribute as a on a.attrelid = c.oid and a.attnum = x.indkey[g - 1] order by g),
     pg_catalog.pg_get_expr(x.indpred, x.indrelid),

@@ -5,7 +5,6 @@ A lost connection is tried again once; what then fails is a finding where the da
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable
@@ -14,7 +13,7 @@ import psycopg
 
 from drills.checks.judged import Judged, first_line, is_damage, is_lost
 from drills.checks.manifest import DatabaseManifest, Manifest
-from drills.checks.patience import Unanswered
+from drills.checks.patience import past_unanswered
 from drills.checks.session import Connection, Connector, names_of, snapshot
 from drills.clock import Clock
 from drills.model import CheckResult, Finding, NotChecked, Outcome, Requirement
@@ -53,9 +52,7 @@ def attempt(connect: Connector, name: str, check: str, look: Callable[[Connectio
         with snapshot(connect, name) as connection:
             return look(connection)
 
-    while True:
-        with contextlib.suppress(Unanswered):
-            return twice(name, check, once)
+    return past_unanswered(lambda: twice(name, check, once))
 
 
 def twice(name: str, check: str, look: Callable[[], Judged]) -> Judged:
