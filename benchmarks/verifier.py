@@ -18,9 +18,9 @@ import psycopg
 
 from benchmarks.common import show, spread, took
 from benchmarks.server import Server, server
-from drills.checks import content
-from drills.checks.fingerprint import FAST, STABLE, Algorithm
-from drills.checks.session import shared_snapshot, snapshot
+from drills.checks.base.session import shared_snapshot, snapshot
+from drills.checks.content import check as content
+from drills.checks.content.fingerprint import FAST, STABLE, Algorithm
 from drills.sandbox.postgres.cluster import ADMIN, PORT
 
 _TABLES = ("accounts", "branches", "history", "tellers")

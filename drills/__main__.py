@@ -1,23 +1,19 @@
-"""`python -m drills …`, installed as `drills`."""
+"""`drills …` as it is installed, and `python -m drills …`."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 
 def main() -> int:
-    """Hand the command line on. What a run needs takes half a second to load, and some commands need none of it."""
-    if sys.argv[1:2] == ["sandbox"]:
-        from drills.sandbox.alone.command import main as sandbox
+    """Carry out the command line. An editable install maps `drills` alone: reports and steps are found beside it."""
+    checkout = str(Path(__file__).resolve().parents[1])
+    if checkout not in sys.path:
+        sys.path.insert(0, checkout)
+    from drills.cli.main import main as command_line
 
-        return sandbox(sys.argv[2:])
-    if sys.argv[1:2] in (["manifest"], ["verify"]):
-        from drills.cli_verify import main as verify
-
-        return verify(sys.argv[1:])
-    from drills import cli
-
-    return cli.main()
+    return command_line()
 
 
 if __name__ == "__main__":

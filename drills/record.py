@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import secrets
 from datetime import datetime
 from pathlib import Path
@@ -18,16 +17,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from drills.clock import Clock, SystemClock
 from drills.errors import ConfigError
-from drills.model import (
-    SCHEMA_VERSION,
-    Failure,
-    Moment,
-    Phase,
-    Resource,
-    Restoration,
-    RunRecord,
-    Verdict,
-)
+from drills.files import write_atomically
+from drills.model.finding import Verdict
+from drills.model.instance import Resource
+from drills.model.record import SCHEMA_VERSION, Failure, Restoration, RunRecord
+from drills.model.timing import Moment, Phase
 
 RECORD_NAME = "drill.json"
 _ADAPTER: TypeAdapter[RunRecord] = TypeAdapter(RunRecord)
@@ -82,16 +76,6 @@ def json_schema() -> dict[str, Any]:
     """The JSON Schema that reports/drill.schema.json holds; a test keeps the two equal."""
     schema = _ADAPTER.json_schema(mode="serialization")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Run record of a drill"} | schema
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace `path` so that a reader, or a crash, sees the old text or the new one and nothing between."""
-    half = path.with_name(f".{path.name}.{os.getpid()}")
-    with half.open("w", encoding="utf-8") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
-    half.replace(path)
 
 
 class Journal:

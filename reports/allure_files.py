@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from drills.model import RunRecord
-from drills.record import write_atomically
+from drills.files import write_atomically
+from drills.model.record import RunRecord
 from reports import allure_trend, outcomes, recovery_words, words
 from reports.redact import redact
 
-# Matched against the message of a result, in this order; the messages are the sentences of drills/objectives.py, of the
+# Matched against the message of a result, in this order; the messages are the sentences of drills/objectives/verdicts.py, of the
 # findings and of drills/errors.py. Allure 3 searches with them, as JavaScript's; Allure 2 matches the whole message, as
 # Java's: hence ".*" at both ends, and no "(?i)", which JavaScript has not.
 CATEGORIES: tuple[dict[str, Any], ...] = (

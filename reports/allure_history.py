@@ -14,8 +14,8 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
-from drills.history_file import append_text
-from drills.model import RunRecord
+from drills.history.store import append_text
+from drills.model.record import RunRecord
 
 FOLDER = "allure-history"
 SHOWN = 30

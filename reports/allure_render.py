@@ -25,7 +25,7 @@ from pathlib import Path
 import psutil
 
 from drills.clock import SystemClock, wait_until
-from drills.record import write_atomically
+from drills.files import write_atomically
 from reports.allure_history import AllureHistory
 from reports.words import show_path
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from drills import trend_words
-from drills.history_model import Trend
-from drills.record import write_atomically
+from drills.files import write_atomically
+from drills.history import wording
+from drills.model.history import Trend
 from reports import trend_chart
 from reports.words import seconds_or
 
@@ -33,13 +33,13 @@ def write(folder: Path, trend: Trend) -> None:
 
 def text_of(trend: Trend) -> str:
     """Stamp, group, numbers, warnings and every run, as lines."""
-    lines = [trend_words.SIMULATED, ""] if trend.key.simulated else []
-    lines += [f"Runs of {trend_words.group(trend.key)}", "", *trend_words.sentences(trend)]
-    lines += [f"warning: {warning}" for warning in (*trend_words.warnings(trend), *trend.problems)]
+    lines = [wording.SIMULATED, ""] if trend.key.simulated else []
+    lines += [f"Runs of {wording.group(trend.key)}", "", *wording.sentences(trend)]
+    lines += [f"warning: {warning}" for warning in (*wording.warnings(trend), *trend.problems)]
     rows: list[tuple[str, ...]] = [("run", "outcome", "RTA", "RTO", "RPA", "RPO", "size")]
     for point in trend.points:
         times = (point.rta_seconds, point.rto_seconds, point.rpa_seconds, point.rpo_seconds)
-        size = "-" if point.size_bytes is None else trend_words.show_bytes(point.size_bytes)
+        size = "-" if point.size_bytes is None else wording.show_bytes(point.size_bytes)
         rows.append((point.run_id, point.outcome, *(seconds_or(each, "-") for each in times), size))
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     told = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -12,7 +12,8 @@ from html import escape
 from math import ceil, floor, log10
 
 from drills.durations import show_duration
-from drills.model import Phase, RunRecord
+from drills.model.record import RunRecord
+from drills.model.timing import Phase
 from reports.words import ObjectiveView, seconds_or
 
 WIDTH = 1000.0

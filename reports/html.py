@@ -8,10 +8,10 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from drills import trend_words
 from drills.durations import show_duration
-from drills.history_model import Trend
-from drills.model import RunRecord
+from drills.history import wording
+from drills.model.history import Trend
+from drills.model.record import RunRecord
 from reports import charts, outcomes, recovery_words, trend_chart, words
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -75,7 +75,7 @@ def _trend(trend: Trend | None) -> dict[str, object]:
     """What the section on earlier runs needs."""
     return {
         "trend": trend,
-        "trend_words": trend_words,
+        "trend_words": wording,
         "trend_rows": trend.points[-RUNS_SHOWN:] if trend else (),
         "trend_charts": [Markup(trend_chart.chart(trend, name)) for name in trend_chart.ACTUALS] if trend else (),
         "trend_legend": [(Markup(trend_chart.swatch(kind)), told) for kind, told in trend_chart.legend(trend)]

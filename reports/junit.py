@@ -9,8 +9,8 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 
-from drills.history import OUTCOMES, outcome_of
-from drills.model import Promise, RunRecord
+from drills.history.line import OUTCOMES, outcome_of
+from drills.model.record import Promise, RunRecord
 from reports import outcomes, words
 
 # What XML 1.0 has no place for ("2.2 Characters"), such as the escape codes of a terminal.

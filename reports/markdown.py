@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from drills import trend_words
-from drills.model import RunRecord
+from drills.history import wording
+from drills.model.record import RunRecord
 from reports import outcomes, recovery_words, words
 
 FINDINGS_SHOWN = 20
@@ -86,8 +86,8 @@ def _recovery_time(record: RunRecord) -> list[str]:
 def _over_time(record: RunRecord) -> list[str]:
     if record.history is None:
         return []
-    said = [cell(trend_words.one_line(record.history))]
-    warnings = (*trend_words.warnings(record.history), *record.history.problems)
+    said = [cell(wording.one_line(record.history))]
+    warnings = (*wording.warnings(record.history), *record.history.problems)
     return [
         "## Over time",
         "",

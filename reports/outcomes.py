@@ -6,10 +6,10 @@ import re
 from typing import Literal
 
 from drills import errors
-from drills.model import Promise, RunRecord
+from drills.model.record import Promise, RunRecord
 
 Kind = Literal["", "objective missed", "verification failed", "could not run", "precondition absent"]
-# How a sentence says that an objective was missed; the sentences are those of drills/objectives.py, selection.py, errors.py.
+# How a sentence says that an objective was missed: the sentences of drills/objectives/, recovery/selection.py and errors.py.
 OBJECTIVE_MISSED = (
     r"beyond the (RTO|RPO)|objective[^;]* missed|NoRecoveryPoint|a usable recovery point|no usable recovery point"
 )

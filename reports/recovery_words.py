@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from drills import timeline
-from drills.checks import queries
 from drills.durations import show_duration
-from drills.model import ClockOffset, Measurement, Moment, QueryTiming, Restoration, RunRecord
+from drills.model.record import Restoration, RunRecord
+from drills.model.timing import ClockOffset, Measurement, Moment, QueryTiming
+from drills.objectives import timeline
 from reports import words
 
 
@@ -54,7 +54,7 @@ def query_rows(record: RunRecord) -> list[tuple[str, str, str, str, str]]:
 def _ended(timing: QueryTiming) -> str:
     if timing.reason:
         return f"not run: {timing.reason}" if not timing.seconds else timing.reason
-    return "fast enough" if queries.is_fast(timing) else "too slow"
+    return "fast enough" if timing.is_fast else "too slow"
 
 
 def moment_rows(record: RunRecord) -> list[tuple[str, str, str, str]]:

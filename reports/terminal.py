@@ -12,11 +12,12 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from drills import trend_words
 from drills.clock import Clock
 from drills.durations import show_duration
 from drills.errors import ConfigError
-from drills.model import Phase, RunRecord
+from drills.history import wording
+from drills.model.record import RunRecord
+from drills.model.timing import Phase
 from drills.record import RECORD_NAME, load
 from reports import outcomes, recovery_words, words
 
@@ -193,8 +194,8 @@ def _over_time(record: RunRecord, console: Console) -> None:
     """The run beside earlier ones, in a line, and what should be mended before an objective is missed."""
     if record.history is None:
         return
-    _say(console, f"over time: {trend_words.one_line(record.history)}")
-    for warning in (*trend_words.warnings(record.history), *record.history.problems):
+    _say(console, f"over time: {wording.one_line(record.history)}")
+    for warning in (*wording.warnings(record.history), *record.history.problems):
         _say(console, f"warning: {warning}", "yellow")
 
 

@@ -14,8 +14,8 @@ from html import escape
 from types import MappingProxyType
 from typing import Literal
 
-from drills import trend_words
-from drills.history_model import Gap, HistoryPoint, RunOutcome, Trend
+from drills.history import wording
+from drills.model.history import Gap, HistoryPoint, RunOutcome, Trend
 from reports.charts import WIDTH, ticks
 from reports.words import seconds_or
 
@@ -123,7 +123,7 @@ def chart(trend: Trend, name: Actual, *, alone: bool = False) -> str:
     if alone:
         inner = f'<style>{ALONE}</style><rect class="paper" width="{WIDTH:g}" height="{height:g}"/>{inner}'
         inner += _legend_alone(trend, height - 10)
-    told = escape(f"{name} of {trend_words.runs(len(trend.points))}: {trend_words.one_line(trend)}")
+    told = escape(f"{name} of {wording.runs(len(trend.points))}: {wording.one_line(trend)}")
     # a file of its own needs a size and a namespace; within a page the style sheet gives the size
     size = f' xmlns="http://www.w3.org/2000/svg" width="{WIDTH:g}" height="{height:g}"' if alone else ""
     return (
@@ -265,7 +265,7 @@ def _sizes(placed: Sequence[Slot], trend: Trend) -> list[str]:
     parts.append(f'<path class="size" d="M{way}"/>')
     parts += [
         f'<circle class="dot" cx="{x:.1f}" cy="{floor - SIZE_HEIGHT * 0.9 * size / largest:.1f}" r="1.8">'
-        f"<title>{trend_words.show_bytes(size)}</title></circle>"
+        f"<title>{wording.show_bytes(size)}</title></circle>"
         for x, size in known
     ]
     x, last = known[-1]
@@ -273,7 +273,7 @@ def _sizes(placed: Sequence[Slot], trend: Trend) -> list[str]:
     parts.append(_text("tick", LEFT - 8, floor - 14, what, "end"))
     anchor = "end" if x > WIDTH - 90 else "middle"
     y = floor - SIZE_HEIGHT * 0.9 * last / largest - 7
-    return [*parts, _text("tick", x, y, trend_words.show_bytes(last), anchor)]
+    return [*parts, _text("tick", x, y, wording.show_bytes(last), anchor)]
 
 
 def _dates(placed: Sequence[Slot], floor: float) -> list[str]:
@@ -316,5 +316,5 @@ def _legend_alone(trend: Trend, y: float) -> str:
         parts += [mark(kind, x, y - 5, 5) + "/>", _text("tick", x + 12, y, told, "start")]
         x += 34 + 8 * len(told)
     if trend.key.simulated:
-        parts.append(_text("stamp", WIDTH - RIGHT, 16, trend_words.SIMULATED, "end"))
+        parts.append(_text("stamp", WIDTH - RIGHT, 16, wording.SIMULATED, "end"))
     return "".join(parts)

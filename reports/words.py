@@ -10,24 +10,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from drills import errors, trend_words
+from drills import errors
 from drills.durations import show_duration
-from drills.model import (
-    CheckResult,
-    Finding,
-    Measurement,
-    NotChecked,
-    Outcome,
-    Promise,
-    PromiseOutcome,
-    Resource,
-    Restoration,
-    RunRecord,
-    Verdict,
-)
+from drills.history import wording
+from drills.model.finding import CheckResult, Finding, NotChecked, Outcome, Verdict
+from drills.model.instance import Resource
+from drills.model.record import Promise, PromiseOutcome, Restoration, RunRecord
+from drills.model.timing import Measurement
 
-SIMULATED = trend_words.SIMULATED
-show_bytes = trend_words.show_bytes
+SIMULATED = wording.SIMULATED
+show_bytes = wording.show_bytes
 NOT_MEASURED = "not measured"
 NOTHING_LEFT_OUT = "Nothing that this run meant to check was left out."
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from jinja2 import TemplateError
 
 from drills.errors import DrillError
-from drills.record import load, write_atomically
+from drills.files import write_atomically
+from drills.record import load
 from reports import allure_files, allure_history, allure_render, html, junit, markdown
 
 LATEST = "latest"

@@ -6,7 +6,7 @@ import pytest
 from pytest_bdd import parsers, then
 
 from drills.errors import CheckUnavailable
-from drills.model import Verdict
+from drills.model.finding import Verdict
 from drills.record import Journal
 
 

@@ -8,10 +8,11 @@ import allure
 import pytest
 from pytest_bdd import given, then, when
 
-from drills.cutover import drilled, judge
-from drills.cutover.drilled import Move
+from drills.cutover import judge
 from drills.errors import Refused
 from drills.record import Journal
+from drills.run import cutover
+from drills.run.cutover import Move
 from steps.checks import assert_met
 
 
@@ -19,7 +20,7 @@ from steps.checks import assert_met
 def move(run_folder: Path, journal: Journal) -> Move:
     """The cut-over of the run; skipped where a guard holds."""
     try:
-        return drilled.open_move(run_folder, journal)
+        return cutover.open_move(run_folder, journal)
     except Refused as error:
         pytest.skip(str(error))
 

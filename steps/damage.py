@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pytest_bdd import given, then, when
 
-from drills import rehearsal
-from drills.drill import Drill
-from drills.model import Restoration
+from drills.model.record import Restoration
 from drills.record import Journal
-from drills.rehearsal import DamagedCopy
-from drills.sandbox_control import SandboxControl
+from drills.recovery import rehearsal
+from drills.recovery.drill import Drill
+from drills.recovery.rehearsal import DamagedCopy
+from drills.sandbox_client import SandboxControl
 from steps.checks import assert_met
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from pytest_bdd import given, then, when
 
-from drills import context
-from drills.drill import Drill
 from drills.record import Journal
-from drills.sandbox_control import SandboxControl
+from drills.recovery.drill import Drill
+from drills.run import context
+from drills.sandbox_client import SandboxControl
 from steps.promises import journal_of
 
 

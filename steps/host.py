@@ -9,10 +9,11 @@ import pytest
 import testinfra
 from pytest_bdd import then
 
-from drills import context, host
 from drills.clock import SystemClock
-from drills.drill import Drill
-from drills.model import Restoration
+from drills.model.record import Restoration
+from drills.recovery import host
+from drills.recovery.drill import Drill
+from drills.run import context
 from steps.checks import assert_verdict
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pytest_bdd import parsers, then
 
-from drills.drill import Drill
+from drills.recovery.drill import Drill
 from steps.checks import assert_verdict
 
 

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from pytest_bdd import given, then, when
 
-from drills import context, moment
-from drills.drill import Drill
 from drills.errors import NoRecoveryPoint
-from drills.model import Restoration
+from drills.model.record import Restoration
 from drills.record import Journal
-from drills.restoring import Setup
+from drills.recovery import point_in_time
+from drills.recovery.drill import Drill
+from drills.recovery.restore import Setup
+from drills.run import context
 from steps.checks import assert_met
 
 
@@ -35,20 +36,20 @@ def moment_between_changes(run_folder: Path) -> tuple[datetime, str]:
 @when("the database is restored to that moment", target_fixture="at_the_moment")
 def restored_to_the_moment(drill: Drill, setup: Setup, crossed: tuple[datetime, str]) -> Restoration:
     """A restore of its own, after the one that is measured."""
-    return moment.restore(drill, setup, *crossed)
+    return point_in_time.restore(drill, setup, *crossed)
 
 
 @then("what was committed before it is there, and nothing that came after or was under way")
 def only_what_was_before(journal: Journal, at_the_moment: Restoration) -> None:
     """The verdict on the moment."""
     assert at_the_moment.checks
-    assert_met(journal, moment.NAME)
+    assert_met(journal, point_in_time.NAME)
 
 
 @given("a moment before its oldest automated backup had ended", target_fixture="too_early")
 def moment_too_early(setup: Setup) -> datetime:
     """A second before; skipped where the source has no automated backups."""
-    found = moment.too_early(setup)
+    found = point_in_time.too_early(setup)
     if found is None:
         pytest.skip("no automated backup of the source is told of that could be restored to a moment")
     return found

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pytest_bdd import then, when
 
-from drills.drill import Drill
 from drills.record import Journal
+from drills.recovery.drill import Drill
 from steps.checks import assert_met
 
 

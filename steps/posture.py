@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from pytest_bdd import parsers, then, when
 
-from drills import posture_promises
 from drills.errors import CheckUnavailable
-from drills.model import CheckResult
+from drills.model.finding import CheckResult
+from drills.run import posture as posture_promises
 
 
 @pytest.fixture(scope="session")

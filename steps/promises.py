@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 from pytest_bdd.scenario import scenario_wrapper_template_registry
 
-from drills import context
-from drills.config import Config
-from drills.cutover import drilled
-from drills.model import Promise, PromiseOutcome
+from drills.config.load import Config
+from drills.model.record import Promise, PromiseOutcome
 from drills.record import Journal
+from drills.run import context, cutover
 
 NEEDS_LEAVE = ("damages_backup", "cuts_over")
 # Which scenarios are no part of a run: those of another recovery point than it drills (`sample` of the target).
@@ -50,7 +49,7 @@ def _left_out(folder: Path, effective: Config) -> Iterator[tuple[str, str]]:
             yield tag, f"profile {profile!r} does not allow {tag!r}"
     if not context.promises_posture(folder):
         yield "posture", "the target does not ask for it: posture.promised in drill.toml"
-    if reason := drilled.left_out(effective):
+    if reason := cutover.left_out(effective):
         yield CUTS_OVER, reason
 
 

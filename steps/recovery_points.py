@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pytest_bdd import then
 
-from drills.drill import Drill
+from drills.recovery.drill import Drill
 
 
 @then("a usable recovery point of that very instance exists")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pytest_bdd import given, then, when
 
-from drills.drill import Drill
-from drills.model import Restoration
+from drills.model.record import Restoration
 from drills.record import Journal
+from drills.recovery.drill import Drill
 from steps.checks import assert_met
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from pytest_bdd import given, parsers, then
 
-from drills import recovery_time, timeline
-from drills.drill import Drill
 from drills.durations import parse_duration
-from drills.model import Verdict
+from drills.model.finding import Verdict
+from drills.objectives import recovery_time, timeline
 from drills.record import Journal
+from drills.recovery.drill import Drill
 from steps.checks import assert_met
 
 

@@ -1,6 +1,6 @@
 """The worst case of a schedule by brute force: every quarter of an hour of some years is asked whether a run begins in it.
 
-Written apart from drills/awscron.py and drills/schedule*.py, and slow: a field is matched item by item, a zone's clocks
+Written apart from drills/schedule/cron.py and drills/schedule*.py, and slow: a field is matched item by item, a zone's clocks
 are read off an instant at a time, losses are read off while time goes by.
 """
 

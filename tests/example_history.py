@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from drills.history_model import GroupKey, HistoryLine, RunOutcome, Trend
-from drills.model import RunRecord
-from drills.trend import trend_of
+from drills.history.trend import trend_of
+from drills.model.history import GroupKey, HistoryLine, RunOutcome, Trend
+from drills.model.record import RunRecord
 from tests.example_record import failing_drill
 
 FIRST = datetime(2021, 2, 1, 4, 30, tzinfo=UTC)

@@ -10,27 +10,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from drills.model import (
-    CheckResult,
-    Disaster,
-    Failure,
-    Finding,
-    Measurement,
-    NotChecked,
-    Objectives,
-    Phase,
-    Promise,
-    RecoveryPoint,
-    RefusedPoint,
-    Resource,
-    Restoration,
-    RunRecord,
-    Setting,
-    StatusChange,
-    TargetSummary,
-    Verdict,
-    WorstCase,
-)
+from drills.model.finding import CheckResult, Finding, NotChecked, Verdict
+from drills.model.instance import Resource, StatusChange
+from drills.model.point import RecoveryPoint, RefusedPoint
+from drills.model.record import Failure, Promise, Restoration, RunRecord, Setting, TargetSummary
+from drills.model.timing import Disaster, Measurement, Objectives, Phase, WorstCase
 
 START = datetime(2026, 11, 23, 14, 15, 3, tzinfo=UTC)
 RUN_ID = "20261123-141503-a1b2"

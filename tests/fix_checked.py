@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from drills.checks.session import Connection, snapshot
+from drills.checks.base.session import Connection, snapshot
 from drills.sandbox.postgres.cluster import PORT, Cluster
 from drills.sandbox.postgres.roles import prepare_roles
 from drills.sandbox.seeds import load as seed_load

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from drills import cli
-from drills.cutover import command
+from drills.cli import cutover as cli_cutover
+from drills.cli import main as cli
+from drills.cutover.desk import fresh
 from drills.cutover.journal import Store
 from drills.cutover.model import Entry, Position, State
 from drills.cutover.world import World
@@ -187,12 +188,12 @@ class Desk:
         monkeypatch.chdir(scene.folder)
         for name in ("AWS_ENDPOINT_URL", "PGSSLROOTCERT"):
             monkeypatch.setenv(name, scene.environment[name])
-        self._desk = command.open_desk(self._options("resume"))
+        self._desk = cli_cutover.open_desk(self._options("resume"))
 
     def _options(self, *words: str) -> argparse.Namespace:
         named = words[0] != "run" or {"--at", "--before", "--point"} & set(words)
         point = () if named else ("--point", self.scene.snapshot)  # what was taken later has the wrong data
-        return cli._parser().parse_args(["cutover", "--confirm", self.scene.name, *words, *point])
+        return cli.parse(["cutover", "--confirm", self.scene.name, *words, *point])
 
     def change(self, **changes: Any) -> None:
         """Replace parts of the world, such as its clock or the target's cut-over."""
@@ -210,7 +211,7 @@ class Desk:
             desk = dataclasses.replace(desk, store=Dying(desk.store, die_at, after=after))
         # each command asks the address anew and holds the lock anew, as a process of its own does
         try:
-            return command.carry_out(command.fresh(desk), self._options(*words))
+            return cli_cutover.carry_out(fresh(desk), self._options(*words))
         except Killed:
             return None
 

@@ -13,20 +13,22 @@ from typing import Any
 import psycopg
 import pytest
 
-from drills import context, stage
+from drills.aws import read as aws
+from drills.aws import session
+from drills.aws.session import Clients
+from drills.aws.wait import wait_available
 from drills.checks import manifest
 from drills.checks.manifest import Manifest
 from drills.clock import SystemClock, wait_until
-from drills.config import Target
-from drills.connect import Endpoint, connector
-from drills.drill import Drill
-from drills.model import Instance, RunRecord, TargetSummary
-from drills.plan import SERVICE_NAME
+from drills.config.load import Target
+from drills.model.instance import Instance
+from drills.model.record import RunRecord, TargetSummary
 from drills.record import Journal, load, new_run_id
-from drills.restoring import Setup
-from drills.sources import aws, session
-from drills.sources.poller import wait_available
-from drills.sources.session import Clients
+from drills.recovery.connect import Endpoint, connector
+from drills.recovery.drill import Drill
+from drills.recovery.restore import Setup
+from drills.run import context, stage
+from drills.run.plan import SERVICE_NAME
 from tests.fix_sandbox import RunningSandbox
 
 POLL = 0.03  # seconds

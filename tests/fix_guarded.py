@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from drills.config import Config, load
-from drills.model import Instance
-from drills.sources.guards import Sides
+from drills.aws.guards import Sides
+from drills.config.load import Config, load
+from drills.model.instance import Instance
 
 HOME = "123456789012"  # moto's account
 OTHER = "000000000000"

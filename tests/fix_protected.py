@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from drills import posture_command
-from drills.config import Target, load
-from drills.config_models import SandboxProfile
+from drills.aws import session
+from drills.aws.session import Clients
+from drills.config.load import Target, load
+from drills.config.target import SandboxProfile
+from drills.posture import read as posture
 from drills.posture.facts import Facts
-from drills.sources import session
-from drills.sources.session import Clients
 from tests.fix_rds import Instance, create, eventually
 from tests.fix_sandbox import RunningSandbox, end_sandbox, start_sandbox
 
@@ -60,7 +60,7 @@ class Protected:
         """What posture reads now, by the sandbox's clock; `changes` replaces fields of the target."""
         target = self.target.model_copy(update=changes)
         now = self.sandbox.control.now()
-        return posture_command.look(self.clients, self.clients, target, store, now)
+        return posture.look(self.clients, self.clients, target, store, now)
 
     @property
     def arn(self) -> str:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from drills import record
 from drills.clock import SystemClock
-from drills.model import RunRecord
+from drills.model.record import RunRecord
 from tests import small_run
 
 PARTS = ("drills", "steps", "features", "reports", "invariants", "conftest.py", "pyproject.toml", "drill.toml")

@@ -15,7 +15,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from drills.sandbox_control import SandboxControl
+from drills.sandbox_client import SandboxControl
 
 READY_WITHIN = 60.0  # seconds, on a machine that is busy
 QUICK = '{"creating": 0.2, "modifying": 0.1, "backing-up": 0.1, "deleting": 0.1, "backup-job": 0.2, "snapshot": 0.1}'

@@ -19,15 +19,16 @@ import psycopg
 from botocore.exceptions import ClientError
 from botocore.hooks import HierarchicalEmitter
 
-from drills.checks.session import Connection, Connector
+from drills.aws.session import Clients
+from drills.checks.base.session import Connection, Connector
 from drills.checks.suite import Comparison
-from drills.config import Target
-from drills.connect import Endpoint, NotResolved, Resolver
-from drills.drill import Drill
-from drills.model import CheckResult, RunRecord, TargetSummary
+from drills.config.load import Target
+from drills.model.finding import CheckResult
+from drills.model.record import RunRecord, TargetSummary
 from drills.record import Journal, load
-from drills.restoring import Setup
-from drills.sources.session import Clients
+from drills.recovery.connect import Endpoint, NotResolved, Resolver
+from drills.recovery.drill import Drill
+from drills.recovery.restore import Setup
 from tests.fix_clock import NOON, HandClock
 
 POLL = 0.02

@@ -6,8 +6,8 @@ import os
 import signal
 import threading
 
-from drills import lifeline
 from drills.clock import SystemClock
+from drills.run import lifeline
 
 _GRACE = 10.0  # seconds for the fixtures to end what they started
 

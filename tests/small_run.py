@@ -18,9 +18,10 @@ from pathlib import Path
 
 import psutil
 
-from drills import lifeline, plan, record, supervisor
+from drills import record
 from drills.clock import SystemClock, wait_until
-from drills.model import SCHEMA_VERSION, RunRecord
+from drills.model.record import SCHEMA_VERSION, RunRecord
+from drills.run import lifeline, plan, supervisor
 from reports import terminal
 
 CHECKOUT = Path(__file__).parents[1]
@@ -41,12 +42,12 @@ sys.stdin.read()
 (folder / "service-cleaned-up").touch()
 """
 STAGE = """
-from drills import lifeline
+from drills.run import lifeline
 lifeline.end_when_orphaned(1)
 reached("stage")
 """
 FEATURES = """
-from drills import lifeline
+from drills.run import lifeline
 lifeline.end_when_orphaned(1)
 reached("features")
 rest()
@@ -54,7 +55,8 @@ rest()
 FINISH = """
 reached("finish")
 rest(float(os.path.exists(folder / "slow-finish")) * 1.5)
-from drills import record, supervisor
+from drills import record
+from drills.run import supervisor
 outcome = supervisor.read_outcome(folder)
 if (folder / "drill.json").exists():
     journal = record.Journal.open(folder)
@@ -117,7 +119,7 @@ def started(argv: Sequence[str], marker: Path, env: Mapping[str, str] | None = N
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TOX_")} | dict(env or {})
     with printed.open("wb") as out:
         outer = subprocess.Popen(
-            [sys.executable, "-m", "drills.lifeline", "--", *argv],
+            [sys.executable, "-m", "drills.run.lifeline", "--", *argv],
             stdin=subprocess.PIPE,
             stdout=out,
             stderr=subprocess.STDOUT,
@@ -149,7 +151,7 @@ def marked(*markers: Path | str) -> list[psutil.Process]:
 
 def supervisor_of(folder: Path) -> psutil.Process:
     """The supervisor of the run in `folder`."""
-    return next(found for found in marked(folder) if "drills.supervisor" in found.cmdline())
+    return next(found for found in marked(folder) if "drills.run.supervisor" in found.cmdline())
 
 
 def wait_for(path: Path, timeout: float = 20) -> str:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from drills.loss import Reading, Reference, by_data, measure
-from drills.model import Setting
-from drills.objectives import judge, measure_rta
+from drills.model.record import Setting
+from drills.objectives.data_loss import Reading, Reference, by_data, measure
+from drills.objectives.verdicts import judge, measure_rta
 from reports import allure_files, words
 from tests.example_record import START, failing_drill, green_drill
 

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drills import trend_words
-from drills.history_model import Trend
-from drills.model import RunRecord
-from drills.trend import trend_of
+from drills.history import wording
+from drills.history.trend import trend_of
+from drills.model.history import Trend
+from drills.model.record import RunRecord
 from reports import allure_files, allure_history, allure_render, allure_trend
 from tests.example_history import FIRST, KEY, line, monthly, trend
 from tests.example_record import failing_drill
@@ -48,8 +48,8 @@ def test_trend_is_attached_to_the_session(tmp_path: Path) -> None:
     assert [each["name"] for each in told] == ["RTA of each run", "RPA of each run", "Trend in words"]
     assert all((tmp_path / each["source"]).read_text("utf-8").startswith("<svg") for each in told[:2])
     assert record.history is not None
-    assert all(said in text for said in trend_words.sentences(record.history))
-    assert all(f"warning: {said}" in text for said in trend_words.warnings(record.history))
+    assert all(said in text for said in wording.sentences(record.history))
+    assert all(f"warning: {said}" in text for said in wording.warnings(record.history))
     assert all(re.search(rf"^{point.run_id}  {point.outcome}", text, re.MULTILINE) for point in record.history.points)
 
 
@@ -60,7 +60,7 @@ def test_attachments_of_a_simulated_run_are_stamped(tmp_path: Path) -> None:
     for found, stamped in ((simulated, True), (trend(monthly(3)), False)):
         allure_trend.write(tmp_path, found)
         texts = [path.read_text("utf-8") for path in tmp_path.glob("trend-*attachment*")]
-        assert [trend_words.SIMULATED in text for text in texts] == [stamped] * 3
+        assert [wording.SIMULATED in text for text in texts] == [stamped] * 3
 
 
 def test_a_run_sees_those_before_it_and_is_added_once(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drills.awscron import next_firings, parse
+from drills.schedule.cron import next_firings, parse
 
 UTC_ZONE = ZoneInfo("Etc/UTC")
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drills import cli
-from drills.backup_command import Wanted, judge, whole_days
-from drills.config_models import Target
+from drills.aws import read as aws
+from drills.cli import main as cli
+from drills.cli.backup import Wanted, judge, whole_days
+from drills.config.target import Target
 from drills.errors import ConfigError
-from drills.model import RecoveryPoint
+from drills.model.point import RecoveryPoint
 from drills.posture.points import newest
-from drills.sources import aws
 from tests.fix_protected import VAULT, Protected, protected
 from tests.fix_rds import eventually
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drills.finish import told_once
+from drills.run.finish import told_once
 from drills.sandbox.door.answers import LARGEST, KeptAnswer, operation_model
 from drills.sandbox.door.calls import Call, CallLog, read_request
 from drills.sandbox.door.redact import LONGEST_LIST, LONGEST_TEXT, MASK, redacted, shortened

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drills import canary
-from drills.checks import canary as check
+from drills.checks.canary import chain as check
+from drills.checks.canary import writer
 from drills.errors import DrillError
 from tests.fix_checked import Checked, checked
 from tests.fix_cluster import module_state
@@ -99,11 +99,11 @@ def test_a_clock_that_goes_back_is_told_and_breaks_nothing(offsets: list[int]) -
 )
 def test_a_beat_that_has_stopped_is_a_finding(ago: float, said: str) -> None:
     """Three beats and ten seconds may pass; more than that, or as much in the future, is told."""
-    finding = canary.beat_stopped(START - timedelta(seconds=ago), START, timedelta(seconds=1))
+    finding = writer.beat_stopped(START - timedelta(seconds=ago), START, timedelta(seconds=1))
 
     assert (finding.message if finding else "").find(said) >= 0
     assert (finding is None) == (not said)
-    assert canary.beat_stopped(None, START, timedelta(seconds=1)) is not None
+    assert writer.beat_stopped(None, START, timedelta(seconds=1)) is not None
 
 
 def test_a_chain_that_ends_early_is_a_finding() -> None:
@@ -119,12 +119,12 @@ def test_two_writers_at_once_do_not_fork_the_chain(checked: Checked) -> None:
     """Beats are written in a row under a lock, and the reader's own arithmetic proves what the server wrote."""
     with checked.copy() as name:
         with checked.connect(name) as session:
-            canary.install(session)
+            writer.install(session)
 
         def beats(_: int) -> None:
             with checked.connect(name) as session:
                 for _ in range(20):
-                    canary.beat(session)
+                    writer.beat(session)
 
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(beats, range(4)))
@@ -139,14 +139,14 @@ def test_two_writers_at_once_do_not_fork_the_chain(checked: Checked) -> None:
 def test_pruning_keeps_the_chain_provable(checked: Checked) -> None:
     """What is older goes, the newest row stays, the rest follows from the checkpoint, and the beat goes on from there."""
     with checked.copy() as name, checked.connect(name) as session:
-        canary.install(session)
+        writer.install(session)
         for _ in range(6):
-            canary.beat(session)
-        assert canary.prune(session, timedelta(hours=1)) == 0
-        assert canary.prune(session, timedelta(microseconds=1)) == 5
-        canary.beat(session)
-        assert canary.prune(session, timedelta(microseconds=1)) == 1
-        canary.beat(session)
+            writer.beat(session)
+        assert writer.prune(session, timedelta(hours=1)) == 0
+        assert writer.prune(session, timedelta(microseconds=1)) == 5
+        writer.beat(session)
+        assert writer.prune(session, timedelta(microseconds=1)) == 1
+        writer.beat(session)
         with checked.snapshot(name) as connection:
             state = check.observe(connection)
         kept = session.execute("select count(*) from drill_canary.checkpoint").fetchone()
@@ -160,12 +160,12 @@ def test_pruning_keeps_the_chain_provable(checked: Checked) -> None:
 def test_a_broken_chain_is_not_pruned(checked: Checked) -> None:
     """A checkpoint would hide what is missing; nothing is removed, and the sentence says what is broken."""
     with checked.copy() as name, checked.connect(name) as session:
-        canary.install(session)
+        writer.install(session)
         for _ in range(5):
-            canary.beat(session)
+            writer.beat(session)
         session.execute("delete from drill_canary.beat where seq = 2")
         with pytest.raises(DrillError, match="row 1 is followed by row 3"):
-            canary.prune(session, timedelta(microseconds=1))
+            writer.prune(session, timedelta(microseconds=1))
         assert session.execute("select count(*) from drill_canary.beat").fetchone() == (4,)
 
 
@@ -174,9 +174,9 @@ def test_rows_lost_from_the_beginning_are_found_without_a_checkpoint(checked: Ch
     """What a restore lost is told from what was pruned."""
     with checked.copy() as name:
         with checked.connect(name) as session:
-            canary.install(session)
+            writer.install(session)
             for _ in range(4):
-                canary.beat(session)
+                writer.beat(session)
             session.execute("delete from drill_canary.beat where seq <= 2")
         with checked.snapshot(name) as connection:
             state = check.observe(connection)

@@ -17,8 +17,9 @@ import psycopg
 import pytest
 from psycopg import conninfo
 
-from drills import canary, cli
-from drills.checks import canary as check
+from drills.checks.canary import chain as check
+from drills.checks.canary import writer
+from drills.cli import main as cli
 from drills.clock import SystemClock, wait_until
 from drills.sandbox.postgres.cluster import PORT
 from tests.fix_checked import MASTER, Checked, checked
@@ -98,9 +99,9 @@ def test_the_role_can_beat_and_touch_nothing_else(place: Place, capsys: pytest.C
     assert "role drill_canary are in database" in capsys.readouterr().out
     with place.checked.cluster.connect(place.name) as session:
         session.execute("set session authorization drill_canary")
-        canary.beat(session)
-        canary.beat(session)
-        assert canary.prune(session, timedelta(microseconds=1)) == 1
+        writer.beat(session)
+        writer.beat(session)
+        assert writer.prune(session, timedelta(microseconds=1)) == 1
         for forbidden in (
             "update drill_canary.beat set beat_at = now()",
             "truncate drill_canary.beat",
@@ -148,7 +149,7 @@ def test_a_signal_ends_the_beat_cleanly(place: Place, number: signal.Signals) ->
     The signal may come between the server's commit and its answer: then one more row is there than was told.
     """
     with place.checked.connect(place.name) as session:
-        canary.install(session)
+        writer.install(session)
     with beating(place, "--every", "20ms") as process:
         eventually(lambda: place.beats() >= 3, "some beats")
         os.kill(process.pid, number)
@@ -163,7 +164,7 @@ def test_a_signal_ends_the_beat_cleanly(place: Place, number: signal.Signals) ->
 def test_a_beat_goes_on_after_its_connection_was_lost(place: Place) -> None:
     """It says so once, connects again, and goes on with the same chain."""
     with place.checked.connect(place.name) as session:
-        canary.install(session)
+        writer.install(session)
     with beating(place, "--every", "20ms") as process:
         eventually(lambda: place.beats() >= 2, "some beats")
         with place.checked.cluster.connect() as session:
@@ -181,8 +182,8 @@ def test_a_beat_goes_on_after_its_connection_was_lost(place: Place) -> None:
 def test_a_clock_that_went_back_is_told_and_the_beat_goes_on(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     """The row before is an hour ahead, as a clock that was set right since would have left it."""
     with place.checked.connect(place.name) as session:
-        canary.install(session)
-        last = canary.beat(session)
+        writer.install(session)
+        last = writer.beat(session)
         ahead = last.at + timedelta(hours=1)
         digest = check.digest_of(last.digest, last.seq + 1, ahead)
         session.execute(
@@ -202,7 +203,7 @@ def test_a_clock_that_went_back_is_told_and_the_beat_goes_on(place: Place, capsy
 def test_pruning_by_command_keeps_what_is_asked_for(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     """A beat with --keep prunes from its first row on; the command does it once."""
     with place.checked.connect(place.name) as session:
-        canary.install(session)
+        writer.install(session)
     assert cli.main(["canary", "beat", place.dsn, "--beats", "5", "--every", "10ms"]) == 0
     assert cli.main(["canary", "prune", place.dsn, "--keep", "1h"]) == 0
     assert "nothing to remove" in capsys.readouterr().out

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drills.checks import catalog
-from drills.checks.catalog import Catalog
-from drills.checks.catalog_scope import Concerned, own_name, roles, scoped
-from drills.checks.session import pin
+from drills.checks.base.session import pin
+from drills.checks.catalog import check as catalog
+from drills.checks.catalog.check import Catalog
+from drills.checks.catalog.scope import Concerned, own_name, roles, scoped
 from drills.sandbox.postgres.cluster import ADMIN, Cluster
 from drills.sandbox.postgres.roles import prepare_roles
 from drills.sandbox.seeds import sample

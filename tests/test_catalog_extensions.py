@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from drills.checks import catalog
-from drills.checks.catalog import Catalog
-from drills.checks.catalog_extensions import MEMBERS, SINCE, SINCE_FORMAT_3
+from drills.checks.catalog import check as catalog
+from drills.checks.catalog.check import Catalog
+from drills.checks.catalog.extensions import MEMBERS, SINCE, SINCE_FORMAT_3
 from drills.sandbox.postgres.cluster import ADMIN, Cluster
 from drills.sandbox.postgres.roles import prepare_roles
 from tests.fix_cluster import cluster_in, module_state, usable

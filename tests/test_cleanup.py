@@ -13,16 +13,18 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
-from drills import context, objectives
+from drills.aws import read as aws
+from drills.aws.cleanup import remove_all
+from drills.aws.scratch import Scratch, ScratchNames
+from drills.aws.session import Clients
 from drills.clock import SystemClock
-from drills.model import Instance, RecoveryPoint, Resource
-from drills.plan import SERVICE_NAME
+from drills.model.instance import Instance, Resource
+from drills.model.point import RecoveryPoint
+from drills.objectives import verdicts
 from drills.record import Journal, load
-from drills.restoring import Setup
-from drills.sources import aws
-from drills.sources.cleanup import remove_all
-from drills.sources.scratch import Scratch, ScratchNames
-from drills.sources.session import Clients
+from drills.recovery.restore import Setup
+from drills.run import context
+from drills.run.plan import SERVICE_NAME
 from tests.fix_clock import HandClock
 from tests.fix_drill import INSTANCE, POLL, VAULT, Staged, followed
 
@@ -148,7 +150,7 @@ def test_another_process_removes_what_a_killed_run_left(staged: Staged, tmp_path
     context.save(tmp_path, context.read(staged.folder))
 
     done = subprocess.run(
-        [sys.executable, "-m", "drills.finish", "clean", str(tmp_path)],
+        [sys.executable, "-m", "drills.run.finish", "clean", str(tmp_path)],
         cwd=Path(__file__).parent.parent,
         capture_output=True,
         text=True,
@@ -186,7 +188,7 @@ def test_what_lacks_the_prefix_is_left_alone(setup: Setup, edit: Callable[[Resou
 
     assert (left.id, left.state) == (edit(first).id, "left")
     assert left.note == "not removed: its name does not begin with 'drill-'"
-    assert 13 in objectives.exit_codes(setup.journal.record)
+    assert 13 in verdicts.exit_codes(setup.journal.record)
     assert kinds_there(setup) == {first.kind}
     assert source_of(setup.clients).status == "available"
 
@@ -204,7 +206,7 @@ def test_what_carries_another_runs_tag_is_left_alone(staged: Staged, tmp_path: P
     setup.journal.resource(Resource("log-group", log_group, "made"))
 
     left = removed(setup)
-    codes = objectives.exit_codes(setup.journal.record)
+    codes = verdicts.exit_codes(setup.journal.record)
     made = tuple(replace(resource, state="made") for resource in left)
     setup.journal.update(run_id="another-run", resources=made)
 

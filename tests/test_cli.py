@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from drills import __version__, cli
+from drills import __version__
+from drills.cli import main as cli
 
 TARGET = '[targets.orders]\ninstance = "orders"\n'
 AWAY = '[drill]\nprofile = "away"\n[profiles.away]\nkind = "endpoint"\n' + TARGET

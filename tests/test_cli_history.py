@@ -10,17 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from drills import cli, history_file
-from drills.history import write_line
-from drills.history_model import HistoryLine
-from drills.trend_words import SIMULATED
+from drills.cli import main as cli
+from drills.history import store as history_file
+from drills.history.line import write_line
+from drills.history.wording import SIMULATED
+from drills.model.history import HistoryLine
 from tests.example_history import FIRST, KEY, MONTH, line, monthly
 
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working directory, and a line that is wide enough."""
+    """A project without settings, and a line that is wide enough."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "drill.toml").touch()  # a project of its own
     monkeypatch.setenv("COLUMNS", "160")
     return tmp_path
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from drills import cli
-from drills.cli_verify import policies_of
+from drills.cli import main as cli
+from drills.cli.database import policies_of
 from drills.errors import ConfigError
 from tests.fix_checked import MASTER, Checked, checked
 from tests.fix_cluster import module_state

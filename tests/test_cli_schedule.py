@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from drills import cli
+from drills.cli import main as cli
 
 Ask = Callable[..., tuple[int, str, str]]
 DAILY = "cron(0 5 ? * * *)"

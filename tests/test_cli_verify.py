@@ -16,9 +16,11 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from drills import cli
-from drills.checks import content, manifest, watch
-from drills.checks.watch import Reading
+from drills.checks import manifest
+from drills.checks.base import lock_watch
+from drills.checks.base.lock_watch import Reading
+from drills.checks.content import check as content
+from drills.cli import main as cli
 from drills.clock import SystemClock, wait_until
 from drills.errors import CheckUnavailable
 from drills.sandbox.postgres.cluster import ADMIN
@@ -204,7 +206,7 @@ def read_for_long(checked: Checked, database: str, reading: Reading, begun: thre
     """Read a source, watched over, until something ends it."""
     with (
         checked.snapshot(database) as reader,
-        watch.watched(checked.connect, database, [reader], reading, SystemClock()),
+        lock_watch.watched(checked.connect, database, [reader], reading, SystemClock()),
     ):
         reader.execute("set local statement_timeout = 0")
         reader.execute("select count(*) from shop.payment")

@@ -15,14 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from drills import config, config_models
-from drills.config import Config, SandboxProfile, TablePolicy, load, parse_table_policy
-from drills.config_models import PROFILES, DrillTable, Freshness, Target
-from drills.config_recovery import NamedQuery
-from drills.config_table import Table
-from drills.context import Choices
+from drills.config import load as config
+from drills.config.load import Config, SandboxProfile, TablePolicy, load, parse_table_policy
+from drills.config.objectives import NamedQuery
+from drills.config.table import Table
+from drills.config.target import PROFILES, DrillTable, Freshness, Target
 from drills.errors import ConfigError
-from drills.model import Objectives
+from drills.model.policy import BLOCKING
+from drills.model.timing import Objectives
+from drills.run.context import Choices
 from drills.sandbox.state import Delays
 
 ROOT = Path(__file__).parents[1]
@@ -447,7 +448,7 @@ def test_every_key_is_in_the_document() -> None:
 
 def test_what_blocks_unless_the_target_says_otherwise(tmp_path: Path) -> None:
     """A table of true and false changes single checks, the others stay as they are."""
-    assert read(tmp_path, "[targets.a]").target.blocks() == set(config_models.BLOCKING)
+    assert read(tmp_path, "[targets.a]").target.blocks() == set(BLOCKING)
 
     target = read(tmp_path, '[targets.a.blocking]\ncatalog = false\n"large objects" = true').target
     assert target.blocks() == {"connection", "queries", "sequences", "canary", "invariants", "large objects"}

@@ -9,8 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from drills.connect import Endpoint, connector, wait_for_connection
 from drills.errors import RestoreFailed
+from drills.recovery.connect import Endpoint, connector, wait_for_connection
 from tests.fix_clock import HandClock
 
 

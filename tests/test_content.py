@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from drills.checks import content, fingerprint, large_objects
-from drills.checks.content import Contents, TableContent
-from drills.checks.fingerprint import FAST, STABLE, Algorithm
-from drills.config_models import TablePolicy
+from drills.checks.content import check as content
+from drills.checks.content import fingerprint, large_objects
+from drills.checks.content.check import Contents, TableContent
+from drills.checks.content.fingerprint import FAST, STABLE, Algorithm
+from drills.model.policy import TablePolicy
 from tests.fix_checked import Checked, checked
 from tests.fix_cluster import module_state
 

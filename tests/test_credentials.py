@@ -15,10 +15,10 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from drills.config_models import Credentials
+from drills.aws.credentials import Login, password_for
+from drills.aws.session import identified, open_clients
+from drills.config.target import Credentials
 from drills.errors import ConfigError, DrillError
-from drills.sources.credentials import Login, password_for
-from drills.sources.session import identified, open_clients
 from tests.fix_guarded import AWS_VARIABLES, HOME, LIVE, OTHER, REGION, live, own_environment
 
 __all__ = ["own_environment"]

@@ -16,7 +16,7 @@ import pytest
 from drills.clock import SystemClock
 from drills.cutover.model import Entry, door_of, read_entry, state_of
 from drills.cutover.timing import away_seconds, timing_of
-from drills.trend_words import SIMULATED
+from drills.history.wording import SIMULATED
 from tests.fix_cutover import Scene, make_scene
 from tests.fix_sandbox import RunningSandbox
 from tests.fix_service import Instance, eventually, get

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from drills import config, context, finish
 from drills.clock import SystemClock
-from drills.cutover import drilled, judge
-from drills.cutover.drilled import Move
-from drills.model import RunRecord
+from drills.config import load as config
+from drills.cutover import judge
+from drills.model.record import RunRecord
 from drills.record import Journal
+from drills.run import context, cutover, finish
+from drills.run.cutover import Move
 from tests.fix_cutover import MARKER, Scene, make_scene
 from tests.fix_sandbox import RunningSandbox
 from tests.fix_service import eventually, get
@@ -49,7 +50,7 @@ def left_out(folder: Path, text: str, profile: str = "elsewhere") -> str:
     """Why a run with this drill.toml cuts nothing over."""
     path = folder / "drill.toml"
     path.write_text(text, encoding="utf-8")
-    return drilled.left_out(config.load(path, profile=profile, target=None, environment={}))
+    return cutover.left_out(config.load(path, profile=profile, target=None, environment={}))
 
 
 class TestLeave:
@@ -93,7 +94,7 @@ class Elsewhere:
 
     def open(self) -> Move:
         """The cut-over as the promises have it."""
-        return drilled.open_move(self.folder, self.journal)
+        return cutover.open_move(self.folder, self.journal)
 
     def verdicts(self) -> dict[str, tuple[str, str]]:
         """Outcome and sentence of each verdict."""

@@ -11,13 +11,13 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from drills.config import Config
+from drills.aws.session import Clients
+from drills.aws.settings import described
+from drills.config.load import Config
 from drills.cutover import guards
 from drills.cutover.database import raw_by_name
 from drills.cutover.wanted import OPT_IN_TAG, restore_parameters, wanted_of
 from drills.errors import ConfigError, Refused
-from drills.sources.session import Clients
-from drills.sources.settings import described
 from tests.fix_guarded import HOME, OTHER, REGION, live, own_environment
 
 __all__ = ["own_environment"]

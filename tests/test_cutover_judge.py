@@ -10,7 +10,7 @@ import pytest
 from drills.cutover import judge, plan
 from drills.cutover.judge import Seen
 from drills.cutover.model import OPEN_WRITES, Chosen, Entry, Opening, Remembered, State, opening_facts, state_of
-from drills.model import CheckResult
+from drills.model.finding import CheckResult
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 OPENING = Opening(

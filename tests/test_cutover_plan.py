@@ -14,6 +14,7 @@ from botocore.validate import ParamValidator
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drills.aws.settings import described
 from drills.cutover import plan, show, wanted
 from drills.cutover.model import (
     OPEN_WRITES,
@@ -32,8 +33,7 @@ from drills.cutover.model import (
 )
 from drills.cutover.steps import STEPS
 from drills.errors import ConfigError
-from drills.parity import NotVerified
-from drills.sources.settings import described
+from drills.model.parity import NotVerified
 
 NOW = datetime(2026, 11, 28, 3, 0, 0, tzinfo=UTC)
 POSITIONS: tuple[Position, ...] = get_args(Position)

@@ -29,8 +29,8 @@ from drills.cutover.model import (
 )
 from drills.cutover.plan import steps
 from drills.cutover.show import facts_of, report_lines
-from drills.model import Objectives
-from drills.recovery_time import Declared
+from drills.model.timing import Objectives
+from drills.objectives.recovery_time import Declared
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 OPENING = Opening(

@@ -10,7 +10,7 @@ from botocore.hooks import HierarchicalEmitter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drills.sources.dates import Answered, Witness, contradicts, note_of, offset_of
+from drills.aws.clock_offset import Answered, Witness, contradicts, note_of, offset_of
 from tests.fix_clock import NOON, HandClock
 
 

@@ -9,9 +9,9 @@ from typing import get_args
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drills.disaster import Mode, declare
-from drills.model import RecoveryPoint
-from drills.selection import choose_newest
+from drills.model.point import RecoveryPoint
+from drills.recovery.disaster import Mode, declare
+from drills.recovery.selection import choose_newest
 from tests.fix_clock import NOON
 
 MODES: tuple[Mode, ...] = get_args(Mode)

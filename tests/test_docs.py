@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import configparser
 import re
 from collections.abc import Iterator
@@ -10,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from drills import cli, errors
+from drills import errors
+from drills.cli import main as cli
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "infra").rglob("*.md")])
@@ -59,19 +59,11 @@ def test_tox_environments_that_are_named_exist(document: Path) -> None:
     assert set(named) <= tox_environments()
 
 
-def subcommands() -> dict[str, argparse.ArgumentParser]:
-    """The commands of the command line."""
-    parser = cli._parser()
-    (action,) = (each for each in parser._actions if isinstance(each, argparse._SubParsersAction))
-    return dict(action.choices)
-
-
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_commands_and_options_that_are_named_are_known(document: Path) -> None:
     """What follows `tox -e drill --` or `tox -e report --` is accepted, and `drills NAME` is a command."""
     text = document.read_text(encoding="utf-8")
-    known = subcommands()
-    assert set(re.findall(r"`drills (\w+)", text)) <= set(known)
+    assert set(re.findall(r"`drills (\w+)", text)) <= set(cli.COMMANDS)
     for words in commands(text):
         if not any(word.endswith("tox") for word in words[:1]) or "--" not in words or "-e" not in words:
             continue
@@ -79,7 +71,7 @@ def test_commands_and_options_that_are_named_are_known(document: Path) -> None:
         name = {"drill": "run", "report": "report"}.get(environment)
         if name is not None:
             given, _ = cli._split(words[words.index("--") + 1 :])
-            known[name].parse_args(given)
+            cli.parse([name, *given])
 
 
 def test_the_readme_shows_commands() -> None:

@@ -16,16 +16,16 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import EndpointConnectionError
 
-from drills import objectives
+from drills.aws import read as aws
+from drills.aws.session import Clients
 from drills.clock import SystemClock
-from drills.config_models import RestoreConfig, Scenario
-from drills.disaster import declare
-from drills.drill import Drill
+from drills.config.target import RestoreConfig, Scenario
 from drills.errors import DrillError, NoRecoveryPoint
-from drills.model import Restoration, RunRecord
+from drills.model.record import Restoration, RunRecord
+from drills.objectives import verdicts as objectives
 from drills.record import load
-from drills.sources import aws
-from drills.sources.session import Clients
+from drills.recovery.disaster import declare
+from drills.recovery.drill import Drill
 from tests.fix_drill import INSTANCE, VAULT, Staged, eventually, followed, open_database
 
 pytestmark = [pytest.mark.postgres, pytest.mark.sandbox]

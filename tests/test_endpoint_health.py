@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from drills.aws import guards
 from drills.errors import DrillError
-from drills.sources import guards
 from tests.fix_guarded import own_environment
 
 __all__ = ["own_environment"]

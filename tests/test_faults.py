@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from drills.model import CheckResult, Finding, NotChecked, Severity
+from drills.model.finding import CheckResult, Finding, NotChecked, Severity
 from drills.sandbox.postgres.binaries import find, readable, server_user
 from tests.faults import corpus, matrix, peers, run, trials, verdicts
 from tests.faults.lab import Lab

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from drills.checks import integrity_files
-from drills.checks.session import pin
+from drills.checks.base.session import pin
+from drills.checks.integrity import files as integrity_files
 from drills.sandbox.postgres.cluster import Cluster
 from tests.fix_cluster import ORIGINS, cluster_in, state, usable
 

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drills.checks import fingerprint
-from drills.checks.fingerprint import FAST, STABLE, Algorithm
-from drills.checks.session import pin
+from drills.checks.base.session import pin
+from drills.checks.content import fingerprint
+from drills.checks.content.fingerprint import FAST, STABLE, Algorithm
 from tests.fix_cluster import cluster_in, module_state, usable
 
 __all__ = ["module_state"]

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from botocore.config import Config
 
-from drills import context, errors, finish, record
-from drills.model import SCHEMA_VERSION, Resource, RunRecord
-from drills.plan import SERVICE_NAME
+from drills import errors, record
+from drills.aws import session
+from drills.model.instance import Resource
+from drills.model.record import SCHEMA_VERSION, RunRecord
 from drills.record import Journal
-from drills.sources import session
+from drills.run import context, finish
+from drills.run.plan import SERVICE_NAME
 from tests.fix_clock import NOON
 
 

@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from drills import canary, losses
-from drills.checks import freshness
-from drills.config_models import Freshness
-from drills.loss import Reference
+from drills.checks.canary import writer
+from drills.checks.owner import freshness
+from drills.config.target import Freshness
+from drills.objectives.data_loss import Reference
+from drills.recovery import read_loss
 from tests.fix_checked import Checked, checked
 from tests.fix_cluster import module_state
 
@@ -85,10 +86,10 @@ def test_the_owners_tables_give_an_upper_bound_and_a_canary_goes_before_them(che
         assert row is not None
         disaster = Reference(row[0] + timedelta(hours=2))
         query = Freshness(name="orders", sql=NEWEST, database=name)
-        without = losses.read(checked.connect, [query], disaster)
-        canary.install(session)
-        beat = canary.beat(session)
-        with_one = losses.read(checked.connect, [query], disaster)
+        without = read_loss.read(checked.connect, [query], disaster)
+        writer.install(session)
+        beat = writer.beat(session)
+        with_one = read_loss.read(checked.connect, [query], disaster)
 
     assert (without.at, without.source, without.upper_bound) == (row[0], "freshness query 'orders'", True)
     assert (with_one.at, with_one.source, with_one.upper_bound) == (beat.at, "canary", False)

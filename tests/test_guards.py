@@ -11,10 +11,10 @@ import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 
+from drills.aws import guards
+from drills.aws.guards import Sides
+from drills.aws.session import Clients, open_clients
 from drills.errors import Refused
-from drills.sources import guards
-from drills.sources.guards import Sides
-from drills.sources.session import Clients, open_clients
 from tests.fix_guarded import HOME, LIVE, OTHER, REGION, SIDES, live, own_environment, source
 
 __all__ = ["own_environment"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from drills.checks import harmless
-from drills.checks.harmless import Activity
+from drills.checks.server import harmless
+from drills.checks.server.harmless import Activity
 
 QUIET = {
     "max_logical_replication_workers": "0",

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drills.history import agrees, key_of, line_of, outcome_of, read_lines, write_line
-from drills.history_model import HistoryLine
-from drills.model import RunRecord, Setting
+from drills.history.line import agrees, key_of, line_of, outcome_of, read_lines, write_line
+from drills.model.history import HistoryLine
+from drills.model.record import RunRecord, Setting
 from tests.example_history import FIRST, KEY, MONTH, line, monthly
 from tests.example_record import failing_drill, green_drill, interrupted_drill, running_drill
 

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from drills import context, finish, history_file
 from drills.clock import SystemClock
-from drills.history import write_line
+from drills.history import store as history_file
+from drills.history.line import write_line
 from drills.record import Journal, from_json, load, to_json
+from drills.run import context, finish
 from tests import small_run
 from tests.example_history import FIRST, MONTH, line, monthly
 from tests.example_record import green_drill
@@ -23,7 +24,7 @@ from tests.example_record import green_drill
 APPEND = """
 import sys
 from pathlib import Path
-from drills import history_file
+from drills.history import store as history_file
 from tests.example_history import FIRST, line
 from datetime import timedelta
 who = int(sys.argv[2])

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from drills import host
-from drills.host import Fact, Seen
+from drills.recovery import host
+from drills.recovery.host import Fact, Seen
 from tests.fix_checked import Checked, checked
 from tests.fix_cluster import module_state
 

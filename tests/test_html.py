@@ -10,7 +10,8 @@ from itertools import pairwise
 
 import pytest
 
-from drills.model import Finding, RunRecord
+from drills.model.finding import Finding
+from drills.model.record import RunRecord
 from reports import html, words
 from tests.example_record import failing_drill, green_drill, interrupted_drill, running_drill
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from drills.clock import SystemClock
-from drills.hydration import hydrate
-from drills.model import Hydration
+from drills.model.record import Hydration
+from drills.recovery.hydration import hydrate
 from drills.sandbox.postgres.cluster import Cluster
 from tests.fix_cluster import ORIGINS, cluster_in, module_state, usable
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from drills.checks import index_queries, integrity_indexes, proofs
-from drills.checks.session import index_scans, snapshot
+from drills.checks.base.session import index_scans, snapshot
+from drills.checks.integrity import constraint_queries, index_queries, indexes
 from drills.sandbox.postgres.cluster import Cluster
 from tests.fix_cluster import default, state
 
@@ -24,7 +24,7 @@ def scanned(plan: dict[str, Any], below: bool = False) -> set[str]:
     return found.union(*(scanned(part, below) for part in plan.get("Plans", ())))
 
 
-@pytest.mark.parametrize("query", [proofs._UNIQUE, index_queries._INDEXES], ids=["unique", "indexes"])
+@pytest.mark.parametrize("query", [constraint_queries._UNIQUE, index_queries._INDEXES], ids=["unique", "indexes"])
 def test_listing_is_not_quadratic(default: Cluster, query: str) -> None:
     """No listing reads the columns of all tables again for each index: 10,000 tables took minutes."""
     with default.connect() as session:
@@ -46,7 +46,7 @@ def test_listing_is_not_quadratic(default: Cluster, query: str) -> None:
 def test_pinned_again_afterwards(default: Cluster) -> None:
     """What is read after a listing is read without indexes, as before it."""
     with snapshot(default.connect, "postgres") as connection:
-        proofs.proofs(connection)
-        integrity_indexes.look(connection)
+        constraint_queries.proofs(connection)
+        indexes.look(connection)
         for name in ("enable_indexscan", "enable_indexonlyscan", "enable_bitmapscan"):
             assert connection.execute("select pg_catalog.current_setting(%s)", (name,)).fetchone() == ("off",)

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from drills.checks import facts, integrity_constraints, integrity_state
-from drills.checks.judged import Judged
-from drills.model import Severity
+from drills.checks.base import known_facts
+from drills.checks.base.outcome import Judged
+from drills.checks.integrity import constraints
+from drills.checks.integrity import state as integrity_state
+from drills.model.finding import Severity
 from tests.fix_checked import Checked, checked
 from tests.fix_cluster import module_state
 
@@ -96,7 +98,7 @@ def promising(checked: Checked) -> Iterator[Checked]:
 def proved(checked: Checked, database: str, alike: frozenset[str] | None = None) -> Judged:
     """What the constraints of a database came to."""
     with checked.snapshot(database) as connection:
-        return integrity_constraints.look(connection, alike)
+        return constraints.look(connection, alike)
 
 
 def named(judged: Judged) -> list[tuple[str, Severity]]:
@@ -152,7 +154,7 @@ def test_a_reader_without_rights_proves_nothing_and_is_told_what_it_needs(promis
     try:
         with promising.snapshot("promises") as connection:
             connection.execute("set local role hermit")
-            judged = integrity_constraints.look(connection, None)
+            judged = constraints.look(connection, None)
     finally:
         with promising.cluster.connect("promises") as session:
             session.execute("drop role hermit")
@@ -189,12 +191,12 @@ def test_an_odd_state_is_an_error_a_warning_or_information(promising: Checked, t
     state, statement = STATES[thing]
     with promising.copy("promises") as copy:
         with promising.snapshot(copy) as connection:
-            before = facts.stored(integrity_state.observe(connection))
+            before = known_facts.stored(integrity_state.observe(connection))
         promising.harm(copy, statement)
         with promising.snapshot(copy) as connection:
             found = integrity_state.observe(connection)
             severities = []
-            for expected in (before, None, facts.stored(found)):
+            for expected in (before, None, known_facts.stored(found)):
                 judged = integrity_state.look(connection, expected)
                 severities += [(each.found, each.severity) for each in judged.findings if each.object == thing]
 

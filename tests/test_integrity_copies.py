@@ -7,16 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from drills.checks import (
-    integrity_amcheck,
-    integrity_code,
-    integrity_files,
-    integrity_indexes,
-    integrity_sequences,
-)
-from drills.checks.judged import Judged
-from drills.checks.sequences import Sequences
-from drills.model import Severity
+from drills.checks.base.outcome import Judged
+from drills.checks.content.sequences import Sequences
+from drills.checks.integrity import amcheck, indexes, sequences, views_libraries
+from drills.checks.integrity import files as integrity_files
+from drills.model.finding import Severity
 from tests.fix_checked import Checked, checked
 from tests.fix_cluster import module_state
 
@@ -92,9 +87,9 @@ def named(judged: Judged) -> set[str]:
 def test_indexes_are_proved_against_their_tables(hurt: Checked, hurting: Checked) -> None:
     """A page that the table or the index lost is named by each index that disagrees; sound ones are (P03, P05 to P09)."""
     with hurting.snapshot("hurting") as connection:
-        honest = integrity_indexes.look(connection)
+        honest = indexes.look(connection)
     with hurt.snapshot("hurting") as connection:
-        judged = integrity_indexes.look(connection)
+        judged = indexes.look(connection)
 
     assert (honest.compared, honest.findings, honest.not_checked) == (2 * len(TABLES), (), ())
     assert judged.compared >= 6
@@ -155,7 +150,7 @@ def test_an_index_that_is_out_of_order_is_named(hurting: Checked) -> None:
             "drop index hurt.straight",
         )
         with hurting.snapshot(copy) as connection:
-            (finding,) = integrity_indexes.look(connection).findings
+            (finding,) = indexes.look(connection).findings
 
     assert (finding.object, finding.expected) == ("hurt.turned", "keys in order")
     assert finding.found == "2,999 keys out of order"
@@ -165,15 +160,15 @@ def test_amcheck_finds_what_it_can_and_leaves_nothing(hurt: Checked, hurting: Ch
     """With a role that may create it, where the server has it; otherwise it says what it needs."""
     with hurting.cluster.connect("hurting") as session:
         there = session.execute("select 1 from pg_available_extensions where name = 'amcheck'").fetchone()
-    judged, requirement = integrity_amcheck.look(hurting.connect, "hurting")
+    judged, requirement = amcheck.look(hurting.connect, "hurting")
     assert (judged.compared, judged.findings) == (0, ())
     assert [left.reason.startswith("needs ") for left in judged.excused] == [True, True]
     assert requirement == ("optional" if there else "impossible")
     if not there:
         return
 
-    honest, requirement = integrity_amcheck.look(hurting.cluster.connect, "hurting")
-    judged, _ = integrity_amcheck.look(hurt.cluster.connect, "hurting")
+    honest, requirement = amcheck.look(hurting.cluster.connect, "hurting")
+    judged, _ = amcheck.look(hurt.cluster.connect, "hurting")
     with hurt.cluster.connect("hurting") as session:
         left = session.execute("select extname from pg_extension").fetchall()
         schemas = session.execute("select 1 from pg_namespace where nspname = 'drills_amcheck'").fetchall()
@@ -189,15 +184,15 @@ def test_a_sequence_behind_its_column_is_judged_by_what_the_source_had(hurting: 
     name = "shop.customer_id_seq"
     with hurting.copy() as copy:
         with hurting.snapshot(copy) as connection:
-            assert integrity_sequences.look(connection, None, None).findings == ()
+            assert sequences.look(connection, None, None).findings == ()
         hurting.harm(copy, f"select setval('{name}', 5, false)", "select setval('shop.order_id_seq', 24000)")
         with hurting.snapshot(copy) as connection:
             severities = []
             for position, alike in (("4", "shop.customer"), ("5", "shop.customer"), ("5", "nothing")):
                 expected = Sequences({name: f"last_value={position}, is_called=false"})
-                (finding,) = integrity_sequences.look(connection, expected, frozenset({alike})).findings
+                (finding,) = sequences.look(connection, expected, frozenset({alike})).findings
                 severities.append(finding.severity)
-            (alone,) = integrity_sequences.look(connection, None, None).findings
+            (alone,) = sequences.look(connection, None, None).findings
 
     assert severities == ["error", "information", "error"]
     assert (alone.severity, alone.object, alone.found) == ("warning", name, "last_value=5, is_called=false")
@@ -220,11 +215,11 @@ def test_a_view_that_cannot_be_planned_is_named(hurting: Checked) -> None:
             "prosqlbody = null, prosrc = 'loaded' where proname = 'loaded'",
         )
         with hurting.snapshot(copy) as connection:
-            alone = integrity_code.look_at_views(connection, None)
+            alone = views_libraries.look_at_views(connection, None)
             (finding,) = alone.findings
-            same = integrity_code.look_at_views(connection, {"view shop.needy": finding.found})
-            new = integrity_code.look_at_views(connection, {})
-            libraries = integrity_code.look_at_libraries(connection)
+            same = views_libraries.look_at_views(connection, {"view shop.needy": finding.found})
+            new = views_libraries.look_at_views(connection, {})
+            libraries = views_libraries.look_at_libraries(connection)
 
     assert (finding.object, finding.severity) == ("view shop.needy", "error")
     assert 'gone": No such file or directory' in finding.found
@@ -243,7 +238,7 @@ def test_a_library_that_is_gone_is_named(hurting: Checked) -> None:
             "prosqlbody = null, prosrc = 'no_such_symbol' where proname = 'distance'",
         )
         with hurting.snapshot(copy) as connection:
-            judged = integrity_code.look_at_libraries(connection)
+            judged = views_libraries.look_at_libraries(connection)
 
     assert named(judged) == {"function shop.distance()"}
     assert "no_such_symbol" in judged.findings[0].found or "could not access file" in judged.findings[0].found

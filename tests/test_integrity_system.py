@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from psycopg import sql
 
-from drills.checks import integrity_system
-from drills.checks.integrity_system import Reference
+from drills.checks.integrity import system_catalog
+from drills.checks.integrity.system_catalog import Reference
 from tests.fix_checked import Checked, checked
 from tests.fix_cluster import module_state
 
@@ -18,10 +18,10 @@ REFERENCE = Reference("pg_operator", ("oprcode",), "pg_proc", ("oid",), array=Fa
 def test_an_honest_catalog_is_whole_in_every_database_of_a_server(checked: Checked) -> None:
     """Every reference leads somewhere, and what came with PostgreSQL is the same in each database."""
     with checked.snapshot("orders") as connection:
-        there = integrity_system.observe(connection)
-        judged = integrity_system.look(connection, there, {})
+        there = system_catalog.observe(connection)
+        judged = system_catalog.look(connection, there, {})
     with checked.snapshot("postgres") as connection:
-        elsewhere = integrity_system.observe(connection)
+        elsewhere = system_catalog.observe(connection)
 
     assert judged.findings == ()
     assert judged.compared > 200
@@ -34,7 +34,7 @@ def test_a_built_in_function_that_is_gone_is_named_with_and_without_a_manifest(c
     """Its operator leads nowhere; where nothing refers to a function, the manifest knows of it."""
     with checked.copy() as copy:
         with checked.snapshot(copy) as connection:
-            before = integrity_system.observe(connection)
+            before = system_catalog.observe(connection)
         checked.harm(
             copy,
             "set allow_system_table_mods = on",
@@ -42,10 +42,10 @@ def test_a_built_in_function_that_is_gone_is_named_with_and_without_a_manifest(c
             "delete from pg_proc where oid = 'pg_catalog.pg_backend_pid()'::regprocedure",
         )
         with checked.snapshot(copy) as connection:
-            alone = integrity_system.look(connection, None, None)
-            compared = integrity_system.look(connection, before, {})
-            odd = integrity_system.observe_dangling(connection)
-            known = integrity_system.look(connection, None, odd)
+            alone = system_catalog.look(connection, None, None)
+            compared = system_catalog.look(connection, before, {})
+            odd = system_catalog.observe_dangling(connection)
+            known = system_catalog.look(connection, None, odd)
 
     found = {finding.object for finding in alone.findings}
     assert "pg_operator (oprcode)" in found
@@ -61,10 +61,10 @@ def test_a_reader_without_rights_is_told_what_was_not_followed(checked: Checked)
     with checked.cluster.connect() as admin:
         admin.execute(sql.SQL("create role feeble login password {}").format(checked.password))
     with checked.snapshot("orders") as connection:
-        everything = integrity_system.look(connection, None, None).compared
+        everything = system_catalog.look(connection, None, None).compared
     with checked.cluster.connect("orders") as connection, connection.transaction():
         connection.execute("set local role feeble")
-        judged = integrity_system.look(connection, None, None)
+        judged = system_catalog.look(connection, None, None)
     with checked.cluster.connect() as admin:
         admin.execute("drop role feeble")
 
@@ -75,7 +75,7 @@ def test_a_reader_without_rights_is_told_what_was_not_followed(checked: Checked)
 
 def test_a_lost_page_of_the_catalog_is_told_by_what_it_held() -> None:
     """The numbers of both sides stand in the finding."""
-    judged = integrity_system.judge({"pg_proc": "3 that", "pg_cast": "1"}, {"pg_proc": "2 that", "pg_cast": "1"})
+    judged = system_catalog.judge({"pg_proc": "3 that", "pg_cast": "1"}, {"pg_proc": "2 that", "pg_cast": "1"})
 
     (finding,) = judged.findings
     assert (finding.object, finding.expected, finding.found) == ("pg_catalog.pg_proc", "3 that", "2 that")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from drills.checks import invariants
-from drills.checks.invariants import Invariant, load
+from drills.checks.owner import invariants
+from drills.checks.owner.invariants import Invariant, load
 from drills.errors import ConfigError
 from tests.fix_checked import Checked, checked
 from tests.fix_cluster import module_state

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from drills import cli, context, objectives
-from drills.checks import invariants, suite
-from drills.checks.invariants import Invariant, Rules, load
+from drills.checks import suite
+from drills.checks.owner import invariants
+from drills.checks.owner.invariants import Invariant, Rules, load
+from drills.cli import main as cli
 from drills.clock import SystemClock
-from drills.drill import Drill
-from drills.model import CheckResult
+from drills.model.finding import CheckResult
+from drills.objectives import verdicts as objectives
+from drills.recovery.drill import Drill
+from drills.run import context
 from tests.fix_checked import Checked, checked
 from tests.fix_cluster import module_state
 from tests.fix_drill import Staged

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from drills.checks.isolation import judge
-from drills.model import Instance
+from drills.checks.server.isolation import judge
+from drills.model.instance import Instance
 
 SHUT = Instance(
     id="drill-1-recovery",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from drills.checks.judged import is_damage
+from drills.checks.base.outcome import is_damage
 
 
 @pytest.mark.parametrize(

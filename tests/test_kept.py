@@ -7,8 +7,8 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
-from drills.checks.kept import kept
-from drills.checks.session import Connection, Single, names_of, snapshot
+from drills.checks.base.pool import kept
+from drills.checks.base.session import Connection, Single, names_of, snapshot
 from drills.sandbox.postgres.cluster import Cluster
 from tests.fix_cluster import default, state
 

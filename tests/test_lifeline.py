@@ -12,12 +12,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from drills import lifeline
 from drills.clock import SystemClock, wait_until
+from drills.run import lifeline
 from tests import small_run
 
 CLOCK = SystemClock()
-ORPHAN = "from drills import lifeline; print(lifeline.end_when_orphaned(0.3), flush=True)"
+ORPHAN = "from drills.run import lifeline; print(lifeline.end_when_orphaned(0.3), flush=True)"
 
 
 def spawn(code: str, *arguments: str, **options: object) -> subprocess.Popen[bytes]:
@@ -103,9 +103,9 @@ def test_the_children_of_a_watched_process_do_not_read_its_lifeline() -> None:
 
 
 def test_a_module_is_run_with_its_arguments_and_ends_as_an_orphan(tmp_path: Path) -> None:
-    """`python -m drills.lifeline -m MODULE` is MODULE, but for its end when stdin ends."""
+    """`python -m drills.run.lifeline -m MODULE` is MODULE, but for its end when stdin ends."""
     (tmp_path / "waits.py").write_text("import sys,time; print(sys.argv[1:], flush=True); time.sleep(600)")
-    argv = [sys.executable, "-m", "drills.lifeline", "-m", "waits", "--loud", str(tmp_path)]
+    argv = [sys.executable, "-m", "drills.run.lifeline", "-m", "waits", "--loud", str(tmp_path)]
     path = [str(tmp_path), str(small_run.CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])]
     env = os.environ | {"PYTHONPATH": os.pathsep.join(path)}
     child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0, env=env)
@@ -121,7 +121,7 @@ def test_a_module_is_run_with_its_arguments_and_ends_as_an_orphan(tmp_path: Path
 
 def test_the_status_of_a_module_is_its_own() -> None:
     """A module that is run under a lifeline exits with its own status; a wrong call is 2 and says what was expected."""
-    argv = [sys.executable, "-m", "drills.lifeline"]
+    argv = [sys.executable, "-m", "drills.run.lifeline"]
     wrong = subprocess.run(argv, capture_output=True, check=False, cwd=small_run.CHECKOUT)
     assert (wrong.returncode, b"expected '-- COMMAND" in wrong.stderr) == (2, True)
     ok = subprocess.run([*argv, "-m", "platform"], capture_output=True, check=False, cwd=small_run.CHECKOUT)
@@ -132,13 +132,13 @@ def test_the_status_of_a_module_is_its_own() -> None:
 
 
 def test_a_command_and_its_tree_end_with_the_lifeline(tmp_path: Path) -> None:
-    """`python -m drills.lifeline -- COMMAND`: when stdin ends, a child in another session ends too."""
+    """`python -m drills.run.lifeline -- COMMAND`: when stdin ends, a child in another session ends too."""
     code = (
         "import subprocess,sys,time; subprocess.Popen([sys.executable,'-c','import time; time.sleep(600)',sys.argv[1]],"
     )
     code += "start_new_session=True); print('ready', flush=True); time.sleep(600)"
-    argv = [sys.executable, "-m", "drills.lifeline", "--", sys.executable, "-c", code, str(tmp_path)]
-    inner = "import sys; from drills import lifeline; sys.exit(lifeline.main(sys.argv[1:], grace=0.3))"
+    argv = [sys.executable, "-m", "drills.run.lifeline", "--", sys.executable, "-c", code, str(tmp_path)]
+    inner = "import sys; from drills.run import lifeline; sys.exit(lifeline.main(sys.argv[1:], grace=0.3))"
     child = spawn(inner, *argv[3:])
     try:
         assert child.stdout

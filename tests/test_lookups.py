@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drills.checks import integrity_indexes, integrity_lookups
-from drills.checks.integrity_lookups import BY_BITMAP, Lookup, Operator
+from drills.checks.integrity import indexes, lookups
+from drills.checks.integrity.lookups import BY_BITMAP, Lookup, Operator
 from tests.fix_checked import Checked, checked
 from tests.fix_cluster import module_state
 
@@ -82,7 +82,7 @@ def hurt(sound: Checked, module_state: Path) -> Iterator[Checked]:
 def test_a_sound_index_of_every_kind_is_proved(sound: Checked) -> None:
     """No finding; what holds a null is said not to have been looked up, unless the index holds no nulls."""
     with sound.snapshot("lookups") as connection:
-        judged = integrity_indexes.look(connection)
+        judged = indexes.look(connection)
 
     assert judged.findings == ()
     assert judged.unread == ()
@@ -95,7 +95,7 @@ def test_a_sound_index_of_every_kind_is_proved(sound: Checked) -> None:
 def test_an_index_that_lost_entries_is_named_and_a_sound_one_is_not(hurt: Checked) -> None:
     """PostgreSQL answers with fewer rows and without an error (notes postgres.md, P07 for other kinds)."""
     with hurt.snapshot("lookups") as connection:
-        judged = integrity_indexes.look(connection)
+        judged = indexes.look(connection)
 
     assert {finding.object for finding in judged.findings} == {f"look.{name}" for name in HURT}
     assert {finding.severity for finding in judged.findings} == {"error"}
@@ -106,15 +106,15 @@ def test_equal_keys_are_looked_up_once(sound: Checked) -> None:
     """The rows that a lookup visits grow with the table and not with its square: two keys of 600 rows each."""
     with sound.snapshot("lookups") as connection:
         index = Lookup("look.up", "look.up_few", "up_few", "hash", ("few",), "hashint8extended(few, 0)", "true")
-        (by, *_) = integrity_lookups.operators(connection, index.name)
-        text = integrity_lookups.query(index, by, ROWS, integrity_lookups.keys_to_look_up(ROWS, exact=True))
+        (by, *_) = lookups.operators(connection, index.name)
+        text = lookups.query(index, by, ROWS, lookups.keys_to_look_up(ROWS, exact=True))
         for name, value in BY_BITMAP:
             connection.execute(f"set local {name} = {value}".encode())
         row = connection.execute(f"explain (analyze, format json) {text}".encode()).fetchone()
         assert row is not None
         answer = connection.execute(text.encode()).fetchone()
 
-    assert integrity_lookups.names_in(row[0]) == {"up_few"}
+    assert lookups.names_in(row[0]) == {"up_few"}
     assert visited(row[0][0]["Plan"], "Bitmap Heap Scan") == ROWS
     assert answer == (ROWS, 0, 0, 2)
 
@@ -128,17 +128,17 @@ def visited(node: dict[str, Any], kind: str) -> int:
 @given(st.integers(0, 10**11), st.booleans())
 def test_lookups_together_never_cost_the_square_of_the_table(rows: int, exact: bool) -> None:
     """Where each may give all rows, all of them come to no more than a constant, or the same few for every row."""
-    most = integrity_lookups.keys_to_look_up(rows, exact=exact)
+    most = lookups.keys_to_look_up(rows, exact=exact)
 
-    assert integrity_lookups.LEAST <= most <= integrity_lookups.MOST
+    assert lookups.LEAST <= most <= lookups.MOST
     if not exact:
-        assert most * rows <= max(2_000_000, integrity_lookups.LEAST * rows)
+        assert most * rows <= max(2_000_000, lookups.LEAST * rows)
 
 
 def test_an_index_of_signatures_is_not_taken_for_one_of_keys() -> None:
     """Equal keys of pg_trgm's or hstore's GiST classes lead to many others as well."""
     index = Lookup("t", "i", "i", "gist", ("a",), "a", "true")
 
-    assert integrity_lookups.is_exact(index, [Operator(1, "=", "operator(x.=)")])
-    assert not integrity_lookups.is_exact(index, [Operator(1, "=", "operator(x.=)", plain=False)])
-    assert not integrity_lookups.is_exact(index, [Operator(1, "&&", "operator(x.&&)")])
+    assert lookups.is_exact(index, [Operator(1, "=", "operator(x.=)")])
+    assert not lookups.is_exact(index, [Operator(1, "=", "operator(x.=)", plain=False)])
+    assert not lookups.is_exact(index, [Operator(1, "&&", "operator(x.&&)")])

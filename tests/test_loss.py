@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drills import loss
-from drills.checks.freshness import Fresh
-from drills.loss import Reading, Reference
-from drills.losses import newest_of
-from drills.model import CheckResult, Loss, Objectives, Verdict
-from drills.selection import NEWEST, Sample, parse_sample
+from drills.checks.owner.freshness import Fresh
+from drills.model.finding import CheckResult, Verdict
+from drills.model.point import NEWEST, Sample, parse_sample
+from drills.model.timing import Loss, Objectives
+from drills.objectives import data_loss
+from drills.objectives.data_loss import Reading, Reference
+from drills.recovery.read_loss import newest_of
 from tests.test_selection import POINT
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -36,18 +37,22 @@ def losses_of(
     dated = replace(POINT, data_time=None if api is None else NOON - timedelta(seconds=api), data_time_source=field)
     source = "no canary in the copy" if data is None else "freshness query 'orders'" if bound else "canary"
     reading = Reading(None if data is None else NOON - timedelta(seconds=data), source, bound)
-    return loss.by_policy(policy, "plan daily"), loss.by_api(dated, REFERENCE), loss.by_data(reading, REFERENCE)
+    return (
+        data_loss.by_policy(policy, "plan daily"),
+        data_loss.by_api(dated, REFERENCE),
+        data_loss.by_data(reading, REFERENCE),
+    )
 
 
 def checked(ages: dict[str, Any]) -> CheckResult:
     """What holding the numbers against each other comes to."""
-    return loss.check(losses_of(**ages), 60.0)
+    return data_loss.check(losses_of(**ages), 60.0)
 
 
 def judged(rpo: float | None, ages: dict[str, Any], sample: Sample = NEWEST) -> Verdict:
     """The verdict on an RPO in seconds."""
     losses = losses_of(**ages)
-    return loss.judge_rpo(losses, loss.measure(losses[2], REFERENCE), Objectives(None, rpo), sample)
+    return data_loss.judge_rpo(losses, data_loss.measure(losses[2], REFERENCE), Objectives(None, rpo), sample)
 
 
 @given(SECONDS, SECONDS, st.booleans())
@@ -57,7 +62,7 @@ def test_no_loss_is_ever_negative(api: float, data: float, bound: bool) -> None:
         exact = (NOON - (found.reaches_to or NOON)).total_seconds()
         assert exact == pytest.approx(age, abs=1e-5)
         assert found.seconds == (exact if exact >= 0 else None)
-        assert loss.contradicts(found) == (exact < 0)
+        assert data_loss.contradicts(found) == (exact < 0)
 
 
 @given(SECONDS, SECONDS, st.booleans())
@@ -182,7 +187,7 @@ def test_of_several_freshness_queries_the_newest_that_can_be_true_counts(ages: l
 
     assert reading.upper_bound
     assert reading.at == NOON - timedelta(seconds=min(past) if past else max(ages))
-    assert loss.contradicts(loss.by_data(reading, REFERENCE)) == (not past)
+    assert data_loss.contradicts(data_loss.by_data(reading, REFERENCE)) == (not past)
 
 
 def test_queries_that_tell_nothing_are_named() -> None:
@@ -200,7 +205,8 @@ def test_a_moment_is_held_against_itself() -> None:
     """What was written after the moment and is in the copy is a contradiction, called by the moment's name."""
     moment = Reference(NOON, "the moment")
 
-    assert loss.by_data(Reading(NOON - timedelta(seconds=1), "canary"), moment).seconds == 1
+    assert data_loss.by_data(Reading(NOON - timedelta(seconds=1), "canary"), moment).seconds == 1
     assert (
-        "2.0 s newer than the moment" in loss.by_data(Reading(NOON + timedelta(seconds=2), "canary"), moment).sentence
+        "2.0 s newer than the moment"
+        in data_loss.by_data(Reading(NOON + timedelta(seconds=2), "canary"), moment).sentence
     )

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drills.checks import manifest
-from drills.checks.canary import CanaryState
-from drills.checks.content import Contents, TableContent
-from drills.checks.large_objects import LargeObjects
+from drills.checks.canary.chain import CanaryState
+from drills.checks.content.check import Contents, TableContent
+from drills.checks.content.large_objects import LargeObjects
+from drills.checks.content.sequences import Sequences
 from drills.checks.manifest import FORMAT, DatabaseManifest, Manifest
-from drills.checks.sequences import Sequences
 from drills.errors import ConfigError
 
 AT = datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from drills.model import RunRecord
+from drills.model.record import RunRecord
 from reports import markdown, words
 from tests.example_record import failing_drill, green_drill, interrupted_drill, running_drill
 

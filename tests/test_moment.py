@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 
-from drills import moment
-from drills.moment import AFTER, BEFORE, UNDER_WAY
+from drills.recovery import point_in_time
+from drills.recovery.point_in_time import AFTER, BEFORE, UNDER_WAY
 
 MARKS = (BEFORE, AFTER, UNDER_WAY)
 
@@ -19,7 +19,7 @@ MARKS = (BEFORE, AFTER, UNDER_WAY)
 )
 def test_only_what_was_committed_before_the_moment_may_be_there(found: tuple[str, ...]) -> None:
     """Each wrong one of the eight outcomes names the very changes that are wrong."""
-    result = moment.judge(found)
+    result = point_in_time.judge(found)
     wrong = ({BEFORE} - set(found)) | ({AFTER, UNDER_WAY} & set(found))
 
     assert result.outcome == ("missed" if wrong else "met")

@@ -9,8 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drills.model import Failure, Objectives, Phase, Promise, Resource, RunRecord, Verdict
-from drills.objectives import exit_codes, judge_rto, measure_rta
+from drills.model.finding import Verdict
+from drills.model.instance import Resource
+from drills.model.record import Failure, Promise, RunRecord
+from drills.model.timing import Objectives, Phase
+from drills.objectives.verdicts import exit_codes, judge_rto, measure_rta
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 KEPT = Promise("a", "feature", "kept", "passed")

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from drills import errors
-from drills.history import outcome_of
-from drills.model import Promise, PromiseOutcome, RunRecord, Verdict
-from drills.objectives import PRECEDENCE
+from drills.history.line import outcome_of
+from drills.model.finding import Verdict
+from drills.model.record import Promise, PromiseOutcome, RunRecord
+from drills.objectives.verdicts import PRECEDENCE
 from reports import allure_files, html, junit, markdown, outcomes, terminal, words
 from tests.example_record import failing_drill, green_drill, interrupted_drill, running_drill
 from tests.test_html import visible
@@ -78,7 +79,7 @@ def test_the_verdict_says_what_a_failed_promise_was_about() -> None:
 
 
 def test_no_usable_recovery_point_is_a_missed_objective() -> None:
-    """Also without a verdict, by the sentence of drills/selection.py."""
+    """Also without a verdict, by the sentence of drills/recovery/selection.py."""
     reason = "expected a usable recovery point of 'orders' in the RDS snapshots, there is none at all: see why"
     assert outcomes.kind_of(green_drill(), Promise("one", "", "One", "failed", reason=reason)) == "objective missed"
 

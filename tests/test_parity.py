@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console
 
-from drills.config import Config, load
+from drills.config.load import Config, load
 from drills.errors import ConfigError
-from drills.parity import (
+from drills.model.parity import (
     FAMILIES,
     IDENTITY,
     ROWS,
@@ -24,7 +22,6 @@ from drills.parity import (
     shown,
     unused_allowances,
 )
-from drills.parity_table import table
 
 VALUES = st.one_of(
     st.none(), st.booleans(), st.integers(0, 90), st.text("abc-", max_size=6), st.lists(st.text("abc", max_size=3))
@@ -145,19 +142,6 @@ def test_what_one_side_could_not_read_is_not_compared(left: bool) -> None:
         ("parameter", "not here"),
         ("proxies", "denied"),
     ]
-
-
-def test_the_table_has_left_and_right_side_by_side() -> None:
-    """Each difference is a row with its severity, both values and what to do; nothing in it is markup or a control."""
-    console = Console(width=200, record=True, file=io.StringIO())
-    findings = compare({"multi_az": True, "tag.a": "[bold]x"}, {"multi_az": False, "tag.a": "y\n"}, {})
-    console.print(table(findings, "orders (was)", "orders (is)"))
-    text = console.export_text()
-    rows = [" ".join(line.split()) for line in text.splitlines()]
-
-    assert rows[0].startswith("severity setting orders (was) orders (is)")
-    assert rows[1].startswith("error multi_az on off no standby takes over when the zone fails: aws rds modify-db-inst")
-    assert rows[2].startswith(r"warning tag.a [bold]x y\n backup plans")
 
 
 def test_only_settings_that_exist_can_be_allowed(tmp_path: Path) -> None:

@@ -7,17 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from drills.checks import content, freshness, integrity_indexes, intrinsic, invariants, manifest, patience, queries
-from drills.checks.integrity_indexes import Progress
-from drills.checks.invariants import Invariant, Rules
-from drills.checks.patience import Unanswered, hang_up_after
-from drills.checks.queries import Query
-from drills.checks.session import snapshot
-from drills.checks.watch import Reading
+from drills.checks import manifest, self_checks
+from drills.checks.base import timeouts
+from drills.checks.base.lock_watch import Reading
+from drills.checks.base.session import snapshot
+from drills.checks.base.timeouts import Unanswered, hang_up_after
+from drills.checks.content import check as content
+from drills.checks.integrity import indexes
+from drills.checks.integrity.indexes import Progress
+from drills.checks.owner import freshness, invariants, queries
+from drills.checks.owner.invariants import Invariant, Rules
+from drills.checks.owner.queries import Query
 from drills.clock import SystemClock
-from drills.config_models import Freshness, TablePolicy
+from drills.config.target import Freshness
 from drills.errors import CheckUnavailable
-from drills.hydration import hydrate
+from drills.model.policy import TablePolicy
+from drills.recovery.hydration import hydrate
 from drills.sandbox.postgres.cluster import Cluster
 from tests.fix_cluster import default, state
 
@@ -81,7 +86,7 @@ def looping(default: Cluster) -> Cluster:
 
 def test_a_search_without_an_end_is_given_up_and_the_others_go_on(looping: Cluster) -> None:
     """The damaged index is not verified, with what may be left on the server; what comes after it is proved."""
-    result = intrinsic.indexes(looping.connect, {}, 1.0)
+    result = self_checks.indexes(looping.connect, {}, 1.0)
 
     assert result.outcome == "not verified"
     assert [left.what for left in result.not_checked] == ["index public.looping_pkey", "index public.looping_tags"]
@@ -93,10 +98,10 @@ def test_a_connection_that_was_given_up_leaves_what_was_known(looping: Cluster) 
     """A second connection looks at nothing twice."""
     progress = Progress()
     with pytest.raises(Unanswered), snapshot(looping.connect, "postgres") as connection:
-        integrity_indexes.look(connection, progress, 1.0)
+        indexes.look(connection, progress, 1.0)
     assert set(progress.done) >= {"public.looping"}
     with snapshot(looping.connect, "postgres") as connection:
-        assert integrity_indexes.look(connection, progress, 1.0).compared == 2
+        assert indexes.look(connection, progress, 1.0).compared == 2
 
 
 def test_the_owners_query_without_an_answer_is_a_finding(looping: Cluster) -> None:
@@ -187,7 +192,7 @@ def test_a_watermark_keeps_the_planner_out_of_the_index(growing: Cluster) -> Non
     expected = manifest.take(growing.connect, policies=policies).databases["postgres"].contents
     break_the_tree(growing)
 
-    with snapshot(growing.connect, "postgres") as connection, patience.patience(connection, 20):
+    with snapshot(growing.connect, "postgres") as connection, timeouts.patience(connection, 20):
         found = content.observe(connection, policies=policies, expected=expected)
     assert content.judge(expected, found, policies).findings == ()
     assert found.tables["public.looping"].up_to == "20000"
@@ -200,7 +205,7 @@ def test_a_view_that_cannot_be_planned_in_time_is_not_verified(growing: Cluster)
         session.execute("create view at_the_end as select * from looping where id > 19999")
     break_the_tree(growing)
 
-    result = intrinsic.views(growing.connect, None, 1.0)
+    result = self_checks.views(growing.connect, None, 1.0)
     assert (result.outcome, result.compared) == ("not verified", 1)
     assert [left.what for left in result.not_checked] == ["view public.at_the_end"]
     assert "had no answer within 1.0 s, nor was it to be cancelled" in result.not_checked[0].reason
@@ -209,7 +214,7 @@ def test_a_view_that_cannot_be_planned_in_time_is_not_verified(growing: Cluster)
 def test_an_answer_in_time_ends_the_waiting(default: Cluster) -> None:
     """A connection that answered is used further."""
     with snapshot(default.connect, "postgres") as connection:
-        with patience.patience(connection, 30):
+        with timeouts.patience(connection, 30):
             connection.execute("select 1")
         assert connection.execute("select 2").fetchone() == (2,)
 

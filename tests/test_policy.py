@@ -9,14 +9,18 @@ from typing import Any
 
 import pytest
 
-from drills import policy, schedule_judge
+from drills.aws import read as aws
+from drills.aws import session
+from drills.aws.session import Clients
 from drills.clock import SystemClock
-from drills.config_models import CheckRule, SandboxProfile, Target
-from drills.model import Objectives, RunRecord, Verdict, WorstCase
+from drills.config.target import CheckRule, SandboxProfile, Target
+from drills.model.finding import Verdict
+from drills.model.record import RunRecord
+from drills.model.timing import Objectives, WorstCase
 from drills.record import Journal
-from drills.restoring import Setup
-from drills.sources import aws, session
-from drills.sources.session import Clients
+from drills.recovery import schedule
+from drills.recovery.restore import Setup
+from drills.schedule import verdict as schedule_judge
 from tests.fix_backup import Shop, open_shop
 
 pytestmark = [pytest.mark.postgres, pytest.mark.sandbox]
@@ -59,7 +63,7 @@ def judged(
     record = RunRecord(1, "run", "sandbox", True, clock.now(), "0", objectives=objectives)
     journal = Journal.create(folder, record, origin=clock.monotonic(), clock=clock)
     asked = Target(**{"instance": "orders", **target})
-    found = policy.judge(Setup("orders", asked, clients, clients, journal, clock, 0.1, None))
+    found = schedule.judge(Setup("orders", asked, clients, clients, journal, clock, 0.1, None))
     (verdict,) = journal.record.verdicts
     assert journal.record.worst_case == found
     assert verdict.name == schedule_judge.NAME
@@ -153,7 +157,7 @@ def test_what_cannot_be_read_is_not_verified(shop: Shop, clients: Clients, tmp_p
     target = Target(instance="orders").model_copy(update={"checks": checks})
     record = RunRecord(1, "run", "sandbox", True, datetime.now(UTC), "0", objectives=Objectives(None, DAY))
     journal = Journal.create(optional, record, origin=0.0)
-    policy.judge(Setup("orders", target, clients, clients, journal, SystemClock(), 0.1, None))
+    schedule.judge(Setup("orders", target, clients, clients, journal, SystemClock(), 0.1, None))
     (second,) = journal.record.verdicts
     _, third = judged(clients, gone, instance="nobody")
 

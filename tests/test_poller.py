@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drills.aws.wait import NEVER_AVAILABLE, wait_available
 from drills.errors import RestoreFailed
-from drills.model import Instance, StatusChange
-from drills.sources.poller import NEVER_AVAILABLE, wait_available
+from drills.model.instance import Instance, StatusChange
 from tests.fix_clock import NOON, HandClock
 
 THERE = Instance(

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from drills import cli
-from drills.model import CheckResult, Finding
-from drills.parity import NotVerified
+from drills.cli import main as cli
+from drills.model.finding import CheckResult, Finding
+from drills.model.parity import NotVerified
 from drills.posture.facts import Facts, Key, Needs, Policy, Protection, Stored, Vault
 from drills.posture.judge import JUDGEMENTS, exit_codes, judge
 from tests.fix_protected import PLAN, ROLE, VAULT, Protected, protected, rule

@@ -10,14 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drills.checks import queries, suite
-from drills.checks.budget import OUT_OF_TIME, Budget
+from drills.checks import suite
+from drills.checks.base.budget import OUT_OF_TIME, Budget
 from drills.checks.manifest import Manifest, take
-from drills.checks.queries import Query
+from drills.checks.owner import queries
+from drills.checks.owner.queries import Query
 from drills.clock import SystemClock
-from drills.config import CHECKS
-from drills.hydration import hydrate
-from drills.model import QueryTiming
+from drills.config.load import CHECKS
+from drills.model.timing import QueryTiming
+from drills.recovery.hydration import hydrate
 from tests.fix_checked import Checked, checked
 from tests.fix_clock import HandClock
 from tests.fix_cluster import module_state
@@ -128,7 +129,7 @@ def test_queries_are_judged_by_their_targets(timings: list[QueryTiming], outcome
 @given(st.lists(st.floats(0, 1e4), min_size=1, max_size=6), st.floats(0, 1e4))
 def test_a_query_is_fast_when_one_of_its_runs_was(seconds: list[float], target: float) -> None:
     """Whatever the others took."""
-    assert queries.is_fast(timing(*seconds, target=target)) == (min(seconds) <= target)
+    assert timing(*seconds, target=target).is_fast == (min(seconds) <= target)
 
 
 # -- what blocks, and how long the content may take ---------------------------------------------------------------------

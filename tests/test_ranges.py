@@ -11,12 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drills.checks import content, fingerprint, manifest, ranges, suite
-from drills.checks.fingerprint import FAST, STABLE, Algorithm
+from drills.checks import manifest, suite
+from drills.checks.base.session import Single
+from drills.checks.content import check as content
+from drills.checks.content import fingerprint, ranges
+from drills.checks.content.fingerprint import FAST, STABLE, Algorithm
+from drills.checks.content.ranges import Key, Ranges
+from drills.checks.content.rows import narrow
 from drills.checks.manifest import Manifest
-from drills.checks.narrow import narrow
-from drills.checks.ranges import Key, Ranges
-from drills.checks.session import Single
 from drills.clock import SystemClock
 from tests.fix_checked import Checked
 from tests.fix_cluster import cluster_in, module_state, usable

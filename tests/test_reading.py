@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
-from drills.checks import content, harmless, manifest, suite
-from drills.checks.session import Connection, Single
+from drills.checks import manifest, suite
+from drills.checks.base.session import Connection, Single
+from drills.checks.content import check as content
+from drills.checks.server import harmless
 from drills.checks.suite import Comparison
 from drills.clock import SystemClock
-from drills.model import CheckResult
+from drills.model.finding import CheckResult
 from drills.sandbox.postgres.cluster import Cluster
 from tests.fix_cluster import default, state
 

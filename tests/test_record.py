@@ -13,8 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drills.errors import ConfigError
-from drills.model import Resource, Restoration, RunRecord, Verdict
-from drills.record import Journal, from_json, load, new_run_id, to_json, write_atomically
+from drills.files import write_atomically
+from drills.model.finding import Verdict
+from drills.model.instance import Resource
+from drills.model.record import Restoration, RunRecord
+from drills.record import Journal, from_json, load, new_run_id, to_json
 from tests.example_record import failing_drill, green_drill, interrupted_drill, running_drill
 from tests.fix_clock import NOON, HandClock
 

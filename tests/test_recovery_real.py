@@ -13,14 +13,14 @@ from dataclasses import dataclass
 
 import pytest
 
-from drills import timeline
-from drills.checks.session import Connection, Connector
-from drills.config_recovery import NamedQuery
-from drills.connect import Endpoint, Resolver, connector
-from drills.context import late_names
-from drills.drill import Drill
-from drills.model import RunRecord
+from drills.checks.base.session import Connection, Connector
+from drills.config.objectives import NamedQuery
+from drills.model.record import RunRecord
+from drills.objectives import timeline
 from drills.record import load
+from drills.recovery.connect import Endpoint, Resolver, connector
+from drills.recovery.drill import Drill
+from drills.run.context import late_names
 from tests.fix_drill import Staged
 from tests.fix_rds import create
 from tests.fix_sandbox import RunningSandbox, end_sandbox, start_sandbox

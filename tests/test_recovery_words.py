@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from drills import timeline
-from drills.checks.queries import OF_SAMPLE
-from drills.model import ClockOffset, Hydration, Moment, NotChecked, Phase, QueryTiming, RunRecord
+from drills.checks.owner.queries import OF_SAMPLE
+from drills.model.finding import NotChecked
+from drills.model.record import Hydration, RunRecord
+from drills.model.timing import ClockOffset, Moment, Phase, QueryTiming
+from drills.objectives import timeline
 from reports import allure_files, html, markdown, recovery_words
 from reports.terminal import summary
 from tests.example_record import green_drill

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from drills.model import CheckResult, Finding, RecoveryPoint, Restoration, Severity
-from drills.rehearsal import KINDS, DamagedCopy, unnamed
+from drills.model.finding import CheckResult, Finding, Severity
+from drills.model.point import RecoveryPoint
+from drills.model.record import Restoration
+from drills.recovery.rehearsal import KINDS, DamagedCopy, unnamed
 from tests.fix_clock import NOON
 from tests.test_disaster import point
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from drills.cutover.compare import read_server
-from drills.parity import compare
+from drills.model.parity import compare
 from drills.sandbox.postgres.cluster import Cluster
 from tests.fix_cluster import ORIGINS, cluster_in, module_state, usable
 

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 
-from drills import history_file
+from drills.history import store as history_file
 from drills.sandbox.postgres import runas
 from drills.sandbox.postgres.cluster import ADMIN, PORT
 from tests.fix_cluster import cluster_in, module_state, usable

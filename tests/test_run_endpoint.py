@@ -14,12 +14,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from drills import canary
 from drills.checks import manifest
-from drills.checks.session import Connector
+from drills.checks.base.session import Connector
+from drills.checks.canary import writer
 from drills.clock import SystemClock, wait_until
-from drills.connect import Endpoint, connector
-from drills.record import write_atomically
+from drills.files import write_atomically
+from drills.recovery.connect import Endpoint, connector
 from tests.fix_runs import Place, Run, drills, made_place, nothing_left
 from tests.fix_sandbox import RunningSandbox, end_sandbox, start_sandbox
 from tests.test_gherkin import parsed
@@ -93,9 +93,9 @@ def make_source(running: RunningSandbox) -> Connector:
     with connect(DATABASE) as session:
         session.execute("create table plant (id int primary key, name text not null)")
         session.execute("insert into plant select n, 'plant ' || n from generate_series(1, 300) as n")
-        canary.install(session)
+        writer.install(session)
         for _ in range(3):
-            canary.beat(session)
+            writer.beat(session)
     return connect
 
 

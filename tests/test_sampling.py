@@ -11,18 +11,21 @@ from typing import Any
 
 import pytest
 
-from drills import canary, loss, sampling
-from drills.canary import Beat
-from drills.checks.canary import digest_of
-from drills.checks.session import Connection
+from drills.aws import read as aws
+from drills.aws.session import Clients
+from drills.checks.base.session import Connection
+from drills.checks.canary import writer
+from drills.checks.canary.chain import digest_of
+from drills.checks.canary.writer import Beat
 from drills.clock import SystemClock
-from drills.config_models import Scenario
-from drills.drill import Drill
+from drills.config.target import Scenario
 from drills.errors import NoRecoveryPoint
-from drills.model import Loss, RunRecord
-from drills.selection import Sample, parse_sample
-from drills.sources import aws
-from drills.sources.session import Clients
+from drills.model.point import Sample, parse_sample
+from drills.model.record import RunRecord
+from drills.model.timing import Loss
+from drills.objectives import data_loss
+from drills.recovery import choose
+from drills.recovery.drill import Drill
 from tests.fix_drill import INSTANCE, VAULT, Running, Staged, eventually, followed, open_database
 
 pytestmark = [pytest.mark.postgres, pytest.mark.sandbox]
@@ -55,7 +58,7 @@ def source(staged: Staged) -> Iterator[Connection]:
         rows = session.execute("select datname from pg_database where datname not in ('postgres', 'rdsadmin')")
         (name,) = [name for (name,) in rows if not name.startswith("template")]
     with open_database(staged.clients(), INSTANCE, name, staged.sandbox.ca) as session:
-        last = canary.newest(session)
+        last = writer.newest(session)
         assert last is not None
         yield session
         session.execute("delete from drill_canary.beat where seq > %s", (last.seq,))
@@ -178,8 +181,8 @@ def test_the_number_by_api_names_its_field(staged: Staged, missing: tuple[str, .
     exact = {point.arn: point for point in aws.recovery_points(staged.clients(), INSTANCE, VAULT)}
     clients = without_times(staged.clients(), *missing)
     (point,) = [each for each in aws.recovery_points(clients, INSTANCE, VAULT) if each.kind == "awsbackup"]
-    disaster = loss.Reference(SystemClock().now())
-    found = loss.by_api(point, disaster)
+    disaster = data_loss.Reference(SystemClock().now())
+    found = data_loss.by_api(point, disaster)
 
     assert (point.data_time_source, found.source) == (field, field)
     assert found.sentence.endswith(f"by {field}")
@@ -214,13 +217,13 @@ def test_the_oldest_point_is_restored_and_its_age_is_not_judged(staged: Staged, 
 
 def test_a_moment_comes_back_to_the_very_beat(staged: Staged, tmp_path: Path, source: Connection) -> None:
     """The beat before the moment is there, the one after it is not, and the loss is the distance that was staged."""
-    before = canary.beat(source)
+    before = writer.beat(source)
     row = source.execute("select pg_catalog.clock_timestamp()").fetchone()
     assert row is not None
     moment: datetime = row[0].astimezone(UTC)
-    after = canary.beat(source)
+    after = writer.beat(source)
     setup = staged.setup(tmp_path)
-    eventually(lambda: (window := sampling.window_of(setup)) and window.latest >= moment, "the moment to be restorable")
+    eventually(lambda: (window := choose.window_of(setup)) and window.latest >= moment, "the moment to be restorable")
     with sampled(staged, tmp_path, moment.isoformat()) as running:
         restoration = running.drill.recover()
         assert running.drill.clean_up() == ()
@@ -334,7 +337,7 @@ def _beat_ahead(session: Connection, by: timedelta) -> Beat:
 )
 def test_an_old_version_is_told(version: str, production: str, status: str, said: list[str]) -> None:
     """What RDS says of the backup's version, and that its parameter group is of another family than production's."""
-    told = sampling.told_of_version(version, production, status)
+    told = choose.told_of_version(version, production, status)
 
     assert len(told) == len(said)
     assert all(part in one for part, one in zip(said, told, strict=True))
@@ -353,5 +356,5 @@ def test_a_copy_that_was_upgraded_on_its_way_is_told(staged: Staged) -> None:
     (point,) = [each for each in aws.recovery_points(staged.clients(), INSTANCE, VAULT) if each.kind == "awsbackup"]
     version = point.engine_version
 
-    assert sampling.upgraded(point, version) == sampling.upgraded(point, "") == ()
-    assert sampling.upgraded(point, "99.1") == (f"the backup is of PostgreSQL {version}, and RDS restored it as 99.1",)
+    assert choose.upgraded(point, version) == choose.upgraded(point, "") == ()
+    assert choose.upgraded(point, "99.1") == (f"the backup is of PostgreSQL {version}, and RDS restored it as 99.1",)

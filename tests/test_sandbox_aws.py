@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from drills.errors import ConfigError, SandboxError, SeedError
-from drills.sandbox_control import SandboxControl
+from drills.sandbox_client import SandboxControl
 from tests.fix_rds import MASTER, Instance, back_up, code, create, delete, eventually, family, restore
 from tests.fix_sandbox import RunningSandbox
 

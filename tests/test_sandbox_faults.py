@@ -19,8 +19,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from drills.clock import SystemClock
-from drills.connect import Endpoint, connector, wait_for_connection
-from drills.context import late_names
+from drills.recovery.connect import Endpoint, connector, wait_for_connection
+from drills.run.context import late_names
 from tests.fix_rds import MASTER, Instance, code, create, eventually
 from tests.fix_sandbox import RunningSandbox, end_sandbox, start_sandbox
 

@@ -85,7 +85,7 @@ print(utils.get_service_model.cache_info().currsize)
     ("module", "heavy"),
     [
         ("drills.sandbox.server", ("moto", "boto3")),  # else load_moto comes too late
-        ("drills.sandbox.alone.command", ("moto", "boto3", "botocore", "psycopg", "pydantic", "rich", "asyncio")),
+        ("drills.cli.sandbox", ("moto", "boto3", "botocore", "psycopg", "pydantic", "rich", "asyncio")),
         ("drills.sandbox.alone.keeper", ("moto", "boto3", "botocore", "psycopg", "pydantic", "rich", "asyncio")),
     ],
 )

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from drills import schedule
-from drills.schedule import Rule, Worst, work_out
-from drills.schedule_firings import Rate
+from drills.schedule import worst_case
+from drills.schedule.firings import Rate
+from drills.schedule.worst_case import Rule, Worst, work_out
 from tests import brute_schedule
 from tests.brute_schedule import HOUR, STEP, Asked
 
@@ -182,8 +182,8 @@ def _as_rules(runs: list[tuple[int, int, int]]) -> tuple[list[Rule], list[list[i
 
 
 def _walked(rules: list[Rule], fired: list[list[int]], end: int) -> tuple[int, int]:
-    used = [schedule._Used(each, Rate("", 1), ZoneInfo("UTC")) for each in rules]
-    worst, one_missed = schedule._walk(used, fired, end)
+    used = [worst_case._Used(each, Rate("", 1), ZoneInfo("UTC")) for each in rules]
+    worst, one_missed = worst_case._walk(used, fired, end)
     return worst[0], one_missed[0]
 
 

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drills import objectives
-from drills.model import Outcome, RunRecord, Verdict
-from drills.schedule import Rule
-from drills.schedule_judge import Seen, verdict, worst_case
-from drills.schedule_observed import Ended, Made, gaps
-from drills.schedule_plan import Planned
+from drills.model.finding import Outcome, Verdict
+from drills.model.record import RunRecord
+from drills.objectives import verdicts
+from drills.schedule.gaps import Ended, Made, gaps
+from drills.schedule.plans import Planned
+from drills.schedule.verdict import Seen, verdict, worst_case
+from drills.schedule.worst_case import Rule
 
 NOW = datetime(2026, 7, 15, 12, tzinfo=UTC)
 DAY, HOUR = 86_400.0, 3600.0
@@ -37,7 +38,7 @@ def test_a_monthly_plan_fails_an_rpo_of_a_day_even_when_a_backup_is_an_hour_old(
     assert (found.seconds, found.observed_seconds) == (31 * DAY, HOUR)
     assert (judged.name, judged.outcome, judged.exit_code) == ("rpo by policy", "missed", 10)
     assert "the schedule can lose 31 d" in judged.sentence
-    assert objectives.exit_codes(RunRecord(1, "r", "p", True, NOW, "0", verdicts=(judged,))) == (10,)
+    assert verdicts.exit_codes(RunRecord(1, "r", "p", True, NOW, "0", verdicts=(judged,))) == (10,)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drills.schedule_plan import Took, plan_of
-from drills.selecting import selected_by
+from drills.schedule.plans import Took, plan_of
+from drills.schedule.selections import selected_by
 
 ARN = "arn:aws:rds:eu-central-1:123456789012:db:orders"
 TAGS = {"backup": "daily", "stage": "production"}

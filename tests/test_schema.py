@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from drills.model import RunRecord
+from drills.model.record import RunRecord
 from drills.record import from_json, to_json
 from reports import schema
 from tests.example_record import failing_drill, green_drill, interrupted_drill, running_drill

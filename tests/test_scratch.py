@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drills.checks.harmless import JOB_RUNNERS as NAMED_AS_FINDINGS
-from drills.config import RestoreConfig
+from drills.aws import read as aws
+from drills.aws.cleanup import remove_all
+from drills.aws.scratch import JOB_RUNNERS, Scratch, ScratchNames, harmless, scratch_tags
+from drills.aws.session import Clients
+from drills.checks.server.harmless import JOB_RUNNERS as NAMED_AS_FINDINGS
+from drills.config.load import RestoreConfig
 from drills.errors import RestoreFailed
-from drills.model import RecoveryPoint
+from drills.model.point import RecoveryPoint
 from drills.record import new_run_id
-from drills.restoring import Setup
-from drills.sources import aws
-from drills.sources.cleanup import remove_all
-from drills.sources.scratch import JOB_RUNNERS, Scratch, ScratchNames, harmless, scratch_tags
-from drills.sources.session import Clients
+from drills.recovery.restore import Setup
 from tests.fix_clock import NOON
 from tests.fix_drill import INSTANCE, POLL, VAULT, Staged
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from drills.selecting import selected_by
+from drills.schedule.selections import selected_by
 
 ARN = "arn:aws:rds:eu-central-1:123456789012:db:orders"
 TAG = {"ConditionType": "STRINGEQUALS", "ConditionKey": "backup", "ConditionValue": "daily"}

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drills.disaster import declare
-from drills.model import RecoveryPoint
-from drills.selection import NEWEST, Sample, Window, choose, choose_moment, choose_newest, explain_none, parse_sample
+from drills.model.point import NEWEST, RecoveryPoint, Sample, Window, parse_sample
+from drills.recovery.disaster import declare
+from drills.recovery.selection import choose, choose_moment, choose_newest, explain_none
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 POINT = RecoveryPoint(

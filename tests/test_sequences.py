@@ -9,10 +9,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from drills.checks import sequences
-from drills.checks.judged import Judged
-from drills.checks.sequences import Sequences
-from drills.checks.session import pin
+from drills.checks.base.outcome import Judged
+from drills.checks.base.session import pin
+from drills.checks.content import sequences
+from drills.checks.content.sequences import Sequences
 from drills.sandbox.postgres.cluster import Cluster
 from tests.fix_cluster import ORIGINS, cluster_in, default, module_state, state, usable
 

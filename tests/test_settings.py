@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from drills.config_models import SandboxProfile
+from drills.aws import session, settings
+from drills.aws.session import Clients
+from drills.aws.settings import StoredSettings, described, load, read_settings, save, server_settings
+from drills.config.target import SandboxProfile
 from drills.errors import DrillError
-from drills.parity import IDENTITY, ROWS, NotVerified, compare, not_verified
-from drills.sources import session, settings
-from drills.sources.session import Clients
-from drills.sources.settings import StoredSettings, described, load, read_settings, save, server_settings
+from drills.model.parity import IDENTITY, ROWS, NotVerified, compare, not_verified
 from tests.fix_rds import Instance, create, eventually
 from tests.fix_sandbox import end_sandbox, start_sandbox
 

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drills.checks import passwords, settings
-from drills.checks.passwords import NONE
-from drills.checks.settings import COMPARED
-from drills.sources.scratch import HARMLESS
+from drills.aws.scratch import HARMLESS
+from drills.checks.catalog import passwords
+from drills.checks.catalog.passwords import NONE
+from drills.checks.server import settings
+from drills.checks.server.settings import COMPARED
 from tests.fix_checked import Checked, checked
 from tests.fix_cluster import module_state
 

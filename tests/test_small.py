@@ -6,12 +6,15 @@ import secrets
 
 import pytest
 
-from drills.checks import content, index_queries, integrity_constraints, integrity_indexes, small
-from drills.checks.content import Contents
-from drills.checks.fingerprint import FAST, STABLE, Algorithm
-from drills.checks.judged import Judged
-from drills.checks.session import snapshot
-from drills.config_models import TablePolicy
+from drills.checks.base import batches
+from drills.checks.base.outcome import Judged
+from drills.checks.base.session import snapshot
+from drills.checks.content import check as content
+from drills.checks.content.check import Contents
+from drills.checks.content.fingerprint import FAST, STABLE, Algorithm
+from drills.checks.integrity import constraints, index_queries
+from drills.checks.integrity import indexes as integrity_indexes
+from drills.model.policy import TablePolicy
 from drills.sandbox.postgres.cluster import Cluster
 from tests.fix_cluster import default, state
 
@@ -65,7 +68,7 @@ def test_tables_come_to_the_same_together_and_alone(
 ) -> None:
     """Counts, fingerprints and ranges do not depend on how many tables a query reads."""
     together = observed(filled, algorithm=algorithm, key=key, ranged=ranged)
-    monkeypatch.setattr(small, "_BYTES", -1)
+    monkeypatch.setattr(batches, "_BYTES", -1)
     alone = observed(filled, algorithm=algorithm, key=key, ranged=ranged)
 
     assert together == alone
@@ -139,7 +142,7 @@ def looked(cluster: Cluster) -> tuple[Judged, Judged]:
     with snapshot(cluster.connect, "postgres") as connection:
         indexes = integrity_indexes.look(connection)
     with snapshot(cluster.connect, "postgres") as connection:
-        return indexes, integrity_constraints.look(connection, None)
+        return indexes, constraints.look(connection, None)
 
 
 def test_healthy_indexes_and_promises_are_proved_together(indexed: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,7 +151,7 @@ def test_healthy_indexes_and_promises_are_proved_together(indexed: Cluster, monk
         by_table = index_queries.by_table(connection)
         proved = integrity_indexes.proved_together(connection, by_table, set())
     together = looked(indexed)
-    monkeypatch.setattr(small, "_BYTES", -1)
+    monkeypatch.setattr(batches, "_BYTES", -1)
 
     assert proved == by_table.keys() - {"public.large", "public.twice"}, "one index of the latter is read for another"
     assert len(by_table["public.many"]) == 6

@@ -12,15 +12,19 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from drills import canary
-from drills.checks import catalog, content, large_objects, manifest, sequences, session, suite
-from drills.checks.catalog_scope import REST
+from drills.checks import manifest, suite
+from drills.checks.base import session
+from drills.checks.base.session import Connector
+from drills.checks.canary import writer
+from drills.checks.catalog import check as catalog
+from drills.checks.catalog.scope import REST
+from drills.checks.content import check as content
+from drills.checks.content import large_objects, sequences
 from drills.checks.manifest import Manifest
-from drills.checks.session import Connector
 from drills.checks.suite import Comparison
 from drills.clock import SystemClock
-from drills.config_models import TablePolicy
-from drills.model import CheckResult
+from drills.model.finding import CheckResult
+from drills.model.policy import TablePolicy
 from drills.sandbox.postgres.cluster import ADMIN
 from tests.fix_checked import Checked, checked
 from tests.fix_cluster import module_state
@@ -64,9 +68,9 @@ def source(checked: Checked) -> Checked:
     with checked.cluster.connect("orders") as admin:
         admin.execute(MORE.encode())
     with checked.connect("orders") as master:
-        canary.install(master)
+        writer.install(master)
         for _ in range(5):
-            canary.beat(master)
+            writer.beat(master)
     return checked
 
 

@@ -11,9 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from drills import plan as plans
-from drills import record, supervisor
+from drills import record
 from drills.clock import SystemClock
+from drills.run import plan as plans
+from drills.run import supervisor
 from tests import small_run
 
 CLOCK = SystemClock()

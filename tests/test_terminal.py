@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from drills.model import RunRecord
+from drills.model.record import RunRecord
 from drills.record import RECORD_NAME, to_json
 from reports import terminal, words
 from tests.example_record import PHASES, START, failing_drill, green_drill, interrupted_drill, phases_of, running_drill

@@ -18,12 +18,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from drills import posture_command
+from drills.aws import session
 from drills.clock import SystemClock, wait_until
-from drills.config_models import SandboxProfile, Target
+from drills.config.target import SandboxProfile, Target
+from drills.posture import read as posture
 from drills.posture.facts import Facts
 from drills.posture.judge import exit_codes, judge
-from drills.sources import session
 from tests.fix_sandbox import RunningSandbox, end_sandbox, start_sandbox
 from tests.fix_service import get
 from tests.fix_terraform import Terraform, absent, find_mirror
@@ -201,7 +201,7 @@ class TestTheStack:
 
         def look(rpo: str) -> Facts:
             target = Target.model_validate({"instance": stack.outputs["database"], "vault": vault, "rpo": rpo})
-            return posture_command.look(clients, clients, target, tmp_path, now)
+            return posture.look(clients, clients, target, tmp_path, now)
 
         facts = look("26h")
         results = judge(facts)

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from drills import objectives, timeline
 from drills.errors import RestoreFailed
-from drills.model import Measurement, Phase, RunRecord
+from drills.model.record import RunRecord
+from drills.model.timing import Measurement, Phase
+from drills.objectives import timeline
+from drills.objectives import verdicts as objectives
 from tests.fix_timeline import AVAILABLE, JumpingClock, Script, play
 
 WITHIN = 0.2  # seconds: as configured

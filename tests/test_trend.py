@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drills import trend, trend_words
-from drills.history_model import HistoryLine, RunOutcome
+from drills.history import trend, wording
+from drills.model.history import HistoryLine, RunOutcome
 from tests.example_history import FIRST, KEY, MONTH, line, monthly
 
 SECONDS = st.floats(0, 1e6, allow_nan=False)
@@ -266,7 +266,7 @@ def test_a_first_run_that_knew_nothing_stands_alone() -> None:
     none = dataclasses.replace(line(2, FIRST, "could not run", None), key=blank)
 
     assert trend.group_for(none, [none]) == blank
-    assert trend_words.one_line(trend.trend_of([none], blank, FIRST)) == (
+    assert wording.one_line(trend.trend_of([none], blank, FIRST)) == (
         "no run could be judged yet; 1 run could not run or could not verify"
     )
 
@@ -291,13 +291,13 @@ def test_sentences_say_how_many_runs_stand_behind_them() -> None:
     """Numbers come with n, the margin with its objective, the rate with its bound, and p95 with why there is none."""
     found = trend.trend_of(lines_of([600.0] * 11 + [1200.0]), KEY, FIRST + 11 * MONTH)
 
-    assert trend_words.series(found.series[0]) == (
+    assert wording.series(found.series[0]) == (
         "RTA over 12 runs: median 10 m, longest 20 m, 10 m within the RTO of 30 m"
     )
-    assert trend_words.pass_rate(found) == (
+    assert wording.pass_rate(found) == (
         "12 of 12 runs passed, which proves a pass rate of at least 77.9 % (95 % confidence)"
     )
-    assert trend_words.percentile(found.series[0]) == "no 95th percentile from 12 runs: it takes 59"
+    assert wording.percentile(found.series[0]) == "no 95th percentile from 12 runs: it takes 59"
 
 
 @given(st.integers(0, 70), st.booleans())
@@ -308,11 +308,11 @@ def test_every_trend_can_be_said(count: int, promised: bool) -> None:
     if not promised:
         lines = [dataclasses.replace(each, rto_seconds=None, rpo_seconds=None) for each in lines]
     found = trend.trend_of(lines, KEY, FIRST + 100 * MONTH)
-    said = [trend_words.one_line(found), trend_words.pass_rate(found), *trend_words.warnings(found)]
-    said += [trend_words.series(each) for each in found.series]
+    said = [wording.one_line(found), wording.pass_rate(found), *wording.warnings(found)]
+    said += [wording.series(each) for each in found.series]
 
     assert all(said)
-    assert ("no RTO is set" in trend_words.series(found.series[0])) == (count > 0 and not promised)
+    assert ("no RTO is set" in wording.series(found.series[0])) == (count > 0 and not promised)
 
 
 def by_method(values: list[tuple[str, float]]) -> list[HistoryLine]:
@@ -359,7 +359,7 @@ def test_a_change_of_the_method_is_no_trend() -> None:
     (queried, beaten) = trend.rpa_series(by_method(change))
     assert (queried.slope, beaten.slope, beaten.warnings) == (0.0, 0.0, ())
     assert len(queried.warnings) == 1
-    assert trend_words.series(beaten).startswith("RPA by canary over 6 runs: median 1 m")
+    assert wording.series(beaten).startswith("RPA by canary over 6 runs: median 1 m")
 
     back = trend.rpa_series(by_method(change[::-1]))
     assert [each.method for each in back] == ["canary", "freshness query"]

@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from drills import trend_words
-from drills.history_model import Gap, HistoryPoint, Trend
+from drills.history import wording
+from drills.history.trend import trend_of
+from drills.model.history import Gap, HistoryPoint, Trend
 from drills.record import from_json, to_json
-from drills.trend import trend_of
 from reports import charts, html, markdown, terminal, trend_chart
 from tests.example_history import FIRST, KEY, MONTH, drill_with_history, line, monthly, trend
 from tests.example_record import failing_drill, green_drill, interrupted_drill, running_drill
@@ -110,8 +110,8 @@ def test_a_drawing_of_its_own_bears_the_stamp() -> None:
     key = dataclasses.replace(KEY, simulated=True)
     simulated = trend_of([dataclasses.replace(line(0, FIRST), key=key)], key, FIRST)
 
-    assert trend_words.SIMULATED in trend_chart.chart(simulated, "RTA", alone=True)
-    assert trend_words.SIMULATED not in trend_chart.chart(trend(monthly(3)), "RTA", alone=True)
+    assert wording.SIMULATED in trend_chart.chart(simulated, "RTA", alone=True)
+    assert wording.SIMULATED not in trend_chart.chart(trend(monthly(3)), "RTA", alone=True)
 
 
 @pytest.mark.parametrize("count", COUNTS)
@@ -127,7 +127,7 @@ def test_page_shows_every_sentence_and_is_well_formed(count: int) -> None:
     if not count:
         assert "no run to compare with is known yet." in text
         return
-    for said in (*trend_words.sentences(record.history), *trend_words.warnings(record.history)):
+    for said in (*wording.sentences(record.history), *wording.warnings(record.history)):
         assert said.lower() in text
     assert all(f'class="run">{point.run_id}' in page for point in record.history.points[-12:])
     assert page.count('class="run"') == min(count, 12)
@@ -164,8 +164,8 @@ def test_summary_and_terminal_have_a_line_and_the_warnings(tmp_path: Path) -> No
     assert record.history is not None
 
     for text in (markdown.render(record), out.getvalue()):
-        assert trend_words.one_line(record.history) in text
-        assert all(warning in text for warning in trend_words.warnings(record.history))
+        assert wording.one_line(record.history) in text
+        assert all(warning in text for warning in wording.warnings(record.history))
         assert "line 3 is cut off" in text
     assert "over time" not in markdown.render(failing_drill()).lower()
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from drills.checks import integrity_constraints, integrity_indexes, intrinsic, small
-from drills.checks.integrity_indexes import Progress
-from drills.checks.running import without_manifest
-from drills.checks.session import snapshot
+from drills.checks import self_checks
+from drills.checks.base import batches
+from drills.checks.base.runner import without_manifest
+from drills.checks.base.session import snapshot
+from drills.checks.integrity import constraints, indexes
+from drills.checks.integrity.indexes import Progress
 from drills.clock import SystemClock
-from drills.model import CheckResult
+from drills.model.finding import CheckResult
 from drills.sandbox.postgres.cluster import Cluster
 from tests.fix_cluster import default, state
 
@@ -41,7 +43,7 @@ update pg_index set indisunique = true where indexrelid = 'twice_id'::regclass;
 def keyed(default: Cluster, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Cluster:
     """Tables with unique indexes, looked at together or one by one."""
     if request.param == "alone":
-        monkeypatch.setattr(small, "_BYTES", -1)
+        monkeypatch.setattr(batches, "_BYTES", -1)
     with default.connect() as session:
         session.execute(TABLES.encode())
     return default
@@ -52,7 +54,7 @@ both = pytest.mark.parametrize("keyed", ["together", "alone"], indirect=True)
 
 def results(cluster: Cluster, *names: str) -> dict[str, CheckResult]:
     """The results of these checks by their names."""
-    found = intrinsic.results(
+    found = self_checks.results(
         cluster.connect, None, without_manifest("content"), clock=SystemClock(), scratch=False, names=names
     )
     return {result.name: result for result in found}
@@ -63,7 +65,7 @@ def test_what_holds_no_key_twice_is_known(keyed: Cluster) -> None:
     """Of one type or several, of a part, of an expression; not where a null or opposite orders keep it from being seen."""
     progress = Progress()
     with snapshot(keyed.connect, "postgres") as connection:
-        judged = integrity_indexes.look(connection, progress)
+        judged = indexes.look(connection, progress)
 
     assert judged.findings == ()
     known = {name.removeprefix("public.") for name in progress.unique}
@@ -74,8 +76,8 @@ def test_what_holds_no_key_twice_is_known(keyed: Cluster) -> None:
 @both
 def test_as_much_is_proved_as_by_the_table_alone(keyed: Cluster) -> None:
     """The promises that an index has proved are counted as the others are."""
-    alone = results(keyed, integrity_constraints.NAME)[integrity_constraints.NAME]
-    after = results(keyed, integrity_constraints.NAME, integrity_indexes.NAME)[integrity_constraints.NAME]
+    alone = results(keyed, constraints.NAME)[constraints.NAME]
+    after = results(keyed, constraints.NAME, indexes.NAME)[constraints.NAME]
 
     assert (alone.outcome, alone.compared) == (after.outcome, after.compared)
     assert alone.outcome == "met"
@@ -87,12 +89,10 @@ def test_a_key_twice_in_a_unique_index_is_named(keyed: Cluster) -> None:
     with keyed.connect() as session:
         session.execute("set allow_system_table_mods = on")
         session.execute(TWICE.encode())
-    found = results(keyed, integrity_constraints.NAME, integrity_indexes.NAME)
+    found = results(keyed, constraints.NAME, indexes.NAME)
 
-    assert found[integrity_indexes.NAME].findings == ()
-    assert [finding.object for finding in found[integrity_constraints.NAME].findings] == [
-        "unique index public.twice_id"
-    ]
+    assert found[indexes.NAME].findings == ()
+    assert [finding.object for finding in found[constraints.NAME].findings] == ["unique index public.twice_id"]
 
 
 @pytest.mark.parametrize("keyed", ["together"], indirect=True)
@@ -105,6 +105,6 @@ def test_nulls_that_are_not_distinct_are_proved_by_the_table(keyed: Cluster) -> 
         session.execute("create unique index few_id on few (id) nulls not distinct")
     progress = Progress()
     with snapshot(keyed.connect, "postgres") as connection:
-        integrity_indexes.look(connection, progress)
+        indexes.look(connection, progress)
 
     assert "public.few_id" not in progress.unique

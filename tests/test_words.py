@@ -6,7 +6,8 @@ import dataclasses
 
 import pytest
 
-from drills.model import CheckResult, Phase, Verdict
+from drills.model.finding import CheckResult, Verdict
+from drills.model.timing import Phase
 from reports import html, markdown, words
 from tests.example_record import START, failing_drill, green_drill, interrupted_drill, running_drill
 

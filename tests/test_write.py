@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from drills.errors import ConfigError
-from drills.model import RunRecord
+from drills.model.record import RunRecord
 from drills.record import to_json
 from reports import html, write
 from tests.example_record import green_drill

@@ -21,35 +21,31 @@ from typing import Any
 import psycopg
 from pydantic import TypeAdapter, ValidationError
 
-from drills.checks import (
-    canary,
-    catalog,
-    content,
-    integrity_code,
-    integrity_state,
-    integrity_system,
-    large_objects,
-    passwords,
-    sequences,
-    settings,
-)
-from drills.checks.canary import CanaryState
-from drills.checks.catalog import Catalog
-from drills.checks.catalog_scope import Concerned, own_name, roles, scoped
-from drills.checks.content import Contents
-from drills.checks.facts import Facts, stored
-from drills.checks.fingerprint import CALIBRATION, FAST, Algorithm
-from drills.checks.integrity_system import Builtins
-from drills.checks.large_objects import LargeObjects
-from drills.checks.passwords import Passwords
-from drills.checks.sequences import Sequences
-from drills.checks.session import Connection, Connector, Single, names_of, shared_snapshot, snapshot
-from drills.checks.settings import Settings
-from drills.checks.small import portions
-from drills.checks.watch import Reading, watched
+from drills.checks.base.batches import portions
+from drills.checks.base.known_facts import Facts, stored
+from drills.checks.base.lock_watch import Reading, watched
+from drills.checks.base.session import Connection, Connector, Single, names_of, shared_snapshot, snapshot
+from drills.checks.canary import chain
+from drills.checks.canary.chain import CanaryState
+from drills.checks.catalog import check as catalog
+from drills.checks.catalog import passwords
+from drills.checks.catalog.check import Catalog
+from drills.checks.catalog.passwords import Passwords
+from drills.checks.catalog.scope import Concerned, own_name, roles, scoped
+from drills.checks.content import check as content
+from drills.checks.content import large_objects, sequences
+from drills.checks.content.check import Contents
+from drills.checks.content.fingerprint import CALIBRATION, FAST, Algorithm
+from drills.checks.content.large_objects import LargeObjects
+from drills.checks.content.sequences import Sequences
+from drills.checks.integrity import state as integrity_state
+from drills.checks.integrity import system_catalog, views_libraries
+from drills.checks.integrity.system_catalog import Builtins
+from drills.checks.server import settings
+from drills.checks.server.settings import Settings
 from drills.clock import Clock, SystemClock
-from drills.config_models import TablePolicy
 from drills.errors import ConfigError
+from drills.model.policy import TablePolicy
 
 FORMAT = 3
 MAINTENANCE = "postgres"
@@ -79,7 +75,7 @@ class Manifest:
 
     `only` is the name of the database where the manifest is of a single one; `cluster` then holds what concerns it.
     `system_identifier` is the server's own, "" where the reader may not see it; a physical copy has the same.
-    `calibration` tells what the server's fast hash makes of known texts (drills/checks/fingerprint.py). `settings` and
+    `calibration` tells what the server's fast hash makes of known texts (drills/checks/content/fingerprint.py). `settings` and
     `passwords` are None in a manifest that was taken before they were kept, or by a role that may not read them; `groups`
     are the roles with rights in a single database (catalog_scope.py), None of several or before they were kept.
     """
@@ -179,10 +175,10 @@ def _take_one(connect: Connector, name: str, how: _How) -> DatabaseManifest:
                 first, algorithm=how.algorithm, policies=how.policies, helpers=helpers, ranged=True, key=how.key
             ),
             large_objects=large_objects.observe(first),
-            canary=canary.observe(first),
-            facts=stored((*integrity_state.observe(first), *integrity_code.observe_views(first)[1]))
-            | integrity_system.observe_dangling(first),
-            builtins=integrity_system.observe(first),
+            canary=chain.observe(first),
+            facts=stored((*integrity_state.observe(first), *views_libraries.observe_views(first)[1]))
+            | system_catalog.observe_dangling(first),
+            builtins=system_catalog.observe(first),
         )
     return dataclasses.replace(taken, held_seconds=round(how.clock.monotonic() - began, 3))
 

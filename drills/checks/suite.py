@@ -13,36 +13,11 @@ from datetime import datetime
 
 import psycopg
 
-from drills.checks import (
-    canary,
-    catalog,
-    content,
-    harmless,
-    intrinsic,
-    invariants,
-    large_objects,
-    passwords,
-    sequences,
-    settings,
-)
-from drills.checks.budget import OUT_OF_TIME, Budget
-from drills.checks.canary import CanaryState
-from drills.checks.catalog import Catalog
-from drills.checks.catalog_scope import REST, own_name, scoped
-from drills.checks.fingerprint import STABLE
-from drills.checks.invariants import Rules
-from drills.checks.judged import Judged
-from drills.checks.kept import kept
-from drills.checks.manifest import (
-    MAINTENANCE,
-    DatabaseManifest,
-    Manifest,
-    calibrate,
-    concerned,
-    system_identifier,
-)
-from drills.checks.narrow import narrow
-from drills.checks.running import (
+from drills.checks import self_checks
+from drills.checks.base.budget import OUT_OF_TIME, Budget
+from drills.checks.base.outcome import Judged
+from drills.checks.base.pool import kept
+from drills.checks.base.runner import (
     NO_MANIFEST,
     against,
     attempt,
@@ -53,10 +28,31 @@ from drills.checks.running import (
     twice,
     without_manifest,
 )
-from drills.checks.session import Connection, Connector, helpers, names_of, pin, snapshot
+from drills.checks.base.session import Connection, Connector, helpers, names_of, pin, snapshot
+from drills.checks.canary import chain
+from drills.checks.canary.chain import CanaryState
+from drills.checks.catalog import check as catalog
+from drills.checks.catalog import passwords
+from drills.checks.catalog.check import Catalog
+from drills.checks.catalog.scope import REST, own_name, scoped
+from drills.checks.content import check as content
+from drills.checks.content import large_objects, sequences
+from drills.checks.content.fingerprint import STABLE
+from drills.checks.content.rows import narrow
+from drills.checks.manifest import (
+    MAINTENANCE,
+    DatabaseManifest,
+    Manifest,
+    calibrate,
+    concerned,
+    system_identifier,
+)
+from drills.checks.owner import invariants
+from drills.checks.owner.invariants import Rules
+from drills.checks.server import harmless, settings
 from drills.clock import Clock
-from drills.config_models import BLOCKING, CHECKS, TablePolicy
-from drills.model import CheckResult, Finding, NotChecked
+from drills.model.finding import CheckResult, Finding, NotChecked
+from drills.model.policy import BLOCKING, CHECKS, TablePolicy
 
 __all__ = ["CONNECTION", "NO_MANIFEST", "Comparison", "blocking", "newest_canary", "remaining"]
 CONNECTION = "connection"
@@ -110,7 +106,7 @@ def _first(by: Comparison, names: Collection[str]) -> list[CheckResult]:
     looks: dict[str, Callable[[], CheckResult]] = {
         catalog.NAME: lambda: _catalog(connect, manifest, by.key),
         sequences.NAME: lambda: against(connect, manifest, sequences.NAME, "sequences", _sequences),
-        canary.NAME: lambda: _canary(connect, manifest),
+        chain.NAME: lambda: _canary(connect, manifest),
     }
     if (rules := by.rules) is not None:
         looks[invariants.NAME] = lambda: invariants.check(connect, rules)
@@ -129,7 +125,7 @@ def _further(by: Comparison, names: Collection[str]) -> list[CheckResult]:
     results = [timed(by.clock, name, look) for name, look in looks.items() if name in names]
     # a check that goes by what the content came to proves everything itself where it was not compared before
     contents = next((result for result in results if result.name == content.NAME), without_manifest(content.NAME))
-    wanted = intrinsic.results(connect, manifest, contents, clock=by.clock, scratch=by.scratch, names=names)
+    wanted = self_checks.results(connect, manifest, contents, clock=by.clock, scratch=by.scratch, names=names)
     return [*results, *wanted]
 
 
@@ -138,7 +134,7 @@ def newest_canary(connect: Connector) -> datetime | None:
     newest = []
     for name in names_of(connect):
         with snapshot(connect, name) as connection:
-            state = canary.observe(connection)
+            state = chain.observe(connection)
         newest += [state.newest_at] if state else []
     return max(newest, default=None)
 
@@ -292,14 +288,14 @@ def _canary(connect: Connector, manifest: Manifest | None) -> CheckResult:
         expected = before.get(name)
 
         def look(connection: Connection, expected: CanaryState | None = expected) -> Judged:
-            found = canary.observe(connection, expected=expected)
-            return Judged(found.rows if found else 0, canary.judge(expected, found))
+            found = chain.observe(connection, expected=expected)
+            return Judged(found.rows if found else 0, chain.judge(expected, found))
 
-        judged += attempt(connect, name, canary.NAME, look)
+        judged += attempt(connect, name, chain.NAME, look)
     if not (judged.compared or judged.findings or judged.unread):
         sentence = "the copy holds no canary, and none was expected"
-        return CheckResult(canary.NAME, "not verified", sentence, "optional")
-    return result_of(canary.NAME, judged, "canary rows", "its chain is whole")
+        return CheckResult(chain.NAME, "not verified", sentence, "optional")
+    return result_of(chain.NAME, judged, "canary rows", "its chain is whole")
 
 
 def _harmless(connect: Connector) -> CheckResult:

@@ -8,17 +8,19 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence, Set
 
-from drills.checks import catalog, invariants, suite
-from drills.checks.catalog import Catalog
-from drills.checks.invariants import Invariant, Rules
-from drills.checks.judged import Judged
+from drills.checks import suite
+from drills.checks.base.outcome import Judged
+from drills.checks.base.runner import attempt, result_of, timed
+from drills.checks.base.session import Connection, Connector, names_of, snapshot
+from drills.checks.catalog import check as catalog
+from drills.checks.catalog.check import Catalog
 from drills.checks.manifest import MAINTENANCE, Manifest, system_identifier
-from drills.checks.running import attempt, result_of, timed
-from drills.checks.session import Connection, Connector, names_of, snapshot
+from drills.checks.owner import invariants
+from drills.checks.owner.invariants import Invariant, Rules
 from drills.clock import Clock
-from drills.config_models import TablePolicy
 from drills.errors import COULD_NOT_RUN, VERIFICATION_FAILED
-from drills.model import CheckResult, Finding
+from drills.model.finding import CheckResult, Finding
+from drills.model.policy import TablePolicy
 
 IDENTITY = "identity"
 _ALIKE = 0.5  # the least share of relations that two copies of one database have in common

@@ -7,11 +7,11 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from drills.aws import plans
 from drills.cutover.database import by_id, raw_by_id
 from drills.cutover.model import Opening, State
 from drills.cutover.world import World
 from drills.errors import DrillError
-from drills.sources import plans
 
 
 def run(world: World, state: State) -> dict[str, Any]:

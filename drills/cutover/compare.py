@@ -1,6 +1,6 @@
 """The restored instance beside the old one: settings of the instance, of the server, and what hangs on its identity.
 
-The one place where a cut-over meets drills/parity.py and drills/sources/settings.py.
+The one place where a cut-over meets drills/model/parity.py and drills/aws/settings.py.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ from typing import Any
 
 import psycopg
 
-from drills.checks.judged import first_line
-from drills.checks.session import Connector
+from drills.aws import settings
+from drills.aws.session import Clients
+from drills.checks.base.outcome import first_line
+from drills.checks.base.session import Connector
 from drills.cutover.model import State
 from drills.cutover.world import World
 from drills.errors import VERIFICATION_FAILED, DrillError
-from drills.model import Finding, Instance
-from drills.parity import NotVerified, compare, not_verified
-from drills.sources import settings
-from drills.sources.session import Clients
+from drills.model.finding import Finding
+from drills.model.instance import Instance
+from drills.model.parity import NotVerified, compare, not_verified
 
 # what the cut-over itself makes different for a while
 _OF_THE_CUTOVER = {"security_groups": "the application is let in when the data are verified"}

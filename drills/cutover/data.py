@@ -12,14 +12,15 @@ from typing import Any
 import psycopg
 
 from drills.checks import manifest, suite
-from drills.checks.judged import first_line
-from drills.checks.session import Connector, names_of
-from drills.connect import wait_for_connection
+from drills.checks.base.outcome import first_line
+from drills.checks.base.session import Connector, names_of
 from drills.cutover.compare import Differs
 from drills.cutover.model import State
 from drills.cutover.world import World
 from drills.errors import DrillError
-from drills.model import CheckResult, Instance
+from drills.model.finding import CheckResult
+from drills.model.instance import Instance
+from drills.recovery.connect import wait_for_connection
 
 _ACTS = (
     (

@@ -12,15 +12,15 @@ from typing import Any
 import psycopg
 from botocore.exceptions import ClientError
 
-from drills.checks.judged import first_line
+from drills.aws import read as aws
+from drills.aws.wait import NEVER_AVAILABLE, wait_available
+from drills.checks.base.outcome import first_line
 from drills.cutover.model import Opening, State
 from drills.cutover.plan import Call, calls, group_name, modify_call, rename_call
 from drills.cutover.wanted import CUTOVER_TAG, follow_up, tags_for
 from drills.cutover.world import World
 from drills.errors import DrillError, RestoreFailed
-from drills.model import Instance
-from drills.sources import aws
-from drills.sources.poller import NEVER_AVAILABLE, wait_available
+from drills.model.instance import Instance
 
 # stuck for good, or until somebody does what no cut-over can
 STUCK = (NEVER_AVAILABLE - {"deleting", "deleted"}) | {"inaccessible-encryption-credentials-recoverable"}

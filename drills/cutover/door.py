@@ -10,8 +10,8 @@ from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
+from drills.aws.session import LOOPBACK
 from drills.clock import Clock
-from drills.sources.session import LOOPBACK
 
 _WITHIN = 5.0  # seconds for one answer
 _BODY = 1_000_000

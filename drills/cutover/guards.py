@@ -6,11 +6,11 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from drills.config import AwsProfile, Config
-from drills.config_cutover import CutoverConfig
+from drills.aws.session import Clients
+from drills.config.cutover import CutoverConfig
+from drills.config.load import AwsProfile, Config
 from drills.cutover.wanted import OPT_IN_TAG
 from drills.errors import ConfigError, Refused
-from drills.sources.session import Clients
 
 LEAVE = "cuts_over"
 

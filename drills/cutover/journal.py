@@ -16,10 +16,10 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
+from drills.aws.read import error_code
 from drills.cutover.model import Entry, read_entry, write_entry
 from drills.errors import ConfigError, DrillError
 from drills.record import new_run_id
-from drills.sources.aws import error_code
 
 CONFLICTS = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from drills.cutover.model import State, door_of
 from drills.cutover.plan import title
 from drills.cutover.show import instant
-from drills.model import CheckResult
+from drills.model.finding import CheckResult
 
 NAME = "cut-over"
 CLOSED, CONFIGURED, IDLE, BACK = (f"{NAME}: {what}" for what in ("closed", "configuration", "old instance", "undone"))

@@ -18,10 +18,10 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
+from drills.aws.read import error_code
 from drills.clock import Clock
 from drills.cutover.journal import CONFLICTS
 from drills.errors import DrillError
-from drills.sources.aws import error_code
 
 _ABSENT = frozenset({"NoSuchKey", "404", "NotFound"})
 

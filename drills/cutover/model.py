@@ -15,8 +15,8 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from drills.errors import ConfigError
-from drills.model import Objectives
-from drills.recovery_time import Declared
+from drills.model.timing import Objectives
+from drills.objectives.recovery_time import Declared
 
 Position = Literal["healthy", "stuck", "gone"]
 Way = Literal["snapshot", "moment", "job"]

@@ -11,16 +11,16 @@ from typing import Any
 import psycopg
 from botocore.exceptions import ClientError
 
-from drills import selection
+from drills.aws import read as aws
+from drills.aws.settings import described
 from drills.cutover import compare, door, service
 from drills.cutover.database import STUCK, raw_by_name
 from drills.cutover.model import Chosen, Opening, Position, Promised, Remembered
 from drills.cutover.wanted import wanted_of, wanted_of_metadata
 from drills.cutover.world import World
 from drills.errors import ConfigError, DrillError, NoRecoveryPoint
-from drills.model import RecoveryPoint
-from drills.sources import aws
-from drills.sources.settings import described
+from drills.model.point import RecoveryPoint
+from drills.recovery import selection
 
 _LEAVING = ("deleting", "deleted")
 _LONGEST_NAME = 63  # characters of an instance's identifier

@@ -8,7 +8,8 @@ from typing import Any
 import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drills.checks.judged import first_line
+from drills.aws import read as aws
+from drills.checks.base.outcome import first_line
 from drills.cutover.journal import Store
 from drills.cutover.model import Entry, Event, Opening, State, opening_facts, state_of
 from drills.cutover.plan import steps, title
@@ -16,7 +17,6 @@ from drills.cutover.show import next_commands, where
 from drills.cutover.steps import STEPS
 from drills.cutover.world import World
 from drills.errors import ConfigError, DrillError
-from drills.sources import aws
 
 
 class Stopped(DrillError):

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from drills import trend_words
 from drills.cutover import timing
 from drills.cutover.model import OPEN_WRITES, Opening, State, door_of
 from drills.cutover.plan import calls, steps, title
+from drills.history import wording
 
 _READS = "beside these, it reads only"
 _LISTS = {
@@ -123,7 +123,7 @@ def report_lines(state: State) -> Iterator[str]:
     outcome = "not ended" if not state.ended else "rolled back" if state.mode == "back" else "done"
     yield f"cut-over {opening.id} of {opening.instance}: {outcome}"
     if opening.promised.simulated:
-        yield f"  {trend_words.SIMULATED}"
+        yield f"  {wording.SIMULATED}"
     yield f"  now: {where(state)}"
     yield f"  configuration: from {opening.wanted_from}"
     yield ""

@@ -15,7 +15,7 @@ from drills.cutover.model import OPEN_WRITES, State
 from drills.cutover.plan import calls, production_groups
 from drills.cutover.world import World
 from drills.errors import DrillError
-from drills.model import Instance
+from drills.model.instance import Instance
 
 StepFunction = Callable[[World, State], dict[str, Any]]
 _SESSIONS_END_WITHIN = 30.0  # seconds for what stopped tasks leave behind

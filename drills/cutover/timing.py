@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from drills import objectives, recovery_time
 from drills.cutover.model import Entry, State, door_of
 from drills.cutover.plan import title
 from drills.durations import show_duration
-from drills.model import Measurement, Phase, Restoration, Verdict
+from drills.model.finding import Verdict
+from drills.model.record import Restoration
+from drills.model.timing import Measurement, Phase
+from drills.objectives import recovery_time, verdicts
 
 ANSWERS = "address-open"  # the step that ends with the restored data at the public address, three times in a row
 LOOK, STOPPED = "look at what there is", "stopped, until somebody went on"
@@ -65,7 +67,7 @@ def timing_of(state: State) -> Timing:
     return Timing(
         found[-1].ended_at if found else None,
         rta,
-        objectives.judge_rto(rta, promised.objectives),
+        verdicts.judge_rto(rta, promised.objectives),
         round(beyond, 3) if whole else None,
         tuple(away(door_of(state.entries))),
     )

@@ -10,12 +10,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from drills.parity import NotVerified
-from drills.sources.settings import described
+from drills.aws.settings import described
+from drills.model.parity import NotVerified
 
 CUTOVER_TAG = "drills:cutover"
 OPT_IN_TAG = "drills:cutover-allowed"
-# setting (drills/sources/settings.py) → parameter of the restore
+# setting (drills/aws/settings.py) → parameter of the restore
 _GIVEN = {
     "instance_class": "DBInstanceClass",
     "allocated_storage": "AllocatedStorage",

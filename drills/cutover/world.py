@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from drills.checks.session import Connector
+from drills.aws.credentials import Login
+from drills.aws.session import Clients
+from drills.checks.base.session import Connector
 from drills.clock import Clock
-from drills.config import Target
-from drills.config_cutover import CutoverConfig
-from drills.connect import Endpoint, connector
+from drills.config.cutover import CutoverConfig
+from drills.config.load import Target
 from drills.cutover.door import Watch
 from drills.cutover.lock import Lock
 from drills.cutover.plan import Call
 from drills.errors import DrillError
-from drills.model import Instance
-from drills.sources.credentials import Login
-from drills.sources.session import Clients
+from drills.model.instance import Instance
+from drills.recovery.connect import Endpoint, connector
 
 T = TypeVar("T")
 

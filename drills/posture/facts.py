@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from drills.model import RecoveryPoint, WorstCase
-from drills.parity import NotVerified
+from drills.model.parity import NotVerified
+from drills.model.point import RecoveryPoint
+from drills.model.timing import WorstCase
 
 Document = Mapping[str, Any]
 

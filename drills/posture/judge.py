@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from drills.errors import COULD_NOT_RUN, OBJECTIVE_MISSED, VERIFICATION_FAILED
-from drills.model import CheckResult
+from drills.model.finding import CheckResult
 from drills.posture import keys, needs, plans, points, schedule
 from drills.posture.facts import Facts
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from drills.model import CheckResult, Finding, NotChecked, Outcome, Requirement, Severity
-from drills.parity import NotVerified
+from drills.model.finding import CheckResult, Finding, NotChecked, Outcome, Requirement, Severity
+from drills.model.parity import NotVerified
 
 
 class Judgement:

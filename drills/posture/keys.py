@@ -6,8 +6,8 @@ import fnmatch
 from collections.abc import Mapping
 from typing import Any
 
-from drills.model import CheckResult
-from drills.parity import NotVerified
+from drills.model.finding import CheckResult
+from drills.model.parity import NotVerified
 from drills.posture.facts import Facts, Key, Vault
 from drills.posture.judging import Judgement, any_like, counted, listed, principals, statements
 from drills.posture.points import newest

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from drills.durations import show_duration
-from drills.model import CheckResult
-from drills.parity import NotVerified
+from drills.model.finding import CheckResult
+from drills.model.parity import NotVerified
 from drills.posture.facts import Facts, Needs, Stored
 from drills.posture.judging import Judgement
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from drills.durations import show_duration
-from drills.model import CheckResult
-from drills.parity import NotVerified
+from drills.model.finding import CheckResult
+from drills.model.parity import NotVerified
 from drills.posture.facts import Facts, Protection, Vault
 from drills.posture.judging import Judgement, any_like, counted, principals, statements
 

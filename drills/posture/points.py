@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from drills import awscron
 from drills.durations import show_duration
-from drills.model import CheckResult, RecoveryPoint
-from drills.parity import NotVerified
+from drills.model.finding import CheckResult
+from drills.model.parity import NotVerified
+from drills.model.point import RecoveryPoint
 from drills.posture.facts import Facts, Protection
 from drills.posture.judging import Judgement, counted
-from drills.selection import choose_newest, explain_none
+from drills.recovery.selection import choose_newest, explain_none
+from drills.schedule import cron
 
 PERIODS = 3  # how many past periods of a rule must each have left a point
 LOOK_BACK = timedelta(days=366)
@@ -133,7 +134,7 @@ def _past(now: datetime, rule: Mapping[str, Any], since: datetime) -> list[tuple
     A point has the instant at which its job began, so that a job that still runs has left one.
     """
     try:
-        schedule = awscron.parse(str(rule.get("ScheduleExpression") or "cron(0 5 ? * * *)"))
+        schedule = cron.parse(str(rule.get("ScheduleExpression") or "cron(0 5 ? * * *)"))
         zone = ZoneInfo(str(rule.get("ScheduleExpressionTimezone") or "Etc/UTC"))
     except (ValueError, KeyError):
         return []

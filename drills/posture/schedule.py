@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from drills.durations import show_duration
-from drills.model import CheckResult
-from drills.parity import NotVerified
+from drills.model.finding import CheckResult
+from drills.model.parity import NotVerified
 from drills.posture.facts import Facts
 from drills.posture.judging import Judgement
 

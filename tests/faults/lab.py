@@ -14,13 +14,13 @@ from typing import Any
 
 import psycopg
 
-from drills import canary
 from drills.checks import manifest, suite
-from drills.checks.canary import SCHEMA
+from drills.checks.base.session import Connector
+from drills.checks.canary import writer
+from drills.checks.canary.chain import SCHEMA
 from drills.checks.manifest import Manifest
-from drills.checks.session import Connector
 from drills.clock import SystemClock
-from drills.model import CheckResult
+from drills.model.finding import CheckResult
 from drills.sandbox.postgres.binaries import Binaries, find, readable, run_as, server_user
 from drills.sandbox.postgres.cluster import ADMIN, PORT, Cluster
 from drills.sandbox.postgres.roles import prepare_roles
@@ -127,11 +127,11 @@ class Lab:
                 admin.execute((_HERE / script).read_bytes())
             if vector:
                 admin.execute("create extension vector")
-            canary.install(admin)
+            writer.install(admin)
             admin.execute(f"alter schema {SCHEMA} owner to {MASTER}".encode())
             admin.execute(f"alter table {SCHEMA}.beat owner to {MASTER}".encode())
             for _ in range(5):
-                canary.beat(admin)
+                writer.beat(admin)
             admin.execute("refresh materialized view lab.totals")
             admin.execute("vacuum (freeze, analyze)")
         known = {"contrib": contrib, "icu": icu, "vector": vector}

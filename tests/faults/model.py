@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drills.model import CheckResult
+from drills.model.finding import CheckResult
 
 if TYPE_CHECKING:
     from tests.faults.dumps import Dumps

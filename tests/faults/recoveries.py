@@ -8,8 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-from drills import canary
-from drills.canary import Beat
+from drills.checks.canary import writer
+from drills.checks.canary.writer import Beat
 from drills.checks.manifest import Manifest
 from drills.clock import SystemClock, wait_until
 from drills.sandbox.postgres.cluster import PORT, Cluster
@@ -39,7 +39,7 @@ class Archive:
         with self.source.connect(DATABASE) as admin:
             admin.execute("truncate lab.cache; insert into lab.cache values (1, 'x')")
             for _ in range(rounds):
-                self.beats.append(canary.beat(admin))
+                self.beats.append(writer.beat(admin))
                 admin.execute(_MORE)
                 row = admin.execute("select pg_current_wal_lsn()::text, pg_walfile_name(pg_switch_wal())").fetchone()
                 assert row is not None

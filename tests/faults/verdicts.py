@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import re
 
-from drills.checks import (
-    integrity_amcheck,
-    integrity_code,
-    integrity_constraints,
-    integrity_files,
-    integrity_indexes,
-    integrity_sequences,
-    integrity_state,
-    integrity_system,
-)
-from drills.model import CheckResult, Finding
+from drills.checks.integrity import amcheck, constraints, indexes, sequences, system_catalog, views_libraries
+from drills.checks.integrity import files as integrity_files
+from drills.checks.integrity import state as integrity_state
+from drills.model.finding import CheckResult, Finding
 from tests.faults.model import RESTORE, Trial
 
 # The checks that need no manifest, which a case names together as "integrity".
 _INTEGRITY = (
-    integrity_amcheck.NAME,
-    integrity_code.VIEWS,
-    integrity_code.LIBRARIES,
-    integrity_constraints.NAME,
+    amcheck.NAME,
+    views_libraries.VIEWS,
+    views_libraries.LIBRARIES,
+    constraints.NAME,
     integrity_files.NAME,
-    integrity_indexes.NAME,
-    integrity_sequences.NAME,
+    indexes.NAME,
+    sequences.NAME,
     integrity_state.NAME,
-    integrity_system.NAME,
+    system_catalog.NAME,
 )
 
 

@@ -7,9 +7,9 @@ from typing import Any
 from moto.backup.exceptions import InvalidParameterValueException
 from moto.core.responses import ActionResult, EmptyResult
 
-from drills.awscron import next_firings
 from drills.sandbox.backup.answers import BackupAnswers, known
 from drills.sandbox.backup.plans import Plan, PlanVersion, Selection
+from drills.schedule.cron import next_firings
 
 _MOST_PREVIEWS = 10
 

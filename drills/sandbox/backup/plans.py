@@ -19,11 +19,11 @@ from moto.backup.exceptions import (
     ResourceNotFoundException,
 )
 
-from drills.awscron import CronSchedule, parse
 from drills.sandbox.backup.base import read_lifecycle, required
 from drills.sandbox.backup.jobs import read_windows
 from drills.sandbox.backup.restores import BackupRestores
 from drills.sandbox.backup.selections import read_selection
+from drills.schedule.cron import CronSchedule, parse
 
 DEFAULT_SCHEDULE = "cron(0 5 ? * * *)"
 _NAME = re.compile(r"[a-zA-Z0-9._-]{1,50}")

@@ -24,12 +24,12 @@ from moto.backup.exceptions import (
 )
 from moto.core.exceptions import ServiceException
 
-from drills.awscron import CronSchedule
 from drills.sandbox.backup.base import new_id, required
 from drills.sandbox.backup.models import RecoveryPoint, RestoreJob
 from drills.sandbox.backup.plans import read_schedule
 from drills.sandbox.backup.schedules import TEST, BackupSchedules
 from drills.sandbox.backup.selections import selects
+from drills.schedule.cron import CronSchedule
 
 _NAME = re.compile(r"[a-zA-Z0-9_]{1,50}")
 _ALGORITHMS = ("LATEST_WITHIN_WINDOW", "RANDOM_WITHIN_WINDOW")

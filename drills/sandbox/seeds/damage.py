@@ -248,7 +248,7 @@ def _large_object(session: Session) -> tuple[str, str] | None:
 
 
 def _canary(session: Session) -> tuple[str, str] | None:
-    """Delete the canary's newest row (drills/canary.py: table `drill_canary.beat`, numbered by `seq`)."""
+    """Delete the canary's newest row (drills/checks/canary/writer.py: table `drill_canary.beat`, numbered by `seq`)."""
     if _one_row(session, "SELECT to_regclass('drill_canary.beat')")[0] is None:
         return None
     newest = "(SELECT max(seq) FROM drill_canary.beat)"

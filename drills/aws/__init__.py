@@ -1,0 +1,1 @@
+"""AWS, as the engine reaches it: sessions, guards, reads, scratch resources, clean-up."""

@@ -1,0 +1,254 @@
+"""What must hold before a drill touches an AWS that is not its own. Every `check_*` returns nothing or raises.
+
+`check_plan` judges the configuration alone and calls nothing; `check_aws` goes on to read who is calling, the security
+group's egress and the source, in this order, and writes nothing. `check_endpoint` reads LocalStack's health page.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from http.client import HTTPException
+from typing import Any
+from urllib.parse import urlsplit
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from drills.aws.read import describe_instance, error_code
+from drills.aws.scratch import PREFIX
+from drills.aws.session import LOOPBACK, Clients, identified
+from drills.config.load import AwsProfile, Config
+from drills.errors import DrillError, Refused
+from drills.model.instance import Instance
+
+NEEDED_SERVICES = ("rds", "backup", "ec2", "sts")
+_PRESENT = ("available", "running", "starting", "initializing", "initialized")
+HEALTH_PATH = "/_localstack/health"
+_LISTED = "list what a drill may touch in the profile of drill.toml, and run again"
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """The account and region of the source, and those that the copy is restored in."""
+
+    source_account: str
+    source_region: str
+    restore_account: str
+    restore_region: str
+
+    @property
+    def same(self) -> bool:
+        """Whether source and copy live side by side, so that a group of one is a group of the other."""
+        return (self.source_account, self.source_region) == (self.restore_account, self.restore_region)
+
+
+def check_aws(config: Config, source: Clients, restore: Clients) -> None:
+    """Refuse (exit 2) unless every guard of the `aws` profile holds; other profiles pass. Reads only.
+
+    `restore` are the clients of the side that the copy is restored on (the same as `source` for most targets).
+    """
+    if not isinstance(config.profile, AwsProfile):
+        return
+    check_plan(config)
+    here = source if source.account else identified(source)
+    _listed(config, "account", here.account, config.profile.accounts)
+    there = (
+        restore if restore.account else identified(restore)
+    )  # which may assume a role: only from an account that is allowed
+    sides = Sides(here.account, here.region, there.account, there.region)
+    check_sides(config, sides)
+    group = config.target.restore.security_group or ""
+    check_egress(group, _egress(restore, group))
+    check_source(config, describe_instance(source, config.target.instance), sides)
+
+
+# -- pure -------------------------------------------------------------------------------------------------------------
+
+
+def check_plan(config: Config) -> None:
+    """What the configuration alone can say: lists that allow something, scratch groups named, names kept apart."""
+    profile, restore = config.profile, config.target.restore
+    check_prefix(PREFIX, config.instances)
+    if not isinstance(profile, AwsProfile):
+        return
+    for what, allowed in (("account", profile.accounts), ("region", profile.regions)):
+        if not allowed:
+            raise Refused(
+                f'profile "{config.profile_name}" allows no {what}, and an empty list allows nothing: {_LISTED}'
+            )
+    _listed(config, "region", config.restore_region, profile.regions)
+    if restore.account:
+        _listed(config, "account", restore.account, profile.accounts)
+    missing = [key for key in ("subnet_group", "security_group") if not getattr(restore, key)]
+    if not (restore.parameter_group or restore.make_parameter_group):
+        missing.append("parameter_group (or make_parameter_group = true)")
+    if missing:
+        raise Refused(
+            f"expected targets.{config.target_name}.restore to name scratch groups, found no {', no '.join(missing)}: "
+            "make them for drills alone and name them"
+        )
+
+
+def check_sides(config: Config, sides: Sides) -> None:
+    """Refuse an account or region that is not on the profile's lists, and a copy that would land in another account."""
+    profile = config.profile
+    if not isinstance(profile, AwsProfile):
+        return
+    for account in (sides.source_account, sides.restore_account):
+        _listed(config, "account", account, profile.accounts)
+    for region in (sides.source_region, sides.restore_region):
+        _listed(config, "region", region, profile.regions)
+    wanted = config.target.restore.account
+    if wanted and wanted != sides.restore_account:
+        raise Refused(
+            f"expected to restore in account {wanted}, found credentials of account {sides.restore_account}: "
+            f"correct role_arn or account in targets.{config.target_name}.restore"
+        )
+
+
+def _listed(config: Config, what: str, found: str, allowed: Iterable[str]) -> None:
+    if found not in tuple(allowed):
+        raise Refused(
+            f'profile "{config.profile_name}" does not allow {what} {found}; allowed: {", ".join(allowed) or "none"}: '
+            f"{_LISTED}"
+        )
+
+
+def check_prefix(prefix: str, instances: Iterable[str]) -> None:
+    """Refuse a source that is named like a scratch instance: the clean-up tells them apart by the prefix too."""
+    for instance in instances:
+        if instance.startswith(prefix) or instance in prefix:
+            raise Refused(
+                f'expected a source whose name cannot be taken for a scratch instance ("{prefix}…"), '
+                f'found "{instance}": a drill could remove it, so it is never touched'
+            )
+
+
+def check_egress(group: str, rules: Iterable[Mapping[str, Any]] | None) -> None:
+    """Refuse a security group that does not exist (`rules` None) or lets anything out (EC2's IpPermissionsEgress)."""
+    if rules is None:
+        raise Refused(f'expected the scratch security group "{group}", found none of that id: correct security_group')
+    found = [_rule(rule) for rule in rules]
+    if found:
+        raise Refused(
+            f'expected the scratch security group "{group}" to have no egress rule, found {"; ".join(found)}: remove '
+            "them, so that a restored copy cannot reach anybody"
+        )
+
+
+def _rule(rule: Mapping[str, Any]) -> str:
+    protocol = str(rule.get("IpProtocol", "?"))
+    ports = "" if protocol == "-1" else f" {rule.get('FromPort', 'all')}-{rule.get('ToPort', 'all')}"
+    to = [
+        str(each.get(key))
+        for part, key in (
+            ("IpRanges", "CidrIp"),
+            ("Ipv6Ranges", "CidrIpv6"),
+            ("PrefixListIds", "PrefixListId"),
+            ("UserIdGroupPairs", "GroupId"),
+        )
+        for each in rule.get(part) or ()
+    ]
+    return f"{'all protocols' if protocol == '-1' else protocol}{ports} to {', '.join(to) or 'nobody named'}"
+
+
+def check_source(config: Config, source: Instance | None, sides: Sides) -> None:
+    """Refuse an Aurora member, another engine, and scratch groups that are the source's own.
+
+    A source that is not there passes: that is what a drill is for.
+    """
+    if source is None:
+        return
+    if source.cluster_id or source.engine.startswith("aurora"):
+        of = f' of cluster "{source.cluster_id}"' if source.cluster_id else ""
+        raise Refused(
+            f'expected an RDS for PostgreSQL instance, found "{source.id}" to be a member{of} '
+            f"(engine {source.engine}): Aurora is not supported, name another target"
+        )
+    if source.engine != "postgres":
+        raise Refused(f'expected engine postgres, found "{source.id}" to run {source.engine}: name another target')
+    if not sides.same:
+        return
+    restore = config.target.restore
+    for what, name, own in (
+        ("subnet group", restore.subnet_group, (source.subnet_group,)),
+        ("security group", restore.security_group, source.security_groups),
+        ("parameter group", restore.parameter_group, (source.parameter_group,)),
+    ):
+        if name and name in own:
+            raise Refused(
+                f'expected a scratch {what} for the copy, found "{name}", which "{source.id}" itself uses: '
+                "make one for drills alone"
+            )
+
+
+# -- adapters ---------------------------------------------------------------------------------------------------------
+
+
+def _egress(clients: Clients, group: str) -> list[dict[str, Any]] | None:
+    try:
+        groups = clients.ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
+    except ClientError as error:
+        if error_code(error) in ("InvalidGroup.NotFound", "InvalidGroupId.Malformed"):
+            return None
+        raise _unread(group, error) from error
+    except BotoCoreError as error:
+        raise _unread(group, error) from error
+    return groups[0].get("IpPermissionsEgress", []) if groups else None
+
+
+def _unread(group: str, error: Exception) -> Refused:
+    return Refused(
+        f'expected to read the egress of the security group "{group}", found: {error}: allow ec2:DescribeSecurityGroups'
+    )
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: a health page answers where it is asked."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+def check_endpoint(url: str, *, timeout: float = 10.0) -> None:
+    """Read the health page of an AWS-compatible endpoint and see that it has what a drill needs. `timeout` in seconds.
+
+    LocalStack answers {"services": {"rds": "available", …}, "edition": …, "version": …} (notes/aws.md 3). An emulator
+    without such a page is accepted. Raises DrillError (exit 12) when nothing answers or a service is lacking.
+    """
+    handlers: list[urllib.request.BaseHandler] = [_Stay()]
+    if urlsplit(url).hostname in LOOPBACK:
+        handlers.append(urllib.request.ProxyHandler({}))
+    try:
+        with urllib.request.build_opener(*handlers).open(url.rstrip("/") + HEALTH_PATH, timeout=timeout) as answer:
+            page = answer.read(1_000_000)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return
+    except (OSError, HTTPException) as error:
+        reason = getattr(error, "reason", None) or error
+        raise DrillError(
+            f"expected an AWS-compatible endpoint at {url}, found: {reason}: start it, or correct endpoint_url"
+        ) from error
+    check_health(page, url)
+
+
+def check_health(page: bytes, url: str) -> None:
+    """Judge a health page: every needed service is there. What is no such page says nothing and passes."""
+    try:
+        health = json.loads(page)
+    except ValueError:
+        return
+    services = health.get("services") if isinstance(health, dict) else None
+    if not isinstance(services, dict) or not services:
+        return
+    lacking = [name for name in NEEDED_SERVICES if services.get(name) not in _PRESENT]
+    if lacking:
+        edition, version = health.get("edition") or "unknown", health.get("version") or "unknown"
+        raise DrillError(
+            f"expected {', '.join(NEEDED_SERVICES)} at {url}, found no {', no '.join(lacking)} in its edition "
+            f'"{edition}", version {version}: use an edition that has them, or profile "sandbox"'
+        )

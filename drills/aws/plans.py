@@ -1,0 +1,100 @@
+"""Reads what backs an instance up, and what has come of it, from AWS Backup: plans, selections, jobs, recovery points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from drills.aws.read import is_not_found, pages
+from drills.aws.session import Clients
+from drills.model.instance import Instance
+from drills.schedule.gaps import Ended, Made
+from drills.schedule.plans import Planned, Took, plan_of
+from drills.schedule.selections import By, selected_by
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """The backup jobs of an instance that ended, and the longest backup and copy among them.
+
+    AWS Backup lists the jobs of the last 30 days (API reference, ListBackupJobs).
+    """
+
+    ended: tuple[Ended, ...]
+    took: Took
+
+
+def planned(clients: Clients, instance: Instance, took: Took) -> Planned:
+    """The rules of every plan of the account and region that has a selection which means the instance."""
+    ids = dict.fromkeys(plan["BackupPlanId"] for plan, _, _ in selections(clients, instance.arn, dict(instance.tags)))
+    return plan_of([(each, clients.backup.get_backup_plan(BackupPlanId=each)["BackupPlan"]) for each in ids], took)
+
+
+def selections(
+    clients: Clients, arn: str, tags: Mapping[str, str]
+) -> Iterator[tuple[dict[str, Any], dict[str, Any], By]]:
+    """Each selection that means a resource: its plan's row of ListBackupPlans, GetBackupSelection's answer, by what."""
+    for plan in pages(clients.backup, "list_backup_plans", "BackupPlansList"):
+        named = {"BackupPlanId": plan["BackupPlanId"]}
+        for row in pages(clients.backup, "list_backup_selections", "BackupSelectionsList", **named):
+            answer = clients.backup.get_backup_selection(SelectionId=row["SelectionId"], **named)
+            if by := selected_by(answer["BackupSelection"], arn, tags):
+                yield plan, answer, by
+
+
+def jobs(clients: Clients, instance: Instance) -> Jobs:
+    """The backup and copy jobs of the instance. A backup's time counts from the job's creation, its waiting included."""
+    backups = list(pages(clients.backup, "list_backup_jobs", "BackupJobs", ByResourceArn=instance.arn))
+    copies = list(pages(clients.backup, "list_copy_jobs", "CopyJobs", ByResourceArn=instance.arn))
+    ended = tuple(
+        Ended(_utc(job["CreationDate"]), job["State"], job.get("StatusMessage", ""))
+        for job in backups
+        if job.get("CreationDate")
+    )
+    return Jobs(ended, Took(_longest(backups), _longest(copies)))
+
+
+def _longest(rows: list[dict[str, Any]]) -> timedelta | None:
+    return max(
+        (row["CompletionDate"] - row["CreationDate"] for row in rows if row["State"] == "COMPLETED"),
+        default=None,
+    )
+
+
+def made(clients: Clients, instance: Instance, vaults: tuple[str, ...]) -> tuple[Made, ...]:
+    """The completed recovery points of the instance in these vaults; a plan made those whose `CreatedBy` names one."""
+    found = []
+    for vault in vaults:
+        try:
+            rows = list(
+                pages(
+                    clients.backup,
+                    "list_recovery_points_by_backup_vault",
+                    "RecoveryPoints",
+                    BackupVaultName=vault,
+                    ByResourceArn=instance.arn,
+                )
+            )
+        except ClientError as error:
+            if is_not_found(error):
+                continue  # a plan may name a vault that is gone; its runs are among the failed jobs
+            raise
+        found += [
+            Made(
+                row["RecoveryPointArn"],
+                _utc(row["CreationDate"]),
+                _utc(row["CompletionDate"]),
+                bool((row.get("CreatedBy") or {}).get("BackupPlanId")),
+            )
+            for row in rows
+            if row.get("Status") == "COMPLETED" and row.get("CompletionDate")
+        ]
+    return tuple(found)
+
+
+def _utc(at: datetime) -> datetime:
+    return at.astimezone(UTC)

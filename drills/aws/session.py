@@ -1,0 +1,205 @@
+"""The boto3 clients of a run, so built that no profile can speak to the wrong AWS.
+
+- `sandbox` and `endpoint` never see the caller's AWS_PROFILE, configuration files, instance role or AWS_ENDPOINT_URL:
+  their session reads neither environment nor files, and the keys are given to it.
+- `aws` takes the caller's own credentials chain but never an endpoint from the environment or a configuration file.
+- Retries and timeouts are explicit, because botocore's defaults changed between releases (legacy to standard).
+
+Clients are safe to share between threads (boto3 documentation, "Multithreading or multiprocessing with clients").
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+import botocore.session
+from botocore.config import Config as ClientConfig
+from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
+from botocore.credentials import (
+    AssumeRoleCredentialFetcher,
+    CredentialProvider,
+    CredentialResolver,
+    Credentials,
+    DeferredRefreshableCredentials,
+)
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.loaders import Loader
+
+from drills.config.target import AwsProfile, EndpointProfile, RestoreConfig, SandboxProfile
+from drills.errors import ConfigError, DrillError, Refused
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+ROLE_SESSION = "postgresql-drill"
+_SERVICES = ("rds", "backup", "ec2", "sts", "logs", "secretsmanager", "kms")
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """The boto3 clients of one account and region. `account` is empty until `identified` has asked STS."""
+
+    rds: Any
+    backup: Any
+    ec2: Any
+    sts: Any
+    logs: Any
+    secretsmanager: Any
+    kms: Any
+    region: str
+    account: str = ""
+    further: Callable[[str, str], Any] | None = None
+
+    def client(self, service: str, region: str = "") -> Any:
+        """A client of a service that is seldom needed, such as "iam", or of another region: made when asked for."""
+        if self.further is None:
+            raise DrillError(f"expected clients of a session, to have one of {service}, found clients given by hand")
+        return self.further(service, region or self.region)
+
+
+def open_clients(
+    profile: SandboxProfile | EndpointProfile | AwsProfile,
+    *,
+    environment: Mapping[str, str],
+    endpoint_url: str | None = None,
+    restore: RestoreConfig | None = None,
+) -> Clients:
+    """Clients for the source's side, or with `restore` for the side that the copy is restored on. Calls nothing yet.
+
+    `endpoint_url` is the running sandbox's address, and for that profile only. Of `environment` the `endpoint` profile
+    reads AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN; without them it signs with "test". A role in
+    `restore` is assumed when the first call is made and again before its credentials end, so that a restore may take
+    longer than they last. Raises ConfigError for a credentials profile that does not exist, and Refused where the `aws`
+    profile allows no region.
+    """
+    region = (restore and restore.region) or profile.region
+    if not region:
+        raise Refused("the profile allows no region, and an empty list allows nothing: list what a drill may touch")
+    options = client_config(profile, endpoint_url)
+    if isinstance(profile, AwsProfile):
+        session, url = _own_session(profile), None
+    elif isinstance(profile, EndpointProfile):
+        session, url = (
+            _blind_session(*_endpoint_keys(environment)),
+            profile.endpoint_url,
+        )
+    else:
+        if not endpoint_url:
+            raise ConfigError("expected the address of the running sandbox, found none: start it first")
+        session, url = _blind_session("sandbox", "sandbox", None), endpoint_url
+    if restore and restore.role_arn:
+        session = _in_role(session, restore, region, options, url)
+    made: Any = boto3.Session(botocore_session=session, region_name=region)
+
+    def client(service: str, where: str) -> Any:
+        return made.client(service, region_name=where, endpoint_url=url, config=options)
+
+    return Clients(**{name: client(name, region) for name in _SERVICES}, region=region, further=client)
+
+
+def identified(clients: Clients) -> Clients:
+    """The same clients with the account that they act in. Raises DrillError when STS cannot say."""
+    try:
+        account = str(clients.sts.get_caller_identity()["Account"])
+    except (BotoCoreError, ClientError) as error:
+        raise DrillError(
+            f"expected AWS credentials that STS knows, found: {error}: log in, or name a credentials profile"
+        ) from error
+    return dataclasses.replace(clients, account=account)
+
+
+def client_config(
+    profile: SandboxProfile | EndpointProfile | AwsProfile, endpoint_url: str | None = None
+) -> ClientConfig:
+    """How every client retries and how long it waits. An address on this machine is never asked through a proxy."""
+    url = profile.endpoint_url if isinstance(profile, EndpointProfile) else endpoint_url
+    local = bool(url) and urlsplit(url or "").hostname in LOOPBACK
+    options: dict[str, Any] = {
+        "retries": {"mode": "standard", "max_attempts": 10},
+        "connect_timeout": 10,
+        "read_timeout": 60,
+        "proxies": {} if local else None,
+        "user_agent_appid": "postgresql-drills",
+    }
+    return ClientConfig(**options)
+
+
+def _endpoint_keys(environment: Mapping[str, str]) -> tuple[str, str, str | None]:
+    key, secret = environment.get("AWS_ACCESS_KEY_ID"), environment.get("AWS_SECRET_ACCESS_KEY")
+    if key and secret:
+        return key, secret, environment.get("AWS_SESSION_TOKEN") or None
+    return "test", "test", None
+
+
+def _blind_session(key: str, secret: str, token: str | None) -> botocore.session.Session:
+    """A session that reads no variable and no file: each of botocore's settings keeps its default."""
+    settings = {
+        name: (None, None, default, convert)
+        for name, (_, _, default, convert) in BOTOCORE_DEFAUT_SESSION_VARIABLES.items()
+    }
+    for name in ("config_file", "credentials_file"):
+        settings[name] = (None, None, os.devnull, None)
+    session = botocore.session.Session(session_vars=settings)
+    session.set_config_variable("ignore_configured_endpoint_urls", True)
+    session.register_component("data_loader", _models())
+    session.set_credentials(key, secret, token)
+    return session
+
+
+@functools.cache
+def _models() -> Loader:
+    """botocore's descriptions of the services, read once: EC2's alone takes a good part of a second."""
+    return Loader()
+
+
+def _own_session(profile: AwsProfile) -> botocore.session.Session:
+    """The caller's credentials chain; the endpoints of AWS alone, also for the calls of the chain itself."""
+    session = botocore.session.Session(profile=profile.aws_profile)
+    if profile.aws_profile and profile.aws_profile not in session.available_profiles:
+        there = ", ".join(sorted(session.available_profiles)) or "none"
+        raise ConfigError(
+            f'aws_profile: expected a profile of the AWS configuration files, found "{profile.aws_profile}"; '
+            f"there are {there}"
+        )
+    session.set_config_variable("ignore_configured_endpoint_urls", True)
+    return session
+
+
+class _Role(CredentialProvider):
+    """The one credential provider of a session that acts in a role."""
+
+    METHOD = "assume-role"
+
+    def __init__(self, credentials: Credentials) -> None:
+        super().__init__()
+        self._credentials = credentials
+
+    def load(self) -> Credentials:
+        return self._credentials
+
+
+def _in_role(
+    source: botocore.session.Session, restore: RestoreConfig, region: str, options: ClientConfig, url: str | None
+) -> botocore.session.Session:
+    """A session with the role's credentials, fetched when first needed and again 15 minutes before their end."""
+    credentials = source.get_credentials()
+    if credentials is None:
+        raise ConfigError("expected AWS credentials to assume the role with, found none: log in, or name aws_profile")
+
+    def sts_client(service: str, **keys: Any) -> Any:
+        return source.create_client(service, region_name=region, endpoint_url=url, config=options, **keys)
+
+    extra = {"RoleSessionName": ROLE_SESSION}
+    if restore.external_id:
+        extra["ExternalId"] = restore.external_id
+    fetcher = AssumeRoleCredentialFetcher(sts_client, credentials, str(restore.role_arn), extra_args=extra)
+    refreshed = DeferredRefreshableCredentials(refresh_using=fetcher.fetch_credentials, method=_Role.METHOD)
+    session = botocore.session.Session(session_vars=dict(source.session_var_map.items()))
+    session.set_config_variable("ignore_configured_endpoint_urls", True)
+    session.register_component("credential_provider", CredentialResolver([_Role(refreshed)]))
+    return session

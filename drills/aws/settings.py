@@ -1,0 +1,304 @@
+"""Reads the whole configuration of an instance, as flat settings for drills/model/parity.py, and keeps a copy of it.
+
+What DescribeDBInstances does not tell is asked for beside it: the values of the parameter group, the RDS Proxies that lead
+to the instance, the IAM policies that name its resource id ("Creating and using an IAM policy for IAM database access",
+Amazon RDS User Guide). What the caller may not read, or an emulator does not have, becomes a `NotVerified`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from drills.aws.read import error_code, is_not_found
+from drills.aws.session import Clients
+from drills.checks.base.session import Connection
+from drills.errors import DrillError
+from drills.files import write_privately
+from drills.model.parity import NotVerified
+
+T = TypeVar("T")
+
+FOLDER = Path("posture")
+# tags that AWS and the drill set by themselves
+_OWN_TAGS = ("aws:", "drills:")
+# by the name of the setting, the member of DescribeDBInstances that holds it as it is
+_PLAIN: Mapping[str, str] = {
+    "multi_az": "MultiAZ",
+    "instance_class": "DBInstanceClass",
+    "engine": "Engine",
+    "engine_version": "EngineVersion",
+    "engine_lifecycle_support": "EngineLifecycleSupport",
+    "license_model": "LicenseModel",
+    "storage_type": "StorageType",
+    "iops": "Iops",
+    "storage_throughput": "StorageThroughput",
+    "allocated_storage": "AllocatedStorage",
+    "max_allocated_storage": "MaxAllocatedStorage",
+    "backup_retention_days": "BackupRetentionPeriod",
+    "backup_window": "PreferredBackupWindow",
+    "backup_target": "BackupTarget",
+    "network_type": "NetworkType",
+    "ca_certificate": "CACertificateIdentifier",
+    "availability_zone": "AvailabilityZone",
+    "kms_key": "KmsKeyId",
+    "performance_insights_key": "PerformanceInsightsKMSKeyId",
+    "performance_insights_days": "PerformanceInsightsRetentionPeriod",
+    "database_insights": "DatabaseInsightsMode",
+    "monitoring_seconds": "MonitoringInterval",
+    "monitoring_role": "MonitoringRoleArn",
+    "maintenance_window": "PreferredMaintenanceWindow",
+    "master_username": "MasterUsername",
+    "replica_of": "ReadReplicaSourceDBInstanceIdentifier",
+}
+_SWITCHES: Mapping[str, str] = {
+    "dedicated_log_volume": "DedicatedLogVolume",
+    "deletion_protection": "DeletionProtection",
+    "iam_authentication": "IAMDatabaseAuthenticationEnabled",
+    "copy_tags_to_snapshot": "CopyTagsToSnapshot",
+    "auto_minor_version_upgrade": "AutoMinorVersionUpgrade",
+    "publicly_accessible": "PubliclyAccessible",
+    "encrypted": "StorageEncrypted",
+    "performance_insights": "PerformanceInsightsEnabled",
+}
+# settings of a server that say where it is and not how it works
+_PLACES = frozenset(
+    {
+        "archive_command", "cluster_name", "config_file", "data_directory", "external_pid_file", "hba_file",
+        "ident_file", "listen_addresses", "log_directory", "log_filename", "port", "primary_conninfo",
+        "restore_command", "ssl_ca_file", "ssl_cert_file", "ssl_key_file", "unix_socket_directories",
+    }
+)  # fmt: skip
+
+
+# -- reading ----------------------------------------------------------------------------------------------------------
+
+
+def read_settings(clients: Clients, instance_id: str) -> dict[str, object]:
+    """Every setting of the instance, with its identity. DrillError where there is no instance of that name."""
+    try:
+        found = clients.rds.describe_db_instances(DBInstanceIdentifier=instance_id)["DBInstances"]
+    except ClientError as error:
+        if not is_not_found(error):
+            raise
+        found = []
+    if not found:
+        raise DrillError(
+            f'expected an instance "{instance_id}" in {clients.region}, found none: see aws rds describe-db-instances'
+        )
+    raw = found[0]
+    settings = described(raw)
+    settings |= _parameters(clients, raw)
+    settings["proxies"] = asked("rds:DescribeDBProxies", lambda: _proxies(clients, instance_id))
+    settings["iam_policies"] = asked(
+        "iam:GetAccountAuthorizationDetails", lambda: _policies(clients, str(raw["DbiResourceId"]))
+    )
+    return settings
+
+
+def described(raw: Mapping[str, Any]) -> dict[str, object]:
+    """The settings that a member of DescribeDBInstances' answer holds."""
+    network, secret = raw.get("DBSubnetGroup") or {}, raw.get("MasterUserSecret")
+    groups = raw.get("DBParameterGroups") or []
+    settings: dict[str, object] = {
+        "instance_id": raw["DBInstanceIdentifier"],
+        "dbi_resource_id": raw.get("DbiResourceId"),
+        "arn": raw.get("DBInstanceArn"),
+        "security_groups": sorted(each["VpcSecurityGroupId"] for each in raw.get("VpcSecurityGroups") or []),
+        "parameter_group": groups[0]["DBParameterGroupName"] if groups else None,
+        "parameters_applied": [
+            f"{each['DBParameterGroupName']}: {each['ParameterApplyStatus']}"
+            for each in groups
+            if each.get("ParameterApplyStatus") not in (None, "in-sync")
+        ],
+        "pending": sorted(key for key, value in (raw.get("PendingModifiedValues") or {}).items() if value),
+        "option_group": ", ".join(sorted(each["OptionGroupName"] for each in raw.get("OptionGroupMemberships") or [])),
+        "subnet_group": network.get("DBSubnetGroupName"),
+        "subnets": sorted(each["SubnetIdentifier"] for each in network.get("Subnets") or []),
+        "vpc": network.get("VpcId"),
+        "port": (raw.get("Endpoint") or {}).get("Port"),
+        "log_exports": sorted(raw.get("EnabledCloudwatchLogsExports") or []),
+        "master_secret": f"managed, under {secret.get('KmsKeyId') or 'the default key'}" if secret else None,
+        "domains": sorted(str(each.get("Domain")) for each in raw.get("DomainMemberships") or []),
+        "associated_roles": sorted(
+            f"{each.get('FeatureName') or 'no feature'}: {each.get('RoleArn')}"
+            for each in raw.get("AssociatedRoles") or []
+        ),
+        "read_replicas": sorted(raw.get("ReadReplicaDBInstanceIdentifiers") or []),
+        "activity_stream": None if raw.get("ActivityStreamStatus") in (None, "stopped") else "on",
+    }
+    settings |= {name: raw.get(member) for name, member in _PLAIN.items()}
+    settings |= {name: bool(raw.get(member)) for name, member in _SWITCHES.items()}
+    return settings | {
+        f"tag.{each['Key']}": each.get("Value", "")
+        for each in raw.get("TagList") or []
+        if not each["Key"].startswith(_OWN_TAGS)
+    }
+
+
+def server_settings(connection: Connection) -> dict[str, object]:
+    """What a running server goes by, where it is not the default: `server.NAME`, by pg_settings.
+
+    Left out is what says where the server is, and what the session itself has set.
+    """
+    rows = connection.execute(
+        "select name, setting from pg_catalog.pg_settings "
+        "where source not in ('default', 'override', 'session', 'client', 'interactive', 'test', 'database user')"
+    ).fetchall()
+    return {f"server.{name}": value for name, value in rows if name not in _PLACES}
+
+
+def replication_slots(connection: Connection) -> dict[str, object]:
+    """The logical slots of a running server: `replication_slot.NAME`, its plugin and database.
+
+    Physical ones are those of replicas, which are compared as such; temporary ones end with their session.
+    """
+    rows = connection.execute(
+        "select slot_name, plugin, database from pg_catalog.pg_replication_slots where slot_type = 'logical' and not temporary"
+    ).fetchall()
+    return {f"replication_slot.{name}": f"{plugin} in {database}" for name, plugin, database in rows}
+
+
+def asked(right: str, read: Callable[[], T]) -> T | NotVerified:
+    """What was read, or why it could not be."""
+    try:
+        return read()
+    except ClientError as error:
+        return NotVerified(f"{error_code(error)}: needs {right}")
+    except (BotoCoreError, DrillError) as error:
+        return NotVerified(f"{' '.join(str(error).split())}: needs {right}")
+
+
+def _parameters(clients: Clients, raw: Mapping[str, Any]) -> dict[str, object]:
+    """The values that the parameter group sets (`Source` user), each as `parameter.NAME`."""
+    groups = [each["DBParameterGroupName"] for each in raw.get("DBParameterGroups") or []]
+
+    def read() -> dict[str, object]:
+        pages = clients.rds.get_paginator("describe_db_parameters")
+        return {
+            f"parameter.{each['ParameterName']}": each.get("ParameterValue")
+            for group in groups
+            for page in pages.paginate(DBParameterGroupName=group, Source="user")
+            for each in page["Parameters"]
+        }
+
+    found = asked("rds:DescribeDBParameters", read)
+    return found if isinstance(found, dict) else {"parameter": found}
+
+
+def _proxies(clients: Clients, instance_id: str) -> list[str]:
+    """The RDS Proxies with a target that is this instance."""
+    names = [
+        proxy["DBProxyName"]
+        for page in clients.rds.get_paginator("describe_db_proxies").paginate()
+        for proxy in page["DBProxies"]
+    ]
+    targets = clients.rds.get_paginator("describe_db_proxy_targets")
+    return sorted(
+        name
+        for name in names
+        if any(
+            target.get("RdsResourceId") == instance_id
+            for page in targets.paginate(DBProxyName=name)
+            for target in page["Targets"]
+        )
+    )
+
+
+def _policies(clients: Clients, resource_id: str) -> list[str]:
+    """The IAM policies that name the resource id of the instance, as who may connect is written in them."""
+    kinds = ["User", "Role", "Group", "LocalManagedPolicy"]
+    pages = clients.client("iam").get_paginator("get_account_authorization_details").paginate(Filter=kinds)
+    return sorted(name for page in pages for name, document in _documents(page) if f":{resource_id}/" in document)
+
+
+def _documents(page: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Every policy document of a page, as text, with the name of what holds it."""
+    for policy in page.get("Policies") or []:
+        for version in policy.get("PolicyVersionList") or []:
+            if version.get("IsDefaultVersion"):
+                yield str(policy.get("Arn")), json.dumps(version.get("Document"))
+    for members, inline in (
+        ("UserDetailList", "UserPolicyList"),
+        ("RoleDetailList", "RolePolicyList"),
+        ("GroupDetailList", "GroupPolicyList"),
+    ):
+        for holder in page.get(members) or []:
+            for policy in holder.get(inline) or []:
+                yield f"{holder.get('Arn')}: {policy['PolicyName']}", json.dumps(policy.get("PolicyDocument"))
+
+
+# -- the stored copy --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSettings:
+    """The configuration of an instance as it was at an instant (aware), for the day on which it can no longer be read."""
+
+    account: str
+    region: str
+    instance_id: str
+    dbi_resource_id: str
+    taken_at: datetime
+    settings: Mapping[str, object]
+
+
+def path_of(folder: Path, account: str, region: str, instance_id: str) -> Path:
+    """Where the copy lies: one file an instance, so that accounts and regions are kept apart."""
+    return folder / f"{account}.{region}.{instance_id}.json"
+
+
+def save(folder: Path, stored: StoredSettings) -> Path:
+    """Keep a copy, in place of the one before, readable by its owner only. DrillError where it cannot be written."""
+    path = path_of(folder, stored.account, stored.region, stored.instance_id)
+    whole = {
+        "account": stored.account,
+        "region": stored.region,
+        "instance_id": stored.instance_id,
+        "dbi_resource_id": stored.dbi_resource_id,
+        "taken_at": stored.taken_at.isoformat(),
+        "settings": {
+            key: {"not verified": value.reason} if isinstance(value, NotVerified) else value
+            for key, value in sorted(stored.settings.items())
+        },
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_privately(path, json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise DrillError(
+            f"expected to keep the configuration in {path}, found: {error.strerror}; name another folder with --store"
+        ) from error
+    return path
+
+
+def load(folder: Path, account: str, region: str, instance_id: str) -> StoredSettings | None:
+    """The copy that was kept last, None where none was. DrillError where the file is no such copy."""
+    path = path_of(folder, account, region, instance_id)
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        settings = {
+            key: NotVerified(value["not verified"]) if isinstance(value, dict) and "not verified" in value else value
+            for key, value in raw["settings"].items()
+        }
+        return StoredSettings(
+            raw["account"],
+            raw["region"],
+            raw["instance_id"],
+            raw["dbi_resource_id"],
+            datetime.fromisoformat(raw["taken_at"]),
+            settings,
+        )
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DrillError(
+            f"expected a stored configuration in {path}, found something else ({type(error).__name__}): "
+            "remove the file and run drills posture again"
+        ) from error

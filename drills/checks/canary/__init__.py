@@ -1,0 +1,1 @@
+"""The canary: its writer, and the check of its chain."""

@@ -1,0 +1,1 @@
+"""The schema: what the catalog holds, and how two catalogs differ."""

@@ -1,0 +1,72 @@
+"""Whether roles have the passwords that they had: what the server keeps of them is compared by a keyed digest.
+
+Only a superuser may read that, or a role that may read all data; elsewhere it is "not verified". A role whose password
+was set anew to the same one has another verifier, since each is salted: that is a warning, a lost password an error. The
+role that reads is left out, as whoever restores a copy gives it a password of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+
+import psycopg
+
+from drills.checks.base.outcome import Judged
+from drills.checks.base.session import SERVICE_DATABASES, Connection
+from drills.model.finding import Finding, NotChecked
+
+Passwords = dict[str, str]
+"""Role and the keyed digest of what is kept of its password, or `NONE`."""
+NONE = "no password"
+_QUERY = """
+select pg_catalog.quote_ident(rolname), rolpassword from pg_catalog.pg_authid
+where rolname !~ '^pg_' and rolname not in (session_user, current_user)
+"""
+_WHAT = "passwords of roles"
+
+
+def observe(connection: Connection, key: bytes | None) -> Passwords | None:
+    """The digests of every role but the reader's; None without a key or the right to read them."""
+    if key is None:
+        return None
+    try:
+        with connection.transaction():
+            rows = connection.execute(_QUERY).fetchall()
+    except psycopg.errors.InsufficientPrivilege:
+        return None
+    # the service's own role has the name of its database; no owner can set its password, and a restore does
+    return {
+        str(role): hmac.new(key, kept.encode(), hashlib.sha256).hexdigest()[:16] if kept else NONE
+        for role, kept in rows
+        if role not in SERVICE_DATABASES
+    }
+
+
+def judge(check: str, expected: Mapping[str, str] | None, found: Mapping[str, str] | None) -> Judged:
+    """Compare the roles that both sides have; a role that is missing is told elsewhere. Pure."""
+    if expected is None or found is None:
+        side = "source" if expected is None else "copy"
+        reason = f"not verified: needs a superuser or pg_read_all_data on the {side}, and the manifest's key"
+        return Judged(excused=(NotChecked(_WHAT, reason),))
+    common = sorted(expected.keys() & found.keys())
+    return Judged(
+        len(common),
+        tuple(_finding(check, role, expected[role], found[role]) for role in common if expected[role] != found[role]),
+    )
+
+
+def _finding(check: str, role: str, before: str, after: str) -> Finding:
+    one = {True: NONE, False: "a password"}
+    expected, is_found = one[before == NONE], one[after == NONE]
+    lost = NONE in (before, after)
+    if lost:
+        message = f"role {role} has {is_found}, expected {expected}"
+    else:
+        expected, is_found = "the verifier that the source keeps", "another one"
+        message = f"role {role} has another password, or the same one set anew"
+    query = (
+        f"select rolpassword is null from pg_authid where quote_ident(rolname) = '{role.replace(chr(39), chr(39) * 2)}'"
+    )
+    return Finding(check, "error" if lost else "warning", f"role {role}", expected, is_found, message, query)

@@ -1,0 +1,91 @@
+"""The SQL for what of a database leads to other servers: subscriptions, and foreign servers with their user mappings.
+
+What can hold a secret is shown to some readers alone. A part that the reader may not see is UNSEEN, so that it is told
+from one that is not there.
+"""
+
+from __future__ import annotations
+
+from drills.checks.catalog.queries import _own, _owner, _row, _sorted
+
+UNSEEN = "(not visible)"
+# Naming a column that one may not read fails the whole query. A superuser and pg_read_all_data may read this one.
+MAY_READ_CONNECTIONS = "select pg_catalog.has_column_privilege('pg_catalog.pg_subscription', 'subconninfo', 'select')"
+
+
+def _subscriptions(version: int, *, connections: bool) -> str:
+    """Each is "yes" or "no", so that a part that is absent is one that this version of the server does not know.
+
+    Whether two-phase commit is pending or on depends on the publisher and is not told: a restored one is pending.
+    """
+    known = {"binary": "s.subbinary"}
+    if version >= 150000:
+        known |= {"two_phase": "s.subtwophasestate <> 'd'", "disable_on_error": "s.subdisableonerr"}
+    if version >= 160000:
+        known |= {"password_required": "s.subpasswordrequired", "run_as_owner": "s.subrunasowner"}
+    if version >= 170000:
+        known |= {"failover": "s.subfailover"}
+    parts = {part: f"case when {value} then 'yes' else 'no' end" for part, value in known.items()}
+    parts["stream"] = "case s.substream::text when 'true' then 't' when 'false' then 'f' else s.substream::text end"
+    if version >= 160000:
+        parts["origin"] = "s.suborigin"
+    if connections:
+        parts["secret_connection"] = "jsonb_build_array('string=' || s.subconninfo)"
+    else:
+        parts["connection"] = f"'{UNSEEN}'"
+    row = _row(
+        "'subscription ' || quote_ident(s.subname)",
+        owner=_owner("s.subowner"),
+        enabled="case when s.subenabled then 'yes' else 'no' end",
+        publications=_sorted("s.subpublications"),
+        slot="s.subslotname",
+        synchronous_commit="s.subsynccommit",
+        **parts,
+    )
+    return f"""{row} from pg_subscription as s where s.subdbid =
+    (select d.oid from pg_database as d where d.datname = current_database())"""
+
+
+# The condition of the view's own definition (PostgreSQL manual, "pg_user_mappings"): who else reads it gets a null.
+_MAPPING_SEEN = """((u.umuser <> 0 and u.usename = current_user
+    and (pg_has_role(v.srvowner, 'usage') or has_server_privilege(v.oid, 'usage')))
+    or (u.umuser = 0 and pg_has_role(v.srvowner, 'usage'))
+    or (select r.rolsuper from pg_roles as r where r.rolname = current_user))"""
+
+_FOREIGN = f"""{
+    _row(
+        "'foreign data wrapper ' || quote_ident(f.fdwname)",
+        owner=_owner("f.fdwowner"),
+        handler="nullif(f.fdwhandler, 0)::regproc::text",
+        validator="nullif(f.fdwvalidator, 0)::regproc::text",
+        secret_options="to_jsonb(f.fdwoptions)",
+    )
+} from pg_foreign_data_wrapper as f where {_own("pg_foreign_data_wrapper", "f.oid")}
+    union all
+    {
+    _row(
+        "'foreign server ' || quote_ident(s.srvname)",
+        of="jsonb_build_array('foreign foreign data wrapper ' || quote_ident(f.fdwname))",
+        owner=_owner("s.srvowner"),
+        wrapper="quote_ident(f.fdwname)",
+        type="s.srvtype",
+        version="s.srvversion",
+        secret_options="to_jsonb(s.srvoptions)",
+    )
+} from pg_foreign_server as s join pg_foreign_data_wrapper as f on f.oid = s.srvfdw
+    where {_own("pg_foreign_server", "s.oid")}
+    union all
+    {
+    _row(
+        "'user mapping of ' || case u.umuser when 0 then 'PUBLIC' else quote_ident(u.usename) end || ' on server ' "
+        "|| quote_ident(u.srvname)",
+        of="jsonb_build_array('foreign foreign server ' || quote_ident(u.srvname))",
+        options=f"case when not {_MAPPING_SEEN} then '{UNSEEN}' end",
+        secret_options="to_jsonb(u.umoptions)",
+    )
+} from pg_user_mappings as u join pg_foreign_server as v on v.oid = u.srvid"""
+
+
+def remote(version: int, *, connections: bool) -> dict[str, str]:
+    """Section to query, for a server of this `server_version_num`; whether `connections` of subscriptions may be read."""
+    return {"subscriptions": _subscriptions(version, connections=connections), "foreign": _FOREIGN}

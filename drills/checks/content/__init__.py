@@ -1,0 +1,1 @@
+"""The data: fingerprints of tables, large objects and sequences."""

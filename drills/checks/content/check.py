@@ -1,0 +1,386 @@
+"""Whether every row of every table came back, by fingerprints; no value but a watermark leaves the database.
+
+Tables are ordinary tables, partitions and populated materialised views outside the system's schemas, without those that
+belong to an extension and without the canary, which has a check of its own. A partitioned table has no rows of its own:
+its partitions are compared, by the policy of the table that they are partitions of unless they have one themselves.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+
+import psycopg
+
+from drills.checks.base.batches import portions, small_tables
+from drills.checks.base.budget import OUT_OF_TIME, Budget
+from drills.checks.base.outcome import Judged, first_line, is_damage, is_lost, is_too_long
+from drills.checks.base.session import Connection
+from drills.checks.base.timeouts import limit
+from drills.checks.content import fingerprint, ranges
+from drills.checks.content.fingerprint import FAST, Algorithm
+from drills.checks.content.model import Contents, How, TableContent
+from drills.checks.content.ranges import Key, Ranges
+from drills.checks.content.rows import Narrowed, Suspect
+from drills.checks.content.tables import ListedTable, tables
+from drills.checks.content.watermark import condition, newest
+from drills.model.finding import CheckResult, Finding, NotChecked
+from drills.model.policy import TablePolicy
+
+__all__ = [
+    "EXACT",
+    "NAME",
+    "Contents",
+    "TableContent",
+    "alike",
+    "judge",
+    "observe",
+    "policy_of",
+    "read",
+    "suspects",
+    "unknown",
+]
+NAME = "content"
+EXACT = TablePolicy("exact")
+
+
+_Wanted = tuple[ListedTable, TablePolicy]
+
+
+def observe(
+    connection: Connection,
+    *,
+    algorithm: Algorithm = FAST,
+    policies: Mapping[str, TablePolicy] | None = None,
+    expected: Contents | None = None,
+    helpers: Sequence[Connection] = (),
+    ranged: bool = False,
+    key: bytes | None = None,
+    budget: Budget | None = None,
+) -> Contents:
+    """Read every table but those that a policy skips (quoted `schema.table` names); many small ones by one query.
+
+    With `ranged` the ranges of keys are summed as well, those of keys that are neither integer nor uuid under `key`.
+    `helpers` are further connections with the same snapshot, each of which takes tables of its own.
+
+    A table with an "up to" policy is read up to the watermark that `expected` has, or to its newest value where there
+    is no `expected`, that is where a manifest is taken. What `budget` leaves no time for is unreadable for that reason.
+    """
+    contents = Contents(algorithm)
+    how = How(expected, ranged, key, budget)
+    listed = [(table, policy_of(table.name, table.root, policies or {})) for table in tables(connection)]
+    work = iter(_portions(connection, [each for each in listed if each[1].kind != "skip"], how))
+    taking = Lock()
+
+    def read(each: Connection) -> None:
+        each.execute("set local max_parallel_workers_per_gather = 2")
+        while True:
+            with taking:
+                portion = next(work, None)
+            if portion is None:
+                break
+            _read_all(each, portion, contents, how)
+        if budget:
+            each.execute("set local statement_timeout = 0")
+
+    if helpers:
+        with ThreadPoolExecutor(len(helpers) + 1) as pool:
+            list(pool.map(read, (connection, *helpers)))
+    else:
+        read(connection)
+    return contents.in_order()
+
+
+def policy_of(table: str, root: str, policies: Mapping[str, TablePolicy]) -> TablePolicy:
+    """A table's own policy, else that of the table that it is a partition of, else exact."""
+    return policies.get(table) or policies.get(root) or EXACT
+
+
+def _portions(connection: Connection, listed: Sequence[_Wanted], how: How) -> list[Sequence[_Wanted]]:
+    """What is read by one query: each large table for itself, then as many small ones as go together."""
+    small = small_tables(connection)
+
+    def goes_together(table: ListedTable, policy: TablePolicy) -> bool:
+        known = how.expected.tables.get(table.name) if how.expected else None
+        return table.name in small and policy.kind != "up to" and (known is None or known.form == "row")
+
+    alone = [[each] for each in listed if not goes_together(*each)]
+    return [*alone, *portions([each for each in listed if goes_together(*each)])]
+
+
+def _read_all(connection: Connection, portion: Sequence[_Wanted], contents: Contents, how: How) -> None:
+    """Read a portion by one query; where that fails, each table for itself, so that it is named."""
+    if len(portion) > 1 and not (how.budget and not how.budget.left()):
+        listed = [table for table, _ in portion]
+        try:
+            with connection.transaction():
+                _limit(connection, how.budget)
+                found = _summed_together(connection, listed, contents.algorithm, how)
+        except psycopg.DatabaseError as error:
+            if is_lost(error):
+                raise  # the connection is gone, and with it the rest
+        else:
+            contents.tables.update(zip((table.name for table in listed), found, strict=True))
+            return
+    for table, policy in portion:
+        _read(connection, table, policy, contents, how)
+
+
+def _summed_together(
+    connection: Connection, listed: Sequence[ListedTable], algorithm: Algorithm, how: How
+) -> list[TableContent]:
+    """The contents of several tables in their order."""
+    texts = [fingerprint.text_of(table.columns, table.binary, algorithm, "row") for table in listed]
+    keys = [how.key_of(table) for table in listed]
+    if how.ranged:
+        seeds = [how.seed_of(key) if key else 0 for key in keys]
+        each = [ranges.Part(*part) for part in zip((table.name for table in listed), texts, keys, seeds, strict=True)]
+        query = ranges.query_together(each, algorithm)
+    else:
+        query = fingerprint.query_together([table.name for table in listed], texts, algorithm)
+    found = [TableContent(0, fingerprint.digest(0, 0), table.root, table.unlogged) for table in listed]
+    for place, count, first, second, *rest in connection.execute(query.encode(), binary=True).fetchall():
+        key = keys[place]
+        found[place] = dataclasses.replace(
+            found[place],
+            rows=int(count),
+            fingerprint=fingerprint.digest(int(first), int(second)),
+            ranges=Ranges(key, rest[0], rest[1], ranges.pack(rest[2])) if how.ranged and key else None,
+        )
+    return found
+
+
+def _limit(connection: Connection, budget: Budget | None) -> None:
+    """Let no query of this transaction take more than what is left."""
+    if budget:
+        limit(connection, budget.left())
+
+
+def _read(connection: Connection, table: ListedTable, policy: TablePolicy, contents: Contents, how: How) -> None:
+    if how.budget and not how.budget.left():
+        contents.unreadable[table.name] = how.budget.reason
+        return
+    known = how.expected.tables.get(table.name) if how.expected else None
+    try:
+        with connection.transaction():
+            _limit(connection, how.budget)
+            column = policy.column or "" if policy.kind == "up to" else ""
+            up_to = _up_to(connection, table, column, contents, how.expected) if column else ""
+            if column and not up_to:
+                return
+            before = TableContent(0, "", table.root, table.unlogged, column, up_to, known.form if known else "row")
+            contents.tables[table.name] = _fingerprint(connection, table, contents.algorithm, before, how)
+    except psycopg.errors.InsufficientPrivilege as error:
+        needs = "BYPASSRLS or the owner's role" if "row-level security" in str(error) else "SELECT"
+        contents.unreadable[table.name] = f"needs {needs} on {table.name}"
+    except psycopg.DatabaseError as error:
+        if is_lost(error):
+            raise  # the connection is gone, and with it the rest
+        if how.budget and isinstance(error, psycopg.errors.QueryCanceled):
+            contents.unreadable[table.name] = how.budget.reason
+            return
+        where = contents.damaged if is_damage(error) else contents.unreadable
+        where[table.name] = (
+            f"a row is too long to be compared: {first_line(error)}" if is_too_long(error) else first_line(error)
+        )
+
+
+def _fingerprint(
+    connection: Connection, table: ListedTable, algorithm: Algorithm, wanted: TableContent, how: How
+) -> TableContent:
+    """Read a table; where a row is longer than a text may be, again by the hashes of its values."""
+    try:
+        with connection.transaction():
+            return _summed(connection, table, algorithm, wanted, how)
+    except psycopg.DatabaseError as error:
+        if wanted.form == "columns" or how.expected is not None or not is_too_long(error):
+            raise
+    return _summed(connection, table, algorithm, dataclasses.replace(wanted, form="columns"), how)
+
+
+def _summed(
+    connection: Connection, table: ListedTable, algorithm: Algorithm, wanted: TableContent, how: How
+) -> TableContent:
+    where = condition(connection, wanted.column, wanted.up_to)
+    text = fingerprint.text_of(table.columns, table.binary, algorithm, wanted.form)
+    found: Ranges | None = None
+    if key := how.key_of(table):
+        low, step = ranges.bounds(key, *_edges(connection, table.name, key))
+        query = ranges.query(table.name, text, key, low, step, algorithm=algorithm, seed=how.seed_of(key), where=where)
+        count, first, second, cells = connection.execute(query.encode(), binary=True).fetchone() or (0, 0, 0, b"")
+        found = Ranges(key, low, step, ranges.pack(cells)) if count else None
+    else:
+        query = fingerprint.query_of(table.name, text, algorithm, where)
+        count, first, second = connection.execute(query.encode()).fetchone() or (0, 0, 0)
+    digest = fingerprint.digest(int(first), int(second))
+    return dataclasses.replace(wanted, rows=int(count), fingerprint=digest, ranges=found)
+
+
+def _edges(connection: Connection, table: str, key: Key) -> tuple[int | None, int | None]:
+    """The least and the largest key; an index may tell, since the ranges need not fit exactly."""
+    if key.kind != "integer":
+        return None, None
+    with connection.transaction(force_rollback=True):
+        connection.execute("set local enable_indexonlyscan = on")
+        connection.execute("set local enable_indexscan = on")
+        query = f"select min({key.columns[0]}), max({key.columns[0]}) from only {table}"
+        low, high = connection.execute(query.encode()).fetchone() or (None, None)
+    return low, high
+
+
+def _up_to(
+    connection: Connection, table: ListedTable, column: str, contents: Contents, expected: Contents | None
+) -> str:
+    if expected is None:
+        up_to, problem = newest(connection, table.name, table.columns, column)
+        if problem:
+            contents.unreadable[table.name] = problem
+        return up_to
+    known = expected.tables.get(table.name)
+    return known.up_to if known and known.column == column else ""
+
+
+def read(connection: Connection, policies: Mapping[str, TablePolicy], budget: Budget | None = None) -> Judged:
+    """Read every row where nothing says what it should be: findings for the tables that the server cannot read."""
+    found = observe(connection, policies=policies, budget=budget)
+    return Judged(len(found.tables), tuple(_damage(table, reason) for table, reason in found.damaged.items()))
+
+
+def suspects(
+    connection: Connection, expected: Contents, found: Contents, policies: Mapping[str, TablePolicy]
+) -> list[Suspect]:
+    """The tables that differ and whose rows the manifest can tell apart."""
+    return [
+        Suspect(table, before.ranges, before.form, condition(connection, before.column, before.up_to))
+        for table, before in expected.tables.items()
+        if before.ranges is not None
+        and (after := found.tables.get(table)) is not None
+        and (before.rows, before.fingerprint) != (after.rows, after.fingerprint)
+        and (before.column, before.up_to) == (after.column, after.up_to)
+        and not (before.unlogged and not after.rows)
+        and policy_of(table, before.root, policies).kind in ("exact", "up to")
+    ]
+
+
+def judge(
+    expected: Contents,
+    found: Contents,
+    policies: Mapping[str, TablePolicy],
+    narrowed: Mapping[str, Narrowed] | None = None,
+) -> Judged:
+    """Compare what was expected with what was found, each table by its policy. Pure.
+
+    A table that is missing is the catalog's finding and not repeated here. `narrowed` says of some tables which rows.
+    """
+    total = Judged(
+        findings=tuple(_damage(table, reason) for table, reason in found.damaged.items()),
+        unread=_unread(expected, found, policies),
+        excused=tuple(NotChecked(name, policy.reason) for name, policy in policies.items() if policy.kind == "skip"),
+    )
+    for table, before in expected.tables.items():
+        if (after := found.tables.get(table)) is not None or policy_of(table, before.root, policies).kind == "up to":
+            one = _compare(table, before, after, policy_of(table, before.root, policies))
+            told = (narrowed or {}).get(table)
+            total += (
+                dataclasses.replace(one, findings=tuple(_with(told, each) for each in one.findings)) if told else one
+            )
+    return total
+
+
+def _with(told: Narrowed, finding: Finding) -> Finding:
+    message, is_found = f"{finding.message}: {told.words}", f"{finding.found}; {told.words}"
+    return dataclasses.replace(finding, message=message, found=is_found, query=told.query or finding.query)
+
+
+def _damage(table: str, reason: str) -> Finding:
+    return _finding(table, "rows that can be read", reason, f"{table} cannot be read: {reason}")
+
+
+def _unread(expected: Contents, found: Contents, policies: Mapping[str, TablePolicy]) -> tuple[NotChecked, ...]:
+    sides = (("source", {**expected.unreadable, **expected.damaged}), ("copy", found.unreadable))
+    return tuple(
+        NotChecked(table, reason if reason.startswith(OUT_OF_TIME) else f"could not be read on the {side}: {reason}")
+        for side, reasons in sides
+        for table, reason in reasons.items()
+        if policy_of(table, "", policies).kind != "skip"
+    )
+
+
+def unknown(expected: Iterable[Contents], policies: Mapping[str, TablePolicy]) -> tuple[NotChecked, ...]:
+    """Policies that fit no table of any database, such as one that is misspelt. Pure."""
+    known: set[str] = set()
+    for contents in expected:
+        roots = {table.root for table in contents.tables.values()}
+        known |= {*contents.tables, *contents.unreadable, *contents.damaged, *roots}
+    return tuple(
+        NotChecked(name, f"policy {str(policy)!r}: there is no such table")
+        for name, policy in policies.items()
+        if policy.kind not in ("exact", "skip") and name not in known
+    )
+
+
+def alike(expected: Contents | None, result: CheckResult) -> frozenset[str] | None:
+    """The tables that `result` shows to hold the source's rows; None where no manifest says what those were. Pure.
+
+    Findings name tables and not databases: what differs in one database counts as different in all.
+    """
+    if expected is None:
+        return None
+    doubtful = {finding.object for finding in result.findings} | {left.what for left in result.not_checked}
+    if any(name.startswith("database ") or name == NAME for name in doubtful):
+        return frozenset()
+    return frozenset(expected.tables) - doubtful
+
+
+def _compare(table: str, before: TableContent, after: TableContent | None, policy: TablePolicy) -> Judged:
+    if policy.kind == "skip":
+        return Judged()
+    if before.unlogged and before.rows and after is not None and not after.rows:
+        return Judged(excused=(NotChecked(table, "unlogged: PostgreSQL empties it when a backup is restored"),))
+    if policy.kind == "up to" and (after is None or (before.column, before.up_to) != (after.column, after.up_to)):
+        reason = f"not compared: policy {str(policy)!r} needs a manifest taken with the same policy"
+        return Judged(excused=(NotChecked(table, reason),))
+    assert after is not None
+    excused: tuple[NotChecked, ...] = ()
+    if policy.kind == "at least":
+        excused = (NotChecked(table, f"counted only: policy {str(policy)!r}"),)
+    elif policy.kind == "up to":
+        excused = (NotChecked(table, f"compared up to {before.column} {before.up_to} only"),)
+    return Judged(1, tuple(_difference(table, before, after, policy)), excused=excused)
+
+
+def _difference(table: str, before: TableContent, after: TableContent, policy: TablePolicy) -> list[Finding]:
+    if policy.kind == "at least":
+        wanted = before.rows * (policy.percent or 100.0) / 100
+        if after.rows >= wanted:
+            return []
+        message = f"{table} has {after.rows:,} rows, fewer than {policy.percent:g} % of {before.rows:,}"
+        return [_finding(table, f"at least {wanted:,.0f} rows", f"{after.rows:,} rows", message)]
+    if (before.rows, before.fingerprint) == (after.rows, after.fingerprint):
+        return []
+    if after.rows < before.rows:
+        message = f"{table} lost {before.rows - after.rows:,} of {before.rows:,} rows"
+    elif after.rows > before.rows:
+        message = f"{table} has {after.rows - before.rows:,} rows more than the {before.rows:,} that were backed up"
+    else:
+        message = f"{table} has the same {before.rows:,} rows by count, but other contents"
+    return [_finding(table, _shown(before), _shown(after), message)]
+
+
+def _shown(content: TableContent) -> str:
+    return f"{content.rows:,} rows, fingerprint {content.fingerprint[:16]}"
+
+
+def _finding(table: str, expected: str, found: str, message: str) -> Finding:
+    return Finding(
+        check=NAME,
+        severity="error",
+        object=table,
+        expected=expected,
+        found=found,
+        message=message,
+        query=f"set enable_indexonlyscan = off; select count(*), md5(string_agg(t::text, '|' order by t::text)) "
+        f"from only {table} as t",
+    )

@@ -1,0 +1,71 @@
+"""What is kept of the rows of a database's tables, and how they are read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from drills.checks.base.budget import Budget
+from drills.checks.content import ranges
+from drills.checks.content.fingerprint import Algorithm, Form
+from drills.checks.content.ranges import Key, Ranges
+from drills.checks.content.tables import ListedTable
+
+
+@dataclass(frozen=True, slots=True)
+class TableContent:
+    """How many rows a table has, and their fingerprint: 32 hexadecimal digits, 128 bits.
+
+    With a watermark both tell of the rows up to `up_to` in `column` only. `root` is the table that it is a partition of.
+    `form` says how rows were put into words, and `ranges` where a difference will be (in manifests, if rows have a key).
+    """
+
+    rows: int
+    fingerprint: str
+    root: str = ""
+    unlogged: bool = False
+    column: str = ""
+    up_to: str = ""
+    form: Form = "row"
+    ranges: Ranges | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The tables of one database as they were read.
+
+    `unreadable` says which right was lacking, `damaged` what the server said of a table that it could not read itself.
+    """
+
+    algorithm: Algorithm
+    tables: dict[str, TableContent] = field(default_factory=dict)
+    unreadable: dict[str, str] = field(default_factory=dict)
+    damaged: dict[str, str] = field(default_factory=dict)
+
+    def in_order(self) -> Contents:
+        """The same, sorted by name: several connections read in no order."""
+        return Contents(
+            self.algorithm,
+            dict(sorted(self.tables.items())),
+            dict(sorted(self.unreadable.items())),
+            dict(sorted(self.damaged.items())),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How tables are read: for a manifest with ranges, for a copy as the manifest's `expected` says."""
+
+    expected: Contents | None
+    ranged: bool
+    key: bytes | None
+    budget: Budget | None = None
+
+    def key_of(self, table: ListedTable) -> Key | None:
+        """The key whose ranges are summed, None where none are, or where it would have to be hashed and nothing says how."""
+        if not self.ranged or table.key is None or (table.key.kind == "hash" and self.key is None):
+            return None
+        return table.key
+
+    def seed_of(self, key: Key) -> int:
+        """The seed under which a key is hashed."""
+        return ranges.seed_of(self.key if key.kind == "hash" else None)

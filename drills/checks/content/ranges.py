@@ -1,0 +1,224 @@
+"""Where in a table rows differ: fingerprints of 32 ranges of its key, each of which gives away a single row that differs.
+
+A range keeps three numbers: how many rows, the sum of their hashes, and the sum of each key times the low bits of its
+row's hash. When one row of a range was lost, added or changed, the second difference tells those bits and the third,
+divided by them, the key. Where more rows differ the range is told. Nothing but sums is kept, at most 1 kB a table.
+
+A key that is an integer is used as it is; any other is used as 40 bits of a hash, under a seed made from the manifest's
+key, so that the key's value is in no manifest and no report (DESIGN.md, "Where expectations come from").
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import struct
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from drills.checks.content.fingerprint import FAST, Algorithm, hashes, once
+
+CELLS = 32
+_LARGEST = 2**46  # times 16 bits of a hash it stays within 64 bits
+_HASHED_BITS = 40
+_CELL = struct.Struct(">hqqq")
+_SENT = struct.Struct(">B5sqq")
+_TWO64 = 2**64
+
+KeyKind = Literal["integer", "uuid", "hash"]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What identifies a row: quoted columns of a primary key or of a unique index without nulls."""
+
+    kind: KeyKind
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranges:
+    """The ranges of one table: range n holds the keys from `low + n * step`; the first and the last are open.
+
+    `cells` holds the sums, packed; `rows` and `fingerprint` of the table are theirs together.
+    """
+
+    key: Key
+    low: int
+    step: int
+    cells: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The sums of one range, the latter two as signed 64-bit numbers."""
+
+    rows: int = 0
+    hashed: int = 0
+    weighted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What differs in one range: `keys` that may be the row that does, best first, none where there are several rows."""
+
+    number: int
+    before: int
+    after: int
+    keys: tuple[int, ...]
+
+
+def seed_of(key: bytes | None) -> int:
+    """The seed under which keys are hashed, a signed 64-bit number."""
+    return int.from_bytes(hmac.new(key or b"", b"keys of rows", hashlib.sha256).digest()[:8], "big", signed=True)
+
+
+def expression(key: Key, algorithm: Algorithm, seed: int) -> str:
+    """SQL for the number that stands for a row's key; the table is called r."""
+    if key.kind == "integer":
+        name = f"r.{key.columns[0]}"
+        return f"case when {name} between {-_LARGEST} and {_LARGEST} then {name}::bigint else 0 end"
+    template = ",".join(["%L"] * len(key.columns))
+    text = f"pg_catalog.format('{template}', {', '.join(f'r.{column}' for column in key.columns)})"
+    if algorithm == FAST:
+        return f'(pg_catalog.hashtextextended({text} collate "C", {seed}) & {2**_HASHED_BITS - 1})'
+    digits = _HASHED_BITS // 4
+    return f"('x' || pg_catalog.substr(pg_catalog.md5('{seed}' || {text}), 1, {digits}))::bit({_HASHED_BITS})::bigint"
+
+
+def bounds(key: Key, low: int | None, high: int | None) -> tuple[int, int]:
+    """Lower end and width of the ranges for a table whose integer keys lie between these."""
+    if key.kind != "integer":
+        return 0, 2**_HASHED_BITS // CELLS
+    first, last = (max(-_LARGEST, min(_LARGEST, edge or 0)) for edge in (low, high))
+    return first, (last - first) // CELLS + 1
+
+
+def _wrapped(number: str) -> str:
+    """A numeric as the signed 64-bit number that it is modulo 2^64."""
+    return f"({number} - {_TWO64} * pg_catalog.floor(({number} + {_TWO64 // 2}) / {_TWO64}))::bigint"
+
+
+# No more than is needed, for all of it is sent: one byte of a range's number, five of its rows.
+_PACKED = " || ".join(
+    (
+        "pg_catalog.substr(pg_catalog.int2send(cell::int2), 2)",
+        "pg_catalog.substr(pg_catalog.int8send(n), 4)",
+        f"pg_catalog.int8send({_wrapped('a')})",
+        f"pg_catalog.int8send({_wrapped('s')})",
+    )
+)
+
+
+def _cell(low: str, step: str) -> str:
+    """SQL for the number of a key's range."""
+    return f"least({CELLS - 1}, greatest(0, (k - {low}) / {step}))"
+
+
+def query(
+    table: str, text: str, key: Key, low: int, step: int, *, algorithm: Algorithm, seed: int, where: str = ""
+) -> str:
+    """One row: count and both sums as drills/checks/content/fingerprint.py has them, and the ranges' sums packed in a bytea.
+
+    clock_timestamp() keeps the text, and the hash that is used twice, from being made twice, and allows parallel workers.
+    """
+    first, second = hashes(algorithm)
+    condition = f" where {where}" if where else ""
+    first = f"case when pg_catalog.clock_timestamp() is not null then {first} end"
+    return (
+        f"select coalesce(sum(n), 0), coalesce(sum(a), 0), coalesce(sum(b), 0), "
+        f"coalesce(pg_catalog.string_agg({_PACKED}, ''::bytea order by cell), ''::bytea) from ("
+        f"select {_cell(str(low), str(step))} as cell, count(*) as n, sum(a) as a, sum(b) as b, "
+        f"sum((a & 65535) * k) as s from ("
+        f"select {first} as a, {second} as b, k from ("
+        f"select {once(text, algorithm)} as t, {expression(key, algorithm, seed)} as k "
+        f"from only {table} as r{condition}) as rows) as hashed group by 1) as cells"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of several tables that are read at once: its name, the SQL of its row's text, its key and the key's seed."""
+
+    table: str
+    text: str
+    key: Key | None
+    seed: int
+
+
+def query_together(parts: Sequence[Part], algorithm: Algorithm) -> str:
+    """As `query` for several tables at once: a row for each that has any rows, with its place among them before the sums.
+
+    Each row also has the lower end and the width of its ranges, which are what `bounds` makes of the least and the
+    largest key. Where there is no key the packed sums mean nothing.
+    """
+    first, second = hashes(algorithm)
+    branches = " union all ".join(
+        f"select {place} as n, {once(part.text, algorithm)} as t, "
+        f"{expression(part.key, algorithm, part.seed) if part.key else '0::bigint'} as k, {_edge(part.key)} as e "
+        f"from only {part.table} as r"
+        for place, part in enumerate(parts)
+    )
+    width = f"coalesce((max(e) - min(e)) / {CELLS} + 1, {2**_HASHED_BITS // CELLS})"
+    return (
+        f"with hashed as materialized (select n as place, {first} as a, {second} as b, k, e from ({branches}) as rows), "
+        f"edges as (select place, coalesce(min(e), 0) as low, {width} as step from hashed group by 1) "
+        f"select place, sum(n), sum(a), sum(b), low, step, pg_catalog.string_agg({_PACKED}, ''::bytea order by cell) from ("
+        f"select place, low, step, {_cell('low', 'step')} as cell, count(*) as n, sum(a) as a, sum(b) as b, "
+        f"sum((a & 65535) * k) as s from hashed join edges using (place) group by 1, 2, 3, 4) as cells group by 1, 5, 6"
+    )
+
+
+def _edge(key: Key | None) -> str:
+    """SQL for what the ends of the ranges are taken from, null where they do not depend on the rows."""
+    if key is None or key.kind != "integer":
+        return "null::bigint"
+    return f"greatest({-_LARGEST}, least({_LARGEST}, r.{key.columns[0]}::bigint))"
+
+
+def pack(sent: bytes) -> str:
+    """The ranges' sums as a manifest keeps them, of what the server sent."""
+    raw = b"".join(
+        _CELL.pack(number, int.from_bytes(rows, "big"), hashed, weighted)
+        for number, rows, hashed, weighted in _SENT.iter_unpack(sent)
+    )
+    return base64.b64encode(zlib.compress(raw)).decode("ascii")
+
+
+def unpack(cells: str) -> dict[int, Cell]:
+    """The sums by the number of their range; ranges without rows are left out."""
+    raw = zlib.decompress(base64.b64decode(cells))
+    return {number: Cell(*sums) for number, *sums in _CELL.iter_unpack(raw)}
+
+
+def differences(before: Ranges, after: str) -> tuple[Difference, ...]:
+    """The ranges that differ, and the key of the row where there is a single one. Pure."""
+    one, other = unpack(before.cells), unpack(after)
+    return tuple(
+        _difference(before, number, one.get(number, Cell()), other.get(number, Cell()))
+        for number in sorted(one.keys() | other.keys())
+        if one.get(number) != other.get(number)
+    )
+
+
+def _difference(ranges: Ranges, number: int, before: Cell, after: Cell) -> Difference:
+    hashed = (after.hashed - before.hashed) % _TWO64
+    weighted = (after.weighted - before.weighted + _TWO64 // 2) % _TWO64 - _TWO64 // 2
+    rows = after.rows - before.rows
+    if rows in (-1, 1):
+        weights: Iterable[int] = (rows * (rows * hashed % 65536),)
+    elif rows == 0:
+        weights = (hashed % 65536, hashed % 65536 - 65536)
+    else:
+        weights = ()
+    keys = (weighted // weight for weight in weights if weight and weighted % weight == 0)
+    return Difference(number, before.rows, after.rows, tuple(key for key in keys if _cell_of(ranges, key) == number))
+
+
+def _cell_of(ranges: Ranges, key: int) -> int:
+    if not -_LARGEST <= key <= _LARGEST:
+        return -1
+    return min(CELLS - 1, max(0, (key - ranges.low) // ranges.step))

@@ -1,0 +1,126 @@
+"""Whether every sequence stands where it stood: one that fell back hands out numbers that are taken already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import psycopg
+from psycopg.rows import tuple_row
+
+from drills.checks.base.outcome import Judged, first_line, is_damage, is_lost
+from drills.checks.base.session import Connection
+from drills.model.finding import Finding, NotChecked
+
+NAME = "sequences"
+_CHUNK = 200  # sequences read in one statement
+_NAMES = """
+select c.oid::pg_catalog.regclass::text, pg_catalog.quote_ident(n.nspname),
+    pg_catalog.has_schema_privilege(n.oid, 'USAGE'), pg_catalog.has_sequence_privilege(c.oid, 'SELECT'),
+    c.relpersistence = 'u'
+from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+where c.relkind = 'S' and n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and c.oid not in (
+    select objid from pg_catalog.pg_depend where classid = 'pg_catalog.pg_class'::pg_catalog.regclass and deptype = 'e')
+order by 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sequences:
+    """Positions by the sequence's quoted name.
+
+    `unreadable` says which right was lacking, `damaged` what the server said of one that it could not read itself, and
+    `unlogged` names those that start again after a crash or a restore (since PostgreSQL 15, with their tables).
+    """
+
+    positions: dict[str, str] = field(default_factory=dict)
+    unreadable: dict[str, str] = field(default_factory=dict)
+    damaged: dict[str, str] = field(default_factory=dict)
+    unlogged: tuple[str, ...] = ()
+
+
+def observe(connection: Connection) -> Sequences:
+    """The position of every sequence, as "last_value=…, is_called=…", in a pinned session.
+
+    A sequence needs SELECT on it and USAGE on its schema; one without is listed as unreadable and stops nothing.
+    Those of extensions are left out. Raises psycopg.Error when a query fails for another reason.
+    """
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        readable = []
+        rows = cursor.execute(_NAMES).fetchall()
+        found = Sequences(unlogged=tuple(row[0] for row in rows if row[4]))
+        for name, schema, enter, read, unlogged in rows:
+            if unlogged:
+                continue
+            if enter and read:
+                readable.append(name)
+            else:
+                found.unreadable[name] = (
+                    f"needs SELECT on sequence {name}" if enter else f"needs USAGE on schema {schema}"
+                )
+        for start in range(0, len(readable), _CHUNK):
+            _read(cursor, readable[start : start + _CHUNK], found)
+    return found
+
+
+def _read(cursor: psycopg.Cursor[tuple[object, ...]], names: list[str], found: Sequences) -> None:
+    """Read some at once; where one of them cannot be read, each for itself, so that it is named."""
+    try:
+        with cursor.connection.transaction():
+            found.positions.update(positions := _positions(cursor, names))
+            # an emptied page is no error to the server, which then answers no row
+            found.damaged.update((name, "it holds no row") for name in names if name not in positions)
+    except psycopg.DatabaseError as error:
+        if is_lost(error):
+            raise  # the connection is gone, and with it the rest
+        if len(names) > 1:
+            for name in names:
+                _read(cursor, [name], found)
+        elif is_damage(error):
+            found.damaged[names[0]] = first_line(error)
+        else:
+            found.unreadable[names[0]] = first_line(error)
+
+
+def _positions(cursor: psycopg.Cursor[tuple[object, ...]], names: list[str]) -> dict[str, str]:
+    # the names come quoted from the server, which is what makes them safe in a FROM
+    each = " union all ".join(
+        f"select {number}, last_value::text, is_called::text from {name}" for number, name in enumerate(names)
+    )
+    rows = cursor.execute(each.encode()).fetchall()
+    return {names[int(str(number))]: f"last_value={last}, is_called={called}" for number, last, called in rows}
+
+
+def judge(expected: Sequences, found: Sequences) -> Judged:
+    """One finding for each sequence that stands elsewhere. Pure.
+
+    A sequence that is missing or was added is told by the catalog check and passed over here.
+    """
+    after = {**found.positions, **{name: f"unreadable: {reason}" for name, reason in found.damaged.items()}}
+    both = sorted(expected.positions.keys() & after.keys())
+    unread: Mapping[str, str] = {**expected.unreadable, **expected.damaged, **found.unreadable}
+    return Judged(
+        len(both),
+        tuple(
+            _moved(name, expected.positions[name], after[name])
+            for name in both
+            if expected.positions[name] != after[name]
+        ),
+        tuple(NotChecked(f"sequence {name}", reason) for name, reason in sorted(unread.items())),
+        tuple(
+            NotChecked(f"sequence {name}", "unlogged: PostgreSQL starts it again when a backup is restored")
+            for name in expected.unlogged
+        ),
+    )
+
+
+def _moved(name: str, before: str, after: str) -> Finding:
+    return Finding(
+        check=NAME,
+        severity="error",
+        object=name,
+        expected=before,
+        found=after,
+        message=f"expected sequence {name} at {before}, found it at {after}",
+        query=f"select last_value, is_called from {name}",
+    )

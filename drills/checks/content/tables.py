@@ -1,0 +1,84 @@
+"""Which tables there are to compare, what a row of each is made of, and what tells its rows apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from drills.checks.base.session import Connection
+from drills.checks.content.ranges import Key, KeyKind
+
+# Joined and nowhere correlated: index scans are switched off, and looking again for each table would be quadratic.
+_TABLES = """
+with columns as (
+    select a.attrelid,
+           pg_catalog.array_agg(pg_catalog.quote_ident(a.attname) order by a.attname) as names,
+           coalesce(pg_catalog.array_agg(pg_catalog.quote_ident(a.attname) order by a.attname)
+                    filter (where a.atttypid = 'bytea'::pg_catalog.regtype), '{}'::text[]) as binary_names
+    from pg_catalog.pg_attribute a where a.attnum > 0 and not a.attisdropped group by 1),
+indexed as (
+    select i.indexrelid, i.indrelid, i.indisprimary, i.indnkeyatts, u.num, u.at
+    from pg_catalog.pg_index i,
+         pg_catalog.unnest(pg_catalog.string_to_array(i.indkey::text, ' ')::int2[]) with ordinality as u (num, at)
+    where i.indisunique and i.indisvalid and i.indpred is null and i.indexprs is null),
+chosen as (
+    select distinct on (i.indrelid) i.indexrelid
+    from (select distinct indexrelid, indrelid, indisprimary, indnkeyatts from indexed) as i
+    where i.indisprimary or i.indexrelid not in (
+        select n.indexrelid from indexed n
+        join pg_catalog.pg_attribute o on o.attrelid = n.indrelid and o.attnum = n.num where not o.attnotnull)
+    order by i.indrelid, i.indisprimary desc, i.indnkeyatts, i.indexrelid),
+keys as (
+    select i.indrelid, pg_catalog.array_agg(pg_catalog.quote_ident(k.attname) order by i.at)
+           || pg_catalog.array_agg(pg_catalog.format_type(k.atttypid, null) order by i.at) as parts
+    from chosen join indexed i on i.indexrelid = chosen.indexrelid
+    join pg_catalog.pg_attribute k on k.attrelid = i.indrelid and k.attnum = i.num
+    where i.at <= i.indnkeyatts group by 1)
+select pg_catalog.format('%I.%I', n.nspname, c.relname),
+       case when c.relispartition then pg_catalog.format('%I.%I', rn.nspname, rc.relname) else '' end,
+       c.relpersistence = 'u',
+       coalesce(columns.names, '{}'::text[]), coalesce(columns.binary_names, '{}'::text[]), keys.parts
+from pg_catalog.pg_class c
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+left join columns on columns.attrelid = c.oid
+left join keys on keys.indrelid = c.oid
+left join pg_catalog.pg_class rc on rc.oid = case when c.relispartition then pg_catalog.pg_partition_root(c.oid) end
+left join pg_catalog.pg_namespace rn on rn.oid = rc.relnamespace
+where (c.relkind = 'r' or (c.relkind = 'm' and c.relispopulated))
+  and c.relpersistence <> 't'
+  and n.nspname not in ('information_schema', 'drill_canary') and n.nspname !~ '^pg_'
+  and not exists (select from pg_catalog.pg_depend d
+                  where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid and d.deptype = 'e')
+order by 1
+"""
+_KINDS: dict[str, KeyKind] = {"smallint": "integer", "integer": "integer", "bigint": "integer", "uuid": "uuid"}
+
+
+@dataclass(frozen=True, slots=True)
+class ListedTable:
+    """A table: quoted names of itself, of the table that it is a partition of, and of its columns.
+
+    `binary` are its columns of type bytea; `key` identifies its rows, None where nothing does.
+    """
+
+    name: str
+    root: str
+    unlogged: bool
+    columns: tuple[str, ...]
+    binary: tuple[str, ...] = ()
+    key: Key | None = None
+
+
+def tables(connection: Connection) -> list[ListedTable]:
+    """The tables of the database that a pinned `connection` is in, by name."""
+    return [
+        ListedTable(row[0], row[1], row[2], tuple(row[3]), tuple(row[4]), _key(row[5] or []))
+        for row in connection.execute(_TABLES.encode()).fetchall()
+    ]
+
+
+def _key(parts: list[str]) -> Key | None:
+    """The key from its columns followed by their types."""
+    columns, types = parts[: len(parts) // 2], parts[len(parts) // 2 :]
+    if not columns:
+        return None
+    return Key(_KINDS.get(types[0], "hash") if len(types) == 1 else "hash", tuple(columns))

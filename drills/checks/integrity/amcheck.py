@@ -1,0 +1,134 @@
+"""Indexes, heaps and visibility maps by PostgreSQL's own checkers, amcheck and pg_visibility, where they can be had.
+
+Only for scratch copies: an extension that is not there is created in a transaction that is rolled back, and
+bt_index_parent_check() keeps writers out. It runs after the catalog has been compared. Builds without contrib and roles
+that may not create the extensions leave it "not verified", which drills/checks/integrity/indexes.py makes up for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+
+import psycopg
+
+from drills.checks.base.outcome import Judged, first_line, is_lost, is_undefined
+from drills.checks.base.session import Connection, Connector, names_as_text, pin
+from drills.model.finding import Finding, NotChecked, Requirement
+
+NAME = "amcheck"
+_TOOLS = ("amcheck", "pg_visibility")
+_SCHEMA = "drills_amcheck"
+_THERE = """
+select pg_catalog.quote_ident(n.nspname) from pg_catalog.pg_extension as e
+join pg_catalog.pg_namespace as n on n.oid = e.extnamespace where e.extname = %s
+"""
+_AVAILABLE = "select count(*) from pg_catalog.pg_available_extensions where name = %s"
+_BTREES = """
+select x.indexrelid::bigint, x.indexrelid::pg_catalog.regclass::text
+from pg_catalog.pg_index as x join pg_catalog.pg_class as i on i.oid = x.indexrelid
+join pg_catalog.pg_am as m on m.oid = i.relam
+where m.amname = 'btree' and i.relkind = 'i' and x.indisvalid and x.indisready and x.indislive
+    and i.relpersistence = 'p' order by 2
+"""
+_HEAPS = """
+select c.oid::bigint, c.oid::pg_catalog.regclass::text from pg_catalog.pg_class as c
+join pg_catalog.pg_am as m on m.oid = c.relam
+where c.relkind in ('r', 'm', 't') and c.relpersistence = 'p' and m.amname = 'heap' order by 2
+"""
+_RANK: tuple[Requirement, ...] = ("required", "optional", "impossible")
+
+
+def look(connect: Connector, database: str) -> tuple[Judged, Requirement]:
+    """What the tools find in one database, and whether they could be had at all ("required" where something ran)."""
+    total = Judged()
+    requirement: Requirement = "impossible"
+    with connect(database) as connection, names_as_text(connection):
+        pin(connection)
+        connection.execute("set default_transaction_read_only = off")
+        for tool, check in ((_TOOLS[0], _amcheck), (_TOOLS[1], _visibility)):
+            judged, level = _with(connection, tool, database, check)
+            total += judged
+            requirement = min(requirement, level, key=_RANK.index)
+    return total, requirement
+
+
+def _with(
+    connection: Connection, tool: str, database: str, check: Callable[[Connection, str], Judged]
+) -> tuple[Judged, Requirement]:
+    """Use one tool and leave nothing of it behind."""
+    what = f"{tool} in database {database}"
+    there = connection.execute(_THERE, (tool,)).fetchone()
+    available = connection.execute(_AVAILABLE, (tool,)).fetchone()
+    if there is None and not (available and available[0]):
+        return Judged(excused=(NotChecked(what, "needs the extension, which this server does not have"),)), "impossible"
+    try:
+        with connection.transaction(force_rollback=True):
+            schema = str(there[0]) if there else _create(connection, tool)
+            return check(connection, schema), "required"
+    except psycopg.errors.InsufficientPrivilege as error:
+        reason = f"needs a role that may create and call it: {first_line(error)}"
+        return Judged(excused=(NotChecked(what, reason),)), "optional"
+    except psycopg.errors.FeatureNotSupported as error:
+        return Judged(excused=(NotChecked(what, first_line(error)),)), "impossible"
+
+
+def _create(connection: Connection, tool: str) -> str:
+    _silence_event_triggers(connection)
+    connection.execute(f"create schema {_SCHEMA}".encode())
+    connection.execute(f"create extension {tool} schema {_SCHEMA}".encode())
+    return _SCHEMA
+
+
+def _silence_event_triggers(connection: Connection) -> None:
+    """The owner's event triggers are not asked about what is rolled back, where this role may say so."""
+    with contextlib.suppress(psycopg.errors.InsufficientPrivilege), connection.transaction():
+        connection.execute("set local session_replication_role = replica")
+
+
+def _amcheck(connection: Connection, schema: str) -> Judged:
+    unique = ", true" if connection.info.server_version >= 170000 else ""
+    total = Judged()
+    for oid, name in connection.execute(_BTREES.encode()).fetchall():
+        total += _ask(connection, name, f"select {schema}.bt_index_parent_check({oid}::regclass, true, true{unique})")
+    for oid, name in connection.execute(_HEAPS.encode()).fetchall():
+        query = (
+            f"select pg_catalog.concat_ws(' ', 'block', blkno, 'offset', offnum, msg) "
+            f"from {schema}.verify_heapam({oid}::regclass, true, true)"
+        )
+        total += _ask(connection, name, query)
+    return total
+
+
+def _visibility(connection: Connection, schema: str) -> Judged:
+    total = Judged()
+    for oid, name in connection.execute(_HEAPS.encode()).fetchall():
+        for function in ("pg_check_visible", "pg_check_frozen"):
+            query = f"select '{function}: row version ' || t from {schema}.{function}({oid}::regclass) as t limit 1"
+            total += _ask(connection, name, query)
+    return total
+
+
+def _ask(connection: Connection, name: str, query: str) -> Judged:
+    """A checker reports damage by an error or by rows; an error about rights concerns the tool as a whole."""
+    try:
+        with connection.transaction():
+            row = connection.execute(query.encode()).fetchone()
+    except psycopg.errors.InsufficientPrivilege:
+        raise
+    except psycopg.DatabaseError as error:
+        if is_lost(error):
+            raise  # the connection is gone, and with it the rest
+        if is_undefined(error):
+            reason = f"its function needs a search_path, so that no dump can restore it: {first_line(error)}"
+            return Judged(excused=(NotChecked(name, reason),))
+        if (error.sqlstate or "").startswith(("57", "55", "53")):
+            return Judged(unread=(NotChecked(name, first_line(error)),))
+        return Judged(1, (_finding(name, first_line(error), query),))
+    if row is None or not row[0]:
+        return Judged(1)
+    return Judged(1, (_finding(name, str(row[0]), query),))
+
+
+def _finding(name: str, said: str, query: str) -> Finding:
+    return Finding(NAME, "error", name, "a sound structure", said, f"{name} is damaged: {said}", query)

@@ -1,0 +1,82 @@
+"""Whether the files that the catalog knows are there and as long as they were: an empty file reads as an empty table.
+
+A relation whose file is gone or was cut is answered by PostgreSQL with fewer rows, not with an error, and neither page
+checksums nor a dump notice (notes/postgres.md 2.2, P05 and P06). The catalog is a witness from before the loss.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drills.checks.base.outcome import Judged
+from drills.checks.base.session import Connection
+from drills.model.finding import Finding, NotChecked, Severity
+
+NAME = "files"
+# Unlogged relations are emptied by every restore, and temporary ones are nobody's.
+_STORED = "c.relkind in ('r', 'm', 't', 'i', 'S') and c.relpersistence = 'p'"
+_KIND = """case c.relkind when 'r' then 'table' when 'm' then 'materialised view' when 't' then 'TOAST table'
+    when 'i' then 'index' else 'sequence' end || ' ' || c.oid::pg_catalog.regclass"""
+# PostgreSQL 18 does not correct pg_class's entry about itself when VACUUM FULL writes it anew (seen, not on 15 and 16).
+_LENGTHS = f"""
+select name, pages, blocks from (
+    select {_KIND} as name, c.relpages as pages,
+        pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::int as blocks
+    from pg_catalog.pg_class as c where {_STORED}) as r
+where blocks < pages and name <> 'table pg_class' order by 1
+"""
+_EMPTY_INDEXES = f"""
+select {_KIND}, 1, 0 from pg_catalog.pg_class as c join pg_catalog.pg_am as a on a.oid = c.relam
+where {_STORED} and c.relkind = 'i' and c.relpages = 0 and a.amname in ('btree', 'hash', 'gin', 'gist', 'spgist', 'brin')
+    and pg_catalog.pg_relation_size(c.oid) = 0
+union all select {_KIND}, 1, 0 from pg_catalog.pg_class as c
+where {_STORED} and c.relkind = 'S' and c.relpages = 0 and pg_catalog.pg_relation_size(c.oid) = 0 order by 1
+"""
+_MAY_STAT = "select pg_catalog.has_function_privilege('pg_catalog.pg_stat_file(text, boolean)', 'execute')"
+_MISSING = f"""
+select {_KIND} from pg_catalog.pg_class as c
+where {_STORED} and (pg_catalog.pg_stat_file(pg_catalog.pg_relation_filepath(c.oid), true)).size is null order by 1
+"""
+_LOOKED_AT = f"select count(*) from pg_catalog.pg_class as c where {_STORED}"
+# Since PostgreSQL 18 statistics, the number of pages among them, can come with a dump: they are then another server's.
+_IMPORTED_STATISTICS = 180000
+
+
+def look(connection: Connection) -> Judged:
+    """The files of one database. That a file is missing can be told from an empty one with leave to look only."""
+    may = bool(_one(connection, _MAY_STAT))
+    missing = [str(name) for (name,) in connection.execute(_MISSING.encode())] if may else []
+    cut = [(str(name), int(pages), int(blocks)) for name, pages, blocks in connection.execute(_LENGTHS.encode())]
+    cut += [(str(name), int(pages), int(blocks)) for name, pages, blocks in connection.execute(_EMPTY_INDEXES.encode())]
+    findings = judge(missing, cut, imported=connection.info.server_version >= _IMPORTED_STATISTICS)
+    left = () if may else (NotChecked("files of empty relations", "needs EXECUTE on pg_stat_file"),)
+    return Judged(int(_one(connection, _LOOKED_AT)), findings, excused=left)
+
+
+def judge(missing: list[str], cut: list[tuple[str, int, int]], *, imported: bool) -> tuple[Finding, ...]:
+    """Missing files, and relations with fewer blocks than the catalog has pages (name, pages, blocks). Pure.
+
+    `imported`: where statistics can come from another server, that a source with dead rows was longer is no difference.
+    """
+    findings = [
+        Finding(NAME, "error", name, "a file", "none", f"the file of {name} is missing", _query(name))
+        for name in missing
+    ]
+    for name, pages, blocks in cut:
+        if name in missing:
+            continue
+        severity: Severity = "information" if imported and blocks else "error"
+        message = f"{name} has {blocks:,} blocks, the catalog knows of {pages:,}: "
+        message += "its file was cut" if severity == "error" else "of a source with dead rows, or its file was cut"
+        findings.append(Finding(NAME, severity, name, f"{pages:,} blocks", f"{blocks:,} blocks", message, _query(name)))
+    return tuple(findings)
+
+
+def _query(name: str) -> str:
+    relation = name.removeprefix("TOAST ").removeprefix("materialised ").partition(" ")[2].replace("'", "''")
+    return f"select relpages, pg_relation_size(oid) from pg_class where oid = '{relation}'::regclass"
+
+
+def _one(connection: Connection, query: str) -> Any:
+    row = connection.execute(query.encode()).fetchone()
+    return row[0] if row else None

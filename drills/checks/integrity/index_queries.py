@@ -1,0 +1,106 @@
+"""Which indexes a database has that can be proved, and the queries that read one in its own order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from drills.checks.base.session import Connection, index_scans
+
+COLLATE = "(select ' collate ' || l.oid::pg_catalog.regcollation from pg_catalog.pg_collation as l where l.oid = {oid})"
+_INDEXES = f"""
+select c.oid::pg_catalog.regclass::text, x.indexrelid::pg_catalog.regclass::text, i.relname, m.amname,
+    array(select '(' || pg_catalog.pg_get_indexdef(x.indexrelid, g, true) || ')'
+        || coalesce(case when x.indcollation[g - 1] <> coalesce(a.attcollation, 0)
+            then {COLLATE.format(oid="x.indcollation[g - 1]")} end, '')
+        from pg_catalog.generate_series(1, x.indnkeyatts) as g
+        left join pg_catalog.pg_attribute as a on a.attrelid = c.oid and a.attnum = x.indkey[g - 1] order by g),
+    x.indoption::int2[]::int[], pg_catalog.pg_get_expr(x.indpred, x.indrelid),
+    x.indisunique and not coalesce((pg_catalog.to_jsonb(x) ->> 'indnullsnotdistinct')::boolean, false),
+    case when m.amname = 'btree' and x.indnkeyatts = 1 then (select pg_catalog.format_type(a.atttypid, null)
+        from pg_catalog.pg_attribute as a where a.attrelid = x.indexrelid and a.attnum = 1) end
+from pg_catalog.pg_index as x join pg_catalog.pg_class as c on c.oid = x.indrelid
+join pg_catalog.pg_class as i on i.oid = x.indexrelid join pg_catalog.pg_am as m on m.oid = i.relam
+join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+where x.indisvalid and x.indisready and x.indislive and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+    and (c.relkind = 'r' or c.relkind = 'm' and c.relispopulated) and c.relpersistence <> 't' order by 1, 2
+"""
+HEAP = ("enable_seqscan", "on"), ("enable_indexscan", "off"), ("enable_indexonlyscan", "off"), ("enable_sort", "on")
+INDEX = ("enable_seqscan", "off"), ("enable_indexscan", "on"), ("enable_indexonlyscan", "on"), ("enable_sort", "off")
+STEPS = "count(*) filter (where step = 2), count(*) filter (where step = 1)"
+# What tells two values of a type apart as well as their text does, in less time; all are null for a null.
+_HASHES = {
+    **dict.fromkeys(("smallint", "integer", "bigint"), "pg_catalog.hashint8extended(({key})::bigint, 0)"),
+    **dict.fromkeys(("text", "character varying"), 'pg_catalog.hashtextextended(({key})::text collate "C", 0)'),
+    "uuid": "pg_catalog.uuid_hash_extended({key}, 0)",
+}
+_DIRECTIONS = {0: "", 1: " desc nulls last", 2: " asc nulls first", 3: " desc"}
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index that can be proved: its SQL names, its name alone, its keys as SQL with their order, and its condition.
+
+    `unique`: no two rows may have the same keys, unless one of these is null. `of` is the type of a B-tree's single key.
+    """
+
+    table: str
+    name: str
+    relname: str
+    method: str
+    keys: tuple[str, ...]
+    options: tuple[int, ...]
+    predicate: str
+    unique: bool
+    of: str | None
+
+    @property
+    def hash(self) -> str:
+        """A 64-bit hash of the keys of a row."""
+        if form := _HASHES.get(self.of or ""):
+            return form.format(key=self.keys[0])
+        template = ",".join(["%L"] * len(self.keys))
+        return f"pg_catalog.hashtextextended(pg_catalog.format('{template}', {', '.join(self.keys)}) collate \"C\", 0)"
+
+    @property
+    def where(self) -> str:
+        """Which rows belong into it."""
+        return self.predicate or "true"
+
+    @property
+    def also(self) -> str:
+        """What else one pass over the table says: the sum of keys, or how many have no null where they are looked up."""
+        if self.method == "btree":
+            return f"coalesce(sum({self.hash}) filter (where {self.where}), 0)"
+        return f"count(*) filter (where ({self.where}) and pg_catalog.num_nulls({', '.join(self.keys)}) = 0)"
+
+    @property
+    def in_order(self) -> str:
+        """In the order of the index each row's hash h, and its step from the row before: 0 where it comes after that one,
+        1 where it is equal or one of them is null, 2 where it comes before it. The first row's is 1.
+        """
+        order = ", ".join(f"{key}{_DIRECTIONS[way & 3]}" for key, way in zip(self.keys, self.options, strict=True))
+        step = "1"
+        if set(self.options) in ({0}, {3}):  # rows can be compared as wholes where all keys run the same way
+            before = f"row({', '.join(f'pg_catalog.lag({key}) over w' for key in self.keys)})"
+            here, (up, down) = f"row({', '.join(self.keys)})", "<>" if set(self.options) == {0} else "><"
+            step = f"case when {before} {up} {here} then 0 when {before} {down} {here} then 2 else 1 end"
+        return (
+            f"{self.hash} as h, {step} as step from only {self.table} where {self.where} "
+            f"window w as (order by {order}) order by {order}"
+        )
+
+    @property
+    def by_index(self) -> str:
+        """Rows, sum of hashes, rows that come before a smaller one, and rows of which nobody knows that they come after it."""
+        return f"select count(*), coalesce(sum(h), 0), {STEPS} from (select {self.in_order}) as r"
+
+
+def by_table(connection: Connection) -> dict[str, list[Index]]:
+    """The indexes that can be proved, by their table."""
+    found: dict[str, list[Index]] = {}
+    with index_scans(connection):
+        rows = connection.execute(_INDEXES.encode()).fetchall()
+    for row in rows:
+        index = Index(row[0], row[1], row[2], row[3], tuple(row[4]), tuple(row[5]), row[6] or "", *row[7:])
+        found.setdefault(index.table, []).append(index)
+    return found

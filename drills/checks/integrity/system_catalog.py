@@ -1,0 +1,200 @@
+"""Whether the system's own catalog is whole: a lost page of it takes built-in functions, operators or types away.
+
+PostgreSQL knows which columns of its catalog refer to which others (pg_get_catalog_foreign_keys(), PostgreSQL 14 and
+later) and never looks whether they do. So every reference is followed. What nothing refers to is counted: what initdb
+made has the same numbers on every server of a major version, and a manifest says how many there were and which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import psycopg
+
+from drills.checks.base.known_facts import Facts
+from drills.checks.base.outcome import Judged, first_line, is_damage, is_lost
+from drills.checks.base.session import Connection
+from drills.model.finding import Finding, NotChecked, Severity
+
+NAME = "system catalog"
+Builtins = dict[str, str]
+"""Catalog, and "how many objects that came with PostgreSQL, digest of their numbers and names"."""
+
+# Every role is in pg_roles, which everybody may read.
+_REFERENCES = """
+select k.fktable::text, k.pktable::text, k.is_array, k.is_opt,
+    array(select pg_catalog.quote_ident(c) from pg_catalog.unnest(k.fkcols) as c),
+    array(select pg_catalog.quote_ident(c) from pg_catalog.unnest(k.pkcols) as c)
+from (select fktable::pg_catalog.regclass, fkcols, is_array, is_opt, pkcols,
+    case pktable when 'pg_catalog.pg_authid'::pg_catalog.regclass then 'pg_catalog.pg_roles'::pg_catalog.regclass
+        else pktable end as pktable from pg_catalog.pg_get_catalog_foreign_keys()) as k
+order by 1, 5, 2
+"""
+# Objects with an OID below FirstUnpinnedObjectId (access/transam.h) are part of PostgreSQL's source, the same in every
+# server of a major version; the schema public alone may be dropped and made anew.
+_PINNED = 12_000
+_NAMES = {
+    "pg_am": "amname",
+    "pg_amop": "amopopr::text",
+    "pg_amproc": "amprocnum::text",
+    "pg_cast": "castsource::text || ' ' || casttarget",
+    "pg_class": "relname",
+    "pg_collation": "collname",
+    "pg_conversion": "conname",
+    "pg_language": "lanname",
+    "pg_opclass": "opcname",
+    "pg_operator": "oprname",
+    "pg_opfamily": "opfname",
+    "pg_proc": "proname",
+    "pg_ts_config": "cfgname",
+    "pg_ts_dict": "dictname",
+    "pg_ts_parser": "prsname",
+    "pg_ts_template": "tmplname",
+    "pg_type": "typname",
+}
+# These have no number of their own; what they belong to has.
+_COUNTED = {
+    "pg_aggregate": ("aggfnoid::oid", "aggtransfn::oid::text"),
+    "pg_attribute": ("attrelid", "attnum || ' ' || attname"),
+    "pg_index": ("indexrelid", "indrelid || ' ' || indkey::text"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Columns of one catalog that refer to columns of another; an optional one may be 0."""
+
+    table: str
+    columns: tuple[str, ...]
+    to: str
+    keys: tuple[str, ...]
+    array: bool
+    optional: bool
+
+    @property
+    def thing(self) -> str:
+        """How a finding names it."""
+        return f"{self.table} ({', '.join(self.columns)})"
+
+    @property
+    def query(self) -> str:
+        """The references that lead nowhere, counted."""
+        columns = [f"r.{column}" for column in self.columns]
+        source = f"{self.table} as r"
+        if self.array:  # the last column holds several
+            source += f", lateral pg_catalog.unnest({columns[-1]}) as each (value)"
+            columns[-1] = "each.value"
+        kept = [f"{columns[-1]} <> 0"] if self.optional else []
+        kept += [f"{column} is not null" for column in columns]
+        match = " and ".join(f"p.{key} = {column}" for key, column in zip(self.keys, columns, strict=True))
+        return (
+            f"select count(*) from {source} where {' and '.join(kept)} "
+            f"and not exists (select from {self.to} as p where {match})"
+        )
+
+
+def observe(connection: Connection) -> Builtins:
+    """What came with PostgreSQL, as this database's catalog has it."""
+    entries = [(name, "oid", what) for name, what in _NAMES.items()]
+    entries += [(name, number, what) for name, (number, what) in _COUNTED.items()]
+    query = " union all ".join(
+        f"select '{name}', count(*) || ' that came with PostgreSQL, digest ' || pg_catalog.md5(pg_catalog.string_agg("
+        f"{number} || ' ' || {what}, ',' order by {number}, ({what}) collate \"C\")) "
+        f"from pg_catalog.{name} where {number} < {_PINNED}"
+        for name, number, what in entries
+    )
+    return {str(name): str(said or "none") for name, said in connection.execute(query.encode())}
+
+
+def look(connection: Connection, expected: Builtins | None, odd: Facts | None) -> Judged:
+    """Follow every reference of one database's catalog, and compare what came with PostgreSQL.
+
+    `expected` is None where no manifest, or one of another build of PostgreSQL, says what there was.
+    """
+    total = Judged()
+    if expected is not None:
+        total += judge(expected, observe(connection))
+    references = [
+        Reference(table, tuple(columns), to, tuple(keys), bool(array), bool(optional))
+        for table, to, array, optional, columns, keys in connection.execute(_REFERENCES)
+    ]
+    counts = _all_at_once(connection, references)
+    if counts is not None:
+        for reference, count in zip(references, counts, strict=True):
+            total += Judged(1, tuple(dangling(reference, count, odd)))
+        return total
+    return total + _one_by_one(connection, references, odd)
+
+
+def _all_at_once(connection: Connection, references: Sequence[Reference]) -> list[int] | None:
+    """How many of each lead nowhere; None where one of them cannot be read."""
+    query = "select " + ", ".join(f"({reference.query})" for reference in references)
+    try:
+        with connection.transaction():
+            row = connection.execute(query.encode()).fetchone()
+    except psycopg.DatabaseError as error:
+        if is_lost(error):
+            raise  # the connection is gone, and with it the rest
+        return None
+    return [int(count) for count in row or ()]
+
+
+def _one_by_one(connection: Connection, references: Sequence[Reference], odd: Facts | None) -> Judged:
+    """The same where some cannot be read: they are damaged, or a right is lacking."""
+    total, hidden = Judged(), list[str]()
+    for reference in references:
+        try:
+            with connection.transaction():
+                row = connection.execute(reference.query.encode()).fetchone()
+        except psycopg.errors.InsufficientPrivilege:
+            hidden.append(reference.table.removeprefix("pg_catalog."))
+        except psycopg.DatabaseError as error:
+            if not is_damage(error):
+                raise
+            total += Judged(1, (_unreadable(reference, first_line(error)),))
+        else:
+            total += Judged(1, tuple(dangling(reference, int(row[0]) if row else 0, odd)))
+    if hidden:
+        names = ", ".join(dict.fromkeys(hidden))
+        total += Judged(excused=(NotChecked(f"references of {names}", "needs a superuser or pg_read_all_data"),))
+    return total
+
+
+def observe_dangling(connection: Connection) -> Facts:
+    """The references of a source that lead nowhere, by their name: an old catalog may have some."""
+    return {finding.object: finding.found for finding in look(connection, None, None).findings}
+
+
+def judge(expected: Mapping[str, str], found: Mapping[str, str]) -> Judged:
+    """Compare what came with PostgreSQL. Pure."""
+    findings = tuple(
+        Finding(
+            NAME,
+            "error",
+            f"pg_catalog.{name}",
+            before,
+            found.get(name, "none"),
+            f"pg_catalog.{name} holds {found.get(name, 'none')}, expected {before}: a page of it may be lost",
+            f"select count(*) from pg_catalog.{name}",
+        )
+        for name, before in expected.items()
+        if found.get(name) != before
+    )
+    return Judged(len(expected), findings)
+
+
+def dangling(reference: Reference, count: int, odd: Facts | None) -> Iterable[Finding]:
+    """The finding for references that lead nowhere; information where the source had as many. Pure."""
+    if not count:
+        return
+    state = f"{count:,} that lead nowhere"
+    severity: Severity = "information" if odd is not None and odd.get(reference.thing) == state else "error"
+    message = f"{reference.thing} has {state}: {reference.to} lacks what they refer to"
+    message += ", and so it was on the source" if severity == "information" else ""
+    yield Finding(NAME, severity, reference.thing, "references that lead somewhere", state, message, reference.query)
+
+
+def _unreadable(reference: Reference, said: str) -> Finding:
+    message = f"{reference.thing} cannot be followed to {reference.to}: {said}"
+    return Finding(NAME, "error", reference.thing, "a catalog that can be read", said, message, reference.query)

@@ -1,0 +1,151 @@
+"""Whether every view can still be planned and every C library loaded: what they are made from may be gone.
+
+Views are planned by EXPLAIN and not executed. A library is loaded by PostgreSQL's own validator of C functions, which
+also looks the function up in it and does nothing else; only libraries that are known to do nothing when they are loaded
+are tried, others are listed.
+"""
+
+from __future__ import annotations
+
+import psycopg
+
+from drills.checks.base import known_facts
+from drills.checks.base.known_facts import Fact, Facts
+from drills.checks.base.outcome import Judged, first_line, is_lost, is_undefined
+from drills.checks.base.session import Connection
+from drills.checks.base.timeouts import LONGEST, Unanswered, hang_up_after, patience, unanswered
+from drills.model.finding import Finding, NotChecked
+
+VIEWS, LIBRARIES = "views", "libraries"
+# A view over foreign tables is left alone: to plan it can mean to ask the other server.
+_VIEWS = """
+with recursive foreigners (oid) as (
+    select c.oid from pg_catalog.pg_class as c where c.relkind = 'f'
+    union
+    select r.ev_class from foreigners as f
+    join pg_catalog.pg_depend as d on d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.refobjid = f.oid
+        and d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+    join pg_catalog.pg_rewrite as r on r.oid = d.objid and r.ev_class <> f.oid
+)
+select case c.relkind when 'm' then 'materialised view ' else 'view ' end || c.oid::pg_catalog.regclass,
+    case c.relkind when 'm' then pg_catalog.pg_get_viewdef(c.oid)
+        else 'select * from ' || c.oid::pg_catalog.regclass end,
+    c.oid in (select oid from foreigners)
+from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+where c.relkind in ('v', 'm') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema' order by 1
+"""
+_FUNCTIONS = """
+select p.oid, p.oid::pg_catalog.regprocedure::text, p.probin,
+    pg_catalog.has_function_privilege(p.oid, 'execute')
+from pg_catalog.pg_proc as p join pg_catalog.pg_language as l on l.oid = p.prolang
+where l.lanname = 'c' and p.oid >= 16384 order by 3, 2
+"""
+# Those of PostgreSQL's contrib and languages, and extensions that Amazon RDS offers, which register nothing that acts
+# when they are loaded. Those that must be preloaded are not among them.
+KNOWN_LIBRARIES = frozenset(
+    {
+        *("_int", "amcheck", "autoinc", "bloom", "btree_gin", "btree_gist", "citext", "cube", "dblink", "dict_int"),
+        *("dict_snowball", "dict_xsyn", "earthdistance", "file_fdw", "fuzzystrmatch", "hstore", "insert_username"),
+        *("isn", "lo", "ltree", "moddatetime", "pageinspect", "pg_buffercache", "pg_freespacemap", "pg_prewarm"),
+        *("pg_trgm", "pg_visibility", "pg_walinspect", "pgcrypto", "pgrowlocks", "pgstattuple", "plperl", "plpgsql"),
+        *("pltcl", "postgres_fdw", "refint", "seg", "sslinfo", "tablefunc", "tcn", "tsm_system_rows"),
+        *("tsm_system_time", "unaccent", "uuid-ossp", "vector", "xml2", "pgxml"),
+    }
+)
+
+
+def observe_views(
+    connection: Connection, stuck: set[tuple[str, str]] | None = None, longest: float = LONGEST
+) -> tuple[int, tuple[Fact, ...], Judged]:
+    """How many views were planned, which cannot be, and which were not tried.
+
+    Unanswered where the server does not end within `longest` seconds and some. That view is noted in `stuck`, with its
+    database, and left out when another connection is made.
+    """
+    stuck = set() if stuck is None else stuck
+    planned, broken, left = 0, list[Fact](), Judged()
+    for name, query, foreign in connection.execute(_VIEWS.encode()).fetchall():
+        if foreign:
+            left += Judged(excused=(NotChecked(name, "reads a foreign table: to plan it can reach another server"),))
+            continue
+        place = (connection.info.dbname, name)
+        if place in stuck:
+            left += Judged(unread=(NotChecked(name, unanswered(longest)),))
+            continue
+        try:
+            error = _planned(connection, query, longest)
+        except Unanswered:
+            stuck.add(place)
+            raise
+        if isinstance(error, psycopg.errors.InsufficientPrivilege):
+            left += Judged(unread=(NotChecked(name, f"needs SELECT on it: {first_line(error)}"),))
+            continue
+        planned += 1
+        if error is not None:
+            state = f"not to be planned: {first_line(error)}"
+            broken.append(
+                Fact(name, state, "a view that can be planned", f"explain {query.rstrip(';')}", alone="error")
+            )
+    return planned, tuple(broken), left
+
+
+def _planned(connection: Connection, query: str, longest: float) -> psycopg.DatabaseError | None:
+    """The error of planning a query, with the empty search_path and, where something is unknown, with its users' own."""
+    error: psycopg.DatabaseError | None = None
+    for path in ("''", "default"):
+        try:
+            with patience(connection, hang_up_after(longest)), connection.transaction(force_rollback=True):
+                connection.execute(f"set local search_path to {path}".encode())
+                connection.execute(f"explain {query}".encode())
+            return None
+        except psycopg.DatabaseError as failed:
+            if is_lost(failed):
+                raise  # the connection is gone, and with it the rest
+            error = error or failed
+            if not is_undefined(failed):
+                break
+    return error
+
+
+def look_at_views(
+    connection: Connection,
+    expected: Facts | None,
+    stuck: set[tuple[str, str]] | None = None,
+    longest: float = LONGEST,
+) -> Judged:
+    """Plan every view; one that could not be planned on the source either is information. Otherwise as `observe_views`."""
+    planned, broken, left = observe_views(connection, stuck, longest)
+    return known_facts.judge(VIEWS, expected, broken, planned) + left
+
+
+def look_at_libraries(connection: Connection) -> Judged:
+    """Load the libraries of every C function that is not PostgreSQL's own."""
+    total = Judged()
+    for oid, name, path, may in connection.execute(_FUNCTIONS.encode()).fetchall():
+        library = str(path).rpartition("/")[2].removesuffix(".so")
+        if library not in KNOWN_LIBRARIES:
+            reason = "is not known to do nothing when it is loaded, and was not tried"
+            total += Judged(excused=(NotChecked(f"library {path}", reason),))
+        elif not may:
+            total += Judged(excused=(NotChecked(f"function {name}", "needs EXECUTE on it"),))
+        else:
+            total += _load(connection, oid, name, path)
+    return Judged(total.compared, total.findings, total.unread, tuple(dict.fromkeys(total.excused)))
+
+
+def _load(connection: Connection, oid: int, name: str, path: str) -> Judged:
+    query = f"select pg_catalog.fmgr_c_validator({oid})"
+    try:
+        with connection.transaction(force_rollback=True):
+            connection.execute(query.encode())
+    except psycopg.errors.InsufficientPrivilege as error:
+        return Judged(excused=(NotChecked(f"function {name}", f"needs leave to load it: {first_line(error)}"),))
+    except psycopg.DatabaseError as error:
+        if is_lost(error):
+            raise  # the connection is gone, and with it the rest
+        said = first_line(error)
+        message = f"the library {path} of {name} cannot be used: {said}"
+        return Judged(
+            1, (Finding(LIBRARIES, "error", f"function {name}", f"a function in {path}", said, message, query),)
+        )
+    return Judged(1)

@@ -1,0 +1,1 @@
+"""The owner's own rules, queries and freshness queries."""

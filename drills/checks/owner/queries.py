@@ -1,0 +1,150 @@
+"""Whether the copy answers the owner's own queries fast enough: "available" says nothing of that.
+
+RDS loads blocks from S3 when they are first read ("Restoring to a DB instance", lazy loading), so each query is timed
+before anything else has read the data, and again. A copy is usable when each has met its target; one that has not is
+asked a few times more, since each run loads what it needs.
+
+The queries run as the service would run them, with the server's own planner settings, read-only. Under EXPLAIN ANALYZE
+the server carries a query out and throws its rows away: no value leaves the database. From PostgreSQL 17 on it makes the
+rows into text as well (SERIALIZE); before that, values that are stored out of line may stay unread.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import psycopg
+
+from drills.checks.base.outcome import Judged, first_line, is_damage
+from drills.checks.base.runner import result_of
+from drills.checks.base.session import Connection, Connector, names_of
+from drills.checks.base.timeouts import Unanswered, hang_up_after, patience, unanswered
+from drills.checks.manifest import MAINTENANCE
+from drills.clock import Clock
+from drills.durations import show_duration
+from drills.model.finding import CheckResult, Finding, NotChecked
+from drills.model.timing import QueryTiming
+
+NAME = "queries"
+OF_SAMPLE = "asks the sample application, and this is other data"
+NONE_SET = "no query of the owner's is set for the target"
+FURTHER_RUNS = 3  # of a query that has not met its target when it is warm
+_SERIALIZING = 170000
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is asked, where, and within how many seconds; `database` "" is the only one; `skipped`: why it is not."""
+
+    name: str
+    text: str
+    target_seconds: float | None = None
+    database: str = ""
+    skipped: str = ""
+
+
+def cold(connect: Connector, queries: Sequence[Query], clock: Clock, limit: float) -> tuple[QueryTiming, ...]:
+    """The first run of each; `limit` is the longest that one may take, in seconds."""
+    there = names_of(connect) if any(not query.skipped for query in queries) else ()
+    return tuple(_first(connect, query, there, clock, limit) for query in queries)
+
+
+def warm(
+    connect: Connector, queries: Sequence[Query], timings: Sequence[QueryTiming], clock: Clock, limit: float
+) -> tuple[QueryTiming, ...]:
+    """The second run of each that could run, and further ones of those that are too slow still."""
+    return tuple(_again(connect, query, timing, clock, limit) for query, timing in zip(queries, timings, strict=True))
+
+
+def _first(connect: Connector, query: Query, there: Sequence[str], clock: Clock, limit: float) -> QueryTiming:
+    own = [name for name in there if name != MAINTENANCE]
+    database = query.database or (own[0] if len(own) == 1 else "")
+    opening = QueryTiming(query.name, database, query.target_seconds)
+    if query.skipped:
+        return dataclasses.replace(opening, reason=query.skipped)
+    if not database:
+        needs = f"needs a database: there are {', '.join(own)}" if own else "needs a database, and there is none"
+        return dataclasses.replace(opening, reason=needs)
+    return _run(connect, query, opening, clock, limit)
+
+
+def _again(connect: Connector, query: Query, timing: QueryTiming, clock: Clock, limit: float) -> QueryTiming:
+    if not timing.seconds or timing.reason:
+        return timing
+    for _ in range(1 + FURTHER_RUNS):
+        timing = _run(connect, query, timing, clock, limit)
+        if timing.reason or timing.is_fast:
+            break
+    return timing
+
+
+def _run(connect: Connector, query: Query, timing: QueryTiming, clock: Clock, limit: float) -> QueryTiming:
+    try:
+        with connect(timing.database) as connection:
+            connection.execute("set default_transaction_read_only = on")
+            connection.execute(b"set statement_timeout = %d" % max(1, round(limit * 1000)))
+            began = clock.monotonic()
+            with patience(connection, hang_up_after(limit)):
+                _ask(connection, query.text)
+            took = clock.monotonic() - began
+    except Unanswered:
+        return dataclasses.replace(timing, reason=unanswered(limit))
+    except psycopg.errors.QueryCanceled:
+        return dataclasses.replace(timing, reason=f"had no answer within {show_duration(limit)}")
+    except psycopg.Error as error:
+        kind = "damage: " if is_damage(error) else ""
+        return dataclasses.replace(timing, reason=f"{kind}{first_line(error)}")
+    return dataclasses.replace(timing, seconds=(*timing.seconds, took))
+
+
+def _ask(connection: Connection, text: str) -> None:
+    serialize = ", serialize text" if connection.info.server_version >= _SERIALIZING else ""
+    # in binary: the extended protocol takes one statement alone
+    connection.execute(f"explain (analyze, timing off{serialize}) {text}".encode(), binary=True)
+
+
+def judge(timings: Sequence[QueryTiming]) -> CheckResult:
+    """Met where each query met its target; nothing to ask is no reason to pass. Pure."""
+    if not timings:
+        return CheckResult(NAME, "not verified", NONE_SET, "optional", not_checked=(NotChecked(NAME, NONE_SET),))
+    judged = Judged()
+    for timing in timings:
+        judged += _judge(timing)
+    if not judged.compared and not judged.unread and not judged.findings:
+        sentence = f"{OF_SAMPLE}: {', '.join(timing.name for timing in timings)}"
+        return CheckResult(NAME, "not verified", sentence, "optional", not_checked=judged.not_checked)
+    ran = [timing for timing in timings if timing.seconds]
+    slowest = max(ran, key=lambda timing: timing.seconds[-1], default=None)
+    praise = f"{slowest.name!r} took {show(slowest)}" if slowest else ""
+    return result_of(NAME, judged, "queries", praise, verb="timed")
+
+
+def _judge(timing: QueryTiming) -> Judged:
+    what = f"query {timing.name}"
+    if timing.reason == OF_SAMPLE:
+        return Judged(excused=(NotChecked(what, timing.reason),))
+    if timing.reason.startswith(("damage: ", "had no answer")):
+        message = f"{what}: {timing.reason}"
+        return Judged(1, (Finding(NAME, "error", what, "an answer", timing.reason, message),))
+    if timing.reason:
+        return Judged(unread=(NotChecked(what, timing.reason),))
+    if timing.is_fast:
+        return Judged(1)
+    expected, found = f"at most {_exactly(timing.target_seconds or 0.0)}", show(timing)
+    return Judged(1, (Finding(NAME, "error", what, expected, found, f"{what} is too slow: {found}, {expected}"),))
+
+
+def show(timing: QueryTiming) -> str:
+    """ "1.2 s cold, 40 ms warm"; and after how many runs, where one was not enough."""
+    if timing.cold is None:
+        return timing.reason or "not run"
+    if timing.warm is None:
+        return f"{_exactly(timing.cold)} cold"
+    runs = f" in its run no. {len(timing.seconds)}" if len(timing.seconds) > 2 else ""
+    return f"{_exactly(timing.cold)} cold, {_exactly(timing.warm)} warm{runs}"
+
+
+def _exactly(seconds: float) -> str:
+    return f"{seconds * 1000:.3g} ms" if seconds < 1 else show_duration(seconds)

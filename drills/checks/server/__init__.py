@@ -1,0 +1,1 @@
+"""What lies outside of a database: settings, isolation, what a copy could do to others."""

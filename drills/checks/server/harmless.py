@@ -1,0 +1,97 @@
+"""Whether a restored copy could still act on the world: replicate, archive, or run jobs (notes/postgres.md 2.6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from drills.checks.base.outcome import Judged
+from drills.checks.base.session import Connection
+from drills.model.finding import Finding, NotChecked
+
+NAME = "harmless"
+_SETTINGS = """
+select name, setting from pg_catalog.pg_settings
+where name in ('max_logical_replication_workers', 'archive_mode', 'archive_command', 'archive_library',
+               'shared_preload_libraries')
+"""
+_WORKERS = """
+select backend_type, count(*) from pg_catalog.pg_stat_activity
+where backend_type like 'logical replication apply%' or backend_type like 'logical replication parallel%'
+   or backend_type like 'logical replication tablesync%' or backend_type like 'pg_cron%'
+   or backend_type like '%TimescaleDB%'
+group by backend_type
+"""
+_SUBSCRIPTIONS = (
+    "select pg_catalog.quote_ident(subname) from pg_catalog.pg_subscription where subenabled order by subname"
+)
+_MAY_SEE_WORKERS = "select pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'usage')"
+JOB_RUNNERS = ("pg_cron", "timescaledb", "pg_partman_bgw", "citus", "pglogical")
+# Amazon RDS archives to its own storage by a command that no parameter group can change (DescribeDBParameters gives
+# archive_command as IsModifiable false, "/etc/rds/dbbin/pgscripts/rds_wal_archive %p").
+_SERVICE_ARCHIVER = "/etc/rds/"
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What a server is set to do and what runs on it.
+
+    `settings` as pg_settings shows them, without those that the reader may not see; `workers` counts live processes by
+    backend type and is None where the reader may not see them; `subscriptions` names those that are enabled.
+    """
+
+    settings: dict[str, str]
+    workers: dict[str, int] | None
+    subscriptions: tuple[str, ...] = ()
+
+
+def observe(connection: Connection) -> Activity:
+    """Look at the server's own settings, processes and subscriptions, those of every database."""
+    settings = {str(name): str(setting) for name, setting in connection.execute(_SETTINGS)}
+    may = connection.execute(_MAY_SEE_WORKERS).fetchone()
+    workers = {str(kind): int(count) for kind, count in connection.execute(_WORKERS)} if may and may[0] else None
+    return Activity(settings, workers, tuple(str(name) for (name,) in connection.execute(_SUBSCRIPTIONS)))
+
+
+def judge(found: Activity) -> Judged:
+    """Whatever could act is an error, whatever cannot be seen is listed. Pure."""
+    facts: list[tuple[str, str, str, str]] = []
+    hidden: list[NotChecked] = []
+    subscribers = found.settings.get("max_logical_replication_workers", "0")
+    if subscribers != "0":
+        facts.append(("max_logical_replication_workers", "0", subscribers, _SETTINGS))
+        facts += [(f"subscription {name}", "disabled", "enabled", _SUBSCRIPTIONS) for name in found.subscriptions]
+    preloaded = found.settings.get("shared_preload_libraries")
+    if preloaded is None:
+        hidden.append(NotChecked("shared_preload_libraries", "needs pg_read_all_settings"))
+    elif runners := [name for name in JOB_RUNNERS if name in preloaded]:
+        facts.append(("shared_preload_libraries", "no library that runs jobs", ", ".join(runners), _SETTINGS))
+    excused = _archiving(found.settings, facts)
+    if found.workers is None:
+        hidden.append(NotChecked("background workers", "needs pg_read_all_stats"))
+    else:
+        facts += [(kind, "no such process", f"{count} live", _WORKERS) for kind, count in sorted(found.workers.items())]
+    findings = tuple(
+        Finding(
+            NAME,
+            "error",
+            what,
+            expected,
+            is_found,
+            f"the copy could act on the world: {what} is {is_found}",
+            " ".join(query.split()),
+        )
+        for what, expected, is_found, query in facts
+    )
+    return Judged(len(found.settings) + (found.workers is not None), findings, tuple(hidden), excused)
+
+
+def _archiving(settings: dict[str, str], facts: list[tuple[str, str, str, str]]) -> tuple[NotChecked, ...]:
+    """Note an archiver of the owner's; one of the service's own is left to it and said."""
+    if settings.get("archive_mode", "off") == "off":
+        return ()
+    command, library = settings.get("archive_command", ""), settings.get("archive_library", "")
+    if command.startswith(_SERVICE_ARCHIVER):
+        return (NotChecked("archive_command", "the service archives to its own storage, which no owner can change"),)
+    if command not in ("", "(disabled)") or library:
+        facts.append(("archive_command", "archiving off", "archiving on", _SETTINGS))
+    return ()

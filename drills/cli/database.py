@@ -1,0 +1,81 @@
+"""A database that a DSN names: its parameters and connections, and the table policies of the commands that read it."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import psycopg
+from psycopg import conninfo
+
+from drills.checks.base.session import Connection, Connector
+from drills.errors import ConfigError, DrillError
+from drills.model.policy import TablePolicy, parse_table_policy
+
+CONNECT_TIMEOUT_SECONDS = "10"
+
+
+def add_policy_option(command: argparse.ArgumentParser) -> None:
+    """Add --policy, which may be given several times."""
+    command.add_argument(
+        "--policy", action="append", default=[], metavar="TABLE=POLICY",
+        help="how a table that is written to is compared, as drill.toml has it: "
+        "'public.orders=up to created_at', '…=at least 99 %%', '…=skip: REASON'; may be given again",
+    )  # fmt: skip
+
+
+def policies_of(given: Sequence[str]) -> dict[str, TablePolicy]:
+    """Table policies as TABLE=POLICY gives them; ConfigError, one sentence, for what is none."""
+    policies: dict[str, TablePolicy] = {}
+    for text in given:
+        table, _, policy = (part.strip() for part in text.partition("="))
+        if not re.fullmatch(r"(?s).+\..+", table):
+            raise ConfigError(
+                f"--policy: expected a table with its schema, as in 'public.orders=skip: logs', found {text!r}"
+            )
+        if table in policies:
+            raise ConfigError(f"--policy: expected one policy for {table}, found two: leave one out")
+        try:
+            policies[table] = parse_table_policy(policy)
+        except ValueError as error:
+            raise ConfigError(f"--policy: expected {error} for {table}, found {policy!r}") from error
+    return policies
+
+
+def reach(dsn: str) -> dict[str, Any]:
+    """The parameters of a DSN. Nothing of it is repeated in an error: it may hold a password."""
+    try:
+        parameters: dict[str, Any] = conninfo.conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError as error:
+        raise ConfigError(
+            "DSN: expected a libpq URL (postgresql://user@host/database) or a keyword string (host=… dbname=…), "
+            "found something that libpq does not understand; percent-encode what is special in a URL"
+        ) from error
+    parameters.setdefault("connect_timeout", CONNECT_TIMEOUT_SECONDS)
+    parameters.setdefault("application_name", "drills")
+    return parameters
+
+
+def connector(parameters: dict[str, Any]) -> Connector:
+    """Connects to the database of a name on the DSN's server."""
+
+    def connect(database: str) -> Connection:
+        return psycopg.connect(**{**parameters, "dbname": database}, autocommit=True)
+
+    return connect
+
+
+def open_own(parameters: dict[str, Any]) -> Callable[[], Connection]:
+    """Return what opens a connection to the DSN's own database."""
+    return lambda: psycopg.connect(**parameters, autocommit=True)
+
+
+def own_name(parameters: dict[str, Any]) -> str:
+    """The DSN's database; DrillError when it cannot be entered."""
+    try:
+        with psycopg.connect(**parameters, autocommit=True) as connection:
+            return connection.info.dbname
+    except (psycopg.Error, UnicodeError) as error:
+        raise DrillError(f"expected to connect to the DSN's database, found: {' '.join(str(error).split())}") from error

@@ -1,0 +1,119 @@
+"""The command line: which commands there are and the module of each, and what all of them have in common.
+
+The command line is the one room of the engine that knows the sandbox and the reports; here the parts are put together. A
+command's module is loaded when the command is called: what a run needs takes half a second to load.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from drills import __version__
+from drills.cli.common import EXIT_CODES, Command, Parser, help_texts
+from drills.errors import ConfigError, DrillError
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+class Entry(NamedTuple):
+    """A command: the module whose `COMMAND` it is, and what it does, for `drills --help`."""
+
+    module: str
+    summary: str
+
+
+COMMANDS = {
+    "run": Entry("run", "run the features and write the reports"),
+    "report": Entry("report", "make the reports of a run again"),
+    "sandbox": Entry("sandbox", "an AWS on this machine, for any AWS client: up, down, status"),
+    "backup": Entry("backup", "make a backup of the target, and see it in the vault and among the snapshots"),
+    "canary": Entry("canary", "write the canary on a source"),
+    "cutover": Entry("cutover", "rehearse the real recovery: stop, rename, restore, compare, verify, start"),
+    "history": Entry("history", "show earlier runs and their trend"),
+    "posture": Entry("posture", "judge whether the backups that a recovery needs are there"),
+    "schedule": Entry("schedule", "work out what a backup schedule can lose at worst"),
+    "manifest": Entry("manifest", "fingerprint a database"),
+    "verify": Entry("verify", "compare a database with a manifest"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Carry out a command and return its exit code; an error is one sentence on stderr."""
+    given, pytest_arguments = _split(sys.argv[1:] if arguments is None else arguments)
+    try:
+        options = parse(given)
+        options.pytest_arguments = pytest_arguments
+        command = command_of(options.command)
+        if command.paths:
+            _enter_project(options, command.paths)
+        return command.run(options)
+    except DrillError as error:
+        print(f"drills: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse a command line. Loads the module of the command that is called and no other."""
+    parser = Parser(
+        prog="drills",
+        description="Disaster-recovery drills for PostgreSQL on AWS (RDS and AWS Backup).",
+        epilog=EXIT_CODES,
+    )
+    parser.add_argument("--version", action="version", version=f"drills {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    called = next((each for each in arguments if not each.startswith("-")), "")
+    for name, entry in COMMANDS.items():
+        if name != called:
+            commands.add_parser(name, help=entry.summary)
+            continue
+        command = command_of(name)
+        texts = help_texts(entry.summary, command.example, command.exit_codes)
+        command.add_arguments(commands.add_parser(name, parents=command.parents, **texts))
+    return parser.parse_args(arguments)
+
+
+def command_of(name: str) -> Command:
+    """Load the command of that name."""
+    command: Command = importlib.import_module(f"drills.cli.{COMMANDS[name].module}").COMMAND
+    return command
+
+
+def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return what stands before the first "--", and what stands after it for pytest."""
+    given = list(arguments)
+    if "--" not in given:
+        return given, []
+    at = given.index("--")
+    return given[:at], given[at + 1 :]
+
+
+def project_folder() -> Path:
+    """Return the folder that a command works in: this one when it has a drill.toml, else the checkout of the suite.
+
+    ConfigError where the suite was installed without its checkout: features, steps and reports belong to it.
+    """
+    if not (CHECKOUT / "features").is_dir():
+        raise ConfigError(
+            f"expected the checkout of the suite around {CHECKOUT / 'drills'}, found no features there: clone the "
+            "repository, and run `tox -e drill` in the clone"
+        )
+    here = Path.cwd()
+    return here if (here / "drill.toml").is_file() else CHECKOUT
+
+
+def _enter_project(options: argparse.Namespace, paths: Sequence[str]) -> None:
+    """Work in the project's folder; paths that were given stay relative to the folder that the caller is in."""
+    folder = project_folder()
+    if folder == Path.cwd():
+        return
+    for name in paths:
+        value = getattr(options, name)
+        if value and "://" not in value:
+            setattr(options, name, str(Path(value).absolute()))
+    os.chdir(folder)

@@ -1,0 +1,105 @@
+"""`drills manifest`: fingerprints a database."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import sys
+from pathlib import Path
+
+import psycopg
+
+from drills.checks import manifest
+from drills.checks.base.lock_watch import Reading
+from drills.checks.base.outcome import first_line
+from drills.checks.base.session import Connector, Single
+from drills.checks.content.fingerprint import FAST, STABLE
+from drills.checks.manifest import Manifest
+from drills.cli.common import Command
+from drills.cli.database import add_policy_option, connector, open_own, own_name, policies_of, reach
+from drills.clock import SystemClock
+from drills.durations import parse_duration
+from drills.errors import ConfigError, DrillError
+from drills.files import write_atomically
+
+EXAMPLE = """\
+examples:
+  drills manifest postgresql://reader@db.example.com/orders -o orders.json
+  drills manifest "host=localhost dbname=orders" > orders.json
+The password comes from the DSN, PGPASSWORD or ~/.pgpass. With -o a key is kept in FILE.key: keep both, and the key secret.
+"""
+
+
+def add_arguments(take: argparse.ArgumentParser) -> None:
+    """Add the options of `drills manifest`."""
+    take.add_argument("dsn", metavar="DSN", help="libpq URL or keyword string of the source")
+    take.add_argument(
+        "-o", "--output", metavar="FILE", help="where it is kept, with its key beside it (default: print it)"
+    )
+    take.add_argument("--all-databases", action="store_true", help="every database of the server, not the DSN's alone")
+    take.add_argument(
+        "--portable",
+        action="store_true",
+        help="fingerprints that hold on every version and platform; about half as fast",
+    )
+    take.add_argument("--workers", type=int, default=1, metavar="N", help="connections that read at once (default: 1)")
+    take.add_argument(
+        "--max-age", default="10m", metavar="DURATION", help="how long the snapshot may be held at most (default: 10m)"
+    )
+    add_policy_option(take)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Take the manifest and write it; DrillError, one sentence, where the source could not be read whole."""
+    if options.workers < 1:
+        raise ConfigError(f"--workers: expected a number of connections from 1, found {options.workers}")
+    try:
+        max_age = parse_duration(options.max_age).total_seconds()
+    except ValueError as error:
+        raise ConfigError(f"--max-age: {error}") from error
+    if options.output and not Path(options.output).absolute().parent.is_dir():
+        raise ConfigError(f"--output: expected a file in a folder that exists, found {options.output}")
+    policies = policies_of(options.policy)
+    parameters = reach(options.dsn)
+    name = own_name(parameters)
+    connect: Connector = connector(parameters) if options.all_databases else Single(open_own(parameters), name)
+    key = secrets.token_bytes(32) if options.output else None
+    try:
+        taken = manifest.take(
+            connect,
+            key=key,
+            reading=Reading(options.workers, max_age),
+            clock=SystemClock(),
+            policies=policies,
+            algorithm=STABLE if options.portable else FAST,
+        )
+    except (psycopg.Error, UnicodeError) as error:
+        said = first_line(error) if isinstance(error, psycopg.Error) else "names that are not valid in its encoding"
+        raise DrillError(f"expected to read the whole source, found: {said}; no manifest was written") from error
+    text = manifest.dump(taken)
+    if not options.output:
+        print(text, end="")
+        return 0
+    path = Path(options.output)
+    try:
+        manifest.write_key(path, key)
+        write_atomically(path, text)
+    except OSError as error:
+        raise DrillError(f"expected to write {path}, found: {error.strerror}") from error
+    print(_summary(taken, path), file=sys.stderr)
+    return 0
+
+
+def _summary(taken: Manifest, path: Path) -> str:
+    tables = [table for one in taken.databases.values() for table in one.contents.tables.values()]
+    unread = sum(len(one.contents.unreadable) + len(one.contents.damaged) for one in taken.databases.values())
+    held = max((one.held_seconds for one in taken.databases.values()), default=0.0)
+    names = ", ".join(taken.databases)
+    missing = f"; {unread} tables could not be read" if unread else ""
+    return (
+        f"{path}: {names}, {len(tables)} tables, {sum(table.rows for table in tables):,} rows; the snapshot was held for "
+        f"{held:.1f} s by {taken.workers} connection{'s' if taken.workers > 1 else ''}{missing}"
+    )
+
+
+COMMAND = Command(EXAMPLE, add_arguments, run)

@@ -1,0 +1,125 @@
+"""`drills posture`: judges whether the backups that a recovery needs are there, by reading alone."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from drills.aws.read import in_one_line
+from drills.cli.common import TARGET_OPTIONS, Command
+from drills.cli.screen import STYLES, printable
+from drills.cli.target import Reached, reach
+from drills.errors import DrillError
+from drills.model.finding import CheckResult, Finding
+from drills.posture import judge
+from drills.posture.facts import Facts
+from drills.posture.read import look
+
+EXAMPLE = """\
+examples:
+  drills posture --profile production               judge the target of drill.toml
+  drills posture --target orders --json             the same as facts, for a monitor
+  eval "$(drills sandbox up)"; drills posture       judge an instance of the sandbox that runs
+Nothing is changed in AWS. The target's configuration is kept in the folder --store, for the day on which it is gone.
+"""
+EXIT_CODES = """\
+exit codes: 0 everything is as it should be; 10 the RPO is missed; 11 the protection is not as it should be; 12 something
+could not be read; 2 wrong usage or configuration"""
+_OUTCOMES = {"met": "green", "missed": "bold red"}
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """Add the options of `drills posture`."""
+    command.add_argument(
+        "--store", metavar="FOLDER", default="posture", help="where the configuration is kept (default: posture)"
+    )
+    command.add_argument("--json", action="store_true", help="print the results as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Judge the target; the exit code. DrillError, one sentence, where nothing could be read."""
+    reached = reach(options)
+    try:
+        facts = look(reached.clients, reached.restore, reached.config.target, Path(options.store), reached.now)
+    except (ClientError, BotoCoreError) as error:
+        raise DrillError(
+            f"expected to read the instance {reached.config.target.instance}, found: {in_one_line(error)}: "
+            "the rights that are needed are in docs/posture.md"
+        ) from error
+    results = judge.judge(facts)
+    codes = judge.exit_codes(results)
+    if options.json:
+        print(json.dumps(_facts(reached, facts, results, codes), indent=1, ensure_ascii=False))
+    else:
+        show(reached, results, Console())
+    return codes[0] if codes else 0
+
+
+def _facts(reached: Reached, facts: Facts, results: Sequence[CheckResult], codes: Sequence[int]) -> dict[str, Any]:
+    return {
+        "target": reached.config.target_name,
+        "instance": facts.instance_id,
+        "dbi_resource_id": facts.resource_id,
+        "account": facts.account,
+        "region": facts.region,
+        "profile": reached.config.profile_name,
+        "simulated": reached.config.simulated,
+        "judged_at": facts.now.isoformat(),
+        "exit_code": codes[0] if codes else 0,
+        "all_codes": list(codes),
+        "results": [dataclasses.asdict(result) for result in results],
+    }
+
+
+def show(reached: Reached, results: Sequence[CheckResult], console: Console) -> None:
+    """What was judged, then what is not as it should be with what to type, then what could not be read."""
+    where = f"{reached.config.target.instance} in account {reached.clients.account}, {reached.clients.region}"
+    console.print(printable(where))
+    if reached.config.simulated:
+        console.print("SIMULATED: says nothing about recovery on AWS", style="yellow")
+    table = Table(box=None, pad_edge=False)
+    for heading in ("", "outcome", "what was seen"):
+        table.add_column(heading, overflow="fold")
+    for result in results:
+        quiet = result.requirement != "required" and result.outcome == "not verified"
+        outcome = "nothing to judge" if quiet and not result.not_checked else result.outcome
+        table.add_row(
+            printable(result.name),
+            Text(outcome, style="dim" if quiet else _OUTCOMES.get(result.outcome, "yellow")),
+            printable(result.sentence),
+        )
+    console.print(table)
+    for finding in sorted(_findings(results), key=lambda each: list(STYLES).index(each.severity)):
+        _show_finding(console, finding)
+    unread = [each for result in results for each in result.not_checked]
+    if unread:
+        console.print("\nnot verified:")
+        for each in unread:
+            console.print(printable(f"  {each.what}: {each.reason}"), soft_wrap=True)
+
+
+def _findings(results: Sequence[CheckResult]) -> list[Finding]:
+    return [finding for result in results for finding in result.findings]
+
+
+def _show_finding(console: Console, finding: Finding) -> None:
+    console.print()
+    console.print(
+        Text(finding.severity, style=STYLES[finding.severity]),
+        printable(f"{finding.check}: {finding.object}"),
+        soft_wrap=True,
+    )
+    for what, text in (("expected", finding.expected), ("found", finding.found), ("to do", finding.message)):
+        console.print(printable(f"  {what:<9}{text}"), soft_wrap=True)
+
+
+COMMAND = Command(EXAMPLE, add_arguments, run, EXIT_CODES, parents=(TARGET_OPTIONS,), paths=("config", "store"))

@@ -1,0 +1,33 @@
+"""`drills report`: makes the reports of a run again, from its record."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from drills.cli.common import Command
+from reports import words, write
+
+EXAMPLE = """\
+example:
+  drills report reports/out/latest
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the argument of `drills report`."""
+    parser.add_argument("run", nargs="?", default="reports/out/latest", help="folder of the run (default: the latest)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the reports anew and print their paths."""
+    folder = Path(options.run)
+    if folder.is_file():  # where there are no symlinks `latest` is a file with the folder's name
+        folder = folder.parent / folder.read_text(encoding="utf-8").strip()
+    for line in write.write_all(folder, render_allure=True):
+        print(line)
+    print(f"reports of the run are in {words.show_path(folder)}")
+    return 0
+
+
+COMMAND = Command(EXAMPLE, add_arguments, run, paths=("run",))

@@ -1,0 +1,269 @@
+"""`drills run`: runs the features in processes of their own and writes the reports."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from importlib import metadata
+from pathlib import Path
+
+from drills import __version__
+from drills.cli.common import CONFIG_OPTIONS, Command
+from drills.clock import SystemClock, since_process_start
+from drills.config.load import Config, SandboxProfile
+from drills.errors import COULD_NOT_RUN, ConfigError, DrillError
+from drills.history import store as history_file
+from drills.model.record import SCHEMA_VERSION, RunRecord, Setting, TargetSummary
+from drills.record import Journal, new_run_id
+from drills.recovery.rehearsal import KINDS
+from drills.run import context
+from drills.run.plan import Command as Step
+from drills.run.plan import Plan
+from drills.run.supervisor import run as supervise
+from reports import allure_files, allure_history, allure_render, terminal, write
+
+OUT = Path("reports/out")
+DAMAGE = tuple(KINDS.values())
+EXAMPLE = """\
+examples:
+  drills run                                 drill the sample application in the sandbox
+  drills run --seed my.dump                  drill your own data: plain SQL, -Fc, -Fd or tar dump
+  drills run --seed postgresql://localhost/orders
+  drills run --damage row                    see what a drill looks like that fails
+  drills run --sample oldest                 drill the oldest backup that is still there, not the newest
+  drills run --profile production            drill on AWS, as drill.toml allows it
+  drills run -- -k objective                 some of the promises (a partial run, which counts nowhere)
+"""
+
+
+def add_arguments(run: argparse.ArgumentParser) -> None:
+    """Add the options of `drills run`."""
+    run.add_argument("--profile", metavar="NAME", help="profile of the configuration (default: DRILL_PROFILE, sandbox)")
+    run.add_argument("--target", metavar="NAME", help="target of the configuration")
+    run.add_argument("--scenario", metavar="NAME", help="scenario of the target, with objectives of its own")
+    run.add_argument("--seed", metavar="FILE-or-URL", help="sandbox: your own data instead of the sample application")
+    run.add_argument("--yes", action="store_true", help="copy a --seed URL of a server that is not local")
+    run.add_argument("--postgres", metavar="WHICH", help="sandbox: system, bundled-16, bundled-18 or a folder")
+    run.add_argument("--endpoint-url", metavar="URL", help="endpoint profile: where the AWS APIs answer")
+    run.add_argument("--rto", metavar="DURATION", help='recovery time objective, such as "30m"')
+    run.add_argument("--rpo", metavar="DURATION", help='recovery point objective, such as "24h"')
+    run.add_argument(
+        "--sample",
+        metavar="WHICH",
+        help="recovery point to drill: newest, oldest, random, copy, an ARN or snapshot id, or a moment in ISO 8601",
+    )
+    run.add_argument(
+        "--invariants", metavar="FOLDER", help="SQL files of what is always true of the data, proved on the copy"
+    )
+    run.add_argument(
+        "--damage",
+        metavar="KIND",
+        action="append",
+        choices=DAMAGE,
+        default=[],
+        help=f"sandbox: damage the backup before it is restored ({', '.join(DAMAGE)}); the drill must fail",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run a drill; the exit code is the run record's. Raises ConfigError before anything is made."""
+    clock, startup = SystemClock(), since_process_start()
+    origin, started_at = clock.monotonic() - startup, clock.now() - timedelta(seconds=startup)
+    choices = _choices(options)
+    effective = choices.effective()
+    _refuse_misuse(effective, choices)
+    run_id = new_run_id(started_at)
+    plan = _plan(OUT / run_id, effective, options.pytest_arguments)
+    folder = _make_folder(run_id)
+    journal = Journal.create(folder, _opening(run_id, started_at, effective, choices), origin=origin)
+    sandboxed = isinstance(effective.profile, SandboxProfile)
+    journal.enter("start the sandbox" if sandboxed else "look at the guards")
+    kept = effective.history or history_file.DEFAULT
+    context.save(folder, dataclasses.replace(choices, history=str(kept)))
+    console = terminal.Screen()
+    supervise(plan, folder, lambda ended: terminal.follow(folder, ended, console, clock))
+    journal = Journal.open(folder)
+    journal.resume("write the reports")
+    lines = []
+    if not journal.record.interrupted_by and (folder / "allure-results").is_dir():
+        allure_files.write(folder / "allure-results", journal.record)
+        told = allure_history.of(journal.record, folder)
+        said = allure_render.render(folder / "allure-results", folder / "allure-report", told)
+        lines += [] if (folder / "allure-report" / "index.html").exists() else [said]
+    journal.end()
+    lines += write.write_all(folder, render_allure=False)
+    (folder / ".origin").unlink()
+    terminal.summary(journal.record, folder, console)
+    for line in filter(None, lines):
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
+    code = journal.record.code
+    return COULD_NOT_RUN if code is None else code
+
+
+def _choices(options: argparse.Namespace) -> context.Choices:
+    overrides = {
+        option: value
+        for option, value in (
+            ("--postgres", options.postgres),
+            ("--endpoint-url", options.endpoint_url),
+            ("--rto", options.rto),
+            ("--rpo", options.rpo),
+            ("--sample", options.sample),
+            ("--invariants", options.invariants),
+        )
+        if value is not None
+    }
+    seed = options.seed or ""
+    if seed and "://" not in seed:
+        seed = str(Path(seed).absolute())
+    return context.Choices(
+        config_file=options.config,
+        profile=options.profile,
+        target=options.target,
+        overrides=overrides,
+        seed=seed,
+        confirmed=options.yes,
+        damage=tuple(options.damage),
+        scenario=options.scenario,
+    )
+
+
+def _refuse_misuse(effective: Config, choices: context.Choices) -> None:
+    """What only the sandbox can do is refused elsewhere, before anything is made."""
+    names = [scenario.name for scenario in effective.target.scenarios]
+    if choices.scenario is not None and choices.scenario not in names:
+        raise ConfigError(
+            f'--scenario: expected one of target "{effective.target_name}", found "{choices.scenario}"; '
+            f"there are {', '.join(names) or 'none'}"
+        )
+    choices.rules(effective)  # a rule that says nothing is refused now and not after the restore
+    if not isinstance(effective.profile, SandboxProfile):
+        from drills.aws import guards  # loads boto3, which the command line of a run in the sandbox never needs
+
+        guards.check_plan(effective)
+        stored = effective.target.manifest
+        if stored and not Path(stored).is_file():
+            raise ConfigError(
+                f"targets.{effective.target_name}.manifest: expected a stored manifest, found no file {stored}; correct "
+                "the path, or leave it out to check what needs no manifest"
+            )
+        for option, value in (("--seed", choices.seed), ("--damage", choices.damage)):
+            if value:
+                raise ConfigError(
+                    f'{option}: expected a profile of kind "sandbox", found profile '
+                    f'"{effective.profile_name}" of kind "{effective.profile.kind}"; leave {option} out'
+                )
+    elif effective.target.vault is None:
+        raise ConfigError(
+            f"targets.{effective.target_name}.vault: expected the vault that the sandbox backs up to, found none"
+        )
+
+
+def _make_folder(run_id: str) -> Path:
+    """The run's folder; in the checkout, so that a run leaves nothing elsewhere."""
+    folder = OUT / run_id
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise DrillError(
+            f"expected to make the run's folder {folder}, found: {error.strerror}; run in a checkout you may write to"
+        ) from error
+    return folder
+
+
+def _opening(run_id: str, started_at: datetime, effective: Config, choices: context.Choices) -> RunRecord:
+    target = effective.target
+    extra = [
+        Setting(option, value, "command line") for option, value in (("--seed", context.shown(choices.seed)),) if value
+    ]
+    if choices.scenario:
+        extra.append(Setting("--scenario", choices.scenario, "command line"))
+    if choices.damage:
+        extra.append(Setting("--damage", ", ".join(choices.damage), "command line"))
+    return RunRecord(
+        schema_version=SCHEMA_VERSION,
+        run_id=run_id,
+        profile=effective.profile_name,
+        simulated=effective.simulated,
+        started_at=started_at,
+        tool_version=__version__,
+        commit=_commit(),
+        target=TargetSummary(effective.target_name, target.instance, target.vault),
+        objectives=target.objectives(choices.scenario),
+        settings=(*effective.settings, *extra),
+        environment=_environment(),
+    )
+
+
+def _environment() -> tuple[Setting, ...]:
+    """What the run runs on: the interpreter, the platform, and the libraries that talk to AWS and PostgreSQL."""
+    libraries = tuple(Setting(name, metadata.version(name), "installed") for name in ("boto3", "moto", "psycopg"))
+    own = (("Python", platform.python_version()), ("platform", platform.platform()))
+    return (*(Setting(name, value, "this machine") for name, value in own), *libraries)
+
+
+def _commit() -> str:
+    """The commit of the checkout, "" where there is no git."""
+    try:
+        found = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return found.stdout.strip() if found.returncode == 0 else ""
+
+
+def _plan(folder: Path, effective: Config, pytest_arguments: Sequence[str]) -> Plan:
+    """The commands of a run, for the supervisor."""
+    python, absolute = sys.executable, str(folder.absolute())
+    features = Step(
+        "features", (python, "-m", "drills.run.lifeline", "-m", "pytest", *_pytest_options(folder), *pytest_arguments)
+    )
+    clean = Step("clean", (python, "-m", "drills.run.finish", "clean", absolute), "finally")
+    close = Step("close", (python, "-m", "drills.run.finish", "close", absolute), "last")
+    if not isinstance(effective.profile, SandboxProfile):
+        guard = Step("guard", (python, "-m", "drills.run.guard", absolute), needed=True)
+        return Plan((guard, features, clean, close))
+    from drills.sandbox.folders import state_parent  # heavy, and only this profile needs it
+
+    work = state_parent() / f"drills-{folder.name[-4:]}-{os.getpid()}"  # short: paths of sockets lie below it
+    return Plan(
+        (
+            Step(
+                "sandbox",
+                (python, "-m", "drills.sandbox.server", *_sandbox_options(effective.profile, work)),
+                "service",
+            ),
+            Step("stage", (python, "-m", "drills.run.stage", absolute), needed=True),
+            features,
+            clean,
+            close,
+        ),
+        work=str(work),
+        sweep=(python, "-m", "drills.sandbox.sweep", str(work)),
+    )
+
+
+def _pytest_options(folder: Path) -> tuple[str, ...]:
+    return (
+        "features",
+        f"--drill-run={folder.absolute()}",
+        f"--alluredir={folder.absolute() / 'allure-results'}",
+        "--tb=short",
+        "-p",
+        "no:cacheprovider",
+    )
+
+
+def _sandbox_options(profile: SandboxProfile, work: Path) -> tuple[str, ...]:
+    delays = {status: duration.total_seconds() for status, duration in profile.delays.items()}
+    options = ["--state-parent", str(work), "--port", str(profile.port), "--delays", json.dumps(delays)]
+    return (*options, *(("--postgres", profile.postgres) if profile.postgres else ()))
+
+
+COMMAND = Command(EXAMPLE, add_arguments, run, parents=(CONFIG_OPTIONS,), paths=("config", "seed", "invariants"))

@@ -1,0 +1,370 @@
+"""`drills sandbox up / down / status`: the local AWS on its own, for any AWS client.
+
+Loads little: a sandbox answers within two seconds of `up`, and much of that is reading Python modules.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import psutil
+
+from drills.cli.common import Command, help_texts
+from drills.clock import SystemClock, since_process_start, wait_until
+from drills.errors import COULD_NOT_RUN, LEFT_BEHIND, DrillError, SandboxError
+from drills.sandbox.alone.standing import CHECKOUT, Standing, State, clear
+
+_EXIT_CODES = """\
+exit codes: 0 done, or it runs; 12 it could not start, or does not run (status); 13 something is still there (down);
+2 wrong usage"""
+_ALL = """\
+examples:
+  eval "$(drills sandbox up)"                start it; this shell's AWS clients use it from then on
+  aws rds describe-db-instances              … such as this one
+  drills sandbox status                      where it is, and which instances it has
+  drills sandbox down                        end it and everything that it started
+"""
+_UP = """\
+examples:
+  eval "$(drills sandbox up)"                start it, if it does not run, and use it in this shell
+  drills sandbox up --json                   the same facts for a program
+  drills sandbox up --foreground             stay until Ctrl-C, then end it
+  drills sandbox up --name two               a second one beside the first
+  drills sandbox up --port 4566 --postgres bundled-18 --delays '{"creating": 30, "backup-job": 60}'
+"""
+_DOWN = """\
+examples:
+  drills sandbox down
+  drills sandbox down --name two
+"""
+_STATUS = """\
+examples:
+  drills sandbox status
+  drills sandbox status --json | jq -r .endpoint
+"""
+_FAKE = "sandbox"  # what stands in for credentials: no key of AWS looks like it
+_ANSWERS_WITHIN = 5.0  # seconds; nothing that the sandbox does at length keeps it from saying that it is there
+_END_WITHIN = 90.0  # seconds: the server's own clean-up has 60
+_CLOCK = SystemClock()
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add up, down and status to the parser of `drills sandbox`."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="COMMAND")
+    up = actions.add_parser("up", **help_texts("start the sandbox, and return once it answers", _UP, _EXIT_CODES))
+    down = actions.add_parser("down", **help_texts("end it and all that it started", _DOWN, _EXIT_CODES))
+    status = actions.add_parser("status", **help_texts("say whether it runs, and what is in it", _STATUS, _EXIT_CODES))
+    up.add_argument("--port", metavar="N", type=int, default=0, help="port on 127.0.0.1 (default: a free one)")
+    up.add_argument("--postgres", metavar="WHICH", help="system, bundled-16, bundled-18 or a folder")
+    up.add_argument("--delays", metavar="JSON", help="least seconds that a status lasts, by status")
+    up.add_argument("--foreground", action="store_true", help="stay until INT or TERM, then end it")
+    for each in (up, down, status):
+        each.add_argument("--name", default="default", help="which one, when there are several in this checkout")
+        each.add_argument("--json", action="store_true", help="one JSON object instead of text")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry out one of the three; the exit code. Raises DrillError."""
+    standing = Standing(options.name)
+    if options.action == "up":
+        return _up(standing, options)
+    if options.action == "down":
+        return _down(standing, as_json=options.json)
+    return _status(standing, as_json=options.json)
+
+
+# -- up ----------------------------------------------------------------------------------------------------------------
+
+
+def _up(standing: Standing, options: argparse.Namespace) -> int:
+    arguments = _server_arguments(options)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(standing.locked())
+        running = _running(standing)
+        if running is None and options.foreground:
+            return _stay(standing, arguments, stack, as_json=options.json)
+        state = running or _start(standing, arguments)
+    if options.foreground:
+        raise SandboxError(
+            f"expected no sandbox here to stay with, found one at {state.ready['endpoint']}; run {_again(state, 'down')} "
+            "first, or choose another --name"
+        )
+    _show(state, started=running is None, as_json=options.json)
+    return 0
+
+
+def _server_arguments(options: argparse.Namespace) -> list[str]:
+    if not 0 <= options.port <= 65535:
+        from drills.errors import ConfigError
+
+        raise ConfigError(f"--port: expected 0 to 65535, found {options.port}; leave it out to have one chosen")
+    arguments = ["--port", str(options.port)]
+    arguments += ["--postgres", options.postgres] if options.postgres else []
+    return [*arguments, *(["--delays", options.delays] if options.delays else [])]
+
+
+def _running(standing: Standing) -> State | None:
+    """The sandbox that runs and answers; one that does not is ended, and what is left of a killed one removed."""
+    state = standing.read()
+    if state is None:
+        return None
+    if state.keeper.found() and not state.ready:  # an `up` that was killed has left it starting
+        with contextlib.suppress(TimeoutError):
+            state = wait_until(lambda: _settled(standing), _END_WITHIN, _CLOCK, every=0.05, what="the sandbox")
+    if state.keeper.found() and state.ready and _health(state) is not None:
+        return state
+    if state.server and (server := state.server.found()):  # it would not hear that it shall end
+        with contextlib.suppress(psutil.Error):
+            server.kill()
+    _end(standing, state)
+    return None
+
+
+def _settled(standing: Standing) -> State | None:
+    state = standing.read()
+    return state if state and (state.ready or not state.keeper.found()) else None
+
+
+def _start(standing: Standing, arguments: list[str]) -> State:
+    """Start a keeper in a session of its own and wait for what its sandbox says. Raises SandboxError with its words."""
+    with standing.writing():
+        handle = os.open(standing.log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(handle, "wb") as log:
+        keeper = subprocess.Popen(
+            [sys.executable, "-m", "drills.sandbox.alone.keeper", standing.name, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            cwd=CHECKOUT,
+            start_new_session=True,
+        )
+    assert keeper.stdout
+    try:
+        with _interruptible(), keeper.stdout:
+            line = keeper.stdout.readline()
+        facts = json.loads(line or '{"error": "the sandbox ended before it answered"}')
+    except BaseException:
+        keeper.terminate()
+        keeper.wait()
+        raise
+    state = standing.read()
+    if "error" in facts or state is None:
+        keeper.wait()
+        standing.forget()
+        raise _Failed(str(facts.get("error", "the sandbox ended as soon as it answered")), facts.get("exit_code"))
+    keeper.returncode = 0  # it goes on without us, and Popen shall not complain of that
+    return state
+
+
+class _Failed(SandboxError):
+    """The sandbox's own sentence and exit code."""
+
+    def __init__(self, sentence: str, code: int | None) -> None:
+        super().__init__(sentence)
+        self.exit_code = code or COULD_NOT_RUN
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Turn INT, TERM and HUP into an error, so that what was begun is ended."""
+
+    def stop(number: int, _frame: object) -> None:
+        raise SandboxError(f"interrupted by {signal.Signals(number).name}; the sandbox has been ended")
+
+    old = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
+
+
+def _stay(standing: Standing, arguments: list[str], stack: contextlib.ExitStack, *, as_json: bool) -> int:
+    """Be the keeper: hold the lock until the sandbox answers, and stay until a signal or its end."""
+    from drills.sandbox.alone.keeper import Keeper
+    from drills.sandbox.postgres.binaries import server_user
+
+    failed: list[_Failed] = []
+
+    def say(facts: dict[str, Any]) -> None:
+        stack.close()
+        if "error" in facts:
+            failed.append(_Failed(facts["error"], facts.get("exit_code")))
+        else:
+            _show(keeper.state, started=True, as_json=as_json, staying=True)
+
+    keeper = Keeper(standing, arguments, server_user())
+    code = keeper.keep(say)
+    if failed:
+        raise failed[0]
+    return code
+
+
+def environment(ready: dict[str, Any]) -> dict[str, str]:
+    """What any AWS client, and libpq, must find in its environment to use the sandbox."""
+    return {
+        "AWS_ENDPOINT_URL": ready["endpoint"],
+        "AWS_REGION": ready["region"],
+        "AWS_DEFAULT_REGION": ready["region"],
+        "AWS_ACCESS_KEY_ID": _FAKE,
+        "AWS_SECRET_ACCESS_KEY": _FAKE,
+        "PGSSLROOTCERT": ready["ca"],
+    }
+
+
+def _show(state: State, *, started: bool, as_json: bool, staying: bool = False) -> None:
+    """The facts as JSON; or the environment for `eval` on standard output, and a few words on standard error."""
+    if as_json:
+        return _print_json({**_facts(state), "started": started})
+    print("unset AWS_PROFILE AWS_SESSION_TOKEN")
+    for name, value in environment(state.ready).items():
+        print(f"export {name}={shlex.quote(value)}")
+    sys.stdout.flush()
+    servers = ", ".join(dict.fromkeys(each["version"] for each in state.ready["postgres"]))
+    took = f" after {since_process_start():.1f} s" if started else ""
+    first = f"The sandbox {'answers' if started else 'runs already, and answers'} at {state.ready['endpoint']}{took}"
+    use = f'Use it here: eval "$({_again(state, "up")})"   End it: {_again(state, "down")}'
+    then = "Ctrl-C ends it." if staying else use
+    apart = "\n" if sys.stdout.isatty() else ""
+    print(f"{apart}{first} (PostgreSQL {servers}).\n{then}", file=sys.stderr, flush=True)
+    return None
+
+
+def _again(state: State, action: str) -> str:
+    """The command to call next, as this one was called."""
+    called = sys.argv[0]
+    program = "python -m drills" if called.endswith("__main__.py") else called
+    if called == shutil.which("drills"):
+        program = "drills"
+    return f"{program} sandbox {action}" + (f" --name {state.name}" if state.name != "default" else "")
+
+
+def _facts(state: State) -> dict[str, Any]:
+    return {
+        "status": "running",
+        "name": state.name,
+        **state.ready,
+        "environment": environment(state.ready),
+        "since": state.since,
+        "processes": {"keeper": state.keeper.pid, "server": state.server.pid if state.server else None},
+    }
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    print(json.dumps(value, indent=2), flush=True)
+
+
+# -- down --------------------------------------------------------------------------------------------------------------
+
+
+def _down(standing: Standing, *, as_json: bool) -> int:
+    state = None
+    if standing.folder.exists():
+        with standing.locked():
+            state = standing.read()
+            ran = state is not None and state.keeper.found() is not None
+            if state is not None:
+                _end(standing, state)
+            standing.forget()
+    if as_json:
+        _print_json({"status": "stopped", "name": standing.name, "was_running": state is not None and ran})
+    elif state is None:
+        print("No sandbox runs here.")
+    else:
+        print("The sandbox has ended." if ran else "A sandbox that had been killed is now cleared away.")
+    return 0
+
+
+def _end(standing: Standing, state: State) -> None:
+    """Ask the keeper to end its sandbox, wait, and clear away what is left. Raises SandboxError when something stays."""
+    keeper = state.keeper.found()
+    if keeper is not None:
+        with contextlib.suppress(psutil.Error):
+            keeper.terminate()
+        with contextlib.suppress(TimeoutError):
+            wait_until(lambda: state.keeper.found() is None, _END_WITHIN, _CLOCK, every=0.02, what="the keeper")
+    state = standing.read() or state  # it may have started more meanwhile
+    if left := clear(state):
+        error = _Failed(
+            f"expected to end the sandbox, but {' and '.join(left)} withstood; end that by hand", LEFT_BEHIND
+        )
+        raise error
+    standing.forget()
+
+
+# -- status ------------------------------------------------------------------------------------------------------------
+
+
+def _health(state: State) -> dict[str, Any] | None:
+    """What the sandbox says of itself, None when it does not answer."""
+    from drills.sandbox_client import SandboxControl
+
+    try:
+        return SandboxControl(state.ready["endpoint"]).health(timeout=_ANSWERS_WITHIN)
+    except DrillError:
+        return None
+
+
+def _status(standing: Standing, *, as_json: bool) -> int:
+    state = standing.read()
+    health = _health(state) if state and state.ready and state.keeper.found() else None
+    if state is None or health is None:
+        word, sentence = _not_running(standing, state)
+        if as_json:
+            _print_json({"status": word, "name": standing.name})
+        else:
+            print(sentence)
+        return COULD_NOT_RUN
+    facts = {**_facts(state), "instances": _instances(state, health), "memory_bytes": _memory(state)}
+    if as_json:
+        _print_json(facts)
+    else:
+        from drills.sandbox.alone.show import show_status
+
+        show_status(facts, _CLOCK.now())
+    return 0
+
+
+def _not_running(standing: Standing, state: State | None) -> tuple[str, str]:
+    if state is None:
+        ended = f" The last one ended by itself; its log is {standing.log_path}." if standing.log_path.exists() else ""
+        return "stopped", f"No sandbox runs here.{ended} drills sandbox up starts one."
+    if not state.keeper.found():
+        return "killed", f"The sandbox was killed. {_again(state, 'down')} clears away what is left of it."
+    if not state.ready:
+        return "starting", "The sandbox is starting."
+    return "not answering", f"The sandbox runs and does not answer. {_again(state, 'up')} starts it afresh."
+
+
+def _instances(state: State, health: dict[str, Any]) -> list[dict[str, Any]]:
+    from drills.sandbox_client import SandboxControl
+
+    control, found = SandboxControl(state.ready["endpoint"]), []
+    for name in health["instances"]:
+        with contextlib.suppress(DrillError):  # deleted meanwhile
+            known = control.instance(name)
+            found.append({key: known.get(key) for key in ("id", "status", "endpoint", "reason")})
+    return found
+
+
+def _memory(state: State) -> int:
+    """What the keeper and the server have in memory, in bytes, without PostgreSQL."""
+    total = 0
+    for each in (state.keeper, state.server):
+        process = each.found() if each else None
+        with contextlib.suppress(psutil.Error):
+            total += process.memory_info().rss if process else 0
+    return total
+
+
+COMMAND = Command(_ALL, add_arguments, run, _EXIT_CODES)

@@ -1,0 +1,127 @@
+"""`drills verify`: compares a database with a manifest."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from drills.checks import manifest
+from drills.checks.base.session import Connector, Single
+from drills.checks.manifest import Manifest
+from drills.checks.owner.invariants import load
+from drills.checks.verify import exit_code, verify
+from drills.cli.common import Command
+from drills.cli.database import add_policy_option, connector, open_own, own_name, policies_of, reach
+from drills.cli.screen import STYLES, printable
+from drills.clock import SystemClock
+from drills.errors import ConfigError
+from drills.model.finding import CheckResult, Finding
+
+EXAMPLE = """\
+examples:
+  drills verify postgresql://reader@copy.example.com/orders --against orders.json
+  drills verify "host=localhost dbname=orders_copy" --against orders.json --scratch --json
+  drills verify dbname=orders_copy --against orders.json --policy 'public.orders=up to created_at'
+A manifest that is compared up to a watermark has to be taken with the same --policy.
+"""
+
+
+def add_arguments(compare: argparse.ArgumentParser) -> None:
+    """Add the options of `drills verify`."""
+    compare.add_argument("dsn", metavar="DSN", help="libpq URL or keyword string of the copy")
+    compare.add_argument("--against", required=True, metavar="FILE", help="the manifest")
+    compare.add_argument(
+        "--invariants", metavar="FOLDER", help="SQL files that select the rows which break what is always true"
+    )
+    add_policy_option(compare)
+    compare.add_argument("--json", action="store_true", help="print the results as JSON")
+    compare.add_argument(
+        "--scratch",
+        action="store_true",
+        help="the copy is there to be checked alone: amcheck may be created in it, and is rolled back",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compare the two and print what differs; DrillError, one sentence, where it could not."""
+    path = Path(options.against)
+    try:
+        expected = manifest.load(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeError) as error:
+        said = error.strerror if isinstance(error, OSError) else "no text"
+        raise ConfigError(f"--against: expected a manifest, found {path}: {said}") from error
+    key = manifest.read_key(path)
+    rules = load(Path(options.invariants)) if options.invariants else ()
+    policies = policies_of(options.policy)
+    parameters = reach(options.dsn)
+    own_name(parameters)
+    connect: Connector = Single(open_own(parameters), expected.only) if expected.only else connector(parameters)
+    results = verify(
+        connect, expected, clock=SystemClock(), key=key, policies=policies, scratch=options.scratch, rules=rules
+    )
+    code = exit_code(results)
+    if options.json:
+        print(json.dumps(_facts(expected, results, code), indent=1, ensure_ascii=False))
+    else:
+        _show(expected, results, Console())
+    return code
+
+
+def _facts(expected: Manifest, results: Sequence[CheckResult], code: int) -> dict[str, Any]:
+    return {
+        "manifest": {
+            "taken_at": expected.taken_at.isoformat(),
+            "databases": list(expected.databases),
+            "server_version_num": expected.server_version_num,
+            "system_identifier": expected.system_identifier,
+        },
+        "exit_code": code,
+        "results": [dataclasses.asdict(result) for result in results],
+    }
+
+
+def _show(expected: Manifest, results: Sequence[CheckResult], console: Console) -> None:
+    """The checks, then what differs, then what was not compared."""
+    console.print(
+        f"against {', '.join(expected.databases)} as of {expected.taken_at:%Y-%m-%d %H:%M:%S %Z}", markup=False
+    )
+    checks = Table(box=None, pad_edge=False)
+    for heading in ("check", "outcome", "what was seen"):
+        checks.add_column(heading, overflow="fold")
+    for result in results:
+        outcome = result.outcome if result.requirement == "required" else f"{result.outcome} ({result.requirement})"
+        style = {"met": "green", "missed": "bold red"}.get(result.outcome, "yellow")
+        checks.add_row(printable(result.name), Text(outcome, style=style), printable(result.sentence))
+    console.print(checks)
+    findings = [finding for result in results for finding in result.findings]
+    if findings:
+        console.print()
+        console.print(_findings(findings))
+    left = [item for result in results for item in result.not_checked]
+    if left:
+        console.print("\nnot checked, or not exactly:")
+        for item in left:
+            console.print(printable(f"  {item.what}: {item.reason}"), soft_wrap=True)
+
+
+def _findings(findings: Sequence[Finding]) -> Table:
+    table = Table(box=None, pad_edge=False, show_lines=False)
+    for heading in ("severity", "object", "expected", "found", "query"):
+        table.add_column(heading, overflow="fold")
+    for finding in findings:
+        table.add_row(
+            Text(finding.severity, style=STYLES[finding.severity]),
+            *(printable(text) for text in (finding.object, finding.expected, finding.found, finding.query)),
+        )
+    return table
+
+
+COMMAND = Command(EXAMPLE, add_arguments, run)

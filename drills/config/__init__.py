@@ -1,0 +1,1 @@
+"""drill.toml, the environment and the command line as one configuration."""

@@ -1,0 +1,57 @@
+"""What drill.toml says of the recovery time: the owner's own queries, and time that is declared and not measured."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+from pydantic import model_validator
+
+from drills.config.table import Table
+from drills.config.values import Duration, Name, PathText, Span, refuse
+from drills.objectives.recovery_time import Declared
+
+
+class Allowances(Table):
+    """Declared time for what a drill cannot measure. Detection and decision lie before the declaration of a disaster."""
+
+    detection: Duration = timedelta()
+    decision: Duration = timedelta()
+    cut_over: Duration = timedelta()
+
+    def declared(self, clock: Literal["declaration", "disruption"]) -> Declared:
+        """The same in seconds, with the clock that says what of it counts."""
+        return Declared(
+            clock, self.detection.total_seconds(), self.decision.total_seconds(), self.cut_over.total_seconds()
+        )
+
+
+class NamedQuery(Table):
+    """One of the owner's queries: usable is a copy that answers it within `target`. `sample`: of the sample application."""
+
+    name: Name
+    sql: Name | None = None
+    file: PathText | None = None
+    target: Span | None = None
+    database: Name | None = None
+    sample: bool = False
+
+    @model_validator(mode="after")
+    def _one_text(self) -> NamedQuery:
+        if bool(self.sql) == bool(self.file):
+            raise refuse("either sql or file", "both" if self.sql else "neither")
+        self.text()
+        return self
+
+    def text(self) -> str:
+        """The query, without a closing semicolon; refused where its file cannot be read or holds none."""
+        if self.sql is not None:
+            return self.sql.rstrip("; \n")
+        try:
+            text = Path(str(self.file)).read_text(encoding="utf-8").strip().rstrip("; \n")
+        except (OSError, UnicodeError):
+            raise refuse("a file with a query in UTF-8", self.file) from None
+        if not text:
+            raise refuse("a file with a query, found an empty one", self.file)
+        return text

@@ -1,0 +1,339 @@
+"""What drill.toml may say, as frozen pydantic models. docs/configuration.md describes each key.
+
+No model has room for a secret: credentials are named, never given.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
+
+from drills.config.cutover import CutoverConfig
+from drills.config.objectives import Allowances, NamedQuery
+from drills.config.posture import Parity, PostureConfig
+from drills.config.table import Table
+from drills.config.values import (
+    Account,
+    Cidr,
+    Duration,
+    EndpointUrl,
+    Engine,
+    GroupId,
+    InstanceClass,
+    InstanceId,
+    Name,
+    PathText,
+    Region,
+    RoleArn,
+    Span,
+    Variable,
+    frozen_mapping,
+    looks_secret,
+    no_entries,
+    one_of,
+    path_from,
+    refuse,
+    unknown_key,
+)
+from drills.durations import write_duration
+from drills.model.finding import Requirement
+from drills.model.point import NEWEST, Sample, parse_sample
+from drills.model.policy import BLOCKING, CHECKS, TablePolicy, parse_table_policy
+from drills.model.timing import Objectives
+
+KINDS = ("sandbox", "endpoint", "aws")
+# Tags of scenarios that a profile must allow (DESIGN.md, decision 12).
+LEAVE = ("damages_backup", "cuts_over")
+# What can be slowed down in the sandbox: statuses of an instance, and its two jobs (drills/sandbox/state.py, Delays).
+SANDBOX_STATUSES = (
+    *("creating", "modifying", "backing-up", "deleting", "backup-job", "snapshot", "rebooting"),
+    *("stopping", "starting", "heartbeat", "task-start", "task-stop", "health-check", "dns"),
+)
+
+
+# -- profiles ---------------------------------------------------------------------------------------------------------
+
+
+def _known_leave(tags: tuple[str, ...]) -> tuple[str, ...]:
+    for tag in tags:
+        if tag not in LEAVE:
+            raise refuse(f"tags out of {one_of(LEAVE)}", tag)
+    return tags
+
+
+Leave = Annotated[tuple[str, ...], Field(strict=False), AfterValidator(_known_leave)]
+
+
+def _postgres(raw: str, info: ValidationInfo) -> str:
+    return raw if raw in ("system", "bundled-16", "bundled-18") else path_from(raw, info)
+
+
+def _delays(raw: Mapping[str, timedelta]) -> Mapping[str, timedelta]:
+    for status in raw:
+        if status not in SANDBOX_STATUSES:
+            raise unknown_key(status, SANDBOX_STATUSES)
+    return frozen_mapping(raw)
+
+
+class SandboxProfile(Table):
+    """The project's own AWS on this machine. `postgres` None: the system's when recent enough, else the bundled 18."""
+
+    kind: Literal["sandbox"] = "sandbox"
+    postgres: Annotated[str, AfterValidator(_postgres)] | None = None
+    port: Annotated[int, Field(ge=0, le=65535)] = 0
+    region: Region = "eu-central-1"
+    delays: Annotated[Mapping[str, Duration], AfterValidator(_delays)] = Field(default_factory=no_entries)
+    allow: Leave = LEAVE
+    poll_every: Span = timedelta(milliseconds=200)
+
+
+class EndpointProfile(Table):
+    """LocalStack or any other URL that speaks the AWS APIs."""
+
+    kind: Literal["endpoint"] = "endpoint"
+    endpoint_url: EndpointUrl = "http://localhost:4566"
+    region: Region = "eu-central-1"
+    allow: Leave = ()
+    poll_every: Span = timedelta(seconds=1)
+
+
+def _not_hasty(duration: timedelta) -> timedelta:
+    if duration < timedelta(seconds=5):
+        raise refuse("at least 5s: RDS answers a faster poll with Throttling", write_duration(duration))
+    return duration
+
+
+class AwsProfile(Table):
+    """Real AWS. Empty lists of accounts and regions allow nothing. `aws_profile` is a named credentials profile."""
+
+    kind: Literal["aws"] = "aws"
+    accounts: Annotated[tuple[Account, ...], Field(strict=False)] = ()
+    regions: Annotated[tuple[Region, ...], Field(strict=False)] = ()
+    aws_profile: Name | None = None
+    allow: Leave = ()
+    poll_every: Annotated[Span, AfterValidator(_not_hasty)] = timedelta(seconds=15)
+
+    @property
+    def region(self) -> str:
+        """The region that the targets live in, the first one on the list; empty when nothing is allowed."""
+        return self.regions[0] if self.regions else ""
+
+
+Profile = Annotated[SandboxProfile | EndpointProfile | AwsProfile, Field(discriminator="kind")]
+PROFILES: Mapping[str, type[SandboxProfile | EndpointProfile | AwsProfile]] = MappingProxyType(
+    {"sandbox": SandboxProfile, "endpoint": EndpointProfile, "aws": AwsProfile}
+)
+
+
+# -- targets ----------------------------------------------------------------------------------------------------------
+
+
+class RestoreConfig(Table):
+    """Where and how a copy is restored; what is None is made by the run (the `aws` profile makes parameters only)."""
+
+    role_arn: RoleArn | None = None
+    external_id: Name | None = None
+    account: Account | None = None
+    region: Region | None = None
+    subnet_group: Name | None = None
+    security_group: GroupId | None = None
+    parameter_group: Name | None = None
+    make_parameter_group: bool = False
+    kms_key: Name | None = None
+    instance_class: InstanceClass | None = None
+    ca_bundle: PathText | None = None
+    drill_host_cidr: Cidr | None = None
+
+    @model_validator(mode="after")
+    def _one_parameter_group(self) -> RestoreConfig:
+        if self.parameter_group and self.make_parameter_group:
+            raise refuse("either parameter_group or make_parameter_group = true, found both")
+        if self.external_id and not self.role_arn:
+            raise refuse("role_arn beside external_id, found external_id alone")
+        return self
+
+
+class Credentials(Table):
+    """Where the password of an existing role comes from; see drills/aws/credentials.py for the order."""
+
+    username: Name | None = None
+    password_variable: Variable | None = None
+    secret_id: Name | None = None
+
+
+def _policy(raw: Any) -> TablePolicy:
+    try:
+        return parse_table_policy(raw if isinstance(raw, str) else "")
+    except ValueError as error:
+        raise refuse(str(error), raw) from None
+
+
+def _table_names(raw: Mapping[str, TablePolicy]) -> Mapping[str, TablePolicy]:
+    for name in raw:
+        schema, dot, table = name.partition(".")
+        if not (schema.strip() and dot and table.strip()):
+            raise refuse('table names with their schema, such as "public.orders"', name)
+    return frozen_mapping(raw)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRule:
+    """What a check is on this target; an optional one has its reason."""
+
+    requirement: Requirement
+    reason: str = ""
+
+    def __str__(self) -> str:
+        """The rule as drill.toml writes it."""
+        return f"{self.requirement}: {self.reason}" if self.reason else self.requirement
+
+
+def _check_rule(raw: Any) -> CheckRule:
+    text = raw.strip() if isinstance(raw, str) else ""
+    if text == "required":
+        return CheckRule("required")
+    if reason := re.fullmatch(r"optional:\s*(\S.*)", text):
+        return CheckRule("optional", reason[1])
+    raise refuse('"required" or "optional: REASON"', raw)
+
+
+def _check_names(raw: Mapping[str, CheckRule]) -> Mapping[str, CheckRule]:
+    for name in raw:
+        if name not in CHECKS:
+            raise unknown_key(name, CHECKS)
+    return frozen_mapping(raw)
+
+
+def _blocking(raw: Mapping[str, bool]) -> Mapping[str, bool]:
+    for name, blocks in raw.items():
+        if name not in CHECKS:
+            raise unknown_key(name, CHECKS)
+        if name == "connection" and not blocks:
+            raise refuse("connection = true: a copy that nobody can enter is not usable", blocks)
+    return frozen_mapping(raw)
+
+
+def _tags(raw: Mapping[str, str]) -> Mapping[str, str]:
+    """AWS's limits on tags: 128 and 256 characters, `aws:` reserved (RDS User Guide, "Tagging RDS resources")."""
+    for key, value in raw.items():
+        if looks_secret(key):
+            raise unknown_key(key, ())
+        if not key or key.startswith(("aws:", "drills:")) or len(key) > 128 or len(value) > 256:
+            raise refuse('tags of 1 to 128 characters that do not begin with "aws:" or "drills:"', key)
+    return frozen_mapping(raw)
+
+
+class Scenario(Table):
+    """What is lost, with objectives and eligible kinds of recovery point of its own; empty `points`: every kind."""
+
+    name: Literal["instance loss", "logical corruption", "account or region loss"]
+    rto: Span | None = None
+    rpo: Span | None = None
+    points: Annotated[
+        tuple[Literal["awsbackup", "manual", "automated", "continuous", "copy"], ...], Field(strict=False)
+    ] = ()
+
+
+class Freshness(Table):
+    """A query of the owner's that tells the newest instant in the owner's own tables; `database` None: the only one."""
+
+    name: Name
+    sql: Name
+    database: Name | None = None
+
+
+def _sample(raw: Any) -> Sample:
+    try:
+        return parse_sample(raw if isinstance(raw, str) else "")
+    except ValueError as error:
+        raise refuse(str(error), raw) from None
+
+
+class Target(Table):
+    """A protected database: source instance, vault, objectives, and what must be true of a copy of it."""
+
+    instance: InstanceId
+    engine: Engine = "postgres"
+    vault: Name | None = None
+    databases: Annotated[tuple[Name, ...], Field(strict=False)] = ()
+    rto: Span | None = None
+    rpo: Span | None = None
+    rto_clock: Literal["declaration", "disruption"] = "declaration"
+    allowances: Allowances = Allowances()
+    disaster: Literal["now", "random", "before-next-point"] = "now"
+    sample: Annotated[Sample, BeforeValidator(_sample)] = NEWEST
+    copy_vault: Name | None = None
+    loss_tolerance: Duration = timedelta(minutes=1)
+    freshness: Annotated[tuple[Freshness, ...], Field(strict=False)] = ()
+    drill_every: Span | None = None
+    manifest: PathText | None = None
+    invariants: PathText | None = None
+    tags: Annotated[Mapping[str, str], AfterValidator(_tags)] = Field(default_factory=no_entries)
+    timeout: Span = timedelta(hours=2)
+    time_to_live: Span = timedelta(hours=4)
+    restore: RestoreConfig = RestoreConfig()
+    cutover: CutoverConfig | None = None
+    tables: Annotated[Mapping[str, Annotated[TablePolicy, BeforeValidator(_policy)]], AfterValidator(_table_names)] = (
+        Field(default_factory=no_entries)
+    )
+    credentials: Credentials = Credentials()
+    parity: Parity = Field(default_factory=Parity)
+    posture: PostureConfig = PostureConfig()
+    scenarios: Annotated[tuple[Scenario, ...], Field(strict=False, alias="scenario")] = ()
+    queries: Annotated[tuple[NamedQuery, ...], Field(strict=False)] = ()
+    blocking: Annotated[Mapping[str, bool], AfterValidator(_blocking)] = Field(default_factory=no_entries)
+    content_budget: Span | None = None
+    hydrate: bool = False
+    checks: Annotated[
+        Mapping[str, Annotated[CheckRule, BeforeValidator(_check_rule)]], AfterValidator(_check_names)
+    ] = Field(default_factory=no_entries)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Target:
+        if self.time_to_live < self.timeout:
+            raise refuse(
+                f"a time_to_live not shorter than the timeout of {write_duration(self.timeout)}, or a sweep could "
+                "remove the copy of a drill that still runs",
+                write_duration(self.time_to_live),
+            )
+        names = [scenario.name for scenario in self.scenarios]
+        for name in names:
+            if names.count(name) > 1:
+                raise refuse("each scenario once", name)
+        asked = [query.name for query in self.queries]
+        if twice := next((each for each in asked if asked.count(each) > 1), None):
+            raise refuse("each query's name once", twice)
+        return self
+
+    def blocks(self) -> frozenset[str]:
+        """The names of the checks that must pass before a copy counts as usable."""
+        return frozenset(name for name in CHECKS if self.blocking.get(name, name in BLOCKING))
+
+    def scenario(self, name: str | None) -> Scenario | None:
+        """The scenario of that name, None when the target has none."""
+        return next((scenario for scenario in self.scenarios if scenario.name == name), None)
+
+    def objectives(self, scenario: str | None = None) -> Objectives:
+        """The objectives in seconds; a scenario's own go before the target's."""
+        own = self.scenario(scenario)
+        rto = (own and own.rto) or self.rto
+        rpo = (own and own.rpo) or self.rpo
+        return Objectives(
+            rto_seconds=rto.total_seconds() if rto else None,
+            rpo_seconds=rpo.total_seconds() if rpo else None,
+            rto_clock=self.rto_clock,
+        )
+
+
+class DrillTable(Table):
+    """The names that hold when neither an option nor the environment says otherwise."""
+
+    profile: Name | None = None
+    target: Name | None = None
+    history: PathText | None = None

@@ -1,0 +1,199 @@
+"""The kinds of value that drill.toml holds, each with the sentence that refuses a wrong one.
+
+A validator that refuses says "expected …, found …"; drills/config/load.py puts file and key before it. Durations are
+`timedelta`. What might be a secret is never shown.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, ValidationInfo
+from pydantic_core import PydanticCustomError
+
+from drills.durations import ALLOWED, parse_duration
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+_SECRET = re.compile(r"passw|passphrase|secret|token|private_?key|access_?key|^pwd$|api_?key", re.IGNORECASE)
+
+
+def refuse(expected: str, found: object = None) -> PydanticCustomError:
+    """The error that a validator raises: what was expected and, unless it might be a secret, what was found."""
+    text = f"expected {expected}" + ("" if found is None else f", found {shown(found)}")
+    return PydanticCustomError("refused", "{text}", {"text": text})
+
+
+def shown(value: object) -> str:
+    """A value as a sentence shows it: quoted as in TOML, and not longer than a line can bear."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Mapping):
+        return "a table"
+    if isinstance(value, list | tuple):
+        return "a list"
+    text = f'"{value}"' if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else f"{text[:56]}…{text[-1]}"
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """ "; did you mean …?" when a known word is near, else nothing."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f'; did you mean "{near[0]}"?' if near else ""
+
+
+def one_of(words: Iterable[str]) -> str:
+    """Words as a sentence lists them: "a", "b" or "c"."""
+    quoted = [f'"{word}"' for word in words]
+    return " or ".join([", ".join(quoted[:-1]), quoted[-1]]) if len(quoted) > 1 else "".join(quoted)
+
+
+def looks_secret(key: str) -> bool:
+    """Whether a key's name says that its value is a secret, which then is neither taken nor shown."""
+    return bool(_SECRET.search(key))
+
+
+def unknown_key(key: str, known: Iterable[str]) -> PydanticCustomError:
+    """The error for a key that a table does not have; a key that looks like a secret is told where secrets go."""
+    known = tuple(known)
+    if looks_secret(key):
+        text = (
+            "expected no secret in this file: name an environment variable (credentials.password_variable) or a "
+            "Secrets Manager secret (credentials.secret_id), or use ~/.pgpass"
+        )
+    else:
+        near = did_you_mean(key, known)
+        text = f"unknown key{near}" if near else f"unknown key; allowed here: {', '.join(known)}"
+    return PydanticCustomError("unknown_key", "{text}", {"text": text, "key": key})
+
+
+# -- values -----------------------------------------------------------------------------------------------------------
+
+
+def _duration(raw: Any) -> timedelta:
+    if not isinstance(raw, str):
+        raise refuse(f"a duration in quotes, {ALLOWED}", raw)
+    try:
+        return parse_duration(raw)
+    except ValueError:
+        raise refuse(f"a duration, {ALLOWED}", raw) from None
+
+
+def _span(raw: Any) -> timedelta:
+    duration = _duration(raw)
+    if not duration:
+        raise refuse("a duration longer than zero", raw)
+    return duration
+
+
+def _name(raw: str) -> str:
+    if not raw.strip():
+        raise refuse("text that is not empty", raw)
+    return raw.strip()
+
+
+def no_entries() -> Mapping[Any, Any]:
+    """The default of a table of free keys."""
+    return MappingProxyType({})
+
+
+def frozen_mapping(raw: Mapping[Key, Value]) -> Mapping[Key, Value]:
+    """A copy that nobody can change."""
+    return MappingProxyType(dict(raw))
+
+
+def path_from(raw: str, info: ValidationInfo) -> str:
+    """Relative paths count from the folder of the file that names them (for an option: the working directory)."""
+    base: Path = (info.context or {}).get("base", Path())
+    return str(base / _name(raw))
+
+
+def _matching(pattern: str, expected: str, *, show: bool = True) -> AfterValidator:
+    compiled = re.compile(pattern)
+
+    def check(raw: str) -> str:
+        if not compiled.fullmatch(raw):
+            raise refuse(expected, raw if show else None)
+        return raw
+
+    return AfterValidator(check)
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Span = Annotated[timedelta, BeforeValidator(_span)]
+Name = Annotated[str, AfterValidator(_name)]
+PathText = Annotated[str, AfterValidator(path_from)]
+Account = Annotated[str, _matching(r"[0-9]{12}", 'an AWS account id, 12 digits in quotes such as "000000000000"')]
+Region = Annotated[str, _matching(r"[a-z]{2}(-[a-z]+)+-[0-9]", 'an AWS region such as "eu-central-1"')]
+RoleArn = Annotated[
+    str,
+    _matching(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/.+", 'a role ARN such as "arn:aws:iam::000000000000:role/drill"'),
+]
+GroupId = Annotated[str, _matching(r"sg-[0-9a-f]+", 'the id of a security group such as "sg-0a1b2c3d"')]
+Variable = Annotated[
+    str,
+    _matching(
+        r"[A-Z_][A-Z0-9_]*",
+        'the NAME of an environment variable in capitals, such as "ORDERS_PASSWORD", and never the password itself',
+        show=False,
+    ),
+]
+
+
+def _endpoint_url(raw: str) -> str:
+    try:
+        parts = urlsplit(raw)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid:
+        raise refuse('a URL such as "http://localhost:4566"', raw)
+    if "@" in parts.netloc:
+        raise refuse("a URL without user and password: no secret belongs in this file")
+    return raw.rstrip("/")
+
+
+def _cidr(raw: str) -> str:
+    try:
+        network = ipaddress.IPv4Network(raw)
+    except ValueError:
+        raise refuse('an IPv4 network such as "10.1.2.3/32"', raw) from None
+    if network.prefixlen == 0:
+        raise refuse("the network of the drill's own host, not the whole world", raw)
+    return raw
+
+
+def _instance_id(raw: str) -> str:
+    """An RDS instance identifier; RDS keeps it in lower case (CreateDBInstance, DBInstanceIdentifier)."""
+    text = raw.strip()
+    if text.startswith("arn:") and ":cluster" in text:
+        raise refuse("an RDS for PostgreSQL instance; Aurora clusters are not supported", raw)
+    if text.startswith("arn:"):
+        raise refuse("the identifier of an RDS instance and not its ARN", raw)
+    if not re.fullmatch(r"[A-Za-z](?:-?[A-Za-z0-9])*", text) or len(text) > 63:
+        raise refuse("an RDS instance identifier: up to 63 letters, digits and single hyphens, a letter first", raw)
+    return text.lower()
+
+
+def _engine(raw: str) -> str:
+    if raw.lower().startswith("aurora"):
+        raise refuse('"postgres"; Aurora is not supported, because a restored cluster has no instances', raw)
+    if raw != "postgres":
+        raise refuse('"postgres"', raw)
+    return raw
+
+
+EndpointUrl = Annotated[str, AfterValidator(_endpoint_url)]
+Cidr = Annotated[str, AfterValidator(_cidr)]
+InstanceId = Annotated[str, AfterValidator(_instance_id)]
+Engine = Annotated[str, AfterValidator(_engine)]
+InstanceClass = Annotated[str, _matching(r"db\.[a-z0-9.-]+", 'an instance class such as "db.t4g.medium"')]

@@ -1,0 +1,1 @@
+"""The line that each run leaves, and what many of them prove."""

@@ -1,0 +1,180 @@
+"""What the history keeps of a run, as one line of JSON, and how lines are read again. Pure; history_file.py is its disk.
+
+Simulated runs never count with those of an `aws` profile (DESIGN.md, decision 10); partial and interrupted runs, and runs
+whose backup was damaged on purpose, count nowhere.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from drills import errors
+from drills.model.history import GroupKey, HistoryLine, RunOutcome
+from drills.model.point import parse_sample
+from drills.model.record import Restoration, RunRecord
+from drills.model.timing import Measurement
+
+LINE_VERSION = 1
+_ADAPTER: TypeAdapter[HistoryLine] = TypeAdapter(HistoryLine)
+# What each exit code comes to; several at once are told by the first.
+OUTCOMES: Mapping[int, RunOutcome] = MappingProxyType(
+    {
+        0: "passed",
+        errors.OBJECTIVE_MISSED: "objective missed",
+        errors.VERIFICATION_FAILED: "verification failed",
+        errors.COULD_NOT_RUN: "could not run",
+        errors.USAGE: "could not run",
+        errors.LEFT_BEHIND: "left behind",
+        errors.NOT_SEALED: "not sealed",
+    }
+)
+
+
+def outcome_of(record: RunRecord) -> RunOutcome:
+    """What the run came to: objective missed, verification failed and could not run are three things."""
+    if record.code is None:
+        return "not ended"
+    return OUTCOMES.get(record.code, "could not run")
+
+
+def why_not_counted(record: RunRecord) -> str:
+    """Why the run counts nowhere, "" when it counts."""
+    if record.interrupted_by:
+        return f"interrupted by {record.interrupted_by}"
+    if record.partial:
+        return f"partial: {record.partial_reason or 'the run was filtered'}"
+    if damage := _setting(record, "--damage"):
+        return f"the backup was damaged on purpose: {damage}"
+    return ""
+
+
+def _setting(record: RunRecord, name: str) -> str:
+    return next((setting.value for setting in record.settings if setting.name == name), "")
+
+
+def _recovery(record: RunRecord) -> Restoration | None:
+    return next((each for each in record.restorations if each.purpose == "recovery"), None)
+
+
+def key_of(record: RunRecord) -> GroupKey:
+    """The group of the run; parts that it never came to know are empty."""
+    target, recovery = record.target, _recovery(record)
+    sandboxed = _setting(record, "profile.kind") == "sandbox"
+    return GroupKey(
+        target=target.name if target else "",
+        profile=record.profile,
+        simulated=record.simulated,
+        account=target.account if target else "",
+        region=target.region if target else "",
+        scenario=_setting(record, "--scenario"),
+        instance_id=target.instance_id if target else "",
+        dbi_resource_id=target.dbi_resource_id if target and not sandboxed else "",
+        seed=_setting(record, "--seed"),
+        instance_class=recovery.instance_class if recovery else "",
+        point_kind=recovery.point.kind if recovery and recovery.point else "",
+        rto_clock=record.objectives.rto_clock,
+        sample=parse_sample(_setting(record, "target.sample") or "newest").kind,
+    )
+
+
+def line_of(record: RunRecord, drill_every_seconds: float | None = None) -> HistoryLine:
+    """The line of a run that has its exit codes."""
+    target, recovery = record.target, _recovery(record)
+    rta, rpa = _measured(record, "RTA"), _measured(record, "RPA")
+    return HistoryLine(
+        run_id=record.run_id,
+        started_at=record.started_at,
+        ended_at=record.ended_at,
+        key=key_of(record),
+        outcome=outcome_of(record),
+        code=record.code,
+        all_codes=record.all_codes,
+        not_counted=why_not_counted(record),
+        rta_seconds=rta.seconds if rta else None,
+        rpa_seconds=rpa.seconds if rpa else None,
+        rpa_source=rpa.source if rpa else "",
+        rto_seconds=record.objectives.rto_seconds,
+        rpo_seconds=record.objectives.rpo_seconds,
+        size_bytes=target.size_bytes if target else None,
+        allocated_gib=recovery.point.allocated_gib if recovery and recovery.point else None,
+        source_class=recovery.source_class if recovery else "",
+        dbi_resource_id=target.dbi_resource_id if target else "",
+        drill_every_seconds=drill_every_seconds,
+        tool_version=record.tool_version,
+    )
+
+
+def _measured(record: RunRecord, name: str) -> Measurement | None:
+    return next((each for each in record.measurements if each.name == name), None)
+
+
+def write_line(line: HistoryLine) -> str:
+    """The line as JSON with its version first, without a newline at its end."""
+    raw: dict[str, Any] = {"version": LINE_VERSION} | _ADAPTER.dump_python(line, mode="json")
+    return json.dumps(raw, separators=(",", ":"), ensure_ascii=False)
+
+
+def read_lines(text: str) -> tuple[tuple[HistoryLine, ...], tuple[str, ...]]:
+    """The runs of a history, oldest first and each once, and a sentence for each line that is none.
+
+    A last line without its newline is one that was being written when a run ended, and is named as such.
+    """
+    found: dict[str, HistoryLine] = {}
+    problems: list[str] = []
+    lines = text.split("\n")
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        read = _read_line(line)
+        if isinstance(read, HistoryLine):
+            found[read.run_id] = read
+        elif number == len(lines):
+            problems.append(f"line {number} of the history is cut off, so that its run counts nowhere")
+        else:
+            problems.append(f"line {number} of the history {read}, so that its run counts nowhere")
+    return tuple(sorted(found.values(), key=lambda line: (line.started_at, line.run_id))), tuple(problems)
+
+
+def _read_line(text: str) -> HistoryLine | str:
+    """The line, or what is wrong with it."""
+    try:
+        raw = json.loads(text)
+    except (ValueError, RecursionError):
+        return "is cut off or no JSON"
+    version = raw.get("version") if isinstance(raw, dict) else None
+    if isinstance(version, int) and version > LINE_VERSION:
+        return f"has version {version} and this project reads up to {LINE_VERSION}: use a newer one"
+    try:
+        line = _ADAPTER.validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        return f"is no run ({'.'.join(str(part) for part in first['loc'])}: {first['msg']})"
+    aware = all(each is None or each.tzinfo is not None for each in (line.started_at, line.ended_at))
+    return line if aware else "is no run (an instant without a time zone)"
+
+
+def agrees(line: HistoryLine, key: GroupKey) -> bool:
+    """Whether the run belongs into the group.
+
+    A run with a number belongs there only when every part is the same. One that ended before it knew, say, which kind of
+    recovery point it would restore has no number to spoil the others with: it counts as an attempt where all that it
+    knew agrees.
+    """
+    if line.key == key:
+        return True
+    if line.rta_seconds is not None or line.rpa_seconds is not None:
+        return False
+    wanted = asdict(key)
+    optional = ("account", "region", "dbi_resource_id", "instance_class", "point_kind")
+    return all(value == wanted[name] or (name in optional and value == "") for name, value in asdict(line.key).items())
+
+
+def is_complete(key: GroupKey) -> bool:
+    """Whether the run came to know its group: what was restored, and to which class."""
+    return bool(key.point_kind and key.instance_class)

@@ -1,0 +1,65 @@
+"""Findings, check results and verdicts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Outcome = Literal["met", "missed", "not verified"]
+
+
+Requirement = Literal["required", "optional", "impossible"]
+
+
+Severity = Literal["error", "warning", "information"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One difference between what was expected and what was found. Holds no row value (DESIGN.md)."""
+
+    check: str
+    severity: Severity
+    object: str
+    expected: str
+    found: str
+    message: str
+    query: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotChecked:
+    """Something that was not compared, or not exactly, and why."""
+
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What one check observed and how it was judged.
+
+    `compared` counts the objects (tables, sequences, catalog entries, canary rows …) that were really compared; a check
+    that compared nothing is never "met".
+    """
+
+    name: str
+    outcome: Outcome
+    sentence: str
+    requirement: Requirement = "required"
+    blocking: bool = False
+    compared: int = 0
+    findings: tuple[Finding, ...] = ()
+    not_checked: tuple[NotChecked, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A judgement with its sentence. `exit_code` is what it contributes to the run's codes when it is not met."""
+
+    name: str
+    outcome: Outcome
+    sentence: str
+    requirement: Requirement = "required"
+    exit_code: int = 11

@@ -1,0 +1,157 @@
+"""The values that the engine passes about and the run record is made of.
+
+All are frozen. Instants are aware UTC datetimes, `*_seconds` are floats in seconds, `*_bytes` integers. `RunRecord` is
+what `drill.json` holds; drills/record.py reads and writes it and makes its JSON Schema.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from drills.model.finding import CheckResult, NotChecked, Verdict
+from drills.model.history import Trend
+from drills.model.instance import Resource, StatusChange
+from drills.model.point import RecoveryPoint, RefusedPoint
+from drills.model.timing import (
+    ClockOffset,
+    Disaster,
+    Loss,
+    Measurement,
+    Moment,
+    Objectives,
+    Phase,
+    QueryTiming,
+    WorstCase,
+)
+
+SCHEMA_VERSION = 1
+
+Expectation = Literal["at backup", "stored", "source now", "none"]
+PromiseOutcome = Literal["passed", "failed", "broken", "skipped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One effective setting and where it came from ("drill.toml", "DRILL_PROFILE", "--seed", "default")."""
+
+    name: str
+    value: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """A scenario, as pytest ended it. `reason` is the failure's or the skip's sentence."""
+
+    id: str
+    feature: str
+    name: str
+    outcome: PromiseOutcome
+    seconds: float = 0.0
+    reason: str = ""
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hydration:
+    """Every block of the copy was read once: how much, how long that took, and what no query reads from end to end."""
+
+    relations: int
+    size_bytes: int
+    seconds: float
+    not_read: tuple[NotChecked, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Restoration:
+    """One restore to one scratch instance: point, instance, statuses, checks. A run has one, plus its rehearsals and the
+    moments that it was restored to beside the recovery.
+    """
+
+    purpose: Literal["recovery", "rehearsal", "moment"]
+    point: RecoveryPoint | None
+    instance_id: str
+    instance_class: str = ""
+    source_class: str = ""
+    host: str = ""
+    port: int = 0
+    engine_version: str = ""
+    expectation: Expectation = "none"
+    statuses: tuple[StatusChange, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
+    damage: tuple[str, ...] = ()
+    queries: tuple[QueryTiming, ...] = ()
+    hydration: Hydration | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a run could not go on: the sentence, the exit code that it gives, and the phase that it happened in."""
+
+    sentence: str
+    exit_code: int
+    phase: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSummary:
+    """The target as the run knew it."""
+
+    name: str
+    instance_id: str
+    vault: str | None
+    engine_version: str = ""
+    dbi_resource_id: str = ""
+    databases: tuple[str, ...] = ()
+    size_bytes: int | None = None
+    data: str = ""
+    account: str = ""
+    region: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One execution, whole: the only source of every report.
+
+    `simulated` is True for everything made outside the `aws` profile; `partial` for a run filtered by the caller, which
+    counts nowhere as a drill. `code` and `all_codes` are set when the run has ended, and so is `history`: the trend as
+    it was known then.
+    """
+
+    schema_version: int
+    run_id: str
+    profile: str
+    simulated: bool
+    started_at: datetime
+    tool_version: str
+    commit: str = ""
+    target: TargetSummary | None = None
+    objectives: Objectives = field(default_factory=lambda: Objectives(None, None))
+    settings: tuple[Setting, ...] = ()
+    environment: tuple[Setting, ...] = ()
+    partial: bool = False
+    partial_reason: str = ""
+    interrupted_by: str = ""
+    disaster: Disaster | None = None
+    refused_points: tuple[RefusedPoint, ...] = ()
+    restorations: tuple[Restoration, ...] = ()
+    phases: tuple[Phase, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
+    losses: tuple[Loss, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    worst_case: WorstCase | None = None
+    promises: tuple[Promise, ...] = ()
+    resources: tuple[Resource, ...] = ()
+    not_checked: tuple[NotChecked, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    notes: tuple[str, ...] = ()
+    pytest_status: int | None = None
+    ended_at: datetime | None = None
+    wall_seconds: float | None = None
+    code: int | None = None
+    all_codes: tuple[int, ...] = ()
+    moments: tuple[Moment, ...] = ()
+    clock_offset: ClockOffset | None = None
+    history: Trend | None = None

@@ -1,0 +1,1 @@
+"""What the measured numbers mean beside the objectives; pure."""

@@ -1,0 +1,147 @@
+"""RTA: how long a recovery took, by which clock, and when that number must not be believed. Pure.
+
+Two numbers. The RTA of the recovery is measured alone, from the declaration to the last blocking check. The RTA that is
+held against the RTO is that of the service: with the declared allowances for what nobody measured. When the RTO counts
+from the disruption, detection and decision come before the declaration; the cut-over comes after the recovery by either
+clock. A drill cuts nothing over, so that it is declared there; a cut-over measures it (drills/cutover/timing.py).
+
+Durations are monotonic. Where the wall clock says something else, one of the two was not running (a machine that slept,
+a clock that was set), and the number is "not measured".
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from drills import errors
+from drills.durations import show_duration
+from drills.model.finding import Verdict
+from drills.model.record import Restoration, RunRecord
+from drills.model.timing import Measurement, Objectives, Phase
+from drills.objectives import verdicts
+
+# A clock that is slewed by NTP runs up to 0.05 % fast or slow (RFC 5905, 500 ppm); two readings are never of one instant.
+TOLERANCE_SECONDS, TOLERANCE_SHARE = 2.0, 0.001
+
+CLOCKS = {
+    "declaration": "counted from the declaration of the disaster",
+    "disruption": "counted from the disruption of the service",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """Time that nobody measures, in seconds, and the clock that decides which of it counts."""
+
+    clock: Literal["declaration", "disruption"] = "declaration"
+    detection: float = 0.0
+    decision: float = 0.0
+    cut_over: float = 0.0
+
+    def counted(self) -> dict[str, float]:
+        """What counts, by name."""
+        before = {"detection": self.detection, "decision": self.decision} if self.clock == "disruption" else {}
+        return {name: seconds for name, seconds in (before | {"cut-over": self.cut_over}).items() if seconds}
+
+
+def jumps(phases: Sequence[Phase]) -> tuple[str, ...]:
+    """A sentence for each phase in which the wall clock and the monotonic clock disagree."""
+    return tuple(filter(None, map(_jump, phases)))
+
+
+def _jump(phase: Phase) -> str:
+    if phase.ended_at is None or phase.seconds is None:
+        return ""
+    ahead = (phase.ended_at - phase.started_at).total_seconds() - phase.seconds
+    if phase.seconds >= 0 and abs(ahead) <= TOLERANCE_SECONDS + TOLERANCE_SHARE * phase.seconds:
+        return ""
+    return (
+        f"the wall clock of this machine jumped {show_duration(abs(ahead))} {'forward' if ahead > 0 else 'back'} "
+        f"during {phase.name!r}: it was set, or the machine slept"
+    )
+
+
+def measure(
+    phases: Sequence[Phase], declared: Declared, restoration: Restoration, unpassed: Sequence[str] = ()
+) -> tuple[Measurement, Measurement]:
+    """The RTA that is held against the RTO, and the RTA of the recovery alone.
+
+    Neither has a number where the copy never passed the checks in `unpassed`, or where the clock jumped meanwhile.
+    """
+    measured = verdicts.measure_rta(phases)
+    alone = dataclasses.replace(
+        measured, name="RTA of the recovery", sentence=f"{measured.sentence}; {CLOCKS['declaration']}"
+    )
+    whole = _whole(measured, declared, phases)
+    notes = (CLOCKS[declared.clock], *other_class(restoration))
+    whole = dataclasses.replace(whole, notes=notes)
+    alone = dataclasses.replace(alone, notes=(CLOCKS["declaration"], *other_class(restoration)))
+    jumped = jumps([phase for phase in phases if phase.clock == "rta"])
+    if jumped and measured.seconds is not None:
+        whole, alone = _unbelievable(whole, jumped[0]), _unbelievable(alone, jumped[0])
+    if unpassed:
+        whole, alone = verdicts.not_usable(whole, unpassed), verdicts.not_usable(alone, unpassed)
+    return whole, alone
+
+
+def _whole(measured: Measurement, declared: Declared, phases: Sequence[Phase]) -> Measurement:
+    if measured.seconds is None:
+        return measured
+    counted = declared.counted()
+    total = measured.seconds + sum(counted.values())
+    sentence = f"usable after {show_duration(total)}, {CLOCKS[declared.clock]}"
+    if counted:
+        told = ", ".join(f"{name} {show_duration(seconds)}" for name, seconds in counted.items())
+        sentence += f" ({show_duration(measured.seconds)} measured; declared: {told})"
+    slowest = max(phases, key=lambda phase: (phase.name == measured.slowest_phase, phase.seconds or 0.0))
+    sentence += f"; slowest phase {slowest.name!r}, {show_duration(slowest.seconds or 0.0)}"
+    return dataclasses.replace(measured, seconds=total, sentence=sentence)
+
+
+def _unbelievable(rta: Measurement, why: str) -> Measurement:
+    sentence = f"{rta.name} was not measured: {why}; durations cannot be trusted, run the drill again"
+    return dataclasses.replace(rta, seconds=None, to_at=None, sentence=sentence)
+
+
+def other_class(restoration: Restoration) -> tuple[str, ...]:
+    """What must be said where the copy's class is not the source's."""
+    copy, source = restoration.instance_class, restoration.source_class
+    if not copy or not source or copy == source:
+        return ()
+    return (f"measured on {copy}, the source has {source}: no claim about the RTO on that class",)
+
+
+def judge(rta: Measurement, promised: Objectives) -> Verdict:
+    """The verdict on the recovery time, with what must stand beside the number."""
+    verdict = verdicts.judge_rto(rta, promised)
+    unsaid = [note for note in rta.notes if note not in verdict.sentence and note not in CLOCKS.values()]
+    return dataclasses.replace(verdict, sentence="; ".join([verdict.sentence, *unsaid]))
+
+
+def within(record: RunRecord, begin: str, end: str, objective_seconds: float) -> Verdict:
+    """The verdict on the time between two moments of the recovery."""
+    at = {moment.name: moment.seconds for moment in record.moments}
+    name = f"{end} within {show_duration(objective_seconds)}"
+    start, stop = at.get(begin), at.get(end)
+    if start is None or stop is None:
+        missing = begin if start is None else end
+        return Verdict(name, "not verified", f"{missing!r} was not seen in this run", exit_code=errors.OBJECTIVE_MISSED)
+    took = stop - start
+    met = took <= objective_seconds
+    sentence = (
+        f"from {begin!r} to {end!r} it took {show_duration(took)}: "
+        f"{'within' if met else 'beyond'} {show_duration(objective_seconds)}"
+    )
+    return Verdict(name, "met" if met else "missed", sentence, exit_code=errors.OBJECTIVE_MISSED)
+
+
+def usable_within(record: RunRecord, objective_seconds: float) -> Verdict:
+    """The verdict on RTA against an objective that a feature names, beside the target's own."""
+    name = f"usable within {show_duration(objective_seconds)}"
+    rta = next((measured for measured in record.measurements if measured.name == "RTA"), None)
+    if rta is None:
+        return Verdict(name, "not verified", "RTA was not measured", exit_code=errors.OBJECTIVE_MISSED)
+    return dataclasses.replace(judge(rta, Objectives(objective_seconds, None)), name=name)

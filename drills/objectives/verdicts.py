@@ -1,0 +1,97 @@
+"""Objectives against actuals, and verdicts into exit codes. Pure.
+
+RTO and RPO are what the owner promised; RTA and RPA are what a run measured (DESIGN.md, "Words"). RTA ends when the last
+blocking check has passed (decision 6). RPA is read from the restored data and is "not measured" where nothing in the
+data can tell.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from drills import errors
+from drills.durations import show_duration
+from drills.model.finding import Verdict
+from drills.model.record import RunRecord
+from drills.model.timing import Measurement, Objectives, Phase
+
+# DESIGN.md: several at once are reported as 11 before 10 before 12 before 13 before 14; wrong usage stops before all.
+PRECEDENCE = (
+    errors.USAGE,
+    errors.VERIFICATION_FAILED,
+    errors.OBJECTIVE_MISSED,
+    errors.COULD_NOT_RUN,
+    errors.LEFT_BEHIND,
+    errors.NOT_SEALED,
+)
+
+
+def measure_rta(phases: Sequence[Phase]) -> Measurement:
+    """Sum up the closed phases that count against the RTO, in seconds, and name the slowest of them."""
+    counted = [phase for phase in phases if phase.clock == "rta" and phase.end_seconds is not None]
+    if not counted:
+        return Measurement("RTA", None, None, None, "own clock", "RTA was not measured: no recovery took place")
+    measured = sum(phase.seconds or 0.0 for phase in counted)
+    slowest = max(counted, key=lambda phase: phase.seconds or 0.0)
+    sentence = f"usable after {show_duration(measured)}; slowest phase {slowest.name!r}, {show_duration(slowest.seconds or 0.0)}"
+    return Measurement(
+        "RTA", measured, counted[0].started_at, counted[-1].ended_at, "own clock, monotonic", sentence, slowest.name
+    )
+
+
+def not_usable(rta: Measurement, unpassed: Sequence[str]) -> Measurement:
+    """The same measurement without a number: the copy did not pass these blocking checks, so it was never usable."""
+    sentence = f"RTA was not measured: the copy was never usable, it did not pass {', '.join(unpassed)}"
+    return dataclasses.replace(rta, seconds=None, to_at=None, sentence=sentence)
+
+
+def judge(measurement: Measurement, objective_seconds: float | None, objective: str) -> Verdict:
+    """Hold an actual against its objective ("RTO" or "RPO"), in seconds. No objective: optional, and said so."""
+    name = objective.lower()
+    if objective_seconds is None:
+        sentence = f"no {objective} is set for the target; {measurement.sentence}"
+        return Verdict(name, "not verified", sentence, "optional", errors.OBJECTIVE_MISSED)
+    if measurement.seconds is None:
+        return Verdict(name, "not verified", measurement.sentence, "required", errors.OBJECTIVE_MISSED)
+    met = measurement.seconds <= objective_seconds
+    relation, share = "within" if met else "beyond", _share(measurement.seconds / objective_seconds)
+    sentence = f"{measurement.sentence}: {relation} the {objective} of {show_duration(objective_seconds)} ({share})"
+    return Verdict(name, "met" if met else "missed", sentence, "required", errors.OBJECTIVE_MISSED)
+
+
+def _share(ratio: float) -> str:
+    """How much of the objective was used up; a small share is not rounded to nothing."""
+    return "less than 0.01x" if ratio < 0.01 else f"{ratio:.2f}x"
+
+
+def judge_rto(measurement: Measurement, objectives: Objectives) -> Verdict:
+    """The verdict on the recovery time."""
+    return judge(measurement, objectives.rto_seconds, "RTO")
+
+
+def judge_rpo(measurement: Measurement, objectives: Objectives) -> Verdict:
+    """The verdict on the data loss."""
+    return judge(measurement, objectives.rpo_seconds, "RPO")
+
+
+def exit_codes(record: RunRecord) -> tuple[int, ...]:
+    """Every exit code that the record gives reason for, the one to exit with first; (0,) when all promises held.
+
+    Codes come from verdicts, failures and what was left behind. pytest's status only ever adds 12, and only where
+    nothing else explains it.
+    """
+    codes = {verdict.exit_code for verdict in record.verdicts if verdict.outcome == "missed"}
+    codes |= {failure.exit_code for failure in record.failures}
+    unverified = [v for v in record.verdicts if v.outcome == "not verified" and v.requirement == "required"]
+    if unverified or record.interrupted_by or any(promise.outcome == "broken" for promise in record.promises):
+        codes.add(errors.COULD_NOT_RUN)
+    if any(resource.state != "gone" for resource in record.resources):
+        codes.add(errors.LEFT_BEHIND)
+    ran = [promise for promise in record.promises if promise.outcome in ("passed", "failed")]
+    if not ran and not codes:
+        codes.add(errors.COULD_NOT_RUN)
+    unexplained = record.pytest_status not in (0, None) or any(promise.outcome == "failed" for promise in ran)
+    if unexplained and not codes - {errors.LEFT_BEHIND}:
+        codes.add(errors.COULD_NOT_RUN)
+    return tuple(code for code in PRECEDENCE if code in codes) or (0,)

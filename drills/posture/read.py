@@ -1,0 +1,309 @@
+"""Reads what drills/posture judges: plans, roles, vaults, jobs, points, keys, and what a restore needs. Changes nothing.
+
+What the caller may not read becomes a `NotVerified` with the right that is lacking; the other facts are read all the same.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from botocore.exceptions import ClientError
+
+from drills.aws import plans, settings
+from drills.aws import read as aws
+from drills.aws.read import error_code
+from drills.aws.session import Clients
+from drills.aws.settings import asked
+from drills.config.load import Target
+from drills.errors import DrillError
+from drills.model.parity import NotVerified
+from drills.model.point import RecoveryPoint
+from drills.model.timing import WorstCase
+from drills.posture.facts import Document, Facts, Key, Needs, Policy, Protection, Stored, Vault
+from drills.recovery import schedule
+
+T = TypeVar("T")
+JOBS_SINCE = timedelta(days=30)  # "jobs … of the last 30 days" (API reference, ListBackupJobs)
+_MISSING = ("NoSuchEntity", "NotFoundException", "ResourceNotFoundException")
+
+
+def read(clients: Clients, restore: Clients, target: Target, *, now: datetime, store: Path) -> Facts:
+    """Every fact of the target's protection. `clients` are of the source's side, `restore` of the copy's.
+
+    `store` is the folder with the stored configuration. An instance that cannot be asked for at all raises what boto3
+    raises: without it nothing can be judged.
+    """
+    reader = _Reader(clients, restore, target)
+    raw = reader.instance()
+    protections = asked("backup:ListBackupPlans", lambda: reader.protections(raw)) if raw else ()
+    points = asked(
+        "backup:ListRecoveryPointsByBackupVault, rds:DescribeDBSnapshots",
+        lambda: aws.recovery_points(clients, target.instance, reader.vault_there()),
+    )
+    facts = Facts(
+        now=now,
+        account=clients.account,
+        region=clients.region,
+        instance_id=target.instance,
+        vault=target.vault,
+        policy=Policy(
+            target.rpo.total_seconds() if target.rpo else None, target.posture.retention, target.posture.copies
+        ),
+        restore_account=restore.account or clients.account,
+        restore_role=target.restore.role_arn,
+        instance=raw,
+        protections=protections,
+        jobs=asked("backup:ListBackupJobs", lambda: reader.jobs(now)),
+        points=points,
+        vault_points=asked("backup:ListRecoveryPointsByBackupVault", reader.vault_points),
+        needs=reader.needs(raw),
+        stored=_stored(store, clients, target.instance),
+        worst_case=asked(
+            "backup:ListBackupPlans, backup:ListBackupJobs, backup:ListCopyJobs",
+            lambda: _worst_case(clients, target, now),
+        ),
+    )
+    facts = dataclasses.replace(facts, vaults=reader.vaults(facts), keys=reader.keys(points))
+    return dataclasses.replace(facts, roles=reader.roles(facts))
+
+
+def _worst_case(clients: Clients, target: Target, now: datetime) -> WorstCase | None:
+    instance = aws.describe_instance(clients, target.instance)
+    return schedule.worst_case(clients, target, instance, now) if instance else None
+
+
+def _found(read: Callable[[], T]) -> T | None:
+    """What was read, None where AWS says that it is not there."""
+    try:
+        return read()
+    except ClientError as error:
+        if aws.is_not_found(error) or error_code(error) in _MISSING:
+            return None
+        raise
+
+
+def _document(raw: Any) -> Document:
+    """A policy document, which some APIs return as text and others read."""
+    read = json.loads(raw) if isinstance(raw, str) else raw
+    if not isinstance(read, dict):
+        raise DrillError("expected a policy document, found something else")
+    return read
+
+
+def _stored(store: Path, clients: Clients, instance: str) -> Stored | NotVerified | None:
+    try:
+        kept = settings.load(store, clients.account, clients.region, instance)
+    except DrillError as error:
+        return NotVerified(str(error))
+    if kept is None:
+        return None
+    return Stored(
+        kept.dbi_resource_id, kept.taken_at, str(settings.path_of(store, kept.account, kept.region, instance))
+    )
+
+
+class _Reader:
+    """The calls, each in a method of its own."""
+
+    def __init__(self, clients: Clients, restore: Clients, target: Target) -> None:
+        self._clients = clients
+        self._restore = restore
+        self._target = target
+
+    def instance(self) -> Document | None:
+        """DescribeDBInstances."""
+        name = self._target.instance
+        found = _found(lambda: self._clients.rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"])
+        return dict(found[0]) if found else None
+
+    # -- plans --------------------------------------------------------------------------------------------------------
+
+    def protections(self, raw: Document) -> tuple[Protection, ...]:
+        """Every plan with a selection that means the instance."""
+        tags = {each["Key"]: each.get("Value", "") for each in raw.get("TagList") or []}
+        found, read = [], dict[str, Document]()
+        for row, selection, by in plans.selections(self._clients, str(raw["DBInstanceArn"]), tags):
+            plan_id = row["BackupPlanId"]
+            if plan_id not in read:
+                read[plan_id] = self._clients.backup.get_backup_plan(BackupPlanId=plan_id)
+            since = max(read[plan_id]["CreationDate"], selection["CreationDate"])
+            found.append(Protection(read[plan_id], selection["BackupSelection"], by, since))
+        return tuple(found)
+
+    def roles(self, facts: Facts) -> dict[str, Document | NotVerified | None]:
+        """The trust policy of each role that backs up: of the selections, and of the newest job where there is none."""
+        protections = () if isinstance(facts.protections, NotVerified) else facts.protections
+        arns = {str(each.selection["IamRoleArn"]) for each in protections}
+        jobs = () if isinstance(facts.jobs, NotVerified) else facts.jobs
+        if not arns and jobs:
+            arns = {str(max(jobs, key=lambda each: each["CreationDate"])["IamRoleArn"])}
+
+        def trust(arn: str) -> Document | None:
+            name = arn.rsplit("/", 1)[-1]
+            answer = _found(lambda: self._clients.client("iam").get_role(RoleName=name))
+            return _document(answer["Role"]["AssumeRolePolicyDocument"]) if answer else None
+
+        return {arn: asked("iam:GetRole", lambda arn=arn: trust(arn)) for arn in sorted(arns)}  # type: ignore[misc]
+
+    # -- vaults, jobs, points, keys -----------------------------------------------------------------------------------
+
+    def vaults(self, facts: Facts) -> dict[str, Vault | NotVerified | None]:
+        """The target's vault, those that rules write to, and those that they copy to, by ARN."""
+        protections = () if isinstance(facts.protections, NotVerified) else facts.protections
+        rules = [rule for each in protections for rule in each.rules]
+        names = {rule["TargetBackupVaultName"] for rule in rules} | ({facts.vault} if facts.vault else set())
+        copies = {copy["DestinationBackupVaultArn"] for rule in rules for copy in rule.get("CopyActions") or []}
+        arns = sorted({facts.vault_arn(name) for name in names} | copies)
+        return {arn: self.vault(arn) for arn in arns}
+
+    def vault(self, arn: str) -> Vault | NotVerified | None:
+        """A vault of this account, in whatever region; None where there is none."""
+        _, _, _, region, account, _, name = arn.split(":", 6)
+        if account != self._clients.account:
+            return NotVerified(f"it lies in account {account}: run drills posture there")
+        backup, kms = self._clients.client("backup", region), self._clients.client("kms", region)
+
+        def read() -> Vault | None:
+            described = _found(lambda: backup.describe_backup_vault(BackupVaultName=name))
+            if described is None:
+                return None
+            return Vault(
+                described,
+                asked("backup:GetBackupVaultAccessPolicy", lambda: _policy_of(backup, name)),
+                asked("kms:DescribeKey", lambda: _metadata(kms, str(described["EncryptionKeyArn"]))),
+            )
+
+        return asked("backup:DescribeBackupVault", read)
+
+    def vault_there(self) -> str | None:
+        """The target's vault where it exists: what is not there holds no points, and is a finding of its own."""
+        name = self._target.vault
+        if not name or _found(lambda: self._clients.backup.describe_backup_vault(BackupVaultName=name)) is None:
+            return None
+        return name
+
+    def jobs(self, now: datetime) -> tuple[Document, ...]:
+        """The instance's backup jobs of the last 30 days."""
+        arn = f"arn:aws:rds:{self._clients.region}:{self._clients.account}:db:{self._target.instance}"
+        jobs = aws.pages(
+            self._clients.backup, "list_backup_jobs", "BackupJobs", ByResourceArn=arn, ByCreatedAfter=now - JOBS_SINCE
+        )
+        return tuple(jobs)
+
+    def vault_points(self) -> tuple[Document, ...]:
+        """What the target's vault says of the instance's points."""
+        name = self.vault_there()
+        if name is None:
+            return ()
+        arn = f"arn:aws:rds:{self._clients.region}:{self._clients.account}:db:{self._target.instance}"
+        within = {"BackupVaultName": name, "ByResourceArn": arn}
+        points = aws.pages(self._clients.backup, "list_recovery_points_by_backup_vault", "RecoveryPoints", **within)
+        return tuple(points)
+
+    def keys(self, points: Iterable[RecoveryPoint] | NotVerified) -> dict[str, Key | NotVerified | None]:
+        """The keys of the points, by ARN."""
+        arns = set() if isinstance(points, NotVerified) else {each.kms_key_id for each in points if each.kms_key_id}
+        return {arn: self._key(arn) for arn in sorted(arns)}
+
+    def _key(self, arn: str) -> Key | NotVerified | None:
+        parts = arn.split(":")
+        kms = self._clients.client("kms", parts[3]) if len(parts) > 5 else self._clients.kms
+
+        def policy() -> Document:
+            return _document(kms.get_key_policy(KeyId=arn, PolicyName="default")["Policy"])
+
+        def key() -> Key | None:
+            metadata = _metadata(kms, arn)
+            return Key(metadata, asked("kms:GetKeyPolicy", policy)) if metadata else None
+
+        return asked("kms:DescribeKey", key)
+
+    # -- what a restore needs -------------------------------------------------------------------------------------------
+
+    def needs(self, raw: Document | None) -> Needs | None:
+        """The groups that drill.toml names for copies, else those of the instance where the copy lies beside it."""
+        restore, rds = self._target.restore, self._restore.rds
+        beside = (self._restore.account, self._restore.region) == (self._clients.account, self._clients.region)
+        own = raw if raw is not None and beside else {}
+        if raw is None and not (restore.subnet_group or restore.security_group or restore.parameter_group):
+            return None
+        subnets = restore.subnet_group or str((own.get("DBSubnetGroup") or {}).get("DBSubnetGroupName") or "")
+        groups = (
+            (restore.security_group,)
+            if restore.security_group
+            else tuple(each["VpcSecurityGroupId"] for each in own.get("VpcSecurityGroups") or [])
+        )
+        first: Document = next(iter(own.get("DBParameterGroups") or []), {})
+        parameters = restore.parameter_group or str(first.get("DBParameterGroupName") or "")
+
+        def subnet_group() -> Document | None:
+            found = _found(lambda: rds.describe_db_subnet_groups(DBSubnetGroupName=subnets)["DBSubnetGroups"])
+            return dict(found[0]) if found else None
+
+        def parameter_group() -> Document | None:
+            found = _found(
+                lambda: rds.describe_db_parameter_groups(DBParameterGroupName=parameters)["DBParameterGroups"]
+            )
+            return dict(found[0]) if found else None
+
+        return Needs(
+            subnets,
+            asked("rds:DescribeDBSubnetGroups", subnet_group) if subnets else None,
+            groups,
+            asked("ec2:DescribeSecurityGroups", lambda: tuple(filter(self._group_there, groups))),
+            parameters,
+            asked("rds:DescribeDBParameterGroups", parameter_group) if parameters else None,
+            asked("rds:DescribeAccountAttributes", self._quotas),
+        )
+
+    def _group_there(self, group: str) -> bool:
+        return bool(_found(lambda: self._restore.ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]))
+
+    def _quotas(self) -> Mapping[str, tuple[int, int]]:
+        rows = self._restore.rds.describe_account_attributes()["AccountQuotas"]
+        return {row["AccountQuotaName"]: (int(row["Used"]), int(row["Max"])) for row in rows}
+
+
+def _policy_of(backup: Any, vault: str) -> Document | None:
+    answer = _found(lambda: backup.get_backup_vault_access_policy(BackupVaultName=vault))
+    return _document(answer["Policy"]) if answer and answer.get("Policy") else None
+
+
+def _metadata(kms: Any, key: str) -> Document | None:
+    answer = _found(lambda: kms.describe_key(KeyId=key))
+    return dict(answer["KeyMetadata"]) if answer else None
+
+
+def backup_role(clients: Clients, target: Target, now: datetime) -> str:
+    """The role of a plan that backs the instance up, else of its newest job, else ""."""
+    reader = _Reader(clients, clients, target)
+    raw = reader.instance()
+    protections = reader.protections(raw) if raw else ()
+    if protections:
+        return str(protections[0].selection["IamRoleArn"])
+    jobs = reader.jobs(now)
+    return str(max(jobs, key=lambda each: each["CreationDate"])["IamRoleArn"]) if jobs else ""
+
+
+def vault_of(clients: Clients, target: Target) -> Vault | NotVerified | None:
+    """The target's vault."""
+    return _Reader(clients, clients, target).vault(f"arn:aws:backup:{clients.region}:{clients.account}::{target.vault}")
+
+
+def look(clients: Clients, restore: Clients, target: Target, store: Path, now: datetime) -> Facts:
+    """Keep the target's configuration, then read every fact. What cannot be kept is a finding, and no error."""
+    try:
+        found = settings.read_settings(clients, target.instance)
+        resource_id = str(found["dbi_resource_id"])
+        settings.save(
+            store,
+            settings.StoredSettings(clients.account, clients.region, target.instance, resource_id, now, found),
+        )
+    except DrillError:  # no instance, or no folder to write to: judged by what is there
+        pass
+    return read(clients, restore, target, now=now, store=store)

@@ -1,0 +1,1 @@
+"""One recovery, from declaring the disaster to the last check."""

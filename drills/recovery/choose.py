@@ -1,0 +1,130 @@
+"""Finds the recovery point that a target's sample names: reads what there is, chooses (drills/recovery/selection.py), explains."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+
+from drills.aws import read as aws
+from drills.aws.scratch import family_of
+from drills.errors import NoRecoveryPoint
+from drills.model.instance import Instance
+from drills.model.point import Choice, RecoveryPoint, Sample, Window
+from drills.recovery import selection
+from drills.recovery.restore import Setup
+
+
+def points_of(setup: Setup) -> tuple[RecoveryPoint, ...]:
+    """Every recovery point of the target on the side of the source; where copies are asked for also those of their vault.
+
+    Copies lie where drills restore: in the region and account of `restore`, which is another one where that says so.
+    They answer another disaster, so that they are no part of the schedule on the side of the source.
+    """
+    target = setup.target
+    points = aws.recovery_points(setup.clients, target.instance, target.vault)
+    if target.copy_vault is None or (target.copy_vault == target.vault and setup.clients is setup.scratch_clients):
+        return points
+    copies = {
+        point.arn: point
+        for point in aws.recovery_points(setup.scratch_clients, target.instance, target.copy_vault)
+        if point.vault == target.copy_vault
+    }
+    here = tuple(point for point in points if point.arn not in copies)
+    scenario = setup.target.scenario(setup.scenario)
+    wanted = target.sample.kind in ("copy", "named") or (scenario is not None and "copy" in scenario.points)
+    return (*here, *copies.values()) if wanted else here
+
+
+def choose(setup: Setup, points: Sequence[RecoveryPoint], source: Instance | None, disaster_at: datetime) -> Choice:
+    """The point that the sample names, or none, with what was refused and why."""
+    sample = setup.target.sample
+    if sample.moment is not None:
+        return _choose_moment(setup, source, sample.moment, disaster_at)
+    scenario = setup.target.scenario(setup.scenario)
+    return selection.choose(
+        sample,
+        points,
+        dbi_resource_id=source.dbi_resource_id if source else None,
+        usable_at=disaster_at,
+        kinds=scenario.points if scenario else (),
+        seed=secrets.randbelow(2**31),
+    )
+
+
+def moment_of(setup: Setup, source: Instance | None, moment: datetime, disaster_at: datetime) -> RecoveryPoint:
+    """The point that a restore to `moment` comes to; NoRecoveryPoint where it cannot be restored."""
+    choice = _choose_moment(setup, source, moment, disaster_at)
+    if choice.point is None:
+        sample = Sample("moment", moment.isoformat(), moment=moment)
+        raise NoRecoveryPoint(selection.explain_none(setup.target.instance, setup.target.vault, choice, sample))
+    return choice.point
+
+
+def window_of(setup: Setup) -> Window | None:
+    """From when until when the living source can be restored to a moment; None where it cannot."""
+    source = aws.describe_instance(setup.clients, setup.target.instance)
+    return aws.window_of(
+        aws.automated_backup(setup.clients, setup.target.instance, source.dbi_resource_id if source else None)
+    )
+
+
+def upgraded(point: RecoveryPoint, engine_version: str) -> tuple[str, ...]:
+    """What is to be said of a copy that runs another version than was backed up. Pure."""
+    if not point.engine_version or not engine_version or point.engine_version == engine_version:
+        return ()
+    return (f"the backup is of PostgreSQL {point.engine_version}, and RDS restored it as {engine_version}",)
+
+
+def _choose_moment(setup: Setup, source: Instance | None, moment: datetime, disaster_at: datetime) -> Choice:
+    raw = aws.automated_backup(setup.clients, setup.target.instance, source.dbi_resource_id if source else None)
+    described = aws.read_continuous(raw or {"DBInstanceIdentifier": setup.target.instance})
+    return selection.choose_moment(moment, aws.window_of(raw), described, usable_at=disaster_at)
+
+
+def notes(setup: Setup, choice: Choice, source: Instance | None) -> tuple[str, ...]:
+    """What is worth saying of the point that was chosen: how, and whether its version is still production's."""
+    told = []
+    sample = setup.target.sample
+    if sample.kind != "newest":
+        told.append(f"not the newest recovery point is drilled but {sample.told}")
+    if choice.seed is not None:
+        told.append(
+            f"the recovery point was drawn with seed {choice.seed}: --sample random:{choice.seed} draws it again"
+        )
+    point = choice.point
+    if point is not None and point.engine_version and sample.kind != "newest":
+        status = aws.version_status(setup.scratch_clients, point.engine_version)
+        told += told_of_version(point.engine_version, source.engine_version if source else "", status)
+    return tuple(told)
+
+
+def told_of_version(version: str, production: str, status: str) -> list[str]:
+    """What is to be said of a backup's PostgreSQL version; `status` is what RDS says of it, "" when nothing. Pure.
+
+    RDS restores a backup of a withdrawn version with an upgrade, or not at all ("Upgrading the PostgreSQL DB engine").
+    """
+    told = []
+    if status != "available":
+        says = status or "withdrawn"
+        told.append(
+            f"the backup is of PostgreSQL {version}, which RDS calls {says}: its restore may be upgraded or refused"
+        )
+    if production and family_of(production) != family_of(version):
+        told.append(
+            f"the backup is of PostgreSQL {version} and production runs {production}: the copy's parameter group is of "
+            f"the family {family_of(version)}"
+        )
+    return told
+
+
+def belongs(taken_at: datetime, setup: Setup, point: RecoveryPoint) -> bool:
+    """Whether a manifest can be of this point. The newest one is what manifests are taken for; another one is older, and
+    only what was taken before its data were saved, with no later backup in between, is of it.
+    """
+    if setup.target.sample.judges_rpo:
+        return True
+    manifest_of = setup.manifest_of
+    if manifest_of:
+        return manifest_of == point.arn
+    return point.data_time is not None and taken_at <= point.data_time

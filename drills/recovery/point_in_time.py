@@ -1,0 +1,119 @@
+"""A moment that can be recovered: what was committed before it is there, what came after it or was under way is not.
+
+In the sandbox the stage crosses a moment with three marked transactions, and a scenario restores to it. Elsewhere a drill
+writes nothing to the source, so that there is no marked moment; a moment of the owner's choice is drilled with `--sample`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from drills.checks.base.runner import timed
+from drills.checks.base.session import Connection, Connector
+from drills.checks.canary import chain
+from drills.clock import wait_until
+from drills.errors import CheckUnavailable
+from drills.model.finding import CheckResult, Finding
+from drills.model.record import Restoration
+from drills.recovery import choose
+from drills.recovery.drill import Drill, verdict_of
+from drills.recovery.restore import Setup
+
+NAME = "moment"
+TABLE = f"{chain.SCHEMA}.marker"
+BEFORE, AFTER, UNDER_WAY = "committed before the moment", "committed after the moment", "under way at the moment"
+_QUERY = f"select name from {TABLE}"
+
+
+def cross(connect: Connector, database: str) -> datetime:
+    """Commit a marked row, begin another, and commit a third; the instant between, by the database's clock.
+
+    The transaction that is under way at that instant is committed later, so that it is lost by the moment alone.
+    """
+    with connect(database) as session, connect(database) as other:
+        session.execute(f"create table {TABLE} (name text primary key)")
+        _mark(session, BEFORE)
+        with other.transaction():
+            _mark(other, UNDER_WAY)
+            crossed: datetime = _instant(session)
+            _mark(session, AFTER)
+    return crossed
+
+
+def _mark(session: Connection, name: str) -> None:
+    session.execute(f"insert into {TABLE} values (%s)", (name,))
+
+
+def _instant(session: Connection) -> datetime:
+    row = session.execute("select pg_catalog.clock_timestamp()").fetchone()
+    if row is None:
+        raise AssertionError("a select without from gives one row")
+    return row[0]  # type: ignore[no-any-return]  # timestamptz, which psycopg gives as an aware datetime
+
+
+def restore(drill: Drill, setup: Setup, crossed: datetime, database: str) -> Restoration:
+    """Restore to the moment that was crossed and see which of the marked rows are there."""
+    journal = setup.journal
+    disaster_at = drill.declare_disaster()
+    journal.enter("restore to a moment")
+    _wait_until_restorable(setup, crossed, disaster_at)
+    restored = drill.restore_moment(crossed)
+
+    def look() -> CheckResult:
+        with restored.connect(database) as session:
+            return judge([name for (name,) in session.execute(_QUERY)])
+
+    result = timed(setup.clock, NAME, look)
+    restoration = dataclasses.replace(restored.restoration, expectation="none", checks=(result,))
+    journal.restoration(restoration)
+    journal.verdict(verdict_of(result, result.requirement))
+    journal.enter("the other promises")
+    return restoration
+
+
+def _wait_until_restorable(setup: Setup, moment: datetime, disaster_at: datetime) -> None:
+    """The latest restorable time lags behind, on RDS by five minutes; a moment that has passed is waited for."""
+    if moment > disaster_at:
+        return
+    try:
+        wait_until(
+            lambda: (window := choose.window_of(setup)) is not None and window.latest >= moment,
+            setup.target.timeout.total_seconds(),
+            setup.clock,
+            every=setup.poll_seconds,
+            what="the moment to be restorable",
+        )
+    except TimeoutError as error:
+        raise CheckUnavailable(f"{error}: look at the instance's LatestRestorableTime") from error
+
+
+def judge(found: Collection[str]) -> CheckResult:
+    """Which of the marked rows the copy must hold: the one committed before the moment, and no other. Pure."""
+    findings = []
+    if BEFORE not in found:
+        findings.append(_finding(BEFORE, "there", "missing", "a change that was committed before the moment is lost"))
+    if AFTER in found:
+        findings.append(_finding(AFTER, "absent", "there", "the copy goes past the moment that was asked for"))
+    if UNDER_WAY in found:
+        findings.append(_finding(UNDER_WAY, "absent", "there", "a change that was not committed yet was kept"))
+    sentence = (
+        findings[0].message if findings else "3 marked changes: the one committed before the moment is there alone"
+    )
+    return CheckResult(NAME, "missed" if findings else "met", sentence, compared=3, findings=tuple(findings))
+
+
+def _finding(name: str, expected: str, found: str, message: str) -> Finding:
+    return Finding(NAME, "error", f"the change {name}", expected, found, message, _QUERY)
+
+
+def too_early(setup: Setup) -> datetime | None:
+    """A second before the oldest automated backup had ended, None where there is none or AWS does not tell of it."""
+    try:
+        window = choose.window_of(setup)
+    except (ClientError, BotoCoreError):
+        return None
+    return window.earliest - timedelta(seconds=1) if window else None

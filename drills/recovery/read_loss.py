@@ -1,0 +1,90 @@
+"""Reads from a restored copy which instant its data reach to, and puts the three numbers into the run record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import psycopg
+
+from drills.checks import suite
+from drills.checks.base.outcome import first_line
+from drills.checks.base.session import Connector
+from drills.checks.owner import freshness
+from drills.checks.owner.freshness import Fresh
+from drills.config.target import Freshness
+from drills.model.finding import CheckResult
+from drills.model.point import RecoveryPoint
+from drills.model.timing import Loss, WorstCase
+from drills.objectives import data_loss
+from drills.objectives.data_loss import Reading, Reference
+from drills.recovery.restore import Setup
+
+NewestCanary = Callable[[Connector], datetime | None]
+
+
+def measure(
+    setup: Setup,
+    connect: Connector,
+    point: RecoveryPoint,
+    disaster_at: datetime,
+    *,
+    newest_canary: NewestCanary = suite.newest_canary,
+) -> CheckResult:
+    """Work out the losses of a recovery, record and judge them; return what holding them against each other came to.
+
+    A moment is held against itself: what is lost before the disaster was chosen by whoever asked for that moment.
+    """
+    sample = setup.target.sample
+    reference = Reference(sample.moment, "the moment") if sample.moment else Reference(disaster_at)
+    journal = setup.journal
+    data = data_loss.by_data(read(connect, setup.target.freshness, reference, newest_canary), reference)
+    planned = by_schedule(journal.record.worst_case)
+    losses = (planned, data_loss.by_api(point, reference), data)
+    rpa = data_loss.measure(data, reference)
+    journal.update(losses=losses)
+    journal.append("measurements", rpa)
+    journal.verdict(data_loss.judge_rpo(losses, rpa, journal.record.objectives, sample))
+    # an old recovery point is older than the schedule's worst case, and nothing is wrong with that
+    compared = losses if sample.judges_rpo else losses[1:]
+    return data_loss.check(compared, setup.target.loss_tolerance.total_seconds())
+
+
+def by_schedule(worst: WorstCase | None) -> Loss:
+    """What the backup schedule can lose at worst, as one of the three numbers."""
+    if worst is None:
+        return data_loss.by_policy(None)
+    return data_loss.by_policy(worst.seconds, "the backup schedule" if worst.seconds is not None else worst.sentence)
+
+
+def read(
+    connect: Connector,
+    queries: Sequence[Freshness],
+    reference: Reference,
+    newest_canary: NewestCanary = suite.newest_canary,
+) -> Reading:
+    """The newest instant in the copy: by the canary, else by the owner's freshness queries."""
+    try:
+        newest = newest_canary(connect)
+    except psycopg.Error as error:
+        return Reading(None, f"the canary could not be read: {first_line(error)}")
+    if newest:
+        return Reading(newest, "canary")
+    return newest_of(freshness.observe(connect, queries), reference)
+
+
+def newest_of(found: Sequence[Fresh], reference: Reference) -> Reading:
+    """The newest instant of several queries. Pure.
+
+    One that lies after the reference (a date in the future, say) tells nothing, unless no other query tells anything:
+    then it is handed on, to be reported as the contradiction that it is.
+    """
+    if not found:
+        return Reading(None, "no canary in the copy, and no freshness query is configured")
+    told = [(fresh.at, fresh.name) for fresh in found if fresh.at is not None]
+    if not told:
+        why = "; ".join(f"{data_loss.FRESHNESS} {fresh.name!r}: {fresh.reason}" for fresh in found)
+        return Reading(None, f"no canary in the copy, and {why}")
+    before = [each for each in told if each[0] <= reference.at]
+    at, name = max(before) if before else min(told)
+    return Reading(at, f"{data_loss.FRESHNESS} {name!r}", upper_bound=True)

@@ -1,0 +1,300 @@
+"""From a recovery point to a scratch instance that answers queries, phase by phase."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, Protocol
+
+from botocore.exceptions import ClientError
+
+from drills.aws import cleanup
+from drills.aws import read as aws
+from drills.aws.scratch import Scratch, ScratchNames, scratch_tags
+from drills.aws.session import Clients
+from drills.aws.wait import wait_available
+from drills.checks.base.session import Connector
+from drills.checks.owner.invariants import Rules
+from drills.checks.owner.queries import OF_SAMPLE, Query
+from drills.clock import Clock, wait_until
+from drills.config.load import Target
+from drills.errors import RestoreFailed
+from drills.model.finding import Requirement
+from drills.model.instance import Instance, Resource, StatusChange
+from drills.model.point import RecoveryPoint
+from drills.model.record import Expectation, Restoration
+from drills.objectives import timeline
+from drills.objectives.recovery_time import Declared
+from drills.record import Journal
+from drills.recovery.connect import Endpoint, Resolver, connector, system_resolves, wait_for_connection, wait_for_name
+
+MAINTENANCE_DATABASE = "postgres"
+PASSWORD_ATTEMPTS = 5
+EnterPhase = Callable[[str], None]
+Purpose = Literal["recovery", "rehearsal", "moment"]
+
+
+class Mark(Protocol):
+    """Notes a moment of the recovery: now, or the instant that somebody else told."""
+
+    def __call__(self, name: str, *, source: str = ..., at: datetime | None = ...) -> None:
+        """Note it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a drill works with; one value, so that a test can build it as the command line does.
+
+    `clients` act where the source is and `scratch_clients` where copies are restored; the two may be one. `rules` are
+    what the owner says is always true of the data.
+    """
+
+    name: str
+    target: Target
+    clients: Clients
+    scratch_clients: Clients
+    journal: Journal
+    clock: Clock
+    poll_seconds: float
+    ca_bundle: Path | None
+    scenario: str | None = None
+    expectation: Expectation = "none"
+    manifest_of: str = ""  # the ARN of the point that the manifest was taken for, where that is known
+    rules: Rules = field(default_factory=Rules)
+    resolve: Resolver | None = None  # asked before the system resolves a copy's name
+    sample: bool = False  # whether the source holds the sample application
+    connector: Callable[[Endpoint, Resolver | None], Connector] = connector
+
+    def tags(self) -> dict[str, str]:
+        """The tags of everything that this run makes."""
+        record = self.journal.record
+        expires = record.started_at.astimezone(UTC) + self.target.time_to_live
+        return scratch_tags(record.run_id, self.name, expires.isoformat(timespec="seconds"), self.target.tags)
+
+    def needs_copy(self, point: RecoveryPoint) -> bool:
+        """RDS restores in the snapshot's own region and under its own key: another one means copying it first."""
+        return self.scratch_clients.region != self.region_of(point) or self.target.restore.kms_key is not None
+
+    def region_of(self, point: RecoveryPoint) -> str:
+        """The region that a point lies in, as its ARN says; the source's where it says none."""
+        parts = point.arn.split(":")
+        return (parts[3] if len(parts) > 3 else "") or self.clients.region
+
+    def requirement(self, check: str, usual: Requirement) -> Requirement:
+        """What the check is on this target: the owner's rule, else what it usually is."""
+        rule = self.target.checks.get(check)
+        return rule.requirement if rule else usual
+
+    def declared(self) -> Declared:
+        """The declared time for what a drill cannot measure, and the clock that says what of it counts."""
+        return self.target.allowances.declared(self.target.rto_clock)
+
+    def queries(self) -> tuple[Query, ...]:
+        """The owner's own queries; those of the sample application are asked where it is."""
+        return tuple(
+            Query(
+                each.name,
+                each.text(),
+                each.target.total_seconds() if each.target else None,
+                each.database or "",
+                OF_SAMPLE if each.sample and not self.sample else "",
+            )
+            for each in self.target.queries
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A restored copy that answers, and how to reach it."""
+
+    restoration: Restoration
+    instance: Instance
+    connect: Connector
+
+
+def restore(
+    setup: Setup,
+    point: RecoveryPoint,
+    source: Instance | None,
+    *,
+    purpose: Purpose,
+    enter: EnterPhase,
+) -> Restored:
+    """Restore `point` to a scratch instance of this run and wait until a query is answered there.
+
+    `enter` begins a phase of the run record. Raises RestoreFailed when AWS refuses or the copy never answers.
+    """
+    mark = setup.journal.mark if purpose == "recovery" else _unmarked
+    names = ScratchNames.of(setup.journal.record.run_id, purpose)
+    scratch = Scratch(setup.scratch_clients, setup.target.restore, setup.journal, setup.tags(), setup.clients)
+    follow = _Follower(setup, names.instance, _opening(setup, point, source, names.instance, purpose), mark)
+    follow.note()
+    if setup.needs_copy(point):
+        _refuse_moment(point)
+        enter("copy the snapshot")
+        point = copy_snapshot(setup, point, f"{names.instance}-copy")
+    enter("request the restore")
+    groups = scratch.make_groups(names, point, source)
+    scratch.restore(names, groups, point)
+    mark(timeline.ACCEPTED)
+    enter("restore")
+    instance = follow.until_available()
+    if instance.created_at:
+        mark(timeline.CREATED, source="InstanceCreateTime", at=instance.created_at)
+    enter("set the password")
+    password = secrets.token_urlsafe(24)
+    instance = _set_password(scratch, follow, instance, password)
+    endpoint = Endpoint(instance.host, instance.port, instance.master_username, password, setup.ca_bundle)
+    return Restored(follow.restoration, instance, _reach(setup, endpoint, enter, mark))
+
+
+def _set_password(scratch: Scratch, follow: _Follower, instance: Instance, password: str) -> Instance:
+    """Set it, and wait until it holds; the instance may leave `available` again before it is asked, and then is waited for.
+
+    RDS refuses changes of an instance that is not available (ModifyDBInstance, InvalidDBInstanceState).
+    """
+    for _ in range(PASSWORD_ATTEMPTS):
+        try:
+            scratch.set_password(instance.id, password)
+        except ClientError as error:
+            if not aws.error_code(error).startswith("InvalidDBInstanceState"):
+                raise
+            instance = follow.until_available()
+            continue
+        return follow.until_available()
+    raise RestoreFailed(
+        f"expected instance {instance.id!r} to stay available until its password is set, it left that status "
+        f"{PASSWORD_ATTEMPTS} times: read its events with describe-events"
+    )
+
+
+def _reach(setup: Setup, endpoint: Endpoint, enter: EnterPhase, mark: Mark) -> Connector:
+    """Wait until the copy's name resolves, and then until it answers."""
+    patience, every = setup.target.timeout.total_seconds(), setup.poll_seconds
+    enter("resolve the name")
+    resolvers = (*((setup.resolve,) if setup.resolve else ()), system_resolves)
+    wait_for_name(endpoint, resolvers, setup.clock, timeout=patience, every=every)
+    mark(timeline.RESOLVED)
+    enter("connect")
+    connect = setup.connector(endpoint, setup.resolve)
+    wait_for_connection(connect, MAINTENANCE_DATABASE, setup.clock, timeout=patience, every=every)
+    mark(timeline.CONNECTED)
+    return connect
+
+
+def _unmarked(name: str, *, source: str = "", at: datetime | None = None) -> None:
+    """A rehearsal is no part of the recovery's timeline."""
+
+
+def _refuse_moment(point: RecoveryPoint) -> None:
+    """RestoreDBInstanceToPointInTime has no key and no other region: a moment cannot be copied there (API reference)."""
+    if point.kind == "continuous":
+        raise RestoreFailed(
+            "expected to restore to a moment in the source's own region and under its own key, found restore.region or "
+            "restore.kms_key: leave them out for this target, or drill a copy (--sample copy)"
+        )
+
+
+def copy_snapshot(setup: Setup, point: RecoveryPoint, copy_id: str) -> RecoveryPoint:
+    """Copy a point's snapshot under a name of this run's own, wait until it is available, and return the copy.
+
+    Raises RestoreFailed when AWS refuses, the copy fails, or it is not available within the target's timeout.
+    """
+
+    def available() -> bool:
+        status = aws.snapshot_status(setup.scratch_clients, copy_id)
+        if status == "failed":
+            raise RestoreFailed(
+                f"expected the copy {copy_id!r} of {point.arn} to become available, RDS says that it failed: read its "
+                "events with describe-events, and see whether the key may be used"
+            )
+        return status == "available"
+
+    scratch = Scratch(setup.scratch_clients, setup.target.restore, setup.journal, setup.tags())
+    scratch.copy_snapshot(point, copy_id, source_region=setup.region_of(point))
+    timeout = setup.target.timeout.total_seconds()
+    try:
+        wait_until(
+            available,
+            timeout,
+            setup.clock,
+            every=setup.poll_seconds,
+            what=f"the copy {copy_id!r} to be available",
+        )
+    except TimeoutError as error:
+        raise RestoreFailed(f"{error}: look at the snapshot's status in the console or with the AWS CLI") from error
+    return dataclasses.replace(point, snapshot_id=copy_id, kind="manual", made_by_drill=True)
+
+
+def remove_made(setup: Setup) -> tuple[Resource, ...]:
+    """Remove everything that the run's record still holds; return what is still there."""
+    return cleanup.remove_all(
+        setup.scratch_clients,
+        setup.journal,
+        setup.clock,
+        every=setup.poll_seconds,
+        timeout=setup.target.timeout.total_seconds(),
+    )
+
+
+def _opening(
+    setup: Setup,
+    point: RecoveryPoint,
+    source: Instance | None,
+    instance_id: str,
+    purpose: Purpose,
+) -> Restoration:
+    return Restoration(
+        purpose=purpose,
+        point=point,
+        instance_id=instance_id,
+        source_class=source.instance_class if source else "",
+        expectation=setup.expectation,
+    )
+
+
+class _Follower:
+    """Polls one scratch instance and keeps its status changes in the run record as they are seen."""
+
+    def __init__(self, setup: Setup, instance_id: str, restoration: Restoration, mark: Mark) -> None:
+        self._setup = setup
+        self._id = instance_id
+        self._mark = mark
+        self._has_endpoint = False
+        self.restoration = restoration
+
+    def note(self, **changes: object) -> None:
+        self.restoration = dataclasses.replace(self.restoration, **changes)  # type: ignore[arg-type]
+        self._setup.journal.restoration(self.restoration)
+
+    def _changed(self, change: StatusChange) -> None:
+        timed = dataclasses.replace(change, seconds=self._setup.journal.elapsed())
+        self.note(statuses=(*self.restoration.statuses, timed))
+
+    def _describe(self) -> Instance | None:
+        instance = aws.describe_instance(self._setup.scratch_clients, self._id)
+        if instance and instance.host and not self._has_endpoint:
+            self._has_endpoint = True
+            self._mark(timeline.ENDPOINT)
+        return instance
+
+    def until_available(self) -> Instance:
+        instance = wait_available(
+            self._describe,
+            self._setup.clock,
+            every=self._setup.poll_seconds,
+            timeout=self._setup.target.timeout.total_seconds(),
+            on_change=self._changed,
+        )
+        self.note(
+            host=instance.host,
+            port=instance.port,
+            instance_class=instance.instance_class,
+            engine_version=instance.engine_version,
+        )
+        return instance

@@ -1,0 +1,78 @@
+"""Works out what the target's backup schedule can lose, from AWS Backup and RDS, and notes it in the run record."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from datetime import datetime
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from drills import errors
+from drills.aws import plans
+from drills.aws import read as aws
+from drills.aws.session import Clients
+from drills.config.load import Target
+from drills.model.finding import Verdict
+from drills.model.instance import Instance
+from drills.model.timing import WorstCase
+from drills.recovery.restore import Setup
+from drills.schedule import verdict
+from drills.schedule.gaps import Made, gaps
+
+# What an AWS-compatible service answers for an operation that it lacks.
+_LACKING = frozenset({"501", "NotImplemented", "InternalFailure", "UnknownOperationException", "InvalidAction"})
+
+
+def judge(setup: Setup) -> WorstCase | None:
+    """Note the worst case and its verdict in the record; None, "not verified", where AWS could not be asked."""
+    requirement = setup.requirement(verdict.NAME, "required")
+    try:
+        source = aws.describe_instance(setup.clients, setup.target.instance)
+        scenario = setup.target.scenario(setup.scenario)
+        kinds = scenario.points if scenario else ()
+        found = worst_case(setup.clients, setup.target, source, setup.clock.now(), kinds) if source else None
+        reason = f"there is no instance {setup.target.instance}, so nobody can say which plan backs it up"
+    except (ClientError, BotoCoreError) as error:
+        found, reason = None, f"the backup plans could not be read: {aws.in_one_line(error)}"
+        if isinstance(error, ClientError) and _is_lacking(error):
+            requirement = "impossible"
+    if found is None:
+        setup.journal.verdict(Verdict(verdict.NAME, "not verified", reason, requirement, errors.OBJECTIVE_MISSED))
+        return None
+    setup.journal.update(worst_case=found)
+    setup.journal.append("notes", *(f"backup schedule: {note}" for note in found.notes))
+    setup.journal.verdict(verdict.verdict(found, setup.journal.record.objectives.rpo_seconds, requirement))
+    return found
+
+
+def _is_lacking(error: ClientError) -> bool:
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return status == 501 or aws.error_code(error) in _LACKING
+
+
+def worst_case(
+    clients: Clients, target: Target, source: Instance, now: datetime, kinds: Sequence[str] = ()
+) -> WorstCase:
+    """What the schedule of an instance's backups can lose at worst, read from AWS; raises what boto3 raises."""
+    jobs = plans.jobs(clients, source)
+    planned = plans.planned(clients, source, jobs.took)
+    vaults = dict.fromkeys((*planned.vaults, *((target.vault,) if target.vault else ())))
+    points = _with_data_times(clients, target, plans.made(clients, source, tuple(vaults)))
+    scheduled = sum(point.scheduled for point in points)
+    seen = verdict.Seen(planned, source.backup_retention_days, gaps(points, jobs.ended, now), scheduled)
+    return verdict.worst_case(seen, kinds, now)
+
+
+def _with_data_times(clients: Clients, target: Target, points: tuple[Made, ...]) -> list[Made]:
+    """The points with the instants that RDS says their data reach to, where it does, and without those of drills."""
+    known = {point.arn: point for point in aws.recovery_points(clients, target.instance, None)}
+    found = []
+    for point in points:
+        snapshot = known.get(point.arn)
+        if snapshot and snapshot.data_time:
+            point = dataclasses.replace(
+                point, data_at=snapshot.data_time, scheduled=point.scheduled and not snapshot.made_by_drill
+            )
+        found.append(point)
+    return found

@@ -1,0 +1,152 @@
+"""The end of a run, whatever happened before: what is left in AWS is removed, the record is closed.
+
+`python -m drills.run.finish clean FOLDER` runs while the local AWS still answers; `python -m drills.run.finish close FOLDER`
+runs when everything else has ended. Both are started by the supervisor, also after a signal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from drills import errors
+from drills.aws.scratch import gone, left_of
+from drills.errors import DrillError
+from drills.files import write_atomically
+from drills.history import line as history
+from drills.history import store as history_file
+from drills.model.history import Trend
+from drills.objectives import verdicts
+from drills.record import Journal
+from drills.recovery.restore import remove_made
+from drills.run import context, cutover
+from drills.run.plan import read_outcome
+
+# one object a call: at, service, region, operation, parameters, status, error, seconds, fault, answer; `same_as` instead
+# of an answer is the position, from 0, of the call that was answered the same
+CALLS_NAME = "calls.json"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Carry out one half of the end."""
+    what, folder = arguments[0], Path(arguments[1])
+    journal = Journal.open(folder)
+    if what == "clean":
+        clean(folder, journal)
+    else:
+        close(folder, journal)
+    return 0
+
+
+def clean(folder: Path, journal: Journal) -> None:
+    """Remove what the record still names; in the sandbox as on AWS, so that the way out is always exercised."""
+    outcome = read_outcome(folder)
+    if outcome.error:
+        journal.failure(outcome.error, outcome.exit_code or errors.COULD_NOT_RUN)
+    try:
+        if context.service_of(folder) is None and (folder / cutover.FOLDER).is_dir():
+            _put_back(folder, journal)
+        if left_of(journal.record.resources):
+            _remove(folder, journal)
+    finally:
+        _keep_calls(folder, journal)
+
+
+def _put_back(folder: Path, journal: Journal) -> None:
+    """A service that the run has moved is led back, whatever ended the run; the sandbox takes its own with it."""
+    try:
+        cutover.open_move(folder, journal).put_back()
+    except (DrillError, ClientError, BotoCoreError, OSError) as error:
+        sentence = f"expected to lead the service back, found: {' '.join(str(error).split())}: drills cutover rollback"
+        journal.failure(sentence, errors.LEFT_BEHIND)
+
+
+def _remove(folder: Path, journal: Journal) -> None:
+    journal.enter("clean up", note="what the drill itself had not removed")
+    try:
+        remove_made(context.open_setup(folder, journal))
+    except (DrillError, ClientError, BotoCoreError) as error:
+        if context.service_of(folder) is None:
+            journal.failure(f"expected to remove what the run made, found: {error}", errors.LEFT_BEHIND)
+            return
+        # a sandbox that no longer answers has taken with it what was made in it; what it left on this machine is swept
+        for resource in left_of(journal.record.resources):
+            journal.resource(dataclasses.replace(gone(resource, journal.clock), note="went with the sandbox"))
+
+
+def _keep_calls(folder: Path, journal: Journal) -> None:
+    """Keep the sandbox's log of the run's AWS calls, whose secrets it has redacted; it ends with the sandbox."""
+    if context.service_of(folder) is None:
+        return
+    try:
+        calls = context.open_control(folder).calls()
+        write_atomically(folder / CALLS_NAME, json.dumps(told_once(calls), indent=1) + "\n")
+    except (DrillError, OSError) as error:
+        journal.append("notes", f"the log of the AWS calls could not be kept: {error}")
+
+
+def told_once(calls: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The calls without the answers that were given before: who polls is told the same again and again."""
+    first: dict[str, int] = {}
+    told = []
+    for position, call in enumerate(calls):
+        again = first.setdefault(json.dumps([call["operation"], call.get("answer")], sort_keys=True), position)
+        kept = {key: value for key, value in call.items() if again == position or key != "answer"}
+        told.append(kept if again == position else kept | {"same_as": again})
+    return told
+
+
+def close(folder: Path, journal: Journal) -> None:
+    """Note how pytest ended and what the supervisor could not end, judge, and end the record."""
+    outcome = read_outcome(folder)
+    if outcome.left:
+        left = ", ".join(outcome.left)
+        journal.failure(f"expected nothing of the run to be left on this machine, found {left}", errors.LEFT_BEHIND)
+    if outcome.interrupted_by and not journal.record.interrupted_by:
+        journal.update(interrupted_by=outcome.interrupted_by)
+    status = outcome.statuses.get("features")
+    journal.update(pytest_status=status)
+    if status is not None and not journal.record.promises and not journal.record.interrupted_by:
+        sentence = f"nothing was run: expected the features, found that pytest ended with {status}: see features.log"
+        journal.failure(sentence, errors.COULD_NOT_RUN)
+    _explain(journal, outcome.statuses)
+    codes = verdicts.exit_codes(journal.record)
+    journal.end()
+    journal.update(code=codes[0], all_codes=codes)
+    journal.update(history=_compared(folder, journal))
+    with contextlib.suppress(OSError):
+        (folder / context.CONTEXT_NAME).unlink()
+
+
+def _compared(folder: Path, journal: Journal) -> Trend | None:
+    """The run added to the history, and the trend that it is part of; None where no history is kept."""
+    try:
+        choices = context.read(folder)
+        every = choices.effective().target.drill_every if choices.history else None
+    except (DrillError, OSError):
+        return None  # what is wrong with the configuration was said when the run began
+    if not choices.history:
+        return None
+    line = history.line_of(journal.record, every.total_seconds() if every else None)
+    return history_file.add(Path(choices.history), line, journal.clock)
+
+
+def _explain(journal: Journal, statuses: Mapping[str, int]) -> None:
+    """A run of which something ended badly and nothing says why gets a sentence: no code goes without one."""
+    if journal.record.failures or journal.record.interrupted_by:
+        return
+    for name in ("stage", "guard"):
+        if status := statuses.get(name):
+            sentence = f"expected the run's {name} to end well, found status {status}: see {name}.log"
+            journal.failure(sentence, errors.COULD_NOT_RUN)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,96 @@
+"""What a run is to do and what has been done of it, as the run's processes hand it to each other.
+
+`.plan.json`, `.service.json` and `.outcome.json` in the run's folder, readable by their owner only.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from drills.files import write_privately
+
+PLAN_NAME = ".plan.json"
+SERVICE_NAME = ".service.json"
+OUTCOME_NAME = ".outcome.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command of a run; its output goes to `<name>.log` in the run's folder.
+
+    A `service` prints one JSON object on one line on stdout when it is ready, or {"error": …, "exit_code": …} when it
+    cannot start, lives on until its stdin ends, and then cleans up and exits. A `step` runs to its end; when a `needed`
+    one ends with a status other than 0, the steps after it are skipped. A `finally` command runs in every case, after
+    the steps and before the service is ended, a `last` one when all else has ended; signals are ignored in both.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    kind: Literal["service", "step", "finally", "last"] = "step"
+    needed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The commands of a run in their order, services first. Times are in seconds.
+
+    `work` is a folder that is made (it must not exist) before the first command and removed at the end; root's can be
+    passed through by others, since PostgreSQL never runs as root. `sweep` is the command that ends what works in it
+    when the service left something there. `finally_timeout` is for each `finally` and `last` command.
+    """
+
+    commands: tuple[Command, ...]
+    work: str = ""
+    sweep: tuple[str, ...] = ()
+    ready_timeout: float = 120.0
+    grace: float = 5.0
+    service_grace: float = 15.0
+    finally_timeout: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What has happened so far. `statuses` has a command's exit status (negative: the signal that ended it).
+
+    `interrupted_by` is a signal's name or a few words ("tox is gone"); `error` and `exit_code` are the service's, or
+    ours when a command could not be started; `running` is the name of the command that runs; `ended` says that the
+    clean-up was done, and `left` what it could not end or remove.
+    """
+
+    statuses: dict[str, int] = field(default_factory=dict)
+    interrupted_by: str = ""
+    error: str = ""
+    exit_code: int | None = None
+    running: str = ""
+    left: tuple[str, ...] = ()
+    ended: bool = False
+
+
+def read_outcome(folder: Path) -> Outcome:
+    """What the supervisor has noted of the run in `folder`; an empty outcome when it has noted nothing."""
+    try:
+        raw = json.loads((folder / OUTCOME_NAME).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return Outcome()
+    return Outcome(**(raw | {"left": tuple(raw["left"])}))
+
+
+def read_plan(folder: Path) -> Plan:
+    """The plan of the run in `folder`."""
+    raw = json.loads((folder / PLAN_NAME).read_text(encoding="utf-8"))
+    commands = tuple(Command(**(one | {"argv": tuple(one["argv"])})) for one in raw["commands"])
+    return Plan(**(raw | {"commands": commands, "sweep": tuple(raw["sweep"])}))
+
+
+def write_plan(folder: Path, plan: Plan) -> None:
+    """Write the plan down for the supervisor."""
+    write_privately(folder / PLAN_NAME, json.dumps(dataclasses.asdict(plan)))
+
+
+def write_outcome(folder: Path, outcome: Outcome) -> None:
+    """Write down what has happened so far."""
+    write_privately(folder / OUTCOME_NAME, json.dumps(dataclasses.asdict(outcome)))

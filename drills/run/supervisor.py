@@ -1,0 +1,380 @@
+"""Sees to it that a run ends with nothing left behind, however it ends.
+
+Two processes. The one that the user started (`run`) shows the progress and holds a pipe. The other, `python -m
+drills.run.supervisor FOLDER`, in a session of its own, starts the commands of the `Plan` one after another and reads that
+pipe: a signal's name, or the end of the pipe because its holder was killed, ends the running command and begins the
+clean-up, which nothing but SIGKILL interrupts. When the supervisor itself is killed, its commands notice it (their
+stdin ends) and `run` does the clean-up.
+
+Files in the run's folder, all but the logs readable by their owner only: `.plan.json` (the plan, until the end),
+`.service.json` (what the service printed when it was ready, until the end), `.outcome.json` (`Outcome`, written at
+every change: the `finally` commands read what has happened so far), `run.log` and `<command>.log`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import psutil
+
+from drills.clock import SystemClock, wait_until
+from drills.files import open_privately, write_privately
+from drills.run import lifeline
+from drills.run.plan import (
+    PLAN_NAME,
+    SERVICE_NAME,
+    Command,
+    Outcome,
+    Plan,
+    read_outcome,
+    read_plan,
+    write_outcome,
+    write_plan,
+)
+
+__all__ = ["Command", "Outcome", "Plan", "main", "read_outcome", "run"]
+
+LOG_NAME = "run.log"
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_TICK = 0.02  # seconds between two looks at a command
+
+
+def run(plan: Plan, folder: Path, follow: Callable[[Callable[[], bool]], None]) -> Outcome:
+    """Run the plan under a supervisor and say how it went; `folder` exists and gets the files.
+
+    `follow(ended)` is called in this process, in the main thread, to show the progress until `ended()` is True; it may
+    return early. SIGINT, SIGTERM and SIGHUP, the end of tox when that has started this process, and an exception in
+    `follow` (raised again at the end, but for a broken output) begin the clean-up and are ignored from then on, also
+    after this has returned. Returns when everything has ended; output that nobody can read any more then goes nowhere.
+    """
+    write_plan(folder, plan)
+    before = {found.pid for found in lifeline.descendants(os.getpid())}
+    lifeline.adopt_orphans()  # should the supervisor be killed, its commands can still be found
+    reader, writer = os.pipe()
+    told: list[str] = []
+    with _telling(writer, told) as tell:
+        with (folder / LOG_NAME).open("ab") as log:
+            supervisor = subprocess.Popen(
+                [sys.executable, "-m", "drills.run.supervisor", str(folder.absolute())],
+                stdin=reader,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        os.close(reader)
+        if lifeline.under_tox():
+            lifeline.on_parent_gone(lambda: tell("tox is gone"))
+        try:
+            follow(lambda: lifeline.has_ended(supervisor))
+        except BaseException as error:
+            broken = isinstance(error, OSError) and error.errno in (errno.EPIPE, errno.EIO)
+            tell(_output_closed() if broken else f"{type(error).__name__} while the progress was shown")
+            if not broken:
+                raise
+        finally:
+            supervisor.wait()
+            outcome = read_outcome(folder)
+            if not outcome.ended:
+                outcome = _clean_up_after(supervisor.pid, plan, folder, before)
+            lifeline.adopt_orphans(False)
+    if told or outcome.interrupted_by:  # also what came too late to interrupt: whoever read our output may be gone
+        _ignore_signals()
+        _silence()
+    return outcome
+
+
+def _output_closed() -> str:
+    """Why nobody reads our output: a process that ends closes its pipes just before its children are orphans."""
+    if lifeline.under_tox():
+        with contextlib.suppress(TimeoutError):
+            wait_until(lifeline.parent_gone, 1.0, SystemClock(), every=0.01)
+            return "tox is gone"
+    return "the output was closed"
+
+
+@contextlib.contextmanager
+def _telling(writer: int, told: list[str]) -> Iterator[Callable[[str], None]]:
+    """Turn signals into lines on the lifeline; inside, `tell(reason)` does the same for other reasons.
+
+    Every reason is added to `told`.
+    """
+
+    lock, is_open = threading.RLock(), True  # reentrant: a signal handler may interrupt the thread that holds it
+
+    def tell(reason: str) -> None:
+        told.append(reason)
+        with lock, contextlib.suppress(OSError):  # nobody reads any more: the supervisor has ended
+            if is_open:
+                os.write(writer, f"{reason}\n".encode())
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        tell(signal.Signals(number).name)
+
+    os.set_blocking(writer, False)
+    old = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    for number, handler in old.items():
+        if handler is not signal.SIG_IGN:  # nohup, or a background job of a shell
+            signal.signal(number, handle)
+    try:
+        yield tell
+    finally:
+        with lock:
+            is_open = False
+            os.close(writer)
+        for number, handler in old.items():
+            signal.signal(number, handler)
+
+
+def _clean_up_after(session: int, plan: Plan, folder: Path, before: set[int]) -> Outcome:
+    """What the supervisor would have done, after it was killed: its commands notice that and end by themselves."""
+    outcome = read_outcome(folder)
+    kinds = {command.name: command.kind for command in plan.commands}
+    patience = plan.finally_timeout if kinds.get(outcome.running) == "finally" else plan.service_grace + plan.grace
+
+    def left() -> list[psutil.Process]:
+        mine = [found for found in lifeline.descendants(os.getpid()) if found.pid not in before]
+        return [*mine, *lifeline.in_session(session)]
+
+    if not lifeline.wait_gone(left, patience, ()):
+        lifeline.kill(left, ())
+    supervision = _Supervision(plan, folder, outcome, owns_session=False)
+    supervision.reasons.append("its supervisor was killed")
+    supervision.clean_up()
+    return supervision.outcome
+
+
+class _Supervision:
+    """One plan being carried out: its open processes, what has been noted, and the reasons to stop."""
+
+    def __init__(self, plan: Plan, folder: Path, outcome: Outcome, *, owns_session: bool) -> None:
+        self.plan = plan
+        self.owns_session = owns_session  # every other process in it, and below this one, is the run's
+        self.folder = folder
+        self.outcome = outcome
+        # only appended to by the lifeline's thread and the signal handlers: an Event's lock could be held by the very
+        # code that a handler interrupts
+        self.reasons: list[str] = []
+        self.services: dict[str, subprocess.Popen[bytes]] = {}
+        self.children: set[int] = set()
+
+    def note(self, **changes: Any) -> None:
+        """Change the outcome and write it down; a full disk must not stop the clean-up."""
+        self.outcome = dataclasses.replace(self.outcome, **changes)
+        with _carrying_on():
+            write_outcome(self.folder, self.outcome)
+
+    def carry_out(self) -> None:
+        """Services and steps, until one says that there is no use in going on or there is a reason to stop."""
+        if self.plan.work:
+            try:
+                os.mkdir(self.plan.work, 0o700)
+                os.chmod(self.plan.work, 0o711 if os.geteuid() == 0 else 0o700)
+            except OSError:
+                self.plan = dataclasses.replace(self.plan, work="")  # not made here: not ours to remove
+                raise
+        for command in self.plan.commands:
+            if self.reasons or self.outcome.error:
+                return
+            if command.kind == "service":
+                self._serve(command)
+            elif command.kind == "step":
+                status = self._step(command)
+                if status != 0 and command.needed:
+                    return
+
+    def _start(self, command: Command, *, stdin: int = subprocess.PIPE, stdout: Path | None = None) -> Any:
+        self.note(running=command.name)
+        with contextlib.ExitStack() as files:
+            log = files.enter_context((self.folder / f"{command.name}.log").open("ab"))
+            out = files.enter_context(open_privately(stdout)) if stdout else log
+            child = subprocess.Popen(command.argv, stdin=stdin, stdout=out, stderr=log, process_group=0)
+        self.children.add(child.pid)
+        return child
+
+    def _wait(self, child: subprocess.Popen[bytes], timeout: float = float("inf"), *, deaf: bool = False) -> bool:
+        """Wait for a child's end, at most `timeout` seconds and, unless `deaf`, until there is a reason to stop."""
+        clock = SystemClock()
+        deadline = clock.monotonic() + timeout
+        while not lifeline.has_ended(child):
+            lifeline.reap_adopted(self.children)
+            if clock.monotonic() >= deadline or (self.reasons and not deaf):
+                return False
+            clock.sleep(_TICK)
+        return True
+
+    def _end(self, command: Command, child: subprocess.Popen[bytes], grace: float) -> int:
+        status = lifeline.end_tree(child, grace, self.children)
+        self.children.discard(child.pid)
+        if child.stdin:
+            child.stdin.close()
+        self.note(statuses={**self.outcome.statuses, command.name: status}, running="")
+        return status
+
+    def _step(self, command: Command) -> int:
+        child = self._start(command)
+        self._wait(child)
+        return self._end(command, child, self.plan.grace)
+
+    def _serve(self, command: Command) -> None:
+        """Start a service and wait for its line; what it says becomes `.service.json`, or the outcome's error."""
+        said = self.folder / f".{command.name}.said"
+        child = self._start(command, stdout=said)
+        self.services[command.name] = child
+        clock = SystemClock()
+        deadline = clock.monotonic() + self.plan.ready_timeout
+        while not self.reasons:
+            over = lifeline.has_ended(child) or clock.monotonic() >= deadline
+            line, newline, _ = said.read_text(encoding="utf-8", errors="replace").partition("\n")
+            if newline:
+                self._heard(command, line)
+                return
+            if over:
+                log = self.folder / f"{command.name}.log"
+                found = "it ended without one" if lifeline.has_ended(child) else "nothing came"
+                waited = f"within {self.plan.ready_timeout:g} s"
+                self.note(error=f"expected a line from {command.name} {waited}, {found}: see {log}", exit_code=12)
+                return
+            lifeline.reap_adopted(self.children)
+            clock.sleep(_TICK)
+
+    def _heard(self, command: Command, line: str) -> None:
+        try:
+            facts = json.loads(line)
+            error = facts.get("error", "")
+        except (ValueError, AttributeError):
+            log = self.folder / f"{command.name}.log"
+            self.note(
+                error=f"expected a JSON object from {command.name}, found something else: see {log}", exit_code=12
+            )
+            return
+        if error:
+            self.note(error=str(error), exit_code=int(facts.get("exit_code", 12)))
+        else:
+            write_privately(self.folder / SERVICE_NAME, line + "\n")
+
+    def clean_up(self) -> None:
+        """The `finally` commands, the end of the services, the removal of the work folder; nothing stops it."""
+        _ignore_signals()  # inherited by the commands that are started from here on
+        if self.reasons:
+            self.note(interrupted_by=self.reasons[0])
+            with _carrying_on():
+                _note_in_record(self.folder, self.reasons[0])
+        self._finish("finally")
+        for command in reversed(self.plan.commands):
+            if command.name in self.services:
+                with _carrying_on():
+                    self._end_service(command, self.services.pop(command.name))
+        for part in (self._sweep, self._remove):
+            with _carrying_on():
+                part()
+        self._finish("last")
+        for name in (PLAN_NAME, SERVICE_NAME, ".*.said", ".*.half", ".drill.json.*"):  # the last two: half written
+            for path in self.folder.glob(name):
+                path.unlink(missing_ok=True)
+        self.note(running="", ended=True)
+
+    def _finish(self, kind: str) -> None:
+        for command in self.plan.commands:
+            if command.kind == kind:
+                with _carrying_on():
+                    self._run_deaf(command, self.plan.finally_timeout)
+
+    def _run_deaf(self, command: Command, timeout: float) -> None:
+        child = self._start(command, stdin=subprocess.DEVNULL)
+        self._wait(child, timeout, deaf=True)
+        self._end(command, child, self.plan.grace)
+
+    def _end_service(self, command: Command, child: subprocess.Popen[bytes]) -> None:
+        assert child.stdin
+        child.stdin.close()
+        self._wait(child, self.plan.service_grace, deaf=True)
+        self._end(command, child, self.plan.grace)
+
+    def _sweep(self) -> None:
+        work = Path(self.plan.work)
+        if self.plan.sweep and self.plan.work and work.exists() and any(work.iterdir()):
+            self._run_deaf(Command("sweep", self.plan.sweep), 60)
+
+    def _remove(self) -> None:
+        """End what still runs below this process, remove the work folder, note what withstood."""
+        left = []
+        if self.owns_session:
+
+            def below() -> list[psutil.Process]:
+                return [*lifeline.descendants(os.getpid()), *lifeline.in_session(os.getpid())]
+
+            if not lifeline.kill(below, self.children):
+                left += [f"process {found.pid}" for found in below()]
+        if self.plan.work:
+            shutil.rmtree(self.plan.work, ignore_errors=True)
+            left += [self.plan.work] if os.path.lexists(self.plan.work) else []
+        self.note(left=tuple(left))
+
+
+@contextlib.contextmanager
+def _carrying_on() -> Iterator[None]:
+    """Log an exception and go on: one step of the clean-up that fails must not keep the next from being tried."""
+    try:
+        yield
+    except Exception:
+        with contextlib.suppress(OSError):
+            traceback.print_exc()
+
+
+def _ignore_signals() -> None:
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _silence() -> None:
+    """Send stdout and stderr nowhere when their reader, tox or the terminal, has gone: writing would be an error."""
+    for fd in (1, 2):
+        look = select.poll()
+        look.register(fd, 0)  # only that the other end has gone
+        if look.poll(0):
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, fd)
+            os.close(null)
+
+
+def _note_in_record(folder: Path, reason: str) -> None:
+    from drills import record  # pydantic takes a third of a second to load, and mostly nothing is to be noted
+
+    if (folder / record.RECORD_NAME).exists():
+        record.Journal.open(folder).update(interrupted_by=reason)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Be the supervisor of the run whose folder is the only argument; 0 when the clean-up was done."""
+    folder = Path(arguments[0])
+    supervision = _Supervision(read_plan(folder), folder, Outcome(), owns_session=True)
+    lifeline.adopt_orphans()
+    for number in STOP_SIGNALS:
+        signal.signal(number, lambda number, _frame: supervision.reasons.append(signal.Signals(number).name))
+    lifeline.watch(0, lambda reason: supervision.reasons.append(reason or "the command itself was killed"))
+    try:
+        supervision.carry_out()
+    except Exception as error:
+        traceback.print_exc()
+        supervision.note(error=f"{type(error).__name__}: {error}: see {folder / LOG_NAME}", exit_code=12)
+    supervision.clean_up()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

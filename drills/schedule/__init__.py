@@ -1,0 +1,1 @@
+"""When AWS's schedules fire, and what a plan can lose at worst; pure."""

@@ -1,1 +1,0 @@
-"""Where recovery points come from and scratch instances are made."""
