@@ -2,12 +2,12 @@
 
 from hypothesis import settings
 
-from tests.fix_drill import staged
-from tests.fix_rds import beating
-from tests.fix_sandbox import sandbox
-from tests.fix_service import own_sandbox
-from tests.fix_source import point, source
-from tests.fix_watch import pytest_configure
+from tests.support.drill import staged
+from tests.support.rds import beating
+from tests.support.sandbox import sandbox
+from tests.support.service import own_sandbox
+from tests.support.source import point, source
+from tests.support.watch import pytest_configure
 
 __all__ = ["beating", "own_sandbox", "point", "pytest_configure", "sandbox", "source", "staged"]
 

@@ -1,0 +1,262 @@
+"""Removal of what a run made: from the record alone, ours and nothing else, each thing seen to be gone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+
+from drills.aws import read as aws
+from drills.aws.cleanup import remove_all
+from drills.aws.scratch import Scratch, ScratchNames
+from drills.aws.session import Clients
+from drills.clock import SystemClock
+from drills.model.instance import Instance, Resource
+from drills.model.point import RecoveryPoint
+from drills.objectives import verdicts
+from drills.record import Journal, load
+from drills.recovery.restore import Setup
+from drills.run import context
+from drills.run.plan import SERVICE_NAME
+from tests.support.clock import HandClock
+from tests.support.drill import INSTANCE, POLL, VAULT, Staged, followed
+from tests.support.paths import CHECKOUT
+
+pytestmark = [pytest.mark.postgres, pytest.mark.sandbox]
+KINDS = {"db-parameter-group", "db-subnet-group", "security-group"}
+
+
+@pytest.fixture
+def setup(staged: Staged, tmp_path: Path) -> Iterator[Setup]:
+    """A run that has made its three groups; whatever the test leaves of them is removed."""
+    setup = staged.setup(tmp_path)
+    names = ScratchNames.of(setup.journal.record.run_id, "recovery")
+    scratch_of(setup).make_groups(names, point_of(setup.clients), source_of(setup.clients))
+    made = setup.journal.record.resources
+    yield setup
+    setup.journal.update(resources=made)
+    removed(setup)
+
+
+def scratch_of(setup: Setup, *, run_id: str = "") -> Scratch:
+    """What makes things for the run, or makes them in the name of another one."""
+    tags = setup.tags() | ({"drills:run": run_id} if run_id else {})
+    return Scratch(setup.scratch_clients, setup.target.restore, setup.journal, tags)
+
+
+def point_of(clients: Clients) -> RecoveryPoint:
+    """The stage's recovery point."""
+    (point,) = [p for p in aws.recovery_points(clients, INSTANCE, VAULT) if p.kind == "awsbackup"]
+    return point
+
+
+def source_of(clients: Clients) -> Instance:
+    """The staged source."""
+    found = aws.describe_instance(clients, INSTANCE)
+    assert found is not None
+    return found
+
+
+def removed(setup: Setup, clients: Clients | None = None) -> tuple[Resource, ...]:
+    """What is left after a clean-up that knows nothing but the record on disk."""
+    journal = Journal.open(setup.journal.folder)
+    left = remove_all(clients or setup.clients, journal, SystemClock(), every=POLL, timeout=20.0)
+    setup.journal.record = journal.record
+    return left
+
+
+def kinds_there(setup: Setup) -> set[str]:
+    """The kinds of what AWS still has of the run's groups."""
+    clients, run_id = setup.clients, setup.journal.record.run_id
+    rds = clients.rds
+    parameters = [raw["DBParameterGroupName"] for raw in rds.describe_db_parameter_groups()["DBParameterGroups"]]
+    subnets = [raw["DBSubnetGroupName"] for raw in rds.describe_db_subnet_groups()["DBSubnetGroups"]]
+    security = [raw["GroupName"] for raw in clients.ec2.describe_security_groups()["SecurityGroups"]]
+    named = {"db-parameter-group": parameters, "db-subnet-group": subnets, "security-group": security}
+    return {kind for kind, names in named.items() if any(run_id in name for name in names)}
+
+
+def failing(staged: Staged, service: str, operation: str, code: str, times: int | None = None) -> Clients:
+    """Clients of their own of which one operation is refused, so many times or always."""
+    clients = staged.clients()
+    left = [times]
+
+    def fail(**_: Any) -> tuple[AWSResponse, dict[str, Any]] | None:
+        if left[0] == 0:
+            return None
+        left[0] = None if left[0] is None else left[0] - 1
+        parsed = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {}}
+        return AWSResponse("https://aws.example", 400, HTTPHeaders(), None), parsed
+
+    getattr(clients, service).meta.events.register(f"before-call.{service}.{operation}", fail)
+    return clients
+
+
+def test_all_is_removed_and_removing_again_changes_nothing(setup: Setup) -> None:
+    """Each thing is gone with an instant; a second clean-up finds nothing to do."""
+    assert kinds_there(setup) == KINDS
+
+    assert removed(setup) == ()
+    first = load(setup.journal.folder)
+    assert removed(setup) == ()
+
+    assert kinds_there(setup) == set()
+    assert load(setup.journal.folder) == first
+    assert {resource.state for resource in first.resources} == {"gone"}
+    assert all(resource.gone_at for resource in first.resources)
+
+
+def test_what_was_planned_and_never_made_is_gone(setup: Setup) -> None:
+    """A run that was killed between writing the plan and the call; each kind."""
+    names = ScratchNames.of(setup.journal.record.run_id, "rehearsal")
+    planned = {
+        "db-instance": names.instance,
+        "db-snapshot": f"{names.instance}-copy",
+        "db-parameter-group": names.parameter_group,
+        "db-subnet-group": names.subnet_group,
+        "security-group": names.security_group,
+        "log-group": f"/aws/rds/instance/{names.instance}/postgresql",
+    }
+    for kind, name in planned.items():
+        setup.journal.resource(Resource(kind, name, "planned"))  # type: ignore[arg-type]
+
+    assert removed(setup) == ()
+
+
+@pytest.mark.parametrize("state", ["being made", "protected"])
+def test_another_process_removes_what_a_killed_run_left(staged: Staged, tmp_path: Path, state: str) -> None:
+    """A copy in either state with its groups and the log group that RDS made for it; another's log group stays."""
+    setup = staged.setup(tmp_path)
+    clients, scratch = setup.clients, scratch_of(setup)
+    names = ScratchNames.of(setup.journal.record.run_id, "recovery")
+    scratch.restore(names, scratch.make_groups(names, point_of(clients), source_of(clients)), point_of(clients))
+    if state == "protected":
+        followed(clients, names.instance)
+        protect = {"DeletionProtection": True, "ApplyImmediately": True}
+        clients.rds.modify_db_instance(DBInstanceIdentifier=names.instance, **protect)
+        assert clients.rds.describe_db_instances(DBInstanceIdentifier=names.instance)["DBInstances"][0][
+            "DeletionProtection"
+        ]
+    log_groups = [f"/aws/rds/instance/{name}/postgresql" for name in (names.instance, "other")]
+    for name in log_groups:
+        clients.logs.create_log_group(logGroupName=name)
+    (tmp_path / SERVICE_NAME).write_text((staged.folder / SERVICE_NAME).read_text())
+    context.save(tmp_path, context.read(staged.folder))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "drills.run.finish", "clean", str(tmp_path)],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    record, logs = load(tmp_path), clients.logs.describe_log_groups()["logGroups"]
+    clients.logs.delete_log_group(logGroupName=log_groups[1])
+    assert (done.returncode, done.stderr, record.failures) == (0, "", ())
+    assert {resource.state for resource in record.resources} == {"gone"}
+    assert {resource.kind for resource in record.resources} == {*KINDS, "db-instance", "log-group"}
+    assert aws.describe_instance(clients, names.instance) is None
+    assert kinds_there(setup) == set()
+    assert [group["logGroupName"] for group in logs] == log_groups[1:]
+
+
+def without_prefix(resource: Resource) -> Resource:
+    """The record, edited to name somebody else's."""
+    return replace(resource, id=resource.id.removeprefix("drill-"))
+
+
+def source_in_its_place(resource: Resource) -> Resource:
+    """The record, edited to name the source."""
+    return Resource("db-instance", INSTANCE, "made")
+
+
+@pytest.mark.parametrize("edit", [without_prefix, source_in_its_place])
+def test_what_lacks_the_prefix_is_left_alone(setup: Setup, edit: Callable[[Resource], Resource]) -> None:
+    """An edited record removes nothing of anybody else's: left, 13, and why; the rest is removed."""
+    first, *others = setup.journal.record.resources
+    setup.journal.update(resources=(edit(first), *others))
+
+    (left,) = removed(setup)
+
+    assert (left.id, left.state) == (edit(first).id, "left")
+    assert left.note == "not removed: its name does not begin with 'drill-'"
+    assert 13 in verdicts.exit_codes(setup.journal.record)
+    assert kinds_there(setup) == {first.kind}
+    assert source_of(setup.clients).status == "available"
+
+
+def test_what_carries_another_runs_tag_is_left_alone(staged: Staged, tmp_path: Path) -> None:
+    """Names can be guessed and records edited; each kind of group, a snapshot and a log group of another run."""
+    setup = staged.setup(tmp_path)
+    clients = setup.clients
+    names = ScratchNames.of("another-run", "recovery")
+    theirs = scratch_of(setup, run_id="another-run")
+    theirs.make_groups(names, point_of(clients), source_of(clients))
+    theirs.copy_snapshot(point_of(clients), f"{names.instance}-copy", source_region=clients.region)
+    log_group = f"/aws/rds/instance/{names.instance}/postgresql"
+    clients.logs.create_log_group(logGroupName=log_group)
+    setup.journal.resource(Resource("log-group", log_group, "made"))
+
+    left = removed(setup)
+    codes = verdicts.exit_codes(setup.journal.record)
+    made = tuple(replace(resource, state="made") for resource in left)
+    setup.journal.update(run_id="another-run", resources=made)
+
+    assert {resource.kind for resource in left} == {*KINDS, "db-snapshot", "log-group"}
+    assert {(resource.state, resource.note) for resource in left} == {
+        ("left", "not removed: it does not carry this run's tag")
+    }
+    assert 13 in codes
+    assert removed(setup) == ()  # by the run that they belong to
+
+
+def test_one_thing_that_cannot_be_removed_does_not_keep_the_rest(setup: Setup, staged: Staged) -> None:
+    """It is left with AWS's own words, and goes with the next clean-up that may remove it."""
+    spoiled = failing(staged, "rds", "DeleteDBParameterGroup", "AccessDenied")
+
+    (left,) = removed(setup, spoiled)
+
+    assert (left.kind, left.state) == ("db-parameter-group", "left")
+    assert left.note.startswith("AWS refused to remove it: ")
+    assert "AccessDenied" in left.note
+    assert kinds_there(setup) == {"db-parameter-group"}
+    assert removed(setup) == ()
+    assert kinds_there(setup) == set()
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "code"),
+    [
+        ("ec2", "DeleteSecurityGroup", "DependencyViolation"),
+        ("rds", "DeleteDBParameterGroup", "InvalidDBParameterGroupState"),
+        ("rds", "DeleteDBSubnetGroup", "InvalidDBSubnetGroupStateFault"),
+        ("ec2", "DescribeSecurityGroups", "RequestLimitExceeded"),
+    ],
+)
+def test_what_is_in_use_or_throttled_for_a_while_is_asked_again(
+    setup: Setup, staged: Staged, service: str, operation: str, code: str
+) -> None:
+    """Three refusals that pass do not leave anything."""
+    assert removed(setup, failing(staged, service, operation, code, times=3)) == ()
+    assert kinds_there(setup) == set()
+
+
+def test_what_stays_in_use_is_left_when_time_is_up(setup: Setup, staged: Staged) -> None:
+    """The clean-up ends: after the timeout of each thing, on a clock wound by hand."""
+    clock, journal = HandClock(), Journal.open(setup.journal.folder)
+    spoiled = failing(staged, "ec2", "DeleteSecurityGroup", "DependencyViolation")
+
+    (left,) = remove_all(spoiled, journal, clock, every=10.0, timeout=300.0)
+
+    assert left.note.startswith("still there 300 s after its removal was asked for: ")
+    assert "DependencyViolation" in left.note
+    assert 300 <= clock.slept <= 350

@@ -1,0 +1,248 @@
+"""Checks that need no manifest: a copy that contradicts itself is named, an honest one and an odd source are not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from drills.checks.base import known_facts
+from drills.checks.base.outcome import Judged
+from drills.checks.integrity import constraints
+from drills.checks.integrity import state as integrity_state
+from drills.model.finding import Severity
+from tests.support.checked import Checked, checked
+from tests.support.cluster import module_state
+
+__all__ = ["checked", "module_state"]
+pytestmark = pytest.mark.postgres
+
+MORE = """
+create schema promise;
+create domain promise.even as int check (value % 2 = 0);
+create domain promise.four as promise.even check (value <> 6) not null;
+create table promise.parent (a int, b text, constraint parent_key primary key (a, b));
+create table promise.child (id int primary key, a int, b text, n promise.four, word text not null default 'w',
+    "Größe ""x"" m" int constraint "posi""tive" check ("Größe ""x"" m" > 0), whole text,
+    constraint no_row_is_empty check (child.* is not null or id is not null),
+    constraint child_parent foreign key (a, b) references promise.parent match full);
+create unique index child_word on promise.child (lower(word)) where id > 10;
+create table promise.booked (room int, during int4range, exclude using gist (during with &&));
+create table promise.part (id int, at date not null) partition by range (at);
+create table promise.part_1 partition of promise.part for values from ('2026-01-01') to ('2026-02-01');
+create table promise.loose (a int, b int);
+alter table promise.loose add constraint late check (a > 0) not valid;
+create function promise.guard() returns trigger language plpgsql as 'begin return new; end';
+create trigger guard before insert on promise.loose for each row execute function promise.guard();
+create materialized view promise.seen as select 1 as one;
+create index loose_b on promise.loose (b);
+insert into promise.parent values (1, 'x'), (2, 'y');
+insert into promise.child select g, 1, 'x', g * 8, 'word ' || g, g, null from generate_series(1, 20) g;
+insert into promise.booked values (1, '[1,3)'), (1, '[3,5)');
+insert into promise.part values (1, '2026-01-10');
+"""
+CHILD = "'promise.child'::regclass"
+BROKEN = {
+    "column promise.child.word": (
+        "alter table promise.child alter word drop not null",
+        "update promise.child set word = null where id = 3",
+        f"update pg_attribute set attnotnull = true where attrelid = {CHILD} and attname = 'word'",
+    ),
+    'constraint "posi""tive" on promise.child': (
+        'alter table promise.child drop constraint "posi""tive"',
+        'update promise.child set "Größe ""x"" m" = -1 where id = 3',
+        'alter table promise.child add constraint "posi""tive" check ("Größe ""x"" m" > 0) not valid',
+        "update pg_constraint set convalidated = true where conname like 'posi%'",
+    ),
+    "constraint even_check of domain promise.even on promise.child.n": (
+        "alter domain promise.even drop constraint even_check",
+        "update promise.child set n = 7 where id = 3",
+        "alter domain promise.even add constraint even_check check (value % 2 = 0) not valid",
+        "update pg_constraint set convalidated = true where conname = 'even_check'",
+    ),
+    "unique index promise.child_word": (
+        "alter table promise.child disable trigger all",
+        "update pg_index set indisready = false, indisvalid = false where indexrelid = 'promise.child_word'::regclass",
+        "update promise.child set word = 'WORD 12' where id = 13",
+        "update pg_index set indisready = true, indisvalid = true where indexrelid = 'promise.child_word'::regclass",
+        "alter table promise.child enable trigger all",
+    ),
+    "constraint child_parent on promise.child": ("delete from promise.parent where a = 1",),
+    "partition bound of promise.part_1": (
+        "alter table promise.part detach partition promise.part_1",
+        "insert into promise.part_1 values (2, '2026-03-01')",
+        "alter table promise.part attach partition promise.part_1 for values from ('2026-01-01') to ('2026-04-01')",
+        "update pg_class set relpartbound = (select relpartbound from pg_class where relname = 'kept') "
+        "where oid = 'promise.part_1'::regclass",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def promising(checked: Checked) -> Iterator[Checked]:
+    """A server with a database of promises beside the sample."""
+    with checked.cluster.connect() as session:
+        session.execute("create database promises owner master")
+    with checked.cluster.connect("promises") as session:
+        session.execute(MORE.encode())
+        session.execute("create table promise.k (at date not null) partition by range (at)")
+        session.execute(
+            "create table promise.kept partition of promise.k for values from ('2026-01-01') to ('2026-02-01')"
+        )
+    yield checked
+    with checked.cluster.connect() as session:
+        session.execute("drop database promises with (force)")
+
+
+def proved(checked: Checked, database: str, alike: frozenset[str] | None = None) -> Judged:
+    """What the constraints of a database came to."""
+    with checked.snapshot(database) as connection:
+        return constraints.look(connection, alike)
+
+
+def named(judged: Judged) -> list[tuple[str, Severity]]:
+    """The things that findings name, with their severities."""
+    return [(finding.object, finding.severity) for finding in judged.findings]
+
+
+def test_an_honest_database_keeps_its_promises(promising: Checked) -> None:
+    """The sample, and a database of odd names, domains of domains, expressions and partitions, give no finding."""
+    for database, least in (("orders", 110), ("promises", 18)):
+        judged = proved(promising, database)
+        assert (judged.findings, judged.not_checked) == ((), ())
+        assert judged.compared >= least
+
+
+@pytest.mark.parametrize("thing", BROKEN)
+def test_a_broken_promise_is_named_although_it_is_marked_as_valid(promising: Checked, thing: str) -> None:
+    """The rows are counted, whatever the catalog, the index or the planner believes (notes postgres.md 2.1, L15 to L17)."""
+    with promising.copy("promises") as copy:
+        promising.harm(copy, *BROKEN[thing])
+        judged = proved(promising, copy)
+        tables = frozenset({"promise.child", "promise.parent", "promise.part_1"})
+        inherited = proved(promising, copy, tables)
+
+    assert named(judged) == [(thing, "error")] if "child_parent" not in thing else (thing, "error") in named(judged)
+    assert {severity for _, severity in named(inherited)} == {"information"}
+    assert "row" in judged.findings[0].found
+    assert judged.findings[0].query.startswith("select")
+
+
+def test_a_key_that_needs_more_room_than_there_is_is_not_verified(promising: Checked) -> None:
+    """Estimated before anything is sorted; the rest is proved all the same."""
+    with promising.cluster.connect() as session:
+        session.execute("alter role master set temp_file_limit = '1MB'")
+    try:
+        judged = proved(promising, "orders")
+    finally:
+        with promising.cluster.connect() as session:
+            session.execute("alter role master reset temp_file_limit")
+
+    assert judged.findings == ()
+    assert judged.compared > 80
+    assert all("of temporary space, temp_file_limit allows 1 MB" in left.reason for left in judged.unread)
+    assert "unique index shop.order_line_pkey" in [left.what for left in judged.unread]
+    assert "unique index shop.campaign_pkey" not in [left.what for left in judged.unread]
+
+
+def test_a_reader_without_rights_proves_nothing_and_is_told_what_it_needs(promising: Checked) -> None:
+    """Nothing that could not be read is proved."""
+    with promising.cluster.connect("promises") as session:
+        session.execute("create role hermit")
+        session.execute("grant hermit to master")
+    try:
+        with promising.snapshot("promises") as connection:
+            connection.execute("set local role hermit")
+            judged = constraints.look(connection, None)
+    finally:
+        with promising.cluster.connect("promises") as session:
+            session.execute("drop role hermit")
+
+    assert (judged.compared, judged.findings) == (0, ())
+    assert len(judged.unread) >= 18
+    assert all(left.reason.startswith("needs SELECT on promise.") for left in judged.unread)
+
+
+STATES = {
+    "index promise.loose_b": (
+        "invalid",
+        "update pg_index set indisvalid = false where indexrelid = 'promise.loose_b'::regclass",
+    ),
+    "constraint child_parent on promise.child": (
+        "not validated",
+        "update pg_constraint set convalidated = false where conname = 'child_parent'",
+    ),
+    "trigger guard on promise.loose": ("disabled", "alter table promise.loose disable trigger guard"),
+    "table promise.parent": ("without 2 of its internal triggers", "alter table promise.parent disable trigger all"),
+    "table promise.child": (
+        "with 2 internal triggers for replication alone",
+        "do $$ declare t name; begin for t in select tgname from pg_trigger where tgisinternal "
+        "and tgrelid = 'promise.child'::regclass loop "
+        "execute format('alter table promise.child enable replica trigger %I', t); end loop; end $$",
+    ),
+    "materialised view promise.seen": ("unpopulated", "refresh materialized view promise.seen with no data"),
+}
+
+
+@pytest.mark.parametrize("thing", STATES)
+def test_an_odd_state_is_an_error_a_warning_or_information(promising: Checked, thing: str) -> None:
+    """By what the manifest has: another state, none because there is no manifest, or the same."""
+    state, statement = STATES[thing]
+    with promising.copy("promises") as copy:
+        with promising.snapshot(copy) as connection:
+            before = known_facts.stored(integrity_state.observe(connection))
+        promising.harm(copy, statement)
+        with promising.snapshot(copy) as connection:
+            found = integrity_state.observe(connection)
+            severities = []
+            for expected in (before, None, known_facts.stored(found)):
+                judged = integrity_state.look(connection, expected)
+                severities += [(each.found, each.severity) for each in judged.findings if each.object == thing]
+
+    assert before == {"constraint late on promise.loose": "not validated"}
+    assert severities == [(state, "error"), (state, "warning"), (state, "information")]
+
+
+def test_what_the_whole_server_has_left_over_is_named(promising: Checked) -> None:
+    """A prepared transaction, a slot, and databases that nobody may or need enter."""
+    cluster = promising.cluster
+    with cluster.connect() as session:
+        prepared = session.execute("show max_prepared_transactions").fetchone()
+        session.execute("create database closed allow_connections false")
+        session.execute("create database model is_template true")
+        session.execute("select pg_create_physical_replication_slot('left_over')")
+    try:
+        with promising.snapshot("postgres") as connection:
+            judged = integrity_state.look_at_cluster(connection, {})
+            lost = integrity_state.look_at_cluster(connection, {"replication slot gone": "kept"})
+    finally:
+        with cluster.connect() as session:
+            session.execute("select pg_drop_replication_slot('left_over')")
+            session.execute("drop database closed")
+            session.execute("alter database model is_template false")
+            session.execute("drop database model")
+
+    assert prepared is not None
+    assert named(judged) == [("replication slot left_over", "warning")]
+    assert ("replication slot gone", "warning") in named(lost)
+    assert {left.what for left in judged.excused} >= {"database closed", "database model"}
+
+
+def test_an_index_that_was_made_with_another_collation_is_named(promising: Checked) -> None:
+    """The version that the catalog noted is not the one that the server has now (notes postgres.md 1.3)."""
+    with promising.copy("promises") as copy:
+        try:
+            promising.harm(
+                copy,
+                'create collation promise.words from "en-x-icu"',
+                "create table promise.sorted (w text collate promise.words)",
+                "create index sorted_w on promise.sorted (w)",
+                "update pg_collation set collversion = '1' where collname = 'words'",
+            )
+        except psycopg.errors.UndefinedObject:
+            pytest.skip("this PostgreSQL is built without ICU")
+        with promising.snapshot(copy) as connection:
+            judged = integrity_state.look(connection, {"constraint late on promise.loose": "not validated"})
+
+    assert ("collation promise.words", "error") in named(judged)

@@ -1,0 +1,144 @@
+"""Indexes without an order are proved by looking the table's own keys up in them."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drills.checks.integrity import indexes, lookups
+from drills.checks.integrity.lookups import BY_BITMAP, Lookup, Operator
+from tests.support.checked import Checked, checked
+from tests.support.cluster import module_state
+
+__all__ = ["checked", "module_state"]
+PAGE, ROWS = 8192, 1200
+MAKE = """
+create schema look authorization master;
+create table look.up (id int, at point, during int4range, word text, tags int[], prefs jsonb, body tsvector, few int,
+    "Größe" box, note text);
+insert into look.up select g, point(g, -g), int4range(g * 2, g * 2 + 1), 'it''s \\ word ' || g, array[g % 9, g],
+    jsonb_build_object('n', g), to_tsvector('simple', 'it''s a back\\slash word ' || g), g % 2, box(point(g, g), point(0, 0)),
+    case when g % 3 = 0 then 'note ' || g end from generate_series(1, 1200) g;
+create index up_at on look.up using gist (at);
+create index up_during on look.up using spgist (during);
+create index up_two on look.up using gist (during, at) where id > 10;
+create index up_word on look.up using hash (word);
+create index up_lower on look.up using spgist (lower(word));
+create index up_tags on look.up using gin (tags);
+create index up_prefs on look.up using gin (prefs jsonb_path_ops);
+create index up_body on look.up using gin (body);
+create index up_few on look.up using hash (few);
+create index up_box on look.up using gist ("Größe");
+create index up_note on look.up using gin (to_tsvector('pg_catalog.simple', note));
+create index up_range on look.up using brin (id);
+alter table look.up owner to master;
+"""
+HURT = ("up_at", "up_during", "up_word", "up_tags", "up_few")
+
+
+def without_entries(path: Path) -> None:
+    """Take the entries of every leaf page but the first two from an index; links and kinds of its pages stay."""
+    content = bytearray(path.read_bytes())
+    for start in range(2 * PAGE, len(content), PAGE):
+        lower, _, special = struct.unpack_from("<HHH", content, start + 12)  # bufpage.h: pd_lower, pd_upper, pd_special
+        if lower > 24:
+            struct.pack_into("<HH", content, start + 12, 24, special)
+    path.write_bytes(content)
+
+
+@pytest.fixture(scope="module")
+def sound(checked: Checked) -> Checked:
+    """A server with a table that has an index of every kind, in a database of its own."""
+    with checked.cluster.connect() as session:
+        session.execute("create database lookups owner master")
+    with checked.cluster.connect("lookups") as session:
+        session.execute(MAKE.encode())
+        session.execute("vacuum (freeze, analyze) look.up")
+        session.execute("checkpoint")
+    return checked
+
+
+@pytest.fixture(scope="module")
+def hurt(sound: Checked, module_state: Path) -> Iterator[Checked]:
+    """A physical copy in which some of the indexes lack entries."""
+    with sound.restored(module_state) as copy:
+        with copy.cluster.connect("lookups") as session:
+            found = [session.execute("select pg_relation_filepath(%s)", (f"look.{name}",)).fetchone() for name in HURT]
+        copy.cluster.stop()
+        for row in found:
+            assert row is not None
+            without_entries(copy.cluster.data / row[0])
+        copy.cluster.start({"max_logical_replication_workers": "0"})
+        yield copy
+
+
+@pytest.mark.postgres
+def test_a_sound_index_of_every_kind_is_proved(sound: Checked) -> None:
+    """No finding; what holds a null is said not to have been looked up, unless the index holds no nulls."""
+    with sound.snapshot("lookups") as connection:
+        judged = indexes.look(connection)
+
+    assert judged.findings == ()
+    assert judged.unread == ()
+    assert judged.compared == 12
+    assert [left.what for left in judged.not_checked] == ["index look.up_note"]
+    assert "800 of 1,200 keys hold a null" in judged.not_checked[0].reason
+
+
+@pytest.mark.postgres
+def test_an_index_that_lost_entries_is_named_and_a_sound_one_is_not(hurt: Checked) -> None:
+    """PostgreSQL answers with fewer rows and without an error (notes postgres.md, P07 for other kinds)."""
+    with hurt.snapshot("lookups") as connection:
+        judged = indexes.look(connection)
+
+    assert {finding.object for finding in judged.findings} == {f"look.{name}" for name in HURT}
+    assert {finding.severity for finding in judged.findings} == {"error"}
+
+
+@pytest.mark.postgres
+def test_equal_keys_are_looked_up_once(sound: Checked) -> None:
+    """The rows that a lookup visits grow with the table and not with its square: two keys of 600 rows each."""
+    with sound.snapshot("lookups") as connection:
+        index = Lookup("look.up", "look.up_few", "up_few", "hash", ("few",), "hashint8extended(few, 0)", "true")
+        (by, *_) = lookups.operators(connection, index.name)
+        text = lookups.query(index, by, ROWS, lookups.keys_to_look_up(ROWS, exact=True))
+        for name, value in BY_BITMAP:
+            connection.execute(f"set local {name} = {value}".encode())
+        row = connection.execute(f"explain (analyze, format json) {text}".encode()).fetchone()
+        assert row is not None
+        answer = connection.execute(text.encode()).fetchone()
+
+    assert lookups.names_in(row[0]) == {"up_few"}
+    assert visited(row[0][0]["Plan"], "Bitmap Heap Scan") == ROWS
+    assert answer == (ROWS, 0, 0, 2)
+
+
+def visited(node: dict[str, Any], kind: str) -> int:
+    """How many rows the nodes of a kind gave in all of their loops."""
+    own = round(node["Actual Rows"] * node["Actual Loops"]) if node["Node Type"] == kind else 0
+    return own + sum(visited(each, kind) for each in node.get("Plans", []))
+
+
+@given(st.integers(0, 10**11), st.booleans())
+def test_lookups_together_never_cost_the_square_of_the_table(rows: int, exact: bool) -> None:
+    """Where each may give all rows, all of them come to no more than a constant, or the same few for every row."""
+    most = lookups.keys_to_look_up(rows, exact=exact)
+
+    assert lookups.LEAST <= most <= lookups.MOST
+    if not exact:
+        assert most * rows <= max(2_000_000, lookups.LEAST * rows)
+
+
+def test_an_index_of_signatures_is_not_taken_for_one_of_keys() -> None:
+    """Equal keys of pg_trgm's or hstore's GiST classes lead to many others as well."""
+    index = Lookup("t", "i", "i", "gist", ("a",), "a", "true")
+
+    assert lookups.is_exact(index, [Operator(1, "=", "operator(x.=)")])
+    assert not lookups.is_exact(index, [Operator(1, "=", "operator(x.=)", plain=False)])
+    assert not lookups.is_exact(index, [Operator(1, "&&", "operator(x.&&)")])

@@ -1,0 +1,93 @@
+"""The system's own catalog: references that lead nowhere, and what came with PostgreSQL and is gone."""
+
+from __future__ import annotations
+
+import pytest
+from psycopg import sql
+
+from drills.checks.integrity import system_catalog
+from drills.checks.integrity.system_catalog import Reference
+from tests.support.checked import Checked, checked
+from tests.support.cluster import module_state
+
+__all__ = ["checked", "module_state"]
+REFERENCE = Reference("pg_operator", ("oprcode",), "pg_proc", ("oid",), array=False, optional=True)
+
+
+@pytest.mark.postgres
+def test_an_honest_catalog_is_whole_in_every_database_of_a_server(checked: Checked) -> None:
+    """Every reference leads somewhere, and what came with PostgreSQL is the same in each database."""
+    with checked.snapshot("orders") as connection:
+        there = system_catalog.observe(connection)
+        judged = system_catalog.look(connection, there, {})
+    with checked.snapshot("postgres") as connection:
+        elsewhere = system_catalog.observe(connection)
+
+    assert judged.findings == ()
+    assert judged.compared > 200
+    assert there == elsewhere
+    assert there["pg_proc"].split(" ")[0].isdigit()
+
+
+@pytest.mark.postgres
+def test_a_built_in_function_that_is_gone_is_named_with_and_without_a_manifest(checked: Checked) -> None:
+    """Its operator leads nowhere; where nothing refers to a function, the manifest knows of it."""
+    with checked.copy() as copy:
+        with checked.snapshot(copy) as connection:
+            before = system_catalog.observe(connection)
+        checked.harm(
+            copy,
+            "set allow_system_table_mods = on",
+            "delete from pg_proc where proname = 'int4pl'",
+            "delete from pg_proc where oid = 'pg_catalog.pg_backend_pid()'::regprocedure",
+        )
+        with checked.snapshot(copy) as connection:
+            alone = system_catalog.look(connection, None, None)
+            compared = system_catalog.look(connection, before, {})
+            odd = system_catalog.observe_dangling(connection)
+            known = system_catalog.look(connection, None, odd)
+
+    found = {finding.object for finding in alone.findings}
+    assert "pg_operator (oprcode)" in found
+    assert {finding.severity for finding in alone.findings} == {"error"}
+    assert {finding.object for finding in compared.findings} == found | {"pg_catalog.pg_proc"}
+    assert {finding.severity for finding in known.findings} == {"information"}
+    assert odd["pg_operator (oprcode)"] == "1 that lead nowhere"
+
+
+@pytest.mark.postgres
+def test_a_reader_without_rights_is_told_what_was_not_followed(checked: Checked) -> None:
+    """What it may not read is listed, and the rest is followed."""
+    with checked.cluster.connect() as admin:
+        admin.execute(sql.SQL("create role feeble login password {}").format(checked.password))
+    with checked.snapshot("orders") as connection:
+        everything = system_catalog.look(connection, None, None).compared
+    with checked.cluster.connect("orders") as connection, connection.transaction():
+        connection.execute("set local role feeble")
+        judged = system_catalog.look(connection, None, None)
+    with checked.cluster.connect() as admin:
+        admin.execute("drop role feeble")
+
+    assert judged.findings == ()
+    assert everything > judged.compared > 150
+    assert "needs a superuser" in judged.excused[0].reason
+
+
+def test_a_lost_page_of_the_catalog_is_told_by_what_it_held() -> None:
+    """The numbers of both sides stand in the finding."""
+    judged = system_catalog.judge({"pg_proc": "3 that", "pg_cast": "1"}, {"pg_proc": "2 that", "pg_cast": "1"})
+
+    (finding,) = judged.findings
+    assert (finding.object, finding.expected, finding.found) == ("pg_catalog.pg_proc", "3 that", "2 that")
+    assert judged.compared == 2
+
+
+def test_an_optional_reference_may_lead_nowhere_by_being_nought() -> None:
+    """As PostgreSQL's own pg_get_catalog_foreign_keys() says; an array's references are looked at one by one."""
+    many = Reference(
+        "pg_index", ("indrelid", "indkey"), "pg_attribute", ("attrelid", "attnum"), array=True, optional=True
+    )
+
+    assert "r.oprcode <> 0" in REFERENCE.query
+    assert "unnest(r.indkey)" in many.query
+    assert "p.attnum = each.value" in many.query

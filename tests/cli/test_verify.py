@@ -1,0 +1,366 @@
+"""`drills manifest` and `drills verify` from the outside: exit codes, what is printed, and what never is."""
+
+from __future__ import annotations
+
+import json
+import socket
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from drills.checks import manifest
+from drills.checks.base import lock_watch
+from drills.checks.base.lock_watch import Reading
+from drills.checks.content import check as content
+from drills.cli import main as cli
+from drills.clock import SystemClock, wait_until
+from drills.errors import CheckUnavailable
+from drills.sandbox.postgres.cluster import ADMIN
+from tests.support.checked import MASTER, Checked, checked
+from tests.support.cluster import module_state
+from tests.support.paths import CHECKOUT
+
+__all__ = ["checked", "module_state"]
+postgres = pytest.mark.postgres
+NEVER = "not-a-word-to-print"
+RICH = (CHECKOUT / "tests/support/rich_schema.sql").read_text(encoding="utf-8")
+ODD = """
+create schema "Tür ""1""
+zwei";
+create table "Tür ""1""
+zwei"."order" (id int primary key, "sélect" text);
+insert into "Tür ""1""
+zwei"."order" select g, g from generate_series(1, 100) g;
+alter schema "Tür ""1""
+zwei" owner to master;
+alter table "Tür ""1""
+zwei"."order" owner to master;
+"""
+
+
+@pytest.fixture
+def dsn(checked: Checked, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+    """A function that gives the DSN of a database; the password is in PGPASSWORD."""
+    monkeypatch.setenv("PGPASSWORD", checked.password)
+
+    def of(database: str) -> str:
+        return make_conninfo("", host=str(checked.cluster.run_dir), user=MASTER, dbname=database)
+
+    return of
+
+
+def results(said: str) -> dict[str, dict[str, Any]]:
+    """The results of `drills verify --json` by name."""
+    return {result["name"]: result for result in json.loads(said)["results"]}
+
+
+def test_a_comparison_by_hand_loads_neither_aws_nor_reports() -> None:
+    """What a run needs beside the checks would be a third of the time and memory of a small comparison."""
+    code = "import sys; sys.argv[1:] = ['verify', '--help']; from drills.__main__ import main\ntry: main()\n"
+    code += "except SystemExit: print('loaded', *sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=CHECKOUT, text=True)
+    said, _, loaded = ran.stdout.partition("loaded ")
+
+    assert said.startswith("usage: drills verify")
+    assert not {name.partition(".")[0] for name in loaded.split()} & {"boto3", "botocore", "jinja2", "reports", "moto"}
+
+
+@postgres
+def test_a_copy_under_another_name_is_verified_and_a_damaged_one_is_not(
+    checked: Checked, dsn: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """0 for an honest copy, 11 for one that lost a row, with a table that names it; the key is for its owner alone."""
+    path = tmp_path / "orders.json"
+    assert cli.main(["manifest", dsn("orders"), "-o", str(path), "--workers", "2"]) == 0
+    told = capsys.readouterr().err
+    assert "orders, 13 tables, 99,988 rows; the snapshot was held for" in told
+    assert "by 2 connections" in told
+    assert stat.S_IMODE(manifest.key_path(path).stat().st_mode) == 0o600
+    assert manifest.load(path.read_text()).databases["orders"].held_seconds > 0
+
+    with checked.copy() as copy:
+        status = cli.main(["verify", dsn(copy), "--against", str(path), "--json"])
+        honest = results(capsys.readouterr().out)
+        checked.harm(copy, "delete from shop.payment where id = 77")
+        rules = tmp_path / "rules"
+        rules.mkdir()
+        rule = "-- Payment 77 is kept.\nselect 1 where not exists (select from shop.payment where id = 77);\n"
+        (rules / "kept.sql").write_text(rule)
+        damaged = cli.main(["verify", dsn(copy), "--against", str(path), "--invariants", str(rules)])
+        shown = capsys.readouterr().out
+
+    assert (status, [name for name, each in honest.items() if each["findings"]]) == (0, [])
+    assert next(iter(honest)) == "identity"
+    assert honest["content"]["outcome"] == "met"
+    assert "harmless" not in honest
+    assert damaged == 11
+    assert "shop.payment" in shown
+    assert "7,899 rows" in shown
+    assert "Payment 77 is kept. 1 row breaks that" in " ".join(shown.split())
+    assert checked.password not in shown + told
+
+
+@postgres
+@pytest.mark.parametrize("database", ["orders", "rich"])
+def test_a_dump_that_was_restored_elsewhere_gives_no_finding(
+    checked: Checked, dsn: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str], database: str
+) -> None:
+    """Other oids, other physical order, no statistics, and then rewritten: only what the source has as well is told."""
+    cluster, path = checked.cluster, tmp_path / "m.json"
+    where, password = ("-h", str(cluster.run_dir), "-U", ADMIN), {"PGPASSWORD": cluster._password}
+    dumped = str(cluster.run_dir / f"{database}.dump")
+    with cluster.connect() as session:
+        if database == "rich":
+            for role in ("readers", "writers", '"Odd Role"'):
+                session.execute(f"create role {role}".encode())
+            session.execute("create database rich owner master")
+            with cluster.connect("rich") as rich:
+                rich.execute(RICH.encode())
+        session.execute("create database again owner master template template0")
+    try:
+        for tool, *arguments in (("pg_dump", "-Fc", "-f", dumped, database), ("pg_restore", "-d", "again", dumped)):
+            done = cluster.run_tool(tool, *where, *arguments, env=password)
+            assert done.returncode == 0, done.stderr
+        with cluster.connect("again") as session:
+            session.execute("vacuum full")
+        as_admin = {
+            name: make_conninfo(dsn(name), user=ADMIN, password=cluster._password) for name in (database, "again")
+        }
+        assert cli.main(["manifest", as_admin[database], "-o", str(path)]) == 0
+        capsys.readouterr()
+        assert cli.main(["verify", as_admin["again"], "--against", str(path), "--scratch", "--json"]) == 0
+        found = results(capsys.readouterr().out)
+    finally:
+        with cluster.connect() as session:
+            session.execute("drop database again with (force)")
+    assert {finding["severity"] for each in found.values() for finding in each["findings"]} <= {"information"}
+    assert found["amcheck"]["compared"] > 200 or found["amcheck"]["requirement"] == "impossible"
+
+
+@postgres
+def test_another_database_is_said_first(dsn: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before everything that is missing is."""
+    path = tmp_path / "orders.json"
+    assert cli.main(["manifest", dsn("orders"), "-o", str(path)]) == 0
+    capsys.readouterr()
+
+    assert cli.main(["verify", dsn("postgres"), "--against", str(path), "--json"]) == 11
+    first, *_ = results(capsys.readouterr().out).values()
+    assert (first["name"], first["outcome"]) == ("identity", "missed")
+    assert first["sentence"].startswith("this looks like another database: 0 of the ")
+
+
+@postgres
+def test_odd_names_and_other_encodings_are_compared(
+    checked: Checked, dsn: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Quotes, line breaks and accents in names, a search_path that hides them, and a database that is not in UTF-8."""
+    path = tmp_path / "odd.json"
+    name = "lat\"in'1"
+    quoted = '"lat""in\'1"'
+    with checked.cluster.connect() as session:
+        create = "create database {} owner master template template0 encoding 'LATIN1' lc_collate 'C' lc_ctype 'C'"
+        create += " locale_provider libc" if session.info.server_version >= 150000 else ""
+        session.execute(create.format(quoted).encode())
+        session.execute(f"alter database {quoted} set search_path = pg_catalog, nothing".encode())
+    try:
+        with checked.cluster.connect(name) as session:
+            session.execute("set client_encoding = 'UTF8'")
+            session.execute(ODD.encode())
+        assert cli.main(["manifest", dsn(name), "-o", str(path)]) == 0
+        assert cli.main(["verify", dsn(name), "--against", str(path)]) == 0
+        capsys.readouterr()
+        with checked.cluster.connect(name) as session:
+            session.execute("set client_encoding = 'UTF8'")
+            session.execute('delete from "Tür ""1""\nzwei"."order" where id = 7'.encode())
+        assert cli.main(["verify", dsn(name), "--against", str(path), "--json"]) == 11
+        found = results(capsys.readouterr().out)["content"]["findings"]
+        assert cli.main(["verify", dsn(name), "--against", str(path)]) == 11
+        shown = capsys.readouterr().out
+    finally:
+        with checked.cluster.connect() as session:
+            session.execute(f"drop database {quoted} with (force)".encode())
+
+    assert [each["object"] for each in found] == ['"Tür ""1""\nzwei"."order"']
+    assert "\\nzwei" in shown.replace("\n", "").replace(" ", "")
+
+
+@postgres
+def test_without_a_file_the_manifest_is_printed(dsn: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing else is on stdout; it has no key, so that what can be secret is not compared."""
+    assert cli.main(["manifest", dsn("orders")]) == 0
+
+    assert manifest.load(capsys.readouterr().out).only == "orders"
+
+
+def read_for_long(checked: Checked, database: str, reading: Reading, begun: threading.Event) -> None:
+    """Read a source, watched over, until something ends it."""
+    with (
+        checked.snapshot(database) as reader,
+        lock_watch.watched(checked.connect, database, [reader], reading, SystemClock()),
+    ):
+        reader.execute("set local statement_timeout = 0")
+        reader.execute("select count(*) from shop.payment")
+        begun.set()
+        reader.execute("select pg_sleep(30)")
+
+
+@postgres
+def test_a_change_of_a_table_behind_a_manifest_ends_it(checked: Checked) -> None:
+    """The application's ALTER TABLE gets its lock at once, and the pass says why it was ended."""
+    begun, done = threading.Event(), threading.Event()
+
+    def migrate() -> None:
+        begun.wait(20)
+        with checked.cluster.connect(copy) as session:
+            session.execute("set lock_timeout = '10s'")
+            session.execute("alter table shop.payment add column note text")
+            done.set()
+
+    with checked.copy() as copy:
+        thread = threading.Thread(target=migrate)
+        thread.start()
+        try:
+            with pytest.raises(CheckUnavailable, match="waits for a lock behind it: the pass was ended"):
+                read_for_long(checked, copy, Reading(), begun)
+        finally:
+            begun.set()
+            thread.join()
+    assert done.is_set()
+
+
+SLOW = """
+create table a_read (id int primary key, pad text);
+insert into a_read select g, repeat('x', 100) from generate_series(1, 10000) as g;
+create table b_slow (text text);
+insert into b_slow select repeat('x', 10000000);
+"""
+"""A table that is read at once, and one that keeps any machine busy: its rows are small, and take 5 GB to be read as text."""
+READERS = """
+select pid from pg_locks where relation in ('a_read'::regclass, 'b_slow'::regclass) and mode = 'AccessShareLock'
+    and granted and pid <> pg_backend_pid() group by pid having count(*) = 2
+"""
+
+
+@postgres
+def test_the_command_lets_go_of_a_table_that_is_being_changed(checked: Checked, dsn: Any, tmp_path: Path) -> None:
+    """It has read one table and is at another; the change of the first gets its lock, and nothing is written."""
+    path = tmp_path / "m.json"
+    with checked.copy("template1") as name, checked.cluster.connect(name) as session:
+        session.execute(SLOW)
+        for _ in range(9):
+            session.execute(
+                "insert into b_slow select text from b_slow"
+            )  # as it is stored, so that nothing is compressed
+        session.execute("grant select on a_read, b_slow to public")
+        with subprocess.Popen(
+            [sys.executable, "-m", "drills", "manifest", dsn(name), "-o", str(path)],
+            cwd=CHECKOUT, stderr=subprocess.PIPE, text=True,
+        ) as command:  # fmt: skip
+            try:
+                wait_until(
+                    lambda: session.execute(READERS).fetchone(),
+                    60.0,
+                    SystemClock(),
+                    what="a reader at the second table",
+                )
+                session.execute("set lock_timeout = '10s'")
+                session.execute("alter table a_read add column note text")
+                _, said = command.communicate(timeout=60)
+            finally:
+                command.kill()
+
+    assert command.returncode == 12
+    assert "found a session that waits for a lock behind it: the pass was ended" in said
+    assert said.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@postgres
+def test_a_snapshot_that_grows_too_old_ends_the_pass(checked: Checked) -> None:
+    """Not verified, with what to do, and no manifest."""
+    with pytest.raises(CheckUnavailable, match=r"read within 0\.1 s, the most that its snapshot may be held"):
+        read_for_long(checked, "orders", Reading(max_age=0.1), threading.Event())
+
+
+BAD = {
+    "no DSN": (["manifest", f"postgresql://me:{NEVER}%zz@localhost/x"], 2, "DSN: expected a libpq URL"),
+    "no server": (["manifest", f"postgresql://me:{NEVER}@localhost:1/x"], 12, "expected to connect"),
+    "no manifest": (["verify", "host=localhost", "--against", "none.json"], 2, "--against: expected a manifest"),
+    "truncated": (["verify", "host=localhost", "--against", "cut.json"], 2, "no whole manifest"),
+    "nested": (["verify", "host=localhost", "--against", "deep.json"], 2, "no whole manifest"),
+    "newer": (["verify", "host=localhost", "--against", "newer.json"], 2, "use a newer version"),
+    "no workers": (["manifest", "host=localhost", "--workers", "0"], 2, "--workers: expected"),
+    "no age": (["manifest", "host=localhost", "--max-age", "soon"], 2, "--max-age: "),
+    "no folder": (["manifest", "host=localhost", "-o", "none/m.json"], 2, "--output: expected a file"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_cannot_be_done_is_one_sentence(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On stderr, with its exit code, and without the DSN's password."""
+    monkeypatch.chdir(tmp_path)
+    Path("cut.json").write_text('{"digest": "')
+    Path("deep.json").write_text("[" * 100_000)
+    Path("newer.json").write_text('{"digest": "", "manifest": {"format": 99}}')
+    arguments, code, words = BAD[name]
+
+    assert cli.main(arguments) == code
+    said = capsys.readouterr()
+    assert words in said.err
+    assert said.err.startswith("drills: ")
+    assert said.err.count("\n") == 1
+    assert said.out == ""
+    assert NEVER not in said.err
+
+
+def test_a_server_that_never_answers_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    """A port that takes connections and says nothing is given up after the DSN's connect_timeout."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+
+        assert cli.main(["manifest", f"host=127.0.0.1 port={port} dbname=x connect_timeout=2"]) == 12
+    said = capsys.readouterr()
+    assert said.err.startswith("drills: expected to connect to the DSN's database, found: ")
+    assert "timeout" in said.err
+    assert said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["manifest", "verify"])
+def test_help_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """And the exit codes."""
+    with pytest.raises(SystemExit):
+        cli.main([command, "--help"])
+    said = capsys.readouterr().out
+    assert f"  drills {command} " in said
+    assert "11 verification failed" in said
+
+
+@postgres
+def test_a_connection_that_is_lost_half_way_is_one_sentence(
+    checked: Checked, dsn: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No manifest is written from half of a source."""
+    real = content.observe
+
+    def lost(connection: psycopg.Connection[Any], **given: Any) -> Any:
+        with checked.cluster.connect() as admin:
+            admin.execute("select pg_terminate_backend(%s, 5000)", (connection.info.backend_pid,))
+        return real(connection, **given)
+
+    monkeypatch.setattr(content, "observe", lost)
+
+    assert cli.main(["manifest", dsn("orders")]) == 12
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "no manifest was written" in said.err

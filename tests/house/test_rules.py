@@ -1,0 +1,153 @@
+"""Rules that hold for the whole tree: what may import what, and which variables tox lets through."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import fnmatch
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.paths import CHECKOUT
+
+ROOMS = ("drills", "steps", "reports")
+COMMAND_LINE = ("drills", "cli")
+SLEEPERS = {Path("drills/clock.py")}
+# botocore, libpq, rich, pytest, tempfile, Node and npm read these themselves.
+READ_BY_LIBRARIES = {
+    *("AWS_*", "PG*", "TERM", "NO_COLOR", "COLUMNS", "CI", "TMPDIR"),
+    *("NODE_EXTRA_CA_CERTS", "NPM_CONFIG_*", "npm_config_*"),
+}
+
+
+def sources(*folders: str) -> list[Path]:
+    """The Python files of these folders, relative to the checkout."""
+    return sorted(path.relative_to(CHECKOUT) for folder in folders for path in (CHECKOUT / folder).rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    """The dotted names that a module imports, wherever in it the import stands."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse((CHECKOUT / path).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def of_room(names: set[str], room: str) -> set[str]:
+    """Those of the names that lie in a room."""
+    return {name for name in names if name == room or name.startswith(f"{room}.")}
+
+
+@pytest.mark.parametrize("path", sources("drills"), ids=str)
+def test_the_engine_imports_neither_steps_nor_reports(path: Path) -> None:
+    """Only the command line, where the parts are put together, knows the reports; nothing in the engine knows the steps."""
+    names = imported(path)
+
+    assert not of_room(names, "steps")
+    assert path.parts[:2] == COMMAND_LINE or not of_room(names, "reports")
+
+
+@pytest.mark.parametrize("path", sources(*ROOMS), ids=str)
+def test_only_the_command_line_imports_the_sandbox(path: Path) -> None:
+    """The rest of the engine reaches the sandbox over HTTP, as it reaches AWS."""
+    inside = path.parts[:2] == ("drills", "sandbox")
+
+    assert inside or path.parts[:2] == COMMAND_LINE or not of_room(imported(path), "drills.sandbox")
+
+
+@pytest.mark.parametrize("path", sources("drills"), ids=str)
+def test_the_engine_knows_nothing_of_pytest_gherkin_or_allure(path: Path) -> None:
+    """The engine can be used without a test runner."""
+    names = imported(path)
+
+    assert not [name for room in ("pytest", "pytest_bdd", "allure", "_pytest") for name in of_room(names, room)]
+
+
+@pytest.mark.parametrize("path", sources(*ROOMS, "tests"), ids=str)
+def test_nobody_sleeps_outside_the_clock(path: Path) -> None:
+    """Waiting goes through drills/clock.py, so that a test can wind the time."""
+    calls = {
+        node.func.value.id
+        for node in ast.walk(ast.parse((CHECKOUT / path).read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "sleep"
+        and isinstance(node.func.value, ast.Name)
+    }
+
+    assert path in SLEEPERS or not calls & {"time", "asyncio"}
+
+
+def variables_read() -> Iterator[str]:
+    """The names of environment variables that the code asks for."""
+    for path in sources(*ROOMS):
+        constants: dict[str, str] = {}
+        # in the sandbox `environ` is a request's, by WSGI's custom
+        names = ("environment",) if path.parts[:2] == ("drills", "sandbox") else ("environment", "environ")
+        tree = ast.parse((CHECKOUT / path).read_text(encoding="utf-8"))
+        for line in tree.body:
+            if isinstance(line, ast.Assign) and isinstance(line.value, ast.Constant):
+                constants |= {t.id: str(line.value.value) for t in line.targets if isinstance(t, ast.Name)}
+        for node in ast.walk(tree):
+            key: ast.expr | None = None
+            if (
+                isinstance(node, ast.Subscript)
+                and isinstance(node.ctx, ast.Load)
+                and _is_environment(node.value, names)
+            ):
+                key = node.slice
+            elif (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.args
+                and (
+                    (node.func.attr in ("get", "pop") and _is_environment(node.func.value, names))
+                    or node.func.attr == "getenv"
+                )
+            ):
+                key = node.args[0]
+            if isinstance(key, ast.Constant):
+                yield str(key.value)
+            elif isinstance(key, ast.Name) and key.id in constants:
+                yield constants[key.id]
+
+
+def _is_environment(node: ast.expr, names: tuple[str, ...]) -> bool:
+    return (isinstance(node, ast.Attribute) and node.attr == "environ") or (
+        isinstance(node, ast.Name) and node.id in names
+    )
+
+
+def passed_by_tox() -> set[str]:
+    """The patterns that tox lets through to the drill."""
+    tox = configparser.ConfigParser(interpolation=None)
+    tox.read(CHECKOUT / "tox.ini", encoding="utf-8")
+    return set(tox["testenv:drill"]["pass_env"].split())
+
+
+SET_BY_TOX = {"TOX_ENV_NAME", "PATH", "TMPDIR", "HOME"}
+
+
+def test_tox_lets_every_variable_through_that_the_code_reads() -> None:
+    """A variable that works with `python -m drills run` works through `tox -e drill` as well."""
+    wanted = set(variables_read()) - SET_BY_TOX
+
+    assert "DRILL_PROFILE" in wanted
+    assert not {name for name in wanted if not any(fnmatch.fnmatch(name, each) for each in passed_by_tox())}
+
+
+def test_tox_lets_nothing_through_that_nobody_reads() -> None:
+    """pass_env names no variable that neither the code nor a library reads."""
+    wanted = set(variables_read())
+    unread = {
+        pattern
+        for pattern in passed_by_tox() - READ_BY_LIBRARIES
+        if not any(fnmatch.fnmatch(name, pattern) for name in wanted)
+    }
+
+    assert not unread

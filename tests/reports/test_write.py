@@ -1,0 +1,98 @@
+"""All reports of a run, from its folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from drills.errors import ConfigError
+from drills.model.record import RunRecord
+from drills.record import to_json
+from reports import html, write
+from tests.support.example_record import green_drill
+
+
+def put(folder: Path, record: RunRecord | None = None) -> Path:
+    """A run's folder with its record."""
+    folder.mkdir(parents=True)
+    (folder / "drill.json").write_text(to_json(record or green_drill()), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def no_step_summary(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests do not write into the summary of the job that runs them."""
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+
+
+def test_reports_come_from_the_record_alone(tmp_path: Path) -> None:
+    """From drill.json alone come the page and the summary, the same each time; a clean result prints nothing."""
+    folder = put(tmp_path / "out" / "run")
+    assert write.write_all(folder, render_allure=True) == []
+    first = {file.name: file.read_bytes() for file in folder.iterdir()}
+    assert set(first) == {"drill.json", "report.html", "summary.md", "junit.xml"}
+    assert write.write_all(folder, render_allure=True) == []
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == first
+
+
+def test_latest_leads_to_the_last_run(tmp_path: Path) -> None:
+    """The link is beside the run's folder, relative, and moves on with the next run."""
+    for name in ("a", "b"):
+        write.write_all(put(tmp_path / "out" / name), render_allure=False)
+        assert (tmp_path / "out" / "latest").readlink() == Path(name)
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["a", "b", "latest"]
+
+
+def test_latest_is_a_file_where_there_are_no_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a file system without symlinks a file holds the name."""
+
+    def refuse(self: Path, target: object, target_is_directory: bool = False) -> None:
+        raise OSError("not supported")
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    assert write.write_all(put(tmp_path / "out" / "a"), render_allure=False) == []
+    assert (tmp_path / "out" / "latest").read_text("utf-8") == "a\n"
+
+
+def test_step_summary_is_appended_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In GitHub Actions the summary follows what other steps wrote."""
+    target = tmp_path / "step"
+    target.write_text("before\n", encoding="utf-8")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(target))
+    folder = put(tmp_path / "out" / "a")
+    assert write.write_all(folder, render_allure=False) == []
+    assert target.read_text("utf-8") == "before\n" + (folder / "summary.md").read_text("utf-8") + "\n"
+
+
+def test_report_that_cannot_be_written_is_a_line_and_the_others_are_made(tmp_path: Path) -> None:
+    """Where one report cannot be written, the others are, and the line says how to make it later."""
+    folder = put(tmp_path / "out" / "a")
+    (folder / "report.html").mkdir()
+    (line,) = write.write_all(folder, render_allure=False)
+    assert line.startswith("report.html could not be written (")
+    assert "tox -e report -- " in line
+    assert (folder / "summary.md").exists()
+
+
+def test_error_in_a_template_is_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistake of ours in a template does not end the drill."""
+    (tmp_path / "report.html.j2").write_text("{{ nothing.of.this }}", encoding="utf-8")
+    monkeypatch.setattr(html, "_TEMPLATES", tmp_path)
+    (line,) = write.write_all(put(tmp_path / "out" / "a"), render_allure=False)
+    assert "report.html could not be written" in line
+
+
+def test_allures_own_files_are_filled(tmp_path: Path) -> None:
+    """Where there are results, Allure's files lie beside them, with and without rendering."""
+    folder = put(tmp_path / "out" / "a")
+    (folder / "allure-results").mkdir()
+    assert write.write_all(folder, render_allure=False) == []
+    names = {file.name for file in (folder / "allure-results").iterdir()}
+    assert names == {"environment.properties", "executor.json", "categories.json"}
+
+
+def test_folder_without_a_record_is_said(tmp_path: Path) -> None:
+    """A folder that is no run's is wrong usage, in one sentence."""
+    with pytest.raises(ConfigError, match=r"no run record at .*expected the folder of a run"):
+        write.write_all(tmp_path, render_allure=False)

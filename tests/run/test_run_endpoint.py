@@ -1,0 +1,234 @@
+"""Whole runs with the profile `endpoint`: against an AWS that the test staged, one that lacks a service, and none."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from drills.checks import manifest
+from drills.checks.base.session import Connector
+from drills.checks.canary import writer
+from drills.clock import SystemClock, wait_until
+from drills.files import write_atomically
+from drills.recovery.connect import Endpoint, connector
+from tests.features.test_gherkin import parsed
+from tests.support.runs import Place, Run, drills, made_place, nothing_left
+from tests.support.sandbox import RunningSandbox, end_sandbox, start_sandbox
+
+pytestmark = [pytest.mark.whole_run, pytest.mark.postgres, pytest.mark.sandbox]
+NAME, VAULT, DATABASE = "greenhouse", "seeds", "plants"
+CUT_OVERS = sum(len(feature.scenarios) for feature in parsed() if "cuts_over" in feature.tags)
+CONFIG = """
+[drill]
+profile = "elsewhere"
+[profiles.elsewhere]
+kind = "endpoint"
+endpoint_url = "{endpoint}"
+region = "{region}"
+poll_every = "200ms"
+[targets.{name}]
+instance = "{name}"
+vault = "{vault}"
+rto = "30m"
+rpo = "24h"
+{more}
+[targets.{name}.restore]
+ca_bundle = "{ca}"
+"""
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Place]:
+    """Where the runs of this module take place."""
+    with made_place() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[RunningSandbox]:
+    """An AWS that belongs to the test and not to a run."""
+    running = start_sandbox()
+    yield running
+    assert end_sandbox(running) == 0
+
+
+def configure(place: Place, running: RunningSandbox, more: str = "") -> None:
+    """Write the run's drill.toml."""
+    text = CONFIG.format(
+        endpoint=running.endpoint, region=running.region, name=NAME, vault=VAULT, more=more, ca=running.ca
+    )
+    (place.checkout / "drill.toml").write_text(text)
+
+
+def make_source(running: RunningSandbox) -> Connector:
+    """An instance with a table and a canary, and no backup of its own."""
+    rds, password = running.client("rds"), secrets.token_urlsafe(24)
+    rds.create_db_instance(
+        DBInstanceIdentifier=NAME,
+        DBInstanceClass="db.t4g.medium",
+        Engine="postgres",
+        AllocatedStorage=20,
+        MasterUsername="gardener",
+        MasterUserPassword=password,
+        DBName=DATABASE,
+        BackupRetentionPeriod=0,
+    )
+
+    def host() -> tuple[str, int] | None:
+        (found,) = rds.describe_db_instances(DBInstanceIdentifier=NAME)["DBInstances"]
+        there = found["DBInstanceStatus"] == "available"
+        return (found["Endpoint"]["Address"], found["Endpoint"]["Port"]) if there else None
+
+    address, port = wait_until(host, 60, SystemClock(), what="the source")
+    connect = connector(Endpoint(address, port, "gardener", password, Path(running.ca)))
+    with connect(DATABASE) as session:
+        session.execute("create table plant (id int primary key, name text not null)")
+        session.execute("insert into plant select n, 'plant ' || n from generate_series(1, 300) as n")
+        writer.install(session)
+        for _ in range(3):
+            writer.beat(session)
+    return connect
+
+
+def back_up(running: RunningSandbox) -> None:
+    """An on-demand backup through AWS Backup, followed to its end."""
+    backup, rds = running.client("backup"), running.client("rds")
+    arn = rds.describe_db_instances(DBInstanceIdentifier=NAME)["DBInstances"][0]["DBInstanceArn"]
+    role = f"arn:aws:iam::{arn.split(':')[4]}:role/backup"
+    job = backup.start_backup_job(BackupVaultName=VAULT, ResourceArn=arn, IamRoleArn=role)["BackupJobId"]
+    wait_until(
+        lambda: backup.describe_backup_job(BackupJobId=job)["State"] == "COMPLETED",
+        60,
+        SystemClock(),
+        what="the backup",
+    )
+
+
+def plan_backups(running: RunningSandbox) -> None:
+    """An hourly plan for the source that was due ten minutes ago, so that no run of it falls into the test."""
+    backup, rds = running.client("backup"), running.client("rds")
+    arn = rds.describe_db_instances(DBInstanceIdentifier=NAME)["DBInstances"][0]["DBInstanceArn"]
+    minute = (SystemClock().now().minute - 10) % 60
+    rule = {"RuleName": "hourly", "TargetBackupVaultName": VAULT, "ScheduleExpression": f"cron({minute} * * * ? *)"}
+    plan = backup.create_backup_plan(BackupPlan={"BackupPlanName": NAME, "Rules": [rule]})
+    role = f"arn:aws:iam::{arn.split(':')[4]}:role/backup"
+    selection = {"SelectionName": NAME, "IamRoleArn": role, "Resources": [arn]}
+    backup.create_backup_selection(BackupPlanId=plan["BackupPlanId"], BackupSelection=selection)
+
+
+@pytest.fixture(scope="module")
+def runs(place: Place, elsewhere: RunningSandbox) -> dict[str, Run]:
+    """A run before there is a recovery point and a plan, and one with a point and the manifest stored beside it."""
+    connect = make_source(elsewhere)
+    elsewhere.client("backup").create_backup_vault(BackupVaultName=VAULT)
+    configure(place, elsewhere)
+    before = drills(place, "run")
+    nothing_left(place)
+    path = place.checkout / "plants.json"
+    write_atomically(path, manifest.dump(manifest.take(connect, key=manifest.write_key(path))))
+    back_up(elsewhere)
+    plan_backups(elsewhere)
+    configure(place, elsewhere, f'manifest = "{path}"')
+    after = drills(place, "run")
+    nothing_left(place)
+    with connect(DATABASE) as session, pytest.raises(psycopg.errors.UniqueViolation):
+        session.execute("insert into plant values (1, 'the source still answers and holds its rows')")
+    return {"before": before, "after": after}
+
+
+def test_no_recovery_point_is_an_objective_missed(runs: dict[str, Run]) -> None:
+    """Exit 10; every promise that needs one has failed, none was skipped for it, and nothing was made."""
+    run = runs["before"]
+    # a moment needs no recovery point, and marked changes that only the sandbox makes; the posture of the backups is
+    # promised in the sandbox alone, unless the target asks for it
+    apart = {"moment", "posture"}
+    promises = [each for each in run.record.promises if not apart & set(each.tags)]
+    skipped = {each.reason for each in promises if each.outcome == "skipped"}
+    outcomes = {each.name: each.outcome for each in promises if each.outcome != "skipped"}
+    # damage is not allowed here, and the target has no rules of its own: neither is for want of a point
+    assert not [reason for reason in skipped if "recovery point" in reason]
+    assert len(outcomes) > 10
+
+    assert (run.status, run.record.all_codes) == (10, (10,))
+    assert set(outcomes.values()) == {"failed"}
+    assert run.record.resources == ()
+    assert "expected a usable recovery point of 'greenhouse'" in run.read("summary.md")
+
+
+def test_a_point_and_a_stored_manifest_are_enough(runs: dict[str, Run]) -> None:
+    """Exit 0 without touching the source; what the profile does not allow is skipped with that reason."""
+    run = runs["after"]
+    skipped = [
+        promise.reason for promise in run.record.promises if promise.outcome == "skipped" and "allow" in promise.reason
+    ]
+
+    assert (run.status, run.record.failures) == (0, ())
+    assert skipped == [
+        "profile 'elsewhere' does not allow 'damages_backup'",
+        *["profile 'elsewhere' does not allow 'cuts_over'"] * CUT_OVERS,
+    ]
+    assert {promise.outcome for promise in run.record.promises} == {"passed", "skipped"}
+    assert [restoration.expectation for restoration in run.record.restorations] == ["stored"]
+    assert {resource.state for resource in run.record.resources} == {"gone"}
+    assert run.record.simulated
+
+
+@contextmanager
+def health_page(services: dict[str, str]) -> Iterator[str]:
+    """Something that answers as LocalStack's health page does; its URL."""
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps({"services": services, "edition": "community", "version": "4.9.0"}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Page)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def sentence_of(place: Place, url: str) -> str:
+    """The one sentence of a run against this URL, which exits with 12 and leaves nothing."""
+    run = drills(place, "run", "--profile", "endpoint", "--endpoint-url", url)
+    assert (run.status, run.record.all_codes) == (12, (12,))
+    assert run.sentence in run.out
+    nothing_left(place)
+    return run.sentence
+
+
+def test_an_edition_that_lacks_a_service(place: Place) -> None:
+    """The sentence names the service that is not there, and the edition."""
+    with health_page({"rds": "available", "ec2": "available", "sts": "running", "backup": "disabled"}) as url:
+        sentence = sentence_of(place, url)
+
+    assert "found no backup in its edition" in sentence
+    assert "community" in sentence
+
+
+def test_nothing_answers(place: Place) -> None:
+    """The sentence names the URL."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+
+    assert f"http://127.0.0.1:{port}" in sentence_of(place, f"http://127.0.0.1:{port}")

@@ -1,0 +1,106 @@
+"""What the sandbox leaves out of moto's start must not change what moto knows."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests.support.paths import CHECKOUT
+
+pytestmark = pytest.mark.sandbox
+
+# each in a process of its own: the module can be imported in one way only
+PLAIN = ""
+LEAN = "from drills.sandbox.door import lean; lean.load_moto()"
+ASKS = """
+import hashlib, json
+from moto.ec2.models import amis, availability_zones_and_regions as zones, instance_types
+from moto.core.base_backend import AccountSpecificBackend
+offered = instance_types.INSTANCE_TYPE_OFFERINGS
+backend = zones.RegionsAndZonesBackend
+session = AccountSpecificBackend.get_session()
+def digest(value):
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+print(json.dumps({
+    "offerings": {where: {region: digest(offered[where].get(region, [])) for region in offered[where]} for where in offered},
+    "nowhere": [offered[where].get("mars-north-1", []) for where in sorted(offered)],
+    "regions": [(each.name, each.endpoint, each.opt_in_status) for each in backend.regions],
+    "zones": {name: [each.name for each in found] for name, found in backend.zones.items()},
+    "partitions": session.get_available_partitions(),
+    "services": {
+        name: [session.get_available_regions(name, partition) for partition in session.get_available_partitions()]
+        for name in ("ec2", "rds", "backup", "ecs", "elbv2", "kms", "iam", "sts", "s3", "docdb", "logs", "nothing")
+    },
+    "amis": digest(amis.load_resource("ec2/resources/instance_type_offerings/region/eu-central-1.json")),
+}))
+"""
+
+
+def answers(first: str) -> dict[str, Any]:
+    """What moto's EC2 knows after `first` has been run."""
+    ran = subprocess.run(
+        [sys.executable, "-c", f"{first}\n{ASKS}"],
+        capture_output=True,
+        check=True,
+        cwd=CHECKOUT,
+        timeout=120,
+    )
+    return dict(json.loads(ran.stdout))
+
+
+def test_a_lean_start_knows_what_a_plain_one_knows() -> None:
+    """Offerings, regions, zones and partitions are those that moto 5.2 and boto3 give, and each hook still bites."""
+    plain, lean = answers(PLAIN), answers(LEAN)
+
+    assert lean == plain
+    assert len(plain["offerings"]["region"]) > 10
+    assert len(plain["regions"]) > 10
+
+
+def test_a_lean_start_reads_no_offerings() -> None:
+    """Nothing is read before somebody asks: neither offerings nor the models of services, boto3's session included."""
+    look = """
+from moto.ec2.models import instance_types
+from moto.core import utils
+offered = instance_types.INSTANCE_TYPE_OFFERINGS
+print([type(each).__name__ for each in offered.values()], sum(len(each._read) for each in offered.values()))
+print(utils.get_service_model.cache_info().currsize)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", f"{LEAN}\n{look}"],
+        capture_output=True,
+        check=True,
+        cwd=CHECKOUT,
+        timeout=120,
+        text=True,
+    )
+
+    assert ran.stdout.splitlines() == ["['Offerings', 'Offerings', 'Offerings'] 0", "0"]
+
+
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("drills.sandbox.server", ("moto", "boto3")),  # else load_moto comes too late
+        ("drills.cli.sandbox", ("moto", "boto3", "botocore", "psycopg", "pydantic", "rich", "asyncio")),
+        ("drills.sandbox.alone.keeper", ("moto", "boto3", "botocore", "psycopg", "pydantic", "rich", "asyncio")),
+    ],
+)
+def test_what_starts_a_sandbox_loads_little(module: str, heavy: tuple[str, ...]) -> None:
+    """Reading modules is most of the time until a sandbox answers, and most of the memory that it takes."""
+    ran = subprocess.run(
+        [sys.executable, "-c", f"import sys, {module}; print(*sys.modules)"],
+        capture_output=True,
+        check=True,
+        cwd=CHECKOUT,
+        timeout=120,
+        text=True,
+    )
+
+    loaded = {name.partition(".")[0] for name in ran.stdout.split()}
+    assert "drills" in loaded
+    assert not loaded & set(heavy)

@@ -1,0 +1,181 @@
+"""Snapshots across regions, sharing, paging, and what RDS tells of itself."""
+
+from __future__ import annotations
+
+import hashlib
+import ssl
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.support.rds import Instance, code, create, delete, eventually
+from tests.support.sandbox import RunningSandbox
+
+pytestmark = [pytest.mark.postgres, pytest.mark.sandbox]
+
+ELSEWHERE = "eu-west-1"
+
+
+def elsewhere(sandbox: RunningSandbox, service: str) -> Any:
+    """A client of another region."""
+    return boto3.client(  # type: ignore[call-overload]
+        service,
+        endpoint_url=sandbox.endpoint,
+        region_name=ELSEWHERE,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+
+
+def available(rds: Any, name: str) -> dict[str, Any]:
+    """A snapshot, once it is available."""
+
+    def probe() -> dict[str, Any] | None:
+        (seen,) = rds.describe_db_snapshots(DBSnapshotIdentifier=name)["DBSnapshots"]
+        assert (seen["PercentProgress"] == 100) == (seen["Status"] == "available")
+        return dict(seen) if seen["Status"] == "available" else None
+
+    return dict(eventually(probe, name))
+
+
+def test_a_snapshot_is_copied_to_another_region_under_another_key(sandbox: RunningSandbox) -> None:
+    """The copy has the data, a key of its region, a new creation time and the original one (RDS API, CopyDBSnapshot)."""
+    rds, there = sandbox.client("rds"), elsewhere(sandbox, "rds")
+    made = create(sandbox, "traveller", StorageEncrypted=True)
+    made.available()
+    made.run("CREATE TABLE item AS SELECT 7 AS id")
+    rds.create_db_snapshot(DBInstanceIdentifier="traveller", DBSnapshotIdentifier="home")
+    home = available(rds, "home")
+    wanted = {"SourceDBSnapshotIdentifier": home["DBSnapshotArn"], "TargetDBSnapshotIdentifier": "abroad"}
+    with pytest.raises(ClientError) as refused:
+        there.copy_db_snapshot(**wanted, SourceRegion=sandbox.region)
+    assert code(refused) == "InvalidParameterCombination"
+    key = elsewhere(sandbox, "kms").create_key()["KeyMetadata"]["Arn"]
+    there.copy_db_snapshot(**wanted, SourceRegion=sandbox.region, KmsKeyId=key)
+    abroad = available(there, "abroad")
+    assert (abroad["KmsKeyId"], abroad["SnapshotType"], abroad["SourceRegion"]) == (key, "manual", sandbox.region)
+    assert abroad["SourceDBSnapshotIdentifier"] == home["DBSnapshotArn"]
+    assert f":{ELSEWHERE}:" in abroad["DBSnapshotArn"]
+    assert abroad["OriginalSnapshotCreateTime"] == home["OriginalSnapshotCreateTime"] < abroad["SnapshotCreateTime"]
+    assert abroad["SnapshotDatabaseTime"] == home["SnapshotDatabaseTime"]
+
+    there.restore_db_instance_from_db_snapshot(DBInstanceIdentifier="settler", DBSnapshotIdentifier="abroad")
+    settler = Abroad(sandbox, "settler", made.password)
+    assert settler.available()["KmsKeyId"] == key
+    assert settler.value("SELECT id FROM item") == 7
+    for each in (settler, made):
+        delete(each)
+    there.delete_db_snapshot(DBSnapshotIdentifier="abroad")
+    assert available(rds, "home")
+    rds.delete_db_snapshot(DBSnapshotIdentifier="home")
+
+
+class Abroad(Instance):
+    """An instance of the other region."""
+
+    @property
+    def rds(self) -> Any:
+        """A client of that region."""
+        return elsewhere(self.sandbox, "rds")
+
+
+def test_snapshots_are_shared_and_tagged(sandbox: RunningSandbox) -> None:
+    """Attributes and tags are kept; automated ones belong to their service and are not to be shared or deleted."""
+    rds = sandbox.client("rds")
+    made = create(sandbox, "shared", BackupRetentionPeriod=1, StorageEncrypted=True)
+    made.available()
+    for number in range(2):
+        rds.create_db_snapshot(DBInstanceIdentifier="shared", DBSnapshotIdentifier=f"shared-{number}")
+        made.available()
+    share = {"DBSnapshotIdentifier": "shared-0", "AttributeName": "restore"}
+    rds.modify_db_snapshot_attribute(**share, ValuesToAdd=["111122223333"])
+    told = rds.describe_db_snapshot_attributes(DBSnapshotIdentifier="shared-0")["DBSnapshotAttributesResult"]
+    assert told["DBSnapshotAttributes"] == [{"AttributeName": "restore", "AttributeValues": ["111122223333"]}]
+    with pytest.raises(ClientError) as refused:
+        rds.modify_db_snapshot_attribute(**share, ValuesToAdd=["all"])
+    assert code(refused) == "InvalidParameterValue"
+    (automated,) = rds.describe_db_snapshots(DBInstanceIdentifier="shared", SnapshotType="automated")["DBSnapshots"]
+    attempts: tuple[Callable[[str], Any], ...] = (
+        lambda name: rds.delete_db_snapshot(DBSnapshotIdentifier=name),
+        lambda name: rds.modify_db_snapshot_attribute(
+            DBSnapshotIdentifier=name, AttributeName="restore", ValuesToAdd=["111122223333"]
+        ),
+    )
+    for attempt in attempts:
+        with pytest.raises(ClientError) as refused:
+            attempt(automated["DBSnapshotIdentifier"])
+        assert code(refused) == "InvalidDBSnapshotState"
+    arn = available(rds, "shared-1")["DBSnapshotArn"]
+    rds.add_tags_to_resource(ResourceName=arn, Tags=[{"Key": "kept", "Value": "yes"}])
+    assert available(rds, "shared-1")["TagList"] == [{"Key": "kept", "Value": "yes"}]
+
+    by = [{"Name": "dbi-resource-id", "Values": [made.described()["DbiResourceId"]]}]
+    assert [each["DBInstanceIdentifier"] for each in rds.describe_db_instances(Filters=by)["DBInstances"]] == ["shared"]
+    delete(made)
+    for number in range(2):
+        rds.delete_db_snapshot(DBSnapshotIdentifier=f"shared-{number}")
+
+
+def test_rds_tells_of_itself(sandbox: RunningSandbox) -> None:
+    """Quotas, the authority behind TLS, engine defaults by pages, classes, and no pending maintenance."""
+    rds = sandbox.client("rds")
+    quotas = {each["AccountQuotaName"]: each for each in rds.describe_account_attributes()["AccountQuotas"]}
+    assert quotas["DBInstances"]["Max"] == 40
+    assert quotas["DBInstances"]["Used"] == len(rds.describe_db_instances()["DBInstances"])
+
+    (certificate,) = rds.describe_certificates()["Certificates"]
+    authority = ssl.PEM_cert_to_DER_cert(Path(sandbox.ca).read_text())
+    assert certificate["Thumbprint"] == hashlib.sha1(authority).hexdigest()
+    assert certificate["ValidFrom"] < datetime.now(UTC) < certificate["ValidTill"]
+    with pytest.raises(ClientError) as refused:
+        rds.describe_certificates(CertificateIdentifier="rds-ca-2015")
+    assert code(refused) == "CertificateNotFound"
+
+    family = f"postgres{sandbox.postgres[0]['major']}"
+    pages = rds.get_paginator("describe_engine_default_parameters").paginate(DBParameterGroupFamily=family)
+    names = [each["ParameterName"] for page in pages for each in page["EngineDefaults"]["Parameters"]]
+    assert len(names) == len(set(names)) > 100
+    assert "work_mem" in names
+
+    options = rds.describe_orderable_db_instance_options(Engine="postgres", DBInstanceClass="db.t4g.medium")
+    offered = [each["EngineVersion"] for each in options["OrderableDBInstanceOptions"]]
+    assert offered == [each["version"] for each in sandbox.postgres]
+    assert rds.describe_pending_maintenance_actions()["PendingMaintenanceActions"] == []
+
+
+def test_answers_come_by_pages(sandbox: RunningSandbox) -> None:
+    """A Marker leads from page to page; MaxRecords is 20 to 100 (RDS API reference), and a Marker must be one."""
+    rds = sandbox.client("rds")
+    family = f"postgres{sandbox.postgres[0]['major']}"
+    rds.create_db_parameter_group(DBParameterGroupName="paged", DBParameterGroupFamily=family, Description="pages")
+    query: dict[str, Any] = {"DBParameterGroupName": "paged", "MaxRecords": 20}
+    first = rds.describe_db_parameters(**query)
+    second = rds.describe_db_parameters(**query, Marker=first["Marker"])
+    assert len(first["Parameters"]) == len(second["Parameters"]) == 20
+    pages = list(rds.get_paginator("describe_db_parameters").paginate(DBParameterGroupName="paged"))
+    names = [each["ParameterName"] for each_page in pages for each in each_page["Parameters"]]
+    assert [each["ParameterName"] for each in first["Parameters"] + second["Parameters"]] == names[:40]
+    assert len(names) == len(set(names)) > 100
+    assert "Marker" not in rds.describe_db_instances()
+    for wrong in ({"MaxRecords": 2}, {"MaxRecords": 101}, {"Marker": "nonsense!"}):
+        with pytest.raises(ClientError) as refused:
+            rds.describe_db_parameters(**(query | wrong))
+        assert code(refused) == "InvalidParameterValue"
+    rds.delete_db_parameter_group(DBParameterGroupName="paged")
+
+
+def test_ten_instances_are_made_at_once(sandbox: RunningSandbox) -> None:
+    """Ten requests one after another without waiting give ten servers that answer, each with its own data."""
+    made = [create(sandbox, f"ten-{number}") for number in range(10)]
+    ports = {each.available()["Endpoint"]["Port"] for each in made}
+    assert len(ports) == 10
+    for each in made:
+        assert each.value("SELECT current_database()") == "app"
+        each.rds.delete_db_instance(DBInstanceIdentifier=each.name, SkipFinalSnapshot=True)
+    for each in made:
+        eventually(each.gone, f"{each.name} to go", timeout=120)

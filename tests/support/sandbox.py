@@ -1,0 +1,89 @@
+"""A sandbox of its own process for the tests that need one: an AWS with real PostgreSQL behind its instances."""
+
+from __future__ import annotations
+
+import json
+import select
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from drills.sandbox_client import SandboxControl
+from tests.support.paths import CHECKOUT
+
+READY_WITHIN = 60.0  # seconds, on a machine that is busy
+QUICK = '{"creating": 0.2, "modifying": 0.1, "backing-up": 0.1, "deleting": 0.1, "backup-job": 0.2, "snapshot": 0.1}'
+
+
+@dataclass(frozen=True)
+class RunningSandbox:
+    """A running sandbox: its address, its CA, its work folder and the process that it is."""
+
+    endpoint: str
+    ca: str
+    state: Path
+    region: str
+    postgres: tuple[dict[str, Any], ...]
+    process: subprocess.Popen[bytes]
+
+    def client(self, service: str) -> Any:
+        """A boto3 client that repeats nothing, so that an error is seen as it was sent."""
+        return boto3.client(  # type: ignore[call-overload]
+            service,
+            endpoint_url=self.endpoint,
+            region_name=self.region,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            config=Config(retries={"mode": "standard", "total_max_attempts": 1}),
+        )
+
+    @property
+    def control(self) -> SandboxControl:
+        """The sandbox's own API."""
+        return SandboxControl(self.endpoint)
+
+
+def start_sandbox(*arguments: str, delays: str = QUICK) -> RunningSandbox:
+    """Start a sandbox and wait for its line; the caller ends it with `end_sandbox`."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "drills.sandbox.server", "--check-contract", "--delays", delays, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=CHECKOUT,
+    )
+    assert process.stdout is not None
+    there, _, _ = select.select([process.stdout], [], [], READY_WITHIN)
+    said: dict[str, Any] = (
+        json.loads(process.stdout.readline() or b'{"error": "it said nothing"}') if there else {"error": "too slow"}
+    )
+    if "error" in said:
+        process.kill()
+        process.communicate()
+        raise AssertionError(f"the sandbox did not start: {said}")
+    return RunningSandbox(
+        said["endpoint"], said["ca"], Path(said["state"]), said["region"], tuple(said["postgres"]), process
+    )
+
+
+def end_sandbox(running: RunningSandbox, *, timeout: float = 60.0) -> int:
+    """Let go of the lifeline and wait for the end; the exit status. Every answer must have kept the contract."""
+    contract = running.control.contract() if running.process.poll() is None else None
+    running.process.communicate(timeout=timeout)
+    wrong = [f"{how} ({times} times)" for how, times in contract["violations"].items()] if contract else []
+    assert not wrong, "the sandbox answered what botocore's models do not allow:\n" + "\n".join(wrong)
+    return running.process.returncode
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[RunningSandbox]:
+    """One sandbox for the whole session; tests name their instances apart."""
+    running = start_sandbox()
+    yield running
+    end_sandbox(running)

@@ -1,0 +1,194 @@
+"""A run in small: a plan of one-line programs under the real supervisor, and how tests start, find and end it.
+
+As a program (`python -m tests.support.small_run FOLDER PLACE-OF-THE-PLAN`) it is the process that the user started.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+
+from drills import record
+from drills.clock import SystemClock, wait_until
+from drills.model.record import SCHEMA_VERSION, RunRecord
+from drills.run import lifeline, plan, supervisor
+from reports import terminal
+from tests.support.paths import CHECKOUT
+
+# each gets the run's folder and the work folder as its arguments: by the first one its process is known
+HEAD = """
+import json, os, pathlib, signal, subprocess, sys, threading
+folder, work = map(pathlib.Path, sys.argv[1:3])
+def reached(name): (folder / f"at-{name}").write_text(str(os.getpid()))
+def rest(seconds=600): threading.Event().wait(seconds)
+"""
+SERVICE = """
+(work / "up").touch()
+reached("service")
+print(json.dumps({"endpoint": "here"}), flush=True)
+sys.stdin.read()
+(work / "up").unlink()
+(folder / "service-cleaned-up").touch()
+"""
+STAGE = """
+from drills.run import lifeline
+lifeline.end_when_orphaned(1)
+reached("stage")
+"""
+FEATURES = """
+from drills.run import lifeline
+lifeline.end_when_orphaned(1)
+reached("features")
+rest()
+"""
+FINISH = """
+reached("finish")
+rest(float(os.path.exists(folder / "slow-finish")) * 1.5)
+from drills import record
+from drills.run import supervisor
+outcome = supervisor.read_outcome(folder)
+if (folder / "drill.json").exists():
+    journal = record.Journal.open(folder)
+    journal.update(code=12, all_codes=(12,))
+(folder / "finished").write_text(json.dumps({"service": (work / "up").exists(), "told": outcome.interrupted_by}))
+"""
+CLOSE = """
+from drills import record
+print(work.exists(), (folder / ".service.json").exists())
+if (folder / "drill.json").exists():
+    record.Journal.open(folder).end()
+"""
+
+
+def program(code: str, folder: Path, work: Path) -> tuple[str, ...]:
+    """The argv of a one-line program of a small run."""
+    return (sys.executable, "-c", HEAD + code, str(folder), str(work))
+
+
+def small_plan(folder: Path, work: Path, **codes: str) -> supervisor.Plan:
+    """A plan with a service, a stage, the features and an end, with short times; `codes` replaces programs."""
+    code = {"service": SERVICE, "stage": STAGE, "features": FEATURES, "finish": FINISH, "close": CLOSE} | codes
+    argv = {name: program(text, folder, work) for name, text in code.items()}
+    commands = (
+        supervisor.Command("service", argv["service"], "service"),
+        supervisor.Command("stage", argv["stage"], needed=True),
+        supervisor.Command("features", argv["features"]),
+        supervisor.Command("finish", argv["finish"], "finally"),
+        supervisor.Command("close", argv["close"], "last"),
+    )
+    sweep = program("reached('sweep')", folder, work)
+    return supervisor.Plan(
+        commands, str(work), sweep, ready_timeout=10, grace=0.5, service_grace=1.0, finally_timeout=20
+    )
+
+
+def begin_record(folder: Path) -> None:
+    """Begin a record, as the command line does before anything else."""
+    now = datetime.now(UTC)
+    fresh = RunRecord(SCHEMA_VERSION, folder.name, "sandbox", True, now, "0")
+    record.Journal.create(folder, fresh, origin=SystemClock().monotonic())
+
+
+def command(folder: Path, chosen: supervisor.Plan) -> list[str]:
+    """The argv of the process that the user would have started."""
+    place = folder.with_name(f"{folder.name}-plan")
+    place.mkdir()
+    plan.write_plan(place, chosen)
+    return [sys.executable, "-m", "tests.support.small_run", str(folder), str(place)]
+
+
+@contextlib.contextmanager
+def started(argv: Sequence[str], marker: Path, env: Mapping[str, str] | None = None) -> Iterator[psutil.Process]:
+    """Start a command that ends with this process, in whatever way that ends; give the command's own process.
+
+    At the end everything is killed that has `marker` among its arguments. What the command printed is printed again
+    when the test fails.
+    """
+    printed = marker.with_name(f"{marker.name}.out")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TOX_")} | dict(env or {})
+    with printed.open("wb") as out:
+        outer = subprocess.Popen(
+            [sys.executable, "-m", "drills.run.lifeline", "--", *argv],
+            stdin=subprocess.PIPE,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            cwd=CHECKOUT,
+            env=environment,
+        )
+    try:
+        yield wait_until(lambda: next(iter(psutil.Process(outer.pid).children()), None), 10, SystemClock())
+    except BaseException:
+        print(printed.read_text(encoding="utf-8", errors="replace"))
+        raise
+    finally:
+        lifeline.kill(lambda: marked(marker))
+        assert outer.stdin
+        outer.stdin.close()
+        outer.wait()
+
+
+def marked(*markers: Path | str) -> list[psutil.Process]:
+    """Every living process that has one of the markers, or a path below it, among its arguments."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            mentioned = any(str(marker) in word for word in process.cmdline() for marker in markers)
+            if mentioned and process.pid != os.getpid() and lifeline.is_alive(process):
+                found.append(process)
+    return found
+
+
+def supervisor_of(folder: Path) -> psutil.Process:
+    """The supervisor of the run in `folder`."""
+    return next(found for found in marked(folder) if "drills.run.supervisor" in found.cmdline())
+
+
+def wait_for(path: Path, timeout: float = 20) -> str:
+    """Wait until the file is there and not empty; its text."""
+
+    def there() -> bool:
+        return path.exists() and path.stat().st_size > 0
+
+    wait_until(there, timeout, SystemClock(), what=str(path))
+    return path.read_text(encoding="utf-8")
+
+
+def wait_for_nothing(*markers: Path | str, timeout: float = 20) -> None:
+    """Wait until no process of the run is left; TimeoutError names those that are."""
+    if not lifeline.wait_gone(lambda: marked(*markers), timeout):
+        raise TimeoutError(f"still there after {timeout:g} s: {[found.cmdline() for found in marked(*markers)]}")
+
+
+def main(folder: Path, path: Path) -> int:
+    """Run the plan; print the outcome as JSON."""
+    folder.mkdir(exist_ok=True)
+    begin_record(folder)
+    clock, screen = SystemClock(), terminal.Screen()
+
+    def follow(ended: object) -> None:
+        assert callable(ended)
+        while not ended():
+            clock.sleep(0.02)
+            if (folder / "chatty").exists():
+                screen.print("going on")
+
+    outcome = supervisor.run(plan.read_plan(path), folder, follow)
+    for _ in range(10 * (folder / "chatty").exists()):
+        os.kill(os.getpid(), signal.SIGTERM)
+    print(json.dumps(dataclasses.asdict(outcome)), flush=True)
+    (folder / "reported").write_text("the reports are made after the run")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))
