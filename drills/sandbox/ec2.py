@@ -9,6 +9,8 @@ from moto.ec2.exceptions import DependencyViolationError
 from moto.ec2.models import EC2Backend, ec2_backends
 from moto.rds.models import rds_backends
 
+from drills.sandbox.moto_backends import use_backend
+
 
 class SandboxEC2(EC2Backend):
     """The EC2 of one region."""
@@ -27,5 +29,4 @@ class SandboxEC2(EC2Backend):
 
 def install() -> None:
     """Make this the EC2 of moto; before its first request."""
-    ec2_backends.backend = SandboxEC2
-    ec2_backends.clear()
+    use_backend(ec2_backends, SandboxEC2)

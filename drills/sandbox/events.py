@@ -18,6 +18,8 @@ from moto.core.exceptions import JsonRESTError
 from moto.events.models import EventPattern, EventsBackend, Rule, events_backends
 from moto.events.responses import EventsHandler
 
+from drills.sandbox.moto_backends import UrlTable, use_backend
+
 _REFUSED = {"ErrorCode": "NotAuthorizedForSource", "ErrorMessage": "Not authorized for the source."}
 
 
@@ -75,10 +77,7 @@ class SandboxEvents(EventsBackend):
 
     @property
     def _url_module(self) -> Any:
-        from types import SimpleNamespace
-
-        urls = moto.events.urls
-        return SimpleNamespace(url_bases=urls.url_bases, url_paths={"{0}/": SandboxEventsResponse.dispatch})
+        return UrlTable(moto.events.urls.url_bases, {"{0}/": SandboxEventsResponse.dispatch})
 
     def put_events(self, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """PutEvents: only AWS's own services may say `aws.` (EventBridge API reference, PutEventsRequestEntry)."""
@@ -113,5 +112,4 @@ class SandboxEventsResponse(EventsHandler):
 def install() -> None:
     """Make this the EventBridge of moto; before its first request."""
     moto.events.models.Rule = SandboxRule  # type: ignore[misc]
-    events_backends.backend = SandboxEvents
-    events_backends.clear()
+    use_backend(events_backends, SandboxEvents)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
 from typing import Any
 
 import moto.secretsmanager.urls
 from moto.secretsmanager.models import SecretsManagerBackend, secretsmanager_backends
 from moto.secretsmanager.responses import SecretsManagerResponse
+
+from drills.sandbox.moto_backends import UrlTable, use_backend
 
 
 class SandboxSecretsResponse(SecretsManagerResponse):
@@ -33,12 +34,9 @@ class SandboxSecrets(SecretsManagerBackend):
 
     @property
     def _url_module(self) -> Any:
-        return SimpleNamespace(
-            url_bases=moto.secretsmanager.urls.url_bases, url_paths={"{0}/$": SandboxSecretsResponse.dispatch}
-        )
+        return UrlTable(moto.secretsmanager.urls.url_bases, {"{0}/$": SandboxSecretsResponse.dispatch})
 
 
 def install() -> None:
     """Make this the Secrets Manager of moto; before its first request."""
-    secretsmanager_backends.backend = SandboxSecrets
-    secretsmanager_backends.clear()
+    use_backend(secretsmanager_backends, SandboxSecrets)

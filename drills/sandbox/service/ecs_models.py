@@ -1,7 +1,8 @@
-"""What the sandbox's ECS says of its services and tasks: moto's models, told truthfully.
+"""Tasks and services of the sandbox's ECS: moto's models with statuses and counts that follow real processes.
 
-Statuses are those of "Amazon ECS task lifecycle" in the ECS Developer Guide; the rest follows the ECS API reference
-(Service, Deployment, Task, Container).
+Statuses are those of "Amazon ECS task lifecycle" in the ECS Developer Guide
+(https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html); the rest follows the ECS
+API reference (Service, Deployment, Task, Container).
 """
 
 from __future__ import annotations
@@ -10,20 +11,33 @@ import secrets
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from moto.ecs.models import Service, Task
+from moto.ecs.models import Cluster, Service, Task, TaskDefinition
 
-if TYPE_CHECKING:
-    from drills.sandbox.service.ecs import SandboxECS
+from drills.sandbox.state import DataPlane
 
-_EVENTS_KEPT = 100  # as DescribeServices shows at most
+_MOST_EVENTS = 100  # DescribeServices shows at most so many
 _PENDING = ("PROVISIONING", "PENDING", "ACTIVATING")
+
+
+class ECSRegion(Protocol):
+    """What tasks, services and their scheduler need of the ECS backend of their region."""
+
+    account_id: str
+    region_name: str
+    plane: DataPlane
+    clusters: dict[str, Cluster]  # by name
+    tasks: dict[str, dict[str, Task]]  # by cluster name and ARN
+    services: dict[str, Service]  # by "cluster:service"
+
+    def describe_task_definition(self, task_definition_str: str) -> TaskDefinition:
+        """Return a task definition by family, `family:revision` or ARN."""
 
 
 @dataclass
 class Rollout:
-    """One deployment of a service: the tasks of one task definition that it is to have."""
+    """One deployment of a service: its tasks share one task definition."""
 
     task_definition: str
     created_at: datetime
@@ -34,15 +48,16 @@ class Rollout:
 
 
 class SandboxTask(Task):
-    """A task behind which there is a process."""
+    """A task that a process stands behind."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        ecs: SandboxECS = kwargs["backend"]
+        region: ECSRegion = kwargs["backend"]
         definition = kwargs.get("task_definition") or args[1]
+        self.account_id = region.account_id
         self.definition = definition
-        self.began = ecs.plane.clock.monotonic()
-        self.created_at = ecs.plane.instant()
+        self.created_monotonic = region.plane.clock.monotonic()
+        self.created_at = region.plane.instant()
         self.started_at: datetime | None = None
         self.stopping_at: datetime | None = None
         self.stopped_at: datetime | None = None
@@ -51,24 +66,24 @@ class SandboxTask(Task):
         self.exit_code: int | None = None
         self.connectivity = "CONNECTED"
         self.health_status = "UNKNOWN"
-        self.availability_zone = f"{ecs.region_name}a"
+        self.availability_zone = f"{region.region_name}a"
         self.cpu, self.memory = definition.cpu, definition.memory
         self.version = 0
         self._container_ids = [str(uuid.uuid4()) for _ in definition.container_definitions]
-        self.move("PROVISIONING")
+        self.set_status("PROVISIONING")
 
     @property
     def last_status(self) -> str:
-        """Where the task is in its life."""
-        return self._now
+        """The task's present status."""
+        return self._current_status
 
     @last_status.setter
     def last_status(self, value: str) -> None:
-        self.move(value)
+        self.set_status(value)
 
-    def move(self, status: str) -> None:
-        """Go on to the next status; the containers follow."""
-        self._now = status
+    def set_status(self, status: str) -> None:
+        """Set the status of the task and of its containers."""
+        self._current_status = status
         self.version = getattr(self, "version", 0) + 1
         arn, region, account = self.task_arn, self.region_name, self._account_id
         containers: list[Any] = [
@@ -77,11 +92,7 @@ class SandboxTask(Task):
                 "taskArn": arn,
                 "name": container.get("name"),
                 "image": container.get("image"),
-                "lastStatus": status
-                if status in ("RUNNING", "STOPPED")
-                else "PENDING"
-                if not self.started_at
-                else "RUNNING",
+                "lastStatus": self._container_status(),
                 "exitCode": self.exit_code if status == "STOPPED" else None,
                 "networkInterfaces": self._interfaces(),
                 "healthStatus": "UNKNOWN",
@@ -90,27 +101,32 @@ class SandboxTask(Task):
         ]
         self.containers = containers
 
+    def _container_status(self) -> str:
+        if self._current_status in ("RUNNING", "STOPPED"):
+            return self._current_status
+        return "RUNNING" if self.started_at else "PENDING"
+
     def _interfaces(self) -> list[dict[str, str]]:
         attachments: list[Any] = list(self.attachments)
         return [
-            {"attachmentId": each["id"], "privateIpv4Address": detail(each, "privateIPv4Address")}
+            {"attachmentId": each["id"], "privateIpv4Address": attachment_detail(each, "privateIPv4Address")}
             for each in attachments
         ]
 
     @property
     def address(self) -> str:
-        """What a load balancer calls it: the network interface's address, or this machine's without one."""
+        """Its id as a target: the address of its network interface, or this machine's where it has none."""
         interfaces = self._interfaces()
         return interfaces[0]["privateIpv4Address"] if interfaces else "127.0.0.1"
 
     @property
-    def wanted(self) -> bool:
-        """Whether it is meant to run."""
+    def should_run(self) -> bool:
+        """Whether its desired status is RUNNING."""
         return bool(self.desired_status == "RUNNING")
 
 
-def detail(attachment: Any, name: str) -> str:
-    """A detail of a network interface that is attached to a task."""
+def attachment_detail(attachment: Any, name: str) -> str:
+    """Return one detail of a network interface that is attached to a task."""
     return str({each["name"]: each["value"] for each in attachment["details"]}[name])
 
 
@@ -118,9 +134,9 @@ class SandboxService(Service):
     """A service whose counts are those of its tasks."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._ecs: SandboxECS = kwargs["backend"]
+        self._region: ECSRegion = kwargs["backend"]
         super().__init__(*args, **kwargs)
-        now = self._ecs.plane.instant()
+        now = self._region.plane.instant()
         self.network = kwargs.get("network_configuration")
         self.rollouts = [Rollout(str(self.task_definition), now, now)]
         self.created_at = now
@@ -132,17 +148,24 @@ class SandboxService(Service):
         self.enable_ecs_managed_tags = False
         self.enable_execute_command = False
         self.health_check_grace_period_seconds = 0
-        self.failures = 0
-        self.not_before = 0.0
+        self.failures = 0  # in a row
+        self.not_before = 0.0  # monotonic seconds: no task is started earlier
         self.steady = False
 
+    @property
+    def group(self) -> str:
+        """The group of its tasks, as ListTasks and DescribeTasks show it."""
+        return f"service:{self.name}"
+
     def tasks(self) -> list[SandboxTask]:
-        """Its tasks that have not stopped, oldest first."""
-        return [each for each in self._ecs.tasks_of(self) if each.last_status != "STOPPED"]
+        """Return its tasks that have not stopped, oldest first."""
+        of_cluster = self._region.tasks.get(self.cluster_name, {}).values()
+        mine = (each for each in of_cluster if isinstance(each, SandboxTask) and each.group == self.group)
+        return [each for each in mine if each.last_status != "STOPPED"]
 
     @property
     def primary(self) -> Rollout:
-        """The deployment that the service is to have."""
+        """The newest deployment, whose tasks replace all others."""
         return self.rollouts[0]
 
     @property
@@ -156,7 +179,7 @@ class SandboxService(Service):
 
     @property
     def pending_count(self) -> int:
-        """How many tasks are on their way."""
+        """How many tasks are starting."""
         return sum(each.last_status in _PENDING for each in self.tasks())
 
     @pending_count.setter
@@ -166,13 +189,13 @@ class SandboxService(Service):
     @property
     def deployments(self) -> list[dict[str, Any]]:
         """The deployments as DescribeServices shows them, the primary one first."""
-        return [self._shown(each) for each in self.rollouts]
+        return [self._describe(each) for each in self.rollouts]
 
     @deployments.setter
     def deployments(self, value: Any) -> None:
         pass
 
-    def _shown(self, rollout: Rollout) -> dict[str, Any]:
+    def _describe(self, rollout: Rollout) -> dict[str, Any]:
         mine = [each for each in self.tasks() if each.started_by == rollout.id]
         primary = rollout is self.primary
         state = "COMPLETED" if rollout.completed else "IN_PROGRESS"
@@ -193,8 +216,8 @@ class SandboxService(Service):
             "rolloutStateReason": f"ECS deployment {rollout.id} {state.lower().replace('_', ' ')}.",
         }
 
-    def say(self, message: str) -> None:
+    def add_event(self, message: str) -> None:
         """Add an event, newest first as DescribeServices shows them."""
         text = f"(service {self.name}) {message}"
-        event = {"id": str(uuid.uuid4()), "createdAt": self._ecs.plane.instant(), "message": text}
-        self.events = [event, *self.events][:_EVENTS_KEPT]
+        event = {"id": str(uuid.uuid4()), "createdAt": self._region.plane.instant(), "message": text}
+        self.events = [event, *self.events][:_MOST_EVENTS]

@@ -1,4 +1,4 @@
-"""Reads and answers ECS requests as moto does, with what moto drops."""
+"""ECS responses: moto's, with the members of a service that moto ignores."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from moto.ecs.responses import EC2ContainerServiceResponse
 
-_KEPT = {
+_STORED = {
     "availabilityZoneRebalancing": "availability_zone_rebalancing",
     "deploymentConfiguration": "deployment_configuration",
     "placementConstraints": "placement_constraints",
@@ -18,28 +18,28 @@ _KEPT = {
 
 
 class SandboxECSResponse(EC2ContainerServiceResponse):
-    """Reads and answers requests as moto does, with what moto drops."""
+    """Stores the parameters that moto ignores, and lists the tasks that are not found."""
 
     def create_service(self) -> Any:
-        """CreateService, and what it says beyond moto's parameters."""
-        return self._keep(super().create_service())
+        """CreateService, with the parameters that moto ignores."""
+        return self._store(super().create_service())
 
     def update_service(self) -> Any:
-        """UpdateService, likewise; what is not given stays as it is."""
-        return self._keep(super().update_service())
+        """UpdateService, likewise; a parameter that is not given does not change."""
+        return self._store(super().update_service())
 
-    def _keep(self, answer: Any) -> Any:
+    def _store(self, answer: Any) -> Any:
         service = answer.result["service"]
-        for name, attribute in _KEPT.items():
+        for name, attribute in _STORED.items():
             if (value := self._get_params().get(name)) is not None:
                 setattr(service, attribute, value)
         return answer
 
     def describe_tasks(self) -> Any:
-        """DescribeTasks: tasks that are not there are failures."""
+        """DescribeTasks: tasks that are not found are failures."""
         answer = super().describe_tasks()
         result: dict[str, Any] = answer.result  # type: ignore[assignment]
-        there = {key for task in result["tasks"] for key in (task.id, task.task_arn)}
-        missing = [each for each in self._get_param("tasks", []) if each not in there]
+        found = {key for task in result["tasks"] for key in (task.id, task.task_arn)}
+        missing = [each for each in self._get_param("tasks", []) if each not in found]
         result["failures"] = [{"arn": each, "reason": "MISSING"} for each in missing]
         return answer

@@ -1,54 +1,65 @@
-"""Elastic Load Balancing (v2) as moto has it, with a front door that answers for each application load balancer.
+"""Elastic Load Balancing (v2): moto's backend with a front door for each application load balancer.
 
 The load balancer's DNSName is `localhost:<port>`: `http://<DNSName>/` works on this machine for as long as it exists.
-The door is open while it has an HTTP listener; the one with the lowest port decides. HTTPS and TCP listeners are kept
-and shown, and nothing answers for them.
+The door is open while the load balancer has an HTTP listener; the listener with the lowest port decides. HTTPS and TCP
+listeners are stored and described, and nothing answers for them.
 """
 
 from __future__ import annotations
 
 import itertools
+from functools import partial
 from typing import Any
 
 import moto.elbv2.urls
 from moto.elbv2.exceptions import TargetGroupNotFoundError
 from moto.elbv2.models import ELBv2Backend, FakeHealthStatus, FakeListener, FakeLoadBalancer, elbv2_backends
 
-from drills.sandbox.service.front_door import Fixed, Forward, FrontDoor, page
-from drills.sandbox.service.listener_rules import Asked, action_for, groups_of, location, turn
-from drills.sandbox.service.targets import HealthCheck, Target, TargetBook
+from drills.sandbox.moto_backends import use_backend
+from drills.sandbox.service.front_door import Fixed, Forward, FrontDoor, error_page
+from drills.sandbox.service.listener_rules import (
+    HttpRequest,
+    action_for,
+    choose_group,
+    redirect_location,
+    weighted_groups,
+)
+from drills.sandbox.service.targets import HealthCheck, Target, TargetRegistry
 from drills.sandbox.state import DataPlane
 
 _IDLE_TIMEOUT = 60.0  # seconds; the attribute idle_timeout.timeout_seconds changes it
 
 
 class SandboxELB(ELBv2Backend):
-    """The load balancers of one region. The class attributes are set once, before the first request."""
+    """The load balancers of one region; `doors` has the front doors of all regions by their load balancers' ARNs."""
 
-    plane: DataPlane
-    book: TargetBook
-    doors: dict[str, FrontDoor]
+    def __init__(
+        self, region_name: str, account_id: str, *, targets: TargetRegistry, doors: dict[str, FrontDoor]
+    ) -> None:
+        super().__init__(region_name, account_id)
+        self._targets = targets
+        self._doors = doors
 
     @property
     def _url_module(self) -> Any:
         return moto.elbv2.urls
 
     def create_load_balancer(self, *more: Any, **rest: Any) -> FakeLoadBalancer:
-        """CreateLoadBalancer: its port is held from now on."""
+        """CreateLoadBalancer: takes a port, which refuses until there is a listener."""
         balancer = super().create_load_balancer(*more, **rest)
         if balancer.type == "application":
             requests = itertools.count()
-            door = FrontDoor(lambda asked, query, port: self._decide(balancer, asked, (query, port), next(requests)))
-            self.doors[balancer.arn] = door
+            door = FrontDoor(lambda request: self._decide(balancer, request, next(requests)))
+            self._doors[balancer.arn] = door
             balancer.dns_name = f"localhost:{door.port}"
         return balancer
 
     def delete_load_balancer(self, arn: str) -> None:
-        """DeleteLoadBalancer: its port refuses and is given back."""
+        """DeleteLoadBalancer: releases its port."""
         super().delete_load_balancer(arn)
         for group in self.target_groups.values():
             group.load_balancer_arns = [each for each in group.load_balancer_arns if each != arn]
-        if door := self.doors.pop(arn, None):
+        if door := self._doors.pop(arn, None):
             door.close()
 
     def create_listener(self, *more: Any, **rest: Any) -> FakeListener:
@@ -70,7 +81,7 @@ class SandboxELB(ELBv2Backend):
         return listener
 
     def _open_or_shut(self, arn: str) -> None:
-        if door := self.doors.get(arn):
+        if door := self._doors.get(arn):
             if self._listener(self.load_balancers[arn]) is None:
                 door.shut()
             else:
@@ -81,60 +92,59 @@ class SandboxELB(ELBv2Backend):
         return min(of_http, key=lambda each: int(each.port), default=None)
 
     # called in the door's threads, without the data plane's lock: a request must not wait for a backup
-    def _decide(self, balancer: FakeLoadBalancer, asked: Asked, wire: tuple[str, int], number: int) -> Forward | Fixed:
+    def _decide(self, balancer: FakeLoadBalancer, request: HttpRequest, number: int) -> Forward | Fixed:
         listener = self._listener(balancer)
         rules = [(each.priority, each.conditions, each.actions) for each in listener.rules.values()] if listener else []
-        action = action_for(rules, asked)
+        action = action_for(rules, request)
         if action is None:
-            return page(503)
+            return error_page(503)
         match action.type:
             case "forward":
-                return self._forward(balancer, turn(groups_of(action.data), number), number)
+                return self._forward(balancer, choose_group(weighted_groups(action.data), number), number)
             case "fixed-response":
-                said = action.data["FixedResponseConfig"]
-                kind = said.get("ContentType") or "text/plain"
+                config = action.data["FixedResponseConfig"]
+                kind = config.get("ContentType") or "text/plain"
                 return Fixed(
-                    int(said["StatusCode"]), str(said.get("MessageBody") or "").encode(), f"{kind}; charset=utf-8"
+                    int(config["StatusCode"]), str(config.get("MessageBody") or "").encode(), f"{kind}; charset=utf-8"
                 )
             case "redirect":
-                said = action.data["RedirectConfig"]
-                status = int(str(said.get("StatusCode", "HTTP_302")).removeprefix("HTTP_"))
-                return Fixed(status, b"", "text/html", location(said, asked, wire[1], wire[0]))
-        return page(503)
+                config = action.data["RedirectConfig"]
+                status = int(str(config.get("StatusCode", "HTTP_302")).removeprefix("HTTP_"))
+                return Fixed(status, b"", "text/html", redirect_location(config, request))
+        return error_page(503)
 
     def _forward(self, balancer: FakeLoadBalancer, group: str | None, number: int) -> Forward | Fixed:
-        targets = [each for each in self.book.of_group(group or "") if each.state in ("healthy", "unhealthy")]
+        targets = [each for each in self._targets.of_group(group or "") if each.state in ("healthy", "unhealthy")]
         # "If a target group contains only unhealthy registered targets, the load balancer routes requests to all"
-        able = [each for each in targets if each.state == "healthy"] or targets
-        if not able:
-            return page(503)
+        eligible = [each for each in targets if each.state == "healthy"] or targets
+        if not eligible:
+            return error_page(503)
         idle = float(balancer.attrs.get("idle_timeout.timeout_seconds") or _IDLE_TIMEOUT)
-        return Forward(able[number % len(able)].local_port, idle)
+        return Forward(eligible[number % len(eligible)].local_port, idle)
 
     def describe_target_health(self, target_group_arn: str, targets: list[dict[str, Any]]) -> list[FakeHealthStatus]:
-        """DescribeTargetHealth: of the tasks behind the group, and of what was registered by hand.
+        """DescribeTargetHealth: of the group's tasks, and of targets that RegisterTargets added.
 
-        What was registered by hand is no process of this sandbox: nothing answers there.
+        The latter are no processes of this sandbox: nothing answers there, and they are unhealthy.
         """
         group = self.target_groups.get(target_group_arn)
         if group is None:
             raise TargetGroupNotFoundError()
         used = self._any_listener_using(target_group_arn)
-        mine = self.book.of_group(target_group_arn)
-        by_hand = [
+        registered = [
             Target(target_group_arn, "", each["Id"], int(each["Port"] or 0), 0, "unhealthy", *_UNANSWERED)
             for each in group.targets.values()
         ]
-        there = [*mine, *by_hand]
-        asked = [(each["Id"], each.get("Port")) for each in targets or ()]
-        wanted = [each for each in there if not asked or any(_is(each, *pair) for pair in asked)]
-        strange = [(name, port) for name, port in asked if not any(_is(each, name, port) for each in there)]
-        shown = [_status(each, used, group.health_check_port) for each in wanted]
-        for name, port in strange:
+        known = [*self._targets.of_group(target_group_arn), *registered]
+        named = [(each["Id"], each.get("Port")) for each in targets or ()]
+        chosen = [each for each in known if not named or any(_is(each, *pair) for pair in named)]
+        unknown = [(name, port) for name, port in named if not any(_is(each, name, port) for each in known)]
+        answer = [_status(each, used, group.health_check_port) for each in chosen]
+        for name, port in unknown:
             health = group.health_for({"Id": name, "Port": port or group.port}, self.ec2_backend)
             health.status = "unused"
-            shown.append(health)
-        return shown
+            answer.append(health)
+        return answer
 
 
 _UNANSWERED = ("Target.Timeout", "Request timed out")
@@ -150,16 +160,16 @@ def _status(target: Target, used: bool, check_port: str | None) -> FakeHealthSta
         state, reason = "unused", "Target.NotInUse"
         description = "Target group is not configured to receive traffic from the load balancer"
     return FakeHealthStatus(
-        target.id, str(target.port), _port_shown(check_port, target), state, reason or None, description or None
+        target.id, str(target.port), _check_port(check_port, target), state, reason or None, description or None
     )
 
 
-def _port_shown(check_port: str | None, target: Target) -> str:
+def _check_port(check_port: str | None, target: Target) -> str:
     return str(target.port) if check_port in (None, "traffic-port") else str(check_port)
 
 
 def health_check_of(arn: str) -> HealthCheck:
-    """What a target group asks of its targets; the usual where the group is gone."""
+    """Return the health check of a target group; the default one for a group that is deleted."""
     region, account = arn.split(":")[3:5]
     group = elbv2_backends[account][region].target_groups.get(arn)
     if group is None:
@@ -173,15 +183,13 @@ def health_check_of(arn: str) -> HealthCheck:
     )
 
 
-def install(plane: DataPlane, book: TargetBook) -> None:
+def install(plane: DataPlane, targets: TargetRegistry) -> None:
     """Make this the Elastic Load Balancing of moto; before its first request."""
     doors: dict[str, FrontDoor] = {}
-    SandboxELB.plane, SandboxELB.book, SandboxELB.doors = plane, book, doors
 
     def close_all() -> None:
         for door in list(doors.values()):
             door.close()
 
     plane.at_end(close_all)
-    elbv2_backends.backend = SandboxELB
-    elbv2_backends.clear()
+    use_backend(elbv2_backends, partial(SandboxELB, targets=targets, doors=doors))

@@ -1,8 +1,9 @@
 """The front door of one load balancer: a port of 127.0.0.1 that answers as an Application Load Balancer does.
 
-"Troubleshoot your Application Load Balancers" in the guide of Elastic Load Balancing says which code comes when: 503
-without a registered target, 502 when the target closes the connection or answers with what is no HTTP, 504 when it
-takes no connection within 10 s or does not answer before the idle timeout.
+It answers 503 without a registered target, 502 when the target closes the connection or does not answer in HTTP, 504
+when the target takes no connection within 10 s or does not answer before the idle timeout ("Troubleshoot your
+Application Load Balancers",
+https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html).
 """
 
 from __future__ import annotations
@@ -13,30 +14,31 @@ import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from drills.errors import SandboxError
-from drills.sandbox.service.listener_rules import Asked
+from drills.sandbox.service.listener_rules import HttpRequest
 
 _CONNECT_WITHIN = 10.0  # seconds, as on AWS
-_POLL = 0.1  # seconds between two looks whether the door is to be shut
+_POLL = 0.1  # seconds in which the server notices that it is shut down
 _BODY_LIMIT = 64 * 1024 * 1024
 _CHUNK = 64 * 1024
 # headers that belong to one connection (RFC 9110, 7.6.1)
 _HOP = {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "proxy-connection"}
-_NAMES = {
+_STATUS_TEXTS = {
     400: "Bad Request",
     413: "Request Entity Too Large",
     502: "Bad Gateway",
     503: "Service Temporarily Unavailable",
+    504: "Gateway Time-out",
 }
-_NAMES[504] = "Gateway Time-out"
 
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """To a process on this machine, which has `timeout` seconds to answer."""
+    """Forward to a process on this machine, which has `timeout` seconds to answer."""
 
     port: int
     timeout: float
@@ -52,17 +54,20 @@ class Fixed:
     location: str = ""
 
 
-def page(status: int) -> Fixed:
-    """The small page that a load balancer shows for an error of its own."""
-    title = f"{status} {_NAMES.get(status, 'Error')}"
+def error_page(status: int) -> Fixed:
+    """Return the page of a load balancer for an error of its own."""
+    title = f"{status} {_STATUS_TEXTS.get(status, 'Error')}"
     head = f"<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n"
     return Fixed(status, f"{head}</body>\r\n</html>\r\n".encode(), "text/html")
 
 
-class FrontDoor:
-    """Holds its port from the beginning; refuses connections while it is shut."""
+Decide = Callable[[HttpRequest], Forward | Fixed]
 
-    def __init__(self, decide: Callable[[Asked, str, int], Forward | Fixed]) -> None:
+
+class FrontDoor:
+    """Holds its port from the start and refuses connections until it is opened; `decide` is called in its threads."""
+
+    def __init__(self, decide: Decide) -> None:
         self._decide = decide
         self._lock = threading.Lock()
         self._held: socket.socket | None = _hold(0)
@@ -70,7 +75,7 @@ class FrontDoor:
         self._server: ThreadingHTTPServer | None = None
 
     def open(self) -> None:
-        """Answer from now on."""
+        """Begin to answer."""
         with self._lock:
             if self._server is not None:
                 return
@@ -84,11 +89,11 @@ class FrontDoor:
         threading.Thread(target=server.serve_forever, args=(_POLL,), name="front door", daemon=True).start()
 
     def shut(self) -> None:
-        """Refuse from now on; the port is held."""
+        """Refuse connections and keep the port."""
         self._stop(hold=True)
 
     def close(self) -> None:
-        """Give the port back."""
+        """Release the port."""
         self._stop(hold=False)
 
     def _stop(self, *, hold: bool) -> None:
@@ -104,7 +109,7 @@ class FrontDoor:
 
 
 def _hold(port: int) -> socket.socket:
-    """A bound socket that does not listen: clients are refused, and nobody else gets the port."""
+    """Return a bound socket that does not listen: clients are refused, and no other process gets the port."""
     held = socket.socket(socket.AF_INET)
     try:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(port > 0))
@@ -116,24 +121,18 @@ def _hold(port: int) -> socket.socket:
     return held
 
 
-def _server(decide: Callable[[Asked, str, int], Forward | Fixed]) -> ThreadingHTTPServer:
-    class Handler(_Handler):
-        def decide(self, asked: Asked, query: str, port: int) -> Forward | Fixed:
-            return decide(asked, query, port)
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler, bind_and_activate=False)
-    server.daemon_threads = True
-    return server
+def _server(decide: Decide) -> ThreadingHTTPServer:
+    return ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, decide), bind_and_activate=False)
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One request a connection: what a client sees of a load balancer that keeps none open."""
+    """Answers one request and closes the connection."""
 
     timeout = 60
 
-    def decide(self, asked: Asked, query: str, port: int) -> Forward | Fixed:
-        """What becomes of a request."""
-        raise NotImplementedError
+    def __init__(self, decide: Decide, *connection: Any) -> None:
+        self._decide = decide
+        super().__init__(*connection)  # handles the request
 
     def _any(self) -> None:
         self.close_connection = True
@@ -141,7 +140,8 @@ class _Handler(BaseHTTPRequestHandler):
         host = self.headers.get("Host", "localhost").rpartition(":")[0] or self.headers.get("Host", "localhost")
         port = self.connection.getsockname()[1]
         body = self._body()
-        answer = page(413) if body is None else self.decide(Asked(self.command, host, path), query, port)
+        request = HttpRequest(self.command, host, path, query, port)
+        answer = error_page(413) if body is None else self._decide(request)
         own = self._forward(answer, body or b"") if isinstance(answer, Forward) else answer
         if own is not None:
             self._send(own)
@@ -149,7 +149,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _any
 
     def _body(self) -> bytes | None:
-        """The request's body; None when it is too long or its length cannot be read."""
+        """Return the request's body; None when it is too long or its length cannot be read."""
         if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
             return self._chunks()
         length = self.headers.get("Content-Length", "0")
@@ -169,22 +169,22 @@ class _Handler(BaseHTTPRequestHandler):
         return None
 
     def _forward(self, to: Forward, body: bytes) -> Fixed | None:
-        """Pass the request on and the answer back; the load balancer's own answer when there is none to pass."""
+        """Forward the request and send the answer; return the load balancer's own answer when the target gives none."""
         connection = http.client.HTTPConnection("127.0.0.1", to.port, timeout=_CONNECT_WITHIN)
         try:
             connection.connect()
             assert connection.sock is not None
             connection.sock.settimeout(to.timeout)
             connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-            for name, value in self._passed_on(body).items():
+            for name, value in self._forwarded_headers(body).items():
                 connection.putheader(name, value)
             connection.endheaders(body or None)
             answer = connection.getresponse()
             content = answer.read()
         except TimeoutError:
-            return page(504)
+            return error_page(504)
         except (OSError, http.client.HTTPException):
-            return page(502)
+            return error_page(502)
         finally:
             connection.close()
         self.send_response_only(answer.status, answer.reason)
@@ -195,12 +195,12 @@ class _Handler(BaseHTTPRequestHandler):
         self._end(content, length)
         return None
 
-    def _passed_on(self, body: bytes) -> dict[str, str]:
+    def _forwarded_headers(self, body: bytes) -> dict[str, str]:
         added = {"x-forwarded-for", "x-forwarded-proto", "x-forwarded-port", "content-length"}
-        kept = {name: value for name, value in self.headers.items() if name.lower() not in _HOP | added}
+        forwarded = {name: value for name, value in self.headers.items() if name.lower() not in _HOP | added}
         before = self.headers.get("X-Forwarded-For", "")
         client = self.client_address[0]
-        return kept | {
+        return forwarded | {
             "X-Forwarded-For": f"{before}, {client}" if before else client,
             "X-Forwarded-Proto": "http",
             "X-Forwarded-Port": str(self.connection.getsockname()[1]),
@@ -209,7 +209,7 @@ class _Handler(BaseHTTPRequestHandler):
         }
 
     def _send(self, answer: Fixed) -> None:
-        self.send_response_only(answer.status, _NAMES.get(answer.status))
+        self.send_response_only(answer.status, _STATUS_TEXTS.get(answer.status))
         self.send_header("Server", "awselb/2.0")
         self.send_header("Date", self.date_time_string())
         self.send_header("Content-Type", answer.content_type)
@@ -226,4 +226,4 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(content)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing is printed."""
+        """Print nothing."""

@@ -1,8 +1,9 @@
-"""The targets behind the load balancers: which process stands for which target, and whether it is healthy.
+"""The targets of the load balancers: the process behind each target, and the target's health.
 
 Elastic Load Balancing, Application Load Balancers guide, "Health checks for your target groups": a new target is
 `initial` until its first check has passed; it becomes `unhealthy` after as many failures in a row as the group's
-threshold says, and `healthy` again after as many passes. The checks go to the real process. Nothing here knows moto.
+threshold says, and `healthy` again after as many passes. The checks go to the real process. Nothing here uses moto
+(https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html).
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ _CHECK_WITHIN = 5.0  # seconds for one health check, which the database may hold
 
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
-    """What a target group asks of its targets. `codes` are the allowed ones as AWS writes them: `200,202-299`."""
+    """The health check of a target group. `codes` lists the accepted statuses as AWS writes them: `200,202-299`."""
 
     path: str = "/"
     codes: str = "200"
     healthy_after: int = 5
     unhealthy_after: int = 2
 
-    def allows(self, status: int) -> bool:
-        """Whether a target that answers so has passed."""
+    def accepts(self, status: int) -> bool:
+        """Return whether a check with this HTTP status has passed."""
         for part in self.codes.split(","):
             first, _, last = part.strip().partition("-")
             if first.isdigit() and int(first) <= status <= int(last or first):
@@ -37,7 +38,7 @@ class HealthCheck:
 
 @dataclass
 class Target:
-    """One process in one target group. `id` and `port` are what AWS shows, `local_port` is where it really answers."""
+    """One process in one target group. AWS shows `id` and `port`; the process answers on `local_port`."""
 
     group: str
     task: str
@@ -51,16 +52,16 @@ class Target:
     failed: int = 0
 
     def drain(self) -> None:
-        """No new request goes to it."""
+        """Send no new request to it."""
         self.state, self.reason = "draining", "Target.DeregistrationInProgress"
         self.description = "Target deregistration is in progress"
 
-    def note(self, status: int | None, check: HealthCheck) -> bool:
-        """Take in one check's result, the status or None for no answer; whether the state has changed."""
+    def record(self, status: int | None, check: HealthCheck) -> bool:
+        """Record the HTTP status of one check, None for no answer; return whether the state has changed."""
         before = self.state
         if before == "draining":
             return False
-        if status is not None and check.allows(status):
+        if status is not None and check.accepts(status):
             self.passed, self.failed = self.passed + 1, 0
             if before == "initial" or (before == "unhealthy" and self.passed >= check.healthy_after):
                 self.state, self.reason, self.description = "healthy", "", ""
@@ -75,10 +76,11 @@ class Target:
         return self.state != before
 
 
-class TargetBook:
+class TargetRegistry:
     """All targets of the sandbox. Threads may share it; it never waits for the data plane's lock while it holds its own.
 
-    `check_of` tells a group's health check by its ARN; `changed` is told the task whose target's state has changed.
+    `check_of` returns a group's health check by its ARN; `changed` is called with the ARN of a task when the state of one
+    of its targets has changed.
     """
 
     def __init__(
@@ -92,7 +94,7 @@ class TargetBook:
         self._checking = False
 
     def register(self, *targets: Target) -> None:
-        """Add targets; they are checked from now on."""
+        """Add targets and begin to check them."""
         with self._lock:
             self._targets.extend(targets)
             begin, self._checking = bool(targets) and not self._checking, self._checking or bool(targets)
@@ -100,22 +102,22 @@ class TargetBook:
             self._plane.work("health checks", self._check_all)
 
     def drain(self, task: str) -> None:
-        """Let a task's targets drain."""
+        """Drain a task's targets."""
         for target in self.of_task(task):
             target.drain()
 
     def remove(self, task: str) -> None:
-        """Forget a task's targets."""
+        """Remove a task's targets."""
         with self._lock:
             self._targets = [each for each in self._targets if each.task != task]
 
     def of_group(self, group: str) -> list[Target]:
-        """The targets of a target group, those that drain included."""
+        """Return the targets of a target group, draining ones included."""
         with self._lock:
             return [each for each in self._targets if each.group == group]
 
     def of_task(self, task: str) -> list[Target]:
-        """The targets that a task's process stands for."""
+        """Return the targets of a task."""
         with self._lock:
             return [each for each in self._targets if each.task == task]
 
@@ -129,13 +131,13 @@ class TargetBook:
             for target in targets:
                 if target.state != "draining":
                     check = self._check_of(target.group)
-                    if target.note(_asked(target.local_port, check.path), check):
+                    if target.record(_probe(target.local_port, check.path), check):
                         self._changed(target.task)
             if not self._plane.clock.wait_until(self._plane.clock.monotonic() + self._plane.delays.health_check):
                 raise Ending("The sandbox is being ended.")
 
 
-def _asked(port: int, path: str) -> int | None:
+def _probe(port: int, path: str) -> int | None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_CHECK_WITHIN)
     try:
         connection.request("GET", path, headers={"User-Agent": "ELB-HealthChecker/2.0"})

@@ -1,7 +1,7 @@
-"""The environment of an ECS task's process: what the container definition gives, its secrets looked up.
+"""The environment of an ECS task's process: the container definition's variables and secrets.
 
 ECS API reference, ContainerDefinition and Secret; "Pass sensitive data to an Amazon ECS container" in the ECS Developer
-Guide for the forms of valueFrom: a secret's ARN, perhaps with `:json-key:version-stage:version-id` behind it, or a
+Guide for the forms of valueFrom: a secret's ARN, optionally with `:json-key:version-stage:version-id` behind it, or a
 parameter's name or ARN.
 """
 
@@ -16,12 +16,12 @@ from typing import Any
 _SECRET_PARTS = 7  # arn:partition:secretsmanager:region:account:secret:name, then what chooses a value in it
 
 
-class CannotPull(Exception):
-    """A secret that the task needs cannot be had; the message is what ECS writes into stoppedReason."""
+class SecretUnavailable(Exception):
+    """A secret of the task cannot be read; the message is what ECS writes into stoppedReason."""
 
 
-def serving(containers: Sequence[Mapping[str, Any]], balanced: str = "") -> Mapping[str, Any]:
-    """The container whose process is real: the one behind the load balancer, else the first essential one."""
+def serving_container(containers: Sequence[Mapping[str, Any]], balanced: str = "") -> Mapping[str, Any]:
+    """Return the container that gets the real process: the load balancer's, else the first essential one."""
     named = [each for each in containers if each.get("name") == balanced]
     essential = [each for each in containers if each.get("essential", True)]
     return [*named, *essential, *containers][0]
@@ -30,7 +30,7 @@ def serving(containers: Sequence[Mapping[str, Any]], balanced: str = "") -> Mapp
 def environment_of(
     container: Mapping[str, Any], overrides: Mapping[str, Any], account: str, region: str
 ) -> dict[str, str]:
-    """The container's variables, then its secrets, then what RunTask overrides. Raises CannotPull."""
+    """Return the container's variables and secrets, with the overrides of RunTask. Raises SecretUnavailable."""
     found = {pair["name"]: str(pair.get("value", "")) for pair in container.get("environment") or ()}
     for secret in container.get("secrets") or ():
         found[secret["name"]] = _value(str(secret["valueFrom"]), account, region)
@@ -41,9 +41,9 @@ def environment_of(
 
 
 def with_defaults(environment: Mapping[str, str], ca: Path) -> dict[str, str]:
-    """The same with TLS as RDS recommends it where nothing else is said.
+    """Return the environment with sslmode verify-full unless it names another, as RDS recommends.
 
-    A file of the image is not on this machine: PGSSLROOTCERT that names none becomes the sandbox's authority.
+    A file of the image is not on this machine: a PGSSLROOTCERT that names no file becomes the sandbox's CA file.
     """
     found = {"PGSSLMODE": "verify-full", **environment}
     if not os.path.isfile(found.get("PGSSLROOTCERT", "")):
@@ -56,11 +56,11 @@ def _value(source: str, account: str, region: str) -> str:
         if ":secretsmanager:" in source:
             return _secret(source, account)
         return _parameter(source, account, region)
-    except CannotPull:
+    except SecretUnavailable:
         raise
     except Exception as error:  # moto's backends raise many kinds for what is not there
         reason = getattr(error, "message", None) or str(error)
-        raise CannotPull(_unable(source, str(reason))) from error
+        raise SecretUnavailable(_unable(source, str(reason))) from error
 
 
 def _secret(source: str, account: str) -> str:
@@ -76,7 +76,7 @@ def _secret(source: str, account: str) -> str:
     try:
         value = json.loads(text)[key]
     except (ValueError, KeyError, TypeError) as error:
-        raise CannotPull(
+        raise SecretUnavailable(
             _unable(source, f"retrieved secret from Secrets Manager did not contain json key {key}")
         ) from error
     return value if isinstance(value, str) else json.dumps(value)
@@ -88,7 +88,7 @@ def _parameter(source: str, account: str, region: str) -> str:
     region = source.split(":")[3] if source.startswith("arn:") else region
     for parameter in ssm_backends[account][region].get_parameters([source]).values():
         return str(parameter.decrypt(parameter.value))
-    raise CannotPull(_unable(source, f"invalid parameters: {source}"))
+    raise SecretUnavailable(_unable(source, f"invalid parameters: {source}"))
 
 
 def _unable(source: str, reason: str) -> str:

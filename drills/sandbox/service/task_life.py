@@ -1,56 +1,83 @@
 """The life of one ECS task, on a thread of its own: from PROVISIONING to STOPPED, with a real process in between.
 
-Each stretch lasts at least its configured time (`task-start`, `task-stop`). While it stops, its targets drain first;
-then SIGTERM, and SIGKILL after the container's stopTimeout ("Amazon ECS task lifecycle", ECS Developer Guide).
+Each status lasts at least its configured time (`task-start`, `task-stop`). When a task stops, its targets drain first;
+then comes SIGTERM, and SIGKILL after the container's stopTimeout ("Amazon ECS task lifecycle", ECS Developer Guide,
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 from drills.errors import DrillError
 from drills.sandbox.service.ecs_models import SandboxTask
-from drills.sandbox.service.targets import Target
-from drills.sandbox.service.task_environment import CannotPull, environment_of, serving, with_defaults
-from drills.sandbox.service.task_process import TaskProcess
-from drills.sandbox.state import Ending
-
-if TYPE_CHECKING:
-    from drills.sandbox.service.ecs import SandboxECS
+from drills.sandbox.service.targets import Target, TargetRegistry
+from drills.sandbox.service.task_environment import SecretUnavailable, environment_of, serving_container, with_defaults
+from drills.sandbox.service.task_process import ProcessStarter, TaskProcess
+from drills.sandbox.state import DataPlane, Ending
 
 _STOP_TIMEOUT = 30.0  # seconds, the default of ContainerDefinition's stopTimeout
+
+
+@dataclass(frozen=True, slots=True)
+class TaskHost:
+    """What every task of the sandbox needs: threads and time, processes, targets, and the CA file of the databases."""
+
+    plane: DataPlane
+    processes: ProcessStarter
+    targets: TargetRegistry
+    ca: Path
+
+
+class TaskObserver(Protocol):
+    """Who reacts to a task's changes; called with the data plane's lock held."""
+
+    def changed(self, task: SandboxTask) -> None:
+        """React to a start, or to a change of the health of the task's targets."""
+
+    def ended(self, task: SandboxTask, failed: bool) -> None:
+        """React to the end of a task; `failed`: nobody asked it to stop."""
 
 
 class TaskLife:
     """Starts, watches and stops one task; `load_balancers` is its service's."""
 
-    def __init__(self, ecs: SandboxECS, task: SandboxTask, load_balancers: list[dict[str, str]]) -> None:
+    def __init__(
+        self, task: SandboxTask, load_balancers: list[dict[str, str]], host: TaskHost, observer: TaskObserver
+    ) -> None:
         self.task = task
-        self._ecs = ecs
-        self._plane = ecs.plane
+        self._host = host
+        self._plane = host.plane
+        self._observer = observer
         self._balanced = [each for each in load_balancers if each.get("targetGroupArn")]
         named = self._balanced[0].get("containerName", "") if self._balanced else ""
-        self._container = serving(task.definition.container_definitions, named)
+        self._container = serving_container(task.definition.container_definitions, named)
         self._process: TaskProcess | None = None
 
     def begin(self) -> None:
-        """Start it; returns at once."""
+        """Start the task in the background."""
         self._plane.work(f"task {self.task.id}", self._live)
 
-    def ask_to_stop(self, reason: str, code: str) -> None:
-        """Let it stop; returns at once. The data plane's lock is held."""
+    def begin_to_stop(self, reason: str, code: str) -> None:
+        """Stop the task in the background. The data plane's lock is held."""
         task = self.task
-        if not task.wanted:
+        if not task.should_run:
             return
         task.desired_status, task.stop_code, task.stopped_reason = "STOPPED", code, reason
         task.stopping_at = self._plane.instant()
         if task.last_status == "RUNNING":
-            task.move("DEACTIVATING")
-            self._ecs.book.drain(task.task_arn)
+            task.set_status("DEACTIVATING")
+            self._host.targets.drain(task.task_arn)
             self._plane.work(f"stop task {task.id}", self._stop)
 
+    def targets_changed(self) -> None:
+        """Pass on that the health of the task's targets has changed. The data plane's lock is held."""
+        self._observer.changed(self.task)
+
     def kill(self) -> None:
-        """End the process now, if there is one."""
+        """Kill the process, if there is one."""
         if self._process is not None:
             self._process.kill()
 
@@ -58,27 +85,27 @@ class TaskLife:
         self._plane.at_least(self._plane.clock.monotonic(), self._plane.delays.task_stop)
         with self._plane.lock:
             if self.task.last_status == "DEACTIVATING":  # else the process has ended by itself meanwhile
-                self.task.move("STOPPING")
+                self.task.set_status("STOPPING")
         if self._process is not None:
             self._process.stop(float(self._container.get("stopTimeout") or _STOP_TIMEOUT))
 
     def _live(self) -> None:
         task, plane = self.task, self._plane
-        plane.at_least(task.began, plane.delays.task_start / 2)
+        plane.at_least(task.created_monotonic, plane.delays.task_start / 2)
         with plane.lock:
-            if not task.wanted:
+            if not task.should_run:
                 return self._end(None)
-            task.move("PENDING")
+            task.set_status("PENDING")
         try:
             self._process = self._start()
-            plane.at_least(task.began, plane.delays.task_start)
+            plane.at_least(task.created_monotonic, plane.delays.task_start)
         except Ending:
             self.kill()
             raise
-        except (CannotPull, DrillError, OSError) as error:
+        except (SecretUnavailable, DrillError, OSError) as error:
             return self._fail("TaskFailedToStart", str(error))
         with plane.lock:
-            if task.wanted:
+            if task.should_run:
                 self._run(self._process)
             else:
                 self.kill()
@@ -87,28 +114,29 @@ class TaskLife:
     def _start(self) -> TaskProcess:
         task = self.task
         with self._plane.lock:
-            wanted = environment_of(self._container, task.overrides, self._ecs.account_id, self._ecs.region_name)
-        return self._ecs.runner.start(task.id, with_defaults(wanted, self._ecs.ca))
+            given = environment_of(self._container, task.overrides, task.account_id, task.region_name)
+        return self._host.processes.start(task.id, with_defaults(given, self._host.ca))
 
     def _run(self, process: TaskProcess) -> None:
         task = self.task
         task.started_at = self._plane.instant()
-        task.move("RUNNING")
-        self._ecs.book.register(
+        task.set_status("RUNNING")
+        self._host.targets.register(
             *(
                 Target(each["targetGroupArn"], task.task_arn, task.address, self._port(each, process), process.port)
                 for each in self._balanced
             )
         )
-        self._ecs.changed(task)
+        self._observer.changed(task)
 
     def _port(self, balanced: dict[str, str], process: TaskProcess) -> int:
-        """The container's port where the task has an address of its own, else the one that this machine gave it."""
-        return int(balanced.get("containerPort") or process.port) if task_has_address(self.task) else process.port
+        """Return the container's port where the task has an address of its own, else the port on this machine."""
+        has_address = bool(self.task.attachments)
+        return int(balanced.get("containerPort") or process.port) if has_address else process.port
 
     def _fail(self, code: str, reason: str) -> None:
         with self._plane.lock:
-            if self.task.wanted:
+            if self.task.should_run:
                 self.task.stop_code, self.task.stopped_reason = code, reason
         self._end(None)
 
@@ -118,16 +146,42 @@ class TaskLife:
             task.exit_code = exit_code
             if task.stop_code is None:
                 task.stop_code, task.stopped_reason = "EssentialContainerExited", "Essential container in task exited"
-            unasked = task.wanted
+            failed = task.should_run
             task.desired_status = "STOPPED"
             task.stopping_at = task.stopping_at or self._plane.instant()
             task.stopped_at = self._plane.instant()
             task.connectivity = "DISCONNECTED"
-            self._ecs.book.remove(task.task_arn)
-            task.move("STOPPED")
-            self._ecs.ended(task, unasked)
+            self._host.targets.remove(task.task_arn)
+            task.set_status("STOPPED")
+            self._observer.ended(task, failed)
 
 
-def task_has_address(task: SandboxTask) -> bool:
-    """Whether a network interface was made for the task."""
-    return bool(task.attachments)
+class TaskLives:
+    """The lives of the tasks of all regions, by the tasks' ARNs."""
+
+    def __init__(self, plane: DataPlane) -> None:
+        self._plane = plane
+        self._lives: dict[str, TaskLife] = {}
+
+    def add(self, life: TaskLife) -> None:
+        """Remember a task's life."""
+        self._lives[life.task.task_arn] = life
+
+    def of(self, arn: str) -> TaskLife:
+        """Return the life of a task; KeyError for an ARN that is not known."""
+        return self._lives[arn]
+
+    def remove(self, arn: str) -> None:
+        """Forget a task; an unknown one is no error."""
+        self._lives.pop(arn, None)
+
+    def targets_changed(self, arn: str) -> None:
+        """Pass on that the health of a task's targets has changed."""
+        with self._plane.lock:
+            if life := self._lives.get(arn):
+                life.targets_changed()
+
+    def kill_all(self) -> None:
+        """Kill every process."""
+        for life in list(self._lives.values()):
+            life.kill()

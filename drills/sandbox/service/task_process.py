@@ -24,12 +24,12 @@ from drills.sandbox.postgres.runas import ServerUser, Streams, run_as, spawn
 _HOME = Path(drills.__file__).resolve().parent.parent
 _PROGRAM = "drills.sandbox.service.webapp"
 _READY_WITHIN = 60.0  # seconds, on a machine that is busy
-_OURS = ("PATH", "HOME", "TMPDIR", "PWD")  # a container's own; here they would steer this machine's Python
-_OUR_PREFIXES = ("PYTHON", "LD_", "DYLD_")
+_RESERVED = ("PATH", "HOME", "TMPDIR", "PWD")  # of the container's file system; here they would steer Python
+_RESERVED_PREFIXES = ("PYTHON", "LD_", "DYLD_")
 
 
-class Runner:
-    """Starts processes of the web application as the right user, which is found out once."""
+class ProcessStarter:
+    """Starts processes of the web application, as `user` where that user can read this checkout (tried once)."""
 
     def __init__(self, user: ServerUser | None) -> None:
         self._user = user
@@ -37,13 +37,13 @@ class Runner:
         self._lock = threading.Lock()
 
     def start(self, name: str, environment: Mapping[str, str]) -> TaskProcess:
-        """Start a process and wait until it answers; SandboxError says why it does not, OSError that it cannot run."""
-        kept = {key: value for key, value in environment.items() if not _is_ours(key)}
+        """Start a process and wait until it answers. Raises SandboxError when it does not, OSError when it cannot run."""
+        passed = {key: value for key, value in environment.items() if not _is_reserved(key)}
         process = spawn(
             self._usable_user(),
             [sys.executable, "-m", _PROGRAM, "--task", name],
             _HOME,
-            {**kept, "PYTHONDONTWRITEBYTECODE": "1"},
+            {**passed, "PYTHONDONTWRITEBYTECODE": "1"},
             Streams(stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL),
         )
         try:
@@ -74,7 +74,7 @@ class TaskProcess:
         self._process = process
 
     def wait(self) -> int:
-        """Wait until it has ended; its exit code as a container's: 128 and the signal's number for a signal."""
+        """Wait for its end and return the exit code, as a container's: 128 plus the number of a signal."""
         assert self._process.stdout is not None
         assert self._process.stdin is not None
         while self._process.stdout.read(4096):
@@ -86,7 +86,7 @@ class TaskProcess:
         return 128 - code if code < 0 else code
 
     def stop(self, timeout: float) -> None:
-        """SIGTERM, and SIGKILL when it has not ended after `timeout` seconds; `wait` then returns."""
+        """Send SIGTERM, and SIGKILL when it has not ended after `timeout` seconds."""
         with contextlib.suppress(OSError):
             self._process.send_signal(signal.SIGTERM)
         try:
@@ -95,23 +95,23 @@ class TaskProcess:
             self.kill()
 
     def kill(self) -> None:
-        """SIGKILL."""
+        """Send SIGKILL."""
         with contextlib.suppress(OSError):
             self._process.kill()
 
 
-def _is_ours(name: str) -> bool:
-    return name in _OURS or name.startswith(_OUR_PREFIXES)
+def _is_reserved(name: str) -> bool:
+    return name in _RESERVED or name.startswith(_RESERVED_PREFIXES)
 
 
 def _port_of(process: subprocess.Popen[bytes]) -> int:
     assert process.stdout is not None
-    there, _, _ = select.select([process.stdout], [], [], _READY_WITHIN)
-    line = process.stdout.readline() if there else b""
+    ready, _, _ = select.select([process.stdout], [], [], _READY_WITHIN)
+    line = process.stdout.readline() if ready else b""
     try:
         return int(json.loads(line)["port"])
     except (ValueError, KeyError, TypeError) as error:
         raise SandboxError(
-            f"expected the web application to say its port within {_READY_WITHIN:.0f} s, found {line[:80]!r}; "
+            f"expected the web application to print its port within {_READY_WITHIN:.0f} s, found {line[:80]!r}; "
             "run `python -m drills.sandbox.service.webapp` by hand to see why"
         ) from error

@@ -1,16 +1,16 @@
 """The sandbox's small web application: `python -m drills.sandbox.service.webapp`, what every ECS task of the sandbox runs.
 
 Its settings come from the environment as an ordinary container's: libpq's PGHOST, PGPORT, PGDATABASE, PGUSER,
-PGPASSWORD, PGSSLROOTCERT and the like, or DATABASE_URL. WEBAPP_QUERY is a query of one row that `/` shows as well, by
-which it can be told whose data are served; values that JSON does not know are shown as text. The application says
-`{"port": n}` on standard output once it answers.
+PGPASSWORD, PGSSLROOTCERT and the like, or DATABASE_URL. WEBAPP_QUERY is a query of one row that `/` returns as well, to
+identify the data; values without a JSON type are returned as text. The application prints `{"port": n}` on standard
+output once it answers.
 
-    /         200 with facts out of the database, 503 with a sentence while the database is away
+    /         200 with facts from the database, 503 with a sentence while the database does not answer
     /health   200 as long as the process answers, whatever the database does
     /ready    200 while the database answers, else 503
 
-It notices that its connection was cut (the server was restarted, or another instance answers on the port now) and opens
-another one. Where standard input is a pipe, that is a lifeline: the process ends with whoever holds the other end.
+It opens a new connection when the old one was cut (the server was restarted, or another instance answers on the port
+now). Where standard input is a pipe, the process ends when the pipe's other end is closed.
 """
 
 from __future__ import annotations
@@ -23,15 +23,16 @@ import stat
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
 
-_WITHIN = "5"  # seconds for a connection and for a query
-# what a request shows: of any database, and of the sample application's order book where there is one
-_ANY = """
+_TIMEOUT = "5"  # seconds for a connection and for a query
+# the facts of any database, and of the sample application's orders where there are some
+_FACTS = """
     SELECT current_database() AS database, now()::text AS server_time,
            (SELECT count(*) FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
              WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
@@ -51,44 +52,44 @@ class Database:
         self._session: psycopg.Connection[dict[str, Any]] | None = None
 
     def facts(self) -> dict[str, Any]:
-        """What a request shows; psycopg.Error when the database is away."""
-        return self._asked(lambda session: _facts(session, self._query))
+        """Return the facts that `/` shows. Raises psycopg.Error when the database does not answer."""
+        return self._run(lambda session: _facts(session, self._query))
 
     def ping(self) -> dict[str, Any]:
-        """Whether the database answers; psycopg.Error when it does not."""
-        return self._asked(lambda session: session.execute("SELECT true AS ready").fetchone() or {})
+        """Return `{"ready": true}`. Raises psycopg.Error when the database does not answer."""
+        return self._run(lambda session: session.execute("SELECT true AS ready").fetchone() or {})
 
-    def _asked(self, question: Callable[[psycopg.Connection[dict[str, Any]]], dict[str, Any]]) -> dict[str, Any]:
+    def _run(self, query: Callable[[psycopg.Connection[dict[str, Any]]], dict[str, Any]]) -> dict[str, Any]:
         with self._lock:
-            kept = self._session is not None
+            reused = self._session is not None
             try:
-                return question(self._connected())
+                return query(self._connect())
             except psycopg.OperationalError:
-                self._let_go()
-                if not kept:
+                self._disconnect()
+                if not reused:
                     raise
-            # what was cut is an earlier request's connection; this one has not been tried yet
+            # an earlier request's connection was cut: try a new one
             try:
-                return question(self._connected())
+                return query(self._connect())
             except psycopg.OperationalError:
-                self._let_go()
+                self._disconnect()
                 raise
 
-    def _connected(self) -> psycopg.Connection[dict[str, Any]]:
+    def _connect(self) -> psycopg.Connection[dict[str, Any]]:
         if self._session is None:
             self._session = psycopg.connect(self._conninfo, autocommit=True, row_factory=dict_row)
-            self._session.execute(f"SET statement_timeout = '{_WITHIN}s'".encode())
+            self._session.execute(f"SET statement_timeout = '{_TIMEOUT}s'".encode())
             self._session.execute("SET default_transaction_read_only = on")
         return self._session
 
-    def _let_go(self) -> None:
+    def _disconnect(self) -> None:
         if self._session is not None:
             self._session.close()
             self._session = None
 
 
 def _facts(session: psycopg.Connection[dict[str, Any]], query: str) -> dict[str, Any]:
-    found = session.execute(_ANY).fetchone() or {}
+    found = session.execute(_FACTS).fetchone() or {}
     if found.pop("has_orders", False):
         found |= session.execute(_ORDERS).fetchone() or {}
     if query:
@@ -97,7 +98,7 @@ def _facts(session: psycopg.Connection[dict[str, Any]], query: str) -> dict[str,
 
 
 def answer(path: str, database: Database, task: str) -> tuple[int, dict[str, Any]]:
-    """Status and JSON value for a path."""
+    """Return HTTP status and JSON value for a path."""
     path = path.split("?", 1)[0]
     try:
         match path:
@@ -110,7 +111,7 @@ def answer(path: str, database: Database, task: str) -> tuple[int, dict[str, Any
             case _:
                 return 404, {"error": f"There is no {path}; ask for /, /health or /ready."}
     except psycopg.OperationalError as error:
-        return 503, {"error": f"The database is away: {_line(error)}", "task": task}
+        return 503, {"error": f"The database does not answer: {_line(error)}", "task": task}
     except psycopg.Error as error:
         return 500, {"error": f"The database refused the query: {_line(error)}", "task": task}
 
@@ -121,50 +122,54 @@ def _line(error: Exception) -> str:
 
 
 def make_server(database: Database, port: int, task: str) -> ThreadingHTTPServer:
-    """The HTTP server on 127.0.0.1; 0 takes a free port."""
+    """Return the HTTP server on 127.0.0.1; port 0 takes a free one."""
+    return ThreadingHTTPServer(("127.0.0.1", port), partial(_Handler, database, task))
 
-    class Handler(BaseHTTPRequestHandler):
-        """Answers one request."""
 
-        server_version = "drills-webapp"
+class _Handler(BaseHTTPRequestHandler):
+    """Answers one request."""
 
-        def do_GET(self) -> None:
-            """GET."""
-            self._send(True)
+    server_version = "drills-webapp"
 
-        def do_HEAD(self) -> None:
-            """HEAD: the same without a body."""
-            self._send(False)
+    def __init__(self, database: Database, task: str, *connection: Any) -> None:
+        self._database = database
+        self._task = task
+        super().__init__(*connection)  # handles the request
 
-        def _send(self, with_body: bool) -> None:
-            status, value = answer(self.path, database, task)
-            body = json.dumps(value, default=str).encode() + b"\n"
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            if with_body:
-                self.wfile.write(body)
+    def do_GET(self) -> None:
+        """Answer GET."""
+        self._send(True)
 
-        def log_message(self, format: str, *args: Any) -> None:
-            """Nothing is printed: standard output has one line, for a program."""
+    def do_HEAD(self) -> None:
+        """Answer HEAD: as GET without a body."""
+        self._send(False)
 
-    ThreadingHTTPServer.daemon_threads = True
-    return ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    def _send(self, with_body: bool) -> None:
+        status, value = answer(self.path, self._database, self._task)
+        body = json.dumps(value, default=str).encode() + b"\n"
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if with_body:
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Print nothing: standard output has one line, for a program."""
 
 
 def conninfo(environ: Mapping[str, str]) -> str:
-    """DATABASE_URL where it is given, else nothing: libpq then reads its own variables."""
+    """Return DATABASE_URL, or "" where it is not set: libpq then reads its own variables."""
     return environ.get("DATABASE_URL", "")
 
 
-def further_query(environ: Mapping[str, str]) -> str:
-    """The query that `/` shows as well, "" where none is given; a task's variable, and none of whoever runs a drill."""
+def extra_query(environ: Mapping[str, str]) -> str:
+    """Return the query whose row `/` returns as well, "" for none; set by a task definition, not by the user of a drill."""
     return environ.get("WEBAPP_QUERY", "")
 
 
-def _end_with_the_lifeline() -> None:
-    """End this process when standard input does, if that is a pipe."""
+def _exit_at_end_of_input() -> None:
+    """Exit when standard input ends, if it is a pipe."""
     if not stat.S_ISFIFO(os.fstat(0).st_mode):
         return
 
@@ -177,17 +182,17 @@ def _end_with_the_lifeline() -> None:
 
 
 def main(given: Sequence[str] | None = None) -> int:
-    """Serve until a signal or the end of the lifeline."""
+    """Serve until a signal or the end of standard input."""
     parser = argparse.ArgumentParser(
         prog="python -m drills.sandbox.service.webapp", description=(__doc__ or "").split("\n")[0]
     )
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 chooses a free one")
-    parser.add_argument("--task", default="", help="what the answers call this process")
+    parser.add_argument("--task", default="", help="name of this process in its answers")
     options = parser.parse_args(given)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _end_with_the_lifeline()
-    os.environ.setdefault("PGCONNECT_TIMEOUT", _WITHIN)
-    database = Database(conninfo(os.environ), further_query(os.environ))
+    _exit_at_end_of_input()
+    os.environ.setdefault("PGCONNECT_TIMEOUT", _TIMEOUT)
+    database = Database(conninfo(os.environ), extra_query(os.environ))
     server = make_server(database, options.port, options.task)
     print(json.dumps({"port": server.server_address[1]}), flush=True)
     server.serve_forever()

@@ -8,7 +8,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Any
 
@@ -16,7 +16,13 @@ import psutil
 import pytest
 
 from drills.sandbox.service.front_door import Fixed, Forward, FrontDoor
-from drills.sandbox.service.listener_rules import Asked, action_for, groups_of, location, turn
+from drills.sandbox.service.listener_rules import (
+    HttpRequest,
+    action_for,
+    choose_group,
+    redirect_location,
+    weighted_groups,
+)
 from drills.sandbox.service.targets import HealthCheck, Target
 from tests.support.sandbox import RunningSandbox, end_sandbox, start_sandbox
 from tests.support.service import (
@@ -181,7 +187,7 @@ class TestFrontDoor:
         )
         away = answered(mine.url, 503)
         assert away.headers["Content-Type"] == "application/json"
-        assert away.json["error"].startswith("The database is away: ")
+        assert away.json["error"].startswith("The database does not answer: ")
         assert old.password not in away.json["error"]
         assert mine.health() == ["healthy"]
 
@@ -300,7 +306,7 @@ def answering(answer: bytes) -> Iterator[tuple[int, list[bytes]]]:
 
 
 @contextlib.contextmanager
-def door(decide: Callable[[Asked, str, int], Forward | Fixed]) -> Iterator[str]:
+def door(decide: Callable[[HttpRequest], Forward | Fixed]) -> Iterator[str]:
     """An open front door; its URL."""
     mine = FrontDoor(decide)
     try:
@@ -353,7 +359,8 @@ def test_the_lowest_priority_whose_conditions_all_hold_acts() -> None:
     ]
 
     found = [
-        action_for(rules, Asked("GET", *each)) for each in (("w.example.com", "/a/b"), ("b", "/a/b"), ("b", "/a/bc"))
+        action_for(rules, HttpRequest("GET", *each))
+        for each in (("w.example.com", "/a/b"), ("b", "/a/b"), ("b", "/a/bc"))
     ]
 
     assert [each.type for each in found if each] == ["both", "path", "default"]
@@ -362,19 +369,20 @@ def test_the_lowest_priority_whose_conditions_all_hold_acts() -> None:
 def test_weights_share_the_requests_out() -> None:
     """Two of three requests go to the group of weight 2, none to one of weight 0."""
     config = {"TargetGroups": [{"TargetGroupArn": "a", "Weight": 2}, {"TargetGroupArn": "b"}]}
-    groups = groups_of({"ForwardConfig": config})
+    groups = weighted_groups({"ForwardConfig": config})
 
-    assert [turn(groups, number) for number in range(3)] == ["a", "a", "b"]
-    assert turn([("a", 0)], 0) is None
+    assert [choose_group(groups, number) for number in range(3)] == ["a", "a", "b"]
+    assert choose_group([("a", 0)], 0) is None
 
 
 def test_a_redirect_keeps_what_it_does_not_change() -> None:
     """ELBv2 API reference, RedirectActionConfig: #{host}, #{path} and #{query} are the request's."""
-    asked = Asked("GET", "localhost", "/a/b")
+    request = HttpRequest("GET", "localhost", "/a/b", "c=d")
 
-    assert location({"Protocol": "HTTPS", "Port": "443"}, asked, 80, "c=d") == "https://localhost:443/a/b?c=d"
+    assert redirect_location({"Protocol": "HTTPS", "Port": "443"}, request) == "https://localhost:443/a/b?c=d"
     assert (
-        location({"Host": "new.example.com", "Path": "/x/#{path}"}, asked, 80, "") == "http://new.example.com:80/x/a/b"
+        redirect_location({"Host": "new.example.com", "Path": "/x/#{path}"}, replace(request, query=""))
+        == "http://new.example.com:80/x/a/b"
     )
 
 
@@ -384,10 +392,10 @@ def test_health_changes_after_as_many_checks_as_the_group_says() -> None:
     target = Target("group", "task", "10.0.0.1", 80, 1)
     seen = []
     for status in (503, 302, None, None, 200, 200):
-        target.note(status, check)
+        target.record(status, check)
         seen.append(target.state)
 
     assert seen == ["initial", "healthy", "healthy", "unhealthy", "unhealthy", "healthy"]
     target.drain()
-    assert not target.note(200, check)
+    assert not target.record(200, check)
     assert target.state == "draining"

@@ -66,7 +66,7 @@ def test_it_reads_any_database_and_finds_it_again_after_a_restart(state: Path) -
             server.stop()
             away = get(url + "/")
             assert (away.status, get(url + "/ready").status, get(url + "/health").status) == (503, 503, 200)
-            assert away.json["error"].startswith("The database is away: ")
+            assert away.json["error"].startswith("The database does not answer: ")
             server.start()
 
             assert get(url + "/?again").status == 200

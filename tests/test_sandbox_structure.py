@@ -1,0 +1,106 @@
+"""How the sandbox is put together: by composition, without import circles and without state in class attributes."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import importlib
+from functools import cache
+from pathlib import Path
+from typing import get_origin
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SANDBOX = "drills.sandbox"
+# the packages and modules that are put together by composition
+COMPOSED = (
+    "drills.sandbox.door",
+    "drills.sandbox.ec2",
+    "drills.sandbox.events",
+    "drills.sandbox.moto_backends",
+    "drills.sandbox.secret_store",
+    "drills.sandbox.seeds",
+    "drills.sandbox.service",
+)
+
+
+def file_of(module: str) -> Path:
+    """The source of a module or of a package's `__init__`."""
+    path = ROOT.joinpath(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def modules_of(*names: str) -> list[str]:
+    """The dotted names of these modules and of all modules below these packages."""
+    found: list[str] = []
+    for name in names:
+        file = file_of(name)
+        files = sorted(file.parent.rglob("*.py")) if file.name == "__init__.py" else [file]
+        found += [".".join(each.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for each in files]
+    return found
+
+
+@cache
+def source_of(module: str) -> ast.Module:
+    """The parsed source of a module."""
+    return ast.parse(file_of(module).read_text(encoding="utf-8"))
+
+
+@cache
+def imports_of(module: str) -> frozenset[str]:
+    """The sandbox's modules that a module imports: at its top, in a function, or for type checking alone."""
+    names: set[str] = set()
+    for node in ast.walk(source_of(module)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+    known = names & set(modules_of(SANDBOX))
+    # `from package import module` needs the module, and of the package nothing but its docstring
+    return frozenset(name for name in known if not any(other.startswith(f"{name}.") for other in known))
+
+
+def path_back_to(module: str) -> list[str]:
+    """A chain of imports from a module back to itself, empty where there is none."""
+    came_from: dict[str, str] = {}
+    queue = [module]
+    while queue:
+        here = queue.pop(0)
+        for each in sorted(imports_of(here)):
+            if each == module:
+                chain = [module, here]
+                while here != module:
+                    here = came_from[here]
+                    chain.append(here)
+                return chain[::-1]
+            if each not in came_from:
+                came_from[each] = here
+                queue.append(each)
+    return []
+
+
+@pytest.mark.parametrize("module", modules_of(*COMPOSED))
+def test_no_module_of_the_sandbox_imports_itself_through_others(module: str) -> None:
+    """There is no import circle, not even through an import inside of a function or for type checking."""
+    assert not path_back_to(module)
+
+
+@pytest.mark.parametrize("module", modules_of(*COMPOSED))
+def test_no_class_of_the_sandbox_inherits_from_another_of_its_own(module: str) -> None:
+    """What a class needs is passed to its constructor; only classes of moto and of libraries are implemented."""
+    bases = {
+        f"{node.name}({ast.unparse(base)})": resolve(module, base)
+        for node in ast.walk(source_of(module))
+        if isinstance(node, ast.ClassDef)
+        for base in node.bases
+    }
+
+    assert not {name for name, base in bases.items() if base.__module__.startswith(f"{SANDBOX}.")}
+
+
+def resolve(module: str, base: ast.expr) -> type:
+    """The class that a module means by the name of a base class."""
+    namespace = {**vars(builtins), **vars(importlib.import_module(module))}
+    found: type = eval(ast.unparse(base), namespace)
+    return get_origin(found) or found
