@@ -7,7 +7,6 @@ what could not be done is said in one line, with the way to do it later.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import importlib.util
 import json
@@ -18,14 +17,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from drills.clock import SystemClock, wait_until
-from drills.files import write_atomically
+from drills.clock import SystemClock
+from drills.files import locked, write_atomically
 from reports.allure_history import AllureHistory
 from reports.words import show_path
 
@@ -124,17 +123,10 @@ def lock_hash() -> str:
 def _alone(home: Path) -> Iterator[None]:
     """Hold the lock that keeps two installations apart; the kernel lets it go when its holder dies."""
     home.mkdir(parents=True, exist_ok=True)
-    with (home / ".lock").open("w") as lock:
-
-        def taken() -> bool:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return False
-            return True
-
+    other = "another installation of the renderer"
+    with (home / ".lock").open("w") as lock, ExitStack() as stack:
         try:
-            wait_until(taken, INSTALL_SECONDS, SystemClock(), what="another installation of the renderer")
+            stack.enter_context(locked(lock.fileno(), INSTALL_SECONDS, SystemClock(), waiting_for=other))
         except TimeoutError as error:
             raise _CannotRenderError(str(error)) from error
         yield

@@ -9,7 +9,6 @@ more than the lease is told by the journal, whose entries cannot be written over
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 from datetime import datetime, timedelta
@@ -22,6 +21,7 @@ from drills.aws.read import error_code
 from drills.clock import Clock
 from drills.cutover.journal import CONFLICTS
 from drills.errors import DrillError
+from drills.files import try_lock
 
 _ABSENT = frozenset({"NoSuchKey", "404", "NotFound"})
 
@@ -59,13 +59,18 @@ class FileLock:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         held = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            free = try_lock(held)
         except OSError as error:
+            os.close(held)
+            raise Held(
+                f"expected to lock {self._path}, but: {error.strerror}; name a folder on a disk that supports flock"
+            ) from error
+        if not free:
             holder = os.read(held, 200).decode(errors="replace").strip() or "another process"
             os.close(held)
             raise Held(
                 f"expected the lock {self._path} to be free, found it held by {holder}: let that cut-over end, or end it"
-            ) from error
+            )
         os.ftruncate(held, 0)
         os.pwrite(held, f"{self._who} pid {os.getpid()}\n".encode(), 0)
         self._held = held

@@ -6,14 +6,13 @@ A history that cannot be written or read is a sentence in the report and never a
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
-from drills.clock import Clock, SystemClock, wait_until
+from drills.clock import Clock, SystemClock
+from drills.files import locked
 from drills.history import trend
 from drills.history.line import read_lines, write_line
 from drills.model.history import HistoryLine, Trend
@@ -59,22 +58,8 @@ def append_text(path: Path, text: str, clock: Clock | None = None) -> None:
         os.close(file)
 
 
-@contextmanager
-def _locked(file: int, clock: Clock, path: Path, how: int = fcntl.LOCK_EX) -> Iterator[None]:
-    """Hold the file alone, or among readers; the kernel lets it go when its holder dies."""
-
-    def taken() -> bool:
-        try:
-            fcntl.flock(file, how | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
-    wait_until(taken, LOCK_SECONDS, clock, what=f"another run to let go of {path}")
-    try:
-        yield
-    finally:
-        fcntl.flock(file, fcntl.LOCK_UN)
+def _locked(file: int, clock: Clock, path: Path, *, shared: bool = False) -> AbstractContextManager[None]:
+    return locked(file, LOCK_SECONDS, clock, waiting_for=f"another run to let go of {path}", shared=shared)
 
 
 def _write_whole(file: int, text: str, size: int) -> None:
@@ -101,7 +86,7 @@ def read(path: Path, clock: Clock | None = None) -> tuple[tuple[HistoryLine, ...
 
 
 def _text_of(path: Path, clock: Clock) -> str:
-    with path.open("rb") as file, _locked(file.fileno(), clock, path, fcntl.LOCK_SH):
+    with path.open("rb") as file, _locked(file.fileno(), clock, path, shared=True):
         _regular(file.fileno())
         return file.read().decode("utf-8", "replace")
 

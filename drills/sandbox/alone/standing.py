@@ -8,7 +8,6 @@ as the one that was written down only when it began in the same moment too: a pi
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import re
@@ -22,6 +21,7 @@ import psutil
 
 from drills.clock import SystemClock, wait_until
 from drills.errors import ConfigError, SandboxError
+from drills.files import try_lock
 
 CHECKOUT = Path(__file__).absolute().parents[3]
 FOLDER = ".sandbox"
@@ -130,9 +130,8 @@ class Standing:
                 handle = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
             except FileNotFoundError:  # the one before has just removed it
                 return None
-        with contextlib.suppress(BlockingIOError, FileNotFoundError):
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.path.samestat(os.fstat(handle), os.stat(self.folder)):
+        with contextlib.suppress(FileNotFoundError):
+            if try_lock(handle) and os.path.samestat(os.fstat(handle), os.stat(self.folder)):
                 return [handle]
         os.close(handle)
         return None
