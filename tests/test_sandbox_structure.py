@@ -18,6 +18,7 @@ COMPOSED = (
     "drills.sandbox.door",
     "drills.sandbox.ec2",
     "drills.sandbox.events",
+    "drills.sandbox.gateway",
     "drills.sandbox.moto_backends",
     "drills.sandbox.secret_store",
     "drills.sandbox.seeds",

@@ -23,7 +23,7 @@ from typing import Any
 import psycopg
 
 from drills.errors import ConfigError, DrillError, SandboxError
-from drills.sandbox.door.faults import Fault, Switchboard
+from drills.sandbox.door.faults import Fault, FaultRegistry
 from drills.sandbox.postgres.binaries import Binaries, ServerUser, readable
 from drills.sandbox.postgres.cluster import Cluster
 from drills.sandbox.postgres.proxy import Proxy
@@ -114,7 +114,7 @@ class DataPlane:
         self.binaries = tuple(binaries)
         self.user = user
         self.delays = delays
-        self.faults = Switchboard()
+        self.faults = FaultRegistry()
         self.clock = SandboxClock(skew=self._skew)
         self.lock = threading.RLock()
         self.servers: dict[str, Server] = {}
@@ -213,7 +213,7 @@ class DataPlane:
         return fault.seconds if fault else 0.0
 
     def _skew(self) -> float:
-        fault = self.faults.standing("clock-skew")
+        fault = self.faults.active("clock-skew")
         return fault.seconds if fault else 0.0
 
     def arm(self, given: Mapping[str, Any]) -> Fault:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from drills.errors import ConfigError
-from drills.sandbox.door.faults import Switchboard
+from drills.sandbox.door.faults import FaultRegistry
 from drills.sandbox.time import SandboxClock
 from tests.support.clock import HandClock
 
@@ -76,7 +76,7 @@ def test_the_end_of_the_sandbox_wakes_whoever_waits() -> None:
 
 def test_a_fault_strikes_as_often_as_it_was_armed_for() -> None:
     """Twice and not a third time."""
-    board = Switchboard()
+    board = FaultRegistry()
     board.arm({"kind": "throttling", "service": "rds", "times": 2})
 
     strikes = [board.take("throttling", service="rds", operation="DescribeDBInstances") for _ in range(3)]
@@ -87,7 +87,7 @@ def test_a_fault_strikes_as_often_as_it_was_armed_for() -> None:
 
 def test_a_fault_strikes_only_where_it_is_meant_to() -> None:
     """Another service, operation, name or kind goes well."""
-    board = Switchboard()
+    board = FaultRegistry()
     board.arm({"kind": "throttling", "service": "rds", "operation": "CreateDBInstance", "name": "a", "times": None})
 
     assert board.take("throttling", service="backup", operation="CreateDBInstance", name="a") is None
@@ -99,7 +99,7 @@ def test_a_fault_strikes_only_where_it_is_meant_to() -> None:
 
 def test_a_cleared_board_strikes_no_more() -> None:
     """A test leaves nothing armed for the next."""
-    board = Switchboard()
+    board = FaultRegistry()
     board.arm({"kind": "throttling", "times": None})
     board.clear()
 
@@ -122,4 +122,4 @@ def test_a_cleared_board_strikes_no_more() -> None:
 def test_a_fault_that_cannot_be_is_refused_in_a_sentence(given: dict[str, object], words: str) -> None:
     """The sentence says what is allowed."""
     with pytest.raises(ConfigError, match=words):
-        Switchboard().arm(given)
+        FaultRegistry().arm(given)

@@ -1,7 +1,7 @@
-"""Operations that moto does not have but answers all the same, as if they had been carried out or were others.
+"""Operations that moto does not have but answers with success, or as if they were other operations.
 
-What moto refuses itself needs no line here. These it routes by what a URL has in common with another operation, or has a
-method for that does nothing.
+Operations that moto refuses itself need no line here. moto routes these by the part of the URL that they share with
+another operation, or has a method for them that does nothing.
 """
 
 from __future__ import annotations
@@ -30,6 +30,6 @@ ABSENT: Mapping[str, frozenset[str]] = {
 
 
 def refuse_absent(service: str, operation: str) -> None:
-    """NotImplementedError for an operation that is absent."""
+    """Raise NotImplementedError for an operation that is absent."""
     if operation in ABSENT.get(service, ()):
         raise NotImplementedError(f"The operation {operation} is absent from this sandbox.")

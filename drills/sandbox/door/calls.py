@@ -23,19 +23,20 @@ from moto.core.routing import get_service_router
 from moto.core.utils import get_service_model
 from werkzeug.exceptions import NotFound
 
-from drills.sandbox.door.answers import MODELS, KeptAnswer, operation_model, operation_names
 from drills.sandbox.door.contract import Contract
-from drills.sandbox.door.redact import redacted, shortened
+from drills.sandbox.door.redact import redact, shorten
+from drills.sandbox.door.responses import MODELS, StoredResponse, operation_model, operation_names
+from drills.sandbox.door.wire import Response
 
-KEPT = 20_000  # calls; the oldest are forgotten first
-HELD = 48 * 1024 * 1024  # bytes of answers, zipped; the oldest are forgotten first, their calls are not
+MOST_CALLS = 20_000  # the oldest are dropped first
+MOST_BYTES = 48 * 1024 * 1024  # of compressed responses; the oldest are dropped first, their calls are not
 _SCOPE = re.compile(r"Credential=[^/]+/\d{8}/([^/]+)/([^/]+)/aws4_request")
 _CODE = re.compile(rb"<Code>([^<]+)</Code>")
 
 
 @dataclass(frozen=True, slots=True)
 class AwsRequest:
-    """Who is asked for what. `protocol` is botocore's name of the service's protocol."""
+    """A request to AWS. `protocol` is botocore's name of the service's protocol."""
 
     service: str
     region: str
@@ -46,7 +47,7 @@ class AwsRequest:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One answered request. `error` is the AWS error code, empty for a success; `fault` the injected one that struck."""
+    """One request with its response. `error` is the AWS error code, empty for a success; `fault` the injected fault."""
 
     at: datetime
     service: str
@@ -57,16 +58,16 @@ class Call:
     error: str
     seconds: float
     fault: str = ""
-    answer: KeptAnswer | None = None
+    answer: StoredResponse | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """The call as JSON values."""
+        """Return the call as JSON values."""
         return {
             "at": self.at.isoformat(),
             "service": self.service,
             "region": self.region,
             "operation": self.operation,
-            "parameters": shortened(self.parameters),
+            "parameters": shorten(self.parameters),
             "status": self.status,
             "error": self.error,
             "seconds": self.seconds,
@@ -78,12 +79,12 @@ class Call:
 class CallLog:
     """The calls so far, oldest first. Threads may share it."""
 
-    def __init__(self, held: int = HELD, contract: Contract | None = None) -> None:
-        """`contract`: hold every answer against botocore's model, too."""
+    def __init__(self, most_bytes: int = MOST_BYTES, contract: Contract | None = None) -> None:
+        """`contract`, if any, checks every response against botocore's model."""
         self.contract = contract
-        self._calls: deque[Call] = deque(maxlen=KEPT)
-        self._answers: deque[KeptAnswer] = deque()
-        self._free = held
+        self._calls: deque[Call] = deque(maxlen=MOST_CALLS)
+        self._answers: deque[StoredResponse] = deque()
+        self._free = most_bytes
         self._lock = threading.Lock()
 
     def add(self, call: Call) -> None:
@@ -96,17 +97,17 @@ class CallLog:
             while self._free < 0:
                 oldest = self._answers.popleft()
                 self._free += oldest.size
-                oldest.forget()
+                oldest.drop()
 
     def record(self, call: Call, protocol: str, headers: list[tuple[str, str]], body: bytes) -> None:
-        """Append a call with its answer, and check that."""
+        """Append a call with its response, and check the response."""
         model = operation_model(call.service, call.operation)
         if self.contract and model:
             self.contract.check(model, protocol, call.status, body, call.error)
-        self.add(replace(call, answer=KeptAnswer(model, protocol, call.status, headers, body)))
+        self.add(replace(call, answer=StoredResponse(model, protocol, call.status, headers, body)))
 
     def as_json(self, service: str | None = None, operation: str | None = None) -> list[dict[str, Any]]:
-        """The calls as JSON values, perhaps of one service or one operation only."""
+        """Return the calls as JSON values, optionally those of one service or one operation."""
         with self._lock:
             calls = list(self._calls)
         return [
@@ -115,7 +116,7 @@ class CallLog:
 
 
 class Unreadable(Exception):
-    """A request that is not what its service speaks; `request` is what could be read of it, `code` the error."""
+    """A request that is not in its service's protocol; `request` is what could be read of it, `code` the error."""
 
     def __init__(self, request: AwsRequest, sentence: str, code: str = "SerializationException") -> None:
         super().__init__(sentence)
@@ -123,7 +124,7 @@ class Unreadable(Exception):
 
 
 def read_request(environ: Mapping[str, Any], body: bytes) -> AwsRequest | None:
-    """What a signed request asks for; None when it is not signed as AWS clients sign. Raises Unreadable."""
+    """Return the parsed request; None when it is not signed as AWS clients sign. Raises Unreadable."""
     scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
     if scope is None:
         return None
@@ -136,7 +137,7 @@ def read_request(environ: Mapping[str, Any], body: bytes) -> AwsRequest | None:
     if "Action" in form:
         operation = form.pop("Action")
         form.pop("Version", None)
-        request = AwsRequest(service, region, operation, "ec2" if service == "ec2" else "query", redacted(form))
+        request = AwsRequest(service, region, operation, "ec2" if service == "ec2" else "query", redact(form))
         if environ.get("REQUEST_METHOD") not in ("GET", "POST"):  # "Query requests … use the verbs GET or POST"
             raise Unreadable(request, "A Query request is a GET or a POST.", "MalformedHttpRequest")
         return request
@@ -148,14 +149,14 @@ def _rest_request(service: str, region: str, environ: Mapping[str, Any], body: b
     protocol = _protocol(model)
     operation, parameters = _rest_operation(model, environ)
     parameters |= dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
-    request = AwsRequest(service, region, operation, protocol, redacted(parameters))
+    request = AwsRequest(service, region, operation, protocol, redact(parameters))
     if protocol in ("query", "ec2"):
         raise Unreadable(request, "The request has no Action.", "MissingAction")
     return _with_json(request, body) if protocol in ("rest-json", "json") else request
 
 
 def _with_json(request: AwsRequest, body: bytes) -> AwsRequest:
-    """The request with the members of its JSON body."""
+    """Return the request with the members of its JSON body."""
     if not body:
         return request
     try:
@@ -167,11 +168,11 @@ def _with_json(request: AwsRequest, body: bytes) -> AwsRequest:
         if request.protocol == "json":
             raise Unreadable(request, "The request is no JSON object.")
         return request
-    return replace(request, parameters=request.parameters | redacted(value))
+    return replace(request, parameters=request.parameters | redact(value))
 
 
 def _protocol(model: str) -> str:
-    """The protocol of a service by botocore's model; rest-json for a service without one."""
+    """Return the protocol of a service by botocore's model; rest-json for a service without one."""
     try:
         return str(get_service_model(model).metadata.get("protocol", "rest-json"))
     except Exception:  # botocore has no model of that name
@@ -183,7 +184,7 @@ def _form(body: bytes) -> dict[str, str]:
 
 
 def _form_in_url(environ: Mapping[str, Any]) -> dict[str, str]:
-    """The query protocol takes its form in the URL as well."""
+    """Return the form in the URL, where the query protocol allows it as well."""
     given = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
     return given if "Action" in given and environ.get("PATH_INFO", "/") == "/" else {}
 
@@ -212,7 +213,7 @@ def _rest_operation(model: str, environ: Mapping[str, Any]) -> tuple[str, dict[s
 
 
 def error_code(status: int, headers: Mapping[str, str], body: bytes) -> str:
-    """The AWS error code in an answer, empty for a success."""
+    """Return the AWS error code of a response, empty for a success."""
     if status < 400:
         return ""
     named = {key.lower(): value for key, value in headers.items()}.get("x-amzn-errortype")
@@ -224,8 +225,8 @@ def error_code(status: int, headers: Mapping[str, str], body: bytes) -> str:
     return str(kind).split("#")[-1]
 
 
-def error_answer(protocol: str, code: str, message: str) -> tuple[str, bytes]:
-    """Content type and body of an AWS error in the given protocol."""
+def error_body(protocol: str, code: str, message: str) -> tuple[str, bytes]:
+    """Return content type and body of an AWS error in the given protocol."""
     if protocol in ("json", "rest-json"):
         return "application/json", json.dumps({"__type": code, "message": message}).encode()
     inner = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
@@ -238,19 +239,19 @@ def error_answer(protocol: str, code: str, message: str) -> tuple[str, bytes]:
     return "text/xml", b'<?xml version="1.0" encoding="UTF-8"?>' + text.encode()
 
 
-def refusal(protocol: str, status: int, code: str, sentence: str) -> tuple[int, list[tuple[str, str]], bytes]:
-    """Status, headers and body of an AWS error."""
-    kind, text = error_answer(protocol, code, sentence)
+def error_response(protocol: str, status: int, code: str, sentence: str) -> Response:
+    """Return status, headers and body of an AWS error."""
+    kind, text = error_body(protocol, code, sentence)
     return status, [("Content-Type", kind), ("x-amzn-errortype", code)], text
 
 
-def unknown(request: AwsRequest) -> tuple[int, list[tuple[str, str]], bytes] | None:
-    """What AWS answers to an operation that its service does not have at all; None where it has it."""
+def refuse_unknown(request: AwsRequest) -> Response | None:
+    """Return AWS's error for an operation that its service does not have; None where it has it."""
     names = operation_names(request.service)
     if not names or request.operation in names or request.protocol == "rest-xml":
         return None
     if request.protocol in ("query", "ec2"):
         sentence = f"The action {request.operation} is not valid for this web service."
-        return refusal(request.protocol, 400, "InvalidAction", sentence)
+        return error_response(request.protocol, 400, "InvalidAction", sentence)
     status = 404 if request.protocol == "rest-json" else 400
-    return refusal(request.protocol, status, "UnknownOperationException", "The service has no such operation.")
+    return error_response(request.protocol, status, "UnknownOperationException", "The service has no such operation.")

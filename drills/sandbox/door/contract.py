@@ -1,8 +1,8 @@
-"""Whether an answer keeps the contract: botocore's own model of the service, held against what goes over the wire.
+"""Checks responses against their contract: botocore's model of the service.
 
-What is looked at is the raw answer and not what botocore makes of it: botocore drops members that the model does not
-have and reads many types leniently, which clients in other languages do not. Rules: members, required members, types,
-enum values, forms of instants, and error codes that the operation declares or that every AWS service has.
+The raw response is checked and not what botocore parses: botocore drops members that the model does not have and reads
+many types leniently; clients in other languages do not. Rules: members, required members, types, enum values, timestamp
+formats, and error codes that the operation declares or that every AWS service has.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from xml.etree import ElementTree
 
 from botocore.model import OperationModel
 
-# "Common Errors" and "Common Error Types" of the RDS, AWS Backup, EC2, KMS and STS API references; InvalidAction also
-# says here that an operation is not known at all, NotImplemented that the sandbox does not have it
+# "Common Errors" and "Common Error Types" of the RDS, AWS Backup, EC2, KMS and STS API references; InvalidAction is
+# also the sandbox's answer to an unknown operation, NotImplemented to one that the sandbox does not have
 COMMON_ERRORS = frozenset(
     {
         "AccessDenied", "AccessDeniedException", "AuthFailure", "ExpiredToken", "ExpiredTokenException",
@@ -31,7 +31,7 @@ COMMON_ERRORS = frozenset(
         "UnrecognizedClientException", "ValidationError", "ValidationException",
     }
 )  # fmt: skip
-# botocore's names of the services that docs/sandbox.md promises something of; what else moto has is as moto has it
+# botocore's names of the services that docs/sandbox.md describes; other services are moto's alone
 EMULATED = frozenset(
     {
         "rds", "backup", "ec2", "ecs", "elbv2", "kms", "secretsmanager", "iam", "sts", "s3", "sns", "events", "logs",
@@ -46,7 +46,7 @@ _JSON = ("json", "rest-json")
 
 
 def violations(operation: OperationModel, protocol: str, status: int, body: bytes, error: str = "") -> list[str]:
-    """What an answer has that its model does not allow, one sentence each; `error` is its error code."""
+    """Return what a response has against its model, a sentence each; `error` is its error code."""
     if status >= 400:
         return _error(operation, status, error)
     shape = operation.output_shape
@@ -63,7 +63,7 @@ def violations(operation: OperationModel, protocol: str, status: int, body: byte
 
 
 def _error(operation: OperationModel, status: int, code: str) -> list[str]:
-    """An error is one that the operation declares, with the status declared for it, or one that every service has."""
+    """Check that the operation declares the error, with this status, or that every service has it."""
     if operation.service_model.service_name in ("ec2", "s3"):  # their models declare no errors, or a few of many
         return [] if re.fullmatch(r"[A-Z][A-Za-z]+(\.[A-Za-z]+)?", code) else [f"{code!r} is no error's code"]
     for shape in operation.error_shapes:
@@ -85,14 +85,14 @@ def _body_shape(shape: Shape) -> Shape:
 
 
 def _in_body(shape: Shape) -> Iterator[tuple[str, str, Shape]]:
-    """The member's name, its name on the wire and its shape, of those that are not in a header."""
+    """Yield name, name on the wire and shape of each member that is not in a header."""
     for name, member in shape.members.items():
         if "location" not in member.serialization:
             yield name, member.serialization.get("name", name), member
 
 
-def _missing(shape: Shape, there: Iterable[str], where: str) -> Iterator[str]:
-    for name in sorted(set(shape.required_members) - set(there)):
+def _missing(shape: Shape, present: Iterable[str], where: str) -> Iterator[str]:
+    for name in sorted(set(shape.required_members) - set(present)):
         if "location" not in shape.members[name].serialization:
             yield f"{where}: the required member {name} is missing"
 
@@ -226,7 +226,7 @@ def _xml_structure(
         inside = f"{where}.{name}".lstrip(".")
         flat = bool(member.serialization.get("flattened"))
         if name in seen and not flat:
-            yield f"{inside}: there more than once"
+            yield f"{inside}: present more than once"
         seen.add(name)
         if flat and member.type_name == "list":
             yield from _xml(member.member, child, f"{inside}[]")
@@ -276,7 +276,7 @@ def _xml_scalar(shape: Shape, text: str, where: str) -> Iterator[str]:
 
 
 class Contract:
-    """What answers have violated so far. Threads may share it. Each kind of violation is kept once."""
+    """The violations found so far, each kind with its count. Threads may share it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -286,7 +286,7 @@ class Contract:
     def check(
         self, operation: OperationModel, protocol: str, status: int, body: bytes, error: str = ""
     ) -> tuple[str, ...]:
-        """Check one answer of an emulated service and keep what is wrong with it."""
+        """Check one response of an emulated service and count its violations."""
         if operation.service_model.service_name not in EMULATED:
             return ()
         found = tuple(violations(operation, protocol, status, body, error))
@@ -298,6 +298,6 @@ class Contract:
         return found
 
     def as_json(self) -> dict[str, Any]:
-        """How many answers were checked, and how often each violation was found."""
+        """Return how many responses were checked, and how often each violation was found."""
         with self._lock:
             return {"checked": self._checked, "violations": dict(self._found)}

@@ -1,7 +1,7 @@
-"""The switchboard of faults: what is to go wrong, where, and how often.
+"""Fault injection: which faults are armed, what each matches, and how often each has struck.
 
-Tests and features arm faults over `/_sandbox/faults`; the parts of the sandbox ask for theirs where it would strike.
-A fault that nobody asks for stays armed, which `armed` shows: an injected fault that never struck proves nothing.
+Tests and features arm faults over `/_sandbox/faults`; the parts of the sandbox take a fault at the place where it takes
+effect. A fault that nothing takes stays armed, and `armed` shows it: a fault that never struck proves nothing.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from typing import Any
 
 from drills.errors import ConfigError
 
-# what each kind does; `seconds` is its duration where it has one
+# the effect of each kind; `seconds` is its duration where it has one
 KINDS: Mapping[str, str] = {
     "throttling": "the call is refused with Throttling, Rate exceeded",
     "not-found-after-create": "a describe call right after the creation does not know the resource yet",
     "access-denied": "the call is refused with AccessDenied",
     "quota-exceeded": "the call is refused with the quota error of its service",
-    "no-response": "the call is carried out, and its answer never comes",
-    "clock-skew": "answers carry instants that are `seconds` ahead",
+    "no-response": "the call is carried out, and no response is sent",
+    "clock-skew": "responses carry instants that are `seconds` ahead",
     "stuck-creating": "the instance stays in `creating`",
     "flapping": "the instance leaves `available` again for `seconds`",
     "incompatible-restore": "the restored instance ends in `incompatible-restore`",
     "incompatible-network": "the restored instance ends in `incompatible-network`",
     "storage-full": "the instance ends in `storage-full`",
     "connection-refused": "the instance's port refuses connections for `seconds`",
-    "slow-reads": "what a server sends is held back by `seconds` at first",
+    "slow-reads": "the first data that a server sends is delayed by `seconds`",
     "late-name": "the endpoint's name does not resolve for `seconds`",
     "job-fails": "the job fails at 60 %",
 }
@@ -36,7 +36,7 @@ KINDS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One armed fault. Empty `service`, `operation` and `name` match any; `times` None strikes until it is cleared.
+    """One armed fault. Empty `service`, `operation` and `name` match any; with `times` None it strikes until cleared.
 
     `name` is the instance's, vault's or other resource's. `struck` counts how often it has struck.
     """
@@ -51,13 +51,13 @@ class Fault:
     struck: int = 0
 
     def matches(self, kind: str, service: str, operation: str, name: str) -> bool:
-        """Whether this fault is meant by these words and can still strike."""
+        """Return whether this fault matches and can still strike."""
         pairs = ((self.service, service), (self.operation, operation), (self.name, name))
-        left = self.times is None or self.struck < self.times
-        return left and self.kind == kind and all(not mine or mine == theirs for mine, theirs in pairs)
+        remaining = self.times is None or self.struck < self.times
+        return remaining and self.kind == kind and all(own in ("", actual) for own, actual in pairs)
 
 
-class Switchboard:
+class FaultRegistry:
     """The armed faults of one sandbox. Threads may share it."""
 
     def __init__(self) -> None:
@@ -66,13 +66,13 @@ class Switchboard:
         self._ids = itertools.count(1)
 
     def arm(self, given: Mapping[str, Any]) -> Fault:
-        """Arm a fault from the members of `Fault`; ConfigError names what is wrong and what is allowed."""
+        """Arm a fault from the members of `Fault`. Raises ConfigError."""
         allowed = {"kind": str, "service": str, "operation": str, "name": str, "times": int, "seconds": (int, float)}
         for key, value in given.items():
             if key not in allowed:
                 raise ConfigError(f"A fault has {', '.join(allowed)}, found {key!r}.")
-            nothing = key == "times" and value is None
-            if not nothing and (isinstance(value, bool) or not isinstance(value, allowed[key])):  # type: ignore[arg-type]
+            unlimited = key == "times" and value is None
+            if not unlimited and (isinstance(value, bool) or not isinstance(value, allowed[key])):  # type: ignore[arg-type]
                 raise ConfigError(f"The fault's {key} cannot be {value!r}.")
         if given.get("kind") not in KINDS:
             raise ConfigError(f"A fault's kind is one of {', '.join(KINDS)}, found {given.get('kind')!r}.")
@@ -93,7 +93,7 @@ class Switchboard:
         name: str = "",
         unless: Callable[[Fault], bool] = lambda _: False,
     ) -> Fault | None:
-        """The fault that strikes here now, counted as struck; None where all goes well, or `unless` says so."""
+        """Return the fault that strikes here now and count it; None when none matches, or `unless` excludes it."""
         with self._lock:
             for fault in self._faults.values():
                 if fault.matches(kind, service, operation, name) and not unless(fault):
@@ -101,8 +101,8 @@ class Switchboard:
                     return self._faults[fault.id]
         return None
 
-    def standing(self, kind: str) -> Fault | None:
-        """The fault of a kind that could strike, whatever it is meant for; nothing is counted."""
+    def active(self, kind: str) -> Fault | None:
+        """Return a fault of a kind that can still strike, whatever it matches, without counting it."""
         with self._lock:
             faults = list(self._faults.values())
         return next(
@@ -110,11 +110,11 @@ class Switchboard:
         )
 
     def armed(self) -> list[dict[str, Any]]:
-        """Every fault and how often it has struck, as JSON values."""
+        """Return every fault and how often it has struck, as JSON values."""
         with self._lock:
             return [asdict(fault) for fault in self._faults.values()]
 
     def clear(self) -> None:
-        """Forget all faults."""
+        """Remove all faults."""
         with self._lock:
             self._faults.clear()

@@ -1,23 +1,30 @@
-"""Loads moto without what makes it slow and large, and without changing what it answers.
+"""Loads moto without the parts that make it slow and large; its answers stay the same.
 
 When it is imported, the EC2 of moto 5.2 reads the offerings of all instance types in all regions, and botocore's list of
 endpoints three times over: most of a server's start and nearly half of its memory. Here each region's offerings are
-read when somebody asks for them, the endpoints once, and of these only the names are kept.
+read at the first request for them, and the endpoints once; of these only the names stay in memory.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any, cast
 
 _OFFERINGS = "instance_type_offerings"
-_PREFIXES = {"ec2": "ec2"}  # known without the service's model, which for EC2 has 4 MB and is seldom needed
+_PREFIXES = {"ec2": "ec2"}  # spares reading the model of EC2, which has 4 MB and is seldom needed
+_MOTO_SWITCHES = {
+    # moto reads this when it is imported: no page of another origin may call the sandbox from a browser
+    "MOTO_DISABLE_GLOBAL_CORS": "true",
+    # and this at the first request to IAM: AWS's own policies can be attached to a role
+    "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
+}
 
 
 class Regions:
-    """What moto asks a session of boto3: which partitions there are, and which regions a service has in them."""
+    """The two methods of a boto3 session that moto calls: the partitions, and the regions of a service in them."""
 
     def __init__(self) -> None:
         from botocore.loaders import create_loader
@@ -41,13 +48,13 @@ class Regions:
         )
 
     def get_available_partitions(self) -> list[str]:
-        """The names of the partitions, as `boto3.Session` gives them."""
+        """Return the names of the partitions, as `boto3.Session` does."""
         return list(self._resolver.get_available_partitions())
 
     def get_available_regions(
         self, service_name: str, partition_name: str = "aws", allow_non_regional: bool = False
     ) -> list[str]:
-        """The regions of a service, as `boto3.Session` gives them; none for a service that there is not."""
+        """Return the regions of a service, as `boto3.Session` does; none for an unknown service."""
         from botocore.exceptions import UnknownServiceError
         from moto.core.utils import get_service_model
 
@@ -59,7 +66,7 @@ class Regions:
 
 
 class Offerings(Mapping[str, list[dict[str, Any]]]):
-    """The instance types that each region offers, of one type of location; a region is read when it is asked for."""
+    """The instance types that each region offers, for one location type; a region is read at its first use."""
 
     def __init__(self, location_type: str, files: Mapping[str, str]) -> None:
         self._location_type = location_type
@@ -67,7 +74,7 @@ class Offerings(Mapping[str, list[dict[str, Any]]]):
         self._read: dict[str, list[dict[str, Any]]] = {}
 
     def __getitem__(self, region: str) -> list[dict[str, Any]]:
-        """What a region offers."""
+        """Return the offerings of a region."""
         if region not in self._read:
             from moto.utilities.utils import load_resource
 
@@ -77,16 +84,17 @@ class Offerings(Mapping[str, list[dict[str, Any]]]):
         return self._read[region]
 
     def __iter__(self) -> Iterator[str]:
-        """The names of the regions."""
+        """Iterate over the names of the regions."""
         return iter(self._files)
 
     def __len__(self) -> int:
-        """How many regions there are."""
+        """Return the number of regions."""
         return len(self._files)
 
 
 def load_moto() -> None:
-    """Import moto's core and EC2; nothing is done when EC2 has been imported already."""
+    """Set moto's switches and import its core and EC2; once EC2 is imported, import nothing."""
+    os.environ.update(_MOTO_SWITCHES)
     if "moto.ec2.models" in sys.modules:
         return
     regions = Regions()  # first, so that what follows takes the memory that reading it has left

@@ -1,4 +1,4 @@
-"""What the sandbox's log may show of a request or an answer: no secret, and nothing longer than a reader wants.
+"""Removes secrets from the requests and responses in the call log, and shortens long values.
 
 A value is a secret when its name says so, when botocore's model marks its shape `sensitive`, when it stands beside a name
 that says so (`{"name": "DB_PASSWORD", "value": …}`, as in an ECS container's environment), or when it is the password
@@ -26,24 +26,24 @@ _URL_PASSWORD = re.compile(r"(\b[A-Za-z][\w+.-]*://[^\s:/@]*):[^\s/]+@")
 
 
 def is_secret(name: str) -> bool:
-    """Whether a value of this name is a secret; case and what is between the words do not matter."""
+    """Return whether a value of this name is a secret; case and separators do not matter."""
     return bool(_SECRET.search(re.sub(r"[^a-z0-9]", "", name.lower())))
 
 
-def redacted(value: Any, name: str = "", depth: int = 0) -> Any:
-    """The value as a JSON value without secrets; instants become ISO 8601, bytes their number."""
+def redact(value: Any, name: str = "", depth: int = 0) -> Any:
+    """Return the value as a JSON value without secrets; instants become ISO 8601, bytes their number."""
     if is_secret(name):
         return MASK
     if depth > DEEPEST:
         return "…"
     if isinstance(value, Mapping):
-        hidden = _beside_a_secret_name(value)
+        masked = _paired_with_secret_name(value)
         return {
-            str(key): MASK if str(key).lower() in hidden else redacted(inner, str(key), depth + 1)
+            str(key): MASK if str(key).lower() in masked else redact(inner, str(key), depth + 1)
             for key, inner in value.items()
         }
     if isinstance(value, list | tuple):
-        return [redacted(inner, name, depth + 1) for inner in value]
+        return [redact(inner, name, depth + 1) for inner in value]
     if isinstance(value, str):
         return _URL_PASSWORD.sub(rf"\1:{MASK}@", value)
     if isinstance(value, datetime):
@@ -53,40 +53,40 @@ def redacted(value: Any, name: str = "", depth: int = 0) -> Any:
     return value if value is None or isinstance(value, bool | int | float) else str(value)
 
 
-def _beside_a_secret_name(value: Mapping[Any, Any]) -> set[str]:
-    """The keys, in small letters, of the values in pairs whose name is a secret's; `Env.1.Name` and `Env.1.Value` too."""
-    low = {str(key).lower(): inner for key, inner in value.items()}
+def _paired_with_secret_name(value: Mapping[Any, Any]) -> set[str]:
+    """Return the keys, in lower case, of values whose paired name is a secret's; `Env.1.Name` and `Env.1.Value` too."""
+    lower = {str(key).lower(): inner for key, inner in value.items()}
     found = set()
-    for key, inner in low.items():
+    for key, inner in lower.items():
         before, dot, last = key.rpartition(".")
         if last in _PAIRS and isinstance(inner, str) and is_secret(inner):
             found.add(before + dot + _PAIRS[last])
     return found
 
 
-def hidden(shape: Any, value: Any) -> Any:
-    """The same value with everything that botocore's shape, if any, marks `sensitive` replaced by stars."""
+def mask_sensitive(shape: Any, value: Any) -> Any:
+    """Return the value with everything that botocore's shape, if any, marks `sensitive` replaced by stars."""
     if shape is None or value is None:
         return value
     if shape.metadata.get("sensitive"):
         return MASK
     kind = shape.type_name
     if kind == "structure" and isinstance(value, Mapping):
-        return {key: hidden(shape.members.get(key), inner) for key, inner in value.items()}
+        return {key: mask_sensitive(shape.members.get(key), inner) for key, inner in value.items()}
     if kind == "list" and isinstance(value, list):
-        return [hidden(shape.member, inner) for inner in value]
+        return [mask_sensitive(shape.member, inner) for inner in value]
     if kind == "map" and isinstance(value, Mapping):
-        return {key: hidden(shape.value, inner) for key, inner in value.items()}
+        return {key: mask_sensitive(shape.value, inner) for key, inner in value.items()}
     return value
 
 
-def shortened(value: Any) -> Any:
-    """The same JSON value with long texts and lists cut, which the value then says."""
+def shorten(value: Any) -> Any:
+    """Return the JSON value with long texts and lists cut; a cut value ends with what is missing."""
     if isinstance(value, Mapping):
-        return {key: shortened(inner) for key, inner in value.items()}
+        return {key: shorten(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        kept = [shortened(inner) for inner in value[:LONGEST_LIST]]
-        return kept if len(value) <= LONGEST_LIST else [*kept, f"… and {len(value) - LONGEST_LIST} more"]
+        first = [shorten(inner) for inner in value[:LONGEST_LIST]]
+        return first if len(value) <= LONGEST_LIST else [*first, f"… and {len(value) - LONGEST_LIST} more"]
     if isinstance(value, str) and len(value) > LONGEST_TEXT:
         return f"{value[:LONGEST_TEXT]}… and {len(value) - LONGEST_TEXT} more characters"
     return value

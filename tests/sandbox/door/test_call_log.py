@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drills.run.finish import told_once
-from drills.sandbox.door.answers import LARGEST, KeptAnswer, operation_model
 from drills.sandbox.door.calls import Call, CallLog, read_request
-from drills.sandbox.door.redact import LONGEST_LIST, LONGEST_TEXT, MASK, redacted, shortened
+from drills.sandbox.door.redact import LONGEST_LIST, LONGEST_TEXT, MASK, redact, shorten
+from drills.sandbox.door.responses import LARGEST, StoredResponse, operation_model
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 SECRET = "drill-" + "s3" * 8
@@ -58,7 +58,7 @@ def with_a_secret(draw: st.DrawFn) -> Any:
 @given(with_a_secret())
 def test_no_secret_survives_wherever_it_stands(value: Any) -> None:
     """By its name, beside its name, or inside of a URL: what is left holds stars in its place."""
-    left = json.dumps(redacted(value))
+    left = json.dumps(redact(value))
 
     assert SECRET not in left
     assert MASK in left
@@ -67,7 +67,7 @@ def test_no_secret_survives_wherever_it_stands(value: Any) -> None:
 @given(trees)
 def test_what_is_no_secret_stays(value: Any) -> None:
     """The log is of use: nothing else is changed."""
-    assert redacted(value) == value
+    assert redact(value) == value
 
 
 @given(
@@ -76,7 +76,7 @@ def test_what_is_no_secret_stays(value: Any) -> None:
 )
 def test_what_is_long_is_cut_and_says_so(value: Any) -> None:
     """Never longer than a reader wants, and never silently shorter than it was."""
-    cut = shortened(value)
+    cut = shorten(value)
     limit = LONGEST_TEXT if isinstance(value, str) else LONGEST_LIST
 
     assert (cut == value) == (len(value) <= limit)
@@ -91,13 +91,13 @@ def test_a_value_of_any_depth_ends() -> None:
     for _ in range(10_000):
         value = [value]
 
-    assert "…" in json.dumps(redacted(value), ensure_ascii=False)
+    assert "…" in json.dumps(redact(value), ensure_ascii=False)
 
 
-def answer(service: str, operation: str, body: object, *, protocol: str = "json", status: int = 200) -> KeptAnswer:
+def answer(service: str, operation: str, body: object, *, protocol: str = "json", status: int = 200) -> StoredResponse:
     """A kept answer."""
     text = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return KeptAnswer(operation_model(service, operation), protocol, status, [("Content-Type", "x")], text)
+    return StoredResponse(operation_model(service, operation), protocol, status, [("Content-Type", "x")], text)
 
 
 def test_an_answer_is_kept_as_botocore_reads_it() -> None:
@@ -132,7 +132,7 @@ def test_too_much_is_not_kept_and_the_oldest_goes_first() -> None:
     """A huge answer and old answers are forgotten; their calls are not."""
     assert answer("kms", "ListKeys", b"x" * (LARGEST + 1)).as_json() == "not kept"
 
-    log = CallLog(held=200)
+    log = CallLog(most_bytes=200)
     for number in range(10):
         kept = answer("kms", "ListKeys", {"Keys": [{"KeyId": f"{number}-{n * 7919 % 9973}"} for n in range(10)]})
         log.add(Call(NOON, "kms", "r", "ListKeys", {}, 200, "", 0.0, answer=kept))

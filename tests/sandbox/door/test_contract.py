@@ -7,8 +7,8 @@ import json
 import pytest
 from botocore.model import OperationModel
 
-from drills.sandbox.door.answers import operation_model
 from drills.sandbox.door.contract import Contract, violations
+from drills.sandbox.door.responses import operation_model
 
 EC2_GROUPS = "<DescribeSecurityGroupsResponse><requestId>r</requestId>{}</DescribeSecurityGroupsResponse>"
 

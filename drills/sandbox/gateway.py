@@ -1,0 +1,122 @@
+"""The sandbox's WSGI application: every request passes here on its way to moto or to the control API.
+
+It reads, records and answers every request, and never with a traceback. Import this module after
+`drills.sandbox.door.lean.load_moto`: it imports moto.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+from drills.sandbox import ec2, events, secret_store
+from drills.sandbox.backup import backend as backup
+from drills.sandbox.control import Control
+from drills.sandbox.door.calls import (
+    AwsRequest,
+    Call,
+    CallLog,
+    Unreadable,
+    error_code,
+    error_response,
+    read_request,
+    refuse_unknown,
+)
+from drills.sandbox.door.contract import Contract
+from drills.sandbox.door.moto_app import MotoApp
+from drills.sandbox.door.request_faults import RequestFaults
+from drills.sandbox.door.wire import Response, StartResponse, read_body, send
+from drills.sandbox.rds import backend as rds
+from drills.sandbox.rds import keys
+from drills.sandbox.rds.log_exports import LogExports
+from drills.sandbox.service import install as services
+from drills.sandbox.state import DataPlane
+
+
+class Gateway:
+    """Answers AWS requests with `moto` and `/_sandbox/` with `control`, injects faults and keeps the call log."""
+
+    def __init__(
+        self, plane: DataPlane, calls: CallLog, faults: RequestFaults, control: Control, moto: MotoApp
+    ) -> None:
+        self._plane = plane
+        self._calls = calls
+        self._faults = faults
+        self._control = control
+        self._moto = moto
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request (WSGI)."""
+        protocol = "json" if "json" in environ.get("CONTENT_TYPE", "") else "query"
+        try:
+            body = read_body(environ)
+        except TimeoutError:
+            return send(start_response, *error_response(protocol, 400, "RequestTimeout", "The body did not come."))
+        except (ValueError, OSError) as error:
+            sentence = f"The request's body cannot be read: {error}."
+            return send(start_response, *error_response(protocol, 400, "IncompleteBody", sentence))
+        if environ.get("PATH_INFO", "").startswith("/_sandbox/"):
+            status, answer = self._control.answer(environ, body)
+            return send(start_response, status, [("Content-Type", "application/json")], json.dumps(answer).encode())
+        return send(start_response, *self._answer_aws(environ, body))
+
+    def _answer_aws(self, environ: dict[str, Any], body: bytes) -> Response:
+        began, at, response = self._plane.clock.monotonic(), self._plane.instant(), None
+        try:
+            request = read_request(environ, body)
+        except Unreadable as error:
+            request, response = error.request, error_response(error.request.protocol, 400, error.code, str(error))
+        except Exception as error:
+            return error_response(
+                "query", 400, "MalformedInput", f"The request cannot be read: {type(error).__name__}."
+            )
+        if request is None:
+            return error_response("query", 403, "MissingAuthenticationToken", "The request is not signed.")
+        response, fault = response or refuse_unknown(request), ""
+        if response is None:
+            fault, response = self._faults.instead_of_call(request) or ("", None)
+        if response is None:
+            response = self._moto.carry_out(request, environ, body)
+            self._faults.record_creation(request, response)
+            fault = "no-response" if self._faults.withholds_response(request) else fault
+        fault = fault or ("clock-skew" if self._faults.skews_clock(request) else "")
+        self._record(request, response, (at, self._plane.clock.monotonic() - began), fault)
+        if fault == "no-response":
+            self._faults.hold_until_client_leaves(environ.get("werkzeug.socket"))
+        return response
+
+    def _record(self, request: AwsRequest, response: Response, time: tuple[Any, float], fault: str) -> None:
+        status, headers, text = response
+        at, seconds = time
+        code = error_code(status, dict(headers), text)
+        call = Call(
+            at, request.service, request.region, request.operation, request.parameters, status, code, seconds, fault
+        )
+        self._calls.record(call, request.protocol, headers, text)
+
+
+def install_services(plane: DataPlane, account: str) -> None:
+    """Replace moto's backends by the sandbox's; before the first request."""
+    rds.install(plane)
+    backup.install(plane, account)
+    ec2.install()
+    secret_store.install()
+    keys.install(plane)
+    events.install()
+    services.install(plane)
+
+
+def _export_logs(exports: LogExports, account: str, request: AwsRequest) -> None:
+    """Bring CloudWatch Logs up to date before a request that can see them."""
+    if exports.wanted_for(request.service, request.operation):
+        exports.bring_up_to_date(account, request.region)
+
+
+def make_gateway(plane: DataPlane, account: str, *, check_contract: bool = False) -> Gateway:
+    """Install the sandbox's services and build the gateway to them."""
+    install_services(plane, account)
+    calls = CallLog(contract=Contract() if check_contract else None)
+    moto = MotoApp(plane.lock, partial(_export_logs, LogExports(plane), account))
+    return Gateway(plane, calls, RequestFaults(plane), Control(plane, calls, account), moto)
