@@ -21,6 +21,8 @@ pytest_plugins = [
     "steps.damage",
     "steps.posture",
     "steps.cutover",
+    "steps.tables",
+    "steps.own",
 ]
 
 

@@ -1,5 +1,7 @@
-"""Binds every feature below this folder; `drills run` collects it."""
+"""Binds every feature below this folder, and those of the run's owner; `drills run` collects it."""
 
 from pytest_bdd import scenarios
 
-scenarios(".")
+from steps import own
+
+scenarios(".", *own.folders())

@@ -38,6 +38,7 @@ COMMANDS = {
     "history": Entry("history", "show earlier runs and their trend"),
     "posture": Entry("posture", "judge whether the backups that a recovery needs are there"),
     "schedule": Entry("schedule", "work out what a backup schedule can lose at worst"),
+    "steps": Entry("steps", "list the steps that a feature can be written with"),
     "manifest": Entry("manifest", "fingerprint a database"),
     "verify": Entry("verify", "compare a database with a manifest"),
 }
@@ -107,6 +108,10 @@ def project_folder() -> Path:
     return here if (here / "drill.toml").is_file() else CHECKOUT
 
 
+def _absolute(path: str | None) -> str | None:
+    return str(Path(path).absolute()) if path and "://" not in path else path
+
+
 def _enter_project(options: argparse.Namespace, paths: Sequence[str]) -> None:
     """Work in the project's folder; paths that were given stay relative to the folder that the caller is in."""
     folder = project_folder()
@@ -114,6 +119,6 @@ def _enter_project(options: argparse.Namespace, paths: Sequence[str]) -> None:
         return
     for name in paths:
         value = getattr(options, name)
-        if value and "://" not in value:
-            setattr(options, name, str(Path(value).absolute()))
+        setattr(options, name, [_absolute(each) for each in value] if isinstance(value, list) else _absolute(value))
+    print(f"drills: working in {folder}", file=sys.stderr)
     os.chdir(folder)

@@ -28,6 +28,7 @@ from drills.run.plan import Command as Step
 from drills.run.plan import Plan
 from drills.run.supervisor import run as supervise
 from reports import allure_files, allure_history, allure_render, terminal, write
+from steps import own
 
 OUT = Path("reports/out")
 DAMAGE = tuple(KINDS.values())
@@ -61,6 +62,20 @@ def add_arguments(run: argparse.ArgumentParser) -> None:
     )
     run.add_argument(
         "--invariants", metavar="FOLDER", help="SQL files of what is always true of the data, proved on the copy"
+    )
+    run.add_argument(
+        "--features",
+        metavar="DIR",
+        action="append",
+        default=[],
+        help="features of your own, run beside the shipped ones",
+    )
+    run.add_argument(
+        "--steps",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="a step module of your own; `drills steps` lists ours",
     )
     run.add_argument(
         "--damage",
@@ -132,6 +147,8 @@ def _choices(options: argparse.Namespace) -> context.Choices:
         confirmed=options.yes,
         damage=tuple(options.damage),
         scenario=options.scenario,
+        features=tuple(options.features),
+        steps=tuple(options.steps),
     )
 
 
@@ -143,6 +160,7 @@ def _refuse_misuse(effective: Config, choices: context.Choices) -> None:
             f'--scenario: expected one of target "{effective.target_name}", found "{choices.scenario}"; '
             f"there are {', '.join(names) or 'none'}"
         )
+    own.check(choices.own_features(effective), choices.own_steps(effective))
     choices.rules(effective)  # a rule that says nothing is refused now and not after the restore
     if not isinstance(effective.profile, SandboxProfile):
         from drills.aws import guards  # loads boto3, which the command line of a run in the sandbox never needs
@@ -266,4 +284,5 @@ def _sandbox_options(profile: SandboxProfile, work: Path) -> tuple[str, ...]:
     return (*options, *(("--postgres", profile.postgres) if profile.postgres else ()))
 
 
-COMMAND = Command(EXAMPLE, add_arguments, run, parents=(CONFIG_OPTIONS,), paths=("config", "seed", "invariants"))
+PATHS = ("config", "seed", "invariants", "features", "steps")
+COMMAND = Command(EXAMPLE, add_arguments, run, parents=(CONFIG_OPTIONS,), paths=PATHS)

@@ -274,6 +274,8 @@ class Target(Table):
     drill_every: Span | None = None
     manifest: PathText | None = None
     invariants: PathText | None = None
+    features: Annotated[tuple[PathText, ...], Field(strict=False)] = ()
+    steps: Annotated[tuple[PathText, ...], Field(strict=False)] = ()
     tags: Annotated[Mapping[str, str], AfterValidator(_tags)] = Field(default_factory=no_entries)
     timeout: Span = timedelta(hours=2)
     time_to_live: Span = timedelta(hours=4)

@@ -28,7 +28,7 @@ from drills.checks.manifest import Manifest
 from drills.checks.owner import invariants, queries
 from drills.checks.server import isolation
 from drills.checks.suite import Comparison
-from drills.errors import DrillError, NoRecoveryPoint
+from drills.errors import CheckUnavailable, DrillError, NoRecoveryPoint
 from drills.model.finding import CheckResult, Requirement, Verdict
 from drills.model.instance import Instance, Resource
 from drills.model.point import RecoveryPoint
@@ -90,6 +90,7 @@ class Drill:
         self._source: Instance | None = None
         self._points: tuple[RecoveryPoint, ...] = ()
         self._outcome: Restoration | DrillError | None = None
+        self._copy: Connector | None = None
         self._witness = clock_offset.Witness(setup.clock)
         self._witness.watch(setup.clients.rds, setup.scratch_clients.rds)
 
@@ -102,6 +103,13 @@ class Drill:
     def ca_bundle(self) -> Path | None:
         """The certificates that the copy's own is checked against; None: the system's."""
         return self._setup.ca_bundle
+
+    @property
+    def copy(self) -> Connector:
+        """Connects to a database of the restored copy. CheckUnavailable where there is none to connect to."""
+        if self._copy is None:
+            raise CheckUnavailable("expected a restored copy to look at, found none: the drill did not get that far")
+        return self._copy
 
     # -- the disaster, and what is left after it --------------------------------------------------------------------
 
@@ -173,6 +181,7 @@ class Drill:
     def _recover(self) -> Restoration:
         point = self.choose()
         restored = restore(self._setup, point, self._source, purpose="recovery", enter=self._enter_measured)
+        self._copy = restored.connect
         restoration, asked = self._ask(restored)
         self.note(*sampling.upgraded(point, restored.instance.engine_version))
         self._enter_measured("check what blocks")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,6 +51,8 @@ class Choices:
     confirmed: bool = False
     damage: tuple[str, ...] = ()
     scenario: str | None = None
+    features: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
     history: str = ""
     manifest_of: str = ""  # what the stage adds: the ARN of the point that the manifest was taken for
     moment: str = ""  # and the moment that it crossed, with the database that it did so in
@@ -69,6 +72,14 @@ class Choices:
             environment=os.environ,
         )
 
+    def own_features(self, effective: Config) -> tuple[Path, ...]:
+        """Return the folders with features of the owner's: the target's, then those of --features."""
+        return _absolute((*effective.target.features, *self.features))
+
+    def own_steps(self, effective: Config) -> tuple[Path, ...]:
+        """Return the step modules of the owner's: the target's, then those of --steps."""
+        return _absolute((*effective.target.steps, *self.steps))
+
     def rules(self, effective: Config) -> Rules:
         """What the copy is held against of its owner's rules. Raises ConfigError where a file says nothing.
 
@@ -80,6 +91,10 @@ class Choices:
         if self.seed and "--invariants" not in self.overrides:
             return Rules(reason=invariants.OF_OTHER_DATA)
         return Rules(invariants.load(Path(folder)))
+
+
+def _absolute(paths: Iterable[str]) -> tuple[Path, ...]:
+    return tuple(dict.fromkeys(Path(path).absolute() for path in paths))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +121,7 @@ def shown(seed: str) -> str:
 def read(folder: Path) -> Choices:
     """The choices of the run in this folder."""
     raw = json.loads((folder / CONTEXT_NAME).read_text(encoding="utf-8"))
-    return Choices(**raw | {"damage": tuple(raw["damage"])})
+    return Choices(**raw | {name: tuple(raw[name]) for name in ("damage", "features", "steps")})
 
 
 def service_of(folder: Path) -> Service | None:

@@ -1,0 +1,52 @@
+"""`drills steps`: the catalogue of steps that a feature can be written with."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from drills.cli.common import Command
+from steps import catalogue, own
+
+EXAMPLE = """\
+examples:
+  drills steps                              every step, with an example
+  drills steps table                        those that mention a table
+  drills steps --steps my_steps.py          with the steps of your own
+  drills steps --json
+"""
+EXIT_CODES = "exit codes: 0 listed; 2 wrong usage, or a step module that cannot be loaded"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `drills steps`."""
+    parser.add_argument("word", nargs="?", default="", help="only the steps that mention it")
+    parser.add_argument("--steps", metavar="FILE", action="append", default=[], help="a step module of your own")
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true", help="print facts as JSON")
+    shape.add_argument("--markdown", action="store_true", help="print docs/steps.md")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the catalogue. Raises ConfigError."""
+    entries = catalogue.steps([own.load(Path(path)) for path in options.steps])
+    word = options.word.lower()
+    entries = tuple(entry for entry in entries if word in f"{entry.pattern} {entry.meaning}".lower())
+    if options.json:
+        facts = [
+            {name: getattr(entry, name) for name in ("keyword", "pattern", "meaning", "example", "module")}
+            for entry in entries
+        ]
+        print(json.dumps(facts, indent=2))
+    elif options.markdown:
+        print(catalogue.as_markdown(entries), end="")
+    else:
+        for entry in entries:
+            keyword = entry.keyword.title()
+            print(f"{keyword} {entry.pattern}\n    {entry.meaning}\n    example: {keyword} {entry.example}\n")
+        print("a feature of your own: docs/own-features.md")
+    return 0
+
+
+COMMAND = Command(EXAMPLE, add_arguments, run, EXIT_CODES, paths=("steps",))

@@ -1,0 +1,130 @@
+"""The catalogue of Gherkin steps: what each does, and a line of a feature that uses it."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from pytest_bdd.feature import get_features
+from pytest_bdd.parser import Feature, Step
+from pytest_bdd.parsers import StepParser
+from pytest_bdd.steps import StepFunctionContext, step_function_context_registry
+
+from drills.errors import ConfigError
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+# Steps that no shipped feature uses: how a feature of one's own does.
+EXAMPLES = {
+    'the table "{table}" has at least {rows:d} rows': 'the table "shop.orders" has at least 1000 rows',
+    'the table "{table}" has at least {rows:d} row': 'the table "shop.settings" has at least 1 row',
+    'the newest "{column}" in the table "{table}" is at most "{age}" older than the disaster': (
+        'the newest "placed_at" in the table "shop.orders" is at most "1h" older than the disaster'
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StepEntry:
+    """A step: its keyword ("given", "when", "then", or "*" for all), pattern, meaning, an example, and its module."""
+
+    keyword: str
+    pattern: str
+    meaning: str
+    example: str
+    module: str
+    parser: StepParser
+
+
+def steps(more: Sequence[ModuleType] = ()) -> tuple[StepEntry, ...]:
+    """Return the steps of this suite, and of further modules, in the order in which they are defined."""
+    modules = (*map(importlib.import_module, step_modules()), *more)
+    used = tuple(_steps_of(get_features([str(CHECKOUT / "features")])))
+    return tuple(_entry(context, module, used) for module in modules for context in _contexts(module))
+
+
+def step_modules() -> tuple[str, ...]:
+    """Return the names of the shipped step modules."""
+    return tuple(f"steps.{path.stem}" for path in sorted((CHECKOUT / "steps").glob("*.py")) if path.stem != "__init__")
+
+
+def _contexts(module: ModuleType) -> Iterator[StepFunctionContext]:
+    found = [
+        context
+        for context in step_function_context_registry.values()
+        if getattr(context.step_func, "__module__", "") == module.__name__
+    ]
+    return iter(sorted(found, key=lambda context: inspect.unwrap(context.step_func).__code__.co_firstlineno))
+
+
+def _entry(context: StepFunctionContext, module: ModuleType, used: Sequence[Step]) -> StepEntry:
+    pattern = context.parser.name
+    example = next((step.name for step in used if _matches(context, step)), "")
+    meaning = " ".join((inspect.getdoc(context.step_func) or "").split())
+    return StepEntry(
+        context.type or "*",
+        pattern,
+        meaning,
+        example or EXAMPLES.get(pattern, pattern),
+        module.__name__,
+        context.parser,
+    )
+
+
+def _matches(context: StepFunctionContext, step: Step) -> bool:
+    return context.type in (None, step.type) and bool(context.parser.is_matching(step.name))
+
+
+def _steps_of(features: Iterable[Feature]) -> Iterator[Step]:
+    for feature in features:
+        yield from feature.background.steps if feature.background else ()
+        for scenario in feature.scenarios.values():
+            yield from scenario.steps
+
+
+def check_steps(feature: Feature, known: Sequence[StepEntry]) -> None:
+    """Refuse a feature with a step that nobody defines. ConfigError with file, line and the closest step."""
+    for step in _steps_of([feature]):
+        if "<" in step.name:  # the values of an outline come later
+            continue
+        of_keyword = [entry for entry in known if entry.keyword in ("*", step.type)]
+        if not any(entry.parser.is_matching(step.name) for entry in of_keyword):
+            close = difflib.get_close_matches(step.name, [entry.example for entry in of_keyword], 1, 0.6)
+            hint = f"; did you mean `{close[0]}`" if close else ""
+            raise ConfigError(
+                f"{feature.filename}:{step.line_number}: expected a step that is defined, found "
+                f"`{step.keyword} {step.name}`{hint}: `drills steps` lists them"
+            )
+
+
+def as_markdown(entries: Sequence[StepEntry]) -> str:
+    """Return docs/steps.md: the catalogue, a table for each module."""
+    lines = [
+        "# The steps of a feature",
+        "",
+        "Made by `drills steps --markdown`; a test compares it. [own-features.md](own-features.md) says how a feature of your own",
+        "is written with them. `{name}` stands for what you fill in.",
+    ]
+    for module in dict.fromkeys(entry.module for entry in entries):
+        summary = (inspect.getdoc(importlib.import_module(module)) or "").partition("\n")[0]
+        lines += [
+            "",
+            f"## {module.removeprefix('steps.')}",
+            "",
+            summary,
+            "",
+            "| step | does | example |",
+            "| --- | --- | --- |",
+        ]
+        for entry in (each for each in entries if each.module == module):
+            cells = (
+                f"{entry.keyword.title()} {entry.pattern}",
+                entry.meaning,
+                f"{entry.keyword.title()} {entry.example}",
+            )
+            lines.append("| `{}` | {} | `{}` |".format(*(cell.replace("|", "\\|") for cell in cells)))
+    return "\n".join(lines) + "\n"
