@@ -17,14 +17,14 @@ T = TypeVar("T")
 
 
 class Clock(Protocol):
-    """What the engine needs of time; tests pass one that they wind by hand."""
+    """The time functions that the engine uses; tests pass a clock that they set by hand."""
 
     def now(self) -> datetime:
-        """The present instant, aware, in UTC."""
+        """Return the present instant, aware, in UTC."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds on a clock that never jumps; only differences mean anything."""
+        """Return seconds on a clock that never jumps; only differences are meaningful."""
         ...
 
     def sleep(self, seconds: float) -> None:
@@ -36,11 +36,11 @@ class SystemClock:
     """This machine's clock."""
 
     def now(self) -> datetime:
-        """The present instant, aware, in UTC."""
+        """Return the present instant, aware, in UTC."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Seconds on the machine-wide monotonic clock."""
+        """Return seconds on the machine-wide monotonic clock."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
@@ -56,7 +56,7 @@ async def pause(seconds: float) -> None:
 
 
 def since_process_start() -> float:
-    """Seconds since this process began, so that a run's wall clock has the interpreter's start in it.
+    """Return the seconds since this process began, so that a run's wall clock has the interpreter's start in it.
 
     On Linux by the kernel's own count (proc(5), `starttime`, in ticks since boot); elsewhere the CPU time used so far,
     which is nearly all that starting up takes.
@@ -73,15 +73,15 @@ def wait_until(
 ) -> T:
     """Call `probe` every `every` seconds until it returns something other than None or False; return that.
 
-    Raises TimeoutError naming `what` and the number of tries once `timeout` seconds have passed.
+    Raises TimeoutError with `what` and the number of attempts after `timeout` seconds.
     """
     deadline = clock.monotonic() + timeout
-    tries = 0
+    attempts = 0
     while True:
-        tries += 1
+        attempts += 1
         answer = probe()
         if answer is not None and answer is not False:
             return answer
         if clock.monotonic() >= deadline:
-            raise TimeoutError(f"waited {timeout:g} s for {what}, in vain ({tries} tries)")
+            raise TimeoutError(f"timed out after {timeout:g} s waiting for {what} ({attempts} attempts)")
         clock.sleep(every)

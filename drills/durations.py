@@ -1,4 +1,4 @@
-"""Durations as people write them, and as they like to read them."""
+"""Parse durations, and format them for people."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def write_duration(duration: timedelta) -> str:
 
 
 def show_duration(seconds: float) -> str:
-    """Say a number of seconds shortly: "0.4 s", "42.0 s", "3 m 20 s", "1 h 5 m", "31 d 4 h".
+    """Return a number of seconds as short text: "0.4 s", "42.0 s", "3 m 20 s", "1 h 5 m", "31 d 4 h".
 
     Raises ValueError for what is no length of time (infinity, not a number).
     """

@@ -1,6 +1,6 @@
-"""What ends a drill, as a sentence for the person who must act and an exit code for the machine that called.
+"""The errors that end a drill: a sentence for the person who must act, and an exit code for the caller.
 
-Exit codes (DESIGN.md, "Command line"): 0 all promises held, 10 an objective was missed, 11 verification failed, 12 the
+Exit codes (README.md, "Exit codes"): 0 all promises held, 10 an objective was missed, 11 verification failed, 12 the
 drill could not run or could not verify, 13 something made by the drill is still there, 14 evidence was not sealed,
 2 wrong usage or configuration. A *missed objective* or a *difference* is a verdict in the run record and no exception;
 an exception means that the drill could not go on.
@@ -35,8 +35,7 @@ class Refused(ConfigError):
 class NoRecoveryPoint(DrillError, AssertionError):
     """No usable recovery point: an objective missed, never a skipped drill.
 
-    It is an AssertionError too, so that a scenario that meets it has failed and is not merely broken (DESIGN.md,
-    decision 5).
+    It is an AssertionError too, so that a scenario that raises it has failed and is not merely broken.
     """
 
     exit_code = OBJECTIVE_MISSED

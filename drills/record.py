@@ -28,12 +28,12 @@ _ADAPTER: TypeAdapter[RunRecord] = TypeAdapter(RunRecord)
 
 
 def new_run_id(now: datetime) -> str:
-    """A sortable id that is short enough to be part of an RDS identifier: 20261123-141503-a1b2."""
+    """Return a sortable id that is short enough to be part of an RDS identifier: 20261123-141503-a1b2."""
     return f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
 def to_json(record: RunRecord) -> str:
-    """The record as indented JSON, ending in a newline."""
+    """Return the record as indented JSON, ending in a newline."""
     return _ADAPTER.dump_json(record, indent=2).decode() + "\n"
 
 
@@ -57,7 +57,7 @@ def from_json(text: str, name: str = RECORD_NAME) -> RunRecord:
 
 
 def load(folder: Path) -> RunRecord:
-    """The record of the run whose folder this is."""
+    """Return the record of the run whose folder this is."""
     path = folder / RECORD_NAME
     try:
         text = path.read_text(encoding="utf-8")
@@ -73,7 +73,7 @@ def load(folder: Path) -> RunRecord:
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON Schema that reports/drill.schema.json holds; a test keeps the two equal."""
+    """Return the JSON Schema that reports/drill.schema.json holds; a test keeps the two equal."""
     schema = _ADAPTER.json_schema(mode="serialization")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Run record of a drill"} | schema
 
@@ -105,7 +105,7 @@ class Journal:
         write_atomically(self.folder / RECORD_NAME, to_json(self.record))
 
     def elapsed(self) -> float:
-        """Seconds since the run began."""
+        """Return the seconds since the run began."""
         return self.clock.monotonic() - self._origin
 
     def update(self, **changes: Any) -> None:
@@ -132,7 +132,7 @@ class Journal:
         return phases
 
     def mark(self, name: str, *, source: str = "own clock", at: datetime | None = None) -> None:
-        """Note a moment: now, or the instant that somebody else told."""
+        """Record a moment: now, or the instant `at` that `source` reported."""
         seconds = None if at else self.elapsed()
         self.append("moments", Moment(name, at or self.clock.now(), source, seconds))
 

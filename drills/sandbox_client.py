@@ -1,4 +1,4 @@
-"""Asks a running sandbox for what no AWS call can do: its calls, seeds, damage to snapshots. Over HTTP only.
+"""The client of a running sandbox's own API: its calls, seeds, faults, damage to snapshots. Over HTTP only.
 
 The engine reaches the sandbox's AWS with boto3 as it reaches AWS; this is the small rest (drills/sandbox/control.py).
 """
@@ -27,20 +27,20 @@ class SandboxControl:
         self._base = endpoint.rstrip("/") + "/_sandbox/"
 
     def health(self, *, timeout: float = 10) -> dict[str, Any]:
-        """Whether it answers within `timeout` seconds, and the names of its instances."""
+        """Return whether it answers within `timeout` seconds, and the names of its instances."""
         return dict(self._ask("health", timeout=timeout))
 
     def calls(self, service: str | None = None, operation: str | None = None) -> list[dict[str, Any]]:
-        """The AWS calls so far, oldest first: the members of `drills.sandbox.door.calls.Call`, secrets redacted."""
+        """Return the AWS calls so far, oldest first: the members of `drills.sandbox.door.calls.Call`, secrets redacted."""
         query = {key: value for key, value in (("service", service), ("operation", operation)) if value}
         return list(self._ask("calls?" + urllib.parse.urlencode(query), timeout=30))
 
     def instance(self, name: str) -> dict[str, Any]:
-        """An instance's status, the reason of its failure, its server's pid and the settings that reached it."""
+        """Return an instance's status, the reason of its failure, its server's pid and the settings that reached it."""
         return dict(self._ask("instances/" + urllib.parse.quote(name), timeout=10))
 
     def inspect_seed(self, source: str) -> dict[str, Any]:
-        """What a seed is and needs, read through to its end: the members of `SeedInfo`."""
+        """Return the kind and requirements of a seed, read to its end: the members of `SeedInfo`."""
         return dict(self._ask("seed/inspect", {"source": source}))
 
     def load_seed(self, instance: str, source: str, *, yes: bool = False) -> dict[str, Any]:
@@ -48,7 +48,7 @@ class SandboxControl:
         return dict(self._ask("seed/load", {"instance": instance, "source": source, "yes": yes}))
 
     def damage(self, snapshot: str, kinds: Sequence[str]) -> list[dict[str, str]]:
-        """Damage a stored snapshot (name or ARN): kind, object and what was done; no object where nothing could be."""
+        """Damage a stored snapshot (name or ARN); return kind, object and action of each; no object where none was there."""
         return list(self._ask("damage", {"snapshot": snapshot, "kinds": list(kinds)}))
 
     def set_point_status(
@@ -59,32 +59,32 @@ class SandboxControl:
         return dict(self._ask("points", {"snapshot": snapshot, "status": status, "expires_at": expires}))
 
     def forward(self, seconds: float) -> datetime:
-        """Wind the sandbox's clock forward; its new instant."""
+        """Move the sandbox's clock forward by `seconds`; return its new instant."""
         return datetime.fromisoformat(self._ask("clock", {"forward": seconds})["now"])
 
     def now(self) -> datetime:
-        """The sandbox's present instant."""
+        """Return the sandbox's present instant."""
         return datetime.fromisoformat(self._ask("clock")["now"])
 
     def arm(self, kind: str, **where: Any) -> dict[str, Any]:
-        """Arm a fault (drills/sandbox/door/faults.py): service, operation, name, times (None: for good), seconds."""
+        """Arm a fault (drills/sandbox/door/faults.py) with service, operation, name, times (None: for good), seconds."""
         return dict(self._ask("faults", {"kind": kind, **where}))
 
     def faults(self) -> list[dict[str, Any]]:
-        """The armed faults, and how often each has struck."""
+        """Return the armed faults, and how often each has struck."""
         return list(self._ask("faults"))
 
     def clear_faults(self) -> None:
-        """Let everything go well from now on."""
+        """Disarm every fault."""
         self._ask("faults/clear", {})
 
     def contract(self) -> dict[str, Any] | None:
-        """How many answers were held against botocore's models, and what each violated; None where none is."""
+        """Return how many answers were validated against botocore's models, and each violation; None where none were."""
         found = self._ask("contract")
         return dict(found) if found else None
 
     def resolves(self, port: int) -> bool:
-        """Whether the name that RDS returns together with this port can be resolved already (late names)."""
+        """Return whether the name that RDS returns together with this port can be resolved already (late names)."""
         return bool(self._ask(f"names/{port}", timeout=10)["resolves"])
 
     def _ask(self, path: str, body: dict[str, Any] | None = None, *, timeout: float | None = None) -> Any:

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from drills.history import wording
-from drills.model.history import Gap, HistoryPoint, RunOutcome, Trend
+from drills.model.history import DrillGap, HistoryPoint, RunOutcome, Trend
 from reports.charts import WIDTH, ticks
 from reports.words import seconds_or
 
@@ -51,7 +51,7 @@ text.value { fill: #1b1f24; font-weight: 700; stroke: none; } text.stamp { fill:
 class Slot:
     """A place on the drawing: a run, or drills that were missed; from where to where, in the drawing's units."""
 
-    what: HistoryPoint | Gap
+    what: HistoryPoint | DrillGap
     left: float
     right: float
 
@@ -63,7 +63,7 @@ class Slot:
 
 def slots(trend: Trend) -> list[Slot]:
     """Every run in its order, and each gap before the first run after it; a gap before the first run that is kept is none."""
-    order: list[HistoryPoint | Gap] = list(trend.points)
+    order: list[HistoryPoint | DrillGap] = list(trend.points)
     for gap in trend.gaps:
         later = [place for place, each in enumerate(order) if isinstance(each, HistoryPoint) and each.at >= gap.to_at]
         if not later:
@@ -150,7 +150,7 @@ def _grid(scale: _Scale, name: Actual) -> list[str]:
 def _gaps(placed: Sequence[Slot], floor: float) -> list[str]:
     parts = []
     for slot in placed:
-        if isinstance(slot.what, Gap):
+        if isinstance(slot.what, DrillGap):
             told = escape(
                 f"{slot.what.missed} missed between {slot.what.from_at:%Y-%m-%d} and {slot.what.to_at:%Y-%m-%d}"
             )
@@ -205,7 +205,7 @@ def _way(placed: Sequence[Slot], scale: _Scale, name: Actual) -> str:
                 pen, method = "M", slot.what.rpa_method
             way += f"{pen}{slot.middle:.1f} {scale.y(value):.1f} "
             pen = "L"
-        elif isinstance(slot.what, Gap):
+        elif isinstance(slot.what, DrillGap):
             pen = "M"
     return f'<path class="way" d="{way.strip()}"/>' if way else ""
 

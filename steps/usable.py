@@ -29,7 +29,7 @@ def queries_are_fast_enough(journal: Journal) -> None:
 @then(parsers.parse('the copy is usable within "{objective}"'))
 def usable_within(journal: Journal, objective: str) -> None:
     """RTA against a duration as people write it."""
-    _hold(journal, recovery_time.usable_within(journal.record, parse_duration(objective).total_seconds()))
+    _hold(journal, recovery_time.judge_usable(journal.record, parse_duration(objective).total_seconds()))
 
 
 @then(parsers.parse('the name of the copy resolves within "{objective}"'))
@@ -45,7 +45,7 @@ def answers_within(journal: Journal, objective: str) -> None:
 
 
 def _between(journal: Journal, begin: str, end: str, objective: str) -> Verdict:
-    return recovery_time.within(journal.record, begin, end, parse_duration(objective).total_seconds())
+    return recovery_time.judge_between(journal.record, begin, end, parse_duration(objective).total_seconds())
 
 
 def _hold(journal: Journal, verdict: Verdict) -> None:

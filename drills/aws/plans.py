@@ -12,9 +12,9 @@ from botocore.exceptions import ClientError
 from drills.aws.read import is_not_found, pages
 from drills.aws.session import Clients
 from drills.model.instance import Instance
-from drills.schedule.gaps import Ended, Made
-from drills.schedule.plans import Planned, Took, plan_of
-from drills.schedule.selections import By, selected_by
+from drills.schedule.gaps import EndedJob, ExistingPoint
+from drills.schedule.plans import LongestDurations, PlannedRules, rules_of
+from drills.schedule.selections import SelectedBy, selected_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +24,19 @@ class Jobs:
     AWS Backup lists the jobs of the last 30 days (API reference, ListBackupJobs).
     """
 
-    ended: tuple[Ended, ...]
-    took: Took
+    ended: tuple[EndedJob, ...]
+    took: LongestDurations
 
 
-def planned(clients: Clients, instance: Instance, took: Took) -> Planned:
+def planned(clients: Clients, instance: Instance, took: LongestDurations) -> PlannedRules:
     """The rules of every plan of the account and region that has a selection which means the instance."""
     ids = dict.fromkeys(plan["BackupPlanId"] for plan, _, _ in selections(clients, instance.arn, dict(instance.tags)))
-    return plan_of([(each, clients.backup.get_backup_plan(BackupPlanId=each)["BackupPlan"]) for each in ids], took)
+    return rules_of([(each, clients.backup.get_backup_plan(BackupPlanId=each)["BackupPlan"]) for each in ids], took)
 
 
 def selections(
     clients: Clients, arn: str, tags: Mapping[str, str]
-) -> Iterator[tuple[dict[str, Any], dict[str, Any], By]]:
+) -> Iterator[tuple[dict[str, Any], dict[str, Any], SelectedBy]]:
     """Each selection that means a resource: its plan's row of ListBackupPlans, GetBackupSelection's answer, by what."""
     for plan in pages(clients.backup, "list_backup_plans", "BackupPlansList"):
         named = {"BackupPlanId": plan["BackupPlanId"]}
@@ -51,11 +51,11 @@ def jobs(clients: Clients, instance: Instance) -> Jobs:
     backups = list(pages(clients.backup, "list_backup_jobs", "BackupJobs", ByResourceArn=instance.arn))
     copies = list(pages(clients.backup, "list_copy_jobs", "CopyJobs", ByResourceArn=instance.arn))
     ended = tuple(
-        Ended(_utc(job["CreationDate"]), job["State"], job.get("StatusMessage", ""))
+        EndedJob(_utc(job["CreationDate"]), job["State"], job.get("StatusMessage", ""))
         for job in backups
         if job.get("CreationDate")
     )
-    return Jobs(ended, Took(_longest(backups), _longest(copies)))
+    return Jobs(ended, LongestDurations(_longest(backups), _longest(copies)))
 
 
 def _longest(rows: list[dict[str, Any]]) -> timedelta | None:
@@ -65,7 +65,7 @@ def _longest(rows: list[dict[str, Any]]) -> timedelta | None:
     )
 
 
-def made(clients: Clients, instance: Instance, vaults: tuple[str, ...]) -> tuple[Made, ...]:
+def made(clients: Clients, instance: Instance, vaults: tuple[str, ...]) -> tuple[ExistingPoint, ...]:
     """The completed recovery points of the instance in these vaults; a plan made those whose `CreatedBy` names one."""
     found = []
     for vault in vaults:
@@ -84,7 +84,7 @@ def made(clients: Clients, instance: Instance, vaults: tuple[str, ...]) -> tuple
                 continue  # a plan may name a vault that is gone; its runs are among the failed jobs
             raise
         found += [
-            Made(
+            ExistingPoint(
                 row["RecoveryPointArn"],
                 _utc(row["CreationDate"]),
                 _utc(row["CompletionDate"]),

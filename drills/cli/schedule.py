@@ -17,7 +17,7 @@ from drills.cli.common import Command
 from drills.clock import SystemClock
 from drills.durations import parse_duration
 from drills.errors import OBJECTIVE_MISSED, ConfigError
-from drills.schedule.worst_case import Loss, Rule, Worst, exactly, work_out
+from drills.schedule.worst_case import LossInterval, ScheduleResult, ScheduleRule, exact_duration, work_out
 
 LONGEST = timedelta(days=36_500)
 EXAMPLE = """\
@@ -99,7 +99,7 @@ def _start(text: str | None) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def _rules(options: argparse.Namespace) -> list[Rule]:
+def _rules(options: argparse.Namespace) -> list[ScheduleRule]:
     window = _span("--completion-window", options.completion_window)
     backup = _span("--backup", options.backup)
     common: dict[str, Any] = {
@@ -109,14 +109,14 @@ def _rules(options: argparse.Namespace) -> list[Rule]:
         "copy": _span("--copy", options.copy),
         "completion_window": window,
     }
-    rules = [Rule(text, text, **common) for text in options.expressions]
-    return [*rules, Rule("continuous backup", "", continuous=True)] if options.continuous else rules
+    rules = [ScheduleRule(text, text, **common) for text in options.expressions]
+    return [*rules, ScheduleRule("continuous backup", "", continuous=True)] if options.continuous else rules
 
 
 # -- what is printed --------------------------------------------------------------------------------------------------
 
 
-def _facts(rules: Sequence[Rule], worst: Worst, rpo: timedelta | None, missed: bool) -> dict[str, Any]:
+def _facts(rules: Sequence[ScheduleRule], worst: ScheduleResult, rpo: timedelta | None, missed: bool) -> dict[str, Any]:
     return {
         "rules": [
             {
@@ -158,7 +158,7 @@ def _iso(at: datetime | None) -> str | None:
     return at.isoformat() if at else None
 
 
-def _show(rules: Sequence[Rule], worst: Worst, rpo: timedelta | None, console: Console) -> None:
+def _show(rules: Sequence[ScheduleRule], worst: ScheduleResult, rpo: timedelta | None, console: Console) -> None:
     zone = ZoneInfo(rules[0].zone)
     console.print(Text(_told(rules)), soft_wrap=True)
     console.print()
@@ -166,7 +166,9 @@ def _show(rules: Sequence[Rule], worst: Worst, rpo: timedelta | None, console: C
     for heading in ("what", "how much", "where"):
         table.add_column(heading, overflow="fold")
     if worst.gap:
-        table.add_row("largest gap between runs", exactly(worst.gap.seconds), Text(_between(worst.gap, zone), "dim"))
+        table.add_row(
+            "largest gap between runs", exact_duration(worst.gap.seconds), Text(_between(worst.gap, zone), "dim")
+        )
     for what, loss in (("worst case", worst.worst), ("with one missed run", worst.one_missed)):
         table.add_row(what, _amount(loss, rpo), Text(_between(loss, zone) if loss else "", "dim"))
     console.print(table)
@@ -177,51 +179,51 @@ def _show(rules: Sequence[Rule], worst: Worst, rpo: timedelta | None, console: C
         console.print(_judged(worst.worst, rpo), soft_wrap=True)
 
 
-def _told(rules: Sequence[Rule]) -> str:
+def _told(rules: Sequence[ScheduleRule]) -> str:
     """The rules and what each run may take, in one or two lines."""
     first = rules[0]
     names = ", ".join(rule.expression or rule.name for rule in rules)
     parts = [
-        f"{what} {exactly(span.total_seconds())}"
+        f"{what} {exact_duration(span.total_seconds())}"
         for what, span in (("start window", first.start_window), ("backup", first.backup), ("copy", first.copy))
         if span
     ]
     return f"{names} in {first.zone}\n{', '.join(parts) or 'no start window, and backups that take no time: give both'}"
 
 
-def _amount(loss: Loss | None, rpo: timedelta | None) -> Text:
+def _amount(loss: LossInterval | None, rpo: timedelta | None) -> Text:
     if loss is None:
         return Text("unbounded", "bold red")
     style = "bold" if rpo is None else "bold green" if loss.seconds <= rpo.total_seconds() else "bold red"
-    return Text(exactly(loss.seconds), style)
+    return Text(exact_duration(loss.seconds), style)
 
 
-def _between(loss: Loss, zone: ZoneInfo) -> str:
+def _between(loss: LossInterval, zone: ZoneInfo) -> str:
     if loss.from_at is None or loss.to_at is None:
         return ""
     return "\nto ".join(f"{at.astimezone(zone):%a %d %b %Y %H:%M %Z}" for at in (loss.from_at, loss.to_at))
 
 
-def _remarks(worst: Worst) -> list[str]:
+def _remarks(worst: ScheduleResult) -> list[str]:
     found = list(worst.notes) if worst.worst else [f"unbounded: {worst.unbounded}"]
     if worst.worst and worst.worst.reading:
         others = [each.worst_seconds for each in worst.readings if each.worst_seconds is not None]
         found.append(
             f"judged as if {worst.worst.reading}; AWS Backup's guide does not say which, and the kindest reading would "
-            f"lose {exactly(min(others))}"
+            f"lose {exact_duration(min(others))}"
         )
     if worst.from_at and worst.until:
         found.append(f"every run from {worst.from_at:%d %b %Y} to {worst.until:%d %b %Y} was looked at")
     return found
 
 
-def _judged(loss: Loss | None, rpo: timedelta) -> Text:
-    objective = f"the RPO of {exactly(rpo.total_seconds())}"
+def _judged(loss: LossInterval | None, rpo: timedelta) -> Text:
+    objective = f"the RPO of {exact_duration(rpo.total_seconds())}"
     if loss is None:
         return Text(f"missed: nothing bounds the loss, and so not {objective}", "bold red")
     if loss.seconds <= rpo.total_seconds():
         return Text(f"met: the worst case is within {objective}", "bold green")
-    over = exactly(loss.seconds - rpo.total_seconds())
+    over = exact_duration(loss.seconds - rpo.total_seconds())
     return Text(f"missed: the worst case is {over} beyond {objective}", "bold red")
 
 

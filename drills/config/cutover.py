@@ -1,4 +1,4 @@
-"""`[targets.NAME.cutover]` of drill.toml: what a cut-over stops, renames, restores and starts. docs/cutover.md."""
+"""`[targets.NAME.cutover]` of drill.toml; docs/cutover.md describes each key."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _reasons(raw: Mapping[str, str]) -> Mapping[str, str]:
 
 
 class CutoverConfig(Table):
-    """How a target is cut over. `switch` is the command that leads the application to another address.
+    """The settings of a target's cut-over. `switch` is the command that points the application to another address.
 
     `drilled` is the instance's name once more: without it no run cuts the target over, but in the sandbox.
     """

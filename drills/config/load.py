@@ -19,8 +19,8 @@ from pydantic import ValidationError
 
 from drills.config.table import Table
 from drills.config.target import (
+    GUARDED_TAGS,
     KINDS,
-    LEAVE,
     PROFILES,
     SANDBOX_STATUSES,
     AwsProfile,
@@ -34,7 +34,7 @@ from drills.config.target import (
     Scenario,
     Target,
 )
-from drills.config.values import did_you_mean, looks_secret, one_of, shown, unknown_key
+from drills.config.values import did_you_mean, looks_secret, one_of, show_value, unknown_key
 from drills.durations import write_duration
 from drills.errors import ConfigError
 from drills.model.policy import CHECKS, TablePolicy, parse_table_policy
@@ -43,7 +43,7 @@ from drills.model.record import Setting
 __all__ = [
     "CHECKS",
     "DEFAULT_FILE",
-    "LEAVE",
+    "GUARDED_TAGS",
     "OPTIONS",
     "PROFILE_VARIABLE",
     "SANDBOX_STATUSES",
@@ -83,7 +83,7 @@ AnyTable = TypeVar("AnyTable", bound=Table)
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What one run goes by. `settings` says where each value came from; `instances` are all sources in the file.
+    """The effective configuration of one run. `settings` says where each value came from; `instances` are all sources in the file.
 
     `file` is None where there was no file and the built-in defaults hold; `history` where it names none.
     """
@@ -99,7 +99,7 @@ class Config:
 
     @property
     def simulated(self) -> bool:
-        """Whether what this run shows says nothing about recovery on AWS (DESIGN.md, decision 10)."""
+        """Whether the run is a simulation, which says nothing about recovery on AWS (docs/reports.md)."""
         return self.profile.kind != "aws"
 
     @property
@@ -116,7 +116,7 @@ def load(
     environment: Mapping[str, str],
     overrides: Mapping[str, str] | None = None,
 ) -> Config:
-    """The configuration of a run. Raises ConfigError.
+    """Return the configuration of a run. Raises ConfigError.
 
     `path` None: drill.toml of the working directory when it exists, else the built-in sandbox. `profile` and `target`
     are the options --profile and --target, None when not given; `overrides` maps further options (OPTIONS) to their
@@ -162,7 +162,7 @@ def load(
 
 
 def history_of(path: Path | None) -> Path | None:
-    """Where the file keeps the history, None where it does not say; `path` as for `load`. Raises ConfigError."""
+    """Return where the file keeps the history, None where it does not say; `path` as for `load`. Raises ConfigError."""
     file = _File.read(path)
     named = file.table(DrillTable, "drill", file.section("drill")).history
     return Path(named) if named else None
@@ -213,37 +213,37 @@ class _File:
                 text = error.message() if error else f"unknown key{hint}; allowed at the top are {', '.join(known)}"
                 raise ConfigError(f"{self.name}: {key}: {text}")
             if not isinstance(value, dict):
-                raise ConfigError(f"{self.name}: {key}: expected a table, found {shown(value)}")
+                raise ConfigError(f"{self.name}: {key}: expected a table, found {show_value(value)}")
 
     def section(self, key: str) -> Mapping[str, Any]:
-        """A top-level table, empty when the file has none."""
+        """Return a top-level table, empty when the file has none."""
         found: Mapping[str, Any] = self.raw.get(key, {})
         return found
 
     def named(self, section: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """The tables [section.NAME] with their names."""
+        """Yield the tables [section.NAME] with their names."""
         for name, raw in self.section(section).items():
             if not name.strip():
                 raise ConfigError(f'{self.name}: {section}."": expected a name that is not empty, found ""')
             if not isinstance(raw, dict):
                 raise ConfigError(
-                    f"{self.name}: {_dotted(section, name)}: expected a table [{section}.NAME], found {shown(raw)}"
+                    f"{self.name}: {_dotted(section, name)}: expected a table [{section}.NAME], found {show_value(raw)}"
                 )
             yield name, raw
 
     def profile(self, name: str, raw: Mapping[str, Any]) -> Profile:
-        """The profile of that name; `kind` may be left out where the name is one of the three kinds."""
+        """Return the profile of that name; `kind` may be left out where the name is one of the three kinds."""
         where = _dotted("profiles", name)
         kind = raw.get("kind", name if name in KINDS else None)
         if kind is None:
             raise ConfigError(f"{self.name}: {where}.kind: expected {one_of(KINDS)}, found nothing")
         if kind not in KINDS:
             hint = did_you_mean(kind, KINDS) if isinstance(kind, str) else ""
-            raise ConfigError(f"{self.name}: {where}.kind: expected {one_of(KINDS)}, found {shown(kind)}{hint}")
+            raise ConfigError(f"{self.name}: {where}.kind: expected {one_of(KINDS)}, found {show_value(kind)}{hint}")
         return self.table(PROFILES[kind], where, raw)
 
     def target(self, name: str, raw: Mapping[str, Any]) -> Target:
-        """The target of that name; its instance is called the same unless the file says otherwise."""
+        """Return the target of that name; its instance is called the same unless the file says otherwise."""
         return self.table(Target, _dotted("targets", name), {"instance": name} | dict(raw))
 
     def table(self, model: type[AnyTable], where: str, raw: Mapping[str, Any]) -> AnyTable:
@@ -253,7 +253,7 @@ class _File:
 
 
 def _toml_sentence(error: tomllib.TOMLDecodeError, text: str) -> str:
-    """Line first, then what the parser says; its own messages end in "(at line 3, column 5)"."""
+    """Return the line number and the parser's message, whose own text ends in "(at line 3, column 5)"."""
     message = str(error)
     place = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", message)
     line = int(place[1]) if place and place[1] else text.count("\n") + 1
@@ -269,7 +269,7 @@ def _validated(model: type[AnyTable], raw: Mapping[str, Any], base: Path, label:
 
 
 def _sentence(error: ValidationError, where: str) -> str:
-    """The first error as "key: what is allowed". An unknown key goes before all: it often explains the others."""
+    """Return the first error as "key: what is allowed". An unknown key goes before all: it often explains the others."""
     errors = error.errors(include_url=False)
     first = next((each for each in errors if each["type"] == "unknown_key"), errors[0])
     loc: list[str | int] = list(first["loc"])
@@ -277,7 +277,7 @@ def _sentence(error: ValidationError, where: str) -> str:
         loc.append(str(first["ctx"]["key"]))
     key = _dotted(where, *loc)
     secret = any(looks_secret(part) for part in loc if isinstance(part, str))
-    found = "" if secret else f", found {shown(first['input'])}"
+    found = "" if secret else f", found {show_value(first['input'])}"
     kind, ctx = first["type"], first.get("ctx", {})
     expected = {
         "string_type": "text in quotes",
@@ -301,7 +301,7 @@ def _sentence(error: ValidationError, where: str) -> str:
 
 
 def _dotted(*parts: str | int) -> str:
-    """A key as TOML would write it: a."b.c"[1].d; the first part may be dotted already."""
+    """Return a key as TOML would write it: a."b.c"[1].d; the first part may be dotted already."""
     text = str(parts[0])
     for part in parts[1:]:
         if isinstance(part, int):
@@ -314,7 +314,7 @@ def _dotted(*parts: str | int) -> str:
 
 
 def _choose(what: str, wanted: tuple[tuple[str | None, str], ...], known: tuple[str, ...]) -> tuple[str, str]:
-    """The first name that was given and where; ConfigError listing what there is when it names nothing."""
+    """Return the first name that was given and where; ConfigError listing what there is when it names nothing."""
     name, origin = next(((name, origin) for name, origin in wanted if name is not None), (None, ""))
     there = ", ".join(sorted(known))
     if name is None:
@@ -331,7 +331,7 @@ def _choose(what: str, wanted: tuple[tuple[str | None, str], ...], known: tuple[
 def _override(
     profile: Table, target: Target, profile_name: str, overrides: Mapping[str, str]
 ) -> tuple[dict[str, Any], dict[str, tuple[str, str]]]:
-    """Profile and target with the options laid over them, and which setting was given by which option and how."""
+    """Return profile and target with the options applied, and for each setting that an option gave: the option and its text."""
     tables: dict[str, Any] = {"profile": profile, "target": target}
     given: dict[str, tuple[str, str]] = {}
     for option, text in overrides.items():
@@ -357,7 +357,7 @@ def _override(
 def _settings(
     prefix: str, table: Table, raw: Mapping[str, Any], file: str, given: Mapping[str, tuple[str, str]]
 ) -> Iterator[Setting]:
-    """Each effective value with its origin; what is not set and has no default is left out."""
+    """Yield each effective value with its origin; what is not set and has no default is left out."""
     for name, field in type(table).model_fields.items():
         key = field.alias or name
         yield from _setting(f"{prefix}.{key}", getattr(table, name), raw.get(key), file, given)
@@ -379,7 +379,7 @@ def _setting(name: str, value: Any, raw: Any, file: str, given: Mapping[str, tup
 
 
 def _text(name: str, value: Any, written: Any) -> str:
-    """The value for a report; durations as they were written ("24h" stays "24h")."""
+    """Return the value for a report; durations as they were written ("24h" stays "24h")."""
     if name.endswith(".external_id"):
         return "(set)"  # no secret by AWS's own words, and still nothing for a report
     if isinstance(value, timedelta):

@@ -1,4 +1,4 @@
-"""What drill.toml says of the recovery time: the owner's own queries, and time that is declared and not measured."""
+"""The owner's queries, and declared times that no drill measures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import model_validator
 
 from drills.config.table import Table
 from drills.config.values import Duration, Name, PathText, Span, refuse
-from drills.objectives.recovery_time import Declared
+from drills.objectives.recovery_time import DeclaredTime
 
 
 class Allowances(Table):
@@ -20,9 +20,9 @@ class Allowances(Table):
     decision: Duration = timedelta()
     cut_over: Duration = timedelta()
 
-    def declared(self, clock: Literal["declaration", "disruption"]) -> Declared:
-        """The same in seconds, with the clock that says what of it counts."""
-        return Declared(
+    def declared(self, clock: Literal["declaration", "disruption"]) -> DeclaredTime:
+        """Return the allowances in seconds; `clock` decides which of them count."""
+        return DeclaredTime(
             clock, self.detection.total_seconds(), self.decision.total_seconds(), self.cut_over.total_seconds()
         )
 
@@ -45,7 +45,7 @@ class NamedQuery(Table):
         return self
 
     def text(self) -> str:
-        """The query, without a closing semicolon; refused where its file cannot be read or holds none."""
+        """Return the query, without a closing semicolon; refused where its file cannot be read or holds none."""
         if self.sql is not None:
             return self.sql.rstrip("; \n")
         try:

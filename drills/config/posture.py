@@ -1,4 +1,4 @@
-"""What drill.toml says of the backups beyond the RPO, and of what may differ after a recovery."""
+"""`[targets.NAME.posture]` and `[targets.NAME.parity]`: required backups, and allowed differences after a recovery."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from drills.model import parity
 def _allowances(raw: Mapping[str, str]) -> Mapping[str, str]:
     for setting, reason in raw.items():
         family, dot, name = setting.partition(".")
-        if setting not in parity.ROWS and not (family in parity.FAMILIES and dot and name):
-            raise unknown_key(setting, (*parity.ROWS, *(f"{each}.*" for each in parity.FAMILIES)))
+        if setting not in parity.SETTING_RULES and not (family in parity.FAMILIES and dot and name):
+            raise unknown_key(setting, (*parity.SETTING_RULES, *(f"{each}.*" for each in parity.FAMILIES)))
         if not reason.strip():
             raise refuse(f"the reason for which {setting} may differ", reason)
     return frozen_mapping(raw)
 
 
 class Parity(Table):
-    """What may differ between the instance that was and the one restored in its place: setting to reason."""
+    """Allowed differences between the original instance and the one restored in its place: setting to reason."""
 
     allowed: Annotated[Mapping[str, str], AfterValidator(_allowances)] = Field(default_factory=no_entries)
 
 
 class PostureConfig(Table):
-    """What the owner asks of the backups beyond the RPO: how long one is kept, and in how many further vaults.
+    """The owner's requirements for backups beyond the RPO: their retention, and the number of further vaults.
 
     `promised` lets a run judge the posture too: None does so in the sandbox alone.
     """

@@ -1,4 +1,4 @@
-"""What every table of drill.toml has in common."""
+"""The base class of the tables of drill.toml."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Table(BaseModel):
 
     @classmethod
     def known_keys(cls) -> tuple[str, ...]:
-        """The keys that the table may have, as the file spells them."""
+        """Return the keys that the table may have, as the file spells them."""
         return tuple(field.alias or name for name, field in cls.model_fields.items())
 
     @model_validator(mode="before")

@@ -1,4 +1,4 @@
-"""What drill.toml may say, as frozen pydantic models. docs/configuration.md describes each key.
+"""The tables of drill.toml as frozen pydantic models. docs/configuration.md describes each key.
 
 No model has room for a secret: credentials are named, never given.
 """
@@ -43,13 +43,13 @@ from drills.config.values import (
 )
 from drills.durations import write_duration
 from drills.model.finding import Requirement
-from drills.model.point import NEWEST, Sample, parse_sample
+from drills.model.point import NEWEST, PointSelector, parse_point_selector
 from drills.model.policy import BLOCKING, CHECKS, TablePolicy, parse_table_policy
 from drills.model.timing import Objectives
 
 KINDS = ("sandbox", "endpoint", "aws")
-# Tags of scenarios that a profile must allow (DESIGN.md, decision 12).
-LEAVE = ("damages_backup", "cuts_over")
+# Tags of scenarios that damage a backup or cut a service over, which a profile must allow (docs/configuration.md).
+GUARDED_TAGS = ("damages_backup", "cuts_over")
 # What can be slowed down in the sandbox: statuses of an instance, and its two jobs (drills/sandbox/state.py, Delays).
 SANDBOX_STATUSES = (
     *("creating", "modifying", "backing-up", "deleting", "backup-job", "snapshot", "rebooting"),
@@ -60,14 +60,14 @@ SANDBOX_STATUSES = (
 # -- profiles ---------------------------------------------------------------------------------------------------------
 
 
-def _known_leave(tags: tuple[str, ...]) -> tuple[str, ...]:
+def _guarded_tags(tags: tuple[str, ...]) -> tuple[str, ...]:
     for tag in tags:
-        if tag not in LEAVE:
-            raise refuse(f"tags out of {one_of(LEAVE)}", tag)
+        if tag not in GUARDED_TAGS:
+            raise refuse(f"tags out of {one_of(GUARDED_TAGS)}", tag)
     return tags
 
 
-Leave = Annotated[tuple[str, ...], Field(strict=False), AfterValidator(_known_leave)]
+AllowedTags = Annotated[tuple[str, ...], Field(strict=False), AfterValidator(_guarded_tags)]
 
 
 def _postgres(raw: str, info: ValidationInfo) -> str:
@@ -89,7 +89,7 @@ class SandboxProfile(Table):
     port: Annotated[int, Field(ge=0, le=65535)] = 0
     region: Region = "eu-central-1"
     delays: Annotated[Mapping[str, Duration], AfterValidator(_delays)] = Field(default_factory=no_entries)
-    allow: Leave = LEAVE
+    allow: AllowedTags = GUARDED_TAGS
     poll_every: Span = timedelta(milliseconds=200)
 
 
@@ -99,7 +99,7 @@ class EndpointProfile(Table):
     kind: Literal["endpoint"] = "endpoint"
     endpoint_url: EndpointUrl = "http://localhost:4566"
     region: Region = "eu-central-1"
-    allow: Leave = ()
+    allow: AllowedTags = ()
     poll_every: Span = timedelta(seconds=1)
 
 
@@ -116,7 +116,7 @@ class AwsProfile(Table):
     accounts: Annotated[tuple[Account, ...], Field(strict=False)] = ()
     regions: Annotated[tuple[Region, ...], Field(strict=False)] = ()
     aws_profile: Name | None = None
-    allow: Leave = ()
+    allow: AllowedTags = ()
     poll_every: Annotated[Span, AfterValidator(_not_hasty)] = timedelta(seconds=15)
 
     @property
@@ -220,7 +220,7 @@ def _blocking(raw: Mapping[str, bool]) -> Mapping[str, bool]:
 
 
 def _tags(raw: Mapping[str, str]) -> Mapping[str, str]:
-    """AWS's limits on tags: 128 and 256 characters, `aws:` reserved (RDS User Guide, "Tagging RDS resources")."""
+    """Refuse what AWS refuses: over 128 and 256 characters, `aws:` (RDS User Guide, "Tagging Amazon RDS resources")."""
     for key, value in raw.items():
         if looks_secret(key):
             raise unknown_key(key, ())
@@ -248,9 +248,9 @@ class Freshness(Table):
     database: Name | None = None
 
 
-def _sample(raw: Any) -> Sample:
+def _sample(raw: Any) -> PointSelector:
     try:
-        return parse_sample(raw if isinstance(raw, str) else "")
+        return parse_point_selector(raw if isinstance(raw, str) else "")
     except ValueError as error:
         raise refuse(str(error), raw) from None
 
@@ -267,7 +267,7 @@ class Target(Table):
     rto_clock: Literal["declaration", "disruption"] = "declaration"
     allowances: Allowances = Allowances()
     disaster: Literal["now", "random", "before-next-point"] = "now"
-    sample: Annotated[Sample, BeforeValidator(_sample)] = NEWEST
+    sample: Annotated[PointSelector, BeforeValidator(_sample)] = NEWEST
     copy_vault: Name | None = None
     loss_tolerance: Duration = timedelta(minutes=1)
     freshness: Annotated[tuple[Freshness, ...], Field(strict=False)] = ()
@@ -314,15 +314,15 @@ class Target(Table):
         return self
 
     def blocks(self) -> frozenset[str]:
-        """The names of the checks that must pass before a copy counts as usable."""
+        """Return the names of the checks that must pass before a copy counts as usable."""
         return frozenset(name for name in CHECKS if self.blocking.get(name, name in BLOCKING))
 
     def scenario(self, name: str | None) -> Scenario | None:
-        """The scenario of that name, None when the target has none."""
+        """Return the scenario of that name, None when the target has none."""
         return next((scenario for scenario in self.scenarios if scenario.name == name), None)
 
     def objectives(self, scenario: str | None = None) -> Objectives:
-        """The objectives in seconds; a scenario's own go before the target's."""
+        """Return the objectives in seconds; a scenario's own go before the target's."""
         own = self.scenario(scenario)
         rto = (own and own.rto) or self.rto
         rpo = (own and own.rpo) or self.rpo

@@ -28,13 +28,13 @@ _SECRET = re.compile(r"passw|passphrase|secret|token|private_?key|access_?key|^p
 
 
 def refuse(expected: str, found: object = None) -> PydanticCustomError:
-    """The error that a validator raises: what was expected and, unless it might be a secret, what was found."""
-    text = f"expected {expected}" + ("" if found is None else f", found {shown(found)}")
+    """Return the error that a validator raises: what was expected and, unless it might be a secret, what was found."""
+    text = f"expected {expected}" + ("" if found is None else f", found {show_value(found)}")
     return PydanticCustomError("refused", "{text}", {"text": text})
 
 
-def shown(value: object) -> str:
-    """A value as a sentence shows it: quoted as in TOML, and not longer than a line can bear."""
+def show_value(value: object) -> str:
+    """Return a value as a sentence shows it: quoted as in TOML, and not longer than a line can bear."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Mapping):
@@ -46,24 +46,24 @@ def shown(value: object) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """ "; did you mean …?" when a known word is near, else nothing."""
+    """Return '; did you mean "…"?' when a known word is similar, else ""."""
     near = difflib.get_close_matches(word, list(known), n=1)
     return f'; did you mean "{near[0]}"?' if near else ""
 
 
 def one_of(words: Iterable[str]) -> str:
-    """Words as a sentence lists them: "a", "b" or "c"."""
+    """Return words as a sentence lists them: "a", "b" or "c"."""
     quoted = [f'"{word}"' for word in words]
     return " or ".join([", ".join(quoted[:-1]), quoted[-1]]) if len(quoted) > 1 else "".join(quoted)
 
 
 def looks_secret(key: str) -> bool:
-    """Whether a key's name says that its value is a secret, which then is neither taken nor shown."""
+    """Return whether a key's name says that its value is a secret, which then is neither taken nor shown."""
     return bool(_SECRET.search(key))
 
 
 def unknown_key(key: str, known: Iterable[str]) -> PydanticCustomError:
-    """The error for a key that a table does not have; a key that looks like a secret is told where secrets go."""
+    """Return the error for a key that a table does not have; a key that looks like a secret is told where secrets go."""
     known = tuple(known)
     if looks_secret(key):
         text = (
@@ -102,17 +102,17 @@ def _name(raw: str) -> str:
 
 
 def no_entries() -> Mapping[Any, Any]:
-    """The default of a table of free keys."""
+    """Return the default of a table of free keys."""
     return MappingProxyType({})
 
 
 def frozen_mapping(raw: Mapping[Key, Value]) -> Mapping[Key, Value]:
-    """A copy that nobody can change."""
+    """Return a copy that nobody can change."""
     return MappingProxyType(dict(raw))
 
 
 def path_from(raw: str, info: ValidationInfo) -> str:
-    """Relative paths count from the folder of the file that names them (for an option: the working directory)."""
+    """Return a path, relative ones from the folder of the file that names them (for an option: the working directory)."""
     base: Path = (info.context or {}).get("base", Path())
     return str(base / _name(raw))
 
@@ -173,7 +173,7 @@ def _cidr(raw: str) -> str:
 
 
 def _instance_id(raw: str) -> str:
-    """An RDS instance identifier; RDS keeps it in lower case (CreateDBInstance, DBInstanceIdentifier)."""
+    """Return an RDS instance identifier; RDS keeps it in lower case (CreateDBInstance, DBInstanceIdentifier)."""
     text = raw.strip()
     if text.startswith("arn:") and ":cluster" in text:
         raise refuse("an RDS for PostgreSQL instance; Aurora clusters are not supported", raw)

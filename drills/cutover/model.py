@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from drills.errors import ConfigError
 from drills.model.timing import Objectives
-from drills.objectives.recovery_time import Declared
+from drills.objectives.recovery_time import DeclaredTime
 
 Position = Literal["healthy", "stuck", "gone"]
 Way = Literal["snapshot", "moment", "job"]
@@ -68,7 +68,7 @@ class Promised:
     """What the recovery time is held against, what of it is declared, and whether it says anything about AWS."""
 
     objectives: Objectives = field(default_factory=lambda: Objectives(None, None))
-    declared: Declared = field(default_factory=Declared)
+    declared: DeclaredTime = field(default_factory=DeclaredTime)
     simulated: bool = False
 
 

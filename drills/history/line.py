@@ -1,6 +1,6 @@
-"""What the history keeps of a run, as one line of JSON, and how lines are read again. Pure; history_file.py is its disk.
+"""The history's line of JSON for a run: made from a run record, written and read. Pure; drills/history/store.py is its file.
 
-Simulated runs never count with those of an `aws` profile (DESIGN.md, decision 10); partial and interrupted runs, and runs
+Simulated runs never count with those of an `aws` profile; partial and interrupted runs, and runs
 whose backup was damaged on purpose, count nowhere.
 """
 
@@ -16,13 +16,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from drills import errors
 from drills.model.history import GroupKey, HistoryLine, RunOutcome
-from drills.model.point import parse_sample
+from drills.model.point import parse_point_selector
 from drills.model.record import Restoration, RunRecord
 from drills.model.timing import Measurement
 
 LINE_VERSION = 1
 _ADAPTER: TypeAdapter[HistoryLine] = TypeAdapter(HistoryLine)
-# What each exit code comes to; several at once are told by the first.
+# The outcome that each exit code means; the first of several codes decides.
 OUTCOMES: Mapping[int, RunOutcome] = MappingProxyType(
     {
         0: "passed",
@@ -37,14 +37,14 @@ OUTCOMES: Mapping[int, RunOutcome] = MappingProxyType(
 
 
 def outcome_of(record: RunRecord) -> RunOutcome:
-    """What the run came to: objective missed, verification failed and could not run are three things."""
+    """Return the outcome of the run: objective missed, verification failed and could not run are three outcomes."""
     if record.code is None:
         return "not ended"
     return OUTCOMES.get(record.code, "could not run")
 
 
 def why_not_counted(record: RunRecord) -> str:
-    """Why the run counts nowhere, "" when it counts."""
+    """Return why the run counts nowhere, "" when it counts."""
     if record.interrupted_by:
         return f"interrupted by {record.interrupted_by}"
     if record.partial:
@@ -63,7 +63,7 @@ def _recovery(record: RunRecord) -> Restoration | None:
 
 
 def key_of(record: RunRecord) -> GroupKey:
-    """The group of the run; parts that it never came to know are empty."""
+    """Return the group of the run; parts that it never came to know are empty."""
     target, recovery = record.target, _recovery(record)
     sandboxed = _setting(record, "profile.kind") == "sandbox"
     return GroupKey(
@@ -79,12 +79,12 @@ def key_of(record: RunRecord) -> GroupKey:
         instance_class=recovery.instance_class if recovery else "",
         point_kind=recovery.point.kind if recovery and recovery.point else "",
         rto_clock=record.objectives.rto_clock,
-        sample=parse_sample(_setting(record, "target.sample") or "newest").kind,
+        sample=parse_point_selector(_setting(record, "target.sample") or "newest").kind,
     )
 
 
 def line_of(record: RunRecord, drill_every_seconds: float | None = None) -> HistoryLine:
-    """The line of a run that has its exit codes."""
+    """Return the line of a run that has its exit codes."""
     target, recovery = record.target, _recovery(record)
     rta, rpa = _measured(record, "RTA"), _measured(record, "RPA")
     return HistoryLine(
@@ -115,13 +115,13 @@ def _measured(record: RunRecord, name: str) -> Measurement | None:
 
 
 def write_line(line: HistoryLine) -> str:
-    """The line as JSON with its version first, without a newline at its end."""
+    """Return the line as JSON with its version first, without a newline at its end."""
     raw: dict[str, Any] = {"version": LINE_VERSION} | _ADAPTER.dump_python(line, mode="json")
     return json.dumps(raw, separators=(",", ":"), ensure_ascii=False)
 
 
 def read_lines(text: str) -> tuple[tuple[HistoryLine, ...], tuple[str, ...]]:
-    """The runs of a history, oldest first and each once, and a sentence for each line that is none.
+    """Return the runs of a history, oldest first and each once, and a sentence for each line that is none.
 
     A last line without its newline is one that was being written when a run ended, and is named as such.
     """
@@ -142,7 +142,7 @@ def read_lines(text: str) -> tuple[tuple[HistoryLine, ...], tuple[str, ...]]:
 
 
 def _read_line(text: str) -> HistoryLine | str:
-    """The line, or what is wrong with it."""
+    """Return the line, or what is wrong with it."""
     try:
         raw = json.loads(text)
     except (ValueError, RecursionError):
@@ -160,7 +160,7 @@ def _read_line(text: str) -> HistoryLine | str:
 
 
 def agrees(line: HistoryLine, key: GroupKey) -> bool:
-    """Whether the run belongs into the group.
+    """Return whether the run belongs into the group.
 
     A run with a number belongs there only when every part is the same. One that ended before it knew, say, which kind of
     recovery point it would restore has no number to spoil the others with: it counts as an attempt where all that it
@@ -176,5 +176,5 @@ def agrees(line: HistoryLine, key: GroupKey) -> bool:
 
 
 def is_complete(key: GroupKey) -> bool:
-    """Whether the run came to know its group: what was restored, and to which class."""
+    """Return whether the run came to know its group: what was restored, and to which class."""
     return bool(key.point_kind and key.instance_class)

@@ -1,4 +1,4 @@
-"""The history on disk: one line of JSON a run, appended under a lock so that two runs at once lose nothing.
+"""The history file: one line of JSON per run, appended under a lock so that two runs at once lose nothing.
 
 A history that cannot be written or read is a sentence in the report and never a failed drill.
 """
@@ -75,7 +75,7 @@ def _write_whole(file: int, text: str, size: int) -> None:
 
 
 def read(path: Path, clock: Clock | None = None) -> tuple[tuple[HistoryLine, ...], tuple[str, ...]]:
-    """The runs that the history at `path` holds, oldest first, and what could not be read; no file is no run yet."""
+    """Return the runs that the history at `path` holds, oldest first, and what could not be read; no file is no run yet."""
     try:
         text = _text_of(path, clock or SystemClock())
     except FileNotFoundError:

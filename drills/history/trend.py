@@ -1,4 +1,4 @@
-"""What the runs of one group say together: median, maximum, margin, pass rate, warnings, missed drills. Pure.
+"""Statistics over the runs of one group: median, maximum, margin, pass rate, warnings, missed drills. Pure.
 
 Few runs prove little, and nothing here says more than they do:
 
@@ -22,7 +22,7 @@ from typing import Literal
 
 from drills.durations import show_duration
 from drills.history.line import agrees, is_complete
-from drills.model.history import Gap, GroupKey, HistoryLine, HistoryPoint, Series, SizeOf, Trend
+from drills.model.history import DrillGap, GroupKey, HistoryLine, HistoryPoint, Series, SizeOf, Trend
 from drills.objectives.data_loss import FRESHNESS
 
 CONFIDENCE = 0.95
@@ -32,12 +32,12 @@ USED_UP = 0.8
 SLOPE_OVER = 12
 SLOPE_FROM = 5
 AHEAD = 6
-KEPT = 200
+MAX_RUNS = 200
 JUDGED = ("passed", "objective missed", "verification failed", "left behind", "not sealed")
 
 
 def pass_rate_at_least(passed: int, judged: int) -> float | None:
-    """The share of passes that `passed` of `judged` runs prove, 0 to 1, with 95 % confidence; None without a run."""
+    """Return the share of passes that `passed` of `judged` runs prove, 0 to 1, with 95 % confidence; None without a run."""
     if judged == 0:
         return None
     low, high = 0.0, passed / judged
@@ -51,12 +51,12 @@ def pass_rate_at_least(passed: int, judged: int) -> float | None:
 
 
 def _at_least(count: int, runs: int, rate: float) -> float:
-    """How likely it is that `count` or more of `runs` pass when each does with probability `rate`."""
+    """Return the probability that `count` or more of `runs` pass when each does with probability `rate`."""
     return sum(comb(runs, each) * rate**each * (1 - rate) ** (runs - each) for each in range(count, runs + 1))
 
 
 def p95_at_most(values: Sequence[float]) -> float | None:
-    """An upper bound of the 95th percentile with 95 % confidence: the smallest value that is one; None below 59 values."""
+    """Return an upper bound of the 95th percentile with 95 % confidence: the smallest value that is one; None below 59 values."""
     count = len(values)
     if count < RUNS_FOR_P95:
         return None
@@ -69,7 +69,7 @@ def p95_at_most(values: Sequence[float]) -> float | None:
 
 
 def slope_of(values: Sequence[float]) -> tuple[float, float] | None:
-    """How much a value rises from one run to the next, and where the line stands at the last; None below 5 values."""
+    """Return the rise of a value per run, and the fitted value at the last run; None below 5 values."""
     if len(values) < SLOPE_FROM:
         return None
     steps = [(values[j] - values[i]) / (j - i) for j in range(len(values)) for i in range(j)]
@@ -78,14 +78,14 @@ def slope_of(values: Sequence[float]) -> tuple[float, float] | None:
 
 
 def method_of(line: HistoryLine) -> str:
-    """How the RPA of a run was measured: "canary", "freshness query" whichever it was; "" where it was not."""
+    """Return the method by which the RPA of a run was measured: "canary", "freshness query"; "" where it was not."""
     if line.rpa_seconds is None:
         return ""
     return FRESHNESS if line.rpa_source.startswith(FRESHNESS) else line.rpa_source
 
 
 def rpa_series(lines: Sequence[HistoryLine]) -> tuple[Series, ...]:
-    """A series for each method, the one of the newest number first; what another one said in its time warns of nothing now."""
+    """Return a series for each method, the one of the newest number first; the other ones give no warnings."""
     methods = dict.fromkeys(
         method_of(line) for line in reversed(lines) if counts(line) and line.rpa_seconds is not None
     )
@@ -94,8 +94,9 @@ def rpa_series(lines: Sequence[HistoryLine]) -> tuple[Series, ...]:
 
 
 def series_of(name: Literal["RTA", "RPA"], lines: Sequence[HistoryLine], method: str = "") -> Series:
-    """The numbers of one actual, oldest first; of an RPA those of one method. Those of a copy that failed its verification
-    do not count: it was no recovery.
+    """Return the statistics of one actual, oldest first; of an RPA those of one method.
+
+    The numbers of a copy that failed its verification do not count: it was no recovery.
     """
     objective = next((_objective(name, line) for line in reversed(lines) if _objective(name, line) is not None), None)
     ours = [line for line in lines if counts(line) and (name == "RTA" or method_of(line) == method)]
@@ -127,12 +128,12 @@ def _objective(name: str, line: HistoryLine) -> float | None:
 
 
 def counts(line: HistoryLine) -> bool:
-    """Whether the numbers of a run count: it is a drill, and what it measured is the way to the right data."""
+    """Return whether the numbers of a run count: it is a drill, and what it measured is the way to the right data."""
     return not line.not_counted and line.outcome != "verification failed"
 
 
 def warnings_of(name: Literal["RTA", "RPA"], values: Sequence[float], objective: float | None) -> tuple[str, ...]:
-    """What should be mended before the objective is missed: the last runs near it, or a rise that leads there."""
+    """Return warnings before the objective is missed: recent runs near it, or a rise that will reach it."""
     if objective is None or not values:
         return ()
     promised = "RTO" if name == "RTA" else "RPO"
@@ -157,12 +158,12 @@ def warnings_of(name: Literal["RTA", "RPA"], values: Sequence[float], objective:
 
 
 def percent(share: float) -> str:
-    """A share as people write it: "80 %"."""
+    """Return a share as people write it: "80 %"."""
     return f"{share * 100:.0f} %"
 
 
-def gaps_of(lines: Sequence[HistoryLine], every_seconds: float | None, as_of: datetime) -> tuple[Gap, ...]:
-    """The stretches between judged runs, and from the last of them until now, that are longer than the declared interval."""
+def gaps_of(lines: Sequence[HistoryLine], every_seconds: float | None, as_of: datetime) -> tuple[DrillGap, ...]:
+    """Return the stretches between judged runs, and from the last of them until now, that are longer than the declared interval."""
     if not every_seconds:
         return ()
     instants = [line.started_at for line in lines if not line.not_counted and line.outcome in JUDGED]
@@ -170,14 +171,14 @@ def gaps_of(lines: Sequence[HistoryLine], every_seconds: float | None, as_of: da
         return ()
     ends = [*instants[1:], max(as_of, instants[-1])]
     return tuple(
-        Gap(begin, end, ceil(seconds / every_seconds) - 1)
+        DrillGap(begin, end, ceil(seconds / every_seconds) - 1)
         for begin, end in zip(instants, ends, strict=True)
         if (seconds := (end - begin).total_seconds()) > every_seconds
     )
 
 
 def group_for(line: HistoryLine, lines: Sequence[HistoryLine]) -> GroupKey:
-    """The group that a run is shown with: its own, or where it never came to know it, the newest one that it may be of."""
+    """Return the group that a run is shown with: its own, or where it never came to know it, the newest one that it may be of."""
     if is_complete(line.key):
         return line.key
     blank = (each.key for each in reversed(lines) if is_complete(each.key) and agrees(_without_numbers(line), each.key))
@@ -191,11 +192,11 @@ def _without_numbers(line: HistoryLine) -> HistoryLine:
 def trend_of(
     lines: Sequence[HistoryLine], key: GroupKey, as_of: datetime, *, not_counted: str = "", problems: Sequence[str] = ()
 ) -> Trend:
-    """The trend of a group out of all lines of a history, oldest first. Keeps the newest 200 runs of the group.
+    """Return the trend of a group out of all lines of a history, oldest first. Keeps the newest 200 runs of the group.
 
     Drills count as missed for the target as a whole: one from another kind of recovery point was a drill as well.
     """
-    ours = [line for line in lines if not line.not_counted and agrees(line, key)][-KEPT:]
+    ours = [line for line in lines if not line.not_counted and agrees(line, key)][-MAX_RUNS:]
     of_target = [line for line in lines if _same_target(line, key)]
     judged = [line for line in ours if line.outcome in JUDGED]
     passed = sum(line.outcome == "passed" for line in judged)

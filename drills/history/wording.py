@@ -6,19 +6,19 @@ from datetime import UTC, datetime
 
 from drills.durations import show_duration
 from drills.history.trend import CONFIDENCE, RUNS_FOR_P95, percent
-from drills.model.history import Gap, GroupKey, Series, Trend
+from drills.model.history import DrillGap, GroupKey, Series, Trend
 
-# Stamped on everything that is made outside of the `aws` profile (DESIGN.md, decision 10).
+# Stamped on every artefact of a run outside of the `aws` profile (docs/reports.md).
 SIMULATED = "SIMULATED: says nothing about recovery on AWS"
 
 
 def day(instant: datetime) -> str:
-    """The day of an instant in UTC."""
+    """Return the day of an instant in UTC."""
     return f"{instant.astimezone(UTC):%Y-%m-%d}"
 
 
 def group(key: GroupKey) -> str:
-    """Which runs are compared with each other, in one line."""
+    """Return one line that says which runs are compared with each other."""
     source = key.instance_id + (f" ({key.dbi_resource_id})" if key.dbi_resource_id else "")
     parts = [
         f"target {key.target}" if key.target else "",
@@ -37,12 +37,12 @@ def group(key: GroupKey) -> str:
 
 
 def runs(count: int) -> str:
-    """ "1 run", "12 runs"."""
+    """Return "1 run", "12 runs"."""
     return f"{count} run{'' if count == 1 else 's'}"
 
 
 def show_bytes(size: int) -> str:
-    """A size with a binary unit: "46.0 MiB"."""
+    """Return a size with a binary unit: "46.0 MiB"."""
     amount, unit = float(size), "B"
     for bigger in ("KiB", "MiB", "GiB", "TiB"):
         if amount < 1024:
@@ -52,41 +52,41 @@ def show_bytes(size: int) -> str:
 
 
 def series(found: Series) -> str:
-    """The numbers of one actual, with its margin to the objective."""
+    """Return the numbers of one actual, with its margin to the objective."""
     promised = "RTO" if found.name == "RTA" else "RPO"
     if found.median is None or found.maximum is None:
         return f"{found.name}: not measured in any run that counts"
     median, longest = show_duration(found.median), show_duration(found.maximum)
     name = f"{found.name} by {found.method}" if found.method else found.name
-    told = f"{name} in 1 run: {longest}" if found.n == 1 else ""
-    told = told or f"{name} over {runs(found.n)}: median {median}, longest {longest}"
+    sentence = f"{name} in 1 run: {longest}" if found.n == 1 else ""
+    sentence = sentence or f"{name} over {runs(found.n)}: median {median}, longest {longest}"
     if found.objective is None or found.margin is None:
-        return f"{told}; no {promised} is set"
+        return f"{sentence}; no {promised} is set"
     share = f"{show_duration(abs(found.margin))} {'within' if found.margin >= 0 else 'beyond'}"
-    return f"{told}, {share} the {promised} of {show_duration(found.objective)}"
+    return f"{sentence}, {share} the {promised} of {show_duration(found.objective)}"
 
 
 def percentile(found: Series) -> str:
-    """The 95th percentile, or why there is none."""
+    """Return the 95th percentile, or why there is none."""
     if found.p95 is None:
         return f"no 95th percentile from {runs(found.n)}: it takes {RUNS_FOR_P95}"
     return f"95 % of runs take at most {show_duration(found.p95)} ({percent(CONFIDENCE)} confidence)"
 
 
 def pass_rate(trend: Trend) -> str:
-    """How many runs passed and what that proves; runs that could not be judged stand apart."""
+    """Return a sentence with the runs that passed and the rate that this proves; runs without a verdict stand apart."""
     apart = f"{runs(trend.could_not_run)} could not run or could not verify" if trend.could_not_run else ""
     if trend.pass_rate_at_least is None:
         return "; ".join(filter(None, ("no run could be judged yet", apart)))
-    told = (
+    sentence = (
         f"{trend.passed} of {runs(trend.judged)} passed, which proves a pass rate of at least "
         f"{trend.pass_rate_at_least * 100:.1f} % ({percent(CONFIDENCE)} confidence)"
     )
-    return "; ".join(filter(None, (told, apart)))
+    return "; ".join(filter(None, (sentence, apart)))
 
 
-def gap(found: Gap, every_seconds: float | None) -> str:
-    """A stretch without a drill."""
+def gap(found: DrillGap, every_seconds: float | None) -> str:
+    """Return a stretch without a drill."""
     length = show_duration((found.to_at - found.from_at).total_seconds())
     declared = f"one every {show_duration(every_seconds)} is declared" if every_seconds else "declared more often"
     missed = f"{found.missed} drill{'' if found.missed == 1 else 's'} missed"
@@ -94,7 +94,7 @@ def gap(found: Gap, every_seconds: float | None) -> str:
 
 
 def warnings(trend: Trend) -> list[str]:
-    """What should be mended before an objective is missed, and the drills that were missed."""
+    """Return the warnings about objectives that are nearly missed, and about missed drills."""
     near = [warning for each in trend.series for warning in each.warnings]
     if not trend.gaps:
         return near
@@ -105,18 +105,18 @@ def warnings(trend: Trend) -> list[str]:
 
 
 def not_counted(trend: Trend) -> str:
-    """Why the run that the trend was made for is not in it, "" where it is."""
+    """Return why the run that the trend was made for is not in it, "" where it is."""
     return f"this run counts nowhere ({trend.not_counted})" if trend.not_counted else ""
 
 
 def sentences(trend: Trend) -> list[str]:
-    """The numbers of a group, a sentence each, with how many runs stand behind them."""
-    told = [series(each) + (f"; {percentile(each)}" if each.n else "") for each in trend.series]
-    return [*told, pass_rate(trend), *filter(None, (not_counted(trend),))]
+    """Return the numbers of a group, a sentence each, with how many runs stand behind them."""
+    numbers = [series(each) + (f"; {percentile(each)}" if each.n else "") for each in trend.series]
+    return [*numbers, pass_rate(trend), *filter(None, (not_counted(trend),))]
 
 
 def one_line(trend: Trend) -> str:
-    """The trend as shortly as it can be said."""
+    """Return the trend as shortly as it can be said."""
     if not trend.points:
         return "; ".join(filter(None, ("no run to compare with yet", not_counted(trend))))
     measured = [series(each) for each in trend.series if each.n]

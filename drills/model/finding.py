@@ -16,7 +16,7 @@ Severity = Literal["error", "warning", "information"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One difference between what was expected and what was found. Holds no row value (DESIGN.md)."""
+    """One difference between what was expected and what was found. Holds no row value."""
 
     check: str
     severity: Severity
@@ -37,7 +37,7 @@ class NotChecked:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What one check observed and how it was judged.
+    """The observations of one check and its outcome.
 
     `compared` counts the objects (tables, sequences, catalog entries, canary rows …) that were really compared; a check
     that compared nothing is never "met".

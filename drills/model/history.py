@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-# What a run came to, by the first of its exit codes (DESIGN.md, "Command line").
+# The outcome of a run, by the first of its exit codes (README.md, "Exit codes").
 RunOutcome = Literal[
     "passed", "objective missed", "verification failed", "could not run", "left behind", "not sealed", "not ended"
 ]
-# What a size is of: the data in the databases where a run knows it, else the storage that the point was allocated.
+# The kind of a size: the data in the databases where a run knows it, else the storage allocated to the point.
 SizeOf = Literal["data", "storage", ""]
 
 
 @dataclass(frozen=True, slots=True)
 class GroupKey:
-    """What two runs must have in common before their numbers may stand beside each other.
+    """The properties that two runs must share before their numbers are compared.
 
     `dbi_resource_id` is empty in the sandbox, where every run makes its source anew; `seed` says with which data. `sample` is
     which recovery point was drilled (newest, oldest, random, copy, named, moment): an old one has old data. A part
@@ -44,7 +44,7 @@ class GroupKey:
 
 @dataclass(frozen=True, slots=True)
 class HistoryLine:
-    """What the history keeps of a run. `not_counted` says why the run counts nowhere, "" for one that counts.
+    """A run in the history. `not_counted` says why the run counts nowhere, "" for one that counts.
 
     `instance_class` within the key is the class that was restored to; durations are in seconds, None is "not measured" or
     "no objective". `drill_every_seconds` is how often a drill was declared to be due at the time.
@@ -88,7 +88,7 @@ class HistoryPoint:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """What the runs of a group say about one actual, in seconds. `n` counts the runs whose number counts.
+    """The statistics of one actual over the runs of a group, in seconds. `n` counts the runs whose number counts.
 
     RPA has one for each `method` that it was measured by ("canary", "freshness query"): a change of the method is no trend.
 
@@ -110,8 +110,8 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
-    """A stretch longer than the declared interval without a drill that could be judged; `missed` counts those left out."""
+class DrillGap:
+    """A stretch longer than the declared interval without a drill that could be judged; `missed` counts the drills left out."""
 
     from_at: datetime
     to_at: datetime
@@ -136,7 +136,7 @@ class Trend:
     judged: int = 0
     could_not_run: int = 0
     pass_rate_at_least: float | None = None
-    gaps: tuple[Gap, ...] = ()
+    gaps: tuple[DrillGap, ...] = ()
     drill_every_seconds: float | None = None
     not_counted: str = ""
     elsewhere: int = 0

@@ -1,4 +1,4 @@
-"""Recovery points, and which one is drilled."""
+"""Recovery points, and the selector of the one that is drilled."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from drills.model.finding import Finding
 USABLE = frozenset({"COMPLETED", "AVAILABLE", "available"})
 
 
-SAMPLES = (
+SELECTORS = (
     'expected "newest", "oldest", "random", "copy", an ARN, a snapshot id, or a moment such as "2026-11-01T03:00:00Z"'
 )
 
@@ -25,8 +25,8 @@ _SEEDED = re.compile(r"random:([0-9]{1,18})")
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """Which recovery point is drilled, and as the owner wrote it; `seed` is that of a random one, where it is given."""
+class PointSelector:
+    """The choice of the recovery point to drill, with its text in drill.toml; `seed` is that of a random one, if given."""
 
     kind: Literal["newest", "oldest", "random", "copy", "named", "moment"]
     text: str
@@ -39,12 +39,12 @@ class Sample:
 
     @property
     def judges_rpo(self) -> bool:
-        """Whether its age says how much a disaster takes: only the newest point, or the newest copy elsewhere, does."""
+        """Whether the RPO is judged by this point: only by the newest one, or by the newest copy elsewhere."""
         return self.kind in ("newest", "copy")
 
     @property
-    def told(self) -> str:
-        """What it is, for a sentence."""
+    def description(self) -> str:
+        """The selected point in words, for a sentence."""
         return {
             "newest": "the newest one",
             "oldest": "the oldest one that is still there",
@@ -55,15 +55,16 @@ class Sample:
         }[self.kind]
 
 
-NEWEST = Sample("newest", "newest")
+NEWEST = PointSelector("newest", "newest")
 
 
 _KEYWORDS = {"newest": NEWEST} | {
-    sample.text: sample for sample in (Sample("oldest", "oldest"), Sample("random", "random"), Sample("copy", "copy"))
+    sample.text: sample
+    for sample in (PointSelector("oldest", "oldest"), PointSelector("random", "random"), PointSelector("copy", "copy"))
 }
 
 
-def parse_sample(text: str) -> Sample:
+def parse_point_selector(text: str) -> PointSelector:
     """Read which recovery point is to be drilled. Raises ValueError saying what is allowed.
 
     A moment needs its offset from UTC: without one nobody knows which instant is meant.
@@ -72,25 +73,25 @@ def parse_sample(text: str) -> Sample:
     if cleaned in _KEYWORDS:
         return _KEYWORDS[cleaned]
     if seeded := _SEEDED.fullmatch(cleaned):
-        return Sample("random", cleaned, seed=int(seeded[1]))
+        return PointSelector("random", cleaned, seed=int(seeded[1]))
     if cleaned[:4].isdigit():
         try:
             moment = datetime.fromisoformat(cleaned)
         except ValueError:
-            raise ValueError(SAMPLES.removeprefix("expected ")) from None
+            raise ValueError(SELECTORS.removeprefix("expected ")) from None
         if moment.tzinfo is None:
             raise ValueError(f'a moment with its offset from UTC, such as "{cleaned}Z"')
-        return Sample("moment", cleaned, moment=moment.astimezone(UTC))
+        return PointSelector("moment", cleaned, moment=moment.astimezone(UTC))
     if near := difflib.get_close_matches(cleaned, _KEYWORDS, n=1, cutoff=0.8):
-        raise ValueError(f'{SAMPLES.removeprefix("expected ")}; did you mean "{near[0]}"?')
+        raise ValueError(f'{SELECTORS.removeprefix("expected ")}; did you mean "{near[0]}"?')
     if (cleaned.startswith("arn:") and cleaned.count(":") >= 6) or _SNAPSHOT_ID.fullmatch(cleaned):
-        return Sample("named", cleaned)
-    raise ValueError(SAMPLES.removeprefix("expected "))
+        return PointSelector("named", cleaned)
+    raise ValueError(SELECTORS.removeprefix("expected "))
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """From when until when an instance can be restored to a moment, as its automated backup says (RestoreWindow)."""
+    """The period within which an instance can be restored to any moment (RestoreWindow of its automated backup)."""
 
     earliest: datetime
     latest: datetime
@@ -98,7 +99,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The point chosen (None: there is none), the ones refused with the reason, and what is odd about the set.
+    """The chosen point (None: there is none), the refused ones with the reason, and findings about the set.
 
     `seed` is the one that a point at random was drawn with.
     """
@@ -138,7 +139,7 @@ class RecoveryPoint:
 
 @dataclass(frozen=True, slots=True)
 class RefusedPoint:
-    """A recovery point that was looked at and not taken, and why."""
+    """A recovery point that was considered and not chosen, and why."""
 
     arn: str
     reason: str

@@ -1,4 +1,4 @@
-"""How tables are compared and which checks there are."""
+"""The names of the checks, and the policies by which tables are compared."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ BLOCKING = ("connection", "queries", "catalog", "sequences", "canary", "invarian
 
 @dataclass(frozen=True, slots=True)
 class TablePolicy:
-    """How a table's content is compared where writes went on. `percent` counts rows of the expectation."""
+    """How the content of a table is compared when it is still written to. `percent` is a share of the expected rows."""
 
     kind: Literal["exact", "at least", "up to", "skip"]
     percent: float | None = None

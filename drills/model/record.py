@@ -1,4 +1,4 @@
-"""The values that the engine passes about and the run record is made of.
+"""The run record and its parts, which the engine passes around.
 
 All are frozen. Instants are aware UTC datetimes, `*_seconds` are floats in seconds, `*_bytes` integers. `RunRecord` is
 what `drill.json` holds; drills/record.py reads and writes it and makes its JSON Schema.
@@ -16,8 +16,8 @@ from drills.model.instance import Resource, StatusChange
 from drills.model.point import RecoveryPoint, RefusedPoint
 from drills.model.timing import (
     ClockOffset,
+    DataLoss,
     Disaster,
-    Loss,
     Measurement,
     Moment,
     Objectives,
@@ -56,7 +56,7 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class Hydration:
-    """Every block of the copy was read once: how much, how long that took, and what no query reads from end to end."""
+    """The result of reading every block of the copy once: amount, duration, and what no query reads from end to end."""
 
     relations: int
     size_bytes: int
@@ -97,7 +97,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class TargetSummary:
-    """The target as the run knew it."""
+    """The target at the time of the run."""
 
     name: str
     instance_id: str
@@ -139,7 +139,7 @@ class RunRecord:
     restorations: tuple[Restoration, ...] = ()
     phases: tuple[Phase, ...] = ()
     measurements: tuple[Measurement, ...] = ()
-    losses: tuple[Loss, ...] = ()
+    losses: tuple[DataLoss, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     worst_case: WorstCase | None = None
     promises: tuple[Promise, ...] = ()

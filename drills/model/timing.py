@@ -1,4 +1,4 @@
-"""Objectives, and what is measured against them: phases, moments, query timings, data loss."""
+"""Objectives, and the measurements held against them: phases, moments, query timings, data loss."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Objectives:
-    """What the owner promised; None where nothing was promised."""
+    """The owner's objectives; None where none is set."""
 
     rto_seconds: float | None
     rpo_seconds: float | None
@@ -31,7 +31,7 @@ class Phase:
     """A named stretch of a run. `start_seconds` and `end_seconds` count from the start of the run, monotonic.
 
     `clock` says whose clock runs during it: "rta" (counts against the RTO) or "" (outside the recovery).
-    An open phase has no end yet. `source` says who told the two instants.
+    An open phase has no end yet. `source` says whose clock gave the two instants.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """An instant of the recovery, and whose word it is: an AWS field, or this machine's own clock.
+    """An instant of the recovery, and its source: an AWS field, or this machine's own clock.
 
     `seconds` counts from the start of the run, monotonic; None for an instant that this process did not live through.
     """
@@ -78,7 +78,7 @@ class ClockOffset:
 
 @dataclass(frozen=True, slots=True)
 class QueryTiming:
-    """How long one of the owner's queries took, run by run: the first is the cold one. `reason`: why it did not run."""
+    """The durations of one of the owner's queries, run by run: the first is the cold one. `reason`: why it did not run."""
 
     name: str
     database: str
@@ -123,8 +123,8 @@ class Measurement:
 
 
 @dataclass(frozen=True, slots=True)
-class Loss:
-    """How much data a recovery loses, by one of three ways of knowing it, in seconds; None where that way cannot tell.
+class DataLoss:
+    """The data that a recovery loses, in seconds, as one of three methods measures it; None where it cannot.
 
     `by`: "policy" is the worst case of the schedule, "api" what the AWS APIs say of the recovery point, "data" what the
     restored data say. `reaches_to` is the instant that the data reach to by it, `source` the field or row that said so.
@@ -141,12 +141,12 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class WorstCase:
-    """What the backup schedule can lose, whatever this run measured; seconds are None where nothing bounds the loss.
+    """The most data that the backup schedule can lose, whatever this run measured; None where nothing bounds the loss.
 
     `seconds` is judged against the RPO; the largest gap between runs lies between `gap_from` and `gap_to`, the worst case
     between `from_at` and `to_at`, under the named `reading` of a change of clocks where readings differ.
     `continuous_seconds` is what point-in-time recovery by RDS's own backups would lose. `observed_*` is the largest gap
-    between the scheduled recovery points that exist, with the jobs in it that came to nothing.
+    between the scheduled recovery points that exist, with the jobs that failed in it.
     """
 
     seconds: float | None

@@ -1,4 +1,4 @@
-"""How much data a recovery loses: by policy, by the API and by the data, side by side. Pure.
+"""The data that a recovery loses: by policy, by the API and by the data, side by side. Pure.
 
 The verdict on the RPO goes by the restored data. What the APIs say of a recovery point is a claim that is held against
 it; alone it proves nothing, and then the RPO is "not verified". docs/data-loss.md has the definitions.
@@ -14,19 +14,19 @@ from datetime import datetime
 from drills import errors
 from drills.durations import show_duration
 from drills.model.finding import CheckResult, Finding, Outcome, Severity, Verdict
-from drills.model.point import NEWEST, RecoveryPoint, Sample
-from drills.model.timing import Loss, Measurement, Objectives
+from drills.model.point import NEWEST, PointSelector, RecoveryPoint
+from drills.model.timing import DataLoss, Measurement, Objectives
 from drills.objectives import verdicts
 
 NAME = "data loss"
-FRESHNESS = "freshness query"  # what a reading's source begins with that one of the owner's queries gave
+FRESHNESS = "freshness query"  # the source of an instant that one of the owner's queries returned begins with this
 # Fields that name an instant of the data themselves; the others name the making of a snapshot, which lies near it.
 EXACT = ("SnapshotDatabaseTime", "RestoreTime")
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """The newest instant that the restored data prove, and what said so; None, and why nothing did.
+class NewestData:
+    """The newest instant that the restored data prove, and its source; or None, and why there is none.
 
     `upper_bound`: the data are at least that new, and may be newer.
     """
@@ -44,37 +44,39 @@ class Reference:
     name: str = "the disaster"
 
 
-def by_policy(seconds: float | None, source: str = "no backup plan was read") -> Loss:
-    """The worst case of the schedule, in seconds; None where there is none, and `source` says why."""
+def by_policy(seconds: float | None, source: str = "no backup plan was read") -> DataLoss:
+    """Return the worst case of the schedule, in seconds; None where there is none, and `source` says why."""
     if seconds is None:
-        return Loss("policy", None, None, source, f"not worked out: {source}")
-    return Loss("policy", seconds, None, source, f"up to {show_duration(seconds)} of data lost, by {source}")
+        return DataLoss("policy", None, None, source, f"not worked out: {source}")
+    return DataLoss("policy", seconds, None, source, f"up to {show_duration(seconds)} of data lost, by {source}")
 
 
-def by_api(point: RecoveryPoint, reference: Reference) -> Loss:
-    """What the API field that dates the recovery point comes to; a point newer than the reference gives no number."""
+def by_api(point: RecoveryPoint, reference: Reference) -> DataLoss:
+    """Return the loss by the API field that dates the recovery point; a point newer than the reference gives no number."""
     if point.data_time is None:
-        return Loss("api", None, None, "", "not known: no API field says which instant the recovery point reaches to")
+        return DataLoss(
+            "api", None, None, "", "not known: no API field says which instant the recovery point reaches to"
+        )
     seconds = (reference.at - point.data_time).total_seconds()
     if seconds < 0:
         sentence = f"not measured: by {point.data_time_source} the recovery point is {_ahead(-seconds, reference)}"
-        return Loss("api", None, point.data_time, point.data_time_source, sentence)
+        return DataLoss("api", None, point.data_time, point.data_time_source, sentence)
     sentence = f"{show_duration(seconds)} of data lost, by {point.data_time_source}"
-    return Loss("api", seconds, point.data_time, point.data_time_source, sentence)
+    return DataLoss("api", seconds, point.data_time, point.data_time_source, sentence)
 
 
-def by_data(reading: Reading, reference: Reference) -> Loss:
-    """What the restored data come to; data newer than the reference are a contradiction and give no number."""
+def by_data(reading: NewestData, reference: Reference) -> DataLoss:
+    """Return the loss by the restored data; data newer than the reference are a contradiction and give no number."""
     if reading.at is None:
-        return Loss("data", None, None, reading.source, f"not measured: {reading.source}")
+        return DataLoss("data", None, None, reading.source, f"not measured: {reading.source}")
     seconds = (reference.at - reading.at).total_seconds()
     if seconds < 0:
         sentence = f"not measured: by {reading.source} the newest restored row is {_ahead(-seconds, reference)}"
-        return Loss("data", None, reading.at, reading.source, sentence, reading.upper_bound)
+        return DataLoss("data", None, reading.at, reading.source, sentence, reading.upper_bound)
     bound = "at most " if reading.upper_bound else ""
     note = " (upper bound, by application data)" if reading.upper_bound else ""
     sentence = f"{bound}{show_duration(seconds)} of data lost, by {reading.source}{note}"
-    return Loss("data", seconds, reading.at, reading.source, sentence, reading.upper_bound)
+    return DataLoss("data", seconds, reading.at, reading.source, sentence, reading.upper_bound)
 
 
 def _ahead(seconds: float, reference: Reference) -> str:
@@ -83,26 +85,26 @@ def _ahead(seconds: float, reference: Reference) -> str:
     )
 
 
-def of(losses: Sequence[Loss], by: str) -> Loss | None:
-    """The loss by one way of knowing, None where the record does not have it."""
+def find_loss(losses: Sequence[DataLoss], by: str) -> DataLoss | None:
+    """Return the loss by one method ("policy", "api", "data"), None where the record does not have it."""
     return next((loss for loss in losses if loss.by == by), None)
 
 
-def contradicts(loss: Loss | None) -> bool:
-    """Whether a loss has an instant and yet no number: it is newer than what it is counted to."""
+def contradicts(loss: DataLoss | None) -> bool:
+    """Return whether a loss has an instant and yet no number: it is newer than what it is counted to."""
     return loss is not None and loss.reaches_to is not None and loss.seconds is None
 
 
 # -- the comparison ---------------------------------------------------------------------------------------------------
 
 
-def check(losses: Sequence[Loss], tolerance_seconds: float) -> CheckResult:
-    """Hold the numbers against each other, which may be `tolerance_seconds` apart.
+def compare(losses: Sequence[DataLoss], tolerance_seconds: float) -> CheckResult:
+    """Compare the three numbers, which may differ by `tolerance_seconds`.
 
     A contradiction (data, or a recovery point, newer than what the loss is counted to) leaves the check "not verified":
     no clock of this run can be believed then. A disagreement is a warning, since it does not say which side is right.
     """
-    policy, api, data = (of(losses, by) for by in ("policy", "api", "data"))
+    policy, api, data = (find_loss(losses, by) for by in ("policy", "api", "data"))
     findings = (
         *(_contradiction(loss) for loss in (api, data) if loss is not None and contradicts(loss)),
         *_apart(api, data, tolerance_seconds),
@@ -125,18 +127,18 @@ def check(losses: Sequence[Loss], tolerance_seconds: float) -> CheckResult:
     return CheckResult(NAME, outcome, sentence, compared=compared, findings=findings)
 
 
-def _both(one: Loss | None, data: Loss | None) -> bool:
+def _both(one: DataLoss | None, data: DataLoss | None) -> bool:
     return one is not None and data is not None and one.seconds is not None and data.seconds is not None
 
 
-def _contradiction(loss: Loss) -> Finding:
+def _contradiction(loss: DataLoss) -> Finding:
     what = "the recovery point" if loss.by == "api" else "the newest restored row"
     expected = "an instant not after the one that the loss is counted to"
     return Finding(NAME, "error", f"{what}, by {loss.source}", expected, _shown(loss.reaches_to), loss.sentence)
 
 
-def _apart(api: Loss | None, data: Loss | None, tolerance: float) -> tuple[Finding, ...]:
-    """The API's instant and the data's. Where application data are older they may simply have been idle."""
+def _apart(api: DataLoss | None, data: DataLoss | None, tolerance: float) -> tuple[Finding, ...]:
+    """Return the API's instant and the data's. Where application data are older they may simply have been idle."""
     if api is None or data is None or api.reaches_to is None or data.reaches_to is None:
         return ()
     older = (api.reaches_to - data.reaches_to).total_seconds()
@@ -155,8 +157,8 @@ def _apart(api: Loss | None, data: Loss | None, tolerance: float) -> tuple[Findi
     return (Finding(NAME, severity, "the recovery point", claimed, found, message),)
 
 
-def _worse_than_planned(policy: Loss | None, data: Loss | None, tolerance: float) -> tuple[Finding, ...]:
-    """More lost than the schedule's worst case: it is not what makes the backups, or a run of it is missing."""
+def _worse_than_planned(policy: DataLoss | None, data: DataLoss | None, tolerance: float) -> tuple[Finding, ...]:
+    """Return a finding where more was lost than the schedule's worst case: a backup is missing, or another schedule made it."""
     if policy is None or data is None or policy.seconds is None or data.seconds is None or data.upper_bound:
         return ()
     if data.seconds <= policy.seconds + tolerance:
@@ -176,22 +178,24 @@ def _shown(at: datetime | None) -> str:
 # -- the objective ----------------------------------------------------------------------------------------------------
 
 
-def measure(data: Loss, reference: Reference) -> Measurement:
-    """RPA, which is the loss by data and nothing else."""
+def measure(data: DataLoss, reference: Reference) -> Measurement:
+    """Return RPA, which is the loss by data alone."""
     sentence = data.sentence if data.seconds is not None else f"RPA was {data.sentence}"
     return Measurement("RPA", data.seconds, data.reaches_to, reference.at, data.source, sentence)
 
 
-def judge_rpo(losses: Sequence[Loss], rpa: Measurement, promised: Objectives, sample: Sample = NEWEST) -> Verdict:
-    """The verdict on the data loss, by the restored data alone.
+def judge_rpo(
+    losses: Sequence[DataLoss], rpa: Measurement, promised: Objectives, sample: PointSelector = NEWEST
+) -> Verdict:
+    """Return the verdict on the data loss, by the restored data alone.
 
     An upper bound within the RPO meets it; one beyond it shows nothing, since the owner's tables may have been idle. A
     recovery point that is not the newest says nothing about the RPO.
     """
     if not sample.judges_rpo:
-        sentence = f"the RPO is not judged by this recovery point ({sample.told}); {rpa.sentence}"
+        sentence = f"the RPO is not judged by this recovery point ({sample.description}); {rpa.sentence}"
         return Verdict("rpo", "not verified", sentence, "optional", errors.OBJECTIVE_MISSED)
-    data, api = of(losses, "data"), of(losses, "api")
+    data, api = find_loss(losses, "data"), find_loss(losses, "api")
     if rpa.seconds is None and api is not None and api.seconds is not None and not contradicts(data):
         claim = f"; {api.source} says {show_duration(api.seconds)}, which only the data could prove"
         rpa = dataclasses.replace(rpa, sentence=rpa.sentence + claim)

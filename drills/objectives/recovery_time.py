@@ -1,4 +1,4 @@
-"""RTA: how long a recovery took, by which clock, and when that number must not be believed. Pure.
+"""RTA: the duration of a recovery, by which clock, and when that number is not reliable. Pure.
 
 Two numbers. The RTA of the recovery is measured alone, from the declaration to the last blocking check. The RTA that is
 held against the RTO is that of the service: with the declared allowances for what nobody measured. When the RTO counts
@@ -33,8 +33,8 @@ CLOCKS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
-    """Time that nobody measures, in seconds, and the clock that decides which of it counts."""
+class DeclaredTime:
+    """Declared times that nothing measures, in seconds, and the clock that decides which of them count."""
 
     clock: Literal["declaration", "disruption"] = "declaration"
     detection: float = 0.0
@@ -42,13 +42,13 @@ class Declared:
     cut_over: float = 0.0
 
     def counted(self) -> dict[str, float]:
-        """What counts, by name."""
+        """Return the seconds that count towards RTA, by name."""
         before = {"detection": self.detection, "decision": self.decision} if self.clock == "disruption" else {}
         return {name: seconds for name, seconds in (before | {"cut-over": self.cut_over}).items() if seconds}
 
 
 def jumps(phases: Sequence[Phase]) -> tuple[str, ...]:
-    """A sentence for each phase in which the wall clock and the monotonic clock disagree."""
+    """Return a sentence for each phase in which the wall clock and the monotonic clock disagree."""
     return tuple(filter(None, map(_jump, phases)))
 
 
@@ -65,9 +65,9 @@ def _jump(phase: Phase) -> str:
 
 
 def measure(
-    phases: Sequence[Phase], declared: Declared, restoration: Restoration, unpassed: Sequence[str] = ()
+    phases: Sequence[Phase], declared: DeclaredTime, restoration: Restoration, unpassed: Sequence[str] = ()
 ) -> tuple[Measurement, Measurement]:
-    """The RTA that is held against the RTO, and the RTA of the recovery alone.
+    """Return the RTA that is held against the RTO, and the RTA of the recovery alone.
 
     Neither has a number where the copy never passed the checks in `unpassed`, or where the clock jumped meanwhile.
     """
@@ -76,9 +76,9 @@ def measure(
         measured, name="RTA of the recovery", sentence=f"{measured.sentence}; {CLOCKS['declaration']}"
     )
     whole = _whole(measured, declared, phases)
-    notes = (CLOCKS[declared.clock], *other_class(restoration))
+    notes = (CLOCKS[declared.clock], *class_notes(restoration))
     whole = dataclasses.replace(whole, notes=notes)
-    alone = dataclasses.replace(alone, notes=(CLOCKS["declaration"], *other_class(restoration)))
+    alone = dataclasses.replace(alone, notes=(CLOCKS["declaration"], *class_notes(restoration)))
     jumped = jumps([phase for phase in phases if phase.clock == "rta"])
     if jumped and measured.seconds is not None:
         whole, alone = _unbelievable(whole, jumped[0]), _unbelievable(alone, jumped[0])
@@ -87,7 +87,7 @@ def measure(
     return whole, alone
 
 
-def _whole(measured: Measurement, declared: Declared, phases: Sequence[Phase]) -> Measurement:
+def _whole(measured: Measurement, declared: DeclaredTime, phases: Sequence[Phase]) -> Measurement:
     if measured.seconds is None:
         return measured
     counted = declared.counted()
@@ -106,8 +106,8 @@ def _unbelievable(rta: Measurement, why: str) -> Measurement:
     return dataclasses.replace(rta, seconds=None, to_at=None, sentence=sentence)
 
 
-def other_class(restoration: Restoration) -> tuple[str, ...]:
-    """What must be said where the copy's class is not the source's."""
+def class_notes(restoration: Restoration) -> tuple[str, ...]:
+    """Return the note that must accompany RTA where the copy's instance class is not the source's."""
     copy, source = restoration.instance_class, restoration.source_class
     if not copy or not source or copy == source:
         return ()
@@ -115,14 +115,14 @@ def other_class(restoration: Restoration) -> tuple[str, ...]:
 
 
 def judge(rta: Measurement, promised: Objectives) -> Verdict:
-    """The verdict on the recovery time, with what must stand beside the number."""
+    """Return the verdict on the recovery time, with what must stand beside the number."""
     verdict = verdicts.judge_rto(rta, promised)
     unsaid = [note for note in rta.notes if note not in verdict.sentence and note not in CLOCKS.values()]
     return dataclasses.replace(verdict, sentence="; ".join([verdict.sentence, *unsaid]))
 
 
-def within(record: RunRecord, begin: str, end: str, objective_seconds: float) -> Verdict:
-    """The verdict on the time between two moments of the recovery."""
+def judge_between(record: RunRecord, begin: str, end: str, objective_seconds: float) -> Verdict:
+    """Return the verdict on the time between two moments of the recovery."""
     at = {moment.name: moment.seconds for moment in record.moments}
     name = f"{end} within {show_duration(objective_seconds)}"
     start, stop = at.get(begin), at.get(end)
@@ -138,8 +138,8 @@ def within(record: RunRecord, begin: str, end: str, objective_seconds: float) ->
     return Verdict(name, "met" if met else "missed", sentence, exit_code=errors.OBJECTIVE_MISSED)
 
 
-def usable_within(record: RunRecord, objective_seconds: float) -> Verdict:
-    """The verdict on RTA against an objective that a feature names, beside the target's own."""
+def judge_usable(record: RunRecord, objective_seconds: float) -> Verdict:
+    """Return the verdict on RTA against an objective that a feature names, beside the target's own."""
     name = f"usable within {show_duration(objective_seconds)}"
     rta = next((measured for measured in record.measurements if measured.name == "RTA"), None)
     if rta is None:

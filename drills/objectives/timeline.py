@@ -33,7 +33,7 @@ STATUS_SOURCE = "DBInstanceStatus, when own clock first saw it"
 
 
 def moments(record: RunRecord) -> tuple[Moment, ...]:
-    """Every moment of the recovery in order: what was marked, and each status that AWS told."""
+    """Return every moment of the recovery in order: what was marked, and each status that AWS told."""
     found = [*record.moments]
     if record.disaster:
         how = {"now": "now", "random": "at random"}.get(record.disaster.mode, "before the next point")
@@ -48,7 +48,7 @@ def moments(record: RunRecord) -> tuple[Moment, ...]:
 
 
 def statuses(restoration: Restoration, phases: Sequence[Phase]) -> Iterator[Phase]:
-    """Each status as a stretch: it lasts until the next is seen, the last one until the phase that it began in ends."""
+    """Yield each status as a stretch: it lasts until the next is seen, the last one until the phase that it began in ends."""
     seen = [change for change in restoration.statuses if change.seconds is not None]
     for change, following in zip_longest(seen, seen[1:]):
         end, end_seconds = _end(change, following, phases)

@@ -1,7 +1,7 @@
-"""Objectives against actuals, and verdicts into exit codes. Pure.
+"""Judges actuals against objectives, and derives exit codes from verdicts. Pure.
 
-RTO and RPO are what the owner promised; RTA and RPA are what a run measured (DESIGN.md, "Words"). RTA ends when the last
-blocking check has passed (decision 6). RPA is read from the restored data and is "not measured" where nothing in the
+RTO and RPO are the owner's objectives; RTA and RPA are what a run measured. RTA ends when the last blocking check has
+passed (docs/decisions.md). RPA is read from the restored data and is "not measured" where nothing in the
 data can tell.
 """
 
@@ -16,7 +16,7 @@ from drills.model.finding import Verdict
 from drills.model.record import RunRecord
 from drills.model.timing import Measurement, Objectives, Phase
 
-# DESIGN.md: several at once are reported as 11 before 10 before 12 before 13 before 14; wrong usage stops before all.
+# README.md, "Exit codes": 11 before 10 before 12 before 13 before 14; wrong usage ends a run before any other.
 PRECEDENCE = (
     errors.USAGE,
     errors.VERIFICATION_FAILED,
@@ -41,13 +41,13 @@ def measure_rta(phases: Sequence[Phase]) -> Measurement:
 
 
 def not_usable(rta: Measurement, unpassed: Sequence[str]) -> Measurement:
-    """The same measurement without a number: the copy did not pass these blocking checks, so it was never usable."""
+    """Return the same measurement without a number: the copy did not pass these blocking checks, so it was never usable."""
     sentence = f"RTA was not measured: the copy was never usable, it did not pass {', '.join(unpassed)}"
     return dataclasses.replace(rta, seconds=None, to_at=None, sentence=sentence)
 
 
 def judge(measurement: Measurement, objective_seconds: float | None, objective: str) -> Verdict:
-    """Hold an actual against its objective ("RTO" or "RPO"), in seconds. No objective: optional, and said so."""
+    """Judge an actual against its objective ("RTO" or "RPO"), in seconds; without an objective the verdict is optional."""
     name = objective.lower()
     if objective_seconds is None:
         sentence = f"no {objective} is set for the target; {measurement.sentence}"
@@ -61,22 +61,22 @@ def judge(measurement: Measurement, objective_seconds: float | None, objective: 
 
 
 def _share(ratio: float) -> str:
-    """How much of the objective was used up; a small share is not rounded to nothing."""
+    """Return the share of the objective that was used up; a small share is not rounded to zero."""
     return "less than 0.01x" if ratio < 0.01 else f"{ratio:.2f}x"
 
 
 def judge_rto(measurement: Measurement, objectives: Objectives) -> Verdict:
-    """The verdict on the recovery time."""
+    """Return the verdict on the recovery time."""
     return judge(measurement, objectives.rto_seconds, "RTO")
 
 
 def judge_rpo(measurement: Measurement, objectives: Objectives) -> Verdict:
-    """The verdict on the data loss."""
+    """Return the verdict on the data loss."""
     return judge(measurement, objectives.rpo_seconds, "RPO")
 
 
 def exit_codes(record: RunRecord) -> tuple[int, ...]:
-    """Every exit code that the record gives reason for, the one to exit with first; (0,) when all promises held.
+    """Return every exit code that the record gives reason for, the one to exit with first; (0,) when all promises held.
 
     Codes come from verdicts, failures and what was left behind. pytest's status only ever adds 12, and only where
     nothing else explains it.

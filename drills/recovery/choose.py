@@ -10,7 +10,7 @@ from drills.aws import read as aws
 from drills.aws.scratch import family_of
 from drills.errors import NoRecoveryPoint
 from drills.model.instance import Instance
-from drills.model.point import Choice, RecoveryPoint, Sample, Window
+from drills.model.point import Choice, PointSelector, RecoveryPoint, Window
 from drills.recovery import selection
 from drills.recovery.restore import Setup
 
@@ -56,7 +56,7 @@ def moment_of(setup: Setup, source: Instance | None, moment: datetime, disaster_
     """The point that a restore to `moment` comes to; NoRecoveryPoint where it cannot be restored."""
     choice = _choose_moment(setup, source, moment, disaster_at)
     if choice.point is None:
-        sample = Sample("moment", moment.isoformat(), moment=moment)
+        sample = PointSelector("moment", moment.isoformat(), moment=moment)
         raise NoRecoveryPoint(selection.explain_none(setup.target.instance, setup.target.vault, choice, sample))
     return choice.point
 
@@ -87,7 +87,7 @@ def notes(setup: Setup, choice: Choice, source: Instance | None) -> tuple[str, .
     told = []
     sample = setup.target.sample
     if sample.kind != "newest":
-        told.append(f"not the newest recovery point is drilled but {sample.told}")
+        told.append(f"not the newest recovery point is drilled but {sample.description}")
     if choice.seed is not None:
         told.append(
             f"the recovery point was drawn with seed {choice.seed}: --sample random:{choice.seed} draws it again"

@@ -275,7 +275,7 @@ class Drill:
         ]
         rta, alone = recovery_time.measure(record.phases, self._setup.declared(), restoration, unpassed)
         self._journal.append("measurements", rta, alone)
-        self.note(*recovery_time.other_class(restoration))
+        self.note(*recovery_time.class_notes(restoration))
         self._journal.verdict(recovery_time.judge(rta, record.objectives))
 
     def _note_clocks(self) -> None:

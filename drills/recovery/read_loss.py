@@ -15,9 +15,9 @@ from drills.checks.owner.freshness import Fresh
 from drills.config.target import Freshness
 from drills.model.finding import CheckResult
 from drills.model.point import RecoveryPoint
-from drills.model.timing import Loss, WorstCase
+from drills.model.timing import DataLoss, WorstCase
 from drills.objectives import data_loss
-from drills.objectives.data_loss import Reading, Reference
+from drills.objectives.data_loss import NewestData, Reference
 from drills.recovery.restore import Setup
 
 NewestCanary = Callable[[Connector], datetime | None]
@@ -47,10 +47,10 @@ def measure(
     journal.verdict(data_loss.judge_rpo(losses, rpa, journal.record.objectives, sample))
     # an old recovery point is older than the schedule's worst case, and nothing is wrong with that
     compared = losses if sample.judges_rpo else losses[1:]
-    return data_loss.check(compared, setup.target.loss_tolerance.total_seconds())
+    return data_loss.compare(compared, setup.target.loss_tolerance.total_seconds())
 
 
-def by_schedule(worst: WorstCase | None) -> Loss:
+def by_schedule(worst: WorstCase | None) -> DataLoss:
     """What the backup schedule can lose at worst, as one of the three numbers."""
     if worst is None:
         return data_loss.by_policy(None)
@@ -62,29 +62,29 @@ def read(
     queries: Sequence[Freshness],
     reference: Reference,
     newest_canary: NewestCanary = suite.newest_canary,
-) -> Reading:
+) -> NewestData:
     """The newest instant in the copy: by the canary, else by the owner's freshness queries."""
     try:
         newest = newest_canary(connect)
     except psycopg.Error as error:
-        return Reading(None, f"the canary could not be read: {first_line(error)}")
+        return NewestData(None, f"the canary could not be read: {first_line(error)}")
     if newest:
-        return Reading(newest, "canary")
+        return NewestData(newest, "canary")
     return newest_of(freshness.observe(connect, queries), reference)
 
 
-def newest_of(found: Sequence[Fresh], reference: Reference) -> Reading:
+def newest_of(found: Sequence[Fresh], reference: Reference) -> NewestData:
     """The newest instant of several queries. Pure.
 
     One that lies after the reference (a date in the future, say) tells nothing, unless no other query tells anything:
     then it is handed on, to be reported as the contradiction that it is.
     """
     if not found:
-        return Reading(None, "no canary in the copy, and no freshness query is configured")
+        return NewestData(None, "no canary in the copy, and no freshness query is configured")
     told = [(fresh.at, fresh.name) for fresh in found if fresh.at is not None]
     if not told:
         why = "; ".join(f"{data_loss.FRESHNESS} {fresh.name!r}: {fresh.reason}" for fresh in found)
-        return Reading(None, f"no canary in the copy, and {why}")
+        return NewestData(None, f"no canary in the copy, and {why}")
     before = [each for each in told if each[0] <= reference.at]
     at, name = max(before) if before else min(told)
-    return Reading(at, f"{data_loss.FRESHNESS} {name!r}", upper_bound=True)
+    return NewestData(at, f"{data_loss.FRESHNESS} {name!r}", upper_bound=True)

@@ -28,7 +28,7 @@ from drills.model.instance import Instance, Resource, StatusChange
 from drills.model.point import RecoveryPoint
 from drills.model.record import Expectation, Restoration
 from drills.objectives import timeline
-from drills.objectives.recovery_time import Declared
+from drills.objectives.recovery_time import DeclaredTime
 from drills.record import Journal
 from drills.recovery.connect import Endpoint, Resolver, connector, system_resolves, wait_for_connection, wait_for_name
 
@@ -90,7 +90,7 @@ class Setup:
         rule = self.target.checks.get(check)
         return rule.requirement if rule else usual
 
-    def declared(self) -> Declared:
+    def declared(self) -> DeclaredTime:
         """The declared time for what a drill cannot measure, and the clock that says what of it counts."""
         return self.target.allowances.declared(self.target.rto_clock)
 

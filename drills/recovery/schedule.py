@@ -18,7 +18,7 @@ from drills.model.instance import Instance
 from drills.model.timing import WorstCase
 from drills.recovery.restore import Setup
 from drills.schedule import verdict
-from drills.schedule.gaps import Made, gaps
+from drills.schedule.gaps import ExistingPoint, gaps
 
 # What an AWS-compatible service answers for an operation that it lacks.
 _LACKING = frozenset({"501", "NotImplemented", "InternalFailure", "UnknownOperationException", "InvalidAction"})
@@ -60,11 +60,11 @@ def worst_case(
     vaults = dict.fromkeys((*planned.vaults, *((target.vault,) if target.vault else ())))
     points = _with_data_times(clients, target, plans.made(clients, source, tuple(vaults)))
     scheduled = sum(point.scheduled for point in points)
-    seen = verdict.Seen(planned, source.backup_retention_days, gaps(points, jobs.ended, now), scheduled)
+    seen = verdict.ScheduleFacts(planned, source.backup_retention_days, gaps(points, jobs.ended, now), scheduled)
     return verdict.worst_case(seen, kinds, now)
 
 
-def _with_data_times(clients: Clients, target: Target, points: tuple[Made, ...]) -> list[Made]:
+def _with_data_times(clients: Clients, target: Target, points: tuple[ExistingPoint, ...]) -> list[ExistingPoint]:
     """The points with the instants that RDS says their data reach to, where it does, and without those of drills."""
     known = {point.arn: point for point in aws.recovery_points(clients, target.instance, None)}
     found = []

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from drills.model.finding import Finding
-from drills.model.point import NEWEST, USABLE, Choice, RecoveryPoint, RefusedPoint, Sample, Window
+from drills.model.point import NEWEST, USABLE, Choice, PointSelector, RecoveryPoint, RefusedPoint, Window
 
 
 def choose(
-    sample: Sample,
+    sample: PointSelector,
     points: Sequence[RecoveryPoint],
     *,
     dbi_resource_id: str | None,
@@ -155,7 +155,7 @@ def _several_ids(ids: Sequence[str], wanted: str | None, points: Sequence[Recove
     return (finding,)
 
 
-def explain_none(instance_id: str, vault: str | None, choice: Choice, sample: Sample = NEWEST) -> str:
+def explain_none(instance_id: str, vault: str | None, choice: Choice, sample: PointSelector = NEWEST) -> str:
     """One sentence for a target without the wanted recovery point: where was looked, what was found, what to do."""
     where = f"vault {vault!r} and the RDS snapshots" if vault else "the RDS snapshots"
     if not choice.refused:
@@ -170,7 +170,7 @@ def explain_none(instance_id: str, vault: str | None, choice: Choice, sample: Sa
         return f"expected to restore {instance_id!r} to {sample.text}, {found}: ask for a moment between these"
     if sample.kind == "named":
         return f"expected the recovery point {sample.text} of {instance_id!r} in {where}, {found}: name another one"
-    kind = {"newest": "", "copy": " that a copy job made"}.get(sample.kind, f" ({sample.told})")
+    kind = {"newest": "", "copy": " that a copy job made"}.get(sample.kind, f" ({sample.description})")
     return (
         f"expected a usable recovery point of {instance_id!r}{kind} in {where}, {found}: "
         "see whether the backup plan selects the instance and why its last jobs did not complete"

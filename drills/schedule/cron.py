@@ -1,4 +1,4 @@
-"""Reads AWS cron expressions and tells when they fire: `cron(minute hour day-of-month month day-of-week year)`.
+"""Parses AWS cron expressions and computes when they fire: `cron(minute hour day-of-month month day-of-week year)`.
 
 The fields and their wildcards are those of the EventBridge user guide, "Cron expressions reference", which AWS Backup
 refers to: days of the week are numbered from 1 = SUN, one of the two day fields is `?`, `L` is the last day, `W` the
@@ -41,7 +41,7 @@ class CronSchedule:
     years: tuple[int, ...]
 
     def days_of(self, year: int, month: int) -> list[int]:
-        """The days of a month on which it fires, in order, whatever the months and years of the expression."""
+        """Return the days of a month on which it fires, in order, whatever the months and years of the expression."""
         last = calendar.monthrange(year, month)[1]
         if self.days is not None:
             found = {_day(each, year, month, last) for each in self.days}
@@ -50,7 +50,7 @@ class CronSchedule:
         return sorted(day for day in found if day is not None and 1 <= day <= last)
 
     def local_times(self, start: datetime) -> Iterator[datetime]:
-        """Every naive local minute from `start` (naive) on, in order, to the end of the year 2199."""
+        """Yield every naive local minute from `start` (naive) on, in order, to the end of the year 2199."""
         for year in self.years:
             if year < start.year:
                 continue
@@ -67,7 +67,7 @@ class CronSchedule:
                                 yield at
 
     def firings(self, zone: ZoneInfo, after: datetime, until: datetime | None = None) -> Iterator[datetime]:
-        """The instants (aware, UTC) after `after` and up to `until` at which it fires, its fields being of `zone`."""
+        """Yield the instants (aware, UTC) after `after` and up to `until` at which it fires, its fields being of `zone`."""
         for local in self.local_times(after.astimezone(zone).replace(tzinfo=None, second=0, microsecond=0)):
             instant = local.replace(tzinfo=zone, fold=0).astimezone(UTC)
             if until is not None and instant > until:
@@ -99,7 +99,7 @@ def parse(expression: str) -> CronSchedule:
 
 
 def _numbers(name: str, field: str, low: int, high: int, names: Mapping[str, int] | None = None) -> tuple[int, ...]:
-    """The values of a field of numbers: lists of `*`, a number, a range, each perhaps with a step."""
+    """Return the values of a field of numbers: lists of `*`, a number, a range, each perhaps with a step."""
     values: set[int] = set()
     for item in field.split(","):
         base, slash, step = item.partition("/")
@@ -157,7 +157,7 @@ def _weekday_field(field: str) -> frozenset[int | str]:
 
 
 def _day(rule: int | str, year: int, month: int, last: int) -> int | None:
-    """The day of the month that a rule of day-of-month names; None where the month has none."""
+    """Return the day of the month that a rule of day-of-month names; None where the month has none."""
     if isinstance(rule, int):
         return rule
     if rule == "L":
@@ -178,7 +178,7 @@ def _nearest_weekday(year: int, month: int, day: int, last: int) -> int:
 
 
 def _weekdays(rule: int | str, year: int, month: int, last: int) -> list[int]:
-    """The days of the month that a rule of day-of-week names."""
+    """Return the days of the month that a rule of day-of-week names."""
     wanted = rule if isinstance(rule, int) else int(rule[0])
     first = 1 + (wanted - _aws_weekday(datetime(year, month, 1))) % 7
     days = list(range(first, last + 1, 7))
@@ -195,7 +195,7 @@ def _aws_weekday(day: datetime) -> int:
 
 
 def next_firings(schedule: CronSchedule, zone: ZoneInfo, after: datetime, count: int) -> list[datetime]:
-    """The first `count` instants after `after`; fewer when the expression's years end before."""
+    """Return the first `count` instants after `after`; fewer when the expression's years end before."""
     found: list[datetime] = []
     if count > 0:
         for instant in schedule.firings(zone, after, after + timedelta(days=366 * 100)):

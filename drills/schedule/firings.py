@@ -1,7 +1,7 @@
-"""Which instants a schedule fires at, whatever the clocks do. Pure; instants are whole seconds since 1970 (UTC).
+"""The instants at which a schedule fires, across changes of clocks. Pure; instants are whole seconds since 1970 (UTC).
 
 Around a change of clocks a local time may be skipped or come twice. AWS Backup's guide does not say what becomes of a run
-at such a time, so each reading is kept apart: a skipped run is left out (EventBridge Scheduler user guide, "Schedule
+at such a time, so each reading is evaluated separately: a skipped run is left out (EventBridge Scheduler user guide, "Schedule
 types") or comes later by as much as the clocks jump; a repeated one comes the first time, the second time, or both times.
 """
 
@@ -30,8 +30,8 @@ Repeated = Literal["first", "second", "both"]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What becomes of a run at a local time that the clocks skip, and at one that comes twice."""
+class ClockChangeRule:
+    """The handling of a run at a local time that the clocks skip, and at one that comes twice."""
 
     skipped: Skipped = "left out"
     repeated: Repeated = "first"
@@ -45,7 +45,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """`rate(…)`: a fixed distance in seconds, from the beginning of what is looked at."""
+    """`rate(…)`: a fixed distance in seconds, from the beginning of the evaluated period."""
 
     text: str
     seconds: int
@@ -59,8 +59,8 @@ class Firings:
     skipped: list[int] = field(default_factory=list)
     repeated: list[tuple[int, int]] = field(default_factory=list)
 
-    def under(self, reading: Reading) -> list[int]:
-        """The instants under a reading, in order, each once."""
+    def under(self, reading: ClockChangeRule) -> list[int]:
+        """Return the instants under a reading, in order, each once."""
         if not (self.skipped or self.repeated):
             return self.regular
         more = set(self.skipped) if reading.skipped == "later" else set()
@@ -70,7 +70,7 @@ class Firings:
 
 
 def _holds(instants: list[int], at: int) -> bool:
-    """Whether an ordered list holds an instant."""
+    """Return whether an ordered list holds an instant."""
     index = bisect.bisect_left(instants, at)
     return index < len(instants) and instants[index] == at
 
@@ -89,14 +89,14 @@ def read_expression(text: str) -> CronSchedule | Rate:
 
 
 def ends(schedule: CronSchedule) -> bool:
-    """Whether the year field lets it end: there is room for another year of its step before 2199, and none is named."""
+    """Return whether the year field lets it end: there is room for another year of its step before 2199, and none is named."""
     years = schedule.years
     step = years[-1] - years[-2] if len(years) > 1 else 0
     return years[-1] + step <= LAST_YEAR
 
 
 def least_end(schedule: CronSchedule | Rate, zone: ZoneInfo, begin: int) -> int | None:
-    """The instant up to which a schedule has to be looked at; None when it never fires.
+    """Return the instant up to which a schedule has to be evaluated; None when it never fires.
 
     That is four years, nine where it names 29 February and not the day before it, at least until it has fired three
     times, and until the end of the third year of its year field.
@@ -117,7 +117,7 @@ def least_end(schedule: CronSchedule | Rate, zone: ZoneInfo, begin: int) -> int 
 
 
 def firings(schedule: CronSchedule | Rate, zone: ZoneInfo, begin: int, end: int) -> Firings:
-    """Every instant from `begin` to `end`, both included."""
+    """Return every instant from `begin` to `end`, both included."""
     if isinstance(schedule, Rate):
         return Firings(list(range(begin, end + 1, schedule.seconds)))
     found = Firings([])
@@ -139,7 +139,7 @@ def firings(schedule: CronSchedule | Rate, zone: ZoneInfo, begin: int, end: int)
 
 
 def _days(schedule: CronSchedule, zone: ZoneInfo, begin: int, end: int) -> Iterator[date]:
-    """The local days on which it fires, one more at either side."""
+    """Yield the local days on which it fires, one more at either side."""
     first = datetime.fromtimestamp(begin - DAY, UTC).astimezone(zone).date()
     last = datetime.fromtimestamp(end + DAY, UTC).astimezone(zone).date()
     for year in schedule.years:
@@ -151,7 +151,7 @@ def _days(schedule: CronSchedule, zone: ZoneInfo, begin: int, end: int) -> Itera
 
 
 def _even_offset(midnight: datetime, zone: ZoneInfo) -> int | None:
-    """The offset to UTC in seconds of a whole local day, None where the clocks change in it or beside it."""
+    """Return the offset to UTC in seconds of a whole local day, None where the clocks change in it or beside it."""
     found = {
         (midnight + timedelta(days=days)).replace(tzinfo=zone, fold=fold).utcoffset()
         for days, fold in itertools.product((0, 1), repeat=2)
@@ -161,7 +161,7 @@ def _even_offset(midnight: datetime, zone: ZoneInfo) -> int | None:
 
 
 def _place(local: datetime, zone: ZoneInfo, found: Firings) -> None:
-    """A local time of a day on which the clocks change: it comes once, twice, or not at all."""
+    """Add a local time of a day on which the clocks change: it comes once, twice, or not at all."""
     instants = [_seconds(local.replace(tzinfo=zone, fold=fold)) for fold in (0, 1)]
     if instants[0] == instants[1]:
         found.regular.append(instants[0])

@@ -1,4 +1,4 @@
-"""What a schedule has lost in fact: the gaps between the recovery points that exist, with what failed in them. Pure."""
+"""The gaps between the recovery points that exist, with the jobs that failed in them. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NOT_DONE = ("FAILED", "EXPIRED", "ABORTED", "PARTIAL")
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class ExistingPoint:
     """A recovery point: the instant its data reach to, since when it can be restored, and whether a schedule made it."""
 
     arn: str
@@ -21,8 +21,8 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """A backup job: when it was created, how it ended, and what AWS said."""
+class EndedJob:
+    """A backup job that has ended: its creation, final state and AWS's message."""
 
     at: datetime
     state: str
@@ -30,17 +30,17 @@ class Ended:
 
     def __str__(self) -> str:
         """In words, in one line."""
-        said = f": {' '.join(self.message.split())}" if self.message else ""
-        return f"{self.state} {self.at:%Y-%m-%d %H:%M} UTC{said}"
+        message = f": {' '.join(self.message.split())}" if self.message else ""
+        return f"{self.state} {self.at:%Y-%m-%d %H:%M} UTC{message}"
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
-    """A stretch in which nothing newer than `from_at` could be restored, and the jobs in it that came to nothing."""
+class PointGap:
+    """A period in which nothing newer than `from_at` could be restored, and the jobs that failed in it."""
 
     from_at: datetime
     to_at: datetime
-    jobs: tuple[Ended, ...] = ()
+    jobs: tuple[EndedJob, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -48,9 +48,9 @@ class Gap:
         return (self.to_at - self.from_at).total_seconds()
 
 
-def gaps(points: Sequence[Made], jobs: Sequence[Ended], now: datetime) -> tuple[Gap, ...]:
-    """The gaps up to `now`, the largest first; points that no schedule made count for nothing."""
-    found: list[Gap] = []
+def gaps(points: Sequence[ExistingPoint], jobs: Sequence[EndedJob], now: datetime) -> tuple[PointGap, ...]:
+    """Return the gaps up to `now`, the largest first; points that no schedule made count for nothing."""
+    found: list[PointGap] = []
     newest: datetime | None = None
     scheduled = sorted((each for each in points if each.scheduled), key=lambda each: each.usable_at)
     for usable_at, group in itertools.groupby(scheduled, key=lambda each: each.usable_at):
@@ -62,8 +62,8 @@ def gaps(points: Sequence[Made], jobs: Sequence[Ended], now: datetime) -> tuple[
     return tuple(sorted(found, key=lambda gap: gap.seconds, reverse=True))
 
 
-def _gap(from_at: datetime, to_at: datetime, jobs: Sequence[Ended]) -> Gap:
+def _gap(from_at: datetime, to_at: datetime, jobs: Sequence[EndedJob]) -> PointGap:
     inside = sorted(
         (job for job in jobs if job.state in NOT_DONE and from_at <= job.at <= to_at), key=lambda job: job.at
     )
-    return Gap(from_at, to_at, tuple(inside))
+    return PointGap(from_at, to_at, tuple(inside))

@@ -1,4 +1,4 @@
-"""What AWS Backup's plans say about one resource: which selections mean it, and which rules back it up. Pure.
+"""The rules of AWS Backup plans that back one resource up. Pure.
 
 The documents are those of the AWS Backup API: GetBackupSelection (BackupSelection, Conditions) and GetBackupPlan
 (BackupPlan, BackupRule), whose defaults are a start window of 8 hours and a completion window of 7 days.
@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from drills.schedule.firings import Rate, read_expression
-from drills.schedule.worst_case import Rule, exactly
+from drills.schedule.worst_case import ScheduleRule, exact_duration
 
 START_WINDOW, COMPLETION_WINDOW = timedelta(hours=8), timedelta(days=7)
 DEFAULT_EXPRESSION, DEFAULT_ZONE = "cron(0 5 ? * * *)", "Etc/UTC"
@@ -20,25 +20,25 @@ _TAG = "aws:ResourceTag/"
 
 
 @dataclass(frozen=True, slots=True)
-class Took:
-    """The longest backup and the longest copy of the resource that were ever seen; None where none was."""
+class LongestDurations:
+    """The longest backup and the longest copy of the resource that were observed; None where none was."""
 
     backup: timedelta | None = None
     copy: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
-    """The rules that back a resource up, those of them whose backups are copied, and what had to be assumed."""
+class PlannedRules:
+    """The rules that back a resource up, those of them whose backups are copied, and the assumptions made."""
 
-    rules: tuple[Rule, ...] = ()
-    copied: tuple[Rule, ...] = ()
+    rules: tuple[ScheduleRule, ...] = ()
+    copied: tuple[ScheduleRule, ...] = ()
     vaults: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
-def plan_of(plans: Iterable[tuple[str, Mapping[str, Any]]], took: Took) -> Planned:
-    """The rules of the plans, each an id and its document, that were found to back the resource up.
+def rules_of(plans: Iterable[tuple[str, Mapping[str, Any]]], took: LongestDurations) -> PlannedRules:
+    """Return the rules of the plans, each an id and its document, that were found to back the resource up.
 
     A backup is taken to last as long as the longest one seen, and where none was seen its whole completion window; a
     copy, which has no window, as long as the longest one seen.
@@ -55,7 +55,7 @@ def plan_of(plans: Iterable[tuple[str, Mapping[str, Any]]], took: Took) -> Plann
             if took.backup is None and not rule.continuous:
                 notes.append(
                     f"{rule.name}: no completed backup was seen, so it may take its completion window of "
-                    f"{exactly(rule.backup.total_seconds())}"
+                    f"{exact_duration(rule.backup.total_seconds())}"
                 )
             if raw.get("CopyActions"):
                 copied.append(_with_copy(rule, took))
@@ -63,11 +63,13 @@ def plan_of(plans: Iterable[tuple[str, Mapping[str, Any]]], took: Took) -> Plann
                     notes.append(
                         f"{rule.name}: no completed copy was seen, so the time that a copy takes is not counted"
                     )
-    return Planned(tuple(rules), tuple(copied), tuple(dict.fromkeys(vaults)), tuple(notes))
+    return PlannedRules(tuple(rules), tuple(copied), tuple(dict.fromkeys(vaults)), tuple(notes))
 
 
-def _rule(plan_id: str, document: Mapping[str, Any], raw: Mapping[str, Any], took: Took) -> Rule | str:
-    """The rule, or why it cannot be judged."""
+def _rule(
+    plan_id: str, document: Mapping[str, Any], raw: Mapping[str, Any], took: LongestDurations
+) -> ScheduleRule | str:
+    """Return the rule, or why it cannot be judged."""
     name = f"{document.get('BackupPlanName', plan_id)}/{raw['RuleName']}"
     expression = raw.get("ScheduleExpression") or DEFAULT_EXPRESSION
     try:
@@ -77,7 +79,7 @@ def _rule(plan_id: str, document: Mapping[str, Any], raw: Mapping[str, Any], too
     if isinstance(schedule, Rate):
         return f"{name} counts for nothing: AWS Backup takes cron expressions only, found {expression!r}"
     window = _minutes(raw.get("CompletionWindowMinutes"), COMPLETION_WINDOW)
-    return Rule(
+    return ScheduleRule(
         name,
         expression,
         raw.get("ScheduleExpressionTimezone") or DEFAULT_ZONE,
@@ -95,14 +97,14 @@ def _minutes(given: int | None, otherwise: timedelta) -> timedelta:
 
 
 def _retention(lifecycle: Mapping[str, Any]) -> int | None:
-    """Days, None for ever, which the API says with no value or with -1."""
+    """Return days; None for ever, which the API expresses by no value or by -1."""
     days = lifecycle.get("DeleteAfterDays")
     return None if days in (None, -1) else int(str(days))
 
 
-def _with_copy(rule: Rule, took: Took) -> Rule:
-    """The rule as the copy's place sees it, where its continuous backup does not reach."""
-    return Rule(
+def _with_copy(rule: ScheduleRule, took: LongestDurations) -> ScheduleRule:
+    """Return the rule as the copy's place sees it, where its continuous backup does not reach."""
+    return ScheduleRule(
         f"{rule.name}, copied",
         rule.expression,
         rule.zone,

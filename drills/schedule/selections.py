@@ -1,4 +1,4 @@
-"""Whether a selection of a backup plan means an instance, and by what. Pure.
+"""Matches a selection of a backup plan with an instance. Pure.
 
 As the AWS Backup API reference has it (BackupSelection): ARNs are joined by OR, `ListOfTags` by OR, `Conditions` by AND,
 and `NotResources` takes away. A selection without ARNs and listed tags means everything that its conditions let through.
@@ -10,12 +10,12 @@ import fnmatch
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-By = Literal["ARN", "tag", "everything"]
+SelectedBy = Literal["ARN", "tag", "everything"]
 _TAG = "aws:ResourceTag/"
 
 
-def selected_by(selection: Mapping[str, Any], arn: str, tags: Mapping[str, str]) -> By | None:
-    """By what the selection means the resource, None where it does not. An ARN with a wildcard in its name is none."""
+def selected_by(selection: Mapping[str, Any], arn: str, tags: Mapping[str, str]) -> SelectedBy | None:
+    """Return by what the selection matches the resource, None where it does not. An ARN with a wildcard is no "ARN"."""
     arns, listed = selection.get("Resources") or [], selection.get("ListOfTags") or []
     if _any_like(arn, selection.get("NotResources") or []) or not _meets(selection.get("Conditions") or {}, tags):
         return None
@@ -30,7 +30,7 @@ def selected_by(selection: Mapping[str, Any], arn: str, tags: Mapping[str, str])
 
 
 def _any_instance(pattern: str) -> bool:
-    """Whether a pattern means instances of any name, so that a renamed one is still meant."""
+    """Return whether a pattern means instances of any name, so that a renamed one is still meant."""
     return pattern == "*" or pattern.endswith((":db:*", ":*"))
 
 
@@ -39,7 +39,7 @@ def _any_like(value: str, patterns: Iterable[str]) -> bool:
 
 
 def _like(value: str, pattern: str) -> bool:
-    """`*` stands for anything; nothing else is special."""
+    """Return whether a value matches a pattern in which `*` stands for anything and nothing else is special."""
     return fnmatch.fnmatchcase(value, pattern.replace("[", "[[]").replace("?", "[?]"))
 
 

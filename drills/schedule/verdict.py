@@ -14,26 +14,26 @@ from datetime import datetime
 from drills import errors
 from drills.model.finding import Outcome, Requirement, Verdict
 from drills.model.timing import WorstCase
-from drills.schedule.gaps import Gap
-from drills.schedule.plans import Planned
-from drills.schedule.worst_case import CONTINUOUS_LAG, Rule, Worst, exactly, work_out
+from drills.schedule.gaps import PointGap
+from drills.schedule.plans import PlannedRules
+from drills.schedule.worst_case import CONTINUOUS_LAG, ScheduleResult, ScheduleRule, exact_duration, work_out
 
 NAME = "rpo by policy"
 RDS_OWN = "RDS automated backups"
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What is known of a target: its rules, days that RDS keeps its own backups, gaps seen, scheduled points."""
+class ScheduleFacts:
+    """The facts about a target's schedule: its rules, the retention of RDS's own backups, observed gaps, scheduled points."""
 
-    planned: Planned
+    planned: PlannedRules
     retention_days: int = 0
-    gaps: tuple[Gap, ...] = ()
+    gaps: tuple[PointGap, ...] = ()
     points: int = 0
 
 
-def worst_case(seen: Seen, kinds: Sequence[str], now: datetime) -> WorstCase:
-    """The worst case of what the kinds of recovery points stand for that a scenario restores; none: all of them."""
+def worst_case(seen: ScheduleFacts, kinds: Sequence[str], now: datetime) -> WorstCase:
+    """Return the worst case of what the kinds of recovery points stand for that a scenario restores; none: all of them."""
     rules = _judged(seen, kinds)
     worst = work_out(rules, now)
     gap = seen.gaps[0] if seen.gaps else None
@@ -42,7 +42,7 @@ def worst_case(seen: Seen, kinds: Sequence[str], now: datetime) -> WorstCase:
         seconds=worst.worst.seconds if worst.worst else None,
         one_missed_seconds=worst.one_missed.seconds if worst.one_missed else None,
         sentence=_sentence(worst) + _observed(gap),
-        rules=tuple(_told(rule) for rule in rules),
+        rules=tuple(_describe(rule) for rule in rules),
         gap_seconds=worst.gap.seconds if worst.gap else None,
         gap_from=worst.gap.from_at if worst.gap else None,
         gap_to=worst.gap.to_at if worst.gap else None,
@@ -59,48 +59,48 @@ def worst_case(seen: Seen, kinds: Sequence[str], now: datetime) -> WorstCase:
     )
 
 
-def _judged(seen: Seen, kinds: Sequence[str]) -> list[Rule]:
-    """The rules whose backups the scenario restores."""
+def _judged(seen: ScheduleFacts, kinds: Sequence[str]) -> list[ScheduleRule]:
+    """Return the rules whose backups the scenario restores."""
     copies_alone = "copy" in kinds and "awsbackup" not in kinds
     rules = list(seen.planned.copied if copies_alone else seen.planned.rules)
     if seen.retention_days and ("continuous" in kinds or not (rules or copies_alone)):
-        rules.append(Rule(RDS_OWN, "", continuous=True))
+        rules.append(ScheduleRule(RDS_OWN, "", continuous=True))
     return rules
 
 
-def _told(rule: Rule) -> str:
+def _describe(rule: ScheduleRule) -> str:
     if not rule.expression:
         return f"{rule.name}, continuous"
     spans = (("start window", rule.start_window), ("backup", rule.backup), ("copy", rule.copy))
-    parts = [f"{what} {exactly(span.total_seconds())}" for what, span in spans if span]
+    parts = [f"{what} {exact_duration(span.total_seconds())}" for what, span in spans if span]
     return ", ".join(
         [f"{rule.name}: {rule.expression} in {rule.zone}", *parts, *(["continuous"] if rule.continuous else [])]
     )
 
 
-def _sentence(worst: Worst) -> str:
+def _sentence(worst: ScheduleResult) -> str:
     if worst.worst is None or worst.one_missed is None:
         return f"nothing bounds what the schedule can lose: {worst.unbounded}"
-    said = (
-        f"the schedule can lose {exactly(worst.worst.seconds)}, with one missed run {exactly(worst.one_missed.seconds)}"
-    )
+    loss, one_missed = (exact_duration(each.seconds) for each in (worst.worst, worst.one_missed))
+    sentence = f"the schedule can lose {loss}, with one missed run {one_missed}"
     if worst.gap and worst.gap.from_at and worst.gap.to_at:
-        said += (
-            f"; its largest gap is {exactly(worst.gap.seconds)}, from {worst.gap.from_at:%Y-%m-%d %H:%M} to "
+        sentence += (
+            f"; its largest gap is {exact_duration(worst.gap.seconds)}, from {worst.gap.from_at:%Y-%m-%d %H:%M} to "
             f"{worst.gap.to_at:%Y-%m-%d %H:%M} UTC"
         )
-    return said + (f", if {worst.worst.reading}" if worst.worst.reading else "")
+    return sentence + (f", if {worst.worst.reading}" if worst.worst.reading else "")
 
 
-def _observed(gap: Gap | None) -> str:
-    """The largest gap between the points that exist, and the first of the jobs that came to nothing in it."""
+def _observed(gap: PointGap | None) -> str:
+    """Return the largest gap between the points that exist, and the first of the jobs that failed in it."""
     if gap is None:
         return ""
-    said = f"; seen at worst was {exactly(gap.seconds)}, from {gap.from_at:%Y-%m-%d %H:%M} UTC"
+    text = f"; the largest observed gap was {exact_duration(gap.seconds)}, from {gap.from_at:%Y-%m-%d %H:%M} UTC"
     if gap.jobs:
         more = f" and {len(gap.jobs) - 1} more" if len(gap.jobs) > 1 else ""
-        said += f", in which a job came to nothing ({gap.jobs[0]}{more})"
-    return said
+        text += f", in which a job failed ({gap.jobs[0]}{more})"
+
+    return text
 
 
 def verdict(found: WorstCase, rpo_seconds: float | None, requirement: Requirement) -> Verdict:
@@ -108,7 +108,7 @@ def verdict(found: WorstCase, rpo_seconds: float | None, requirement: Requiremen
     code = errors.OBJECTIVE_MISSED
     if rpo_seconds is None:
         return Verdict(NAME, "not verified", f"no RPO is set for the target; {found.sentence}", "optional", code)
-    promised = f"the RPO of {exactly(rpo_seconds)}"
+    promised = f"the RPO of {exact_duration(rpo_seconds)}"
     if found.seconds is not None and found.seconds <= rpo_seconds:
         return Verdict(NAME, "met", f"{found.sentence}: within {promised}", requirement, code)
     outcome: Outcome = "missed" if requirement == "required" else "not verified"

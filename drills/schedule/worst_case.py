@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from drills.schedule.cron import CronSchedule
-from drills.schedule.firings import Firings, Rate, Reading, ends, firings, least_end, read_expression
+from drills.schedule.firings import ClockChangeRule, Firings, Rate, ends, firings, least_end, read_expression
 
 # "log files are uploaded to Amazon S3 every five minutes" (RDS user guide, "Restoring a DB instance to a specified time")
 CONTINUOUS_LAG = timedelta(minutes=5)
@@ -26,7 +26,7 @@ NO_RATE = "rate() is no schedule of AWS Backup, which takes cron expressions onl
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ScheduleRule:
     """One rule that backs a resource up. `copy` is how long a copy takes where only the copy counts as usable.
 
     `retention_days` None means "for ever"; rules of one `plan` compete (`_not_passed_over`). A `continuous` rule bounds
@@ -51,7 +51,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Loss:
+class LossInterval:
     """A loss of data in seconds, from when to when, and under which reading of a change of clocks ("" where all agree)."""
 
     seconds: float
@@ -61,8 +61,8 @@ class Loss:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    """What one reading of the changes of clocks comes to, in seconds."""
+class ClockChangeResult:
+    """The worst case under one handling of clock changes, in seconds."""
 
     reading: str
     worst_seconds: float | None
@@ -70,24 +70,24 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
-class Worst:
-    """The worst case of some rules. `worst` None: nothing bounds it, and `unbounded` says why."""
+class ScheduleResult:
+    """The largest gap and losses of some rules. `worst` None: nothing bounds the loss, and `unbounded` says why."""
 
-    gap: Loss | None = None
-    worst: Loss | None = None
-    one_missed: Loss | None = None
+    gap: LossInterval | None = None
+    worst: LossInterval | None = None
+    one_missed: LossInterval | None = None
     unbounded: str = ""
-    readings: tuple[Read, ...] = ()
+    readings: tuple[ClockChangeResult, ...] = ()
     notes: tuple[str, ...] = ()
     from_at: datetime | None = None
     until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class _Used:
-    """A rule that counts, its schedule and zone."""
+class _ParsedRule:
+    """A rule with its parsed schedule and zone."""
 
-    rule: Rule
+    rule: ScheduleRule
     schedule: CronSchedule | Rate
     zone: ZoneInfo
 
@@ -96,7 +96,7 @@ NOTHING = (-1, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class _Top:
+class _LargestLosses:
     """The largest loss of each kind: seconds, from, to."""
 
     gap: tuple[int, int, int]
@@ -105,8 +105,8 @@ class _Top:
     notes: list[str]
 
 
-def exactly(seconds: float) -> str:
-    """Say a length of time to the minute, up to two days in hours: "25 h", "34 h 10 m", "31 d 4 h 30 m", "5 m"."""
+def exact_duration(seconds: float) -> str:
+    """Return a length of time to the minute, up to two days in hours: "25 h", "34 h 10 m", "31 d 4 h 30 m", "5 m"."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24) if hours > 48 else (0, hours)
@@ -114,8 +114,8 @@ def exactly(seconds: float) -> str:
     return " ".join(f"{count} {unit}" for count, unit in parts if count) or "0 s"
 
 
-def work_out(rules: Sequence[Rule], start: datetime) -> Worst:
-    """The worst case of all rules together, for a resource that they all back up, from `start` (aware) on.
+def work_out(rules: Sequence[ScheduleRule], start: datetime) -> ScheduleResult:
+    """Return the worst case of all rules together, for a resource that they all back up, from `start` (aware) on.
 
     Raises ValueError for an expression or a zone that cannot be read.
     """
@@ -124,12 +124,12 @@ def work_out(rules: Sequence[Rule], start: datetime) -> Worst:
     used = [each for rule in rules if (each := _usable(rule, begin, notes)) is not None]
     continuous = [rule.name for rule in rules if rule.continuous]
     unbounded = "; ".join(notes) if rules else "no rule backs it up"
-    found = _worst_of(used, begin, notes) if used else Worst(unbounded=unbounded, notes=tuple(notes))
+    found = _worst_of(used, begin, notes) if used else ScheduleResult(unbounded=unbounded, notes=tuple(notes))
     return _with_continuous(found, continuous) if continuous else found
 
 
-def _usable(rule: Rule, begin: int, notes: list[str]) -> _Used | None:
-    """The rule, read; None where it counts for nothing, with the reason noted."""
+def _usable(rule: ScheduleRule, begin: int, notes: list[str]) -> _ParsedRule | None:
+    """Return the rule, read; None where it counts for nothing, with the reason noted."""
     if rule.continuous and not rule.expression:
         return None
     schedule, zone = read_expression(rule.expression), _zone(rule.zone)
@@ -147,11 +147,11 @@ def _usable(rule: Rule, begin: int, notes: list[str]) -> _Used | None:
         return None
     if window is not None and rule.backup > window:
         notes.append(
-            f"{rule.name}: a backup of {exactly(rule.backup.total_seconds())} is cancelled at the end of its "
-            f"completion window of {exactly(window.total_seconds())}, so it counts for nothing"
+            f"{rule.name}: a backup of {exact_duration(rule.backup.total_seconds())} is cancelled at the end of its "
+            f"completion window of {exact_duration(window.total_seconds())}, so it counts for nothing"
         )
         return None
-    return _Used(rule, schedule, zone)
+    return _ParsedRule(rule, schedule, zone)
 
 
 def _zone(name: str) -> ZoneInfo:
@@ -161,23 +161,27 @@ def _zone(name: str) -> ZoneInfo:
         raise ValueError(f"Expected a time zone of the IANA database such as Europe/Berlin, found {name!r}.") from error
 
 
-def _with_continuous(found: Worst, names: Sequence[str]) -> Worst:
-    """Continuous backup bounds the loss: by the lag of the log, with one missed upload by twice that."""
+def _with_continuous(found: ScheduleResult, names: Sequence[str]) -> ScheduleResult:
+    """Bound the losses by continuous backup: by the lag of the log, with one missed upload by twice that."""
     lag = CONTINUOUS_LAG.total_seconds()
-    worst = found.worst if found.worst and found.worst.seconds <= lag else Loss(lag)
-    missed = found.one_missed if found.one_missed and found.one_missed.seconds <= 2 * lag else Loss(2 * lag)
-    note = f"{', '.join(names)}: continuous, a log every {exactly(lag)}"
-    return Worst(found.gap, worst, missed, "", found.readings, (*found.notes, note), found.from_at, found.until)
+    worst = found.worst if found.worst and found.worst.seconds <= lag else LossInterval(lag)
+    missed = found.one_missed if found.one_missed and found.one_missed.seconds <= 2 * lag else LossInterval(2 * lag)
+    note = f"{', '.join(names)}: continuous, a log every {exact_duration(lag)}"
+    return ScheduleResult(
+        found.gap, worst, missed, "", found.readings, (*found.notes, note), found.from_at, found.until
+    )
 
 
 # -- the arithmetic ---------------------------------------------------------------------------------------------------
 
 
-def _worst_of(used: Sequence[_Used], begin: int, notes: list[str]) -> Worst:
+def _worst_of(used: Sequence[_ParsedRule], begin: int, notes: list[str]) -> ScheduleResult:
     lates = [each.rule.late for each in used]
     end = max(least_end(each.schedule, each.zone, begin) or begin for each in used) + max(lates) - min(lates)
     fired = [firings(each.schedule, each.zone, begin, end) for each in used]
-    tops = {reading: _look(used, [each.under(reading) for each in fired], end) for reading in _readings(fired)}
+    tops = {
+        reading: _largest_losses(used, [each.under(reading) for each in fired], end) for reading in _readings(fired)
+    }
     agreed = len({(top.gap[0], top.worst[0], top.one_missed[0]) for top in tops.values()}) == 1
     losses = []
     for kind in ("gap", "worst", "one_missed"):
@@ -185,26 +189,26 @@ def _worst_of(used: Sequence[_Used], begin: int, notes: list[str]) -> Worst:
             ((reading, getattr(top, kind)) for reading, top in tops.items()), key=lambda pair: pair[1][0]
         )
         same = len({getattr(top, kind)[0] for top in tops.values()}) == 1
-        losses.append(Loss(float(seconds), _at(from_at), _at(to_at), "" if same else str(reading)))
+        losses.append(LossInterval(float(seconds), _at(from_at), _at(to_at), "" if same else str(reading)))
     gap, worst, one_missed = losses
     suppressed = next(iter(tops.values())).notes
-    reads = () if agreed else tuple(_read(reading, top) for reading, top in tops.items())
-    return Worst(gap, worst, one_missed, "", reads, (*notes, *suppressed), _at(begin), _at(end))
+    reads = () if agreed else tuple(_clock_change_result(reading, top) for reading, top in tops.items())
+    return ScheduleResult(gap, worst, one_missed, "", reads, (*notes, *suppressed), _at(begin), _at(end))
 
 
-def _read(reading: Reading, top: _Top) -> Read:
-    return Read(str(reading), float(top.worst[0]), float(top.one_missed[0]))
+def _clock_change_result(reading: ClockChangeRule, top: _LargestLosses) -> ClockChangeResult:
+    return ClockChangeResult(str(reading), float(top.worst[0]), float(top.one_missed[0]))
 
 
-def _readings(fired: Sequence[Firings]) -> list[Reading]:
-    """The readings that differ for these firings."""
+def _readings(fired: Sequence[Firings]) -> list[ClockChangeRule]:
+    """Return the readings that differ for these firings."""
     skipped = ("left out", "later") if any(each.skipped for each in fired) else ("left out",)
     repeated = ("first", "second", "both") if any(each.repeated for each in fired) else ("first",)
-    return [Reading(*each) for each in itertools.product(skipped, repeated)]  # type: ignore[arg-type]  # of literals
+    return [ClockChangeRule(*each) for each in itertools.product(skipped, repeated)]  # type: ignore[arg-type]  # of literals
 
 
-def _look(used: Sequence[_Used], fired: Sequence[list[int]], end: int) -> _Top:
-    """The largest losses, each with the instants that it lies between."""
+def _largest_losses(used: Sequence[_ParsedRule], fired: Sequence[list[int]], end: int) -> _LargestLosses:
+    """Return the largest losses, each with the instants that it lies between."""
     notes: list[str] = []
     kept = _not_passed_over(used, fired, notes)
     runs = sorted(itertools.chain.from_iterable(kept))
@@ -213,11 +217,11 @@ def _look(used: Sequence[_Used], fired: Sequence[list[int]], end: int) -> _Top:
         worst, one_missed = (_stretched(_widest(runs, apart), *lates) for apart in (1, 2))
     else:
         worst, one_missed = _walk(used, kept, end)
-    return _Top(_widest(runs, 1), worst, one_missed, notes)
+    return _LargestLosses(_widest(runs, 1), worst, one_missed, notes)
 
 
 def _widest(runs: Sequence[int], apart: int) -> tuple[int, int, int]:
-    """The largest distance between a run and the one `apart` later: seconds, from, to; runs of one instant are two."""
+    """Return the largest distance between a run and the one `apart` later: seconds, from, to; runs of one instant are two."""
     distances = list(map(operator.sub, itertools.islice(runs, apart, None), runs))
     if not distances:
         return NOTHING
@@ -232,7 +236,7 @@ def _stretched(loss: tuple[int, int, int], late: int) -> tuple[int, int, int]:
 
 
 def _walk(
-    used: Sequence[_Used], kept: Sequence[list[int]], end: int
+    used: Sequence[_ParsedRule], kept: Sequence[list[int]], end: int
 ) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
     """Go over the instants at which runs are usable at the latest, with what could be lost just before each."""
     runs = sorted((at + each.rule.late, at) for each, instants in zip(used, kept, strict=True) for at in instants)
@@ -254,8 +258,8 @@ def _walk(
     return worst, one_missed
 
 
-def _not_passed_over(used: Sequence[_Used], fired: Sequence[list[int]], notes: list[str]) -> list[list[int]]:
-    """Without the runs that AWS Backup leaves to another rule of the plan that keeps its backups longer.
+def _not_passed_over(used: Sequence[_ParsedRule], fired: Sequence[list[int]], notes: list[str]) -> list[list[int]]:
+    """Return the runs without those that AWS Backup skips for another rule of the plan that keeps its backups longer.
 
     Where the start windows of two rules of a plan overlap, the one with the shorter retention does not run (AWS Backup
     developer guide, "Backup plan options and configuration", overlapping backup rules).
@@ -277,14 +281,14 @@ def _not_passed_over(used: Sequence[_Used], fired: Sequence[list[int]], notes: l
     return kept
 
 
-def _longer(one: Rule, other: Rule) -> bool:
+def _longer(one: ScheduleRule, other: ScheduleRule) -> bool:
     if other.retention_days is None:
         return False
     return one.retention_days is None or one.retention_days > other.retention_days
 
 
-def _overlaps(at: int, rule: Rule, rival: Rule, theirs: list[int]) -> bool:
-    """Whether the start window of a run meets one of the rival's."""
+def _overlaps(at: int, rule: ScheduleRule, rival: ScheduleRule, theirs: list[int]) -> bool:
+    """Return whether the start window of a run meets one of the rival's."""
     index = bisect.bisect_left(theirs, at + max(1, round(rule.start_window.total_seconds()))) - 1
     return index >= 0 and theirs[index] + rival.start_window.total_seconds() > at
 

@@ -17,7 +17,7 @@ from drills.aws.session import Clients
 from drills.aws.settings import StoredSettings, described, load, read_settings, save, server_settings
 from drills.config.target import SandboxProfile
 from drills.errors import DrillError
-from drills.model.parity import IDENTITY, ROWS, NotVerified, compare, not_verified
+from drills.model.parity import IDENTITY, SETTING_RULES, NotVerified, compare, not_verified
 from tests.support.rds import Instance, create, eventually
 from tests.support.sandbox import end_sandbox, start_sandbox
 
@@ -251,7 +251,7 @@ def test_every_setting_of_the_table_is_changed_by_a_test() -> None:
     changed = {name for _, names in CHANGES for name in names} | {name for _, name in RECORDED}
     elsewhere = {"security_groups", "pending", "vpc", "proxies", "iam_policies"}
 
-    assert set(ROWS) - changed == elsewhere
+    assert set(SETTING_RULES) - changed == elsewhere
 
 
 def test_another_network_is_found(configured: Configured) -> None:

@@ -30,7 +30,7 @@ from drills.cutover.model import (
 from drills.cutover.plan import steps
 from drills.cutover.show import facts_of, report_lines
 from drills.model.timing import Objectives
-from drills.objectives.recovery_time import Declared
+from drills.objectives.recovery_time import DeclaredTime
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 OPENING = Opening(
@@ -124,7 +124,7 @@ def test_the_stretches_meet_each_other() -> None:
 
 def test_what_was_declared_counts_by_the_targets_clock() -> None:
     """Detection and decision come before a cut-over where the RTO counts from the disruption; it is measured itself."""
-    promised = Promised(Objectives(600.0, None, "disruption"), Declared("disruption", 300.0, 280.0))
+    promised = Promised(Objectives(600.0, None, "disruption"), DeclaredTime("disruption", 300.0, 280.0))
     alone = timing.timing_of(whole().state).rta.seconds or 0.0
     found = timing.timing_of(whole(dataclasses.replace(OPENING, promised=promised)).state)
 

@@ -104,7 +104,7 @@ def test_a_lock_that_is_never_let_go_ends_the_wait(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(history_file, "LOCK_SECONDS", 0.3)
     with path.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        assert "waited 0.3 s for another run to let go" in history_file.append(path, line(1, FIRST))
+        assert "timed out after 0.3 s waiting for another run to let go" in history_file.append(path, line(1, FIRST))
     assert path.read_bytes() == b""
 
 

@@ -282,9 +282,9 @@ def test_sizes_of_two_kinds_are_never_on_one_line() -> None:
 
 def test_a_long_history_is_cut_at_what_is_kept() -> None:
     """The newest runs are kept, and numbers are said of these."""
-    found = trend.trend_of(monthly(trend.KEPT + 30), KEY, FIRST + 400 * MONTH)
-    assert len(found.points) == trend.KEPT
-    assert found.points[-1].run_id == monthly(trend.KEPT + 30)[-1].run_id
+    found = trend.trend_of(monthly(trend.MAX_RUNS + 30), KEY, FIRST + 400 * MONTH)
+    assert len(found.points) == trend.MAX_RUNS
+    assert found.points[-1].run_id == monthly(trend.MAX_RUNS + 30)[-1].run_id
 
 
 def test_sentences_say_how_many_runs_stand_behind_them() -> None:

@@ -14,12 +14,12 @@ from drills.errors import ConfigError
 from drills.model.parity import (
     FAMILIES,
     IDENTITY,
-    ROWS,
+    SETTING_RULES,
     NotVerified,
     compare,
     not_verified,
-    row_of,
-    shown,
+    rule_for,
+    show_value,
     unused_allowances,
 )
 from tests.support.paths import CHECKOUT
@@ -27,7 +27,7 @@ from tests.support.paths import CHECKOUT
 VALUES = st.one_of(
     st.none(), st.booleans(), st.integers(0, 90), st.text("abc-", max_size=6), st.lists(st.text("abc", max_size=3))
 )
-SETTINGS = st.dictionaries(st.sampled_from([*ROWS, "parameter.work_mem", "tag.backup", "odd"]), VALUES)
+SETTINGS = st.dictionaries(st.sampled_from([*SETTING_RULES, "parameter.work_mem", "tag.backup", "odd"]), VALUES)
 
 
 @given(SETTINGS)
@@ -36,15 +36,17 @@ def test_a_configuration_does_not_differ_from_itself(settings: dict[str, object]
     assert compare(settings, dict(settings), {}) == ()
 
 
-@given(SETTINGS, st.sampled_from([*ROWS, "parameter.work_mem", "tag.backup", "odd"]), VALUES, VALUES)
+@given(SETTINGS, st.sampled_from([*SETTING_RULES, "parameter.work_mem", "tag.backup", "odd"]), VALUES, VALUES)
 def test_one_change_is_one_finding(settings: dict[str, object], name: str, before: object, now: object) -> None:
     """Exactly the setting that was changed is named, with both values; nothing at all where both mean the same."""
     found = compare(settings | {name: before}, settings | {name: now}, {})
 
-    if shown(before) == shown(now) == "not there" or (before == now and type(before) is type(now)):
+    if show_value(before) == show_value(now) == "not there" or (before == now and type(before) is type(now)):
         assert found == ()
     else:
-        assert [(each.object, each.expected, each.found) for each in found] == [(name, shown(before), shown(now))]
+        assert [(each.object, each.expected, each.found) for each in found] == [
+            (name, show_value(before), show_value(now))
+        ]
 
 
 @given(SETTINGS, SETTINGS)
@@ -58,10 +60,10 @@ def test_a_difference_is_one_from_either_side(left: dict[str, object], right: di
     )
 
 
-@pytest.mark.parametrize("setting", [*ROWS, *(f"{family}.x" for family in FAMILIES)])
+@pytest.mark.parametrize("setting", [*SETTING_RULES, *(f"{family}.x" for family in FAMILIES)])
 def test_each_setting_has_a_consequence_and_a_remedy(setting: str) -> None:
     """A finding says what it leads to and what to type or to do, whichever side has the value."""
-    row = row_of(setting)
+    row = rule_for(setting)
 
     assert row.consequence
     for before, now in (("a", "b"), (True, False), (False, True), (["a"], []), ([], ["a"]), (None, "b")):
@@ -165,7 +167,7 @@ def test_only_settings_that_exist_can_be_allowed(tmp_path: Path) -> None:
 def test_the_document_holds_the_table_of_settings() -> None:
     """docs/parity.md names each setting with its severity and what a difference leads to, and no other."""
     text = (CHECKOUT / "docs" / "parity.md").read_text(encoding="utf-8")
-    rows = {**ROWS, **{f"{family}.NAME": row for family, row in FAMILIES.items()}}
+    rows = {**SETTING_RULES, **{f"{family}.NAME": row for family, row in FAMILIES.items()}}
 
     assert [line for line in text.splitlines() if line.startswith("| `")] == [
         f"| `{name}` | {row.severity} | {row.consequence} |" for name, row in rows.items()

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from drills.checks.owner.freshness import Fresh
 from drills.model.finding import CheckResult, Verdict
-from drills.model.point import NEWEST, Sample, parse_sample
-from drills.model.timing import Loss, Objectives
+from drills.model.point import NEWEST, PointSelector, parse_point_selector
+from drills.model.timing import DataLoss, Objectives
 from drills.objectives import data_loss
-from drills.objectives.data_loss import Reading, Reference
+from drills.objectives.data_loss import NewestData, Reference
 from drills.recovery.read_loss import newest_of
 from tests.recovery.test_selection import POINT
 
@@ -32,11 +32,11 @@ def losses_of(
     policy: float | None = None,
     bound: bool = False,
     field: str = "SnapshotDatabaseTime",
-) -> tuple[Loss, Loss, Loss]:
+) -> tuple[DataLoss, DataLoss, DataLoss]:
     """The three numbers, where each source says that it is so many seconds older than noon; None: it says nothing."""
     dated = replace(POINT, data_time=None if api is None else NOON - timedelta(seconds=api), data_time_source=field)
     source = "no canary in the copy" if data is None else "freshness query 'orders'" if bound else "canary"
-    reading = Reading(None if data is None else NOON - timedelta(seconds=data), source, bound)
+    reading = NewestData(None if data is None else NOON - timedelta(seconds=data), source, bound)
     return (
         data_loss.by_policy(policy, "plan daily"),
         data_loss.by_api(dated, REFERENCE),
@@ -46,10 +46,10 @@ def losses_of(
 
 def checked(ages: dict[str, Any]) -> CheckResult:
     """What holding the numbers against each other comes to."""
-    return data_loss.check(losses_of(**ages), 60.0)
+    return data_loss.compare(losses_of(**ages), 60.0)
 
 
-def judged(rpo: float | None, ages: dict[str, Any], sample: Sample = NEWEST) -> Verdict:
+def judged(rpo: float | None, ages: dict[str, Any], sample: PointSelector = NEWEST) -> Verdict:
     """The verdict on an RPO in seconds."""
     losses = losses_of(**ages)
     return data_loss.judge_rpo(losses, data_loss.measure(losses[2], REFERENCE), Objectives(None, rpo), sample)
@@ -105,10 +105,10 @@ def test_the_rpo_is_judged_by_what_the_data_prove(
 @pytest.mark.parametrize("text", ["oldest", "random", "random:7", "awsbackup:job-1", "2026-11-01T03:00:00Z"])
 def test_a_point_that_is_not_the_newest_says_nothing_about_the_rpo(text: str) -> None:
     """Neither a miss for being old nor a pass for being lucky; a copy elsewhere is what a region's loss leaves."""
-    verdict = judged(HOUR, {"api": 1e7, "data": 1e7}, parse_sample(text))
+    verdict = judged(HOUR, {"api": 1e7, "data": 1e7}, parse_point_selector(text))
 
     assert (verdict.outcome, verdict.requirement) == ("not verified", "optional")
-    assert judged(HOUR, {"api": 1e7, "data": 1e7}, parse_sample("copy")).outcome == "missed"
+    assert judged(HOUR, {"api": 1e7, "data": 1e7}, parse_point_selector("copy")).outcome == "missed"
 
 
 @pytest.mark.parametrize(
@@ -205,8 +205,8 @@ def test_a_moment_is_held_against_itself() -> None:
     """What was written after the moment and is in the copy is a contradiction, called by the moment's name."""
     moment = Reference(NOON, "the moment")
 
-    assert data_loss.by_data(Reading(NOON - timedelta(seconds=1), "canary"), moment).seconds == 1
+    assert data_loss.by_data(NewestData(NOON - timedelta(seconds=1), "canary"), moment).seconds == 1
     assert (
         "2.0 s newer than the moment"
-        in data_loss.by_data(Reading(NOON + timedelta(seconds=2), "canary"), moment).sentence
+        in data_loss.by_data(NewestData(NOON + timedelta(seconds=2), "canary"), moment).sentence
     )

@@ -20,9 +20,9 @@ from drills.checks.canary.writer import Beat
 from drills.clock import SystemClock
 from drills.config.target import Scenario
 from drills.errors import NoRecoveryPoint
-from drills.model.point import Sample, parse_sample
+from drills.model.point import PointSelector, parse_point_selector
 from drills.model.record import RunRecord
-from drills.model.timing import Loss
+from drills.model.timing import DataLoss
 from drills.objectives import data_loss
 from drills.recovery import choose
 from drills.recovery.drill import Drill
@@ -35,12 +35,12 @@ ELSEWHERE, COPIES = "eu-west-1", "drilled-copies"
 @contextmanager
 def sampled(staged: Staged, folder: Path, text: str, **options: Any) -> Iterator[Running]:
     """A drill of the recovery point that `text` names."""
-    changes = {"sample": parse_sample(text)} | options.pop("changes", {})
+    changes = {"sample": parse_point_selector(text)} | options.pop("changes", {})
     with staged.drill(folder, changes=changes, **options) as running:
         yield running
 
 
-def numbers(record: RunRecord) -> dict[str, Loss]:
+def numbers(record: RunRecord) -> dict[str, DataLoss]:
     """The three numbers of a record."""
     return {each.by: each for each in record.losses}
 
@@ -145,7 +145,7 @@ def test_a_point_newer_than_the_disaster_is_refused_even_by_name(staged: Staged,
     """A disaster before it was usable cannot be recovered from it: the refusal says so, and there is no negative loss."""
     newest = staged.point()
     with staged.copied("later"):
-        changes = {"disaster": "before-next-point", "sample": Sample("named", "later")}
+        changes = {"disaster": "before-next-point", "sample": PointSelector("named", "later")}
         with staged.drill(tmp_path, changes=changes) as running:
             with pytest.raises(NoRecoveryPoint, match=r"usable from .*, after the disaster: name another one"):
                 running.drill.recover()
@@ -255,7 +255,7 @@ def test_a_copy_in_another_region_is_restored_where_it_lies(staged: Staged, tmp_
     eventually(
         lambda: clients.backup.describe_copy_job(CopyJobId=job)["CopyJob"]["State"] == "COMPLETED", "the copy job"
     )
-    changes = {"sample": parse_sample("copy"), "copy_vault": COPIES}
+    changes = {"sample": parse_point_selector("copy"), "copy_vault": COPIES}
     setup = dataclasses.replace(staged.setup(tmp_path, changes=changes), scratch_clients=there)
     setup.journal.enter("begin")
     drill = Drill(setup, staged.stored, staged.key)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drills.model.point import NEWEST, RecoveryPoint, Sample, Window, parse_sample
+from drills.model.point import NEWEST, PointSelector, RecoveryPoint, Window, parse_point_selector
 from drills.recovery.disaster import declare
 from drills.recovery.selection import choose, choose_moment, choose_newest, explain_none
 
@@ -74,17 +74,19 @@ def test_each_sample_takes_its_point_and_never_what_a_drill_made(ages: list[int]
     made = [aged(0.5, made_by_drill=True), aged(2000, made_by_drill=True)]
     points = [aged(age, kind="copy" if age % 2 else "awsbackup") for age in ages]
 
-    def taken(sample: Sample) -> RecoveryPoint | None:
+    def taken(sample: PointSelector) -> RecoveryPoint | None:
         return choose(sample, [*points, *made], dbi_resource_id="db-A", usable_at=NOON, seed=seed).point
 
     copies = [age for age in ages if age % 2]
     assert taken(NEWEST) == choose_newest([*points, *made], dbi_resource_id="db-A", usable_at=NOON).point
     assert getattr(taken(NEWEST), "data_time", None) == aged(min(ages)).data_time
-    assert getattr(taken(parse_sample("oldest")), "data_time", None) == aged(max(ages)).data_time
-    assert getattr(taken(parse_sample("copy")), "data_time", None) == (aged(min(copies)).data_time if copies else None)
-    drawn = choose(parse_sample("random"), points, dbi_resource_id="db-A", usable_at=NOON, seed=seed)
+    assert getattr(taken(parse_point_selector("oldest")), "data_time", None) == aged(max(ages)).data_time
+    assert getattr(taken(parse_point_selector("copy")), "data_time", None) == (
+        aged(min(copies)).data_time if copies else None
+    )
+    drawn = choose(parse_point_selector("random"), points, dbi_resource_id="db-A", usable_at=NOON, seed=seed)
     assert drawn.point in points
-    assert taken(parse_sample(f"random:{drawn.seed}")) == drawn.point
+    assert taken(parse_point_selector(f"random:{drawn.seed}")) == drawn.point
 
 
 def test_a_named_point_is_taken_or_refused_and_never_replaced() -> None:
@@ -93,14 +95,14 @@ def test_a_named_point_is_taken_or_refused_and_never_replaced() -> None:
     late = replace(late, completed_at=NOON + timedelta(seconds=1), made_by_drill=True)
     named = {"dbi_resource_id": "db-A", "usable_at": NOON + timedelta(seconds=2)}
 
-    assert choose(parse_sample(POINT.arn), [POINT, late], **named).point == POINT  # type: ignore[arg-type]
-    assert choose(parse_sample("late"), [POINT, late], **named).point == late  # type: ignore[arg-type]
-    refused = choose(parse_sample("late"), [POINT, late], dbi_resource_id="db-A", usable_at=NOON)
+    assert choose(parse_point_selector(POINT.arn), [POINT, late], **named).point == POINT  # type: ignore[arg-type]
+    assert choose(parse_point_selector("late"), [POINT, late], **named).point == late  # type: ignore[arg-type]
+    refused = choose(parse_point_selector("late"), [POINT, late], dbi_resource_id="db-A", usable_at=NOON)
     assert refused.point is None
-    assert "after the disaster: name another one" in explain_none("orders", None, refused, parse_sample("late"))
-    absent = choose(parse_sample("other"), [POINT, late], dbi_resource_id="db-A", usable_at=NOON)
+    assert "after the disaster: name another one" in explain_none("orders", None, refused, parse_point_selector("late"))
+    absent = choose(parse_point_selector("other"), [POINT, late], dbi_resource_id="db-A", usable_at=NOON)
     assert (absent.point, absent.refused) == (None, ())
-    assert "there is none of that name" in explain_none("orders", None, absent, parse_sample("other"))
+    assert "there is none of that name" in explain_none("orders", None, absent, parse_point_selector("other"))
 
 
 @pytest.mark.parametrize(
@@ -125,7 +127,7 @@ def test_a_moment_is_restored_or_refused_and_never_replaced(
 
     assert (choice.point.data_time if choice.point else None) == (None if reason else moment)
     if reason:
-        sentence = explain_none("orders", None, choice, Sample("moment", "then", moment=moment))
+        sentence = explain_none("orders", None, choice, PointSelector("moment", "then", moment=moment))
         assert sentence.startswith("expected to restore 'orders' to then")
         assert reason in sentence
 
@@ -147,7 +149,7 @@ def test_a_moment_is_restored_or_refused_and_never_replaced(
 )
 def test_a_sample_is_read_as_it_is_written(text: str, kind: str) -> None:
     """And shown as it was written; a moment is one instant however its offset is written."""
-    sample = parse_sample(text)
+    sample = parse_point_selector(text)
 
     assert (sample.kind, str(sample)) == (kind, text.strip())
     if kind == "moment":
@@ -169,7 +171,7 @@ def test_a_sample_is_read_as_it_is_written(text: str, kind: str) -> None:
 def test_a_sample_that_names_nothing_is_refused(text: str, said: str) -> None:
     """With what is allowed, and never taken for another one."""
     with pytest.raises(ValueError, match=re.escape(said)):
-        parse_sample(text)
+        parse_point_selector(text)
 
 
 def test_several_resource_ids_under_one_name_are_a_finding() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from drills.model.record import Setting
-from drills.objectives.data_loss import Reading, Reference, by_data, measure
+from drills.objectives.data_loss import NewestData, Reference, by_data, measure
 from drills.objectives.verdicts import judge, measure_rta
 from reports import allure_files, words
 from tests.support.example_record import START, failing_drill, green_drill
@@ -32,7 +32,7 @@ def category(message: str, status: str) -> str:
     [
         (judge(measure_rta(failing_drill().phases), 1800.0, "RTO").sentence, "failed", "Objective missed"),
         (
-            judge(measure(by_data(Reading(None, ""), LOST), LOST), 60.0, "RPO").sentence,
+            judge(measure(by_data(NewestData(None, ""), LOST), LOST), 60.0, "RPO").sentence,
             "failed",
             "Not verified",
         ),

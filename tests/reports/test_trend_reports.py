@@ -17,7 +17,7 @@ from rich.console import Console
 
 from drills.history import wording
 from drills.history.trend import trend_of
-from drills.model.history import Gap, HistoryPoint, Trend
+from drills.model.history import DrillGap, HistoryPoint, Trend
 from drills.record import from_json, to_json
 from reports import charts, html, markdown, terminal, trend_chart
 from tests.reports.test_html import Outline, visible
@@ -181,7 +181,7 @@ def test_any_history_can_be_drawn(days: list[int], every: int) -> None:
     found: Trend = trend_of(lines, KEY, at + timedelta(days=every * 3))
     drawing = trend_chart.chart(found, "RTA", alone=True)
 
-    assert isinstance(trend_chart.slots(found)[-1].what, Gap)
+    assert isinstance(trend_chart.slots(found)[-1].what, DrillGap)
     for each in (*parts(drawing, "mark"), *parts(drawing, "gap")):
         x = float(each.get("cx") or each.get("x") or 0)
         assert trend_chart.LEFT - 1 <= x <= charts.WIDTH - trend_chart.RIGHT + 1

@@ -11,27 +11,27 @@ from hypothesis import strategies as st
 from drills.model.finding import Outcome, Verdict
 from drills.model.record import RunRecord
 from drills.objectives import verdicts
-from drills.schedule.gaps import Ended, Made, gaps
-from drills.schedule.plans import Planned
-from drills.schedule.verdict import Seen, verdict, worst_case
-from drills.schedule.worst_case import Rule
+from drills.schedule.gaps import EndedJob, ExistingPoint, gaps
+from drills.schedule.plans import PlannedRules
+from drills.schedule.verdict import ScheduleFacts, verdict, worst_case
+from drills.schedule.worst_case import ScheduleRule
 
 NOW = datetime(2026, 7, 15, 12, tzinfo=UTC)
 DAY, HOUR = 86_400.0, 3600.0
-MONTHLY = Rule("monthly", "cron(0 5 1 * ? *)")
-HOURLY = Rule("hourly", "cron(0 * * * ? *)", start_window=timedelta(hours=1))
-COPIED = Rule("monthly, copied", "cron(0 5 1 * ? *)", copy=timedelta(hours=2))
+MONTHLY = ScheduleRule("monthly", "cron(0 5 1 * ? *)")
+HOURLY = ScheduleRule("hourly", "cron(0 * * * ? *)", start_window=timedelta(hours=1))
+COPIED = ScheduleRule("monthly, copied", "cron(0 5 1 * ? *)", copy=timedelta(hours=2))
 
 
-def point(hours_ago: float, took: float = 0.5, *, scheduled: bool = True) -> Made:
+def point(hours_ago: float, took: float = 0.5, *, scheduled: bool = True) -> ExistingPoint:
     """A recovery point with data of that many hours ago."""
     at = NOW - timedelta(hours=hours_ago)
-    return Made(f"arn-{hours_ago}", at, at + timedelta(hours=took), scheduled)
+    return ExistingPoint(f"arn-{hours_ago}", at, at + timedelta(hours=took), scheduled)
 
 
 def test_a_monthly_plan_fails_an_rpo_of_a_day_even_when_a_backup_is_an_hour_old() -> None:
     """The verdict is about the schedule, and the exit code that of an objective missed."""
-    seen = Seen(Planned((MONTHLY,)), gaps=gaps([point(1)], [], NOW), points=1)
+    seen = ScheduleFacts(PlannedRules((MONTHLY,)), gaps=gaps([point(1)], [], NOW), points=1)
     found = worst_case(seen, (), NOW)
     judged = verdict(found, DAY, "required")
 
@@ -44,20 +44,20 @@ def test_a_monthly_plan_fails_an_rpo_of_a_day_even_when_a_backup_is_an_hour_old(
 @pytest.mark.parametrize(
     ("planned", "retention", "kinds", "seconds"),
     [
-        (Planned((HOURLY,)), 7, (), 2 * HOUR),
-        (Planned((HOURLY,)), 7, ("continuous",), 300.0),
-        (Planned((HOURLY,)), 0, ("continuous",), 2 * HOUR),
-        (Planned((HOURLY, MONTHLY), (COPIED,)), 7, ("copy",), 31 * DAY + 2 * HOUR),
-        (Planned((HOURLY,)), 7, ("copy",), None),
-        (Planned(), 7, (), 300.0),
-        (Planned(), 0, (), None),
+        (PlannedRules((HOURLY,)), 7, (), 2 * HOUR),
+        (PlannedRules((HOURLY,)), 7, ("continuous",), 300.0),
+        (PlannedRules((HOURLY,)), 0, ("continuous",), 2 * HOUR),
+        (PlannedRules((HOURLY, MONTHLY), (COPIED,)), 7, ("copy",), 31 * DAY + 2 * HOUR),
+        (PlannedRules((HOURLY,)), 7, ("copy",), None),
+        (PlannedRules(), 7, (), 300.0),
+        (PlannedRules(), 0, (), None),
     ],
 )
 def test_what_is_judged_is_what_the_scenario_restores(
-    planned: Planned, retention: int, kinds: tuple[str, ...], seconds: float | None
+    planned: PlannedRules, retention: int, kinds: tuple[str, ...], seconds: float | None
 ) -> None:
     """RDS's own backups count for moments or where there is no plan; copies alone where only they are restored."""
-    assert worst_case(Seen(planned, retention), kinds, NOW).seconds == seconds
+    assert worst_case(ScheduleFacts(planned, retention), kinds, NOW).seconds == seconds
 
 
 @pytest.mark.parametrize(
@@ -70,17 +70,17 @@ def test_what_is_judged_is_what_the_scenario_restores(
     ],
 )
 def test_verdict_holds_the_worst_case_against_the_rpo(
-    rules: tuple[Rule, ...], rpo: float, requirement: str, outcome: Outcome
+    rules: tuple[ScheduleRule, ...], rpo: float, requirement: str, outcome: Outcome
 ) -> None:
     """Met up to the second; unbounded is missed; what the owner made optional is shown and counts not."""
-    judged = verdict(worst_case(Seen(Planned(rules)), (), NOW), rpo, requirement)  # type: ignore[arg-type]  # a text
+    judged = verdict(worst_case(ScheduleFacts(PlannedRules(rules)), (), NOW), rpo, requirement)  # type: ignore[arg-type]  # a text
 
     assert judged.outcome == outcome
 
 
 def test_without_an_rpo_there_is_no_verdict() -> None:
     """It is said, and optional."""
-    judged: Verdict = verdict(worst_case(Seen(Planned((HOURLY,))), (), NOW), None, "required")
+    judged: Verdict = verdict(worst_case(ScheduleFacts(PlannedRules((HOURLY,))), (), NOW), None, "required")
 
     assert (judged.outcome, judged.requirement) == ("not verified", "optional")
     assert judged.sentence.startswith("no RPO is set")
@@ -88,8 +88,12 @@ def test_without_an_rpo_there_is_no_verdict() -> None:
 
 def test_gaps_show_what_failed_in_them() -> None:
     """From a point's data to the instant at which something newer can be restored; the last one is still open."""
-    failed = Ended(NOW - timedelta(hours=60), "EXPIRED", "Backup job expired before\ncompletion.")
-    jobs = [failed, Ended(NOW - timedelta(hours=70), "COMPLETED"), Ended(NOW - timedelta(hours=10), "FAILED", "no key")]
+    failed = EndedJob(NOW - timedelta(hours=60), "EXPIRED", "Backup job expired before\ncompletion.")
+    jobs = [
+        failed,
+        EndedJob(NOW - timedelta(hours=70), "COMPLETED"),
+        EndedJob(NOW - timedelta(hours=10), "FAILED", "no key"),
+    ]
     found = gaps([point(96), point(24), point(72)], jobs, NOW)
 
     assert [gap.seconds / HOUR for gap in found] == [48.5, 24.5, 24]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drills.schedule.plans import Took, plan_of
+from drills.schedule.plans import LongestDurations, rules_of
 from drills.schedule.selections import selected_by
 
 ARN = "arn:aws:rds:eu-central-1:123456789012:db:orders"
@@ -69,7 +69,7 @@ def document(**rule: Any) -> dict[str, Any]:
 
 def test_what_a_rule_leaves_out_is_the_services_default() -> None:
     """05:00 UTC every day, 8 hours to start, 7 days to complete, kept for ever (API reference, BackupRule)."""
-    (rule,) = plan_of([("id", document())], Took(timedelta(minutes=40))).rules
+    (rule,) = rules_of([("id", document())], LongestDurations(timedelta(minutes=40))).rules
 
     assert (rule.name, rule.expression, rule.zone) == ("nightly/only", "cron(0 5 ? * * *)", "Etc/UTC")
     assert (rule.start_window, rule.completion_window) == (timedelta(hours=8), timedelta(days=7))
@@ -78,7 +78,7 @@ def test_what_a_rule_leaves_out_is_the_services_default() -> None:
 
 def test_a_backup_that_was_never_seen_may_take_its_completion_window() -> None:
     """No number is made kinder by what is not known; it is noted."""
-    found = plan_of([("id", document(CompletionWindowMinutes=600))], Took())
+    found = rules_of([("id", document(CompletionWindowMinutes=600))], LongestDurations())
 
     assert found.rules[0].backup == timedelta(hours=10)
     assert found.notes == ("nightly/only: no completed backup was seen, so it may take its completion window of 10 h",)
@@ -88,7 +88,7 @@ def test_a_copy_is_a_rule_of_its_own_place() -> None:
     """There the copy's time is added, and continuous backup does not count."""
     action = {"DestinationBackupVaultArn": "arn:aws:backup:eu-west-1:123456789012:backup-vault:far"}
     raw = document(CopyActions=[action], EnableContinuousBackup=True, Lifecycle={"DeleteAfterDays": 35})
-    found = plan_of([("id", raw)], Took(timedelta(hours=1), timedelta(hours=2)))
+    found = rules_of([("id", raw)], LongestDurations(timedelta(hours=1), timedelta(hours=2)))
 
     (rule,), (copied,) = found.rules, found.copied
     assert (rule.continuous, rule.copy, rule.retention_days) == (True, timedelta(), 35)
@@ -99,7 +99,7 @@ def test_a_copy_is_a_rule_of_its_own_place() -> None:
 @pytest.mark.parametrize("expression", ["rate(1 day)", "cron(0 5 * * *)"])
 def test_a_rule_that_cannot_be_judged_counts_for_nothing_and_is_named(expression: str) -> None:
     """It is no rule of AWS Backup."""
-    found = plan_of([("id", document(ScheduleExpression=expression))], Took())
+    found = rules_of([("id", document(ScheduleExpression=expression))], LongestDurations())
 
     assert found.rules == ()
     assert "nightly/only counts for nothing" in found.notes[0]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from drills.schedule import worst_case
 from drills.schedule.firings import Rate
-from drills.schedule.worst_case import Rule, Worst, work_out
+from drills.schedule.worst_case import ScheduleResult, ScheduleRule, work_out
 from tests.schedule import brute_force
 from tests.schedule.brute_force import HOUR, STEP, Asked
 
@@ -42,13 +42,13 @@ def rate(every: int) -> Asked:
     return Asked("", every=every * HOUR)
 
 
-def rule(asked: Asked, name: str = "rule") -> Rule:
+def rule(asked: Asked, name: str = "rule") -> ScheduleRule:
     """The same for the engine, with all that it may be late in its start window."""
     expression = f"rate({asked.every // HOUR} hours)" if asked.every else f"cron({asked.fields})"
-    return Rule(name, expression, asked.zone, timedelta(seconds=asked.late))
+    return ScheduleRule(name, expression, asked.zone, timedelta(seconds=asked.late))
 
 
-def found_of(worst: Worst) -> tuple[float, ...]:
+def found_of(worst: ScheduleResult) -> tuple[float, ...]:
     """Gap, worst case, and worst case with one missed run, in seconds."""
     assert worst.gap
     assert worst.worst
@@ -56,7 +56,7 @@ def found_of(worst: Worst) -> tuple[float, ...]:
     return worst.gap.seconds, worst.worst.seconds, worst.one_missed.seconds
 
 
-def by_brute_force(rules: Sequence[Asked], worst: Worst) -> tuple[float, ...]:
+def by_brute_force(rules: Sequence[Asked], worst: ScheduleResult) -> tuple[float, ...]:
     """The same over the same stretch, the worst of all readings."""
     assert worst.from_at
     assert worst.until
@@ -173,16 +173,17 @@ def test_no_delay_and_no_missed_run_does_worse(runs: list[tuple[int, int, int]])
         assert expected == _worst_of_all(runs, missed)
 
 
-def _as_rules(runs: list[tuple[int, int, int]]) -> tuple[list[Rule], list[list[int]]]:
+def _as_rules(runs: list[tuple[int, int, int]]) -> tuple[list[ScheduleRule], list[list[int]]]:
     """Runs as (hour, hours of start window, hours until usable), each as a rule that fires once."""
     rules = [
-        Rule(str(n), "", start_window=timedelta(hours=w), backup=timedelta(hours=d)) for n, (_, w, d) in enumerate(runs)
+        ScheduleRule(str(n), "", start_window=timedelta(hours=w), backup=timedelta(hours=d))
+        for n, (_, w, d) in enumerate(runs)
     ]
     return rules, [[at * HOUR] for at, _, _ in runs]
 
 
-def _walked(rules: list[Rule], fired: list[list[int]], end: int) -> tuple[int, int]:
-    used = [worst_case._Used(each, Rate("", 1), ZoneInfo("UTC")) for each in rules]
+def _walked(rules: list[ScheduleRule], fired: list[list[int]], end: int) -> tuple[int, int]:
+    used = [worst_case._ParsedRule(each, Rate("", 1), ZoneInfo("UTC")) for each in rules]
     worst, one_missed = worst_case._walk(used, fired, end)
     return worst[0], one_missed[0]
 
@@ -208,7 +209,7 @@ def _worst_of_all(runs: list[tuple[int, int, int]], missed: int) -> int:
 def test_worst_case_adds_windows_and_durations_to_the_gap() -> None:
     """Start window, backup and copy are added once, whether or not a run is missed."""
     window, backup, copy = (timedelta(minutes=each) for each in (480, 40, 30))
-    worst = work_out([Rule("daily", "cron(0 3 ? * MON-FRI *)", BERLIN, window, backup, copy)], START)
+    worst = work_out([ScheduleRule("daily", "cron(0 3 ? * MON-FRI *)", BERLIN, window, backup, copy)], START)
 
     assert [each / 60 for each in found_of(worst)] == [73 * 60, 82 * 60 + 10, 106 * 60 + 10]
     assert worst.gap
@@ -218,7 +219,7 @@ def test_worst_case_adds_windows_and_durations_to_the_gap() -> None:
 
 def test_both_readings_of_a_skipped_run_are_kept_and_the_worse_is_named() -> None:
     """A run at 02:30 in Berlin: left out in spring it makes a gap of 47 hours, run later one of 25."""
-    worst = work_out([Rule("daily", "cron(30 2 ? * * *)", BERLIN)], START)
+    worst = work_out([ScheduleRule("daily", "cron(30 2 ? * * *)", BERLIN)], START)
 
     assert worst.worst
     assert worst.worst.reading.startswith("a run at a time that the clocks skip is left out")
@@ -228,7 +229,7 @@ def test_both_readings_of_a_skipped_run_are_kept_and_the_worse_is_named() -> Non
 
 def test_readings_are_not_named_where_they_agree() -> None:
     """A schedule that no change of clocks touches has no reading."""
-    worst = work_out([Rule("daily", "cron(0 12 ? * * *)", BERLIN)], START)
+    worst = work_out([ScheduleRule("daily", "cron(0 12 ? * * *)", BERLIN)], START)
 
     assert (worst.readings, worst.worst and worst.worst.reading) == ((), "")
 
@@ -245,8 +246,8 @@ def test_readings_are_not_named_where_they_agree() -> None:
 )
 def test_a_schedule_that_ends_or_has_not_begun_bounds_nothing(expression: str, words: str) -> None:
     """Alone it is unbounded; beside an endless one it counts for nothing and is named."""
-    alone = work_out([Rule("odd", expression)], START)
-    beside = work_out([Rule("odd", expression), Rule("weekly", "cron(0 5 ? * 1 *)")], START)
+    alone = work_out([ScheduleRule("odd", expression)], START)
+    beside = work_out([ScheduleRule("odd", expression), ScheduleRule("weekly", "cron(0 5 ? * 1 *)")], START)
 
     assert (alone.worst, alone.one_missed) == (None, None)
     assert words in alone.unbounded
@@ -256,7 +257,7 @@ def test_a_schedule_that_ends_or_has_not_begun_bounds_nothing(expression: str, w
 
 def test_a_year_field_with_steps_is_looked_at_over_three_of_its_years() -> None:
     """A plan for every tenth year is not taken for a yearly one."""
-    worst = work_out([Rule("rare", "cron(0 5 * * ? 1970/10)")], START)
+    worst = work_out([ScheduleRule("rare", "cron(0 5 * * ? 1970/10)")], START)
 
     assert found_of(worst)[0] == (datetime(2040, 1, 1) - datetime(2030, 12, 31)).total_seconds()
 
@@ -268,9 +269,13 @@ def test_no_rule_at_all_is_unbounded() -> None:
 
 def test_continuous_backup_bounds_the_loss_by_its_lag() -> None:
     """Five minutes whatever the schedule, ten with one missed upload (RDS user guide, "Restoring to a specified time")."""
-    monthly = Rule("monthly", "cron(0 5 1 * ? *)", continuous=True)
+    monthly = ScheduleRule("monthly", "cron(0 5 1 * ? *)", continuous=True)
 
-    for rules in ([monthly], [Rule("RDS", "", continuous=True)], [Rule("odd", "cron(0 5 31 2 ? *)"), monthly]):
+    for rules in (
+        [monthly],
+        [ScheduleRule("RDS", "", continuous=True)],
+        [ScheduleRule("odd", "cron(0 5 31 2 ? *)"), monthly],
+    ):
         worst = work_out(rules, START)
         assert worst.worst
         assert worst.one_missed
@@ -279,14 +284,14 @@ def test_continuous_backup_bounds_the_loss_by_its_lag() -> None:
 
 def test_a_backup_that_outlasts_its_completion_window_counts_for_nothing() -> None:
     """It is cancelled at the window's end (API reference, BackupRuleInput, CompletionWindowMinutes)."""
-    slow = Rule("slow", "cron(0 5 ? * * *)", backup=timedelta(hours=3), completion_window=timedelta(hours=2))
+    slow = ScheduleRule("slow", "cron(0 5 ? * * *)", backup=timedelta(hours=3), completion_window=timedelta(hours=2))
 
     assert "completion window" in work_out([slow], START).unbounded
 
 
 def test_rate_is_understood_and_named_as_invalid_for_aws_backup() -> None:
     """A day by `rate` has no day of 25 hours."""
-    worst = work_out([Rule("other", "rate(1 day)", BERLIN)], START)
+    worst = work_out([ScheduleRule("other", "rate(1 day)", BERLIN)], START)
 
     assert hours(found_of(worst)[1]) == 24
     assert "no schedule of AWS Backup" in worst.notes[0]
@@ -297,9 +302,13 @@ def test_rules_of_one_plan_make_room_for_the_one_that_keeps_longer() -> None:
 
     AWS Backup developer guide, "Backup plan options and configuration": of 24 hourly backups eight are left.
     """
-    hourly = Rule("hourly", "cron(0 * ? * * *)", start_window=timedelta(hours=1), plan="p", retention_days=1)
-    half_daily = Rule("half", "cron(0 0/12 ? * * *)", start_window=timedelta(hours=8), plan="p", retention_days=7)
-    apart = work_out([hourly, Rule("half", half_daily.expression, start_window=timedelta(hours=8), plan="q")], START)
+    hourly = ScheduleRule("hourly", "cron(0 * ? * * *)", start_window=timedelta(hours=1), plan="p", retention_days=1)
+    half_daily = ScheduleRule(
+        "half", "cron(0 0/12 ? * * *)", start_window=timedelta(hours=8), plan="p", retention_days=7
+    )
+    apart = work_out(
+        [hourly, ScheduleRule("half", half_daily.expression, start_window=timedelta(hours=8), plan="q")], START
+    )
     together = work_out([hourly, half_daily], START)
     days = (together.until - together.from_at) / timedelta(days=1) if together.until and together.from_at else 0
 
@@ -317,10 +326,10 @@ def test_rules_of_one_plan_make_room_for_the_one_that_keeps_longer() -> None:
 def test_what_cannot_be_read_is_refused(expression: str) -> None:
     """ValueError with a sentence."""
     with pytest.raises(ValueError, match="Expected"):
-        work_out([Rule("odd", expression)], START)
+        work_out([ScheduleRule("odd", expression)], START)
 
 
 def test_an_unknown_zone_is_refused() -> None:
     """ValueError with a sentence that names it."""
     with pytest.raises(ValueError, match="found 'Europe/Atlantis'"):
-        work_out([Rule("odd", "cron(0 5 * * ? *)", "Europe/Atlantis")], START)
+        work_out([ScheduleRule("odd", "cron(0 5 * * ? *)", "Europe/Atlantis")], START)
