@@ -23,6 +23,7 @@ COMPOSED = (
     "drills.sandbox.secret_store",
     "drills.sandbox.seeds",
     "drills.sandbox.service",
+    "drills.sandbox.url_table",
 )
 
 

@@ -9,7 +9,7 @@ from moto.ec2.exceptions import DependencyViolationError
 from moto.ec2.models import EC2Backend, ec2_backends
 from moto.rds.models import rds_backends
 
-from drills.sandbox.moto_backends import use_backend
+from drills.sandbox.moto_backends import install_backend
 
 
 class SandboxEC2(EC2Backend):
@@ -29,4 +29,4 @@ class SandboxEC2(EC2Backend):
 
 def install() -> None:
     """Make this the EC2 of moto; before its first request."""
-    use_backend(ec2_backends, SandboxEC2)
+    install_backend(ec2_backends, SandboxEC2)

@@ -18,7 +18,8 @@ from moto.core.exceptions import JsonRESTError
 from moto.events.models import EventPattern, EventsBackend, Rule, events_backends
 from moto.events.responses import EventsHandler
 
-from drills.sandbox.moto_backends import UrlTable, use_backend
+from drills.sandbox.moto_backends import install_backend
+from drills.sandbox.url_table import UrlTable
 
 _REFUSED = {"ErrorCode": "NotAuthorizedForSource", "ErrorMessage": "Not authorized for the source."}
 
@@ -112,4 +113,4 @@ class SandboxEventsResponse(EventsHandler):
 def install() -> None:
     """Make this the EventBridge of moto; before its first request."""
     moto.events.models.Rule = SandboxRule  # type: ignore[misc]
-    use_backend(events_backends, SandboxEvents)
+    install_backend(events_backends, SandboxEvents)

@@ -1,32 +1,23 @@
-"""How a backend of the sandbox takes the place of moto's.
-
-moto constructs the backend of a region at the region's first request, as `backend(region_name, account_id=...)`
-(AccountSpecificBackend in moto/core/base_backend.py). A sandbox backend needs more than these two, so each service gives
-moto a function that adds the collaborators. No class attribute holds them.
-"""
+"""Has moto construct the sandbox's backends with the objects that they work with."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from moto.core.base_backend import BackendDict
+from moto.core.base_backend import BackendDict, BaseBackend
 
 
-@dataclass(frozen=True, slots=True)
-class UrlTable:
-    """The URLs of a service and their handlers, with the names that moto reads from `backend._url_module`."""
+def install_backend(backends: BackendDict[Any], backend: type[BaseBackend], **collaborators: Any) -> None:
+    """Make `backend` the class that moto constructs for each account and region; call it before the first request.
 
-    url_bases: Sequence[str]
-    url_paths: Mapping[str, Callable[..., Any]]
-
-
-def use_backend(backends: BackendDict[Any], construct: Callable[..., Any]) -> None:
-    """Have moto construct every region's backend with `construct`. Call it before the service's first request.
-
-    `construct` takes `(region_name, account_id)`; the usual one is `functools.partial(Backend, plane=plane, ...)`.
-    moto's `reset` would call `__init__` without the collaborators; the sandbox refuses moto's own API, which resets.
+    moto passes region and account alone, when it constructs a backend and when it resets one. Its tagging API skips
+    whatever is no class (moto/core/resource_tagging.py, `iter_taggable_backends`), so that a function cannot take the
+    place of the class: a subclass adds the collaborators, and no state is kept in class attributes.
     """
-    backends.backend = construct  # type: ignore[assignment]
+
+    def construct(self: Any, region_name: str, account_id: str) -> None:
+        backend.__init__(self, region_name, account_id, **collaborators)
+
+    members = {"__init__": construct, "__module__": backend.__module__, "__doc__": backend.__doc__}
+    backends.backend = type(backend.__name__, (backend,), members)
     backends.clear()

@@ -9,7 +9,8 @@ import moto.secretsmanager.urls
 from moto.secretsmanager.models import SecretsManagerBackend, secretsmanager_backends
 from moto.secretsmanager.responses import SecretsManagerResponse
 
-from drills.sandbox.moto_backends import UrlTable, use_backend
+from drills.sandbox.moto_backends import install_backend
+from drills.sandbox.url_table import UrlTable
 
 
 class SandboxSecretsResponse(SecretsManagerResponse):
@@ -39,4 +40,4 @@ class SandboxSecrets(SecretsManagerBackend):
 
 def install() -> None:
     """Make this the Secrets Manager of moto; before its first request."""
-    use_backend(secretsmanager_backends, SandboxSecrets)
+    install_backend(secretsmanager_backends, SandboxSecrets)

@@ -7,7 +7,6 @@ names and whatever the launch type: this machine is the capacity. Facts follow t
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import moto.ecs.models
@@ -22,13 +21,14 @@ from moto.ecs.exceptions import (
 from moto.ecs.models import Cluster, EC2ContainerServiceBackend, Service, Task, ecs_backends
 from moto.elbv2.models import elbv2_backends
 
-from drills.sandbox.moto_backends import UrlTable, use_backend
+from drills.sandbox.moto_backends import install_backend
 from drills.sandbox.service.ecs_models import Rollout, SandboxService, SandboxTask
 from drills.sandbox.service.ecs_network import complete_network
 from drills.sandbox.service.ecs_responses import SandboxECSResponse
 from drills.sandbox.service.ecs_schedule import ServiceScheduler
 from drills.sandbox.service.ecs_tasks import RegionTasks
 from drills.sandbox.service.task_life import TaskHost, TaskLives
+from drills.sandbox.url_table import UrlTable
 
 _URLS = UrlTable(moto.ecs.urls.url_bases, {"{0}/$": SandboxECSResponse.dispatch})
 
@@ -239,4 +239,4 @@ def install(host: TaskHost, lives: TaskLives) -> None:
     host.plane.at_end(lives.kill_all)
     moto.ecs.models.Service = SandboxService  # type: ignore[misc]
     moto.ecs.models.Task = SandboxTask  # type: ignore[misc]
-    use_backend(ecs_backends, partial(SandboxECS, host=host, lives=lives))
+    install_backend(ecs_backends, SandboxECS, host=host, lives=lives)

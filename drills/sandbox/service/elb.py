@@ -8,14 +8,13 @@ listeners are stored and described, and nothing answers for them.
 from __future__ import annotations
 
 import itertools
-from functools import partial
 from typing import Any
 
 import moto.elbv2.urls
 from moto.elbv2.exceptions import TargetGroupNotFoundError
 from moto.elbv2.models import ELBv2Backend, FakeHealthStatus, FakeListener, FakeLoadBalancer, elbv2_backends
 
-from drills.sandbox.moto_backends import use_backend
+from drills.sandbox.moto_backends import install_backend
 from drills.sandbox.service.front_door import Fixed, Forward, FrontDoor, error_page
 from drills.sandbox.service.listener_rules import (
     HttpRequest,
@@ -192,4 +191,4 @@ def install(plane: DataPlane, targets: TargetRegistry) -> None:
             door.close()
 
     plane.at_end(close_all)
-    use_backend(elbv2_backends, partial(SandboxELB, targets=targets, doors=doors))
+    install_backend(elbv2_backends, SandboxELB, targets=targets, doors=doors)
