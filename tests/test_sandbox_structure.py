@@ -15,6 +15,8 @@ ROOT = Path(__file__).parent.parent
 SANDBOX = "drills.sandbox"
 # the packages and modules that are put together by composition
 COMPOSED = (
+    "drills.sandbox.backup",
+    "drills.sandbox.control",
     "drills.sandbox.door",
     "drills.sandbox.ec2",
     "drills.sandbox.events",

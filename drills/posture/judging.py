@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from typing import Any
 
 from drills.model.finding import CheckResult, Finding, NotChecked, Outcome, Requirement, Severity
@@ -53,35 +52,6 @@ class Judgement:
             findings=tuple(self.findings),
             not_checked=tuple(self.unread),
         )
-
-
-def listed(value: Any) -> list[Any]:
-    """A member of a policy document that may be one value or a list of them."""
-    if value is None:
-        return []
-    return list(value) if isinstance(value, list | tuple) else [value]
-
-
-def statements(document: Any, effect: str) -> Iterable[dict[str, Any]]:
-    """The statements of a policy document with that effect."""
-    if not isinstance(document, dict):
-        return []
-    return [
-        each for each in listed(document.get("Statement")) if isinstance(each, dict) and each.get("Effect") == effect
-    ]
-
-
-def principals(statement: dict[str, Any], kind: str) -> list[str]:
-    """The principals of a kind ("AWS", "Service") that a statement names; `*` stands for all."""
-    named = statement.get("Principal")
-    if named == "*":
-        return ["*"]
-    return [str(each) for each in listed(named.get(kind))] if isinstance(named, dict) else []
-
-
-def any_like(values: Iterable[Any], matches: Callable[[str], bool]) -> bool:
-    """Whether one of the values matches."""
-    return any(matches(str(each)) for each in values)
 
 
 def counted(number: int, noun: str) -> str:

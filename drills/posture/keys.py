@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Mapping
 from typing import Any
 
 from drills.model.finding import CheckResult
 from drills.model.parity import NotVerified
+from drills.policy_statements import read_statements
 from drills.posture.facts import Facts, Key, Vault
-from drills.posture.judging import Judgement, any_like, counted, listed, principals, statements
+from drills.posture.judging import Judgement, counted
 from drills.posture.points import newest
 
-DELETES = "backup:deleterecoverypoint"
+DELETES = "backup:DeleteRecoveryPoint"
 
 
 def point_key(facts: Facts) -> CheckResult:
@@ -72,9 +72,8 @@ def _usable(judged: Judgement, facts: Facts, arn: str, key: Key) -> None:
     wanted = [f"arn:aws:iam::{facts.restore_account}:root", facts.restore_account, "*"]
     wanted += [facts.restore_role] if facts.restore_role else []
     allowed = any(
-        any_like(principals(each, "AWS"), lambda name: name in wanted)
-        and any_like(listed(each.get("Action")), lambda action: fnmatch.fnmatchcase("kms:decrypt", action.lower()))
-        for each in statements(key.policy, "Allow")
+        each.names_principal("AWS", *wanted) and each.covers_action("kms:Decrypt")
+        for each in read_statements(key.policy, "Allow")
     )
     if not allowed:
         judged.find(
@@ -130,9 +129,8 @@ def _undeletable(judged: Judgement, vault: Vault) -> None:
     if not judged.unless_unread(f"access policy of {vault.name}", vault.policy) or vault.described.get("Locked"):
         return
     denied = any(
-        "*" in principals(each, "AWS")
-        and any_like(listed(each.get("Action")), lambda action: fnmatch.fnmatchcase(DELETES, action.lower()))
-        for each in statements(vault.policy, "Deny")
+        each.names_principal("AWS", "*") and each.covers_action(DELETES)
+        for each in read_statements(vault.policy, "Deny")
     )
     if not denied:
         judged.find(

@@ -8,8 +8,9 @@ from typing import Any
 from drills.durations import show_duration
 from drills.model.finding import CheckResult
 from drills.model.parity import NotVerified
+from drills.policy_statements import Statement, read_statements
 from drills.posture.facts import Facts, Protection, Vault
-from drills.posture.judging import Judgement, any_like, counted, principals, statements
+from drills.posture.judging import Judgement, counted
 
 SERVICE = "backup.amazonaws.com"
 DAY = 86_400
@@ -68,7 +69,7 @@ def role(facts: Facts) -> CheckResult:
                 found="none of that name",
                 remedy="aws iam create-role, as infra/terraform",
             )
-        elif not any(_trusts(each) for each in statements(trust, "Allow")):
+        elif not any(_trusts(each) for each in read_statements(trust, "Allow")):
             judged.find(
                 "error",
                 arn,
@@ -81,11 +82,8 @@ def role(facts: Facts) -> CheckResult:
     return judged.result("AWS Backup can assume what backs up", nothing=nothing)
 
 
-def _trusts(statement: dict[str, Any]) -> bool:
-    actions = statement.get("Action")
-    named = [actions] if isinstance(actions, str) else list(actions or [])
-    may = any_like(named, lambda action: action.lower() in ("sts:assumerole", "sts:*", "*"))
-    return may and any_like(principals(statement, "Service"), lambda name: name in (SERVICE, "*"))
+def _trusts(statement: Statement) -> bool:
+    return statement.covers_action("sts:AssumeRole") and statement.names_principal("Service", SERVICE, "*")
 
 
 def rules(facts: Facts) -> CheckResult:

@@ -15,11 +15,11 @@ from drills.posture.facts import Facts, Protection
 from drills.posture.judging import Judgement, counted
 from drills.recovery.selection import choose_newest, explain_none
 from drills.schedule import cron
+from drills.schedule.plans import DEFAULT_EXPRESSION, DEFAULT_ZONE, START_WINDOW
 
 PERIODS = 3  # how many past periods of a rule must each have left a point
 LOOK_BACK = timedelta(days=366)
 RUNNING = ("CREATED", "PENDING", "RUNNING")
-START_WINDOW = 480  # minutes; "the default is 8 hours" (API reference, BackupRule)
 SLACK = timedelta(minutes=5)  # between a lifecycle's end as it should be and as it is shown
 
 
@@ -134,11 +134,12 @@ def _past(now: datetime, rule: Mapping[str, Any], since: datetime) -> list[tuple
     A point has the instant at which its job began, so that a job that still runs has left one.
     """
     try:
-        schedule = cron.parse(str(rule.get("ScheduleExpression") or "cron(0 5 ? * * *)"))
-        zone = ZoneInfo(str(rule.get("ScheduleExpressionTimezone") or "Etc/UTC"))
+        schedule = cron.parse(str(rule.get("ScheduleExpression") or DEFAULT_EXPRESSION))
+        zone = ZoneInfo(str(rule.get("ScheduleExpressionTimezone") or DEFAULT_ZONE))
     except (ValueError, KeyError):
         return []
-    window = timedelta(minutes=rule.get("StartWindowMinutes") or START_WINDOW)
+    minutes = rule.get("StartWindowMinutes")
+    window = timedelta(minutes=minutes) if minutes else START_WINDOW
     over = [(start, start + window) for start in schedule.firings(zone, since, now) if start + window <= now]
     return over[-PERIODS:]
 

@@ -15,11 +15,10 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import psycopg
-from moto.backup.models import backup_backends
 from moto.rds.models import rds_backends
 
 from drills.errors import USAGE, ConfigError, DrillError, SandboxError, SeedError
-from drills.sandbox.backup.backend import SandboxBackup, wind
+from drills.sandbox.backup.account import BackupAccount
 from drills.sandbox.backup.models import POINT_STATUSES
 from drills.sandbox.door.calls import CallLog
 from drills.sandbox.rds.backend import SandboxRDS
@@ -34,10 +33,11 @@ Answer = tuple[int, Any]
 class Control:
     """Answers the control API over one data plane."""
 
-    def __init__(self, plane: DataPlane, calls: CallLog, account: str) -> None:
+    def __init__(self, plane: DataPlane, calls: CallLog, account: str, backups: BackupAccount) -> None:
         self.plane = plane
         self.calls = calls
         self.account = account
+        self.backups = backups
         self._posts: dict[str, Callable[[Mapping[str, Any]], Any]] = {
             "seed/inspect": self._inspect,
             "seed/load": self._load,
@@ -164,13 +164,12 @@ class Control:
         if status is not None and status not in POINT_STATUSES:
             raise ConfigError(f"status must be one of {', '.join(POINT_STATUSES)}, found {status!r}.")
         with self.plane.lock:
-            for backup in list(backup_backends[self.account].values()):
-                if isinstance(backup, SandboxBackup) and arn in backup.points:
-                    point = backup.points[arn]
-                    point.point_status = status or point.point_status
-                    point.expires_at = _instant(expires) if expires is not None else point.expires_at
-                    return {"recovery_point": arn, "status": point.status(self.plane.instant())}
-        raise SandboxError(f"{arn} is no recovery point of AWS Backup; name a snapshot of type awsbackup.")
+            point = self.backups.find_point(arn)
+            if point is None:
+                raise SandboxError(f"{arn} is no recovery point of AWS Backup; name a snapshot of type awsbackup.")
+            point.forced_status = status or point.forced_status
+            point.expires_at = _instant(expires) if expires is not None else point.expires_at
+            return {"recovery_point": arn, "status": point.status(self.plane.instant())}
 
     # -- time and faults -----------------------------------------------------------------------------------------
 
@@ -179,7 +178,7 @@ class Control:
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds < 0:
             raise ConfigError(f"forward must be a number of seconds of at least 0, found {seconds!r}.")
         # what backup plans and lifecycles would have done meanwhile is there when the clock shows the new instant
-        return {"now": wind(self.plane, self.account, seconds).isoformat()}
+        return {"now": self.backups.forward(seconds).isoformat()}
 
     def _arm(self, request: Mapping[str, Any]) -> dict[str, Any]:
         return dataclasses.asdict(self.plane.arm(request))

@@ -12,7 +12,8 @@ from functools import partial
 from typing import Any
 
 from drills.sandbox import ec2, events, secret_store
-from drills.sandbox.backup import backend as backup
+from drills.sandbox.backup.account import BackupAccount
+from drills.sandbox.backup.install import install as install_backup
 from drills.sandbox.control import Control
 from drills.sandbox.door.calls import (
     AwsRequest,
@@ -97,15 +98,16 @@ class Gateway:
         self._calls.record(call, request.protocol, headers, text)
 
 
-def install_services(plane: DataPlane, account: str) -> None:
-    """Replace moto's backends by the sandbox's; before the first request."""
+def install_services(plane: DataPlane, account: str) -> BackupAccount:
+    """Replace moto's backends by the sandbox's, before the first request; return the AWS Backup of the account."""
     rds.install(plane)
-    backup.install(plane, account)
+    backups = install_backup(plane, account)
     ec2.install()
     secret_store.install()
     keys.install(plane)
     events.install()
     services.install(plane)
+    return backups
 
 
 def _export_logs(exports: LogExports, account: str, request: AwsRequest) -> None:
@@ -116,7 +118,7 @@ def _export_logs(exports: LogExports, account: str, request: AwsRequest) -> None
 
 def make_gateway(plane: DataPlane, account: str, *, check_contract: bool = False) -> Gateway:
     """Install the sandbox's services and build the gateway to them."""
-    install_services(plane, account)
+    backups = install_services(plane, account)
     calls = CallLog(contract=Contract() if check_contract else None)
     moto = MotoApp(plane.lock, partial(_export_logs, LogExports(plane), account))
-    return Gateway(plane, calls, RequestFaults(plane), Control(plane, calls, account), moto)
+    return Gateway(plane, calls, RequestFaults(plane), Control(plane, calls, account, backups), moto)

@@ -1,7 +1,8 @@
-"""Matches a selection of a backup plan with an instance. Pure.
+"""Tells whether a selection of a backup plan includes a resource, and by what. Pure.
 
-As the AWS Backup API reference has it (BackupSelection): ARNs are joined by OR, `ListOfTags` by OR, `Conditions` by AND,
-and `NotResources` takes away. A selection without ARNs and listed tags means everything that its conditions let through.
+As the AWS Backup API reference has it (BackupSelection, Conditions): ARNs are joined by OR, `ListOfTags` by OR,
+`Conditions` by AND, and `NotResources` takes away. A selection without ARNs and listed tags includes everything that its
+conditions admit.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 SelectedBy = Literal["ARN", "tag", "everything"]
-_TAG = "aws:ResourceTag/"
+TAG_PREFIX = "aws:ResourceTag/"  # of a ConditionKey
 
 
 def selected_by(selection: Mapping[str, Any], arn: str, tags: Mapping[str, str]) -> SelectedBy | None:
-    """Return by what the selection matches the resource, None where it does not. An ARN with a wildcard is no "ARN"."""
+    """Return by what the selection includes the resource, None where it does not.
+
+    A pattern for instances of any name is not "ARN": it includes a renamed instance too.
+    """
     arns, listed = selection.get("Resources") or [], selection.get("ListOfTags") or []
     if _any_like(arn, selection.get("NotResources") or []) or not _meets(selection.get("Conditions") or {}, tags):
         return None
@@ -30,7 +34,7 @@ def selected_by(selection: Mapping[str, Any], arn: str, tags: Mapping[str, str])
 
 
 def _any_instance(pattern: str) -> bool:
-    """Return whether a pattern means instances of any name, so that a renamed one is still meant."""
+    """Return whether a pattern includes instances of any name, so that a renamed one stays included."""
     return pattern == "*" or pattern.endswith((":db:*", ":*"))
 
 
@@ -39,14 +43,15 @@ def _any_like(value: str, patterns: Iterable[str]) -> bool:
 
 
 def _like(value: str, pattern: str) -> bool:
-    """Return whether a value matches a pattern in which `*` stands for anything and nothing else is special."""
+    """Return whether the value matches; `*` stands for any characters, and nothing else is special."""
     return fnmatch.fnmatchcase(value, pattern.replace("[", "[[]").replace("?", "[?]"))
 
 
 def _meets(conditions: Mapping[str, Any], tags: Mapping[str, str]) -> bool:
+    """Return whether all conditions hold; a missing tag equals nothing and is like nothing."""
     for operator, wanted in conditions.items():
         for each in wanted or ():
-            value = tags.get(str(each["ConditionKey"]).removeprefix(_TAG))
+            value = tags.get(str(each["ConditionKey"]).removeprefix(TAG_PREFIX))
             right = each["ConditionValue"]
             same = value == right if operator.endswith("Equals") else value is not None and _like(value, right)
             if same == ("Not" in operator):

@@ -1,111 +1,52 @@
-"""AWS Backup for RDS instances, put together; a room for each of its parts: backup_vaults.py, backup_jobs.py and so on.
+"""Implements moto's backend of AWS Backup with the sandbox's own service.
 
 A recovery point of an RDS instance is a DB snapshot of type `awsbackup`, named `awsbackup:job-<uuid>`. Every operation
-that is not here or in moto answers with an error that says so.
+that is neither in drills/sandbox/backup/answers nor in moto answers with an error that names it.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from collections.abc import Callable, Iterator
 
-from moto.backup.exceptions import ResourceNotFoundException
-from moto.backup.models import backup_backends
+from moto.backup.models import BackupBackend
+from moto.core.resource_tagging import TaggedResource
+from moto.rds.models import rds_backends
 
-from drills.sandbox.backup.base import BackupBase
-from drills.sandbox.backup.schedules import materialise_all
-from drills.sandbox.backup.testing import BackupTesting
+from drills.sandbox.backup.region import FastForward, Region, ResourceTags
+from drills.sandbox.backup.service import BackupService
+from drills.sandbox.rds.backend import SandboxRDS
 from drills.sandbox.state import DataPlane
-
-log = logging.getLogger(__name__)
-
-BEAT = 1.0  # seconds between two looks at what has fallen due
+from drills.sandbox.url_table import UrlTable
 
 
-class SandboxBackup(BackupTesting):
-    """The AWS Backup of one region."""
+class SandboxBackup(BackupBackend):
+    """What moto knows of the AWS Backup of one region: URLs, taggable resources and report plans are moto's own."""
 
-    # -- tags and resources --------------------------------------------------------------------------------------
+    def __init__(
+        self,
+        region_name: str,
+        account_id: str,
+        plane: DataPlane,
+        fast_forward: FastForward,
+        find_region: Callable[[str], BackupService],
+        urls: UrlTable,
+    ) -> None:
+        super().__init__(region_name, account_id)
+        self._urls = urls
+        rds = rds_backends[account_id][region_name]
+        assert isinstance(rds, SandboxRDS)
+        region = Region(account_id, region_name, plane, rds, ResourceTags(self.tagger), fast_forward)
+        self.service = BackupService(region, find_region, self._report_plan_arns)
 
-    def tags_of(self, arn: str) -> dict[str, str]:
-        """ListTags: ResourceNotFoundException for an ARN that AWS Backup does not have."""
-        plans = [plan.arn for plan in self.plans_in_force()] + [plan.arn for plan in self.testing_plans.values()]
-        vaults = [vault.backup_vault_arn for vault in self.vaults.values()]
-        reports = [report.report_plan_arn for report in self.report_plans.values()]
-        if arn not in self.points and arn not in (*plans, *vaults, *reports):
-            raise ResourceNotFoundException(f"Cannot find the resource {arn}.")
-        return dict(self.tagger.get_tag_dict_for_resource(arn))
+    @property
+    def _url_module(self) -> UrlTable:
+        return self._urls
 
-    def set_tags(self, arn: str, tags: Mapping[str, str]) -> None:
-        """TagResource; a point's tags are its snapshot's as well."""
-        self.tag_resource(arn, dict(tags))
-        self._pass_on(arn)
+    def _report_plan_arns(self) -> list[str]:
+        return [plan.report_plan_arn for plan in self.report_plans.values()]
 
-    def drop_tags(self, arn: str, keys: Sequence[str]) -> None:
-        """UntagResource."""
-        self.untag_resource(arn, list(keys))
-        self._pass_on(arn)
-
-    def _pass_on(self, arn: str) -> None:
-        if arn in self.points:
-            tags = self.points[arn].tags = self.tags_of(arn)
-            self.snapshot_of(self.points[arn]).tags = [{"Key": key, "Value": value} for key, value in tags.items()]
-
-    def protected(self, rows: Sequence[dict[str, Any]], arn: str) -> dict[str, Any]:
-        """DescribeProtectedResource: the row of that resource."""
-        for row in rows:
-            if row["ResourceArn"] == arn:
-                return row
-        raise ResourceNotFoundException(f"The resource {arn} has no recovery point.")
-
-
-def _backends(account: str) -> list[SandboxBackup]:
-    return [each for each in list(backup_backends[account].values()) if isinstance(each, SandboxBackup)]
-
-
-def run(account: str, until: datetime) -> None:
-    """Do what has fallen due up to an instant, in every region. The plane's lock must be held."""
-    backends = _backends(account)
-    for backend in backends:
-        backend.fire(until)
-        backend.choose_tests(until)
-    backends = _backends(account)  # a copy may have gone to a region that nobody had asked yet
-    for backend in backends:
-        backend.expire()
-    materialise_all(backends)
-    for backend in backends:
-        backend.run_tests()
-        if backend.horizon is None:
-            backend.retry_jobs()
-            backend.clean_up_tests()
-
-
-def wind(plane: DataPlane, account: str, seconds: float) -> datetime:
-    """Wind the clock forward over everything that falls due on the way; the new instant."""
-    with plane.lock:
-        run(account, plane.instant())
-        BackupBase.horizon = plane.instant(seconds)
-        try:
-            run(account, BackupBase.horizon)
-        finally:
-            BackupBase.horizon = None
-        return plane.clock.forward(seconds)
-
-
-def install(plane: DataPlane, account: str) -> None:
-    """Make this the AWS Backup of moto, before its first request, and let its schedules run."""
-    SandboxBackup.plane = BackupBase.plane = plane
-    backup_backends.backend = SandboxBackup
-    backup_backends.clear()
-
-    def beat() -> None:
-        while plane.clock.wait_until(plane.clock.monotonic() + BEAT):
-            try:
-                with plane.lock:
-                    run(account, plane.instant())
-            except Exception:  # one that fails must not end all later ones
-                log.exception("the backup schedules failed")
-
-    plane.work("backup schedules", beat)
+    def iter_tagged_resources(self) -> Iterator[TaggedResource]:
+        """Yield what the Resource Groups Tagging API lists of AWS Backup: the vaults."""
+        for vault in self.service.vaults:
+            arn = vault.backup_vault_arn
+            yield TaggedResource(arn, self.service.region.tags.of(arn), "backup:backup-vault")

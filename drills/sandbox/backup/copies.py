@@ -7,21 +7,33 @@ The copy is a snapshot `awsbackup:copyjob-…` in RDS of the destination's regio
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from moto.backup.exceptions import InvalidParameterValueException, InvalidRequestException, ResourceNotFoundException
 
-from drills.sandbox.backup.base import new_id, read_lifecycle, required
-from drills.sandbox.backup.jobs import BackupJobs
-from drills.sandbox.backup.models import FAILS_AT, FAULT, CopyJob, JobEnd, RecoveryPoint
+from drills.sandbox.backup.models import (
+    FAILURE_MESSAGE,
+    FAILURE_SHARE,
+    BackupJob,
+    CopyJob,
+    JobEnd,
+    Progress,
+    RecoveryPoint,
+    Vault,
+    new_job_id,
+)
+from drills.sandbox.backup.points import Points
+from drills.sandbox.backup.region import Region
+from drills.sandbox.backup.validation import read_lifecycle, require_members
+from drills.sandbox.backup.vaults import Vaults
 
 
 @dataclass(frozen=True, slots=True)
-class CopyOrder:
-    """What is to be copied where, when and for whom."""
+class CopyRequest:
+    """A point to copy, its destination, and the instant and the role of the copy."""
 
     point: RecoveryPoint
     vault_arn: str
@@ -31,82 +43,122 @@ class CopyOrder:
     backup_job_id: str = ""
 
 
-class BackupCopies(BackupJobs):
-    """The copy jobs of one region."""
+class CopyJobs:
+    """The copy jobs of one region, and the copies that arrive in its vaults.
 
-    def __init__(self, region_name: str, account_id: str) -> None:
-        super().__init__(region_name, account_id)
-        self.copy_jobs: dict[str, CopyJob] = {}
+    `find_region` returns the copy jobs of the region of a vault's ARN; InvalidParameterValueException for an ARN that
+    names no vault of this sandbox.
+    """
 
-    def start_copy_job(self, given: Mapping[str, Any]) -> CopyJob:
+    def __init__(self, region: Region, vaults: Vaults, points: Points, find_region: Callable[[str], CopyJobs]) -> None:
+        self._region = region
+        self._vaults = vaults
+        self._points = points
+        self._find_region = find_region
+        self._jobs: dict[str, CopyJob] = {}
+
+    def __iter__(self) -> Iterator[CopyJob]:
+        """Iterate over the jobs in the order of their creation."""
+        return iter(list(self._jobs.values()))
+
+    def get(self, job_id: str) -> CopyJob:
+        """Return the copy job; ResourceNotFoundException for an unknown id."""
+        if job_id not in self._jobs:
+            raise ResourceNotFoundException(f"Copy job {job_id} does not exist.")
+        return self._jobs[job_id]
+
+    def find_vault(self, arn: str) -> Vault | None:
+        """Return the vault of this region with that ARN, None where there is none."""
+        return next((vault for vault in self._vaults if vault.backup_vault_arn == arn), None)
+
+    def start_on_demand(self, request: Mapping[str, Any]) -> CopyJob:
         """StartCopyJob."""
-        required(given, "RecoveryPointArn", "SourceBackupVaultName", "DestinationBackupVaultArn", "IamRoleArn")
-        earlier = self.once("StartCopyJob", given.get("IdempotencyToken"))
+        require_members(request, "RecoveryPointArn", "SourceBackupVaultName", "DestinationBackupVaultArn", "IamRoleArn")
+        earlier = self._region.tokens.find("StartCopyJob", request)
         if earlier is not None:
-            return self.copy_job(earlier)
-        point = self.point(given["RecoveryPointArn"], given["SourceBackupVaultName"])
-        if point.status(self.now()) != "COMPLETED":
-            raise InvalidRequestException(f"The recovery point {point.arn} is {point.status(self.now())}.")
-        target = given["DestinationBackupVaultArn"]
-        if target == self.vault(point.vault).backup_vault_arn:
+            return self.get(earlier)
+        now = self._region.now()
+        point = self._points.get(request["RecoveryPointArn"], request["SourceBackupVaultName"])
+        if point.status(now) != "COMPLETED":
+            raise InvalidRequestException(f"The recovery point {point.arn} is {point.status(now)}.")
+        destination = request["DestinationBackupVaultArn"]
+        if destination == self._vaults.get(point.vault).backup_vault_arn:
             raise InvalidParameterValueException("The destination vault is the source vault.")
-        if target not in (each.backup_vault_arn for each in self.elsewhere(target).vaults.values()):
-            raise ResourceNotFoundException(f"Backup vault {target} not found")
-        job = self.copy(
-            CopyOrder(point, target, read_lifecycle(given.get("Lifecycle")), given["IamRoleArn"], self.now())
-        )
-        self.remember("StartCopyJob", given.get("IdempotencyToken"), job.id)
+        if self._find_region(destination).find_vault(destination) is None:
+            raise ResourceNotFoundException(f"Backup vault {destination} not found")
+        lifecycle = read_lifecycle(request.get("Lifecycle"))
+        job = self._start(CopyRequest(point, destination, lifecycle, request["IamRoleArn"], self._region.now()))
+        self._region.tokens.store("StartCopyJob", request, job.id)
         return job
 
-    def copy(self, order: CopyOrder) -> CopyJob:
-        """Copy a point; what stands against it makes a FAILED job."""
-        point = order.point
-        job = CopyJob(
-            new_id(), order.role_arn, point.resource_arn, point.resource_name, order.at, self.plane.delays.backup_job,
-            order.lifecycle, started_at=order.at, size_bytes=point.size_bytes, created_by=point.created_by,
-            source_arn=point.arn, source_vault_arn=self.arn_of("backup-vault", point.vault),
-            destination_vault_arn=order.vault_arn, backup_job_id=order.backup_job_id,
-        )  # fmt: skip
-        self.copy_jobs[job.id] = job
-        there = self.elsewhere(order.vault_arn)
-        assert isinstance(there, BackupCopies)
-        vault = there.vaults.get(order.vault_arn.rsplit(":", 1)[1])
-        problem = vault.breach(order.lifecycle) if vault else f"Backup vault {order.vault_arn} not found"
+    def start_by_rule(self, backup: BackupJob, action: Mapping[str, Any], at: datetime) -> None:
+        """Copy the point of a backup job as its rule's copy action says; nothing where the point is gone."""
+        point = self._points.find(backup.point_arn)
+        if point is not None:
+            destination, lifecycle = action["DestinationBackupVaultArn"], read_lifecycle(action.get("Lifecycle"))
+            self._start(CopyRequest(point, destination, lifecycle, backup.role_arn, at, backup.id))
+
+    def _start(self, request: CopyRequest) -> CopyJob:
+        """Copy a point; whatever prevents it makes a FAILED job."""
+        job = self._create(request)
+        point, destination = request.point, self._find_region(request.vault_arn)
+        vault = destination.find_vault(request.vault_arn)
+        problem = vault.lock_violation(request.lifecycle) if vault else f"Backup vault {request.vault_arn} not found"
         if problem or vault is None:
-            job.end = JobEnd("FAILED", 0.0, problem)
-        elif self.plane.faults.take("job-fails", service="backup", operation="StartCopyJob", name=point.resource_name):
-            job.end = JobEnd("FAILED", FAILS_AT, FAULT)
+            job.progress.end = JobEnd("FAILED", 0.0, problem)
+        elif self._region.plane.faults.take(
+            "job-fails", service="backup", operation="StartCopyJob", name=point.resource_name
+        ):
+            job.progress.end = JobEnd("FAILED", FAILURE_SHARE, FAILURE_MESSAGE)
         else:
             job.kms_key_id = vault.encryption_key_arn
-            there.receive(job, point, vault.backup_vault_name, self.snapshot_of(point) if not point.database else None)
+            database = None if point.database else self._points.snapshot_of(point).database
+            destination.receive(job, point, vault.backup_vault_name, database)
         return job
 
-    def receive(self, job: CopyJob, source: RecoveryPoint, vault: str, snapshot: Any) -> None:
-        """Take a copy into a vault of this region: its data now, or later together with those of its source."""
-        job.point_arn = f"arn:aws:rds:{self.region_name}:{self.account_id}:snapshot:awsbackup:copyjob-{uuid.uuid4()}"
+    def _create(self, request: CopyRequest) -> CopyJob:
+        point = request.point
+        job = CopyJob(
+            new_job_id(),
+            request.role_arn,
+            point.resource_arn,
+            point.resource_name,
+            Progress(request.at, self._region.plane.delays.backup_job, started_at=request.at),
+            request.lifecycle,
+            point.arn,
+            self._vaults.arn_of(point.vault),
+            request.vault_arn,
+            request.backup_job_id,
+            created_by=point.created_by,
+            size_bytes=point.size_bytes,
+        )
+        self._jobs[job.id] = job
+        return job
+
+    def receive(self, job: CopyJob, source: RecoveryPoint, vault: str, database: Any) -> None:
+        """Put the copy of a point into a vault of this region.
+
+        With the snapshot's `database`, the copy has its data at once; with None, it gets them together with its source.
+        """
+        job.point_arn = self._region.rds_arn("snapshot", f"awsbackup:copyjob-{uuid.uuid4()}")
         point = RecoveryPoint(
-            job.point_arn, vault, source.resource_arn, source.resource_name, job.role_arn, job.created_at,
-            job.completed_at, job.lifecycle, job.kms_key_id, source.size_bytes, job.created_by,
-            source_vault_arn=job.source_vault_arn, database=source.database, tags=dict(source.tags),
-        )  # fmt: skip
-        point.taken_at = source.taken_at or source.created_at
-        self.add_point(point)
-        if snapshot is not None:
-            self.plane.share_snapshot(source.arn, point.arn)
-            self.keep_snapshot(point, snapshot.database, max(0.0, (point.completed_at - self.now()).total_seconds()))
-
-    def copy_what_is_due(self, until: datetime) -> None:
-        """Start the copies of rules whose backup has completed."""
-        due = [each for each in self.due_copies if each[0] <= until]
-        self.due_copies = [each for each in self.due_copies if each[0] > until]
-        for at, job, action in sorted(due, key=lambda each: each[0]):
-            point = self.points.get(job.point_arn)
-            if point is not None:
-                lifecycle = read_lifecycle(action.get("Lifecycle"))
-                self.copy(CopyOrder(point, action["DestinationBackupVaultArn"], lifecycle, job.role_arn, at, job.id))
-
-    def copy_job(self, job_id: str) -> CopyJob:
-        """The copy job, or the error that AWS gives for an unknown one."""
-        if job_id not in self.copy_jobs:
-            raise ResourceNotFoundException(f"Copy job {job_id} does not exist.")
-        return self.copy_jobs[job_id]
+            job.point_arn,
+            vault,
+            source.resource_arn,
+            source.resource_name,
+            job.role_arn,
+            job.created_at,
+            job.completed_at,
+            job.lifecycle,
+            job.kms_key_id,
+            source.size_bytes,
+            job.created_by,
+            source_vault_arn=job.source_vault_arn,
+            taken_at=source.taken_at or source.created_at,
+            database=source.database,
+            tags=dict(source.tags),
+        )
+        self._points.add(point)
+        if database is not None:
+            self._region.plane.share_snapshot(source.arn, point.arn)
+            self._points.register_snapshot(point, database)

@@ -1,4 +1,4 @@
-"""Backup plans with their versions, rules and selections; when the rules fire is in backup_schedules.py."""
+"""Backup plans with their versions, rules and selections; scheduler.py fires the rules."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import re
 import secrets
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -19,43 +19,42 @@ from moto.backup.exceptions import (
     ResourceNotFoundException,
 )
 
-from drills.sandbox.backup.base import read_lifecycle, required
-from drills.sandbox.backup.jobs import read_windows
-from drills.sandbox.backup.restores import BackupRestores
+from drills.sandbox.backup.region import Region
 from drills.sandbox.backup.selections import read_selection
-from drills.schedule.cron import CronSchedule, parse
+from drills.sandbox.backup.validation import read_lifecycle, read_schedule, read_windows, require_members
+from drills.sandbox.backup.vaults import Vaults
+from drills.schedule.cron import CronSchedule
 
-DEFAULT_SCHEDULE = "cron(0 5 ? * * *)"
 _NAME = re.compile(r"[a-zA-Z0-9._-]{1,50}")
 _ABSENT = ("TargetLogicallyAirGappedBackupVaultArn", "IndexActions", "ScanActions")
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule of a plan: what AWS shows of it, and when it fires."""
+    """A rule of a plan: its document as GetBackupPlan returns it, and when it fires."""
 
-    shown: dict[str, Any]
+    document: dict[str, Any]
     schedule: CronSchedule
     zone: ZoneInfo
 
 
 @dataclass(frozen=True, slots=True)
 class PlanVersion:
-    """One version of a plan. `shown` is the document as GetBackupPlan has it."""
+    """One version of a plan: its document as GetBackupPlan returns it, and the requested one as JSON text."""
 
     id: str
     created_at: datetime
-    shown: dict[str, Any]
+    document: dict[str, Any]
     rules: tuple[Rule, ...]
-    asked: str
+    requested: str
 
 
 @dataclass
 class Selection:
-    """What a plan backs up."""
+    """A selection: the resources that a plan backs up."""
 
     id: str
-    shown: dict[str, Any]
+    document: dict[str, Any]
     created_at: datetime
     creator_request_id: str | None
 
@@ -78,159 +77,163 @@ class Plan:
         return self.versions[-1]
 
 
-class BackupPlans(BackupRestores):
-    """The backup plans of one region."""
+class Plans:
+    """The backup plans of one region.
 
-    plans: dict[str, Plan]  # type: ignore[assignment]
+    `check_destination` raises InvalidParameterValueException for an ARN that names no vault of this sandbox.
+    """
 
-    def make_plan(self, given: Mapping[str, Any]) -> Plan:
-        """CreateBackupPlan; a CreatorRequestId that was used returns the plan that it made."""
-        required(given, "BackupPlan")
-        request = given.get("CreatorRequestId")
-        made = self._read_plan(given["BackupPlan"])
-        for plan in self.plans.values():
-            if plan.deleted_at is None and request and plan.creator_request_id == request:
+    def __init__(self, region: Region, vaults: Vaults, check_destination: Callable[[str], object]) -> None:
+        self._region = region
+        self._vaults = vaults
+        self._check_destination = check_destination
+        self._plans: dict[str, Plan] = {}
+
+    def __iter__(self) -> Iterator[Plan]:
+        """Iterate over the plans, the deleted ones too, in the order of their creation."""
+        return iter(list(self._plans.values()))
+
+    def in_force(self) -> list[Plan]:
+        """Return the plans that are not deleted."""
+        return [plan for plan in self if plan.deleted_at is None]
+
+    def create(self, request: Mapping[str, Any]) -> Plan:
+        """CreateBackupPlan; a CreatorRequestId that was used returns the plan that it created."""
+        require_members(request, "BackupPlan")
+        request_id = request.get("CreatorRequestId")
+        version = self._read_plan(request["BackupPlan"])
+        for plan in self.in_force():
+            if request_id and plan.creator_request_id == request_id:
                 return plan
-            if plan.deleted_at is None and plan.version.asked == made.asked:
+            if plan.version.requested == version.requested:
                 raise AlreadyExistsException("Backup plan with the same plan document already exists")
         plan_id = str(uuid.uuid4())
-        plan = Plan(plan_id, self.arn_of("backup-plan", plan_id), request, [made])
-        self.plans[plan_id] = plan
-        if given.get("BackupPlanTags"):
-            self.tag_resource(plan.arn, given["BackupPlanTags"])
+        plan = Plan(plan_id, self._region.arn_of("backup-plan", plan_id), request_id, [version])
+        self._plans[plan_id] = plan
+        self._region.tags.add(plan.arn, request.get("BackupPlanTags"))
         return plan
 
-    def update_plan(self, plan_id: str, given: Mapping[str, Any]) -> Plan:
+    def update(self, plan_id: str, request: Mapping[str, Any]) -> Plan:
         """UpdateBackupPlan: a new version, in force from now on."""
-        required(given, "BackupPlan")
-        plan = self.plan(plan_id)
-        plan.versions.append(self._read_plan(given["BackupPlan"]))
+        require_members(request, "BackupPlan")
+        plan = self.get(plan_id)
+        plan.versions.append(self._read_plan(request["BackupPlan"]))
         return plan
 
-    def plan(self, plan_id: str) -> Plan:
-        """The plan, or the error that AWS gives for an unknown or deleted one."""
-        plan = self.plans.get(plan_id)
+    def get(self, plan_id: str) -> Plan:
+        """Return the plan; ResourceNotFoundException for an unknown or deleted one."""
+        plan = self._plans.get(plan_id)
         if plan is None or plan.deleted_at is not None:
             raise ResourceNotFoundException("Failed reading Backup plan with provided version")
         return plan
 
-    def plan_version(self, plan_id: str, version_id: str | None) -> tuple[Plan, PlanVersion]:
-        """A plan and one of its versions, the last one for None."""
-        plan = self.plan(plan_id)
+    def get_version(self, plan_id: str, version_id: str | None) -> tuple[Plan, PlanVersion]:
+        """Return a plan and one of its versions, the one in force for None."""
+        plan = self.get(plan_id)
         for version in plan.versions:
             if version_id in (None, version.id):
                 return plan, version if version_id else plan.version
         raise ResourceNotFoundException("Failed reading Backup plan with provided version")
 
-    def remove_plan(self, plan_id: str) -> Plan:
+    def delete(self, plan_id: str) -> Plan:
         """DeleteBackupPlan: "only … after all associated selections of resources have been deleted"."""
-        plan = self.plan(plan_id)
+        plan = self.get(plan_id)
         if plan.selections:
             raise InvalidRequestException(
                 "Related backup plan selections must be deleted prior to backup plan deletion"
             )
-        plan.deleted_at = self.now()
-        self.tagger.delete_all_tags_for_resource(plan.arn)
+        plan.deleted_at = self._region.now()
+        self._region.tags.remove_all(plan.arn)
         return plan
 
-    def _read_plan(self, given: Mapping[str, Any]) -> PlanVersion:
-        required(given, "BackupPlanName", "Rules")
-        if not _NAME.fullmatch(given["BackupPlanName"]):
-            raise InvalidParameterValueException(f"The backup plan's name {given['BackupPlanName']!r} is not valid.")
-        if given.get("ScanSettings"):
+    # -- the document of a plan ----------------------------------------------------------------------------------
+
+    def _read_plan(self, request: Mapping[str, Any]) -> PlanVersion:
+        require_members(request, "BackupPlanName", "Rules")
+        if not _NAME.fullmatch(request["BackupPlanName"]):
+            raise InvalidParameterValueException(f"The backup plan's name {request['BackupPlanName']!r} is not valid.")
+        if request.get("ScanSettings"):
             raise InvalidParameterValueException("ScanSettings are absent from this sandbox.")
-        rules = tuple(self._read_rule(rule) for rule in given["Rules"])
-        names = [rule.shown["RuleName"] for rule in rules]
+        rules = tuple(self._read_rule(rule) for rule in request["Rules"])
+        names = [rule.document["RuleName"] for rule in rules]
         if len(set(names)) < len(names):
             raise InvalidParameterValueException(f"The names of a plan's rules must differ, found {', '.join(names)}.")
-        shown = {"BackupPlanName": given["BackupPlanName"], "Rules": [rule.shown for rule in rules]}
-        if given.get("AdvancedBackupSettings"):
-            shown["AdvancedBackupSettings"] = given["AdvancedBackupSettings"]
-        asked = json.dumps(given, sort_keys=True)
-        return PlanVersion(secrets.token_urlsafe(36), self.now(), shown, rules, asked)
+        document = {"BackupPlanName": request["BackupPlanName"], "Rules": [rule.document for rule in rules]}
+        if request.get("AdvancedBackupSettings"):
+            document["AdvancedBackupSettings"] = request["AdvancedBackupSettings"]
+        requested = json.dumps(request, sort_keys=True)
+        return PlanVersion(secrets.token_urlsafe(36), self._region.now(), document, rules, requested)
 
-    def _read_rule(self, given: Mapping[str, Any]) -> Rule:
-        """A rule with the service's defaults filled in (API reference, BackupRuleInput)."""
-        required(given, "RuleName", "TargetBackupVaultName")
-        name, vault = given["RuleName"], given["TargetBackupVaultName"]
-        if not _NAME.fullmatch(name):
-            raise InvalidParameterValueException(f"The rule's name {name!r} is not valid.")
-        if vault not in self.vaults:
-            raise InvalidParameterValueException(f"The backup vault {vault} of the rule {name} does not exist.")
-        if given.get("EnableContinuousBackup"):
-            raise InvalidParameterValueException(
-                f"EnableContinuousBackup of the rule {name} is absent from this sandbox: it makes snapshots only."
-            )
-        for absent in _ABSENT:
-            if given.get(absent):
-                raise InvalidParameterValueException(f"{absent} of the rule {name} is absent from this sandbox.")
-        schedule, zone = read_schedule(given.get("ScheduleExpression"), given.get("ScheduleExpressionTimezone"))
-        start, complete = read_windows(given.get("StartWindowMinutes"), given.get("CompletionWindowMinutes"))
-        shown: dict[str, Any] = {
-            "RuleName": name,
+    def _read_rule(self, request: Mapping[str, Any]) -> Rule:
+        """Return a rule with the service's defaults filled in (API reference, BackupRuleInput)."""
+        self._check_rule(request)
+        schedule, zone = read_schedule(request.get("ScheduleExpression"), request.get("ScheduleExpressionTimezone"))
+        start, complete = read_windows(request.get("StartWindowMinutes"), request.get("CompletionWindowMinutes"))
+        document: dict[str, Any] = {
+            "RuleName": request["RuleName"],
             "RuleId": str(uuid.uuid4()),
-            "TargetBackupVaultName": vault,
+            "TargetBackupVaultName": request["TargetBackupVaultName"],
             "ScheduleExpression": schedule.text,
             "ScheduleExpressionTimezone": zone.key,
             "StartWindowMinutes": start,
             "CompletionWindowMinutes": complete,
             "EnableContinuousBackup": False,
         }
-        if lifecycle := read_lifecycle(given.get("Lifecycle")):
-            shown["Lifecycle"] = lifecycle
-        if given.get("RecoveryPointTags"):
-            shown["RecoveryPointTags"] = dict(given["RecoveryPointTags"])
-        if given.get("CopyActions"):
-            shown["CopyActions"] = [self._read_copy(action) for action in given["CopyActions"]]
-        return Rule(shown, schedule, zone)
+        if lifecycle := read_lifecycle(request.get("Lifecycle")):
+            document["Lifecycle"] = lifecycle
+        if request.get("RecoveryPointTags"):
+            document["RecoveryPointTags"] = dict(request["RecoveryPointTags"])
+        if request.get("CopyActions"):
+            document["CopyActions"] = [self._read_copy(action) for action in request["CopyActions"]]
+        return Rule(document, schedule, zone)
 
-    def _read_copy(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        required(given, "DestinationBackupVaultArn")
-        self.elsewhere(given["DestinationBackupVaultArn"])
-        lifecycle = read_lifecycle(given.get("Lifecycle"))
-        shown = {"DestinationBackupVaultArn": given["DestinationBackupVaultArn"]}
-        return shown | ({"Lifecycle": lifecycle} if lifecycle else {})
+    def _check_rule(self, request: Mapping[str, Any]) -> None:
+        """Raise AWS's error for a rule without its members, and one for what this sandbox does not have."""
+        require_members(request, "RuleName", "TargetBackupVaultName")
+        name, vault = request["RuleName"], request["TargetBackupVaultName"]
+        if not _NAME.fullmatch(name):
+            raise InvalidParameterValueException(f"The rule's name {name!r} is not valid.")
+        if self._vaults.find(vault) is None:
+            raise InvalidParameterValueException(f"The backup vault {vault} of the rule {name} does not exist.")
+        if request.get("EnableContinuousBackup"):
+            raise InvalidParameterValueException(
+                f"EnableContinuousBackup of the rule {name} is absent from this sandbox: it makes snapshots only."
+            )
+        for absent in _ABSENT:
+            if request.get(absent):
+                raise InvalidParameterValueException(f"{absent} of the rule {name} is absent from this sandbox.")
+
+    def _read_copy(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        require_members(request, "DestinationBackupVaultArn")
+        self._check_destination(request["DestinationBackupVaultArn"])
+        lifecycle = read_lifecycle(request.get("Lifecycle"))
+        document = {"DestinationBackupVaultArn": request["DestinationBackupVaultArn"]}
+        return document | ({"Lifecycle": lifecycle} if lifecycle else {})
 
     # -- selections ----------------------------------------------------------------------------------------------
 
-    def make_selection(self, plan_id: str, given: Mapping[str, Any]) -> Selection:
-        """CreateBackupSelection."""
-        required(given, "BackupSelection")
-        plan, request = self.plan(plan_id), given.get("CreatorRequestId")
-        shown = read_selection(given["BackupSelection"])
+    def create_selection(self, plan_id: str, request: Mapping[str, Any]) -> Selection:
+        """CreateBackupSelection; a CreatorRequestId that was used returns the selection that it created."""
+        require_members(request, "BackupSelection")
+        plan, request_id = self.get(plan_id), request.get("CreatorRequestId")
+        document = read_selection(request["BackupSelection"])
         for each in plan.selections.values():
-            if request and each.creator_request_id == request:
+            if request_id and each.creator_request_id == request_id:
                 return each
-            if each.shown["SelectionName"] == shown["SelectionName"]:
-                raise AlreadyExistsException(f"The selection {shown['SelectionName']} already exists in the plan.")
-        made = Selection(str(uuid.uuid4()), shown, self.now(), request)
-        plan.selections[made.id] = made
-        return made
+            if each.document["SelectionName"] == document["SelectionName"]:
+                raise AlreadyExistsException(f"The selection {document['SelectionName']} already exists in the plan.")
+        selection = Selection(str(uuid.uuid4()), document, self._region.now(), request_id)
+        plan.selections[selection.id] = selection
+        return selection
 
-    def selection(self, plan_id: str, selection_id: str) -> Selection:
-        """The selection, or the error that AWS gives for an unknown one."""
-        found = self.plan(plan_id).selections.get(selection_id)
+    def get_selection(self, plan_id: str, selection_id: str) -> Selection:
+        """Return the selection; ResourceNotFoundException for an unknown one."""
+        found = self.get(plan_id).selections.get(selection_id)
         if found is None:
             raise ResourceNotFoundException(f"Cannot find selection {selection_id} of the backup plan {plan_id}.")
         return found
 
-    def remove_selection(self, plan_id: str, selection_id: str) -> None:
+    def delete_selection(self, plan_id: str, selection_id: str) -> None:
         """DeleteBackupSelection."""
-        self.selection(plan_id, selection_id)
-        del self.plan(plan_id).selections[selection_id]
-
-    def plans_in_force(self) -> Iterator[Plan]:
-        """The plans that are not deleted."""
-        return (plan for plan in self.plans.values() if plan.deleted_at is None)
-
-
-def read_schedule(expression: str | None, zone: str | None) -> tuple[CronSchedule, ZoneInfo]:
-    """A schedule and its time zone; `rate()` is refused, as AWS Backup takes cron expressions only."""
-    try:
-        schedule = parse(expression or DEFAULT_SCHEDULE)
-    except ValueError as error:
-        raise InvalidParameterValueException(f"Invalid schedule expression: {error}") from error
-    try:
-        return schedule, ZoneInfo(zone or "Etc/UTC")
-    except (KeyError, ValueError, OSError) as error:
-        raise InvalidParameterValueException(f"Invalid time zone: {zone}") from error
+        self.get_selection(plan_id, selection_id)
+        del self.get(plan_id).selections[selection_id]

@@ -1,151 +1,188 @@
 """Recovery points: snapshots of type `awsbackup` with real data, their lifecycle, and their end.
 
-Points of one instance that were made while no time passed for its server (the clock was wound forward over them) share
-one copy of the data; the data plane takes it apart when one of them is changed.
+Points of one instance that were made while no time passed for its server (the clock was moved forward over them) share
+one copy of the data; the data plane separates them when one of them is changed.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from moto.backup.exceptions import InvalidParameterValueException, InvalidRequestException, ResourceNotFoundException
 
-from drills.sandbox.backup.base import AccessDeniedException, read_lifecycle
+from drills.sandbox.backup.errors import AccessDeniedException
 from drills.sandbox.backup.models import RecoveryPoint
-from drills.sandbox.backup.vaults import BackupVaults, denied
+from drills.sandbox.backup.region import Region
+from drills.sandbox.backup.validation import read_lifecycle
+from drills.sandbox.backup.vaults import Vaults, denies
 from drills.sandbox.rds.instances import SandboxSnapshot
 
-DELETE = "backup:DeleteRecoveryPoint"
+_DELETE = "backup:DeleteRecoveryPoint"
 
 
-class BackupPoints(BackupVaults):
+class Points:
     """The recovery points of one region."""
 
-    def point(self, arn: str, vault: str | None = None) -> RecoveryPoint:
-        """The recovery point of that ARN, in that vault, or the error that AWS gives."""
+    def __init__(self, region: Region, vaults: Vaults) -> None:
+        self._region = region
+        self._vaults = vaults
+        self._points: dict[str, RecoveryPoint] = {}
+
+    def __iter__(self) -> Iterator[RecoveryPoint]:
+        """Iterate over the points in the order of their creation."""
+        return iter(list(self._points.values()))
+
+    def find(self, arn: str) -> RecoveryPoint | None:
+        """Return the recovery point, None for an unknown ARN."""
+        return self._points.get(arn)
+
+    def get(self, arn: str, vault: str | None = None) -> RecoveryPoint:
+        """Return the recovery point, which must lie in the vault if one is named; ResourceNotFoundException."""
         if vault is not None:
-            self.vault(vault)
-        found = self.points.get(arn)
+            self._vaults.get(vault)
+        found = self._points.get(arn)
         if found is None or vault not in (None, found.vault):
             raise ResourceNotFoundException(f"Cannot find recovery point {arn}.")
         return found
 
+    def in_vault(self, vault: str) -> list[RecoveryPoint]:
+        """Return the recovery points of a vault, oldest first."""
+        self._vaults.get(vault)
+        return sorted((each for each in self if each.vault == vault), key=lambda point: point.created_at)
+
+    def delete_vault(self, name: str) -> None:
+        """DeleteBackupVault: refused while the vault holds recovery points."""
+        vault = self._vaults.get(name)
+        if self.in_vault(name):
+            raise InvalidRequestException(f"Backup vault cannot be deleted because it contains recovery points: {name}")
+        self._vaults.remove(vault)
+
+    # -- a point and its snapshot --------------------------------------------------------------------------------
+
     def snapshot_of(self, point: RecoveryPoint) -> SandboxSnapshot:
-        """The DB snapshot that a recovery point is."""
-        snapshot = self.rds.describe_db_snapshots(None, point.arn)[0]
+        """Return the DB snapshot that holds the data of a recovery point."""
+        snapshot = self._region.rds.describe_db_snapshots(None, point.arn)[0]
         assert isinstance(snapshot, SandboxSnapshot)
         return snapshot
 
-    def add_point(self, point: RecoveryPoint) -> None:
-        """Put a point into its vault; its tags with it."""
-        self.points[point.arn] = point
-        if point.tags:
-            self.tag_resource(point.arn, point.tags)
+    def add(self, point: RecoveryPoint) -> None:
+        """Put a point into its vault, with its tags."""
+        self._points[point.arn] = point
+        self._region.tags.add(point.arn, point.tags)
 
-    def keep_snapshot(self, point: RecoveryPoint, database: Any, delay: float) -> SandboxSnapshot:
-        """Let RDS know the snapshot of a point whose data the data plane already has."""
+    def register_snapshot(self, point: RecoveryPoint, database: Any) -> None:
+        """Create the DB snapshot of a point whose data the data plane has; it is available when the point is complete."""
+        plane, rds = self._region.plane, self._region.rds
         snapshot = SandboxSnapshot(
-            self.rds,
-            self.plane,
+            rds,
+            plane,
             database,
             point.arn.split(":snapshot:", 1)[1],
             snapshot_type="awsbackup",
-            tags=[{"Key": key, "Value": value} for key, value in point.tags.items()],
+            tags=as_tag_list(point.tags),
             kms_key_id=point.kms_key_id,
-            delay=delay,
+            delay=self._region.seconds_until(point.completed_at),
         )
-        stored = self.plane.snapshots[point.arn]
+        stored = plane.snapshots[point.arn]
         snapshot.created = point.created_at
         snapshot.original_snapshot_create_time = point.taken_at or point.created_at
         snapshot.holds(stored)
         point.size_bytes = stored.size_bytes
-        self.rds.database_snapshots[snapshot.resource_id] = snapshot
-        return snapshot
+        rds.database_snapshots[snapshot.resource_id] = snapshot
 
-    def delete_recovery_point(self, vault: str, arn: str) -> None:
+    # -- the end of a point --------------------------------------------------------------------------------------
+
+    def delete(self, vault_name: str, arn: str) -> None:
         """DeleteRecoveryPoint: the snapshot and its data go as well; refused by a lock or by the access policy."""
-        point = self.point(arn, vault)
-        held = self.vault(vault)
-        if denied(held, DELETE, arn):
+        point = self.get(arn, vault_name)
+        vault = self._vaults.get(vault_name)
+        if denies(vault, _DELETE, arn):
             raise AccessDeniedException(
-                f"User is not authorized to perform: {DELETE} on resource: {arn} with an explicit deny in a resource "
+                f"User is not authorized to perform: {_DELETE} on resource: {arn} with an explicit deny in a resource "
                 "based policy"
             )
-        if held.locked:
+        if vault.locked:
             raise InvalidRequestException("Recovery point cannot be deleted (Backup vault configured with Vault Lock)")
-        if point.status(self.now()) == "CREATING":
+        if point.status(self._region.now()) == "CREATING":
             raise InvalidRequestException(f"The recovery point {arn} is still being made.")
-        self.drop_point(point)
+        self.drop(point)
 
-    def drop_point(self, point: RecoveryPoint) -> None:
-        """Take a point out of its vault, with its snapshot and data."""
-        for snapshot in list(self.rds.database_snapshots.values()):
+    def drop(self, point: RecoveryPoint) -> None:
+        """Remove a point from its vault, with its snapshot, its data and its tags."""
+        for snapshot in list(self._region.rds.database_snapshots.values()):
             if snapshot.arn == point.arn:
-                self.rds.remove_snapshot(snapshot)
-        self.points.pop(point.arn, None)
-        self.tagger.delete_all_tags_for_resource(point.arn)
+                self._region.rds.remove_snapshot(snapshot)
+        self._points.pop(point.arn, None)
+        self._region.tags.remove_all(point.arn)
 
-    def in_tests(self) -> set[str]:
-        """The points that restore tests still need."""
-        return set()
+    def expire(self, in_use: Collection[str]) -> None:
+        """Delete the points whose lifecycle has ended, except those in use, which are given by ARN.
 
-    def expire(self) -> None:
-        """Delete the points whose lifecycle has ended; those that a vault's policy holds become EXPIRED."""
-        now, needed = self.horizon or self.now(), self.in_tests()
-        for point in list(self.points.values()):
-            if point.expires_at or point.delete_at is None or point.delete_at > now or point.arn in needed:
+        A point whose vault's policy denies the deletion stays and becomes EXPIRED.
+        """
+        now = self._region.forwarding_until or self._region.now()
+        for point in self:
+            if point.expires_at or point.delete_at is None or point.delete_at > now or point.arn in in_use:
                 continue
-            if denied(self.vault(point.vault), DELETE, point.arn):
-                point.stuck = "AWS Backup could not delete it: the vault's access policy denies that."
+            if denies(self._vaults.get(point.vault), _DELETE, point.arn):
+                point.deletion_problem = "AWS Backup could not delete it: the vault's access policy denies that."
             else:
-                self.drop_point(point)
+                self.drop(point)
 
-    def update_lifecycle(self, vault: str, arn: str, given: Mapping[str, Any] | None) -> RecoveryPoint:
+    def update_lifecycle(self, vault: str, arn: str, request: Mapping[str, Any] | None) -> RecoveryPoint:
         """UpdateRecoveryPointLifecycle: refused in a locked vault; days count from the point's creation."""
-        point = self.point(arn, vault)
-        lifecycle = read_lifecycle(given)
-        if self.vault(vault).locked:
+        point = self.get(arn, vault)
+        lifecycle = read_lifecycle(request)
+        if self._vaults.get(vault).locked:
             raise InvalidRequestException("The lifecycle cannot be changed (Backup vault configured with Vault Lock)")
         if not lifecycle:
             raise InvalidParameterValueException(
                 "The lifecycle has neither DeleteAfterDays nor a move to cold storage."
             )
         point.lifecycle = {key: days for key, days in lifecycle.items() if days != -1}
-        point.stuck, point.expires_at = "", None
+        point.deletion_problem, point.expires_at = "", None
         return point
 
     def restore_metadata(self, arn: str, vault: str) -> dict[str, str]:
         """GetRecoveryPointRestoreMetadata: the source's settings at the time of the backup, as strings."""
-        snapshot = self.snapshot_of(self.point(arn, vault))
-        source = snapshot.database
-        values: dict[str, Any] = {
-            "AllocatedStorage": snapshot.allocated_storage,
-            "AutoMinorVersionUpgrade": source.auto_minor_version_upgrade,
-            "AvailabilityZone": source.availability_zone,
-            "CopyTagsToSnapshot": source.copy_tags_to_snapshot,
-            "DBInstanceClass": source.db_instance_class,
-            "DBInstanceIdentifier": snapshot.db_instance_identifier,
-            "DBName": source.db_name,
-            "DBParameterGroupName": source.db_parameter_groups()[0].name,
-            "DBSubnetGroupName": source.db_subnet_group.name,
-            "DeletionProtection": source.deletion_protection,
-            "EnableIAMDatabaseAuthentication": source.enable_iam_database_authentication,
-            "Engine": "postgres",
-            "EngineVersion": snapshot.engine_version,
-            "Iops": source.iops,
-            "KmsKeyId": snapshot.kms_key_id,
-            "LicenseModel": source.license_model,
-            "MultiAZ": source.multi_az,
-            "OptionGroupName": source.option_group_name,
-            "Port": source.port,
-            "PubliclyAccessible": source.publicly_accessible,
-            "StorageType": source.storage_type,
-            "VpcSecurityGroupIds": json.dumps(source.vpc_security_group_ids),
-        }
+        values = _restore_metadata(self.snapshot_of(self.get(arn, vault)))
         return {
             key: str(value).lower() if isinstance(value, bool) else str(value)
             for key, value in values.items()
             if value is not None
         }
+
+
+def as_tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return tags as RDS has them, a list of `Key` and `Value`."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def _restore_metadata(snapshot: SandboxSnapshot) -> dict[str, Any]:
+    source = snapshot.database
+    return {
+        "AllocatedStorage": snapshot.allocated_storage,
+        "AutoMinorVersionUpgrade": source.auto_minor_version_upgrade,
+        "AvailabilityZone": source.availability_zone,
+        "CopyTagsToSnapshot": source.copy_tags_to_snapshot,
+        "DBInstanceClass": source.db_instance_class,
+        "DBInstanceIdentifier": snapshot.db_instance_identifier,
+        "DBName": source.db_name,
+        "DBParameterGroupName": source.db_parameter_groups()[0].name,
+        "DBSubnetGroupName": source.db_subnet_group.name,
+        "DeletionProtection": source.deletion_protection,
+        "EnableIAMDatabaseAuthentication": source.enable_iam_database_authentication,
+        "Engine": "postgres",
+        "EngineVersion": snapshot.engine_version,
+        "Iops": source.iops,
+        "KmsKeyId": snapshot.kms_key_id,
+        "LicenseModel": source.license_model,
+        "MultiAZ": source.multi_az,
+        "OptionGroupName": source.option_group_name,
+        "Port": source.port,
+        "PubliclyAccessible": source.publicly_accessible,
+        "StorageType": source.storage_type,
+        "VpcSecurityGroupIds": json.dumps(source.vpc_security_group_ids),
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -11,85 +11,110 @@ from moto.backup.exceptions import InvalidParameterValueException, InvalidReques
 from moto.core.exceptions import ServiceException
 from moto.rds.exceptions import KMSKeyNotAccessibleFault
 
-from drills.sandbox.backup.base import new_id, required
-from drills.sandbox.backup.copies import BackupCopies
-from drills.sandbox.backup.models import FAILS_AT, FAULT, VALIDATIONS, RecoveryPoint, RestoreJob
+from drills.sandbox.backup.models import (
+    FAILURE_MESSAGE,
+    FAILURE_SHARE,
+    VALIDATIONS,
+    RecoveryPoint,
+    RestoreJob,
+    new_job_id,
+)
+from drills.sandbox.backup.points import Points
+from drills.sandbox.backup.region import Region
+from drills.sandbox.backup.validation import require_members
 
 KEY_MESSAGE = "The specified AWS KMS key ARN does not exist, is not enabled or you do not have permissions to access it"
 
 
-class BackupRestores(BackupCopies):
+class RestoreJobs:
     """The restore jobs of one region."""
 
-    def __init__(self, region_name: str, account_id: str) -> None:
-        super().__init__(region_name, account_id)
-        self.restore_jobs: dict[str, RestoreJob] = {}
+    def __init__(self, region: Region, points: Points) -> None:
+        self._region = region
+        self._points = points
+        self._jobs: dict[str, RestoreJob] = {}
 
-    def start_restore_job(self, given: Mapping[str, Any]) -> RestoreJob:
-        """StartRestoreJob: what stands against the restore makes a FAILED job with RDS's reason."""
-        required(given, "RecoveryPointArn", "Metadata", "IamRoleArn")
-        earlier = self.once("StartRestoreJob", given.get("IdempotencyToken"))
-        if earlier is not None:
-            return self.restore_job(earlier)
-        if given.get("ResourceType") not in (None, "RDS"):
-            raise InvalidParameterValueException(f"The recovery point is of RDS, not of {given['ResourceType']}.")
-        point = self.point(given["RecoveryPointArn"])
-        if point.status(self.now()) == "CREATING":
-            raise InvalidRequestException(f"The recovery point {point.arn} is still being made.")
-        restore = self.restore(point, dict(given["Metadata"]), given["IamRoleArn"])
-        self.remember("StartRestoreJob", given.get("IdempotencyToken"), restore.id)
-        return restore
+    def __iter__(self) -> Iterator[RestoreJob]:
+        """Iterate over the jobs in the order of their creation, each brought up to date with its instance."""
+        return iter([self._update(job) for job in list(self._jobs.values())])
 
-    def restore(self, point: RecoveryPoint, metadata: dict[str, str], role: str) -> RestoreJob:
-        """Restore a point now."""
-        wanted = restore_parameters(metadata)
-        name = wanted["db_instance_identifier"]
-        restore = RestoreJob(new_id(), point, name, role, self.now(), metadata)
-        self.restore_jobs[restore.id] = restore
-        if self.plane.faults.take("job-fails", service="backup", operation="StartRestoreJob", name=point.resource_name):
-            restore.fails_at = restore.created_at + timedelta(seconds=self.plane.delays.creating * FAILS_AT)
-            return restore
-        try:
-            db = self.rds.restore_db_instance_from_db_snapshot(point.arn, wanted)
-        except KMSKeyNotAccessibleFault:
-            self._end(restore, "FAILED", KEY_MESSAGE)
-        except ServiceException as error:
-            self._end(restore, "FAILED", str(error.message))
-        else:
-            restore.instance_arn = db.arn
-        return restore
-
-    def _end(self, restore: RestoreJob, outcome: str, message: str = "") -> None:
-        restore.outcome, restore.message, restore.ended_at = outcome, message, self.now()
-        if outcome == "COMPLETED":
-            restore.point.last_restore = restore.ended_at
-
-    def restore_job(self, job_id: str) -> RestoreJob:
-        """The restore job, brought up to date with its instance."""
-        if job_id not in self.restore_jobs:
+    def get(self, job_id: str) -> RestoreJob:
+        """Return the restore job, brought up to date with its instance; ResourceNotFoundException."""
+        if job_id not in self._jobs:
             raise ResourceNotFoundException(f"Restore job {job_id} does not exist.")
-        restore = self.restore_jobs[job_id]
-        if restore.outcome:
-            return restore
-        if restore.fails_at is not None:
-            if restore.fails_at <= self.now():
-                self._end(restore, "FAILED", FAULT)
-            return restore
-        db = self.rds.databases.get(restore.instance)
+        return self._update(self._jobs[job_id])
+
+    def of_tests(self) -> list[RestoreJob]:
+        """Return the jobs that restore tests started, as they were when somebody last asked for them."""
+        return [job for job in self._jobs.values() if job.testing_plan_arn]
+
+    def add(self, job: RestoreJob) -> None:
+        """Record a restore job."""
+        self._jobs[job.id] = job
+
+    def start_on_demand(self, request: Mapping[str, Any]) -> RestoreJob:
+        """StartRestoreJob: whatever prevents the restore makes a FAILED job with RDS's reason."""
+        require_members(request, "RecoveryPointArn", "Metadata", "IamRoleArn")
+        earlier = self._region.tokens.find("StartRestoreJob", request)
+        if earlier is not None:
+            return self.get(earlier)
+        if request.get("ResourceType") not in (None, "RDS"):
+            raise InvalidParameterValueException(f"The recovery point is of RDS, not of {request['ResourceType']}.")
+        point = self._points.get(request["RecoveryPointArn"])
+        if point.status(self._region.now()) == "CREATING":
+            raise InvalidRequestException(f"The recovery point {point.arn} is still being made.")
+        job = self.start(point, dict(request["Metadata"]), request["IamRoleArn"])
+        self._region.tokens.store("StartRestoreJob", request, job.id)
+        return job
+
+    def start(self, point: RecoveryPoint, metadata: dict[str, str], role: str) -> RestoreJob:
+        """Start the restore of a point to the instance that the metadata name."""
+        parameters = restore_parameters(metadata)
+        name, now = parameters["db_instance_identifier"], self._region.now()
+        job = RestoreJob(new_job_id(), point, name, role, now, metadata)
+        self.add(job)
+        plane = self._region.plane
+        if plane.faults.take("job-fails", service="backup", operation="StartRestoreJob", name=point.resource_name):
+            job.fails_at = now + timedelta(seconds=plane.delays.creating * FAILURE_SHARE)
+            return job
+        try:
+            db = self._region.rds.restore_db_instance_from_db_snapshot(point.arn, parameters)
+        except KMSKeyNotAccessibleFault:
+            self._end(job, "FAILED", KEY_MESSAGE)
+        except ServiceException as error:
+            self._end(job, "FAILED", str(error.message))
+        else:
+            job.instance_arn = db.arn
+        return job
+
+    def _end(self, job: RestoreJob, outcome: str, message: str = "") -> None:
+        job.outcome, job.message, job.ended_at = outcome, message, self._region.now()
+        if outcome == "COMPLETED":
+            job.point.last_restore = job.ended_at
+
+    def _update(self, job: RestoreJob) -> RestoreJob:
+        """End a running job whose instance has become available or has failed."""
+        if job.outcome:
+            return job
+        if job.fails_at is not None:
+            if job.fails_at <= self._region.now():
+                self._end(job, "FAILED", FAILURE_MESSAGE)
+            return job
+        db = self._region.rds.databases.get(job.instance)
         if db is None or db.status.startswith(("failed", "incompatible", "deleting")):
-            self._end(restore, "FAILED", f"The instance {restore.instance} did not become available.")
+            self._end(job, "FAILED", f"The instance {job.instance} did not become available.")
         elif db.status == "available":
-            self._end(restore, "COMPLETED")
-        return restore
+            self._end(job, "COMPLETED")
+        return job
 
     def put_validation(self, job_id: str, status: str, message: str) -> None:
-        """PutRestoreValidationResult: of a restore that has completed."""
-        restore = self.restore_job(job_id)
+        """PutRestoreValidationResult, of a restore that has completed."""
+        job = self.get(job_id)
         if status not in VALIDATIONS:
             raise InvalidParameterValueException(f"ValidationStatus is one of {', '.join(VALIDATIONS)}, not {status}.")
-        if restore.outcome != "COMPLETED":
-            raise InvalidRequestException(f"The restore job {job_id} is {restore.outcome or 'RUNNING'}, not COMPLETED.")
-        restore.validation, restore.validation_message = status, message
+        if job.outcome != "COMPLETED":
+            raise InvalidRequestException(f"The restore job {job_id} is {job.outcome or 'RUNNING'}, not COMPLETED.")
+        job.validation, job.validation_message = status, message
 
 
 _TEXT = {
@@ -117,11 +142,11 @@ _LIST = {
 
 
 def restore_parameters(metadata: Mapping[str, str]) -> dict[str, Any]:
-    """Restore metadata (strings; lists are JSON arrays; keys in any case) as the parameters of RDS's restore."""
-    given = {key.lower(): value for key, value in metadata.items()}
-    if not given.get("dbinstanceidentifier"):
+    """Return restore metadata (strings; lists are JSON arrays; keys in any case) as the parameters of RDS's restore."""
+    values = {key.lower(): value for key, value in metadata.items()}
+    if not values.get("dbinstanceidentifier"):
         raise InvalidParameterValueException("Metadata must name the new instance with DBInstanceIdentifier.")
-    wanted: dict[str, Any] = {}
+    parameters: dict[str, Any] = {}
     try:
         for names, read in (
             (_TEXT, str),
@@ -130,8 +155,8 @@ def restore_parameters(metadata: Mapping[str, str]) -> dict[str, Any]:
             (_LIST, json.loads),
         ):
             for name, parameter in names.items():
-                if name.lower() in given:
-                    wanted[parameter] = read(given[name.lower()])
+                if name.lower() in values:
+                    parameters[parameter] = read(values[name.lower()])
     except ValueError as error:
         raise InvalidParameterValueException(f"Metadata cannot be read: {error}.") from error
-    return wanted
+    return parameters

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import fnmatch
-import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -17,105 +15,106 @@ from moto.backup.exceptions import (
 )
 from moto.kms.models import kms_backends
 
-from drills.sandbox.backup.base import BackupBase, required
-from drills.sandbox.backup.models import RecoveryPoint, Vault
+from drills.policy_statements import parse_policy
+from drills.sandbox.backup.models import Vault
+from drills.sandbox.backup.region import Region
+from drills.sandbox.backup.validation import MAX_RETENTION_DAYS, require_members
 
+MANAGED_KEY = "alias/aws/backup"  # the key of a vault for which none is named
 _NAME = re.compile(r"[a-zA-Z0-9_-]{2,50}")
-_LONGEST = 36_500  # days
-MANAGED = "alias/aws/backup"  # the key of a vault for which none is named
 
 
-class BackupVaults(BackupBase):
+class Vaults:
     """The vaults of one region."""
 
-    def __init__(self, region_name: str, account_id: str) -> None:
-        super().__init__(region_name, account_id)
-        self.points: dict[str, RecoveryPoint] = {}
+    def __init__(self, region: Region) -> None:
+        self._region = region
+        self._vaults: dict[str, Vault] = {}
 
-    def create_backup_vault(  # type: ignore[override]
-        self,
-        backup_vault_name: str,
-        backup_vault_tags: Mapping[str, str] | None,
-        encryption_key_arn: str | None,
-        creator_request_id: str | None,
+    def __iter__(self) -> Iterator[Vault]:
+        """Iterate over the vaults in the order of their creation."""
+        return iter(list(self._vaults.values()))
+
+    def find(self, name: str) -> Vault | None:
+        """Return the vault, None for an unknown name."""
+        return self._vaults.get(name)
+
+    def get(self, name: str) -> Vault:
+        """Return the vault; ResourceNotFoundException for an unknown name."""
+        if name not in self._vaults:
+            raise ResourceNotFoundException(f"Backup vault {name} not found")
+        return self._vaults[name]
+
+    def arn_of(self, name: str) -> str:
+        """Return the ARN of a vault of this region, whether it exists or not."""
+        return self._region.arn_of("backup-vault", name)
+
+    def create(
+        self, name: str, tags: Mapping[str, str] | None, key_arn: str | None, creator_request_id: str | None
     ) -> Vault:
-        """CreateBackupVault; without a key it is the one that AWS manages."""
-        if not _NAME.fullmatch(backup_vault_name):
+        """CreateBackupVault; without a key the vault gets the one that AWS manages."""
+        if not _NAME.fullmatch(name):
             raise InvalidParameterValueException(
-                f"The backup vault's name {backup_vault_name!r} must be 2 to 50 letters, digits, - or _."
+                f"The backup vault's name {name!r} must be 2 to 50 letters, digits, - or _."
             )
-        if backup_vault_name in self.vaults:
+        if name in self._vaults:
             raise AlreadyExistsException("Backup vault with the same name already exists")
-        vault = Vault(
-            backup_vault_name,
-            self.arn_of("backup-vault", backup_vault_name),
-            self._key(encryption_key_arn) if encryption_key_arn else self._managed_key(),
-            self.now(),
-            creator_request_id,
-        )
-        self.vaults[backup_vault_name] = vault
-        if backup_vault_tags:
-            self.tag_resource(vault.backup_vault_arn, dict(backup_vault_tags))
+        key = self._key(key_arn) if key_arn else self._managed_key()
+        vault = Vault(name, self.arn_of(name), key, self._region.now(), creator_request_id)
+        self._vaults[name] = vault
+        self._region.tags.add(vault.backup_vault_arn, tags)
         return vault
 
+    def remove(self, vault: Vault) -> None:
+        """Remove a vault, which must be empty, with its tags."""
+        del self._vaults[vault.backup_vault_name]
+        self._region.tags.remove_all(vault.backup_vault_arn)
+
     def _managed_key(self) -> str:
-        kms = kms_backends[self.account_id][self.region_name]
+        kms = kms_backends[self._region.account][self._region.name]
         for key in kms.keys.values():
-            if MANAGED in key.aliases:
+            if MANAGED_KEY in key.aliases:
                 return str(key.arn)
-        made = kms.create_key(None, "ENCRYPT_DECRYPT", "SYMMETRIC_DEFAULT", "The key of AWS Backup", None)
-        kms.create_alias(made.id, MANAGED)
-        return str(made.arn)
+        created = kms.create_key(None, "ENCRYPT_DECRYPT", "SYMMETRIC_DEFAULT", "The key of AWS Backup", None)
+        kms.create_alias(created.id, MANAGED_KEY)
+        return str(created.arn)
 
     def _key(self, key: str) -> str:
         try:
-            return str(kms_backends[self.account_id][self.region_name].describe_key(key).arn)
+            return str(kms_backends[self._region.account][self._region.name].describe_key(key).arn)
         except Exception as error:
-            raise InvalidParameterValueException(f"The KMS key {key} does not exist in {self.region_name}.") from error
-
-    def points_in(self, vault: str) -> list[RecoveryPoint]:
-        """The recovery points of a vault, oldest first."""
-        self.vault(vault)
-        return sorted((p for p in self.points.values() if p.vault == vault), key=lambda p: p.created_at)
-
-    def delete_backup_vault(self, backup_vault_name: str) -> None:
-        """DeleteBackupVault: refused while the vault holds recovery points."""
-        vault = self.vault(backup_vault_name)
-        if self.points_in(backup_vault_name):
-            raise InvalidRequestException(
-                f"Backup vault cannot be deleted because it contains recovery points: {backup_vault_name}"
-            )
-        del self.vaults[backup_vault_name]
-        self.tagger.delete_all_tags_for_resource(vault.backup_vault_arn)
+            raise InvalidParameterValueException(f"The KMS key {key} does not exist in {self._region.name}.") from error
 
     # -- lock ----------------------------------------------------------------------------------------------------
 
-    def lock_vault(self, name: str, given: Mapping[str, Any]) -> None:
-        """PutBackupVaultLockConfiguration: from the lock date on, it cannot be changed."""
-        vault = self.vault(name)
-        self._still_changeable(vault)
-        low, high = given.get("MinRetentionDays"), given.get("MaxRetentionDays")
-        for key, value, least in (
+    def lock(self, name: str, request: Mapping[str, Any]) -> None:
+        """PutBackupVaultLockConfiguration: from the lock date on, the lock cannot be changed."""
+        vault = self.get(name)
+        self._require_changeable(vault)
+        low, high = request.get("MinRetentionDays"), request.get("MaxRetentionDays")
+        changeable = request.get("ChangeableForDays")
+        for key, value, minimum in (
             ("MinRetentionDays", low, 1),
             ("MaxRetentionDays", high, 1),
-            ("ChangeableForDays", given.get("ChangeableForDays"), 3),
+            ("ChangeableForDays", changeable, 3),
         ):
-            if value is not None and not least <= value <= _LONGEST:
-                raise InvalidParameterValueException(f"{key} must be {least} to {_LONGEST} days, not {value}.")
+            if value is not None and not minimum <= value <= MAX_RETENTION_DAYS:
+                raise InvalidParameterValueException(
+                    f"{key} must be {minimum} to {MAX_RETENTION_DAYS} days, not {value}."
+                )
         if low is not None and high is not None and low > high:
             raise InvalidParameterValueException("MinRetentionDays cannot be greater than MaxRetentionDays")
-        changeable = given.get("ChangeableForDays")
         vault.locked, vault.min_retention_days, vault.max_retention_days = True, low, high
-        vault.lock_date = self.now() + timedelta(days=changeable) if changeable is not None else None
+        vault.lock_date = self._region.now() + timedelta(days=changeable) if changeable is not None else None
 
-    def unlock_vault(self, name: str) -> None:
+    def unlock(self, name: str) -> None:
         """DeleteBackupVaultLockConfiguration."""
-        vault = self.vault(name)
-        self._still_changeable(vault)
+        vault = self.get(name)
+        self._require_changeable(vault)
         vault.locked, vault.min_retention_days, vault.max_retention_days, vault.lock_date = False, None, None, None
 
-    def _still_changeable(self, vault: Vault) -> None:
-        if vault.lock_date is not None and vault.lock_date <= self.now():
+    def _require_changeable(self, vault: Vault) -> None:
+        if vault.lock_date is not None and vault.lock_date <= self._region.now():
             raise InvalidRequestException(
                 f"The lock of the backup vault {vault.backup_vault_name} is immutable since {vault.lock_date:%F %T}Z."
             )
@@ -123,63 +122,45 @@ class BackupVaults(BackupBase):
     # -- access policy and notifications -------------------------------------------------------------------------
 
     def put_policy(self, name: str, policy: str | None) -> None:
-        """PutBackupVaultAccessPolicy: kept as given; statements that are honoured: see `denied`."""
-        vault = self.vault(name)
+        """PutBackupVaultAccessPolicy: the document is stored as given; `denies` says what of it is enforced."""
+        vault = self.get(name)
         try:
-            statements(policy or "")
+            parse_policy(policy or "")
         except ValueError as error:
             raise InvalidParameterValueException(f"The vault's policy is no policy document: {error}") from error
         vault.policy = policy
 
     def policy_of(self, name: str) -> str:
         """GetBackupVaultAccessPolicy: ResourceNotFoundException where there is none."""
-        policy = self.vault(name).policy
+        policy = self.get(name).policy
         if policy is None:
             raise ResourceNotFoundException(f"The backup vault {name} has no access policy.")
         return policy
 
-    def put_notifications(self, name: str, given: Mapping[str, Any]) -> None:
-        """PutBackupVaultNotifications: kept and shown; nothing is sent."""
-        required(given, "SNSTopicArn", "BackupVaultEvents")
-        self.vault(name).notifications = {key: given[key] for key in ("SNSTopicArn", "BackupVaultEvents")}
+    def put_notifications(self, name: str, request: Mapping[str, Any]) -> None:
+        """PutBackupVaultNotifications: stored and described; nothing is sent."""
+        require_members(request, "SNSTopicArn", "BackupVaultEvents")
+        self.get(name).notifications = {key: request[key] for key in ("SNSTopicArn", "BackupVaultEvents")}
 
     def notifications_of(self, name: str) -> dict[str, Any]:
         """GetBackupVaultNotifications: ResourceNotFoundException where there are none."""
-        found = self.vault(name).notifications
+        found = self.get(name).notifications
         if not found:
             raise ResourceNotFoundException(f"The backup vault {name} has no notifications.")
         return found
 
 
-def statements(policy: str) -> list[Mapping[str, Any]]:
-    """The statements of a policy document; ValueError for what is none."""
-    document = json.loads(policy)
-    found = document.get("Statement") if isinstance(document, dict) else None
-    found = [found] if isinstance(found, dict) else found
-    if not isinstance(found, list) or not all(isinstance(each, dict) and "Effect" in each for each in found):
-        raise ValueError("it needs a Statement with an Effect")
-    return found
+def denies(vault: Vault, action: str, resource: str) -> bool:
+    """Return whether the vault's policy denies everybody an action on a resource.
 
-
-def denied(vault: Vault, action: str, resource: str) -> bool:
-    """Whether the vault's policy denies everyone an action on a resource.
-
-    Honoured are statements without Condition whose Principal is `*`: the sandbox knows no identities. What names
-    somebody, and what allows, is kept and shown only.
+    The sandbox knows no identities. Hence it enforces Deny statements without Condition whose Principal is `*`; what
+    names somebody and what allows something is stored and described only.
     """
-    for each in statements(vault.policy) if vault.policy else ():
-        principal = each.get("Principal")
-        everyone = principal == "*" or (isinstance(principal, dict) and "*" in _listed(principal.get("AWS")))
-        if (
-            each["Effect"] == "Deny"
-            and everyone
-            and "Condition" not in each
-            and any(fnmatch.fnmatchcase(action.lower(), each.lower()) for each in _listed(each.get("Action")))
-            and any(fnmatch.fnmatchcase(resource, each) for each in _listed(each.get("Resource")))
-        ):
-            return True
-    return False
-
-
-def _listed(value: Any) -> Iterable[str]:
-    return [value] if isinstance(value, str) else [str(each) for each in value or ()]
+    return any(
+        each.effect == "Deny"
+        and not each.conditional
+        and each.names_principal("AWS", "*")
+        and each.covers_action(action)
+        and each.covers_resource(resource)
+        for each in (parse_policy(vault.policy) if vault.policy else ())
+    )

@@ -1,0 +1,90 @@
+"""The AWS Backup of all regions of one account: finds a region by ARN, and does what falls due by itself."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from typing import Any
+
+from moto.backup.exceptions import InvalidParameterValueException
+from moto.core.base_backend import BackendDict
+
+from drills.sandbox.backup.models import RecoveryPoint
+from drills.sandbox.backup.region import FastForward
+from drills.sandbox.backup.scheduler import copy_missing_data
+from drills.sandbox.backup.service import BackupService
+from drills.sandbox.state import DataPlane
+
+log = logging.getLogger(__name__)
+
+INTERVAL_SECONDS = 1.0  # between two runs of what has fallen due
+
+
+class BackupAccount:
+    """The AWS Backup of an account; `backends` is moto's table of backends, of which it takes the `service`."""
+
+    def __init__(self, account: str, plane: DataPlane, fast_forward: FastForward, backends: BackendDict[Any]) -> None:
+        self._account = account
+        self._plane = plane
+        self._fast_forward = fast_forward
+        self._backends = backends
+
+    def services(self) -> list[BackupService]:
+        """Return the service of each region that was used."""
+        return [backend.service for backend in list(self._backends[self._account].values())]
+
+    def of_vault(self, arn: str) -> BackupService:
+        """Return the service of a vault's region; InvalidParameterValueException for what is no ARN of a vault here."""
+        parts = arn.split(":")
+        if len(parts) != 7 or parts[2] != "backup" or parts[5] != "backup-vault":
+            raise InvalidParameterValueException(f"Invalid backup vault ARN: {arn}")
+        if parts[4] != self._account:
+            raise InvalidParameterValueException(f"This sandbox has one account, {self._account}, not {parts[4]}.")
+        try:
+            service: BackupService = self._backends[self._account][parts[3]].service
+        except KeyError as error:
+            raise InvalidParameterValueException(f"Invalid region in the backup vault ARN: {arn}") from error
+        return service
+
+    def find_point(self, arn: str) -> RecoveryPoint | None:
+        """Return the recovery point with that ARN, whichever region it is in; None where there is none."""
+        return next((point for each in self.services() if (point := each.points.find(arn))), None)
+
+    def run(self, until: datetime) -> None:
+        """Do what has fallen due up to an instant, in every region. The plane's lock must be held."""
+        for service in self.services():
+            service.scheduler.fire(until)
+            service.tests.choose(until)
+        services = self.services()  # a copy may have gone to a region that was not used before
+        for service in services:
+            service.points.expire(service.tests.points_in_use())
+        copy_missing_data([service.scheduler for service in services])
+        for service in services:
+            service.tests.run()
+            if self._fast_forward.until is None:
+                service.jobs.retry_waiting()
+                service.tests.clean_up()
+
+    def forward(self, seconds: float) -> datetime:
+        """Move the clock forward over everything that falls due on the way; the new instant."""
+        with self._plane.lock:
+            self.run(self._plane.instant())
+            self._fast_forward.until = until = self._plane.instant(seconds)
+            try:
+                self.run(until)
+            finally:
+                self._fast_forward.until = None
+            return self._plane.clock.forward(seconds)
+
+    def start(self) -> None:
+        """Do what falls due, every second of the sandbox's time, until the data plane is closed."""
+
+        def work() -> None:
+            while self._plane.clock.wait_until(self._plane.clock.monotonic() + INTERVAL_SECONDS):
+                try:
+                    with self._plane.lock:
+                        self.run(self._plane.instant())
+                except Exception:  # a run that fails must not prevent the later ones
+                    log.exception("the backup schedules failed")
+
+        self._plane.work("backup schedules", work)

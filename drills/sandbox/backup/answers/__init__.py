@@ -1,0 +1,1 @@
+"""The answers to the requests that AWS Backup gets: a module for each kind of resource."""

@@ -1,0 +1,34 @@
+"""Answers about tags and about the settings of a region."""
+
+from __future__ import annotations
+
+from moto.core.responses import ActionResult, EmptyResult
+
+from drills.sandbox.backup.answers.request import BackupRequest
+from drills.sandbox.backup.service import BackupService
+
+
+class TagAnswers:
+    """The operations on tags, and on the settings of a region."""
+
+    def __init__(self, request: BackupRequest, service: BackupService) -> None:
+        self._request = request
+        self._tagging = service.tagging
+
+    def list_tags(self) -> ActionResult:
+        """ListTags."""
+        return ActionResult({"Tags": self._tagging.tags_of(self._request.path("resourceArn"))})
+
+    def tag_resource(self) -> EmptyResult:
+        """TagResource."""
+        self._tagging.add(self._request.path("resourceArn"), self._request.body().get("Tags") or {})
+        return EmptyResult()
+
+    def untag_resource(self) -> EmptyResult:
+        """UntagResource."""
+        self._tagging.remove(self._request.path("resourceArn"), self._request.body().get("TagKeyList") or [])
+        return EmptyResult()
+
+    def describe_region_settings(self) -> ActionResult:
+        """DescribeRegionSettings: RDS is opted in; there are no other resource types here."""
+        return ActionResult({"ResourceTypeOptInPreference": {"RDS": True}, "ResourceTypeManagementPreference": {}})

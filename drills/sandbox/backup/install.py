@@ -1,0 +1,28 @@
+"""Puts the sandbox's AWS Backup into moto."""
+
+from __future__ import annotations
+
+from moto.backup.models import backup_backends
+
+from drills.sandbox.backup.account import BackupAccount
+from drills.sandbox.backup.answers.responses import URLS
+from drills.sandbox.backup.backend import SandboxBackup
+from drills.sandbox.backup.region import FastForward
+from drills.sandbox.moto_backends import install_backend
+from drills.sandbox.state import DataPlane
+
+
+def install(plane: DataPlane, account: str) -> BackupAccount:
+    """Make this the AWS Backup of moto, before its first request and after RDS, and start its schedules."""
+    fast_forward = FastForward()
+    backups = BackupAccount(account, plane, fast_forward, backup_backends)
+    install_backend(
+        backup_backends,
+        SandboxBackup,
+        plane=plane,
+        fast_forward=fast_forward,
+        find_region=backups.of_vault,
+        urls=URLS,
+    )
+    backups.start()
+    return backups
