@@ -22,6 +22,7 @@ from rich.table import Table
 from drills.clock import SystemClock, wait_until
 
 ROOT = Path(__file__).parent.parent
+DRILLS = str(Path(sys.executable).with_name("drills"))
 CLOCK = SystemClock()
 MASTER, PASSWORD = "bench", "bench-only"
 NO_DELAYS = dict.fromkeys(("creating", "modifying", "backing-up", "deleting", "backup-job", "snapshot", "rebooting"), 0)
@@ -29,7 +30,7 @@ NO_DELAYS = dict.fromkeys(("creating", "modifying", "backing-up", "deleting", "b
 
 def call(action: str, *arguments: str) -> dict[str, Any]:
     """`drills sandbox ACTION --json` for a sandbox of the benchmarks' own."""
-    command = [sys.executable, "-m", "drills", "sandbox", action, "--json", "--name", "benchmark", *arguments]
+    command = [DRILLS, "sandbox", action, "--json", "--name", "benchmark", *arguments]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
     if said.returncode:
         raise SystemExit(said.stderr.decode())

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.common import CLOCK, ROOT
+from benchmarks.common import CLOCK, DRILLS, ROOT
 from drills.sandbox.postgres.binaries import find, readable, server_user
 from drills.sandbox.postgres.cluster import ADMIN, PORT, Cluster, prepare_state, sweep
 
@@ -60,7 +60,7 @@ class Server:
 
     def drills(self, command: str, *arguments: str) -> Took:
         """Run `drills COMMAND`."""
-        return self.run([sys.executable, "-m", "drills", command, *arguments])
+        return self.run([DRILLS, command, *arguments])
 
 
 @contextlib.contextmanager

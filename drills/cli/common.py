@@ -8,9 +8,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn
 
 from drills.errors import USAGE
+
+CHECKOUT = (
+    Path(__file__).resolve().parents[2]
+)  # the folder that the suite runs from: features, steps and reports lie in it
 
 EXIT_CODES = """\
 exit codes: 0 all promises held; 10 an objective was missed; 11 verification failed; 12 the drill could not run or could

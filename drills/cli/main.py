@@ -15,10 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from drills import __version__
-from drills.cli.common import EXIT_CODES, Command, Parser, help_texts
+from drills.cli.common import CHECKOUT, EXIT_CODES, Command, Parser, help_texts
 from drills.errors import ConfigError, DrillError
-
-CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 class Entry(NamedTuple):

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from drills.aws import settings
 from drills.aws.read import in_one_line
 from drills.cli.common import TARGET_OPTIONS, Command
 from drills.cli.screen import STYLES, printable
@@ -39,9 +40,7 @@ _OUTCOMES = {"met": "green", "missed": "bold red"}
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the options of `drills posture`."""
-    command.add_argument(
-        "--store", metavar="FOLDER", default="posture", help="where the configuration is kept (default: posture)"
-    )
+    command.add_argument("--store", metavar="FOLDER", help="where the configuration is kept (default: posture)")
     command.add_argument("--json", action="store_true", help="print the results as JSON")
 
 
@@ -49,7 +48,9 @@ def run(options: argparse.Namespace) -> int:
     """Judge the target; the exit code. DrillError, one sentence, where nothing could be read."""
     reached = reach(options)
     try:
-        facts = look(reached.clients, reached.restore, reached.config.target, Path(options.store), reached.now)
+        facts = look(
+            reached.clients, reached.restore, reached.config.target, Path(options.store or settings.FOLDER), reached.now
+        )
     except (ClientError, BotoCoreError) as error:
         raise DrillError(
             f"expected to read the instance {reached.config.target.instance}, found: {in_one_line(error)}: "

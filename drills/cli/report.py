@@ -8,6 +8,7 @@ from pathlib import Path
 from drills.cli.common import Command
 from reports import words, write
 
+LATEST = "reports/out/latest"
 EXAMPLE = """\
 example:
   drills report reports/out/latest
@@ -16,12 +17,12 @@ example:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the argument of `drills report`."""
-    parser.add_argument("run", nargs="?", default="reports/out/latest", help="folder of the run (default: the latest)")
+    parser.add_argument("run", nargs="?", help="folder of the run (default: the latest)")
 
 
 def run(options: argparse.Namespace) -> int:
     """Write the reports anew and print their paths."""
-    folder = Path(options.run)
+    folder = Path(options.run or LATEST)
     if folder.is_file():  # where there are no symlinks `latest` is a file with the folder's name
         folder = folder.parent / folder.read_text(encoding="utf-8").strip()
     for line in write.write_all(folder, render_allure=True):

@@ -15,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 
 from drills import __version__
-from drills.cli.common import CONFIG_OPTIONS, Command
+from drills.cli.common import CHECKOUT, CONFIG_OPTIONS, Command
 from drills.clock import SystemClock, since_process_start
 from drills.config.load import Config, SandboxProfile
 from drills.errors import COULD_NOT_RUN, ConfigError, DrillError
@@ -269,7 +269,9 @@ def _plan(folder: Path, effective: Config, pytest_arguments: Sequence[str]) -> P
 
 def _pytest_options(folder: Path) -> tuple[str, ...]:
     return (
-        "features",
+        str(CHECKOUT / "features"),
+        f"--rootdir={CHECKOUT}",
+        f"--config-file={CHECKOUT / 'pyproject.toml'}",
         f"--drill-run={folder.absolute()}",
         f"--alluredir={folder.absolute() / 'allure-results'}",
         "--tb=short",

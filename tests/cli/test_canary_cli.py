@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,7 +22,7 @@ from drills.clock import SystemClock, wait_until
 from drills.sandbox.postgres.cluster import PORT
 from tests.support.checked import MASTER, Checked, checked
 from tests.support.cluster import module_state
-from tests.support.paths import CHECKOUT
+from tests.support.paths import CHECKOUT, DRILLS
 
 __all__ = ["checked", "module_state"]
 # one server is enough for the command line; what the rows are on each of them is in test_canary.py
@@ -73,7 +72,7 @@ def place(checked: Checked) -> Iterator[Place]:
 def beating(place: Place, *options: str) -> Iterator[subprocess.Popen[str]]:
     """`drills canary beat` in a process of its own, which is ended in any case."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "drills", "canary", "beat", place.dsn, *options],
+        [DRILLS, "canary", "beat", place.dsn, *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

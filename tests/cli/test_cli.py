@@ -39,8 +39,9 @@ REFUSED = {
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working directory, without the caller's choice of a profile."""
+    """A project without settings, without the caller's choice of a profile."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "drill.toml").touch()
     monkeypatch.delenv("DRILL_PROFILE", raising=False)
     return tmp_path
 

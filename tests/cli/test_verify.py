@@ -26,7 +26,7 @@ from drills.errors import CheckUnavailable
 from drills.sandbox.postgres.cluster import ADMIN
 from tests.support.checked import MASTER, Checked, checked
 from tests.support.cluster import module_state
-from tests.support.paths import CHECKOUT
+from tests.support.paths import CHECKOUT, DRILLS
 
 __all__ = ["checked", "module_state"]
 postgres = pytest.mark.postgres
@@ -262,7 +262,7 @@ def test_the_command_lets_go_of_a_table_that_is_being_changed(checked: Checked, 
             )  # as it is stored, so that nothing is compressed
         session.execute("grant select on a_read, b_slow to public")
         with subprocess.Popen(
-            [sys.executable, "-m", "drills", "manifest", dsn(name), "-o", str(path)],
+            [DRILLS, "manifest", dsn(name), "-o", str(path)],
             cwd=CHECKOUT, stderr=subprocess.PIPE, text=True,
         ) as command:  # fmt: skip
             try:

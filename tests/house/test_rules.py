@@ -133,7 +133,7 @@ SET_BY_TOX = {"TOX_ENV_NAME", "PATH", "TMPDIR", "HOME"}
 
 
 def test_tox_lets_every_variable_through_that_the_code_reads() -> None:
-    """A variable that works with `python -m drills run` works through `tox -e drill` as well."""
+    """A variable that works with `drills run` works through `tox -e drill` as well."""
     wanted = set(variables_read()) - SET_BY_TOX
 
     assert "DRILL_PROFILE" in wanted

@@ -1,4 +1,4 @@
-"""Whole runs through `python -m drills run`: exit codes, what is written, what is left; each run shared by its tests."""
+"""Whole runs through the installed `drills run`: exit codes, what is written, what is left; each run shared by its tests."""
 
 from __future__ import annotations
 
@@ -43,6 +43,35 @@ def calls_of(run: Run, operation: str) -> list[dict[str, Any]]:
     return [call for call in json.loads(run.read("calls.json")) if call["operation"] == operation and not call["error"]]
 
 
+OWN = {
+    "There are orders": 'the table "shop.orders" has at least 1000 rows',
+    "Orders are recent": 'the newest "placed_at" in the table "shop.orders" is at most "520w" older than the disaster',
+    "Orders have customers": "every order has a customer",
+}
+OWN_STEP = """
+from pytest_bdd import then
+
+@then("every order has a customer")
+def every_order_has_a_customer(restored_copy):
+    with restored_copy("orders") as connection:
+        assert connection.execute("select count(*) from shop.orders where customer_id is null").fetchone() == (0,)
+"""
+
+
+def own_features(folder: Path) -> tuple[str, ...]:
+    """Write a feature and a step module of one's own; the options that name them."""
+    folder.mkdir()
+    lost, restored = (
+        "the protected database of the target is lost",
+        "its newest recovery point is restored to a scratch instance",
+    )
+    scenarios = "".join(f"  Scenario: {name}\n    Then {step}\n" for name, step in OWN.items())
+    text = f"@shop\nFeature: Orders\n  Background:\n    Given {lost}\n    When {restored}\n\n{scenarios}"
+    (folder / "orders.feature").write_text(text)
+    (folder / "own_steps.py").write_text(OWN_STEP)
+    return "--features", str(folder), "--steps", str(folder / "own_steps.py")
+
+
 # -- a run that passes ------------------------------------------------------------------------------------------------
 
 
@@ -51,7 +80,7 @@ def green() -> Iterator[tuple[Place, Run]]:
     """A run of the sample application, in a place of its own."""
     with made_place(rendering=True) as made:
         before = made.files()
-        run = drills(made, "run")
+        run = drills(made, "run", *own_features(made.root / "own"))
         nothing_left(made)
         assert made.files() == before
         yield made, run
@@ -65,11 +94,21 @@ def test_a_green_run_ends_with_zero(green: tuple[Place, Run]) -> None:
     assert (run.status, run.err) == (0, "")
     assert (kept.code, kept.all_codes, kept.failures, kept.pytest_status) == (0, (0,), (), 0)
     assert {promise.outcome for promise in kept.promises} == {"passed"}
-    assert len(kept.promises) == SCENARIOS
+    assert len(kept.promises) == SCENARIOS + len(OWN)
     assert not kept.partial
     assert kept.simulated
     schema = json.loads((place.checkout / "reports/drill.schema.json").read_text())
     jsonschema.validate(json.loads(run.read("drill.json")), schema)
+
+
+def test_promises_of_ones_own_stand_beside_the_shipped_ones(green: tuple[Place, Run]) -> None:
+    """Each is kept like any other, with a verdict of its own, and looks at the one copy."""
+    _, run = green
+
+    assert {promise.name for promise in run.record.promises} >= set(OWN)
+    assert {verdict.name: verdict.outcome for verdict in run.record.verdicts if verdict.name in OWN} == dict.fromkeys(
+        OWN, "met"
+    )
 
 
 def test_phases_are_contiguous_and_add_up_to_the_wall_clock(green: tuple[Place, Run]) -> None:

@@ -19,6 +19,7 @@ import pytest
 
 from drills.cli import main as cli
 from drills.clock import wait_until
+from tests.support.paths import DRILLS
 from tests.support.standing import CLOCK, Caller, checkout, client, ended, kill, left_of, make_instance, servers
 
 __all__ = ["checkout"]
@@ -45,9 +46,7 @@ def test_a_shell_that_evaluates_what_up_prints_has_an_aws(shared: tuple[Caller, 
     """`eval "$(drills sandbox up)"` is all that boto3 needs, whatever profile was chosen before."""
     caller, _facts = shared
     look = "import boto3; print(boto3.client('rds').describe_db_instances()['DBInstances'][0]['Endpoint']['Port'])"
-    script = (
-        f"eval \"$('{sys.executable}' -m drills sandbox up --name shared 2>/dev/null)\" && '{sys.executable}' -c \"$1\""
-    )
+    script = f"eval \"$('{DRILLS}' sandbox up --name shared 2>/dev/null)\" && '{sys.executable}' -c \"$1\""
     said = subprocess.run(
         ["sh", "-c", script, "sh", look],
         cwd=caller.checkout,

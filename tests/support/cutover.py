@@ -20,7 +20,7 @@ from drills.cutover.desk import fresh
 from drills.cutover.journal import Store
 from drills.cutover.model import Entry, Position, State
 from drills.cutover.world import World
-from tests.support.paths import CHECKOUT
+from tests.support.paths import CHECKOUT, DRILLS
 from tests.support.sandbox import RunningSandbox
 from tests.support.service import Instance, define, eventually, get, make_instance, subnets
 
@@ -100,7 +100,7 @@ class Scene:
     def command(self, *words: str) -> list[str]:
         """The command line in a process of its own."""
         confirmed = () if words[0] == "plan" else ("--confirm", self.name)
-        return [sys.executable, "-m", "drills", "cutover", *words, *confirmed]
+        return [DRILLS, "cutover", *words, *confirmed]
 
     def drills(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""

@@ -1,4 +1,4 @@
-"""Whole runs of `python -m drills run`, each in processes of its own, in a copy of the checkout.
+"""Whole runs of the installed `drills run`, each in processes of its own, in a copy of the checkout.
 
 The copy, the home folder and the temporary folder of a run lie below one folder of /tmp, whose path is short enough for
 sockets; what a run leaves anywhere in it can be seen.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +20,7 @@ from drills import record
 from drills.clock import SystemClock
 from drills.model.record import RunRecord
 from tests.support import small_run
-from tests.support.paths import CHECKOUT
+from tests.support.paths import CHECKOUT, DRILLS
 
 PARTS = ("drills", "steps", "features", "reports", "invariants", "conftest.py", "pyproject.toml", "drill.toml")
 NOT_COPIED = shutil.ignore_patterns("out", "history.jsonl", "__pycache__", "node_modules")
@@ -76,7 +75,7 @@ class Place:
             "PATH": os.environ["PATH"],
             "HOME": str(self.root / "home"),
             "TMPDIR": str(self.root / "t"),
-            "PYTHONPATH": str(self.root / "python"),
+            "PYTHONPATH": os.pathsep.join([str(self.root / "python"), str(self.checkout)]),  # its own copy of the suite
             "HEARD": str(self.root / "heard"),
             "COLUMNS": "200",
         }
@@ -137,11 +136,11 @@ def made_place(*, rendering: bool = False, **base: str) -> Iterator[Place]:
 
 
 def drills(place: Place, *arguments: str, environment: Mapping[str, str] | None = None) -> Run:
-    """Run `python -m drills` to its end; the folder is that of the one run that it began."""
+    """Run the installed `drills` to its end; the folder is that of the one run that it began."""
     clock, out = SystemClock(), place.checkout / "reports" / "out"
     before = clock.monotonic()
     process = subprocess.Popen(
-        [sys.executable, "-m", "drills", *arguments],
+        [DRILLS, *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -8,7 +8,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ import pytest
 
 from drills.clock import SystemClock, wait_until
 from drills.sandbox.postgres.postmaster import end_now, working_in
-from tests.support.paths import CHECKOUT
+from tests.support.paths import CHECKOUT, DRILLS
 
 CLOCK = SystemClock()
 QUICK = '{"creating": 0.1, "modifying": 0.1, "backing-up": 0.1, "deleting": 0.1}'
@@ -58,9 +57,9 @@ class Caller:
         """Start a command without waiting for it; its home folder is not there, so that nothing can be written to it."""
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "PG"))}
         return subprocess.Popen(
-            [sys.executable, "-m", "drills", "sandbox", action, "--name", self.name, *arguments],
+            [DRILLS, "sandbox", action, "--name", self.name, *arguments],
             cwd=self.checkout,
-            env={**kept, "HOME": "/nonexistent", "AWS_PROFILE": "not-there"},
+            env={**kept, "HOME": "/nonexistent", "AWS_PROFILE": "not-there", "PYTHONPATH": str(self.checkout)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
