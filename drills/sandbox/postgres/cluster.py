@@ -1,4 +1,4 @@
-"""One PostgreSQL server of the sandbox: made, started, backed up, copied back and ended for certain."""
+"""One PostgreSQL server of the sandbox: initdb, start, backup, restore and a certain end."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from drills.errors import SandboxError
 from drills.sandbox.folders import disk_errors, disk_full, give, own_folder, prepare_state, says_full, state_parent
 from drills.sandbox.postgres.binaries import Binaries
 from drills.sandbox.postgres.postmaster import (
-    end_now,
-    family,
-    forget_shared_memory,
     is_ready,
+    kill_processes,
     pid_of,
+    remove_shared_memory,
+    server_processes,
     sweep,
     working_in,
 )
@@ -33,16 +33,16 @@ from drills.sandbox.postgres.runas import ServerUser, Streams, run_as, spawn
 __all__ = ["ADMIN", "PORT", "Cluster", "prepare_state", "setting_line", "state_parent", "sweep"]
 
 ADMIN = "rdsadmin"  # what RDS calls its own superuser
-PORT = 5432  # only part of the socket's name: no server listens on TCP
+PORT = 5432  # part of the socket's name alone: no server listens on TCP
 SETTINGS_FILE = "drills.conf"
-WAL_SEGMENT_MB = 1  # the smallest: each beat of the heartbeat archives a segment, and each backup holds one
+WAL_SEGMENT_MB = 1  # the smallest: each heartbeat archives a segment, and each backup holds one
 _SOCKET_LIMIT = 103 if sys.platform == "darwin" else 107  # bytes in sockaddr_un.sun_path, without the closing NUL
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)?")
 _SEVERITY = re.compile(r"\b(FATAL|PANIC|ERROR):\s+(.*)")
 _CLOCK = SystemClock()
 
-# Small enough for ten servers on a laptop. fsync is off because a sandbox's data need not outlive a power cut: a server
-# that is killed loses nothing by it, since what it wrote is in the system's cache.
+# Small enough for ten servers on a laptop. fsync is off because a sandbox's data need not survive a power cut; a server
+# that is killed loses nothing, since its writes are in the system's cache.
 DEFAULTS: Mapping[str, str] = {
     "shared_buffers": "32MB",
     "max_connections": "100",
@@ -61,8 +61,8 @@ DEFAULTS: Mapping[str, str] = {
 class Cluster:
     """One PostgreSQL server with its data folder, its run folder (socket, log) and the user it runs as.
 
-    Nothing is touched before `create` or `restore_from`. `admin_password` is that of the bootstrap superuser
-    `rdsadmin`; a cluster made from a backup must be given the password of the cluster that was backed up.
+    `create` or `restore_from` makes the folders. `admin_password` is the password of the bootstrap superuser `rdsadmin`;
+    a cluster that is restored from a backup needs the password of the cluster that was backed up.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Cluster:
     ) -> None:
         """Raises SandboxError when `run_dir` is too long for a Unix socket's path."""
         self.data, self.run_dir, self.binaries, self.user = data.absolute(), run_dir.absolute(), binaries, user
-        self.owned: Mapping[str, str] = {}  # the sandbox's own settings, which win over those given at a start
+        self.owned: Mapping[str, str] = {}  # the sandbox's own settings, which override those given at a start
         self._password = admin_password
         self._child: subprocess.Popen[bytes] | None = None
         if len(os.fsencode(self.socket_path)) > _SOCKET_LIMIT:
@@ -90,21 +90,21 @@ class Cluster:
         return self.run_dir / "server.log"
 
     def create(self) -> None:
-        """Make an empty cluster with initdb: UTF-8, data checksums, SCRAM for everybody. Raises SandboxError."""
+        """Create an empty cluster with initdb: UTF-8, data checksums, SCRAM for all roles. Raises SandboxError."""
         self._make_folders()
-        # 17 brought a UTF-8 locale of PostgreSQL's own, which is there whatever the system has
+        # since 17 PostgreSQL has a UTF-8 locale of its own, which does not depend on the system
         builtin = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
         locales = [builtin] if self.binaries.major >= 17 else [["--locale=C.UTF-8", "--lc-messages=C"], ["--locale=C"]]
         with self._password_file() as pwfile:
             for locale in locales:
-                made = self.run_tool(
+                result = self.run_tool(
                     "initdb", f"--pgdata={self.data}", f"--username={ADMIN}", f"--pwfile={pwfile}", "--encoding=UTF8",
                     "--auth=scram-sha-256", "--data-checksums", f"--wal-segsize={WAL_SEGMENT_MB}",
                     "--no-sync", "--no-instructions", *locale,
                 )  # fmt: skip
-                if made.returncode == 0:
+                if result.returncode == 0:
                     break
-        self._check(made, "make a PostgreSQL cluster", self.data)
+        self._check(result, "create a PostgreSQL cluster", self.data)
         with disk_errors(self.data), (self.data / "postgresql.conf").open("a", encoding="utf-8") as conf:
             conf.write(f"\ninclude_if_exists = '{SETTINGS_FILE}'\n")
 
@@ -128,22 +128,22 @@ class Cluster:
             command += ["-c", f"{name}={value}"]
         with disk_errors(self.run_dir), self.log_path.open("ab") as log:
             begin = log.seek(0, os.SEEK_END)
-            # as a child of ours and not with pg_ctl, so that its end can be waited for
+            # a child process instead of pg_ctl, so that its end can be waited for
             self._child = spawn(self.user, command, self.run_dir, None, Streams(stdout=log, stderr=log))
         try:
             wait_until(self._answers_or_ended, timeout, _CLOCK, every=0.01, what="PostgreSQL to answer")
         except TimeoutError:
-            self._failed(f"to answer within {timeout:g} s", begin)
+            self._raise_failure(f"to answer within {timeout:g} s", begin)
         except BaseException:  # interrupted: it must not be left running
             self.kill()
             raise
         if not self.running():
-            self._failed(f"to start on {self.data}", begin)
+            self._raise_failure(f"to start on {self.data}", begin)
 
     def stop(self, fast: bool = True, *, timeout: float = 60.0) -> None:
-        """End the server in order: at once for its clients when `fast`, else when the last of them has left.
+        """Shut the server down: its clients are disconnected when `fast`, else it waits for them to leave.
 
-        A server that has not ended after `timeout` seconds is killed. Nothing happens when none runs.
+        A server that has not ended after `timeout` seconds is killed. A server that does not run is no error.
         """
         pid = self.pid()
         if pid is not None:
@@ -154,18 +154,18 @@ class Cluster:
         self.kill()
 
     def kill(self) -> None:
-        """End the server and all its processes now, as a crash would; never raises, leaves no zombie."""
+        """Kill the server and all its processes, as a crash would; never raises, leaves no zombie."""
         pid = self.pid()
-        members = family(pid) if pid is not None else []
+        members = server_processes(pid) if pid is not None else []
         if pid is not None:
             with contextlib.suppress(OSError):
-                os.kill(pid, signal.SIGQUIT)  # immediate shutdown: the server ends its processes and tidies up
+                os.kill(pid, signal.SIGQUIT)  # immediate shutdown: the server ends its processes and cleans up
             with contextlib.suppress(TimeoutError):
                 wait_until(lambda: not self.running(), 3.0, _CLOCK, every=0.01, what="PostgreSQL to end")
-            members += family(pid)
-        # those, too, whose main process had gone before
-        end_now({process.pid: process for process in (*members, *working_in(self.data))}.values())
-        forget_shared_memory(self.data)
+            members += server_processes(pid)
+        # also those whose main process had ended before
+        kill_processes({process.pid: process for process in (*members, *working_in(self.data))}.values())
+        remove_shared_memory(self.data)
         if self._child is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._child.wait(10.0)
@@ -173,11 +173,11 @@ class Cluster:
             self.socket_path.unlink(missing_ok=True)
 
     def running(self) -> bool:
-        """Whether the server's main process lives."""
+        """Return whether the server's main process runs."""
         return self.pid() is not None
 
     def pid(self) -> int | None:
-        """The pid of the server's main process, also of one that another process started; None when there is none."""
+        """Return the pid of the server's main process, also of one that another process started; None for none."""
         if self._child is not None and self._child.poll() is None:
             return self._child.pid
         return pid_of(self.data)
@@ -188,9 +188,9 @@ class Cluster:
         self.start(settings)
 
     def reload(self, settings: Mapping[str, str] | None = None) -> None:
-        """Replace the settings and let the running server read them; those that need a restart wait for one.
+        """Replace the settings and have the running server reload them; those that need a restart wait for one.
 
-        Returns when new sessions see them. Raises SandboxError when the server does not take notice within 10 s.
+        Returns once new sessions see them. Raises SandboxError when the server does not reload within 10 s.
         """
         pid = self.pid()
         if pid is None:
@@ -210,40 +210,40 @@ class Cluster:
                 ) from error
 
     def connect(self, dbname: str = "postgres") -> psycopg.Connection:
-        """A session of `rdsadmin` through the socket, in autocommit mode. Raises psycopg.OperationalError."""
+        """Open a session of `rdsadmin` over the socket, in autocommit mode. Raises psycopg.OperationalError."""
         return psycopg.connect(
             host=str(self.run_dir), port=PORT, user=ADMIN, password=self._password, dbname=dbname, autocommit=True,
-            # given here so that the caller's PG* variables do not decide them
+            # set here, so that the caller's PG* variables have no effect
             sslmode="disable", gssencmode="disable", channel_binding="disable", client_encoding="utf8",
             options="-c statement_timeout=0", connect_timeout=10, application_name="drills sandbox",
         )  # fmt: skip
 
     def backup_to(self, folder: Path) -> None:
-        """Copy the running server into `folder` (absent or empty) with pg_basebackup; the copy starts by itself."""
+        """Copy the running server to `folder` (absent or empty) with pg_basebackup, with the WAL that it needs to start."""
         with disk_errors(folder):
             own_folder(folder, self.user)
-        made = self.run_tool(
+        result = self.run_tool(
             "pg_basebackup", f"--pgdata={folder}", "--checkpoint=fast", "--wal-method=stream", "--no-sync",
             f"--host={self.run_dir}", f"--port={PORT}", f"--username={ADMIN}", "--no-password",
             env={"PGPASSWORD": self._password},
         )  # fmt: skip
-        self._check(made, "back up the server", folder)
+        self._check(result, "back up the server", folder)
 
     def restore_from(self, folder: Path) -> None:
-        """Make this cluster's data folder a copy of a backup, sharing its blocks where the file system can."""
+        """Copy a backup to this cluster's data folder, sharing blocks where the file system can."""
         self._make_folders()
         if any(self.data.iterdir()):
             raise SandboxError(
                 f"expected an empty data folder {self.data} to restore to, found files in it; remove it first"
             )
-        ways = [["-a", "-c"], ["-a"]] if sys.platform == "darwin" else [["-a", "--reflink=auto"], ["-a"]]
+        variants = [["-a", "-c"], ["-a"]] if sys.platform == "darwin" else [["-a", "--reflink=auto"], ["-a"]]
         tool = shutil.which("cp", path=os.defpath) or "cp"
         with disk_errors(self.data):
-            for way in ways:  # a cp that does not know the first way says so before it copies anything
-                made = run_as(self.user, [tool, *way, f"{folder.absolute()}/.", str(self.data)], cwd=self.run_dir)
-                if made.returncode == 0:
+            for options in variants:  # a cp that does not know the first options fails before it copies anything
+                result = run_as(self.user, [tool, *options, f"{folder.absolute()}/.", str(self.data)], cwd=self.run_dir)
+                if result.returncode == 0:
                     break
-            self._check(made, f"copy the backup {folder}", self.data)
+            self._check(result, f"copy the backup {folder}", self.data)
             self.data.chmod(0o700)
             for stale in ("postmaster.pid", "postmaster.opts"):
                 (self.data / stale).unlink(missing_ok=True)
@@ -258,7 +258,7 @@ class Cluster:
     ) -> subprocess.CompletedProcess[str]:
         """Run one of PostgreSQL's programs as the server's user in an environment of PATH, LANG and `env` alone.
 
-        The caller looks at the exit status. Raises SandboxError when it cannot be started or runs on after `timeout` s.
+        The caller checks the exit status. Raises SandboxError when it cannot be started or has not ended after `timeout` s.
         """
         command = [str(self.binaries.tool(name)), *args]
         try:
@@ -266,7 +266,7 @@ class Cluster:
         except OSError as error:
             raise SandboxError(f"expected to run {command[0]}, but: {error}; choose another PostgreSQL") from error
         except subprocess.TimeoutExpired:
-            raise SandboxError(f"expected {name} to end within {timeout} s, but it ran on; it was ended") from None
+            raise SandboxError(f"expected {name} to end within {timeout} s, but it did not; it was killed") from None
 
     def _answers_or_ended(self) -> bool:
         return not self.running() or (is_ready(self.data) and self.socket_path.exists())
@@ -278,7 +278,7 @@ class Cluster:
 
     @contextlib.contextmanager
     def _password_file(self) -> Iterator[Path]:
-        """The password in a file that only the server's user can read, for as long as initdb runs."""
+        """Write the password to a file that only the server's user can read, and remove the file at the end."""
         path = self.run_dir / "pwfile"
         try:
             with disk_errors(path):
@@ -294,14 +294,14 @@ class Cluster:
         lines = [setting_line(name, value) for name, value in {**DEFAULTS, **settings, **self.owned}.items()]
         path = self.data / SETTINGS_FILE
         with disk_errors(path):
-            fresh = path.with_suffix(".new")
-            fresh.write_text("".join(lines), encoding="utf-8")
-            fresh.chmod(0o600)
-            give(fresh, self.user)
-            fresh.replace(path)
+            new = path.with_suffix(".new")
+            new.write_text("".join(lines), encoding="utf-8")
+            new.chmod(0o600)
+            give(new, self.user)
+            new.replace(path)
 
-    def _failed(self, expected: str, begin: int) -> NoReturn:
-        """End a server that did not do as expected, and raise SandboxError with what it logged since `begin`."""
+    def _raise_failure(self, expected: str, begin: int) -> NoReturn:
+        """Kill a server that failed, and raise SandboxError with what it has logged since `begin` (bytes)."""
         self.kill()
         complaint = self._complaint(begin)
         if says_full(complaint):
@@ -312,34 +312,34 @@ class Cluster:
         )
 
     def _complaint(self, begin: int) -> str:
-        """Why the server did not start, in its own words: the last fatal line that it logged since `begin` (bytes)."""
+        """Return the last fatal line that the server has logged since `begin` (bytes)."""
         with self.log_path.open("rb") as log:
             log.seek(begin)
             lines = log.read().decode(errors="replace").splitlines()
-        said = [(number, found[2]) for number, line in enumerate(lines) if (found := _SEVERITY.search(line))]
-        if not said:  # before it has set up its log, the server speaks like any program
+        fatal = [(number, found[2]) for number, line in enumerate(lines) if (found := _SEVERITY.search(line))]
+        if not fatal:  # before it has set up its log, the server prints errors like any program
             plain = [line for line in lines if line.startswith("postgres: ")] or lines[-1:]
-            return f"it said: {plain[-1]}" if plain else f"it said nothing; its log is {self.log_path}"
-        number, words = said[-1]
-        if "contains errors" in words and number:  # the line before says which setting
-            words = lines[number - 1].partition("LOG:")[2].strip() or words
-        return f"it said: {words}"
+            return f"it printed: {plain[-1]}" if plain else f"it printed nothing; its log is {self.log_path}"
+        number, message = fatal[-1]
+        if "contains errors" in message and number:  # the line before names the setting
+            message = lines[number - 1].partition("LOG:")[2].strip() or message
+        return f"it logged: {message}"
 
-    def _check(self, made: subprocess.CompletedProcess[str], purpose: str, place: Path) -> None:
-        if made.returncode == 0:
+    def _check(self, result: subprocess.CompletedProcess[str], purpose: str, place: Path) -> None:
+        if result.returncode == 0:
             return
-        lines = [line.strip() for line in made.stderr.splitlines() if line.strip()]
+        lines = [line.strip() for line in result.stderr.splitlines() if line.strip()]
         if full := next((line for line in lines if says_full(line)), None):
-            said = _SEVERITY.search(full)
-            raise disk_full(place, said[2] if said else full)
-        telling = [line for line in lines if "error" in line.lower() or "fatal" in line.lower()] or lines or ["nothing"]
-        raise SandboxError(f"expected to {purpose} in {place}, but {Path(made.args[0]).name} said: {telling[-1]}")
+            found = _SEVERITY.search(full)
+            raise disk_full(place, found[2] if found else full)
+        errors = [line for line in lines if "error" in line.lower() or "fatal" in line.lower()] or lines or ["nothing"]
+        raise SandboxError(f"expected to {purpose} in {place}, but {Path(result.args[0]).name} printed: {errors[-1]}")
 
 
 def setting_line(name: str, value: str) -> str:
-    """A line of a PostgreSQL settings file, with quotes and backslashes doubled (guc.c, GUC_scanstr).
+    """Return a line of a PostgreSQL settings file, with quotes and backslashes doubled (guc.c, GUC_scanstr).
 
-    Raises SandboxError for a name that is none and for a value of more than one line.
+    Raises SandboxError for an invalid name and for a value of more than one line.
     """
     if not _NAME.fullmatch(name) or any(char in value for char in "\n\r\0"):
         raise SandboxError(

@@ -1,7 +1,8 @@
-"""Parameter groups: which of their values a server can take, and when it takes them.
+"""Parameter groups: the values that a server accepts, and whether a change needs a restart.
 
-RDS keeps every parameter of a group; what this sandbox's server does not know (`rds.*`, settings of other versions,
-formulas over the instance class, libraries that are not installed) is kept and shown, and not passed on.
+RDS stores every parameter of a group. Parameters that the sandbox's server does not have (`rds.*`, settings of other
+versions, formulas over the instance class, libraries that are not installed) are stored and described, and not passed
+to the server.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ OWNED = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Knob:
-    """A setting as `postgres --describe-config` tells it; static ones need a restart."""
+class Setting:
+    """A setting as `postgres --describe-config` prints it; static ones need a restart."""
 
     name: str
     context: str
@@ -43,8 +44,8 @@ class Knob:
 
 
 @cache
-def knobs(folder: Path) -> Mapping[str, Knob]:
-    """Every setting that the server in `folder` knows, by name. Raises SandboxError when it cannot be asked."""
+def server_settings(folder: Path) -> Mapping[str, Setting]:
+    """Return every setting that the server in `folder` has, by name. Raises SandboxError when it does not answer."""
     try:
         answer = subprocess.run(
             [folder / "postgres", "--describe-config"], capture_output=True, text=True, timeout=30, check=True
@@ -52,18 +53,18 @@ def knobs(folder: Path) -> Mapping[str, Knob]:
     except (OSError, subprocess.SubprocessError) as error:
         raise SandboxError(f"The PostgreSQL in {folder} could not list its settings: {error}.") from error
     rows = (line.split("\t") for line in answer.stdout.splitlines())
-    return {row[0]: Knob(row[0], row[1], row[3], row[4], row[7]) for row in rows if len(row) > 7}
+    return {row[0]: Setting(row[0], row[1], row[3], row[4], row[7]) for row in rows if len(row) > 7}
 
 
 def is_static(folder: Path, name: str) -> bool:
-    """Whether a setting needs a restart; an unknown one does."""
-    knob = knobs(folder).get(name)
-    return ("." not in name) if knob is None else knob.static
+    """Return whether a setting needs a restart; an unknown one does."""
+    setting = server_settings(folder).get(name)
+    return ("." not in name) if setting is None else setting.static
 
 
 def effective(folder: Path, parameters: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """The settings that a group's parameters mean for the server in `folder`."""
-    known = knobs(folder)
+    """Return the settings that the server in `folder` gets from a group's parameters."""
+    known = server_settings(folder)
     settings: dict[str, str] = {}
     for name, parameter in parameters.items():
         value = parameter.get("ParameterValue")
@@ -91,33 +92,33 @@ def _installed(folder: Path, libraries: str) -> list[str]:
 def described(
     folder: Path | None, parameters: Mapping[str, Mapping[str, Any]], source: str | None
 ) -> list[dict[str, Any]]:
-    """The members of DescribeDBParameters: what the user set, then the server's defaults (`engine-default`)."""
-    known = knobs(folder) if folder else {}
+    """Return the members of DescribeDBParameters: the user's values, then the server's defaults (`engine-default`)."""
+    known = server_settings(folder) if folder else {}
     rows = []
     for name, parameter in sorted(parameters.items()):
-        knob = known.get(name)
+        setting = known.get(name)
         rows.append(
             {
                 "ParameterName": name,
                 "ParameterValue": parameter.get("ParameterValue"),
-                "Description": knob.description if knob else "",
+                "Description": setting.description if setting else "",
                 "Source": "user",
                 "ApplyType": "static" if folder and is_static(folder, name) else "dynamic",
-                "DataType": knob.kind.lower() if knob else "string",
+                "DataType": setting.kind.lower() if setting else "string",
                 "IsModifiable": True,
                 "ApplyMethod": parameter.get("ApplyMethod", "pending-reboot"),
             }
         )
-    for name, knob in sorted(known.items()):
+    for name, setting in sorted(known.items()):
         if name not in parameters:
             rows.append(
                 {
                     "ParameterName": name,
-                    "ParameterValue": knob.default,
-                    "Description": knob.description,
+                    "ParameterValue": setting.default,
+                    "Description": setting.description,
                     "Source": "engine-default",
-                    "ApplyType": "static" if knob.static else "dynamic",
-                    "DataType": knob.kind.lower(),
+                    "ApplyType": "static" if setting.static else "dynamic",
+                    "DataType": setting.kind.lower(),
                     "IsModifiable": name not in OWNED,
                     "ApplyMethod": "pending-reboot",
                 }

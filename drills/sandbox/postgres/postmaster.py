@@ -1,4 +1,4 @@
-"""Finding and ending PostgreSQL servers, also those of a process that has died.
+"""Finds and kills PostgreSQL servers, also those of a process that has died.
 
 A backend leads a session of its own (PostgreSQL calls setsid in each), so that no signal to a group or session reaches
 a whole server: its processes are found as children, or by the data folder that each has as its working directory.
@@ -25,7 +25,7 @@ _IPC_RMID = 0  # <sys/ipc.h>, the same on Linux and macOS
 
 
 def pid_of(data: Path) -> int | None:
-    """The pid of the server that runs on the data folder, None when there is none; a stale pid file is seen through."""
+    """Return the pid of the server that runs on the data folder, None for none, whatever a stale pid file says."""
     try:
         pid = int((data / "postmaster.pid").read_text(encoding="utf-8").split("\n", 1)[0])
         found = psutil.Process(pid)
@@ -35,36 +35,38 @@ def pid_of(data: Path) -> int | None:
 
 
 def is_ready(data: Path) -> bool:
-    """Whether the server on the data folder accepts connections: the last line of its pid file (miscadmin.h)."""
+    """Return whether the server on the data folder accepts connections: line 8 of its pid file (miscadmin.h)."""
     with contextlib.suppress(OSError, IndexError):
         return (data / "postmaster.pid").read_text(encoding="utf-8").splitlines()[7].strip() == "ready"
     return False
 
 
-def family(pid: int) -> list[psutil.Process]:
-    """A server and its processes."""
+def server_processes(pid: int) -> list[psutil.Process]:
+    """Return a server's main process and its children."""
     with contextlib.suppress(psutil.Error):
         server = psutil.Process(pid)
         return [server, *server.children(recursive=True)]
     return []
 
 
-def end_now(processes: Iterable[psutil.Process]) -> None:
-    """SIGKILL these processes and wait up to 10 s until they have gone or are zombies; never raises.
+def kill_processes(processes: Iterable[psutil.Process]) -> None:
+    """Kill these processes and wait up to 10 s until they have ended or are zombies; never raises.
 
     They are stopped first, so that none starts another one meanwhile.
     """
-    mine = list(processes)
+    targets = list(processes)
     for number in (signal.SIGSTOP, signal.SIGKILL):
-        for process in mine:
+        for process in targets:
             with contextlib.suppress(psutil.Error, OSError):
                 process.send_signal(number)
     with contextlib.suppress(TimeoutError):
-        wait_until(lambda: not any(map(alive, mine)), 10.0, SystemClock(), every=0.01, what="killed processes to go")
+        wait_until(
+            lambda: not any(map(alive, targets)), 10.0, SystemClock(), every=0.01, what="killed processes to end"
+        )
 
 
 def alive(process: psutil.Process) -> bool:
-    """Whether a process still runs; a zombie does not."""
+    """Return whether a process still runs; a zombie does not."""
     try:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.AccessDenied:
@@ -73,10 +75,10 @@ def alive(process: psutil.Process) -> bool:
         return False
 
 
-def forget_shared_memory(data: Path) -> None:
+def remove_shared_memory(data: Path) -> None:
     """Remove the shared memory segment that a killed server on `data` left in the kernel; never raises.
 
-    Line 7 of postmaster.pid is the segment's key and id. Nothing happens unless that key still leads to that id.
+    Line 7 of postmaster.pid is the segment's key and id. A segment whose key has another id now is not touched.
     """
     try:
         key, segment = map(int, (data / "postmaster.pid").read_text(encoding="utf-8").splitlines()[6].split())
@@ -88,10 +90,10 @@ def forget_shared_memory(data: Path) -> None:
 
 
 def sweep(state: Path) -> int:
-    """End every PostgreSQL server and tool that works below `state`, a sandbox's work folder; how many processes.
+    """Kill every PostgreSQL server and tool that works below `state`, a sandbox's work folder; return their number.
 
-    Meant for after a crash of the process that started them. A process counts when it is a program of PostgreSQL and
-    its working directory lies below `state`; a pid that a stale file names is never trusted.
+    For use after a crash of the process that started them. A process is killed when it is a program of PostgreSQL and
+    its working directory lies below `state`; a pid in a file is never trusted.
     """
     place = state.resolve()
     found = list(working_in(place))
@@ -99,14 +101,13 @@ def sweep(state: Path) -> int:
     for process in servers:
         if _program(process) in _SERVER:
             with contextlib.suppress(psutil.Error):
-                process.send_signal(
-                    signal.SIGQUIT
-                )  # an immediate shutdown, in which the server tidies the kernel's objects
+                # an immediate shutdown, in which the server removes its kernel objects
+                process.send_signal(signal.SIGQUIT)
     with contextlib.suppress(TimeoutError):
         wait_until(lambda: not any(map(alive, servers)), 3.0, SystemClock(), every=0.02, what="servers to end")
-    end_now(working_in(place))
+    kill_processes(working_in(place))
     for pid_file in _pid_files(place):
-        forget_shared_memory(pid_file.parent)
+        remove_shared_memory(pid_file.parent)
     return len(found)
 
 
@@ -117,7 +118,7 @@ def _pid_files(place: Path) -> list[Path]:
 
 
 def working_in(place: Path) -> Iterable[psutil.Process]:
-    """The living servers and tools of PostgreSQL whose working directory is `place` or lies below it."""
+    """Yield the running servers and tools of PostgreSQL whose working directory is `place` or lies below it."""
     place = place.resolve()
     for process in psutil.process_iter():
         if process.pid != os.getpid() and _program(process) in _PROGRAMS and alive(process):
@@ -127,10 +128,10 @@ def working_in(place: Path) -> Iterable[psutil.Process]:
 
 
 def _program(process: psutil.Process) -> str:
-    """The program's file name: what a process calls itself can be changed, what it executes cannot."""
-    for ask in (process.exe, process.name):
+    """Return the file name of the executable: a process can change its name, but not that."""
+    for read in (process.exe, process.name):
         with contextlib.suppress(psutil.Error, OSError):
-            if found := ask():
+            if found := read():
                 return Path(found.removesuffix(" (deleted)")).name
     return ""
 
@@ -138,11 +139,11 @@ def _program(process: psutil.Process) -> str:
 def _working_folder(process: psutil.Process) -> Path | None:
     with contextlib.suppress(psutil.Error, OSError):
         return Path(process.cwd().removesuffix(" (deleted)"))
-    return _asked_as_its_user(process) if sys.platform == "linux" and os.geteuid() == 0 else None
+    return _read_as_its_user(process) if sys.platform == "linux" and os.geteuid() == 0 else None
 
 
-def _asked_as_its_user(process: psutil.Process) -> Path | None:
-    """Where another user's process works: in a container, root may not ask that itself (ptrace(2), CAP_SYS_PTRACE)."""
+def _read_as_its_user(process: psutil.Process) -> Path | None:
+    """Return another user's process's folder: in a container, root may not read it itself (ptrace(2), CAP_SYS_PTRACE)."""
     with contextlib.suppress(psutil.Error, OSError):
         user = ServerUser(process.uids().real, process.gids().real, "")
         answer = run_as(user, ["readlink", f"/proc/{process.pid}/cwd"], cwd=Path("/"))

@@ -1,4 +1,4 @@
-"""Running programs as the user that PostgreSQL runs as, in an environment that holds nothing of the caller's."""
+"""Runs programs as the user that PostgreSQL runs as, in an environment without the caller's variables."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ServerUser:
 
 @dataclass(frozen=True, slots=True)
 class Streams:
-    """What a program gets as its standard streams: a file, or one of subprocess' DEVNULL and PIPE."""
+    """The standard streams of a program: files, or DEVNULL and PIPE of subprocess."""
 
     stdin: IO[bytes] | int = subprocess.DEVNULL
     stdout: IO[bytes] | int = subprocess.PIPE
@@ -29,21 +29,21 @@ class Streams:
 
 
 def environment(bin_folder: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """What a program gets to see of the environment: nothing of the caller's PG* variables or locale."""
+    """Return a program's environment, without the caller's PG* variables and locale."""
     return {"PATH": f"{bin_folder}:{os.defpath}", "LANG": "C.UTF-8", "LC_MESSAGES": "C", **(extra or {})}
 
 
 def identity(user: ServerUser | None) -> dict[str, Any]:
-    """The arguments of subprocess.Popen that make a child run as `user`; none for None."""
+    """Return the arguments of subprocess.Popen that make a child run as `user`; none for None."""
     return {} if user is None else {"user": user.uid, "group": user.gid, "extra_groups": []}
 
 
 def spawn(
     user: ServerUser | None, command: list[str], cwd: Path, env: Mapping[str, str] | None, streams: Streams
 ) -> subprocess.Popen[bytes]:
-    """Start a command as `user` (None: as ourselves), with no environment but PATH, LANG and `env`. Raises OSError.
+    """Start a command as `user` (None: the caller), with no environment but PATH, LANG and `env`. Raises OSError.
 
-    It leads a session of its own, so that a Ctrl-C in the terminal reaches only the caller, who decides what ends.
+    It leads a session of its own, so that a Ctrl-C in the terminal reaches the caller alone.
     """
     return subprocess.Popen(
         command,
@@ -66,21 +66,21 @@ def run_as(
     stdin: IO[bytes] | bytes | None = None,
     timeout: float | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command as `user` to its end (see `spawn`); output is text in which what is not UTF-8 is replaced.
+    """Run a command as `user` to its end (see `spawn`); output is text, with bytes that are not UTF-8 replaced.
 
     Raises OSError when it cannot be started, subprocess.TimeoutExpired (the command has been killed) after `timeout`
     seconds.
     """
-    fed = stdin if isinstance(stdin, bytes) else None
+    data = stdin if isinstance(stdin, bytes) else None
     source = subprocess.PIPE if isinstance(stdin, bytes) else subprocess.DEVNULL if stdin is None else stdin
     with spawn(user, command, cwd, env, Streams(stdin=source)) as child:
         try:
-            out, err = child.communicate(fed, timeout=timeout)
+            out, err = child.communicate(data, timeout=timeout)
         except BaseException:
             child.kill()
             raise
-    return subprocess.CompletedProcess(command, child.returncode, _text(out), _text(err))
+    return subprocess.CompletedProcess(command, child.returncode, _decode(out), _decode(err))
 
 
-def _text(data: bytes) -> str:
+def _decode(data: bytes) -> str:
     return data.decode("utf-8", "replace")

@@ -19,7 +19,7 @@ from drills.errors import SandboxError
 from drills.sandbox.folders import disk_errors
 from drills.sandbox.postgres.binaries import find
 from drills.sandbox.postgres.cluster import Cluster, prepare_state, setting_line, state_parent, sweep
-from drills.sandbox.postgres.postmaster import alive, family, pid_of
+from drills.sandbox.postgres.postmaster import alive, pid_of, server_processes
 from tests.support.cluster import cluster_in, default, module_state, running, state  # noqa: F401
 
 postgres = pytest.mark.postgres
@@ -154,7 +154,7 @@ def test_kill_ends_a_server_that_does_not_listen_any_more(default: Cluster) -> N
     thread.start()
     pid = default.pid()
     assert pid is not None
-    members = family(pid)
+    members = server_processes(pid)
     assert len(members) > 4
     os.kill(pid, signal.SIGSTOP)
     default.kill()
@@ -220,7 +220,7 @@ def test_sweep_ends_what_works_below_the_folder_and_nothing_else(default: Cluste
     """A server whose owner has gone is ended; whom a stale pid file names and what is in another folder is not."""
     pid = default.pid()
     assert pid is not None
-    members = family(pid)
+    members = server_processes(pid)
     (state / "stale").mkdir()
     (state / "stale" / "postmaster.pid").write_text(f"{os.getpid()}\n{state / 'stale'}\n", encoding="utf-8")
     assert pid_of(state / "stale") is None
