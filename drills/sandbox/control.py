@@ -131,7 +131,7 @@ class Control:
         info = seed.inspect(source, self.plane.binaries, self.plane.state, self.plane.user)
         if not info.local and request.get("yes") is not True:
             raise SeedError(
-                f"The seed {seed.shown(source)} is on another host ({info.size_bytes or 0:,} bytes would be copied); "
+                f"The seed {seed.without_password(source)} is on another host ({info.size_bytes or 0:,} bytes would be copied); "
                 "say --yes to copy it."
             )
         with self.plane.lock:

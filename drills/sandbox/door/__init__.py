@@ -1,1 +1,1 @@
-"""Before moto: what is asked, recorded, refused, made to fail and held against its model."""
+"""The HTTP side of the sandbox: parses, logs, refuses and checks requests, injects faults, and calls moto."""

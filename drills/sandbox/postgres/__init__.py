@@ -1,1 +1,1 @@
-"""The servers: found, made, started, ended, archived, and the ports that lead to them."""
+"""PostgreSQL servers: installations, clusters, WAL archives, and the TLS ports that lead to them."""

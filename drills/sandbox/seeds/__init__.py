@@ -1,1 +1,1 @@
-"""What fills a source, and what spoils a copy."""
+"""Seeds, which fill a source instance, and damages to a stored copy."""

@@ -1,8 +1,8 @@
-"""Damages a stored snapshot materially, as rot or a wrong hand would, so that a verifier can be seen to fail.
+"""Damages a stored snapshot, as bit rot or a mistake would, so that a verifier can be seen to fail.
 
-A server is started on the stored copy, something is taken away as the bootstrap superuser with triggers and foreign
-keys off, and that it is gone is looked up again; then the server is stopped in order. What is damaged is chosen from
-the catalog, always the same in the same database.
+A server is started on the stored copy; the bootstrap superuser removes or changes something, with triggers and foreign
+keys off, and checks that the change shows; then the server is shut down. The object is chosen from the catalog, always
+the same one in the same database.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _TABLES = f"""
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """One thing that was damaged. `object` is "" where there was nothing of that kind, and `what` says so."""
+    """One damage. `object` is "" where the snapshot has nothing of that kind, and `what` says so."""
 
     kind: str
     object: str
@@ -43,10 +43,10 @@ class Damage:
 
 
 def damage(cluster: Cluster, kinds: tuple[str, ...], settings: Mapping[str, str]) -> tuple[Damage, ...]:
-    """Damage the data folder of a stopped cluster: one thing of each kind, in the first database that has one.
+    """Damage the data folder of a stopped cluster: one object of each kind, in the first database that has one.
 
-    `settings` are those the snapshot's server ran with. Raises ConfigError for an unknown kind, SandboxError when the
-    server does not start on the copy or when a change did not show.
+    `settings` are those of the snapshot's server. Raises ConfigError for an unknown kind, SandboxError when the server
+    does not start on the copy or when a change does not show.
     """
     if unknown := set(kinds) - set(KINDS):
         raise ConfigError(f"damage kinds are {', '.join(KINDS)}, found {', '.join(sorted(unknown))}.")
@@ -91,21 +91,22 @@ def _one_row(session: Session, query: str | sql.Composed, values: Sequence[Any] 
     return tuple(row)
 
 
-def _shown(session: Session, *parts: str) -> str:
-    """A name as findings show it: quoted where SQL needs it."""
+def _quoted(session: Session, *parts: str) -> str:
+    """Return a name as findings show it: quoted where SQL needs it."""
     return ".".join(str(_one_row(session, "SELECT quote_ident(%s)", [part])[0]) for part in parts)
 
 
-def _must(changed: bool, what: str) -> None:
+def _require(changed: bool, expected: str) -> None:
     if not changed:
-        raise SandboxError(f"The damage did not show: expected {what}; use another kind.")
+        raise SandboxError(f"The damage did not show: expected {expected}; use another kind.")
 
 
 def _change(session: Session, table: sql.Identifier, statement: sql.Composed) -> int:
-    """Carry out a DELETE or UPDATE and say how many rows it met.
+    """Run a DELETE or UPDATE and return the number of rows that it affected.
 
-    A table without a primary key that publishes its changes refuses both (PostgreSQL, "Logical Replication,
-    Publication"), so that it gets a replica identity for as long as that takes.
+    A table without a primary key that publishes its changes refuses both
+    (https://www.postgresql.org/docs/current/logical-replication-publication.html), so it gets a replica identity
+    meanwhile.
     """
     try:
         return session.execute(statement).rowcount
@@ -132,8 +133,8 @@ def _row(session: Session) -> tuple[str, str] | None:
             where = sql.SQL("ONLY {} WHERE ctid = {}::tid").format(name, found[0])
             _change(session, name, sql.SQL("DELETE FROM {}").format(where))
             gone = not _one_row(session, sql.SQL("SELECT EXISTS (SELECT FROM {})").format(where))[0]
-            _must(gone, f"one row less in {schema}.{table}")
-            return _shown(session, schema, table), "one row deleted"
+            _require(gone, f"one row less in {schema}.{table}")
+            return _quoted(session, schema, table), "one row deleted"
     return None
 
 
@@ -160,7 +161,7 @@ def _row_value(session: Session) -> tuple[str, str] | None:
             ).format(name, value),
         )
         if changed == 1:
-            return _shown(session, schema, table), f"one character of one value in column {column} changed"
+            return _quoted(session, schema, table), f"one character of one value in column {column} changed"
     return None
 
 
@@ -182,8 +183,8 @@ def _default(session: Session) -> tuple[str, str] | None:
             sql.Identifier(schema, table), sql.Identifier(column)
         )
     )
-    _must(session.execute(query).fetchone() != found, f"no default on {schema}.{table}.{column}")
-    return _shown(session, schema, table, column), "the column default dropped"
+    _require(session.execute(query).fetchone() != found, f"no default on {schema}.{table}.{column}")
+    return _quoted(session, schema, table, column), "the column default dropped"
 
 
 def _grant(session: Session) -> tuple[str, str] | None:
@@ -201,7 +202,7 @@ def _grant(session: Session) -> tuple[str, str] | None:
         return None
     schema, table, privilege, grantee, grantor = found
     to = sql.Identifier(grantee) if grantee else sql.SQL("PUBLIC")
-    # only its grantor's grant is revoked by a REVOKE, and a superuser acts as the owner unless told otherwise
+    # REVOKE revokes the grants of one grantor, for a superuser the owner's unless the role is set
     with session.transaction():
         session.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(grantor)))
         session.execute(
@@ -209,8 +210,10 @@ def _grant(session: Session) -> tuple[str, str] | None:
                 sql.SQL(privilege), sql.Identifier(schema, table), to
             )
         )
-    _must(session.execute(query).fetchone() != found, f"no {privilege} on {schema}.{table} for {grantee or 'PUBLIC'}")
-    return _shown(session, schema, table), f"{privilege} revoked from {grantee or 'PUBLIC'}"
+    _require(
+        session.execute(query).fetchone() != found, f"no {privilege} on {schema}.{table} for {grantee or 'PUBLIC'}"
+    )
+    return _quoted(session, schema, table), f"{privilege} revoked from {grantee or 'PUBLIC'}"
 
 
 def _sequence(session: Session) -> tuple[str, str] | None:
@@ -228,11 +231,11 @@ def _sequence(session: Session) -> tuple[str, str] | None:
         if not called or last == start:
             continue
         session.execute("SELECT setval(%s::regclass, %s, true)", (place.as_string(session), start))
-        _must(
+        _require(
             _one_row(session, sql.SQL("SELECT last_value FROM {}").format(place))[0] == start,
             f"{schema}.{name} at {start}",
         )
-        return _shown(session, schema, name), f"set back from {last} to {start}"
+        return _quoted(session, schema, name), f"set back from {last} to {start}"
     return None
 
 
@@ -243,7 +246,7 @@ def _large_object(session: Session) -> tuple[str, str] | None:
         return None
     session.execute("SELECT lo_unlink(%s::oid)", (found[0],))
     gone = session.execute("SELECT 1 FROM pg_catalog.pg_largeobject_metadata WHERE oid::int8 = %s", found).fetchone()
-    _must(gone is None, f"no large object {found[0]}")
+    _require(gone is None, f"no large object {found[0]}")
     return f"large object {found[0]}", "unlinked"
 
 
@@ -256,7 +259,7 @@ def _canary(session: Session) -> tuple[str, str] | None:
     if found is None:
         return None
     left = _one_row(session, "SELECT count(*) FROM drill_canary.beat WHERE seq = %s", found)[0]
-    _must(left == 0, f"no row {found[0]} in drill_canary.beat")
+    _require(left == 0, f"no row {found[0]} in drill_canary.beat")
     return "drill_canary.beat", "the newest row deleted"
 
 

@@ -1,7 +1,7 @@
-"""Loads a seed into a running server of the sandbox, as its bootstrap superuser, and counts what came in.
+"""Loads a seed into a running server of the sandbox, as its bootstrap superuser, and counts the loaded rows.
 
-Everything is loaded as the dump says it. A seed may hold functions and COPY ... FROM PROGRAM, so that the programs that
-load it run as the unprivileged user with an empty environment, and psql refuses every command of its own.
+The dump is loaded unchanged. It may contain functions and COPY ... FROM PROGRAM, so the programs that load it run as the
+unprivileged user with an empty environment, and psql refuses its backslash commands.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from drills.errors import SeedError
 from drills.sandbox.postgres.cluster import ADMIN, PORT, Cluster
 from drills.sandbox.postgres.runas import run_as
 from drills.sandbox.seeds import sample
-from drills.sandbox.seeds.seed import SAMPLE, UNNAMED, SeedKind, handed_over, kind_of, read_dump
-from drills.sandbox.seeds.server import copy_server, database_of, is_url, shown
-from drills.sandbox.seeds.text import loadable
+from drills.sandbox.seeds.seed import SAMPLE, UNNAMED, SeedKind, kind_of, open_dump, read_dump
+from drills.sandbox.seeds.server import copy_server, database_of, is_url, without_password
+from drills.sandbox.seeds.text import loadable_lines
 from drills.sandbox.seeds.tools import Program, feed, run
 
-_KEPT_DATABASES = ("postgres",)  # there in every server, empty, and the name of many a real database
+_EXISTING_DATABASES = ("postgres",)  # every server has it, empty, and many a real database has this name
 _RESERVED_DATABASES = ("template0", "template1", "rdsadmin")
-_OF_PLATFORM = "pg_"  # no role of such a name can be made (PostgreSQL manual, "Predefined Roles")
+_RESERVED_ROLES = "pg_"  # CREATE ROLE refuses such names (postgresql.org/docs/current/predefined-roles.html)
 
 _TABLES = """
     SELECT n.nspname, c.relname
@@ -39,7 +39,7 @@ _TABLES = """
 
 @dataclass(frozen=True, slots=True)
 class LoadedSeed:
-    """What a seed became: its database, roles that had to be made, tables (partitions singly), their rows, its size."""
+    """The result of a load: database, created roles, number of tables (partitions count singly) and rows, size."""
 
     database: str
     roles_created: tuple[str, ...]
@@ -52,7 +52,7 @@ def load(source: str, cluster: Cluster, master: str, work: Path) -> LoadedSeed:
     """Load "sample", a dump or a server's database into `cluster`, which runs and has the role `master`.
 
     `work` is an existing folder that the cluster's user can enter; nothing stays in it. Raises SeedError with the first
-    complaint of psql or pg_restore; what has been loaded by then stays, as the instance is of no use then.
+    error of psql or pg_restore; a partial load stays, as the instance is useless then.
     """
     if source == SAMPLE:
         return _load_sample(cluster, master)
@@ -61,12 +61,12 @@ def load(source: str, cluster: Cluster, master: str, work: Path) -> LoadedSeed:
     with TemporaryDirectory(dir=work, prefix="seed-") as folder:
         copy = Path(folder) / "server.dump"
         copy_server(source, cluster.binaries, copy)
-        return _load_dump(copy, "custom", cluster, master, work, database_of(source), shown(source))
+        return _load_dump(copy, "custom", cluster, master, work, database_of(source), without_password(source))
 
 
 def _load_sample(cluster: Cluster, master: str) -> LoadedSeed:
-    created = _make_roles(cluster, sample.ROLES, master)
-    _make_database(cluster, sample.DATABASE, "UTF8", master)
+    created = _create_roles(cluster, sample.ROLES, master)
+    _create_database(cluster, sample.DATABASE, "UTF8", master)
     with cluster.connect(sample.DATABASE) as session:
         session.execute("SET synchronous_commit = off")
         session.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(master)))
@@ -76,7 +76,7 @@ def _load_sample(cluster: Cluster, master: str) -> LoadedSeed:
                     session.execute(script.encode())
             except psycopg.Error as error:
                 raise SeedError(f"expected the sample's {name} to load, but: {error}; report this") from error
-    return _counted(cluster, sample.DATABASE, created)
+    return _count(cluster, sample.DATABASE, created)
 
 
 def _load_dump(
@@ -84,12 +84,12 @@ def _load_dump(
 ) -> LoadedSeed:
     facts = read_dump(path, kind, cluster.binaries, work, cluster.user)
     database = _usable_name(database or facts.database or UNNAMED)
-    created = _make_roles(cluster, facts.roles, master)
-    _make_database(cluster, database, facts.encoding, master)
+    created = _create_roles(cluster, facts.roles, master)
+    _create_database(cluster, database, facts.encoding, master)
     with cluster.connect(database) as session:
         if facts.makes_public:
-            session.execute("DROP SCHEMA IF EXISTS public")  # every new database has one, and the dump brings its own
-        with _superusers(session, facts.superuser_owners):
+            session.execute("DROP SCHEMA IF EXISTS public")  # every new database has one, and the dump creates its own
+        with _temporary_superusers(session, facts.superuser_owners):
             if kind == "plain":
                 complaint = _load_plain(path, cluster, database)
             else:
@@ -97,29 +97,29 @@ def _load_dump(
     if complaint:
         tool = "psql" if kind == "plain" else "pg_restore"
         raise SeedError(
-            f"expected {name or path} to load into PostgreSQL {cluster.binaries.version}, but {tool} says: "
+            f"expected {name or path} to load into PostgreSQL {cluster.binaries.version}, but {tool} reported: "
             f"{complaint}; make a dump that an empty database takes, or choose another PostgreSQL with --postgres"
         )
-    return _counted(cluster, database, created)
+    return _count(cluster, database, created)
 
 
 def _load_plain(path: Path, cluster: Cluster, database: str) -> str | None:
-    """Let psql run the dump, statement by statement.
+    """Run the dump with psql, statement by statement.
 
-    Not in a single transaction: pg_dump's text holds COMMIT where there are large objects, each object would keep a
-    lock until the end, and nothing is won, since an instance whose seed failed is thrown away.
+    Not in a single transaction: pg_dump's text contains COMMIT where there are large objects, each object would hold a
+    lock until the end, and an instance whose seed failed is discarded anyway.
     """
     arguments = ("--no-psqlrc", "--quiet", "--output=/dev/null", "--set=ON_ERROR_STOP=1", "--file=-")
     psql = _program(cluster, "psql", database, arguments)
     with path.open("rb") as file:
-        return feed(psql, chain(_guard(cluster), loadable(file)))
+        return feed(psql, chain(_guard(cluster), loadable_lines(file)))
 
 
 def _guard(cluster: Cluster) -> Iterable[bytes]:
-    r"""The line that makes psql refuse every backslash command that follows.
+    r"""Return the line that makes psql refuse every backslash command that follows.
 
-    psql has \restrict since August 2025 (18.0, 17.6, 16.10, 15.14, 14.19; CVE-2025-8714). An older one depends on
-    `seed_text.scan` alone, which has refused a dump with such commands already.
+    psql has \restrict since August 2025 (18.0, 17.6, 16.10, 15.14, 14.19; CVE-2025-8714). With an older one,
+    `scan` alone protects: it has refused a dump with such commands already.
     """
     program = [str(cluster.binaries.tool("psql")), "--help=commands"]
     if "\\restrict" in run_as(cluster.user, program, cwd=cluster.run_dir, timeout=30).stdout:
@@ -127,20 +127,20 @@ def _guard(cluster: Cluster) -> Iterable[bytes]:
 
 
 def _load_archive(path: Path, kind: SeedKind, cluster: Cluster, database: str, work: Path) -> str | None:
-    """Let pg_restore load an archive. Owners and grants are kept; the sandbox has one tablespace only."""
-    with handed_over(path, kind, work, cluster.user) as (stdin, place):
+    """Load an archive with pg_restore, owners and grants included; the sandbox has one tablespace alone."""
+    with open_dump(path, kind, work, cluster.user) as (stdin, place):
         return run(
             _program(cluster, "pg_restore", database, ("--exit-on-error", "--no-tablespaces", *place)), stdin=stdin
         )
 
 
 def _program(cluster: Cluster, name: str, database: str, arguments: tuple[str, ...]) -> Program:
-    where = conninfo.make_conninfo("", host=str(cluster.run_dir), port=PORT, user=ADMIN, dbname=database)
+    target = conninfo.make_conninfo("", host=str(cluster.run_dir), port=PORT, user=ADMIN, dbname=database)
     with cluster.connect() as session:
         password = session.info.password
     env = {"PGPASSWORD": password, "PGSSLMODE": "disable", "PGOPTIONS": "-c synchronous_commit=off"}
     return Program(
-        cluster.binaries, name, (f"--dbname={where}", "--no-password", *arguments), env, cluster.user, cluster.run_dir
+        cluster.binaries, name, (f"--dbname={target}", "--no-password", *arguments), env, cluster.user, cluster.run_dir
     )
 
 
@@ -148,17 +148,17 @@ def _usable_name(database: str) -> str:
     return UNNAMED if database in _RESERVED_DATABASES else database
 
 
-def _make_roles(cluster: Cluster, names: Iterable[str], master: str) -> tuple[str, ...]:
-    """Make the roles that are not there, without login, and make the master a member of each.
+def _create_roles(cluster: Cluster, names: Iterable[str], master: str) -> tuple[str, ...]:
+    """Create the missing roles, without login, and make the master a member of each.
 
-    On RDS it is the master who makes roles. Being a member is what lets it read their tables, past their row-level
-    security too, as whoever takes a manifest must.
+    On RDS the master creates roles. Its membership lets it read their tables, past their row-level security too, which
+    taking a manifest needs.
     """
     created = []
     with cluster.connect() as session:
-        there = {row[0] for row in session.execute("SELECT rolname FROM pg_catalog.pg_roles")}
-        for name in sorted(set(names) - there):
-            if name.startswith(_OF_PLATFORM):
+        existing = {row[0] for row in session.execute("SELECT rolname FROM pg_catalog.pg_roles")}
+        for name in sorted(set(names) - existing):
+            if name.startswith(_RESERVED_ROLES):
                 continue
             session.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(name)))
             session.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(name), sql.Identifier(master)))
@@ -166,8 +166,8 @@ def _make_roles(cluster: Cluster, names: Iterable[str], master: str) -> tuple[st
     return tuple(created)
 
 
-def _make_database(cluster: Cluster, name: str, encoding: str, master: str) -> None:
-    """Make the database anew; one of that name must be empty. The dump's encoding is kept, as not all convert."""
+def _create_database(cluster: Cluster, name: str, encoding: str, master: str) -> None:
+    """Create the database anew; one of that name must be empty. The dump's encoding stays: not every one converts."""
     with cluster.connect() as session:
         exists = session.execute("SELECT 1 FROM pg_catalog.pg_database WHERE datname = %s", [name]).fetchone()
     if exists:
@@ -177,36 +177,36 @@ def _make_database(cluster: Cluster, name: str, encoding: str, master: str) -> N
                     f"expected an empty database {name} to load the seed into, found {len(tables)} tables in it; "
                     "load it into a new instance"
                 )
-    if exists and name in _KEPT_DATABASES:
+    if exists and name in _EXISTING_DATABASES:
         return
-    # the cluster's locale is for UTF-8; "C" goes with every encoding
+    # the cluster's locale is for UTF-8; "C" fits every encoding
     locale = sql.SQL("") if encoding == "UTF8" else sql.SQL("LC_COLLATE 'C' LC_CTYPE 'C' LOCALE_PROVIDER libc")
     if encoding != "UTF8" and cluster.binaries.major < 15:
         locale = sql.SQL("LC_COLLATE 'C' LC_CTYPE 'C'")
-    who = sql.Identifier(name)
+    database = sql.Identifier(name)
     with cluster.connect() as session:
-        session.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(who))
+        session.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(database))
         try:
             session.execute(
                 sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0 ENCODING {} {}").format(
-                    who, sql.Identifier(master), sql.Literal(encoding), locale
+                    database, sql.Identifier(master), sql.Literal(encoding), locale
                 )
             )
         except psycopg.Error as error:
             raise SeedError(
-                f"expected to make the seed's database {name} in {encoding}, but: {error}; name another dump"
+                f"expected to create the seed's database {name} in {encoding}, but: {error}; name another dump"
             ) from error
 
 
 @contextmanager
-def _superusers(session: Connection, names: Iterable[str]) -> Iterator[None]:
-    """Let roles be superusers for the length of the load.
+def _temporary_superusers(session: Connection, names: Iterable[str]) -> Iterator[None]:
+    """Make roles superusers while the seed is loaded.
 
-    PostgreSQL lets only a superuser own an event trigger, a foreign-data wrapper or, before 16, a subscription; on RDS
-    other roles may own them, and they stay theirs when the power is taken away again.
+    In PostgreSQL only a superuser can own an event trigger, a foreign-data wrapper or, before 16, a subscription; on RDS
+    other roles may own them, and they keep them when they are no superusers any more.
     """
-    there = {row[0] for row in session.execute("SELECT rolname FROM pg_catalog.pg_roles WHERE NOT rolsuper")}
-    raised = sorted(there.intersection(names))
+    ordinary = {row[0] for row in session.execute("SELECT rolname FROM pg_catalog.pg_roles WHERE NOT rolsuper")}
+    raised = sorted(ordinary.intersection(names))
     for name in raised:
         session.execute(sql.SQL("ALTER ROLE {} SUPERUSER").format(sql.Identifier(name)))
     try:
@@ -216,8 +216,8 @@ def _superusers(session: Connection, names: Iterable[str]) -> Iterator[None]:
             session.execute(sql.SQL("ALTER ROLE {} NOSUPERUSER").format(sql.Identifier(name)))
 
 
-def _counted(cluster: Cluster, database: str, created: tuple[str, ...]) -> LoadedSeed:
-    """Count, and give the planner the statistics that a dump of PostgreSQL before 18 does not hold."""
+def _count(cluster: Cluster, database: str, created: tuple[str, ...]) -> LoadedSeed:
+    """Count tables and rows, and run ANALYZE: a dump of PostgreSQL before 18 has no planner statistics."""
     with cluster.connect(database) as session:
         session.execute("ANALYZE")
         tables = session.execute(_TABLES).fetchall()

@@ -1,7 +1,7 @@
-"""Says what a seed is, and refuses before anything is started what cannot be loaded.
+"""Inspects a seed, and refuses one that cannot be loaded before any server is started.
 
-A seed is what fills the source instance: the sample application, a dump that pg_dump made (plain SQL, custom,
-directory or tar), or a running server that is copied. Loading it is drills/sandbox/seeds/load.py.
+A seed fills the source instance: the sample application, a dump of pg_dump (plain SQL, custom, directory or tar), or a
+running server that is copied. drills/sandbox/seeds/load.py loads it.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from drills.errors import SeedError
 from drills.sandbox.postgres.binaries import OLDEST, Binaries, readable
 from drills.sandbox.postgres.runas import ServerUser, run_as
 from drills.sandbox.seeds import sample
-from drills.sandbox.seeds.server import is_url, read_server, shown
+from drills.sandbox.seeds.server import is_url, read_server, without_password
 from drills.sandbox.seeds.text import CLUSTER_HEAD, DUMP_HEAD, DumpFacts, scan
 from drills.sandbox.seeds.tools import Program, output
 
-__all__ = ["SAMPLE", "SeedInfo", "SeedKind", "inspect", "lowest_server", "shown"]
+__all__ = ["SAMPLE", "SeedInfo", "SeedKind", "inspect", "lowest_server", "without_password"]
 
 SAMPLE = "sample"
-"""The source that means the project's own sample application (a file of that name is `./sample`)."""
+"""The source that names the project's own sample application (a file of that name is `./sample`)."""
 
 UNNAMED = "seed"
-"""The database's name when the dump does not hold one (plain SQL without `pg_dump --create`)."""
+"""The database's name when the dump has none (plain SQL without `pg_dump --create`)."""
 
 SeedKind = Literal["sample", "plain", "custom", "directory", "tar", "server"]
 
@@ -48,11 +48,11 @@ _HEAD = 8192
 
 @dataclass(frozen=True, slots=True)
 class SeedInfo:
-    """What a seed is and needs.
+    """What a seed contains and needs.
 
     `server_version` is the PostgreSQL that the data comes from ("" for the sample), `major` the lowest that can load
-    it: a dump holds settings that are new in the version of its pg_dump. `size_bytes` is the file's or the database's,
-    None for the sample. `local`: it does not come from another host. `source` is what may be shown of it: no password.
+    it: a dump has settings that are new in the version of its pg_dump. `size_bytes` is the file's or the database's,
+    None for the sample. `local`: it does not come from another host. `source` has no password.
     """
 
     source: str
@@ -67,10 +67,10 @@ class SeedInfo:
 
 
 def inspect(source: str, servers: Sequence[Binaries], work: Path, user: ServerUser | None) -> SeedInfo:
-    """Say what the seed is, having read all of it (a server: its catalog) with the newest of `servers`.
+    """Read all of a seed (of a server: its catalog) with the newest of `servers`, and describe it.
 
-    `work` is an existing folder that `user`, whom PostgreSQL's programs run as, can enter. `source` is "sample", a path
-    or a URL. Raises SeedError, one sentence, for what could not be loaded into any of `servers`.
+    `work` is an existing folder that `user`, who runs PostgreSQL's programs, can enter. `source` is "sample", a path or
+    a URL. Raises SeedError for a seed that none of `servers` can load.
     """
     if source == SAMPLE:
         return SeedInfo(source, "sample", "", OLDEST, sample.DATABASE, sample.ROLES, (), None, True)
@@ -86,13 +86,13 @@ def inspect(source: str, servers: Sequence[Binaries], work: Path, user: ServerUs
         facts = read_dump(path, kind, newest, work, user)
         size, local, database = _size(path), True, facts.database or UNNAMED
     roles, extensions = tuple(sorted(facts.roles)), tuple(sorted(facts.extensions))
-    info = SeedInfo(shown(source), kind, facts.server, facts.major, database, roles, extensions, size, local)
+    info = SeedInfo(without_password(source), kind, facts.server, facts.major, database, roles, extensions, size, local)
     lowest_server(info, servers, work, user)
     return info
 
 
 def lowest_server(info: SeedInfo, servers: Sequence[Binaries], work: Path, user: ServerUser | None) -> Binaries:
-    """The lowest of `servers` that is not older than the seed and has its extensions; the first one for the sample.
+    """Return the lowest of `servers` that is not older than the seed and has its extensions; the first for the sample.
 
     Raises SeedError when all are older, or when none has an extension that the seed needs.
     """
@@ -106,21 +106,21 @@ def lowest_server(info: SeedInfo, servers: Sequence[Binaries], work: Path, user:
             f"PostgreSQL {info.major} or choose it with --postgres"
         )
     for each in new_enough:
-        there = extensions_of(each, work, user)
-        if there is None or there.issuperset(info.extensions):
+        available = extensions_of(each, work, user)
+        if available is None or available.issuperset(info.extensions):
             return each
     first = new_enough[0]
-    lacking = sorted(set(info.extensions) - (extensions_of(first, work, user) or set()))
+    missing = sorted(set(info.extensions) - (extensions_of(first, work, user) or set()))
     raise SeedError(
-        f"{info.source} needs the extension {', '.join(lacking)}, which the PostgreSQL {first.version} at hand "
+        f"{info.source} needs the extension {', '.join(missing)}, which the PostgreSQL {first.version} at hand "
         f"({first.origin}) does not have; install it there, or choose a PostgreSQL that has it with --postgres"
     )
 
 
 def extensions_of(binaries: Binaries, work: Path, user: ServerUser | None) -> frozenset[str] | None:
-    """The extensions that a server could create, by its control files; None where their folder is not to be found.
+    """Return the extensions that a server can create, by its control files; None where their folder is not found.
 
-    `initdb --show` tells the folder on every packaging (initdb.c, "share_path"); Debian's servers have no pg_config.
+    `initdb --show` prints the folder with every packaging (initdb.c, "share_path"); Debian's servers have no pg_config.
     """
     usable = readable(binaries, user, work)
     answer = run_as(user, [str(usable.tool("initdb")), "--show", "-D", "unused"], cwd=work, timeout=30)
@@ -132,7 +132,7 @@ def extensions_of(binaries: Binaries, work: Path, user: ServerUser | None) -> fr
 
 
 def kind_of(path: Path) -> SeedKind:
-    """Tell a dump's format by its first bytes. Raises SeedError for what is no dump of pg_dump."""
+    """Return a dump's format by its first bytes. Raises SeedError for a file that pg_dump did not write."""
     try:
         if path.is_dir():
             if not (path / "toc.dat").is_file():
@@ -186,31 +186,30 @@ def _kind_of_head(head: bytes, path: Path) -> SeedKind:
 
 
 def read_dump(path: Path, kind: SeedKind, binaries: Binaries, work: Path, user: ServerUser | None) -> DumpFacts:
-    """Read a dump through to its end and say what it holds. Raises SeedError when it is cut off or damaged.
+    """Read a dump to its end and return its facts. Raises SeedError when it is truncated or damaged.
 
-    An archive is turned into SQL text by pg_restore, as its table of contents (`pg_restore -l`) stays whole in a
-    file that has been cut off.
+    pg_restore turns an archive into SQL text; its table of contents (`pg_restore -l`) is intact in a truncated file, too.
     """
     if kind == "plain":
         return _read_plain(path)
     if kind == "tar":
-        _walk_tar(path)
-    with handed_over(path, kind, work, user) as (stdin, arguments):
+        _check_tar(path)
+    with open_dump(path, kind, work, user) as (stdin, arguments):
         program = Program(binaries, "pg_restore", ("--create", "--file=-", *arguments), {}, user, work)
         with output(program, stdin=stdin) as text:
             facts = scan(text, plain=False)
-    if text.complaint is None and facts.complete:
+    if text.error is None and facts.complete:
         return facts
-    if "unsupported version" in (text.complaint or ""):
+    if "unsupported version" in (text.error or ""):
         raise SeedError(
             f"expected an archive that pg_restore {binaries.version}, the newest at hand, can read, but {path} "
             "was made by a newer pg_dump; install that PostgreSQL or choose it with --postgres"
         )
-    raise SeedError(_damaged(path, f"pg_restore: {text.complaint or 'ended early'}"))
+    raise SeedError(_damaged(path, f"pg_restore: {text.error or 'ended early'}"))
 
 
-def _walk_tar(path: Path) -> None:
-    """Refuse a tar archive that ends within a member: pg_restore (15.18 and 18.4 tried) never ends on it."""
+def _check_tar(path: Path) -> None:
+    """Refuse a tar archive that ends within a member: pg_restore (15.18 and 18.4) would never end."""
     try:
         with tarfile.open(path, "r:") as archive:
             while archive.next() is not None:
@@ -219,8 +218,8 @@ def _walk_tar(path: Path) -> None:
         raise SeedError(_damaged(path, f"tar: {error}")) from None
 
 
-def _damaged(path: Path, words: str) -> str:
-    return f"expected a whole archive, but {path} is cut off or damaged ({words}); copy it again or make the dump anew"
+def _damaged(path: Path, reason: str) -> str:
+    return f"expected a whole archive, but {path} is cut off or damaged ({reason}); copy it again or make the dump anew"
 
 
 def _read_plain(path: Path) -> DumpFacts:
@@ -238,10 +237,10 @@ def _read_plain(path: Path) -> DumpFacts:
 
 
 @contextmanager
-def handed_over(
+def open_dump(
     path: Path, kind: SeedKind, work: Path, user: ServerUser | None
 ) -> Iterator[tuple[BinaryIO | None, tuple[str, ...]]]:
-    """Standard input and arguments by which a program that runs as `user` reads an archive that only we may reach."""
+    """Open an archive of the caller for a program that runs as `user`: yield its standard input and its arguments."""
     if kind != "directory":
         with path.open("rb") as file:
             yield file, ()

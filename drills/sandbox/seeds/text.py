@@ -1,8 +1,7 @@
-"""Reads pg_dump's SQL text as psql would, line by line: what it needs, whether it is whole, and what of it is loaded.
+"""Reads pg_dump's SQL text as psql does, line by line: what it needs, whether it is complete, and which lines to load.
 
-The lines of a dump are told apart as psql's own lexer does (src/bin/psql/psqlscan.l): a line that looks like a command
-inside a function body, a string or COPY data is none. Nothing is held but the present line, so a dump of any size
-can be read.
+Lines are classified as by psql's own lexer (src/bin/psql/psqlscan.l): a line that looks like a command inside a function
+body, a string or COPY data is none. Only the current line is in memory, so a dump of any size can be read.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ _SCRIPTED = re.compile(rb"\\(?:(?:un)?restrict [A-Za-z0-9]+|connect .+)\s*$")
 DUMP_HEAD, CLUSTER_HEAD = b"-- PostgreSQL database dump\n", b"-- PostgreSQL database cluster dump\n"
 DUMP_END = b"-- PostgreSQL database dump complete\n"
 
-_ROLE_PLACES = tuple(
+_ROLE_PATTERNS = tuple(
     re.compile(pattern % {b"name": _IDENT}, re.DOTALL)
     for pattern in (
         rb"ALTER .* OWNER TO %(name)s;\s*$",
@@ -53,23 +52,23 @@ _NOT_LOADED = re.compile(
     rb"|SET default_tablespace = [^']|SET default_tablespace = '[^']"
     rb"|ALTER (?:TABLE|DOMAIN|FOREIGN TABLE|VIEW) [^;]* DROP (?:CONSTRAINT|DEFAULT|IDENTITY)\b).*;\s*$"
 )
-_LONGEST = 1 << 16  # bytes of a statement that are kept: more than names of 63 bytes can fill
+_LONGEST = 1 << 16  # bytes of a statement that are read: more than names of 63 bytes can fill
 _NO_ROLES = {"PUBLIC", "public", "DEFAULT", "default"}
 
 
 class _Lexer:
-    """Where psql's lexer stands after the lines fed so far."""
+    """The state of psql's lexer after the lines fed so far."""
 
     def __init__(self) -> None:
-        self.inside: bytes = b""  # what has been opened: a quote, b"/*", a dollar tag, or nothing
+        self.inside: bytes = b""  # the open quote, b"/*" or dollar tag, or nothing
         self.comment_depth = self.parens = self.body = 0
-        self.words = 0  # of the present statement, as far as they matter
+        self.words = 0  # of the current statement, as far as they matter
         self.opening: list[bytes] = []  # its first words
         self.escapes = False  # standard_conforming_strings = off
         self.copying = False
 
     def feed(self, line: bytes) -> Kind:
-        """Take one line, its line end included, and say what it is."""
+        """Read one line, its line end included, and return its kind."""
         if self.copying:
             self.copying = line.rstrip(b"\r\n") != b"\\."
             return "data"
@@ -94,7 +93,7 @@ class _Lexer:
 
     @property
     def between_statements(self) -> bool:
-        """True where psql would send what it has: no statement is open."""
+        """Whether no statement is open, so that psql would send what it has."""
         return not (self.inside or self.words)
 
     def _inside(self, line: bytes, at: int) -> int:
@@ -138,11 +137,11 @@ class _Lexer:
             self._word(token.lower())
 
     def _word(self, word: bytes) -> None:
-        """Follow BEGIN ... END of a function body in standard SQL, inside which a semicolon ends no statement."""
+        """Track BEGIN ... END of a function body in standard SQL, inside which a semicolon ends no statement."""
         if len(self.opening) < 4:
             self.opening.append(word)
-        makes = self.opening[1:2] if self.opening[1:2] != [b"or"] else self.opening[3:4]
-        if self.opening[0] != b"create" or makes not in ([b"function"], [b"procedure"]) or self.parens:
+        object_kind = self.opening[1:2] if self.opening[1:2] != [b"or"] else self.opening[3:4]
+        if self.opening[0] != b"create" or object_kind not in ([b"function"], [b"procedure"]) or self.parens:
             return
         if word == b"begin" or (word == b"case" and self.body):
             self.body += 1
@@ -158,11 +157,11 @@ class _Lexer:
         self.opening = []
 
 
-def classified(lines: Iterable[bytes]) -> Iterator[tuple[Kind, bytes, bool]]:
-    """Each line with what it is and whether no statement is open after it.
+def classify_lines(lines: Iterable[bytes]) -> Iterator[tuple[Kind, bytes, bool]]:
+    """Yield each line with its kind, and whether no statement is open after it.
 
-    "statement": starts where none was open (comments and empty lines too); "more": goes on with one; "data": of a COPY,
-    its end included; "command": holds a backslash where psql takes it as a command of its own.
+    "statement": starts a statement (or is a comment or empty); "more": continues one; "data": of a COPY, its end
+    included; "command": has a backslash that psql reads as a command.
     """
     lexer = _Lexer()
     for line in lines:
@@ -172,7 +171,7 @@ def classified(lines: Iterable[bytes]) -> Iterator[tuple[Kind, bytes, bool]]:
 
 @dataclass
 class DumpFacts:
-    """What a dump's text says about itself. `server` and `tool` are versions such as "15.18", "" where not said."""
+    """What a dump's text says about itself. `server` and `tool` are versions such as "15.18", "" where unknown."""
 
     server: str = ""
     tool: str = ""
@@ -186,38 +185,38 @@ class DumpFacts:
 
     @property
     def major(self) -> int:
-        """The lowest PostgreSQL that takes it: pg_dump writes settings that are new in its own version."""
+        """The lowest PostgreSQL that accepts it: pg_dump writes settings that are new in its own version."""
         return max(major_of(self.server), major_of(self.tool))
 
 
 def major_of(version: str) -> int:
-    """15 of "15.18", 18 of "18beta1"; 0 where there is no number."""
+    """Return 15 for "15.18", 18 for "18beta1", and 0 where there is no number."""
     found = re.match(r"\d+", version)
     return int(found[0]) if found else 0
 
 
 def scan(lines: Iterable[bytes], *, plain: bool) -> DumpFacts:
-    """Read a dump's SQL text to its end. `plain`: it is to be given to psql, so that commands of psql matter.
+    """Read a dump's SQL text to its end. `plain`: psql will load it, so that commands of psql matter.
 
-    Raises SeedError naming the line of a psql command that pg_dump does not write.
+    Raises SeedError, which names the line of a psql command that pg_dump does not write.
     """
     facts = DumpFacts()
-    begun = b""  # an ALTER, GRANT or REVOKE that goes on: a name in it holds a line end, and the role comes last
-    for number, (kind, line, closed) in enumerate(classified(lines), start=1):
-        if kind == "more" and begun:
-            begun = (begun + line)[:_LONGEST]
+    unfinished = b""  # an ALTER, GRANT or REVOKE of several lines: a name in it has a line end, and the role comes last
+    for number, (kind, line, closed) in enumerate(classify_lines(lines), start=1):
+        if kind == "more" and unfinished:
+            unfinished = (unfinished + line)[:_LONGEST]
             if closed:
-                _statement(facts, begun)
-                begun = b""
+                _statement(facts, unfinished)
+                unfinished = b""
             continue
         if kind == "data" or kind == "more":
             continue
         if kind == "statement" and not closed and line.startswith((b"ALTER ", b"GRANT ", b"REVOKE ")):
-            begun, facts.complete = line, False
+            unfinished, facts.complete = line, False
             continue
         if kind == "command":
             if plain and not _SCRIPTED.match(line):
-                raise SeedError(_foreign(number, line))
+                raise SeedError(_foreign_command(number, line))
         elif line.startswith(b"--"):
             _comment(facts, line.replace(b"\r\n", b"\n"))
         elif line.strip():
@@ -226,12 +225,12 @@ def scan(lines: Iterable[bytes], *, plain: bool) -> DumpFacts:
     return facts
 
 
-def _foreign(number: int, line: bytes) -> str:
+def _foreign_command(number: int, line: bytes) -> str:
     command = re.search(rb"\\[^\s\\]*", line)
-    shown = command[0].decode("ascii", "replace") if command else "\\"
+    name = command[0].decode("ascii", "replace") if command else "\\"
     return (
-        f"line {number} holds the psql command {shown[:20]}, which could do anything and which pg_dump never writes; "
-        "make the dump anew with pg_dump and leave it as it is"
+        f"line {number} has the psql command {name[:20]}, which could do anything and which pg_dump never writes; "
+        "make the dump anew with pg_dump and do not edit it"
     )
 
 
@@ -245,9 +244,9 @@ def _comment(facts: DumpFacts, line: bytes) -> None:
 
 
 def _statement(facts: DumpFacts, line: bytes) -> None:
-    """Take from a statement what loading it needs. Of CREATE the first line is given, which is where it stands."""
+    """Note what loading a statement needs. Of a CREATE only the first line is read, which has all of it."""
     if line.startswith((b"ALTER ", b"GRANT ", b"REVOKE ", b"SET ", b"CREATE ")):
-        for pattern in _ROLE_PLACES:
+        for pattern in _ROLE_PATTERNS:
             if found := pattern.match(line):
                 facts.roles.update(_name(group) for group in found.groups() if group)
         if found := _AUTHORIZATION.match(line):
@@ -278,14 +277,13 @@ def _name(written: bytes) -> str:
     return text[1:-1].replace('""', '"') if text.startswith('"') else text
 
 
-def loadable(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """The dump's lines without those that make no sense in a database just made for it.
+def loadable_lines(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the dump's lines without those that make no sense in a database just created for it.
 
-    Left out: pg_dump's own restrict, unrestrict and connect commands, CREATE DATABASE, what `pg_dump --clean` drops
-    first, and the choice of a tablespace, of which the sandbox has one only. Other psql commands go through, for
-    psql to refuse.
+    Skipped: pg_dump's own restrict, unrestrict and connect commands, CREATE DATABASE, the DROPs of `pg_dump --clean`, and
+    the choice of a tablespace, as the sandbox has one alone. Other psql commands pass, for psql to refuse.
     """
-    for kind, line, closed in classified(lines):
+    for kind, line, closed in classify_lines(lines):
         if kind == "command" and _SCRIPTED.match(line):
             continue
         if kind == "statement" and closed and _NOT_LOADED.match(line):

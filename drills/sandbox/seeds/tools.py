@@ -1,4 +1,4 @@
-"""Runs PostgreSQL's programs on a seed: as the unprivileged user, fed by files that we open, their output streamed."""
+"""Runs PostgreSQL's programs on a seed: as the unprivileged user, with the caller's open files, and streamed output."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from drills.errors import SandboxError
 from drills.sandbox.postgres.binaries import Binaries
 from drills.sandbox.postgres.runas import ServerUser, Streams, spawn
 
-_COMPLAINT = re.compile(r"(?:\berror: |\bERROR:  |\bFATAL:  |\bfatal: )(.+)")
-_KEPT = 200  # characters of a program's own words that fit in one sentence
+_ERROR = re.compile(r"(?:\berror: |\bERROR:  |\bFATAL:  |\bfatal: )(.+)")
+_LONGEST = 200  # characters of a program's message in an error
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """How a program is called. `env` is all that it sees of the environment besides PATH and the locale."""
+    """A program with its arguments. `env` is its whole environment besides PATH and the locale."""
 
     binaries: Binaries
     name: str
@@ -31,7 +31,7 @@ class Program:
     cwd: Path
 
     def start(self, streams: Streams) -> subprocess.Popen[bytes]:
-        """Start it. Raises SandboxError when that cannot be done."""
+        """Start it. Raises SandboxError when it cannot be started."""
         command = [str(self.binaries.tool(self.name)), *self.arguments]
         try:
             return spawn(self.user, command, self.cwd, self.env, streams)
@@ -42,57 +42,57 @@ class Program:
 
 
 def run(program: Program, *, stdin: IO[bytes] | None = None, stdout: IO[bytes] | None = None) -> str | None:
-    """Run it to its end; None when it succeeded, else its first complaint."""
+    """Run it to its end; return None when it succeeded, else its first error."""
     with TemporaryFile() as stderr:
         child = program.start(Streams(stdin or subprocess.DEVNULL, stdout or subprocess.DEVNULL, stderr))
-        with _ended(child):
+        with _end_with(child):
             child.wait()
-        return _complaint(child.returncode, stderr)
+        return _first_error(child.returncode, stderr)
 
 
 def feed(program: Program, lines: Iterable[bytes]) -> str | None:
-    """Run it with `lines` on its standard input; None when it succeeded, else its first complaint."""
+    """Run it with `lines` on its standard input; return None when it succeeded, else its first error."""
     with TemporaryFile() as stderr:
         child = program.start(Streams(subprocess.PIPE, subprocess.DEVNULL, stderr))
-        with _ended(child):
+        with _end_with(child):
             assert child.stdin is not None
-            with suppress(BrokenPipeError):  # it gave up early: its complaint says why
+            with suppress(BrokenPipeError):  # it ended early: its error says why
                 for line in lines:
                     child.stdin.write(line)
             with suppress(BrokenPipeError):
                 child.stdin.close()
             child.wait()
-        return _complaint(child.returncode, stderr)
+        return _first_error(child.returncode, stderr)
 
 
 class Output:
-    """The lines of a program that is running; `complaint` is valid once they have been read to the end."""
+    """The output lines of a running program; `error` is valid once they have been read to the end."""
 
     def __init__(self, lines: IO[bytes]) -> None:
         self._lines = lines
-        self.complaint: str | None = None
+        self.error: str | None = None
 
     def __iter__(self) -> Iterator[bytes]:
-        """The lines, their ends included, as the program writes them."""
+        """Iterate over the lines, their ends included, as the program writes them."""
         return iter(self._lines)
 
 
 @contextmanager
 def output(program: Program, *, stdin: IO[bytes] | None = None) -> Iterator[Output]:
-    """Run it and hand out its output line by line. Leaving the block early ends the program."""
+    """Run it and yield its output line by line. Leaving the block early kills the program."""
     with TemporaryFile() as stderr:
         child = program.start(Streams(stdin or subprocess.DEVNULL, subprocess.PIPE, stderr))
-        with _ended(child):
+        with _end_with(child):
             assert child.stdout is not None
             answer = Output(child.stdout)
             yield answer
             child.stdout.close()
             child.wait()
-        answer.complaint = _complaint(child.returncode, stderr)
+        answer.error = _first_error(child.returncode, stderr)
 
 
 @contextmanager
-def _ended(child: subprocess.Popen[bytes]) -> Iterator[None]:
+def _end_with(child: subprocess.Popen[bytes]) -> Iterator[None]:
     try:
         yield
     finally:
@@ -105,12 +105,12 @@ def _ended(child: subprocess.Popen[bytes]) -> Iterator[None]:
             child.wait()
 
 
-def _complaint(status: int, stderr: IO[bytes]) -> str | None:
+def _first_error(status: int, stderr: IO[bytes]) -> str | None:
     if status == 0:
         return None
     stderr.seek(0)
     text = stderr.read(1 << 20).decode(errors="replace")
-    found = _COMPLAINT.search(text)
-    words = found[1] if found else (text.strip().splitlines() or [f"exit status {status} without a word"])[0]
-    words = words.strip().rstrip(".")
-    return words if len(words) <= _KEPT else words[:_KEPT] + "…"
+    found = _ERROR.search(text)
+    message = found[1] if found else (text.strip().splitlines() or [f"exit status {status} without a message"])[0]
+    message = message.strip().rstrip(".")
+    return message if len(message) <= _LONGEST else message[:_LONGEST] + "…"

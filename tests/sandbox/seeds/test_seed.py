@@ -16,7 +16,7 @@ from drills.errors import SeedError
 from drills.sandbox.postgres.cluster import ADMIN, Cluster
 from drills.sandbox.seeds import load as seed_load
 from drills.sandbox.seeds import sample, seed
-from drills.sandbox.seeds.server import shown
+from drills.sandbox.seeds.server import without_password
 from drills.sandbox.seeds.tools import feed
 from tests.support.seed import MASTER, OWNER, Lab, fingerprint, lab, target
 
@@ -98,7 +98,7 @@ def test_a_running_server_is_copied_by_its_url(lab: Lab, target: Cluster) -> Non
     info = look(lab, url)
     assert (info.kind, info.database, info.local) == ("server", sample.DATABASE, True)
     assert url not in str(info)
-    assert info.source == shown(url) == shown(info.source)
+    assert info.source == without_password(url) == without_password(info.source)
     assert set(info.roles) >= {OWNER, *sample.ROLES}
     assert info.size_bytes is not None
     assert info.size_bytes > 10_000_000
@@ -121,9 +121,9 @@ def test_no_message_holds_the_password_of_a_url(lab: Lab) -> None:
         with pytest.raises(SeedError) as error:
             look(lab, url)
         assert secret not in words(error)
-        assert secret not in shown(url)
+        assert secret not in without_password(url)
     assert (
-        shown(f"postgresql://me:{secret}@db.example:5433/a%20b?sslmode=require")
+        without_password(f"postgresql://me:{secret}@db.example:5433/a%20b?sslmode=require")
         == "postgresql://me@db.example:5433/a%20b"
     )
 
@@ -281,7 +281,7 @@ def test_a_statement_that_fails_is_told_in_psqls_words(lab: Lab, target: Cluster
     """The first statement that fails ends the load with the server's own message."""
     dump = edited(lab, tmp_path / "a.sql", "CREATE TYPE", "SELECT 1 / 0;\nSELECT no_such_column;")
     look(lab, dump)
-    with pytest.raises(SeedError, match="psql says: division by zero;") as error:
+    with pytest.raises(SeedError, match="psql reported: division by zero;") as error:
         seed_load.load(str(dump), target, MASTER, lab.work)
     words(error)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from drills.errors import SeedError
-from drills.sandbox.seeds.text import classified, loadable, major_of, scan
+from drills.sandbox.seeds.text import classify_lines, loadable_lines, major_of, scan
 
 HEAD = "--\n-- PostgreSQL database dump\n--\n\n\\restrict abc\n\n-- Dumped from database version 15.18 (Debian)\n"
 HEAD += "-- Dumped by pg_dump version 18.4\n\nSET client_encoding = 'UTF8';\nSET standard_conforming_strings = on;\n"
@@ -45,7 +45,7 @@ def test_a_backslash_that_psql_does_not_take_as_a_command_is_let_through(place: 
     """Text inside strings, bodies, comments and data is never a command, and is loaded unchanged."""
     lines = dump(HARMLESS[place])
     assert scan(lines, plain=True).complete
-    assert HARMLESS[place] in b"".join(loadable(lines)).decode()
+    assert HARMLESS[place] in b"".join(loadable_lines(lines)).decode()
 
 
 HARMFUL = {
@@ -69,7 +69,7 @@ HARMFUL = {
 @pytest.mark.parametrize("place", HARMFUL)
 def test_a_command_that_psql_would_run_is_refused(place: str) -> None:
     """Wherever psql would see a command, so does the scan, and names its line."""
-    with pytest.raises(SeedError, match=r"line \d+ holds the psql command \\"):
+    with pytest.raises(SeedError, match=r"line \d+ has the psql command \\"):
         scan(dump(HARMFUL[place]), plain=True)
 
 
@@ -120,7 +120,7 @@ def test_what_an_empty_database_does_not_need_is_left_out() -> None:
     left_out += "ALTER TABLE public.t ALTER COLUMN id DROP DEFAULT;\n"
     left_out += "ALTER TABLE t ALTER COLUMN id DROP IDENTITY IF EXISTS;\n"
     left_out += "CREATE DATABASE orders WITH TEMPLATE = template0;\n\\connect orders\nSET default_tablespace = fast;\n"
-    assert b"".join(loadable(split(left_out + kept))).decode() == kept
+    assert b"".join(loadable_lines(split(left_out + kept))).decode() == kept
 
 
 def test_lines_are_handed_on_as_they_come() -> None:
@@ -134,14 +134,14 @@ def test_lines_are_handed_on_as_they_come() -> None:
             asked += 1
             yield b"1\n"
 
-    stream = loadable(endless())
+    stream = loadable_lines(endless())
     assert [next(stream) for _ in range(4)] == [b"COPY t FROM stdin;\n", b"1\n", b"1\n", b"1\n"]
     assert asked == 3
 
 
 def test_a_line_without_an_end_is_read() -> None:
     """The last line needs no line end, and a statement left open is seen."""
-    assert [kind for kind, _, closed in classified([b"SELECT (1,\n", b"2)"]) if not closed] == ["statement", "more"]
+    assert [kind for kind, _, closed in classify_lines([b"SELECT (1,\n", b"2)"]) if not closed] == ["statement", "more"]
 
 
 @pytest.mark.parametrize(("version", "major"), [("15.18", 15), ("9.6.24", 9), ("18beta1", 18), ("", 0)])
