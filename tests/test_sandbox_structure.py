@@ -20,11 +20,15 @@ COMPOSED = (
     "drills.sandbox.door",
     "drills.sandbox.ec2",
     "drills.sandbox.events",
+    "drills.sandbox.folders",
     "drills.sandbox.gateway",
     "drills.sandbox.moto_backends",
     "drills.sandbox.secret_store",
     "drills.sandbox.seeds",
     "drills.sandbox.service",
+    "drills.sandbox.standalone",
+    "drills.sandbox.sweep",
+    "drills.sandbox.time",
     "drills.sandbox.url_table",
 )
 

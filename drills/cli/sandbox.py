@@ -22,7 +22,7 @@ import psutil
 from drills.cli.common import Command, help_texts
 from drills.clock import SystemClock, since_process_start, wait_until
 from drills.errors import COULD_NOT_RUN, LEFT_BEHIND, DrillError, SandboxError
-from drills.sandbox.alone.standing import CHECKOUT, Standing, State, clear
+from drills.sandbox.standalone.files import CHECKOUT, SandboxFiles, State, remove_remains
 
 _EXIT_CODES = """\
 exit codes: 0 done, or it runs; 12 it could not start, or does not run (status); 13 something is still there (down);
@@ -75,25 +75,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Carry out one of the three; the exit code. Raises DrillError."""
-    standing = Standing(options.name)
+    files = SandboxFiles(options.name)
     if options.action == "up":
-        return _up(standing, options)
+        return _up(files, options)
     if options.action == "down":
-        return _down(standing, as_json=options.json)
-    return _status(standing, as_json=options.json)
+        return _down(files, as_json=options.json)
+    return _status(files, as_json=options.json)
 
 
 # -- up ----------------------------------------------------------------------------------------------------------------
 
 
-def _up(standing: Standing, options: argparse.Namespace) -> int:
+def _up(files: SandboxFiles, options: argparse.Namespace) -> int:
     arguments = _server_arguments(options)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(standing.locked())
-        running = _running(standing)
+        stack.enter_context(files.locked())
+        running = _running(files)
         if running is None and options.foreground:
-            return _stay(standing, arguments, stack, as_json=options.json)
-        state = running or _start(standing, arguments)
+            return _stay(files, arguments, stack, as_json=options.json)
+        state = running or _start(files, arguments)
     if options.foreground:
         raise SandboxError(
             f"expected no sandbox here to stay with, found one at {state.ready['endpoint']}; run {_again(state, 'down')} "
@@ -113,35 +113,35 @@ def _server_arguments(options: argparse.Namespace) -> list[str]:
     return [*arguments, *(["--delays", options.delays] if options.delays else [])]
 
 
-def _running(standing: Standing) -> State | None:
+def _running(files: SandboxFiles) -> State | None:
     """The sandbox that runs and answers; one that does not is ended, and what is left of a killed one removed."""
-    state = standing.read()
+    state = files.read()
     if state is None:
         return None
-    if state.keeper.found() and not state.ready:  # an `up` that was killed has left it starting
+    if state.keeper.find() and not state.ready:  # an `up` that was killed has left it starting
         with contextlib.suppress(TimeoutError):
-            state = wait_until(lambda: _settled(standing), _END_WITHIN, _CLOCK, every=0.05, what="the sandbox")
-    if state.keeper.found() and state.ready and _health(state) is not None:
+            state = wait_until(lambda: _settled(files), _END_WITHIN, _CLOCK, every=0.05, what="the sandbox")
+    if state.keeper.find() and state.ready and _health(state) is not None:
         return state
-    if state.server and (server := state.server.found()):  # it would not hear that it shall end
+    if state.server and (server := state.server.find()):  # it would not hear that it shall end
         with contextlib.suppress(psutil.Error):
             server.kill()
-    _end(standing, state)
+    _end(files, state)
     return None
 
 
-def _settled(standing: Standing) -> State | None:
-    state = standing.read()
-    return state if state and (state.ready or not state.keeper.found()) else None
+def _settled(files: SandboxFiles) -> State | None:
+    state = files.read()
+    return state if state and (state.ready or not state.keeper.find()) else None
 
 
-def _start(standing: Standing, arguments: list[str]) -> State:
+def _start(files: SandboxFiles, arguments: list[str]) -> State:
     """Start a keeper in a session of its own and wait for what its sandbox says. Raises SandboxError with its words."""
-    with standing.writing():
-        handle = os.open(standing.log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with files.write_errors():
+        handle = os.open(files.log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(handle, "wb") as log:
         keeper = subprocess.Popen(
-            [sys.executable, "-m", "drills.sandbox.alone.keeper", standing.name, *arguments],
+            [sys.executable, "-m", "drills.sandbox.standalone.keeper", files.name, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -157,10 +157,10 @@ def _start(standing: Standing, arguments: list[str]) -> State:
         keeper.terminate()
         keeper.wait()
         raise
-    state = standing.read()
+    state = files.read()
     if "error" in facts or state is None:
         keeper.wait()
-        standing.forget()
+        files.remove()
         raise _Failed(str(facts.get("error", "the sandbox ended as soon as it answered")), facts.get("exit_code"))
     keeper.returncode = 0  # it goes on without us, and Popen shall not complain of that
     return state
@@ -189,10 +189,10 @@ def _interruptible() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _stay(standing: Standing, arguments: list[str], stack: contextlib.ExitStack, *, as_json: bool) -> int:
+def _stay(files: SandboxFiles, arguments: list[str], stack: contextlib.ExitStack, *, as_json: bool) -> int:
     """Be the keeper: hold the lock until the sandbox answers, and stay until a signal or its end."""
-    from drills.sandbox.alone.keeper import Keeper
     from drills.sandbox.postgres.binaries import server_user
+    from drills.sandbox.standalone.keeper import Keeper
 
     failed: list[_Failed] = []
 
@@ -203,7 +203,7 @@ def _stay(standing: Standing, arguments: list[str], stack: contextlib.ExitStack,
         else:
             _show(keeper.state, started=True, as_json=as_json, staying=True)
 
-    keeper = Keeper(standing, arguments, server_user())
+    keeper = Keeper(files, arguments, server_user())
     code = keeper.keep(say)
     if failed:
         raise failed[0]
@@ -267,17 +267,17 @@ def _print_json(value: dict[str, Any]) -> None:
 # -- down --------------------------------------------------------------------------------------------------------------
 
 
-def _down(standing: Standing, *, as_json: bool) -> int:
+def _down(files: SandboxFiles, *, as_json: bool) -> int:
     state = None
-    if standing.folder.exists():
-        with standing.locked():
-            state = standing.read()
-            ran = state is not None and state.keeper.found() is not None
+    if files.folder.exists():
+        with files.locked():
+            state = files.read()
+            ran = state is not None and state.keeper.find() is not None
             if state is not None:
-                _end(standing, state)
-            standing.forget()
+                _end(files, state)
+            files.remove()
     if as_json:
-        _print_json({"status": "stopped", "name": standing.name, "was_running": state is not None and ran})
+        _print_json({"status": "stopped", "name": files.name, "was_running": state is not None and ran})
     elif state is None:
         print("No sandbox runs here.")
     else:
@@ -285,21 +285,21 @@ def _down(standing: Standing, *, as_json: bool) -> int:
     return 0
 
 
-def _end(standing: Standing, state: State) -> None:
+def _end(files: SandboxFiles, state: State) -> None:
     """Ask the keeper to end its sandbox, wait, and clear away what is left. Raises SandboxError when something stays."""
-    keeper = state.keeper.found()
+    keeper = state.keeper.find()
     if keeper is not None:
         with contextlib.suppress(psutil.Error):
             keeper.terminate()
         with contextlib.suppress(TimeoutError):
-            wait_until(lambda: state.keeper.found() is None, _END_WITHIN, _CLOCK, every=0.02, what="the keeper")
-    state = standing.read() or state  # it may have started more meanwhile
-    if left := clear(state):
+            wait_until(lambda: state.keeper.find() is None, _END_WITHIN, _CLOCK, every=0.02, what="the keeper")
+    state = files.read() or state  # it may have started more meanwhile
+    if left := remove_remains(state):
         error = _Failed(
             f"expected to end the sandbox, but {' and '.join(left)} withstood; end that by hand", LEFT_BEHIND
         )
         raise error
-    standing.forget()
+    files.remove()
 
 
 # -- status ------------------------------------------------------------------------------------------------------------
@@ -315,13 +315,13 @@ def _health(state: State) -> dict[str, Any] | None:
         return None
 
 
-def _status(standing: Standing, *, as_json: bool) -> int:
-    state = standing.read()
-    health = _health(state) if state and state.ready and state.keeper.found() else None
+def _status(files: SandboxFiles, *, as_json: bool) -> int:
+    state = files.read()
+    health = _health(state) if state and state.ready and state.keeper.find() else None
     if state is None or health is None:
-        word, sentence = _not_running(standing, state)
+        word, sentence = _not_running(files, state)
         if as_json:
-            _print_json({"status": word, "name": standing.name})
+            _print_json({"status": word, "name": files.name})
         else:
             print(sentence)
         return COULD_NOT_RUN
@@ -329,17 +329,17 @@ def _status(standing: Standing, *, as_json: bool) -> int:
     if as_json:
         _print_json(facts)
     else:
-        from drills.sandbox.alone.show import show_status
+        from drills.sandbox.standalone.status import show_status
 
         show_status(facts, _CLOCK.now())
     return 0
 
 
-def _not_running(standing: Standing, state: State | None) -> tuple[str, str]:
+def _not_running(files: SandboxFiles, state: State | None) -> tuple[str, str]:
     if state is None:
-        ended = f" The last one ended by itself; its log is {standing.log_path}." if standing.log_path.exists() else ""
+        ended = f" The last one ended by itself; its log is {files.log_path}." if files.log_path.exists() else ""
         return "stopped", f"No sandbox runs here.{ended} drills sandbox up starts one."
-    if not state.keeper.found():
+    if not state.keeper.find():
         return "killed", f"The sandbox was killed. {_again(state, 'down')} clears away what is left of it."
     if not state.ready:
         return "starting", "The sandbox is starting."
@@ -361,7 +361,7 @@ def _memory(state: State) -> int:
     """What the keeper and the server have in memory, in bytes, without PostgreSQL."""
     total = 0
     for each in (state.keeper, state.server):
-        process = each.found() if each else None
+        process = each.find() if each else None
         with contextlib.suppress(psutil.Error):
             total += process.memory_info().rss if process else 0
     return total

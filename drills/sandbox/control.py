@@ -1,7 +1,7 @@
 """The sandbox's own API below `/_sandbox/`: what no AWS call can do (load a seed, damage a snapshot, read the calls).
 
-JSON in and out. A request that fails answers 4xx with `{"error": sentence, "exit_code": n}`, the code being that of
-the DrillError. POST takes `application/json` only, which no page in a browser can send here unasked.
+Requests and answers are JSON. A request that fails gets a 4xx answer with `{"error": sentence, "exit_code": n}`, the exit
+code of the DrillError. POST takes `application/json` only, which no page in a browser can send here without permission.
 """
 
 from __future__ import annotations
@@ -34,33 +34,33 @@ class Control:
     """Answers the control API over one data plane."""
 
     def __init__(self, plane: DataPlane, calls: CallLog, account: str, backups: BackupAccount) -> None:
-        self.plane = plane
-        self.calls = calls
-        self.account = account
-        self.backups = backups
+        self._plane = plane
+        self._calls = calls
+        self._account = account
+        self._backups = backups
         self._posts: dict[str, Callable[[Mapping[str, Any]], Any]] = {
-            "seed/inspect": self._inspect,
-            "seed/load": self._load,
-            "damage": self._damage,
-            "points": self._point,
-            "clock": self._wind,
-            "faults": self._arm,
-            "faults/clear": self._clear,
+            "seed/inspect": self._inspect_seed,
+            "seed/load": self._load_seed,
+            "damage": self._damage_snapshot,
+            "points": self._change_point,
+            "clock": self._move_clock,
+            "faults": self._arm_fault,
+            "faults/clear": self._clear_faults,
         }
 
     def answer(self, environ: Mapping[str, Any], body: bytes) -> Answer:
-        """Status and JSON value for one request."""
+        """Return the status and the JSON value for one request."""
         path, method = environ["PATH_INFO"].removeprefix("/_sandbox/"), environ["REQUEST_METHOD"]
         try:
             if method == "GET":
                 return self._get(path, parse_qs(environ.get("QUERY_STRING", "")))
             if method == "POST" and path in self._posts:
-                return 200, self._posts[path](_request(environ, body))
+                return 200, self._posts[path](_read_body(environ, body))
             return 404, _error(SandboxError(f"The sandbox has no {method} /_sandbox/{path}."))
         except DrillError as error:
             return 400, _error(error)
         except (psycopg.Error, OSError) as error:
-            return 400, _error(SandboxError(f"The sandbox could not do that: {sentence(error)}."))
+            return 400, _error(SandboxError(f"The sandbox failed in /_sandbox/{path}: {sentence(error)}."))
         except Exception as error:
             logging.exception("/_sandbox/%s failed", path)
             return 400, _error(
@@ -71,44 +71,44 @@ class Control:
         if path == "health":
             return 200, {
                 "status": "running",
-                "instances": sorted(name for rds in self._rds() for name in rds.databases),
+                "instances": sorted(name for rds in self._all_rds() for name in rds.databases),
             }
         if path == "calls":
-            one = {name: values[0] for name, values in query.items()}
-            return 200, self.calls.as_json(one.get("service"), one.get("operation"))
+            first = {name: values[0] for name, values in query.items()}
+            return 200, self._calls.as_json(first.get("service"), first.get("operation"))
         if path == "faults":
-            return 200, self.plane.faults.armed()
+            return 200, self._plane.faults.armed()
         if path == "contract":
-            return 200, self.calls.contract.as_json() if self.calls.contract else None
+            return 200, self._calls.contract.as_json() if self._calls.contract else None
         if path.startswith("names/"):
-            return 200, {"resolves": self.plane.resolves(_port(path.removeprefix("names/")))}
+            return 200, {"resolves": self._plane.resolves(_read_port(path.removeprefix("names/")))}
         if path == "clock":
-            return 200, {"now": self.plane.instant().isoformat()}
+            return 200, {"now": self._plane.instant().isoformat()}
         if path.startswith("instances/"):
-            return 200, self._instance(path.removeprefix("instances/"))
+            return 200, self._describe_instance(path.removeprefix("instances/"))
         return 404, _error(SandboxError(f"The sandbox has no GET /_sandbox/{path}."))
 
-    # -- finding things ------------------------------------------------------------------------------------------
+    # -- instances and snapshots ---------------------------------------------------------------------------------
 
-    def _rds(self) -> list[SandboxRDS]:
-        return [each for each in list(rds_backends[self.account].values()) if isinstance(each, SandboxRDS)]
+    def _all_rds(self) -> list[SandboxRDS]:
+        return [each for each in list(rds_backends[self._account].values()) if isinstance(each, SandboxRDS)]
 
     def _rds_of(self, instance: str) -> SandboxRDS:
-        for rds in self._rds():
+        for rds in self._all_rds():
             if instance in rds.databases:
                 return rds
         raise SandboxError(f"The sandbox has no instance {instance}; create it first.")
 
-    def _snapshot(self, name: str) -> SandboxSnapshot:
-        for rds in self._rds():
+    def _find_snapshot(self, name: str) -> SandboxSnapshot:
+        for rds in self._all_rds():
             for snapshot in list(rds.database_snapshots.values()):
                 if name in (snapshot.resource_id, snapshot.arn) and isinstance(snapshot, SandboxSnapshot):
                     return snapshot
         raise SandboxError(f"The sandbox has no snapshot {name}; name one that DescribeDBSnapshots lists.")
 
-    def _instance(self, name: str) -> dict[str, Any]:
+    def _describe_instance(self, name: str) -> dict[str, Any]:
         db = self._rds_of(name).instance(name)
-        server = self.plane.servers.get(db.dbi_resource_id)
+        server = self._plane.servers.get(db.dbi_resource_id)
         return {
             "id": db.resource_id,
             "status": db.status,
@@ -120,100 +120,100 @@ class Control:
 
     # -- seeds ---------------------------------------------------------------------------------------------------
 
-    def _inspect(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        source = _text(request, "source")
-        info = seed.inspect(source, self.plane.binaries, self.plane.state, self.plane.user)
-        lowest = seed.lowest_server(info, self.plane.binaries, self.plane.state, self.plane.user)
+    def _inspect_seed(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        source = _require_text(request, "source")
+        info = seed.inspect(source, self._plane.binaries, self._plane.state, self._plane.user)
+        lowest = seed.lowest_server(info, self._plane.binaries, self._plane.state, self._plane.user)
         return dataclasses.asdict(info) | {"engine_version": lowest.version}
 
-    def _load(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        source, name = _text(request, "source"), _text(request, "instance")
-        info = seed.inspect(source, self.plane.binaries, self.plane.state, self.plane.user)
+    def _load_seed(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        source, name = _require_text(request, "source"), _require_text(request, "instance")
+        info = seed.inspect(source, self._plane.binaries, self._plane.state, self._plane.user)
         if not info.local and request.get("yes") is not True:
             raise SeedError(
-                f"The seed {seed.without_password(source)} is on another host ({info.size_bytes or 0:,} bytes would be copied); "
-                "say --yes to copy it."
+                f"The seed {seed.without_password(source)} is on another host "
+                f"({info.size_bytes or 0:,} bytes would be copied); add --yes to copy it."
             )
-        with self.plane.lock:
+        with self._plane.lock:
             rds = self._rds_of(name)
             server = rds.server_of(name, "available")
             master = str(rds.databases[name].master_username)
         with server.busy:
-            return dataclasses.asdict(seed_load.load(source, server.cluster, master, self.plane.state))
+            return dataclasses.asdict(seed_load.load(source, server.cluster, master, self._plane.state))
 
     # -- snapshots -----------------------------------------------------------------------------------------------
 
-    def _damage(self, request: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def _damage_snapshot(self, request: Mapping[str, Any]) -> list[dict[str, Any]]:
         kinds = request.get("kinds")
         if not isinstance(kinds, list) or not kinds or not set(kinds) <= set(damage.KINDS):
             raise ConfigError(f"kinds must be a list of {', '.join(damage.KINDS)}, found {kinds!r}.")
-        with self.plane.lock:
-            snapshot = self._snapshot(_text(request, "snapshot"))
+        with self._plane.lock:
+            snapshot = self._find_snapshot(_require_text(request, "snapshot"))
             if snapshot.status != "available":
                 raise SandboxError(
                     f"The snapshot {snapshot.resource_id} is {snapshot.status}; wait until it is available."
                 )
-            stored = self.plane.own_snapshot(snapshot.arn)
+            stored = self._plane.own_snapshot(snapshot.arn)
         with stored.busy:
-            done = damage.damage(self.plane.cluster_on(stored), tuple(kinds), stored.settings)
-        return [dataclasses.asdict(each) for each in done]
+            damages = damage.damage(self._plane.cluster_on(stored), tuple(kinds), stored.settings)
+        return [dataclasses.asdict(each) for each in damages]
 
-    def _point(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        arn = self._snapshot(_text(request, "snapshot")).arn
+    def _change_point(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        arn = self._find_snapshot(_require_text(request, "snapshot")).arn
         status, expires = request.get("status"), request.get("expires_at")
         if status is not None and status not in POINT_STATUSES:
             raise ConfigError(f"status must be one of {', '.join(POINT_STATUSES)}, found {status!r}.")
-        with self.plane.lock:
-            point = self.backups.find_point(arn)
+        with self._plane.lock:
+            point = self._backups.find_point(arn)
             if point is None:
-                raise SandboxError(f"{arn} is no recovery point of AWS Backup; name a snapshot of type awsbackup.")
+                raise SandboxError(f"{arn} is not a recovery point of AWS Backup; name a snapshot of type awsbackup.")
             point.forced_status = status or point.forced_status
-            point.expires_at = _instant(expires) if expires is not None else point.expires_at
-            return {"recovery_point": arn, "status": point.status(self.plane.instant())}
+            point.expires_at = _read_instant(expires) if expires is not None else point.expires_at
+            return {"recovery_point": arn, "status": point.status(self._plane.instant())}
 
     # -- time and faults -----------------------------------------------------------------------------------------
 
-    def _wind(self, request: Mapping[str, Any]) -> dict[str, Any]:
+    def _move_clock(self, request: Mapping[str, Any]) -> dict[str, Any]:
         seconds = request.get("forward")
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds < 0:
             raise ConfigError(f"forward must be a number of seconds of at least 0, found {seconds!r}.")
-        # what backup plans and lifecycles would have done meanwhile is there when the clock shows the new instant
-        return {"now": self.backups.forward(seconds).isoformat()}
+        # does first what backup plans and lifecycles would have done until the new instant
+        return {"now": self._backups.forward(seconds).isoformat()}
 
-    def _arm(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        return dataclasses.asdict(self.plane.arm(request))
+    def _arm_fault(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        return dataclasses.asdict(self._plane.arm(request))
 
-    def _clear(self, _request: Mapping[str, Any]) -> dict[str, Any]:
-        self.plane.faults.clear()
+    def _clear_faults(self, _request: Mapping[str, Any]) -> dict[str, Any]:
+        self._plane.faults.clear()
         return {}
 
 
-def _request(environ: Mapping[str, Any], body: bytes) -> Mapping[str, Any]:
+def _read_body(environ: Mapping[str, Any], body: bytes) -> Mapping[str, Any]:
     if not str(environ.get("CONTENT_TYPE", "")).startswith("application/json"):
         raise ConfigError("The request's Content-Type must be application/json.")
     try:
         value = json.loads(body or b"{}")
     except ValueError as error:
-        raise ConfigError(f"The request is no JSON: {error}.") from error
+        raise ConfigError(f"The request is not JSON: {error}.") from error
     if not isinstance(value, dict):
         raise ConfigError("The request must be a JSON object.")
     return value
 
 
-def _text(request: Mapping[str, Any], name: str) -> str:
+def _require_text(request: Mapping[str, Any], name: str) -> str:
     value = request.get(name)
     if not isinstance(value, str) or not value:
         raise ConfigError(f"The request needs {name!r}, a text, found {value!r}.")
     return value
 
 
-def _port(text: str) -> int:
+def _read_port(text: str) -> int:
     if not text.isascii() or not text.isdigit():
         raise ConfigError(f"names/ takes the port of an instance, found {text!r}.")
     return int(text)
 
 
-def _instant(value: Any) -> datetime:
+def _read_instant(value: Any) -> datetime:
     try:
         instant = datetime.fromisoformat(value)
     except (TypeError, ValueError) as error:

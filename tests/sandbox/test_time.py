@@ -13,8 +13,8 @@ from drills.sandbox.time import SandboxClock
 from tests.support.clock import HandClock
 
 
-def test_winding_forward_is_time_that_has_passed() -> None:
-    """Both readings move by what the clock was wound."""
+def test_moving_the_clock_forward_is_time_that_has_passed() -> None:
+    """Both readings move by the same number of seconds."""
     clock = SandboxClock(HandClock())
     now, monotonic = clock.now(), clock.monotonic()
 
@@ -24,14 +24,14 @@ def test_winding_forward_is_time_that_has_passed() -> None:
     assert clock.monotonic() - monotonic == 90.0
 
 
-def test_a_clock_is_not_wound_back() -> None:
+def test_a_clock_does_not_move_back() -> None:
     """What has happened stays in the past."""
     with pytest.raises(ValueError, match="forward"):
         SandboxClock().forward(-1.0)
 
 
-def test_winding_wakes_whoever_waits() -> None:
-    """A status that lasts an hour ends as soon as the clock is wound by an hour."""
+def test_moving_the_clock_wakes_whoever_waits() -> None:
+    """A status that lasts an hour ends as soon as the clock is moved by an hour."""
     clock = SandboxClock()
     began = clock.monotonic()
     waited: list[bool] = []
@@ -44,8 +44,8 @@ def test_winding_wakes_whoever_waits() -> None:
     assert waited == [True]
 
 
-def test_instants_of_both_clocks_can_be_told_from_each_other() -> None:
-    """Before a winding the clocks agreed; what was skipped by it is, by the machine's clock, the moment of winding."""
+def test_an_instant_of_one_clock_is_converted_to_the_other() -> None:
+    """Before a move the clocks agreed; a skipped instant is, by the machine's clock, the moment of the move."""
     machine = HandClock()
     clock = SandboxClock(machine)
     began = machine.now()
@@ -55,15 +55,15 @@ def test_instants_of_both_clocks_can_be_told_from_each_other() -> None:
     clock.forward(1000)
 
     def at(seconds: float) -> timedelta:
-        return clock.on_machine(began + timedelta(seconds=seconds)) - began
+        return clock.to_machine_time(began + timedelta(seconds=seconds)) - began
 
-    assert clock.of_machine(machine.now()) == clock.now()
-    assert clock.on_machine(clock.now()) == machine.now()
+    assert clock.from_machine_time(machine.now()) == clock.now()
+    assert clock.to_machine_time(clock.now()) == machine.now()
     assert [at(seconds).total_seconds() for seconds in (5, 10, 60, 110, 115, 120, 900, 1120, 1125)] == [
         5, 10, 10, 10, 15, 20, 20, 20, 25,
     ]  # fmt: skip
-    assert clock.of_machine(began + timedelta(seconds=15)) - began == timedelta(seconds=115)
-    assert clock.of_machine(began + timedelta(seconds=5)) - began == timedelta(seconds=5)
+    assert clock.from_machine_time(began + timedelta(seconds=15)) - began == timedelta(seconds=115)
+    assert clock.from_machine_time(began + timedelta(seconds=5)) - began == timedelta(seconds=5)
 
 
 def test_the_end_of_the_sandbox_wakes_whoever_waits() -> None:

@@ -20,7 +20,7 @@ import pytest
 from drills.cli import main as cli
 from drills.clock import wait_until
 from tests.support.paths import DRILLS
-from tests.support.standing import CLOCK, Caller, checkout, client, ended, kill, left_of, make_instance, servers
+from tests.support.standalone import CLOCK, Caller, checkout, client, ended, kill, make_instance, remains_of, servers
 
 __all__ = ["checkout"]
 
@@ -145,7 +145,7 @@ def test_down_leaves_nothing(checkout: Path) -> None:
     make_instance(facts)
 
     assert caller.call("down", "--json").facts == {"status": "stopped", "name": "short", "was_running": True}
-    assert left_of(facts) == []
+    assert remains_of(facts) == []
     assert not caller.folder.exists()
     assert caller.call("down").out == "No sandbox runs here.\n"
     said = caller.call("status", "--json")
@@ -166,7 +166,7 @@ def test_in_the_foreground_it_ends_with_a_signal(checkout: Path, number: signal.
 
     assert said.status == 0, said.err
     assert said.exports == facts["environment"]
-    assert left_of(facts) == []
+    assert remains_of(facts) == []
     assert not caller.folder.exists()
     assert (second.status, second.out) == (12, "")
     assert facts["endpoint"] in second.err
@@ -178,7 +178,7 @@ def test_after_the_servers_death_the_keeper_clears_everything_away(checkout: Pat
     facts = caller.up()
     make_instance(facts)
     kill(facts["processes"]["server"])
-    wait_until(lambda: not left_of(facts), 20, CLOCK, what="everything to go")
+    wait_until(lambda: not remains_of(facts), 20, CLOCK, what="everything to go")
 
     wait_until(lambda: [path.name for path in caller.folder.iterdir()] == ["sandbox.log"], 10, CLOCK)
     assert "ended by itself" in (caller.folder / "sandbox.log").read_text()
@@ -201,7 +201,7 @@ def test_the_keepers_death_ends_the_server(checkout: Path) -> None:
     assert not Path(facts["state"]).exists()
     assert caller.call("status", "--json").facts["status"] == "killed"
     assert caller.call("down").status == 0
-    assert left_of(facts) == []
+    assert remains_of(facts) == []
 
 
 @pytest.mark.parametrize("action", ["up", "down"])
@@ -212,11 +212,11 @@ def test_after_both_were_killed_the_next_command_clears_everything_away(checkout
     if action == "up":
         make_instance(facts)
     kill(facts["processes"]["keeper"], facts["processes"]["server"])
-    assert left_of(facts)
+    assert remains_of(facts)
 
     said = caller.call(action, "--json")
     assert said.status == 0, said.err
-    assert left_of(facts) == []
+    assert remains_of(facts) == []
     if action == "up":
         assert said.facts["started"] is True
         assert client(said.facts["environment"]).describe_db_instances()["DBInstances"] == []
@@ -233,7 +233,7 @@ def test_one_that_does_not_answer_is_replaced(checkout: Path) -> None:
     again = caller.up()
     assert again["started"] is True
     assert again["processes"] != facts["processes"]
-    assert left_of(facts) == []
+    assert remains_of(facts) == []
     caller.call("down")
 
 
@@ -252,7 +252,7 @@ def test_a_pid_that_is_somebody_elses_now_is_left_alone(checkout: Path) -> None:
         assert caller.call("down").status == 0
         assert somebody.poll() is None
         somebody.kill()
-    assert left_of(facts) == []
+    assert remains_of(facts) == []
 
 
 def test_a_changed_state_file_removes_no_foreign_folder(checkout: Path, tmp_path: Path) -> None:
@@ -270,7 +270,7 @@ def test_a_changed_state_file_removes_no_foreign_folder(checkout: Path, tmp_path
     assert tmp_path.exists()
     path.write_text(honest)
     assert caller.call("down").status == 0
-    assert left_of(facts) == []
+    assert remains_of(facts) == []
 
 
 # -- its start ---------------------------------------------------------------------------------------------------------
@@ -300,7 +300,7 @@ def test_an_up_that_is_ended_ends_what_it_began(checkout: Path) -> None:
     assert said.status == 12
     assert "interrupted by SIGTERM" in said.err
     assert said.err.count("\n") == 1
-    wait_until(lambda: not left_of(facts), 20, CLOCK)
+    wait_until(lambda: not remains_of(facts), 20, CLOCK)
     assert not (caller.folder / "state.json").exists()
 
 
@@ -342,7 +342,7 @@ def test_a_checkout_that_cannot_be_written_to_is_one_sentence(tmp_path: Path, ch
     said = caller.call("up")
 
     assert said.status == 12
-    assert f"expected to write down the sandbox in {caller.folder}" in said.err
+    assert f"expected to write the sandbox's state to {caller.folder}" in said.err
     assert said.err.count("\n") == 1
     assert caller.call("down").out == "No sandbox runs here.\n"
 

@@ -1,4 +1,4 @@
-"""A sandbox of their own for the tests that wind its clock, with one instance and what AWS Backup needs."""
+"""A sandbox of their own for the tests that move its clock forward, with one instance and what AWS Backup needs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OTHER_REGION = "eu-west-1"
 
 @dataclasses.dataclass(frozen=True)
 class Shop:
-    """A sandbox whose clock is wound, with the instance `orders`, which holds ten rows."""
+    """A sandbox whose clock is moved forward, with the instance `orders`, which holds ten rows."""
 
     sandbox: RunningSandbox
     orders: Instance
@@ -39,7 +39,7 @@ class Shop:
         return dataclasses.replace(self.sandbox, region=OTHER_REGION)
 
     def forward(self, days: float) -> None:
-        """Wind the clock forward by days."""
+        """Move the clock forward by days."""
         self.sandbox.control.forward(days * DAY)
 
     def plan(self, name: str, vault: str, **rule: Any) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def restore_window(plane: DataPlane, backend: RDSBackend, resource_id: str) -> t
     latest = archive.latest() if archive else None
     if latest is None or not found:
         return None
-    window = found[0].taken_at, plane.clock.of_machine(latest)
+    window = found[0].taken_at, plane.clock.from_machine_time(latest)
     return window if window[0] <= window[1] else None
 
 

@@ -105,7 +105,7 @@ class RDSRecovery(RDSAutomated):
             with base.busy:
                 server.cluster.restore_from(base.folder)
             (server.cluster.data / RECOVERY_SIGNAL).touch()
-            recovery = archive.recovery(self.plane.clock.on_machine(target))
+            recovery = archive.recovery(self.plane.clock.to_machine_time(target))
             server.cluster.start(settings | recovery, timeout=_RECOVERY_WITHIN)
 
         self._bring_up(db, server, build, "incompatible-restore")

@@ -1,4 +1,4 @@
-"""Backup plans of the sandbox: what is kept and refused, and what their schedules make while time is wound forward."""
+"""Backup plans of the sandbox: what is stored and refused, and what their schedules create while the clock is moved forward."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ print(utils.get_service_model.cache_info().currsize)
     [
         ("drills.sandbox.server", ("moto", "boto3")),  # else load_moto comes too late
         ("drills.cli.sandbox", ("moto", "boto3", "botocore", "psycopg", "pydantic", "rich", "asyncio")),
-        ("drills.sandbox.alone.keeper", ("moto", "boto3", "botocore", "psycopg", "pydantic", "rich", "asyncio")),
+        ("drills.sandbox.standalone.keeper", ("moto", "boto3", "botocore", "psycopg", "pydantic", "rich", "asyncio")),
     ],
 )
 def test_what_starts_a_sandbox_loads_little(module: str, heavy: tuple[str, ...]) -> None:

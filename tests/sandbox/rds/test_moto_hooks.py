@@ -244,6 +244,21 @@ def test_every_operation_that_is_answered_has_a_handler() -> None:
     assert lacking == []
 
 
+def test_every_answer_of_aws_backup_is_of_one_operation() -> None:
+    """A method that is named as no operation is never called, and of two with one name only the last one is."""
+    from moto.core.utils import camelcase_to_underscores, get_service_model
+
+    from drills.sandbox.backup.answers.responses import ANSWERS, SandboxBackupResponse, operations
+
+    known = {camelcase_to_underscores(name) for name in get_service_model("backup").operation_names}
+    answered = [name for answers in ANSWERS for name in operations(answers)]
+
+    assert sorted(set(answered)) == sorted(answered)
+    assert set(answered) <= known
+    assert set(answered) <= set(vars(SandboxBackupResponse))
+    assert len(answered) > 40
+
+
 def test_a_backend_is_replaced_before_its_first_use() -> None:
     """`BackendDict.backend` is the class that the next account and region get."""
     from moto.core.base_backend import BackendDict

@@ -1,8 +1,8 @@
-"""The sandboxes that stand on their own: what is written down of each, and how whatever is left of one is ended.
+"""The files of a standalone sandbox, and the removal of whatever a sandbox has left behind.
 
-`.sandbox/NAME/` in the checkout holds `state.json` (while one runs, or after it was killed), `sandbox.log`, and is
-itself the lock that `up` and `down` take. The state names what is going to be made before it is made. A process counts
-as the one that was written down only when it began in the same moment too: a pid may be somebody else's meanwhile.
+`.sandbox/NAME/` in the checkout holds `state.json` (while a sandbox runs, and after it was killed) and `sandbox.log`, and
+is itself the lock that `up` and `down` take. The state names each process and folder before it exists. A process is taken
+for the recorded one only if it began at the same time: another process may have its pid meanwhile.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ FOLDER = ".sandbox"
 STATE, LOG = "state.json", "sandbox.log"
 WORK_PREFIX = "drills-up-"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,30}")
-_SAME_MOMENT = 1.0  # seconds; the kernel counts in ticks from a boot whose time of day may be corrected a little
-_LOCK_WITHIN = 120.0
+_SAME_TIME_SECONDS = 1.0  # the kernel counts ticks since a boot whose time of day may be corrected a little
+_LOCK_SECONDS = 120.0
 _CLOCK = SystemClock()
 
 
@@ -42,14 +42,14 @@ class Process:
 
     @classmethod
     def of(cls, pid: int) -> Process:
-        """The process that has this pid now."""
+        """Return the process that has this pid now."""
         return cls(pid, psutil.Process(pid).create_time())
 
-    def found(self) -> psutil.Process | None:
-        """The process itself, None when it has ended, even if another one has its pid now."""
+    def find(self) -> psutil.Process | None:
+        """Return the process itself, None when it has ended, even if another one has its pid now."""
         try:
             process = psutil.Process(self.pid)
-            if abs(process.create_time() - self.began) > _SAME_MOMENT or process.status() == psutil.STATUS_ZOMBIE:
+            if abs(process.create_time() - self.began) > _SAME_TIME_SECONDS or process.status() == psutil.STATUS_ZOMBIE:
                 return None
         except psutil.Error:
             return None
@@ -58,7 +58,7 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One sandbox: its keeper, its server, its work folder, and once it answers what the server said."""
+    """One sandbox: its keeper, its server and its work folder; `ready` is the server's ready line, empty before it."""
 
     name: str
     keeper: Process
@@ -68,15 +68,15 @@ class State:
     ready: dict[str, Any] = field(default_factory=dict)
 
     def with_(self, **changes: Any) -> State:
-        """The same with other members."""
+        """Return a copy with other members."""
         return replace(self, **changes)
 
 
-class Standing:
-    """The files of one sandbox that stands on its own."""
+class SandboxFiles:
+    """The files of one standalone sandbox."""
 
     def __init__(self, name: str, checkout: Path = CHECKOUT) -> None:
-        """Raises ConfigError for a name that is none."""
+        """Raise ConfigError for a name that is not valid."""
         if not _NAME.fullmatch(name):
             raise ConfigError(
                 f"--name: expected up to 31 letters, digits, - and _, found {name!r}; choose another name"
@@ -85,7 +85,7 @@ class Standing:
         self.state_path, self.log_path = self.folder / STATE, self.folder / LOG
 
     def read(self) -> State | None:
-        """What is written down, None when nothing is. Raises SandboxError for a file that cannot be read."""
+        """Return the recorded state, None when there is none. Raises SandboxError for a file that cannot be read."""
         try:
             given = json.loads(self.state_path.read_text(encoding="utf-8"))
             keeper, server = Process(**given.pop("keeper")), given.pop("server")
@@ -94,27 +94,26 @@ class Standing:
             return None
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise SandboxError(
-                f"expected what `drills sandbox up` wrote in {self.state_path}, found something else ({error}); look "
-                "for processes of PostgreSQL and remove that file"
+                f"expected the state that `drills sandbox up` writes in {self.state_path}, found something else ({error}); "
+                "end any PostgreSQL processes of the sandbox and remove that file"
             ) from error
 
     def write(self, state: State) -> None:
-        """Write it down, whole or not at all, for the owner's eyes. Raises SandboxError."""
+        """Write the state, whole or not at all, readable by its owner only. Raises SandboxError."""
         half = self.state_path.with_suffix(".half")
-        with self.writing():
+        with self.write_errors():
             with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
                 json.dump(asdict(state), file, indent=2)
             half.replace(self.state_path)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the lock: one `up` or `down` of this sandbox at a time. The folder goes again when nothing is in it."""
-
+        """Hold the lock: one `up` or `down` of this sandbox at a time. An empty folder is removed at the end."""
         try:
-            (held,) = wait_until(self._take, _LOCK_WITHIN, _CLOCK, every=0.02, what="the lock")
+            (held,) = wait_until(self._try_lock, _LOCK_SECONDS, _CLOCK, every=0.02, what="the lock")
         except TimeoutError as error:
             raise SandboxError(
-                f"expected another `drills sandbox` command on {self.folder} to end within {_LOCK_WITHIN:g} s, but it "
+                f"expected another `drills sandbox` command on {self.folder} to end within {_LOCK_SECONDS:g} s, but it "
                 "runs on; end it and try again"
             ) from error
         try:
@@ -123,8 +122,8 @@ class Standing:
             self._remove_folder()
             os.close(held)
 
-    def _take(self) -> list[int] | None:
-        with self.writing():
+    def _try_lock(self) -> list[int] | None:
+        with self.write_errors():
             try:
                 self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 handle = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -137,19 +136,19 @@ class Standing:
         return None
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[None]:
-        """Turn an OSError while the sandbox is written down into a SandboxError."""
+    def write_errors(self) -> Iterator[None]:
+        """Turn an OSError while the state is written into a SandboxError."""
         try:
             yield
         except OSError as error:
             raise SandboxError(
-                f"expected to write down the sandbox in {self.folder}, but: {error.strerror}; use a checkout that you "
-                "may write to, on a disk with room"
+                f"expected to write the sandbox's state to {self.folder}, but: {error.strerror}; use a checkout that you "
+                "may write to, on a disk with free space"
             ) from error
 
-    def tidy(self) -> None:
-        """Remove the folder when nothing is in it, unless somebody holds the lock, who will do that."""
-        if self.folder.exists() and (held := self._take()):
+    def remove_empty_folder(self) -> None:
+        """Remove the folder when it is empty, unless another process holds the lock, which then removes it."""
+        if self.folder.exists() and (held := self._try_lock()):
             self._remove_folder()
             os.close(held[0])
 
@@ -158,27 +157,27 @@ class Standing:
             self.folder.rmdir()
             self.folder.parent.rmdir()
 
-    def forget(self, *, keep_log: bool = False) -> None:
-        """Remove what is written down."""
+    def remove(self, *, keep_log: bool = False) -> None:
+        """Remove the state and the log."""
         for path in (self.state_path.with_suffix(".half"), self.state_path, *([] if keep_log else [self.log_path])):
             path.unlink(missing_ok=True)
 
 
-def clear(state: State) -> list[str]:
-    """End whatever is left of a sandbox and remove its work folder; what withstood both, normally nothing.
+def remove_remains(state: State) -> list[str]:
+    """End the processes of a sandbox and remove its work folder; return what is left nevertheless, normally nothing.
 
     Servers are found by the work folder that they run in, never by a pid in a file.
     """
     from drills.sandbox.postgres.postmaster import alive, kill_processes, sweep
 
     work = Path(state.work)
-    mine = [found for each in (state.keeper, state.server) if each and (found := each.found())]
-    own = [process for process in mine if process.pid != os.getpid()]
-    kill_processes(own)
+    found = [process for each in (state.keeper, state.server) if each and (process := each.find())]
+    others = [process for process in found if process.pid != os.getpid()]
+    kill_processes(others)
     if not work.name.startswith(WORK_PREFIX):
-        return [state.work]  # nothing of ours has such a name: somebody has changed the file
-    if work.exists() and any(work.iterdir()):  # an empty one has been cleared by the server itself
+        return [state.work]  # no sandbox has such a work folder: the file has been changed
+    if work.exists() and any(work.iterdir()):  # the server itself empties it when it ends in order
         sweep(work)
     shutil.rmtree(work, ignore_errors=True)
-    left = [f"process {process.pid}" for process in own if alive(process)]
+    left = [f"process {process.pid}" for process in others if alive(process)]
     return [*left, *([state.work] if os.path.lexists(work) else [])]

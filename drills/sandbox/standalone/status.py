@@ -1,4 +1,4 @@
-"""Shows the status of a sandbox that stands on its own, in a terminal."""
+"""Prints the status of a standalone sandbox in a terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _STYLES = {"available": "green", "stopped": "dim"}
 
 
 def show_status(facts: dict[str, Any], now: datetime) -> None:
-    """Print what `drills sandbox status --json` says, for people."""
+    """Print the facts of `drills sandbox status --json` as tables; `now` is the present instant."""
     console = Console(highlight=False)
     console.print(f"[bold green]●[/] The sandbox answers at [bold]{facts['endpoint']}[/]")
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))

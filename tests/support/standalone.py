@@ -1,4 +1,4 @@
-"""`drills sandbox …` as a user calls it, in a checkout of its own, so that the user's sandbox is left alone."""
+"""`drills sandbox …` as a user calls it, in a checkout of its own, so that the user's sandbox is not touched."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _EXPORT = re.compile(r"^export (\w+)=(.*)$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Ended:
-    """What a command said and its exit status."""
+    """What a command printed, and its exit status."""
 
     status: int
     out: str
@@ -68,28 +68,28 @@ class Caller:
         )
 
     def call(self, action: str, *arguments: str) -> Ended:
-        """Carry a command out; it must have let go of its output when it ends."""
+        """Run a command to its end; it must have closed its output then."""
         return ended(self.start(action, *arguments))
 
     def up(self, *arguments: str) -> dict[str, Any]:
-        """Start the sandbox, or see that it runs; the facts."""
-        said = self.call("up", "--json", "--delays", QUICK, *arguments)
-        assert said.status == 0, said.err
-        return said.facts
+        """Start the sandbox, or find it running; return the facts."""
+        result = self.call("up", "--json", "--delays", QUICK, *arguments)
+        assert result.status == 0, result.err
+        return result.facts
 
     def running(self) -> dict[str, Any] | None:
-        """What status says of it, None while it does not run."""
-        said = self.call("status", "--json")
-        return said.facts if said.status == 0 else None
+        """Return the facts of `status`, None while no sandbox runs."""
+        result = self.call("status", "--json")
+        return result.facts if result.status == 0 else None
 
     @property
     def folder(self) -> Path:
-        """Where its files are."""
+        """The folder of its files."""
         return self.checkout / ".sandbox" / self.name
 
     @property
     def state(self) -> dict[str, Any]:
-        """What is written down of it."""
+        """The recorded state."""
         return dict(json.loads((self.folder / "state.json").read_text()))
 
 
@@ -100,7 +100,7 @@ def ended(process: subprocess.Popen[str], timeout: float = 90) -> Ended:
 
 
 def client(environment: dict[str, str], service: str = "rds") -> Any:
-    """A boto3 client that knows nothing but the environment that was printed."""
+    """Return a boto3 client that uses nothing but the environment that was printed."""
     return boto3.client(  # type: ignore[call-overload]
         service,
         endpoint_url=environment["AWS_ENDPOINT_URL"],
@@ -111,7 +111,7 @@ def client(environment: dict[str, str], service: str = "rds") -> Any:
 
 
 def make_instance(facts: dict[str, Any], name: str = "orders") -> psutil.Process:
-    """Create an instance; the main process of its PostgreSQL as soon as that runs."""
+    """Create an instance; return the main process of its PostgreSQL as soon as that runs."""
     client(facts["environment"]).create_db_instance(
         DBInstanceIdentifier=name,
         DBInstanceClass="db.t3.micro",
@@ -126,7 +126,7 @@ def make_instance(facts: dict[str, Any], name: str = "orders") -> psutil.Process
 
 
 def _has_a_port(process: psutil.Process) -> bool:
-    """Whether it is a server's main process; initdb's servers come and go meanwhile."""
+    """Return whether it is a server's main process; servers of initdb start and end meanwhile."""
     try:
         return "-p" in process.cmdline()
     except psutil.NoSuchProcess:
@@ -134,12 +134,12 @@ def _has_a_port(process: psutil.Process) -> bool:
 
 
 def servers(facts: dict[str, Any]) -> list[psutil.Process]:
-    """The processes of PostgreSQL of that sandbox."""
+    """Return the PostgreSQL processes of that sandbox."""
     return list(working_in(Path(facts["state"])))
 
 
-def left_of(facts: dict[str, Any]) -> list[Any]:
-    """What is still there of a sandbox: its processes and its folder."""
+def remains_of(facts: dict[str, Any]) -> list[Any]:
+    """Return the processes and folders of a sandbox that still exist."""
     state = Path(facts["state"])
     named = [
         process.pid
@@ -158,7 +158,7 @@ def kill(*pids: int) -> None:
 
 @pytest.fixture(scope="module")
 def checkout() -> Iterator[Path]:
-    """A checkout with this one's engine in it; whatever a failed test leaves in it is ended."""
+    """Yield a checkout with this one's engine in it; end whatever a failed test leaves in it."""
     place = Path(tempfile.mkdtemp(prefix="checkout-"))
     (place / "drills").symlink_to(CHECKOUT / "drills")
     yield place

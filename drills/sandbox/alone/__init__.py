@@ -1,1 +1,0 @@
-"""The sandbox on its own: up, down, status."""

@@ -1,0 +1,1 @@
+"""Sandboxes that `drills sandbox up` starts: their files, and the process that keeps one running."""
