@@ -12,11 +12,13 @@ import struct
 import tempfile
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from cryptography import x509
 
 from drills.clock import SystemClock, wait_until
 from drills.errors import SandboxError
@@ -213,6 +215,19 @@ def test_the_key_is_private_and_the_authority_signs_no_more(authority: Authority
     """Only the owner reads the server's key; the authority's key is on no disk."""
     assert stat.S_IMODE((authority.folder / "server.key").stat().st_mode) == 0o600
     assert {path.name for path in authority.folder.iterdir()} == {"ca.pem", "server.pem", "server.key"}
+
+
+def test_the_certificate_is_for_this_machine_and_for_thirty_days(authority: Authority) -> None:
+    """It names the loopback names alone, and the authority that signed it may sign no other authority."""
+    server = x509.load_pem_x509_certificate((authority.folder / "server.pem").read_bytes())
+    ca = x509.load_pem_x509_certificate(authority.ca_path.read_bytes())
+    names = server.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+
+    assert names.get_values_for_type(x509.DNSName) == ["localhost"]
+    assert {str(each) for each in names.get_values_for_type(x509.IPAddress)} == {"127.0.0.1", "::1"}
+    assert timedelta(days=29) < server.not_valid_after_utc - datetime.now(UTC) <= timedelta(days=30)
+    assert ca.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length == 0
+    server.verify_directly_issued_by(ca)
 
 
 @postgres
