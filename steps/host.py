@@ -32,13 +32,13 @@ def local_server(run_folder: Path, restoration: Restoration) -> int | None:
 @then("the drill's host finds and reaches it")
 def host_reaches(drill_host: Any, restoration: Restoration) -> None:
     """The name resolves and the port takes connections."""
-    assert_verdict(host.judge(host.reaching(drill_host, restoration.host, restoration.port)), host.NAME)
+    assert_verdict(host.judge(host.observe_reachability(drill_host, restoration.host, restoration.port)), host.NAME)
 
 
 @then("the client and the certificates that it was reached with are on the drill's host")
 def client_is_there(drill_host: Any, drill: Drill) -> None:
     """libpq with TLS, and certificates that hold today."""
-    assert_verdict(host.judge(host.client(drill_host, drill.ca_bundle, SystemClock().now())), host.NAME)
+    assert_verdict(host.judge(host.observe_client(drill_host, drill.ca_bundle, SystemClock().now())), host.NAME)
 
 
 @then("a copy on the drill's own host keeps its files to itself and listens to that host alone")
@@ -46,4 +46,4 @@ def local_copy_is_closed(drill_host: Any, restoration: Restoration, local_server
     """Owner and mode of the data directory, and the address that it listens on."""
     if local_server is None:
         pytest.skip("the scratch instance is not on this machine: its host is its service's to look after")
-    assert_verdict(host.judge(host.local_server(drill_host, local_server, restoration.port)), host.NAME)
+    assert_verdict(host.judge(host.observe_local_server(drill_host, local_server, restoration.port)), host.NAME)

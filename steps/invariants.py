@@ -11,4 +11,4 @@ from steps.checks import assert_verdict
 @then(parsers.parse('it is true of the copy that "{sentence}"'))
 def rule_holds(drill: Drill, sentence: str) -> None:
     """The one rule with that sentence; skipped where the target does not have it."""
-    assert_verdict(drill.rule(sentence), sentence)
+    assert_verdict(drill.judge_rule(sentence), sentence)

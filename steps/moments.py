@@ -49,7 +49,7 @@ def only_what_was_before(journal: Journal, at_the_moment: Restoration) -> None:
 @given("a moment before its oldest automated backup had ended", target_fixture="too_early")
 def moment_too_early(setup: Setup) -> datetime:
     """A second before; skipped where the source has no automated backups."""
-    found = point_in_time.too_early(setup)
+    found = point_in_time.moment_too_early(setup)
     if found is None:
         pytest.skip("no automated backup of the source is told of that could be restored to a moment")
     return found

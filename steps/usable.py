@@ -16,7 +16,7 @@ from steps.checks import assert_met
 @given("the protected database of the target holds the sample application")
 def target_holds_the_sample(drill: Drill) -> None:
     """Skipped where it holds anything else: what is said of the sample does not fit other data."""
-    if not drill.holds_sample:
+    if not drill.uses_demo_data:
         pytest.skip("the target holds other data than the sample application")
 
 

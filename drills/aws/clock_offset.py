@@ -1,4 +1,4 @@
-"""How far AWS's clock and this machine's are apart, by the `Date` header of AWS's answers.
+"""Measures the offset between AWS's clock and this machine's, by the `Date` header of AWS's answers.
 
 A server puts the second into `Date` in which it answers (RFC 9110, "Date"), some time between request and answer. So each
 answer says: AWS's clock is ahead by no less than `Date` minus the answer's arrival, and by no more than a second later minus
@@ -22,16 +22,16 @@ NOTEWORTHY_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """One answer: when it was asked for and when it came, by this machine's clock, and what its `Date` says."""
+class TimedAnswer:
+    """One answer: the instants of request and answer by this machine's clock, and its `Date`."""
 
     sent: datetime
     came: datetime
     date: datetime
 
 
-def offset_of(answers: Sequence[Answered]) -> ClockOffset | None:
-    """What all answers say together, None where there are none. Pure."""
+def offset_of(answers: Sequence[TimedAnswer]) -> ClockOffset | None:
+    """Return the offset that all answers agree with, None where there are none. Pure."""
     if not answers:
         return None
     low = max((each.date - each.came).total_seconds() for each in answers)
@@ -40,12 +40,12 @@ def offset_of(answers: Sequence[Answered]) -> ClockOffset | None:
 
 
 def contradicts(offset: ClockOffset) -> bool:
-    """Whether the answers cannot all be true of two clocks that run alike."""
+    """Return whether the answers cannot all be true of two clocks that run alike."""
     return offset.low_seconds > offset.high_seconds
 
 
-def note_of(offset: ClockOffset | None) -> str:
-    """What must be said of the two clocks; "" where they agree well enough. Pure."""
+def clock_note(offset: ClockOffset | None) -> str:
+    """Return the note about the two clocks for the report; "" where they agree well enough. Pure."""
     if offset is None:
         return ""
     if contradicts(offset):
@@ -58,26 +58,26 @@ def note_of(offset: ClockOffset | None) -> str:
     middle = (offset.low_seconds + offset.high_seconds) / 2
     return (
         f"AWS's clock is {show_duration(abs(middle))} {'ahead of' if middle > 0 else 'behind'} this machine's: "
-        "instants that AWS told are as far off"
+        "instants from AWS are off by as much"
     )
 
 
-class Witness:
-    """Looks at the `Date` of each answer that clients get."""
+class ClockOffsetProbe:
+    """Reads the `Date` of each answer that the watched clients get."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._answers: list[Answered] = []
+        self._answers: list[TimedAnswer] = []
         self._key = f"drills:sent:{id(self)}"  # several may watch the same clients
 
     def watch(self, *clients: Any) -> None:
-        """Look at the answers of these boto3 clients from now on; twice the same one counts once."""
+        """Read the answers of these boto3 clients from now on; the same client twice counts once."""
         for client in clients:
             client.meta.events.register("before-call", self._asked, unique_id=f"drills-asked-{id(self)}")
             client.meta.events.register("after-call", self._answered, unique_id=f"drills-answered-{id(self)}")
 
     def offset(self) -> ClockOffset | None:
-        """By how much AWS's clock is ahead, as far as the answers until now tell."""
+        """Return how far AWS's clock is ahead, by the answers so far."""
         return offset_of(self._answers)
 
     def _asked(self, context: dict[str, Any], **_: Any) -> None:
@@ -91,4 +91,4 @@ class Witness:
         except (KeyError, ValueError):
             return
         if sent is not None and date.tzinfo is not None:
-            self._answers.append(Answered(sent, self._clock.now(), date))
+            self._answers.append(TimedAnswer(sent, self._clock.now(), date))

@@ -1,4 +1,4 @@
-"""Where the password of an existing role comes from. It is returned and never written, logged or shown.
+"""Finds the password of an existing role. It is returned and never written, logged or shown.
 
 The scratch instance needs none of this: a drill gives it a random master password of its own.
 """
@@ -18,14 +18,14 @@ from drills.errors import DrillError
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Who connects. `password` None: libpq looks into ~/.pgpass itself, so leave it out of the connection string."""
+    """A user and password. `password` None: leave it out of the connection string, and libpq reads ~/.pgpass."""
 
     username: str | None
     password: str | None = field(repr=False)
 
 
 def password_for(credentials: Credentials, *, environment: Mapping[str, str], secretsmanager: Any) -> Login:
-    """The login of a target's existing role.
+    """Return the login of a target's existing role.
 
     The environment variable goes first, then the named Secrets Manager secret (`secretsmanager` is a boto3 client, used
     only when a secret is named), then ~/.pgpass. A secret is JSON with "password" and perhaps "username", as RDS makes

@@ -1,4 +1,4 @@
-"""What must hold before a drill touches an AWS that is not its own. Every `check_*` returns nothing or raises.
+"""The guards of a drill outside of the sandbox. Every `check_*` returns nothing or raises.
 
 `check_plan` judges the configuration alone and calls nothing; `check_aws` goes on to read who is calling, the security
 group's egress and the source, in this order, and writes nothing. `check_endpoint` reads LocalStack's health page.
@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.aws.read import describe_instance, error_code
 from drills.aws.scratch import PREFIX
-from drills.aws.session import LOOPBACK, Clients, identified
+from drills.aws.session import LOOPBACK, Clients, identify
 from drills.config.load import AwsProfile, Config
 from drills.errors import DrillError, Refused
 from drills.model.instance import Instance
@@ -27,7 +27,7 @@ from drills.model.instance import Instance
 NEEDED_SERVICES = ("rds", "backup", "ec2", "sts")
 _PRESENT = ("available", "running", "starting", "initializing", "initialized")
 HEALTH_PATH = "/_localstack/health"
-_LISTED = "list what a drill may touch in the profile of drill.toml, and run again"
+_LIST_IT = "list what a drill may touch in the profile of drill.toml, and run again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +53,10 @@ def check_aws(config: Config, source: Clients, restore: Clients) -> None:
     if not isinstance(config.profile, AwsProfile):
         return
     check_plan(config)
-    here = source if source.account else identified(source)
-    _listed(config, "account", here.account, config.profile.accounts)
+    here = source if source.account else identify(source)
+    _require_listed(config, "account", here.account, config.profile.accounts)
     there = (
-        restore if restore.account else identified(restore)
+        restore if restore.account else identify(restore)
     )  # which may assume a role: only from an account that is allowed
     sides = Sides(here.account, here.region, there.account, there.region)
     check_sides(config, sides)
@@ -69,7 +69,7 @@ def check_aws(config: Config, source: Clients, restore: Clients) -> None:
 
 
 def check_plan(config: Config) -> None:
-    """What the configuration alone can say: lists that allow something, scratch groups named, names kept apart."""
+    """Check the configuration alone: lists that allow something, scratch groups named, names kept apart."""
     profile, restore = config.profile, config.target.restore
     check_prefix(PREFIX, config.instances)
     if not isinstance(profile, AwsProfile):
@@ -77,11 +77,11 @@ def check_plan(config: Config) -> None:
     for what, allowed in (("account", profile.accounts), ("region", profile.regions)):
         if not allowed:
             raise Refused(
-                f'profile "{config.profile_name}" allows no {what}, and an empty list allows nothing: {_LISTED}'
+                f'profile "{config.profile_name}" allows no {what}, and an empty list allows nothing: {_LIST_IT}'
             )
-    _listed(config, "region", config.restore_region, profile.regions)
+    _require_listed(config, "region", config.restore_region, profile.regions)
     if restore.account:
-        _listed(config, "account", restore.account, profile.accounts)
+        _require_listed(config, "account", restore.account, profile.accounts)
     missing = [key for key in ("subnet_group", "security_group") if not getattr(restore, key)]
     if not (restore.parameter_group or restore.make_parameter_group):
         missing.append("parameter_group (or make_parameter_group = true)")
@@ -98,9 +98,9 @@ def check_sides(config: Config, sides: Sides) -> None:
     if not isinstance(profile, AwsProfile):
         return
     for account in (sides.source_account, sides.restore_account):
-        _listed(config, "account", account, profile.accounts)
+        _require_listed(config, "account", account, profile.accounts)
     for region in (sides.source_region, sides.restore_region):
-        _listed(config, "region", region, profile.regions)
+        _require_listed(config, "region", region, profile.regions)
     wanted = config.target.restore.account
     if wanted and wanted != sides.restore_account:
         raise Refused(
@@ -109,11 +109,11 @@ def check_sides(config: Config, sides: Sides) -> None:
         )
 
 
-def _listed(config: Config, what: str, found: str, allowed: Iterable[str]) -> None:
+def _require_listed(config: Config, what: str, found: str, allowed: Iterable[str]) -> None:
     if found not in tuple(allowed):
         raise Refused(
             f'profile "{config.profile_name}" does not allow {what} {found}; allowed: {", ".join(allowed) or "none"}: '
-            f"{_LISTED}"
+            f"{_LIST_IT}"
         )
 
 
@@ -131,7 +131,7 @@ def check_egress(group: str, rules: Iterable[Mapping[str, Any]] | None) -> None:
     """Refuse a security group that does not exist (`rules` None) or lets anything out (EC2's IpPermissionsEgress)."""
     if rules is None:
         raise Refused(f'expected the scratch security group "{group}", found none of that id: correct security_group')
-    found = [_rule(rule) for rule in rules]
+    found = [_describe_rule(rule) for rule in rules]
     if found:
         raise Refused(
             f'expected the scratch security group "{group}" to have no egress rule, found {"; ".join(found)}: remove '
@@ -139,7 +139,7 @@ def check_egress(group: str, rules: Iterable[Mapping[str, Any]] | None) -> None:
         )
 
 
-def _rule(rule: Mapping[str, Any]) -> str:
+def _describe_rule(rule: Mapping[str, Any]) -> str:
     protocol = str(rule.get("IpProtocol", "?"))
     ports = "" if protocol == "-1" else f" {rule.get('FromPort', 'all')}-{rule.get('ToPort', 'all')}"
     to = [
@@ -206,7 +206,7 @@ def _unread(group: str, error: Exception) -> Refused:
     )
 
 
-class _Stay(urllib.request.HTTPRedirectHandler):
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
     """Follows no redirect: a health page answers where it is asked."""
 
     def redirect_request(self, *_: Any) -> None:
@@ -216,10 +216,10 @@ class _Stay(urllib.request.HTTPRedirectHandler):
 def check_endpoint(url: str, *, timeout: float = 10.0) -> None:
     """Read the health page of an AWS-compatible endpoint and see that it has what a drill needs. `timeout` in seconds.
 
-    LocalStack answers {"services": {"rds": "available", …}, "edition": …, "version": …} (notes/aws.md 3). An emulator
+    LocalStack answers {"services": {"rds": "available", …}, "edition": …, "version": …} at its health page. An emulator
     without such a page is accepted. Raises DrillError (exit 12) when nothing answers or a service is lacking.
     """
-    handlers: list[urllib.request.BaseHandler] = [_Stay()]
+    handlers: list[urllib.request.BaseHandler] = [_NoRedirects()]
     if urlsplit(url).hostname in LOOPBACK:
         handlers.append(urllib.request.ProxyHandler({}))
     try:
@@ -237,7 +237,7 @@ def check_endpoint(url: str, *, timeout: float = 10.0) -> None:
 
 
 def check_health(page: bytes, url: str) -> None:
-    """Judge a health page: every needed service is there. What is no such page says nothing and passes."""
+    """Refuse a health page without every needed service; anything else than a health page passes."""
     try:
         health = json.loads(page)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Reads what backs an instance up, and what has come of it, from AWS Backup: plans, selections, jobs, recovery points."""
+"""Reads the plans, selections, jobs and recovery points of an instance from AWS Backup."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from drills.schedule.selections import SelectedBy, selected_by
 
 
 @dataclass(frozen=True, slots=True)
-class Jobs:
+class JobHistory:
     """The backup jobs of an instance that ended, and the longest backup and copy among them.
 
     AWS Backup lists the jobs of the last 30 days (API reference, ListBackupJobs).
     """
 
     ended: tuple[EndedJob, ...]
-    took: LongestDurations
+    longest: LongestDurations
 
 
-def planned(clients: Clients, instance: Instance, took: LongestDurations) -> PlannedRules:
-    """The rules of every plan of the account and region that has a selection which means the instance."""
+def planned_rules(clients: Clients, instance: Instance, took: LongestDurations) -> PlannedRules:
+    """Return the rules of every plan of the account and region that has a selection which means the instance."""
     ids = dict.fromkeys(plan["BackupPlanId"] for plan, _, _ in selections(clients, instance.arn, dict(instance.tags)))
     return rules_of([(each, clients.backup.get_backup_plan(BackupPlanId=each)["BackupPlan"]) for each in ids], took)
 
@@ -37,7 +37,7 @@ def planned(clients: Clients, instance: Instance, took: LongestDurations) -> Pla
 def selections(
     clients: Clients, arn: str, tags: Mapping[str, str]
 ) -> Iterator[tuple[dict[str, Any], dict[str, Any], SelectedBy]]:
-    """Each selection that means a resource: its plan's row of ListBackupPlans, GetBackupSelection's answer, by what."""
+    """Yield each selection that means a resource: its plan's row of ListBackupPlans, GetBackupSelection's answer, by what."""
     for plan in pages(clients.backup, "list_backup_plans", "BackupPlansList"):
         named = {"BackupPlanId": plan["BackupPlanId"]}
         for row in pages(clients.backup, "list_backup_selections", "BackupSelectionsList", **named):
@@ -46,8 +46,8 @@ def selections(
                 yield plan, answer, by
 
 
-def jobs(clients: Clients, instance: Instance) -> Jobs:
-    """The backup and copy jobs of the instance. A backup's time counts from the job's creation, its waiting included."""
+def job_history(clients: Clients, instance: Instance) -> JobHistory:
+    """Return the backup and copy jobs of the instance. A backup's time counts from the job's creation, its waiting included."""
     backups = list(pages(clients.backup, "list_backup_jobs", "BackupJobs", ByResourceArn=instance.arn))
     copies = list(pages(clients.backup, "list_copy_jobs", "CopyJobs", ByResourceArn=instance.arn))
     ended = tuple(
@@ -55,7 +55,7 @@ def jobs(clients: Clients, instance: Instance) -> Jobs:
         for job in backups
         if job.get("CreationDate")
     )
-    return Jobs(ended, LongestDurations(_longest(backups), _longest(copies)))
+    return JobHistory(ended, LongestDurations(_longest(backups), _longest(copies)))
 
 
 def _longest(rows: list[dict[str, Any]]) -> timedelta | None:
@@ -65,8 +65,8 @@ def _longest(rows: list[dict[str, Any]]) -> timedelta | None:
     )
 
 
-def made(clients: Clients, instance: Instance, vaults: tuple[str, ...]) -> tuple[ExistingPoint, ...]:
-    """The completed recovery points of the instance in these vaults; a plan made those whose `CreatedBy` names one."""
+def existing_points(clients: Clients, instance: Instance, vaults: tuple[str, ...]) -> tuple[ExistingPoint, ...]:
+    """Return the completed recovery points of the instance in these vaults; a plan made those whose `CreatedBy` names one."""
     found = []
     for vault in vaults:
         try:

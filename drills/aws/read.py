@@ -1,7 +1,7 @@
-"""Reads instances and recovery points from the RDS and AWS Backup APIs, as plain values of drills/model/record.py.
+"""Reads instances and recovery points from the RDS and AWS Backup APIs, as plain values of drills/model/.
 
 Facts used: a recovery point of an RDS instance *is* a DB snapshot whose ARN ends in `snapshot:awsbackup:job-<uuid>`;
-its kind is told by API fields and never by the ARN's shape. `SnapshotDatabaseTime` is the time of the most recent
+its kind is known from API fields and never from the ARN's shape. `SnapshotDatabaseTime` is the time of the most recent
 transaction in the snapshot; `SnapshotCreateTime` changes when a snapshot is copied, `OriginalSnapshotCreateTime` does
 not (botocore's RDS service model). DescribeDBSnapshots without a type leaves out `awsbackup`, so each type is asked for.
 """
@@ -19,7 +19,7 @@ from drills.model.instance import Instance
 from drills.model.point import RecoveryPoint, Window
 
 RUN_TAG = "drills:run"
-# on points that were made on demand: like a drill's own they are no part of the schedule, and count for nothing
+# on points that were made on demand: like a drill's own they are no part of the schedule
 ON_DEMAND_TAG = "drills:on-demand"
 SNAPSHOT_TYPES = ("awsbackup", "manual", "automated")
 _NEVER = datetime.fromtimestamp(0, UTC)
@@ -41,22 +41,28 @@ _NOT_FOUND = frozenset(
 
 
 def error_code(error: ClientError) -> str:
-    """The code on the wire, which is not the name of boto3's exception class."""
+    """Return the code on the wire, which is not the name of boto3's exception class."""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
-def in_one_line(error: ClientError | BotoCoreError) -> str:
-    """What AWS said, or why it could not be asked, in one line."""
+def error_text(error: ClientError | BotoCoreError) -> str:
+    """Return the error's message in one line."""
     return " ".join(str(error).split())
 
 
+def refusal(error: ClientError | BotoCoreError, request: str = "the request") -> str:
+    """Return the sentence about a failed request: refused by AWS, or not answered at all."""
+    how = "refused" if isinstance(error, ClientError) else "could not be reached for"
+    return f"AWS {how} {request}: {error_text(error)}; check permissions and endpoint"
+
+
 def is_not_found(error: ClientError) -> bool:
-    """Whether AWS says that the thing asked for does not exist."""
+    """Return whether AWS says that the thing asked for does not exist."""
     return error_code(error) in _NOT_FOUND
 
 
 def describe_instance(clients: Clients, instance_id: str) -> Instance | None:
-    """The instance of that name, or None when there is none."""
+    """Return the instance of that name, or None when there is none."""
     try:
         answer = clients.rds.describe_db_instances(DBInstanceIdentifier=instance_id)
     except ClientError as error:
@@ -68,7 +74,7 @@ def describe_instance(clients: Clients, instance_id: str) -> Instance | None:
 
 
 def read_instance(raw: dict[str, Any]) -> Instance:
-    """A member of DescribeDBInstances' answer as a value."""
+    """Return a member of DescribeDBInstances' answer as a value."""
     endpoint = raw.get("Endpoint") or {}
     subnets = raw.get("DBSubnetGroup") or {}
     groups = raw.get("DBParameterGroups") or []
@@ -110,7 +116,7 @@ def _pending(raw: dict[str, Any], groups: list[dict[str, Any]]) -> tuple[str, ..
 
 
 def snapshot_status(clients: Clients, snapshot_id: str) -> str:
-    """The status of a snapshot, "" when there is none of that name."""
+    """Return the status of a snapshot, "" when there is none of that name."""
     try:
         found = clients.rds.describe_db_snapshots(DBSnapshotIdentifier=snapshot_id)["DBSnapshots"]
     except ClientError as error:
@@ -121,7 +127,7 @@ def snapshot_status(clients: Clients, snapshot_id: str) -> str:
 
 
 def recovery_points(clients: Clients, instance_id: str, vault: str | None) -> tuple[RecoveryPoint, ...]:
-    """Every recovery point of the instances that were ever called `instance_id`, by both APIs, each once.
+    """Return every recovery point of the instances that were ever called `instance_id`, by both APIs, each once.
 
     What the vault knows (status, lifecycle, completion) is laid over what RDS knows of the same snapshot.
     """
@@ -136,7 +142,7 @@ def recovery_points(clients: Clients, instance_id: str, vault: str | None) -> tu
 
 
 def automated_backup(clients: Clients, instance_id: str, dbi_resource_id: str | None) -> dict[str, Any] | None:
-    """The automated backup of an instance, also of one that is gone and whose backup was retained; None without one."""
+    """Return the automated backup of an instance, also of one that is gone and whose backup was retained; None without one."""
     by = {"DbiResourceId": dbi_resource_id} if dbi_resource_id else {"DBInstanceIdentifier": instance_id}
     try:
         found = clients.rds.describe_db_instance_automated_backups(**by)["DBInstanceAutomatedBackups"]
@@ -148,7 +154,7 @@ def automated_backup(clients: Clients, instance_id: str, dbi_resource_id: str | 
 
 
 def window_of(raw: dict[str, Any] | None) -> Window | None:
-    """From when until when an automated backup can be restored; None while there is nothing to restore."""
+    """Return the period that an automated backup can be restored to; None while there is nothing to restore."""
     between = (raw or {}).get("RestoreWindow") or {}
     if not between.get("EarliestTime") or not between.get("LatestTime"):
         return None
@@ -156,7 +162,7 @@ def window_of(raw: dict[str, Any] | None) -> Window | None:
 
 
 def read_continuous(raw: dict[str, Any]) -> RecoveryPoint:
-    """An automated backup as a recovery point whose moment is still to be chosen."""
+    """Return an automated backup as a recovery point whose moment is still to be chosen."""
     return RecoveryPoint(
         arn=raw.get("DBInstanceAutomatedBackupsArn") or raw.get("DBInstanceArn", ""),
         kind="continuous",
@@ -177,7 +183,7 @@ def read_continuous(raw: dict[str, Any]) -> RecoveryPoint:
 
 
 def version_status(clients: Clients, version: str) -> str:
-    """What RDS says of a PostgreSQL version ("available", "deprecated"); "" when it no longer offers it."""
+    """Return the status of a PostgreSQL version in RDS ("available", "deprecated"); "" when it is no longer offered."""
     answer = clients.rds.describe_db_engine_versions(Engine="postgres", EngineVersion=version, IncludeAll=True)
     found = answer["DBEngineVersions"]
     return str(found[0].get("Status") or "available") if found else ""
@@ -238,7 +244,7 @@ def _read_point(snapshot: dict[str, Any], backup: dict[str, Any] | None, vault: 
 
 
 def _is_copy(backup: dict[str, Any]) -> bool:
-    """A point that a copy job made names the vault that it came from (botocore's Backup model, SourceBackupVaultArn)."""
+    """Return a point that a copy job made names the vault that it came from (botocore's Backup model, SourceBackupVaultArn)."""
     origin = backup.get("SourceBackupVaultArn")
     return bool(origin) and origin != backup.get("BackupVaultArn")
 
@@ -253,7 +259,7 @@ def _data_time(snapshot: dict[str, Any], backup: dict[str, Any] | None) -> tuple
 
 
 def _read_unlisted(raw: dict[str, Any], instance_id: str, vault: str | None) -> RecoveryPoint:
-    """A point that the vault holds and RDS does not list as a snapshot; it is shown, and not eligible."""
+    """Return a point that the vault holds and RDS does not list as a snapshot; it is shown, and not eligible."""
     return RecoveryPoint(
         arn=raw["RecoveryPointArn"],
         kind="awsbackup",
@@ -273,6 +279,6 @@ def _read_unlisted(raw: dict[str, Any], instance_id: str, vault: str | None) -> 
 
 
 def pages(client: Any, operation: str, key: str, **asked: Any) -> Iterator[dict[str, Any]]:
-    """The rows of every page of an operation's answer."""
+    """Yield the rows of every page of an operation's answer."""
     for page in client.get_paginator(operation).paginate(**asked):
         yield from page.get(key) or ()

@@ -1,9 +1,9 @@
 """Makes and removes what a drill restores to: a scratch instance in groups of its own.
 
 The copy is harmless before its first start: no egress, no public address, logical workers off, nothing preloaded that
-runs jobs (notes 2.6: a restored subscriber took over production's slot about six seconds after its start). Each
-resource is written to the run record as "planned" before the call that makes it, so that whoever cleans up after a
-crash knows of it. What the configuration names (an `aws` profile must) is used and left; only what is made is removed.
+runs jobs: a restored subscriber would take over production's replication slot (PostgreSQL documentation, "Subscription").
+Each resource is recorded as "planned" before the call that makes it, so that a clean-up after a crash knows of it. What the
+configuration names (an `aws` profile must) is used and left; only what is made is removed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drills.aws.read import RUN_TAG, error_code, in_one_line
+from drills.aws.read import RUN_TAG, error_code, refusal
 from drills.aws.session import Clients
 from drills.clock import Clock
 from drills.config.load import RestoreConfig
@@ -25,7 +25,7 @@ from drills.model.point import RecoveryPoint
 from drills.record import Journal
 
 PREFIX = "drill-"
-# What could act on the world from inside a copy; source: PostgreSQL documentation, "Subscribers" and the
+# What could act on other systems from inside a copy; source: PostgreSQL documentation, "Subscribers" and the
 # documentation of pg_cron and TimescaleDB. A preloaded library that runs jobs is left out of the preload list instead.
 HARMLESS = {"max_logical_replication_workers": "0"}
 JOB_RUNNERS = frozenset({"pg_cron", "timescaledb", "pg_partman_bgw", "citus", "pglogical", "pgactive"})
@@ -42,7 +42,7 @@ class ScratchNames:
 
     @classmethod
     def of(cls, run_id: str, purpose: str) -> ScratchNames:
-        """Names for a run; `purpose` ("recovery", "rehearsal") keeps the restores of one run apart."""
+        """Return the names for a run; `purpose` ("recovery", "rehearsal") keeps the restores of one run apart."""
         stem = f"{PREFIX}{run_id}-{purpose}"
         return cls(stem, f"{stem}-parameters", f"{stem}-subnets", f"{stem}-isolation")
 
@@ -57,7 +57,7 @@ class ScratchGroups:
 
 
 class Scratch:
-    """The scratch side of AWS for one run: makes, restores, removes, and keeps the run record true."""
+    """The scratch resources of one run: makes and restores them, each recorded in the run record."""
 
     def __init__(
         self,
@@ -85,12 +85,12 @@ class Scratch:
     def restore(self, names: ScratchNames, groups: ScratchGroups, point: RecoveryPoint) -> None:
         """Ask RDS to restore the point. Tags are always passed: without them RDS copies production's.
 
-        Raises RestoreFailed with AWS's own words when the request is refused.
+        Raises RestoreFailed with AWS's message when the request is refused.
         """
         optional = {"DBInstanceClass": self._config.instance_class} if self._config.instance_class else {}
         rds = self._clients.rds
         if point.kind == "continuous":
-            ask, what = rds.restore_db_instance_to_point_in_time, _moment_of(names, point)
+            ask, what = rds.restore_db_instance_to_point_in_time, _restore_time_request(names, point)
         else:
             ask = rds.restore_db_instance_from_db_snapshot
             what = {"DBInstanceIdentifier": names.instance, "DBSnapshotIdentifier": point.snapshot_id}
@@ -114,9 +114,7 @@ class Scratch:
             )
         except (ClientError, BotoCoreError) as error:
             self._drop_plan("db-instance", names.instance, error)
-            raise RestoreFailed(
-                f"expected RDS to accept the restore of {point.arn}, it answered: {in_one_line(error)}: mend that and run again"
-            ) from error
+            raise RestoreFailed(refusal(error, f"the restore of {point.arn}")) from error
         self._made("db-instance", names.instance)
 
     def set_password(self, instance_id: str, password: str) -> None:
@@ -136,9 +134,7 @@ class Scratch:
             self._clients.rds.copy_db_snapshot(TargetDBSnapshotIdentifier=copy, Tags=self._tags, **request)
         except (ClientError, BotoCoreError) as error:
             self._drop_plan("db-snapshot", copy, error)
-            raise RestoreFailed(
-                f"expected RDS to accept the copy of {point.arn}, it answered: {in_one_line(error)}: mend that and run again"
-            ) from error
+            raise RestoreFailed(refusal(error, f"the copy of {point.arn}")) from error
         self._made("db-snapshot", copy)
 
     # -- making ---------------------------------------------------------------------------------------------------
@@ -180,7 +176,7 @@ class Scratch:
         return values
 
     def _known_to(self, group: str, values: dict[str, str]) -> dict[str, str]:
-        """The values of parameters that the family of a group has; the others are noted."""
+        """Return the values of parameters that the family of a group has; the others are noted."""
         pages = self._clients.rds.get_paginator("describe_db_parameters").paginate(DBParameterGroupName=group)
         known = {parameter["ParameterName"] for page in pages for parameter in page.get("Parameters", [])}
         if not known:  # a service that lists a group's own values alone: it takes what it does not know
@@ -218,7 +214,7 @@ class Scratch:
         return name
 
     def _make_security_group(self, name: str, vpc_id: str) -> str:
-        """A group that admits the drill host alone and lets nothing out (EC2 gives each new group an egress rule)."""
+        """Return a group that admits the drill host alone and lets nothing out (EC2 gives each new group an egress rule)."""
         ec2 = self._clients.ec2
         self._plan("security-group", name)
         group_id: str = ec2.create_security_group(
@@ -257,15 +253,15 @@ class Scratch:
         )
 
     def _drop_plan(self, kind: Any, name: str, error: Exception) -> None:
-        """A request that AWS refused made nothing; any other failure leaves the plan for the clean-up to look at."""
+        """Mark a resource gone whose request AWS refused; after any other failure the clean-up looks for it."""
         if isinstance(error, ClientError) and error_code(error):
             self._journal.resource(
                 Resource(kind, name, "gone", self._clients.account, self._clients.region, "refused by AWS, never made")
             )
 
 
-def _moment_of(names: ScratchNames, point: RecoveryPoint) -> dict[str, Any]:
-    """What is restored to which moment. The resource id tells it: the name may be another instance's by now."""
+def _restore_time_request(names: ScratchNames, point: RecoveryPoint) -> dict[str, Any]:
+    """Return the parameters of a point-in-time restore; by resource id, as the name may be another instance's by now."""
     return {
         "TargetDBInstanceIdentifier": names.instance,
         "SourceDbiResourceId": point.dbi_resource_id,
@@ -274,7 +270,7 @@ def _moment_of(names: ScratchNames, point: RecoveryPoint) -> dict[str, Any]:
 
 
 def harmless(values: dict[str, str]) -> dict[str, str]:
-    """The source's parameter values with everything off that could act on the world from inside a copy."""
+    """Return the source's parameter values with everything off that could act on other systems from inside a copy."""
     defused = dict(values) | HARMLESS
     preload = defused.get("shared_preload_libraries")
     if preload is not None:
@@ -284,7 +280,7 @@ def harmless(values: dict[str, str]) -> dict[str, str]:
 
 
 def family_of(version: str) -> str:
-    """The parameter group family of a PostgreSQL version: "postgres16" for "16.9"."""
+    """Return the parameter group family of a PostgreSQL version: "postgres16" for "16.9"."""
     return f"postgres{version.split('.')[0]}"
 
 
@@ -294,15 +290,15 @@ def _chunks(items: list[tuple[str, str]], size: int) -> Iterable[list[tuple[str,
 
 
 def scratch_tags(run_id: str, target: str, expires: str, extra: Mapping[str, str]) -> dict[str, str]:
-    """The tags that everything made by a run carries; `expires` is the end of its time to live, ISO 8601 in UTC."""
+    """Return the tags that everything made by a run carries; `expires` is the end of its time to live, ISO 8601 in UTC."""
     return dict(extra) | {RUN_TAG: run_id, "drills:target": target, "drills:expires": expires}
 
 
-def left_of(resources: Iterable[Resource]) -> tuple[Resource, ...]:
-    """What the record names and has not seen to be gone."""
+def remaining_resources(resources: Iterable[Resource]) -> tuple[Resource, ...]:
+    """Return the resources of the record that are not known to be gone."""
     return tuple(resource for resource in resources if resource.state != "gone")
 
 
-def gone(resource: Resource, clock: Clock) -> Resource:
-    """The same resource, seen to be gone now."""
+def mark_gone(resource: Resource, clock: Clock) -> Resource:
+    """Return the resource, marked as gone now."""
     return dataclasses.replace(resource, state="gone", gone_at=clock.now())

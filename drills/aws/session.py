@@ -1,4 +1,4 @@
-"""The boto3 clients of a run, so built that no profile can speak to the wrong AWS.
+"""Builds the boto3 clients of a run so that no profile can reach the wrong AWS.
 
 - `sandbox` and `endpoint` never see the caller's AWS_PROFILE, configuration files, instance role or AWS_ENDPOINT_URL:
   their session reads neither environment nor files, and the keys are given to it.
@@ -42,7 +42,7 @@ _SERVICES = ("rds", "backup", "ec2", "sts", "logs", "secretsmanager", "kms")
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """The boto3 clients of one account and region. `account` is empty until `identified` has asked STS."""
+    """The boto3 clients of one account and region. `account` is empty until `identify` has asked STS."""
 
     rds: Any
     backup: Any
@@ -53,13 +53,13 @@ class Clients:
     kms: Any
     region: str
     account: str = ""
-    further: Callable[[str, str], Any] | None = None
+    open_client: Callable[[str, str], Any] | None = None
 
     def client(self, service: str, region: str = "") -> Any:
-        """A client of a service that is seldom needed, such as "iam", or of another region: made when asked for."""
-        if self.further is None:
+        """Return a client of a service that is seldom needed, such as "iam", or of another region: made when asked for."""
+        if self.open_client is None:
             raise DrillError(f"expected clients of a session, to have one of {service}, found clients given by hand")
-        return self.further(service, region or self.region)
+        return self.open_client(service, region or self.region)
 
 
 def open_clients(
@@ -69,7 +69,7 @@ def open_clients(
     endpoint_url: str | None = None,
     restore: RestoreConfig | None = None,
 ) -> Clients:
-    """Clients for the source's side, or with `restore` for the side that the copy is restored on. Calls nothing yet.
+    """Return clients for the source's side, or with `restore` for the side that the copy is restored on. Calls nothing yet.
 
     `endpoint_url` is the running sandbox's address, and for that profile only. Of `environment` the `endpoint` profile
     reads AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN; without them it signs with "test". A role in
@@ -82,16 +82,16 @@ def open_clients(
         raise Refused("the profile allows no region, and an empty list allows nothing: list what a drill may touch")
     options = client_config(profile, endpoint_url)
     if isinstance(profile, AwsProfile):
-        session, url = _own_session(profile), None
+        session, url = _caller_session(profile), None
     elif isinstance(profile, EndpointProfile):
         session, url = (
-            _blind_session(*_endpoint_keys(environment)),
+            _isolated_session(*_endpoint_keys(environment)),
             profile.endpoint_url,
         )
     else:
         if not endpoint_url:
             raise ConfigError("expected the address of the running sandbox, found none: start it first")
-        session, url = _blind_session("sandbox", "sandbox", None), endpoint_url
+        session, url = _isolated_session("sandbox", "sandbox", None), endpoint_url
     if restore and restore.role_arn:
         session = _in_role(session, restore, region, options, url)
     made: Any = boto3.Session(botocore_session=session, region_name=region)
@@ -99,11 +99,11 @@ def open_clients(
     def client(service: str, where: str) -> Any:
         return made.client(service, region_name=where, endpoint_url=url, config=options)
 
-    return Clients(**{name: client(name, region) for name in _SERVICES}, region=region, further=client)
+    return Clients(**{name: client(name, region) for name in _SERVICES}, region=region, open_client=client)
 
 
-def identified(clients: Clients) -> Clients:
-    """The same clients with the account that they act in. Raises DrillError when STS cannot say."""
+def identify(clients: Clients) -> Clients:
+    """Return the same clients with the account that they act in. Raises DrillError when STS cannot say."""
     try:
         account = str(clients.sts.get_caller_identity()["Account"])
     except (BotoCoreError, ClientError) as error:
@@ -116,7 +116,7 @@ def identified(clients: Clients) -> Clients:
 def client_config(
     profile: SandboxProfile | EndpointProfile | AwsProfile, endpoint_url: str | None = None
 ) -> ClientConfig:
-    """How every client retries and how long it waits. An address on this machine is never asked through a proxy."""
+    """Return the retries and timeouts of every client. An address on this machine is never reached through a proxy."""
     url = profile.endpoint_url if isinstance(profile, EndpointProfile) else endpoint_url
     local = bool(url) and urlsplit(url or "").hostname in LOOPBACK
     options: dict[str, Any] = {
@@ -136,8 +136,8 @@ def _endpoint_keys(environment: Mapping[str, str]) -> tuple[str, str, str | None
     return "test", "test", None
 
 
-def _blind_session(key: str, secret: str, token: str | None) -> botocore.session.Session:
-    """A session that reads no variable and no file: each of botocore's settings keeps its default."""
+def _isolated_session(key: str, secret: str, token: str | None) -> botocore.session.Session:
+    """Return a session that reads no variable and no file: each of botocore's settings keeps its default."""
     settings = {
         name: (None, None, default, convert)
         for name, (_, _, default, convert) in BOTOCORE_DEFAUT_SESSION_VARIABLES.items()
@@ -146,19 +146,19 @@ def _blind_session(key: str, secret: str, token: str | None) -> botocore.session
         settings[name] = (None, None, os.devnull, None)
     session = botocore.session.Session(session_vars=settings)
     session.set_config_variable("ignore_configured_endpoint_urls", True)
-    session.register_component("data_loader", _models())
+    session.register_component("data_loader", _service_models())
     session.set_credentials(key, secret, token)
     return session
 
 
 @functools.cache
-def _models() -> Loader:
-    """botocore's descriptions of the services, read once: EC2's alone takes a good part of a second."""
+def _service_models() -> Loader:
+    """Return botocore's service models, read once: EC2's alone takes a good part of a second."""
     return Loader()
 
 
-def _own_session(profile: AwsProfile) -> botocore.session.Session:
-    """The caller's credentials chain; the endpoints of AWS alone, also for the calls of the chain itself."""
+def _caller_session(profile: AwsProfile) -> botocore.session.Session:
+    """Return the caller's credentials chain; the endpoints of AWS alone, also for the calls of the chain itself."""
     session = botocore.session.Session(profile=profile.aws_profile)
     if profile.aws_profile and profile.aws_profile not in session.available_profiles:
         there = ", ".join(sorted(session.available_profiles)) or "none"
@@ -186,7 +186,7 @@ class _Role(CredentialProvider):
 def _in_role(
     source: botocore.session.Session, restore: RestoreConfig, region: str, options: ClientConfig, url: str | None
 ) -> botocore.session.Session:
-    """A session with the role's credentials, fetched when first needed and again 15 minutes before their end."""
+    """Return a session with the role's credentials, fetched when first needed and again 15 minutes before their end."""
     credentials = source.get_credentials()
     if credentials is None:
         raise ConfigError("expected AWS credentials to assume the role with, found none: log in, or name aws_profile")

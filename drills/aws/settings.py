@@ -29,7 +29,7 @@ FOLDER = Path("posture")
 # tags that AWS and the drill set by themselves
 _OWN_TAGS = ("aws:", "drills:")
 # by the name of the setting, the member of DescribeDBInstances that holds it as it is
-_PLAIN: Mapping[str, str] = {
+_PLAIN_MEMBERS: Mapping[str, str] = {
     "multi_az": "MultiAZ",
     "instance_class": "DBInstanceClass",
     "engine": "Engine",
@@ -57,7 +57,7 @@ _PLAIN: Mapping[str, str] = {
     "master_username": "MasterUsername",
     "replica_of": "ReadReplicaSourceDBInstanceIdentifier",
 }
-_SWITCHES: Mapping[str, str] = {
+_SWITCH_MEMBERS: Mapping[str, str] = {
     "dedicated_log_volume": "DedicatedLogVolume",
     "deletion_protection": "DeletionProtection",
     "iam_authentication": "IAMDatabaseAuthenticationEnabled",
@@ -67,8 +67,8 @@ _SWITCHES: Mapping[str, str] = {
     "encrypted": "StorageEncrypted",
     "performance_insights": "PerformanceInsightsEnabled",
 }
-# settings of a server that say where it is and not how it works
-_PLACES = frozenset(
+# settings of a server that name its location and not its behaviour
+_LOCATION_SETTINGS = frozenset(
     {
         "archive_command", "cluster_name", "config_file", "data_directory", "external_pid_file", "hba_file",
         "ident_file", "listen_addresses", "log_directory", "log_filename", "port", "primary_conninfo",
@@ -81,7 +81,7 @@ _PLACES = frozenset(
 
 
 def read_settings(clients: Clients, instance_id: str) -> dict[str, object]:
-    """Every setting of the instance, with its identity. DrillError where there is no instance of that name."""
+    """Return every setting of the instance, with its identity. DrillError where there is no instance of that name."""
     try:
         found = clients.rds.describe_db_instances(DBInstanceIdentifier=instance_id)["DBInstances"]
     except ClientError as error:
@@ -93,17 +93,17 @@ def read_settings(clients: Clients, instance_id: str) -> dict[str, object]:
             f'expected an instance "{instance_id}" in {clients.region}, found none: see aws rds describe-db-instances'
         )
     raw = found[0]
-    settings = described(raw)
+    settings = settings_from(raw)
     settings |= _parameters(clients, raw)
-    settings["proxies"] = asked("rds:DescribeDBProxies", lambda: _proxies(clients, instance_id))
-    settings["iam_policies"] = asked(
+    settings["proxies"] = read_or_not_verified("rds:DescribeDBProxies", lambda: _proxies(clients, instance_id))
+    settings["iam_policies"] = read_or_not_verified(
         "iam:GetAccountAuthorizationDetails", lambda: _policies(clients, str(raw["DbiResourceId"]))
     )
     return settings
 
 
-def described(raw: Mapping[str, Any]) -> dict[str, object]:
-    """The settings that a member of DescribeDBInstances' answer holds."""
+def settings_from(raw: Mapping[str, Any]) -> dict[str, object]:
+    """Return the settings that a member of DescribeDBInstances' answer holds."""
     network, secret = raw.get("DBSubnetGroup") or {}, raw.get("MasterUserSecret")
     groups = raw.get("DBParameterGroups") or []
     settings: dict[str, object] = {
@@ -133,8 +133,8 @@ def described(raw: Mapping[str, Any]) -> dict[str, object]:
         "read_replicas": sorted(raw.get("ReadReplicaDBInstanceIdentifiers") or []),
         "activity_stream": None if raw.get("ActivityStreamStatus") in (None, "stopped") else "on",
     }
-    settings |= {name: raw.get(member) for name, member in _PLAIN.items()}
-    settings |= {name: bool(raw.get(member)) for name, member in _SWITCHES.items()}
+    settings |= {name: raw.get(member) for name, member in _PLAIN_MEMBERS.items()}
+    settings |= {name: bool(raw.get(member)) for name, member in _SWITCH_MEMBERS.items()}
     return settings | {
         f"tag.{each['Key']}": each.get("Value", "")
         for each in raw.get("TagList") or []
@@ -143,19 +143,19 @@ def described(raw: Mapping[str, Any]) -> dict[str, object]:
 
 
 def server_settings(connection: Connection) -> dict[str, object]:
-    """What a running server goes by, where it is not the default: `server.NAME`, by pg_settings.
+    """Return the settings of a running server that differ from the default: `server.NAME`, by pg_settings.
 
-    Left out is what says where the server is, and what the session itself has set.
+    Without those that name its location, and those that the session itself has set.
     """
     rows = connection.execute(
         "select name, setting from pg_catalog.pg_settings "
         "where source not in ('default', 'override', 'session', 'client', 'interactive', 'test', 'database user')"
     ).fetchall()
-    return {f"server.{name}": value for name, value in rows if name not in _PLACES}
+    return {f"server.{name}": value for name, value in rows if name not in _LOCATION_SETTINGS}
 
 
 def replication_slots(connection: Connection) -> dict[str, object]:
-    """The logical slots of a running server: `replication_slot.NAME`, its plugin and database.
+    """Return the logical slots of a running server: `replication_slot.NAME`, its plugin and database.
 
     Physical ones are those of replicas, which are compared as such; temporary ones end with their session.
     """
@@ -165,8 +165,8 @@ def replication_slots(connection: Connection) -> dict[str, object]:
     return {f"replication_slot.{name}": f"{plugin} in {database}" for name, plugin, database in rows}
 
 
-def asked(right: str, read: Callable[[], T]) -> T | NotVerified:
-    """What was read, or why it could not be."""
+def read_or_not_verified(right: str, read: Callable[[], T]) -> T | NotVerified:
+    """Return what `read` returns, or NotVerified with the right that it needs."""
     try:
         return read()
     except ClientError as error:
@@ -176,7 +176,7 @@ def asked(right: str, read: Callable[[], T]) -> T | NotVerified:
 
 
 def _parameters(clients: Clients, raw: Mapping[str, Any]) -> dict[str, object]:
-    """The values that the parameter group sets (`Source` user), each as `parameter.NAME`."""
+    """Return the values that the parameter group sets (`Source` user), each as `parameter.NAME`."""
     groups = [each["DBParameterGroupName"] for each in raw.get("DBParameterGroups") or []]
 
     def read() -> dict[str, object]:
@@ -188,12 +188,12 @@ def _parameters(clients: Clients, raw: Mapping[str, Any]) -> dict[str, object]:
             for each in page["Parameters"]
         }
 
-    found = asked("rds:DescribeDBParameters", read)
+    found = read_or_not_verified("rds:DescribeDBParameters", read)
     return found if isinstance(found, dict) else {"parameter": found}
 
 
 def _proxies(clients: Clients, instance_id: str) -> list[str]:
-    """The RDS Proxies with a target that is this instance."""
+    """Return the RDS Proxies with a target that is this instance."""
     names = [
         proxy["DBProxyName"]
         for page in clients.rds.get_paginator("describe_db_proxies").paginate()
@@ -212,14 +212,14 @@ def _proxies(clients: Clients, instance_id: str) -> list[str]:
 
 
 def _policies(clients: Clients, resource_id: str) -> list[str]:
-    """The IAM policies that name the resource id of the instance, as who may connect is written in them."""
+    """Return the IAM policies that name the resource id of the instance, as who may connect is written in them."""
     kinds = ["User", "Role", "Group", "LocalManagedPolicy"]
     pages = clients.client("iam").get_paginator("get_account_authorization_details").paginate(Filter=kinds)
     return sorted(name for page in pages for name, document in _documents(page) if f":{resource_id}/" in document)
 
 
 def _documents(page: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Every policy document of a page, as text, with the name of what holds it."""
+    """Yield every policy document of a page, as text, with the name of what holds it."""
     for policy in page.get("Policies") or []:
         for version in policy.get("PolicyVersionList") or []:
             if version.get("IsDefaultVersion"):
@@ -249,14 +249,14 @@ class StoredSettings:
     settings: Mapping[str, object]
 
 
-def path_of(folder: Path, account: str, region: str, instance_id: str) -> Path:
-    """Where the copy lies: one file an instance, so that accounts and regions are kept apart."""
+def stored_path(folder: Path, account: str, region: str, instance_id: str) -> Path:
+    """Return where the copy lies: one file an instance, so that accounts and regions are kept apart."""
     return folder / f"{account}.{region}.{instance_id}.json"
 
 
 def save(folder: Path, stored: StoredSettings) -> Path:
     """Keep a copy, in place of the one before, readable by its owner only. DrillError where it cannot be written."""
-    path = path_of(folder, stored.account, stored.region, stored.instance_id)
+    path = stored_path(folder, stored.account, stored.region, stored.instance_id)
     whole = {
         "account": stored.account,
         "region": stored.region,
@@ -279,8 +279,8 @@ def save(folder: Path, stored: StoredSettings) -> Path:
 
 
 def load(folder: Path, account: str, region: str, instance_id: str) -> StoredSettings | None:
-    """The copy that was kept last, None where none was. DrillError where the file is no such copy."""
-    path = path_of(folder, account, region, instance_id)
+    """Return the copy that was kept last, None where none was. DrillError where the file is no such copy."""
+    path = stored_path(folder, account, region, instance_id)
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
         settings = {

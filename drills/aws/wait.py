@@ -2,7 +2,7 @@
 
 The waiter `db_instance_available` ends after 30 minutes whatever the restore needs, waits that long on
 `incompatible-network`, `storage-full` and other states that never become available, and returns at once after a modify
-because the instance is *still* available (notes: boto3 issues 609 and 2613; botocore's waiter model).
+because the instance is *still* available (boto3 issues 609 and 2613 on GitHub; botocore's waiter model).
 """
 
 from __future__ import annotations
@@ -59,31 +59,35 @@ def wait_available(
     in_a_row = 0
     while True:
         instance = describe()
-        seen = ("unknown", ()) if instance is None else (instance.status, instance.pending)
-        if seen != last:
-            on_change(StatusChange(clock.now(), *seen))
-            last = seen
+        status = ("unknown", ()) if instance is None else (instance.status, instance.pending)
+        if status != last:
+            on_change(StatusChange(clock.now(), *status))
+            last = status
         now = clock.monotonic()
-        waited = now - began
         known_at = known_at if instance is None else now
         if instance is None:
             _refuse_unknown(now - known_at, unknown_for)
-        elif instance.status in NEVER_AVAILABLE:
-            raise RestoreFailed(
-                f"instance {instance.id!r} is {instance.status!r} and never becomes available from there, expected "
-                "'available': read its events with describe-events and remove the cause"
-            )
+        else:
+            _refuse_hopeless(instance)
         settled = instance is not None and instance.status == "available" and not instance.pending and instance.host
         in_a_row = in_a_row + 1 if settled else 0
         if instance is not None and in_a_row >= consecutive:
             return instance
-        if waited >= timeout:
-            pending = f", pending: {', '.join(seen[1])}" if seen[1] else ""
+        if now - began >= timeout:
+            pending = f", pending: {', '.join(status[1])}" if status[1] else ""
             raise RestoreFailed(
-                f"expected 'available' with nothing pending within {show_duration(timeout)}, found {seen[0]!r}"
-                f"{pending}: look at the instance's events, or raise the target's timeout"
+                f"expected 'available' with nothing pending within {show_duration(timeout)}, found {status[0]!r}"
+                f"{pending}: read the instance's events, or raise the target's timeout"
             )
         clock.sleep(every)
+
+
+def _refuse_hopeless(instance: Instance) -> None:
+    if instance.status in NEVER_AVAILABLE:
+        raise RestoreFailed(
+            f"instance {instance.id!r} is {instance.status!r} and never becomes available from there, expected "
+            "'available': read its events with describe-events and remove the cause"
+        )
 
 
 def _refuse_unknown(waited: float, unknown_for: float) -> None:

@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.aws import guards
 from drills.aws import read as aws
-from drills.aws.read import in_one_line
+from drills.aws.read import error_text
 from drills.aws.scratch import scratch_tags
 from drills.aws.session import Clients
 from drills.cli.common import TARGET_OPTIONS, Command
@@ -105,7 +105,7 @@ def run(options: argparse.Namespace) -> int:
         made = back_up(reached.clients, wanted, clock, every=_every(reached), said=_say)
     except (ClientError, BotoCoreError) as error:
         raise DrillError(
-            f"expected AWS Backup to back up {reached.config.target.instance}, found: {in_one_line(error)}: "
+            f"expected AWS Backup to back up {reached.config.target.instance}, found: {error_text(error)}: "
             "mend that and run again"
         ) from error
     if options.json:

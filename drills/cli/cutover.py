@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
         return _run(options)
     except (ClientError, BotoCoreError) as error:
         raise DrillError(
-            f"expected AWS to answer, found: {aws.in_one_line(error)}: see that it is reached and allows this; nothing was "
+            f"expected AWS to answer, found: {aws.error_text(error)}: see that it is reached and allows this; nothing was "
             "begun"
         ) from error
 

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from drills.aws import settings
-from drills.aws.read import in_one_line
+from drills.aws.read import error_text
 from drills.cli.common import TARGET_OPTIONS, Command
 from drills.cli.screen import STYLES, printable
 from drills.cli.target import Reached, reach
@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
         )
     except (ClientError, BotoCoreError) as error:
         raise DrillError(
-            f"expected to read the instance {reached.config.target.instance}, found: {in_one_line(error)}: "
+            f"expected to read the instance {reached.config.target.instance}, found: {error_text(error)}: "
             "the rights that are needed are in docs/posture.md"
         ) from error
     results = judge.judge(facts)

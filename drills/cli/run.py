@@ -22,7 +22,7 @@ from drills.errors import COULD_NOT_RUN, ConfigError, DrillError
 from drills.history import store as history_file
 from drills.model.record import SCHEMA_VERSION, RunRecord, Setting, TargetSummary
 from drills.record import Journal, new_run_id
-from drills.recovery.rehearsal import KINDS
+from drills.recovery.rehearsal import DAMAGE_KINDS
 from drills.run import context
 from drills.run.plan import Command as Step
 from drills.run.plan import Plan
@@ -31,7 +31,7 @@ from reports import allure_files, allure_history, allure_render, terminal, write
 from steps import own
 
 OUT = Path("reports/out")
-DAMAGE = tuple(KINDS.values())
+DAMAGE = tuple(DAMAGE_KINDS.values())
 EXAMPLE = """\
 examples:
   drills run                                 drill the sample application in the sandbox

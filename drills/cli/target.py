@@ -39,13 +39,13 @@ def reach(options: argparse.Namespace) -> Reached:
     if isinstance(effective.profile, EndpointProfile):
         guards.check_endpoint(effective.profile.endpoint_url)
     target = effective.target.restore
-    source = session.identified(session.open_clients(effective.profile, environment=os.environ, endpoint_url=url))
+    source = session.identify(session.open_clients(effective.profile, environment=os.environ, endpoint_url=url))
     if isinstance(effective.profile, AwsProfile):  # before a role is assumed from an account that is not allowed
         guards.check_sides(effective, guards.Sides(source.account, source.region, source.account, source.region))
     restore = source
     if target.role_arn or target.region:
         opened = session.open_clients(effective.profile, environment=os.environ, endpoint_url=url, restore=target)
-        restore = session.identified(opened)
+        restore = session.identify(opened)
     guards.check_sides(effective, guards.Sides(source.account, source.region, restore.account, restore.region))
     return Reached(effective, source, restore, SandboxControl(url).now() if url else SystemClock().now())
 

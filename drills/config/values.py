@@ -1,6 +1,6 @@
 """The kinds of value that drill.toml holds, each with the sentence that refuses a wrong one.
 
-A validator that refuses says "expected …, found …"; drills/config/load.py puts file and key before it. Durations are
+A validator that refuses says "expected …, found …"; drills/config/file.py puts file and key before it. Durations are
 `timedelta`. What might be a secret is never shown.
 """
 

@@ -119,7 +119,7 @@ def turn_back(desk: Desk, cutover_id: str | None, discard_since: datetime | None
 def desk_of(effective: Config, endpoint: str | None, bundle: str | None, leave: Leave) -> Desk:
     """The same for a configuration that is known; `endpoint` is the sandbox's, `bundle` what its certificates are of."""
     cutover = guards.check_config(effective)
-    clients = session.identified(session.open_clients(effective.profile, environment=os.environ, endpoint_url=endpoint))
+    clients = session.identify(session.open_clients(effective.profile, environment=os.environ, endpoint_url=endpoint))
     guards.check_place(effective, clients)
     more = {name: clients.client(name) for name in _MORE}
     clock, caller = SystemClock(), str(clients.sts.get_caller_identity().get("Arn", ""))

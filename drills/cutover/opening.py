@@ -12,7 +12,7 @@ import psycopg
 from botocore.exceptions import ClientError
 
 from drills.aws import read as aws
-from drills.aws.settings import described
+from drills.aws.settings import settings_from
 from drills.cutover import compare, door, service
 from drills.cutover.database import STUCK, raw_by_name
 from drills.cutover.model import Chosen, Opening, Position, Promised, Remembered
@@ -139,7 +139,7 @@ def _configuration(
     """What the restored instance must have, where that is known from, and every setting for the comparison."""
     if raw is not None:
         left = compare.read_left(world.clients, world.target.instance)
-        return wanted_of(described(raw)), "the old instance", left
+        return wanted_of(settings_from(raw)), "the old instance", left
     stored = compare.stored_left(world.clients, world.target.instance)
     if stored is not None:
         left, when = stored
@@ -150,7 +150,7 @@ def _configuration(
                 BackupVaultName=world.target.vault, RecoveryPointArn=chosen.arn
             )["RestoreMetadata"]
         except ClientError as error:
-            raise _unknown(world, aws.in_one_line(error)) from error
+            raise _unknown(world, aws.error_text(error)) from error
         return wanted_of_metadata(metadata), "the recovery point (GetRecoveryPointRestoreMetadata)", {}
     raise _unknown(world, "the recovery point is not one of a vault")
 

@@ -106,11 +106,10 @@ class Cutover:
         except DrillError as error:
             raise self._stopped(key, str(error), error.exit_code) from error
         except (ClientError, BotoCoreError) as error:
-            said = f"expected AWS to do what the step asked, found: {aws.in_one_line(error)}"
-            raise self._stopped(key, said, DrillError.exit_code) from error
+            raise self._stopped(key, aws.refusal(error), DrillError.exit_code) from error
         except (psycopg.Error, OSError) as error:
-            said = first_line(error) if isinstance(error, psycopg.Error) else " ".join(str(error).split())
-            raise self._stopped(key, f"expected the step to be done, found: {said}", DrillError.exit_code) from error
+            reason = first_line(error) if isinstance(error, psycopg.Error) else " ".join(str(error).split())
+            raise self._stopped(key, f"the step failed: {reason}", DrillError.exit_code) from error
         self._write("done", key, facts)
 
     def _stopped(self, key: str, sentence: str, exit_code: int) -> Stopped:

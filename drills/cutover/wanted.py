@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from drills.aws.settings import described
+from drills.aws.settings import settings_from
 from drills.model.parity import NotVerified
 
 CUTOVER_TAG = "drills:cutover"
@@ -133,7 +133,7 @@ def metadata_parameters(wanted: Mapping[str, Any], group: str) -> dict[str, str]
 
 def follow_up(wanted: Mapping[str, Any], raw: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters of ModifyDBInstance that make a restored instance (DescribeDBInstances) what is wanted."""
-    found = wanted_of(described(raw))
+    found = wanted_of(settings_from(raw))
     given: dict[str, Any] = {}
     for name, value in wanted.items():
         if name in _NOT_MODIFIED or found.get(name) == value:

@@ -18,7 +18,7 @@ from drills.aws import plans, settings
 from drills.aws import read as aws
 from drills.aws.read import error_code
 from drills.aws.session import Clients
-from drills.aws.settings import asked
+from drills.aws.settings import read_or_not_verified
 from drills.config.load import Target
 from drills.errors import DrillError
 from drills.model.parity import NotVerified
@@ -40,8 +40,8 @@ def read(clients: Clients, restore: Clients, target: Target, *, now: datetime, s
     """
     reader = _Reader(clients, restore, target)
     raw = reader.instance()
-    protections = asked("backup:ListBackupPlans", lambda: reader.protections(raw)) if raw else ()
-    points = asked(
+    protections = read_or_not_verified("backup:ListBackupPlans", lambda: reader.protections(raw)) if raw else ()
+    points = read_or_not_verified(
         "backup:ListRecoveryPointsByBackupVault, rds:DescribeDBSnapshots",
         lambda: aws.recovery_points(clients, target.instance, reader.vault_there()),
     )
@@ -58,12 +58,12 @@ def read(clients: Clients, restore: Clients, target: Target, *, now: datetime, s
         restore_role=target.restore.role_arn,
         instance=raw,
         protections=protections,
-        jobs=asked("backup:ListBackupJobs", lambda: reader.jobs(now)),
+        jobs=read_or_not_verified("backup:ListBackupJobs", lambda: reader.jobs(now)),
         points=points,
-        vault_points=asked("backup:ListRecoveryPointsByBackupVault", reader.vault_points),
+        vault_points=read_or_not_verified("backup:ListRecoveryPointsByBackupVault", reader.vault_points),
         needs=reader.needs(raw),
         stored=_stored(store, clients, target.instance),
-        worst_case=asked(
+        worst_case=read_or_not_verified(
             "backup:ListBackupPlans, backup:ListBackupJobs, backup:ListCopyJobs",
             lambda: _worst_case(clients, target, now),
         ),
@@ -103,7 +103,7 @@ def _stored(store: Path, clients: Clients, instance: str) -> Stored | NotVerifie
     if kept is None:
         return None
     return Stored(
-        kept.dbi_resource_id, kept.taken_at, str(settings.path_of(store, kept.account, kept.region, instance))
+        kept.dbi_resource_id, kept.taken_at, str(settings.stored_path(store, kept.account, kept.region, instance))
     )
 
 
@@ -148,7 +148,7 @@ class _Reader:
             answer = _found(lambda: self._clients.client("iam").get_role(RoleName=name))
             return _document(answer["Role"]["AssumeRolePolicyDocument"]) if answer else None
 
-        return {arn: asked("iam:GetRole", lambda arn=arn: trust(arn)) for arn in sorted(arns)}  # type: ignore[misc]
+        return {arn: read_or_not_verified("iam:GetRole", lambda arn=arn: trust(arn)) for arn in sorted(arns)}  # type: ignore[misc]
 
     # -- vaults, jobs, points, keys -----------------------------------------------------------------------------------
 
@@ -174,11 +174,11 @@ class _Reader:
                 return None
             return Vault(
                 described,
-                asked("backup:GetBackupVaultAccessPolicy", lambda: _policy_of(backup, name)),
-                asked("kms:DescribeKey", lambda: _metadata(kms, str(described["EncryptionKeyArn"]))),
+                read_or_not_verified("backup:GetBackupVaultAccessPolicy", lambda: _policy_of(backup, name)),
+                read_or_not_verified("kms:DescribeKey", lambda: _metadata(kms, str(described["EncryptionKeyArn"]))),
             )
 
-        return asked("backup:DescribeBackupVault", read)
+        return read_or_not_verified("backup:DescribeBackupVault", read)
 
     def vault_there(self) -> str | None:
         """The target's vault where it exists: what is not there holds no points, and is a finding of its own."""
@@ -219,9 +219,9 @@ class _Reader:
 
         def key() -> Key | None:
             metadata = _metadata(kms, arn)
-            return Key(metadata, asked("kms:GetKeyPolicy", policy)) if metadata else None
+            return Key(metadata, read_or_not_verified("kms:GetKeyPolicy", policy)) if metadata else None
 
-        return asked("kms:DescribeKey", key)
+        return read_or_not_verified("kms:DescribeKey", key)
 
     # -- what a restore needs -------------------------------------------------------------------------------------------
 
@@ -253,12 +253,12 @@ class _Reader:
 
         return Needs(
             subnets,
-            asked("rds:DescribeDBSubnetGroups", subnet_group) if subnets else None,
+            read_or_not_verified("rds:DescribeDBSubnetGroups", subnet_group) if subnets else None,
             groups,
-            asked("ec2:DescribeSecurityGroups", lambda: tuple(filter(self._group_there, groups))),
+            read_or_not_verified("ec2:DescribeSecurityGroups", lambda: tuple(filter(self._group_there, groups))),
             parameters,
-            asked("rds:DescribeDBParameterGroups", parameter_group) if parameters else None,
-            asked("rds:DescribeAccountAttributes", self._quotas),
+            read_or_not_verified("rds:DescribeDBParameterGroups", parameter_group) if parameters else None,
+            read_or_not_verified("rds:DescribeAccountAttributes", self._quotas),
         )
 
     def _group_there(self, group: str) -> bool:

@@ -1,4 +1,4 @@
-"""Finds the recovery point that a target's sample names: reads what there is, chooses (drills/recovery/selection.py), explains."""
+"""Reads the recovery points of a target and chooses the selected one (drills/recovery/selection.py)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from drills.recovery.restore import Setup
 
 
 def points_of(setup: Setup) -> tuple[RecoveryPoint, ...]:
-    """Every recovery point of the target on the side of the source; where copies are asked for also those of their vault.
+    """Return every recovery point of the target on the side of the source; where copies are asked for also those of their vault.
 
     Copies lie where drills restore: in the region and account of `restore`, which is another one where that says so.
     They answer another disaster, so that they are no part of the schedule on the side of the source.
@@ -37,7 +37,7 @@ def points_of(setup: Setup) -> tuple[RecoveryPoint, ...]:
 
 
 def choose(setup: Setup, points: Sequence[RecoveryPoint], source: Instance | None, disaster_at: datetime) -> Choice:
-    """The point that the sample names, or none, with what was refused and why."""
+    """Return the point that the sample names, or none, with what was refused and why."""
     sample = setup.target.sample
     if sample.moment is not None:
         return _choose_moment(setup, source, sample.moment, disaster_at)
@@ -52,8 +52,8 @@ def choose(setup: Setup, points: Sequence[RecoveryPoint], source: Instance | Non
     )
 
 
-def moment_of(setup: Setup, source: Instance | None, moment: datetime, disaster_at: datetime) -> RecoveryPoint:
-    """The point that a restore to `moment` comes to; NoRecoveryPoint where it cannot be restored."""
+def point_at(setup: Setup, source: Instance | None, moment: datetime, disaster_at: datetime) -> RecoveryPoint:
+    """Return the point that a restore to `moment` comes to; NoRecoveryPoint where it cannot be restored."""
     choice = _choose_moment(setup, source, moment, disaster_at)
     if choice.point is None:
         sample = PointSelector("moment", moment.isoformat(), moment=moment)
@@ -61,16 +61,16 @@ def moment_of(setup: Setup, source: Instance | None, moment: datetime, disaster_
     return choice.point
 
 
-def window_of(setup: Setup) -> Window | None:
-    """From when until when the living source can be restored to a moment; None where it cannot."""
+def restore_window(setup: Setup) -> Window | None:
+    """Return the period that the living source can be restored to; None where there is none."""
     source = aws.describe_instance(setup.clients, setup.target.instance)
     return aws.window_of(
         aws.automated_backup(setup.clients, setup.target.instance, source.dbi_resource_id if source else None)
     )
 
 
-def upgraded(point: RecoveryPoint, engine_version: str) -> tuple[str, ...]:
-    """What is to be said of a copy that runs another version than was backed up. Pure."""
+def upgrade_notes(point: RecoveryPoint, engine_version: str) -> tuple[str, ...]:
+    """Return the note about a copy that runs another version than was backed up. Pure."""
     if not point.engine_version or not engine_version or point.engine_version == engine_version:
         return ()
     return (f"the backup is of PostgreSQL {point.engine_version}, and RDS restored it as {engine_version}",)
@@ -82,44 +82,44 @@ def _choose_moment(setup: Setup, source: Instance | None, moment: datetime, disa
     return selection.choose_moment(moment, aws.window_of(raw), described, usable_at=disaster_at)
 
 
-def notes(setup: Setup, choice: Choice, source: Instance | None) -> tuple[str, ...]:
-    """What is worth saying of the point that was chosen: how, and whether its version is still production's."""
-    told = []
+def choice_notes(setup: Setup, choice: Choice, source: Instance | None) -> tuple[str, ...]:
+    """Return the notes about the chosen point: how it was chosen, and whether its version is still production's."""
+    found = []
     sample = setup.target.sample
     if sample.kind != "newest":
-        told.append(f"not the newest recovery point is drilled but {sample.description}")
+        found.append(f"not the newest recovery point is drilled but {sample.description}")
     if choice.seed is not None:
-        told.append(
+        found.append(
             f"the recovery point was drawn with seed {choice.seed}: --sample random:{choice.seed} draws it again"
         )
     point = choice.point
     if point is not None and point.engine_version and sample.kind != "newest":
         status = aws.version_status(setup.scratch_clients, point.engine_version)
-        told += told_of_version(point.engine_version, source.engine_version if source else "", status)
-    return tuple(told)
+        found += version_notes(point.engine_version, source.engine_version if source else "", status)
+    return tuple(found)
 
 
-def told_of_version(version: str, production: str, status: str) -> list[str]:
-    """What is to be said of a backup's PostgreSQL version; `status` is what RDS says of it, "" when nothing. Pure.
+def version_notes(version: str, production: str, status: str) -> list[str]:
+    """Return the notes about a backup's PostgreSQL version; `status` is its status in RDS, "" where it has none. Pure.
 
     RDS restores a backup of a withdrawn version with an upgrade, or not at all ("Upgrading the PostgreSQL DB engine").
     """
-    told = []
+    found = []
     if status != "available":
         says = status or "withdrawn"
-        told.append(
+        found.append(
             f"the backup is of PostgreSQL {version}, which RDS calls {says}: its restore may be upgraded or refused"
         )
     if production and family_of(production) != family_of(version):
-        told.append(
+        found.append(
             f"the backup is of PostgreSQL {version} and production runs {production}: the copy's parameter group is of "
             f"the family {family_of(version)}"
         )
-    return told
+    return found
 
 
-def belongs(taken_at: datetime, setup: Setup, point: RecoveryPoint) -> bool:
-    """Whether a manifest can be of this point. The newest one is what manifests are taken for; another one is older, and
+def manifest_matches(taken_at: datetime, setup: Setup, point: RecoveryPoint) -> bool:
+    """Return whether a manifest can be of this point. The newest one is what manifests are taken for; another one is older, and
     only what was taken before its data were saved, with no later backup in between, is of it.
     """
     if setup.target.sample.judges_rpo:

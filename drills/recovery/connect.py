@@ -1,4 +1,4 @@
-"""How the engine reaches a restored copy: psycopg, TLS with the server's name verified, a password held in memory."""
+"""Connects to a restored copy: psycopg, TLS with the server's name verified, a password held in memory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class NotResolved(psycopg.OperationalError):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a server answers and who asks; the password stays out of `repr` and so out of every log."""
+    """The address of a server and the user; the password stays out of `repr` and so out of every log."""
 
     host: str
     port: int
@@ -36,7 +36,7 @@ class Endpoint:
 
 
 def connector(endpoint: Endpoint, resolve: Resolver | None = None) -> Callable[[str], psycopg.Connection[Any]]:
-    """A function that opens a new connection to the database of a name.
+    """Return a function that opens a new connection to the database of a name.
 
     The certificate is verified against `ca_bundle`, or against the system's trust store where none is configured. The
     system resolves the name; `resolve` is asked before that, and may say that it is too early.
@@ -61,7 +61,7 @@ def connector(endpoint: Endpoint, resolve: Resolver | None = None) -> Callable[[
     return connect
 
 
-def system_resolves(host: str, port: int) -> None:
+def resolve_by_system(host: str, port: int) -> None:
     """Ask the system for the address; NotResolved where it knows none yet."""
     try:
         socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -81,7 +81,7 @@ def wait_for_name(
         for resolve in resolvers:
             resolve(endpoint.host, endpoint.port)
 
-    last = _patiently(attempt, NotResolved, clock, timeout, every)
+    last = _retry_until(attempt, NotResolved, clock, timeout, every)
     if last is not None:
         raise RestoreFailed(
             f"expected the scratch instance's name to resolve within {timeout:g} s of being available, it did not "
@@ -99,7 +99,7 @@ def wait_for_connection(connect: Connector, database: str, clock: Clock, *, time
         with connect(database) as connection:
             connection.execute("select 1")
 
-    last = _patiently(attempt, psycopg.OperationalError, clock, timeout, every)
+    last = _retry_until(attempt, psycopg.OperationalError, clock, timeout, every)
     if last is not None:
         raise RestoreFailed(
             f"expected the scratch instance to answer a query within {timeout:g} s of being available, it did not "
@@ -107,10 +107,10 @@ def wait_for_connection(connect: Connector, database: str, clock: Clock, *, time
         )
 
 
-def _patiently(
+def _retry_until(
     attempt: Callable[[], None], refusal: type[Exception], clock: Clock, timeout: float, every: float
 ) -> str | None:
-    """Try until it is not refused: None then, and what the last refusal said after `timeout` seconds."""
+    """Repeat `attempt` until it is not refused; return None then, or the last refusal after `timeout` seconds."""
     last = "no answer"
 
     def probe() -> bool:

@@ -1,6 +1,6 @@
-"""One drill: from declaring the disaster to the last clean-up.
+"""One drill, from the declaration of the disaster to the last clean-up.
 
-The order is fixed, because it is what is measured: declare, choose, request, restore, password, connect, blocking
+The order is fixed, because the time that it takes is measured: declare, choose, request, restore, password, connect, blocking
 checks (RTA ends here), then the full comparison. Every step writes the run record before it goes on.
 """
 
@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from drills import errors
 from drills.aws import clock_offset
 from drills.aws import read as aws
-from drills.aws.scratch import left_of
+from drills.aws.scratch import remaining_resources
 from drills.checks import suite
 from drills.checks.base.budget import Budget
 from drills.checks.base.outcome import first_line
@@ -38,41 +38,38 @@ from drills.recovery import choose as sampling
 from drills.recovery import read_loss, schedule, selection
 from drills.recovery.disaster import declare
 from drills.recovery.hydration import hydrate
-from drills.recovery.restore import Restored, Setup, copy_snapshot, remove_made, restore
+from drills.recovery.restore import RestoredCopy, Setup, copy_snapshot, remove_resources, restore
 from drills.schedule import verdict as schedule_judge
 
 CHOOSING = "choose the recovery point"
 
 
 @contextmanager
-def _one_sentence() -> Iterator[None]:
-    """The one place where what boto3 and psycopg raise during a drill becomes a sentence."""
+def translate_client_errors() -> Iterator[None]:
+    """Raise what boto3 and psycopg raise as a DrillError with one sentence."""
     try:
         yield
     except (ClientError, BotoCoreError) as error:
-        raise DrillError(
-            f"expected AWS to do what the drill asked, found: {aws.in_one_line(error)}: see that the drill's role may "
-            "do this and that the endpoint is reached, then run again"
-        ) from error
+        raise DrillError(aws.refusal(error)) from error
     except psycopg.Error as error:
         raise DrillError(
-            f"expected the scratch instance to go on answering, found: {first_line(error)}: look at its server's log"
+            f"the connection to the scratch instance failed: {first_line(error)}; read its server's log"
         ) from error
 
 
 class Checks(Protocol):
-    """What a drill asks of the checks; drills/checks/suite.py is what it asks."""
+    """The checks that a drill runs; drills/checks/suite.py implements it."""
 
     def blocking(self, of: Comparison, names: Collection[str] = ...) -> tuple[CheckResult, ...]:
-        """Those that must pass before a copy counts as usable."""
+        """Return the results of the checks that must pass before a copy counts as usable."""
         ...
 
     def remaining(self, of: Comparison, blocked: Collection[str] = ...) -> tuple[CheckResult, ...]:
-        """The others, but those in `blocked`."""
+        """Return the results of the other checks, without those in `blocked`."""
         ...
 
     def newest_canary(self, connect: Connector) -> datetime | None:
-        """The newest instant that a canary proves to be in the copy."""
+        """Return the newest instant that a canary proves to be in the copy."""
         ...
 
 
@@ -91,13 +88,13 @@ class Drill:
         self._points: tuple[RecoveryPoint, ...] = ()
         self._outcome: Restoration | DrillError | None = None
         self._copy: Connector | None = None
-        self._witness = clock_offset.Witness(setup.clock)
-        self._witness.watch(setup.clients.rds, setup.scratch_clients.rds)
+        self._clock_probe = clock_offset.ClockOffsetProbe(setup.clock)
+        self._clock_probe.watch(setup.clients.rds, setup.scratch_clients.rds)
 
     @property
-    def holds_sample(self) -> bool:
+    def uses_demo_data(self) -> bool:
         """Whether the source holds the sample application."""
-        return self._setup.sample
+        return self._setup.uses_demo_data
 
     @property
     def ca_bundle(self) -> Path | None:
@@ -113,14 +110,14 @@ class Drill:
 
     # -- the disaster, and what is left after it --------------------------------------------------------------------
 
-    @_one_sentence()
+    @translate_client_errors()
     def declare_disaster(self) -> datetime:
-        """Declare the target lost, and look at what there is to restore; return the disaster's instant. Done once."""
+        """Declare the target lost and read its recovery points, once; return the instant of the disaster."""
         if self._journal.record.disaster is None:
             target, clients = self._setup.target, self._setup.clients
             declared_at = self._setup.clock.now()
             if all(phase.name != CHOOSING for phase in self._journal.record.phases):
-                self._enter_measured(CHOOSING)  # whoever has to recover has to look for a recovery point as well
+                self._enter_measured(CHOOSING)  # a recovery begins with the search for a recovery point
                 self._journal.mark(timeline.DECLARATION)
             self._source = aws.describe_instance(clients, target.instance)
             self._points = sampling.points_of(self._setup)
@@ -132,9 +129,9 @@ class Drill:
         return disaster.at
 
     def choose(self) -> RecoveryPoint:
-        """The point that the target's sample names and that was usable at the disaster, the newest unless configured.
+        """Return the selected recovery point that was usable at the disaster, the newest one unless configured.
 
-        NoRecoveryPoint, the verdict recorded, when there is none.
+        Records the verdict; raises NoRecoveryPoint where there is none.
         """
         disaster_at = self.declare_disaster()
         target = self._setup.target
@@ -145,8 +142,8 @@ class Drill:
             self._journal.verdict(Verdict("recovery point", "missed", sentence, exit_code=errors.OBJECTIVE_MISSED))
             raise NoRecoveryPoint(sentence)
         self.note(*(finding.message for finding in choice.findings))
-        self.note(*sampling.notes(self._setup, choice, self._source))
-        self._expect(choice.point)
+        self.note(*sampling.choice_notes(self._setup, choice, self._source))
+        self._check_manifest(choice.point)
         sentence = (
             f"{choice.point.snapshot_id or choice.point.arn}, data up to {choice.point.data_time:%Y-%m-%d %H:%M:%S} UTC"
         )
@@ -160,15 +157,15 @@ class Drill:
     def recover(self) -> Restoration:
         """Restore the newest point, check it and judge it. Done once; a failure is raised again to each caller."""
         if self._outcome is None:
-            self._outcome = self._attempt()
+            self._outcome = self._recover_or_error()
             self._journal.enter("the other promises")
         if isinstance(self._outcome, DrillError):
             raise self._outcome
         return self._outcome
 
-    def _attempt(self) -> Restoration | DrillError:
+    def _recover_or_error(self) -> Restoration | DrillError:
         try:
-            with _one_sentence():
+            with translate_client_errors():
                 return self._recover()
         except NoRecoveryPoint as error:
             return error  # its verdict is in the record: an objective missed, not a drill that could not run
@@ -182,26 +179,26 @@ class Drill:
         point = self.choose()
         restored = restore(self._setup, point, self._source, purpose="recovery", enter=self._enter_measured)
         self._copy = restored.connect
-        restoration, asked = self._ask(restored)
-        self.note(*sampling.upgraded(point, restored.instance.engine_version))
+        restoration, asked = self._time_queries(restored)
+        self.note(*sampling.upgrade_notes(point, restored.instance.engine_version))
         self._enter_measured("check what blocks")
-        blocking = self._block(restored, asked)
-        restoration = self._keep(restoration, blocking)
+        blocking = self._run_blocking_checks(restored, asked)
+        restoration = self._record_checks(restoration, blocking)
         self._journal.mark(timeline.PASSED)
-        self._work_out_the_schedule()
+        self._evaluate_schedule()
         self._journal.enter("compare the content")
         self._judge_recovery_time(restoration)
         lost = read_loss.measure(
             self._setup, restored.connect, point, self.declare_disaster(), newest_canary=self._checks.newest_canary
         )
-        restoration = self._keep(restoration, (lost, *self._further(restored, asked)))
+        restoration = self._record_checks(restoration, (lost, *self._run_remaining_checks(restored, asked)))
         self._journal.mark(timeline.COMPARED)
         for result in restoration.checks:
             self._journal.verdict(verdict_of(result, self._setup.requirement(result.name, result.requirement)))
         return self._hydrate(restored, restoration)
 
-    def _ask(self, restored: Restored) -> tuple[Restoration, CheckResult]:
-        """Time the owner's queries before anything has read the data; cold, then the same again."""
+    def _time_queries(self, restored: RestoredCopy) -> tuple[Restoration, CheckResult]:
+        """Time the owner's queries before anything has read the data: cold, then warm."""
         setup, restoration = self._setup, restored.restoration
         wanted, limit = setup.queries(), setup.target.timeout.total_seconds()
         began = setup.clock.monotonic()
@@ -219,8 +216,8 @@ class Drill:
         took = round(setup.clock.monotonic() - began, 3)
         return restoration, dataclasses.replace(queries.judge(timings), seconds=took)
 
-    def _block(self, restored: Restored, asked: CheckResult) -> tuple[CheckResult, ...]:
-        """The checks that must pass before the copy counts as usable, the owner's queries after the connection."""
+    def _run_blocking_checks(self, restored: RestoredCopy, asked: CheckResult) -> tuple[CheckResult, ...]:
+        """Run the checks that must pass before the copy counts as usable, the owner's queries after the connection."""
         blocks = self._setup.target.blocks()
         results = self._checks.blocking(self._comparison(restored), blocks)
         if queries.NAME in blocks:
@@ -229,8 +226,8 @@ class Drill:
             results = (*results, dataclasses.replace(self._isolation(restored), blocking=True))
         return results
 
-    def _further(self, restored: Restored, asked: CheckResult) -> tuple[CheckResult, ...]:
-        """The checks that run when RTA has stopped, the content within its budget of time."""
+    def _run_remaining_checks(self, restored: RestoredCopy, asked: CheckResult) -> tuple[CheckResult, ...]:
+        """Run the checks that do not count as RTA, the content within its budget of time."""
         blocks, limit = self._setup.target.blocks(), self._setup.target.content_budget
         budget = Budget.starting(limit.total_seconds() if limit else None, self._setup.clock)
         results = self._checks.remaining(dataclasses.replace(self._comparison(restored), budget=budget), blocks)
@@ -238,14 +235,14 @@ class Drill:
         after = () if isolation.NAME in blocks else (self._isolation(restored),)
         return (*before, *results, *after)
 
-    def _comparison(self, restored: Restored) -> Comparison:
-        """The copy beside what the drill knows of its source."""
+    def _comparison(self, restored: RestoredCopy) -> Comparison:
+        """Return the copy together with what the drill knows of its source."""
         setup = self._setup
         return Comparison(
             restored.connect, self._manifest, setup.clock, setup.target.tables, self._key, rules=setup.rules
         )
 
-    def _hydrate(self, restored: Restored, restoration: Restoration) -> Restoration:
+    def _hydrate(self, restored: RestoredCopy, restoration: Restoration) -> Restoration:
         """Read all of the copy, where the target asks for it; its time is outside of RTA."""
         if not self._setup.target.hydrate:
             return restoration
@@ -255,8 +252,8 @@ class Drill:
         self._journal.mark(timeline.HYDRATED)
         return restoration
 
-    def rule(self, sentence: str) -> Verdict | None:
-        """Whether what the owner says in this sentence is true of the recovered copy; None when that was not reached."""
+    def judge_rule(self, sentence: str) -> Verdict | None:
+        """Judge the owner's rule with this sentence on the recovered copy; None where the drill did not get that far."""
         recovery = next((each for each in self._journal.record.restorations if each.purpose == "recovery"), None)
         results = recovery.checks if recovery else ()
         result = next((each for each in results if each.name == invariants.NAME), None)
@@ -267,7 +264,7 @@ class Drill:
 
     def _judge_recovery_time(self, restoration: Restoration) -> None:
         record = self._journal.record
-        # RTA ends when the last blocking check has passed (DESIGN.md decision 6); one that has not, leaves no number
+        # RTA ends when the last blocking check has passed; one that did not pass leaves no number (docs/decisions.md)
         unpassed = [
             result.name
             for result in restoration.checks
@@ -279,17 +276,17 @@ class Drill:
         self._journal.verdict(recovery_time.judge(rta, record.objectives))
 
     def _note_clocks(self) -> None:
-        """Keep how far AWS's clock and ours are apart, and say where ours has jumped."""
-        offset = self._witness.offset()
+        """Record the offset between AWS's clock and this machine's, and note where the latter has jumped."""
+        offset = self._clock_probe.offset()
         self._journal.update(clock_offset=offset)
-        self.note(*filter(None, [clock_offset.note_of(offset), *recovery_time.jumps(self._journal.record.phases)]))
+        self.note(*filter(None, [clock_offset.clock_note(offset), *recovery_time.jumps(self._journal.record.phases)]))
 
-    def _keep(self, restoration: Restoration, results: Sequence[CheckResult]) -> Restoration:
+    def _record_checks(self, restoration: Restoration, results: Sequence[CheckResult]) -> Restoration:
         kept = dataclasses.replace(restoration, checks=(*restoration.checks, *results))
         self._journal.restoration(kept)
         return kept
 
-    def _isolation(self, restored: Restored) -> CheckResult:
+    def _isolation(self, restored: RestoredCopy) -> CheckResult:
         groups = list(restored.instance.security_groups)
         found = (
             self._setup.scratch_clients.ec2.describe_security_groups(GroupIds=groups)["SecurityGroups"]
@@ -300,14 +297,14 @@ class Drill:
 
     # -- what the schedule allows -----------------------------------------------------------------------------------
 
-    @_one_sentence()
+    @translate_client_errors()
     def judge_schedule(self) -> None:
-        """Work out what the backup schedule can lose at worst and hold it against the RPO. Done once."""
-        if self._work_out_the_schedule():
+        """Judge the worst case of the backup schedule against the RPO, once."""
+        if self._evaluate_schedule():
             self._journal.enter("the other promises")
 
-    def _work_out_the_schedule(self) -> bool:
-        """Whether it had not been done before."""
+    def _evaluate_schedule(self) -> bool:
+        """Judge the schedule unless that was done before; return whether it was done now."""
         if any(verdict.name == schedule_judge.NAME for verdict in self._journal.record.verdicts):
             return False
         self._journal.enter("work out the schedule")
@@ -316,35 +313,35 @@ class Drill:
 
     # -- the rehearsal of a failure ---------------------------------------------------------------------------------
 
-    @_one_sentence()
+    @translate_client_errors()
     def copy_snapshot(self, point: RecoveryPoint, copy_id: str) -> None:
         """Copy a point's snapshot under a name of this run's own and wait until the copy is available."""
         copy_snapshot(self._setup, point, copy_id)
 
-    @_one_sentence()
+    @translate_client_errors()
     def restore_copy(self, snapshot_id: str, point: RecoveryPoint, damage: Sequence[str]) -> Restoration:
-        """Restore a snapshot of this run's own and check it as the recovery was checked; its verdicts count nowhere."""
+        """Restore a snapshot of this run's own and check it as the recovery was checked; its results give no verdicts."""
         copy = dataclasses.replace(point, snapshot_id=snapshot_id, kind="manual", made_by_drill=True)
         restored = restore(self._setup, copy, self._source, purpose="rehearsal", enter=lambda name: None)
         comparison = self._comparison(restored)
         results = (*self._checks.blocking(comparison), *self._checks.remaining(comparison))
-        return self._keep(dataclasses.replace(restored.restoration, damage=tuple(damage)), results)
+        return self._record_checks(dataclasses.replace(restored.restoration, damage=tuple(damage)), results)
 
     # -- a moment beside the recovery -------------------------------------------------------------------------------
 
-    @_one_sentence()
-    def restore_moment(self, moment: datetime) -> Restored:
-        """Restore to a moment, beside the recovery. NoRecoveryPoint where it cannot be: no other one takes its place."""
-        point = sampling.moment_of(self._setup, self._source, moment, self.declare_disaster())
+    @translate_client_errors()
+    def restore_moment(self, moment: datetime) -> RestoredCopy:
+        """Restore to a moment, beside the recovery. Raises NoRecoveryPoint; no other moment takes its place."""
+        point = sampling.point_at(self._setup, self._source, moment, self.declare_disaster())
         return restore(self._setup, point, self._source, purpose="moment", enter=lambda name: None)
 
     # -- afterwards -------------------------------------------------------------------------------------------------
 
     def clean_up(self) -> tuple[Resource, ...]:
         """Remove everything that this run made; return what is still there."""
-        if left_of(self._journal.record.resources):
+        if remaining_resources(self._journal.record.resources):
             self._journal.enter("clean up")
-        left = remove_made(self._setup)
+        left = remove_resources(self._setup)
         cleaned = any(moment.name == timeline.CLEAN for moment in self._journal.record.moments)
         if self._journal.record.resources and not left and not cleaned:
             self._journal.mark(timeline.CLEAN)
@@ -355,12 +352,12 @@ class Drill:
     def _enter_measured(self, name: str) -> None:
         self._journal.enter(name, clock="rta")
 
-    def _expect(self, point: RecoveryPoint) -> None:
-        """Compare with the manifest only where it is of this point: another one's would call honest data differences."""
+    def _check_manifest(self, point: RecoveryPoint) -> None:
+        """Drop the manifest where it was taken for another point, whose data honestly differ."""
         stored = self._manifest
-        if stored is not None and not sampling.belongs(stored.taken_at, self._setup, point):
+        if stored is not None and not sampling.manifest_matches(stored.taken_at, self._setup, point):
             self._manifest, self._setup = None, dataclasses.replace(self._setup, expectation="none")
-            self.note("the manifest is not of the recovery point that is drilled: what needs one is not compared")
+            self.note("the manifest was taken for another recovery point: what needs a manifest is not compared")
 
     def note(self, *sentences: str) -> None:
         """Add sentences to the record's notes, each once."""
@@ -382,10 +379,10 @@ class Drill:
 
 
 def verdict_of(result: CheckResult, requirement: Requirement) -> Verdict:
-    """What a check's result counts for; a difference in a check that the owner made optional is shown and counts not."""
+    """Return the verdict of a check; a difference in a check that the owner made optional is shown and does not count."""
     outcome = result.outcome
     if outcome == "missed" and requirement != "required":
         outcome = "not verified"
-    # a copy that is whole and slow has missed an objective, and its data do not differ
+    # a copy that is complete but slow misses an objective; its data do not differ
     code = errors.OBJECTIVE_MISSED if result.name == queries.NAME else errors.VERIFICATION_FAILED
     return Verdict(result.name, outcome, result.sentence, requirement, code)

@@ -1,7 +1,7 @@
-"""What the drill's own host can do, and what a copy on it shows to others, as testinfra sees them.
+"""Observes the drill's own host, and a server on it, with testinfra.
 
 The host is handed in: testinfra's, of which `addr`, `file` and `socket` are asked. Everything is read and nothing changed.
-What a host gives no means to look at (a container without `ss`, say) is "unseen", which is neither good nor bad.
+What a host has no means to observe (a container without `ss`, say) is "unreadable", which is neither good nor bad.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _LOOPBACK = ("127.0.0.1", "::1", "[::1]")
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
-    """One thing that was looked at; it is as it should be where both are the same."""
+class HostFact:
+    """One observation; it is as it should be where both are the same."""
 
     what: str
     expected: str
@@ -34,30 +34,30 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What was looked at, and what could not be, with the reason."""
+class HostFacts:
+    """Observations, and what could not be observed, with the reason."""
 
-    facts: tuple[Fact, ...] = ()
-    unseen: tuple[str, ...] = ()
+    facts: tuple[HostFact, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
-    def __add__(self, other: Seen) -> Seen:
-        """Both together."""
-        return Seen(self.facts + other.facts, self.unseen + other.unseen)
+    def __add__(self, other: HostFacts) -> HostFacts:
+        """Return both together."""
+        return HostFacts(self.facts + other.facts, self.unreadable + other.unreadable)
 
 
-def judge(seen: Seen) -> Verdict:
-    """Whether everything that could be looked at is as it should be. Pure; optional where nothing could."""
+def judge(seen: HostFacts) -> Verdict:
+    """Return whether everything that could be looked at is as it should be. Pure; optional where nothing could."""
     wrong = [fact for fact in seen.facts if fact.expected != fact.found]
     if wrong:
-        said = "; ".join(f"{fact.what}: expected {fact.expected}, found {fact.found}" for fact in wrong)
-        return Verdict(NAME, "missed", said)
+        sentence = "; ".join(f"{fact.what}: expected {fact.expected}, found {fact.found}" for fact in wrong)
+        return Verdict(NAME, "missed", sentence)
     if not seen.facts:
-        return Verdict(NAME, "not verified", "; ".join(seen.unseen) or "nothing was looked at", "optional")
+        return Verdict(NAME, "not verified", "; ".join(seen.unreadable) or "nothing was observed", "optional")
     return Verdict(NAME, "met", "; ".join(f"{fact.what}: {fact.found}" for fact in seen.facts))
 
 
-def reaching(host: Any, name: str, port: int) -> Seen:
-    """Whether the scratch instance's name resolves here and its port takes connections."""
+def observe_reachability(host: Any, name: str, port: int) -> HostFacts:
+    """Return whether the scratch instance's name resolves here and its port takes connections."""
     address = host.addr(name)
     return _fact(
         f"name {name}", "resolves", lambda: "resolves" if address.is_resolvable else "does not resolve"
@@ -68,23 +68,23 @@ def reaching(host: Any, name: str, port: int) -> Seen:
     )
 
 
-def client(host: Any, bundle: Path | None, now: datetime) -> Seen:
-    """Whether the client library speaks TLS, and the certificates that a copy is checked against are there and hold.
+def observe_client(host: Any, bundle: Path | None, now: datetime) -> HostFacts:
+    """Return whether the client library speaks TLS, and the certificates that a copy is checked against are there and hold.
 
     `bundle` None: the system's own store, of which OpenSSL says where it is.
     """
     version = pq.version() // 10000
     options = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
-    recent = Fact(
+    recent = HostFact(
         "client library",
         "recent enough",
         "recent enough" if version >= _OLDEST_CLIENT else f"of PostgreSQL {version}, older than {_OLDEST_CLIENT}",
     )
-    secure = Fact("client library", "with TLS", "with TLS" if "sslrootcert" in options else "without TLS")
-    return Seen((recent, secure)) + (_bundle(host, bundle, now) if bundle else _store(host))
+    secure = HostFact("client library", "with TLS", "with TLS" if "sslrootcert" in options else "without TLS")
+    return HostFacts((recent, secure)) + (_bundle(host, bundle, now) if bundle else _store(host))
 
 
-def _store(host: Any) -> Seen:
+def _store(host: Any) -> HostFacts:
     places = [place for place in ssl.get_default_verify_paths()[:2] if place]
 
     def there() -> str:
@@ -93,7 +93,7 @@ def _store(host: Any) -> Seen:
     return _fact("the system's certificates", "there", there)
 
 
-def _bundle(host: Any, bundle: Path, now: datetime) -> Seen:
+def _bundle(host: Any, bundle: Path, now: datetime) -> HostFacts:
     def holds() -> str:
         file = host.file(str(bundle))
         if not file.is_file:
@@ -108,8 +108,8 @@ def _bundle(host: Any, bundle: Path, now: datetime) -> Seen:
     return _fact(f"certificates {bundle}", "certificates that hold today", holds)
 
 
-def local_server(host: Any, pid: int, port: int) -> Seen:
-    """Of the server with this process id on this very host: whose its data are, and who can connect to it.
+def observe_local_server(host: Any, pid: int, port: int) -> HostFacts:
+    """Observe the server with this process id on this very host: the owner of its data, and who can connect to it.
 
     PostgreSQL refuses to start on a data directory that others may write to, and warns of no other openness
     (documentation, "Creating a Database Cluster"). `port` is where clients find it.
@@ -118,10 +118,10 @@ def local_server(host: Any, pid: int, port: int) -> Seen:
         process = psutil.Process(pid)
         owner, words = process.username(), process.cmdline()
     except psutil.Error as error:
-        return Seen(unseen=(f"process {pid} cannot be looked at: {error}",))
+        return HostFacts(unreadable=(f"process {pid} cannot be read: {error}",))
     data = words[words.index("-D") + 1] if "-D" in words[:-1] else ""
     if not data:
-        return Seen(unseen=(f"process {pid} does not say where its data are",))
+        return HostFacts(unreadable=(f"process {pid} does not say where its data are",))
     folder = host.file(data)
     return (
         _fact("data directory", f"of {owner}", lambda: f"of {folder.user}")
@@ -132,7 +132,7 @@ def local_server(host: Any, pid: int, port: int) -> Seen:
 
 
 def _listening(host: Any, port: int) -> str:
-    """Where something listens on the port, out of testinfra's `tcp://address:port`."""
+    """Return where something listens on the port, out of testinfra's `tcp://address:port`."""
     listening = [each.removeprefix("tcp://").rpartition(":") for each in host.socket.get_listening_sockets()]
     addresses = sorted({address for address, _, number in listening if number == str(port)})
     if not addresses:
@@ -140,12 +140,12 @@ def _listening(host: Any, port: int) -> str:
     return "on this host alone" if set(addresses) <= set(_LOOPBACK) else f"on {', '.join(addresses)}"
 
 
-def _fact(what: str, expected: str, look: Callable[[], str]) -> Seen:
-    """Look at one thing; testinfra raises AssertionError or RuntimeError where a tool that it needs is not there."""
+def _fact(what: str, expected: str, read: Callable[[], str]) -> HostFacts:
+    """Observe one thing; testinfra raises AssertionError or RuntimeError where a tool that it needs is not there."""
     try:
-        return Seen((Fact(what, expected, look()),))
+        return HostFacts((HostFact(what, expected, read()),))
     except (AssertionError, RuntimeError, NotImplementedError) as error:
-        return Seen(unseen=(f"{what}: this host has no means to look: {_brief(str(error))}",))
+        return HostFacts(unreadable=(f"{what}: this host has no means to observe it: {_brief(str(error))}",))
 
 
 def _brief(text: str, words: Sequence[str] = ("CommandResult",)) -> str:

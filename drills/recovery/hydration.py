@@ -1,4 +1,4 @@
-"""Reads every block of a copy once, so that nothing of it has to come from S3 any more, and says how long that took.
+"""Reads every block of a copy once, so that nothing has to be loaded from S3 any more, and measures the time.
 
 It needs no extension: each table and its out-of-line values are scanned, each B-tree is read from end to end in its order,
 indexes without an order as hydration_indexes.py does it. In one that cannot be read so the table's keys are looked up; what
@@ -52,7 +52,7 @@ def hydrate(connect: Connector, clock: Clock, longest: float = LONGEST) -> Hydra
 
 
 def _tables(connection: Connection) -> tuple[int, int, list[NotChecked]]:
-    """How many relations were read, their bytes, and what was not."""
+    """Read every table; return the number of relations, their bytes, and what was not read."""
     count, size, left = 0, 0, list[NotChecked]()
     for table, toast, table_bytes, toast_bytes in connection.execute(_RELATIONS.encode()).fetchall():
         for name, taken in ((table, table_bytes), (toast, toast_bytes)):
@@ -66,7 +66,7 @@ def _tables(connection: Connection) -> tuple[int, int, list[NotChecked]]:
 
 
 def _indexes(connect: Connector, name: str, longest: float) -> tuple[int, int, list[NotChecked]]:
-    """As `_tables`; behind a search that has no answer another connection goes on."""
+    """Read every index as `_tables` does; after a search without an answer another connection continues."""
     rest, progress = dict[str, list[Index]](), Progress()
 
     def read() -> tuple[int, int, list[NotChecked]]:

@@ -56,7 +56,7 @@ def read_whole(connection: Connection, index: Index, longest: float = LONGEST) -
 
 
 def _conditions(connection: Connection, index: Index) -> Iterator[str]:
-    """Each of them makes the server search the whole index; none where nothing is known that does."""
+    """Yield each of them makes the server search the whole index; none where nothing is known that does."""
     if index.method == "gin":
         types = [str(name) for (name,) in connection.execute(_TYPES, (index.name,))]
         if set(types) <= set(_ALL):

@@ -1,4 +1,4 @@
-"""A moment that can be recovered: what was committed before it is there, what came after it or was under way is not.
+"""Restores to a moment: changes committed before it are there, later ones and those under way are not.
 
 In the sandbox the stage crosses a moment with three marked transactions, and a scenario restores to it. Elsewhere a drill
 writes nothing to the source, so that there is no marked moment; a moment of the owner's choice is drilled with `--sample`.
@@ -29,8 +29,8 @@ BEFORE, AFTER, UNDER_WAY = "committed before the moment", "committed after the m
 _QUERY = f"select name from {TABLE}"
 
 
-def cross(connect: Connector, database: str) -> datetime:
-    """Commit a marked row, begin another, and commit a third; the instant between, by the database's clock.
+def mark_moment(connect: Connector, database: str) -> datetime:
+    """Commit a marked row, begin another, and commit a third; return the instant between, by the database's clock.
 
     The transaction that is under way at that instant is committed later, so that it is lost by the moment alone.
     """
@@ -56,18 +56,18 @@ def _instant(session: Connection) -> datetime:
 
 
 def restore(drill: Drill, setup: Setup, crossed: datetime, database: str) -> Restoration:
-    """Restore to the moment that was crossed and see which of the marked rows are there."""
+    """Restore to the marked moment and judge which of the marked rows are there."""
     journal = setup.journal
     disaster_at = drill.declare_disaster()
     journal.enter("restore to a moment")
     _wait_until_restorable(setup, crossed, disaster_at)
     restored = drill.restore_moment(crossed)
 
-    def look() -> CheckResult:
+    def check() -> CheckResult:
         with restored.connect(database) as session:
             return judge([name for (name,) in session.execute(_QUERY)])
 
-    result = timed(setup.clock, NAME, look)
+    result = timed(setup.clock, NAME, check)
     restoration = dataclasses.replace(restored.restoration, expectation="none", checks=(result,))
     journal.restoration(restoration)
     journal.verdict(verdict_of(result, result.requirement))
@@ -76,23 +76,23 @@ def restore(drill: Drill, setup: Setup, crossed: datetime, database: str) -> Res
 
 
 def _wait_until_restorable(setup: Setup, moment: datetime, disaster_at: datetime) -> None:
-    """The latest restorable time lags behind, on RDS by five minutes; a moment that has passed is waited for."""
+    """Wait until the moment can be restored: the latest restorable time lags behind, on RDS by five minutes."""
     if moment > disaster_at:
         return
     try:
         wait_until(
-            lambda: (window := choose.window_of(setup)) is not None and window.latest >= moment,
+            lambda: (window := choose.restore_window(setup)) is not None and window.latest >= moment,
             setup.target.timeout.total_seconds(),
             setup.clock,
             every=setup.poll_seconds,
             what="the moment to be restorable",
         )
     except TimeoutError as error:
-        raise CheckUnavailable(f"{error}: look at the instance's LatestRestorableTime") from error
+        raise CheckUnavailable(f"{error}: read the instance's LatestRestorableTime") from error
 
 
 def judge(found: Collection[str]) -> CheckResult:
-    """Which of the marked rows the copy must hold: the one committed before the moment, and no other. Pure."""
+    """Judge the marked rows in the copy: the one committed before the moment must be there, and no other. Pure."""
     findings = []
     if BEFORE not in found:
         findings.append(_finding(BEFORE, "there", "missing", "a change that was committed before the moment is lost"))
@@ -110,10 +110,10 @@ def _finding(name: str, expected: str, found: str, message: str) -> Finding:
     return Finding(NAME, "error", f"the change {name}", expected, found, message, _QUERY)
 
 
-def too_early(setup: Setup) -> datetime | None:
-    """A second before the oldest automated backup had ended, None where there is none or AWS does not tell of it."""
+def moment_too_early(setup: Setup) -> datetime | None:
+    """Return a second before the oldest automated backup had ended, None where there is none or AWS does not tell of it."""
     try:
-        window = choose.window_of(setup)
+        window = choose.restore_window(setup)
     except (ClientError, BotoCoreError):
         return None
     return window.earliest - timedelta(seconds=1) if window else None

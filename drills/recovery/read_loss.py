@@ -1,4 +1,4 @@
-"""Reads from a restored copy which instant its data reach to, and puts the three numbers into the run record."""
+"""Reads the newest instant of a restored copy's data, and records the data loss by each method."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def measure(
     *,
     newest_canary: NewestCanary = suite.newest_canary,
 ) -> CheckResult:
-    """Work out the losses of a recovery, record and judge them; return what holding them against each other came to.
+    """Work out the losses of a recovery, record and judge them; return the result of comparing them.
 
     A moment is held against itself: what is lost before the disaster was chosen by whoever asked for that moment.
     """
     sample = setup.target.sample
     reference = Reference(sample.moment, "the moment") if sample.moment else Reference(disaster_at)
     journal = setup.journal
-    data = data_loss.by_data(read(connect, setup.target.freshness, reference, newest_canary), reference)
+    data = data_loss.by_data(newest_data(connect, setup.target.freshness, reference, newest_canary), reference)
     planned = by_schedule(journal.record.worst_case)
     losses = (planned, data_loss.by_api(point, reference), data)
     rpa = data_loss.measure(data, reference)
@@ -51,40 +51,40 @@ def measure(
 
 
 def by_schedule(worst: WorstCase | None) -> DataLoss:
-    """What the backup schedule can lose at worst, as one of the three numbers."""
+    """Return the worst case of the backup schedule as a data loss by policy."""
     if worst is None:
         return data_loss.by_policy(None)
     return data_loss.by_policy(worst.seconds, "the backup schedule" if worst.seconds is not None else worst.sentence)
 
 
-def read(
+def newest_data(
     connect: Connector,
     queries: Sequence[Freshness],
     reference: Reference,
     newest_canary: NewestCanary = suite.newest_canary,
 ) -> NewestData:
-    """The newest instant in the copy: by the canary, else by the owner's freshness queries."""
+    """Return the newest instant in the copy: by the canary, else by the owner's freshness queries."""
     try:
         newest = newest_canary(connect)
     except psycopg.Error as error:
         return NewestData(None, f"the canary could not be read: {first_line(error)}")
     if newest:
         return NewestData(newest, "canary")
-    return newest_of(freshness.observe(connect, queries), reference)
+    return newest_answer(freshness.observe(connect, queries), reference)
 
 
-def newest_of(found: Sequence[Fresh], reference: Reference) -> NewestData:
-    """The newest instant of several queries. Pure.
+def newest_answer(found: Sequence[Fresh], reference: Reference) -> NewestData:
+    """Return the newest instant of several queries. Pure.
 
-    One that lies after the reference (a date in the future, say) tells nothing, unless no other query tells anything:
-    then it is handed on, to be reported as the contradiction that it is.
+    An instant after the reference (a date in the future, say) is ignored unless there is no other: then it is returned,
+    to be reported as a contradiction.
     """
     if not found:
         return NewestData(None, "no canary in the copy, and no freshness query is configured")
-    told = [(fresh.at, fresh.name) for fresh in found if fresh.at is not None]
-    if not told:
+    dated = [(fresh.at, fresh.name) for fresh in found if fresh.at is not None]
+    if not dated:
         why = "; ".join(f"{data_loss.FRESHNESS} {fresh.name!r}: {fresh.reason}" for fresh in found)
         return NewestData(None, f"no canary in the copy, and {why}")
-    before = [each for each in told if each[0] <= reference.at]
-    at, name = max(before) if before else min(told)
+    before = [each for each in dated if each[0] <= reference.at]
+    at, name = max(before) if before else min(dated)
     return NewestData(at, f"{data_loss.FRESHNESS} {name!r}", upper_bound=True)

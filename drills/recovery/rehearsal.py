@@ -19,7 +19,7 @@ from drills.recovery.drill import Drill
 from drills.sandbox_client import SandboxControl
 
 # How Gherkin says it, and what the sandbox calls it.
-KINDS = {
+DAMAGE_KINDS = {
     "one row": "row",
     "one default": "default",
     "one grant": "grant",
@@ -34,7 +34,7 @@ class DamagedCopy:
 
     point: RecoveryPoint
     snapshot_id: str
-    taken: tuple[tuple[str, str], ...]
+    damaged: tuple[tuple[str, str], ...]
 
 
 def damage_copy(drill: Drill, control: SandboxControl, journal: Journal, wanted: Sequence[str]) -> DamagedCopy:
@@ -48,7 +48,7 @@ def damage_copy(drill: Drill, control: SandboxControl, journal: Journal, wanted:
     journal.enter("rehearse a failure")
     snapshot_id = f"{PREFIX}{journal.record.run_id}-damaged"
     drill.copy_snapshot(point, snapshot_id)
-    done = control.damage(snapshot_id, [KINDS[name] for name in wanted])
+    done = control.damage(snapshot_id, [DAMAGE_KINDS[name] for name in wanted])
     if not any(damage["object"] for damage in done):
         done += control.damage(snapshot_id, ["canary"])  # an empty database still holds what the drill itself put there
     taken = tuple((damage["kind"], damage["object"]) for damage in done if damage["object"])
@@ -62,9 +62,9 @@ def damage_copy(drill: Drill, control: SandboxControl, journal: Journal, wanted:
 
 def restore_damaged(drill: Drill, journal: Journal, copy: DamagedCopy) -> Restoration:
     """Restore the damaged copy, verify it, and record whether every damaged object was named."""
-    restoration = drill.restore_copy(copy.snapshot_id, copy.point, [f"{kind}: {name}" for kind, name in copy.taken])
-    missed = unnamed(restoration, copy)
-    total = len(copy.taken)
+    restoration = drill.restore_copy(copy.snapshot_id, copy.point, [f"{kind}: {name}" for kind, name in copy.damaged])
+    missed = undetected_damage(restoration, copy)
+    total = len(copy.damaged)
     if missed:
         sentence = f"{len(missed)} of {total} damaged objects were not named: {', '.join(missed)}"
     else:
@@ -75,9 +75,9 @@ def restore_damaged(drill: Drill, journal: Journal, copy: DamagedCopy) -> Restor
     return restoration
 
 
-def unnamed(restoration: Restoration, copy: DamagedCopy) -> tuple[str, ...]:
-    """The damaged objects that no error finding names. Pure."""
+def undetected_damage(restoration: Restoration, copy: DamagedCopy) -> tuple[str, ...]:
+    """Return the damaged objects that no error finding names. Pure."""
     named = {
         finding.object for check in restoration.checks for finding in check.findings if finding.severity == "error"
     }
-    return tuple(name for _, name in copy.taken if name not in named)
+    return tuple(name for _, name in copy.damaged if name not in named)

@@ -1,4 +1,4 @@
-"""From a recovery point to a scratch instance that answers queries, phase by phase."""
+"""Restores a recovery point to a scratch instance that answers queries, phase by phase."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from drills.model.record import Expectation, Restoration
 from drills.objectives import timeline
 from drills.objectives.recovery_time import DeclaredTime
 from drills.record import Journal
-from drills.recovery.connect import Endpoint, Resolver, connector, system_resolves, wait_for_connection, wait_for_name
+from drills.recovery.connect import Endpoint, Resolver, connector, resolve_by_system, wait_for_connection, wait_for_name
 
 MAINTENANCE_DATABASE = "postgres"
 PASSWORD_ATTEMPTS = 5
@@ -38,17 +38,17 @@ EnterPhase = Callable[[str], None]
 Purpose = Literal["recovery", "rehearsal", "moment"]
 
 
-class Mark(Protocol):
-    """Notes a moment of the recovery: now, or the instant that somebody else told."""
+class MarkMoment(Protocol):
+    """Records a moment of the recovery: now, or the instant that `source` reported."""
 
     def __call__(self, name: str, *, source: str = ..., at: datetime | None = ...) -> None:
-        """Note it."""
+        """Record it."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a drill works with; one value, so that a test can build it as the command line does.
+    """The collaborators and settings of a drill; one value, so that a test can build it as the command line does.
 
     `clients` act where the source is and `scratch_clients` where copies are restored; the two may be one. `rules` are
     what the owner says is always true of the data.
@@ -67,49 +67,49 @@ class Setup:
     manifest_of: str = ""  # the ARN of the point that the manifest was taken for, where that is known
     rules: Rules = field(default_factory=Rules)
     resolve: Resolver | None = None  # asked before the system resolves a copy's name
-    sample: bool = False  # whether the source holds the sample application
+    uses_demo_data: bool = False  # whether the source holds the sample application
     connector: Callable[[Endpoint, Resolver | None], Connector] = connector
 
     def tags(self) -> dict[str, str]:
-        """The tags of everything that this run makes."""
+        """Return the tags of everything that this run makes."""
         record = self.journal.record
         expires = record.started_at.astimezone(UTC) + self.target.time_to_live
         return scratch_tags(record.run_id, self.name, expires.isoformat(timespec="seconds"), self.target.tags)
 
     def needs_copy(self, point: RecoveryPoint) -> bool:
-        """RDS restores in the snapshot's own region and under its own key: another one means copying it first."""
+        """Return whether the snapshot must be copied first: RDS restores in its own region and under its own key."""
         return self.scratch_clients.region != self.region_of(point) or self.target.restore.kms_key is not None
 
     def region_of(self, point: RecoveryPoint) -> str:
-        """The region that a point lies in, as its ARN says; the source's where it says none."""
+        """Return the region that a point lies in, as its ARN says; the source's where it says none."""
         parts = point.arn.split(":")
         return (parts[3] if len(parts) > 3 else "") or self.clients.region
 
     def requirement(self, check: str, usual: Requirement) -> Requirement:
-        """What the check is on this target: the owner's rule, else what it usually is."""
+        """Return the requirement of a check on this target: the owner's rule, else `usual`."""
         rule = self.target.checks.get(check)
         return rule.requirement if rule else usual
 
     def declared(self) -> DeclaredTime:
-        """The declared time for what a drill cannot measure, and the clock that says what of it counts."""
+        """Return the declared time for what a drill cannot measure, and the clock that says what of it counts."""
         return self.target.allowances.declared(self.target.rto_clock)
 
     def queries(self) -> tuple[Query, ...]:
-        """The owner's own queries; those of the sample application are asked where it is."""
+        """Return the owner's own queries; those of the sample application are asked where it is."""
         return tuple(
             Query(
                 each.name,
                 each.text(),
                 each.target.total_seconds() if each.target else None,
                 each.database or "",
-                OF_SAMPLE if each.sample and not self.sample else "",
+                OF_SAMPLE if each.sample and not self.uses_demo_data else "",
             )
             for each in self.target.queries
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Restored:
+class RestoredCopy:
     """A restored copy that answers, and how to reach it."""
 
     restoration: Restoration
@@ -124,7 +124,7 @@ def restore(
     *,
     purpose: Purpose,
     enter: EnterPhase,
-) -> Restored:
+) -> RestoredCopy:
     """Restore `point` to a scratch instance of this run and wait until a query is answered there.
 
     `enter` begins a phase of the run record. Raises RestoreFailed when AWS refuses or the copy never answers.
@@ -132,8 +132,10 @@ def restore(
     mark = setup.journal.mark if purpose == "recovery" else _unmarked
     names = ScratchNames.of(setup.journal.record.run_id, purpose)
     scratch = Scratch(setup.scratch_clients, setup.target.restore, setup.journal, setup.tags(), setup.clients)
-    follow = _Follower(setup, names.instance, _opening(setup, point, source, names.instance, purpose), mark)
-    follow.note()
+    monitor = _InstanceMonitor(
+        setup, names.instance, _initial_restoration(setup, point, source, names.instance, purpose), mark
+    )
+    monitor.note()
     if setup.needs_copy(point):
         _refuse_moment(point)
         enter("copy the snapshot")
@@ -143,18 +145,18 @@ def restore(
     scratch.restore(names, groups, point)
     mark(timeline.ACCEPTED)
     enter("restore")
-    instance = follow.until_available()
+    instance = monitor.until_available()
     if instance.created_at:
         mark(timeline.CREATED, source="InstanceCreateTime", at=instance.created_at)
     enter("set the password")
     password = secrets.token_urlsafe(24)
-    instance = _set_password(scratch, follow, instance, password)
+    instance = _set_password(scratch, monitor, instance, password)
     endpoint = Endpoint(instance.host, instance.port, instance.master_username, password, setup.ca_bundle)
-    return Restored(follow.restoration, instance, _reach(setup, endpoint, enter, mark))
+    return RestoredCopy(monitor.restoration, instance, _wait_until_connected(setup, endpoint, enter, mark))
 
 
-def _set_password(scratch: Scratch, follow: _Follower, instance: Instance, password: str) -> Instance:
-    """Set it, and wait until it holds; the instance may leave `available` again before it is asked, and then is waited for.
+def _set_password(scratch: Scratch, monitor: _InstanceMonitor, instance: Instance, password: str) -> Instance:
+    """Set the password, and wait until it is applied; the instance may leave `available` again before.
 
     RDS refuses changes of an instance that is not available (ModifyDBInstance, InvalidDBInstanceState).
     """
@@ -164,35 +166,35 @@ def _set_password(scratch: Scratch, follow: _Follower, instance: Instance, passw
         except ClientError as error:
             if not aws.error_code(error).startswith("InvalidDBInstanceState"):
                 raise
-            instance = follow.until_available()
+            instance = monitor.until_available()
             continue
-        return follow.until_available()
+        return monitor.until_available()
     raise RestoreFailed(
         f"expected instance {instance.id!r} to stay available until its password is set, it left that status "
         f"{PASSWORD_ATTEMPTS} times: read its events with describe-events"
     )
 
 
-def _reach(setup: Setup, endpoint: Endpoint, enter: EnterPhase, mark: Mark) -> Connector:
+def _wait_until_connected(setup: Setup, endpoint: Endpoint, enter: EnterPhase, mark: MarkMoment) -> Connector:
     """Wait until the copy's name resolves, and then until it answers."""
-    patience, every = setup.target.timeout.total_seconds(), setup.poll_seconds
+    timeout, every = setup.target.timeout.total_seconds(), setup.poll_seconds
     enter("resolve the name")
-    resolvers = (*((setup.resolve,) if setup.resolve else ()), system_resolves)
-    wait_for_name(endpoint, resolvers, setup.clock, timeout=patience, every=every)
+    resolvers = (*((setup.resolve,) if setup.resolve else ()), resolve_by_system)
+    wait_for_name(endpoint, resolvers, setup.clock, timeout=timeout, every=every)
     mark(timeline.RESOLVED)
     enter("connect")
     connect = setup.connector(endpoint, setup.resolve)
-    wait_for_connection(connect, MAINTENANCE_DATABASE, setup.clock, timeout=patience, every=every)
+    wait_for_connection(connect, MAINTENANCE_DATABASE, setup.clock, timeout=timeout, every=every)
     mark(timeline.CONNECTED)
     return connect
 
 
 def _unmarked(name: str, *, source: str = "", at: datetime | None = None) -> None:
-    """A rehearsal is no part of the recovery's timeline."""
+    """Record nothing: a rehearsal is no part of the recovery's timeline."""
 
 
 def _refuse_moment(point: RecoveryPoint) -> None:
-    """RestoreDBInstanceToPointInTime has no key and no other region: a moment cannot be copied there (API reference)."""
+    """Refuse a moment in another region or under another key, which RestoreDBInstanceToPointInTime cannot restore to."""
     if point.kind == "continuous":
         raise RestoreFailed(
             "expected to restore to a moment in the source's own region and under its own key, found restore.region or "
@@ -227,11 +229,11 @@ def copy_snapshot(setup: Setup, point: RecoveryPoint, copy_id: str) -> RecoveryP
             what=f"the copy {copy_id!r} to be available",
         )
     except TimeoutError as error:
-        raise RestoreFailed(f"{error}: look at the snapshot's status in the console or with the AWS CLI") from error
+        raise RestoreFailed(f"{error}: read the snapshot's status with aws rds describe-db-snapshots") from error
     return dataclasses.replace(point, snapshot_id=copy_id, kind="manual", made_by_drill=True)
 
 
-def remove_made(setup: Setup) -> tuple[Resource, ...]:
+def remove_resources(setup: Setup) -> tuple[Resource, ...]:
     """Remove everything that the run's record still holds; return what is still there."""
     return cleanup.remove_all(
         setup.scratch_clients,
@@ -242,7 +244,7 @@ def remove_made(setup: Setup) -> tuple[Resource, ...]:
     )
 
 
-def _opening(
+def _initial_restoration(
     setup: Setup,
     point: RecoveryPoint,
     source: Instance | None,
@@ -258,10 +260,10 @@ def _opening(
     )
 
 
-class _Follower:
+class _InstanceMonitor:
     """Polls one scratch instance and keeps its status changes in the run record as they are seen."""
 
-    def __init__(self, setup: Setup, instance_id: str, restoration: Restoration, mark: Mark) -> None:
+    def __init__(self, setup: Setup, instance_id: str, restoration: Restoration, mark: MarkMoment) -> None:
         self._setup = setup
         self._id = instance_id
         self._mark = mark

@@ -1,4 +1,4 @@
-"""Works out what the target's backup schedule can lose, from AWS Backup and RDS, and notes it in the run record."""
+"""Judges what the target's backup schedule can lose, from AWS Backup and RDS, and records it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from drills.recovery.restore import Setup
 from drills.schedule import verdict
 from drills.schedule.gaps import ExistingPoint, gaps
 
-# What an AWS-compatible service answers for an operation that it lacks.
-_LACKING = frozenset({"501", "NotImplemented", "InternalFailure", "UnknownOperationException", "InvalidAction"})
+# The answers of an AWS-compatible service to an operation that it does not support.
+_UNSUPPORTED = frozenset({"501", "NotImplemented", "InternalFailure", "UnknownOperationException", "InvalidAction"})
 
 
 def judge(setup: Setup) -> WorstCase | None:
-    """Note the worst case and its verdict in the record; None, "not verified", where AWS could not be asked."""
+    """Record the worst case and its verdict; return None, "not verified", where AWS could not be asked."""
     requirement = setup.requirement(verdict.NAME, "required")
     try:
         source = aws.describe_instance(setup.clients, setup.target.instance)
@@ -34,8 +34,8 @@ def judge(setup: Setup) -> WorstCase | None:
         found = worst_case(setup.clients, setup.target, source, setup.clock.now(), kinds) if source else None
         reason = f"there is no instance {setup.target.instance}, so nobody can say which plan backs it up"
     except (ClientError, BotoCoreError) as error:
-        found, reason = None, f"the backup plans could not be read: {aws.in_one_line(error)}"
-        if isinstance(error, ClientError) and _is_lacking(error):
+        found, reason = None, f"the backup plans could not be read: {aws.error_text(error)}"
+        if isinstance(error, ClientError) and _is_unsupported(error):
             requirement = "impossible"
     if found is None:
         setup.journal.verdict(Verdict(verdict.NAME, "not verified", reason, requirement, errors.OBJECTIVE_MISSED))
@@ -46,26 +46,26 @@ def judge(setup: Setup) -> WorstCase | None:
     return found
 
 
-def _is_lacking(error: ClientError) -> bool:
+def _is_unsupported(error: ClientError) -> bool:
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    return status == 501 or aws.error_code(error) in _LACKING
+    return status == 501 or aws.error_code(error) in _UNSUPPORTED
 
 
 def worst_case(
     clients: Clients, target: Target, source: Instance, now: datetime, kinds: Sequence[str] = ()
 ) -> WorstCase:
-    """What the schedule of an instance's backups can lose at worst, read from AWS; raises what boto3 raises."""
-    jobs = plans.jobs(clients, source)
-    planned = plans.planned(clients, source, jobs.took)
+    """Return the worst case of an instance's backup schedule, read from AWS; raises what boto3 raises."""
+    jobs = plans.job_history(clients, source)
+    planned = plans.planned_rules(clients, source, jobs.longest)
     vaults = dict.fromkeys((*planned.vaults, *((target.vault,) if target.vault else ())))
-    points = _with_data_times(clients, target, plans.made(clients, source, tuple(vaults)))
+    points = _with_data_times(clients, target, plans.existing_points(clients, source, tuple(vaults)))
     scheduled = sum(point.scheduled for point in points)
     seen = verdict.ScheduleFacts(planned, source.backup_retention_days, gaps(points, jobs.ended, now), scheduled)
     return verdict.worst_case(seen, kinds, now)
 
 
 def _with_data_times(clients: Clients, target: Target, points: tuple[ExistingPoint, ...]) -> list[ExistingPoint]:
-    """The points with the instants that RDS says their data reach to, where it does, and without those of drills."""
+    """Return the points with the instants that RDS says their data reach to, where it does, and without those of drills."""
     known = {point.arn: point for point in aws.recovery_points(clients, target.instance, None)}
     found = []
     for point in points:

@@ -1,6 +1,6 @@
-"""Which recovery point a drill restores. Pure.
+"""Selects the recovery point that a drill restores. Pure.
 
-Points are told apart by the `DbiResourceId` of the instance that they were taken from: names are reused in the very
+Points are distinguished by the `DbiResourceId` of the instance that they were taken from: names are reused in the very
 runbook that this project rehearses, resource ids are not.
 """
 
@@ -48,7 +48,7 @@ def choose(
 
 
 def choose_moment(moment: datetime, window: Window | None, source: RecoveryPoint, *, usable_at: datetime) -> Choice:
-    """The point that a restore to `moment` comes to; none where the moment lies outside of what can be restored.
+    """Return the point that a restore to `moment` comes to; none where the moment lies outside of what can be restored.
 
     `source` says what is restored, with the moment and its window still to be filled in. A moment is never replaced by
     the nearest one that could be restored: whoever asked for it would look at other data than they think.
@@ -56,18 +56,18 @@ def choose_moment(moment: datetime, window: Window | None, source: RecoveryPoint
     if window is None:
         reason = "the instance has no automated backup that reaches to a moment: see its backup retention period"
     elif moment < window.earliest:
-        reason = f"before {_shown(window.earliest)}, when its oldest automated backup had ended"
+        reason = f"before {_show_instant(window.earliest)}, when its oldest automated backup had ended"
     elif moment > usable_at:
-        reason = f"after the disaster at {_shown(usable_at)}"
+        reason = f"after the disaster at {_show_instant(usable_at)}"
     elif moment > window.latest:
-        reason = f"after {_shown(window.latest)}, the latest time that can be restored now"
+        reason = f"after {_show_instant(window.latest)}, the latest time that can be restored now"
     else:
         point = dataclasses.replace(source, data_time=moment, data_time_source="RestoreTime", completed_at=moment)
         return Choice(point, (), ())
-    return Choice(None, (RefusedPoint(source.arn, f"{_shown(moment)} cannot be restored: {reason}"),), ())
+    return Choice(None, (RefusedPoint(source.arn, f"{_show_instant(moment)} cannot be restored: {reason}"),), ())
 
 
-def _shown(at: datetime) -> str:
+def _show_instant(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
@@ -95,7 +95,7 @@ def _choose(
     *,
     by_name: bool = False,
 ) -> Choice:
-    """The newest usable one of `points`; which instance they must be of is told from `known`, all of them."""
+    """Return the newest usable one of `points`; which instance they must be of is told from `known`, all of them."""
     ids = sorted({point.dbi_resource_id for point in known if point.dbi_resource_id})
     wanted = dbi_resource_id or _id_of_newest(known)
     findings = _several_ids(ids, wanted, known) if len(ids) > 1 else ()
@@ -156,7 +156,7 @@ def _several_ids(ids: Sequence[str], wanted: str | None, points: Sequence[Recove
 
 
 def explain_none(instance_id: str, vault: str | None, choice: Choice, sample: PointSelector = NEWEST) -> str:
-    """One sentence for a target without the wanted recovery point: where was looked, what was found, what to do."""
+    """Return the sentence for a target without the wanted recovery point: what was expected, what was found, what to do."""
     where = f"vault {vault!r} and the RDS snapshots" if vault else "the RDS snapshots"
     if not choice.refused:
         found = "there is none of that name" if sample.kind == "named" else "there is none at all"

@@ -58,8 +58,8 @@ class Choices:
     moment: str = ""  # and the moment that it crossed, with the database that it did so in
     moment_database: str = ""
 
-    def is_sample(self, effective: Config) -> bool:
-        """Whether the source holds the sample application: what the target says of that does not fit other data."""
+    def uses_demo_data(self, effective: Config) -> bool:
+        """Return whether the source holds the sample application, which the target's own queries may be written for."""
         return effective.profile.kind == "sandbox" and not self.seed
 
     def effective(self) -> Config:
@@ -167,7 +167,7 @@ def open_setup(folder: Path, journal: Journal) -> Setup:
         manifest_of=choices.manifest_of,
         rules=choices.rules(effective),
         resolve=late_names(SandboxControl(service.endpoint)) if service else None,
-        sample=choices.is_sample(effective),
+        uses_demo_data=choices.uses_demo_data(effective),
     )
 
 
@@ -194,8 +194,8 @@ def clients_of(effective: Config, service: Service | None) -> tuple[Clients, Cli
 def identified_clients(effective: Config, service: Service | None) -> tuple[Clients, Clients]:
     """The same, each with the account that it acts in; asks STS."""
     source, scratch = clients_of(effective, service)
-    named = session.identified(source)
-    return named, named if scratch is source else session.identified(scratch)
+    named = session.identify(source)
+    return named, named if scratch is source else session.identify(scratch)
 
 
 def _expectation(folder: Path, effective: Config) -> Expectation:

@@ -17,7 +17,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drills import errors
-from drills.aws.scratch import gone, left_of
+from drills.aws.scratch import mark_gone, remaining_resources
 from drills.errors import DrillError
 from drills.files import write_atomically
 from drills.history import line as history
@@ -25,7 +25,7 @@ from drills.history import store as history_file
 from drills.model.history import Trend
 from drills.objectives import verdicts
 from drills.record import Journal
-from drills.recovery.restore import remove_made
+from drills.recovery.restore import remove_resources
 from drills.run import context, cutover
 from drills.run.plan import read_outcome
 
@@ -53,7 +53,7 @@ def clean(folder: Path, journal: Journal) -> None:
     try:
         if context.service_of(folder) is None and (folder / cutover.FOLDER).is_dir():
             _put_back(folder, journal)
-        if left_of(journal.record.resources):
+        if remaining_resources(journal.record.resources):
             _remove(folder, journal)
     finally:
         _keep_calls(folder, journal)
@@ -71,14 +71,14 @@ def _put_back(folder: Path, journal: Journal) -> None:
 def _remove(folder: Path, journal: Journal) -> None:
     journal.enter("clean up", note="what the drill itself had not removed")
     try:
-        remove_made(context.open_setup(folder, journal))
+        remove_resources(context.open_setup(folder, journal))
     except (DrillError, ClientError, BotoCoreError) as error:
         if context.service_of(folder) is None:
             journal.failure(f"expected to remove what the run made, found: {error}", errors.LEFT_BEHIND)
             return
         # a sandbox that no longer answers has taken with it what was made in it; what it left on this machine is swept
-        for resource in left_of(journal.record.resources):
-            journal.resource(dataclasses.replace(gone(resource, journal.clock), note="went with the sandbox"))
+        for resource in remaining_resources(journal.record.resources):
+            journal.resource(dataclasses.replace(mark_gone(resource, journal.clock), note="went with the sandbox"))
 
 
 def _keep_calls(folder: Path, journal: Journal) -> None:

@@ -140,7 +140,7 @@ def _stage(folder: Path, journal: Journal) -> None:
         journal.enter("back up again", note="so that there is more than one recovery point")
         _back_up(scene, instance)
     else:
-        crossed = point_in_time.cross(connect, database)
+        crossed = point_in_time.mark_moment(connect, database)
         context.save(
             folder,
             dataclasses.replace(context.read(folder), moment=crossed.isoformat(), moment_database=database),

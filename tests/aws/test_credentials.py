@@ -16,7 +16,7 @@ import pytest
 from moto import mock_aws
 
 from drills.aws.credentials import Login, password_for
-from drills.aws.session import identified, open_clients
+from drills.aws.session import identify, open_clients
 from drills.config.target import Credentials
 from drills.errors import ConfigError, DrillError
 from tests.support.guarded import AWS_VARIABLES, HOME, LIVE, OTHER, REGION, live, own_environment
@@ -84,7 +84,7 @@ def test_the_aws_profile_takes_no_endpoint_from_the_environment(
     clients = open_clients(live(tmp_path).profile, environment=os.environ)
     assert clients.rds.meta.endpoint_url == f"https://rds.{REGION}.amazonaws.com"
     assert keys_of(clients.rds) == ("key", None)
-    assert identified(clients).account == HOME
+    assert identify(clients).account == HOME
 
 
 def test_a_credentials_profile_that_does_not_exist_is_refused(
@@ -109,8 +109,8 @@ def test_the_copy_s_side_acts_in_the_role(tmp_path: Path, own_environment: pytes
     effective = live(tmp_path, text.replace(f'["{REGION}"]', f'["{REGION}", "eu-west-1"]'))
     here = open_clients(effective.profile, environment=os.environ)
     there = open_clients(effective.profile, environment=os.environ, restore=effective.target.restore)
-    assert identified(here).account == HOME
-    assert identified(there).account == OTHER
+    assert identify(here).account == HOME
+    assert identify(there).account == OTHER
     assert (here.region, there.region) == (REGION, "eu-west-1")
     key, token = keys_of(there.rds)
     assert key != "key"

@@ -10,7 +10,7 @@ from botocore.hooks import HierarchicalEmitter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drills.aws.clock_offset import Answered, Witness, contradicts, note_of, offset_of
+from drills.aws.clock_offset import ClockOffsetProbe, TimedAnswer, clock_note, contradicts, offset_of
 from tests.support.clock import NOON, HandClock
 
 
@@ -43,7 +43,7 @@ def test_the_true_offset_lies_between_the_two(ahead: float, calls: list[tuple[fl
     for at, there, back in calls:
         sent = NOON + timedelta(seconds=at)
         stamped = sent + timedelta(seconds=there + ahead)
-        answers.append(Answered(sent, sent + timedelta(seconds=there + back), stamped.replace(microsecond=0)))
+        answers.append(TimedAnswer(sent, sent + timedelta(seconds=there + back), stamped.replace(microsecond=0)))
 
     offset = offset_of(answers)
 
@@ -56,7 +56,7 @@ def test_the_true_offset_lies_between_the_two(ahead: float, calls: list[tuple[fl
 def test_answers_that_come_again_and_again_narrow_it_down(ahead: float) -> None:
     """A poll every 0.3 s sees the second turn, so that half a minute of it tells the offset to a tenth or two."""
     clock = HandClock()
-    client, witness, other = Client(clock, ahead), Witness(clock), Witness(clock)
+    client, witness, other = Client(clock, ahead), ClockOffsetProbe(clock), ClockOffsetProbe(clock)
     witness.watch(client, client)
     other.watch(client)
     for _ in range(100):
@@ -75,7 +75,7 @@ def test_answers_that_come_again_and_again_narrow_it_down(ahead: float) -> None:
 def test_a_clock_that_is_set_during_the_run_contradicts_itself() -> None:
     """Then no offset can be right, and the note says that one of the clocks was set."""
     clock = HandClock()
-    client, witness = Client(clock, 0.0), Witness(clock)
+    client, witness = Client(clock, 0.0), ClockOffsetProbe(clock)
     witness.watch(client)
     client.call(0.1)
     client.ahead = 60.0
@@ -85,24 +85,24 @@ def test_a_clock_that_is_set_during_the_run_contradicts_itself() -> None:
 
     assert offset is not None
     assert contradicts(offset)
-    assert "have moved against each other" in note_of(offset)
+    assert "have moved against each other" in clock_note(offset)
 
 
 def test_clocks_that_agree_need_no_note() -> None:
     """Within two seconds nothing is said; beyond, by how much and which way."""
     now = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
-    assert note_of(None) == note_of(offset_of([Answered(now, now, now)])) == ""
-    ahead = note_of(offset_of([Answered(now, now, now + timedelta(minutes=5))]))
+    assert clock_note(None) == clock_note(offset_of([TimedAnswer(now, now, now)])) == ""
+    ahead = clock_note(offset_of([TimedAnswer(now, now, now + timedelta(minutes=5))]))
     assert "AWS's clock is 5 m ahead of this machine's" in ahead
-    behind = note_of(offset_of([Answered(now, now, now - timedelta(minutes=5))]))
+    behind = clock_note(offset_of([TimedAnswer(now, now, now - timedelta(minutes=5))]))
     assert "behind this machine's" in behind
 
 
 def test_answers_without_a_date_tell_nothing() -> None:
     """Nor do those whose date nobody can read."""
     clock = HandClock()
-    client, witness = Client(clock, 0.0), Witness(clock)
+    client, witness = Client(clock, 0.0), ClockOffsetProbe(clock)
     witness.watch(client)
     for headers in ({}, {"date": "yesterday"}):
         context: dict[str, object] = {}

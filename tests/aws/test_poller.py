@@ -135,7 +135,7 @@ def test_time_that_is_up_says_what_was_seen_last(last: Seen, found: str) -> None
     said = str(raised.value)
     assert said.startswith("expected 'available' with nothing pending within 2 m, ")
     assert found in said
-    assert said.endswith("look at the instance's events, or raise the target's timeout")
+    assert said.endswith("read the instance's events, or raise the target's timeout")
 
 
 @given(

@@ -14,7 +14,7 @@ import pytest
 
 from drills.aws import session, settings
 from drills.aws.session import Clients
-from drills.aws.settings import StoredSettings, described, load, read_settings, save, server_settings
+from drills.aws.settings import StoredSettings, load, read_settings, save, server_settings, settings_from
 from drills.config.target import SandboxProfile
 from drills.errors import DrillError
 from drills.model.parity import IDENTITY, SETTING_RULES, NotVerified, compare, not_verified
@@ -65,7 +65,7 @@ def make_groups(clients: Clients, version: str) -> tuple[str, str]:
 def configured() -> Iterator[Configured]:
     """One instance for the module; each test that changes it lets the next one begin from there."""
     sandbox = start_sandbox()
-    clients = session.identified(
+    clients = session.identify(
         session.open_clients(SandboxProfile(region=sandbox.region), environment={}, endpoint_url=sandbox.endpoint)
     )
     group, other = make_groups(
@@ -241,7 +241,7 @@ def test_what_the_sandbox_cannot_change_is_found_in_a_description(
     configured: Configured, change: dict[str, Any], named: str
 ) -> None:
     """The instance's own description with one member as AWS would show it."""
-    found = compare(described(configured.description), described({**configured.description, **change}), {})
+    found = compare(settings_from(configured.description), settings_from({**configured.description, **change}), {})
 
     assert [each.object for each in found] == [named]
 
@@ -258,7 +258,7 @@ def test_another_network_is_found(configured: Configured) -> None:
     """A subnet group of another VPC is another network."""
     network = {**configured.description["DBSubnetGroup"], "VpcId": "vpc-other"}
     found = compare(
-        described(configured.description), described({**configured.description, "DBSubnetGroup": network}), {}
+        settings_from(configured.description), settings_from({**configured.description, "DBSubnetGroup": network}), {}
     )
 
     assert [each.object for each in found] == ["vpc"]

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from drills.config import load as config
+from drills.config.file import validate_table
 from drills.config.load import Config, SandboxProfile, TablePolicy, load, parse_table_policy
 from drills.config.objectives import NamedQuery
 from drills.config.table import Table
@@ -397,7 +398,7 @@ def test_no_value_of_any_key_ends_in_a_traceback(model: type[Table], data: st.Da
     value = data.draw(JSON_LIKE)
     raw = {"instance": "a", key: value} if model is Target else {key: value}
     with contextlib.suppress(ConfigError):
-        config._validated(model, raw, Path(), "", "t")
+        validate_table(model, raw, Path(), "", "t")
 
 
 # -- table policies ---------------------------------------------------------------------------------------------------
@@ -475,10 +476,10 @@ def test_queries_of_the_sample_belong_to_the_sample(tmp_path: Path) -> None:
     (tmp_path / "drill.toml").write_text("[targets.a]", encoding="utf-8")
     file = str(tmp_path / "drill.toml")
 
-    def is_sample(**choices: Any) -> bool:
+    def uses_demo_data(**choices: Any) -> bool:
         chosen = Choices(config_file=file, **choices)
-        return chosen.is_sample(chosen.effective())
+        return chosen.uses_demo_data(chosen.effective())
 
-    assert is_sample(profile="sandbox")
-    assert not is_sample(profile="sandbox", seed="my.dump")
-    assert not is_sample(profile="endpoint")
+    assert uses_demo_data(profile="sandbox")
+    assert not uses_demo_data(profile="sandbox", seed="my.dump")
+    assert not uses_demo_data(profile="endpoint")

@@ -12,7 +12,7 @@ import pytest
 from botocore.stub import Stubber
 
 from drills.aws.session import Clients
-from drills.aws.settings import described
+from drills.aws.settings import settings_from
 from drills.config.load import Config
 from drills.cutover import guards
 from drills.cutover.database import raw_by_name
@@ -138,7 +138,7 @@ def test_a_restore_that_copied_the_tag_is_refused_and_the_cut_over_copies_none(t
         raw = raw_by_name(clients.rds, "orders")
     with pytest.raises(Refused, match="found the value db-BEFORE, which is of another instance"):
         guards.check_opt_in(effective, raw)
-    asked = restore_parameters(wanted_of(described({**instance(), **tagged("db-OWN")})), "id", "sg-1")
+    asked = restore_parameters(wanted_of(settings_from({**instance(), **tagged("db-OWN")})), "id", "sg-1")
     assert OPT_IN_TAG not in [each["Key"] for each in asked["Tags"]]
 
 

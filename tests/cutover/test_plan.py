@@ -14,7 +14,7 @@ from botocore.validate import ParamValidator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drills.aws.settings import described
+from drills.aws.settings import settings_from
 from drills.cutover import plan, show, wanted
 from drills.cutover.model import (
     OPEN_WRITES,
@@ -243,7 +243,7 @@ class TestTheConfiguration:
             "MonitoringInterval": 0,
             "VpcSecurityGroups": [{"VpcSecurityGroupId": "sg-1", "Status": "active"}],
         }
-        known = wanted.wanted_of(described(raw))
+        known = wanted.wanted_of(settings_from(raw))
         assert wanted.follow_up(known, raw) == {}
         assert set(wanted.follow_up(known, {**raw, "MultiAZ": False})) == {"MultiAZ"}
 

@@ -518,7 +518,7 @@ def test_whatever_aws_refuses_ends_the_drill_with_one_sentence(
     assert str(again.value) == str(raised.value) == failure.sentence
     assert failure.exit_code == 12
     assert failure.phase
-    assert failure.sentence.startswith("expected ")
+    assert failure.sentence.startswith("AWS ")
     assert "\n" not in failure.sentence
     assert ("https://rds.example" if code == "unreachable" else code) in failure.sentence
     assert objectives.exit_codes(record)[0] == 12
@@ -528,6 +528,6 @@ def test_a_declaration_that_aws_does_not_answer_is_a_sentence_too(staged: Staged
     """A vault that does not exist is named."""
     with (
         staged.drill(tmp_path, changes={"vault": "no-such-vault"}) as running,
-        pytest.raises(DrillError, match=r"expected AWS to do what the drill asked, found: .*no-such-vault"),
+        pytest.raises(DrillError, match=r"AWS refused the request: .*no-such-vault"),
     ):
         running.drill.declare_disaster()

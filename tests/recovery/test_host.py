@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from drills.recovery import host
-from drills.recovery.host import Fact, Seen
+from drills.recovery.host import HostFact, HostFacts
 from tests.support.checked import Checked, checked
 from tests.support.cluster import module_state
 
@@ -39,7 +39,7 @@ def listener() -> Iterator[socket.socket]:
         yield server
 
 
-def wrong(seen: Seen) -> list[Fact]:
+def wrong(seen: HostFacts) -> list[HostFact]:
     """What is not as it should be."""
     return [fact for fact in seen.facts if fact.expected != fact.found]
 
@@ -56,22 +56,22 @@ def certificate(folder: Path, ends: datetime) -> Path:
 
 def test_a_verdict_names_all_that_is_wrong() -> None:
     """Unseen alone is optional, not met."""
-    good, bad, worse = Fact("a", "x", "x"), Fact("b", "x", "y"), Fact("c", "x", "z")
+    good, bad, worse = HostFact("a", "x", "x"), HostFact("b", "x", "y"), HostFact("c", "x", "z")
 
-    assert host.judge(Seen((good,), ("d: no means",))).outcome == "met"
-    assert host.judge(Seen((good, bad, worse))).sentence == "b: expected x, found y; c: expected x, found z"
-    unseen = host.judge(Seen(unseen=("d: no means",)))
+    assert host.judge(HostFacts((good,), ("d: no means",))).outcome == "met"
+    assert host.judge(HostFacts((good, bad, worse))).sentence == "b: expected x, found y; c: expected x, found z"
+    unseen = host.judge(HostFacts(unreadable=("d: no means",)))
     assert (unseen.outcome, unseen.requirement, unseen.sentence) == ("not verified", "optional", "d: no means")
 
 
 def test_a_name_that_does_not_resolve_and_a_port_that_is_closed_are_named(here: Any, listener: socket.socket) -> None:
     """And what answers is reached."""
     port = listener.getsockname()[1]
-    assert wrong(host.reaching(here, "localhost", port)) == []
+    assert wrong(host.observe_reachability(here, "localhost", port)) == []
     listener.close()
 
-    assert [fact.found for fact in wrong(host.reaching(here, "localhost", port))] == ["does not answer"]
-    found = [fact.found for fact in wrong(host.reaching(here, "nowhere.invalid", port))]
+    assert [fact.found for fact in wrong(host.observe_reachability(here, "localhost", port))] == ["does not answer"]
+    found = [fact.found for fact in wrong(host.observe_reachability(here, "nowhere.invalid", port))]
     assert found == ["does not resolve", "does not answer"]
 
 
@@ -84,14 +84,14 @@ def test_certificates_are_there_and_hold(here: Any, tmp_path: Path, days: int | 
     if days == 0:
         path.write_text("no certificate")
 
-    assert [fact.found for fact in wrong(host.client(here, path, NOW))] == found
+    assert [fact.found for fact in wrong(host.observe_client(here, path, NOW))] == found
 
 
 def test_the_systems_certificates_are_looked_for(here: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where OpenSSL says that they are."""
     monkeypatch.setattr("ssl.get_default_verify_paths", lambda: ("/nowhere/certs", None))
 
-    assert [fact.found for fact in wrong(host.client(here, None, NOW))] == ["not at /nowhere/certs"]
+    assert [fact.found for fact in wrong(host.observe_client(here, None, NOW))] == ["not at /nowhere/certs"]
 
 
 @pytest.mark.postgres
@@ -101,18 +101,18 @@ def test_a_local_server_keeps_its_files_to_itself(checked: Checked, here: Any, l
     assert pid is not None
     owner = psutil.Process(pid).username()
     with socket.create_server(("127.0.0.1", 0)) as closed:
-        assert wrong(host.local_server(here, pid, closed.getsockname()[1])) == []
+        assert wrong(host.observe_local_server(here, pid, closed.getsockname()[1])) == []
 
     data.chmod(0o750)
     try:
-        found = [fact.found for fact in wrong(host.local_server(here, pid, port))]
+        found = [fact.found for fact in wrong(host.observe_local_server(here, pid, port))]
     finally:
         data.chmod(0o700)
     assert found == ["mode 0750", "on 0.0.0.0"]
     if os.geteuid() == 0 and owner != "root":
         os.chown(data, 0, -1)
         try:
-            found = [fact.found for fact in wrong(host.local_server(here, pid, port))]
+            found = [fact.found for fact in wrong(host.observe_local_server(here, pid, port))]
         finally:
             os.chown(data, psutil.Process(pid).uids().real, -1)
         assert found == ["of root", "on 0.0.0.0"]
@@ -124,9 +124,14 @@ def test_what_cannot_be_looked_at_is_not_called_good(
     """A process that is gone or is no server, and a host without the tools that testinfra asks."""
     with pytest.raises(psutil.NoSuchProcess):
         psutil.Process(2**22 - 1)
-    assert host.judge(host.local_server(here, 2**22 - 1, 1)).requirement == "optional"
-    assert host.judge(host.local_server(here, os.getpid(), 1)).sentence.endswith("does not say where its data are")
+    assert host.judge(host.observe_local_server(here, 2**22 - 1, 1)).requirement == "optional"
+    assert host.judge(host.observe_local_server(here, os.getpid(), 1)).sentence.endswith(
+        "does not say where its data are"
+    )
 
     monkeypatch.setenv("PATH", str(tmp_path))
-    seen = host.reaching(testinfra.get_host("local://"), "localhost", 1)
-    assert seen.unseen[0] == "name localhost: this host has no means to look: a command that it needs is not there"
+    seen = host.observe_reachability(testinfra.get_host("local://"), "localhost", 1)
+    assert (
+        seen.unreadable[0]
+        == "name localhost: this host has no means to observe it: a command that it needs is not there"
+    )

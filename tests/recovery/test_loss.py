@@ -16,7 +16,7 @@ from drills.model.point import NEWEST, PointSelector, parse_point_selector
 from drills.model.timing import DataLoss, Objectives
 from drills.objectives import data_loss
 from drills.objectives.data_loss import NewestData, Reference
-from drills.recovery.read_loss import newest_of
+from drills.recovery.read_loss import newest_answer
 from tests.recovery.test_selection import POINT
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -182,7 +182,7 @@ def test_without_data_nothing_is_compared() -> None:
 def test_of_several_freshness_queries_the_newest_that_can_be_true_counts(ages: list[int]) -> None:
     """An instant after the disaster (a due date, say) tells nothing, unless there is no other: then it is reported."""
     found = [Fresh(f"q{at}", NOON - timedelta(seconds=age)) for at, age in enumerate(ages)]
-    reading = newest_of(found, REFERENCE)
+    reading = newest_answer(found, REFERENCE)
     past = [age for age in ages if age >= 0]
 
     assert reading.upper_bound
@@ -192,13 +192,13 @@ def test_of_several_freshness_queries_the_newest_that_can_be_true_counts(ages: l
 
 def test_queries_that_tell_nothing_are_named() -> None:
     """Not measured, with the reason of each."""
-    reading = newest_of([Fresh("orders", None, "it found no row")], REFERENCE)
+    reading = newest_answer([Fresh("orders", None, "it found no row")], REFERENCE)
 
     assert (reading.at, reading.source) == (
         None,
         "no canary in the copy, and freshness query 'orders': it found no row",
     )
-    assert newest_of([], REFERENCE).source == "no canary in the copy, and no freshness query is configured"
+    assert newest_answer([], REFERENCE).source == "no canary in the copy, and no freshness query is configured"
 
 
 def test_a_moment_is_held_against_itself() -> None:

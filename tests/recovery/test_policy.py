@@ -43,7 +43,7 @@ class WoundClock(SystemClock):
 def open_clients(shop: Shop) -> Clients:
     """Clients of the sandbox, as a drill has them."""
     profile = SandboxProfile(region=shop.sandbox.region)
-    return session.identified(session.open_clients(profile, environment={}, endpoint_url=shop.sandbox.endpoint))
+    return session.identify(session.open_clients(profile, environment={}, endpoint_url=shop.sandbox.endpoint))
 
 
 @pytest.fixture(autouse=True)
@@ -187,5 +187,8 @@ def test_the_worst_observed_gap_shows_the_job_that_failed_in_it(shop: Shop, clie
     assert found.observed_seconds == pytest.approx(2 * DAY, abs=60)
     (job,) = found.observed_jobs
     assert job.startswith("FAILED")
-    assert "seen at worst was 48 h" in verdict.sentence or "seen at worst was 2 d" in verdict.sentence
-    assert f"in which a job came to nothing ({job})" in verdict.sentence
+    assert (
+        "the largest observed gap was 48 h" in verdict.sentence
+        or "the largest observed gap was 2 d" in verdict.sentence
+    )
+    assert f"in which a job failed ({job})" in verdict.sentence

@@ -65,7 +65,7 @@ def recovered(staged: Staged, tmp_path_factory: pytest.TempPathFactory) -> Itera
     with staged.drill(folder, changes=changes) as running:
         name = f"drill-{running.record.run_id}-recovery"
         setup = dataclasses.replace(
-            running.setup, resolve=late_names(control), connector=Slowed(staged, name), sample=True
+            running.setup, resolve=late_names(control), connector=Slowed(staged, name), uses_demo_data=True
         )
         control.arm("clock-skew", seconds=AHEAD, times=None)
         control.arm("flapping", seconds=FLAPPED)

@@ -7,7 +7,7 @@ import pytest
 from drills.model.finding import CheckResult, Finding, Severity
 from drills.model.point import RecoveryPoint
 from drills.model.record import Restoration
-from drills.recovery.rehearsal import KINDS, DamagedCopy, unnamed
+from drills.recovery.rehearsal import DAMAGE_KINDS, DamagedCopy, undetected_damage
 from tests.recovery.test_disaster import point
 from tests.support.clock import NOON
 
@@ -36,11 +36,11 @@ def test_a_damage_counts_as_named_by_an_error_on_that_very_object(
     named: list[tuple[str, Severity]], missed: tuple[str, ...]
 ) -> None:
     """A warning, a similar name or a finding on something else overlooks it."""
-    assert unnamed(restoration(*named), COPY) == missed
+    assert undetected_damage(restoration(*named), COPY) == missed
 
 
 def test_each_thing_that_gherkin_can_take_away_is_known_to_the_sandbox() -> None:
     """The words of the features and the kinds of the sandbox's damage are one list."""
     from drills.sandbox.seeds import damage
 
-    assert set(KINDS.values()) <= set(damage.KINDS)
+    assert set(DAMAGE_KINDS.values()) <= set(damage.KINDS)

@@ -223,7 +223,9 @@ def test_a_moment_comes_back_to_the_very_beat(staged: Staged, tmp_path: Path, so
     moment: datetime = row[0].astimezone(UTC)
     after = writer.beat(source)
     setup = staged.setup(tmp_path)
-    eventually(lambda: (window := choose.window_of(setup)) and window.latest >= moment, "the moment to be restorable")
+    eventually(
+        lambda: (window := choose.restore_window(setup)) and window.latest >= moment, "the moment to be restorable"
+    )
     with sampled(staged, tmp_path, moment.isoformat()) as running:
         restoration = running.drill.recover()
         assert running.drill.clean_up() == ()
@@ -337,7 +339,7 @@ def _beat_ahead(session: Connection, by: timedelta) -> Beat:
 )
 def test_an_old_version_is_told(version: str, production: str, status: str, said: list[str]) -> None:
     """What RDS says of the backup's version, and that its parameter group is of another family than production's."""
-    told = choose.told_of_version(version, production, status)
+    told = choose.version_notes(version, production, status)
 
     assert len(told) == len(said)
     assert all(part in one for part, one in zip(said, told, strict=True))
@@ -356,5 +358,7 @@ def test_a_copy_that_was_upgraded_on_its_way_is_told(staged: Staged) -> None:
     (point,) = [each for each in aws.recovery_points(staged.clients(), INSTANCE, VAULT) if each.kind == "awsbackup"]
     version = point.engine_version
 
-    assert choose.upgraded(point, version) == choose.upgraded(point, "") == ()
-    assert choose.upgraded(point, "99.1") == (f"the backup is of PostgreSQL {version}, and RDS restored it as 99.1",)
+    assert choose.upgrade_notes(point, version) == choose.upgrade_notes(point, "") == ()
+    assert choose.upgrade_notes(point, "99.1") == (
+        f"the backup is of PostgreSQL {version}, and RDS restored it as 99.1",
+    )

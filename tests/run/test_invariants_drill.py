@@ -169,7 +169,7 @@ def test_a_broken_rule_keeps_a_copy_from_being_usable(staged: Staged, tmp_path: 
     with staged.drill(tmp_path) as running:
         drill = Drill(dataclasses.replace(running.setup, rules=rules), staged.stored, staged.key)
         restoration = drill.recover()
-        kept = [drill.rule(rule.sentence) for rule in rules.each]
+        kept = [drill.judge_rule(rule.sentence) for rule in rules.each]
         record = running.record
 
     assert [verdict.outcome for verdict in kept if verdict] == [*["met"] * 4, "missed"]

@@ -175,7 +175,7 @@ def staged(sandbox: RunningSandbox, tmp_path_factory: pytest.TempPathFactory) ->
     assert status == 0, load(folder).failures
     effective = context.read(folder).effective()
     service = context.Service(sandbox.endpoint, sandbox.ca)
-    clients = session.identified(context.clients_of(effective, service)[0])
+    clients = session.identify(context.clients_of(effective, service)[0])
     source = aws.describe_instance(clients, INSTANCE)
     assert source is not None
     # a tag that production alone has: what a copy must not take over

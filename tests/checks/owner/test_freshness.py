@@ -86,10 +86,10 @@ def test_the_owners_tables_give_an_upper_bound_and_a_canary_goes_before_them(che
         assert row is not None
         disaster = Reference(row[0] + timedelta(hours=2))
         query = Freshness(name="orders", sql=NEWEST, database=name)
-        without = read_loss.read(checked.connect, [query], disaster)
+        without = read_loss.newest_data(checked.connect, [query], disaster)
         writer.install(session)
         beat = writer.beat(session)
-        with_one = read_loss.read(checked.connect, [query], disaster)
+        with_one = read_loss.newest_data(checked.connect, [query], disaster)
 
     assert (without.at, without.source, without.upper_bound) == (row[0], "freshness query 'orders'", True)
     assert (with_one.at, with_one.source, with_one.upper_bound) == (beat.at, "canary", False)

@@ -197,7 +197,7 @@ class TestTheStack:
     def test_the_posture_of_the_stack_is_as_it_should_be(self, stack: Stack, point: str, tmp_path: Path) -> None:
         """Nothing is missed but a daily RPO, which a daily plan without continuous backup cannot keep by an hour."""
         profile = SandboxProfile(region=stack.sandbox.region)
-        clients = session.identified(session.open_clients(profile, environment={}, endpoint_url=stack.sandbox.endpoint))
+        clients = session.identify(session.open_clients(profile, environment={}, endpoint_url=stack.sandbox.endpoint))
         vault, now = stack.outputs["vault"], stack.sandbox.control.now()
 
         def look(rpo: str) -> Facts:
