@@ -23,8 +23,18 @@ COMPOSED = (
     "drills.sandbox.folders",
     "drills.sandbox.gateway",
     "drills.sandbox.moto_backends",
+    "drills.sandbox.postgres.binaries",
+    "drills.sandbox.postgres.cluster",
+    "drills.sandbox.postgres.parameters",
+    "drills.sandbox.postgres.ports",
+    "drills.sandbox.postgres.postmaster",
+    "drills.sandbox.postgres.proxy",
+    "drills.sandbox.postgres.roles",
+    "drills.sandbox.postgres.runas",
+    "drills.sandbox.postgres.tls",
     "drills.sandbox.secret_store",
     "drills.sandbox.seeds",
+    "drills.sandbox.server",
     "drills.sandbox.service",
     "drills.sandbox.standalone",
     "drills.sandbox.sweep",
@@ -112,3 +122,29 @@ def resolve(module: str, base: ast.expr) -> type:
     namespace = {**vars(builtins), **vars(importlib.import_module(module))}
     found: type = eval(ast.unparse(base), namespace)
     return get_origin(found) or found
+
+
+@pytest.mark.parametrize("module", modules_of(*COMPOSED))
+def test_no_class_of_the_sandbox_holds_state(module: str) -> None:
+    """Nothing assigns an attribute of a class, and no class body has a dict, list or set that its instances share."""
+    namespace = vars(importlib.import_module(module))
+    tree = source_of(module)
+    assigned = {
+        ast.unparse(target)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign)
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(target, ast.Attribute)
+        and isinstance(target.value, ast.Name)
+        and isinstance(namespace.get(target.value.id), type)
+    }
+    shared = {
+        f"{node.name}: {ast.unparse(line)}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        for line in node.body
+        if isinstance(line, ast.Assign | ast.AnnAssign)
+        and isinstance(line.value, ast.Dict | ast.List | ast.Set | ast.DictComp | ast.ListComp | ast.SetComp)
+    }
+
+    assert not assigned | shared

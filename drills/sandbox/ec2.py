@@ -1,4 +1,4 @@
-"""EC2 as moto has it, except that a security group of a database instance cannot be deleted, as on AWS."""
+"""EC2: moto's, except that a security group of a database instance cannot be deleted, as on AWS."""
 
 from __future__ import annotations
 

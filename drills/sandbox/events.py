@@ -1,7 +1,7 @@
 """EventBridge as moto has it, with what its users meet on AWS: refused sources, rules that are off, tested patterns.
 
 Events reach SQS queues, SNS topics and CloudWatch Logs groups whole, as their target's constant `Input`, or as the part
-that `InputPath` names. Targets of other services are kept and shown, and nothing is delivered to them.
+that `InputPath` names. Targets of other services are stored and listed, and nothing is delivered to them.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _message(target: Mapping[str, Any], event: dict[str, Any]) -> Any:
 
 
 def _time(value: Any) -> str:
-    """An event's time as AWS writes it; moto keeps seconds."""
+    """Return an event's time as AWS writes it; moto has seconds."""
     if isinstance(value, str):
         return value
     return datetime.fromtimestamp(float(value or 0), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -86,8 +86,8 @@ class SandboxEvents(EventsBackend):
             return list(super().put_events(events))
         answers: list[dict[str, Any]] = []
         for event in events:
-            ours = str(event.get("Source", "")).startswith("aws.")
-            answers += [dict(_REFUSED)] if ours else super().put_events([event])
+            reserved = str(event.get("Source", "")).startswith("aws.")
+            answers += [dict(_REFUSED)] if reserved else super().put_events([event])
         return answers
 
     def put_targets(self, name: str, event_bus_arn: str | None, targets: list[dict[str, Any]]) -> None:
@@ -98,7 +98,7 @@ class SandboxEvents(EventsBackend):
 
 
 class SandboxEventsResponse(EventsHandler):
-    """Reads and answers requests as moto does, and those that moto only lets pass."""
+    """EventBridge responses: moto's, and those of operations that moto accepts without doing anything."""
 
     def test_event_pattern(self) -> Any:
         """TestEventPattern: whether the pattern matches the event."""

@@ -1,4 +1,4 @@
-"""The folders of a sandbox: reachable by the user that PostgreSQL runs as, closed to others, with short paths."""
+"""The folders of a sandbox: accessible to the user that PostgreSQL runs as, closed to others, with short paths."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _STATE_LIMIT = 48  # bytes of the path that holds a sandbox's folder, so that a 
 _FULL = re.compile(r"No space left on device|Disk quota exceeded|Read-only file system")
 
 
-def says_full(words: str) -> bool:
-    """Whether an error message, in English, says that nothing more can be written to a disk."""
-    return bool(_FULL.search(words))
+def says_full(message: str) -> bool:
+    """Return whether an error message, in English, is about a full or read-only disk."""
+    return bool(_FULL.search(message))
 
 
-def disk_full(place: Path, words: str) -> SandboxError:
-    """The error for a disk that takes nothing more."""
-    return SandboxError(f"the disk that holds {place} is full: {words}; free some space or name another work folder")
+def disk_full(place: Path, message: str) -> SandboxError:
+    """Return the error for a full disk."""
+    return SandboxError(f"the disk that holds {place} is full: {message}; free some space or name another work folder")
 
 
 @contextlib.contextmanager
@@ -33,24 +33,24 @@ def disk_errors(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        words = error.strerror or str(error)
-        if says_full(words):
-            raise disk_full(place, words) from error
+        message = error.strerror or str(error)
+        if says_full(message):
+            raise disk_full(place, message) from error
         raise SandboxError(
-            f"expected to write to {place}, but: {words}; name a work folder that can be written to"
+            f"expected to write to {place}, but: {message}; name a work folder that can be written to"
         ) from error
 
 
 def state_parent(user: ServerUser | None = None) -> Path:
-    """The folder to make a sandbox's own folder in: TMPDIR, else /tmp, else /var/tmp.
+    """Return the folder that gets a sandbox's work folder: TMPDIR, else /tmp, else /var/tmp.
 
-    It can be entered by `user` (by default the one that the servers run as) and is short enough for the paths of
-    sockets below it. Raises SandboxError when none will do.
+    `user` (by default the user of the servers) can enter it, and it is short enough for the paths of sockets below it.
+    Raises SandboxError when none of them is suitable.
     """
     user = user or server_user()
     problems = []
     for place in (Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")):
-        if problem := _unfit(place, user):
+        if problem := _unsuitable(place, user):
             problems.append(problem)
         else:
             return place.resolve()
@@ -60,12 +60,12 @@ def state_parent(user: ServerUser | None = None) -> Path:
 
 
 def prepare_state(parent: Path | None = None, user: ServerUser | None = None) -> Path:
-    """Make the sandbox's work folder, a fresh one in `parent` or in `state_parent`.
+    """Create a new work folder of a sandbox in `parent`, by default in `state_parent()`.
 
     Mode 0711 when the servers run as another user, else 0700. Raises SandboxError.
     """
     user = user or server_user()
-    if parent is not None and (problem := _unfit(parent.absolute(), user)):
+    if parent is not None and (problem := _unsuitable(parent.absolute(), user)):
         raise SandboxError(f"expected a folder for the sandbox's work, but {problem}; name another one")
     place = parent.resolve() if parent is not None else state_parent(user)
     with disk_errors(place):
@@ -74,8 +74,8 @@ def prepare_state(parent: Path | None = None, user: ServerUser | None = None) ->
     return state
 
 
-def _unfit(place: Path, user: ServerUser | None) -> str:
-    """What is wrong with a folder as the place of a sandbox's own; empty when nothing is."""
+def _unsuitable(place: Path, user: ServerUser | None) -> str:
+    """Return why a folder cannot hold a sandbox's work folder, "" when it can."""
     if not place.is_dir():
         return f"{place} is no folder"
     if not os.access(place, os.W_OK | os.X_OK):
@@ -88,7 +88,7 @@ def _unfit(place: Path, user: ServerUser | None) -> str:
 
 
 def _reachable(place: Path, user: ServerUser) -> bool:
-    """Whether the user can enter the folder; tried, since access lists and mounts decide it too."""
+    """Return whether the user can enter the folder; tried, since access lists and mounts matter, too."""
     try:
         return run_as(user, ["/bin/sh", "-c", 'cd "$1"', "sh", str(place)], cwd=Path("/")).returncode == 0
     except OSError as error:  # a container in which root may not become somebody else
@@ -99,7 +99,7 @@ def _reachable(place: Path, user: ServerUser) -> bool:
 
 
 def own_folder(folder: Path, user: ServerUser | None) -> None:
-    """Make `folder` with mode 0700 for the server's user; folders made above it can be passed through by that user."""
+    """Create `folder` with mode 0700 for the server's user, and the folders above it so that the user can enter them."""
     for above in reversed(folder.parents):
         if not above.exists():
             above.mkdir(mode=0o700)
@@ -111,6 +111,6 @@ def own_folder(folder: Path, user: ServerUser | None) -> None:
 
 
 def give(path: Path, user: ServerUser | None) -> None:
-    """Let the server's user own a file or folder, when there is such a user."""
+    """Make the server's user, if any, the owner of a file or folder."""
     if user is not None:
         os.chown(path, user.uid, user.gid)

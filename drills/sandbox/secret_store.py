@@ -1,4 +1,4 @@
-"""Secrets Manager as moto has it, without the members that its answers do not have on AWS."""
+"""Secrets Manager: moto's, without the members that its responses do not have on AWS."""
 
 from __future__ import annotations
 

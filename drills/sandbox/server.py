@@ -34,7 +34,7 @@ REGION = "eu-central-1"
 
 
 class Sandbox:
-    """What one process runs: the state folder, the data plane and the HTTP server."""
+    """One sandbox: its state folder, data plane and HTTP server."""
 
     def __init__(
         self, parent: Path | None, postgres: str | None, port: int, delays: Delays, *, check_contract: bool = False

@@ -48,7 +48,7 @@ _HEAD = 8192
 
 @dataclass(frozen=True, slots=True)
 class SeedInfo:
-    """What a seed contains and needs.
+    """The contents and needs of a seed.
 
     `server_version` is the PostgreSQL that the data comes from ("" for the sample), `major` the lowest that can load
     it: a dump has settings that are new in the version of its pg_dump. `size_bytes` is the file's or the database's,

@@ -171,7 +171,7 @@ def classify_lines(lines: Iterable[bytes]) -> Iterator[tuple[Kind, bytes, bool]]
 
 @dataclass
 class DumpFacts:
-    """What a dump's text says about itself. `server` and `tool` are versions such as "15.18", "" where unknown."""
+    """The facts in a dump's text. `server` and `tool` are versions such as "15.18", "" where unknown."""
 
     server: str = ""
     tool: str = ""

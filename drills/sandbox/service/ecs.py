@@ -52,7 +52,7 @@ class SandboxECS(EC2ContainerServiceBackend):
         """RunTask: a process for each task, with any launch type."""
         names = ("overrides", "started_by", "tags", "launch_type", "networking_configuration", "group")
         given = dict(zip((*names, "platform_version", "capacity_provider_strategy"), more, strict=False)) | rest
-        tasks = self._task_control.make(self._active_cluster(cluster_str), task_definition_str, count, given)
+        tasks = self._task_control.create(self._active_cluster(cluster_str), task_definition_str, count, given)
         for task in tasks:
             self._task_control.start(task, [], self._scheduler)
         return list(tasks)

@@ -22,7 +22,7 @@ _PENDING = ("PROVISIONING", "PENDING", "ACTIVATING")
 
 
 class ECSRegion(Protocol):
-    """What tasks, services and their scheduler need of the ECS backend of their region."""
+    """The part of a region's ECS backend that tasks, services and their scheduler use."""
 
     account_id: str
     region_name: str
@@ -160,8 +160,8 @@ class SandboxService(Service):
     def tasks(self) -> list[SandboxTask]:
         """Return its tasks that have not stopped, oldest first."""
         of_cluster = self._region.tasks.get(self.cluster_name, {}).values()
-        mine = (each for each in of_cluster if isinstance(each, SandboxTask) and each.group == self.group)
-        return [each for each in mine if each.last_status != "STOPPED"]
+        own = (each for each in of_cluster if isinstance(each, SandboxTask) and each.group == self.group)
+        return [each for each in own if each.last_status != "STOPPED"]
 
     @property
     def primary(self) -> Rollout:
@@ -170,7 +170,7 @@ class SandboxService(Service):
 
     @property
     def running_count(self) -> int:
-        """How many tasks run."""
+        """The number of running tasks."""
         return sum(each.last_status == "RUNNING" for each in self.tasks())
 
     @running_count.setter
@@ -179,7 +179,7 @@ class SandboxService(Service):
 
     @property
     def pending_count(self) -> int:
-        """How many tasks are starting."""
+        """The number of starting tasks."""
         return sum(each.last_status in _PENDING for each in self.tasks())
 
     @pending_count.setter
@@ -196,7 +196,7 @@ class SandboxService(Service):
         pass
 
     def _describe(self, rollout: Rollout) -> dict[str, Any]:
-        mine = [each for each in self.tasks() if each.started_by == rollout.id]
+        own = [each for each in self.tasks() if each.started_by == rollout.id]
         primary = rollout is self.primary
         state = "COMPLETED" if rollout.completed else "IN_PROGRESS"
         return {
@@ -204,8 +204,8 @@ class SandboxService(Service):
             "status": "PRIMARY" if primary else "ACTIVE",
             "taskDefinition": rollout.task_definition,
             "desiredCount": self.desired_count if primary else 0,
-            "pendingCount": sum(each.last_status in _PENDING for each in mine),
-            "runningCount": sum(each.last_status == "RUNNING" for each in mine),
+            "pendingCount": sum(each.last_status in _PENDING for each in own),
+            "runningCount": sum(each.last_status == "RUNNING" for each in own),
             "failedTasks": rollout.failed,
             "createdAt": rollout.created_at,
             "updatedAt": rollout.updated_at,

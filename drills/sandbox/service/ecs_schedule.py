@@ -29,13 +29,13 @@ class ServiceScheduler:
         """Begin to start the tasks that a service lacks and to stop those that it should not have."""
         tasks = service.tasks()
         running = [each for each in tasks if each.should_run]
-        mine = [each for each in running if each.started_by == service.primary.id]
+        own = [each for each in running if each.started_by == service.primary.id]
         old = [each for each in running if each.started_by != service.primary.id]
         if service.status == "ACTIVE" and service.task_definition:  # without one, task sets say what runs
-            self._start(service, service.desired_count - len(mine))
-        ready = sum(self._is_ready(each) for each in mine)
-        by_age = sorted(mine, key=lambda each: (each.last_status == "RUNNING", -each.created_monotonic))
-        surplus = by_age[: max(0, len(mine) - service.desired_count)]
+            self._start(service, service.desired_count - len(own))
+        ready = sum(self._is_ready(each) for each in own)
+        by_age = sorted(own, key=lambda each: (each.last_status == "RUNNING", -each.created_monotonic))
+        surplus = by_age[: max(0, len(own) - service.desired_count)]
         self._stop(service, surplus + (old if ready >= service.desired_count else []))
         present = {each.started_by for each in tasks}
         service.rollouts[1:] = [each for each in service.rollouts[1:] if each.id in present]
@@ -114,7 +114,7 @@ class ServiceScheduler:
             "group": service.group,
             "platform_version": service.platform_version,
         }
-        task = self._tasks.make(cluster, service.primary.task_definition, 1, given)[0]
+        task = self._tasks.create(cluster, service.primary.task_definition, 1, given)[0]
         self._tasks.start(task, service.load_balancers, self)
         return task
 

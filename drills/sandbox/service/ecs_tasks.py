@@ -1,4 +1,4 @@
-"""The tasks of one region's ECS: made, started, found, stopped, and forgotten an hour after they stopped."""
+"""The tasks of one region's ECS: creates, starts, finds and stops them, and removes them an hour after their end."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _LAUNCH_TYPES = ("EC2", "FARGATE", "EXTERNAL")
 
 
 class RegionTasks:
-    """Makes and starts tasks over the ECS backend of one region. The data plane's lock is held in every call."""
+    """Creates and starts tasks over the ECS backend of one region. The data plane's lock is held in every call."""
 
     def __init__(self, region: ECSRegion, host: TaskHost, lives: TaskLives) -> None:
         self._region = region
         self._host = host
         self._lives = lives
 
-    def make(self, cluster: Cluster, definition: str, count: int, given: Mapping[str, Any]) -> list[SandboxTask]:
-        """Make `count` tasks in status PROVISIONING; `given` has further parameters of RunTask by moto's names."""
+    def create(self, cluster: Cluster, definition: str, count: int, given: Mapping[str, Any]) -> list[SandboxTask]:
+        """Create `count` tasks in status PROVISIONING; `given` has further parameters of RunTask by moto's names."""
         launch_type = given.get("launch_type")
         if launch_type and launch_type not in _LAUNCH_TYPES:
             raise InvalidParameterException(f"launch type should be one of [{','.join(_LAUNCH_TYPES)}]")

@@ -23,7 +23,7 @@ _STOP_TIMEOUT = 30.0  # seconds, the default of ContainerDefinition's stopTimeou
 
 @dataclass(frozen=True, slots=True)
 class TaskHost:
-    """What every task of the sandbox needs: threads and time, processes, targets, and the CA file of the databases."""
+    """The collaborators of every task: threads and time, processes, targets, and the CA file of the databases."""
 
     plane: DataPlane
     processes: ProcessStarter
@@ -32,7 +32,7 @@ class TaskHost:
 
 
 class TaskObserver(Protocol):
-    """Who reacts to a task's changes; called with the data plane's lock held."""
+    """Reacts to a task's changes; called with the data plane's lock held."""
 
     def changed(self, task: SandboxTask) -> None:
         """React to a start, or to a change of the health of the task's targets."""
