@@ -13,7 +13,7 @@ pytest_plugins = [
     "steps.drill",
     "steps.recovery_points",
     "steps.scratch_instance",
-    "steps.moments",
+    "steps.point_in_time",
     "steps.objectives",
     "steps.usable",
     "steps.host",

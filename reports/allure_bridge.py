@@ -34,7 +34,7 @@ EXAMPLE_PARAMETER = "_pytest_bdd_example"
 
 
 def as_csv(rows: list[list[object]]) -> str:
-    """A data table as CSV."""
+    """Return a data table as CSV."""
     out = io.StringIO()
     csv.writer(out, lineterminator="\n").writerows(rows)
     return out.getvalue()
@@ -52,7 +52,7 @@ def _begin(step: Step) -> AbstractContextManager[Any]:
 
 
 def pytest_bdd_before_scenario(request: pytest.FixtureRequest, feature: Feature, scenario: Scenario) -> None:
-    """Nothing of this scenario has been reached yet."""
+    """Note that no step of this scenario has been reached yet."""
     request.node.stash[OPEN], request.node.stash[REACHED] = [], 0
 
 
@@ -63,18 +63,18 @@ def pytest_bdd_before_step(request: pytest.FixtureRequest, step: Step) -> None:
 
 
 def pytest_bdd_after_step(request: pytest.FixtureRequest) -> None:
-    """The step held."""
+    """Close the Allure step of a step that passed."""
     request.node.stash[OPEN].pop().__exit__(None, None, None)
 
 
 def pytest_bdd_step_func_lookup_error(request: pytest.FixtureRequest, step: Step, exception: Exception) -> None:
-    """A step that nobody defined is broken; it was reached although it was never opened."""
+    """Show a step without a definition as broken: it was reached, although it was never opened."""
     request.node.stash[REACHED] += 1
     _begin(step).__exit__(type(exception), exception, exception.__traceback__)
 
 
 def pytest_bdd_after_scenario(request: pytest.FixtureRequest, scenario: Scenario) -> None:
-    """Close what is open with its reason (failure, skip, Ctrl-C: this runs in a `finally`), and add the rest."""
+    """Close the open steps with the reason (failure, skip, Ctrl-C: this runs in a `finally`), and add the others as skipped."""
     error = sys.exc_info()
     for context in reversed(request.node.stash[OPEN]):
         context.__exit__(*error)
@@ -92,13 +92,15 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
         return
     allure.dynamic.title(_title(item, template))
     allure.dynamic.feature(template.feature.name or "")
-    told = [text.strip() for text in (template.description, template.feature.description) if text and text.strip()]
-    allure.dynamic.description("\n\n".join(told) or template.feature.name or "")
+    paragraphs = [text.strip() for text in (template.description, template.feature.description) if text]
+    allure.dynamic.description("\n\n".join(filter(None, paragraphs)) or template.feature.name or "")
 
 
 def _title(item: pytest.Item, template: ScenarioTemplate) -> str:
     values: Mapping[str, Any] = getattr(getattr(item, "callspec", None), "params", {}).get(EXAMPLE_PARAMETER, {})
-    return template.render(values).name
+    name = template.render(values).name
+    others = [template.render(each).name for examples in template.examples for each in examples.as_contexts()]
+    return f"{name} ({', '.join(values.values())})" if others.count(name) > 1 else name  # as steps/promises.py
 
 
 class CleanLogger:
@@ -162,7 +164,7 @@ class CleanLogger:
 
 
 def _unfold(parameter: Parameter) -> list[Parameter]:
-    """An outline's values as a parameter each, where allure-pytest shows one dictionary."""
+    """Return an outline's values as a parameter each, where allure-pytest shows one dictionary."""
     if parameter.name != EXAMPLE_PARAMETER:
         return [parameter]
     try:
@@ -174,7 +176,7 @@ def _unfold(parameter: Parameter) -> list[Parameter]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Put our logger in the place of allure-pytest's, which wrote everything as it came."""
+    """Replace allure-pytest's logger, which masks nothing, by CleanLogger."""
     manager = allure_commons.plugin_manager
     plain = next((each for each in manager.get_plugins() if type(each) is AllureFileLogger), None)
     if plain is None:  # no --alluredir

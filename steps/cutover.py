@@ -1,4 +1,4 @@
-"""The service that moves to a restored database, and back."""
+"""The cut-over: the service moves to a restored database, and back."""
 
 from __future__ import annotations
 
@@ -18,66 +18,59 @@ from steps.checks import assert_met
 
 @pytest.fixture(scope="session")
 def move(run_folder: Path, journal: Journal) -> Move:
-    """The cut-over of the run; skipped where a guard holds."""
+    """Open the cut-over of the run; skip where a guard refuses it."""
     try:
         return cutover.open_move(run_folder, journal)
     except Refused as error:
         pytest.skip(str(error))
 
 
-@given("a service that uses the protected database", target_fixture="service")
-def service_of_the_database(move: Move) -> Move:
-    """The target's own, and in the sandbox one that is made for the run."""
-    return move
-
-
-@when("the service is moved to a database that is restored under the same name")
 @given("the service has been moved to a database that was restored under the same name", target_fixture="service")
 def service_is_moved(move: Move) -> Move:
-    """Once a run; each scenario looks at the same move."""
+    """Carry out the cut-over, once a run: of the target's own service, or in the sandbox of one made for the run."""
     move.go()
-    _show(move)
+    _attach_evidence(move)
     return move
 
 
-@when("the move is undone")
-def move_is_undone(service: Move) -> None:
-    """Once a run."""
+@when("the cut-over is rolled back")
+def cutover_is_rolled_back(service: Move) -> None:
+    """Lead the service back to the old database, once a run. Nothing is deleted."""
     service.undo()
-    _show(service)
+    _attach_evidence(service)
 
 
-@then("the service was away once and then answers with the restored data")
-def away_once(journal: Journal) -> None:
-    """What its users' address answered, and when."""
+@then("the service was unavailable once and then answers with the restored data")
+def interrupted_once(journal: Journal) -> None:
+    """Assert what the service's public address answered, and when."""
     assert_met(journal, judge.NAME)
 
 
 @then("nobody else could write to the restored database before it was opened to the service")
 def closed_until_opened(journal: Journal) -> None:
-    """The groups that it had until then."""
+    """Assert which security groups the restored database had until it was opened."""
     assert_met(journal, judge.CLOSED)
 
 
 @then("the restored database is configured as the old one was")
 def configured_as_before(journal: Journal) -> None:
-    """Every setting beside the old one's, or a reason why not."""
+    """Assert that each setting is the old database's, or that drill.toml names the reason why not."""
     assert_met(journal, judge.CONFIGURED)
 
 
 @then("nothing is connected to the old database any more")
 def old_database_is_idle(journal: Journal) -> None:
-    """The sessions of the renamed instance."""
+    """Assert that the renamed instance has no session."""
     assert_met(journal, judge.IDLE)
 
 
-@then("the service answers with the old database under its old name, and neither database is gone")
+@then("the service answers with the old database under its old name, and both databases exist")
 def old_database_is_back(journal: Journal) -> None:
-    """Names, existence and answer after the rollback."""
+    """Assert the names, the existence and the answers after the rollback."""
     assert_met(journal, judge.BACK)
 
 
-def _show(move: Move) -> None:
-    """Attach what was done and seen to Allure's report."""
+def _attach_evidence(move: Move) -> None:
+    """Attach the journal, the answers and the comparison to Allure's report."""
     for name, text in move.evidence().items():
         allure.attach(text, name, allure.attachment_type.TEXT)

@@ -17,22 +17,22 @@ from steps.promises import journal_of
 
 @pytest.fixture(scope="session")
 def run_folder(pytestconfig: pytest.Config) -> Path:
-    """The folder of the run, below reports/out/."""
+    """Return the folder of the run, below reports/out/."""
     folder = pytestconfig.getoption("--drill-run")
     if folder is None:
-        pytest.fail("the features belong to a run: start them with `python -m drills run`, not with pytest")
+        pytest.fail("expected --drill-run with the folder of a run, found none: run the features with `drills run`")
     return Path(folder)
 
 
 @pytest.fixture(scope="session")
 def journal(request: pytest.FixtureRequest, run_folder: Path) -> Journal:
-    """The open run record."""
+    """Return the open run record."""
     return journal_of(request.session, run_folder)
 
 
 @pytest.fixture(scope="session")
 def drill(run_folder: Path, journal: Journal) -> Iterator[Drill]:
-    """The drill of this run; what it made is removed at the end, whatever happened."""
+    """Open the drill of this run, and remove what it created at the end, whatever happened."""
     drill = context.open_drill(run_folder, journal)
     yield drill
     drill.clean_up()
@@ -40,31 +40,30 @@ def drill(run_folder: Path, journal: Journal) -> Iterator[Drill]:
 
 @pytest.fixture(scope="session")
 def sandbox_control(run_folder: Path) -> SandboxControl:
-    """The sandbox's own controls; only a profile that allows damage has them."""
+    """Return the client of the sandbox's own API; only a profile that allows damage has one."""
     return context.open_control(run_folder)
 
 
 @given("the protected database of the target", target_fixture="target_drill")
 def protected_database(drill: Drill) -> Drill:
-    """The target of the run."""
+    """Name the target of the run; nothing is read or changed yet."""
     return drill
 
 
-@when("its loss is declared a disaster")
 @given("the protected database of the target is lost")
 def loss_is_declared(drill: Drill) -> None:
-    """From here the recovery clock runs; once a run."""
+    """Declare the disaster, once a run: the recovery time counts from here."""
     drill.declare_disaster()
 
 
-@when("the drill removes what it made", target_fixture="left")
+@when("the drill removes what it created", target_fixture="left")
 def drill_cleans_up(drill: Drill) -> tuple[str, ...]:
-    """What could not be removed."""
+    """Delete each resource of this run, and wait until AWS reports it gone."""
     return tuple(f"{resource.kind} {resource.id}: {resource.note}" for resource in drill.clean_up())
 
 
-@then("each thing that was made is seen to be gone")
+@then("each created resource is confirmed to be gone")
 def nothing_is_left(journal: Journal, left: tuple[str, ...]) -> None:
-    """The record has seen each resource go."""
-    assert journal.record.resources, "expected a drill that made something, found that it made nothing"
+    """Assert that the run created something and that nothing of it is left."""
+    assert journal.record.resources, "expected resources that the drill created, found none"
     assert not left, f"still there: {'; '.join(left)}"

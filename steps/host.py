@@ -1,4 +1,4 @@
-"""The drill's own host, looked at with testinfra."""
+"""The drill host, inspected with testinfra."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ from steps.checks import assert_verdict
 
 @pytest.fixture(scope="session")
 def drill_host() -> Any:
-    """The machine that the drill runs on."""
+    """Return the machine that the drill runs on."""
     return testinfra.get_host("local://")
 
 
 @pytest.fixture
 def local_server(run_folder: Path, restoration: Restoration) -> int | None:
-    """The process id of the scratch instance's server, None where it runs elsewhere."""
+    """Return the process id of the scratch instance's server, None where it runs elsewhere."""
     return context.local_server(run_folder, restoration.instance_id)
 
 
-@then("the drill's host finds and reaches it")
+@then("the drill host resolves its name and can connect to it")
 def host_reaches(drill_host: Any, restoration: Restoration) -> None:
-    """The name resolves and the port takes connections."""
+    """Assert that the name of the scratch instance resolves and that its port accepts connections."""
     assert_verdict(host.judge(host.observe_reachability(drill_host, restoration.host, restoration.port)), host.NAME)
 
 
-@then("the client and the certificates that it was reached with are on the drill's host")
+@then("the client library and the certificate authorities that a connection needs are on the drill host")
 def client_is_there(drill_host: Any, drill: Drill) -> None:
-    """libpq with TLS, and certificates that hold today."""
+    """Assert that libpq has TLS, and that certificates which are valid today are installed."""
     assert_verdict(host.judge(host.observe_client(drill_host, drill.ca_bundle, SystemClock().now())), host.NAME)
 
 
-@then("a copy on the drill's own host keeps its files to itself and listens to that host alone")
+@then("a copy on the drill host has private files and accepts connections from that host alone")
 def local_copy_is_closed(drill_host: Any, restoration: Restoration, local_server: int | None) -> None:
-    """Owner and mode of the data directory, and the address that it listens on."""
+    """Assert the owner and mode of the data directory, and the address that the server listens on; skip where it is remote."""
     if local_server is None:
-        pytest.skip("the scratch instance is not on this machine: its host is its service's to look after")
+        pytest.skip("the scratch instance does not run on this machine: AWS operates its host")
     assert_verdict(host.judge(host.observe_local_server(drill_host, local_server, restoration.port)), host.NAME)

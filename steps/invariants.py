@@ -1,4 +1,4 @@
-"""What the owner of the data says is always true of it."""
+"""Invariants: what the owner of the data declares to be always true of them."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from steps.checks import assert_verdict
 
 @then(parsers.parse('it is true of the copy that "{sentence}"'))
 def rule_holds(drill: Drill, sentence: str) -> None:
-    """The one rule with that sentence; skipped where the target does not have it."""
+    """Assert the one invariant with that sentence; skip where the target does not have it."""
     assert_verdict(drill.judge_rule(sentence), sentence)

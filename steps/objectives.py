@@ -11,23 +11,23 @@ from steps.checks import assert_met
 
 @then("the copy passes every blocking check within the recovery time objective")
 def usable_within_rto(journal: Journal) -> None:
-    """RTA, to the last blocking check, against RTO."""
+    """Assert that RTA, which ends with the last blocking check, is within the RTO."""
     assert_met(journal, "rto")
 
 
-@then("the data lost is within the recovery point objective")
+@then("the data loss is within the recovery point objective")
 def loss_within_rpo(journal: Journal) -> None:
-    """RPA, read from the restored data, against RPO."""
+    """Assert that RPA, read from the restored data, is within the RPO."""
     assert_met(journal, "rpo")
 
 
-@when("what its backup schedule can lose at worst is worked out")
-def worst_case_is_worked_out(drill: Drill) -> None:
-    """Reads the backup plans; restores nothing."""
+@when("the worst case of its backup schedule is computed")
+def worst_case_is_computed(drill: Drill) -> None:
+    """Read the backup plans; nothing is restored."""
     drill.judge_schedule()
 
 
 @then("the worst case is within the recovery point objective")
 def worst_case_within_rpo(journal: Journal) -> None:
-    """The schedule's worst case, no run being missed, against RPO."""
+    """Assert that the data loss of the schedule's worst case, with no backup missed, is within the RPO."""
     assert_met(journal, "rpo by policy")

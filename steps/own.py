@@ -1,4 +1,4 @@
-"""Features and step modules of the owner's own, run beside the shipped ones."""
+"""Features and step modules of the database's owner, run beside the shipped ones."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Keep a verdict of each promise of the owner's, so that one that failed gives the exit code of a verification."""
+    """Record a verdict for each scenario of the owner's, so that a failed one gives the exit code of a failed verification."""
     report = yield
     template = scenario_wrapper_template_registry.get(item.obj) if isinstance(item, pytest.Function) else None
     folder = item.config.getoption("--drill-run")
@@ -97,9 +97,14 @@ def _parse(folders: Iterable[Path]) -> list[Feature]:
     try:
         return get_features(map(str, folders))
     except (GherkinParseError, UnicodeDecodeError) as error:
-        said = " ".join(str(error).split())
-        raise ConfigError(f"--features: expected features in Gherkin, found: {said}") from error
+        message = " ".join(str(error).split())
+        raise ConfigError(f"--features: expected features in Gherkin, found: {message}") from error
 
 
 def _tags(feature: Feature) -> set[str]:
-    return set(feature.tags).union(*(scenario.tags for scenario in feature.scenarios.values()))
+    """Return every tag of a feature: its own, and those of its rules, scenarios and examples."""
+    found = set(feature.tags)
+    for scenario in feature.scenarios.values():
+        found.update(scenario.tags, scenario.rule.tags if scenario.rule else ())
+        found.update(*(examples.tags for examples in scenario.examples))
+    return found

@@ -1,13 +1,14 @@
-"""Promises of a run: which scenarios are collected, in which order, and how each ended, kept in the run record."""
+"""Promises of a run: select and order the scenarios, and note in the run record how each ended."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Generator, Iterator, Sequence
+from collections.abc import Container, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pytest_bdd.scenario import scenario_wrapper_template_registry
+from pytest_bdd.parser import ScenarioTemplate
+from pytest_bdd.scenario import make_python_name, scenario_wrapper_template_registry
 
 from drills.config.load import Config
 from drills.model.record import Promise, PromiseOutcome
@@ -15,18 +16,21 @@ from drills.record import Journal
 from drills.run import context, cutover
 
 NEEDS_LEAVE = ("damages_backup", "cuts_over")
-# Which scenarios are no part of a run: those of another recovery point than it drills (`sample` of the target).
+# Scenarios about another recovery point than the run drills (`sample` of the target) are no part of it.
 OTHER_POINT = {True: "chosen_point", False: "newest_point"}
-# Restores of their own, which would come between the phases that are measured.
+# Scenarios with a restore of their own, which would come between the phases that are measured.
 AFTERWARDS = ("damages_backup", "moment")
 CUTS_OVER = "cuts_over"
+EXAMPLE = "_pytest_bdd_example"  # the parameter in which pytest-bdd passes the values of an outline's example
 JOURNAL: pytest.StashKey[Journal] = pytest.StashKey()
 LEFT_OUT: pytest.StashKey[int] = pytest.StashKey()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is about another recovery point, skip what the profile does not allow; restore anything else after
-    the recovery, then replace the source, at which nobody looks any more, and clean up after all.
+    """Leave out the scenarios about another recovery point, and skip those that the profile does not allow.
+
+    The order is: the recovery and whatever only reads, the other restores, the cut-over (it replaces the source), the
+    clean-up. Each example of an outline is selected by `-k` by its own name.
     """
     folder = config.getoption("--drill-run")
     if folder is None:
@@ -34,6 +38,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     effective = context.read(folder).effective()
     other = OTHER_POINT[effective.target.sample.kind == "newest"]
     items[:] = [item for item in items if other not in item.keywords]
+    for item in items:
+        if template := template_of(item):
+            item.extra_keyword_matches.add(make_python_name(name_of(item, template)))
     for tag, reason in _left_out(folder, effective):
         for item in items:
             if tag in item.keywords:
@@ -42,13 +49,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _left_out(folder: Path, effective: Config) -> Iterator[tuple[str, str]]:
-    """The tags of what is no part of this run, each with the reason."""
+    """Yield each tag whose scenarios are skipped in this run, with the reason."""
     profile, allowed = context.leave_of(folder)
     for tag in NEEDS_LEAVE:
         if tag not in allowed:
             yield tag, f"profile {profile!r} does not allow {tag!r}"
     if not context.promises_posture(folder):
-        yield "posture", "the target does not ask for it: posture.promised in drill.toml"
+        yield "posture", "not configured for the target: set posture.promised in drill.toml"
     if reason := cutover.left_out(effective):
         yield CUTS_OVER, reason
 
@@ -58,7 +65,7 @@ def _turn(tags: Container[str]) -> tuple[bool, bool, bool]:
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
-    """A run of which scenarios were filtered out is partial; `-k` and `-m` are told here one after the other."""
+    """Mark the run partial where the caller filtered scenarios out; pytest reports `-k` and `-m` one after the other."""
     if items and (folder := items[0].config.getoption("--drill-run")):
         stash = items[0].session.stash
         stash[LEFT_OUT] = stash.get(LEFT_OUT, 0) + len(items)
@@ -70,7 +77,7 @@ def pytest_deselected(items: Sequence[pytest.Item]) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Note how a scenario ended: an assertion failed, or something kept it from being judged."""
+    """Note how a scenario ended: passed, an assertion failed, skipped, or broken by any other exception."""
     report = yield
     folder: Path | None = item.config.getoption("--drill-run")
     promise = _promise(item, call, report)
@@ -82,26 +89,54 @@ def pytest_runtest_makereport(
 
 
 def journal_of(session: pytest.Session, folder: Path) -> Journal:
-    """The one journal of this process: two open ones would undo each other's work."""
+    """Return the one journal of this process: two open ones would overwrite each other."""
     if JOURNAL not in session.stash:
         session.stash[JOURNAL] = Journal.open(folder)
     return session.stash[JOURNAL]
 
 
 def _promise(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> Promise | None:
-    """The promise that this report says something final about, None for the uneventful parts of a test."""
+    """Return the promise that this report decides, None for a set-up or tear-down that passed."""
     if report.when != "call" and report.outcome == "passed":
         return None
-    template = scenario_wrapper_template_registry.get(item.obj) if isinstance(item, pytest.Function) else None
+    template = template_of(item)
     return Promise(
         id=item.nodeid,
         feature=template.feature.name if template else "",
-        name=template.name if template else item.name,
+        name=name_of(item, template) if template else item.name,
         outcome=_outcome(call, report),
         seconds=round(report.duration, 3),
         reason=_reason(call, report),
-        tags=tuple(sorted(template.tags | template.feature.tags)) if template else (),
+        tags=tuple(sorted(_tags(item, template))) if template else (),
     )
+
+
+def template_of(item: pytest.Item) -> ScenarioTemplate | None:
+    """Return the scenario, or the outline, that a test was made from; None for a test in Python."""
+    return scenario_wrapper_template_registry.get(item.obj) if isinstance(item, pytest.Function) else None
+
+
+def name_of(item: pytest.Item, template: ScenarioTemplate) -> str:
+    """Return the scenario's name; that of an outline with the values of the example in it.
+
+    Where two examples of an outline would have one name, the values follow it (as in reports/allure_bridge.py).
+    """
+    values = _example(item)
+    name = template.render(values).name
+    others = [template.render(each).name for examples in template.examples for each in examples.as_contexts()]
+    return f"{name} ({', '.join(values.values())})" if others.count(name) > 1 else name
+
+
+def _example(item: pytest.Item) -> Mapping[str, str]:
+    values: Mapping[str, str] = getattr(getattr(item, "callspec", None), "params", {}).get(EXAMPLE, {})
+    return values
+
+
+def _tags(item: pytest.Item, template: ScenarioTemplate) -> set[str]:
+    """Return the tags of the scenario, its rule and its feature, and of the table that the example stands in."""
+    values = _example(item)
+    own = (examples.tags for examples in template.examples if any(values == each for each in examples.as_contexts()))
+    return template.tags.union(template.feature.tags, template.rule.tags if template.rule else (), *own)
 
 
 def _outcome(call: pytest.CallInfo[Any], report: pytest.TestReport) -> PromiseOutcome:

@@ -1,59 +1,52 @@
 @drill @postgresql @posture
-Feature: The backups that a recovery needs are there
-  A recovery point is worth what stands around it: a job that succeeds every time, a key that can be used on the day,
-  a vault that nobody empties, and the groups that a restore goes into. All of it is judged by reading alone.
+Feature: The backups that a recovery needs are in place
+  A recovery point alone is not enough: backup jobs have to complete, the vault has to exist, its key has
+  to be usable, and the groups that a restore uses have to exist. All of it is evaluated by read-only calls.
+
+  Background:
+    Given the protected database of the target
 
   Rule: Backups are made
 
-    Scenario: The last backup has succeeded
-      Given the protected database of the target
-      When the posture of its backups is judged
-      Then the "jobs" of its backups are as they should be
+    Scenario: The last backup job completed
+      When the posture of its backups is evaluated
+      Then the last backup job completed
 
-    Scenario: The newest backup is younger than the loss that is accepted
-      Given the protected database of the target
-      When the posture of its backups is judged
-      Then the "freshness" of its backups is as it should be
+    Scenario: The newest backup is recent enough
+      When the posture of its backups is evaluated
+      Then its newest backup is younger than the recovery point objective
 
-    Scenario: The plan cannot lose more than is accepted
-      Given the protected database of the target
-      When the posture of its backups is judged
-      Then the "schedule" of its backups is as it should be
+    Scenario: The backup plan runs often enough
+      When the posture of its backups is evaluated
+      Then its backup plan loses no more than the recovery point objective in the worst case
 
-    Scenario: A plan backs the database up
-      Given the protected database of the target
-      When the posture of its backups is judged
-      Then the "protection" of its backups is as it should be
+    Scenario: A backup plan covers the database
+      When the posture of its backups is evaluated
+      Then a backup plan selects it
 
-    Scenario: The backup service may take on its role
-      Given the protected database of the target
-      When the posture of its backups is judged
-      Then the "role" of its backups is as it should be
+    Scenario: AWS Backup can assume the backup role
+      When the posture of its backups is evaluated
+      Then the backup service can assume the role that makes its backups
 
     @newest_point
-    Scenario: Moments between two backups can be restored
-      Given the protected database of the target
-      When the posture of its backups is judged
-      Then the "automated backups" of its backups are as they should be
+    Scenario: Point-in-time recovery is available
+      When the posture of its backups is evaluated
+      Then its automated backups are enabled and up to date
 
-  Rule: They can be used on the day
+  Rule: Backups can be restored
 
-    Scenario: The key of the newest backup can be used by who restores it
-      Given the protected database of the target
-      When the posture of its backups is judged
-      Then the "key" of its backups is as it should be
+    Scenario: The key of the newest backup is usable
+      When the posture of its backups is evaluated
+      Then the key of its newest backup is enabled and usable by the account that restores
 
-    Scenario: The vaults can be read and nobody empties them
-      Given the protected database of the target
-      When the posture of its backups is judged
-      Then the "vaults" of its backups are as they should be
+    Scenario: The backup vaults exist and their keys are usable
+      When the posture of its backups is evaluated
+      Then its backup vaults exist and their keys are enabled
 
-    Scenario: What a restore goes into is there
-      Given the protected database of the target
-      When the posture of its backups is judged
-      Then the "restore needs" of its backups are as they should be
+    Scenario: The resources that a restore needs exist
+      When the posture of its backups is evaluated
+      Then the groups and the quotas that a restore needs are available
 
-    Scenario: The configuration is kept for the day on which the instance is gone
-      Given the protected database of the target
-      When the posture of its backups is judged
-      Then the "stored configuration" of its backups is as it should be
+    Scenario: The configuration of the instance is stored outside of it
+      When the posture of its backups is evaluated
+      Then a recent copy of its configuration is stored

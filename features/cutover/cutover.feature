@@ -1,33 +1,27 @@
 @drill @postgresql @cuts_over @newest_point
 Feature: The service moves to a restored database, and back
-  A restored copy saves nobody as long as the service still uses the old database. The way from one to the other is what
-  a team goes at three in the morning: stop, rename, restore, compare, verify, start. Here it is gone from end to end.
+  A restored copy is of no use while the service still connects to the old database. The cut-over is what a team does in
+  an emergency: stop the service, rename, restore, compare, verify, start the service. It is carried out here, and undone.
+
+  Background:
+    Given the service has been moved to a database that was restored under the same name
 
   Rule: The service moves
 
-    Scenario: The service moves to the restored database and is away once
-      Given a service that uses the protected database
-      When the service is moved to a database that is restored under the same name
-      Then the service was away once and then answers with the restored data
+    Scenario: The service moves to the restored database with one interruption
+      Then the service was unavailable once and then answers with the restored data
 
-    Scenario: Nobody writes to the restored database before it is opened
-      Given a service that uses the protected database
-      When the service is moved to a database that is restored under the same name
+    Scenario: Nobody else can write to the restored database before the service does
       Then nobody else could write to the restored database before it was opened to the service
 
-    Scenario: The restored database takes the old one's place with its configuration
-      Given a service that uses the protected database
-      When the service is moved to a database that is restored under the same name
+    Scenario: The restored database has the configuration of the old one
       Then the restored database is configured as the old one was
 
-    Scenario: Nobody is left behind on the old database
-      Given a service that uses the protected database
-      When the service is moved to a database that is restored under the same name
+    Scenario: No session remains on the old database
       Then nothing is connected to the old database any more
 
   Rule: There is a way back
 
-    Scenario: The move of the service can be undone
-      Given the service has been moved to a database that was restored under the same name
-      When the move is undone
-      Then the service answers with the old database under its old name, and neither database is gone
+    Scenario: The cut-over can be rolled back
+      When the cut-over is rolled back
+      Then the service answers with the old database under its old name, and both databases exist

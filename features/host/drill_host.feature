@@ -1,19 +1,17 @@
 @drill @postgresql
-Feature: The drill's host can do what a drill needs, and opens nothing to others
-  A drill that passes on one machine and cannot run on the one that is there in an emergency is worth little. What the
-  service says of the scratch instance itself, whom it admits and that nothing leaves it, is promised with the recovery.
+Feature: The drill host can run a drill and exposes nothing
+  A drill that runs on one machine only does not help when another one is at hand in an emergency. The isolation of the
+  scratch instance itself is verified with the recovery.
 
-  Scenario: The drill's host reaches the scratch instance
+  Background:
     Given the protected database of the target is lost
-    When its newest recovery point is restored to a scratch instance
-    Then the drill's host finds and reaches it
+    And its recovery point has been restored to a scratch instance
 
-  Scenario: What a drill connects with is on its host
-    Given the protected database of the target is lost
-    When its newest recovery point is restored to a scratch instance
-    Then the client and the certificates that it was reached with are on the drill's host
+  Scenario: The drill host can reach the scratch instance
+    Then the drill host resolves its name and can connect to it
 
-  Scenario: A copy on the drill's own host is closed to others
-    Given the protected database of the target is lost
-    When its newest recovery point is restored to a scratch instance
-    Then a copy on the drill's own host keeps its files to itself and listens to that host alone
+  Scenario: The database client and the certificates are installed on the drill host
+    Then the client library and the certificate authorities that a connection needs are on the drill host
+
+  Scenario: A copy on the drill host is accessible to the drill alone
+    Then a copy on the drill host has private files and accepts connections from that host alone

@@ -1,33 +1,25 @@
 @drill @postgresql
 Feature: What is always true of the data is true of the restored copy
-  Fingerprints say that the data is what it was at the backup. What it means, its owner knows: the rules that always
-  hold, which stand in the folder that the target names. A rule that the target does not have is skipped here.
+  Fingerprints prove that the data are those of the backup. What is always true of them, their owner states as
+  invariants, in the folder that the target names. An invariant that the target does not have is skipped here.
 
-  Rule: The copy is usable only if it keeps its owner's rules
+  Background:
+    Given the protected database of the target is lost
+    And its recovery point has been restored to a scratch instance
 
-    Scenario: Every rule of the data's owner holds
-      Given the protected database of the target is lost
-      When its newest recovery point is restored to a scratch instance
+  Rule: The copy is usable only if its owner's invariants hold
+
+    Scenario: Every invariant of the data's owner holds
       Then the "invariants" check finds no difference
 
-  Rule: The rules of the sample's order book
+  Rule: The invariants of the sample application
 
-    Scenario: No order comes back without what was ordered
-      Given the protected database of the target is lost
-      When its newest recovery point is restored to a scratch instance
-      Then it is true of the copy that "every order has at least one line"
+    Scenario Outline: In the restored sample data, <invariant>
+      Then it is true of the copy that "<invariant>"
 
-    Scenario: What customers owe adds up
-      Given the protected database of the target is lost
-      When its newest recovery point is restored to a scratch instance
-      Then it is true of the copy that "the total of every order is the sum of its lines"
-
-    Scenario: No order's history is left without its order
-      Given the protected database of the target is lost
-      When its newest recovery point is restored to a scratch instance
-      Then it is true of the copy that "every change of status belongs to an order that is there"
-
-    Scenario: No manual comes back as a title alone
-      Given the protected database of the target is lost
-      When its newest recovery point is restored to a scratch instance
-      Then it is true of the copy that "every manual has its text"
+      Examples:
+        | invariant                                                |
+        | every order has at least one line                        |
+        | the total of every order is the sum of its lines         |
+        | every change of status belongs to an order that is there |
+        | every manual has its text                                |

@@ -1,4 +1,4 @@
-"""An audit of the features: pytest-bdd loses some mistakes silently, and this finds them without running a drill."""
+"""Audit the features: pytest-bdd ignores some mistakes silently, and these tests find them without running a drill."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from pytest_bdd.feature import get_features
-from pytest_bdd.parser import Feature, Step
+from pytest_bdd.parser import Feature, Scenario, Step
 from pytest_bdd.steps import StepFunctionContext, step_function_context_registry
 
 from steps.catalogue import EXAMPLES
@@ -23,20 +23,25 @@ NO_SPECIFICATION = re.compile(r"\b(SELECT|INSERT|sleep|port|https?|localhost|I)\
 
 
 def parsed() -> list[Feature]:
-    """Every feature of the folder."""
+    """Return every feature of the folder."""
     return list(get_features([str(FEATURES)]))
 
 
-def steps_of(feature: Feature) -> Iterator[Step]:
-    """Every step as it runs: outlines with the values of their examples."""
+def scenarios_of(feature: Feature) -> Iterator[Scenario]:
+    """Yield every scenario as it runs: an outline once for each example, with its values."""
     for template in feature.scenarios.values():
         contexts = [context for examples in template.examples for context in examples.as_contexts()]
-        for context in contexts or [{}]:
-            yield from template.render(context).steps
+        yield from map(template.render, contexts or [{}])
+
+
+def steps_of(feature: Feature) -> Iterator[Step]:
+    """Yield every step as it runs, those of the backgrounds with each scenario."""
+    for scenario in scenarios_of(feature):
+        yield from scenario.steps
 
 
 def definitions() -> dict[int, StepFunctionContext]:
-    """The project's own step definitions, each function and type once."""
+    """Return the project's own step definitions, each function and type once."""
     for path in sorted((CHECKOUT / "steps").glob("*.py")):
         importlib.import_module(f"steps.{path.stem}" if path.stem != "__init__" else "steps")
     return {
@@ -47,7 +52,7 @@ def definitions() -> dict[int, StepFunctionContext]:
 
 
 def matching(step: Step) -> list[StepFunctionContext]:
-    """The definitions that a step's text and type fit."""
+    """Return the definitions that match a step's text and type."""
     return [
         context
         for context in definitions().values()
@@ -82,6 +87,8 @@ def test_scenario_names_are_unique_across_all_features() -> None:
 
     assert [name for name, count in names.items() if count > 1] == []
     assert sum(names.values()) == sum(len(feature.scenarios) for feature in parsed())
+    as_run = Counter(scenario.name for feature in parsed() for scenario in scenarios_of(feature))
+    assert [name for name, count in as_run.items() if count > 1 or "<" in name] == []
 
 
 def test_each_tag_is_registered() -> None:
@@ -103,11 +110,17 @@ def test_each_feature_is_bound() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_steps_speak_of_outcomes(path: Path) -> None:
-    """Third person, one When a scenario, and nothing of SQL, addresses, ports or waiting."""
+    """Third person, and nothing of SQL, addresses, ports or waiting; at most one When a scenario, none in a background.
+
+    A scenario without a When asserts what its background has done.
+    """
     text = path.read_text(encoding="utf-8")
     steps = re.findall(r"^\s*(?:Given|When|Then|And|But) (.*)$", text, re.MULTILINE)
-    scenarios = re.split(r"^\s*Scenario(?: Outline)?:.*$", text, flags=re.MULTILINE)[1:]
+    background, *scenarios = re.split(r"^\s*Scenario(?: Outline)?:.*$", text, flags=re.MULTILINE)
+    whens = [len(re.findall(r"^\s*When ", each, re.MULTILINE)) for each in (background, *scenarios)]
 
     assert steps
     assert [step for step in steps if NO_SPECIFICATION.search(step)] == []
-    assert [len(re.findall(r"^\s*When ", scenario, re.MULTILINE)) for scenario in scenarios] == [1] * len(scenarios)
+    assert whens[0] == 0
+    assert set(whens[1:]) <= ({0, 1} if "Background:" in background else {1})
+    assert all(" Then " in scenario for scenario in scenarios)
