@@ -1,4 +1,4 @@
-"""The folders of a sandbox: accessible to the user that PostgreSQL runs as, closed to others, with short paths."""
+"""Creates the folders of a sandbox: with short paths, open to the user that PostgreSQL runs as and closed to others."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from drills.errors import SandboxError
 from drills.sandbox.postgres.binaries import server_user
 from drills.sandbox.postgres.runas import ServerUser, run_as
 
-_STATE_LIMIT = 48  # bytes of the path that holds a sandbox's folder, so that a socket's path some folders below it fits
+# of the path that holds a sandbox's folder, so that the path of a socket some folders below it is short enough
+_MAX_PATH_BYTES = 48
 _FULL = re.compile(r"No space left on device|Disk quota exceeded|Read-only file system")
 
 
-def says_full(message: str) -> bool:
-    """Return whether an error message, in English, is about a full or read-only disk."""
+def is_disk_full(message: str) -> bool:
+    """Return whether an error message, in English, means that nothing more can be written to a disk."""
     return bool(_FULL.search(message))
 
 
-def disk_full(place: Path, message: str) -> SandboxError:
-    """Return the error for a full disk."""
+def disk_full_error(place: Path, message: str) -> SandboxError:
+    """Return the error for a full disk that holds `place`."""
     return SandboxError(f"the disk that holds {place} is full: {message}; free some space or name another work folder")
 
 
@@ -34,18 +35,18 @@ def disk_errors(place: Path) -> Iterator[None]:
         yield
     except OSError as error:
         message = error.strerror or str(error)
-        if says_full(message):
-            raise disk_full(place, message) from error
+        if is_disk_full(message):
+            raise disk_full_error(place, message) from error
         raise SandboxError(
             f"expected to write to {place}, but: {message}; name a work folder that can be written to"
         ) from error
 
 
 def state_parent(user: ServerUser | None = None) -> Path:
-    """Return the folder that gets a sandbox's work folder: TMPDIR, else /tmp, else /var/tmp.
+    """Return the folder to create a sandbox's own folder in: TMPDIR, else /tmp, else /var/tmp.
 
-    `user` (by default the user of the servers) can enter it, and it is short enough for the paths of sockets below it.
-    Raises SandboxError when none of them is suitable.
+    `user` (by default the one that the servers run as) can enter it, and it is short enough for the paths of sockets
+    below it. Raises SandboxError when none of the three is.
     """
     user = user or server_user()
     problems = []
@@ -60,7 +61,7 @@ def state_parent(user: ServerUser | None = None) -> Path:
 
 
 def prepare_state(parent: Path | None = None, user: ServerUser | None = None) -> Path:
-    """Create a new work folder of a sandbox in `parent`, by default in `state_parent()`.
+    """Create the sandbox's work folder in `parent` or in `state_parent`, and return it.
 
     Mode 0711 when the servers run as another user, else 0700. Raises SandboxError.
     """
@@ -75,31 +76,31 @@ def prepare_state(parent: Path | None = None, user: ServerUser | None = None) ->
 
 
 def _unsuitable(place: Path, user: ServerUser | None) -> str:
-    """Return why a folder cannot hold a sandbox's work folder, "" when it can."""
+    """Return why a folder cannot hold a sandbox's own folder; empty when it can."""
     if not place.is_dir():
-        return f"{place} is no folder"
+        return f"{place} is not a folder"
     if not os.access(place, os.W_OK | os.X_OK):
         return f"{place} cannot be written to"
-    if len(os.fsencode(place.resolve())) > _STATE_LIMIT:
-        return f"{place} is longer than {_STATE_LIMIT} bytes, too long for the paths of sockets below it"
+    if len(os.fsencode(place.resolve())) > _MAX_PATH_BYTES:
+        return f"{place} is longer than {_MAX_PATH_BYTES} bytes, too long for the paths of sockets below it"
     if user is not None and not _reachable(place, user):
         return f"{place} cannot be entered by the user {user.name}, whom PostgreSQL runs as"
     return ""
 
 
 def _reachable(place: Path, user: ServerUser) -> bool:
-    """Return whether the user can enter the folder; tried, since access lists and mounts matter, too."""
+    """Return whether the user can enter the folder; it is tried, since access lists and mounts matter too."""
     try:
         return run_as(user, ["/bin/sh", "-c", 'cd "$1"', "sh", str(place)], cwd=Path("/")).returncode == 0
-    except OSError as error:  # a container in which root may not become somebody else
+    except OSError as error:  # a container in which root may not become another user
         raise SandboxError(
             f"expected to run PostgreSQL as the user {user.name}, because it refuses to run as root, but the system "
             f"forbids that: {error.strerror}; run as an ordinary user"
         ) from error
 
 
-def own_folder(folder: Path, user: ServerUser | None) -> None:
-    """Create `folder` with mode 0700 for the server's user, and the folders above it so that the user can enter them."""
+def create_private_folder(folder: Path, user: ServerUser | None) -> None:
+    """Create `folder` with mode 0700 for the server's user, who can pass through the folders created above it."""
     for above in reversed(folder.parents):
         if not above.exists():
             above.mkdir(mode=0o700)
@@ -107,10 +108,10 @@ def own_folder(folder: Path, user: ServerUser | None) -> None:
                 above.chmod(0o711)
     folder.mkdir(mode=0o700, exist_ok=True)
     folder.chmod(0o700)
-    give(folder, user)
+    change_owner(folder, user)
 
 
-def give(path: Path, user: ServerUser | None) -> None:
-    """Make the server's user, if any, the owner of a file or folder."""
+def change_owner(path: Path, user: ServerUser | None) -> None:
+    """Make the server's user the owner of a file or folder, when there is such a user."""
     if user is not None:
         os.chown(path, user.uid, user.gid)

@@ -1,6 +1,6 @@
 """Ends what a killed sandbox left running: `python -m drills.sandbox.sweep FOLDER`, the sandbox's work folder.
 
-A program of its own, because only the command line may import the sandbox: the supervisor calls this.
+It is a program of its own, because only the command line may import the sandbox; the supervisor calls it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from drills.sandbox.postgres.postmaster import sweep
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Sweep the folder, which may be gone already; says how many processes were ended."""
+    """End the processes that work in the folder, which may not exist any more, and print how many there were."""
     print(f"{sweep(Path(arguments[0]))} processes ended")
     return 0
 

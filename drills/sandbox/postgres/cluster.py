@@ -17,7 +17,15 @@ import psycopg
 
 from drills.clock import SystemClock, wait_until
 from drills.errors import SandboxError
-from drills.sandbox.folders import disk_errors, disk_full, give, own_folder, prepare_state, says_full, state_parent
+from drills.sandbox.folders import (
+    change_owner,
+    create_private_folder,
+    disk_errors,
+    disk_full_error,
+    is_disk_full,
+    prepare_state,
+    state_parent,
+)
 from drills.sandbox.postgres.binaries import Binaries
 from drills.sandbox.postgres.postmaster import (
     is_ready,
@@ -221,7 +229,7 @@ class Cluster:
     def backup_to(self, folder: Path) -> None:
         """Copy the running server to `folder` (absent or empty) with pg_basebackup, with the WAL that it needs to start."""
         with disk_errors(folder):
-            own_folder(folder, self.user)
+            create_private_folder(folder, self.user)
         result = self.run_tool(
             "pg_basebackup", f"--pgdata={folder}", "--checkpoint=fast", "--wal-method=stream", "--no-sync",
             f"--host={self.run_dir}", f"--port={PORT}", f"--username={ADMIN}", "--no-password",
@@ -274,7 +282,7 @@ class Cluster:
     def _make_folders(self) -> None:
         for folder in (self.data, self.run_dir):
             with disk_errors(folder):
-                own_folder(folder, self.user)
+                create_private_folder(folder, self.user)
 
     @contextlib.contextmanager
     def _password_file(self) -> Iterator[Path]:
@@ -285,7 +293,7 @@ class Cluster:
                 path.unlink(missing_ok=True)
                 with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                     file.write(self._password.encode() + b"\n")
-                give(path, self.user)
+                change_owner(path, self.user)
             yield path
         finally:
             path.unlink(missing_ok=True)
@@ -297,15 +305,15 @@ class Cluster:
             new = path.with_suffix(".new")
             new.write_text("".join(lines), encoding="utf-8")
             new.chmod(0o600)
-            give(new, self.user)
+            change_owner(new, self.user)
             new.replace(path)
 
     def _raise_failure(self, expected: str, begin: int) -> NoReturn:
         """Kill a server that failed, and raise SandboxError with what it has logged since `begin` (bytes)."""
         self.kill()
         complaint = self._complaint(begin)
-        if says_full(complaint):
-            raise disk_full(self.data, complaint)
+        if is_disk_full(complaint):
+            raise disk_full_error(self.data, complaint)
         raise SandboxError(
             f"expected PostgreSQL {self.binaries.version} {expected}, but {complaint}; correct that or choose another "
             "PostgreSQL"
@@ -329,9 +337,9 @@ class Cluster:
         if result.returncode == 0:
             return
         lines = [line.strip() for line in result.stderr.splitlines() if line.strip()]
-        if full := next((line for line in lines if says_full(line)), None):
+        if full := next((line for line in lines if is_disk_full(line)), None):
             found = _SEVERITY.search(full)
-            raise disk_full(place, found[2] if found else full)
+            raise disk_full_error(place, found[2] if found else full)
         errors = [line for line in lines if "error" in line.lower() or "fatal" in line.lower()] or lines or ["nothing"]
         raise SandboxError(f"expected to {purpose} in {place}, but {Path(result.args[0]).name} printed: {errors[-1]}")
 

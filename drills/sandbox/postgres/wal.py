@@ -23,7 +23,7 @@ import psycopg
 
 from drills.clock import SystemClock, wait_until
 from drills.errors import DrillError
-from drills.sandbox.folders import disk_errors, own_folder
+from drills.sandbox.folders import create_private_folder, disk_errors
 from drills.sandbox.postgres.cluster import ADMIN, Cluster
 from drills.sandbox.postgres.runas import ServerUser
 
@@ -119,7 +119,7 @@ class Archives:
                 self._count += 1
                 folder = self._state / f"w{self._count}"
                 with disk_errors(folder):
-                    own_folder(folder, self._user)
+                    create_private_folder(folder, self._user)
                 self._archives[resource_id] = Archive(folder)
             cluster.owned = self._archives[resource_id].settings()
 

@@ -275,7 +275,7 @@ def test_the_work_folder_is_fresh_private_and_reachable(tmp_path: Path, monkeypa
         fresh.rmdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
     assert state_parent() in (Path("/tmp").resolve(), Path("/var/tmp").resolve())
-    with pytest.raises(SandboxError, match="missing is no folder; name another one"):
+    with pytest.raises(SandboxError, match="missing is not a folder; name another one"):
         prepare_state(tmp_path / "missing")
 
 
