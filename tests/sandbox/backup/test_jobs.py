@@ -53,6 +53,18 @@ def test_a_lock_holds_points_and_refuses_retentions_and_becomes_immutable(shop: 
     assert shop.points("locked") == []
 
 
+def test_the_tagging_api_lists_a_vault_with_its_tags(shop: Shop) -> None:
+    """Resource Groups Tagging API reference, GetResources: resources of all services, found by a tag."""
+    arn = shop.vault("tagged", BackupVaultTags={"stage": "tagged"})
+    shop.backup.tag_resource(ResourceArn=arn, Tags={"owner": "orders"})
+
+    tagging = shop.sandbox.client("resourcegroupstaggingapi")
+    found = tagging.get_resources(TagFilters=[{"Key": "stage", "Values": ["tagged"]}])["ResourceTagMappingList"]
+
+    tags = [{"Key": "stage", "Value": "tagged"}, {"Key": "owner", "Value": "orders"}]
+    assert found == [{"ResourceARN": arn, "Tags": tags}]
+
+
 def test_a_vault_has_its_key_and_the_point_its_sources(shop: Shop) -> None:
     """A point of an RDS instance carries the source's key (developer guide, "Encryption for backups in AWS Backup")."""
     key = shop.sandbox.client("kms").create_key()["KeyMetadata"]["Arn"]
