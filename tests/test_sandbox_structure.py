@@ -13,34 +13,6 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SANDBOX = "drills.sandbox"
-# the packages and modules that are put together by composition
-COMPOSED = (
-    "drills.sandbox.backup",
-    "drills.sandbox.control",
-    "drills.sandbox.door",
-    "drills.sandbox.ec2",
-    "drills.sandbox.events",
-    "drills.sandbox.folders",
-    "drills.sandbox.gateway",
-    "drills.sandbox.moto_backends",
-    "drills.sandbox.postgres.binaries",
-    "drills.sandbox.postgres.cluster",
-    "drills.sandbox.postgres.parameters",
-    "drills.sandbox.postgres.ports",
-    "drills.sandbox.postgres.postmaster",
-    "drills.sandbox.postgres.proxy",
-    "drills.sandbox.postgres.roles",
-    "drills.sandbox.postgres.runas",
-    "drills.sandbox.postgres.tls",
-    "drills.sandbox.secret_store",
-    "drills.sandbox.seeds",
-    "drills.sandbox.server",
-    "drills.sandbox.service",
-    "drills.sandbox.standalone",
-    "drills.sandbox.sweep",
-    "drills.sandbox.time",
-    "drills.sandbox.url_table",
-)
 
 
 def file_of(module: str) -> Path:
@@ -49,14 +21,11 @@ def file_of(module: str) -> Path:
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
-def modules_of(*names: str) -> list[str]:
-    """The dotted names of these modules and of all modules below these packages."""
-    found: list[str] = []
-    for name in names:
-        file = file_of(name)
-        files = sorted(file.parent.rglob("*.py")) if file.name == "__init__.py" else [file]
-        found += [".".join(each.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for each in files]
-    return found
+@cache
+def modules_of(package: str) -> list[str]:
+    """Return the dotted names of a package and of all modules below it."""
+    files = sorted(file_of(package).parent.rglob("*.py"))
+    return [".".join(each.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for each in files]
 
 
 @cache
@@ -98,13 +67,13 @@ def path_back_to(module: str) -> list[str]:
     return []
 
 
-@pytest.mark.parametrize("module", modules_of(*COMPOSED))
+@pytest.mark.parametrize("module", modules_of(SANDBOX))
 def test_no_module_of_the_sandbox_imports_itself_through_others(module: str) -> None:
     """There is no import circle, not even through an import inside of a function or for type checking."""
     assert not path_back_to(module)
 
 
-@pytest.mark.parametrize("module", modules_of(*COMPOSED))
+@pytest.mark.parametrize("module", modules_of(SANDBOX))
 def test_no_class_of_the_sandbox_inherits_from_another_of_its_own(module: str) -> None:
     """What a class needs is passed to its constructor; only classes of moto and of libraries are implemented."""
     bases = {
@@ -124,7 +93,7 @@ def resolve(module: str, base: ast.expr) -> type:
     return get_origin(found) or found
 
 
-@pytest.mark.parametrize("module", modules_of(*COMPOSED))
+@pytest.mark.parametrize("module", modules_of(SANDBOX))
 def test_no_class_of_the_sandbox_holds_state(module: str) -> None:
     """Nothing assigns an attribute of a class, and no class body has a dict, list or set that its instances share."""
     namespace = vars(importlib.import_module(module))
@@ -150,7 +119,7 @@ def test_no_class_of_the_sandbox_holds_state(module: str) -> None:
     assert not assigned | shared
 
 
-@pytest.mark.parametrize("module", modules_of(*COMPOSED))
+@pytest.mark.parametrize("module", modules_of(SANDBOX))
 def test_no_class_of_the_sandbox_is_given_state_at_run_time(module: str) -> None:
     """What differs from one sandbox to the next belongs to an object: a class attribute would outlive it."""
     assert not class_state(source_of(module))

@@ -107,7 +107,7 @@ class Control:
         raise SandboxError(f"The sandbox has no snapshot {name}; name one that DescribeDBSnapshots lists.")
 
     def _describe_instance(self, name: str) -> dict[str, Any]:
-        db = self._rds_of(name).instance(name)
+        db = self._rds_of(name).lookups.instance(name)
         server = self._plane.servers.get(db.dbi_resource_id)
         return {
             "id": db.resource_id,
@@ -136,7 +136,7 @@ class Control:
             )
         with self._plane.lock:
             rds = self._rds_of(name)
-            server = rds.server_of(name, "available")
+            server = rds.lookups.server(name, "available")
             master = str(rds.databases[name].master_username)
         with server.busy:
             return dataclasses.asdict(seed_load.load(source, server.cluster, master, self._plane.state))

@@ -1,4 +1,4 @@
-"""EC2: moto's, except that a security group of a database instance cannot be deleted, as on AWS."""
+"""The EC2 of moto, except that a security group that a database instance uses cannot be deleted, as on AWS."""
 
 from __future__ import annotations
 

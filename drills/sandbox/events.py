@@ -1,7 +1,7 @@
-"""EventBridge as moto has it, with what its users meet on AWS: refused sources, rules that are off, tested patterns.
+"""The EventBridge of moto, with refused sources, disabled rules, delivery to targets and TestEventPattern as on AWS.
 
-Events reach SQS queues, SNS topics and CloudWatch Logs groups whole, as their target's constant `Input`, or as the part
-that `InputPath` names. Targets of other services are stored and listed, and nothing is delivered to them.
+A target is a queue of SQS, a topic of SNS or a log group of CloudWatch Logs. It gets the whole event, its constant `Input`,
+or the part that `InputPath` names. The sandbox stores and describes targets of other services, and delivers nothing there.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class SandboxRule(Rule):
     """A rule that delivers while it is enabled."""
 
     def send_to_targets(self, original_event: Any, transform_input: bool = True) -> None:
-        """Deliver an event that the pattern matches; a target that cannot be reached stops no other one."""
+        """Deliver an event that the pattern matches; a failed delivery does not prevent the others."""
         event = {key: value for key, value in original_event.items() if key != "ingestion-time"}
         event["time"] = _time(event.get("time"))
         if self.state == "DISABLED" or not self.event_pattern.matches_event(event):  # type: ignore[arg-type]
@@ -38,7 +38,7 @@ class SandboxRule(Rule):
                 continue
             try:
                 self._deliver(target, _message(target, event))
-            except Exception:  # moto's backends raise many kinds for what is not there
+            except Exception:  # moto's backends raise many kinds of errors for a missing target
                 logging.exception("%s could not deliver to %s", self.name, target["Arn"])
 
     def _deliver(self, target: Mapping[str, Any], message: Any) -> None:
@@ -67,7 +67,7 @@ def _message(target: Mapping[str, Any], event: dict[str, Any]) -> Any:
 
 
 def _time(value: Any) -> str:
-    """Return an event's time as AWS writes it; moto has seconds."""
+    """Return the time of an event in the form of AWS; moto stores seconds."""
     if isinstance(value, str):
         return value
     return datetime.fromtimestamp(float(value or 0), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -78,10 +78,10 @@ class SandboxEvents(EventsBackend):
 
     @property
     def _url_module(self) -> Any:
-        return UrlTable(moto.events.urls.url_bases, {"{0}/": SandboxEventsResponse.dispatch})
+        return _URLS
 
     def put_events(self, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """PutEvents: only AWS's own services may say `aws.` (EventBridge API reference, PutEventsRequestEntry)."""
+        """PutEvents: a source that begins with `aws.` is refused (EventBridge API reference, PutEventsRequestEntry)."""
         if len(events) > 10:
             return list(super().put_events(events))
         answers: list[dict[str, Any]] = []
@@ -98,7 +98,7 @@ class SandboxEvents(EventsBackend):
 
 
 class SandboxEventsResponse(EventsHandler):
-    """EventBridge responses: moto's, and those of operations that moto accepts without doing anything."""
+    """Answers requests as moto does, and the requests that moto accepts without an effect."""
 
     def test_event_pattern(self) -> Any:
         """TestEventPattern: whether the pattern matches the event."""
@@ -108,6 +108,9 @@ class SandboxEventsResponse(EventsHandler):
         except ValueError as error:
             raise JsonRESTError("InvalidEventPatternException", f"Event is not valid JSON: {error}.") from error
         return json.dumps({"Result": pattern.matches_event(event)})
+
+
+_URLS = UrlTable(moto.events.urls.url_bases, {"{0}/": SandboxEventsResponse.dispatch})
 
 
 def install() -> None:

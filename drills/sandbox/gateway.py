@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-from drills.sandbox import ec2, events, secret_store
+from drills.sandbox import ec2, events, kms, secret_store
 from drills.sandbox.backup.account import BackupAccount
 from drills.sandbox.backup.install import install as install_backup
 from drills.sandbox.control import Control
@@ -29,8 +29,7 @@ from drills.sandbox.door.contract import Contract
 from drills.sandbox.door.moto_app import MotoApp
 from drills.sandbox.door.request_faults import RequestFaults
 from drills.sandbox.door.wire import Response, StartResponse, read_body, send
-from drills.sandbox.rds import backend as rds
-from drills.sandbox.rds import keys
+from drills.sandbox.rds import install as rds
 from drills.sandbox.rds.log_exports import LogExports
 from drills.sandbox.service import install as services
 from drills.sandbox.state import DataPlane
@@ -104,7 +103,7 @@ def install_services(plane: DataPlane, account: str) -> BackupAccount:
     backups = install_backup(plane, account)
     ec2.install()
     secret_store.install()
-    keys.install(plane)
+    kms.install(plane)
     events.install()
     services.install(plane)
     return backups
@@ -112,8 +111,8 @@ def install_services(plane: DataPlane, account: str) -> BackupAccount:
 
 def _export_logs(exports: LogExports, account: str, request: AwsRequest) -> None:
     """Bring CloudWatch Logs up to date before a request that can see them."""
-    if exports.wanted_for(request.service, request.operation):
-        exports.bring_up_to_date(account, request.region)
+    if exports.needed_for(request.service, request.operation):
+        exports.export(account, request.region)
 
 
 def make_gateway(plane: DataPlane, account: str, *, check_contract: bool = False) -> Gateway:

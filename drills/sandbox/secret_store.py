@@ -1,4 +1,4 @@
-"""Secrets Manager: moto's, without the members that its responses do not have on AWS."""
+"""The Secrets Manager of moto, without the members that the answers of AWS do not have."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from drills.sandbox.url_table import UrlTable
 
 
 class SandboxSecretsResponse(SecretsManagerResponse):
-    """DescribeSecret has VersionIdsToStages, ListSecrets has SecretVersionsToStages (its API reference); moto has both."""
+    """DescribeSecret has VersionIdsToStages, ListSecrets SecretVersionsToStages (API reference); moto answers with both."""
 
     def describe_secret(self) -> str:
         """DescribeSecret."""
@@ -30,12 +30,15 @@ class SandboxSecretsResponse(SecretsManagerResponse):
         return json.dumps(answer)
 
 
+_URLS = UrlTable(moto.secretsmanager.urls.url_bases, {"{0}/$": SandboxSecretsResponse.dispatch})
+
+
 class SandboxSecrets(SecretsManagerBackend):
     """The Secrets Manager of one region."""
 
     @property
     def _url_module(self) -> Any:
-        return UrlTable(moto.secretsmanager.urls.url_bases, {"{0}/$": SandboxSecretsResponse.dispatch})
+        return _URLS
 
 
 def install() -> None:

@@ -15,7 +15,7 @@ import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,8 @@ from drills.sandbox.door.faults import Fault, FaultRegistry
 from drills.sandbox.postgres.binaries import Binaries, ServerUser, readable
 from drills.sandbox.postgres.cluster import Cluster
 from drills.sandbox.postgres.proxy import Proxy
-from drills.sandbox.postgres.wal import Archives, keep_beating
+from drills.sandbox.postgres.servers import Server, StoredSnapshot
+from drills.sandbox.postgres.wal import Archives, HeartbeatLoop
 from drills.sandbox.time import SandboxClock
 
 log = logging.getLogger(__name__)
@@ -76,30 +77,6 @@ class Delays:
         return replace(cls(), **{names[name]: float(value) for name, value in given.items()})
 
 
-@dataclass(frozen=True, slots=True)
-class StoredSnapshot:
-    """A copy of a data directory. `taken_at` is the instant that it reaches to: every commit before it is inside."""
-
-    folder: Path
-    binaries: Binaries
-    settings: dict[str, str]
-    taken_at: datetime
-    size_bytes: int
-    busy: threading.Lock = field(default_factory=threading.Lock)
-
-
-@dataclass
-class Server:
-    """The PostgreSQL of one instance. `busy` is held by whoever works on its files or its process."""
-
-    cluster: Cluster
-    binaries: Binaries
-    settings: dict[str, str] = field(default_factory=dict)
-    parameter_group: str = ""
-    reason: str = ""
-    busy: threading.Lock = field(default_factory=threading.Lock)
-
-
 class Ending(DrillError):
     """The sandbox is being ended; the work at hand is given up."""
 
@@ -131,7 +108,7 @@ class DataPlane:
         self._endings: list[Callable[[], object]] = []
         self._folders = 0
         self._usable: dict[Binaries, Binaries] = {}
-        self.work("heartbeat", lambda: keep_beating(self))
+        self.work("heartbeat", HeartbeatLoop(self.archives, self.servers, self.clock, delays.heartbeat).run)
 
     # -- servers -------------------------------------------------------------------------------------------------
 

@@ -1,11 +1,11 @@
-"""Continuous backup: the WAL of an instance with automated backups is archived, so that any moment of it can be restored.
+"""Continuous backup: archives the WAL of the instances with automated backups, for restores to an instant.
 
-An archive is a folder beside the data folders and outlives its instance when automated backups are retained. As on RDS,
-the user `rdsadmin` beats a heartbeat in the database `rdsadmin` and switches WAL after it: there is always a later commit
-to recover to, without which PostgreSQL would not end a recovery (PostgreSQL manual, "Continuous Archiving and
+An archive is a folder beside the data folders. It outlives its instance when automated backups are retained. As on RDS,
+the user `rdsadmin` writes a heartbeat in the database `rdsadmin` and switches WAL after it. So there is always a later
+commit to recover to, without which PostgreSQL does not end a recovery (PostgreSQL manual, "Continuous Archiving and
 Point-in-Time Recovery"; xlogrecovery.c, "recovery ended before configured recovery target was reached").
 
-Instants in here are the machine's, which PostgreSQL goes by.
+Instants in this module are those of the machine's clock, which PostgreSQL uses.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import contextlib
 import shlex
 import shutil
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psycopg
 
@@ -26,14 +26,14 @@ from drills.errors import DrillError
 from drills.sandbox.folders import create_private_folder, disk_errors
 from drills.sandbox.postgres.cluster import ADMIN, Cluster
 from drills.sandbox.postgres.runas import ServerUser
+from drills.sandbox.postgres.servers import Server
+from drills.sandbox.time import SandboxClock
 
-if TYPE_CHECKING:
-    from drills.sandbox.state import DataPlane
-
-# what PostgreSQL recovers in: the copy of a base backup, to which it applies archived WAL
+# with this file in its data directory, PostgreSQL applies archived WAL at its start
 RECOVERY_SIGNAL = "recovery.signal"
-# pg_basebackup writes it, and the first start on the copy renames it: a copy without it has been started on
+# pg_basebackup writes this file, and the first start on the copy renames it: without it, a server has run on the copy
 BACKUP_LABEL = "backup_label"
+_MIN_INTERVAL = 0.05  # seconds between two heartbeats
 
 _BEAT = """
 INSERT INTO public.rds_heartbeat2 (id, value) VALUES (1, pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) * 1000)
@@ -49,29 +49,28 @@ class Archive:
     """The archived WAL of one instance. Threads may share it."""
 
     folder: Path
-    _beats: list[tuple[datetime, str]] = field(
-        default_factory=list
-    )  # not known to be archived yet: when, in which file
+    # beats that are not known to be archived yet: the instant and the WAL file
+    _beats: list[tuple[datetime, str]] = field(default_factory=list)
     _latest: datetime | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def settings(self) -> dict[str, str]:
-        """What makes a server archive into this folder; a file is there whole or not at all."""
+        """Return the settings of a server that archives into this folder; a file appears whole or not at all."""
         place = shlex.quote(str(self.folder)).replace("%", "%%")
         part, whole = f"{place}/.%f", f"{place}/%f"
         # a beat leaves most of its segment empty: holes, where cp can make them, keep that off the disk
         copy = f"(cp --sparse=always %p {part} 2>/dev/null || cp %p {part})"
         return {"archive_mode": "on", "archive_command": f"{copy} && mv {part} {whole}", "archive_library": ""}
 
-    def recovery(self, target: datetime) -> dict[str, str]:
-        """What lets a server, started on a base backup, recover from this folder to `target` and then go its own way."""
+    def recovery_settings(self, target: datetime) -> dict[str, str]:
+        """Return the settings of a server that recovers from this folder to `target` and is then promoted."""
         place = shlex.quote(str(self.folder)).replace("%", "%%")
         return {
             "restore_command": f"cp {place}/%f %p",
             "recovery_target_time": target.isoformat(timespec="microseconds"),
             "recovery_target_inclusive": "on",
             "recovery_target_action": "promote",
-            # a standby would need limits as high as the source's were
+            # a hot standby would need limits as high as the source's
             "hot_standby": "off",
         }
 
@@ -88,14 +87,14 @@ class Archive:
             self._beats.append((beat[0], switched[0]))
 
     def latest(self) -> datetime | None:
-        """The newest moment that can be restored: that of a beat whose commit, a later one, is archived. None before."""
+        """Return the newest instant that can be restored, that of the last archived beat; None before the first."""
         with self._lock:
             while self._beats and (self.folder / self._beats[0][1]).exists():
                 self._latest = self._beats.pop(0)[0]
             return self._latest
 
-    def settle(self, timeout: float) -> None:
-        """Wait until the last beat is archived, or give up after `timeout` seconds."""
+    def wait_for_last_beat(self, timeout: float) -> None:
+        """Wait until the last beat is archived, or for `timeout` seconds."""
         with contextlib.suppress(TimeoutError):
             wait_until(
                 lambda: self.latest() and not self._beats, timeout, SystemClock(), every=0.02, what="the archive"
@@ -113,7 +112,7 @@ class Archives:
         self._lock = threading.Lock()
 
     def open(self, resource_id: str, cluster: Cluster) -> None:
-        """Let a server archive from its next start on."""
+        """Make a server archive from its next start on."""
         with self._lock:
             if resource_id not in self._archives:
                 self._count += 1
@@ -124,32 +123,41 @@ class Archives:
             cluster.owned = self._archives[resource_id].settings()
 
     def of(self, resource_id: str) -> Archive | None:
-        """The archive of an instance, None when it has no automated backups."""
+        """Return the archive of an instance, or None when it has no automated backups."""
         return self._archives.get(resource_id)
 
     def drop(self, resource_id: str) -> None:
-        """Remove an archive; an unknown one is no error."""
+        """Remove the archive of an instance; without one, do nothing."""
         with self._lock:
             archive = self._archives.pop(resource_id, None)
         if archive is not None:
             shutil.rmtree(archive.folder, ignore_errors=True)
 
-    def beat(self, resource_id: str, cluster: Cluster, busy: threading.Lock) -> None:
-        """One heartbeat of one instance, where its server runs and nobody works on it; never raises."""
+    def beat(self, resource_id: str, server: Server) -> None:
+        """Write one heartbeat where the instance's server runs and nobody works on it; never raise an error."""
         archive = self.of(resource_id)
-        if archive is None or not busy.acquire(blocking=False):
+        if archive is None or not server.busy.acquire(blocking=False):
             return
         try:
-            # a server that has just been started for the first time has no database rdsadmin yet
+            # a server that was started for the first time a moment ago has no database rdsadmin yet
             with contextlib.suppress(psycopg.Error, DrillError, OSError):
-                if cluster.running():
-                    archive.beat(cluster)
+                if server.cluster.running():
+                    archive.beat(server.cluster)
         finally:
-            busy.release()
+            server.busy.release()
 
 
-def keep_beating(plane: DataPlane) -> None:
-    """Beat for every instance, again and again, until the sandbox ends."""
-    while plane.clock.wait_until(plane.clock.monotonic() + max(0.05, plane.delays.heartbeat)):
-        for resource_id, server in list(plane.servers.items()):
-            plane.archives.beat(resource_id, server.cluster, server.busy)
+class HeartbeatLoop:
+    """Writes the heartbeats of all servers, `interval` seconds apart, until the clock ends."""
+
+    def __init__(self, archives: Archives, servers: Mapping[str, Server], clock: SandboxClock, interval: float) -> None:
+        self._archives = archives
+        self._servers = servers
+        self._clock = clock
+        self._interval = max(_MIN_INTERVAL, interval)
+
+    def run(self) -> None:
+        """Write heartbeats; return when the sandbox ends."""
+        while self._clock.wait_until(self._clock.monotonic() + self._interval):
+            for resource_id, server in list(self._servers.items()):
+                self._archives.beat(resource_id, server)

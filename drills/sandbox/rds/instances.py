@@ -1,8 +1,8 @@
-"""What the sandbox's RDS says of its instances, snapshots and events: moto's models, told truthfully.
+"""The models of instances, snapshots and events: moto's, with the members that AWS answers with.
 
-moto gives every instance one constant DbiResourceId, an endpoint that resolves nowhere and a snapshot of 17 fields;
-what differs here follows the RDS API reference. Models hold what AWS shows and nothing else: moto copies attributes
-from one instance to another. Their servers are found in the data plane by DbiResourceId.
+moto gives every instance one constant DbiResourceId, an endpoint that resolves nowhere and a snapshot of 17 fields; what
+differs here follows the RDS API reference. A model holds what AWS shows and nothing else, because moto copies attributes
+from one instance to another. The data plane finds the server of an instance by its DbiResourceId.
 """
 
 from __future__ import annotations
@@ -15,13 +15,17 @@ from typing import Any
 from moto.rds.models import DBInstance, DBSnapshot, RDSBackend
 
 from drills.sandbox.postgres import parameters
-from drills.sandbox.postgres.wal import BACKUP_LABEL
-from drills.sandbox.state import DataPlane, StoredSnapshot
+from drills.sandbox.postgres.servers import StoredSnapshot
+from drills.sandbox.rds.restore_window import restore_window
+from drills.sandbox.state import DataPlane
 
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
-# what AWS tells of a request that is not carried out yet, by the name that moto's model has for it
-PENDABLE = {
+CERTIFICATE = "rds-ca-rsa2048-g1"  # the certificate authority of new instances
+MODIFIABLE = ("available", "storage-full", "incompatible-parameters")  # statuses in which an instance can be modified
+
+# members whose change can wait, by the name in moto's model: the name in PendingModifiedValues
+DEFERRABLE = {
     "allocated_storage": "AllocatedStorage",
     "backup_retention_period": "BackupRetentionPeriod",
     "ca_certificate_identifier": "CACertificateIdentifier",
@@ -36,38 +40,14 @@ PENDABLE = {
 }
 
 
-def bases(plane: DataPlane, backend: RDSBackend, resource_id: str) -> list[StoredSnapshot]:
-    """The automated backups of an instance that WAL can be applied to, oldest first.
-
-    One that a server has been started on, in order to damage it, has a history of its own and takes no WAL.
-    """
-    found = [
-        plane.snapshots[each.arn]
-        for each in backend.database_snapshots.values()
-        if each.dbi_resource_id == resource_id and each.snapshot_type == "automated" and each.arn in plane.snapshots
-    ]
-    whole = [each for each in found if (each.folder / BACKUP_LABEL).exists()]
-    return sorted(whole, key=lambda each: each.taken_at)
-
-
-def restore_window(plane: DataPlane, backend: RDSBackend, resource_id: str) -> tuple[datetime, datetime] | None:
-    """From when until when an instance can be restored: from its oldest base to its last archived heartbeat."""
-    archive, found = plane.archives.of(resource_id), bases(plane, backend, resource_id)
-    latest = archive.latest() if archive else None
-    if latest is None or not found:
-        return None
-    window = found[0].taken_at, plane.clock.from_machine_time(latest)
-    return window if window[0] <= window[1] else None
-
-
 def new_resource_id() -> str:
-    """A DbiResourceId: unique in a region and never used again, also when a name is."""
+    """Return a new DbiResourceId. It is unique in a region and never used again, unlike a name."""
     return "db-" + "".join(secrets.choice(_BASE32) for _ in range(26))
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxEvent:
-    """A member of DescribeEvents' answer; the attribute names are those that moto's serializer looks for."""
+    """An event in the answer of DescribeEvents; moto's serializer reads attributes of these names."""
 
     source_identifier: str
     source_type: str
@@ -88,37 +68,37 @@ class SandboxInstance(DBInstance):
         self.status = "creating"
         self.publicly_accessible = bool(self.publicly_accessible)
         self.endpoint_known = False
-        self.birth = "DB instance created"  # what its first event says
+        self.creation_message = "DB instance created"  # of its first event
         self.restored = False
-        self.pending: dict[str, Any] = {}
+        self.pending: dict[str, Any] = {}  # by AWS's names, as PendingModifiedValues
         self.queued: dict[str, Any] = {}  # the same by the model's names, as it will be carried out
-        self.awaits_window = False
-        self.stops = 0
+        self.awaits_maintenance = False
+        self.stop_count = 0
 
     @property
     def address(self) -> str:
-        """Instances answer on `localhost`; the port belongs to the name (DESIGN.md decision 11)."""
+        """Every instance answers on `localhost`; its name has a port of its own (docs/sandbox.md)."""
         return "localhost"
 
     @property
     def endpoint(self) -> dict[str, Any] | None:  # type: ignore[override]
-        """Address and port; absent while the instance is being made."""
+        """Address and port; absent while the instance is being created."""
         return {"Address": self.address, "Port": self.port} if self.endpoint_known else None
 
     @property
     def pending_modified_values(self) -> dict[str, Any]:
-        """What was asked for and is not carried out yet; a password is shown as stars."""
+        """Requested values that are not in force yet; a password is masked."""
         return dict(self.pending)
 
     @property
     def latest_restorable_time(self) -> datetime | None:  # type: ignore[override]
-        """The newest moment that a point-in-time restore can reach; absent without automated backups."""
+        """The newest instant that a point-in-time restore can reach; absent without automated backups."""
         window = restore_window(self._plane, self.backend, self.dbi_resource_id)
         return window[1] if window else None
 
     @property
     def db_parameter_group_status_list(self) -> list[dict[str, Any]]:
-        """The parameter group and whether the running server has its values."""
+        """The parameter group, and whether the running server has its values."""
         group = self.db_parameter_groups()[0]
         return [{"DBParameterGroupName": group.name, "ParameterApplyStatus": self._apply_status(group)}]
 
@@ -130,7 +110,7 @@ class SandboxInstance(DBInstance):
         return "in-sync" if same and server.parameter_group == group.name else "pending-reboot"
 
     def say(self, message: str, *categories: str) -> None:
-        """Add an event of this instance to what DescribeEvents returns."""
+        """Add an event of this instance to the answers of DescribeEvents."""
         self.backend.events.append(
             SandboxEvent(  # type: ignore[arg-type]
                 self.db_instance_identifier, "db-instance", message, categories, self.arn, self._plane.instant()
@@ -139,7 +119,7 @@ class SandboxInstance(DBInstance):
 
 
 class SandboxSnapshot(DBSnapshot):
-    """A snapshot whose data was copied at the request and whose status follows a little later."""
+    """A snapshot whose data was copied at the request, and whose status follows after a delay."""
 
     def __init__(
         self, backend: RDSBackend, plane: DataPlane, database: DBInstance, snapshot_id: str, **kwargs: Any
@@ -167,7 +147,7 @@ class SandboxSnapshot(DBSnapshot):
         self.snapshot_target = "region"
 
     def holds(self, stored: StoredSnapshot) -> None:
-        """Take over what the data plane knows of the copy."""
+        """Set the members that the data plane measured when it copied the data."""
         self.snapshot_database_time = stored.taken_at
         self.full_snapshot_size_in_bytes = stored.size_bytes
 
@@ -185,5 +165,5 @@ class SandboxSnapshot(DBSnapshot):
 
     @status.setter
     def status(self, value: str) -> None:
-        # moto's initialiser sets one; time decides here
+        # moto's initialiser sets a status; here it follows from the time
         pass

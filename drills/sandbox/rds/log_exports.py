@@ -1,7 +1,7 @@
 """The server logs that RDS exports to CloudWatch Logs: `/aws/rds/instance/<name>/postgresql`, stream `<name>.0`.
 
-"Publishing PostgreSQL logs to Amazon CloudWatch Logs", Amazon RDS User Guide. Nobody can see them but through
-CloudWatch Logs, so they are brought up to date when it is asked, and before an instance goes.
+See "Publishing PostgreSQL logs to Amazon CloudWatch Logs" in the Amazon RDS User Guide. Clients read exported logs only
+through CloudWatch Logs, so the sandbox exports before it answers a request to that service, and before an instance goes.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from drills.sandbox.rds.instances import SandboxInstance
 from drills.sandbox.state import DataPlane
 
 _STAMP = re.compile(rb"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?) UTC ")
-_AT_ONCE = 10_000  # log events in one PutLogEvents
+_MAX_BATCH = 10_000  # log events in one PutLogEvents
 
 
 class LogExports:
-    """What has been exported so far, by DbiResourceId. The data plane's lock is held in each call."""
+    """Exports the logs of the instances that ask for it. The caller of each method holds the data plane's lock."""
 
     def __init__(self, plane: DataPlane) -> None:
         self._plane = plane
-        self._read: dict[str, int] = {}
+        self._exported: dict[str, int] = {}  # bytes of the log, by DbiResourceId
 
-    def wanted_for(self, service: str, operation: str) -> bool:
-        """Whether a request may see the logs, or end them."""
+    def needed_for(self, service: str, operation: str) -> bool:
+        """Return whether a request may read the exported logs, or end an export."""
         return service == "logs" or (service == "rds" and operation in ("DeleteDBInstance", "ModifyDBInstance"))
 
-    def bring_up_to_date(self, account: str, region: str) -> None:
-        """Export what the servers of a region have logged since the last time."""
+    def export(self, account: str, region: str) -> None:
+        """Export what the servers of a region have logged since the last export."""
         for db in list(rds_backends[account][region].databases.values()):
             if isinstance(db, SandboxInstance) and "postgresql" in (db.enabled_cloudwatch_logs_exports or ()):
-                self._export(db, account, region)
+                self._export_instance(db, account, region)
 
-    def _export(self, db: SandboxInstance, account: str, region: str) -> None:
+    def _export_instance(self, db: SandboxInstance, account: str, region: str) -> None:
         from moto.logs.models import logs_backends
 
         logs: Any = logs_backends[account][region]
@@ -46,27 +46,27 @@ class LogExports:
             logs.create_log_group(group, {})
         if stream not in logs.groups[group].streams:
             logs.create_log_stream(group, stream)
-        events = list(_events(self._fresh(db), self._plane.instant()))
-        for first in range(0, len(events), _AT_ONCE):
-            logs.put_log_events(group, stream, events[first : first + _AT_ONCE])
+        events = list(_events(self._new_lines(db), self._plane.instant()))
+        for first in range(0, len(events), _MAX_BATCH):
+            logs.put_log_events(group, stream, events[first : first + _MAX_BATCH])
 
-    def _fresh(self, db: SandboxInstance) -> bytes:
-        """The whole lines that were written since the last time."""
+    def _new_lines(self, db: SandboxInstance) -> bytes:
+        """Return the complete lines since the last export."""
         server = self._plane.servers.get(db.dbi_resource_id)
-        seen = self._read.get(db.dbi_resource_id, 0)
+        exported = self._exported.get(db.dbi_resource_id, 0)
         try:
             with open(server.cluster.log_path if server else "", "rb") as log:
-                log.seek(seen)
+                log.seek(exported)
                 text = log.read()
         except OSError:
             return b""
-        whole = text[: text.rfind(b"\n") + 1]
-        self._read[db.dbi_resource_id] = seen + len(whole)
-        return whole
+        lines = text[: text.rfind(b"\n") + 1]
+        self._exported[db.dbi_resource_id] = exported + len(lines)
+        return lines
 
 
 def _events(text: bytes, now: datetime) -> Iterator[dict[str, Any]]:
-    """Log events out of log lines; a line without a time belongs to the one before."""
+    """Yield the log events of these lines; a line without a time belongs to the line before."""
     lines: list[bytes] = []
     at = now
     for line in text.splitlines():

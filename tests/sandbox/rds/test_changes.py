@@ -24,14 +24,14 @@ def slow() -> Iterator[RunningSandbox]:
 
 
 def window_in(beating: RunningSandbox, hours: float) -> str:
-    """A maintenance window of half an hour that begins so many hours from now."""
+    """Return a maintenance window of half an hour that begins so many hours from now."""
     start = beating.control.now() + timedelta(hours=hours)
     end = start + timedelta(minutes=30)
     return f"{start:%a:%H:%M}-{end:%a:%H:%M}".lower()
 
 
 def modify(instance: Instance, **changes: Any) -> dict[str, Any]:
-    """ModifyDBInstance; what is pending after it."""
+    """Call ModifyDBInstance; return the pending values after it."""
     answer = instance.rds.modify_db_instance(DBInstanceIdentifier=instance.name, **changes)
     return dict(answer["DBInstance"]["PendingModifiedValues"])
 
@@ -62,7 +62,7 @@ def test_what_is_pending_waits_for_the_maintenance_window(beating: RunningSandbo
 
 
 def test_applying_immediately_takes_what_is_pending_along(beating: RunningSandbox) -> None:
-    """An earlier pending change is carried out too; asking for the present value takes a change back."""
+    """An earlier pending change is carried out too; a request for the present value withdraws a change."""
     made = create(beating, "eager", PreferredMaintenanceWindow=window_in(beating, 80))
     made.available()
     modify(made, DBInstanceClass="db.t4g.large")
@@ -94,7 +94,7 @@ def test_applying_immediately_takes_what_is_pending_along(beating: RunningSandbo
 def test_a_change_shows_its_own_status_and_leaves_available(
     slow: RunningSandbox, changes: dict[str, Any], status: str
 ) -> None:
-    """`available` is left and reached again (RDS User Guide, "Viewing Amazon RDS DB instance status"; notes 2.3)."""
+    """`available` is left and reached again (RDS User Guide, "Viewing Amazon RDS DB instance status")."""
     made = create(slow, f"status-{status}"[:40])
     made.available()
     modify(made, **changes)

@@ -1,4 +1,4 @@
-"""Snapshots across regions, sharing, paging, and what RDS tells of itself."""
+"""Snapshots across regions, sharing, paging, and the answers about RDS itself."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ELSEWHERE = "eu-west-1"
 
 
 def elsewhere(sandbox: RunningSandbox, service: str) -> Any:
-    """A client of another region."""
+    """Return a client of another region."""
     return boto3.client(  # type: ignore[call-overload]
         service,
         endpoint_url=sandbox.endpoint,
@@ -80,7 +80,7 @@ class Abroad(Instance):
 
     @property
     def rds(self) -> Any:
-        """A client of that region."""
+        """Return a client of that region."""
         return elsewhere(self.sandbox, "rds")
 
 
@@ -121,7 +121,7 @@ def test_snapshots_are_shared_and_tagged(sandbox: RunningSandbox) -> None:
         rds.delete_db_snapshot(DBSnapshotIdentifier=f"shared-{number}")
 
 
-def test_rds_tells_of_itself(sandbox: RunningSandbox) -> None:
+def test_rds_describes_itself(sandbox: RunningSandbox) -> None:
     """Quotas, the authority behind TLS, engine defaults by pages, classes, and no pending maintenance."""
     rds = sandbox.client("rds")
     quotas = {each["AccountQuotaName"]: each for each in rds.describe_account_attributes()["AccountQuotas"]}

@@ -1,4 +1,4 @@
-"""The faults of RDS: each strikes where it was armed for, shows as on AWS, and is gone when its instance is."""
+"""The faults of RDS: each strikes where it was armed, appears as on AWS, and ends with its instance."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_an_instance_can_be_stuck_in_creating(armed: RunningSandbox, origin: Ins
 
 
 def test_an_instance_can_leave_available_again(armed: RunningSandbox, origin: Instance) -> None:
-    """It is available, then modifying for the fault's seconds, then available for good (notes aws.md 2.3)."""
+    """It is available, then modifying for the fault's seconds, then available again."""
     armed.control.arm("flapping", service="rds", name="flaps", seconds=600)
     flaps = restore(origin, "origin-1", "flaps", BackupRetentionPeriod=0)
     flaps.reaches("modifying")

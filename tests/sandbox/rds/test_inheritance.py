@@ -1,4 +1,4 @@
-"""What a restore inherits and what it resets, row by row: RDS API reference, the two restore operations; notes 2.1, 2.2."""
+"""What a restore inherits and what it resets, row by row (RDS API reference, the two restore operations)."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def original(beating: RunningSandbox) -> Iterator[Instance]:
 
 @pytest.fixture(scope="module")
 def restored(original: Instance) -> Iterator[dict[str, dict[str, Any]]]:
-    """What the source and both kinds of restore, of which nothing more was asked, are described as."""
+    """The descriptions of the source and of both kinds of restore without further parameters."""
     plain = restore(original, "original-1", "plain-copy")
     timed = recover(original, "timed-copy", UseLatestRestorableTime=True)
     yield {"source": original.described(), "snapshot": plain.available(), "moment": timed.available()}

@@ -1,4 +1,4 @@
-"""What a KMS key that is disabled or deleted does: nothing that it encrypts can be restored, copied or reached."""
+"""A KMS key that is disabled or deleted: nothing that it encrypts can be restored, copied or reached."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def sealed(aws: RunningSandbox, name: str) -> tuple[Instance, str]:
 
 
 def status(instance: Instance) -> str:
-    """The instance's status now."""
+    """Return the instance's present status."""
     return str(instance.described()["DBInstanceStatus"])
 
 
 def code_of(call: Callable[..., Any], **given: Any) -> str:
-    """The AWS error code that a call is refused with."""
+    """Return the error code of a refused call."""
     with pytest.raises(ClientError) as refused:
         call(**given)
     return str(refused.value.response["Error"]["Code"])

@@ -1,7 +1,8 @@
-"""What the sandbox leans on in moto, held without a server: when moto moves on, this says which hook broke.
+"""The hooks of moto that the sandbox uses, tested without a server: a failure names the hook that a new moto lacks.
 
-What is imported, overridden and read through `self` is found in the sandbox's own source, so that a new hook is held from
-its first day. The table below has what no source tells: what moto must call, and how.
+The tests find imports, overrides and the attributes that are read (`self.databases`, `backend.databases`) in the sandbox's
+own source, so that they hold a new hook from its first day. The tables below have what no source shows: what moto must
+call, and how.
 """
 
 from __future__ import annotations
@@ -62,16 +63,21 @@ HOOKS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 # what moto or its responses must call under exactly this name: an override of anything else is never reached
 CALLED: dict[str, tuple[str, ...]] = {
     "drills.sandbox.rds.backend:SandboxRDS": (
-        "copy_db_snapshot", "create_db_instance", "create_db_snapshot", "delete_db_instance", "delete_db_snapshot",
-        "describe_db_snapshots", "describe_events", "modify_db_instance", "modify_db_parameter_group",
-        "reboot_db_instance", "restore_db_instance_from_db_snapshot", "_url_module",
+        "copy_db_snapshot", "create_db_instance", "create_db_snapshot", "delete_db_instance", "delete_db_parameter_group",
+        "delete_db_snapshot", "delete_subnet_group", "describe_db_snapshots", "describe_events", "modify_db_instance",
+        "modify_db_parameter_group", "modify_db_snapshot_attribute", "reboot_db_instance",
+        "restore_db_instance_from_db_snapshot", "restore_db_instance_to_point_in_time", "start_db_instance",
+        "stop_db_instance", "_url_module",
     ),
-    "drills.sandbox.rds.responses:SandboxRDSResponse": (
-        "call_action", "delete_db_parameter_group", "delete_db_subnet_group", "describe_db_parameters",
-        "describe_db_snapshots",
+    "drills.sandbox.rds.answers.responses:SandboxRDSResponse": (
+        "call_action", "describe_db_instance_automated_backups", "describe_db_parameters", "describe_db_snapshots",
+        "describe_orderable_db_instance_options", "serialized",
     ),
     "drills.sandbox.backup.backend:SandboxBackup": ("iter_tagged_resources", "_url_module"),
     "drills.sandbox.backup.answers.responses:SandboxBackupResponse": ("describe_backup_vault", "list_backup_vaults"),
+    "drills.sandbox.kms:SandboxKMS": (
+        "cancel_key_deletion", "disable_key", "enable_key", "schedule_key_deletion", "_url_module",
+    ),
     "drills.sandbox.ec2:SandboxEC2": ("delete_security_group", "_url_module"),
     "drills.sandbox.rds.instances:SandboxInstance": ("address", "endpoint", "latest_restorable_time"),
     "drills.sandbox.rds.instances:SandboxSnapshot": ("status",),
@@ -79,7 +85,7 @@ CALLED: dict[str, tuple[str, ...]] = {
 
 
 def load(place: str) -> Any:
-    """What `module` or `module:Name` names."""
+    """Return what `module` or `module:Name` names."""
     module, _, name = place.partition(":")
     loaded = importlib.import_module(module)
     return getattr(loaded, name) if name else loaded
@@ -87,13 +93,13 @@ def load(place: str) -> Any:
 
 @cache
 def modules() -> tuple[ModuleType, ...]:
-    """Every module of the sandbox."""
+    """Return every module of the sandbox."""
     found = pkgutil.walk_packages([str(ROOT)], "drills.sandbox.")
     return tuple(importlib.import_module(each.name) for each in found if not each.name.endswith("__main__"))
 
 
 def classes() -> Iterator[type]:
-    """Every class of the sandbox that extends one of moto's."""
+    """Yield every class of the sandbox that extends one of moto's."""
     for module in modules():
         for each in vars(module).values():
             if inspect.isclass(each) and each.__module__ == module.__name__ and theirs(each):
@@ -101,12 +107,12 @@ def classes() -> Iterator[type]:
 
 
 def theirs(each: type) -> list[type]:
-    """The classes of moto that a class extends."""
+    """Return the classes of moto that a class extends."""
     return [base for base in each.__mro__ if base.__module__.startswith("moto.")]
 
 
 def override_broken(ours: Any, base: Any, name: str) -> str:
-    """What keeps moto from calling our method as it calls its own; empty when nothing does."""
+    """Return why moto cannot call our method as it calls its own; empty when it can."""
     mine, its = inspect.getattr_static(ours, name), inspect.getattr_static(base, name)
     if isinstance(mine, property) != isinstance(its, property) and not callable(its):
         return ""  # a plain attribute, which a property may stand for
@@ -204,6 +210,55 @@ def test_every_attribute_of_moto_that_is_read_is_there() -> None:
     assert read > 10
 
 
+def test_every_attribute_of_moto_that_a_collaborator_reads_is_there() -> None:
+    """`backend.databases` and `self._backend.databases`, where the annotation of a parameter is a class of moto's."""
+    reads = [each for module in modules() for each in moto_reads(inspect.getsource(module), module)]
+    broken = [f"{name}, which {its.__name__} has no more" for name, its, there in reads if not there]
+    assert broken == []
+    assert len(reads) > 100
+
+
+def moto_reads(source: str, module: ModuleType) -> Iterator[tuple[str, type, bool]]:
+    """Yield each attribute that is read of an object of moto's, its class, and whether the class has the attribute."""
+    for holder in ast.walk(ast.parse(source)):
+        for name, its in _moto_parameters(holder, module).items():
+            for attribute in sorted(_reads_of(holder, name)):
+                there = hasattr(its, attribute) or any(attribute in _has(base) for base in its.__mro__)
+                yield f"{module.__name__} reads {name}.{attribute}", its, there
+
+
+def _moto_parameters(holder: ast.AST, module: ModuleType) -> dict[str, type]:
+    """Return what a function or a constructor gets of moto: `name` or `self._name`, and the class."""
+    if isinstance(holder, ast.FunctionDef):
+        annotated = {each.arg: each.annotation for each in (*holder.args.args, *holder.args.kwonlyargs)}
+        resolved = {name: _resolved(annotation, module) for name, annotation in annotated.items()}
+        return {name: its for name, its in resolved.items() if its is not None and theirs(its)}
+    if not isinstance(holder, ast.ClassDef):
+        return {}
+    built = [each for each in holder.body if isinstance(each, ast.FunctionDef) and each.name == "__init__"]
+    given = _moto_parameters(built[0], module) if built else {}
+    return {
+        ast.unparse(node.targets[0]): given[node.value.id]
+        for node in ast.walk(holder)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name) and node.value.id in given
+    }
+
+
+def _resolved(annotation: ast.expr | None, module: ModuleType) -> type | None:
+    if annotation is None:
+        return None
+    its = vars(module).get(ast.unparse(annotation))
+    return its if inspect.isclass(its) else None
+
+
+def _reads_of(holder: ast.AST, name: str) -> set[str]:
+    return {
+        node.attr
+        for node in ast.walk(holder)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load) and ast.unparse(node.value) == name
+    }
+
+
 def _tree(each: type) -> ast.AST:
     return ast.parse(textwrap.dedent(inspect.getsource(each)))
 
@@ -221,7 +276,7 @@ def _selfs(each: type, context: type) -> set[str]:
 
 @cache
 def _assigned(each: type) -> frozenset[str]:
-    return frozenset(_selfs(each, ast.Store))
+    return frozenset(_selfs(each, ast.Store)) if each.__module__ != "builtins" else frozenset()
 
 
 def _read(each: type) -> set[str]:
@@ -236,7 +291,7 @@ def test_every_operation_that_is_answered_has_a_handler() -> None:
     """`ANSWERED` names operations of botocore's model, each with a method in moto or here."""
     from moto.core.utils import camelcase_to_underscores, get_service_model
 
-    from drills.sandbox.rds.responses import ANSWERED, SandboxRDSResponse
+    from drills.sandbox.rds.answers.responses import ANSWERED, SandboxRDSResponse
 
     known = set(get_service_model("rds").operation_names)
     assert set(ANSWERED) <= known
@@ -297,3 +352,21 @@ class _Ours(_Theirs):
 def test_a_parameter_that_moto_renames_is_named() -> None:
     """The check itself can fail."""
     assert override_broken(_Ours, _Theirs, "renamed") == "moto gives it ['name'], it wants ['identifier']"
+
+
+def test_an_attribute_that_moto_no_longer_has_is_named() -> None:
+    """The check of what collaborators read can fail, in a function and in a class."""
+    from drills.sandbox.rds import quotas
+
+    source = """
+def count(backend: RDSBackend): return len(backend.gone) + len(backend.databases)
+
+class Counter:
+    def __init__(self, backend: RDSBackend): self._backend = backend
+    def count(self): return len(self._backend.gone)
+"""
+    broken = [name for name, _, there in moto_reads(source, quotas) if not there]
+    assert broken == [
+        "drills.sandbox.rds.quotas reads backend.gone",
+        "drills.sandbox.rds.quotas reads self._backend.gone",
+    ]

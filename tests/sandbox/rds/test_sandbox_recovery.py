@@ -1,4 +1,4 @@
-"""The story of a recovery through boto3 and psycopg alone: what a drill meets on AWS, it meets here."""
+"""A whole recovery through boto3 and psycopg alone, with what a drill meets on AWS."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_a_restore_brings_rows_back_and_its_end_leaves_nothing(
 
 
 def test_restore_inherits_and_resets_as_aws_does(source: Instance, point: str) -> None:
-    """What a restore takes over and what it resets is as RestoreDBInstanceFromDBSnapshot says (notes 2.1)."""
+    """A restore inherits and resets what the API reference of RestoreDBInstanceFromDBSnapshot lists."""
     before = source.described()
     plain = restore(source, point, "plain")
     seen = plain.available()

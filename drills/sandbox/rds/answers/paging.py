@@ -1,4 +1,4 @@
-"""Answers by pages: MaxRecords and Marker as RDS has them (moto's own paging fails with RDS's answers)."""
+"""Answers by pages: MaxRecords and Marker of RDS (moto's own paging fails on the answers of RDS)."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from typing import Any
 from moto.core.utils import get_pagination_model, get_value, set_value
 from moto.rds.exceptions import InvalidParameterValue
 
-_LEAST, _MOST = 20, 100  # "Default: 100. Constraints: Minimum 20, maximum 100." (RDS API reference, MaxRecords)
+_MIN_SIZE, _MAX_SIZE = 20, 100  # "Default: 100. Constraints: Minimum 20, maximum 100." (RDS API reference, MaxRecords)
 
 
-def page(operation: str, given: Mapping[str, Any], result: Any) -> None:
-    """Leave that page of a result that is asked for, with the Marker of the next one; others stay as they are."""
+def keep_page(operation: str, request: Mapping[str, Any], result: Any) -> None:
+    """Cut a result down to the requested page and add the Marker of the next; leave a result without pages alone."""
     model = get_pagination_model("rds").get(operation)
     if model is None or not isinstance(result, dict):
         return
     rows = list(get_value(result, model["result_key"]))
-    size, start = _size(given.get("MaxRecords")), _start(given.get("Marker"))
+    size, start = _size(request.get("MaxRecords")), _start(request.get("Marker"))
     set_value(result, model["result_key"], rows[start : start + size])
     if start + size < len(rows):
         set_value(result, model["output_token"], base64.b64encode(str(start + size).encode()).decode())
 
 
-def _size(asked: Any) -> int:
-    size = _MOST if asked is None else int(asked)
-    if not _LEAST <= size <= _MOST:
-        raise InvalidParameterValue(f"Invalid value {size} for MaxRecords. Must be between {_LEAST} and {_MOST}")
+def _size(max_records: Any) -> int:
+    size = _MAX_SIZE if max_records is None else int(max_records)
+    if not _MIN_SIZE <= size <= _MAX_SIZE:
+        raise InvalidParameterValue(f"Invalid value {size} for MaxRecords. Must be between {_MIN_SIZE} and {_MAX_SIZE}")
     return size
 
 

@@ -1,4 +1,4 @@
-"""When the next maintenance window of an instance is."""
+"""When the next maintenance window of an instance begins."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from drills.sandbox.rds.windows import seconds_until
+from drills.sandbox.rds.maintenance_window import seconds_until
 
 WEDNESDAY = datetime(2026, 11, 25, 6, 0, tzinfo=UTC)
 

@@ -1,0 +1,100 @@
+"""Answers about RDS itself: quotas, certificates, engine versions, orderable classes, engine defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from moto.rds.exceptions import InvalidParameterValue, RDSClientError
+
+from drills.sandbox.postgres import parameters
+from drills.sandbox.postgres.binaries import Binaries
+from drills.sandbox.rds.instances import CERTIFICATE
+from drills.sandbox.rds.quotas import Quotas
+
+_CLASSES = (
+    "db.t4g.micro", "db.t4g.small", "db.t4g.medium", "db.t4g.large", "db.m6g.large", "db.m6g.xlarge", "db.m7g.large",
+    "db.r6g.large", "db.r6g.xlarge", "db.r7g.large",
+)  # fmt: skip
+
+
+def account_quotas(quotas: Quotas) -> list[dict[str, Any]]:
+    """Return the AccountQuotas of DescribeAccountAttributes."""
+    return [{"AccountQuotaName": name, "Used": used, "Max": most} for name, (used, most) in quotas.usage().items()]
+
+
+def certificates(identifier: str | None, ca_path: Path, region: str) -> list[dict[str, Any]]:
+    """Return the Certificates of DescribeCertificates: the one authority that signs the certificates of the ports."""
+    if identifier not in (None, CERTIFICATE):
+        raise RDSClientError("CertificateNotFound", f"Certificate not found: {identifier}")
+    names = {
+        "CertificateIdentifier": CERTIFICATE,
+        "CertificateType": "CA",
+        "CertificateArn": f"arn:aws:rds:{region}::cert:{CERTIFICATE}",
+        "CustomerOverride": False,
+    }
+    return [_certificate(ca_path) | names]
+
+
+def _certificate(path: Path) -> dict[str, Any]:
+    found = x509.load_pem_x509_certificate(path.read_bytes())
+    valid: tuple[datetime, datetime] = (found.not_valid_before_utc, found.not_valid_after_utc)
+    return {"Thumbprint": found.fingerprint(hashes.SHA1()).hex(), "ValidFrom": valid[0], "ValidTill": valid[1]}
+
+
+def engine_default_parameters(family: str, binaries: Binaries | None) -> list[dict[str, Any]]:
+    """Return the Parameters of DescribeEngineDefaultParameters: what a server has without a parameter group's values."""
+    if binaries is None or not family.startswith("postgres"):
+        raise InvalidParameterValue(f"ParameterGroupFamily {family} is not a valid parameter group family")
+    return parameters.described(binaries.folder, {}, None)
+
+
+def engine_versions(available: Iterable[Binaries], engine: str | None, version: str | None) -> list[dict[str, Any]]:
+    """Return the DBEngineVersions of DescribeDBEngineVersions: the available servers."""
+    return [
+        {
+            "Engine": "postgres",
+            "EngineVersion": each.version,
+            "MajorEngineVersion": str(each.major),
+            "DBParameterGroupFamily": f"postgres{each.major}",
+            "DBEngineDescription": "PostgreSQL",
+            "DBEngineVersionDescription": f"PostgreSQL {each.version} ({each.origin})",
+            "ExportableLogTypes": ["postgresql", "upgrade"],
+            "Status": "available",
+        }
+        for each in available
+        if engine in (None, "postgres") and _matches(each, version)
+    ]
+
+
+def orderable_options(
+    available: Iterable[Binaries], region: str, version: str | None, instance_class: str | None
+) -> list[dict[str, Any]]:
+    """Return the OrderableDBInstanceOptions: every available server in some classes. A class changes no server here."""
+    return [
+        {
+            "Engine": "postgres",
+            "EngineVersion": each.version,
+            "DBInstanceClass": name,
+            "LicenseModel": "postgresql-license",
+            "AvailabilityZones": [{"Name": f"{region}{zone}"} for zone in "abc"],
+            "MultiAZCapable": True,
+            "Vpc": True,
+            "SupportsStorageEncryption": True,
+            "StorageType": "gp3",
+            "MinStorageSize": 20,
+            "MaxStorageSize": 65536,
+        }
+        for each in available
+        for name in _CLASSES
+        if instance_class in (None, name) and _matches(each, version)
+    ]
+
+
+def _matches(binaries: Binaries, version: str | None) -> bool:
+    """Return whether a server has this version: "15" stands for every 15.x."""
+    return not version or (binaries.version + ".").startswith(version + ".")

@@ -1,0 +1,140 @@
+"""The requests to RDS that the sandbox answers, and the members that moto leaves out of their answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto.core.exceptions import ServiceException
+from moto.core.responses import ActionResult
+from moto.rds.exceptions import InvalidParameterValue
+from moto.rds.responses import RDSResponse
+
+from drills.sandbox.rds.answers import describe
+from drills.sandbox.rds.answers.paging import keep_page
+from drills.sandbox.rds.backend import SandboxRDS
+
+# moto's other operations would change its tables and no data; the sandbox refuses them
+ANSWERED = frozenset(
+    {
+        "AddTagsToResource", "CopyDBParameterGroup", "CopyDBSnapshot", "CreateDBInstance", "CreateDBParameterGroup",
+        "CreateDBSnapshot", "CreateDBSubnetGroup", "DeleteDBInstance", "DeleteDBInstanceAutomatedBackup",
+        "DeleteDBParameterGroup", "DeleteDBSnapshot", "DeleteDBSubnetGroup", "DescribeAccountAttributes",
+        "DescribeCertificates", "DescribeDBClusters", "DescribeDBEngineVersions",
+        "DescribeDBInstanceAutomatedBackups", "DescribeDBInstances", "DescribeDBParameterGroups",
+        "DescribeDBParameters", "DescribeDBSnapshotAttributes", "DescribeDBSnapshots", "DescribeDBSubnetGroups",
+        "DescribeEngineDefaultParameters", "DescribeEvents", "DescribeOptionGroups",
+        "DescribeOrderableDBInstanceOptions", "DescribePendingMaintenanceActions", "ListTagsForResource",
+        "ModifyDBInstance", "ModifyDBParameterGroup", "ModifyDBSnapshotAttribute", "ModifyDBSubnetGroup",
+        "RebootDBInstance", "RemoveTagsFromResource", "RestoreDBInstanceFromDBSnapshot",
+        "RestoreDBInstanceToPointInTime", "StartDBInstance", "StopDBInstance",
+    }
+)  # fmt: skip
+
+
+class SandboxRDSResponse(RDSResponse):
+    """Reads requests and writes answers; SandboxRDS does the work."""
+
+    @property
+    def sandbox(self) -> SandboxRDS:
+        """The backend of the request's account and region."""
+        backend = self.backend
+        assert isinstance(backend, SandboxRDS)
+        return backend
+
+    def call_action(self) -> Any:
+        """Refuse an operation that is absent, with an error that says so."""
+        if self._get_action() not in ANSWERED:
+            raise NotImplementedError(f"The operation {self._get_action()} is absent from this sandbox.")
+        return super().call_action()
+
+    def serialized(self, action_result: ActionResult) -> Any:
+        """Write one page of the answer."""
+        if not isinstance(action_result.result, Exception):
+            try:
+                keep_page(self._get_action(), self.params, action_result.result)
+            except ServiceException as error:
+                action_result = ActionResult(error)
+        return super().serialized(action_result)
+
+    def _filters(self) -> dict[str, list[str]]:
+        return {each["Name"]: each["Values"] for each in self.params.get("Filters", [])}
+
+    # -- snapshots and automated backups -------------------------------------------------------------------------
+
+    def describe_db_snapshots(self) -> ActionResult:
+        """DescribeDBSnapshots, with a Marker."""
+        filters = self._filters()
+        if resource_id := self.params.get("DbiResourceId"):
+            filters["dbi-resource-id"] = [resource_id]
+        found = self.sandbox.describe_db_snapshots(
+            self.params.get("DBInstanceIdentifier"),
+            self.params.get("DBSnapshotIdentifier"),
+            self.params.get("SnapshotType"),
+            filters,
+        )
+        return ActionResult({"DBSnapshots": found})
+
+    def describe_db_instance_automated_backups(self) -> ActionResult:
+        """DescribeDBInstanceAutomatedBackups: of existing instances and of deleted ones."""
+        parameters = {
+            "db-instance-id": self.params.get("DBInstanceIdentifier"),
+            "dbi-resource-id": self.params.get("DbiResourceId"),
+            "arn": self.params.get("DBInstanceAutomatedBackupsArn"),
+        }
+        found = self.sandbox.automated_backups.find(parameters, self._filters())
+        return ActionResult({"DBInstanceAutomatedBackups": [each.answer() for each in found]})
+
+    def delete_db_instance_automated_backup(self) -> ActionResult:
+        """DeleteDBInstanceAutomatedBackup, by DbiResourceId or ARN."""
+        name = self.params.get("DbiResourceId") or self.params.get("DBInstanceAutomatedBackupsArn") or ""
+        backup = self.sandbox.automated_backups.delete(name)
+        return ActionResult({"DBInstanceAutomatedBackup": {**backup.answer(), "Status": "deleting"}})
+
+    # -- parameters ----------------------------------------------------------------------------------------------
+
+    def describe_db_parameters(self) -> ActionResult:
+        """DescribeDBParameters: the user's values and, unless `Source` excludes them, the defaults."""
+        name, source = self.params["DBParameterGroupName"], self.params.get("Source")
+        return ActionResult({"Parameters": self.sandbox.parameter_groups.described(name, source)})
+
+    def describe_engine_default_parameters(self) -> ActionResult:
+        """DescribeEngineDefaultParameters: what a server of a family has without a parameter group's values."""
+        family = self.params["DBParameterGroupFamily"]
+        binaries = self.sandbox.plane.pick(family.removeprefix("postgres") or "none")
+        rows = describe.engine_default_parameters(family, binaries)
+        return ActionResult({"EngineDefaults": {"DBParameterGroupFamily": family, "Parameters": rows}})
+
+    # -- RDS itself ----------------------------------------------------------------------------------------------
+
+    def describe_account_attributes(self) -> ActionResult:
+        """DescribeAccountAttributes: the quotas that the sandbox enforces."""
+        return ActionResult({"AccountQuotas": describe.account_quotas(self.sandbox.quotas)})
+
+    def describe_certificates(self) -> ActionResult:
+        """DescribeCertificates: the one authority that signs the certificates of the instances' ports."""
+        ca_path = self.sandbox.plane.state / "tls" / "ca.pem"
+        identifier = self.params.get("CertificateIdentifier")
+        return ActionResult({"Certificates": describe.certificates(identifier, ca_path, self.sandbox.region_name)})
+
+    def describe_pending_maintenance_actions(self) -> ActionResult:
+        """DescribePendingMaintenanceActions: none, since the sandbox upgrades nothing."""
+        return ActionResult({"PendingMaintenanceActions": []})
+
+    def describe_db_engine_versions(self) -> ActionResult:
+        """DescribeDBEngineVersions: the available servers."""
+        engine, version = self.params.get("Engine"), self.params.get("EngineVersion")
+        return ActionResult(
+            {"DBEngineVersions": describe.engine_versions(self.sandbox.plane.binaries, engine, version)}
+        )
+
+    def describe_orderable_db_instance_options(self) -> ActionResult:
+        """DescribeOrderableDBInstanceOptions: every available server in some classes."""
+        if self.params["Engine"] != "postgres":
+            raise InvalidParameterValue(f"Invalid DB engine: {self.params['Engine']}")
+        rows = describe.orderable_options(
+            self.sandbox.plane.binaries,
+            self.region,
+            self.params.get("EngineVersion"),
+            self.params.get("DBInstanceClass"),
+        )
+        return ActionResult({"OrderableDBInstanceOptions": rows})

@@ -1,0 +1,86 @@
+"""How the server of an instance comes up: a new one on its data, and an existing one after a restart or a stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from drills.sandbox.postgres import parameters
+from drills.sandbox.postgres.servers import Server
+from drills.sandbox.rds.automated_backups import AutomatedBackups
+from drills.sandbox.rds.instances import SandboxInstance
+from drills.sandbox.rds.status import Status
+from drills.sandbox.state import FAULTS, DataPlane, Ending
+
+
+class Lifecycle:
+    """Brings servers up. Each call is the work of a thread; no caller holds the lock."""
+
+    def __init__(self, plane: DataPlane, automated_backups: AutomatedBackups, status: Status) -> None:
+        self._plane = plane
+        self._automated_backups = automated_backups
+        self._status = status
+
+    def bring_up(
+        self, db: SandboxInstance, server: Server, build: Callable[[dict[str, str]], None], failure: str
+    ) -> None:
+        """Build the data of a new instance and make it available; an error gives it the status `failure`.
+
+        `build` gets the settings of the parameter group, makes the data directory and starts the server.
+        """
+        plane, began = self._plane, self._plane.clock.monotonic()
+        try:
+            with plane.lock:
+                group = db.db_parameter_groups()[0]
+                settings = parameters.effective(server.binaries.folder, group.parameters)
+                if db.backup_retention_period:
+                    plane.archives.open(db.dbi_resource_id, server.cluster)
+            with server.busy:
+                build(settings)
+        except FAULTS as error:
+            if isinstance(error, Ending):
+                raise
+            self._status.fail(db, server, failure, error)
+            return
+        plane.at_least(began, plane.delays.creating)
+        with plane.lock:
+            if db.status != "creating" or self._status.prevented(db, server):
+                return
+            server.settings, server.parameter_group = settings, group.name
+            db.port = plane.open_port(db.resource_id, server.cluster)
+            db.endpoint_known = True
+            db.say(db.creation_message, "creation")
+            if db.backup_retention_period:
+                self._automated_backups.take(db)
+            else:
+                self._status.make_available(db)
+
+    def restart(
+        self,
+        db: SandboxInstance,
+        start: Callable[[Server, dict[str, str]], None],
+        seconds: float,
+        event: tuple[str, str],
+    ) -> None:
+        """Start the server of an instance with all the values of its parameter group.
+
+        The present status lasts at least `seconds`. When it has not changed meanwhile, the instance becomes available,
+        with the `event` (message, category).
+        """
+        plane, began, status = self._plane, self._plane.clock.monotonic(), db.status
+        with plane.lock:
+            server = plane.servers[db.dbi_resource_id]
+            group = db.db_parameter_groups()[0]
+            settings = parameters.effective(server.binaries.folder, group.parameters)
+        try:
+            with server.busy:
+                start(server, settings)
+        except FAULTS as error:
+            self._status.fail(db, server, "incompatible-parameters", error)
+            return
+        plane.at_least(began, seconds)
+        with plane.lock:
+            server.settings, server.parameter_group = settings, group.name
+            if db.status == status:
+                plane.open_port(db.resource_id, server.cluster)
+                db.say(*event)
+                self._status.make_available(db)

@@ -1,0 +1,80 @@
+"""How an instance, its server and the snapshots of a region are found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto.rds.exceptions import DBInstanceNotFoundError, DBSnapshotNotFoundFault, RDSClientError
+from moto.rds.models import DBSnapshot, RDSBackend
+
+from drills.errors import SandboxError
+from drills.sandbox.postgres.servers import Server
+from drills.sandbox.rds.instances import SandboxInstance, SandboxSnapshot
+from drills.sandbox.state import DataPlane
+
+
+class Lookups:
+    """Finds instances and snapshots of one region, or raises the error that AWS gives."""
+
+    def __init__(self, backend: RDSBackend, plane: DataPlane) -> None:
+        self._backend = backend
+        self._plane = plane
+
+    def instance(self, name: str, *statuses: str) -> SandboxInstance:
+        """Return the instance of that name; raise InvalidDBInstanceState when it has none of the given statuses."""
+        name = name.lower()
+        if name not in self._backend.databases:
+            raise DBInstanceNotFoundError(name)
+        db = self._backend.databases[name]
+        assert isinstance(db, SandboxInstance)
+        if statuses and db.status not in statuses:
+            raise RDSClientError(
+                "InvalidDBInstanceState", f"Instance {name} is in state {db.status}, not in {' or '.join(statuses)}."
+            )
+        return db
+
+    def exists(self, db: SandboxInstance) -> bool:
+        """Return whether this very instance still exists under its name."""
+        return self._backend.databases.get(db.resource_id) is db
+
+    def server(self, name: str, *statuses: str) -> Server:
+        """Return the server of an instance; raise SandboxError without such an instance, or in another status."""
+        if name not in self._backend.databases:
+            raise SandboxError(f"The sandbox has no instance {name}; create it first.")
+        db = self._backend.databases[name]
+        if statuses and db.status not in statuses:
+            raise SandboxError(f"The instance {name} is {db.status}, expected {' or '.join(statuses)}; wait for it.")
+        return self._plane.servers[db.dbi_resource_id]
+
+    def snapshot(self, name: str) -> SandboxSnapshot:
+        """Return the snapshot of that name or ARN, or raise DBSnapshotNotFound."""
+        snapshot = self.snapshots(None, name)[0]
+        assert isinstance(snapshot, SandboxSnapshot)
+        return snapshot
+
+    def snapshots(
+        self,
+        instance_name: str | None,
+        snapshot_name: str | None = None,
+        snapshot_type: str | None = None,
+        filters: dict[str, Any] | None = None,
+    ) -> list[DBSnapshot]:
+        """Return the snapshots that DescribeDBSnapshots lists, by name or ARN.
+
+        Without a type it lists every type, `awsbackup` too: the API reference says automated and manual, but real
+        accounts answer with awsbackup ones as well.
+        """
+        conditions = {key: list(value) for key, value in (filters or {}).items()}
+        if snapshot_name:
+            name = snapshot_name.split(":snapshot:", 1)[-1] if snapshot_name.startswith("arn:") else snapshot_name
+            conditions["db-snapshot-id"] = [name]
+        if instance_name:
+            conditions.setdefault("db-instance-id", []).append(instance_name)
+        if snapshot_type:
+            conditions.setdefault("snapshot-type", []).append(snapshot_type)
+        found: Any = self._backend.database_snapshots
+        if conditions:
+            found = self._backend._filter_resources(found, conditions, DBSnapshot)
+        if snapshot_name and not found:
+            raise DBSnapshotNotFoundFault(snapshot_name)
+        return list(found.values())

@@ -1,0 +1,64 @@
+"""CreateDBInstance: an instance with an empty PostgreSQL server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from moto.rds.exceptions import InvalidParameterCombination, InvalidParameterValue
+
+from drills.sandbox.postgres import roles
+from drills.sandbox.postgres.binaries import Binaries
+from drills.sandbox.rds.instances import SandboxInstance
+from drills.sandbox.rds.keys import Keys
+from drills.sandbox.rds.lifecycle import Lifecycle
+from drills.sandbox.rds.registration import Registration, refuse_unsupported
+from drills.sandbox.state import DataPlane
+
+
+class Creation:
+    """Creates instances of one region."""
+
+    def __init__(self, plane: DataPlane, keys: Keys, registration: Registration, lifecycle: Lifecycle) -> None:
+        self._plane = plane
+        self._keys = keys
+        self._registration = registration
+        self._lifecycle = lifecycle
+
+    def create(self, request: Mapping[str, Any]) -> SandboxInstance:
+        """Enter the instance and create its server in a thread."""
+        members = dict(request)
+        password = members.pop("master_user_password", None)
+        refuse_unsupported(members)
+        _check_master(members.get("master_username"), password)
+        binaries = self._plane.pick(members.get("engine_version"))
+        if binaries is None:
+            raise InvalidParameterCombination(f"Cannot find version {members['engine_version']} for postgres")
+        members["engine_version"] = binaries.version
+        members.setdefault("allocated_storage", 20)
+        members.setdefault("storage_type", "io1" if members.get("iops") else "gp3")
+        members.setdefault("license_model", "postgresql-license")
+        if members.get("storage_encrypted"):
+            members["kms_key_id"] = self._keys.check(members.get("kms_key_id")) or self._keys.managed()
+        db = self._registration.add("CreateDBInstance", members)
+        self._start(db, binaries, str(password), members.get("db_name"))
+        return db
+
+    def _start(self, db: SandboxInstance, binaries: Binaries, password: str, database: str | None) -> None:
+        server = self._plane.add_server(db.dbi_resource_id, binaries)
+
+        def build(settings: dict[str, str]) -> None:
+            server.cluster.create()
+            server.cluster.start(settings)
+            roles.prepare_roles(server.cluster, str(db.master_username), password, database)
+
+        self._plane.work(
+            f"create {db.resource_id}", lambda: self._lifecycle.bring_up(db, server, build, failure="failed")
+        )
+
+
+def _check_master(name: str | None, password: str | None) -> None:
+    if not name or not password:
+        raise InvalidParameterValue("MasterUsername and MasterUserPassword are required.")
+    if name.lower() in roles.RESERVED or name.startswith("pg_"):
+        raise InvalidParameterValue(f"MasterUsername {name} cannot be used as it is a reserved word used by the engine")

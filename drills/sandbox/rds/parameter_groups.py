@@ -1,0 +1,103 @@
+"""DB parameter groups: which one an instance may use, and how changed values reach the running servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from moto.rds.exceptions import (
+    DBParameterGroupNotFoundError,
+    InvalidParameterCombination,
+    InvalidParameterValue,
+    RDSClientError,
+)
+from moto.rds.models import DBParameterGroup, RDSBackend
+
+from drills.sandbox.postgres import parameters
+from drills.sandbox.postgres.servers import Server
+from drills.sandbox.rds.instances import SandboxInstance
+from drills.sandbox.state import FAULTS, DataPlane, sentence
+
+
+class ParameterGroups:
+    """The parameter groups of one region."""
+
+    def __init__(self, backend: RDSBackend, plane: DataPlane) -> None:
+        self._backend = backend
+        self._plane = plane
+
+    def check(self, name: str | None, version: str) -> None:
+        """Raise the error of AWS when a server of that version cannot use the group; make its default group."""
+        family = f"postgres{version.split('.')[0]}"
+        if not name:
+            return
+        groups = self._backend.db_parameter_groups
+        if name == f"default.{family}" and name not in groups:
+            members = {"db_parameter_group_name": name, "db_parameter_group_family": family}
+            self._backend.create_db_parameter_group({**members, "description": f"Default parameter group for {family}"})
+        if name not in groups:
+            raise DBParameterGroupNotFoundError(name)
+        actual = groups[name].family
+        if actual != family:
+            raise InvalidParameterCombination(
+                f"The parameter group {name} with DBParameterGroupFamily {actual} can't be used for this instance. "
+                f"Please use a parameter group with DBParameterGroupFamily {family}"
+            )
+
+    def check_unused(self, name: str) -> None:
+        """Raise InvalidDBParameterGroupState while an instance uses the group."""
+        name = name.lower()
+        for db in self._backend.databases.values():
+            if any(group.name == name for group in db.db_parameter_groups()):
+                raise RDSClientError(
+                    "InvalidDBParameterGroupState",
+                    f"One or more database instances are still members of this parameter group {name}, "
+                    "so the group cannot be deleted",
+                )
+
+    def find(self, name: str) -> DBParameterGroup:
+        """Return the group, or raise DBParameterGroupNotFound."""
+        if name not in self._backend.db_parameter_groups:
+            raise DBParameterGroupNotFoundError(name)
+        return self._backend.db_parameter_groups[name]
+
+    def described(self, name: str, source: str | None) -> list[dict[str, Any]]:
+        """Return the rows of DescribeDBParameters: the user's values and, unless `source` excludes them, the defaults."""
+        group = self.find(name)
+        binaries = self._plane.pick((group.family or "").removeprefix("postgres"))
+        return parameters.described(binaries.folder if binaries else None, group.parameters, source)
+
+    def modify(self, name: str, changes: Iterable[dict[str, Any]]) -> DBParameterGroup:
+        """Carry out ModifyDBParameterGroup: dynamic values with `immediate` reach the running servers at once."""
+        group = self.find(name)
+        binaries = self._plane.pick((group.family or "").removeprefix("postgres"))
+        changes = list(changes)
+        for change in changes:
+            parameter = change["ParameterName"]
+            if parameter in parameters.OWNED:
+                raise InvalidParameterValue(f"The parameter {parameter} cannot be modified.")
+            immediate = change.get("ApplyMethod") == "immediate"
+            if binaries and immediate and parameters.is_static(binaries.folder, parameter):
+                raise InvalidParameterCombination("cannot use immediate apply method for static parameter")
+        group.update_parameters(changes)
+        self._apply(group, {each["ParameterName"] for each in changes if each.get("ApplyMethod") == "immediate"})
+        return group
+
+    def _apply(self, group: DBParameterGroup, names: set[str]) -> None:
+        """Reload the available servers of a group with its values of these parameters."""
+        for db in self._backend.databases.values():
+            if not isinstance(db, SandboxInstance):
+                continue
+            server = self._plane.servers.get(db.dbi_resource_id)
+            if server and server.parameter_group == group.name and db.status == "available":
+                self._reload(db, server, group, names)
+
+    def _reload(self, db: SandboxInstance, server: Server, group: DBParameterGroup, names: set[str]) -> None:
+        values = parameters.effective(server.binaries.folder, group.parameters)
+        settings = server.settings | {name: values[name] for name in names & values.keys()}
+        try:
+            server.cluster.reload(settings)
+        except FAULTS as error:
+            db.say(f"The parameter group's values could not be applied: {sentence(error)}", "configuration change")
+            return
+        server.settings = settings
