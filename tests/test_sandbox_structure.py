@@ -117,37 +117,3 @@ def test_no_class_of_the_sandbox_holds_state(module: str) -> None:
     }
 
     assert not assigned | shared
-
-
-@pytest.mark.parametrize("module", modules_of(SANDBOX))
-def test_no_class_of_the_sandbox_is_given_state_at_run_time(module: str) -> None:
-    """What differs from one sandbox to the next belongs to an object: a class attribute would outlive it."""
-    assert not class_state(source_of(module))
-
-
-def class_state(source: ast.Module) -> set[str]:
-    """The attributes that a module sets on classes, which have a capital first letter."""
-    targets = [
-        target
-        for node in ast.walk(source)
-        if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign)
-        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
-    ]
-    return {
-        ast.unparse(target)
-        for target in targets
-        if isinstance(target, ast.Attribute)
-        and (
-            (isinstance(target.value, ast.Name) and target.value.id.lstrip("_")[:1].isupper())
-            or ast.unparse(target.value) in ("cls", "type(self)", "self.__class__")
-        )
-    }
-
-
-@pytest.mark.parametrize(
-    "line", ["Backend.plane = plane", "_Backend.count += 1", "cls.plane = 1", "type(self).plane = 1"]
-)
-def test_state_of_a_class_is_found(line: str) -> None:
-    """The check itself can fail; what is set on an object or on a module is let pass."""
-    assert class_state(ast.parse(line))
-    assert not class_state(ast.parse("self.plane = plane; moto.ecs.models.Task = Task; backends.backend = Backend"))
