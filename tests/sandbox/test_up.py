@@ -50,7 +50,12 @@ def test_a_shell_that_evaluates_what_up_prints_has_an_aws(shared: tuple[Caller, 
     said = subprocess.run(
         ["sh", "-c", script, "sh", look],
         cwd=caller.checkout,
-        env={"PATH": os.environ["PATH"], "AWS_PROFILE": "not-there", "AWS_SESSION_TOKEN": "old"},
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(caller.checkout),
+            "AWS_PROFILE": "not-there",
+            "AWS_SESSION_TOKEN": "old",
+        },
         capture_output=True,
         text=True,
         timeout=60,
