@@ -1,15 +1,27 @@
-"""Fixtures that the tests share, and the end of a test run whose tox is gone."""
+"""Fixtures that the tests share, which tests are run, and the end of a test run whose tox is gone."""
 
 from hypothesis import settings
 
+from tests.support.cluster import remove_shared
 from tests.support.drill import staged
 from tests.support.rds import beating
 from tests.support.sandbox import sandbox
+from tests.support.selecting import pytest_collection_modifyitems
 from tests.support.service import own_sandbox
 from tests.support.source import point, source
 from tests.support.watch import pytest_configure
 
-__all__ = ["beating", "own_sandbox", "point", "pytest_configure", "sandbox", "source", "staged"]
+__all__ = [
+    "beating",
+    "own_sandbox",
+    "point",
+    "pytest_collection_modifyitems",
+    "pytest_configure",
+    "remove_shared",
+    "sandbox",
+    "source",
+    "staged",
+]
 
 # A machine that is busy is no counterexample.
 settings.register_profile("drills", deadline=None)

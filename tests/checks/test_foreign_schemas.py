@@ -13,7 +13,7 @@ from drills.clock import SystemClock
 from drills.sandbox.postgres.cluster import ADMIN, PORT, Cluster
 from drills.sandbox.postgres.roles import prepare_roles
 from tests.support.checked import MASTER, Checked
-from tests.support.cluster import ORIGINS, cluster_in, module_state, usable
+from tests.support.cluster import ORIGINS, cluster_in, make, module_state, usable
 
 __all__ = ["module_state"]
 pytestmark = pytest.mark.postgres
@@ -55,9 +55,9 @@ def job_queue(cluster: Cluster) -> None:
 @pytest.fixture(scope="module", params=ORIGINS)
 def server(request: pytest.FixtureRequest, module_state: Path) -> Iterator[Checked]:
     """A server of each origin with the roles of RDS."""
-    cluster = cluster_in(module_state, usable(request.param, module_state), request.param)
+    cluster = cluster_in(module_state, usable(request.param), request.param)
     checked = Checked(cluster, "a password of the tests")
-    cluster.create()
+    make(cluster)
     cluster.start({"max_logical_replication_workers": "0"})
     try:
         prepare_roles(cluster, MASTER, checked.password, None)

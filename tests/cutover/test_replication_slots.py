@@ -10,7 +10,7 @@ import pytest
 from drills.cutover.compare import read_server
 from drills.model.parity import compare
 from drills.sandbox.postgres.cluster import Cluster
-from tests.support.cluster import ORIGINS, cluster_in, module_state, usable
+from tests.support.cluster import ORIGINS, cluster_in, make, module_state, usable
 
 __all__ = ["module_state"]
 pytestmark = pytest.mark.postgres
@@ -20,8 +20,8 @@ MAKE = "select pg_create_logical_replication_slot(%s, 'pgoutput')"
 @pytest.fixture(scope="module", params=ORIGINS)
 def cluster(request: pytest.FixtureRequest, module_state: Path) -> Iterator[Cluster]:
     """A server that can have logical slots."""
-    made = cluster_in(module_state, usable(request.param, module_state), request.param)
-    made.create()
+    made = cluster_in(module_state, usable(request.param), request.param)
+    make(made)
     made.start({"wal_level": "logical"})
     try:
         yield made

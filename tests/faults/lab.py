@@ -120,7 +120,7 @@ class Lab:
                 admin, "select count(*) from pg_collation where collprovider = 'i' and collversion is not null"
             )
             vector = _number(admin, "select count(*) from pg_available_extensions where name = 'vector'")
-            scripts = ["../rich_schema.sql", "lab.sql"]
+            scripts = ["../support/rich_schema.sql", "lab.sql"]
             scripts += ["lab_contrib.sql"] if contrib else []
             scripts += ["lab_icu.sql"] if icu else []
             for script in scripts:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import ast
 import configparser
 import fnmatch
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 from tests.support.paths import CHECKOUT
 
@@ -27,59 +26,82 @@ def sources(*folders: str) -> list[Path]:
     return sorted(path.relative_to(CHECKOUT) for folder in folders for path in (CHECKOUT / folder).rglob("*.py"))
 
 
-def imported(path: Path) -> set[str]:
+@cache
+def parsed(path: Path) -> ast.Module:
+    """The syntax tree of a file; each file is parsed once for all rules."""
+    return ast.parse((CHECKOUT / path).read_text(encoding="utf-8"))
+
+
+@cache
+def imported(path: Path) -> frozenset[str]:
     """The dotted names that a module imports, wherever in it the import stands."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse((CHECKOUT / path).read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
+    return frozenset(names)
 
 
-def of_room(names: set[str], room: str) -> set[str]:
-    """Those of the names that lie in a room."""
-    return {name for name in names if name == room or name.startswith(f"{room}.")}
+def of_rooms(paths: Iterable[Path], *rooms: str) -> dict[str, set[str]]:
+    """What each of the modules imports from these rooms; only the modules that import any of it."""
+    found = {
+        str(path): {name for name in imported(path) for room in rooms if name == room or name.startswith(f"{room}.")}
+        for path in paths
+    }
+    return {path: names for path, names in found.items() if names}
 
 
-@pytest.mark.parametrize("path", sources("drills"), ids=str)
-def test_the_engine_imports_neither_steps_nor_reports(path: Path) -> None:
+def of_the_command_line(path: Path) -> bool:
+    """Whether a module puts the parts together, and may know all of them."""
+    return path.parts[:2] == COMMAND_LINE
+
+
+def test_the_rules_read_files() -> None:
+    """The rules below look at something, and see what a module imports."""
+    assert len(sources("drills")) > 100
+    assert all(sources(room) for room in (*ROOMS, "tests"))
+    assert of_rooms([Path("drills/__main__.py"), Path("drills/cli/main.py")], "drills.cli").keys() >= {
+        "drills/__main__.py"
+    }
+
+
+def test_the_engine_imports_neither_steps_nor_reports() -> None:
     """Only the command line, where the parts are put together, knows them."""
-    names = imported(path)
+    engine = [path for path in sources("drills") if not of_the_command_line(path)]
 
-    assert path.parts[:2] == COMMAND_LINE or not of_room(names, "steps") | of_room(names, "reports")
+    assert of_rooms(engine, "steps", "reports") == {}
 
 
-@pytest.mark.parametrize("path", sources(*ROOMS), ids=str)
-def test_only_the_command_line_imports_the_sandbox(path: Path) -> None:
+def test_only_the_command_line_imports_the_sandbox() -> None:
     """The rest of the engine reaches the sandbox over HTTP, as it reaches AWS."""
-    inside = path.parts[:2] == ("drills", "sandbox")
+    outside = [path for path in sources(*ROOMS) if path.parts[:2] != ("drills", "sandbox")]
 
-    assert inside or path.parts[:2] == COMMAND_LINE or not of_room(imported(path), "drills.sandbox")
+    assert of_rooms((path for path in outside if not of_the_command_line(path)), "drills.sandbox") == {}
 
 
-@pytest.mark.parametrize("path", sources("drills"), ids=str)
-def test_the_engine_knows_nothing_of_pytest_gherkin_or_allure(path: Path) -> None:
+def test_the_engine_knows_nothing_of_pytest_gherkin_or_allure() -> None:
     """The engine can be used without a test runner."""
-    names = imported(path)
-
-    assert not [name for room in ("pytest", "pytest_bdd", "allure", "_pytest") for name in of_room(names, room)]
+    assert of_rooms(sources("drills"), "pytest", "pytest_bdd", "allure", "_pytest") == {}
 
 
-@pytest.mark.parametrize("path", sources(*ROOMS, "tests"), ids=str)
-def test_nobody_sleeps_outside_the_clock(path: Path) -> None:
-    """Waiting goes through drills/clock.py, so that a test can wind the time."""
+def sleeps(path: Path) -> bool:
+    """Whether a file calls a `sleep` of the standard library."""
     calls = {
         node.func.value.id
-        for node in ast.walk(ast.parse((CHECKOUT / path).read_text(encoding="utf-8")))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr == "sleep"
         and isinstance(node.func.value, ast.Name)
     }
+    return bool(calls & {"time", "asyncio"})
 
-    assert path in SLEEPERS or not calls & {"time", "asyncio"}
+
+def test_nobody_sleeps_outside_the_clock() -> None:
+    """Waiting goes through drills/clock.py, so that a test can wind the time."""
+    assert {path for path in sources(*ROOMS, "tests") if sleeps(path)} == SLEEPERS
 
 
 def variables_read() -> Iterator[str]:
@@ -88,7 +110,7 @@ def variables_read() -> Iterator[str]:
         constants: dict[str, str] = {}
         # in the sandbox `environ` is a request's, by WSGI's custom
         names = ("environment",) if path.parts[:2] == ("drills", "sandbox") else ("environment", "environ")
-        tree = ast.parse((CHECKOUT / path).read_text(encoding="utf-8"))
+        tree = parsed(path)
         for line in tree.body:
             if isinstance(line, ast.Assign) and isinstance(line.value, ast.Constant):
                 constants |= {t.id: str(line.value.value) for t in line.targets if isinstance(t, ast.Name)}

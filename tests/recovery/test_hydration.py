@@ -11,7 +11,7 @@ from drills.clock import SystemClock
 from drills.model.record import Hydration
 from drills.recovery.hydration import hydrate
 from drills.sandbox.postgres.cluster import Cluster
-from tests.support.cluster import ORIGINS, cluster_in, module_state, usable
+from tests.support.cluster import ORIGINS, cluster_in, make, module_state, usable
 
 __all__ = ["module_state"]
 pytestmark = pytest.mark.postgres
@@ -46,9 +46,9 @@ from pg_stat_user_indexes as i join pg_statio_user_indexes as s using (indexreli
 @pytest.fixture(scope="module", params=ORIGINS)
 def hydrated(request: pytest.FixtureRequest, module_state: Path) -> Iterator[tuple[Hydration, dict[str, float]]]:
     """What hydration says of a server that has just been started, and the share of each index that it then has read."""
-    cluster: Cluster = cluster_in(module_state, usable(request.param, module_state), request.param)
+    cluster: Cluster = cluster_in(module_state, usable(request.param), request.param)
     try:
-        cluster.create()
+        make(cluster)
         cluster.start({"autovacuum": "off"})
         with cluster.connect() as session:
             for statement in filter(str.strip, MAKE.split(";\n")):

@@ -137,6 +137,7 @@ def results_of(folder: Path, status: str, after: timedelta) -> Path:
     return made
 
 
+@pytest.mark.slow
 def test_real_allure_keeps_its_history_and_shows_the_trend(tmp_path: Path) -> None:
     """The pinned Allure adds a line a run, tells of the run before, holds the attachments, and adds nothing twice."""
     pages = []

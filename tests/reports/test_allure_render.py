@@ -88,6 +88,7 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tools:
     return Tools(tmp_path, monkeypatch)
 
 
+@pytest.mark.slow
 def test_real_renderer_makes_one_page_without_tracking(results: Path) -> None:
     """The pinned Allure, with a real Node, gives a single page with nothing from elsewhere in it."""
     out = results.parent / "allure-report"
@@ -154,6 +155,7 @@ def test_half_an_installation_is_repaired(tools: Tools, results: Path) -> None:
     assert tools.count("npm") == 2
 
 
+@pytest.mark.slow
 def test_two_at_once_install_once(tools: Tools, results: Path) -> None:
     """A second run waits for the first one's installation."""
     tools.npm("sleep 0.4; mkdir -p node_modules/allure && touch node_modules/allure/cli.js")
@@ -180,6 +182,7 @@ def test_failing_npm_is_one_line_with_the_way_on(tools: Tools, results: Path) ->
     assert not (tools.here / "node_modules" / "renderer" / allure_render.STAMP).exists()
 
 
+@pytest.mark.slow
 def test_npm_that_hangs_is_ended_with_its_children(
     tools: Tools, results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

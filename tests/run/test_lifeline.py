@@ -181,6 +181,7 @@ def test_a_child_that_has_ended_keeps_its_pid_until_it_is_collected() -> None:
         close(child)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("heeds", [True, False])
 def test_pytest_ends_when_tox_is_gone(tmp_path: Path, heeds: bool) -> None:
     """Tests that tox started are interrupted when tox was killed; their fixtures still clean up, when they can."""

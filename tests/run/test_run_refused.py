@@ -107,7 +107,7 @@ def test_no_postgresql_there(place: Place) -> None:
 def test_postgresql_that_does_not_start(place: Place, module_state: Path, answered: str, words: str) -> None:
     """A server that ends at once: 12, one sentence with what the server said, nothing left running."""
     folder = place.root / f"dead-{len(answered)}"
-    run = drills(place, "run", "--postgres", str(dead_server(folder, usable("bundled-16", module_state), answered)))
+    run = drills(place, "run", "--postgres", str(dead_server(folder, usable("bundled-16"), answered)))
 
     judged(place, run, 12, words)
 

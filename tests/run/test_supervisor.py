@@ -17,6 +17,7 @@ from drills.run import plan as plans
 from drills.run import supervisor
 from tests.support import small_run
 
+pytestmark = pytest.mark.slow
 CLOCK = SystemClock()
 
 

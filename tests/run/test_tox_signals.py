@@ -80,8 +80,16 @@ def told(numbers: tuple[signal.Signals, ...]) -> str:
     return "SIGINT" if numbers[0] == INT else "tox is gone"
 
 
-@pytest.mark.parametrize("numbers", SIGNALS.values(), ids=SIGNALS)
-@pytest.mark.parametrize("moment", ["service", "features", "finish"])
+def whenever() -> list[object]:
+    """Every signal at every moment: each signal at one of them is in the usual tests, the rest in the full product."""
+    return [
+        pytest.param(moment, sent, id=f"{moment}-{name}", marks=[] if (at + turn) % 3 == 0 else [pytest.mark.matrix])
+        for turn, moment in enumerate(("service", "features", "finish"))
+        for at, (name, sent) in enumerate(SIGNALS.items())
+    ]
+
+
+@pytest.mark.parametrize(("moment", "numbers"), whenever())
 def test_signals_to_tox(place: Path, tmp_path: Path, moment: str, numbers: tuple[signal.Signals, ...]) -> None:
     """At any moment: no process, no work folder, and a record with its code; interrupted when it was not over yet."""
     folder, work = tmp_path / "run", tmp_path / "work"
@@ -135,12 +143,17 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.mark.parametrize(
     ("moment", "numbers"),
     [
-        (".sandbox.said", (INT, INT)),
-        (".sandbox.said", (KILL,)),
         ("stage.log", (TERM,)),
         ("features.log", (INT, INT)),
-        ("features.log", (KILL,)),
-        ("clean.log", (TERM,)),
+        *(
+            pytest.param(*case, marks=pytest.mark.matrix)
+            for case in (
+                (".sandbox.said", (INT, INT)),
+                (".sandbox.said", (KILL,)),
+                ("features.log", (KILL,)),
+                ("clean.log", (TERM,)),
+            )
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "-".join(number.name for number in value),
 )

@@ -169,7 +169,8 @@ def lost(fired: Sequence[Sequence[int]], lates: Sequence[int], begin: int, end: 
     gap = worst = one_missed = -1
     held: list[int] = []
     last_began = None
-    for at in range(begin // STEP * STEP, end + min(lates) + 1, STEP):
+    looked_at = range(begin // STEP * STEP, end + min(lates) + 1, STEP)
+    for at in sorted(at for at in began | usable.keys() if at in looked_at):  # at the others nothing happens
         if at in began:
             gap = max(gap, at - last_began) if last_began is not None else gap
             last_began = at

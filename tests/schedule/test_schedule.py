@@ -122,6 +122,7 @@ TABLE: list[tuple[str, float | None, list[Asked]]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("gap", "rules"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
 def test_worst_case_is_what_brute_force_finds(gap: float | None, rules: list[Asked]) -> None:
     """Gap and both worst cases, over the stretch that was looked at; the gap where it is plain what it must be."""
@@ -149,6 +150,7 @@ def schedules(draw: st.DrawFn) -> Asked:
     return Asked(fields, draw(ZONES), draw(st.integers(0, 60)) * STEP)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(schedules(), min_size=1, max_size=2), st.integers(0, 365))
 def test_no_schedule_differs_from_brute_force(rules: list[Asked], day: int) -> None:

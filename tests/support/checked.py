@@ -17,9 +17,10 @@ from drills.checks.base.session import Connection, snapshot
 from drills.sandbox.postgres.cluster import PORT, Cluster
 from drills.sandbox.postgres.roles import prepare_roles
 from drills.sandbox.seeds import load as seed_load
-from tests.support.cluster import ORIGINS, cluster_in, usable
+from tests.support.cluster import ORIGINS, cluster_in, make, shared, usable
 
 MASTER = "master"
+MASTER_PASSWORD = secrets.token_urlsafe()
 
 
 @dataclass(frozen=True)
@@ -83,16 +84,19 @@ class Checked:
             yield connection
 
 
+def fill_with_sample(cluster: Cluster) -> None:
+    """Give a server the roles of RDS and the sample in database `orders`."""
+    prepare_roles(cluster, MASTER, MASTER_PASSWORD, None)
+    seed_load.load("sample", cluster, MASTER, shared())
+
+
 @pytest.fixture(scope="module", params=ORIGINS)
 def checked(request: pytest.FixtureRequest, module_state: Path) -> Iterator[Checked]:
     """One server of each origin, filled with the sample."""
-    cluster = cluster_in(module_state, usable(request.param, module_state), request.param)
-    password = secrets.token_urlsafe()
+    cluster = cluster_in(module_state, usable(request.param), request.param)
     try:
-        cluster.create()
+        make(cluster, fill_with_sample)
         cluster.start()
-        prepare_roles(cluster, MASTER, password, None)
-        seed_load.load("sample", cluster, MASTER, module_state)
-        yield Checked(cluster, password)
+        yield Checked(cluster, MASTER_PASSWORD)
     finally:
         cluster.kill()

@@ -14,7 +14,7 @@ from drills.checks.catalog.extensions import MEMBERS, SINCE, SINCE_FORMAT_3
 from drills.sandbox.postgres.cluster import ADMIN, Cluster
 from drills.sandbox.postgres.roles import prepare_roles
 from tests.checks.catalog.test_catalog import after, read
-from tests.support.cluster import cluster_in, module_state, usable
+from tests.support.cluster import cluster_in, make, module_state, usable
 
 __all__ = ["module_state"]
 postgres = pytest.mark.postgres
@@ -58,8 +58,8 @@ CHANGED = [
 @contextmanager
 def served(state: Path, origin: str, name: str) -> Iterator[Cluster]:
     """A server of an origin with the roles that RDS has, and one that reads."""
-    cluster = cluster_in(state, usable(origin, state), name)
-    cluster.create()
+    cluster = cluster_in(state, usable(origin), name)
+    make(cluster)
     cluster.start()
     try:
         prepare_roles(cluster, "master", "not a secret", "orders")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ from hypothesis import strategies as st
 from drills.checks.base.session import pin
 from drills.checks.content import fingerprint
 from drills.checks.content.fingerprint import FAST, STABLE, Algorithm
-from tests.support.cluster import cluster_in, module_state, usable
+from tests.support.cluster import cluster_in, make, module_state, usable
 
 __all__ = ["module_state"]
 pytestmark = pytest.mark.postgres
@@ -31,8 +30,8 @@ ROWS = st.tuples(*[WORDS | st.text(st.characters(exclude_characters="\0", exclud
 @pytest.fixture(scope="module", params=["system", "bundled-18"])
 def session(request: pytest.FixtureRequest, module_state: Path) -> Iterator[psycopg.Connection[Any]]:
     """A pinned session with an empty temporary table of three texts."""
-    cluster = cluster_in(module_state, usable(request.param, module_state), request.param, secrets.token_urlsafe())
-    cluster.create()
+    cluster = cluster_in(module_state, usable(request.param), request.param)
+    make(cluster)
     cluster.start()
     try:
         with cluster.connect() as connection:

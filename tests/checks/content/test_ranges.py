@@ -21,7 +21,7 @@ from drills.checks.content.rows import narrow
 from drills.checks.manifest import Manifest
 from drills.clock import SystemClock
 from tests.support.checked import Checked
-from tests.support.cluster import cluster_in, module_state, usable
+from tests.support.cluster import cluster_in, make, module_state, usable
 
 __all__ = ["module_state"]
 postgres = pytest.mark.postgres
@@ -75,8 +75,8 @@ def test_a_single_row_that_differs_gives_its_key_away(rows: dict[int, int], data
 @pytest.fixture(scope="module", params=["system", "bundled-18"])
 def server(request: pytest.FixtureRequest, module_state: Path) -> Iterator[Checked]:
     """A server with small tables in a database `keys`, read by its superuser."""
-    cluster = cluster_in(module_state, usable(request.param, module_state), request.param)
-    cluster.create()
+    cluster = cluster_in(module_state, usable(request.param), request.param)
+    make(cluster)
     cluster.start()
     try:
         with cluster.connect() as session:
@@ -235,9 +235,9 @@ def manifests(module_state: Path) -> Iterator[dict[str, tuple[Manifest, Single]]
     taken = {}
     try:
         for origin in ("bundled-16", "bundled-18"):
-            cluster = cluster_in(module_state, usable(origin, module_state), f"across-{origin}")
+            cluster = cluster_in(module_state, usable(origin), f"across-{origin}")
             clusters.append(cluster)
-            cluster.create()
+            make(cluster)
             cluster.start()
             with cluster.connect() as session:
                 session.execute(TABLES)

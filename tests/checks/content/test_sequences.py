@@ -14,7 +14,7 @@ from drills.checks.base.session import pin
 from drills.checks.content import sequences
 from drills.checks.content.sequences import Sequences
 from drills.sandbox.postgres.cluster import Cluster
-from tests.support.cluster import ORIGINS, cluster_in, default, module_state, state, usable
+from tests.support.cluster import ORIGINS, cluster_in, default, make, module_state, state, usable
 
 __all__ = ["default", "module_state", "state"]
 
@@ -25,8 +25,8 @@ MANY = 450
 @pytest.fixture(scope="module", params=ORIGINS)
 def session(request: pytest.FixtureRequest, module_state: Path) -> Iterator[psycopg.Connection[Any]]:
     """A superuser's session on a server with more sequences than are read at once."""
-    cluster: Cluster = cluster_in(module_state, usable(request.param, module_state), request.param)
-    cluster.create()
+    cluster: Cluster = cluster_in(module_state, usable(request.param), request.param)
+    make(cluster)
     cluster.start()
     try:
         with cluster.connect() as connection:

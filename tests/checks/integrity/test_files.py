@@ -10,7 +10,7 @@ import pytest
 from drills.checks.base.session import pin
 from drills.checks.integrity import files as integrity_files
 from drills.sandbox.postgres.cluster import Cluster
-from tests.support.cluster import ORIGINS, cluster_in, state, usable
+from tests.support.cluster import ORIGINS, cluster_in, make, state, usable
 
 __all__ = ["state"]
 
@@ -18,8 +18,8 @@ __all__ = ["state"]
 @pytest.fixture(params=ORIGINS)
 def cluster(request: pytest.FixtureRequest, state: Path) -> Iterator[Cluster]:
     """A running server of each origin."""
-    made = cluster_in(state, usable(request.param, state), request.param)
-    made.create()
+    made = cluster_in(state, usable(request.param), request.param)
+    make(made)
     made.start({"autovacuum": "off"})
     yield made
     made.kill()

@@ -31,7 +31,7 @@ from tests.support.service import get
 
 ABSENT = absent(os.environ)
 needs_terraform = pytest.mark.skipif(bool(ABSENT), reason=ABSENT)
-in_the_sandbox = [needs_terraform, pytest.mark.postgres, pytest.mark.sandbox]
+in_the_sandbox = [needs_terraform, pytest.mark.terraform, pytest.mark.postgres, pytest.mark.sandbox]
 
 
 @dataclass
@@ -122,6 +122,7 @@ def point(stack: Stack) -> str:
 
 
 @needs_terraform
+@pytest.mark.slow
 def test_the_configuration_is_valid_and_formatted(tmp_path: Path) -> None:
     """`terraform validate` and `terraform fmt -check` find nothing in infra/terraform."""
     terraform = Terraform(tmp_path, os.environ)
@@ -145,10 +146,11 @@ def test_a_mirror_is_taken_where_the_provider_fits(tmp_path: Path) -> None:
 
 
 def test_tox_lets_the_variables_through_that_name_a_mirror() -> None:
-    """What the tests read of the environment reaches them through `tox -e tests` too."""
+    """What the tests read of the environment reaches them through tox too."""
     tox = configparser.ConfigParser(interpolation=None)
     tox.read(CHECKOUT / "tox.ini", encoding="utf-8")
     assert {"DRILLS_TERRAFORM_MIRROR", "TF_CLI_CONFIG_FILE"} <= set(tox["testenv:tests"]["pass_env"].split())
+    assert tox["testenv:terraform"]["pass_env"] == "{[testenv:tests]pass_env}"
 
 
 # -- one stack, from its first apply to its end ------------------------------------------------------------------------
