@@ -26,7 +26,7 @@ from drills.errors import ConfigError, DrillError, SandboxError
 from drills.sandbox.door.faults import Fault, FaultRegistry
 from drills.sandbox.postgres.binaries import Binaries, ServerUser, readable
 from drills.sandbox.postgres.cluster import Cluster
-from drills.sandbox.postgres.proxy import Proxy
+from drills.sandbox.postgres.proxy import Proxy, ProxyLoop
 from drills.sandbox.postgres.servers import Server, StoredSnapshot
 from drills.sandbox.postgres.wal import Archives, HeartbeatLoop
 from drills.sandbox.time import SandboxClock
@@ -102,6 +102,7 @@ class DataPlane:
         self._admin_password = secrets.token_urlsafe(24)
         self._ports: dict[str, int] = {}
         self._proxies: dict[str, Proxy] = {}
+        self._proxy_loop = ProxyLoop()
         self._unresolved: dict[str, float] = {}
         self._resolved: set[str] = set()
         self._threads: set[threading.Thread] = set()
@@ -160,7 +161,10 @@ class DataPlane:
         proxy = self._proxies.get(name)
         if proxy is None:
             proxy = Proxy(
-                self._tls, lambda: self._seconds("slow-reads", name), lambda address: self.admits(name, address)
+                self._proxy_loop,
+                self._tls,
+                lambda: self._seconds("slow-reads", name),
+                lambda address: self.admits(name, address),
             )
             try:
                 proxy.open(self._ports.get(name, 0))

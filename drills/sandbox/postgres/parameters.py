@@ -17,7 +17,7 @@ from typing import Any
 from drills.errors import SandboxError
 
 # the data plane sets these itself, as RDS does: they are not modifiable there either
-OWNED = frozenset(
+RESERVED = frozenset(
     {
         "archive_command", "archive_library", "archive_mode", "cluster_name", "config_file", "data_directory",
         "event_source", "external_pid_file", "hba_file", "ident_file", "listen_addresses", "log_directory",
@@ -62,13 +62,13 @@ def is_static(folder: Path, name: str) -> bool:
     return ("." not in name) if setting is None else setting.static
 
 
-def effective(folder: Path, parameters: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+def effective_settings(folder: Path, parameters: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """Return the settings that the server in `folder` gets from a group's parameters."""
     known = server_settings(folder)
     settings: dict[str, str] = {}
     for name, parameter in parameters.items():
         value = parameter.get("ParameterValue")
-        if value is None or "{" in str(value) or name in OWNED or name.startswith("rds."):
+        if value is None or "{" in str(value) or name in RESERVED or name.startswith("rds."):
             continue
         if name == "shared_preload_libraries":
             value = ",".join(_installed(folder, str(value)))
@@ -89,7 +89,7 @@ def _installed(folder: Path, libraries: str) -> list[str]:
     return [name for name in names if (place / f"{name}.so").exists() or (place / f"{name}.dylib").exists()]
 
 
-def described(
+def describe_parameters(
     folder: Path | None, parameters: Mapping[str, Mapping[str, Any]], source: str | None
 ) -> list[dict[str, Any]]:
     """Return the members of DescribeDBParameters: the user's values, then the server's defaults (`engine-default`)."""
@@ -119,7 +119,7 @@ def described(
                     "Source": "engine-default",
                     "ApplyType": "static" if setting.static else "dynamic",
                     "DataType": setting.kind.lower(),
-                    "IsModifiable": name not in OWNED,
+                    "IsModifiable": name not in RESERVED,
                     "ApplyMethod": "pending-reboot",
                 }
             )

@@ -36,23 +36,20 @@ _BACKLOG = 128
 _LOOP_TIMEOUT = 15.0  # seconds for one call on the loop's thread
 
 
-class _Loop:
-    """The event loop that all proxies of this process share, on a thread of its own."""
+class ProxyLoop:
+    """The event loop that all proxies of a sandbox share, on a thread of its own from its first use."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the loop and wait for its result; starts the loop on first use."""
+        """Run a coroutine on the loop and wait for its result."""
         with self._lock:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
                 threading.Thread(target=self._loop.run_forever, name="sandbox-proxies", daemon=True).start()
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(_LOOP_TIMEOUT)
-
-
-_loop = _Loop()
 
 
 class Proxy:
@@ -64,10 +61,12 @@ class Proxy:
 
     def __init__(
         self,
+        loop: ProxyLoop,
         ssl_context: ssl.SSLContext,
         response_delay: Callable[[], float] = lambda: 0.0,
         admits: Callable[[str], bool] = lambda _: True,
     ) -> None:
+        self._loop = loop
         self._tls = ssl_context
         self._admits = admits
         self._response_delay = response_delay
@@ -103,18 +102,18 @@ class Proxy:
         if not self._port:
             raise SandboxError("expected an open proxy, found one that is closed; open it first")
         self._chosen_target = socket_path
-        _loop.run(self._point_at(None if self._refusing else socket_path))
+        self._loop.run(self._point_at(None if self._refusing else socket_path))
 
     def refuse(self, refusing: bool) -> None:
         """Refuse every client, whatever the target is; False: forward to the target again."""
         self._refusing = refusing
         if self._port:
-            _loop.run(self._point_at(None if refusing else self._chosen_target))
+            self._loop.run(self._point_at(None if refusing else self._chosen_target))
 
     def close(self) -> None:
         """Release the port and cut all connections. Closing twice is fine."""
         if self._port:
-            _loop.run(self._close())
+            self._loop.run(self._close())
 
     async def _point_at(self, target: Path | None) -> None:
         if target == self._target:

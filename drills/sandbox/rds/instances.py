@@ -106,7 +106,7 @@ class SandboxInstance(DBInstance):
         server = self._plane.servers.get(self.dbi_resource_id)
         if server is None or not server.parameter_group:
             return "applying"
-        same = parameters.effective(server.binaries.folder, group.parameters) == server.settings
+        same = parameters.effective_settings(server.binaries.folder, group.parameters) == server.settings
         return "in-sync" if same and server.parameter_group == group.name else "pending-reboot"
 
     def say(self, message: str, *categories: str) -> None:

@@ -31,7 +31,7 @@ class Lifecycle:
         try:
             with plane.lock:
                 group = db.db_parameter_groups()[0]
-                settings = parameters.effective(server.binaries.folder, group.parameters)
+                settings = parameters.effective_settings(server.binaries.folder, group.parameters)
                 if db.backup_retention_period:
                     plane.archives.open(db.dbi_resource_id, server.cluster)
             with server.busy:
@@ -70,7 +70,7 @@ class Lifecycle:
         with plane.lock:
             server = plane.servers[db.dbi_resource_id]
             group = db.db_parameter_groups()[0]
-            settings = parameters.effective(server.binaries.folder, group.parameters)
+            settings = parameters.effective_settings(server.binaries.folder, group.parameters)
         try:
             with server.busy:
                 start(server, settings)

@@ -65,7 +65,7 @@ class ParameterGroups:
         """Return the rows of DescribeDBParameters: the user's values and, unless `source` excludes them, the defaults."""
         group = self.find(name)
         binaries = self._plane.pick((group.family or "").removeprefix("postgres"))
-        return parameters.described(binaries.folder if binaries else None, group.parameters, source)
+        return parameters.describe_parameters(binaries.folder if binaries else None, group.parameters, source)
 
     def modify(self, name: str, changes: Iterable[dict[str, Any]]) -> DBParameterGroup:
         """Carry out ModifyDBParameterGroup: dynamic values with `immediate` reach the running servers at once."""
@@ -74,7 +74,7 @@ class ParameterGroups:
         changes = list(changes)
         for change in changes:
             parameter = change["ParameterName"]
-            if parameter in parameters.OWNED:
+            if parameter in parameters.RESERVED:
                 raise InvalidParameterValue(f"The parameter {parameter} cannot be modified.")
             immediate = change.get("ApplyMethod") == "immediate"
             if binaries and immediate and parameters.is_static(binaries.folder, parameter):
@@ -93,7 +93,7 @@ class ParameterGroups:
                 self._reload(db, server, group, names)
 
     def _reload(self, db: SandboxInstance, server: Server, group: DBParameterGroup, names: set[str]) -> None:
-        values = parameters.effective(server.binaries.folder, group.parameters)
+        values = parameters.effective_settings(server.binaries.folder, group.parameters)
         settings = server.settings | {name: values[name] for name in names & values.keys()}
         try:
             server.cluster.reload(settings)

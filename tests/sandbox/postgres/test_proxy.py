@@ -23,11 +23,12 @@ from cryptography import x509
 from drills.clock import SystemClock, wait_until
 from drills.errors import SandboxError
 from drills.sandbox.postgres.cluster import Cluster
-from drills.sandbox.postgres.proxy import GSSENC_REQUEST, SSL_REQUEST, Proxy
+from drills.sandbox.postgres.proxy import GSSENC_REQUEST, SSL_REQUEST, Proxy, ProxyLoop
 from drills.sandbox.postgres.tls import Authority, make_authority
 from tests.support.cluster import cluster_in, default, module_state, running, state  # noqa: F401
 
 postgres = pytest.mark.postgres
+LOOP = ProxyLoop()
 STARTUP = struct.pack("!II", 8, 196608)  # protocol 3.0 without parameters
 
 
@@ -41,7 +42,7 @@ def authority() -> Iterator[Authority]:
 @pytest.fixture
 def proxy(authority: Authority) -> Iterator[Proxy]:
     """A proxy that is open and leads nowhere yet."""
-    made = Proxy(authority.server_context())
+    made = Proxy(LOOP, authority.server_context())
     made.open()
     yield made
     made.close()
@@ -113,7 +114,7 @@ def test_a_port_without_a_server_refuses_and_keeps_its_number(proxy: Proxy, echo
 
 def test_a_port_in_use_is_named(proxy: Proxy, echo: Path, authority: Authority) -> None:
     """Whether its owner listens or not, a second one cannot have the port; a closed one can be had again."""
-    other = Proxy(authority.server_context())
+    other = Proxy(LOOP, authority.server_context())
     proxy.point_at(echo)
     with pytest.raises(SandboxError, match=f"expected port {proxy.port} on localhost to be free, found it in use"):
         other.open(proxy.port)
@@ -132,7 +133,7 @@ def test_a_port_in_use_is_named(proxy: Proxy, echo: Path, authority: Authority) 
 
 def test_free_ports_are_different_ones(authority: Authority) -> None:
     """Ports that are held without listening are not given out twice."""
-    proxies = [Proxy(authority.server_context()) for _ in range(40)]
+    proxies = [Proxy(LOOP, authority.server_context()) for _ in range(40)]
     try:
         ports = [each.open() for each in proxies]
         assert len(set(ports)) == len(ports)
@@ -300,7 +301,7 @@ def test_a_restart_and_a_move_are_seen_as_with_rds(default: Cluster, proxy: Prox
         connect(default, proxy)
     proxy.point_at(default.socket_path)
     connect(default, proxy).close()
-    moved = Proxy(authority.server_context())
+    moved = Proxy(LOOP, authority.server_context())
     try:
         moved.open()
         proxy.point_at(None)

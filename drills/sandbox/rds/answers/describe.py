@@ -50,7 +50,7 @@ def engine_default_parameters(family: str, binaries: Binaries | None) -> list[di
     """Return the Parameters of DescribeEngineDefaultParameters: what a server has without a parameter group's values."""
     if binaries is None or not family.startswith("postgres"):
         raise InvalidParameterValue(f"ParameterGroupFamily {family} is not a valid parameter group family")
-    return parameters.described(binaries.folder, {}, None)
+    return parameters.describe_parameters(binaries.folder, {}, None)
 
 
 def engine_versions(available: Iterable[Binaries], engine: str | None, version: str | None) -> list[dict[str, Any]]:
