@@ -20,6 +20,7 @@ from drills.errors import ConfigError
 from drills.files import write_atomically
 from drills.model.finding import Verdict
 from drills.model.instance import Resource
+from drills.model.phases import current_name
 from drills.model.record import SCHEMA_VERSION, Failure, Restoration, RunRecord
 from drills.model.timing import Moment, Phase
 
@@ -38,7 +39,10 @@ def to_json(record: RunRecord) -> str:
 
 
 def from_json(text: str, name: str = RECORD_NAME) -> RunRecord:
-    """Read a record; ConfigError in one sentence when it is no record or from a newer version of the project."""
+    """Read a record, the phases of an older one by their present names.
+
+    Raises ConfigError, one sentence, when it is no record or from a newer version of the project.
+    """
     try:
         raw = json.loads(text)
     except ValueError as error:
@@ -49,11 +53,25 @@ def from_json(text: str, name: str = RECORD_NAME) -> RunRecord:
             f"{name} has schema version {version}; this version reads up to {SCHEMA_VERSION}: use a newer one"
         )
     try:
-        return _ADAPTER.validate_json(text)
+        return _rename_phases(_ADAPTER.validate_json(text))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"{name} is no run record: {where + ': ' if where else ''}{first['msg']}") from error
+
+
+def _rename_phases(record: RunRecord) -> RunRecord:
+    """Return the record with the present name of each phase that had another one in earlier versions."""
+    renamed = dataclasses.replace
+    return renamed(
+        record,
+        phases=tuple(renamed(each, name=current_name(each.name)) for each in record.phases),
+        measurements=tuple(
+            renamed(each, slowest_phase=each.slowest_phase and current_name(each.slowest_phase))
+            for each in record.measurements
+        ),
+        failures=tuple(renamed(each, phase=current_name(each.phase)) for each in record.failures),
+    )
 
 
 def load(folder: Path) -> RunRecord:

@@ -99,7 +99,7 @@ def run(options: argparse.Namespace) -> int:
     folder = _make_folder(run_id)
     journal = Journal.create(folder, _opening(run_id, started_at, effective, choices), origin=origin)
     sandboxed = isinstance(effective.profile, SandboxProfile)
-    journal.enter("start the sandbox" if sandboxed else "look at the guards")
+    journal.enter("start the sandbox" if sandboxed else "check the guards")
     kept = effective.history or history_file.DEFAULT
     context.save(folder, dataclasses.replace(choices, history=str(kept)))
     console = terminal.Screen()

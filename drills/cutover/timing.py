@@ -21,7 +21,7 @@ from drills.model.timing import Measurement, Phase
 from drills.objectives import recovery_time, verdicts
 
 ANSWERS = "address-open"  # the step that ends with the restored data at the public address, three times in a row
-LOOK, STOPPED = "look at what there is", "stopped, until somebody went on"
+READING, STOPPED = "read the current state", "stopped until resumed"
 OF_A_DRILL = ("restore", "settle", "verify")  # what a drill measures as well
 BY_WALL_CLOCK = "by the wall clock alone where one command went on after another"
 OPEN = "200"
@@ -84,7 +84,7 @@ def phases(state: State) -> tuple[Phase, ...]:
     entries = _until_it_answers(state.entries)
     now = entries[0].seconds or 0.0
     opened = entries[0].at - timedelta(seconds=now)
-    found = [Phase(LOOK, opened, 0.0, clock="rta")]
+    found = [Phase(READING, opened, 0.0, clock="rta")]
     for before, entry in pairwise(entries):
         # a wall clock that went back is seen by the comparison of both clocks, and never is a negative duration
         now += (entry.at - before.at).total_seconds() if entry.seconds is None and entry.at > before.at else 0.0

@@ -29,6 +29,7 @@ from drills.checks.owner import invariants, queries
 from drills.checks.server import isolation
 from drills.checks.suite import Comparison
 from drills.errors import CheckUnavailable, DrillError, NoRecoveryPoint
+from drills.model import phases
 from drills.model.finding import CheckResult, Requirement, Verdict
 from drills.model.instance import Instance, Resource
 from drills.model.point import RecoveryPoint
@@ -158,7 +159,7 @@ class Drill:
         """Restore the newest point, check it and judge it. Done once; a failure is raised again to each caller."""
         if self._outcome is None:
             self._outcome = self._recover_or_error()
-            self._journal.enter("the other promises")
+            self._journal.enter(phases.REMAINING)
         if isinstance(self._outcome, DrillError):
             raise self._outcome
         return self._outcome
@@ -181,7 +182,7 @@ class Drill:
         self._copy = restored.connect
         restoration, asked = self._time_queries(restored)
         self.note(*sampling.upgrade_notes(point, restored.instance.engine_version))
-        self._enter_measured("check what blocks")
+        self._enter_measured("run the blocking checks")
         blocking = self._run_blocking_checks(restored, asked)
         restoration = self._record_checks(restoration, blocking)
         self._journal.mark(timeline.PASSED)
@@ -203,10 +204,10 @@ class Drill:
         wanted, limit = setup.queries(), setup.target.timeout.total_seconds()
         began = setup.clock.monotonic()
         if any(not query.skipped for query in wanted):
-            self._enter_measured("ask the owner's queries, cold")
+            self._enter_measured("run the owner's queries, cold")
             timings = queries.cold(restored.connect, wanted, setup.clock, limit)
             self._journal.mark(timeline.COLD)
-            self._enter_measured("ask the owner's queries, warm")
+            self._enter_measured("run the owner's queries, warm")
             timings = queries.warm(restored.connect, wanted, timings, setup.clock, limit)
             self._journal.mark(timeline.WARM)
         else:
@@ -301,13 +302,13 @@ class Drill:
     def judge_schedule(self) -> None:
         """Judge the worst case of the backup schedule against the RPO, once."""
         if self._evaluate_schedule():
-            self._journal.enter("the other promises")
+            self._journal.enter(phases.REMAINING)
 
     def _evaluate_schedule(self) -> bool:
         """Judge the schedule unless that was done before; return whether it was done now."""
         if any(verdict.name == schedule_judge.NAME for verdict in self._journal.record.verdicts):
             return False
-        self._journal.enter("work out the schedule")
+        self._journal.enter("compute the schedule's worst case")
         schedule.judge(self._setup)
         return True
 

@@ -17,6 +17,7 @@ from drills.checks.base.session import Connection, Connector
 from drills.checks.canary import chain
 from drills.clock import wait_until
 from drills.errors import CheckUnavailable
+from drills.model import phases
 from drills.model.finding import CheckResult, Finding
 from drills.model.record import Restoration
 from drills.recovery import choose
@@ -59,7 +60,7 @@ def restore(drill: Drill, setup: Setup, crossed: datetime, database: str) -> Res
     """Restore to the marked moment and judge which of the marked rows are there."""
     journal = setup.journal
     disaster_at = drill.declare_disaster()
-    journal.enter("restore to a moment")
+    journal.enter("restore to a point in time")
     _wait_until_restorable(setup, crossed, disaster_at)
     restored = drill.restore_moment(crossed)
 
@@ -71,7 +72,7 @@ def restore(drill: Drill, setup: Setup, crossed: datetime, database: str) -> Res
     restoration = dataclasses.replace(restored.restoration, expectation="none", checks=(result,))
     journal.restoration(restoration)
     journal.verdict(verdict_of(result, result.requirement))
-    journal.enter("the other promises")
+    journal.enter(phases.REMAINING)
     return restoration
 
 

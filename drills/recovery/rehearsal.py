@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from drills.aws.scratch import PREFIX
 from drills.errors import COULD_NOT_RUN, CheckUnavailable
+from drills.model import phases
 from drills.model.finding import Verdict
 from drills.model.point import RecoveryPoint
 from drills.model.record import Restoration
@@ -71,7 +72,7 @@ def restore_damaged(drill: Drill, journal: Journal, copy: DamagedCopy) -> Restor
         sentence = f"each of the {total} damaged objects was named by a finding"
     # A verifier that overlooks a damage has verified nothing: 12, could not verify.
     journal.verdict(Verdict("rehearsed failure", "missed" if missed else "met", sentence, exit_code=COULD_NOT_RUN))
-    journal.enter("the other promises")
+    journal.enter(phases.REMAINING)
     return restoration
 
 

@@ -178,7 +178,7 @@ def _set_password(scratch: Scratch, monitor: _InstanceMonitor, instance: Instanc
 def _wait_until_connected(setup: Setup, endpoint: Endpoint, enter: EnterPhase, mark: MarkMoment) -> Connector:
     """Wait until the copy's name resolves, and then until it answers."""
     timeout, every = setup.target.timeout.total_seconds(), setup.poll_seconds
-    enter("resolve the name")
+    enter("resolve the DNS name")
     resolvers = (*((setup.resolve,) if setup.resolve else ()), resolve_by_system)
     wait_for_name(endpoint, resolvers, setup.clock, timeout=timeout, every=every)
     mark(timeline.RESOLVED)

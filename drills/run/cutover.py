@@ -28,6 +28,7 @@ from drills.cutover.model import State, door_of, state_of, write_entry
 from drills.cutover.opening import Wish
 from drills.cutover.world import Leave, World
 from drills.errors import LEFT_BEHIND, VERIFICATION_FAILED, DrillError
+from drills.model import phases
 from drills.model.finding import CheckResult, Verdict
 from drills.record import Journal
 from drills.run import context, stage_service
@@ -72,9 +73,9 @@ def _staged(folder: Path, journal: Journal, choices: Choices, service: Service) 
     known = journal.record.target
     if source is None or known is None or not known.databases:
         raise DrillError(f"expected the staged source {target.instance!r}, found none: see stage.log")
-    journal.enter("make the service", note="one task of a web application behind a front door")
+    journal.enter("create the service", note="one task of a web application behind a front door")
     url = stage_service.serve(clients, source, known.databases[0])
-    journal.enter("the other promises")
+    journal.enter(phases.REMAINING)
     cutover = stage_service.settings(target.instance, known.databases[0], url, str(folder / FOLDER))
     return dataclasses.replace(
         effective,
@@ -116,7 +117,7 @@ class Move:
     def undo(self) -> CheckResult:
         """Lead the service back to the old instance; what is to be said of that."""
         if self._undone is None:
-            self._journal.enter("undo the cut-over", note="nothing is deleted by it")
+            self._journal.enter("roll back the cut-over", note="nothing is deleted by it")
             self._lead_back()
             self._undone = judge.undone(self.state, self._why, self._seen)
             self._keep(self._undone)
@@ -184,7 +185,7 @@ class Move:
     def _keep(self, *results: CheckResult) -> None:
         for each in results:
             self._journal.verdict(Verdict(each.name, each.outcome, each.sentence, exit_code=self._code))
-        self._journal.enter("the other promises")
+        self._journal.enter(phases.REMAINING)
 
     def _openings(self) -> list[str]:
         """What the verification-only group lets through beside single hosts."""

@@ -134,7 +134,7 @@ def _stage(folder: Path, journal: Journal) -> None:
     if choices.damage:
         journal.enter("damage the backup", note="as --damage asked")
         _damage(scene, point)
-    journal.enter("write on", note="what the disaster will take")
+    journal.enter("write after the backup", note="what the disaster will take")
     _write_on(scene, connect, database)
     if scene.several:
         journal.enter("back up again", note="so that there is more than one recovery point")
@@ -145,7 +145,7 @@ def _stage(folder: Path, journal: Journal) -> None:
             folder,
             dataclasses.replace(context.read(folder), moment=crossed.isoformat(), moment_database=database),
         )
-    journal.enter("collect the promises")
+    journal.enter("collect the scenarios")
 
 
 # -- the source -------------------------------------------------------------------------------------------------------
@@ -153,10 +153,10 @@ def _stage(folder: Path, journal: Journal) -> None:
 
 def _fill(scene: Scene, password: str) -> tuple[Instance, Connector, str]:
     source = scene.choices.seed or SAMPLE
-    scene.journal.enter("make the source")
+    scene.journal.enter("create the source")
     version = _engine_version(scene, source)
     instance = _make_source(scene, version, password)
-    scene.journal.enter("fill the source", note=source if source == SAMPLE else "the user's own data")
+    scene.journal.enter("load the data", note=source if source == SAMPLE else "the user's own data")
     loaded = scene.control.load_seed(instance.id, source, yes=scene.choices.confirmed)
     if guards.LEAVE in scene.effective.profile.allow:
         stage_service.keep_password(scene.clients, instance.id, password)

@@ -169,7 +169,7 @@ def test_rta_runs_from_the_declaration_to_the_last_blocking_check(recovered: Rec
     assert rta.seconds == pytest.approx(sum(phase.seconds or 0.0 for phase in block))
     assert rta.seconds == pytest.approx((block[-1].end_seconds or 0.0) - block[0].start_seconds)
     assert (rta.from_at, rta.to_at) == (block[0].started_at, block[-1].ended_at)
-    assert block[-1].name == "check what blocks"
+    assert block[-1].name == "run the blocking checks"
     assert record.disaster is not None
     assert abs(record.disaster.at - block[0].started_at) < timedelta(seconds=0.1)
     blocking = sum(check.seconds for check in recovered.restoration.checks if check.blocking)

@@ -90,11 +90,11 @@ def test_each_part_takes_as_long_as_it_was_told(recovered: RunRecord) -> None:
     (orders, customer) = recovered.restorations[0].queries
     statuses = [change.status for change in recovered.restorations[0].statuses]
 
-    assert took["resolve the name"] >= LATE - 0.01
+    assert took["resolve the DNS name"] >= LATE - 0.01
     assert took["restore"] + took["set the password"] >= FLAPPED
     assert statuses.count("available") >= 2  # left once, and reached again
     assert statuses[-1] == "available"
-    assert took["ask the owner's queries, cold"] >= 3 * SLOW - 0.05
+    assert took["run the owner's queries, cold"] >= 3 * SLOW - 0.05
     assert orders.cold is not None
     assert orders.warm is not None
     assert orders.cold >= SLOW - 0.01 > orders.warm
@@ -108,7 +108,7 @@ def test_rta_has_everything_in_it_up_to_the_last_blocking_check(recovered: RunRe
     checks = {check.name: check for check in recovered.restorations[0].checks}
 
     assert rta.seconds == pytest.approx(sum(phase.seconds or 0.0 for phase in counted))
-    assert counted[-1].name == "check what blocks"
+    assert counted[-1].name == "run the blocking checks"
     assert all(a.end_seconds == b.start_seconds for a, b in itertools.pairwise(recovered.phases))
     blocking = {name for name, check in checks.items() if check.blocking}
     assert blocking == {"connection", "queries", "catalog", "sequences", "invariants", "large objects"}

@@ -164,8 +164,8 @@ def test_the_cut_over_lies_between_the_recovery_and_the_clean_up(green: tuple[Pl
     (journal,) = (run.folder / "cutover").glob("*/*.jsonl")
     events = [json.loads(line) for line in journal.read_text().splitlines()]
 
-    assert names.index("restore to a moment") < names.index("cut over") < names.index("undo the cut-over")
-    assert names.index("undo the cut-over") < names.index("clean up")
+    assert names.index("restore to a point in time") < names.index("cut over") < names.index("roll back the cut-over")
+    assert names.index("roll back the cut-over") < names.index("clean up")
     assert {phase.clock for phase in run.record.phases if "cut" in phase.name} == {""}
     assert [event["event"] for event in events if event["event"] in ("opened", "turned back", "ended")] == [
         *("opened", "ended", "turned back", "ended")

@@ -25,7 +25,7 @@ POINT_ARN = "arn:aws:rds:eu-central-1:123456789012:snapshot:awsbackup:job-5a0c27
 # name, seconds, whose clock
 PHASES: tuple[tuple[str, float, Literal["rta", ""]], ...] = (
     ("start the sandbox", 2.1, ""),
-    ("fill the source", 3.4, ""),
+    ("load the data", 3.4, ""),
     ("beat the canary", 1.0, ""),
     ("take the manifest", 1.3, ""),
     ("back up", 4.2, ""),
