@@ -21,10 +21,10 @@ from typing import Any
 import psycopg
 from pydantic import TypeAdapter, ValidationError
 
-from drills.checks.base.batches import portions
-from drills.checks.base.known_facts import Facts, stored
-from drills.checks.base.lock_watch import Reading, watched
-from drills.checks.base.session import Connection, Connector, Single, names_of, shared_snapshot, snapshot
+from drills.checks.base.anomalies import KnownAnomalies, to_known
+from drills.checks.base.batches import in_batches
+from drills.checks.base.lock_watch import ReadLimits, watch_locks
+from drills.checks.base.session import Connection, Connector, SingleDatabase, database_names, shared_snapshot, snapshot
 from drills.checks.canary import chain
 from drills.checks.canary.chain import CanaryState
 from drills.checks.catalog import check as catalog
@@ -64,7 +64,7 @@ class DatabaseManifest:
     contents: Contents
     large_objects: LargeObjects
     canary: CanaryState | None
-    facts: Facts | None = None
+    facts: KnownAnomalies | None = None
     held_seconds: float = 0.0
     builtins: Builtins | None = None
 
@@ -86,7 +86,7 @@ class Manifest:
     server: str
     cluster: Catalog
     databases: dict[str, DatabaseManifest]
-    facts: Facts | None = None
+    facts: KnownAnomalies | None = None
     only: str = ""
     system_identifier: str = ""
     workers: int = 1
@@ -106,7 +106,7 @@ def take(
     key: bytes | None = None,
     clock: Clock | None = None,
     policies: Mapping[str, TablePolicy] | None = None,
-    reading: Reading | None = None,
+    reading: ReadLimits | None = None,
     algorithm: Algorithm = FAST,
 ) -> Manifest:
     """Fingerprint every database that `connect` can reach; `policies` by table name, as the copy will be compared.
@@ -116,7 +116,7 @@ def take(
     """
     clock = clock or SystemClock()
     taken_at = clock.now()
-    names, only = names_of(connect), connect.name if isinstance(connect, Single) else ""
+    names, only = database_names(connect), connect.name if isinstance(connect, SingleDatabase) else ""
     shared = _shared(connect, only, key)
     how = _How(key, policies, reading, clock, algorithm)
     taken = {name: _take_one(connect, name, how) for name in names}
@@ -141,7 +141,7 @@ def _shared(connect: Connector, only: str, key: bytes | None) -> dict[str, Any]:
             "server_version_num": number,
             "server": server,
             "cluster": cluster,
-            "facts": stored(integrity_state.observe_cluster(connection, only=bool(only))),
+            "facts": to_known(integrity_state.observe_cluster(connection, only=bool(only))),
             "system_identifier": system_identifier(connection),
             "calibration": calibrate(connection),
             "settings": kept,
@@ -156,7 +156,7 @@ class _How:
 
     key: bytes | None
     policies: Mapping[str, TablePolicy] | None
-    reading: Reading | None
+    reading: ReadLimits | None
     clock: Clock
     algorithm: Algorithm
 
@@ -166,7 +166,7 @@ def _take_one(connect: Connector, name: str, how: _How) -> DatabaseManifest:
     with ExitStack() as stack:
         readers = stack.enter_context(shared_snapshot(connect, name, reading.workers if reading else 1))
         if reading:
-            stack.enter_context(watched(connect, name, readers, reading, how.clock))
+            stack.enter_context(watch_locks(connect, name, readers, reading, how.clock))
         first, *helpers = readers
         taken = DatabaseManifest(
             catalog=catalog.observe(first, key=how.key),
@@ -176,7 +176,7 @@ def _take_one(connect: Connector, name: str, how: _How) -> DatabaseManifest:
             ),
             large_objects=large_objects.observe(first),
             canary=chain.observe(first),
-            facts=stored((*integrity_state.observe(first), *views_libraries.observe_views(first)[1]))
+            facts=to_known((*integrity_state.observe(first), *views_libraries.observe_views(first)[1]))
             | system_catalog.observe_dangling(first),
             builtins=system_catalog.observe(first),
         )
@@ -280,7 +280,7 @@ def pieces(value: Any, depth: int = 5, most: int = 1_000) -> Iterator[str]:
         yield json.dumps(value, sort_keys=True, separators=(",", ":"))
         return
     yield "{"
-    for number, some in enumerate(portions(sorted(value), most if not depth else 1)):
+    for number, some in enumerate(in_batches(sorted(value), most if not depth else 1)):
         yield "," if number else ""
         if depth:
             yield f"{json.dumps(some[0])}:"

@@ -9,14 +9,15 @@ import dataclasses
 from collections.abc import Mapping, Sequence, Set
 
 from drills.checks import suite
-from drills.checks.base.outcome import Judged
-from drills.checks.base.runner import attempt, result_of, timed
-from drills.checks.base.session import Connection, Connector, names_of, snapshot
+from drills.checks.base.outcome import CheckOutcome
+from drills.checks.base.runner import build_result, inspect_database, timed
+from drills.checks.base.session import Connection, Connector, database_names, snapshot
 from drills.checks.catalog import check as catalog
 from drills.checks.catalog.check import Catalog
+from drills.checks.comparison import Comparison
 from drills.checks.manifest import MAINTENANCE, Manifest, system_identifier
 from drills.checks.owner import invariants
-from drills.checks.owner.invariants import Invariant, Rules
+from drills.checks.owner.invariants import Invariant, InvariantSet
 from drills.clock import Clock
 from drills.errors import COULD_NOT_RUN, VERIFICATION_FAILED
 from drills.model.finding import CheckResult, Finding
@@ -38,13 +39,13 @@ def verify(
 ) -> tuple[CheckResult, ...]:
     """Every check in order, identity first. `scratch`: as drills/checks/suite.py has it; `rules` are the owner's own."""
     results = [timed(clock, IDENTITY, lambda: _identity(connect, manifest))]
-    comparison = suite.Comparison(connect, manifest, clock, policies or {}, key, scratch=scratch, shut_off=False)
+    comparison = Comparison(connect, manifest, clock, policies or {}, key, scratch=scratch, shut_off=False)
     blocking = suite.blocking(comparison)
     results += [dataclasses.replace(result, blocking=False) for result in blocking]
     if blocking[0].outcome == "met":
         results += suite.remaining(comparison)
         if rules:
-            results.append(timed(clock, invariants.NAME, lambda: invariants.check(connect, Rules(tuple(rules)))))
+            results.append(timed(clock, invariants.NAME, lambda: invariants.check(connect, InvariantSet(tuple(rules)))))
     return tuple(results)
 
 
@@ -60,28 +61,28 @@ def exit_code(results: Sequence[CheckResult]) -> int:
 def _identity(connect: Connector, manifest: Manifest) -> CheckResult:
     with snapshot(connect, MAINTENANCE) as connection:
         here = system_identifier(connection)
-    there = set(names_of(connect))
-    judged = Judged()
+    there = set(database_names(connect))
+    outcome = CheckOutcome()
     for name, expected in manifest.databases.items():
         if name in there:
 
-            def look(connection: Connection, name: str = name, expected: Catalog = expected.catalog) -> Judged:
+            def look(connection: Connection, name: str = name, expected: Catalog = expected.catalog) -> CheckOutcome:
                 return _same(name, expected.get("relations", {}).keys(), catalog.relations(connection))
 
-            judged += attempt(connect, name, IDENTITY, look)
+            outcome += inspect_database(connect, name, IDENTITY, look)
     same = here == manifest.system_identifier
     if not here or not manifest.system_identifier:
         praise = "whether it is a physical copy cannot be told"
     else:
         praise = "of the same server or a physical copy of it" if same else "of another server, as a restored dump is"
-    return result_of(IDENTITY, judged, "databases", praise)
+    return build_result(IDENTITY, outcome, "databases", praise)
 
 
-def _same(name: str, before: Set[str], after: Set[str]) -> Judged:
+def _same(name: str, before: Set[str], after: Set[str]) -> CheckOutcome:
     """Whether a database has at least half of the relations that the manifest names. Pure."""
     common = len(before & after)
     if not before or common >= _ALIKE * len(before):
-        return Judged(1)
+        return CheckOutcome(1)
     what = f"this looks like another database: {common} of the {len(before)} relations of {name!r} are in it"
     finding = Finding(
         IDENTITY,
@@ -92,4 +93,4 @@ def _same(name: str, before: Set[str], after: Set[str]) -> Judged:
         what,
         "select oid::regclass from pg_class where relkind in ('r', 'p', 'v', 'm', 'f') and oid >= 16384",
     )
-    return Judged(1, (finding,))
+    return CheckOutcome(1, (finding,))

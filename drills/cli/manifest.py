@@ -10,9 +10,9 @@ from pathlib import Path
 import psycopg
 
 from drills.checks import manifest
-from drills.checks.base.lock_watch import Reading
+from drills.checks.base.lock_watch import ReadLimits
 from drills.checks.base.outcome import first_line
-from drills.checks.base.session import Connector, Single
+from drills.checks.base.session import Connector, SingleDatabase
 from drills.checks.content.fingerprint import FAST, STABLE
 from drills.checks.manifest import Manifest
 from drills.cli.common import Command
@@ -62,13 +62,13 @@ def run(options: argparse.Namespace) -> int:
     policies = policies_of(options.policy)
     parameters = reach(options.dsn)
     name = own_name(parameters)
-    connect: Connector = connector(parameters) if options.all_databases else Single(open_own(parameters), name)
+    connect: Connector = connector(parameters) if options.all_databases else SingleDatabase(open_own(parameters), name)
     key = secrets.token_bytes(32) if options.output else None
     try:
         taken = manifest.take(
             connect,
             key=key,
-            reading=Reading(options.workers, max_age),
+            reading=ReadLimits(options.workers, max_age),
             clock=SystemClock(),
             policies=policies,
             algorithm=STABLE if options.portable else FAST,

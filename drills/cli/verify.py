@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from drills.checks import manifest
-from drills.checks.base.session import Connector, Single
+from drills.checks.base.session import Connector, SingleDatabase
 from drills.checks.manifest import Manifest
 from drills.checks.owner.invariants import load
 from drills.checks.verify import exit_code, verify
@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
     policies = policies_of(options.policy)
     parameters = reach(options.dsn)
     own_name(parameters)
-    connect: Connector = Single(open_own(parameters), expected.only) if expected.only else connector(parameters)
+    connect: Connector = SingleDatabase(open_own(parameters), expected.only) if expected.only else connector(parameters)
     results = verify(
         connect, expected, clock=SystemClock(), key=key, policies=policies, scratch=options.scratch, rules=rules
     )

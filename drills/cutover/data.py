@@ -13,7 +13,7 @@ import psycopg
 
 from drills.checks import manifest, suite
 from drills.checks.base.outcome import first_line
-from drills.checks.base.session import Connector, names_of
+from drills.checks.base.session import Connector, database_names
 from drills.cutover.compare import Differs
 from drills.cutover.model import State
 from drills.cutover.world import World
@@ -74,7 +74,7 @@ def _checks(world: World, connect: Connector) -> tuple[CheckResult, ...]:
 def acting(connect: Connector) -> list[str]:
     """What will act on the world by itself: each subscription, foreign server and cron job by name."""
     found = []
-    for database in names_of(connect):
+    for database in database_names(connect):
         with connect(database) as session:
             for what, query, relation in _ACTS:
                 try:
@@ -92,7 +92,9 @@ def marker(world: World, connect: Connector) -> str:
     if not world.config.marker:
         return ""
     names = (
-        [world.config.database] if world.config.database else [each for each in names_of(connect) if each != "postgres"]
+        [world.config.database]
+        if world.config.database
+        else [each for each in database_names(connect) if each != "postgres"]
     )
     with connect(names[0] if names else "postgres") as session:
         try:

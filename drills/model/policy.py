@@ -1,4 +1,4 @@
-"""The names of the checks, and the policies by which tables are compared."""
+"""The declarations of the checks, and the policies by which tables are compared."""
 
 from __future__ import annotations
 
@@ -6,35 +6,48 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-# The named checks of a drill; only these can be made required or optional.
-CHECKS = (
-    "connection",
-    "queries",
-    "catalog",
-    "sequences",
-    "canary",
-    "invariants",
-    "content",
-    "large objects",
-    "settings",
-    "harmless",
-    "indexes",
-    "constraints",
-    "sequences and columns",
-    "state",
-    "system catalog",
-    "files",
-    "views",
-    "libraries",
-    "amcheck",
-    "isolation",
-    "data loss",
-    "rpo by policy",
+
+@dataclass(frozen=True, slots=True)
+class CheckDeclaration:
+    """A check as drill.toml names it; drills/checks/registry.py binds it to its function.
+
+    `blocks`: it must pass before a copy counts as usable, unless the target says otherwise. `needs_manifest`: without a
+    manifest it is never met. `in_suite` is False for what a drill judges itself, by its objectives.
+    """
+
+    name: str
+    blocks: bool = False
+    needs_manifest: bool = False
+    in_suite: bool = True
+
+
+# In the order in which they run. Only these can be made required or optional, or blocking.
+DECLARATIONS = (
+    CheckDeclaration("connection", blocks=True),
+    CheckDeclaration("queries", blocks=True),
+    CheckDeclaration("catalog", blocks=True, needs_manifest=True),
+    CheckDeclaration("sequences", blocks=True, needs_manifest=True),
+    CheckDeclaration("canary", blocks=True),
+    CheckDeclaration("invariants", blocks=True),
+    CheckDeclaration("content", needs_manifest=True),
+    CheckDeclaration("large objects", needs_manifest=True),
+    CheckDeclaration("settings", needs_manifest=True),
+    CheckDeclaration("harmless"),
+    CheckDeclaration("indexes"),
+    CheckDeclaration("constraints"),
+    CheckDeclaration("sequences and columns"),
+    CheckDeclaration("state"),
+    CheckDeclaration("system catalog"),
+    CheckDeclaration("files"),
+    CheckDeclaration("views"),
+    CheckDeclaration("libraries"),
+    CheckDeclaration("amcheck"),
+    CheckDeclaration("isolation"),
+    CheckDeclaration("data loss", in_suite=False),
+    CheckDeclaration("rpo by policy", in_suite=False),
 )
-
-
-# Those that must pass before a copy counts as usable, unless the target says otherwise.
-BLOCKING = ("connection", "queries", "catalog", "sequences", "canary", "invariants")
+CHECKS = tuple(check.name for check in DECLARATIONS)
+BLOCKING = tuple(check.name for check in DECLARATIONS if check.blocks)
 
 
 @dataclass(frozen=True, slots=True)

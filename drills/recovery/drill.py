@@ -61,11 +61,11 @@ def translate_client_errors() -> Iterator[None]:
 class Checks(Protocol):
     """The checks that a drill runs; drills/checks/suite.py implements it."""
 
-    def blocking(self, of: Comparison, names: Collection[str] = ...) -> tuple[CheckResult, ...]:
+    def blocking(self, comparison: Comparison, names: Collection[str] = ...) -> tuple[CheckResult, ...]:
         """Return the results of the checks that must pass before a copy counts as usable."""
         ...
 
-    def remaining(self, of: Comparison, blocked: Collection[str] = ...) -> tuple[CheckResult, ...]:
+    def remaining(self, comparison: Comparison, blocked: Collection[str] = ...) -> tuple[CheckResult, ...]:
         """Return the results of the other checks, without those in `blocked`."""
         ...
 
@@ -218,30 +218,29 @@ class Drill:
         return restoration, dataclasses.replace(queries.judge(timings), seconds=took)
 
     def _run_blocking_checks(self, restored: RestoredCopy, asked: CheckResult) -> tuple[CheckResult, ...]:
-        """Run the checks that must pass before the copy counts as usable, the owner's queries after the connection."""
-        blocks = self._setup.target.blocks()
-        results = self._checks.blocking(self._comparison(restored), blocks)
-        if queries.NAME in blocks:
-            results = (results[0], dataclasses.replace(asked, blocking=True), *results[1:])
-        if isolation.NAME in blocks:
-            results = (*results, dataclasses.replace(self._isolation(restored), blocking=True))
-        return results
+        """Run the checks that must pass before the copy counts as usable."""
+        return self._checks.blocking(self._comparison(restored, asked), self._setup.target.blocks())
 
     def _run_remaining_checks(self, restored: RestoredCopy, asked: CheckResult) -> tuple[CheckResult, ...]:
         """Run the checks that do not count as RTA, the content within its budget of time."""
-        blocks, limit = self._setup.target.blocks(), self._setup.target.content_budget
+        limit = self._setup.target.content_budget
         budget = Budget.starting(limit.total_seconds() if limit else None, self._setup.clock)
-        results = self._checks.remaining(dataclasses.replace(self._comparison(restored), budget=budget), blocks)
-        before = () if queries.NAME in blocks else (asked,)
-        after = () if isolation.NAME in blocks else (self._isolation(restored),)
-        return (*before, *results, *after)
+        comparison = dataclasses.replace(self._comparison(restored, asked), budget=budget)
+        return self._checks.remaining(comparison, self._setup.target.blocks())
 
-    def _comparison(self, restored: RestoredCopy) -> Comparison:
-        """Return the copy together with what the drill knows of its source."""
+    def _comparison(self, restored: RestoredCopy, asked: CheckResult | None = None) -> Comparison:
+        """Return the copy together with what the drill knows of its source.
+
+        With the result of the owner's queries the comparison also supplies the checks that only a drill can make.
+        """
         setup = self._setup
-        return Comparison(
-            restored.connect, self._manifest, setup.clock, setup.target.tables, self._key, rules=setup.rules
+        comparison = Comparison(
+            restored.connect, self._manifest, setup.clock, setup.target.tables, self._key, invariants=setup.rules
         )
+        if asked is None:
+            return comparison
+        supplied = {queries.NAME: lambda: asked, isolation.NAME: lambda: self._isolation(restored)}
+        return dataclasses.replace(comparison, supplied=supplied)
 
     def _hydrate(self, restored: RestoredCopy, restoration: Restoration) -> Restoration:
         """Read all of the copy, where the target asks for it; its time is outside of RTA."""

@@ -11,8 +11,8 @@ from __future__ import annotations
 import psycopg
 
 from drills.checks.base.outcome import first_line, is_lost
-from drills.checks.base.session import Connection, Connector, names_of, snapshot
-from drills.checks.base.timeouts import LONGEST, Unanswered, past_unanswered
+from drills.checks.base.session import Connection, Connector, database_names, snapshot
+from drills.checks.base.timeouts import DEFAULT_TIMEOUT, ServerUnresponsive, resume_after_disconnect
 from drills.checks.integrity import index_queries
 from drills.checks.integrity import indexes as integrity_indexes
 from drills.checks.integrity.index_queries import Index
@@ -31,14 +31,14 @@ where c.relkind in ('r', 'm') and c.relpersistence <> 't' and (c.relkind = 'r' o
 _BYTES = "select coalesce(sum(pg_catalog.pg_relation_size(n::pg_catalog.regclass)), 0) from pg_catalog.unnest(%s::text[]) as n"
 
 
-def hydrate(connect: Connector, clock: Clock, longest: float = LONGEST) -> Hydration:
+def hydrate(connect: Connector, clock: Clock, longest: float = DEFAULT_TIMEOUT) -> Hydration:
     """Read everything that a query can read. What could not be read is in the answer and no error.
 
     The server has `longest`, in seconds, for a search in an index.
     """
     began = clock.monotonic()
     relations, size, left = 0, 0, list[NotChecked]()
-    for name in names_of(connect):
+    for name in database_names(connect):
         try:
             with snapshot(connect, name) as connection:
                 tables = _tables(connection)
@@ -73,7 +73,7 @@ def _indexes(connect: Connector, name: str, longest: float) -> tuple[int, int, l
         with snapshot(connect, name) as connection:
             return _read_indexes(connection, rest, progress, longest)
 
-    return past_unanswered(read)
+    return resume_after_disconnect(read)
 
 
 def _read_indexes(
@@ -88,11 +88,11 @@ def _read_indexes(
             rest[table] = [
                 each for each in indexes if each.method == "btree" or not read_whole(connection, each, longest)
             ]
-        except Unanswered:
+        except ServerUnresponsive:
             progress.done[table] = integrity_indexes.given_up(table, indexes, longest)
             raise
     wanted = {table: indexes for table, indexes in rest.items() if indexes}
-    judged = integrity_indexes.look(connection, progress, longest, wanted)
+    judged = integrity_indexes.check(connection, progress, longest, wanted)
     unread = {each.what for each in judged.not_checked}
     names = [each.name for indexes in by_table.values() for each in indexes if f"index {each.name}" not in unread]
     ((index_bytes,),) = connection.execute(_BYTES, (names,)).fetchall()

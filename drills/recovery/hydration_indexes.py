@@ -19,7 +19,7 @@ from itertools import product
 import psycopg
 
 from drills.checks.base.session import Connection
-from drills.checks.base.timeouts import LONGEST
+from drills.checks.base.timeouts import DEFAULT_TIMEOUT
 from drills.checks.integrity import lookups
 from drills.checks.integrity.index_queries import Index
 from drills.checks.integrity.indexes import first_row
@@ -41,10 +41,10 @@ where x.indexrelid = %s::pg_catalog.regclass and c.oid = x.indclass[k.n - 1] ord
 """
 
 
-def read_whole(connection: Connection, index: Index, longest: float = LONGEST) -> bool:
+def read_whole(connection: Connection, index: Index, longest: float = DEFAULT_TIMEOUT) -> bool:
     """Read an index from end to end; whether the server did. The check of the indexes tells what is wrong with one.
 
-    The server has `longest` seconds for a search; Unanswered where it does not even say that it took longer.
+    The server has `longest` seconds for a search; ServerUnresponsive where it does not even say that it took longer.
     """
     ways = (_BY_RANGES,) if index.method == "brin" else (BY_BITMAP, BY_INDEX)
     for condition, settings in product(_conditions(connection, index), ways):

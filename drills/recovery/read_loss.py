@@ -11,8 +11,7 @@ from drills.checks import suite
 from drills.checks.base.outcome import first_line
 from drills.checks.base.session import Connector
 from drills.checks.owner import freshness
-from drills.checks.owner.freshness import Fresh
-from drills.config.target import Freshness
+from drills.checks.owner.freshness import FreshnessQuery, FreshnessResult
 from drills.model.finding import CheckResult
 from drills.model.point import RecoveryPoint
 from drills.model.timing import DataLoss, WorstCase
@@ -59,7 +58,7 @@ def by_schedule(worst: WorstCase | None) -> DataLoss:
 
 def newest_data(
     connect: Connector,
-    queries: Sequence[Freshness],
+    queries: Sequence[FreshnessQuery],
     reference: Reference,
     newest_canary: NewestCanary = suite.newest_canary,
 ) -> NewestData:
@@ -73,7 +72,7 @@ def newest_data(
     return newest_answer(freshness.observe(connect, queries), reference)
 
 
-def newest_answer(found: Sequence[Fresh], reference: Reference) -> NewestData:
+def newest_answer(found: Sequence[FreshnessResult], reference: Reference) -> NewestData:
     """Return the newest instant of several queries. Pure.
 
     An instant after the reference (a date in the future, say) is ignored unless there is no other: then it is returned,

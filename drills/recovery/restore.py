@@ -18,7 +18,7 @@ from drills.aws.scratch import Scratch, ScratchNames, scratch_tags
 from drills.aws.session import Clients
 from drills.aws.wait import wait_available
 from drills.checks.base.session import Connector
-from drills.checks.owner.invariants import Rules
+from drills.checks.owner.invariants import InvariantSet
 from drills.checks.owner.queries import OF_SAMPLE, Query
 from drills.clock import Clock, wait_until
 from drills.config.load import Target
@@ -65,7 +65,7 @@ class Setup:
     scenario: str | None = None
     expectation: Expectation = "none"
     manifest_of: str = ""  # the ARN of the point that the manifest was taken for, where that is known
-    rules: Rules = field(default_factory=Rules)
+    rules: InvariantSet = field(default_factory=InvariantSet)
     resolve: Resolver | None = None  # asked before the system resolves a copy's name
     uses_demo_data: bool = False  # whether the source holds the sample application
     connector: Callable[[Endpoint, Resolver | None], Connector] = connector

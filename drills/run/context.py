@@ -18,7 +18,7 @@ from drills.aws import session
 from drills.aws.session import Clients
 from drills.checks import manifest
 from drills.checks.owner import invariants
-from drills.checks.owner.invariants import Rules
+from drills.checks.owner.invariants import InvariantSet
 from drills.clock import SystemClock
 from drills.config import load as config
 from drills.config.load import Config
@@ -80,17 +80,17 @@ class Choices:
         """Return the step modules of the owner's: the target's, then those of --steps."""
         return _absolute((*effective.target.steps, *self.steps))
 
-    def rules(self, effective: Config) -> Rules:
+    def rules(self, effective: Config) -> InvariantSet:
         """What the copy is held against of its owner's rules. Raises ConfigError where a file says nothing.
 
         A seed is other data than the target's, so that the rules of the file say nothing of it; --invariants does.
         """
         folder = effective.target.invariants
         if folder is None:
-            return Rules()
+            return InvariantSet()
         if self.seed and "--invariants" not in self.overrides:
-            return Rules(reason=invariants.OF_OTHER_DATA)
-        return Rules(invariants.load(Path(folder)))
+            return InvariantSet(reason=invariants.OF_OTHER_DATA)
+        return InvariantSet(invariants.load(Path(folder)))
 
 
 def _absolute(paths: Iterable[str]) -> tuple[Path, ...]:

@@ -18,7 +18,7 @@ from psycopg.conninfo import make_conninfo
 
 from drills.checks import manifest
 from drills.checks.base import lock_watch
-from drills.checks.base.lock_watch import Reading
+from drills.checks.base.lock_watch import ReadLimits
 from drills.checks.content import check as content
 from drills.cli import main as cli
 from drills.clock import SystemClock, wait_until
@@ -201,11 +201,11 @@ def test_without_a_file_the_manifest_is_printed(dsn: Any, capsys: pytest.Capture
     assert manifest.load(capsys.readouterr().out).only == "orders"
 
 
-def read_for_long(checked: Checked, database: str, reading: Reading, begun: threading.Event) -> None:
+def read_for_long(checked: Checked, database: str, reading: ReadLimits, begun: threading.Event) -> None:
     """Read a source, watched over, until something ends it."""
     with (
         checked.snapshot(database) as reader,
-        lock_watch.watched(checked.connect, database, [reader], reading, SystemClock()),
+        lock_watch.watch_locks(checked.connect, database, [reader], reading, SystemClock()),
     ):
         reader.execute("set local statement_timeout = 0")
         reader.execute("select count(*) from shop.payment")
@@ -230,7 +230,7 @@ def test_a_change_of_a_table_behind_a_manifest_ends_it(checked: Checked) -> None
         thread.start()
         try:
             with pytest.raises(CheckUnavailable, match="waits for a lock behind it: the pass was ended"):
-                read_for_long(checked, copy, Reading(), begun)
+                read_for_long(checked, copy, ReadLimits(), begun)
         finally:
             begun.set()
             thread.join()
@@ -288,7 +288,7 @@ def test_the_command_lets_go_of_a_table_that_is_being_changed(checked: Checked, 
 def test_a_snapshot_that_grows_too_old_ends_the_pass(checked: Checked) -> None:
     """Not verified, with what to do, and no manifest."""
     with pytest.raises(CheckUnavailable, match=r"read within 0\.1 s, the most that its snapshot may be held"):
-        read_for_long(checked, "orders", Reading(max_age=0.1), threading.Event())
+        read_for_long(checked, "orders", ReadLimits(max_age=0.1), threading.Event())
 
 
 BAD = {

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drills.checks.owner.freshness import Fresh
+from drills.checks.owner.freshness import FreshnessResult
 from drills.model.finding import CheckResult, Verdict
 from drills.model.point import NEWEST, PointSelector, parse_point_selector
 from drills.model.timing import DataLoss, Objectives
@@ -181,7 +181,7 @@ def test_without_data_nothing_is_compared() -> None:
 @given(st.lists(st.integers(min_value=-500, max_value=500), min_size=1, max_size=6))
 def test_of_several_freshness_queries_the_newest_that_can_be_true_counts(ages: list[int]) -> None:
     """An instant after the disaster (a due date, say) tells nothing, unless there is no other: then it is reported."""
-    found = [Fresh(f"q{at}", NOON - timedelta(seconds=age)) for at, age in enumerate(ages)]
+    found = [FreshnessResult(f"q{at}", NOON - timedelta(seconds=age)) for at, age in enumerate(ages)]
     reading = newest_answer(found, REFERENCE)
     past = [age for age in ages if age >= 0]
 
@@ -192,7 +192,7 @@ def test_of_several_freshness_queries_the_newest_that_can_be_true_counts(ages: l
 
 def test_queries_that_tell_nothing_are_named() -> None:
     """Not measured, with the reason of each."""
-    reading = newest_answer([Fresh("orders", None, "it found no row")], REFERENCE)
+    reading = newest_answer([FreshnessResult("orders", None, "it found no row")], REFERENCE)
 
     assert (reading.at, reading.source) == (
         None,

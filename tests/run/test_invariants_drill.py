@@ -9,7 +9,7 @@ import pytest
 
 from drills.checks import suite
 from drills.checks.owner import invariants
-from drills.checks.owner.invariants import Invariant, Rules, load
+from drills.checks.owner.invariants import Invariant, InvariantSet, load
 from drills.cli import main as cli
 from drills.clock import SystemClock
 from drills.model.finding import CheckResult
@@ -44,7 +44,7 @@ def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def chosen(**given: object) -> Rules:
+def chosen(**given: object) -> InvariantSet:
     """The rules of a run that was started so."""
     choices = dataclasses.replace(context.Choices(), **given)  # type: ignore[arg-type]
     return choices.rules(choices.effective())
@@ -53,12 +53,12 @@ def chosen(**given: object) -> Rules:
 def test_a_seed_is_not_judged_by_the_rules_of_other_data(configured: Path) -> None:
     """The target's rules are about its own data; rules for a seed are named beside it."""
     assert [rule.name for rule in chosen().each] == ["rules"]
-    assert chosen(seed="/my.dump") == Rules(reason=invariants.OF_OTHER_DATA)
+    assert chosen(seed="/my.dump") == InvariantSet(reason=invariants.OF_OTHER_DATA)
     assert [rule.name for rule in chosen(seed="/my.dump", overrides={"--invariants": "mine"}).each] == ["mine"]
     assert [rule.name for rule in chosen(overrides={"--invariants": "mine"}).each] == ["mine"]
 
     (configured / "drill.toml").write_text('[targets.orders]\nvault = "v"')
-    assert chosen() == Rules(reason=invariants.NONE)
+    assert chosen() == InvariantSet(reason=invariants.NONE)
 
 
 @pytest.mark.parametrize(
@@ -82,14 +82,20 @@ def test_a_rule_that_says_nothing_is_refused_before_the_run(
 @pytest.mark.parametrize(
     ("rules", "result", "sentence", "outcome", "requirement"),
     [
-        (Rules((LINES,)), {"outcome": "met", "compared": 1}, "every order has lines", "met", "required"),
-        (Rules((LINES,)), {"outcome": "met", "compared": 1}, "pigs fly", "not verified", "optional"),
-        (Rules(), {"outcome": "not verified", "requirement": "optional"}, "pigs fly", "not verified", "optional"),
-        (Rules((LINES,)), {"outcome": "not verified"}, "Every order has lines.", "not verified", "required"),
+        (InvariantSet((LINES,)), {"outcome": "met", "compared": 1}, "every order has lines", "met", "required"),
+        (InvariantSet((LINES,)), {"outcome": "met", "compared": 1}, "pigs fly", "not verified", "optional"),
+        (
+            InvariantSet(),
+            {"outcome": "not verified", "requirement": "optional"},
+            "pigs fly",
+            "not verified",
+            "optional",
+        ),
+        (InvariantSet((LINES,)), {"outcome": "not verified"}, "Every order has lines.", "not verified", "required"),
     ],
 )
 def test_a_sentence_is_judged_by_its_own_rule(
-    rules: Rules, result: dict[str, object], sentence: str, outcome: str, requirement: str
+    rules: InvariantSet, result: dict[str, object], sentence: str, outcome: str, requirement: str
 ) -> None:
     """A rule that is not there is optional, one that was not asked is not verified."""
     given = CheckResult(**{"name": invariants.NAME, "sentence": "", **result})  # type: ignore[arg-type]
@@ -103,14 +109,14 @@ def test_a_sentence_is_judged_by_its_own_rule(
 @pytest.mark.postgres
 def test_what_one_rule_lacks_is_not_held_against_another(checked: Checked) -> None:
     """Broken, mistaken, of a database that is not there, and held: each by itself; a mistake is one sentence."""
-    rules = Rules((
+    rules = InvariantSet((
         LINES,
         Invariant("broken", "There are no orders.", "select id from shop.orders"),
         Invariant("mistaken", "It is there.", "select * from nowhere"),
         Invariant("two", "It is one statement.", "select 1 where false) as a; select (1"),
         Invariant("elsewhere", "It is elsewhere.", "select 1 where false", "nowhere"),
     ))  # fmt: skip
-    results = suite.blocking(suite.Comparison(checked.connect, None, SystemClock(), rules=rules))
+    results = suite.blocking(suite.Comparison(checked.connect, None, SystemClock(), invariants=rules))
 
     result = results[-1]
     assert (result.name, result.outcome, result.blocking) == (invariants.NAME, "missed", True)
@@ -145,7 +151,7 @@ def test_each_rule_of_the_sample_can_be_broken(checked: Checked, name: str, harm
         with checked.snapshot(copy) as later:
             harmed = invariants.look(later, [rule])
 
-    assert (honest.compared, honest.findings, honest.unread) == (1, (), ())
+    assert (honest.compared, honest.findings, honest.unverified) == (1, (), ())
     assert [finding.object for finding in harmed.findings] == [f"invariant {name}"]
 
 
@@ -165,7 +171,7 @@ def test_each_sentence_of_the_features_is_a_rule_of_the_sample() -> None:
 @pytest.mark.sandbox
 def test_a_broken_rule_keeps_a_copy_from_being_usable(staged: Staged, tmp_path: Path) -> None:
     """The check blocks: verification failed, and no RTA, whatever else was met. The sample's own rules hold."""
-    rules = Rules((*load(SAMPLE), Invariant("none", "There are no orders.", "select 1 from shop.orders")))
+    rules = InvariantSet((*load(SAMPLE), Invariant("none", "There are no orders.", "select 1 from shop.orders")))
     with staged.drill(tmp_path) as running:
         drill = Drill(dataclasses.replace(running.setup, rules=rules), staged.stored, staged.key)
         restoration = drill.recover()

@@ -213,15 +213,17 @@ class ScriptedChecks:
     def __init__(self, script: Script, clock: HandClock) -> None:
         self._script, self._clock = script, clock
 
-    def blocking(self, of: Comparison, names: Collection[str] = ()) -> tuple[CheckResult, ...]:
-        """The connection, and the catalog."""
+    def blocking(self, comparison: Comparison, names: Collection[str] = ()) -> tuple[CheckResult, ...]:
+        """The connection, the catalog, and what the drill supplies."""
         self._clock.sleep(self._script.checking)
-        return tuple(self._result(name) for name in ("connection", "catalog"))
+        supplied = [check() for name, check in comparison.supplied.items() if name in names]
+        return (self._result("connection"), *supplied, self._result("catalog"))
 
-    def remaining(self, of: Comparison, blocked: Collection[str] = ()) -> tuple[CheckResult, ...]:
-        """The content."""
+    def remaining(self, comparison: Comparison, blocked: Collection[str] = ()) -> tuple[CheckResult, ...]:
+        """The content, and what the drill supplies."""
         self._clock.sleep(self._script.comparing)
-        return (self._result("content"),)
+        supplied = [check() for name, check in comparison.supplied.items() if name not in blocked]
+        return (self._result("content"), *supplied)
 
     def newest_canary(self, connect: Connector) -> datetime | None:
         """As old as the point."""

@@ -1,4 +1,4 @@
-"""What the comparison of one theme came to, and what a failed query says about the data."""
+"""The outcome of one check, and whether a failed query means damaged data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import psycopg
 
 from drills.model.finding import Finding, NotChecked
 
-# Source: PostgreSQL's appendix "Error Codes": internal error or corruption, a file that cannot be read, text or bytes
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+# Internal error or corruption, a file that cannot be read, text or bytes
 # that are not what their type says. They say that the data are damaged, not that we may not read them.
 _DAMAGED = ("XX", "58", "22021", "22P05")
 _UNDEFINED = ("42P01", "42703", "42883", "42704", "3F000")
@@ -20,48 +21,50 @@ _ABSURD_BYTES = 8 * 1024**3
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """How many things were compared, what differed, and what was not compared.
+class CheckOutcome:
+    """How many objects were compared, what differed, and what was not compared.
 
-    `unread` could not be compared although it should have been, and leaves its check "not verified"; `excused` was left
+    `unverified` should have been compared and could not be: it leaves its check "not verified". `excluded` was left
     out, or compared less than exactly, for a reason that somebody decided on.
     """
 
     compared: int = 0
     findings: tuple[Finding, ...] = ()
-    unread: tuple[NotChecked, ...] = ()
-    excused: tuple[NotChecked, ...] = ()
+    unverified: tuple[NotChecked, ...] = ()
+    excluded: tuple[NotChecked, ...] = ()
 
     @property
     def not_checked(self) -> tuple[NotChecked, ...]:
-        """Everything that was not compared exactly, each thing and reason once."""
-        return tuple(dict.fromkeys((*self.unread, *self.excused)))
+        """Return everything that was not compared exactly, each object and reason once."""
+        return tuple(dict.fromkeys((*self.unverified, *self.excluded)))
 
-    def __add__(self, other: Judged) -> Judged:
-        """Both together, as a check that looks at several databases needs it."""
-        return Judged(
+    def __add__(self, other: CheckOutcome) -> CheckOutcome:
+        """Add two outcomes, as a check that reads several databases needs it."""
+        return CheckOutcome(
             self.compared + other.compared,
             self.findings + other.findings,
-            self.unread + other.unread,
-            self.excused + other.excused,
+            self.unverified + other.unverified,
+            self.excluded + other.excluded,
         )
 
 
 def is_damage(error: psycopg.Error) -> bool:
-    """Whether the server failed to read its own data, as opposed to a lack of rights, time, memory or connection."""
+    """Return whether the server failed to read its own data, as opposed to a lack of rights, time, memory or
+    connection.
+    """
     if size := _TOO_LONG.search(str(error)):
         return int(size[1]) >= _ABSURD_BYTES
     return (error.sqlstate or "").startswith(_DAMAGED)
 
 
 def is_lost(error: psycopg.Error) -> bool:
-    """Whether the connection is gone, and with it all that was still to be asked."""
-    # class 08 is "Connection Exception", 57P01 to 57P03 a server or a session that ends (PostgreSQL, "Error Codes")
+    """Return whether the connection is gone, so that nothing more can be read on it."""
+    # class 08 is "Connection Exception", 57P01 to 57P03 a server or a session that ends (the same appendix)
     return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
 
 
 def is_undefined(error: psycopg.Error) -> bool:
-    """Whether a name is unknown: of a table, column, function, operator, object, type or schema.
+    """Return whether a name is unknown: of a table, column, function, operator, object, type or schema.
 
     A function that names something without its schema fails so with the empty search_path of a pinned session, and works
     with the one that its users have.
@@ -70,12 +73,12 @@ def is_undefined(error: psycopg.Error) -> bool:
 
 
 def is_too_long(error: psycopg.Error) -> bool:
-    """Whether a row's text would be longer than the server can hold."""
+    """Return whether a row's text would be longer than the server can hold."""
     if size := _TOO_LONG.search(str(error)):
         return int(size[1]) < _ABSURD_BYTES
     return isinstance(error, psycopg.errors.ProgramLimitExceeded)
 
 
 def first_line(error: psycopg.Error) -> str:
-    """What the server said, without the details that can hold a row's values."""
+    """Return the first line of the server's message, without the details that can hold a row's values."""
     return str(error).strip().partition("\n")[0]

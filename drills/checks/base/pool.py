@@ -1,7 +1,7 @@
-"""Connections that are used again by the next check: a server process that has opened ten thousand tables knows them.
+"""A pool of connections for consecutive checks: a server process that has opened ten thousand tables has them cached.
 
-Each check reads in a transaction of its own. What it set in its session is set back before another one begins, and a
-connection in which anything went wrong is not used again.
+Each check reads in a transaction of its own. The session's settings are reset before the next one, and a connection on
+which anything failed is closed.
 """
 
 from __future__ import annotations
@@ -12,35 +12,35 @@ from contextlib import ExitStack, contextmanager
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from drills.checks.base.session import Connection, Connector, Single
+from drills.checks.base.session import Connection, Connector, SingleDatabase
 
 
 @contextmanager
-def kept(connect: Connector) -> Iterator[Connector]:
-    """The same connector for the block: it opens a connection only where none is free, and all are closed behind it."""
+def pooled(connect: Connector) -> Iterator[Connector]:
+    """Give a connector that opens a connection only where none is free; all are closed at the end of the block."""
     free: dict[str, list[Connection]] = {}
     with ExitStack() as opened:
 
         @contextmanager
         def borrow(database: str) -> Iterator[Connection]:
-            mine = free.setdefault(database, [])
-            connection = _reset(mine) or opened.enter_context(connect(database))
+            idle = free.setdefault(database, [])
+            connection = _reset(idle) or opened.enter_context(connect(database))
             try:
                 yield connection
             except BaseException:
                 connection.close()
                 raise
             if connection.info.transaction_status == TransactionStatus.IDLE:
-                mine.append(connection)
+                idle.append(connection)
             else:
                 connection.close()
 
-        name = connect.name if isinstance(connect, Single) else ""
-        yield Single(lambda: borrow(name), name) if name else borrow
+        name = connect.name if isinstance(connect, SingleDatabase) else ""
+        yield SingleDatabase(lambda: borrow(name), name) if name else borrow
 
 
 def _reset(free: list[Connection]) -> Connection | None:
-    """A free connection with the settings of a new one; None where there is none whose server process still answers."""
+    """Take a free connection and reset its settings; None where no server process of a free one still answers."""
     while free:
         connection = free.pop()
         try:

@@ -1,149 +1,154 @@
-"""How a check is carried out: on which databases, with which second chance, and how its result is worded.
+"""Run a check over the databases of a copy: which databases, with which retry, and how its result is worded.
 
-A lost connection is tried again once; what then fails is a finding where the data are damaged, else it was not read.
+A lost connection is retried once. An error after that is a finding where the server failed to read its own data; any
+other error leaves the database not verified.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import psycopg
 
-from drills.checks.base.outcome import Judged, first_line, is_damage, is_lost
-from drills.checks.base.session import Connection, Connector, names_of, snapshot
-from drills.checks.base.timeouts import past_unanswered
-from drills.checks.manifest import DatabaseManifest, Manifest
+from drills.checks.base.outcome import CheckOutcome, first_line, is_damage, is_lost
+from drills.checks.base.session import Connection, Connector, database_names, snapshot
+from drills.checks.base.timeouts import resume_after_disconnect
 from drills.clock import Clock
 from drills.model.finding import CheckResult, Finding, NotChecked, Outcome, Requirement
 
 NO_MANIFEST = "no manifest says what the copy should contain"
-Look = Callable[[Connection, DatabaseManifest], Judged]
+Expected = TypeVar("Expected")
+"""What a manifest says of one database."""
 
 
-def against(connect: Connector, manifest: Manifest | None, name: str, what: str, look: Look) -> CheckResult:
-    """A check that needs a manifest: not verified without one."""
-    if manifest is None:
-        return without_manifest(name)
-    return result_of(name, over(connect, manifest, name, look), what)
+def inspect_database(
+    connect: Connector, database: str, check: str, inspect: Callable[[Connection], CheckOutcome]
+) -> CheckOutcome:
+    """Inspect one database in a read-only transaction of its own; retry once when the connection is lost.
 
-
-def over(connect: Connector, manifest: Manifest, check: str, look: Look) -> Judged:
-    """Look at each database that the manifest knows; one that is gone is the connection check's finding."""
-    judged, there = Judged(), names_of(connect)
-    for name, expected in manifest.databases.items():
-        if name in there:
-            judged += attempt(connect, name, check, functools.partial(_look_at, look, expected))
-    return judged
-
-
-def _look_at(look: Look, expected: DatabaseManifest, connection: Connection) -> Judged:
-    return look(connection, expected)
-
-
-def attempt(connect: Connector, name: str, check: str, look: Callable[[Connection], Judged]) -> Judged:
-    """Look at one database in a transaction of its own, twice where its connection is lost.
-
-    Who raises Unanswered has noted what that was, and is called again with another connection, to go on behind it.
+    An `inspect` that raises ServerUnresponsive has noted the object it was reading, and is called again with another
+    connection to go on with the next one.
     """
 
-    def once() -> Judged:
-        with snapshot(connect, name) as connection:
-            return look(connection)
+    def once() -> CheckOutcome:
+        with snapshot(connect, database) as connection:
+            return inspect(connection)
 
-    return past_unanswered(lambda: twice(name, check, once))
+    return resume_after_disconnect(lambda: retry_once(database, check, once))
 
 
-def twice(name: str, check: str, look: Callable[[], Judged]) -> Judged:
-    """Look at one database. A lost connection is tried again once; what then fails is a finding where the data are
-    damaged, else it was not read.
-    """
+def inspect_expected(
+    connect: Connector,
+    expected: Mapping[str, Expected],
+    check: str,
+    inspect: Callable[[Connection, Expected], CheckOutcome],
+) -> CheckOutcome:
+    """Inspect each database that is in `expected` and in the copy; the connection check reports the missing ones."""
+    outcome, present = CheckOutcome(), database_names(connect)
+    for name, of_database in expected.items():
+        if name in present:
+
+            def inspect_one(connection: Connection, of_database: Expected = of_database) -> CheckOutcome:
+                return inspect(connection, of_database)
+
+            outcome += inspect_database(connect, name, check, inspect_one)
+    return outcome
+
+
+def inspect_all(
+    connect: Connector,
+    expected: Mapping[str, Expected],
+    check: str,
+    inspect: Callable[[Connection, Expected | None], CheckOutcome],
+) -> CheckOutcome:
+    """Inspect each database of the copy, with None where `expected` does not have it."""
+    outcome = CheckOutcome()
+    for name in database_names(connect):
+        known = expected.get(name)
+
+        def inspect_one(connection: Connection, of_database: Expected | None = known) -> CheckOutcome:
+            return inspect(connection, of_database)
+
+        outcome += inspect_database(connect, name, check, inspect_one)
+    return outcome
+
+
+def retry_once(database: str, check: str, inspect: Callable[[], CheckOutcome]) -> CheckOutcome:
+    """Call `inspect`, once more when the connection is lost, and turn the error that remains into an outcome."""
     for last in (False, True):
         try:
-            return look()
+            return inspect()
         except psycopg.Error as error:
             if is_damage(error):
-                return Judged(findings=(_damaged(name, check, error),))
+                return CheckOutcome(findings=(_damage(database, check, error),))
             if last or not is_lost(error):
-                return Judged(unread=(NotChecked(f"database {name}", f"could not be read: {first_line(error)}"),))
+                reason = f"could not be read: {first_line(error)}"
+                return CheckOutcome(unverified=(NotChecked(f"database {database}", reason),))
         except UnicodeError:
-            return Judged(unread=(NotChecked(f"database {name}", "needs names that are valid in its encoding"),))
+            reason = "needs names that are valid in its encoding"
+            return CheckOutcome(unverified=(NotChecked(f"database {database}", reason),))
     raise AssertionError("the second attempt returns")
 
 
-def _damaged(name: str, check: str, error: psycopg.Error) -> Finding:
-    said = first_line(error)
-    message = f"database {name} cannot be read: {said}"
-    return Finding(check, "error", f"database {name}", "data that the server can read", said, message, "select 1")
-
-
-def everywhere(
-    connect: Connector,
-    manifest: Manifest | None,
-    check: str,
-    look: Callable[[Connection, DatabaseManifest | None], Judged],
-) -> Judged:
-    """Look at each database that is there, with what the manifest says of it, None where it says nothing."""
-    judged = Judged()
-    for name in names_of(connect):
-        expected = manifest.databases.get(name) if manifest else None
-
-        def look_at(connection: Connection, expected: DatabaseManifest | None = expected) -> Judged:
-            return look(connection, expected)
-
-        judged += attempt(connect, name, check, look_at)
-    return judged
+def _damage(database: str, check: str, error: psycopg.Error) -> Finding:
+    reason = first_line(error)
+    message = f"database {database} cannot be read: {reason}"
+    return Finding(check, "error", f"database {database}", "data that the server can read", reason, message, "select 1")
 
 
 def without_manifest(name: str) -> CheckResult:
-    """The result of a check that needs a manifest where there is none."""
+    """Return the result of a check that needs a manifest and has none: not verified."""
     return CheckResult(name, "not verified", NO_MANIFEST, not_checked=(NotChecked(name, NO_MANIFEST),))
 
 
-def result_of(
+def build_result(
     name: str,
-    judged: Judged,
+    outcome: CheckOutcome,
     what: str,
-    praise: str = "",
+    remark: str = "",
     *,
     requirement: Requirement = "required",
     verb: str = "compared",
 ) -> CheckResult:
-    """A difference is missed; something that should have been compared and was not leaves the check not verified.
+    """Turn an outcome into a result: "missed" with an error, "not verified" when something could not be read.
 
-    A check that compared nothing is not verified either; where there was nothing to compare it is optional too.
+    A check that compared nothing is not verified; where nothing was expected either, it is optional as well.
     """
-    errors = [finding for finding in judged.findings if finding.severity == "error"]
-    warnings = sum(finding.severity == "warning" for finding in judged.findings)
-    outcome: Outcome = "not verified"
+    verdict: Outcome = "not verified"
+    errors = [finding for finding in outcome.findings if finding.severity == "error"]
     if errors:
-        outcome = "missed"
+        verdict = "missed"
         sentence = errors[0].message + (f" and {len(errors) - 1} more" if len(errors) > 1 else "")
-    elif judged.unread:
-        first = judged.unread[0]
-        sentence = f"{first.what}: {first.reason}; {len(judged.unread)} not {verb}"
-    elif judged.compared or judged.findings:
-        outcome = "met"
-        difference = f"no difference that counts, {warnings} to look at" if warnings else "no difference"
-        sentence = f"{judged.compared:,} {what} {verb}, {difference}" + (f"; {praise}" if praise else "")
-    elif judged.excused:
-        sentence = f"no {what} {verb}: {len(judged.excused)} left out"
+    elif outcome.unverified:
+        first = outcome.unverified[0]
+        sentence = f"{first.what}: {first.reason}; {len(outcome.unverified)} not {verb}"
+    elif outcome.compared or outcome.findings:
+        verdict, sentence = "met", f"{outcome.compared:,} {what} {verb}, {_difference(outcome)}"
+        sentence += f"; {remark}" if remark else ""
+    elif outcome.excluded:
+        sentence = f"no {what} {verb}: {len(outcome.excluded)} left out"
     else:
         sentence, requirement = f"no {what} are expected, and none were found", "optional"
     return CheckResult(
         name,
-        outcome,
+        verdict,
         sentence,
         requirement,
-        compared=judged.compared,
-        findings=judged.findings,
-        not_checked=judged.not_checked,
+        compared=outcome.compared,
+        findings=outcome.findings,
+        not_checked=outcome.not_checked,
     )
 
 
+def _difference(outcome: CheckOutcome) -> str:
+    warnings = sum(finding.severity == "warning" for finding in outcome.findings)
+    return f"no errors, {warnings} warning{'s' if warnings > 1 else ''}" if warnings else "no difference"
+
+
 def timed(clock: Clock, name: str, check: Callable[[], CheckResult]) -> CheckResult:
-    """Carry out a check; one that loses its server is not verified."""
+    """Run a check and note the seconds it took; one that loses its server is not verified."""
     began = clock.monotonic()
     try:
         result = check()

@@ -1,7 +1,7 @@
-"""How a database is read: the session settings without which a query can lie, and which databases there are.
+"""Read a database with session settings under which no query can hide a loss, and list the databases.
 
-`count(*)` served from a visibility map, foreign keys proved through the very index that is broken, and constraints
-that the planner takes for granted have all been seen to hide lost rows (notes/postgres.md 2.3 and 0.3).
+`count(*)` answered from a visibility map, foreign keys verified through the very index that is broken, and constraints
+that the planner takes for granted have all been seen to hide lost rows (docs/detection.md).
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ import psycopg
 
 Connection = psycopg.Connection[Any]
 Connector = Callable[[str], AbstractContextManager[Connection]]
-"""Gives a connection of one's own, in autocommit, to the database of a name, for as long as a block lasts."""
+"""Gives a connection of its own, in autocommit, to the database of a name, for the length of a block."""
 
 
 @dataclass(frozen=True)
-class Single:
-    """A Connector to one database alone, whatever name it is asked for; `name` is what the manifest calls it."""
+class SingleDatabase:
+    """A Connector to one database alone, whatever name it is called with; `name` is the one that the manifest has."""
 
     open: Callable[[], AbstractContextManager[Connection]]
     name: str
 
     def __call__(self, database: str) -> AbstractContextManager[Connection]:
-        """A connection to that one database."""
+        """Connect to that one database."""
         return self.open()
 
 
@@ -52,21 +52,25 @@ PINNED = {
     "lock_timeout": "10s",
     "idle_in_transaction_session_timeout": "0",
 }
-_SWITCH = "select pg_catalog.set_config(s, v, false) from unnest(%s::text[], %s::text[]) as t (s, v)"
+_SET_ALL = "select pg_catalog.set_config(s, v, false) from unnest(%s::text[], %s::text[]) as t (s, v)"
 _INDEX_SCANS = b"set local enable_indexscan = on; set local enable_indexonlyscan = on; set local enable_bitmapscan = on"
 # The service's own databases, which nobody else may enter: rdsadmin is Amazon RDS's.
 SERVICE_DATABASES = frozenset({"rdsadmin"})
+# The database that is on every server: connections for what belongs to the whole server go there.
+MAINTENANCE = "postgres"
 
 
 def pin(connection: Connection, *, statement_timeout_ms: int = 0) -> None:
-    """Set the session so that output is the same everywhere and no planner shortcut can hide a loss."""
-    wanted = {**PINNED, "statement_timeout": str(statement_timeout_ms)}
-    connection.execute(_SWITCH, [list(wanted), list(wanted.values())])  # one round trip, for each check opens its own
+    """Pin the session's settings, so that output is the same everywhere and no planner shortcut can hide a loss."""
+    settings = {**PINNED, "statement_timeout": str(statement_timeout_ms)}
+    connection.execute(
+        _SET_ALL, [list(settings), list(settings.values())]
+    )  # one round trip, for each check opens its own
 
 
 @contextmanager
 def snapshot(connect: Connector, database: str) -> Iterator[Connection]:
-    """A pinned connection in one REPEATABLE READ, READ ONLY transaction: all that is read there is of one instant.
+    """Give a pinned connection in one REPEATABLE READ, READ ONLY transaction: all that is read is of one instant.
 
     Catalog reads use the pinned settings too; index scans on system catalogs stay possible, since the planner only
     avoids what is switched off where it can.
@@ -80,7 +84,7 @@ def snapshot(connect: Connector, database: str) -> Iterator[Connection]:
 
 @contextmanager
 def names_as_text(connection: Connection) -> Iterator[None]:
-    """In a database of encoding SQL_ASCII names may be any bytes: one that is no text is a UnicodeError there, no damage."""
+    """Raise UnicodeError for a name that is no valid text, which is no damage in a database of encoding SQL_ASCII."""
     try:
         yield
     except psycopg.errors.CharacterNotInRepertoire as error:
@@ -98,7 +102,7 @@ def shared_snapshot(connect: Connector, database: str, workers: int) -> Iterator
 
 @contextmanager
 def helpers(connect: Connector, first: Connection, number: int = 1) -> Iterator[tuple[Connection, ...]]:
-    """Further connections to the database that `first` is in, which see what its transaction sees."""
+    """Give further connections to the database of `first`, which see what its transaction sees."""
     with ExitStack() as stack:
         others = []
         if number:
@@ -111,16 +115,16 @@ def helpers(connect: Connector, first: Connection, number: int = 1) -> Iterator[
         yield tuple(others)
 
 
-def names_of(connect: Connector) -> tuple[str, ...]:
-    """The databases that can be looked at: one for a `Single`, else all of the server that allow it."""
-    if isinstance(connect, Single):
+def database_names(connect: Connector) -> tuple[str, ...]:
+    """Return the names of the databases to read: the one of a `SingleDatabase`, else all that allow connections."""
+    if isinstance(connect, SingleDatabase):
         return (connect.name,)
-    with snapshot(connect, "postgres") as connection:
+    with snapshot(connect, MAINTENANCE) as connection:
         return databases(connection)
 
 
 def databases(connection: Connection) -> tuple[str, ...]:
-    """The databases to look at: those that allow connections, without templates and the service's own."""
+    """Return the databases that allow connections, without templates and the service's own."""
     rows = connection.execute(
         "select datname from pg_catalog.pg_database where datallowconn and not datistemplate order by datname"
     )
@@ -129,7 +133,7 @@ def databases(connection: Connection) -> tuple[str, ...]:
 
 @contextmanager
 def index_scans(connection: Connection) -> Iterator[None]:
-    """For catalog queries alone: use the catalog's own indexes; without them time grows with the square of the objects.
+    """Use the catalog's own indexes, for catalog queries alone; without them time grows with the square of the objects.
 
     The server itself looks names up in these indexes whatever the settings are. They go back with the savepoint.
     """

@@ -1,7 +1,8 @@
-"""How long a client waits for a server that answers no cancel: a search in a damaged index can be a loop without an end.
+"""Limit how long the client waits for a server that ignores cancel requests.
 
-A timeout and a cancel are requests, which a server process looks for now and then. In some loops it never does. Then the
-client can only hang up; the process goes on until the server is stopped.
+A statement timeout and a cancel are requests that a server process looks for now and then. A search in a damaged index
+can be an endless loop in which it never does. The client can then only disconnect; the process goes on until the server
+is stopped.
 """
 
 from __future__ import annotations
@@ -20,52 +21,55 @@ from drills.durations import show_duration
 from drills.errors import CheckUnavailable
 
 Answer = TypeVar("Answer")
-LONGEST = 3600.0  # seconds that one search in an index, or one rule of the owner's, may take
+DEFAULT_TIMEOUT = 3600.0  # seconds for one search in an index, or for one invariant of the owner's
 
 
-class Unanswered(CheckUnavailable):
-    """The client hung up on a server that had not answered in time; the connection is lost."""
+class ServerUnresponsive(CheckUnavailable):
+    """The client disconnected from a server that had not answered in time."""
 
 
-def hang_up_after(longest: float) -> float:
-    """Seconds until the client hangs up: the server, which has `longest` for an answer, has time to say that it took longer."""
-    return longest + max(1.0, longest / 60)
+def client_timeout(timeout: float) -> float:
+    """Return the seconds after which the client disconnects.
+
+    The server has `timeout` seconds for an answer, and some more to report that it took longer.
+    """
+    return timeout + max(1.0, timeout / 60)
 
 
-def unanswered(longest: float) -> str:
-    """What there is to say of something that the client hung up on."""
+def unresponsive_reason(timeout: float) -> str:
+    """Say why a query from which the client disconnected has no result."""
     return (
-        f"had no answer within {show_duration(longest)}, nor was it to be cancelled: an index may be damaged; a server "
+        f"timed out after {show_duration(timeout)} and ignored its cancellation: an index may be damaged; a server "
         "process may go on until the server is stopped"
     )
 
 
-def hang_up(connection: Connection) -> None:
-    """Shut the line to a server; whoever waits for it is told that it has ended."""
+def disconnect(connection: Connection) -> None:
+    """Shut a connection's socket down; whoever waits for an answer on it gets an error."""
     with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as line:
         line.shutdown(socket.SHUT_RDWR)
 
 
-def past_unanswered(look: Callable[[], Answer]) -> Answer:
-    """Look again behind each search that was hung up on; who raises Unanswered has noted which one that was."""
+def resume_after_disconnect(run: Callable[[], Answer]) -> Answer:
+    """Call `run` again after each ServerUnresponsive; it has noted which query caused it, and skips that one."""
     while True:
-        with contextlib.suppress(Unanswered):
-            return look()
+        with contextlib.suppress(ServerUnresponsive):
+            return run()
 
 
-def limit(connection: Connection, seconds: float) -> None:
-    """Let the server give up a query of this transaction that takes longer."""
+def set_statement_timeout(connection: Connection, seconds: float) -> None:
+    """Set the statement timeout of the current transaction."""
     connection.execute(b"set local statement_timeout = %d" % max(1, round(seconds * 1000)))
 
 
 @contextlib.contextmanager
-def patience(connection: Connection, seconds: float) -> Iterator[None]:
-    """Wait no longer than this for what is asked in the block; Unanswered when it took longer."""
-    hung_up = threading.Event()
+def disconnect_after(connection: Connection, seconds: float) -> Iterator[None]:
+    """Disconnect when the block takes longer than this, and raise ServerUnresponsive."""
+    disconnected = threading.Event()
 
     def give_up() -> None:
-        hung_up.set()
-        hang_up(connection)
+        disconnected.set()
+        disconnect(connection)
 
     timer = threading.Timer(seconds, give_up)
     timer.daemon = True
@@ -73,8 +77,8 @@ def patience(connection: Connection, seconds: float) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        if hung_up.is_set():
-            raise Unanswered(f"expected an answer of the server, it {unanswered(seconds)}") from error
+        if disconnected.is_set():
+            raise ServerUnresponsive(f"expected an answer of the server: it {unresponsive_reason(seconds)}") from error
         raise
     finally:
         timer.cancel()

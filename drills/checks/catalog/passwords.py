@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 import psycopg
 
-from drills.checks.base.outcome import Judged
+from drills.checks.base.outcome import CheckOutcome
 from drills.checks.base.session import SERVICE_DATABASES, Connection
 from drills.model.finding import Finding, NotChecked
 
@@ -44,14 +44,14 @@ def observe(connection: Connection, key: bytes | None) -> Passwords | None:
     }
 
 
-def judge(check: str, expected: Mapping[str, str] | None, found: Mapping[str, str] | None) -> Judged:
+def judge(check: str, expected: Mapping[str, str] | None, found: Mapping[str, str] | None) -> CheckOutcome:
     """Compare the roles that both sides have; a role that is missing is told elsewhere. Pure."""
     if expected is None or found is None:
         side = "source" if expected is None else "copy"
         reason = f"not verified: needs a superuser or pg_read_all_data on the {side}, and the manifest's key"
-        return Judged(excused=(NotChecked(_WHAT, reason),))
+        return CheckOutcome(excluded=(NotChecked(_WHAT, reason),))
     common = sorted(expected.keys() & found.keys())
-    return Judged(
+    return CheckOutcome(
         len(common),
         tuple(_finding(check, role, expected[role], found[role]) for role in common if expected[role] != found[role]),
     )

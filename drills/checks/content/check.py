@@ -14,11 +14,11 @@ from threading import Lock
 
 import psycopg
 
-from drills.checks.base.batches import portions, small_tables
+from drills.checks.base.batches import in_batches, small_tables
 from drills.checks.base.budget import OUT_OF_TIME, Budget
-from drills.checks.base.outcome import Judged, first_line, is_damage, is_lost, is_too_long
+from drills.checks.base.outcome import CheckOutcome, first_line, is_damage, is_lost, is_too_long
 from drills.checks.base.session import Connection
-from drills.checks.base.timeouts import limit
+from drills.checks.base.timeouts import set_statement_timeout
 from drills.checks.content import fingerprint, ranges
 from drills.checks.content.fingerprint import FAST, Algorithm
 from drills.checks.content.model import Contents, How, TableContent
@@ -34,7 +34,7 @@ __all__ = [
     "NAME",
     "Contents",
     "TableContent",
-    "alike",
+    "identical_tables",
     "judge",
     "observe",
     "policy_of",
@@ -107,7 +107,7 @@ def _portions(connection: Connection, listed: Sequence[_Wanted], how: How) -> li
         return table.name in small and policy.kind != "up to" and (known is None or known.form == "row")
 
     alone = [[each] for each in listed if not goes_together(*each)]
-    return [*alone, *portions([each for each in listed if goes_together(*each)])]
+    return [*alone, *in_batches([each for each in listed if goes_together(*each)])]
 
 
 def _read_all(connection: Connection, portion: Sequence[_Wanted], contents: Contents, how: How) -> None:
@@ -155,7 +155,7 @@ def _summed_together(
 def _limit(connection: Connection, budget: Budget | None) -> None:
     """Let no query of this transaction take more than what is left."""
     if budget:
-        limit(connection, budget.left())
+        set_statement_timeout(connection, budget.left())
 
 
 def _read(connection: Connection, table: ListedTable, policy: TablePolicy, contents: Contents, how: How) -> None:
@@ -242,10 +242,10 @@ def _up_to(
     return known.up_to if known and known.column == column else ""
 
 
-def read(connection: Connection, policies: Mapping[str, TablePolicy], budget: Budget | None = None) -> Judged:
+def read(connection: Connection, policies: Mapping[str, TablePolicy], budget: Budget | None = None) -> CheckOutcome:
     """Read every row where nothing says what it should be: findings for the tables that the server cannot read."""
     found = observe(connection, policies=policies, budget=budget)
-    return Judged(len(found.tables), tuple(_damage(table, reason) for table, reason in found.damaged.items()))
+    return CheckOutcome(len(found.tables), tuple(_damage(table, reason) for table, reason in found.damaged.items()))
 
 
 def suspects(
@@ -269,15 +269,15 @@ def judge(
     found: Contents,
     policies: Mapping[str, TablePolicy],
     narrowed: Mapping[str, Narrowed] | None = None,
-) -> Judged:
+) -> CheckOutcome:
     """Compare what was expected with what was found, each table by its policy. Pure.
 
     A table that is missing is the catalog's finding and not repeated here. `narrowed` says of some tables which rows.
     """
-    total = Judged(
+    total = CheckOutcome(
         findings=tuple(_damage(table, reason) for table, reason in found.damaged.items()),
-        unread=_unread(expected, found, policies),
-        excused=tuple(NotChecked(name, policy.reason) for name, policy in policies.items() if policy.kind == "skip"),
+        unverified=_unread(expected, found, policies),
+        excluded=tuple(NotChecked(name, policy.reason) for name, policy in policies.items() if policy.kind == "skip"),
     )
     for table, before in expected.tables.items():
         if (after := found.tables.get(table)) is not None or policy_of(table, before.root, policies).kind == "up to":
@@ -321,7 +321,7 @@ def unknown(expected: Iterable[Contents], policies: Mapping[str, TablePolicy]) -
     )
 
 
-def alike(expected: Contents | None, result: CheckResult) -> frozenset[str] | None:
+def identical_tables(expected: Contents | None, result: CheckResult) -> frozenset[str] | None:
     """The tables that `result` shows to hold the source's rows; None where no manifest says what those were. Pure.
 
     Findings name tables and not databases: what differs in one database counts as different in all.
@@ -334,21 +334,21 @@ def alike(expected: Contents | None, result: CheckResult) -> frozenset[str] | No
     return frozenset(expected.tables) - doubtful
 
 
-def _compare(table: str, before: TableContent, after: TableContent | None, policy: TablePolicy) -> Judged:
+def _compare(table: str, before: TableContent, after: TableContent | None, policy: TablePolicy) -> CheckOutcome:
     if policy.kind == "skip":
-        return Judged()
+        return CheckOutcome()
     if before.unlogged and before.rows and after is not None and not after.rows:
-        return Judged(excused=(NotChecked(table, "unlogged: PostgreSQL empties it when a backup is restored"),))
+        return CheckOutcome(excluded=(NotChecked(table, "unlogged: PostgreSQL empties it when a backup is restored"),))
     if policy.kind == "up to" and (after is None or (before.column, before.up_to) != (after.column, after.up_to)):
         reason = f"not compared: policy {str(policy)!r} needs a manifest taken with the same policy"
-        return Judged(excused=(NotChecked(table, reason),))
+        return CheckOutcome(excluded=(NotChecked(table, reason),))
     assert after is not None
-    excused: tuple[NotChecked, ...] = ()
+    excluded: tuple[NotChecked, ...] = ()
     if policy.kind == "at least":
-        excused = (NotChecked(table, f"counted only: policy {str(policy)!r}"),)
+        excluded = (NotChecked(table, f"counted only: policy {str(policy)!r}"),)
     elif policy.kind == "up to":
-        excused = (NotChecked(table, f"compared up to {before.column} {before.up_to} only"),)
-    return Judged(1, tuple(_difference(table, before, after, policy)), excused=excused)
+        excluded = (NotChecked(table, f"compared up to {before.column} {before.up_to} only"),)
+    return CheckOutcome(1, tuple(_difference(table, before, after, policy)), excluded=excluded)
 
 
 def _difference(table: str, before: TableContent, after: TableContent, policy: TablePolicy) -> list[Finding]:

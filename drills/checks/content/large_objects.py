@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from drills.checks.base.outcome import Judged, first_line, is_damage, is_lost
+from drills.checks.base.outcome import CheckOutcome, first_line, is_damage, is_lost
 from drills.checks.base.session import Connection
 from drills.model.finding import Finding, NotChecked
 
@@ -60,18 +60,18 @@ def observe(connection: Connection) -> LargeObjects:
     return found
 
 
-def read(connection: Connection) -> Judged:
+def read(connection: Connection) -> CheckOutcome:
     """Read every large object where nothing says what it should be: findings for those that the server cannot read."""
     found = observe(connection).objects
     broken = {oid: said for oid, said in found.items() if said.startswith(_UNREADABLE)}
-    return Judged(len(found), tuple(_finding(oid, "one that can be read", said) for oid, said in broken.items()))
+    return CheckOutcome(len(found), tuple(_finding(oid, "one that can be read", said) for oid, said in broken.items()))
 
 
-def judge(expected: LargeObjects, found: LargeObjects) -> Judged:
+def judge(expected: LargeObjects, found: LargeObjects) -> CheckOutcome:
     """Compare large objects by oid, which a restore and a dump both keep. Pure."""
     unread = {**expected.unreadable, **found.unreadable}
     everything = sorted({*expected.objects, *found.objects} - set(unread), key=int)
-    return Judged(
+    return CheckOutcome(
         len(everything),
         tuple(
             _finding(oid, expected.objects.get(oid), found.objects.get(oid))

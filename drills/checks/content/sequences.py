@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import psycopg
 from psycopg.rows import tuple_row
 
-from drills.checks.base.outcome import Judged, first_line, is_damage, is_lost
+from drills.checks.base.outcome import CheckOutcome, first_line, is_damage, is_lost
 from drills.checks.base.session import Connection
 from drills.model.finding import Finding, NotChecked
 
@@ -91,22 +91,22 @@ def _positions(cursor: psycopg.Cursor[tuple[object, ...]], names: list[str]) -> 
     return {names[int(str(number))]: f"last_value={last}, is_called={called}" for number, last, called in rows}
 
 
-def judge(expected: Sequences, found: Sequences) -> Judged:
+def judge(expected: Sequences, found: Sequences) -> CheckOutcome:
     """One finding for each sequence that stands elsewhere. Pure.
 
     A sequence that is missing or was added is told by the catalog check and passed over here.
     """
     after = {**found.positions, **{name: f"unreadable: {reason}" for name, reason in found.damaged.items()}}
     both = sorted(expected.positions.keys() & after.keys())
-    unread: Mapping[str, str] = {**expected.unreadable, **expected.damaged, **found.unreadable}
-    return Judged(
+    unverified: Mapping[str, str] = {**expected.unreadable, **expected.damaged, **found.unreadable}
+    return CheckOutcome(
         len(both),
         tuple(
             _moved(name, expected.positions[name], after[name])
             for name in both
             if expected.positions[name] != after[name]
         ),
-        tuple(NotChecked(f"sequence {name}", reason) for name, reason in sorted(unread.items())),
+        tuple(NotChecked(f"sequence {name}", reason) for name, reason in sorted(unverified.items())),
         tuple(
             NotChecked(f"sequence {name}", "unlogged: PostgreSQL starts it again when a backup is restored")
             for name in expected.unlogged

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import psycopg
 
-from drills.checks.base.outcome import Judged, first_line, is_lost, is_undefined
+from drills.checks.base.outcome import CheckOutcome, first_line, is_lost, is_undefined
 from drills.checks.base.session import Connection, Connector, names_as_text, pin
 from drills.model.finding import Finding, NotChecked, Requirement
 
@@ -39,38 +39,40 @@ where c.relkind in ('r', 'm', 't') and c.relpersistence = 'p' and m.amname = 'he
 _RANK: tuple[Requirement, ...] = ("required", "optional", "impossible")
 
 
-def look(connect: Connector, database: str) -> tuple[Judged, Requirement]:
+def check(connect: Connector, database: str) -> tuple[CheckOutcome, Requirement]:
     """What the tools find in one database, and whether they could be had at all ("required" where something ran)."""
-    total = Judged()
+    total = CheckOutcome()
     requirement: Requirement = "impossible"
     with connect(database) as connection, names_as_text(connection):
         pin(connection)
         connection.execute("set default_transaction_read_only = off")
         for tool, check in ((_TOOLS[0], _amcheck), (_TOOLS[1], _visibility)):
-            judged, level = _with(connection, tool, database, check)
-            total += judged
+            outcome, level = _with(connection, tool, database, check)
+            total += outcome
             requirement = min(requirement, level, key=_RANK.index)
     return total, requirement
 
 
 def _with(
-    connection: Connection, tool: str, database: str, check: Callable[[Connection, str], Judged]
-) -> tuple[Judged, Requirement]:
+    connection: Connection, tool: str, database: str, check: Callable[[Connection, str], CheckOutcome]
+) -> tuple[CheckOutcome, Requirement]:
     """Use one tool and leave nothing of it behind."""
     what = f"{tool} in database {database}"
     there = connection.execute(_THERE, (tool,)).fetchone()
     available = connection.execute(_AVAILABLE, (tool,)).fetchone()
     if there is None and not (available and available[0]):
-        return Judged(excused=(NotChecked(what, "needs the extension, which this server does not have"),)), "impossible"
+        return CheckOutcome(
+            excluded=(NotChecked(what, "needs the extension, which this server does not have"),)
+        ), "impossible"
     try:
         with connection.transaction(force_rollback=True):
             schema = str(there[0]) if there else _create(connection, tool)
             return check(connection, schema), "required"
     except psycopg.errors.InsufficientPrivilege as error:
         reason = f"needs a role that may create and call it: {first_line(error)}"
-        return Judged(excused=(NotChecked(what, reason),)), "optional"
+        return CheckOutcome(excluded=(NotChecked(what, reason),)), "optional"
     except psycopg.errors.FeatureNotSupported as error:
-        return Judged(excused=(NotChecked(what, first_line(error)),)), "impossible"
+        return CheckOutcome(excluded=(NotChecked(what, first_line(error)),)), "impossible"
 
 
 def _create(connection: Connection, tool: str) -> str:
@@ -86,9 +88,9 @@ def _silence_event_triggers(connection: Connection) -> None:
         connection.execute("set local session_replication_role = replica")
 
 
-def _amcheck(connection: Connection, schema: str) -> Judged:
+def _amcheck(connection: Connection, schema: str) -> CheckOutcome:
     unique = ", true" if connection.info.server_version >= 170000 else ""
-    total = Judged()
+    total = CheckOutcome()
     for oid, name in connection.execute(_BTREES.encode()).fetchall():
         total += _ask(connection, name, f"select {schema}.bt_index_parent_check({oid}::regclass, true, true{unique})")
     for oid, name in connection.execute(_HEAPS.encode()).fetchall():
@@ -100,8 +102,8 @@ def _amcheck(connection: Connection, schema: str) -> Judged:
     return total
 
 
-def _visibility(connection: Connection, schema: str) -> Judged:
-    total = Judged()
+def _visibility(connection: Connection, schema: str) -> CheckOutcome:
+    total = CheckOutcome()
     for oid, name in connection.execute(_HEAPS.encode()).fetchall():
         for function in ("pg_check_visible", "pg_check_frozen"):
             query = f"select '{function}: row version ' || t from {schema}.{function}({oid}::regclass) as t limit 1"
@@ -109,7 +111,7 @@ def _visibility(connection: Connection, schema: str) -> Judged:
     return total
 
 
-def _ask(connection: Connection, name: str, query: str) -> Judged:
+def _ask(connection: Connection, name: str, query: str) -> CheckOutcome:
     """A checker reports damage by an error or by rows; an error about rights concerns the tool as a whole."""
     try:
         with connection.transaction():
@@ -121,13 +123,13 @@ def _ask(connection: Connection, name: str, query: str) -> Judged:
             raise  # the connection is gone, and with it the rest
         if is_undefined(error):
             reason = f"its function needs a search_path, so that no dump can restore it: {first_line(error)}"
-            return Judged(excused=(NotChecked(name, reason),))
+            return CheckOutcome(excluded=(NotChecked(name, reason),))
         if (error.sqlstate or "").startswith(("57", "55", "53")):
-            return Judged(unread=(NotChecked(name, first_line(error)),))
-        return Judged(1, (_finding(name, first_line(error), query),))
+            return CheckOutcome(unverified=(NotChecked(name, first_line(error)),))
+        return CheckOutcome(1, (_finding(name, first_line(error), query),))
     if row is None or not row[0]:
-        return Judged(1)
-    return Judged(1, (_finding(name, str(row[0]), query),))
+        return CheckOutcome(1)
+    return CheckOutcome(1, (_finding(name, str(row[0]), query),))
 
 
 def _finding(name: str, said: str, query: str) -> Finding:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import psycopg
 
-from drills.checks.base.batches import portions, small_tables
-from drills.checks.base.outcome import Judged, first_line, is_damage, is_lost, is_undefined
+from drills.checks.base.batches import in_batches, small_tables
+from drills.checks.base.outcome import CheckOutcome, first_line, is_damage, is_lost, is_undefined
 from drills.checks.base.session import Connection
 from drills.checks.integrity.constraint_queries import Proof, at_once, by_table, proofs, together
 from drills.model.finding import Finding, NotChecked, Severity
@@ -31,7 +31,7 @@ class _Answer:
     damage: str = ""
 
 
-def look(connection: Connection, alike: Set[str] | None, unique: Set[str] = frozenset()) -> Judged:
+def check(connection: Connection, identical: Set[str] | None, unique: Set[str] = frozenset()) -> CheckOutcome:
     """Prove everything that the constraints of one database promise.
 
     `alike` names the tables whose rows are known to be those of the source, None where there is no manifest: what is
@@ -45,13 +45,13 @@ def look(connection: Connection, alike: Set[str] | None, unique: Set[str] = froz
     seen = {proof for proof in listed if proof.index in unique}
     kept = seen | _kept(connection, [proof for proof in listed if proof not in seen], room)
     everything = tuple(proof for proof in listed if proof not in kept)
-    total, damaged = Judged(len(kept)), dict[str, str]()
+    total, damaged = CheckOutcome(len(kept)), dict[str, str]()
     for table, some in by_table(everything):
         for proof, answer in zip(some, _together(connection, table, some), strict=True):
             if answer.damage:
                 damaged[table] = answer.damage
             else:
-                total += _judged(proof, answer, alike)
+                total += _judged(proof, answer, identical)
     for proof in everything:
         if proof.condition:
             continue
@@ -60,8 +60,8 @@ def look(connection: Connection, alike: Set[str] | None, unique: Set[str] = froz
         if answer.damage:
             damaged[proof.tables[0]] = answer.damage
         else:
-            total += _judged(proof, answer, alike)
-    return total + Judged(len(damaged), tuple(_damaged(table, said) for table, said in damaged.items()))
+            total += _judged(proof, answer, identical)
+    return total + CheckOutcome(len(damaged), tuple(_damaged(table, said) for table, said in damaged.items()))
 
 
 def _kept(connection: Connection, listed: Sequence[Proof], room: int | None) -> set[Proof]:
@@ -75,7 +75,7 @@ def _kept(connection: Connection, listed: Sequence[Proof], room: int | None) -> 
         if small.issuperset(proof.tables) and not proof.impossible and (room is None or proof.needs_bytes <= room):
             possible.setdefault(proof.tables[0], []).append(proof)
     kept = set[Proof]()
-    for tables in portions(list(possible)):
+    for tables in in_batches(list(possible)):
         some = [proof for table in tables for proof in possible[table]]
         try:
             with connection.transaction(force_rollback=True):
@@ -153,16 +153,16 @@ def _damaged(table: str, said: str) -> Finding:
     return Finding(NAME, "error", table, "rows that can be read", said, message, f"select count(*) from only {table}")
 
 
-def _judged(proof: Proof, answer: _Answer, alike: Set[str] | None) -> Judged:
+def _judged(proof: Proof, answer: _Answer, identical: Set[str] | None) -> CheckOutcome:
     if answer.unknown:
         left = (NotChecked(proof.thing, answer.unknown),)
-        return Judged(excused=left) if proof.impossible else Judged(unread=left)
+        return CheckOutcome(excluded=left) if proof.impossible else CheckOutcome(unverified=left)
     if not answer.broken:
-        return Judged(1)
+        return CheckOutcome(1)
     rows = f"{answer.broken:,} row{'s' if answer.broken > 1 else ''}"
     message = f"{rows} of {proof.tables[0]} break{'' if answer.broken > 1 else 's'} {proof.thing}"
-    inherited = alike is not None and set(proof.tables) <= alike
+    inherited = identical is not None and set(proof.tables) <= identical
     if inherited:
         message += ", as on the source: the tables hold the same rows"
     severity: Severity = "information" if inherited else "error"
-    return Judged(1, (Finding(NAME, severity, proof.thing, "no such row", rows, message, proof.query),))
+    return CheckOutcome(1, (Finding(NAME, severity, proof.thing, "no such row", rows, message, proof.query),))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from drills.checks.base.outcome import Judged
+from drills.checks.base.outcome import CheckOutcome
 from drills.checks.base.session import Connection
 from drills.model.finding import Finding, NotChecked, Severity
 
@@ -42,7 +42,7 @@ _LOOKED_AT = f"select count(*) from pg_catalog.pg_class as c where {_STORED}"
 _IMPORTED_STATISTICS = 180000
 
 
-def look(connection: Connection) -> Judged:
+def check(connection: Connection) -> CheckOutcome:
     """The files of one database. That a file is missing can be told from an empty one with leave to look only."""
     may = bool(_one(connection, _MAY_STAT))
     missing = [str(name) for (name,) in connection.execute(_MISSING.encode())] if may else []
@@ -50,7 +50,7 @@ def look(connection: Connection) -> Judged:
     cut += [(str(name), int(pages), int(blocks)) for name, pages, blocks in connection.execute(_EMPTY_INDEXES.encode())]
     findings = judge(missing, cut, imported=connection.info.server_version >= _IMPORTED_STATISTICS)
     left = () if may else (NotChecked("files of empty relations", "needs EXECUTE on pg_stat_file"),)
-    return Judged(int(_one(connection, _LOOKED_AT)), findings, excused=left)
+    return CheckOutcome(int(_one(connection, _LOOKED_AT)), findings, excluded=left)
 
 
 def judge(missing: list[str], cut: list[tuple[str, int, int]], *, imported: bool) -> tuple[Finding, ...]:

@@ -17,10 +17,16 @@ from typing import Any
 
 import psycopg
 
-from drills.checks.base.batches import MOST, small_tables
-from drills.checks.base.outcome import Judged, first_line, is_damage, is_lost, is_undefined
+from drills.checks.base.batches import BATCH_SIZE, small_tables
+from drills.checks.base.outcome import CheckOutcome, first_line, is_damage, is_lost, is_undefined
 from drills.checks.base.session import Connection
-from drills.checks.base.timeouts import LONGEST, Unanswered, hang_up_after, patience, unanswered
+from drills.checks.base.timeouts import (
+    DEFAULT_TIMEOUT,
+    ServerUnresponsive,
+    client_timeout,
+    disconnect_after,
+    unresponsive_reason,
+)
 from drills.checks.integrity import lookups
 from drills.checks.integrity.index_queries import HEAP, INDEX, STEPS, Index, by_table
 from drills.checks.integrity.lookups import Lookup, names_in
@@ -38,7 +44,7 @@ class Progress:
     `unique` are the indexes that hold what their tables do, and no key twice.
     """
 
-    done: dict[str, Judged] = field(default_factory=dict)
+    done: dict[str, CheckOutcome] = field(default_factory=dict)
     unique: set[str] = field(default_factory=set)
     together: bool = True  # whether small tables are still to be looked at together
 
@@ -64,12 +70,12 @@ class _Reader:
             self.unique.add(index.name)
 
 
-def look(
+def check(
     connection: Connection,
     progress: Progress | None = None,
-    longest: float = LONGEST,
+    longest: float = DEFAULT_TIMEOUT,
     wanted: Mapping[str, list[Index]] | None = None,
-) -> Judged:
+) -> CheckOutcome:
     """Every index of one database, or those that are `wanted`, a table at a time. The server has `longest` seconds for one
     search.
 
@@ -82,27 +88,27 @@ def look(
     if progress.together:
         progress.together = False
         proved = proved_together(connection, listed, progress.unique, longest)
-        progress.done |= {table: Judged(len(listed[table])) for table in proved}
+        progress.done |= {table: CheckOutcome(len(listed[table])) for table in proved}
     reader = _Reader(connection, longest, progress.unique)
     for table, indexes in listed.items():
         if table in progress.done:
             continue
         try:
             progress.done[table] = _table(reader, table, indexes)
-        except Unanswered:
+        except ServerUnresponsive:
             progress.done[table] = given_up(table, indexes, longest)
             raise
-    return functools.reduce(operator.add, progress.done.values(), Judged())
+    return functools.reduce(operator.add, progress.done.values(), CheckOutcome())
 
 
-def given_up(table: str, indexes: list[Index], longest: float) -> Judged:
+def given_up(table: str, indexes: list[Index], longest: float) -> CheckOutcome:
     """What is known of a table's indexes where a search in one of them had no answer."""
-    reason = f"a search in an index of {table} {unanswered(longest)}"
-    return Judged(unread=tuple(NotChecked(f"index {each.name}", reason) for each in indexes))
+    reason = f"a search in an index of {table} {unresponsive_reason(longest)}"
+    return CheckOutcome(unverified=tuple(NotChecked(f"index {each.name}", reason) for each in indexes))
 
 
 def proved_together(
-    connection: Connection, listed: Mapping[str, Sequence[Index]], unique: set[str], longest: float = LONGEST
+    connection: Connection, listed: Mapping[str, Sequence[Index]], unique: set[str], longest: float = DEFAULT_TIMEOUT
 ) -> set[str]:
     """The small tables whose indexes are B-trees that hold what they should, as a few queries over many of them tell.
 
@@ -117,7 +123,7 @@ def proved_together(
             continue
         mine = {index.relname: index for index in indexes}
         # the plan names indexes without their schemas, so that no two of one query may have the same name
-        if waiting and (len(waiting) + len(mine) > MOST or waiting.keys() & mine):
+        if waiting and (len(waiting) + len(mine) > BATCH_SIZE or waiting.keys() & mine):
             proved |= _prove(reader, list(waiting.values()))
             waiting = {}
         waiting |= mine
@@ -156,13 +162,13 @@ def _sums(hashed: str) -> str:
     )
 
 
-def _table(reader: _Reader, table: str, indexes: list[Index]) -> Judged:
+def _table(reader: _Reader, table: str, indexes: list[Index]) -> CheckOutcome:
     """One pass over the table says what each of its indexes should hold."""
     sums = ", ".join(f"count(*) filter (where {index.where}), {index.also}" for index in indexes)
     heap = reader.ask(f"select {sums} from only {table}", HEAP)
     if isinstance(heap, psycopg.Error):
         if len(indexes) > 1 and not is_damage(heap):  # one of them may be to blame
-            total = Judged()
+            total = CheckOutcome()
             for index in indexes:
                 total += _table(reader, table, [index])
             return total
@@ -170,9 +176,9 @@ def _table(reader: _Reader, table: str, indexes: list[Index]) -> Judged:
             said = first_line(heap)
             message = f"{table} cannot be read, so that its indexes cannot be proved: {said}"
             query = f"select count(*) from only {table}"
-            return Judged(1, (Finding(NAME, "error", table, "rows that can be read", said, message, query),))
+            return CheckOutcome(1, (Finding(NAME, "error", table, "rows that can be read", said, message, query),))
         return _unread([index.name for index in indexes], table, heap)
-    total = Judged()
+    total = CheckOutcome()
     for number, index in enumerate(indexes):
         if index.method == "btree":
             total += _index(reader, index, int(heap[2 * number]), int(heap[2 * number + 1]))
@@ -181,26 +187,26 @@ def _table(reader: _Reader, table: str, indexes: list[Index]) -> Judged:
     return total
 
 
-def _looked_up(reader: _Reader, index: Index, rows: int, whole: int) -> Judged:
+def _looked_up(reader: _Reader, index: Index, rows: int, whole: int) -> CheckOutcome:
     ask = functools.partial(first_row, longest=reader.longest)
     lookup = Lookup(index.table, index.name, index.relname, index.method, index.keys, index.hash, index.where)
-    judged = lookups.look(reader.connection, lookup, whole, ask)
-    if isinstance(judged, psycopg.Error):
-        return _unread([index.name], index.table, judged)
+    outcome = lookups.check(reader.connection, lookup, whole, ask)
+    if isinstance(outcome, psycopg.Error):
+        return _unread([index.name], index.table, outcome)
     if rows > whole and index.method != "hash":  # which holds no nulls
         reason = f"{index.method}: {rows - whole:,} of {rows:,} keys hold a null and were not looked up"
-        judged += Judged(excused=(NotChecked(f"index {index.name}", reason),))
-    return judged
+        outcome += CheckOutcome(excluded=(NotChecked(f"index {index.name}", reason),))
+    return outcome
 
 
-def _index(reader: _Reader, index: Index, rows: int, keys: int) -> Judged:
+def _index(reader: _Reader, index: Index, rows: int, keys: int) -> CheckOutcome:
     name = f"index {index.name}"
     plan = reader.ask(f"explain (costs off, format json) {index.by_index}", INDEX)
     if isinstance(plan, psycopg.Error):
         return _unread([index.name], index.table, plan)
     if index.relname not in names_in(plan[0]):
         reason = "the planner reads it in no order, or another index in its place: needs amcheck"
-        return Judged(excused=(NotChecked(name, reason),))
+        return CheckOutcome(excluded=(NotChecked(name, reason),))
     found = reader.ask(index.by_index, INDEX)
     if isinstance(found, psycopg.Error):
         return _unread([index.name], index.table, found)
@@ -214,8 +220,8 @@ def _index(reader: _Reader, index: Index, rows: int, keys: int) -> Judged:
         expected, is_found = "keys in order", f"{found[2]:,} keys out of order"
     else:
         reader.sound(index, found[3])
-        return Judged(1)
-    return Judged(1, (Finding(NAME, "error", index.name, expected, is_found, message, _shown(index)),))
+        return CheckOutcome(1)
+    return CheckOutcome(1, (Finding(NAME, "error", index.name, expected, is_found, message, _shown(index)),))
 
 
 def _shown(index: Index) -> str:
@@ -224,12 +230,12 @@ def _shown(index: Index) -> str:
 
 
 def first_row(
-    connection: Connection, query: str, settings: tuple[tuple[str, str], ...], *, longest: float = LONGEST
+    connection: Connection, query: str, settings: tuple[tuple[str, str], ...], *, longest: float = DEFAULT_TIMEOUT
 ) -> tuple[Any, ...] | psycopg.DatabaseError:
     """The first row of a query under these settings, which are undone; the server's error where it has none."""
     limit = ("statement_timeout", str(max(1, round(longest * 1000))))  # among them: all of it in one round trip
     try:
-        with patience(connection, hang_up_after(longest)), connection.transaction(force_rollback=True):
+        with disconnect_after(connection, client_timeout(longest)), connection.transaction(force_rollback=True):
             connection.execute("; ".join(f"set local {name} = {value}" for name, value in (*settings, limit)).encode())
             row = connection.execute(query.encode()).fetchone()
     except psycopg.DatabaseError as error:
@@ -239,16 +245,18 @@ def first_row(
     return tuple(row or ())
 
 
-def _unread(names: list[str], table: str, error: psycopg.Error) -> Judged:
+def _unread(names: list[str], table: str, error: psycopg.Error) -> CheckOutcome:
     said = first_line(error)
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
-        return Judged(unread=tuple(NotChecked(f"index {name}", f"needs SELECT on {table}: {said}") for name in names))
+        return CheckOutcome(
+            unverified=tuple(NotChecked(f"index {name}", f"needs SELECT on {table}: {said}") for name in names)
+        )
     if is_damage(error):
         message = f"index {names[0]} of {table} cannot be read: {said}"
         query = f"set enable_seqscan = off; select count(*) from only {table}"
-        return Judged(1, (Finding(NAME, "error", names[0], "an index that can be read", said, message, query),))
+        return CheckOutcome(1, (Finding(NAME, "error", names[0], "an index that can be read", said, message, query),))
     if is_undefined(error):
         # works for its users and not with an empty search_path, which is what a dump restores with (notes L55)
         reason = f"its function needs a search_path, so that no dump can restore it: {said}"
-        return Judged(excused=tuple(NotChecked(f"index {name}", reason) for name in names))
-    return Judged(unread=tuple(NotChecked(f"index {name}", said) for name in names))
+        return CheckOutcome(excluded=tuple(NotChecked(f"index {name}", reason) for name in names))
+    return CheckOutcome(unverified=tuple(NotChecked(f"index {name}", said) for name in names))

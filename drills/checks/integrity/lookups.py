@@ -20,7 +20,7 @@ from typing import Any
 
 import psycopg
 
-from drills.checks.base.outcome import Judged
+from drills.checks.base.outcome import CheckOutcome
 from drills.checks.base.session import Connection
 from drills.model.finding import Finding, NotChecked
 
@@ -153,13 +153,13 @@ def _sample(share: float) -> str:
     return "system (100)" if share >= 100 else f"bernoulli ({share:.6f}) repeatable (1)"
 
 
-def look(connection: Connection, index: Lookup, rows: int, ask: Ask) -> Judged | psycopg.DatabaseError:
+def check(connection: Connection, index: Lookup, rows: int, ask: Ask) -> CheckOutcome | psycopg.DatabaseError:
     """Look keys up in an index; the server's error where it could not be read. `rows` have keys without a null."""
     name = f"index {index.name}"
     sets = operators(connection, index.name)
     if not sets:
         reason = f"{index.method}: no operator of its class finds a value by itself"
-        return Judged(excused=(NotChecked(name, reason),))
+        return CheckOutcome(excluded=(NotChecked(name, reason),))
     for by in sets:
         exact = is_exact(index, by)
         most = keys_to_look_up(rows, exact=exact)
@@ -171,7 +171,7 @@ def look(connection: Connection, index: Lookup, rows: int, ask: Ask) -> Judged |
             if names_in(plan[0]) == {index.relname}:
                 found = ask(connection, text, settings)
                 return found if isinstance(found, psycopg.Error) else _judged(index, found, rows, most, text, settings)
-    return Judged(excused=(NotChecked(name, f"{index.method}: the planner reads another index in its place"),))
+    return CheckOutcome(excluded=(NotChecked(name, f"{index.method}: the planner reads another index in its place"),))
 
 
 def names_in(plan: Any) -> set[str]:
@@ -187,18 +187,18 @@ def names_in(plan: Any) -> set[str]:
 
 def _judged(
     index: Lookup, found: tuple[Any, ...], rows: int, most: int, text: str, settings: tuple[tuple[str, str], ...]
-) -> Judged:
+) -> CheckOutcome:
     seen, short, lost, keys = (int(value) for value in found[:4])
-    name, excused = f"index {index.name}", list[NotChecked]()
+    name, excluded = f"index {index.name}", list[NotChecked]()
     if seen < rows:
         why = f"at most {most:,} keys are" if rows > most else "an operator of its class finds no others by themselves"
-        excused = [NotChecked(name, f"{index.method}: the keys of {seen:,} of {rows:,} rows were looked up: {why}")]
+        excluded = [NotChecked(name, f"{index.method}: the keys of {seen:,} of {rows:,} rows were looked up: {why}")]
     if not short:
-        return Judged(1 if seen or not rows else 0, excused=tuple(excused))
+        return CheckOutcome(1 if seen or not rows else 0, excluded=tuple(excluded))
     message = (
         f"{name} does not lead to {lost:,} of {seen:,} rows of {index.table} by their own keys: "
         f"{short:,} of {keys:,} keys looked up"
     )
     shown = "; ".join(f"set {setting} = {value}" for setting, value in settings)
     finding = Finding(NAME, "error", index.name, f"{seen:,} rows", f"{seen - lost:,} rows", message, f"{shown}; {text}")
-    return Judged(1, (finding,), excused=tuple(excused))
+    return CheckOutcome(1, (finding,), excluded=tuple(excluded))

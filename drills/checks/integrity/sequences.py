@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from drills.checks.base.outcome import Judged, first_line, is_damage, is_lost
+from drills.checks.base.outcome import CheckOutcome, first_line, is_damage, is_lost
 from drills.checks.base.session import Connection
 from drills.checks.content.sequences import Sequences
 from drills.model.finding import Finding, NotChecked, Severity
@@ -56,20 +56,20 @@ class _Pair:
         return f"select s.last_value, s.is_called, (select {edge}({self.column}) from {self.table}) from {self.sequence} as s"
 
 
-def look(connection: Connection, expected: Sequences | None, alike: Set[str] | None) -> Judged:
+def check(connection: Connection, expected: Sequences | None, identical: Set[str] | None) -> CheckOutcome:
     """Each sequence beside the columns that it feeds.
 
     Where the source's sequence stood in the same place (`expected`) and its table held the same rows (`alike`), the
     source was behind as well; without a manifest nobody can tell whether somebody wanted it so.
     """
-    total = Judged()
+    total = CheckOutcome()
     for row in connection.execute(_PAIRS.encode()).fetchall():
         pair = _Pair(row[0], row[1], row[2], int(row[3]), tuple(row[4]) or (row[1],))
-        total += _look(connection, pair, expected, alike)
+        total += _look(connection, pair, expected, identical)
     return total
 
 
-def _look(connection: Connection, pair: _Pair, expected: Sequences | None, alike: Set[str] | None) -> Judged:
+def _look(connection: Connection, pair: _Pair, expected: Sequences | None, identical: Set[str] | None) -> CheckOutcome:
     name = f"sequence {pair.sequence}"
     try:
         with connection.transaction():
@@ -78,29 +78,29 @@ def _look(connection: Connection, pair: _Pair, expected: Sequences | None, alike
         if is_lost(error):
             raise  # the connection is gone, and with it the rest
         if isinstance(error, psycopg.errors.InsufficientPrivilege):
-            return Judged(unread=(NotChecked(name, f"needs SELECT on {pair.sequence} and {pair.table}"),))
+            return CheckOutcome(unverified=(NotChecked(name, f"needs SELECT on {pair.sequence} and {pair.table}"),))
         if is_damage(error):
             message = f"{name} cannot be compared with {pair.table}: {first_line(error)}"
             found = Finding(
                 NAME, "error", pair.sequence, "data that can be read", first_line(error), message, pair.query
             )
-            return Judged(1, (found,))
-        return Judged(unread=(NotChecked(name, first_line(error)),))
+            return CheckOutcome(1, (found,))
+        return CheckOutcome(unverified=(NotChecked(name, first_line(error)),))
     last, called, edge = row or (0, False, None)
     upcoming = last + pair.increment if called else last
     if edge is None or (upcoming > edge if pair.increment > 0 else upcoming < edge):
-        return Judged(1)
+        return CheckOutcome(1)
     position = f"last_value={last}, is_called={'true' if called else 'false'}"
-    severity = _severity(pair, position, expected, alike)
+    severity = _severity(pair, position, expected, identical)
     message = f"{name} would give {upcoming} next, {pair.table}.{pair.column} holds {edge} already"
     if severity == "information":
         message += ", as on the source"
     beyond = f"beyond {edge}, the last of {pair.table}.{pair.column}"
-    return Judged(1, (Finding(NAME, severity, pair.sequence, beyond, position, message, pair.query),))
+    return CheckOutcome(1, (Finding(NAME, severity, pair.sequence, beyond, position, message, pair.query),))
 
 
-def _severity(pair: _Pair, position: str, expected: Sequences | None, alike: Set[str] | None) -> Severity:
-    if expected is None or alike is None:
+def _severity(pair: _Pair, position: str, expected: Sequences | None, identical: Set[str] | None) -> Severity:
+    if expected is None or identical is None:
         return "warning"
-    same = expected.positions.get(pair.sequence) == position and set(pair.leaves) <= alike
+    same = expected.positions.get(pair.sequence) == position and set(pair.leaves) <= identical
     return "information" if same else "error"

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from drills.checks.base import known_facts
-from drills.checks.base.known_facts import Fact, Facts
-from drills.checks.base.outcome import Judged
+from drills.checks.base import anomalies
+from drills.checks.base.anomalies import Anomaly, KnownAnomalies
+from drills.checks.base.outcome import CheckOutcome
 from drills.checks.base.session import SERVICE_DATABASES, Connection
 from drills.checks.catalog.scope import THIS, own_name
 from drills.model.finding import Finding, NotChecked, Severity
@@ -131,7 +131,7 @@ select (select count(*) from pg_catalog.pg_index) + (select count(*) from pg_cat
 """
 
 
-def observe(connection: Connection) -> tuple[Fact, ...]:
+def observe(connection: Connection) -> tuple[Anomaly, ...]:
     """The odd facts of the database that a pinned `connection` is in."""
     return (
         *_facts(connection, _INDEXES, "valid"),
@@ -142,14 +142,14 @@ def observe(connection: Connection) -> tuple[Fact, ...]:
     )
 
 
-def observe_cluster(connection: Connection, *, only: bool = False) -> tuple[Fact, ...]:
+def observe_cluster(connection: Connection, *, only: bool = False) -> tuple[Anomaly, ...]:
     """The odd facts of the whole server, or with `only` of the database that the connection is in.
 
     What comes and goes by itself is a warning at most.
     """
     version = connection.info.server_version
     ages = [
-        Fact(f"database {name}", f"more than {limit:,} transactions old", "vacuumed in time", _AGE, *severity)
+        Anomaly(f"database {name}", f"more than {limit:,} transactions old", "vacuumed in time", _AGE, *severity)
         for name, age in connection.execute(_AGE)
         for limit, severity in _limits(int(age))
     ]
@@ -166,9 +166,9 @@ def observe_cluster(connection: Connection, *, only: bool = False) -> tuple[Fact
         return found
     own = f"database {own_name(connection)}"
     return tuple(
-        dataclasses.replace(fact, thing=fact.thing.removesuffix(own) + THIS)
+        dataclasses.replace(fact, object=fact.object.removesuffix(own) + THIS)
         for fact in found
-        if fact.thing.endswith(own)
+        if fact.object.endswith(own)
     )
 
 
@@ -180,33 +180,33 @@ def _limits(age: int) -> tuple[tuple[int, tuple[Severity, Severity]], ...]:
 
 def _facts(
     connection: Connection, query: str, usual: str, *, new: Severity = "error", alone: Severity = "warning"
-) -> tuple[Fact, ...]:
+) -> tuple[Anomaly, ...]:
     rows = connection.execute(query.encode()).fetchall()
     return tuple(
-        Fact(str(thing), str(state), usual, _SHOWN.get(str(thing).split(" ", 1)[0], query), new, alone)
+        Anomaly(str(thing), str(state), usual, _SHOWN.get(str(thing).split(" ", 1)[0], query), new, alone)
         for thing, state in rows
     )
 
 
-def look(connection: Connection, expected: Facts | None) -> Judged:
+def check(connection: Connection, expected: KnownAnomalies | None) -> CheckOutcome:
     """The facts of one database beside the manifest's."""
     row = connection.execute(_LOOKED_AT.encode()).fetchone()
-    return known_facts.judge(NAME, expected, observe(connection), int(row[0]) if row else 0)
+    return anomalies.judge(NAME, expected, observe(connection), int(row[0]) if row else 0)
 
 
-def look_at_cluster(connection: Connection, expected: Facts | None, *, only: bool = False) -> Judged:
+def check_cluster(connection: Connection, expected: KnownAnomalies | None, *, only: bool = False) -> CheckOutcome:
     """The facts of the server beside the manifest's, and the databases that nobody may or need enter, by name."""
     found = observe_cluster(connection, only=only)
     lost = _lost(expected, found)
-    judged = known_facts.judge(NAME, expected, found, len(connection.execute(_AGE).fetchall()))
+    outcome = anomalies.judge(NAME, expected, found, len(connection.execute(_AGE).fetchall()))
     if only:
-        return judged
-    return judged + Judged(findings=lost, excused=closed(connection))
+        return outcome
+    return outcome + CheckOutcome(findings=lost, excluded=closed(connection))
 
 
-def _lost(expected: Facts | None, found: tuple[Fact, ...]) -> tuple[Finding, ...]:
+def _lost(expected: KnownAnomalies | None, found: tuple[Anomaly, ...]) -> tuple[Finding, ...]:
     """Slots that a base backup leaves behind, and origins, which a dump does: whoever follows them starts anew. Pure."""
-    there = {fact.thing for fact in found}
+    there = {fact.object for fact in found}
     return tuple(
         Finding(
             NAME,

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import psycopg
 
-from drills.checks.base.known_facts import Facts
-from drills.checks.base.outcome import Judged, first_line, is_damage, is_lost
+from drills.checks.base.anomalies import KnownAnomalies
+from drills.checks.base.outcome import CheckOutcome, first_line, is_damage, is_lost
 from drills.checks.base.session import Connection
 from drills.model.finding import Finding, NotChecked, Severity
 
@@ -107,12 +107,12 @@ def observe(connection: Connection) -> Builtins:
     return {str(name): str(said or "none") for name, said in connection.execute(query.encode())}
 
 
-def look(connection: Connection, expected: Builtins | None, odd: Facts | None) -> Judged:
+def check(connection: Connection, expected: Builtins | None, odd: KnownAnomalies | None) -> CheckOutcome:
     """Follow every reference of one database's catalog, and compare what came with PostgreSQL.
 
     `expected` is None where no manifest, or one of another build of PostgreSQL, says what there was.
     """
-    total = Judged()
+    total = CheckOutcome()
     if expected is not None:
         total += judge(expected, observe(connection))
     references = [
@@ -122,7 +122,7 @@ def look(connection: Connection, expected: Builtins | None, odd: Facts | None) -
     counts = _all_at_once(connection, references)
     if counts is not None:
         for reference, count in zip(references, counts, strict=True):
-            total += Judged(1, tuple(dangling(reference, count, odd)))
+            total += CheckOutcome(1, tuple(dangling(reference, count, odd)))
         return total
     return total + _one_by_one(connection, references, odd)
 
@@ -140,9 +140,9 @@ def _all_at_once(connection: Connection, references: Sequence[Reference]) -> lis
     return [int(count) for count in row or ()]
 
 
-def _one_by_one(connection: Connection, references: Sequence[Reference], odd: Facts | None) -> Judged:
+def _one_by_one(connection: Connection, references: Sequence[Reference], odd: KnownAnomalies | None) -> CheckOutcome:
     """The same where some cannot be read: they are damaged, or a right is lacking."""
-    total, hidden = Judged(), list[str]()
+    total, hidden = CheckOutcome(), list[str]()
     for reference in references:
         try:
             with connection.transaction():
@@ -152,21 +152,21 @@ def _one_by_one(connection: Connection, references: Sequence[Reference], odd: Fa
         except psycopg.DatabaseError as error:
             if not is_damage(error):
                 raise
-            total += Judged(1, (_unreadable(reference, first_line(error)),))
+            total += CheckOutcome(1, (_unreadable(reference, first_line(error)),))
         else:
-            total += Judged(1, tuple(dangling(reference, int(row[0]) if row else 0, odd)))
+            total += CheckOutcome(1, tuple(dangling(reference, int(row[0]) if row else 0, odd)))
     if hidden:
         names = ", ".join(dict.fromkeys(hidden))
-        total += Judged(excused=(NotChecked(f"references of {names}", "needs a superuser or pg_read_all_data"),))
+        total += CheckOutcome(excluded=(NotChecked(f"references of {names}", "needs a superuser or pg_read_all_data"),))
     return total
 
 
-def observe_dangling(connection: Connection) -> Facts:
+def observe_dangling(connection: Connection) -> KnownAnomalies:
     """The references of a source that lead nowhere, by their name: an old catalog may have some."""
-    return {finding.object: finding.found for finding in look(connection, None, None).findings}
+    return {finding.object: finding.found for finding in check(connection, None, None).findings}
 
 
-def judge(expected: Mapping[str, str], found: Mapping[str, str]) -> Judged:
+def judge(expected: Mapping[str, str], found: Mapping[str, str]) -> CheckOutcome:
     """Compare what came with PostgreSQL. Pure."""
     findings = tuple(
         Finding(
@@ -181,10 +181,10 @@ def judge(expected: Mapping[str, str], found: Mapping[str, str]) -> Judged:
         for name, before in expected.items()
         if found.get(name) != before
     )
-    return Judged(len(expected), findings)
+    return CheckOutcome(len(expected), findings)
 
 
-def dangling(reference: Reference, count: int, odd: Facts | None) -> Iterable[Finding]:
+def dangling(reference: Reference, count: int, odd: KnownAnomalies | None) -> Iterable[Finding]:
     """The finding for references that lead nowhere; information where the source had as many. Pure."""
     if not count:
         return

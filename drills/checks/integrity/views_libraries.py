@@ -9,11 +9,17 @@ from __future__ import annotations
 
 import psycopg
 
-from drills.checks.base import known_facts
-from drills.checks.base.known_facts import Fact, Facts
-from drills.checks.base.outcome import Judged, first_line, is_lost, is_undefined
+from drills.checks.base import anomalies
+from drills.checks.base.anomalies import Anomaly, KnownAnomalies
+from drills.checks.base.outcome import CheckOutcome, first_line, is_lost, is_undefined
 from drills.checks.base.session import Connection
-from drills.checks.base.timeouts import LONGEST, Unanswered, hang_up_after, patience, unanswered
+from drills.checks.base.timeouts import (
+    DEFAULT_TIMEOUT,
+    ServerUnresponsive,
+    client_timeout,
+    disconnect_after,
+    unresponsive_reason,
+)
 from drills.model.finding import Finding, NotChecked
 
 VIEWS, LIBRARIES = "views", "libraries"
@@ -55,36 +61,38 @@ KNOWN_LIBRARIES = frozenset(
 
 
 def observe_views(
-    connection: Connection, stuck: set[tuple[str, str]] | None = None, longest: float = LONGEST
-) -> tuple[int, tuple[Fact, ...], Judged]:
+    connection: Connection, stuck: set[tuple[str, str]] | None = None, longest: float = DEFAULT_TIMEOUT
+) -> tuple[int, tuple[Anomaly, ...], CheckOutcome]:
     """How many views were planned, which cannot be, and which were not tried.
 
     Unanswered where the server does not end within `longest` seconds and some. That view is noted in `stuck`, with its
     database, and left out when another connection is made.
     """
     stuck = set() if stuck is None else stuck
-    planned, broken, left = 0, list[Fact](), Judged()
+    planned, broken, left = 0, list[Anomaly](), CheckOutcome()
     for name, query, foreign in connection.execute(_VIEWS.encode()).fetchall():
         if foreign:
-            left += Judged(excused=(NotChecked(name, "reads a foreign table: to plan it can reach another server"),))
+            left += CheckOutcome(
+                excluded=(NotChecked(name, "reads a foreign table: to plan it can reach another server"),)
+            )
             continue
         place = (connection.info.dbname, name)
         if place in stuck:
-            left += Judged(unread=(NotChecked(name, unanswered(longest)),))
+            left += CheckOutcome(unverified=(NotChecked(name, unresponsive_reason(longest)),))
             continue
         try:
             error = _planned(connection, query, longest)
-        except Unanswered:
+        except ServerUnresponsive:
             stuck.add(place)
             raise
         if isinstance(error, psycopg.errors.InsufficientPrivilege):
-            left += Judged(unread=(NotChecked(name, f"needs SELECT on it: {first_line(error)}"),))
+            left += CheckOutcome(unverified=(NotChecked(name, f"needs SELECT on it: {first_line(error)}"),))
             continue
         planned += 1
         if error is not None:
             state = f"not to be planned: {first_line(error)}"
             broken.append(
-                Fact(name, state, "a view that can be planned", f"explain {query.rstrip(';')}", alone="error")
+                Anomaly(name, state, "a view that can be planned", f"explain {query.rstrip(';')}", alone="error")
             )
     return planned, tuple(broken), left
 
@@ -94,7 +102,7 @@ def _planned(connection: Connection, query: str, longest: float) -> psycopg.Data
     error: psycopg.DatabaseError | None = None
     for path in ("''", "default"):
         try:
-            with patience(connection, hang_up_after(longest)), connection.transaction(force_rollback=True):
+            with disconnect_after(connection, client_timeout(longest)), connection.transaction(force_rollback=True):
                 connection.execute(f"set local search_path to {path}".encode())
                 connection.execute(f"explain {query}".encode())
             return None
@@ -107,45 +115,45 @@ def _planned(connection: Connection, query: str, longest: float) -> psycopg.Data
     return error
 
 
-def look_at_views(
+def check_views(
     connection: Connection,
-    expected: Facts | None,
+    expected: KnownAnomalies | None,
     stuck: set[tuple[str, str]] | None = None,
-    longest: float = LONGEST,
-) -> Judged:
+    longest: float = DEFAULT_TIMEOUT,
+) -> CheckOutcome:
     """Plan every view; one that could not be planned on the source either is information. Otherwise as `observe_views`."""
     planned, broken, left = observe_views(connection, stuck, longest)
-    return known_facts.judge(VIEWS, expected, broken, planned) + left
+    return anomalies.judge(VIEWS, expected, broken, planned) + left
 
 
-def look_at_libraries(connection: Connection) -> Judged:
+def check_libraries(connection: Connection) -> CheckOutcome:
     """Load the libraries of every C function that is not PostgreSQL's own."""
-    total = Judged()
+    total = CheckOutcome()
     for oid, name, path, may in connection.execute(_FUNCTIONS.encode()).fetchall():
         library = str(path).rpartition("/")[2].removesuffix(".so")
         if library not in KNOWN_LIBRARIES:
             reason = "is not known to do nothing when it is loaded, and was not tried"
-            total += Judged(excused=(NotChecked(f"library {path}", reason),))
+            total += CheckOutcome(excluded=(NotChecked(f"library {path}", reason),))
         elif not may:
-            total += Judged(excused=(NotChecked(f"function {name}", "needs EXECUTE on it"),))
+            total += CheckOutcome(excluded=(NotChecked(f"function {name}", "needs EXECUTE on it"),))
         else:
             total += _load(connection, oid, name, path)
-    return Judged(total.compared, total.findings, total.unread, tuple(dict.fromkeys(total.excused)))
+    return CheckOutcome(total.compared, total.findings, total.unverified, tuple(dict.fromkeys(total.excluded)))
 
 
-def _load(connection: Connection, oid: int, name: str, path: str) -> Judged:
+def _load(connection: Connection, oid: int, name: str, path: str) -> CheckOutcome:
     query = f"select pg_catalog.fmgr_c_validator({oid})"
     try:
         with connection.transaction(force_rollback=True):
             connection.execute(query.encode())
     except psycopg.errors.InsufficientPrivilege as error:
-        return Judged(excused=(NotChecked(f"function {name}", f"needs leave to load it: {first_line(error)}"),))
+        return CheckOutcome(excluded=(NotChecked(f"function {name}", f"needs leave to load it: {first_line(error)}"),))
     except psycopg.DatabaseError as error:
         if is_lost(error):
             raise  # the connection is gone, and with it the rest
         said = first_line(error)
         message = f"the library {path} of {name} cannot be used: {said}"
-        return Judged(
+        return CheckOutcome(
             1, (Finding(LIBRARIES, "error", f"function {name}", f"a function in {path}", said, message, query),)
         )
-    return Judged(1)
+    return CheckOutcome(1)

@@ -14,11 +14,17 @@ from pathlib import Path
 
 import psycopg
 
-from drills.checks.base.outcome import Judged, first_line, is_damage, is_lost
-from drills.checks.base.runner import attempt, result_of
-from drills.checks.base.session import Connection, Connector, names_of
-from drills.checks.base.timeouts import LONGEST, Unanswered, hang_up_after, limit, patience, unanswered
-from drills.checks.manifest import MAINTENANCE
+from drills.checks.base.outcome import CheckOutcome, first_line, is_damage, is_lost
+from drills.checks.base.runner import build_result, inspect_database
+from drills.checks.base.session import MAINTENANCE, Connection, Connector, database_names
+from drills.checks.base.timeouts import (
+    DEFAULT_TIMEOUT,
+    ServerUnresponsive,
+    client_timeout,
+    disconnect_after,
+    set_statement_timeout,
+    unresponsive_reason,
+)
 from drills.durations import show_duration
 from drills.errors import VERIFICATION_FAILED, ConfigError
 from drills.model.finding import CheckResult, Finding, NotChecked, Verdict
@@ -44,7 +50,7 @@ class Invariant:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class InvariantSet:
     """The invariants that a copy is held against; `reason` says why there are none."""
 
     each: tuple[Invariant, ...] = ()
@@ -76,27 +82,29 @@ def _parse(path: Path) -> Invariant:
     return Invariant(path.stem, sentence[1], query, database[1] if database else "")
 
 
-def check(connect: Connector, rules: Rules, longest: float = LONGEST) -> CheckResult:
+def check(connect: Connector, rules: InvariantSet, longest: float = DEFAULT_TIMEOUT) -> CheckResult:
     """Each rule in its database, or in every one but the maintenance database where it names none.
 
     The server has `longest`, in seconds, for a rule.
     """
     if not rules.each:
         return CheckResult(NAME, "not verified", rules.reason, "optional")
-    names = names_of(connect)
+    names = database_names(connect)
     own = [name for name in names if name != MAINTENANCE] or list(names)
-    judged = Judged()
+    outcome = CheckOutcome()
     for name in names:
         mine = [rule for rule in rules.each if rule.database == name or (not rule.database and name in own)]
-        judged += attempt(connect, name, NAME, functools.partial(look, invariants=mine, done={}, longest=longest))
+        outcome += inspect_database(
+            connect, name, NAME, functools.partial(look, invariants=mine, done={}, longest=longest)
+        )
     unknown = [rule for rule in rules.each if rule.database and rule.database not in names]
-    judged += Judged(
-        unread=tuple(NotChecked(_object(each), f"there is no database {each.database}") for each in unknown)
+    outcome += CheckOutcome(
+        unverified=tuple(NotChecked(_object(each), f"there is no database {each.database}") for each in unknown)
     )
-    return result_of(NAME, judged, NAME, verb="proved")
+    return build_result(NAME, outcome, NAME, verb="proved")
 
 
-def verdict(rules: Rules, result: CheckResult | None, sentence: str) -> Verdict | None:
+def verdict(rules: InvariantSet, result: CheckResult | None, sentence: str) -> Verdict | None:
     """What `result` says of the one rule that has this sentence, None where there is no result. Pure.
 
     A rule that the owner did not write down is optional. Case and full stop make no difference.
@@ -129,9 +137,9 @@ def _plain(sentence: str) -> str:
 def look(
     connection: Connection,
     invariants: Sequence[Invariant],
-    done: dict[str, Judged] | None = None,
-    longest: float = LONGEST,
-) -> Judged:
+    done: dict[str, CheckOutcome] | None = None,
+    longest: float = DEFAULT_TIMEOUT,
+) -> CheckOutcome:
     """Count the rows that break each of them, with the search_path that users of the database have.
 
     Unanswered where the server does not even say that it took longer. That is noted in `done`, by the rule's name, with
@@ -143,33 +151,35 @@ def look(
             continue
         try:
             done[each.name] = _look(connection, each, longest)
-        except Unanswered:
-            done[each.name] = Judged(unread=(NotChecked(_object(each), unanswered(longest)),))
+        except ServerUnresponsive:
+            done[each.name] = CheckOutcome(unverified=(NotChecked(_object(each), unresponsive_reason(longest)),))
             raise
-    return sum(done.values(), Judged())
+    return sum(done.values(), CheckOutcome())
 
 
-def _look(connection: Connection, each: Invariant, longest: float) -> Judged:
+def _look(connection: Connection, each: Invariant, longest: float) -> CheckOutcome:
     name = _object(each)
     try:
-        with patience(connection, hang_up_after(longest)), connection.transaction(force_rollback=True):
+        with disconnect_after(connection, client_timeout(longest)), connection.transaction(force_rollback=True):
             connection.execute("set local search_path to default")
-            limit(connection, longest)
+            set_statement_timeout(connection, longest)
             query = f"select count(*) from (\n{each.query}\n) as broken"
             # with a binary result the server takes one statement only, so that a file cannot step out of the count
             row = connection.execute(query.encode(), binary=True).fetchone()
     except psycopg.errors.QueryCanceled:
-        return Judged(unread=(NotChecked(name, f"had no answer within {show_duration(longest)}"),))
+        return CheckOutcome(unverified=(NotChecked(name, f"timed out after {show_duration(longest)}"),))
     except psycopg.DatabaseError as error:
         if is_lost(error):
             raise  # the connection is gone, and with it the rest
         if is_damage(error):
             message = f"{each.sentence} That cannot be told: {first_line(error)}"
-            return Judged(1, (Finding(NAME, "error", name, each.sentence, first_line(error), message, each.query),))
+            return CheckOutcome(
+                1, (Finding(NAME, "error", name, each.sentence, first_line(error), message, each.query),)
+            )
         reason = f"expected a query that the copy can answer, found: {first_line(error)}: correct {each.name}.sql"
-        return Judged(unread=(NotChecked(name, reason),))
+        return CheckOutcome(unverified=(NotChecked(name, reason),))
     if not row or not row[0]:
-        return Judged(1)
+        return CheckOutcome(1)
     found = f"{row[0]:,} row{'s' if row[0] > 1 else ''}"
     message = f"{each.sentence} {found} break{'' if row[0] > 1 else 's'} that"
-    return Judged(1, (Finding(NAME, "error", name, each.sentence, found, message, each.query),))
+    return CheckOutcome(1, (Finding(NAME, "error", name, each.sentence, found, message, each.query),))

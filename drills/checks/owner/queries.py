@@ -17,11 +17,10 @@ from dataclasses import dataclass
 
 import psycopg
 
-from drills.checks.base.outcome import Judged, first_line, is_damage
-from drills.checks.base.runner import result_of
-from drills.checks.base.session import Connection, Connector, names_of
-from drills.checks.base.timeouts import Unanswered, hang_up_after, patience, unanswered
-from drills.checks.manifest import MAINTENANCE
+from drills.checks.base.outcome import CheckOutcome, first_line, is_damage
+from drills.checks.base.runner import build_result
+from drills.checks.base.session import MAINTENANCE, Connection, Connector, database_names
+from drills.checks.base.timeouts import ServerUnresponsive, client_timeout, disconnect_after, unresponsive_reason
 from drills.clock import Clock
 from drills.durations import show_duration
 from drills.model.finding import CheckResult, Finding, NotChecked
@@ -47,7 +46,7 @@ class Query:
 
 def cold(connect: Connector, queries: Sequence[Query], clock: Clock, limit: float) -> tuple[QueryTiming, ...]:
     """The first run of each; `limit` is the longest that one may take, in seconds."""
-    there = names_of(connect) if any(not query.skipped for query in queries) else ()
+    there = database_names(connect) if any(not query.skipped for query in queries) else ()
     return tuple(_first(connect, query, there, clock, limit) for query in queries)
 
 
@@ -86,13 +85,13 @@ def _run(connect: Connector, query: Query, timing: QueryTiming, clock: Clock, li
             connection.execute("set default_transaction_read_only = on")
             connection.execute(b"set statement_timeout = %d" % max(1, round(limit * 1000)))
             began = clock.monotonic()
-            with patience(connection, hang_up_after(limit)):
+            with disconnect_after(connection, client_timeout(limit)):
                 _ask(connection, query.text)
             took = clock.monotonic() - began
-    except Unanswered:
-        return dataclasses.replace(timing, reason=unanswered(limit))
+    except ServerUnresponsive:
+        return dataclasses.replace(timing, reason=unresponsive_reason(limit))
     except psycopg.errors.QueryCanceled:
-        return dataclasses.replace(timing, reason=f"had no answer within {show_duration(limit)}")
+        return dataclasses.replace(timing, reason=f"timed out after {show_duration(limit)}")
     except psycopg.Error as error:
         kind = "damage: " if is_damage(error) else ""
         return dataclasses.replace(timing, reason=f"{kind}{first_line(error)}")
@@ -109,31 +108,31 @@ def judge(timings: Sequence[QueryTiming]) -> CheckResult:
     """Met where each query met its target; nothing to ask is no reason to pass. Pure."""
     if not timings:
         return CheckResult(NAME, "not verified", NONE_SET, "optional", not_checked=(NotChecked(NAME, NONE_SET),))
-    judged = Judged()
+    outcome = CheckOutcome()
     for timing in timings:
-        judged += _judge(timing)
-    if not judged.compared and not judged.unread and not judged.findings:
+        outcome += _judge(timing)
+    if not outcome.compared and not outcome.unverified and not outcome.findings:
         sentence = f"{OF_SAMPLE}: {', '.join(timing.name for timing in timings)}"
-        return CheckResult(NAME, "not verified", sentence, "optional", not_checked=judged.not_checked)
+        return CheckResult(NAME, "not verified", sentence, "optional", not_checked=outcome.not_checked)
     ran = [timing for timing in timings if timing.seconds]
     slowest = max(ran, key=lambda timing: timing.seconds[-1], default=None)
     praise = f"{slowest.name!r} took {show(slowest)}" if slowest else ""
-    return result_of(NAME, judged, "queries", praise, verb="timed")
+    return build_result(NAME, outcome, "queries", praise, verb="timed")
 
 
-def _judge(timing: QueryTiming) -> Judged:
+def _judge(timing: QueryTiming) -> CheckOutcome:
     what = f"query {timing.name}"
     if timing.reason == OF_SAMPLE:
-        return Judged(excused=(NotChecked(what, timing.reason),))
-    if timing.reason.startswith(("damage: ", "had no answer")):
+        return CheckOutcome(excluded=(NotChecked(what, timing.reason),))
+    if timing.reason.startswith(("damage: ", "timed out")):
         message = f"{what}: {timing.reason}"
-        return Judged(1, (Finding(NAME, "error", what, "an answer", timing.reason, message),))
+        return CheckOutcome(1, (Finding(NAME, "error", what, "an answer", timing.reason, message),))
     if timing.reason:
-        return Judged(unread=(NotChecked(what, timing.reason),))
+        return CheckOutcome(unverified=(NotChecked(what, timing.reason),))
     if timing.is_fast:
-        return Judged(1)
+        return CheckOutcome(1)
     expected, found = f"at most {_exactly(timing.target_seconds or 0.0)}", show(timing)
-    return Judged(1, (Finding(NAME, "error", what, expected, found, f"{what} is too slow: {found}, {expected}"),))
+    return CheckOutcome(1, (Finding(NAME, "error", what, expected, found, f"{what} is too slow: {found}, {expected}"),))
 
 
 def show(timing: QueryTiming) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from psycopg import sql
 
-from drills.checks.base.session import Connection, Connector, names_of, snapshot
+from drills.checks.base.session import Connection, Connector, database_names, snapshot
 from drills.errors import CheckUnavailable
 
 _TABLE = """
@@ -41,7 +41,7 @@ def newest(connect: Connector, table: str, column: str) -> datetime | None:
 
 def _read(connect: Connector, table: str, query: sql.SQL, names: tuple[sql.Composable, ...]) -> Any:
     holders = []
-    for database in names_of(connect):
+    for database in database_names(connect):
         with snapshot(connect, database) as connection:
             if identifier := _identifier(connection, table):
                 holders.append(database)

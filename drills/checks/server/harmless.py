@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from drills.checks.base.outcome import Judged
+from drills.checks.base.outcome import CheckOutcome
 from drills.checks.base.session import Connection
 from drills.model.finding import Finding, NotChecked
 
@@ -52,7 +52,7 @@ def observe(connection: Connection) -> Activity:
     return Activity(settings, workers, tuple(str(name) for (name,) in connection.execute(_SUBSCRIPTIONS)))
 
 
-def judge(found: Activity) -> Judged:
+def judge(found: Activity) -> CheckOutcome:
     """Whatever could act is an error, whatever cannot be seen is listed. Pure."""
     facts: list[tuple[str, str, str, str]] = []
     hidden: list[NotChecked] = []
@@ -65,7 +65,7 @@ def judge(found: Activity) -> Judged:
         hidden.append(NotChecked("shared_preload_libraries", "needs pg_read_all_settings"))
     elif runners := [name for name in JOB_RUNNERS if name in preloaded]:
         facts.append(("shared_preload_libraries", "no library that runs jobs", ", ".join(runners), _SETTINGS))
-    excused = _archiving(found.settings, facts)
+    excluded = _archiving(found.settings, facts)
     if found.workers is None:
         hidden.append(NotChecked("background workers", "needs pg_read_all_stats"))
     else:
@@ -82,7 +82,7 @@ def judge(found: Activity) -> Judged:
         )
         for what, expected, is_found, query in facts
     )
-    return Judged(len(found.settings) + (found.workers is not None), findings, tuple(hidden), excused)
+    return CheckOutcome(len(found.settings) + (found.workers is not None), findings, tuple(hidden), excluded)
 
 
 def _archiving(settings: dict[str, str], facts: list[tuple[str, str, str, str]]) -> tuple[NotChecked, ...]:

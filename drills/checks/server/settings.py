@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from drills.checks.base.outcome import Judged
+from drills.checks.base.outcome import CheckOutcome
 from drills.checks.base.session import Connection
 from drills.model.finding import Finding, NotChecked, Severity
 
@@ -71,7 +71,7 @@ def observe(connection: Connection) -> Settings:
     return {str(name): str(setting) for name, setting in connection.execute(_QUERY, (list(COMPARED),))}
 
 
-def judge(expected: Mapping[str, str], found: Mapping[str, str], *, same: bool | None) -> Judged:
+def judge(expected: Mapping[str, str], found: Mapping[str, str], *, same: bool | None) -> CheckOutcome:
     """Compare what both sides show. Pure.
 
     `same`: whether it is the source's own server or a physical copy of it, None where that cannot be told. A server that
@@ -81,8 +81,10 @@ def judge(expected: Mapping[str, str], found: Mapping[str, str], *, same: bool |
     differing = [name for name in common if expected[name] != found[name]]
     if same is False:
         told = ", ".join(f"{name} is {found[name]}, was {expected[name]}" for name in differing)
-        return Judged(len(common), excused=(NotChecked(NAME, f"of another server: {told}"),) if differing else ())
-    return Judged(len(common), tuple(_finding(name, expected[name], found[name], same) for name in differing))
+        return CheckOutcome(
+            len(common), excluded=(NotChecked(NAME, f"of another server: {told}"),) if differing else ()
+        )
+    return CheckOutcome(len(common), tuple(_finding(name, expected[name], found[name], same) for name in differing))
 
 
 def _finding(name: str, before: str, after: str, same: bool | None) -> Finding:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from drills.checks import manifest, suite
-from drills.checks.base.session import Connection, Single
+from drills.checks.base.session import Connection, SingleDatabase
 from drills.checks.content import check as content
 from drills.checks.server import harmless
 from drills.checks.suite import Comparison
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.postgres
 
 def looked(cluster: Cluster, database: str, taken: manifest.Manifest) -> dict[str, CheckResult]:
     """The results of all checks by their names."""
-    comparison = Comparison(Single(lambda: cluster.connect(database), database), taken, SystemClock())
+    comparison = Comparison(SingleDatabase(lambda: cluster.connect(database), database), taken, SystemClock())
     return {result.name: result for result in (*suite.blocking(comparison), *suite.remaining(comparison))}
 
 
@@ -33,7 +33,7 @@ def test_a_connection_that_is_lost_at_the_last_table_is_made_again_once(
     """A session that was ended is no property of the table that it was about to read."""
     with default.connect() as session:
         session.execute("create table alone (id int primary key); insert into alone values (1)")
-    taken = manifest.take(Single(default.connect, "postgres"))
+    taken = manifest.take(SingleDatabase(default.connect, "postgres"))
     real, lost = content._summed, list[int]()
 
     def ended(connection: Connection, *given: Any) -> Any:
@@ -53,7 +53,7 @@ def test_names_that_are_no_text_are_no_damage(default: Cluster) -> None:
     """In a database of encoding SQL_ASCII a name may be any bytes: not verified, with what that needs."""
     with default.connect() as session:
         session.execute("create database bytes encoding 'SQL_ASCII' locale 'C' template template0")
-    taken = manifest.take(Single(lambda: default.connect("bytes"), "bytes"))
+    taken = manifest.take(SingleDatabase(lambda: default.connect("bytes"), "bytes"))
     with default.connect("bytes") as session:
         session.execute("set client_encoding = 'SQL_ASCII'")
         session.execute(b'create table "b\xff" (id int)')
@@ -69,7 +69,7 @@ def test_a_comment_whose_object_is_gone_is_a_finding(default: Cluster) -> None:
     with default.connect() as session:
         session.execute("create table said (id int constraint positive check (id > 0))")
         session.execute("comment on constraint positive on said is 'here'")
-        taken = manifest.take(Single(default.connect, "postgres"))
+        taken = manifest.take(SingleDatabase(default.connect, "postgres"))
         session.execute("set allow_system_table_mods = on")
         session.execute("delete from pg_constraint where conname = 'positive'")
         session.execute("update pg_class set relchecks = 0 where relname = 'said'")

@@ -65,9 +65,9 @@ def odd(checked: Checked) -> Checked:
 def differences(checked: Checked, before: str, after: str) -> list[str]:
     """The names of the tables that differ between two databases."""
     with checked.snapshot(before) as one, checked.snapshot(after) as other:
-        judged = content.judge(content.observe(one), content.observe(other), {})
-    assert judged.not_checked == ()
-    return [finding.object for finding in judged.findings]
+        outcome = content.judge(content.observe(one), content.observe(other), {})
+    assert outcome.not_checked == ()
+    return [finding.object for finding in outcome.findings]
 
 
 @postgres
@@ -159,10 +159,10 @@ def test_a_large_object_that_is_lost_or_changed_is_named(checked: Checked, chang
         with checked.copy(name) as harmed:
             checked.harm(harmed, change)
             with checked.snapshot(name) as one, checked.snapshot(harmed) as other:
-                judged = large_objects.judge(large_objects.observe(one), large_objects.observe(other))
+                outcome = large_objects.judge(large_objects.observe(one), large_objects.observe(other))
 
-    assert [said in finding.message for finding in judged.findings] == [True]
-    assert judged.not_checked == ()
+    assert [said in finding.message for finding in outcome.findings] == [True]
+    assert outcome.not_checked == ()
 
 
 BEFORE = Contents(FAST, {"a.t": TableContent(100, "0" * 32)})
@@ -188,10 +188,10 @@ def test_a_policy_decides_what_is_a_difference(rows: int, policy: str, findings:
     fingerprint = ("0" if rows == 100 else "1") * 32
     found = Contents(FAST, {"a.t": TableContent(rows, fingerprint)})
 
-    judged = content.judge(BEFORE, found, {"a.t": policies[policy]})
-    assert len(judged.findings) == findings
-    assert (judged.excused == ()) == (policy == "exact")
-    assert judged.compared == (policy != "skip")
+    outcome = content.judge(BEFORE, found, {"a.t": policies[policy]})
+    assert len(outcome.findings) == findings
+    assert (outcome.excluded == ()) == (policy == "exact")
+    assert outcome.compared == (policy != "skip")
 
 
 def test_damage_that_the_server_reports_is_a_finding() -> None:

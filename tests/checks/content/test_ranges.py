@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drills.checks import manifest, suite
-from drills.checks.base.session import Single
+from drills.checks.base.session import SingleDatabase
 from drills.checks.content import check as content
 from drills.checks.content import fingerprint, ranges
 from drills.checks.content.fingerprint import FAST, STABLE, Algorithm
@@ -229,7 +229,7 @@ def test_the_form_for_long_values_tells_the_same_things_apart(server: Checked, a
 
 
 @pytest.fixture(scope="module")
-def manifests(module_state: Path) -> Iterator[dict[str, tuple[Manifest, Single]]]:
+def manifests(module_state: Path) -> Iterator[dict[str, tuple[Manifest, SingleDatabase]]]:
     """The same tables on PostgreSQL of two major versions, with the manifest of each."""
     clusters = []
     taken = {}
@@ -241,7 +241,7 @@ def manifests(module_state: Path) -> Iterator[dict[str, tuple[Manifest, Single]]
             cluster.start()
             with cluster.connect() as session:
                 session.execute(TABLES)
-            connect = Single(cluster.connect, "postgres")
+            connect = SingleDatabase(cluster.connect, "postgres")
             taken[origin] = manifest.take(connect, key=KEY), connect
         yield taken
     finally:
@@ -251,7 +251,7 @@ def manifests(module_state: Path) -> Iterator[dict[str, tuple[Manifest, Single]]
 
 @postgres
 def test_contents_are_compared_across_major_versions_and_that_is_said(
-    manifests: dict[str, tuple[Manifest, Single]],
+    manifests: dict[str, tuple[Manifest, SingleDatabase]],
 ) -> None:
     """Where both servers' hash functions give the same, or by the portable algorithm; else it is not verified."""
     expected, there = manifests["bundled-16"]

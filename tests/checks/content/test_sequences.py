@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from drills.checks.base.outcome import Judged
+from drills.checks.base.outcome import CheckOutcome
 from drills.checks.base.session import pin
 from drills.checks.content import sequences
 from drills.checks.content.sequences import Sequences
@@ -63,11 +63,11 @@ def test_a_moved_sequence_is_named(session: psycopg.Connection[Any], change: str
     """One finding for the sequence that moved, a first use included, and none for the others."""
     before = seen(session, "reader")
     assert len(before.positions) == MANY + 2
-    assert sequences.judge(before, seen(session, "reader")) == Judged(MANY + 2)
+    assert sequences.judge(before, seen(session, "reader")) == CheckOutcome(MANY + 2)
     session.execute(change.encode())  # a position does not roll back
-    judged = sequences.judge(before, seen(session, "reader"))
-    (finding,) = judged.findings
-    assert (finding.object, finding.severity, judged.not_checked) == (name, "error", ())
+    outcome = sequences.judge(before, seen(session, "reader"))
+    (finding,) = outcome.findings
+    assert (finding.object, finding.severity, outcome.not_checked) == (name, "error", ())
     assert "is_called=false" in finding.expected
     assert "is_called=true" in finding.found
     session.execute(finding.query.encode())
@@ -82,13 +82,13 @@ def test_what_cannot_be_read_is_listed_with_the_right_it_needs(session: psycopg.
     assert list(found.positions) == ["public.s1"]
     assert found.unreadable["public.hidden"] == "needs SELECT on sequence public.hidden"
     assert found.unreadable['"S p"."it\'s.one"'] == 'needs USAGE on schema "S p"'
-    judged = sequences.judge(seen(session, "reader"), found)
-    assert (judged.findings, judged.compared, len(judged.unread)) == ((), 1, MANY + 1)
+    outcome = sequences.judge(seen(session, "reader"), found)
+    assert (outcome.findings, outcome.compared, len(outcome.unverified)) == ((), 1, MANY + 1)
 
 
 def test_a_missing_sequence_is_left_to_the_catalog() -> None:
     """It is judged there, so that it is told once."""
-    assert sequences.judge(Sequences({"a": "last_value=1, is_called=true"}), Sequences()) == Judged()
+    assert sequences.judge(Sequences({"a": "last_value=1, is_called=true"}), Sequences()) == CheckOutcome()
 
 
 def test_a_sequence_that_the_server_cannot_read_is_named() -> None:
@@ -113,7 +113,7 @@ def test_a_sequence_without_its_row_is_found(default: Cluster) -> None:
     default.start()
     with default.connect() as admin:
         pin(admin)
-        judged = sequences.judge(expected, sequences.observe(admin))
+        outcome = sequences.judge(expected, sequences.observe(admin))
 
-    assert [finding.object for finding in judged.findings] == ["public.hollow"]
-    assert "holds no row" in judged.findings[0].message
+    assert [finding.object for finding in outcome.findings] == ["public.hollow"]
+    assert "holds no row" in outcome.findings[0].message

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from drills.checks.base.outcome import Judged
+from drills.checks.base.outcome import CheckOutcome
 from drills.checks.content.sequences import Sequences
 from drills.checks.integrity import amcheck, indexes, sequences, views_libraries
 from drills.checks.integrity import files as integrity_files
@@ -78,22 +78,22 @@ def hurt(hurting: Checked, module_state: Path) -> Iterator[Checked]:
         yield copy
 
 
-def named(judged: Judged) -> set[str]:
+def named(outcome: CheckOutcome) -> set[str]:
     """The things that findings name, all of them errors."""
-    assert {finding.severity for finding in judged.findings} <= {"error"}
-    return {finding.object for finding in judged.findings}
+    assert {finding.severity for finding in outcome.findings} <= {"error"}
+    return {finding.object for finding in outcome.findings}
 
 
 def test_indexes_are_proved_against_their_tables(hurt: Checked, hurting: Checked) -> None:
     """A page that the table or the index lost is named by each index that disagrees; sound ones are (P03, P05 to P09)."""
     with hurting.snapshot("hurting") as connection:
-        honest = indexes.look(connection)
+        honest = indexes.check(connection)
     with hurt.snapshot("hurting") as connection:
-        judged = indexes.look(connection)
+        outcome = indexes.check(connection)
 
     assert (honest.compared, honest.findings, honest.not_checked) == (2 * len(TABLES), (), ())
-    assert judged.compared >= 6
-    found = named(judged)
+    assert outcome.compared >= 6
+    found = named(outcome)
     assert not [name for name in found if "sound" in name or "moved" in name]
     assert {"hurt.zeroed_key", "hurt.emptied_key", "hurt.index_zeroed_key", "hurt.index_cut_word"} <= found
     assert "hurt.index_zeroed_word" not in found
@@ -102,17 +102,17 @@ def test_indexes_are_proved_against_their_tables(hurt: Checked, hurting: Checked
 def test_files_that_are_missing_or_shorter_than_the_catalog_knows_are_named(hurt: Checked, hurting: Checked) -> None:
     """An empty file reads as an empty table; that a file is missing needs leave to look (P05, P06, P09)."""
     with hurting.snapshot("hurting") as connection:
-        assert integrity_files.look(connection).findings == ()
+        assert integrity_files.check(connection).findings == ()
     with hurt.snapshot("hurting") as connection:
-        judged = integrity_files.look(connection)
+        outcome = integrity_files.check(connection)
     with hurt.cluster.connect("hurting") as connection:
-        allowed = integrity_files.look(connection)
+        allowed = integrity_files.check(connection)
 
     names = {"table hurt.emptied", "table hurt.missing", "index hurt.index_cut_word"}
-    assert {finding.object for finding in judged.findings} == names
+    assert {finding.object for finding in outcome.findings} == names
     assert {finding.object for finding in allowed.findings} == names
-    assert [left.reason for left in judged.excused] == ["needs EXECUTE on pg_stat_file"]
-    assert allowed.excused == ()
+    assert [left.reason for left in outcome.excluded] == ["needs EXECUTE on pg_stat_file"]
+    assert allowed.excluded == ()
     (said,) = [finding.found for finding in allowed.findings if finding.object == "table hurt.missing"]
     assert said == "none"
 
@@ -150,7 +150,7 @@ def test_an_index_that_is_out_of_order_is_named(hurting: Checked) -> None:
             "drop index hurt.straight",
         )
         with hurting.snapshot(copy) as connection:
-            (finding,) = indexes.look(connection).findings
+            (finding,) = indexes.check(connection).findings
 
     assert (finding.object, finding.expected) == ("hurt.turned", "keys in order")
     assert finding.found == "2,999 keys out of order"
@@ -160,22 +160,22 @@ def test_amcheck_finds_what_it_can_and_leaves_nothing(hurt: Checked, hurting: Ch
     """With a role that may create it, where the server has it; otherwise it says what it needs."""
     with hurting.cluster.connect("hurting") as session:
         there = session.execute("select 1 from pg_available_extensions where name = 'amcheck'").fetchone()
-    judged, requirement = amcheck.look(hurting.connect, "hurting")
-    assert (judged.compared, judged.findings) == (0, ())
-    assert [left.reason.startswith("needs ") for left in judged.excused] == [True, True]
+    outcome, requirement = amcheck.check(hurting.connect, "hurting")
+    assert (outcome.compared, outcome.findings) == (0, ())
+    assert [left.reason.startswith("needs ") for left in outcome.excluded] == [True, True]
     assert requirement == ("optional" if there else "impossible")
     if not there:
         return
 
-    honest, requirement = amcheck.look(hurting.cluster.connect, "hurting")
-    judged, _ = amcheck.look(hurt.cluster.connect, "hurting")
+    honest, requirement = amcheck.check(hurting.cluster.connect, "hurting")
+    outcome, _ = amcheck.check(hurt.cluster.connect, "hurting")
     with hurt.cluster.connect("hurting") as session:
         left = session.execute("select extname from pg_extension").fetchall()
         schemas = session.execute("select 1 from pg_namespace where nspname = 'drills_amcheck'").fetchall()
 
     assert (requirement, honest.findings, honest.not_checked) == ("required", (), ())
     assert honest.compared > 200
-    assert {"hurt.index_zeroed_key", "hurt.index_cut_word"} <= named(judged)
+    assert {"hurt.index_zeroed_key", "hurt.index_cut_word"} <= named(outcome)
     assert (left, schemas) == ([("plpgsql",)], [])
 
 
@@ -184,15 +184,15 @@ def test_a_sequence_behind_its_column_is_judged_by_what_the_source_had(hurting: 
     name = "shop.customer_id_seq"
     with hurting.copy() as copy:
         with hurting.snapshot(copy) as connection:
-            assert sequences.look(connection, None, None).findings == ()
+            assert sequences.check(connection, None, None).findings == ()
         hurting.harm(copy, f"select setval('{name}', 5, false)", "select setval('shop.order_id_seq', 24000)")
         with hurting.snapshot(copy) as connection:
             severities = []
-            for position, alike in (("4", "shop.customer"), ("5", "shop.customer"), ("5", "nothing")):
+            for position, identical in (("4", "shop.customer"), ("5", "shop.customer"), ("5", "nothing")):
                 expected = Sequences({name: f"last_value={position}, is_called=false"})
-                (finding,) = sequences.look(connection, expected, frozenset({alike})).findings
+                (finding,) = sequences.check(connection, expected, frozenset({identical})).findings
                 severities.append(finding.severity)
-            (alone,) = sequences.look(connection, None, None).findings
+            (alone,) = sequences.check(connection, None, None).findings
 
     assert severities == ["error", "information", "error"]
     assert (alone.severity, alone.object, alone.found) == ("warning", name, "last_value=5, is_called=false")
@@ -215,17 +215,17 @@ def test_a_view_that_cannot_be_planned_is_named(hurting: Checked) -> None:
             "prosqlbody = null, prosrc = 'loaded' where proname = 'loaded'",
         )
         with hurting.snapshot(copy) as connection:
-            alone = views_libraries.look_at_views(connection, None)
+            alone = views_libraries.check_views(connection, None)
             (finding,) = alone.findings
-            same = views_libraries.look_at_views(connection, {"view shop.needy": finding.found})
-            new = views_libraries.look_at_views(connection, {})
-            libraries = views_libraries.look_at_libraries(connection)
+            same = views_libraries.check_views(connection, {"view shop.needy": finding.found})
+            new = views_libraries.check_views(connection, {})
+            libraries = views_libraries.check_libraries(connection)
 
     assert (finding.object, finding.severity) == ("view shop.needy", "error")
     assert 'gone": No such file or directory' in finding.found
-    assert [each.severity for judged in (same, new) for each in judged.findings] == ["information", "error"]
+    assert [each.severity for outcome in (same, new) for each in outcome.findings] == ["information", "error"]
     assert alone.compared >= 4
-    assert "library $libdir/gone" in [left.what for left in libraries.excused]
+    assert "library $libdir/gone" in [left.what for left in libraries.excluded]
 
 
 def test_a_library_that_is_gone_is_named(hurting: Checked) -> None:
@@ -238,7 +238,7 @@ def test_a_library_that_is_gone_is_named(hurting: Checked) -> None:
             "prosqlbody = null, prosrc = 'no_such_symbol' where proname = 'distance'",
         )
         with hurting.snapshot(copy) as connection:
-            judged = views_libraries.look_at_libraries(connection)
+            outcome = views_libraries.check_libraries(connection)
 
-    assert named(judged) == {"function shop.distance()"}
-    assert "no_such_symbol" in judged.findings[0].found or "could not access file" in judged.findings[0].found
+    assert named(outcome) == {"function shop.distance()"}
+    assert "no_such_symbol" in outcome.findings[0].found or "could not access file" in outcome.findings[0].found

@@ -40,4 +40,4 @@ def test_a_catalog_of_relations_that_was_written_anew_is_not_taken_for_cut(clust
         pin(admin)
 
         assert shorter == (cluster.binaries.major == 18,)
-        assert integrity_files.look(admin).findings == ()
+        assert integrity_files.check(admin).findings == ()

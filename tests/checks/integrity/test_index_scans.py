@@ -47,6 +47,6 @@ def test_pinned_again_afterwards(default: Cluster) -> None:
     """What is read after a listing is read without indexes, as before it."""
     with snapshot(default.connect, "postgres") as connection:
         constraint_queries.proofs(connection)
-        indexes.look(connection)
+        indexes.check(connection)
         for name in ("enable_indexscan", "enable_indexonlyscan", "enable_bitmapscan"):
             assert connection.execute("select pg_catalog.current_setting(%s)", (name,)).fetchone() == ("off",)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from drills.checks.base import known_facts
-from drills.checks.base.outcome import Judged
+from drills.checks.base import anomalies
+from drills.checks.base.outcome import CheckOutcome
 from drills.checks.integrity import constraints
 from drills.checks.integrity import state as integrity_state
 from drills.model.finding import Severity
@@ -95,23 +95,23 @@ def promising(checked: Checked) -> Iterator[Checked]:
         session.execute("drop database promises with (force)")
 
 
-def proved(checked: Checked, database: str, alike: frozenset[str] | None = None) -> Judged:
+def proved(checked: Checked, database: str, identical: frozenset[str] | None = None) -> CheckOutcome:
     """What the constraints of a database came to."""
     with checked.snapshot(database) as connection:
-        return constraints.look(connection, alike)
+        return constraints.check(connection, identical)
 
 
-def named(judged: Judged) -> list[tuple[str, Severity]]:
+def named(outcome: CheckOutcome) -> list[tuple[str, Severity]]:
     """The things that findings name, with their severities."""
-    return [(finding.object, finding.severity) for finding in judged.findings]
+    return [(finding.object, finding.severity) for finding in outcome.findings]
 
 
 def test_an_honest_database_keeps_its_promises(promising: Checked) -> None:
     """The sample, and a database of odd names, domains of domains, expressions and partitions, give no finding."""
     for database, least in (("orders", 110), ("promises", 18)):
-        judged = proved(promising, database)
-        assert (judged.findings, judged.not_checked) == ((), ())
-        assert judged.compared >= least
+        outcome = proved(promising, database)
+        assert (outcome.findings, outcome.not_checked) == ((), ())
+        assert outcome.compared >= least
 
 
 @pytest.mark.parametrize("thing", BROKEN)
@@ -119,14 +119,14 @@ def test_a_broken_promise_is_named_although_it_is_marked_as_valid(promising: Che
     """The rows are counted, whatever the catalog, the index or the planner believes (notes postgres.md 2.1, L15 to L17)."""
     with promising.copy("promises") as copy:
         promising.harm(copy, *BROKEN[thing])
-        judged = proved(promising, copy)
+        outcome = proved(promising, copy)
         tables = frozenset({"promise.child", "promise.parent", "promise.part_1"})
         inherited = proved(promising, copy, tables)
 
-    assert named(judged) == [(thing, "error")] if "child_parent" not in thing else (thing, "error") in named(judged)
+    assert named(outcome) == [(thing, "error")] if "child_parent" not in thing else (thing, "error") in named(outcome)
     assert {severity for _, severity in named(inherited)} == {"information"}
-    assert "row" in judged.findings[0].found
-    assert judged.findings[0].query.startswith("select")
+    assert "row" in outcome.findings[0].found
+    assert outcome.findings[0].query.startswith("select")
 
 
 def test_a_key_that_needs_more_room_than_there_is_is_not_verified(promising: Checked) -> None:
@@ -134,16 +134,16 @@ def test_a_key_that_needs_more_room_than_there_is_is_not_verified(promising: Che
     with promising.cluster.connect() as session:
         session.execute("alter role master set temp_file_limit = '1MB'")
     try:
-        judged = proved(promising, "orders")
+        outcome = proved(promising, "orders")
     finally:
         with promising.cluster.connect() as session:
             session.execute("alter role master reset temp_file_limit")
 
-    assert judged.findings == ()
-    assert judged.compared > 80
-    assert all("of temporary space, temp_file_limit allows 1 MB" in left.reason for left in judged.unread)
-    assert "unique index shop.order_line_pkey" in [left.what for left in judged.unread]
-    assert "unique index shop.campaign_pkey" not in [left.what for left in judged.unread]
+    assert outcome.findings == ()
+    assert outcome.compared > 80
+    assert all("of temporary space, temp_file_limit allows 1 MB" in left.reason for left in outcome.unverified)
+    assert "unique index shop.order_line_pkey" in [left.what for left in outcome.unverified]
+    assert "unique index shop.campaign_pkey" not in [left.what for left in outcome.unverified]
 
 
 def test_a_reader_without_rights_proves_nothing_and_is_told_what_it_needs(promising: Checked) -> None:
@@ -154,14 +154,14 @@ def test_a_reader_without_rights_proves_nothing_and_is_told_what_it_needs(promis
     try:
         with promising.snapshot("promises") as connection:
             connection.execute("set local role hermit")
-            judged = constraints.look(connection, None)
+            outcome = constraints.check(connection, None)
     finally:
         with promising.cluster.connect("promises") as session:
             session.execute("drop role hermit")
 
-    assert (judged.compared, judged.findings) == (0, ())
-    assert len(judged.unread) >= 18
-    assert all(left.reason.startswith("needs SELECT on promise.") for left in judged.unread)
+    assert (outcome.compared, outcome.findings) == (0, ())
+    assert len(outcome.unverified) >= 18
+    assert all(left.reason.startswith("needs SELECT on promise.") for left in outcome.unverified)
 
 
 STATES = {
@@ -191,14 +191,14 @@ def test_an_odd_state_is_an_error_a_warning_or_information(promising: Checked, t
     state, statement = STATES[thing]
     with promising.copy("promises") as copy:
         with promising.snapshot(copy) as connection:
-            before = known_facts.stored(integrity_state.observe(connection))
+            before = anomalies.to_known(integrity_state.observe(connection))
         promising.harm(copy, statement)
         with promising.snapshot(copy) as connection:
             found = integrity_state.observe(connection)
             severities = []
-            for expected in (before, None, known_facts.stored(found)):
-                judged = integrity_state.look(connection, expected)
-                severities += [(each.found, each.severity) for each in judged.findings if each.object == thing]
+            for expected in (before, None, anomalies.to_known(found)):
+                outcome = integrity_state.check(connection, expected)
+                severities += [(each.found, each.severity) for each in outcome.findings if each.object == thing]
 
     assert before == {"constraint late on promise.loose": "not validated"}
     assert severities == [(state, "error"), (state, "warning"), (state, "information")]
@@ -214,8 +214,8 @@ def test_what_the_whole_server_has_left_over_is_named(promising: Checked) -> Non
         session.execute("select pg_create_physical_replication_slot('left_over')")
     try:
         with promising.snapshot("postgres") as connection:
-            judged = integrity_state.look_at_cluster(connection, {})
-            lost = integrity_state.look_at_cluster(connection, {"replication slot gone": "kept"})
+            outcome = integrity_state.check_cluster(connection, {})
+            lost = integrity_state.check_cluster(connection, {"replication slot gone": "kept"})
     finally:
         with cluster.connect() as session:
             session.execute("select pg_drop_replication_slot('left_over')")
@@ -224,9 +224,9 @@ def test_what_the_whole_server_has_left_over_is_named(promising: Checked) -> Non
             session.execute("drop database model")
 
     assert prepared is not None
-    assert named(judged) == [("replication slot left_over", "warning")]
+    assert named(outcome) == [("replication slot left_over", "warning")]
     assert ("replication slot gone", "warning") in named(lost)
-    assert {left.what for left in judged.excused} >= {"database closed", "database model"}
+    assert {left.what for left in outcome.excluded} >= {"database closed", "database model"}
 
 
 @pytest.mark.origins("system")  # the bundled ones are built without ICU
@@ -244,6 +244,6 @@ def test_an_index_that_was_made_with_another_collation_is_named(promising: Check
         except psycopg.errors.UndefinedObject:
             pytest.skip("this PostgreSQL is built without ICU")
         with promising.snapshot(copy) as connection:
-            judged = integrity_state.look(connection, {"constraint late on promise.loose": "not validated"})
+            outcome = integrity_state.check(connection, {"constraint late on promise.loose": "not validated"})
 
-    assert ("collation promise.words", "error") in named(judged)
+    assert ("collation promise.words", "error") in named(outcome)

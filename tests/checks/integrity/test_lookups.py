@@ -82,23 +82,23 @@ def hurt(sound: Checked, module_state: Path) -> Iterator[Checked]:
 def test_a_sound_index_of_every_kind_is_proved(sound: Checked) -> None:
     """No finding; what holds a null is said not to have been looked up, unless the index holds no nulls."""
     with sound.snapshot("lookups") as connection:
-        judged = indexes.look(connection)
+        outcome = indexes.check(connection)
 
-    assert judged.findings == ()
-    assert judged.unread == ()
-    assert judged.compared == 12
-    assert [left.what for left in judged.not_checked] == ["index look.up_note"]
-    assert "800 of 1,200 keys hold a null" in judged.not_checked[0].reason
+    assert outcome.findings == ()
+    assert outcome.unverified == ()
+    assert outcome.compared == 12
+    assert [left.what for left in outcome.not_checked] == ["index look.up_note"]
+    assert "800 of 1,200 keys hold a null" in outcome.not_checked[0].reason
 
 
 @pytest.mark.postgres
 def test_an_index_that_lost_entries_is_named_and_a_sound_one_is_not(hurt: Checked) -> None:
     """PostgreSQL answers with fewer rows and without an error (notes postgres.md, P07 for other kinds)."""
     with hurt.snapshot("lookups") as connection:
-        judged = indexes.look(connection)
+        outcome = indexes.check(connection)
 
-    assert {finding.object for finding in judged.findings} == {f"look.{name}" for name in HURT}
-    assert {finding.severity for finding in judged.findings} == {"error"}
+    assert {finding.object for finding in outcome.findings} == {f"look.{name}" for name in HURT}
+    assert {finding.severity for finding in outcome.findings} == {"error"}
 
 
 @pytest.mark.postgres

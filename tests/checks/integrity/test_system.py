@@ -19,12 +19,12 @@ def test_an_honest_catalog_is_whole_in_every_database_of_a_server(checked: Check
     """Every reference leads somewhere, and what came with PostgreSQL is the same in each database."""
     with checked.snapshot("orders") as connection:
         there = system_catalog.observe(connection)
-        judged = system_catalog.look(connection, there, {})
+        outcome = system_catalog.check(connection, there, {})
     with checked.snapshot("postgres") as connection:
         elsewhere = system_catalog.observe(connection)
 
-    assert judged.findings == ()
-    assert judged.compared > 200
+    assert outcome.findings == ()
+    assert outcome.compared > 200
     assert there == elsewhere
     assert there["pg_proc"].split(" ")[0].isdigit()
 
@@ -42,10 +42,10 @@ def test_a_built_in_function_that_is_gone_is_named_with_and_without_a_manifest(c
             "delete from pg_proc where oid = 'pg_catalog.pg_backend_pid()'::regprocedure",
         )
         with checked.snapshot(copy) as connection:
-            alone = system_catalog.look(connection, None, None)
-            compared = system_catalog.look(connection, before, {})
+            alone = system_catalog.check(connection, None, None)
+            compared = system_catalog.check(connection, before, {})
             odd = system_catalog.observe_dangling(connection)
-            known = system_catalog.look(connection, None, odd)
+            known = system_catalog.check(connection, None, odd)
 
     found = {finding.object for finding in alone.findings}
     assert "pg_operator (oprcode)" in found
@@ -61,25 +61,25 @@ def test_a_reader_without_rights_is_told_what_was_not_followed(checked: Checked)
     with checked.cluster.connect() as admin:
         admin.execute(sql.SQL("create role feeble login password {}").format(checked.password))
     with checked.snapshot("orders") as connection:
-        everything = system_catalog.look(connection, None, None).compared
+        everything = system_catalog.check(connection, None, None).compared
     with checked.cluster.connect("orders") as connection, connection.transaction():
         connection.execute("set local role feeble")
-        judged = system_catalog.look(connection, None, None)
+        outcome = system_catalog.check(connection, None, None)
     with checked.cluster.connect() as admin:
         admin.execute("drop role feeble")
 
-    assert judged.findings == ()
-    assert everything > judged.compared > 150
-    assert "needs a superuser" in judged.excused[0].reason
+    assert outcome.findings == ()
+    assert everything > outcome.compared > 150
+    assert "needs a superuser" in outcome.excluded[0].reason
 
 
 def test_a_lost_page_of_the_catalog_is_told_by_what_it_held() -> None:
     """The numbers of both sides stand in the finding."""
-    judged = system_catalog.judge({"pg_proc": "3 that", "pg_cast": "1"}, {"pg_proc": "2 that", "pg_cast": "1"})
+    outcome = system_catalog.judge({"pg_proc": "3 that", "pg_cast": "1"}, {"pg_proc": "2 that", "pg_cast": "1"})
 
-    (finding,) = judged.findings
+    (finding,) = outcome.findings
     assert (finding.object, finding.expected, finding.found) == ("pg_catalog.pg_proc", "3 that", "2 that")
-    assert judged.compared == 2
+    assert outcome.compared == 2
 
 
 def test_an_optional_reference_may_lead_nowhere_by_being_nought() -> None:

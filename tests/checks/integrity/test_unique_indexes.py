@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from drills.checks import self_checks
+from drills.checks import suite
 from drills.checks.base import batches
-from drills.checks.base.runner import without_manifest
 from drills.checks.base.session import snapshot
 from drills.checks.integrity import constraints, indexes
 from drills.checks.integrity.indexes import Progress
+from drills.checks.suite import Comparison
 from drills.clock import SystemClock
 from drills.model.finding import CheckResult
 from drills.sandbox.postgres.cluster import Cluster
@@ -54,9 +54,7 @@ both = pytest.mark.parametrize("keyed", ["together", "alone"], indirect=True)
 
 def results(cluster: Cluster, *names: str) -> dict[str, CheckResult]:
     """The results of these checks by their names."""
-    found = self_checks.results(
-        cluster.connect, None, without_manifest("content"), clock=SystemClock(), scratch=False, names=names
-    )
+    found = suite.run(Comparison(cluster.connect, None, SystemClock(), scratch=False), names)
     return {result.name: result for result in found}
 
 
@@ -65,9 +63,9 @@ def test_what_holds_no_key_twice_is_known(keyed: Cluster) -> None:
     """Of one type or several, of a part, of an expression; not where a null or opposite orders keep it from being seen."""
     progress = Progress()
     with snapshot(keyed.connect, "postgres") as connection:
-        judged = indexes.look(connection, progress)
+        outcome = indexes.check(connection, progress)
 
-    assert judged.findings == ()
+    assert outcome.findings == ()
     known = {name.removeprefix("public.") for name in progress.unique}
     full = {"proved_pkey", "proved_word", "proved_at", "proved_u", "proved_pair", "proved_upper"}
     assert known == full | {"part_id", "empty_pkey", "half_pkey"}
@@ -105,6 +103,6 @@ def test_nulls_that_are_not_distinct_are_proved_by_the_table(keyed: Cluster) -> 
         session.execute("create unique index few_id on few (id) nulls not distinct")
     progress = Progress()
     with snapshot(keyed.connect, "postgres") as connection:
-        indexes.look(connection, progress)
+        indexes.check(connection, progress)
 
     assert "public.few_id" not in progress.unique

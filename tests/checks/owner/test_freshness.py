@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.postgres, pytest.mark.parametrize("checked", ["bundled
 NEWEST = "select max(placed_at) from shop.orders"
 
 
-def asked(checked: Checked, sql: str, database: str | None) -> freshness.Fresh:
+def asked(checked: Checked, sql: str, database: str | None) -> freshness.FreshnessResult:
     """What one query says of a database."""
     (found,) = freshness.observe(checked.connect, [Freshness(name="q", sql=sql, database=database)])
     return found

@@ -60,6 +60,6 @@ def test_rows_that_break_a_rule_are_counted(checked: Checked, tmp_path: Path) ->
             (finding,) = invariants.look(connection, rules).findings
 
     assert (honest.compared, honest.findings) == (1, ())
-    assert [left.what for left in honest.unread] == ["invariant unknown", "invariant writes"]
+    assert [left.what for left in honest.unverified] == ["invariant unknown", "invariant writes"]
     assert (finding.object, finding.expected, finding.found) == ("invariant lines", "Every order has lines.", "1 row")
     assert finding.message == "Every order has lines. 1 row breaks that"

@@ -18,8 +18,8 @@ QUIET = {
 
 def test_a_quiet_copy_gives_no_finding() -> None:
     """An enabled subscription cannot act where no worker may start."""
-    judged = harmless.judge(Activity(QUIET, {}, ("feed",)))
-    assert (judged.findings, judged.not_checked, judged.compared) == ((), (), 6)
+    outcome = harmless.judge(Activity(QUIET, {}, ("feed",)))
+    assert (outcome.findings, outcome.not_checked, outcome.compared) == ((), (), 6)
 
 
 @pytest.mark.parametrize(
@@ -31,33 +31,33 @@ def test_a_quiet_copy_gives_no_finding() -> None:
 )
 def test_what_could_act_is_named(setting: str, value: str, things: list[str]) -> None:
     """A worker that may start, its subscriptions, and a library that runs jobs."""
-    judged = harmless.judge(Activity({**QUIET, setting: value}, {}, ("feed",)))
-    assert [finding.object for finding in judged.findings] == things
+    outcome = harmless.judge(Activity({**QUIET, setting: value}, {}, ("feed",)))
+    assert [finding.object for finding in outcome.findings] == things
 
 
 def test_a_live_worker_is_named_whatever_the_settings_say() -> None:
     """Processes are looked at and not only what was asked for."""
-    judged = harmless.judge(Activity(QUIET, {"pg_cron launcher": 1}))
-    assert [(finding.object, finding.found) for finding in judged.findings] == [("pg_cron launcher", "1 live")]
+    outcome = harmless.judge(Activity(QUIET, {"pg_cron launcher": 1}))
+    assert [(finding.object, finding.found) for finding in outcome.findings] == [("pg_cron launcher", "1 live")]
 
 
 @pytest.mark.parametrize("more", [{"archive_command": "cp %p /archive/%f"}, {"archive_library": "basic_archive"}])
 def test_archiving_of_the_owners_own_is_named(more: dict[str, str]) -> None:
     """A copy that archives would write into the production's archive."""
-    judged = harmless.judge(Activity({**QUIET, "archive_mode": "on", **more}, {}))
-    assert [finding.object for finding in judged.findings] == ["archive_command"]
+    outcome = harmless.judge(Activity({**QUIET, "archive_mode": "on", **more}, {}))
+    assert [finding.object for finding in outcome.findings] == ["archive_command"]
 
 
 def test_the_services_own_archiver_is_said_and_is_no_finding() -> None:
     """No owner can turn it off on RDS, and it writes to the service's storage."""
     command = "/etc/rds/dbbin/pgscripts/rds_wal_archive %p"
-    judged = harmless.judge(Activity({**QUIET, "archive_mode": "on", "archive_command": command}, {}))
-    assert judged.findings == ()
-    assert [left.what for left in judged.excused] == ["archive_command"]
+    outcome = harmless.judge(Activity({**QUIET, "archive_mode": "on", "archive_command": command}, {}))
+    assert outcome.findings == ()
+    assert [left.what for left in outcome.excluded] == ["archive_command"]
 
 
 def test_what_the_reader_may_not_see_is_no_pass() -> None:
     """Settings and processes that are hidden from a weak role are listed with the right that it needs."""
     settings = {name: value for name, value in QUIET.items() if name != "shared_preload_libraries"}
-    judged = harmless.judge(Activity(settings, None))
-    assert [left.reason for left in judged.unread] == ["needs pg_read_all_settings", "needs pg_read_all_stats"]
+    outcome = harmless.judge(Activity(settings, None))
+    assert [left.reason for left in outcome.unverified] == ["needs pg_read_all_settings", "needs pg_read_all_stats"]

@@ -51,11 +51,11 @@ def test_a_setting_that_differs_weighs_as_much_as_it_spoils() -> None:
 
 def test_another_server_has_settings_of_its_own() -> None:
     """A dump that was restored elsewhere is not accused of them; they are told."""
-    judged = settings.judge({"TimeZone": "UTC"}, {"TimeZone": "Asia/Tokyo"}, same=False)
+    outcome = settings.judge({"TimeZone": "UTC"}, {"TimeZone": "Asia/Tokyo"}, same=False)
 
-    assert judged.findings == ()
-    assert judged.excused[0].reason == "of another server: TimeZone is Asia/Tokyo, was UTC"
-    assert settings.judge({"TimeZone": "UTC"}, {"TimeZone": "UTC"}, same=False).excused == ()
+    assert outcome.findings == ()
+    assert outcome.excluded[0].reason == "of another server: TimeZone is Asia/Tokyo, was UTC"
+    assert settings.judge({"TimeZone": "UTC"}, {"TimeZone": "UTC"}, same=False).excluded == ()
 
 
 def test_what_a_scratch_copy_has_otherwise_on_purpose_is_not_compared() -> None:
@@ -75,9 +75,9 @@ def test_what_a_scratch_copy_has_otherwise_on_purpose_is_not_compared() -> None:
 @given(st.dictionaries(st.sampled_from(sorted(COMPARED)), st.text(max_size=3)), st.sampled_from([True, False, None]))
 def test_equal_settings_are_no_difference(kept: dict[str, str], same: bool | None) -> None:
     """Whatever they are."""
-    judged = settings.judge(kept, kept, same=same)
+    outcome = settings.judge(kept, kept, same=same)
 
-    assert (judged.compared, judged.findings, judged.excused) == (len(kept), (), ())
+    assert (outcome.compared, outcome.findings, outcome.excluded) == (len(kept), (), ())
 
 
 @pytest.mark.postgres
@@ -97,8 +97,8 @@ def test_passwords_are_compared_by_a_keyed_digest(checked: Checked) -> None:
 
     assert before is not None
     assert after is not None
-    judged = passwords.judge("catalog", before, after)
-    assert [(each.object, each.severity) for each in judged.findings] == [
+    outcome = passwords.judge("catalog", before, after)
+    assert [(each.object, each.severity) for each in outcome.findings] == [
         ("role changing", "warning"),
         ("role losing", "error"),
     ]
@@ -110,8 +110,8 @@ def test_passwords_are_compared_by_a_keyed_digest(checked: Checked) -> None:
 
 def test_passwords_that_may_not_be_read_are_not_verified() -> None:
     """Neither without the right nor without the key; a role that one side lacks is the catalog's finding."""
-    (left,) = passwords.judge("catalog", None, {}).excused
+    (left,) = passwords.judge("catalog", None, {}).excluded
 
     assert "needs a superuser or pg_read_all_data on the source" in left.reason
-    assert "on the copy" in passwords.judge("catalog", {}, None).excused[0].reason
+    assert "on the copy" in passwords.judge("catalog", {}, None).excluded[0].reason
     assert passwords.judge("catalog", {"a": NONE}, {"b": NONE}).compared == 0

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
-from drills.checks.base.pool import kept
-from drills.checks.base.session import Connection, Single, names_of, snapshot
+from drills.checks.base.pool import pooled
+from drills.checks.base.session import Connection, SingleDatabase, database_names, snapshot
 from drills.sandbox.postgres.cluster import Cluster
 from tests.support.cluster import default, state
 
@@ -34,7 +34,7 @@ Opened = tuple[Callable[[str], Connection], list[Connection]]
 def test_a_connection_is_used_again_as_if_it_were_new(opened: Opened) -> None:
     """One process serves block after block, with the settings that a new session has; it is closed in the end."""
     connect, found = opened
-    with kept(connect) as again:
+    with pooled(connect) as again:
         with snapshot(again, "postgres") as first:
             assert first.execute("show search_path").fetchone() == ("",)
         with again("postgres") as second:
@@ -47,7 +47,7 @@ def test_a_connection_is_used_again_as_if_it_were_new(opened: Opened) -> None:
 def test_two_at_once_are_two(opened: Opened) -> None:
     """What is in use is given to nobody else, and each database has connections of its own."""
     connect, found = opened
-    with kept(connect) as again:
+    with pooled(connect) as again:
         with again("postgres") as one, again("postgres") as other, again("template1") as third:
             assert len({one.info.backend_pid, other.info.backend_pid, third.info.backend_pid}) == 3
         with again("postgres"), again("postgres"), again("template1"):
@@ -59,7 +59,7 @@ def test_two_at_once_are_two(opened: Opened) -> None:
 def test_what_failed_is_not_used_again(opened: Opened) -> None:
     """Neither a connection in whose block something went wrong, nor one whose process has ended since."""
     connect, found = opened
-    with kept(connect) as again:
+    with pooled(connect) as again:
         with pytest.raises(psycopg.errors.DivisionByZero), again("postgres") as failed:
             failed.execute("select 1 / 0")
         with again("postgres") as ended, connect("postgres") as other:
@@ -73,8 +73,8 @@ def test_what_failed_is_not_used_again(opened: Opened) -> None:
 def test_a_connector_to_one_database_stays_one(opened: Opened) -> None:
     """It is asked for by the manifest's name, and leads to the copy's database."""
     connect, found = opened
-    with kept(Single(lambda: connect("template1"), "orders")) as again:
-        assert names_of(again) == ("orders",)
+    with pooled(SingleDatabase(lambda: connect("template1"), "orders")) as again:
+        assert database_names(again) == ("orders",)
         with again("orders") as one:
             assert one.info.dbname == "template1"
         with again("anything") as other:

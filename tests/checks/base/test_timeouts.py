@@ -9,14 +9,15 @@ import pytest
 
 from drills.checks import manifest, self_checks
 from drills.checks.base import timeouts
-from drills.checks.base.lock_watch import Reading
+from drills.checks.base.lock_watch import ReadLimits
 from drills.checks.base.session import snapshot
-from drills.checks.base.timeouts import Unanswered, hang_up_after
+from drills.checks.base.timeouts import ServerUnresponsive, client_timeout
+from drills.checks.comparison import CheckRun, Comparison
 from drills.checks.content import check as content
 from drills.checks.integrity import indexes
 from drills.checks.integrity.indexes import Progress
 from drills.checks.owner import freshness, invariants, queries
-from drills.checks.owner.invariants import Invariant, Rules
+from drills.checks.owner.invariants import Invariant, InvariantSet
 from drills.checks.owner.queries import Query
 from drills.clock import SystemClock
 from drills.config.target import Freshness
@@ -86,7 +87,7 @@ def looping(default: Cluster) -> Cluster:
 
 def test_a_search_without_an_end_is_given_up_and_the_others_go_on(looping: Cluster) -> None:
     """The damaged index is not verified, with what may be left on the server; what comes after it is proved."""
-    result = self_checks.indexes(looping.connect, {}, 1.0)
+    result = self_checks.verify_indexes(looping.connect, {}, 1.0)
 
     assert result.outcome == "not verified"
     assert [left.what for left in result.not_checked] == ["index public.looping_pkey", "index public.looping_tags"]
@@ -97,11 +98,11 @@ def test_a_search_without_an_end_is_given_up_and_the_others_go_on(looping: Clust
 def test_a_connection_that_was_given_up_leaves_what_was_known(looping: Cluster) -> None:
     """A second connection looks at nothing twice."""
     progress = Progress()
-    with pytest.raises(Unanswered), snapshot(looping.connect, "postgres") as connection:
-        indexes.look(connection, progress, 1.0)
+    with pytest.raises(ServerUnresponsive), snapshot(looping.connect, "postgres") as connection:
+        indexes.check(connection, progress, 1.0)
     assert set(progress.done) >= {"public.looping"}
     with snapshot(looping.connect, "postgres") as connection:
-        assert indexes.look(connection, progress, 1.0).compared == 2
+        assert indexes.check(connection, progress, 1.0).compared == 2
 
 
 def test_the_owners_query_without_an_answer_is_a_finding(looping: Cluster) -> None:
@@ -111,14 +112,14 @@ def test_the_owners_query_without_an_answer_is_a_finding(looping: Cluster) -> No
     timings = queries.warm(looping.connect, wanted, timings, SystemClock(), 1.0)
     result = queries.judge(timings)
 
-    assert "had no answer within 1.0 s, nor was it to be cancelled" in timings[0].reason
+    assert "timed out after 1.0 s and ignored its cancellation" in timings[0].reason
     assert [len(timing.seconds) for timing in timings] == [0, 2]
     assert (result.outcome, [finding.object for finding in result.findings]) == ("missed", ["query looping"])
 
 
 def test_the_owners_rule_without_an_answer_is_not_verified(looping: Cluster) -> None:
     """Those before and behind it are proved, each once; a server that does listen is asked to stop."""
-    rules = Rules((
+    rules = InvariantSet((
         Invariant("before", "It holds.", "select 1 where false"),
         Invariant("looping", "All are found.", SEARCH),
         Invariant("slow", "It is quick.", "select pg_sleep(60)"),
@@ -129,8 +130,8 @@ def test_the_owners_rule_without_an_answer_is_not_verified(looping: Cluster) -> 
     assert [finding.object for finding in result.findings] == ["invariant behind"]
     assert result.compared == 2
     assert [left.what for left in result.not_checked] == ["invariant looping", "invariant slow"]
-    assert "had no answer within 1.0 s, nor was it to be cancelled" in result.not_checked[0].reason
-    assert result.not_checked[1].reason == "had no answer within 1.0 s"
+    assert "timed out after 1.0 s and ignored its cancellation" in result.not_checked[0].reason
+    assert result.not_checked[1].reason == "timed out after 1.0 s"
 
 
 def test_a_freshness_query_without_an_answer_tells_no_instant(looping: Cluster) -> None:
@@ -142,7 +143,7 @@ def test_a_freshness_query_without_an_answer_tells_no_instant(looping: Cluster) 
     first, second = freshness.observe(looping.connect, asked, 1.0)
 
     assert first.at is None
-    assert "had no answer within 1.0 s, nor was it to be cancelled" in first.reason
+    assert "timed out after 1.0 s and ignored its cancellation" in first.reason
     assert second.at is not None
 
 
@@ -183,7 +184,7 @@ def test_a_source_that_does_not_answer_is_let_go_of(growing: Cluster) -> None:
     break_the_tree(growing)
 
     with pytest.raises(CheckUnavailable, match=r"read within 1 s, the most that its snapshot may be held"):
-        manifest.take(growing.connect, reading=Reading(max_age=1.0))
+        manifest.take(growing.connect, reading=ReadLimits(max_age=1.0))
 
 
 def test_a_watermark_keeps_the_planner_out_of_the_index(growing: Cluster) -> None:
@@ -192,7 +193,7 @@ def test_a_watermark_keeps_the_planner_out_of_the_index(growing: Cluster) -> Non
     expected = manifest.take(growing.connect, policies=policies).databases["postgres"].contents
     break_the_tree(growing)
 
-    with snapshot(growing.connect, "postgres") as connection, timeouts.patience(connection, 20):
+    with snapshot(growing.connect, "postgres") as connection, timeouts.disconnect_after(connection, 20):
         found = content.observe(connection, policies=policies, expected=expected)
     assert content.judge(expected, found, policies).findings == ()
     assert found.tables["public.looping"].up_to == "20000"
@@ -205,21 +206,21 @@ def test_a_view_that_cannot_be_planned_in_time_is_not_verified(growing: Cluster)
         session.execute("create view at_the_end as select * from looping where id > 19999")
     break_the_tree(growing)
 
-    result = self_checks.views(growing.connect, None, 1.0)
+    result = self_checks.check_views(CheckRun(Comparison(growing.connect, None, SystemClock())), 1.0)
     assert (result.outcome, result.compared) == ("not verified", 1)
     assert [left.what for left in result.not_checked] == ["view public.at_the_end"]
-    assert "had no answer within 1.0 s, nor was it to be cancelled" in result.not_checked[0].reason
+    assert "timed out after 1.0 s and ignored its cancellation" in result.not_checked[0].reason
 
 
 def test_an_answer_in_time_ends_the_waiting(default: Cluster) -> None:
     """A connection that answered is used further."""
     with snapshot(default.connect, "postgres") as connection:
-        with timeouts.patience(connection, 30):
+        with timeouts.disconnect_after(connection, 30):
             connection.execute("select 1")
         assert connection.execute("select 2").fetchone() == (2,)
 
 
 def test_the_server_may_say_first_that_it_took_too_long() -> None:
     """The client hangs up after the server's own limit, not before."""
-    assert hang_up_after(3600) == 3660
-    assert hang_up_after(1) == 2
+    assert client_timeout(3600) == 3660
+    assert client_timeout(1) == 2

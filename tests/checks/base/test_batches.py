@@ -7,7 +7,7 @@ import secrets
 import pytest
 
 from drills.checks.base import batches
-from drills.checks.base.outcome import Judged
+from drills.checks.base.outcome import CheckOutcome
 from drills.checks.base.session import snapshot
 from drills.checks.content import check as content
 from drills.checks.content.check import Contents
@@ -137,12 +137,12 @@ def indexed(filled: Cluster) -> Cluster:
     return filled
 
 
-def looked(cluster: Cluster) -> tuple[Judged, Judged]:
+def looked(cluster: Cluster) -> tuple[CheckOutcome, CheckOutcome]:
     """What is said of indexes, and of constraints."""
     with snapshot(cluster.connect, "postgres") as connection:
-        indexes = integrity_indexes.look(connection)
+        indexes = integrity_indexes.check(connection)
     with snapshot(cluster.connect, "postgres") as connection:
-        return indexes, constraints.look(connection, None)
+        return indexes, constraints.check(connection, None)
 
 
 def test_healthy_indexes_and_promises_are_proved_together(indexed: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

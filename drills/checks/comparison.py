@@ -1,0 +1,61 @@
+"""What a run of checks is given, and what its later checks use of the earlier ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from drills.checks.base.budget import Budget
+from drills.checks.base.runner import without_manifest
+from drills.checks.base.session import Connector
+from drills.checks.content import check as content
+from drills.checks.manifest import DatabaseManifest, Manifest
+from drills.checks.owner.invariants import InvariantSet
+from drills.clock import Clock
+from drills.model.finding import CheckResult
+from drills.model.policy import TablePolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A copy, what it is compared with, and how it is read.
+
+    `key` is the manifest's: without it catalog fields that can hold secrets are compared by name only, and listed, and rows
+    are not identified by keys that are neither integers nor uuids. `budget` is the time that the content check may take.
+    `invariants` are the owner's own, None where they are not evaluated. `scratch`: the copy may be written to as
+    drills/checks/integrity/amcheck.py does it. `shut_off`: it must be unable to act on other systems. `supplied` are the
+    checks that need more than a connection, such as the owner's queries, which are timed before anything else is read.
+    """
+
+    connect: Connector
+    manifest: Manifest | None
+    clock: Clock
+    policies: Mapping[str, TablePolicy] = field(default_factory=dict)
+    key: bytes | None = None
+    budget: Budget | None = None
+    invariants: InvariantSet | None = None
+    scratch: bool = True
+    shut_off: bool = True
+    supplied: Mapping[str, Callable[[], CheckResult]] = field(default_factory=dict)
+
+    @property
+    def databases(self) -> Mapping[str, DatabaseManifest]:
+        """Return the manifest of each database by its name; empty without a manifest."""
+        return self.manifest.databases if self.manifest else {}
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRun:
+    """One run over some of the checks: the comparison, the results so far, and the indexes that hold no key twice.
+
+    `unique_indexes` are their names, by the name of their database.
+    """
+
+    comparison: Comparison
+    results: dict[str, CheckResult] = field(default_factory=dict)
+    unique_indexes: dict[str, set[str]] = field(default_factory=dict)
+
+    def identical_tables(self, expected: DatabaseManifest | None) -> frozenset[str] | None:
+        """Return the tables that this run has shown to hold the source's rows, None without a manifest."""
+        result = self.results.get(content.NAME) or without_manifest(content.NAME)
+        return content.identical_tables(expected.contents if expected else None, result)

@@ -1,0 +1,130 @@
+"""The registry of checks, and what the rooms of the checks may import."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from drills.checks import registry
+from drills.checks.comparison import CheckRun, Comparison
+from drills.checks.registry import Binding, bind
+from drills.clock import SystemClock
+from drills.config import load
+from drills.model.finding import CheckResult
+from drills.model.policy import BLOCKING, CHECKS, DECLARATIONS, CheckDeclaration
+from drills.objectives import data_loss
+from drills.schedule import verdict as schedule_verdict
+from tests.support.paths import CHECKOUT
+
+ROOT = CHECKOUT / "drills" / "checks"
+GROUND = ("drills.clock", "drills.durations", "drills.errors", "drills.files", "drills.model", "drills.sql")
+THEMES = ("catalog", "content", "integrity", "owner", "server", "canary")
+# The other themes that a theme may import.
+BESIDE = {"integrity": ("catalog", "content")}
+
+
+def nothing(run: CheckRun) -> CheckResult:
+    """The result of a check that does nothing."""
+    return CheckResult("nothing", "met", "")
+
+
+@pytest.mark.parametrize(
+    ("declared", "bound", "problem"),
+    [
+        (("a", "b"), ("a",), "'b' is declared and not bound"),
+        (("a",), ("a", "b"), "'b' is bound and not declared"),
+        (("a",), ("a", "a"), "'a' is bound twice"),
+        (("a", "a"), ("a",), "'a' is declared twice"),
+    ],
+)
+def test_a_check_is_declared_and_bound_exactly_once(
+    declared: Sequence[str], bound: Sequence[str], problem: str
+) -> None:
+    """The registry refuses a check that is missing on one side, or there twice."""
+    with pytest.raises(ValueError, match=problem):
+        bind([CheckDeclaration(name) for name in declared], [Binding(name, nothing) for name in bound])
+
+
+def test_the_registry_holds_the_checks_that_drill_toml_accepts() -> None:
+    """What can be configured is carried out by the suite, or is one of the drill's own objectives."""
+    judged_by_the_drill = {data_loss.NAME, schedule_verdict.NAME}
+
+    assert load.CHECKS == CHECKS
+    assert len(set(CHECKS)) == len(CHECKS)
+    assert {check.name for check in registry.CHECKS} | judged_by_the_drill == set(CHECKS)
+    assert {each.name for each in DECLARATIONS if not each.in_suite} == judged_by_the_drill
+
+
+def test_checks_run_in_the_order_in_which_they_are_declared() -> None:
+    """A check that blocks by default comes before one that does not."""
+    blocks = [check.declaration.blocks for check in registry.CHECKS]
+
+    assert blocks == sorted(blocks, reverse=True)
+    assert [check.name for check in registry.CHECKS if check.declaration.blocks] == list(BLOCKING)
+
+
+def test_a_check_that_needs_more_than_a_connection_applies_where_it_is_supplied() -> None:
+    """The owner's queries and the isolation are part of a drill, and of no comparison by hand."""
+
+    def connect(database: str) -> object:
+        raise AssertionError(f"connected to {database}")
+
+    alone = Comparison(connect, None, SystemClock(), scratch=False, shut_off=False)  # type: ignore[arg-type]  # never called
+    result = CheckResult("isolation", "met", "supplied")
+    supplied = Comparison(connect, None, SystemClock(), supplied={"isolation": lambda: result})  # type: ignore[arg-type]
+    (isolation,) = [check for check in registry.CHECKS if check.name == "isolation"]
+
+    assert not isolation.applies(alone)
+    assert isolation.applies(supplied)
+    assert isolation.run(CheckRun(supplied)) is result
+    left_out = {check.name for check in registry.CHECKS if not check.applies(alone)}
+    assert left_out == {"queries", "invariants", "harmless", "amcheck", "isolation"}
+
+
+# -- rooms ------------------------------------------------------------------------------------------------------------
+
+
+def imports(path: Path) -> set[str]:
+    """The modules of the project that a file imports, by their dotted names."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            whole = (CHECKOUT / node.module.replace(".", "/")).is_dir()
+            names |= {f"{node.module}.{alias.name}" for alias in node.names} if whole else {node.module}
+    return {name for name in names if name.split(".")[0] in ("drills", "steps", "reports", "tests")}
+
+
+def allowed(room: str) -> tuple[str, ...]:
+    """What a room of the checks may import: what stands below it, and itself."""
+    if room in THEMES:
+        beside = (room, "base", *BESIDE.get(room, ()))
+        return (*GROUND, *(f"drills.checks.{name}" for name in beside))
+    return (*GROUND, "drills.checks.base") if room == "base" else (*GROUND, "drills.checks")
+
+
+def test_a_room_of_the_checks_imports_only_what_stands_below_it() -> None:
+    """The base knows no theme, a theme no other one but where it says so, and no check the rest of the engine."""
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in sorted(ROOT.rglob("*.py"))
+        for name in sorted(imports(path))
+        if not any(name == each or name.startswith(f"{each}.") for each in allowed(path.relative_to(ROOT).parts[0]))
+    ]
+
+    assert wrong == []
+
+
+def test_no_modules_of_the_checks_import_each_other_in_a_circle() -> None:
+    """Each module can be read after those that it imports."""
+    modules = {".".join(path.relative_to(CHECKOUT).with_suffix("").parts): imports(path) for path in ROOT.rglob("*.py")}
+    left = {name: needs & modules.keys() for name, needs in modules.items()}
+    while free := [name for name, needs in left.items() if not needs & left.keys()]:
+        for name in free:
+            del left[name]
+
+    assert sorted(left) == []
