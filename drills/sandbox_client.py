@@ -67,7 +67,7 @@ class SandboxControl:
         return datetime.fromisoformat(self._ask("clock")["now"])
 
     def arm(self, kind: str, **where: Any) -> dict[str, Any]:
-        """Arm a fault (drills/sandbox/door/faults.py) with service, operation, name, times (None: for good), seconds."""
+        """Arm a fault (drills/sandbox/base/faults.py) with service, operation, name, times (None: for good), seconds."""
         return dict(self._ask("faults", {"kind": kind, **where}))
 
     def faults(self) -> list[dict[str, Any]]:

@@ -247,7 +247,7 @@ def _plan(folder: Path, effective: Config, pytest_arguments: Sequence[str]) -> P
     if not isinstance(effective.profile, SandboxProfile):
         guard = Step("guard", (python, "-m", "drills.run.guard", absolute), needed=True)
         return Plan((guard, features, clean, close))
-    from drills.sandbox.folders import state_parent  # heavy, and only this profile needs it
+    from drills.sandbox.postgres.folders import state_parent  # heavy, and only this profile needs it
 
     work = state_parent() / f"drills-{folder.name[-4:]}-{os.getpid()}"  # short: paths of sockets lie below it
     return Plan(

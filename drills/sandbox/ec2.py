@@ -9,7 +9,7 @@ from moto.ec2.exceptions import DependencyViolationError
 from moto.ec2.models import EC2Backend, ec2_backends
 from moto.rds.models import rds_backends
 
-from drills.sandbox.moto_backends import install_backend
+from drills.sandbox.base.moto_backends import install_backend
 
 
 class SandboxEC2(EC2Backend):

@@ -18,8 +18,8 @@ from moto.core.exceptions import JsonRESTError
 from moto.events.models import EventPattern, EventsBackend, Rule, events_backends
 from moto.events.responses import EventsHandler
 
-from drills.sandbox.moto_backends import install_backend
-from drills.sandbox.url_table import UrlTable
+from drills.sandbox.base.moto_backends import install_backend
+from drills.sandbox.base.url_table import UrlTable
 
 _REFUSED = {"ErrorCode": "NotAuthorizedForSource", "ErrorMessage": "Not authorized for the source."}
 

@@ -14,7 +14,7 @@ from moto.core.exceptions import JsonRESTError
 from moto.kms.models import Key, KmsBackend, kms_backends
 from moto.rds.models import rds_backends
 
-from drills.sandbox.moto_backends import install_backend
+from drills.sandbox.base.moto_backends import install_backend
 from drills.sandbox.rds.backend import SandboxRDS
 from drills.sandbox.state import DataPlane
 

@@ -9,8 +9,8 @@ import moto.secretsmanager.urls
 from moto.secretsmanager.models import SecretsManagerBackend, secretsmanager_backends
 from moto.secretsmanager.responses import SecretsManagerResponse
 
-from drills.sandbox.moto_backends import install_backend
-from drills.sandbox.url_table import UrlTable
+from drills.sandbox.base.moto_backends import install_backend
+from drills.sandbox.base.url_table import UrlTable
 
 
 class SandboxSecretsResponse(SecretsManagerResponse):

@@ -23,13 +23,13 @@ from typing import Any
 import psycopg
 
 from drills.errors import ConfigError, DrillError, SandboxError
-from drills.sandbox.door.faults import Fault, FaultRegistry
+from drills.sandbox.base.faults import Fault, FaultRegistry
+from drills.sandbox.base.time import SandboxClock
 from drills.sandbox.postgres.binaries import Binaries, ServerUser, readable
 from drills.sandbox.postgres.cluster import Cluster
 from drills.sandbox.postgres.proxy import Proxy, ProxyLoop
 from drills.sandbox.postgres.servers import Server, StoredSnapshot
 from drills.sandbox.postgres.wal import Archives, HeartbeatLoop
-from drills.sandbox.time import SandboxClock
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from drills.errors import ConfigError
-from drills.sandbox.door.faults import FaultRegistry
-from drills.sandbox.time import SandboxClock
+from drills.sandbox.base.faults import FaultRegistry
+from drills.sandbox.base.time import SandboxClock
 from tests.support.clock import HandClock
 
 

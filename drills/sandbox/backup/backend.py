@@ -14,9 +14,9 @@ from moto.rds.models import rds_backends
 
 from drills.sandbox.backup.region import FastForward, Region, ResourceTags
 from drills.sandbox.backup.service import BackupService
+from drills.sandbox.base.url_table import UrlTable
 from drills.sandbox.rds.backend import SandboxRDS
 from drills.sandbox.state import DataPlane
-from drills.sandbox.url_table import UrlTable
 
 
 class SandboxBackup(BackupBackend):

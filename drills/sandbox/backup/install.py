@@ -8,7 +8,7 @@ from drills.sandbox.backup.account import BackupAccount
 from drills.sandbox.backup.answers.responses import URLS
 from drills.sandbox.backup.backend import SandboxBackup
 from drills.sandbox.backup.region import FastForward
-from drills.sandbox.moto_backends import install_backend
+from drills.sandbox.base.moto_backends import install_backend
 from drills.sandbox.state import DataPlane
 
 

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from drills.sandbox.base.faults import Fault
 from drills.sandbox.door.calls import AwsRequest, error_response
-from drills.sandbox.door.faults import Fault
 from drills.sandbox.door.responses import operation_model, parse_response
 from drills.sandbox.door.wire import Response
 from drills.sandbox.state import DataPlane

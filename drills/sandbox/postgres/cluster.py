@@ -17,7 +17,8 @@ import psycopg
 
 from drills.clock import SystemClock, wait_until
 from drills.errors import SandboxError
-from drills.sandbox.folders import (
+from drills.sandbox.postgres.binaries import Binaries
+from drills.sandbox.postgres.folders import (
     change_owner,
     create_private_folder,
     disk_errors,
@@ -26,7 +27,6 @@ from drills.sandbox.folders import (
     prepare_state,
     state_parent,
 )
-from drills.sandbox.postgres.binaries import Binaries
 from drills.sandbox.postgres.postmaster import (
     is_ready,
     kill_processes,

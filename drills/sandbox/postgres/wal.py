@@ -23,11 +23,11 @@ import psycopg
 
 from drills.clock import SystemClock, wait_until
 from drills.errors import DrillError
-from drills.sandbox.folders import create_private_folder, disk_errors
+from drills.sandbox.base.time import SandboxClock
 from drills.sandbox.postgres.cluster import ADMIN, Cluster
+from drills.sandbox.postgres.folders import create_private_folder, disk_errors
 from drills.sandbox.postgres.runas import ServerUser
 from drills.sandbox.postgres.servers import Server
-from drills.sandbox.time import SandboxClock
 
 # with this file in its data directory, PostgreSQL applies archived WAL at its start
 RECOVERY_SIGNAL = "recovery.signal"

@@ -12,6 +12,7 @@ from typing import Any
 
 from moto.rds.models import DBParameterGroup, DBSnapshot, DBSubnetGroup, RDSBackend, rds_backends
 
+from drills.sandbox.base.url_table import UrlTable
 from drills.sandbox.rds.automated_backups import AutomatedBackups
 from drills.sandbox.rds.instances import SandboxInstance, SandboxSnapshot
 from drills.sandbox.rds.key_access import KeyAccess
@@ -32,7 +33,6 @@ from drills.sandbox.rds.registration import Registration
 from drills.sandbox.rds.snapshots import Snapshots
 from drills.sandbox.rds.status import Status
 from drills.sandbox.state import DataPlane
-from drills.sandbox.url_table import UrlTable
 
 
 class SandboxRDS(RDSBackend):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import moto.rds.urls
 from moto.rds.models import rds_backends
 
-from drills.sandbox.moto_backends import install_backend
+from drills.sandbox.base.moto_backends import install_backend
+from drills.sandbox.base.url_table import UrlTable
 from drills.sandbox.rds.answers.responses import SandboxRDSResponse
 from drills.sandbox.rds.backend import SandboxRDS
 from drills.sandbox.rds.network import admits
 from drills.sandbox.state import DataPlane
-from drills.sandbox.url_table import UrlTable
 
 _URLS = UrlTable(moto.rds.urls.url_bases, {"{0}/$": SandboxRDSResponse.dispatch})
 

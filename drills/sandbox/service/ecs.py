@@ -21,14 +21,14 @@ from moto.ecs.exceptions import (
 from moto.ecs.models import Cluster, EC2ContainerServiceBackend, Service, Task, ecs_backends
 from moto.elbv2.models import elbv2_backends
 
-from drills.sandbox.moto_backends import install_backend
+from drills.sandbox.base.moto_backends import install_backend
+from drills.sandbox.base.url_table import UrlTable
 from drills.sandbox.service.ecs_models import Rollout, SandboxService, SandboxTask
 from drills.sandbox.service.ecs_network import complete_network
 from drills.sandbox.service.ecs_responses import SandboxECSResponse
 from drills.sandbox.service.ecs_schedule import ServiceScheduler
 from drills.sandbox.service.ecs_tasks import RegionTasks
 from drills.sandbox.service.task_life import TaskHost, TaskLives
-from drills.sandbox.url_table import UrlTable
 
 _URLS = UrlTable(moto.ecs.urls.url_bases, {"{0}/$": SandboxECSResponse.dispatch})
 

@@ -14,7 +14,7 @@ import moto.elbv2.urls
 from moto.elbv2.exceptions import TargetGroupNotFoundError
 from moto.elbv2.models import ELBv2Backend, FakeHealthStatus, FakeListener, FakeLoadBalancer, elbv2_backends
 
-from drills.sandbox.moto_backends import install_backend
+from drills.sandbox.base.moto_backends import install_backend
 from drills.sandbox.service.front_door import Fixed, Forward, FrontDoor, error_page
 from drills.sandbox.service.listener_rules import (
     HttpRequest,

@@ -21,7 +21,7 @@ from typing import Any
 
 from drills.clock import SystemClock
 from drills.errors import COULD_NOT_RUN, LEFT_BEHIND, DrillError, SandboxError
-from drills.sandbox.folders import disk_errors, state_parent
+from drills.sandbox.postgres.folders import disk_errors, state_parent
 from drills.sandbox.postgres.runas import ServerUser
 from drills.sandbox.standalone.files import CHECKOUT, WORK_PREFIX, Process, SandboxFiles, State, remove_remains
 

@@ -16,9 +16,9 @@ import pytest
 
 from drills.clock import SystemClock, wait_until
 from drills.errors import SandboxError
-from drills.sandbox.folders import disk_errors
 from drills.sandbox.postgres.binaries import find
 from drills.sandbox.postgres.cluster import Cluster, prepare_state, setting_line, state_parent, sweep
+from drills.sandbox.postgres.folders import disk_errors
 from drills.sandbox.postgres.postmaster import alive, pid_of, server_processes
 from tests.support.cluster import cluster_in, default, module_state, running, state  # noqa: F401
 

@@ -18,7 +18,7 @@ from drills.sandbox.backup.answers.tags import TagAnswers
 from drills.sandbox.backup.answers.vaults import VaultAnswers
 from drills.sandbox.backup.backend import SandboxBackup
 from drills.sandbox.backup.service import BackupService
-from drills.sandbox.url_table import UrlTable
+from drills.sandbox.base.url_table import UrlTable
 
 ANSWERS: tuple[type[Any], ...] = (
     VaultAnswers,

@@ -10,7 +10,7 @@ from moto.backup.models import BackupBackend
 from moto.core.base_backend import BackendDict
 from moto.core.resource_tagging import iter_taggable_backends
 
-from drills.sandbox.moto_backends import install_backend
+from drills.sandbox.base.moto_backends import install_backend
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
 
