@@ -46,6 +46,7 @@ from drills.checks.server.settings import Settings
 from drills.clock import Clock, SystemClock
 from drills.errors import ConfigError
 from drills.model.policy import TablePolicy
+from drills.sql import execute
 
 FORMAT = 3
 MAINTENANCE = "postgres"
@@ -195,7 +196,7 @@ def system_identifier(connection: Connection) -> str:
 
 def calibrate(connection: Connection) -> str:
     """What the server's fast hash makes of known texts: another server that makes the same of them has the same hash."""
-    row = connection.execute(CALIBRATION.encode()).fetchone()
+    row = execute(connection, CALIBRATION).fetchone()
     return str(row[0]) if row else ""
 
 

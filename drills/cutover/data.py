@@ -21,6 +21,7 @@ from drills.errors import DrillError
 from drills.model.finding import CheckResult
 from drills.model.instance import Instance
 from drills.recovery.connect import wait_for_connection
+from drills.sql import execute
 
 _ACTS = (
     (
@@ -79,7 +80,7 @@ def acting(connect: Connector) -> list[str]:
             for what, query, relation in _ACTS:
                 try:
                     there = session.execute("select to_regclass(%s) is not null", (relation,)).fetchone()
-                    rows = session.execute(query.encode()).fetchall() if there and there[0] else []
+                    rows = execute(session, query).fetchall() if there and there[0] else []
                 except psycopg.errors.InsufficientPrivilege:
                     found.append(f"{what}s of {database}: may not be read")
                     continue
@@ -99,7 +100,7 @@ def marker(world: World, connect: Connector) -> str:
     with connect(names[0] if names else "postgres") as session:
         try:
             session.execute("set default_transaction_read_only = on")
-            row = session.execute(world.config.marker.encode()).fetchone()
+            row = execute(session, world.config.marker).fetchone()
         except psycopg.Error as error:
             raise DrillError(
                 f"expected the marker query to answer one value, found: {first_line(error)}: correct cutover.marker"

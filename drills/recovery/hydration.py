@@ -21,6 +21,7 @@ from drills.clock import Clock
 from drills.model.finding import NotChecked
 from drills.model.record import Hydration
 from drills.recovery.hydration_indexes import read_whole
+from drills.sql import execute
 
 _RELATIONS = """
 select c.oid::pg_catalog.regclass::text, t.oid::pg_catalog.regclass::text,
@@ -54,7 +55,7 @@ def hydrate(connect: Connector, clock: Clock, longest: float = DEFAULT_TIMEOUT) 
 def _tables(connection: Connection) -> tuple[int, int, list[NotChecked]]:
     """Read every table; return the number of relations, their bytes, and what was not read."""
     count, size, left = 0, 0, list[NotChecked]()
-    for table, toast, table_bytes, toast_bytes in connection.execute(_RELATIONS.encode()).fetchall():
+    for table, toast, table_bytes, toast_bytes in execute(connection, _RELATIONS).fetchall():
         for name, taken in ((table, table_bytes), (toast, toast_bytes)):
             if name is None or (name == toast and not taken):
                 continue
@@ -103,7 +104,7 @@ def _scan(connection: Connection, name: str) -> str:
     """Read one relation from end to end; why it could not be, "" where it was."""
     try:
         with connection.transaction():
-            connection.execute(f"select count(*) from only {name}".encode())
+            execute(connection, f"select count(*) from only {name}")
     except psycopg.DatabaseError as error:
         if is_lost(error):
             raise

@@ -20,6 +20,7 @@ from drills.checks.base.session import Connection, Connector, pin
 from drills.checks.base.timeouts import disconnect
 from drills.clock import Clock
 from drills.errors import CheckUnavailable
+from drills.sql import execute
 
 MAX_AGE_SECONDS = 600.0
 LOCK_TIMEOUT = "2s"
@@ -55,8 +56,8 @@ def watch_locks(
     Sets a lock timeout and a statement timeout for the readers.
     """
     for reader in readers:
-        reader.execute(f"set local lock_timeout = '{LOCK_TIMEOUT}'".encode())
-        reader.execute(f"set local statement_timeout = {int(limits.max_age * 1000)}".encode())
+        execute(reader, f"set local lock_timeout = '{LOCK_TIMEOUT}'")
+        execute(reader, f"set local statement_timeout = {int(limits.max_age * 1000)}")
     watch = _Watch(readers, [reader.info.backend_pid for reader in readers])
     with connect(database) as connection:
         pin(connection)

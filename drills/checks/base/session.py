@@ -13,6 +13,8 @@ from typing import Any
 
 import psycopg
 
+from drills.sql import execute
+
 Connection = psycopg.Connection[Any]
 Connector = Callable[[str], AbstractContextManager[Connection]]
 """Gives a connection of its own, in autocommit, to the database of a name, for the length of a block."""
@@ -110,7 +112,7 @@ def helpers(connect: Connector, first: Connection, number: int = 1) -> Iterator[
             imported = f"set transaction snapshot '{row[0] if row else ''}'"
             for _ in range(number):
                 other = stack.enter_context(snapshot(connect, first.info.dbname))
-                other.execute(imported.encode())
+                execute(other, imported)
                 others.append(other)
         yield tuple(others)
 

@@ -16,6 +16,7 @@ from drills.checks.canary.chain import SCHEMA, anchor_of, follow
 from drills.durations import show_duration
 from drills.errors import DrillError
 from drills.model.finding import Finding
+from drills.sql import execute
 
 ROLE = "drill_canary"
 _LOCK = 4_917_260_301  # the advisory lock of whoever beats: two at once would fork the chain
@@ -91,7 +92,7 @@ def install_for(connection: Connection, role: str = ROLE) -> int:
     """Carry out `statements`, whole or not at all; return to how many tables elsewhere the role has access by PUBLIC."""
     there = connection.execute("select 1 from pg_catalog.pg_roles where rolname = %s", (role,)).fetchone()
     with connection.transaction():
-        connection.execute(statements(connection.info.dbname, role, make_role=there is None).encode())
+        execute(connection, statements(connection.info.dbname, role, make_role=there is None))
         row = connection.execute(_ELSEWHERE, {"schema": SCHEMA, "role": role}).fetchone()
     return int(row[0]) if row else 0
 

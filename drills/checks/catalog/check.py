@@ -28,6 +28,7 @@ from drills.checks.catalog.psql import query_for
 from drills.checks.catalog.queries import EVERY_VERSION, RELATION_NAMES
 from drills.checks.catalog.subscriptions import MAY_READ_CONNECTIONS, UNSEEN
 from drills.model.finding import Finding, NotChecked, Severity
+from drills.sql import execute
 
 NAME = "catalog"
 
@@ -91,7 +92,7 @@ def observe(connection: Connection, *, key: bytes | None = None, helpers: Sequen
     major versions.
     Raises psycopg.Error when a query fails.
     """
-    may = connection.execute(MAY_READ_CONNECTIONS.encode()).fetchone()
+    may = execute(connection, MAY_READ_CONNECTIONS).fetchone()
     queries = more(connection.info.server_version, connections=bool(may and may[0]))
     return _observe((connection, *helpers), {**EVERY_VERSION, **queries, **SINCE_FORMAT_3}, key)
 
@@ -99,7 +100,7 @@ def observe(connection: Connection, *, key: bytes | None = None, helpers: Sequen
 def relations(connection: Connection) -> frozenset[str]:
     """The names in the section "relations", and nothing else of the catalog."""
     with index_scans(connection), connection.cursor(row_factory=tuple_row) as cursor:
-        return frozenset(name for (name,) in cursor.execute(RELATION_NAMES.encode()))
+        return frozenset(name for (name,) in execute(cursor, RELATION_NAMES))
 
 
 def observe_cluster(connection: Connection, *, key: bytes | None = None) -> Catalog:
@@ -127,7 +128,7 @@ def _observe(connections: Sequence[Connection], queries: Mapping[str, str], key:
                     section, query = next(work, ("", ""))
                 if not query:
                     break
-                rows = cursor.execute(query.encode()).fetchall()
+                rows = execute(cursor, query).fetchall()
                 # the server has no name for what a comment is on where its catalog has lost that
                 named = sorted((name or GONE, parts) for name, parts in rows)
                 found[section] = {name: definition(parts, key) for name, parts in named}

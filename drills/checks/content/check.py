@@ -28,6 +28,7 @@ from drills.checks.content.tables import ListedTable, tables
 from drills.checks.content.watermark import condition, newest
 from drills.model.finding import CheckResult, Finding, NotChecked
 from drills.model.policy import TablePolicy
+from drills.sql import execute
 
 __all__ = [
     "EXACT",
@@ -141,7 +142,7 @@ def _summed_together(
     else:
         query = fingerprint.query_together([table.name for table in listed], texts, algorithm)
     found = [TableContent(0, fingerprint.digest(0, 0), table.root, table.unlogged) for table in listed]
-    for place, count, first, second, *rest in connection.execute(query.encode(), binary=True).fetchall():
+    for place, count, first, second, *rest in execute(connection, query, binary=True).fetchall():
         key = keys[place]
         found[place] = dataclasses.replace(
             found[place],
@@ -209,11 +210,11 @@ def _summed(
     if key := how.key_of(table):
         low, step = ranges.bounds(key, *_edges(connection, table.name, key))
         query = ranges.query(table.name, text, key, low, step, algorithm=algorithm, seed=how.seed_of(key), where=where)
-        count, first, second, cells = connection.execute(query.encode(), binary=True).fetchone() or (0, 0, 0, b"")
+        count, first, second, cells = execute(connection, query, binary=True).fetchone() or (0, 0, 0, b"")
         found = Ranges(key, low, step, ranges.pack(cells)) if count else None
     else:
         query = fingerprint.query_of(table.name, text, algorithm, where)
-        count, first, second = connection.execute(query.encode()).fetchone() or (0, 0, 0)
+        count, first, second = execute(connection, query).fetchone() or (0, 0, 0)
     digest = fingerprint.digest(int(first), int(second))
     return dataclasses.replace(wanted, rows=int(count), fingerprint=digest, ranges=found)
 
@@ -226,7 +227,7 @@ def _edges(connection: Connection, table: str, key: Key) -> tuple[int | None, in
         connection.execute("set local enable_indexonlyscan = on")
         connection.execute("set local enable_indexscan = on")
         query = f"select min({key.columns[0]}), max({key.columns[0]}) from only {table}"
-        low, high = connection.execute(query.encode()).fetchone() or (None, None)
+        low, high = execute(connection, query).fetchone() or (None, None)
     return low, high
 
 

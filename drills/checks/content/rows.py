@@ -17,6 +17,7 @@ from drills.checks.content import fingerprint, ranges
 from drills.checks.content.fingerprint import Algorithm
 from drills.checks.content.ranges import Difference, Ranges
 from drills.checks.content.tables import ListedTable, tables
+from drills.sql import execute
 
 _TABLES = 50  # how many tables of one database are narrowed
 _TOLD = 8  # how many rows or ranges of one table are told
@@ -71,7 +72,7 @@ def _narrow(
     query = ranges.query(
         table.name, text, before.key, before.low, before.step, algorithm=algorithm, seed=seed, where=suspect.where
     )
-    row = connection.execute(query.encode(), binary=True).fetchone()
+    row = execute(connection, query, binary=True).fetchone()
     if row is None:
         return None
     differences = ranges.differences(before, ranges.pack(row[3]))
@@ -93,7 +94,7 @@ def _there(connection: Connection, table: str, number: str, before: Ranges, keys
         return {}
     shown = f"r.{before.key.columns[0]}::text" if before.key.kind != "hash" else "''"
     query = f"select {number}, {shown} from only {table} as r where {number} = any (array[{', '.join(map(str, keys))}])"
-    return {int(key): str(text) for key, text in connection.execute(f"{query} limit 1000".encode()).fetchall()}
+    return {int(key): str(text) for key, text in execute(connection, f"{query} limit 1000").fetchall()}
 
 
 def _told(before: Ranges, each: Difference, there: Mapping[int, str], number: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from psycopg.rows import tuple_row
 from drills.checks.base.outcome import CheckOutcome, first_line, is_damage, is_lost
 from drills.checks.base.session import Connection
 from drills.model.finding import Finding, NotChecked
+from drills.sql import execute
 
 NAME = "sequences"
 _CHUNK = 200  # sequences read in one statement
@@ -87,7 +88,7 @@ def _positions(cursor: psycopg.Cursor[tuple[object, ...]], names: list[str]) -> 
     each = " union all ".join(
         f"select {number}, last_value::text, is_called::text from {name}" for number, name in enumerate(names)
     )
-    rows = cursor.execute(each.encode()).fetchall()
+    rows = execute(cursor, each).fetchall()
     return {names[int(str(number))]: f"last_value={last}, is_called={called}" for number, last, called in rows}
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from drills.checks.base.session import Connection
 from drills.checks.content.ranges import Key, KeyKind
+from drills.sql import execute
 
 # Joined and nowhere correlated: index scans are switched off, and looking again for each table would be quadratic.
 _TABLES = """
@@ -72,7 +73,7 @@ def tables(connection: Connection) -> list[ListedTable]:
     """The tables of the database that a pinned `connection` is in, by name."""
     return [
         ListedTable(row[0], row[1], row[2], tuple(row[3]), tuple(row[4]), _key(row[5] or []))
-        for row in connection.execute(_TABLES.encode()).fetchall()
+        for row in execute(connection, _TABLES).fetchall()
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from drills.checks.base.session import Connection
+from drills.sql import execute
 
 # A watermark leaves the database, so that it may only be what says little: a number or an instant.
 _WATERMARKS = ("smallint", "integer", "bigint", "date", "timestamp", "timestamp with time zone")
@@ -47,5 +48,5 @@ def _quoted(connection: Connection, name: str) -> str:
 
 
 def _text(connection: Connection, query: str, values: tuple[str, ...] | None = None) -> str:
-    row = connection.execute(query.encode(), values).fetchone()
+    row = execute(connection, query, values).fetchone()
     return "" if row is None or row[0] is None else str(row[0])

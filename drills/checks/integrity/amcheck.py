@@ -15,6 +15,7 @@ import psycopg
 from drills.checks.base.outcome import CheckOutcome, first_line, is_lost, is_undefined
 from drills.checks.base.session import Connection, Connector, names_as_text, pin
 from drills.model.finding import Finding, NotChecked, Requirement
+from drills.sql import execute
 
 NAME = "amcheck"
 _TOOLS = ("amcheck", "pg_visibility")
@@ -77,8 +78,8 @@ def _with(
 
 def _create(connection: Connection, tool: str) -> str:
     _silence_event_triggers(connection)
-    connection.execute(f"create schema {_SCHEMA}".encode())
-    connection.execute(f"create extension {tool} schema {_SCHEMA}".encode())
+    execute(connection, f"create schema {_SCHEMA}")
+    execute(connection, f"create extension {tool} schema {_SCHEMA}")
     return _SCHEMA
 
 
@@ -91,9 +92,9 @@ def _silence_event_triggers(connection: Connection) -> None:
 def _amcheck(connection: Connection, schema: str) -> CheckOutcome:
     unique = ", true" if connection.info.server_version >= 170000 else ""
     total = CheckOutcome()
-    for oid, name in connection.execute(_BTREES.encode()).fetchall():
+    for oid, name in execute(connection, _BTREES).fetchall():
         total += _ask(connection, name, f"select {schema}.bt_index_parent_check({oid}::regclass, true, true{unique})")
-    for oid, name in connection.execute(_HEAPS.encode()).fetchall():
+    for oid, name in execute(connection, _HEAPS).fetchall():
         query = (
             f"select pg_catalog.concat_ws(' ', 'block', blkno, 'offset', offnum, msg) "
             f"from {schema}.verify_heapam({oid}::regclass, true, true)"
@@ -104,7 +105,7 @@ def _amcheck(connection: Connection, schema: str) -> CheckOutcome:
 
 def _visibility(connection: Connection, schema: str) -> CheckOutcome:
     total = CheckOutcome()
-    for oid, name in connection.execute(_HEAPS.encode()).fetchall():
+    for oid, name in execute(connection, _HEAPS).fetchall():
         for function in ("pg_check_visible", "pg_check_frozen"):
             query = f"select '{function}: row version ' || t from {schema}.{function}({oid}::regclass) as t limit 1"
             total += _ask(connection, name, query)
@@ -115,7 +116,7 @@ def _ask(connection: Connection, name: str, query: str) -> CheckOutcome:
     """A checker reports damage by an error or by rows; an error about rights concerns the tool as a whole."""
     try:
         with connection.transaction():
-            row = connection.execute(query.encode()).fetchone()
+            row = execute(connection, query).fetchone()
     except psycopg.errors.InsufficientPrivilege:
         raise
     except psycopg.DatabaseError as error:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from drills.checks.base.session import Connection, index_scans
 from drills.checks.integrity.index_queries import COLLATE
+from drills.sql import execute
 
 _USER = """n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
     and not exists (select from pg_catalog.pg_depend as e where e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
@@ -152,7 +153,7 @@ def proofs(connection: Connection) -> tuple[Proof, ...]:
     """Everything that the constraints of a database promise and that is marked as valid."""
 
     def rows(query: str) -> list[tuple[Any, ...]]:
-        return connection.execute(query.encode()).fetchall()
+        return execute(connection, query).fetchall()
 
     with index_scans(connection):
         return (

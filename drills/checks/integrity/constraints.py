@@ -16,6 +16,7 @@ from drills.checks.base.outcome import CheckOutcome, first_line, is_damage, is_l
 from drills.checks.base.session import Connection
 from drills.checks.integrity.constraint_queries import Proof, at_once, by_table, proofs, together
 from drills.model.finding import Finding, NotChecked, Severity
+from drills.sql import execute
 
 NAME = "constraints"
 # Beside the pinned settings: a partition is read whatever its bounds say, and large tables by parallel workers.
@@ -39,7 +40,7 @@ def check(connection: Connection, identical: Set[str] | None, unique: Set[str] =
     lead to all rows of their tables in order, and to no key twice: nothing more is to be proved of them.
     """
     for statement in _SETTINGS:
-        connection.execute(statement.encode())
+        execute(connection, statement)
     room = _temporary_space(connection)
     listed = proofs(connection)
     seen = {proof for proof in listed if proof.index in unique}
@@ -79,7 +80,7 @@ def _kept(connection: Connection, listed: Sequence[Proof], room: int | None) -> 
         some = [proof for table in tables for proof in possible[table]]
         try:
             with connection.transaction(force_rollback=True):
-                row = connection.execute(at_once(some).encode()).fetchone()
+                row = execute(connection, at_once(some)).fetchone()
         except psycopg.DatabaseError as error:
             if is_lost(error):
                 raise  # the connection is gone, and with it the rest
@@ -94,7 +95,7 @@ def _temporary_space(connection: Connection) -> int | None:
     query = (
         "select setting::bigint * 1024 from pg_catalog.pg_settings where name = 'temp_file_limit' and setting <> '-1'"
     )
-    row = connection.execute(query.encode()).fetchone()
+    row = execute(connection, query).fetchone()
     return int(row[0]) if row else None
 
 
@@ -102,7 +103,7 @@ def _together(connection: Connection, table: str, some: list[Proof]) -> list[_An
     """Answer several by one pass over their table; where that fails, each for itself, so that it is named."""
     try:
         with connection.transaction():
-            row = connection.execute(together(table, some).encode()).fetchone()
+            row = execute(connection, together(table, some)).fetchone()
     except psycopg.DatabaseError as error:
         if is_lost(error):
             raise  # the connection is gone, and with it the rest
@@ -132,8 +133,8 @@ def _alone(connection: Connection, proof: Proof, room: int | None) -> _Answer:
 def _count(connection: Connection, query: str, first: str = "") -> int:
     with connection.transaction(force_rollback=True):
         if first:
-            connection.execute(first.encode())
-        row = connection.execute(query.encode()).fetchone()
+            execute(connection, first)
+        row = execute(connection, query).fetchone()
     return int(row[0]) if row else 0
 
 

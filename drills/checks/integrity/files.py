@@ -11,6 +11,7 @@ from typing import Any
 from drills.checks.base.outcome import CheckOutcome
 from drills.checks.base.session import Connection
 from drills.model.finding import Finding, NotChecked, Severity
+from drills.sql import execute
 
 NAME = "files"
 # Unlogged relations are emptied by every restore, and temporary ones are nobody's.
@@ -45,9 +46,9 @@ _IMPORTED_STATISTICS = 180000
 def check(connection: Connection) -> CheckOutcome:
     """The files of one database. That a file is missing can be told from an empty one with leave to look only."""
     may = bool(_one(connection, _MAY_STAT))
-    missing = [str(name) for (name,) in connection.execute(_MISSING.encode())] if may else []
-    cut = [(str(name), int(pages), int(blocks)) for name, pages, blocks in connection.execute(_LENGTHS.encode())]
-    cut += [(str(name), int(pages), int(blocks)) for name, pages, blocks in connection.execute(_EMPTY_INDEXES.encode())]
+    missing = [str(name) for (name,) in execute(connection, _MISSING)] if may else []
+    cut = [(str(name), int(pages), int(blocks)) for name, pages, blocks in execute(connection, _LENGTHS)]
+    cut += [(str(name), int(pages), int(blocks)) for name, pages, blocks in execute(connection, _EMPTY_INDEXES)]
     findings = judge(missing, cut, imported=connection.info.server_version >= _IMPORTED_STATISTICS)
     left = () if may else (NotChecked("files of empty relations", "needs EXECUTE on pg_stat_file"),)
     return CheckOutcome(int(_one(connection, _LOOKED_AT)), findings, excluded=left)
@@ -78,5 +79,5 @@ def _query(name: str) -> str:
 
 
 def _one(connection: Connection, query: str) -> Any:
-    row = connection.execute(query.encode()).fetchone()
+    row = execute(connection, query).fetchone()
     return row[0] if row else None

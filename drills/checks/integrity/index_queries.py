@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from drills.checks.base.session import Connection, index_scans
+from drills.sql import execute
 
 COLLATE = "(select ' collate ' || l.oid::pg_catalog.regcollation from pg_catalog.pg_collation as l where l.oid = {oid})"
 _INDEXES = f"""
@@ -99,7 +100,7 @@ def by_table(connection: Connection) -> dict[str, list[Index]]:
     """The indexes that can be proved, by their table."""
     found: dict[str, list[Index]] = {}
     with index_scans(connection):
-        rows = connection.execute(_INDEXES.encode()).fetchall()
+        rows = execute(connection, _INDEXES).fetchall()
     for row in rows:
         index = Index(row[0], row[1], row[2], row[3], tuple(row[4]), tuple(row[5]), row[6] or "", *row[7:])
         found.setdefault(index.table, []).append(index)

@@ -31,6 +31,7 @@ from drills.checks.integrity import lookups
 from drills.checks.integrity.index_queries import HEAP, INDEX, STEPS, Index, by_table
 from drills.checks.integrity.lookups import Lookup, names_in
 from drills.model.finding import Finding, NotChecked
+from drills.sql import execute
 
 NAME = "indexes"
 _NO_ROWS = [0, 0, 0, 0]
@@ -236,8 +237,8 @@ def first_row(
     limit = ("statement_timeout", str(max(1, round(longest * 1000))))  # among them: all of it in one round trip
     try:
         with disconnect_after(connection, client_timeout(longest)), connection.transaction(force_rollback=True):
-            connection.execute("; ".join(f"set local {name} = {value}" for name, value in (*settings, limit)).encode())
-            row = connection.execute(query.encode()).fetchone()
+            execute(connection, "; ".join(f"set local {name} = {value}" for name, value in (*settings, limit)))
+            row = execute(connection, query).fetchone()
     except psycopg.DatabaseError as error:
         if is_lost(error):
             raise  # the connection is gone, and with it the rest

@@ -14,6 +14,7 @@ from drills.checks.base.outcome import CheckOutcome, first_line, is_damage, is_l
 from drills.checks.base.session import Connection
 from drills.checks.content.sequences import Sequences
 from drills.model.finding import Finding, NotChecked, Severity
+from drills.sql import execute
 
 NAME = "sequences and columns"
 _PAIRS = """
@@ -63,7 +64,7 @@ def check(connection: Connection, expected: Sequences | None, identical: Set[str
     source was behind as well; without a manifest nobody can tell whether somebody wanted it so.
     """
     total = CheckOutcome()
-    for row in connection.execute(_PAIRS.encode()).fetchall():
+    for row in execute(connection, _PAIRS).fetchall():
         pair = _Pair(row[0], row[1], row[2], int(row[3]), tuple(row[4]) or (row[1],))
         total += _look(connection, pair, expected, identical)
     return total
@@ -73,7 +74,7 @@ def _look(connection: Connection, pair: _Pair, expected: Sequences | None, ident
     name = f"sequence {pair.sequence}"
     try:
         with connection.transaction():
-            row = connection.execute(pair.query.encode()).fetchone()
+            row = execute(connection, pair.query).fetchone()
     except psycopg.DatabaseError as error:
         if is_lost(error):
             raise  # the connection is gone, and with it the rest

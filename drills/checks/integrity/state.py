@@ -13,6 +13,7 @@ from drills.checks.base.outcome import CheckOutcome
 from drills.checks.base.session import SERVICE_DATABASES, Connection
 from drills.checks.catalog.scope import THIS, own_name
 from drills.model.finding import Finding, NotChecked, Severity
+from drills.sql import execute
 
 NAME = "state"
 _USER = "n.nspname !~ '^pg_' and n.nspname <> 'information_schema'"
@@ -181,7 +182,7 @@ def _limits(age: int) -> tuple[tuple[int, tuple[Severity, Severity]], ...]:
 def _facts(
     connection: Connection, query: str, usual: str, *, new: Severity = "error", alone: Severity = "warning"
 ) -> tuple[Anomaly, ...]:
-    rows = connection.execute(query.encode()).fetchall()
+    rows = execute(connection, query).fetchall()
     return tuple(
         Anomaly(str(thing), str(state), usual, _SHOWN.get(str(thing).split(" ", 1)[0], query), new, alone)
         for thing, state in rows
@@ -190,7 +191,7 @@ def _facts(
 
 def check(connection: Connection, expected: KnownAnomalies | None) -> CheckOutcome:
     """The facts of one database beside the manifest's."""
-    row = connection.execute(_LOOKED_AT.encode()).fetchone()
+    row = execute(connection, _LOOKED_AT).fetchone()
     return anomalies.judge(NAME, expected, observe(connection), int(row[0]) if row else 0)
 
 

@@ -16,6 +16,7 @@ from drills.checks.base.anomalies import KnownAnomalies
 from drills.checks.base.outcome import CheckOutcome, first_line, is_damage, is_lost
 from drills.checks.base.session import Connection
 from drills.model.finding import Finding, NotChecked, Severity
+from drills.sql import execute
 
 NAME = "system catalog"
 Builtins = dict[str, str]
@@ -104,7 +105,7 @@ def observe(connection: Connection) -> Builtins:
         f"from pg_catalog.{name} where {number} < {_PINNED}"
         for name, number, what in entries
     )
-    return {str(name): str(said or "none") for name, said in connection.execute(query.encode())}
+    return {str(name): str(said or "none") for name, said in execute(connection, query)}
 
 
 def check(connection: Connection, expected: Builtins | None, odd: KnownAnomalies | None) -> CheckOutcome:
@@ -132,7 +133,7 @@ def _all_at_once(connection: Connection, references: Sequence[Reference]) -> lis
     query = "select " + ", ".join(f"({reference.query})" for reference in references)
     try:
         with connection.transaction():
-            row = connection.execute(query.encode()).fetchone()
+            row = execute(connection, query).fetchone()
     except psycopg.DatabaseError as error:
         if is_lost(error):
             raise  # the connection is gone, and with it the rest
@@ -146,7 +147,7 @@ def _one_by_one(connection: Connection, references: Sequence[Reference], odd: Kn
     for reference in references:
         try:
             with connection.transaction():
-                row = connection.execute(reference.query.encode()).fetchone()
+                row = execute(connection, reference.query).fetchone()
         except psycopg.errors.InsufficientPrivilege:
             hidden.append(reference.table.removeprefix("pg_catalog."))
         except psycopg.DatabaseError as error:

@@ -21,6 +21,7 @@ from drills.checks.base.timeouts import (
     unresponsive_reason,
 )
 from drills.model.finding import Finding, NotChecked
+from drills.sql import execute
 
 VIEWS, LIBRARIES = "views", "libraries"
 # A view over foreign tables is left alone: to plan it can mean to ask the other server.
@@ -70,7 +71,7 @@ def observe_views(
     """
     stuck = set() if stuck is None else stuck
     planned, broken, left = 0, list[Anomaly](), CheckOutcome()
-    for name, query, foreign in connection.execute(_VIEWS.encode()).fetchall():
+    for name, query, foreign in execute(connection, _VIEWS).fetchall():
         if foreign:
             left += CheckOutcome(
                 excluded=(NotChecked(name, "reads a foreign table: to plan it can reach another server"),)
@@ -103,8 +104,8 @@ def _planned(connection: Connection, query: str, longest: float) -> psycopg.Data
     for path in ("''", "default"):
         try:
             with disconnect_after(connection, client_timeout(longest)), connection.transaction(force_rollback=True):
-                connection.execute(f"set local search_path to {path}".encode())
-                connection.execute(f"explain {query}".encode())
+                execute(connection, f"set local search_path to {path}")
+                execute(connection, f"explain {query}")
             return None
         except psycopg.DatabaseError as failed:
             if is_lost(failed):
@@ -129,7 +130,7 @@ def check_views(
 def check_libraries(connection: Connection) -> CheckOutcome:
     """Load the libraries of every C function that is not PostgreSQL's own."""
     total = CheckOutcome()
-    for oid, name, path, may in connection.execute(_FUNCTIONS.encode()).fetchall():
+    for oid, name, path, may in execute(connection, _FUNCTIONS).fetchall():
         library = str(path).rpartition("/")[2].removesuffix(".so")
         if library not in KNOWN_LIBRARIES:
             reason = "is not known to do nothing when it is loaded, and was not tried"
@@ -145,7 +146,7 @@ def _load(connection: Connection, oid: int, name: str, path: str) -> CheckOutcom
     query = f"select pg_catalog.fmgr_c_validator({oid})"
     try:
         with connection.transaction(force_rollback=True):
-            connection.execute(query.encode())
+            execute(connection, query)
     except psycopg.errors.InsufficientPrivilege as error:
         return CheckOutcome(excluded=(NotChecked(f"function {name}", f"needs leave to load it: {first_line(error)}"),))
     except psycopg.DatabaseError as error:

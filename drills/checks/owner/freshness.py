@@ -22,6 +22,7 @@ from drills.checks.base.timeouts import (
     set_statement_timeout,
     unresponsive_reason,
 )
+from drills.sql import execute
 
 _WITHIN = 300.0  # seconds for one query
 
@@ -66,7 +67,7 @@ def _ask(connect: Connector, query: FreshnessQuery, within: float) -> FreshnessR
         database = query.database or _only(database_names(connect))
         with snapshot(connect, database) as connection, disconnect_after(connection, client_timeout(within)):
             set_statement_timeout(connection, within)
-            rows = connection.execute(query.sql.encode()).fetchmany(2)
+            rows = execute(connection, query.sql).fetchmany(2)
     except ServerUnresponsive:
         return FreshnessResult(query.name, None, f"the query {unresponsive_reason(within)}")
     except psycopg.Error as error:

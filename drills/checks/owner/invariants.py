@@ -28,6 +28,7 @@ from drills.checks.base.timeouts import (
 from drills.durations import show_duration
 from drills.errors import VERIFICATION_FAILED, ConfigError
 from drills.model.finding import CheckResult, Finding, NotChecked, Verdict
+from drills.sql import execute
 
 NAME = "invariants"
 NONE = 'the target names no rules of its owner: write SQL files and set invariants = "FOLDER" in drill.toml'
@@ -165,7 +166,7 @@ def _look(connection: Connection, each: Invariant, longest: float) -> CheckOutco
             set_statement_timeout(connection, longest)
             query = f"select count(*) from (\n{each.query}\n) as broken"
             # with a binary result the server takes one statement only, so that a file cannot step out of the count
-            row = connection.execute(query.encode(), binary=True).fetchone()
+            row = execute(connection, query, binary=True).fetchone()
     except psycopg.errors.QueryCanceled:
         return CheckOutcome(unverified=(NotChecked(name, f"timed out after {show_duration(longest)}"),))
     except psycopg.DatabaseError as error:

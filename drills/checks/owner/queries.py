@@ -25,6 +25,7 @@ from drills.clock import Clock
 from drills.durations import show_duration
 from drills.model.finding import CheckResult, Finding, NotChecked
 from drills.model.timing import QueryTiming
+from drills.sql import execute
 
 NAME = "queries"
 OF_SAMPLE = "asks the sample application, and this is other data"
@@ -101,7 +102,7 @@ def _run(connect: Connector, query: Query, timing: QueryTiming, clock: Clock, li
 def _ask(connection: Connection, text: str) -> None:
     serialize = ", serialize text" if connection.info.server_version >= _SERIALIZING else ""
     # in binary: the extended protocol takes one statement alone
-    connection.execute(f"explain (analyze, timing off{serialize}) {text}".encode(), binary=True)
+    execute(connection, f"explain (analyze, timing off{serialize}) {text}", binary=True)
 
 
 def judge(timings: Sequence[QueryTiming]) -> CheckResult:

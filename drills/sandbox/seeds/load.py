@@ -25,6 +25,7 @@ from drills.sandbox.seeds.seed import SAMPLE, UNNAMED, SeedKind, kind_of, open_d
 from drills.sandbox.seeds.server import copy_server, database_of, is_url, without_password
 from drills.sandbox.seeds.text import loadable_lines
 from drills.sandbox.seeds.tools import Program, feed, run
+from drills.sql import execute
 
 _EXISTING_DATABASES = ("postgres",)  # every server has it, empty, and many a real database has this name
 _RESERVED_DATABASES = ("template0", "template1", "rdsadmin")
@@ -73,7 +74,7 @@ def _load_sample(cluster: Cluster, master: str) -> LoadedSeed:
         for name, script in sample.scripts():
             try:
                 with session.transaction():
-                    session.execute(script.encode())
+                    execute(session, script)
             except psycopg.Error as error:
                 raise SeedError(f"expected the sample's {name} to load, but: {error}; report this") from error
     return _count(cluster, sample.DATABASE, created)

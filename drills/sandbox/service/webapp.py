@@ -30,6 +30,8 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
+from drills.sql import execute
+
 _TIMEOUT = "5"  # seconds for a connection and for a query
 # the facts of any database, and of the sample application's orders where there are some
 _FACTS = """
@@ -78,7 +80,7 @@ class Database:
     def _connect(self) -> psycopg.Connection[dict[str, Any]]:
         if self._session is None:
             self._session = psycopg.connect(self._conninfo, autocommit=True, row_factory=dict_row)
-            self._session.execute(f"SET statement_timeout = '{_TIMEOUT}s'".encode())
+            execute(self._session, f"SET statement_timeout = '{_TIMEOUT}s'")
             self._session.execute("SET default_transaction_read_only = on")
         return self._session
 
@@ -93,7 +95,7 @@ def _facts(session: psycopg.Connection[dict[str, Any]], query: str) -> dict[str,
     if found.pop("has_orders", False):
         found |= session.execute(_ORDERS).fetchone() or {}
     if query:
-        found |= session.execute(query.encode()).fetchone() or {}
+        found |= execute(session, query).fetchone() or {}
     return found
 
 
