@@ -21,7 +21,7 @@ from drills.clock import Clock
 from drills.model.finding import NotChecked
 from drills.model.record import Hydration
 from drills.recovery.hydration_indexes import read_whole
-from drills.sql import execute
+from drills.sql import Quoted, execute
 
 _RELATIONS = """
 select c.oid::pg_catalog.regclass::text, t.oid::pg_catalog.regclass::text,
@@ -68,7 +68,7 @@ def _tables(connection: Connection) -> tuple[int, int, list[NotChecked]]:
 
 def _indexes(connect: Connector, name: str, longest: float) -> tuple[int, int, list[NotChecked]]:
     """Read every index as `_tables` does; after a search without an answer another connection continues."""
-    rest, progress = dict[str, list[Index]](), Progress()
+    rest, progress = dict[Quoted, list[Index]](), Progress()
 
     def read() -> tuple[int, int, list[NotChecked]]:
         with snapshot(connect, name) as connection:
@@ -78,7 +78,7 @@ def _indexes(connect: Connector, name: str, longest: float) -> tuple[int, int, l
 
 
 def _read_indexes(
-    connection: Connection, rest: dict[str, list[Index]], progress: Progress, longest: float
+    connection: Connection, rest: dict[Quoted, list[Index]], progress: Progress, longest: float
 ) -> tuple[int, int, list[NotChecked]]:
     """Read each index by one question, and the `rest` of a table's by its keys."""
     by_table = index_queries.by_table(connection)

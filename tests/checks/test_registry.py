@@ -128,3 +128,21 @@ def test_no_modules_of_the_checks_import_each_other_in_a_circle() -> None:
             del left[name]
 
     assert sorted(left) == []
+
+
+def test_sql_that_is_put_together_is_executed_in_one_place() -> None:
+    """Nothing but drills/sql.py encodes a statement for psycopg by itself."""
+    by_hand = [
+        f"{path.relative_to(CHECKOUT)}:{node.lineno}"
+        for path in sorted((CHECKOUT / "drills").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "execute"
+        and any(
+            isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute) and each.func.attr == "encode"
+            for each in node.args
+        )
+    ]
+
+    assert by_hand == []

@@ -13,6 +13,7 @@ import psycopg
 
 from drills.checks.base.outcome import is_lost
 from drills.checks.base.session import Connection, index_scans
+from drills.sql import Quoted
 
 BATCH_SIZE = 50  # tables in one query; planning takes longer with more, and a table that fails takes fewer with it
 _BYTES = 512 * 1024  # of a table and its TOAST table together
@@ -26,11 +27,11 @@ where c.relkind in ('r', 'm') and c.relpersistence <> 't' and n.nspname !~ '^pg_
 Item = TypeVar("Item")
 
 
-def small_tables(connection: Connection) -> frozenset[str]:
+def small_tables(connection: Connection) -> frozenset[Quoted]:
     """Return the quoted names of small tables by the size of their files; none where a lock keeps it from being read."""
     try:
         with index_scans(connection):
-            return frozenset(str(name) for (name,) in connection.execute(_SMALL, (_BYTES,)))
+            return frozenset(Quoted(name) for (name,) in connection.execute(_SMALL, (_BYTES,)))
     except psycopg.DatabaseError as error:
         if is_lost(error):
             raise  # nothing more can be read on this connection

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from drills.sql import literal
+
 _BY_CLASS = "select * from pg_catalog.pg_class where oid = pg_catalog.to_regclass({thing})"
 _OF_TABLE = {
     "constraints": ("pg_constraint", "conrelid", "conname", "pg_get_constraintdef(oid), convalidated"),
@@ -48,18 +50,18 @@ def query_for(section: str, name: str, thing: str) -> str:
     if section in _NAMED:
         catalog, column = _NAMED[section]
         words = thing.removeprefix("event ").split(" ", 1)
-        return f"select * from pg_catalog.{catalog} where pg_catalog.quote_ident({column}) = {_quoted(words[-1])}"
+        return f"select * from pg_catalog.{catalog} where pg_catalog.quote_ident({column}) = {literal(words[-1])}"
     if section in ("columns", "identity"):
         return _column(thing)
     if section in ("grants", "system grants"):
         return _grants(thing)
     if section == "functions":
-        return f"select * from pg_catalog.pg_proc where oid = pg_catalog.to_regprocedure({_quoted(thing)})"
+        return f"select * from pg_catalog.pg_proc where oid = pg_catalog.to_regprocedure({literal(thing)})"
     if section == "types":
-        return f"select * from pg_catalog.pg_type where oid = pg_catalog.to_regtype({_quoted(thing)})"
+        return f"select * from pg_catalog.pg_type where oid = pg_catalog.to_regtype({literal(thing)})"
     if section == "statistics":
         return "select stxname, pg_catalog.pg_get_statisticsobjdef(oid) from pg_catalog.pg_statistic_ext"
-    return _WHOLE.get(section, _BY_CLASS.format(thing=_quoted(thing)))
+    return _WHOLE.get(section, _BY_CLASS.format(thing=literal(thing)))
 
 
 def _words(name: str) -> list[str]:
@@ -67,20 +69,16 @@ def _words(name: str) -> list[str]:
     return re.findall(r'"(?:[^"]|"")*"|[^."]+', name)
 
 
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
 def _of_table(section: str, name: str) -> str:
     catalog, table, column, shown = _OF_TABLE[section]
     own, _, of = name.split(" ", 1)[1].rpartition(" on ")
     if of.startswith("domain "):
-        table, where = "contypid", f"pg_catalog.to_regtype({_quoted(of.removeprefix('domain '))})"
+        table, where = "contypid", f"pg_catalog.to_regtype({literal(of.removeprefix('domain '))})"
     else:
-        where = f"pg_catalog.to_regclass({_quoted(of)})"
+        where = f"pg_catalog.to_regclass({literal(of)})"
     return (
         f"select {shown} from pg_catalog.{catalog} where {table} = {where} "
-        f"and pg_catalog.quote_ident({column}) = {_quoted(own)}"
+        f"and pg_catalog.quote_ident({column}) = {literal(own)}"
     )
 
 
@@ -91,14 +89,14 @@ def _column(thing: str) -> str:
         "select a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, "
         "pg_catalog.pg_get_expr(d.adbin, d.adrelid) from pg_catalog.pg_attribute as a "
         "left join pg_catalog.pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum "
-        f"where a.attrelid = pg_catalog.to_regclass({_quoted(table)}) "
-        f"and pg_catalog.quote_ident(a.attname) = {_quoted(column)}"
+        f"where a.attrelid = pg_catalog.to_regclass({literal(table)}) "
+        f"and pg_catalog.quote_ident(a.attname) = {literal(column)}"
     )
 
 
 def _grants(thing: str) -> str:
     kind, _, name = thing.rpartition(" ")
-    whole = _quoted(thing)
+    whole = literal(thing)
     if thing.endswith(")"):
         return (
             f"select proowner::regrole, proacl from pg_catalog.pg_proc where oid = pg_catalog.to_regprocedure({whole})"
@@ -113,7 +111,7 @@ def _grants(thing: str) -> str:
     }
     if kind in shown:
         catalog, acl, column = shown[kind]
-        return f"select {acl} from pg_catalog.{catalog} where pg_catalog.quote_ident({column}) = {_quoted(name)}"
+        return f"select {acl} from pg_catalog.{catalog} where pg_catalog.quote_ident({column}) = {literal(name)}"
     if len(_words(thing)) > 2:
         return _column(thing).replace("select ", "select a.attacl, ", 1)
     return (

@@ -28,7 +28,7 @@ from drills.checks.content.tables import ListedTable, tables
 from drills.checks.content.watermark import condition, newest
 from drills.model.finding import CheckResult, Finding, NotChecked
 from drills.model.policy import TablePolicy
-from drills.sql import execute
+from drills.sql import Quoted, execute
 
 __all__ = [
     "EXACT",
@@ -219,7 +219,7 @@ def _summed(
     return dataclasses.replace(wanted, rows=int(count), fingerprint=digest, ranges=found)
 
 
-def _edges(connection: Connection, table: str, key: Key) -> tuple[int | None, int | None]:
+def _edges(connection: Connection, table: Quoted, key: Key) -> tuple[int | None, int | None]:
     """The least and the largest key; an index may tell, since the ranges need not fit exactly."""
     if key.kind != "integer":
         return None, None

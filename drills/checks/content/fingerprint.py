@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from drills.sql import Quoted
+
 Algorithm = Literal["record/hashtextextended/2", "record/md5/2"]
 """How rows are put into words, how these are hashed, and into how many 64-bit numbers."""
 FAST: Algorithm = "record/hashtextextended/2"
@@ -44,13 +46,13 @@ def hashes(algorithm: Algorithm) -> tuple[str, str]:
     return _HASHES[algorithm]
 
 
-def once(text: str, algorithm: Algorithm) -> str:
+def once(text: Quoted, algorithm: Algorithm) -> str:
     """SQL that makes of a row's text what both hashes are taken from, once a row, also in parallel workers."""
     made = f"pg_catalog.md5({text})" if algorithm == STABLE else text
     return f"case when pg_catalog.clock_timestamp() is not null then {made} end"
 
 
-def columns_text(columns: Sequence[str], binary: Sequence[str], algorithm: Algorithm) -> str:
+def columns_text(columns: Sequence[Quoted], binary: Sequence[Quoted], algorithm: Algorithm) -> Quoted:
     """As `row_text`, made of the hashes of values, so that a single value may be as long as PostgreSQL allows.
 
     `binary` names the columns of type bytea, whose text would be twice as long as they are.
@@ -65,25 +67,25 @@ def columns_text(columns: Sequence[str], binary: Sequence[str], algorithm: Algor
         else:
             hashed = f"(select {first} || ':' || {second} from (select r.{name}::text as t) as v)"
         parts.append(f"case when pg_catalog.num_nulls(r.{name}) = 0 then {hashed} else 'null' end")
-    return " || ',' || ".join(parts) if parts else "''"
+    return Quoted(" || ',' || ".join(parts) if parts else "''")
 
 
-def text_of(columns: Sequence[str], binary: Sequence[str], algorithm: Algorithm, form: Form) -> str:
+def text_of(columns: Sequence[Quoted], binary: Sequence[Quoted], algorithm: Algorithm, form: Form) -> Quoted:
     """SQL for the text of a row in one of the two forms."""
     return row_text(columns) if form == "row" else columns_text(columns, binary, algorithm)
 
 
-def row_text(columns: Sequence[str]) -> str:
+def row_text(columns: Sequence[Quoted]) -> Quoted:
     """An SQL expression for the text of a row; `columns` are quoted names in any order."""
-    return f"row({', '.join(f'r.{name}' for name in sorted(columns))})::text"
+    return Quoted(f"row({', '.join(f'r.{name}' for name in sorted(columns))})::text")
 
 
-def query(table: str, columns: Sequence[str], algorithm: Algorithm, where: str = "") -> str:
+def query(table: Quoted, columns: Sequence[Quoted], algorithm: Algorithm, where: str = "") -> str:
     """One row: count, and the two sums of 64-bit hashes as numerics, for a quoted table name and column names."""
     return query_of(table, row_text(columns), algorithm, where)
 
 
-def query_of(table: str, text: str, algorithm: Algorithm, where: str = "") -> str:
+def query_of(table: Quoted, text: Quoted, algorithm: Algorithm, where: str = "") -> str:
     """As `query`, for the SQL of a row's text."""
     first, second = _HASHES[algorithm]
     condition = f" where {where}" if where else ""
@@ -93,7 +95,7 @@ def query_of(table: str, text: str, algorithm: Algorithm, where: str = "") -> st
     )
 
 
-def query_together(tables: Sequence[str], texts: Sequence[str], algorithm: Algorithm) -> str:
+def query_together(tables: Sequence[Quoted], texts: Sequence[Quoted], algorithm: Algorithm) -> str:
     """As `query_of` for several tables at once: a row for each that has any, with its place among them before the sums."""
     first, second = _HASHES[algorithm]
     branches = " union all ".join(

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from drills.checks.content.fingerprint import FAST, Algorithm, hashes, once
+from drills.sql import Quoted
 
 CELLS = 32
 _LARGEST = 2**46  # times 16 bits of a hash it stays within 64 bits
@@ -36,7 +37,7 @@ class Key:
     """What identifies a row: quoted columns of a primary key or of a unique index without nulls."""
 
     kind: KeyKind
-    columns: tuple[str, ...]
+    columns: tuple[Quoted, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +77,19 @@ def seed_of(key: bytes | None) -> int:
     return int.from_bytes(hmac.new(key or b"", b"keys of rows", hashlib.sha256).digest()[:8], "big", signed=True)
 
 
-def expression(key: Key, algorithm: Algorithm, seed: int) -> str:
+def expression(key: Key, algorithm: Algorithm, seed: int) -> Quoted:
     """SQL for the number that stands for a row's key; the table is called r."""
     if key.kind == "integer":
         name = f"r.{key.columns[0]}"
-        return f"case when {name} between {-_LARGEST} and {_LARGEST} then {name}::bigint else 0 end"
+        return Quoted(f"case when {name} between {-_LARGEST} and {_LARGEST} then {name}::bigint else 0 end")
     template = ",".join(["%L"] * len(key.columns))
     text = f"pg_catalog.format('{template}', {', '.join(f'r.{column}' for column in key.columns)})"
     if algorithm == FAST:
-        return f'(pg_catalog.hashtextextended({text} collate "C", {seed}) & {2**_HASHED_BITS - 1})'
+        return Quoted(f'(pg_catalog.hashtextextended({text} collate "C", {seed}) & {2**_HASHED_BITS - 1})')
     digits = _HASHED_BITS // 4
-    return f"('x' || pg_catalog.substr(pg_catalog.md5('{seed}' || {text}), 1, {digits}))::bit({_HASHED_BITS})::bigint"
+    return Quoted(
+        f"('x' || pg_catalog.substr(pg_catalog.md5('{seed}' || {text}), 1, {digits}))::bit({_HASHED_BITS})::bigint"
+    )
 
 
 def bounds(key: Key, low: int | None, high: int | None) -> tuple[int, int]:
@@ -119,7 +122,7 @@ def _cell(low: str, step: str) -> str:
 
 
 def query(
-    table: str, text: str, key: Key, low: int, step: int, *, algorithm: Algorithm, seed: int, where: str = ""
+    table: Quoted, text: Quoted, key: Key, low: int, step: int, *, algorithm: Algorithm, seed: int, where: str = ""
 ) -> str:
     """One row: count and both sums as drills/checks/content/fingerprint.py has them, and the ranges' sums packed in a bytea.
 
@@ -143,8 +146,8 @@ def query(
 class Part:
     """One of several tables that are read at once: its name, the SQL of its row's text, its key and the key's seed."""
 
-    table: str
-    text: str
+    table: Quoted
+    text: Quoted
     key: Key | None
     seed: int
 

@@ -17,7 +17,7 @@ from drills.checks.content import fingerprint, ranges
 from drills.checks.content.fingerprint import Algorithm
 from drills.checks.content.ranges import Difference, Ranges
 from drills.checks.content.tables import ListedTable, tables
-from drills.sql import execute
+from drills.sql import Quoted, execute
 
 _TABLES = 50  # how many tables of one database are narrowed
 _TOLD = 8  # how many rows or ranges of one table are told
@@ -46,7 +46,7 @@ def narrow(
 ) -> dict[str, Narrowed]:
     """What can be said of each suspect by its name. A query that fails leaves its table as it is."""
     found: dict[str, Narrowed] = {}
-    listed = {table.name: table for table in tables(connection)} if suspects else {}
+    listed = {str(table.name): table for table in tables(connection)} if suspects else {}
     for suspect in suspects[:_TABLES]:
         if (table := listed.get(suspect.table)) is None:
             continue
@@ -88,7 +88,7 @@ def _narrow(
     return Narrowed("; ".join(words), f"select * from only {table.name} as r where {' or '.join(conditions)}")
 
 
-def _there(connection: Connection, table: str, number: str, before: Ranges, keys: list[int]) -> dict[int, str]:
+def _there(connection: Connection, table: Quoted, number: Quoted, before: Ranges, keys: list[int]) -> dict[int, str]:
     """Which of these keys the copy has, with the key's own text where it may be told."""
     if not keys:
         return {}
@@ -97,7 +97,7 @@ def _there(connection: Connection, table: str, number: str, before: Ranges, keys
     return {int(key): str(text) for key, text in execute(connection, f"{query} limit 1000").fetchall()}
 
 
-def _told(before: Ranges, each: Difference, there: Mapping[int, str], number: str) -> tuple[str, str]:
+def _told(before: Ranges, each: Difference, there: Mapping[int, str], number: Quoted) -> tuple[str, str]:
     """One range in words and as an SQL condition: the row where it is one, else from where to where."""
     column = ", ".join(before.key.columns)
     lost = each.after < each.before

@@ -11,7 +11,7 @@ from psycopg.rows import tuple_row
 from drills.checks.base.outcome import CheckOutcome, first_line, is_damage, is_lost
 from drills.checks.base.session import Connection
 from drills.model.finding import Finding, NotChecked
-from drills.sql import execute
+from drills.sql import Quoted, execute
 
 NAME = "sequences"
 _CHUNK = 200  # sequences read in one statement
@@ -47,7 +47,7 @@ def observe(connection: Connection) -> Sequences:
     Those of extensions are left out. Raises psycopg.Error when a query fails for another reason.
     """
     with connection.cursor(row_factory=tuple_row) as cursor:
-        readable = []
+        readable = list[Quoted]()
         rows = cursor.execute(_NAMES).fetchall()
         found = Sequences(unlogged=tuple(row[0] for row in rows if row[4]))
         for name, schema, enter, read, unlogged in rows:
@@ -64,7 +64,7 @@ def observe(connection: Connection) -> Sequences:
     return found
 
 
-def _read(cursor: psycopg.Cursor[tuple[object, ...]], names: list[str], found: Sequences) -> None:
+def _read(cursor: psycopg.Cursor[tuple[object, ...]], names: list[Quoted], found: Sequences) -> None:
     """Read some at once; where one of them cannot be read, each for itself, so that it is named."""
     try:
         with cursor.connection.transaction():
@@ -83,7 +83,7 @@ def _read(cursor: psycopg.Cursor[tuple[object, ...]], names: list[str], found: S
             found.unreadable[names[0]] = first_line(error)
 
 
-def _positions(cursor: psycopg.Cursor[tuple[object, ...]], names: list[str]) -> dict[str, str]:
+def _positions(cursor: psycopg.Cursor[tuple[object, ...]], names: list[Quoted]) -> dict[str, str]:
     # the names come quoted from the server, which is what makes them safe in a FROM
     each = " union all ".join(
         f"select {number}, last_value::text, is_called::text from {name}" for number, name in enumerate(names)

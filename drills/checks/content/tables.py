@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from drills.checks.base.session import Connection
 from drills.checks.content.ranges import Key, KeyKind
-from drills.sql import execute
+from drills.sql import Quoted, execute
 
 # Joined and nowhere correlated: index scans are switched off, and looking again for each table would be quadratic.
 _TABLES = """
@@ -61,11 +61,11 @@ class ListedTable:
     `binary` are its columns of type bytea; `key` identifies its rows, None where nothing does.
     """
 
-    name: str
+    name: Quoted
     root: str
     unlogged: bool
-    columns: tuple[str, ...]
-    binary: tuple[str, ...] = ()
+    columns: tuple[Quoted, ...]
+    binary: tuple[Quoted, ...] = ()
     key: Key | None = None
 
 
@@ -77,7 +77,7 @@ def tables(connection: Connection) -> list[ListedTable]:
     ]
 
 
-def _key(parts: list[str]) -> Key | None:
+def _key(parts: list[Quoted]) -> Key | None:
     """The key from its columns followed by their types."""
     columns, types = parts[: len(parts) // 2], parts[len(parts) // 2 :]
     if not columns:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from drills.checks.base.session import Connection
-from drills.sql import execute
+from drills.sql import Quoted, execute
 
 # A watermark leaves the database, so that it may only be what says little: a number or an instant.
 _WATERMARKS = ("smallint", "integer", "bigint", "date", "timestamp", "timestamp with time zone")
@@ -24,7 +24,7 @@ def condition(connection: Connection, column: str, up_to: str) -> str:
     return f"least({quoted}, {literal}) = {quoted}"
 
 
-def newest(connection: Connection, table: str, columns: Sequence[str], column: str) -> tuple[str, str]:
+def newest(connection: Connection, table: Quoted, columns: Sequence[Quoted], column: str) -> tuple[str, str]:
     """The column's newest value as text, "" for an empty table; and why the column cannot be a watermark, if it cannot.
 
     `table` and its `columns` are quoted names, `column` is one as a policy has it.
@@ -43,8 +43,8 @@ def newest(connection: Connection, table: str, columns: Sequence[str], column: s
     return _text(connection, f"select pg_catalog.max(r.{quoted})::text from only {table} as r"), ""
 
 
-def _quoted(connection: Connection, name: str) -> str:
-    return _text(connection, "select pg_catalog.quote_ident(%s)", (name,))
+def _quoted(connection: Connection, name: str) -> Quoted:
+    return Quoted(_text(connection, "select pg_catalog.quote_ident(%s)", (name,)))
 
 
 def _text(connection: Connection, query: str, values: tuple[str, ...] | None = None) -> str:

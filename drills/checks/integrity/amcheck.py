@@ -15,11 +15,11 @@ import psycopg
 from drills.checks.base.outcome import CheckOutcome, first_line, is_lost, is_undefined
 from drills.checks.base.session import Connection, Connector, names_as_text, pin
 from drills.model.finding import Finding, NotChecked, Requirement
-from drills.sql import execute
+from drills.sql import Quoted, execute
 
 NAME = "amcheck"
 _TOOLS = ("amcheck", "pg_visibility")
-_SCHEMA = "drills_amcheck"
+_SCHEMA = Quoted("drills_amcheck")
 _THERE = """
 select pg_catalog.quote_ident(n.nspname) from pg_catalog.pg_extension as e
 join pg_catalog.pg_namespace as n on n.oid = e.extnamespace where e.extname = %s
@@ -55,7 +55,7 @@ def check(connect: Connector, database: str) -> tuple[CheckOutcome, Requirement]
 
 
 def _with(
-    connection: Connection, tool: str, database: str, check: Callable[[Connection, str], CheckOutcome]
+    connection: Connection, tool: str, database: str, check: Callable[[Connection, Quoted], CheckOutcome]
 ) -> tuple[CheckOutcome, Requirement]:
     """Use one tool and leave nothing of it behind."""
     what = f"{tool} in database {database}"
@@ -67,7 +67,7 @@ def _with(
         ), "impossible"
     try:
         with connection.transaction(force_rollback=True):
-            schema = str(there[0]) if there else _create(connection, tool)
+            schema = Quoted(there[0]) if there else _create(connection, tool)
             return check(connection, schema), "required"
     except psycopg.errors.InsufficientPrivilege as error:
         reason = f"needs a role that may create and call it: {first_line(error)}"
@@ -76,7 +76,7 @@ def _with(
         return CheckOutcome(excluded=(NotChecked(what, first_line(error)),)), "impossible"
 
 
-def _create(connection: Connection, tool: str) -> str:
+def _create(connection: Connection, tool: str) -> Quoted:
     _silence_event_triggers(connection)
     execute(connection, f"create schema {_SCHEMA}")
     execute(connection, f"create extension {tool} schema {_SCHEMA}")
@@ -89,7 +89,7 @@ def _silence_event_triggers(connection: Connection) -> None:
         connection.execute("set local session_replication_role = replica")
 
 
-def _amcheck(connection: Connection, schema: str) -> CheckOutcome:
+def _amcheck(connection: Connection, schema: Quoted) -> CheckOutcome:
     unique = ", true" if connection.info.server_version >= 170000 else ""
     total = CheckOutcome()
     for oid, name in execute(connection, _BTREES).fetchall():
@@ -103,7 +103,7 @@ def _amcheck(connection: Connection, schema: str) -> CheckOutcome:
     return total
 
 
-def _visibility(connection: Connection, schema: str) -> CheckOutcome:
+def _visibility(connection: Connection, schema: Quoted) -> CheckOutcome:
     total = CheckOutcome()
     for oid, name in execute(connection, _HEAPS).fetchall():
         for function in ("pg_check_visible", "pg_check_frozen"):

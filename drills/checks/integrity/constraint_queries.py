@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from drills.checks.base.session import Connection, index_scans
 from drills.checks.integrity.index_queries import COLLATE
-from drills.sql import execute
+from drills.sql import Quoted, execute
 
 _USER = """n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
     and not exists (select from pg_catalog.pg_depend as e where e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
@@ -141,7 +141,7 @@ class Proof:
     """
 
     thing: str
-    tables: tuple[str, ...]
+    tables: tuple[Quoted, ...]
     query: str
     condition: str = ""
     needs_bytes: int = 0
@@ -168,9 +168,9 @@ def proofs(connection: Connection) -> tuple[Proof, ...]:
         )
 
 
-def by_table(found: Sequence[Proof]) -> Iterator[tuple[str, list[Proof]]]:
+def by_table(found: Sequence[Proof]) -> Iterator[tuple[Quoted, list[Proof]]]:
     """The proofs that are counts over one table, a table at a time: one pass over it answers them all."""
-    grouped: dict[str, list[Proof]] = {}
+    grouped: dict[Quoted, list[Proof]] = {}
     for proof in found:
         if proof.condition:
             grouped.setdefault(proof.tables[0], []).append(proof)
@@ -189,27 +189,29 @@ def at_once(some: Sequence[Proof]) -> str:
     return f"select sum(broken) from ({' union all '.join(queries)}) as p (broken)"
 
 
-def together(table: str, some: list[Proof]) -> str:
+def together(table: Quoted, some: list[Proof]) -> str:
     """One query for several counts over one table."""
     counts = ", ".join(f"count(*) filter (where {proof.condition})" for proof in some)
     return f"select {counts} from only {table}"
 
 
-def _counted(table: str, thing: str, condition: str) -> Proof:
+def _counted(table: Quoted, thing: str, condition: str) -> Proof:
     return Proof(thing, (table,), f"select count(*) from only {table} where {condition}", condition)
 
 
-def _null(table: str, thing: str, column: str) -> Proof:
+def _null(table: Quoted, thing: str, column: Quoted) -> Proof:
     return _counted(table, thing, f"pg_catalog.num_nulls({column}) > 0")
 
 
-def _domain(table: str, thing: str, column: str, base: str, expression: str) -> Proof:
+def _domain(table: Quoted, thing: str, column: Quoted, base: Quoted, expression: Quoted) -> Proof:
     """VALUE, as the expression names it, is a column of that name here: of the base type, so that nothing is presumed."""
     condition = f"(select not ({expression}) from (select ({column})::{base}) as d (value))"
     return _counted(table, thing, condition)
 
 
-def _unique(table: str, index: str, nulls_too: bool, keys: list[str], predicate: str | None, size: int) -> Proof:
+def _unique(
+    table: Quoted, index: Quoted, nulls_too: bool, keys: list[Quoted], predicate: Quoted | None, size: int
+) -> Proof:
     present = [] if nulls_too else [f"pg_catalog.num_nulls({', '.join(keys)}) = 0"]
     conditions = [*([f"({predicate})"] if predicate else []), *present]
     where = f" where {' and '.join(conditions)}" if conditions else ""
@@ -223,17 +225,17 @@ def _unique(table: str, index: str, nulls_too: bool, keys: list[str], predicate:
 class _Foreign(NamedTuple):
     """A row of `_FOREIGN`, in the order of its columns."""
 
-    table: str
+    table: Quoted
     thing: str
     child_parts: bool
-    parent: str
+    parent: Quoted
     parent_parts: bool
     full: bool
     period: bool
-    own: list[str]
-    theirs: list[str]
-    operators: list[str]
-    collations: list[str]
+    own: list[Quoted]
+    theirs: list[Quoted]
+    operators: list[Quoted]
+    collations: list[Quoted]
 
 
 def _foreign(key: _Foreign) -> Proof:
@@ -260,7 +262,12 @@ def _foreign(key: _Foreign) -> Proof:
 
 
 def _exclusion(
-    table: str, thing: str, predicate: str | None, columns: list[str | None], operators: list[str], rows: float
+    table: Quoted,
+    thing: str,
+    predicate: Quoted | None,
+    columns: list[Quoted | None],
+    operators: list[Quoted],
+    rows: float,
 ) -> Proof:
     if predicate or None in columns or rows > _PAIRS:
         reason = f"an exclusion of expressions, of a part of a table, or of more than {_PAIRS:,} rows"

@@ -16,7 +16,7 @@ from drills.checks.base.outcome import CheckOutcome, first_line, is_damage, is_l
 from drills.checks.base.session import Connection
 from drills.checks.integrity.constraint_queries import Proof, at_once, by_table, proofs, together
 from drills.model.finding import Finding, NotChecked, Severity
-from drills.sql import execute
+from drills.sql import Quoted, execute
 
 NAME = "constraints"
 # Beside the pinned settings: a partition is read whatever its bounds say, and large tables by parallel workers.
@@ -99,7 +99,7 @@ def _temporary_space(connection: Connection) -> int | None:
     return int(row[0]) if row else None
 
 
-def _together(connection: Connection, table: str, some: list[Proof]) -> list[_Answer]:
+def _together(connection: Connection, table: Quoted, some: list[Proof]) -> list[_Answer]:
     """Answer several by one pass over their table; where that fails, each for itself, so that it is named."""
     try:
         with connection.transaction():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from drills.checks.base.session import Connection, index_scans
-from drills.sql import execute
+from drills.sql import Quoted, execute
 
 COLLATE = "(select ' collate ' || l.oid::pg_catalog.regcollation from pg_catalog.pg_collation as l where l.oid = {oid})"
 _INDEXES = f"""
@@ -44,28 +44,29 @@ class Index:
     `unique`: no two rows may have the same keys, unless one of these is null. `of` is the type of a B-tree's single key.
     """
 
-    table: str
-    name: str
+    table: Quoted
+    name: Quoted
     relname: str
     method: str
-    keys: tuple[str, ...]
+    keys: tuple[Quoted, ...]
     options: tuple[int, ...]
-    predicate: str
+    predicate: Quoted
     unique: bool
     of: str | None
 
     @property
-    def hash(self) -> str:
+    def hash(self) -> Quoted:
         """A 64-bit hash of the keys of a row."""
         if form := _HASHES.get(self.of or ""):
-            return form.format(key=self.keys[0])
+            return Quoted(form.format(key=self.keys[0]))
         template = ",".join(["%L"] * len(self.keys))
-        return f"pg_catalog.hashtextextended(pg_catalog.format('{template}', {', '.join(self.keys)}) collate \"C\", 0)"
+        text = f"pg_catalog.format('{template}', {', '.join(self.keys)})"
+        return Quoted(f'pg_catalog.hashtextextended({text} collate "C", 0)')
 
     @property
-    def where(self) -> str:
+    def where(self) -> Quoted:
         """Which rows belong into it."""
-        return self.predicate or "true"
+        return self.predicate or Quoted("true")
 
     @property
     def also(self) -> str:
@@ -96,12 +97,12 @@ class Index:
         return f"select count(*), coalesce(sum(h), 0), {STEPS} from (select {self.in_order}) as r"
 
 
-def by_table(connection: Connection) -> dict[str, list[Index]]:
+def by_table(connection: Connection) -> dict[Quoted, list[Index]]:
     """The indexes that can be proved, by their table."""
-    found: dict[str, list[Index]] = {}
+    found: dict[Quoted, list[Index]] = {}
     with index_scans(connection):
         rows = execute(connection, _INDEXES).fetchall()
     for row in rows:
-        index = Index(row[0], row[1], row[2], row[3], tuple(row[4]), tuple(row[5]), row[6] or "", *row[7:])
+        index = Index(row[0], row[1], row[2], row[3], tuple(row[4]), tuple(row[5]), row[6] or Quoted(""), *row[7:])
         found.setdefault(index.table, []).append(index)
     return found

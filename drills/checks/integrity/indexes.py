@@ -31,7 +31,7 @@ from drills.checks.integrity import lookups
 from drills.checks.integrity.index_queries import HEAP, INDEX, STEPS, Index, by_table
 from drills.checks.integrity.lookups import Lookup, names_in
 from drills.model.finding import Finding, NotChecked
-from drills.sql import execute
+from drills.sql import Quoted, execute
 
 NAME = "indexes"
 _NO_ROWS = [0, 0, 0, 0]
@@ -75,7 +75,7 @@ def check(
     connection: Connection,
     progress: Progress | None = None,
     longest: float = DEFAULT_TIMEOUT,
-    wanted: Mapping[str, list[Index]] | None = None,
+    wanted: Mapping[Quoted, list[Index]] | None = None,
 ) -> CheckOutcome:
     """Every index of one database, or those that are `wanted`, a table at a time. The server has `longest` seconds for one
     search.
@@ -102,15 +102,15 @@ def check(
     return functools.reduce(operator.add, progress.done.values(), CheckOutcome())
 
 
-def given_up(table: str, indexes: list[Index], longest: float) -> CheckOutcome:
+def given_up(table: Quoted, indexes: list[Index], longest: float) -> CheckOutcome:
     """What is known of a table's indexes where a search in one of them had no answer."""
     reason = f"a search in an index of {table} {unresponsive_reason(longest)}"
     return CheckOutcome(unverified=tuple(NotChecked(f"index {each.name}", reason) for each in indexes))
 
 
 def proved_together(
-    connection: Connection, listed: Mapping[str, Sequence[Index]], unique: set[str], longest: float = DEFAULT_TIMEOUT
-) -> set[str]:
+    connection: Connection, listed: Mapping[Quoted, Sequence[Index]], unique: set[str], longest: float = DEFAULT_TIMEOUT
+) -> set[Quoted]:
     """The small tables whose indexes are B-trees that hold what they should, as a few queries over many of them tell.
 
     Of the others nothing is known yet: they are looked at one by one, so that what is wrong is told of what it is wrong with.
@@ -118,7 +118,7 @@ def proved_together(
     """
     reader = _Reader(connection, min(longest, _TOGETHER), unique)
     small = small_tables(connection)
-    proved, waiting = set[str](), dict[str, Index]()
+    proved, waiting = set[Quoted](), dict[str, Index]()
     for table, indexes in listed.items():
         if table not in small or any(index.method != "btree" for index in indexes):
             continue
@@ -131,7 +131,7 @@ def proved_together(
     return proved | _prove(reader, list(waiting.values()))
 
 
-def _prove(reader: _Reader, indexes: Sequence[Index]) -> set[str]:
+def _prove(reader: _Reader, indexes: Sequence[Index]) -> set[Quoted]:
     """The tables of these whose indexes all hold what the heap says, each of them read through itself."""
     heap = " union all ".join(
         f"select {place} as n, {index.hash} as h, 0 as step from only {index.table} where {index.where}"
@@ -144,7 +144,7 @@ def _prove(reader: _Reader, indexes: Sequence[Index]) -> set[str]:
         return set()
     # each query of a table reads one of its indexes, so that where all are in the plan each is read
     read, before, after = names_in(plan[0]), expected[0] or {}, found[0] or {}
-    doubtful = set[str]()
+    doubtful = set[Quoted]()
     for place, index in enumerate(indexes):
         heap_sums, sums = before.get(str(place), _NO_ROWS), after.get(str(place), _NO_ROWS)
         if index.relname in read and sums[:3] == heap_sums[:3]:
@@ -163,7 +163,7 @@ def _sums(hashed: str) -> str:
     )
 
 
-def _table(reader: _Reader, table: str, indexes: list[Index]) -> CheckOutcome:
+def _table(reader: _Reader, table: Quoted, indexes: list[Index]) -> CheckOutcome:
     """One pass over the table says what each of its indexes should hold."""
     sums = ", ".join(f"count(*) filter (where {index.where}), {index.also}" for index in indexes)
     heap = reader.ask(f"select {sums} from only {table}", HEAP)
@@ -246,7 +246,7 @@ def first_row(
     return tuple(row or ())
 
 
-def _unread(names: list[str], table: str, error: psycopg.Error) -> CheckOutcome:
+def _unread(names: list[Quoted], table: Quoted, error: psycopg.Error) -> CheckOutcome:
     said = first_line(error)
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         return CheckOutcome(

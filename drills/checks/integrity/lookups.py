@@ -23,6 +23,7 @@ import psycopg
 from drills.checks.base.outcome import CheckOutcome
 from drills.checks.base.session import Connection
 from drills.model.finding import Finding, NotChecked
+from drills.sql import Quoted
 
 NAME = "indexes"
 MOST = 200_000  # keys looked up in one index
@@ -73,7 +74,7 @@ class Operator:
 
     column: int
     name: str
-    sql: str
+    sql: Quoted
     by_words: bool = False
     plain: bool = True
 
@@ -86,16 +87,16 @@ class Operator:
 class Lookup:
     """An index whose keys are looked up in it: `keys` are its columns as SQL, `digest` a 64-bit hash of all of them."""
 
-    table: str
-    name: str
+    table: Quoted
+    name: Quoted
     relname: str
     method: str
-    keys: tuple[str, ...]
-    digest: str
-    where: str
+    keys: tuple[Quoted, ...]
+    digest: Quoted
+    where: Quoted
 
 
-def operators(connection: Connection, index: str) -> tuple[tuple[Operator, ...], ...]:
+def operators(connection: Connection, index: Quoted) -> tuple[tuple[Operator, ...], ...]:
     """Sets of operators to look keys up by, the best first: one operator for each column that has any. At most three.
 
     For every column its preferred operator; then its second and third, where the planner takes another index for the first.
@@ -103,7 +104,7 @@ def operators(connection: Connection, index: str) -> tuple[tuple[Operator, ...],
     by_column: dict[int, list[Operator]] = {}
     for column, name, sql, by_words, plain in connection.execute(_OPERATORS, (index,)):
         if name in _PREFERRED:
-            operator = Operator(int(column), str(name), str(sql), bool(by_words), bool(plain))
+            operator = Operator(int(column), str(name), Quoted(sql), bool(by_words), bool(plain))
             by_column.setdefault(operator.column, []).append(operator)
     for found in by_column.values():
         found.sort(key=lambda each: _PREFERRED.index(each.name))

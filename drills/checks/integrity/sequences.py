@@ -14,7 +14,7 @@ from drills.checks.base.outcome import CheckOutcome, first_line, is_damage, is_l
 from drills.checks.base.session import Connection
 from drills.checks.content.sequences import Sequences
 from drills.model.finding import Finding, NotChecked, Severity
-from drills.sql import execute
+from drills.sql import Quoted, execute
 
 NAME = "sequences and columns"
 _PAIRS = """
@@ -45,11 +45,11 @@ where not q.seqcycle and a.atttypid in ('int2'::pg_catalog.regtype, 'int4'::pg_c
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    sequence: str
-    table: str
-    column: str
+    sequence: Quoted
+    table: Quoted
+    column: Quoted
     increment: int
-    leaves: tuple[str, ...]
+    leaves: tuple[Quoted, ...]
 
     @property
     def query(self) -> str:

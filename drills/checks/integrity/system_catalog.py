@@ -16,7 +16,7 @@ from drills.checks.base.anomalies import KnownAnomalies
 from drills.checks.base.outcome import CheckOutcome, first_line, is_damage, is_lost
 from drills.checks.base.session import Connection
 from drills.model.finding import Finding, NotChecked, Severity
-from drills.sql import execute
+from drills.sql import Quoted, execute
 
 NAME = "system catalog"
 Builtins = dict[str, str]
@@ -66,10 +66,10 @@ _COUNTED = {
 class Reference:
     """Columns of one catalog that refer to columns of another; an optional one may be 0."""
 
-    table: str
-    columns: tuple[str, ...]
-    to: str
-    keys: tuple[str, ...]
+    table: Quoted
+    columns: tuple[Quoted, ...]
+    to: Quoted
+    keys: tuple[Quoted, ...]
     array: bool
     optional: bool
 

@@ -16,6 +16,7 @@ from drills.checks.integrity import constraints, index_queries
 from drills.checks.integrity import indexes as integrity_indexes
 from drills.model.policy import TablePolicy
 from drills.sandbox.postgres.cluster import Cluster
+from drills.sql import Quoted
 from tests.support.cluster import default, state
 
 __all__ = ["default", "state"]
@@ -154,7 +155,7 @@ def test_healthy_indexes_and_promises_are_proved_together(indexed: Cluster, monk
     monkeypatch.setattr(batches, "_BYTES", -1)
 
     assert proved == by_table.keys() - {"public.large", "public.twice"}, "one index of the latter is read for another"
-    assert len(by_table["public.many"]) == 6
+    assert len(by_table[Quoted("public.many")]) == 6
     assert looked(indexed) == together
     assert together[0].findings == together[1].findings == ()
 

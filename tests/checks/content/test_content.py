@@ -9,6 +9,7 @@ from drills.checks.content import fingerprint, large_objects
 from drills.checks.content.check import Contents, TableContent
 from drills.checks.content.fingerprint import FAST, STABLE, Algorithm
 from drills.model.policy import TablePolicy
+from drills.sql import Quoted
 from tests.support.checked import Checked, checked
 from tests.support.cluster import module_state
 
@@ -135,7 +136,7 @@ def test_a_large_table_is_read_by_parallel_workers(checked: Checked, algorithm: 
             "analyze shop.big",
         )
         with checked.snapshot(name) as connection:
-            query = fingerprint.query("shop.big", ["id", "pad"], algorithm)
+            query = fingerprint.query(Quoted("shop.big"), [Quoted("id"), Quoted("pad")], algorithm)
             plan = "\n".join(row[0] for row in connection.execute(f"explain (verbose) {query}".encode()))
 
     assert "Gather" in plan

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from drills.checks.base.session import pin
 from drills.checks.content import fingerprint
 from drills.checks.content.fingerprint import FAST, STABLE, Algorithm
+from drills.sql import Quoted
 from tests.support.cluster import cluster_in, make, module_state, usable
 
 __all__ = ["module_state"]
@@ -51,7 +52,9 @@ def summed(
     with session.transaction(force_rollback=True):
         session.execute("set transaction read write")
         session.cursor().executemany("insert into pg_temp.words values (%s, %s, %s)", rows)
-        found = session.execute(fingerprint.query("pg_temp.words", ["a", "b", "c"], algorithm).encode()).fetchone()
+        found = session.execute(
+            fingerprint.query(Quoted("pg_temp.words"), [Quoted(each) for each in "abc"], algorithm).encode()
+        ).fetchone()
     assert found is not None
     return int(found[0]), fingerprint.digest(int(found[1]), int(found[2]))
 
@@ -62,7 +65,7 @@ def test_rows_have_the_same_text_only_if_they_are_the_same(
     session: psycopg.Connection[Any], one: tuple[str | None, ...], other: tuple[str | None, ...]
 ) -> None:
     """NULL, '', separators and quotes inside of values cannot be mistaken for one another."""
-    text = fingerprint.row_text(["a", "b", "c"])
+    text = fingerprint.row_text([Quoted(each) for each in "abc"])
     query = f"select {text} from (values (%s::text, %s::text, %s::text)) as r (a, b, c)"
     texts = [session.execute(query.encode(), row).fetchone() for row in (one, other)]
     assert (texts[0] == texts[1]) == (one == other)
@@ -84,12 +87,12 @@ def test_tables_are_alike_only_if_they_hold_the_same_rows_as_often(
 
 def test_a_table_may_have_1600_columns(session: psycopg.Connection[Any]) -> None:
     """More than a function takes arguments; a value that moves to the next column is seen."""
-    names = [f"c{number}" for number in range(1600)]
+    names = [Quoted(f"c{number}") for number in range(1600)]
     found = []
     with session.transaction(force_rollback=True):
         session.execute("set transaction read write")
         session.execute(f"create temporary table wide ({', '.join(f'{name} int2' for name in names)})".encode())
         for name in ("c89", "c90", "c91"):
             session.execute(f"truncate wide; insert into wide ({name}) values (1)".encode())
-            found.append(session.execute(fingerprint.query("pg_temp.wide", names, FAST).encode()).fetchone())
+            found.append(session.execute(fingerprint.query(Quoted("pg_temp.wide"), names, FAST).encode()).fetchone())
     assert len(set(found)) == 3

@@ -20,6 +20,7 @@ from drills.checks.content.ranges import Key, Ranges
 from drills.checks.content.rows import narrow
 from drills.checks.manifest import Manifest
 from drills.clock import SystemClock
+from drills.sql import Quoted
 from tests.support.checked import Checked
 from tests.support.cluster import cluster_in, make, module_state, usable
 
@@ -61,8 +62,8 @@ ROWS = st.dictionaries(st.integers(min_value=-(2**46), max_value=2**46), HASH, m
 @given(rows=ROWS, data=st.data())
 def test_a_single_row_that_differs_gives_its_key_away(rows: dict[int, int], data: st.DataObject) -> None:
     """Lost, added or changed, wherever it is, and whatever the others are."""
-    low, step = ranges.bounds(Key("integer", ("id",)), min(rows), max(rows))
-    before = Ranges(Key("integer", ("id",)), low, step, summed(rows, low, step))
+    low, step = ranges.bounds(Key("integer", (Quoted("id"),)), min(rows), max(rows))
+    before = Ranges(Key("integer", (Quoted("id"),)), low, step, summed(rows, low, step))
     key = data.draw(st.sampled_from(sorted(rows)))
     other = data.draw(HASH.filter(lambda each: (each - rows[key]) % 65536 != 0))
     for after in ({one: each for one, each in rows.items() if one != key}, {**rows, key: other}):
@@ -164,12 +165,14 @@ def test_ranges_are_summed_in_parallel_and_stay_small(server: Checked, algorithm
     with server.copy("keys") as copy, server.cluster.connect(copy) as session:
         session.execute("insert into ints select g, repeat('x', 100) from generate_series(10001, 200000) g")
         session.execute("vacuum analyze ints")
-        text = fingerprint.row_text(["id", "t"])
-        key = Key("integer", ("id",))
-        query = ranges.query("ints", text, key, *ranges.bounds(key, 1, 200000), algorithm=algorithm, seed=0)
+        text = fingerprint.row_text([Quoted("id"), Quoted("t")])
+        key = Key("integer", (Quoted("id"),))
+        query = ranges.query(Quoted("ints"), text, key, *ranges.bounds(key, 1, 200000), algorithm=algorithm, seed=0)
         plan = "\n".join(row[0] for row in session.execute(f"explain (verbose) {query}".encode()))
         row = session.execute(query.encode(), binary=True).fetchone()
-        plain = session.execute(fingerprint.query("ints", ["id", "t"], algorithm).encode()).fetchone()
+        plain = session.execute(
+            fingerprint.query(Quoted("ints"), [Quoted("id"), Quoted("t")], algorithm).encode()
+        ).fetchone()
 
     assert row is not None
     assert tuple(row[:3]) == plain
@@ -203,8 +206,8 @@ def test_a_value_of_half_a_gigabyte_is_hashed_by_itself(server: Checked) -> None
 @pytest.mark.parametrize("algorithm", [FAST, STABLE])
 def test_the_form_for_long_values_tells_the_same_things_apart(server: Checked, algorithm: Algorithm) -> None:
     """NULL, empty and moved values, of text and of bytes, in more columns than a function takes arguments."""
-    names = [f"c{number}" for number in range(120)]
-    text = fingerprint.columns_text(names, ["c7"], algorithm)
+    names = [Quoted(f"c{number}") for number in range(120)]
+    text = fingerprint.columns_text(names, [Quoted("c7")], algorithm)
     values = [
         "",
         "c1 = ''",
@@ -224,7 +227,7 @@ def test_the_form_for_long_values_tells_the_same_things_apart(server: Checked, a
         for value in values:
             with session.transaction(force_rollback=True):
                 session.execute(f"update wide set {value}".encode() if value else b"select 1")
-                found.append(session.execute(fingerprint.query_of("wide", text, algorithm).encode()).fetchone())
+                found.append(session.execute(fingerprint.query_of(Quoted("wide"), text, algorithm).encode()).fetchone())
     assert len(set(found)) == len(values)
 
 

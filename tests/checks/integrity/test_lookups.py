@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from drills.checks.integrity import indexes, lookups
 from drills.checks.integrity.lookups import BY_BITMAP, Lookup, Operator
+from drills.sql import Quoted
 from tests.support.checked import Checked, checked
 from tests.support.cluster import module_state
 
@@ -105,7 +106,10 @@ def test_an_index_that_lost_entries_is_named_and_a_sound_one_is_not(hurt: Checke
 def test_equal_keys_are_looked_up_once(sound: Checked) -> None:
     """The rows that a lookup visits grow with the table and not with its square: two keys of 600 rows each."""
     with sound.snapshot("lookups") as connection:
-        index = Lookup("look.up", "look.up_few", "up_few", "hash", ("few",), "hashint8extended(few, 0)", "true")
+        index = Lookup(
+            *(Quoted("look.up"), Quoted("look.up_few"), "up_few", "hash"),
+            *((Quoted("few"),), Quoted("hashint8extended(few, 0)"), Quoted("true")),
+        )
         (by, *_) = lookups.operators(connection, index.name)
         text = lookups.query(index, by, ROWS, lookups.keys_to_look_up(ROWS, exact=True))
         for name, value in BY_BITMAP:
@@ -137,8 +141,8 @@ def test_lookups_together_never_cost_the_square_of_the_table(rows: int, exact: b
 
 def test_an_index_of_signatures_is_not_taken_for_one_of_keys() -> None:
     """Equal keys of pg_trgm's or hstore's GiST classes lead to many others as well."""
-    index = Lookup("t", "i", "i", "gist", ("a",), "a", "true")
+    index = Lookup(Quoted("t"), Quoted("i"), "i", "gist", (Quoted("a"),), Quoted("a"), Quoted("true"))
 
-    assert lookups.is_exact(index, [Operator(1, "=", "operator(x.=)")])
-    assert not lookups.is_exact(index, [Operator(1, "=", "operator(x.=)", plain=False)])
-    assert not lookups.is_exact(index, [Operator(1, "&&", "operator(x.&&)")])
+    assert lookups.is_exact(index, [Operator(1, "=", Quoted("operator(x.=)"))])
+    assert not lookups.is_exact(index, [Operator(1, "=", Quoted("operator(x.=)"), plain=False)])
+    assert not lookups.is_exact(index, [Operator(1, "&&", Quoted("operator(x.&&)"))])

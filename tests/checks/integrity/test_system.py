@@ -7,11 +7,14 @@ from psycopg import sql
 
 from drills.checks.integrity import system_catalog
 from drills.checks.integrity.system_catalog import Reference
+from drills.sql import Quoted
 from tests.support.checked import Checked, checked
 from tests.support.cluster import module_state
 
 __all__ = ["checked", "module_state"]
-REFERENCE = Reference("pg_operator", ("oprcode",), "pg_proc", ("oid",), array=False, optional=True)
+REFERENCE = Reference(
+    Quoted("pg_operator"), (Quoted("oprcode"),), Quoted("pg_proc"), (Quoted("oid"),), array=False, optional=True
+)
 
 
 @pytest.mark.postgres
@@ -85,7 +88,12 @@ def test_a_lost_page_of_the_catalog_is_told_by_what_it_held() -> None:
 def test_an_optional_reference_may_lead_nowhere_by_being_nought() -> None:
     """As PostgreSQL's own pg_get_catalog_foreign_keys() says; an array's references are looked at one by one."""
     many = Reference(
-        "pg_index", ("indrelid", "indkey"), "pg_attribute", ("attrelid", "attnum"), array=True, optional=True
+        Quoted("pg_index"),
+        (Quoted("indrelid"), Quoted("indkey")),
+        Quoted("pg_attribute"),
+        (Quoted("attrelid"), Quoted("attnum")),
+        array=True,
+        optional=True,
     )
 
     assert "r.oprcode <> 0" in REFERENCE.query
