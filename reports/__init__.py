@@ -1,1 +1,1 @@
-"""Tells what happened, from the run record (drill.json) and from nothing else."""
+"""Reports of a run, made from the run record (drill.json) and from nothing else."""

@@ -1,4 +1,4 @@
-"""The words that every report shares: the headline, exit codes, stamps and what no drill can show.
+"""Sentences that every report shares: the headline, exit codes, stamps and what no drill can prove.
 
 Pure. "Not verified" is never said as "passed", and a simulated run is never said to tell anything about AWS.
 """
@@ -21,7 +21,7 @@ from drills.model.timing import Measurement
 SIMULATED = wording.SIMULATED
 show_bytes = wording.show_bytes
 NOT_MEASURED = "not measured"
-NOTHING_LEFT_OUT = "Nothing that this run meant to check was left out."
+NOTHING_LEFT_OUT = "Nothing was left unverified in this run."
 
 EXIT_WORDS = {
     0: "all promises held",
@@ -64,7 +64,7 @@ EXPECTATIONS = {
 
 @dataclass(frozen=True, slots=True)
 class ObjectiveView:
-    """An objective beside its actual, ready to be drawn. Seconds, None where nothing was promised or measured."""
+    """An objective beside its actual, in seconds; None where none is set, or nothing was measured."""
 
     objective_name: str
     actual_name: str
@@ -77,7 +77,7 @@ class ObjectiveView:
 
     @property
     def margin(self) -> str:
-        """How much time was left, or by how much it was exceeded."""
+        """Return how much time was left, or by how much the objective was exceeded."""
         if self.objective is None or self.actual is None:
             return "no margin: " + (self.otherwise if self.actual is None else "no objective is set")
         left = self.objective - self.actual
@@ -85,24 +85,24 @@ class ObjectiveView:
 
 
 def seconds_or(value: float | None, otherwise: str = NOT_MEASURED) -> str:
-    """A duration in words, below a tenth of a second in milliseconds, or `otherwise` where there is none."""
+    """Return a duration as text, below a tenth of a second in milliseconds, or `otherwise` where there is none."""
     if value is None:
         return otherwise
     return f"{value * 1000:.0f} ms" if 0 < value < 0.1 else show_duration(value)
 
 
 def is_running(record: RunRecord) -> bool:
-    """Whether the run has not ended, as far as the record knows."""
+    """Return whether the record has neither an end nor an exit code."""
     return record.ended_at is None and record.code is None
 
 
 def exit_words(code: int) -> str:
-    """One exit code in words, with its number."""
+    """Return one exit code with its meaning."""
     return f"{code}: {EXIT_WORDS.get(code, 'a code that is not known here')}"
 
 
 def exit_lines(record: RunRecord) -> list[str]:
-    """Every exit code of the run in words, the one that it ended with first."""
+    """Return every exit code of the run with its meaning, the one that it ended with first."""
     codes = list(record.all_codes)
     if record.code is not None and record.code not in codes:
         codes.insert(0, record.code)
@@ -112,20 +112,20 @@ def exit_lines(record: RunRecord) -> list[str]:
 
 
 def headline(record: RunRecord) -> str:
-    """The verdict in one sentence."""
+    """Return the verdict in one sentence."""
     if record.interrupted_by:
-        return f"Interrupted by {record.interrupted_by}: this run is no drill"
+        return f"Interrupted by {record.interrupted_by}: this run does not count as a drill"
     if record.code is None:
         return "No verdict: the run has not ended" if is_running(record) else "No verdict: the run ended without one"
     reasons = [EXIT_WORDS.get(code, f"exit code {code}") for code in record.all_codes or (record.code,)]
     if record.code == 0:
         return "Passed in part: the promises that were run held" if record.partial else "Passed: all promises held"
-    told = "; ".join(reasons)
-    return told[:1].upper() + told[1:]
+    text = "; ".join(reasons)
+    return text[:1].upper() + text[1:]
 
 
 def tone(record: RunRecord) -> str:
-    """Which colour the verdict has: "good", "bad" or "open" (no verdict, interrupted, filtered)."""
+    """Return the tone of the verdict: "good", "bad" or "open" (no verdict, interrupted, filtered)."""
     if record.interrupted_by or record.code is None:
         return "open"
     if record.code == 0:
@@ -134,10 +134,10 @@ def tone(record: RunRecord) -> str:
 
 
 def stamps(record: RunRecord) -> list[str]:
-    """What must stand on every page of this run."""
+    """Return the stamps of this run, which every report shows."""
     found = [SIMULATED] if record.simulated else []
     if record.partial:
-        found.append(f"PARTIAL: counts nowhere as a drill ({record.partial_reason or 'the run was filtered'})")
+        found.append(f"PARTIAL: does not count as a drill ({record.partial_reason or 'the run was filtered'})")
     if record.interrupted_by:
         found.append(f"INTERRUPTED by {record.interrupted_by}: what follows is what had been recorded until then")
     elif is_running(record):
@@ -150,7 +150,7 @@ def _measurement(record: RunRecord, name: str) -> Measurement | None:
 
 
 def objective_views(record: RunRecord) -> tuple[ObjectiveView, ...]:
-    """RTO with RTA, RPO with RPA, and RPO with the schedule's worst case where it was worked out, with the verdicts."""
+    """Return RTO with RTA, RPO with RPA, and RPO with the schedule's worst case where it was computed, with the verdicts."""
     return (
         _view(record, "RTO", "RTA", record.objectives.rto_seconds),
         _view(record, "RPO", "RPA", record.objectives.rpo_seconds),
@@ -182,13 +182,13 @@ def _view(record: RunRecord, objective_name: str, actual_name: str, objective: f
 
 LOSS_WAYS = {
     "policy": ("by policy", "the worst case that the backup schedule allows"),
-    "api": ("by API", "what AWS says of the recovery point; a claim, and judged by nothing"),
-    "data": ("by data", "what the restored data prove; the RPO is judged by it alone"),
+    "api": ("by API", "what AWS reports of the recovery point; no verdict uses it"),
+    "data": ("by data", "what the restored data prove; the verdict on the RPO uses it alone"),
 }
 
 
 def loss_rows(record: RunRecord) -> list[tuple[str, str, str, str]]:
-    """The three numbers of the data loss, side by side: way, number, how it came about, what the way is."""
+    """Return a row for each method of determining the data loss: method, number, how it was determined, meaning."""
     rows = []
     for loss in record.losses:
         way, meaning = LOSS_WAYS[loss.by]
@@ -203,7 +203,7 @@ def loss_rows(record: RunRecord) -> list[tuple[str, str, str, str]]:
 
 
 def slowest_phase(record: RunRecord) -> str:
-    """The slowest phase of the recovery and its length, or "" where the recovery did not come to its end."""
+    """Return the slowest phase of the recovery and its duration, or "" where the recovery did not end."""
     closed = [phase for phase in record.phases if phase.clock == "rta" and phase.seconds is not None]
     if not closed or any(phase.clock == "rta" and phase.seconds is None for phase in record.phases):
         return ""
@@ -214,30 +214,30 @@ def slowest_phase(record: RunRecord) -> str:
 
 
 def recovery(record: RunRecord) -> Restoration | None:
-    """The restoration that the drill is about, None where there was none."""
+    """Return the restoration that is measured, None where there was none."""
     return next((restoration for restoration in record.restorations if restoration.purpose == "recovery"), None)
 
 
 def rehearsals(record: RunRecord) -> list[Restoration]:
-    """Restorations of backups that were damaged on purpose."""
+    """Return the restorations of backups that were damaged on purpose."""
     return [restoration for restoration in record.restorations if restoration.purpose == "rehearsal"]
 
 
 def recovery_checks(record: RunRecord) -> tuple[CheckResult, ...]:
-    """The checks of the recovery itself, without the rehearsals'."""
+    """Return the checks of the recovery itself, without the rehearsals'."""
     found = recovery(record)
     return found.checks if found else ()
 
 
 def findings(record: RunRecord) -> list[Finding]:
-    """The recovery's findings, the gravest first; the rehearsals' are wanted and stand with them."""
+    """Return the recovery's findings, the gravest first; those of a rehearsal are expected and not among them."""
     order = {"error": 0, "warning": 1, "information": 2}
     found = [finding for check in recovery_checks(record) for finding in check.findings]
     return sorted(found, key=lambda finding: order[finding.severity])
 
 
 def not_checked(record: RunRecord) -> list[NotChecked]:
-    """Everything that this run left unverified, from whatever side it was said."""
+    """Return everything that this run left unverified: by the run, a check or a verdict."""
     left = list(record.not_checked)
     for check in recovery_checks(record):
         if check.outcome == "not verified":
@@ -247,19 +247,19 @@ def not_checked(record: RunRecord) -> list[NotChecked]:
         if verdict.outcome == "not verified":
             left.append(NotChecked(f"{verdict.name} ({verdict.requirement})", verdict.sentence))
     if not recovery_checks(record):
-        left.append(NotChecked("the restored copy", "no check was made in this run"))
+        left.append(NotChecked("the restored copy", "no check was run"))
     return list(dict.fromkeys(left))
 
 
 def promise_counts(promises: Sequence[Promise]) -> str:
-    """How many promises ended in which way: "5 passed, 1 skipped"; "none was run" where there are none."""
+    """Return how many promises had which outcome: "5 passed, 1 skipped"; "none was run" where there are none."""
     order: tuple[PromiseOutcome, ...] = ("failed", "broken", "passed", "skipped")
     counts = [(outcome, sum(promise.outcome == outcome for promise in promises)) for outcome in order]
     return ", ".join(f"{count} {outcome}" for outcome, count in counts if count) or "none was run"
 
 
 def promises_by_feature(promises: Sequence[Promise]) -> list[tuple[str, list[Promise]]]:
-    """The promises below their feature, both in the order in which they were tried."""
+    """Return the promises by their feature, both in the order in which they ran."""
     found: dict[str, list[Promise]] = {}
     for promise in promises:
         found.setdefault(promise.feature, []).append(promise)
@@ -267,40 +267,40 @@ def promises_by_feature(promises: Sequence[Promise]) -> list[tuple[str, list[Pro
 
 
 def verdicts_beside_checks(record: RunRecord) -> list[Verdict]:
-    """The verdicts that say something else than the recovery's checks, which have a table of their own."""
-    told = {(check.name, check.outcome, check.sentence) for check in recovery_checks(record)}
-    return [each for each in record.verdicts if (each.name, each.outcome, each.sentence) not in told]
+    """Return the verdicts that are not those of the recovery's checks, which have a table of their own."""
+    checked = {(check.name, check.outcome, check.sentence) for check in recovery_checks(record)}
+    return [each for each in record.verdicts if (each.name, each.outcome, each.sentence) not in checked]
 
 
 def check_counts(checks: Sequence[CheckResult]) -> str:
-    """How many checks had which outcome, and how much was compared."""
+    """Return how many checks had which outcome, and how many objects were compared."""
     if not checks:
-        return "none was made"
+        return "none was run"
     order: tuple[Outcome, ...] = ("missed", "not verified", "met")
     counts = [(outcome, sum(check.outcome == outcome for check in checks)) for outcome in order]
-    told = ", ".join(f"{count} {outcome}" for outcome, count in counts if count)
-    return f"{told}; {sum(check.compared for check in checks):,} objects compared"
+    text = ", ".join(f"{count} {outcome}" for outcome, count in counts if count)
+    return f"{text}; {sum(check.compared for check in checks):,} objects compared"
 
 
 def all_findings(restoration: Restoration) -> list[Finding]:
-    """The findings of one restoration, in the order of its checks."""
+    """Return the findings of one restoration, in the order of its checks."""
     return [finding for check in restoration.checks for finding in check.findings]
 
 
 def still_there(record: RunRecord) -> list[str]:
-    """Names of what the run made, or meant to make, and has not seen gone."""
+    """Return the resources that the run created, or was about to create, and that are not confirmed to be gone."""
     return [f"{resource.kind} {resource.id}" for resource in record.resources if resource.state != "gone"]
 
 
 def resources_by_purpose(record: RunRecord) -> list[tuple[str, list[Resource]]]:
-    """What was made for the recovery, what for a rehearsal, and what cannot be told, each with its heading."""
+    """Return the resources by the restoration that they were created for, each group with its heading."""
     found: dict[str, list[Resource]] = {"recovery": [], "rehearsal": [], "moment": [], "": []}
     for resource in record.resources:
         found[_purpose(record, resource)].append(resource)
     heads = {
         "recovery": "For the recovery",
         "rehearsal": "For the rehearsal of a failure",
-        "moment": "For the restore to a moment",
+        "moment": "For the point-in-time restore",
         "": "Other",
     }
     return [(heads[purpose], made) for purpose, made in found.items() if made]
@@ -315,7 +315,7 @@ def _purpose(record: RunRecord, resource: Resource) -> str:
 
 
 def common_place(resources: Sequence[Resource]) -> str:
-    """Account and region of the resources where all lie in the same, else ""."""
+    """Return account and region of the resources where all are in the same, else ""."""
     places = {(resource.account, resource.region) for resource in resources}
     if len(places) != 1:
         return ""
@@ -324,12 +324,12 @@ def common_place(resources: Sequence[Resource]) -> str:
 
 
 def title(record: RunRecord) -> str:
-    """What the report is about."""
+    """Return the title of the report: target and run."""
     return f"Recovery drill of {record.target.name if record.target else 'an unnamed target'}, run {record.run_id}"
 
 
 def byline(record: RunRecord) -> str:
-    """Source, profile, beginning and length in one line."""
+    """Return source, profile, beginning and duration in one line."""
     parts = [
         f"source {record.target.instance_id}" if record.target else "",
         f"profile {record.profile}",
@@ -340,7 +340,7 @@ def byline(record: RunRecord) -> str:
 
 
 def facts(record: RunRecord) -> list[tuple[str, str]]:
-    """The identity of the run as names and values."""
+    """Return the identity of the run as names and values."""
     target = record.target
     rows = [
         ("run", record.run_id),
@@ -362,7 +362,7 @@ def facts(record: RunRecord) -> list[tuple[str, str]]:
 
 
 def show_path(path: Path) -> str:
-    """A path as a person would type it: relative where it lies below the current directory, else absolute."""
+    """Return a path as a person would type it: relative where it is below the current directory, else absolute."""
     try:
         return str(path.absolute().relative_to(Path.cwd()))
     except ValueError:
@@ -370,5 +370,5 @@ def show_path(path: Path) -> str:
 
 
 def show_instant(instant: datetime | None, otherwise: str = "not known") -> str:
-    """An instant in UTC to the second, or `otherwise` where there is none."""
+    """Return an instant in UTC to the second, or `otherwise` where there is none."""
     return otherwise if instant is None else f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

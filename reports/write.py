@@ -41,7 +41,7 @@ def write_all(folder: Path, *, render_allure: bool) -> list[str]:
 
 
 def _attempt(what: str, folder: Path, work: Callable[[], None]) -> str:
-    """Do the work; an empty line when it went well, else the sentence that says what to do."""
+    """Write one report; return "" on success, else the sentence that says what to do."""
     try:
         work()
     except (OSError, ValueError, LookupError, TypeError, AttributeError, TemplateError, DrillError) as error:
@@ -51,7 +51,7 @@ def _attempt(what: str, folder: Path, work: Callable[[], None]) -> str:
 
 
 def point_latest(folder: Path) -> None:
-    """Let `latest` beside the run's folder lead to it: a symlink, or where there are none a file with its name."""
+    """Point `latest` beside the run's folder to it: a symlink, or where there are none a file with its name."""
     link = folder.absolute().parent / LATEST
     half = link.with_name(f".{LATEST}.{os.getpid()}")
     half.unlink(missing_ok=True)
