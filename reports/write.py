@@ -41,7 +41,7 @@ def write_all(folder: Path, *, render_allure: bool) -> list[str]:
 
 
 def _attempt(what: str, folder: Path, work: Callable[[], None]) -> str:
-    """Write one report; return "" on success, else the sentence that says what to do."""
+    """Do the work; an empty line when it went well, else the sentence that says what to do."""
     try:
         work()
     except (OSError, ValueError, LookupError, TypeError, AttributeError, TemplateError, DrillError) as error:
@@ -51,14 +51,15 @@ def _attempt(what: str, folder: Path, work: Callable[[], None]) -> str:
 
 
 def point_latest(folder: Path) -> None:
-    """Point `latest` beside the run's folder to it: a symlink, or where there are none a file with its name."""
-    link = folder.absolute().parent / LATEST
+    """Let `latest` beside the run's folder lead to it: a symlink, or where there are none a file with its name."""
+    run = folder.resolve()  # `latest` itself may be given: it must not come to lead to itself
+    link = run.parent / LATEST
     half = link.with_name(f".{LATEST}.{os.getpid()}")
     half.unlink(missing_ok=True)
     try:
-        half.symlink_to(folder.absolute().name, target_is_directory=True)
+        half.symlink_to(run.name, target_is_directory=True)
     except (OSError, NotImplementedError):
-        half.write_text(folder.absolute().name + "\n", encoding="utf-8")
+        half.write_text(run.name + "\n", encoding="utf-8")
     half.replace(link)
 
 

@@ -44,6 +44,16 @@ def test_latest_leads_to_the_last_run(tmp_path: Path) -> None:
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["a", "b", "latest"]
 
 
+def test_reports_of_the_latest_run_are_made_again_by_its_link(tmp_path: Path) -> None:
+    """`latest` may be given as the folder, time and again, and still leads to the run."""
+    write.write_all(put(tmp_path / "out" / "a"), render_allure=False)
+    latest = tmp_path / "out" / "latest"
+
+    for _ in range(2):
+        assert write.write_all(latest, render_allure=False) == []
+        assert latest.readlink() == Path("a")
+
+
 def test_latest_is_a_file_where_there_are_no_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a file system without symlinks a file holds the name."""
 
