@@ -1,1 +1,1 @@
-"""Reports of a run, made from the run record (drill.json) and from nothing else."""
+"""Tells what happened, from the run record (drill.json) and from nothing else."""

@@ -85,7 +85,7 @@ def pytest_bdd_after_scenario(request: pytest.FixtureRequest, scenario: Scenario
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> None:
-    """Set the title, feature and description of a result; here, because a skipped scenario is torn down too."""
+    """Give the result its title, feature and description; here, because a skipped scenario comes this far too."""
     function = getattr(item, "obj", None)
     template = scenario_wrapper_template_registry.get(function) if function is not None else None
     if template is None:

@@ -1,4 +1,4 @@
-"""The files beside Allure's results: environment, executor and categories."""
+"""The files beside Allure's results that say where, by whom and in which sorts: environment, executor, categories."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _json(value: Any) -> str:
 
 
 def environment_properties(record: RunRecord) -> str:
-    """Return the run's facts, settings and environment in the format of Java's properties, which Allure reads."""
+    """The run's facts, settings and environment in the format of Java's properties, which Allure reads."""
     rows = dict(words.facts(record))
     rows |= {f"setting {each.name}": f"{each.value} (from {each.origin})" for each in record.settings}
     rows |= {each.name: each.value for each in record.environment}
@@ -62,7 +62,7 @@ def environment_properties(record: RunRecord) -> str:
 
 
 def _key(name: str) -> str:
-    """Return a name that Allure shows whole as a key: it cuts at the first "=" or ":", and blanks end a key."""
+    """Allure shows a key as it is and cuts it at the first "=" or ":"; blanks would end a key."""
     return "_".join(name.replace("=", " ").replace(":", " ").split())
 
 
@@ -71,15 +71,15 @@ def _value(text: str) -> str:
 
 
 def executor(record: RunRecord, environ: Mapping[str, str]) -> dict[str, Any]:
-    """Return the executor: GitHub Actions, GitLab CI or a person at a machine.
+    """Who ran it: GitHub Actions, GitLab CI or a person at a machine.
 
     Reads GITHUB_ACTIONS, GITHUB_SERVER_URL, GITHUB_REPOSITORY, GITHUB_RUN_ID, GITHUB_RUN_NUMBER, GITHUB_WORKFLOW;
     GITLAB_CI, CI_JOB_URL, CI_JOB_NAME, CI_PIPELINE_IID, CI_PIPELINE_URL.
     """
-    values: dict[str, Any] = {"reportName": "; ".join((words.title(record), *words.stamps(record)))}
+    told: dict[str, Any] = {"reportName": "; ".join((words.title(record), *words.stamps(record)))}
     if environ.get("GITHUB_ACTIONS"):
         server, repository = environ.get("GITHUB_SERVER_URL", ""), environ.get("GITHUB_REPOSITORY", "")
-        values |= {
+        told |= {
             "name": "GitHub Actions",
             "type": "github",
             "buildName": f"{environ.get('GITHUB_WORKFLOW', 'workflow')} #{environ.get('GITHUB_RUN_NUMBER', '')}",
@@ -87,7 +87,7 @@ def executor(record: RunRecord, environ: Mapping[str, str]) -> dict[str, Any]:
             "buildUrl": f"{server}/{repository}/actions/runs/{environ.get('GITHUB_RUN_ID', '')}",
         }
     elif environ.get("GITLAB_CI"):
-        values |= {
+        told |= {
             "name": "GitLab CI",
             "type": "gitlab",
             "buildName": f"{environ.get('CI_JOB_NAME', 'job')} #{environ.get('CI_PIPELINE_IID', '')}",
@@ -95,8 +95,8 @@ def executor(record: RunRecord, environ: Mapping[str, str]) -> dict[str, Any]:
             "buildUrl": environ.get("CI_JOB_URL") or environ.get("CI_PIPELINE_URL", ""),
         }
     else:
-        values |= {"name": "drills", "type": "local", "buildName": record.run_id}
-    return {name: value for name, value in values.items() if value not in ("", None)}
+        told |= {"name": "drills", "type": "local", "buildName": record.run_id}
+    return {name: value for name, value in told.items() if value not in ("", None)}
 
 
 def _number(text: str | None) -> int | None:

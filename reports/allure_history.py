@@ -1,4 +1,4 @@
-"""Allure's own history: what its page shows of earlier runs of the same scenarios.
+"""Allure's own history: what its page tells of earlier runs of the same scenarios.
 
 A file for each group of runs, beside the runs' folders, so that simulated runs never stand among those of AWS. Allure gets a
 copy that holds the runs before this one alone: a report that is made again shows the same, and no run is added twice.
@@ -24,14 +24,14 @@ RUN = "drill_run"
 
 @dataclass(frozen=True, slots=True)
 class AllureHistory:
-    """The history of a run's group; a run that does not count is shown with it and is not added."""
+    """The history of the group that a run belongs to; one that does not count sees it and is not added."""
 
     path: Path
     run_id: str
     counts: bool
 
     def earlier(self) -> str:
-        """Return the lines of the runs before this one, as Allure reads them: oldest first, whole lines only, the newest 30."""
+        """The lines of the runs before this one, as Allure reads them: oldest first, whole lines only, the newest 30."""
         lines = {run: line for run, line in self._lines() if run < self.run_id}  # ids begin with the instant
         return "".join(json.dumps(lines[run]) + "\n" for run in sorted(lines)[-SHOWN:])
 
@@ -55,7 +55,7 @@ class AllureHistory:
 
 
 def of(record: RunRecord, folder: Path) -> AllureHistory | None:
-    """Return the history that the run in `folder` belongs to; None where no history is kept."""
+    """The history that the run in `folder` belongs to; None where no history is kept."""
     if record.history is None:
         return None
     key = record.history.key

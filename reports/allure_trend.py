@@ -15,7 +15,7 @@ GLOBALS = "trend-globals.json"
 
 
 def write(folder: Path, trend: Trend) -> None:
-    """Write the drawings and the numbers into the folder of Allure's results, and the file that names them to Allure."""
+    """Write the drawings and the numbers into the folder of Allure's results, and what leads Allure to them."""
     made = [
         (f"{name} of each run", f"trend-{name.lower()}-attachment.svg", "image/svg+xml", drawing)
         for name in trend_chart.ACTUALS
@@ -32,7 +32,7 @@ def write(folder: Path, trend: Trend) -> None:
 
 
 def text_of(trend: Trend) -> str:
-    """Return stamp, group, numbers, warnings and every run, as lines."""
+    """Stamp, group, numbers, warnings and every run, as lines."""
     lines = [wording.SIMULATED, ""] if trend.key.simulated else []
     lines += [f"Runs of {wording.group(trend.key)}", "", *wording.sentences(trend)]
     lines += [f"warning: {warning}" for warning in (*wording.warnings(trend), *trend.problems)]
@@ -42,5 +42,5 @@ def text_of(trend: Trend) -> str:
         size = "-" if point.size_bytes is None else wording.show_bytes(point.size_bytes)
         rows.append((point.run_id, point.outcome, *(seconds_or(each, "-") for each in times), size))
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
-    table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([*lines, "", *table]) + "\n"
+    told = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([*lines, "", *told]) + "\n"

@@ -24,7 +24,7 @@ _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A phase on the timeline: its number in the legend, and its left and right edge."""
+    """A phase on the timeline: its number in the legend, and from where to where it is drawn."""
 
     number: int
     phase: Phase
@@ -33,13 +33,13 @@ class Stretch:
 
 
 def total_seconds(record: RunRecord) -> float:
-    """Return the length of the timeline in seconds: the run's wall clock, or as far as its phases reach."""
+    """How long the timeline is, in seconds: the run's wall clock, or as far as its phases reach."""
     ends = [phase.end_seconds or phase.start_seconds for phase in record.phases]
     return max([record.wall_seconds or 0.0, *ends])
 
 
 def place(record: RunRecord) -> list[Stretch]:
-    """Return the position of each phase; an open one reaches to the end of the recorded time."""
+    """Where each phase is drawn; an open phase reaches to the end of what was recorded."""
     whole = total_seconds(record)
     scale = (WIDTH - 2 * EDGE) / whole if whole > 0 else 0.0
     return [
@@ -72,7 +72,7 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
 
 
 def ticks(whole: float) -> list[float]:
-    """Return round instants for the axis, in seconds, four to nine of them over `whole` seconds."""
+    """Round instants for the axis, in seconds, four to nine of them over `whole` seconds."""
     if whole <= 0:
         return [0.0]
     if whole < 5:
@@ -88,7 +88,7 @@ def _tick_label(seconds: float) -> str:
 
 
 def timeline(record: RunRecord) -> str:
-    """Draw the phases to scale, numbered as in the legend, with the RTO's limit where it falls within the run."""
+    """The phases drawn to scale, numbered as in the legend, with the RTO's limit where it falls within the run."""
     stretches = place(record)
     if not stretches:
         return ""
@@ -106,10 +106,10 @@ def timeline(record: RunRecord) -> str:
     limit = record.objectives.rto_seconds
     if counted and limit is not None and counted[0].phase.start_seconds + limit <= whole:
         parts.append(_limit(counted[0].left + limit * scale, limit))
-    label = f"{len(stretches)} phases over {show_duration(whole)}, {len(counted)} of them count against the RTO"
+    told = f"{len(stretches)} phases over {show_duration(whole)}, {len(counted)} of them count against the RTO"
     return (
         f'<svg class="timeline" viewBox="0 0 {WIDTH:g} 132" role="img" aria-labelledby="timeline-title">'
-        f'<title id="timeline-title">Timeline to scale: {escape(label)}; the table below gives every number</title>'
+        f'<title id="timeline-title">Timeline to scale: {escape(told)}; the table below gives every number</title>'
         + "".join(parts)
         + "</svg>"
     )
@@ -119,11 +119,11 @@ def _numbered(stretch: Stretch, middle: float, label: float) -> str:
     phase = stretch.phase
     kind = "rta" if phase.clock == "rta" else "other"
     state = " open" if phase.end_seconds is None else ""
-    text = f"{stretch.number}. {phase.name}: {seconds_or(phase.seconds, 'not ended')}"
+    told = f"{stretch.number}. {phase.name}: {seconds_or(phase.seconds, 'not ended')}"
     width = max(stretch.right - stretch.left, 0.8)
     return (
         f'<rect class="phase {kind}{state}" x="{stretch.left:.2f}" y="42" width="{width:.2f}" height="44">'
-        f"<title>{escape(text)}</title></rect>"
+        f"<title>{escape(told)}</title></rect>"
         f'<path class="leader" d="M{label:.1f} 21 L{label:.1f} 26 L{middle:.1f} 38 L{middle:.1f} 42"/>'
         f'<text class="number {kind}" x="{label:.1f}" y="16" text-anchor="middle">{stretch.number}</text>'
     )
@@ -138,7 +138,7 @@ def _limit(x: float, seconds: float) -> str:
 
 
 def objective_bar(view: ObjectiveView) -> str:
-    """Draw the actual as a bar and the objective as a line across it, on one scale; the page has the text beside it."""
+    """The actual as a bar and the objective as a line across it, on one scale; the page says it in words beside it."""
     known = [value for value in (view.objective, view.actual) if value is not None]
     whole = max(known, default=0.0) * 1.08 or 1.0
     parts = ['<rect class="track" x="0" y="4" width="100" height="16"/>']
@@ -152,11 +152,11 @@ def objective_bar(view: ObjectiveView) -> str:
         parts.append(
             f'<rect class="limit" x="{view.objective / whole * 100 - 0.2:.2f}" y="0" width="0.4" height="24"/>'
         )
-    label = (
+    told = (
         f"{view.actual_name} {seconds_or(view.actual, view.otherwise)} against {view.objective_name} "
         f"{seconds_or(view.objective, 'not set')}: {view.outcome}"
     )
     return (
         f'<svg class="bar" viewBox="0 0 100 24" preserveAspectRatio="none" role="img" '
-        f'aria-label="{escape(label, quote=True)}">' + "".join(parts) + "</svg>"
+        f'aria-label="{escape(told, quote=True)}">' + "".join(parts) + "</svg>"
     )

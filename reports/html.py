@@ -20,7 +20,7 @@ _JOINTS = re.compile(r"(?<=[.:/_-])(?=\w)")
 
 
 def breakable(name: str) -> Markup:
-    """Return a long name that may wrap after dots, colons and dashes, and is copied without a break."""
+    """A long name that may be wrapped at its joints (dots, colons, dashes …) and is copied without a break."""
     return Markup("<wbr>").join(escape(part) for part in _JOINTS.split(name))
 
 
@@ -40,7 +40,7 @@ def _environment() -> Environment:
 
 
 def render(record: RunRecord) -> str:
-    """Return the whole page as text. Every value of the record is escaped."""
+    """The whole page as text. Everything that stands in the record is escaped."""
     stretches = charts.place(record)
     return (
         _environment()
@@ -72,13 +72,13 @@ def render(record: RunRecord) -> str:
 
 
 def _trend(trend: Trend | None) -> dict[str, object]:
-    """Return the variables of the section on earlier runs."""
+    """What the section on earlier runs needs."""
     return {
         "trend": trend,
         "trend_words": wording,
         "trend_rows": trend.points[-RUNS_SHOWN:] if trend else (),
         "trend_charts": [Markup(trend_chart.chart(trend, name)) for name in trend_chart.ACTUALS] if trend else (),
-        "trend_legend": [(Markup(trend_chart.swatch(kind)), text) for kind, text in trend_chart.legend(trend)]
+        "trend_legend": [(Markup(trend_chart.swatch(kind)), told) for kind, told in trend_chart.legend(trend)]
         if trend
         else (),
     }

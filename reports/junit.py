@@ -19,7 +19,7 @@ THE_RUN = "the run"
 
 
 def render(record: RunRecord) -> str:
-    """Return the file as text, ending in a newline."""
+    """The file as text, ending in a newline."""
     cases = [*(_case(record, promise) for promise in record.promises), *_of_the_run(record)]
     if record.code not in (0, None) and not any(each.find("failure") is not None or _broken(each) for each in cases):
         cases.append(_run_case(record, outcome_of(record), words.headline(record)))
@@ -68,17 +68,17 @@ def _case(record: RunRecord, promise: Promise) -> ET.Element:
     kind = outcomes.kind_of(record, promise)
     element = {"failed": "failure", "broken": "error", "skipped": "skipped"}.get(promise.outcome)
     if element is not None:
-        _add_outcome(case, element, kind, promise.reason)
+        _say(case, element, kind, promise.reason)
     return case
 
 
-def _add_outcome(case: ET.Element, element: str, kind: str, sentence: str) -> None:
-    added = ET.SubElement(case, element, type=kind, message=_text(sentence))
-    added.text = _text(sentence)
+def _say(case: ET.Element, element: str, kind: str, sentence: str) -> None:
+    said = ET.SubElement(case, element, type=kind, message=_text(sentence))
+    said.text = _text(sentence)
 
 
 def _of_the_run(record: RunRecord) -> Iterator[ET.Element]:
-    """Yield a case for each failure of the run as a whole, and for its interruption."""
+    """What is about the run as a whole and no promise of it: why it could not go on, and that it was stopped."""
     for failure in record.failures:
         yield _run_case(record, OUTCOMES.get(failure.exit_code, "could not run"), failure.sentence)
     if record.interrupted_by and not record.failures:
@@ -87,5 +87,5 @@ def _of_the_run(record: RunRecord) -> Iterator[ET.Element]:
 
 def _run_case(record: RunRecord, kind: str, sentence: str) -> ET.Element:
     case = ET.Element("testcase", classname=_text(record.profile), name=THE_RUN, time="0.000")
-    _add_outcome(case, "failure" if kind in ("objective missed", "verification failed") else "error", kind, sentence)
+    _say(case, "failure" if kind in ("objective missed", "verification failed") else "error", kind, sentence)
     return case

@@ -12,7 +12,7 @@ FINDINGS_SHOWN = 20
 
 
 def cell(text: str) -> str:
-    """Return text for a table cell or a line: without line breaks, the marks of Markdown and HTML escaped."""
+    """Text that can stand in a table cell or a line: no line breaks, nothing that Markdown or HTML takes as its own."""
     flat = " ".join(text.split())
     for mark in ("\\", "|", "*", "_", "`", "[", "]"):
         flat = flat.replace(mark, "\\" + mark)
@@ -20,7 +20,7 @@ def cell(text: str) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return a Markdown table with an empty line after it; nothing where there are no rows."""
+    """A Markdown table, with an empty line after it; nothing where there are no rows."""
     if not rows:
         return []
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
@@ -29,7 +29,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def render(record: RunRecord) -> str:
-    """Return the summary as Markdown, ending in a newline."""
+    """The summary as Markdown, ending in a newline."""
     lines = [f"# {cell(words.headline(record))}", "", cell(words.title(record)), "", cell(words.byline(record)), ""]
     for stamp in words.stamps(record):
         lines += [f"> **{cell(stamp)}**", ""]
@@ -37,7 +37,7 @@ def render(record: RunRecord) -> str:
     if record.failures:
         lines += ["## What went wrong", "", *(f"- {cell(failure.sentence)}" for failure in record.failures), ""]
     lines += ["## Objectives", "", *_objectives(record), *_recovery_time(record)]
-    lines += table(("Data loss", "Number", "How it was determined", "Meaning"), words.loss_rows(record))
+    lines += table(("Data loss", "Number", "How it came about", "What it is"), words.loss_rows(record))
     if slowest := words.slowest_phase(record):
         lines += [f"Slowest phase of the recovery: {cell(slowest)}.", ""]
     lines += _over_time(record)
@@ -55,7 +55,7 @@ def render(record: RunRecord) -> str:
     lines += ["## What was not checked", ""]
     gaps = [(gap.what, gap.reason) for gap in words.not_checked(record)]
     lines += table(("What", "Why"), gaps) or [words.NOTHING_LEFT_OUT, ""]
-    lines += ["No automated drill proves: " + "; ".join(words.NO_DRILL_EVIDENCES) + ".", ""]
+    lines += ["No automated drill shows: " + "; ".join(words.NO_DRILL_EVIDENCES) + ".", ""]
     left = words.still_there(record)
     lines += ["## Left behind", "", *(f"- {cell(name)}" for name in left), ""] if left else []
     return "\n".join(lines).rstrip() + "\n"
@@ -86,12 +86,12 @@ def _recovery_time(record: RunRecord) -> list[str]:
 def _over_time(record: RunRecord) -> list[str]:
     if record.history is None:
         return []
-    trend = [cell(wording.one_line(record.history))]
+    said = [cell(wording.one_line(record.history))]
     warnings = (*wording.warnings(record.history), *record.history.problems)
     return [
         "## Over time",
         "",
-        *trend,
+        *said,
         "",
         *(f"- **warning**: {cell(each)}" for each in warnings),
         *[""][: len(warnings)],
@@ -105,5 +105,5 @@ def _findings(record: RunRecord) -> list[str]:
     shown = [(f.severity, f.object, f.expected, f.found, f.message) for f in found[:FINDINGS_SHOWN]]
     lines = [f"## Findings: {len(found)}", "", *table(("Severity", "Object", "Expected", "Found", "Meaning"), shown)]
     if len(found) > FINDINGS_SHOWN:
-        lines += [f"{len(found) - FINDINGS_SHOWN} more are in report.html.", ""]
+        lines += [f"{len(found) - FINDINGS_SHOWN} more stand in report.html.", ""]
     return lines

@@ -1,4 +1,4 @@
-"""Kinds of a promise's outcome: objective missed, verification failed and could not run are three. Pure."""
+"""What kind of end a promise had: objective missed, verification failed and could not run are three things. Pure."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ OBJECTIVE_MISSED = (
 
 
 def kind_of(record: RunRecord, promise: Promise) -> Kind:
-    """Return the kind of a promise's outcome, "" for one that passed.
+    """The kind of a promise's end, "" for one that held.
 
-    The kind of a failed promise is that of the verdict whose sentence is its reason; where there is none, the sentence
-    itself decides.
+    What a failed promise was about is said by the verdict whose sentence is its reason, and by the sentence itself where
+    no verdict has it.
     """
     if promise.outcome == "passed":
         return ""
@@ -32,6 +32,6 @@ def kind_of(record: RunRecord, promise: Promise) -> Kind:
 
 
 def reason_of(record: RunRecord, promise: Promise) -> str:
-    """Return why a promise did not pass, the kind of its outcome first; a skipped one has its reason alone."""
+    """Why a promise did not hold, with the kind of its end before the sentence; a skipped one has its reason alone."""
     kind = kind_of(record, promise)
     return f"{kind}: {promise.reason}" if promise.reason and promise.outcome in ("failed", "broken") else promise.reason

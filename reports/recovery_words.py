@@ -1,4 +1,4 @@
-"""Sentences and tables about the recovery time: notes on RTA, the owner's queries, and the moments. Pure."""
+"""What the reports say of the recovery time: what must stand beside RTA, the owner's queries, and the moments. Pure."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from reports import words
 
 
 def beside_rta(record: RunRecord) -> list[str]:
-    """Return the sentences that RTA is misread without: its clock, its measured part, and the machine."""
+    """Sentences without which RTA can be misread: which clock, what of it was measured, and on which machine."""
     rta, alone = _measured(record, "RTA"), _measured(record, "RTA of the recovery")
-    lines = [_clock_line(record, rta, alone)]
+    told = [_clock_line(record, rta, alone)]
     for measurement in (rta, alone):
-        lines += [note for note in (measurement.notes if measurement else ()) if not note.startswith("counted from")]
-    return list(dict.fromkeys(lines))
+        told += [note for note in (measurement.notes if measurement else ()) if not note.startswith("counted from")]
+    return list(dict.fromkeys(told))
 
 
 def _clock_line(record: RunRecord, rta: Measurement | None, alone: Measurement | None) -> str:
@@ -27,9 +27,9 @@ def _clock_line(record: RunRecord, rta: Measurement | None, alone: Measurement |
         return line
     parts = f"RTA of the recovery {words.seconds_or(alone.seconds)}, measured"
     if rta.seconds == alone.seconds:
-        return f"{line}; {parts}; no allowance is of allowances declared for what a drill cannot measure"
+        return f"{line}; {parts}; nothing is declared for what a drill cannot measure"
     declared = show_duration(rta.seconds - alone.seconds)
-    return f"{line}; {parts}; {declared} of allowances declared for what a drill cannot measure"
+    return f"{line}; {parts}; {declared} declared for what a drill cannot measure"
 
 
 def _measured(record: RunRecord, name: str) -> Measurement | None:
@@ -37,7 +37,7 @@ def _measured(record: RunRecord, name: str) -> Measurement | None:
 
 
 def query_rows(record: RunRecord) -> list[tuple[str, str, str, str, str]]:
-    """Return a row for each of the owner's queries: name, cold, warm, target and outcome."""
+    """The owner's queries: name, cold, warm, target and how they ended."""
     found = words.recovery(record)
     return [
         (
@@ -58,7 +58,7 @@ def _ended(timing: QueryTiming) -> str:
 
 
 def moment_rows(record: RunRecord) -> list[tuple[str, str, str, str]]:
-    """Return a row for each moment of the recovery: name, instant in UTC, time since the declaration, and source."""
+    """The moments of the recovery: name, instant in UTC, time since the declaration, and whose word it is."""
     moments = timeline.moments(record)
     declared = next((each for each in moments if each.name == timeline.DECLARATION), None)
     return [(each.name, _to_the_tenth(each.at), _since(each, declared), each.source) for each in moments]
@@ -76,11 +76,11 @@ def _to_the_tenth(at: datetime) -> str:
 
 
 def offset_line(offset: ClockOffset | None) -> str:
-    """Return a sentence on the offset of AWS's clock from this machine's, "" where no response had a date."""
+    """How far AWS's clock and this machine's are apart, "" where no answer told."""
     if offset is None:
         return ""
     if offset.low_seconds > offset.high_seconds:
-        return f"AWS's clock and this machine's drifted apart during the run; {offset.source}, {offset.answers} answers"
+        return f"AWS's clock and this machine's moved against each other; {offset.source}, {offset.answers} answers"
     return (
         f"AWS's clock is ahead of this machine's by {_signed(offset.low_seconds)} to {_signed(offset.high_seconds)}; "
         f"{offset.source}, {offset.answers} answers"
@@ -92,17 +92,13 @@ def _signed(seconds: float) -> str:
 
 
 def hydration_line(record: RunRecord) -> str:
-    """Return a sentence on the time to read the whole copy once, "" where the target does not ask for it."""
+    """How long it took to read the whole copy once, "" where nobody asked."""
     found = words.recovery(record)
     if not found or not found.hydration:
         return ""
     read = found.hydration
     rate = f", {words.show_bytes(int(read.size_bytes / read.seconds))}/s" if read.seconds else ""
-    left = (
-        f"; {len(read.not_read)} object{'' if len(read.not_read) == 1 else 's'} cannot be read by a query"
-        if read.not_read
-        else ""
-    )
+    left = f"; {len(read.not_read)} things have no query that reads them" if read.not_read else ""
     after = _warm_after(record, found)
     return (
         f"Every block read once in {words.seconds_or(read.seconds)}: {read.relations:,} relations, "
@@ -111,16 +107,16 @@ def hydration_line(record: RunRecord) -> str:
 
 
 def _warm_after(record: RunRecord, restoration: Restoration) -> str:
-    """Return how long after `available` every block had been loaded."""
+    """How long after `available` there was nothing left to load."""
     end = next((moment.seconds for moment in record.moments if moment.name == timeline.HYDRATED), None)
     seen = [change.seconds for change in restoration.statuses if change.status == "available"]
     if end is None or not seen or seen[0] is None:
         return ""
-    return f"; {words.seconds_or(end - seen[0])} after the copy was first reported available"
+    return f"; {words.seconds_or(end - seen[0])} after the copy was first called available"
 
 
 def status_rows(record: RunRecord, restoration: Restoration) -> list[tuple[str, str, str, str, str]]:
-    """Return a row for each status: first seen, last seen, status, pending changes, and duration."""
+    """The statuses as stretches: seen from, seen until, status, what was pending, and how long it lasted."""
     lasted = {(each.started_at, each.start_seconds): each for each in timeline.statuses(restoration, record.phases)}
     rows = []
     for change in restoration.statuses:

@@ -1,4 +1,4 @@
-"""Masks whatever looks like a password in the text of a report; the one place that does."""
+"""The one place where text is cleared of what looks like a password before it goes into a report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ARN = re.compile(r"arn:aws[\w-]*:secretsmanager:", re.IGNORECASE)
 
 
 def redact(text: str) -> str:
-    """Return the text with passwords masked: in URLs (`user:…@host`), after `password=`, `"token":`, `PASSWORD '…'`.
+    """The text with passwords masked: in URLs (`user:…@host`), after `password=`, `"token":`, `PASSWORD '…'`.
 
     An ARN of a secret is its name and not its value, and stays.
     """

@@ -11,7 +11,7 @@ SCHEMA_FILE = Path(__file__).parent / "drill.schema.json"
 
 
 def schema_text() -> str:
-    """Return the text of the schema file: indented, keys sorted, ending in a newline."""
+    """The schema as it stands in the file: indented, keys in order, ending in a newline."""
     return json.dumps(json_schema(), indent=2, sort_keys=True) + "\n"
 
 

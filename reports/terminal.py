@@ -1,4 +1,4 @@
-"""Output of a run on the terminal: progress, and a summary at its end. Plain lines where the output is no terminal."""
+"""What a person sees while a run goes on, and at its end. Plain lines where the output is no terminal."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ _TONES = {"good": "bold green", "bad": "bold red", "open": "bold yellow"}
 
 
 class Screen(Console):
-    """A console that raises BrokenPipeError when its output is closed; rich's own ends the process."""
+    """A console that raises BrokenPipeError when nobody reads it any more; rich's own ends the process."""
 
     def on_broken_pipe(self) -> None:
-        """Raise the error again, which rich has caught."""
+        """Called by rich where it has caught the error."""
         raise
 
 
 class Progress:
-    """The progress of one run: reads its record when it has changed, and prints phases as they begin and end."""
+    """What has been shown of one run: reads its record when it has changed, tells phases as they begin and end."""
 
     def __init__(self, folder: Path, console: Console, clock: Clock) -> None:
         self.record: RunRecord | None = None
@@ -55,11 +55,11 @@ class Progress:
         self._console = console
         self._clock = clock
         self._stamp: tuple[int, int] | None = None
-        self._ended = 0
-        self._announced = -1
+        self._told = 0
+        self._begun = -1
 
-    def read(self) -> None:
-        """Read the record if it has changed; ignore one that is absent or not readable yet."""
+    def look(self) -> None:
+        """Read the record if it is another than before; one that is not there yet, or not readable, is waited for."""
         try:
             status = self._path.stat()
             stamp = (status.st_mtime_ns, status.st_ino)
@@ -69,18 +69,18 @@ class Progress:
         except (OSError, ConfigError):
             return
 
-    def print_phases(self, *, begins: bool) -> None:
-        """Print a line for each phase that has ended since, and with `begins` one for a phase that has just begun."""
+    def tell(self, *, begins: bool) -> None:
+        """Print a line for every phase that has ended since, and with `begins` one for a phase that has just begun."""
         if self.record is None:
             return
         phases = self.record.phases
-        while self._ended < len(phases) and phases[self._ended].seconds is not None:
-            phase = phases[self._ended]
+        while self._told < len(phases) and phases[self._told].seconds is not None:
+            phase = phases[self._told]
             self._line(phase, f"{phase.name}: {words.seconds_or(phase.seconds)}")
-            self._ended += 1
-        if begins and self._ended < len(phases) and self._announced < self._ended:
-            self._announced = self._ended
-            phase = phases[self._ended]
+            self._told += 1
+        if begins and self._told < len(phases) and self._begun < self._told:
+            self._begun = self._told
+            phase = phases[self._told]
             limit = self.record.objectives.rto_seconds
             against = f", counts against the RTO of {show_duration(limit)}" if phase.clock == "rta" and limit else ""
             self._line(phase, f"{phase.name} ...{against}")
@@ -96,7 +96,7 @@ class Progress:
         )
 
     def __rich__(self) -> Text:
-        """Return the line at the bottom: the open phase, its duration, the run's, and the share of the RTO that is used."""
+        """The line at the bottom: the open phase, its time, the whole time and the objective that it uses up."""
         if self.record is None or not self.record.phases:
             return Text("waiting for the run to begin", "dim")
         now = self._clock.now()
@@ -114,7 +114,7 @@ class Progress:
 
 
 def objective_used(record: RunRecord, phase: Phase, spent: float) -> tuple[str, str]:
-    """Return how much of the RTO is used `spent` seconds into the open phase, and the style of that text."""
+    """How much of the RTO is used up `spent` seconds into the open phase, and in which style to say it."""
     if phase.clock != "rta":
         return "", ""
     used = spent + sum(each.seconds or 0.0 for each in record.phases if each.clock == "rta" and each is not phase)
@@ -141,62 +141,62 @@ def follow(folder: Path, ended: Callable[[], bool], console: Console, clock: Clo
         over = False
         while not over:
             over = ended()
-            progress.read()
-            progress.print_phases(begins=not lively)
+            progress.look()
+            progress.tell(begins=not lively)
             if not over:
                 clock.sleep(POLL_SECONDS)
 
 
 def _fit(console: Console, text: str) -> str:
-    """Return the text with the characters replaced that the console's encoding does not have."""
+    """The text with what the console's encoding cannot write replaced, so that printing it cannot fail."""
     return text.encode(console.encoding, "replace").decode(console.encoding)
 
 
-def _print_line(console: Console, text: str, style: str = "", indent: int = 0) -> None:
-    """Print one sentence, wrapped at words on a terminal and in one line elsewhere."""
+def _say(console: Console, text: str, style: str = "", indent: int = 0) -> None:
+    """One sentence, wrapped at words on a terminal and left whole elsewhere."""
     line = Text(" " * indent + _fit(console, text), style)
     console.print(line, soft_wrap=not console.is_terminal, highlight=False)
 
 
 def summary(record: RunRecord, folder: Path, console: Console) -> None:
-    """Print the result of a run: promises, objectives, verdict, findings, failures, reports and exit codes."""
+    """Print how the run ended: promises, objectives, verdict, findings, failures, reports and exit codes in words."""
     console.print()
     if record.promises:
         console.print(_promises(record, console))
         console.print()
     console.print(_objectives(record, console))
     for line in recovery_words.beside_rta(record):
-        _print_line(console, line, "dim")
+        _say(console, line, "dim")
     for name, cold, warm, target, ended in recovery_words.query_rows(record):
-        _print_line(console, f"query {name!r}: {cold} cold, {warm} warm, target {target}: {ended}", "dim")
+        _say(console, f"query {name!r}: {cold} cold, {warm} warm, target {target}: {ended}", "dim")
     for way, number, how, _ in words.loss_rows(record):
-        _print_line(console, f"data loss {way}: {number} ({how})", "dim")
+        _say(console, f"data loss {way}: {number} ({how})", "dim")
     console.print()
-    _print_line(console, words.headline(record), _TONES[words.tone(record)])
+    _say(console, words.headline(record), _TONES[words.tone(record)])
     for stamp in words.stamps(record):
-        _print_line(console, stamp, "bold yellow")
+        _say(console, stamp, "bold yellow")
     _over_time(record, console)
     _findings(record, console)
     for failure in record.failures:
-        _print_line(console, failure.sentence, "red")
+        _say(console, failure.sentence, "red")
     left = words.still_there(record)
     if left:
-        _print_line(console, "not removed: " + ", ".join(left), "red")
+        _say(console, "still there: " + ", ".join(left), "red")
     console.print()
     for name in REPORT_FILES:
         if (folder / name).exists():
-            _print_line(console, words.show_path(folder / name), "cyan")
+            _say(console, words.show_path(folder / name), "cyan")
     for line in words.exit_lines(record):
-        _print_line(console, f"exit code {line}")
+        _say(console, f"exit code {line}")
 
 
 def _over_time(record: RunRecord, console: Console) -> None:
-    """Print the trend in one line, and a warning where an objective is nearly missed."""
+    """The run beside earlier ones, in a line, and what should be mended before an objective is missed."""
     if record.history is None:
         return
-    _print_line(console, f"over time: {wording.one_line(record.history)}")
+    _say(console, f"over time: {wording.one_line(record.history)}")
     for warning in (*wording.warnings(record.history), *record.history.problems):
-        _print_line(console, f"warning: {warning}", "yellow")
+        _say(console, f"warning: {warning}", "yellow")
 
 
 def _table(*heads: str) -> Table:
@@ -236,6 +236,6 @@ def _findings(record: RunRecord, console: Console) -> None:
     found = words.findings(record)
     for finding in found[:FINDINGS_SHOWN]:
         line = f"{finding.severity}: {finding.object}: expected {finding.expected}, found {finding.found}"
-        _print_line(console, line, _STYLES.get(finding.severity, ""))
+        _say(console, line, _STYLES.get(finding.severity, ""))
     if len(found) > FINDINGS_SHOWN:
-        _print_line(console, f"and {len(found) - FINDINGS_SHOWN} more findings in report.html", "dim")
+        _say(console, f"and {len(found) - FINDINGS_SHOWN} more findings in report.html", "dim")

@@ -2,7 +2,7 @@
 
 Pure, SVG as text. Runs stand at equal distances in their order and missed drills have a place of their own, so that twelve
 monthly runs and twelve of one afternoon can both be read. Within a page colours come from its style sheet; a drawing that
-stands alone brings its own. A run's outcome is shown by its shape as well as by its colour.
+stands alone brings its own. A run's outcome is told by its shape as well as by its colour.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ text.value { fill: #1b1f24; font-weight: 700; stroke: none; } text.stamp { fill:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A place on the drawing: a run, or missed drills; its left and right edge in the drawing's units."""
+    """A place on the drawing: a run, or drills that were missed; from where to where, in the drawing's units."""
 
     what: HistoryPoint | DrillGap
     left: float
@@ -57,12 +57,12 @@ class Slot:
 
     @property
     def middle(self) -> float:
-        """Return the position of its mark."""
+        """Where its mark stands."""
         return (self.left + self.right) / 2
 
 
 def slots(trend: Trend) -> list[Slot]:
-    """Return every run in its order, and each gap before the run that ended it; none before the first run that is kept."""
+    """Every run in its order, and each gap before the first run after it; a gap before the first run that is kept is none."""
     order: list[HistoryPoint | DrillGap] = list(trend.points)
     for gap in trend.gaps:
         later = [place for place, each in enumerate(order) if isinstance(each, HistoryPoint) and each.at >= gap.to_at]
@@ -76,13 +76,13 @@ def slots(trend: Trend) -> list[Slot]:
 
 @dataclass(frozen=True, slots=True)
 class _Scale:
-    """Converts seconds into heights: `top` are the seconds at the upper edge; `far` when the objective lies beyond it."""
+    """Seconds into heights: `top` is what the upper edge stands for; `far` when the objective lies beyond it."""
 
     top: float
     far: bool
 
     def y(self, seconds: float) -> float:
-        """Return the height of so many seconds; what is beyond the scale is at its edge."""
+        """Where so many seconds are drawn; what is beyond the scale stands at its edge."""
         return TOP + HEIGHT * (1 - min(seconds / self.top, 1.0))
 
 
@@ -91,12 +91,12 @@ ACTUALS: tuple[Actual, ...] = ("RTA", "RPA")
 
 
 def actual_of(point: HistoryPoint, name: Actual) -> float | None:
-    """Return the run's RTA or RPA."""
+    """The run's RTA or RPA."""
     return point.rta_seconds if name == "RTA" else point.rpa_seconds
 
 
 def objective_of(point: HistoryPoint, name: Actual) -> float | None:
-    """Return the objective at the time of the run."""
+    """What was promised when the run took place."""
     return point.rto_seconds if name == "RTA" else point.rpo_seconds
 
 
@@ -109,7 +109,7 @@ def _scale(trend: Trend, name: Actual) -> _Scale:
 
 
 def chart(trend: Trend, name: Actual, *, alone: bool = False) -> str:
-    """Draw one actual, "" where the group has no run; `alone` for a file of its own, with stamp and colours."""
+    """The drawing of one actual, "" where the group has no run; `alone` for a file of its own, with stamp and colours."""
     if not trend.points:
         return ""
     placed, scale = slots(trend), _scale(trend, name)
@@ -123,12 +123,12 @@ def chart(trend: Trend, name: Actual, *, alone: bool = False) -> str:
     if alone:
         inner = f'<style>{ALONE}</style><rect class="paper" width="{WIDTH:g}" height="{height:g}"/>{inner}'
         inner += _legend_alone(trend, height - 10)
-    text = escape(f"{name} of {wording.runs(len(trend.points))}: {wording.one_line(trend)}")
+    told = escape(f"{name} of {wording.runs(len(trend.points))}: {wording.one_line(trend)}")
     # a file of its own needs a size and a namespace; within a page the style sheet gives the size
     size = f' xmlns="http://www.w3.org/2000/svg" width="{WIDTH:g}" height="{height:g}"' if alone else ""
     return (
         f'<svg class="trend"{size} viewBox="0 0 {WIDTH:g} {height:g}" role="img" aria-labelledby="trend-{name}">'
-        f'<title id="trend-{name}">{text}</title>{inner}</svg>'
+        f'<title id="trend-{name}">{told}</title>{inner}</svg>'
     )
 
 
@@ -151,13 +151,13 @@ def _gaps(placed: Sequence[Slot], floor: float) -> list[str]:
     parts = []
     for slot in placed:
         if isinstance(slot.what, DrillGap):
-            text = escape(
+            told = escape(
                 f"{slot.what.missed} missed between {slot.what.from_at:%Y-%m-%d} and {slot.what.to_at:%Y-%m-%d}"
             )
             width = slot.right - slot.left
             parts.append(
                 f'<rect class="gap" x="{slot.left:.1f}" y="{TOP:g}" width="{width:.1f}" height="{floor - TOP:.1f}">'
-                f"<title>{text}</title></rect>"
+                f"<title>{told}</title></rect>"
             )
             missed = f"{slot.what.missed} missed" if width > 64 else str(slot.what.missed)
             parts.append(_text("missed", slot.middle, TOP + HEIGHT - 8, missed))
@@ -165,7 +165,7 @@ def _gaps(placed: Sequence[Slot], floor: float) -> list[str]:
 
 
 def _objective(placed: Sequence[Slot], scale: _Scale, name: Actual) -> str:
-    """Draw the objective at each run; a gap has that of the run before it."""
+    """The objective as it was at each run; a gap has the one of the run before it."""
     way, last, label, y = "", None, "", TOP
     for slot in placed:
         value = objective_of(slot.what, name) if isinstance(slot.what, HistoryPoint) else last
@@ -189,14 +189,14 @@ def _median(trend: Trend, scale: _Scale, name: Actual) -> str:
 
 
 def _counted(slot: Slot, name: Actual) -> float | None:
-    """Return the run's number where it counts: that of a copy with wrong data does not."""
+    """The run's number where it counts: that of a copy with wrong data does not."""
     if not isinstance(slot.what, HistoryPoint) or slot.what.outcome == "verification failed":
         return None
     return actual_of(slot.what, name)
 
 
 def _way(placed: Sequence[Slot], scale: _Scale, name: Actual) -> str:
-    """Draw a line from number to number, broken at missed drills, and where an RPA was measured by another method."""
+    """A line from number to number, broken where drills were missed, and where an RPA was measured in another way."""
     way, pen, method = "", "M", ""
     for slot in placed:
         value = _counted(slot, name)
@@ -211,7 +211,7 @@ def _way(placed: Sequence[Slot], scale: _Scale, name: Actual) -> str:
 
 
 def mark(kind: str, x: float, y: float, size: float) -> str:
-    """Draw the shape of an outcome: a disc, a triangle, a square, a cross or a diamond."""
+    """The shape of an outcome: a disc, a triangle, a square, a cross or a diamond."""
     a, b, c = 2 * size, 1.3 * size, 2.2 * size
     shape = {
         "late": f"M{x:.1f} {y - b:.1f} l{c / 2:.1f} {a:.1f} h{-c:.1f} Z",
@@ -232,16 +232,16 @@ def _marks(placed: Sequence[Slot], scale: _Scale, name: Actual) -> list[str]:
         if isinstance(point, HistoryPoint):
             value = actual_of(point, name)
             by = f" by {point.rpa_method}" if name == "RPA" and point.rpa_method else ""
-            text = f"{point.run_id}: {point.outcome}, {name} {seconds_or(value)}{by}"
+            told = f"{point.run_id}: {point.outcome}, {name} {seconds_or(value)}{by}"
             drawn = mark(KINDS[point.outcome], slot.middle, scale.y(value or 0.0) - (size + 1) * (value is None), size)
             if value is None:  # on the floor and hollow
                 drawn = drawn.replace('class="mark ', 'class="mark none ')
-            parts.append(f"{drawn}><title>{escape(text)}</title></{drawn[1 : drawn.index(' ')]}>")
+            parts.append(f"{drawn}><title>{escape(told)}</title></{drawn[1 : drawn.index(' ')]}>")
     return parts
 
 
 def _values(placed: Sequence[Slot], scale: _Scale, name: Actual) -> list[str]:
-    """Draw the longest and the last number as text."""
+    """The longest and the last number in words."""
     numbered = [(slot, value) for slot in placed if (value := _counted(slot, name)) is not None]
     if not numbered:
         return []
@@ -255,7 +255,7 @@ def _values(placed: Sequence[Slot], scale: _Scale, name: Actual) -> list[str]:
 
 
 def _sizes(placed: Sequence[Slot], trend: Trend) -> list[str]:
-    """Draw the size of the restored data, from zero to the largest, on a strip of its own."""
+    """The size of what was restored, from nothing to its largest, on a strip of its own."""
     sizes = [(slot.middle, slot.what.size_bytes) for slot in placed if isinstance(slot.what, HistoryPoint)]
     known = [(x, size) for x, size in sizes if size is not None]
     largest = max(size for _, size in known) or 1
@@ -277,7 +277,7 @@ def _sizes(placed: Sequence[Slot], trend: Trend) -> list[str]:
 
 
 def _dates(placed: Sequence[Slot], floor: float) -> list[str]:
-    """Draw a few dates below their runs; with the hour where all runs are of two days."""
+    """A few days below the runs they belong to; with the hour where all runs are of two days."""
     runs = [(slot.middle, slot.what.at) for slot in placed if isinstance(slot.what, HistoryPoint)]
     long = len(runs) == 1 or runs[-1][1] - runs[0][1] > timedelta(days=2)
     form = "%Y-%m-%d" if long else "%m-%d %H:%M"
@@ -291,30 +291,30 @@ def _dates(placed: Sequence[Slot], floor: float) -> list[str]:
 
 
 def legend(trend: Trend) -> list[tuple[str, str]]:
-    """Return the legend of this drawing: each kind of mark and its text."""
+    """What the marks of this drawing mean: their kinds and the words for them."""
     kinds: dict[str, list[str]] = {}
     for outcome, kind in KINDS.items():
         if any(point.outcome == outcome for point in trend.points):
             kinds.setdefault(kind, []).append(outcome)
-    text = [(kind, " or ".join(outcomes)) for kind, outcomes in kinds.items()]
-    text = [(kind, f"{words} (its number does not count)" if kind == "wrong" else words) for kind, words in text]
+    told = [(kind, " or ".join(outcomes)) for kind, outcomes in kinds.items()]
+    told = [(kind, f"{words} (its number does not count)" if kind == "wrong" else words) for kind, words in told]
     judged = [point for point in trend.points if KINDS[point.outcome] != "absent"]
     if any(actual_of(point, name) is None for point in judged for name in ACTUALS):
-        text.append(("good none", "hollow, at 0: not measured"))
-    return text
+        told.append(("good none", "hollow, at 0: not measured"))
+    return told
 
 
 def swatch(kind: str) -> str:
-    """Draw a mark for the legend of a page."""
+    """A mark for the legend of a page."""
     drawn = mark(kind, 7, 7, 5)
     return f'<svg class="trend swatch" viewBox="0 0 14 14" aria-hidden="true">{drawn}/></svg>'
 
 
 def _legend_alone(trend: Trend, y: float) -> str:
     parts, x = [], LEFT
-    for kind, text in legend(trend):
-        parts += [mark(kind, x, y - 5, 5) + "/>", _text("tick", x + 12, y, text, "start")]
-        x += 34 + 8 * len(text)
+    for kind, told in legend(trend):
+        parts += [mark(kind, x, y - 5, 5) + "/>", _text("tick", x + 12, y, told, "start")]
+        x += 34 + 8 * len(told)
     if trend.key.simulated:
         parts.append(_text("stamp", WIDTH - RIGHT, 16, wording.SIMULATED, "end"))
     return "".join(parts)

@@ -1,4 +1,4 @@
-"""Sentences that every report shares: the headline, exit codes, stamps and what no drill can prove.
+"""The words that every report shares: the headline, exit codes, stamps and what no drill can show.
 
 Pure. "Not verified" is never said as "passed", and a simulated run is never said to tell anything about AWS.
 """
@@ -21,7 +21,7 @@ from drills.model.timing import Measurement
 SIMULATED = wording.SIMULATED
 show_bytes = wording.show_bytes
 NOT_MEASURED = "not measured"
-NOTHING_LEFT_OUT = "Nothing was left unverified in this run."
+NOTHING_LEFT_OUT = "Nothing that this run meant to check was left out."
 
 EXIT_WORDS = {
     0: "all promises held",
@@ -64,7 +64,7 @@ EXPECTATIONS = {
 
 @dataclass(frozen=True, slots=True)
 class ObjectiveView:
-    """An objective beside its actual, in seconds; None where none is set, or nothing was measured."""
+    """An objective beside its actual, ready to be drawn. Seconds, None where nothing was promised or measured."""
 
     objective_name: str
     actual_name: str
@@ -77,7 +77,7 @@ class ObjectiveView:
 
     @property
     def margin(self) -> str:
-        """Return how much time was left, or by how much the objective was exceeded."""
+        """How much time was left, or by how much it was exceeded."""
         if self.objective is None or self.actual is None:
             return "no margin: " + (self.otherwise if self.actual is None else "no objective is set")
         left = self.objective - self.actual
@@ -85,24 +85,24 @@ class ObjectiveView:
 
 
 def seconds_or(value: float | None, otherwise: str = NOT_MEASURED) -> str:
-    """Return a duration as text, below a tenth of a second in milliseconds, or `otherwise` where there is none."""
+    """A duration in words, below a tenth of a second in milliseconds, or `otherwise` where there is none."""
     if value is None:
         return otherwise
     return f"{value * 1000:.0f} ms" if 0 < value < 0.1 else show_duration(value)
 
 
 def is_running(record: RunRecord) -> bool:
-    """Return whether the record has neither an end nor an exit code."""
+    """Whether the run has not ended, as far as the record knows."""
     return record.ended_at is None and record.code is None
 
 
 def exit_words(code: int) -> str:
-    """Return one exit code with its meaning."""
+    """One exit code in words, with its number."""
     return f"{code}: {EXIT_WORDS.get(code, 'a code that is not known here')}"
 
 
 def exit_lines(record: RunRecord) -> list[str]:
-    """Return every exit code of the run with its meaning, the one that it ended with first."""
+    """Every exit code of the run in words, the one that it ended with first."""
     codes = list(record.all_codes)
     if record.code is not None and record.code not in codes:
         codes.insert(0, record.code)
@@ -112,20 +112,20 @@ def exit_lines(record: RunRecord) -> list[str]:
 
 
 def headline(record: RunRecord) -> str:
-    """Return the verdict in one sentence."""
+    """The verdict in one sentence."""
     if record.interrupted_by:
-        return f"Interrupted by {record.interrupted_by}: this run does not count as a drill"
+        return f"Interrupted by {record.interrupted_by}: this run is no drill"
     if record.code is None:
         return "No verdict: the run has not ended" if is_running(record) else "No verdict: the run ended without one"
     reasons = [EXIT_WORDS.get(code, f"exit code {code}") for code in record.all_codes or (record.code,)]
     if record.code == 0:
         return "Passed in part: the promises that were run held" if record.partial else "Passed: all promises held"
-    text = "; ".join(reasons)
-    return text[:1].upper() + text[1:]
+    told = "; ".join(reasons)
+    return told[:1].upper() + told[1:]
 
 
 def tone(record: RunRecord) -> str:
-    """Return the tone of the verdict: "good", "bad" or "open" (no verdict, interrupted, filtered)."""
+    """Which colour the verdict has: "good", "bad" or "open" (no verdict, interrupted, filtered)."""
     if record.interrupted_by or record.code is None:
         return "open"
     if record.code == 0:
@@ -134,10 +134,10 @@ def tone(record: RunRecord) -> str:
 
 
 def stamps(record: RunRecord) -> list[str]:
-    """Return the stamps of this run, which every report shows."""
+    """What must stand on every page of this run."""
     found = [SIMULATED] if record.simulated else []
     if record.partial:
-        found.append(f"PARTIAL: does not count as a drill ({record.partial_reason or 'the run was filtered'})")
+        found.append(f"PARTIAL: counts nowhere as a drill ({record.partial_reason or 'the run was filtered'})")
     if record.interrupted_by:
         found.append(f"INTERRUPTED by {record.interrupted_by}: what follows is what had been recorded until then")
     elif is_running(record):
@@ -150,7 +150,7 @@ def _measurement(record: RunRecord, name: str) -> Measurement | None:
 
 
 def objective_views(record: RunRecord) -> tuple[ObjectiveView, ...]:
-    """Return RTO with RTA, RPO with RPA, and RPO with the schedule's worst case where it was computed, with the verdicts."""
+    """RTO with RTA, RPO with RPA, and RPO with the schedule's worst case where it was worked out, with the verdicts."""
     return (
         _view(record, "RTO", "RTA", record.objectives.rto_seconds),
         _view(record, "RPO", "RPA", record.objectives.rpo_seconds),
@@ -182,13 +182,13 @@ def _view(record: RunRecord, objective_name: str, actual_name: str, objective: f
 
 LOSS_WAYS = {
     "policy": ("by policy", "the worst case that the backup schedule allows"),
-    "api": ("by API", "what AWS reports of the recovery point; no verdict uses it"),
-    "data": ("by data", "what the restored data prove; the verdict on the RPO uses it alone"),
+    "api": ("by API", "what AWS says of the recovery point; a claim, and judged by nothing"),
+    "data": ("by data", "what the restored data prove; the RPO is judged by it alone"),
 }
 
 
 def loss_rows(record: RunRecord) -> list[tuple[str, str, str, str]]:
-    """Return a row for each method of determining the data loss: method, number, how it was determined, meaning."""
+    """The three numbers of the data loss, side by side: way, number, how it came about, what the way is."""
     rows = []
     for loss in record.losses:
         way, meaning = LOSS_WAYS[loss.by]
@@ -203,7 +203,7 @@ def loss_rows(record: RunRecord) -> list[tuple[str, str, str, str]]:
 
 
 def slowest_phase(record: RunRecord) -> str:
-    """Return the slowest phase of the recovery and its duration, or "" where the recovery did not end."""
+    """The slowest phase of the recovery and its length, or "" where the recovery did not come to its end."""
     closed = [phase for phase in record.phases if phase.clock == "rta" and phase.seconds is not None]
     if not closed or any(phase.clock == "rta" and phase.seconds is None for phase in record.phases):
         return ""
@@ -214,30 +214,30 @@ def slowest_phase(record: RunRecord) -> str:
 
 
 def recovery(record: RunRecord) -> Restoration | None:
-    """Return the restoration that is measured, None where there was none."""
+    """The restoration that the drill is about, None where there was none."""
     return next((restoration for restoration in record.restorations if restoration.purpose == "recovery"), None)
 
 
 def rehearsals(record: RunRecord) -> list[Restoration]:
-    """Return the restorations of backups that were damaged on purpose."""
+    """Restorations of backups that were damaged on purpose."""
     return [restoration for restoration in record.restorations if restoration.purpose == "rehearsal"]
 
 
 def recovery_checks(record: RunRecord) -> tuple[CheckResult, ...]:
-    """Return the checks of the recovery itself, without the rehearsals'."""
+    """The checks of the recovery itself, without the rehearsals'."""
     found = recovery(record)
     return found.checks if found else ()
 
 
 def findings(record: RunRecord) -> list[Finding]:
-    """Return the recovery's findings, the gravest first; those of a rehearsal are expected and not among them."""
+    """The recovery's findings, the gravest first; the rehearsals' are wanted and stand with them."""
     order = {"error": 0, "warning": 1, "information": 2}
     found = [finding for check in recovery_checks(record) for finding in check.findings]
     return sorted(found, key=lambda finding: order[finding.severity])
 
 
 def not_checked(record: RunRecord) -> list[NotChecked]:
-    """Return everything that this run left unverified: by the run, a check or a verdict."""
+    """Everything that this run left unverified, from whatever side it was said."""
     left = list(record.not_checked)
     for check in recovery_checks(record):
         if check.outcome == "not verified":
@@ -247,19 +247,19 @@ def not_checked(record: RunRecord) -> list[NotChecked]:
         if verdict.outcome == "not verified":
             left.append(NotChecked(f"{verdict.name} ({verdict.requirement})", verdict.sentence))
     if not recovery_checks(record):
-        left.append(NotChecked("the restored copy", "no check was run"))
+        left.append(NotChecked("the restored copy", "no check was made in this run"))
     return list(dict.fromkeys(left))
 
 
 def promise_counts(promises: Sequence[Promise]) -> str:
-    """Return how many promises had which outcome: "5 passed, 1 skipped"; "none was run" where there are none."""
+    """How many promises ended in which way: "5 passed, 1 skipped"; "none was run" where there are none."""
     order: tuple[PromiseOutcome, ...] = ("failed", "broken", "passed", "skipped")
     counts = [(outcome, sum(promise.outcome == outcome for promise in promises)) for outcome in order]
     return ", ".join(f"{count} {outcome}" for outcome, count in counts if count) or "none was run"
 
 
 def promises_by_feature(promises: Sequence[Promise]) -> list[tuple[str, list[Promise]]]:
-    """Return the promises by their feature, both in the order in which they ran."""
+    """The promises below their feature, both in the order in which they were tried."""
     found: dict[str, list[Promise]] = {}
     for promise in promises:
         found.setdefault(promise.feature, []).append(promise)
@@ -267,40 +267,40 @@ def promises_by_feature(promises: Sequence[Promise]) -> list[tuple[str, list[Pro
 
 
 def verdicts_beside_checks(record: RunRecord) -> list[Verdict]:
-    """Return the verdicts that are not those of the recovery's checks, which have a table of their own."""
-    checked = {(check.name, check.outcome, check.sentence) for check in recovery_checks(record)}
-    return [each for each in record.verdicts if (each.name, each.outcome, each.sentence) not in checked]
+    """The verdicts that say something else than the recovery's checks, which have a table of their own."""
+    told = {(check.name, check.outcome, check.sentence) for check in recovery_checks(record)}
+    return [each for each in record.verdicts if (each.name, each.outcome, each.sentence) not in told]
 
 
 def check_counts(checks: Sequence[CheckResult]) -> str:
-    """Return how many checks had which outcome, and how many objects were compared."""
+    """How many checks had which outcome, and how much was compared."""
     if not checks:
-        return "none was run"
+        return "none was made"
     order: tuple[Outcome, ...] = ("missed", "not verified", "met")
     counts = [(outcome, sum(check.outcome == outcome for check in checks)) for outcome in order]
-    text = ", ".join(f"{count} {outcome}" for outcome, count in counts if count)
-    return f"{text}; {sum(check.compared for check in checks):,} objects compared"
+    told = ", ".join(f"{count} {outcome}" for outcome, count in counts if count)
+    return f"{told}; {sum(check.compared for check in checks):,} objects compared"
 
 
 def all_findings(restoration: Restoration) -> list[Finding]:
-    """Return the findings of one restoration, in the order of its checks."""
+    """The findings of one restoration, in the order of its checks."""
     return [finding for check in restoration.checks for finding in check.findings]
 
 
 def still_there(record: RunRecord) -> list[str]:
-    """Return the resources that the run created, or was about to create, and that are not confirmed to be gone."""
+    """Names of what the run made, or meant to make, and has not seen gone."""
     return [f"{resource.kind} {resource.id}" for resource in record.resources if resource.state != "gone"]
 
 
 def resources_by_purpose(record: RunRecord) -> list[tuple[str, list[Resource]]]:
-    """Return the resources by the restoration that they were created for, each group with its heading."""
+    """What was made for the recovery, what for a rehearsal, and what cannot be told, each with its heading."""
     found: dict[str, list[Resource]] = {"recovery": [], "rehearsal": [], "moment": [], "": []}
     for resource in record.resources:
         found[_purpose(record, resource)].append(resource)
     heads = {
         "recovery": "For the recovery",
         "rehearsal": "For the rehearsal of a failure",
-        "moment": "For the point-in-time restore",
+        "moment": "For the restore to a moment",
         "": "Other",
     }
     return [(heads[purpose], made) for purpose, made in found.items() if made]
@@ -315,7 +315,7 @@ def _purpose(record: RunRecord, resource: Resource) -> str:
 
 
 def common_place(resources: Sequence[Resource]) -> str:
-    """Return account and region of the resources where all are in the same, else ""."""
+    """Account and region of the resources where all lie in the same, else ""."""
     places = {(resource.account, resource.region) for resource in resources}
     if len(places) != 1:
         return ""
@@ -324,12 +324,12 @@ def common_place(resources: Sequence[Resource]) -> str:
 
 
 def title(record: RunRecord) -> str:
-    """Return the title of the report: target and run."""
+    """What the report is about."""
     return f"Recovery drill of {record.target.name if record.target else 'an unnamed target'}, run {record.run_id}"
 
 
 def byline(record: RunRecord) -> str:
-    """Return source, profile, beginning and duration in one line."""
+    """Source, profile, beginning and length in one line."""
     parts = [
         f"source {record.target.instance_id}" if record.target else "",
         f"profile {record.profile}",
@@ -340,7 +340,7 @@ def byline(record: RunRecord) -> str:
 
 
 def facts(record: RunRecord) -> list[tuple[str, str]]:
-    """Return the identity of the run as names and values."""
+    """The identity of the run as names and values."""
     target = record.target
     rows = [
         ("run", record.run_id),
@@ -362,7 +362,7 @@ def facts(record: RunRecord) -> list[tuple[str, str]]:
 
 
 def show_path(path: Path) -> str:
-    """Return a path as a person would type it: relative where it is below the current directory, else absolute."""
+    """A path as a person would type it: relative where it lies below the current directory, else absolute."""
     try:
         return str(path.absolute().relative_to(Path.cwd()))
     except ValueError:
@@ -370,5 +370,5 @@ def show_path(path: Path) -> str:
 
 
 def show_instant(instant: datetime | None, otherwise: str = "not known") -> str:
-    """Return an instant in UTC to the second, or `otherwise` where there is none."""
+    """An instant in UTC to the second, or `otherwise` where there is none."""
     return otherwise if instant is None else f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -66,4 +66,4 @@ def drill_cleans_up(drill: Drill) -> tuple[str, ...]:
 def nothing_is_left(journal: Journal, left: tuple[str, ...]) -> None:
     """Assert that the run created something and that nothing of it is left."""
     assert journal.record.resources, "expected resources that the drill created, found none"
-    assert not left, f"expected every resource to be gone, found: {'; '.join(left)}"
+    assert not left, f"still there: {'; '.join(left)}"

@@ -261,4 +261,4 @@ def check_canary(run: CheckRun) -> CheckResult:
     if not (outcome.compared or outcome.findings or outcome.unverified):
         sentence = "the copy holds no canary, and none was expected"
         return CheckResult(chain.NAME, "not verified", sentence, "optional")
-    return build_result(chain.NAME, outcome, "canary rows", "its chain is complete")
+    return build_result(chain.NAME, outcome, "canary rows", "its chain is whole")

@@ -76,7 +76,7 @@ def _away_once(state: State) -> CheckResult | None:
     if not state.done["address-open"].get("marker_seen"):
         return CheckResult(NAME, "not verified", "whose data are served is not told: set cutover.marker in drill.toml")
     away = (changes[2][0] - changes[1][0]).total_seconds()
-    return _met(NAME, f"unavailable once, for {away:.1f} s, then with the restored data: {told}", 3)
+    return _met(NAME, f"away once, for {away:.1f} s, then with the restored data: {told}", 3)
 
 
 def _closed(state: State, openings: Sequence[str]) -> CheckResult | None:
@@ -107,7 +107,7 @@ def _configured(state: State) -> CheckResult | None:
     if not compared:
         return CheckResult(CONFIGURED, "not verified", f"nothing was compared: {'; '.join(unread)}")
     sentence = f"{compared} settings compared with those of {found['compared_with']}"
-    sentence += f"; {len(differences)} with a reason or to review" if differences else ""
+    sentence += f"; {len(differences)} with a reason or to look at" if differences else ""
     sentence += f"; not compared: {'; '.join(unread)}" if unread else ""
     return _met(CONFIGURED, sentence, compared)
 

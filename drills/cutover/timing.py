@@ -133,6 +133,6 @@ def lines(timing: Timing) -> Iterator[str]:
     elif timing.away:
         least = "at least " if any(each.from_first for each in timing.away) else ""
         times = f", in {len(timing.away)} stretches" if len(timing.away) > 1 else ""
-        yield f"the service was unavailable for {least}{show_duration(seconds)}{times}"
+        yield f"the service was away for {least}{show_duration(seconds)}{times}"
     else:
         yield "the service was never seen away"

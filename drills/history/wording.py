@@ -106,7 +106,7 @@ def warnings(trend: Trend) -> list[str]:
 
 def not_counted(trend: Trend) -> str:
     """Return why the run that the trend was made for is not in it, "" where it is."""
-    return f"this run does not count ({trend.not_counted})" if trend.not_counted else ""
+    return f"this run counts nowhere ({trend.not_counted})" if trend.not_counted else ""
 
 
 def sentences(trend: Trend) -> list[str]:

@@ -116,7 +116,7 @@ class RunRecord:
     """One execution, whole: the only source of every report.
 
     `simulated` is True for everything made outside the `aws` profile; `partial` for a run filtered by the caller, which
-    does not count as a drill. `code` and `all_codes` are set when the run has ended, and so is `history`: the trend as
+    counts nowhere as a drill. `code` and `all_codes` are set when the run has ended, and so is `history`: the trend as
     it was known then.
     """
 

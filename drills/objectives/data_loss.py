@@ -54,7 +54,9 @@ def by_policy(seconds: float | None, source: str = "no backup plan was read") ->
 def by_api(point: RecoveryPoint, reference: Reference) -> DataLoss:
     """Return the loss by the API field that dates the recovery point; a point newer than the reference gives no number."""
     if point.data_time is None:
-        return DataLoss("api", None, None, "", "not known: no API field dates the data of the recovery point")
+        return DataLoss(
+            "api", None, None, "", "not known: no API field says which instant the recovery point reaches to"
+        )
     seconds = (reference.at - point.data_time).total_seconds()
     if seconds < 0:
         sentence = f"not measured: by {point.data_time_source} the recovery point is {_ahead(-seconds, reference)}"
@@ -116,7 +118,9 @@ def compare(losses: Sequence[DataLoss], tolerance_seconds: float) -> CheckResult
         return CheckResult(
             NAME, "not verified", f"nothing to hold the recovery point's own time against: {why}", "optional"
         )
-    sentence = f"{compared} of the numbers compared with the data, none differs by more than {show_duration(tolerance_seconds)}"
+    sentence = (
+        f"{compared} of the numbers held against the data, none apart by more than {show_duration(tolerance_seconds)}"
+    )
     if findings:
         sentence = findings[0].message
     outcome: Outcome = "met"

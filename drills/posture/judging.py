@@ -42,7 +42,7 @@ class Judgement:
             sentence = f"{first.object}: expected {first.expected}, found {first.found}"
             sentence += f", and {more} more" if more else ""
         elif self.findings and outcome == "met":
-            sentence += f"; {len(self.findings)} to review"
+            sentence += f"; {len(self.findings)} to look at"
         return CheckResult(
             self.name,
             outcome,

@@ -101,7 +101,9 @@ def judge(found: Collection[str]) -> CheckResult:
         findings.append(_finding(AFTER, "absent", "there", "the copy goes past the moment that was asked for"))
     if UNDER_WAY in found:
         findings.append(_finding(UNDER_WAY, "absent", "there", "a change that was not committed yet was kept"))
-    sentence = findings[0].message if findings else "3 marked changes: only the one that was committed before is there"
+    sentence = (
+        findings[0].message if findings else "3 marked changes: the one committed before the moment is there alone"
+    )
     return CheckResult(NAME, "missed" if findings else "met", sentence, compared=3, findings=tuple(findings))
 
 

@@ -77,7 +77,7 @@ def test_a_cut_over_that_went_well_keeps_each_promise() -> None:
     results = moved(journal())
 
     assert {each.outcome for each in results.values()} == {"met"}
-    assert results[judge.NAME].sentence.startswith("unavailable once, for ")
+    assert results[judge.NAME].sentence.startswith("away once, for ")
     assert "(sg-drill) until it was opened at 2026-11-28 12:00:" in results[judge.CLOSED].sentence
     assert results[judge.CONFIGURED].sentence == "70 settings compared with those of the old instance"
     assert results[judge.IDLE].sentence == "nobody is connected to orders-prod-old"
@@ -159,7 +159,7 @@ def test_nothing_compared_is_not_verified_and_what_could_not_be_is_said() -> Non
 
     assert moved(journal(compare=nothing))[judge.CONFIGURED].outcome == "not verified"
     assert moved(journal(compare=some))[judge.CONFIGURED].sentence.endswith(
-        "; 1 with a reason or to review; not compared: proxies: needs rds:DescribeDBProxies"
+        "; 1 with a reason or to look at; not compared: proxies: needs rds:DescribeDBProxies"
     )
 
 

@@ -204,13 +204,13 @@ def answers(*told: tuple[float, str]) -> tuple[tuple[datetime, str], ...]:
     ("told", "seconds", "sentence"),
     [
         ([(0, "200")], 0.0, "the service was never seen away"),
-        ([(0, "200"), (5, "503"), (45, "200")], 40.0, "the service was unavailable for 40.0 s"),
-        ([(0, "200"), (5, "503"), (9, "no answer"), (45, "200")], 40.0, "the service was unavailable for 40.0 s"),
-        ([(0, "500"), (45, "200")], 45.0, "the service was unavailable for at least 45.0 s"),
+        ([(0, "200"), (5, "503"), (45, "200")], 40.0, "the service was away for 40.0 s"),
+        ([(0, "200"), (5, "503"), (9, "no answer"), (45, "200")], 40.0, "the service was away for 40.0 s"),
+        ([(0, "500"), (45, "200")], 45.0, "the service was away for at least 45.0 s"),
         (
             [(0, "200"), (5, "503"), (15, "200"), (20, "502"), (30, "200")],
             20.0,
-            "the service was unavailable for 20.0 s, in 2 stretches",
+            "the service was away for 20.0 s, in 2 stretches",
         ),
         ([(0, "200"), (5, "503")], None, "the service is away"),
     ],

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import configparser
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from drills import errors
 from drills.cli import main as cli
+from tests.documents import pages
 from tests.support.paths import CHECKOUT
 
-DOCUMENTS = sorted([*CHECKOUT.glob("*.md"), *(CHECKOUT / "docs").glob("*.md"), *(CHECKOUT / "infra").rglob("*.md")])
+DOCUMENTS = sorted({*CHECKOUT.glob("*.md"), *pages.documents()})
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 
@@ -37,14 +37,6 @@ def test_relative_links_lead_somewhere(document: Path) -> None:
         assert not anchor or anchor in headings(target), f"{link}: no such heading"
 
 
-def commands(text: str) -> Iterator[list[str]]:
-    """The words of each command line in the console blocks, without prompt and comment."""
-    for block in re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
-        for line in block.splitlines():
-            if line.startswith("$ "):
-                yield from (part.split() for part in line[2:].partition(" # ")[0].split(" && "))
-
-
 def tox_environments() -> set[str]:
     """The environments that tox.ini describes."""
     tox = configparser.ConfigParser(interpolation=None)
@@ -60,25 +52,46 @@ def test_tox_environments_that_are_named_exist(document: Path) -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(CHECKOUT)))
-def test_commands_and_options_that_are_named_are_known(document: Path) -> None:
-    """What follows `tox -e drill --` or `tox -e report --` is accepted, and `drills NAME` is a command."""
-    text = document.read_text(encoding="utf-8")
-    assert set(re.findall(r"`drills (\w+)", text)) <= set(cli.COMMANDS)
-    for words in commands(text):
-        if not any(word.endswith("tox") for word in words[:1]) or "--" not in words or "-e" not in words:
-            continue
-        environment = words[words.index("-e") + 1]
-        name = {"drill": "run", "report": "report"}.get(environment)
-        if name is not None:
-            given, _ = cli._split(words[words.index("--") + 1 :])
-            cli.parse([name, *given])
+def test_commands_that_are_named_are_known(document: Path) -> None:
+    """`drills NAME` in the text of a document is a command."""
+    assert set(re.findall(r"`drills (\w+)", document.read_text(encoding="utf-8"))) <= set(cli.COMMANDS)
+
+
+@pytest.mark.parametrize("page", pages.documents(), ids=lambda path: str(path.relative_to(CHECKOUT)))
+def test_options_that_are_shown_are_accepted(page: Path) -> None:
+    """Each call of `drills` in a console block is parsed, in the blocks that are not run too."""
+    for command in pages.commands(page):
+        for arguments in pages.called(command):
+            given, _ = cli._split(arguments)
+            cli.parse(given)
+
+
+@pytest.mark.parametrize("page", pages.documents(), ids=lambda path: str(path.relative_to(CHECKOUT)))
+def test_there_is_one_way_to_call_the_suite(page: Path) -> None:
+    """Console blocks call the installed command; tox installs it, in the README, and runs the project's own environments."""
+    for command in pages.commands(page):
+        assert "-m drills" not in command.text
+        assert not re.search(r"(?<![\w/])drills (\w+)", re.sub(r"(?s)<<.*| #.*", "", command.text)), command.text
+        assert page.name == "README.md" or "tox -e drill" not in command.text
 
 
 def test_the_readme_shows_commands() -> None:
-    """The tests above look at something."""
-    shown = [" ".join(words) for words in commands(README)]
-    assert any(line.endswith("tox -e drill -- --seed my.dump") for line in shown)
-    assert any(line.endswith("tox -e report -- reports/out/latest") for line in shown)
+    """The tests above look at something: the README calls tox once, and most commands of the command line."""
+    shown = [arguments for command in pages.commands(CHECKOUT / "README.md") for arguments in pages.called(command)]
+
+    assert {arguments[0] for arguments in shown} == set(cli.COMMANDS)
+    assert ["run", "--seed", "my.dump"] in shown
+
+
+def test_each_environment_of_tox_describes_itself() -> None:
+    """`tox list` shows a description of each; tox reads a first word before a colon as a factor, so that none has one."""
+    tox = configparser.ConfigParser(interpolation=None)
+    tox.read(CHECKOUT / "tox.ini", encoding="utf-8")
+
+    described = [tox[name].get("description", "") for name in tox.sections() if name.startswith("testenv:")]
+    assert all(described)
+    assert not [text for text in described if re.match(r"\S+:", text)]
+    assert "description" not in tox["testenv"]
 
 
 def test_the_readmes_exit_codes_are_the_projects() -> None:

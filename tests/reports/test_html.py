@@ -179,7 +179,7 @@ def test_what_was_made_for_a_rehearsal_stands_apart() -> None:
     green = green_drill()
     again = dataclasses.replace(green.resources[-1], id=green.restorations[1].instance_id)
     text = visible(html.render(dataclasses.replace(green, resources=(*green.resources, again))))
-    section = text[text.index("Resources created and removed") :]
+    section = text[text.index("What was made and removed") :]
     assert section.index("For the recovery") < section.index("For the rehearsal of a failure") < section.index(again.id)
     assert section.count("account 123456789012, region eu-central-1") == 1
 
@@ -200,4 +200,4 @@ def test_bare_record_can_be_shown() -> None:
     bare = RunRecord(1, record.run_id, "aws", False, record.started_at, "0")
     text = visible(html.render(bare))
     assert "No recovery point was taken." in text
-    assert "The run created no resource." in text
+    assert "The run made nothing." in text

@@ -37,7 +37,7 @@ def test_summary_names_findings_and_gaps() -> None:
     recovery = failing_drill().restorations[0]
     many = dataclasses.replace(recovery.checks[1], findings=recovery.checks[1].findings * 15)
     record = dataclasses.replace(failing_drill(), restorations=(dataclasses.replace(recovery, checks=(many,)),))
-    assert "10 more are in report.html." in markdown.render(record)
+    assert "10 more stand in report.html." in markdown.render(record)
 
 
 def test_summary_of_a_clean_run_has_no_section_for_findings_or_leftovers() -> None:

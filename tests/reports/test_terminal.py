@@ -103,12 +103,12 @@ def test_unchanged_record_is_not_read_again(tmp_path: Path) -> None:
     """A record is read when it was replaced, and kept otherwise."""
     put(tmp_path, running_drill())
     progress = terminal.Progress(tmp_path, plain()[0], WoundClock())
-    progress.read()
+    progress.look()
     first = progress.record
-    progress.read()
+    progress.look()
     assert progress.record is first
     put(tmp_path, green_drill())
-    progress.read()
+    progress.look()
     assert progress.record == green_drill()
 
 
@@ -119,7 +119,7 @@ def test_live_line_tells_phase_times_and_objective(tmp_path: Path) -> None:
     clock.passed = 20.08
     progress = terminal.Progress(tmp_path, plain()[0], clock)
     assert "waiting" in progress.__rich__().plain
-    progress.read()
+    progress.look()
     assert progress.__rich__().plain == "[  20.1 s] restore 6.0 s | RTO 30 m, 6.1 s used"
 
 
@@ -170,7 +170,7 @@ def test_summary_tells_everything_that_decides(tmp_path: Path) -> None:
     assert "RPA not measured" in text
     assert text.count("\nerror: ") == terminal.FINDINGS_SHOWN
     assert "and 5 more findings" in text
-    assert "not removed: db-instance" in text
+    assert "still there: db-instance" in text
     assert words.headline(failing_drill()) in text
     assert all(f"exit code {line}\n" in text for line in words.exit_lines(failing_drill()))
 

@@ -125,7 +125,7 @@ def test_page_shows_every_sentence_and_is_well_formed(count: int) -> None:
     assert Outline(page).open == []
     assert page.count('<svg class="trend" ') == (2 if count else 0)
     if not count:
-        assert "there is no run to compare with yet." in text
+        assert "no run to compare with is known yet." in text
         return
     for said in (*wording.sentences(record.history), *wording.warnings(record.history)):
         assert said.lower() in text
@@ -151,7 +151,7 @@ def test_a_run_that_counts_nowhere_says_so() -> None:
     record = dataclasses.replace(interrupted_drill(), history=found)
 
     for text in (visible(html.render(record)), markdown.render(record)):
-        assert re.search(r"(?i)this run does not count \(partial: -k rows\)", text)
+        assert re.search(r"(?i)this run counts nowhere \(partial: -k rows\)", text)
 
 
 def test_summary_and_terminal_have_a_line_and_the_warnings(tmp_path: Path) -> None:

@@ -165,5 +165,5 @@ def test_check_counts_never_call_an_unverified_check_met() -> None:
     """The outcomes are counted apart."""
     checks = (CheckResult("a", "not verified", ""), CheckResult("b", "met", "", compared=3))
     assert words.check_counts(checks) == "1 not verified, 1 met; 3 objects compared"
-    assert words.check_counts(()) == "none was run"
+    assert words.check_counts(()) == "none was made"
     assert words.promise_counts(()) == "none was run"

@@ -128,7 +128,7 @@ def build_result(
         verdict, sentence = "met", f"{outcome.compared:,} {what} {verb}, {_difference(outcome)}"
         sentence += f"; {remark}" if remark else ""
     elif outcome.excluded:
-        sentence = f"no {what} {verb}: {len(outcome.excluded)} excluded"
+        sentence = f"no {what} {verb}: {len(outcome.excluded)} left out"
     else:
         sentence, requirement = f"no {what} are expected, and none were found", "optional"
     return CheckResult(

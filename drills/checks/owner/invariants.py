@@ -102,7 +102,7 @@ def check(connect: Connector, rules: InvariantSet, longest: float = DEFAULT_TIME
     outcome += CheckOutcome(
         unverified=tuple(NotChecked(_object(each), f"there is no database {each.database}") for each in unknown)
     )
-    return build_result(NAME, outcome, NAME, verb="verified")
+    return build_result(NAME, outcome, NAME, verb="proved")
 
 
 def verdict(rules: InvariantSet, result: CheckResult | None, sentence: str) -> Verdict | None:

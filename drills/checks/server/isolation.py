@@ -35,7 +35,7 @@ def judge(scratch: Instance, security_groups: Sequence[dict[str, Any]]) -> Check
     if openings:
         sentence = openings[0].message + (f" and {len(openings) - 1} more" if len(openings) > 1 else "")
     elif to_look_at:
-        sentence = f"lets nothing out and admits no range of addresses, {len(to_look_at)} to review"
+        sentence = f"lets nothing out and admits no range of addresses, {len(to_look_at)} to look at"
     else:
         sentence = "admits single hosts alone and lets nothing out"
     outcome: Outcome = "missed" if openings else "met"
