@@ -3,8 +3,9 @@
 Three things are decided for all test modules at once:
 
 - A test without the mark `postgres`, `sandbox`, `whole_run` or `slow` gets the mark `unit`.
-- A test that is parametrized by the origin of PostgreSQL stays on one origin; its others get the mark `matrix`. Within a
-  module the origins take turns, so that every module meets every origin.
+- A test that is parametrized by the origin of PostgreSQL stays on one origin; its others get the mark `matrix`. The
+  origins take turns from module to module of a folder, and from test to test where a folder has too few modules, so that
+  every folder meets every origin: a server and the copies of its data are most of what a test costs.
 - Tests with a mark of `APART` are left out, unless the expression of `-m` names the mark.
 
 Files that take long come first, so that no worker is left alone with one at the end.
@@ -12,9 +13,12 @@ Files that take long come first, so that no worker is left alone with one at the
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -49,15 +53,44 @@ def choose_origins(items: list[pytest.Item]) -> None:
         if (origin := origin_of(item)) is not None:
             name = "-".join(part for part in re.split(r"[\[\]]", item.name) if part)
             cases.setdefault((item.location[0], _without(name, origin)), {})[origin] = item
-    turns: dict[str, Iterator[str]] = {}
-    for (file, _), case in cases.items():
-        usable = [origin for origin in origins_here() if origin in case and _fits(case[origin], origin)]
-        if len(case) > 1 and usable:
-            turn = turns.setdefault(file, _turns())
-            chosen = next(origin for origin in turn if origin in usable)
+    usable = {
+        key: [each for each in origins_here() if each in case and _fits(case[each])] for key, case in cases.items()
+    }
+    files: dict[str, set[str]] = {}
+    for (file, name), origins in usable.items():
+        if len(cases[file, name]) > 1:
+            files.setdefault(file, set()).update(origins)
+    turns = turns_of(files)
+    for key, case in cases.items():
+        if len(case) > 1 and usable[key]:
+            wanted = next(turns[key[0]])
+            chosen = wanted if wanted in usable[key] else usable[key][0]
             for origin, item in case.items():
                 if origin != chosen:
                     item.add_marker("matrix")
+
+
+def turns_of(files: Mapping[str, Collection[str]]) -> dict[str, Iterator[str]]:
+    """The origin of each next case of a file, of those that the file has.
+
+    Always the same one where the folder has a file for each origin: there each file takes the one that the files before it
+    took least.
+    """
+    folders: dict[Path, list[str]] = {}
+    for file in sorted(files):
+        folders.setdefault(Path(file).parent, []).append(file)
+    turns: dict[str, Iterator[str]] = {}
+    for beside in folders.values():
+        taken: Counter[str] = Counter()
+        for file in beside:
+            origins = [origin for origin in ORIGINS if origin in files[file]]
+            if len(beside) < len(ORIGINS) or not origins:
+                turns[file] = itertools.cycle(origins or ORIGINS)
+                continue
+            chosen = min(origins, key=lambda origin: taken[origin])
+            taken[chosen] += 1
+            turns[file] = itertools.repeat(chosen)
+    return turns
 
 
 def origin_of(item: pytest.Item) -> str | None:
@@ -86,16 +119,11 @@ def sort_files(items: list[pytest.Item]) -> list[pytest.Item]:
     return sorted(items, key=lambda item: rank[item.location[0]])
 
 
-def _turns() -> Iterator[str]:
-    while True:
-        yield from ORIGINS
-
-
 def _without(name: str, origin: str) -> str:
     return "-".join(name.replace(origin, "").split("-"))
 
 
-def _fits(item: pytest.Item, origin: str) -> bool:
-    """Whether a test can say something on an origin: the mark `origins` names those on which it can."""
+def _fits(item: pytest.Item) -> bool:
+    """Whether a test can say something on its origin: the mark `origins` names those on which it can."""
     mark = item.get_closest_marker("origins")
-    return mark is None or origin in mark.args
+    return mark is None or origin_of(item) in mark.args
