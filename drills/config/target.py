@@ -50,7 +50,7 @@ from drills.model.timing import Objectives
 KINDS = ("sandbox", "endpoint", "aws")
 # Tags of scenarios that damage a backup or cut a service over, which a profile must allow (docs/configuration.md).
 GUARDED_TAGS = ("damages_backup", "cuts_over")
-# What can be slowed down in the sandbox: statuses of an instance, and its two jobs (drills/sandbox/state.py, Delays).
+# What can be slowed down in the sandbox: statuses of an instance, and its two jobs (drills/sandbox/base/delays.py).
 SANDBOX_STATUSES = (
     *("creating", "modifying", "backing-up", "deleting", "backup-job", "snapshot", "rebooting"),
     *("stopping", "starting", "heartbeat", "task-start", "task-stop", "health-check", "dns"),

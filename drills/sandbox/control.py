@@ -20,12 +20,13 @@ from moto.rds.models import rds_backends
 from drills.errors import USAGE, ConfigError, DrillError, SandboxError, SeedError
 from drills.sandbox.backup.account import BackupAccount
 from drills.sandbox.backup.models import POINT_STATUSES
+from drills.sandbox.base.errors import first_line
 from drills.sandbox.door.calls import CallLog
 from drills.sandbox.rds.backend import SandboxRDS
 from drills.sandbox.rds.instances import SandboxSnapshot
 from drills.sandbox.seeds import damage, seed
 from drills.sandbox.seeds import load as seed_load
-from drills.sandbox.state import DataPlane, sentence
+from drills.sandbox.state import DataPlane
 
 Answer = tuple[int, Any]
 
@@ -60,7 +61,7 @@ class Control:
         except DrillError as error:
             return 400, _error(error)
         except (psycopg.Error, OSError) as error:
-            return 400, _error(SandboxError(f"The sandbox failed in /_sandbox/{path}: {sentence(error)}."))
+            return 400, _error(SandboxError(f"The sandbox failed in /_sandbox/{path}: {first_line(error)}."))
         except Exception as error:
             logging.exception("/_sandbox/%s failed", path)
             return 400, _error(
@@ -81,7 +82,7 @@ class Control:
         if path == "contract":
             return 200, self._calls.contract.as_json() if self._calls.contract else None
         if path.startswith("names/"):
-            return 200, {"resolves": self._plane.resolves(_read_port(path.removeprefix("names/")))}
+            return 200, {"resolves": self._plane.ports.resolves(_read_port(path.removeprefix("names/")))}
         if path == "clock":
             return 200, {"now": self._plane.instant().isoformat()}
         if path.startswith("instances/"):
@@ -153,9 +154,9 @@ class Control:
                 raise SandboxError(
                     f"The snapshot {snapshot.resource_id} is {snapshot.status}; wait until it is available."
                 )
-            stored = self._plane.own_snapshot(snapshot.arn)
+            stored = self._plane.snapshots.separate(snapshot.arn)
         with stored.busy:
-            damages = damage.damage(self._plane.cluster_on(stored), tuple(kinds), stored.settings)
+            damages = damage.damage(self._plane.snapshots.cluster_on(stored), tuple(kinds), stored.settings)
         return [dataclasses.asdict(each) for each in damages]
 
     def _change_point(self, request: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,11 +23,12 @@ from pathlib import Path
 from typing import TextIO
 
 from drills.errors import ConfigError, DrillError, SandboxError
+from drills.sandbox.base.delays import Delays
 from drills.sandbox.door import lean
 from drills.sandbox.postgres.binaries import find, server_user
 from drills.sandbox.postgres.cluster import prepare_state, sweep
 from drills.sandbox.postgres.tls import make_authority
-from drills.sandbox.state import DataPlane, Delays
+from drills.sandbox.state import DataPlane
 
 ACCOUNT = "123456789012"
 REGION = "eu-central-1"

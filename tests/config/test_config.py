@@ -25,7 +25,7 @@ from drills.errors import ConfigError
 from drills.model.policy import BLOCKING
 from drills.model.timing import Objectives
 from drills.run.context import Choices
-from drills.sandbox.state import Delays
+from drills.sandbox.base.delays import Delays
 from tests.support.paths import CHECKOUT
 
 ACCOUNT = "000000000000"

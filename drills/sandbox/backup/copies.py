@@ -160,5 +160,5 @@ class CopyJobs:
         )
         self._points.add(point)
         if database is not None:
-            self._region.plane.share_snapshot(source.arn, point.arn)
+            self._region.plane.snapshots.share(source.arn, point.arn)
             self._points.register_snapshot(point, database)

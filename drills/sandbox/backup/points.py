@@ -88,7 +88,7 @@ class Points:
         stored = plane.snapshots[point.arn]
         snapshot.created = point.created_at
         snapshot.original_snapshot_create_time = point.taken_at or point.created_at
-        snapshot.holds(stored)
+        snapshot.set_data(stored)
         point.size_bytes = stored.size_bytes
         rds.database_snapshots[snapshot.resource_id] = snapshot
 

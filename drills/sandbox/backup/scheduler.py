@@ -8,7 +8,6 @@ data, and those of one instance share them, as nothing changed in its server mea
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from drills.sandbox.backup.copies import CopyJobs
@@ -17,8 +16,8 @@ from drills.sandbox.backup.models import BackupJob, JobEnd, RecoveryPoint
 from drills.sandbox.backup.plans import Plan, Plans, Rule
 from drills.sandbox.backup.points import Points
 from drills.sandbox.backup.region import Region
+from drills.sandbox.base.errors import SERVER_ERRORS, Ending, first_line
 from drills.sandbox.rds.instances import SandboxInstance
-from drills.sandbox.state import FAULTS, Ending, sentence
 from drills.schedule.selections import selected_by
 
 TEST_PREFIX = "awsbackup-restore-test"  # of the names and tags of what a restore test creates; plans skip it
@@ -103,14 +102,13 @@ class Scheduler:
         plane, taken_at = self._region.plane, point.taken_at or point.created_at
         try:
             if shared is None:
-                stored = plane.take_snapshot(point.arn, database.dbi_resource_id)
-                plane.snapshots[point.arn] = replace(stored, taken_at=taken_at)
+                plane.snapshots.take(point.arn, database.dbi_resource_id, taken_at)
             else:
-                plane.share_snapshot(shared.arn, point.arn, taken_at)
-        except (*FAULTS, KeyError) as error:
+                plane.snapshots.share(shared.arn, point.arn, taken_at)
+        except (*SERVER_ERRORS, KeyError) as error:
             if isinstance(error, Ending):
                 raise
-            self._fail(point, f"The data could not be copied: {sentence(error)}")
+            self._fail(point, f"The data could not be copied: {first_line(error)}")
             return False
         self._points.register_snapshot(point, database)
         return True

@@ -14,7 +14,6 @@ import contextlib
 import shlex
 import shutil
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -27,7 +26,7 @@ from drills.sandbox.base.time import SandboxClock
 from drills.sandbox.postgres.cluster import ADMIN, Cluster
 from drills.sandbox.postgres.folders import create_private_folder, disk_errors
 from drills.sandbox.postgres.runas import ServerUser
-from drills.sandbox.postgres.servers import Server
+from drills.sandbox.postgres.servers import Server, Servers
 
 # with this file in its data directory, PostgreSQL applies archived WAL at its start
 RECOVERY_SIGNAL = "recovery.signal"
@@ -150,7 +149,7 @@ class Archives:
 class HeartbeatLoop:
     """Writes the heartbeats of all servers, `interval` seconds apart, until the clock ends."""
 
-    def __init__(self, archives: Archives, servers: Mapping[str, Server], clock: SandboxClock, interval: float) -> None:
+    def __init__(self, archives: Archives, servers: Servers, clock: SandboxClock, interval: float) -> None:
         self._archives = archives
         self._servers = servers
         self._clock = clock
@@ -159,5 +158,5 @@ class HeartbeatLoop:
     def run(self) -> None:
         """Write heartbeats; return when the sandbox ends."""
         while self._clock.wait_until(self._clock.monotonic() + self._interval):
-            for resource_id, server in list(self._servers.items()):
+            for resource_id, server in self._servers.items():
                 self._archives.beat(resource_id, server)

@@ -137,7 +137,7 @@ class AutomatedBackups:
         try:
             self._snapshots.create(db.resource_id, name, snapshot_type="automated")
         except ServiceException as error:
-            db.say(f"The automated backup failed: {error.message}", "backup")
+            db.record_event(f"The automated backup failed: {error.message}", "backup")
             self._status.make_available(db)
 
     # -- removing ------------------------------------------------------------------------------------------------

@@ -17,5 +17,5 @@ _URLS = UrlTable(moto.rds.urls.url_bases, {"{0}/$": SandboxRDSResponse.dispatch}
 
 def install(plane: DataPlane) -> None:
     """Make this the RDS of moto; before its first request."""
-    plane.admits = admits
+    plane.ports.admits = admits
     install_backend(rds_backends, SandboxRDS, plane=plane, urls=_URLS)

@@ -109,7 +109,7 @@ class SandboxInstance(DBInstance):
         same = parameters.effective_settings(server.binaries.folder, group.parameters) == server.settings
         return "in-sync" if same and server.parameter_group == group.name else "pending-reboot"
 
-    def say(self, message: str, *categories: str) -> None:
+    def record_event(self, message: str, *categories: str) -> None:
         """Add an event of this instance to the answers of DescribeEvents."""
         self.backend.events.append(
             SandboxEvent(  # type: ignore[arg-type]
@@ -146,7 +146,7 @@ class SandboxSnapshot(DBSnapshot):
         self.preferred_backup_window = database.preferred_backup_window
         self.snapshot_target = "region"
 
-    def holds(self, stored: StoredSnapshot) -> None:
+    def set_data(self, stored: StoredSnapshot) -> None:
         """Set the members that the data plane measured when it copied the data."""
         self.snapshot_database_time = stored.taken_at
         self.full_snapshot_size_in_bytes = stored.size_bytes

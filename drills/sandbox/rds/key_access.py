@@ -12,11 +12,12 @@ from datetime import timedelta
 
 from moto.rds.models import RDSBackend
 
+from drills.sandbox.base.errors import SERVER_ERRORS, Ending
 from drills.sandbox.rds.instances import SandboxInstance
 from drills.sandbox.rds.keys import Keys
 from drills.sandbox.rds.lookups import Lookups
 from drills.sandbox.rds.status import Status
-from drills.sandbox.state import FAULTS, DataPlane, Ending
+from drills.sandbox.state import DataPlane
 
 RECOVERABLE = "inaccessible-encryption-credentials-recoverable"
 LOST = "inaccessible-encryption-credentials"
@@ -40,8 +41,8 @@ class KeyAccess:
         for db in list(self._backend.databases.values()):
             if isinstance(db, SandboxInstance) and db.kms_key_id == key_arn and db.status in _SETTLED:
                 db.status = RECOVERABLE
-                self._plane.refuse_port(db.resource_id)
-                db.say("The DB instance's KMS key isn't accessible", "failure")
+                self._plane.ports.refuse(db.resource_id)
+                db.record_event("The DB instance's KMS key isn't accessible", "failure")
                 self._shut_down(db)
 
     def _shut_down(self, db: SandboxInstance) -> None:
@@ -54,7 +55,7 @@ class KeyAccess:
             with self._plane.lock:
                 if db.status == RECOVERABLE:
                     db.status = LOST
-                    db.say("The DB instance's KMS key wasn't accessible for 7 days", "failure")
+                    db.record_event("The DB instance's KMS key wasn't accessible for 7 days", "failure")
 
         self._plane.work(f"put {db.resource_id} away", work)
 
@@ -72,7 +73,7 @@ class KeyAccess:
         try:
             with server.busy:
                 server.cluster.start(server.settings)
-        except FAULTS as error:
+        except SERVER_ERRORS as error:
             if isinstance(error, Ending):
                 raise
             self._status.fail(db, server, "incompatible-parameters", error)
@@ -80,6 +81,6 @@ class KeyAccess:
         plane.at_least(began, plane.delays.rebooting)
         with plane.lock:
             if db.status == "starting":
-                plane.open_port(db.resource_id, server.cluster)
-                db.say("DB instance started", "notification")
+                plane.ports.open(db.resource_id, server.cluster)
+                db.record_event("DB instance started", "notification")
                 self._status.make_available(db)

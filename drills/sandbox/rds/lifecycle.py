@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from drills.sandbox.base.errors import SERVER_ERRORS, Ending
 from drills.sandbox.postgres import parameters
 from drills.sandbox.postgres.servers import Server
 from drills.sandbox.rds.automated_backups import AutomatedBackups
 from drills.sandbox.rds.instances import SandboxInstance
 from drills.sandbox.rds.status import Status
-from drills.sandbox.state import FAULTS, DataPlane, Ending
+from drills.sandbox.state import DataPlane
 
 
 class Lifecycle:
@@ -36,7 +37,7 @@ class Lifecycle:
                     plane.archives.open(db.dbi_resource_id, server.cluster)
             with server.busy:
                 build(settings)
-        except FAULTS as error:
+        except SERVER_ERRORS as error:
             if isinstance(error, Ending):
                 raise
             self._status.fail(db, server, failure, error)
@@ -46,9 +47,9 @@ class Lifecycle:
             if db.status != "creating" or self._status.prevented(db, server):
                 return
             server.settings, server.parameter_group = settings, group.name
-            db.port = plane.open_port(db.resource_id, server.cluster)
+            db.port = plane.ports.open(db.resource_id, server.cluster)
             db.endpoint_known = True
-            db.say(db.creation_message, "creation")
+            db.record_event(db.creation_message, "creation")
             if db.backup_retention_period:
                 self._automated_backups.take(db)
             else:
@@ -74,13 +75,13 @@ class Lifecycle:
         try:
             with server.busy:
                 start(server, settings)
-        except FAULTS as error:
+        except SERVER_ERRORS as error:
             self._status.fail(db, server, "incompatible-parameters", error)
             return
         plane.at_least(began, seconds)
         with plane.lock:
             server.settings, server.parameter_group = settings, group.name
             if db.status == status:
-                plane.open_port(db.resource_id, server.cluster)
-                db.say(*event)
+                plane.ports.open(db.resource_id, server.cluster)
+                db.record_event(*event)
                 self._status.make_available(db)

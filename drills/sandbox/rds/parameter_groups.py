@@ -13,10 +13,11 @@ from moto.rds.exceptions import (
 )
 from moto.rds.models import DBParameterGroup, RDSBackend
 
+from drills.sandbox.base.errors import SERVER_ERRORS, first_line
 from drills.sandbox.postgres import parameters
 from drills.sandbox.postgres.servers import Server
 from drills.sandbox.rds.instances import SandboxInstance
-from drills.sandbox.state import FAULTS, DataPlane, sentence
+from drills.sandbox.state import DataPlane
 
 
 class ParameterGroups:
@@ -64,13 +65,13 @@ class ParameterGroups:
     def described(self, name: str, source: str | None) -> list[dict[str, Any]]:
         """Return the rows of DescribeDBParameters: the user's values and, unless `source` excludes them, the defaults."""
         group = self.find(name)
-        binaries = self._plane.pick((group.family or "").removeprefix("postgres"))
+        binaries = self._plane.servers.find_binaries((group.family or "").removeprefix("postgres"))
         return parameters.describe_parameters(binaries.folder if binaries else None, group.parameters, source)
 
     def modify(self, name: str, changes: Iterable[dict[str, Any]]) -> DBParameterGroup:
         """Carry out ModifyDBParameterGroup: dynamic values with `immediate` reach the running servers at once."""
         group = self.find(name)
-        binaries = self._plane.pick((group.family or "").removeprefix("postgres"))
+        binaries = self._plane.servers.find_binaries((group.family or "").removeprefix("postgres"))
         changes = list(changes)
         for change in changes:
             parameter = change["ParameterName"]
@@ -97,7 +98,9 @@ class ParameterGroups:
         settings = server.settings | {name: values[name] for name in names & values.keys()}
         try:
             server.cluster.reload(settings)
-        except FAULTS as error:
-            db.say(f"The parameter group's values could not be applied: {sentence(error)}", "configuration change")
+        except SERVER_ERRORS as error:
+            db.record_event(
+                f"The parameter group's values could not be applied: {first_line(error)}", "configuration change"
+            )
             return
         server.settings = settings

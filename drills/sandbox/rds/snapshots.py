@@ -13,12 +13,13 @@ from moto.rds.exceptions import (
 )
 from moto.rds.models import DBSnapshot, RDSBackend
 
+from drills.sandbox.base.errors import SERVER_ERRORS, first_line
 from drills.sandbox.rds.instances import SandboxInstance, SandboxSnapshot
 from drills.sandbox.rds.keys import Keys
 from drills.sandbox.rds.lookups import Lookups
 from drills.sandbox.rds.quotas import Quotas
 from drills.sandbox.rds.status import Status
-from drills.sandbox.state import FAULTS, DataPlane, sentence
+from drills.sandbox.state import DataPlane
 
 
 class Snapshots:
@@ -52,13 +53,13 @@ class Snapshots:
             self._backend, self._plane, db, snapshot_name, snapshot_type=snapshot_type, **options
         )
         try:
-            snapshot.holds(self._plane.take_snapshot(snapshot.arn, db.dbi_resource_id))
-        except FAULTS as error:
-            db.say(f"The snapshot {snapshot_name} failed: {sentence(error)}", "backup")
+            snapshot.set_data(self._plane.snapshots.take(snapshot.arn, db.dbi_resource_id))
+        except SERVER_ERRORS as error:
+            db.record_event(f"The snapshot {snapshot_name} failed: {first_line(error)}", "backup")
             raise _copy_failed(error) from error
         self._backend.database_snapshots[snapshot_name] = snapshot
         db.status = "backing-up"
-        db.say("Backing up DB instance", "backup")
+        db.record_event("Backing up DB instance", "backup")
         self._plane.work(f"back up {db.resource_id}", lambda: self._finish(db))
         return snapshot
 
@@ -66,7 +67,7 @@ class Snapshots:
         self._plane.at_least(self._plane.clock.monotonic(), self._plane.delays.backing_up)
         with self._plane.lock:
             if db.status == "backing-up":
-                db.say("Finished DB instance backup", "backup")
+                db.record_event("Finished DB instance backup", "backup")
                 self._status.make_available(db)
 
     # -- copying -------------------------------------------------------------------------------------------------
@@ -89,8 +90,8 @@ class Snapshots:
         source_region._keys.check(source.kms_key_id)
         copy = self._new_copy(source, target_name, options)
         try:
-            copy.holds(self._plane.copy_snapshot(source.arn, copy.arn))
-        except FAULTS as error:
+            copy.set_data(self._plane.snapshots.copy(source.arn, copy.arn))
+        except SERVER_ERRORS as error:
             raise _copy_failed(error, "InvalidDBSnapshotState") from error
         self._backend.database_snapshots[target_name] = copy
         return copy
@@ -121,7 +122,7 @@ class Snapshots:
     def remove(self, snapshot: DBSnapshot) -> DBSnapshot:
         """Remove a snapshot of any type together with its data."""
         self._backend.database_snapshots.pop(snapshot.resource_id, None)
-        self._plane.drop_snapshot(snapshot.arn)
+        self._plane.snapshots.drop(snapshot.arn)
         return snapshot
 
     def check_sharing(self, name: str, values_to_add: Iterable[str]) -> None:
@@ -141,4 +142,4 @@ class Snapshots:
 
 
 def _copy_failed(error: Exception, code: str = "InvalidDBInstanceState") -> RDSClientError:
-    return RDSClientError(code, f"The data could not be copied: {sentence(error)}")
+    return RDSClientError(code, f"The data could not be copied: {first_line(error)}")

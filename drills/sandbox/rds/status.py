@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from drills.errors import SandboxError
+from drills.sandbox.base.errors import first_line
 from drills.sandbox.postgres.servers import Server
 from drills.sandbox.rds.instances import SandboxInstance
-from drills.sandbox.state import DataPlane, sentence
+from drills.sandbox.state import DataPlane
 
 # faults that leave a restored instance in the status of the same name, with the message of its event
 _RESTORE_FAULTS = {
@@ -25,12 +26,12 @@ class Status:
     def fail(self, db: SandboxInstance, server: Server, status: str, error: Exception) -> None:
         """Give an instance a failure status, with an event that says why, unless it is being deleted."""
         with self._plane.lock:
-            server.reason = sentence(error)
+            server.reason = first_line(error)
             if db.status == "deleting":
                 return
             db.status = status
-            self._plane.refuse_port(db.resource_id)
-            db.say(f"The DB instance is {status}: {server.reason}", "failure")
+            self._plane.ports.refuse(db.resource_id)
+            db.record_event(f"The DB instance is {status}: {server.reason}", "failure")
 
     def prevented(self, db: SandboxInstance, server: Server) -> bool:
         """Return whether an armed fault keeps a new instance from becoming available, after giving it its status."""
@@ -40,7 +41,7 @@ class Status:
                 self.fail(db, server, status, SandboxError(message))
                 return True
         if self._take("stuck-creating", db):
-            db.say("The DB instance is still being created", "notification")
+            db.record_event("The DB instance is still being created", "notification")
             return True
         return False
 
@@ -48,8 +49,8 @@ class Status:
         """Make an instance available, or storage-full by an armed fault. The caller holds the lock."""
         if self._take("storage-full", db):
             db.status = "storage-full"
-            self._plane.refuse_port(db.resource_id)
-            db.say("The DB instance has exhausted its allocated storage", "low storage")
+            self._plane.ports.refuse(db.resource_id)
+            db.record_event("The DB instance has exhausted its allocated storage", "low storage")
             return
         db.status = "available"
         fault = self._plane.faults.take("flapping", service="rds", name=db.resource_id)

@@ -13,7 +13,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from drills.sandbox.state import DataPlane, Ending
+from drills.sandbox.base.errors import Ending
+from drills.sandbox.state import DataPlane
 
 _CHECK_WITHIN = 5.0  # seconds for one health check, which the database may hold up
 

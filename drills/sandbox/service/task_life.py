@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Protocol
 
 from drills.errors import DrillError
+from drills.sandbox.base.errors import Ending
 from drills.sandbox.service.ecs_models import SandboxTask
 from drills.sandbox.service.targets import Target, TargetRegistry
 from drills.sandbox.service.task_environment import SecretUnavailable, environment_of, serving_container, with_defaults
 from drills.sandbox.service.task_process import ProcessStarter, TaskProcess
-from drills.sandbox.state import DataPlane, Ending
+from drills.sandbox.state import DataPlane
 
 _STOP_TIMEOUT = 30.0  # seconds, the default of ContainerDefinition's stopTimeout
 

@@ -100,7 +100,7 @@ class SandboxRDSResponse(RDSResponse):
     def describe_engine_default_parameters(self) -> ActionResult:
         """DescribeEngineDefaultParameters: what a server of a family has without a parameter group's values."""
         family = self.params["DBParameterGroupFamily"]
-        binaries = self.sandbox.plane.pick(family.removeprefix("postgres") or "none")
+        binaries = self.sandbox.plane.servers.find_binaries(family.removeprefix("postgres") or "none")
         rows = describe.engine_default_parameters(family, binaries)
         return ActionResult({"EngineDefaults": {"DBParameterGroupFamily": family, "Parameters": rows}})
 

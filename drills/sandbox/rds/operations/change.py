@@ -7,12 +7,13 @@ from typing import Any
 
 from moto.rds.models import RDSBackend
 
+from drills.sandbox.base.errors import SERVER_ERRORS
 from drills.sandbox.postgres import roles
 from drills.sandbox.postgres.servers import Server
 from drills.sandbox.rds.automated_backups import AutomatedBackups
 from drills.sandbox.rds.instances import DEFERRABLE, SandboxInstance
 from drills.sandbox.rds.status import Status
-from drills.sandbox.state import FAULTS, DataPlane
+from drills.sandbox.state import DataPlane
 
 
 class InstanceChange:
@@ -41,7 +42,7 @@ class InstanceChange:
                 if password is not None:
                     roles.set_password(server.cluster, str(db.master_username), password)
                 self._set_archiving(db, server, changes.get("backup_retention_period"))
-        except FAULTS as error:
+        except SERVER_ERRORS as error:
             self._status.fail(db, server, "failed", error)
             return
         plane.at_least(began, plane.delays.modifying)
@@ -53,7 +54,7 @@ class InstanceChange:
             _set_members(db, changes)
             if password is not None:
                 db.pending.pop("MasterUserPassword", None)
-                db.say("Reset master credentials", "configuration change")
+                db.record_event("Reset master credentials", "configuration change")
             self._set_status_after(db, server, before, changes)
 
     def _set_archiving(self, db: SandboxInstance, server: Server, days: int | None) -> None:
@@ -68,12 +69,12 @@ class InstanceChange:
 
     def _rename(self, db: SandboxInstance, new_name: str, server: Server) -> None:
         """Rename an instance: the old name's port refuses from now on, and the new name has a port of its own."""
-        self._plane.refuse_port(db.resource_id)
+        self._plane.ports.refuse(db.resource_id)
         del self._backend.databases[db.resource_id]
         db.db_instance_identifier = new_name
         self._backend.databases[db.resource_id] = db
-        db.port = self._plane.open_port(db.resource_id, server.cluster)
-        db.say(f"Renamed instance to {new_name}", "configuration change")
+        db.port = self._plane.ports.open(db.resource_id, server.cluster)
+        db.record_event(f"Renamed instance to {new_name}", "configuration change")
 
     def _set_status_after(self, db: SandboxInstance, server: Server, before: str, changes: Mapping[str, Any]) -> None:
         """Set the status that follows a change: newly enabled backups begin, and only more storage ends storage-full."""
@@ -82,7 +83,7 @@ class InstanceChange:
             db.status = before
             return
         if before == "storage-full":
-            self._plane.open_port(db.resource_id, server.cluster)
+            self._plane.ports.open(db.resource_id, server.cluster)
         db.status = "available"
         if days == 0:
             self._automated_backups.drop(db.dbi_resource_id)

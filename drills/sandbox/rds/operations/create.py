@@ -31,7 +31,7 @@ class Creation:
         password = members.pop("master_user_password", None)
         refuse_unsupported(members)
         _check_master(members.get("master_username"), password)
-        binaries = self._plane.pick(members.get("engine_version"))
+        binaries = self._plane.servers.find_binaries(members.get("engine_version"))
         if binaries is None:
             raise InvalidParameterCombination(f"Cannot find version {members['engine_version']} for postgres")
         members["engine_version"] = binaries.version
@@ -45,7 +45,7 @@ class Creation:
         return db
 
     def _start(self, db: SandboxInstance, binaries: Binaries, password: str, database: str | None) -> None:
-        server = self._plane.add_server(db.dbi_resource_id, binaries)
+        server = self._plane.servers.add(db.dbi_resource_id, binaries)
 
         def build(settings: dict[str, str]) -> None:
             server.cluster.create()

@@ -55,13 +55,13 @@ class Deletion:
     def _remove(self, db: SandboxInstance, keep_backups: bool) -> None:
         began = self._plane.clock.monotonic()
         with self._plane.lock:
-            self._plane.release_port(db.resource_id)
+            self._plane.ports.release(db.resource_id)
         if keep_backups:
             self._automated_backups.archive_last_wal(db)
-        self._plane.remove_server(db.dbi_resource_id)
+        self._plane.servers.remove(db.dbi_resource_id)
         self._plane.at_least(began, self._plane.delays.deleting)
         with self._plane.lock:
             self._backend.databases.pop(db.resource_id, None)
             if not (keep_backups and self._automated_backups.retain(db)):
                 self._automated_backups.drop(db.dbi_resource_id)
-            db.say("DB instance deleted", "deletion")
+            db.record_event("DB instance deleted", "deletion")

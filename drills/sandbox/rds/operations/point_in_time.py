@@ -82,7 +82,7 @@ class PointInTimeRestore:
         db = self._registration.add("RestoreDBInstanceToPointInTime", inherited_members(source) | members)
         db.restored = True
         db.creation_message = f"Restored from DB instance {source.resource_id} to {recovery.target.isoformat()}"
-        server = self._plane.add_server(db.dbi_resource_id, recovery.base.binaries)
+        server = self._plane.servers.add(db.dbi_resource_id, recovery.base.binaries)
         self._plane.work(f"restore {db.resource_id}", lambda: self._recover(db, server, recovery))
         return db
 

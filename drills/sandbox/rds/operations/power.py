@@ -48,7 +48,7 @@ class Power:
         plane, began = self._plane, self._plane.clock.monotonic()
         with plane.lock:
             server = plane.servers[db.dbi_resource_id]
-            plane.refuse_port(db.resource_id)
+            plane.ports.refuse(db.resource_id)
         with server.busy:
             server.cluster.stop()
         plane.at_least(began, plane.delays.stopping)
@@ -57,11 +57,11 @@ class Power:
                 return
             db.status, db.stop_count = "stopped", db.stop_count + 1
             this_stop = db.stop_count
-            db.say("DB instance stopped", "notification")
+            db.record_event("DB instance stopped", "notification")
         plane.at_least(began, MAX_STOPPED.total_seconds())
         with plane.lock:
             if db.status == "stopped" and db.stop_count == this_stop:
-                db.say("The DB instance is being started because it was stopped for 7 days", "notification")
+                db.record_event("The DB instance is being started because it was stopped for 7 days", "notification")
                 self.start(db.resource_id)
 
     def start(self, name: str) -> SandboxInstance:

@@ -47,7 +47,7 @@ class SnapshotRestore:
         stored = self._plane.snapshots[snapshot.arn]
         db = self._registration.add("RestoreDBInstanceFromDBSnapshot", inherited_members(snapshot) | members)
         db.restored, db.creation_message = True, f"Restored from snapshot {snapshot.resource_id}"
-        server = self._plane.add_server(db.dbi_resource_id, stored.binaries)
+        server = self._plane.servers.add(db.dbi_resource_id, stored.binaries)
         self._plane.work(f"restore {db.resource_id}", lambda: self._restore(db, server, stored))
         return db
 
