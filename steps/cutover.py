@@ -12,29 +12,29 @@ from drills.cutover import judge
 from drills.errors import Refused
 from drills.record import Journal
 from drills.run import cutover
-from drills.run.cutover import Move
+from drills.run.cutover import DrilledCutover
 from steps.checks import assert_met
 
 
 @pytest.fixture(scope="session")
-def move(run_folder: Path, journal: Journal) -> Move:
+def move(run_folder: Path, journal: Journal) -> DrilledCutover:
     """Open the cut-over of the run; skip where a guard refuses it."""
     try:
-        return cutover.open_move(run_folder, journal)
+        return cutover.open_cutover(run_folder, journal)
     except Refused as error:
         pytest.skip(str(error))
 
 
 @given("the service has been moved to a database that was restored under the same name", target_fixture="service")
-def service_is_moved(move: Move) -> Move:
+def service_is_moved(move: DrilledCutover) -> DrilledCutover:
     """Carry out the cut-over, once a run: of the target's own service, or in the sandbox of one made for the run."""
-    move.go()
+    move.move()
     _attach_evidence(move)
     return move
 
 
 @when("the cut-over is rolled back")
-def cutover_is_rolled_back(service: Move) -> None:
+def cutover_is_rolled_back(service: DrilledCutover) -> None:
     """Lead the service back to the old database, once a run. Nothing is deleted."""
     service.undo()
     _attach_evidence(service)
@@ -70,7 +70,7 @@ def old_database_is_back(journal: Journal) -> None:
     assert_met(journal, judge.BACK)
 
 
-def _attach_evidence(move: Move) -> None:
+def _attach_evidence(move: DrilledCutover) -> None:
     """Attach the journal, the answers and the comparison to Allure's report."""
     for name, text in move.evidence().items():
         allure.attach(text, name, allure.attachment_type.TEXT)

@@ -26,7 +26,7 @@ def drill_host() -> Any:
 @pytest.fixture
 def local_server(run_folder: Path, restoration: Restoration) -> int | None:
     """Return the process id of the scratch instance's server, None where it runs elsewhere."""
-    return context.local_server(run_folder, restoration.instance_id)
+    return context.local_server_pid(run_folder, restoration.instance_id)
 
 
 @then("the drill host resolves its name and can connect to it")

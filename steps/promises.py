@@ -50,13 +50,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _left_out(folder: Path, effective: Config) -> Iterator[tuple[str, str]]:
     """Yield each tag whose scenarios are skipped in this run, with the reason."""
-    profile, allowed = context.leave_of(folder)
+    profile, allowed = context.allowed_tags(folder)
     for tag in NEEDS_LEAVE:
         if tag not in allowed:
             yield tag, f"profile {profile!r} does not allow {tag!r}"
-    if not context.promises_posture(folder):
+    if not context.judges_posture(folder):
         yield "posture", "not configured for the target: set posture.promised in drill.toml"
-    if reason := cutover.left_out(effective):
+    if reason := cutover.reason_left_out(effective):
         yield CUTS_OVER, reason
 
 

@@ -1,4 +1,4 @@
-"""`drills backup`: an on-demand backup with a mandatory end of life, followed to its end and looked for in both places.
+"""`drills backup`: an on-demand backup with a mandatory end of life, followed to its end and verified in both places.
 
 A recovery point of an RDS instance is a DB snapshot too; one that only the vault or only RDS has cannot be relied upon.
 """
@@ -22,7 +22,7 @@ from drills.aws.read import error_text
 from drills.aws.scratch import scratch_tags
 from drills.aws.session import Clients
 from drills.cli.common import TARGET_OPTIONS, Command
-from drills.cli.target import Reached, reach
+from drills.cli.target import OpenTarget, open_target
 from drills.clock import Clock, SystemClock, wait_until
 from drills.config.load import Target
 from drills.durations import parse_duration, show_duration
@@ -49,8 +49,8 @@ DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A backup as it is asked for."""
+class BackupRequest:
+    """The backup to make."""
 
     target: Target
     name: str
@@ -69,8 +69,8 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """What a completed job has left: the job, the point as both APIs show it, and what is not as it was asked for."""
+class BackupResult:
+    """The result of a completed job: the job, the point as both APIs show it, and the deviations from the request."""
 
     job: dict[str, Any]
     point: RecoveryPoint | None
@@ -98,25 +98,25 @@ def run(options: argparse.Namespace) -> int:
             "keeps it, and charges for it, for ever"
         )
     days = whole_days(options.retain)
-    reached = reach(options)
+    reached = open_target(options)
     clock = SystemClock()
     try:
-        wanted = _wanted(reached, days, options.role_arn, clock)
-        made = back_up(reached.clients, wanted, clock, every=_every(reached), said=_say)
+        request = _build_request(reached, days, options.role_arn, clock)
+        result = back_up(reached.clients, request, clock, every=_every(reached), on_state=_print_state)
     except (ClientError, BotoCoreError) as error:
         raise DrillError(
             f"expected AWS Backup to back up {reached.config.target.instance}, found: {error_text(error)}: "
-            "mend that and run again"
+            "correct that and run again"
         ) from error
     if options.json:
-        print(json.dumps(_facts(reached, wanted, made), indent=1, default=str))
+        print(json.dumps(_facts(reached, request, result), indent=1, default=str))
     else:
-        _show(reached, wanted, made)
-    return VERIFICATION_FAILED if made.findings else 0
+        _show(reached, request, result)
+    return VERIFICATION_FAILED if result.findings else 0
 
 
 def whole_days(text: str) -> int:
-    """The retention in days. ConfigError for what is no duration, or none of whole days."""
+    """Return the retention in days. ConfigError for what is no duration, or none of whole days."""
     try:
         duration = parse_duration(text)
     except ValueError as error:
@@ -126,16 +126,16 @@ def whole_days(text: str) -> int:
     return duration // DAY
 
 
-def _every(reached: Reached) -> float:
+def _every(reached: OpenTarget) -> float:
     return reached.config.profile.poll_every.total_seconds()
 
 
-def _say(state: str) -> None:
+def _print_state(state: str) -> None:
     print(f"backup job {state}", file=sys.stderr, flush=True)
 
 
-def _wanted(reached: Reached, days: int, role: str | None, clock: Clock) -> Wanted:
-    """What is to be asked for; refused where the target has no vault, no role is known, or the vault's lock forbids it."""
+def _build_request(reached: OpenTarget, days: int, role: str | None, clock: Clock) -> BackupRequest:
+    """Return the request. Raises ConfigError without a vault or a role, or where the vault's lock forbids the retention."""
     config, clients = reached.config, reached.clients
     target = config.target
     sides = guards.Sides(clients.account, clients.region, reached.restore.account, reached.restore.region)
@@ -162,7 +162,7 @@ def _wanted(reached: Reached, days: int, role: str | None, clock: Clock) -> Want
         )
     _within_lock(vault, days)
     name = config.target_name
-    return Wanted(target, name, instance.arn, target.vault, chosen, days, new_run_id(clock.now()), reached.now)
+    return BackupRequest(target, name, instance.arn, target.vault, chosen, days, new_run_id(clock.now()), reached.now)
 
 
 def _within_lock(vault: Vault, days: int) -> None:
@@ -178,114 +178,124 @@ def _within_lock(vault: Vault, days: int) -> None:
 # -- making it --------------------------------------------------------------------------------------------------------
 
 
-def back_up(clients: Clients, wanted: Wanted, clock: Clock, *, every: float, said: Callable[[str], None]) -> Made:
-    """Start the job, follow it, and look for its point. DrillError where the job does not complete.
+def back_up(
+    clients: Clients, request: BackupRequest, clock: Clock, *, every: float, on_state: Callable[[str], None]
+) -> BackupResult:
+    """Start the job, follow it, and wait for its point. Raises DrillError where the job does not complete.
 
-    `every` is how many seconds lie between two looks; `said` hears of each state once.
+    `every` is the seconds between two polls; `on_state` is called with each state once.
     """
     job_id = clients.backup.start_backup_job(
-        BackupVaultName=wanted.vault,
-        ResourceArn=wanted.arn,
-        IamRoleArn=wanted.role,
-        IdempotencyToken=wanted.run_id,
-        Lifecycle={"DeleteAfterDays": wanted.days},
-        RecoveryPointTags=wanted.tags,
+        BackupVaultName=request.vault,
+        ResourceArn=request.arn,
+        IamRoleArn=request.role,
+        IdempotencyToken=request.run_id,
+        Lifecycle={"DeleteAfterDays": request.days},
+        RecoveryPointTags=request.tags,
     )["BackupJobId"]
-    job = _follow(clients, job_id, wanted, clock, every=every, said=said)
+    job = _follow(clients, job_id, request, clock, every=every, on_state=on_state)
     arn = str(job.get("RecoveryPointArn") or "")
 
     seen: list[RecoveryPoint] = []
 
     def listed() -> bool:
-        points = aws.recovery_points(clients, wanted.target.instance, wanted.vault)
+        points = aws.recovery_points(clients, request.target.instance, request.vault)
         seen[:] = [each for each in points if each.arn == arn]
         return any(each.vault and each.snapshot_id for each in seen)
 
     with contextlib.suppress(TimeoutError):  # what is missing is judged
         wait_until(listed, LISTED_WITHIN, clock, every=every, what="the recovery point")
     point = seen[0] if seen else None
-    return Made(job, point, judge(wanted, arn, point))
+    return BackupResult(job, point, judge(request, arn, point))
 
 
 def _follow(
-    clients: Clients, job_id: str, wanted: Wanted, clock: Clock, *, every: float, said: Callable[[str], None]
+    clients: Clients,
+    job_id: str,
+    request: BackupRequest,
+    clock: Clock,
+    *,
+    every: float,
+    on_state: Callable[[str], None],
 ) -> dict[str, Any]:
-    """The job when it has ended; DrillError where that was not COMPLETED, or took longer than the target's timeout."""
+    """Return the job when it has ended; DrillError where that was not COMPLETED, or took longer than the target's timeout."""
     states: list[str] = []
 
     def ended() -> dict[str, Any] | None:
         job = dict(clients.backup.describe_backup_job(BackupJobId=job_id))
         if job["State"] not in states[-1:]:
             states.append(job["State"])
-            said(job["State"])
+            on_state(job["State"])
         return job if job["State"] in ENDED else None
 
-    timeout = wanted.target.timeout.total_seconds()
-    look = f"aws backup describe-backup-job --backup-job-id {job_id}"
+    timeout = request.target.timeout.total_seconds()
+    command = f"aws backup describe-backup-job --backup-job-id {job_id}"
     try:
         job = wait_until(ended, timeout, clock, every=every, what="the backup job")
     except TimeoutError as error:
         raise DrillError(
-            f"expected the backup job to end within {show_duration(timeout)}, it is still {states[-1]}: {look}"
+            f"expected the backup job to end within {show_duration(timeout)}, it is still {states[-1]}: {command}"
         ) from error
     if job["State"] != "COMPLETED":
         message = " ".join(str(job.get("StatusMessage") or "it says no more").split())
-        raise DrillError(f"expected the backup job to complete, it is {job['State']}: {message}: {look}")
+        raise DrillError(f"expected the backup job to complete, it is {job['State']}: {message}: {command}")
     return job
 
 
 # -- judging it -------------------------------------------------------------------------------------------------------
 
 
-def judge(wanted: Wanted, arn: str, point: RecoveryPoint | None) -> tuple[Finding, ...]:
-    """What is not as it was asked for: in the vault, among the snapshots, kept as long, tagged as a drill's. Pure."""
+def judge(request: BackupRequest, arn: str, point: RecoveryPoint | None) -> tuple[Finding, ...]:
+    """Return the deviations from the request: in the vault, among the snapshots, retention, tag. Pure."""
     found = []
 
     def find(expected: str, seen: str, remedy: str) -> None:
         found.append(Finding("backup", "error", arn or "the recovery point", expected, seen, remedy))
 
-    look = f"aws backup describe-recovery-point --backup-vault-name {wanted.vault} --recovery-point-arn {arn}"
+    command = f"aws backup describe-recovery-point --backup-vault-name {request.vault} --recovery-point-arn {arn}"
     if point is None:
-        find(f"a recovery point in the vault {wanted.vault} and among the RDS snapshots", "none in either", look)
+        find(f"a recovery point in the vault {request.vault} and among the RDS snapshots", "none in either", command)
         return tuple(found)
     if not point.vault:
-        find(f"a recovery point in the vault {wanted.vault}", "an RDS snapshot alone", look)
+        find(f"a recovery point in the vault {request.vault}", "an RDS snapshot alone", command)
     if not point.snapshot_id:
         find(
             "an RDS snapshot",
             "a recovery point of the vault alone",
-            f"aws rds describe-db-snapshots --snapshot-type awsbackup --db-instance-identifier {wanted.target.instance}",
+            f"aws rds describe-db-snapshots --snapshot-type awsbackup --db-instance-identifier {request.target.instance}",
         )
-    ends = wanted.at + wanted.days * DAY
+    ends = request.at + request.days * DAY
     if point.vault and (point.expires_at is None or point.expires_at > ends + DAY + SLACK):
         seen = f"until {point.expires_at:%Y-%m-%d %H:%M} UTC" if point.expires_at else "for ever"
-        find(f"to be kept for {wanted.days} days", seen, look)
+        find(f"to be kept for {request.days} days", seen, command)
     if point.snapshot_id and not point.made_by_drill:
         find(
             f"the tag {aws.RUN_TAG}, so that it counts for no freshness",
             "a snapshot without it",
-            f"aws backup tag-resource --resource-arn {arn} --tags {aws.RUN_TAG}={wanted.run_id}",
+            f"aws backup tag-resource --resource-arn {arn} --tags {aws.RUN_TAG}={request.run_id}",
         )
     return tuple(found)
 
 
-def _facts(reached: Reached, wanted: Wanted, made: Made) -> dict[str, Any]:
-    point = made.point
+def _facts(reached: OpenTarget, request: BackupRequest, result: BackupResult) -> dict[str, Any]:
+    point = result.point
     return {
-        "target": wanted.name,
-        "instance": wanted.target.instance,
+        "target": request.name,
+        "instance": request.target.instance,
         "simulated": reached.config.simulated,
-        "run_id": wanted.run_id,
-        "job_id": made.job["BackupJobId"],
-        "recovery_point": made.job.get("RecoveryPointArn"),
+        "run_id": request.run_id,
+        "job_id": result.job["BackupJobId"],
+        "recovery_point": result.job.get("RecoveryPointArn"),
         "vault": point.vault if point else None,
         "snapshot": point.snapshot_id if point else None,
         "data_time": point.data_time if point else None,
         "expires_at": point.expires_at if point else None,
-        "seconds": _seconds(made.job),
+        "seconds": _seconds(result.job),
         "made_by_drill": bool(point and point.made_by_drill),
-        "exit_code": VERIFICATION_FAILED if made.findings else 0,
-        "findings": [{"expected": each.expected, "found": each.found, "to do": each.message} for each in made.findings],
+        "exit_code": VERIFICATION_FAILED if result.findings else 0,
+        "findings": [
+            {"expected": each.expected, "found": each.found, "to do": each.message} for each in result.findings
+        ],
     }
 
 
@@ -294,19 +304,19 @@ def _seconds(job: dict[str, Any]) -> float | None:
     return (ended - job["CreationDate"]).total_seconds() if ended else None
 
 
-def _show(reached: Reached, wanted: Wanted, made: Made) -> None:
+def _show(reached: OpenTarget, request: BackupRequest, result: BackupResult) -> None:
     if reached.config.simulated:
         print("SIMULATED: says nothing about recovery on AWS")
-    point, seconds = made.point, _seconds(made.job)
+    point, seconds = result.point, _seconds(result.job)
     took = f" in {show_duration(seconds)}" if seconds is not None else ""
-    print(f"{wanted.target.instance} was backed up{took}: {made.job.get('RecoveryPointArn')}")
-    if point is not None and not made.findings:
+    print(f"{request.target.instance} was backed up{took}: {result.job.get('RecoveryPointArn')}")
+    if point is not None and not result.findings:
         print(f"in the vault {point.vault}, and among the RDS snapshots as {point.snapshot_id}")
         print(
             f"holds data of {point.data_time:%Y-%m-%d %H:%M:%S} UTC, is kept until {point.expires_at:%Y-%m-%d %H:%M} UTC"
         )
-        print(f"tagged {aws.RUN_TAG}={wanted.run_id}: it counts for no freshness, and no drill restores it by itself")
-    for finding in made.findings:
+        print(f"tagged {aws.RUN_TAG}={request.run_id}: it counts for no freshness, and no drill restores it by itself")
+    for finding in result.findings:
         print(f"expected {finding.expected}, found {finding.found}: {finding.message}")
 
 

@@ -22,7 +22,7 @@ from drills.checks.canary import writer
 from drills.checks.canary.chain import SCHEMA
 from drills.checks.canary.writer import Beat
 from drills.cli.common import Command, help_texts
-from drills.cli.database import reach
+from drills.cli.database import parse_dsn
 from drills.clock import Clock, SystemClock
 from drills.durations import parse_duration, show_duration, write_duration
 from drills.errors import ConfigError, DrillError
@@ -61,13 +61,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Carry out one of the parts; DrillError, one sentence, where it could not."""
-    parameters = reach(options.dsn) | SETTINGS
+    parameters = parse_dsn(options.dsn) | SETTINGS
     if options.part == "install":
         return _install(parameters, options.role, only_print=options.print)
     keep = _duration("--keep", options.keep) if options.keep else None
     if options.part == "prune":
         assert keep is not None  # argparse requires it
-        with _opened(parameters) as connection:
+        with _connection(parameters) as connection:
             removed = writer.prune(connection, keep)
         print(
             f"{removed:,} rows removed; the oldest one left follows the checkpoint" if removed else "nothing to remove"
@@ -77,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
     if options.beats is not None and options.beats < 1:
         raise ConfigError(f"--beats: expected a number from 1, found {options.beats}")
     with _stopped_by_signals():
-        return Beating(parameters, every, keep, options.beats, SystemClock()).go_on()
+        return HeartbeatLoop(parameters, every, keep, options.beats, SystemClock()).run()
 
 
 def _duration(option: str, text: str) -> timedelta:
@@ -91,29 +91,29 @@ def _duration(option: str, text: str) -> timedelta:
 
 
 @contextmanager
-def _opened(parameters: dict[str, Any]) -> Iterator[Connection]:
-    """A connection; whatever PostgreSQL refuses becomes one sentence."""
+def _connection(parameters: dict[str, Any]) -> Iterator[Connection]:
+    """Yield a connection; raise what PostgreSQL refuses as a DrillError."""
     try:
         with psycopg.connect(**parameters, autocommit=True) as connection:
             yield connection
     except psycopg.Error as error:
-        raise _refused(error) from error
+        raise _translated(error) from error
 
 
-def _refused(error: psycopg.Error) -> DrillError:
-    said = first_line(error) or type(error).__name__
+def _translated(error: psycopg.Error) -> DrillError:
+    reason = first_line(error) or type(error).__name__
     if isinstance(error, (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName)):
         return DrillError(
-            f"expected the canary's tables in that database, found: {said}: run drills canary install first"
+            f"expected the canary's tables in that database, found: {reason}: run drills canary install first"
         )
-    return DrillError(f"expected the source to do what the canary asked, found: {said}: see who the DSN connects as")
+    return DrillError(f"the source refused the canary: {reason}; check the DSN's user and its rights")
 
 
 def _install(parameters: dict[str, Any], role: str, *, only_print: bool) -> int:
     if only_print:
         print(writer.statements(str(parameters.get("dbname") or "postgres"), role), end="")
         return 0
-    with _opened(parameters) as connection:
+    with _connection(parameters) as connection:
         elsewhere = writer.install_for(connection, role)
         database = connection.info.dbname
     print(f"schema {SCHEMA} and role {role} are in database {database}; give the role a password: \\password {role}")
@@ -127,7 +127,7 @@ def _install(parameters: dict[str, Any], role: str, *, only_print: bool) -> int:
 
 @contextmanager
 def _stopped_by_signals() -> Iterator[None]:
-    """TERM ends the beat as INT does, between two statements or in the middle of one, which is then rolled back."""
+    """Let TERM end the beat as INT does, between two statements or in one, which is then rolled back."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -140,8 +140,8 @@ def _stopped_by_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-class Beating:
-    """Beats until it is stopped. The first connection must come about; later ones are tried again and again."""
+class HeartbeatLoop:
+    """Beats until it is stopped. The first connection must succeed; a lost one is tried again until it does."""
 
     def __init__(
         self, parameters: dict[str, Any], every: timedelta, keep: timedelta | None, beats: int | None, clock: Clock
@@ -156,8 +156,8 @@ class Beating:
         self._prune_at = clock.monotonic()
         self._next = clock.monotonic()
 
-    def go_on(self) -> int:
-        """Beat until stopped by a signal or after the wanted number; 0."""
+    def run(self) -> int:
+        """Beat until stopped by a signal or after the requested number of beats; return 0."""
         attempts = 0
         try:
             while self._left is None or self._written < self._left:
@@ -169,15 +169,15 @@ class Beating:
                         self._beat_on(connection)
                 except psycopg.OperationalError as error:
                     if not self._written:
-                        raise _refused(error) from error
+                        raise _translated(error) from error
                     self._say(f"lost the source: {first_line(error)}; trying again") if not attempts else None
                     self._clock.sleep(min(RETRY_AT_MOST, self._every * 2 ** min(attempts, 10)))
                     attempts += 1
                 except psycopg.Error as error:
-                    raise _refused(error) from error
+                    raise _translated(error) from error
         except KeyboardInterrupt:
             pass
-        print(self._told())
+        print(self._summary())
         return 0
 
     def _beat_on(self, connection: Connection) -> None:
@@ -208,7 +208,7 @@ class Beating:
         self._newest = beat
         self._written += 1
 
-    def _told(self) -> str:
+    def _summary(self) -> str:
         if self._newest is None or not self._written:
             return "stopped before the first beat"
         return f"{self._written:,} beats written, the last one row {self._newest.seq} at {self._newest.at.isoformat()}"

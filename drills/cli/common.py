@@ -1,4 +1,4 @@
-"""What the command lines share: one sentence for wrong usage, help with examples and exit codes, shared options.
+"""The parts that the commands share: one sentence for wrong usage, help with examples and exit codes, shared options.
 
 Loads nothing but argparse: `drills --help` answers at once.
 """

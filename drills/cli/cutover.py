@@ -1,4 +1,4 @@
-"""`drills cutover`: the recovery quickstart as a journalled plan that can be gone on with, and undone."""
+"""`drills cutover`: the recovery quickstart as a journalled plan that can be resumed and rolled back."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from drills.cli.common import TARGET_OPTIONS, Command
 from drills.config import load as configuration
 from drills.config.load import Config, EndpointProfile, SandboxProfile
 from drills.cutover import opening, plan, show
-from drills.cutover.desk import Desk, begin, desk_of, held, known_cutover, turn_back
+from drills.cutover.environment import Acknowledgements
 from drills.cutover.model import Opening, State, opening_facts
-from drills.cutover.opening import Wish
-from drills.cutover.world import Leave
+from drills.cutover.opening import RecoveryRequest
+from drills.cutover.session import CutoverSession, begin, find_cutover, locked, open_session, roll_back
 from drills.errors import ConfigError, DrillError
 
 EXAMPLE = """\
@@ -60,35 +60,34 @@ def add_arguments(cutover: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Carry out one of the four; DrillError, with where everything is and what to type next, where it could not."""
+    """Carry out one of the four actions. Raises DrillError with the situation and what to type next."""
     try:
         return _run(options)
     except (ClientError, BotoCoreError) as error:
-        raise DrillError(
-            f"expected AWS to answer, found: {aws.error_text(error)}: see that it is reached and allows this; nothing was "
-            "begun"
-        ) from error
+        raise DrillError(f"{aws.refusal(error)}; nothing was begun") from error
 
 
 def _run(options: argparse.Namespace) -> int:
-    desk = open_desk(options)
+    session = open_cutover_session(options)
     if options.action == "plan":
-        known = opening.look(desk.world, ("plan", desk.config.target_name, desk.config.profile_name), _wish(options))
+        known = opening.read_opening(
+            session.env, ("plan", session.config.target_name, session.config.profile_name), _request(options)
+        )
         print(json.dumps(_plan(known), indent=1) if options.json else "\n".join(show.plan_lines(known)))
         return 0
-    state = carry_out(desk, options)
-    print(json.dumps(show.facts_of(state), indent=1) if options.json else "\n".join(show.report_lines(state)))
+    state = carry_out(session, options)
+    print(json.dumps(show.facts_json(state), indent=1) if options.json else "\n".join(show.report_lines(state)))
     return 0
 
 
-def carry_out(desk: Desk, options: argparse.Namespace) -> State:
+def carry_out(session: CutoverSession, options: argparse.Namespace) -> State:
     """Run, resume or roll back, as the options say."""
-    with held(desk, options.confirm):
+    with locked(session, options.confirm):
         if options.action == "run":
-            return begin(desk, _wish(options))
+            return begin(session, _request(options))
         if options.action == "resume":
-            return _resume(desk, options)
-        return turn_back(desk, options.id, _instant("--discard-writes-since", options.discard_writes_since))
+            return _resume(session, options)
+        return roll_back(session, options.id, _instant("--discard-writes-since", options.discard_writes_since))
 
 
 def _plan(known: Opening) -> dict[str, Any]:
@@ -101,14 +100,14 @@ def _plan(known: Opening) -> dict[str, Any]:
     }
 
 
-def _resume(desk: Desk, options: argparse.Namespace) -> State:
-    cutover = known_cutover(desk, options.id)
+def _resume(session: CutoverSession, options: argparse.Namespace) -> State:
+    cutover = find_cutover(session, options.id)
     if options.remove_old:
         return cutover.remove_old(options.remove_old)
-    return cutover.go()
+    return cutover.carry_out()
 
 
-def _wish(options: argparse.Namespace) -> Wish:
+def _request(options: argparse.Namespace) -> RecoveryRequest:
     latest = options.at == "latest"
     counts = {}
     for text in options.count:
@@ -119,7 +118,7 @@ def _wish(options: argparse.Namespace) -> Wish:
     given = [name for name in ("point", "before", "at") if getattr(options, name)]
     if len(given) > 1:
         raise ConfigError(f"expected one of --point, --before and --at, found --{' and --'.join(given)}")
-    return Wish(
+    return RecoveryRequest(
         options.point,
         None if latest else _instant("--at", options.at),
         latest,
@@ -141,16 +140,16 @@ def _instant(option: str, text: str | None) -> datetime | None:
     return at.astimezone(UTC)
 
 
-def open_desk(options: argparse.Namespace) -> Desk:
-    """Clients, journal and lock as configuration and options say; the guards that need no instance have been asked."""
+def open_cutover_session(options: argparse.Namespace) -> CutoverSession:
+    """Return a session as configuration and options say; the guards that need no instance hold."""
     effective, endpoint = _effective(options)
     # the certificate authority of a standing sandbox, as `drills sandbox up` says it
     bundle = os.environ.get("PGSSLROOTCERT") if effective.simulated else None
-    return desk_of(effective, endpoint, bundle, Leave(options.accept_sessions, options.switched))
+    return open_session(effective, endpoint, bundle, Acknowledgements(options.accept_sessions, options.switched))
 
 
 def _effective(options: argparse.Namespace) -> tuple[Config, str | None]:
-    """The configuration, and where the standing sandbox answers."""
+    """Return the configuration, and where the standing sandbox answers."""
     given = {
         "path": Path(options.config) if options.config else None,
         "profile": options.profile,

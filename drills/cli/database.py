@@ -27,7 +27,7 @@ def add_policy_option(command: argparse.ArgumentParser) -> None:
 
 
 def policies_of(given: Sequence[str]) -> dict[str, TablePolicy]:
-    """Table policies as TABLE=POLICY gives them; ConfigError, one sentence, for what is none."""
+    """Return the table policies given as TABLE=POLICY. Raises ConfigError."""
     policies: dict[str, TablePolicy] = {}
     for text in given:
         table, _, policy = (part.strip() for part in text.partition("="))
@@ -44,8 +44,8 @@ def policies_of(given: Sequence[str]) -> dict[str, TablePolicy]:
     return policies
 
 
-def reach(dsn: str) -> dict[str, Any]:
-    """The parameters of a DSN. Nothing of it is repeated in an error: it may hold a password."""
+def parse_dsn(dsn: str) -> dict[str, Any]:
+    """Return the parameters of a DSN. Nothing of it is repeated in an error: it may hold a password."""
     try:
         parameters: dict[str, Any] = conninfo.conninfo_to_dict(dsn)
     except psycopg.ProgrammingError as error:
@@ -58,8 +58,8 @@ def reach(dsn: str) -> dict[str, Any]:
     return parameters
 
 
-def connector(parameters: dict[str, Any]) -> Connector:
-    """Connects to the database of a name on the DSN's server."""
+def server_connector(parameters: dict[str, Any]) -> Connector:
+    """Return a connector to the databases of the DSN's server."""
 
     def connect(database: str) -> Connection:
         return psycopg.connect(**{**parameters, "dbname": database}, autocommit=True)
@@ -67,13 +67,13 @@ def connector(parameters: dict[str, Any]) -> Connector:
     return connect
 
 
-def open_own(parameters: dict[str, Any]) -> Callable[[], Connection]:
+def own_connection(parameters: dict[str, Any]) -> Callable[[], Connection]:
     """Return what opens a connection to the DSN's own database."""
     return lambda: psycopg.connect(**parameters, autocommit=True)
 
 
-def own_name(parameters: dict[str, Any]) -> str:
-    """The DSN's database; DrillError when it cannot be entered."""
+def database_name(parameters: dict[str, Any]) -> str:
+    """Return the DSN's database; DrillError when it cannot be entered."""
     try:
         with psycopg.connect(**parameters, autocommit=True) as connection:
             return connection.info.dbname

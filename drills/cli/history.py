@@ -26,7 +26,7 @@ from drills.history import trend, wording
 from drills.history.line import is_complete
 from drills.model.history import GroupKey, HistoryLine, HistoryPoint, RunOutcome, Trend
 
-SHOWN = 12
+RUNS_SHOWN = 12
 EXAMPLE = """\
 examples:
   drills history                     every group of runs, with its newest 12
@@ -46,7 +46,9 @@ _TREND: TypeAdapter[Trend] = TypeAdapter(Trend)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `drills history`."""
     parser.add_argument("--target", metavar="NAME", help="the runs of this target alone")
-    parser.add_argument("--all", action="store_true", help=f"every run that is kept, not the newest {SHOWN} of a group")
+    parser.add_argument(
+        "--all", action="store_true", help=f"every run that is kept, not the newest {RUNS_SHOWN} of a group"
+    )
     parser.add_argument("--json", action="store_true", help="print facts as JSON")
 
 
@@ -66,12 +68,12 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(_facts(path, trends, left_out, problems), indent=2))
         return 0
-    _show(Console(), path, trends, left_out, problems, None if options.all else SHOWN)
+    _show(Console(), path, trends, left_out, problems, None if options.all else RUNS_SHOWN)
     return 0
 
 
 def trends_of(lines: Sequence[HistoryLine], as_of: datetime) -> list[Trend]:
-    """The trend of each group that came to know what it is, then those of runs that fit into none; the latest one first."""
+    """Return the trend of each group that came to know what it is, then those of runs that fit into none; the latest one first."""
     counted = [line for line in lines if not line.not_counted]
     keys: dict[GroupKey, None] = {line.key: None for line in reversed(counted) if is_complete(line.key)}
     keys |= {trend.group_for(line, counted): None for line in reversed(counted)}

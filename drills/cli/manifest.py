@@ -16,7 +16,14 @@ from drills.checks.base.session import Connector, SingleDatabase
 from drills.checks.content.fingerprint import FAST, STABLE
 from drills.checks.manifest import Manifest
 from drills.cli.common import Command
-from drills.cli.database import add_policy_option, connector, open_own, own_name, policies_of, reach
+from drills.cli.database import (
+    add_policy_option,
+    database_name,
+    own_connection,
+    parse_dsn,
+    policies_of,
+    server_connector,
+)
 from drills.clock import SystemClock
 from drills.durations import parse_duration
 from drills.errors import ConfigError, DrillError
@@ -60,9 +67,11 @@ def run(options: argparse.Namespace) -> int:
     if options.output and not Path(options.output).absolute().parent.is_dir():
         raise ConfigError(f"--output: expected a file in a folder that exists, found {options.output}")
     policies = policies_of(options.policy)
-    parameters = reach(options.dsn)
-    name = own_name(parameters)
-    connect: Connector = connector(parameters) if options.all_databases else SingleDatabase(open_own(parameters), name)
+    parameters = parse_dsn(options.dsn)
+    name = database_name(parameters)
+    connect: Connector = (
+        server_connector(parameters) if options.all_databases else SingleDatabase(own_connection(parameters), name)
+    )
     key = secrets.token_bytes(32) if options.output else None
     try:
         taken = manifest.take(
@@ -74,8 +83,8 @@ def run(options: argparse.Namespace) -> int:
             algorithm=STABLE if options.portable else FAST,
         )
     except (psycopg.Error, UnicodeError) as error:
-        said = first_line(error) if isinstance(error, psycopg.Error) else "names that are not valid in its encoding"
-        raise DrillError(f"expected to read the whole source, found: {said}; no manifest was written") from error
+        reason = first_line(error) if isinstance(error, psycopg.Error) else "names that are not valid in its encoding"
+        raise DrillError(f"expected to read the whole source, found: {reason}; no manifest was written") from error
     text = manifest.dump(taken)
     if not options.output:
         print(text, end="")

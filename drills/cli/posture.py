@@ -18,12 +18,12 @@ from drills.aws import settings
 from drills.aws.read import error_text
 from drills.cli.common import TARGET_OPTIONS, Command
 from drills.cli.screen import STYLES, printable
-from drills.cli.target import Reached, reach
+from drills.cli.target import OpenTarget, open_target
 from drills.errors import DrillError
 from drills.model.finding import CheckResult, Finding
 from drills.posture import judge
-from drills.posture.facts import Facts
-from drills.posture.read import look
+from drills.posture.facts import PostureFacts
+from drills.posture.read import store_and_read
 
 EXAMPLE = """\
 examples:
@@ -46,9 +46,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Judge the target; the exit code. DrillError, one sentence, where nothing could be read."""
-    reached = reach(options)
+    reached = open_target(options)
     try:
-        facts = look(
+        facts = store_and_read(
             reached.clients, reached.restore, reached.config.target, Path(options.store or settings.FOLDER), reached.now
         )
     except (ClientError, BotoCoreError) as error:
@@ -65,7 +65,9 @@ def run(options: argparse.Namespace) -> int:
     return codes[0] if codes else 0
 
 
-def _facts(reached: Reached, facts: Facts, results: Sequence[CheckResult], codes: Sequence[int]) -> dict[str, Any]:
+def _facts(
+    reached: OpenTarget, facts: PostureFacts, results: Sequence[CheckResult], codes: Sequence[int]
+) -> dict[str, Any]:
     return {
         "target": reached.config.target_name,
         "instance": facts.instance_id,
@@ -81,8 +83,8 @@ def _facts(reached: Reached, facts: Facts, results: Sequence[CheckResult], codes
     }
 
 
-def show(reached: Reached, results: Sequence[CheckResult], console: Console) -> None:
-    """What was judged, then what is not as it should be with what to type, then what could not be read."""
+def show(reached: OpenTarget, results: Sequence[CheckResult], console: Console) -> None:
+    """Print the results, then the findings with what to type, then what could not be read."""
     where = f"{reached.config.target.instance} in account {reached.clients.account}, {reached.clients.region}"
     console.print(printable(where))
     if reached.config.simulated:

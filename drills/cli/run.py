@@ -122,7 +122,7 @@ def run(options: argparse.Namespace) -> int:
     return COULD_NOT_RUN if code is None else code
 
 
-def _choices(options: argparse.Namespace) -> context.Choices:
+def _choices(options: argparse.Namespace) -> context.RunOptions:
     overrides = {
         option: value
         for option, value in (
@@ -138,7 +138,7 @@ def _choices(options: argparse.Namespace) -> context.Choices:
     seed = options.seed or ""
     if seed and "://" not in seed:
         seed = str(Path(seed).absolute())
-    return context.Choices(
+    return context.RunOptions(
         config_file=options.config,
         profile=options.profile,
         target=options.target,
@@ -152,7 +152,7 @@ def _choices(options: argparse.Namespace) -> context.Choices:
     )
 
 
-def _refuse_misuse(effective: Config, choices: context.Choices) -> None:
+def _refuse_misuse(effective: Config, choices: context.RunOptions) -> None:
     """What only the sandbox can do is refused elsewhere, before anything is made."""
     names = [scenario.name for scenario in effective.target.scenarios]
     if choices.scenario is not None and choices.scenario not in names:
@@ -185,7 +185,7 @@ def _refuse_misuse(effective: Config, choices: context.Choices) -> None:
 
 
 def _make_folder(run_id: str) -> Path:
-    """The run's folder; in the checkout, so that a run leaves nothing elsewhere."""
+    """Return the run's folder; in the checkout, so that a run leaves nothing elsewhere."""
     folder = OUT / run_id
     try:
         folder.mkdir(parents=True)
@@ -196,10 +196,12 @@ def _make_folder(run_id: str) -> Path:
     return folder
 
 
-def _opening(run_id: str, started_at: datetime, effective: Config, choices: context.Choices) -> RunRecord:
+def _opening(run_id: str, started_at: datetime, effective: Config, choices: context.RunOptions) -> RunRecord:
     target = effective.target
     extra = [
-        Setting(option, value, "command line") for option, value in (("--seed", context.shown(choices.seed)),) if value
+        Setting(option, value, "command line")
+        for option, value in (("--seed", context.redact_seed(choices.seed)),)
+        if value
     ]
     if choices.scenario:
         extra.append(Setting("--scenario", choices.scenario, "command line"))
@@ -228,7 +230,7 @@ def _environment() -> tuple[Setting, ...]:
 
 
 def _commit() -> str:
-    """The commit of the checkout, "" where there is no git."""
+    """Return the commit of the checkout, "" where there is no git."""
     try:
         found = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
@@ -237,7 +239,7 @@ def _commit() -> str:
 
 
 def _plan(folder: Path, effective: Config, pytest_arguments: Sequence[str]) -> Plan:
-    """The commands of a run, for the supervisor."""
+    """Return the commands of a run, for the supervisor."""
     python, absolute = sys.executable, str(folder.absolute())
     features = Step(
         "features", (python, "-m", "drills.run.lifeline", "-m", "pytest", *_pytest_options(folder), *pytest_arguments)

@@ -92,11 +92,11 @@ def _up(files: SandboxFiles, options: argparse.Namespace) -> int:
         stack.enter_context(files.locked())
         running = _running(files)
         if running is None and options.foreground:
-            return _stay(files, arguments, stack, as_json=options.json)
+            return _run_in_foreground(files, arguments, stack, as_json=options.json)
         state = running or _start(files, arguments)
     if options.foreground:
         raise SandboxError(
-            f"expected no sandbox here to stay with, found one at {state.ready['endpoint']}; run {_again(state, 'down')} "
+            f"expected no sandbox here to stay with, found one at {state.ready['endpoint']}; run {_next_command(state, 'down')} "
             "first, or choose another --name"
         )
     _show(state, started=running is None, as_json=options.json)
@@ -114,7 +114,7 @@ def _server_arguments(options: argparse.Namespace) -> list[str]:
 
 
 def _running(files: SandboxFiles) -> State | None:
-    """The sandbox that runs and answers; one that does not is ended, and what is left of a killed one removed."""
+    """Return the sandbox that runs and answers; one that does not is ended, and what is left of a killed one removed."""
     state = files.read()
     if state is None:
         return None
@@ -161,12 +161,12 @@ def _start(files: SandboxFiles, arguments: list[str]) -> State:
     if "error" in facts or state is None:
         keeper.wait()
         files.remove()
-        raise _Failed(str(facts.get("error", "the sandbox ended as soon as it answered")), facts.get("exit_code"))
+        raise StartFailed(str(facts.get("error", "the sandbox ended as soon as it answered")), facts.get("exit_code"))
     keeper.returncode = 0  # it goes on without us, and Popen shall not complain of that
     return state
 
 
-class _Failed(SandboxError):
+class StartFailed(SandboxError):
     """The sandbox's own sentence and exit code."""
 
     def __init__(self, sentence: str, code: int | None) -> None:
@@ -189,17 +189,17 @@ def _interruptible() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _stay(files: SandboxFiles, arguments: list[str], stack: contextlib.ExitStack, *, as_json: bool) -> int:
-    """Be the keeper: hold the lock until the sandbox answers, and stay until a signal or its end."""
+def _run_in_foreground(files: SandboxFiles, arguments: list[str], stack: contextlib.ExitStack, *, as_json: bool) -> int:
+    """Run as the keeper: hold the lock until the sandbox answers, and stay until a signal or its end."""
     from drills.sandbox.postgres.binaries import server_user
     from drills.sandbox.standalone.keeper import Keeper
 
-    failed: list[_Failed] = []
+    failed: list[StartFailed] = []
 
     def say(facts: dict[str, Any]) -> None:
         stack.close()
         if "error" in facts:
-            failed.append(_Failed(facts["error"], facts.get("exit_code")))
+            failed.append(StartFailed(facts["error"], facts.get("exit_code")))
         else:
             _show(keeper.state, started=True, as_json=as_json, staying=True)
 
@@ -211,7 +211,7 @@ def _stay(files: SandboxFiles, arguments: list[str], stack: contextlib.ExitStack
 
 
 def environment(ready: dict[str, Any]) -> dict[str, str]:
-    """What any AWS client, and libpq, must find in its environment to use the sandbox."""
+    """Return the variables that any AWS client, and libpq, needs to use the sandbox."""
     return {
         "AWS_ENDPOINT_URL": ready["endpoint"],
         "AWS_REGION": ready["region"],
@@ -223,7 +223,7 @@ def environment(ready: dict[str, Any]) -> dict[str, str]:
 
 
 def _show(state: State, *, started: bool, as_json: bool, staying: bool = False) -> None:
-    """The facts as JSON; or the environment for `eval` on standard output, and a few words on standard error."""
+    """Print the facts as JSON, or the environment for `eval`, with a summary on standard error."""
     if as_json:
         return _print_json({**_facts(state), "started": started})
     print("unset AWS_PROFILE AWS_SESSION_TOKEN")
@@ -233,15 +233,15 @@ def _show(state: State, *, started: bool, as_json: bool, staying: bool = False) 
     servers = ", ".join(dict.fromkeys(each["version"] for each in state.ready["postgres"]))
     took = f" after {since_process_start():.1f} s" if started else ""
     first = f"The sandbox {'answers' if started else 'runs already, and answers'} at {state.ready['endpoint']}{took}"
-    use = f'Use it here: eval "$({_again(state, "up")})"   End it: {_again(state, "down")}'
+    use = f'Use it here: eval "$({_next_command(state, "up")})"   End it: {_next_command(state, "down")}'
     then = "Ctrl-C ends it." if staying else use
     apart = "\n" if sys.stdout.isatty() else ""
     print(f"{apart}{first} (PostgreSQL {servers}).\n{then}", file=sys.stderr, flush=True)
     return None
 
 
-def _again(state: State, action: str) -> str:
-    """The command to call next, as this one was called."""
+def _next_command(state: State, action: str) -> str:
+    """Return the command to call next, as this one was called."""
     called = sys.argv[0]
     program = "python -m drills" if called.endswith("__main__.py") else called
     if called == shutil.which("drills"):
@@ -295,7 +295,7 @@ def _end(files: SandboxFiles, state: State) -> None:
             wait_until(lambda: state.keeper.find() is None, _END_WITHIN, _CLOCK, every=0.02, what="the keeper")
     state = files.read() or state  # it may have started more meanwhile
     if left := remove_remains(state):
-        error = _Failed(
+        error = StartFailed(
             f"expected to end the sandbox, but {' and '.join(left)} withstood; end that by hand", LEFT_BEHIND
         )
         raise error
@@ -306,7 +306,7 @@ def _end(files: SandboxFiles, state: State) -> None:
 
 
 def _health(state: State) -> dict[str, Any] | None:
-    """What the sandbox says of itself, None when it does not answer."""
+    """Return the sandbox's health, None when it does not answer."""
     from drills.sandbox_client import SandboxControl
 
     try:
@@ -340,10 +340,10 @@ def _not_running(files: SandboxFiles, state: State | None) -> tuple[str, str]:
         ended = f" The last one ended by itself; its log is {files.log_path}." if files.log_path.exists() else ""
         return "stopped", f"No sandbox runs here.{ended} drills sandbox up starts one."
     if not state.keeper.find():
-        return "killed", f"The sandbox was killed. {_again(state, 'down')} clears away what is left of it."
+        return "killed", f"The sandbox was killed. {_next_command(state, 'down')} clears away what is left of it."
     if not state.ready:
         return "starting", "The sandbox is starting."
-    return "not answering", f"The sandbox runs and does not answer. {_again(state, 'up')} starts it afresh."
+    return "not answering", f"The sandbox runs and does not answer. {_next_command(state, 'up')} starts it afresh."
 
 
 def _instances(state: State, health: dict[str, Any]) -> list[dict[str, Any]]:
@@ -358,7 +358,7 @@ def _instances(state: State, health: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _memory(state: State) -> int:
-    """What the keeper and the server have in memory, in bytes, without PostgreSQL."""
+    """Return the memory of the keeper and the server in bytes, without PostgreSQL."""
     total = 0
     for each in (state.keeper, state.server):
         process = each.find() if each else None

@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         worst = work_out(rules, _start(options.start))
     except ValueError as error:
-        raise ConfigError(_lowered(str(error))) from error
+        raise ConfigError(_as_fragment(str(error))) from error
     missed = rpo is not None and (worst.worst is None or worst.worst.seconds > rpo.total_seconds())
     if options.json:
         print(json.dumps(_facts(rules, worst, rpo, missed), indent=1, ensure_ascii=False))
@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
     return OBJECTIVE_MISSED if missed else 0
 
 
-def _lowered(sentence: str) -> str:
+def _as_fragment(sentence: str) -> str:
     return sentence[:1].lower() + sentence[1:].removesuffix(".")
 
 
@@ -160,7 +160,7 @@ def _iso(at: datetime | None) -> str | None:
 
 def _show(rules: Sequence[ScheduleRule], worst: ScheduleResult, rpo: timedelta | None, console: Console) -> None:
     zone = ZoneInfo(rules[0].zone)
-    console.print(Text(_told(rules)), soft_wrap=True)
+    console.print(Text(_describe_rules(rules)), soft_wrap=True)
     console.print()
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
     for heading in ("what", "how much", "where"):
@@ -176,11 +176,11 @@ def _show(rules: Sequence[ScheduleRule], worst: ScheduleResult, rpo: timedelta |
     for line in _remarks(worst):
         console.print(Text(line, "dim"), soft_wrap=True)
     if rpo:
-        console.print(_judged(worst.worst, rpo), soft_wrap=True)
+        console.print(_verdict_line(worst.worst, rpo), soft_wrap=True)
 
 
-def _told(rules: Sequence[ScheduleRule]) -> str:
-    """The rules and what each run may take, in one or two lines."""
+def _describe_rules(rules: Sequence[ScheduleRule]) -> str:
+    """Return the rules and what each run may take, in one or two lines."""
     first = rules[0]
     names = ", ".join(rule.expression or rule.name for rule in rules)
     parts = [
@@ -213,11 +213,11 @@ def _remarks(worst: ScheduleResult) -> list[str]:
             f"lose {exact_duration(min(others))}"
         )
     if worst.from_at and worst.until:
-        found.append(f"every run from {worst.from_at:%d %b %Y} to {worst.until:%d %b %Y} was looked at")
+        found.append(f"every run from {worst.from_at:%d %b %Y} to {worst.until:%d %b %Y} was evaluated")
     return found
 
 
-def _judged(loss: LossInterval | None, rpo: timedelta) -> Text:
+def _verdict_line(loss: LossInterval | None, rpo: timedelta) -> Text:
     objective = f"the RPO of {exact_duration(rpo.total_seconds())}"
     if loss is None:
         return Text(f"missed: nothing bounds the loss, and so not {objective}", "bold red")

@@ -1,4 +1,4 @@
-"""How a command that is no run reaches AWS: the configuration, and clients for the source's and the copy's side.
+"""Opens the configuration, and clients for the source's and the copy's side, for commands other than `drills run`.
 
 A run starts a sandbox of its own; these commands speak to one that runs (`drills sandbox up`), by --endpoint-url or
 AWS_ENDPOINT_URL.
@@ -13,8 +13,9 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from drills.aws import guards, session
-from drills.aws.session import LOOPBACK, Clients
+from drills.aws import guards
+from drills.aws.session import LOOPBACK, Clients, identify
+from drills.aws.sides import open_restore, open_source
 from drills.clock import SystemClock
 from drills.config import load as config
 from drills.config.load import AwsProfile, Config, EndpointProfile, SandboxProfile
@@ -23,8 +24,8 @@ from drills.sandbox_client import SandboxControl
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
-    """The configuration, the clients of the two sides with the account of each, and the instant: a sandbox has its own."""
+class OpenTarget:
+    """The configuration, the clients of both sides with the account of each, and the present instant: a sandbox has its own."""
 
     config: Config
     clients: Clients
@@ -32,22 +33,19 @@ class Reached:
     now: datetime
 
 
-def reach(options: argparse.Namespace) -> Reached:
+def open_target(options: argparse.Namespace) -> OpenTarget:
     """Open the clients. Refused where the profile does not allow the accounts or regions; reads STS alone."""
     effective = _effective(options)
     url = _sandbox_url(options, effective)
     if isinstance(effective.profile, EndpointProfile):
         guards.check_endpoint(effective.profile.endpoint_url)
-    target = effective.target.restore
-    source = session.identify(session.open_clients(effective.profile, environment=os.environ, endpoint_url=url))
+    source = identify(open_source(effective, url))
     if isinstance(effective.profile, AwsProfile):  # before a role is assumed from an account that is not allowed
         guards.check_sides(effective, guards.Sides(source.account, source.region, source.account, source.region))
-    restore = source
-    if target.role_arn or target.region:
-        opened = session.open_clients(effective.profile, environment=os.environ, endpoint_url=url, restore=target)
-        restore = session.identify(opened)
+    opened = open_restore(effective, source, url)
+    restore = opened if opened.account else identify(opened)
     guards.check_sides(effective, guards.Sides(source.account, source.region, restore.account, restore.region))
-    return Reached(effective, source, restore, SandboxControl(url).now() if url else SystemClock().now())
+    return OpenTarget(effective, source, restore, SandboxControl(url).now() if url else SystemClock().now())
 
 
 def _effective(options: argparse.Namespace) -> Config:
@@ -67,7 +65,7 @@ def _effective(options: argparse.Namespace) -> Config:
 
 
 def _sandbox_url(options: argparse.Namespace, effective: Config) -> str | None:
-    """The address of the sandbox that runs; None for the other profiles, which never read the variable."""
+    """Return the address of the sandbox that runs; None for the other profiles, which never read the variable."""
     if not isinstance(effective.profile, SandboxProfile):
         return None
     url: str = options.endpoint_url or os.environ.get("AWS_ENDPOINT_URL") or ""

@@ -19,7 +19,14 @@ from drills.checks.manifest import Manifest
 from drills.checks.owner.invariants import load
 from drills.checks.verify import exit_code, verify
 from drills.cli.common import Command
-from drills.cli.database import add_policy_option, connector, open_own, own_name, policies_of, reach
+from drills.cli.database import (
+    add_policy_option,
+    database_name,
+    own_connection,
+    parse_dsn,
+    policies_of,
+    server_connector,
+)
 from drills.cli.screen import STYLES, printable
 from drills.clock import SystemClock
 from drills.errors import ConfigError
@@ -56,14 +63,16 @@ def run(options: argparse.Namespace) -> int:
     try:
         expected = manifest.load(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeError) as error:
-        said = error.strerror if isinstance(error, OSError) else "no text"
-        raise ConfigError(f"--against: expected a manifest, found {path}: {said}") from error
+        reason = error.strerror if isinstance(error, OSError) else "no text"
+        raise ConfigError(f"--against: expected a manifest, found {path}: {reason}") from error
     key = manifest.read_key(path)
     rules = load(Path(options.invariants)) if options.invariants else ()
     policies = policies_of(options.policy)
-    parameters = reach(options.dsn)
-    own_name(parameters)
-    connect: Connector = SingleDatabase(open_own(parameters), expected.only) if expected.only else connector(parameters)
+    parameters = parse_dsn(options.dsn)
+    database_name(parameters)
+    connect: Connector = (
+        SingleDatabase(own_connection(parameters), expected.only) if expected.only else server_connector(parameters)
+    )
     results = verify(
         connect, expected, clock=SystemClock(), key=key, policies=policies, scratch=options.scratch, rules=rules
     )
@@ -89,7 +98,7 @@ def _facts(expected: Manifest, results: Sequence[CheckResult], code: int) -> dic
 
 
 def _show(expected: Manifest, results: Sequence[CheckResult], console: Console) -> None:
-    """The checks, then what differs, then what was not compared."""
+    """Print the checks, then the differences, then what was not compared."""
     console.print(
         f"against {', '.join(expected.databases)} as of {expected.taken_at:%Y-%m-%d %H:%M:%S %Z}", markup=False
     )

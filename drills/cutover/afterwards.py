@@ -1,4 +1,4 @@
-"""What is seen and said once the service is up again: backups of the restored instance, and what is left to a person."""
+"""The last step of a cut-over: the backups of the restored instance, and the tasks left to a person."""
 
 from __future__ import annotations
 
@@ -9,37 +9,35 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.aws import plans
 from drills.cutover.database import by_id, raw_by_id
+from drills.cutover.environment import Environment
 from drills.cutover.model import Opening, State
-from drills.cutover.world import World
 from drills.errors import DrillError
 
 
-def run(world: World, state: State) -> dict[str, Any]:
-    """Automated backups and a LatestRestorableTime; the plan selections that match; what is left to do."""
-    opening, rds = state.opening, world.clients.rds
-    instance = by_id(world, state.restored_resource_id)
+def check_backups(env: Environment, state: State) -> dict[str, Any]:
+    """Return LatestRestorableTime, matching plan selections, warnings and remaining tasks as facts."""
+    opening, rds = state.opening, env.clients.rds
+    instance = by_id(env, state.restored_resource_id)
     warnings: list[str] = []
     latest = ""
     if not instance.backup_retention_days:
         warnings.append(f"automated backups of {instance.id} are off: turn them on")
     else:
-        seconds = world.config.restorable_within.total_seconds()
+        seconds = env.config.restorable_within.total_seconds()
 
         def restorable() -> str | None:
             raw = raw_by_id(rds, state.restored_resource_id) or {}
             return str(raw["LatestRestorableTime"]) if raw.get("LatestRestorableTime") else None
 
         try:
-            latest = world.wait(
-                restorable, seconds, f"{instance.id} to have a LatestRestorableTime", "look again later"
+            latest = env.wait(
+                restorable, seconds, f"{instance.id} to have a LatestRestorableTime", "read it again later"
             )
         except DrillError as error:
             warnings.append(str(error))
     try:
-        selected = selections(world, instance.arn, dict(instance.tags))
-        warnings += (
-            [] if selected else [f"no backup plan selects {instance.arn}: select it, or it is backed up by nobody"]
-        )
+        selected = selections(env, instance.arn, dict(instance.tags))
+        warnings += [] if selected else [f"no backup plan selects {instance.arn}: select it, or it has no backups"]
     except (ClientError, BotoCoreError) as error:
         selected = []
         warnings.append(f"whether a backup plan selects it could not be read ({type(error).__name__})")
@@ -47,26 +45,26 @@ def run(world: World, state: State) -> dict[str, Any]:
         "latest_restorable_time": latest,
         "selected_by": selected,
         "warnings": warnings,
-        "left_to_do": left_to_do(opening, state.group),
+        "left_to_do": remaining_tasks(opening, state.group),
     }
 
 
-def selections(world: World, arn: str, tags: Mapping[str, str]) -> list[str]:
-    """Plan and selection for each selection of a backup plan that means the resource."""
-    found = plans.selections(world.clients, arn, tags)
+def selections(env: Environment, arn: str, tags: Mapping[str, str]) -> list[str]:
+    """Return plan and selection for each selection of a backup plan that matches the resource."""
+    found = plans.selections(env.clients, arn, tags)
     return [f"{plan['BackupPlanName']}/{answer['BackupSelection']['SelectionName']}" for plan, answer, _ in found]
 
 
-def left_to_do(opening: Opening, group: str) -> list[str]:
-    """The commands that are left to a person, in their order; see docs/cutover.md for the Terraform ones."""
-    said = [
+def remaining_tasks(opening: Opening, group: str) -> list[str]:
+    """Return the commands that are left to a person, in their order; see docs/cutover.md for the Terraform ones."""
+    tasks = [
         f"terraform state rm aws_db_instance.NAME && terraform import aws_db_instance.NAME {opening.restored}"
         "   # or the next apply destroys what was restored; NAME as in your configuration",
     ]
     if opening.renamed:
-        said.append(
+        tasks.append(
             f"drills cutover resume {opening.id} --remove-old {opening.renamed}   # when it is no longer needed"
         )
     if group and not opening.verification_group:
-        said.append(f"aws ec2 delete-security-group --group-id {group}   # once no instance has it any more")
-    return said
+        tasks.append(f"aws ec2 delete-security-group --group-id {group}   # once no instance has it any more")
+    return tasks

@@ -1,6 +1,6 @@
-"""Whether the restored data are the ones that should be there, looked at while nobody else can reach them.
+"""Checks the restored data while nobody else can reach them.
 
-Nothing is defused: this is the database that production is to go on with. What will act on the world once it is open
+Nothing is disabled: production continues with this database. What will act on other systems once it is open
 (subscriptions, cron jobs, foreign servers) is listed, for the operator to decide.
 """
 
@@ -14,16 +14,16 @@ import psycopg
 from drills.checks import manifest, suite
 from drills.checks.base.outcome import first_line
 from drills.checks.base.session import Connector, database_names
-from drills.cutover.compare import Differs
+from drills.cutover.compare import DifferencesFound
+from drills.cutover.environment import Environment
 from drills.cutover.model import State
-from drills.cutover.world import World
 from drills.errors import DrillError
 from drills.model.finding import CheckResult
 from drills.model.instance import Instance
 from drills.recovery.connect import wait_for_connection
 from drills.sql import execute
 
-_ACTS = (
+_ACTIVE_FEATURES = (
     (
         "subscription",
         "select subname from pg_catalog.pg_subscription s join pg_catalog.pg_database d on d.oid = s.subdbid "
@@ -35,49 +35,47 @@ _ACTS = (
 )
 
 
-def run(world: World, state: State, instance: Instance) -> dict[str, Any]:
+def check_data(env: Environment, state: State, instance: Instance) -> dict[str, Any]:
     """Run the checks of a drill; their outcomes as facts. Raises Differs where a required one is missed."""
-    connect = world.connect(instance)
-    wait_for_connection(connect, "postgres", world.clock, timeout=world.timeout, every=world.poll_seconds)
-    results = _checks(world, connect)
-    missed = [each for each in results if each.outcome == "missed" and _required(world, each)]
+    connect = env.connect(instance)
+    wait_for_connection(connect, "postgres", env.clock, timeout=env.timeout, every=env.poll_seconds)
+    results = _checks(env, connect)
+    missed = [each for each in results if each.outcome == "missed" and _required(env, each)]
     if missed:
-        raise Differs(
+        raise DifferencesFound(
             f"expected the restored data to be right, found {'; '.join(f'{each.name}: {each.sentence}' for each in missed)}: "
-            "look at the data, then resume when you accept what your rules say, or roll back and choose another point"
+            "check the data, then resume when you accept what your rules say, or roll back and choose another point"
         )
     return {
         "checks": {each.name: f"{each.outcome}: {each.sentence}" for each in results},
-        "acts_on_the_world": acting(connect),
-        "marker": marker(world, connect),
+        "acts_on_the_world": active_features(connect),
+        "marker": read_marker(env, connect),
     }
 
 
-def _required(world: World, result: CheckResult) -> bool:
-    rule = world.target.checks.get(result.name)
+def _required(env: Environment, result: CheckResult) -> bool:
+    rule = env.target.checks.get(result.name)
     return (rule.requirement if rule else result.requirement) == "required"
 
 
-def _checks(world: World, connect: Connector) -> tuple[CheckResult, ...]:
-    stored = Path(world.target.manifest) if world.target.manifest else None
+def _checks(env: Environment, connect: Connector) -> tuple[CheckResult, ...]:
+    stored = Path(env.target.manifest) if env.target.manifest else None
     try:
         expected = manifest.load(stored.read_text(encoding="utf-8"), str(stored)) if stored else None
     except OSError as error:
         raise DrillError(f"expected the stored manifest {stored}, found: {error.strerror}: correct manifest") from error
     key = manifest.read_key(stored) if stored else None
-    comparison = suite.Comparison(
-        connect, expected, world.clock, world.target.tables, key, scratch=False, shut_off=False
-    )
+    comparison = suite.Comparison(connect, expected, env.clock, env.target.tables, key, scratch=False, shut_off=False)
     blocking = suite.blocking(comparison)
     return blocking if blocking[0].outcome != "met" else (*blocking, *suite.remaining(comparison))
 
 
-def acting(connect: Connector) -> list[str]:
-    """What will act on the world by itself: each subscription, foreign server and cron job by name."""
+def active_features(connect: Connector) -> list[str]:
+    """Return what will act on other systems by itself: each subscription, foreign server and cron job by name."""
     found = []
     for database in database_names(connect):
         with connect(database) as session:
-            for what, query, relation in _ACTS:
+            for what, query, relation in _ACTIVE_FEATURES:
                 try:
                     there = session.execute("select to_regclass(%s) is not null", (relation,)).fetchone()
                     rows = execute(session, query).fetchall() if there and there[0] else []
@@ -88,19 +86,19 @@ def acting(connect: Connector) -> list[str]:
     return found
 
 
-def marker(world: World, connect: Connector) -> str:
-    """What the marker query answers: the text that the public address must then show. "" without a marker query."""
-    if not world.config.marker:
+def read_marker(env: Environment, connect: Connector) -> str:
+    """Return the answer of the marker query, which the public address must show; "" without a marker query."""
+    if not env.config.marker:
         return ""
     names = (
-        [world.config.database]
-        if world.config.database
+        [env.config.database]
+        if env.config.database
         else [each for each in database_names(connect) if each != "postgres"]
     )
     with connect(names[0] if names else "postgres") as session:
         try:
             session.execute("set default_transaction_read_only = on")
-            row = execute(session, world.config.marker).fetchone()
+            row = execute(session, env.config.marker).fetchone()
         except psycopg.Error as error:
             raise DrillError(
                 f"expected the marker query to answer one value, found: {first_line(error)}: correct cutover.marker"

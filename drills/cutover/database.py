@@ -1,6 +1,6 @@
 """The instances of a cut-over: found by DbiResourceId, shut off, renamed, restored, settled. Each call may be repeated.
 
-An instance is told by its DbiResourceId and never by its name: in the middle of a cut-over two instances bear the same
+An instance is identified by its DbiResourceId and never by its name: in the middle of a cut-over two instances bear the same
 name one after the other (RDS User Guide, "Renaming a DB instance").
 """
 
@@ -15,17 +15,17 @@ from botocore.exceptions import ClientError
 from drills.aws import read as aws
 from drills.aws.wait import NEVER_AVAILABLE, wait_available
 from drills.checks.base.outcome import first_line
+from drills.cutover.configuration import CUTOVER_TAG, follow_up, tags_for
+from drills.cutover.environment import Environment
 from drills.cutover.model import Opening, State
 from drills.cutover.plan import Call, calls, group_name, modify_call, rename_call
-from drills.cutover.wanted import CUTOVER_TAG, follow_up, tags_for
-from drills.cutover.world import World
 from drills.errors import DrillError, RestoreFailed
 from drills.model.instance import Instance
 
-# stuck for good, or until somebody does what no cut-over can
-STUCK = (NEVER_AVAILABLE - {"deleting", "deleted"}) | {"inaccessible-encryption-credentials-recoverable"}
-# seconds that nobody has to be seen for: a client that got in just before it was shut out is seen once it has logged in
-_ALONE_FOR = 1.0
+# states that no cut-over can end
+UNMODIFIABLE = (NEVER_AVAILABLE - {"deleting", "deleted"}) | {"inaccessible-encryption-credentials-recoverable"}
+# seconds without a session: a client that connected just before it was shut out appears once it has logged in
+_QUIET_SECONDS = 1.0
 _SESSIONS = """
 select application_name, usename, coalesce(host(client_addr), 'local'), datname, count(*)
 from pg_catalog.pg_stat_activity
@@ -36,7 +36,7 @@ group by 1, 2, 3, 4 order by 1, 2, 3, 4
 
 
 def raw_by_name(rds: Any, name: str) -> dict[str, Any] | None:
-    """The member of DescribeDBInstances' answer, None where there is no instance of that name."""
+    """Return the member of DescribeDBInstances' answer, None where there is no instance of that name."""
     try:
         found = rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"]
     except ClientError as error:
@@ -47,7 +47,7 @@ def raw_by_name(rds: Any, name: str) -> dict[str, Any] | None:
 
 
 def raw_by_id(rds: Any, resource_id: str) -> dict[str, Any] | None:
-    """The instance of that DbiResourceId under whatever name, None where there is none (any more)."""
+    """Return the instance of that DbiResourceId under whatever name, None where there is none (any more)."""
     if not resource_id:
         return None
     for page in rds.get_paginator("describe_db_instances").paginate():
@@ -57,108 +57,108 @@ def raw_by_id(rds: Any, resource_id: str) -> dict[str, Any] | None:
     return None
 
 
-def by_id(world: World, resource_id: str) -> Instance:
-    """The instance of that DbiResourceId. Raises DrillError where it is gone."""
-    raw = raw_by_id(world.clients.rds, resource_id)
+def by_id(env: Environment, resource_id: str) -> Instance:
+    """Return the instance of that DbiResourceId. Raises DrillError where it is gone."""
+    raw = raw_by_id(env.clients.rds, resource_id)
     if raw is None:
         raise DrillError(f"expected the instance {resource_id}, found that it is gone: see who removed it (CloudTrail)")
     return aws.read_instance(raw)
 
 
-def until_available(world: World, resource_id: str) -> Instance:
-    """The instance once it is available with nothing pending, under whatever name it then has."""
+def until_available(env: Environment, resource_id: str) -> Instance:
+    """Return the instance once it is available with nothing pending, under whatever name it then has."""
 
-    def look() -> Instance | None:
-        world.lock.keep()
-        raw = raw_by_id(world.clients.rds, resource_id)
+    def describe() -> Instance | None:
+        env.lock.renew()
+        raw = raw_by_id(env.clients.rds, resource_id)
         return aws.read_instance(raw) if raw else None
 
     return wait_available(
-        look, world.clock, every=world.poll_seconds, timeout=world.timeout, on_change=lambda change: None
+        describe, env.clock, every=env.poll_seconds, timeout=env.timeout, on_change=lambda change: None
     )
 
 
-def modify(world: World, resource_id: str, **parameters: Any) -> Instance:
+def modify(env: Environment, resource_id: str, **parameters: Any) -> Instance:
     """Modify an instance at once, and wait until nothing is pending."""
-    instance = until_available(world, resource_id)
-    world.perform(modify_call(instance.id, **parameters))
-    return until_available(world, resource_id)
+    instance = until_available(env, resource_id)
+    env.perform(modify_call(instance.id, **parameters))
+    return until_available(env, resource_id)
 
 
-def set_groups(world: World, resource_id: str, groups: Sequence[str]) -> None:
+def set_groups(env: Environment, resource_id: str, groups: Sequence[str]) -> None:
     """Let an instance have these security groups."""
-    instance = until_available(world, resource_id)
+    instance = until_available(env, resource_id)
     if set(instance.security_groups) == set(groups):
         return
-    world.perform(modify_call(instance.id, VpcSecurityGroupIds=list(groups)))
+    env.perform(modify_call(instance.id, VpcSecurityGroupIds=list(groups)))
 
     def there() -> bool:
-        return set(by_id(world, resource_id).security_groups) == set(groups)
+        return set(by_id(env, resource_id).security_groups) == set(groups)
 
-    world.wait(there, world.timeout, f"{instance.id} to have the groups {', '.join(groups)}", "look at its events")
+    env.wait(there, env.timeout, f"{instance.id} to have the groups {', '.join(groups)}", "read its events")
 
 
-def rename(world: World, resource_id: str, new: str) -> dict[str, Any]:
+def rename(env: Environment, resource_id: str, new: str) -> dict[str, Any]:
     """Give an instance another name: available under it, and the old name gone or another instance's."""
-    old = until_available(world, resource_id).id  # a renaming that is under way ends first
+    old = until_available(env, resource_id).id  # a renaming that is under way ends first
     if old != new:
-        other = raw_by_name(world.clients.rds, new)
+        other = raw_by_name(env.clients.rds, new)
         if other is not None:
             raise DrillError(
                 f"expected the name {new!r} to be free for {old!r}, found an instance of that name "
                 f"({other['DbiResourceId']}): rename or remove that one, or choose another name"
             )
         try:
-            world.perform(rename_call(old, new))
+            env.perform(rename_call(old, new))
         except ClientError as error:  # a repeated request whose first answer was lost finds the old name gone
             if not aws.is_not_found(error):
                 raise
 
     def renamed() -> bool:
-        return by_id(world, resource_id).id == new
+        return by_id(env, resource_id).id == new
 
-    world.wait(renamed, world.timeout, f"{resource_id} to be called {new}", "look at its events")
-    seen = until_available(world, resource_id)
+    env.wait(renamed, env.timeout, f"{resource_id} to be called {new}", "read its events")
+    seen = until_available(env, resource_id)
 
     def old_gone() -> bool:
-        holder = raw_by_name(world.clients.rds, old) if old != new else None
+        holder = raw_by_name(env.clients.rds, old) if old != new else None
         return holder is None or holder["DbiResourceId"] != resource_id
 
-    world.wait(old_gone, world.timeout, f"the name {old} to be free", "look at the instance's events")
+    env.wait(old_gone, env.timeout, f"the name {old} to be free", "read the instance's events")
     return {"address": f"{seen.host}:{seen.port}"}
 
 
 # -- the verification-only group --------------------------------------------------------------------------------------
 
 
-def make_group(world: World, opening: Opening) -> dict[str, Any]:
-    """The id of a group that admits the drill host alone and lets nothing out; made, or found again."""
+def ensure_group(env: Environment, opening: Opening) -> dict[str, Any]:
+    """Return the id of a group that admits the drill host alone and lets nothing out; made, or found again."""
     if opening.verification_group:
         return {"verification_group": opening.verification_group}
-    ec2, vpc = world.clients.ec2, _vpc(world, opening)
+    ec2, vpc = env.clients.ec2, _vpc(env, opening)
     wanted = [{"Name": "group-name", "Values": [group_name(opening)]}, {"Name": "vpc-id", "Values": [vpc]}]
     found = ec2.describe_security_groups(Filters=wanted)["SecurityGroups"]
     if not found:
         (make, *_) = calls(opening, "verification-group")
-        made = world.perform(Call("ec2", make.operation, {**make.parameters, "VpcId": vpc}))
+        made = env.perform(Call("ec2", make.operation, {**make.parameters, "VpcId": vpc}))
         found = ec2.describe_security_groups(GroupIds=[made["GroupId"]])["SecurityGroups"]
     group = found[0]
     if group.get("IpPermissionsEgress"):
         ec2.revoke_security_group_egress(GroupId=group["GroupId"], IpPermissions=group["IpPermissionsEgress"])
     if not group.get("IpPermissions"):
-        host = world.target.restore.drill_host_cidr or "127.0.0.1/32"
+        host = env.target.restore.drill_host_cidr or "127.0.0.1/32"
         rule = {"IpProtocol": "tcp", "FromPort": 1024, "ToPort": 65535, "IpRanges": [{"CidrIp": host}]}
         ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=[rule])
     return {"verification_group": str(group["GroupId"])}
 
 
-def _vpc(world: World, opening: Opening) -> str:
-    """The network that the restored instance comes into: the subnet group's."""
+def _vpc(env: Environment, opening: Opening) -> str:
+    """Return the network that the restored instance comes into: the subnet group's."""
     name = opening.wanted.get("DBSubnetGroupName")
     if name:
-        groups = world.clients.rds.describe_db_subnet_groups(DBSubnetGroupName=name)["DBSubnetGroups"]
+        groups = env.clients.rds.describe_db_subnet_groups(DBSubnetGroupName=name)["DBSubnetGroups"]
         return str(groups[0]["VpcId"])
-    found = world.clients.ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
+    found = env.clients.ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
     if not found:
         raise DrillError("expected a subnet group or a default VPC to restore into, found neither: name a subnet group")
     return str(found[0]["VpcId"])
@@ -167,9 +167,9 @@ def _vpc(world: World, opening: Opening) -> str:
 # -- sessions ---------------------------------------------------------------------------------------------------------
 
 
-def sessions(world: World, instance: Instance) -> tuple[str, ...]:
-    """Who is connected, the drill and the service's own sessions left out. Raises psycopg.Error where it cannot look."""
-    with world.connect(instance)("postgres") as session:
+def list_sessions(env: Environment, instance: Instance) -> tuple[str, ...]:
+    """Return who is connected, without the drill and RDS itself. Raises psycopg.Error."""
+    with env.connect(instance)("postgres") as session:
         rows = session.execute(_SESSIONS).fetchall()
     return tuple(
         f"{application or 'without application_name'} as {user} from {host} in {database}: {count}"
@@ -177,29 +177,29 @@ def sessions(world: World, instance: Instance) -> tuple[str, ...]:
     )
 
 
-def see_no_sessions(world: World, resource_id: str, seconds: float) -> dict[str, Any]:
-    """Wait until nobody is connected for a while; DrillError naming who still is, unless the operator accepted that."""
-    instance = by_id(world, resource_id)
+def wait_for_no_sessions(env: Environment, resource_id: str, seconds: float) -> dict[str, Any]:
+    """Wait until nobody is connected for a while. Raises DrillError naming who still is, unless the operator accepted that."""
+    instance = by_id(env, resource_id)
     seen: list[str] = []
     alone_since: float | None = None
 
     def nobody() -> bool:
         nonlocal alone_since
         try:
-            seen[:] = sessions(world, instance)
+            seen[:] = list_sessions(env, instance)
         except psycopg.OperationalError as error:
             raise DrillError(
                 f"expected to ask {instance.id} who is connected, found: {first_line(error)}: correct the target's "
-                "credentials, or look by hand and accept what is left with --accept-sessions"
+                "credentials, or check by hand and accept what is left with --accept-sessions"
             ) from error
-        now = world.clock.monotonic()
+        now = env.clock.monotonic()
         alone_since = None if seen else now if alone_since is None else alone_since
-        return alone_since is not None and now - alone_since >= _ALONE_FOR
+        return alone_since is not None and now - alone_since >= _QUIET_SECONDS
 
     try:
-        world.wait(nobody, seconds, f"nobody to be connected to {instance.id}", "see who it is")
+        env.wait(nobody, seconds, f"nobody to be connected to {instance.id}", "see who it is")
     except DrillError as error:
-        if world.leave.sessions:
+        if env.acknowledged.sessions:
             return {"accepted_sessions": seen or [f"not seen: {error}"]}
         if not seen:
             raise
@@ -213,9 +213,9 @@ def see_no_sessions(world: World, resource_id: str, seconds: float) -> dict[str,
 # -- the restore ------------------------------------------------------------------------------------------------------
 
 
-def restored_of(world: World, state: State) -> dict[str, Any] | None:
-    """The instance that this cut-over restored, as RDS shows it now; told by its id, or before that by its tag."""
-    rds, opening = world.clients.rds, state.opening
+def find_restored(env: Environment, state: State) -> dict[str, Any] | None:
+    """Return the instance that this cut-over restored, as RDS shows it now; found by its id, or before that by its tag."""
+    rds, opening = env.clients.rds, state.opening
     if state.restored_resource_id:
         return raw_by_id(rds, state.restored_resource_id)
     for name in (opening.restored, opening.aside):
@@ -223,14 +223,14 @@ def restored_of(world: World, state: State) -> dict[str, Any] | None:
         if raw is None or raw["DbiResourceId"] == opening.source_resource_id:
             continue
         tags = {each["Key"]: each.get("Value", "") for each in raw.get("TagList") or ()}
-        if tags.get(CUTOVER_TAG) == opening.id or (opening.chosen.way == "job" and _asked(world, opening, raw)):
+        if tags.get(CUTOVER_TAG) == opening.id or (opening.chosen.way == "job" and _made_by_job(env, opening, raw)):
             return raw
     return None
 
 
-def _asked(world: World, opening: Opening, raw: dict[str, Any]) -> bool:
-    """Whether a restore job of this point has made that instance: a job can be given no tags."""
-    jobs = world.clients.backup.get_paginator("list_restore_jobs").paginate(ByResourceType="RDS")
+def _made_by_job(env: Environment, opening: Opening, raw: dict[str, Any]) -> bool:
+    """Return whether a restore job of this point has made that instance: a job can be given no tags."""
+    jobs = env.clients.backup.get_paginator("list_restore_jobs").paginate(ByResourceType="RDS")
     return any(
         each.get("RecoveryPointArn") == opening.chosen.arn and each.get("CreatedResourceArn") == raw["DBInstanceArn"]
         for page in jobs
@@ -238,82 +238,82 @@ def _asked(world: World, opening: Opening, raw: dict[str, Any]) -> bool:
     )
 
 
-def restore(world: World, state: State) -> dict[str, Any]:
+def restore(env: Environment, state: State) -> dict[str, Any]:
     """Ask for the restore unless it was asked for already; the restored instance's DbiResourceId."""
     opening = state.opening
-    raw = restored_of(world, state)
+    raw = find_restored(env, state)
     if raw is None:
-        other = raw_by_name(world.clients.rds, opening.restored)
+        other = raw_by_name(env.clients.rds, opening.restored)
         if other is not None:
             raise DrillError(
                 f"expected the name {opening.restored!r} to be free, found an instance that this cut-over did not make "
                 f"({other['DbiResourceId']}): rename that one"
             )
-        raw = _request(world, state)
+        raw = _request_restore(env, state)
     return {"restored_resource_id": str(raw["DbiResourceId"]), "restored_arn": str(raw["DBInstanceArn"])}
 
 
-def _request(world: World, state: State) -> dict[str, Any]:
+def _request_restore(env: Environment, state: State) -> dict[str, Any]:
     opening = state.opening
     (call,) = calls(opening, "restore", state.group)
     if opening.chosen.way != "job":
         try:
-            return dict(world.perform(call)["DBInstance"])
+            return dict(env.perform(call)["DBInstance"])
         except ClientError as error:  # a repeated request whose first answer was lost finds what it has made
-            made = restored_of(world, state) if aws.error_code(error).startswith("DBInstanceAlreadyExists") else None
+            made = find_restored(env, state) if aws.error_code(error).startswith("DBInstanceAlreadyExists") else None
             if made is None:
                 raise
             return made
-    role = world.config.restore_role
-    job = world.perform(Call(call.service, call.operation, {**call.parameters, "IamRoleArn": role}))["RestoreJobId"]
+    role = env.config.restore_role
+    job = env.perform(Call(call.service, call.operation, {**call.parameters, "IamRoleArn": role}))["RestoreJobId"]
 
     def there() -> dict[str, Any] | None:
-        seen = world.clients.backup.describe_restore_job(RestoreJobId=job)
+        seen = env.clients.backup.describe_restore_job(RestoreJobId=job)
         if seen["Status"] in ("FAILED", "ABORTED"):
             raise RestoreFailed(
                 f"expected the restore job {job} to complete, it is {seen['Status']}: "
                 f"{seen.get('StatusMessage', 'no reason given')}: remove the cause"
             )
-        return raw_by_name(world.clients.rds, opening.restored)
+        return raw_by_name(env.clients.rds, opening.restored)
 
-    return world.wait(there, world.timeout, f"the restore job {job} to make the instance", "look at the job")
+    return env.wait(there, env.timeout, f"the restore job {job} to make the instance", "read the status of the job")
 
 
-def settle(world: World, state: State) -> dict[str, Any]:
+def settle(env: Environment, state: State) -> dict[str, Any]:
     """Give the restored instance what a restore cannot take; available, nothing pending, parameter group in sync."""
     identity, wanted = state.restored_resource_id, state.opening.wanted
-    _until_settled(world, identity)
-    raw = raw_by_id(world.clients.rds, identity) or {}
+    _until_settled(env, identity)
+    raw = raw_by_id(env.clients.rds, identity) or {}
     changes = follow_up(wanted, raw)
     if changes:
-        world.perform(modify_call(str(raw["DBInstanceIdentifier"]), **changes))
-        _until_settled(world, identity)
-        raw = raw_by_id(world.clients.rds, identity) or {}
-    _set_tags(world, state, raw)
+        env.perform(modify_call(str(raw["DBInstanceIdentifier"]), **changes))
+        _until_settled(env, identity)
+        raw = raw_by_id(env.clients.rds, identity) or {}
+    _set_tags(env, state, raw)
     return {"followed_up": sorted(changes)}
 
 
-def _until_settled(world: World, identity: str) -> None:
-    """Available; a parameter group that waits for a reboot gets it, which is an outage for nobody yet."""
+def _until_settled(env: Environment, identity: str) -> None:
+    """Wait until the instance is available; reboot it where its parameter group requires that."""
 
     def reboot_if_wanted() -> bool:
-        raw = raw_by_id(world.clients.rds, identity) or {}
+        raw = raw_by_id(env.clients.rds, identity) or {}
         applied = [each.get("ParameterApplyStatus") for each in raw.get("DBParameterGroups") or ()]
         if raw.get("DBInstanceStatus") == "available" and "pending-reboot" in applied:
-            world.perform(Call("rds", "RebootDBInstance", {"DBInstanceIdentifier": raw["DBInstanceIdentifier"]}))
+            env.perform(Call("rds", "RebootDBInstance", {"DBInstanceIdentifier": raw["DBInstanceIdentifier"]}))
         status = str(raw.get("DBInstanceStatus"))
-        return status in STUCK or (status == "available" and "pending-reboot" not in applied)
+        return status in UNMODIFIABLE or (status == "available" and "pending-reboot" not in applied)
 
-    world.wait(reboot_if_wanted, world.timeout, "the restored instance to be available", "look at its events")
-    until_available(world, identity)
+    env.wait(reboot_if_wanted, env.timeout, "the restored instance to be available", "read its events")
+    until_available(env, identity)
 
 
-def _set_tags(world: World, state: State, raw: dict[str, Any]) -> None:
-    """The source's tags, and no longer the one that told this cut-over its own instance: its id is in the journal."""
+def _set_tags(env: Environment, state: State, raw: dict[str, Any]) -> None:
+    """Set the source's tags, and remove the cut-over's own, which identified the instance until its id was known."""
     there = {each["Key"]: each.get("Value", "") for each in raw.get("TagList") or ()}
     wanted = tags_for(state.opening.wanted, "")
     del wanted[CUTOVER_TAG]
-    rds, arn = world.clients.rds, str(raw["DBInstanceArn"])
+    rds, arn = env.clients.rds, str(raw["DBInstanceArn"])
     missing = [{"Key": key, "Value": value} for key, value in wanted.items() if there.get(key) != value]
     if missing:
         rds.add_tags_to_resource(ResourceName=arn, Tags=missing)

@@ -1,4 +1,4 @@
-"""What must hold before a cut-over touches anything. Each `check_*` returns nothing or raises; nothing is written."""
+"""The guards of a cut-over. Each `check_*` returns nothing or raises; nothing is written."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from typing import Any
 from drills.aws.session import Clients
 from drills.config.cutover import CutoverConfig
 from drills.config.load import AwsProfile, Config
-from drills.cutover.wanted import OPT_IN_TAG
+from drills.cutover.configuration import OPT_IN_TAG
 from drills.errors import ConfigError, Refused
 
-LEAVE = "cuts_over"
+REQUIRED_TAG = "cuts_over"
 
 
 def check_config(config: Config) -> CutoverConfig:
-    """The target's cut-over; Refused where the profile does not allow one, or its journal could be lost with a machine."""
+    """Return the target's cut-over; Refused where the profile does not allow one, or its journal could be lost with a machine."""
     cutover = config.target.cutover
     if cutover is None:
         raise ConfigError(
             f"expected a table targets.{config.target_name}.cutover, found none: say there which services are stopped"
         )
-    if LEAVE not in config.profile.allow:
+    if REQUIRED_TAG not in config.profile.allow:
         raise Refused(
-            f'profile "{config.profile_name}" does not allow "{LEAVE}": a cut-over stops the service; add it to allow where '
+            f'profile "{config.profile_name}" does not allow "{REQUIRED_TAG}": a cut-over stops the service; add it to allow where '
             "that is meant"
         )
     if isinstance(config.profile, AwsProfile) and "://" not in cutover.journal:
         raise Refused(
             f'expected targets.{config.target_name}.cutover.journal in S3 for a profile of kind "aws", found '
-            f'"{cutover.journal}": another engineer must be able to go on from it, so name s3://BUCKET/PREFIX'
+            f'"{cutover.journal}": another engineer must be able to continue from it, so name s3://BUCKET/PREFIX'
         )
     return cutover
 
 
-def check_place(config: Config, clients: Clients) -> None:
+def check_account_and_region(config: Config, clients: Clients) -> None:
     """Refuse an account or a region that is not on the lists of an `aws` profile."""
     if not isinstance(config.profile, AwsProfile):
         return
@@ -51,7 +51,7 @@ def check_place(config: Config, clients: Clients) -> None:
 
 
 def check_opt_in(config: Config, raw: Mapping[str, Any] | None) -> None:
-    """In `aws` profiles the instance says itself that it may be cut over: its own DbiResourceId as a tag's value.
+    """Refuse an instance of an `aws` profile whose tag does not permit a cut-over by its own DbiResourceId.
 
     Tags are copied by restores (RDS API reference, RestoreDBInstanceFromDBSnapshot): a copied one has another instance's
     id, and permits nothing. An instance that is gone can say nothing; the other guards hold.
@@ -70,10 +70,10 @@ def check_opt_in(config: Config, raw: Mapping[str, Any] | None) -> None:
 
 
 def check_confirmed(instance: str, given: str | None) -> None:
-    """The operator has typed the instance's name: by --confirm, or when asked at a terminal."""
+    """Refuse unless the operator typed the instance's name: by --confirm, or when asked at a terminal."""
     if given is None and sys.stdin.isatty():
         print(
-            f"This stops the service and replaces {instance}. Type the instance's name to go on: ",
+            f"This stops the service and replaces {instance}. Type the instance's name to continue: ",
             end="",
             file=sys.stderr,
         )

@@ -1,8 +1,8 @@
-"""Where a cut-over's journal is kept: a folder of this machine, or S3, each with the lock that one writer holds.
+"""The stores of a cut-over's journal: a folder of this machine, or S3.
 
 In S3 each entry is an object of its own, made only where none of that number is (`If-None-Match: *`, Amazon S3 User
 Guide, "How to prevent object overwrites with conditional writes"): whoever lost the lock without noticing cannot write
-over another engineer's entries. A copy in JSON lines is kept on this machine too (`Copied`).
+over another engineer's entries. A copy in JSON lines is kept on this machine too (`MirroredStore`).
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ from drills.record import new_run_id
 CONFLICTS = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
 
 
-class Store(Protocol):
+class JournalStore(Protocol):
     """Keeps the journals of one target."""
 
     def ids(self) -> tuple[str, ...]:
-        """The ids of all cut-overs, oldest first."""
+        """Return the ids of all cut-overs, oldest first."""
         ...
 
     def read(self, cutover_id: str) -> tuple[Entry, ...]:
-        """The entries of a journal in their order; empty where there is none."""
+        """Return the entries of a journal in their order; empty where there is none."""
         ...
 
     def append(self, cutover_id: str, entry: Entry) -> None:
         """Write an entry so that it is there when this returns. Raises DrillError where another writer was first."""
         ...
 
-    def shown(self) -> str:
-        """Where it is, for people."""
+    def location(self) -> str:
+        """Return the location, for people."""
         ...
 
 
-class Folder:
+class FolderStore:
     """Journals as JSON lines in a folder of this machine."""
 
     def __init__(self, folder: Path) -> None:
@@ -53,16 +53,16 @@ class Folder:
     def _path(self, cutover_id: str) -> Path:
         return self.folder / f"{cutover_id}.jsonl"
 
-    def shown(self) -> str:
-        """The folder."""
+    def location(self) -> str:
+        """Return the folder."""
         return str(self.folder)
 
     def ids(self) -> tuple[str, ...]:
-        """The ids of all cut-overs, oldest first."""
+        """Return the ids of all cut-overs, oldest first."""
         return tuple(sorted(path.stem for path in self.folder.glob("*.jsonl")))
 
     def read(self, cutover_id: str) -> tuple[Entry, ...]:
-        """The entries; a last line that a crash has cut was never acted upon, and is left out."""
+        """Return the entries; a last line that a crash has cut was never acted upon, and is left out."""
         try:
             text = self._path(cutover_id).read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError:
@@ -70,7 +70,7 @@ class Folder:
         return tuple(read_entry(line) for line in text.split("\n")[:-1] if line)
 
     def append(self, cutover_id: str, entry: Entry) -> None:
-        """Write a line and see it on the disk."""
+        """Write a line and sync it to the disk."""
         path = self._path(cutover_id)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -94,17 +94,17 @@ class Folder:
 
     @staticmethod
     def _last_line(out: Any) -> int:
-        """Where a line that a crash has cut begins."""
+        """Return the offset of a line that a crash has cut."""
         out.seek(0)
         return int(out.read().rfind(b"\n")) + 1
 
 
-class Copied:
+class MirroredStore:
     """Journals whose entries are kept in a folder of this machine as well, such as that of the run that cuts over."""
 
-    def __init__(self, store: Store, copy: Folder) -> None:
+    def __init__(self, store: JournalStore, copy: FolderStore) -> None:
         self._store, self._copy = store, copy
-        self.ids, self.read, self.shown = store.ids, store.read, store.shown
+        self.ids, self.read, self.location = store.ids, store.read, store.location
 
     def append(self, cutover_id: str, entry: Entry) -> None:
         """Write the entry, then its copy."""
@@ -112,7 +112,7 @@ class Copied:
         self._copy.append(cutover_id, entry)
 
 
-class Bucket:
+class BucketStore:
     """Journals in S3: `PREFIX/ID/000001.json` and so on."""
 
     def __init__(self, s3: Any, bucket: str, prefix: str) -> None:
@@ -120,8 +120,8 @@ class Bucket:
         self._bucket = bucket
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
 
-    def shown(self) -> str:
-        """The bucket and the prefix."""
+    def location(self) -> str:
+        """Return the bucket and the prefix."""
         return f"s3://{self._bucket}/{self._prefix}"
 
     def _keys(self, below: str) -> list[str]:
@@ -129,12 +129,12 @@ class Bucket:
         return sorted(str(each["Key"]) for page in pages for each in page.get("Contents", []))
 
     def ids(self) -> tuple[str, ...]:
-        """The ids of all cut-overs, oldest first."""
+        """Return the ids of all cut-overs, oldest first."""
         names = [key.removeprefix(self._prefix) for key in self._keys("")]
         return tuple(sorted({name.split("/")[0] for name in names if "/" in name}))
 
     def read(self, cutover_id: str) -> tuple[Entry, ...]:
-        """The entries of a journal in their order."""
+        """Return the entries of a journal in their order."""
         found = [
             self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read().decode()
             for key in self._keys(f"{cutover_id}/")
@@ -171,7 +171,7 @@ def _conflict(key: str, error: ClientError) -> DrillError:
 
 
 def next_id(now: datetime, known: Sequence[str]) -> str:
-    """An id that sorts after all that are known, although they were made in the same second or by a clock that is ahead.
+    """Return an id that sorts after all that are known, although they were made in the same second or by a clock that is ahead.
 
     `known` are the target's ids, oldest first. The last one is what a command means that names none.
     """
@@ -181,16 +181,16 @@ def next_id(now: datetime, known: Sequence[str]) -> str:
     return new_run_id(now)
 
 
-def unfinished(store: Store, ended: Callable[[Sequence[Entry]], bool]) -> str:
-    """The id of the newest cut-over when it has not ended, else ""."""
+def unfinished(store: JournalStore, ended: Callable[[Sequence[Entry]], bool]) -> str:
+    """Return the id of the newest cut-over when it has not ended, else ""."""
     ids = store.ids()
     if not ids:
         return ""
     return "" if ended(store.read(ids[-1])) else ids[-1]
 
 
-def place_of(text: str) -> tuple[str, str]:
-    """Bucket and prefix of an s3:// address. Raises ConfigError for anything else."""
+def parse_s3_url(text: str) -> tuple[str, str]:
+    """Return bucket and prefix of an s3:// address. Raises ConfigError for anything else."""
     scheme, _, rest = text.partition("://")
     if scheme != "s3" or not rest:
         raise ConfigError(f"expected s3://BUCKET/PREFIX, found {text!r}")

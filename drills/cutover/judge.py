@@ -1,25 +1,25 @@
-"""What the promises of features/cutover/ are judged by: the journal of a cut-over, and what was seen after it. Pure."""
+"""Judges the scenarios of features/cutover/ by the journal of a cut-over, and by what was observed after it. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from drills.cutover.model import State, door_of
+from drills.cutover.model import State, address_changes
 from drills.cutover.plan import title
-from drills.cutover.show import instant
+from drills.cutover.show import show_instant
 from drills.model.finding import CheckResult
 
 NAME = "cut-over"
 CLOSED, CONFIGURED, IDLE, BACK = (f"{NAME}: {what}" for what in ("closed", "configuration", "old instance", "undone"))
-_AWAY_ONCE = ["200", "503", "200"]
+_ONE_OUTAGE = ["200", "503", "200"]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What was there after a rollback: the names of both instances, and what the address answered.
+class RollbackObservation:
+    """The state after a rollback: the names of both instances, and the answer of the address.
 
-    `source` and `restored` are "" for an instance that is gone; `marker` is what the source's own data would show.
+    `source` and `restored` are "" for an instance that is gone; `marker` is the text that the source's own data give.
     """
 
     source: str
@@ -29,29 +29,29 @@ class Seen:
     marker: str
 
 
-def moved(state: State | None, why: str, openings: Sequence[str]) -> tuple[CheckResult, ...]:
-    """The promises about the move. `state` is None where nothing was begun, `why` says why it did not come to its end.
+def judge_move(state: State | None, why: str, openings: Sequence[str]) -> tuple[CheckResult, ...]:
+    """Judge the move. `state` is None where nothing was begun, `why` says why it did not come to its end.
 
     `openings` are the ways in and out that the verification-only group has beside the drill's own.
     """
     judges: dict[str, Callable[[State], CheckResult | None]] = {
-        NAME: _away_once,
+        NAME: _one_outage,
         CLOSED: lambda found: _closed(found, openings),
         CONFIGURED: _configured,
         IDLE: _idle,
     }
     return tuple(
-        (judge(state) if state else None) or _missed(name, stopped(state, why)) for name, judge in judges.items()
+        (judge(state) if state else None) or _missed(name, stop_sentence(state, why)) for name, judge in judges.items()
     )
 
 
-def is_undone(state: State) -> bool:
-    """Whether a rollback has come to its end."""
+def is_rolled_back(state: State) -> bool:
+    """Return whether a rollback has come to its end."""
     return state.mode == "back" and state.ended
 
 
-def stopped(state: State | None, why: str) -> str:
-    """Where and why a cut-over did not go on, in a sentence."""
+def stop_sentence(state: State | None, why: str) -> str:
+    """Return where and why a cut-over did not go on, in a sentence."""
     if state is None or not state.failed:
         return f"the cut-over was not carried out: {why}"
     return f"the cut-over stopped where it was to {title(state.begun, state.opening)}: {state.failed}"
@@ -65,22 +65,24 @@ def _met(name: str, sentence: str, compared: int = 1) -> CheckResult:
     return CheckResult(name, "met", sentence, compared=compared)
 
 
-def _away_once(state: State) -> CheckResult | None:
-    """200, 503, 200, with the restored data in what is answered at the end."""
+def _one_outage(state: State) -> CheckResult | None:
+    """Judge that the address answered 200, 503, 200, at the end with the restored data."""
     if "address-open" not in state.done:
         return None
-    changes = door_of(state.entries)
-    told = ", ".join(f"{answer} from {instant(at)}" for at, answer in changes)
-    if [answer for _, answer in changes] != _AWAY_ONCE:
-        return _missed(NAME, f"expected the address to answer {', '.join(_AWAY_ONCE)}, found {told}")
+    changes = address_changes(state.entries)
+    answers = ", ".join(f"{answer} from {show_instant(at)}" for at, answer in changes)
+    if [answer for _, answer in changes] != _ONE_OUTAGE:
+        return _missed(NAME, f"expected the address to answer {', '.join(_ONE_OUTAGE)}, found {answers}")
     if not state.done["address-open"].get("marker_seen"):
-        return CheckResult(NAME, "not verified", "whose data are served is not told: set cutover.marker in drill.toml")
+        return CheckResult(
+            NAME, "not verified", "it is not known whose data are served: set cutover.marker in drill.toml"
+        )
     away = (changes[2][0] - changes[1][0]).total_seconds()
-    return _met(NAME, f"away once, for {away:.1f} s, then with the restored data: {told}", 3)
+    return _met(NAME, f"away once, for {away:.1f} s, then with the restored data: {answers}", 3)
 
 
 def _closed(state: State, openings: Sequence[str]) -> CheckResult | None:
-    """Whoever but the drill could have written to it before it was opened."""
+    """Judge that nobody but the drill could write to the restored instance before it was opened."""
     if "restore" not in state.done:
         return None
     admitted = state.facts.get("admits_while_verified")
@@ -93,12 +95,14 @@ def _closed(state: State, openings: Sequence[str]) -> CheckResult | None:
         return _met(CLOSED, f"it admits the drill's host alone ({state.group}), and was never opened")
     before = [each for each in state.entries if each.event == "done" and each.step == "verify" and each.at <= opened]
     if not before:
-        return _missed(CLOSED, f"expected its data to be verified before it was opened at {instant(opened)}")
-    return _met(CLOSED, f"it admitted the drill's host alone ({state.group}) until it was opened at {instant(opened)}")
+        return _missed(CLOSED, f"expected its data to be verified before it was opened at {show_instant(opened)}")
+    return _met(
+        CLOSED, f"it admitted the drill's host alone ({state.group}) until it was opened at {show_instant(opened)}"
+    )
 
 
 def _configured(state: State) -> CheckResult | None:
-    """The comparison, which has stopped the cut-over where a setting differs without a reason."""
+    """Judge the comparison, which stops the cut-over where a setting differs without a reason."""
     if "compare" not in state.done:
         return None
     found = state.done["compare"]
@@ -107,13 +111,13 @@ def _configured(state: State) -> CheckResult | None:
     if not compared:
         return CheckResult(CONFIGURED, "not verified", f"nothing was compared: {'; '.join(unread)}")
     sentence = f"{compared} settings compared with those of {found['compared_with']}"
-    sentence += f"; {len(differences)} with a reason or to look at" if differences else ""
+    sentence += f"; {len(differences)} with a reason or to review" if differences else ""
     sentence += f"; not compared: {'; '.join(unread)}" if unread else ""
     return _met(CONFIGURED, sentence, compared)
 
 
 def _idle(state: State) -> CheckResult | None:
-    """Who is connected to the old instance once the service runs on the restored one."""
+    """Judge that nobody is connected to the old instance once the service runs on the restored one."""
     if state.opening.position == "healthy" and "old-idle" not in state.done:
         return None
     found = state.done.get("old-idle", {})
@@ -127,28 +131,32 @@ def _idle(state: State) -> CheckResult | None:
     return _met(IDLE, f"nobody is connected to {state.opening.renamed}")
 
 
-def undone(state: State | None, why: str, seen: Seen | None) -> CheckResult:
-    """The old instance has its name again and is served, and neither instance was deleted."""
+def judge_rollback(state: State | None, why: str, observed: RollbackObservation | None) -> CheckResult:
+    """Judge that the old instance has its name again and is served, and that neither instance was deleted."""
     if state is None:
         return CheckResult(BACK, "not verified", f"there was nothing to undo: {why}")
-    if not is_undone(state) or seen is None:
-        return _missed(BACK, f"the move was not undone: {stopped(state, why)}")
+    if not is_rolled_back(state) or observed is None:
+        return _missed(BACK, f"the move was not undone: {stop_sentence(state, why)}")
     opening = state.opening
-    wrong = _after(seen, opening.instance, {opening.aside} if state.restored_resource_id else {""})
+    wrong = _deviations(observed, opening.instance, {opening.aside} if state.restored_resource_id else {""})
     if wrong:
         return _missed(BACK, f"expected {opening.instance} back as it was, found {'; '.join(wrong)}")
-    kept = f", and the restored one is kept as {seen.restored}" if seen.restored else ""
+    kept = f", and the restored one is kept as {observed.restored}" if observed.restored else ""
     return _met(BACK, f"{opening.instance} has its name again and is served{kept}", 3)
 
 
-def _after(seen: Seen, instance: str, aside: Collection[str]) -> list[str]:
+def _deviations(observed: RollbackObservation, instance: str, aside: Collection[str]) -> list[str]:
     wrong = []
-    if seen.source != instance:
-        wrong.append(f"the old instance under the name {seen.source}" if seen.source else "the old instance gone")
-    if seen.restored not in aside:
-        wrong.append(f"the restored instance as {seen.restored}" if seen.restored else "the restored instance gone")
-    if seen.status != 200 or seen.marker not in seen.body:
+    if observed.source != instance:
         wrong.append(
-            f"{seen.status or 'no answer'} at the address" + (" without its data" if seen.status == 200 else "")
+            f"the old instance under the name {observed.source}" if observed.source else "the old instance gone"
+        )
+    if observed.restored not in aside:
+        wrong.append(
+            f"the restored instance as {observed.restored}" if observed.restored else "the restored instance gone"
+        )
+    if observed.status != 200 or observed.marker not in observed.body:
+        wrong.append(
+            f"{observed.status or 'no answer'} at the address" + (" without its data" if observed.status == 200 else "")
         )
     return wrong

@@ -3,7 +3,7 @@
 On this machine it is held by the process (`flock`), so that it is free again the moment the process has ended. In S3 it
 is an object with a lease: made where none is, taken over when its lease has passed, renewed while its holder lives, each
 by a conditional write on the ETag that was read (Amazon S3 User Guide, "Conditional writes"). A clock that is wrong by
-more than the lease is told by the journal, whose entries cannot be written over.
+more than the lease is detected by the journal, whose entries cannot be overwritten.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from drills.files import try_lock
 _ABSENT = frozenset({"NoSuchKey", "404", "NotFound"})
 
 
-class Held(DrillError):
+class LockHeld(DrillError):
     """Another one holds the lock, or has taken it over."""
 
 
 class Lock(Protocol):
     """One writer's lock."""
 
-    def take(self) -> None:
+    def acquire(self) -> None:
         """Take it. Raises Held where it is not free."""
         ...
 
-    def keep(self) -> None:
-        """Show that its holder lives. Raises Held where it was lost."""
+    def renew(self) -> None:
+        """Renew it. Raises LockHeld where it was lost."""
         ...
 
-    def free(self) -> None:
-        """Let it go."""
+    def release(self) -> None:
+        """Release it."""
         ...
 
 
@@ -54,7 +54,7 @@ class FileLock:
         self._who = who
         self._held: int | None = None
 
-    def take(self) -> None:
+    def acquire(self) -> None:
         """Take it, and write down who has it."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         held = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -62,24 +62,24 @@ class FileLock:
             free = try_lock(held)
         except OSError as error:
             os.close(held)
-            raise Held(
+            raise LockHeld(
                 f"expected to lock {self._path}, but: {error.strerror}; name a folder on a disk that supports flock"
             ) from error
         if not free:
             holder = os.read(held, 200).decode(errors="replace").strip() or "another process"
             os.close(held)
-            raise Held(
+            raise LockHeld(
                 f"expected the lock {self._path} to be free, found it held by {holder}: let that cut-over end, or end it"
             )
         os.ftruncate(held, 0)
         os.pwrite(held, f"{self._who} pid {os.getpid()}\n".encode(), 0)
         self._held = held
 
-    def keep(self) -> None:
-        """Nothing is to be done: the kernel keeps it."""
+    def renew(self) -> None:
+        """Do nothing: the kernel holds it."""
 
-    def free(self) -> None:
-        """Let it go; the file stays."""
+    def release(self) -> None:
+        """Release it; the file stays."""
         if self._held is not None:
             os.close(self._held)
             self._held = None
@@ -95,30 +95,30 @@ class LeaseLock:
         self._etag = ""
         self._renewed: datetime | None = None
 
-    def take(self) -> None:
+    def acquire(self) -> None:
         """Make the object, or take it over once its lease has passed."""
         found = self._read()
         condition: dict[str, str] = {"IfNoneMatch": "*"}
         if found is not None:
-            etag, said = found
-            until = datetime.fromisoformat(said["until"])
-            if said["who"] and until > self._clock.now():
-                raise Held(
-                    f"expected the lock s3://{self._bucket}/{self._key} to be free, found it held by {said['who']} until "
+            etag, held = found
+            until = datetime.fromisoformat(held["until"])
+            if held["who"] and until > self._clock.now():
+                raise LockHeld(
+                    f"expected the lock s3://{self._bucket}/{self._key} to be free, found it held by {held['who']} until "
                     f"{until:%Y-%m-%d %H:%M:%S} UTC at least: let that cut-over end, or wait until then"
                 )
             condition = {"IfMatch": etag}
         self._write(condition, self._who)
 
-    def keep(self) -> None:
+    def renew(self) -> None:
         """Renew the lease once a third of it has passed."""
         if self._renewed is None or self._clock.now() - self._renewed > self._lease / 3:
             self._write({"IfMatch": self._etag}, self._who)
 
-    def free(self) -> None:
+    def release(self) -> None:
         """Say that nobody holds it; somebody else's is left alone."""
         if self._etag:
-            with contextlib.suppress(Held):
+            with contextlib.suppress(LockHeld):
                 self._write({"IfMatch": self._etag}, "")
             self._etag = ""
 
@@ -141,7 +141,7 @@ class LeaseLock:
             answer = self._s3.put_object(Bucket=self._bucket, Key=self._key, Body=body.encode(), **condition)
         except ClientError as error:
             if error_code(error) in CONFLICTS:
-                raise Held(
+                raise LockHeld(
                     f"expected to hold the lock s3://{self._bucket}/{self._key}, found that another one has taken it: "
                     "stop here, and ask who it is"
                 ) from error

@@ -1,13 +1,13 @@
-"""What a cut-over is made of: what it knew when it began, and the journal of what was done since. Pure.
+"""The values of a cut-over: its opening, its journal, and the state that the journal gives. Pure.
 
 The first entry of a journal holds everything that the steps need (`Opening`): who the source is by its DbiResourceId, its
-configuration, the recovery point, the counts and the scaling of the services. Whoever has the journal can go on.
+configuration, the recovery point, the counts and the scaling of the services. Whoever has the journal can continue.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -19,7 +19,7 @@ from drills.model.timing import Objectives
 from drills.objectives.recovery_time import DeclaredTime
 
 Position = Literal["healthy", "stuck", "gone"]
-Way = Literal["snapshot", "moment", "job"]
+RestoreWay = Literal["snapshot", "moment", "job"]
 Mode = Literal["forward", "back"]
 Event = Literal["opened", "begin", "done", "failed", "noted", "turned back", "ended"]
 
@@ -36,7 +36,7 @@ class Scaling:
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
+class RememberedService:
     """An ECS service, and what it was set to before the cut-over."""
 
     cluster: str
@@ -51,10 +51,10 @@ class Remembered:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """What is restored: a snapshot, a moment of the source, or a recovery point through a restore job of AWS Backup."""
+class RestoreChoice:
+    """The choice of what is restored: a snapshot, a moment, or a recovery point through a restore job of AWS Backup."""
 
-    way: Way
+    way: RestoreWay
     arn: str = ""
     snapshot_id: str = ""
     moment: datetime | None = None
@@ -64,8 +64,8 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True)
-class Promised:
-    """What the recovery time is held against, what of it is declared, and whether it says anything about AWS."""
+class RecoveryObjectives:
+    """The objectives, the declared times, and whether the cut-over is a simulation."""
 
     objectives: Objectives = field(default_factory=lambda: Objectives(None, None))
     declared: DeclaredTime = field(default_factory=DeclaredTime)
@@ -74,7 +74,7 @@ class Promised:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What a cut-over knew when it began, before it changed anything."""
+    """What was read before the cut-over changed anything; the first entry of the journal."""
 
     id: str
     target: str
@@ -85,17 +85,17 @@ class Opening:
     aside: str  # the restored instance's name after a rollback
     position: Position
     source_resource_id: str  # "" where the source is gone
-    chosen: Chosen
+    chosen: RestoreChoice
     wanted: dict[str, Any]  # the configuration, by the names of the restore's parameters (wanted.py)
     wanted_from: str
     left: dict[str, Any]  # every setting of the source, for the comparison; empty where nothing tells
-    services: tuple[Remembered, ...]
+    services: tuple[RememberedService, ...]
     public_url: str
     address: str = ""  # of the database, as the application knew it
     server_settings: dict[str, str] = field(default_factory=dict)  # with the replication slots (compare.read_server)
     public_status: int = 0  # what the public address answered before
     verification_group: str = ""  # configured; "" where one is made
-    promised: Promised = field(default_factory=Promised)
+    promised: RecoveryObjectives = field(default_factory=RecoveryObjectives)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +121,12 @@ _OPENING: TypeAdapter[Opening] = TypeAdapter(Opening)
 
 
 def write_entry(entry: Entry) -> str:
-    """The entry as one line of JSON, without the line's end."""
+    """Return the entry as one line of JSON, without the line's end."""
     return json.dumps(_ENTRY.dump_python(entry, mode="json"), ensure_ascii=False)
 
 
 def read_entry(line: str) -> Entry:
-    """The entry of a line. Raises ConfigError where it is none."""
+    """Return the entry of a line. Raises ConfigError where it is none."""
     try:
         return _ENTRY.validate_json(line)
     except ValidationError as error:
@@ -136,14 +136,14 @@ def read_entry(line: str) -> Entry:
 
 
 def opening_facts(opening: Opening) -> dict[str, Any]:
-    """The opening as the facts of the first entry."""
+    """Return the opening as the facts of the first entry."""
     facts: dict[str, Any] = _OPENING.dump_python(opening, mode="json")
     return facts
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where a cut-over stands, as its journal tells."""
+    """The state of a cut-over, by its journal."""
 
     opening: Opening
     mode: Mode = "forward"
@@ -166,8 +166,8 @@ class State:
         return str(self.facts.get("restored_resource_id", ""))
 
 
-def state_of(entries: Sequence[Entry]) -> State:
-    """Fold a journal. Raises ConfigError for one that does not begin with an opening."""
+def replay_journal(entries: Sequence[Entry]) -> State:
+    """Return the state that a journal gives. Raises ConfigError for one that does not begin with an opening."""
     if not entries or entries[0].event != "opened":
         raise ConfigError("expected a journal that begins with what the cut-over knew, found another beginning")
     try:
@@ -197,16 +197,11 @@ def state_of(entries: Sequence[Entry]) -> State:
     return State(opening, mode, done, facts, begun, failed, writes_opened_at, ended, tuple(entries))
 
 
-def door_of(entries: Sequence[Entry]) -> tuple[tuple[datetime, str], ...]:
-    """What the public address answered and from when, each change once, however often the cut-over was resumed."""
+def address_changes(entries: Sequence[Entry]) -> tuple[tuple[datetime, str], ...]:
+    """Return each change of the public address's answer with its instant, once, however often the cut-over was resumed."""
     seen: list[tuple[datetime, str]] = []
     for entry in entries:
         for at, answer in entry.door:
             if not seen or seen[-1][1] != answer:
                 seen.append((at, answer))
     return tuple(seen)
-
-
-def resource_ids(opening: Opening, facts: Mapping[str, Any]) -> frozenset[str]:
-    """Every DbiResourceId that this cut-over knows of."""
-    return frozenset(filter(None, (opening.source_resource_id, str(facts.get("restored_resource_id", "")))))

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from drills.cutover.model import OPEN_WRITES, Mode, Opening, Position, Remembered, Scaling
-from drills.cutover.wanted import AFTERWARDS, CUTOVER_TAG, metadata_parameters, restore_parameters
+from drills.cutover.configuration import CUTOVER_TAG, MODIFY_ONLY, metadata_parameters, restore_parameters
+from drills.cutover.model import OPEN_WRITES, Mode, Opening, Position, RememberedService, Scaling
 
 GROUP_UNKNOWN = "(the verification group)"
 ECS_DIMENSION = "ecs:service:DesiredCount"
@@ -19,7 +19,7 @@ ECS_DIMENSION = "ecs:service:DesiredCount"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A step: its key in the journal, and what it does as a person reads it."""
+    """A step: its key in the journal, and its title for people."""
 
     key: str
     title: str
@@ -35,17 +35,17 @@ class Call:
 
     def __str__(self) -> str:
         """The call in one line."""
-        given = " ".join(f"{key}={_shown(value)}" for key, value in self.parameters.items())
+        given = " ".join(f"{key}={_format(value)}" for key, value in self.parameters.items())
         return f"{self.service} {self.operation} {given}"
 
 
-def _shown(value: Any) -> str:
+def _format(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {_shown(each)}" for key, each in value.items()) + "}"
+        return "{" + ", ".join(f"{key}: {_format(each)}" for key, each in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_shown, value)) + "]"
+        return "[" + ", ".join(map(_format, value)) + "]"
     return str(value)
 
 
@@ -99,13 +99,13 @@ _BACK: Mapping[Position, tuple[str, ...]] = {
 
 
 def steps(opening: Opening, mode: Mode = "forward") -> tuple[Step, ...]:
-    """The steps in their order."""
+    """Return the steps in their order."""
     keys = (_FORWARD if mode == "forward" else _BACK)[opening.position]
     return tuple(Step(key, title(key, opening)) for key in keys)
 
 
 def title(key: str, opening: Opening) -> str:
-    """What a step does, with the names that it does it to."""
+    """Return the title of a step, with the names of the instances."""
     more = {
         "rename": f" {opening.instance} → {opening.renamed}",
         "restore": f" under the name {opening.restored}",
@@ -117,7 +117,7 @@ def title(key: str, opening: Opening) -> str:
 
 
 def calls(opening: Opening, key: str, group: str = GROUP_UNKNOWN) -> tuple[Call, ...]:
-    """The calls of a step that change something; `group` is the verification-only security group."""
+    """Return the calls of a step that change something; `group` is the verification-only security group."""
     maker = _CALLS.get(key)
     return maker(opening, group) if maker else ()
 
@@ -125,8 +125,8 @@ def calls(opening: Opening, key: str, group: str = GROUP_UNKNOWN) -> tuple[Call,
 # -- services ---------------------------------------------------------------------------------------------------------
 
 
-def scaling_call(service: Remembered, suspended: tuple[bool, bool, bool]) -> Call:
-    """Suspend or resume the three kinds of scaling; minimum and maximum are as they were."""
+def scaling_call(service: RememberedService, suspended: tuple[bool, bool, bool]) -> Call:
+    """Return the call that suspends or resumes the three kinds of scaling; minimum and maximum stay."""
     scaling = service.scaling or Scaling(0, 0)
     names = ("DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended")
     return Call(
@@ -143,7 +143,7 @@ def scaling_call(service: Remembered, suspended: tuple[bool, bool, bool]) -> Cal
     )
 
 
-def count_call(service: Remembered, count: int) -> Call:
+def count_call(service: RememberedService, count: int) -> Call:
     """Ask for a number of tasks."""
     given = {"cluster": service.cluster, "service": service.service, "desiredCount": count}
     return Call("ecs", "UpdateService", given)
@@ -169,7 +169,7 @@ def _start(opening: Opening, _: str) -> tuple[Call, ...]:
 
 
 def modify_call(instance: str, **parameters: Any) -> Call:
-    """ModifyDBInstance, at once."""
+    """Return a call of ModifyDBInstance that applies immediately."""
     return Call("rds", "ModifyDBInstance", {"DBInstanceIdentifier": instance, **parameters, "ApplyImmediately": True})
 
 
@@ -179,12 +179,12 @@ def rename_call(old: str, new: str) -> Call:
 
 
 def production_groups(opening: Opening) -> list[str]:
-    """The security groups that the application comes in through."""
+    """Return the security groups that the application comes in through."""
     return [str(each) for each in opening.wanted.get("VpcSecurityGroupIds") or ()]
 
 
 def group_name(opening: Opening) -> str:
-    """The name of the verification-only security group."""
+    """Return the name of the verification-only security group."""
     return f"cutover-{opening.id}-verification"
 
 
@@ -221,7 +221,7 @@ def _restore(opening: Opening, group: str) -> tuple[Call, ...]:
 
 def _settle(opening: Opening, _: str) -> tuple[Call, ...]:
     later = {
-        key: value for key, value in opening.wanted.items() if key in {*AFTERWARDS, "DeletionProtection"} and value
+        key: value for key, value in opening.wanted.items() if key in {*MODIFY_ONLY, "DeletionProtection"} and value
     }
     first = (modify_call(opening.restored, **later),) if later else ()
     untag = Call("rds", "RemoveTagsFromResource", {"ResourceName": opening.restored, "TagKeys": [CUTOVER_TAG]})

@@ -1,4 +1,4 @@
-"""A cut-over told to people, from its journal alone. Pure."""
+"""Formats a cut-over for people, from its journal alone. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from drills.cutover import timing
-from drills.cutover.model import OPEN_WRITES, Opening, State, door_of
+from drills.cutover.model import OPEN_WRITES, Opening, State, address_changes
 from drills.cutover.plan import calls, steps, title
 from drills.history import wording
 
@@ -16,7 +16,7 @@ _LISTS = {
     "accepted_sessions": "session that was accepted",
     "differences": "differs",
     "not_compared": "not compared",
-    "acts_on_the_world": "acts on the world",
+    "acts_on_the_world": "acts on other systems",
     "warnings": "warning",
     "left_to_do": "left to do",
 }
@@ -32,15 +32,15 @@ _VALUES = {
 }
 
 
-def instant(at: datetime) -> str:
-    """An instant with its hundredths: phases of a rehearsal are short."""
+def show_instant(at: datetime) -> str:
+    """Return an instant with its hundredths: phases of a rehearsal are short."""
     return f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 10000:02} UTC"
 
 
 def plan_lines(opening: Opening) -> Iterator[str]:
-    """What a cut-over would do, call by call."""
+    """Yield the steps and calls that a cut-over would make."""
     chosen = opening.chosen
-    data = f", data up to {instant(chosen.data_time)}" if chosen.data_time else ""
+    data = f", data up to {show_instant(chosen.data_time)}" if chosen.data_time else ""
     what = chosen.snapshot_id or chosen.arn or "a moment"
     yield f"cut-over of {opening.instance} (target {opening.target}, profile {opening.profile})"
     yield f"  starting position: the source is {_POSITIONS[opening.position]}"
@@ -65,9 +65,9 @@ _POSITIONS = {
 _WAYS = {"snapshot": "RDS", "moment": "RDS, point-in-time", "job": "a restore job of AWS Backup"}
 
 
-def where(state: State) -> str:
-    """Where the service, the source and the restored instance are, in one line."""
-    opening, done = state.opening, _ever(state)
+def situation(state: State) -> str:
+    """Return where the service, the source and the restored instance are, in one line."""
+    opening, done = state.opening, _steps_done(state)
     parts = [_service_now(state)]
     if opening.position == "healthy":
         back = state.mode == "back" and "rename-back" in state.done
@@ -86,16 +86,16 @@ def where(state: State) -> str:
     else:
         parts.append("nothing is restored yet")
     opened = state.writes_opened_at
-    parts.append(f"writes were opened at {instant(opened)}" if opened else "writes are not open")
+    parts.append(f"writes were opened at {show_instant(opened)}" if opened else "writes are not open")
     return "; ".join(parts)
 
 
-def _ever(state: State) -> set[str]:
+def _steps_done(state: State) -> set[str]:
     return {each.step for each in state.entries if each.event == "done"}
 
 
 def _service_now(state: State) -> str:
-    """Whether the services run, by the last step of the journal that has stopped or started them."""
+    """Return whether the services run, by the last step of the journal that has stopped or started them."""
     now = "the services are as they were"
     for each in state.entries:
         if each.step in ("stop-tasks", "stop-again"):
@@ -106,7 +106,7 @@ def _service_now(state: State) -> str:
 
 
 def next_commands(state: State) -> list[str]:
-    """What to type next, after the cause was removed or instead."""
+    """Return the commands to type next: to resume, or to roll back."""
     if state.mode == "back":
         return [f"next: remove the cause, then: drills cutover resume {state.opening.id}"]
     opened = state.writes_opened_at
@@ -118,23 +118,23 @@ def next_commands(state: State) -> list[str]:
 
 
 def report_lines(state: State) -> Iterator[str]:
-    """Who did what and when, what was found, and what the public address answered from when."""
+    """Yield the report: who did what and when, the facts, and the answers of the public address."""
     opening = state.opening
     outcome = "not ended" if not state.ended else "rolled back" if state.mode == "back" else "done"
     yield f"cut-over {opening.id} of {opening.instance}: {outcome}"
     if opening.promised.simulated:
         yield f"  {wording.SIMULATED}"
-    yield f"  now: {where(state)}"
+    yield f"  now: {situation(state)}"
     yield f"  configuration: from {opening.wanted_from}"
     yield ""
     yield from _timeline(state)
     yield ""
     yield from timing.lines(timing.timing_of(state))
     yield ""
-    yield from _found(state)
+    yield from _fact_lines(state)
     yield f"the public address {opening.public_url} answered:"
-    for at, answer in door_of(state.entries):
-        yield f"  {answer} from {instant(at)}"
+    for at, answer in address_changes(state.entries):
+        yield f"  {answer} from {show_instant(at)}"
 
 
 def _timeline(state: State) -> Iterator[str]:
@@ -147,17 +147,17 @@ def _timeline(state: State) -> Iterator[str]:
         if entry.event == "begin":
             began[entry.step] = entry.at
             if entry.step == OPEN_WRITES:
-                yield f"  {instant(entry.at)}  writes opened"
+                yield f"  {show_instant(entry.at)}  writes opened"
         elif entry.event in ("done", "failed"):
             seconds = (entry.at - began.get(entry.step, entry.at)).total_seconds()
-            said = f": {entry.facts['sentence']}" if entry.event == "failed" else ""
-            yield f"  {instant(entry.at)}  {entry.event}: {title(entry.step, state.opening)} ({seconds:.1f} s){said}"
+            sentence = f": {entry.facts['sentence']}" if entry.event == "failed" else ""
+            yield f"  {show_instant(entry.at)}  {entry.event}: {title(entry.step, state.opening)} ({seconds:.1f} s){sentence}"
         else:
-            yield f"  {instant(entry.at)}  {entry.event}"
+            yield f"  {show_instant(entry.at)}  {entry.event}"
 
 
 def comparison_lines(state: State) -> Iterator[str]:
-    """What was compared with the old instance, what differs, and what could not be compared."""
+    """Yield the comparison with the old instance: what differs, and what could not be compared."""
     facts = state.facts
     if "compared" not in facts:
         yield f"not compared: {state.failed or 'the cut-over has not come that far'}"
@@ -168,7 +168,7 @@ def comparison_lines(state: State) -> Iterator[str]:
             yield f"{_LISTS[name]}: {each}"
 
 
-def _found(state: State) -> Iterator[str]:
+def _fact_lines(state: State) -> Iterator[str]:
     for name, label in _VALUES.items():
         if state.facts.get(name):
             yield f"{label}: {state.facts[name]}"
@@ -179,8 +179,8 @@ def _found(state: State) -> Iterator[str]:
             yield f"{label}: {each}"
 
 
-def facts_of(state: State) -> dict[str, Any]:
-    """The same as JSON."""
+def facts_json(state: State) -> dict[str, Any]:
+    """Return the same as JSON."""
     opened = state.writes_opened_at
     return {
         "id": state.opening.id,
@@ -188,7 +188,7 @@ def facts_of(state: State) -> dict[str, Any]:
         "position": state.opening.position,
         "mode": state.mode,
         "ended": state.ended,
-        "now": where(state),
+        "now": situation(state),
         "configuration_from": state.opening.wanted_from,
         "writes_opened_at": opened.isoformat() if opened else None,
         "simulated": state.opening.promised.simulated,
@@ -198,21 +198,21 @@ def facts_of(state: State) -> dict[str, Any]:
             {"step": each.step, "event": each.event, "at": each.at.isoformat(), "who": each.who}
             for each in state.entries
         ],
-        "public_address": [{"answer": answer, "from": at.isoformat()} for at, answer in door_of(state.entries)],
+        "public_address": [{"answer": answer, "from": at.isoformat()} for at, answer in address_changes(state.entries)],
     }
 
 
 def _service_facts(state: State) -> dict[str, Any]:
-    """When the service answered, how long the recovery took, and how long the service was away."""
+    """Return when the service answered, the duration of the recovery, and of the outages."""
     found = timing.timing_of(state)
     return {
         "answers_at": found.answers_at.isoformat() if found.answers_at else None,
         "rta_seconds": found.rta.seconds,
         "rto": {"outcome": found.verdict.outcome, "sentence": found.verdict.sentence},
         "cut_over_seconds": found.cut_over_seconds,
-        "away_seconds": timing.away_seconds(found.away),
+        "away_seconds": timing.outage_seconds(found.outages),
         "away": [
             {"from": each.from_at.isoformat(), "to": each.to_at.isoformat() if each.to_at else None}
-            for each in found.away
+            for each in found.outages
         ],
     }

@@ -22,7 +22,7 @@ LOCK_SECONDS = 20.0
 
 
 def add(path: Path, line: HistoryLine, clock: Clock) -> Trend:
-    """Append a run and return the trend that it is shown with; what went wrong on the disk stands in the trend."""
+    """Append a run and return the trend of its group, with the problems of the file."""
     failed = append(path, line, clock)
     lines, problems = read(path, clock)
     if failed:

@@ -178,7 +178,7 @@ def gaps_of(lines: Sequence[HistoryLine], every_seconds: float | None, as_of: da
 
 
 def group_for(line: HistoryLine, lines: Sequence[HistoryLine]) -> GroupKey:
-    """Return the group that a run is shown with: its own, or where it never came to know it, the newest one that it may be of."""
+    """Return the group of a run: its own, or where the run does not know it, the newest one that it may belong to."""
     if is_complete(line.key):
         return line.key
     blank = (each.key for each in reversed(lines) if is_complete(each.key) and agrees(_without_numbers(line), each.key))

@@ -116,7 +116,7 @@ def sentences(trend: Trend) -> list[str]:
 
 
 def one_line(trend: Trend) -> str:
-    """Return the trend as shortly as it can be said."""
+    """Return the trend in one line."""
     if not trend.points:
         return "; ".join(filter(None, ("no run to compare with yet", not_counted(trend))))
     measured = [series(each) for each in trend.series if each.n]

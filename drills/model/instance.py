@@ -56,7 +56,7 @@ class StatusChange:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """Something a run makes in AWS. Written as "planned" before the call that makes it; "gone" once seen to be gone."""
+    """Something a run makes in AWS. Written as "planned" before the call that makes it; "gone" once it does not exist any more."""
 
     kind: Literal["db-instance", "db-snapshot", "db-parameter-group", "db-subnet-group", "security-group", "log-group"]
     id: str

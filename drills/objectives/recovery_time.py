@@ -94,8 +94,8 @@ def _whole(measured: Measurement, declared: DeclaredTime, phases: Sequence[Phase
     total = measured.seconds + sum(counted.values())
     sentence = f"usable after {show_duration(total)}, {CLOCKS[declared.clock]}"
     if counted:
-        told = ", ".join(f"{name} {show_duration(seconds)}" for name, seconds in counted.items())
-        sentence += f" ({show_duration(measured.seconds)} measured; declared: {told})"
+        parts = ", ".join(f"{name} {show_duration(seconds)}" for name, seconds in counted.items())
+        sentence += f" ({show_duration(measured.seconds)} measured; declared: {parts})"
     slowest = max(phases, key=lambda phase: (phase.name == measured.slowest_phase, phase.seconds or 0.0))
     sentence += f"; slowest phase {slowest.name!r}, {show_duration(slowest.seconds or 0.0)}"
     return dataclasses.replace(measured, seconds=total, sentence=sentence)

@@ -1,7 +1,7 @@
 """The recovery moment by moment, from the disruption to the last thing removed. Pure, but for the names.
 
-Top-level phases are contiguous and add up to the run's wall clock. Moments lie on them: each is an instant with the word
-of whoever told it, this machine's clock or a field of AWS.
+Top-level phases are contiguous and add up to the run's wall clock. Moments lie on them: each is an instant with its
+source, this machine's clock or a field of AWS.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ STATUS_SOURCE = "DBInstanceStatus, when own clock first saw it"
 
 
 def moments(record: RunRecord) -> tuple[Moment, ...]:
-    """Return every moment of the recovery in order: what was marked, and each status that AWS told."""
+    """Return every moment of the recovery in order: what was marked, and each status that AWS reported."""
     found = [*record.moments]
     if record.disaster:
         how = {"now": "now", "random": "at random"}.get(record.disaster.mode, "before the next point")

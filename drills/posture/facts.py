@@ -1,7 +1,7 @@
-"""What is known of a target's protection, as AWS's APIs show it. Values and mappings alone, so that facts can be recorded.
+"""The facts about a target's protection, as AWS's APIs give them: values and mappings alone, so that they can be recorded.
 
-A fact that could not be read is a `NotVerified` with the right that it needs. `None` means that it was looked for and is
-not there.
+A fact that could not be read is a `NotVerified` with the right that it needs. `None` means that it does
+not exist.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Needs:
-    """What a restore of the instance goes into: None for what is not there. Quotas by name: used and most."""
+class RestoreNeeds:
+    """The resources that a restore of the instance needs: None for what does not exist. Quotas by name: used and limit."""
 
     subnet_group: str
     subnets: Document | NotVerified | None
@@ -74,8 +74,8 @@ class Needs:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """The copy of the configuration that is kept: of which instance, from when."""
+class StoredConfiguration:
+    """The stored copy of the configuration: of which instance, from when."""
 
     dbi_resource_id: str
     taken_at: datetime
@@ -83,8 +83,8 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
-    """What the owner asks of the backups, from drill.toml; None and 0 ask for nothing. Durations in seconds."""
+class OwnerPolicy:
+    """The owner's requirements for backups, from drill.toml; None and 0 require nothing. Durations in seconds."""
 
     rpo_seconds: float | None = None
     retention: timedelta | None = None
@@ -92,7 +92,7 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class PostureFacts:
     """Everything that posture judges, read at `now`.
 
     `points` are the recovery points of the target, `vault_points` what its vault says of them. `roles` holds the trust
@@ -104,7 +104,7 @@ class Facts:
     region: str
     instance_id: str
     vault: str | None
-    policy: Policy
+    policy: OwnerPolicy
     restore_account: str
     restore_role: str | None
     instance: Document | None
@@ -115,8 +115,8 @@ class Facts:
     points: tuple[RecoveryPoint, ...] | NotVerified = ()
     vault_points: tuple[Document, ...] | NotVerified = ()
     keys: Mapping[str, Key | NotVerified | None] = field(default_factory=dict)
-    needs: Needs | NotVerified | None = None
-    stored: Stored | NotVerified | None = None
+    needs: RestoreNeeds | NotVerified | None = None
+    stored: StoredConfiguration | NotVerified | None = None
     worst_case: WorstCase | NotVerified | None = None
 
     @property
@@ -130,5 +130,5 @@ class Facts:
         return str(self.instance["DbiResourceId"]) if self.instance else None
 
     def vault_arn(self, name: str) -> str:
-        """The ARN of a vault of this account and region."""
+        """Return the ARN of a vault of this account and region."""
         return f"arn:aws:backup:{self.region}:{self.account}:backup-vault:{name}"

@@ -1,4 +1,4 @@
-"""Everything that posture judges, in order, and the exit code of it."""
+"""Runs every judgement of posture in order, and derives the exit codes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from drills.errors import COULD_NOT_RUN, OBJECTIVE_MISSED, VERIFICATION_FAILED
 from drills.model.finding import CheckResult
 from drills.posture import keys, needs, plans, points, schedule
-from drills.posture.facts import Facts
+from drills.posture.facts import PostureFacts
 
-JUDGEMENTS: tuple[Callable[[Facts], CheckResult], ...] = (
+JUDGEMENTS: tuple[Callable[[PostureFacts], CheckResult], ...] = (
     plans.protection,
     plans.role,
     plans.rules,
@@ -28,13 +28,13 @@ JUDGEMENTS: tuple[Callable[[Facts], CheckResult], ...] = (
 OBJECTIVES = ("freshness", "schedule")
 
 
-def judge(facts: Facts) -> tuple[CheckResult, ...]:
-    """Every result, in order."""
+def judge(facts: PostureFacts) -> tuple[CheckResult, ...]:
+    """Return every result, in order."""
     return tuple(each(facts) for each in JUDGEMENTS)
 
 
 def exit_codes(results: Sequence[CheckResult]) -> tuple[int, ...]:
-    """Every code that the results give, the first one first (DESIGN.md, "Command line"); empty when all is well.
+    """Return every code that the results give, the first one first (README.md, "Exit codes"); empty when all is well.
 
     What is required and could not be judged, and what was judged in part only, gives 12: nothing unread passes.
     """

@@ -1,4 +1,4 @@
-"""Can what is encrypted be read on the day: the point's own key, the vaults' keys, locks and policies."""
+"""Judges the keys of recovery points and vaults, and the locks and policies of vaults."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Any
 from drills.model.finding import CheckResult
 from drills.model.parity import NotVerified
 from drills.policy_statements import read_statements
-from drills.posture.facts import Facts, Key, Vault
-from drills.posture.judging import Judgement, counted
+from drills.posture.facts import Key, PostureFacts, Vault
+from drills.posture.judgement import Judgement, count_noun
 from drills.posture.points import newest
 
 DELETES = "backup:DeleteRecoveryPoint"
 
 
-def point_key(facts: Facts) -> CheckResult:
-    """The newest usable point is encrypted under a key of the customer's that works where it will be restored."""
+def point_key(facts: PostureFacts) -> CheckResult:
+    """Return the newest usable point is encrypted under a key of the customer's that works where it will be restored."""
     judged = Judgement("key")
-    judged.unless_unread("recovery points", facts.points)
+    judged.was_read("recovery points", facts.points)
     point = newest(facts)
     if point is None:
         return judged.result("", nothing="" if judged.unread else "there is no usable recovery point")
-    judged.looked()
+    judged.count()
     if not point.encrypted or not point.kms_key_id:
         judged.find(
             "warning",
@@ -33,7 +33,7 @@ def point_key(facts: Facts) -> CheckResult:
         )
         return judged.result("the newest point needs no key")
     key = facts.keys.get(point.kms_key_id)
-    if judged.unless_unread(point.kms_key_id, key):
+    if judged.was_read(point.kms_key_id, key):
         _enabled(judged, point.kms_key_id, key if isinstance(key, Key) else None)
         if isinstance(key, Key):
             _usable(judged, facts, point.kms_key_id, key)
@@ -55,8 +55,8 @@ def _enabled(judged: Judgement, arn: str, key: Key | Mapping[str, Any] | None) -
         )
 
 
-def _usable(judged: Judgement, facts: Facts, arn: str, key: Key) -> None:
-    """Usable by the account and the role that restore, by the key's policy; grants are not looked at."""
+def _usable(judged: Judgement, facts: PostureFacts, arn: str, key: Key) -> None:
+    """Judge whether the account and the role that restore may use the key, by its policy; grants are not read."""
     elsewhere = facts.restore_account != facts.account
     if key.metadata.get("KeyManager") == "AWS":
         judged.find(
@@ -67,7 +67,7 @@ def _usable(judged: Judgement, facts: Facts, arn: str, key: Key) -> None:
             remedy="aws rds copy-db-snapshot --kms-key-id KEY, and restore the source from that copy",
         )
         return
-    if not judged.unless_unread(f"policy of {arn}", key.policy):
+    if not judged.was_read(f"policy of {arn}", key.policy):
         return
     wanted = [f"arn:aws:iam::{facts.restore_account}:root", facts.restore_account, "*"]
     wanted += [facts.restore_role] if facts.restore_role else []
@@ -86,14 +86,14 @@ def _usable(judged: Judgement, facts: Facts, arn: str, key: Key) -> None:
         )
 
 
-def vaults(facts: Facts) -> CheckResult:
-    """The target's vault, and each that its rules write and copy to: there, readable, locked, and not to be emptied."""
+def vaults(facts: PostureFacts) -> CheckResult:
+    """Return the target's vault, and each that its rules write and copy to: there, readable, locked, and not to be emptied."""
     judged = Judgement("vaults")
     own = facts.vault_arn(facts.vault) if facts.vault else None
     for arn, vault in facts.vaults.items():
-        if not judged.unless_unread(arn, vault):
+        if not judged.was_read(arn, vault):
             continue
-        judged.looked()
+        judged.count()
         if not isinstance(vault, Vault):
             judged.find(
                 "error",
@@ -104,12 +104,12 @@ def vaults(facts: Facts) -> CheckResult:
                 "--encryption-key-arn KEY, or correct vault in drill.toml",
             )
             continue
-        if judged.unless_unread(f"key of {vault.name}", vault.key) and not isinstance(vault.key, NotVerified):
+        if judged.was_read(f"key of {vault.name}", vault.key) and not isinstance(vault.key, NotVerified):
             _enabled(judged, str(vault.described.get("EncryptionKeyArn")), vault.key)
         _locked(judged, vault, copies=arn != own)
         _undeletable(judged, vault)
     nothing = "" if judged.unread else "the target has no vault in drill.toml, and no plan writes to one"
-    return judged.result(f"{counted(judged.compared, 'vault')} with a key that works", nothing=nothing)
+    return judged.result(f"{count_noun(judged.compared, 'vault')} with a key that works", nothing=nothing)
 
 
 def _locked(judged: Judgement, vault: Vault, *, copies: bool) -> None:
@@ -125,8 +125,8 @@ def _locked(judged: Judgement, vault: Vault, *, copies: bool) -> None:
 
 
 def _undeletable(judged: Judgement, vault: Vault) -> None:
-    """A policy that denies everybody the deletion; a lock does the same while a point's retention lasts."""
-    if not judged.unless_unread(f"access policy of {vault.name}", vault.policy) or vault.described.get("Locked"):
+    """Judge whether a policy denies everybody the deletion; a lock does the same while a point's retention lasts."""
+    if not judged.was_read(f"access policy of {vault.name}", vault.policy) or vault.described.get("Locked"):
         return
     denied = any(
         each.names_principal("AWS", "*") and each.covers_action(DELETES)

@@ -1,4 +1,4 @@
-"""Automated backups, what a restore will need, and the stored copy of the configuration."""
+"""Judges automated backups, the resources that a restore needs, and the stored copy of the configuration."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from datetime import timedelta
 from drills.durations import show_duration
 from drills.model.finding import CheckResult
 from drills.model.parity import NotVerified
-from drills.posture.facts import Facts, Needs, Stored
-from drills.posture.judging import Judgement
+from drills.posture.facts import PostureFacts, RestoreNeeds, StoredConfiguration
+from drills.posture.judgement import Judgement
 
 # "typically within the last five minutes" (RDS user guide, "Restoring a DB instance to a specified time")
 LAG_AT_MOST = timedelta(hours=1)
@@ -17,13 +17,13 @@ ZONES_AT_LEAST = 2  # "at least two Availability Zones" (RDS user guide, "Workin
 QUOTAS = ("DBInstances", "ManualSnapshots")
 
 
-def automated(facts: Facts) -> CheckResult:
-    """RDS's own backups are on, and a moment of the last hour can be restored."""
+def automated(facts: PostureFacts) -> CheckResult:
+    """Judge that RDS's own backups are on, and that a moment of the last hour can be restored."""
     judged = Judgement("automated backups")
     instance, name = facts.instance, facts.instance_id
     if instance is None:
         return judged.result("", nothing="there is no instance")
-    judged.looked()
+    judged.count()
     latest = instance.get("LatestRestorableTime")
     if not instance.get("BackupRetentionPeriod"):
         judged.find(
@@ -41,7 +41,7 @@ def automated(facts: Facts) -> CheckResult:
             facts.arn,
             expected="a LatestRestorableTime",
             found="none yet: the instance is younger than an hour",
-            remedy="look again when its first backup is done",
+            remedy="run it again when its first backup is done",
         )
     elif latest is None or facts.now - latest > LAG_AT_MOST:
         found = (
@@ -60,16 +60,16 @@ def automated(facts: Facts) -> CheckResult:
     return judged.result(f"point-in-time recovery {reaches}")
 
 
-def restore_needs(facts: Facts) -> CheckResult:
-    """Subnet group, security groups, parameter group and quota that a restore would need now."""
+def restore_needs(facts: PostureFacts) -> CheckResult:
+    """Judge the subnet group, security groups, parameter group and quota that a restore would need now."""
     judged = Judgement("restore needs")
     needs = facts.needs
-    if not judged.unless_unread("what a restore needs", needs) or not isinstance(needs, Needs):
+    if not judged.was_read("what a restore needs", needs) or not isinstance(needs, RestoreNeeds):
         return judged.result("", nothing="there is no instance to say what a restore needs" if needs is None else "")
     _subnets(judged, needs)
-    if judged.unless_unread("security groups", needs.groups_there) and not isinstance(needs.groups_there, NotVerified):
+    if judged.was_read("security groups", needs.groups_there) and not isinstance(needs.groups_there, NotVerified):
         for group in needs.security_groups:
-            judged.looked()
+            judged.count()
             if group not in needs.groups_there:
                 judged.find(
                     "error",
@@ -78,8 +78,8 @@ def restore_needs(facts: Facts) -> CheckResult:
                     found="none of that id",
                     remedy="aws ec2 create-security-group, or correct restore.security_group in drill.toml",
                 )
-    if judged.unless_unread(needs.parameter_group, needs.parameters) and needs.parameter_group:
-        judged.looked()
+    if judged.was_read(needs.parameter_group, needs.parameters) and needs.parameter_group:
+        judged.count()
         if needs.parameters is None:
             judged.find(
                 "error",
@@ -92,12 +92,12 @@ def restore_needs(facts: Facts) -> CheckResult:
     return judged.result("what a restore needs is there")
 
 
-def _subnets(judged: Judgement, needs: Needs) -> None:
-    if not judged.unless_unread(needs.subnet_group, needs.subnets) or isinstance(needs.subnets, NotVerified):
+def _subnets(judged: Judgement, needs: RestoreNeeds) -> None:
+    if not judged.was_read(needs.subnet_group, needs.subnets) or isinstance(needs.subnets, NotVerified):
         return
     if not needs.subnet_group:  # one is made for the copy
         return
-    judged.looked()
+    judged.count()
     if needs.subnets is None:
         judged.find(
             "error",
@@ -118,12 +118,12 @@ def _subnets(judged: Judgement, needs: Needs) -> None:
         )
 
 
-def _quotas(judged: Judgement, facts: Facts, needs: Needs) -> None:
-    if not judged.unless_unread("quotas", needs.quotas) or isinstance(needs.quotas, NotVerified):
+def _quotas(judged: Judgement, facts: PostureFacts, needs: RestoreNeeds) -> None:
+    if not judged.was_read("quotas", needs.quotas) or isinstance(needs.quotas, NotVerified):
         return
     for name in QUOTAS:
         used, most = needs.quotas.get(name, (0, 0))
-        judged.looked(bool(most))
+        judged.count(bool(most))
         if most and used >= most:
             judged.find(
                 "error",
@@ -134,17 +134,17 @@ def _quotas(judged: Judgement, facts: Facts, needs: Needs) -> None:
             )
 
 
-def stored(facts: Facts) -> CheckResult:
-    """The configuration of this very instance is kept for the day on which it is gone."""
+def stored(facts: PostureFacts) -> CheckResult:
+    """Return the configuration of this very instance is kept for the day on which it is gone."""
     judged = Judgement("stored configuration")
     kept = facts.stored
     if facts.instance is None and kept is None:
         return judged.result("", nothing="there is no instance, and no copy of its configuration")
-    if not judged.unless_unread("stored configuration", kept) or isinstance(kept, NotVerified):
+    if not judged.was_read("stored configuration", kept) or isinstance(kept, NotVerified):
         return judged.result("")
-    judged.looked()
+    judged.count()
     again = "drills posture, where the instance can be read and the folder be written"
-    if not isinstance(kept, Stored):
+    if not isinstance(kept, StoredConfiguration):
         judged.find("error", facts.arn, expected="a stored copy of its configuration", found="none", remedy=again)
     elif facts.resource_id and kept.dbi_resource_id != facts.resource_id:
         judged.find(

@@ -1,4 +1,4 @@
-"""Is the instance backed up by a plan, with a role that can be assumed and rules that do what they say?"""
+"""Judges the plans that back the instance up: their selections, roles and rules."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from drills.durations import show_duration
 from drills.model.finding import CheckResult
 from drills.model.parity import NotVerified
 from drills.policy_statements import Statement, read_statements
-from drills.posture.facts import Facts, Protection, Vault
-from drills.posture.judging import Judgement, counted
+from drills.posture.facts import PostureFacts, Protection, Vault
+from drills.posture.judgement import Judgement, count_noun
 
 SERVICE = "backup.amazonaws.com"
 DAY = 86_400
 TAG = '{"ConditionType": "STRINGEQUALS", "ConditionKey": "backup", "ConditionValue": "daily"}'
 
 
-def protection(facts: Facts) -> CheckResult:
-    """A plan selects the instance, and would still select it when it has been renamed or restored."""
+def protection(facts: PostureFacts) -> CheckResult:
+    """Return a plan selects the instance, and would still select it when it has been renamed or restored."""
     judged = Judgement("protection")
     protections = facts.protections
     if facts.instance is None:
@@ -38,8 +38,8 @@ def protection(facts: Facts) -> CheckResult:
             remedy="aws backup create-backup-selection --backup-plan-id PLAN --backup-selection "
             f'\'{{"SelectionName": "{facts.instance_id}", "IamRoleArn": "ROLE", "ListOfTags": [{TAG}]}}\'',
         )
-    if judged.unless_unread("backup plans", protections) and not isinstance(protections, NotVerified) and protections:
-        judged.looked()
+    if judged.was_read("backup plans", protections) and not isinstance(protections, NotVerified) and protections:
+        judged.count()
         if all(each.by == "ARN" for each in protections):
             first = protections[0]
             judged.find(
@@ -54,13 +54,13 @@ def protection(facts: Facts) -> CheckResult:
     return judged.result(f"backed up by {names}")
 
 
-def role(facts: Facts) -> CheckResult:
-    """Each role that backs up can be assumed by AWS Backup."""
+def role(facts: PostureFacts) -> CheckResult:
+    """Return each role that backs up can be assumed by AWS Backup."""
     judged = Judgement("role")
     for arn, trust in facts.roles.items():
-        if not judged.unless_unread(arn, trust):
+        if not judged.was_read(arn, trust):
             continue
-        judged.looked()
+        judged.count()
         if trust is None:
             judged.find(
                 "error",
@@ -86,22 +86,22 @@ def _trusts(statement: Statement) -> bool:
     return statement.covers_action("sts:AssumeRole") and statement.names_principal("Service", SERVICE, "*")
 
 
-def rules(facts: Facts) -> CheckResult:
-    """Each rule does what it says, and together they keep long enough and copy often enough."""
+def rules(facts: PostureFacts) -> CheckResult:
+    """Return each rule does what it says, and together they keep long enough and copy often enough."""
     judged = Judgement("rules")
     protections = () if isinstance(facts.protections, NotVerified) else facts.protections
-    judged.unless_unread("backup plans", facts.protections)
+    judged.was_read("backup plans", facts.protections)
     for each in protections:
         for rule in each.rules:
-            judged.looked()
+            judged.count()
             _rule(judged, facts, each, rule)
     if protections:
         _policy(judged, facts, protections)
     nothing = "no plan selects the instance" if not judged.unread else ""
-    return judged.result(f"{counted(judged.compared, 'rule')} looked at", nothing=nothing, requirement="optional")
+    return judged.result(f"{count_noun(judged.compared, 'rule')} examined", nothing=nothing, requirement="optional")
 
 
-def _rule(judged: Judgement, facts: Facts, protection: Protection, rule: Mapping[str, Any]) -> None:
+def _rule(judged: Judgement, facts: PostureFacts, protection: Protection, rule: Mapping[str, Any]) -> None:
     name = f"{protection.name}: {rule['RuleName']}"
     update = f"aws backup update-backup-plan --backup-plan-id {protection.plan.get('BackupPlanId')}"
     lifecycle = rule.get("Lifecycle") or {}
@@ -130,7 +130,7 @@ def _rule(judged: Judgement, facts: Facts, protection: Protection, rule: Mapping
 def _within_lock(
     judged: Judgement, name: str, lifecycle: Mapping[str, Any], vault: Vault | NotVerified | None, update: str
 ) -> None:
-    """A job whose retention is outside of the lock's limits fails (PutBackupVaultLockConfiguration, API reference)."""
+    """Judge a retention by the lock's limits, outside of which a job fails (API reference, PutBackupVaultLockConfiguration)."""
     if not isinstance(vault, Vault) or not vault.described.get("Locked"):
         return
     days = lifecycle.get("DeleteAfterDays") or -1
@@ -147,8 +147,8 @@ def _within_lock(
         )
 
 
-def _policy(judged: Judgement, facts: Facts, protections: tuple[Protection, ...]) -> None:
-    """What drill.toml asks of the rules together."""
+def _policy(judged: Judgement, facts: PostureFacts, protections: tuple[Protection, ...]) -> None:
+    """Judge all rules together by the requirements of drill.toml."""
     every = [rule for each in protections for rule in each.rules]
     plan = protections[0].plan.get("BackupPlanId")
     wanted = facts.policy.retention

@@ -1,4 +1,4 @@
-"""Do the jobs succeed, is the newest recovery point young enough, is none missing, and does none expire too early?"""
+"""Judges jobs and recovery points: success, age, missing periods, and retention."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from drills.durations import show_duration
 from drills.model.finding import CheckResult
 from drills.model.parity import NotVerified
 from drills.model.point import RecoveryPoint
-from drills.posture.facts import Facts, Protection
-from drills.posture.judging import Judgement, counted
+from drills.posture.facts import PostureFacts, Protection
+from drills.posture.judgement import Judgement, count_noun
 from drills.recovery.selection import choose_newest, explain_none
 from drills.schedule import cron
 from drills.schedule.plans import DEFAULT_EXPRESSION, DEFAULT_ZONE, START_WINDOW
@@ -23,30 +23,30 @@ RUNNING = ("CREATED", "PENDING", "RUNNING")
 SLACK = timedelta(minutes=5)  # between a lifecycle's end as it should be and as it is shown
 
 
-def newest(facts: Facts) -> RecoveryPoint | None:
-    """The newest usable recovery point of the living instance, None where there is none or it could not be read."""
+def newest(facts: PostureFacts) -> RecoveryPoint | None:
+    """Return the newest usable recovery point of the living instance, None where there is none or it could not be read."""
     if isinstance(facts.points, NotVerified):
         return None
     return choose_newest(facts.points, dbi_resource_id=facts.resource_id, usable_at=facts.now).point
 
 
-def jobs(facts: Facts) -> CheckResult:
-    """The last backup job that has ended has completed; one of a plan counts before those on demand."""
+def jobs(facts: PostureFacts) -> CheckResult:
+    """Return the last backup job that has ended has completed; one of a plan counts before those on demand."""
     judged = Judgement("jobs")
     ended: list[Mapping[str, Any]] = []
-    if judged.unless_unread("backup jobs", facts.jobs) and not isinstance(facts.jobs, NotVerified):
+    if judged.was_read("backup jobs", facts.jobs) and not isinstance(facts.jobs, NotVerified):
         ended = [each for each in facts.jobs if each["State"] not in RUNNING]
         planned = [each for each in ended if each.get("CreatedBy")]
         last = max(planned or ended, key=lambda each: each["CreationDate"], default=None)
-        judged.looked(last is not None)
+        judged.count(last is not None)
         if last is not None and last["State"] != "COMPLETED":
-            said = " ".join(str(last.get("StatusMessage") or "it says no more").split())
+            message = " ".join(str(last.get("StatusMessage") or "it says no more").split())
             judged.find(
                 "error",
                 f"backup job {last['BackupJobId']}",
                 expected="the last backup job COMPLETED",
-                found=f"{last['State']}: {said}",
-                remedy=f"aws backup describe-backup-job --backup-job-id {last['BackupJobId']}, mend what it says, and "
+                found=f"{last['State']}: {message}",
+                remedy=f"aws backup describe-backup-job --backup-job-id {last['BackupJobId']}, correct that, and "
                 "drills backup --retain",
             )
         if last is None:
@@ -60,10 +60,10 @@ def jobs(facts: Facts) -> CheckResult:
     return judged.result("the last backup job completed")
 
 
-def freshness(facts: Facts) -> CheckResult:
-    """What would be lost now, going back to the newest usable point, is within the RPO."""
+def freshness(facts: PostureFacts) -> CheckResult:
+    """Judge that the data since the newest usable point are within the RPO."""
     judged = Judgement("freshness")
-    if not judged.unless_unread("recovery points", facts.points) or isinstance(facts.points, NotVerified):
+    if not judged.was_read("recovery points", facts.points) or isinstance(facts.points, NotVerified):
         return judged.result("")
     choice = choose_newest(facts.points, dbi_resource_id=facts.resource_id, usable_at=facts.now)
     point, rpo = choice.point, facts.policy.rpo_seconds
@@ -76,7 +76,7 @@ def freshness(facts: Facts) -> CheckResult:
             remedy=explain_none(facts.instance_id, facts.vault, choice),
         )
         return judged.result("")
-    judged.looked()
+    judged.count()
     age = (facts.now - point.data_time).total_seconds()
     if rpo is not None and age > rpo:
         judged.find(
@@ -89,22 +89,24 @@ def freshness(facts: Facts) -> CheckResult:
     return judged.result(f"the newest usable point holds data {show_duration(age)} old")
 
 
-def periods(facts: Facts) -> CheckResult:
-    """Each rule has left a point in each of its last periods."""
+def periods(facts: PostureFacts) -> CheckResult:
+    """Return each rule has left a point in each of its last periods."""
     judged = Judgement("periods")
     protections = () if isinstance(facts.protections, NotVerified) else facts.protections
-    judged.unless_unread("backup plans", facts.protections)
-    if judged.unless_unread("recovery points of the vault", facts.vault_points):
+    judged.was_read("backup plans", facts.protections)
+    if judged.was_read("recovery points of the vault", facts.vault_points):
         for each in protections:
             for rule in each.rules:
                 _rule_periods(judged, facts, each, rule)
     nothing = "" if judged.unread else "no rule has had a whole period yet"
     return judged.result(
-        f"{counted(judged.compared, 'period')} looked at, each with its point", nothing=nothing, requirement="optional"
+        f"{count_noun(judged.compared, 'period')} examined, each with its point",
+        nothing=nothing,
+        requirement="optional",
     )
 
 
-def _rule_periods(judged: Judgement, facts: Facts, protection: Protection, rule: Mapping[str, Any]) -> None:
+def _rule_periods(judged: Judgement, facts: PostureFacts, protection: Protection, rule: Mapping[str, Any]) -> None:
     if isinstance(facts.vault_points, NotVerified) or rule["TargetBackupVaultName"] != facts.vault:
         return
     made = sorted(
@@ -117,19 +119,19 @@ def _rule_periods(judged: Judgement, facts: Facts, protection: Protection, rule:
     for start, end in _past(facts.now, rule, max(protection.since, facts.now - LOOK_BACK)):
         if start < kept_since:
             continue  # its point may have reached the end of its life
-        judged.looked()
+        judged.count()
         if not any(start <= at <= end for at in made):
             judged.find(
                 "error",
                 f"{protection.name}: {rule['RuleName']}",
                 expected=f"a recovery point of the run of {start:%Y-%m-%d %H:%M} UTC",
                 found="none",
-                remedy=f"aws backup list-backup-jobs --by-resource-arn {facts.arn}, and mend what its job says",
+                remedy=f"aws backup list-backup-jobs --by-resource-arn {facts.arn}, and correct what its job reports",
             )
 
 
 def _past(now: datetime, rule: Mapping[str, Any], since: datetime) -> list[tuple[datetime, datetime]]:
-    """The last firings whose runs must have begun by now, each with the end of its start window.
+    """Return the last firings whose runs must have begun by now, each with the end of its start window.
 
     A point has the instant at which its job began, so that a job that still runs has left one.
     """
@@ -144,12 +146,12 @@ def _past(now: datetime, rule: Mapping[str, Any], since: datetime) -> list[tuple
     return over[-PERIODS:]
 
 
-def retention(facts: Facts) -> CheckResult:
-    """No point of a plan expires before its rule says."""
+def retention(facts: PostureFacts) -> CheckResult:
+    """Judge that no point of a plan expires before its rule says."""
     judged = Judgement("retention")
-    judged.unless_unread("recovery points of the vault", facts.vault_points)
+    judged.was_read("recovery points of the vault", facts.vault_points)
     protections = () if isinstance(facts.protections, NotVerified) else facts.protections
-    judged.unless_unread("backup plans", facts.protections)
+    judged.was_read("backup plans", facts.protections)
     days = {
         rule.get("RuleId"): (rule.get("Lifecycle") or {}).get("DeleteAfterDays")
         for each in protections
@@ -159,7 +161,7 @@ def retention(facts: Facts) -> CheckResult:
         by = point.get("CreatedBy") or {}
         if by.get("BackupRuleId") not in days or point.get("SourceBackupVaultArn"):
             continue
-        judged.looked()
+        judged.count()
         wanted, ends = days[by["BackupRuleId"]], (point.get("CalculatedLifecycle") or {}).get("DeleteAt")
         until = point["CreationDate"] + timedelta(days=wanted) if wanted and wanted > 0 else None
         if ends is not None and (until is None or ends < until - SLACK):
@@ -173,5 +175,5 @@ def retention(facts: Facts) -> CheckResult:
             )
     nothing = "" if judged.unread else "there is no point that a rule in force has made"
     return judged.result(
-        f"{counted(judged.compared, 'point')} kept as the rules say", nothing=nothing, requirement="optional"
+        f"{count_noun(judged.compared, 'point')} kept as the rules say", nothing=nothing, requirement="optional"
     )

@@ -1,4 +1,4 @@
-"""Reads what drills/posture judges: plans, roles, vaults, jobs, points, keys, and what a restore needs. Changes nothing.
+"""Reads the facts of a target's protection: plans, roles, vaults, jobs, points, keys, restore needs. Changes nothing.
 
 What the caller may not read becomes a `NotVerified` with the right that is lacking; the other facts are read all the same.
 """
@@ -24,7 +24,16 @@ from drills.errors import DrillError
 from drills.model.parity import NotVerified
 from drills.model.point import RecoveryPoint
 from drills.model.timing import WorstCase
-from drills.posture.facts import Document, Facts, Key, Needs, Policy, Protection, Stored, Vault
+from drills.posture.facts import (
+    Document,
+    Key,
+    OwnerPolicy,
+    PostureFacts,
+    Protection,
+    RestoreNeeds,
+    StoredConfiguration,
+    Vault,
+)
 from drills.recovery import schedule
 
 T = TypeVar("T")
@@ -32,26 +41,26 @@ JOBS_SINCE = timedelta(days=30)  # "jobs … of the last 30 days" (API reference
 _MISSING = ("NoSuchEntity", "NotFoundException", "ResourceNotFoundException")
 
 
-def read(clients: Clients, restore: Clients, target: Target, *, now: datetime, store: Path) -> Facts:
-    """Every fact of the target's protection. `clients` are of the source's side, `restore` of the copy's.
+def read(clients: Clients, restore: Clients, target: Target, *, now: datetime, store: Path) -> PostureFacts:
+    """Return every fact of the target's protection. `clients` are of the source's side, `restore` of the copy's.
 
     `store` is the folder with the stored configuration. An instance that cannot be asked for at all raises what boto3
     raises: without it nothing can be judged.
     """
-    reader = _Reader(clients, restore, target)
+    reader = _FactReader(clients, restore, target)
     raw = reader.instance()
     protections = read_or_not_verified("backup:ListBackupPlans", lambda: reader.protections(raw)) if raw else ()
     points = read_or_not_verified(
         "backup:ListRecoveryPointsByBackupVault, rds:DescribeDBSnapshots",
-        lambda: aws.recovery_points(clients, target.instance, reader.vault_there()),
+        lambda: aws.recovery_points(clients, target.instance, reader.existing_vault()),
     )
-    facts = Facts(
+    facts = PostureFacts(
         now=now,
         account=clients.account,
         region=clients.region,
         instance_id=target.instance,
         vault=target.vault,
-        policy=Policy(
+        policy=OwnerPolicy(
             target.rpo.total_seconds() if target.rpo else None, target.posture.retention, target.posture.copies
         ),
         restore_account=restore.account or clients.account,
@@ -77,8 +86,8 @@ def _worst_case(clients: Clients, target: Target, now: datetime) -> WorstCase | 
     return schedule.worst_case(clients, target, instance, now) if instance else None
 
 
-def _found(read: Callable[[], T]) -> T | None:
-    """What was read, None where AWS says that it is not there."""
+def _none_if_missing(read: Callable[[], T]) -> T | None:
+    """Return what `read` returns, None where AWS says that it does not exist."""
     try:
         return read()
     except ClientError as error:
@@ -88,27 +97,27 @@ def _found(read: Callable[[], T]) -> T | None:
 
 
 def _document(raw: Any) -> Document:
-    """A policy document, which some APIs return as text and others read."""
+    """Return a policy document, which some APIs return as text and others read."""
     read = json.loads(raw) if isinstance(raw, str) else raw
     if not isinstance(read, dict):
         raise DrillError("expected a policy document, found something else")
     return read
 
 
-def _stored(store: Path, clients: Clients, instance: str) -> Stored | NotVerified | None:
+def _stored(store: Path, clients: Clients, instance: str) -> StoredConfiguration | NotVerified | None:
     try:
         kept = settings.load(store, clients.account, clients.region, instance)
     except DrillError as error:
         return NotVerified(str(error))
     if kept is None:
         return None
-    return Stored(
+    return StoredConfiguration(
         kept.dbi_resource_id, kept.taken_at, str(settings.stored_path(store, kept.account, kept.region, instance))
     )
 
 
-class _Reader:
-    """The calls, each in a method of its own."""
+class _FactReader:
+    """Reads facts from AWS, each in a method of its own."""
 
     def __init__(self, clients: Clients, restore: Clients, target: Target) -> None:
         self._clients = clients
@@ -116,15 +125,17 @@ class _Reader:
         self._target = target
 
     def instance(self) -> Document | None:
-        """DescribeDBInstances."""
+        """Return the member of DescribeDBInstances, None where there is no instance of that name."""
         name = self._target.instance
-        found = _found(lambda: self._clients.rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"])
+        found = _none_if_missing(
+            lambda: self._clients.rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"]
+        )
         return dict(found[0]) if found else None
 
     # -- plans --------------------------------------------------------------------------------------------------------
 
     def protections(self, raw: Document) -> tuple[Protection, ...]:
-        """Every plan with a selection that means the instance."""
+        """Return every plan with a selection that means the instance."""
         tags = {each["Key"]: each.get("Value", "") for each in raw.get("TagList") or []}
         found, read = [], dict[str, Document]()
         for row, selection, by in plans.selections(self._clients, str(raw["DBInstanceArn"]), tags):
@@ -135,8 +146,8 @@ class _Reader:
             found.append(Protection(read[plan_id], selection["BackupSelection"], by, since))
         return tuple(found)
 
-    def roles(self, facts: Facts) -> dict[str, Document | NotVerified | None]:
-        """The trust policy of each role that backs up: of the selections, and of the newest job where there is none."""
+    def roles(self, facts: PostureFacts) -> dict[str, Document | NotVerified | None]:
+        """Return the trust policy of each role that backs up: of the selections, and of the newest job where there is none."""
         protections = () if isinstance(facts.protections, NotVerified) else facts.protections
         arns = {str(each.selection["IamRoleArn"]) for each in protections}
         jobs = () if isinstance(facts.jobs, NotVerified) else facts.jobs
@@ -145,15 +156,15 @@ class _Reader:
 
         def trust(arn: str) -> Document | None:
             name = arn.rsplit("/", 1)[-1]
-            answer = _found(lambda: self._clients.client("iam").get_role(RoleName=name))
+            answer = _none_if_missing(lambda: self._clients.client("iam").get_role(RoleName=name))
             return _document(answer["Role"]["AssumeRolePolicyDocument"]) if answer else None
 
         return {arn: read_or_not_verified("iam:GetRole", lambda arn=arn: trust(arn)) for arn in sorted(arns)}  # type: ignore[misc]
 
     # -- vaults, jobs, points, keys -----------------------------------------------------------------------------------
 
-    def vaults(self, facts: Facts) -> dict[str, Vault | NotVerified | None]:
-        """The target's vault, those that rules write to, and those that they copy to, by ARN."""
+    def vaults(self, facts: PostureFacts) -> dict[str, Vault | NotVerified | None]:
+        """Return the target's vault, those that rules write to, and those that they copy to, by ARN."""
         protections = () if isinstance(facts.protections, NotVerified) else facts.protections
         rules = [rule for each in protections for rule in each.rules]
         names = {rule["TargetBackupVaultName"] for rule in rules} | ({facts.vault} if facts.vault else set())
@@ -162,14 +173,14 @@ class _Reader:
         return {arn: self.vault(arn) for arn in arns}
 
     def vault(self, arn: str) -> Vault | NotVerified | None:
-        """A vault of this account, in whatever region; None where there is none."""
+        """Return a vault of this account, in whatever region; None where there is none."""
         _, _, _, region, account, _, name = arn.split(":", 6)
         if account != self._clients.account:
             return NotVerified(f"it lies in account {account}: run drills posture there")
         backup, kms = self._clients.client("backup", region), self._clients.client("kms", region)
 
         def read() -> Vault | None:
-            described = _found(lambda: backup.describe_backup_vault(BackupVaultName=name))
+            described = _none_if_missing(lambda: backup.describe_backup_vault(BackupVaultName=name))
             if described is None:
                 return None
             return Vault(
@@ -180,15 +191,18 @@ class _Reader:
 
         return read_or_not_verified("backup:DescribeBackupVault", read)
 
-    def vault_there(self) -> str | None:
-        """The target's vault where it exists: what is not there holds no points, and is a finding of its own."""
+    def existing_vault(self) -> str | None:
+        """Return the target's vault where it exists: what is not there holds no points, and is a finding of its own."""
         name = self._target.vault
-        if not name or _found(lambda: self._clients.backup.describe_backup_vault(BackupVaultName=name)) is None:
+        if (
+            not name
+            or _none_if_missing(lambda: self._clients.backup.describe_backup_vault(BackupVaultName=name)) is None
+        ):
             return None
         return name
 
     def jobs(self, now: datetime) -> tuple[Document, ...]:
-        """The instance's backup jobs of the last 30 days."""
+        """Return the instance's backup jobs of the last 30 days."""
         arn = f"arn:aws:rds:{self._clients.region}:{self._clients.account}:db:{self._target.instance}"
         jobs = aws.pages(
             self._clients.backup, "list_backup_jobs", "BackupJobs", ByResourceArn=arn, ByCreatedAfter=now - JOBS_SINCE
@@ -196,8 +210,8 @@ class _Reader:
         return tuple(jobs)
 
     def vault_points(self) -> tuple[Document, ...]:
-        """What the target's vault says of the instance's points."""
-        name = self.vault_there()
+        """Return the instance's points as the target's vault lists them."""
+        name = self.existing_vault()
         if name is None:
             return ()
         arn = f"arn:aws:rds:{self._clients.region}:{self._clients.account}:db:{self._target.instance}"
@@ -206,7 +220,7 @@ class _Reader:
         return tuple(points)
 
     def keys(self, points: Iterable[RecoveryPoint] | NotVerified) -> dict[str, Key | NotVerified | None]:
-        """The keys of the points, by ARN."""
+        """Return the keys of the points, by ARN."""
         arns = set() if isinstance(points, NotVerified) else {each.kms_key_id for each in points if each.kms_key_id}
         return {arn: self._key(arn) for arn in sorted(arns)}
 
@@ -225,8 +239,8 @@ class _Reader:
 
     # -- what a restore needs -------------------------------------------------------------------------------------------
 
-    def needs(self, raw: Document | None) -> Needs | None:
-        """The groups that drill.toml names for copies, else those of the instance where the copy lies beside it."""
+    def needs(self, raw: Document | None) -> RestoreNeeds | None:
+        """Return the groups that drill.toml names for copies, else those of the instance where the copy lies beside it."""
         restore, rds = self._target.restore, self._restore.rds
         beside = (self._restore.account, self._restore.region) == (self._clients.account, self._clients.region)
         own = raw if raw is not None and beside else {}
@@ -242,16 +256,16 @@ class _Reader:
         parameters = restore.parameter_group or str(first.get("DBParameterGroupName") or "")
 
         def subnet_group() -> Document | None:
-            found = _found(lambda: rds.describe_db_subnet_groups(DBSubnetGroupName=subnets)["DBSubnetGroups"])
+            found = _none_if_missing(lambda: rds.describe_db_subnet_groups(DBSubnetGroupName=subnets)["DBSubnetGroups"])
             return dict(found[0]) if found else None
 
         def parameter_group() -> Document | None:
-            found = _found(
+            found = _none_if_missing(
                 lambda: rds.describe_db_parameter_groups(DBParameterGroupName=parameters)["DBParameterGroups"]
             )
             return dict(found[0]) if found else None
 
-        return Needs(
+        return RestoreNeeds(
             subnets,
             read_or_not_verified("rds:DescribeDBSubnetGroups", subnet_group) if subnets else None,
             groups,
@@ -262,7 +276,9 @@ class _Reader:
         )
 
     def _group_there(self, group: str) -> bool:
-        return bool(_found(lambda: self._restore.ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]))
+        return bool(
+            _none_if_missing(lambda: self._restore.ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"])
+        )
 
     def _quotas(self) -> Mapping[str, tuple[int, int]]:
         rows = self._restore.rds.describe_account_attributes()["AccountQuotas"]
@@ -270,18 +286,18 @@ class _Reader:
 
 
 def _policy_of(backup: Any, vault: str) -> Document | None:
-    answer = _found(lambda: backup.get_backup_vault_access_policy(BackupVaultName=vault))
+    answer = _none_if_missing(lambda: backup.get_backup_vault_access_policy(BackupVaultName=vault))
     return _document(answer["Policy"]) if answer and answer.get("Policy") else None
 
 
 def _metadata(kms: Any, key: str) -> Document | None:
-    answer = _found(lambda: kms.describe_key(KeyId=key))
+    answer = _none_if_missing(lambda: kms.describe_key(KeyId=key))
     return dict(answer["KeyMetadata"]) if answer else None
 
 
 def backup_role(clients: Clients, target: Target, now: datetime) -> str:
-    """The role of a plan that backs the instance up, else of its newest job, else ""."""
-    reader = _Reader(clients, clients, target)
+    """Return the role of a plan that backs the instance up, else of its newest job, else ""."""
+    reader = _FactReader(clients, clients, target)
     raw = reader.instance()
     protections = reader.protections(raw) if raw else ()
     if protections:
@@ -291,12 +307,14 @@ def backup_role(clients: Clients, target: Target, now: datetime) -> str:
 
 
 def vault_of(clients: Clients, target: Target) -> Vault | NotVerified | None:
-    """The target's vault."""
-    return _Reader(clients, clients, target).vault(f"arn:aws:backup:{clients.region}:{clients.account}::{target.vault}")
+    """Return the target's vault."""
+    return _FactReader(clients, clients, target).vault(
+        f"arn:aws:backup:{clients.region}:{clients.account}::{target.vault}"
+    )
 
 
-def look(clients: Clients, restore: Clients, target: Target, store: Path, now: datetime) -> Facts:
-    """Keep the target's configuration, then read every fact. What cannot be kept is a finding, and no error."""
+def store_and_read(clients: Clients, restore: Clients, target: Target, store: Path, now: datetime) -> PostureFacts:
+    """Store the target's configuration, then read every fact. What cannot be stored is a finding, and no error."""
     try:
         found = settings.read_settings(clients, target.instance)
         resource_id = str(found["dbi_resource_id"])

@@ -1,25 +1,25 @@
-"""Can the backup schedule itself lose more than the RPO, whatever the newest point is like today?"""
+"""Judges the worst case of the backup schedule, whatever the newest point is like today."""
 
 from __future__ import annotations
 
 from drills.durations import show_duration
 from drills.model.finding import CheckResult
 from drills.model.parity import NotVerified
-from drills.posture.facts import Facts
-from drills.posture.judging import Judgement
+from drills.posture.facts import PostureFacts
+from drills.posture.judgement import Judgement
 
 
-def worst_case(facts: Facts) -> CheckResult:
-    """The worst case of the schedule is within the RPO; a plan that is too seldom fails beside a point that is fresh."""
+def worst_case(facts: PostureFacts) -> CheckResult:
+    """Return the worst case of the schedule is within the RPO; a plan that is too seldom fails beside a point that is fresh."""
     judged = Judgement("schedule")
     worst, rpo = facts.worst_case, facts.policy.rpo_seconds
     if rpo is None:
         return judged.result("", nothing="no RPO is set for the target", requirement="optional")
-    if not judged.unless_unread("the backup schedule", worst) or isinstance(worst, NotVerified):
+    if not judged.was_read("the backup schedule", worst) or isinstance(worst, NotVerified):
         return judged.result("")
     if worst is None:
         return judged.result("", nothing="there is no instance whose schedule could be judged", requirement="optional")
-    judged.looked()
+    judged.count()
     if worst.seconds is None or worst.seconds > rpo:
         judged.find(
             "error",

@@ -1,6 +1,6 @@
-"""What the processes of one run tell each other: the choices of the command line, and where the local AWS answers.
+"""The context that the processes of one run share: the options of the command line, and the address of the local AWS.
 
-`.context.json` in the run's folder holds the choices, `.service.json` what the sandbox printed when it was ready. Both
+`.context.json` in the run's folder holds the options, `.service.json` what the sandbox printed when it was ready. Both
 are readable by their owner only and gone when the run has ended. The password of a seed's URL stands in the former until
 the seed has been loaded.
 """
@@ -14,8 +14,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from drills.aws import session
-from drills.aws.session import Clients
+from drills.aws.session import Clients, identify
+from drills.aws.sides import open_restore, open_source
 from drills.checks import manifest
 from drills.checks.owner import invariants
 from drills.checks.owner.invariants import InvariantSet
@@ -37,8 +37,8 @@ MANIFEST_NAME = "manifest.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
-    """What the caller asked for, as text; `overrides` maps option names to values (drills.config.load.OPTIONS).
+class RunOptions:
+    """The options of the command line, as text; `overrides` maps option names to values (drills.config.load.OPTIONS).
 
     `history` is where the run is added when it has ended; without it none is kept.
     """
@@ -54,8 +54,8 @@ class Choices:
     features: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()
     history: str = ""
-    manifest_of: str = ""  # what the stage adds: the ARN of the point that the manifest was taken for
-    moment: str = ""  # and the moment that it crossed, with the database that it did so in
+    manifest_of: str = ""  # added by the stage: the ARN of the point that the manifest was taken for
+    moment: str = ""  # added by the stage: the marked moment, and the database that it was marked in
     moment_database: str = ""
 
     def uses_demo_data(self, effective: Config) -> bool:
@@ -63,7 +63,7 @@ class Choices:
         return effective.profile.kind == "sandbox" and not self.seed
 
     def effective(self) -> Config:
-        """The configuration that follows from the choices, the file and the environment. Raises ConfigError."""
+        """Return the configuration that follows from the choices, the file and the environment. Raises ConfigError."""
         return config.load(
             Path(self.config_file) if self.config_file else None,
             profile=self.profile,
@@ -81,9 +81,9 @@ class Choices:
         return _absolute((*effective.target.steps, *self.steps))
 
     def rules(self, effective: Config) -> InvariantSet:
-        """What the copy is held against of its owner's rules. Raises ConfigError where a file says nothing.
+        """Return the owner's rules that the copy is checked against. Raises ConfigError for a file without one.
 
-        A seed is other data than the target's, so that the rules of the file say nothing of it; --invariants does.
+        A seed holds other data than the target, so that the rules of the file do not apply to it; --invariants does.
         """
         folder = effective.target.invariants
         if folder is None:
@@ -98,59 +98,59 @@ def _absolute(paths: Iterable[str]) -> tuple[Path, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
-    """Where the local AWS answers, and the certificate authority of its servers."""
+class LocalAws:
+    """The address of the local AWS, and the certificate authority of its servers."""
 
     endpoint: str
     ca: str
 
 
-def save(folder: Path, choices: Choices) -> None:
+def save(folder: Path, choices: RunOptions) -> None:
     """Write the choices where the run's processes find them."""
     write_privately(folder / CONTEXT_NAME, json.dumps(dataclasses.asdict(choices)))
 
 
-def shown(seed: str) -> str:
-    """A seed as a report may show it: a URL without user, password and options, a file by its name."""
+def redact_seed(seed: str) -> str:
+    """Return a seed as a report may show it: a URL without user, password and options, a file by its name."""
     if "://" not in seed:
         return Path(seed).name
     scheme, _, rest = seed.partition("://")
     return f"{scheme}://{rest.rsplit('@', 1)[-1].split('?', 1)[0]}"
 
 
-def read(folder: Path) -> Choices:
-    """The choices of the run in this folder."""
+def read(folder: Path) -> RunOptions:
+    """Return the choices of the run in this folder."""
     raw = json.loads((folder / CONTEXT_NAME).read_text(encoding="utf-8"))
-    return Choices(**raw | {name: tuple(raw[name]) for name in ("damage", "features", "steps")})
+    return RunOptions(**raw | {name: tuple(raw[name]) for name in ("damage", "features", "steps")})
 
 
-def service_of(folder: Path) -> Service | None:
-    """The run's local AWS; None where the profile has none."""
+def local_aws_of(folder: Path) -> LocalAws | None:
+    """Return the run's local AWS; None where the profile has none."""
     try:
         raw = json.loads((folder / SERVICE_NAME).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    return Service(raw["endpoint"], raw["ca"])
+    return LocalAws(raw["endpoint"], raw["ca"])
 
 
-def leave_of(folder: Path) -> tuple[str, tuple[str, ...]]:
-    """The profile's name, and the tags of scenarios that it allows although they damage or cut over."""
+def allowed_tags(folder: Path) -> tuple[str, tuple[str, ...]]:
+    """Return the profile's name, and the guarded tags of scenarios that it allows."""
     effective = read(folder).effective()
     return effective.profile_name, effective.profile.allow
 
 
-def promises_posture(folder: Path) -> bool:
-    """Whether the run makes the promises about the posture: where the target asks for it, and in the sandbox."""
+def judges_posture(folder: Path) -> bool:
+    """Return whether the run judges the posture: where the target asks for it, else in the sandbox alone."""
     effective = read(folder).effective()
     asked = effective.target.posture.promised
     return effective.profile.kind == "sandbox" if asked is None else asked
 
 
 def open_setup(folder: Path, journal: Journal) -> Setup:
-    """Clients and settings of the run in this folder."""
+    """Return clients and settings of the run in this folder."""
     choices = read(folder)
     effective = choices.effective()
-    service = service_of(folder)
+    service = local_aws_of(folder)
     clients, scratch_clients = identified_clients(effective, service)
     bundle = effective.target.restore.ca_bundle or (service.ca if service else None)
     return Setup(
@@ -166,13 +166,13 @@ def open_setup(folder: Path, journal: Journal) -> Setup:
         expectation=_expectation(folder, effective),
         manifest_of=choices.manifest_of,
         rules=choices.rules(effective),
-        resolve=late_names(SandboxControl(service.endpoint)) if service else None,
+        resolve=late_name_resolver(SandboxControl(service.endpoint)) if service else None,
         uses_demo_data=choices.uses_demo_data(effective),
     )
 
 
-def late_names(control: SandboxControl) -> Resolver:
-    """A resolver for instances of the sandbox: their name is `localhost`, which is never late, so the sandbox is asked."""
+def late_name_resolver(control: SandboxControl) -> Resolver:
+    """Return a resolver for instances of the sandbox: their name is `localhost`, so that late names are asked of the sandbox."""
 
     def resolve(host: str, port: int) -> None:
         if not control.resolves(port):
@@ -181,21 +181,18 @@ def late_names(control: SandboxControl) -> Resolver:
     return resolve
 
 
-def clients_of(effective: Config, service: Service | None) -> tuple[Clients, Clients]:
-    """Clients for the side of the source, and for the side that copies are restored on; often the same account."""
+def clients_of(effective: Config, service: LocalAws | None) -> tuple[Clients, Clients]:
+    """Return clients for the source's side, and for the side that copies are restored on; often one account."""
     url = service.endpoint if service else None
-    restore = effective.target.restore
-    source = session.open_clients(effective.profile, environment=os.environ, endpoint_url=url)
-    if not (restore.role_arn or restore.region):
-        return source, source
-    return source, session.open_clients(effective.profile, environment=os.environ, endpoint_url=url, restore=restore)
+    source = open_source(effective, url)
+    return source, open_restore(effective, source, url)
 
 
-def identified_clients(effective: Config, service: Service | None) -> tuple[Clients, Clients]:
-    """The same, each with the account that it acts in; asks STS."""
+def identified_clients(effective: Config, service: LocalAws | None) -> tuple[Clients, Clients]:
+    """Return the same clients, each with the account that it acts in; asks STS."""
     source, scratch = clients_of(effective, service)
-    named = session.identify(source)
-    return named, named if scratch is source else session.identify(scratch)
+    named = identify(source)
+    return named, named if scratch is source else identify(scratch)
 
 
 def _expectation(folder: Path, effective: Config) -> Expectation:
@@ -205,7 +202,7 @@ def _expectation(folder: Path, effective: Config) -> Expectation:
 
 
 def open_drill(folder: Path, journal: Journal) -> Drill:
-    """The drill of the run in this folder, with what its copy must contain where that is known."""
+    """Return the drill of the run in this folder, with what its copy must contain where that is known."""
     setup = open_setup(folder, journal)
     stored = {"at backup": folder / MANIFEST_NAME, "stored": Path(setup.target.manifest or "")}.get(setup.expectation)
     if stored is None:
@@ -214,15 +211,15 @@ def open_drill(folder: Path, journal: Journal) -> Drill:
 
 
 def open_control(folder: Path) -> SandboxControl:
-    """The controls of the run's local AWS. SandboxError where the run has none."""
-    service = service_of(folder)
+    """Return the controls of the run's local AWS. SandboxError where the run has none."""
+    service = local_aws_of(folder)
     if service is None:
         raise SandboxError("expected a run in the sandbox, found another profile: backups are damaged there only")
     return SandboxControl(service.endpoint)
 
 
-def local_server(folder: Path, instance: str) -> int | None:
-    """The process id of an instance's server where that runs on this machine, that is in the sandbox; else None."""
-    service = service_of(folder)
+def local_server_pid(folder: Path, instance: str) -> int | None:
+    """Return the process id of an instance's server where that runs on this machine, that is in the sandbox; else None."""
+    service = local_aws_of(folder)
     pid = SandboxControl(service.endpoint).instance(instance)["pid"] if service else None
     return int(pid) if pid else None

@@ -51,7 +51,7 @@ def clean(folder: Path, journal: Journal) -> None:
     if outcome.error:
         journal.failure(outcome.error, outcome.exit_code or errors.COULD_NOT_RUN)
     try:
-        if context.service_of(folder) is None and (folder / cutover.FOLDER).is_dir():
+        if context.local_aws_of(folder) is None and (folder / cutover.FOLDER).is_dir():
             _put_back(folder, journal)
         if remaining_resources(journal.record.resources):
             _remove(folder, journal)
@@ -60,9 +60,9 @@ def clean(folder: Path, journal: Journal) -> None:
 
 
 def _put_back(folder: Path, journal: Journal) -> None:
-    """A service that the run has moved is led back, whatever ended the run; the sandbox takes its own with it."""
+    """Lead a service back that the run has moved, whatever ended the run; the sandbox's own ends with it."""
     try:
-        cutover.open_move(folder, journal).put_back()
+        cutover.open_cutover(folder, journal).undo_at_end()
     except (DrillError, ClientError, BotoCoreError, OSError) as error:
         sentence = f"expected to lead the service back, found: {' '.join(str(error).split())}: drills cutover rollback"
         journal.failure(sentence, errors.LEFT_BEHIND)
@@ -73,7 +73,7 @@ def _remove(folder: Path, journal: Journal) -> None:
     try:
         remove_resources(context.open_setup(folder, journal))
     except (DrillError, ClientError, BotoCoreError) as error:
-        if context.service_of(folder) is None:
+        if context.local_aws_of(folder) is None:
             journal.failure(f"expected to remove what the run made, found: {error}", errors.LEFT_BEHIND)
             return
         # a sandbox that no longer answers has taken with it what was made in it; what it left on this machine is swept
@@ -83,24 +83,24 @@ def _remove(folder: Path, journal: Journal) -> None:
 
 def _keep_calls(folder: Path, journal: Journal) -> None:
     """Keep the sandbox's log of the run's AWS calls, whose secrets it has redacted; it ends with the sandbox."""
-    if context.service_of(folder) is None:
+    if context.local_aws_of(folder) is None:
         return
     try:
         calls = context.open_control(folder).calls()
-        write_atomically(folder / CALLS_NAME, json.dumps(told_once(calls), indent=1) + "\n")
+        write_atomically(folder / CALLS_NAME, json.dumps(without_repeated_answers(calls), indent=1) + "\n")
     except (DrillError, OSError) as error:
         journal.append("notes", f"the log of the AWS calls could not be kept: {error}")
 
 
-def told_once(calls: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The calls without the answers that were given before: who polls is told the same again and again."""
+def without_repeated_answers(calls: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the calls without repeated answers, which a poller gets again and again."""
     first: dict[str, int] = {}
-    told = []
+    found = []
     for position, call in enumerate(calls):
         again = first.setdefault(json.dumps([call["operation"], call.get("answer")], sort_keys=True), position)
         kept = {key: value for key, value in call.items() if again == position or key != "answer"}
-        told.append(kept if again == position else kept | {"same_as": again})
-    return told
+        found.append(kept if again == position else kept | {"same_as": again})
+    return found
 
 
 def close(folder: Path, journal: Journal) -> None:
@@ -116,30 +116,30 @@ def close(folder: Path, journal: Journal) -> None:
     if status is not None and not journal.record.promises and not journal.record.interrupted_by:
         sentence = f"nothing was run: expected the features, found that pytest ended with {status}: see features.log"
         journal.failure(sentence, errors.COULD_NOT_RUN)
-    _explain(journal, outcome.statuses)
+    _note_unexplained_end(journal, outcome.statuses)
     codes = verdicts.exit_codes(journal.record)
     journal.end()
     journal.update(code=codes[0], all_codes=codes)
-    journal.update(history=_compared(folder, journal))
+    journal.update(history=_add_to_history(folder, journal))
     with contextlib.suppress(OSError):
         (folder / context.CONTEXT_NAME).unlink()
 
 
-def _compared(folder: Path, journal: Journal) -> Trend | None:
-    """The run added to the history, and the trend that it is part of; None where no history is kept."""
+def _add_to_history(folder: Path, journal: Journal) -> Trend | None:
+    """Return the run added to the history, and the trend that it is part of; None where no history is kept."""
     try:
         choices = context.read(folder)
         every = choices.effective().target.drill_every if choices.history else None
     except (DrillError, OSError):
-        return None  # what is wrong with the configuration was said when the run began
+        return None  # the error of the configuration was reported when the run began
     if not choices.history:
         return None
     line = history.line_of(journal.record, every.total_seconds() if every else None)
     return history_file.add(Path(choices.history), line, journal.clock)
 
 
-def _explain(journal: Journal, statuses: Mapping[str, int]) -> None:
-    """A run of which something ended badly and nothing says why gets a sentence: no code goes without one."""
+def _note_unexplained_end(journal: Journal, statuses: Mapping[str, int]) -> None:
+    """Record a failure for a stage or guard that ended badly without one: no exit code goes unexplained."""
     if journal.record.failures or journal.record.interrupted_by:
         return
     for name in ("stage", "guard"):

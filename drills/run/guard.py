@@ -1,4 +1,4 @@
-"""What is looked at before a drill outside the sandbox makes anything; `python -m drills.run.guard FOLDER`."""
+"""Checks the guards before a drill outside the sandbox makes anything; `python -m drills.run.guard FOLDER`."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from drills.run import context
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0 when every guard lets the run pass, else the exit code of the sentence that is then in the run record."""
+    """Return 0 when every guard holds, else the exit code of the failure, which is then in the run record."""
     (folder,) = map(Path, sys.argv[1:] if arguments is None else arguments)
     journal = Journal.open(folder)
     try:
-        _look(folder)
+        _check_guards(folder)
     except DrillError as error:
         journal.failure(str(error), error.exit_code)
         return error.exit_code
@@ -32,8 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _look(folder: Path) -> None:
-    """Raise the first guard that does not hold; nothing is written to AWS before or by this."""
+def _check_guards(folder: Path) -> None:
+    """Raise the error of the first guard that does not hold; nothing is written to AWS before or by this."""
     effective = context.read(folder).effective()
     guards.check_plan(effective)
     if isinstance(effective.profile, EndpointProfile):

@@ -1,4 +1,4 @@
-"""How a process learns that the one it works for has gone, and how a whole tree of processes is ended.
+"""Detects that the process one works for has gone, and ends whole trees of processes.
 
 A *lifeline* is a pipe whose write end only one process holds: when that process ends, by SIGKILL too, the reader sees
 the end of the file. It needs no polling and no pid that may have been given to somebody else meanwhile.
@@ -27,7 +27,7 @@ import psutil
 from drills.clock import SystemClock
 
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
-_TICK = 0.05  # seconds between two looks at the processes of this machine
+_TICK = 0.05  # seconds between two polls of the processes of this machine
 _PARENT = os.getppid()
 
 
@@ -73,12 +73,12 @@ def end_when_orphaned(grace: float = 5.0) -> bool:
 
 
 def under_tox() -> bool:
-    """Whether tox started this process: it sets TOX_ENV_NAME for its commands (tox documentation, "Injected …")."""
+    """Return whether tox started this process: it sets TOX_ENV_NAME for its commands (tox documentation, "Injected …")."""
     return "TOX_ENV_NAME" in os.environ
 
 
 def parent_gone() -> bool:
-    """Whether the process that started this one has gone, so that another one is the parent now."""
+    """Return whether the process that started this one has gone, so that another one is the parent now."""
     if _PARENT == 1 and under_tox():  # either the parent went before it could be noted, or it is a container's first
         with contextlib.suppress(psutil.Error):
             return not any("tox" in word for word in psutil.Process(1).cmdline())
@@ -86,18 +86,18 @@ def parent_gone() -> bool:
 
 
 def on_parent_gone(action: Callable[[], None], *, every: float = 0.2) -> None:
-    """Call `action` once, on a thread, when the parent has gone; looks every `every` seconds.
+    """Call `action` once, on a thread, when the parent has gone; polls every `every` seconds.
 
     tox passes SIGTERM and SIGKILL on to nobody, and its commands hold no pipe of it that would close.
     """
 
-    def look() -> None:
+    def poll() -> None:
         clock = SystemClock()
         while not parent_gone():
             clock.sleep(every)
         action()
 
-    threading.Thread(target=look, name="parent", daemon=True).start()
+    threading.Thread(target=poll, name="parent", daemon=True).start()
 
 
 def adopt_orphans(adopt: bool = True) -> bool:
@@ -126,7 +126,7 @@ def reap_adopted(own: Collection[int]) -> None:
 
 
 def is_alive(process: psutil.Process) -> bool:
-    """Whether the process still runs; one that has ended and was not collected does not."""
+    """Return whether the process still runs; one that has ended and was not collected does not."""
     try:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
@@ -136,7 +136,7 @@ def is_alive(process: psutil.Process) -> bool:
 
 
 def has_ended(child: subprocess.Popen[bytes]) -> bool:
-    """Whether a child has ended, without collecting it: until then its pid, and its group's, are nobody else's."""
+    """Return whether a child has ended, without collecting it: until then its pid, and its group's, are nobody else's."""
     if child.returncode is not None:
         return True
     try:
@@ -146,7 +146,7 @@ def has_ended(child: subprocess.Popen[bytes]) -> bool:
 
 
 def descendants(pid: int) -> list[psutil.Process]:
-    """Every process below `pid` that is alive, children first."""
+    """Return every process below `pid` that is alive, children first."""
     try:
         return [found for found in psutil.Process(pid).children(recursive=True) if is_alive(found)]
     except psutil.NoSuchProcess:
@@ -154,7 +154,7 @@ def descendants(pid: int) -> list[psutil.Process]:
 
 
 def in_session(session: int) -> list[psutil.Process]:
-    """Every living process of a session but this one."""
+    """Return every living process of a session but this one."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(OSError, psutil.Error):
@@ -164,7 +164,7 @@ def in_session(session: int) -> list[psutil.Process]:
 
 
 def in_group(group: int) -> list[psutil.Process]:
-    """Every living process of a process group."""
+    """Return every living process of a process group."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(OSError, psutil.Error):
@@ -191,7 +191,7 @@ def wait_gone(find: Callable[[], Iterable[psutil.Process]], timeout: float, own:
 
 
 def kill(find: Callable[[], Iterable[psutil.Process]], own: Collection[int] | None = None, *, rounds: int = 20) -> bool:
-    """SIGKILL what `find` finds until it finds nothing more; False when something is left after `rounds` rounds."""
+    """Send SIGKILL to what `find` finds until it finds nothing more; False when something is left after `rounds` rounds."""
     for _ in range(rounds):
         for process in find():
             with contextlib.suppress(psutil.Error):

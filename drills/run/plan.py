@@ -1,4 +1,4 @@
-"""What a run is to do and what has been done of it, as the run's processes hand it to each other.
+"""The plan and the outcome of a run, which its processes pass to each other.
 
 `.plan.json`, `.service.json` and `.outcome.json` in the run's folder, readable by their owner only.
 """
@@ -54,7 +54,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What has happened so far. `statuses` has a command's exit status (negative: the signal that ended it).
+    """The outcome so far. `statuses` has a command's exit status (negative: the signal that ended it).
 
     `interrupted_by` is a signal's name or a few words ("tox is gone"); `error` and `exit_code` are the service's, or
     ours when a command could not be started; `running` is the name of the command that runs; `ended` says that the
@@ -71,7 +71,7 @@ class Outcome:
 
 
 def read_outcome(folder: Path) -> Outcome:
-    """What the supervisor has noted of the run in `folder`; an empty outcome when it has noted nothing."""
+    """Return the outcome of the run in `folder` so far; an empty one when none is written."""
     try:
         raw = json.loads((folder / OUTCOME_NAME).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
@@ -80,7 +80,7 @@ def read_outcome(folder: Path) -> Outcome:
 
 
 def read_plan(folder: Path) -> Plan:
-    """The plan of the run in `folder`."""
+    """Return the plan of the run in `folder`."""
     raw = json.loads((folder / PLAN_NAME).read_text(encoding="utf-8"))
     commands = tuple(Command(**(one | {"argv": tuple(one["argv"])})) for one in raw["commands"])
     return Plan(**(raw | {"commands": commands, "sweep": tuple(raw["sweep"])}))

@@ -1,4 +1,4 @@
-"""The posture of a run's target, judged once for the promises of features/backup/."""
+"""Judges the posture of a run's target, for the scenarios of features/backup/."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from drills.aws import settings
 from drills.clock import SystemClock
 from drills.model.finding import CheckResult
 from drills.posture import judge
-from drills.posture.read import look
+from drills.posture.read import store_and_read
 from drills.run import context
 
 
 def judge_run(folder: Path) -> tuple[CheckResult, ...]:
-    """Every result. The configuration is kept with the run, and outside of a simulation where `drills posture` keeps it."""
+    """Return every result. The configuration is kept with the run, and outside of a simulation where `drills posture` keeps it."""
     effective = context.read(folder).effective()
-    clients, restore = context.identified_clients(effective, context.service_of(folder))
+    clients, restore = context.identified_clients(effective, context.local_aws_of(folder))
     store = folder / "posture" if effective.simulated else settings.FOLDER
-    facts = look(clients, restore, effective.target, store, SystemClock().now())
+    facts = store_and_read(clients, restore, effective.target, store, SystemClock().now())
     return judge.judge(facts)

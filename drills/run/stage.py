@@ -45,24 +45,24 @@ ROLE = "drills-backup-role"
 SAMPLE = "sample"
 GAPS = (12, 8, 6, 4, 3, 2, 1)  # hours between two runs of the source's plan
 LONGEST_GAP = GAPS[0]
-ROOM = 2 * 16 * 2**20  # bytes: two segments of the write-ahead log, less than any server needs to go on
+MIN_FREE_BYTES = 2 * 16 * 2**20  # bytes: two segments of the write-ahead log, less than any server needs to go on
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """What the stage works with."""
+class StageContext:
+    """The collaborators of the stage."""
 
     effective: Config
     clients: Clients
     scratch: Clients
     control: SandboxControl
     journal: Journal
-    choices: context.Choices
+    choices: context.RunOptions
     ca: Path
     poll: float
 
     @property
-    def several(self) -> bool:
+    def needs_several_points(self) -> bool:
         """Whether the run drills another recovery point than the newest one, and so needs more than one of AWS Backup's.
 
         There are then no automated backups: the oldest of these would be of the source before it was filled.
@@ -88,28 +88,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _full_disk(folder: Path, said: str) -> str:
-    """The sentence for a scene that could not be set because its disk is full; "" when that is not why.
+def _full_disk(folder: Path, reason: str) -> str:
+    """Return the sentence for a scene that could not be set because its disk is full; "" when that is not why.
 
     A server that finds no room for its log ends, and whoever was connected hears of a broken connection only.
     """
     place = Path(read_plan(folder).work).parent
     free = shutil.disk_usage(place).free
-    if free >= ROOM:
+    if free >= MIN_FREE_BYTES:
         return ""
     return (
         f"expected room for the data of the sandbox's servers, found that the disk that holds {place} is full "
-        f"({free // 2**20} MB are free): free some space or set TMPDIR to another place ({said})"
+        f"({free // 2**20} MB are free): free some space or set TMPDIR to another place ({reason})"
     )
 
 
 def _stage(folder: Path, journal: Journal) -> None:
     choices = context.read(folder)
-    service = context.service_of(folder)
+    service = context.local_aws_of(folder)
     if service is None:
         raise SandboxError("expected the local AWS to answer before the scene is set, found none")
     effective = choices.effective()
-    scene = Scene(
+    scene = StageContext(
         effective,
         *context.identified_clients(effective, service),
         SandboxControl(service.endpoint),
@@ -133,10 +133,10 @@ def _stage(folder: Path, journal: Journal) -> None:
     _plan_backups(scene, instance)
     if choices.damage:
         journal.enter("damage the backup", note="as --damage asked")
-        _damage(scene, point)
+        _damage_backup(scene, point)
     journal.enter("write after the backup", note="what the disaster will take")
-    _write_on(scene, connect, database)
-    if scene.several:
+    _write_after_backup(scene, connect, database)
+    if scene.needs_several_points:
         journal.enter("back up again", note="so that there is more than one recovery point")
         _back_up(scene, instance)
     else:
@@ -151,16 +151,16 @@ def _stage(folder: Path, journal: Journal) -> None:
 # -- the source -------------------------------------------------------------------------------------------------------
 
 
-def _fill(scene: Scene, password: str) -> tuple[Instance, Connector, str]:
+def _fill(scene: StageContext, password: str) -> tuple[Instance, Connector, str]:
     source = scene.choices.seed or SAMPLE
     scene.journal.enter("create the source")
     version = _engine_version(scene, source)
     instance = _make_source(scene, version, password)
     scene.journal.enter("load the data", note=source if source == SAMPLE else "the user's own data")
     loaded = scene.control.load_seed(instance.id, source, yes=scene.choices.confirmed)
-    if guards.LEAVE in scene.effective.profile.allow:
+    if guards.REQUIRED_TAG in scene.effective.profile.allow:
         stage_service.keep_password(scene.clients, instance.id, password)
-    context.save(scene.journal.folder, dataclasses.replace(scene.choices, seed=context.shown(scene.choices.seed)))
+    context.save(scene.journal.folder, dataclasses.replace(scene.choices, seed=context.redact_seed(scene.choices.seed)))
     roles: list[str] = list(loaded["roles_created"])
     if roles and source != SAMPLE:
         note = f"roles named by the seed were created without login: {', '.join(roles)}"
@@ -186,16 +186,16 @@ def _describe(source: str, loaded: dict[str, Any]) -> str:
     return f"{what}: {loaded['tables']} tables, {loaded['rows']:,} rows"
 
 
-def _engine_version(scene: Scene, source: str) -> str | None:
-    """The lowest PostgreSQL at hand that is not older than the seed; None leaves the choice to the sandbox."""
+def _engine_version(scene: StageContext, source: str) -> str | None:
+    """Return the lowest PostgreSQL at hand that is not older than the seed; None leaves the choice to the sandbox."""
     if source == SAMPLE:
         return None
     version: str = scene.control.inspect_seed(source)["engine_version"]
     return version
 
 
-def _make_source(scene: Scene, version: str | None, password: str) -> Instance:
-    """The source as the runbook's team would have it: its own groups, encrypted, backed up."""
+def _make_source(scene: StageContext, version: str | None, password: str) -> Instance:
+    """Return the source as the runbook's team would have it: its own groups, encrypted, backed up."""
     rds, ec2 = scene.clients.rds, scene.clients.ec2
     name = scene.effective.target.instance
     vpc, subnets = stage_service.network(scene.clients)
@@ -212,18 +212,18 @@ def _make_source(scene: Scene, version: str | None, password: str) -> Instance:
         MasterUserPassword=password,
         DBSubnetGroupName=f"{name}-subnets",
         VpcSecurityGroupIds=[group["GroupId"]],
-        BackupRetentionPeriod=0 if scene.several else 7,
+        BackupRetentionPeriod=0 if scene.needs_several_points else 7,
         PubliclyAccessible=False,
         StorageEncrypted=True,
         KmsKeyId=stage_protection.make_key(scene.clients),
         Tags=[{"Key": key, "Value": value} for key, value in scene.effective.target.tags.items()],
         **({"EngineVersion": version} if version else {}),
     )
-    return _follow(scene, name)
+    return _wait_available(scene, name)
 
 
-def _follow(scene: Scene, name: str) -> Instance:
-    """Wait until the source is available; SandboxError with what its server said where it never will be."""
+def _wait_available(scene: StageContext, name: str) -> Instance:
+    """Wait until the source is available; SandboxError with the server's message where it never will be."""
     changes: list[StatusChange] = []
     try:
         return wait_available(
@@ -248,8 +248,8 @@ def _beat(connect: Connector, database: str, beats: int) -> None:
             writer.beat(connection)
 
 
-def _make_vaults(scene: Scene) -> None:
-    """The vault, and that of the copies where the configuration names one, on the side that drills restore on."""
+def _make_vaults(scene: StageContext) -> None:
+    """Make the vault, and the one for copies where the configuration names one, on the side that drills restore on."""
     target = scene.effective.target
     if target.vault is None:
         raise SandboxError('expected a vault for the target in drill.toml, found none: set vault = "…"')
@@ -259,15 +259,15 @@ def _make_vaults(scene: Scene) -> None:
     stage_protection.protect(scene.clients, target.vault, ROLE)
 
 
-def _back_up(scene: Scene, instance: Instance) -> str:
-    """An on-demand backup through AWS Backup, followed to its end and copied; the ARN of its recovery point."""
+def _back_up(scene: StageContext, instance: Instance) -> str:
+    """Return an on-demand backup through AWS Backup, followed to its end and copied; the ARN of its recovery point."""
     backup, target = scene.clients.backup, scene.effective.target
     role = f"arn:aws:iam::{scene.clients.account}:role/{ROLE}"
-    _follow(scene, instance.id)  # an instance that still backs up automatically takes no other backup
+    _wait_available(scene, instance.id)  # an instance that still backs up automatically takes no other backup
     job = backup.start_backup_job(
         BackupVaultName=target.vault, ResourceArn=instance.arn, IamRoleArn=role, Lifecycle={"DeleteAfterDays": 1}
     )["BackupJobId"]
-    _ended(scene, "backup", lambda: backup.describe_backup_job(BackupJobId=job))
+    _wait_for_job(scene, "backup", lambda: backup.describe_backup_job(BackupJobId=job))
     point = str(backup.describe_backup_job(BackupJobId=job)["RecoveryPointArn"])
     if target.copy_vault:
         account, region = scene.scratch.account, scene.scratch.region
@@ -277,16 +277,16 @@ def _back_up(scene: Scene, instance: Instance) -> str:
             DestinationBackupVaultArn=f"arn:aws:backup:{region}:{account}:backup-vault:{target.copy_vault}",
             IamRoleArn=role,
         )["CopyJobId"]
-        _ended(scene, "copy", lambda: backup.describe_copy_job(CopyJobId=copy)["CopyJob"])
+        _wait_for_job(scene, "copy", lambda: backup.describe_copy_job(CopyJobId=copy)["CopyJob"])
     return point
 
 
-def _ended(scene: Scene, kind: str, describe: Callable[[], dict[str, Any]]) -> None:
+def _wait_for_job(scene: StageContext, kind: str, describe: Callable[[], dict[str, Any]]) -> None:
     """Wait until a job of AWS Backup has ended; SandboxError where it did not complete."""
 
     def state() -> str | None:
-        said = str(describe()["State"])
-        return None if said in ("CREATED", "PENDING", "RUNNING") else said
+        found = str(describe()["State"])
+        return None if found in ("CREATED", "PENDING", "RUNNING") else found
 
     timeout = scene.effective.target.timeout.total_seconds()
     ended = wait_until(state, timeout, SystemClock(), every=scene.poll, what=f"the {kind} job")
@@ -294,8 +294,8 @@ def _ended(scene: Scene, kind: str, describe: Callable[[], dict[str, Any]]) -> N
         raise SandboxError(f"expected the {kind} job to end COMPLETED, found {ended}: see the sandbox's log")
 
 
-def _plan_backups(scene: Scene, instance: Instance) -> None:
-    """The plan that protects the source: as rarely as the RPO allows, twice a day where no plan can keep it.
+def _plan_backups(scene: StageContext, instance: Instance) -> None:
+    """Make the plan that protects the source: as rarely as the RPO allows, twice a day where no plan can keep it.
 
     It was due ten minutes ago, so that no run of it falls into a drill and makes a newer recovery point.
     """
@@ -323,8 +323,8 @@ def _plan_backups(scene: Scene, instance: Instance) -> None:
     )
 
 
-def _damage(scene: Scene, point: str) -> None:
-    """Damage the stored recovery point as the caller asked and note what was; SandboxError where nothing could be."""
+def _damage_backup(scene: StageContext, point: str) -> None:
+    """Damage the stored recovery point as the caller asked, and record it. Raises SandboxError where nothing could be damaged."""
     for done in scene.control.damage(point, scene.choices.damage):
         if not done["object"]:
             raise SandboxError(
@@ -334,8 +334,8 @@ def _damage(scene: Scene, point: str) -> None:
         scene.journal.append("notes", f"damaged on purpose before the restore: {done['object']}: {done['what']}")
 
 
-def _write_on(scene: Scene, connect: Connector, database: str) -> None:
-    """Beats, and orders where the sample is there, that no backup holds: something for the disaster to take."""
+def _write_after_backup(scene: StageContext, connect: Connector, database: str) -> None:
+    """Write beats, and orders in the sample application, that no backup holds: data for the disaster to take."""
     _beat(connect, database, BEATS_AFTER)
     if not scene.choices.seed:
         with connect(database) as connection:

@@ -1,4 +1,4 @@
-"""What the source of a staged run is protected with, beside its plan: a key of its own, a role, a vault that keeps.
+"""The protection of a staged source beside its plan: a key of its own, a role, a vault whose points nobody deletes.
 
 A customer's account has these; without them the posture of a staged source would not be as it should be.
 """
@@ -15,7 +15,7 @@ TRUST = {
         {"Effect": "Allow", "Principal": {"Service": "backup.amazonaws.com"}, "Action": "sts:AssumeRole"}
     ],
 }  # fmt: skip
-DENIES = {
+DENY_DELETION = {
     "Version": "2012-10-17",
     "Statement": [
         {
@@ -29,11 +29,11 @@ DENIES = {
 
 
 def make_key(clients: Clients) -> str:
-    """A key of the customer's, for the source and so for its recovery points; its ARN."""
+    """Return a key of the customer's, for the source and so for its recovery points; its ARN."""
     return str(clients.kms.create_key(Description="the source and its backups")["KeyMetadata"]["Arn"])
 
 
 def protect(clients: Clients, vault: str, role: str) -> None:
-    """The role that AWS Backup takes on, and a policy under which nobody deletes the vault's points."""
+    """Make the role that AWS Backup assumes, and a policy under which nobody deletes the vault's points."""
     clients.client("iam").create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(TRUST))
-    clients.backup.put_backup_vault_access_policy(BackupVaultName=vault, Policy=json.dumps(DENIES))
+    clients.backup.put_backup_vault_access_policy(BackupVaultName=vault, Policy=json.dumps(DENY_DELETION))

@@ -1,6 +1,6 @@
-"""The service that uses the staged source, for the promises of features/cutover/: one task behind a front door.
+"""The service that uses the staged source, for the scenarios of features/cutover/: one task behind a load balancer.
 
-It is made when the first of these promises needs it, and not for runs that have none of them. The stage keeps the
+It is made when the first of these scenarios needs it, and not for runs that have none of them. The stage keeps the
 password of the source for it where a customer's service has it: in a secret.
 """
 
@@ -12,7 +12,7 @@ from drills.aws.session import Clients
 from drills.checks.canary import chain
 from drills.clock import SystemClock, wait_until
 from drills.config.cutover import CutoverConfig
-from drills.cutover import door
+from drills.cutover import public_address
 from drills.model.instance import Instance
 
 IMAGE = (
@@ -21,12 +21,12 @@ IMAGE = (
 PORT = 8080
 SERVED_WITHIN = 60.0  # seconds
 # the source's newest beat is younger than the backup's: the one that the service shows tells whose data it serves
-SHOWN = f"select max(seq) as newest_beat from {chain.SCHEMA}.beat"
+SERVICE_QUERY = f"select max(seq) as newest_beat from {chain.SCHEMA}.beat"
 MARKER = f"""select '"newest_beat": ' || max(seq) || ',' from {chain.SCHEMA}.beat"""
 
 
 def secret_of(instance_id: str) -> str:
-    """The name of the secret that holds the source's password."""
+    """Return the name of the secret that holds the source's password."""
     return f"{instance_id}/database"
 
 
@@ -35,8 +35,8 @@ def keep_password(clients: Clients, instance_id: str, password: str) -> None:
     clients.secretsmanager.create_secret(Name=secret_of(instance_id), SecretString=password)
 
 
-def serve(clients: Clients, source: Instance, database: str) -> str:
-    """Make the service, and wait until it is served; the address that its users know."""
+def deploy(clients: Clients, source: Instance, database: str) -> str:
+    """Make the service, and wait until it is served; return the address that its users know."""
     vpc, subnets = network(clients)
     name = source.id
     group, url = _front_door(clients, name, vpc, subnets)
@@ -58,12 +58,14 @@ def serve(clients: Clients, source: Instance, database: str) -> str:
         MinCapacity=1,
         MaxCapacity=2,
     )
-    wait_until(lambda: door.ask(url)[0] == 200, SERVED_WITHIN, SystemClock(), every=0.1, what=f"{url} to be served")
+    wait_until(
+        lambda: public_address.get(url)[0] == 200, SERVED_WITHIN, SystemClock(), every=0.1, what=f"{url} to be served"
+    )
     return url
 
 
-def settings(instance_id: str, database: str, url: str, journal: str) -> CutoverConfig:
-    """What a target's table `cutover` says of this service."""
+def cutover_config(instance_id: str, database: str, url: str, journal: str) -> CutoverConfig:
+    """Return a target's table `cutover` for this service."""
     return CutoverConfig.model_validate(
         {
             "services": (f"{instance_id}/{instance_id}",),
@@ -76,14 +78,14 @@ def settings(instance_id: str, database: str, url: str, journal: str) -> Cutover
 
 
 def network(clients: Clients) -> tuple[str, list[str]]:
-    """The sandbox's network and its subnets, for all that is staged."""
+    """Return the sandbox's network and its subnets, for all that is staged."""
     ec2 = clients.ec2
     vpc = str(ec2.describe_vpcs()["Vpcs"][0]["VpcId"])
     return vpc, [str(each["SubnetId"]) for each in ec2.describe_subnets()["Subnets"] if each["VpcId"] == vpc]
 
 
 def _front_door(clients: Clients, name: str, vpc: str, subnets: list[str]) -> tuple[str, str]:
-    """A load balancer's target group, and the balancer's address."""
+    """Return a load balancer's target group, and the balancer's address."""
     elb = clients.client("elbv2")
     short = name[:32]  # characters that a load balancer's name may have
     balancer = elb.create_load_balancer(Name=short, Subnets=subnets)["LoadBalancers"][0]
@@ -106,7 +108,7 @@ def _define(clients: Clients, ecs: Any, source: Instance, database: str) -> str:
         "PGPORT": str(source.port),
         "PGDATABASE": database,
         "PGUSER": source.master_username,
-        "WEBAPP_QUERY": SHOWN,
+        "WEBAPP_QUERY": SERVICE_QUERY,
     }
     container = {
         "name": "web",

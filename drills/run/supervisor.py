@@ -1,4 +1,4 @@
-"""Sees to it that a run ends with nothing left behind, however it ends.
+"""Supervises a run so that nothing is left behind, however it ends.
 
 Two processes. The one that the user started (`run`) shows the progress and holds a pipe. The other, `python -m
 drills.run.supervisor FOLDER`, in a session of its own, starts the commands of the `Plan` one after another and reads that
@@ -51,11 +51,11 @@ __all__ = ["Command", "Outcome", "Plan", "main", "read_outcome", "run"]
 
 LOG_NAME = "run.log"
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_TICK = 0.02  # seconds between two looks at a command
+_TICK = 0.02  # seconds between two polls of a command
 
 
 def run(plan: Plan, folder: Path, follow: Callable[[Callable[[], bool]], None]) -> Outcome:
-    """Run the plan under a supervisor and say how it went; `folder` exists and gets the files.
+    """Run the plan under a supervisor and return its outcome; `folder` exists and gets the files.
 
     `follow(ended)` is called in this process, in the main thread, to show the progress until `ended()` is True; it may
     return early. SIGINT, SIGTERM and SIGHUP, the end of tox when that has started this process, and an exception in
@@ -66,8 +66,8 @@ def run(plan: Plan, folder: Path, follow: Callable[[Callable[[], bool]], None]) 
     before = {found.pid for found in lifeline.descendants(os.getpid())}
     lifeline.adopt_orphans()  # should the supervisor be killed, its commands can still be found
     reader, writer = os.pipe()
-    told: list[str] = []
-    with _telling(writer, told) as tell:
+    reasons: list[str] = []
+    with _signals_to_lifeline(writer, reasons) as report:
         with (folder / LOG_NAME).open("ab") as log:
             supervisor = subprocess.Popen(
                 [sys.executable, "-m", "drills.run.supervisor", str(folder.absolute())],
@@ -78,12 +78,12 @@ def run(plan: Plan, folder: Path, follow: Callable[[Callable[[], bool]], None]) 
             )
         os.close(reader)
         if lifeline.under_tox():
-            lifeline.on_parent_gone(lambda: tell("tox is gone"))
+            lifeline.on_parent_gone(lambda: report("tox is gone"))
         try:
             follow(lambda: lifeline.has_ended(supervisor))
         except BaseException as error:
             broken = isinstance(error, OSError) and error.errno in (errno.EPIPE, errno.EIO)
-            tell(_output_closed() if broken else f"{type(error).__name__} while the progress was shown")
+            report(_output_closed() if broken else f"{type(error).__name__} while the progress was shown")
             if not broken:
                 raise
         finally:
@@ -92,14 +92,14 @@ def run(plan: Plan, folder: Path, follow: Callable[[Callable[[], bool]], None]) 
             if not outcome.ended:
                 outcome = _clean_up_after(supervisor.pid, plan, folder, before)
             lifeline.adopt_orphans(False)
-    if told or outcome.interrupted_by:  # also what came too late to interrupt: whoever read our output may be gone
+    if reasons or outcome.interrupted_by:  # also what came too late to interrupt: whoever read our output may be gone
         _ignore_signals()
         _silence()
     return outcome
 
 
 def _output_closed() -> str:
-    """Why nobody reads our output: a process that ends closes its pipes just before its children are orphans."""
+    """Return why the output is closed: a process that ends closes its pipes just before its children are orphans."""
     if lifeline.under_tox():
         with contextlib.suppress(TimeoutError):
             wait_until(lifeline.parent_gone, 1.0, SystemClock(), every=0.01)
@@ -108,22 +108,22 @@ def _output_closed() -> str:
 
 
 @contextlib.contextmanager
-def _telling(writer: int, told: list[str]) -> Iterator[Callable[[str], None]]:
-    """Turn signals into lines on the lifeline; inside, `tell(reason)` does the same for other reasons.
+def _signals_to_lifeline(writer: int, reasons: list[str]) -> Iterator[Callable[[str], None]]:
+    """Turn signals into lines on the lifeline; `report(reason)`, which is yielded, does the same for other reasons.
 
-    Every reason is added to `told`.
+    Every reason is added to `reasons`.
     """
 
     lock, is_open = threading.RLock(), True  # reentrant: a signal handler may interrupt the thread that holds it
 
-    def tell(reason: str) -> None:
-        told.append(reason)
+    def report(reason: str) -> None:
+        reasons.append(reason)
         with lock, contextlib.suppress(OSError):  # nobody reads any more: the supervisor has ended
             if is_open:
                 os.write(writer, f"{reason}\n".encode())
 
     def handle(number: int, _frame: FrameType | None) -> None:
-        tell(signal.Signals(number).name)
+        report(signal.Signals(number).name)
 
     os.set_blocking(writer, False)
     old = {number: signal.getsignal(number) for number in STOP_SIGNALS}
@@ -131,7 +131,7 @@ def _telling(writer: int, told: list[str]) -> Iterator[Callable[[str], None]]:
         if handler is not signal.SIG_IGN:  # nohup, or a background job of a shell
             signal.signal(number, handle)
     try:
-        yield tell
+        yield report
     finally:
         with lock:
             is_open = False
@@ -141,16 +141,16 @@ def _telling(writer: int, told: list[str]) -> Iterator[Callable[[str], None]]:
 
 
 def _clean_up_after(session: int, plan: Plan, folder: Path, before: set[int]) -> Outcome:
-    """What the supervisor would have done, after it was killed: its commands notice that and end by themselves."""
+    """Clean up in place of a supervisor that was killed, whose commands notice that and end by themselves."""
     outcome = read_outcome(folder)
     kinds = {command.name: command.kind for command in plan.commands}
-    patience = plan.finally_timeout if kinds.get(outcome.running) == "finally" else plan.service_grace + plan.grace
+    timeout = plan.finally_timeout if kinds.get(outcome.running) == "finally" else plan.service_grace + plan.grace
 
     def left() -> list[psutil.Process]:
         mine = [found for found in lifeline.descendants(os.getpid()) if found.pid not in before]
         return [*mine, *lifeline.in_session(session)]
 
-    if not lifeline.wait_gone(left, patience, ()):
+    if not lifeline.wait_gone(left, timeout, ()):
         lifeline.kill(left, ())
     supervision = _Supervision(plan, folder, outcome, owns_session=False)
     supervision.reasons.append("its supervisor was killed")
@@ -175,11 +175,11 @@ class _Supervision:
     def note(self, **changes: Any) -> None:
         """Change the outcome and write it down; a full disk must not stop the clean-up."""
         self.outcome = dataclasses.replace(self.outcome, **changes)
-        with _carrying_on():
+        with _log_and_continue():
             write_outcome(self.folder, self.outcome)
 
     def carry_out(self) -> None:
-        """Services and steps, until one says that there is no use in going on or there is a reason to stop."""
+        """Run services and steps, until a needed one fails or there is a reason to stop."""
         if self.plan.work:
             try:
                 os.mkdir(self.plan.work, 0o700)
@@ -206,13 +206,15 @@ class _Supervision:
         self.children.add(child.pid)
         return child
 
-    def _wait(self, child: subprocess.Popen[bytes], timeout: float = float("inf"), *, deaf: bool = False) -> bool:
-        """Wait for a child's end, at most `timeout` seconds and, unless `deaf`, until there is a reason to stop."""
+    def _wait(
+        self, child: subprocess.Popen[bytes], timeout: float = float("inf"), *, uninterruptible: bool = False
+    ) -> bool:
+        """Wait for a child's end, at most `timeout` seconds and, unless `uninterruptible`, until there is a reason to stop."""
         clock = SystemClock()
         deadline = clock.monotonic() + timeout
         while not lifeline.has_ended(child):
             lifeline.reap_adopted(self.children)
-            if clock.monotonic() >= deadline or (self.reasons and not deaf):
+            if clock.monotonic() >= deadline or (self.reasons and not uninterruptible):
                 return False
             clock.sleep(_TICK)
         return True
@@ -231,17 +233,17 @@ class _Supervision:
         return self._end(command, child, self.plan.grace)
 
     def _serve(self, command: Command) -> None:
-        """Start a service and wait for its line; what it says becomes `.service.json`, or the outcome's error."""
-        said = self.folder / f".{command.name}.said"
-        child = self._start(command, stdout=said)
+        """Start a service and wait for its line, which becomes `.service.json`, or the outcome's error."""
+        ready = self.folder / f".{command.name}.ready"
+        child = self._start(command, stdout=ready)
         self.services[command.name] = child
         clock = SystemClock()
         deadline = clock.monotonic() + self.plan.ready_timeout
         while not self.reasons:
             over = lifeline.has_ended(child) or clock.monotonic() >= deadline
-            line, newline, _ = said.read_text(encoding="utf-8", errors="replace").partition("\n")
+            line, newline, _ = ready.read_text(encoding="utf-8", errors="replace").partition("\n")
             if newline:
-                self._heard(command, line)
+                self._read_ready_line(command, line)
                 return
             if over:
                 log = self.folder / f"{command.name}.log"
@@ -252,7 +254,7 @@ class _Supervision:
             lifeline.reap_adopted(self.children)
             clock.sleep(_TICK)
 
-    def _heard(self, command: Command, line: str) -> None:
+    def _read_ready_line(self, command: Command, line: str) -> None:
         try:
             facts = json.loads(line)
             error = facts.get("error", "")
@@ -268,22 +270,22 @@ class _Supervision:
             write_privately(self.folder / SERVICE_NAME, line + "\n")
 
     def clean_up(self) -> None:
-        """The `finally` commands, the end of the services, the removal of the work folder; nothing stops it."""
+        """Run the `finally` commands, end the services, remove the work folder; nothing interrupts it."""
         _ignore_signals()  # inherited by the commands that are started from here on
         if self.reasons:
             self.note(interrupted_by=self.reasons[0])
-            with _carrying_on():
+            with _log_and_continue():
                 _note_in_record(self.folder, self.reasons[0])
         self._finish("finally")
         for command in reversed(self.plan.commands):
             if command.name in self.services:
-                with _carrying_on():
+                with _log_and_continue():
                     self._end_service(command, self.services.pop(command.name))
         for part in (self._sweep, self._remove):
-            with _carrying_on():
+            with _log_and_continue():
                 part()
         self._finish("last")
-        for name in (PLAN_NAME, SERVICE_NAME, ".*.said", ".*.half", ".drill.json.*"):  # the last two: half written
+        for name in (PLAN_NAME, SERVICE_NAME, ".*.ready", ".*.half", ".drill.json.*"):  # the last two: half written
             for path in self.folder.glob(name):
                 path.unlink(missing_ok=True)
         self.note(running="", ended=True)
@@ -291,27 +293,27 @@ class _Supervision:
     def _finish(self, kind: str) -> None:
         for command in self.plan.commands:
             if command.kind == kind:
-                with _carrying_on():
-                    self._run_deaf(command, self.plan.finally_timeout)
+                with _log_and_continue():
+                    self._run_uninterrupted(command, self.plan.finally_timeout)
 
-    def _run_deaf(self, command: Command, timeout: float) -> None:
+    def _run_uninterrupted(self, command: Command, timeout: float) -> None:
         child = self._start(command, stdin=subprocess.DEVNULL)
-        self._wait(child, timeout, deaf=True)
+        self._wait(child, timeout, uninterruptible=True)
         self._end(command, child, self.plan.grace)
 
     def _end_service(self, command: Command, child: subprocess.Popen[bytes]) -> None:
         assert child.stdin
         child.stdin.close()
-        self._wait(child, self.plan.service_grace, deaf=True)
+        self._wait(child, self.plan.service_grace, uninterruptible=True)
         self._end(command, child, self.plan.grace)
 
     def _sweep(self) -> None:
         work = Path(self.plan.work)
         if self.plan.sweep and self.plan.work and work.exists() and any(work.iterdir()):
-            self._run_deaf(Command("sweep", self.plan.sweep), 60)
+            self._run_uninterrupted(Command("sweep", self.plan.sweep), 60)
 
     def _remove(self) -> None:
-        """End what still runs below this process, remove the work folder, note what withstood."""
+        """End what still runs below this process, remove the work folder, record what could not be ended or removed."""
         left = []
         if self.owns_session:
 
@@ -327,7 +329,7 @@ class _Supervision:
 
 
 @contextlib.contextmanager
-def _carrying_on() -> Iterator[None]:
+def _log_and_continue() -> Iterator[None]:
     """Log an exception and go on: one step of the clean-up that fails must not keep the next from being tried."""
     try:
         yield
@@ -344,9 +346,9 @@ def _ignore_signals() -> None:
 def _silence() -> None:
     """Send stdout and stderr nowhere when their reader, tox or the terminal, has gone: writing would be an error."""
     for fd in (1, 2):
-        look = select.poll()
-        look.register(fd, 0)  # only that the other end has gone
-        if look.poll(0):
+        poll = select.poll()
+        poll.register(fd, 0)  # only that the other end has gone
+        if poll.poll(0):
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, fd)
             os.close(null)
@@ -360,7 +362,7 @@ def _note_in_record(folder: Path, reason: str) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Be the supervisor of the run whose folder is the only argument; 0 when the clean-up was done."""
+    """Supervise the run whose folder is the only argument; return 0 when the clean-up was done."""
     folder = Path(arguments[0])
     supervision = _Supervision(read_plan(folder), folder, Outcome(), owns_session=True)
     lifeline.adopt_orphans()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from drills.aws import read as aws
 from drills.cli import main as cli
-from drills.cli.backup import Wanted, judge, whole_days
+from drills.cli.backup import BackupRequest, judge, whole_days
 from drills.config.target import Target
 from drills.errors import ConfigError
 from drills.model.point import RecoveryPoint
@@ -24,7 +24,9 @@ from tests.support.rds import eventually
 __all__ = ["protected"]
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ARN = "arn:aws:rds:eu-central-1:123456789012:snapshot:awsbackup:job-1"
-WANTED = Wanted(Target(instance="orders"), "orders", "arn:db", VAULT, "arn:role", 2, "20260101-120000-abcd", NOON)
+WANTED = BackupRequest(
+    Target(instance="orders"), "orders", "arn:db", VAULT, "arn:role", 2, "20260101-120000-abcd", NOON
+)
 POINT = RecoveryPoint(
     arn=ARN,
     kind="awsbackup",

@@ -24,7 +24,7 @@ from drills.config.target import PROFILES, DrillTable, Freshness, Target
 from drills.errors import ConfigError
 from drills.model.policy import BLOCKING
 from drills.model.timing import Objectives
-from drills.run.context import Choices
+from drills.run.context import RunOptions
 from drills.sandbox.base.delays import Delays
 from tests.support.paths import CHECKOUT
 
@@ -477,7 +477,7 @@ def test_queries_of_the_sample_belong_to_the_sample(tmp_path: Path) -> None:
     file = str(tmp_path / "drill.toml")
 
     def uses_demo_data(**choices: Any) -> bool:
-        chosen = Choices(config_file=file, **choices)
+        chosen = RunOptions(config_file=file, **choices)
         return chosen.uses_demo_data(chosen.effective())
 
     assert uses_demo_data(profile="sandbox")

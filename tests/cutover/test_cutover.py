@@ -14,8 +14,8 @@ import psycopg
 import pytest
 
 from drills.clock import SystemClock
-from drills.cutover.model import Entry, door_of, read_entry, state_of
-from drills.cutover.timing import away_seconds, timing_of
+from drills.cutover.model import Entry, address_changes, read_entry, replay_journal
+from drills.cutover.timing import outage_seconds, timing_of
 from drills.history.wording import SIMULATED
 from tests.support.cutover import Scene, make_scene
 from tests.support.sandbox import RunningSandbox
@@ -184,7 +184,7 @@ class TestTheQuickstart:
 
     def test_the_report_says_when(self, quickstart: Quickstart) -> None:
         """Each change that the journal tells lies between the client's last answer before it and its first after it."""
-        told = door_of(quickstart.entries)
+        told = address_changes(quickstart.entries)
         assert [answer for _, answer in told] == ["200", "503", "200"]
         for (at, answer), (seen, _) in zip(told[1:], Client.changes(quickstart.answers)[1:], strict=True):
             assert abs((at - seen).total_seconds()) < 5
@@ -192,14 +192,14 @@ class TestTheQuickstart:
 
     def test_the_report_says_how_long_the_service_took(self, quickstart: Quickstart) -> None:
         """The RTA ends when the client has the restored data, the outage is the one that it saw; it is stamped."""
-        said, found = quickstart.ran.stdout, timing_of(state_of(quickstart.entries))
+        said, found = quickstart.ran.stdout, timing_of(replay_journal(quickstart.entries))
         seen = dict(Client.changes(quickstart.answers)[1:])
         left, came = (next(at for at, status in seen.items() if status == wanted) for wanted in (503, 200))
         assert found.answers_at is not None
         assert found.rta.seconds is not None
         assert -1 < (found.answers_at - came).total_seconds() < 5
         assert found.rta.seconds > (came - left).total_seconds()
-        assert away_seconds(found.away) == pytest.approx((came - left).total_seconds(), abs=2)
+        assert outage_seconds(found.outages) == pytest.approx((came - left).total_seconds(), abs=2)
         assert found.verdict.outcome == "met"
         assert {found.verdict.sentence in said, SIMULATED in said, "within the RTO of 10 m" in said} == {True}
 
@@ -210,7 +210,7 @@ class TestTheQuickstart:
     @pytest.mark.skipif(sys.platform != "linux", reason="a second loopback address needs no setting up on Linux alone")
     def test_nobody_writes_before_writes_are_opened(self, quickstart: Quickstart) -> None:
         """A client that tried all the time has written nothing to the restored instance before, and to the old one since."""
-        opened = state_of(quickstart.entries).writes_opened_at
+        opened = replay_journal(quickstart.entries).writes_opened_at
         alone = next(each.at for each in quickstart.entries if (each.event, each.step) == ("done", "sessions"))
         assert opened is not None
         after, before = written(quickstart.scene, "shop"), written(quickstart.scene, "shopdel")

@@ -13,7 +13,7 @@ from drills.cutover import judge
 from drills.model.record import RunRecord
 from drills.record import Journal
 from drills.run import context, cutover, finish
-from drills.run.cutover import Move
+from drills.run.cutover import DrilledCutover
 from tests.support.cutover import MARKER, Scene, make_scene
 from tests.support.sandbox import RunningSandbox
 from tests.support.service import eventually, get
@@ -50,7 +50,7 @@ def left_out(folder: Path, text: str, profile: str = "elsewhere") -> str:
     """Why a run with this drill.toml cuts nothing over."""
     path = folder / "drill.toml"
     path.write_text(text, encoding="utf-8")
-    return cutover.left_out(config.load(path, profile=profile, target=None, environment={}))
+    return cutover.reason_left_out(config.load(path, profile=profile, target=None, environment={}))
 
 
 class TestLeave:
@@ -86,15 +86,15 @@ class Elsewhere:
         text += CUTOVER.format(**values) + "".join(f"{line}\n" for line in lines)
         (scene.folder / "drill.toml").write_text(text, encoding="utf-8")
         self.folder.mkdir(exist_ok=True)
-        context.save(self.folder, context.Choices(config_file=str(scene.folder / "drill.toml")))
+        context.save(self.folder, context.RunOptions(config_file=str(scene.folder / "drill.toml")))
         clock = SystemClock()
         opening = RunRecord(1, "20261128-120000-abcd", "elsewhere", True, clock.now(), "0")
         self.journal = Journal.create(self.folder, opening, origin=clock.monotonic())
         self.journal.enter("begin")
 
-    def open(self) -> Move:
+    def open(self) -> DrilledCutover:
         """The cut-over as the promises have it."""
-        return cutover.open_move(self.folder, self.journal)
+        return cutover.open_cutover(self.folder, self.journal)
 
     def verdicts(self) -> dict[str, tuple[str, str]]:
         """Outcome and sentence of each verdict."""
@@ -118,7 +118,7 @@ class TestElsewhere:
         scene = make_scene(own_sandbox, "unnamed", tmp_path)
         run = Elsewhere(scene)
 
-        run.open().go()
+        run.open().move()
 
         assert {outcome for outcome, _ in run.verdicts().values()} == {"missed"}
         assert "expected the instance's name to be typed" in run.verdicts()[judge.NAME][1]
@@ -131,7 +131,7 @@ class TestElsewhere:
         run, source = Elsewhere(scene, 'drilled = "moved"', f"marker = {json.dumps(MARKER)}"), scene.identity()
         move = run.open()
 
-        move.go()
+        move.move()
         assert (scene.orders(), scene.identity("moved-old")) == (3, source)
         move.undo()
 
@@ -150,7 +150,7 @@ class TestElsewhere:
         scene = make_scene(own_sandbox, "stopped", tmp_path)
         run, source = Elsewhere(scene, 'drilled = "stopped"'), scene.identity()
         with scene.source.connect():  # nobody has asked this client to go
-            run.open().go()
+            run.open().move()
         outcome, sentence = run.verdicts()[judge.NAME]
         assert outcome == "missed"
         assert sentence.startswith("the cut-over stopped where it was to see that no session is left on the source")

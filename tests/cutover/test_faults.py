@@ -9,10 +9,10 @@ import pytest
 
 from drills.clock import SystemClock
 from drills.cutover.model import State
-from drills.cutover.run import Stopped
+from drills.cutover.run import CutoverStopped
 from drills.cutover.steps import STEPS
 from drills.errors import ConfigError, DrillError, Refused
-from tests.support.cutover import DISCARD, Desk, Scene, make_scene
+from tests.support.cutover import DISCARD, CommandLine, Scene, make_scene
 from tests.support.sandbox import RunningSandbox
 from tests.support.service import Instance, eventually, get
 
@@ -26,10 +26,10 @@ def scene(own_sandbox: RunningSandbox, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture
-def desk(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Desk:
+def commands(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
     """The command line; verifying the data is left to the other tests."""
-    monkeypatch.setitem(STEPS, "verify", lambda world, state: {"marker": ""})
-    return Desk(scene, monkeypatch)
+    monkeypatch.setitem(STEPS, "verify", lambda env, state: {"marker": ""})
+    return CommandLine(scene, monkeypatch)
 
 
 class Meddling(SystemClock):
@@ -53,57 +53,57 @@ class Meddling(SystemClock):
         ecs.update_service(cluster=self._scene.name, service=self._scene.name, desiredCount=2)
 
 
-def stopped(desk: Desk, words: tuple[str, ...], step: str, *said: str) -> str:
+def stopped(commands: CommandLine, words: tuple[str, ...], step: str, *said: str) -> str:
     """The command stops at a step; it says why, where everything is, and what to type next."""
-    with pytest.raises(Stopped) as caught:
-        desk.do(*words)
+    with pytest.raises(CutoverStopped) as caught:
+        commands.do(*words)
     sentence = str(caught.value)
-    last = desk.entries()[-1]
+    last = commands.entries()[-1]
     assert (last.event, last.step) == ("failed", step)
     assert sentence.startswith(f"stopped at the step '{step}'")
-    for each in (*said, "  now: ", f"drills cutover resume {desk.world.target.instance and last_id(desk)}"):
+    for each in (*said, "  now: ", f"drills cutover resume {commands.env.target.instance and last_id(commands)}"):
         assert each in sentence
     return sentence
 
 
-def last_id(desk: Desk) -> str:
+def last_id(commands: CommandLine) -> str:
     """The id of the last cut-over."""
-    return str(desk.entries()[0].facts["id"])
+    return str(commands.entries()[0].facts["id"])
 
 
-def quicker(desk: Desk, **changes: Any) -> None:
+def quicker(commands: CommandLine, **changes: Any) -> None:
     """Other values of the target's cut-over."""
-    desk.change(config=desk.world.config.model_copy(update=changes))
+    commands.change(config=commands.env.config.model_copy(update=changes))
 
 
 class TestOnTheWay:
     """One cut-over that is stopped by one fault after another, and done in the end."""
 
-    def test_tasks_that_do_not_stop(self, desk: Desk) -> None:
+    def test_tasks_that_do_not_stop(self, commands: CommandLine) -> None:
         """They are asked for, and the service's name is in the command to look with."""
-        quicker(desk, service_timeout=timedelta(milliseconds=1))
-        stopped(desk, ("run",), "stop-tasks", "no task of faults/faults to be left", "aws ecs list-tasks")
+        quicker(commands, service_timeout=timedelta(milliseconds=1))
+        stopped(commands, ("run",), "stop-tasks", "no task of faults/faults to be left", "aws ecs list-tasks")
 
-    def test_a_second_cut_over_is_refused_while_one_is_under_way(self, desk: Desk) -> None:
+    def test_a_second_cut_over_is_refused_while_one_is_under_way(self, commands: CommandLine) -> None:
         """It names the one that is, and how to go on with it."""
         with pytest.raises(ConfigError, match="drills cutover rollback"):
-            desk.do("run")
+            commands.do("run")
 
-    def test_something_that_raises_the_count_again(self, desk: Desk, scene: Scene) -> None:
+    def test_something_that_raises_the_count_again(self, commands: CommandLine, scene: Scene) -> None:
         """It is told from tasks that do not stop."""
         scene.sandbox.client("ecs").update_service(cluster=scene.name, service=scene.name, desiredCount=1)
         eventually(lambda: scene.sandbox.client("ecs").list_tasks(cluster=scene.name)["taskArns"], "a task to run")
-        desk.change(clock=Meddling(scene))
-        stopped(desk, ("resume",), "stop-tasks", "something has raised it to 2")
+        commands.change(clock=Meddling(scene))
+        stopped(commands, ("resume",), "stop-tasks", "something has raised it to 2")
 
-    def test_a_session_that_is_still_connected(self, desk: Desk, scene: Scene) -> None:
+    def test_a_session_that_is_still_connected(self, commands: CommandLine, scene: Scene) -> None:
         """It is named by its application, role and database, and blocks until it is accepted."""
-        quicker(desk, service_timeout=timedelta(seconds=5))
+        quicker(commands, service_timeout=timedelta(seconds=5))
         with scene.source.connect() as session:
             session.execute("SET application_name = 'nightly report'")
-            stopped(desk, ("resume",), "sessions", "nightly report as owner from", "--accept-sessions")
+            stopped(commands, ("resume",), "sessions", "nightly report as owner from", "--accept-sessions")
 
-    def test_a_name_that_somebody_took_meanwhile(self, desk: Desk, scene: Scene) -> None:
+    def test_a_name_that_somebody_took_meanwhile(self, commands: CommandLine, scene: Scene) -> None:
         """The rename is refused before it is asked for, naming the instance that has the name."""
         rds = scene.sandbox.client("rds")
         given = {
@@ -116,7 +116,7 @@ class TestOnTheWay:
         rds.create_db_instance(
             DBInstanceIdentifier="faultsdel", MasterUserPassword=password, BackupRetentionPeriod=0, **given
         )
-        sentence = stopped(desk, ("resume",), "rename", scene.identity("faultsdel"), "rename or remove that one")
+        sentence = stopped(commands, ("resume",), "rename", scene.identity("faultsdel"), "rename or remove that one")
         assert "the source is called faults and admits the drill host alone" in sentence
         Instance(scene.sandbox, "faultsdel", password).available()
         rds.delete_db_instance(DBInstanceIdentifier="faultsdel", SkipFinalSnapshot=True)
@@ -126,83 +126,85 @@ class TestOnTheWay:
         ("fault", "said"),
         [("quota-exceeded", "InstanceQuotaExceeded"), ("access-denied", "AccessDenied")],
     )
-    def test_a_restore_that_is_refused(self, desk: Desk, scene: Scene, fault: str, said: str) -> None:
+    def test_a_restore_that_is_refused(self, commands: CommandLine, scene: Scene, fault: str, said: str) -> None:
         """AWS's own words; the source is renamed, and nothing is restored."""
         control = scene.sandbox.control
         control.arm(fault, service="rds", operation="RestoreDBInstanceFromDBSnapshot")
-        sentence = stopped(desk, ("resume",), "restore", said, "drills cutover rollback")
+        sentence = stopped(commands, ("resume",), "restore", said, "drills cutover rollback")
         assert "the source is called faultsdel" in sentence
         assert any(each["struck"] for each in control.faults() if each["kind"] == fault)
         control.clear_faults()
 
-    def test_a_call_that_is_throttled_and_whose_answer_is_lost_is_made_once(self, desk: Desk, scene: Scene) -> None:
+    def test_a_call_that_is_throttled_and_whose_answer_is_lost_is_made_once(
+        self, commands: CommandLine, scene: Scene
+    ) -> None:
         """Throttling is waited for; then the restored instance is spoilt, which is told with its status."""
         control = scene.sandbox.control
         control.arm("throttling", service="rds", operation="RestoreDBInstanceFromDBSnapshot", times=2)
         control.arm("incompatible-restore", service="rds", name="faults")
-        stopped(desk, ("resume",), "settle", "'incompatible-restore' and never becomes available from there")
+        stopped(commands, ("resume",), "settle", "'incompatible-restore' and never becomes available from there")
         assert [each["struck"] for each in control.faults()] == [2, 1]
         control.clear_faults()
 
-    def test_a_rollback_that_cannot_rename_says_what_to_delete(self, desk: Desk, scene: Scene) -> None:
+    def test_a_rollback_that_cannot_rename_says_what_to_delete(self, commands: CommandLine, scene: Scene) -> None:
         """It deletes nothing by itself; once that is done it goes on, and the service is up again."""
         said = "aws rds delete-db-instance --db-instance-identifier faults --skip-final-snapshot"
-        stopped(desk, ("rollback",), "move-aside", said)
+        stopped(commands, ("rollback",), "move-aside", said)
         rds = scene.sandbox.client("rds")
         rds.delete_db_instance(DBInstanceIdentifier="faults", SkipFinalSnapshot=True)
         eventually(lambda: not scene.identity("faults"), "the spoilt instance to be gone")
-        state = desk.do("resume")
+        state = commands.do("resume")
         assert state is not None
         assert (state.mode, state.ended, scene.orders(), get(scene.url).status) == ("back", True, 1, 200)
         assert scene.identity() == state.opening.source_resource_id
 
-    def test_a_setting_that_differs(self, desk: Desk, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_setting_that_differs(self, commands: CommandLine, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
         """The comparison stops it with exit code 11; a reason in drill.toml lets it pass; the rollback asks for leave."""
         monkeypatch.setitem(STEPS, "settle", _settled_otherwise)
-        sentence = stopped(desk, ("run",), "compare", "multi_az: expected on, found off", "cutover.allowed")
+        sentence = stopped(commands, ("run",), "compare", "multi_az: expected on, found off", "cutover.allowed")
         assert "writes are not open" in sentence
-        quicker(desk, allowed={"multi_az": "a rehearsal needs no standby"})
-        state = desk.do("resume")
+        quicker(commands, allowed={"multi_az": "a rehearsal needs no standby"})
+        state = commands.do("resume")
         assert state is not None
         assert state.ended
         assert any("a rehearsal needs no standby" in each for each in state.facts["differences"])
         with pytest.raises(ConfigError, match="--discard-writes-since"):
-            desk.do("rollback")
+            commands.do("rollback")
         with pytest.raises(ConfigError, match="--discard-writes-since"):
-            desk.do("rollback", "--discard-writes-since", "2999-01-01T00:00:00Z")
-        back = desk.do("rollback", *DISCARD)
+            commands.do("rollback", "--discard-writes-since", "2999-01-01T00:00:00Z")
+        back = commands.do("rollback", *DISCARD)
         assert back is not None
         assert (back.ended, scene.orders()) == (True, 1)
 
 
-def _settled_otherwise(world: Any, state: State) -> dict[str, Any]:
+def _settled_otherwise(env: Any, state: State) -> dict[str, Any]:
     """The restored instance without its standby."""
     from drills.cutover import database
 
     state.opening.wanted["MultiAZ"] = False
-    return database.settle(world, state)
+    return database.settle(env, state)
 
 
 class TestBefore:
     """What is refused before anything is begun."""
 
-    def test_the_name_is_typed(self, desk: Desk, scene: Scene) -> None:
+    def test_the_name_is_typed(self, commands: CommandLine, scene: Scene) -> None:
         """Another name, or none, begins nothing."""
         before = scene.drills("plan").returncode, scene.count()
         with pytest.raises(Refused, match="--confirm faults"):
-            desk.do("run", "--confirm", "other")
+            commands.do("run", "--confirm", "other")
         assert before == (0, scene.count())
 
-    def test_one_at_a_time(self, desk: Desk, scene: Scene) -> None:
+    def test_one_at_a_time(self, commands: CommandLine, scene: Scene) -> None:
         """While one process holds the lock another one is refused, naming it."""
-        desk.world.lock.take()
+        commands.env.lock.acquire()
         try:
             with pytest.raises(DrillError, match=r"expected the lock .* to be free, found it held by"):
-                desk.do("run")
+                commands.do("run")
         finally:
-            desk.world.lock.free()
+            commands.env.lock.release()
 
-    def test_a_profile_must_allow_it(self, desk: Desk, scene: Scene) -> None:
+    def test_a_profile_must_allow_it(self, commands: CommandLine, scene: Scene) -> None:
         """Without cuts_over nothing is touched."""
         text = (scene.folder / "drill.toml").read_text(encoding="utf-8")
         (scene.folder / "drill.toml").write_text(text.replace('"cuts_over"', ""), encoding="utf-8")

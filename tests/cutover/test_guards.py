@@ -15,8 +15,8 @@ from drills.aws.session import Clients
 from drills.aws.settings import settings_from
 from drills.config.load import Config
 from drills.cutover import guards
+from drills.cutover.configuration import OPT_IN_TAG, configuration_from, restore_parameters
 from drills.cutover.database import raw_by_name
-from drills.cutover.wanted import OPT_IN_TAG, restore_parameters, wanted_of
 from drills.errors import ConfigError, Refused
 from tests.support.guarded import HOME, OTHER, REGION, live, own_environment
 
@@ -62,7 +62,7 @@ def test_a_complete_configuration_passes(tmp_path: Path) -> None:
     """Everything that is allowed by name, the instance's own id in its tag, and its name typed: nothing is refused."""
     effective = live(tmp_path, TEXT)
     assert guards.check_config(effective) is effective.target.cutover
-    guards.check_place(effective, clients_of())
+    guards.check_account_and_region(effective, clients_of())
     guards.check_opt_in(effective, tagged("db-OWN"))
     guards.check_confirmed("orders", "orders")
 
@@ -101,7 +101,7 @@ def test_what_is_missing_is_refused_before_any_call(
 def test_account_and_region_must_be_on_the_lists(tmp_path: Path, account: str, region: str, want: str) -> None:
     """What is not listed is refused, and so is an account that nobody could tell."""
     with pytest.raises(Refused, match=want):
-        guards.check_place(live(tmp_path, TEXT), clients_of(account, region))
+        guards.check_account_and_region(live(tmp_path, TEXT), clients_of(account, region))
 
 
 @pytest.mark.parametrize("name", ["accounts", "regions"])
@@ -109,7 +109,7 @@ def test_an_empty_list_allows_nothing(tmp_path: Path, name: str) -> None:
     """Neither is a list that was forgotten leave for everything."""
     line = next(each for each in TEXT.splitlines() if each.startswith(name))
     with pytest.raises(Refused, match="allowed: none"):
-        guards.check_place(live(tmp_path, TEXT.replace(line, f"{name} = []")), clients_of())
+        guards.check_account_and_region(live(tmp_path, TEXT.replace(line, f"{name} = []")), clients_of())
 
 
 @pytest.mark.parametrize("value", ["db-OTHER", "", "yes", "true", "orders", "db-own"])
@@ -138,7 +138,7 @@ def test_a_restore_that_copied_the_tag_is_refused_and_the_cut_over_copies_none(t
         raw = raw_by_name(clients.rds, "orders")
     with pytest.raises(Refused, match="found the value db-BEFORE, which is of another instance"):
         guards.check_opt_in(effective, raw)
-    asked = restore_parameters(wanted_of(settings_from({**instance(), **tagged("db-OWN")})), "id", "sg-1")
+    asked = restore_parameters(configuration_from(settings_from({**instance(), **tagged("db-OWN")})), "id", "sg-1")
     assert OPT_IN_TAG not in [each["Key"] for each in asked["Tags"]]
 
 
@@ -162,5 +162,5 @@ def test_the_sandbox_is_not_guarded_by_lists_and_tags(tmp_path: Path) -> None:
     lines = [each for each in text.splitlines() if not each.startswith(("accounts", "regions"))]
     effective: Config = live(tmp_path, "\n".join(lines))
     guards.check_config(effective)
-    guards.check_place(effective, dataclasses.replace(clients_of(), account=OTHER))
+    guards.check_account_and_region(effective, dataclasses.replace(clients_of(), account=OTHER))
     guards.check_opt_in(effective, instance())

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from drills.cutover import database
-from drills.cutover.model import Position, state_of
+from drills.cutover.model import Position, replay_journal
 from drills.cutover.plan import _FORWARD, Step, steps
 from drills.cutover.steps import STEPS
-from tests.support.cutover import DISCARD, Desk, Scene, make_scene
+from tests.support.cutover import DISCARD, CommandLine, Scene, make_scene
 from tests.support.sandbox import RunningSandbox
 from tests.support.service import eventually, get
 
@@ -29,8 +29,8 @@ def kills(position: Position) -> list[object]:
 @pytest.fixture
 def no_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     """What changes nothing need not be repeated for each kill: the data are not verified, nobody is waited for."""
-    monkeypatch.setattr(database, "_ALONE_FOR", 0.0)
-    monkeypatch.setitem(STEPS, "verify", lambda world, state: {"marker": '"orders": 3'})
+    monkeypatch.setattr(database, "_QUIET_SECONDS", 0.0)
+    monkeypatch.setitem(STEPS, "verify", lambda env, state: {"marker": '"orders": 3'})
 
 
 @pytest.fixture(scope="module")
@@ -55,21 +55,21 @@ def gone(own_sandbox: RunningSandbox, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture
-def stuck_desk(stuck: Scene, monkeypatch: pytest.MonkeyPatch) -> Desk:
+def stuck_desk(stuck: Scene, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
     """The command line for the source whose storage is full."""
-    return Desk(stuck, monkeypatch, "stuck")
+    return CommandLine(stuck, monkeypatch, "stuck")
 
 
 @pytest.fixture
-def gone_desk(gone: Scene, monkeypatch: pytest.MonkeyPatch) -> Desk:
+def gone_desk(gone: Scene, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
     """The command line for the source that is gone."""
-    return Desk(gone, monkeypatch, "gone")
+    return CommandLine(gone, monkeypatch, "gone")
 
 
 @pytest.fixture
-def desk(healthy: Scene, monkeypatch: pytest.MonkeyPatch) -> Desk:
+def commands(healthy: Scene, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
     """The command line for the healthy source."""
-    return Desk(healthy, monkeypatch)
+    return CommandLine(healthy, monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -83,11 +83,11 @@ class TestOfAHealthySource:
     """Where the process ends between two writes of the journal, whatever was done meanwhile."""
 
     @pytest.mark.parametrize("key", kills("healthy"))
-    def test_a_rollback_restores_what_was(self, healthy: Scene, desk: Desk, key: str) -> None:
+    def test_a_rollback_restores_what_was(self, healthy: Scene, commands: CommandLine, key: str) -> None:
         """Killed when the step is done and not yet written: the source under its name, its data, the service up."""
         source = healthy.identity()
-        _kill(desk, key)
-        state = desk.do("rollback", *DISCARD)
+        _kill(commands, key)
+        state = commands.do("rollback", *DISCARD)
         assert state is not None
         assert state.ended
         assert healthy.identity() == source
@@ -96,24 +96,24 @@ class TestOfAHealthySource:
         assert healthy.source.described()["VpcSecurityGroups"][0]["VpcSecurityGroupId"] == healthy.group
         _forget(healthy, state.opening.aside)
 
-    def test_going_on_completes(self, healthy: Scene, desk: Desk) -> None:
+    def test_going_on_completes(self, healthy: Scene, commands: CommandLine) -> None:
         """Killed after each beginning and before each end, one cut-over ends as if it had not been."""
         source = healthy.identity()
-        _killed_everywhere(desk)
+        _killed_everywhere(commands)
         restored = healthy.identity()
         assert restored not in ("", source)
         assert (healthy.identity(f"{healthy.name}del"), healthy.orders(), healthy.count()) == (source, 3, 1)
         assert get(healthy.url).json["orders"] == 3
 
-    def test_a_rollback_that_is_killed_is_gone_on_with(self, healthy: Scene, desk: Desk) -> None:
+    def test_a_rollback_that_is_killed_is_gone_on_with(self, healthy: Scene, commands: CommandLine) -> None:
         """The cut-over of the test before is undone, killed at each step of the way back; nothing is deleted."""
         source, restored = healthy.identity(f"{healthy.name}del"), healthy.identity()
-        assert desk.do("rollback", *DISCARD, die_at=len(desk.entries()) + 1) is None
-        for _ in steps_of_plan(desk):
+        assert commands.do("rollback", *DISCARD, die_at=len(commands.entries()) + 1) is None
+        for _ in steps_of_plan(commands):
             for after in (True, False):
-                assert desk.do("resume", die_at=len(desk.entries()) + (1 if after else 2), after=after) is None
-            assert desk.do("resume", die_at=len(desk.entries()) + 2) is None
-        state = desk.do("resume")
+                assert commands.do("resume", die_at=len(commands.entries()) + (1 if after else 2), after=after) is None
+            assert commands.do("resume", die_at=len(commands.entries()) + 2) is None
+        state = commands.do("resume")
         assert state is not None
         assert (state.mode, state.ended) == ("back", True)
         assert (healthy.identity(), healthy.identity(state.opening.aside)) == (source, restored)
@@ -125,7 +125,7 @@ class TestOfASourceThatCannotBeModified:
     """Storage full: it is left as it is, and the application is led to another instance."""
 
     @pytest.mark.parametrize("key", kills("stuck"))
-    def test_a_rollback_restores_what_was(self, stuck: Scene, stuck_desk: Desk, key: str) -> None:
+    def test_a_rollback_restores_what_was(self, stuck: Scene, stuck_desk: CommandLine, key: str) -> None:
         """Killed when the step is done and not yet written: the application looks at the old address again."""
         source = stuck.identity()
         _kill(stuck_desk, key)
@@ -140,7 +140,7 @@ class TestOfASourceThatCannotBeModified:
         )
         _forget(stuck, state.opening.restored)
 
-    def test_going_on_completes(self, stuck: Scene, stuck_desk: Desk) -> None:
+    def test_going_on_completes(self, stuck: Scene, stuck_desk: CommandLine) -> None:
         """The service reads the restored instance, and the source is where it was."""
         source = stuck.identity()
         _killed_everywhere(stuck_desk)
@@ -153,7 +153,7 @@ class TestOfASourceThatIsGone:
     """The name is free; the configuration is that of the recovery point."""
 
     @pytest.mark.parametrize("key", kills("gone"))
-    def test_a_rollback_restores_what_was(self, gone: Scene, gone_desk: Desk, key: str) -> None:
+    def test_a_rollback_restores_what_was(self, gone: Scene, gone_desk: CommandLine, key: str) -> None:
         """Killed when the step is done and not yet written: no instance has the name, and the service looks for one."""
         _kill(gone_desk, key)
         state = gone_desk.do("rollback", *DISCARD)
@@ -163,43 +163,43 @@ class TestOfASourceThatIsGone:
         assert state.opening.wanted_from.startswith("the recovery point")
         _forget(gone, state.opening.aside)
 
-    def test_going_on_completes(self, gone: Scene, gone_desk: Desk) -> None:
+    def test_going_on_completes(self, gone: Scene, gone_desk: CommandLine) -> None:
         """The service reads the restored instance under the old name."""
         _killed_everywhere(gone_desk)
         assert (gone.orders(), get(gone.url).json["orders"], gone.count()) == (3, 3, 1)
 
 
-def _kill(desk: Desk, key: str) -> None:
+def _kill(commands: CommandLine, key: str) -> None:
     """Run until the step is done, and die before that is written; then in a rollback of it, so that this is resumed too."""
-    assert desk.do("run", die_at=_entry_of(desk, key) + 1, after=False) is None
-    last = desk.entries()[-1]
+    assert commands.do("run", die_at=_entry_of(commands, key) + 1, after=False) is None
+    last = commands.entries()[-1]
     assert (last.event, last.step) == ("begin", key)
 
 
-def _entry_of(desk: Desk, key: str) -> int:
+def _entry_of(commands: CommandLine, key: str) -> int:
     """The number of the entry that begins a step; the first one is the opening."""
-    return 2 * _FORWARD[desk.position].index(key) + 2
+    return 2 * _FORWARD[commands.position].index(key) + 2
 
 
-def _killed_everywhere(desk: Desk) -> None:
+def _killed_everywhere(commands: CommandLine) -> None:
     """One cut-over, killed twice at every step: just after its beginning was written, and just before its end is."""
-    assert desk.do("run", die_at=1) is None
-    for key in _FORWARD[desk.position]:
+    assert commands.do("run", die_at=1) is None
+    for key in _FORWARD[commands.position]:
         for after in (True, False):
-            assert desk.do("resume", die_at=len(desk.entries()) + (1 if after else 2), after=after) is None
-            last = desk.entries()[-1]
+            assert commands.do("resume", die_at=len(commands.entries()) + (1 if after else 2), after=after) is None
+            last = commands.entries()[-1]
             assert (last.event, last.step) == ("begin", key)
-        assert desk.do("resume", die_at=len(desk.entries()) + 2) is None
-        last = desk.entries()[-1]
+        assert commands.do("resume", die_at=len(commands.entries()) + 2) is None
+        last = commands.entries()[-1]
         assert (last.event, last.step) == ("done", key)
-    state = desk.do("resume")
+    state = commands.do("resume")
     assert state is not None
     assert state.ended
 
 
-def steps_of_plan(desk: Desk) -> tuple[Step, ...]:
+def steps_of_plan(commands: CommandLine) -> tuple[Step, ...]:
     """The steps of the rollback."""
-    return steps(state_of(desk.entries()).opening, "back")
+    return steps(replay_journal(commands.entries()).opening, "back")
 
 
 def _forget(scene: Scene, name: str) -> None:

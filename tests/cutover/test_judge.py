@@ -8,8 +8,17 @@ from typing import Any
 import pytest
 
 from drills.cutover import judge, plan
-from drills.cutover.judge import Seen
-from drills.cutover.model import OPEN_WRITES, Chosen, Entry, Opening, Remembered, State, opening_facts, state_of
+from drills.cutover.judge import RollbackObservation
+from drills.cutover.model import (
+    OPEN_WRITES,
+    Entry,
+    Opening,
+    RememberedService,
+    RestoreChoice,
+    State,
+    opening_facts,
+    replay_journal,
+)
 from drills.model.finding import CheckResult
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -23,11 +32,11 @@ OPENING = Opening(
     aside="orders-prod-aside-abcd",
     position="healthy",
     source_resource_id="db-SOURCE",
-    chosen=Chosen("snapshot", snapshot_id="awsbackup:job-1"),
+    chosen=RestoreChoice("snapshot", snapshot_id="awsbackup:job-1"),
     wanted={},
     wanted_from="the old instance",
     left={},
-    services=(Remembered("shop", "web", 1),),
+    services=(RememberedService("shop", "web", 1),),
     public_url="http://shop.example.com",
 )
 FACTS: dict[str, dict[str, Any]] = {
@@ -39,7 +48,9 @@ FACTS: dict[str, dict[str, Any]] = {
     "old-idle": {"accepted_sessions": []},
 }
 AWAY = (("suspend-scaling", "200"), ("stop-tasks", "503"), ("address-open", "200"))
-SEEN = Seen("orders-prod", "orders-prod-aside-abcd", 200, '{"newest_beat": 10, "task": "a"}', '"newest_beat": 10,')
+SEEN = RollbackObservation(
+    "orders-prod", "orders-prod-aside-abcd", 200, '{"newest_beat": 10, "task": "a"}', '"newest_beat": 10,'
+)
 
 
 def journal(
@@ -61,15 +72,15 @@ def journal(
             write("begin", step.key)
             if step.key == stop:
                 write("failed", step.key, {"sentence": "expected room, found none"})
-                return state_of(entries)
+                return replay_journal(entries)
             write("done", step.key, known.get(step.key))
         write("ended")
-    return state_of(entries)
+    return replay_journal(entries)
 
 
 def moved(state: State | None, why: str = "", openings: tuple[str, ...] = ()) -> dict[str, CheckResult]:
     """Each result by its name."""
-    return {each.name: each for each in judge.moved(state, why, openings)}
+    return {each.name: each for each in judge.judge_move(state, why, openings)}
 
 
 def test_a_cut_over_that_went_well_keeps_each_promise() -> None:
@@ -159,13 +170,13 @@ def test_nothing_compared_is_not_verified_and_what_could_not_be_is_said() -> Non
 
     assert moved(journal(compare=nothing))[judge.CONFIGURED].outcome == "not verified"
     assert moved(journal(compare=some))[judge.CONFIGURED].sentence.endswith(
-        "; 1 with a reason or to look at; not compared: proxies: needs rds:DescribeDBProxies"
+        "; 1 with a reason or to review; not compared: proxies: needs rds:DescribeDBProxies"
     )
 
 
 def test_a_rollback_has_both_instances_and_the_old_data() -> None:
     """Met only when the name, the answer and the restored instance are as they should be."""
-    result = judge.undone(journal(back=True), "", SEEN)
+    result = judge.judge_rollback(journal(back=True), "", SEEN)
 
     assert result.outcome == "met"
     assert result.sentence.endswith("and the restored one is kept as orders-prod-aside-abcd")
@@ -174,25 +185,31 @@ def test_a_rollback_has_both_instances_and_the_old_data() -> None:
 @pytest.mark.parametrize(
     ("seen", "words"),
     [
-        (Seen("orders-prod-old", SEEN.restored, 200, SEEN.body, SEEN.marker), "under the name orders-prod-old"),
-        (Seen("", SEEN.restored, 200, SEEN.body, SEEN.marker), "the old instance gone"),
-        (Seen("orders-prod", "", 200, SEEN.body, SEEN.marker), "the restored instance gone"),
-        (Seen("orders-prod", SEEN.restored, 503, "", SEEN.marker), "503 at the address"),
-        (Seen("orders-prod", SEEN.restored, 0, "", SEEN.marker), "no answer at the address"),
-        (Seen("orders-prod", SEEN.restored, 200, '{"newest_beat": 5, "task"', SEEN.marker), "without its data"),
+        (
+            RollbackObservation("orders-prod-old", SEEN.restored, 200, SEEN.body, SEEN.marker),
+            "under the name orders-prod-old",
+        ),
+        (RollbackObservation("", SEEN.restored, 200, SEEN.body, SEEN.marker), "the old instance gone"),
+        (RollbackObservation("orders-prod", "", 200, SEEN.body, SEEN.marker), "the restored instance gone"),
+        (RollbackObservation("orders-prod", SEEN.restored, 503, "", SEEN.marker), "503 at the address"),
+        (RollbackObservation("orders-prod", SEEN.restored, 0, "", SEEN.marker), "no answer at the address"),
+        (
+            RollbackObservation("orders-prod", SEEN.restored, 200, '{"newest_beat": 5, "task"', SEEN.marker),
+            "without its data",
+        ),
     ],
 )
-def test_a_rollback_that_is_not_whole_has_failed(seen: Seen, words: str) -> None:
+def test_a_rollback_that_is_not_whole_has_failed(seen: RollbackObservation, words: str) -> None:
     """The sentence names what is not as it was."""
-    result = judge.undone(journal(back=True), "", seen)
+    result = judge.judge_rollback(journal(back=True), "", seen)
 
     assert (result.outcome, words in result.sentence) == ("missed", True)
 
 
 def test_a_rollback_that_stopped_or_had_nothing_to_undo_is_no_pass() -> None:
     """Stopped: failed, with the step and its reason. Nothing begun: not verified."""
-    stopped = judge.undone(journal("rename-back", back=True), "", None)
-    nothing = judge.undone(None, "refused", None)
+    stopped = judge.judge_rollback(journal("rename-back", back=True), "", None)
+    nothing = judge.judge_rollback(None, "refused", None)
 
     assert (stopped.outcome, "expected room, found none" in stopped.sentence) == ("missed", True)
     assert (nothing.outcome, nothing.sentence) == ("not verified", "there was nothing to undo: refused")
@@ -210,4 +227,4 @@ def test_opening_without_a_look_at_the_data_has_failed() -> None:
         for number, each in enumerate(moved_late, 1)
     ]
 
-    assert moved(state_of(shifted))[judge.CLOSED].outcome == "missed"
+    assert moved(replay_journal(shifted))[judge.CLOSED].outcome == "missed"

@@ -15,20 +15,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drills.aws.settings import settings_from
-from drills.cutover import plan, show, wanted
+from drills.cutover import configuration, plan, show
 from drills.cutover.model import (
     OPEN_WRITES,
-    Chosen,
     Entry,
     Mode,
     Opening,
     Position,
-    Remembered,
+    RememberedService,
+    RestoreChoice,
     Scaling,
     State,
     opening_facts,
     read_entry,
-    state_of,
+    replay_journal,
     write_entry,
 )
 from drills.cutover.steps import STEPS
@@ -76,12 +76,15 @@ SETTINGS: dict[str, object] = {
 }
 BARE = {"DBInstanceIdentifier": "orders", "AutoMinorVersionUpgrade": True}  # as a restore without parameters leaves it
 CHOSEN = (
-    Chosen("snapshot", "arn:aws:rds:eu-central-1:123456789012:snapshot:awsbackup:job-1", "awsbackup:job-1"),
-    Chosen("moment", moment=NOW, data_time=NOW, source_resource_id="db-A"),
-    Chosen("moment", latest=True, data_time=NOW, source_resource_id="db-A"),
-    Chosen("job", "arn:aws:backup:eu-central-1:123456789012:recovery-point:1"),
+    RestoreChoice("snapshot", "arn:aws:rds:eu-central-1:123456789012:snapshot:awsbackup:job-1", "awsbackup:job-1"),
+    RestoreChoice("moment", moment=NOW, data_time=NOW, source_resource_id="db-A"),
+    RestoreChoice("moment", latest=True, data_time=NOW, source_resource_id="db-A"),
+    RestoreChoice("job", "arn:aws:backup:eu-central-1:123456789012:recovery-point:1"),
 )
-SERVICES = (Remembered("shop", "web", 3, Scaling(1, 6, (False, True, False))), Remembered("shop", "worker", 1))
+SERVICES = (
+    RememberedService("shop", "web", 3, Scaling(1, 6, (False, True, False))),
+    RememberedService("shop", "worker", 1),
+)
 
 
 def opening_of(position: Position = "healthy", **changes: Any) -> Opening:
@@ -97,7 +100,7 @@ def opening_of(position: Position = "healthy", **changes: Any) -> Opening:
         position=position,
         source_resource_id="" if position == "gone" else "db-A",
         chosen=CHOSEN[0],
-        wanted=wanted.wanted_of(SETTINGS),
+        wanted=configuration.configuration_from(SETTINGS),
         wanted_from="the old instance",
         left={"multi_az": True},
         services=SERVICES,
@@ -205,28 +208,35 @@ class TestTheConfiguration:
 
     def test_every_setting_that_is_reset_is_given(self) -> None:
         """Each setting of an instance reaches either the restore or the follow-up, and nothing is asked of the wrong one."""
-        given = wanted.restore_parameters(wanted.wanted_of(SETTINGS), "id", "sg-9")
-        later = wanted.follow_up(wanted.wanted_of(SETTINGS), BARE)
-        assert set(given) == {*wanted._GIVEN.values(), "Tags"}
-        assert set(wanted._LATER.values()) <= set(later)
+        given = configuration.restore_parameters(configuration.configuration_from(SETTINGS), "id", "sg-9")
+        later = configuration.follow_up(configuration.configuration_from(SETTINGS), BARE)
+        assert set(given) == {*configuration._RESTORE_PARAMETERS.values(), "Tags"}
+        assert set(configuration._MODIFY_PARAMETERS.values()) <= set(later)
         for operation in ("RestoreDBInstanceFromDBSnapshot", "RestoreDBInstanceToPointInTime"):
             assert set(given) <= members("rds", operation)
         assert set(later) <= members("rds", "ModifyDBInstance")
-        assert {*SETTINGS} - {"tag.application"} == {*wanted._GIVEN, *wanted._LATER}
+        assert {*SETTINGS} - {"tag.application"} == {
+            *configuration._RESTORE_PARAMETERS,
+            *configuration._MODIFY_PARAMETERS,
+        }
 
     def test_the_verification_group_alone_is_given_and_no_protection(self) -> None:
         """Whatever the source had: nobody else gets in, and an instance that is spoilt can be deleted."""
-        given = wanted.restore_parameters(wanted.wanted_of(SETTINGS), "id", "sg-9")
+        given = configuration.restore_parameters(configuration.configuration_from(SETTINGS), "id", "sg-9")
         assert (given["VpcSecurityGroupIds"], given["DeletionProtection"]) == (["sg-9"], False)
-        assert {"Key": wanted.CUTOVER_TAG, "Value": "id"} in given["Tags"]
+        assert {"Key": configuration.CUTOVER_TAG, "Value": "id"} in given["Tags"]
 
-    @pytest.mark.parametrize("parameter", sorted(set(wanted._GIVEN.values()) | wanted.AFTERWARDS))
+    @pytest.mark.parametrize(
+        "parameter", sorted(set(configuration._RESTORE_PARAMETERS.values()) | configuration.MODIFY_ONLY)
+    )
     def test_a_restore_that_left_one_out_is_followed_up(self, parameter: str) -> None:
         """Each alone: the follow-up names it, but for what the restore gives for good and what is opened later."""
-        known = wanted.wanted_of(SETTINGS)
-        given = wanted.follow_up({parameter: known[parameter], "StorageType": "gp3", "AllocatedStorage": 500}, BARE)
+        known = configuration.configuration_from(SETTINGS)
+        given = configuration.follow_up(
+            {parameter: known[parameter], "StorageType": "gp3", "AllocatedStorage": 500}, BARE
+        )
         name = {"EnableCloudwatchLogsExports": "CloudwatchLogsExportConfiguration"}.get(parameter, parameter)
-        assert (name in given) == (parameter not in wanted._NOT_MODIFIED)
+        assert (name in given) == (parameter not in configuration._NOT_MODIFIED)
 
     def test_an_instance_that_is_right_gets_no_follow_up(self) -> None:
         """What DescribeDBInstances tells of the source asks for nothing on the source."""
@@ -243,50 +253,56 @@ class TestTheConfiguration:
             "MonitoringInterval": 0,
             "VpcSecurityGroups": [{"VpcSecurityGroupId": "sg-1", "Status": "active"}],
         }
-        known = wanted.wanted_of(settings_from(raw))
-        assert wanted.follow_up(known, raw) == {}
-        assert set(wanted.follow_up(known, {**raw, "MultiAZ": False})) == {"MultiAZ"}
+        known = configuration.configuration_from(settings_from(raw))
+        assert configuration.follow_up(known, raw) == {}
+        assert set(configuration.follow_up(known, {**raw, "MultiAZ": False})) == {"MultiAZ"}
 
     @given(st.sampled_from(["gp2", "gp3", "io1", "io2", "standard"]), st.integers(20, 2000))
     def test_rates_are_asked_for_only_where_the_volume_takes_them(self, kind: str, size: int) -> None:
         """gp3 below 400 GiB has its baseline, gp2 and magnetic disks have no rate, io1 and io2 no throughput."""
-        known = wanted.wanted_of({**SETTINGS, "storage_type": kind, "allocated_storage": size})
-        given = wanted.restore_parameters(known, "id", "sg-9")
+        known = configuration.configuration_from({**SETTINGS, "storage_type": kind, "allocated_storage": size})
+        given = configuration.restore_parameters(known, "id", "sg-9")
         large = kind == "gp3" and size >= 400
         assert ("Iops" in given, "StorageThroughput" in given) == (large or kind in ("io1", "io2"), large)
 
     @given(
         st.dictionaries(
-            st.sampled_from(["team", "aws:cloudformation:stack-name", wanted.OPT_IN_TAG, wanted.CUTOVER_TAG]),
+            st.sampled_from(
+                ["team", "aws:cloudformation:stack-name", configuration.OPT_IN_TAG, configuration.CUTOVER_TAG]
+            ),
             st.text(max_size=5),
         )
     )
     def test_tags_are_the_source_s_without_what_must_not_be_copied(self, tags: dict[str, str]) -> None:
         """AWS's own cannot be given, the opt-in names another instance, and the cut-over's own is this one's."""
-        kept = wanted.tags_for({"Tags": tags}, "this")
-        assert kept == {wanted.CUTOVER_TAG: "this"} | ({"team": tags["team"]} if "team" in tags else {})
+        kept = configuration.tags_for({"Tags": tags}, "this")
+        assert kept == {configuration.CUTOVER_TAG: "this"} | ({"team": tags["team"]} if "team" in tags else {})
 
     @given(st.dictionaries(st.sampled_from(sorted(SETTINGS)), st.sampled_from([None, "", NotVerified("denied")])))
     def test_what_is_absent_or_unread_is_not_asked_for(self, changed: dict[str, object]) -> None:
         """No request holds a value that nobody knows."""
-        known = wanted.wanted_of({name: value for name, value in {**SETTINGS, **changed}.items() if "tag." not in name})
+        known = configuration.configuration_from(
+            {name: value for name, value in {**SETTINGS, **changed}.items() if "tag." not in name}
+        )
         assert not [value for value in known.values() if value in (None, "") or isinstance(value, NotVerified)]
-        names = {(wanted._GIVEN | wanted._LATER).get(each) for each in changed}
+        names = {(configuration._RESTORE_PARAMETERS | configuration._MODIFY_PARAMETERS).get(each) for each in changed}
         assert not names & set(known)
 
     def test_a_restore_job_s_metadata_say_the_same_as_the_restore(self) -> None:
         """Written as strings, they are read back by the reader of GetRecoveryPointRestoreMetadata."""
-        known = wanted.wanted_of(SETTINGS)
-        metadata = wanted.metadata_parameters(known, "sg-9")
+        known = configuration.configuration_from(SETTINGS)
+        metadata = configuration.metadata_parameters(known, "sg-9")
         assert all(isinstance(each, str) for each in metadata.values())
-        asked = wanted.restore_parameters(known, "", "sg-9")
+        asked = configuration.restore_parameters(known, "", "sg-9")
         del asked["Tags"]
-        assert wanted.wanted_of_metadata(metadata) == asked
+        assert configuration.configuration_from_metadata(metadata) == asked
 
     @pytest.mark.parametrize("text", ["[db", "{", "007"])
     def test_metadata_that_are_no_json_are_kept_as_they_are_written(self, text: str) -> None:
         """A value that only looks like JSON is a string, and ends nothing."""
-        assert wanted.wanted_of_metadata({"DBParameterGroupName": text}) == {"DBParameterGroupName": text}
+        assert configuration.configuration_from_metadata({"DBParameterGroupName": text}) == {
+            "DBParameterGroupName": text
+        }
 
 
 class TestTheJournal:
@@ -312,11 +328,11 @@ class TestTheJournal:
 
     @pytest.mark.parametrize("position", POSITIONS)
     @pytest.mark.parametrize("chosen", CHOSEN)
-    def test_the_opening_is_read_as_it_was_written(self, position: Position, chosen: Chosen) -> None:
+    def test_the_opening_is_read_as_it_was_written(self, position: Position, chosen: RestoreChoice) -> None:
         """Everything that the steps need is in the first entry."""
         opening = opening_of(position, chosen=chosen)
         (first, *_) = journal(opening, ())
-        assert state_of([read_entry(write_entry(first))]).opening == opening
+        assert replay_journal([read_entry(write_entry(first))]).opening == opening
 
     @pytest.mark.parametrize("position", POSITIONS)
     def test_every_beginning_of_a_journal_tells_what_is_done_and_what_to_type(self, position: Position) -> None:
@@ -325,7 +341,7 @@ class TestTheJournal:
         entries = journal(opening, keys_of(opening, "forward"), keys_of(opening, "back"))
         for length in range(1, len(entries) + 1):
             told = entries[:length]
-            state = state_of(told)
+            state = replay_journal(told)
             turned = [number for number, each in enumerate(told) if each.event == "turned back"]
             since = told[turned[0] :] if turned else told
             assert state.mode == ("back" if turned else "forward")
@@ -342,7 +358,7 @@ class TestTheJournal:
     def test_a_journal_without_its_beginning_is_refused(self, entries: list[Entry]) -> None:
         """No traceback, and nothing guessed."""
         with pytest.raises(ConfigError, match="begins with what the cut-over knew"):
-            state_of(entries)
+            replay_journal(entries)
 
     @pytest.mark.parametrize("line", ["", "{}", '{"number": 1', '"opened"'])
     def test_a_line_that_is_no_entry_is_refused(self, line: str) -> None:
@@ -353,7 +369,7 @@ class TestTheJournal:
 
 def _sees(state: State, position: Position) -> None:
     """Where everything is, in words that fit the position; the commands that are typed next, and the command line's."""
-    opening, now = state.opening, show.where(state)
+    opening, now = state.opening, show.situation(state)
     forms = {"healthy": r"the source is called (orders|orders-old)", "stuck": "is as it was", "gone": "source is gone"}
     assert re.search(forms[position], now)
     assert ("writes were opened at" in now) == (state.writes_opened_at is not None)

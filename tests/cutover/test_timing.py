@@ -15,20 +15,20 @@ from hypothesis import strategies as st
 
 from drills.cutover import timing
 from drills.cutover.model import (
-    Chosen,
     Entry,
     Event,
     Opening,
-    Promised,
-    Remembered,
+    RecoveryObjectives,
+    RememberedService,
+    RestoreChoice,
     State,
     opening_facts,
     read_entry,
-    state_of,
+    replay_journal,
     write_entry,
 )
 from drills.cutover.plan import steps
-from drills.cutover.show import facts_of, report_lines
+from drills.cutover.show import facts_json, report_lines
 from drills.model.timing import Objectives
 from drills.objectives.recovery_time import DeclaredTime
 
@@ -43,13 +43,13 @@ OPENING = Opening(
     aside="orders-prod-aside-0001",
     position="healthy",
     source_resource_id="db-1",
-    chosen=Chosen("snapshot", snapshot_id="orders-1"),
+    chosen=RestoreChoice("snapshot", snapshot_id="orders-1"),
     wanted={},
     wanted_from="the old instance",
     left={},
-    services=(Remembered("shop", "web", 2),),
+    services=(RememberedService("shop", "web", 2),),
     public_url="https://shop.example.com",
-    promised=Promised(Objectives(600.0, None)),
+    promised=RecoveryObjectives(Objectives(600.0, None)),
 )
 KEYS = [step.key for step in steps(OPENING)]
 ALL_SECONDS = dict.fromkeys(KEYS, 2.0)
@@ -85,7 +85,7 @@ class Writer:
     @property
     def state(self) -> State:
         """What the journal tells, read again from its lines."""
-        return state_of([read_entry(write_entry(each)) for each in self.entries])
+        return replay_journal([read_entry(write_entry(each)) for each in self.entries])
 
 
 def whole(opening: Opening = OPENING, seconds: dict[str, float] = ALL_SECONDS) -> Writer:
@@ -124,7 +124,7 @@ def test_the_stretches_meet_each_other() -> None:
 
 def test_what_was_declared_counts_by_the_targets_clock() -> None:
     """Detection and decision come before a cut-over where the RTO counts from the disruption; it is measured itself."""
-    promised = Promised(Objectives(600.0, None, "disruption"), DeclaredTime("disruption", 300.0, 280.0))
+    promised = RecoveryObjectives(Objectives(600.0, None, "disruption"), DeclaredTime("disruption", 300.0, 280.0))
     alone = timing.timing_of(whole().state).rta.seconds or 0.0
     found = timing.timing_of(whole(dataclasses.replace(OPENING, promised=promised)).state)
 
@@ -222,14 +222,14 @@ def test_the_service_is_away_while_it_does_not_answer_200(
     writer = whole()
     writer.entries[-1] = dataclasses.replace(writer.entries[-1], door=answers(*told))
 
-    assert timing.away_seconds(timing.timing_of(writer.state).away) == seconds
+    assert timing.outage_seconds(timing.timing_of(writer.state).outages) == seconds
     assert sentence in list(report_lines(writer.state))
 
 
 def test_the_report_and_the_facts_say_it() -> None:
     """The same numbers for people and for programs, stamped where they say nothing about AWS."""
     simulated = dataclasses.replace(OPENING, promised=dataclasses.replace(OPENING.promised, simulated=True))
-    told, facts = "\n".join(report_lines(whole(simulated).state)), facts_of(whole(simulated).state)
+    told, facts = "\n".join(report_lines(whole(simulated).state)), facts_json(whole(simulated).state)
 
     assert "SIMULATED: says nothing about recovery on AWS" in told
     assert "SIMULATED" not in "\n".join(report_lines(whole().state))
@@ -247,7 +247,7 @@ def test_a_journal_of_an_earlier_version_is_read() -> None:
         del raw["seconds"]
         raw["facts"].pop("promised", None)
         entries.append(read_entry(json.dumps(raw)))
-    found = timing.timing_of(state_of(entries))
+    found = timing.timing_of(replay_journal(entries))
 
     assert found.rta.seconds == pytest.approx((timing.timing_of(whole().state).rta.seconds or 0.0) - 1.0)
     assert timing.BY_WALL_CLOCK in found.verdict.sentence

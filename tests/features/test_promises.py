@@ -16,7 +16,7 @@ from drills.clock import SystemClock
 from drills.model.record import RunRecord
 from drills.record import Journal, load
 from drills.run import context
-from drills.run.context import Choices
+from drills.run.context import RunOptions
 from reports import html, junit, markdown, terminal
 from tests.features.test_gherkin import parsed, scenarios_of
 from tests.support.example_record import green_drill
@@ -75,7 +75,7 @@ class Session:
         (folder / "own").mkdir()
         (folder / "own" / "orders.feature").write_text(FEATURE)
         (folder / "own.py").write_text(STEPS)
-        choices = Choices(features=(str(folder / "own"),), steps=(str(folder / "own.py"),))
+        choices = RunOptions(features=(str(folder / "own"),), steps=(str(folder / "own.py"),))
         context.save(folder, choices)
         command = [sys.executable, "-m", "pytest", "features", f"--drill-run={folder}", "-p", "no:cacheprovider"]
         ended = subprocess.run(

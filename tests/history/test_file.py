@@ -117,7 +117,7 @@ def test_the_trend_is_frozen_in_the_record_at_the_runs_end(tmp_path: Path) -> No
     """Closing a run appends it and keeps the trend as it was then; later runs change the history and not the record."""
     path, folder = tmp_path / "history.jsonl", tmp_path / "run"
     folder.mkdir()
-    context.save(folder, context.Choices(history=str(path)))
+    context.save(folder, context.RunOptions(history=str(path)))
     open_record = dataclasses.replace(green_drill(), code=None, all_codes=(), ended_at=None)
     finish.close(folder, Journal.create(folder, open_record, origin=0.0))
     record = load(folder)
@@ -134,7 +134,7 @@ def test_the_trend_is_frozen_in_the_record_at_the_runs_end(tmp_path: Path) -> No
 
 def test_without_a_place_no_history_is_kept(tmp_path: Path) -> None:
     """A run whose choices name no history is closed as before."""
-    context.save(tmp_path, context.Choices())
+    context.save(tmp_path, context.RunOptions())
     finish.close(tmp_path, Journal.create(tmp_path, dataclasses.replace(green_drill(), code=None), origin=0.0))
 
     assert load(tmp_path).history is None

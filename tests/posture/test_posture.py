@@ -16,7 +16,7 @@ import pytest
 from drills.cli import main as cli
 from drills.model.finding import CheckResult, Finding
 from drills.model.parity import NotVerified
-from drills.posture.facts import Facts, Key, Needs, Policy, Protection, Stored, Vault
+from drills.posture.facts import Key, OwnerPolicy, PostureFacts, Protection, RestoreNeeds, StoredConfiguration, Vault
 from drills.posture.judge import JUDGEMENTS, exit_codes, judge
 from tests.support.protected import PLAN, ROLE, VAULT, Protected, protected, rule
 
@@ -26,17 +26,17 @@ DENIED = NotVerified("AccessDenied: needs a right")
 
 
 @pytest.fixture(scope="module")
-def facts(protected: Protected, tmp_path_factory: pytest.TempPathFactory) -> Facts:
+def facts(protected: Protected, tmp_path_factory: pytest.TempPathFactory) -> PostureFacts:
     """What was read of the protected instance, once."""
     return protected.facts(tmp_path_factory.mktemp("store"))
 
 
-def result_of(facts: Facts, name: str) -> CheckResult:
+def result_of(facts: PostureFacts, name: str) -> CheckResult:
     """The result of one judgement."""
     return next(each for each in judge(facts) if each.name == name)
 
 
-def found(facts: Facts) -> list[Finding]:
+def found(facts: PostureFacts) -> list[Finding]:
     """Everything that is found."""
     return [finding for result in judge(facts) for finding in result.findings]
 
@@ -44,7 +44,7 @@ def found(facts: Facts) -> list[Finding]:
 # -- all is well ------------------------------------------------------------------------------------------------------
 
 
-def test_a_protected_instance_has_no_finding(facts: Facts) -> None:
+def test_a_protected_instance_has_no_finding(facts: PostureFacts) -> None:
     """Every judgement is met, something was looked at for each, and the exit code is 0."""
     results = judge(facts)
 
@@ -69,20 +69,22 @@ def test_nothing_is_changed_by_looking(protected: Protected, tmp_path: Path) -> 
 # -- each finding, by facts that differ in one thing ---------------------------------------------------------------------
 
 
-def own(facts: Facts) -> Protection:
+def own(facts: PostureFacts) -> Protection:
     """The plan that protects the instance."""
     assert isinstance(facts.protections, tuple)
     return facts.protections[0]
 
 
-def with_rule(facts: Facts, **changes: Any) -> Facts:
+def with_rule(facts: PostureFacts, **changes: Any) -> PostureFacts:
     """The facts with members of the plan's rule changed."""
     plan = copy.deepcopy(dict(own(facts).plan))
     plan["BackupPlan"]["Rules"][0] |= changes
     return replace(facts, protections=(replace(own(facts), plan=plan),))
 
 
-def with_vault(facts: Facts, name: str = VAULT, *, described: Mapping[str, Any] | None = None, **changes: Any) -> Facts:
+def with_vault(
+    facts: PostureFacts, name: str = VAULT, *, described: Mapping[str, Any] | None = None, **changes: Any
+) -> PostureFacts:
     """The facts with something of a vault changed."""
     arn = facts.vault_arn(name)
     vault = facts.vaults[arn]
@@ -91,7 +93,7 @@ def with_vault(facts: Facts, name: str = VAULT, *, described: Mapping[str, Any] 
     return replace(facts, vaults={**facts.vaults, arn: changed})
 
 
-def with_key(facts: Facts, metadata: Mapping[str, Any], **changes: Any) -> Facts:
+def with_key(facts: PostureFacts, metadata: Mapping[str, Any], **changes: Any) -> PostureFacts:
     """The facts with something of the points' keys changed."""
     keys: dict[str, Key | NotVerified | None] = {}
     for arn, key in facts.keys.items():
@@ -100,38 +102,38 @@ def with_key(facts: Facts, metadata: Mapping[str, Any], **changes: Any) -> Facts
     return replace(facts, keys=keys)
 
 
-def with_needs(facts: Facts, **changes: Any) -> Facts:
+def with_needs(facts: PostureFacts, **changes: Any) -> PostureFacts:
     """The facts with something that a restore needs changed."""
-    assert isinstance(facts.needs, Needs)
+    assert isinstance(facts.needs, RestoreNeeds)
     return replace(facts, needs=replace(facts.needs, **changes))
 
 
-def with_instance(facts: Facts, **changes: Any) -> Facts:
+def with_instance(facts: PostureFacts, **changes: Any) -> PostureFacts:
     """The facts with members of DescribeDBInstances changed."""
     return replace(facts, instance={**(facts.instance or {}), **changes})
 
 
-def with_points(facts: Facts, **changes: Any) -> Facts:
+def with_points(facts: PostureFacts, **changes: Any) -> PostureFacts:
     """The facts with fields of every recovery point changed."""
     assert isinstance(facts.points, tuple)
     return replace(facts, points=tuple(replace(each, **changes) for each in facts.points))
 
 
-def with_job(facts: Facts, **changes: Any) -> Facts:
+def with_job(facts: PostureFacts, **changes: Any) -> PostureFacts:
     """The facts with members of the newest backup job changed."""
     assert isinstance(facts.jobs, tuple)
     last = max(facts.jobs, key=lambda each: each["CreationDate"])
     return replace(facts, jobs=tuple({**each, **changes} if each is last else each for each in facts.jobs))
 
 
-def without_a_day(facts: Facts) -> Facts:
+def without_a_day(facts: PostureFacts) -> PostureFacts:
     """The facts without the point of the day before."""
     assert isinstance(facts.vault_points, tuple)
     by_date = sorted(facts.vault_points, key=lambda each: each["CreationDate"])
     return replace(facts, vault_points=(*by_date[:-2], by_date[-1]))
 
 
-def expiring(facts: Facts) -> Facts:
+def expiring(facts: PostureFacts) -> PostureFacts:
     """The facts with a point that ends before its rule says."""
     assert isinstance(facts.vault_points, tuple)
     first, *rest = facts.vault_points
@@ -145,7 +147,7 @@ OTHERS = {"Statement": [{"Effect": "Allow", "Principal": LAMBDA, "Action": "sts:
 COPY_ELSEWHERE = "arn:aws:backup:eu-central-1:123456789012:backup-vault:copies"
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
-PROVOKED: list[tuple[str, Callable[[Facts], Facts], str, str, str]] = [
+PROVOKED: list[tuple[str, Callable[[PostureFacts], PostureFacts], str, str, str]] = [
     ("protection", lambda f: replace(f, instance=None), "error", "none of that name", "docs/runbook.md"),
     ("protection", lambda f: replace(f, protections=()), "error", "no plan does", "create-backup-selection"),
     (
@@ -176,7 +178,7 @@ PROVOKED: list[tuple[str, Callable[[Facts], Facts], str, str, str]] = [
     ("rules", lambda f: replace(f, vault="another"), "warning", VAULT, "correct vault in drill.toml"),
     (
         "rules",
-        lambda f: replace(f, policy=Policy(retention=timedelta(days=90))),
+        lambda f: replace(f, policy=OwnerPolicy(retention=timedelta(days=90))),
         "error",
         "at most 35 days",
         "a greater DeleteAfterDays",
@@ -185,7 +187,7 @@ PROVOKED: list[tuple[str, Callable[[Facts], Facts], str, str, str]] = [
     ("jobs", lambda f: with_job(f, State="FAILED", StatusMessage="no\nroom"), "error", "FAILED: no room", "describe-b"),
     ("jobs", lambda f: with_job(f, State="EXPIRED"), "error", "EXPIRED: it says no more", "describe-backup-job"),
     ("jobs", lambda f: replace(f, jobs=()), "error", "none in the last 30 days", "drills backup"),
-    ("freshness", lambda f: replace(f, policy=Policy(rpo_seconds=60)), "error", "old", "drills backup --retain"),
+    ("freshness", lambda f: replace(f, policy=OwnerPolicy(rpo_seconds=60)), "error", "old", "drills backup --retain"),
     ("freshness", lambda f: replace(f, points=()), "error", "none", "there is none at all"),
     ("freshness", lambda f: with_points(f, made_by_drill=True), "error", "none", "made by a drill"),
     ("freshness", lambda f: with_points(f, status="PARTIAL"), "error", "none", "status PARTIAL"),
@@ -224,7 +226,7 @@ PROVOKED: list[tuple[str, Callable[[Facts], Facts], str, str, str]] = [
         lambda f: with_instance(f, LatestRestorableTime=None, InstanceCreateTime=f.now),
         "warning",
         "none yet",
-        "look again",
+        "run it again",
     ),
     (
         "automated backups",
@@ -247,14 +249,14 @@ PROVOKED: list[tuple[str, Callable[[Facts], Facts], str, str, str]] = [
     ("stored configuration", lambda f: replace(f, stored=None), "error", "none", "drills posture"),
     (
         "stored configuration",
-        lambda f: replace(f, stored=Stored("db-OLD", f.now, "there")),
+        lambda f: replace(f, stored=StoredConfiguration("db-OLD", f.now, "there")),
         "error",
         "that of db-OLD",
         "drills posture",
     ),
     (
         "stored configuration",
-        lambda f: replace(f, stored=Stored(f.resource_id or "", LONG_AGO, "there")),
+        lambda f: replace(f, stored=StoredConfiguration(f.resource_id or "", LONG_AGO, "there")),
         "warning",
         "one of 2026-01-01",
         "drills posture",
@@ -268,7 +270,12 @@ PROVOKED: list[tuple[str, Callable[[Facts], Facts], str, str, str]] = [
     ids=[f"{number}-{name}-{said}" for number, (name, _, _, said, _) in enumerate(PROVOKED)],
 )
 def test_each_thing_that_is_not_as_it_should_be_is_named(
-    facts: Facts, name: str, change: Callable[[Facts], Facts], severity: str, said: str, remedy: str
+    facts: PostureFacts,
+    name: str,
+    change: Callable[[PostureFacts], PostureFacts],
+    severity: str,
+    said: str,
+    remedy: str,
 ) -> None:
     """The resource, what was expected, what was found and what to type; an error misses the judgement."""
     result = result_of(change(facts), name)
@@ -281,7 +288,7 @@ def test_each_thing_that_is_not_as_it_should_be_is_named(
     assert result.outcome == ("missed" if any(each.severity == "error" for each in result.findings) else "met")
 
 
-UNREAD: list[tuple[str, Callable[[Facts], Facts], set[str]]] = [
+UNREAD: list[tuple[str, Callable[[PostureFacts], PostureFacts], set[str]]] = [
     ("protections", lambda f: replace(f, protections=DENIED), {"protection", "rules", "periods", "retention"}),
     ("roles", lambda f: replace(f, roles=dict.fromkeys(f.roles, DENIED)), {"role"}),
     ("jobs", lambda f: replace(f, jobs=DENIED), {"jobs"}),
@@ -303,7 +310,9 @@ UNREAD: list[tuple[str, Callable[[Facts], Facts], set[str]]] = [
 
 
 @pytest.mark.parametrize(("change", "names"), [each[1:] for each in UNREAD], ids=[each[0] for each in UNREAD])
-def test_what_could_not_be_read_is_not_passed(facts: Facts, change: Callable[[Facts], Facts], names: set[str]) -> None:
+def test_what_could_not_be_read_is_not_passed(
+    facts: PostureFacts, change: Callable[[PostureFacts], PostureFacts], names: set[str]
+) -> None:
     """It is named with the right that is lacking, no finding is made of it, and the exit code is 12."""
     results = judge(change(facts))
 
@@ -313,9 +322,9 @@ def test_what_could_not_be_read_is_not_passed(facts: Facts, change: Callable[[Fa
     assert exit_codes(results) == (12,)
 
 
-def test_exit_codes_are_those_of_the_design(facts: Facts) -> None:
+def test_exit_codes_are_those_of_the_design(facts: PostureFacts) -> None:
     """A missed RPO is 10, any other failure 11 and first, what is unread 12; a warning is none."""
-    late = replace(facts, policy=Policy(rpo_seconds=60))
+    late = replace(facts, policy=OwnerPolicy(rpo_seconds=60))
     open_vault = with_vault(facts, described={"Locked": False}, policy=None)
 
     assert exit_codes(judge(late)) == (10,)
@@ -323,7 +332,7 @@ def test_exit_codes_are_those_of_the_design(facts: Facts) -> None:
     assert exit_codes(judge(open_vault)) == ()
 
 
-def test_without_a_plan_what_belongs_to_one_is_nothing_to_judge(facts: Facts) -> None:
+def test_without_a_plan_what_belongs_to_one_is_nothing_to_judge(facts: PostureFacts) -> None:
     """Rules, periods and retention are judged where there is a plan; the missing plan itself is the failure."""
     results = {each.name: each for each in judge(replace(facts, protections=()))}
 
@@ -420,8 +429,8 @@ def test_the_command_shows_what_was_found_and_keeps_the_configuration(
     assert [path.name for path in tmp_path.iterdir()] == ["123456789012.eu-central-1.orders.json"]
 
 
-READ = Facts(
-    datetime(2026, 1, 1, tzinfo=UTC), "1", "eu-central-1", "orders", None, Policy(), "1", None, None, DENIED
+READ = PostureFacts(
+    datetime(2026, 1, 1, tzinfo=UTC), "1", "eu-central-1", "orders", None, OwnerPolicy(), "1", None, None, DENIED
 )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from drills.objectives import timeline
 from drills.record import load
 from drills.recovery.connect import Endpoint, Resolver, connector
 from drills.recovery.drill import Drill
-from drills.run.context import late_names
+from drills.run.context import late_name_resolver
 from tests.support.drill import Staged
 from tests.support.rds import create
 from tests.support.sandbox import RunningSandbox, end_sandbox, start_sandbox
@@ -65,7 +65,7 @@ def recovered(staged: Staged, tmp_path_factory: pytest.TempPathFactory) -> Itera
     with staged.drill(folder, changes=changes) as running:
         name = f"drill-{running.record.run_id}-recovery"
         setup = dataclasses.replace(
-            running.setup, resolve=late_names(control), connector=Slowed(staged, name), uses_demo_data=True
+            running.setup, resolve=late_name_resolver(control), connector=Slowed(staged, name), uses_demo_data=True
         )
         control.arm("clock-skew", seconds=AHEAD, times=None)
         control.arm("flapping", seconds=FLAPPED)

@@ -26,7 +26,7 @@ def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Journal:
     monkeypatch.setattr(session, "client_config", lambda *_: once)
     made = Resource("db-instance", "drill-x-recovery", "made")
     fresh = RunRecord(SCHEMA_VERSION, "x", "sandbox", True, NOON, "0", resources=(made,))
-    context.save(tmp_path, context.Choices())
+    context.save(tmp_path, context.RunOptions())
     return Journal.create(tmp_path, fresh, origin=0.0)
 
 
@@ -48,7 +48,7 @@ def test_what_cannot_be_removed_elsewhere_is_still_there(tmp_path: Path, journal
     """An AWS that does not answer keeps what was made in it: exit code 13, and a sentence."""
     config = tmp_path / "drill.toml"
     config.write_text('[profiles.endpoint]\nendpoint_url = "http://127.0.0.1:9"\n[targets.orders]\n')
-    context.save(tmp_path, context.Choices(config_file=str(config), profile="endpoint"))
+    context.save(tmp_path, context.RunOptions(config_file=str(config), profile="endpoint"))
 
     finish.clean(tmp_path, journal)
 

@@ -46,7 +46,7 @@ def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def chosen(**given: object) -> InvariantSet:
     """The rules of a run that was started so."""
-    choices = dataclasses.replace(context.Choices(), **given)  # type: ignore[arg-type]
+    choices = dataclasses.replace(context.RunOptions(), **given)  # type: ignore[arg-type]
     return choices.rules(choices.effective())
 
 

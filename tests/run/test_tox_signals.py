@@ -148,8 +148,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         *(
             pytest.param(*case, marks=pytest.mark.matrix)
             for case in (
-                (".sandbox.said", (INT, INT)),
-                (".sandbox.said", (KILL,)),
+                (".sandbox.ready", (INT, INT)),
+                (".sandbox.ready", (KILL,)),
                 ("features.log", (KILL,)),
                 ("clean.log", (TERM,)),
             )

@@ -16,10 +16,10 @@ import pytest
 
 from drills.cli import cutover as cli_cutover
 from drills.cli import main as cli
-from drills.cutover.desk import fresh
-from drills.cutover.journal import Store
+from drills.cutover.environment import Environment
+from drills.cutover.journal import JournalStore
 from drills.cutover.model import Entry, Position, State
-from drills.cutover.world import World
+from drills.cutover.session import reopen
 from tests.support.paths import CHECKOUT, DRILLS
 from tests.support.sandbox import RunningSandbox
 from tests.support.service import Instance, define, eventually, get, make_instance, subnets
@@ -167,9 +167,9 @@ class Killed(BaseException):
 class Dying:
     """A journal whose process ends when an entry is to be written: just after it was, or just before."""
 
-    def __init__(self, store: Store, number: int, *, after: bool) -> None:
+    def __init__(self, store: JournalStore, number: int, *, after: bool) -> None:
         self._store, self._number, self._after = store, number, after
-        self.ids, self.read, self.shown = store.ids, store.read, store.shown
+        self.ids, self.read, self.location = store.ids, store.read, store.location
 
     def append(self, cutover_id: str, entry: Entry) -> None:
         """Write the entry, and die where it was said."""
@@ -180,7 +180,7 @@ class Dying:
             raise Killed
 
 
-class Desk:
+class CommandLine:
     """The command line in this process, which is quicker than one of its own for each of very many commands."""
 
     def __init__(self, scene: Scene, monkeypatch: pytest.MonkeyPatch, position: Position = "healthy") -> None:
@@ -188,7 +188,7 @@ class Desk:
         monkeypatch.chdir(scene.folder)
         for name in ("AWS_ENDPOINT_URL", "PGSSLROOTCERT"):
             monkeypatch.setenv(name, scene.environment[name])
-        self._desk = cli_cutover.open_desk(self._options("resume"))
+        self._session = cli_cutover.open_cutover_session(self._options("resume"))
 
     def _options(self, *words: str) -> argparse.Namespace:
         named = words[0] != "run" or {"--at", "--before", "--point"} & set(words)
@@ -196,28 +196,28 @@ class Desk:
         return cli.parse(["cutover", "--confirm", self.scene.name, *words, *point])
 
     def change(self, **changes: Any) -> None:
-        """Replace parts of the world, such as its clock or the target's cut-over."""
-        self._desk = dataclasses.replace(self._desk, world=dataclasses.replace(self._desk.world, **changes))
+        """Replace parts of the env, such as its clock or the target's cut-over."""
+        self._session = dataclasses.replace(self._session, env=dataclasses.replace(self._session.env, **changes))
 
     @property
-    def world(self) -> World:
+    def env(self) -> Environment:
         """What the commands act on."""
-        return self._desk.world
+        return self._session.env
 
     def do(self, *words: str, die_at: int = 0, after: bool = True) -> State | None:
         """The state at the end, None where it died on the way."""
-        desk = self._desk
+        session = self._session
         if die_at:
-            desk = dataclasses.replace(desk, store=Dying(desk.store, die_at, after=after))
+            session = dataclasses.replace(session, store=Dying(session.store, die_at, after=after))
         # each command asks the address anew and holds the lock anew, as a process of its own does
         try:
-            return cli_cutover.carry_out(fresh(desk), self._options(*words))
+            return cli_cutover.carry_out(reopen(session), self._options(*words))
         except Killed:
             return None
 
     def entries(self) -> tuple[Entry, ...]:
         """The last journal."""
-        store = self._desk.store
+        store = self._session.store
         return store.read(store.ids()[-1])
 
 

@@ -75,7 +75,7 @@ class Staged:
 
     def clients(self) -> Clients:
         """New clients of the sandbox, so that a test may spoil or watch its own."""
-        service = context.Service(self.sandbox.endpoint, self.sandbox.ca)
+        service = context.LocalAws(self.sandbox.endpoint, self.sandbox.ca)
         return context.identified_clients(context.read(self.folder).effective(), service)[0]
 
     def setup(
@@ -165,7 +165,7 @@ def staged(sandbox: RunningSandbox, tmp_path_factory: pytest.TempPathFactory) ->
     """The sample application as `drills run` stages it, once for the session."""
     folder = tmp_path_factory.mktemp("staged")
     (folder / "drill.toml").write_text(CONFIG)
-    context.save(folder, context.Choices(config_file=str(folder / "drill.toml")))
+    context.save(folder, context.RunOptions(config_file=str(folder / "drill.toml")))
     (folder / SERVICE_NAME).write_text(f'{{"endpoint": "{sandbox.endpoint}", "ca": "{sandbox.ca}"}}')
     clock = SystemClock()
     opening = RunRecord(1, new_run_id(clock.now()), "sandbox", True, clock.now(), "0")
@@ -174,7 +174,7 @@ def staged(sandbox: RunningSandbox, tmp_path_factory: pytest.TempPathFactory) ->
     status = stage.main([str(folder)])
     assert status == 0, load(folder).failures
     effective = context.read(folder).effective()
-    service = context.Service(sandbox.endpoint, sandbox.ca)
+    service = context.LocalAws(sandbox.endpoint, sandbox.ca)
     clients = session.identify(context.clients_of(effective, service)[0])
     source = aws.describe_instance(clients, INSTANCE)
     assert source is not None

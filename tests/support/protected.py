@@ -15,7 +15,7 @@ from drills.aws.session import Clients
 from drills.config.load import Target, load
 from drills.config.target import SandboxProfile
 from drills.posture import read as posture
-from drills.posture.facts import Facts
+from drills.posture.facts import PostureFacts
 from tests.support.rds import Instance, create, eventually
 from tests.support.sandbox import RunningSandbox, end_sandbox, start_sandbox
 
@@ -56,11 +56,11 @@ class Protected:
     role_arn: str
     config: Path
 
-    def facts(self, store: Path, **changes: Any) -> Facts:
+    def facts(self, store: Path, **changes: Any) -> PostureFacts:
         """What posture reads now, by the sandbox's clock; `changes` replaces fields of the target."""
         target = self.target.model_copy(update=changes)
         now = self.sandbox.control.now()
-        return posture.look(self.clients, self.clients, target, store, now)
+        return posture.store_and_read(self.clients, self.clients, target, store, now)
 
     @property
     def arn(self) -> str:

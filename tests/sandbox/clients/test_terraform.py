@@ -22,7 +22,7 @@ from drills.aws import session
 from drills.clock import SystemClock, wait_until
 from drills.config.target import SandboxProfile, Target
 from drills.posture import read as posture
-from drills.posture.facts import Facts
+from drills.posture.facts import PostureFacts
 from drills.posture.judge import exit_codes, judge
 from tests.sandbox.clients.terraform import Terraform, absent, find_mirror
 from tests.support.paths import CHECKOUT
@@ -202,9 +202,9 @@ class TestTheStack:
         clients = session.identify(session.open_clients(profile, environment={}, endpoint_url=stack.sandbox.endpoint))
         vault, now = stack.outputs["vault"], stack.sandbox.control.now()
 
-        def look(rpo: str) -> Facts:
+        def look(rpo: str) -> PostureFacts:
             target = Target.model_validate({"instance": stack.outputs["database"], "vault": vault, "rpo": rpo})
-            return posture.look(clients, clients, target, tmp_path, now)
+            return posture.store_and_read(clients, clients, target, tmp_path, now)
 
         facts = look("26h")
         results = judge(facts)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drills.run.finish import told_once
+from drills.run.finish import without_repeated_answers
 from drills.sandbox.door.calls import Call, CallLog, read_request
 from drills.sandbox.door.redact import LONGEST_LIST, LONGEST_TEXT, MASK, redact, shorten
 from drills.sandbox.door.responses import LARGEST, StoredResponse, operation_model
@@ -153,7 +153,7 @@ def test_an_answer_that_was_given_before_is_told_once() -> None:
         {"operation": "A", "answer": {"Status": "creating"}},
     ]
 
-    told = told_once(calls)
+    told = without_repeated_answers(calls)
 
     assert [call.get("same_as") for call in told] == [None, 0, None, None, 0]
     assert [call.get("answer") for call in told] == [

@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from drills.clock import SystemClock
 from drills.recovery.connect import Endpoint, connector, wait_for_connection
-from drills.run.context import late_names
+from drills.run.context import late_name_resolver
 from tests.support.rds import MASTER, Instance, code, create, eventually
 from tests.support.sandbox import RunningSandbox, end_sandbox, start_sandbox
 
@@ -332,7 +332,7 @@ def test_a_late_name_is_waited_for(box: RunningSandbox, database: Instance) -> N
     """The engine's resolver is told that the name is late, `wait_for_connection` tries again, and then it connects."""
     seen = database.described()["Endpoint"]
     endpoint = Endpoint(seen["Address"], seen["Port"], MASTER, database.password, Path(box.ca))
-    connect = connector(endpoint, late_names(box.control))
+    connect = connector(endpoint, late_name_resolver(box.control))
     box.control.arm("late-name", name="calm", seconds=30)
     with pytest.raises(psycopg.OperationalError, match="failed to resolve host 'localhost'"):
         connect("app")

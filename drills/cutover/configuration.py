@@ -1,7 +1,7 @@
 """The configuration that the restored instance must have, and the requests that give it. Pure.
 
 `wanted` is a mapping by the names of RestoreDBInstanceFromDBSnapshot's parameters, together with those that only a later
-ModifyDBInstance takes (RDS API reference; notes: KmsKeyId is of the snapshot and can be changed by neither).
+ModifyDBInstance takes (RDS API reference; KmsKeyId is that of the snapshot and cannot be changed by either).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from drills.model.parity import NotVerified
 CUTOVER_TAG = "drills:cutover"
 OPT_IN_TAG = "drills:cutover-allowed"
 # setting (drills/aws/settings.py) → parameter of the restore
-_GIVEN = {
+_RESTORE_PARAMETERS = {
     "instance_class": "DBInstanceClass",
     "allocated_storage": "AllocatedStorage",
     "storage_type": "StorageType",
@@ -41,8 +41,8 @@ _GIVEN = {
     "option_group": "OptionGroupName",
     "port": "Port",
 }
-# the same for what no restore takes (notes 2.2)
-_LATER = {
+# setting → parameter of ModifyDBInstance, for what no restore takes (RDS API reference, the two restore operations)
+_MODIFY_PARAMETERS = {
     "maintenance_window": "PreferredMaintenanceWindow",
     "max_allocated_storage": "MaxAllocatedStorage",
     "monitoring_seconds": "MonitoringInterval",
@@ -52,18 +52,18 @@ _LATER = {
     "performance_insights_days": "PerformanceInsightsRetentionPeriod",
     "database_insights": "DatabaseInsightsMode",
 }
-AFTERWARDS = frozenset(_LATER.values())
+MODIFY_ONLY = frozenset(_MODIFY_PARAMETERS.values())
 # what a follow-up leaves alone: groups are opened later, and the rest cannot be or need not be modified
 _NOT_MODIFIED = frozenset({"VpcSecurityGroupIds", "Port", "Tags", "EngineLifecycleSupport", "DBSubnetGroupName"})
 _DEFAULT_OPTIONS = "default:"
 _TAG = "tag."
 
 
-def wanted_of(settings: Mapping[str, object]) -> dict[str, Any]:
-    """The configuration that an instance's settings tell; what is absent, or could not be read, is left out."""
+def configuration_from(settings: Mapping[str, object]) -> dict[str, Any]:
+    """Return the configuration that an instance's settings tell; what is absent, or could not be read, is left out."""
     found: dict[str, Any] = {
         parameter: settings[name]
-        for name, parameter in (_GIVEN | _LATER).items()
+        for name, parameter in (_RESTORE_PARAMETERS | _MODIFY_PARAMETERS).items()
         if settings.get(name) not in (None, "") and not isinstance(settings[name], NotVerified)
     }
     found["Tags"] = {name.removeprefix(_TAG): str(value) for name, value in settings.items() if name.startswith(_TAG)}
@@ -74,9 +74,9 @@ def wanted_of(settings: Mapping[str, object]) -> dict[str, Any]:
     return found
 
 
-def wanted_of_metadata(metadata: Mapping[str, str]) -> dict[str, Any]:
-    """The configuration that GetRecoveryPointRestoreMetadata tells: strings, and JSON for lists."""
-    known = {parameter.lower(): parameter for parameter in _GIVEN.values()}
+def configuration_from_metadata(metadata: Mapping[str, str]) -> dict[str, Any]:
+    """Return the configuration that GetRecoveryPointRestoreMetadata tells: strings, and JSON for lists."""
+    known = {parameter.lower(): parameter for parameter in _RESTORE_PARAMETERS.values()}
     found: dict[str, Any] = {}
     for key, text in metadata.items():
         name = known.get(key.lower())
@@ -89,7 +89,7 @@ def wanted_of_metadata(metadata: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _value(text: str) -> Any:
-    """A list, a truth value or a number that was written as JSON; anything else is the text itself."""
+    """Return a list, a truth value or a number that was written as JSON; anything else is the text itself."""
     if not (text[:1] in "[{" or text in ("true", "false") or text.isdecimal()):
         return text
     try:
@@ -99,7 +99,7 @@ def _value(text: str) -> Any:
 
 
 def tags_for(wanted: Mapping[str, Any], cutover_id: str) -> dict[str, str]:
-    """The tags to restore with: the source's, without AWS's own and the opt-in, and the cut-over's own."""
+    """Return the tags to restore with: the source's, without AWS's own and the opt-in, and the cut-over's own."""
     kept = {key: str(value) for key, value in dict(wanted.get("Tags") or {}).items()}
     for key in list(kept):
         if key.startswith("aws:") or key in (OPT_IN_TAG, CUTOVER_TAG):
@@ -108,8 +108,8 @@ def tags_for(wanted: Mapping[str, Any], cutover_id: str) -> dict[str, str]:
 
 
 def restore_parameters(wanted: Mapping[str, Any], cutover_id: str, group: str) -> dict[str, Any]:
-    """What a restore is asked with, its name and its source excepted. `group` alone admits anybody."""
-    given = {key: value for key, value in wanted.items() if key not in AFTERWARDS}
+    """Return the parameters of a restore, without its name and source; `group` is its only security group."""
+    given = {key: value for key, value in wanted.items() if key not in MODIFY_ONLY}
     if given.get("StorageType") not in ("io1", "io2", "gp3"):
         given.pop("Iops", None)
     if given.get("StorageType") != "gp3" or int(given.get("AllocatedStorage") or 0) < 400:
@@ -125,22 +125,22 @@ def restore_parameters(wanted: Mapping[str, Any], cutover_id: str, group: str) -
 
 
 def metadata_parameters(wanted: Mapping[str, Any], group: str) -> dict[str, str]:
-    """The same as the metadata of StartRestoreJob, which are strings."""
+    """Return the same as the metadata of StartRestoreJob, which are strings."""
     given = restore_parameters(wanted, "", group)
     given.pop("Tags")
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in given.items()}
 
 
 def follow_up(wanted: Mapping[str, Any], raw: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters of ModifyDBInstance that make a restored instance (DescribeDBInstances) what is wanted."""
-    found = wanted_of(settings_from(raw))
+    """Return the parameters of ModifyDBInstance that make a restored instance (DescribeDBInstances) what is wanted."""
+    found = configuration_from(settings_from(raw))
     given: dict[str, Any] = {}
     for name, value in wanted.items():
         if name in _NOT_MODIFIED or found.get(name) == value:
             continue
         if name in ("Iops", "StorageThroughput") and name not in restore_parameters(wanted, "", ""):
             continue
-        if name in AFTERWARDS and not value and not found.get(name):
+        if name in MODIFY_ONLY and not value and not found.get(name):
             continue
         if name == "EnableCloudwatchLogsExports":
             given["CloudwatchLogsExportConfiguration"] = {

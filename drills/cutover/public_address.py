@@ -1,4 +1,4 @@
-"""The public address of the service: asked once, and watched from a thread for as long as a cut-over is under way."""
+"""The public address of the service: one request, and a monitor for the time of a cut-over."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _WITHIN = 5.0  # seconds for one answer
 _BODY = 1_000_000
 
 
-class _Stay(urllib.request.HTTPRedirectHandler):
-    """Follows no redirect: what the address itself answers is meant."""
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: the answer of the address itself counts."""
 
     def redirect_request(self, *_: Any) -> None:
         return None
 
 
-def ask(url: str, timeout: float = _WITHIN) -> tuple[int, str]:
-    """Status and body of a GET; status 0 where nothing answers."""
-    handlers: list[urllib.request.BaseHandler] = [_Stay()]
+def get(url: str, timeout: float = _WITHIN) -> tuple[int, str]:
+    """Return status and body of a GET; status 0 where nothing answers."""
+    handlers: list[urllib.request.BaseHandler] = [_NoRedirects()]
     if urlsplit(url).hostname in LOOPBACK:
         handlers.append(urllib.request.ProxyHandler({}))
     request = urllib.request.Request(url, headers={"User-Agent": "drills-cutover", "Cache-Control": "no-cache"})
@@ -40,8 +40,8 @@ def ask(url: str, timeout: float = _WITHIN) -> tuple[int, str]:
         return 0, " ".join(str(getattr(error, "reason", error)).split())
 
 
-class Watch:
-    """Asks the address again and again, and keeps each change of what it answers with its instant."""
+class AddressMonitor:
+    """Requests the address repeatedly in a thread, and records each change of its answer with the instant."""
 
     def __init__(self, url: str, clock: Clock, every: float) -> None:
         self._url, self._clock, self._every = url, clock, every
@@ -52,18 +52,18 @@ class Watch:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin to ask."""
+        """Start the requests."""
         self._thread = threading.Thread(target=self._run, name="public-address", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Ask no more."""
+        """Stop the requests."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join(_WITHIN * 2)
 
     def drain(self) -> tuple[tuple[datetime, str], ...]:
-        """The changes since the last call."""
+        """Return the changes since the last call."""
         with self._lock:
             changes, self._changes = tuple(self._changes), []
         return changes
@@ -71,10 +71,10 @@ class Watch:
     def _run(self) -> None:
         while not self._stop.is_set():
             at = self._clock.now()
-            status, _ = ask(self._url)
-            said = str(status) if status else "no answer"
+            status, _ = get(self._url)
+            answer = str(status) if status else "no answer"
             with self._lock:
-                if said != self._last:
-                    self._changes.append((at, said))
-                    self._last = said
+                if answer != self._last:
+                    self._changes.append((at, answer))
+                    self._last = answer
             self._stop.wait(self._every)

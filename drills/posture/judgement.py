@@ -1,4 +1,4 @@
-"""What every judgement of posture comes to: a result with its findings, in one form."""
+"""Collects the findings of one judgement of posture into a check result."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from drills.model.parity import NotVerified
 
 
 class Judgement:
-    """Collects what one judgement finds; `result` makes the value of it."""
+    """Collects the findings of one judgement; `result` returns the check result."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -18,22 +18,22 @@ class Judgement:
         self.unread: list[NotChecked] = []
 
     def find(self, severity: Severity, thing: str, *, expected: str, found: str, remedy: str) -> None:
-        """Something is not as it should be: the resource, what was expected, and what to type."""
+        """Add a finding: the resource, what was expected and found, and what to type."""
         self.findings.append(Finding(self.name, severity, thing, expected, found, remedy))
 
-    def looked(self, there: bool = True) -> None:
-        """Something was looked at; False where there was nothing to look at."""
+    def count(self, there: bool = True) -> None:
+        """Count an object that was compared; False where there was none."""
         self.compared += there
 
-    def unless_unread(self, thing: str, value: Any) -> bool:
-        """Whether a fact was read; one that was not is noted with its reason."""
+    def was_read(self, thing: str, value: Any) -> bool:
+        """Return whether a fact was read; one that was not is noted with its reason."""
         if isinstance(value, NotVerified):
             self.unread.append(NotChecked(thing, value.reason))
             return False
         return True
 
     def result(self, well: str, *, nothing: str = "", requirement: Requirement = "required") -> CheckResult:
-        """Missed with an error, not verified when nothing was looked at, else met. `well` says what is well."""
+        """Return the result: missed with an error, not verified when nothing was compared, else met with the sentence `well`."""
         errors = [each for each in self.findings if each.severity == "error"]
         outcome: Outcome = "missed" if errors else "met" if self.compared else "not verified"
         sentence = {"met": well, "not verified": nothing or "nothing of it could be read"}.get(outcome, "")
@@ -42,7 +42,7 @@ class Judgement:
             sentence = f"{first.object}: expected {first.expected}, found {first.found}"
             sentence += f", and {more} more" if more else ""
         elif self.findings and outcome == "met":
-            sentence += f"; {len(self.findings)} to look at"
+            sentence += f"; {len(self.findings)} to review"
         return CheckResult(
             self.name,
             outcome,
@@ -54,6 +54,6 @@ class Judgement:
         )
 
 
-def counted(number: int, noun: str) -> str:
-    """The number with its noun: "1 rule", "2 rules"."""
+def count_noun(number: int, noun: str) -> str:
+    """Return the number with its noun: "1 rule", "2 rules"."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
