@@ -1,6 +1,6 @@
-"""What an instance's databases should contain, taken on the source and kept beside the recovery point.
+"""Take and read manifests: what an instance's databases should contain, stored beside the recovery point.
 
-A manifest is JSON that holds counts, definitions and fingerprints, and no row value. Its own digest tells when it was
+A manifest is JSON that holds counts, definitions and fingerprints, and no row value. Its own digest reveals that it was
 truncated or edited.
 """
 
@@ -31,7 +31,7 @@ from drills.checks.catalog import check as catalog
 from drills.checks.catalog import passwords
 from drills.checks.catalog.check import Catalog
 from drills.checks.catalog.passwords import Passwords
-from drills.checks.catalog.scope import Concerned, own_name, roles, scoped
+from drills.checks.catalog.scope import RelevantRoles, database_name, find_roles, restrict_to_database
 from drills.checks.content import check as content
 from drills.checks.content import large_objects, sequences
 from drills.checks.content.check import Contents
@@ -56,8 +56,8 @@ MAINTENANCE = "postgres"
 class DatabaseManifest:
     """What one database should contain; all of it read in one transaction, so of one instant.
 
-    `facts` are what is odd about it, None in a manifest that was taken before they were looked at; so are `builtins`,
-    what came with PostgreSQL. `held_seconds` says for how long the snapshot was held.
+    `facts` are its anomalies, None in a manifest that was taken before they were read; so are `builtins`, what came
+    with PostgreSQL. `held_seconds` is for how long the snapshot was held.
     """
 
     catalog: Catalog
@@ -76,9 +76,10 @@ class Manifest:
 
     `only` is the name of the database where the manifest is of a single one; `cluster` then holds what concerns it.
     `system_identifier` is the server's own, "" where the reader may not see it; a physical copy has the same.
-    `calibration` tells what the server's fast hash makes of known texts (drills/checks/content/fingerprint.py). `settings` and
-    `passwords` are None in a manifest that was taken before they were kept, or by a role that may not read them; `groups`
-    are the roles with rights in a single database (catalog_scope.py), None of several or before they were kept.
+    `calibration` is a digest of the server's fast hashes of known texts (drills/checks/content/fingerprint.py).
+    `settings` and `passwords` are None in a manifest that was taken before they were stored, or by a role that may not
+    read them; `groups` are the roles with rights in a single database (drills/checks/catalog/scope.py), None of several
+    or before they were stored.
     """
 
     format: int
@@ -107,35 +108,35 @@ def take(
     key: bytes | None = None,
     clock: Clock | None = None,
     policies: Mapping[str, TablePolicy] | None = None,
-    reading: ReadLimits | None = None,
+    limits: ReadLimits | None = None,
     algorithm: Algorithm = FAST,
 ) -> Manifest:
     """Fingerprint every database that `connect` can reach; `policies` by table name, as the copy will be compared.
 
-    Catalog fields that can hold secrets are kept as digests under `key`, which lies beside the manifest and not in it.
-    With `reading` somebody watches over the source, and CheckUnavailable says why the pass was ended.
+    Catalog fields that can hold secrets are stored as digests under `key`, which lies beside the manifest and not in
+    it. With `limits` the source is watched while it is read, and CheckUnavailable says why the pass was ended.
     """
     clock = clock or SystemClock()
     taken_at = clock.now()
     names, only = database_names(connect), connect.name if isinstance(connect, SingleDatabase) else ""
     shared = _shared(connect, only, key)
-    how = _How(key, policies, reading, clock, algorithm)
-    taken = {name: _take_one(connect, name, how) for name in names}
-    workers = reading.workers if reading else 1
+    options = _Options(key, policies, limits, clock, algorithm)
+    taken = {name: _take_one(connect, name, options) for name in names}
+    workers = limits.workers if limits else 1
     return Manifest(format=FORMAT, taken_at=taken_at, databases=taken, only=only, workers=workers, **shared)
 
 
 def _shared(connect: Connector, only: str, key: bytes | None) -> dict[str, Any]:
-    """What the server's databases share, by the names that a manifest has for it; of the database `only`, its part."""
+    """Read what the server's databases share, by the manifest's field names; of the database `only`, its part."""
     with connect(MAINTENANCE) as plain:  # a session that has set nothing shows what the server is set to
-        kept = settings.observe(plain)
+        server_settings = settings.observe(plain)
     with snapshot(connect, MAINTENANCE) as connection:
         number, server = _version(connection)
         cluster = catalog.observe_cluster(connection, key=key)
         secret, groups = passwords.observe(connection, key), None
         if only:
-            named = roles(connection)
-            cluster = scoped(cluster, own_name(connection), named)
+            named = find_roles(connection)
+            cluster = restrict_to_database(cluster, database_name(connection), named)
             secret = secret and {role: each for role, each in secret.items() if f"role {role}" in named.roles}
             groups = tuple(sorted(named.groups or ()))
         return {
@@ -145,35 +146,40 @@ def _shared(connect: Connector, only: str, key: bytes | None) -> dict[str, Any]:
             "facts": to_known(integrity_state.observe_cluster(connection, only=bool(only))),
             "system_identifier": system_identifier(connection),
             "calibration": calibrate(connection),
-            "settings": kept,
+            "settings": server_settings,
             "passwords": secret,
             "groups": groups,
         }
 
 
 @dataclass(frozen=True, slots=True)
-class _How:
+class _Options:
     """How a source is fingerprinted."""
 
     key: bytes | None
     policies: Mapping[str, TablePolicy] | None
-    reading: ReadLimits | None
+    limits: ReadLimits | None
     clock: Clock
     algorithm: Algorithm
 
 
-def _take_one(connect: Connector, name: str, how: _How) -> DatabaseManifest:
-    began, reading = how.clock.monotonic(), how.reading
+def _take_one(connect: Connector, name: str, options: _Options) -> DatabaseManifest:
+    began, limits = options.clock.monotonic(), options.limits
     with ExitStack() as stack:
-        readers = stack.enter_context(shared_snapshot(connect, name, reading.workers if reading else 1))
-        if reading:
-            stack.enter_context(watch_locks(connect, name, readers, reading, how.clock))
+        readers = stack.enter_context(shared_snapshot(connect, name, limits.workers if limits else 1))
+        if limits:
+            stack.enter_context(watch_locks(connect, name, readers, limits, options.clock))
         first, *helpers = readers
         taken = DatabaseManifest(
-            catalog=catalog.observe(first, key=how.key),
+            catalog=catalog.observe(first, key=options.key),
             sequences=sequences.observe(first),
             contents=content.observe(
-                first, algorithm=how.algorithm, policies=how.policies, helpers=helpers, ranged=True, key=how.key
+                first,
+                algorithm=options.algorithm,
+                policies=options.policies,
+                helpers=helpers,
+                ranged=True,
+                key=options.key,
             ),
             large_objects=large_objects.observe(first),
             canary=chain.observe(first),
@@ -181,11 +187,11 @@ def _take_one(connect: Connector, name: str, how: _How) -> DatabaseManifest:
             | system_catalog.observe_dangling(first),
             builtins=system_catalog.observe(first),
         )
-    return dataclasses.replace(taken, held_seconds=round(how.clock.monotonic() - began, 3))
+    return dataclasses.replace(taken, held_seconds=round(options.clock.monotonic() - began, 3))
 
 
 def system_identifier(connection: Connection) -> str:
-    """The server's identifier, "" where the reader may not see it."""
+    """Return the server's identifier, "" where the reader may not see it."""
     try:
         with connection.transaction():
             row = connection.execute(_IDENTIFIER).fetchone()
@@ -195,7 +201,7 @@ def system_identifier(connection: Connection) -> str:
 
 
 def calibrate(connection: Connection) -> str:
-    """What the server's fast hash makes of known texts: another server that makes the same of them has the same hash."""
+    """Return a digest of the server's fast hashes of known texts: a server with the same digest has the same hash."""
     row = execute(connection, CALIBRATION).fetchone()
     return str(row[0]) if row else ""
 
@@ -210,7 +216,7 @@ def _version(connection: Connection) -> tuple[int, str]:
 
 
 def dump(manifest: Manifest) -> str:
-    """The manifest as JSON with its digest, ending in a newline."""
+    """Return the manifest as JSON with its digest, ending in a newline."""
     body = _ADAPTER.dump_python(manifest, mode="json")
     # a line an item, so that two manifests can be compared line by line; indented it takes five times as long to write
     return json.dumps({"digest": _digest(body), "manifest": body}, sort_keys=True, separators=(",\n", ": ")) + "\n"
@@ -238,12 +244,12 @@ def load(text: str, name: str = "the manifest") -> Manifest:
 
 
 def key_path(manifest: Path) -> Path:
-    """Where the key of a manifest lies: beside it."""
+    """Return where the key of a manifest lies: beside it."""
     return manifest.with_name(f"{manifest.name}.key")
 
 
 def write_key(manifest: Path, key: bytes | None = None) -> bytes:
-    """Keep a manifest's key beside it with mode 0600; a new one for a manifest that is about to be taken."""
+    """Write a manifest's key beside it with mode 0600; a new one for a manifest that is about to be taken."""
     key = key or secrets.token_bytes(32)
     path = key_path(manifest)
     path.unlink(missing_ok=True)  # an older one may be open to others
@@ -253,7 +259,7 @@ def write_key(manifest: Path, key: bytes | None = None) -> bytes:
 
 
 def read_key(manifest: Path) -> bytes | None:
-    """The key that lies beside a manifest, None where there is none. ConfigError when it is no key."""
+    """Return the key that lies beside a manifest, None where there is none. ConfigError when it is no key."""
     try:
         return bytes.fromhex(key_path(manifest).read_text(encoding="ascii").strip())
     except FileNotFoundError:
@@ -265,15 +271,17 @@ def read_key(manifest: Path) -> bytes | None:
 
 
 def _digest(body: Any) -> str:
-    """Of the JSON with its keys sorted and without blanks, a piece at a time: as a whole it can be many megabytes."""
+    """Return a digest of the JSON with its keys sorted and without blanks, a piece at a time: as a whole it can be many
+    megabytes.
+    """
     digest = hashlib.sha256()
-    for piece in pieces(body):
+    for piece in json_pieces(body):
         digest.update(piece.encode())
     return digest.hexdigest()
 
 
-def pieces(value: Any, depth: int = 5, most: int = 1_000) -> Iterator[str]:
-    """The text of JSON with its keys sorted and without blanks: objects above `depth` by their members, so many at a time.
+def json_pieces(value: Any, depth: int = 5, most: int = 1_000) -> Iterator[str]:
+    """Yield JSON with its keys sorted and without blanks: objects above `depth` by their members, `most` at a time.
 
     At depth 5 are the sections of a database's catalog, and its tables.
     """
@@ -285,13 +293,13 @@ def pieces(value: Any, depth: int = 5, most: int = 1_000) -> Iterator[str]:
         yield "," if number else ""
         if depth:
             yield f"{json.dumps(some[0])}:"
-            yield from pieces(value[some[0]], depth - 1, most)
+            yield from json_pieces(value[some[0]], depth - 1, most)
         else:
             yield json.dumps({name: value[name] for name in some}, sort_keys=True, separators=(",", ":"))[1:-1]
     yield "}"
 
 
-def concerned(manifest: Manifest) -> Concerned:
-    """The roles that a manifest of a single database is of."""
+def relevant_roles(manifest: Manifest) -> RelevantRoles:
+    """Return the roles that a manifest of a single database covers."""
     groups = None if manifest.groups is None else frozenset(manifest.groups)
-    return Concerned(frozenset(manifest.cluster.get("roles", ())), groups)
+    return RelevantRoles(frozenset(manifest.cluster.get("roles", ())), groups)

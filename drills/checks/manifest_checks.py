@@ -24,13 +24,13 @@ from drills.checks.canary import chain
 from drills.checks.canary.chain import CanaryState
 from drills.checks.catalog import check as catalog
 from drills.checks.catalog import passwords
-from drills.checks.catalog.scope import REST, own_name, scoped
+from drills.checks.catalog.scope import REST_OF_SERVER, database_name, restrict_to_database
 from drills.checks.comparison import CheckRun, Comparison
 from drills.checks.content import check as content
 from drills.checks.content import large_objects, sequences
 from drills.checks.content.fingerprint import STABLE
-from drills.checks.content.rows import narrow
-from drills.checks.manifest import DatabaseManifest, Manifest, calibrate, concerned, system_identifier
+from drills.checks.content.rows import locate_rows
+from drills.checks.manifest import DatabaseManifest, Manifest, calibrate, relevant_roles, system_identifier
 from drills.checks.server import settings
 from drills.model.finding import CheckResult, Finding, NotChecked
 
@@ -93,11 +93,11 @@ def compare_catalog(run: CheckRun) -> CheckResult:
     def inspect(connection: Connection, expected: DatabaseManifest) -> CheckOutcome:
         with helpers(connect, connection) as others:  # a copy is read with two connections
             found = catalog.observe(connection, key=key, helpers=others)
-        return _compare_catalogs(expected.catalog, catalog.known_to(manifest.format, found), lenient)
+        return _compare_catalogs(expected.catalog, catalog.restrict_to_format(manifest.format, found), lenient)
 
     outcome = inspect_database(connect, manifest.only or MAINTENANCE, catalog.NAME, inspect_cluster)
     outcome += inspect_expected(connect, manifest.databases, catalog.NAME, inspect)
-    outcome += CheckOutcome(excluded=catalog.unknown_to(manifest.format))
+    outcome += CheckOutcome(excluded=catalog.sections_unknown_to(manifest.format))
     return build_result(catalog.NAME, outcome, "catalog entries")
 
 
@@ -106,15 +106,15 @@ def _compare_cluster(
 ) -> CheckOutcome:
     found = catalog.observe_cluster(connection, key=key)
     if manifest.only:  # entries about other databases of either server are not compared
-        found = scoped(found, own_name(connection), concerned(manifest))
+        found = restrict_to_database(found, database_name(connection), relevant_roles(manifest))
     outcome = _compare_catalogs(manifest.cluster, found, lenient)
     outcome += passwords.judge(catalog.NAME, manifest.passwords, passwords.observe(connection, key))
-    return outcome + CheckOutcome(excluded=(REST,) if manifest.only else ())
+    return outcome + CheckOutcome(excluded=(REST_OF_SERVER,) if manifest.only else ())
 
 
 def _compare_catalogs(expected: catalog.Catalog, found: catalog.Catalog, lenient: frozenset[str]) -> CheckOutcome:
     findings = catalog.judge(expected, found, lenient=lenient)
-    excluded = (*catalog.left_out(expected), *catalog.left_out(found))
+    excluded = (*catalog.uncompared_secrets(expected), *catalog.uncompared_secrets(found))
     return CheckOutcome(catalog.count(expected), findings, excluded=excluded)
 
 
@@ -148,8 +148,8 @@ def compare_content(run: CheckRun) -> CheckResult:
         return _compare_rows(connection, expected.contents, comparison)
 
     outcome = inspect_expected(connect, manifest.databases, content.NAME, inspect)
-    unknown = content.unknown((each.contents for each in manifest.databases.values()), policies)
-    outcome += CheckOutcome(excluded=(*unknown, *across))
+    unmatched_policies = content.unmatched_policies((each.contents for each in manifest.databases.values()), policies)
+    outcome += CheckOutcome(excluded=(*unmatched_policies, *across))
     return _with_coverage(build_result(content.NAME, outcome, "tables"), outcome)
 
 
@@ -164,9 +164,9 @@ def _compare_rows(connection: Connection, expected: content.Contents, comparison
             helpers=others,
             budget=comparison.budget,
         )
-    suspects = content.suspects(connection, expected, found, policies)
-    narrowed = narrow(connection, suspects, expected.algorithm, comparison.key)
-    return content.judge(expected, found, policies, narrowed)
+    differing_tables = content.differing_tables(connection, expected, found, policies)
+    locations = locate_rows(connection, differing_tables, expected.algorithm, comparison.key)
+    return content.judge(expected, found, policies, locations)
 
 
 def _read_content(comparison: Comparison) -> CheckResult:

@@ -1,6 +1,6 @@
-"""Any two databases: is this one what the manifest says? The checks of a drill, without the drill.
+"""Verify any database against a manifest with the checks of a drill, without the drill.
 
-The first result says whose manifest it is, before a thousand findings do.
+The first result says whether it is the manifest's database at all, before a thousand findings do.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ def verify(
     scratch: bool = False,
     rules: Sequence[Invariant] = (),
 ) -> tuple[CheckResult, ...]:
-    """Every check in order, identity first. `scratch`: as drills/checks/suite.py has it; `rules` are the owner's own."""
+    """Run every check in order, identity first. `scratch` as in `Comparison`; `rules` are the owner's own
+    invariants.
+    """
     results = [timed(clock, IDENTITY, lambda: _identity(connect, manifest))]
     comparison = Comparison(connect, manifest, clock, policies or {}, key, scratch=scratch, shut_off=False)
     blocking = suite.blocking(comparison)
@@ -50,7 +52,7 @@ def verify(
 
 
 def exit_code(results: Sequence[CheckResult]) -> int:
-    """0 when everything that is required was met, else that something differs, else that something was not verified."""
+    """Return 0 when everything required was met, else the code of a difference, else that of something not verified."""
     if any(result.outcome == "missed" for result in results):
         return VERIFICATION_FAILED
     if any(result.outcome == "not verified" and result.requirement == "required" for result in results):
@@ -72,14 +74,14 @@ def _identity(connect: Connector, manifest: Manifest) -> CheckResult:
             outcome += inspect_database(connect, name, IDENTITY, look)
     same = here == manifest.system_identifier
     if not here or not manifest.system_identifier:
-        praise = "whether it is a physical copy cannot be told"
+        praise = "whether it is a physical copy is unknown"
     else:
         praise = "of the same server or a physical copy of it" if same else "of another server, as a restored dump is"
     return build_result(IDENTITY, outcome, "databases", praise)
 
 
 def _same(name: str, before: Set[str], after: Set[str]) -> CheckOutcome:
-    """Whether a database has at least half of the relations that the manifest names. Pure."""
+    """Judge whether a database has at least half of the relations that the manifest names. Pure."""
     common = len(before & after)
     if not before or common >= _ALIKE * len(before):
         return CheckOutcome(1)

@@ -77,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
         taken = manifest.take(
             connect,
             key=key,
-            reading=ReadLimits(options.workers, max_age),
+            limits=ReadLimits(options.workers, max_age),
             clock=SystemClock(),
             policies=policies,
             algorithm=STABLE if options.portable else FAST,

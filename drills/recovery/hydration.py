@@ -90,7 +90,7 @@ def _read_indexes(
                 each for each in indexes if each.method == "btree" or not read_whole(connection, each, longest)
             ]
         except ServerUnresponsive:
-            progress.done[table] = integrity_indexes.given_up(table, indexes, longest)
+            progress.done[table] = integrity_indexes.unverified_after_timeout(table, indexes, longest)
             raise
     wanted = {table: indexes for table, indexes in rest.items() if indexes}
     judged = integrity_indexes.check(connection, progress, longest, wanted)

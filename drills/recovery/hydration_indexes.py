@@ -49,9 +49,9 @@ def read_whole(connection: Connection, index: Index, longest: float = DEFAULT_TI
     ways = (_BY_RANGES,) if index.method == "brin" else (BY_BITMAP, BY_INDEX)
     for condition, settings in product(_conditions(connection, index), ways):
         question = f"select count(*) from only {index.table} where ({index.where}) and {condition}"
-        plan = first_row(connection, f"explain (format json) {question}", settings, longest=longest)
+        plan = first_row(connection, f"explain (format json) {question}", settings, timeout=longest)
         if not isinstance(plan, psycopg.Error) and index.relname in names_in(plan[0]):
-            return not isinstance(first_row(connection, question, settings, longest=longest), psycopg.Error)
+            return not isinstance(first_row(connection, question, settings, timeout=longest), psycopg.Error)
     return False
 
 

@@ -195,8 +195,8 @@ class DrilledCutover:
         if not group:
             return []
         groups = self._session.env.clients.ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
-        ways = [way for each in groups for way in isolation.ways(each)]
-        return [f"{what} is {found}" for what, expected, found in ways if found != expected]
+        openings = [each for group in groups for each in isolation.openings(group)]
+        return [f"{what} is {found}" for what, expected, found in openings if found != expected]
 
     def _wait_for_the_lock(self) -> None:
         """Wait for a lock in S3, which a process that was killed holds until its lease has passed."""

@@ -62,7 +62,7 @@ JSON = st.recursive(
 @given(JSON, st.integers(min_value=0, max_value=3), st.integers(min_value=1, max_value=3))
 def test_a_digest_in_pieces_is_that_of_the_whole(value: object, depth: int, most: int) -> None:
     """Wherever the text is cut, its pieces are the text that versions before this one made at once."""
-    assert "".join(manifest.pieces(value, depth, most)) == json.dumps(value, sort_keys=True, separators=(",", ":"))
+    assert "".join(manifest.json_pieces(value, depth, most)) == json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def test_a_newer_format_asks_for_a_newer_version() -> None:

@@ -17,7 +17,7 @@ from drills.checks.base import session
 from drills.checks.base.session import Connector
 from drills.checks.canary import writer
 from drills.checks.catalog import check as catalog
-from drills.checks.catalog.scope import REST
+from drills.checks.catalog.scope import REST_OF_SERVER
 from drills.checks.content import check as content
 from drills.checks.content import large_objects, sequences
 from drills.checks.manifest import Manifest
@@ -129,7 +129,9 @@ def test_an_honest_physical_copy_gives_no_finding(copy: Checked, taken: Manifest
 
 def test_an_older_manifest_is_compared_with_what_it_knows(copy: Checked, taken: Manifest) -> None:
     """Sections that came with a later format are listed as not compared, and are no difference."""
-    known = {name: replace(one, catalog=catalog.known_to(2, one.catalog)) for name, one in taken.databases.items()}
+    known = {
+        name: replace(one, catalog=catalog.restrict_to_format(2, one.catalog)) for name, one in taken.databases.items()
+    }
     assert known != taken.databases
 
     older = Comparison(copy.connect, replace(taken, format=2, databases=known), SystemClock())
@@ -390,4 +392,4 @@ def test_a_manifest_of_one_database_is_enough_for_a_whole_copy(source: Checked, 
     assert named(results) == []
     assert {name for name, result in results.items() if result.outcome != "met"} == NOT_HERE
     assert expected.only == "orders"
-    assert REST in results["catalog"].not_checked
+    assert REST_OF_SERVER in results["catalog"].not_checked

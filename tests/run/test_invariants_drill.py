@@ -52,10 +52,10 @@ def chosen(**given: object) -> InvariantSet:
 
 def test_a_seed_is_not_judged_by_the_rules_of_other_data(configured: Path) -> None:
     """The target's rules are about its own data; rules for a seed are named beside it."""
-    assert [rule.name for rule in chosen().each] == ["rules"]
+    assert [rule.name for rule in chosen().invariants] == ["rules"]
     assert chosen(seed="/my.dump") == InvariantSet(reason=invariants.OF_OTHER_DATA)
-    assert [rule.name for rule in chosen(seed="/my.dump", overrides={"--invariants": "mine"}).each] == ["mine"]
-    assert [rule.name for rule in chosen(overrides={"--invariants": "mine"}).each] == ["mine"]
+    assert [rule.name for rule in chosen(seed="/my.dump", overrides={"--invariants": "mine"}).invariants] == ["mine"]
+    assert [rule.name for rule in chosen(overrides={"--invariants": "mine"}).invariants] == ["mine"]
 
     (configured / "drill.toml").write_text('[targets.orders]\nvault = "v"')
     assert chosen() == InvariantSet(reason=invariants.NONE)
@@ -120,7 +120,7 @@ def test_what_one_rule_lacks_is_not_held_against_another(checked: Checked) -> No
 
     result = results[-1]
     assert (result.name, result.outcome, result.blocking) == (invariants.NAME, "missed", True)
-    verdicts = [invariants.verdict(rules, result, rule.sentence) for rule in rules.each]
+    verdicts = [invariants.verdict(rules, result, rule.sentence) for rule in rules.invariants]
     assert [verdict.outcome for verdict in verdicts if verdict] == ["met", "missed", *["not verified"] * 3]
     assert [verdict.sentence for verdict in verdicts if verdict][1:] == [
         "There are no orders. 24,000 rows break that",
@@ -146,10 +146,10 @@ def test_each_rule_of_the_sample_can_be_broken(checked: Checked, name: str, harm
     """And holds where nothing is wrong."""
     (rule,) = (rule for rule in load(SAMPLE) if rule.name == name)
     with checked.copy() as copy, checked.snapshot(copy) as connection:
-        honest = invariants.look(connection, [rule])
+        honest = invariants.evaluate(connection, [rule])
         checked.harm(copy, harm)
         with checked.snapshot(copy) as later:
-            harmed = invariants.look(later, [rule])
+            harmed = invariants.evaluate(later, [rule])
 
     assert (honest.compared, honest.findings, honest.unverified) == (1, (), ())
     assert [finding.object for finding in harmed.findings] == [f"invariant {name}"]
@@ -175,7 +175,7 @@ def test_a_broken_rule_keeps_a_copy_from_being_usable(staged: Staged, tmp_path: 
     with staged.drill(tmp_path) as running:
         drill = Drill(dataclasses.replace(running.setup, rules=rules), staged.stored, staged.key)
         restoration = drill.recover()
-        kept = [drill.judge_rule(rule.sentence) for rule in rules.each]
+        kept = [drill.judge_rule(rule.sentence) for rule in rules.invariants]
         record = running.record
 
     assert [verdict.outcome for verdict in kept if verdict] == [*["met"] * 4, "missed"]

@@ -1,4 +1,6 @@
-"""How long the comparison of the content may take. It runs after RTA has stopped, and its time is the owner's choice."""
+"""The time that the comparison of the content may take. It runs after RTA has stopped, and its time is the owner's
+choice.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +22,14 @@ class Budget:
 
     @classmethod
     def starting(cls, seconds: float | None, clock: Clock) -> Budget | None:
-        """A budget that runs from now on; None where there is no limit."""
+        """Return a budget that runs from now on; None where there is no limit."""
         return None if seconds is None else cls(seconds, clock.monotonic(), clock)
 
     def left(self) -> float:
-        """Seconds that are left, 0 where it is used up."""
+        """Return the seconds that are left, 0 where it is used up."""
         return max(0.0, self.began + self.seconds - self.clock.monotonic())
 
     @property
     def reason(self) -> str:
-        """Why a table was not compared."""
+        """Say why a table was not compared."""
         return f"{OUT_OF_TIME}: the budget of {show_duration(self.seconds)} was used up"

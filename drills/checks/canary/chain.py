@@ -1,4 +1,4 @@
-"""Reads the canary of a restored copy: is its chain whole, and which instant does its newest row prove?"""
+"""Verify the canary of a restored copy: is its chain whole, and which instant does its newest row prove?"""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BATCH = 10_000
 
 @dataclass(frozen=True, slots=True)
 class CanaryState:
-    """The canary as read: its rows, its newest row, and where its chain is broken ("" where it is whole).
+    """A canary as it was read: its rows, its newest row, and where its chain is broken ("" where it is whole).
 
     `expected_digest` is the digest of the row that was the newest one on the source, "" where it is not there.
     """
@@ -38,45 +38,45 @@ class CanaryState:
 
 
 @dataclass(frozen=True, slots=True)
-class Anchor:
-    """The checkpoint of a pruned chain: the last row that was removed, which the oldest one left must follow."""
+class Checkpoint:
+    """The checkpoint of a pruned chain: the last row that was removed, which the oldest row left must follow."""
 
     seq: int
     digest: str
 
 
-def anchor_of(connection: Connection) -> Anchor | None:
-    """The checkpoint of a canary, None where nothing was pruned from it (or by other means)."""
+def read_checkpoint(connection: Connection) -> Checkpoint | None:
+    """Return the checkpoint of a canary, None where nothing was pruned from it (or by other means)."""
     present = connection.execute("select pg_catalog.to_regclass(%s) is not null", (CHECKPOINT,)).fetchone()
     if present is None or not present[0]:
         return None
     row = connection.execute(f"select seq, digest from {CHECKPOINT} order by seq desc limit 1").fetchone()
-    return Anchor(*row) if row else None
+    return Checkpoint(*row) if row else None
 
 
 def observe(connection: Connection, *, expected: CanaryState | None = None) -> CanaryState | None:
-    """The canary of one database, None where it has none or an empty one; `expected` is the source's."""
+    """Return the canary of one database, None where it has none or an empty one; `expected` is the source's."""
     present = connection.execute("select pg_catalog.to_regclass(%s) is not null", (TABLE,)).fetchone()
     if present is None or not present[0]:
         return None
-    anchor = anchor_of(connection)
+    checkpoint = read_checkpoint(connection)
     with connection.cursor(name="canary") as cursor:
         cursor.itersize = _BATCH
         cursor.execute(f"select seq, beat_at, previous, digest from {TABLE} order by seq")
-        return follow(cursor, expected.newest_seq if expected else 0, anchor=anchor)
+        return verify_chain(cursor, expected.newest_seq if expected else 0, checkpoint=checkpoint)
 
 
-def follow(
-    rows: Iterable[tuple[int, datetime, str, str]], expected_seq: int = 0, *, anchor: Anchor | None = None
+def verify_chain(
+    rows: Iterable[tuple[int, datetime, str, str]], expected_seq: int = 0, *, checkpoint: Checkpoint | None = None
 ) -> CanaryState | None:
-    """Prove the chain of rows (seq, instant, previous digest, digest) in order of seq; None without rows. Pure.
+    """Verify the chain of rows (seq, instant, previous digest, digest) in order of seq; None without rows. Pure.
 
     The first row is number 1, or follows the checkpoint `anchor`; from there on every link must hold. `expected_seq` is
     the row whose digest is wanted.
     """
     count, oldest, broken, wanted = 0, 0, "", ""
     back: tuple[float, int] = (0.0, 0)
-    before = (anchor.seq, anchor.digest) if anchor else (0, "")
+    before = (checkpoint.seq, checkpoint.digest) if checkpoint else (0, "")
     newest: tuple[int, datetime, str] | None = None
     for seq, at, previous, digest in rows:
         count += 1
@@ -90,7 +90,7 @@ def follow(
     if newest is None:
         return None
     went_back = f"by {show_duration(back[0])} at row {back[1]}" if back[0] > 0 else ""
-    return CanaryState(count, *newest, broken, oldest, wanted, went_back, anchor.seq if anchor else 0)
+    return CanaryState(count, *newest, broken, oldest, wanted, went_back, checkpoint.seq if checkpoint else 0)
 
 
 def _break(before: tuple[int, str], seq: int, at: datetime, previous: str, digest: str) -> str:
@@ -106,7 +106,7 @@ def _break(before: tuple[int, str], seq: int, at: datetime, previous: str, diges
 
 
 def judge(expected: CanaryState | None, found: CanaryState | None) -> tuple[Finding, ...]:
-    """The chain is whole and reaches at least as far as it did when the manifest was taken. Pure."""
+    """Judge whether the chain is whole and reaches at least as far as when the manifest was taken. Pure."""
     if found is None:
         if expected is None:
             return ()
@@ -119,16 +119,16 @@ def judge(expected: CanaryState | None, found: CanaryState | None) -> tuple[Find
         message = f"the canary ends at row {found.newest_seq}, expected at least row {expected.newest_seq}"
         return (_finding(f"row {expected.newest_seq}", f"row {found.newest_seq}", message),)
     if found.expected_digest not in ("", expected.newest_digest):
-        message = f"row {expected.newest_seq} of the canary is not the one that the source had: whose copy is this?"
+        message = f"row {expected.newest_seq} of the canary is not the source's: this may be another source's copy"
         return (_finding(f"digest {expected.newest_digest[:16]}", f"digest {found.expected_digest[:16]}", message),)
     return _clock(found)
 
 
 def _clock(found: CanaryState) -> tuple[Finding, ...]:
-    """Where the source's clock went back: its instants are what it said, and the newest row's is the last of them."""
+    """Warn where the source's clock went back: the newest row's instant is the last one that this clock gave."""
     if not found.went_back:
         return ()
-    message = f"the source's clock went back {found.went_back}: the data loss is as true as that clock"
+    message = f"the source's clock went back {found.went_back}: the measured data loss relies on that clock"
     return (dataclasses.replace(_finding("a clock that goes on", found.went_back, message), severity="warning"),)
 
 
@@ -138,7 +138,9 @@ def _finding(expected: str, found: str, message: str) -> Finding:
 
 
 def digest_of(previous: str, seq: int, at: datetime) -> str:
-    """The digest that a row must have: SHA-256 over the one before, its number and its microseconds since 1970."""
+    """Return the digest that a row must have: SHA-256 over the previous one, its number and its microseconds since
+    1970.
+    """
     whole = at - datetime.fromtimestamp(0, at.tzinfo)
     micros = (whole.days * 86400 + whole.seconds) * 1_000_000 + whole.microseconds
     return hashlib.sha256(f"{previous}|{seq}|{micros}".encode()).hexdigest()

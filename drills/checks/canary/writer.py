@@ -1,7 +1,8 @@
-"""Writes the canary on a source: rows on a beat, each chained to the one before by its digest.
+"""Write the canary on a source: rows at a fixed interval, each chained to the one before by its digest.
 
-This is the one thing of the project that writes to a source, and a separate, explicit command (DESIGN.md, "Words"). The
-newest row found in a restored copy proves which instant the copy reaches to; the chain proves that none is missing.
+This is the only part of the project that writes to a source, and a command of its own (`drills canary`,
+docs/data-loss.md). The newest row found in a restored copy proves which instant the copy reaches to; the chain proves
+that none is missing.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from datetime import datetime, timedelta
 from psycopg import sql
 
 from drills.checks.base.session import Connection
-from drills.checks.canary.chain import SCHEMA, anchor_of, follow
+from drills.checks.canary.chain import SCHEMA, read_checkpoint, verify_chain
 from drills.durations import show_duration
 from drills.errors import DrillError
 from drills.model.finding import Finding
@@ -44,7 +45,7 @@ grant usage on schema {schema} to {role};
 grant select, insert, delete on {schema}.beat, {schema}.checkpoint to {role};
 grant connect on database {database} to {role}
 """
-# what the role can touch elsewhere, which is what everybody can: it is given nothing, and PUBLIC cannot be kept from it
+# what the role can access elsewhere, which is what PUBLIC can: it is granted nothing, and PUBLIC includes it
 _ELSEWHERE = """
 select count(*) from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
 where n.nspname not in (%(schema)s, 'pg_catalog', 'information_schema') and n.nspname !~ '^pg_'
@@ -74,12 +75,12 @@ class Beat:
 
 
 def install(connection: Connection) -> None:
-    """Make the canary's schema and tables where they are not there yet."""
+    """Create the canary's schema and tables where they are missing."""
     connection.execute(_INSTALL)
 
 
 def statements(database: str, role: str = ROLE, *, make_role: bool = True) -> str:
-    """The SQL that `drills canary install` carries out: schema, tables, and a role that can touch nothing else.
+    """Return the SQL that `drills canary install` executes: schema, tables, and a role that can access nothing else.
 
     The role owns nothing and can neither alter a row nor make a table. It has no password: its owner gives it one.
     """
@@ -89,7 +90,7 @@ def statements(database: str, role: str = ROLE, *, make_role: bool = True) -> st
 
 
 def install_for(connection: Connection, role: str = ROLE) -> int:
-    """Carry out `statements`, whole or not at all; return to how many tables elsewhere the role has access by PUBLIC."""
+    """Execute `statements`, whole or not at all; return to how many other tables the role has access by PUBLIC."""
     there = connection.execute("select 1 from pg_catalog.pg_roles where rolname = %s", (role,)).fetchone()
     with connection.transaction():
         execute(connection, statements(connection.info.dbname, role, make_role=there is None))
@@ -108,7 +109,7 @@ def beat(connection: Connection) -> Beat:
 
 
 def newest(connection: Connection) -> Beat | None:
-    """The last row that was written, None before the first."""
+    """Return the last row that was written, None before the first."""
     row = connection.execute(f"select seq, beat_at, digest from {SCHEMA}.beat order by seq desc limit 1").fetchone()
     return Beat(*row) if row else None
 
@@ -129,7 +130,7 @@ def prune(connection: Connection, keep: timedelta) -> int:
         last = row[0] if row else None
         if last is None:
             return 0
-        _prove(connection, last)
+        _verify(connection, last)
         connection.execute(f"delete from {SCHEMA}.checkpoint")
         connection.execute(
             f"insert into {SCHEMA}.checkpoint select seq, beat_at, digest from {SCHEMA}.beat where seq = %s", (last,)
@@ -137,22 +138,23 @@ def prune(connection: Connection, keep: timedelta) -> int:
         return connection.execute(f"delete from {SCHEMA}.beat where seq <= %s", (last,)).rowcount
 
 
-def _prove(connection: Connection, last: int) -> None:
-    anchor = anchor_of(connection)
+def _verify(connection: Connection, last: int) -> None:
+    checkpoint = read_checkpoint(connection)
     with connection.cursor(name="canary") as cursor:
         cursor.execute(
             f"select seq, beat_at, previous, digest from {SCHEMA}.beat where seq <= %s order by seq", (last,)
         )
-        state = follow(cursor, anchor=anchor)
+        state = verify_chain(cursor, checkpoint=checkpoint)
     if state is not None and state.broken:
         raise DrillError(
-            f"expected the whole chain of the canary before any of it is removed, found: {state.broken}: nothing was "
-            "removed; find out who wrote to it, then install it anew in an empty schema"
+            f"expected a whole chain of the canary before any of it is removed, found: {state.broken}: nothing was "
+            "removed; find out who wrote to it, then install it again in an empty schema"
         )
 
 
 def beat_stopped(newest: datetime | None, now: datetime, every: timedelta) -> Finding | None:
-    """A finding where the newest beat is older than three beats and 10 seconds, or newer than now; None where all is well.
+    """Return a finding where the newest beat is older than three intervals and 10 seconds, or newer than now, else
+    None.
 
     `newest` and `now` are of the same clock, best the database's own. Pure.
     """

@@ -1,4 +1,5 @@
-"""Whether every object of a database is there and is defined as it was: tables, columns, rules, rights and the rest.
+"""Check that every object of a database exists and is defined as on the source: tables, columns, rules, rights and the
+rest.
 
 `observe` reads the catalog of one database, `observe_cluster` what belongs to the whole server, both in a session
 pinned by drills/checks/base/session.py and neither needing a superuser. `judge` compares two of them and is pure.
@@ -23,10 +24,10 @@ from psycopg.rows import tuple_row
 from drills.checks.base.session import Connection, index_scans
 from drills.checks.catalog.cluster import cluster_queries
 from drills.checks.catalog.extensions import MEMBERS, SINCE, SINCE_FORMAT_3
-from drills.checks.catalog.grants import more
+from drills.checks.catalog.grants import version_queries
 from drills.checks.catalog.psql import query_for
 from drills.checks.catalog.queries import EVERY_VERSION, RELATION_NAMES
-from drills.checks.catalog.subscriptions import MAY_READ_CONNECTIONS, UNSEEN
+from drills.checks.catalog.subscriptions import MAY_READ_CONNECTIONS, NOT_VISIBLE
 from drills.model.finding import Finding, NotChecked, Severity
 from drills.sql import execute
 
@@ -37,14 +38,14 @@ Catalog = dict[str, dict[str, str]]
 
 Parts = dict[str, str]
 _Key = tuple[str, str]
-_LONGEST = 400  # characters of a definition that are kept as they are; a longer one is told by digest and beginning
-_SHOWN = 160  # characters of one part in a finding
+_MAX_LENGTH = 400  # characters of a definition that are stored as they are; of a longer one digest and beginning
+_MAX_SHOWN = 160  # characters of one part in a finding
 _LARGE = ("columns", "grants")  # where there are many tables, so that they are read first
 LENIENT = frozenset({"comments", "statistics"})
-"""Sections whose differences are warnings."""
+"""The sections whose differences are warnings."""
 LENIENT_TO_A_DUMP = LENIENT | {MEMBERS}
-"""The same for another server: an extension that was updated in place may hold more than one that is made anew."""
-# Told by each side that knows of it, whatever its value: an older manifest, or an older server, does not.
+"""The same for another server: an extension that was updated in place may hold more than a new one."""
+# Present on each side that knows of it, whatever its value: an older manifest, or an older server, does not.
 _ON_BOTH = {
     "large objects": ("rights of each",),
     "subscriptions": (
@@ -67,16 +68,16 @@ _ABSENT = {
     "invalid": "valid",
     "not ready": "ready",
 }
-_PLAIN = frozenset({"kind", "definition", "enabled"})  # parts that are told without their name
-# `varchar in ('a', 'b')` is printed in one way when it is new and in another once it has been dumped and restored.
+_PLAIN = frozenset({"kind", "definition", "enabled"})  # parts that are described without their name
+# `varchar in ('a', 'b')` is printed differently once it has been dumped and restored.
 _CAST_ARRAY = re.compile(r"\(ARRAY\[((?:'(?:[^']|'')*'::character varying(?:, )?)+)\]\)::text\[\]")
 _ELEMENT = re.compile(r"'(?:[^']|'')*'::character varying")
-# The server's own JSON, as it is kept where nothing of it is to be shortened, digested or put in another way.
+# The server's own JSON, stored as it is where no part has to be shortened, digested or rewritten.
 _PLAIN_JSON = re.compile(r'\{(?:"(?!secret )[a-z ]+": (?:"[^"\\]*"|\[(?:"[^"\\]*"(?:, )?)*\])(?:, )?)+\}')
-GONE = "something that the catalog has lost"
-UNKEYED = "(not compared)"
+LOST_NAME = "something that the catalog has lost"
+NOT_COMPARED = "(not compared)"
 _NO_KEY = "the manifest's key is not at hand: names were compared, values were not"
-_HIDDEN = {
+_NOT_VISIBLE_REASONS = {
     "options": "not verified: needs a superuser on both sides",
     "connection": "not verified: needs a superuser or pg_read_all_data on both sides",
 }
@@ -84,7 +85,7 @@ _OPTION_DIGEST = re.compile(r" \((?:[0-9a-f]{16}|not compared)\)")
 
 
 def observe(connection: Connection, *, key: bytes | None = None, helpers: Sequence[Connection] = ()) -> Catalog:
-    """The catalog of the database that a pinned `connection` is in.
+    """Return the catalog of the database that a pinned `connection` is in.
 
     `helpers` are further connections with the same snapshot, each of which reads sections of its own.
     Options of foreign servers and user mappings, and connections of subscriptions, can hold secrets: they are given as
@@ -93,18 +94,18 @@ def observe(connection: Connection, *, key: bytes | None = None, helpers: Sequen
     Raises psycopg.Error when a query fails.
     """
     may = execute(connection, MAY_READ_CONNECTIONS).fetchone()
-    queries = more(connection.info.server_version, connections=bool(may and may[0]))
+    queries = version_queries(connection.info.server_version, connections=bool(may and may[0]))
     return _observe((connection, *helpers), {**EVERY_VERSION, **queries, **SINCE_FORMAT_3}, key)
 
 
 def relations(connection: Connection) -> frozenset[str]:
-    """The names in the section "relations", and nothing else of the catalog."""
+    """Return the names in the section "relations", and nothing else of the catalog."""
     with index_scans(connection), connection.cursor(row_factory=tuple_row) as cursor:
         return frozenset(name for (name,) in execute(cursor, RELATION_NAMES))
 
 
 def observe_cluster(connection: Connection, *, key: bytes | None = None) -> Catalog:
-    """What all databases of the server share: roles, memberships, settings, databases and tablespaces.
+    """Return what all databases of the server share: roles, memberships, settings, databases and tablespaces.
 
     Values of an application's own settings (`name.with.dot`) are digested as `observe` does it with options.
     """
@@ -112,7 +113,7 @@ def observe_cluster(connection: Connection, *, key: bytes | None = None) -> Cata
 
 
 def count(catalog: Catalog) -> int:
-    """How many entries a catalog holds."""
+    """Return how many entries a catalog holds."""
     return sum(len(entries) for entries in catalog.values())
 
 
@@ -130,7 +131,7 @@ def _observe(connections: Sequence[Connection], queries: Mapping[str, str], key:
                     break
                 rows = execute(cursor, query).fetchall()
                 # the server has no name for what a comment is on where its catalog has lost that
-                named = sorted((name or GONE, parts) for name, parts in rows)
+                named = sorted((name or LOST_NAME, parts) for name, parts in rows)
                 found[section] = {name: definition(parts, key) for name, parts in named}
 
     if len(connections) > 1:
@@ -142,8 +143,8 @@ def _observe(connections: Sequence[Connection], queries: Mapping[str, str], key:
 
 
 def definition(parts: str, key: bytes | None) -> str:
-    """An object's parts as a catalog keeps them, from the server's JSON of them. Pure."""
-    if len(parts) <= _LONGEST and "::character varying" not in parts and _PLAIN_JSON.fullmatch(parts):
+    """Return an object's parts as a catalog stores them, from the server's JSON of them. Pure."""
+    if len(parts) <= _MAX_LENGTH and "::character varying" not in parts and _PLAIN_JSON.fullmatch(parts):
         return sys.intern(parts)  # all tables of an owner are defined in the same words
     told: dict[str, Any] = {}
     for part, value in json.loads(parts).items():
@@ -164,29 +165,29 @@ def _canonical(text: str) -> str:
 
 
 def _short(text: str) -> str:
-    if len(text) <= _LONGEST:
+    if len(text) <= _MAX_LENGTH:
         return text
     digest = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
     return f"md5 {digest}, {len(text)} characters: {text[:80]}…"
 
 
 def _digested(options: list[str], key: bytes | None) -> str:
-    """Names of options in order, each with the keyed digest of its value when there is a key."""
+    """Return the names of options in order, each with the keyed digest of its value when there is a key."""
     told = []
     for option in sorted(options):
         name, _, value = option.partition("=")
-        digest = hmac.new(key, value.encode(), hashlib.sha256).hexdigest()[:16] if key else UNKEYED[1:-1]
+        digest = hmac.new(key, value.encode(), hashlib.sha256).hexdigest()[:16] if key else NOT_COMPARED[1:-1]
         told.append(f"{name} ({digest})")
     return ", ".join(told)
 
 
-def known_to(format: int, found: Catalog) -> Catalog:
-    """What a manifest of an older format could have held of a catalog. Pure."""
+def restrict_to_format(format: int, found: Catalog) -> Catalog:
+    """Return what a manifest of an older format could have held of a catalog. Pure."""
     return found if format >= SINCE else {name: found[name] for name in found if name not in SINCE_FORMAT_3}
 
 
-def unknown_to(format: int) -> tuple[NotChecked, ...]:
-    """What of the catalog is not compared with a manifest of an older format. Pure."""
+def sections_unknown_to(format: int) -> tuple[NotChecked, ...]:
+    """Return what of the catalog is not compared with a manifest of an older format. Pure."""
     reason = f"needs a manifest of format {SINCE} or later, found one of format {format}: take it again"
     return () if format >= SINCE else tuple(NotChecked(f"catalog: {name}", reason) for name in SINCE_FORMAT_3)
 
@@ -194,37 +195,39 @@ def unknown_to(format: int) -> tuple[NotChecked, ...]:
 def judge(
     expected: Catalog, found: Catalog, *, check: str = NAME, lenient: frozenset[str] = LENIENT
 ) -> tuple[Finding, ...]:
-    """One finding for each entry that is missing, added or defined in another way, in a stable order.
+    """Make one finding of each entry that is missing, added or defined differently, in a stable order. Pure.
 
-    Differences in the sections `lenient` are warnings. Parts of a thing that is missing or added as a whole (the
-    columns, keys and grants of a table …) are counted in its finding and get none of their own; so are those that an
-    inherited change or a detached partition brings along.
+    Differences in the sections `lenient` are warnings. Parts of an object that is missing or added as a whole (the
+    columns, keys and grants of a table …) are counted in its finding and get none of their own; so are those that
+    follow from an inherited change or a detached partition.
     """
-    wanted, present = _unlike(expected, found), _unlike(found, expected)
+    wanted, present = _differing_entries(expected, found), _differing_entries(found, expected)
     changed = {
         name: diff
         for name in wanted.keys() & present.keys()
         if (diff := _difference(name[0], wanted[name], present[name])) is not None
     }
-    moved = {name for name, (before, _) in changed.items() if before.keys() & {"partition of", "partition bound"}}
-    missing = _folded({name: wanted[name] for name in wanted.keys() - present.keys()}, moved)
-    added = _folded({name: present[name] for name in present.keys() - wanted.keys()}, moved)
+    reattached = {name for name, (before, _) in changed.items() if before.keys() & {"partition of", "partition bound"}}
+    missing = _fold({name: wanted[name] for name in wanted.keys() - present.keys()}, reattached)
+    added = _fold({name: present[name] for name in present.keys() - wanted.keys()}, reattached)
     inherited = _inherited(changed, wanted)
     followers = _followers(inherited)
     findings = []
     for name, diff in changed.items():
         if name not in inherited:
             extra = sum(parts.get(name, 0) for parts in (missing, added)) + followers[name]
-            findings.append((name[0], _changed(check, name, wanted[name], diff, extra)))
+            findings.append((name[0], _changed_finding(check, name, wanted[name], diff, extra)))
     gone, new = missing.keys() - changed.keys(), added.keys() - changed.keys()
-    findings += [(name[0], _lost(check, name, wanted[name], missing[name])) for name in gone]
-    findings += [(name[0], _extra(check, name, present[name], added[name])) for name in new]
+    findings += [(name[0], _missing_finding(check, name, wanted[name], missing[name])) for name in gone]
+    findings += [(name[0], _added_finding(check, name, present[name], added[name])) for name in new]
     told = [replace(each, severity="warning") if section in lenient else each for section, each in findings]
     return tuple(sorted(told, key=lambda each: (each.severity, each.object, each.expected, each.found)))
 
 
-def _unlike(catalog: Catalog, other: Catalog) -> dict[_Key, dict[str, Any]]:
-    """The entries that the other does not have in the same words; nearly all are the same, and need not be parsed."""
+def _differing_entries(catalog: Catalog, other: Catalog) -> dict[_Key, dict[str, Any]]:
+    """Return the entries that the other catalog does not have in the same words; nearly all are equal, and are not
+    parsed.
+    """
     return {
         (section, name): _parsed(definition)
         for section, entries in catalog.items()
@@ -234,7 +237,7 @@ def _unlike(catalog: Catalog, other: Catalog) -> dict[_Key, dict[str, Any]]:
 
 
 def _parsed(definition: str) -> dict[str, Any]:
-    """The parts in the order of their names, whatever the order that they were written in."""
+    """Return the parts in the order of their names, whatever the order that they were written in."""
     parsed = json.loads(definition)
     return dict(sorted(parsed.items())) if isinstance(parsed, dict) else {"definition": definition}
 
@@ -244,55 +247,57 @@ def _compared(entry: Mapping[str, Any]) -> Parts:
 
 
 def _difference(section: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Parts, Parts] | None:
-    """The parts that differ; None when all are equal. A part may be on one side only, but for those in `_ON_BOTH`."""
+    """Return the parts that differ; None when all are equal. A part may be on one side only, but for those in
+    `_ON_BOTH`.
+    """
     one, other = _compared(before), _compared(after)
     both = one.keys() & other.keys()
     alone = (one.keys() ^ other.keys()) - set(_ON_BOTH.get(section, ())) if section != MEMBERS else set()
-    names = [part for part in one | other if part in both | alone and _told_apart(one.get(part), other.get(part))]
+    names = [part for part in one | other if part in both | alone and _parts_differ(one.get(part), other.get(part))]
     if not names:
         return None
     return {part: one.get(part, "") for part in names}, {part: other.get(part, "") for part in names}
 
 
-def _told_apart(before: str | None, after: str | None) -> bool:
-    """Whether two parts differ; where a side was read without the key, by the names of their options alone."""
-    if UNSEEN in (before, after):
+def _parts_differ(before: str | None, after: str | None) -> bool:
+    """Return whether two parts differ; where a side was read without the key, by the names of their options alone."""
+    if NOT_VISIBLE in (before, after):
         return False
-    if before and after and UNKEYED in before + after:
+    if before and after and NOT_COMPARED in before + after:
         return _OPTION_DIGEST.sub("", before) != _OPTION_DIGEST.sub("", after)
     return before != after
 
 
-def left_out(catalog: Catalog) -> tuple[NotChecked, ...]:
-    """The objects whose secret-prone parts were read without the manifest's key or not at all, by name only."""
+def uncompared_secrets(catalog: Catalog) -> tuple[NotChecked, ...]:
+    """Return the objects whose secret parts were read without the manifest's key or not at all, by name only."""
     return tuple(
-        NotChecked(f"{part} of {name}", _HIDDEN[part] if value == UNSEEN else _NO_KEY)
+        NotChecked(f"{part} of {name}", _NOT_VISIBLE_REASONS[part] if value == NOT_VISIBLE else _NO_KEY)
         for entries in catalog.values()
         for name, definition in entries.items()
-        if UNKEYED in definition or UNSEEN in definition
+        if NOT_COMPARED in definition or NOT_VISIBLE in definition
         for part, value in _compared(_parsed(definition)).items()
-        if UNKEYED in value or (value == UNSEEN and part in _HIDDEN)
+        if NOT_COMPARED in value or (value == NOT_VISIBLE and part in _NOT_VISIBLE_REASONS)
     )
 
 
-def _belongs(entry: Mapping[str, Any]) -> Iterator[_Key]:
+def _wholes(entry: Mapping[str, Any]) -> Iterator[_Key]:
     for whole in filter(None, entry.get("of", ())):  # an older manifest has a null in the settings of all roles
         for section in _SECTIONS:
             if whole.startswith(section + " "):
                 yield section, whole[len(section) + 1 :]
 
 
-_SECTIONS = (*EVERY_VERSION, *more(0), *SINCE_FORMAT_3, *cluster_queries(0))
+_SECTIONS = (*EVERY_VERSION, *version_queries(0), *SINCE_FORMAT_3, *cluster_queries(0))
 
 
-def _folded(entries: Mapping[_Key, Mapping[str, Any]], moved: set[_Key]) -> dict[_Key, int]:
-    """Each entry that stands for itself, and each of `moved`, with how many of `entries` belong to it."""
+def _fold(entries: Mapping[_Key, Mapping[str, Any]], reattached: set[_Key]) -> dict[_Key, int]:
+    """Return each entry that stands for itself, and each of `reattached`, with how many of `entries` belong to it."""
     tops: dict[_Key, _Key] = {}
 
     def top(name: _Key) -> _Key:
         if name not in tops:
             tops[name] = name
-            wholes = [whole for whole in _belongs(entries[name]) if whole in entries or whole in moved]
+            wholes = [whole for whole in _wholes(entries[name]) if whole in entries or whole in reattached]
             if wholes and wholes[0] != name:
                 tops[name] = top(wholes[0]) if wholes[0] in entries else wholes[0]
         return tops[name]
@@ -306,17 +311,17 @@ def _folded(entries: Mapping[_Key, Mapping[str, Any]], moved: set[_Key]) -> dict
 def _inherited(
     changed: Mapping[_Key, tuple[Parts, Parts]], wanted: Mapping[_Key, Mapping[str, Any]]
 ) -> dict[_Key, _Key]:
-    """Changes that are the same change of what the thing belongs to: a partition's column after its parent's."""
+    """Return the changes that repeat one of what the object belongs to: a partition's column after its parent's."""
     return {
         name: whole
         for name, diff in changed.items()
-        for whole in _belongs(wanted[name])
+        for whole in _wholes(wanted[name])
         if whole[0] != "schemas" and changed.get(whole) == diff and whole != name
     }
 
 
 def _followers(inherited: Mapping[_Key, _Key]) -> Counter[_Key]:
-    """How many changes are told by each that stands for itself, followers of followers included."""
+    """Return how many changes each finding stands for, followers of followers included."""
     told: Counter[_Key] = Counter()
     for whole in inherited.values():
         while whole in inherited:
@@ -325,28 +330,28 @@ def _followers(inherited: Mapping[_Key, _Key]) -> Counter[_Key]:
     return told
 
 
-def _tell(part: str, value: str) -> str:
+def _describe_part(part: str, value: str) -> str:
     if not value:
         return _ABSENT.get(part, f"no {part}")
-    shown = value if len(value) <= _SHOWN else value[:_SHOWN] + "…"
+    shown = value if len(value) <= _MAX_SHOWN else value[:_MAX_SHOWN] + "…"
     if value == "yes":
         return part
     return shown if part in _PLAIN else f"{part} {shown}"
 
 
-def _told(parts: Mapping[str, str]) -> str:
-    return "; ".join(_tell(part, value) for part, value in parts.items())
+def _describe(parts: Mapping[str, str]) -> str:
+    return "; ".join(_describe_part(part, value) for part, value in parts.items())
 
 
-def _whole(section: str, entry: Mapping[str, Any]) -> str:
-    """A missing or added thing in short: what kind it is, else all that is said of it."""
+def _summarize(section: str, entry: Mapping[str, Any]) -> str:
+    """Describe a missing or added object: its kind, else all of its parts."""
     parts = _compared(entry)
     if section in ("relations", "functions", "types"):
         parts = {part: value for part, value in parts.items() if part in ("kind", "owner")}
-    return _told(dict(sorted(parts.items(), key=lambda each: each[0] != "kind"))) or section.removesuffix("s")
+    return _describe(dict(sorted(parts.items(), key=lambda each: each[0] != "kind"))) or section.removesuffix("s")
 
 
-def _with(extra: int, verb: str) -> str:
+def _and_others(extra: int, verb: str) -> str:
     return (
         f", and {extra} {'entry that belongs' if extra == 1 else 'entries that belong'} to it {verb}" if extra else ""
     )
@@ -356,20 +361,22 @@ def _object(name: _Key, entry: Mapping[str, Any]) -> str:
     return str(entry.get("object", name[1]))
 
 
-def _lost(check: str, name: _Key, entry: Mapping[str, Any], extra: int) -> Finding:
-    thing, told = _object(name, entry), _whole(name[0], entry)
-    message = f"expected {thing} with {told}, found none{_with(extra, 'went with it')}"
+def _missing_finding(check: str, name: _Key, entry: Mapping[str, Any], extra: int) -> Finding:
+    thing, told = _object(name, entry), _summarize(name[0], entry)
+    message = f"expected {thing} with {told}, found none{_and_others(extra, 'went with it')}"
     return Finding(check, "error", thing, told, "none", message, query_for(*name, thing))
 
 
-def _extra(check: str, name: _Key, entry: Mapping[str, Any], extra: int) -> Finding:
-    thing, told = _object(name, entry), _whole(name[0], entry)
-    message = f"expected nothing of the kind, found {thing} with {told}{_with(extra, 'came with it')}"
+def _added_finding(check: str, name: _Key, entry: Mapping[str, Any], extra: int) -> Finding:
+    thing, told = _object(name, entry), _summarize(name[0], entry)
+    message = f"expected nothing of the kind, found {thing} with {told}{_and_others(extra, 'came with it')}"
     severity: Severity = "warning" if name[0] == "indexes" else "error"  # more of them only slow writes down
     return Finding(check, severity, thing, "none", told, message, query_for(*name, thing))
 
 
-def _changed(check: str, name: _Key, entry: Mapping[str, Any], diff: tuple[Parts, Parts], extra: int) -> Finding:
-    thing, before, after = _object(name, entry), _told(diff[0]), _told(diff[1])
-    message = f"expected {thing} with {before}, found {after}{_with(extra, 'changed with it')}"
+def _changed_finding(
+    check: str, name: _Key, entry: Mapping[str, Any], diff: tuple[Parts, Parts], extra: int
+) -> Finding:
+    thing, before, after = _object(name, entry), _describe(diff[0]), _describe(diff[1])
+    message = f"expected {thing} with {before}, found {after}{_and_others(extra, 'changed with it')}"
     return Finding(check, "error", thing, before, after, message, query_for(*name, thing))

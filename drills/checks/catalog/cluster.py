@@ -1,16 +1,18 @@
-"""The SQL for what belongs to the whole server: roles, settings, databases, tablespaces. See catalog_queries.py."""
+"""The SQL for what belongs to the whole server: roles, settings, databases, tablespaces. See
+drills/checks/catalog/queries.py.
+"""
 
 from __future__ import annotations
 
 from drills.checks.catalog.grants import grants
-from drills.checks.catalog.queries import _owner, _row, _sorted
+from drills.checks.catalog.queries import owner_name, select_row, sorted_list
 
 ALL_ROLES = "all roles"  # whose settings ALTER ROLE ALL changes
 _NAMED = "d.datname not in ('rdsadmin', 'template0', 'template1')"
 
 # pg_roles shows no password to anybody.
 _ROLES = f"""{
-    _row(
+    select_row(
         "'role ' || quote_ident(r.rolname)",
         superuser="case when r.rolsuper then 'yes' end",
         no_inherit="case when not r.rolinherit then 'yes' end",
@@ -32,7 +34,7 @@ def _memberships(version: int) -> str:
     if version >= 160000:  # since then each membership says whether it is inherited and can be switched to
         options["not_inherited"] = "case when not bool_or(m.inherit_option) then 'yes' end"
         options["no_set_role"] = "case when not bool_or(m.set_option) then 'yes' end"
-    row = _row(
+    row = select_row(
         f"'role ' || {_MEMBER} || ' in ' || {_GROUP}",
         object=f"'role ' || {_MEMBER}",
         of=f"jsonb_build_array('roles role ' || {_MEMBER})",
@@ -46,10 +48,10 @@ def _memberships(version: int) -> str:
 _WHOSE = """concat_ws(' in ', 'role ' || nullif(quote_ident(pg_get_userbyid(nullif(s.setrole, 0))), ''),
     'database ' || quote_ident(d.datname))"""
 _SETTINGS = f"""{
-    _row(
+    select_row(
         f"{_WHOSE} || ': ' || split_part(o, '=', 1)",
         object=f"coalesce(nullif({_WHOSE}, ''), '{ALL_ROLES}')",
-        of=f"case when s.setrole <> 0 then jsonb_build_array('roles role ' || {_owner('s.setrole')}) "
+        of=f"case when s.setrole <> 0 then jsonb_build_array('roles role ' || {owner_name('s.setrole')}) "
         "when d.datname is not null then jsonb_build_array('databases database ' || quote_ident(d.datname)) "
         "else '[]' end",
         setting="case when split_part(o, '=', 1) not like '%.%' then o end",
@@ -59,9 +61,9 @@ _SETTINGS = f"""{
     where d.datname is null or {_NAMED}"""
 
 _DATABASES = f"""{
-    _row(
+    select_row(
         "'database ' || quote_ident(d.datname)",
-        owner=_owner("d.datdba"),
+        owner=owner_name("d.datdba"),
         encoding="pg_encoding_to_char(d.encoding)",
         collate="d.datcollate",
         ctype="d.datctype",
@@ -75,10 +77,10 @@ _DATABASES = f"""{
 } from pg_database as d where {_NAMED}"""
 
 _TABLESPACES = f"""{
-    _row(
+    select_row(
         "'tablespace ' || quote_ident(t.spcname)",
-        owner=_owner("t.spcowner"),
-        options=_sorted("t.spcoptions"),
+        owner=owner_name("t.spcowner"),
+        options=sorted_list("t.spcoptions"),
     )
 } from pg_tablespace as t"""
 
@@ -104,7 +106,7 @@ _SECURITY_LABELS = f"""select s.name || ': ' || d.provider, jsonb_build_object('
 
 
 def cluster_queries(version: int) -> dict[str, str]:
-    """Section to query, for a server of this `server_version_num`."""
+    """Return section and query, for a server of this `server_version_num`."""
     return {
         "roles": _ROLES,
         "memberships": _memberships(version),

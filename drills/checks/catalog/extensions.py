@@ -1,22 +1,29 @@
-"""The SQL for what differs from what PostgreSQL and extensions bring along, and for the rarest objects of a user's own.
+"""The SQL for what differs from what PostgreSQL and extensions create, and for the rarest objects of a user's own.
 
 Manifests have these sections since format 3. A dump carries them: rights as their difference to `pg_init_privs`, which
-is what makes them comparable between versions too. Not here, since a dump loses it and nobody could tell that from a
-fault: comments on members of an extension, its owner, changes of built-in text search configurations, and rights in
-`information_schema`. See catalog_queries.py.
+is what makes them comparable between versions too. Not included, since a dump loses it and no check could tell that
+from a fault: comments on members of an extension, its owner, changes of built-in text search configurations, and rights
+in `information_schema`. See drills/checks/catalog/queries.py.
 """
 
 from __future__ import annotations
 
-from drills.checks.catalog.grants import _ON
-from drills.checks.catalog.queries import _IN_SCHEMA, _MADE, _USER, _own, _owner, _row
+from drills.checks.catalog.grants import TARGET
+from drills.checks.catalog.queries import (
+    FIRST_USER_OID,
+    IN_SCHEMA,
+    USER_SCHEMA,
+    not_of_extension,
+    owner_name,
+    select_row,
+)
 
 SINCE = 3  # the format of a manifest
 
 
 def _brought(catalog: str, oid: str) -> str:
-    """True for what initdb or an extension made: asked first, since most that has rights is the user's own."""
-    return f"({oid} < {_MADE} or {oid} in (select m.objid from members as m where m.classid = '{catalog}'::regclass))"
+    """Return a condition that is true for what initdb or an extension created, which is tested first."""
+    return f"({oid} < {FIRST_USER_OID} or {oid} in (select m.objid from members as m where m.classid = '{catalog}'::regclass))"
 
 
 _WITH_RIGHTS = f"""
@@ -44,7 +51,7 @@ _WITH_RIGHTS = f"""
 
 
 def _without(acl: str, other: str, *columns: str) -> str:
-    """The rights in one list that another does not have, for all but the owner and whoever is gone.
+    """Return SQL for the rights in one list that another does not have, for all but the owner and dropped roles.
 
     An owner's rights are those that come with owning; a list from before another became the owner has them as granted by
     that one to itself.
@@ -100,7 +107,7 @@ _MEMBERS = """select 'extension ' || quote_ident(x.extname), jsonb_build_object(
 _DEPENDENT = f"""select d.name || ' on extension ' || quote_ident(d.extname), jsonb_build_object('object', d.name,
         'of', jsonb_build_array(d.target, 'extensions extension ' || quote_ident(d.extname)),
         'dropped with extension', quote_ident(d.extname))::text
-    from (select i.type || ' ' || i.identity as name, x.extname, {_ON} as target
+    from (select i.type || ' ' || i.identity as name, x.extname, {TARGET} as target
         from (select e.classid as classoid, e.objid as objoid, e.objsubid, e.refobjid from pg_depend as e
             where e.deptype = 'x' and e.refclassid = 'pg_extension'::regclass) as d
         join pg_extension as x on x.oid = d.refobjid,
@@ -108,14 +115,14 @@ _DEPENDENT = f"""select d.name || ' on extension ' || quote_ident(d.extname), js
 
 # The operators and functions of a family that has a class of its own are told with that class (catalog_grants.py).
 _FAMILIES = f"""{
-    _row(
+    select_row(
         "'operator family ' || quote_ident(n.nspname) || '.' || quote_ident(f.opfname) || ' using ' || m.amname",
-        of=f'''{_IN_SCHEMA} || coalesce((select jsonb_agg('others operator class ' || quote_ident(k.nspname) || '.'
+        of=f'''{IN_SCHEMA} || coalesce((select jsonb_agg('others operator class ' || quote_ident(k.nspname) || '.'
         || quote_ident(o.opcname) || ' using ' || m.amname) from pg_opclass as o join pg_namespace as k
         on k.oid = o.opcnamespace where o.opcfamily = f.oid), '[]')''',
-        owner=_owner("f.opfowner"),
-        members=f'''case when not exists (select from pg_opclass as o where o.opcfamily = f.oid and o.oid >= {_MADE}
-        and {_own("pg_opclass", "o.oid")}) then nullif(concat_ws('; ',
+        owner=owner_name("f.opfowner"),
+        members=f'''case when not exists (select from pg_opclass as o where o.opcfamily = f.oid and o.oid >= {FIRST_USER_OID}
+        and {not_of_extension("pg_opclass", "o.oid")}) then nullif(concat_ws('; ',
         (select string_agg(concat_ws(' ', 'operator', a.amopstrategy, a.amopopr::regoperator,
             case a.amoppurpose when 'o' then 'for order by' end), ', '
             order by a.amopstrategy, a.amopopr::regoperator::text) from pg_amop as a where a.amopfamily = f.oid),
@@ -124,12 +131,12 @@ _FAMILIES = f"""{
             where a.amprocfamily = f.oid)), '') end''',
     )
 } from pg_opfamily as f join pg_namespace as n on n.oid = f.opfnamespace join pg_am as m on m.oid = f.opfmethod
-    where {_USER} and {_own("pg_opfamily", "f.oid")}"""
+    where {USER_SCHEMA} and {not_of_extension("pg_opfamily", "f.oid")}"""
 
 _SHELLS = f"""{
-    _row("t.oid::regtype::text", of=_IN_SCHEMA, kind="'shell type'", owner=_owner("t.typowner"))
+    select_row("t.oid::regtype::text", of=IN_SCHEMA, kind="'shell type'", owner=owner_name("t.typowner"))
 } from pg_type as t join pg_namespace as n on n.oid = t.typnamespace
-    where {_USER} and {_own("pg_type", "t.oid")} and not t.typisdefined"""
+    where {USER_SCHEMA} and {not_of_extension("pg_type", "t.oid")} and not t.typisdefined"""
 
 MEMBERS = "extension members"
 SINCE_FORMAT_3 = {

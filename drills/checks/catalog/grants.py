@@ -1,29 +1,30 @@
-"""The SQL for who may do what, what is said about objects, and the rarer kinds of object. See catalog_queries.py.
+"""The SQL for who may do what, for comments and security labels, and for the rarer kinds of object. See
+drills/checks/catalog/queries.py.
 
-One entry a grant. A missing list of grants counts as the default one (`acldefault`), and the owner is written as "its
-owner", so that a lost owner is one difference and not one for each of its rights. Who granted is not compared.
+One entry for each grant. A missing list of grants counts as the default one (`acldefault`), and the owner is written as
+"its owner", so that a lost owner is one difference and not one for each of its rights. The grantor is not compared.
 """
 
 from __future__ import annotations
 
 from drills.checks.catalog.queries import (
-    _COLUMN_NAME,
-    _COLUMNS_FROM,
-    _COLUMNS_WHERE,
-    _ENABLED,
-    _FUNCTION_OWN,
-    _MADE,
-    _OWNED_SECTION,
-    _REL,
-    _TABLE_FROM,
-    _TYPES_WHERE,
-    _USER,
-    _own,
-    _owner,
-    _row,
-    _sorted,
+    COLUMN_NAME,
+    COLUMNS_FROM,
+    COLUMNS_WHERE,
+    ENABLED,
+    FIRST_USER_OID,
+    FUNCTION_WHERE,
+    RELATION,
+    SECTION_AND_NAME,
+    TABLE_FROM,
+    TYPES_WHERE,
+    USER_SCHEMA,
+    not_of_extension,
+    owner_name,
+    select_row,
+    sorted_list,
 )
-from drills.checks.catalog.subscriptions import remote
+from drills.checks.catalog.subscriptions import remote_queries
 
 _GRANTEE = (
     "case x.grantee when 0 then 'PUBLIC' when {owner} then 'its owner' else quote_ident(pg_get_userbyid(x.grantee)) end"
@@ -31,7 +32,7 @@ _GRANTEE = (
 
 
 def grants(things: str) -> str:
-    """The query for a section of grants. `things` selects name, section and name, owner's oid and the acl."""
+    """Return the query for a section of grants. `things` selects name, section and name, owner's oid and the acl."""
     return f"""select g.name || ': ' || g.grantee || ': ' || g.privilege, jsonb_build_object(
         'object', g.name, 'of', jsonb_build_array(g.of), 'grant', g.privilege || ' to ' || g.grantee
         || case when bool_or(g.is_grantable) then ' with grant option' else '' end)::text
@@ -42,30 +43,30 @@ def grants(things: str) -> str:
 
 
 _GRANTS = grants(f"""
-    select {_REL}, {_OWNED_SECTION}, c.relowner,
+    select {RELATION}, {SECTION_AND_NAME}, c.relowner,
         coalesce(c.relacl, acldefault(case c.relkind when 'S' then 's' else 'r' end::"char", c.relowner))
-    {_TABLE_FROM} and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
-    union all select {_COLUMN_NAME}, 'columns ' || {_COLUMN_NAME}, c.relowner, a.attacl
-    {_COLUMNS_FROM} {_COLUMNS_WHERE} and a.attacl is not null
+    {TABLE_FROM} and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+    union all select {COLUMN_NAME}, 'columns ' || {COLUMN_NAME}, c.relowner, a.attacl
+    {COLUMNS_FROM} {COLUMNS_WHERE} and a.attacl is not null
     union all select p.oid::regprocedure::text, 'functions ' || p.oid::regprocedure::text, p.proowner,
         coalesce(p.proacl, acldefault('f', p.proowner))
-    from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace where {_USER} and {_FUNCTION_OWN}
+    from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace where {USER_SCHEMA} and {FUNCTION_WHERE}
     union all select 'schema ' || quote_ident(n.nspname), 'schemas schema ' || quote_ident(n.nspname), n.nspowner,
         coalesce(n.nspacl, acldefault('n', n.nspowner))
-    from pg_namespace as n where {_USER} and {_own("pg_namespace", "n.oid")}
+    from pg_namespace as n where {USER_SCHEMA} and {not_of_extension("pg_namespace", "n.oid")}
     union all select t.oid::regtype::text, 'types ' || t.oid::regtype::text, t.typowner,
         coalesce(t.typacl, acldefault('T', t.typowner))
-    from pg_type as t join pg_namespace as n on n.oid = t.typnamespace where {_TYPES_WHERE}
+    from pg_type as t join pg_namespace as n on n.oid = t.typnamespace where {TYPES_WHERE}
     union all select 'language ' || quote_ident(l.lanname), 'languages language ' || quote_ident(l.lanname), l.lanowner,
         coalesce(l.lanacl, acldefault('l', l.lanowner))
     from pg_language as l where l.lanname not in ('internal', 'c')
     union all select 'foreign data wrapper ' || quote_ident(f.fdwname),
         'foreign foreign data wrapper ' || quote_ident(f.fdwname), f.fdwowner,
         coalesce(f.fdwacl, acldefault('F', f.fdwowner))
-    from pg_foreign_data_wrapper as f where {_own("pg_foreign_data_wrapper", "f.oid")}
+    from pg_foreign_data_wrapper as f where {not_of_extension("pg_foreign_data_wrapper", "f.oid")}
     union all select 'foreign server ' || quote_ident(s.srvname), 'foreign foreign server ' || quote_ident(s.srvname),
         s.srvowner, coalesce(s.srvacl, acldefault('S', s.srvowner))
-    from pg_foreign_server as s where {_own("pg_foreign_server", "s.oid")}""")
+    from pg_foreign_server as s where {not_of_extension("pg_foreign_server", "s.oid")}""")
 
 _DEFAULT_FOR = """'default privileges of ' || quote_ident(pg_get_userbyid(d.defaclrole))
     || coalesce(' in schema ' || quote_ident(n.nspname), '') || ' on ' || case d.defaclobjtype when 'r' then 'tables'
@@ -99,9 +100,9 @@ _LARGE_OBJECTS = """with rights as (select m.oid, x.privilege_type || ' to ' || 
         from pg_largeobject_metadata as m group by 1
         union all select 'grant ' || r.told, count(*) from rights as r group by 1) as f having count(*) > 0"""
 
-_ON = f"""case when d.classoid = 'pg_class'::regclass and d.objsubid = 0
-        then (select {_OWNED_SECTION} from pg_class as c where c.oid = d.objoid)
-    when d.classoid = 'pg_class'::regclass then (select 'columns ' || {_COLUMN_NAME} from pg_attribute as a
+TARGET = f"""case when d.classoid = 'pg_class'::regclass and d.objsubid = 0
+        then (select {SECTION_AND_NAME} from pg_class as c where c.oid = d.objoid)
+    when d.classoid = 'pg_class'::regclass then (select 'columns ' || {COLUMN_NAME} from pg_attribute as a
         join pg_class as c on c.oid = a.attrelid where c.oid = d.objoid and a.attnum = d.objsubid)
     when d.classoid = 'pg_proc'::regclass then 'functions ' || d.objoid::regprocedure::text
     when d.classoid = 'pg_type'::regclass then 'types ' || d.objoid::regtype::text
@@ -130,47 +131,47 @@ _TEXTS = """select g.name{key}, jsonb_build_object('object', g.name, 'of', jsonb
 
 
 def _texts(catalog: str, key: str, part: str, value: str) -> str:
-    # the schema "public" is initdb's, but its comment is the user's to change; all else below _MADE is the server's
-    least = f"case when d.classoid = 'pg_namespace'::regclass then 2200 else {_MADE} end"
-    return _TEXTS.format(catalog=catalog, key=key, part=part, value=value, known=_KNOWN, on=_ON, least=least)
+    # the schema "public" is initdb's, but its comment is the user's to change; all else below FIRST_USER_OID is the server's
+    least = f"case when d.classoid = 'pg_namespace'::regclass then 2200 else {FIRST_USER_OID} end"
+    return _TEXTS.format(catalog=catalog, key=key, part=part, value=value, known=_KNOWN, on=TARGET, least=least)
 
 
 _COMMENTS = _texts("pg_description", "", "comment", "'md5 ' || md5(g.description)")
 _SECURITY_LABELS = _texts("pg_seclabel", " || ': ' || g.provider", "label", "g.label")
 
 _EVENT_TRIGGERS = f"""{
-    _row(
+    select_row(
         "'event trigger ' || quote_ident(t.evtname)",
         event="t.evtevent",
-        owner=_owner("t.evtowner"),
+        owner=owner_name("t.evtowner"),
         function="t.evtfoid::regprocedure::text",
-        enabled=_ENABLED.format("t.evtenabled"),
-        tags=_sorted("t.evttags"),
+        enabled=ENABLED.format("t.evtenabled"),
+        tags=sorted_list("t.evttags"),
     )
-} from pg_event_trigger as t where {_own("pg_event_trigger", "t.oid")}"""
+} from pg_event_trigger as t where {not_of_extension("pg_event_trigger", "t.oid")}"""
 
 # Everything that is rare and has its whole definition in one row of its catalog.
 _OTHERS = f"""{
-    _row(
+    select_row(
         "'cast (' || k.castsource::regtype || ' as ' || k.casttarget::regtype || ')'",
         definition="concat_ws(' ', nullif(k.castfunc, 0)::regprocedure, k.castcontext, k.castmethod)",
     )
-} from pg_cast as k where k.oid >= {_MADE} and {_own("pg_cast", "k.oid")}
+} from pg_cast as k where k.oid >= {FIRST_USER_OID} and {not_of_extension("pg_cast", "k.oid")}
     union all
     {
-    _row(
+    select_row(
         "'operator ' || o.oid::regoperator",
-        owner=_owner("o.oprowner"),
+        owner=owner_name("o.oprowner"),
         definition="concat_ws(' ', o.oprcode::regprocedure, nullif(o.oprcom, 0)::regoperator, "
         "nullif(o.oprnegate, 0)::regoperator, o.oprcanhash, o.oprcanmerge, nullif(o.oprrest, 0)::regproc, "
         "nullif(o.oprjoin, 0)::regproc)",
     )
-} from pg_operator as o where o.oid >= {_MADE} and {_own("pg_operator", "o.oid")}
+} from pg_operator as o where o.oid >= {FIRST_USER_OID} and {not_of_extension("pg_operator", "o.oid")}
     union all
     {
-    _row(
+    select_row(
         "'operator class ' || quote_ident(n.nspname) || '.' || quote_ident(o.opcname) || ' using ' || m.amname",
-        owner=_owner("o.opcowner"),
+        owner=owner_name("o.opcowner"),
         definition='''concat_ws(' ', o.opcintype::regtype, nullif(o.opckeytype, 0)::regtype, o.opcdefault,
         (select string_agg(concat_ws(' ', a.amopstrategy, a.amoppurpose, a.amopopr::regoperator), ', '
             order by a.amopstrategy, a.amopopr::regoperator::text) from pg_amop as a where a.amopfamily = o.opcfamily),
@@ -179,84 +180,84 @@ _OTHERS = f"""{
             where a.amprocfamily = o.opcfamily))''',
     )
 } from pg_opclass as o join pg_namespace as n on n.oid = o.opcnamespace join pg_am as m on m.oid = o.opcmethod
-    where o.oid >= {_MADE} and {_own("pg_opclass", "o.oid")}
+    where o.oid >= {FIRST_USER_OID} and {not_of_extension("pg_opclass", "o.oid")}
     union all
     {
-    _row(
+    select_row(
         "'collation ' || quote_ident(n.nspname) || '.' || quote_ident(c.collname)",
-        owner=_owner("c.collowner"),
+        owner=owner_name("c.collowner"),
         definition='''(to_jsonb(c) - array['oid', 'collname', 'collnamespace', 'collowner', 'collversion'])::text''',
     )
 } from pg_collation as c join pg_namespace as n on n.oid = c.collnamespace
-    where {_USER} and {_own("pg_collation", "c.oid")}
+    where {USER_SCHEMA} and {not_of_extension("pg_collation", "c.oid")}
     union all
     {
-    _row(
+    select_row(
         "'conversion ' || quote_ident(n.nspname) || '.' || quote_ident(c.conname)",
-        owner=_owner("c.conowner"),
+        owner=owner_name("c.conowner"),
         definition="concat_ws(' ', c.conforencoding, c.contoencoding, c.conproc::regproc, c.condefault)",
     )
 } from pg_conversion as c join pg_namespace as n on n.oid = c.connamespace
-    where {_USER} and {_own("pg_conversion", "c.oid")}
+    where {USER_SCHEMA} and {not_of_extension("pg_conversion", "c.oid")}
     union all
     {
-    _row(
+    select_row(
         "'text search dictionary ' || d.oid::regdictionary",
-        owner=_owner("d.dictowner"),
+        owner=owner_name("d.dictowner"),
         definition="concat_ws(' ', quote_ident(t.tmplname), d.dictinitoption)",
     )
 } from pg_ts_dict as d join pg_namespace as n on n.oid = d.dictnamespace join pg_ts_template as t
-    on t.oid = d.dicttemplate where {_USER} and {_own("pg_ts_dict", "d.oid")}
+    on t.oid = d.dicttemplate where {USER_SCHEMA} and {not_of_extension("pg_ts_dict", "d.oid")}
     union all
     {
-    _row(
+    select_row(
         "'text search configuration ' || f.oid::regconfig",
-        owner=_owner("f.cfgowner"),
+        owner=owner_name("f.cfgowner"),
         definition='''concat_ws(': ', (select quote_ident(p.prsname) from pg_ts_parser as p where p.oid = f.cfgparser),
         (select string_agg(concat_ws(' ', m.maptokentype, m.mapdict::regdictionary), ', '
             order by m.maptokentype, m.mapseqno) from pg_ts_config_map as m where m.mapcfg = f.oid))''',
     )
 } from pg_ts_config as f join pg_namespace as n on n.oid = f.cfgnamespace
-    where {_USER} and {_own("pg_ts_config", "f.oid")}
+    where {USER_SCHEMA} and {not_of_extension("pg_ts_config", "f.oid")}
     union all
     {
-    _row(
+    select_row(
         "'text search parser ' || quote_ident(n.nspname) || '.' || quote_ident(p.prsname)",
         definition="concat_ws(' ', p.prsstart, p.prstoken, p.prsend, nullif(p.prsheadline, 0)::regproc, p.prslextype)",
     )
 } from pg_ts_parser as p join pg_namespace as n on n.oid = p.prsnamespace
-    where {_USER} and {_own("pg_ts_parser", "p.oid")}
+    where {USER_SCHEMA} and {not_of_extension("pg_ts_parser", "p.oid")}
     union all
     {
-    _row(
+    select_row(
         "'text search template ' || quote_ident(n.nspname) || '.' || quote_ident(t.tmplname)",
         definition="concat_ws(' ', nullif(t.tmplinit, 0)::regproc, t.tmpllexize)",
     )
 } from pg_ts_template as t join pg_namespace as n on n.oid = t.tmplnamespace
-    where {_USER} and {_own("pg_ts_template", "t.oid")}
+    where {USER_SCHEMA} and {not_of_extension("pg_ts_template", "t.oid")}
     union all
     {
-    _row(
+    select_row(
         "'transform for ' || t.trftype::regtype || ' language ' || quote_ident(l.lanname)",
         definition="concat_ws(' ', nullif(t.trffromsql, 0)::regprocedure, nullif(t.trftosql, 0)::regprocedure)",
     )
-} from pg_transform as t join pg_language as l on l.oid = t.trflang where {_own("pg_transform", "t.oid")}
+} from pg_transform as t join pg_language as l on l.oid = t.trflang where {not_of_extension("pg_transform", "t.oid")}
     union all
     {
-    _row(
+    select_row(
         "'access method ' || quote_ident(m.amname)",
         definition="concat_ws(' ', m.amtype, m.amhandler)",
     )
-} from pg_am as m where m.oid >= {_MADE} and {_own("pg_am", "m.oid")}"""
+} from pg_am as m where m.oid >= {FIRST_USER_OID} and {not_of_extension("pg_am", "m.oid")}"""
 
 _LANGUAGES = f"""{
-    _row(
+    select_row(
         "'language ' || quote_ident(l.lanname)",
-        owner=_owner("l.lanowner"),
+        owner=owner_name("l.lanowner"),
         definition="concat_ws(' ', l.lanpltrusted, nullif(l.lanplcallfoid, 0)::regproc, "
         "nullif(l.laninline, 0)::regproc, nullif(l.lanvalidator, 0)::regproc)",
     )
-} from pg_language as l where l.lanispl and {_own("pg_language", "l.oid")}"""
+} from pg_language as l where l.lanispl and {not_of_extension("pg_language", "l.oid")}"""
 
 
 def _publications(version: int) -> str:
@@ -264,26 +265,26 @@ def _publications(version: int) -> str:
     sent = "concat_ws(', ', {})".format(
         ", ".join(f"case when p.pub{what} then '{what}' end" for what in ("insert", "update", "delete", "truncate"))
     )
-    tables = _row(
-        f"'publication ' || quote_ident(p.pubname) || ': ' || {_REL}",
+    tables = select_row(
+        f"'publication ' || quote_ident(p.pubname) || ': ' || {RELATION}",
         object="'publication ' || quote_ident(p.pubname)",
-        of=f"jsonb_build_array('publications publication ' || quote_ident(p.pubname), {_OWNED_SECTION})",
-        table=_REL,
+        of=f"jsonb_build_array('publications publication ' || quote_ident(p.pubname), {SECTION_AND_NAME})",
+        table=RELATION,
         filter="pg_get_expr(r.prqual, r.prrelid)" if filtered else "null::text",
         columns="(select string_agg(quote_ident(a.attname), ', ' order by a.attname) from pg_attribute as a "
         "where a.attrelid = r.prrelid and a.attnum = any (r.prattrs))"
         if filtered
         else "null::text",
     )
-    schemas = _row(
+    schemas = select_row(
         "'publication ' || quote_ident(p.pubname) || ': schema ' || quote_ident(n.nspname)",
         object="'publication ' || quote_ident(p.pubname)",
         of="jsonb_build_array('publications publication ' || quote_ident(p.pubname))",
         schema="quote_ident(n.nspname)",
     )
-    publication = _row(
+    publication = select_row(
         "'publication ' || quote_ident(p.pubname)",
-        owner=_owner("p.pubowner"),
+        owner=owner_name("p.pubowner"),
         all_tables="case when p.puballtables then 'yes' end",
         sends=sent,
         via_root="case when p.pubviaroot then 'yes' end",
@@ -301,8 +302,8 @@ def _publications(version: int) -> str:
     return " union all ".join(parts)
 
 
-def more(version: int, *, connections: bool = False) -> dict[str, str]:
-    """Section to query, for a server of this `server_version_num`; `connections` as catalog_remote.py has it."""
+def version_queries(version: int, *, connections: bool = False) -> dict[str, str]:
+    """Return section and query, for a server of this `server_version_num`; `connections` as in `remote_queries`."""
     return {
         "grants": _GRANTS,
         "default privileges": _DEFAULT_PRIVILEGES,
@@ -311,7 +312,7 @@ def more(version: int, *, connections: bool = False) -> dict[str, str]:
         "security labels": _SECURITY_LABELS,
         "event triggers": _EVENT_TRIGGERS,
         "publications": _publications(version),
-        **remote(version, connections=connections),
+        **remote_queries(version, connections=connections),
         "languages": _LANGUAGES,
         "others": _OTHERS,
     }

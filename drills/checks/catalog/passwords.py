@@ -1,8 +1,8 @@
-"""Whether roles have the passwords that they had: what the server keeps of them is compared by a keyed digest.
+"""Compare the passwords of roles by keyed digests of what the server stores of them.
 
 Only a superuser may read that, or a role that may read all data; elsewhere it is "not verified". A role whose password
-was set anew to the same one has another verifier, since each is salted: that is a warning, a lost password an error. The
-role that reads is left out, as whoever restores a copy gives it a password of its own.
+was set again to the same one has another verifier, since each is salted: that is a warning, a lost password an error.
+The role that reads is left out, as whoever restores a copy gives it a password of its own.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from drills.checks.base.session import SERVICE_DATABASES, Connection
 from drills.model.finding import Finding, NotChecked
 
 Passwords = dict[str, str]
-"""Role and the keyed digest of what is kept of its password, or `NONE`."""
+"""Role and the keyed digest of its stored password, or `NONE`."""
 NONE = "no password"
 _QUERY = """
 select pg_catalog.quote_ident(rolname), rolpassword from pg_catalog.pg_authid
@@ -28,7 +28,7 @@ _WHAT = "passwords of roles"
 
 
 def observe(connection: Connection, key: bytes | None) -> Passwords | None:
-    """The digests of every role but the reader's; None without a key or the right to read them."""
+    """Return the digests of every role but the reader's; None without a key or the right to read them."""
     if key is None:
         return None
     try:
@@ -45,7 +45,7 @@ def observe(connection: Connection, key: bytes | None) -> Passwords | None:
 
 
 def judge(check: str, expected: Mapping[str, str] | None, found: Mapping[str, str] | None) -> CheckOutcome:
-    """Compare the roles that both sides have; a role that is missing is told elsewhere. Pure."""
+    """Compare the roles that both sides have; the catalog check reports a missing role. Pure."""
     if expected is None or found is None:
         side = "source" if expected is None else "copy"
         reason = f"not verified: needs a superuser or pg_read_all_data on the {side}, and the manifest's key"
@@ -59,14 +59,14 @@ def judge(check: str, expected: Mapping[str, str] | None, found: Mapping[str, st
 
 def _finding(check: str, role: str, before: str, after: str) -> Finding:
     one = {True: NONE, False: "a password"}
-    expected, is_found = one[before == NONE], one[after == NONE]
+    expected, actual = one[before == NONE], one[after == NONE]
     lost = NONE in (before, after)
     if lost:
-        message = f"role {role} has {is_found}, expected {expected}"
+        message = f"role {role} has {actual}, expected {expected}"
     else:
-        expected, is_found = "the verifier that the source keeps", "another one"
+        expected, actual = "the verifier that the source keeps", "another one"
         message = f"role {role} has another password, or the same one set anew"
     query = (
         f"select rolpassword is null from pg_authid where quote_ident(rolname) = '{role.replace(chr(39), chr(39) * 2)}'"
     )
-    return Finding(check, "error" if lost else "warning", f"role {role}", expected, is_found, message, query)
+    return Finding(check, "error" if lost else "warning", f"role {role}", expected, actual, message, query)

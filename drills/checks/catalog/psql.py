@@ -1,4 +1,4 @@
-"""SQL that shows a person the object of a catalog finding."""
+"""SQL that shows the object of a catalog finding, to paste into psql."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _WHOLE = {
 
 
 def query_for(section: str, name: str, thing: str) -> str:
-    """A query for psql; `thing` is the finding's object, `name` the entry's key in its section."""
+    """Return a query for psql; `thing` is the finding's object, `name` the entry's key in its section."""
     if section in _OF_TABLE:
         return _of_table(section, name)
     if section in _NAMED:
@@ -65,7 +65,7 @@ def query_for(section: str, name: str, thing: str) -> str:
 
 
 def _words(name: str) -> list[str]:
-    """The parts of a qualified name; a quoted one may hold a dot."""
+    """Return the parts of a qualified name; a quoted one may hold a dot."""
     return re.findall(r'"(?:[^"]|"")*"|[^."]+', name)
 
 

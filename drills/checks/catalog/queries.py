@@ -1,48 +1,53 @@
-"""The SQL that describes a database's objects: one query a section, readable without being a superuser.
+"""The SQL that describes a database's objects: one query for each section, readable without being a superuser.
 
 Each query returns two columns, the object's name and a JSON object of its parts. A part that is absent or off is left
-out. Two parts are not compared: `of` lists what the object belongs to ("<section> <name>"), so that what went with a
-lost table is not told again; `object` is the name to report where the first column is richer than that. A part whose
-name begins with "secret " holds an array of "name=value" and is digested before it leaves drills/checks/catalog/check.py.
+out. Two parts are not compared: `of` lists what the object belongs to ("<section> <name>"), so that the parts of a lost
+table are not reported again; `object` is the name to report where the first column holds more than that. A part whose
+name begins with "secret " holds an array of "name=value" and is digested before it leaves
+drills/checks/catalog/check.py.
 
-Written for sessions with an empty search_path, which makes PostgreSQL qualify every name. Sources: PostgreSQL manual,
-"System Catalogs"; pg_dump's view of which objects are made by others (partitions' triggers, extension members).
+Written for sessions with an empty search_path, which makes PostgreSQL qualify every name. Sources:
+https://www.postgresql.org/docs/current/catalogs.html; pg_dump for which objects are created by others (partitions'
+triggers, extension members).
 """
 
 from __future__ import annotations
 
-_USER = "n.nspname !~ '^pg_' and n.nspname <> 'information_schema'"
-_MADE = 16384  # FirstNormalObjectId of access/transam.h: what initdb made has lower numbers
-_REL = "c.oid::regclass::text"
-_OWNED_SECTION = (
+USER_SCHEMA = "n.nspname !~ '^pg_' and n.nspname <> 'information_schema'"
+FIRST_USER_OID = 16384  # FirstNormalObjectId of access/transam.h: what initdb made has lower numbers
+RELATION = "c.oid::regclass::text"
+SECTION_AND_NAME = (
     "case when c.relkind in ('i', 'I') then 'indexes ' when c.relkind = 'S' then 'sequences ' "
-    f"when c.relkind = 'c' then 'types ' else 'relations ' end || {_REL}"
+    f"when c.relkind = 'c' then 'types ' else 'relations ' end || {RELATION}"
 )
-_IN_SCHEMA = "jsonb_build_array('schemas schema ' || quote_ident(n.nspname))"
+IN_SCHEMA = "jsonb_build_array('schemas schema ' || quote_ident(n.nspname))"
 
 
-def _owner(oid: str) -> str:
+def owner_name(oid: str) -> str:
+    """Return SQL for the quoted name of the role with this oid."""
     return f"quote_ident(pg_get_userbyid({oid}))"
 
 
-def _own(catalog: str, oid: str) -> str:
-    """True for what neither an extension nor another object made."""
+def not_of_extension(catalog: str, oid: str) -> str:
+    """Return a condition that is true for what no extension created."""
     return (
         f"not exists (select from pg_depend as e where e.classid = '{catalog}'::regclass and e.objid = {oid} "
         "and e.deptype = 'e')"
     )
 
 
-def _sorted(array: str) -> str:
+def sorted_list(array: str) -> str:
+    """Return SQL for the elements of an array in order, as one text."""
     return f"(select string_agg(o, ', ' order by o) from unnest({array}) as o)"
 
 
-def _yes(condition: str) -> str:
+def yes_if(condition: str) -> str:
+    """Return SQL for 'yes' where the condition is true, else null."""
     return f"case when {condition} then 'yes' end"
 
 
-def _row(name: str, **parts: str) -> str:
-    """The select list: name and parts; an underscore in a part's name stands for a blank."""
+def select_row(name: str, **parts: str) -> str:
+    """Return the select list of a query: name and parts; an underscore in a part's name stands for a blank."""
     pairs = ", ".join(f"'{part.strip('_').replace('_', ' ')}', {value}" for part, value in parts.items())
     return f"select {name}, jsonb_strip_nulls(jsonb_build_object({pairs}))::text"
 
@@ -52,29 +57,29 @@ def _internal_triggers(enabled: str) -> str:
         and t.tgisinternal and t.tgconstraint <> 0 and t.tgenabled = '{enabled}')"""
 
 
-_TABLE_FROM = f"""from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
-    where {_USER} and {_own("pg_class", "c.oid")}"""
+TABLE_FROM = f"""from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+    where {USER_SCHEMA} and {not_of_extension("pg_class", "c.oid")}"""
 
-_SCHEMAS = f"""{_row("'schema ' || quote_ident(n.nspname)", owner=_owner("n.nspowner"))}
-    from pg_namespace as n where {_USER} and {_own("pg_namespace", "n.oid")}"""
+_SCHEMAS = f"""{select_row("'schema ' || quote_ident(n.nspname)", owner=owner_name("n.nspowner"))}
+    from pg_namespace as n where {USER_SCHEMA} and {not_of_extension("pg_namespace", "n.oid")}"""
 
 _RELATIONS = f"""{
-    _row(
-        _REL,
-        of=_IN_SCHEMA,
+    select_row(
+        RELATION,
+        of=IN_SCHEMA,
         kind='''case c.relkind when 'r' then 'table' when 'p' then 'partitioned table' when 'v' then 'view'
         when 'm' then 'materialised view' else 'foreign table' end''',
         persistence="case c.relpersistence when 'u' then 'unlogged' end",
-        owner=_owner("c.relowner"),
-        row_security=_yes("c.relrowsecurity"),
-        forced_row_security=_yes("c.relforcerowsecurity"),
-        unpopulated=_yes("not c.relispopulated"),
+        owner=owner_name("c.relowner"),
+        row_security=yes_if("c.relrowsecurity"),
+        forced_row_security=yes_if("c.relforcerowsecurity"),
+        unpopulated=yes_if("not c.relispopulated"),
         replica_identity='''case when c.relkind in ('r', 'p', 'm')
         then case c.relreplident when 'f' then 'full' when 'n' then 'nothing' when 'i' then 'index '
         || (select x.indexrelid::regclass::text from pg_index as x where x.indrelid = c.oid and x.indisreplident)
         end end''',
-        options=_sorted("c.reloptions"),
-        toast_options=f"(select {_sorted('t.reloptions')} from pg_class as t where t.oid = c.reltoastrelid)",
+        options=sorted_list("c.reloptions"),
+        toast_options=f"(select {sorted_list('t.reloptions')} from pg_class as t where t.oid = c.reltoastrelid)",
         partition_of="case when c.relispartition then i.parents end",
         partition_bound="pg_get_expr(c.relpartbound, c.oid)",
         partition_key="pg_get_partkeydef(c.oid)",
@@ -93,23 +98,25 @@ _RELATIONS = f"""{
     from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
     left join (select inhrelid, string_agg(inhparent::regclass::text, ', ' order by inhseqno) as parents
         from pg_inherits group by inhrelid) as i on i.inhrelid = c.oid
-    where {_USER} and c.relkind in ('r', 'p', 'v', 'm', 'f') and {_own("pg_class", "c.oid")}"""
+    where {USER_SCHEMA} and c.relkind in ('r', 'p', 'v', 'm', 'f') and {not_of_extension("pg_class", "c.oid")}"""
 
-RELATION_NAMES = f"select {_REL} {_TABLE_FROM} and c.relkind in ('r', 'p', 'v', 'm', 'f')"
+RELATION_NAMES = f"select {RELATION} {TABLE_FROM} and c.relkind in ('r', 'p', 'v', 'm', 'f')"
 
-_COLUMN_NAME = f"{_REL} || '.' || quote_ident(a.attname)"
-_COLUMN_OF = f"""jsonb_build_array({_OWNED_SECTION}) || case when a.attinhcount > 0 then coalesce((select
+COLUMN_NAME = f"{RELATION} || '.' || quote_ident(a.attname)"
+_COLUMN_OF = f"""jsonb_build_array({SECTION_AND_NAME}) || case when a.attinhcount > 0 then coalesce((select
     jsonb_agg('columns ' || h.inhparent::regclass::text || '.' || quote_ident(a.attname)) from pg_inherits as h
     where h.inhrelid = c.oid), '[]') else '[]' end"""
-_COLUMNS_FROM = """from pg_attribute as a join pg_class as c on c.oid = a.attrelid
+COLUMNS_FROM = """from pg_attribute as a join pg_class as c on c.oid = a.attrelid
     join pg_namespace as n on n.oid = c.relnamespace"""
-_COLUMNS_WHERE = f"where {_USER} and a.attnum > 0 and not a.attisdropped and {_own('pg_class', 'c.oid')}"
+COLUMNS_WHERE = (
+    f"where {USER_SCHEMA} and a.attnum > 0 and not a.attisdropped and {not_of_extension('pg_class', 'c.oid')}"
+)
 
 # PostgreSQL 18 keeps NOT NULL as a constraint too; the column tells it on every version, the constraint only whether
 # it has been validated.
 _COLUMNS = f"""{
-    _row(
-        _COLUMN_NAME,
+    select_row(
+        COLUMN_NAME,
         of=_COLUMN_OF,
         type="format_type(a.atttypid, a.atttypmod)",
         not_null='''case when a.attnotnull then case when exists (select from pg_constraint as v
@@ -121,63 +128,63 @@ _COLUMNS = f"""{
         collation="case when a.attcollation <> t.typcollation then nullif(a.attcollation, 0)::regcollation::text end",
         compression="nullif(a.attcompression::text, '')",
         storage="case when a.attstorage <> t.typstorage and c.relkind <> 'c' then a.attstorage::text end",
-        options=_sorted("a.attoptions"),
+        options=sorted_list("a.attoptions"),
         secret_options="to_jsonb(a.attfdwoptions)",
     )
 }
-    {_COLUMNS_FROM} join pg_type as t on t.oid = a.atttypid
+    {COLUMNS_FROM} join pg_type as t on t.oid = a.atttypid
     left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
-    {_COLUMNS_WHERE} and c.relkind in ('r', 'p', 'v', 'm', 'f', 'c')"""
+    {COLUMNS_WHERE} and c.relkind in ('r', 'p', 'v', 'm', 'f', 'c')"""
 
 _IDENTITY = f"""{
-    _row(
-        _COLUMN_NAME,
-        of=f"jsonb_build_array('columns ' || {_COLUMN_NAME}) || {_COLUMN_OF}",
+    select_row(
+        COLUMN_NAME,
+        of=f"jsonb_build_array('columns ' || {COLUMN_NAME}) || {_COLUMN_OF}",
         identity="case a.attidentity when 'a' then 'always' else 'by default' end",
     )
 }
-    {_COLUMNS_FROM} {_COLUMNS_WHERE} and a.attidentity <> '' and c.relkind in ('r', 'p', 'f')"""
+    {COLUMNS_FROM} {COLUMNS_WHERE} and a.attidentity <> '' and c.relkind in ('r', 'p', 'f')"""
 
 # Foreign keys that a partition has from its parent are left out: a dump makes them anew under other names.
-_CONSTRAINT_NAME = f"'constraint ' || quote_ident(k.conname) || ' on ' || {_REL}"
+_CONSTRAINT_NAME = f"'constraint ' || quote_ident(k.conname) || ' on ' || {RELATION}"
 _CONSTRAINTS = f"""{
-    _row(
+    select_row(
         _CONSTRAINT_NAME,
-        of=f'''jsonb_build_array({_OWNED_SECTION}) || coalesce((select jsonb_agg('constraints constraint '
+        of=f'''jsonb_build_array({SECTION_AND_NAME}) || coalesce((select jsonb_agg('constraints constraint '
         || quote_ident(coalesce(p.conname, k.conname)) || ' on ' || h.inhparent::regclass::text) from pg_inherits as h
         left join pg_constraint as p on p.oid = k.conparentid
         where h.inhrelid = c.oid and (k.coninhcount > 0 or k.conparentid <> 0)), '[]')''',
         definition="pg_get_constraintdef(k.oid)",
-        not_validated=_yes("not k.convalidated"),
+        not_validated=yes_if("not k.convalidated"),
     )
 }
     from pg_constraint as k join pg_class as c on c.oid = k.conrelid join pg_namespace as n on n.oid = c.relnamespace
-    where {_USER} and {_own("pg_class", "c.oid")} and k.contype in ('c', 'f', 'p', 'u', 'x')
+    where {USER_SCHEMA} and {not_of_extension("pg_class", "c.oid")} and k.contype in ('c', 'f', 'p', 'u', 'x')
     and (k.conparentid = 0 or k.contype in ('p', 'u', 'x'))
     union all
     {
-    _row(
+    select_row(
         "'constraint ' || quote_ident(k.conname) || ' on domain ' || k.contypid::regtype::text",
         of="jsonb_build_array('types ' || k.contypid::regtype::text)",
         definition="pg_get_constraintdef(k.oid)",
-        not_validated=_yes("not k.convalidated"),
+        not_validated=yes_if("not k.convalidated"),
     )
 }
     from pg_constraint as k join pg_type as t on t.oid = k.contypid join pg_namespace as n on n.oid = t.typnamespace
-    where {_USER} and {_own("pg_type", "t.oid")} and k.contype = 'c'"""
+    where {USER_SCHEMA} and {not_of_extension("pg_type", "t.oid")} and k.contype = 'c'"""
 
 _INDEXES = f"""{
-    _row(
+    select_row(
         "x.indexrelid::regclass::text",
-        of=f'''jsonb_build_array({_OWNED_SECTION}) || coalesce((select
+        of=f'''jsonb_build_array({SECTION_AND_NAME}) || coalesce((select
         jsonb_agg('indexes ' || h.inhparent::regclass::text) from pg_inherits as h where h.inhrelid = x.indexrelid), '[]')
         || coalesce((select
         jsonb_agg({_CONSTRAINT_NAME.replace("'constraint '", "'constraints constraint '")}) from pg_constraint as k
         where k.conindid = x.indexrelid and k.conrelid = c.oid and k.contype in ('p', 'u', 'x')), '[]')''',
         definition="pg_get_indexdef(x.indexrelid)",
-        invalid=_yes("not x.indisvalid"),
-        not_ready=_yes("not x.indisready"),
-        clustered=_yes("x.indisclustered"),
+        invalid=yes_if("not x.indisvalid"),
+        not_ready=yes_if("not x.indisready"),
+        clustered=yes_if("x.indisclustered"),
         statistics="(select string_agg(s.attnum || ': ' || s.attstattarget, ', ' order by s.attnum) from pg_attribute as s "
         "where s.attrelid = x.indexrelid and s.attstattarget >= 0)",
         tablespace="(select quote_ident(s.spcname) from pg_class as i join pg_tablespace as s "
@@ -185,38 +192,38 @@ _INDEXES = f"""{
     )
 }
     from pg_index as x join pg_class as c on c.oid = x.indrelid join pg_namespace as n on n.oid = c.relnamespace
-    where {_USER} and {_own("pg_class", "c.oid")}"""
+    where {USER_SCHEMA} and {not_of_extension("pg_class", "c.oid")}"""
 
 # A partition's copy of its parent's trigger is told only where one of the two is disabled, as pg_dump does it.
-_ENABLED = "case {} when 'D' then 'disabled' when 'R' then 'enabled on a replica' when 'A' then 'enabled always' else 'yes' end"
+ENABLED = "case {} when 'D' then 'disabled' when 'R' then 'enabled on a replica' when 'A' then 'enabled always' else 'yes' end"
 _TRIGGERS = f"""{
-    _row(
-        f"'trigger ' || quote_ident(t.tgname) || ' on ' || {_REL}",
-        of=f"jsonb_build_array({_OWNED_SECTION})",
+    select_row(
+        f"'trigger ' || quote_ident(t.tgname) || ' on ' || {RELATION}",
+        of=f"jsonb_build_array({SECTION_AND_NAME})",
         definition="pg_get_triggerdef(t.oid)",
-        enabled=_ENABLED.format("t.tgenabled"),
+        enabled=ENABLED.format("t.tgenabled"),
     )
 }
     from pg_trigger as t join pg_class as c on c.oid = t.tgrelid join pg_namespace as n on n.oid = c.relnamespace
     left join pg_trigger as u on u.oid = t.tgparentid
-    where {_USER} and {_own("pg_class", "c.oid")} and ((not t.tgisinternal and t.tgparentid = 0)
+    where {USER_SCHEMA} and {not_of_extension("pg_class", "c.oid")} and ((not t.tgisinternal and t.tgparentid = 0)
     or (t.tgparentid <> 0 and t.tgconstrrelid = 0 and t.tgenabled <> u.tgenabled))"""
 
 _RULES = f"""{
-    _row(
-        f"'rule ' || quote_ident(r.rulename) || ' on ' || {_REL}",
-        of=f"jsonb_build_array({_OWNED_SECTION})",
+    select_row(
+        f"'rule ' || quote_ident(r.rulename) || ' on ' || {RELATION}",
+        of=f"jsonb_build_array({SECTION_AND_NAME})",
         definition="pg_get_ruledef(r.oid)",
-        enabled=_ENABLED.format("r.ev_enabled"),
+        enabled=ENABLED.format("r.ev_enabled"),
     )
 }
     from pg_rewrite as r join pg_class as c on c.oid = r.ev_class join pg_namespace as n on n.oid = c.relnamespace
-    where {_USER} and {_own("pg_class", "c.oid")} and r.rulename <> '_RETURN'"""
+    where {USER_SCHEMA} and {not_of_extension("pg_class", "c.oid")} and r.rulename <> '_RETURN'"""
 
 _POLICIES = f"""{
-    _row(
-        f"'policy ' || quote_ident(p.polname) || ' on ' || {_REL}",
-        of=f"jsonb_build_array({_OWNED_SECTION})",
+    select_row(
+        f"'policy ' || quote_ident(p.polname) || ' on ' || {RELATION}",
+        of=f"jsonb_build_array({SECTION_AND_NAME})",
         kind="case when p.polpermissive then 'permissive' else 'restrictive' end",
         command="case p.polcmd when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' "
         "when 'd' then 'delete' else 'all' end",
@@ -227,18 +234,18 @@ _POLICIES = f"""{
     )
 }
     from pg_policy as p join pg_class as c on c.oid = p.polrelid join pg_namespace as n on n.oid = c.relnamespace
-    where {_USER} and {_own("pg_class", "c.oid")}"""
+    where {USER_SCHEMA} and {not_of_extension("pg_class", "c.oid")}"""
 
 # Text of a body written in SQL is made again from its parse tree, so that it needs the same care as a view's.
-_FUNCTION_OWN = f"""{_own("pg_proc", "p.oid")} and not exists (select from pg_depend as e
+FUNCTION_WHERE = f"""{not_of_extension("pg_proc", "p.oid")} and not exists (select from pg_depend as e
     where e.classid = 'pg_proc'::regclass and e.objid = p.oid and e.deptype = 'i')"""
 _FUNCTIONS = f"""{
-    _row(
+    select_row(
         "p.oid::regprocedure::text",
-        of=_IN_SCHEMA,
+        of=IN_SCHEMA,
         kind="case p.prokind when 'p' then 'procedure' when 'a' then 'aggregate' when 'w' then 'window function' "
         "else 'function' end",
-        owner=_owner("p.proowner"),
+        owner=owner_name("p.proowner"),
         returns="pg_get_function_result(p.oid)",
         definition='''case when p.prokind = 'a' then jsonb_strip_nulls(to_jsonb(a) || jsonb_build_object(
         'aggfnoid', null, 'aggtranstype', a.aggtranstype::regtype, 'aggmtranstype', a.aggmtranstype::regtype,
@@ -248,22 +255,22 @@ _FUNCTIONS = f"""{
     )
 }
     from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace left join pg_aggregate as a on a.aggfnoid = p.oid
-    where {_USER} and {_FUNCTION_OWN}"""
+    where {USER_SCHEMA} and {FUNCTION_WHERE}"""
 
-_TYPES_WHERE = f"""{_USER} and {_own("pg_type", "t.oid")} and t.typtype in ('b', 'c', 'd', 'e', 'r')
+TYPES_WHERE = f"""{USER_SCHEMA} and {not_of_extension("pg_type", "t.oid")} and t.typtype in ('b', 'c', 'd', 'e', 'r')
     and (t.typtype <> 'c' or exists (select from pg_class as c where c.oid = t.typrelid and c.relkind = 'c'))
     and not exists (select from pg_type as e where e.typarray = t.oid)"""
 _TYPES = f"""{
-    _row(
+    select_row(
         "t.oid::regtype::text",
-        of=_IN_SCHEMA,
+        of=IN_SCHEMA,
         kind="case t.typtype when 'e' then 'enum' when 'd' then 'domain' when 'c' then 'composite' "
         "when 'r' then 'range' else 'base type' end",
-        owner=_owner("t.typowner"),
+        owner=owner_name("t.typowner"),
         labels="(select string_agg(quote_literal(e.enumlabel), ', ' order by e.enumsortorder) from pg_enum as e "
         "where e.enumtypid = t.oid)",
         type="case when t.typtype = 'd' then format_type(t.typbasetype, t.typtypmod) end",
-        not_null=_yes("t.typnotnull"),
+        not_null=yes_if("t.typnotnull"),
         default="t.typdefault",
         collation="case when t.typtype = 'd' and t.typcollation <> b.typcollation "
         "then nullif(t.typcollation, 0)::regcollation::text end",
@@ -274,10 +281,10 @@ _TYPES = f"""{
     )
 }
     from pg_type as t join pg_namespace as n on n.oid = t.typnamespace left join pg_type as b on b.oid = t.typbasetype
-    where {_TYPES_WHERE}"""
+    where {TYPES_WHERE}"""
 
 _EXTENSIONS = (
-    _row(
+    select_row(
         "'extension ' || quote_ident(e.extname)",
         version="e.extversion",
         schema="quote_ident(n.nspname)",
@@ -287,21 +294,21 @@ _EXTENSIONS = (
 
 # An identity's sequence goes with the identity; one of a serial column with the column or its table.
 _SEQUENCES = f"""{
-    _row(
-        _REL,
-        of=f'''{_IN_SCHEMA} || case when d.deptype = 'i'
+    select_row(
+        RELATION,
+        of=f'''{IN_SCHEMA} || case when d.deptype = 'i'
         then jsonb_build_array('identity ' || d.refobjid::regclass::text || '.' || quote_ident(d.attname))
         when d.deptype = 'a' then jsonb_build_array('relations ' || d.refobjid::regclass::text,
             'columns ' || d.refobjid::regclass::text || '.' || quote_ident(d.attname)) else '[]' end''',
         persistence="case c.relpersistence when 'u' then 'unlogged' end",
-        owner=_owner("c.relowner"),
+        owner=owner_name("c.relowner"),
         type="s.seqtypid::regtype::text",
         start="s.seqstart::text",
         increment="s.seqincrement::text",
         minimum="s.seqmin::text",
         maximum="s.seqmax::text",
         cache="s.seqcache::text",
-        cycle=_yes("s.seqcycle"),
+        cycle=yes_if("s.seqcycle"),
         owned_by="d.refobjid::regclass::text || '.' || quote_ident(d.attname)",
     )
 }
@@ -309,29 +316,29 @@ _SEQUENCES = f"""{
     left join (select e.objid, e.deptype, e.refobjid, a.attname from pg_depend as e join pg_attribute as a
         on a.attrelid = e.refobjid and a.attnum = e.refobjsubid where e.classid = 'pg_class'::regclass
         and e.refclassid = 'pg_class'::regclass and e.deptype in ('a', 'i')) as d on d.objid = c.oid
-    where {_USER} and {_own("pg_class", "c.oid")}"""
+    where {USER_SCHEMA} and {not_of_extension("pg_class", "c.oid")}"""
 
 _STATISTICS = f"""{
-    _row(
+    select_row(
         "quote_ident(n.nspname) || '.' || quote_ident(s.stxname)",
-        of=f"jsonb_build_array({_OWNED_SECTION})",
+        of=f"jsonb_build_array({SECTION_AND_NAME})",
         definition="pg_get_statisticsobjdef(s.oid)",
-        owner=_owner("s.stxowner"),
+        owner=owner_name("s.stxowner"),
         target="case when s.stxstattarget >= 0 then s.stxstattarget::text end",
     )
 }
     from pg_statistic_ext as s join pg_namespace as n on n.oid = s.stxnamespace join pg_class as c on c.oid = s.stxrelid
-    where {_USER} and {_own("pg_statistic_ext", "s.oid")}
+    where {USER_SCHEMA} and {not_of_extension("pg_statistic_ext", "s.oid")}
     union all
     {
-    _row(
-        f"'column ' || {_COLUMN_NAME}",
-        object=_COLUMN_NAME,
-        of=f"jsonb_build_array('columns ' || {_COLUMN_NAME}) || {_COLUMN_OF}",
+    select_row(
+        f"'column ' || {COLUMN_NAME}",
+        object=COLUMN_NAME,
+        of=f"jsonb_build_array('columns ' || {COLUMN_NAME}) || {_COLUMN_OF}",
         statistics_target="a.attstattarget::text",
     )
 }
-    {_COLUMNS_FROM} {_COLUMNS_WHERE} and c.relkind in ('r', 'p', 'm', 'f') and a.attstattarget >= 0"""
+    {COLUMNS_FROM} {COLUMNS_WHERE} and c.relkind in ('r', 'p', 'm', 'f') and a.attstattarget >= 0"""
 
 EVERY_VERSION = {
     "schemas": _SCHEMAS,

@@ -1,6 +1,6 @@
-"""What of a server's catalog belongs to one database: its own entry, and the roles that have to do with it.
+"""Restrict a server's catalog to one database: its own entry, and the roles that have to do with it.
 
-A database that is restored elsewhere, maybe under another name, is compared with these and not with its new neighbours.
+A database that is restored on another server, maybe under another name, is compared with these entries alone.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from drills.checks.catalog.check import Catalog
 from drills.checks.catalog.cluster import ALL_ROLES
 from drills.model.finding import NotChecked
 
-THIS = "this database"
-REST = NotChecked(
+THIS_DATABASE = "this database"
+REST_OF_SERVER = NotChecked(
     "the rest of the server",
     "the manifest is of one database; roles without rights in it, grants on parameters, tablespaces and shared security "
     "labels need --all-databases",
@@ -40,48 +40,48 @@ above (oid) as (select oid from below union select m.roleid from above as r join
 select 'role ' || pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.oid)), a.oid in (select oid from below)
 from above as a
 """
-_LEFT_OUT = ("tablespaces", "security labels")
+_NOT_OF_A_DATABASE = ("tablespaces", "security labels")
 
 
 @dataclass(frozen=True, slots=True)
-class Concerned:
+class RelevantRoles:
     """Roles as a catalog names them: "role NAME".
 
-    `groups` are those of them that have rights in the database, be it by membership: whoever is a member of one has them
-    too. The others only have a member among these. None in a manifest that was taken before they were kept.
+    `groups` are those that have rights in the database, be it by membership: members of one have them too. The others
+    only have a member among these. None in a manifest that was taken before they were stored.
     """
 
     roles: frozenset[str]
     groups: frozenset[str] | None
 
 
-def roles(connection: Connection) -> Concerned:
-    """The roles that the database refers to, the members of those, and the roles that any of these are members of."""
+def find_roles(connection: Connection) -> RelevantRoles:
+    """Return the roles that the database refers to, their members, and the roles that any of these are members of."""
     found = {str(name): bool(group) for name, group in connection.execute(_ROLES)}
-    return Concerned(frozenset(found), frozenset(name for name, group in found.items() if group))
+    return RelevantRoles(frozenset(found), frozenset(name for name, group in found.items() if group))
 
 
-def own_name(connection: Connection) -> str:
-    """The quoted name of the database that a connection is in."""
+def database_name(connection: Connection) -> str:
+    """Return the quoted name of the database that a connection is in."""
     row = connection.execute(_OWN).fetchone()
     return str(row[0]) if row else ""
 
 
-def scoped(cluster: Catalog, own: str, wanted: Concerned) -> Catalog:
-    """The entries of a server's catalog that concern the database `own` and the roles `wanted`. Pure.
+def restrict_to_database(cluster: Catalog, own: str, wanted: RelevantRoles) -> Catalog:
+    """Return the entries of a server's catalog that concern the database `own` and the roles `wanted`. Pure.
 
     The database's own name, which may be another one in the copy, is replaced.
     """
-    mine = {f"databases database {own}", *(f"roles {role}" for role in wanted.roles)}
+    related = {f"databases database {own}", *(f"roles {role}" for role in wanted.roles)}
     kept: Catalog = {}
     for section, entries in cluster.items():
-        if section in _LEFT_OUT:
+        if section in _NOT_OF_A_DATABASE:
             continue
         some = {
             _renamed(name, own): json.dumps(_without_name(json.loads(text), own), ensure_ascii=False, sort_keys=True)
             for name, text in entries.items()
-            if f"{section} {name}" in mine
-            or _concerns(name, json.loads(text), own, mine)
+            if f"{section} {name}" in related
+            or _relates(name, json.loads(text), own, related)
             or (wanted.groups is not None and _reaches(section, json.loads(text), wanted.groups))
         }
         if some:
@@ -89,14 +89,14 @@ def scoped(cluster: Catalog, own: str, wanted: Concerned) -> Catalog:
     return kept
 
 
-def _concerns(name: str, entry: dict[str, Any], own: str, mine: Set[str]) -> bool:
+def _relates(name: str, entry: dict[str, Any], own: str, related: Set[str]) -> bool:
     if " in database " in name and f" in database {own}:" not in name:
         return False  # a role's setting in another database
-    return any(whole in mine for whole in entry.get("of", ()))
+    return any(whole in related for whole in entry.get("of", ()))
 
 
 def _reaches(section: str, entry: dict[str, Any], groups: Set[str]) -> bool:
-    """Whether it is a setting of all roles, or makes somebody a member of a role that has rights in the database."""
+    """Return whether it is a setting of all roles, or makes a role a member of one that has rights in the database."""
     if section == "settings":
         return entry.get("object") == ALL_ROLES
     return section == "memberships" and f"role {entry.get('member of')}" in groups
@@ -104,13 +104,19 @@ def _reaches(section: str, entry: dict[str, Any], groups: Set[str]) -> bool:
 
 def _renamed(text: str, own: str) -> str:
     whole = f"database {own}"
-    return text.removesuffix(whole) + THIS if text.endswith(whole) else text.replace(f"{whole}: ", f"{THIS}: ", 1)
+    return (
+        text.removesuffix(whole) + THIS_DATABASE
+        if text.endswith(whole)
+        else text.replace(f"{whole}: ", f"{THIS_DATABASE}: ", 1)
+    )
 
 
 def _without_name(entry: dict[str, Any], own: str) -> dict[str, Any]:
     entry = dict(entry)
     if "of" in entry:
-        entry["of"] = [f"databases {THIS}" if whole == f"databases database {own}" else whole for whole in entry["of"]]
+        entry["of"] = [
+            f"databases {THIS_DATABASE}" if whole == f"databases database {own}" else whole for whole in entry["of"]
+        ]
     if "object" in entry:
         entry["object"] = _renamed(str(entry["object"]), own)
     return entry

@@ -1,14 +1,14 @@
-"""The SQL for what of a database leads to other servers: subscriptions, and foreign servers with their user mappings.
+"""The SQL for what leads from a database to other servers: subscriptions, and foreign servers with their user mappings.
 
-What can hold a secret is shown to some readers alone. A part that the reader may not see is UNSEEN, so that it is told
-from one that is not there.
+What can hold a secret is visible to some readers alone. A part that the reader may not see is NOT_VISIBLE, so that it
+differs from an absent one.
 """
 
 from __future__ import annotations
 
-from drills.checks.catalog.queries import _own, _owner, _row, _sorted
+from drills.checks.catalog.queries import not_of_extension, owner_name, select_row, sorted_list
 
-UNSEEN = "(not visible)"
+NOT_VISIBLE = "(not visible)"
 # Naming a column that one may not read fails the whole query. A superuser and pg_read_all_data may read this one.
 MAY_READ_CONNECTIONS = "select pg_catalog.has_column_privilege('pg_catalog.pg_subscription', 'subconninfo', 'select')"
 
@@ -32,12 +32,12 @@ def _subscriptions(version: int, *, connections: bool) -> str:
     if connections:
         parts["secret_connection"] = "jsonb_build_array('string=' || s.subconninfo)"
     else:
-        parts["connection"] = f"'{UNSEEN}'"
-    row = _row(
+        parts["connection"] = f"'{NOT_VISIBLE}'"
+    row = select_row(
         "'subscription ' || quote_ident(s.subname)",
-        owner=_owner("s.subowner"),
+        owner=owner_name("s.subowner"),
         enabled="case when s.subenabled then 'yes' else 'no' end",
-        publications=_sorted("s.subpublications"),
+        publications=sorted_list("s.subpublications"),
         slot="s.subslotname",
         synchronous_commit="s.subsynccommit",
         **parts,
@@ -53,39 +53,41 @@ _MAPPING_SEEN = """((u.umuser <> 0 and u.usename = current_user
     or (select r.rolsuper from pg_roles as r where r.rolname = current_user))"""
 
 _FOREIGN = f"""{
-    _row(
+    select_row(
         "'foreign data wrapper ' || quote_ident(f.fdwname)",
-        owner=_owner("f.fdwowner"),
+        owner=owner_name("f.fdwowner"),
         handler="nullif(f.fdwhandler, 0)::regproc::text",
         validator="nullif(f.fdwvalidator, 0)::regproc::text",
         secret_options="to_jsonb(f.fdwoptions)",
     )
-} from pg_foreign_data_wrapper as f where {_own("pg_foreign_data_wrapper", "f.oid")}
+} from pg_foreign_data_wrapper as f where {not_of_extension("pg_foreign_data_wrapper", "f.oid")}
     union all
     {
-    _row(
+    select_row(
         "'foreign server ' || quote_ident(s.srvname)",
         of="jsonb_build_array('foreign foreign data wrapper ' || quote_ident(f.fdwname))",
-        owner=_owner("s.srvowner"),
+        owner=owner_name("s.srvowner"),
         wrapper="quote_ident(f.fdwname)",
         type="s.srvtype",
         version="s.srvversion",
         secret_options="to_jsonb(s.srvoptions)",
     )
 } from pg_foreign_server as s join pg_foreign_data_wrapper as f on f.oid = s.srvfdw
-    where {_own("pg_foreign_server", "s.oid")}
+    where {not_of_extension("pg_foreign_server", "s.oid")}
     union all
     {
-    _row(
+    select_row(
         "'user mapping of ' || case u.umuser when 0 then 'PUBLIC' else quote_ident(u.usename) end || ' on server ' "
         "|| quote_ident(u.srvname)",
         of="jsonb_build_array('foreign foreign server ' || quote_ident(u.srvname))",
-        options=f"case when not {_MAPPING_SEEN} then '{UNSEEN}' end",
+        options=f"case when not {_MAPPING_SEEN} then '{NOT_VISIBLE}' end",
         secret_options="to_jsonb(u.umoptions)",
     )
 } from pg_user_mappings as u join pg_foreign_server as v on v.oid = u.srvid"""
 
 
-def remote(version: int, *, connections: bool) -> dict[str, str]:
-    """Section to query, for a server of this `server_version_num`; whether `connections` of subscriptions may be read."""
+def remote_queries(version: int, *, connections: bool) -> dict[str, str]:
+    """Return section and query, for a server of this `server_version_num`; whether `connections` of subscriptions may
+    be read.
+    """
     return {"subscriptions": _subscriptions(version, connections=connections), "foreign": _FOREIGN}

@@ -1,4 +1,4 @@
-"""Whether every row of every table came back, by fingerprints; no value but a watermark leaves the database.
+"""Compare every row of every table by fingerprints; no value but a watermark leaves the database.
 
 Tables are ordinary tables, partitions and populated materialised views outside the system's schemas, without those that
 belong to an extension and without the canary, which has a check of its own. A partitioned table has no rows of its own:
@@ -21,9 +21,9 @@ from drills.checks.base.session import Connection
 from drills.checks.base.timeouts import set_statement_timeout
 from drills.checks.content import fingerprint, ranges
 from drills.checks.content.fingerprint import FAST, Algorithm
-from drills.checks.content.model import Contents, How, TableContent
+from drills.checks.content.model import Contents, ReadOptions, TableContent
 from drills.checks.content.ranges import Key, Ranges
-from drills.checks.content.rows import Narrowed, Suspect
+from drills.checks.content.rows import DifferingTable, RowLocation
 from drills.checks.content.tables import ListedTable, tables
 from drills.checks.content.watermark import condition, newest
 from drills.model.finding import CheckResult, Finding, NotChecked
@@ -35,19 +35,19 @@ __all__ = [
     "NAME",
     "Contents",
     "TableContent",
+    "differing_tables",
     "identical_tables",
     "judge",
     "observe",
     "policy_of",
     "read",
-    "suspects",
-    "unknown",
+    "unmatched_policies",
 ]
 NAME = "content"
 EXACT = TablePolicy("exact")
 
 
-_Wanted = tuple[ListedTable, TablePolicy]
+_PlannedTable = tuple[ListedTable, TablePolicy]
 
 
 def observe(
@@ -70,19 +70,20 @@ def observe(
     is no `expected`, that is where a manifest is taken. What `budget` leaves no time for is unreadable for that reason.
     """
     contents = Contents(algorithm)
-    how = How(expected, ranged, key, budget)
+    options = ReadOptions(expected, ranged, key, budget)
     listed = [(table, policy_of(table.name, table.root, policies or {})) for table in tables(connection)]
-    work = iter(_portions(connection, [each for each in listed if each[1].kind != "skip"], how))
+    work = iter(_batches(connection, [each for each in listed if each[1].kind != "skip"], options))
     taking = Lock()
 
     def read(each: Connection) -> None:
+        """Read every row where no manifest says what it should be; find the tables that the server cannot read."""
         each.execute("set local max_parallel_workers_per_gather = 2")
         while True:
             with taking:
                 portion = next(work, None)
             if portion is None:
                 break
-            _read_all(each, portion, contents, how)
+            _read_batch(each, portion, contents, options)
         if budget:
             each.execute("set local statement_timeout = 0")
 
@@ -95,48 +96,52 @@ def observe(
 
 
 def policy_of(table: str, root: str, policies: Mapping[str, TablePolicy]) -> TablePolicy:
-    """A table's own policy, else that of the table that it is a partition of, else exact."""
+    """Return a table's own policy, else that of the table that it is a partition of, else exact."""
     return policies.get(table) or policies.get(root) or EXACT
 
 
-def _portions(connection: Connection, listed: Sequence[_Wanted], how: How) -> list[Sequence[_Wanted]]:
-    """What is read by one query: each large table for itself, then as many small ones as go together."""
+def _batches(
+    connection: Connection, listed: Sequence[_PlannedTable], options: ReadOptions
+) -> list[Sequence[_PlannedTable]]:
+    """Return what is read by one query: each large table by itself, then as many small ones as fit together."""
     small = small_tables(connection)
 
     def goes_together(table: ListedTable, policy: TablePolicy) -> bool:
-        known = how.expected.tables.get(table.name) if how.expected else None
+        known = options.expected.tables.get(table.name) if options.expected else None
         return table.name in small and policy.kind != "up to" and (known is None or known.form == "row")
 
     alone = [[each] for each in listed if not goes_together(*each)]
     return [*alone, *in_batches([each for each in listed if goes_together(*each)])]
 
 
-def _read_all(connection: Connection, portion: Sequence[_Wanted], contents: Contents, how: How) -> None:
-    """Read a portion by one query; where that fails, each table for itself, so that it is named."""
-    if len(portion) > 1 and not (how.budget and not how.budget.left()):
+def _read_batch(
+    connection: Connection, portion: Sequence[_PlannedTable], contents: Contents, options: ReadOptions
+) -> None:
+    """Read a batch by one query; where that fails, each table by itself, so that it is named."""
+    if len(portion) > 1 and not (options.budget and not options.budget.left()):
         listed = [table for table, _ in portion]
         try:
             with connection.transaction():
-                _limit(connection, how.budget)
-                found = _summed_together(connection, listed, contents.algorithm, how)
+                _limit(connection, options.budget)
+                found = _summed_together(connection, listed, contents.algorithm, options)
         except psycopg.DatabaseError as error:
             if is_lost(error):
-                raise  # the connection is gone, and with it the rest
+                raise  # nothing more can be read on this connection
         else:
             contents.tables.update(zip((table.name for table in listed), found, strict=True))
             return
     for table, policy in portion:
-        _read(connection, table, policy, contents, how)
+        _read(connection, table, policy, contents, options)
 
 
 def _summed_together(
-    connection: Connection, listed: Sequence[ListedTable], algorithm: Algorithm, how: How
+    connection: Connection, listed: Sequence[ListedTable], algorithm: Algorithm, options: ReadOptions
 ) -> list[TableContent]:
-    """The contents of several tables in their order."""
+    """Return the contents of several tables in their order."""
     texts = [fingerprint.text_of(table.columns, table.binary, algorithm, "row") for table in listed]
-    keys = [how.key_of(table) for table in listed]
-    if how.ranged:
-        seeds = [how.seed_of(key) if key else 0 for key in keys]
+    keys = [options.key_of(table) for table in listed]
+    if options.ranged:
+        seeds = [options.seed_of(key) if key else 0 for key in keys]
         each = [ranges.Part(*part) for part in zip((table.name for table in listed), texts, keys, seeds, strict=True)]
         query = ranges.query_together(each, algorithm)
     else:
@@ -148,39 +153,41 @@ def _summed_together(
             found[place],
             rows=int(count),
             fingerprint=fingerprint.digest(int(first), int(second)),
-            ranges=Ranges(key, rest[0], rest[1], ranges.pack(rest[2])) if how.ranged and key else None,
+            ranges=Ranges(key, rest[0], rest[1], ranges.pack(rest[2])) if options.ranged and key else None,
         )
     return found
 
 
 def _limit(connection: Connection, budget: Budget | None) -> None:
-    """Let no query of this transaction take more than what is left."""
+    """Let no query of this transaction take longer than the budget has left."""
     if budget:
         set_statement_timeout(connection, budget.left())
 
 
-def _read(connection: Connection, table: ListedTable, policy: TablePolicy, contents: Contents, how: How) -> None:
-    if how.budget and not how.budget.left():
-        contents.unreadable[table.name] = how.budget.reason
+def _read(
+    connection: Connection, table: ListedTable, policy: TablePolicy, contents: Contents, options: ReadOptions
+) -> None:
+    if options.budget and not options.budget.left():
+        contents.unreadable[table.name] = options.budget.reason
         return
-    known = how.expected.tables.get(table.name) if how.expected else None
+    known = options.expected.tables.get(table.name) if options.expected else None
     try:
         with connection.transaction():
-            _limit(connection, how.budget)
+            _limit(connection, options.budget)
             column = policy.column or "" if policy.kind == "up to" else ""
-            up_to = _up_to(connection, table, column, contents, how.expected) if column else ""
+            up_to = _up_to(connection, table, column, contents, options.expected) if column else ""
             if column and not up_to:
                 return
             before = TableContent(0, "", table.root, table.unlogged, column, up_to, known.form if known else "row")
-            contents.tables[table.name] = _fingerprint(connection, table, contents.algorithm, before, how)
+            contents.tables[table.name] = _fingerprint(connection, table, contents.algorithm, before, options)
     except psycopg.errors.InsufficientPrivilege as error:
         needs = "BYPASSRLS or the owner's role" if "row-level security" in str(error) else "SELECT"
         contents.unreadable[table.name] = f"needs {needs} on {table.name}"
     except psycopg.DatabaseError as error:
         if is_lost(error):
-            raise  # the connection is gone, and with it the rest
-        if how.budget and isinstance(error, psycopg.errors.QueryCanceled):
-            contents.unreadable[table.name] = how.budget.reason
+            raise  # nothing more can be read on this connection
+        if options.budget and isinstance(error, psycopg.errors.QueryCanceled):
+            contents.unreadable[table.name] = options.budget.reason
             return
         where = contents.damaged if is_damage(error) else contents.unreadable
         where[table.name] = (
@@ -189,27 +196,29 @@ def _read(connection: Connection, table: ListedTable, policy: TablePolicy, conte
 
 
 def _fingerprint(
-    connection: Connection, table: ListedTable, algorithm: Algorithm, wanted: TableContent, how: How
+    connection: Connection, table: ListedTable, algorithm: Algorithm, wanted: TableContent, options: ReadOptions
 ) -> TableContent:
     """Read a table; where a row is longer than a text may be, again by the hashes of its values."""
     try:
         with connection.transaction():
-            return _summed(connection, table, algorithm, wanted, how)
+            return _summed(connection, table, algorithm, wanted, options)
     except psycopg.DatabaseError as error:
-        if wanted.form == "columns" or how.expected is not None or not is_too_long(error):
+        if wanted.form == "columns" or options.expected is not None or not is_too_long(error):
             raise
-    return _summed(connection, table, algorithm, dataclasses.replace(wanted, form="columns"), how)
+    return _summed(connection, table, algorithm, dataclasses.replace(wanted, form="columns"), options)
 
 
 def _summed(
-    connection: Connection, table: ListedTable, algorithm: Algorithm, wanted: TableContent, how: How
+    connection: Connection, table: ListedTable, algorithm: Algorithm, wanted: TableContent, options: ReadOptions
 ) -> TableContent:
     where = condition(connection, wanted.column, wanted.up_to)
     text = fingerprint.text_of(table.columns, table.binary, algorithm, wanted.form)
     found: Ranges | None = None
-    if key := how.key_of(table):
+    if key := options.key_of(table):
         low, step = ranges.bounds(key, *_edges(connection, table.name, key))
-        query = ranges.query(table.name, text, key, low, step, algorithm=algorithm, seed=how.seed_of(key), where=where)
+        query = ranges.query(
+            table.name, text, key, low, step, algorithm=algorithm, seed=options.seed_of(key), where=where
+        )
         count, first, second, cells = execute(connection, query, binary=True).fetchone() or (0, 0, 0, b"")
         found = Ranges(key, low, step, ranges.pack(cells)) if count else None
     else:
@@ -220,7 +229,7 @@ def _summed(
 
 
 def _edges(connection: Connection, table: Quoted, key: Key) -> tuple[int | None, int | None]:
-    """The least and the largest key; an index may tell, since the ranges need not fit exactly."""
+    """Return the least and the largest key; an index may give them, since the ranges need not fit exactly."""
     if key.kind != "integer":
         return None, None
     with connection.transaction(force_rollback=True):
@@ -249,12 +258,12 @@ def read(connection: Connection, policies: Mapping[str, TablePolicy], budget: Bu
     return CheckOutcome(len(found.tables), tuple(_damage(table, reason) for table, reason in found.damaged.items()))
 
 
-def suspects(
+def differing_tables(
     connection: Connection, expected: Contents, found: Contents, policies: Mapping[str, TablePolicy]
-) -> list[Suspect]:
-    """The tables that differ and whose rows the manifest can tell apart."""
+) -> list[DifferingTable]:
+    """Return the tables that differ and whose rows the manifest can identify."""
     return [
-        Suspect(table, before.ranges, before.form, condition(connection, before.column, before.up_to))
+        DifferingTable(table, before.ranges, before.form, condition(connection, before.column, before.up_to))
         for table, before in expected.tables.items()
         if before.ranges is not None
         and (after := found.tables.get(table)) is not None
@@ -269,11 +278,12 @@ def judge(
     expected: Contents,
     found: Contents,
     policies: Mapping[str, TablePolicy],
-    narrowed: Mapping[str, Narrowed] | None = None,
+    locations: Mapping[str, RowLocation] | None = None,
 ) -> CheckOutcome:
     """Compare what was expected with what was found, each table by its policy. Pure.
 
-    A table that is missing is the catalog's finding and not repeated here. `narrowed` says of some tables which rows.
+    The catalog check reports a missing table, which is passed over here. `locations` are the differing rows of some
+    tables.
     """
     total = CheckOutcome(
         findings=tuple(_damage(table, reason) for table, reason in found.damaged.items()),
@@ -283,16 +293,18 @@ def judge(
     for table, before in expected.tables.items():
         if (after := found.tables.get(table)) is not None or policy_of(table, before.root, policies).kind == "up to":
             one = _compare(table, before, after, policy_of(table, before.root, policies))
-            told = (narrowed or {}).get(table)
+            location = (locations or {}).get(table)
             total += (
-                dataclasses.replace(one, findings=tuple(_with(told, each) for each in one.findings)) if told else one
+                dataclasses.replace(one, findings=tuple(_with_location(location, each) for each in one.findings))
+                if location
+                else one
             )
     return total
 
 
-def _with(told: Narrowed, finding: Finding) -> Finding:
-    message, is_found = f"{finding.message}: {told.words}", f"{finding.found}; {told.words}"
-    return dataclasses.replace(finding, message=message, found=is_found, query=told.query or finding.query)
+def _with_location(location: RowLocation, finding: Finding) -> Finding:
+    message, found = f"{finding.message}: {location.description}", f"{finding.found}; {location.description}"
+    return dataclasses.replace(finding, message=message, found=found, query=location.query or finding.query)
 
 
 def _damage(table: str, reason: str) -> Finding:
@@ -309,8 +321,8 @@ def _unread(expected: Contents, found: Contents, policies: Mapping[str, TablePol
     )
 
 
-def unknown(expected: Iterable[Contents], policies: Mapping[str, TablePolicy]) -> tuple[NotChecked, ...]:
-    """Policies that fit no table of any database, such as one that is misspelt. Pure."""
+def unmatched_policies(expected: Iterable[Contents], policies: Mapping[str, TablePolicy]) -> tuple[NotChecked, ...]:
+    """Return the policies that fit no table of any database, such as one that is misspelt. Pure."""
     known: set[str] = set()
     for contents in expected:
         roots = {table.root for table in contents.tables.values()}
@@ -323,7 +335,7 @@ def unknown(expected: Iterable[Contents], policies: Mapping[str, TablePolicy]) -
 
 
 def identical_tables(expected: Contents | None, result: CheckResult) -> frozenset[str] | None:
-    """The tables that `result` shows to hold the source's rows; None where no manifest says what those were. Pure.
+    """Return the tables that `result` shows to hold the source's rows; None where no manifest has them. Pure.
 
     Findings name tables and not databases: what differs in one database counts as different in all.
     """
@@ -367,10 +379,10 @@ def _difference(table: str, before: TableContent, after: TableContent, policy: T
         message = f"{table} has {after.rows - before.rows:,} rows more than the {before.rows:,} that were backed up"
     else:
         message = f"{table} has the same {before.rows:,} rows by count, but other contents"
-    return [_finding(table, _shown(before), _shown(after), message)]
+    return [_finding(table, _describe(before), _describe(after), message)]
 
 
-def _shown(content: TableContent) -> str:
+def _describe(content: TableContent) -> str:
     return f"{content.rows:,} rows, fingerprint {content.fingerprint[:16]}"
 
 

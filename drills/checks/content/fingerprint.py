@@ -1,10 +1,11 @@
-"""The SQL that fingerprints a table: a row count and 128 bits that neither order nor duplicates can fool.
+"""The SQL that fingerprints a table: a row count and 128 bits that depend neither on order nor hide duplicates.
 
 The row's text is built once, as PostgreSQL writes a row: nothing for null, `""` for an empty value, quotes around what
-has a comma, a quote, a parenthesis, a backslash or a space (documentation, "Composite Type Input and Output Syntax"), so
-that no two rows of different contents have the same text. It stands behind a call that is volatile and parallel-safe
-(clock_timestamp), which keeps the planner from building it once for each hash and leaves parallel workers possible.
-Columns are taken in the order of their names: a column that was dropped and added again makes no difference.
+has a comma, a quote, a parenthesis, a backslash or a space
+(https://www.postgresql.org/docs/current/rowtypes.html#ROWTYPES-IO-SYNTAX), so that no two rows of different contents
+have the same text. It stands behind a call that is volatile and parallel-safe (clock_timestamp), which keeps the
+planner from building it once for each hash and leaves parallel workers possible. Columns are taken in the order of
+their names: a column that was dropped and added again makes no difference.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Literal
 from drills.sql import Quoted
 
 Algorithm = Literal["record/hashtextextended/2", "record/md5/2"]
-"""How rows are put into words, how these are hashed, and into how many 64-bit numbers."""
+"""How rows are turned into text, how that is hashed, and into how many 64-bit numbers."""
 FAST: Algorithm = "record/hashtextextended/2"
 STABLE: Algorithm = "record/md5/2"
 # PostgreSQL promises hashtextextended to be the same only within a major version and architecture; md5 always is.
@@ -32,28 +33,28 @@ _HASHES: dict[Algorithm, tuple[str, str]] = {
 
 
 Form = Literal["row", "columns"]
-"""Whether a row's text is made of its values, or of the hashes of its values where that would pass 1 GB."""
+"""Whether a row's text consists of its values, or of the hashes of its values where it would be longer than 1 GB."""
 CALIBRATION = """
 select pg_catalog.md5(pg_catalog.string_agg(pg_catalog.hashtextextended(
     (pg_catalog.repeat(pg_catalog.chr(33 + g % 90), g) || g) collate "C", g % 3)::text, ',' order by g))
 from pg_catalog.generate_series(0, 399) as g
 """
-"""SQL for a digest of what the fast hash makes of 400 texts: servers that agree on it have the same hash function."""
+"""SQL for a digest of the fast hashes of 400 texts: servers that agree on it have the same hash function."""
 
 
 def hashes(algorithm: Algorithm) -> tuple[str, str]:
-    """SQL for the two hashes, as 64-bit numbers, of what `once` made and is called t."""
+    """Return SQL for the two hashes, as 64-bit numbers, of the value named t that `hash_input` returns."""
     return _HASHES[algorithm]
 
 
-def once(text: Quoted, algorithm: Algorithm) -> str:
-    """SQL that makes of a row's text what both hashes are taken from, once a row, also in parallel workers."""
-    made = f"pg_catalog.md5({text})" if algorithm == STABLE else text
-    return f"case when pg_catalog.clock_timestamp() is not null then {made} end"
+def hash_input(text: Quoted, algorithm: Algorithm) -> str:
+    """Return SQL for the value that both hashes are computed from, evaluated once a row, also in parallel workers."""
+    value = f"pg_catalog.md5({text})" if algorithm == STABLE else text
+    return f"case when pg_catalog.clock_timestamp() is not null then {value} end"
 
 
 def columns_text(columns: Sequence[Quoted], binary: Sequence[Quoted], algorithm: Algorithm) -> Quoted:
-    """As `row_text`, made of the hashes of values, so that a single value may be as long as PostgreSQL allows.
+    """As `row_text`, built from the hashes of values, so that a single value may be as long as PostgreSQL allows.
 
     `binary` names the columns of type bytea, whose text would be twice as long as they are.
     """
@@ -71,17 +72,19 @@ def columns_text(columns: Sequence[Quoted], binary: Sequence[Quoted], algorithm:
 
 
 def text_of(columns: Sequence[Quoted], binary: Sequence[Quoted], algorithm: Algorithm, form: Form) -> Quoted:
-    """SQL for the text of a row in one of the two forms."""
+    """Return SQL for the text of a row in one of the two forms."""
     return row_text(columns) if form == "row" else columns_text(columns, binary, algorithm)
 
 
 def row_text(columns: Sequence[Quoted]) -> Quoted:
-    """An SQL expression for the text of a row; `columns` are quoted names in any order."""
+    """Return SQL for the text of a row; `columns` are quoted names in any order."""
     return Quoted(f"row({', '.join(f'r.{name}' for name in sorted(columns))})::text")
 
 
 def query(table: Quoted, columns: Sequence[Quoted], algorithm: Algorithm, where: str = "") -> str:
-    """One row: count, and the two sums of 64-bit hashes as numerics, for a quoted table name and column names."""
+    """Return a query of one row: count, and the two sums of 64-bit hashes as numerics, for a quoted table and column
+    names.
+    """
     return query_of(table, row_text(columns), algorithm, where)
 
 
@@ -91,7 +94,7 @@ def query_of(table: Quoted, text: Quoted, algorithm: Algorithm, where: str = "")
     condition = f" where {where}" if where else ""
     return (
         f"select count(*), coalesce(sum({first}), 0), coalesce(sum({second}), 0) from ("
-        f"select {once(text, algorithm)} as t from only {table} as r{condition}) as rows"
+        f"select {hash_input(text, algorithm)} as t from only {table} as r{condition}) as rows"
     )
 
 
@@ -99,12 +102,12 @@ def query_together(tables: Sequence[Quoted], texts: Sequence[Quoted], algorithm:
     """As `query_of` for several tables at once: a row for each that has any, with its place among them before the sums."""
     first, second = _HASHES[algorithm]
     branches = " union all ".join(
-        f"select {place} as n, {once(text, algorithm)} as t from only {table} as r"
+        f"select {place} as n, {hash_input(text, algorithm)} as t from only {table} as r"
         for place, (table, text) in enumerate(zip(tables, texts, strict=True))
     )
     return f"select n, count(*), sum({first}), sum({second}) from ({branches}) as rows group by n"
 
 
 def digest(first: int, second: int) -> str:
-    """The two sums as 32 hexadecimal digits."""
+    """Return the two sums as 32 hexadecimal digits."""
     return f"{first % 2**64:016x}{second % 2**64:016x}"

@@ -1,4 +1,4 @@
-"""Whether every large object came back: its length and a SHA-256, computed in the server."""
+"""Compare every large object: its length and a SHA-256, computed in the server."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class LargeObjects:
 
 
 def observe(connection: Connection) -> LargeObjects:
-    """Length and digest of every large object, as text by oid."""
+    """Return length and digest of every large object, as text by oid."""
     found = LargeObjects()
     oids = [oid for (oid,) in connection.execute("select oid from pg_catalog.pg_largeobject_metadata order by oid")]
     for oid in oids:
@@ -50,7 +50,7 @@ def observe(connection: Connection) -> LargeObjects:
             found.unreadable[str(oid)] = f"needs SELECT on large object {oid}"
         except psycopg.DatabaseError as error:
             if is_lost(error):
-                raise  # the connection is gone, and with it the rest
+                raise  # nothing more can be read on this connection
             if is_damage(error):
                 found.objects[str(oid)] = f"{_UNREADABLE}{first_line(error)}"
             else:
@@ -61,10 +61,12 @@ def observe(connection: Connection) -> LargeObjects:
 
 
 def read(connection: Connection) -> CheckOutcome:
-    """Read every large object where nothing says what it should be: findings for those that the server cannot read."""
+    """Read every large object where no manifest says what it should be; find those that the server cannot read."""
     found = observe(connection).objects
-    broken = {oid: said for oid, said in found.items() if said.startswith(_UNREADABLE)}
-    return CheckOutcome(len(found), tuple(_finding(oid, "one that can be read", said) for oid, said in broken.items()))
+    broken = {oid: reason for oid, reason in found.items() if reason.startswith(_UNREADABLE)}
+    return CheckOutcome(
+        len(found), tuple(_finding(oid, "one that can be read", reason) for oid, reason in broken.items())
+    )
 
 
 def judge(expected: LargeObjects, found: LargeObjects) -> CheckOutcome:

@@ -1,4 +1,4 @@
-"""What is kept of the rows of a database's tables, and how they are read."""
+"""What a manifest stores of the rows of a database's tables, and how they are read."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from drills.checks.content.tables import ListedTable
 class TableContent:
     """How many rows a table has, and their fingerprint: 32 hexadecimal digits, 128 bits.
 
-    With a watermark both tell of the rows up to `up_to` in `column` only. `root` is the table that it is a partition of.
-    `form` says how rows were put into words, and `ranges` where a difference will be (in manifests, if rows have a key).
+    With a watermark both cover the rows up to `up_to` in `column` only. `root` is the table that it is a partition of.
+    `form` says how a row was turned into text, and `ranges` where a difference will be (in manifests, if rows have a
+    key).
     """
 
     rows: int
@@ -42,7 +43,7 @@ class Contents:
     damaged: dict[str, str] = field(default_factory=dict)
 
     def in_order(self) -> Contents:
-        """The same, sorted by name: several connections read in no order."""
+        """Return the same, sorted by name: several connections read in no order."""
         return Contents(
             self.algorithm,
             dict(sorted(self.tables.items())),
@@ -52,7 +53,7 @@ class Contents:
 
 
 @dataclass(frozen=True, slots=True)
-class How:
+class ReadOptions:
     """How tables are read: for a manifest with ranges, for a copy as the manifest's `expected` says."""
 
     expected: Contents | None
@@ -61,11 +62,13 @@ class How:
     budget: Budget | None = None
 
     def key_of(self, table: ListedTable) -> Key | None:
-        """The key whose ranges are summed, None where none are, or where it would have to be hashed and nothing says how."""
+        """Return the key whose ranges are summed; None where none are, or where it would have to be hashed without a
+        key for it.
+        """
         if not self.ranged or table.key is None or (table.key.kind == "hash" and self.key is None):
             return None
         return table.key
 
     def seed_of(self, key: Key) -> int:
-        """The seed under which a key is hashed."""
+        """Return the seed under which a key is hashed."""
         return ranges.seed_of(self.key if key.kind == "hash" else None)

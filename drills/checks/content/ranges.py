@@ -1,11 +1,13 @@
-"""Where in a table rows differ: fingerprints of 32 ranges of its key, each of which gives away a single row that differs.
+"""Locate differing rows of a table: fingerprints of 32 ranges of its key, each of which identifies a single row that
+differs.
 
-A range keeps three numbers: how many rows, the sum of their hashes, and the sum of each key times the low bits of its
-row's hash. When one row of a range was lost, added or changed, the second difference tells those bits and the third,
-divided by them, the key. Where more rows differ the range is told. Nothing but sums is kept, at most 1 kB a table.
+A range holds three numbers: how many rows, the sum of their hashes, and the sum of each key times the low bits of its
+row's hash. When one row of a range was lost, added or changed, the second difference gives those bits and the third,
+divided by them, the key. Where more rows differ the range is reported. Nothing but sums is stored, at most 1 kB a
+table.
 
-A key that is an integer is used as it is; any other is used as 40 bits of a hash, under a seed made from the manifest's
-key, so that the key's value is in no manifest and no report (DESIGN.md, "Where expectations come from").
+An integer key is used as it is; any other is used as 40 bits of a hash, under a seed derived from the manifest's key,
+so that the key's value is in no manifest and no report (docs/verification.md).
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from drills.checks.content.fingerprint import FAST, Algorithm, hashes, once
+from drills.checks.content.fingerprint import FAST, Algorithm, hash_input, hashes
 from drills.sql import Quoted
 
 CELLS = 32
@@ -44,7 +46,7 @@ class Key:
 class Ranges:
     """The ranges of one table: range n holds the keys from `low + n * step`; the first and the last are open.
 
-    `cells` holds the sums, packed; `rows` and `fingerprint` of the table are theirs together.
+    `cells` holds the sums, packed; together they are `rows` and `fingerprint` of the table.
     """
 
     key: Key
@@ -64,7 +66,9 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What differs in one range: `keys` that may be the row that does, best first, none where there are several rows."""
+    """The difference of one range: `keys` that may be the row that differs, best first, none where there are several
+    rows.
+    """
 
     number: int
     before: int
@@ -73,12 +77,12 @@ class Difference:
 
 
 def seed_of(key: bytes | None) -> int:
-    """The seed under which keys are hashed, a signed 64-bit number."""
+    """Return the seed under which keys are hashed, a signed 64-bit number."""
     return int.from_bytes(hmac.new(key or b"", b"keys of rows", hashlib.sha256).digest()[:8], "big", signed=True)
 
 
 def expression(key: Key, algorithm: Algorithm, seed: int) -> Quoted:
-    """SQL for the number that stands for a row's key; the table is called r."""
+    """Return SQL for the number that stands for a row's key; the table is called r."""
     if key.kind == "integer":
         name = f"r.{key.columns[0]}"
         return Quoted(f"case when {name} between {-_LARGEST} and {_LARGEST} then {name}::bigint else 0 end")
@@ -93,7 +97,7 @@ def expression(key: Key, algorithm: Algorithm, seed: int) -> Quoted:
 
 
 def bounds(key: Key, low: int | None, high: int | None) -> tuple[int, int]:
-    """Lower end and width of the ranges for a table whose integer keys lie between these."""
+    """Return lower end and width of the ranges for a table whose integer keys lie between these."""
     if key.kind != "integer":
         return 0, 2**_HASHED_BITS // CELLS
     first, last = (max(-_LARGEST, min(_LARGEST, edge or 0)) for edge in (low, high))
@@ -101,7 +105,7 @@ def bounds(key: Key, low: int | None, high: int | None) -> tuple[int, int]:
 
 
 def _wrapped(number: str) -> str:
-    """A numeric as the signed 64-bit number that it is modulo 2^64."""
+    """Return SQL for a numeric as the signed 64-bit number that it is modulo 2^64."""
     return f"({number} - {_TWO64} * pg_catalog.floor(({number} + {_TWO64 // 2}) / {_TWO64}))::bigint"
 
 
@@ -117,14 +121,15 @@ _PACKED = " || ".join(
 
 
 def _cell(low: str, step: str) -> str:
-    """SQL for the number of a key's range."""
+    """Return SQL for the number of a key's range."""
     return f"least({CELLS - 1}, greatest(0, (k - {low}) / {step}))"
 
 
 def query(
     table: Quoted, text: Quoted, key: Key, low: int, step: int, *, algorithm: Algorithm, seed: int, where: str = ""
 ) -> str:
-    """One row: count and both sums as drills/checks/content/fingerprint.py has them, and the ranges' sums packed in a bytea.
+    """Return a query of one row: count and both sums as in drills/checks/content/fingerprint.py, and the ranges' sums
+    packed in a bytea.
 
     clock_timestamp() keeps the text, and the hash that is used twice, from being made twice, and allows parallel workers.
     """
@@ -137,7 +142,7 @@ def query(
         f"select {_cell(str(low), str(step))} as cell, count(*) as n, sum(a) as a, sum(b) as b, "
         f"sum((a & 65535) * k) as s from ("
         f"select {first} as a, {second} as b, k from ("
-        f"select {once(text, algorithm)} as t, {expression(key, algorithm, seed)} as k "
+        f"select {hash_input(text, algorithm)} as t, {expression(key, algorithm, seed)} as k "
         f"from only {table} as r{condition}) as rows) as hashed group by 1) as cells"
     )
 
@@ -160,7 +165,7 @@ def query_together(parts: Sequence[Part], algorithm: Algorithm) -> str:
     """
     first, second = hashes(algorithm)
     branches = " union all ".join(
-        f"select {place} as n, {once(part.text, algorithm)} as t, "
+        f"select {place} as n, {hash_input(part.text, algorithm)} as t, "
         f"{expression(part.key, algorithm, part.seed) if part.key else '0::bigint'} as k, {_edge(part.key)} as e "
         f"from only {part.table} as r"
         for place, part in enumerate(parts)
@@ -176,14 +181,14 @@ def query_together(parts: Sequence[Part], algorithm: Algorithm) -> str:
 
 
 def _edge(key: Key | None) -> str:
-    """SQL for what the ends of the ranges are taken from, null where they do not depend on the rows."""
+    """Return SQL for what the ends of the ranges are computed from, null where they do not depend on the rows."""
     if key is None or key.kind != "integer":
         return "null::bigint"
     return f"greatest({-_LARGEST}, least({_LARGEST}, r.{key.columns[0]}::bigint))"
 
 
 def pack(sent: bytes) -> str:
-    """The ranges' sums as a manifest keeps them, of what the server sent."""
+    """Return the ranges' sums as a manifest stores them, of what the server sent."""
     raw = b"".join(
         _CELL.pack(number, int.from_bytes(rows, "big"), hashed, weighted)
         for number, rows, hashed, weighted in _SENT.iter_unpack(sent)
@@ -192,13 +197,13 @@ def pack(sent: bytes) -> str:
 
 
 def unpack(cells: str) -> dict[int, Cell]:
-    """The sums by the number of their range; ranges without rows are left out."""
+    """Return the sums by the number of their range; ranges without rows are left out."""
     raw = zlib.decompress(base64.b64decode(cells))
     return {number: Cell(*sums) for number, *sums in _CELL.iter_unpack(raw)}
 
 
 def differences(before: Ranges, after: str) -> tuple[Difference, ...]:
-    """The ranges that differ, and the key of the row where there is a single one. Pure."""
+    """Return the ranges that differ, and the key of the row where there is a single one. Pure."""
     one, other = unpack(before.cells), unpack(after)
     return tuple(
         _difference(before, number, one.get(number, Cell()), other.get(number, Cell()))

@@ -1,4 +1,4 @@
-"""Whether every sequence stands where it stood: one that fell back hands out numbers that are taken already."""
+"""Compare the position of every sequence: one that fell back hands out numbers that are taken already."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Sequences:
 
 
 def observe(connection: Connection) -> Sequences:
-    """The position of every sequence, as "last_value=…, is_called=…", in a pinned session.
+    """Return the position of every sequence, as "last_value=…, is_called=…", in a pinned session.
 
     A sequence needs SELECT on it and USAGE on its schema; one without is listed as unreadable and stops nothing.
     Those of extensions are left out. Raises psycopg.Error when a query fails for another reason.
@@ -65,7 +65,7 @@ def observe(connection: Connection) -> Sequences:
 
 
 def _read(cursor: psycopg.Cursor[tuple[object, ...]], names: list[Quoted], found: Sequences) -> None:
-    """Read some at once; where one of them cannot be read, each for itself, so that it is named."""
+    """Read some at once; where one of them cannot be read, each by itself, so that it is named."""
     try:
         with cursor.connection.transaction():
             found.positions.update(positions := _positions(cursor, names))
@@ -73,7 +73,7 @@ def _read(cursor: psycopg.Cursor[tuple[object, ...]], names: list[Quoted], found
             found.damaged.update((name, "it holds no row") for name in names if name not in positions)
     except psycopg.DatabaseError as error:
         if is_lost(error):
-            raise  # the connection is gone, and with it the rest
+            raise  # nothing more can be read on this connection
         if len(names) > 1:
             for name in names:
                 _read(cursor, [name], found)
@@ -93,9 +93,9 @@ def _positions(cursor: psycopg.Cursor[tuple[object, ...]], names: list[Quoted]) 
 
 
 def judge(expected: Sequences, found: Sequences) -> CheckOutcome:
-    """One finding for each sequence that stands elsewhere. Pure.
+    """Make one finding of each sequence whose position differs. Pure.
 
-    A sequence that is missing or was added is told by the catalog check and passed over here.
+    The catalog check reports a missing or added sequence, which is passed over here.
     """
     after = {**found.positions, **{name: f"unreadable: {reason}" for name, reason in found.damaged.items()}}
     both = sorted(expected.positions.keys() & after.keys())

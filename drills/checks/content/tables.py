@@ -1,4 +1,4 @@
-"""Which tables there are to compare, what a row of each is made of, and what tells its rows apart."""
+"""List the tables to compare, the columns of each, and the key that identifies its rows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from drills.checks.base.session import Connection
 from drills.checks.content.ranges import Key, KeyKind
 from drills.sql import Quoted, execute
 
-# Joined and nowhere correlated: index scans are switched off, and looking again for each table would be quadratic.
+# Joined and nowhere correlated: index scans are switched off, and a subquery for each table would be quadratic.
 _TABLES = """
 with columns as (
     select a.attrelid,
@@ -70,7 +70,7 @@ class ListedTable:
 
 
 def tables(connection: Connection) -> list[ListedTable]:
-    """The tables of the database that a pinned `connection` is in, by name."""
+    """Return the tables of the database that a pinned `connection` is in, by name."""
     return [
         ListedTable(row[0], row[1], row[2], tuple(row[3]), tuple(row[4]), _key(row[5] or []))
         for row in execute(connection, _TABLES).fetchall()
@@ -78,7 +78,7 @@ def tables(connection: Connection) -> list[ListedTable]:
 
 
 def _key(parts: list[Quoted]) -> Key | None:
-    """The key from its columns followed by their types."""
+    """Return the key from its columns followed by their types."""
     columns, types = parts[: len(parts) // 2], parts[len(parts) // 2 :]
     if not columns:
         return None

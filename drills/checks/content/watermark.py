@@ -1,4 +1,6 @@
-"""Up to where a table that is written to is compared: the newest value of a column, and the rows up to it as SQL."""
+"""Watermarks: the newest value of a column, up to which a table that is written to is compared, and the condition for
+it.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ _WATERMARKS = ("smallint", "integer", "bigint", "date", "timestamp", "timestamp 
 
 
 def condition(connection: Connection, column: str, up_to: str) -> str:
-    """SQL for the rows up to a watermark, "" for all.
+    """Return SQL for the rows up to a watermark, "" for all.
 
     Not `column <= literal`: for a constant beyond its statistics the planner looks at the end of an index, and in a damaged
     one it can stay there for ever.
@@ -25,7 +27,8 @@ def condition(connection: Connection, column: str, up_to: str) -> str:
 
 
 def newest(connection: Connection, table: Quoted, columns: Sequence[Quoted], column: str) -> tuple[str, str]:
-    """The column's newest value as text, "" for an empty table; and why the column cannot be a watermark, if it cannot.
+    """Return the column's newest value as text, "" for an empty table; and why the column cannot be a watermark, if it
+    cannot.
 
     `table` and its `columns` are quoted names, `column` is one as a policy has it.
     """

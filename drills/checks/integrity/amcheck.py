@@ -1,8 +1,9 @@
-"""Indexes, heaps and visibility maps by PostgreSQL's own checkers, amcheck and pg_visibility, where they can be had.
+"""Run PostgreSQL's own checkers on indexes, heaps and visibility maps: amcheck and pg_visibility, where they are
+available.
 
-Only for scratch copies: an extension that is not there is created in a transaction that is rolled back, and
-bt_index_parent_check() keeps writers out. It runs after the catalog has been compared. Builds without contrib and roles
-that may not create the extensions leave it "not verified", which drills/checks/integrity/indexes.py makes up for.
+Only for scratch copies: an extension that is missing is created in a transaction that is rolled back, and
+bt_index_parent_check() blocks writers. It runs after the catalog has been compared. Builds without contrib and roles
+that may not create the extensions leave it "not verified"; drills/checks/integrity/indexes.py then covers indexes.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from drills.sql import Quoted, execute
 NAME = "amcheck"
 _TOOLS = ("amcheck", "pg_visibility")
 _SCHEMA = Quoted("drills_amcheck")
-_THERE = """
+_INSTALLED = """
 select pg_catalog.quote_ident(n.nspname) from pg_catalog.pg_extension as e
 join pg_catalog.pg_namespace as n on n.oid = e.extnamespace where e.extname = %s
 """
@@ -41,33 +42,33 @@ _RANK: tuple[Requirement, ...] = ("required", "optional", "impossible")
 
 
 def check(connect: Connector, database: str) -> tuple[CheckOutcome, Requirement]:
-    """What the tools find in one database, and whether they could be had at all ("required" where something ran)."""
+    """Return what the tools find in one database, and whether they were available at all ("required" where one ran)."""
     total = CheckOutcome()
     requirement: Requirement = "impossible"
     with connect(database) as connection, names_as_text(connection):
         pin(connection)
         connection.execute("set default_transaction_read_only = off")
         for tool, check in ((_TOOLS[0], _amcheck), (_TOOLS[1], _visibility)):
-            outcome, level = _with(connection, tool, database, check)
+            outcome, level = _run_tool(connection, tool, database, check)
             total += outcome
             requirement = min(requirement, level, key=_RANK.index)
     return total, requirement
 
 
-def _with(
+def _run_tool(
     connection: Connection, tool: str, database: str, check: Callable[[Connection, Quoted], CheckOutcome]
 ) -> tuple[CheckOutcome, Requirement]:
-    """Use one tool and leave nothing of it behind."""
+    """Run one tool and leave nothing of it behind."""
     what = f"{tool} in database {database}"
-    there = connection.execute(_THERE, (tool,)).fetchone()
+    installed = connection.execute(_INSTALLED, (tool,)).fetchone()
     available = connection.execute(_AVAILABLE, (tool,)).fetchone()
-    if there is None and not (available and available[0]):
+    if installed is None and not (available and available[0]):
         return CheckOutcome(
             excluded=(NotChecked(what, "needs the extension, which this server does not have"),)
         ), "impossible"
     try:
         with connection.transaction(force_rollback=True):
-            schema = Quoted(there[0]) if there else _create(connection, tool)
+            schema = Quoted(installed[0]) if installed else _create(connection, tool)
             return check(connection, schema), "required"
     except psycopg.errors.InsufficientPrivilege as error:
         reason = f"needs a role that may create and call it: {first_line(error)}"
@@ -84,7 +85,7 @@ def _create(connection: Connection, tool: str) -> Quoted:
 
 
 def _silence_event_triggers(connection: Connection) -> None:
-    """The owner's event triggers are not asked about what is rolled back, where this role may say so."""
+    """Keep the owner's event triggers from running for what is rolled back, where this role may do so."""
     with contextlib.suppress(psycopg.errors.InsufficientPrivilege), connection.transaction():
         connection.execute("set local session_replication_role = replica")
 
@@ -93,13 +94,13 @@ def _amcheck(connection: Connection, schema: Quoted) -> CheckOutcome:
     unique = ", true" if connection.info.server_version >= 170000 else ""
     total = CheckOutcome()
     for oid, name in execute(connection, _BTREES).fetchall():
-        total += _ask(connection, name, f"select {schema}.bt_index_parent_check({oid}::regclass, true, true{unique})")
+        total += _run(connection, name, f"select {schema}.bt_index_parent_check({oid}::regclass, true, true{unique})")
     for oid, name in execute(connection, _HEAPS).fetchall():
         query = (
             f"select pg_catalog.concat_ws(' ', 'block', blkno, 'offset', offnum, msg) "
             f"from {schema}.verify_heapam({oid}::regclass, true, true)"
         )
-        total += _ask(connection, name, query)
+        total += _run(connection, name, query)
     return total
 
 
@@ -108,12 +109,12 @@ def _visibility(connection: Connection, schema: Quoted) -> CheckOutcome:
     for oid, name in execute(connection, _HEAPS).fetchall():
         for function in ("pg_check_visible", "pg_check_frozen"):
             query = f"select '{function}: row version ' || t from {schema}.{function}({oid}::regclass) as t limit 1"
-            total += _ask(connection, name, query)
+            total += _run(connection, name, query)
     return total
 
 
-def _ask(connection: Connection, name: str, query: str) -> CheckOutcome:
-    """A checker reports damage by an error or by rows; an error about rights concerns the tool as a whole."""
+def _run(connection: Connection, name: str, query: str) -> CheckOutcome:
+    """Run one checker: it reports damage by an error or by rows; an error about rights concerns the tool as a whole."""
     try:
         with connection.transaction():
             row = execute(connection, query).fetchone()
@@ -121,7 +122,7 @@ def _ask(connection: Connection, name: str, query: str) -> CheckOutcome:
         raise
     except psycopg.DatabaseError as error:
         if is_lost(error):
-            raise  # the connection is gone, and with it the rest
+            raise  # nothing more can be read on this connection
         if is_undefined(error):
             reason = f"its function needs a search_path, so that no dump can restore it: {first_line(error)}"
             return CheckOutcome(excluded=(NotChecked(name, reason),))
@@ -133,5 +134,5 @@ def _ask(connection: Connection, name: str, query: str) -> CheckOutcome:
     return CheckOutcome(1, (_finding(name, str(row[0]), query),))
 
 
-def _finding(name: str, said: str, query: str) -> Finding:
-    return Finding(NAME, "error", name, "a sound structure", said, f"{name} is damaged: {said}", query)
+def _finding(name: str, reason: str, query: str) -> Finding:
+    return Finding(NAME, "error", name, "a sound structure", reason, f"{name} is damaged: {reason}", query)

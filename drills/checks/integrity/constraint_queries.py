@@ -1,8 +1,8 @@
-"""Which proofs a database's constraints ask for, as SQL that counts the rows that break them.
+"""The queries that validate a database's constraints: each counts the rows that break one.
 
-Each is read from the catalog and stated again as a query over the heap: `VALIDATE CONSTRAINT` says nothing of what is
-marked valid, an index may be the very thing that is broken, and the planner takes NOT NULL and CHECK for granted
-(since PostgreSQL 17 it answers `column is null` by the catalog alone). So a null is counted by num_nulls(), of which the
+Each is read from the catalog and stated again as a query over the heap: `VALIDATE CONSTRAINT` skips what is marked
+valid, an index may be the very thing that is broken, and the planner takes NOT NULL and CHECK for granted (since
+PostgreSQL 17 it answers `column is null` by the catalog alone). So a null is counted by num_nulls(), of which the
 planner knows nothing; the rest relies on the settings in drills/checks/base/session.py.
 """
 
@@ -100,7 +100,7 @@ from pg_catalog.pg_constraint as k join pg_catalog.pg_class as c on c.oid = k.co
 join pg_catalog.pg_class as p on p.oid = k.confrelid join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
 where k.contype = 'f' and k.convalidated and k.conparentid = 0 and {_USER} order by 1, 2
 """
-# By index rather than by constraint: a unique index promises the same. Its own size tells what a sort of the keys needs.
+# By index rather than by constraint: a unique index demands the same. Its size estimates what a sort of the keys needs.
 _UNIQUE = f"""
 select c.oid::pg_catalog.regclass::text, x.indexrelid::pg_catalog.regclass::text,
     coalesce((pg_catalog.to_jsonb(x) ->> 'indnullsnotdistinct')::boolean, false),
@@ -133,14 +133,14 @@ _PAIRS = 3_000  # rows of a table that are compared pair by pair
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
-    """A query of one number, the rows that break a promise; `condition` is its part in a count over `table`, if it has one.
+class ConstraintQuery:
+    """A query of one number, the rows that break a constraint; `condition` is its part in a count over `table`, if any.
 
-    `tables` are those that it reads, `index` the unique index whose promise it is. `needs_bytes` is the temporary space
+    `tables` are those that it reads, `index` the unique index that it validates. `needs_bytes` is the temporary space
     that a sort of its keys may take. `impossible` says why there is no query.
     """
 
-    thing: str
+    object: str
     tables: tuple[Quoted, ...]
     query: str
     condition: str = ""
@@ -149,8 +149,8 @@ class Proof:
     index: str = ""
 
 
-def proofs(connection: Connection) -> tuple[Proof, ...]:
-    """Everything that the constraints of a database promise and that is marked as valid."""
+def list_queries(connection: Connection) -> tuple[ConstraintQuery, ...]:
+    """Return the queries for all constraints of a database that are marked as valid."""
 
     def rows(query: str) -> list[tuple[Any, ...]]:
         return execute(connection, query).fetchall()
@@ -159,8 +159,8 @@ def proofs(connection: Connection) -> tuple[Proof, ...]:
         return (
             *(_null(*row) for row in rows(_NOT_NULL)),
             *(_null(*row) for row in rows(_DOMAIN_NULLS)),
-            *(_counted(table, thing, f"not ({expression})") for table, thing, expression in rows(_CHECKS)),
-            *(_counted(table, thing, f"not ({expression})") for table, thing, expression in rows(_BOUNDS)),
+            *(_counted(table, object, f"not ({expression})") for table, object, expression in rows(_CHECKS)),
+            *(_counted(table, object, f"not ({expression})") for table, object, expression in rows(_BOUNDS)),
             *(_domain(*row) for row in rows(_DOMAINS)),
             *(_unique(*row) for row in rows(_UNIQUE)),
             *(_foreign(_Foreign(*row)) for row in rows(_FOREIGN)),
@@ -168,17 +168,17 @@ def proofs(connection: Connection) -> tuple[Proof, ...]:
         )
 
 
-def by_table(found: Sequence[Proof]) -> Iterator[tuple[Quoted, list[Proof]]]:
-    """The proofs that are counts over one table, a table at a time: one pass over it answers them all."""
-    grouped: dict[Quoted, list[Proof]] = {}
+def by_table(found: Sequence[ConstraintQuery]) -> Iterator[tuple[Quoted, list[ConstraintQuery]]]:
+    """Yield the queries that are counts over one table, a table at a time: one pass over it answers them all."""
+    grouped: dict[Quoted, list[ConstraintQuery]] = {}
     for proof in found:
         if proof.condition:
             grouped.setdefault(proof.tables[0], []).append(proof)
     yield from grouped.items()
 
 
-def at_once(some: Sequence[Proof]) -> str:
-    """One query of one number for many proofs: 0 where all are kept."""
+def combined_query(some: Sequence[ConstraintQuery]) -> str:
+    """Return one query of one number for many: 0 where no row breaks any."""
     conditions = " union all ".join(
         f"select {' or '.join(f'({proof.condition})' for proof in of_table)} from only {table}"
         for table, of_table in by_table(some)
@@ -189,29 +189,31 @@ def at_once(some: Sequence[Proof]) -> str:
     return f"select sum(broken) from ({' union all '.join(queries)}) as p (broken)"
 
 
-def together(table: Quoted, some: list[Proof]) -> str:
-    """One query for several counts over one table."""
+def counts_query(table: Quoted, some: list[ConstraintQuery]) -> str:
+    """Return one query for several counts over one table."""
     counts = ", ".join(f"count(*) filter (where {proof.condition})" for proof in some)
     return f"select {counts} from only {table}"
 
 
-def _counted(table: Quoted, thing: str, condition: str) -> Proof:
-    return Proof(thing, (table,), f"select count(*) from only {table} where {condition}", condition)
+def _counted(table: Quoted, object: str, condition: str) -> ConstraintQuery:
+    return ConstraintQuery(object, (table,), f"select count(*) from only {table} where {condition}", condition)
 
 
-def _null(table: Quoted, thing: str, column: Quoted) -> Proof:
-    return _counted(table, thing, f"pg_catalog.num_nulls({column}) > 0")
+def _null(table: Quoted, object: str, column: Quoted) -> ConstraintQuery:
+    return _counted(table, object, f"pg_catalog.num_nulls({column}) > 0")
 
 
-def _domain(table: Quoted, thing: str, column: Quoted, base: Quoted, expression: Quoted) -> Proof:
-    """VALUE, as the expression names it, is a column of that name here: of the base type, so that nothing is presumed."""
+def _domain(table: Quoted, object: str, column: Quoted, base: Quoted, expression: Quoted) -> ConstraintQuery:
+    """VALUE, as the expression names it, is a column of that name here: of the base type, so that nothing is
+    assumed.
+    """
     condition = f"(select not ({expression}) from (select ({column})::{base}) as d (value))"
-    return _counted(table, thing, condition)
+    return _counted(table, object, condition)
 
 
 def _unique(
     table: Quoted, index: Quoted, nulls_too: bool, keys: list[Quoted], predicate: Quoted | None, size: int
-) -> Proof:
+) -> ConstraintQuery:
     present = [] if nulls_too else [f"pg_catalog.num_nulls({', '.join(keys)}) = 0"]
     conditions = [*([f"({predicate})"] if predicate else []), *present]
     where = f" where {' and '.join(conditions)}" if conditions else ""
@@ -219,14 +221,14 @@ def _unique(
         f"select coalesce(sum(n - 1), 0) from (select count(*) as n from only {table}{where} "
         f"group by {', '.join(f'({key})' for key in keys)} having count(*) > 1) as twice"
     )
-    return Proof(f"unique index {index}", (table,), query, needs_bytes=int(size), index=index)
+    return ConstraintQuery(f"unique index {index}", (table,), query, needs_bytes=int(size), index=index)
 
 
 class _Foreign(NamedTuple):
     """A row of `_FOREIGN`, in the order of its columns."""
 
     table: Quoted
-    thing: str
+    object: str
     child_parts: bool
     parent: Quoted
     parent_parts: bool
@@ -238,10 +240,10 @@ class _Foreign(NamedTuple):
     collations: list[Quoted]
 
 
-def _foreign(key: _Foreign) -> Proof:
+def _foreign(key: _Foreign) -> ConstraintQuery:
     if key.period:
-        return Proof(
-            key.thing,
+        return ConstraintQuery(
+            key.object,
             (key.table, key.parent),
             "",
             impossible="a foreign key over a period has no query of its own here",
@@ -258,22 +260,22 @@ def _foreign(key: _Foreign) -> Proof:
     if key.full and len(key.own) > 1:
         orphan = f"({orphan}) or pg_catalog.num_nulls({columns}) between 1 and {len(key.own) - 1}"
     query = f"select count(*) from {'' if key.child_parts else 'only '}{key.table} as c where {orphan}"
-    return Proof(key.thing, (key.table, key.parent), query)
+    return ConstraintQuery(key.object, (key.table, key.parent), query)
 
 
 def _exclusion(
     table: Quoted,
-    thing: str,
+    object: str,
     predicate: Quoted | None,
     columns: list[Quoted | None],
     operators: list[Quoted],
     rows: float,
-) -> Proof:
+) -> ConstraintQuery:
     if predicate or None in columns or rows > _PAIRS:
         reason = f"an exclusion of expressions, of a part of a table, or of more than {_PAIRS:,} rows"
-        return Proof(thing, (table,), "", impossible=f"not proved again: it is {reason}")
+        return ConstraintQuery(object, (table,), "", impossible=f"not validated again: it is {reason}")
     match = " and ".join(
         f"a.{column} {operator} b.{column}" for column, operator in zip(columns, operators, strict=True)
     )
     query = f"select count(*) from only {table} as a join only {table} as b on a.ctid < b.ctid and {match}"
-    return Proof(thing, (table,), query)
+    return ConstraintQuery(object, (table,), query)

@@ -1,7 +1,7 @@
-"""Whether the rows keep what the constraints promise: NOT NULL, CHECK, domains, partition bounds, uniqueness, foreign keys.
+"""Validate the constraints of a database: NOT NULL, CHECK, domains, partition bounds, uniqueness, foreign keys.
 
-Proved by queries over the heap (constraint_queries.py), so that a constraint which is only marked as valid, or an index
-that has lost rows, can hide nothing. The rows that break a promise are counted; no value leaves the database.
+Validated by queries over the heap (constraint_queries.py), so that a constraint which is only marked as valid, or an
+index that has lost rows, can hide nothing. The rows that break a constraint are counted; no value leaves the database.
 """
 
 from __future__ import annotations
@@ -14,7 +14,13 @@ import psycopg
 from drills.checks.base.batches import in_batches, small_tables
 from drills.checks.base.outcome import CheckOutcome, first_line, is_damage, is_lost, is_undefined
 from drills.checks.base.session import Connection
-from drills.checks.integrity.constraint_queries import Proof, at_once, by_table, proofs, together
+from drills.checks.integrity.constraint_queries import (
+    ConstraintQuery,
+    by_table,
+    combined_query,
+    counts_query,
+    list_queries,
+)
 from drills.model.finding import Finding, NotChecked, Severity
 from drills.sql import Quoted, execute
 
@@ -24,8 +30,10 @@ _SETTINGS = ("set local enable_partition_pruning = off", "set local max_parallel
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
-    """How many rows break a promise, or why nobody knows; `damage` is what the server said of data it cannot read."""
+class _Count:
+    """How many rows break a constraint, or why nobody knows; `damage` is the server's error where it cannot read its
+    data.
+    """
 
     broken: int = 0
     unknown: str = ""
@@ -33,65 +41,73 @@ class _Answer:
 
 
 def check(connection: Connection, identical: Set[str] | None, unique: Set[str] = frozenset()) -> CheckOutcome:
-    """Prove everything that the constraints of one database promise.
+    """Validate all constraints of one database.
 
-    `alike` names the tables whose rows are known to be those of the source, None where there is no manifest: what is
-    broken there was broken before the backup, and the copy is not to blame. `unique` names the indexes that were seen to
-    lead to all rows of their tables in order, and to no key twice: nothing more is to be proved of them.
+    `identical` names the tables whose rows are known to be those of the source, None where there is no manifest: what
+    is broken there was broken before the backup, and the copy is not at fault. `unique` names the indexes that were
+    seen to hold all rows of their tables in order, and no key twice: these need no further validation.
     """
     for statement in _SETTINGS:
         execute(connection, statement)
-    room = _temporary_space(connection)
-    listed = proofs(connection)
-    seen = {proof for proof in listed if proof.index in unique}
-    kept = seen | _kept(connection, [proof for proof in listed if proof not in seen], room)
-    everything = tuple(proof for proof in listed if proof not in kept)
-    total, damaged = CheckOutcome(len(kept)), dict[str, str]()
+    temp_space = _temp_space(connection)
+    listed = list_queries(connection)
+    known_unique = {query for query in listed if query.index in unique}
+    validated = known_unique | _validated_together(
+        connection, [query for query in listed if query not in known_unique], temp_space
+    )
+    everything = tuple(query for query in listed if query not in validated)
+    total, damaged = CheckOutcome(len(validated)), dict[str, str]()
     for table, some in by_table(everything):
-        for proof, answer in zip(some, _together(connection, table, some), strict=True):
+        for query, answer in zip(some, _counts(connection, table, some), strict=True):
             if answer.damage:
                 damaged[table] = answer.damage
             else:
-                total += _judged(proof, answer, identical)
-    for proof in everything:
-        if proof.condition:
+                total += _outcome(query, answer, identical)
+    for query in everything:
+        if query.condition:
             continue
-        unreadable = _Answer(unknown="its table cannot be read")
-        answer = unreadable if damaged.keys() & set(proof.tables) else _alone(connection, proof, room)
+        unreadable = _Count(unknown="its table cannot be read")
+        answer = unreadable if damaged.keys() & set(query.tables) else _count_alone(connection, query, temp_space)
         if answer.damage:
-            damaged[proof.tables[0]] = answer.damage
+            damaged[query.tables[0]] = answer.damage
         else:
-            total += _judged(proof, answer, identical)
-    return total + CheckOutcome(len(damaged), tuple(_damaged(table, said) for table, said in damaged.items()))
+            total += _outcome(query, answer, identical)
+    return total + CheckOutcome(len(damaged), tuple(_damaged(table, reason) for table, reason in damaged.items()))
 
 
-def _kept(connection: Connection, listed: Sequence[Proof], room: int | None) -> set[Proof]:
-    """The promises of small tables that a few queries over many of them show to be kept.
+def _validated_together(
+    connection: Connection, listed: Sequence[ConstraintQuery], temp_space: int | None
+) -> set[ConstraintQuery]:
+    """Return the queries of small tables which a few combined queries show that no row breaks.
 
-    Of the others nothing is known yet: they are proved one by one, so that what is broken is named.
+    The others are run one by one, so that a broken constraint is named.
     """
     small = small_tables(connection)
-    possible: dict[str, list[Proof]] = {}
-    for proof in listed:
-        if small.issuperset(proof.tables) and not proof.impossible and (room is None or proof.needs_bytes <= room):
-            possible.setdefault(proof.tables[0], []).append(proof)
-    kept = set[Proof]()
+    possible: dict[str, list[ConstraintQuery]] = {}
+    for query in listed:
+        if (
+            small.issuperset(query.tables)
+            and not query.impossible
+            and (temp_space is None or query.needs_bytes <= temp_space)
+        ):
+            possible.setdefault(query.tables[0], []).append(query)
+    validated = set[ConstraintQuery]()
     for tables in in_batches(list(possible)):
-        some = [proof for table in tables for proof in possible[table]]
+        some = [query for table in tables for query in possible[table]]
         try:
             with connection.transaction(force_rollback=True):
-                row = execute(connection, at_once(some)).fetchone()
+                row = execute(connection, combined_query(some)).fetchone()
         except psycopg.DatabaseError as error:
             if is_lost(error):
-                raise  # the connection is gone, and with it the rest
+                raise  # nothing more can be read on this connection
             continue
         if row and row[0] == 0:
-            kept.update(some)
-    return kept
+            validated.update(some)
+    return validated
 
 
-def _temporary_space(connection: Connection) -> int | None:
-    """The bytes that one session may write to temporary files, None where it is not limited."""
+def _temp_space(connection: Connection) -> int | None:
+    """Return the bytes that one session may write to temporary files, None where it is not limited."""
     query = (
         "select setting::bigint * 1024 from pg_catalog.pg_settings where name = 'temp_file_limit' and setting <> '-1'"
     )
@@ -99,35 +115,35 @@ def _temporary_space(connection: Connection) -> int | None:
     return int(row[0]) if row else None
 
 
-def _together(connection: Connection, table: Quoted, some: list[Proof]) -> list[_Answer]:
-    """Answer several by one pass over their table; where that fails, each for itself, so that it is named."""
+def _counts(connection: Connection, table: Quoted, some: list[ConstraintQuery]) -> list[_Count]:
+    """Answer several by one pass over their table; where that fails, each by itself, so that it is named."""
     try:
         with connection.transaction():
-            row = execute(connection, together(table, some)).fetchone()
+            row = execute(connection, counts_query(table, some)).fetchone()
     except psycopg.DatabaseError as error:
         if is_lost(error):
-            raise  # the connection is gone, and with it the rest
+            raise  # nothing more can be read on this connection
         if is_damage(error):
-            return [_Answer(damage=first_line(error))] * len(some)
-        return [_alone(connection, proof, None) for proof in some]
-    return [_Answer(int(count)) for count in row or ()]
+            return [_Count(damage=first_line(error))] * len(some)
+        return [_count_alone(connection, query, None) for query in some]
+    return [_Count(int(count)) for count in row or ()]
 
 
-def _alone(connection: Connection, proof: Proof, room: int | None) -> _Answer:
-    if proof.impossible:
-        return _Answer(unknown=proof.impossible)
-    if room is not None and proof.needs_bytes > room:
-        needs, has = proof.needs_bytes // 2**20, room // 2**20
-        return _Answer(unknown=f"needs about {needs:,} MB of temporary space, temp_file_limit allows {has:,} MB")
+def _count_alone(connection: Connection, query: ConstraintQuery, temp_space: int | None) -> _Count:
+    if query.impossible:
+        return _Count(unknown=query.impossible)
+    if temp_space is not None and query.needs_bytes > temp_space:
+        needs, has = query.needs_bytes // 2**20, temp_space // 2**20
+        return _Count(unknown=f"needs about {needs:,} MB of temporary space, temp_file_limit allows {has:,} MB")
     try:
-        return _Answer(_count(connection, proof.query))
+        return _Count(_count(connection, query.query))
     except psycopg.DatabaseError as error:
         if not is_undefined(error):
-            return _failed(proof, error)
+            return _failed(query, error)
     try:
-        return _Answer(_count(connection, proof.query, "set local search_path to default"))
+        return _Count(_count(connection, query.query, "set local search_path to default"))
     except psycopg.DatabaseError as error:
-        return _failed(proof, error)
+        return _failed(query, error)
 
 
 def _count(connection: Connection, query: str, first: str = "") -> int:
@@ -138,32 +154,32 @@ def _count(connection: Connection, query: str, first: str = "") -> int:
     return int(row[0]) if row else 0
 
 
-def _failed(proof: Proof, error: psycopg.DatabaseError) -> _Answer:
+def _failed(query: ConstraintQuery, error: psycopg.DatabaseError) -> _Count:
     if is_lost(error):
-        raise error  # the connection is gone, and with it the rest
+        raise error  # nothing more can be read on this connection
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         needs = "BYPASSRLS or the owner's role" if "row-level security" in str(error) else "SELECT"
-        return _Answer(unknown=f"needs {needs} on {' and '.join(dict.fromkeys(proof.tables))}")
+        return _Count(unknown=f"needs {needs} on {' and '.join(dict.fromkeys(query.tables))}")
     if is_damage(error):
-        return _Answer(damage=first_line(error))
-    return _Answer(unknown=first_line(error))
+        return _Count(damage=first_line(error))
+    return _Count(unknown=first_line(error))
 
 
-def _damaged(table: str, said: str) -> Finding:
-    message = f"{table} cannot be read, so that its constraints cannot be proved: {said}"
-    return Finding(NAME, "error", table, "rows that can be read", said, message, f"select count(*) from only {table}")
+def _damaged(table: str, reason: str) -> Finding:
+    message = f"{table} cannot be read, so that its constraints cannot be validated: {reason}"
+    return Finding(NAME, "error", table, "rows that can be read", reason, message, f"select count(*) from only {table}")
 
 
-def _judged(proof: Proof, answer: _Answer, identical: Set[str] | None) -> CheckOutcome:
+def _outcome(query: ConstraintQuery, answer: _Count, identical: Set[str] | None) -> CheckOutcome:
     if answer.unknown:
-        left = (NotChecked(proof.thing, answer.unknown),)
-        return CheckOutcome(excluded=left) if proof.impossible else CheckOutcome(unverified=left)
+        left = (NotChecked(query.object, answer.unknown),)
+        return CheckOutcome(excluded=left) if query.impossible else CheckOutcome(unverified=left)
     if not answer.broken:
         return CheckOutcome(1)
     rows = f"{answer.broken:,} row{'s' if answer.broken > 1 else ''}"
-    message = f"{rows} of {proof.tables[0]} break{'' if answer.broken > 1 else 's'} {proof.thing}"
-    inherited = identical is not None and set(proof.tables) <= identical
+    message = f"{rows} of {query.tables[0]} break{'' if answer.broken > 1 else 's'} {query.object}"
+    inherited = identical is not None and set(query.tables) <= identical
     if inherited:
         message += ", as on the source: the tables hold the same rows"
     severity: Severity = "information" if inherited else "error"
-    return CheckOutcome(1, (Finding(NAME, severity, proof.thing, "no such row", rows, message, proof.query),))
+    return CheckOutcome(1, (Finding(NAME, severity, query.object, "no such row", rows, message, query.query),))

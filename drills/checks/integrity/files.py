@@ -1,7 +1,8 @@
-"""Whether the files that the catalog knows are there and as long as they were: an empty file reads as an empty table.
+"""Check that the files which the catalog knows exist and are as long as they were: an empty file reads as an empty
+table.
 
-A relation whose file is gone or was cut is answered by PostgreSQL with fewer rows, not with an error, and neither page
-checksums nor a dump notice (notes/postgres.md 2.2, P05 and P06). The catalog is a witness from before the loss.
+A relation whose file is missing or was cut is answered by PostgreSQL with fewer rows, not with an error, and neither
+page checksums nor a dump notice (docs/detection.md). The catalog holds the number of pages from before the loss.
 """
 
 from __future__ import annotations
@@ -38,26 +39,26 @@ _MISSING = f"""
 select {_KIND} from pg_catalog.pg_class as c
 where {_STORED} and (pg_catalog.pg_stat_file(pg_catalog.pg_relation_filepath(c.oid), true)).size is null order by 1
 """
-_LOOKED_AT = f"select count(*) from pg_catalog.pg_class as c where {_STORED}"
+_COUNT = f"select count(*) from pg_catalog.pg_class as c where {_STORED}"
 # Since PostgreSQL 18 statistics, the number of pages among them, can come with a dump: they are then another server's.
 _IMPORTED_STATISTICS = 180000
 
 
 def check(connection: Connection) -> CheckOutcome:
-    """The files of one database. That a file is missing can be told from an empty one with leave to look only."""
-    may = bool(_one(connection, _MAY_STAT))
-    missing = [str(name) for (name,) in execute(connection, _MISSING)] if may else []
+    """Check the files of one database. A missing file can be distinguished from an empty one only with pg_stat_file."""
+    may_stat = bool(_one(connection, _MAY_STAT))
+    missing = [str(name) for (name,) in execute(connection, _MISSING)] if may_stat else []
     cut = [(str(name), int(pages), int(blocks)) for name, pages, blocks in execute(connection, _LENGTHS)]
     cut += [(str(name), int(pages), int(blocks)) for name, pages, blocks in execute(connection, _EMPTY_INDEXES)]
     findings = judge(missing, cut, imported=connection.info.server_version >= _IMPORTED_STATISTICS)
-    left = () if may else (NotChecked("files of empty relations", "needs EXECUTE on pg_stat_file"),)
-    return CheckOutcome(int(_one(connection, _LOOKED_AT)), findings, excluded=left)
+    left = () if may_stat else (NotChecked("files of empty relations", "needs EXECUTE on pg_stat_file"),)
+    return CheckOutcome(int(_one(connection, _COUNT)), findings, excluded=left)
 
 
 def judge(missing: list[str], cut: list[tuple[str, int, int]], *, imported: bool) -> tuple[Finding, ...]:
-    """Missing files, and relations with fewer blocks than the catalog has pages (name, pages, blocks). Pure.
+    """Report missing files, and relations with fewer blocks than the catalog has pages (name, pages, blocks). Pure.
 
-    `imported`: where statistics can come from another server, that a source with dead rows was longer is no difference.
+    `imported`: where statistics can come from another server, a shorter file may be that of a source without dead rows.
     """
     findings = [
         Finding(NAME, "error", name, "a file", "none", f"the file of {name} is missing", _query(name))
@@ -67,7 +68,7 @@ def judge(missing: list[str], cut: list[tuple[str, int, int]], *, imported: bool
         if name in missing:
             continue
         severity: Severity = "information" if imported and blocks else "error"
-        message = f"{name} has {blocks:,} blocks, the catalog knows of {pages:,}: "
+        message = f"{name} has {blocks:,} blocks, the catalog has {pages:,}: "
         message += "its file was cut" if severity == "error" else "of a source with dead rows, or its file was cut"
         findings.append(Finding(NAME, severity, name, f"{pages:,} blocks", f"{blocks:,} blocks", message, _query(name)))
     return tuple(findings)

@@ -1,4 +1,4 @@
-"""Which indexes a database has that can be proved, and the queries that read one in its own order."""
+"""List the indexes of a database that can be verified, and the queries that read one in its own order."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ where x.indisvalid and x.indisready and x.indislive and n.nspname !~ '^pg_' and 
 HEAP = ("enable_seqscan", "on"), ("enable_indexscan", "off"), ("enable_indexonlyscan", "off"), ("enable_sort", "on")
 INDEX = ("enable_seqscan", "off"), ("enable_indexscan", "on"), ("enable_indexonlyscan", "on"), ("enable_sort", "off")
 STEPS = "count(*) filter (where step = 2), count(*) filter (where step = 1)"
-# What tells two values of a type apart as well as their text does, in less time; all are null for a null.
+# Hashes that distinguish two values of a type as well as their text does, in less time; all are null for a null.
 _HASHES = {
     **dict.fromkeys(("smallint", "integer", "bigint"), "pg_catalog.hashint8extended(({key})::bigint, 0)"),
     **dict.fromkeys(("text", "character varying"), 'pg_catalog.hashtextextended(({key})::text collate "C", 0)'),
@@ -39,9 +39,11 @@ _DIRECTIONS = {0: "", 1: " desc nulls last", 2: " asc nulls first", 3: " desc"}
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """An index that can be proved: its SQL names, its name alone, its keys as SQL with their order, and its condition.
+    """An index that can be verified: its SQL names, its plain name, its keys as SQL with their order, and its
+    condition.
 
-    `unique`: no two rows may have the same keys, unless one of these is null. `of` is the type of a B-tree's single key.
+    `unique`: no two rows may have the same keys, unless one of these is null. `key_type` is the type of a B-tree's
+    single key.
     """
 
     table: Quoted
@@ -52,12 +54,12 @@ class Index:
     options: tuple[int, ...]
     predicate: Quoted
     unique: bool
-    of: str | None
+    key_type: str | None
 
     @property
     def hash(self) -> Quoted:
-        """A 64-bit hash of the keys of a row."""
-        if form := _HASHES.get(self.of or ""):
+        """Return SQL for a 64-bit hash of the keys of a row."""
+        if form := _HASHES.get(self.key_type or ""):
             return Quoted(form.format(key=self.keys[0]))
         template = ",".join(["%L"] * len(self.keys))
         text = f"pg_catalog.format('{template}', {', '.join(self.keys)})"
@@ -65,20 +67,24 @@ class Index:
 
     @property
     def where(self) -> Quoted:
-        """Which rows belong into it."""
+        """Return the condition for the rows that belong into it."""
         return self.predicate or Quoted("true")
 
     @property
-    def also(self) -> str:
-        """What else one pass over the table says: the sum of keys, or how many have no null where they are looked up."""
+    def heap_sums(self) -> str:
+        """Return what else one pass over the table counts: the sum of keys, or the rows without nulls, which are looked
+        up.
+        """
         if self.method == "btree":
             return f"coalesce(sum({self.hash}) filter (where {self.where}), 0)"
         return f"count(*) filter (where ({self.where}) and pg_catalog.num_nulls({', '.join(self.keys)}) = 0)"
 
     @property
-    def in_order(self) -> str:
-        """In the order of the index each row's hash h, and its step from the row before: 0 where it comes after that one,
-        1 where it is equal or one of them is null, 2 where it comes before it. The first row's is 1.
+    def ordered_rows(self) -> str:
+        """Return SQL for each row's hash h in the order of the index, and its step from the row before.
+
+        The step is 0 where the row comes after that one, 1 where it is equal or one of them is null, 2 where it comes
+        before it. The first row's is 1.
         """
         order = ", ".join(f"{key}{_DIRECTIONS[way & 3]}" for key, way in zip(self.keys, self.options, strict=True))
         step = "1"
@@ -92,13 +98,15 @@ class Index:
         )
 
     @property
-    def by_index(self) -> str:
-        """Rows, sum of hashes, rows that come before a smaller one, and rows of which nobody knows that they come after it."""
-        return f"select count(*), coalesce(sum(h), 0), {STEPS} from (select {self.in_order}) as r"
+    def index_query(self) -> str:
+        """Return a query of rows, sum of hashes, rows out of order, and rows of which it is unknown whether they are in
+        order.
+        """
+        return f"select count(*), coalesce(sum(h), 0), {STEPS} from (select {self.ordered_rows}) as r"
 
 
 def by_table(connection: Connection) -> dict[Quoted, list[Index]]:
-    """The indexes that can be proved, by their table."""
+    """Return the indexes that can be verified, by their table."""
     found: dict[Quoted, list[Index]] = {}
     with index_scans(connection):
         rows = execute(connection, _INDEXES).fetchall()

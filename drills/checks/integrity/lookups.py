@@ -1,4 +1,5 @@
-"""Whether an index that has no order to be read in leads to the rows of its table: their own keys are looked up in it.
+"""Look the keys of a table up in an index that has no order to be read in: as many rows must come back as the table
+has.
 
 GiST, SP-GiST, GIN, hash and BRIN indexes cannot be read from end to end by a query as a B-tree can. So keys are taken
 from a scan of the table, each is looked up through the index by an operator of its class that finds a value by itself
@@ -6,7 +7,7 @@ from a scan of the table, each is looked up through the index by an operator of 
 million rows costs a million rows and not their square.
 
 How many keys are looked up is bounded, since an index that gives more rows than match (GIN, BRIN) would else cost the
-square of the table; which part it was is told. A page of an index holds hundreds of keys, so that a lost one is met all
+square of the table; the outcome says how many. A page of an index holds hundreds of keys, so that a lost one is met all
 the same. A key in which a column is null, and one that its operator does not find in itself (an empty range by `&&`),
 is not looked up.
 """
@@ -26,8 +27,8 @@ from drills.model.finding import Finding, NotChecked
 from drills.sql import Quoted
 
 NAME = "indexes"
-MOST = 200_000  # keys looked up in one index
-LEAST = 50
+MAX_KEYS = 200_000  # keys looked up in one index
+MIN_KEYS = 50
 _WORK = 2_000_000  # rows that the lookups of an index may come to where each may give all rows of the table
 _EXACT = frozenset({"hash", "gist", "spgist"})  # an equal key leads to the rows that have it, and to few others; a GiST
 # class of an extension's own may keep signatures instead of keys (pg_trgm, hstore, ltree), btree_gist's do not
@@ -79,7 +80,7 @@ class Operator:
     plain: bool = True
 
     def match(self, indexed: str, key: str) -> str:
-        """SQL for: the indexed expression is found by the key."""
+        """Return SQL for: the indexed expression is found by the key."""
         return f"({indexed} {self.sql} {_QUERY.format(key=key) if self.by_words else key})"
 
 
@@ -97,9 +98,11 @@ class Lookup:
 
 
 def operators(connection: Connection, index: Quoted) -> tuple[tuple[Operator, ...], ...]:
-    """Sets of operators to look keys up by, the best first: one operator for each column that has any. At most three.
+    """Return sets of operators to look keys up by, the best first: one operator for each column that has any. At most
+    three.
 
-    For every column its preferred operator; then its second and third, where the planner takes another index for the first.
+    For every column its preferred operator; then its second and third, where the planner takes another index for the
+    first.
     """
     by_column: dict[int, list[Operator]] = {}
     for column, name, sql, by_words, plain in connection.execute(_OPERATORS, (index,)):
@@ -117,23 +120,26 @@ def operators(connection: Connection, index: Quoted) -> tuple[tuple[Operator, ..
 
 
 def keys_to_look_up(rows: int, *, exact: bool) -> int:
-    """How many keys of a table are looked up, so that all lookups together grow no faster than the table. Pure."""
+    """Return how many keys of a table are looked up, so that all lookups together grow no faster than the table.
+    Pure.
+    """
     if exact or not rows:
-        return MOST
-    return max(LEAST, min(MOST, _WORK // rows))
+        return MAX_KEYS
+    return max(MIN_KEYS, min(MAX_KEYS, _WORK // rows))
 
 
 def is_exact(index: Lookup, by: Sequence[Operator]) -> bool:
-    """Whether an equal key leads to the rows that have it alone."""
+    """Return whether an equal key leads to the rows that have it alone."""
     return index.method in _EXACT and all(each.name in _EQUAL and each.plain for each in by)
 
 
-def query(index: Lookup, by: Sequence[Operator], rows: int, most: int) -> str:
-    """One row: rows whose keys were looked up, keys that led to fewer rows than the table has, and rows not found so.
+def query(index: Lookup, by: Sequence[Operator], rows: int, limit: int) -> str:
+    """Return a query of one row: rows whose keys were looked up, keys with fewer rows than in the table, and rows not
+    found so.
 
-    `rows` is how many the table has, `most` how many keys to look up.
+    `rows` is how many the table has, `limit` how many keys to look up.
     """
-    share = min(100.0, 100.0 * most / rows) if rows else 100.0
+    share = min(100.0, 100.0 * limit / rows) if rows else 100.0
     columns = ", ".join(f"{key} as k{number}" for number, key in enumerate(index.keys, 1))
     itself = " and ".join(each.match(f"k{each.column}", f"k{each.column}") for each in by)
     found = " and ".join(each.match(index.keys[each.column - 1], f"drills_key.k{each.column}") for each in by)
@@ -163,20 +169,22 @@ def check(connection: Connection, index: Lookup, rows: int, ask: Ask) -> CheckOu
         return CheckOutcome(excluded=(NotChecked(name, reason),))
     for by in sets:
         exact = is_exact(index, by)
-        most = keys_to_look_up(rows, exact=exact)
-        text = query(index, by, rows, most)
+        limit = keys_to_look_up(rows, exact=exact)
+        text = query(index, by, rows, limit)
         for settings in (BY_BITMAP, BY_INDEX):
             plan = ask(connection, f"explain (costs off, format json) {text}", settings)
             if isinstance(plan, psycopg.Error):
                 return plan
             if names_in(plan[0]) == {index.relname}:
                 found = ask(connection, text, settings)
-                return found if isinstance(found, psycopg.Error) else _judged(index, found, rows, most, text, settings)
+                return (
+                    found if isinstance(found, psycopg.Error) else _outcome(index, found, rows, limit, text, settings)
+                )
     return CheckOutcome(excluded=(NotChecked(name, f"{index.method}: the planner reads another index in its place"),))
 
 
 def names_in(plan: Any) -> set[str]:
-    """The names of all indexes in a plan as EXPLAIN (FORMAT JSON) gives it."""
+    """Return the names of all indexes in a plan as EXPLAIN (FORMAT JSON) gives it."""
     tree = json.loads(plan) if isinstance(plan, str) else plan
     names, nodes = set[str](), [node["Plan"] for node in tree]
     while nodes:
@@ -186,13 +194,15 @@ def names_in(plan: Any) -> set[str]:
     return names
 
 
-def _judged(
-    index: Lookup, found: tuple[Any, ...], rows: int, most: int, text: str, settings: tuple[tuple[str, str], ...]
+def _outcome(
+    index: Lookup, found: tuple[Any, ...], rows: int, limit: int, text: str, settings: tuple[tuple[str, str], ...]
 ) -> CheckOutcome:
     seen, short, lost, keys = (int(value) for value in found[:4])
     name, excluded = f"index {index.name}", list[NotChecked]()
     if seen < rows:
-        why = f"at most {most:,} keys are" if rows > most else "an operator of its class finds no others by themselves"
+        why = (
+            f"at most {limit:,} keys are" if rows > limit else "an operator of its class finds no others by themselves"
+        )
         excluded = [NotChecked(name, f"{index.method}: the keys of {seen:,} of {rows:,} rows were looked up: {why}")]
     if not short:
         return CheckOutcome(1 if seen or not rows else 0, excluded=tuple(excluded))

@@ -1,4 +1,4 @@
-"""Whether a sequence has fallen behind the column that it feeds: its next number would be taken already.
+"""Check that no sequence has fallen behind the column that it feeds: its next number would be taken already.
 
 The columns are those that own a sequence (identity, serial) and those whose default calls nextval().
 """
@@ -58,26 +58,28 @@ class _Pair:
 
 
 def check(connection: Connection, expected: Sequences | None, identical: Set[str] | None) -> CheckOutcome:
-    """Each sequence beside the columns that it feeds.
+    """Compare each sequence with the columns that it feeds.
 
-    Where the source's sequence stood in the same place (`expected`) and its table held the same rows (`alike`), the
-    source was behind as well; without a manifest nobody can tell whether somebody wanted it so.
+    Where the source's sequence stood in the same place (`expected`) and its table held the same rows (`identical`), the
+    source was behind as well; without a manifest it is a warning.
     """
     total = CheckOutcome()
     for row in execute(connection, _PAIRS).fetchall():
         pair = _Pair(row[0], row[1], row[2], int(row[3]), tuple(row[4]) or (row[1],))
-        total += _look(connection, pair, expected, identical)
+        total += _check_pair(connection, pair, expected, identical)
     return total
 
 
-def _look(connection: Connection, pair: _Pair, expected: Sequences | None, identical: Set[str] | None) -> CheckOutcome:
+def _check_pair(
+    connection: Connection, pair: _Pair, expected: Sequences | None, identical: Set[str] | None
+) -> CheckOutcome:
     name = f"sequence {pair.sequence}"
     try:
         with connection.transaction():
             row = execute(connection, pair.query).fetchone()
     except psycopg.DatabaseError as error:
         if is_lost(error):
-            raise  # the connection is gone, and with it the rest
+            raise  # nothing more can be read on this connection
         if isinstance(error, psycopg.errors.InsufficientPrivilege):
             return CheckOutcome(unverified=(NotChecked(name, f"needs SELECT on {pair.sequence} and {pair.table}"),))
         if is_damage(error):

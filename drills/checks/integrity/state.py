@@ -1,6 +1,6 @@
-"""What a database says of itself that it should not: invalid, disabled, never validated, in doubt, or nearly worn out.
+"""Look for anomalies in a database's state: invalid, disabled, never validated, in doubt, or close to wraparound.
 
-Read from the catalog alone, so that it costs nothing, and without a superuser's rights (notes/postgres.md 2.3, 7 and 10).
+Read from the catalog alone, so that it costs nothing, and without a superuser's rights.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from drills.checks.base import anomalies
 from drills.checks.base.anomalies import Anomaly, KnownAnomalies
 from drills.checks.base.outcome import CheckOutcome
 from drills.checks.base.session import SERVICE_DATABASES, Connection
-from drills.checks.catalog.scope import THIS, own_name
+from drills.checks.catalog.scope import THIS_DATABASE, database_name
 from drills.model.finding import Finding, NotChecked, Severity
 from drills.sql import execute
 
@@ -67,7 +67,7 @@ where c.relkind = 'm' and not c.relispopulated and {_USER} order by 1
 """
 # PostgreSQL itself warns, or refuses to sort, where a version was recorded and the library has none
 # (pg_newlocale_from_collation() and CheckMyDatabase()). Only collations that an index or a key of a partition goes by can
-# spoil an order; the others are looked up and passed.
+# spoil an order; the others are ignored.
 _COLLATIONS = """
 select 'collation ' || c.oid::pg_catalog.regcollation,
     'of version ' || c.collversion || ', the server has '
@@ -112,8 +112,8 @@ _CLOSED = """
 select datname, pg_catalog.quote_ident(datname), datallowconn from pg_catalog.pg_database
 where (not datallowconn or datistemplate) and datname not in ('template0', 'template1') order by 1
 """
-# What a person can paste to see the thing, by the first word of its name.
-_SHOWN = {
+# A query that shows the object, by the first word of its name.
+_QUERIES = {
     "index": "select indexrelid::regclass from pg_index where not (indisvalid and indisready and indislive)",
     "constraint": "select conname, conrelid::regclass, contypid::regtype from pg_constraint where not convalidated",
     "trigger": "select tgrelid::regclass, tgname from pg_trigger where tgenabled = 'D' and not tgisinternal",
@@ -124,7 +124,7 @@ _SHOWN = {
     "prepared": "select gid, prepared, owner, database from pg_prepared_xacts",
     "subscription": "select subname from pg_subscription where subenabled",
 }
-_LOOKED_AT = f"""
+_INSPECTED = f"""
 select (select count(*) from pg_catalog.pg_index) + (select count(*) from pg_catalog.pg_constraint)
     + (select count(*) from pg_catalog.pg_trigger)
     + (select count(*) from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
@@ -133,18 +133,18 @@ select (select count(*) from pg_catalog.pg_index) + (select count(*) from pg_cat
 
 
 def observe(connection: Connection) -> tuple[Anomaly, ...]:
-    """The odd facts of the database that a pinned `connection` is in."""
+    """Return the anomalies of the database that a pinned `connection` is in."""
     return (
-        *_facts(connection, _INDEXES, "valid"),
-        *_facts(connection, _CONSTRAINTS, "validated"),
-        *_facts(connection, _TRIGGERS, "enabled"),
-        *_facts(connection, _VIEWS, "populated"),
-        *_facts(connection, _COLLATIONS, "of the version that its indexes were made with"),
+        *_anomalies(connection, _INDEXES, "valid"),
+        *_anomalies(connection, _CONSTRAINTS, "validated"),
+        *_anomalies(connection, _TRIGGERS, "enabled"),
+        *_anomalies(connection, _VIEWS, "populated"),
+        *_anomalies(connection, _COLLATIONS, "of the version that its indexes were made with"),
     )
 
 
 def observe_cluster(connection: Connection, *, only: bool = False) -> tuple[Anomaly, ...]:
-    """The odd facts of the whole server, or with `only` of the database that the connection is in.
+    """Return the anomalies of the whole server, or with `only` of the database that the connection is in.
 
     What comes and goes by itself is a warning at most.
     """
@@ -155,19 +155,19 @@ def observe_cluster(connection: Connection, *, only: bool = False) -> tuple[Anom
         for limit, severity in _limits(int(age))
     ]
     found = (
-        *_facts(connection, _PREPARED, "no transaction in doubt"),
-        *_facts(connection, _SLOTS, "none", new="warning", alone="warning"),
-        *_facts(connection, _ORIGINS, "none", new="warning", alone="information"),
-        *_facts(connection, _SUBSCRIPTIONS, "disabled", new="warning"),
-        *_facts(connection, _INVALID, "whole"),
-        *(_facts(connection, _DATABASE_COLLATION, "of the server's version") if version >= 150000 else ()),
+        *_anomalies(connection, _PREPARED, "no transaction in doubt"),
+        *_anomalies(connection, _SLOTS, "none", new="warning", alone="warning"),
+        *_anomalies(connection, _ORIGINS, "none", new="warning", alone="information"),
+        *_anomalies(connection, _SUBSCRIPTIONS, "disabled", new="warning"),
+        *_anomalies(connection, _INVALID, "whole"),
+        *(_anomalies(connection, _DATABASE_COLLATION, "of the server's version") if version >= 150000 else ()),
         *ages,
     )
     if not only:
         return found
-    own = f"database {own_name(connection)}"
+    own = f"database {database_name(connection)}"
     return tuple(
-        dataclasses.replace(fact, object=fact.object.removesuffix(own) + THIS)
+        dataclasses.replace(fact, object=fact.object.removesuffix(own) + THIS_DATABASE)
         for fact in found
         if fact.object.endswith(own)
     )
@@ -179,56 +179,58 @@ def _limits(age: int) -> tuple[tuple[int, tuple[Severity, Severity]], ...]:
     return ((_OLD, ("warning", "warning")),) if age > _OLD else ()
 
 
-def _facts(
+def _anomalies(
     connection: Connection, query: str, usual: str, *, new: Severity = "error", alone: Severity = "warning"
 ) -> tuple[Anomaly, ...]:
     rows = execute(connection, query).fetchall()
     return tuple(
-        Anomaly(str(thing), str(state), usual, _SHOWN.get(str(thing).split(" ", 1)[0], query), new, alone)
-        for thing, state in rows
+        Anomaly(str(name), str(state), usual, _QUERIES.get(str(name).split(" ", 1)[0], query), new, alone)
+        for name, state in rows
     )
 
 
 def check(connection: Connection, expected: KnownAnomalies | None) -> CheckOutcome:
-    """The facts of one database beside the manifest's."""
-    row = execute(connection, _LOOKED_AT).fetchone()
+    """Compare the anomalies of the database with the manifest's."""
+    row = execute(connection, _INSPECTED).fetchone()
     return anomalies.judge(NAME, expected, observe(connection), int(row[0]) if row else 0)
 
 
 def check_cluster(connection: Connection, expected: KnownAnomalies | None, *, only: bool = False) -> CheckOutcome:
-    """The facts of the server beside the manifest's, and the databases that nobody may or need enter, by name."""
+    """Compare the anomalies of the server with the manifest's, and list the databases that were not entered."""
     found = observe_cluster(connection, only=only)
     lost = _lost(expected, found)
     outcome = anomalies.judge(NAME, expected, found, len(connection.execute(_AGE).fetchall()))
     if only:
         return outcome
-    return outcome + CheckOutcome(findings=lost, excluded=closed(connection))
+    return outcome + CheckOutcome(findings=lost, excluded=closed_databases(connection))
 
 
 def _lost(expected: KnownAnomalies | None, found: tuple[Anomaly, ...]) -> tuple[Finding, ...]:
-    """Slots that a base backup leaves behind, and origins, which a dump does: whoever follows them starts anew. Pure."""
+    """Report slots, which a base backup leaves behind, and origins, which a dump does: replication must be set up
+    again. Pure.
+    """
     there = {fact.object for fact in found}
     return tuple(
         Finding(
             NAME,
             "warning",
-            thing,
+            name,
             "kept",
             "none",
-            f"{thing} is not in the copy: whoever replicates through it must be set up again",
-            " ".join((_SLOTS if "slot" in thing.split(" ")[1] else _ORIGINS).split()),
+            f"{name} is not in the copy: whoever replicates through it must be set up again",
+            " ".join((_SLOTS if "slot" in name.split(" ")[1] else _ORIGINS).split()),
         )
-        for thing in expected or {}
-        if thing.startswith(("replication slot ", "replication origin ")) and thing not in there
+        for name in expected or {}
+        if name.startswith(("replication slot ", "replication origin ")) and name not in there
     )
 
 
-def closed(connection: Connection) -> tuple[NotChecked, ...]:
-    """The databases that are not looked at: those that refuse connections, and templates of the user's own."""
+def closed_databases(connection: Connection) -> tuple[NotChecked, ...]:
+    """Return the databases that are not inspected: those that refuse connections, and templates of the user's own."""
     return tuple(
         NotChecked(
             f"database {quoted}",
-            "is a template: nothing in it was looked at" if open_ else "refuses connections: needs datallowconn",
+            "is a template: nothing in it was inspected" if open_ else "refuses connections: needs datallowconn",
         )
         for name, quoted, open_ in connection.execute(_CLOSED)
         if name not in SERVICE_DATABASES

@@ -1,8 +1,8 @@
-"""Whether the system's own catalog is whole: a lost page of it takes built-in functions, operators or types away.
+"""Check that the system's own catalog is whole: a lost page of it takes built-in functions, operators or types away.
 
 PostgreSQL knows which columns of its catalog refer to which others (pg_get_catalog_foreign_keys(), PostgreSQL 14 and
-later) and never looks whether they do. So every reference is followed. What nothing refers to is counted: what initdb
-made has the same numbers on every server of a major version, and a manifest says how many there were and which.
+later) and never checks them. So every reference is followed. What nothing refers to is counted: what initdb created has
+the same numbers on every server of a major version, and a manifest says how many there were and which.
 """
 
 from __future__ import annotations
@@ -74,13 +74,13 @@ class Reference:
     optional: bool
 
     @property
-    def thing(self) -> str:
-        """How a finding names it."""
+    def name(self) -> str:
+        """Return how a finding names it."""
         return f"{self.table} ({', '.join(self.columns)})"
 
     @property
     def query(self) -> str:
-        """The references that lead nowhere, counted."""
+        """Return a query that counts the references that lead nowhere."""
         columns = [f"r.{column}" for column in self.columns]
         source = f"{self.table} as r"
         if self.array:  # the last column holds several
@@ -96,7 +96,7 @@ class Reference:
 
 
 def observe(connection: Connection) -> Builtins:
-    """What came with PostgreSQL, as this database's catalog has it."""
+    """Return what came with PostgreSQL, as this database's catalog has it."""
     entries = [(name, "oid", what) for name, what in _NAMES.items()]
     entries += [(name, number, what) for name, (number, what) in _COUNTED.items()]
     query = " union all ".join(
@@ -105,13 +105,13 @@ def observe(connection: Connection) -> Builtins:
         f"from pg_catalog.{name} where {number} < {_PINNED}"
         for name, number, what in entries
     )
-    return {str(name): str(said or "none") for name, said in execute(connection, query)}
+    return {str(name): str(reason or "none") for name, reason in execute(connection, query)}
 
 
-def check(connection: Connection, expected: Builtins | None, odd: KnownAnomalies | None) -> CheckOutcome:
+def check(connection: Connection, expected: Builtins | None, known: KnownAnomalies | None) -> CheckOutcome:
     """Follow every reference of one database's catalog, and compare what came with PostgreSQL.
 
-    `expected` is None where no manifest, or one of another build of PostgreSQL, says what there was.
+    `expected` is None where no manifest, or one of another major version of PostgreSQL, says what there was.
     """
     total = CheckOutcome()
     if expected is not None:
@@ -123,26 +123,26 @@ def check(connection: Connection, expected: Builtins | None, odd: KnownAnomalies
     counts = _all_at_once(connection, references)
     if counts is not None:
         for reference, count in zip(references, counts, strict=True):
-            total += CheckOutcome(1, tuple(dangling(reference, count, odd)))
+            total += CheckOutcome(1, tuple(dangling(reference, count, known)))
         return total
-    return total + _one_by_one(connection, references, odd)
+    return total + _one_by_one(connection, references, known)
 
 
 def _all_at_once(connection: Connection, references: Sequence[Reference]) -> list[int] | None:
-    """How many of each lead nowhere; None where one of them cannot be read."""
+    """Count how many of each lead nowhere; None where one of them cannot be read."""
     query = "select " + ", ".join(f"({reference.query})" for reference in references)
     try:
         with connection.transaction():
             row = execute(connection, query).fetchone()
     except psycopg.DatabaseError as error:
         if is_lost(error):
-            raise  # the connection is gone, and with it the rest
+            raise  # nothing more can be read on this connection
         return None
     return [int(count) for count in row or ()]
 
 
-def _one_by_one(connection: Connection, references: Sequence[Reference], odd: KnownAnomalies | None) -> CheckOutcome:
-    """The same where some cannot be read: they are damaged, or a right is lacking."""
+def _one_by_one(connection: Connection, references: Sequence[Reference], known: KnownAnomalies | None) -> CheckOutcome:
+    """Do the same where some cannot be read: they are damaged, or a right is missing."""
     total, hidden = CheckOutcome(), list[str]()
     for reference in references:
         try:
@@ -155,7 +155,7 @@ def _one_by_one(connection: Connection, references: Sequence[Reference], odd: Kn
                 raise
             total += CheckOutcome(1, (_unreadable(reference, first_line(error)),))
         else:
-            total += CheckOutcome(1, tuple(dangling(reference, int(row[0]) if row else 0, odd)))
+            total += CheckOutcome(1, tuple(dangling(reference, int(row[0]) if row else 0, known)))
     if hidden:
         names = ", ".join(dict.fromkeys(hidden))
         total += CheckOutcome(excluded=(NotChecked(f"references of {names}", "needs a superuser or pg_read_all_data"),))
@@ -163,7 +163,7 @@ def _one_by_one(connection: Connection, references: Sequence[Reference], odd: Kn
 
 
 def observe_dangling(connection: Connection) -> KnownAnomalies:
-    """The references of a source that lead nowhere, by their name: an old catalog may have some."""
+    """Return the references of a source that lead nowhere, by their name: an old catalog may have some."""
     return {finding.object: finding.found for finding in check(connection, None, None).findings}
 
 
@@ -185,17 +185,17 @@ def judge(expected: Mapping[str, str], found: Mapping[str, str]) -> CheckOutcome
     return CheckOutcome(len(expected), findings)
 
 
-def dangling(reference: Reference, count: int, odd: KnownAnomalies | None) -> Iterable[Finding]:
-    """The finding for references that lead nowhere; information where the source had as many. Pure."""
+def dangling(reference: Reference, count: int, known: KnownAnomalies | None) -> Iterable[Finding]:
+    """Yield the finding for references that lead nowhere; information where the source had as many. Pure."""
     if not count:
         return
     state = f"{count:,} that lead nowhere"
-    severity: Severity = "information" if odd is not None and odd.get(reference.thing) == state else "error"
-    message = f"{reference.thing} has {state}: {reference.to} lacks what they refer to"
+    severity: Severity = "information" if known is not None and known.get(reference.name) == state else "error"
+    message = f"{reference.name} has {state}: {reference.to} lacks what they refer to"
     message += ", and so it was on the source" if severity == "information" else ""
-    yield Finding(NAME, severity, reference.thing, "references that lead somewhere", state, message, reference.query)
+    yield Finding(NAME, severity, reference.name, "references that lead somewhere", state, message, reference.query)
 
 
-def _unreadable(reference: Reference, said: str) -> Finding:
-    message = f"{reference.thing} cannot be followed to {reference.to}: {said}"
-    return Finding(NAME, "error", reference.thing, "a catalog that can be read", said, message, reference.query)
+def _unreadable(reference: Reference, reason: str) -> Finding:
+    message = f"{reference.name} cannot be followed to {reference.to}: {reason}"
+    return Finding(NAME, "error", reference.name, "a catalog that can be read", reason, message, reference.query)

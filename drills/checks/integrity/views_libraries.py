@@ -1,8 +1,8 @@
-"""Whether every view can still be planned and every C library loaded: what they are made from may be gone.
+"""Check that every view can still be planned and every C library loaded: objects that they depend on may be missing.
 
 Views are planned by EXPLAIN and not executed. A library is loaded by PostgreSQL's own validator of C functions, which
-also looks the function up in it and does nothing else; only libraries that are known to do nothing when they are loaded
-are tried, others are listed.
+also looks the function up in it and does nothing else; only libraries that are known to have no effect when they are
+loaded are tried, others are listed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from drills.model.finding import Finding, NotChecked
 from drills.sql import execute
 
 VIEWS, LIBRARIES = "views", "libraries"
-# A view over foreign tables is left alone: to plan it can mean to ask the other server.
+# A view over foreign tables is skipped: planning it can reach the other server.
 _VIEWS = """
 with recursive foreigners (oid) as (
     select c.oid from pg_catalog.pg_class as c where c.relkind = 'f'
@@ -62,54 +62,56 @@ KNOWN_LIBRARIES = frozenset(
 
 
 def observe_views(
-    connection: Connection, stuck: set[tuple[str, str]] | None = None, longest: float = DEFAULT_TIMEOUT
+    connection: Connection, skipped: set[tuple[str, str]] | None = None, timeout: float = DEFAULT_TIMEOUT
 ) -> tuple[int, tuple[Anomaly, ...], CheckOutcome]:
-    """How many views were planned, which cannot be, and which were not tried.
+    """Return how many views were planned, which cannot be, and which were not tried.
 
-    Unanswered where the server does not end within `longest` seconds and some. That view is noted in `stuck`, with its
-    database, and left out when another connection is made.
+    ServerUnresponsive where the server does not stop after `timeout` seconds and some. That view is noted in `skipped`,
+    with its database, and left out when another connection is opened.
     """
-    stuck = set() if stuck is None else stuck
-    planned, broken, left = 0, list[Anomaly](), CheckOutcome()
+    skipped = set() if skipped is None else skipped
+    planned, broken, remaining = 0, list[Anomaly](), CheckOutcome()
     for name, query, foreign in execute(connection, _VIEWS).fetchall():
         if foreign:
-            left += CheckOutcome(
-                excluded=(NotChecked(name, "reads a foreign table: to plan it can reach another server"),)
+            remaining += CheckOutcome(
+                excluded=(NotChecked(name, "reads a foreign table: planning it can reach another server"),)
             )
             continue
         place = (connection.info.dbname, name)
-        if place in stuck:
-            left += CheckOutcome(unverified=(NotChecked(name, unresponsive_reason(longest)),))
+        if place in skipped:
+            remaining += CheckOutcome(unverified=(NotChecked(name, unresponsive_reason(timeout)),))
             continue
         try:
-            error = _planned(connection, query, longest)
+            error = _plan_error(connection, query, timeout)
         except ServerUnresponsive:
-            stuck.add(place)
+            skipped.add(place)
             raise
         if isinstance(error, psycopg.errors.InsufficientPrivilege):
-            left += CheckOutcome(unverified=(NotChecked(name, f"needs SELECT on it: {first_line(error)}"),))
+            remaining += CheckOutcome(unverified=(NotChecked(name, f"needs SELECT on it: {first_line(error)}"),))
             continue
         planned += 1
         if error is not None:
-            state = f"not to be planned: {first_line(error)}"
+            state = f"not to be planned: {first_line(error)}"  # as manifests have it
             broken.append(
                 Anomaly(name, state, "a view that can be planned", f"explain {query.rstrip(';')}", alone="error")
             )
-    return planned, tuple(broken), left
+    return planned, tuple(broken), remaining
 
 
-def _planned(connection: Connection, query: str, longest: float) -> psycopg.DatabaseError | None:
-    """The error of planning a query, with the empty search_path and, where something is unknown, with its users' own."""
+def _plan_error(connection: Connection, query: str, timeout: float) -> psycopg.DatabaseError | None:
+    """Return the error of planning a query, with the empty search_path and, where a name is unknown, with its users'
+    own.
+    """
     error: psycopg.DatabaseError | None = None
     for path in ("''", "default"):
         try:
-            with disconnect_after(connection, client_timeout(longest)), connection.transaction(force_rollback=True):
+            with disconnect_after(connection, client_timeout(timeout)), connection.transaction(force_rollback=True):
                 execute(connection, f"set local search_path to {path}")
                 execute(connection, f"explain {query}")
             return None
         except psycopg.DatabaseError as failed:
             if is_lost(failed):
-                raise  # the connection is gone, and with it the rest
+                raise  # nothing more can be read on this connection
             error = error or failed
             if not is_undefined(failed):
                 break
@@ -119,23 +121,25 @@ def _planned(connection: Connection, query: str, longest: float) -> psycopg.Data
 def check_views(
     connection: Connection,
     expected: KnownAnomalies | None,
-    stuck: set[tuple[str, str]] | None = None,
-    longest: float = DEFAULT_TIMEOUT,
+    skipped: set[tuple[str, str]] | None = None,
+    timeout: float = DEFAULT_TIMEOUT,
 ) -> CheckOutcome:
-    """Plan every view; one that could not be planned on the source either is information. Otherwise as `observe_views`."""
-    planned, broken, left = observe_views(connection, stuck, longest)
-    return anomalies.judge(VIEWS, expected, broken, planned) + left
+    """Plan every view; one that could not be planned on the source either is information. Otherwise as
+    `observe_views`.
+    """
+    planned, broken, remaining = observe_views(connection, skipped, timeout)
+    return anomalies.judge(VIEWS, expected, broken, planned) + remaining
 
 
 def check_libraries(connection: Connection) -> CheckOutcome:
     """Load the libraries of every C function that is not PostgreSQL's own."""
     total = CheckOutcome()
-    for oid, name, path, may in execute(connection, _FUNCTIONS).fetchall():
+    for oid, name, path, may_execute in execute(connection, _FUNCTIONS).fetchall():
         library = str(path).rpartition("/")[2].removesuffix(".so")
         if library not in KNOWN_LIBRARIES:
-            reason = "is not known to do nothing when it is loaded, and was not tried"
+            reason = "is not known to have no effect when it is loaded, and was not tried"
             total += CheckOutcome(excluded=(NotChecked(f"library {path}", reason),))
-        elif not may:
+        elif not may_execute:
             total += CheckOutcome(excluded=(NotChecked(f"function {name}", "needs EXECUTE on it"),))
         else:
             total += _load(connection, oid, name, path)
@@ -148,13 +152,15 @@ def _load(connection: Connection, oid: int, name: str, path: str) -> CheckOutcom
         with connection.transaction(force_rollback=True):
             execute(connection, query)
     except psycopg.errors.InsufficientPrivilege as error:
-        return CheckOutcome(excluded=(NotChecked(f"function {name}", f"needs leave to load it: {first_line(error)}"),))
+        return CheckOutcome(
+            excluded=(NotChecked(f"function {name}", f"needs the right to load it: {first_line(error)}"),)
+        )
     except psycopg.DatabaseError as error:
         if is_lost(error):
-            raise  # the connection is gone, and with it the rest
-        said = first_line(error)
-        message = f"the library {path} of {name} cannot be used: {said}"
+            raise  # nothing more can be read on this connection
+        reason = first_line(error)
+        message = f"the library {path} of {name} cannot be used: {reason}"
         return CheckOutcome(
-            1, (Finding(LIBRARIES, "error", f"function {name}", f"a function in {path}", said, message, query),)
+            1, (Finding(LIBRARIES, "error", f"function {name}", f"a function in {path}", reason, message, query),)
         )
     return CheckOutcome(1)

@@ -1,4 +1,4 @@
-"""The owner's own freshness queries: how new the data of a restored copy are, where no canary beats.
+"""Ask the owner's freshness queries how new the data of a restored copy are, where no canary is written.
 
 Each returns one instant, such as `select max(created_at) from shop.customer_order`. It is a lower bound of what the
 copy reaches to, since nobody may have written for a while: the loss that follows from it is an upper bound.
@@ -58,7 +58,9 @@ class FreshnessResult:
 def observe(
     connect: Connector, queries: Sequence[FreshnessQuery], within: float = _WITHIN
 ) -> tuple[FreshnessResult, ...]:
-    """Ask each query of its database, read-only; one that fails, or takes longer than that, says why and spoils no other."""
+    """Run each query in its database, read-only; one that fails or takes longer than `within` seconds returns the
+    reason.
+    """
     return tuple(_ask(connect, query, within) for query in queries)
 
 
@@ -80,7 +82,7 @@ def _ask(connect: Connector, query: FreshnessQuery, within: float) -> FreshnessR
 
 
 def read(name: str, value: Any) -> FreshnessResult:
-    """A value as an instant: a timestamp without a time zone and a date count as UTC. Pure."""
+    """Return a value as an instant: a timestamp without a time zone and a date count as UTC. Pure."""
     if isinstance(value, datetime):
         return FreshnessResult(name, value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC))
     if isinstance(value, date):
@@ -91,8 +93,8 @@ def read(name: str, value: Any) -> FreshnessResult:
 
 
 def _only(names: Sequence[str]) -> str:
-    """The one database that is not the maintenance database; LookupError naming them where there are several."""
+    """Return the one database that is not the maintenance database; LookupError naming them where there are several."""
     own = [name for name in names if name != MAINTENANCE] or list(names)
     if len(own) != 1:
-        raise LookupError(f"which database it is for is not said, and there are {', '.join(own)}: set its database")
+        raise LookupError(f"expected its database to be named, since there are {', '.join(own)}: set its database")
     return own[0]

@@ -1,7 +1,7 @@
-"""What the owner says is always true of the data: SQL files that select the rows which break it.
+"""Evaluate the owner's invariants: SQL files that select the rows which break a rule of the data.
 
 A file begins with a sentence in a comment ("-- Every order has lines."), and may name its database in the next line
-("-- database: orders"). It holds when its query gives no row. Only how many there are leaves the database.
+("-- database: orders"). It holds when its query returns no row. Only the number of rows leaves the database.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _DATABASE = re.compile(r"--\s*database:\s*(\S+)\s*")
 
 @dataclass(frozen=True, slots=True)
 class Invariant:
-    """One file: its name, what it says, the query of the rows that break it, and its database, "" for any."""
+    """One file: its name, its sentence, the query of the rows that break it, and its database, "" for any."""
 
     name: str
     sentence: str
@@ -52,14 +52,16 @@ class Invariant:
 
 @dataclass(frozen=True, slots=True)
 class InvariantSet:
-    """The invariants that a copy is held against; `reason` says why there are none."""
+    """The invariants that a copy is checked for; `reason` says why there are none."""
 
-    each: tuple[Invariant, ...] = ()
+    invariants: tuple[Invariant, ...] = ()
     reason: str = NONE
 
 
 def load(folder: Path) -> tuple[Invariant, ...]:
-    """The invariants of a folder by name. ConfigError, one sentence, where a file says nothing or there is none."""
+    """Return the invariants of a folder by name. ConfigError, one sentence, where a file has no sentence or there is
+    none.
+    """
     if not folder.is_dir():
         raise ConfigError(f"invariants: expected a folder with SQL files, found no folder {folder}")
     files = sorted(folder.glob("*.sql"))
@@ -83,97 +85,97 @@ def _parse(path: Path) -> Invariant:
     return Invariant(path.stem, sentence[1], query, database[1] if database else "")
 
 
-def check(connect: Connector, rules: InvariantSet, longest: float = DEFAULT_TIMEOUT) -> CheckResult:
-    """Each rule in its database, or in every one but the maintenance database where it names none.
+def check(connect: Connector, rules: InvariantSet, timeout: float = DEFAULT_TIMEOUT) -> CheckResult:
+    """Evaluate each invariant in its database, or in every one but the maintenance database where it names none.
 
-    The server has `longest`, in seconds, for a rule.
+    The server has `timeout` seconds for each.
     """
-    if not rules.each:
+    if not rules.invariants:
         return CheckResult(NAME, "not verified", rules.reason, "optional")
     names = database_names(connect)
     own = [name for name in names if name != MAINTENANCE] or list(names)
     outcome = CheckOutcome()
     for name in names:
-        mine = [rule for rule in rules.each if rule.database == name or (not rule.database and name in own)]
+        selected = [rule for rule in rules.invariants if rule.database == name or (not rule.database and name in own)]
         outcome += inspect_database(
-            connect, name, NAME, functools.partial(look, invariants=mine, done={}, longest=longest)
+            connect, name, NAME, functools.partial(evaluate, invariants=selected, outcomes={}, timeout=timeout)
         )
-    unknown = [rule for rule in rules.each if rule.database and rule.database not in names]
+    unknown = [rule for rule in rules.invariants if rule.database and rule.database not in names]
     outcome += CheckOutcome(
-        unverified=tuple(NotChecked(_object(each), f"there is no database {each.database}") for each in unknown)
+        unverified=tuple(NotChecked(_name(each), f"there is no database {each.database}") for each in unknown)
     )
-    return build_result(NAME, outcome, NAME, verb="proved")
+    return build_result(NAME, outcome, NAME, verb="evaluated")
 
 
 def verdict(rules: InvariantSet, result: CheckResult | None, sentence: str) -> Verdict | None:
-    """What `result` says of the one rule that has this sentence, None where there is no result. Pure.
+    """Return the verdict on the one invariant that has this sentence, None where there is no result. Pure.
 
-    A rule that the owner did not write down is optional. Case and full stop make no difference.
+    An invariant that the owner did not write down is optional. Case and full stop make no difference.
     """
     if result is None:
         return None
-    rule = next((each for each in rules.each if _plain(each.sentence) == _plain(sentence)), None)
+    rule = next((each for each in rules.invariants if _normalized(each.sentence) == _normalized(sentence)), None)
     if rule is None:
-        reason = f"no rule of the target says {sentence!r}" if rules.each else rules.reason
+        reason = f"no rule of the target says {sentence!r}" if rules.invariants else rules.reason
         return Verdict(NAME, "not verified", reason, "optional", VERIFICATION_FAILED)
     for finding in result.findings:
-        if finding.object == _object(rule):
-            return Verdict(_object(rule), "missed", finding.message, result.requirement, VERIFICATION_FAILED)
-    others = {_object(each) for each in rules.each} - {_object(rule)}
+        if finding.object == _name(rule):
+            return Verdict(_name(rule), "missed", finding.message, result.requirement, VERIFICATION_FAILED)
+    others = {_name(each) for each in rules.invariants} - {_name(rule)}
     unread = [left for left in result.not_checked if left.what not in others]
     if unread or not result.compared:
         reason = f"{unread[0].what}: {unread[0].reason}" if unread else result.sentence
-        return Verdict(_object(rule), "not verified", reason, result.requirement, VERIFICATION_FAILED)
-    return Verdict(_object(rule), "met", rule.sentence, result.requirement, VERIFICATION_FAILED)
+        return Verdict(_name(rule), "not verified", reason, result.requirement, VERIFICATION_FAILED)
+    return Verdict(_name(rule), "met", rule.sentence, result.requirement, VERIFICATION_FAILED)
 
 
-def _object(rule: Invariant) -> str:
+def _name(rule: Invariant) -> str:
     return f"invariant {rule.name}"
 
 
-def _plain(sentence: str) -> str:
+def _normalized(sentence: str) -> str:
     return " ".join(sentence.split()).rstrip(".").casefold()
 
 
-def look(
+def evaluate(
     connection: Connection,
     invariants: Sequence[Invariant],
-    done: dict[str, CheckOutcome] | None = None,
-    longest: float = DEFAULT_TIMEOUT,
+    outcomes: dict[str, CheckOutcome] | None = None,
+    timeout: float = DEFAULT_TIMEOUT,
 ) -> CheckOutcome:
-    """Count the rows that break each of them, with the search_path that users of the database have.
+    """Count the rows that break each invariant, with the search_path that users of the database have.
 
-    Unanswered where the server does not even say that it took longer. That is noted in `done`, by the rule's name, with
-    which another connection can go on.
+    ServerUnresponsive where the server does not stop in time. That is noted in `outcomes`, by the invariant's name,
+    with which another connection can go on.
     """
-    done = {} if done is None else done
+    outcomes = {} if outcomes is None else outcomes
     for each in invariants:
-        if each.name in done:
+        if each.name in outcomes:
             continue
         try:
-            done[each.name] = _look(connection, each, longest)
+            outcomes[each.name] = _evaluate(connection, each, timeout)
         except ServerUnresponsive:
-            done[each.name] = CheckOutcome(unverified=(NotChecked(_object(each), unresponsive_reason(longest)),))
+            outcomes[each.name] = CheckOutcome(unverified=(NotChecked(_name(each), unresponsive_reason(timeout)),))
             raise
-    return sum(done.values(), CheckOutcome())
+    return sum(outcomes.values(), CheckOutcome())
 
 
-def _look(connection: Connection, each: Invariant, longest: float) -> CheckOutcome:
-    name = _object(each)
+def _evaluate(connection: Connection, each: Invariant, timeout: float) -> CheckOutcome:
+    name = _name(each)
     try:
-        with disconnect_after(connection, client_timeout(longest)), connection.transaction(force_rollback=True):
+        with disconnect_after(connection, client_timeout(timeout)), connection.transaction(force_rollback=True):
             connection.execute("set local search_path to default")
-            set_statement_timeout(connection, longest)
+            set_statement_timeout(connection, timeout)
             query = f"select count(*) from (\n{each.query}\n) as broken"
             # with a binary result the server takes one statement only, so that a file cannot step out of the count
             row = execute(connection, query, binary=True).fetchone()
     except psycopg.errors.QueryCanceled:
-        return CheckOutcome(unverified=(NotChecked(name, f"timed out after {show_duration(longest)}"),))
+        return CheckOutcome(unverified=(NotChecked(name, f"timed out after {show_duration(timeout)}"),))
     except psycopg.DatabaseError as error:
         if is_lost(error):
-            raise  # the connection is gone, and with it the rest
+            raise  # nothing more can be read on this connection
         if is_damage(error):
-            message = f"{each.sentence} That cannot be told: {first_line(error)}"
+            message = f"{each.sentence} It could not be evaluated: {first_line(error)}"
             return CheckOutcome(
                 1, (Finding(NAME, "error", name, each.sentence, first_line(error), message, each.query),)
             )

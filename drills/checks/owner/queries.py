@@ -1,12 +1,13 @@
-"""Whether the copy answers the owner's own queries fast enough: "available" says nothing of that.
+"""Time the owner's own queries on the copy: an instance that is "available" may still answer slowly.
 
-RDS loads blocks from S3 when they are first read ("Restoring to a DB instance", lazy loading), so each query is timed
-before anything else has read the data, and again. A copy is usable when each has met its target; one that has not is
-asked a few times more, since each run loads what it needs.
+RDS loads blocks from S3 when they are first read
+(https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_RestoreFromSnapshot.html, lazy loading), so each query is
+timed before anything else has read the data, and again. A copy is usable when each has met its target; one that has not
+is run a few times more, since each run loads what it needs.
 
 The queries run as the service would run them, with the server's own planner settings, read-only. Under EXPLAIN ANALYZE
-the server carries a query out and throws its rows away: no value leaves the database. From PostgreSQL 17 on it makes the
-rows into text as well (SERIALIZE); before that, values that are stored out of line may stay unread.
+the server executes a query and discards its rows: no value leaves the database. From PostgreSQL 17 on it turns the rows
+into text as well (SERIALIZE); before that, values that are stored out of line may stay unread.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _SERIALIZING = 170000
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is asked, where, and within how many seconds; `database` "" is the only one; `skipped`: why it is not."""
+    """A query, its database, and its target in seconds; `database` "" is the only one; `skipped`: why it is not run."""
 
     name: str
     text: str
@@ -46,20 +47,22 @@ class Query:
 
 
 def cold(connect: Connector, queries: Sequence[Query], clock: Clock, limit: float) -> tuple[QueryTiming, ...]:
-    """The first run of each; `limit` is the longest that one may take, in seconds."""
-    there = database_names(connect) if any(not query.skipped for query in queries) else ()
-    return tuple(_first(connect, query, there, clock, limit) for query in queries)
+    """Run each query for the first time; `limit` is the most seconds that one may take."""
+    databases = database_names(connect) if any(not query.skipped for query in queries) else ()
+    return tuple(_run_cold(connect, query, databases, clock, limit) for query in queries)
 
 
 def warm(
     connect: Connector, queries: Sequence[Query], timings: Sequence[QueryTiming], clock: Clock, limit: float
 ) -> tuple[QueryTiming, ...]:
-    """The second run of each that could run, and further ones of those that are too slow still."""
-    return tuple(_again(connect, query, timing, clock, limit) for query, timing in zip(queries, timings, strict=True))
+    """Run each query that could run again, and those that are still too slow a few times more."""
+    return tuple(
+        _run_warm(connect, query, timing, clock, limit) for query, timing in zip(queries, timings, strict=True)
+    )
 
 
-def _first(connect: Connector, query: Query, there: Sequence[str], clock: Clock, limit: float) -> QueryTiming:
-    own = [name for name in there if name != MAINTENANCE]
+def _run_cold(connect: Connector, query: Query, databases: Sequence[str], clock: Clock, limit: float) -> QueryTiming:
+    own = [name for name in databases if name != MAINTENANCE]
     database = query.database or (own[0] if len(own) == 1 else "")
     opening = QueryTiming(query.name, database, query.target_seconds)
     if query.skipped:
@@ -70,7 +73,7 @@ def _first(connect: Connector, query: Query, there: Sequence[str], clock: Clock,
     return _run(connect, query, opening, clock, limit)
 
 
-def _again(connect: Connector, query: Query, timing: QueryTiming, clock: Clock, limit: float) -> QueryTiming:
+def _run_warm(connect: Connector, query: Query, timing: QueryTiming, clock: Clock, limit: float) -> QueryTiming:
     if not timing.seconds or timing.reason:
         return timing
     for _ in range(1 + FURTHER_RUNS):
@@ -87,7 +90,7 @@ def _run(connect: Connector, query: Query, timing: QueryTiming, clock: Clock, li
             connection.execute(b"set statement_timeout = %d" % max(1, round(limit * 1000)))
             began = clock.monotonic()
             with disconnect_after(connection, client_timeout(limit)):
-                _ask(connection, query.text)
+                _explain(connection, query.text)
             took = clock.monotonic() - began
     except ServerUnresponsive:
         return dataclasses.replace(timing, reason=unresponsive_reason(limit))
@@ -99,14 +102,14 @@ def _run(connect: Connector, query: Query, timing: QueryTiming, clock: Clock, li
     return dataclasses.replace(timing, seconds=(*timing.seconds, took))
 
 
-def _ask(connection: Connection, text: str) -> None:
+def _explain(connection: Connection, text: str) -> None:
     serialize = ", serialize text" if connection.info.server_version >= _SERIALIZING else ""
     # in binary: the extended protocol takes one statement alone
     execute(connection, f"explain (analyze, timing off{serialize}) {text}", binary=True)
 
 
 def judge(timings: Sequence[QueryTiming]) -> CheckResult:
-    """Met where each query met its target; nothing to ask is no reason to pass. Pure."""
+    """Judge whether each query met its target; with nothing to run the check is not verified. Pure."""
     if not timings:
         return CheckResult(NAME, "not verified", NONE_SET, "optional", not_checked=(NotChecked(NAME, NONE_SET),))
     outcome = CheckOutcome()
@@ -137,7 +140,7 @@ def _judge(timing: QueryTiming) -> CheckOutcome:
 
 
 def show(timing: QueryTiming) -> str:
-    """ "1.2 s cold, 40 ms warm"; and after how many runs, where one was not enough."""
+    """Describe a timing as in "1.2 s cold, 40 ms warm", and after how many runs, where one was not enough."""
     if timing.cold is None:
         return timing.reason or "not run"
     if timing.warm is None:

@@ -1,4 +1,4 @@
-"""Facts about one table of the restored copy, for features of the owner's own.
+"""Read facts about one table of the restored copy, for features of the owner's own.
 
 A table is named as SQL names it, `shop.orders` or `"Shop"."Orders"`; its database is the only one that has it.
 """

@@ -1,1 +1,1 @@
-"""What lies outside of a database: settings, isolation, what a copy could do to others."""
+"""Checks of what lies outside of a database: settings, isolation, and whether the copy can act on other systems."""

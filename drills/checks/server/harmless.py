@@ -1,4 +1,8 @@
-"""Whether a restored copy could still act on the world: replicate, archive, or run jobs (notes/postgres.md 2.6)."""
+"""Check that a restored copy cannot act on other systems: replicate, archive, or run jobs.
+
+A copy of a publisher's or subscriber's data directory has its subscriptions enabled, and pg_cron its schedule
+(https://www.postgresql.org/docs/current/logical-replication-subscription.html).
+"""
 
 from __future__ import annotations
 
@@ -45,7 +49,7 @@ class Activity:
 
 
 def observe(connection: Connection) -> Activity:
-    """Look at the server's own settings, processes and subscriptions, those of every database."""
+    """Read the server's own settings, processes and subscriptions, those of every database."""
     settings = {str(name): str(setting) for name, setting in connection.execute(_SETTINGS)}
     may = connection.execute(_MAY_SEE_WORKERS).fetchone()
     workers = {str(kind): int(count) for kind, count in connection.execute(_WORKERS)} if may and may[0] else None
@@ -53,7 +57,7 @@ def observe(connection: Connection) -> Activity:
 
 
 def judge(found: Activity) -> CheckOutcome:
-    """Whatever could act is an error, whatever cannot be seen is listed. Pure."""
+    """Report whatever could act as an error, and list what cannot be seen. Pure."""
     facts: list[tuple[str, str, str, str]] = []
     hidden: list[NotChecked] = []
     subscribers = found.settings.get("max_logical_replication_workers", "0")
@@ -76,17 +80,17 @@ def judge(found: Activity) -> CheckOutcome:
             "error",
             what,
             expected,
-            is_found,
-            f"the copy could act on the world: {what} is {is_found}",
+            actual,
+            f"the copy could act on the world: {what} is {actual}",
             " ".join(query.split()),
         )
-        for what, expected, is_found, query in facts
+        for what, expected, actual, query in facts
     )
     return CheckOutcome(len(found.settings) + (found.workers is not None), findings, tuple(hidden), excluded)
 
 
 def _archiving(settings: dict[str, str], facts: list[tuple[str, str, str, str]]) -> tuple[NotChecked, ...]:
-    """Note an archiver of the owner's; one of the service's own is left to it and said."""
+    """Add an archiver of the owner's to `facts`; return one of the service's own, which no owner can change."""
     if settings.get("archive_mode", "off") == "off":
         return ()
     command, library = settings.get("archive_command", ""), settings.get("archive_library", "")

@@ -1,9 +1,10 @@
-"""Whether the server is set as its source was, where a setting changes what data mean, what is kept, or who sees it.
+"""Compare the server's settings with its source's, where one changes what data mean, what survives a crash, or who sees
+it.
 
 Sizes, costs, logging and places of files differ between honest servers and are not compared. Nor is what a scratch copy
-has otherwise on purpose (drills/aws/scratch.py, drills/checks/server/harmless.py): archiving, replication, libraries that
-run jobs; and `wal_level`, which Amazon RDS lowers for an instance that keeps no backups of its own. Settings of roles and
-databases are entries of the catalog and compared there, so that what comes from one of them is left out here.
+has otherwise on purpose (drills/aws/scratch.py, drills/checks/server/harmless.py): archiving, replication, libraries
+that run jobs; and `wal_level`, which Amazon RDS lowers for an instance that keeps no backups of its own. Settings of
+roles and databases are entries of the catalog and compared there, so that what comes from one of them is left out here.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ COMPARED: dict[str, tuple[str, Severity]] = {
     "lo_compat_privileges": (_SIGHT, "error"),
     "password_encryption": (_SIGHT, "warning"),
 }
-# What a role, a database or the client says is not the server's.
+# What a role, a database or the client has set is not the server's.
 _QUERY = """
 select name, setting from pg_catalog.pg_settings
 where name = any (%s) and source not in ('database', 'user', 'database user', 'client', 'session', 'interactive', 'test')
@@ -67,22 +68,24 @@ where name = any (%s) and source not in ('database', 'user', 'database user', 'c
 
 
 def observe(connection: Connection) -> Settings:
-    """The compared settings of a server, as a session sees them that has set nothing itself: not a pinned one."""
+    """Return the compared settings of a server, as a session sees them that has set nothing itself: not a pinned
+    one.
+    """
     return {str(name): str(setting) for name, setting in connection.execute(_QUERY, (list(COMPARED),))}
 
 
 def judge(expected: Mapping[str, str], found: Mapping[str, str], *, same: bool | None) -> CheckOutcome:
-    """Compare what both sides show. Pure.
+    """Compare the settings that both sides have. Pure.
 
-    `same`: whether it is the source's own server or a physical copy of it, None where that cannot be told. A server that
-    a dump was restored to has settings of its own: they are told and accuse nobody.
+    `same`: whether it is the source's own server or a physical copy of it, None where that is unknown. A server that a
+    dump was restored to has settings of its own: their differences are listed and are no findings.
     """
     common = [name for name in COMPARED if name in expected and name in found]
     differing = [name for name in common if expected[name] != found[name]]
     if same is False:
-        told = ", ".join(f"{name} is {found[name]}, was {expected[name]}" for name in differing)
+        described = ", ".join(f"{name} is {found[name]}, was {expected[name]}" for name in differing)
         return CheckOutcome(
-            len(common), excluded=(NotChecked(NAME, f"of another server: {told}"),) if differing else ()
+            len(common), excluded=(NotChecked(NAME, f"of another server: {described}"),) if differing else ()
         )
     return CheckOutcome(len(common), tuple(_finding(name, expected[name], found[name], same) for name in differing))
 

@@ -150,7 +150,7 @@ def test_healthy_indexes_and_promises_are_proved_together(indexed: Cluster, monk
     """As many are proved as one by one, two indexes of one name and those of several orders among them."""
     with snapshot(indexed.connect, "postgres") as connection:
         by_table = index_queries.by_table(connection)
-        proved = integrity_indexes.proved_together(connection, by_table, set())
+        proved = integrity_indexes.verify_together(connection, by_table, set())
     together = looked(indexed)
     monkeypatch.setattr(batches, "_BYTES", -1)
 

@@ -184,7 +184,7 @@ def test_a_source_that_does_not_answer_is_let_go_of(growing: Cluster) -> None:
     break_the_tree(growing)
 
     with pytest.raises(CheckUnavailable, match=r"read within 1 s, the most that its snapshot may be held"):
-        manifest.take(growing.connect, reading=ReadLimits(max_age=1.0))
+        manifest.take(growing.connect, limits=ReadLimits(max_age=1.0))
 
 
 def test_a_watermark_keeps_the_planner_out_of_the_index(growing: Cluster) -> None:

@@ -34,7 +34,7 @@ def chain(length: int) -> list[Row]:
 @given(st.integers(min_value=1, max_value=40))
 def test_a_whole_chain_reaches_to_its_newest_row(length: int) -> None:
     """Nothing is broken, and the newest row is the instant that the copy reaches to."""
-    state = check.follow(chain(length))
+    state = check.verify_chain(chain(length))
 
     assert state is not None
     assert (state.broken, state.rows, state.newest_at) == ("", length, chain(length)[-1][1])
@@ -56,7 +56,7 @@ def test_no_row_can_be_altered_left_out_or_moved(data: st.DataObject) -> None:
             "previous": (seq, when, previous + "0", digest),
         }[harm]
 
-    state = check.follow(rows)
+    state = check.verify_chain(rows)
     assert state is not None
     assert state.broken
 
@@ -66,13 +66,13 @@ def test_a_chain_that_was_pruned_behind_a_checkpoint_is_whole(length: int, data:
     """The oldest row left must follow from the checkpoint, and from no other one."""
     rows = chain(length)
     cut = data.draw(st.integers(min_value=1, max_value=length - 1))
-    anchor = check.Anchor(cut, rows[cut - 1][3])
+    checkpoint = check.Checkpoint(cut, rows[cut - 1][3])
 
-    state = check.follow(rows[cut:], anchor=anchor)
+    state = check.verify_chain(rows[cut:], checkpoint=checkpoint)
     assert state is not None
     assert (state.broken, state.oldest_seq, state.pruned_to) == ("", cut + 1, cut)
-    for wrong in (None, check.Anchor(cut, "0" * 64), check.Anchor(cut - 1, rows[cut - 1][3])):
-        other = check.follow(rows[cut:], anchor=wrong)
+    for wrong in (None, check.Checkpoint(cut, "0" * 64), check.Checkpoint(cut - 1, rows[cut - 1][3])):
+        other = check.verify_chain(rows[cut:], checkpoint=wrong)
         assert other is not None
         assert other.broken
 
@@ -86,7 +86,7 @@ def test_a_clock_that_goes_back_is_told_and_breaks_nothing(offsets: list[int]) -
         rows.append((seq, at, previous, check.digest_of(previous, seq, at)))
     largest = max(one - two for one, two in itertools.pairwise(offsets))
 
-    state = check.follow(rows)
+    state = check.verify_chain(rows)
     assert state is not None
     assert (state.broken, state.newest_at) == ("", rows[-1][1])
     assert bool(state.went_back) == (largest > 0)
@@ -108,9 +108,9 @@ def test_a_beat_that_has_stopped_is_a_finding(ago: float, said: str) -> None:
 
 def test_a_chain_that_ends_early_is_a_finding() -> None:
     """A copy whose newest beat is older than the manifest's has lost something."""
-    assert check.judge(check.follow(chain(5)), check.follow(chain(4)))
-    assert check.judge(check.follow(chain(5)), None)
-    assert not check.judge(check.follow(chain(5)), check.follow(chain(6)))
+    assert check.judge(check.verify_chain(chain(5)), check.verify_chain(chain(4)))
+    assert check.judge(check.verify_chain(chain(5)), None)
+    assert not check.judge(check.verify_chain(chain(5)), check.verify_chain(chain(6)))
     assert not check.judge(None, None)
 
 

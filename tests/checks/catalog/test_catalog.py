@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from drills.checks.base.session import pin
 from drills.checks.catalog import check as catalog
 from drills.checks.catalog.check import Catalog
-from drills.checks.catalog.scope import Concerned, own_name, roles, scoped
+from drills.checks.catalog.scope import RelevantRoles, database_name, find_roles, restrict_to_database
 from drills.sandbox.postgres.cluster import ADMIN, Cluster
 from drills.sandbox.postgres.roles import prepare_roles
 from drills.sandbox.seeds import sample
@@ -384,11 +384,11 @@ def test_a_manifest_of_one_database_reaches_as_far_as_its_rights_do(
     """Members of its roles, and what these are members of, are compared with it; other roles of the server are not."""
     with filled.connect("orders") as session, session.transaction(force_rollback=True):
         session.execute(PEOPLE.encode())
-        wanted, own = roles(session), own_name(session)
-        before = scoped(catalog.observe_cluster(session), own, wanted)
+        wanted, own = find_roles(session), database_name(session)
+        before = restrict_to_database(catalog.observe_cluster(session), own, wanted)
         session.execute(change.encode())
-        after = scoped(catalog.observe_cluster(session), own, wanted)
-        older = scoped(catalog.observe_cluster(session), own, Concerned(wanted.roles, None))
+        after = restrict_to_database(catalog.observe_cluster(session), own, wanted)
+        older = restrict_to_database(catalog.observe_cluster(session), own, RelevantRoles(wanted.roles, None))
     assert [finding.object for finding in catalog.judge(before, after)] == things
     told = {
         name for entries in older.values() for name in entries
@@ -405,8 +405,8 @@ def test_making_a_role_does_not_bring_it_along(filled: Cluster) -> None:
     with filled.connect("orders") as session, session.transaction(force_rollback=True):
         session.execute("set local session authorization master")
         session.execute("create role made_here")
-        assert "role master" in roles(session).roles
-        assert "role made_here" not in roles(session).roles
+        assert "role master" in find_roles(session).roles
+        assert "role made_here" not in find_roles(session).roles
 
 
 @postgres
@@ -442,10 +442,10 @@ def test_a_mapping_that_the_reader_may_not_see_is_listed_and_no_difference(fille
 
     assert [catalog.judge(*pair) for pair in ((whole, part), (part, whole), (part, part_after))] == [(), (), ()]
     assert [finding.object for finding in catalog.judge(whole, whole_after)] == [name]
-    assert [(left.what, left.reason[:28]) for left in catalog.left_out(part)] == [
+    assert [(left.what, left.reason[:28]) for left in catalog.uncompared_secrets(part)] == [
         (f"options of {name}", "not verified: needs a superu")
     ]
-    assert catalog.left_out(whole) == ()
+    assert catalog.uncompared_secrets(whole) == ()
 
 
 @postgres
@@ -453,7 +453,7 @@ def test_a_mapping_without_options_is_not_one_that_cannot_be_seen(filled: Cluste
     """The reader's own mapping is visible, so options that it lost are found, also by a reader."""
     dropped = 'alter user mapping for master server away options (drop "user", drop region)'
     for before, after in zip(by_both(filled), by_both(filled, dropped), strict=True):
-        assert catalog.left_out(after) == ()
+        assert catalog.uncompared_secrets(after) == ()
         (finding,) = catalog.judge(before, after)
         assert (finding.object, finding.found) == ("user mapping of master on server away", "no options")
 
@@ -515,9 +515,9 @@ def test_a_subscription_that_works_otherwise_is_found(filled: Cluster, since: in
     assert (finding.object, finding.found[: len(found)]) == ("subscription feeds", found)
     assert catalog.judge(whole, part) == catalog.judge(part, whole) == ()
     assert len(catalog.judge(part, part_after)) == (not change.startswith("connection"))
-    listed = [left for left in catalog.left_out(part) if left.what == "connection of subscription feeds"]
+    listed = [left for left in catalog.uncompared_secrets(part) if left.what == "connection of subscription feeds"]
     assert [left.reason.split(" on ")[0] for left in listed] == ["not verified: needs a superuser or pg_read_all_data"]
-    assert catalog.left_out(whole) == ()
+    assert catalog.uncompared_secrets(whole) == ()
     assert "password" not in json.loads(whole["subscriptions"]["subscription feeds"])["connection"]
 
 

@@ -172,7 +172,9 @@ def test_what_an_older_manifest_could_not_hold_is_listed_and_not_compared() -> N
     """A section that came with a later format is no addition of the copy's."""
     found: Catalog = {"shell types": {"s.t": '{"owner": "o"}'}, "relations": {"s.t": '{"kind": "table"}'}}
 
-    assert catalog.known_to(SINCE, found) == found
-    assert catalog.unknown_to(SINCE) == ()
-    assert catalog.known_to(SINCE - 1, found) == {"relations": found["relations"]}
-    assert [left.what for left in catalog.unknown_to(SINCE - 1)] == [f"catalog: {name}" for name in SINCE_FORMAT_3]
+    assert catalog.restrict_to_format(SINCE, found) == found
+    assert catalog.sections_unknown_to(SINCE) == ()
+    assert catalog.restrict_to_format(SINCE - 1, found) == {"relations": found["relations"]}
+    assert [left.what for left in catalog.sections_unknown_to(SINCE - 1)] == [
+        f"catalog: {name}" for name in SINCE_FORMAT_3
+    ]

@@ -17,7 +17,7 @@ from drills.checks.content import check as content
 from drills.checks.content import fingerprint, ranges
 from drills.checks.content.fingerprint import FAST, STABLE, Algorithm
 from drills.checks.content.ranges import Key, Ranges
-from drills.checks.content.rows import narrow
+from drills.checks.content.rows import locate_rows
 from drills.checks.manifest import Manifest
 from drills.clock import SystemClock
 from drills.sql import Quoted
@@ -98,7 +98,7 @@ def said(server: Checked, algorithm: Algorithm, *changes: str, key: bytes | None
         server.harm(copy, *changes)
         with server.cluster.connect(copy) as other, other.transaction(force_rollback=True):
             after = content.observe(other, algorithm=algorithm, expected=before)
-            told = narrow(other, content.suspects(other, before, after, {}), algorithm, key)
+            told = locate_rows(other, content.differing_tables(other, before, after, {}), algorithm, key)
             findings = content.judge(before, after, {}, told).findings
         for finding in findings:
             with server.cluster.connect(copy) as other:
@@ -154,7 +154,7 @@ def test_a_word_is_not_looked_for_without_the_key(server: Checked) -> None:
     """It says what it needs; integers are told all the same."""
     found = said(server, FAST, "delete from words where n = 9", "delete from ints where id = 9", key=None)
 
-    assert found["public.words"][0].endswith("which rows cannot be told without the manifest's key")
+    assert found["public.words"][0].endswith("which rows differ cannot be determined without the manifest's key")
     assert found["public.ints"][0].endswith("lost: the row with id 9")
 
 

@@ -46,7 +46,7 @@ def test_listing_is_not_quadratic(default: Cluster, query: str) -> None:
 def test_pinned_again_afterwards(default: Cluster) -> None:
     """What is read after a listing is read without indexes, as before it."""
     with snapshot(default.connect, "postgres") as connection:
-        constraint_queries.proofs(connection)
+        constraint_queries.list_queries(connection)
         indexes.check(connection)
         for name in ("enable_indexscan", "enable_indexonlyscan", "enable_bitmapscan"):
             assert connection.execute("select pg_catalog.current_setting(%s)", (name,)).fetchone() == ("off",)

@@ -132,11 +132,11 @@ def visited(node: dict[str, Any], kind: str) -> int:
 @given(st.integers(0, 10**11), st.booleans())
 def test_lookups_together_never_cost_the_square_of_the_table(rows: int, exact: bool) -> None:
     """Where each may give all rows, all of them come to no more than a constant, or the same few for every row."""
-    most = lookups.keys_to_look_up(rows, exact=exact)
+    limit = lookups.keys_to_look_up(rows, exact=exact)
 
-    assert lookups.LEAST <= most <= lookups.MOST
+    assert lookups.MIN_KEYS <= limit <= lookups.MAX_KEYS
     if not exact:
-        assert most * rows <= max(2_000_000, lookups.LEAST * rows)
+        assert limit * rows <= max(2_000_000, lookups.MIN_KEYS * rows)
 
 
 def test_an_index_of_signatures_is_not_taken_for_one_of_keys() -> None:

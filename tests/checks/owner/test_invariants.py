@@ -54,10 +54,10 @@ def test_rows_that_break_a_rule_are_counted(checked: Checked, tmp_path: Path) ->
     with checked.copy() as copy:
         checked.harm(copy, f"alter database {copy} set search_path = shop")
         with checked.snapshot(copy) as connection:
-            honest = invariants.look(connection, rules)
+            honest = invariants.evaluate(connection, rules)
         checked.harm(copy, "delete from shop.order_line where order_id = 77")
         with checked.snapshot(copy) as connection:
-            (finding,) = invariants.look(connection, rules).findings
+            (finding,) = invariants.evaluate(connection, rules).findings
 
     assert (honest.compared, honest.findings) == (1, ())
     assert [left.what for left in honest.unverified] == ["invariant unknown", "invariant writes"]

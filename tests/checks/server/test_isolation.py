@@ -96,7 +96,7 @@ def test_a_group_that_admits_another_one_is_to_be_looked_at(rule: dict[str, Any]
     (finding,) = result.findings
 
     assert (finding.object, finding.found, finding.severity) == ("drill-1-recovery: ingress of sg-1", found, "warning")
-    assert (result.outcome, "1 to look at" in result.sentence) == ("met", True)
+    assert (result.outcome, "1 warning" in result.sentence) == ("met", True)
 
 
 def test_an_instance_without_a_group_is_not_shut_off() -> None:
