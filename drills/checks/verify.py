@@ -68,10 +68,10 @@ def _identity(connect: Connector, manifest: Manifest) -> CheckResult:
     for name, expected in manifest.databases.items():
         if name in there:
 
-            def look(connection: Connection, name: str = name, expected: Catalog = expected.catalog) -> CheckOutcome:
+            def inspect(connection: Connection, name: str = name, expected: Catalog = expected.catalog) -> CheckOutcome:
                 return _same(name, expected.get("relations", {}).keys(), catalog.relations(connection))
 
-            outcome += inspect_database(connect, name, IDENTITY, look)
+            outcome += inspect_database(connect, name, IDENTITY, inspect)
     same = here == manifest.system_identifier
     if not here or not manifest.system_identifier:
         praise = "whether it is a physical copy is unknown"

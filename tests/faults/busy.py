@@ -8,16 +8,16 @@ from pathlib import Path
 from drills.sandbox.postgres.cluster import Cluster
 from tests.faults.files import Files
 from tests.faults.lab import DATABASE, SETTINGS, Lab, give
-from tests.faults.model import Witness
+from tests.faults.model import Observation
 
 
-def with_label(files: Files) -> Witness:
+def with_label(files: Files) -> Observation:
     """The copy becomes one of a server that was written to while its files were copied one by one."""
     _copy_while_written(files)
-    return Witness("a backup of an idle server", "one of a busy server")
+    return Observation("a backup of an idle server", "one of a busy server")
 
 
-def without_label(files: Files) -> Witness:
+def without_label(files: Files) -> Observation:
     """As `with_label`; the file that says where its recovery has to begin is gone."""
     _copy_while_written(files)
     return files.remove(files.cluster.data / "backup_label")
@@ -63,7 +63,7 @@ def _replace(source: Path, data: Path) -> None:
     data.chmod(0o700)
 
 
-def broken_chain(files: Files) -> Witness:
+def broken_chain(files: Files) -> Observation:
     """Of a full backup and two increments the middle one is lost; what is left cannot be put together."""
     lab, parts = files.lab, files.lab.work / f"chain-of-{files.cluster.data.name}"
     parts.mkdir()
@@ -80,7 +80,7 @@ def broken_chain(files: Files) -> Witness:
         torn = source.run_tool("pg_combinebackup", "--no-sync", f"--output={parts / 'torn'}", str(full), str(second))
     shutil.rmtree(parts)
     files.refused = torn.stderr.strip() if torn.returncode else ""
-    return Witness("full, first, second", "full, second")
+    return Observation("full, first, second", "full, second")
 
 
 def _increment(lab: Lab, source: Cluster, folder: Path, before: Path | None) -> None:

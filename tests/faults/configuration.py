@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.faults.files import Files
 from tests.faults.lab import DATABASE, give
-from tests.faults.model import RESTORE, FilesCase, SqlCase, Witness
+from tests.faults.model import RESTORE, FilesCase, Observation, SqlCase
 
 _CATALOG = ("catalog",)
 
@@ -26,38 +26,38 @@ def started_with(
     """A copy that is started with other settings."""
     return FilesCase(
         id=number, name=name, damage=damage, settings=settings, names=names, found_by=found_by,
-        harm=lambda files: Witness("the settings of the source", ", ".join(f"{key} = {value}" for key,
+        harm=lambda files: Observation("the settings of the source", ", ".join(f"{key} = {value}" for key,
         value in settings.items())),
     )  # fmt: skip
 
 
-def _mode(files: Files) -> Witness:
+def _mode(files: Files) -> Observation:
     before = files.cluster.data.stat().st_mode
     files.cluster.data.chmod(0o755)
-    return Witness(oct(before), oct(files.cluster.data.stat().st_mode))
+    return Observation(oct(before), oct(files.cluster.data.stat().st_mode))
 
 
-def _version(files: Files) -> Witness:
+def _version(files: Files) -> Observation:
     return files.change(files.cluster.data / "PG_VERSION", lambda old: b"13\n")
 
 
-def _nobody_enters(files: Files) -> Witness:
+def _nobody_enters(files: Files) -> Observation:
     return files.change(files.cluster.data / "pg_hba.conf", lambda old: b"local all all reject\n")
 
 
-def _no_access_rules(files: Files) -> Witness:
+def _no_access_rules(files: Files) -> Observation:
     return files.remove(files.cluster.data / "pg_hba.conf")
 
 
-def _broken_settings(files: Files) -> Witness:
+def _broken_settings(files: Files) -> Observation:
     return files.change(files.cluster.data / "postgresql.conf", lambda old: old + b"\nwork_mem = '4 apples'\n")
 
 
-def _standby_too_small(files: Files) -> Witness:
+def _standby_too_small(files: Files) -> Observation:
     signal = files.cluster.data / "standby.signal"
     signal.touch()
     give(signal)
-    return Witness("no standby", "a standby" if signal.exists() else "no standby")
+    return Observation("no standby", "a standby" if signal.exists() else "no standby")
 
 
 _ROLES = "select rolname, rolsuper, rolcanlogin, rolconnlimit, rolvaliduntil, rolbypassrls, rolcreatedb from pg_roles order by 1"

@@ -11,11 +11,11 @@ from drills.sandbox.postgres.binaries import find
 from drills.sandbox.postgres.roles import prepare_roles
 from tests.faults.dumps import Dumps
 from tests.faults.lab import DATABASE, MASTER, SETTINGS, answer
-from tests.faults.model import DumpCase, Witness
+from tests.faults.model import DumpCase, Observation
 
 _EVERYTHING = "lab|app|database store|store"
 _ALL = ("catalog", "content", "connection", "large objects", "canary", "sequences")
-Harm = Callable[[Dumps], Witness]
+Harm = Callable[[Dumps], Observation]
 
 
 def fault(number: str, name: str, damage: str, harm: Harm, names: str = _EVERYTHING, found_by: tuple[str, ...] = _ALL,
@@ -37,7 +37,7 @@ def restored_with(*options: str) -> Harm:
 def edited(change: Callable[[bytes], bytes], *, stop: bool = True) -> Harm:
     """A dump as SQL whose text is another one."""
 
-    def harm(dumps: Dumps) -> Witness:
+    def harm(dumps: Dumps) -> Observation:
         text = dumps.plain().read_bytes()
         spoilt = change(text)
         assert spoilt != text, "the text that was to be changed is not in the dump"
@@ -70,21 +70,21 @@ def _without(pattern: bytes) -> Callable[[bytes], bytes]:
     return lambda text: re.sub(pattern, b"", text, flags=re.MULTILINE)
 
 
-def _lost_file(dumps: Dumps) -> Witness:
+def _lost_file(dumps: Dumps) -> Observation:
     path = dumps.folder_dump()
     largest = max(path.glob("*.dat*"), key=lambda each: each.stat().st_size)
     largest.unlink()
     return dumps.load(path)
 
 
-def _failed_before_gzip(dumps: Dumps) -> Witness:
+def _failed_before_gzip(dumps: Dumps) -> Observation:
     """pg_dump fails; what it wrote goes on through the pipe, whose exit code is the last program's."""
     path = dumps.make("failed.sql", database="no_such_database")
     assert dumps.made.returncode
     return dumps.load_plain(dumps.write("failed.sql", path.read_bytes() if path.exists() else b""))
 
 
-def _without_globals(dumps: Dumps) -> Witness:
+def _without_globals(dumps: Dumps) -> Observation:
     lab, path = dumps.lab, dumps.custom()
     bare = lab.cluster("bare")
     bare.create()
@@ -97,7 +97,7 @@ def _without_globals(dumps: Dumps) -> Witness:
 
 
 def _as_worker(*options: str) -> Harm:
-    def harm(dumps: Dumps) -> Witness:
+    def harm(dumps: Dumps) -> Observation:
         with dumps.lab.source.connect() as admin:
             admin.execute("grant pg_read_all_data to worker")
         try:
@@ -110,7 +110,7 @@ def _as_worker(*options: str) -> Harm:
     return harm
 
 
-def _on_top(dumps: Dumps) -> Witness:
+def _on_top(dumps: Dumps) -> Observation:
     """The restore target was not empty: what is there stays, and tables without a key get every row twice."""
     path = dumps.plain()
     before = dumps.portrait(dumps.lab.source)
@@ -119,26 +119,26 @@ def _on_top(dumps: Dumps) -> Witness:
     done = dumps.lab.tool(dumps.lab.source, "psql", "--no-psqlrc", "--quiet", "--output=/dev/null", f"--file={again}",
                           "--dbname=postgres")  # fmt: skip
     dumps.code = done.returncode
-    return Witness(before, dumps.portrait(dumps.lab.source))
+    return Observation(before, dumps.portrait(dumps.lab.source))
 
 
-def _of_another_environment(dumps: Dumps) -> Witness:
+def _of_another_environment(dumps: Dumps) -> Observation:
     """The same application's database from a test environment: everything is there, and belongs to other people."""
     before = dumps.portrait(dumps.lab.source)
     with dumps.lab.source.connect(DATABASE) as admin:
         admin.execute("set session_replication_role = replica")
         admin.execute("update lab.customer set email = 'test' || id || '@example.com'")
         admin.execute("delete from drill_canary.beat")
-    return Witness(before, dumps.load(dumps.custom()).after)
+    return Observation(before, dumps.load(dumps.custom()).after)
 
 
-def _of_another_database(dumps: Dumps) -> Witness:
+def _of_another_database(dumps: Dumps) -> Observation:
     path = dumps.make("other.sql", database="other")
     text = path.read_bytes().replace(b"DATABASE other", b"DATABASE store").replace(b"connect other", b"connect store")
     return dumps.load_plain(dumps.write("other.sql", text))
 
 
-def _by_older_program(dumps: Dumps) -> Witness:
+def _by_older_program(dumps: Dumps) -> Observation:
     """An older pg_dump refuses a newer server, and what it leaves is nothing."""
     older = next(each for each in find() if each.major < dumps.lab.binaries.major)
     path = dumps.write("older.sql", b"")
@@ -147,7 +147,7 @@ def _by_older_program(dumps: Dumps) -> Witness:
     return dumps.load_plain(path)
 
 
-def _key_lost(dumps: Dumps) -> Witness:
+def _key_lost(dumps: Dumps) -> Observation:
     """The dump was encrypted; the key that is at hand is another one, and what cannot be decrypted is not restored."""
     sealed = Fernet(Fernet.generate_key()).encrypt(dumps.custom().read_bytes())
     try:
@@ -157,7 +157,7 @@ def _key_lost(dumps: Dumps) -> Witness:
     return dumps.load(dumps.write("sealed.dump", content))
 
 
-def _not_created(dumps: Dumps) -> Witness:
+def _not_created(dumps: Dumps) -> Observation:
     """The database was made by hand and not by the dump, so that what belongs to the database itself is not there."""
     path = dumps.custom()
     before = dumps.clear()
@@ -166,7 +166,7 @@ def _not_created(dumps: Dumps) -> Witness:
     return dumps.compared(before, dumps.lab.tool(dumps.target, "pg_restore", f"--dbname={DATABASE}", str(path)))
 
 
-def _needs_search_path(dumps: Dumps) -> Witness:
+def _needs_search_path(dumps: Dumps) -> Observation:
     """A function in an index calls another one without its schema: the restore, whose search_path is empty, fails on it."""
     lab = dumps.lab
     with lab.source.connect(DATABASE) as admin:
@@ -175,7 +175,7 @@ def _needs_search_path(dumps: Dumps) -> Witness:
     dumps.expected = lab.take_manifest(lab.source)
     dumps.load_plain(dumps.plain(), stop=False)
     with lab.source.connect(DATABASE) as admin:
-        return Witness(index, answer(admin, _FRAGILE_INDEX))
+        return Observation(index, answer(admin, _FRAGILE_INDEX))
 
 
 _FRAGILE = """
@@ -261,7 +261,7 @@ WRONG_CASES = (
 )  # fmt: skip
 
 
-def _with_statistics(dumps: Dumps) -> Witness:
+def _with_statistics(dumps: Dumps) -> Observation:
     """The statistics of a bloated source come with the dump: its tables were longer there, and lost nothing."""
     with dumps.lab.source.connect(DATABASE) as admin:
         admin.execute("set session_replication_role = replica")

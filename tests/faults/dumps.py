@@ -11,7 +11,7 @@ import psycopg
 from drills.checks.manifest import Manifest
 from drills.sandbox.postgres.cluster import Cluster
 from tests.faults.lab import DATABASE, Lab, give
-from tests.faults.model import Witness
+from tests.faults.model import Observation
 
 _PORTRAIT = (
     "select relkind::text, count(*), count(relacl), count(case when relowner = 10 then 1 end) from pg_class "
@@ -72,7 +72,7 @@ class Dumps:
         give(path)
         return path
 
-    def load_plain(self, path: Path, *, stop: bool = True) -> Witness:
+    def load_plain(self, path: Path, *, stop: bool = True) -> Observation:
         """Restore SQL with psql in the place of the database."""
         before = self.clear()
         options = ["--set=ON_ERROR_STOP=1"] if stop else []
@@ -80,14 +80,14 @@ class Dumps:
         done = self.lab.tool(self.target, "psql", "--no-psqlrc", "--quiet", "--output=/dev/null", *options)
         return self.compared(before, done)
 
-    def load(self, path: Path, *options: str) -> Witness:
+    def load(self, path: Path, *options: str) -> Observation:
         """Restore an archive with pg_restore in the place of the database."""
         before = self.clear()
         return self.compared(
             before, self.lab.tool(self.target, "pg_restore", "--create", *options, "--dbname=postgres", str(path))
         )
 
-    def load_nothing(self) -> Witness:
+    def load_nothing(self) -> Observation:
         """Restore nothing, as where a step before the restore failed and nobody looked."""
         return self.load_plain(self.write("nothing.sql", b""))
 
@@ -97,21 +97,21 @@ class Dumps:
         self.lab.empty()
         return portrait
 
-    def compared(self, before: str, done: subprocess.CompletedProcess[str]) -> Witness:
+    def compared(self, before: str, done: subprocess.CompletedProcess[str]) -> Observation:
         """What the database holds now, and the restore's exit code kept."""
         self.code = done.returncode
-        return Witness(before, self.portrait(self.target))
+        return Observation(before, self.portrait(self.target))
 
     def portrait(self, cluster: Cluster) -> str:
         """What a database holds, in numbers; the error where it cannot be entered."""
-        told = []
+        answers = []
         try:
             with cluster.connect(DATABASE) as admin:
                 for query in _PORTRAIT:
                     try:
-                        told.append(repr(admin.execute(query.encode()).fetchall()))
+                        answers.append(repr(admin.execute(query.encode()).fetchall()))
                     except psycopg.Error as error:
-                        told.append(str(error).partition("\n")[0])
+                        answers.append(str(error).partition("\n")[0])
         except psycopg.OperationalError as error:
-            told.append(str(error).rpartition("FATAL:")[2].strip())
-        return "; ".join(told)
+            answers.append(str(error).rpartition("FATAL:")[2].strip())
+        return "; ".join(answers)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from drills.sandbox.postgres.cluster import Cluster
 from tests.faults.lab import SETTINGS, Lab
-from tests.faults.model import Witness
+from tests.faults.model import Observation
 
 PAGE = 8192
 Change = Callable[[bytes], bytes]
@@ -35,23 +35,23 @@ class Files:
         """The folder of the database."""
         return self.path("lab.customer").parent
 
-    def change(self, path: Path, change: Change) -> Witness:
+    def change(self, path: Path, change: Change) -> Observation:
         """Rewrite a file's bytes in place; its owner and mode stay."""
         before = path.read_bytes()
         after = change(before)
         with path.open("r+b") as file:
             file.write(after)
             file.truncate()
-        return Witness(digest(before), digest(path.read_bytes()))
+        return Observation(digest(before), digest(path.read_bytes()))
 
-    def remove(self, path: Path) -> Witness:
+    def remove(self, path: Path) -> Observation:
         """Remove a file or a folder that is there."""
         before = "a folder" if path.is_dir() else digest(path.read_bytes())
         if path.is_dir():
             shutil.rmtree(path)
         else:
             path.unlink()
-        return Witness(before, "gone" if not path.exists() else before)
+        return Observation(before, "gone" if not path.exists() else before)
 
     def settle(self) -> None:
         """Start the copy and stop it in order, so that recovery is over and its page checksums can be made again."""

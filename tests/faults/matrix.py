@@ -78,7 +78,7 @@ class Served:
     @property
     def alarms(self) -> list[Trial]:
         """Harmless differences that gave a finding, or were left unverified."""
-        return [each for each in self.harmless if verdicts.is_accused(each)]
+        return [each for each in self.harmless if verdicts.is_false_alarm(each)]
 
 
 def document(served: Sequence[Served], on: date, machine: str) -> str:
@@ -93,8 +93,8 @@ def totals(served: Served) -> dict[str, tuple[int, int]]:
     """How many faults each found, of how many that it could be asked about."""
     counted = {OURS: (len(served.faults) - len(served.missed), len(served.faults))}
     for peer in peers.PEERS:
-        said = [each.peers[peer].outcome for each in served.faults if peer in each.peers]
-        counted[peer] = (said.count("found"), len(said) - said.count("not applicable"))
+        outcomes = [each.peers[peer].outcome for each in served.faults if peer in each.peers]
+        counted[peer] = (outcomes.count("found"), len(outcomes) - outcomes.count("not applicable"))
     return counted
 
 
@@ -151,7 +151,7 @@ def _section(served: Served) -> str:
 def _instead(trial: Trial) -> str:
     if trial.failure:
         return f" (the restore said: {_cell(trial.failure)})"
-    if verdicts.is_owned_up_to(trial):
+    if verdicts.is_disclosed(trial):
         return " (listed as not checked)"
     found = {f"{finding.check}: {finding.object}" for finding in verdicts.findings(trial)}
     return f" (found instead: {_cell('; '.join(sorted(found)[:3]))})" if found else ""
@@ -163,15 +163,15 @@ def _name(case: Case) -> str:
 
 def _row(trial: Trial) -> list[str]:
     sign = _SIGNS["found" if verdicts.is_found(trial) else "not found"]
-    return [_name(trial.case), trial.case.damage, sign, ", ".join(verdicts.naming(trial)), *_said(trial)]
+    return [_name(trial.case), trial.case.damage, sign, ", ".join(verdicts.naming(trial)), *_output_cells(trial)]
 
 
 def _harmless(trial: Trial) -> list[str]:
-    sign = "**accused**" if verdicts.is_accused(trial) else "no finding"
-    return [_name(trial.case), trial.case.damage, sign, ", ".join(verdicts.is_listed(trial)), *_said(trial)]
+    sign = "**accused**" if verdicts.is_false_alarm(trial) else "no finding"
+    return [_name(trial.case), trial.case.damage, sign, ", ".join(verdicts.is_listed(trial)), *_output_cells(trial)]
 
 
-def _said(trial: Trial) -> list[str]:
+def _output_cells(trial: Trial) -> list[str]:
     return [_SIGNS[trial.peers[peer].outcome] if peer in trial.peers else "–" for peer in peers.PEERS]
 
 

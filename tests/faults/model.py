@@ -20,7 +20,7 @@ RESTORE = "restore"
 
 
 @dataclass(frozen=True, slots=True)
-class Witness:
+class Observation:
     """The same observation before and after the harm. A fault counts only where the two differ."""
 
     before: str
@@ -69,7 +69,7 @@ class SqlCase(Case):
 class FilesCase(Case):
     """Something done to the files of a stopped copy of a base backup."""
 
-    harm: Callable[[Files], Witness]
+    harm: Callable[[Files], Observation]
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -77,14 +77,14 @@ class FilesCase(Case):
 class DumpCase(Case):
     """Something done to a dump, or to how it was made; the harm ends with the dump's restore."""
 
-    harm: Callable[[Dumps], Witness]
+    harm: Callable[[Dumps], Observation]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryCase(Case):
     """Something done to the archive or to the settings of a recovery that has to reach the archive's end.
 
-    Its witness is the newest row that the recovered copy has, beside the one it should have. `backup` makes a base
+    Its observation is the newest row that the recovered copy has, beside the one it should have. `backup` makes a base
     backup and the archive that goes with it; usually a running server's.
     """
 
@@ -94,18 +94,18 @@ class RecoveryCase(Case):
 
 @dataclass(frozen=True, slots=True)
 class PeerVerdict:
-    """What another tool's check said: "found", "not found", or "not applicable"; `said` is its word for it."""
+    """The verdict of another tool's check: "found", "not found", or "not applicable"; `output` is its first line."""
 
     outcome: str
-    said: str = ""
+    output: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What came of one case: the witness, what the verifier said, why there was no copy, and what others said."""
+    """The result of one case: what changed, the results of the checks, why there was no copy, and other tools' verdicts."""
 
     case: Case
-    witness: Witness | None
+    observation: Observation | None
     results: tuple[CheckResult, ...]
     failure: str = ""
     peers: Mapping[str, PeerVerdict] = field(default_factory=dict)

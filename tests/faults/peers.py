@@ -25,7 +25,7 @@ _FOUND, _NOT = "found", "not found"
 def ask_running(lab: Lab, cluster: Cluster) -> dict[str, PeerVerdict]:
     """What can be asked of a running copy."""
     return {
-        STARTS: _asked(lab, cluster, lambda session: True),
+        STARTS: _ask_server(lab, cluster, lambda session: True),
         COUNTS: _counts(lab, cluster),
         MD5: _md5(lab, cluster),
         DUMP: exit_of(lab.tool(cluster, "pg_dump", "--format=plain", "--file=/dev/null", DATABASE).returncode),
@@ -45,11 +45,11 @@ def checksums(cluster: Cluster) -> PeerVerdict:
     return exit_of(done.returncode, done.stderr)
 
 
-def exit_of(code: int, said: str = "") -> PeerVerdict:
-    """A verdict by exit code alone; a program that was ended by a signal has said nothing."""
+def exit_of(code: int, output: str = "") -> PeerVerdict:
+    """A verdict by exit code alone; a program that was ended by a signal gave no verdict."""
     if code < 0:
         return PeerVerdict(NOT_APPLICABLE.outcome, f"ended by signal {-code}")
-    return PeerVerdict(_FOUND if code else _NOT, said.strip().partition("\n")[0])
+    return PeerVerdict(_FOUND if code else _NOT, output.strip().partition("\n")[0])
 
 
 def _amcheck(lab: Lab, cluster: Cluster) -> PeerVerdict:
@@ -59,10 +59,10 @@ def _amcheck(lab: Lab, cluster: Cluster) -> PeerVerdict:
     return exit_of(done.returncode, done.stdout + done.stderr)
 
 
-def _asked(lab: Lab, cluster: Cluster, look: Callable[[psycopg.Connection[object]], bool]) -> PeerVerdict:
+def _ask_server(lab: Lab, cluster: Cluster, is_sound: Callable[[psycopg.Connection[object]], bool]) -> PeerVerdict:
     try:
         with lab.connector(cluster)(DATABASE) as session:
-            return PeerVerdict(_NOT if look(session) else _FOUND)
+            return PeerVerdict(_NOT if is_sound(session) else _FOUND)
     except psycopg.Error as error:
         return PeerVerdict(_FOUND, str(error).partition("\n")[0])
 
@@ -74,16 +74,16 @@ def _counts(lab: Lab, cluster: Cluster) -> PeerVerdict:
         if not content.unlogged
     }
 
-    def look(session: psycopg.Connection[object]) -> bool:
+    def is_sound(session: psycopg.Connection[object]) -> bool:
         for table, least in wanted.items():
             row = session.execute(f"select count(*) from {table}".encode()).fetchone()
             if row is None or int(str(row[0])) < least:  # type: ignore[index]
                 return False
         return True
 
-    return _asked(lab, cluster, look)
+    return _ask_server(lab, cluster, is_sound)
 
 
 def _md5(lab: Lab, cluster: Cluster) -> PeerVerdict:
     query = "select md5(string_agg(email, '' order by email)) from lab.customer"
-    return _asked(lab, cluster, lambda session: answer(session, query) == lab.expected_md5)
+    return _ask_server(lab, cluster, lambda session: answer(session, query) == lab.expected_md5)

@@ -20,11 +20,11 @@ from tests.faults.files import (
     zero,
 )
 from tests.faults.lab import DATABASE
-from tests.faults.model import RESTORE, FilesCase, Witness
+from tests.faults.model import RESTORE, FilesCase, Observation
 
 _CONTENT = ("content", "integrity")
 _INTEGRITY = ("integrity",)
-Harm = Callable[[Files], Witness]
+Harm = Callable[[Files], Observation]
 
 
 def pages(relation: str, change: Change, fork: str = "") -> Harm:
@@ -55,13 +55,13 @@ def no_file(name: str) -> Harm:
 def silently(relation: str, change: Change) -> Harm:
     """Change the bytes of a relation's file and make the page checksums right again."""
 
-    def harm(files: Files) -> Witness:
+    def harm(files: Files) -> Observation:
         files.settle()
         path = files.path(relation)
         before = digest(path.read_bytes())
         files.change(path, change)
         files.make_checksums_right()
-        return Witness(before, digest(path.read_bytes()))
+        return Observation(before, digest(path.read_bytes()))
 
     return harm
 
@@ -69,7 +69,7 @@ def silently(relation: str, change: Change) -> Harm:
 def stale(relation: str, statement: str) -> Harm:
     """Put a file in place as it was before the last writes: a twin of the copy, in which they are undone, lends it."""
 
-    def harm(files: Files) -> Witness:
+    def harm(files: Files) -> Observation:
         files.settle()
         with files.lab.scratch() as twin:
             older = Files(files.lab, twin)
@@ -86,11 +86,11 @@ def _execute(cluster: Cluster, *statements: str) -> None:
             admin.execute(statement.encode())
 
 
-def _empty_wal(files: Files) -> Witness:
+def _empty_wal(files: Files) -> Observation:
     segments = [path for path in (files.cluster.data / "pg_wal").iterdir() if path.is_file()]
     for segment in segments:
         segment.unlink()
-    return Witness(f"{len(segments)} segments", "none")
+    return Observation(f"{len(segments)} segments", "none")
 
 
 def fault(
@@ -233,16 +233,16 @@ OTHER_CASES = (
 )  # fmt: skip
 
 
-def _no_maps(files: Files) -> Witness:
+def _no_maps(files: Files) -> Observation:
     removed = [path for fork in ("_fsm", "_vm") for path in files.cluster.data.glob(f"base/*/*{fork}")]
     for path in removed:
         path.unlink()
-    return Witness(f"{len(removed)} maps", "none")
+    return Observation(f"{len(removed)} maps", "none")
 
 
 HARMLESS = (
     FilesCase(id="N00", name="physical-copy", damage="nothing: the base backup was restored", harmless=True,
-              harm=lambda files: Witness("", ""), listed=r"lab\.cache"),
+              harm=lambda files: Observation("", ""), listed=r"lab\.cache"),
     FilesCase(id="N14", name="maps-missing", damage="free space and visibility maps are missing", harmless=True, harm=_no_maps),
     FilesCase(id="N15", name="free-space-flip", damage="one byte that holds nothing is another one, and the checksum is right",
               harmless=True, harm=silently("lab.place", flip_in_hole)),

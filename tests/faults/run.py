@@ -71,7 +71,7 @@ def serve(binaries: Binaries, cases: Sequence[Case], with_peers: bool, stop: Eve
                 continue
             try:
                 served.trials.append(trials.carry_out(lab, case, with_peers=with_peers))
-                print(f"{binaries.version:<6} {told(served.trials[-1])}", flush=True)
+                print(f"{binaries.version:<6} {describe(served.trials[-1])}", flush=True)
             except Exception as error:  # one mistake of the corpus must not hide what the rest of it shows
                 why = f"{type(error).__name__}: {error}"
                 served.broken.append((case, why))
@@ -95,11 +95,11 @@ def joined(binaries: Binaries, halves: Sequence[Served], cases: Sequence[Case]) 
     return whole
 
 
-def told(trial: Trial) -> str:
+def describe(trial: Trial) -> str:
     """One line for one case."""
     name = f"{trial.case.id:<5} {trial.case.name:<32} {trial.seconds:5.1f} s"
     if trial.case.harmless:
-        return f"{name}  {'ACCUSED' if verdicts.is_accused(trial) else 'no finding'}{_why(trial)}"
+        return f"{name}  {'ACCUSED' if verdicts.is_false_alarm(trial) else 'no finding'}{_why(trial)}"
     if not verdicts.is_material(trial):
         return f"{name}  CHANGED NOTHING"
     if verdicts.is_found(trial):
@@ -108,10 +108,10 @@ def told(trial: Trial) -> str:
 
 
 def _why(trial: Trial) -> str:
-    said = [trial.failure] if trial.failure else []
-    said += [f"{finding.check}: {finding.message}" for finding in verdicts.findings(trial)]
-    said += [f"{result.name} not verified: {result.sentence}" for result in verdicts.unverified(trial)]
-    return "".join(f"\n         {line}" for line in said)
+    reasons = [trial.failure] if trial.failure else []
+    reasons += [f"{finding.check}: {finding.message}" for finding in verdicts.findings(trial)]
+    reasons += [f"{result.name} not verified: {result.sentence}" for result in verdicts.unverified(trial)]
+    return "".join(f"\n         {line}" for line in reasons)
 
 
 def summary(served: Served) -> str:

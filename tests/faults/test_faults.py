@@ -14,7 +14,7 @@ from drills.sandbox.postgres.binaries import find, readable, server_user
 from tests.faults import corpus, matrix, peers, run, trials, verdicts
 from tests.faults.lab import Lab
 from tests.faults.matrix import Served
-from tests.faults.model import Case, PeerVerdict, SqlCase, Trial, Witness
+from tests.faults.model import Case, Observation, PeerVerdict, SqlCase, Trial
 from tests.support.cluster import module_state
 
 __all__ = ["module_state"]
@@ -59,7 +59,7 @@ def test_a_fault_is_found_by_name(lab: Lab, case: Case) -> None:
     trial = tried(lab, case)
 
     assert verdicts.is_material(trial), "the harm changed nothing"
-    assert verdicts.is_found(trial), run.told(trial)
+    assert verdicts.is_found(trial), run.describe(trial)
 
 
 @pytest.mark.postgres
@@ -68,7 +68,7 @@ def test_a_harmless_difference_gives_no_finding(lab: Lab, case: Case) -> None:
     """An honest copy is accused of nothing, whatever it looks like inside."""
     trial = tried(lab, case)
 
-    assert not verdicts.is_accused(trial), run.told(trial)
+    assert not verdicts.is_false_alarm(trial), run.describe(trial)
 
 
 def test_the_corpus_is_as_large_as_the_catalogue() -> None:
@@ -96,7 +96,7 @@ FAULT = SqlCase(
     names=r"lab\.item",
 )  # fmt: skip
 CONTROL = SqlCase(id="X2", name="same", damage="nothing", statements=(), probe="", harmless=True, listed="cache")
-CHANGED = Witness("4,000", "3,999")
+CHANGED = Observation("4,000", "3,999")
 
 
 def result(check: str = "content", table: str = "lab.item", severity: Severity = "error") -> CheckResult:
@@ -135,11 +135,11 @@ def test_a_harmless_copy_is_accused_by_a_finding_by_silence_and_by_a_check_witho
     listed = CheckResult("content", "met", "equal", not_checked=(NotChecked("lab.cache", "unlogged"),))
     unverified = CheckResult("catalog", "not verified", "needs a right")
 
-    assert not verdicts.is_accused(Trial(CONTROL, None, (listed,)))
-    assert verdicts.is_accused(Trial(CONTROL, None, ()))
-    assert verdicts.is_accused(Trial(CONTROL, None, (listed, unverified)))
-    assert verdicts.is_accused(Trial(CONTROL, None, (listed, result(severity="warning"))))
-    assert verdicts.is_accused(Trial(CONTROL, None, (), "it does not start"))
+    assert not verdicts.is_false_alarm(Trial(CONTROL, None, (listed,)))
+    assert verdicts.is_false_alarm(Trial(CONTROL, None, ()))
+    assert verdicts.is_false_alarm(Trial(CONTROL, None, (listed, unverified)))
+    assert verdicts.is_false_alarm(Trial(CONTROL, None, (listed, result(severity="warning"))))
+    assert verdicts.is_false_alarm(Trial(CONTROL, None, (), "it does not start"))
 
 
 def test_the_matrix_prints_what_was_not_found_and_counts_no_fault_that_changed_nothing() -> None:
@@ -151,7 +151,7 @@ def test_the_matrix_prints_what_was_not_found_and_counts_no_fault_that_changed_n
         [
             Trial(FAULT, CHANGED, (result(),), peers=said),
             Trial(dataclasses.replace(FAULT, id="X3", name="missed"), CHANGED, (), peers=said),
-            Trial(dataclasses.replace(FAULT, id="X4", name="idle"), Witness("1", "1"), ()),
+            Trial(dataclasses.replace(FAULT, id="X4", name="idle"), Observation("1", "1"), ()),
             Trial(CONTROL, None, (result(),), peers=said),
         ],
         [(dataclasses.replace(FAULT, id="X5", name="sorted"), "icu")],

@@ -15,7 +15,7 @@ from tests.faults import peers
 from tests.faults.dumps import Dumps
 from tests.faults.files import Files
 from tests.faults.lab import DATABASE, SETTINGS, Lab, answer
-from tests.faults.model import Case, DumpCase, FilesCase, PeerVerdict, RecoveryCase, SqlCase, Trial, Witness
+from tests.faults.model import Case, DumpCase, FilesCase, Observation, PeerVerdict, RecoveryCase, SqlCase, Trial
 from tests.faults.recoveries import Recovery, archived
 
 
@@ -42,24 +42,24 @@ class Trying:
     lab: Lab
     case: Case
     with_peers: bool
-    said: dict[str, PeerVerdict] = field(default_factory=dict)
+    output: dict[str, PeerVerdict] = field(default_factory=dict)
 
     def ask(self, peer: str, answered: Callable[[], PeerVerdict]) -> None:
         """Let another tool look, where that is wanted."""
         if self.with_peers:
-            self.said[peer] = answered()
+            self.output[peer] = answered()
 
-    def judge(self, cluster: Cluster, witness: Witness | None, expected: Manifest | None = None) -> Trial:
+    def judge(self, cluster: Cluster, observation: Observation | None, expected: Manifest | None = None) -> Trial:
         """What the verifier, and then the others, say of a copy that runs."""
         results = self.lab.verify(cluster, expected)
         if self.with_peers:
-            self.said |= peers.ask_running(self.lab, cluster)
-        return Trial(self.case, witness, results, peers=self.said)
+            self.output |= peers.ask_running(self.lab, cluster)
+        return Trial(self.case, observation, results, peers=self.output)
 
-    def not_started(self, witness: Witness | None, failure: str) -> Trial:
+    def not_started(self, observation: Observation | None, failure: str) -> Trial:
         """What there is to say of a copy that does not start: that, and what looked at its files."""
         self.ask(peers.STARTS, lambda: PeerVerdict("found", failure))
-        return Trial(self.case, witness, (), failure, self.said)
+        return Trial(self.case, observation, (), failure, self.output)
 
     def stop(self, cluster: Cluster) -> None:
         """End the copy in order, so that its checksums can be looked at."""
@@ -74,17 +74,17 @@ def _sql(trying: Trying, case: SqlCase) -> Trial:
         _harm(cluster, case)
         if case.restart:
             cluster.restart({**SETTINGS, **case.settings})
-        witness = Witness(before, _probe(cluster, case)) if case.probe else None
-        return trying.judge(cluster, witness)
+        observation = Observation(before, _probe(cluster, case)) if case.probe else None
+        return trying.judge(cluster, observation)
 
 
 def _dump(trying: Trying, case: DumpCase) -> Trial:
     trying.lab.fresh()
     dumps = Dumps(trying.lab)
     try:
-        witness = case.harm(dumps)
+        observation = case.harm(dumps)
         trying.ask(peers.EXIT, lambda: peers.exit_of(dumps.code))
-        return trying.judge(dumps.target, witness, dumps.expected)
+        return trying.judge(dumps.target, observation, dumps.expected)
     finally:
         if dumps.target is not trying.lab.source:
             dumps.target.kill()
@@ -93,15 +93,15 @@ def _dump(trying: Trying, case: DumpCase) -> Trial:
 def _files(trying: Trying, case: FilesCase) -> Trial:
     with trying.lab.scratch() as cluster:
         files = Files(trying.lab, cluster)
-        witness = case.harm(files)
+        observation = case.harm(files)
         if files.is_backup:
             trying.ask(peers.VERIFYBACKUP, lambda: peers.verify_backup(cluster))
         if files.refused:
             trying.ask(peers.EXIT, lambda: peers.exit_of(1, files.refused))
-            return Trial(case, witness, (), files.refused, trying.said)
+            return Trial(case, observation, (), files.refused, trying.output)
         if failure := _start(cluster, case.settings):
-            return trying.not_started(witness, failure)
-        trial = trying.judge(cluster, witness)
+            return trying.not_started(observation, failure)
+        trial = trying.judge(cluster, observation)
         trying.stop(cluster)
         return trial
 
@@ -114,10 +114,10 @@ def _recovery(trying: Trying, case: RecoveryCase) -> Trial:
         trying.ask(peers.VERIFYBACKUP, lambda: peers.verify_backup(cluster))
         wanted = recovery.wanted
         if failure := _start(cluster, recovery.settings):
-            return trying.not_started(Witness(f"row {wanted.newest.seq}", failure), failure)
+            return trying.not_started(Observation(f"row {wanted.newest.seq}", failure), failure)
         with cluster.connect(DATABASE) as admin:
             newest = answer(admin, "select max(seq) from drill_canary.beat")
-        trial = trying.judge(cluster, Witness(f"[({wanted.newest.seq},)]", newest), wanted.manifest)
+        trial = trying.judge(cluster, Observation(f"[({wanted.newest.seq},)]", newest), wanted.manifest)
         trying.stop(cluster)
         return trial
 

@@ -42,7 +42,7 @@ def naming(trial: Trial) -> tuple[str, ...]:
 
 def is_material(trial: Trial) -> bool:
     """Whether the harm changed something observable; only then does a fault count."""
-    return trial.witness is not None and trial.witness.material
+    return trial.observation is not None and trial.observation.material
 
 
 def is_found(trial: Trial) -> bool:
@@ -54,7 +54,7 @@ def _expected(trial: Trial) -> tuple[str, ...]:
     return (*trial.case.found_by, *(_INTEGRITY if "integrity" in trial.case.found_by else ()))
 
 
-def is_owned_up_to(trial: Trial) -> bool:
+def is_disclosed(trial: Trial) -> bool:
     """Whether what was harmed is at least listed as not checked: no finding, and no silence either."""
     left = (f"{entry.what} {entry.reason}" for result in trial.results for entry in result.not_checked)
     return any(re.search(trial.case.names, said) for said in left)
@@ -75,7 +75,7 @@ def unverified(trial: Trial) -> tuple[CheckResult, ...]:
     )
 
 
-def is_accused(trial: Trial) -> bool:
+def is_false_alarm(trial: Trial) -> bool:
     """Whether a harmless copy was accused of something, could not be judged, or its expected loss was not listed."""
     if trial.failure or findings(trial) or unverified(trial):
         return True

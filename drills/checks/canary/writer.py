@@ -117,7 +117,7 @@ def newest(connection: Connection) -> Beat | None:
 def prune(connection: Connection, keep: timedelta) -> int:
     """Remove rows older than `keep` before the newest one, and return how many; the newest one always stays.
 
-    The last row that goes is kept as the checkpoint that the oldest one left must follow. What goes is proved before:
+    The last row that is removed becomes the checkpoint that the oldest row left must follow. The chain is verified before:
     DrillError, and nothing is removed, where the chain is broken, since a checkpoint would hide that.
     """
     with connection.transaction():

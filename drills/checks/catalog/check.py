@@ -146,15 +146,15 @@ def definition(parts: str, key: bytes | None) -> str:
     """Return an object's parts as a catalog stores them, from the server's JSON of them. Pure."""
     if len(parts) <= _MAX_LENGTH and "::character varying" not in parts and _PLAIN_JSON.fullmatch(parts):
         return sys.intern(parts)  # all tables of an owner are defined in the same words
-    told: dict[str, Any] = {}
+    parsed: dict[str, Any] = {}
     for part, value in json.loads(parts).items():
         if part.startswith("secret "):
-            told[part.removeprefix("secret ")] = _digested(value, key)
+            parsed[part.removeprefix("secret ")] = _digested(value, key)
         elif part == "of":
-            told[part] = value
+            parsed[part] = value
         else:
-            told[part] = _short(_canonical(value if isinstance(value, str) else json.dumps(value)))
-    return json.dumps(told, ensure_ascii=False, sort_keys=True)
+            parsed[part] = _short(_canonical(value if isinstance(value, str) else json.dumps(value)))
+    return json.dumps(parsed, ensure_ascii=False, sort_keys=True)
 
 
 def _canonical(text: str) -> str:
@@ -173,12 +173,12 @@ def _short(text: str) -> str:
 
 def _digested(options: list[str], key: bytes | None) -> str:
     """Return the names of options in order, each with the keyed digest of its value when there is a key."""
-    told = []
+    described = []
     for option in sorted(options):
         name, _, value = option.partition("=")
         digest = hmac.new(key, value.encode(), hashlib.sha256).hexdigest()[:16] if key else NOT_COMPARED[1:-1]
-        told.append(f"{name} ({digest})")
-    return ", ".join(told)
+        described.append(f"{name} ({digest})")
+    return ", ".join(described)
 
 
 def restrict_to_format(format: int, found: Catalog) -> Catalog:
@@ -220,8 +220,8 @@ def judge(
     gone, new = missing.keys() - changed.keys(), added.keys() - changed.keys()
     findings += [(name[0], _missing_finding(check, name, wanted[name], missing[name])) for name in gone]
     findings += [(name[0], _added_finding(check, name, present[name], added[name])) for name in new]
-    told = [replace(each, severity="warning") if section in lenient else each for section, each in findings]
-    return tuple(sorted(told, key=lambda each: (each.severity, each.object, each.expected, each.found)))
+    weighted = [replace(each, severity="warning") if section in lenient else each for section, each in findings]
+    return tuple(sorted(weighted, key=lambda each: (each.severity, each.object, each.expected, each.found)))
 
 
 def _differing_entries(catalog: Catalog, other: Catalog) -> dict[_Key, dict[str, Any]]:
@@ -322,21 +322,21 @@ def _inherited(
 
 def _followers(inherited: Mapping[_Key, _Key]) -> Counter[_Key]:
     """Return how many changes each finding stands for, followers of followers included."""
-    told: Counter[_Key] = Counter()
+    counts: Counter[_Key] = Counter()
     for whole in inherited.values():
         while whole in inherited:
             whole = inherited[whole]
-        told[whole] += 1
-    return told
+        counts[whole] += 1
+    return counts
 
 
 def _describe_part(part: str, value: str) -> str:
     if not value:
         return _ABSENT.get(part, f"no {part}")
-    shown = value if len(value) <= _MAX_SHOWN else value[:_MAX_SHOWN] + "…"
+    shortened = value if len(value) <= _MAX_SHOWN else value[:_MAX_SHOWN] + "…"
     if value == "yes":
         return part
-    return shown if part in _PLAIN else f"{part} {shown}"
+    return shortened if part in _PLAIN else f"{part} {shortened}"
 
 
 def _describe(parts: Mapping[str, str]) -> str:
@@ -362,16 +362,16 @@ def _object(name: _Key, entry: Mapping[str, Any]) -> str:
 
 
 def _missing_finding(check: str, name: _Key, entry: Mapping[str, Any], extra: int) -> Finding:
-    thing, told = _object(name, entry), _summarize(name[0], entry)
-    message = f"expected {thing} with {told}, found none{_and_others(extra, 'went with it')}"
-    return Finding(check, "error", thing, told, "none", message, query_for(*name, thing))
+    thing, described = _object(name, entry), _summarize(name[0], entry)
+    message = f"expected {thing} with {described}, found none{_and_others(extra, 'went with it')}"
+    return Finding(check, "error", thing, described, "none", message, query_for(*name, thing))
 
 
 def _added_finding(check: str, name: _Key, entry: Mapping[str, Any], extra: int) -> Finding:
-    thing, told = _object(name, entry), _summarize(name[0], entry)
-    message = f"expected nothing of the kind, found {thing} with {told}{_and_others(extra, 'came with it')}"
+    thing, described = _object(name, entry), _summarize(name[0], entry)
+    message = f"expected nothing of the kind, found {thing} with {described}{_and_others(extra, 'came with it')}"
     severity: Severity = "warning" if name[0] == "indexes" else "error"  # more of them only slow writes down
-    return Finding(check, severity, thing, "none", told, message, query_for(*name, thing))
+    return Finding(check, severity, thing, "none", described, message, query_for(*name, thing))
 
 
 def _changed_finding(

@@ -91,10 +91,10 @@ _MEMBERS = """select 'extension ' || quote_ident(x.extname), jsonb_build_object(
         'of', jsonb_build_array('extensions extension ' || quote_ident(x.extname)),
         'version ' || x.extversion || ' in schema ' || quote_ident(n.nspname) || ' of PostgreSQL '
             || current_setting('server_version_num')::integer / 10000 || ' with',
-        count(m.told) || ' members, digest ' || md5(coalesce(string_agg(m.told, ', ' order by m.told), '')))::text
+        count(m.label) || ' members, digest ' || md5(coalesce(string_agg(m.label, ', ' order by m.label), '')))::text
     from pg_extension as x join pg_namespace as n on n.oid = x.extnamespace
     left join (select e.refobjid, i.type || ' ' || i.identity || coalesce((select ' trusted' from pg_language as l
-            where e.classid = 'pg_language'::regclass and l.oid = e.objid and l.lanpltrusted), '') collate "C" as told
+            where e.classid = 'pg_language'::regclass and l.oid = e.objid and l.lanpltrusted), '') collate "C" as label
         from pg_depend as e left join pg_type as t on e.classid = 'pg_type'::regclass and t.oid = e.objid,
         lateral pg_identify_object(e.classid, e.objid, 0) as i
         where e.deptype = 'e' and e.refclassid = 'pg_extension'::regclass and (t.oid is null
@@ -113,7 +113,7 @@ _DEPENDENT = f"""select d.name || ' on extension ' || quote_ident(d.extname), js
         join pg_extension as x on x.oid = d.refobjid,
         lateral pg_identify_object(d.classoid, d.objoid, d.objsubid) as i) as d"""
 
-# The operators and functions of a family that has a class of its own are told with that class (catalog_grants.py).
+# The operators and functions of a family that has a class of its own are entries of that class (grants.py).
 _FAMILIES = f"""{
     select_row(
         "'operator family ' || quote_ident(n.nspname) || '.' || quote_ident(f.opfname) || ' using ' || m.amname",

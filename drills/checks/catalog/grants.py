@@ -85,11 +85,11 @@ _DEFAULT_PRIVILEGES = f"""select g.name || ': ' || g.grantee || ': ' || g.privil
 # of objects; a dump keeps their oids.
 _LARGE_OBJECTS = """with rights as (select m.oid, x.privilege_type || ' to ' || case x.grantee
             when 0 then 'PUBLIC' when m.lomowner then 'its owner' else quote_ident(pg_get_userbyid(x.grantee)) end
-            as told, case when x.is_grantable and x.grantee <> m.lomowner then ' with grant option' else '' end as further
+            as label, case when x.is_grantable and x.grantee <> m.lomowner then ' with grant option' else '' end as further
         from pg_largeobject_metadata as m, lateral aclexplode(coalesce(m.lomacl, acldefault('L', m.lomowner))) as x),
-    each as (select md5(concat_ws(' ', m.oid, quote_ident(pg_get_userbyid(m.lomowner)), r.told)) as digest
-        from pg_largeobject_metadata as m left join (select i.oid, string_agg(distinct i.told || i.further collate "C", ', '
-            order by i.told || i.further collate "C") as told from rights as i group by i.oid) as r on r.oid = m.oid)
+    each as (select md5(concat_ws(' ', m.oid, quote_ident(pg_get_userbyid(m.lomowner)), r.label)) as digest
+        from pg_largeobject_metadata as m left join (select i.oid, string_agg(distinct i.label || i.further collate "C", ', '
+            order by i.label || i.further collate "C") as label from rights as i group by i.oid) as r on r.oid = m.oid)
     select 'large objects', (jsonb_object_agg(f.part, f.number)
         || jsonb_build_object('count', sum(f.number) filter (where f.part ~ '^owner '), 'rights of each',
         (select 'sum ' || sum(('x' || left(e.digest, 16))::bit(64)::bigint) || ' '
@@ -98,7 +98,7 @@ _LARGE_OBJECTS = """with rights as (select m.oid, x.privilege_type || ' to ' || 
         from pg_description as d where d.classoid = 'pg_largeobject'::regclass)))::text
     from (select 'owner ' || quote_ident(pg_get_userbyid(m.lomowner)) as part, count(*) as number
         from pg_largeobject_metadata as m group by 1
-        union all select 'grant ' || r.told, count(*) from rights as r group by 1) as f having count(*) > 0"""
+        union all select 'grant ' || r.label, count(*) from rights as r group by 1) as f having count(*) > 0"""
 
 TARGET = f"""case when d.classoid = 'pg_class'::regclass and d.objsubid = 0
         then (select {SECTION_AND_NAME} from pg_class as c where c.oid = d.objoid)

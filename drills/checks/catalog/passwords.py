@@ -38,8 +38,8 @@ def observe(connection: Connection, key: bytes | None) -> Passwords | None:
         return None
     # the service's own role has the name of its database; no owner can set its password, and a restore does
     return {
-        str(role): hmac.new(key, kept.encode(), hashlib.sha256).hexdigest()[:16] if kept else NONE
-        for role, kept in rows
+        str(role): hmac.new(key, verifier.encode(), hashlib.sha256).hexdigest()[:16] if verifier else NONE
+        for role, verifier in rows
         if role not in SERVICE_DATABASES
     }
 

@@ -70,14 +70,14 @@ def _words(name: str) -> list[str]:
 
 
 def _of_table(section: str, name: str) -> str:
-    catalog, table, column, shown = _OF_TABLE[section]
+    catalog, table, column, columns = _OF_TABLE[section]
     own, _, of = name.split(" ", 1)[1].rpartition(" on ")
     if of.startswith("domain "):
         table, where = "contypid", f"pg_catalog.to_regtype({literal(of.removeprefix('domain '))})"
     else:
         where = f"pg_catalog.to_regclass({literal(of)})"
     return (
-        f"select {shown} from pg_catalog.{catalog} where {table} = {where} "
+        f"select {columns} from pg_catalog.{catalog} where {table} = {where} "
         f"and pg_catalog.quote_ident({column}) = {literal(own)}"
     )
 
@@ -101,7 +101,7 @@ def _grants(thing: str) -> str:
         return (
             f"select proowner::regrole, proacl from pg_catalog.pg_proc where oid = pg_catalog.to_regprocedure({whole})"
         )
-    shown = {
+    lists = {
         "schema": ("pg_namespace", "nspacl", "nspname"),
         "database": ("pg_database", "datacl", "datname"),
         "foreign server": ("pg_foreign_server", "srvacl", "srvname"),
@@ -109,8 +109,8 @@ def _grants(thing: str) -> str:
         "language": ("pg_language", "lanacl", "lanname"),
         "tablespace": ("pg_tablespace", "spcacl", "spcname"),
     }
-    if kind in shown:
-        catalog, acl, column = shown[kind]
+    if kind in lists:
+        catalog, acl, column = lists[kind]
         return f"select {acl} from pg_catalog.{catalog} where pg_catalog.quote_ident({column}) = {literal(name)}"
     if len(_words(thing)) > 2:
         return _column(thing).replace("select ", "select a.attacl, ", 1)

@@ -194,7 +194,7 @@ _INDEXES = f"""{
     from pg_index as x join pg_class as c on c.oid = x.indrelid join pg_namespace as n on n.oid = c.relnamespace
     where {USER_SCHEMA} and {not_of_extension("pg_class", "c.oid")}"""
 
-# A partition's copy of its parent's trigger is told only where one of the two is disabled, as pg_dump does it.
+# A partition's copy of its parent's trigger is an entry only where one of the two is disabled, as pg_dump does it.
 ENABLED = "case {} when 'D' then 'disabled' when 'R' then 'enabled on a replica' when 'A' then 'enabled always' else 'yes' end"
 _TRIGGERS = f"""{
     select_row(

@@ -73,7 +73,7 @@ def restrict_to_database(cluster: Catalog, own: str, wanted: RelevantRoles) -> C
     The database's own name, which may be another one in the copy, is replaced.
     """
     related = {f"databases database {own}", *(f"roles {role}" for role in wanted.roles)}
-    kept: Catalog = {}
+    found: Catalog = {}
     for section, entries in cluster.items():
         if section in _NOT_OF_A_DATABASE:
             continue
@@ -85,8 +85,8 @@ def restrict_to_database(cluster: Catalog, own: str, wanted: RelevantRoles) -> C
             or (wanted.groups is not None and _reaches(section, json.loads(text), wanted.groups))
         }
         if some:
-            kept[section] = some
-    return kept
+            found[section] = some
+    return found
 
 
 def _relates(name: str, entry: dict[str, Any], own: str, related: Set[str]) -> bool:

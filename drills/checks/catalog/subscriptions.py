@@ -16,7 +16,7 @@ MAY_READ_CONNECTIONS = "select pg_catalog.has_column_privilege('pg_catalog.pg_su
 def _subscriptions(version: int, *, connections: bool) -> str:
     """Each is "yes" or "no", so that a part that is absent is one that this version of the server does not know.
 
-    Whether two-phase commit is pending or on depends on the publisher and is not told: a restored one is pending.
+    Whether two-phase commit is pending or on depends on the publisher and is not read: a restored one is pending.
     """
     known = {"binary": "s.subbinary"}
     if version >= 150000:

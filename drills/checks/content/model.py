@@ -34,7 +34,7 @@ class TableContent:
 class Contents:
     """The tables of one database as they were read.
 
-    `unreadable` says which right was lacking, `damaged` what the server said of a table that it could not read itself.
+    `unreadable` says which right was lacking, `damaged` the server's error for a table that it could not read.
     """
 
     algorithm: Algorithm

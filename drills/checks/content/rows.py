@@ -109,8 +109,8 @@ def _existing_keys(
     """Return which of these keys the copy has, with the key's own text where it may be shown."""
     if not keys:
         return {}
-    shown = f"r.{before.key.columns[0]}::text" if before.key.kind != "hash" else "''"
-    query = f"select {number}, {shown} from only {table} as r where {number} = any (array[{', '.join(map(str, keys))}])"
+    text = f"r.{before.key.columns[0]}::text" if before.key.kind != "hash" else "''"
+    query = f"select {number}, {text} from only {table} as r where {number} = any (array[{', '.join(map(str, keys))}])"
     return {int(key): str(text) for key, text in execute(connection, f"{query} limit 1000").fetchall()}
 
 

@@ -30,7 +30,7 @@ order by 1
 class Sequences:
     """Positions by the sequence's quoted name.
 
-    `unreadable` says which right was lacking, `damaged` what the server said of one that it could not read itself, and
+    `unreadable` says which right was lacking, `damaged` the server's error for one that it could not read, and
     `unlogged` names those that start again after a crash or a restore (since PostgreSQL 15, with their tables).
     """
 

@@ -171,19 +171,19 @@ def list_queries(connection: Connection) -> tuple[ConstraintQuery, ...]:
 def by_table(found: Sequence[ConstraintQuery]) -> Iterator[tuple[Quoted, list[ConstraintQuery]]]:
     """Yield the queries that are counts over one table, a table at a time: one pass over it answers them all."""
     grouped: dict[Quoted, list[ConstraintQuery]] = {}
-    for proof in found:
-        if proof.condition:
-            grouped.setdefault(proof.tables[0], []).append(proof)
+    for each in found:
+        if each.condition:
+            grouped.setdefault(each.tables[0], []).append(each)
     yield from grouped.items()
 
 
 def combined_query(some: Sequence[ConstraintQuery]) -> str:
     """Return one query of one number for many: 0 where no row breaks any."""
     conditions = " union all ".join(
-        f"select {' or '.join(f'({proof.condition})' for proof in of_table)} from only {table}"
+        f"select {' or '.join(f'({each.condition})' for each in of_table)} from only {table}"
         for table, of_table in by_table(some)
     )
-    queries = [proof.query for proof in some if not proof.condition]
+    queries = [each.query for each in some if not each.condition]
     if conditions:
         queries.append(f"select count(*) filter (where broken) from ({conditions}) as r (broken)")
     return f"select sum(broken) from ({' union all '.join(queries)}) as p (broken)"
@@ -191,7 +191,7 @@ def combined_query(some: Sequence[ConstraintQuery]) -> str:
 
 def counts_query(table: Quoted, some: list[ConstraintQuery]) -> str:
     """Return one query for several counts over one table."""
-    counts = ", ".join(f"count(*) filter (where {proof.condition})" for proof in some)
+    counts = ", ".join(f"count(*) filter (where {each.condition})" for each in some)
     return f"select {counts} from only {table}"
 
 

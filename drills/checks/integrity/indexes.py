@@ -121,12 +121,12 @@ def verify_together(
     for table, indexes in listed.items():
         if table not in small or any(index.method != "btree" for index in indexes):
             continue
-        mine = {index.relname: index for index in indexes}
+        by_name = {index.relname: index for index in indexes}
         # the plan names indexes without their schemas, so that no two of one query may have the same name
-        if waiting and (len(waiting) + len(mine) > BATCH_SIZE or waiting.keys() & mine):
+        if waiting and (len(waiting) + len(by_name) > BATCH_SIZE or waiting.keys() & by_name):
             verified |= _verify_batch(reader, list(waiting.values()))
             waiting = {}
-        waiting |= mine
+        waiting |= by_name
     return verified | _verify_batch(reader, list(waiting.values()))
 
 

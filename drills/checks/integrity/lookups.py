@@ -210,6 +210,8 @@ def _outcome(
         f"{name} does not lead to {lost:,} of {seen:,} rows of {index.table} by their own keys: "
         f"{short:,} of {keys:,} keys looked up"
     )
-    shown = "; ".join(f"set {setting} = {value}" for setting, value in settings)
-    finding = Finding(NAME, "error", index.name, f"{seen:,} rows", f"{seen - lost:,} rows", message, f"{shown}; {text}")
+    preamble = "; ".join(f"set {setting} = {value}" for setting, value in settings)
+    finding = Finding(
+        NAME, "error", index.name, f"{seen:,} rows", f"{seen - lost:,} rows", message, f"{preamble}; {text}"
+    )
     return CheckOutcome(1, (finding,), excluded=tuple(excluded))

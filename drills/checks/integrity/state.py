@@ -33,7 +33,7 @@ select 'constraint ' || pg_catalog.quote_ident(k.conname) || ' on '
 from pg_catalog.pg_constraint as k join pg_catalog.pg_namespace as n on n.oid = k.connamespace
 where not k.convalidated and {_USER} order by 1
 """
-# A partition's trigger that is disabled because its parent's is, is told with that one. A user's own trigger may be for
+# A partition's trigger that is disabled because its parent's is, is reported with that one. A user's own trigger may be for
 # replication alone (R) by design, which the catalog compares; one of a foreign key leaves it valid and not enforced.
 _FIRST = """not exists (select from pg_catalog.pg_trigger as p where p.oid = t.tgparentid
     and p.tgenabled = t.tgenabled)"""

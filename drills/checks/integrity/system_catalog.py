@@ -86,11 +86,11 @@ class Reference:
         if self.array:  # the last column holds several
             source += f", lateral pg_catalog.unnest({columns[-1]}) as each (value)"
             columns[-1] = "each.value"
-        kept = [f"{columns[-1]} <> 0"] if self.optional else []
-        kept += [f"{column} is not null" for column in columns]
+        conditions = [f"{columns[-1]} <> 0"] if self.optional else []
+        conditions += [f"{column} is not null" for column in columns]
         match = " and ".join(f"p.{key} = {column}" for key, column in zip(self.keys, columns, strict=True))
         return (
-            f"select count(*) from {source} where {' and '.join(kept)} "
+            f"select count(*) from {source} where {' and '.join(conditions)} "
             f"and not exists (select from {self.to} as p where {match})"
         )
 

@@ -34,7 +34,7 @@ NAME = "invariants"
 NONE = 'the target names no rules of its owner: write SQL files and set invariants = "FOLDER" in drill.toml'
 OF_OTHER_DATA = (
     "--seed brought other data than those the target's rules are about, as far as anybody can tell: "
-    "add --invariants FOLDER to prove rules on them"
+    "add --invariants FOLDER to evaluate rules on them"
 )
 _SENTENCE = re.compile(r"--\s*(\S.*\S)\s*")
 _DATABASE = re.compile(r"--\s*database:\s*(\S+)\s*")

@@ -116,7 +116,7 @@ def test_an_honest_database_keeps_its_promises(promising: Checked) -> None:
 
 @pytest.mark.parametrize("thing", BROKEN)
 def test_a_broken_promise_is_named_although_it_is_marked_as_valid(promising: Checked, thing: str) -> None:
-    """The rows are counted, whatever the catalog, the index or the planner believes (notes postgres.md 2.1, L15 to L17)."""
+    """The rows are counted, whatever the catalog, the index or the planner believes."""
     with promising.copy("promises") as copy:
         promising.harm(copy, *BROKEN[thing])
         outcome = proved(promising, copy)
@@ -231,7 +231,7 @@ def test_what_the_whole_server_has_left_over_is_named(promising: Checked) -> Non
 
 @pytest.mark.origins("system")  # the bundled ones are built without ICU
 def test_an_index_that_was_made_with_another_collation_is_named(promising: Checked) -> None:
-    """The version that the catalog noted is not the one that the server has now (notes postgres.md 1.3)."""
+    """The version that the catalog noted is not the one that the server has now."""
     with promising.copy("promises") as copy:
         try:
             promising.harm(

@@ -94,7 +94,7 @@ def test_a_sound_index_of_every_kind_is_proved(sound: Checked) -> None:
 
 @pytest.mark.postgres
 def test_an_index_that_lost_entries_is_named_and_a_sound_one_is_not(hurt: Checked) -> None:
-    """PostgreSQL answers with fewer rows and without an error (notes postgres.md, P07 for other kinds)."""
+    """PostgreSQL answers with fewer rows and without an error."""
     with hurt.snapshot("lookups") as connection:
         outcome = indexes.check(connection)
 

@@ -1,0 +1,236 @@
+"""Read the rows of tables as fingerprints: each large table by a query of its own, many small ones by one."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+
+import psycopg
+
+from drills.checks.base.batches import in_batches, small_tables
+from drills.checks.base.budget import Budget
+from drills.checks.base.outcome import first_line, is_damage, is_lost, is_too_long
+from drills.checks.base.session import Connection
+from drills.checks.base.timeouts import set_statement_timeout
+from drills.checks.content import fingerprint, ranges
+from drills.checks.content.fingerprint import FAST, Algorithm
+from drills.checks.content.model import Contents, ReadOptions, TableContent
+from drills.checks.content.ranges import Key, Ranges
+from drills.checks.content.tables import ListedTable, tables
+from drills.checks.content.watermark import condition, newest
+from drills.model.policy import TablePolicy
+from drills.sql import Quoted, execute
+
+EXACT = TablePolicy("exact")
+_PlannedTable = tuple[ListedTable, TablePolicy]
+
+
+def observe(
+    connection: Connection,
+    *,
+    algorithm: Algorithm = FAST,
+    policies: Mapping[str, TablePolicy] | None = None,
+    expected: Contents | None = None,
+    helpers: Sequence[Connection] = (),
+    ranged: bool = False,
+    key: bytes | None = None,
+    budget: Budget | None = None,
+) -> Contents:
+    """Read every table but those that a policy skips (quoted `schema.table` names); many small ones by one query.
+
+    With `ranged` the ranges of keys are summed as well, those of keys that are neither integer nor uuid under `key`.
+    `helpers` are further connections with the same snapshot, each of which takes tables of its own.
+
+    A table with an "up to" policy is read up to the watermark that `expected` has, or to its newest value where there
+    is no `expected`, that is where a manifest is taken. What `budget` leaves no time for is unreadable for that reason.
+    """
+    contents = Contents(algorithm)
+    options = ReadOptions(expected, ranged, key, budget)
+    listed = [(table, policy_of(table.name, table.root, policies or {})) for table in tables(connection)]
+    work = iter(_batches(connection, [each for each in listed if each[1].kind != "skip"], options))
+    taking = Lock()
+
+    def take() -> Sequence[_PlannedTable] | None:
+        with taking:
+            return next(work, None)
+
+    connections = (connection, *helpers)
+    if helpers:
+        with ThreadPoolExecutor(len(connections)) as pool:
+            list(pool.map(lambda each: _read_batches(each, take, contents, options), connections))
+    else:
+        _read_batches(connection, take, contents, options)
+    return contents.in_order()
+
+
+def _read_batches(
+    connection: Connection,
+    take: Callable[[], Sequence[_PlannedTable] | None],
+    contents: Contents,
+    options: ReadOptions,
+) -> None:
+    """Read batches until there are none left."""
+    connection.execute("set local max_parallel_workers_per_gather = 2")
+    while (batch := take()) is not None:
+        _read_batch(connection, batch, contents, options)
+    if options.budget:
+        connection.execute("set local statement_timeout = 0")
+
+
+def policy_of(table: str, root: str, policies: Mapping[str, TablePolicy]) -> TablePolicy:
+    """Return a table's own policy, else that of the table that it is a partition of, else exact."""
+    return policies.get(table) or policies.get(root) or EXACT
+
+
+def _batches(
+    connection: Connection, listed: Sequence[_PlannedTable], options: ReadOptions
+) -> list[Sequence[_PlannedTable]]:
+    """Return what is read by one query: each large table by itself, then as many small ones as fit together."""
+    small = small_tables(connection)
+
+    def goes_together(table: ListedTable, policy: TablePolicy) -> bool:
+        known = options.expected.tables.get(table.name) if options.expected else None
+        return table.name in small and policy.kind != "up to" and (known is None or known.form == "row")
+
+    alone = [[each] for each in listed if not goes_together(*each)]
+    return [*alone, *in_batches([each for each in listed if goes_together(*each)])]
+
+
+def _read_batch(
+    connection: Connection, portion: Sequence[_PlannedTable], contents: Contents, options: ReadOptions
+) -> None:
+    """Read a batch by one query; where that fails, each table by itself, so that it is named."""
+    if len(portion) > 1 and not (options.budget and not options.budget.left()):
+        listed = [table for table, _ in portion]
+        try:
+            with connection.transaction():
+                _limit(connection, options.budget)
+                found = _summed_together(connection, listed, contents.algorithm, options)
+        except psycopg.DatabaseError as error:
+            if is_lost(error):
+                raise  # nothing more can be read on this connection
+        else:
+            contents.tables.update(zip((table.name for table in listed), found, strict=True))
+            return
+    for table, policy in portion:
+        _read(connection, table, policy, contents, options)
+
+
+def _summed_together(
+    connection: Connection, listed: Sequence[ListedTable], algorithm: Algorithm, options: ReadOptions
+) -> list[TableContent]:
+    """Return the contents of several tables in their order."""
+    texts = [fingerprint.text_of(table.columns, table.binary, algorithm, "row") for table in listed]
+    keys = [options.key_of(table) for table in listed]
+    if options.ranged:
+        seeds = [options.seed_of(key) if key else 0 for key in keys]
+        each = [ranges.Part(*part) for part in zip((table.name for table in listed), texts, keys, seeds, strict=True)]
+        query = ranges.query_together(each, algorithm)
+    else:
+        query = fingerprint.query_together([table.name for table in listed], texts, algorithm)
+    found = [TableContent(0, fingerprint.digest(0, 0), table.root, table.unlogged) for table in listed]
+    for place, count, first, second, *rest in execute(connection, query, binary=True).fetchall():
+        key = keys[place]
+        found[place] = dataclasses.replace(
+            found[place],
+            rows=int(count),
+            fingerprint=fingerprint.digest(int(first), int(second)),
+            ranges=Ranges(key, rest[0], rest[1], ranges.pack(rest[2])) if options.ranged and key else None,
+        )
+    return found
+
+
+def _limit(connection: Connection, budget: Budget | None) -> None:
+    """Let no query of this transaction take longer than the budget has left."""
+    if budget:
+        set_statement_timeout(connection, budget.left())
+
+
+def _read(
+    connection: Connection, table: ListedTable, policy: TablePolicy, contents: Contents, options: ReadOptions
+) -> None:
+    if options.budget and not options.budget.left():
+        contents.unreadable[table.name] = options.budget.reason
+        return
+    known = options.expected.tables.get(table.name) if options.expected else None
+    try:
+        with connection.transaction():
+            _limit(connection, options.budget)
+            column = policy.column or "" if policy.kind == "up to" else ""
+            up_to = _up_to(connection, table, column, contents, options.expected) if column else ""
+            if column and not up_to:
+                return
+            before = TableContent(0, "", table.root, table.unlogged, column, up_to, known.form if known else "row")
+            contents.tables[table.name] = _fingerprint(connection, table, contents.algorithm, before, options)
+    except psycopg.errors.InsufficientPrivilege as error:
+        needs = "BYPASSRLS or the owner's role" if "row-level security" in str(error) else "SELECT"
+        contents.unreadable[table.name] = f"needs {needs} on {table.name}"
+    except psycopg.DatabaseError as error:
+        if is_lost(error):
+            raise  # nothing more can be read on this connection
+        if options.budget and isinstance(error, psycopg.errors.QueryCanceled):
+            contents.unreadable[table.name] = options.budget.reason
+            return
+        where = contents.damaged if is_damage(error) else contents.unreadable
+        where[table.name] = (
+            f"a row is too long to be compared: {first_line(error)}" if is_too_long(error) else first_line(error)
+        )
+
+
+def _fingerprint(
+    connection: Connection, table: ListedTable, algorithm: Algorithm, wanted: TableContent, options: ReadOptions
+) -> TableContent:
+    """Read a table; where a row is longer than a text may be, again by the hashes of its values."""
+    try:
+        with connection.transaction():
+            return _summed(connection, table, algorithm, wanted, options)
+    except psycopg.DatabaseError as error:
+        if wanted.form == "columns" or options.expected is not None or not is_too_long(error):
+            raise
+    return _summed(connection, table, algorithm, dataclasses.replace(wanted, form="columns"), options)
+
+
+def _summed(
+    connection: Connection, table: ListedTable, algorithm: Algorithm, wanted: TableContent, options: ReadOptions
+) -> TableContent:
+    where = condition(connection, wanted.column, wanted.up_to)
+    text = fingerprint.text_of(table.columns, table.binary, algorithm, wanted.form)
+    found: Ranges | None = None
+    if key := options.key_of(table):
+        low, step = ranges.bounds(key, *_edges(connection, table.name, key))
+        query = ranges.query(
+            table.name, text, key, low, step, algorithm=algorithm, seed=options.seed_of(key), where=where
+        )
+        count, first, second, cells = execute(connection, query, binary=True).fetchone() or (0, 0, 0, b"")
+        found = Ranges(key, low, step, ranges.pack(cells)) if count else None
+    else:
+        query = fingerprint.query_of(table.name, text, algorithm, where)
+        count, first, second = execute(connection, query).fetchone() or (0, 0, 0)
+    digest = fingerprint.digest(int(first), int(second))
+    return dataclasses.replace(wanted, rows=int(count), fingerprint=digest, ranges=found)
+
+
+def _edges(connection: Connection, table: Quoted, key: Key) -> tuple[int | None, int | None]:
+    """Return the least and the largest key; an index may give them, since the ranges need not fit exactly."""
+    if key.kind != "integer":
+        return None, None
+    with connection.transaction(force_rollback=True):
+        connection.execute("set local enable_indexonlyscan = on")
+        connection.execute("set local enable_indexscan = on")
+        query = f"select min({key.columns[0]}), max({key.columns[0]}) from only {table}"
+        low, high = execute(connection, query).fetchone() or (None, None)
+    return low, high
+
+
+def _up_to(
+    connection: Connection, table: ListedTable, column: str, contents: Contents, expected: Contents | None
+) -> str:
+    if expected is None:
+        up_to, problem = newest(connection, table.name, table.columns, column)
+        if problem:
+            contents.unreadable[table.name] = problem
+        return up_to
+    known = expected.tables.get(table.name)
+    return known.up_to if known and known.column == column else ""
