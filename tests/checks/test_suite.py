@@ -110,7 +110,7 @@ def copy(source: Checked, taken: Manifest, module_state: Path) -> Iterator[Check
 
 
 def test_an_honest_physical_copy_gives_no_finding(copy: Checked, taken: Manifest) -> None:
-    """Every check is met; what a restore always empties is said and is no difference."""
+    """Every check is met; what a restore always empties is listed and is no difference."""
     results = verify(copy.connect, taken)
 
     assert named(results) == []
@@ -283,12 +283,12 @@ def test_policies_hold_for_partitions_and_are_listed(source: Checked, module_sta
 
 
 def test_a_watermark_must_be_a_number_or_an_instant(source: Checked) -> None:
-    """A text may not leave the database, and a column that is not there is said."""
+    """A text may not leave the database, and a missing column is named."""
     with source.snapshot("orders") as connection:
-        for column, said in (("body", "'body' is text"), ("gone", "does not have")):
+        for column, message in (("body", "'body' is text"), ("gone", "does not have")):
             policies = {"more.events": TablePolicy("up to", column=column)}
             found = content.observe(connection, policies=policies)
-            assert said in found.unreadable["more.events_1"]
+            assert message in found.unreadable["more.events_1"]
             assert "more.events_1" not in found.tables
 
 
@@ -324,7 +324,7 @@ def test_a_lost_connection_is_tried_again_once(copy: Checked, taken: Manifest, t
 
 
 def test_a_database_that_is_gone_ends_the_blocking_checks(copy: Checked, taken: Manifest) -> None:
-    """The connection check names it, and nothing else is said to have passed."""
+    """The connection check names it, and nothing else has passed."""
     expected = replace(taken, databases={**taken.databases, "gone": taken.databases["postgres"]})
     (result,) = suite.blocking(Comparison(copy.connect, expected, SystemClock()))
 
@@ -373,8 +373,8 @@ def test_damaged_files_are_findings_by_name(source: Checked, taken: Manifest, mo
     assert named(results) == [
         *damaged, lost, ("sequences", SEQUENCE), ("sequences and columns", SEQUENCE),
     ]  # fmt: skip
-    (said,) = [finding.found for finding in results["content"].findings if finding.object == "more.odd"]
-    assert said.startswith("invalid page in block 0 of relation")
+    (message,) = [finding.found for finding in results["content"].findings if finding.object == "more.odd"]
+    assert message.startswith("invalid page in block 0 of relation")
 
 
 def _flip(path: Path, at: int) -> None:

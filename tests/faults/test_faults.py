@@ -144,15 +144,15 @@ def test_a_harmless_copy_is_accused_by_a_finding_by_silence_and_by_a_check_witho
 
 def test_the_matrix_prints_what_was_not_found_and_counts_no_fault_that_changed_nothing() -> None:
     """A fault that was missed stands in the document as such; one that changed nothing counts neither way."""
-    said = {peers.COUNTS: PeerVerdict("found"), peers.CHECKSUMS: PeerVerdict("not applicable")}
+    verdicts_of_peers = {peers.COUNTS: PeerVerdict("found"), peers.CHECKSUMS: PeerVerdict("not applicable")}
     served = Served(
         "15.1",
         "system",
         [
-            Trial(FAULT, CHANGED, (result(),), peers=said),
-            Trial(dataclasses.replace(FAULT, id="X3", name="missed"), CHANGED, (), peers=said),
+            Trial(FAULT, CHANGED, (result(),), peers=verdicts_of_peers),
+            Trial(dataclasses.replace(FAULT, id="X3", name="missed"), CHANGED, (), peers=verdicts_of_peers),
             Trial(dataclasses.replace(FAULT, id="X4", name="idle"), Observation("1", "1"), ()),
-            Trial(CONTROL, None, (result(),), peers=said),
+            Trial(CONTROL, None, (result(),), peers=verdicts_of_peers),
         ],
         [(dataclasses.replace(FAULT, id="X5", name="sorted"), "icu")],
         [],

@@ -1,4 +1,4 @@
-"""Many small tables are read by one query, and what is said of them is what a query for each would say."""
+"""Many small tables are read by one query, with the result that a query for each would give."""
 
 from __future__ import annotations
 
@@ -138,8 +138,8 @@ def indexed(filled: Cluster) -> Cluster:
     return filled
 
 
-def looked(cluster: Cluster) -> tuple[CheckOutcome, CheckOutcome]:
-    """What is said of indexes, and of constraints."""
+def run_both(cluster: Cluster) -> tuple[CheckOutcome, CheckOutcome]:
+    """Return the outcomes for indexes and for constraints."""
     with snapshot(cluster.connect, "postgres") as connection:
         indexes = integrity_indexes.check(connection)
     with snapshot(cluster.connect, "postgres") as connection:
@@ -147,22 +147,22 @@ def looked(cluster: Cluster) -> tuple[CheckOutcome, CheckOutcome]:
 
 
 def test_healthy_indexes_and_promises_are_proved_together(indexed: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As many are proved as one by one, two indexes of one name and those of several orders among them."""
+    """As many are verified as one by one, two indexes of one name and those of several orders among them."""
     with snapshot(indexed.connect, "postgres") as connection:
         by_table = index_queries.by_table(connection)
-        proved = integrity_indexes.verify_together(connection, by_table, set())
-    together = looked(indexed)
+        verified = integrity_indexes.verify_together(connection, by_table, set())
+    together = run_both(indexed)
     monkeypatch.setattr(batches, "_BYTES", -1)
 
-    assert proved == by_table.keys() - {"public.large", "public.twice"}, "one index of the latter is read for another"
+    assert verified == by_table.keys() - {"public.large", "public.twice"}, "one index of the latter is read for another"
     assert len(by_table[Quoted("public.many")]) == 6
-    assert looked(indexed) == together
+    assert run_both(indexed) == together
     assert together[0].findings == together[1].findings == ()
 
 
 def test_a_broken_promise_is_named_among_those_that_are_kept(indexed: Cluster) -> None:
-    """One row that breaks a promise leaves all others proved."""
-    before = looked(indexed)[1]
+    """One row that breaks a constraint leaves all others validated."""
+    before = run_both(indexed)[1]
     with indexed.connect() as session:
         session.execute("set session_replication_role = replica")
         session.execute("delete from many where id = 3")
@@ -170,7 +170,7 @@ def test_a_broken_promise_is_named_among_those_that_are_kept(indexed: Cluster) -
         session.execute("update many set a = -1 where id = 5")
         session.execute("alter table many add constraint many_a_check check (a > 0) not valid")
         session.execute("update pg_constraint set convalidated = true where conname = 'many_a_check'")
-    after = looked(indexed)[1]
+    after = run_both(indexed)[1]
 
     assert sorted(finding.object for finding in after.findings) == [
         "constraint child_many_fkey on public.child",
@@ -180,12 +180,12 @@ def test_a_broken_promise_is_named_among_those_that_are_kept(indexed: Cluster) -
 
 
 def test_an_index_without_a_row_is_named_among_those_that_are_whole(indexed: Cluster) -> None:
-    """An index that leads to fewer rows than its table has is told by its name, and the others stay proved."""
+    """An index that leads to fewer rows than its table has is named, and the others stay verified."""
     with indexed.connect() as session:
         session.execute("update pg_index set indisready = false where indexrelid = 'shout'::regclass")
     with indexed.connect() as session:  # a new session does not write to an index that is not ready
         session.execute("insert into many values (1000, 1, 'new')")
         session.execute("update pg_index set indisready = true where indexrelid = 'shout'::regclass")
-    found = looked(indexed)[0]
+    found = run_both(indexed)[0]
 
     assert [(finding.object, finding.found) for finding in found.findings] == [("public.shout", "200 rows")]

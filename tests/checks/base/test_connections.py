@@ -21,7 +21,7 @@ __all__ = ["default", "state"]
 pytestmark = pytest.mark.postgres
 
 
-def looked(cluster: Cluster, database: str, taken: manifest.Manifest) -> dict[str, CheckResult]:
+def run_suite(cluster: Cluster, database: str, taken: manifest.Manifest) -> dict[str, CheckResult]:
     """The results of all checks by their names."""
     comparison = Comparison(SingleDatabase(lambda: cluster.connect(database), database), taken, SystemClock())
     return {result.name: result for result in (*suite.blocking(comparison), *suite.remaining(comparison))}
@@ -45,7 +45,7 @@ def test_a_connection_that_is_lost_at_the_last_table_is_made_again_once(
         return real(connection, *given)
 
     monkeypatch.setattr(read, "_summed", ended)
-    result = looked(default, "postgres", taken)[content.NAME]
+    result = run_suite(default, "postgres", taken)[content.NAME]
 
     assert (result.outcome, result.findings, len(lost)) == (outcome, (), times)
 
@@ -58,7 +58,7 @@ def test_names_that_are_no_text_are_no_damage(default: Cluster) -> None:
     with default.connect("bytes") as session:
         session.execute("set client_encoding = 'SQL_ASCII'")
         session.execute(b'create table "b\xff" (id int)')
-    found = looked(default, "bytes", taken)
+    found = run_suite(default, "bytes", taken)
 
     assert [result.findings for name, result in found.items() if name != harmless.NAME] == [()] * (len(found) - 1)
     assert found["catalog"].outcome == "not verified"
@@ -66,7 +66,7 @@ def test_names_that_are_no_text_are_no_damage(default: Cluster) -> None:
 
 
 def test_a_comment_whose_object_is_gone_is_a_finding(default: Cluster) -> None:
-    """What the catalog has lost is named, and what is still said of it is no reason to end."""
+    """What the catalog has lost is named, and a comment that is left on it does not end the check."""
     with default.connect() as session:
         session.execute("create table said (id int constraint positive check (id > 0))")
         session.execute("comment on constraint positive on said is 'here'")
@@ -74,7 +74,7 @@ def test_a_comment_whose_object_is_gone_is_a_finding(default: Cluster) -> None:
         session.execute("set allow_system_table_mods = on")
         session.execute("delete from pg_constraint where conname = 'positive'")
         session.execute("update pg_class set relchecks = 0 where relname = 'said'")
-    found = looked(default, "postgres", taken)["catalog"]
+    found = run_suite(default, "postgres", taken)["catalog"]
 
     assert found.outcome == "missed"
     assert "constraint positive on public.said" in {finding.object for finding in found.findings}

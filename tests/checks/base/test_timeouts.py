@@ -86,7 +86,7 @@ def looping(default: Cluster) -> Cluster:
 
 
 def test_a_search_without_an_end_is_given_up_and_the_others_go_on(looping: Cluster) -> None:
-    """The damaged index is not verified, with what may be left on the server; what comes after it is proved."""
+    """The damaged index is not verified, with what may be left on the server; what comes after it is verified."""
     result = self_checks.verify_indexes(looping.connect, {}, 1.0)
 
     assert result.outcome == "not verified"
@@ -118,7 +118,7 @@ def test_the_owners_query_without_an_answer_is_a_finding(looping: Cluster) -> No
 
 
 def test_the_owners_rule_without_an_answer_is_not_verified(looping: Cluster) -> None:
-    """Those before and behind it are proved, each once; a server that does listen is asked to stop."""
+    """Those before and after it are evaluated, each once; a server that listens is asked to stop."""
     rules = InvariantSet((
         Invariant("before", "It holds.", "select 1 where false"),
         Invariant("looping", "All are found.", SEARCH),

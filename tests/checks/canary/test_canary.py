@@ -79,7 +79,7 @@ def test_a_chain_that_was_pruned_behind_a_checkpoint_is_whole(length: int, data:
 
 @given(st.lists(st.integers(min_value=-3600, max_value=3600), min_size=2, max_size=12))
 def test_a_clock_that_goes_back_is_told_and_breaks_nothing(offsets: list[int]) -> None:
-    """Rows say what the clock said; the newest row is the last one written, and the largest step back is a warning."""
+    """Rows have the instants of the clock; the newest row is the last one written, and the largest step back is a warning."""
     rows: list[Row] = []
     for seq, offset in enumerate(offsets, 1):
         at, previous = START + timedelta(seconds=offset), rows[-1][3] if rows else ""
@@ -94,15 +94,15 @@ def test_a_clock_that_goes_back_is_told_and_breaks_nothing(offsets: list[int]) -
 
 
 @pytest.mark.parametrize(
-    ("ago", "said"),
+    ("ago", "message"),
     [(0, ""), (12, ""), (13, ""), (14, "has stopped"), (7200, "has stopped"), (-13, ""), (-14, "ahead of the clock")],
 )
-def test_a_beat_that_has_stopped_is_a_finding(ago: float, said: str) -> None:
-    """Three beats and ten seconds may pass; more than that, or as much in the future, is told."""
+def test_a_beat_that_has_stopped_is_a_finding(ago: float, message: str) -> None:
+    """Three beats and ten seconds may pass; more than that, or as much in the future, is reported."""
     finding = writer.beat_stopped(START - timedelta(seconds=ago), START, timedelta(seconds=1))
 
-    assert (finding.message if finding else "").find(said) >= 0
-    assert (finding is None) == (not said)
+    assert (finding.message if finding else "").find(message) >= 0
+    assert (finding is None) == (not message)
     assert writer.beat_stopped(None, START, timedelta(seconds=1)) is not None
 
 
@@ -149,11 +149,11 @@ def test_pruning_keeps_the_chain_provable(checked: Checked) -> None:
         writer.beat(session)
         with checked.snapshot(name) as connection:
             state = check.observe(connection)
-        kept = session.execute("select count(*) from drill_canary.checkpoint").fetchone()
+        left = session.execute("select count(*) from drill_canary.checkpoint").fetchone()
 
     assert state is not None
     assert (state.rows, state.oldest_seq, state.newest_seq, state.pruned_to, state.broken) == (2, 7, 8, 6, "")
-    assert kept == (1,)
+    assert left == (1,)
 
 
 @pytest.mark.postgres
@@ -171,7 +171,7 @@ def test_a_broken_chain_is_not_pruned(checked: Checked) -> None:
 
 @pytest.mark.postgres
 def test_rows_lost_from_the_beginning_are_found_without_a_checkpoint(checked: Checked) -> None:
-    """What a restore lost is told from what was pruned."""
+    """Rows that a restore lost are distinguished from pruned ones."""
     with checked.copy() as name:
         with checked.connect(name) as session:
             writer.install(session)

@@ -301,7 +301,7 @@ def test_what_all_databases_share_is_named_too(
 
 @postgres
 def test_a_renamed_role_is_one_missing_and_one_added(filled: Cluster, before: dict[str, Catalog]) -> None:
-    """What cannot be told from a lost one and a new one is reported as both."""
+    """What cannot be distinguished from a lost one and a new one is reported as both."""
     change = 'alter role "Odd Role" rename to gone'
     findings = catalog.judge(before[""], after(filled, "orders", change, shared=True))
     assert {finding.object for finding in findings} == {'role "Odd Role"', "role gone"}
@@ -353,12 +353,12 @@ def test_honest_copies_are_equal(filled: Cluster, before: dict[str, Catalog], mo
 
 
 def _without_of(entries: Catalog) -> list[tuple[str, str, dict[str, Any]]]:
-    told = []
+    parsed = []
     for section, inside in entries.items():
         for name, definition in inside.items():
             parts = json.loads(definition)
-            told.append((section, name, {part: value for part, value in parts.items() if part != "of"}))
-    return told
+            parsed.append((section, name, {part: value for part, value in parts.items() if part != "of"}))
+    return parsed
 
 
 # What one database's manifest is of: `person` has its rights by membership alone, `wide` gives that role more of them.
@@ -390,10 +390,10 @@ def test_a_manifest_of_one_database_reaches_as_far_as_its_rights_do(
         after = restrict_to_database(catalog.observe_cluster(session), own, wanted)
         older = restrict_to_database(catalog.observe_cluster(session), own, RelevantRoles(wanted.roles, None))
     assert [finding.object for finding in catalog.judge(before, after)] == things
-    told = {
+    entries = {
         name for entries in older.values() for name in entries
     }  # what an older manifest did not keep is no addition
-    assert not told & {": statement_timeout", "role stranger in shop_readonly"}
+    assert not entries & {": statement_timeout", "role stranger in shop_readonly"}
 
 
 @postgres
@@ -595,10 +595,10 @@ def test_the_order_of_a_definitions_parts_means_nothing(before: dict[str, Catalo
 )
 def test_a_definition_keeps_its_parts_however_it_is_written(parts: dict[str, str]) -> None:
     """What the server's own JSON needs no change of, and what has to be written anew, say the same."""
-    said = json.dumps(parts, ensure_ascii=False)
+    text = json.dumps(parts, ensure_ascii=False)
 
-    assert json.loads(catalog.definition(said, None)) == parts
-    assert json.loads(catalog.definition(said.replace(": ", ":"), None)) == {
+    assert json.loads(catalog.definition(text, None)) == parts
+    assert json.loads(catalog.definition(text.replace(": ", ":"), None)) == {
         part: value.replace(": ", ":") for part, value in parts.items()
     }
 
@@ -623,7 +623,7 @@ def test_a_lost_table_is_one_finding_with_the_number_of_its_parts() -> None:
 
 
 def test_an_older_manifests_setting_of_all_roles_is_read() -> None:
-    """It says that the setting belongs to nothing by a null, and is told like any other difference."""
+    """It says that the setting belongs to nothing by a null, and is reported like any other difference."""
     older: Catalog = {
         "settings": {": lock_timeout": '{"object": "", "of": [null], "setting": "lock_timeout=9s"}'},
     }

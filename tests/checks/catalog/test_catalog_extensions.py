@@ -119,7 +119,7 @@ def restored(source: Cluster, to: Cluster) -> Catalog:
 def test_what_changes_of_an_extension_is_named_alone(
     extended: Cluster, before: Catalog, change: str, thing: str, expected: str | None, found: str | None
 ) -> None:
-    """One change gives one error; what goes with an extension or is of another version is not told again."""
+    """One change gives one error; what goes with an extension or is of another version is not reported again."""
     (finding,) = catalog.judge(before, after(extended, "source", change))
 
     assert (finding.object, finding.severity) == (thing, "error")
@@ -150,7 +150,7 @@ def test_a_dump_with_extensions_restored_is_equal(extended: Cluster, before: Cat
 
 @postgres
 def test_a_dump_restored_to_another_version_has_the_same_rights(module_state: Path) -> None:
-    """Rights are told as their difference to what a server's own version grants; members are not compared across."""
+    """Rights are compared as their difference to what a server's own version grants; members are not compared across."""
     with served(module_state, "bundled-16", "older") as older, served(module_state, "bundled-18", "newer") as newer:
         source, copy = read(older, "source"), restored(older, newer)
 

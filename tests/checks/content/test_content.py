@@ -1,4 +1,4 @@
-"""Every row, by fingerprints: what must be told apart is, and what makes no difference is not."""
+"""Every row, by fingerprints: different contents are distinguished, and equal ones are not."""
 
 from __future__ import annotations
 
@@ -146,13 +146,13 @@ def test_a_large_table_is_read_by_parallel_workers(checked: Checked, algorithm: 
 
 @postgres
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ("select lo_unlink(min(oid)) from pg_largeobject_metadata", "is missing"),
         ("select lo_put(min(oid), 5, 'x') from pg_largeobject_metadata", "has other contents"),
     ],
 )
-def test_a_large_object_that_is_lost_or_changed_is_named(checked: Checked, change: str, said: str) -> None:
+def test_a_large_object_that_is_lost_or_changed_is_named(checked: Checked, change: str, message: str) -> None:
     """Large objects are compared one by one, also those that are longer than a chunk."""
     with checked.copy() as name:
         checked.harm(name, "select lo_from_bytea(999999, convert_to(repeat('y', 9000000), 'UTF8'))")
@@ -162,7 +162,7 @@ def test_a_large_object_that_is_lost_or_changed_is_named(checked: Checked, chang
             with checked.snapshot(name) as one, checked.snapshot(harmed) as other:
                 outcome = large_objects.judge(large_objects.observe(one), large_objects.observe(other))
 
-    assert [said in finding.message for finding in outcome.findings] == [True]
+    assert [message in finding.message for finding in outcome.findings] == [True]
     assert outcome.not_checked == ()
 
 

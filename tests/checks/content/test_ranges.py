@@ -90,16 +90,18 @@ def server(request: pytest.FixtureRequest, module_state: Path) -> Iterator[Check
         cluster.kill()
 
 
-def said(server: Checked, algorithm: Algorithm, *changes: str, key: bytes | None = KEY) -> dict[str, tuple[str, str]]:
-    """What is told of each table after changes, and the query."""
+def located(
+    server: Checked, algorithm: Algorithm, *changes: str, key: bytes | None = KEY
+) -> dict[str, tuple[str, str]]:
+    """Return where rows of each table differ after changes, and the query."""
     with server.copy("keys") as copy, server.cluster.connect("keys") as connection:
         with connection.transaction(force_rollback=True):
             before = content.observe(connection, algorithm=algorithm, ranged=True, key=KEY)
         server.harm(copy, *changes)
         with server.cluster.connect(copy) as other, other.transaction(force_rollback=True):
             after = content.observe(other, algorithm=algorithm, expected=before)
-            told = locate_rows(other, content.differing_tables(other, before, after, {}), algorithm, key)
-            findings = content.judge(before, after, {}, told).findings
+            locations = locate_rows(other, content.differing_tables(other, before, after, {}), algorithm, key)
+            findings = content.judge(before, after, {}, locations).findings
         for finding in findings:
             with server.cluster.connect(copy) as other:
                 other.execute(finding.query.encode())
@@ -110,7 +112,7 @@ def said(server: Checked, algorithm: Algorithm, *changes: str, key: bytes | None
 @pytest.mark.parametrize("algorithm", [FAST, STABLE])
 def test_rows_are_named_by_their_keys_where_these_may_be_told(server: Checked, algorithm: Algorithm) -> None:
     """Integers and uuids as they are; a word only as a digest, with the query that finds its row."""
-    found = said(
+    found = located(
         server,
         algorithm,
         "delete from ints where id = 77",
@@ -137,7 +139,7 @@ def test_rows_are_named_by_their_keys_where_these_may_be_told(server: Checked, a
 @postgres
 def test_several_rows_of_a_range_are_told_by_the_range(server: Checked) -> None:
     """From where to where, how many there were and are; the first and the last range are open."""
-    found = said(
+    found = located(
         server, FAST, "delete from ints where id in (1, 2, 3)", "delete from ints where id between 400 and 410"
     )
 
@@ -151,8 +153,8 @@ def test_several_rows_of_a_range_are_told_by_the_range(server: Checked) -> None:
 
 @postgres
 def test_a_word_is_not_looked_for_without_the_key(server: Checked) -> None:
-    """It says what it needs; integers are told all the same."""
-    found = said(server, FAST, "delete from words where n = 9", "delete from ints where id = 9", key=None)
+    """It says what it needs; integers are named all the same."""
+    found = located(server, FAST, "delete from words where n = 9", "delete from ints where id = 9", key=None)
 
     assert found["public.words"][0].endswith("which rows differ cannot be determined without the manifest's key")
     assert found["public.ints"][0].endswith("lost: the row with id 9")

@@ -87,7 +87,7 @@ def test_what_cannot_be_read_is_listed_with_the_right_it_needs(session: psycopg.
 
 
 def test_a_missing_sequence_is_left_to_the_catalog() -> None:
-    """It is judged there, so that it is told once."""
+    """It is judged there, so that it is reported once."""
     assert sequences.judge(Sequences({"a": "last_value=1, is_called=true"}), Sequences()) == CheckOutcome()
 
 

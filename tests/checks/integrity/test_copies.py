@@ -100,7 +100,7 @@ def test_indexes_are_proved_against_their_tables(hurt: Checked, hurting: Checked
 
 
 def test_files_that_are_missing_or_shorter_than_the_catalog_knows_are_named(hurt: Checked, hurting: Checked) -> None:
-    """An empty file reads as an empty table; that a file is missing needs leave to look (P05, P06, P09)."""
+    """An empty file reads as an empty table; that a file is missing needs the right to see (P05, P06, P09 of tests/faults)."""
     with hurting.snapshot("hurting") as connection:
         assert integrity_files.check(connection).findings == ()
     with hurt.snapshot("hurting") as connection:
@@ -113,8 +113,8 @@ def test_files_that_are_missing_or_shorter_than_the_catalog_knows_are_named(hurt
     assert {finding.object for finding in allowed.findings} == names
     assert [left.reason for left in outcome.excluded] == ["needs EXECUTE on pg_stat_file"]
     assert allowed.excluded == ()
-    (said,) = [finding.found for finding in allowed.findings if finding.object == "table hurt.missing"]
-    assert said == "none"
+    (text,) = [finding.found for finding in allowed.findings if finding.object == "table hurt.missing"]
+    assert text == "none"
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_imported_statistics_make_a_shorter_file_mere_information(
 def test_an_index_that_is_out_of_order_is_named(hurting: Checked) -> None:
     """As a changed collation leaves it (P31): the rows are all there, and searches miss them.
 
-    Here an index that was made with an operator class of its own is said to have the usual one.
+    Here an index that was made with an operator class of its own is declared with the usual one.
     """
     with hurting.copy("hurting") as copy:
         hurting.harm(

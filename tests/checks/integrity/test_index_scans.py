@@ -1,4 +1,4 @@
-"""The promises and indexes of a database are listed by the catalog's own indexes; nothing else is read by them."""
+"""The constraints and indexes of a database are listed by the catalog's own indexes; nothing else is read by them."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ BROKEN = {
 
 
 @pytest.fixture(scope="module")
-def promising(checked: Checked) -> Iterator[Checked]:
+def constrained(checked: Checked) -> Iterator[Checked]:
     """A server with a database of promises beside the sample."""
     with checked.cluster.connect() as session:
         session.execute("create database promises owner master")
@@ -95,7 +95,7 @@ def promising(checked: Checked) -> Iterator[Checked]:
         session.execute("drop database promises with (force)")
 
 
-def proved(checked: Checked, database: str, identical: frozenset[str] | None = None) -> CheckOutcome:
+def validate(checked: Checked, database: str, identical: frozenset[str] | None = None) -> CheckOutcome:
     """What the constraints of a database came to."""
     with checked.snapshot(database) as connection:
         return constraints.check(connection, identical)
@@ -106,22 +106,22 @@ def named(outcome: CheckOutcome) -> list[tuple[str, Severity]]:
     return [(finding.object, finding.severity) for finding in outcome.findings]
 
 
-def test_an_honest_database_keeps_its_promises(promising: Checked) -> None:
+def test_an_honest_database_keeps_its_promises(constrained: Checked) -> None:
     """The sample, and a database of odd names, domains of domains, expressions and partitions, give no finding."""
     for database, least in (("orders", 110), ("promises", 18)):
-        outcome = proved(promising, database)
+        outcome = validate(constrained, database)
         assert (outcome.findings, outcome.not_checked) == ((), ())
         assert outcome.compared >= least
 
 
 @pytest.mark.parametrize("thing", BROKEN)
-def test_a_broken_promise_is_named_although_it_is_marked_as_valid(promising: Checked, thing: str) -> None:
+def test_a_broken_promise_is_named_although_it_is_marked_as_valid(constrained: Checked, thing: str) -> None:
     """The rows are counted, whatever the catalog, the index or the planner believes."""
-    with promising.copy("promises") as copy:
-        promising.harm(copy, *BROKEN[thing])
-        outcome = proved(promising, copy)
+    with constrained.copy("promises") as copy:
+        constrained.harm(copy, *BROKEN[thing])
+        outcome = validate(constrained, copy)
         tables = frozenset({"promise.child", "promise.parent", "promise.part_1"})
-        inherited = proved(promising, copy, tables)
+        inherited = validate(constrained, copy, tables)
 
     assert named(outcome) == [(thing, "error")] if "child_parent" not in thing else (thing, "error") in named(outcome)
     assert {severity for _, severity in named(inherited)} == {"information"}
@@ -129,14 +129,14 @@ def test_a_broken_promise_is_named_although_it_is_marked_as_valid(promising: Che
     assert outcome.findings[0].query.startswith("select")
 
 
-def test_a_key_that_needs_more_room_than_there_is_is_not_verified(promising: Checked) -> None:
-    """Estimated before anything is sorted; the rest is proved all the same."""
-    with promising.cluster.connect() as session:
+def test_a_key_that_needs_more_room_than_there_is_is_not_verified(constrained: Checked) -> None:
+    """Estimated before anything is sorted; the rest is validated all the same."""
+    with constrained.cluster.connect() as session:
         session.execute("alter role master set temp_file_limit = '1MB'")
     try:
-        outcome = proved(promising, "orders")
+        outcome = validate(constrained, "orders")
     finally:
-        with promising.cluster.connect() as session:
+        with constrained.cluster.connect() as session:
             session.execute("alter role master reset temp_file_limit")
 
     assert outcome.findings == ()
@@ -146,17 +146,17 @@ def test_a_key_that_needs_more_room_than_there_is_is_not_verified(promising: Che
     assert "unique index shop.campaign_pkey" not in [left.what for left in outcome.unverified]
 
 
-def test_a_reader_without_rights_proves_nothing_and_is_told_what_it_needs(promising: Checked) -> None:
-    """Nothing that could not be read is proved."""
-    with promising.cluster.connect("promises") as session:
+def test_a_reader_without_rights_proves_nothing_and_is_told_what_it_needs(constrained: Checked) -> None:
+    """Nothing that could not be read is validated."""
+    with constrained.cluster.connect("promises") as session:
         session.execute("create role hermit")
         session.execute("grant hermit to master")
     try:
-        with promising.snapshot("promises") as connection:
+        with constrained.snapshot("promises") as connection:
             connection.execute("set local role hermit")
             outcome = constraints.check(connection, None)
     finally:
-        with promising.cluster.connect("promises") as session:
+        with constrained.cluster.connect("promises") as session:
             session.execute("drop role hermit")
 
     assert (outcome.compared, outcome.findings) == (0, ())
@@ -186,14 +186,14 @@ STATES = {
 
 
 @pytest.mark.parametrize("thing", STATES)
-def test_an_odd_state_is_an_error_a_warning_or_information(promising: Checked, thing: str) -> None:
+def test_an_odd_state_is_an_error_a_warning_or_information(constrained: Checked, thing: str) -> None:
     """By what the manifest has: another state, none because there is no manifest, or the same."""
     state, statement = STATES[thing]
-    with promising.copy("promises") as copy:
-        with promising.snapshot(copy) as connection:
+    with constrained.copy("promises") as copy:
+        with constrained.snapshot(copy) as connection:
             before = anomalies.to_known(integrity_state.observe(connection))
-        promising.harm(copy, statement)
-        with promising.snapshot(copy) as connection:
+        constrained.harm(copy, statement)
+        with constrained.snapshot(copy) as connection:
             found = integrity_state.observe(connection)
             severities = []
             for expected in (before, None, anomalies.to_known(found)):
@@ -204,16 +204,16 @@ def test_an_odd_state_is_an_error_a_warning_or_information(promising: Checked, t
     assert severities == [(state, "error"), (state, "warning"), (state, "information")]
 
 
-def test_what_the_whole_server_has_left_over_is_named(promising: Checked) -> None:
+def test_what_the_whole_server_has_left_over_is_named(constrained: Checked) -> None:
     """A prepared transaction, a slot, and databases that nobody may or need enter."""
-    cluster = promising.cluster
+    cluster = constrained.cluster
     with cluster.connect() as session:
         prepared = session.execute("show max_prepared_transactions").fetchone()
         session.execute("create database closed allow_connections false")
         session.execute("create database model is_template true")
         session.execute("select pg_create_physical_replication_slot('left_over')")
     try:
-        with promising.snapshot("postgres") as connection:
+        with constrained.snapshot("postgres") as connection:
             outcome = integrity_state.check_cluster(connection, {})
             lost = integrity_state.check_cluster(connection, {"replication slot gone": "kept"})
     finally:
@@ -230,11 +230,11 @@ def test_what_the_whole_server_has_left_over_is_named(promising: Checked) -> Non
 
 
 @pytest.mark.origins("system")  # the bundled ones are built without ICU
-def test_an_index_that_was_made_with_another_collation_is_named(promising: Checked) -> None:
+def test_an_index_that_was_made_with_another_collation_is_named(constrained: Checked) -> None:
     """The version that the catalog noted is not the one that the server has now."""
-    with promising.copy("promises") as copy:
+    with constrained.copy("promises") as copy:
         try:
-            promising.harm(
+            constrained.harm(
                 copy,
                 'create collation promise.words from "en-x-icu"',
                 "create table promise.sorted (w text collate promise.words)",
@@ -243,7 +243,7 @@ def test_an_index_that_was_made_with_another_collation_is_named(promising: Check
             )
         except psycopg.errors.UndefinedObject:
             pytest.skip("this PostgreSQL is built without ICU")
-        with promising.snapshot(copy) as connection:
+        with constrained.snapshot(copy) as connection:
             outcome = integrity_state.check(connection, {"constraint late on promise.loose": "not validated"})
 
     assert ("collation promise.words", "error") in named(outcome)

@@ -1,4 +1,4 @@
-"""Indexes without an order are proved by looking the table's own keys up in them."""
+"""Indexes without an order are verified by looking the table's own keys up in them."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def hurt(sound: Checked, module_state: Path) -> Iterator[Checked]:
 
 @pytest.mark.postgres
 def test_a_sound_index_of_every_kind_is_proved(sound: Checked) -> None:
-    """No finding; what holds a null is said not to have been looked up, unless the index holds no nulls."""
+    """No finding; what holds a null is listed as not looked up, unless the index holds no nulls."""
     with sound.snapshot("lookups") as connection:
         outcome = indexes.check(connection)
 

@@ -41,7 +41,7 @@ update pg_index set indisunique = true where indexrelid = 'twice_id'::regclass;
 
 @pytest.fixture
 def keyed(default: Cluster, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Cluster:
-    """Tables with unique indexes, looked at together or one by one."""
+    """Tables with unique indexes, read together or one by one."""
     if request.param == "alone":
         monkeypatch.setattr(batches, "_BYTES", -1)
     with default.connect() as session:
@@ -73,7 +73,7 @@ def test_what_holds_no_key_twice_is_known(keyed: Cluster) -> None:
 
 @both
 def test_as_much_is_proved_as_by_the_table_alone(keyed: Cluster) -> None:
-    """The promises that an index has proved are counted as the others are."""
+    """The constraints that an index has validated are counted as the others are."""
     alone = results(keyed, constraints.NAME)[constraints.NAME]
     after = results(keyed, constraints.NAME, indexes.NAME)[constraints.NAME]
 
@@ -83,7 +83,7 @@ def test_as_much_is_proved_as_by_the_table_alone(keyed: Cluster) -> None:
 
 @both
 def test_a_key_twice_in_a_unique_index_is_named(keyed: Cluster) -> None:
-    """The index leads to both rows and is in order, so that the promise is proved by the table, and broken."""
+    """The index leads to both rows and is in order, so that the table is read to validate it, and it is broken."""
     with keyed.connect() as session:
         session.execute("set allow_system_table_mods = on")
         session.execute(TWICE.encode())
@@ -95,7 +95,7 @@ def test_a_key_twice_in_a_unique_index_is_named(keyed: Cluster) -> None:
 
 @pytest.mark.parametrize("keyed", ["together"], indirect=True)
 def test_nulls_that_are_not_distinct_are_proved_by_the_table(keyed: Cluster) -> None:
-    """Two nulls break the promise there, which the order of an index does not show."""
+    """Two nulls break the constraint there, which the order of an index does not show."""
     if keyed.binaries.major < 15:
         pytest.skip("needs PostgreSQL 15")
     with keyed.connect() as session:

@@ -1,4 +1,4 @@
-"""The owner's freshness queries on a real server: what counts as an instant, and what is said of the rest."""
+"""The owner's freshness queries on a real server: what counts as an instant, and the reason where there is none."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_an_instant_is_read_in_utc(checked: Checked, sql: str, at: datetime) -> 
 
 
 @pytest.mark.parametrize(
-    ("sql", "said"),
+    ("sql", "message"),
     [
         ("select max(placed_at) from shop.orders where false", "it found no row"),
         ("select 1", "expected a timestamp, found a int"),
@@ -50,7 +50,7 @@ def test_an_instant_is_read_in_utc(checked: Checked, sql: str, at: datetime) -> 
         ("", ""),
     ],
 )
-def test_what_is_no_instant_says_why(checked: Checked, sql: str, said: str) -> None:
+def test_what_is_no_instant_says_why(checked: Checked, sql: str, message: str) -> None:
     """One sentence a query; nothing is written, and no other query suffers."""
     if not sql:
         with pytest.raises(ValueError, match="text that is not empty"):
@@ -63,7 +63,7 @@ def test_what_is_no_instant_says_why(checked: Checked, sql: str, said: str) -> N
     bad, good = freshness.observe(checked.connect, queries)
 
     assert bad.at is None
-    assert said in bad.reason
+    assert message in bad.reason
     assert good.at is not None
 
 

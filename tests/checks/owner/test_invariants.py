@@ -19,23 +19,23 @@ select id from orders as o where not exists (select from order_line as l where l
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "expected a sentence"),
         ("select 1", "expected a sentence"),
         ("-- It is so.\n-- database: x\n", "expected a query"),
     ],
 )
-def test_a_file_that_says_nothing_is_one_sentence(tmp_path: Path, text: str, said: str) -> None:
+def test_a_file_that_says_nothing_is_one_sentence(tmp_path: Path, text: str, message: str) -> None:
     """It names the file."""
     (tmp_path / "rule.sql").write_text(text)
-    with pytest.raises(ConfigError, match=said) as raised:
+    with pytest.raises(ConfigError, match=message) as raised:
         load(tmp_path)
     assert "rule.sql" in str(raised.value)
 
 
 def test_a_folder_without_rules_is_refused(tmp_path: Path) -> None:
-    """Nothing would be proved."""
+    """Nothing would be evaluated."""
     with pytest.raises(ConfigError, match="found none in"):
         load(tmp_path)
 

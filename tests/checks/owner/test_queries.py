@@ -50,7 +50,7 @@ def test_a_query_is_timed_cold_and_warm(checked: Checked) -> None:
 
 @pytest.mark.postgres
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("delete from shop.payment", "cannot execute DELETE in a read-only transaction"),
         ("select 1; delete from shop.payment", "cannot insert multiple commands into a prepared statement"),
@@ -59,12 +59,12 @@ def test_a_query_is_timed_cold_and_warm(checked: Checked) -> None:
         ("select setval('shop.order_id_seq', 1)", "cannot execute setval() in a read-only transaction"),
     ],
 )
-def test_what_is_no_query_changes_nothing_and_passes_nothing(checked: Checked, text: str, said: str) -> None:
+def test_what_is_no_query_changes_nothing_and_passes_nothing(checked: Checked, text: str, message: str) -> None:
     """The transaction is read-only and takes one statement; the check is "not verified", with the server's sentence."""
     (timing,) = asked(checked, Query("wrong", text))
     result = queries.judge([timing])
 
-    assert said in timing.reason
+    assert message in timing.reason
     assert (result.outcome, result.requirement) == ("not verified", "required")
     with checked.connect("orders") as session:
         ((left,),) = session.execute("select count(*) from shop.payment").fetchall()
@@ -91,7 +91,7 @@ def test_a_query_runs_with_the_settings_that_the_service_has(checked: Checked) -
 
 @pytest.mark.postgres
 def test_one_of_several_databases_must_be_named(checked: Checked) -> None:
-    """Or the query is not asked, and that is said."""
+    """Or the query is not run, with the reason."""
     with checked.copy() as name:
         (unnamed, named) = asked(checked, Query("a", "select 1"), Query("b", "select 1", database=name))
 

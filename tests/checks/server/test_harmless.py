@@ -36,7 +36,7 @@ def test_what_could_act_is_named(setting: str, value: str, things: list[str]) ->
 
 
 def test_a_live_worker_is_named_whatever_the_settings_say() -> None:
-    """Processes are looked at and not only what was asked for."""
+    """Live processes count, and not only the settings."""
     outcome = harmless.judge(Activity(QUIET, {"pg_cron launcher": 1}))
     assert [(finding.object, finding.found) for finding in outcome.findings] == [("pg_cron launcher", "1 live")]
 

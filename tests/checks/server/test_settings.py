@@ -37,7 +37,7 @@ def test_settings_are_the_servers_and_not_the_readers(checked: Checked) -> None:
 
 
 def test_a_setting_that_differs_weighs_as_much_as_it_spoils() -> None:
-    """On a copy of the same server; where nobody can tell whether it is one, it is to be looked at."""
+    """On a copy of the same server; where that is unknown, it is a warning."""
     before, after = {"fsync": "on", "autovacuum": "on", "TimeZone": "UTC"}, {"fsync": "off", "autovacuum": "off"}
     same, unknown = settings.judge(before, after, same=True), settings.judge(before, after, same=None)
 
@@ -50,7 +50,7 @@ def test_a_setting_that_differs_weighs_as_much_as_it_spoils() -> None:
 
 
 def test_another_server_has_settings_of_its_own() -> None:
-    """A dump that was restored elsewhere is not accused of them; they are told."""
+    """A dump that was restored elsewhere has no finding for them; they are listed."""
     outcome = settings.judge({"TimeZone": "UTC"}, {"TimeZone": "Asia/Tokyo"}, same=False)
 
     assert outcome.findings == ()
@@ -73,16 +73,16 @@ def test_what_a_scratch_copy_has_otherwise_on_purpose_is_not_compared() -> None:
 
 
 @given(st.dictionaries(st.sampled_from(sorted(COMPARED)), st.text(max_size=3)), st.sampled_from([True, False, None]))
-def test_equal_settings_are_no_difference(kept: dict[str, str], same: bool | None) -> None:
+def test_equal_settings_are_no_difference(stored: dict[str, str], same: bool | None) -> None:
     """Whatever they are."""
-    outcome = settings.judge(kept, kept, same=same)
+    outcome = settings.judge(stored, stored, same=same)
 
-    assert (outcome.compared, outcome.findings, outcome.excluded) == (len(kept), (), ())
+    assert (outcome.compared, outcome.findings, outcome.excluded) == (len(stored), (), ())
 
 
 @pytest.mark.postgres
 def test_passwords_are_compared_by_a_keyed_digest(checked: Checked) -> None:
-    """One that was changed or lost is named; nothing of it is kept, and the reader's own is left out."""
+    """One that was changed or lost is named; nothing of it is stored, and the reader's own is left out."""
     first, second = secrets.token_urlsafe(), secrets.token_urlsafe()
     with checked.cluster.connect() as admin, admin.transaction(force_rollback=True):
         for role, password in (("steady", first), ("changing", first), ("losing", first)):
@@ -104,7 +104,7 @@ def test_passwords_are_compared_by_a_keyed_digest(checked: Checked) -> None:
     ]
     assert own not in before
     assert after["losing"] == NONE
-    assert all(kept == NONE or len(kept) == 16 for kept in before.values())
+    assert all(stored == NONE or len(stored) == 16 for stored in before.values())
     assert hidden is None
 
 
