@@ -6,6 +6,7 @@ for the output `from "REGEX"`, `to "REGEX"` and `without "REGEX"`, which choose 
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 from collections.abc import Iterator
@@ -70,8 +71,9 @@ def documents() -> list[Path]:
     return [CHECKOUT / "README.md", *sorted(others)]
 
 
+@functools.cache
 def commands(page: Path) -> list[Command]:
-    """Return the commands of a page in their order."""
+    """Return the commands of a page in their order, the same objects each time."""
     lines = page.read_text(encoding="utf-8").splitlines()
     name = page.relative_to(CHECKOUT).as_posix()
     found: list[Command] = []

@@ -68,12 +68,15 @@ class Reader:
 
     def call(self, *command: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run a program as the reader, in the clone, to its end."""
-        return subprocess.run(list(command), text=True, check=True, **self.identity(), **options)
+        return subprocess.run(list(command), text=True, check=True, **{**self.identity(), **options})
 
     def identity(self) -> dict[str, Any]:
         """Return the arguments of subprocess with which a program runs as the reader, in the clone."""
+        return self._identity(str(self.clone))
+
+    def _identity(self, folder: str) -> dict[str, Any]:
         as_user = {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []} if self.user else {}
-        return {"cwd": self.clone, "env": self.environment, **as_user}
+        return {"cwd": folder, "env": self.environment, **as_user}
 
     def start_server(self) -> None:
         """Once the suite is installed: start the server with the sample, and dump it to `my.dump`. Idempotent."""
@@ -102,16 +105,16 @@ class Reader:
 
     def _run(self, program: str, *arguments: str, **options: Any) -> None:
         assert self._server is not None
-        self.call(str(self._server / program), *arguments, stdout=subprocess.DEVNULL, **options)
+        quiet = {**self.environment, "PGOPTIONS": "-c client_min_messages=error"}
+        self.call(str(self._server / program), *arguments, stdout=subprocess.DEVNULL, env=quiet, **options)
 
     def _write_aws(self) -> None:
         """Provide `aws` with the reader's Python: the AWS CLI of this environment has one that the reader may not enter."""
-        packages = next(path for path in sys.path if path.endswith("site-packages"))
-        shutil.copytree(packages, self.folder / "aws", ignore=shutil.ignore_patterns("examples", "__pycache__"))
+        packages = Path(next(path for path in sys.path if path.endswith("site-packages")))
+        if subprocess.run(["test", "-r", str(packages / "awscli")], check=False, **self._identity("/")).returncode:
+            packages = shutil.copytree(packages, self.folder / "aws", ignore=shutil.ignore_patterns("examples"))
         script = self._tools / "aws"
-        script.write_text(
-            f'#!/bin/sh\nPYTHONPATH={self.folder / "aws"} exec python3 -m awscli "$@"\n', encoding="utf-8"
-        )
+        script.write_text(f'#!/bin/sh\nPYTHONPATH={packages} exec python3 -m awscli "$@"\n', encoding="utf-8")
         script.chmod(0o755)
 
     def secrets_in_sight(self) -> list[str]:
@@ -119,6 +122,10 @@ class Reader:
         command = ["git", "-c", "safe.directory=*", "ls-files", "--others", "--exclude-standard"]
         names = self.call(*command, stdout=subprocess.PIPE).stdout.splitlines()
         return [name for name in names if not (self.clone / name).stat().st_mode & 0o077]
+
+    def left_behind(self) -> list[str]:
+        """Return what lies in the reader's temporary folder, beside the socket of the server there."""
+        return sorted(path.name for path in self.temporary.iterdir() if not path.name.startswith(".s.PGSQL"))
 
     def close(self) -> None:
         """End the sandbox and the server, where they run, and remove the folder."""

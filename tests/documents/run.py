@@ -82,7 +82,10 @@ def write(results: Results) -> None:
         lines = page.read_text(encoding="utf-8").splitlines()
         for command, text in sorted(results.texts.items(), key=lambda each: -each[0].line):
             if command.page == name and command.output is not None:
-                lines[command.output.start : command.output.end] = text.splitlines()
+                start, end = command.output.start, command.output.end
+                if lines[start:end] != command.output.text.splitlines():
+                    sys.exit(f"{name}:{start + 1}: the page was changed meanwhile; nothing is written to it")
+                lines[start:end] = text.splitlines()
         page.write_text("\n".join(lines) + "\n", encoding="utf-8")
         print(f"wrote {name}")
 
@@ -106,6 +109,7 @@ def main() -> int:
             else:
                 run_page(commands(page), reader, results)
         results.failures += [f"{name}: a secret that .gitignore does not have" for name in reader.secrets_in_sight()]
+        results.failures += [f"{name}: left in the temporary folder" for name in reader.left_behind()]
     finally:
         reader.close()
     if options.write:
