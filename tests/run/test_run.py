@@ -63,10 +63,10 @@ def own_features(folder: Path) -> tuple[str, ...]:
     folder.mkdir()
     lost, restored = (
         "the protected database of the target is lost",
-        "its newest recovery point is restored to a scratch instance",
+        "its newest recovery point has been restored to a scratch instance",
     )
     scenarios = "".join(f"  Scenario: {name}\n    Then {step}\n" for name, step in OWN.items())
-    text = f"@shop\nFeature: Orders\n  Background:\n    Given {lost}\n    When {restored}\n\n{scenarios}"
+    text = f"@shop\nFeature: Orders\n  Background:\n    Given {lost}\n    And {restored}\n\n{scenarios}"
     (folder / "orders.feature").write_text(text)
     (folder / "own_steps.py").write_text(OWN_STEP)
     return "--features", str(folder), "--steps", str(folder / "own_steps.py")
