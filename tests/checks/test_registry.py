@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 
@@ -17,13 +16,13 @@ from drills.model.finding import CheckResult
 from drills.model.policy import BLOCKING, CHECKS, DECLARATIONS, CheckDeclaration
 from drills.objectives import data_loss
 from drills.schedule import verdict as schedule_verdict
+from tests.house.imports import arrows
 from tests.support.paths import CHECKOUT
 
-ROOT = CHECKOUT / "drills" / "checks"
-GROUND = ("drills.clock", "drills.durations", "drills.errors", "drills.files", "drills.model", "drills.sql")
+BELOW = {"model", "ground"}
 THEMES = ("catalog", "content", "integrity", "owner", "server", "canary")
 # The other themes that a theme may import.
-BESIDE = {"integrity": ("catalog", "content")}
+BESIDE = {"checks/integrity": ("checks/catalog", "checks/content")}
 
 
 def nothing(run: CheckRun) -> CheckResult:
@@ -87,47 +86,18 @@ def test_a_check_that_needs_more_than_a_connection_applies_where_it_is_supplied(
 # -- rooms ------------------------------------------------------------------------------------------------------------
 
 
-def imports(path: Path) -> set[str]:
-    """The modules of the project that a file imports, by their dotted names."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            whole = (CHECKOUT / node.module.replace(".", "/")).is_dir()
-            names |= {f"{node.module}.{alias.name}" for alias in node.names} if whole else {node.module}
-    return {name for name in names if name.split(".")[0] in ("drills", "steps", "reports", "tests")}
+def test_a_room_of_the_checks_imports_only_the_checks_below_it_the_model_and_the_ground() -> None:
+    """A theme knows no other one but where it says so, and no check the configuration, the record or AWS."""
+    rooms = {room: set(others) for room, others in arrows().items() if room.partition("/")[0] == "checks"}
+    themes = {f"checks/{theme}" for theme in THEMES}
+    allowed = {
+        "checks": {*rooms, *BELOW},
+        "checks/base": BELOW,
+        **{theme: {"checks/base", *BELOW, *BESIDE.get(theme, ())} for theme in themes},
+    }
 
-
-def allowed(room: str) -> tuple[str, ...]:
-    """What a room of the checks may import: what stands below it, and itself."""
-    if room in THEMES:
-        beside = (room, "base", *BESIDE.get(room, ()))
-        return (*GROUND, *(f"drills.checks.{name}" for name in beside))
-    return (*GROUND, "drills.checks.base") if room == "base" else (*GROUND, "drills.checks")
-
-
-def test_a_room_of_the_checks_imports_only_what_stands_below_it() -> None:
-    """The base knows no theme, a theme no other one but where it says so, and no check the rest of the engine."""
-    wrong = [
-        f"{path.relative_to(ROOT)} imports {name}"
-        for path in sorted(ROOT.rglob("*.py"))
-        for name in sorted(imports(path))
-        if not any(name == each or name.startswith(f"{each}.") for each in allowed(path.relative_to(ROOT).parts[0]))
-    ]
-
-    assert wrong == []
-
-
-def test_no_modules_of_the_checks_import_each_other_in_a_circle() -> None:
-    """Each module can be read after those that it imports."""
-    modules = {".".join(path.relative_to(CHECKOUT).with_suffix("").parts): imports(path) for path in ROOT.rglob("*.py")}
-    left = {name: needs & modules.keys() for name, needs in modules.items()}
-    while free := [name for name, needs in left.items() if not needs & left.keys()]:
-        for name in free:
-            del left[name]
-
-    assert sorted(left) == []
+    assert rooms.keys() == allowed.keys()
+    assert {room: others - allowed[room] for room, others in rooms.items() if others - allowed[room]} == {}
 
 
 def test_sql_that_is_put_together_is_executed_in_one_place() -> None:

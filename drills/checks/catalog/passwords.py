@@ -16,6 +16,7 @@ import psycopg
 from drills.checks.base.outcome import CheckOutcome
 from drills.checks.base.session import SERVICE_DATABASES, Connection
 from drills.model.finding import Finding, NotChecked
+from drills.sql import literal
 
 Passwords = dict[str, str]
 """Role and the keyed digest of its stored password, or `NONE`."""
@@ -66,7 +67,5 @@ def _finding(check: str, role: str, before: str, after: str) -> Finding:
     else:
         expected, actual = "the verifier that the source keeps", "another one"
         message = f"role {role} has another password, or the same one set anew"
-    query = (
-        f"select rolpassword is null from pg_authid where quote_ident(rolname) = '{role.replace(chr(39), chr(39) * 2)}'"
-    )
+    query = f"select rolpassword is null from pg_authid where quote_ident(rolname) = {literal(role)}"
     return Finding(check, "error" if lost else "warning", f"role {role}", expected, actual, message, query)

@@ -12,7 +12,7 @@ from typing import Any
 from drills.checks.base.outcome import CheckOutcome
 from drills.checks.base.session import Connection
 from drills.model.finding import Finding, NotChecked, Severity
-from drills.sql import execute
+from drills.sql import execute, literal
 
 NAME = "files"
 # Unlogged relations are emptied by every restore, and temporary ones are nobody's.
@@ -75,8 +75,8 @@ def judge(missing: list[str], cut: list[tuple[str, int, int]], *, imported: bool
 
 
 def _query(name: str) -> str:
-    relation = name.removeprefix("TOAST ").removeprefix("materialised ").partition(" ")[2].replace("'", "''")
-    return f"select relpages, pg_relation_size(oid) from pg_class where oid = '{relation}'::regclass"
+    relation = name.removeprefix("TOAST ").removeprefix("materialised ").partition(" ")[2]
+    return f"select relpages, pg_relation_size(oid) from pg_class where oid = {literal(relation)}::regclass"
 
 
 def _one(connection: Connection, query: str) -> Any:
