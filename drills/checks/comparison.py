@@ -1,4 +1,4 @@
-"""What a run of checks is given, and what its later checks use of the earlier ones."""
+"""The input of a run of checks, and the results that its later checks use."""
 
 from __future__ import annotations
 

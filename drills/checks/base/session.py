@@ -97,7 +97,9 @@ def names_as_text(connection: Connection) -> Iterator[None]:
 
 @contextmanager
 def shared_snapshot(connect: Connector, database: str, workers: int) -> Iterator[tuple[Connection, ...]]:
-    """As `snapshot`, with `workers` connections that all see the same instant: the first one exports its snapshot."""
+    """Give `workers` connections as `snapshot` does, all of which see the same instant: the first one exports its
+    snapshot.
+    """
     with snapshot(connect, database) as first, helpers(connect, first, workers - 1) as others:
         yield (first, *others)
 

@@ -14,7 +14,8 @@ MAY_READ_CONNECTIONS = "select pg_catalog.has_column_privilege('pg_catalog.pg_su
 
 
 def _subscriptions(version: int, *, connections: bool) -> str:
-    """Each is "yes" or "no", so that a part that is absent is one that this version of the server does not know.
+    """Return the query for subscriptions. Each part is "yes" or "no": one that is absent is unknown to this version of
+    the server.
 
     Whether two-phase commit is pending or on depends on the publisher and is not read: a restored one is pending.
     """

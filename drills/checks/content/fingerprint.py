@@ -1,4 +1,4 @@
-"""The SQL that fingerprints a table: a row count and 128 bits that depend neither on order nor hide duplicates.
+"""The SQL that fingerprints a table: a row count and 128 bits, independent of the order of rows and sensitive to duplicates.
 
 The row's text is built once, as PostgreSQL writes a row: nothing for null, `""` for an empty value, quotes around what
 has a comma, a quote, a parenthesis, a backslash or a space
@@ -54,7 +54,8 @@ def hash_input(text: Quoted, algorithm: Algorithm) -> str:
 
 
 def columns_text(columns: Sequence[Quoted], binary: Sequence[Quoted], algorithm: Algorithm) -> Quoted:
-    """As `row_text`, built from the hashes of values, so that a single value may be as long as PostgreSQL allows.
+    """Return SQL for a row's text built from the hashes of its values, so that one value may be as long as PostgreSQL
+    allows.
 
     `binary` names the columns of type bytea, whose text would be twice as long as they are.
     """
@@ -89,7 +90,7 @@ def query(table: Quoted, columns: Sequence[Quoted], algorithm: Algorithm, where:
 
 
 def query_of(table: Quoted, text: Quoted, algorithm: Algorithm, where: str = "") -> str:
-    """As `query`, for the SQL of a row's text."""
+    """Return the query of `query` for the SQL of a row's text."""
     first, second = _HASHES[algorithm]
     condition = f" where {where}" if where else ""
     return (
@@ -99,7 +100,7 @@ def query_of(table: Quoted, text: Quoted, algorithm: Algorithm, where: str = "")
 
 
 def query_together(tables: Sequence[Quoted], texts: Sequence[Quoted], algorithm: Algorithm) -> str:
-    """As `query_of` for several tables at once: a row for each that has any, with its place among them before the sums."""
+    """Return a query over several tables: a row for each that has any, with its place among them before the sums."""
     first, second = _HASHES[algorithm]
     branches = " union all ".join(
         f"select {place} as n, {hash_input(text, algorithm)} as t from only {table} as r"

@@ -1,4 +1,4 @@
-"""What a manifest stores of the rows of a database's tables, and how they are read."""
+"""The fingerprints that a manifest stores of a database's tables, and the options of reading them."""
 
 from __future__ import annotations
 

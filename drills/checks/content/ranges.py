@@ -36,7 +36,7 @@ KeyKind = Literal["integer", "uuid", "hash"]
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What identifies a row: quoted columns of a primary key or of a unique index without nulls."""
+    """The key that identifies a row: quoted columns of a primary key or of a unique index without nulls."""
 
     kind: KeyKind
     columns: tuple[Quoted, ...]
@@ -158,7 +158,7 @@ class Part:
 
 
 def query_together(parts: Sequence[Part], algorithm: Algorithm) -> str:
-    """As `query` for several tables at once: a row for each that has any rows, with its place among them before the sums.
+    """Return a query over several tables: a row for each that has any rows, with its place among them before the sums.
 
     Each row also has the lower end and the width of its ranges, which are what `bounds` makes of the least and the
     largest key. Where there is no key the packed sums mean nothing.

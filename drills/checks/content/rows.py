@@ -25,7 +25,7 @@ _MAX_DESCRIBED = 8  # how many rows or ranges of one table are described
 
 @dataclass(frozen=True, slots=True)
 class RowLocation:
-    """Which rows of a table differ, in words, and a query that finds them, "" where there is none."""
+    """The rows of a table that differ, in words, and a query that finds them, "" where there is none."""
 
     description: str
     query: str = ""

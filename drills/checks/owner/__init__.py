@@ -1,1 +1,1 @@
-"""The owner's own rules, queries and freshness queries."""
+"""The owner's invariants, queries and freshness queries."""

@@ -37,7 +37,7 @@ _SERVICE_ARCHIVER = "/etc/rds/"
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """What a server is set to do and what runs on it.
+    """The settings by which a server acts on others, and the processes and subscriptions that do.
 
     `settings` as pg_settings shows them, without those that the reader may not see; `workers` counts live processes by
     backend type and is None where the reader may not see them; `subscriptions` names those that are enabled.
