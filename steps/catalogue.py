@@ -21,6 +21,9 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 # Examples of the steps that no shipped feature uses.
 EXAMPLES = {
     "its recovery point is restored to a scratch instance": "its recovery point is restored to a scratch instance",
+    "its newest recovery point is restored to a scratch instance": (
+        "its newest recovery point is restored to a scratch instance"
+    ),
     'the table "{table}" has at least {rows:d} rows': 'the table "shop.orders" has at least 1000 rows',
     'the table "{table}" has at least {rows:d} row': 'the table "shop.settings" has at least 1 row',
     'the newest "{column}" in the table "{table}" is at most "{age}" older than the disaster': (

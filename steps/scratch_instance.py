@@ -14,6 +14,7 @@ from steps.checks import assert_met
 @given("its newest recovery point has been restored to a scratch instance", target_fixture="restoration")
 @given("the chosen recovery point has been restored to a scratch instance", target_fixture="restoration")
 @when("its recovery point is restored to a scratch instance", target_fixture="restoration")
+@when("its newest recovery point is restored to a scratch instance", target_fixture="restoration")
 def point_is_restored(drill: Drill) -> Restoration:
     """Restore the recovery point of the run and check the copy, once a run: all scenarios share the one restore."""
     return drill.recover()
