@@ -1,4 +1,4 @@
-"""When a scratch instance counts as available, and when waiting for it is in vain; on a clock wound by hand."""
+"""When a scratch instance counts as available, and when waiting for it times out; on a clock wound by hand."""
 
 from __future__ import annotations
 

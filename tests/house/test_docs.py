@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -109,3 +110,28 @@ def test_lines_fit_and_nothing_was_left_to_fill_in(document: Path) -> None:
         pasted ^= line.startswith("```")
         assert pasted or line.startswith(("|", "- `")) or len(line) <= 132, line
         assert not re.search(r"TODO|FIXME|@@", line), line
+
+
+MENTIONED = re.compile(r"(?<![\w/.-])((?:[\w-]+/)*[\w-]+\.md)\b")
+ELSEWHERE = {"summary.md", "VERIFY.md"}  # files of a run
+
+
+def sources() -> Iterator[Path]:
+    """Every file of code, SQL, Gherkin and templates; the tests of the documents' reader have pages of their own."""
+    for room in ("drills", "steps", "reports", "tests", "features", "benchmarks"):
+        for path in sorted((CHECKOUT / room).rglob("*")):
+            if path.suffix in (".py", ".sql", ".feature", ".j2") and path.parent != CHECKOUT / "tests/documents":
+                yield path
+
+
+def test_a_document_that_is_mentioned_is_in_the_repository() -> None:
+    """A reader of the code has the project's documents and public sources, and no others."""
+    missing = [
+        f"{path.relative_to(CHECKOUT)}: {name}"
+        for path in sources()
+        for name in MENTIONED.findall(path.read_text(encoding="utf-8"))
+        if Path(name).name not in ELSEWHERE
+        and not any((folder / name).is_file() for folder in (CHECKOUT, CHECKOUT / "docs", path.parent))
+    ]
+
+    assert missing == []

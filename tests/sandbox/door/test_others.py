@@ -197,7 +197,7 @@ def test_events_reach_the_targets_of_the_rules_that_match(aws: RunningSandbox) -
 
 
 def test_nobody_can_speak_as_an_aws_service(aws: RunningSandbox) -> None:
-    """PutEvents with a source that begins with `aws.` fails that entry (EventBridge API reference, notes 4.2)."""
+    """PutEvents with a source that begins with `aws.` fails that entry (EventBridge API reference)."""
     events = aws.client("events")
     entry = {"Source": "aws.backup", "DetailType": "Backup Job State Change", "Detail": "{}"}
 
