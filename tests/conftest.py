@@ -4,6 +4,7 @@ from hypothesis import settings
 
 from tests.support.cluster import remove_shared
 from tests.support.drill import staged
+from tests.support.memory import use_memory
 from tests.support.rds import beating
 from tests.support.sandbox import sandbox
 from tests.support.selecting import pytest_collection_modifyitems
@@ -22,6 +23,8 @@ __all__ = [
     "source",
     "staged",
 ]
+
+use_memory()  # before anything asks for a temporary folder, and before pytest-xdist starts its processes
 
 # A machine that is busy is no counterexample.
 settings.register_profile("drills", deadline=None)

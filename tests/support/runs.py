@@ -112,7 +112,7 @@ class Run:
 @contextmanager
 def made_place(*, rendering: bool = False, **base: str) -> Iterator[Place]:
     """A place for runs, removed at the end; its runs render Allure's report only with `rendering`."""
-    root = Path(tempfile.mkdtemp(prefix="drt-", dir="/tmp"))
+    root = Path(tempfile.mkdtemp(prefix="drt-"))
     try:
         root.chmod(0o755)
         place = Place(root.resolve(), base)
