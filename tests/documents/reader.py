@@ -89,7 +89,7 @@ class Reader:
             if shutil.which(program, path=self.environment["PATH"]) is None:
                 (self._tools / program).symlink_to(self._server / program)
         self._run("initdb", "-D", data, "-U", "reader", "-A", "trust", "-N", "-E", "UTF8", "--locale=C")
-        settings = f"-F -c port={self._port} -c listen_addresses=localhost -c unix_socket_directories={self.temporary}"
+        settings = f"-F -c port={self._port} -c listen_addresses=localhost -c unix_socket_directories=''"
         self._run("pg_ctl", "-D", data, "-w", "-l", f"{data}.log", "-o", settings, "start")
         self._run("psql", "-q", "-v", "ON_ERROR_STOP=1", "-d", "postgres", input=script)
         self.fill_databases()
@@ -124,8 +124,8 @@ class Reader:
         return [name for name in names if not (self.clone / name).stat().st_mode & 0o077]
 
     def left_behind(self) -> list[str]:
-        """Return what lies in the reader's temporary folder, beside the socket of the server there."""
-        return sorted(path.name for path in self.temporary.iterdir() if not path.name.startswith(".s.PGSQL"))
+        """Return what the commands have left in the reader's temporary folder."""
+        return sorted(path.name for path in self.temporary.iterdir())
 
     def close(self) -> None:
         """End the sandbox and the server, where they run, and remove the folder."""
