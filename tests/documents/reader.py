@@ -38,17 +38,17 @@ class Reader:
         """Clone the checkout's HEAD below `parent`, or below the temporary folder where the user cannot enter that."""
         self.user = _ordinary_user()
         self.folder = Path(tempfile.mkdtemp(prefix="d-", dir=parent if self.user is None else None))
-        self.clone, self.home, self.temporary, self._tools = (
-            self.folder / name for name in ("clone", "home", "t", "bin")
-        )
+        self.temporary = Path(tempfile.mkdtemp(prefix="d-"))  # a short path: sockets lie below it
+        self.clone, self.home, self._tools = (self.folder / name for name in ("clone", "home", "bin"))
         subprocess.run(["git", "clone", "--quiet", str(CHECKOUT), str(self.clone)], check=True)
-        for each in (self.home, self.temporary, self._tools):
+        for each in (self.home, self._tools):
             each.mkdir()
         self._port = _free_port()
         self._server: Path | None = None
         self._write_aws()
         if self.user is not None:
-            subprocess.run(["chown", "-R", f"{self.user.pw_uid}:{self.user.pw_gid}", str(self.folder)], check=True)
+            owner = f"{self.user.pw_uid}:{self.user.pw_gid}"
+            subprocess.run(["chown", "-R", owner, str(self.folder), str(self.temporary)], check=True)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -134,6 +134,7 @@ class Reader:
             subprocess.run([str(drills), "sandbox", "down"], check=False, capture_output=True, **self.identity())
         if self._server is not None:
             self._run("pg_ctl", "-D", str(self.home / ".postgres"), "-m", "immediate", "stop")
+        shutil.rmtree(self.temporary)
         shutil.rmtree(self.folder)
 
 
@@ -141,7 +142,7 @@ class Shell:
     """One shell of the reader, in which the commands of a page follow each other."""
 
     def __init__(self, reader: Reader) -> None:
-        self._output = reader.temporary.parent / "output"
+        self._output = reader.folder / "output"
         self._bash = subprocess.Popen(
             ["bash", "--noprofile", "--norc"],
             stdin=subprocess.PIPE,
