@@ -71,7 +71,7 @@ def measure(
 
     Neither has a number where the copy never passed the checks in `unpassed`, or where the clock jumped meanwhile.
     """
-    measured = verdicts.measure_rta(phases)
+    measured = measure_rta(phases)
     alone = dataclasses.replace(
         measured, name="RTA of the recovery", sentence=f"{measured.sentence}; {CLOCKS['declaration']}"
     )
@@ -83,8 +83,27 @@ def measure(
     if jumped and measured.seconds is not None:
         whole, alone = _unbelievable(whole, jumped[0]), _unbelievable(alone, jumped[0])
     if unpassed:
-        whole, alone = verdicts.not_usable(whole, unpassed), verdicts.not_usable(alone, unpassed)
+        whole, alone = not_usable(whole, unpassed), not_usable(alone, unpassed)
     return whole, alone
+
+
+def measure_rta(phases: Sequence[Phase]) -> Measurement:
+    """Sum up the closed phases that count against the RTO, in seconds, and name the slowest of them."""
+    counted = [phase for phase in phases if phase.clock == "rta" and phase.end_seconds is not None]
+    if not counted:
+        return Measurement("RTA", None, None, None, "own clock", "RTA was not measured: no recovery took place")
+    measured = sum(phase.seconds or 0.0 for phase in counted)
+    slowest = max(counted, key=lambda phase: phase.seconds or 0.0)
+    sentence = f"usable after {show_duration(measured)}; slowest phase {slowest.name!r}, {show_duration(slowest.seconds or 0.0)}"
+    return Measurement(
+        "RTA", measured, counted[0].started_at, counted[-1].ended_at, "own clock, monotonic", sentence, slowest.name
+    )
+
+
+def not_usable(rta: Measurement, unpassed: Sequence[str]) -> Measurement:
+    """Return the same measurement without a number: the copy did not pass these blocking checks, so it was never usable."""
+    sentence = f"RTA was not measured: the copy was never usable, it did not pass {', '.join(unpassed)}"
+    return dataclasses.replace(rta, seconds=None, to_at=None, sentence=sentence)
 
 
 def _whole(measured: Measurement, declared: DeclaredTime, phases: Sequence[Phase]) -> Measurement:

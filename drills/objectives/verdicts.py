@@ -7,14 +7,11 @@ data can tell.
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
-
 from drills import errors
 from drills.durations import show_duration
 from drills.model.finding import Verdict
 from drills.model.record import RunRecord
-from drills.model.timing import Measurement, Objectives, Phase
+from drills.model.timing import Measurement, Objectives
 
 # README.md, "Exit codes": 11 before 10 before 12 before 13 before 14; wrong usage ends a run before any other.
 PRECEDENCE = (
@@ -25,25 +22,6 @@ PRECEDENCE = (
     errors.LEFT_BEHIND,
     errors.NOT_SEALED,
 )
-
-
-def measure_rta(phases: Sequence[Phase]) -> Measurement:
-    """Sum up the closed phases that count against the RTO, in seconds, and name the slowest of them."""
-    counted = [phase for phase in phases if phase.clock == "rta" and phase.end_seconds is not None]
-    if not counted:
-        return Measurement("RTA", None, None, None, "own clock", "RTA was not measured: no recovery took place")
-    measured = sum(phase.seconds or 0.0 for phase in counted)
-    slowest = max(counted, key=lambda phase: phase.seconds or 0.0)
-    sentence = f"usable after {show_duration(measured)}; slowest phase {slowest.name!r}, {show_duration(slowest.seconds or 0.0)}"
-    return Measurement(
-        "RTA", measured, counted[0].started_at, counted[-1].ended_at, "own clock, monotonic", sentence, slowest.name
-    )
-
-
-def not_usable(rta: Measurement, unpassed: Sequence[str]) -> Measurement:
-    """Return the same measurement without a number: the copy did not pass these blocking checks, so it was never usable."""
-    sentence = f"RTA was not measured: the copy was never usable, it did not pass {', '.join(unpassed)}"
-    return dataclasses.replace(rta, seconds=None, to_at=None, sentence=sentence)
 
 
 def judge(measurement: Measurement, objective_seconds: float | None, objective: str) -> Verdict:

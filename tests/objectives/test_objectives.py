@@ -13,7 +13,8 @@ from drills.model.finding import Verdict
 from drills.model.instance import Resource
 from drills.model.record import Failure, Promise, RunRecord
 from drills.model.timing import Objectives, Phase
-from drills.objectives.verdicts import exit_codes, judge_rto, measure_rta
+from drills.objectives.recovery_time import measure_rta
+from drills.objectives.verdicts import exit_codes, judge_rto
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 KEPT = Promise("a", "feature", "kept", "passed")

@@ -12,7 +12,8 @@ import pytest
 
 from drills.model.record import Setting
 from drills.objectives.data_loss import NewestData, Reference, by_data, measure
-from drills.objectives.verdicts import judge, measure_rta
+from drills.objectives.recovery_time import measure_rta
+from drills.objectives.verdicts import judge
 from reports import allure_files, words
 from tests.support.example_record import START, failing_drill, green_drill
 
