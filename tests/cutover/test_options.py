@@ -92,7 +92,14 @@ def moment(scene: Scene) -> datetime:
     with scene.source.connect() as session:
         (at,) = session.execute("SELECT clock_timestamp()").fetchone() or (None,)
     assert isinstance(at, datetime)
-    eventually(lambda: scene.source.described()["LatestRestorableTime"] > at, "that moment to be restorable")
+
+    def restorable() -> bool:
+        latest = scene.source.described().get(
+            "LatestRestorableTime"
+        )  # a new instance has none before its first archive
+        return latest is not None and latest > at
+
+    eventually(restorable, "that moment to be restorable")
     return at
 
 

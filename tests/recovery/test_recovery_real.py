@@ -28,6 +28,7 @@ from tests.support.sandbox import RunningSandbox, end_sandbox, start_sandbox
 pytestmark = [pytest.mark.postgres, pytest.mark.sandbox]
 
 LATE, REFUSED, SLOW, FLAPPED, AHEAD = 1.5, 1.0, 1.2, 0.8, 90.0  # seconds
+POLL = 0.15  # longer than it stays available before it flaps, so that nobody gets in between
 QUERIES = (
     NamedQuery.model_validate(
         {"name": "orders", "sql": "select status, count(*) from shop.orders group by 1", "target": "5s"}
@@ -65,7 +66,11 @@ def recovered(staged: Staged, tmp_path_factory: pytest.TempPathFactory) -> Itera
     with staged.drill(folder, changes=changes) as running:
         name = f"drill-{running.record.run_id}-recovery"
         setup = dataclasses.replace(
-            running.setup, resolve=late_name_resolver(control), connector=Slowed(staged, name), uses_demo_data=True
+            running.setup,
+            resolve=late_name_resolver(control),
+            connector=Slowed(staged, name),
+            uses_demo_data=True,
+            poll_seconds=POLL,
         )
         control.arm("clock-skew", seconds=AHEAD, times=None)
         control.arm("flapping", seconds=FLAPPED)
