@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -11,6 +12,8 @@ def main() -> int:
     checkout = str(Path(__file__).resolve().parents[1])
     if checkout not in sys.path:
         sys.path.insert(0, checkout)
+    # a folder called drills in the caller's folder is not taken for ours by the processes that are started from here
+    os.environ["PYTHONSAFEPATH"] = "1"
     from drills.cli.main import main as command_line
 
     return command_line()

@@ -110,6 +110,18 @@ def check_steps(feature: Feature, known: Sequence[StepEntry]) -> None:
             )
 
 
+def check_additions(own: Sequence[StepEntry], shipped: Sequence[StepEntry]) -> None:
+    """Refuse a step of one's own that would take the place of a shipped one. ConfigError with its module and the step."""
+    for entry in own:
+        rivals = (each for each in shipped if entry.keyword in ("*", each.keyword))
+        taken = next((each for each in rivals if entry.parser.is_matching(each.example)), None)
+        if taken:
+            raise ConfigError(
+                f"--steps: expected steps beside the shipped ones, found `{entry.pattern}` in {entry.module}, which "
+                f"`{taken.keyword.title()} {taken.pattern}` has already: word it otherwise"
+            )
+
+
 def as_markdown(entries: Sequence[StepEntry]) -> str:
     """Return docs/steps.md: the catalogue, a table for each module."""
     lines = [

@@ -18,7 +18,7 @@ from drills.errors import VERIFICATION_FAILED, ConfigError
 from drills.model.finding import Outcome, Verdict
 from drills.model.record import PromiseOutcome
 from drills.run import context
-from steps import catalogue
+from steps import catalogue, own_features
 from steps.promises import journal_of
 
 OUTCOMES: Mapping[PromiseOutcome, Outcome] = {"passed": "met", "failed": "missed", "broken": "not verified"}
@@ -63,7 +63,7 @@ def pytest_runtest_makereport(
 
 def load(path: Path) -> ModuleType:
     """Load a step module from its file. ConfigError, one sentence, where it cannot be loaded."""
-    name = f"own_steps_{path.stem}"
+    name = f"own_steps_{path.absolute().parent.name}_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None or not path.is_file():
         raise ConfigError(f"--steps: expected a Python file with steps, found {path}: correct the path")
@@ -71,7 +71,7 @@ def load(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # whatever somebody's module raises while it is loaded is theirs to mend
+    except (Exception, SystemExit) as error:  # whatever somebody's module raises while it is loaded is theirs to mend
         raise ConfigError(
             f"--steps: expected {path} to load, found {type(error).__name__}: {error}: mend the module"
         ) from error
@@ -79,18 +79,18 @@ def load(path: Path) -> ModuleType:
 
 
 def check(folders: Sequence[Path], modules: Sequence[Path]) -> None:
-    """Refuse what cannot run before anything is made: a folder without features, a file that is no feature, a step that
-    nobody defines. ConfigError, one sentence with file and line.
+    """Refuse what cannot run before anything is made: a folder without features, a file that would not run as
+    it is written, a step that nobody defines, or one that the suite defines already. ConfigError, one sentence with file and line.
     """
     if not folders and not modules:
         return
-    known = catalogue.steps([load(path) for path in modules])
     for folder in folders:
-        features = _parse([folder]) if folder.is_dir() else []
-        if not features:
-            raise ConfigError(f"--features: expected a folder with .feature files, found none in {folder}")
-        for feature in features:
-            catalogue.check_steps(feature, known)
+        own_features.check_folder(folder)
+    shipped, loaded = catalogue.steps(), [load(path) for path in modules]
+    known = catalogue.steps(loaded)
+    catalogue.check_additions(known[len(shipped) :], shipped)
+    for feature in _parse(folders):
+        catalogue.check_steps(feature, known)
 
 
 def _parse(folders: Iterable[Path]) -> list[Feature]:

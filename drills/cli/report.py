@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from drills.cli.common import Command
+from drills.errors import ConfigError
 from reports import words, write
 
 LATEST = "reports/out/latest"
@@ -23,8 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the reports anew and print their paths."""
     folder = Path(options.run or LATEST)
-    if folder.is_file():  # where there are no symlinks `latest` is a file with the folder's name
+    if (
+        folder.is_file() and folder.name == Path(LATEST).name
+    ):  # without symlinks `latest` is a file with the folder's name
         folder = folder.parent / folder.read_text(encoding="utf-8").strip()
+    elif folder.is_file():
+        raise ConfigError(f"expected the folder of a run, found the file {folder}: give its folder")
     for line in write.write_all(folder, render_allure=True):
         print(line)
     print(f"reports of the run are in {words.show_path(folder)}")

@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
         for entry in entries:
             keyword = entry.keyword.title()
             print(f"{keyword} {entry.pattern}\n    {entry.meaning}\n    example: {keyword} {entry.example}\n")
-        print("a feature of your own: docs/own-features.md")
+        print("a feature of your own: docs/own-features.md" if entries else f"no step mentions {options.word!r}")
     return 0
 
 

@@ -25,6 +25,17 @@ def every_order_has_a_customer(restored_copy):
 """
 
 
+ONCE = "Feature: Orders\n  Scenario: One\n    Given the protected database of the target\n"
+TWICE = ONCE + ONCE.partition("\n")[2]
+TAKEN = """\
+from pytest_bdd import parsers, then
+
+@then(parsers.parse('the "{name}" check finds no difference'))
+def nothing(name):
+    \"\"\"Look at nothing.\"\"\"
+"""
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder for a feature of one's own, in a project of its own."""
@@ -67,10 +78,34 @@ def test_a_step_that_nobody_defines_is_refused_with_its_place(
             "features/orders.feature",
             "Scenario without a feature",
             ["--features", "features"],
-            "expected features in Gherkin",
+            "expected a feature in Gherkin",
         ),
         ("features/notes.txt", "", ["--features", "features"], "expected a folder with .feature files"),
         ("features/notes.txt", "", ["--features", "none"], "expected a folder with .feature files"),
+        ("features/notes.txt", "", ["--features", ""], "--features: expected a path, found an empty value"),
+        ("features/empty.feature", "", ["--features", "features"], "empty.feature: expected scenarios, found none"),
+        ("features/a.feature", "Feature: nothing", ["--features", "features"], "expected scenarios, found none"),
+        (
+            "features/a.feature",
+            TWICE,
+            ["--features", "features"],
+            "a.feature:4: expected another name than that of line 2",
+        ),
+        ("features/a.feature", "Feature: a\n  Scenario: b", ["--features", "features"], "a.feature:2: expected steps"),
+        (
+            "features/a.feature",
+            f"@xfail\n{ONCE}",
+            ["--features", "features"],
+            "a.feature:1: expected another tag than @xfail",
+        ),
+        (
+            "features/a.feature",
+            f"@JIRA:12\n{ONCE}",
+            ["--features", "features"],
+            "a.feature:1: expected a tag of letters",
+        ),
+        ("steps.py", "import sys; sys.exit(0)", ["--steps", "steps.py"], "found SystemExit"),
+        ("steps.py", TAKEN, ["--steps", "steps.py"], "expected steps beside the shipped ones, found"),
         ("steps.py", "import nothing_like_this", ["--steps", "steps.py"], "found ModuleNotFoundError"),
         ("steps.py", "def (", ["--steps", "steps.py"], "found SyntaxError"),
         ("steps.py", "", ["--steps", "other.py"], "expected a Python file with steps"),
