@@ -1,5 +1,7 @@
 """Fixtures that the tests share, which tests are run, and the end of a test run whose tox is gone."""
 
+import os
+
 from hypothesis import settings
 
 from tests.support.cluster import remove_shared
@@ -23,6 +25,12 @@ __all__ = [
     "source",
     "staged",
 ]
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are processors: a third of the time a test waits for a status or a signal."""
+    return (os.cpu_count() or 1) + 1
+
 
 use_memory()  # before anything asks for a temporary folder, and before pytest-xdist starts its processes
 

@@ -135,7 +135,7 @@ def mounted(options: str, at: Path) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(at)], check=True)
 
 
-@pytest.mark.parametrize("megabytes", [8, 48])
+@pytest.mark.parametrize("megabytes", [pytest.param(8, marks=pytest.mark.matrix), 48])
 def test_a_full_disk(place: Place, megabytes: int) -> None:
     """The temporary folder has no room for a server, or none for its data: 12, a sentence that says so, nothing left."""
     with mounted(f"size={megabytes}m,mode=1777", place.root / "disk") as disk:
