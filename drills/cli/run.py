@@ -17,7 +17,7 @@ from pathlib import Path
 from drills import __version__
 from drills.cli.common import CHECKOUT, CONFIG_OPTIONS, Command
 from drills.clock import SystemClock, since_process_start
-from drills.config.load import Config, SandboxProfile
+from drills.config.load import POSTGRES_CHOICES, Config, SandboxProfile
 from drills.errors import COULD_NOT_RUN, ConfigError, DrillError
 from drills.history import store as history_file
 from drills.model.record import SCHEMA_VERSION, RunRecord, Setting, TargetSummary
@@ -51,7 +51,7 @@ def add_arguments(run: argparse.ArgumentParser) -> None:
     run.add_argument("--scenario", metavar="NAME", help="scenario of the target, with objectives of its own")
     run.add_argument("--seed", metavar="FILE-or-URL", help="sandbox: your own data instead of the sample application")
     run.add_argument("--yes", action="store_true", help="copy a --seed URL of a server that is not local")
-    run.add_argument("--postgres", metavar="WHICH", help="sandbox: system, bundled-16, bundled-18 or a folder")
+    run.add_argument("--postgres", metavar="WHICH", help=f"sandbox: {', '.join(POSTGRES_CHOICES)} or a folder")
     run.add_argument("--endpoint-url", metavar="URL", help="endpoint profile: where the AWS APIs answer")
     run.add_argument("--rto", metavar="DURATION", help='recovery time objective, such as "30m"')
     run.add_argument("--rpo", metavar="DURATION", help='recovery point objective, such as "24h"')

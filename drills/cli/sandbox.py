@@ -21,6 +21,7 @@ import psutil
 
 from drills.cli.common import Command, help_texts
 from drills.clock import SystemClock, since_process_start, wait_until
+from drills.config.load import POSTGRES_CHOICES
 from drills.errors import COULD_NOT_RUN, LEFT_BEHIND, DrillError, SandboxError
 from drills.sandbox.standalone.files import CHECKOUT, SandboxFiles, State, remove_remains
 
@@ -65,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     down = actions.add_parser("down", **help_texts("end it and all that it started", _DOWN, _EXIT_CODES))
     status = actions.add_parser("status", **help_texts("say whether it runs, and what is in it", _STATUS, _EXIT_CODES))
     up.add_argument("--port", metavar="N", type=int, default=0, help="port on 127.0.0.1 (default: a free one)")
-    up.add_argument("--postgres", metavar="WHICH", help="system, bundled-16, bundled-18 or a folder")
+    up.add_argument("--postgres", metavar="WHICH", help=f"{', '.join(POSTGRES_CHOICES)} or a folder")
     up.add_argument("--delays", metavar="JSON", help="least seconds that a status lasts, by status")
     up.add_argument("--foreground", action="store_true", help="stay until INT or TERM, then end it")
     for each in (up, down, status):

@@ -17,6 +17,7 @@ from drills.config.file import DEFAULT_FILE, ConfigFile, dotted_key, validate_ta
 from drills.config.table import Table
 from drills.config.target import (
     GUARDED_TAGS,
+    POSTGRES_CHOICES,
     PROFILES,
     SANDBOX_STATUSES,
     AwsProfile,
@@ -40,6 +41,7 @@ __all__ = [
     "DEFAULT_FILE",
     "GUARDED_TAGS",
     "OPTIONS",
+    "POSTGRES_CHOICES",
     "PROFILE_VARIABLE",
     "SANDBOX_STATUSES",
     "AwsProfile",

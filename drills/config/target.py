@@ -51,6 +51,8 @@ KINDS = ("sandbox", "endpoint", "aws")
 # Tags of scenarios that damage a backup or cut a service over, which a profile must allow (docs/configuration.md).
 GUARDED_TAGS = ("damages_backup", "cuts_over")
 # What can be slowed down in the sandbox: statuses of an instance, and its two jobs (drills/sandbox/base/delays.py).
+# the servers that a sandbox can be told to run by name; drills/sandbox/postgres/binaries.py has the same ones
+POSTGRES_CHOICES = ("system", "bundled-18", "bundled-17", "bundled-16")
 SANDBOX_STATUSES = (
     *("creating", "modifying", "backing-up", "deleting", "backup-job", "snapshot", "rebooting"),
     *("stopping", "starting", "heartbeat", "task-start", "task-stop", "health-check", "dns"),
@@ -71,7 +73,7 @@ AllowedTags = Annotated[tuple[str, ...], Field(strict=False), AfterValidator(_gu
 
 
 def _postgres(raw: str, info: ValidationInfo) -> str:
-    return raw if raw in ("system", "bundled-16", "bundled-18") else path_from(raw, info)
+    return raw if raw in POSTGRES_CHOICES else path_from(raw, info)
 
 
 def _delays(raw: Mapping[str, timedelta]) -> Mapping[str, timedelta]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Event
 
 from drills.clock import SystemClock
-from drills.sandbox.postgres.binaries import Binaries, find, readable, server_user
+from drills.sandbox.postgres.binaries import CHOICES, Binaries, find, readable, server_user
 from drills.sandbox.postgres.cluster import prepare_state, sweep
 from tests.faults import corpus, matrix, trials, verdicts
 from tests.faults.lab import Lab
@@ -26,7 +26,8 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "detection.md"
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 when every fault was found and nothing harmless was accused, else 1."""
     parser = argparse.ArgumentParser(prog="tox -e faults --", description=__doc__)
-    parser.add_argument("--postgres", action="append", help="system, bundled-18, bundled-16 or a folder; default: all")
+    servers = f"{', '.join(CHOICES)} or a folder; default: all"
+    parser.add_argument("--postgres", action="append", help=servers)
     parser.add_argument("--only", action="append", default=[], help="the id of a case, such as P03; nothing is written")
     parser.add_argument("--no-peers", action="store_true", help="leave out the checks of others; nothing is written")
     parser.add_argument("--workers", type=int, default=2, help="how many cases at once; default: 2")

