@@ -115,6 +115,7 @@ def _compare_cluster(
 def _compare_catalogs(expected: catalog.Catalog, found: catalog.Catalog, lenient: frozenset[str]) -> CheckOutcome:
     findings = catalog.judge(expected, found, lenient=lenient)
     excluded = (*catalog.uncompared_secrets(expected), *catalog.uncompared_secrets(found))
+    excluded += catalog.uncompared_options(expected, found)
     return CheckOutcome(catalog.count(expected), findings, excluded=excluded)
 
 

@@ -39,4 +39,8 @@ CASES = (
              "select md5(string_agg(xmin::text, '' order by xmin::text)) from pg_statistic"),
     harmless("N13", "frozen", "every row is frozen", ("vacuum (freeze, disable_page_skipping)",
         "update lab.pair set n = n", "vacuum (freeze) lab.pair"), "select min(xmin::text), min(ctid) from lab.pair"),
+    SqlCase(id="N23", name="servers-own-option", damage="the server keeps an option of its own for each column",
+            statements=("update pg_attribute set attoptions = coalesce(attoptions, '{}') || '{pg_attver=1}' where attrelid "
+                        "in (select oid from pg_class where oid >= 16384 and relkind in ('r', 'p', 'v', 'm', 'f'))",),
+            probe="select count(attoptions) from pg_attribute", harmless=True, listed="option pg_attver of"),
 )  # fmt: skip

@@ -22,6 +22,7 @@ from typing import Any
 from psycopg.rows import tuple_row
 
 from drills.checks.base.session import Connection, index_scans
+from drills.checks.catalog import options
 from drills.checks.catalog.cluster import cluster_queries
 from drills.checks.catalog.extensions import MEMBERS, SINCE, SINCE_FORMAT_3
 from drills.checks.catalog.grants import version_queries
@@ -229,7 +230,7 @@ def _differing_entries(catalog: Catalog, other: Catalog) -> dict[_Key, dict[str,
     parsed.
     """
     return {
-        (section, name): _parsed(definition)
+        (section, name): options.only_documented(section, _parsed(definition))
         for section, entries in catalog.items()
         for name, definition in entries.items()
         if other.get(section, {}).get(name) != definition
@@ -277,6 +278,16 @@ def uncompared_secrets(catalog: Catalog) -> tuple[NotChecked, ...]:
         if NOT_COMPARED in definition or NOT_VISIBLE in definition
         for part, value in _compared(_parsed(definition)).items()
         if NOT_COMPARED in value or (value == NOT_VISIBLE and part in _NOT_VISIBLE_REASONS)
+    )
+
+
+def uncompared_options(expected: Catalog, found: Catalog) -> tuple[NotChecked, ...]:
+    """Return the options that differ and are not a user's, so that nothing is said of them by a finding. Pure."""
+    return options.not_compared(
+        (section, _parsed(definition), _parsed(other))
+        for section, entries in expected.items()
+        for name, definition in entries.items()
+        if (other := found.get(section, {}).get(name)) not in (None, definition)
     )
 
 

@@ -300,6 +300,22 @@ def test_what_all_databases_share_is_named_too(
 
 
 @postgres
+def test_what_a_minor_release_keeps_for_each_column_is_listed(filled: Cluster, before: dict[str, Catalog]) -> None:
+    """No dump carries it, so that a healthy copy lacks it; a user's options beside it are compared."""
+    keeps = """update pg_attribute set attoptions = coalesce(attoptions, '{}') || '{pg_attver=1}' where attrelid in
+    (select oid from pg_class where oid >= 16384 and relkind in ('r', 'p', 'v', 'm', 'f'))"""
+    for name in DATABASES:
+        kept = after(filled, name, keeps)
+        for pair in ((before[name], kept), (kept, before[name])):
+            assert catalog.judge(*pair) == ()
+            (left,) = catalog.uncompared_options(*pair)
+            assert left.what == f"option pg_attver of {left.what.split()[3]} columns"
+    changed = f"alter table shop.customer alter country set (n_distinct = 9); {keeps}"
+    (finding,) = catalog.judge(before["orders"], after(filled, "orders", changed))
+    assert (finding.object, finding.found) == ("shop.customer.country", "options n_distinct=9")
+
+
+@postgres
 def test_a_renamed_role_is_one_missing_and_one_added(filled: Cluster, before: dict[str, Catalog]) -> None:
     """What cannot be distinguished from a lost one and a new one is reported as both."""
     change = 'alter role "Odd Role" rename to gone'
