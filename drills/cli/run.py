@@ -17,6 +17,7 @@ from pathlib import Path
 from drills import __version__
 from drills.cli.common import CHECKOUT, CONFIG_OPTIONS, Command
 from drills.clock import SystemClock, since_process_start
+from drills.config.limits import CLEAN_UP_MARGIN, Limit
 from drills.config.load import POSTGRES_CHOICES, Config, SandboxProfile
 from drills.errors import COULD_NOT_RUN, ConfigError, DrillError
 from drills.history import store as history_file
@@ -25,7 +26,7 @@ from drills.record import Journal, new_run_id
 from drills.recovery.rehearsal import DAMAGE_KINDS
 from drills.run import context
 from drills.run.plan import Command as Step
-from drills.run.plan import Plan
+from drills.run.plan import Kind, Plan
 from drills.run.supervisor import run as supervise
 from reports import allure_files, allure_history, allure_render, terminal, write
 from steps import own
@@ -243,32 +244,36 @@ def _commit() -> str:
 
 def _plan(folder: Path, effective: Config, pytest_arguments: Sequence[str]) -> Plan:
     """Return the commands of a run, for the supervisor."""
-    python, absolute = sys.executable, str(folder.absolute())
-    features = Step(
-        "features", (python, "-m", "drills.run.lifeline", "-m", "pytest", *_pytest_options(folder), *pytest_arguments)
+    limits = effective.limits
+
+    def step(name: str, limit: Limit, *words: str, kind: Kind = "step", margin: float = 0.0) -> Step:
+        argv = (sys.executable, "-m", *words)
+        needed = name in ("stage", "guard")
+        return Step(name, argv, kind, needed, limit.seconds + margin, limit.sentence(limit.name))
+
+    absolute = str(folder.absolute())
+    pytest = ("drills.run.lifeline", "-m", "pytest", *_pytest_options(folder), *pytest_arguments)
+    features = step("features", limits.features, *pytest)
+    ending = (
+        # the clean-up heeds its limit by itself, and says what is left
+        step("clean", limits.clean_up, "drills.run.finish", "clean", absolute, kind="finally", margin=CLEAN_UP_MARGIN),
+        step("close", limits.close, "drills.run.finish", "close", absolute, kind="last"),
     )
-    clean = Step("clean", (python, "-m", "drills.run.finish", "clean", absolute), "finally")
-    close = Step("close", (python, "-m", "drills.run.finish", "close", absolute), "last")
-    if not isinstance(effective.profile, SandboxProfile):
-        guard = Step("guard", (python, "-m", "drills.run.guard", absolute), needed=True)
-        return Plan((guard, features, clean, close))
+    if limits.stage is None or not isinstance(effective.profile, SandboxProfile):
+        return Plan((step("guard", limits.start, "drills.run.guard", absolute), features, *ending))
     from drills.sandbox.postgres.folders import state_parent  # heavy, and only this profile needs it
 
     work = state_parent() / f"drills-{folder.name[-4:]}-{os.getpid()}"  # short: paths of sockets lie below it
+    sandbox = ("drills.sandbox.server", *_sandbox_options(effective.profile, work))
     return Plan(
         (
-            Step(
-                "sandbox",
-                (python, "-m", "drills.sandbox.server", *_sandbox_options(effective.profile, work)),
-                "service",
-            ),
-            Step("stage", (python, "-m", "drills.run.stage", absolute), needed=True),
+            step("sandbox", limits.start, *sandbox, kind="service"),
+            step("stage", limits.stage, "drills.run.stage", absolute),
             features,
-            clean,
-            close,
+            *ending,
         ),
         work=str(work),
-        sweep=(python, "-m", "drills.sandbox.sweep", str(work)),
+        sweep=(sys.executable, "-m", "drills.sandbox.sweep", str(work)),
     )
 
 

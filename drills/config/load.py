@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from drills.config.file import DEFAULT_FILE, ConfigFile, dotted_key, validate_table
+from drills.config.limits import Limits
 from drills.config.table import Table
 from drills.config.target import (
     GUARDED_TAGS,
@@ -93,6 +94,11 @@ class Config:
     def simulated(self) -> bool:
         """Whether the run is a simulation, which says nothing about recovery on AWS (docs/reports.md)."""
         return self.profile.kind != "aws"
+
+    @property
+    def limits(self) -> Limits:
+        """How long each part of the run may take, and which key says so."""
+        return self.target.run_limits(self.target_name, sandboxed=self.profile.kind == "sandbox")
 
     @property
     def restore_region(self) -> str:

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
 from drills.config.cutover import CutoverConfig
+from drills.config.limits import Limit, Limits, LimitsTable, limits_of
 from drills.config.objectives import Allowances, NamedQuery
 from drills.config.posture import Parity, PostureConfig
 from drills.config.table import Table
@@ -281,6 +282,7 @@ class Target(Table):
     tags: Annotated[Mapping[str, str], AfterValidator(_tags)] = Field(default_factory=no_entries)
     timeout: Span = timedelta(hours=2)
     time_to_live: Span = timedelta(hours=4)
+    limits: LimitsTable = LimitsTable()
     restore: RestoreConfig = RestoreConfig()
     cutover: CutoverConfig | None = None
     tables: Annotated[Mapping[str, Annotated[TablePolicy, BeforeValidator(_policy)]], AfterValidator(_table_names)] = (
@@ -314,6 +316,21 @@ class Target(Table):
         if twice := next((each for each in asked if asked.count(each) > 1), None):
             raise refuse("each query's name once", twice)
         return self
+
+    def run_limits(self, name: str, *, sandboxed: bool) -> Limits:
+        """Return how long each part of a run may take on this target, which drill.toml calls `name`. Pure."""
+        further = []
+        if self.cutover:
+            key, given = f"targets.{name}.cutover.service_timeout", "service_timeout" in self.cutover.model_fields_set
+            seconds = self.cutover.service_timeout.total_seconds()
+            origin: Literal["configured", "default"] = "configured" if given else "default"
+            further.append(Limit("a cut-over's service to stop or to start", seconds, key, origin, "wait"))
+        if self.content_budget:
+            seconds = self.content_budget.total_seconds()
+            key = f"targets.{name}.content_budget"
+            further.append(Limit("the comparison of the content", seconds, key, "configured", "wait"))
+        timeout = (self.timeout, "timeout" in self.model_fields_set)
+        return limits_of(name, self.limits, timeout, tuple(further), sandboxed=sandboxed)
 
     def blocks(self) -> frozenset[str]:
         """Return the names of the checks that must pass before a copy counts as usable."""

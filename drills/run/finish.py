@@ -27,7 +27,7 @@ from drills.objectives import verdicts
 from drills.record import Journal
 from drills.recovery.restore import remove_resources
 from drills.run import context, cutover
-from drills.run.plan import read_outcome
+from drills.run.plan import Outcome, read_outcome
 
 # one object a call: at, service, region, operation, parameters, status, error, seconds, fault, answer; `same_as` instead
 # of an answer is the position, from 0, of the call that was answered the same
@@ -48,8 +48,10 @@ def main(arguments: Sequence[str]) -> int:
 def clean(folder: Path, journal: Journal) -> None:
     """Remove what the record still names; in the sandbox as on AWS, so that the way out is always exercised."""
     outcome = read_outcome(folder)
-    if outcome.error:
-        journal.failure(outcome.error, outcome.exit_code or errors.COULD_NOT_RUN)
+    _note_error(journal, outcome)
+    if outcome.died:
+        _note_gone_with_sandbox(journal)
+        return
     try:
         if context.local_aws_of(folder) is None and (folder / cutover.FOLDER).is_dir():
             _put_back(folder, journal)
@@ -76,9 +78,20 @@ def _remove(folder: Path, journal: Journal) -> None:
         if context.local_aws_of(folder) is None:
             journal.failure(f"expected to remove what the run made, found: {error}", errors.LEFT_BEHIND)
             return
-        # a sandbox that no longer answers has taken with it what was made in it; what it left on this machine is swept
-        for resource in remaining_resources(journal.record.resources):
-            journal.resource(dataclasses.replace(mark_gone(resource, journal.clock), note="went with the sandbox"))
+        _note_gone_with_sandbox(journal)
+
+
+def _note_gone_with_sandbox(journal: Journal) -> None:
+    """Mark as gone what was made in a sandbox that has ended; what it left on this machine is swept by the supervisor."""
+    for resource in remaining_resources(journal.record.resources):
+        journal.resource(dataclasses.replace(mark_gone(resource, journal.clock), note="went with the sandbox"))
+
+
+def _note_error(journal: Journal, outcome: Outcome) -> None:
+    """Record the error that the supervisor has noted, once."""
+    sentence = " ".join(outcome.error.split())
+    if sentence and all(failure.sentence != sentence for failure in journal.record.failures):
+        journal.failure(sentence, outcome.exit_code or errors.COULD_NOT_RUN)
 
 
 def _keep_calls(folder: Path, journal: Journal) -> None:
@@ -106,6 +119,7 @@ def without_repeated_answers(calls: Sequence[Mapping[str, Any]]) -> list[dict[st
 def close(folder: Path, journal: Journal) -> None:
     """Note how pytest ended and what the supervisor could not end, judge, and end the record."""
     outcome = read_outcome(folder)
+    _note_error(journal, outcome)
     if outcome.left:
         left = ", ".join(outcome.left)
         journal.failure(f"expected nothing of the run to be left on this machine, found {left}", errors.LEFT_BEHIND)

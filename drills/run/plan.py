@@ -16,6 +16,7 @@ from drills.files import write_privately
 PLAN_NAME = ".plan.json"
 SERVICE_NAME = ".service.json"
 OUTCOME_NAME = ".outcome.json"
+Kind = Literal["service", "step", "finally", "last"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +27,16 @@ class Command:
     cannot start, lives on until its stdin ends, and then cleans up and exits. A `step` runs to its end; when a `needed`
     one ends with a status other than 0, the steps after it are skipped. A `finally` command runs in every case, after
     the steps and before the service is ended, a `last` one when all else has ended; signals are ignored in both.
+
+    One that has not ended after `limit` seconds (a service: that is not ready by then) is ended; `too_long` is the sentence.
     """
 
     name: str
     argv: tuple[str, ...]
-    kind: Literal["service", "step", "finally", "last"] = "step"
+    kind: Kind = "step"
     needed: bool = False
+    limit: float = 3600.0
+    too_long: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +45,14 @@ class Plan:
 
     `work` is a folder that is made (it must not exist) before the first command and removed at the end; root's can be
     passed through by others, since PostgreSQL never runs as root. `sweep` is the command that ends what works in it
-    when the service left something there. `finally_timeout` is for each `finally` and `last` command.
+    when the service left something there.
     """
 
     commands: tuple[Command, ...]
     work: str = ""
     sweep: tuple[str, ...] = ()
-    ready_timeout: float = 120.0
     grace: float = 5.0
     service_grace: float = 15.0
-    finally_timeout: float = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,9 @@ class Outcome:
     """The outcome so far. `statuses` has a command's exit status (negative: the signal that ended it).
 
     `interrupted_by` is a signal's name or a few words ("tox is gone"); `error` and `exit_code` are the service's, or
-    ours when a command could not be started; `running` is the name of the command that runs; `ended` says that the
-    clean-up was done, and `left` what it could not end or remove.
+    ours when a command could not be started, took too long or died; `running` is the name of the command that runs;
+    `died` has the services that ended before they were to; `ended` says that the clean-up was done, and `left` what it
+    could not end or remove.
     """
 
     statuses: dict[str, int] = field(default_factory=dict)
@@ -66,6 +70,7 @@ class Outcome:
     error: str = ""
     exit_code: int | None = None
     running: str = ""
+    died: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
     ended: bool = False
 
@@ -76,7 +81,7 @@ def read_outcome(folder: Path) -> Outcome:
         raw = json.loads((folder / OUTCOME_NAME).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return Outcome()
-    return Outcome(**(raw | {"left": tuple(raw["left"])}))
+    return Outcome(**(raw | {name: tuple(raw[name]) for name in ("died", "left")}))
 
 
 def read_plan(folder: Path) -> Plan:

@@ -18,23 +18,20 @@ import dataclasses
 import errno
 import json
 import os
-import select
 import shutil
 import signal
 import subprocess
 import sys
-import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import psutil
 
-from drills.clock import SystemClock, wait_until
+from drills.clock import SystemClock
 from drills.files import open_privately, write_privately
-from drills.run import lifeline
+from drills.run import lifeline, signals
 from drills.run.plan import (
     PLAN_NAME,
     SERVICE_NAME,
@@ -50,7 +47,6 @@ from drills.run.plan import (
 __all__ = ["Command", "Outcome", "Plan", "main", "read_outcome", "run"]
 
 LOG_NAME = "run.log"
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _TICK = 0.02  # seconds between two polls of a command
 
 
@@ -67,7 +63,7 @@ def run(plan: Plan, folder: Path, follow: Callable[[Callable[[], bool]], None]) 
     lifeline.adopt_orphans()  # should the supervisor be killed, its commands can still be found
     reader, writer = os.pipe()
     reasons: list[str] = []
-    with _signals_to_lifeline(writer, reasons) as report:
+    with signals.to_lifeline(writer, reasons) as report:
         with (folder / LOG_NAME).open("ab") as log:
             supervisor = subprocess.Popen(
                 [sys.executable, "-m", "drills.run.supervisor", str(folder.absolute())],
@@ -83,7 +79,7 @@ def run(plan: Plan, folder: Path, follow: Callable[[Callable[[], bool]], None]) 
             follow(lambda: lifeline.has_ended(supervisor))
         except BaseException as error:
             broken = isinstance(error, OSError) and error.errno in (errno.EPIPE, errno.EIO)
-            report(_output_closed() if broken else f"{type(error).__name__} while the progress was shown")
+            report(signals.output_closed() if broken else f"{type(error).__name__} while the progress was shown")
             if not broken:
                 raise
         finally:
@@ -93,58 +89,16 @@ def run(plan: Plan, folder: Path, follow: Callable[[Callable[[], bool]], None]) 
                 outcome = _clean_up_after(supervisor.pid, plan, folder, before)
             lifeline.adopt_orphans(False)
     if reasons or outcome.interrupted_by:  # also what came too late to interrupt: whoever read our output may be gone
-        _ignore_signals()
-        _silence()
+        signals.ignore()
+        signals.silence()
     return outcome
-
-
-def _output_closed() -> str:
-    """Return why the output is closed: a process that ends closes its pipes just before its children are orphans."""
-    if lifeline.under_tox():
-        with contextlib.suppress(TimeoutError):
-            wait_until(lifeline.parent_gone, 1.0, SystemClock(), every=0.01)
-            return "tox is gone"
-    return "the output was closed"
-
-
-@contextlib.contextmanager
-def _signals_to_lifeline(writer: int, reasons: list[str]) -> Iterator[Callable[[str], None]]:
-    """Turn signals into lines on the lifeline; `report(reason)`, which is yielded, does the same for other reasons.
-
-    Every reason is added to `reasons`.
-    """
-
-    lock, is_open = threading.RLock(), True  # reentrant: a signal handler may interrupt the thread that holds it
-
-    def report(reason: str) -> None:
-        reasons.append(reason)
-        with lock, contextlib.suppress(OSError):  # nobody reads any more: the supervisor has ended
-            if is_open:
-                os.write(writer, f"{reason}\n".encode())
-
-    def handle(number: int, _frame: FrameType | None) -> None:
-        report(signal.Signals(number).name)
-
-    os.set_blocking(writer, False)
-    old = {number: signal.getsignal(number) for number in STOP_SIGNALS}
-    for number, handler in old.items():
-        if handler is not signal.SIG_IGN:  # nohup, or a background job of a shell
-            signal.signal(number, handle)
-    try:
-        yield report
-    finally:
-        with lock:
-            is_open = False
-            os.close(writer)
-        for number, handler in old.items():
-            signal.signal(number, handler)
 
 
 def _clean_up_after(session: int, plan: Plan, folder: Path, before: set[int]) -> Outcome:
     """Clean up in place of a supervisor that was killed, whose commands notice that and end by themselves."""
     outcome = read_outcome(folder)
-    kinds = {command.name: command.kind for command in plan.commands}
-    timeout = plan.finally_timeout if kinds.get(outcome.running) == "finally" else plan.service_grace + plan.grace
+    limits = {command.name: command.limit for command in plan.commands if command.kind == "finally"}
+    timeout = limits.get(outcome.running, plan.service_grace + plan.grace)
 
     def left() -> list[psutil.Process]:
         mine = [found for found in lifeline.descendants(os.getpid()) if found.pid not in before]
@@ -170,6 +124,7 @@ class _Supervision:
         # code that a handler interrupts
         self.reasons: list[str] = []
         self.services: dict[str, subprocess.Popen[bytes]] = {}
+        self.ready: set[str] = set()
         self.children: set[int] = set()
 
     def note(self, **changes: Any) -> None:
@@ -206,18 +161,35 @@ class _Supervision:
         self.children.add(child.pid)
         return child
 
-    def _wait(
-        self, child: subprocess.Popen[bytes], timeout: float = float("inf"), *, uninterruptible: bool = False
-    ) -> bool:
-        """Wait for a child's end, at most `timeout` seconds and, unless `uninterruptible`, until there is a reason to stop."""
+    def _wait(self, child: subprocess.Popen[bytes], timeout: float, give_up: Callable[[], Any] = lambda: False) -> bool:
+        """Wait for a child's end, at most `timeout` seconds and until `give_up` returns something; whether it has ended."""
         clock = SystemClock()
         deadline = clock.monotonic() + timeout
         while not lifeline.has_ended(child):
             lifeline.reap_adopted(self.children)
-            if clock.monotonic() >= deadline or (self.reasons and not uninterruptible):
+            if clock.monotonic() >= deadline or give_up():
                 return False
             clock.sleep(_TICK)
         return True
+
+    def _died(self) -> list[str]:
+        """Return the ready services that have ended although nobody told them to, without those known to have died."""
+        watched = self.ready.difference(self.outcome.died)
+        return [name for name, child in self.services.items() if name in watched and lifeline.has_ended(child)]
+
+    def _note_premature_end(self, command: Command) -> None:
+        """Note why a command was ended: a service that it needs has died, or it took longer than its limit."""
+        dead = self._died()
+        if dead:
+            name = dead[0]
+            sentence = (
+                f"expected the {name} to run until the end of the run, found that it ended while {command.name} ran: "
+                f"see {self.folder / f'{name}.log'}"
+            )
+            self.note(died=(*self.outcome.died, *dead), error=self.outcome.error or sentence, exit_code=12)
+        elif not self.outcome.error:
+            sentence = command.too_long or f"expected {command.name} to end within {command.limit:g} s, it did not"
+            self.note(error=sentence, exit_code=12)
 
     def _end(self, command: Command, child: subprocess.Popen[bytes], grace: float) -> int:
         status = lifeline.end_tree(child, grace, self.children)
@@ -229,7 +201,8 @@ class _Supervision:
 
     def _step(self, command: Command) -> int:
         child = self._start(command)
-        self._wait(child)
+        if not self._wait(child, command.limit, lambda: self.reasons or self._died()) and not self.reasons:
+            self._note_premature_end(command)
         return self._end(command, child, self.plan.grace)
 
     def _serve(self, command: Command) -> None:
@@ -238,7 +211,7 @@ class _Supervision:
         child = self._start(command, stdout=ready)
         self.services[command.name] = child
         clock = SystemClock()
-        deadline = clock.monotonic() + self.plan.ready_timeout
+        deadline = clock.monotonic() + command.limit
         while not self.reasons:
             over = lifeline.has_ended(child) or clock.monotonic() >= deadline
             line, newline, _ = ready.read_text(encoding="utf-8", errors="replace").partition("\n")
@@ -247,9 +220,11 @@ class _Supervision:
                 return
             if over:
                 log = self.folder / f"{command.name}.log"
-                found = "it ended without one" if lifeline.has_ended(child) else "nothing came"
-                waited = f"within {self.plan.ready_timeout:g} s"
-                self.note(error=f"expected a line from {command.name} {waited}, {found}: see {log}", exit_code=12)
+                dead = lifeline.has_ended(child)
+                found = "it ended without one" if dead else "nothing came"
+                advice = f"see {log}" if dead or not command.too_long else f"{command.too_long} ({log})"
+                sentence = f"expected a line from {command.name} within {command.limit:g} s, {found}: {advice}"
+                self.note(error=sentence, exit_code=12)
                 return
             lifeline.reap_adopted(self.children)
             clock.sleep(_TICK)
@@ -268,10 +243,11 @@ class _Supervision:
             self.note(error=str(error), exit_code=int(facts.get("exit_code", 12)))
         else:
             write_privately(self.folder / SERVICE_NAME, line + "\n")
+            self.ready.add(command.name)
 
     def clean_up(self) -> None:
         """Run the `finally` commands, end the services, remove the work folder; nothing interrupts it."""
-        _ignore_signals()  # inherited by the commands that are started from here on
+        signals.ignore()  # inherited by the commands that are started from here on
         if self.reasons:
             self.note(interrupted_by=self.reasons[0])
             with _log_and_continue():
@@ -294,23 +270,26 @@ class _Supervision:
         for command in self.plan.commands:
             if command.kind == kind:
                 with _log_and_continue():
-                    self._run_uninterrupted(command, self.plan.finally_timeout)
+                    self._run_uninterrupted(command)
+                    if self.outcome.died and command.kind == "finally" and self.outcome.statuses[command.name]:
+                        self._run_uninterrupted(command)  # the service died meanwhile: what is left can now be told
 
-    def _run_uninterrupted(self, command: Command, timeout: float) -> None:
+    def _run_uninterrupted(self, command: Command) -> None:
         child = self._start(command, stdin=subprocess.DEVNULL)
-        self._wait(child, timeout, uninterruptible=True)
+        if not self._wait(child, command.limit, self._died):
+            self._note_premature_end(command)
         self._end(command, child, self.plan.grace)
 
     def _end_service(self, command: Command, child: subprocess.Popen[bytes]) -> None:
         assert child.stdin
         child.stdin.close()
-        self._wait(child, self.plan.service_grace, uninterruptible=True)
+        self._wait(child, self.plan.service_grace)
         self._end(command, child, self.plan.grace)
 
     def _sweep(self) -> None:
         work = Path(self.plan.work)
         if self.plan.sweep and self.plan.work and work.exists() and any(work.iterdir()):
-            self._run_uninterrupted(Command("sweep", self.plan.sweep), 60)
+            self._run_uninterrupted(Command("sweep", self.plan.sweep, limit=60))
 
     def _remove(self) -> None:
         """End what still runs below this process, remove the work folder, record what could not be ended or removed."""
@@ -338,22 +317,6 @@ def _log_and_continue() -> Iterator[None]:
             traceback.print_exc()
 
 
-def _ignore_signals() -> None:
-    for number in STOP_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
-
-
-def _silence() -> None:
-    """Send stdout and stderr nowhere when their reader, tox or the terminal, has gone: writing would be an error."""
-    for fd in (1, 2):
-        poll = select.poll()
-        poll.register(fd, 0)  # only that the other end has gone
-        if poll.poll(0):
-            null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, fd)
-            os.close(null)
-
-
 def _note_in_record(folder: Path, reason: str) -> None:
     from drills import record  # pydantic takes a third of a second to load, and mostly nothing is to be noted
 
@@ -366,7 +329,7 @@ def main(arguments: Sequence[str]) -> int:
     folder = Path(arguments[0])
     supervision = _Supervision(read_plan(folder), folder, Outcome(), owns_session=True)
     lifeline.adopt_orphans()
-    for number in STOP_SIGNALS:
+    for number in signals.STOP_SIGNALS:
         signal.signal(number, lambda number, _frame: supervision.reasons.append(signal.Signals(number).name))
     lifeline.watch(0, lambda reason: supervision.reasons.append(reason or "the command itself was killed"))
     try:

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from drills.config import load as config
 from drills.config.file import validate_table
+from drills.config.limits import LimitsTable
 from drills.config.load import Config, SandboxProfile, TablePolicy, load, parse_table_policy
 from drills.config.objectives import NamedQuery
 from drills.config.table import Table
@@ -438,7 +439,7 @@ def test_every_key_is_in_the_document() -> None:
     """No key of drill.toml is left out of docs/configuration.md."""
     text = (CHECKOUT / "docs" / "configuration.md").read_text(encoding="utf-8")
     seen: list[type[Table]] = [DrillTable, Target, *PROFILES.values(), config.RestoreConfig, config.Credentials]
-    seen += [config.Scenario, NamedQuery]
+    seen += [config.Scenario, NamedQuery, LimitsTable]
     seen += [Freshness]
     missing = [key for model in seen for key in model.known_keys() if f"`{key}`" not in text]
     assert missing == []

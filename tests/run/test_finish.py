@@ -15,7 +15,7 @@ from drills.model.instance import Resource
 from drills.model.record import SCHEMA_VERSION, RunRecord
 from drills.record import Journal
 from drills.run import context, finish
-from drills.run.plan import SERVICE_NAME
+from drills.run.plan import SERVICE_NAME, Outcome, write_outcome
 from tests.support.clock import NOON
 
 
@@ -55,3 +55,17 @@ def test_what_cannot_be_removed_elsewhere_is_still_there(tmp_path: Path, journal
     kept = record.load(tmp_path)
     assert [failure.exit_code for failure in kept.failures] == [errors.LEFT_BEHIND]
     assert kept.resources[0].state == "made"
+
+
+def test_a_sandbox_that_is_known_to_have_died_is_not_asked(tmp_path: Path, journal: Journal) -> None:
+    """Why the run ended is in the record, once; what was made is gone, without one call to an address that is dead."""
+    sentence = "expected the sandbox to run until the end of the run, found that it ended"
+    write_outcome(tmp_path, Outcome(error=sentence, exit_code=errors.COULD_NOT_RUN, died=("sandbox",)))
+
+    finish.clean(tmp_path, journal)
+    finish.close(tmp_path, journal)
+
+    kept = record.load(tmp_path)
+    assert [(failure.sentence, failure.exit_code) for failure in kept.failures] == [(sentence, errors.COULD_NOT_RUN)]
+    assert [resource.state for resource in kept.resources] == ["gone"]
+    assert kept.code == errors.COULD_NOT_RUN

@@ -242,12 +242,49 @@ def test_a_service_that_does_not_go_is_killed_and_swept_after(folder: Path, work
 )
 def test_a_service_that_does_not_start(folder: Path, work: Path, code: str, sentence: str, status: int) -> None:
     """No step runs without its service; the outcome has the sentence and the exit code, and the end is made."""
-    plan = replace(small_run.small_plan(folder, work, service=code), ready_timeout=1)
+    plan = small_run.small_plan(folder, work, service=code)
+    plan = replace(plan, commands=(replace(plan.commands[0], limit=1), *plan.commands[1:]))
     with small_run.started(small_run.command(folder, plan), folder):
         outcome = ended(folder)
     assert sentence in outcome.error
     assert outcome.exit_code == status
     assert set(outcome.statuses) == {"service", "finish", "close"}
+    nothing_left(folder, work)
+
+
+@pytest.mark.parametrize("moment", ["stage", "finish"])
+def test_a_service_that_dies_ends_the_run_at_once(folder: Path, work: Path, moment: str) -> None:
+    """Whatever runs meanwhile is ended within seconds; the outcome says who died, and the end knows of it."""
+    slow = small_run.FINISH.replace("* 1.5", "* 60") if moment == "finish" else small_run.FINISH
+    slow = slow.replace('(folder / "slow-finish")', '(work / "up") and not supervisor.read_outcome(folder).died')
+    slow = slow.replace('reached("finish")', 'from drills.run import supervisor\nreached("finish")')
+    features = "" if moment == "finish" else small_run.FEATURES
+    stage = small_run.STAGE + ("rest()" if moment == "stage" else "")
+    plan = small_run.small_plan(folder, work, stage=stage, features=features, finish=slow)
+    with small_run.started(small_run.command(folder, plan), folder):
+        small_run.wait_for(folder / f"at-{moment}")
+        began = CLOCK.monotonic()
+        psutil.Process(int((folder / "at-service").read_text())).kill()
+        outcome = ended(folder, timeout=10)
+    assert CLOCK.monotonic() - began < 10
+    assert outcome.died == ("service",)
+    assert outcome.error.startswith("expected the service to run until the end of the run, found that it ended while ")
+    assert (outcome.exit_code, outcome.statuses["finish"]) == (12, 0)
+    assert "features" not in outcome.statuses or moment == "finish"
+    nothing_left(folder, work)
+
+
+@pytest.mark.parametrize("moment", ["stage", "finish"])
+def test_a_command_that_takes_too_long_is_ended(folder: Path, work: Path, moment: str) -> None:
+    """A step that hangs, or a clean-up: ended when its limit has passed, with the sentence of the plan; the rest follows."""
+    hung = {moment: f"reached({moment!r})\nrest()"}
+    plan = small_run.small_plan(folder, work, features="", **hung)
+    late = tuple(replace(each, limit=1, too_long="raise it") if each.name == moment else each for each in plan.commands)
+    with small_run.started(small_run.command(folder, replace(plan, commands=late)), folder):
+        outcome = ended(folder)
+    assert (outcome.error, outcome.exit_code) == ("raise it", 12)
+    assert (outcome.statuses[moment] < 0, outcome.statuses["close"]) == (True, 0)
+    assert ("features" in outcome.statuses) is (moment == "finish")
     nothing_left(folder, work)
 
 

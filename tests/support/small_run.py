@@ -80,16 +80,14 @@ def small_plan(folder: Path, work: Path, **codes: str) -> supervisor.Plan:
     code = {"service": SERVICE, "stage": STAGE, "features": FEATURES, "finish": FINISH, "close": CLOSE} | codes
     argv = {name: program(text, folder, work) for name, text in code.items()}
     commands = (
-        supervisor.Command("service", argv["service"], "service"),
+        supervisor.Command("service", argv["service"], "service", limit=10),
         supervisor.Command("stage", argv["stage"], needed=True),
         supervisor.Command("features", argv["features"]),
-        supervisor.Command("finish", argv["finish"], "finally"),
-        supervisor.Command("close", argv["close"], "last"),
+        supervisor.Command("finish", argv["finish"], "finally", limit=20),
+        supervisor.Command("close", argv["close"], "last", limit=20),
     )
     sweep = program("reached('sweep')", folder, work)
-    return supervisor.Plan(
-        commands, str(work), sweep, ready_timeout=10, grace=0.5, service_grace=1.0, finally_timeout=20
-    )
+    return supervisor.Plan(commands, str(work), sweep, grace=0.5, service_grace=1.0)
 
 
 def begin_record(folder: Path) -> None:

@@ -1,0 +1,75 @@
+"""The signals that stop a run, as lines on the supervisor's lifeline, and what is done when nobody reads the output."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+from drills.clock import SystemClock, wait_until
+from drills.run import lifeline
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def output_closed() -> str:
+    """Return why the output is closed: a process that ends closes its pipes just before its children are orphans."""
+    if lifeline.under_tox():
+        with contextlib.suppress(TimeoutError):
+            wait_until(lifeline.parent_gone, 1.0, SystemClock(), every=0.01)
+            return "tox is gone"
+    return "the output was closed"
+
+
+@contextlib.contextmanager
+def to_lifeline(writer: int, reasons: list[str]) -> Iterator[Callable[[str], None]]:
+    """Turn signals into lines on the lifeline; `report(reason)`, which is yielded, does the same for other reasons.
+
+    Every reason is added to `reasons`.
+    """
+
+    lock, is_open = threading.RLock(), True  # reentrant: a signal handler may interrupt the thread that holds it
+
+    def report(reason: str) -> None:
+        reasons.append(reason)
+        with lock, contextlib.suppress(OSError):  # nobody reads any more: the supervisor has ended
+            if is_open:
+                os.write(writer, f"{reason}\n".encode())
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        report(signal.Signals(number).name)
+
+    os.set_blocking(writer, False)
+    old = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    for number, handler in old.items():
+        if handler is not signal.SIG_IGN:  # nohup, or a background job of a shell
+            signal.signal(number, handle)
+    try:
+        yield report
+    finally:
+        with lock:
+            is_open = False
+            os.close(writer)
+        for number, handler in old.items():
+            signal.signal(number, handler)
+
+
+def ignore() -> None:
+    """Ignore the signals that stop a run; the processes that are started from here on inherit that."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def silence() -> None:
+    """Send stdout and stderr nowhere when their reader, tox or the terminal, has gone: writing would be an error."""
+    for fd in (1, 2):
+        poll = select.poll()
+        poll.register(fd, 0)  # only that the other end has gone
+        if poll.poll(0):
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, fd)
+            os.close(null)
