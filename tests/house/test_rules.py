@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 from tests.support.paths import CHECKOUT
 
 ROOMS = ("drills", "steps", "reports")
@@ -152,6 +154,46 @@ def passed_by_tox() -> set[str]:
 
 
 SET_BY_TOX = {"TOX_ENV_NAME", "PATH", "TMPDIR", "HOME"}
+
+
+def filled_in(tree: ast.AST) -> Iterator[str]:
+    """The texts that `format` or `%` fills in and that are neither a constant nor sql.SQL: a name may stand in them."""
+    for node in ast.walk(tree):
+        text: ast.expr | None = None
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format":
+            text = node.func.value
+        elif (
+            isinstance(node, ast.BinOp)
+            and isinstance(node.op, ast.Mod)
+            and isinstance(node.right, ast.Tuple | ast.Dict)
+        ):
+            text = node.left
+        constant = isinstance(text, ast.Constant) or (isinstance(text, ast.Name) and text.id.isupper())
+        if text is not None and not constant and not ast.unparse(text).startswith("sql.SQL("):
+            yield ast.unparse(text)
+
+
+def test_only_constants_are_filled_in() -> None:
+    """A query with a name in it is no template: `{}` and `%s` are names that an index, a table or a column can have."""
+    found = {str(path): texts for path in sources("drills/checks") if (texts := list(filled_in(parsed(path))))}
+    assert not found, "build the text with an f-string or sql.SQL"
+
+
+@pytest.mark.parametrize(
+    ("code", "texts"),
+    [
+        ("scan.format(share)", ["scan"]),
+        ("f'from {table} {{}}'.format(share)", ["f'from {table} {{}}'"]),
+        ("f'from {table} %s' % (share,)", ["f'from {table} %s'"]),
+        ("'from {}'.format(table)", []),
+        ("_FROM.format(table)", []),
+        ("sql.SQL('from {}').format(table)", []),
+        ("5 % share", []),
+    ],
+)
+def test_the_rule_of_constants_tells_texts_apart(code: str, texts: list[str]) -> None:
+    """It finds what is put together first and filled in afterwards, and nothing else."""
+    assert list(filled_in(ast.parse(code))) == texts
 
 
 def test_tox_lets_every_variable_through_that_the_code_reads() -> None:

@@ -30,9 +30,9 @@ INDEX = ("enable_seqscan", "off"), ("enable_indexscan", "on"), ("enable_indexonl
 STEPS = "count(*) filter (where step = 2), count(*) filter (where step = 1)"
 # Hashes that distinguish two values of a type as well as their text does, in less time; all are null for a null.
 _HASHES = {
-    **dict.fromkeys(("smallint", "integer", "bigint"), "pg_catalog.hashint8extended(({key})::bigint, 0)"),
-    **dict.fromkeys(("text", "character varying"), 'pg_catalog.hashtextextended(({key})::text collate "C", 0)'),
-    "uuid": "pg_catalog.uuid_hash_extended({key}, 0)",
+    **dict.fromkeys(("smallint", "integer", "bigint"), ("pg_catalog.hashint8extended((", ")::bigint, 0)")),
+    **dict.fromkeys(("text", "character varying"), ("pg_catalog.hashtextextended((", ')::text collate "C", 0)')),
+    "uuid": ("pg_catalog.uuid_hash_extended(", ", 0)"),
 }
 _DIRECTIONS = {0: "", 1: " desc nulls last", 2: " asc nulls first", 3: " desc"}
 
@@ -59,8 +59,8 @@ class Index:
     @property
     def hash(self) -> Quoted:
         """Return SQL for a 64-bit hash of the keys of a row."""
-        if form := _HASHES.get(self.key_type or ""):
-            return Quoted(form.format(key=self.keys[0]))
+        if around := _HASHES.get(self.key_type or ""):
+            return Quoted(self.keys[0].join(around))
         template = ",".join(["%L"] * len(self.keys))
         text = f"pg_catalog.format('{template}', {', '.join(self.keys)})"
         return Quoted(f'pg_catalog.hashtextextended({text} collate "C", 0)')

@@ -143,11 +143,14 @@ def query(index: Lookup, by: Sequence[Operator], rows: int, limit: int) -> str:
     columns = ", ".join(f"{key} as k{number}" for number, key in enumerate(index.keys, 1))
     itself = " and ".join(each.match(f"k{each.column}", f"k{each.column}") for each in by)
     found = " and ".join(each.match(index.keys[each.column - 1], f"drills_key.k{each.column}") for each in by)
-    scan = f"select {columns}, {index.digest} as h from only {index.table} tablesample {{}} where {index.where}"
+    all_rows, sample = (
+        f"select {columns}, {index.digest} as h from only {index.table} tablesample {how} where {index.where}"
+        for how in ("system (100)", _sample(share))
+    )
     return (
-        f"with drills_key as materialized (select distinct on (h) * from ({scan.format(_sample(share))}) as s "
+        f"with drills_key as materialized (select distinct on (h) * from ({sample}) as s "
         f"where {itself} order by h), "
-        f"drills_row as materialized (select h, count(*) as n from ({scan.format('system (100)')}) as s "
+        f"drills_row as materialized (select h, count(*) as n from ({all_rows}) as s "
         f"where {itself} and h in (select h from drills_key) group by h) "
         f"select coalesce(sum(n), 0), count(*) filter (where found < n), "
         f"coalesce(sum(n - found) filter (where found < n), 0), count(*) "

@@ -23,7 +23,7 @@ _LIMIT = "set local statement_timeout = '5min'"
 
 def count_rows(connect: Connector, table: str) -> int:
     """Return how many rows the table has. CheckUnavailable where it is in no database, or in several."""
-    return int(_read(connect, table, sql.SQL("select count(*) from {}"), ()))
+    return int(_read(connect, table, sql.SQL("count(*)")))
 
 
 def newest(connect: Connector, table: str, column: str) -> datetime | None:
@@ -31,7 +31,7 @@ def newest(connect: Connector, table: str, column: str) -> datetime | None:
 
     A timestamp without a time zone counts as UTC. CheckUnavailable where the column holds no timestamps.
     """
-    found = _read(connect, table, sql.SQL("select max({}) from {}"), (sql.Identifier(column),))
+    found = _read(connect, table, sql.SQL("max({})").format(sql.Identifier(column)))
     if found is not None and not isinstance(found, datetime):
         raise CheckUnavailable(f"expected timestamps in {table}.{column}, found a {type(found).__name__}")
     if found is None:
@@ -39,14 +39,14 @@ def newest(connect: Connector, table: str, column: str) -> datetime | None:
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
-def _read(connect: Connector, table: str, query: sql.SQL, names: tuple[sql.Composable, ...]) -> Any:
+def _read(connect: Connector, table: str, what: sql.Composable) -> Any:
     holders = []
     for database in database_names(connect):
         with snapshot(connect, database) as connection:
             if identifier := _identifier(connection, table):
                 holders.append(database)
                 connection.execute(_LIMIT)
-                row = connection.execute(query.format(*names, identifier)).fetchone()
+                row = connection.execute(sql.SQL("select {} from {}").format(what, identifier)).fetchone()
     if len(holders) != 1:
         found = f"it in {', '.join(holders)}" if holders else "none"
         raise CheckUnavailable(

@@ -53,6 +53,20 @@ def without_entries(path: Path) -> None:
     path.write_bytes(content)
 
 
+@given(st.text(alphabet="{}%s()01x!:", min_size=1))
+def test_a_key_is_looked_up_whatever_its_name_is(name: str) -> None:
+    """Braces and percent signs are parts of a name: table, condition and key stand in the query as they were quoted."""
+    table, key = Quoted(f'"{name}"'), Quoted(f'("{name}")')
+    index = Lookup(table, table, name, "hash", (key,), Quoted(f"hash{key}"), Quoted(f"{key} is not null"))
+    operator = Operator(1, "=", Quoted("operator(pg_catalog.=)"))
+
+    text = lookups.query(index, [operator], 10, 5)
+
+    scan = f"select {key} as k1, hash{key} as h from only {table} tablesample"
+    assert f"{scan} bernoulli (50.000000) repeatable (1) where {key} is not null" in text
+    assert f"{scan} system (100) where {key} is not null" in text
+
+
 @pytest.fixture(scope="module")
 def sound(checked: Checked) -> Checked:
     """A server with a table that has an index of every kind, in a database of its own."""
