@@ -21,6 +21,7 @@ from drills.cli.screen import STYLES, printable
 from drills.cli.target import OpenTarget, open_target
 from drills.errors import DrillError
 from drills.model.finding import CheckResult, Finding
+from drills.objectives import acknowledged
 from drills.posture import judge
 from drills.posture.facts import PostureFacts
 from drills.posture.read import store_and_read
@@ -56,12 +57,16 @@ def run(options: argparse.Namespace) -> int:
             f"expected to read the instance {reached.config.target.instance}, found: {error_text(error)}: "
             "the rights that are needed are in docs/posture.md"
         ) from error
-    results = judge.judge(facts)
+    known = reached.config.target.known_differences(), reached.now.date()
+    judged = judge.judge(facts)
+    results = acknowledged.acknowledge(judged, *known)
     codes = judge.exit_codes(results)
     if options.json:
         print(json.dumps(_facts(reached, facts, results, codes), indent=1, ensure_ascii=False))
     else:
         show(reached, results, Console())
+        for remark in acknowledged.remarks(judged, *known):
+            print(printable(remark))
     return codes[0] if codes else 0
 
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
+from drills.config.acknowledged import KnownDifference
 from drills.config.cutover import CutoverConfig
 from drills.config.limits import Limit, Limits, LimitsTable, limits_of
 from drills.config.objectives import Allowances, NamedQuery
@@ -43,6 +44,7 @@ from drills.config.values import (
     unknown_key,
 )
 from drills.durations import write_duration
+from drills.model.acknowledgement import Acknowledgement
 from drills.model.finding import Requirement
 from drills.model.point import NEWEST, PointSelector, parse_point_selector
 from drills.model.policy import BLOCKING, CHECKS, TablePolicy, parse_table_policy
@@ -293,6 +295,7 @@ class Target(Table):
     posture: PostureConfig = PostureConfig()
     scenarios: Annotated[tuple[Scenario, ...], Field(strict=False, alias="scenario")] = ()
     queries: Annotated[tuple[NamedQuery, ...], Field(strict=False)] = ()
+    acknowledged: Annotated[tuple[KnownDifference, ...], Field(strict=False)] = ()
     blocking: Annotated[Mapping[str, bool], AfterValidator(_blocking)] = Field(default_factory=no_entries)
     content_budget: Span | None = None
     hydrate: bool = False
@@ -335,6 +338,10 @@ class Target(Table):
     def blocks(self) -> frozenset[str]:
         """Return the names of the checks that must pass before a copy counts as usable."""
         return frozenset(name for name in CHECKS if self.blocking.get(name, name in BLOCKING))
+
+    def known_differences(self) -> tuple[Acknowledgement, ...]:
+        """Return the differences that the owner has acknowledged."""
+        return tuple(Acknowledgement(**dict(each)) for each in self.acknowledged)
 
     def scenario(self, name: str | None) -> Scenario | None:
         """Return the scenario of that name, None when the target has none."""

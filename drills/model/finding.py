@@ -16,7 +16,10 @@ Severity = Literal["error", "warning", "information"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One difference between what was expected and what was found. Holds no row value."""
+    """One difference between what was expected and what was found. Holds no row value.
+
+    `acknowledged` is the owner's mark of a known difference (drills/model/acknowledgement.py), empty on any other.
+    """
 
     check: str
     severity: Severity
@@ -25,6 +28,7 @@ class Finding:
     found: str
     message: str
     query: str = ""
+    acknowledged: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ class CheckResult:
     """The observations of one check and its outcome.
 
     `compared` counts the objects (tables, sequences, catalog entries, canary rows …) that were really compared; a check
-    that compared nothing is never "met".
+    that compared nothing is never "met". `unverified` counts those of `not_checked` that should have been compared.
     """
 
     name: str
@@ -52,6 +56,7 @@ class CheckResult:
     findings: tuple[Finding, ...] = ()
     not_checked: tuple[NotChecked, ...] = ()
     seconds: float = 0.0
+    unverified: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,22 @@ DECLARATIONS = (
     CheckDeclaration("rpo by policy", in_suite=False),
 )
 CHECKS = tuple(check.name for check in DECLARATIONS)
+# the judgements of posture, in their order (drills/posture/judge.py)
+POSTURE = (
+    "protection",
+    "role",
+    "rules",
+    "jobs",
+    "freshness",
+    "schedule",
+    "periods",
+    "retention",
+    "key",
+    "vaults",
+    "automated backups",
+    "restore needs",
+    "stored configuration",
+)
 BLOCKING = tuple(check.name for check in DECLARATIONS if check.blocks)
 
 

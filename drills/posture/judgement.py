@@ -51,6 +51,7 @@ class Judgement:
             compared=self.compared,
             findings=tuple(self.findings),
             not_checked=tuple(self.unread),
+            unverified=len(self.unread),
         )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -30,11 +30,12 @@ from drills.checks.server import isolation
 from drills.checks.suite import Comparison
 from drills.errors import CheckUnavailable, DrillError, NoRecoveryPoint
 from drills.model import phases
+from drills.model.acknowledgement import Acknowledgement
 from drills.model.finding import CheckResult, Requirement, Verdict
 from drills.model.instance import Instance, Resource
 from drills.model.point import RecoveryPoint
 from drills.model.record import Restoration
-from drills.objectives import recovery_time, timeline
+from drills.objectives import acknowledged, recovery_time, timeline
 from drills.recovery import choose as sampling
 from drills.recovery import read_loss, schedule, selection
 from drills.recovery.disaster import declare
@@ -184,7 +185,7 @@ class Drill:
         self.note(*sampling.upgrade_notes(point, restored.instance.engine_version))
         self._enter_measured("run the blocking checks")
         blocking = self._run_blocking_checks(restored, asked)
-        restoration = self._record_checks(restoration, blocking)
+        restoration = self._record_checks(restoration, acknowledged.acknowledge(blocking, *self._known()))
         self._journal.mark(timeline.PASSED)
         self._evaluate_schedule()
         self._journal.enter("compare the content")
@@ -192,8 +193,10 @@ class Drill:
         lost = read_loss.measure(
             self._setup, restored.connect, point, self.declare_disaster(), newest_canary=self._checks.newest_canary
         )
-        restoration = self._record_checks(restoration, (lost, *self._run_remaining_checks(restored, asked)))
+        others = (lost, *self._run_remaining_checks(restored, asked))
+        restoration = self._record_checks(restoration, acknowledged.acknowledge(others, *self._known()))
         self._journal.mark(timeline.COMPARED)
+        self.note(*acknowledged.remarks(restoration.checks, *self._known()))
         for result in restoration.checks:
             self._journal.verdict(verdict_of(result, self._setup.requirement(result.name, result.requirement)))
         return self._hydrate(restored, restoration)
@@ -280,6 +283,10 @@ class Drill:
         offset = self._clock_probe.offset()
         self._journal.update(clock_offset=offset)
         self.note(*filter(None, [clock_offset.clock_note(offset), *recovery_time.jumps(self._journal.record.phases)]))
+
+    def _known(self) -> tuple[tuple[Acknowledgement, ...], date]:
+        """Return the known differences of the target, and the day that they are held against."""
+        return self._setup.target.known_differences(), self._setup.clock.now().date()
 
     def _record_checks(self, restoration: Restoration, results: Sequence[CheckResult]) -> Restoration:
         kept = dataclasses.replace(restoration, checks=(*restoration.checks, *results))

@@ -7,6 +7,7 @@ from pathlib import Path
 from drills.aws import settings
 from drills.clock import SystemClock
 from drills.model.finding import CheckResult
+from drills.objectives import acknowledged
 from drills.posture import judge
 from drills.posture.read import store_and_read
 from drills.run import context
@@ -17,5 +18,6 @@ def judge_run(folder: Path) -> tuple[CheckResult, ...]:
     effective = context.read(folder).effective()
     clients, restore = context.identified_clients(effective, context.local_aws_of(folder))
     store = folder / "posture" if effective.simulated else settings.FOLDER
-    facts = store_and_read(clients, restore, effective.target, store, SystemClock().now())
-    return judge.judge(facts)
+    now = SystemClock().now()
+    facts = store_and_read(clients, restore, effective.target, store, now)
+    return acknowledged.acknowledge(judge.judge(facts), effective.target.known_differences(), now.date())

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import re
 import tomllib
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from drills.config import load as config
+from drills.config.acknowledged import KnownDifference
 from drills.config.file import validate_table
 from drills.config.limits import LimitsTable
 from drills.config.load import Config, SandboxProfile, TablePolicy, load, parse_table_policy
@@ -30,6 +31,16 @@ from drills.sandbox.base.delays import Delays
 from tests.support.paths import CHECKOUT
 
 ACCOUNT = "000000000000"
+TOMORROW = datetime.now(UTC).date() + timedelta(days=1)
+KNOWN = """\
+[[targets.a.acknowledged]]
+check = "{}"
+object = "table shop.orders"
+found = "owner old"
+reason = "until the release"
+author = "Ada"
+until = {}
+"""
 
 
 def read(folder: Path, text: str, **given: Any) -> Config:
@@ -258,6 +269,16 @@ REFUSED = [
         '[[targets.a.scenario]]\nname = "instance loss"\n[[targets.a.scenario]]\nname = "instance loss"',
         "each scenario once",
     ),
+    (KNOWN.format("catalogue", TOMORROW), 'did you mean "catalog"?, found "catalogue"'),
+    (
+        KNOWN.format("catalog", "2999-01-01"),
+        "targets.a.acknowledged[0].until: expected a day at most a year from today",
+    ),
+    (
+        KNOWN.format("catalog", '"soon"'),
+        "targets.a.acknowledged[0].until: expected a day such as 2027-01-31, without quotes",
+    ),
+    ("[[targets.a.acknowledged]]\ncheck = 'catalog'", "targets.a.acknowledged[0].object: expected a value"),
     ("[[targets.a.scenario]]\nrto = '1m'", "targets.a.scenario[0].name: expected a value"),
     ('[targets.a]\nscenario = { name = "instance loss" }', "targets.a.scenario: expected a list, found a table"),
     ("[targets.a]\nrestore = 3", "targets.a.restore: expected a table, found 3"),
@@ -316,6 +337,20 @@ REFUSED = [
     (f"x = {'9' * 5000}", "drill.toml: expected TOML of an ordinary size"),
     (f"x = {'[' * 5000}", "drill.toml: expected TOML of an ordinary size"),
 ]
+
+
+def test_a_known_difference_is_read_and_shown_among_the_settings(tmp_path: Path) -> None:
+    """The entry reaches the judge as it stands in the file; by itself it covers no error."""
+    effective = read(tmp_path, f'[targets.a]\ninstance = "a"\n{KNOWN.format("catalog", TOMORROW)}', target="a")
+
+    (entry,) = effective.target.known_differences()
+    assert (entry.object, entry.found, entry.until, entry.severity) == (
+        "table shop.orders",
+        "owner old",
+        TOMORROW,
+        "warning",
+    )
+    assert str(TOMORROW) in {setting.value for setting in effective.settings}
 
 
 @pytest.mark.parametrize(("text", "want"), REFUSED, ids=range(len(REFUSED)))
@@ -428,7 +463,7 @@ def test_every_example_of_the_document_is_valid(tmp_path: Path) -> None:
     """Each TOML example of docs/configuration.md loads, so that it can be copied."""
     text = (CHECKOUT / "docs" / "configuration.md").read_text(encoding="utf-8")
     examples = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
-    assert len(examples) == len(PROFILES)
+    assert len(examples) > len(PROFILES)
     for example in examples:
         raw = tomllib.loads(example)
         targets = list(raw.get("targets", {})) or [None]
@@ -440,7 +475,7 @@ def test_every_key_is_in_the_document() -> None:
     text = (CHECKOUT / "docs" / "configuration.md").read_text(encoding="utf-8")
     seen: list[type[Table]] = [DrillTable, Target, *PROFILES.values(), config.RestoreConfig, config.Credentials]
     seen += [config.Scenario, NamedQuery, LimitsTable]
-    seen += [Freshness]
+    seen += [Freshness, KnownDifference]
     missing = [key for model in seen for key in model.known_keys() if f"`{key}`" not in text]
     assert missing == []
     assert [

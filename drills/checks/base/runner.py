@@ -139,6 +139,7 @@ def build_result(
         compared=outcome.compared,
         findings=outcome.findings,
         not_checked=outcome.not_checked,
+        unverified=len(outcome.unverified),
     )
 
 

@@ -344,7 +344,9 @@ def _followers(inherited: Mapping[_Key, _Key]) -> Counter[_Key]:
 def _describe_part(part: str, value: str) -> str:
     if not value:
         return _ABSENT.get(part, f"no {part}")
-    shortened = value if len(value) <= _MAX_SHOWN else value[:_MAX_SHOWN] + "…"
+    shortened = value
+    if len(value) > _MAX_SHOWN:  # the digest tells apart what differs after the part that is shown
+        shortened = f"{value[:_MAX_SHOWN]}… (sha256 {hashlib.sha256(value.encode()).hexdigest()[:12]})"
     if value == "yes":
         return part
     return shortened if part in _PLAIN else f"{part} {shortened}"
