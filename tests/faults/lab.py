@@ -127,6 +127,8 @@ class Lab:
                 admin.execute((_HERE / script).read_bytes())
             if vector:
                 admin.execute("create extension vector")
+            with contextlib.suppress(psycopg.errors.UniqueViolation):  # its leftover is on the source, and in no dump
+                admin.execute("create unique index concurrently pair_n on lab.pair (n)")
             writer.install(admin)
             admin.execute(f"alter schema {SCHEMA} owner to {MASTER}".encode())
             admin.execute(f"alter table {SCHEMA}.beat owner to {MASTER}".encode())

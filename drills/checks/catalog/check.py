@@ -25,11 +25,11 @@ from drills.checks.base.session import Connection, index_scans
 from drills.checks.catalog import options
 from drills.checks.catalog.cluster import cluster_queries
 from drills.checks.catalog.extensions import MEMBERS, SINCE, SINCE_FORMAT_3
+from drills.checks.catalog.findings import Key, Parts, added_finding, changed_finding, compared, missing_finding
 from drills.checks.catalog.grants import version_queries
-from drills.checks.catalog.psql import query_for
 from drills.checks.catalog.queries import EVERY_VERSION, RELATION_NAMES
 from drills.checks.catalog.subscriptions import MAY_READ_CONNECTIONS, NOT_VISIBLE
-from drills.model.finding import Finding, NotChecked, Severity
+from drills.model.finding import Finding, NotChecked
 from drills.sql import execute
 
 NAME = "catalog"
@@ -37,10 +37,7 @@ NAME = "catalog"
 Catalog = dict[str, dict[str, str]]
 """Section, name of the object, its definition: a JSON object of parts (drills/checks/catalog/queries.py)."""
 
-Parts = dict[str, str]
-_Key = tuple[str, str]
 _MAX_LENGTH = 400  # characters of a definition that are stored as they are; of a longer one digest and beginning
-_MAX_SHOWN = 160  # characters of one part in a finding
 _LARGE = ("columns", "grants")  # where there are many tables, so that they are read first
 LENIENT = frozenset({"comments", "statistics"})
 """The sections whose differences are warnings."""
@@ -62,14 +59,6 @@ _ON_BOTH = {
         "two phase",
     ),
 }
-_ABSENT = {
-    "not null": "nullable",
-    "not validated": "validated",
-    "unpopulated": "populated",
-    "invalid": "valid",
-    "not ready": "ready",
-}
-_PLAIN = frozenset({"kind", "definition", "enabled"})  # parts that are described without their name
 # `varchar in ('a', 'b')` is printed differently once it has been dumped and restored.
 _CAST_ARRAY = re.compile(r"\(ARRAY\[((?:'(?:[^']|'')*'::character varying(?:, )?)+)\]\)::text\[\]")
 _ELEMENT = re.compile(r"'(?:[^']|'')*'::character varying")
@@ -217,15 +206,15 @@ def judge(
     for name, diff in changed.items():
         if name not in inherited:
             extra = sum(parts.get(name, 0) for parts in (missing, added)) + followers[name]
-            findings.append((name[0], _changed_finding(check, name, wanted[name], diff, extra)))
+            findings.append((name[0], changed_finding(check, name, wanted[name], diff, extra)))
     gone, new = missing.keys() - changed.keys(), added.keys() - changed.keys()
-    findings += [(name[0], _missing_finding(check, name, wanted[name], missing[name])) for name in gone]
-    findings += [(name[0], _added_finding(check, name, present[name], added[name])) for name in new]
+    findings += [(name[0], missing_finding(check, name, wanted[name], missing[name])) for name in gone]
+    findings += [(name[0], added_finding(check, name, present[name], added[name])) for name in new]
     weighted = [replace(each, severity="warning") if section in lenient else each for section, each in findings]
     return tuple(sorted(weighted, key=lambda each: (each.severity, each.object, each.expected, each.found)))
 
 
-def _differing_entries(catalog: Catalog, other: Catalog) -> dict[_Key, dict[str, Any]]:
+def _differing_entries(catalog: Catalog, other: Catalog) -> dict[Key, dict[str, Any]]:
     """Return the entries that the other catalog does not have in the same words; nearly all are equal, and are not
     parsed.
     """
@@ -243,15 +232,11 @@ def _parsed(definition: str) -> dict[str, Any]:
     return dict(sorted(parsed.items())) if isinstance(parsed, dict) else {"definition": definition}
 
 
-def _compared(entry: Mapping[str, Any]) -> Parts:
-    return {part: str(value) for part, value in entry.items() if part not in ("of", "object")}
-
-
 def _difference(section: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Parts, Parts] | None:
     """Return the parts that differ; None when all are equal. A part may be on one side only, but for those in
     `_ON_BOTH`.
     """
-    one, other = _compared(before), _compared(after)
+    one, other = compared(before), compared(after)
     both = one.keys() & other.keys()
     alone = (one.keys() ^ other.keys()) - set(_ON_BOTH.get(section, ())) if section != MEMBERS else set()
     names = [part for part in one | other if part in both | alone and _parts_differ(one.get(part), other.get(part))]
@@ -276,7 +261,7 @@ def uncompared_secrets(catalog: Catalog) -> tuple[NotChecked, ...]:
         for entries in catalog.values()
         for name, definition in entries.items()
         if NOT_COMPARED in definition or NOT_VISIBLE in definition
-        for part, value in _compared(_parsed(definition)).items()
+        for part, value in compared(_parsed(definition)).items()
         if NOT_COMPARED in value or (value == NOT_VISIBLE and part in _NOT_VISIBLE_REASONS)
     )
 
@@ -291,7 +276,7 @@ def uncompared_options(expected: Catalog, found: Catalog) -> tuple[NotChecked, .
     )
 
 
-def _wholes(entry: Mapping[str, Any]) -> Iterator[_Key]:
+def _wholes(entry: Mapping[str, Any]) -> Iterator[Key]:
     for whole in filter(None, entry.get("of", ())):  # an older manifest has a null in the settings of all roles
         for section in _SECTIONS:
             if whole.startswith(section + " "):
@@ -301,11 +286,11 @@ def _wholes(entry: Mapping[str, Any]) -> Iterator[_Key]:
 _SECTIONS = (*EVERY_VERSION, *version_queries(0), *SINCE_FORMAT_3, *cluster_queries(0))
 
 
-def _fold(entries: Mapping[_Key, Mapping[str, Any]], reattached: set[_Key]) -> dict[_Key, int]:
+def _fold(entries: Mapping[Key, Mapping[str, Any]], reattached: set[Key]) -> dict[Key, int]:
     """Return each entry that stands for itself, and each of `reattached`, with how many of `entries` belong to it."""
-    tops: dict[_Key, _Key] = {}
+    tops: dict[Key, Key] = {}
 
-    def top(name: _Key) -> _Key:
+    def top(name: Key) -> Key:
         if name not in tops:
             tops[name] = name
             wholes = [whole for whole in _wholes(entries[name]) if whole in entries or whole in reattached]
@@ -313,15 +298,13 @@ def _fold(entries: Mapping[_Key, Mapping[str, Any]], reattached: set[_Key]) -> d
                 tops[name] = top(wholes[0]) if wholes[0] in entries else wholes[0]
         return tops[name]
 
-    totals: dict[_Key, int] = {}
+    totals: dict[Key, int] = {}
     for name in sorted(entries):
         totals[top(name)] = totals.get(top(name), 0) + (top(name) != name)
     return totals
 
 
-def _inherited(
-    changed: Mapping[_Key, tuple[Parts, Parts]], wanted: Mapping[_Key, Mapping[str, Any]]
-) -> dict[_Key, _Key]:
+def _inherited(changed: Mapping[Key, tuple[Parts, Parts]], wanted: Mapping[Key, Mapping[str, Any]]) -> dict[Key, Key]:
     """Return the changes that repeat one of what the object belongs to: a partition's column after its parent's."""
     return {
         name: whole
@@ -331,65 +314,11 @@ def _inherited(
     }
 
 
-def _followers(inherited: Mapping[_Key, _Key]) -> Counter[_Key]:
+def _followers(inherited: Mapping[Key, Key]) -> Counter[Key]:
     """Return how many changes each finding stands for, followers of followers included."""
-    counts: Counter[_Key] = Counter()
+    counts: Counter[Key] = Counter()
     for whole in inherited.values():
         while whole in inherited:
             whole = inherited[whole]
         counts[whole] += 1
     return counts
-
-
-def _describe_part(part: str, value: str) -> str:
-    if not value:
-        return _ABSENT.get(part, f"no {part}")
-    shortened = value
-    if len(value) > _MAX_SHOWN:  # the digest tells apart what differs after the part that is shown
-        shortened = f"{value[:_MAX_SHOWN]}… (sha256 {hashlib.sha256(value.encode()).hexdigest()[:12]})"
-    if value == "yes":
-        return part
-    return shortened if part in _PLAIN else f"{part} {shortened}"
-
-
-def _describe(parts: Mapping[str, str]) -> str:
-    return "; ".join(_describe_part(part, value) for part, value in parts.items())
-
-
-def _summarize(section: str, entry: Mapping[str, Any]) -> str:
-    """Describe a missing or added object: its kind, else all of its parts."""
-    parts = _compared(entry)
-    if section in ("relations", "functions", "types"):
-        parts = {part: value for part, value in parts.items() if part in ("kind", "owner")}
-    return _describe(dict(sorted(parts.items(), key=lambda each: each[0] != "kind"))) or section.removesuffix("s")
-
-
-def _and_others(extra: int, verb: str) -> str:
-    return (
-        f", and {extra} {'entry that belongs' if extra == 1 else 'entries that belong'} to it {verb}" if extra else ""
-    )
-
-
-def _object(name: _Key, entry: Mapping[str, Any]) -> str:
-    return str(entry.get("object", name[1]))
-
-
-def _missing_finding(check: str, name: _Key, entry: Mapping[str, Any], extra: int) -> Finding:
-    thing, described = _object(name, entry), _summarize(name[0], entry)
-    message = f"expected {thing} with {described}, found none{_and_others(extra, 'went with it')}"
-    return Finding(check, "error", thing, described, "none", message, query_for(*name, thing))
-
-
-def _added_finding(check: str, name: _Key, entry: Mapping[str, Any], extra: int) -> Finding:
-    thing, described = _object(name, entry), _summarize(name[0], entry)
-    message = f"expected nothing of the kind, found {thing} with {described}{_and_others(extra, 'came with it')}"
-    severity: Severity = "warning" if name[0] == "indexes" else "error"  # more of them only slow writes down
-    return Finding(check, severity, thing, "none", described, message, query_for(*name, thing))
-
-
-def _changed_finding(
-    check: str, name: _Key, entry: Mapping[str, Any], diff: tuple[Parts, Parts], extra: int
-) -> Finding:
-    thing, before, after = _object(name, entry), _describe(diff[0]), _describe(diff[1])
-    message = f"expected {thing} with {before}, found {after}{_and_others(extra, 'changed with it')}"
-    return Finding(check, "error", thing, before, after, message, query_for(*name, thing))

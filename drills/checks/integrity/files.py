@@ -27,10 +27,12 @@ select name, pages, blocks from (
     from pg_catalog.pg_class as c where {_STORED}) as r
 where blocks < pages and name <> 'table pg_class' order by 1
 """
+# An index that is not ready was never built: a CREATE INDEX CONCURRENTLY or REINDEX CONCURRENTLY that failed leaves it empty.
 _EMPTY_INDEXES = f"""
 select {_KIND}, 1, 0 from pg_catalog.pg_class as c join pg_catalog.pg_am as a on a.oid = c.relam
 where {_STORED} and c.relkind = 'i' and c.relpages = 0 and a.amname in ('btree', 'hash', 'gin', 'gist', 'spgist', 'brin')
     and pg_catalog.pg_relation_size(c.oid) = 0
+    and not exists (select from pg_catalog.pg_index as x where x.indexrelid = c.oid and not x.indisready)
 union all select {_KIND}, 1, 0 from pg_catalog.pg_class as c
 where {_STORED} and c.relkind = 'S' and c.relpages = 0 and pg_catalog.pg_relation_size(c.oid) = 0 order by 1
 """
