@@ -9,18 +9,21 @@ configuration names (an `aws` profile must) is used and left; only what is made 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from drills.aws import outcome, owned
+from drills.aws.owned import Raw
 from drills.aws.read import RUN_TAG, error_code, refusal
 from drills.aws.session import Clients
 from drills.clock import Clock
 from drills.config.load import RestoreConfig
 from drills.errors import RestoreFailed
-from drills.model.instance import Instance, Resource
+from drills.model.instance import Instance, Resource, ResourceKind, ResourceState
 from drills.model.point import RecoveryPoint
 from drills.record import Journal
 
@@ -94,28 +97,23 @@ class Scratch:
         else:
             ask = rds.restore_db_instance_from_db_snapshot
             what = {"DBInstanceIdentifier": names.instance, "DBSnapshotIdentifier": point.snapshot_id}
-        self._plan("db-instance", names.instance)
-        try:
-            ask(
-                **what,
-                DBSubnetGroupName=groups.subnet_group,
-                DBParameterGroupName=groups.parameter_group,
-                VpcSecurityGroupIds=[groups.security_group],
-                PubliclyAccessible=False,
-                MultiAZ=False,
-                DeletionProtection=False,
-                BackupRetentionPeriod=0,
-                EnableCloudwatchLogsExports=[],
-                EnableIAMDatabaseAuthentication=False,
-                CopyTagsToSnapshot=False,
-                AutoMinorVersionUpgrade=False,
-                Tags=self._tags,
-                **optional,
-            )
-        except (ClientError, BotoCoreError) as error:
-            self._drop_plan("db-instance", names.instance, error)
-            raise RestoreFailed(refusal(error, f"the restore of {point.arn}")) from error
-        self._made("db-instance", names.instance)
+        request: dict[str, Any] = dict(
+            DBSubnetGroupName=groups.subnet_group,
+            DBParameterGroupName=groups.parameter_group,
+            VpcSecurityGroupIds=[groups.security_group],
+            PubliclyAccessible=False,
+            MultiAZ=False,
+            DeletionProtection=False,
+            BackupRetentionPeriod=0,
+            EnableCloudwatchLogsExports=[],
+            EnableIAMDatabaseAuthentication=False,
+            CopyTagsToSnapshot=False,
+            AutoMinorVersionUpgrade=False,
+            Tags=self._tags,
+            **what,
+            **optional,
+        )
+        self._make("db-instance", names.instance, f"the restore of {point.arn}", lambda: ask(**request))
 
     def set_password(self, instance_id: str, password: str) -> None:
         """Set a new master password; the drill never holds the source's."""
@@ -126,16 +124,12 @@ class Scratch:
     def copy_snapshot(self, point: RecoveryPoint, copy: str, *, source_region: str) -> None:
         """Ask RDS to copy a point's snapshot to the scratch side, under the configured key where there is one."""
         elsewhere = source_region != self._clients.region
-        request = {"SourceDBSnapshotIdentifier": point.arn if elsewhere else point.snapshot_id}
+        request: dict[str, Any] = {"SourceDBSnapshotIdentifier": point.arn if elsewhere else point.snapshot_id}
         request |= {"SourceRegion": source_region} if elsewhere else {}
         request |= {"KmsKeyId": self._config.kms_key} if self._config.kms_key else {}
-        self._plan("db-snapshot", copy)
-        try:
-            self._clients.rds.copy_db_snapshot(TargetDBSnapshotIdentifier=copy, Tags=self._tags, **request)
-        except (ClientError, BotoCoreError) as error:
-            self._drop_plan("db-snapshot", copy, error)
-            raise RestoreFailed(refusal(error, f"the copy of {point.arn}")) from error
-        self._made("db-snapshot", copy)
+        request |= {"TargetDBSnapshotIdentifier": copy, "Tags": self._tags}
+        ask = self._clients.rds.copy_db_snapshot
+        self._make("db-snapshot", copy, f"the copy of {point.arn}", lambda: ask(**request))
 
     # -- making ---------------------------------------------------------------------------------------------------
 
@@ -144,14 +138,14 @@ class Scratch:
         family = family_of(version)
         values = self._source_parameters(source.parameter_group) if source and source.parameter_group else {}
         other = bool(source) and family != family_of(source.engine_version if source else "")
-        self._plan("db-parameter-group", name)
-        self._clients.rds.create_db_parameter_group(
-            DBParameterGroupName=name,
-            DBParameterGroupFamily=family,
-            Description="scratch copy of a drill: the source's values, made harmless",
-            Tags=self._tags,
-        )
-        self._made("db-parameter-group", name)
+        request = {
+            "DBParameterGroupName": name,
+            "DBParameterGroupFamily": family,
+            "Description": "scratch copy of a drill: the source's values, made harmless",
+            "Tags": self._tags,
+        }
+        ask = self._clients.rds.create_db_parameter_group
+        self._make("db-parameter-group", name, "the parameter group", lambda: ask(**request))
         if other:  # an older backup: what its version does not know would be refused
             values = self._known_to(name, values)
         # ModifyDBParameterGroup takes at most 20 parameters a call (its API reference).
@@ -203,61 +197,82 @@ class Scratch:
         return vpc_id, [subnet["SubnetId"] for subnet in subnets]
 
     def _make_subnet_group(self, name: str, subnet_ids: list[str]) -> str:
-        self._plan("db-subnet-group", name)
-        self._clients.rds.create_db_subnet_group(
-            DBSubnetGroupName=name,
-            DBSubnetGroupDescription="scratch copy of a drill",
-            SubnetIds=subnet_ids,
-            Tags=self._tags,
-        )
-        self._made("db-subnet-group", name)
+        request = {
+            "DBSubnetGroupName": name,
+            "DBSubnetGroupDescription": "scratch copy of a drill",
+            "SubnetIds": subnet_ids,
+            "Tags": self._tags,
+        }
+        ask = self._clients.rds.create_db_subnet_group
+        self._make("db-subnet-group", name, "the subnet group", lambda: ask(**request))
         return name
 
     def _make_security_group(self, name: str, vpc_id: str) -> str:
         """Return a group that admits the drill host alone and lets nothing out (EC2 gives each new group an egress rule)."""
         ec2 = self._clients.ec2
-        self._plan("security-group", name)
-        group_id: str = ec2.create_security_group(
-            GroupName=name,
-            Description="scratch copy of a drill: admits the drill host, lets nothing out",
-            VpcId=vpc_id,
-            TagSpecifications=[{"ResourceType": "security-group", "Tags": self._tags}],
-        )["GroupId"]
+        request = {
+            "GroupName": name,
+            "Description": "scratch copy of a drill: admits the drill host, lets nothing out",
+            "VpcId": vpc_id,
+            "TagSpecifications": [{"ResourceType": "security-group", "Tags": self._tags}],
+        }
+        made = self._make("security-group", name, "the security group", lambda: ec2.create_security_group(**request))
+        group_id: str = made["GroupId"]
         self._made("security-group", name, note=group_id)
-        egress = ec2.describe_security_groups(GroupIds=[group_id])["SecurityGroups"][0]["IpPermissionsEgress"]
-        if egress:
-            ec2.revoke_security_group_egress(GroupId=group_id, IpPermissions=egress)
-        ec2.authorize_security_group_ingress(
-            GroupId=group_id,
-            IpPermissions=[
-                {
-                    "IpProtocol": "tcp",
-                    "FromPort": 1024,
-                    "ToPort": 65535,
-                    "IpRanges": [{"CidrIp": self._config.drill_host_cidr or "127.0.0.1/32"}],
-                }
-            ],
-        )
+        group = ec2.describe_security_groups(GroupIds=[group_id])["SecurityGroups"][0]
+        if group["IpPermissionsEgress"]:
+            with _done_before("NotFound"):
+                ec2.revoke_security_group_egress(GroupId=group_id, IpPermissions=group["IpPermissionsEgress"])
+        host = {"CidrIp": self._config.drill_host_cidr or "127.0.0.1/32"}
+        admitted = {"IpProtocol": "tcp", "FromPort": 1024, "ToPort": 65535, "IpRanges": [host]}
+        with _done_before("Duplicate"):
+            ec2.authorize_security_group_ingress(GroupId=group_id, IpPermissions=[admitted])
         return group_id
 
     # -- the record -----------------------------------------------------------------------------------------------
 
-    def _plan(self, kind: Any, name: str) -> None:
-        self._journal.resource(Resource(kind, name, "planned", self._clients.account, self._clients.region))
+    def _make(self, kind: ResourceKind, name: str, what: str, request: Callable[[], Raw]) -> Raw:
+        """Request what is to be made, recorded first; return AWS's answer. Raises RestoreFailed where it is refused.
 
-    def _made(self, kind: Any, name: str, note: str = "") -> None:
-        self._journal.resource(
-            Resource(
-                kind, name, "made", self._clients.account, self._clients.region, note, made_at=self._journal.clock.now()
-            )
-        )
+        What is there already and carries this run's tag was made by a request whose answer was lost: it is returned. After a
+        failure that does not say whether the request was carried out the resource stays planned, and the clean-up asks for it.
+        """
+        self._note(kind, name, "planned")
+        try:
+            answer = request()
+        except (ClientError, BotoCoreError) as error:
+            there = owned.find(self._clients, kind, name) if outcome.says_exists(error) else []
+            own = [raw for raw in there if owned.is_own(self._clients, kind, raw, self._journal.record.run_id)]
+            if not own:
+                unmade = bool(there) or outcome.was_not_carried_out(error)
+                raise RestoreFailed(f"{refusal(error, what)}{self._note_failure(kind, name, unmade)}") from error
+            answer = own[0]
+        self._made(kind, name)
+        return answer
 
-    def _drop_plan(self, kind: Any, name: str, error: Exception) -> None:
-        """Mark a resource gone whose request AWS refused; after any other failure the clean-up looks for it."""
-        if isinstance(error, ClientError) and error_code(error):
-            self._journal.resource(
-                Resource(kind, name, "gone", self._clients.account, self._clients.region, "refused by AWS, never made")
-            )
+    def _note_failure(self, kind: ResourceKind, name: str, unmade: bool) -> str:
+        """Record that something was never made, where that is certain; return what the sentence says where it is not."""
+        if unmade:
+            self._note(kind, name, "gone", "refused by AWS, never made")
+            return ""
+        return f"; whether {name} was made is not known, the clean-up asks for it"
+
+    def _made(self, kind: ResourceKind, name: str, note: str = "") -> None:
+        clients, now = self._clients, self._journal.clock.now()
+        self._journal.resource(Resource(kind, name, "made", clients.account, clients.region, note, made_at=now))
+
+    def _note(self, kind: ResourceKind, name: str, state: ResourceState, note: str = "") -> None:
+        self._journal.resource(Resource(kind, name, state, self._clients.account, self._clients.region, note))
+
+
+@contextmanager
+def _done_before(word: str) -> Iterator[None]:
+    """Take a refusal whose code ends in `word` for done: the answer to a first request, which was carried out, was lost."""
+    try:
+        yield
+    except ClientError as error:
+        if not error_code(error).endswith(word):
+            raise
 
 
 def _restore_time_request(names: ScratchNames, point: RecoveryPoint) -> dict[str, Any]:

@@ -7,6 +7,9 @@ from datetime import datetime
 from typing import Literal
 
 ResourceState = Literal["planned", "made", "gone", "left"]
+ResourceKind = Literal[
+    "db-instance", "db-snapshot", "db-parameter-group", "db-subnet-group", "security-group", "log-group"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class StatusChange:
 class Resource:
     """Something a run makes in AWS. Written as "planned" before the call that makes it; "gone" once it does not exist any more."""
 
-    kind: Literal["db-instance", "db-snapshot", "db-parameter-group", "db-subnet-group", "security-group", "log-group"]
+    kind: ResourceKind
     id: str
     state: ResourceState
     account: str = ""

@@ -155,3 +155,4 @@ class RunRecord:
     moments: tuple[Moment, ...] = ()
     clock_offset: ClockOffset | None = None
     history: Trend | None = None
+    clean_up_seconds: float = 0.0  # that all clean-ups of the run together took

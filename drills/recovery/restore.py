@@ -240,7 +240,7 @@ def remove_resources(setup: Setup) -> tuple[Resource, ...]:
         setup.journal,
         setup.clock,
         every=setup.poll_seconds,
-        timeout=setup.target.timeout.total_seconds(),
+        limit=setup.target.run_limits(setup.name, sandboxed=setup.uses_demo_data).clean_up,
     )
 
 

@@ -18,6 +18,7 @@ from drills.aws.cleanup import remove_all
 from drills.aws.scratch import Scratch, ScratchNames
 from drills.aws.session import Clients
 from drills.clock import SystemClock
+from drills.config.limits import Limit
 from drills.model.instance import Instance, Resource
 from drills.model.point import RecoveryPoint
 from drills.objectives import verdicts
@@ -67,7 +68,8 @@ def source_of(clients: Clients) -> Instance:
 def removed(setup: Setup, clients: Clients | None = None) -> tuple[Resource, ...]:
     """What is left after a clean-up that knows nothing but the record on disk."""
     journal = Journal.open(setup.journal.folder)
-    left = remove_all(clients or setup.clients, journal, SystemClock(), every=POLL, timeout=20.0)
+    limit = Limit("the clean-up", 20.0, "limits.clean_up", "configured")
+    left = remove_all(clients or setup.clients, journal, SystemClock(), every=POLL, limit=limit)
     setup.journal.record = journal.record
     return left
 
@@ -251,12 +253,14 @@ def test_what_is_in_use_or_throttled_for_a_while_is_asked_again(
 
 
 def test_what_stays_in_use_is_left_when_time_is_up(setup: Setup, staged: Staged) -> None:
-    """The clean-up ends: after the timeout of each thing, on a clock wound by hand."""
+    """The clean-up ends when its limit is used up, on a clock wound by hand, and says what raises the limit."""
     clock, journal = HandClock(), Journal.open(setup.journal.folder)
     spoiled = failing(staged, "ec2", "DeleteSecurityGroup", "DependencyViolation")
+    limit = Limit("the clean-up", 300.0, "limits.clean_up", "default")
 
-    (left,) = remove_all(spoiled, journal, clock, every=10.0, timeout=300.0)
+    (left,) = remove_all(spoiled, journal, clock, every=10.0, limit=limit)
 
-    assert left.note.startswith("still there 300 s after its removal was asked for: ")
+    assert left.note.startswith("still there when the 300 s of the clean-up were over: ")
     assert "DependencyViolation" in left.note
+    assert ": raise limits.clean_up, and aws ec2 delete-security-group --group-id sg-" in left.note
     assert 300 <= clock.slept <= 350

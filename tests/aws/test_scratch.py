@@ -16,6 +16,7 @@ from drills.aws.cleanup import remove_all
 from drills.aws.scratch import JOB_RUNNERS, Scratch, ScratchNames, harmless, scratch_tags
 from drills.aws.session import Clients
 from drills.checks.server.harmless import JOB_RUNNERS as NAMED_AS_FINDINGS
+from drills.config.limits import Limit
 from drills.config.load import RestoreConfig
 from drills.errors import RestoreFailed
 from drills.model.point import RecoveryPoint
@@ -85,7 +86,8 @@ def test_the_owners_tags_do_not_replace_the_runs() -> None:
 
 def removed(setup: Setup) -> None:
     """Remove what the run made."""
-    assert remove_all(setup.clients, setup.journal, setup.clock, every=POLL, timeout=20.0) == ()
+    limit = Limit("the clean-up", 20.0, "limits.clean_up", "configured")
+    assert remove_all(setup.clients, setup.journal, setup.clock, every=POLL, limit=limit) == ()
 
 
 def point_of(clients: Clients) -> RecoveryPoint:

@@ -1,0 +1,296 @@
+"""A call whose outcome is not known: whatever AWS has made of it is found and removed, by its name and the run's own tag."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from moto import mock_aws
+
+from drills.aws import owned
+from drills.aws.cleanup import removal_command, remove_all
+from drills.aws.scratch import Scratch, ScratchNames, scratch_tags
+from drills.config.limits import Limit
+from drills.config.load import RestoreConfig
+from drills.errors import RestoreFailed
+from drills.model.instance import Resource, ResourceKind
+from drills.model.point import RecoveryPoint
+from drills.model.record import SCHEMA_VERSION, RunRecord
+from drills.record import Journal
+from tests.support.clock import NOON, HandClock
+from tests.support.lossy import LossyAws
+from tests.support.paths import CHECKOUT
+
+RUN = "20261123-120000-abcd"
+NAMES = ScratchNames.of(RUN, "recovery")
+LIMIT = Limit("the clean-up", 600.0, "targets.orders.limits.clean_up", "default")
+COPY = f"{NAMES.instance}-copy"
+LOG_GROUP = f"/aws/rds/instance/{NAMES.instance}/postgresql"
+MAKING: dict[tuple[str, str], tuple[ResourceKind, str]] = {
+    ("rds", "CreateDBParameterGroup"): ("db-parameter-group", NAMES.parameter_group),
+    ("rds", "CreateDBSubnetGroup"): ("db-subnet-group", NAMES.subnet_group),
+    ("ec2", "CreateSecurityGroup"): ("security-group", NAMES.security_group),
+    ("rds", "RestoreDBInstanceFromDBSnapshot"): ("db-instance", NAMES.instance),
+    ("rds", "RestoreDBInstanceToPointInTime"): ("db-instance", NAMES.instance),
+    ("rds", "CopyDBSnapshot"): ("db-snapshot", COPY),
+}
+CHANGING = {
+    ("rds", "ModifyDBParameterGroup"),
+    ("ec2", "RevokeSecurityGroupEgress"),
+    ("ec2", "AuthorizeSecurityGroupIngress"),
+    ("rds", "ModifyDBInstance"),
+}
+REMOVING: dict[tuple[str, str], ResourceKind] = {
+    ("rds", "DeleteDBInstance"): "db-instance",
+    ("rds", "DeleteDBSnapshot"): "db-snapshot",
+    ("rds", "DeleteDBParameterGroup"): "db-parameter-group",
+    ("rds", "DeleteDBSubnetGroup"): "db-subnet-group",
+    ("ec2", "DeleteSecurityGroup"): "security-group",
+    ("logs", "DeleteLogGroup"): "log-group",
+}
+LOST = ("connection reset", "no answer", "error of AWS", "throttled")
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[LossyAws]:
+    """An AWS with a source and a snapshot of it; botocore's pauses between two tries take no time."""
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda seconds: None)
+    with mock_aws():
+        made = LossyAws()
+        made.clients.rds.create_db_instance(
+            DBInstanceIdentifier="orders",
+            DBInstanceClass="db.t4g.medium",
+            Engine="postgres",
+            EngineVersion="16.4",
+            AllocatedStorage=20,
+            MasterUsername="owner",
+            MasterUserPassword="of-the-source",
+            BackupRetentionPeriod=1,
+        )
+        made.clients.rds.create_db_snapshot(DBInstanceIdentifier="orders", DBSnapshotIdentifier="nightly")
+        yield made
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    """The record of a run, on a clock that nobody waits for."""
+    return Journal.create(
+        tmp_path, RunRecord(SCHEMA_VERSION, RUN, "aws", False, NOON, "0"), origin=0, clock=HandClock()
+    )
+
+
+def scratch_of(aws: LossyAws, journal: Journal) -> Scratch:
+    """What makes the run's things."""
+    return Scratch(aws.clients, RestoreConfig(), journal, scratch_tags(RUN, "orders", "2026-11-23T16:00:00+00:00", {}))
+
+
+def point_of(operation: str = "") -> RecoveryPoint:
+    """The snapshot, or a moment for a restore to one."""
+    moment = operation.endswith("PointInTime")
+    return RecoveryPoint(
+        arn="arn:aws:rds:eu-central-1:123456789012:snapshot:nightly",
+        kind="continuous" if moment else "manual",
+        snapshot_id="nightly",
+        vault=None,
+        status="available",
+        instance_id="orders",
+        dbi_resource_id="db-ORDERS",
+        created_at=NOON,
+        completed_at=NOON,
+        data_time=NOON,
+        data_time_source="",
+        engine_version="16.4",
+    )
+
+
+def make_all(aws: LossyAws, journal: Journal, operation: str) -> None:
+    """Make what the operation makes, and what that needs before."""
+    scratch, point = scratch_of(aws, journal), point_of(operation)
+    if operation == "CopyDBSnapshot":
+        scratch.copy_snapshot(point, COPY, source_region="eu-central-1")
+        return
+    groups = scratch.make_groups(NAMES, point, None)
+    if operation.startswith("Restore"):
+        scratch.restore(NAMES, groups, point)
+
+
+def clean(aws: LossyAws, journal: Journal) -> tuple[Resource, ...]:
+    """What is left after a clean-up by the record alone, of which AWS has nothing either unless it is named."""
+    return remove_all(aws.clients, journal, journal.clock, every=15.0, limit=LIMIT)
+
+
+def there(aws: LossyAws, kind: ResourceKind, name: str) -> bool:
+    """Whether AWS has it."""
+    return bool(owned.find(aws.clients, kind, name))
+
+
+@pytest.mark.parametrize("how", LOST)
+@pytest.mark.parametrize("way", ["RestoreDBInstanceFromDBSnapshot", "RestoreDBInstanceToPointInTime"])
+def test_what_a_repeated_request_finds_is_taken(aws: LossyAws, journal: Journal, way: str, how: str) -> None:
+    """Each first answer is lost and the repetition is refused, for the thing exists: it is the run's, which goes on with it."""
+    calls = [call for call in MAKING if not call[1].startswith("Restore") or call[1] == way]
+    for call in calls:
+        aws.lose(*call, how, times=1)
+
+    make_all(aws, journal, way)
+    make_all(aws, journal, "CopyDBSnapshot")
+
+    assert aws.struck == {call[1]: 1 for call in calls}
+    assert {(each.state, each.id) for each in journal.record.resources} == {("made", MAKING[call][1]) for call in calls}
+    assert clean(aws, journal) == ()
+    assert not any(there(aws, *MAKING[call]) for call in calls)
+
+
+@pytest.mark.parametrize("how", ["no answer", "error of AWS"])
+@pytest.mark.parametrize("call", MAKING, ids=lambda call: call[1])
+def test_what_may_have_been_made_is_looked_for(
+    aws: LossyAws, journal: Journal, call: tuple[str, str], how: str
+) -> None:
+    """No answer ever comes although AWS has carried the call out: it stays planned, the sentence says so, it is removed."""
+    kind, name = MAKING[call]
+    aws.lose(*call, how, times=None)
+
+    with pytest.raises(RestoreFailed, match=f"whether {name} was made is not known, the clean-up asks for it"):
+        make_all(aws, journal, call[1])
+
+    assert there(aws, kind, name)
+    assert ("planned", name) in {(each.state, each.id) for each in journal.record.resources}
+    aws.recover()
+    assert clean(aws, journal) == ()
+    assert not there(aws, kind, name)
+
+
+@pytest.mark.parametrize("call", MAKING, ids=lambda call: call[1])
+def test_a_crash_between_the_call_and_the_record(aws: LossyAws, journal: Journal, call: tuple[str, str]) -> None:
+    """The process ends while the answer is on its way: another one removes what was made."""
+    kind, name = MAKING[call]
+
+    aws.lose(*call, "crash", times=1)
+    with pytest.raises(SystemExit):
+        make_all(aws, journal, call[1])
+
+    assert there(aws, kind, name)
+    assert clean(aws, Journal.open(journal.folder, clock=journal.clock)) == ()
+    assert not there(aws, kind, name)
+
+
+@pytest.mark.parametrize("call", MAKING, ids=lambda call: call[1])
+def test_what_aws_refuses_at_once_was_never_made(aws: LossyAws, journal: Journal, call: tuple[str, str]) -> None:
+    """The refusal of the first and only request is certain: nothing is looked for."""
+    _, name = MAKING[call]
+    aws.lose(*call, "denied", times=None, carried_out=False)
+
+    with pytest.raises(RestoreFailed, match="AccessDenied") as error:
+        make_all(aws, journal, call[1])
+
+    assert "not known" not in str(error.value)
+    assert {each.id: each.state for each in journal.record.resources}[name] == "gone"
+
+
+@pytest.mark.parametrize("call", MAKING, ids=lambda call: call[1])
+def test_a_name_that_is_another_s_is_left_alone(aws: LossyAws, journal: Journal, call: tuple[str, str]) -> None:
+    """What exists under the planned name without the run's tag is not the run's, whatever happened to an answer."""
+    kind, name = MAKING[call]
+    theirs = Journal.create(
+        journal.folder, RunRecord(SCHEMA_VERSION, "another", "aws", False, NOON, "0"), origin=0, clock=HandClock()
+    )
+    tags = scratch_tags("another", "orders", "2026-11-23T16:00:00+00:00", {})
+    other = Scratch(aws.clients, RestoreConfig(), theirs, tags)
+    groups = other.make_groups(NAMES, point_of(), None)
+    other.copy_snapshot(point_of(), COPY, source_region="eu-central-1")
+    other.restore(NAMES, groups, point_of())
+    ours = Journal.create(journal.folder, journal.record, origin=0, clock=HandClock())
+
+    with pytest.raises(RestoreFailed, match="AWS refused"):
+        make_all(aws, ours, call[1])
+
+    assert clean(aws, ours) == ()
+    assert there(aws, kind, name)
+
+
+@pytest.mark.parametrize("call", sorted(CHANGING), ids=lambda call: call[1])
+def test_a_change_may_be_made_twice(aws: LossyAws, journal: Journal, call: tuple[str, str]) -> None:
+    """A change that was carried out and whose answer was lost is repeated without harm."""
+    aws.lose(*call, "connection reset", times=1)
+
+    make_all(aws, journal, "RestoreDBInstanceFromDBSnapshot")
+    scratch_of(aws, journal).set_password(NAMES.instance, "a-new-one-1234")
+
+    assert aws.struck == {call[1]: 1}
+    (group,) = owned.find(aws.clients, "security-group", NAMES.security_group)
+    assert group["IpPermissionsEgress"] == []
+    assert len(group["IpPermissions"]) == 1
+
+
+def fill(aws: LossyAws, journal: Journal) -> None:
+    """Everything that a run can make, and the log group that RDS makes for it."""
+    make_all(aws, journal, "RestoreDBInstanceFromDBSnapshot")
+    make_all(aws, journal, "CopyDBSnapshot")
+    aws.clients.logs.create_log_group(logGroupName=LOG_GROUP)
+
+
+@pytest.mark.parametrize("times", [1, 25])
+@pytest.mark.parametrize("how", LOST)
+def test_a_removal_whose_answer_is_lost(aws: LossyAws, journal: Journal, how: str, times: int) -> None:
+    """What has been removed is seen to be gone, also when more answers are lost than botocore repeats a call."""
+    fill(aws, journal)
+    for call in REMOVING:
+        aws.lose(*call, how, times=times)
+
+    assert clean(aws, journal) == ()
+
+    assert set(aws.struck) == {operation for _, operation in REMOVING}
+    assert {resource.kind for resource in journal.record.resources} == set(REMOVING.values())
+    assert {resource.state for resource in journal.record.resources} == {"gone"}
+    assert not any(there(aws, resource.kind, resource.id) for resource in journal.record.resources)
+
+
+def test_what_is_planned_must_stay_absent(aws: LossyAws, journal: Journal) -> None:
+    """A request without an answer may be carried out a little later: AWS is asked again for half a minute."""
+    journal.resource(Resource("db-instance", NAMES.instance, "planned"))
+    groups = Journal.create(journal.folder, journal.record, origin=0, clock=HandClock())
+
+    class Late(HandClock):
+        """After 20 seconds the instance appears."""
+
+        def sleep(self, seconds: float) -> None:
+            before = self.slept
+            super().sleep(seconds)
+            if before < 20 <= self.slept:
+                tags = [{"Key": "drills:run", "Value": RUN}]
+                aws.clients.rds.restore_db_instance_from_db_snapshot(
+                    DBInstanceIdentifier=NAMES.instance, DBSnapshotIdentifier="nightly", Tags=tags
+                )
+
+    clock = Late()
+    groups.clock = clock
+    assert remove_all(aws.clients, groups, clock, every=5.0, limit=LIMIT) == ()
+    assert clock.slept >= 20
+    assert not there(aws, "db-instance", NAMES.instance)
+
+
+def test_every_call_that_makes_or_removes_is_tried_here() -> None:
+    """A new call in the rooms that make and remove a drill's things must come into the tables above."""
+    verbs = re.compile(r"(create|copy|restore|delete|modify|revoke|authorize|start|stop|reboot|run|add|put)_\w+")
+    found = set()
+    for room in ("aws", "recovery"):
+        for path in (CHECKOUT / "drills" / room).glob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name | ast.Attribute):
+                    owner = node.value.attr if isinstance(node.value, ast.Attribute) else node.value.id
+                    if owner in ("rds", "ec2", "logs", "backup") and verbs.fullmatch(node.attr):
+                        found.add((owner, node.attr.replace("_", "")))
+    tried = {(service, operation.lower()) for service, operation in (*MAKING, *CHANGING, *REMOVING)}
+    assert found == tried
+
+
+@pytest.mark.parametrize("kind", REMOVING.values())
+def test_the_command_for_what_is_left_names_it(kind: ResourceKind) -> None:
+    """A person gets a command for each kind, with the name and the region."""
+    assert re.fullmatch(
+        r"aws (rds|ec2|logs) delete-[a-z-]+ .*drill-x.* --region eu-west-1",
+        removal_command(Resource(kind, "drill-x", "left", region="eu-west-1")),
+    )

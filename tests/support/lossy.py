@@ -1,0 +1,80 @@
+"""An AWS in this process, made by moto, which carries calls out and loses its answers, and clients that talk to it."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+
+from drills.aws.session import Clients, client_config
+from drills.config.load import AwsProfile
+
+REGION, ACCOUNT = "eu-central-1", "123456789012"
+SERVICES = ("rds", "backup", "ec2", "sts", "logs", "secretsmanager", "kms")
+
+
+def _refused(status: int, code: str) -> Callable[[str], tuple[Any, Any]]:
+    def answer(url: str) -> tuple[Any, Any]:
+        parsed = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+        return (AWSResponse(url, status, HTTPHeaders(), None), parsed), None
+
+    return answer
+
+
+def _crash(_url: str) -> tuple[Any, Any]:
+    raise SystemExit("the process ends while the answer is on its way")
+
+
+LOSSES: dict[str, Callable[[str], tuple[Any, Any]]] = {
+    "connection reset": lambda url: (None, ConnectionClosedError(endpoint_url=url)),
+    "no answer": lambda url: (None, ReadTimeoutError(endpoint_url=url)),
+    "error of AWS": _refused(500, "InternalFailure"),
+    "throttled": _refused(400, "Throttling"),
+    "denied": _refused(403, "AccessDenied"),
+    "crash": _crash,
+}
+"""What comes instead of the answer: a pair of response and exception, as botocore's endpoint gives it."""
+
+
+@functools.cache
+def _clients() -> Clients:
+    """Return the clients, made once: reading the services' models takes a good part of a second."""
+    made: Any = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
+    opened = {name: made.client(name, config=client_config(AwsProfile())) for name in SERVICES}
+    return Clients(**opened, region=REGION, account=ACCOUNT)
+
+
+class LossyAws:
+    """The clients, which repeat as those of a run do; inside of moto's `mock_aws`."""
+
+    def __init__(self) -> None:
+        self.clients = _clients()
+        self.struck: Counter[str] = Counter()
+        self.recover()
+
+    def lose(self, service: str, operation: str, how: str, *, times: int | None, carried_out: bool = True) -> None:
+        """Lose the answers to an operation, so many of them or all; the calls are `carried_out` all the same."""
+        endpoint = getattr(self.clients, service)._endpoint
+        usual, left = endpoint._get_response, [times]
+
+        def get(request: Any, model: Any, context: Any) -> tuple[Any, Any]:
+            if model.name != operation or left[0] == 0:
+                return usual(request, model, context)  # type: ignore[no-any-return]
+            left[0] = None if left[0] is None else left[0] - 1
+            self.struck[operation] += 1
+            if carried_out:
+                usual(request, model, context)
+            return LOSSES[how](request.url)
+
+        endpoint._get_response = get
+
+    def recover(self) -> None:
+        """Lose nothing from now on."""
+        for name in SERVICES:
+            vars(getattr(self.clients, name)._endpoint).pop("_get_response", None)
