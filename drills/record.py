@@ -25,6 +25,7 @@ from drills.model.record import SCHEMA_VERSION, Failure, Restoration, RunRecord
 from drills.model.timing import Moment, Phase
 
 RECORD_NAME = "drill.json"
+ORIGIN_NAME = ".origin"  # holds the monotonic instant at which the run began, for the processes of the run
 _ADAPTER: TypeAdapter[RunRecord] = TypeAdapter(RunRecord)
 
 
@@ -109,15 +110,22 @@ class Journal:
     def create(cls, folder: Path, record: RunRecord, *, origin: float, clock: Clock | None = None) -> Journal:
         """Start a record. `origin` is the monotonic instant at which the run began, in seconds."""
         journal = cls(folder, record, clock or SystemClock(), origin)
-        (folder / ".origin").write_text(repr(origin), encoding="utf-8")
+        (folder / ORIGIN_NAME).write_text(repr(origin), encoding="utf-8")
         journal._save()
         return journal
 
     @classmethod
     def open(cls, folder: Path, *, clock: Clock | None = None) -> Journal:
-        """Go on with the record of a run that another process of this machine began."""
-        origin = float((folder / ".origin").read_text(encoding="utf-8"))
-        return cls(folder, load(folder), clock or SystemClock(), origin)
+        """Go on with the record of a run that another process of this machine began.
+
+        Where its origin is gone, since the run has ended, it follows from the wall clock.
+        """
+        record, clock = load(folder), clock or SystemClock()
+        try:
+            origin = float((folder / ORIGIN_NAME).read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            origin = clock.monotonic() - (clock.now() - record.started_at).total_seconds()
+        return cls(folder, record, clock, origin)
 
     def _save(self) -> None:
         write_atomically(self.folder / RECORD_NAME, to_json(self.record))

@@ -10,6 +10,7 @@ such a thing is not waited for.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable
 from typing import Literal
 
@@ -60,15 +61,18 @@ def remove_all(clients: Clients, journal: Journal, clock: Clock, *, every: float
 
 def removal_command(resource: Resource) -> str:
     """Return the command by which a person removes a resource that a clean-up has left. Pure."""
+    region = f" --region {resource.region}" if resource.region else ""
+    known = re.search(r"\bsg-[0-9a-f]+", resource.note)  # a group of EC2 is removed by its id alone
+    named = f"--filters Name=group-name,Values={resource.id} --query 'SecurityGroups[].GroupId' --output text"
+    group = known[0] if known else f"$(aws ec2 describe-security-groups {named}{region})"
     words = {
         "db-instance": f"rds delete-db-instance --skip-final-snapshot --db-instance-identifier {resource.id}",
         "db-snapshot": f"rds delete-db-snapshot --db-snapshot-identifier {resource.id}",
         "log-group": f"logs delete-log-group --log-group-name {resource.id}",
         "db-parameter-group": f"rds delete-db-parameter-group --db-parameter-group-name {resource.id}",
         "db-subnet-group": f"rds delete-db-subnet-group --db-subnet-group-name {resource.id}",
-        "security-group": f"ec2 delete-security-group --group-id {resource.note or resource.id}",
+        "security-group": f"ec2 delete-security-group --group-id {group}",
     }
-    region = f" --region {resource.region}" if resource.region else ""
     return f"aws {words[resource.kind]}{region}"
 
 

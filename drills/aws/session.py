@@ -32,6 +32,9 @@ from botocore.credentials import (
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import Loader
 
+from drills.aws.call_limit import limit_call
+from drills.clock import SystemClock
+from drills.config.limits import LONGEST_CALL
 from drills.config.target import AwsProfile, EndpointProfile, RestoreConfig, SandboxProfile
 from drills.errors import ConfigError, DrillError, Refused
 
@@ -68,8 +71,11 @@ def open_clients(
     environment: Mapping[str, str],
     endpoint_url: str | None = None,
     restore: RestoreConfig | None = None,
+    call_seconds: float = LONGEST_CALL.total_seconds(),
 ) -> Clients:
     """Return clients for the source's side, or with `restore` for the side that the copy is restored on. Calls nothing yet.
+
+    No call is tried again `call_seconds` after it began.
 
     `endpoint_url` is the running sandbox's address, and for that profile only. Of `environment` the `endpoint` profile
     reads AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN; without them it signs with "test". A role in
@@ -80,7 +86,7 @@ def open_clients(
     region = (restore and restore.region) or profile.region
     if not region:
         raise Refused("the profile allows no region, and an empty list allows nothing: list what a drill may touch")
-    options = client_config(profile, endpoint_url)
+    options = client_config(profile, endpoint_url, call_seconds)
     if isinstance(profile, AwsProfile):
         session, url = _caller_session(profile), None
     elif isinstance(profile, EndpointProfile):
@@ -97,7 +103,9 @@ def open_clients(
     made: Any = boto3.Session(botocore_session=session, region_name=region)
 
     def client(service: str, where: str) -> Any:
-        return made.client(service, region_name=where, endpoint_url=url, config=options)
+        opened = made.client(service, region_name=where, endpoint_url=url, config=options)
+        limit_call(opened, call_seconds, SystemClock())
+        return opened
 
     return Clients(**{name: client(name, region) for name in _SERVICES}, region=region, open_client=client)
 
@@ -114,15 +122,17 @@ def identify(clients: Clients) -> Clients:
 
 
 def client_config(
-    profile: SandboxProfile | EndpointProfile | AwsProfile, endpoint_url: str | None = None
+    profile: SandboxProfile | EndpointProfile | AwsProfile,
+    endpoint_url: str | None = None,
+    call_seconds: float = LONGEST_CALL.total_seconds(),
 ) -> ClientConfig:
     """Return the retries and timeouts of every client. An address on this machine is never reached through a proxy."""
     url = profile.endpoint_url if isinstance(profile, EndpointProfile) else endpoint_url
     local = bool(url) and urlsplit(url or "").hostname in LOOPBACK
     options: dict[str, Any] = {
         "retries": {"mode": "standard", "max_attempts": 10},
-        "connect_timeout": 10,
-        "read_timeout": 60,
+        "connect_timeout": min(10.0, call_seconds),
+        "read_timeout": min(60.0, call_seconds),
         "proxies": {} if local else None,
         "user_agent_appid": "postgresql-drills",
     }

@@ -15,7 +15,8 @@ from drills.config.load import Config
 
 def open_source(config: Config, endpoint_url: str | None = None) -> Clients:
     """Return clients for the side of the source. Calls nothing yet; `endpoint_url` is the running sandbox's address."""
-    return session.open_clients(config.profile, environment=os.environ, endpoint_url=endpoint_url)
+    seconds = config.limits.call.seconds
+    return session.open_clients(config.profile, environment=os.environ, endpoint_url=endpoint_url, call_seconds=seconds)
 
 
 def open_restore(config: Config, source: Clients, endpoint_url: str | None = None) -> Clients:
@@ -23,4 +24,10 @@ def open_restore(config: Config, source: Clients, endpoint_url: str | None = Non
     restore = config.target.restore
     if not (restore.role_arn or restore.region):
         return source
-    return session.open_clients(config.profile, environment=os.environ, endpoint_url=endpoint_url, restore=restore)
+    return session.open_clients(
+        config.profile,
+        environment=os.environ,
+        endpoint_url=endpoint_url,
+        restore=restore,
+        call_seconds=config.limits.call.seconds,
+    )

@@ -73,12 +73,18 @@ def _put_back(folder: Path, journal: Journal) -> None:
 def _remove(folder: Path, journal: Journal) -> None:
     journal.enter("clean up", note="what the drill itself had not removed")
     try:
-        remove_resources(context.open_setup(folder, journal))
+        left = remove_resources(context.open_setup(folder, journal))
     except (DrillError, ClientError, BotoCoreError) as error:
         if context.local_aws_of(folder) is None:
-            journal.failure(f"expected to remove what the run made, found: {error}", errors.LEFT_BEHIND)
+            names = ", ".join(f"{each.kind} {each.id}" for each in remaining_resources(journal.record.resources))
+            sentence = f"expected to remove what the run made ({names}), found: {' '.join(str(error).split())}"
+            journal.failure(sentence, errors.LEFT_BEHIND)
             return
         _note_gone_with_sandbox(journal)
+        return
+    if left:
+        each = "; ".join(f"{resource.kind} {resource.id}, {resource.note}" for resource in left)
+        journal.failure(f"expected nothing that the run made to be left, found {len(left)}: {each}", errors.LEFT_BEHIND)
 
 
 def _note_gone_with_sandbox(journal: Journal) -> None:

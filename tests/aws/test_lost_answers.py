@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from moto import mock_aws
 
+from drills import errors
 from drills.aws import owned
 from drills.aws.cleanup import removal_command, remove_all
 from drills.aws.scratch import Scratch, ScratchNames, scratch_tags
@@ -19,6 +20,7 @@ from drills.errors import RestoreFailed
 from drills.model.instance import Resource, ResourceKind
 from drills.model.point import RecoveryPoint
 from drills.model.record import SCHEMA_VERSION, RunRecord
+from drills.objectives.verdicts import exit_codes
 from drills.record import Journal
 from tests.support.clock import NOON, HandClock
 from tests.support.lossy import LossyAws
@@ -270,6 +272,66 @@ def test_what_is_planned_must_stay_absent(aws: LossyAws, journal: Journal) -> No
     assert remove_all(aws.clients, groups, clock, every=5.0, limit=LIMIT) == ()
     assert clock.slept >= 20
     assert not there(aws, "db-instance", NAMES.instance)
+
+
+def test_a_removal_that_is_denied_is_asked_for_once(aws: LossyAws, journal: Journal) -> None:
+    """Every deletion is denied: nobody waits, each thing is left with the reason and the command, and 13 is a code."""
+    fill(aws, journal)
+    for call in REMOVING:
+        aws.lose(*call, "denied", times=None, carried_out=False)
+
+    left = clean(aws, journal)
+
+    assert {resource.kind for resource in left} == set(REMOVING.values())
+    assert aws.struck == {operation: 1 for _, operation in REMOVING}
+    for resource in left:
+        assert resource.note.startswith("AWS refused to remove it: ")
+        assert "AccessDenied" in resource.note
+        assert resource.note.endswith(removal_command(resource))
+    assert slept(journal) == 0
+    assert errors.LEFT_BEHIND in exit_codes(journal.record)
+
+
+def test_nobody_waits_for_what_hangs_on_a_refused_thing(aws: LossyAws, journal: Journal) -> None:
+    """The instance may not be removed, so that its groups stay in use: they are left with it, and say so."""
+    fill(aws, journal)
+    aws.lose("rds", "DeleteDBInstance", "denied", times=None, carried_out=False)
+    groups = [call for call in REMOVING if call[1].endswith("Group") and call[0] != "logs"]
+    for call in groups:
+        aws.lose(*call, "in use", times=None, carried_out=False)
+
+    left = {resource.kind: resource.note for resource in clean(aws, journal)}
+
+    assert set(left) == {"db-instance", *(REMOVING[call] for call in groups)}
+    for call in groups:
+        assert left[REMOVING[call]].startswith(f"not removed: {NAMES.instance} uses it, and is left too: aws ")
+        assert aws.struck[call[1]] == 1
+    assert slept(journal) == 0
+
+
+def test_all_clean_ups_of_a_run_share_one_limit(aws: LossyAws, journal: Journal) -> None:
+    """Everything is throttled for good: the first ends when the limit is used up, and a further one does not wait at all."""
+    fill(aws, journal)
+    for call in REMOVING:
+        aws.lose(*call, "throttled", times=None, carried_out=False)
+
+    first = clean(aws, journal)
+    waited = slept(journal)
+    again = Journal.open(journal.folder, clock=journal.clock)
+    second = clean(aws, again)
+
+    assert LIMIT.seconds <= waited <= LIMIT.seconds + 15
+    assert slept(again) == waited
+    assert len(first) == len(second) == len(REMOVING)
+    for resource in second:
+        assert resource.note.startswith("still there when the 600 s of the clean-up were over: ")
+        assert "raise targets.orders.limits.clean_up, and aws " in resource.note
+
+
+def slept(journal: Journal) -> float:
+    """The seconds that were waited between two polls."""
+    assert isinstance(journal.clock, HandClock)
+    return journal.clock.slept
 
 
 def test_every_call_that_makes_or_removes_is_tried_here() -> None:

@@ -17,7 +17,7 @@ from drills.files import write_atomically
 from drills.model.finding import Verdict
 from drills.model.instance import Resource
 from drills.model.record import Restoration, RunRecord
-from drills.record import Journal, from_json, load, new_run_id, to_json
+from drills.record import ORIGIN_NAME, Journal, from_json, load, new_run_id, to_json
 from tests.support.clock import NOON, HandClock
 from tests.support.example_record import failing_drill, green_drill, interrupted_drill, running_drill
 
@@ -123,6 +123,18 @@ def test_a_write_that_fails_leaves_the_old_text(tmp_path: Path) -> None:
         write_atomically(path, "new \ud800")
 
     assert path.read_text() == "old"
+
+
+def test_a_record_whose_origin_is_gone_is_opened(tmp_path: Path) -> None:
+    """A process of the run that outlives its end finds no origin any more: the seconds count from the start of the run."""
+    clock = HandClock()
+    journal_in(tmp_path, clock)
+    (tmp_path / ORIGIN_NAME).unlink()
+    clock.sleep(30.0)
+
+    again = Journal.open(tmp_path, clock=clock)
+
+    assert again.elapsed() == pytest.approx(30.0)
 
 
 def test_run_ids_sort_by_time_and_fit_into_identifiers() -> None:

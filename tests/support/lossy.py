@@ -37,6 +37,7 @@ LOSSES: dict[str, Callable[[str], tuple[Any, Any]]] = {
     "error of AWS": _refused(500, "InternalFailure"),
     "throttled": _refused(400, "Throttling"),
     "denied": _refused(403, "AccessDenied"),
+    "in use": _refused(400, "DependencyViolation"),
     "crash": _crash,
 }
 """What comes instead of the answer: a pair of response and exception, as botocore's endpoint gives it."""
@@ -53,8 +54,8 @@ def _clients() -> Clients:
 class LossyAws:
     """The clients, which repeat as those of a run do; inside of moto's `mock_aws`."""
 
-    def __init__(self) -> None:
-        self.clients = _clients()
+    def __init__(self, *, own_clients: bool = False) -> None:
+        self.clients = _clients.__wrapped__() if own_clients else _clients()
         self.struck: Counter[str] = Counter()
         self.recover()
 
