@@ -29,6 +29,7 @@ from drills.checks.comparison import CheckRun, Comparison
 from drills.checks.content import check as content
 from drills.checks.content import large_objects, sequences
 from drills.checks.content.fingerprint import STABLE
+from drills.checks.content.members import settle
 from drills.checks.content.rows import locate_rows
 from drills.checks.manifest import DatabaseManifest, Manifest, calibrate, relevant_roles, system_identifier
 from drills.checks.server import settings
@@ -146,7 +147,7 @@ def compare_content(run: CheckRun) -> CheckResult:
         return build_result(content.NAME, outcome, "tables")
 
     def inspect(connection: Connection, expected: DatabaseManifest) -> CheckOutcome:
-        return _compare_rows(connection, expected.contents, comparison)
+        return _compare_rows(connection, expected.contents, comparison, manifest.system_identifier)
 
     outcome = inspect_expected(connect, manifest.databases, content.NAME, inspect)
     unmatched_policies = content.unmatched_policies((each.contents for each in manifest.databases.values()), policies)
@@ -154,7 +155,9 @@ def compare_content(run: CheckRun) -> CheckResult:
     return _with_coverage(build_result(content.NAME, outcome, "tables"), outcome)
 
 
-def _compare_rows(connection: Connection, expected: content.Contents, comparison: Comparison) -> CheckOutcome:
+def _compare_rows(
+    connection: Connection, expected: content.Contents, comparison: Comparison, identifier: str
+) -> CheckOutcome:
     policies = comparison.policies
     with helpers(comparison.connect, connection) as others:
         found = content.observe(
@@ -165,9 +168,12 @@ def _compare_rows(connection: Connection, expected: content.Contents, comparison
             helpers=others,
             budget=comparison.budget,
         )
-    differing_tables = content.differing_tables(connection, expected, found, policies)
+    here = system_identifier(connection)
+    other_server = bool(here and identifier and here != identifier)
+    settled = settle(expected, found, policies, other_server=other_server)
+    differing_tables = content.differing_tables(connection, settled.expected, settled.found, policies)
     locations = locate_rows(connection, differing_tables, expected.algorithm, comparison.key)
-    return content.judge(expected, found, policies, locations)
+    return content.judge(settled.expected, settled.found, policies, locations) + settled.outcome
 
 
 def _read_content(comparison: Comparison) -> CheckResult:

@@ -12,15 +12,15 @@ from typing import TypeVar
 import psycopg
 
 from drills.checks.base.outcome import is_lost
+from drills.checks.base.relations import FIRST_USER_OID
 from drills.checks.base.session import Connection, index_scans
 from drills.sql import Quoted
 
 BATCH_SIZE = 50  # tables in one query; planning takes longer with more, and a table that fails takes fewer with it
 _BYTES = 512 * 1024  # of a table and its TOAST table together
-_SMALL = """
+_SMALL = f"""
 select c.oid::pg_catalog.regclass::text from pg_catalog.pg_class as c
-join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-where c.relkind in ('r', 'm') and c.relpersistence <> 't' and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+where c.relkind in ('r', 'm') and c.relpersistence <> 't' and c.oid >= {FIRST_USER_OID}
     and pg_catalog.pg_relation_size(c.oid)
         + coalesce(pg_catalog.pg_relation_size(nullif(c.reltoastrelid, 0)), 0) <= %s
 """

@@ -8,15 +8,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from drills.checks.base.relations import CANARY_SCHEMA, canary_tables
 from drills.checks.base.session import Connection
 from drills.durations import show_duration
 from drills.model.finding import Finding
+from drills.sql import execute
 
 NAME = "canary"
-SCHEMA = "drill_canary"
+SCHEMA = CANARY_SCHEMA
 TABLE = f"{SCHEMA}.beat"
 CHECKPOINT = f"{SCHEMA}.checkpoint"
 _BATCH = 10_000
+_PRESENT = f"select pg_catalog.to_regclass(%s) in {canary_tables()}"  # a user's table may have the name
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class Checkpoint:
 
 def read_checkpoint(connection: Connection) -> Checkpoint | None:
     """Return the checkpoint of a canary, None where nothing was pruned from it (or by other means)."""
-    present = connection.execute("select pg_catalog.to_regclass(%s) is not null", (CHECKPOINT,)).fetchone()
+    present = execute(connection, _PRESENT, (CHECKPOINT,)).fetchone()
     if present is None or not present[0]:
         return None
     row = connection.execute(f"select seq, digest from {CHECKPOINT} order by seq desc limit 1").fetchone()
@@ -56,7 +59,7 @@ def read_checkpoint(connection: Connection) -> Checkpoint | None:
 
 def observe(connection: Connection, *, expected: CanaryState | None = None) -> CanaryState | None:
     """Return the canary of one database, None where it has none or an empty one; `expected` is the source's."""
-    present = connection.execute("select pg_catalog.to_regclass(%s) is not null", (TABLE,)).fetchone()
+    present = execute(connection, _PRESENT, (TABLE,)).fetchone()
     if present is None or not present[0]:
         return None
     checkpoint = read_checkpoint(connection)

@@ -89,13 +89,18 @@ def query(table: Quoted, columns: Sequence[Quoted], algorithm: Algorithm, where:
     return query_of(table, row_text(columns), algorithm, where)
 
 
-def query_of(table: Quoted, text: Quoted, algorithm: Algorithm, where: str = "") -> str:
-    """Return the query of `query` for the SQL of a row's text."""
+def query_of(table: Quoted, text: Quoted, algorithm: Algorithm, where: str = "", carried: str = "") -> str:
+    """Return the query of `query` for the SQL of a row's text.
+
+    `carried` is the condition of an extension's configuration table as pg_dump has it, with its WHERE; it may name the
+    table.
+    """
     first, second = _HASHES[algorithm]
     condition = f" where {where}" if where else ""
+    source = f"(select * from only {table} {carried})" if carried else f"only {table}"
     return (
         f"select count(*), coalesce(sum({first}), 0), coalesce(sum({second}), 0) from ("
-        f"select {hash_input(text, algorithm)} as t from only {table} as r{condition}) as rows"
+        f"select {hash_input(text, algorithm)} as t from {source} as r{condition}) as rows"
     )
 
 

@@ -8,7 +8,15 @@ from drills.checks.base.budget import Budget
 from drills.checks.content import ranges
 from drills.checks.content.fingerprint import Algorithm, Form
 from drills.checks.content.ranges import Key, Ranges
-from drills.checks.content.tables import ListedTable
+from drills.checks.content.tables import ListedTable, Membership
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """Rows and fingerprint of what a dump carries of an extension's table."""
+
+    rows: int
+    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +25,8 @@ class TableContent:
 
     With a watermark both cover the rows up to `up_to` in `column` only. `root` is the table that it is a partition of.
     `form` says how a row was turned into text, and `ranges` where a difference will be (in manifests, if rows have a
-    key).
+    key). A table in a schema of PostgreSQL's, or with a `member`, the extension that it belongs to, is none that the
+    catalog check names. `carried` is what a dump carries of it, where the extension sets a condition.
     """
 
     rows: int
@@ -28,19 +37,25 @@ class TableContent:
     up_to: str = ""
     form: Form = "row"
     ranges: Ranges | None = None
+    system_schema: bool = False
+    member: Membership | None = None
+    carried: Carried | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
     """The tables of one database as they were read.
 
-    `unreadable` says which right was lacking, `damaged` the server's error for a table that it could not read.
+    `unreadable` says which right was lacking, `damaged` the server's error for a table that it could not read. `not_read`
+    names relations without rows that can be read, and why; None in a manifest from before tables of extensions and those
+    in schemas of PostgreSQL's were read.
     """
 
     algorithm: Algorithm
     tables: dict[str, TableContent] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
     damaged: dict[str, str] = field(default_factory=dict)
+    not_read: dict[str, str] | None = None
 
     def in_order(self) -> Contents:
         """Return the same, sorted by name: several connections read in no order."""
@@ -49,6 +64,7 @@ class Contents:
             dict(sorted(self.tables.items())),
             dict(sorted(self.unreadable.items())),
             dict(sorted(self.damaged.items())),
+            self.not_read,
         )
 
 

@@ -1,4 +1,9 @@
-"""Read the rows of tables as fingerprints: each large table by a query of its own, many small ones by one."""
+"""Read the rows of tables as fingerprints: each large table by a query of its own, many small ones by one.
+
+Each query is rolled back to a savepoint, which releases the locks that it took on tables and their indexes: a server has
+room for few (`max_locks_per_transaction`), and a change of a table waits for the query that reads it and no longer
+(https://www.postgresql.org/docs/current/explicit-locking.html).
+"""
 
 from __future__ import annotations
 
@@ -16,9 +21,9 @@ from drills.checks.base.session import Connection
 from drills.checks.base.timeouts import set_statement_timeout
 from drills.checks.content import fingerprint, ranges
 from drills.checks.content.fingerprint import FAST, Algorithm
-from drills.checks.content.model import Contents, ReadOptions, TableContent
+from drills.checks.content.model import Carried, Contents, ReadOptions, TableContent
 from drills.checks.content.ranges import Key, Ranges
-from drills.checks.content.tables import ListedTable, tables
+from drills.checks.content.tables import ListedTable, not_read, tables
 from drills.checks.content.watermark import condition, newest
 from drills.model.policy import TablePolicy
 from drills.sql import Quoted, execute
@@ -46,7 +51,7 @@ def observe(
     A table with an "up to" policy is read up to the watermark that `expected` has, or to its newest value where there
     is no `expected`, that is where a manifest is taken. What `budget` leaves no time for is unreadable for that reason.
     """
-    contents = Contents(algorithm)
+    contents = Contents(algorithm, not_read=not_read(connection))
     options = ReadOptions(expected, ranged, key, budget)
     listed = [(table, policy_of(table.name, table.root, policies or {})) for table in tables(connection)]
     work = iter(_batches(connection, [each for each in listed if each[1].kind != "skip"], options))
@@ -92,7 +97,8 @@ def _batches(
 
     def goes_together(table: ListedTable, policy: TablePolicy) -> bool:
         known = options.expected.tables.get(table.name) if options.expected else None
-        return table.name in small and policy.kind != "up to" and (known is None or known.form == "row")
+        whole = policy.kind != "up to" and not (table.member and table.member.condition)
+        return table.name in small and whole and (known is None or known.form == "row")
 
     alone = [[each] for each in listed if not goes_together(*each)]
     return [*alone, *in_batches([each for each in listed if goes_together(*each)])]
@@ -105,7 +111,7 @@ def _read_batch(
     if len(portion) > 1 and not (options.budget and not options.budget.left()):
         listed = [table for table, _ in portion]
         try:
-            with connection.transaction():
+            with connection.transaction(force_rollback=True):
                 _limit(connection, options.budget)
                 found = _summed_together(connection, listed, contents.algorithm, options)
         except psycopg.DatabaseError as error:
@@ -130,7 +136,7 @@ def _summed_together(
         query = ranges.query_together(each, algorithm)
     else:
         query = fingerprint.query_together([table.name for table in listed], texts, algorithm)
-    found = [TableContent(0, fingerprint.digest(0, 0), table.root, table.unlogged) for table in listed]
+    found = [dataclasses.replace(_unread(table), fingerprint=fingerprint.digest(0, 0)) for table in listed]
     for place, count, first, second, *rest in execute(connection, query, binary=True).fetchall():
         key = keys[place]
         found[place] = dataclasses.replace(
@@ -148,6 +154,11 @@ def _limit(connection: Connection, budget: Budget | None) -> None:
         set_statement_timeout(connection, budget.left())
 
 
+def _unread(table: ListedTable) -> TableContent:
+    """Return what is known of a table before its rows are read."""
+    return TableContent(0, "", table.root, table.unlogged, system_schema=table.system_schema, member=table.member)
+
+
 def _read(
     connection: Connection, table: ListedTable, policy: TablePolicy, contents: Contents, options: ReadOptions
 ) -> None:
@@ -156,13 +167,14 @@ def _read(
         return
     known = options.expected.tables.get(table.name) if options.expected else None
     try:
-        with connection.transaction():
+        with connection.transaction(force_rollback=True):
             _limit(connection, options.budget)
             column = policy.column or "" if policy.kind == "up to" else ""
             up_to = _up_to(connection, table, column, contents, options.expected) if column else ""
             if column and not up_to:
                 return
-            before = TableContent(0, "", table.root, table.unlogged, column, up_to, known.form if known else "row")
+            form = known.form if known else "row"
+            before = dataclasses.replace(_unread(table), column=column, up_to=up_to, form=form)
             contents.tables[table.name] = _fingerprint(connection, table, contents.algorithm, before, options)
     except psycopg.errors.InsufficientPrivilege as error:
         needs = "BYPASSRLS or the owner's role" if "row-level security" in str(error) else "SELECT"
@@ -208,8 +220,13 @@ def _summed(
     else:
         query = fingerprint.query_of(table.name, text, algorithm, where)
         count, first, second = execute(connection, query).fetchone() or (0, 0, 0)
+    carried: Carried | None = None
+    if table.member and table.member.condition:
+        query = fingerprint.query_of(table.name, text, algorithm, where, carried=table.member.condition)
+        rows, *sums = execute(connection, query).fetchone() or (0, 0, 0)
+        carried = Carried(int(rows), fingerprint.digest(int(sums[0]), int(sums[1])))
     digest = fingerprint.digest(int(first), int(second))
-    return dataclasses.replace(wanted, rows=int(count), fingerprint=digest, ranges=found)
+    return dataclasses.replace(wanted, rows=int(count), fingerprint=digest, ranges=found, carried=carried)
 
 
 def _edges(connection: Connection, table: Quoted, key: Key) -> tuple[int | None, int | None]:

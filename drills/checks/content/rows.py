@@ -56,7 +56,7 @@ def locate_rows(
             found[differing.table] = RowLocation("which rows differ cannot be determined without the manifest's key")
             continue
         try:
-            with connection.transaction():
+            with connection.transaction(force_rollback=True):
                 if location := _narrow(connection, differing, table, algorithm, key):
                     found[differing.table] = location
         except psycopg.DatabaseError as error:

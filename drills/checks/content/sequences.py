@@ -67,7 +67,7 @@ def observe(connection: Connection) -> Sequences:
 def _read(cursor: psycopg.Cursor[tuple[object, ...]], names: list[Quoted], found: Sequences) -> None:
     """Read some at once; where one of them cannot be read, each by itself, so that it is named."""
     try:
-        with cursor.connection.transaction():
+        with cursor.connection.transaction(force_rollback=True):  # releases the locks
             found.positions.update(positions := _positions(cursor, names))
             # an emptied page is no error to the server, which then answers no row
             found.damaged.update((name, "it holds no row") for name in names if name not in positions)

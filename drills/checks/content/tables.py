@@ -1,20 +1,25 @@
-"""List the tables to compare, the columns of each, and the key that identifies its rows."""
+"""List the tables to compare, the columns of each, and the key that identifies its rows.
+
+Every relation with rows is listed that neither initdb nor the canary made, whatever its schema. What is not read, such
+as a foreign table, is listed with the reason.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from drills.checks.base.relations import FIRST_USER_OID, canary_tables
 from drills.checks.base.session import Connection
 from drills.checks.content.ranges import Key, KeyKind
 from drills.sql import Quoted, execute
 
 # Joined and nowhere correlated: index scans are switched off, and a subquery for each table would be quadratic.
-_TABLES = """
+_TABLES = f"""
 with columns as (
     select a.attrelid,
            pg_catalog.array_agg(pg_catalog.quote_ident(a.attname) order by a.attname) as names,
            coalesce(pg_catalog.array_agg(pg_catalog.quote_ident(a.attname) order by a.attname)
-                    filter (where a.atttypid = 'bytea'::pg_catalog.regtype), '{}'::text[]) as binary_names
+                    filter (where a.atttypid = 'bytea'::pg_catalog.regtype), '{{}}'::text[]) as binary_names
     from pg_catalog.pg_attribute a where a.attnum > 0 and not a.attisdropped group by 1),
 indexed as (
     select i.indexrelid, i.indrelid, i.indisprimary, i.indnkeyatts, u.num, u.at
@@ -33,32 +38,63 @@ keys as (
            || pg_catalog.array_agg(pg_catalog.format_type(k.atttypid, null) order by i.at) as parts
     from chosen join indexed i on i.indexrelid = chosen.indexrelid
     join pg_catalog.pg_attribute k on k.attrelid = i.indrelid and k.attnum = i.num
-    where i.at <= i.indnkeyatts group by 1)
+    where i.at <= i.indnkeyatts group by 1),
+members as (
+    select d.objid, x.extname || ' ' || x.extversion as extension, x.extconfig is not null and d.objid = any (x.extconfig)
+           as configuration, coalesce(x.extcondition[pg_catalog.array_position(x.extconfig, d.objid)], '') as condition
+    from pg_catalog.pg_depend d join pg_catalog.pg_extension x on x.oid = d.refobjid
+    where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.deptype = 'e'
+        and d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass)
 select pg_catalog.format('%I.%I', n.nspname, c.relname),
        case when c.relispartition then pg_catalog.format('%I.%I', rn.nspname, rc.relname) else '' end,
        c.relpersistence = 'u',
-       coalesce(columns.names, '{}'::text[]), coalesce(columns.binary_names, '{}'::text[]), keys.parts
+       coalesce(columns.names, '{{}}'::text[]), coalesce(columns.binary_names, '{{}}'::text[]), keys.parts,
+       n.nspname ~ '^pg_' or n.nspname = 'information_schema',
+       members.extension, c.oid::bigint, members.configuration, members.condition
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 left join columns on columns.attrelid = c.oid
 left join keys on keys.indrelid = c.oid
+left join members on members.objid = c.oid
 left join pg_catalog.pg_class rc on rc.oid = case when c.relispartition then pg_catalog.pg_partition_root(c.oid) end
 left join pg_catalog.pg_namespace rn on rn.oid = rc.relnamespace
 where (c.relkind = 'r' or (c.relkind = 'm' and c.relispopulated))
   and c.relpersistence <> 't'
-  and n.nspname not in ('information_schema', 'drill_canary') and n.nspname !~ '^pg_'
-  and not exists (select from pg_catalog.pg_depend d
-                  where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid and d.deptype = 'e')
+  and c.oid >= {FIRST_USER_OID} and c.oid not in {canary_tables()}
 order by 1
 """
+# Foreign tables have no rows of their own; a temporary table has those of a session, which alone may read them.
+_NOT_READ = f"""
+select pg_catalog.format('%I.%I', n.nspname, c.relname), 'foreign table: its rows are on another server'
+from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where c.relkind = 'f' and c.oid >= {FIRST_USER_OID}
+union all
+select 'temporary tables', count(*) || ' on the source: their rows belong to sessions, and no backup keeps them'
+from pg_catalog.pg_class c where c.relkind = 'r' and c.relpersistence = 't' having count(*) > 0
+"""
 _KINDS: dict[str, KeyKind] = {"smallint": "integer", "integer": "integer", "bigint": "integer", "uuid": "uuid"}
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """The extension that a table belongs to, by name and version, and the table's OID, which a physical copy keeps.
+
+    `configuration`: the extension marks it with pg_extension_config_dump(), so that a dump carries its rows, those under
+    `condition` where there is one (https://www.postgresql.org/docs/current/extend-extensions.html).
+    """
+
+    extension: str
+    oid: int
+    configuration: bool
+    condition: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ListedTable:
     """A table: quoted names of itself, of the table that it is a partition of, and of its columns.
 
-    `binary` are its columns of type bytea; `key` identifies its rows, None where nothing does.
+    `binary` are its columns of type bytea; `key` identifies its rows, None where nothing does. `system_schema`: it lies
+    in a schema of PostgreSQL's.
     """
 
     name: Quoted
@@ -67,14 +103,30 @@ class ListedTable:
     columns: tuple[Quoted, ...]
     binary: tuple[Quoted, ...] = ()
     key: Key | None = None
+    system_schema: bool = False
+    member: Membership | None = None
 
 
 def tables(connection: Connection) -> list[ListedTable]:
     """Return the tables of the database that a pinned `connection` is in, by name."""
     return [
-        ListedTable(row[0], row[1], row[2], tuple(row[3]), tuple(row[4]), _key(row[5] or []))
+        ListedTable(
+            name=row[0],
+            root=row[1],
+            unlogged=row[2],
+            columns=tuple(row[3]),
+            binary=tuple(row[4]),
+            key=_key(row[5] or []),
+            system_schema=row[6],
+            member=Membership(*row[7:]) if row[7] else None,
+        )
         for row in execute(connection, _TABLES).fetchall()
     ]
+
+
+def not_read(connection: Connection) -> dict[str, str]:
+    """Return why relations that may have rows are not read, by their name."""
+    return {str(name): str(reason) for name, reason in execute(connection, _NOT_READ).fetchall()}
 
 
 def _key(parts: list[Quoted]) -> Key | None:

@@ -118,7 +118,7 @@ def _temp_space(connection: Connection) -> int | None:
 def _counts(connection: Connection, table: Quoted, some: list[ConstraintQuery]) -> list[_Count]:
     """Answer several by one pass over their table; where that fails, each by itself, so that it is named."""
     try:
-        with connection.transaction():
+        with connection.transaction(force_rollback=True):
             row = execute(connection, counts_query(table, some)).fetchone()
     except psycopg.DatabaseError as error:
         if is_lost(error):

@@ -75,7 +75,7 @@ def _check_pair(
 ) -> CheckOutcome:
     name = f"sequence {pair.sequence}"
     try:
-        with connection.transaction():
+        with connection.transaction(force_rollback=True):  # releases the locks
             row = execute(connection, pair.query).fetchone()
     except psycopg.DatabaseError as error:
         if is_lost(error):
