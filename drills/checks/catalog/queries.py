@@ -13,6 +13,8 @@ triggers, extension members).
 
 from __future__ import annotations
 
+from drills.checks.catalog.view_text import view_text
+
 USER_SCHEMA = "n.nspname !~ '^pg_' and n.nspname <> 'information_schema'"
 FIRST_USER_OID = 16384  # FirstNormalObjectId of access/transam.h: what initdb made has lower numbers
 RELATION = "c.oid::regclass::text"
@@ -87,7 +89,7 @@ _RELATIONS = f"""{
         row_type="case when c.reloftype <> 0 then c.reloftype::regtype::text end",
         tablespace="(select quote_ident(s.spcname) from pg_tablespace as s where s.oid = c.reltablespace)",
         access_method="(select a.amname from pg_am as a where a.oid = c.relam and a.amname <> 'heap')",
-        definition="case when c.relkind in ('v', 'm') then pg_get_viewdef(c.oid) end",
+        definition=f"case when c.relkind in ('v', 'm') then {view_text('c.oid')} end",
         disabled_internal_triggers=_internal_triggers("D"),
         internal_triggers_for_replication_alone=_internal_triggers("R"),
         server="(select quote_ident(s.srvname) from pg_foreign_table as f join pg_foreign_server as s "

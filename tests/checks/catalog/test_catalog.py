@@ -413,7 +413,7 @@ def test_a_manifest_of_one_database_reaches_as_far_as_its_rights_do(
 
 
 @postgres
-@pytest.mark.origins("bundled-18", "bundled-16")
+@pytest.mark.origins("bundled-18", "bundled-17", "bundled-16")
 def test_making_a_role_does_not_bring_it_along(filled: Cluster) -> None:
     """Since PostgreSQL 16 who creates a role may administer it, which gives no right to what it has."""
     if filled.binaries.major < 16:
@@ -514,7 +514,11 @@ SUBSCRIBED = [
 @pytest.mark.parametrize(
     ("since", "change", "found"),
     [
-        pytest.param(*case, id=case[1], marks=[pytest.mark.origins("bundled-18", "bundled-16")] if case[0] > 15 else [])
+        pytest.param(
+            *case,
+            id=case[1],
+            marks=[pytest.mark.origins("bundled-18", "bundled-17", "bundled-16")] if case[0] > 15 else [],
+        )
         for case in SUBSCRIBED
     ],
 )
