@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from psycopg import sql
 
 from drills.checks.base.session import Connection
@@ -63,17 +65,20 @@ analyze {a}.{a}
 """
 
 
+def formatted(names: tuple[str, ...]) -> Iterator[dict[str, sql.Composable]]:
+    """For each name what stands for it: `a` to `h` are it and those after it, `two` a second schema, `l` it as a text."""
+    for place, name in enumerate(names):
+        letters: dict[str, sql.Composable] = {
+            letter: sql.Identifier(names[(place + n) % len(names)]) for n, letter in enumerate("abcdefgh")
+        }
+        role, two = sql.Identifier(f"{name}!"[-63:]), sql.Identifier(f"2{name}"[:63])
+        yield {**letters, "role": role, "two": two, "l": sql.Literal(name)}
+
+
 def fill(session: Connection, names: tuple[str, ...] = NAMES) -> None:
     """Make every kind of object once for each name, in the database that a superuser's session is in."""
     session.execute("create function public.nothing() returns event_trigger language plpgsql as 'begin end'")
-    lines = _IN_EACH.strip().splitlines()
-    for place, name in enumerate(names):
-        letters = {letter: sql.Identifier(names[(place + n) % len(names)]) for n, letter in enumerate("abcdefgh")}
-        more = {
-            "role": sql.Identifier(f"{name}!"[-63:]),
-            "two": sql.Identifier(f"2{name}"[:63]),
-            "l": sql.Literal(name),
-        }
+    for letters in formatted(names):
         with session.transaction():
-            for line in lines:
-                session.execute(sql.SQL(line).format(**letters, **more))
+            for line in _IN_EACH.strip().splitlines():
+                session.execute(sql.SQL(line).format(**letters))

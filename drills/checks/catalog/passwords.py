@@ -67,5 +67,6 @@ def _finding(check: str, role: str, before: str, after: str) -> Finding:
     else:
         expected, actual = "the verifier that the source keeps", "another one"
         message = f"role {role} has another password, or the same one set anew"
-    query = f"select rolpassword is null from pg_authid where quote_ident(rolname) = {literal(role)}"
+    query = "select rolpassword is null, pg_catalog.md5(rolpassword) from pg_catalog.pg_authid "
+    query += f"where pg_catalog.quote_ident(rolname) = {literal(role)}"
     return Finding(check, "error" if lost else "warning", f"role {role}", expected, actual, message, query)

@@ -1,67 +1,55 @@
-"""SQL that shows the object of a catalog finding, to paste into psql."""
+"""SQL that shows the object of a catalog finding, to paste into psql on either side: the answers differ.
+
+Each query sets the search_path first: names are then qualified in what it compares and shows, and no function of the
+copy's own is called in the place of PostgreSQL's.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
+from drills.checks.catalog.psql_parts import COLUMN, NAMED, OF_TABLE, OTHERS, RARE, RELATION, RIGHTS, SUBSCRIPTION
 from drills.sql import literal
 
-_BY_CLASS = "select * from pg_catalog.pg_class where oid = pg_catalog.to_regclass({thing})"
-_OF_TABLE = {
-    "constraints": ("pg_constraint", "conrelid", "conname", "pg_get_constraintdef(oid), convalidated"),
-    "triggers": ("pg_trigger", "tgrelid", "tgname", "pg_get_triggerdef(oid), tgenabled"),
-    "rules": ("pg_rewrite", "ev_class", "rulename", "pg_get_ruledef(oid), ev_enabled"),
-    "policies": ("pg_policy", "polrelid", "polname", "*"),
-}
-_NAMED = {
-    "schemas": ("pg_namespace", "nspname"),
-    "extensions": ("pg_extension", "extname"),
-    "event triggers": ("pg_event_trigger", "evtname"),
-    "publications": ("pg_publication", "pubname"),
-    "roles": ("pg_roles", "rolname"),
-    "databases": ("pg_database", "datname"),
-    "tablespaces": ("pg_tablespace", "spcname"),
-    "languages": ("pg_language", "lanname"),
-}
-_WHOLE = {
-    "memberships": "select roleid::regrole, member::regrole, admin_option from pg_catalog.pg_auth_members",
-    "settings": "select setrole::regrole, setdatabase from pg_catalog.pg_db_role_setting",
-    "default privileges": "select * from pg_catalog.pg_default_acl",
-    "large objects": "select lomowner::regrole, lomacl, count(*) from pg_catalog.pg_largeobject_metadata group by 1, 2",
-    "comments": "select classoid::regclass, objoid, objsubid, description from pg_catalog.pg_description "
-    "union all select classoid::regclass, objoid, 0, description from pg_catalog.pg_shdescription",
-    "security labels": "select objtype, objname, provider from pg_catalog.pg_seclabels",
-    "subscriptions": "select subname, subenabled, subpublications from pg_catalog.pg_subscription",
-    "foreign": "select srvname, srvowner::regrole from pg_catalog.pg_foreign_server",
-    "extension members": "select refobjid, pg_catalog.pg_describe_object(classid, objid, 0) from pg_catalog.pg_depend "
-    "where deptype = 'e' order by 1, 2",
-    "extension dependents": "select refobjid, pg_catalog.pg_describe_object(classid, objid, objsubid) "
-    "from pg_catalog.pg_depend where deptype = 'x'",
-    "operator families": "select opfname, opfowner::regrole, opfmethod from pg_catalog.pg_opfamily where oid >= 16384",
-    "shell types": "select typname, typowner::regrole from pg_catalog.pg_type where not typisdefined",
-    "others": "select classid::regclass, objid from pg_catalog.pg_depend where objid >= 16384",
-}
+PREFIX = "set search_path = pg_catalog; "
+_THIS_DATABASE = "this database"
+_IDENTIFIER = r'"(?:[^"]|"")*"|[^" .]+'
+_ON_TABLE = re.compile(rf"\w+ ({_IDENTIFIER}) on (domain )?(.*)", re.DOTALL)
 
 
-def query_for(section: str, name: str, thing: str) -> str:
-    """Return a query for psql; `thing` is the finding's object, `name` the entry's key in its section."""
-    if section in _OF_TABLE:
+def query_for(section: str, name: str, thing: str, parts: Collection[str] = ()) -> str:
+    """Return a query for psql; `thing` is the finding's object, `name` the entry's key in its section.
+
+    `parts` are those that differ, none of an object that is missing or added.
+    """
+    return PREFIX + _query(section, name, thing, parts)
+
+
+def _query(section: str, name: str, thing: str, parts: Collection[str]) -> str:
+    if section in OF_TABLE:
         return _of_table(section, name)
-    if section in _NAMED:
-        catalog, column = _NAMED[section]
-        words = thing.removeprefix("event ").split(" ", 1)
-        return f"select * from pg_catalog.{catalog} where pg_catalog.quote_ident({column}) = {literal(words[-1])}"
+    if section == "relations":
+        return _relation(thing, parts)
     if section in ("columns", "identity"):
-        return _column(thing)
+        return _column(thing, parts or ("type", "identity"))
     if section in ("grants", "system grants"):
-        return _grants(thing)
-    if section == "functions":
-        return f"select * from pg_catalog.pg_proc where oid = pg_catalog.to_regprocedure({literal(thing)})"
-    if section == "types":
-        return f"select * from pg_catalog.pg_type where oid = pg_catalog.to_regtype({literal(thing)})"
-    if section == "statistics":
-        return "select stxname, pg_catalog.pg_get_statisticsobjdef(oid) from pg_catalog.pg_statistic_ext"
-    return _WHOLE.get(section, _BY_CLASS.format(thing=literal(thing)))
+        return _rights(thing)
+    if section == "statistics" and name.startswith("column "):
+        return _column(thing, ("statistics target",))
+    if thing.startswith("user mapping of "):
+        section = "user mappings"
+    if section in OTHERS:
+        return OTHERS[section].replace("{thing}", literal(thing))
+    if section in ("others", "operator families"):
+        return _rare(thing)
+    return _named(thing, parts)
+
+
+def _begins(words: Collection[str], thing: str) -> tuple[str, str]:
+    """Return the longest of the words that a name begins with, "" where none is, and the rest of the name."""
+    word = max((word for word in words if thing.startswith(f"{word} ")), key=len, default="")
+    return word, thing[len(word) + 1 :] if word else thing
 
 
 def _words(name: str) -> list[str]:
@@ -69,52 +57,70 @@ def _words(name: str) -> list[str]:
     return re.findall(r'"(?:[^"]|"")*"|[^."]+', name)
 
 
+def _shown(expressions: dict[str, str], parts: Collection[str]) -> str:
+    return ", ".join(dict.fromkeys(expressions[part] for part in parts if part in expressions))
+
+
 def _of_table(section: str, name: str) -> str:
-    catalog, table, column, columns = _OF_TABLE[section]
-    own, _, of = name.split(" ", 1)[1].rpartition(" on ")
-    if of.startswith("domain "):
-        table, where = "contypid", f"pg_catalog.to_regtype({literal(of.removeprefix('domain '))})"
+    catalog, table, column, shown = OF_TABLE[section]
+    found = _ON_TABLE.fullmatch(name)
+    own, domain, of = found.groups() if found else (name, None, "")
+    if domain:
+        table, where = "contypid", f"to_regtype({literal(of)})"
     else:
-        where = f"pg_catalog.to_regclass({literal(of)})"
+        where = f"to_regclass({literal(of)})"
+    return f"select {shown} from {catalog} where {table} = {where} and quote_ident({column}) = {literal(own)}"
+
+
+def _relation(thing: str, parts: Collection[str]) -> str:
+    shown = _shown(RELATION, parts) or _shown(RELATION, ("kind", "owner"))
+    return f"select {shown} from pg_class as c where c.oid = to_regclass({literal(thing)})"
+
+
+def _column(thing: str, parts: Collection[str]) -> str:
+    *table, column = _words(thing)
     return (
-        f"select {columns} from pg_catalog.{catalog} where {table} = {where} "
-        f"and pg_catalog.quote_ident({column}) = {literal(own)}"
+        f"select {_shown(COLUMN, parts)} from pg_attribute as a left join pg_attrdef as d on d.adrelid = a.attrelid "
+        f"and d.adnum = a.attnum where a.attrelid = to_regclass({literal('.'.join(table))}) "
+        f"and quote_ident(a.attname) = {literal(column)}"
     )
 
 
-def _column(thing: str) -> str:
-    *table_words, column = _words(thing)
-    table = ".".join(table_words)
+def _named(thing: str, parts: Collection[str]) -> str:
+    word, name = _begins(NAMED, thing)
+    catalog, column, shown = NAMED["database" if thing == _THIS_DATABASE else word or "schema"]
+    if word == "subscription":
+        shown = _shown(SUBSCRIPTION, parts) or shown
+    return f"select {shown} from {catalog} where {_is(column, thing, name)}"
+
+
+def _is(column: str, thing: str, name: str) -> str:
+    if thing == _THIS_DATABASE:
+        return "datname = current_database()"
+    return f"{column} = {literal(name)}" if column == "parname" else f"quote_ident({column}) = {literal(name)}"
+
+
+def _rare(thing: str) -> str:
+    word, name = _begins(RARE, thing)
+    catalog, named, further = RARE[word]
     return (
-        "select a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, "
-        "pg_catalog.pg_get_expr(d.adbin, d.adrelid) from pg_catalog.pg_attribute as a "
-        "left join pg_catalog.pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum "
-        f"where a.attrelid = pg_catalog.to_regclass({literal(table)}) "
-        f"and pg_catalog.quote_ident(a.attname) = {literal(column)}"
+        f"select i.identity, to_jsonb(o){further} from {catalog} as o, "
+        f"lateral pg_identify_object('{catalog}'::regclass, o.oid, 0) as i where lower({named}) = lower({literal(name)})"
     )
 
 
-def _grants(thing: str) -> str:
-    kind, _, name = thing.rpartition(" ")
-    whole = literal(thing)
+def _rights(thing: str) -> str:
+    word, name = _begins(RIGHTS, thing)
+    if thing == _THIS_DATABASE:
+        word = "database"
+    if word:
+        catalog, column, rights = RIGHTS[word]
+        return f"select {rights} from {catalog} where {_is(column, thing, name)}"
     if thing.endswith(")"):
-        return (
-            f"select proowner::regrole, proacl from pg_catalog.pg_proc where oid = pg_catalog.to_regprocedure({whole})"
-        )
-    lists = {
-        "schema": ("pg_namespace", "nspacl", "nspname"),
-        "database": ("pg_database", "datacl", "datname"),
-        "foreign server": ("pg_foreign_server", "srvacl", "srvname"),
-        "foreign data wrapper": ("pg_foreign_data_wrapper", "fdwacl", "fdwname"),
-        "language": ("pg_language", "lanacl", "lanname"),
-        "tablespace": ("pg_tablespace", "spcacl", "spcname"),
-    }
-    if kind in lists:
-        catalog, acl, column = lists[kind]
-        return f"select {acl} from pg_catalog.{catalog} where pg_catalog.quote_ident({column}) = {literal(name)}"
+        return f"select proowner::regrole, proacl from pg_proc where oid = to_regprocedure({literal(thing)})"
     if len(_words(thing)) > 2:
-        return _column(thing).replace("select ", "select a.attacl, ", 1)
+        return _column(thing, ("rights",))
     return (
-        f"select relacl from pg_catalog.pg_class where oid = pg_catalog.to_regclass({whole}) "
-        f"union all select typacl from pg_catalog.pg_type where oid = pg_catalog.to_regtype({whole})"
+        f"select relowner::regrole, relacl from pg_class where oid = to_regclass({literal(thing)}) "
+        f"union all select typowner::regrole, typacl from pg_type where oid = to_regtype({literal(thing)})"
     )

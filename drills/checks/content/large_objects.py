@@ -94,5 +94,5 @@ def _finding(oid: str, before: str | None, after: str | None) -> Finding:
         expected=before or "none",
         found=after or "none",
         message=f"{name} {what}",
-        query=f"select length(lo_get({oid}))",
+        query=f"select oid, length(lo_get(oid)), md5(lo_get(oid)) from pg_catalog.pg_largeobject_metadata where oid = {oid}",
     )

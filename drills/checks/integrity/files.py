@@ -41,6 +41,7 @@ _MISSING = f"""
 select {_KIND} from pg_catalog.pg_class as c
 where {_STORED} and (pg_catalog.pg_stat_file(pg_catalog.pg_relation_filepath(c.oid), true)).size is null order by 1
 """
+_FILE = "pg_catalog.pg_stat_file(pg_catalog.pg_relation_filepath(oid), true) is not null"
 _COUNT = f"select count(*) from pg_catalog.pg_class as c where {_STORED}"
 # Since PostgreSQL 18 statistics, the number of pages among them, can come with a dump: they are then another server's.
 _IMPORTED_STATISTICS = 180000
@@ -63,7 +64,7 @@ def judge(missing: list[str], cut: list[tuple[str, int, int]], *, imported: bool
     `imported`: where statistics can come from another server, a shorter file may be that of a source without dead rows.
     """
     findings = [
-        Finding(NAME, "error", name, "a file", "none", f"the file of {name} is missing", _query(name))
+        Finding(NAME, "error", name, "a file", "none", f"the file of {name} is missing", _query(name, _FILE))
         for name in missing
     ]
     for name, pages, blocks in cut:
@@ -76,9 +77,9 @@ def judge(missing: list[str], cut: list[tuple[str, int, int]], *, imported: bool
     return tuple(findings)
 
 
-def _query(name: str) -> str:
+def _query(name: str, shown: str = "relpages, pg_catalog.pg_relation_size(oid)") -> str:
     relation = name.removeprefix("TOAST ").removeprefix("materialised ").partition(" ")[2]
-    return f"select relpages, pg_relation_size(oid) from pg_class where oid = {literal(relation)}::regclass"
+    return f"select {shown} from pg_catalog.pg_class where oid = pg_catalog.to_regclass({literal(relation)})"
 
 
 def _one(connection: Connection, query: str) -> Any:

@@ -120,15 +120,18 @@ where (not datallowconn or datistemplate) and datname not in ('template0', 'temp
 """
 # A query that shows the object, by the first word of its name.
 _QUERIES = {
-    "index": "select indexrelid::regclass from pg_index where not (indisvalid and indisready and indislive)",
-    "constraint": "select conname, conrelid::regclass, contypid::regtype from pg_constraint where not convalidated",
-    "trigger": "select tgrelid::regclass, tgname from pg_trigger where tgenabled = 'D' and not tgisinternal",
-    "table": "select tgrelid::regclass, tgname from pg_trigger where tgenabled in ('D', 'R') and tgisinternal",
-    "rule": "select ev_class::regclass, rulename from pg_rewrite where ev_enabled = 'D'",
-    "event": "select evtname from pg_event_trigger where evtenabled = 'D'",
-    "materialised": "select oid::regclass from pg_class where relkind = 'm' and not relispopulated",
-    "prepared": "select gid, prepared, owner, database from pg_prepared_xacts",
-    "subscription": "select subname from pg_subscription where subenabled",
+    "index": "select indexrelid::regclass, indisvalid, indisready, indislive from pg_catalog.pg_index "
+    "where not (indisvalid and indisready and indislive)",
+    "constraint": "select conname, conrelid::regclass, contypid::regtype from pg_catalog.pg_constraint where not convalidated",
+    "trigger": "select tgrelid::regclass, tgname from pg_catalog.pg_trigger where tgenabled = 'D' and not tgisinternal",
+    "table": "select tgrelid::regclass, tgname, tgenabled from pg_catalog.pg_trigger "
+    "where tgenabled in ('D', 'R') and tgisinternal",
+    "rule": "select ev_class::regclass, rulename from pg_catalog.pg_rewrite where ev_enabled = 'D'",
+    "event": "select evtname from pg_catalog.pg_event_trigger where evtenabled = 'D'",
+    "materialised": "select oid::regclass from pg_catalog.pg_class where relkind = 'm' and not relispopulated",
+    "partition": "select inhrelid::regclass, inhparent::regclass from pg_catalog.pg_inherits where inhdetachpending",
+    "prepared": "select gid, prepared, owner, database from pg_catalog.pg_prepared_xacts",
+    "subscription": "select subname from pg_catalog.pg_subscription where subenabled",
 }
 _INSPECTED = f"""
 select (select count(*) from pg_catalog.pg_index) + (select count(*) from pg_catalog.pg_constraint)
