@@ -238,7 +238,8 @@ def findings(record: RunRecord) -> list[Finding]:
 
 def not_checked(record: RunRecord) -> list[NotChecked]:
     """Everything that this run left unverified, from whatever side it was said."""
-    left = list(record.not_checked)
+    left = [NotChecked(name, "was expected of this run and did not run") for name in record.missing]
+    left += record.not_checked
     for check in recovery_checks(record):
         if check.outcome == "not verified":
             left.append(NotChecked(f"check {check.name} ({check.requirement})", check.sentence))

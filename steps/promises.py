@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Generator, Iterator, Mapping, Sequence
+import json
+from collections.abc import Container, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,27 @@ from drills.config.load import Config
 from drills.model.record import Promise, PromiseOutcome
 from drills.record import Journal
 from drills.run import context, cutover
+from steps.expected import OTHER_POINT
 
 NEEDS_LEAVE = ("damages_backup", "cuts_over")
-# Scenarios about another recovery point than the run drills (`sample` of the target) are no part of it.
-OTHER_POINT = {True: "chosen_point", False: "newest_point"}
 # Scenarios with a restore of their own, which would come between the phases that are measured.
 AFTERWARDS = ("damages_backup", "moment")
 CUTS_OVER = "cuts_over"
 EXAMPLE = "_pytest_bdd_example"  # the parameter in which pytest-bdd passes the values of an outline's example
 JOURNAL: pytest.StashKey[Journal] = pytest.StashKey()
-LEFT_OUT: pytest.StashKey[int] = pytest.StashKey()
+SKIPPED: pytest.StashKey[set[str]] = pytest.StashKey()  # the reasons with which this module skips scenarios
+SUITE = Path(__file__).resolve().parents[1]
+SELECTION = (
+    "selection.json"  # in the folder of --drill-run: makes the session write the chosen scenarios there, and run none
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse several processes: each would restore a copy of its own, and all would write one record."""
+    if config.getoption("--drill-run") and (config.getoption("numprocesses", None) or hasattr(config, "workerinput")):
+        raise pytest.UsageError(
+            "expected the scenarios of a run in one process, found -n of pytest-xdist: leave it out"
+        )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -41,7 +53,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if template := template_of(item):
             item.extra_keyword_matches.add(make_python_name(name_of(item, template)))
+    config.stash[SKIPPED] = set()
     for tag, reason in _left_out(folder, effective):
+        config.stash[SKIPPED].add(reason)
         for item in items:
             if tag in item.keywords:
                 item.add_marker(pytest.mark.skip(reason=reason))
@@ -64,13 +78,24 @@ def _turn(tags: Container[str]) -> tuple[bool, bool, bool]:
     return "cleanup" in tags, CUTS_OVER in tags, any(tag in tags for tag in AFTERWARDS)
 
 
-def pytest_deselected(items: Sequence[pytest.Item]) -> None:
-    """Mark the run partial where the caller filtered scenarios out; pytest reports `-k` and `-m` one after the other."""
-    if items and (folder := items[0].config.getoption("--drill-run")):
-        stash = items[0].session.stash
-        stash[LEFT_OUT] = stash.get(LEFT_OUT, 0) + len(items)
-        reason = f"scenarios that the caller left out: {stash[LEFT_OUT]}"
-        journal_of(items[0].session, folder).update(partial=True, partial_reason=reason)
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Write down which scenarios would run, where that is what was asked for."""
+    folder = session.config.getoption("--drill-run")
+    if folder is None or not (folder / SELECTION).exists():
+        return
+    named = ((template_of(item), item) for item in session.items)
+    chosen = [(template.feature.name, name_of(item, template)) for template, item in named if template]
+    option = session.config.option
+    runs = not (option.collectonly or option.setuponly or option.setupplan)
+    (folder / SELECTION).write_text(json.dumps({"chosen": chosen, "runs": runs}), encoding="utf-8")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """Run nothing where only the selection was asked for."""
+    folder = session.config.getoption("--drill-run")
+    return True if folder is not None and (folder / SELECTION).exists() else None
 
 
 @pytest.hookimpl(wrapper=True)
@@ -104,10 +129,11 @@ def _promise(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Test
         id=item.nodeid,
         feature=template.feature.name if template else "",
         name=name_of(item, template) if template else item.name,
-        outcome=_outcome(call, report),
+        outcome=_outcome(call),
         seconds=round(report.duration, 3),
         reason=_reason(call, report),
         tags=tuple(sorted(_tags(item, template))) if template else (),
+        left_out=_outcome(call) == "skipped" and not _is_ours(item, report),
     )
 
 
@@ -139,15 +165,31 @@ def _tags(item: pytest.Item, template: ScenarioTemplate) -> set[str]:
     return template.tags.union(template.feature.tags, template.rule.tags if template.rule else (), *own)
 
 
-def _outcome(call: pytest.CallInfo[Any], report: pytest.TestReport) -> PromiseOutcome:
-    if report.outcome == "skipped":
-        return "skipped"
-    if report.outcome == "passed":
+def _outcome(call: pytest.CallInfo[Any]) -> PromiseOutcome:
+    """Return how a scenario ended, by what it raised: a mark of pytest's, such as xfail, makes no failure a skip."""
+    if call.excinfo is None:
         return "passed"
-    return "failed" if call.excinfo and call.excinfo.errisinstance(AssertionError) else "broken"
+    if call.excinfo.errisinstance(pytest.skip.Exception):
+        return "skipped"
+    return "failed" if call.excinfo.errisinstance(AssertionError) else "broken"
+
+
+def _is_ours(item: pytest.Item, report: pytest.TestReport) -> bool:
+    """Return whether a scenario was skipped by the suite, its configuration or the owner's steps, and by nothing else."""
+    where = report.longrepr[0] if isinstance(report.longrepr, tuple) else ""
+    own = (Path(path) for path in context.read(item.config.getoption("--drill-run")).steps)
+    return (
+        _reason_of_skip(report) in item.config.stash.get(SKIPPED, set())
+        or Path(where).is_relative_to(SUITE / "steps")
+        or any(Path(where).absolute() == path.absolute() for path in own)
+    )
+
+
+def _reason_of_skip(report: pytest.TestReport) -> str:
+    return str(report.longrepr[2]).removeprefix("Skipped: ") if isinstance(report.longrepr, tuple) else ""
 
 
 def _reason(call: pytest.CallInfo[Any], report: pytest.TestReport) -> str:
     if report.outcome == "skipped" and isinstance(report.longrepr, tuple):
-        return str(report.longrepr[2]).removeprefix("Skipped: ")
+        return _reason_of_skip(report)
     return str(call.excinfo.value).split("\nassert ")[0] if call.excinfo else ""

@@ -15,7 +15,8 @@ from importlib import metadata
 from pathlib import Path
 
 from drills import __version__
-from drills.cli.common import CHECKOUT, CONFIG_OPTIONS, Command
+from drills.cli import selection
+from drills.cli.common import CONFIG_OPTIONS, Command
 from drills.clock import SystemClock, since_process_start
 from drills.config.limits import CLEAN_UP_MARGIN, Limit
 from drills.config.load import POSTGRES_CHOICES, Config, SandboxProfile
@@ -29,6 +30,7 @@ from drills.run.plan import Command as Step
 from drills.run.plan import Kind, Plan
 from drills.run.supervisor import run as supervise
 from reports import allure_files, allure_history, allure_render, terminal, write
+from steps import expected as promised
 from steps import own
 
 OUT = Path("reports/out")
@@ -98,10 +100,13 @@ def run(options: argparse.Namespace) -> int:
     choices = _choices(options)
     effective = choices.effective()
     _refuse_misuse(effective, choices)
+    expected, changed = promised.of_run(effective, choices.own_features(effective)), promised.changes()
+    selection.check(choices, expected, options.pytest_arguments, changed)
     run_id = new_run_id(started_at)
     plan = _plan(OUT / run_id, effective, options.pytest_arguments)
     folder = _make_folder(run_id)
-    journal = Journal.create(folder, _opening(run_id, started_at, effective, choices), origin=origin)
+    opening = dataclasses.replace(_opening(run_id, started_at, effective, choices), expected=expected, missing=changed)
+    journal = Journal.create(folder, opening, origin=origin)
     sandboxed = isinstance(effective.profile, SandboxProfile)
     journal.enter("start the sandbox" if sandboxed else "check the guards")
     kept = effective.history or history_file.DEFAULT
@@ -252,8 +257,9 @@ def _plan(folder: Path, effective: Config, pytest_arguments: Sequence[str]) -> P
         return Step(name, argv, kind, needed, limit.seconds + margin, limit.sentence(limit.name))
 
     absolute = str(folder.absolute())
-    pytest = ("drills.run.lifeline", "-m", "pytest", *_pytest_options(folder), *pytest_arguments)
-    features = step("features", limits.features, *pytest)
+    pytest = ("drills.run.lifeline", "-m", "pytest", *selection.pytest_options(folder))
+    results = f"--alluredir={folder.absolute() / 'allure-results'}"
+    features = step("features", limits.features, *pytest, results, *pytest_arguments)
     ending = (
         # the clean-up heeds its limit by itself, and says what is left
         step("clean", limits.clean_up, "drills.run.finish", "clean", absolute, kind="finally", margin=CLEAN_UP_MARGIN),
@@ -274,19 +280,6 @@ def _plan(folder: Path, effective: Config, pytest_arguments: Sequence[str]) -> P
         ),
         work=str(work),
         sweep=(sys.executable, "-m", "drills.sandbox.sweep", str(work)),
-    )
-
-
-def _pytest_options(folder: Path) -> tuple[str, ...]:
-    return (
-        str(CHECKOUT / "features"),
-        f"--rootdir={CHECKOUT}",
-        f"--config-file={CHECKOUT / 'pyproject.toml'}",
-        f"--drill-run={folder.absolute()}",
-        f"--alluredir={folder.absolute() / 'allure-results'}",
-        "--tb=short",
-        "-p",
-        "no:cacheprovider",
     )
 
 

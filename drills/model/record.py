@@ -42,8 +42,20 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
+class ExpectedPromise:
+    """A scenario that belongs to the run. `recovers`: its steps restore a copy, or use the one that was restored."""
+
+    feature: str
+    name: str
+    recovers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Promise:
-    """A scenario, as pytest ended it. `reason` is the failure's or the skip's sentence."""
+    """A scenario, as pytest ended it. `reason` is the failure's or the skip's sentence.
+
+    `left_out` is True for one that neither the suite nor its configuration skipped, but a plugin or a conftest.
+    """
 
     id: str
     feature: str
@@ -52,6 +64,7 @@ class Promise:
     seconds: float = 0.0
     reason: str = ""
     tags: tuple[str, ...] = ()
+    left_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +128,9 @@ class TargetSummary:
 class RunRecord:
     """One execution, whole: the only source of every report.
 
-    `simulated` is True for everything made outside the `aws` profile; `partial` for a run filtered by the caller, which
-    counts nowhere as a drill. `code` and `all_codes` are set when the run has ended, and so is `history`: the trend as
+    `simulated` is True for everything made outside the `aws` profile; `partial` for a run in which something of what was
+    expected did not run, which counts nowhere as a drill: `expected` has the scenarios, `missing` what of them and of the
+    required verdicts is not there. `code` and `all_codes` are set when the run has ended, and so is `history`: the trend as
     it was known then.
     """
 
@@ -155,4 +169,6 @@ class RunRecord:
     moments: tuple[Moment, ...] = ()
     clock_offset: ClockOffset | None = None
     history: Trend | None = None
+    expected: tuple[ExpectedPromise, ...] = ()
+    missing: tuple[str, ...] = ()
     clean_up_seconds: float = 0.0  # that all clean-ups of the run together took

@@ -26,7 +26,7 @@ from drills.model.history import Trend
 from drills.objectives import verdicts
 from drills.record import Journal
 from drills.recovery.restore import remove_resources
-from drills.run import context, cutover
+from drills.run import completeness, context, cutover
 from drills.run.plan import Outcome, read_outcome
 
 # one object a call: at, service, region, operation, parameters, status, error, seconds, fault, answer; `same_as` instead
@@ -136,7 +136,10 @@ def close(folder: Path, journal: Journal) -> None:
     if status is not None and not journal.record.promises and not journal.record.interrupted_by:
         sentence = f"nothing was run: expected the features, found that pytest ended with {status}: see features.log"
         journal.failure(sentence, errors.COULD_NOT_RUN)
+    completeness.count(journal, status)
     _note_unexplained_end(journal, outcome.statuses)
+    if verdicts.exit_codes(journal.record) == (0,):
+        completeness.count_verdicts(journal)
     codes = verdicts.exit_codes(journal.record)
     journal.end()
     journal.update(code=codes[0], all_codes=codes)

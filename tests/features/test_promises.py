@@ -18,7 +18,7 @@ from drills.record import Journal, load
 from drills.run import context
 from drills.run.context import RunOptions
 from reports import html, junit, markdown, terminal
-from tests.features.test_gherkin import parsed, scenarios_of
+from tests.features.test_gherkin import parsed
 from tests.support.example_record import green_drill
 from tests.support.paths import CHECKOUT
 
@@ -61,6 +61,20 @@ def book():
 def there_are(book, count):
     \"\"\"Count them.\"\"\"
     assert count in book, f"expected {count}"
+"""
+MEDDLING = """\
+import pytest
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "[lines-two]" in item.name:
+            item.add_marker(pytest.mark.skip(reason="not today"))
+        if "[customers-none]" in item.name:
+            item.add_marker(pytest.mark.xfail)
+
+def pytest_runtest_setup(item):
+    if "[two]" in item.name:
+        pytest.skip("nor this one")
 """
 NAMES = ["The lines are complete", "The customers are complete", "Totals are right (two)", "Totals are right (three)"]
 
@@ -138,14 +152,25 @@ def test_each_report_names_the_examples_apart(session: Session) -> None:
     assert [(name, n) for name in NAMES for n, text in enumerate(texts) if name not in text] == []
 
 
-def test_a_filtered_run_is_partial(session: Session) -> None:
-    """The record counts each example that was left out."""
-    left_out = sum(
-        1 for feature in parsed() if "chosen_point" not in feature.tags for scenario in scenarios_of(feature)
-    )
+def test_a_plugin_that_skips_a_scenario_leaves_it_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A skip of the suite's or of the owner's own step is a promise that was looked at; one of anybody else is noted as
+    left out, and xfail makes no failure a skip.
+    """
+    (tmp_path / "meddling.py").write_text(MEDDLING)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    session = Session(tmp_path, "-m", "shop", "-p", "meddling")
 
-    assert session.record.partial
-    assert session.record.partial_reason == f"scenarios that the caller left out: {left_out}"
+    ended = [(each.outcome, each.left_out) for each in session.record.promises]
+
+    assert ended == [("skipped", True), ("failed", False), ("skipped", True), ("passed", False)], session.output
+
+
+def test_several_processes_are_refused(tmp_path: Path) -> None:
+    """Each would restore a copy and write the one record: pytest-xdist is refused with a sentence."""
+    session = Session(tmp_path, "-m", "shop", "-n", "2")
+
+    assert "expected the scenarios of a run in one process, found -n of pytest-xdist" in session.output
+    assert session.record.promises == ()
 
 
 def test_a_filter_selects_examples_by_their_own_name(tmp_path: Path) -> None:

@@ -40,6 +40,16 @@ def test_filtered_run_passes_only_in_part() -> None:
     assert words.exit_lines(record) == ["0: the promises that were run held"]
 
 
+def test_each_scenario_that_did_not_run_is_named() -> None:
+    """All of them stand under what was not checked, in the page and in the summary, and the first in the stamp."""
+    missing = ("The rows match", "The grants match")
+    record = dataclasses.replace(green_drill(), partial=True, partial_reason="2 of 9 scenarios", missing=missing)
+
+    assert [(each.what, each.reason) for each in words.not_checked(record)][:2] == [
+        (name, "was expected of this run and did not run") for name in missing
+    ]
+
+
 def test_stamps_tell_simulated_partial_and_interrupted_runs() -> None:
     """Each way in which a run is less than a drill on AWS has its stamp; a whole run on AWS has none."""
     assert words.stamps(failing_drill()) == []

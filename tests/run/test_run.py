@@ -307,9 +307,10 @@ def seeded(place: Place, dump: Path) -> Iterator[dict[str, Run]]:
 
 
 NOTHING = {
-    "nothing": ("-k", "nothing_matches"),
-    "collected": ("--collect-only",),
-    "broken": ("-p", "no_such_plugin"),
+    "nothing": (12, "nothing was recovered: expected a scenario that restores", "-k", "nothing_matches"),
+    "always": (12, "nothing was recovered: expected a scenario that restores", "-k", "worst_case or posture"),
+    "collected": (12, "nothing was run: -- --collect-only makes pytest list", "--collect-only"),
+    "broken": (2, 'found: Error importing plugin "no_such_plugin"', "-p", "no_such_plugin"),
 }
 
 
@@ -382,7 +383,8 @@ def test_some_of_the_promises_are_a_partial_run(seeded: dict[str, Run]) -> None:
     run = seeded["objectives"]
 
     assert (run.status, run.record.partial) == (0, True)
-    assert run.record.partial_reason == f"scenarios that the caller left out: {SCENARIOS - 3}"
+    assert run.record.partial_reason.startswith(f"{SCENARIOS - 3} of {SCENARIOS} scenarios did not run: ")
+    assert len(run.record.missing) == SCENARIOS - 3
     assert len(run.record.promises) == 3
     assert {resource.state for resource in run.record.resources} == {"gone"}
 
@@ -397,16 +399,16 @@ def test_a_missed_objective_is_ten(seeded: dict[str, Run]) -> None:
     assert "beyond the RTO of" in failed[0]
 
 
-@pytest.mark.parametrize(
-    "name", ["nothing", *(pytest.param(name, marks=pytest.mark.matrix) for name in ("collected", "broken"))]
-)
-def test_nothing_run_is_twelve(place: Place, dump: Path, name: str) -> None:
-    """Whatever kept the features from being run, and whatever pytest's status: one sentence, and never 0."""
-    run = drills(place, "run", "--seed", str(dump), "--", *NOTHING[name])
+@pytest.mark.parametrize("name", NOTHING)
+def test_a_run_that_would_recover_nothing_is_refused(place: Place, name: str) -> None:
+    """Whatever keeps each scenario of a recovery from being run: one sentence before anything is started or made."""
+    code, words, *arguments = NOTHING[name]
+    run = drills(place, "run", "--", *map(str, arguments))
 
-    assert (run.status, run.record.all_codes, run.record.promises) == (12, (12,), ())
-    assert "nothing was run" in run.sentence
-    assert run.sentence in run.out
+    assert (run.status, run.out, run.folder) == (code, "", None)
+    assert str(words) in run.err
+    assert run.err.count("\n") == 1
+    nothing_left(place)
 
 
 def test_a_damage_that_the_data_cannot_have_is_refused(place: Place, dump: Path) -> None:
