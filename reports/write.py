@@ -10,7 +10,8 @@ from jinja2 import TemplateError
 
 from drills.errors import DrillError
 from drills.files import write_atomically
-from drills.record import load
+from drills.objectives import verdicts
+from drills.record import RECORD_NAME, load, to_json
 from reports import allure_files, allure_history, allure_render, html, junit, markdown
 
 LATEST = "latest"
@@ -21,9 +22,10 @@ def write_all(folder: Path, *, render_allure: bool) -> list[str]:
 
     Reads drill.json and, for Allure, the results that pytest wrote. Never raises for a rendering problem: the line says
     what could not be made and how to make it later. Raises ConfigError when the folder holds no readable run record.
-    Reads GITHUB_STEP_SUMMARY.
+    The record of a run that passed gets its exit code last. Reads GITHUB_STEP_SUMMARY.
     """
-    record = load(folder)
+    held = load(folder)
+    record = verdicts.reported(held)
     lines = [
         _attempt("summary.md", folder, lambda: write_atomically(folder / "summary.md", markdown.render(record))),
         _attempt("junit.xml", folder, lambda: write_atomically(folder / "junit.xml", junit.render(record))),
@@ -37,6 +39,8 @@ def write_all(folder: Path, *, render_allure: bool) -> list[str]:
             lines.append(allure_render.render(results, folder / "allure-report", history))
     lines.append(_attempt("the link to the latest run", folder, lambda: point_latest(folder)))
     lines.append(_attempt("the step summary", folder, lambda: _append_step_summary(markdown.render(record))))
+    if record != held:
+        write_atomically(folder / RECORD_NAME, to_json(record))
     return [line for line in lines if line]
 
 

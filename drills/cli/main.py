@@ -10,13 +10,14 @@ import argparse
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from drills import __version__
 from drills.cli.common import CHECKOUT, EXIT_CODES, Command, Parser, help_texts
-from drills.errors import ConfigError, DrillError
+from drills.errors import COULD_NOT_RUN, ConfigError, DrillError
 
 
 class Entry(NamedTuple):
@@ -55,6 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DrillError as error:
         print(f"drills: {error}", file=sys.stderr)
         return error.exit_code
+    except Exception as error:  # a fault of ours is no usage error, and no 1 that says nothing
+        traceback.print_exc()
+        print(f"drills: expected to go on, found {type(error).__name__}, a fault of drills: report it", file=sys.stderr)
+        return COULD_NOT_RUN
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -23,9 +23,10 @@ from drills.config.load import POSTGRES_CHOICES, Config, SandboxProfile
 from drills.errors import COULD_NOT_RUN, ConfigError, DrillError
 from drills.history import store as history_file
 from drills.model.record import SCHEMA_VERSION, RunRecord, Setting, TargetSummary
-from drills.record import Journal, new_run_id
+from drills.objectives import verdicts
+from drills.record import ORIGIN_NAME, Journal, load, new_run_id
 from drills.recovery.rehearsal import DAMAGE_KINDS
-from drills.run import context
+from drills.run import context, signals
 from drills.run.plan import Command as Step
 from drills.run.plan import Kind, Plan
 from drills.run.supervisor import run as supervise
@@ -104,31 +105,39 @@ def run(options: argparse.Namespace) -> int:
     selection.check(choices, expected, options.pytest_arguments, changed)
     run_id = new_run_id(started_at)
     plan = _plan(OUT / run_id, effective, options.pytest_arguments)
-    folder = _make_folder(run_id)
-    opening = dataclasses.replace(_opening(run_id, started_at, effective, choices), expected=expected, missing=changed)
-    journal = Journal.create(folder, opening, origin=origin)
-    sandboxed = isinstance(effective.profile, SandboxProfile)
-    journal.enter("start the sandbox" if sandboxed else "check the guards")
-    kept = effective.history or history_file.DEFAULT
-    context.save(folder, dataclasses.replace(choices, history=str(kept)))
     console = terminal.Screen()
-    supervise(plan, folder, lambda ended: terminal.follow(folder, ended, console, clock))
+    with signals.held() as came:  # from here on what is begun is brought to its end, to the last file
+        folder = _make_folder(run_id)
+        opening = _opening(run_id, started_at, effective, choices)
+        opening = dataclasses.replace(opening, expected=expected, missing=changed)
+        journal = Journal.create(folder, opening, origin=origin)
+        sandboxed = isinstance(effective.profile, SandboxProfile)
+        journal.enter("start the sandbox" if sandboxed else "check the guards")
+        kept = effective.history or history_file.DEFAULT
+        context.save(folder, dataclasses.replace(choices, history=str(kept)))
+        supervise(plan, folder, lambda ended: terminal.follow(folder, ended, console, clock), came)
+        return _report(folder, console)
+
+
+def _report(folder: Path, console: terminal.Screen) -> int:
+    """Write and show the reports of the run that has ended; return its exit code."""
     journal = Journal.open(folder)
     journal.resume("write the reports")
     lines = []
     if not journal.record.interrupted_by and (folder / "allure-results").is_dir():
-        allure_files.write(folder / "allure-results", journal.record)
-        told = allure_history.of(journal.record, folder)
+        judged = verdicts.reported(journal.record)
+        allure_files.write(folder / "allure-results", judged)
+        told = allure_history.of(judged, folder)
         said = allure_render.render(folder / "allure-results", folder / "allure-report", told)
         lines += [] if (folder / "allure-report" / "index.html").exists() else [said]
     journal.end()
     lines += write.write_all(folder, render_allure=False)
-    (folder / ".origin").unlink()
-    terminal.summary(journal.record, folder, console)
+    (folder / ORIGIN_NAME).unlink(missing_ok=True)
+    record = load(folder)
+    terminal.summary(record, folder, console)
     for line in filter(None, lines):
         console.print(line, soft_wrap=True, markup=False, highlight=False)
-    code = journal.record.code
-    return COULD_NOT_RUN if code is None else code
+    return COULD_NOT_RUN if record.code is None else record.code
 
 
 def _choices(options: argparse.Namespace) -> context.RunOptions:

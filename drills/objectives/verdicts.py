@@ -7,10 +7,12 @@ data can tell.
 
 from __future__ import annotations
 
+import dataclasses
+
 from drills import errors
 from drills.durations import show_duration
 from drills.model.finding import Verdict
-from drills.model.record import RunRecord
+from drills.model.record import Failure, RunRecord
 from drills.model.timing import Measurement, Objectives
 
 # README.md, "Exit codes": 11 before 10 before 12 before 13 before 14; wrong usage ends a run before any other.
@@ -22,6 +24,9 @@ PRECEDENCE = (
     errors.LEFT_BEHIND,
     errors.NOT_SEALED,
 )
+
+
+UNREPORTED = "expected the reports to be written, found that the run was ended before: drills report FOLDER writes them"
 
 
 def judge(measurement: Measurement, objective_seconds: float | None, objective: str) -> Verdict:
@@ -73,3 +78,20 @@ def exit_codes(record: RunRecord) -> tuple[int, ...]:
     if unexplained and not codes - {errors.LEFT_BEHIND}:
         codes.add(errors.COULD_NOT_RUN)
     return tuple(code for code in PRECEDENCE if code in codes) or (0,)
+
+
+def hold_until_reported(record: RunRecord, codes: tuple[int, ...]) -> RunRecord:
+    """Return the judged record with these exit codes; one that passed holds its 0 back until its reports are written."""
+    if codes != (0,):
+        return dataclasses.replace(record, code=codes[0], all_codes=codes)
+    held = Failure(UNREPORTED, errors.COULD_NOT_RUN, record.phases[-1].name if record.phases else "")
+    code = errors.COULD_NOT_RUN
+    return dataclasses.replace(record, code=code, all_codes=(code,), failures=(*record.failures, held))
+
+
+def reported(record: RunRecord) -> RunRecord:
+    """Return the record of a run whose reports are written, with the exit codes that were held back until then."""
+    if all(failure.sentence != UNREPORTED for failure in record.failures):
+        return record
+    failures = tuple(failure for failure in record.failures if failure.sentence != UNREPORTED)
+    return dataclasses.replace(record, code=0, all_codes=(0,), failures=failures)

@@ -29,10 +29,9 @@ from drills.record import Journal
 from drills.recovery.connect import NotResolved, Resolver
 from drills.recovery.drill import Drill
 from drills.recovery.restore import Setup
-from drills.run.plan import SERVICE_NAME
+from drills.run.plan import CONTEXT_NAME, SERVICE_NAME
 from drills.sandbox_client import SandboxControl
 
-CONTEXT_NAME = ".context.json"
 MANIFEST_NAME = "manifest.json"
 
 

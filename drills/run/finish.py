@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,11 +24,12 @@ from drills.files import write_atomically
 from drills.history import line as history
 from drills.history import store as history_file
 from drills.model.history import Trend
+from drills.model.record import RunRecord
 from drills.objectives import verdicts
 from drills.record import Journal
 from drills.recovery.restore import remove_resources
 from drills.run import completeness, context, cutover
-from drills.run.plan import Outcome, read_outcome
+from drills.run.plan import CONTEXT_NAME, Outcome, read_outcome
 
 # one object a call: at, service, region, operation, parameters, status, error, seconds, fault, answer; `same_as` instead
 # of an answer is the position, from 0, of the call that was answered the same
@@ -133,22 +135,21 @@ def close(folder: Path, journal: Journal) -> None:
         journal.update(interrupted_by=outcome.interrupted_by)
     status = outcome.statuses.get("features")
     journal.update(pytest_status=status)
-    if status is not None and not journal.record.promises and not journal.record.interrupted_by:
-        sentence = f"nothing was run: expected the features, found that pytest ended with {status}: see features.log"
-        journal.failure(sentence, errors.COULD_NOT_RUN)
+    _note_unexplained_ends(journal, outcome)
     completeness.count(journal, status)
-    _note_unexplained_end(journal, outcome.statuses)
     if verdicts.exit_codes(journal.record) == (0,):
         completeness.count_verdicts(journal)
     codes = verdicts.exit_codes(journal.record)
     journal.end()
-    journal.update(code=codes[0], all_codes=codes)
-    journal.update(history=_add_to_history(folder, journal))
+    judged = dataclasses.replace(journal.record, code=codes[0], all_codes=codes)
+    held = verdicts.hold_until_reported(journal.record, codes)
+    trend = _add_to_history(folder, journal, judged)
+    journal.update(code=held.code, all_codes=held.all_codes, failures=held.failures, history=trend)
     with contextlib.suppress(OSError):
-        (folder / context.CONTEXT_NAME).unlink()
+        (folder / CONTEXT_NAME).unlink()
 
 
-def _add_to_history(folder: Path, journal: Journal) -> Trend | None:
+def _add_to_history(folder: Path, journal: Journal, judged: RunRecord) -> Trend | None:
     """Return the run added to the history, and the trend that it is part of; None where no history is kept."""
     try:
         choices = context.read(folder)
@@ -157,18 +158,43 @@ def _add_to_history(folder: Path, journal: Journal) -> Trend | None:
         return None  # the error of the configuration was reported when the run began
     if not choices.history:
         return None
-    line = history.line_of(journal.record, every.total_seconds() if every else None)
+    line = history.line_of(judged, every.total_seconds() if every else None)
     return history_file.add(Path(choices.history), line, journal.clock)
 
 
-def _note_unexplained_end(journal: Journal, statuses: Mapping[str, int]) -> None:
-    """Record a failure for a stage or guard that ended badly without one: no exit code goes unexplained."""
-    if journal.record.failures or journal.record.interrupted_by:
+def _note_unexplained_ends(journal: Journal, outcome: Outcome) -> None:
+    """Record a failure for each command that ended badly without one: no exit code goes unexplained."""
+    if journal.record.interrupted_by:
         return
-    for name in ("stage", "guard"):
-        if status := statuses.get(name):
-            sentence = f"expected the run's {name} to end well, found status {status}: see {name}.log"
+    features, clean = outcome.statuses.get("features"), outcome.statuses.get("clean")
+    if clean and not outcome.died:
+        code = errors.LEFT_BEHIND if remaining_resources(journal.record.resources) else errors.COULD_NOT_RUN
+        journal.failure(f"expected the clean-up to end well, found that it {_how('clean', clean)}: see clean.log", code)
+    if features is not None and not outcome.error:
+        if not journal.record.promises:
+            sentence = f"nothing was run: expected the features, found that pytest {_how('features', features)}"
+            journal.failure(f"{sentence}: see features.log", errors.COULD_NOT_RUN)
+        elif features not in (0, 1):
+            sentence = (
+                f"expected pytest to run all features, found that it {_how('features', features)}: see features.log"
+            )
             journal.failure(sentence, errors.COULD_NOT_RUN)
+    for name in ("stage", "guard"):
+        status = outcome.statuses.get(name)
+        if status and not journal.record.failures:
+            sentence = f"expected the run's {name} to end well, found that it {_how(name, status)}: see {name}.log"
+            journal.failure(sentence, errors.COULD_NOT_RUN)
+
+
+# pytest documentation, "Exit codes"
+_PYTEST = {2: "was interrupted", 3: "met an error of its own", 4: "did not take its arguments", 5: "found no scenario"}
+
+
+def _how(name: str, status: int) -> str:
+    """Return how a command ended: by which signal, or with which status."""
+    if status < 0:
+        return f"was ended by {signal.Signals(-status).name}"
+    return f"ended with {status}" + (f" (it {_PYTEST[status]})" if name == "features" and status in _PYTEST else "")
 
 
 if __name__ == "__main__":

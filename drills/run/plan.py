@@ -1,6 +1,7 @@
 """The plan and the outcome of a run, which its processes pass to each other.
 
-`.plan.json`, `.service.json` and `.outcome.json` in the run's folder, readable by their owner only.
+`.plan.json`, `.service.json` and `.outcome.json` in the run's folder, readable by their owner only; `.context.json`, beside
+them, is written and read by drills/run/context.py.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from drills.files import write_privately
 PLAN_NAME = ".plan.json"
 SERVICE_NAME = ".service.json"
 OUTCOME_NAME = ".outcome.json"
+CONTEXT_NAME = ".context.json"
 Kind = Literal["service", "step", "finally", "last"]
 
 

@@ -16,6 +16,25 @@ from drills.run import lifeline
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+@contextlib.contextmanager
+def held() -> Iterator[list[str]]:
+    """Hold the signals that stop a run, so that what is begun here is brought to its end; give their names as they come.
+
+    A child that is started meanwhile has none of it, and a signal that the whole group gets ends it.
+    """
+    came: list[str] = []
+    old = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    for number, handler in old.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, lambda number, _frame: came.append(signal.Signals(number).name))
+    try:
+        yield came
+    finally:
+        for number, handler in old.items():
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nobody has begun to ignore it meanwhile
+                signal.signal(number, handler)
+
+
 def output_closed() -> str:
     """Return why the output is closed: a process that ends closes its pipes just before its children are orphans."""
     if lifeline.under_tox():

@@ -33,6 +33,7 @@ from drills.clock import SystemClock
 from drills.files import open_privately, write_privately
 from drills.run import lifeline, signals
 from drills.run.plan import (
+    CONTEXT_NAME,
     PLAN_NAME,
     SERVICE_NAME,
     Command,
@@ -50,8 +51,10 @@ LOG_NAME = "run.log"
 _TICK = 0.02  # seconds between two polls of a command
 
 
-def run(plan: Plan, folder: Path, follow: Callable[[Callable[[], bool]], None]) -> Outcome:
+def run(plan: Plan, folder: Path, follow: Callable[[Callable[[], bool]], None], came: Sequence[str] = ()) -> Outcome:
     """Run the plan under a supervisor and return its outcome; `folder` exists and gets the files.
+
+    `came` has the signals that came before; the first of them ends the run as one that comes now.
 
     `follow(ended)` is called in this process, in the main thread, to show the progress until `ended()` is True; it may
     return early. SIGINT, SIGTERM and SIGHUP, the end of tox when that has started this process, and an exception in
@@ -75,6 +78,8 @@ def run(plan: Plan, folder: Path, follow: Callable[[Callable[[], bool]], None]) 
         os.close(reader)
         if lifeline.under_tox():
             lifeline.on_parent_gone(lambda: report("tox is gone"))
+        for reason in tuple(came):
+            report(reason)
         try:
             follow(lambda: lifeline.has_ended(supervisor))
         except BaseException as error:
@@ -261,7 +266,10 @@ class _Supervision:
             with _log_and_continue():
                 part()
         self._finish("last")
-        for name in (PLAN_NAME, SERVICE_NAME, ".*.ready", ".*.half", ".drill.json.*"):  # the last two: half written
+        with _log_and_continue():
+            self._end_record()
+        # what the processes told each other, and what is half written
+        for name in (PLAN_NAME, SERVICE_NAME, CONTEXT_NAME, ".*.ready", ".*.half", ".drill.json.*"):
             for path in self.folder.glob(name):
                 path.unlink(missing_ok=True)
         self.note(running="", ended=True)
@@ -273,6 +281,14 @@ class _Supervision:
                     self._run_uninterrupted(command)
                     if self.outcome.died and command.kind == "finally" and self.outcome.statuses[command.name]:
                         self._run_uninterrupted(command)  # the service died meanwhile: what is left can now be told
+
+    def _end_record(self) -> None:
+        """End the record where the command that was to judge the run did not: it has a code and a sentence all the same."""
+        bad = [each.name for each in self.plan.commands if each.kind == "last" and self.outcome.statuses.get(each.name)]
+        if bad:
+            _note_unjudged(
+                self.folder, f"expected {bad[0]} to judge the run, found that it ended badly: see {bad[0]}.log"
+            )
 
     def _run_uninterrupted(self, command: Command) -> None:
         child = self._start(command, stdin=subprocess.DEVNULL)
@@ -322,6 +338,17 @@ def _note_in_record(folder: Path, reason: str) -> None:
 
     if (folder / record.RECORD_NAME).exists():
         record.Journal.open(folder).update(interrupted_by=reason)
+
+
+def _note_unjudged(folder: Path, sentence: str) -> None:
+    from drills import record  # as above
+    from drills.objectives import verdicts
+
+    if (folder / record.RECORD_NAME).exists() and (journal := record.Journal.open(folder)).record.code is None:
+        journal.failure(sentence, 12)
+        journal.end()
+        codes = verdicts.exit_codes(journal.record)
+        journal.update(code=codes[0], all_codes=codes)
 
 
 def main(arguments: Sequence[str]) -> int:

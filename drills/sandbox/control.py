@@ -140,7 +140,15 @@ class Control:
             server = rds.lookups.server(name, "available")
             master = str(rds.databases[name].master_username)
         with server.busy:
-            return dataclasses.asdict(seed_load.load(source, server.cluster, master, self._plane.state))
+            try:
+                return dataclasses.asdict(seed_load.load(source, server.cluster, master, self._plane.state))
+            except SeedError as error:
+                if server.cluster.running():
+                    raise
+                raise SandboxError(
+                    f"expected the server of {name} to run until the seed is loaded, found that it has ended "
+                    f"({first_line(error)}): look for who ended it, such as a lack of memory, and run again"
+                ) from error
 
     # -- snapshots -----------------------------------------------------------------------------------------------
 

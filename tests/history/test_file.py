@@ -15,6 +15,7 @@ import pytest
 from drills.clock import SystemClock
 from drills.history import store as history_file
 from drills.history.line import write_line
+from drills.objectives.verdicts import reported
 from drills.record import Journal, from_json, load, to_json
 from drills.run import context, finish
 from tests.support.example_history import FIRST, MONTH, line, monthly
@@ -124,8 +125,9 @@ def test_the_trend_is_frozen_in_the_record_at_the_runs_end(tmp_path: Path) -> No
     for each in monthly(3):
         history_file.append(path, each)
 
-    assert record.code == 0
+    assert reported(record).code == 0
     assert record.history is not None
+    assert history_file.read(path)[0][0].code == 0
     assert [point.run_id for point in record.history.points] == [record.run_id]
     assert record.history.key.simulated
     assert from_json(to_json(record)) == record

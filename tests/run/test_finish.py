@@ -1,8 +1,10 @@
-"""The end of a run whose local AWS has died."""
+"""The end of a run: what is left, why it ended, and a code that is true at each moment."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import signal
 import socket
 from pathlib import Path
 
@@ -11,12 +13,15 @@ from botocore.config import Config
 
 from drills import errors, record
 from drills.aws import session
-from drills.model.instance import Resource
+from drills.model.instance import Resource, ResourceState
 from drills.model.record import SCHEMA_VERSION, RunRecord
+from drills.objectives import verdicts
 from drills.record import Journal
 from drills.run import context, finish
-from drills.run.plan import SERVICE_NAME, Outcome, write_outcome
+from drills.run.plan import CONTEXT_NAME, SERVICE_NAME, Outcome, write_outcome
+from reports import write
 from tests.support.clock import NOON
+from tests.support.example_record import green_drill
 
 
 @pytest.fixture
@@ -69,3 +74,66 @@ def test_a_sandbox_that_is_known_to_have_died_is_not_asked(tmp_path: Path, journ
     assert [(failure.sentence, failure.exit_code) for failure in kept.failures] == [(sentence, errors.COULD_NOT_RUN)]
     assert [resource.state for resource in kept.resources] == ["gone"]
     assert kept.code == errors.COULD_NOT_RUN
+
+
+@pytest.fixture
+def passed(tmp_path: Path) -> Journal:
+    """A run that held all its promises and is to be judged."""
+    context.save(tmp_path, context.RunOptions())
+    kept = dataclasses.replace(green_drill(), code=None, all_codes=(), ended_at=None)
+    return Journal.create(tmp_path, kept, origin=0.0)
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (2, "ended with 2 (it was interrupted)"),
+        (3, "ended with 3 (it met an error of its own)"),
+        (-signal.SIGQUIT, "was ended by SIGQUIT"),
+        (-signal.SIGKILL, "was ended by SIGKILL"),
+    ],
+)
+def test_a_pytest_that_did_not_end_by_itself_is_a_sentence(
+    tmp_path: Path, passed: Journal, status: int, said: str
+) -> None:
+    """Whoever ended pytest, and although each scenario until then has passed: 12, and how it ended."""
+    write_outcome(tmp_path, Outcome(statuses={"features": status}))
+
+    finish.close(tmp_path, passed)
+
+    kept = record.load(tmp_path)
+    (failure,) = kept.failures
+    assert failure.sentence == f"expected pytest to run all features, found that it {said}: see features.log"
+    assert (kept.code, kept.all_codes) == (errors.COULD_NOT_RUN, (errors.COULD_NOT_RUN,))
+
+
+@pytest.mark.parametrize(("state", "code"), [("made", errors.LEFT_BEHIND), ("gone", errors.COULD_NOT_RUN)])
+def test_a_clean_up_that_ended_badly_is_a_sentence(
+    tmp_path: Path, passed: Journal, state: ResourceState, code: int
+) -> None:
+    """What it had not removed yet is still there."""
+    passed.update(resources=(Resource("db-instance", "drill-x-recovery", state),))
+    write_outcome(tmp_path, Outcome(statuses={"features": 0, "clean": -signal.SIGKILL}))
+
+    finish.close(tmp_path, passed)
+
+    kept = record.load(tmp_path)
+    assert [failure.exit_code for failure in kept.failures] == [code]
+    assert "expected the clean-up to end well, found that it was ended by SIGKILL" in kept.failures[0].sentence
+    assert kept.code == code
+
+
+def test_no_code_is_0_before_the_reports_are_there(tmp_path: Path, passed: Journal) -> None:
+    """A run that is killed while it writes its reports has not passed; its reports, written later, give it the 0."""
+    write_outcome(tmp_path, Outcome(statuses={"features": 0}))
+
+    finish.close(tmp_path, passed)
+
+    held = record.load(tmp_path)
+    assert (held.code, [failure.sentence for failure in held.failures]) == (12, [verdicts.UNREPORTED])
+    assert write.write_all(tmp_path, render_allure=False) == []
+    kept = record.load(tmp_path)
+    assert (kept.code, kept.all_codes, kept.failures) == (0, (0,), ())
+    for name in ("report.html", "summary.md", "junit.xml"):
+        assert verdicts.UNREPORTED not in (tmp_path / name).read_text(encoding="utf-8")
+    assert not (tmp_path / CONTEXT_NAME).exists()

@@ -14,7 +14,7 @@ import pytest
 from drills import record
 from drills.clock import SystemClock
 from drills.run import plan as plans
-from drills.run import supervisor
+from drills.run import signals, supervisor
 from tests.support import small_run
 
 pytestmark = pytest.mark.slow
@@ -286,6 +286,44 @@ def test_a_command_that_takes_too_long_is_ended(folder: Path, work: Path, moment
     assert (outcome.statuses[moment] < 0, outcome.statuses["close"]) == (True, 0)
     assert ("features" in outcome.statuses) is (moment == "finish")
     nothing_left(folder, work)
+
+
+def test_a_judgement_that_was_killed(folder: Path, work: Path) -> None:
+    """The record has a code and a sentence all the same, and what the processes told each other is gone."""
+    plan = small_run.small_plan(folder, work, features="", finish="", close="os.kill(os.getpid(), signal.SIGKILL)")
+    folder.mkdir(exist_ok=True)
+    (folder / plans.CONTEXT_NAME).write_text("a password")
+    with small_run.started(small_run.command(folder, plan), folder):
+        assert ended(folder).statuses["close"] == -signal.SIGKILL
+    kept = record.load(folder)
+    assert (kept.code, kept.ended_at is not None) == (12, True)
+    assert [each.sentence for each in kept.failures] == [
+        "expected close to judge the run, found that it ended badly: see close.log"
+    ]
+    nothing_left(folder, work)
+
+
+def test_a_signal_that_came_before_the_supervisor_ends_the_run(folder: Path, work: Path) -> None:
+    """What the user's process held meanwhile is told to the supervisor at once."""
+    plan = small_run.small_plan(folder, work)
+    before = {number: signal.getsignal(number) for number in signals.STOP_SIGNALS}
+    supervisor.run(plan, folder, lambda ended: None, ["SIGTERM"])
+    for number, handler in before.items():  # a run that was interrupted ignores them to its end
+        signal.signal(number, handler)
+    outcome = ended(folder)
+    assert outcome.interrupted_by == "SIGTERM"
+    assert "features" not in outcome.statuses or outcome.statuses["features"] < 0
+    nothing_left(folder, work)
+
+
+def test_signals_are_held_while_something_is_brought_to_its_end() -> None:
+    """They do not end this process, their names are kept, and afterwards they are handled as before."""
+    before = {number: signal.getsignal(number) for number in signals.STOP_SIGNALS}
+    with signals.held() as came:
+        for number in signals.STOP_SIGNALS:
+            signal.raise_signal(number)
+    assert came == [number.name for number in signals.STOP_SIGNALS]
+    assert {number: signal.getsignal(number) for number in signals.STOP_SIGNALS} == before
 
 
 def test_a_work_folder_that_is_somebody_elses(folder: Path, work: Path) -> None:
