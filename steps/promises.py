@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     effective = context.read(folder).effective()
     other = OTHER_POINT[effective.target.sample.kind == "newest"]
-    items[:] = [item for item in items if other not in item.keywords]
+    items[:] = [item for item in items if other not in tags_of(item)]
     for item in items:
         if template := template_of(item):
             item.extra_keyword_matches.add(make_python_name(name_of(item, template)))
@@ -57,9 +57,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for tag, reason in _left_out(folder, effective):
         config.stash[SKIPPED].add(reason)
         for item in items:
-            if tag in item.keywords:
+            if tag in tags_of(item):
                 item.add_marker(pytest.mark.skip(reason=reason))
-    items.sort(key=lambda item: _turn(item.keywords))
+    items.sort(key=lambda item: _turn(tags_of(item)))
 
 
 def _left_out(folder: Path, effective: Config) -> Iterator[tuple[str, str]]:
@@ -72,6 +72,11 @@ def _left_out(folder: Path, effective: Config) -> Iterator[tuple[str, str]]:
         yield "posture", "not configured for the target: set posture.promised in drill.toml"
     if reason := cutover.reason_left_out(effective):
         yield CUTS_OVER, reason
+
+
+def tags_of(item: pytest.Item) -> set[str]:
+    """Return the tags of a scenario; pytest's keywords also hold the names of the folders that it lies in."""
+    return {mark.name for mark in item.iter_markers()}
 
 
 def _turn(tags: Container[str]) -> tuple[bool, bool, bool]:

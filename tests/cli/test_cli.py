@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,16 @@ def test_what_comes_after_the_first_dashes_is_pytests(capsys: pytest.CaptureFixt
 
     assert ended(["run", "--profile", "nope", "--", "--collect-only"]) == 2
     assert "--collect-only" not in capsys.readouterr().err
+
+
+def test_a_fault_of_ours_is_no_usage_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """An exception that nobody foresaw ends with 12 and says whose fault it is, and never with 1 or 2."""
+
+    def fail(_name: str) -> None:
+        raise LookupError("a slip")
+
+    monkeypatch.setattr(cli, "command_of", fail)
+    monkeypatch.setattr(cli, "parse", lambda _given: argparse.Namespace(command="schedule"))
+
+    assert cli.main(["schedule"]) == 12
+    assert "found LookupError, a fault of drills: report it" in capsys.readouterr().err

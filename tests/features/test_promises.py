@@ -7,6 +7,8 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from pytest_bdd.scenario import make_python_name
@@ -18,6 +20,7 @@ from drills.record import Journal, load
 from drills.run import context
 from drills.run.context import RunOptions
 from reports import html, junit, markdown, terminal
+from steps.promises import tags_of
 from tests.features.test_gherkin import parsed
 from tests.support.example_record import green_drill
 from tests.support.paths import CHECKOUT
@@ -178,6 +181,15 @@ def test_a_filter_selects_examples_by_their_own_name(tmp_path: Path) -> None:
     session = Session(tmp_path, "-k", "customers_are_complete or (totals and three) or (lines and nightly)")
 
     assert [each.name for each in session.record.promises] == [NAMES[1], NAMES[3]]
+
+
+def test_the_name_of_a_folder_is_no_tag() -> None:
+    """A checkout in a folder called "cleanup" has the order of any other: pytest's keywords hold the folders' names too."""
+    item: Any = SimpleNamespace(
+        keywords={"cleanup": True, "moment": True}, iter_markers=lambda: iter([pytest.mark.moment.mark])
+    )
+
+    assert tags_of(item) == {"moment"}
 
 
 def test_the_order_of_a_run(tmp_path: Path) -> None:
