@@ -135,8 +135,9 @@ def close(folder: Path, journal: Journal) -> None:
         journal.update(interrupted_by=outcome.interrupted_by)
     status = outcome.statuses.get("features")
     journal.update(pytest_status=status)
-    _note_unexplained_ends(journal, outcome)
+    _note_nothing_run(journal, status)
     completeness.count(journal, status)
+    _note_unexplained_ends(journal, outcome)
     if verdicts.exit_codes(journal.record) == (0,):
         completeness.count_verdicts(journal)
     codes = verdicts.exit_codes(journal.record)
@@ -160,6 +161,14 @@ def _add_to_history(folder: Path, journal: Journal, judged: RunRecord) -> Trend 
         return None
     line = history.line_of(judged, every.total_seconds() if every else None)
     return history_file.add(Path(choices.history), line, journal.clock)
+
+
+def _note_nothing_run(journal: Journal, status: int | None) -> None:
+    if status is not None and not journal.record.promises and not journal.record.interrupted_by:
+        sentence = (
+            f"nothing was run: expected the features, found that pytest {_how('features', status)}: see features.log"
+        )
+        journal.failure(sentence, errors.COULD_NOT_RUN)
 
 
 def _note_unexplained_ends(journal: Journal, outcome: Outcome) -> None:
