@@ -25,6 +25,8 @@ class Comparison:
     `invariants` are the owner's own, None where they are not evaluated. `scratch`: the copy may be written to as
     drills/checks/integrity/amcheck.py does it. `shut_off`: it must be unable to act on other systems. `supplied` are the
     checks that need more than a connection, such as the owner's queries, which are timed before anything else is read.
+    `trust_code`: the copy's own code may run with the rights of a login that could do harm with them
+    (drills/checks/base/copy_code.py).
     """
 
     connect: Connector
@@ -37,6 +39,7 @@ class Comparison:
     scratch: bool = True
     shut_off: bool = True
     supplied: Mapping[str, Callable[[], CheckResult]] = field(default_factory=dict)
+    trust_code: bool = False
 
     @property
     def databases(self) -> Mapping[str, DatabaseManifest]:

@@ -21,6 +21,7 @@ from typing import Any
 import psycopg
 from pydantic import TypeAdapter, ValidationError
 
+from drills.checks.base import copy_code
 from drills.checks.base.anomalies import KnownAnomalies, to_known
 from drills.checks.base.batches import in_batches
 from drills.checks.base.lock_watch import ReadLimits, watch_locks
@@ -99,7 +100,7 @@ class Manifest:
 
 
 _ADAPTER: TypeAdapter[Manifest] = TypeAdapter(Manifest)
-_IDENTIFIER = "select system_identifier::text from pg_catalog.pg_control_system()"
+_IDENTIFIER = "select system_identifier::pg_catalog.text from pg_catalog.pg_control_system()"
 
 
 def take(
@@ -110,17 +111,19 @@ def take(
     policies: Mapping[str, TablePolicy] | None = None,
     limits: ReadLimits | None = None,
     algorithm: Algorithm = FAST,
+    trust_code: bool = False,
 ) -> Manifest:
     """Fingerprint every database that `connect` can reach; `policies` by table name, as the copy will be compared.
 
     Catalog fields that can hold secrets are stored as digests under `key`, which lies beside the manifest and not in
-    it. With `limits` the source is watched while it is read, and CheckUnavailable says why the pass was ended.
+    it. With `limits` the source is watched while it is read, and CheckUnavailable says why the pass was ended. Without
+    `trust_code` a login that could do harm does not read what would run code of the source's owners.
     """
     clock = clock or SystemClock()
     taken_at = clock.now()
     names, only = database_names(connect), connect.name if isinstance(connect, SingleDatabase) else ""
     shared = _shared(connect, only, key)
-    options = _Options(key, policies, limits, clock, algorithm)
+    options = _Options(key, policies, limits, clock, algorithm, trust_code)
     taken = {name: _take_one(connect, name, options) for name in names}
     workers = limits.workers if limits else 1
     return Manifest(format=FORMAT, taken_at=taken_at, databases=taken, only=only, workers=workers, **shared)
@@ -161,6 +164,7 @@ class _Options:
     limits: ReadLimits | None
     clock: Clock
     algorithm: Algorithm
+    trust_code: bool
 
 
 def _take_one(connect: Connector, name: str, options: _Options) -> DatabaseManifest:
@@ -170,6 +174,7 @@ def _take_one(connect: Connector, name: str, options: _Options) -> DatabaseManif
         if limits:
             stack.enter_context(watch_locks(connect, name, readers, limits, options.clock))
         first, *helpers = readers
+        code = copy_code.find(first, trusted=options.trust_code)
         taken = DatabaseManifest(
             catalog=catalog.observe(first, key=options.key),
             sequences=sequences.observe(first),
@@ -180,10 +185,11 @@ def _take_one(connect: Connector, name: str, options: _Options) -> DatabaseManif
                 helpers=helpers,
                 ranged=True,
                 key=options.key,
+                within=content.Bounds(code=code),
             ),
             large_objects=large_objects.observe(first),
-            canary=chain.observe(first),
-            facts=to_known((*integrity_state.observe(first), *views_libraries.observe_views(first)[1]))
+            canary=None if chain.unsafe(code) else chain.observe(first),
+            facts=to_known((*integrity_state.observe(first), *views_libraries.observe_views(first, code=code)[1]))
             | system_catalog.observe_dangling(first),
             builtins=system_catalog.observe(first),
         )

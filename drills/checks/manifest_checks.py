@@ -9,6 +9,7 @@ import dataclasses
 
 import psycopg
 
+from drills.checks.base import copy_code
 from drills.checks.base.budget import OUT_OF_TIME
 from drills.checks.base.outcome import CheckOutcome
 from drills.checks.base.runner import (
@@ -166,7 +167,7 @@ def _compare_rows(
             policies=policies,
             expected=expected,
             helpers=others,
-            budget=comparison.budget,
+            within=_bounds(connection, comparison),
         )
     here = system_identifier(connection)
     other_server = bool(here and identifier and here != identifier)
@@ -176,9 +177,13 @@ def _compare_rows(
     return content.judge(settled.expected, settled.found, policies, locations) + settled.outcome
 
 
+def _bounds(connection: Connection, comparison: Comparison) -> content.Bounds:
+    return content.Bounds(comparison.budget, copy_code.find(connection, trusted=comparison.trust_code))
+
+
 def _read_content(comparison: Comparison) -> CheckResult:
     def inspect(connection: Connection, expected: DatabaseManifest | None) -> CheckOutcome:
-        return content.read(connection, comparison.policies, comparison.budget)
+        return content.read(connection, comparison.policies, _bounds(connection, comparison))
 
     damaged = inspect_all(comparison.connect, comparison.databases, content.NAME, inspect)
     return build_result(content.NAME, damaged, "tables") if damaged.findings else without_manifest(content.NAME)
@@ -261,6 +266,8 @@ def check_canary(run: CheckRun) -> CheckResult:
 
     def inspect(connection: Connection, of_database: DatabaseManifest | None) -> CheckOutcome:
         expected: CanaryState | None = of_database.canary if of_database else None
+        if reason := chain.unsafe(copy_code.find(connection, trusted=run.comparison.trust_code)):
+            return CheckOutcome(unverified=(NotChecked(chain.NAME, reason),))
         found = chain.observe(connection, expected=expected)
         return CheckOutcome(found.rows if found else 0, chain.judge(expected, found))
 

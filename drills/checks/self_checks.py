@@ -5,12 +5,14 @@ With a manifest they say more: an anomaly that the source had as well is informa
 
 from __future__ import annotations
 
+from drills.checks.base import copy_code
+from drills.checks.base.copy_code import CopyCode
 from drills.checks.base.outcome import CheckOutcome
 from drills.checks.base.runner import build_result, inspect_all, inspect_database, retry_once
-from drills.checks.base.session import MAINTENANCE, Connection, Connector, database_names
+from drills.checks.base.session import MAINTENANCE, Connection, database_names
 from drills.checks.base.timeouts import DEFAULT_TIMEOUT
 from drills.checks.comparison import CheckRun
-from drills.checks.integrity import amcheck, constraints, sequences, system_catalog, views_libraries
+from drills.checks.integrity import amcheck, constraints, index_queries, sequences, system_catalog, views_libraries
 from drills.checks.integrity import files as integrity_files
 from drills.checks.integrity import indexes as integrity_indexes
 from drills.checks.integrity import state as integrity_state
@@ -23,7 +25,8 @@ from drills.model.finding import CheckResult, Requirement
 
 def check_invariants(run: CheckRun) -> CheckResult:
     """Evaluate the owner's invariants."""
-    return invariants.check(run.comparison.connect, run.comparison.invariants or InvariantSet())
+    rules = run.comparison.invariants or InvariantSet()
+    return invariants.check(run.comparison.connect, rules, trust_code=run.comparison.trust_code)
 
 
 def check_harmless(run: CheckRun) -> CheckResult:
@@ -38,28 +41,40 @@ def check_harmless(run: CheckRun) -> CheckResult:
     )
 
 
-def check_indexes(run: CheckRun) -> CheckResult:
-    """Verify the indexes of every database, and note those that hold no key twice."""
-    return verify_indexes(run.comparison.connect, run.unique_indexes)
+def check_indexes(run: CheckRun, timeout: float = DEFAULT_TIMEOUT) -> CheckResult:
+    """Verify the indexes of every database, and note those that hold no key twice.
 
-
-def verify_indexes(
-    connect: Connector, unique_indexes: dict[str, set[str]], timeout: float = DEFAULT_TIMEOUT
-) -> CheckResult:
-    """Verify the indexes of every database; the server has `timeout` seconds for a search in one of them.
-
-    Add the names of those that hold no key twice to `unique_indexes`, by the name of their database.
+    The server has `timeout` seconds for a search in one of them.
     """
-    outcome = CheckOutcome()
+    connect, outcome = run.comparison.connect, CheckOutcome()
     for name in database_names(connect):
         progress = integrity_indexes.Progress()
+        expected = run.comparison.databases.get(name)
 
-        def inspect(connection: Connection, progress: integrity_indexes.Progress = progress) -> CheckOutcome:
-            unique_indexes[connection.info.dbname] = progress.unique
-            return integrity_indexes.check(connection, progress, timeout)
+        def inspect(
+            connection: Connection,
+            progress: integrity_indexes.Progress = progress,
+            expected: DatabaseManifest | None = expected,
+        ) -> CheckOutcome:
+            run.unique_indexes[connection.info.dbname] = progress.unique
+            left, selected = integrity_indexes.without_code(
+                index_queries.by_table(connection), _code(run, connection), run.identical_tables(expected)
+            )
+            return left + integrity_indexes.check(connection, progress, timeout, selected)
 
         outcome += inspect_database(connect, name, integrity_indexes.NAME, inspect)
-    return build_result(integrity_indexes.NAME, outcome, "indexes", verb="verified")
+    return build_result(integrity_indexes.NAME, outcome, "indexes", verb="verified", requirement=_needed(outcome))
+
+
+def _code(run: CheckRun, connection: Connection) -> CopyCode:
+    return copy_code.find(connection, trusted=run.comparison.trust_code)
+
+
+def _needed(outcome: CheckOutcome) -> Requirement:
+    """Return "optional" where there was nothing but code of the copy, and nothing new could have come of that."""
+    nothing = not (outcome.compared or outcome.findings or outcome.unverified)
+    code = outcome.excluded and all(copy_code.is_reason(left.reason) for left in outcome.excluded)
+    return "optional" if nothing and code else "required"
 
 
 def check_constraints(run: CheckRun) -> CheckResult:
@@ -67,10 +82,10 @@ def check_constraints(run: CheckRun) -> CheckResult:
 
     def inspect(connection: Connection, expected: DatabaseManifest | None) -> CheckOutcome:
         unique = run.unique_indexes.get(connection.info.dbname, set())
-        return constraints.check(connection, run.identical_tables(expected), unique)
+        return constraints.check(connection, run.identical_tables(expected), unique, _code(run, connection))
 
     outcome = inspect_all(run.comparison.connect, run.comparison.databases, constraints.NAME, inspect)
-    return build_result(constraints.NAME, outcome, "constraints", verb="validated")
+    return build_result(constraints.NAME, outcome, "constraints", verb="validated", requirement=_needed(outcome))
 
 
 def check_sequences(run: CheckRun) -> CheckResult:
@@ -78,7 +93,7 @@ def check_sequences(run: CheckRun) -> CheckResult:
 
     def inspect(connection: Connection, expected: DatabaseManifest | None) -> CheckOutcome:
         positions = expected.sequences if expected else None
-        return sequences.check(connection, positions, run.identical_tables(expected))
+        return sequences.check(connection, positions, run.identical_tables(expected), _code(run, connection))
 
     outcome = inspect_all(run.comparison.connect, run.comparison.databases, sequences.NAME, inspect)
     return build_result(sequences.NAME, outcome, "sequences")
@@ -130,10 +145,11 @@ def check_views(run: CheckRun, timeout: float = DEFAULT_TIMEOUT) -> CheckResult:
     skipped = set[tuple[str, str]]()
 
     def inspect(connection: Connection, expected: DatabaseManifest | None) -> CheckOutcome:
-        return views_libraries.check_views(connection, expected.facts if expected else None, skipped, timeout)
+        facts = expected.facts if expected else None
+        return views_libraries.check_views(connection, facts, skipped, timeout, _code(run, connection))
 
     outcome = inspect_all(run.comparison.connect, run.comparison.databases, views_libraries.VIEWS, inspect)
-    return build_result(views_libraries.VIEWS, outcome, "views", verb="planned")
+    return build_result(views_libraries.VIEWS, outcome, "views", verb="planned", requirement=_needed(outcome))
 
 
 def check_libraries(run: CheckRun) -> CheckResult:
@@ -155,7 +171,7 @@ def check_amcheck(run: CheckRun) -> CheckResult:
     for name in database_names(connect):
 
         def inspect(name: str = name) -> CheckOutcome:
-            found, rank = amcheck.check(connect, name)
+            found, rank = amcheck.check(connect, name, trust_code=run.comparison.trust_code)
             ranks.add(rank)
             return found
 

@@ -11,6 +11,7 @@ import functools
 from collections.abc import Collection
 from datetime import datetime
 
+from drills.checks.base import copy_code
 from drills.checks.base.pool import pooled
 from drills.checks.base.runner import NO_MANIFEST, timed
 from drills.checks.base.session import Connector, database_names, snapshot
@@ -66,6 +67,7 @@ def newest_canary(connect: Connector) -> datetime | None:
     newest = []
     for name in database_names(connect):
         with snapshot(connect, name) as connection:
-            state = chain.observe(connection)
+            code = copy_code.find(connection, trusted=False)
+            state = None if chain.unsafe(code) else chain.observe(connection)
         newest += [state.newest_at] if state else []
     return max(newest, default=None)

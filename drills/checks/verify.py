@@ -36,18 +36,21 @@ def verify(
     policies: Mapping[str, TablePolicy] | None = None,
     scratch: bool = False,
     rules: Sequence[Invariant] = (),
+    trust_code: bool = False,
 ) -> tuple[CheckResult, ...]:
     """Run every check in order, identity first. `scratch` as in `Comparison`; `rules` are the owner's own
-    invariants.
+    invariants, `trust_code` as in `Comparison`.
     """
     results = [timed(clock, IDENTITY, lambda: _identity(connect, manifest))]
     comparison = Comparison(connect, manifest, clock, policies or {}, key, scratch=scratch, shut_off=False)
+    comparison = dataclasses.replace(comparison, trust_code=trust_code)
     blocking = suite.blocking(comparison)
     results += [dataclasses.replace(result, blocking=False) for result in blocking]
     if blocking[0].outcome == "met":
         results += suite.remaining(comparison)
         if rules:
-            results.append(timed(clock, invariants.NAME, lambda: invariants.check(connect, InvariantSet(tuple(rules)))))
+            own = InvariantSet(tuple(rules))
+            results.append(timed(clock, invariants.NAME, lambda: invariants.check(connect, own, trust_code=trust_code)))
     return tuple(results)
 
 

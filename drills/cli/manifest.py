@@ -54,6 +54,11 @@ def add_arguments(take: argparse.ArgumentParser) -> None:
         "--max-age", default="10m", metavar="DURATION", help="how long the snapshot may be held at most (default: 10m)"
     )
     add_policy_option(take)
+    take.add_argument(
+        "--trust-code",
+        action="store_true",
+        help="run functions of the source with the login's rights, a superuser's too: only where you trust its owners",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -81,6 +86,7 @@ def run(options: argparse.Namespace) -> int:
             clock=SystemClock(),
             policies=policies,
             algorithm=STABLE if options.portable else FAST,
+            trust_code=options.trust_code,
         )
     except (psycopg.Error, UnicodeError) as error:
         reason = first_line(error) if isinstance(error, psycopg.Error) else "names that are not valid in its encoding"

@@ -55,6 +55,11 @@ def add_arguments(compare: argparse.ArgumentParser) -> None:
         action="store_true",
         help="the copy is there to be checked alone: amcheck may be created in it, and is rolled back",
     )
+    compare.add_argument(
+        "--trust-code",
+        action="store_true",
+        help="run functions of the copy with the login's rights, a superuser's too: only where you trust its owners",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -74,7 +79,14 @@ def run(options: argparse.Namespace) -> int:
         SingleDatabase(own_connection(parameters), expected.only) if expected.only else server_connector(parameters)
     )
     results = verify(
-        connect, expected, clock=SystemClock(), key=key, policies=policies, scratch=options.scratch, rules=rules
+        connect,
+        expected,
+        clock=SystemClock(),
+        key=key,
+        policies=policies,
+        scratch=options.scratch,
+        rules=rules,
+        trust_code=options.trust_code,
     )
     code = exit_code(results)
     if options.json:

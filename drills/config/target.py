@@ -299,6 +299,7 @@ class Target(Table):
     blocking: Annotated[Mapping[str, bool], AfterValidator(_blocking)] = Field(default_factory=no_entries)
     content_budget: Span | None = None
     hydrate: bool = False
+    trust_code: bool = False
     checks: Annotated[
         Mapping[str, Annotated[CheckRule, BeforeValidator(_check_rule)]], AfterValidator(_check_names)
     ] = Field(default_factory=no_entries)

@@ -208,13 +208,13 @@ class Drill:
         began = setup.clock.monotonic()
         if any(not query.skipped for query in wanted):
             self._enter_measured("run the owner's queries, cold")
-            timings = queries.cold(restored.connect, wanted, setup.clock, limit)
+            timings = queries.cold(restored.connect, wanted, setup.clock, limit, trust_code=setup.target.trust_code)
             self._journal.mark(timeline.COLD)
             self._enter_measured("run the owner's queries, warm")
             timings = queries.warm(restored.connect, wanted, timings, setup.clock, limit)
             self._journal.mark(timeline.WARM)
         else:
-            timings = queries.cold(restored.connect, wanted, setup.clock, limit)
+            timings = queries.cold(restored.connect, wanted, setup.clock, limit, trust_code=setup.target.trust_code)
         restoration = dataclasses.replace(restoration, queries=timings)
         self._journal.restoration(restoration)
         took = round(setup.clock.monotonic() - began, 3)
@@ -237,9 +237,11 @@ class Drill:
         With the result of the owner's queries the comparison also supplies the checks that only a drill can make.
         """
         setup = self._setup
+        target, rules = setup.target, setup.rules
         comparison = Comparison(
-            restored.connect, self._manifest, setup.clock, setup.target.tables, self._key, invariants=setup.rules
-        )
+            restored.connect, self._manifest, setup.clock, target.tables, self._key, invariants=rules,
+            trust_code=target.trust_code,
+        )  # fmt: skip
         if asked is None:
             return comparison
         supplied = {queries.NAME: lambda: asked, isolation.NAME: lambda: self._isolation(restored)}

@@ -37,7 +37,8 @@ def measure(
     sample = setup.target.sample
     reference = Reference(sample.moment, "the moment") if sample.moment else Reference(disaster_at)
     journal = setup.journal
-    data = data_loss.by_data(newest_data(connect, setup.target.freshness, reference, newest_canary), reference)
+    found = newest_data(connect, setup.target.freshness, reference, newest_canary, trust_code=setup.target.trust_code)
+    data = data_loss.by_data(found, reference)
     planned = by_schedule(journal.record.worst_case)
     losses = (planned, data_loss.by_api(point, reference), data)
     rpa = data_loss.measure(data, reference)
@@ -61,6 +62,8 @@ def newest_data(
     queries: Sequence[FreshnessQuery],
     reference: Reference,
     newest_canary: NewestCanary = suite.newest_canary,
+    *,
+    trust_code: bool = False,
 ) -> NewestData:
     """Return the newest instant in the copy: by the canary, else by the owner's freshness queries."""
     try:
@@ -69,7 +72,7 @@ def newest_data(
         return NewestData(None, f"the canary could not be read: {first_line(error)}")
     if newest:
         return NewestData(newest, "canary")
-    return newest_answer(freshness.observe(connect, queries), reference)
+    return newest_answer(freshness.observe(connect, queries, trust_code=trust_code), reference)
 
 
 def newest_answer(found: Sequence[FreshnessResult], reference: Reference) -> NewestData:

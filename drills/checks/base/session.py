@@ -54,7 +54,11 @@ PINNED = {
     "lock_timeout": "10s",
     "idle_in_transaction_session_timeout": "0",
 }
-_SET_ALL = "select pg_catalog.set_config(s, v, false) from unnest(%s::text[], %s::text[]) as t (s, v)"
+# Whatever search_path the owner of the database has set, nothing of theirs is meant: each type is named with its schema,
+# and unnest() of several arrays is PostgreSQL's own (transformRangeFunction() in parse_clause.c).
+_SET_ALL = """
+select pg_catalog.set_config(s, v, false) from unnest(%s::pg_catalog.text[], %s::pg_catalog.text[]) as t (s, v)
+"""
 _INDEX_SCANS = b"set local enable_indexscan = on; set local enable_indexonlyscan = on; set local enable_bitmapscan = on"
 # The service's own databases, which nobody else may enter: rdsadmin is Amazon RDS's.
 SERVICE_DATABASES = frozenset({"rdsadmin"})

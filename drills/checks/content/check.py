@@ -10,10 +10,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 
-from drills.checks.base.budget import OUT_OF_TIME, Budget
+from drills.checks.base.budget import OUT_OF_TIME
 from drills.checks.base.outcome import CheckOutcome
 from drills.checks.base.session import Connection
-from drills.checks.content.model import Contents, TableContent
+from drills.checks.content.model import UNBOUNDED, Bounds, Contents, TableContent
 from drills.checks.content.read import EXACT, observe, policy_of
 from drills.checks.content.rows import DifferingTable, RowLocation
 from drills.checks.content.watermark import condition
@@ -23,6 +23,7 @@ from drills.model.policy import TablePolicy
 __all__ = [
     "EXACT",
     "NAME",
+    "Bounds",
     "Contents",
     "TableContent",
     "differing_tables",
@@ -36,9 +37,9 @@ __all__ = [
 NAME = "content"
 
 
-def read(connection: Connection, policies: Mapping[str, TablePolicy], budget: Budget | None = None) -> CheckOutcome:
+def read(connection: Connection, policies: Mapping[str, TablePolicy], within: Bounds = UNBOUNDED) -> CheckOutcome:
     """Read every row where nothing says what it should be: findings for the tables that the server cannot read."""
-    found = observe(connection, policies=policies, budget=budget)
+    found = observe(connection, policies=policies, within=within)
     return CheckOutcome(len(found.tables), tuple(_damage(table, reason) for table, reason in found.damaged.items()))
 
 

@@ -21,7 +21,7 @@ from drills.checks.base.session import Connection
 from drills.checks.base.timeouts import set_statement_timeout
 from drills.checks.content import fingerprint, ranges
 from drills.checks.content.fingerprint import FAST, Algorithm
-from drills.checks.content.model import Carried, Contents, ReadOptions, TableContent
+from drills.checks.content.model import UNBOUNDED, Bounds, Carried, Contents, ReadOptions, TableContent
 from drills.checks.content.ranges import Key, Ranges
 from drills.checks.content.tables import ListedTable, not_read, tables
 from drills.checks.content.watermark import condition, newest
@@ -41,7 +41,7 @@ def observe(
     helpers: Sequence[Connection] = (),
     ranged: bool = False,
     key: bytes | None = None,
-    budget: Budget | None = None,
+    within: Bounds = UNBOUNDED,
 ) -> Contents:
     """Read every table but those that a policy skips (quoted `schema.table` names); many small ones by one query.
 
@@ -49,12 +49,16 @@ def observe(
     `helpers` are further connections with the same snapshot, each of which takes tables of its own.
 
     A table with an "up to" policy is read up to the watermark that `expected` has, or to its newest value where there
-    is no `expected`, that is where a manifest is taken. What `budget` leaves no time for is unreadable for that reason.
+    is no `expected`, that is where a manifest is taken. What is not `within` the bounds is unreadable for that
+    reason.
     """
     contents = Contents(algorithm, not_read=not_read(connection))
-    options = ReadOptions(expected, ranged, key, budget)
+    options = ReadOptions(expected, ranged, key, within.budget)
     listed = [(table, policy_of(table.name, table.root, policies or {})) for table in tables(connection)]
-    work = iter(_batches(connection, [each for each in listed if each[1].kind != "skip"], options))
+    wanted = [each for each in listed if each[1].kind != "skip"]
+    code = within.code.tables
+    contents.unreadable.update((table.name, code[table.name]) for table, _ in wanted if table.name in code)
+    work = iter(_batches(connection, [each for each in wanted if each[0].name not in code], options))
     taking = Lock()
 
     def take() -> Sequence[_PlannedTable] | None:

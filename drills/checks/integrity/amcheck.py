@@ -9,10 +9,13 @@ that may not create the extensions leave it "not verified"; drills/checks/integr
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable
 
 import psycopg
 
+from drills.checks.base import copy_code
+from drills.checks.base.copy_code import CopyCode
 from drills.checks.base.outcome import CheckOutcome, first_line, is_lost, is_undefined
 from drills.checks.base.session import Connection, Connector, names_as_text, pin
 from drills.model.finding import Finding, NotChecked, Requirement
@@ -38,25 +41,40 @@ select c.oid::bigint, c.oid::pg_catalog.regclass::text from pg_catalog.pg_class 
 join pg_catalog.pg_am as m on m.oid = c.relam
 where c.relkind in ('r', 'm', 't') and c.relpersistence = 'p' and m.amname = 'heap' order by 2
 """
+# Event triggers that run whatever session_replication_role says.
+_ALWAYS = """
+select pg_catalog.quote_ident(evtname) from pg_catalog.pg_event_trigger
+where evtenabled in ('A', 'R') and evtevent <> 'login' limit 1
+"""
 _RANK: tuple[Requirement, ...] = ("required", "optional", "impossible")
 
 
-def check(connect: Connector, database: str) -> tuple[CheckOutcome, Requirement]:
-    """Return what the tools find in one database, and whether they were available at all ("required" where one ran)."""
+def check(connect: Connector, database: str, *, trust_code: bool = False) -> tuple[CheckOutcome, Requirement]:
+    """Return what the tools find in one database, and whether they were available at all ("required" where one ran).
+
+    Without `trust_code` an index whose functions are the copy's own is left to a login that can do no harm, and so is
+    an extension that would have to be created while the copy's event triggers cannot be silenced.
+    """
     total = CheckOutcome()
     requirement: Requirement = "impossible"
     with connect(database) as connection, names_as_text(connection):
         pin(connection)
+        with connection.transaction():
+            code = copy_code.find(connection, trusted=trust_code)
         connection.execute("set default_transaction_read_only = off")
-        for tool, check in ((_TOOLS[0], _amcheck), (_TOOLS[1], _visibility)):
-            outcome, level = _run_tool(connection, tool, database, check)
+        for tool, check in ((_TOOLS[0], functools.partial(_amcheck, code=code)), (_TOOLS[1], _visibility)):
+            outcome, level = _run_tool(connection, tool, database, check, code)
             total += outcome
             requirement = min(requirement, level, key=_RANK.index)
     return total, requirement
 
 
 def _run_tool(
-    connection: Connection, tool: str, database: str, check: Callable[[Connection, Quoted], CheckOutcome]
+    connection: Connection,
+    tool: str,
+    database: str,
+    check: Callable[[Connection, Quoted], CheckOutcome],
+    code: CopyCode,
 ) -> tuple[CheckOutcome, Requirement]:
     """Run one tool and leave nothing of it behind."""
     what = f"{tool} in database {database}"
@@ -66,6 +84,9 @@ def _run_tool(
         return CheckOutcome(
             excluded=(NotChecked(what, "needs the extension, which this server does not have"),)
         ), "impossible"
+    if installed is None and code.any and (trigger := connection.execute(_ALWAYS).fetchone()):
+        reason = f"event trigger {trigger[0]} would run when it is created, {code.any.partition(': ')[2]}"
+        return CheckOutcome(excluded=(NotChecked(what, reason),)), "optional"
     try:
         with connection.transaction(force_rollback=True):
             schema = Quoted(installed[0]) if installed else _create(connection, tool)
@@ -90,10 +111,13 @@ def _silence_event_triggers(connection: Connection) -> None:
         connection.execute("set local session_replication_role = replica")
 
 
-def _amcheck(connection: Connection, schema: Quoted) -> CheckOutcome:
+def _amcheck(connection: Connection, schema: Quoted, code: CopyCode) -> CheckOutcome:
     unique = ", true" if connection.info.server_version >= 170000 else ""
     total = CheckOutcome()
     for oid, name in execute(connection, _BTREES).fetchall():
+        if reason := code.of("pg_index", oid):
+            total += CheckOutcome(excluded=(NotChecked(f"index {name}", reason),))
+            continue
         total += _run(connection, name, f"select {schema}.bt_index_parent_check({oid}::regclass, true, true{unique})")
     for oid, name in execute(connection, _HEAPS).fetchall():
         query = (

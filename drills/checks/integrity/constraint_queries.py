@@ -33,14 +33,15 @@ order by 1, 2
 """
 # The expression is given without an alias: it may name the table itself, as in `orders.* is not null`.
 _CHECKS = f"""
-select c.oid::pg_catalog.regclass::text, {_ON}, pg_catalog.pg_get_expr(k.conbin, k.conrelid)
+select c.oid::pg_catalog.regclass::text, {_ON}, pg_catalog.pg_get_expr(k.conbin, k.conrelid), k.oid::bigint
 from pg_catalog.pg_constraint as k join pg_catalog.pg_class as c on c.oid = k.conrelid
 join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
 where k.contype = 'c' and k.convalidated and c.relkind = 'r' and c.relpersistence <> 't' and {_USER} order by 1, 2
 """
 _BOUNDS = f"""
 select c.oid::pg_catalog.regclass::text, 'partition bound of ' || c.oid::pg_catalog.regclass,
-    pg_catalog.pg_get_partition_constraintdef(c.oid)
+    pg_catalog.pg_get_partition_constraintdef(c.oid),
+    array(select a.relid::oid::bigint from pg_catalog.pg_partition_ancestors(c.oid) as a)
 from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
 where c.relispartition and c.relkind = 'r' and {_USER}
     and pg_catalog.pg_get_partition_constraintdef(c.oid) is not null order by 1, 2
@@ -60,7 +61,7 @@ select c.oid::pg_catalog.regclass::text,
     'constraint ' || pg_catalog.quote_ident(k.conname) || ' of domain ' || k.contypid::pg_catalog.regtype || ' on '
         || c.oid::pg_catalog.regclass || '.' || pg_catalog.quote_ident(a.attname),
     pg_catalog.quote_ident(a.attname), base.name,
-    case when k.contype = 'c' then pg_catalog.pg_get_expr(k.conbin, 0) end
+    case when k.contype = 'c' then pg_catalog.pg_get_expr(k.conbin, 0) end, k.contypid::bigint
 from pg_catalog.pg_attribute as a join pg_catalog.pg_class as c on c.oid = a.attrelid
 join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
 join chain on chain.typ = a.atttypid join base on base.typ = a.atttypid
@@ -95,7 +96,7 @@ select c.oid::pg_catalog.regclass::text, {_ON}, c.relkind = 'p', p.oid::pg_catal
     array(select coalesce(case when a.attcollation <> b.attcollation then {COLLATE.format(oid="b.attcollation")} end, '')
         from unnest(k.conkey, k.confkey) with ordinality as u (own, theirs, at)
         join pg_catalog.pg_attribute as a on a.attrelid = c.oid and a.attnum = u.own
-        join pg_catalog.pg_attribute as b on b.attrelid = p.oid and b.attnum = u.theirs order by u.at)
+        join pg_catalog.pg_attribute as b on b.attrelid = p.oid and b.attnum = u.theirs order by u.at), k.oid::bigint
 from pg_catalog.pg_constraint as k join pg_catalog.pg_class as c on c.oid = k.conrelid
 join pg_catalog.pg_class as p on p.oid = k.confrelid join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
 where k.contype = 'f' and k.convalidated and k.conparentid = 0 and {_USER} order by 1, 2
@@ -110,7 +111,7 @@ select c.oid::pg_catalog.regclass::text, x.indexrelid::pg_catalog.regclass::text
         from pg_catalog.generate_series(1, x.indnkeyatts) as g
         left join pg_catalog.pg_attribute as a on a.attrelid = c.oid and a.attnum = x.indkey[g - 1] order by g),
     pg_catalog.pg_get_expr(x.indpred, x.indrelid),
-    greatest(pg_catalog.pg_relation_size(x.indexrelid), (24 * c.reltuples)::bigint)
+    greatest(pg_catalog.pg_relation_size(x.indexrelid), (24 * c.reltuples)::bigint), x.indexrelid::bigint
 from pg_catalog.pg_index as x join pg_catalog.pg_class as c on c.oid = x.indrelid
 join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
 where x.indisunique and x.indisvalid and c.relkind in ('r', 'm') and c.relpersistence <> 't'
@@ -123,7 +124,7 @@ select c.oid::pg_catalog.regclass::text, {_ON}, pg_catalog.pg_get_expr(x.indpred
         left join pg_catalog.pg_attribute as a on a.attrelid = c.oid and a.attnum = u.num order by u.at),
     array(select {_OPERATOR.format(oid="u.oid")}
         from pg_catalog.unnest(k.conexclop) with ordinality as u (oid, at) order by u.at),
-    c.reltuples
+    c.reltuples, k.oid::bigint
 from pg_catalog.pg_constraint as k join pg_catalog.pg_class as c on c.oid = k.conrelid
 join pg_catalog.pg_index as x on x.indexrelid = k.conindid
 join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
@@ -137,7 +138,8 @@ class ConstraintQuery:
     """A query of one number, the rows that break a constraint; `condition` is its part in a count over `table`, if any.
 
     `tables` are those that it reads, `index` the unique index that it validates. `needs_bytes` is the temporary space
-    that a sort of its keys may take. `impossible` says why there is no query.
+    that a sort of its keys may take. `impossible` says why there is no query. `calls` are the objects whose expressions
+    and operators it evaluates, by catalog and OID.
     """
 
     object: str
@@ -147,6 +149,7 @@ class ConstraintQuery:
     needs_bytes: int = 0
     impossible: str = ""
     index: str = ""
+    calls: tuple[tuple[str, int], ...] = ()
 
 
 def list_queries(connection: Connection) -> tuple[ConstraintQuery, ...]:
@@ -159,8 +162,8 @@ def list_queries(connection: Connection) -> tuple[ConstraintQuery, ...]:
         return (
             *(_null(*row) for row in rows(_NOT_NULL)),
             *(_null(*row) for row in rows(_DOMAIN_NULLS)),
-            *(_counted(table, object, f"not ({expression})") for table, object, expression in rows(_CHECKS)),
-            *(_counted(table, object, f"not ({expression})") for table, object, expression in rows(_BOUNDS)),
+            *(_expression("pg_constraint", table, object, sql, [oid]) for table, object, sql, oid in rows(_CHECKS)),
+            *(_expression("pg_partitioned_table", *row) for row in rows(_BOUNDS)),
             *(_domain(*row) for row in rows(_DOMAINS)),
             *(_unique(*row) for row in rows(_UNIQUE)),
             *(_foreign(_Foreign(*row)) for row in rows(_FOREIGN)),
@@ -195,24 +198,31 @@ def counts_query(table: Quoted, some: list[ConstraintQuery]) -> str:
     return f"select {counts} from only {table}"
 
 
-def _counted(table: Quoted, object: str, condition: str) -> ConstraintQuery:
-    return ConstraintQuery(object, (table,), f"select count(*) from only {table} where {condition}", condition)
+def _counted(table: Quoted, object: str, condition: str, calls: tuple[tuple[str, int], ...] = ()) -> ConstraintQuery:
+    query = f"select count(*) from only {table} where {condition}"
+    return ConstraintQuery(object, (table,), query, condition, calls=calls)
+
+
+def _expression(catalog: str, table: Quoted, object: str, expression: Quoted, oids: Sequence[int]) -> ConstraintQuery:
+    return _counted(table, object, f"not ({expression})", tuple((catalog, oid) for oid in oids))
 
 
 def _null(table: Quoted, object: str, column: Quoted) -> ConstraintQuery:
     return _counted(table, object, f"pg_catalog.num_nulls({column}) > 0")
 
 
-def _domain(table: Quoted, object: str, column: Quoted, base: Quoted, expression: Quoted) -> ConstraintQuery:
+def _domain(
+    table: Quoted, object: str, column: Quoted, base: Quoted, expression: Quoted, domain: int
+) -> ConstraintQuery:
     """VALUE, as the expression names it, is a column of that name here: of the base type, so that nothing is
     assumed.
     """
     condition = f"(select not ({expression}) from (select ({column})::{base}) as d (value))"
-    return _counted(table, object, condition)
+    return _counted(table, object, condition, (("pg_type", domain),))
 
 
 def _unique(
-    table: Quoted, index: Quoted, nulls_too: bool, keys: list[Quoted], predicate: Quoted | None, size: int
+    table: Quoted, index: Quoted, nulls_too: bool, keys: list[Quoted], predicate: Quoted | None, size: int, oid: int
 ) -> ConstraintQuery:
     present = [] if nulls_too else [f"pg_catalog.num_nulls({', '.join(keys)}) = 0"]
     conditions = [*([f"({predicate})"] if predicate else []), *present]
@@ -221,7 +231,8 @@ def _unique(
         f"select coalesce(sum(n - 1), 0) from (select count(*) as n from only {table}{where} "
         f"group by {', '.join(f'({key})' for key in keys)} having count(*) > 1) as twice"
     )
-    return ConstraintQuery(f"unique index {index}", (table,), query, needs_bytes=int(size), index=index)
+    calls = (("pg_index", oid),)
+    return ConstraintQuery(f"unique index {index}", (table,), query, needs_bytes=int(size), index=index, calls=calls)
 
 
 class _Foreign(NamedTuple):
@@ -238,6 +249,7 @@ class _Foreign(NamedTuple):
     theirs: list[Quoted]
     operators: list[Quoted]
     collations: list[Quoted]
+    oid: int
 
 
 def _foreign(key: _Foreign) -> ConstraintQuery:
@@ -260,7 +272,7 @@ def _foreign(key: _Foreign) -> ConstraintQuery:
     if key.full and len(key.own) > 1:
         orphan = f"({orphan}) or pg_catalog.num_nulls({columns}) between 1 and {len(key.own) - 1}"
     query = f"select count(*) from {'' if key.child_parts else 'only '}{key.table} as c where {orphan}"
-    return ConstraintQuery(key.object, (key.table, key.parent), query)
+    return ConstraintQuery(key.object, (key.table, key.parent), query, calls=(("pg_constraint", key.oid),))
 
 
 def _exclusion(
@@ -270,6 +282,7 @@ def _exclusion(
     columns: list[Quoted | None],
     operators: list[Quoted],
     rows: float,
+    oid: int,
 ) -> ConstraintQuery:
     if predicate or None in columns or rows > _PAIRS:
         reason = f"an exclusion of expressions, of a part of a table, or of more than {_PAIRS:,} rows"
@@ -278,4 +291,4 @@ def _exclusion(
         f"a.{column} {operator} b.{column}" for column, operator in zip(columns, operators, strict=True)
     )
     query = f"select count(*) from only {table} as a join only {table} as b on a.ctid < b.ctid and {match}"
-    return ConstraintQuery(object, (table,), query)
+    return ConstraintQuery(object, (table,), query, calls=(("pg_constraint", oid),))

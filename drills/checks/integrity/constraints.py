@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import psycopg
 
 from drills.checks.base.batches import in_batches, small_tables
+from drills.checks.base.copy_code import NOTHING, CopyCode
 from drills.checks.base.outcome import CheckOutcome, first_line, is_damage, is_lost, is_undefined
 from drills.checks.base.session import Connection
 from drills.checks.integrity.constraint_queries import (
@@ -40,23 +41,27 @@ class _Count:
     damage: str = ""
 
 
-def check(connection: Connection, identical: Set[str] | None, unique: Set[str] = frozenset()) -> CheckOutcome:
+def check(
+    connection: Connection, identical: Set[str] | None, unique: Set[str] = frozenset(), code: CopyCode = NOTHING
+) -> CheckOutcome:
     """Validate all constraints of one database.
 
     `identical` names the tables whose rows are known to be those of the source, None where there is no manifest: what
     is broken there was broken before the backup, and the copy is not at fault. `unique` names the indexes that were
-    seen to hold all rows of their tables in order, and no key twice: these need no further validation.
+    seen to hold all rows of their tables in order, and no key twice: these need no further validation. What `code`
+    names is not evaluated, and listed.
     """
     for statement in _SETTINGS:
         execute(connection, statement)
     temp_space = _temp_space(connection)
-    listed = list_queries(connection)
+    total, listed = _without_code(list_queries(connection), code, identical)
     known_unique = {query for query in listed if query.index in unique}
     validated = known_unique | _validated_together(
         connection, [query for query in listed if query not in known_unique], temp_space
     )
     everything = tuple(query for query in listed if query not in validated)
-    total, damaged = CheckOutcome(len(validated)), dict[str, str]()
+    total += CheckOutcome(len(validated))
+    damaged = dict[str, str]()
     for table, some in by_table(everything):
         for query, answer in zip(some, _counts(connection, table, some), strict=True):
             if answer.damage:
@@ -73,6 +78,26 @@ def check(connection: Connection, identical: Set[str] | None, unique: Set[str] =
         else:
             total += _outcome(query, answer, identical)
     return total + CheckOutcome(len(damaged), tuple(_damaged(table, reason) for table, reason in damaged.items()))
+
+
+def _without_code(
+    listed: Sequence[ConstraintQuery], code: CopyCode, identical: Set[str] | None
+) -> tuple[CheckOutcome, list[ConstraintQuery]]:
+    """Divide the queries into what is not evaluated, as an outcome, and those that are.
+
+    Where the tables hold the source's rows, nothing new could come of a constraint: it is left out. Elsewhere it is
+    missing.
+    """
+    total, rest = CheckOutcome(), list[ConstraintQuery]()
+    for query in listed:
+        reason = next((found for called in query.calls or (("", 0),) if (found := code.of(*called, query.tables))), "")
+        if not reason or query.impossible:
+            rest.append(query)
+            continue
+        left = (NotChecked(query.object, reason),)
+        same = identical is not None and set(query.tables) <= identical
+        total += CheckOutcome(excluded=left) if same else CheckOutcome(unverified=left)
+    return total, rest
 
 
 def _validated_together(

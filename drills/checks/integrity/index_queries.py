@@ -18,7 +18,7 @@ select c.oid::pg_catalog.regclass::text, x.indexrelid::pg_catalog.regclass::text
     x.indoption::int2[]::int[], pg_catalog.pg_get_expr(x.indpred, x.indrelid),
     x.indisunique and not coalesce((pg_catalog.to_jsonb(x) ->> 'indnullsnotdistinct')::boolean, false),
     case when m.amname = 'btree' and x.indnkeyatts = 1 then (select pg_catalog.format_type(a.atttypid, null)
-        from pg_catalog.pg_attribute as a where a.attrelid = x.indexrelid and a.attnum = 1) end
+        from pg_catalog.pg_attribute as a where a.attrelid = x.indexrelid and a.attnum = 1) end, x.indexrelid::bigint
 from pg_catalog.pg_index as x join pg_catalog.pg_class as c on c.oid = x.indrelid
 join pg_catalog.pg_class as i on i.oid = x.indexrelid join pg_catalog.pg_am as m on m.oid = i.relam
 join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
@@ -55,6 +55,7 @@ class Index:
     predicate: Quoted
     unique: bool
     key_type: str | None
+    oid: int = 0
 
     @property
     def hash(self) -> Quoted:

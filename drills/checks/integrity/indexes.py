@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
 
 from drills.checks.base.batches import BATCH_SIZE, small_tables
+from drills.checks.base.copy_code import CopyCode
 from drills.checks.base.outcome import CheckOutcome, first_line, is_damage, is_lost, is_undefined
 from drills.checks.base.session import Connection
 from drills.checks.base.timeouts import (
@@ -99,6 +100,25 @@ def check(
             progress.done[table] = unverified_after_timeout(table, indexes, timeout)
             raise
     return functools.reduce(operator.add, progress.done.values(), CheckOutcome())
+
+
+def without_code(
+    listed: Mapping[Quoted, list[Index]], code: CopyCode, identical: Set[str] | None
+) -> tuple[CheckOutcome, dict[Quoted, list[Index]]]:
+    """Divide the indexes into those that `code` names, as an outcome, and the others.
+
+    They are left out where the table holds the rows of the source (`identical`), and missing elsewhere.
+    """
+    total, rest = CheckOutcome(), dict[Quoted, list[Index]]()
+    for table, indexes in listed.items():
+        for index in indexes:
+            if reason := code.of("pg_index", index.oid, (table,)):
+                left = (NotChecked(f"index {index.name}", reason),)
+                same = identical is not None and table in identical
+                total += CheckOutcome(excluded=left) if same else CheckOutcome(unverified=left)
+            else:
+                rest.setdefault(table, []).append(index)
+    return total, rest
 
 
 def unverified_after_timeout(table: Quoted, indexes: list[Index], timeout: float) -> CheckOutcome:

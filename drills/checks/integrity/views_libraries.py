@@ -11,6 +11,7 @@ import psycopg
 
 from drills.checks.base import anomalies
 from drills.checks.base.anomalies import Anomaly, KnownAnomalies
+from drills.checks.base.copy_code import NOTHING, CopyCode, allow_views, is_reason
 from drills.checks.base.outcome import CheckOutcome, first_line, is_lost, is_undefined
 from drills.checks.base.session import Connection
 from drills.checks.base.timeouts import (
@@ -37,7 +38,7 @@ with recursive foreigners (oid) as (
 select case c.relkind when 'm' then 'materialised view ' else 'view ' end || c.oid::pg_catalog.regclass,
     case c.relkind when 'm' then pg_catalog.pg_get_viewdef(c.oid)
         else 'select * from ' || c.oid::pg_catalog.regclass end,
-    c.oid in (select oid from foreigners)
+    c.oid in (select oid from foreigners), c.oid::bigint
 from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
 where c.relkind in ('v', 'm') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema' order by 1
 """
@@ -62,16 +63,24 @@ KNOWN_LIBRARIES = frozenset(
 
 
 def observe_views(
-    connection: Connection, skipped: set[tuple[str, str]] | None = None, timeout: float = DEFAULT_TIMEOUT
+    connection: Connection,
+    skipped: set[tuple[str, str]] | None = None,
+    timeout: float = DEFAULT_TIMEOUT,
+    code: CopyCode = NOTHING,
 ) -> tuple[int, tuple[Anomaly, ...], CheckOutcome]:
     """Return how many views were planned, which cannot be, and which were not tried.
 
     ServerUnresponsive where the server does not stop after `timeout` seconds and some. That view is noted in `skipped`,
-    with its database, and left out when another connection is opened.
+    with its database, and left out when another connection is opened. What `code` names is not planned, since planning
+    calls functions; nor can it be said of it that it cannot be.
     """
     skipped = set() if skipped is None else skipped
     planned, broken, remaining = 0, list[Anomaly](), CheckOutcome()
-    for name, query, foreign in execute(connection, _VIEWS).fetchall():
+    allow_views(connection)
+    for name, query, foreign, oid in execute(connection, _VIEWS).fetchall():
+        if reason := code.of("pg_rewrite", oid):
+            remaining += CheckOutcome(unverified=(NotChecked(name, reason),))
+            continue
         if foreign:
             remaining += CheckOutcome(
                 excluded=(NotChecked(name, "reads a foreign table: planning it can reach another server"),)
@@ -123,11 +132,18 @@ def check_views(
     expected: KnownAnomalies | None,
     skipped: set[tuple[str, str]] | None = None,
     timeout: float = DEFAULT_TIMEOUT,
+    code: CopyCode = NOTHING,
 ) -> CheckOutcome:
     """Plan every view; one that could not be planned on the source either is information. Otherwise as
     `observe_views`.
+
+    Code of the copy is left out where a manifest has the definitions to which the catalog is compared.
     """
-    planned, broken, remaining = observe_views(connection, skipped, timeout)
+    planned, broken, remaining = observe_views(connection, skipped, timeout, code)
+    if expected is not None:
+        of_code = tuple(left for left in remaining.unverified if is_reason(left.reason))
+        others = tuple(left for left in remaining.unverified if not is_reason(left.reason))
+        remaining = CheckOutcome(excluded=(*remaining.excluded, *of_code), unverified=others)
     return anomalies.judge(VIEWS, expected, broken, planned) + remaining
 
 

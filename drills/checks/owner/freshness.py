@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import psycopg
 
+from drills.checks.base import copy_code
 from drills.checks.base.outcome import first_line
 from drills.checks.base.session import MAINTENANCE, Connector, database_names, snapshot
 from drills.checks.base.timeouts import (
@@ -56,18 +57,21 @@ class FreshnessResult:
 
 
 def observe(
-    connect: Connector, queries: Sequence[FreshnessQuery], within: float = _WITHIN
+    connect: Connector, queries: Sequence[FreshnessQuery], within: float = _WITHIN, *, trust_code: bool = False
 ) -> tuple[FreshnessResult, ...]:
     """Run each query in its database, read-only; one that fails or takes longer than `within` seconds returns the
-    reason.
+    reason. So does one that might call code of the copy with rights that could do harm, unless `trust_code`.
     """
-    return tuple(_ask(connect, query, within) for query in queries)
+    return tuple(_ask(connect, query, within, trust_code) for query in queries)
 
 
-def _ask(connect: Connector, query: FreshnessQuery, within: float) -> FreshnessResult:
+def _ask(connect: Connector, query: FreshnessQuery, within: float, trust_code: bool) -> FreshnessResult:
     try:
         database = query.database or _only(database_names(connect))
         with snapshot(connect, database) as connection, disconnect_after(connection, client_timeout(within)):
+            if reason := copy_code.find(connection, trusted=trust_code).any:
+                return FreshnessResult(query.name, None, f"the query {reason}")
+            copy_code.allow_views(connection)
             set_statement_timeout(connection, within)
             rows = execute(connection, query.sql).fetchmany(2)
     except ServerUnresponsive:

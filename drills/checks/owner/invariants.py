@@ -6,7 +6,6 @@ A file begins with a sentence in a comment ("-- Every order has lines."), and ma
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import psycopg
 
+from drills.checks.base import copy_code
 from drills.checks.base.outcome import CheckOutcome, first_line, is_damage, is_lost
 from drills.checks.base.runner import build_result, inspect_database
 from drills.checks.base.session import MAINTENANCE, Connection, Connector, database_names
@@ -85,10 +85,13 @@ def _parse(path: Path) -> Invariant:
     return Invariant(path.stem, sentence[1], query, database[1] if database else "")
 
 
-def check(connect: Connector, rules: InvariantSet, timeout: float = DEFAULT_TIMEOUT) -> CheckResult:
+def check(
+    connect: Connector, rules: InvariantSet, timeout: float = DEFAULT_TIMEOUT, *, trust_code: bool = False
+) -> CheckResult:
     """Evaluate each invariant in its database, or in every one but the maintenance database where it names none.
 
-    The server has `timeout` seconds for each.
+    The server has `timeout` seconds for each. Without `trust_code` none is evaluated by a login that could do harm, where
+    the database has code that one of them might call.
     """
     if not rules.invariants:
         return CheckResult(NAME, "not verified", rules.reason, "optional")
@@ -97,9 +100,19 @@ def check(connect: Connector, rules: InvariantSet, timeout: float = DEFAULT_TIME
     outcome = CheckOutcome()
     for name in names:
         selected = [rule for rule in rules.invariants if rule.database == name or (not rule.database and name in own)]
-        outcome += inspect_database(
-            connect, name, NAME, functools.partial(evaluate, invariants=selected, outcomes={}, timeout=timeout)
-        )
+        outcomes = dict[str, CheckOutcome]()
+
+        def inspect(
+            connection: Connection,
+            selected: list[Invariant] = selected,
+            outcomes: dict[str, CheckOutcome] = outcomes,
+        ) -> CheckOutcome:
+            if selected and (reason := copy_code.find(connection, trusted=trust_code).any):
+                return CheckOutcome(unverified=tuple(NotChecked(_name(each), reason) for each in selected))
+            copy_code.allow_views(connection)
+            return evaluate(connection, selected, outcomes, timeout)
+
+        outcome += inspect_database(connect, name, NAME, inspect)
     unknown = [rule for rule in rules.invariants if rule.database and rule.database not in names]
     outcome += CheckOutcome(
         unverified=tuple(NotChecked(_name(each), f"there is no database {each.database}") for each in unknown)

@@ -12,15 +12,17 @@ into text as well (SERIALIZE); before that, values that are stored out of line m
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import psycopg
 
+from drills.checks.base import copy_code
 from drills.checks.base.outcome import CheckOutcome, first_line, is_damage
 from drills.checks.base.runner import build_result
-from drills.checks.base.session import MAINTENANCE, Connection, Connector, database_names
+from drills.checks.base.session import MAINTENANCE, Connection, Connector, database_names, snapshot
 from drills.checks.base.timeouts import ServerUnresponsive, client_timeout, disconnect_after, unresponsive_reason
 from drills.clock import Clock
 from drills.durations import show_duration
@@ -46,10 +48,19 @@ class Query:
     skipped: str = ""
 
 
-def cold(connect: Connector, queries: Sequence[Query], clock: Clock, limit: float) -> tuple[QueryTiming, ...]:
-    """Run each query for the first time; `limit` is the most seconds that one may take."""
+def cold(
+    connect: Connector, queries: Sequence[Query], clock: Clock, limit: float, *, trust_code: bool = False
+) -> tuple[QueryTiming, ...]:
+    """Run each query for the first time; `limit` is the most seconds that one may take.
+
+    Without `trust_code` none is run that might call code of the copy with rights that could do harm.
+    """
     databases = database_names(connect) if any(not query.skipped for query in queries) else ()
-    return tuple(_run_cold(connect, query, databases, clock, limit) for query in queries)
+    code = dict[str, str]()
+    for name in databases if not trust_code else ():
+        with contextlib.suppress(psycopg.Error), snapshot(connect, name) as connection:
+            code[name] = copy_code.find(connection, trusted=False).any
+    return tuple(_run_cold(connect, query, databases, clock, limit, code) for query in queries)
 
 
 def warm(
@@ -61,7 +72,9 @@ def warm(
     )
 
 
-def _run_cold(connect: Connector, query: Query, databases: Sequence[str], clock: Clock, limit: float) -> QueryTiming:
+def _run_cold(
+    connect: Connector, query: Query, databases: Sequence[str], clock: Clock, limit: float, code: Mapping[str, str]
+) -> QueryTiming:
     own = [name for name in databases if name != MAINTENANCE]
     database = query.database or (own[0] if len(own) == 1 else "")
     opening = QueryTiming(query.name, database, query.target_seconds)
@@ -70,6 +83,8 @@ def _run_cold(connect: Connector, query: Query, databases: Sequence[str], clock:
     if not database:
         needs = f"needs a database: there are {', '.join(own)}" if own else "needs a database, and there is none"
         return dataclasses.replace(opening, reason=needs)
+    if reason := code.get(database):
+        return dataclasses.replace(opening, reason=reason)
     return _run(connect, query, opening, clock, limit)
 
 

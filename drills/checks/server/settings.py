@@ -60,10 +60,12 @@ COMPARED: dict[str, tuple[str, Severity]] = {
     "lo_compat_privileges": (_SIGHT, "error"),
     "password_encryption": (_SIGHT, "warning"),
 }
-# What a role, a database or the client has set is not the server's.
+# What a role, a database or the client has set is not the server's. The session has the search_path of its database:
+# operators and types are named with their schema, so that none of its owner's are called.
 _QUERY = """
 select name, setting from pg_catalog.pg_settings
-where name = any (%s) and source not in ('database', 'user', 'database user', 'client', 'session', 'interactive', 'test')
+where name operator(pg_catalog.=) any (%s::pg_catalog.text[]) and source operator(pg_catalog.<>)
+    all ('{database,user,"database user",client,session,interactive,test}'::pg_catalog.text[])
 """
 
 
