@@ -49,7 +49,7 @@ from drills.errors import ConfigError
 from drills.model.policy import TablePolicy
 from drills.sql import execute
 
-FORMAT = 3
+FORMAT = 4
 MAINTENANCE = "postgres"
 
 

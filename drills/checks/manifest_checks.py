@@ -24,7 +24,7 @@ from drills.checks.base.session import MAINTENANCE, Connection, Connector, datab
 from drills.checks.canary import chain
 from drills.checks.canary.chain import CanaryState
 from drills.checks.catalog import check as catalog
-from drills.checks.catalog import passwords
+from drills.checks.catalog import passwords, unknown
 from drills.checks.catalog.scope import REST_OF_SERVER, database_name, restrict_to_database
 from drills.checks.comparison import CheckRun, Comparison
 from drills.checks.content import check as content
@@ -117,7 +117,7 @@ def _compare_cluster(
 def _compare_catalogs(expected: catalog.Catalog, found: catalog.Catalog, lenient: frozenset[str]) -> CheckOutcome:
     findings = catalog.judge(expected, found, lenient=lenient)
     excluded = (*catalog.uncompared_secrets(expected), *catalog.uncompared_secrets(found))
-    excluded += catalog.uncompared_options(expected, found)
+    excluded += (*catalog.uncompared_options(expected, found), *unknown.not_compared(expected, found))
     return CheckOutcome(catalog.count(expected), findings, excluded=excluded)
 
 

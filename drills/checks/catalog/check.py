@@ -22,7 +22,7 @@ from typing import Any
 from psycopg.rows import tuple_row
 
 from drills.checks.base.session import Connection, index_scans
-from drills.checks.catalog import options
+from drills.checks.catalog import options, unknown
 from drills.checks.catalog.cluster import cluster_queries
 from drills.checks.catalog.extensions import MEMBERS, SINCE, SINCE_FORMAT_3
 from drills.checks.catalog.findings import Key, Parts, added_finding, changed_finding, compared, missing_finding
@@ -39,13 +39,16 @@ Catalog = dict[str, dict[str, str]]
 
 _MAX_LENGTH = 400  # characters of a definition that are stored as they are; of a longer one digest and beginning
 _LARGE = ("columns", "grants")  # where there are many tables, so that they are read first
-LENIENT = frozenset({"comments", "statistics"})
+LENIENT = frozenset({"comments", "statistics", unknown.SECTION})
 """The sections whose differences are warnings."""
 LENIENT_TO_A_DUMP = LENIENT | {MEMBERS}
 """The same for another server: an extension that was updated in place may hold more than a new one."""
+_SINCE = {**dict.fromkeys(SINCE_FORMAT_3, SINCE), unknown.SECTION: unknown.SINCE}
 # Present on each side that knows of it, whatever its value: an older manifest, or an older server, does not.
 _ON_BOTH = {
     "large objects": ("rights of each",),
+    "publications": ("generated columns",),
+    "databases": ("icu rules",),
     "subscriptions": (
         "binary",
         "connection",
@@ -85,7 +88,8 @@ def observe(connection: Connection, *, key: bytes | None = None, helpers: Sequen
     """
     may = execute(connection, MAY_READ_CONNECTIONS).fetchone()
     queries = version_queries(connection.info.server_version, connections=bool(may and may[0]))
-    return _observe((connection, *helpers), {**EVERY_VERSION, **queries, **SINCE_FORMAT_3}, key)
+    queries = {**EVERY_VERSION, **queries, **SINCE_FORMAT_3, unknown.SECTION: unknown.query(connection)}
+    return _observe((connection, *helpers), queries, key)
 
 
 def relations(connection: Connection) -> frozenset[str]:
@@ -173,13 +177,19 @@ def _digested(options: list[str], key: bytes | None) -> str:
 
 def restrict_to_format(format: int, found: Catalog) -> Catalog:
     """Return what a manifest of an older format could have held of a catalog. Pure."""
-    return found if format >= SINCE else {name: found[name] for name in found if name not in SINCE_FORMAT_3}
+    return {name: found[name] for name in found if format >= _SINCE.get(name, 0)}
 
 
 def sections_unknown_to(format: int) -> tuple[NotChecked, ...]:
     """Return what of the catalog is not compared with a manifest of an older format. Pure."""
-    reason = f"needs a manifest of format {SINCE} or later, found one of format {format}: take it again"
-    return () if format >= SINCE else tuple(NotChecked(f"catalog: {name}", reason) for name in SINCE_FORMAT_3)
+    return tuple(
+        NotChecked(
+            f"catalog: {name}",
+            f"needs a manifest of format {since} or later, found one of format {format}: take it again",
+        )
+        for name, since in _SINCE.items()
+        if format < since
+    )
 
 
 def judge(

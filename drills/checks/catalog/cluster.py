@@ -69,6 +69,7 @@ _DATABASES = f"""{
         ctype="d.datctype",
         provider="to_jsonb(d) ->> 'datlocprovider'",
         locale="coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale')",
+        icu_rules="coalesce(to_jsonb(d) ->> 'daticurules', 'none')",
         template="case when d.datistemplate then 'yes' end",
         connections="case when not d.datallowconn then 'refused' end",
         connection_limit="case when d.datconnlimit <> -1 then d.datconnlimit::text end",

@@ -287,6 +287,7 @@ def _publications(version: int) -> str:
         owner=owner_name("p.pubowner"),
         all_tables="case when p.puballtables then 'yes' end",
         sends=sent,
+        generated_columns="case to_jsonb(p) ->> 'pubgencols' when 's' then 'stored' when 'n' then 'none' end",
         via_root="case when p.pubviaroot then 'yes' end",
     )
     parts = [

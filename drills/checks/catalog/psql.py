@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+from drills.checks.catalog import unknown
 from drills.checks.catalog.psql_parts import COLUMN, NAMED, OF_TABLE, OTHERS, RARE, RELATION, RIGHTS, SUBSCRIPTION
 from drills.sql import literal
 
@@ -23,7 +24,7 @@ def query_for(section: str, name: str, thing: str, parts: Collection[str] = ()) 
 
     `parts` are those that differ, none of an object that is missing or added.
     """
-    return PREFIX + _query(section, name, thing, parts)
+    return unknown.query_for(name) if section == unknown.SECTION else PREFIX + _query(section, name, thing, parts)
 
 
 def _query(section: str, name: str, thing: str, parts: Collection[str]) -> str:

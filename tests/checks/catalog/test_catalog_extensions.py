@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from drills.checks.catalog import check as catalog
+from drills.checks.catalog import unknown
 from drills.checks.catalog.check import Catalog
 from drills.checks.catalog.extensions import MEMBERS, SINCE, SINCE_FORMAT_3
+from drills.checks.manifest import FORMAT
 from drills.sandbox.postgres.cluster import ADMIN, Cluster
 from drills.sandbox.postgres.roles import prepare_roles
 from tests.checks.catalog.test_catalog import after, read
@@ -173,8 +175,8 @@ def test_what_an_older_manifest_could_not_hold_is_listed_and_not_compared() -> N
     found: Catalog = {"shell types": {"s.t": '{"owner": "o"}'}, "relations": {"s.t": '{"kind": "table"}'}}
 
     assert catalog.restrict_to_format(SINCE, found) == found
-    assert catalog.sections_unknown_to(SINCE) == ()
+    assert catalog.sections_unknown_to(FORMAT) == ()
     assert catalog.restrict_to_format(SINCE - 1, found) == {"relations": found["relations"]}
     assert [left.what for left in catalog.sections_unknown_to(SINCE - 1)] == [
-        f"catalog: {name}" for name in SINCE_FORMAT_3
+        f"catalog: {name}" for name in (*SINCE_FORMAT_3, unknown.SECTION)
     ]
