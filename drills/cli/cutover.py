@@ -40,7 +40,7 @@ def add_arguments(cutover: argparse.ArgumentParser) -> None:
     cutover.add_argument("action", choices=("plan", "run", "resume", "rollback"), metavar="plan|run|resume|rollback")
     cutover.add_argument("id", nargs="?", help="resume, rollback: which cut-over (default: the target's last one)")
     point = cutover.add_argument_group("plan, run: what is restored (default: the newest recovery point)")
-    point.add_argument("--point", default="", metavar="NAME-or-ARN", help="this recovery point")
+    point.add_argument("--point", metavar="NAME-or-ARN", help="this recovery point")
     point.add_argument("--before", metavar="TIME", help="the last recovery point whose data end before this instant")
     point.add_argument("--at", metavar="TIME", help='this moment (point-in-time), or "latest"')
     point.add_argument("--job", action="store_true", help="through a restore job of AWS Backup")
@@ -119,7 +119,7 @@ def _request(options: argparse.Namespace) -> RecoveryRequest:
     if len(given) > 1:
         raise ConfigError(f"expected one of --point, --before and --at, found --{' and --'.join(given)}")
     return RecoveryRequest(
-        options.point,
+        options.point or "",
         None if latest else _instant("--at", options.at),
         latest,
         _instant("--before", options.before),

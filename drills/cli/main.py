@@ -48,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given, pytest_arguments = _split(sys.argv[1:] if arguments is None else arguments)
     try:
         options = parse(given)
+        if any(not each.strip() for each in pytest_arguments):
+            raise ConfigError("--: expected arguments for pytest, found an empty one: leave it out")
         options.pytest_arguments = pytest_arguments
         command = command_of(options.command)
         if command.paths:
@@ -63,7 +65,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Parse a command line. Loads the module of the command that is called and no other."""
+    """Parse a command line. Loads the module of the command that is called and no other. Raises ConfigError for an empty value."""
+    called = next((each for each in arguments if not each.startswith("-")), "")
+    options = parser_for(called).parse_args(arguments)
+    _refuse_empty(options)
+    return options
+
+
+def parser_for(called: str) -> Parser:
+    """Return the parser of `drills` with the options of the command that is called; "" for the parser without any."""
     parser = Parser(
         prog="drills",
         description="Disaster-recovery drills for PostgreSQL on AWS (RDS and AWS Backup).",
@@ -71,7 +81,6 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--version", action="version", version=f"drills {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    called = next((each for each in arguments if not each.startswith("-")), "")
     for name, entry in COMMANDS.items():
         if name != called:
             commands.add_parser(name, help=entry.summary)
@@ -79,7 +88,18 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         command = command_of(name)
         texts = help_texts(entry.summary, command.example, command.exit_codes)
         command.add_arguments(commands.add_parser(name, parents=command.parents, **texts))
-    return parser.parse_args(arguments)
+    return parser
+
+
+def _refuse_empty(options: argparse.Namespace) -> None:
+    """Refuse an empty value of any option or argument: a variable that a script did not set is no choice of the default."""
+    for name, value in vars(options).items():
+        values = value if isinstance(value, list) else [value]
+        if any(isinstance(each, str) and not each.strip() for each in values):
+            shown = name.replace("_", "-")
+            raise ConfigError(
+                f"drills {options.command}: --{shown}: expected a value, found an empty one: leave it out, or say which"
+            )
 
 
 def command_of(name: str) -> Command:

@@ -95,9 +95,6 @@ def run(options: argparse.Namespace) -> int:
     """Run a drill; the exit code is the run record's. Raises ConfigError before anything is made."""
     clock, startup = SystemClock(), since_process_start()
     origin, started_at = clock.monotonic() - startup, clock.now() - timedelta(seconds=startup)
-    for option in ("features", "steps"):
-        if "" in getattr(options, option):
-            raise ConfigError(f"--{option}: expected a path, found an empty value: leave it out, or say which")
     choices = _choices(options)
     effective = choices.effective()
     _refuse_misuse(effective, choices)

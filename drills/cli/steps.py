@@ -21,7 +21,7 @@ EXIT_CODES = "exit codes: 0 listed; 2 wrong usage, or a step module that cannot 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `drills steps`."""
-    parser.add_argument("word", nargs="?", default="", help="only the steps that mention it")
+    parser.add_argument("word", nargs="?", help="only the steps that mention it")
     parser.add_argument("--steps", metavar="FILE", action="append", default=[], help="a step module of your own")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="print facts as JSON")
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the catalogue. Raises ConfigError."""
     entries = catalogue.steps([own.load(Path(path)) for path in options.steps])
-    word = options.word.lower()
+    word = (options.word or "").lower()
     entries = tuple(entry for entry in entries if word in f"{entry.pattern} {entry.meaning}".lower())
     if options.json:
         facts = [

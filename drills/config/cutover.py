@@ -26,6 +26,8 @@ def _services(raw: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _place(raw: str) -> str:
+    if not raw.strip():
+        raise refuse("a folder or a bucket, not an empty text", raw)
     if "://" in raw and not re.fullmatch(r"s3://[a-z0-9.-]{3,63}(/[^/\s][^\s]*)?", raw):
         raise refuse('a folder, or a bucket such as "s3://myapp-cutover/journal"', raw)
     return raw.rstrip("/")

@@ -118,13 +118,13 @@ def load(
 
     `path` None: drill.toml of the working directory when it exists, else the built-in sandbox. `profile` and `target`
     are the options --profile and --target, None when not given; `overrides` maps further options (OPTIONS) to their
-    text. Of `environment` only DRILL_PROFILE is read, and an empty one counts as not set.
+    text. Of `environment` only DRILL_PROFILE is read.
     """
     file = ConfigFile.read(path)
     drill, profiles, targets = file.drill(), file.profiles(), file.targets()
     wanted: tuple[tuple[str | None, str], ...] = (
         (profile, "--profile"),
-        (environment.get(PROFILE_VARIABLE) or None, PROFILE_VARIABLE),
+        (environment.get(PROFILE_VARIABLE), PROFILE_VARIABLE),
         (drill.profile, file.name),
         ("sandbox", DEFAULT),
     )
@@ -168,6 +168,10 @@ def _choose(what: str, wanted: tuple[tuple[str | None, str], ...], known: tuple[
     if name is None:
         raise ConfigError(
             f"expected the name of a {what}, found none: give --{what} or set drill.{what}; there are {there}"
+        )
+    if origin == PROFILE_VARIABLE and not name.strip():
+        raise ConfigError(
+            f"{origin}: expected the name of a {what}, found an empty value: unset it, or say which; there are {there}"
         )
     if name not in known:
         hint = did_you_mean(name, known)

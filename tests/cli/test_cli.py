@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -109,3 +110,65 @@ def test_a_fault_of_ours_is_no_usage_error(monkeypatch: pytest.MonkeyPatch, caps
 
     assert cli.main(["schedule"]) == 12
     assert "found LookupError, a fault of drills: report it" in capsys.readouterr().err
+
+
+# -- empty values ------------------------------------------------------------------------------------------------------
+
+
+def leaves(
+    parser: argparse.ArgumentParser, words: tuple[str, ...] = ()
+) -> Iterator[tuple[argparse.ArgumentParser, tuple[str, ...]]]:
+    """Yield each parser that has no commands below it, with the words that lead to it."""
+    below = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    if not below:
+        yield parser, words
+    for action in below:
+        for name, child in action.choices.items():
+            yield from leaves(child, (*words, name))
+
+
+def filled(action: argparse.Action) -> str:
+    """A value that the positional takes."""
+    return str(next(iter(action.choices))) if action.choices else "1"
+
+
+def empty_values() -> Iterator[tuple[str, ...]]:
+    """Yield each command line that gives one option or one argument an empty value, and the others one that is there."""
+    for command in cli.COMMANDS:
+        (child,) = (
+            action.choices[command]
+            for action in cli.parser_for(command)._actions
+            if isinstance(action, argparse._SubParsersAction)
+        )
+        for parser, words in leaves(child, (command,)):
+            takers = [each for each in parser._actions if each.nargs != 0]
+            places = [each for each in takers if not each.option_strings]
+            for action in takers:
+                given = ["" if each is action else filled(each) for each in places]
+                needed = [
+                    word
+                    for each in takers
+                    if each.required and each.option_strings
+                    for word in (each.option_strings[0], "1")
+                ]
+                option = [action.option_strings[-1], ""] if action.option_strings else []
+                yield (*words, *needed, *given, *option)
+
+
+@pytest.mark.parametrize("arguments", list(empty_values()), ids=" ".join)
+def test_an_empty_value_of_any_option_is_refused(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A variable that a script did not set is no choice of the default: exit 2 and a sentence, for every command there is."""
+    assert ended(list(arguments)) == 2
+
+    said = capsys.readouterr()
+    assert said.err.count("\n") == 1
+    assert "''" in said.err or "empty" in said.err
+    assert said.out == ""
+
+
+@pytest.mark.parametrize("arguments", [["--seed", " "], ["--features", "a", "--features", ""], ["--", ""]])
+def test_blanks_and_one_empty_value_among_others_are_refused(arguments: list[str]) -> None:
+    """Neither what only looks empty nor the second of two values is overlooked, nor what goes to pytest."""
+    assert ended(["run", *arguments]) == 2

@@ -6,14 +6,15 @@ import contextlib
 import dataclasses
 import re
 import tomllib
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from drills.config import load as config
 from drills.config.acknowledged import KnownDifference
@@ -22,7 +23,7 @@ from drills.config.limits import LimitsTable
 from drills.config.load import Config, SandboxProfile, TablePolicy, load, parse_table_policy
 from drills.config.objectives import NamedQuery
 from drills.config.table import Table
-from drills.config.target import PROFILES, DrillTable, Freshness, Target
+from drills.config.target import PROFILES, AwsProfile, DrillTable, EndpointProfile, Freshness, Target
 from drills.errors import ConfigError
 from drills.model.policy import BLOCKING
 from drills.model.timing import Objectives
@@ -103,20 +104,52 @@ def test_the_shipped_file_says_what_is_built_in(tmp_path: Path) -> None:
         ("one", "two", "three", ("one", "--profile")),
         (None, "two", "three", ("two", "DRILL_PROFILE")),
         (None, None, "three", ("three", "drill.toml")),
-        (None, "", "three", ("three", "drill.toml")),
         (None, None, None, ("sandbox", "default")),
     ],
 )
 def test_the_nearest_wish_wins(
     tmp_path: Path, option: str | None, variable: str | None, file: str | None, want: tuple[str, str]
 ) -> None:
-    """The option goes before DRILL_PROFILE, that before the file, that before the default; an empty one is none."""
+    """The option goes before DRILL_PROFILE, that before the file, that before the default."""
     text = "".join(f'[profiles.{name}]\nkind = "sandbox"\n' for name in ("one", "two", "three"))
     text = (f'[drill]\nprofile = "{file}"\n' if file else "") + text
     environment = {} if variable is None else {"DRILL_PROFILE": variable}
     effective = read(tmp_path, text, profile=option, environment=environment)
     assert origins(effective)["profile"] == want
     assert effective.profile_name == want[0]
+
+
+def test_an_empty_variable_is_no_choice_of_the_default(tmp_path: Path) -> None:
+    """A script whose variable is not set would drill the sandbox where it meant AWS."""
+    sentence = refusal(tmp_path, "[targets.orders]\n", environment={"DRILL_PROFILE": " "})
+
+    assert sentence.startswith("DRILL_PROFILE: expected the name of a profile, found an empty value: unset it")
+
+
+def text_fields(model: type[Table]) -> Iterator[tuple[type[Table], str, Any]]:
+    """Each field of the tables of drill.toml that takes a text, with what validates it."""
+    for name, field in model.model_fields.items():
+        inner = [each for each in (field.annotation, *get_args(field.annotation)) if isinstance(each, type)]
+        yield from (found for each in inner if issubclass(each, Table) for found in text_fields(each))
+        kind: Any = Annotated[(field.annotation, *(field.metadata or [None]))]
+        yield model, name, TypeAdapter(kind)
+
+
+TEXTS = [
+    found
+    for model in (SandboxProfile, EndpointProfile, AwsProfile, Target, DrillTable)
+    for found in text_fields(model)
+    if found[1] != "found"  # of a known difference: what a finding has found can be an empty text
+]
+
+
+@pytest.mark.parametrize("adapter", [each[2] for each in TEXTS], ids=[f"{m.__name__}.{name}" for m, name, _ in TEXTS])
+@pytest.mark.parametrize("empty", ["", "  "])
+def test_no_key_of_the_file_takes_an_empty_text(adapter: TypeAdapter[Any], empty: str) -> None:
+    """An empty text is refused, alone and in a list: a template that filled nothing in is no choice of the default."""
+    for value in (empty, [empty]):
+        with pytest.raises(ValidationError):
+            adapter.validate_python(value, context={"base": Path()})
 
 
 def test_every_option_overrides_its_setting_and_is_named_as_its_origin(tmp_path: Path) -> None:
