@@ -39,13 +39,22 @@ class SandboxControl:
         """Return an instance's status, the reason of its failure, its server's pid and the settings that reached it."""
         return dict(self._ask("instances/" + urllib.parse.quote(name), timeout=10))
 
-    def inspect_seed(self, source: str) -> dict[str, Any]:
-        """Return the kind and requirements of a seed, read to its end: the members of `SeedInfo`."""
-        return dict(self._ask("seed/inspect", {"source": source}))
+    def inspect_seed(self, source: str, *, database: str = "") -> dict[str, Any]:
+        """Return the kind and requirements of a seed, read to its end: the members of `SeedInfo`.
 
-    def load_seed(self, instance: str, source: str, *, yes: bool = False) -> dict[str, Any]:
-        """Load a seed into an available instance: the members of `LoadedSeed`. `yes` allows a server elsewhere."""
-        return dict(self._ask("seed/load", {"instance": instance, "source": source, "yes": yes}))
+        `database` chooses one of a dump that has several.
+        """
+        return dict(self._ask("seed/inspect", {"source": source, "database": database}))
+
+    def load_seed(
+        self, instance: str, source: str, *, yes: bool = False, database: str = "", trusted: bool = False
+    ) -> dict[str, Any]:
+        """Load a seed into an available instance: the members of `LoadedSeed`.
+
+        `yes` allows a server elsewhere; `trusted` loads it as a superuser, whose code reaches the host.
+        """
+        request = {"instance": instance, "source": source, "yes": yes, "database": database, "trusted": trusted}
+        return dict(self._ask("seed/load", request))
 
     def damage(self, snapshot: str, kinds: Sequence[str]) -> list[dict[str, str]]:
         """Damage a stored snapshot (name or ARN); return kind, object and action of each; no object where none was there."""

@@ -39,7 +39,7 @@ DAMAGE = tuple(DAMAGE_KINDS.values())
 EXAMPLE = """\
 examples:
   drills run                                 drill the sample application in the sandbox
-  drills run --seed my.dump                  drill your own data: plain SQL, -Fc, -Fd or tar dump
+  drills run --seed my.dump                  drill your own data: a dump of any format, also compressed
   drills run --seed postgresql://localhost/orders
   drills run --damage row                    see what a drill looks like that fails
   drills run --sample oldest                 drill the oldest backup that is still there, not the newest
@@ -54,6 +54,12 @@ def add_arguments(run: argparse.ArgumentParser) -> None:
     run.add_argument("--target", metavar="NAME", help="target of the configuration")
     run.add_argument("--scenario", metavar="NAME", help="scenario of the target, with objectives of its own")
     run.add_argument("--seed", metavar="FILE-or-URL", help="sandbox: your own data instead of the sample application")
+    run.add_argument("--database", metavar="NAME", help="the database of a --seed dump that has several")
+    run.add_argument(
+        "--trust-seed",
+        action="store_true",
+        help="load --seed as a superuser, so that its code can reach your files and programs",
+    )
     run.add_argument("--yes", action="store_true", help="copy a --seed URL of a server that is not local")
     run.add_argument("--postgres", metavar="WHICH", help=f"sandbox: {', '.join(POSTGRES_CHOICES)} or a folder")
     run.add_argument("--endpoint-url", metavar="URL", help="endpoint profile: where the AWS APIs answer")
@@ -159,6 +165,8 @@ def _choices(options: argparse.Namespace) -> context.RunOptions:
         target=options.target,
         overrides=overrides,
         seed=seed,
+        database=options.database or "",
+        trust_seed=options.trust_seed,
         confirmed=options.yes,
         damage=tuple(options.damage),
         scenario=options.scenario,
@@ -187,7 +195,12 @@ def _refuse_misuse(effective: Config, choices: context.RunOptions) -> None:
                 f"targets.{effective.target_name}.manifest: expected a stored manifest, found no file {stored}; correct "
                 "the path, or leave it out to check what needs no manifest"
             )
-        for option, value in (("--seed", choices.seed), ("--damage", choices.damage)):
+        for option, value in (
+            ("--seed", choices.seed),
+            ("--database", choices.database),
+            ("--trust-seed", choices.trust_seed),
+            ("--damage", choices.damage),
+        ):
             if value:
                 raise ConfigError(
                     f'{option}: expected a profile of kind "sandbox", found profile '

@@ -47,6 +47,8 @@ class RunOptions:
     target: str | None = None
     overrides: dict[str, str] = field(default_factory=dict)
     seed: str = ""
+    database: str = ""  # of a seed that has several
+    trust_seed: bool = False
     confirmed: bool = False
     damage: tuple[str, ...] = ()
     scenario: str | None = None

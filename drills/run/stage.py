@@ -157,7 +157,10 @@ def _fill(scene: StageContext, password: str) -> tuple[Instance, Connector, str]
     version = _engine_version(scene, source)
     instance = _make_source(scene, version, password)
     scene.journal.enter("load the data", note=source if source == SAMPLE else "the user's own data")
-    loaded = scene.control.load_seed(instance.id, source, yes=scene.choices.confirmed)
+    choices = scene.choices
+    loaded = scene.control.load_seed(
+        instance.id, source, yes=choices.confirmed, database=choices.database, trusted=choices.trust_seed
+    )
     if guards.REQUIRED_TAG in scene.effective.profile.allow:
         stage_service.keep_password(scene.clients, instance.id, password)
     context.save(scene.journal.folder, dataclasses.replace(scene.choices, seed=context.redact_seed(scene.choices.seed)))
@@ -165,6 +168,8 @@ def _fill(scene: StageContext, password: str) -> tuple[Instance, Connector, str]
     if roles and source != SAMPLE:
         note = f"roles named by the seed were created without login: {', '.join(roles)}"
         scene.journal.append("notes", note)
+    for left_out in loaded["left_out"]:
+        scene.journal.append("notes", f"left out of the load of the seed: {left_out}")
     scene.journal.update(
         target=TargetSummary(
             name=scene.effective.target_name,
@@ -190,7 +195,7 @@ def _engine_version(scene: StageContext, source: str) -> str | None:
     """Return the lowest PostgreSQL at hand that is not older than the seed; None leaves the choice to the sandbox."""
     if source == SAMPLE:
         return None
-    version: str = scene.control.inspect_seed(source)["engine_version"]
+    version: str = scene.control.inspect_seed(source, database=scene.choices.database)["engine_version"]
     return version
 
 

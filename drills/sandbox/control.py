@@ -123,13 +123,15 @@ class Control:
 
     def _inspect_seed(self, request: Mapping[str, Any]) -> dict[str, Any]:
         source = _require_text(request, "source")
-        info = seed.inspect(source, self._plane.binaries, self._plane.state, self._plane.user)
+        database = request.get("database") or None
+        info = seed.inspect(source, self._plane.binaries, self._plane.state, self._plane.user, database)
         lowest = seed.lowest_server(info, self._plane.binaries, self._plane.state, self._plane.user)
         return dataclasses.asdict(info) | {"engine_version": lowest.version}
 
     def _load_seed(self, request: Mapping[str, Any]) -> dict[str, Any]:
         source, name = _require_text(request, "source"), _require_text(request, "instance")
-        info = seed.inspect(source, self._plane.binaries, self._plane.state, self._plane.user)
+        choices = seed_load.Choices(request.get("database") or None, request.get("trusted") is True)
+        info = seed.inspect(source, self._plane.binaries, self._plane.state, self._plane.user, choices.database)
         if not info.local and request.get("yes") is not True:
             raise SeedError(
                 f"The seed {seed.without_password(source)} is on another host "
@@ -141,7 +143,7 @@ class Control:
             master = str(rds.databases[name].master_username)
         with server.busy:
             try:
-                return dataclasses.asdict(seed_load.load(source, server.cluster, master, self._plane.state))
+                return dataclasses.asdict(seed_load.load(source, server.cluster, master, self._plane.state, choices))
             except SeedError as error:
                 if server.cluster.running():
                     raise

@@ -1,32 +1,32 @@
-"""Loads a seed into a running server of the sandbox, as its bootstrap superuser, and counts the loaded rows.
+"""Loads a seed into a running server of the sandbox, as a login without any power, and counts the loaded rows.
 
-The dump is loaded unchanged. It may contain functions and COPY ... FROM PROGRAM, so the programs that load it run as the
-unprivileged user with an empty environment, and psql refuses its backslash commands.
+A dump may hold any code. What it runs as can therefore start no program, read no file and become no role that can: a role
+made for the load, which is a member of the roles that the data name. The roles and the extensions are made before, by
+their names; drills/sandbox/seeds/rules.py says which few statements the server's superuser runs.
 """
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import psycopg
-from psycopg import Connection, conninfo, sql
+from psycopg import Connection, sql
 
 from drills.errors import SeedError
-from drills.sandbox.postgres.cluster import ADMIN, PORT, Cluster
-from drills.sandbox.postgres.runas import run_as
+from drills.sandbox.postgres.cluster import Cluster
+from drills.sandbox.postgres.roles import TemporaryLogin
 from drills.sandbox.seeds import sample
-from drills.sandbox.seeds.seed import SAMPLE, UNNAMED, SeedKind, kind_of, open_dump, read_dump
+from drills.sandbox.seeds.script import LONGEST, Script
+from drills.sandbox.seeds.seed import SAMPLE, UNNAMED, SeedKind, kind_of, read_dump, text_of
 from drills.sandbox.seeds.server import copy_server, database_of, is_url, without_password
-from drills.sandbox.seeds.text import loadable_lines
-from drills.sandbox.seeds.tools import Program, feed, run
+from drills.sandbox.seeds.text import DumpFacts, sections
 from drills.sql import execute
 
+_LOGIN = "drills_seed"
 _EXISTING_DATABASES = ("postgres",)  # every server has it, empty, and many a real database has this name
 _RESERVED_DATABASES = ("template0", "template1", "rdsadmin")
 _RESERVED_ROLES = "pg_"  # CREATE ROLE refuses such names (postgresql.org/docs/current/predefined-roles.html)
@@ -47,22 +47,34 @@ class LoadedSeed:
     tables: int
     rows: int
     size_bytes: int
+    left_out: tuple[str, ...] = ()
+    """What the dump has and the load left out, and why; a sentence for each kind of statement."""
 
 
-def load(source: str, cluster: Cluster, master: str, work: Path) -> LoadedSeed:
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The caller's choices: the `database` of a dump that has several, and `trusted` to load as a superuser."""
+
+    database: str | None = None
+    trusted: bool = False
+
+
+def load(source: str, cluster: Cluster, master: str, work: Path, choices: Choices = Choices()) -> LoadedSeed:
     """Load "sample", a dump or a server's database into `cluster`, which runs and has the role `master`.
 
     `work` is an existing folder that the cluster's user can enter; nothing stays in it. Raises SeedError with the first
-    error of psql or pg_restore; a partial load stays, as the instance is useless then.
+    error of the server or of pg_restore; a partial load stays, as the instance is useless then.
     """
     if source == SAMPLE:
         return _load_sample(cluster, master)
     if not is_url(source):
-        return _load_dump(Path(source), kind_of(Path(source)), cluster, master, work)
+        dump = _Dump(Path(source), kind_of(Path(source)), source)
+        return _load_dump(dump, cluster, master, work, choices)
     with TemporaryDirectory(dir=work, prefix="seed-") as folder:
         copy = Path(folder) / "server.dump"
         copy_server(source, cluster.binaries, copy)
-        return _load_dump(copy, "custom", cluster, master, work, database_of(source), without_password(source))
+        dump = _Dump(copy, "custom", without_password(source), database_of(source))
+        return _load_dump(dump, cluster, master, work, choices)
 
 
 def _load_sample(cluster: Cluster, master: str) -> LoadedSeed:
@@ -80,69 +92,100 @@ def _load_sample(cluster: Cluster, master: str) -> LoadedSeed:
     return _count(cluster, sample.DATABASE, created)
 
 
-def _load_dump(
-    path: Path, kind: SeedKind, cluster: Cluster, master: str, work: Path, database: str | None = None, name: str = ""
-) -> LoadedSeed:
-    facts = read_dump(path, kind, cluster.binaries, work, cluster.user)
-    database = _usable_name(database or facts.database or UNNAMED)
-    created = _create_roles(cluster, facts.roles, master)
+@dataclass(frozen=True, slots=True)
+class _Dump:
+    """A dump to load: its path and format, its name in messages, and its database where that is known beforehand."""
+
+    path: Path
+    kind: SeedKind
+    name: str
+    database: str | None = None
+
+
+def _load_dump(dump: _Dump, cluster: Cluster, master: str, work: Path, choices: Choices) -> LoadedSeed:
+    wanted = None if dump.database else choices.database
+    facts = read_dump(dump.path, dump.kind, cluster.binaries, work, cluster.user, wanted)
+    database = _usable_name(dump.database or facts.database or UNNAMED)
+    created = list(_create_roles(cluster, facts.roles, master))
+    _grant_memberships(cluster, facts.memberships, set(created))
     _create_database(cluster, database, facts.encoding, master)
-    with cluster.connect(database) as session:
-        if facts.makes_public:
-            session.execute("DROP SCHEMA IF EXISTS public")  # every new database has one, and the dump creates its own
-        with _temporary_superusers(session, facts.superuser_owners):
-            if kind == "plain":
-                complaint = _load_plain(path, cluster, database)
-            else:
-                complaint = _load_archive(path, kind, cluster, database, work)
-    if complaint:
-        tool = "psql" if kind == "plain" else "pg_restore"
+    login = TemporaryLogin(cluster, _LOGIN)
+    try:
+        login.create({"synchronous_commit": "off"}, superuser=choices.trusted)
+        try:
+            left_out = _run_script(dump, facts, database, login, cluster, (master, work, created, choices.trusted))
+        finally:
+            login.drop()
+    except psycopg.OperationalError as error:
+        raise SeedError(f"expected {dump.name} to load, but the server does not answer: {error}; run again") from error
+    except SeedError as error:
         raise SeedError(
-            f"expected {name or path} to load into PostgreSQL {cluster.binaries.version}, but {tool} reported: "
-            f"{complaint}; make a dump that an empty database takes, or choose another PostgreSQL with --postgres"
-        )
-    return _count(cluster, database, created)
+            f"expected {dump.name} to load into PostgreSQL {cluster.binaries.version}, but {error}; make a dump that an "
+            "empty database takes without a superuser, or load one that you trust with --trust-seed"
+        ) from None
+    return _count(cluster, database, tuple(sorted(created)), left_out)
 
 
-def _load_plain(path: Path, cluster: Cluster, database: str) -> str | None:
-    """Run the dump with psql, statement by statement.
+def _run_script(
+    dump: _Dump,
+    facts: DumpFacts,
+    database: str,
+    login: TemporaryLogin,
+    cluster: Cluster,
+    rest: tuple[str, Path, list[str], bool],
+) -> Counter[str]:
+    master, work, created, trusted = rest
 
-    Not in a single transaction: pg_dump's text contains COMMIT where there are large objects, each object would hold a
-    lock until the end, and an instance whose seed failed is discarded anyway.
+    def make_role(name: str) -> bool:
+        made = _create_roles(cluster, [name], master)
+        for role in made:
+            created.append(role)
+            if not trusted:
+                login.join(role)
+        return bool(made)
+
+    with cluster.connect(database) as superuser:
+        if facts.makes_public:
+            superuser.execute(
+                "DROP SCHEMA IF EXISTS public"
+            )  # every new database has one, and the dump creates its own
+        schemas = _create_extensions(superuser, facts, master)
+        available = superuser.execute("SELECT name FROM pg_catalog.pg_available_extensions").fetchall()
+        with login.connect(database) as session:
+            script = Script(
+                session, superuser, database, frozenset(str(row[0]) for row in available), schemas, make_role, trusted
+            )
+            try:
+                with text_of(dump.path, dump.kind, cluster.binaries, work, cluster.user) as text:
+                    chosen = facts.chosen
+                    script.run(piece for section, piece in sections(text, LONGEST) if chosen in (None, section))
+            finally:
+                session.close()
+                login.hand_over(database, master)
+        script.finish()
+    return script.left_out
+
+
+def _create_extensions(session: Connection, facts: DumpFacts, master: str) -> frozenset[str]:
+    """Create the dump's extensions by their names, before any code of the dump, and return the schemas made for them.
+
+    An extension's script runs with a superuser's rights: nothing that it could take for its own is there yet.
     """
-    arguments = ("--no-psqlrc", "--quiet", "--output=/dev/null", "--set=ON_ERROR_STOP=1", "--file=-")
-    psql = _program(cluster, "psql", database, arguments)
-    with path.open("rb") as file:
-        return feed(psql, chain(_guard(cluster), loadable_lines(file)))
-
-
-def _guard(cluster: Cluster) -> Iterable[bytes]:
-    r"""Return the line that makes psql refuse every backslash command that follows.
-
-    psql has \restrict since August 2025 (18.0, 17.6, 16.10, 15.14, 14.19; CVE-2025-8714). With an older one,
-    `scan` alone protects: it has refused a dump with such commands already.
-    """
-    program = [str(cluster.binaries.tool("psql")), "--help=commands"]
-    if "\\restrict" in run_as(cluster.user, program, cwd=cluster.run_dir, timeout=30).stdout:
-        yield b"\\restrict " + secrets.token_hex(24).encode() + b"\n"
-
-
-def _load_archive(path: Path, kind: SeedKind, cluster: Cluster, database: str, work: Path) -> str | None:
-    """Load an archive with pg_restore, owners and grants included; the sandbox has one tablespace alone."""
-    with open_dump(path, kind, work, cluster.user) as (stdin, place):
-        return run(
-            _program(cluster, "pg_restore", database, ("--exit-on-error", "--no-tablespaces", *place)), stdin=stdin
-        )
-
-
-def _program(cluster: Cluster, name: str, database: str, arguments: tuple[str, ...]) -> Program:
-    target = conninfo.make_conninfo("", host=str(cluster.run_dir), port=PORT, user=ADMIN, dbname=database)
-    with cluster.connect() as session:
-        password = session.info.password
-    env = {"PGPASSWORD": password, "PGSSLMODE": "disable", "PGOPTIONS": "-c synchronous_commit=off"}
-    return Program(
-        cluster.binaries, name, (f"--dbname={target}", "--no-password", *arguments), env, cluster.user, cluster.run_dir
-    )
+    made = set()
+    for name, schema in facts.extensions.items():
+        if schema is not None:
+            exists = session.execute("SELECT FROM pg_catalog.pg_namespace WHERE nspname = %s", [schema]).fetchone()
+            if exists is None:
+                session.execute(
+                    sql.SQL("CREATE SCHEMA {} AUTHORIZATION {}").format(sql.Identifier(schema), sql.Identifier(master))
+                )
+                made.add(schema)
+        where = sql.SQL("SCHEMA {}").format(sql.Identifier(schema)) if schema else sql.SQL("")
+        try:
+            session.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS {} {} CASCADE").format(sql.Identifier(name), where))
+        except psycopg.Error as error:
+            raise SeedError(f"the extension {name} cannot be created: {error.diag.message_primary or error}") from None
+    return frozenset(made | ({"public"} if facts.makes_public and "public" in facts.extensions.values() else set()))
 
 
 def _usable_name(database: str) -> str:
@@ -165,6 +208,14 @@ def _create_roles(cluster: Cluster, names: Iterable[str], master: str) -> tuple[
             session.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(name), sql.Identifier(master)))
             created.append(name)
     return tuple(created)
+
+
+def _grant_memberships(cluster: Cluster, pairs: Iterable[tuple[str, str]], created: set[str]) -> None:
+    """Make the roles of pg_dumpall's output members of each other; of a role that was there before, nobody becomes one."""
+    with cluster.connect() as session:
+        for role, member in sorted(pairs):
+            if {role, member} <= created:
+                session.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), sql.Identifier(member)))
 
 
 def _create_database(cluster: Cluster, name: str, encoding: str, master: str) -> None:
@@ -199,25 +250,9 @@ def _create_database(cluster: Cluster, name: str, encoding: str, master: str) ->
             ) from error
 
 
-@contextmanager
-def _temporary_superusers(session: Connection, names: Iterable[str]) -> Iterator[None]:
-    """Make roles superusers while the seed is loaded.
-
-    In PostgreSQL only a superuser can own an event trigger, a foreign-data wrapper or, before 16, a subscription; on RDS
-    other roles may own them, and they keep them when they are no superusers any more.
-    """
-    ordinary = {row[0] for row in session.execute("SELECT rolname FROM pg_catalog.pg_roles WHERE NOT rolsuper")}
-    raised = sorted(ordinary.intersection(names))
-    for name in raised:
-        session.execute(sql.SQL("ALTER ROLE {} SUPERUSER").format(sql.Identifier(name)))
-    try:
-        yield
-    finally:
-        for name in raised:
-            session.execute(sql.SQL("ALTER ROLE {} NOSUPERUSER").format(sql.Identifier(name)))
-
-
-def _count(cluster: Cluster, database: str, created: tuple[str, ...]) -> LoadedSeed:
+def _count(
+    cluster: Cluster, database: str, created: tuple[str, ...], left_out: Counter[str] | None = None
+) -> LoadedSeed:
     """Count tables and rows, and run ANALYZE: a dump of PostgreSQL before 18 has no planner statistics."""
     with cluster.connect(database) as session:
         session.execute("ANALYZE")
@@ -227,7 +262,8 @@ def _count(cluster: Cluster, database: str, created: tuple[str, ...]) -> LoadedS
             query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(schema, table))
             rows += _number(session, query)
         size = _number(session, sql.SQL("SELECT pg_catalog.pg_database_size(pg_catalog.current_database())"))
-    return LoadedSeed(database, created, len(tables), rows, size)
+    sentences = tuple(f"{what} ({times})" for what, times in sorted((left_out or {}).items()))
+    return LoadedSeed(database, created, len(tables), rows, size, sentences)
 
 
 def _number(session: Connection, query: sql.SQL | sql.Composed) -> int:

@@ -1,177 +1,55 @@
-"""Reads pg_dump's SQL text as psql does, line by line: what it needs, whether it is complete, and which lines to load.
-
-Lines are classified as by psql's own lexer (src/bin/psql/psqlscan.l): a line that looks like a command inside a function
-body, a string or COPY data is none. Only the current line is in memory, so a dump of any size can be read.
-"""
+"""Reads pg_dump's or pg_dumpall's SQL text: what loading it needs, which databases it has, and whether it is whole."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal
 
 from drills.errors import SeedError
-
-Kind = Literal["statement", "more", "data", "command"]
-
-_WORD = rb"[A-Za-z_\x80-\xff][A-Za-z0-9_$\x80-\xff]*"
-_TOKEN = re.compile(
-    rb"--|/\*|[eE]'|'|\"|\$(?:[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*)?\$|[;()\\]|" + _WORD + rb"|[0-9][\w$]*"
-)
-_COMMENT_EDGE = re.compile(rb"/\*|\*/")
-_QUOTE_END = {b"'": re.compile(rb"'"), b"E'": re.compile(rb"\\.|'", re.DOTALL), b'"': re.compile(rb'"')}
-_IDENT = rb'("(?:[^"]|"")+"|[a-z_\x80-\xff][a-z0-9_$\x80-\xff]*)'
-_COPY = re.compile(rb"COPY (?:%(n)s\.)?%(n)s(?: \((?:%(n)s, )*%(n)s\))? FROM stdin;\s*$" % {b"n": _IDENT})
-_SCRIPTED = re.compile(rb"\\(?:(?:un)?restrict [A-Za-z0-9]+|connect .+)\s*$")
+from drills.sandbox.seeds.lexer import COPY, IDENT, Piece, pieces
 
 DUMP_HEAD, CLUSTER_HEAD = b"-- PostgreSQL database dump\n", b"-- PostgreSQL database cluster dump\n"
-DUMP_END = b"-- PostgreSQL database dump complete\n"
+DUMP_END, CLUSTER_END = b"-- PostgreSQL database dump complete\n", b"-- PostgreSQL database cluster dump complete\n"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
+_NAME = rb"(%s)" % IDENT
+_NAMES = rb"(%(n)s(?:,\s*%(n)s)*)" % {b"n": IDENT}
+_SCRIPTED = re.compile(rb"\\(?:(?:un)?restrict [A-Za-z0-9]+|connect .+)\s*$")
+_CONNECT = re.compile(rb"\\connect (?:-reuse-previous=on )?(.+?)\s*$")
+_SECTION = re.compile(rb'-- Database "(.*)" dump$')
 _ROLE_PATTERNS = tuple(
-    re.compile(pattern % {b"name": _IDENT}, re.DOTALL)
+    re.compile(pattern % {b"name": _NAME, b"names": _NAMES}, re.DOTALL)
     for pattern in (
-        rb"ALTER .* OWNER TO %(name)s;\s*$",
-        rb"(?:GRANT|REVOKE|ALTER DEFAULT PRIVILEGES) .* (?:TO|FROM) %(name)s"
-        rb"(?: WITH GRANT OPTION)?(?: GRANTED BY %(name)s)?;\s*$",
+        rb"ALTER .* OWNER TO %(name)s;$",
+        rb"(?:GRANT|REVOKE|ALTER DEFAULT PRIVILEGES) .* (?:TO|FROM) %(names)s"
+        rb"(?: WITH GRANT OPTION)?(?: CASCADE)?(?: GRANTED BY %(name)s)?;$",
         rb"ALTER DEFAULT PRIVILEGES FOR ROLE %(name)s ",
         rb"CREATE USER MAPPING FOR %(name)s SERVER ",
         rb"ALTER ROLE %(name)s IN DATABASE ",
+        rb"CREATE SCHEMA .*\bAUTHORIZATION %(name)s;$",
+        rb"CREATE ROLE %(name)s;$",
+        rb"CREATE POLICY .*? TO %(names)s(?: USING | WITH CHECK |;$)",
     )
 )
-_AUTHORIZATION = re.compile(rb"SET SESSION AUTHORIZATION (?:%s|'([^']+)');" % _IDENT)
-_POLICY = re.compile(rb"CREATE POLICY .*? TO ((?:%(n)s, )*%(n)s)(?: USING| WITH CHECK|;|$)" % {b"n": _IDENT})
-_EXTENSION = re.compile(rb"CREATE EXTENSION (?:IF NOT EXISTS )?%s" % _IDENT)
-_DATABASE = re.compile(rb"CREATE DATABASE %s WITH .*?ENCODING = '([^']+)'" % _IDENT)
-_ENCODING = re.compile(rb"SET client_encoding = '([^']+)';")
-_MUST_BE_SUPERUSER = re.compile(
-    rb"ALTER (?:EVENT TRIGGER|FOREIGN DATA WRAPPER|SUBSCRIPTION) .* OWNER TO %s;\s*$" % _IDENT, re.DOTALL
-)
-_NOT_LOADED = re.compile(
-    rb"(?:DROP |SELECT pg_catalog\.lo_unlink\(|CREATE DATABASE "
-    rb"|SET default_tablespace = [^']|SET default_tablespace = '[^']"
-    rb"|ALTER (?:TABLE|DOMAIN|FOREIGN TABLE|VIEW) [^;]* DROP (?:CONSTRAINT|DEFAULT|IDENTITY)\b).*;\s*$"
-)
+_AUTHORIZATION = re.compile(rb"SET SESSION AUTHORIZATION (?:%s|'((?:[^']|'')+)');$" % _NAME)
+_EXTENSION = re.compile(rb"CREATE EXTENSION (?:IF NOT EXISTS )?%(n)s(?: WITH)?(?: SCHEMA %(n)s)?" % {b"n": _NAME})
+_DATABASE = re.compile(rb"CREATE DATABASE %s WITH .*?ENCODING = '([^']+)'" % _NAME, re.DOTALL)
+_ENCODING = re.compile(rb"SET client_encoding = '([^']+)';$")
+_MEMBERSHIP = re.compile(rb"GRANT %(n)s TO %(n)s(?: WITH [A-Z, ]+)?(?: GRANTED BY %(n)s)?;$" % {b"n": _NAME})
+_TABLE = re.compile(rb"CREATE (?:UNLOGGED )?TABLE (%(n)s(?:\.%(n)s)?) \(" % {b"n": IDENT})
+_REGROLE = re.compile(rb"^\s*%s (?:pg_catalog\.)?regrole\b" % _NAME, re.MULTILINE)
 _LONGEST = 1 << 16  # bytes of a statement that are read: more than names of 63 bytes can fill
-_NO_ROLES = {"PUBLIC", "public", "DEFAULT", "default"}
-
-
-class _Lexer:
-    """The state of psql's lexer after the lines fed so far."""
-
-    def __init__(self) -> None:
-        self.inside: bytes = b""  # the open quote, b"/*" or dollar tag, or nothing
-        self.comment_depth = self.parens = self.body = 0
-        self.words = 0  # of the current statement, as far as they matter
-        self.opening: list[bytes] = []  # its first words
-        self.escapes = False  # standard_conforming_strings = off
-        self.copying = False
-
-    def feed(self, line: bytes) -> Kind:
-        """Read one line, its line end included, and return its kind."""
-        if self.copying:
-            self.copying = line.rstrip(b"\r\n") != b"\\."
-            return "data"
-        kind: Kind = "more" if self.inside or self.words else "statement"
-        at, size = 0, len(line)
-        while at < size:
-            if self.inside:
-                at = self._inside(line, at)
-                continue
-            found = _TOKEN.search(line, at)
-            if found is None:
-                break
-            token, at = found[0], found.end()
-            if token == b"\\":
-                return "command"
-            if token == b"--":
-                break
-            self._token(token)
-            if token == b";" and not (self.parens or self.body):
-                self._end(line)
-        return kind
-
-    @property
-    def between_statements(self) -> bool:
-        """Whether no statement is open, so that psql would send what it has."""
-        return not (self.inside or self.words)
-
-    def _inside(self, line: bytes, at: int) -> int:
-        if self.inside == b"/*":
-            edge = _COMMENT_EDGE.search(line, at)
-            if edge is None:
-                return len(line)
-            self.comment_depth += 1 if edge[0] == b"/*" else -1
-            if self.comment_depth == 0:
-                self.inside = b""
-            return edge.end()
-        if self.inside.startswith(b"$"):
-            end = line.find(self.inside, at)
-            if end < 0:
-                return len(line)
-            end += len(self.inside)
-            self.inside = b""
-            return end
-        for edge in _QUOTE_END[self.inside].finditer(line, at):
-            if not edge[0].startswith(b"\\"):
-                self.inside = b""
-                return edge.end()
-        return len(line)
-
-    def _token(self, token: bytes) -> None:
-        if token == b"/*":
-            self.inside, self.comment_depth = token, 1
-            return
-        self.words += 1
-        if token == b"(":
-            self.parens += 1
-        elif token == b")":
-            self.parens = max(0, self.parens - 1)
-        elif token in (b"'", b'"'):
-            self.inside = b"E'" if token == b"'" and self.escapes else token
-        elif token in (b"e'", b"E'"):
-            self.inside = b"E'"
-        elif token.startswith(b"$"):
-            self.inside = token
-        elif token != b";":
-            self._word(token.lower())
-
-    def _word(self, word: bytes) -> None:
-        """Track BEGIN ... END of a function body in standard SQL, inside which a semicolon ends no statement."""
-        if len(self.opening) < 4:
-            self.opening.append(word)
-        object_kind = self.opening[1:2] if self.opening[1:2] != [b"or"] else self.opening[3:4]
-        if self.opening[0] != b"create" or object_kind not in ([b"function"], [b"procedure"]) or self.parens:
-            return
-        if word == b"begin" or (word == b"case" and self.body):
-            self.body += 1
-        elif word == b"end" and self.body:
-            self.body -= 1
-
-    def _end(self, line: bytes) -> None:
-        if self.opening[:1] == [b"copy"] and _COPY.match(line):
-            self.copying = True
-        elif self.opening[:2] == [b"set", b"standard_conforming_strings"]:
-            self.escapes = line.rstrip().endswith(b"off;")
-        self.words = self.body = 0
-        self.opening = []
-
-
-def classify_lines(lines: Iterable[bytes]) -> Iterator[tuple[Kind, bytes, bool]]:
-    """Yield each line with its kind, and whether no statement is open after it.
-
-    "statement": starts a statement (or is a comment or empty); "more": continues one; "data": of a COPY, its end
-    included; "command": has a backslash that psql reads as a command.
-    """
-    lexer = _Lexer()
-    for line in lines:
-        kind = lexer.feed(line)
-        yield kind, line, lexer.between_statements
+_NO_ROLES = {"PUBLIC", "public", "DEFAULT", "default", "CURRENT_USER", "SESSION_USER", "CURRENT_ROLE"}
 
 
 @dataclass
 class DumpFacts:
-    """The facts in a dump's text. `server` and `tool` are versions such as "15.18", "" where unknown."""
+    """The facts in a dump's text. `server` and `tool` are versions such as "15.18", "" where unknown.
+
+    `extensions` maps a name to the schema that it is created in, None where the dump leaves that to the extension;
+    `memberships` are pairs of a role and its member, which the output of pg_dumpall has.
+    """
 
     server: str = ""
     tool: str = ""
@@ -180,8 +58,10 @@ class DumpFacts:
     complete: bool = False
     makes_public: bool = False
     roles: set[str] = field(default_factory=set)
-    extensions: set[str] = field(default_factory=set)
-    superuser_owners: set[str] = field(default_factory=set)
+    extensions: dict[str, str | None] = field(default_factory=dict)
+    memberships: set[tuple[str, str]] = field(default_factory=set)
+    chosen: str | None = None
+    """The one of several databases in the text that is to be loaded, None where it has one alone."""
 
     @property
     def major(self) -> int:
@@ -195,97 +75,170 @@ def major_of(version: str) -> int:
     return int(found[0]) if found else 0
 
 
-def scan(lines: Iterable[bytes], *, plain: bool) -> DumpFacts:
-    """Read a dump's SQL text to its end. `plain`: psql will load it, so that commands of psql matter.
-
-    Raises SeedError, which names the line of a psql command that pg_dump does not write.
-    """
-    facts = DumpFacts()
-    unfinished = b""  # an ALTER, GRANT or REVOKE of several lines: a name in it has a line end, and the role comes last
-    for number, (kind, line, closed) in enumerate(classify_lines(lines), start=1):
-        if kind == "more" and unfinished:
-            unfinished = (unfinished + line)[:_LONGEST]
-            if closed:
-                _statement(facts, unfinished)
-                unfinished = b""
-            continue
-        if kind == "data" or kind == "more":
-            continue
-        if kind == "statement" and not closed and line.startswith((b"ALTER ", b"GRANT ", b"REVOKE ")):
-            unfinished, facts.complete = line, False
-            continue
-        if kind == "command":
-            if plain and not _SCRIPTED.match(line):
-                raise SeedError(_foreign_command(number, line))
-        elif line.startswith(b"--"):
-            _comment(facts, line.replace(b"\r\n", b"\n"))
-        elif line.strip():
-            facts.complete = False
-            _statement(facts, line)
-    return facts
-
-
-def _foreign_command(number: int, line: bytes) -> str:
-    command = re.search(rb"\\[^\s\\]*", line)
-    name = command[0].decode("ascii", "replace") if command else "\\"
-    return (
-        f"line {number} has the psql command {name[:20]}, which could do anything and which pg_dump never writes; "
-        "make the dump anew with pg_dump and do not edit it"
-    )
-
-
-def _comment(facts: DumpFacts, line: bytes) -> None:
-    if line == DUMP_END:
-        facts.complete = True
-    elif not facts.server and line.startswith(b"-- Dumped from database version "):
-        facts.server = line.split()[5].decode("ascii", "replace")
-    elif not facts.tool and line.startswith(b"-- Dumped by pg_dump version "):
-        facts.tool = line.split()[5].decode("ascii", "replace")
-
-
-def _statement(facts: DumpFacts, line: bytes) -> None:
-    """Note what loading a statement needs. Of a CREATE only the first line is read, which has all of it."""
-    if line.startswith((b"ALTER ", b"GRANT ", b"REVOKE ", b"SET ", b"CREATE ")):
-        for pattern in _ROLE_PATTERNS:
-            if found := pattern.match(line):
-                facts.roles.update(_name(group) for group in found.groups() if group)
-        if found := _AUTHORIZATION.match(line):
-            facts.roles.add(_name(found[1] or found[2]))
-    if line.startswith(b"ALTER "):
-        if found := _MUST_BE_SUPERUSER.match(line):
-            facts.superuser_owners.add(_name(found[1]))
-    elif line.startswith(b"CREATE "):
-        _create(facts, line)
-    elif found := _ENCODING.match(line):
-        facts.encoding = found[1].decode("ascii", "replace")
-    facts.roles -= _NO_ROLES
-
-
-def _create(facts: DumpFacts, line: bytes) -> None:
-    if found := _POLICY.match(line):
-        facts.roles.update(_name(one) for one in re.findall(_IDENT, found[1]))
-    elif found := _EXTENSION.match(line):
-        facts.extensions.add(_name(found[1]))
-    elif found := _DATABASE.match(line):
-        facts.database, facts.encoding = _name(found[1]), found[2].decode("ascii", "replace")
-    elif line.startswith(b"CREATE SCHEMA public;"):
-        facts.makes_public = True
-
-
-def _name(written: bytes) -> str:
+def identifier(written: bytes) -> str:
+    """Return the name that an identifier of a dump stands for."""
     text = written.decode("utf-8", "replace")
     return text[1:-1].replace('""', '"') if text.startswith('"') else text
 
 
-def loadable_lines(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the dump's lines without those that make no sense in a database just created for it.
+def identifiers(written: bytes) -> list[str]:
+    """Return the names of a list of identifiers with commas between them."""
+    return [identifier(one) for one in re.findall(IDENT, written)]
 
-    Skipped: pg_dump's own restrict, unrestrict and connect commands, CREATE DATABASE, the DROPs of `pg_dump --clean`, and
-    the choice of a tablespace, as the sandbox has one alone. Other psql commands pass, for psql to refuse.
+
+def sections(lines: Iterable[bytes], keep: int) -> Iterator[tuple[str | None, Piece]]:
+    r"""Yield the pieces of a text, each with the database that it belongs to; None before the first \connect.
+
+    pg_dumpall puts a comment with the name before the dump of each database. Raises SeedError, which names the line of
+    a psql command that pg_dump does not write.
     """
-    for kind, line, closed in classify_lines(lines):
-        if kind == "command" and _SCRIPTED.match(line):
-            continue
-        if kind == "statement" and closed and _NOT_LOADED.match(line):
-            continue
-        yield line
+    section: str | None = None
+    titled = False
+    for piece in pieces(_unmarked(lines), keep):
+        if piece.kind == "comment" and (title := _SECTION.match(piece.text.rstrip())):
+            section, titled = title[1].decode("utf-8", "replace"), True
+        elif piece.kind == "command":
+            if not _SCRIPTED.match(piece.text):
+                raise SeedError(_foreign_command(piece))
+            if not titled and (found := _CONNECT.match(piece.text)):
+                section = _connected(found[1])
+        yield section, piece
+
+
+def _unmarked(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Leave out the byte order mark that editors and Windows PowerShell put before UTF-8; psql ignores it, too."""
+    for number, line in enumerate(lines):
+        yield line.removeprefix(BYTE_ORDER_MARK) if number == 0 else line
+
+
+def _connected(argument: bytes) -> str:
+    r"""Return the database of a \connect: pg_dump writes a name, or a connection string in quotes for an odd one."""
+    if found := re.search(rb"dbname='((?:[^'\\]|\\.|'')*)'", argument):
+        return re.sub(rb"\\(.)|''", lambda m: m[1] or b"'", found[1]).decode("utf-8", "replace")
+    return identifier(argument)
+
+
+def _foreign_command(piece: Piece) -> str:
+    command = re.search(rb"\\[^\s\\]*", piece.text)
+    name = command[0].decode("ascii", "replace") if command else "\\"
+    return (
+        f"line {piece.line} has the psql command {name[:20]}, which could do anything and which pg_dump never writes; "
+        "make the dump anew with pg_dump and do not edit it"
+    )
+
+
+class _Scanner:
+    def __init__(self) -> None:
+        self.facts: dict[str | None, DumpFacts] = {}
+        self.filled: set[str | None] = set()
+        self.heads = self.ends = 0
+        self.cut = False
+        self._regroles: dict[bytes, set[bytes]] = {}
+        self._places: list[int] = []
+
+    def read(self, section: str | None, piece: Piece) -> None:
+        facts = self.facts.setdefault(section, DumpFacts())
+        if piece.kind == "comment":
+            self._comment(facts, piece.text.replace(b"\r\n", b"\n"))
+        elif piece.kind == "unfinished":
+            self.cut = True
+        elif piece.kind == "data" and self._places:
+            _roles_in_row(facts, piece.text, self._places)
+        elif piece.kind == "statement":
+            self._places = []
+            self._statement(section, facts, piece.text)
+
+    def _comment(self, facts: DumpFacts, line: bytes) -> None:
+        if line in (DUMP_HEAD, CLUSTER_HEAD):
+            self.heads += 1
+        elif line in (DUMP_END, CLUSTER_END, DUMP_END.rstrip(), CLUSTER_END.rstrip()):
+            self.ends += 1
+        elif not facts.server and line.startswith(b"-- Dumped from database version "):
+            facts.server = line.split()[5].decode("ascii", "replace")
+        elif line.startswith(b"-- Dumped by pg_dump version "):
+            facts.tool = max(facts.tool, line.split()[5].decode("ascii", "replace"), key=major_of)
+
+    def _statement(self, section: str | None, facts: DumpFacts, text: bytes) -> None:
+        for pattern in _ROLE_PATTERNS:
+            if found := pattern.match(text):
+                facts.roles.update(name for group in found.groups() if group for name in identifiers(group))
+        if found := _AUTHORIZATION.match(text):
+            facts.roles.add(identifier(found[1] or found[2].replace(b"''", b"'")))
+        facts.roles -= _NO_ROLES
+        if text.startswith(b"CREATE "):
+            self.filled.add(section)
+            self._create(facts, text)
+        elif found := _ENCODING.match(text):
+            facts.encoding = found[1].decode("ascii", "replace")
+        elif found := _MEMBERSHIP.match(text):
+            facts.memberships.add((identifier(found[1]), identifier(found[2])))
+            facts.roles.update((identifier(found[1]), identifier(found[2])))
+        elif found := COPY.match(text):
+            columns = re.findall(IDENT, found["columns"] or b"")
+            self._places = [n for n, one in enumerate(columns) if one in self._regroles.get(found["table"], ())]
+
+    def _create(self, facts: DumpFacts, text: bytes) -> None:
+        if found := _EXTENSION.match(text):
+            facts.extensions[identifier(found[1])] = identifier(found[2]) if found[2] else None
+        elif found := _DATABASE.match(text):
+            facts.database, facts.encoding = identifier(found[1]), found[2].decode("ascii", "replace")
+        elif text.startswith(b"CREATE SCHEMA public;"):
+            facts.makes_public = True
+        elif b"regrole" in text and (found := _TABLE.match(text)):
+            self._regroles[found[1]] = set(_REGROLE.findall(text))
+
+
+def _roles_in_row(facts: DumpFacts, row: bytes, places: list[int]) -> None:
+    """Note the roles in columns of the type regrole, whose values are names as SQL writes them."""
+    values = row.rstrip(b"\r\n").split(b"\t")
+    for place in places:
+        if place < len(values) and values[place] not in (b"\\N", b"-") and not values[place].isdigit():
+            facts.roles.add(identifier(values[place]))
+
+
+def scan(lines: Iterable[bytes], database: str | None = None) -> DumpFacts:
+    """Read a dump's SQL text to its end, of several databases in it only `database`.
+
+    Raises SeedError, which names the line of a psql command that pg_dump does not write, or the databases in the text
+    where there are several and none, or another, is named.
+    """
+    scanner = _Scanner()
+    for section, piece in sections(lines, _LONGEST):
+        scanner.read(section, piece)
+    named = [name for name in scanner.facts if name is not None and name not in ("template0", "template1")]
+    # every cluster has the database postgres; it counts where there is something in it
+    full = [name for name in named if name != "postgres" or name in scanner.filled] or named
+    several = len(named) > 1 or (len(named) < len(scanner.facts) - 1)
+    chosen = _chosen(database, named, full)
+    common = scanner.facts.get(None, DumpFacts())
+    facts = scanner.facts.get(chosen, common)
+    if facts is not common:
+        facts = _merged(common, facts)
+    facts.database = facts.database or chosen
+    facts.chosen = chosen if several else None
+    facts.complete = not scanner.cut and scanner.ends >= max(1, scanner.heads)
+    return facts
+
+
+def _chosen(database: str | None, named: list[str], full: list[str]) -> str | None:
+    shown = ", ".join(sorted(full))
+    if database is not None:
+        if not named or database in named:
+            return database if named else None
+        raise SeedError(f"it has no database {database}, only {shown}; name one of these with --database")
+    if len(full) > 1:
+        raise SeedError(f"it has {len(full)} databases: {shown}; name the one to load with --database")
+    return full[0] if full else None
+
+
+def _merged(common: DumpFacts, own: DumpFacts) -> DumpFacts:
+    return DumpFacts(
+        own.server or common.server,
+        max(own.tool, common.tool, key=major_of),
+        own.database or common.database,
+        own.encoding if own.encoding != "UTF8" else common.encoding,
+        makes_public=own.makes_public,
+        roles=own.roles | common.roles,
+        extensions={**common.extensions, **own.extensions},
+        memberships=own.memberships | common.memberships,
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,31 +50,21 @@ def run(program: Program, *, stdin: IO[bytes] | None = None, stdout: IO[bytes] |
         return _first_error(child.returncode, stderr)
 
 
-def feed(program: Program, lines: Iterable[bytes]) -> str | None:
-    """Run it with `lines` on its standard input; return None when it succeeded, else its first error."""
-    with TemporaryFile() as stderr:
-        child = program.start(Streams(subprocess.PIPE, subprocess.DEVNULL, stderr))
-        with _end_with(child):
-            assert child.stdin is not None
-            with suppress(BrokenPipeError):  # it ended early: its error says why
-                for line in lines:
-                    child.stdin.write(line)
-            with suppress(BrokenPipeError):
-                child.stdin.close()
-            child.wait()
-        return _first_error(child.returncode, stderr)
-
-
 class Output:
-    """The output lines of a running program; `error` is valid once they have been read to the end."""
+    """The output lines of a running program."""
 
-    def __init__(self, lines: IO[bytes]) -> None:
-        self._lines = lines
-        self.error: str | None = None
+    def __init__(self, child: subprocess.Popen[bytes], stderr: IO[bytes]) -> None:
+        self._child, self._stderr = child, stderr
 
     def __iter__(self) -> Iterator[bytes]:
         """Iterate over the lines, their ends included, as the program writes them."""
-        return iter(self._lines)
+        assert self._child.stdout is not None
+        return iter(self._child.stdout)
+
+    def finish(self) -> str | None:
+        """Wait for the program's end, once its lines are read; return None when it succeeded, else its first error."""
+        self._child.wait()
+        return _first_error(self._child.returncode, self._stderr)
 
 
 @contextmanager
@@ -83,12 +73,7 @@ def output(program: Program, *, stdin: IO[bytes] | None = None) -> Iterator[Outp
     with TemporaryFile() as stderr:
         child = program.start(Streams(stdin or subprocess.DEVNULL, subprocess.PIPE, stderr))
         with _end_with(child):
-            assert child.stdout is not None
-            answer = Output(child.stdout)
-            yield answer
-            child.stdout.close()
-            child.wait()
-        answer.error = _first_error(child.returncode, stderr)
+            yield Output(child, stderr)
 
 
 @contextmanager
