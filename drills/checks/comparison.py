@@ -27,6 +27,7 @@ class Comparison:
     checks that need more than a connection, such as the owner's queries, which are timed before anything else is read.
     `trust_code`: the copy's own code may run with the rights of a login that could do harm with them
     (drills/checks/base/copy_code.py).
+    `expects_nothing`: a source without rows is right.
     """
 
     connect: Connector
@@ -40,6 +41,7 @@ class Comparison:
     shut_off: bool = True
     supplied: Mapping[str, Callable[[], CheckResult]] = field(default_factory=dict)
     trust_code: bool = False
+    expects_nothing: bool = False
 
     @property
     def databases(self) -> Mapping[str, DatabaseManifest]:

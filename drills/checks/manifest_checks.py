@@ -28,7 +28,7 @@ from drills.checks.catalog import passwords, unknown
 from drills.checks.catalog.scope import REST_OF_SERVER, database_name, restrict_to_database
 from drills.checks.comparison import CheckRun, Comparison
 from drills.checks.content import check as content
-from drills.checks.content import large_objects, sequences
+from drills.checks.content import emptiness, large_objects, sequences
 from drills.checks.content.fingerprint import STABLE
 from drills.checks.content.members import settle
 from drills.checks.content.rows import locate_rows
@@ -147,18 +147,27 @@ def compare_content(run: CheckRun) -> CheckResult:
         outcome = CheckOutcome(unverified=(NotChecked(content.NAME, incomparable),))
         return build_result(content.NAME, outcome, "tables")
 
+    rows = dict[str, int]()
+
     def inspect(connection: Connection, expected: DatabaseManifest) -> CheckOutcome:
-        return _compare_rows(connection, expected.contents, comparison, manifest.system_identifier)
+        outcome, compared = _compare_rows(connection, expected.contents, comparison, manifest.system_identifier)
+        rows[connection.info.dbname] = compared + len(expected.large_objects.objects)
+        return outcome
 
     outcome = inspect_expected(connect, manifest.databases, content.NAME, inspect)
     unmatched_policies = content.unmatched_policies((each.contents for each in manifest.databases.values()), policies)
     outcome += CheckOutcome(excluded=(*unmatched_policies, *across))
-    return _with_coverage(build_result(content.NAME, outcome, "tables"), outcome)
+    result = _with_coverage(build_result(content.NAME, outcome, "tables"), outcome)
+    if outcome.unverified:
+        return result
+    source = emptiness.source_tables(each.contents for each in manifest.databases.values())
+    return emptiness.judge(result, sum(rows.values()), source, expects_nothing=comparison.expects_nothing)
 
 
 def _compare_rows(
     connection: Connection, expected: content.Contents, comparison: Comparison, identifier: str
-) -> CheckOutcome:
+) -> tuple[CheckOutcome, int]:
+    """Compare one database's tables, and return how many of the source's rows that covers."""
     policies = comparison.policies
     with helpers(comparison.connect, connection) as others:
         found = content.observe(
@@ -174,7 +183,8 @@ def _compare_rows(
     settled = settle(expected, found, policies, other_server=other_server)
     differing_tables = content.differing_tables(connection, settled.expected, settled.found, policies)
     locations = locate_rows(connection, differing_tables, expected.algorithm, comparison.key)
-    return content.judge(settled.expected, settled.found, policies, locations) + settled.outcome
+    outcome = content.judge(settled.expected, settled.found, policies, locations) + settled.outcome
+    return outcome, emptiness.rows_compared(settled.expected, settled.found, policies)
 
 
 def _bounds(connection: Connection, comparison: Comparison) -> content.Bounds:

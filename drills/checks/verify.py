@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
 
 from drills.checks import suite
 from drills.checks.base.outcome import CheckOutcome
@@ -27,6 +28,17 @@ IDENTITY = "identity"
 _ALIKE = 0.5  # the least share of relations that two copies of one database have in common
 
 
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """What is allowed in a verification, as in `Comparison`: the copy's own code, and a source without rows."""
+
+    trust_code: bool = False
+    expects_nothing: bool = False
+
+
+NOTHING_ALLOWED = Permissions()
+
+
 def verify(
     connect: Connector,
     manifest: Manifest,
@@ -36,21 +48,23 @@ def verify(
     policies: Mapping[str, TablePolicy] | None = None,
     scratch: bool = False,
     rules: Sequence[Invariant] = (),
-    trust_code: bool = False,
+    allowed: Permissions = NOTHING_ALLOWED,
 ) -> tuple[CheckResult, ...]:
     """Run every check in order, identity first. `scratch` as in `Comparison`; `rules` are the owner's own
-    invariants, `trust_code` as in `Comparison`.
+    invariants.
     """
     results = [timed(clock, IDENTITY, lambda: _identity(connect, manifest))]
     comparison = Comparison(connect, manifest, clock, policies or {}, key, scratch=scratch, shut_off=False)
-    comparison = dataclasses.replace(comparison, trust_code=trust_code)
+    comparison = dataclasses.replace(comparison, **dataclasses.asdict(allowed))
     blocking = suite.blocking(comparison)
     results += [dataclasses.replace(result, blocking=False) for result in blocking]
     if blocking[0].outcome == "met":
         results += suite.remaining(comparison)
         if rules:
             own = InvariantSet(tuple(rules))
-            results.append(timed(clock, invariants.NAME, lambda: invariants.check(connect, own, trust_code=trust_code)))
+            results.append(
+                timed(clock, invariants.NAME, lambda: invariants.check(connect, own, trust_code=allowed.trust_code))
+            )
     return tuple(results)
 
 

@@ -92,6 +92,8 @@ def run(options: argparse.Namespace) -> int:
         reason = first_line(error) if isinstance(error, psycopg.Error) else "names that are not valid in its encoding"
         raise DrillError(f"expected to read the whole source, found: {reason}; no manifest was written") from error
     text = manifest.dump(taken)
+    if note := _emptiness(taken):
+        print(note, file=sys.stderr)
     if not options.output:
         print(text, end="")
         return 0
@@ -103,6 +105,19 @@ def run(options: argparse.Namespace) -> int:
         raise DrillError(f"expected to write {path}, found: {error.strerror}") from error
     print(_summary(taken, path), file=sys.stderr)
     return 0
+
+
+def _emptiness(taken: Manifest) -> str:
+    """Return a sentence about a source that holds nothing, "" where it holds rows or large objects."""
+    rows = sum(table.rows for one in taken.databases.values() for table in one.contents.tables.values())
+    unread = any(one.contents.unreadable or one.contents.damaged for one in taken.databases.values())
+    if rows or unread or any(one.large_objects.objects for one in taken.databases.values()):
+        return ""
+    names = ", ".join(taken.databases)
+    return (
+        f"{names} holds no row: a verification against this manifest compares none and ends with 12; name the database "
+        "that holds the data, or use drills verify --expect-empty"
+    )
 
 
 def _summary(taken: Manifest, path: Path) -> str:

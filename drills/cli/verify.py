@@ -17,7 +17,7 @@ from drills.checks import manifest
 from drills.checks.base.session import Connector, SingleDatabase
 from drills.checks.manifest import Manifest
 from drills.checks.owner.invariants import load
-from drills.checks.verify import exit_code, verify
+from drills.checks.verify import Permissions, exit_code, verify
 from drills.cli.common import Command
 from drills.cli.database import (
     add_policy_option,
@@ -49,6 +49,11 @@ def add_arguments(compare: argparse.ArgumentParser) -> None:
         "--invariants", metavar="FOLDER", help="SQL files that select the rows which break what is always true"
     )
     add_policy_option(compare)
+    compare.add_argument(
+        "--expect-empty",
+        action="store_true",
+        help="a source without rows is right; else a comparison that compared no row is not verified",
+    )
     compare.add_argument("--json", action="store_true", help="print the results as JSON")
     compare.add_argument(
         "--scratch",
@@ -86,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
         policies=policies,
         scratch=options.scratch,
         rules=rules,
-        trust_code=options.trust_code,
+        allowed=Permissions(trust_code=options.trust_code, expects_nothing=options.expect_empty),
     )
     code = exit_code(results)
     if options.json:

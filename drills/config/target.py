@@ -277,6 +277,7 @@ class Target(Table):
     loss_tolerance: Duration = timedelta(minutes=1)
     freshness: Annotated[tuple[Freshness, ...], Field(strict=False)] = ()
     drill_every: Span | None = None
+    expects: Literal["rows", "nothing"] = "rows"
     manifest: PathText | None = None
     invariants: PathText | None = None
     features: Annotated[tuple[PathText, ...], Field(strict=False)] = ()

@@ -67,7 +67,9 @@ def _checks(env: Environment, connect: Connector) -> tuple[CheckResult, ...]:
         raise DrillError(f"expected the stored manifest {stored}, found: {error.strerror}: correct manifest") from error
     key = manifest.read_key(stored) if stored else None
     comparison = suite.Comparison(connect, expected, env.clock, env.target.tables, key, scratch=False, shut_off=False)
-    comparison = dataclasses.replace(comparison, trust_code=env.target.trust_code)
+    comparison = dataclasses.replace(
+        comparison, trust_code=env.target.trust_code, expects_nothing=env.target.expects == "nothing"
+    )
     blocking = suite.blocking(comparison)
     return blocking if blocking[0].outcome != "met" else (*blocking, *suite.remaining(comparison))
 

@@ -237,15 +237,18 @@ class Drill:
         With the result of the owner's queries the comparison also supplies the checks that only a drill can make.
         """
         setup = self._setup
-        target, rules = setup.target, setup.rules
-        comparison = Comparison(
-            restored.connect, self._manifest, setup.clock, target.tables, self._key, invariants=rules,
-            trust_code=target.trust_code,
-        )  # fmt: skip
-        if asked is None:
-            return comparison
-        supplied = {queries.NAME: lambda: asked, isolation.NAME: lambda: self._isolation(restored)}
-        return dataclasses.replace(comparison, supplied=supplied)
+        supplied = {queries.NAME: lambda: asked, isolation.NAME: lambda: self._isolation(restored)} if asked else {}
+        return Comparison(
+            restored.connect,
+            self._manifest,
+            setup.clock,
+            setup.target.tables,
+            self._key,
+            invariants=setup.rules,
+            supplied=supplied,
+            trust_code=setup.target.trust_code,
+            expects_nothing=setup.target.expects == "nothing",
+        )
 
     def _hydrate(self, restored: RestoredCopy, restoration: Restoration) -> Restoration:
         """Read all of the copy, where the target asks for it; its time is outside of RTA."""

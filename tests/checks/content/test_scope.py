@@ -15,7 +15,7 @@ from drills.checks import manifest
 from drills.checks.base.batches import BATCH_SIZE
 from drills.checks.base.lock_watch import ReadLimits
 from drills.checks.base.session import Connection, SingleDatabase
-from drills.checks.verify import verify
+from drills.checks.verify import Permissions, exit_code, verify
 from drills.clock import SystemClock
 from drills.sandbox.postgres.cluster import ADMIN, PORT, Cluster
 from tests.support.cluster import PASSWORD, cluster_in, make, module_state, preferred
@@ -151,3 +151,15 @@ def test_a_manifest_and_a_verification_hold_few_locks(server: Cluster) -> None:
 
     assert {result.name for result in results if result.outcome == "missed"} == set()
     assert 0 < Counting.most <= 3 * BATCH_SIZE
+
+
+def test_an_empty_database_is_not_verified_unless_it_is_expected_to_be(server: Cluster) -> None:
+    """A wiped source and its copy do not differ, and that proves nothing."""
+    empty = only(server, "postgres")
+    expected = manifest.take(empty)
+
+    wiped = verify(empty, expected, clock=SystemClock())
+    meant = verify(empty, expected, clock=SystemClock(), allowed=Permissions(expects_nothing=True))
+
+    assert (exit_code(wiped), exit_code(meant)) == (12, 0)
+    assert "no row was compared" in next(result.sentence for result in wiped if result.name == "content")
