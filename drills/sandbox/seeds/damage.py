@@ -1,8 +1,9 @@
 """Damages a stored snapshot, as bit rot or a mistake would, so that a verifier can be seen to fail.
 
-A server is started on the stored copy; the bootstrap superuser removes or changes something, with triggers and foreign
-keys off, and checks that the change shows; then the server is shut down. The object is chosen from the catalog, always
-the same one in the same database.
+A server is started on the stored copy; a login without power, a member of all owners, removes or changes something, with
+triggers and foreign keys off, and checks that the change shows; then the server is shut down. The login is gone by then.
+A trigger that is always on and a generated column run the copy's code: as a superuser it would reach the host. The object
+is chosen from the catalog, always the same one in the same database.
 """
 
 from __future__ import annotations
@@ -18,9 +19,12 @@ from psycopg import Connection, sql
 
 from drills.errors import ConfigError, SandboxError
 from drills.sandbox.postgres.cluster import Cluster
+from drills.sandbox.postgres.roles import TemporaryLogin, temporary_login
 
 Session = Connection[Any]
 
+_LOGIN = "drills_damage"
+_SETTINGS = {"session_replication_role": "replica", "row_security": "off", "synchronize_seqscans": "off"}
 _USER_SCHEMA = "n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND n.nspname <> 'drill_canary'"
 _NOT_OF_AN_EXTENSION = """NOT EXISTS (
     SELECT FROM pg_catalog.pg_depend e
@@ -55,7 +59,8 @@ def damage(cluster: Cluster, kinds: tuple[str, ...], settings: Mapping[str, str]
         os.chown(cluster.run_dir, cluster.user.uid, cluster.user.gid)
     try:
         cluster.start(settings)
-        done = tuple(_one(cluster, kind) for kind in kinds)
+        with temporary_login(cluster, _LOGIN, _SETTINGS) as login:
+            done = tuple(_one(cluster, login, kind) for kind in kinds)
         with cluster.connect("postgres") as session:
             session.execute("CHECKPOINT")
     finally:
@@ -64,12 +69,9 @@ def damage(cluster: Cluster, kinds: tuple[str, ...], settings: Mapping[str, str]
     return done
 
 
-def _one(cluster: Cluster, kind: str) -> Damage:
+def _one(cluster: Cluster, login: TemporaryLogin, kind: str) -> Damage:
     for database in _databases(cluster):
-        with cluster.connect(database) as session:
-            session.execute("SET session_replication_role = replica")
-            session.execute("SET row_security = off")
-            session.execute("SET synchronize_seqscans = off")
+        with login.connect(database) as session:
             found = KINDS[kind](session)
             if found is not None:
                 return Damage(kind, *found)
@@ -172,6 +174,7 @@ def _default(session: Session) -> tuple[str, str] | None:
         JOIN pg_catalog.pg_class c ON c.oid = d.adrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
         JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
         WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.attgenerated = '' AND {_USER_SCHEMA}
+          AND pg_catalog.pg_has_role(c.relowner, 'MEMBER')
           AND {_NOT_OF_AN_EXTENSION}
         ORDER BY 1, 2, a.attnum LIMIT 1"""
     found = session.execute(query).fetchone()
@@ -188,23 +191,30 @@ def _default(session: Session) -> tuple[str, str] | None:
 
 
 def _grant(session: Session) -> tuple[str, str] | None:
-    """Revoke one privilege that somebody other than the owner was granted on a table."""
+    """Revoke one privilege that somebody other than the owner was granted on a table.
+
+    One that the owner granted, if there is any: only as the grantor can another be revoked, who must be allowed to use
+    the schema for that, which those of a dump with several owners often are not.
+    """
     query = f"""
-        SELECT n.nspname, c.relname, g.privilege_type, CASE WHEN g.grantee = 0 THEN '' ELSE r.rolname END, o.rolname
+        SELECT n.nspname, c.relname, g.privilege_type, CASE WHEN g.grantee = 0 THEN '' ELSE r.rolname END,
+          o.rolname, g.grantor = c.relowner
         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
         CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) g
         LEFT JOIN pg_catalog.pg_roles r ON r.oid = g.grantee JOIN pg_catalog.pg_roles o ON o.oid = g.grantor
         WHERE c.relkind IN ('r', 'p') AND g.grantee <> c.relowner AND {_USER_SCHEMA}
-          AND {_NOT_OF_AN_EXTENSION}
-        ORDER BY 1, 2, 4, 3 LIMIT 1"""
+          AND {_NOT_OF_AN_EXTENSION} AND pg_catalog.pg_has_role(g.grantor, 'MEMBER')
+          AND (g.grantor = c.relowner OR pg_catalog.has_schema_privilege(g.grantor, n.oid, 'USAGE'))
+        ORDER BY g.grantor <> c.relowner, 1, 2, 4, 3 LIMIT 1"""
     found = session.execute(query).fetchone()
     if found is None:
         return None
-    schema, table, privilege, grantee, grantor = found
+    schema, table, privilege, grantee, grantor, is_owner = found
     to = sql.Identifier(grantee) if grantee else sql.SQL("PUBLIC")
-    # REVOKE revokes the grants of one grantor, for a superuser the owner's unless the role is set
+    # REVOKE revokes the grants of one grantor, for a superuser or a member the owner's unless the role is set
     with session.transaction():
-        session.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(grantor)))
+        if not is_owner:
+            session.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(grantor)))
         session.execute(
             sql.SQL("REVOKE {} ON TABLE {} FROM {} CASCADE").format(
                 sql.SQL(privilege), sql.Identifier(schema, table), to
