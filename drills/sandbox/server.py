@@ -29,6 +29,7 @@ from drills.sandbox.postgres.binaries import CHOICES, find, server_user
 from drills.sandbox.postgres.cluster import prepare_state, sweep
 from drills.sandbox.postgres.tls import make_authority
 from drills.sandbox.state import DataPlane
+from drills.sandbox.sweep import Sweeper
 
 ACCOUNT = "123456789012"
 REGION = "eu-central-1"
@@ -157,6 +158,7 @@ def main(given: Sequence[str] | None = None) -> int:
             f"The sandbox cannot write its state: {error}; make room or name another folder.",
             SandboxError.exit_code,
         )
+    sweeper = Sweeper(sandbox.state)
     try:
         print(json.dumps(sandbox.ready), file=output, flush=True)
         wait_for_the_end()
@@ -165,6 +167,7 @@ def main(given: Sequence[str] | None = None) -> int:
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         sandbox.close()
+        sweeper.dismiss()
     return 0
 
 

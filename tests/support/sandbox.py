@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import select
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +34,7 @@ class RunningSandbox:
     region: str
     postgres: tuple[dict[str, Any], ...]
     process: subprocess.Popen[bytes]
+    log: int  # a descriptor of what it writes to standard error
 
     def client(self, service: str) -> Any:
         """A boto3 client that repeats nothing, so that an error is seen as it was sent."""
@@ -52,12 +55,15 @@ class RunningSandbox:
 
 def start_sandbox(*arguments: str, delays: str = QUICK) -> RunningSandbox:
     """Start a sandbox and wait for its line; the caller ends it with `end_sandbox`."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "drills.sandbox.server", "--check-contract", "--delays", delays, *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        cwd=CHECKOUT,
-    )
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "drills.sandbox.server", "--check-contract", "--delays", delays, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            cwd=CHECKOUT,
+        )
+        log = os.dup(errors.fileno())
     assert process.stdout is not None
     there, _, _ = select.select([process.stdout], [], [], READY_WITHIN)
     said: dict[str, Any] = (
@@ -66,19 +72,34 @@ def start_sandbox(*arguments: str, delays: str = QUICK) -> RunningSandbox:
     if "error" in said:
         process.kill()
         process.communicate()
-        raise AssertionError(f"the sandbox did not start: {said}")
+        raise AssertionError(f"the sandbox did not start: {said}{_text_of(log)}")
     return RunningSandbox(
-        said["endpoint"], said["ca"], Path(said["state"]), said["region"], tuple(said["postgres"]), process
+        said["endpoint"], said["ca"], Path(said["state"]), said["region"], tuple(said["postgres"]), process, log
     )
 
 
 def end_sandbox(running: RunningSandbox, *, timeout: float = 60.0) -> int:
-    """Let go of the lifeline and wait for the end; the exit status. Every answer must have kept the contract."""
-    contract = running.control.contract() if running.process.poll() is None else None
+    """Let go of the lifeline and wait for the end; the exit status, which is 0.
+
+    Fails where the sandbox has ended before, or ends badly, and where an answer did not keep the contract.
+    """
+    early = running.process.poll()
+    contract = running.control.contract() if early is None else None
     running.process.communicate(timeout=timeout)
+    status = running.process.returncode
+    when = "ended" if early is None else "had ended before"
+    assert (early, status) == (None, 0), (
+        f"expected the sandbox to run until its end, found that it {when} with {status}:{_text_of(running.log)}"
+    )
+    os.close(running.log)
     wrong = [f"{how} ({times} times)" for how, times in contract["violations"].items()] if contract else []
     assert not wrong, "the sandbox answered what botocore's models do not allow:\n" + "\n".join(wrong)
-    return running.process.returncode
+    return status
+
+
+def _text_of(log: int) -> str:
+    """What was written, at most a megabyte of it."""
+    return "\n" + os.pread(log, 2**20, 0).decode(errors="replace")
 
 
 @pytest.fixture(scope="session")
