@@ -63,7 +63,7 @@ class Gateway:
         return send(start_response, *self._answer_aws(environ, body))
 
     def _answer_aws(self, environ: dict[str, Any], body: bytes) -> Response:
-        began, at, response = self._plane.clock.monotonic(), self._plane.instant(), None
+        began, at, response, lost = self._plane.clock.monotonic(), self._plane.instant(), None, ""
         try:
             request = read_request(environ, body)
         except Unreadable as error:
@@ -80,11 +80,11 @@ class Gateway:
         if response is None:
             response = self._moto.carry_out(request, environ, body)
             self._faults.record_creation(request, response)
-            fault = "no-response" if self._faults.withholds_response(request) else fault
+            fault = lost = self._faults.instead_of_answer(request)
         fault = fault or ("clock-skew" if self._faults.skews_clock(request) else "")
         self._record(request, response, (at, self._plane.clock.monotonic() - began), fault)
-        if fault == "no-response":
-            self._faults.hold_until_client_leaves(environ.get("werkzeug.socket"))
+        if lost:
+            return self._faults.response_for(lost, request.protocol, environ.get("werkzeug.socket"))
         return response
 
     def _record(self, request: AwsRequest, response: Response, time: tuple[Any, float], fault: str) -> None:

@@ -21,6 +21,8 @@ KINDS: Mapping[str, str] = {
     "access-denied": "the call is refused with AccessDenied",
     "quota-exceeded": "the call is refused with the quota error of its service",
     "no-response": "the call is carried out, and no response is sent",
+    "lost-answer": "the call is carried out, and the connection is closed without a response",
+    "server-error": "the call is carried out, and the response is 500 InternalFailure",
     "clock-skew": "responses carry instants that are `seconds` ahead",
     "stuck-creating": "the instance stays in `creating`",
     "flapping": "the instance leaves `available` again for `seconds`",

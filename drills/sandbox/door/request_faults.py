@@ -28,6 +28,7 @@ _CREATING = re.compile(r"(?:Create|Restore|Start|Copy|Run|Register|Import)(\w+)"
 _READING = re.compile(r"(?:Describe|Get)(\w+?)s?")
 _ID = re.compile(r"(identifier|id|name|arn)?s?$")
 _NOT_FOUND = re.compile(r"NotFound|NoSuch|DoesNotExist")
+_OF_ANSWERS = ("no-response", "lost-answer", "server-error")
 _THROTTLING: Mapping[str, tuple[int, str, str]] = {
     "query": (400, "Throttling", "Rate exceeded"),
     "ec2": (503, "RequestLimitExceeded", "Request limit exceeded."),
@@ -146,9 +147,17 @@ class RequestFaults:
 
     # -- no answer, another clock --------------------------------------------------------------------------------
 
-    def withholds_response(self, request: AwsRequest) -> bool:
-        """Return whether this call gets no response."""
-        return self._take("no-response", request) is not None
+    def instead_of_answer(self, request: AwsRequest) -> str:
+        """Return the kind of the fault that takes the answer of a call which was carried out, "" for none."""
+        return next((kind for kind in _OF_ANSWERS if self._take(kind, request)), "")
+
+    def response_for(self, fault: str, protocol: str, connection: socket.socket | None) -> Response:
+        """Return what is sent in the answer's place; ConnectionAbortedError, perhaps after a while, where nothing is sent."""
+        if fault == "server-error":
+            return error_response(protocol, 500, "InternalFailure", "An internal error occurred.")
+        if fault == "no-response":
+            self.hold_until_client_leaves(connection)
+        raise ConnectionAbortedError("the answer is lost")
 
     def hold_until_client_leaves(self, connection: socket.socket | None) -> None:
         """Hold a connection until the client closes it or the sandbox ends; then raise ConnectionAbortedError."""

@@ -236,6 +236,21 @@ def test_an_answer_that_never_comes_holds_up_nobody_else(box: RunningSandbox) ->
     assert (call["status"], call["fault"]) == (200, "no-response")
 
 
+@pytest.mark.parametrize("kind", ["lost-answer", "server-error"])
+def test_a_call_whose_answer_is_lost_is_carried_out(box: RunningSandbox, kind: str) -> None:
+    """boto3 repeats it and is refused by what the first request has made; the log has both, the first with the fault."""
+    name = f"lost-{kind}"
+    box.control.arm(kind, service="backup", operation="CreateBackupVault", name=name)
+
+    with pytest.raises(ClientError) as refused:
+        patient(box, "backup", 2).create_backup_vault(BackupVaultName=name)
+
+    assert refused.value.response["Error"]["Code"] == "AlreadyExistsException"
+    first, second = box.control.calls(operation="CreateBackupVault")[-2:]
+    assert (first["status"], first["fault"], second["fault"]) == (200, kind, "")
+    assert name in [each["BackupVaultName"] for each in box.client("backup").list_backup_vaults()["BackupVaultList"]]
+
+
 def test_a_client_that_waits_for_ever_does_not_hold_up_the_end() -> None:
     """The sandbox ends while a connection is held."""
     running = start_sandbox()
