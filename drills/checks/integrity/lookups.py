@@ -6,6 +6,10 @@ from a scan of the table, each is looked up through the index by an operator of 
 (`=`, `~=`, `@>` …), and as many rows must come back as the scan saw. Equal keys are looked up once, so that a key of a
 million rows costs a million rows and not their square.
 
+A geometric value with NaN in it is neither in a box nor beside one: PostgreSQL's GiST and SP-GiST classes then miss it and
+others that they keep on the same pages, in a sound index too. So where such an index leads to too few rows, and its keys
+hold NaN, nothing can be said of it.
+
 How many keys are looked up is bounded, since an index that gives more rows than match (GIN, BRIN) would else cost the
 square of the table; the outcome says how many. A page of an index holds hundreds of keys, so that a lost one is met all
 the same. A key in which a column is null, and one that its operator does not find in itself (an empty range by `&&`),
@@ -38,9 +42,10 @@ _PREFERRED = ("=", "~=", "@>", "&&", "<@", "%", "@@")  # a pattern as its own pa
 _OPERATORS = """
 select k.n, o.oprname, 'operator(' || pg_catalog.quote_ident(s.nspname) || '.' || o.oprname || ')',
     p.amoprighttype = 'pg_catalog.tsquery'::pg_catalog.regtype,
-    c.opcnamespace = 'pg_catalog'::pg_catalog.regnamespace or pg_catalog.format_type(c.opckeytype, null) ~ 'gbtreekey'
+    c.opcnamespace = 'pg_catalog'::pg_catalog.regnamespace or pg_catalog.format_type(c.opckeytype, null) ~ 'gbtreekey',
+    t.typcategory = 'G' or t.typname = 'cube'
 from pg_catalog.pg_index as x, pg_catalog.generate_series(1, x.indnkeyatts) as k (n)
-join pg_catalog.pg_opclass as c on true
+join pg_catalog.pg_opclass as c on true join pg_catalog.pg_type as t on t.oid = c.opcintype
 join pg_catalog.pg_amop as p on p.amopfamily = c.opcfamily and p.amoppurpose = 's' and p.amoplefttype = c.opcintype
 join pg_catalog.pg_operator as o on o.oid = p.amopopr
 join pg_catalog.pg_namespace as s on s.oid = o.oprnamespace
@@ -78,6 +83,7 @@ class Operator:
     sql: Quoted
     by_words: bool = False
     plain: bool = True
+    geometric: bool = False
 
     def match(self, indexed: str, key: str) -> str:
         """Return SQL for: the indexed expression is found by the key."""
@@ -105,9 +111,9 @@ def operators(connection: Connection, index: Quoted) -> tuple[tuple[Operator, ..
     first.
     """
     by_column: dict[int, list[Operator]] = {}
-    for column, name, sql, by_words, plain in connection.execute(_OPERATORS, (index,)):
+    for column, name, sql, by_words, plain, geometric in connection.execute(_OPERATORS, (index,)):
         if name in _PREFERRED:
-            operator = Operator(int(column), str(name), Quoted(sql), bool(by_words), bool(plain))
+            operator = Operator(int(column), str(name), Quoted(sql), bool(by_words), bool(plain), bool(geometric))
             by_column.setdefault(operator.column, []).append(operator)
     for found in by_column.values():
         found.sort(key=lambda each: _PREFERRED.index(each.name))
@@ -180,10 +186,27 @@ def check(connection: Connection, index: Lookup, rows: int, ask: Ask) -> CheckOu
                 return plan
             if names_in(plan[0]) == {index.relname}:
                 found = ask(connection, text, settings)
-                return (
-                    found if isinstance(found, psycopg.Error) else _outcome(index, found, rows, limit, text, settings)
-                )
+                if isinstance(found, psycopg.Error):
+                    return found
+                if found[1] and (unequal := _with_nan(connection, index, by, ask)):
+                    reason = (
+                        f"{index.method}: {unequal:,} of its keys hold NaN, for which its operators find too little"
+                    )
+                    return CheckOutcome(excluded=(NotChecked(name, reason),))
+                return _outcome(index, found, rows, limit, text, settings)
     return CheckOutcome(excluded=(NotChecked(name, f"{index.method}: the planner reads another index in its place"),))
+
+
+def _with_nan(connection: Connection, index: Lookup, by: Sequence[Operator], ask: Ask) -> int:
+    """Return how many geometric keys of the table hold NaN."""
+    texts = ", ".join(index.keys[each.column - 1] for each in by if each.geometric)
+    if not texts:
+        return 0
+    query = (
+        f"select count(*) from only {index.table} where ({index.where}) and pg_catalog.concat_ws(' ', {texts}) ~ 'NaN'"
+    )
+    row = ask(connection, query, (("enable_seqscan", "on"), ("enable_bitmapscan", "off"), ("enable_indexscan", "off")))
+    return 0 if isinstance(row, psycopg.Error) else int(row[0])
 
 
 def names_in(plan: Any) -> set[str]:

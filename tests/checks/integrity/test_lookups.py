@@ -116,6 +116,40 @@ def test_an_index_that_lost_entries_is_named_and_a_sound_one_is_not(hurt: Checke
     assert {finding.severity for finding in outcome.findings} == {"error"}
 
 
+NAN = """
+create schema odd authorization master;
+create table odd.circle (v circle); create table odd.box (v box); create table odd.point (v point);
+create table odd.range (v numrange, f float8, a float8[], d double precision);
+insert into odd.circle select circle(point(g, g), g) from generate_series(1, 300) g;
+insert into odd.circle values ('<(3,5),NaN>'), ('<(NaN,5),2>');
+insert into odd.box select box(v) from odd.circle;
+insert into odd.point select point(v) from odd.circle;
+insert into odd.range select numrange(g, g + 1), g, array[g], g from generate_series(1, 300) g;
+insert into odd.range values ('[NaN,NaN]', 'NaN', '{NaN,1}', '-0'), ('(,NaN]', 'Infinity', '{-0}', '0'),
+    ('empty', '-0', '{}', 'NaN');
+create index circle_gist on odd.circle using gist (v); create index box_gist on odd.box using gist (v);
+create index box_spgist on odd.box using spgist (v); create index point_gist on odd.point using gist (v);
+create index range_gist on odd.range using gist (v); create index range_hash on odd.range using hash (f);
+create index range_gin on odd.range using gin (a); create index range_hash_2 on odd.range using hash (d);
+alter table odd.circle owner to master; alter table odd.box owner to master; alter table odd.point owner to master;
+alter table odd.range owner to master;
+"""
+
+
+@pytest.mark.postgres
+def test_a_sound_index_over_values_that_its_operators_do_not_find_is_not_accused(sound: Checked) -> None:
+    """NaN in a geometric key hides others on its page; a range, a number and an array with NaN are looked up."""
+    with sound.copy("template1") as copy:
+        sound.harm(copy, NAN)
+        with sound.snapshot(copy) as connection:
+            outcome = indexes.check(connection)
+
+    left = {each.what: each.reason for each in outcome.not_checked}
+    assert (outcome.findings, outcome.unverified) == ((), ())
+    assert "2 of its keys hold NaN" in left["index odd.circle_gist"]
+    assert not left.keys() & {"index odd.range_gist", "index odd.range_hash", "index odd.range_hash_2"}
+
+
 @pytest.mark.postgres
 def test_equal_keys_are_looked_up_once(sound: Checked) -> None:
     """The rows that a lookup visits grow with the table and not with its square: two keys of 600 rows each."""
