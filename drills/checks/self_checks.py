@@ -57,10 +57,9 @@ def check_indexes(run: CheckRun, timeout: float = DEFAULT_TIMEOUT) -> CheckResul
             expected: DatabaseManifest | None = expected,
         ) -> CheckOutcome:
             run.unique_indexes[connection.info.dbname] = progress.unique
-            left, selected = integrity_indexes.without_code(
-                index_queries.by_table(connection), _code(run, connection), run.identical_tables(expected)
-            )
-            return left + integrity_indexes.check(connection, progress, timeout, selected)
+            code, identical = _code(run, connection), run.identical_tables(expected)
+            left, selected = integrity_indexes.without_code(index_queries.by_table(connection), code, identical)
+            return left + integrity_indexes.check(connection, progress, timeout, selected, with_path=not code.limited)
 
         outcome += inspect_database(connect, name, integrity_indexes.NAME, inspect)
     return build_result(integrity_indexes.NAME, outcome, "indexes", verb="verified", requirement=_needed(outcome))

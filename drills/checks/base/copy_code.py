@@ -137,12 +137,13 @@ class CopyCode:
 
     `tables` are those that no query may name, since planning it would run the code; `objects` are constraints, indexes,
     domains, partitioned tables and views, by the name of their catalog and their OID. `any` is the reason for SQL of which
-    nobody knows what it calls, "" where nothing of the copy could be called.
+    nobody knows what it calls, "" where nothing of the copy could be called. `limited`: the login could do harm.
     """
 
     tables: Mapping[str, str] = field(default_factory=dict)
     objects: Mapping[tuple[str, int], str] = field(default_factory=dict)
     any: str = ""
+    limited: bool = False
 
     def of(self, catalog: str, oid: int, tables: Iterable[str] = ()) -> str:
         """Return why an object, or one of the tables that its query names, is left; "" where it may be evaluated."""
@@ -281,6 +282,7 @@ class _Survey:
             {names[oid]: reason(what) for oid, what in self._relations.items() if oid in names},
             {key: reason(what) for key, what in objects.items()},
             reason(any_code) if any_code else "",
+            limited=True,
         )
 
     def _planning_calls(self, catalog: str, tree: str) -> bool:

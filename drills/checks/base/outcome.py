@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import psycopg
@@ -77,6 +78,22 @@ def is_too_long(error: psycopg.Error) -> bool:
     if size := _TOO_LONG.search(str(error)):
         return int(size[1]) < _ABSURD_BYTES
     return isinstance(error, psycopg.errors.ProgramLimitExceeded)
+
+
+def lacking(error: psycopg.Error, tables: Iterable[str]) -> str:
+    """Return which right was lacking to read some tables, from the server's error of insufficient privilege.
+
+    Row-level security that is forced hides rows from the owner too, of which the server's hint speaks to the owner alone
+    (check_enable_rls() in rls.c). An error within a function is about something else than the tables.
+    """
+    named = " and ".join(dict.fromkeys(tables))
+    if error.diag.source_function == "check_enable_rls" or "row-level security" in str(error):
+        if error.diag.message_hint:
+            return f"needs BYPASSRLS on {named}: FORCE ROW LEVEL SECURITY can hide rows from the owner's role too"
+        return f"needs BYPASSRLS or the owner's role on {named}"
+    if error.diag.context:
+        return first_line(error)
+    return f"needs SELECT on {named}"
 
 
 def first_line(error: psycopg.Error) -> str:

@@ -16,7 +16,7 @@ import psycopg
 
 from drills.checks.base.batches import in_batches, small_tables
 from drills.checks.base.budget import Budget
-from drills.checks.base.outcome import first_line, is_damage, is_lost, is_too_long
+from drills.checks.base.outcome import first_line, is_damage, is_lost, is_too_long, lacking
 from drills.checks.base.session import Connection
 from drills.checks.base.timeouts import set_statement_timeout
 from drills.checks.content import fingerprint, ranges
@@ -181,8 +181,7 @@ def _read(
             before = dataclasses.replace(_unread(table), column=column, up_to=up_to, form=form)
             contents.tables[table.name] = _fingerprint(connection, table, contents.algorithm, before, options)
     except psycopg.errors.InsufficientPrivilege as error:
-        needs = "BYPASSRLS or the owner's role" if "row-level security" in str(error) else "SELECT"
-        contents.unreadable[table.name] = f"needs {needs} on {table.name}"
+        contents.unreadable[table.name] = lacking(error, [table.name])
     except psycopg.DatabaseError as error:
         if is_lost(error):
             raise  # nothing more can be read on this connection

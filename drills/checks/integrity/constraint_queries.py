@@ -151,6 +151,11 @@ class ConstraintQuery:
     index: str = ""
     calls: tuple[tuple[str, int], ...] = ()
 
+    @property
+    def expression(self) -> bool:
+        """Return whether it evaluates an expression of its owner's, whose meaning settings can change."""
+        return bool(self.condition and self.calls)
+
 
 def list_queries(connection: Connection) -> tuple[ConstraintQuery, ...]:
     """Return the queries for all constraints of a database that are marked as valid."""

@@ -13,8 +13,9 @@ import psycopg
 
 from drills.checks.base.batches import in_batches, small_tables
 from drills.checks.base.copy_code import NOTHING, CopyCode
-from drills.checks.base.outcome import CheckOutcome, first_line, is_damage, is_lost, is_undefined
+from drills.checks.base.outcome import CheckOutcome, first_line, is_damage, is_lost, is_undefined, lacking
 from drills.checks.base.session import Connection
+from drills.checks.base.user_settings import alternatives
 from drills.checks.integrity.constraint_queries import (
     ConstraintQuery,
     by_table,
@@ -33,12 +34,13 @@ _SETTINGS = ("set local enable_partition_pruning = off", "set local max_parallel
 @dataclass(frozen=True, slots=True)
 class _Count:
     """How many rows break a constraint, or why nobody knows; `damage` is the server's error where it cannot read its
-    data.
+    data. `undefined`: a name is unknown under the settings that it was counted with.
     """
 
     broken: int = 0
     unknown: str = ""
     damage: str = ""
+    undefined: bool = False
 
 
 def check(
@@ -51,6 +53,7 @@ def check(
     seen to hold all rows of their tables in order, and no key twice: these need no further validation. What `code`
     names is not evaluated, and listed.
     """
+    users = alternatives(connection, with_path=not code.limited)
     for statement in _SETTINGS:
         execute(connection, statement)
     temp_space = _temp_space(connection)
@@ -63,7 +66,8 @@ def check(
     total += CheckOutcome(len(validated))
     damaged = dict[str, str]()
     for table, some in by_table(everything):
-        for query, answer in zip(some, _counts(connection, table, some), strict=True):
+        for query, first in zip(some, _counts(connection, table, some), strict=True):
+            answer = _count_as_users(connection, query, first, users)
             if answer.damage:
                 damaged[table] = answer.damage
             else:
@@ -73,6 +77,7 @@ def check(
             continue
         unreadable = _Count(unknown="its table cannot be read")
         answer = unreadable if damaged.keys() & set(query.tables) else _count_alone(connection, query, temp_space)
+        answer = _count_as_users(connection, query, answer, users)
         if answer.damage:
             damaged[query.tables[0]] = answer.damage
         else:
@@ -163,12 +168,27 @@ def _count_alone(connection: Connection, query: ConstraintQuery, temp_space: int
     try:
         return _Count(_count(connection, query.query))
     except psycopg.DatabaseError as error:
-        if not is_undefined(error):
-            return _failed(query, error)
-    try:
-        return _Count(_count(connection, query.query, "set local search_path to default"))
-    except psycopg.DatabaseError as error:
         return _failed(query, error)
+
+
+def _count_as_users(connection: Connection, query: ConstraintQuery, first: _Count, users: Sequence[str]) -> _Count:
+    """Count again with the settings of users, where the pinned ones do not suffice or rows break an expression.
+
+    A row that fits under the settings of one of them is none that breaks the constraint: it was written so.
+    """
+    if not (first.undefined or (first.broken and query.expression)):
+        return first
+    for settings in users:
+        try:
+            again = _Count(_count(connection, query.query, settings))
+        except psycopg.DatabaseError as error:
+            again = _failed(query, error)
+            if again.damage:
+                return again
+        if not (again.broken or again.unknown):
+            return again
+        first = again if first.unknown and not again.unknown else first
+    return first
 
 
 def _count(connection: Connection, query: str, first: str = "") -> int:
@@ -183,11 +203,10 @@ def _failed(query: ConstraintQuery, error: psycopg.DatabaseError) -> _Count:
     if is_lost(error):
         raise error  # nothing more can be read on this connection
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
-        needs = "BYPASSRLS or the owner's role" if "row-level security" in str(error) else "SELECT"
-        return _Count(unknown=f"needs {needs} on {' and '.join(dict.fromkeys(query.tables))}")
+        return _Count(unknown=lacking(error, query.tables))
     if is_damage(error):
         return _Count(damage=first_line(error))
-    return _Count(unknown=first_line(error))
+    return _Count(unknown=first_line(error), undefined=is_undefined(error))
 
 
 def _damaged(table: str, reason: str) -> Finding:
@@ -196,14 +215,15 @@ def _damaged(table: str, reason: str) -> Finding:
 
 
 def _outcome(query: ConstraintQuery, answer: _Count, identical: Set[str] | None) -> CheckOutcome:
+    inherited = identical is not None and set(query.tables) <= identical
     if answer.unknown:
         left = (NotChecked(query.object, answer.unknown),)
-        return CheckOutcome(excluded=left) if query.impossible else CheckOutcome(unverified=left)
+        optional = query.impossible or (answer.undefined and inherited)
+        return CheckOutcome(excluded=left) if optional else CheckOutcome(unverified=left)
     if not answer.broken:
         return CheckOutcome(1)
     rows = f"{answer.broken:,} row{'s' if answer.broken > 1 else ''}"
     message = f"{rows} of {query.tables[0]} break{'' if answer.broken > 1 else 's'} {query.object}"
-    inherited = identical is not None and set(query.tables) <= identical
     if inherited:
         message += ", as on the source: the tables hold the same rows"
     severity: Severity = "information" if inherited else "error"

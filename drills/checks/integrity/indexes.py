@@ -19,7 +19,7 @@ import psycopg
 
 from drills.checks.base.batches import BATCH_SIZE, small_tables
 from drills.checks.base.copy_code import CopyCode
-from drills.checks.base.outcome import CheckOutcome, first_line, is_damage, is_lost, is_undefined
+from drills.checks.base.outcome import CheckOutcome, first_line, is_damage, is_lost, is_undefined, lacking
 from drills.checks.base.session import Connection
 from drills.checks.base.timeouts import (
     DEFAULT_TIMEOUT,
@@ -28,6 +28,7 @@ from drills.checks.base.timeouts import (
     disconnect_after,
     unresponsive_reason,
 )
+from drills.checks.base.user_settings import alternatives
 from drills.checks.integrity import lookups
 from drills.checks.integrity.index_queries import HEAP, INDEX, STEPS, Index, by_table
 from drills.checks.integrity.lookups import Lookup, names_in
@@ -58,10 +59,17 @@ class _Reader:
     connection: Connection
     timeout: float
     unique: set[str]
+    users: Sequence[str] = ()
 
     def ask(self, query: str, settings: tuple[tuple[str, str], ...]) -> tuple[Any, ...] | psycopg.DatabaseError:
-        """Return the first row of a query, or the server's error."""
-        return first_row(self.connection, query, settings, timeout=self.timeout)
+        """Return the first row of a query, or the server's error; with the settings of users where a name is unknown."""
+        first = first_row(self.connection, query, settings, timeout=self.timeout)
+        if isinstance(first, psycopg.Error) and is_undefined(first):
+            for users in self.users:
+                again = first_row(self.connection, query, settings, timeout=self.timeout, first=users)
+                if not isinstance(again, psycopg.Error):
+                    return again
+        return first
 
     def note_verified(self, index: Index, unsure: int) -> None:
         """Note a verified index as unique where its order shows that no key is there twice.
@@ -77,8 +85,12 @@ def check(
     progress: Progress | None = None,
     timeout: float = DEFAULT_TIMEOUT,
     selected: Mapping[Quoted, list[Index]] | None = None,
+    *,
+    with_path: bool = True,
 ) -> CheckOutcome:
     """Check every index of one database, or the `selected` ones, a table at a time.
+
+    `with_path` as in drills/checks/base/user_settings.py.
 
     The server has `timeout` seconds for one search. ServerUnresponsive where it does not stop then. That is noted in
     `progress`, with which another connection can go on.
@@ -90,7 +102,7 @@ def check(
         progress.together = False
         verified = verify_together(connection, listed, progress.unique, timeout)
         progress.done |= {table: CheckOutcome(len(listed[table])) for table in verified}
-    reader = _Reader(connection, timeout, progress.unique)
+    reader = _Reader(connection, timeout, progress.unique, alternatives(connection, with_path=with_path))
     for table, indexes in listed.items():
         if table in progress.done:
             continue
@@ -210,7 +222,11 @@ def _table(reader: _Reader, table: Quoted, indexes: list[Index]) -> CheckOutcome
 
 
 def _check_lookups(reader: _Reader, index: Index, rows: int, whole: int) -> CheckOutcome:
-    ask = functools.partial(first_row, timeout=reader.timeout)
+    def ask(
+        connection: Connection, query: str, settings: tuple[tuple[str, str], ...]
+    ) -> tuple[Any, ...] | psycopg.DatabaseError:
+        return reader.ask(query, settings)
+
     lookup = Lookup(index.table, index.name, index.relname, index.method, index.keys, index.hash, index.where)
     outcome = lookups.check(reader.connection, lookup, whole, ask)
     if isinstance(outcome, psycopg.Error):
@@ -252,9 +268,17 @@ def _query(index: Index) -> str:
 
 
 def first_row(
-    connection: Connection, query: str, settings: tuple[tuple[str, str], ...], *, timeout: float = DEFAULT_TIMEOUT
+    connection: Connection,
+    query: str,
+    settings: tuple[tuple[str, str], ...],
+    *,
+    timeout: float = DEFAULT_TIMEOUT,
+    first: str = "",
 ) -> tuple[Any, ...] | psycopg.DatabaseError:
-    """Return the first row of a query under these settings, which are undone; the server's error where it has none."""
+    """Return the first row of a query under these settings, which are undone; the server's error where it has none.
+
+    `first` is a statement that sets more.
+    """
     timeout_setting = (
         "statement_timeout",
         str(max(1, round(timeout * 1000))),
@@ -264,6 +288,8 @@ def first_row(
             execute(
                 connection, "; ".join(f"set local {name} = {value}" for name, value in (*settings, timeout_setting))
             )
+            if first:
+                execute(connection, first)
             row = execute(connection, query).fetchone()
     except psycopg.DatabaseError as error:
         if is_lost(error):
@@ -275,9 +301,7 @@ def first_row(
 def _unreadable(names: list[Quoted], table: Quoted, error: psycopg.Error) -> CheckOutcome:
     reason = first_line(error)
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
-        return CheckOutcome(
-            unverified=tuple(NotChecked(f"index {name}", f"needs SELECT on {table}: {reason}") for name in names)
-        )
+        return CheckOutcome(unverified=tuple(NotChecked(f"index {name}", lacking(error, [table])) for name in names))
     if is_damage(error):
         message = f"index {names[0]} of {table} cannot be read: {reason}"
         query = f"set enable_seqscan = off; select count(*) from only {table}"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import psycopg
 
 from drills.checks.base.copy_code import NOTHING, CopyCode
-from drills.checks.base.outcome import CheckOutcome, first_line, is_damage, is_lost
+from drills.checks.base.outcome import CheckOutcome, first_line, is_damage, is_lost, lacking
 from drills.checks.base.session import Connection
 from drills.checks.content.sequences import Sequences
 from drills.model.finding import Finding, NotChecked, Severity
@@ -87,7 +87,7 @@ def _check_pair(
         if is_lost(error):
             raise  # nothing more can be read on this connection
         if isinstance(error, psycopg.errors.InsufficientPrivilege):
-            return CheckOutcome(unverified=(NotChecked(name, f"needs SELECT on {pair.sequence} and {pair.table}"),))
+            return CheckOutcome(unverified=(NotChecked(name, lacking(error, [pair.sequence, pair.table])),))
         if is_damage(error):
             message = f"{name} cannot be compared with {pair.table}: {first_line(error)}"
             found = Finding(

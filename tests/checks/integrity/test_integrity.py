@@ -9,7 +9,8 @@ import pytest
 
 from drills.checks.base import anomalies
 from drills.checks.base.outcome import CheckOutcome
-from drills.checks.integrity import constraints
+from drills.checks.content import check as content
+from drills.checks.integrity import constraints, indexes
 from drills.checks.integrity import state as integrity_state
 from drills.model.finding import Severity
 from tests.support.checked import Checked, checked
@@ -247,3 +248,81 @@ def test_an_index_that_was_made_with_another_collation_is_named(constrained: Che
             outcome = integrity_state.check(connection, {"constraint late on promise.loose": "not validated"})
 
     assert ("collation promise.words", "error") in named(outcome)
+
+
+# The expressions need what a role has in this database, or what the database has; the pinned session has neither.
+SETTINGS = """
+create schema lexicon authorization master;
+set search_path = lexicon; set datestyle = 'German'; set shop.tenant = 'a';
+create table lexicon.dict (word text primary key);
+insert into lexicon.dict values ('red'), ('blue');
+create function lexicon.known(text) returns boolean language sql stable as 'select exists (select from dict where word = $1)';
+create function lexicon.rank(text) returns bigint language plpgsql immutable as
+    'begin return (select count(*) from dict where word < $1); end';
+create domain lexicon.colour as text check (lexicon.known(value));
+create table lexicon.item (id int primary key, word text constraint is_known check (lexicon.known(word)), colour lexicon.colour,
+    at date constraint is_german check (at::text like '__.__.____'),
+    tenant text constraint is_own check (tenant = current_setting('shop.tenant')));
+grant usage on schema lexicon to public;
+create index item_rank on lexicon.item (lexicon.rank(word));
+create index item_rank_gist on lexicon.item using gist (int8range(lexicon.rank(word), null));
+insert into lexicon.item values (1, 'red', 'blue', '2026-11-29', 'a'), (2, 'blue', 'red', '2026-11-30', 'a');
+alter table lexicon.dict owner to master; alter table lexicon.item owner to master;
+"""
+
+
+def test_expressions_are_evaluated_with_the_settings_of_the_users_of_the_database(constrained: Checked) -> None:
+    """A healthy copy is met with each, and a broken row is found all the same."""
+    with constrained.copy("promises") as copy:
+        constrained.harm(
+            copy,
+            SETTINGS,
+            f"create role writer; alter role writer in database {copy} set search_path = lexicon",
+            f"alter role writer in database {copy} set datestyle = 'German'",
+            f"alter role writer set shop.tenant = 'a'; alter database {copy} set timezone = 'Asia/Tokyo'",
+        )
+        try:
+            with constrained.snapshot(copy) as connection:
+                proved = constraints.check(connection, None) + indexes.check(connection)
+            constrained.harm(
+                copy,
+                "set search_path = lexicon; set shop.tenant = 'a'",
+                "alter table lexicon.item drop constraint is_known",
+                "insert into lexicon.item (id, word, colour, tenant) values (3, 'purple', 'red', 'a')",
+                "alter table lexicon.item add constraint is_known check (lexicon.known(word)) not valid",
+                "update pg_constraint set convalidated = true where conname = 'is_known'",
+            )
+            broken = validate(constrained, copy)
+        finally:
+            constrained.harm(copy, "drop role writer")
+
+    assert (proved.findings, proved.not_checked) == ((), ())
+    assert named(broken) == [("constraint is_known on lexicon.item", "error")]
+
+
+def test_row_level_security_that_is_forced_is_named(constrained: Checked) -> None:
+    """The owner is told what hides rows from it, of the content, of an index and of a constraint alike."""
+    with constrained.copy("promises") as copy:
+        constrained.harm(
+            copy,
+            "create table promise.forced (id int primary key)",
+            "alter table promise.forced owner to master",
+            "alter table promise.forced enable row level security",
+            "alter table promise.forced force row level security",
+        )
+        with constrained.snapshot(copy) as connection:
+            outcome = constraints.check(connection, None) + indexes.check(connection)
+            unread = content.observe(connection).unreadable
+
+    reasons = {left.what: left.reason for left in outcome.unverified} | unread
+    assert set(reasons) == {
+        *(
+            "column promise.forced.id",
+            "unique index promise.forced_pkey",
+            "index promise.forced_pkey",
+            "promise.forced",
+        ),
+    }
+    assert set(reasons.values()) == {
+        "needs BYPASSRLS on promise.forced: FORCE ROW LEVEL SECURITY can hide rows from the owner's role too"
+    }
