@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jinja2 import TemplateError
 
-from drills.errors import DrillError
+from drills.errors import USAGE, DrillError
 from drills.files import write_atomically
 from drills.objectives import verdicts
 from drills.record import RECORD_NAME, load, to_json
@@ -37,7 +37,8 @@ def write_all(folder: Path, *, render_allure: bool) -> list[str]:
         if render_allure:
             history = allure_history.of(record, folder)
             lines.append(allure_render.render(results, folder / "allure-report", history))
-    lines.append(_attempt("the link to the latest run", folder, lambda: point_latest(folder)))
+    if record.code != USAGE:  # a run that was refused is none
+        lines.append(_attempt("the link to the latest run", folder, lambda: point_latest(folder)))
     lines.append(_attempt("the step summary", folder, lambda: _append_step_summary(markdown.render(record))))
     if record != held:
         write_atomically(folder / RECORD_NAME, to_json(record))
@@ -58,6 +59,8 @@ def point_latest(folder: Path) -> None:
     """Let `latest` beside the run's folder lead to it: a symlink, or where there are none a file with its name."""
     run = folder.resolve()  # `latest` itself may be given: it must not come to lead to itself
     link = run.parent / LATEST
+    if run == link:  # a run that was copied to a folder of that name
+        return
     half = link.with_name(f".{LATEST}.{os.getpid()}")
     half.unlink(missing_ok=True)
     try:

@@ -15,12 +15,12 @@ from importlib import metadata
 from pathlib import Path
 
 from drills import __version__
-from drills.cli import selection
+from drills.cli import refusals, selection
 from drills.cli.common import CONFIG_OPTIONS, Command
 from drills.clock import SystemClock, since_process_start
 from drills.config.limits import CLEAN_UP_MARGIN, Limit
 from drills.config.load import POSTGRES_CHOICES, Config, SandboxProfile
-from drills.errors import COULD_NOT_RUN, ConfigError, DrillError
+from drills.errors import COULD_NOT_RUN, DrillError
 from drills.history import store as history_file
 from drills.model.record import SCHEMA_VERSION, RunRecord, Setting, TargetSummary
 from drills.objectives import verdicts
@@ -32,7 +32,6 @@ from drills.run.plan import Kind, Plan
 from drills.run.supervisor import run as supervise
 from reports import allure_files, allure_history, allure_render, terminal, write
 from steps import expected as promised
-from steps import own
 
 OUT = Path("reports/out")
 DAMAGE = tuple(DAMAGE_KINDS.values())
@@ -103,7 +102,7 @@ def run(options: argparse.Namespace) -> int:
     origin, started_at = clock.monotonic() - startup, clock.now() - timedelta(seconds=startup)
     choices = _choices(options)
     effective = choices.effective()
-    _refuse_misuse(effective, choices)
+    refusals.check(effective, choices)
     expected, changed = promised.of_run(effective, choices.own_features(effective)), promised.changes()
     selection.check(choices, expected, options.pytest_arguments, changed)
     run_id = new_run_id(started_at)
@@ -173,43 +172,6 @@ def _choices(options: argparse.Namespace) -> context.RunOptions:
         features=tuple(options.features),
         steps=tuple(options.steps),
     )
-
-
-def _refuse_misuse(effective: Config, choices: context.RunOptions) -> None:
-    """What only the sandbox can do is refused elsewhere, before anything is made."""
-    names = [scenario.name for scenario in effective.target.scenarios]
-    if choices.scenario is not None and choices.scenario not in names:
-        raise ConfigError(
-            f'--scenario: expected one of target "{effective.target_name}", found "{choices.scenario}"; '
-            f"there are {', '.join(names) or 'none'}"
-        )
-    own.check(choices.own_features(effective), choices.own_steps(effective))
-    choices.rules(effective)  # a rule that says nothing is refused now and not after the restore
-    if not isinstance(effective.profile, SandboxProfile):
-        from drills.aws import guards  # loads boto3, which the command line of a run in the sandbox never needs
-
-        guards.check_plan(effective)
-        stored = effective.target.manifest
-        if stored and not Path(stored).is_file():
-            raise ConfigError(
-                f"targets.{effective.target_name}.manifest: expected a stored manifest, found no file {stored}; correct "
-                "the path, or leave it out to check what needs no manifest"
-            )
-        for option, value in (
-            ("--seed", choices.seed),
-            ("--database", choices.database),
-            ("--trust-seed", choices.trust_seed),
-            ("--damage", choices.damage),
-        ):
-            if value:
-                raise ConfigError(
-                    f'{option}: expected a profile of kind "sandbox", found profile '
-                    f'"{effective.profile_name}" of kind "{effective.profile.kind}"; leave {option} out'
-                )
-    elif effective.target.vault is None:
-        raise ConfigError(
-            f"targets.{effective.target_name}.vault: expected the vault that the sandbox backs up to, found none"
-        )
 
 
 def _make_folder(run_id: str) -> Path:

@@ -133,7 +133,8 @@ def read_lines(text: str) -> tuple[tuple[HistoryLine, ...], tuple[str, ...]]:
             continue
         read = _read_line(line)
         if isinstance(read, HistoryLine):
-            found[read.run_id] = read
+            if read.code != errors.USAGE:  # a run that was refused; earlier versions added it
+                found[read.run_id] = read
         elif number == len(lines):
             problems.append(f"line {number} of the history is cut off, so that its run counts nowhere")
         else:

@@ -67,7 +67,8 @@ _KEYWORDS = {"newest": NEWEST} | {
 def parse_point_selector(text: str) -> PointSelector:
     """Read which recovery point is to be drilled. Raises ValueError saying what is allowed.
 
-    A moment needs its offset from UTC: without one nobody knows which instant is meant.
+    A moment needs its offset from UTC: without one nobody knows which instant is meant. One word without digits and hyphens is
+    no snapshot's id here: "yesterday" is meant as something else.
     """
     cleaned = text.strip()
     if cleaned in _KEYWORDS:
@@ -84,6 +85,8 @@ def parse_point_selector(text: str) -> PointSelector:
         return PointSelector("moment", cleaned, moment=moment.astimezone(UTC))
     if near := difflib.get_close_matches(cleaned, _KEYWORDS, n=1, cutoff=0.8):
         raise ValueError(f'{SELECTORS.removeprefix("expected ")}; did you mean "{near[0]}"?')
+    if cleaned.isalpha():
+        raise ValueError(f"{SELECTORS.removeprefix('expected ')}; a snapshot whose id is one word is named by its ARN")
     if (cleaned.startswith("arn:") and cleaned.count(":") >= 6) or _SNAPSHOT_ID.fullmatch(cleaned):
         return PointSelector("named", cleaned)
     raise ValueError(SELECTORS.removeprefix("expected "))

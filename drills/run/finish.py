@@ -151,7 +151,9 @@ def close(folder: Path, journal: Journal) -> None:
 
 
 def _add_to_history(folder: Path, journal: Journal, judged: RunRecord) -> Trend | None:
-    """Return the run added to the history, and the trend that it is part of; None where no history is kept."""
+    """Return the run added to the history, and the trend that it is part of; None where none is kept, or the run was refused."""
+    if judged.code == errors.USAGE:
+        return None
     try:
         choices = context.read(folder)
         every = choices.effective().target.drill_every if choices.history else None

@@ -12,6 +12,7 @@ from drills import __version__
 from drills.cli import main as cli
 
 TARGET = '[targets.orders]\ninstance = "orders"\n'
+VAULT = TARGET + 'vault = "v"\n'
 AWAY = '[drill]\nprofile = "away"\n[profiles.away]\nkind = "endpoint"\n' + TARGET
 REFUSED = {
     "unknown option": ("", ["run", "--nope"], "unrecognized arguments: --nope"),
@@ -35,6 +36,17 @@ REFUSED = {
     "damage elsewhere": (AWAY, ["run", "--damage", "row"], '--damage: expected a profile of kind "sandbox"'),
     "nothing allowed": (TARGET, ["run", "--profile", "aws"], "an empty list allows nothing"),
     "no manifest": (AWAY + 'manifest = "gone.json"\n', ["run"], "targets.orders.manifest: expected a stored manifest"),
+    "a manifest that is gone": (
+        VAULT + 'manifest = "gone.json"\n',
+        ["run"],
+        "targets.orders.manifest: expected a stored",
+    ),
+    "a sample that is no point": (VAULT + 'sample = "yesterday"\n', ["run"], "targets.orders.sample: expected"),
+    "a sample of another target": (
+        VAULT + '[targets.b]\ninstance = "b"\nsample = "Today"\n',
+        ["run", "--target", "orders"],
+        "b.sample",
+    ),
     "no run": ("", ["report", "reports/out/none"], "expected the folder of a run"),
 }
 

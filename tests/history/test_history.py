@@ -171,3 +171,11 @@ def test_instants_of_a_line_are_aware() -> None:
     ((read,), _) = read_lines(write_line(line(1, FIRST)))
     assert isinstance(read.started_at, datetime)
     assert read.started_at.tzinfo is not None
+
+
+def test_a_run_that_was_refused_is_no_run() -> None:
+    """Wrong usage stands in no history, and what earlier versions added of it is not read."""
+    refused = dataclasses.replace(line(1, FIRST), code=2, all_codes=(2,))
+    kept = line(2, FIRST + MONTH)
+
+    assert read_lines(f"{write_line(refused)}\n{write_line(kept)}\n") == ((kept,), ())

@@ -91,18 +91,20 @@ def test_each_sample_takes_its_point_and_never_what_a_drill_made(ages: list[int]
 
 def test_a_named_point_is_taken_or_refused_and_never_replaced() -> None:
     """By ARN or snapshot id, also one that a drill made; one that cannot be restored leaves nothing, with its reason."""
-    late = replace(POINT, arn="arn:aws:rds:eu-central-1:123456789012:snapshot:late", snapshot_id="late")
+    late = replace(POINT, arn="arn:aws:rds:eu-central-1:123456789012:snapshot:late-1", snapshot_id="late-1")
     late = replace(late, completed_at=NOON + timedelta(seconds=1), made_by_drill=True)
     named = {"dbi_resource_id": "db-A", "usable_at": NOON + timedelta(seconds=2)}
 
     assert choose(parse_point_selector(POINT.arn), [POINT, late], **named).point == POINT  # type: ignore[arg-type]
-    assert choose(parse_point_selector("late"), [POINT, late], **named).point == late  # type: ignore[arg-type]
-    refused = choose(parse_point_selector("late"), [POINT, late], dbi_resource_id="db-A", usable_at=NOON)
+    assert choose(parse_point_selector("late-1"), [POINT, late], **named).point == late  # type: ignore[arg-type]
+    refused = choose(parse_point_selector("late-1"), [POINT, late], dbi_resource_id="db-A", usable_at=NOON)
     assert refused.point is None
-    assert "after the disaster: name another one" in explain_none("orders", None, refused, parse_point_selector("late"))
-    absent = choose(parse_point_selector("other"), [POINT, late], dbi_resource_id="db-A", usable_at=NOON)
+    assert "after the disaster: name another one" in explain_none(
+        "orders", None, refused, parse_point_selector("late-1")
+    )
+    absent = choose(parse_point_selector("other-1"), [POINT, late], dbi_resource_id="db-A", usable_at=NOON)
     assert (absent.point, absent.refused) == (None, ())
-    assert "there is none of that name" in explain_none("orders", None, absent, parse_point_selector("other"))
+    assert "there is none of that name" in explain_none("orders", None, absent, parse_point_selector("other-1"))
 
 
 @pytest.mark.parametrize(

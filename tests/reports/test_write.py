@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
+from drills.cli import main as cli
 from drills.errors import ConfigError
 from drills.model.record import RunRecord
-from drills.record import to_json
+from drills.record import load, to_json
 from reports import html, write
 from tests.support.example_record import green_drill
 
@@ -52,6 +54,44 @@ def test_reports_of_the_latest_run_are_made_again_by_its_link(tmp_path: Path) ->
     for _ in range(2):
         assert write.write_all(latest, render_allure=False) == []
         assert latest.readlink() == Path("a")
+
+
+@pytest.mark.parametrize(
+    "given", [[], ["reports/out/latest"], ["reports/out/latest/"], ["reports/out/latest/."], ["short"]]
+)
+def test_the_command_makes_the_latest_reports_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: list[str]
+) -> None:
+    """Bare, by the link, and by another link that leads to it: time and again, and `latest` leads to the run."""
+    write.write_all(put(tmp_path / "reports" / "out" / "a"), render_allure=False)
+    (tmp_path / "drill.toml").touch()
+    (tmp_path / "short").symlink_to("reports/out/latest")
+    monkeypatch.chdir(tmp_path)
+
+    for _ in range(2):
+        assert cli.main(["report", *given]) == 0
+        assert (tmp_path / "reports" / "out" / "latest").readlink() == Path("a")
+
+
+def test_a_run_whose_folder_is_called_latest_gets_its_reports(tmp_path: Path) -> None:
+    """A copy of a run under that name has no link beside it, which would be itself."""
+    folder = put(tmp_path / "latest")
+
+    assert write.write_all(folder, render_allure=False) == []
+    assert not folder.is_symlink()
+    assert (folder / "report.html").exists()
+
+
+def test_a_refused_run_does_not_become_the_latest(tmp_path: Path) -> None:
+    """`latest` goes on leading to the last run that was one."""
+    write.write_all(put(tmp_path / "out" / "a"), render_allure=False)
+    refused = put(tmp_path / "out" / "b")
+    record = dataclasses.replace(load(refused), code=2, all_codes=(2,))
+    (refused / "drill.json").write_text(to_json(record))
+
+    write.write_all(refused, render_allure=False)
+
+    assert (tmp_path / "out" / "latest").readlink() == Path("a")
 
 
 def test_latest_is_a_file_where_there_are_no_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from drills.sandbox.postgres import binaries
 from tests.support.cluster import module_state, usable
-from tests.support.runs import Place, Run, at_once, drills, made_place, nothing_left
+from tests.support.runs import Place, Run, drills, made_place, nothing_left
 
 __all__ = ["module_state"]
 pytestmark = [pytest.mark.whole_run, pytest.mark.sandbox]
@@ -23,12 +23,6 @@ def place() -> Iterator[Place]:
     """Where the runs of this module take place."""
     with made_place() as made:
         yield made
-
-
-def free_port() -> int:
-    """A port of the loopback at which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def judged(place: Place, run: Run, code: int, *words: str) -> None:
@@ -42,36 +36,6 @@ def judged(place: Place, run: Run, code: int, *words: str) -> None:
     assert "Traceback" not in run.out + run.err + run.sentence
     assert "\n" not in run.sentence
     nothing_left(place)
-
-
-# -- seeds ------------------------------------------------------------------------------------------------------------
-
-SEEDS = {
-    "missing": ("{}/none.dump", ("none.dump",)),
-    "truncated": ("{}/cut.sql", ("cut.sql",)),
-    "garbage": ("{}/noise.dump", ("noise.dump",)),
-    "refused": ("postgresql://127.0.0.1:{port}/orders", ("127.0.0.1",)),
-    "remote": ("postgresql://database.invalid/orders", ("database.invalid",)),
-}
-
-
-@pytest.fixture(scope="module")
-def seeded(place: Place) -> dict[str, Run]:
-    """A run of each bad seed, two at a time."""
-    home = place.root / "seeds"
-    home.mkdir()
-    (home / "cut.sql").write_text(
-        "--\n-- PostgreSQL database dump\n--\n\nSET statement_timeout = 0;\nCREATE TABLE public.a ("
-    )
-    (home / "noise.dump").write_bytes(bytes(range(256)) * 64)
-    runs = at_once(place, *(("run", "--seed", name.format(home, port=free_port())) for name, _ in SEEDS.values()))
-    return dict(zip(SEEDS, runs, strict=True))
-
-
-@pytest.mark.parametrize("name", SEEDS)
-def test_a_bad_seed_is_one_sentence(place: Place, seeded: dict[str, Run], name: str) -> None:
-    """Exit 2, naming the seed; a server elsewhere is not copied from without --yes, and one that is not found is said."""
-    judged(place, seeded[name], 2, *SEEDS[name][1])
 
 
 # -- this machine -----------------------------------------------------------------------------------------------------

@@ -1,0 +1,77 @@
+"""What of a run is refused before anything is started or made: what its configuration, files and seed already show."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from drills.config.load import Config, SandboxProfile
+from drills.errors import ConfigError, SeedError
+from drills.run import context
+from steps import own
+
+
+def check(effective: Config, choices: context.RunOptions) -> None:
+    """Refuse what cannot run. Raises ConfigError or SeedError, one sentence."""
+    names = [scenario.name for scenario in effective.target.scenarios]
+    if choices.scenario is not None and choices.scenario not in names:
+        raise ConfigError(
+            f'--scenario: expected one of target "{effective.target_name}", found "{choices.scenario}"; '
+            f"there are {', '.join(names) or 'none'}"
+        )
+    own.check(choices.own_features(effective), choices.own_steps(effective))
+    choices.rules(effective)  # a rule that says nothing is refused now and not after the restore
+    _check_manifest(effective)
+    if not isinstance(effective.profile, SandboxProfile):
+        _check_elsewhere(effective, choices)
+    elif effective.target.vault is None:
+        raise ConfigError(
+            f"targets.{effective.target_name}.vault: expected the vault that the sandbox backs up to, found none"
+        )
+    elif choices.seed:
+        _check_seed(choices, effective.profile.postgres)
+
+
+def _check_manifest(effective: Config) -> None:
+    stored = effective.target.manifest
+    if stored and not Path(stored).is_file():
+        raise ConfigError(
+            f"targets.{effective.target_name}.manifest: expected a stored manifest, found no file {stored}; correct "
+            "the path, or leave it out to check what needs no manifest"
+        )
+
+
+def _check_elsewhere(effective: Config, choices: context.RunOptions) -> None:
+    """Refuse outside of the sandbox what only the sandbox can do, and what no guard would let through."""
+    from drills.aws import guards  # loads boto3, which the command line of a run in the sandbox never needs
+
+    guards.check_plan(effective)
+    for option, value in (
+        ("--seed", choices.seed),
+        ("--database", choices.database),
+        ("--trust-seed", choices.trust_seed),
+        ("--damage", choices.damage),
+    ):
+        if value:
+            raise ConfigError(
+                f'{option}: expected a profile of kind "sandbox", found profile '
+                f'"{effective.profile_name}" of kind "{effective.profile.kind}"; leave {option} out'
+            )
+
+
+def _check_seed(choices: context.RunOptions, postgres: str | None) -> None:
+    """Read the seed whole, as the sandbox will: a dump to its end, of a server its catalog."""
+    from drills.sandbox.postgres import binaries, folders  # heavy, and only a seed needs them
+    from drills.sandbox.seeds import seed
+
+    user, servers = binaries.server_user(), binaries.find(postgres)
+    work = folders.prepare_state(user=user)
+    try:
+        info = seed.inspect(choices.seed, servers, work, user, choices.database or None)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    if not info.local and not choices.confirmed:
+        raise SeedError(
+            f"--seed: expected a server on this machine, found {info.source} on another host "
+            f"({info.size_bytes or 0:,} bytes would be copied): add --yes to copy it"
+        )

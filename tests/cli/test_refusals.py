@@ -1,0 +1,63 @@
+"""Seeds that are refused before anything is started."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from drills.cli import main as cli
+
+HEAD = b"--\n-- PostgreSQL database dump\n--\n\n"
+FILES = {
+    "cut.sql": HEAD + b"SET statement_timeout = 0;\nCREATE TABLE public.a (",
+    "noise.dump": bytes(range(256)) * 64,
+    "empty.dump": b"",
+    "script.sql": b"create table a (b int);\n",
+    "cut.dump": b"PGDMP\x01\x0e\x00\x04\x08",
+    "wide.sql": "-- PostgreSQL database dump".encode("utf-16"),
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with the files, one folder without a dump and one whose temporary folder is its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DRILL_PROFILE", raising=False)
+    (tmp_path / "drill.toml").touch()
+    (tmp_path / "folder").mkdir()
+    for name, content in FILES.items():
+        (tmp_path / name).write_bytes(content)
+    return tmp_path
+
+
+def free_port() -> int:
+    """A port of the loopback at which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [
+        *FILES,
+        "none.dump",
+        "folder",
+        "postgresql://127.0.0.1:{port}/orders",
+        "postgresql://database.invalid/orders",
+        "postgresql://127.0.0.1:port/orders",
+        "mysql://127.0.0.1/orders",
+    ],
+)
+def test_a_bad_seed_is_refused_at_once(project: Path, seed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit 2 and one sentence that names the seed; no folder of a run, no link, no history."""
+    before = sorted(project.rglob("*"))
+
+    assert cli.main(["run", "--seed", seed.format(port=free_port())]) == 2
+
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    assert seed.split("/")[2].split(":")[0] in said.err if "://" in seed else seed in said.err
+    assert sorted(project.rglob("*")) == before
