@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, TextIO
 
 import pytest
+
+from drills.printable import printable_lines
+from drills.redaction import redact
 
 pytest_plugins = [
     "reports.allure_bridge",
@@ -29,6 +33,29 @@ pytest_plugins = [
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--drill-run` is given by `drills run`; without it the features have nothing to work on."""
     parser.addoption("--drill-run", type=Path, default=None, help="folder of the run, set by `drills run`")
+
+
+class CleanLog:
+    """The stream of a run's log: names from a database are made printable, passwords masked, before they are written."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write the text made harmless."""
+        return self._stream.write(printable_lines(redact(text)))
+
+    def __getattr__(self, name: str) -> Any:
+        """Whatever else a stream can do."""
+        return getattr(self._stream, name)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Let pytest's report of a run, which goes into features.log, pass through CleanLog."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and config.getoption("--drill-run") is not None:
+        reporter._tw._file = CleanLog(reporter._tw._file)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

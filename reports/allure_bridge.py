@@ -24,7 +24,8 @@ from allure_commons.model2 import ExecutableItem, Parameter, StatusDetails, Test
 from pytest_bdd.parser import Feature, Scenario, ScenarioTemplate, Step
 from pytest_bdd.scenario import scenario_wrapper_template_registry
 
-from reports.redact import redact
+from drills.printable import printable_lines
+from drills.redaction import redact
 
 OPEN = pytest.StashKey[list[AbstractContextManager[Any]]]()
 REACHED = pytest.StashKey[int]()
@@ -111,7 +112,7 @@ class CleanLogger:
         self._root = f"{root}/"
 
     def _clean(self, text: str) -> str:
-        return redact(text.replace(self._root, ""))
+        return printable_lines(redact(text.replace(self._root, "")))
 
     @allure_commons.hookimpl
     def report_result(self, result: TestResult) -> None:
@@ -143,7 +144,9 @@ class CleanLogger:
         except UnicodeDecodeError:
             self._plain.report_attached_data(body, file_name)
         else:
-            self._plain.report_attached_data(self._clean(text), file_name)
+            self._plain.report_attached_data(
+                redact(text) if file_name.endswith(".json") else self._clean(text), file_name
+            )
 
     @allure_commons.hookimpl
     def report_globals(self, globals_item: Any) -> None:

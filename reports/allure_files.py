@@ -10,8 +10,9 @@ from typing import Any
 
 from drills.files import write_atomically
 from drills.model.record import RunRecord
+from drills.printable import printable
+from drills.redaction import redact
 from reports import allure_trend, outcomes, recovery_words, words
-from reports.redact import redact
 
 # Matched against the message of a result, in this order; the messages are the sentences of drills/objectives/verdicts.py, of the
 # findings and of drills/errors.py. Allure 3 searches with them, as JavaScript's; Allure 2 matches the whole message, as
@@ -67,7 +68,7 @@ def _key(name: str) -> str:
 
 
 def _value(text: str) -> str:
-    return redact(" ".join(text.split())).replace("\\", "\\\\")
+    return printable(redact(" ".join(text.split()))).replace("\\", "\\\\")
 
 
 def executor(record: RunRecord, environ: Mapping[str, str]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from drills.durations import show_duration
 from drills.history import wording
 from drills.model.history import Trend
 from drills.model.record import RunRecord
+from drills.printable import printable_lines
 from reports import charts, outcomes, recovery_words, trend_chart, words
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -24,6 +25,13 @@ def breakable(name: str) -> Markup:
     return Markup("<wbr>").join(escape(part) for part in _JOINTS.split(name))
 
 
+def _shown(value: object) -> object:
+    """What is put into the page, made printable; Jinja escapes it afterwards where it is no markup."""
+    if isinstance(value, Markup):
+        return Markup(printable_lines(value))
+    return printable_lines(value) if isinstance(value, str) else value
+
+
 def _environment() -> Environment:
     made = Environment(
         loader=FileSystemLoader(_TEMPLATES),
@@ -31,6 +39,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_shown,
     )
     made.filters["duration"] = words.seconds_or
     made.filters["breakable"] = breakable

@@ -5,16 +5,14 @@ A missed objective and a failed verification are a `failure` with its kind as it
 
 from __future__ import annotations
 
-import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 
 from drills.history.line import OUTCOMES, outcome_of
 from drills.model.record import Promise, RunRecord
+from drills.printable import printable_lines
 from reports import outcomes, words
 
-# What XML 1.0 has no place for ("2.2 Characters"), such as the escape codes of a terminal.
-_NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 THE_RUN = "the run"
 
 
@@ -54,7 +52,7 @@ def _facts(record: RunRecord) -> Iterator[tuple[str, str]]:
 
 
 def _text(text: str) -> str:
-    return _NO_XML.sub("\N{REPLACEMENT CHARACTER}", text)
+    return printable_lines(text)  # XML 1.0 has no place for control characters ("2.2 Characters")
 
 
 def _broken(case: ET.Element) -> bool:

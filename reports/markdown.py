@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from drills.history import wording
 from drills.model.record import RunRecord
+from drills.printable import printable
 from reports import outcomes, recovery_words, words
 
 FINDINGS_SHOWN = 20
@@ -13,8 +14,8 @@ FINDINGS_SHOWN = 20
 
 def cell(text: str) -> str:
     """Text that can stand in a table cell or a line: no line breaks, nothing that Markdown or HTML takes as its own."""
-    flat = " ".join(text.split())
-    for mark in ("\\", "|", "*", "_", "`", "[", "]"):
+    flat = printable(" ".join(text.split()))
+    for mark in ("\\", "|", "*", "_", "`", "[", "]", "~"):
         flat = flat.replace(mark, "\\" + mark)
     return flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 

@@ -18,6 +18,7 @@ from drills.errors import ConfigError
 from drills.history import wording
 from drills.model.record import RunRecord
 from drills.model.timing import Phase
+from drills.printable import printable
 from drills.record import RECORD_NAME, load
 from reports import outcomes, recovery_words, words
 
@@ -36,14 +37,6 @@ _STYLES = {
     "warning": "yellow",
 }
 _TONES = {"good": "bold green", "bad": "bold red", "open": "bold yellow"}
-
-
-class Screen(Console):
-    """A console that raises BrokenPipeError when nobody reads it any more; rich's own ends the process."""
-
-    def on_broken_pipe(self) -> None:
-        """Called by rich where it has caught the error."""
-        raise
 
 
 class Progress:
@@ -149,7 +142,7 @@ def follow(folder: Path, ended: Callable[[], bool], console: Console, clock: Clo
 
 def _fit(console: Console, text: str) -> str:
     """The text with what the console's encoding cannot write replaced, so that printing it cannot fail."""
-    return text.encode(console.encoding, "replace").decode(console.encoding)
+    return printable(text).encode(console.encoding, "replace").decode(console.encoding)
 
 
 def _say(console: Console, text: str, style: str = "", indent: int = 0) -> None:

@@ -6,12 +6,14 @@ Loads nothing but argparse: `drills --help` answers at once.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 from drills.errors import USAGE
+from drills.printable import printable
+from drills.redaction import hide_arguments
 
 CHECKOUT = (
     Path(__file__).resolve().parents[2]
@@ -25,9 +27,12 @@ not verify; 13 something made by the drill is still there; 2 wrong usage or conf
 class Parser(argparse.ArgumentParser):
     """A parser that names wrong usage in one sentence; argparse would print the whole usage before it."""
 
+    arguments: Sequence[str] = ()  # the command line that is parsed: what of it can hold a password is not repeated
+
     def error(self, message: str) -> NoReturn:
         """Exit with the code of wrong usage."""
-        self.exit(USAGE, f"{self.prog}: {message}: see {self.prog} --help\n")
+        told = printable(hide_arguments(message, Parser.arguments))
+        self.exit(USAGE, f"{self.prog}: {told}: see {self.prog} --help\n")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from psycopg import conninfo
 from drills.checks.base.session import Connection, Connector
 from drills.errors import ConfigError, DrillError
 from drills.model.policy import TablePolicy, parse_table_policy
+from drills.redaction import check_url, show_address
 
 CONNECT_TIMEOUT_SECONDS = "10"
 
@@ -46,13 +47,15 @@ def policies_of(given: Sequence[str]) -> dict[str, TablePolicy]:
 
 def parse_dsn(dsn: str) -> dict[str, Any]:
     """Return the parameters of a DSN. Nothing of it is repeated in an error: it may hold a password."""
+    check_url(dsn, "DSN")
     try:
         parameters: dict[str, Any] = conninfo.conninfo_to_dict(dsn)
-    except psycopg.ProgrammingError as error:
+    except (psycopg.ProgrammingError, UnicodeError):  # its message can hold a part of the password
         raise ConfigError(
             "DSN: expected a libpq URL (postgresql://user@host/database) or a keyword string (host=… dbname=…), "
-            "found something that libpq does not understand; percent-encode what is special in a URL"
-        ) from error
+            f"found {show_address(dsn)}, which libpq does not understand; percent-encode what is special in a URL, and put a "
+            "value with blanks in single quotes"
+        ) from None
     parameters.setdefault("connect_timeout", CONNECT_TIMEOUT_SECONDS)
     parameters.setdefault("application_name", "drills")
     return parameters

@@ -25,6 +25,7 @@ from drills.history import store as history_file
 from drills.history import trend, wording
 from drills.history.line import is_complete
 from drills.model.history import GroupKey, HistoryLine, HistoryPoint, RunOutcome, Trend
+from drills.screen import Screen
 
 RUNS_SHOWN = 12
 EXAMPLE = """\
@@ -68,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(_facts(path, trends, left_out, problems), indent=2))
         return 0
-    _show(Console(), path, trends, left_out, problems, None if options.all else RUNS_SHOWN)
+    _show(Screen(), path, trends, left_out, problems, None if options.all else RUNS_SHOWN)
     return 0
 
 

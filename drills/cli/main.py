@@ -18,6 +18,9 @@ from typing import NamedTuple
 from drills import __version__
 from drills.cli.common import CHECKOUT, EXIT_CODES, Command, Parser, help_texts
 from drills.errors import COULD_NOT_RUN, ConfigError, DrillError
+from drills.printable import printable, printable_lines
+from drills.redaction import hide_arguments
+from drills.streams import outlive_readers
 
 
 class Entry(NamedTuple):
@@ -52,20 +55,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise ConfigError("--: expected arguments for pytest, found an empty one: leave it out")
         options.pytest_arguments = pytest_arguments
         command = command_of(options.command)
+        # a run ends in order while its progress is followed: when nobody reads it any more
+        if arguments is None and options.command != "run":
+            outlive_readers()
         if command.paths:
             _enter_project(options, command.paths)
         return command.run(options)
     except DrillError as error:
-        print(f"drills: {error}", file=sys.stderr)
+        print(printable(hide_arguments(f"drills: {error}", given)), file=sys.stderr)
         return error.exit_code
     except Exception as error:  # a fault of ours is no usage error, and no 1 that says nothing
-        traceback.print_exc()
+        print(printable_lines(hide_arguments(traceback.format_exc(), given)), file=sys.stderr, end="")
         print(f"drills: expected to go on, found {type(error).__name__}, a fault of drills: report it", file=sys.stderr)
         return COULD_NOT_RUN
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse a command line. Loads the module of the command that is called and no other. Raises ConfigError for an empty value."""
+    Parser.arguments = tuple(arguments)
     called = next((each for each in arguments if not each.startswith("-")), "")
     options = parser_for(called).parse_args(arguments)
     _refuse_empty(options)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from rich.text import Text
 from drills.aws import settings
 from drills.aws.read import error_text
 from drills.cli.common import TARGET_OPTIONS, Command
-from drills.cli.screen import STYLES, printable
 from drills.cli.target import OpenTarget, open_target
 from drills.errors import DrillError
 from drills.model.finding import CheckResult, Finding
@@ -25,6 +23,8 @@ from drills.objectives import acknowledged
 from drills.posture import judge
 from drills.posture.facts import PostureFacts
 from drills.posture.read import store_and_read
+from drills.printable import to_json
+from drills.screen import STYLES, Screen, printable
 
 EXAMPLE = """\
 examples:
@@ -62,9 +62,9 @@ def run(options: argparse.Namespace) -> int:
     results = acknowledged.acknowledge(judged, *known)
     codes = judge.exit_codes(results)
     if options.json:
-        print(json.dumps(_facts(reached, facts, results, codes), indent=1, ensure_ascii=False))
+        print(to_json(_facts(reached, facts, results, codes)))
     else:
-        show(reached, results, Console())
+        show(reached, results, Screen())
         for remark in acknowledged.remarks(judged, *known):
             print(printable(remark))
     return codes[0] if codes else 0

@@ -30,6 +30,8 @@ from drills.run import context, signals
 from drills.run.plan import Command as Step
 from drills.run.plan import Kind, Plan
 from drills.run.supervisor import run as supervise
+from drills.screen import Screen
+from drills.streams import outlive_readers
 from reports import allure_files, allure_history, allure_render, terminal, write
 from steps import expected as promised
 
@@ -107,7 +109,7 @@ def run(options: argparse.Namespace) -> int:
     selection.check(choices, expected, options.pytest_arguments, changed)
     run_id = new_run_id(started_at)
     plan = _plan(OUT / run_id, effective, options.pytest_arguments)
-    console = terminal.Screen()
+    console = Screen()
     with signals.held() as came:  # from here on what is begun is brought to its end, to the last file
         folder = _make_folder(run_id)
         opening = _opening(run_id, started_at, effective, choices)
@@ -121,8 +123,9 @@ def run(options: argparse.Namespace) -> int:
         return _report(folder, console)
 
 
-def _report(folder: Path, console: terminal.Screen) -> int:
+def _report(folder: Path, console: Screen) -> int:
     """Write and show the reports of the run that has ended; return its exit code."""
+    outlive_readers()
     journal = Journal.open(folder)
     journal.resume("write the reports")
     lines = []
@@ -156,6 +159,7 @@ def _choices(options: argparse.Namespace) -> context.RunOptions:
         if value is not None
     }
     seed = options.seed or ""
+    context.check_seed(seed)
     if seed and "://" not in seed:
         seed = str(Path(seed).absolute())
     return context.RunOptions(

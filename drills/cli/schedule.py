@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +16,9 @@ from drills.cli.common import Command
 from drills.clock import SystemClock
 from drills.durations import parse_duration
 from drills.errors import OBJECTIVE_MISSED, ConfigError
+from drills.printable import to_json
 from drills.schedule.worst_case import LossInterval, ScheduleResult, ScheduleRule, exact_duration, work_out
+from drills.screen import Screen
 
 LONGEST = timedelta(days=36_500)
 EXAMPLE = """\
@@ -65,9 +66,9 @@ def run(options: argparse.Namespace) -> int:
         raise ConfigError(_as_fragment(str(error))) from error
     missed = rpo is not None and (worst.worst is None or worst.worst.seconds > rpo.total_seconds())
     if options.json:
-        print(json.dumps(_facts(rules, worst, rpo, missed), indent=1, ensure_ascii=False))
+        print(to_json(_facts(rules, worst, rpo, missed)))
     else:
-        _show(rules, worst, rpo, Console(highlight=False))
+        _show(rules, worst, rpo, Screen(highlight=False))
     return OBJECTIVE_MISSED if missed else 0
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,10 +26,11 @@ from drills.cli.database import (
     policies_of,
     server_connector,
 )
-from drills.cli.screen import STYLES, printable
 from drills.clock import SystemClock
 from drills.errors import ConfigError
 from drills.model.finding import CheckResult, Finding
+from drills.printable import to_json
+from drills.screen import STYLES, Screen, printable
 
 EXAMPLE = """\
 examples:
@@ -95,9 +95,9 @@ def run(options: argparse.Namespace) -> int:
     )
     code = exit_code(results)
     if options.json:
-        print(json.dumps(_facts(expected, results, code), indent=1, ensure_ascii=False))
+        print(to_json(_facts(expected, results, code)))
     else:
-        _show(expected, results, Console())
+        _show(expected, results, Screen())
     return code
 
 

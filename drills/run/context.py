@@ -22,13 +22,14 @@ from drills.checks.owner.invariants import InvariantSet
 from drills.clock import SystemClock
 from drills.config import load as config
 from drills.config.load import Config
-from drills.errors import SandboxError
+from drills.errors import ConfigError, SandboxError
 from drills.files import write_privately
 from drills.model.record import Expectation
 from drills.record import Journal
 from drills.recovery.connect import NotResolved, Resolver
 from drills.recovery.drill import Drill
 from drills.recovery.restore import Setup
+from drills.redaction import check_url, holds_secret, show_address
 from drills.run.plan import CONTEXT_NAME, SERVICE_NAME
 from drills.sandbox_client import SandboxControl
 
@@ -115,8 +116,31 @@ def redact_seed(seed: str) -> str:
     """Return a seed as a report may show it: a URL without user, password and options, a file by its name."""
     if "://" not in seed:
         return Path(seed).name
+    try:
+        check_url(seed, "--seed")
+    except ConfigError:
+        return show_address(seed)
     scheme, _, rest = seed.partition("://")
-    return f"{scheme}://{rest.rsplit('@', 1)[-1].split('?', 1)[0]}"
+    return (
+        f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"
+        if "?" not in rest.rpartition("@")[0]
+        else show_address(seed)
+    )
+
+
+def check_seed(seed: str) -> None:
+    """Refuse a seed that is neither a file nor a URL that libpq reads as it was meant. Raises ConfigError without quoting it."""
+    if "://" in seed:
+        if not seed.startswith(("postgresql://", "postgres://")):
+            raise ConfigError(
+                f"--seed: expected a file or a URL postgresql://user@host/database, found {show_address(seed)}"
+            )
+        check_url(seed, "--seed")
+    elif holds_secret(seed) and not Path(seed).exists():
+        raise ConfigError(
+            "--seed: expected a file or a URL postgresql://user@host/database, found neither: it looks like a connection "
+            "string, and is not repeated since it may hold a password"
+        )
 
 
 def read(folder: Path) -> RunOptions:

@@ -16,7 +16,9 @@ from tests.support.paths import CHECKOUT
 
 ROOMS = ("drills", "steps", "reports")
 # Modules of `drills` that are no folder: the ground that all stand on, and two that are rooms by themselves.
-GROUND = ("errors", "clock", "durations", "files", "policy_statements", "sql")
+GROUND = (
+    "errors", "clock", "durations", "files", "policy_statements", "printable", "redaction", "screen", "sql", "streams",
+)  # fmt: skip
 GROUND_ROOM = "ground"
 ROW = r"^\| `([\w/]+)` \|([^|]*)\| ([^|]*) \|$"
 # Folders whose folders are rooms, each with the modules in it that are rooms by themselves.

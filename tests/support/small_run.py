@@ -22,7 +22,7 @@ from drills import record
 from drills.clock import SystemClock, wait_until
 from drills.model.record import SCHEMA_VERSION, RunRecord
 from drills.run import lifeline, plan, supervisor
-from reports import terminal
+from drills.screen import Screen
 from tests.support.paths import CHECKOUT
 
 # each gets the run's folder and the work folder as its arguments: by the first one its process is known
@@ -171,7 +171,7 @@ def main(folder: Path, path: Path) -> int:
     """Run the plan; print the outcome as JSON."""
     folder.mkdir(exist_ok=True)
     begin_record(folder)
-    clock, screen = SystemClock(), terminal.Screen()
+    clock, screen = SystemClock(), Screen()
 
     def follow(ended: object) -> None:
         assert callable(ended)

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-MASK = "****"
+from drills.redaction import MASK, mask_urls
+
 LONGEST_TEXT = 2_000  # characters
 LONGEST_LIST = 50  # members
 DEEPEST = 40  # levels: more is no AWS request, and could end a recursion
@@ -22,7 +23,6 @@ _SECRET = re.compile(
     r"|privatekey|keymaterial|plaintext|credentialsecret|presignedurl|xamzsignature"
 )
 _PAIRS = {"name": "value", "key": "value", "parametername": "parametervalue"}
-_URL_PASSWORD = re.compile(r"(\b[A-Za-z][\w+.-]*://[^\s:/@]*):[^\s/]+@")
 
 
 def is_secret(name: str) -> bool:
@@ -45,7 +45,7 @@ def redact(value: Any, name: str = "", depth: int = 0) -> Any:
     if isinstance(value, list | tuple):
         return [redact(inner, name, depth + 1) for inner in value]
     if isinstance(value, str):
-        return _URL_PASSWORD.sub(rf"\1:{MASK}@", value)
+        return mask_urls(value)
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, bytes | bytearray):

@@ -10,7 +10,8 @@ from urllib.parse import quote
 import psycopg
 from psycopg import conninfo
 
-from drills.errors import SeedError
+from drills.errors import ConfigError, SeedError
+from drills.redaction import check_url, show_address
 from drills.sandbox.postgres.binaries import Binaries
 from drills.sandbox.seeds.tools import Program, run
 
@@ -60,9 +61,10 @@ def without_password(source: str) -> str:
     if not is_url(source):
         return source
     try:
+        check_url(source, "--seed")
         parts = conninfo.conninfo_to_dict(source)
-    except psycopg.Error:
-        return "postgresql://…"
+    except (ConfigError, psycopg.Error, UnicodeError):
+        return show_address(source)
     user = f"{quote(str(parts['user']))}@" if parts.get("user") else ""
     port = f":{parts['port']}" if parts.get("port") else ""
     host = str(parts.get("host") or parts.get("hostaddr") or "")
@@ -125,12 +127,13 @@ def copy_server(source: str, binaries: Binaries, target: Path) -> None:
 
 
 def _connect(source: str) -> psycopg.Connection[tuple[object, ...]]:
+    check_url(source, "--seed")
     try:
         parameters = conninfo.conninfo_to_dict(source)
-    except psycopg.Error as error:
-        reason = " ".join(str(error).split()) if "@" not in str(error) else "its form is wrong"
+    except (psycopg.Error, UnicodeError):  # its message can hold a part of the password
         raise SeedError(
-            f"expected a URL postgresql://user@host:port/database for --seed, but {reason}; correct it"
+            f"expected a URL postgresql://user@host:port/database for --seed, found {show_address(source)}, which libpq does "
+            "not understand; correct it"
         ) from None
     if parameters.get("sslpassword"):
         raise SeedError(

@@ -6,17 +6,17 @@ from datetime import datetime
 from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from drills.durations import show_duration
+from drills.screen import Screen
 
 _STYLES = {"available": "green", "stopped": "dim"}
 
 
 def show_status(facts: dict[str, Any], now: datetime) -> None:
     """Print the facts of `drills sandbox status --json` as tables; `now` is the present instant."""
-    console = Console(highlight=False)
+    console = Screen(highlight=False)
     console.print(f"[bold green]●[/] The sandbox answers at [bold]{facts['endpoint']}[/]")
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
     since = datetime.fromisoformat(facts["since"])

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drills.redaction import MASK
 from drills.run.finish import without_repeated_answers
 from drills.sandbox.door.calls import Call, CallLog, read_request
-from drills.sandbox.door.redact import LONGEST_LIST, LONGEST_TEXT, MASK, redact, shorten
+from drills.sandbox.door.redact import LONGEST_LIST, LONGEST_TEXT, redact, shorten
 from drills.sandbox.door.responses import LARGEST, StoredResponse, operation_model
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
