@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.aws import guards
 from drills.aws import read as aws
+from drills.aws.outcome import was_not_carried_out
 from drills.aws.read import error_text
 from drills.aws.scratch import scratch_tags
 from drills.aws.session import Clients
@@ -185,14 +186,7 @@ def back_up(
 
     `every` is the seconds between two polls; `on_state` is called with each state once.
     """
-    job_id = clients.backup.start_backup_job(
-        BackupVaultName=request.vault,
-        ResourceArn=request.arn,
-        IamRoleArn=request.role,
-        IdempotencyToken=request.run_id,
-        Lifecycle={"DeleteAfterDays": request.days},
-        RecoveryPointTags=request.tags,
-    )["BackupJobId"]
+    job_id = _start(clients, request)
     job = _follow(clients, job_id, request, clock, every=every, on_state=on_state)
     arn = str(job.get("RecoveryPointArn") or "")
 
@@ -207,6 +201,31 @@ def back_up(
         wait_until(listed, LISTED_WITHIN, clock, every=every, what="the recovery point")
     point = seen[0] if seen else None
     return BackupResult(job, point, judge(request, arn, point))
+
+
+def _start(clients: Clients, request: BackupRequest) -> str:
+    """Return the id of the job; DrillError where no answer says whether it was started. Raises AWS's refusal as it is.
+
+    Repeated with the same token the call starts no second job (AWS Backup API reference, StartBackupJob).
+    """
+    try:
+        answer = clients.backup.start_backup_job(
+            BackupVaultName=request.vault,
+            ResourceArn=request.arn,
+            IamRoleArn=request.role,
+            IdempotencyToken=request.run_id,
+            Lifecycle={"DeleteAfterDays": request.days},
+            RecoveryPointTags=request.tags,
+        )
+    except (ClientError, BotoCoreError) as error:
+        if was_not_carried_out(error):
+            raise
+        command = f"aws backup list-backup-jobs --by-backup-vault-name {request.vault} --by-resource-arn {request.arn}"
+        raise DrillError(
+            f"expected AWS Backup to say that the job is started, found: {error_text(error)}: whether it was is not known; "
+            f"see with {command}. Its recovery point is removed after {request.days} days"
+        ) from error
+    return str(answer["BackupJobId"])
 
 
 def _follow(

@@ -6,18 +6,22 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
 
 from drills.aws import read as aws
 from drills.cli import main as cli
-from drills.cli.backup import BackupRequest, judge, whole_days
+from drills.cli.backup import BackupRequest, back_up, judge, whole_days
 from drills.config.target import Target
-from drills.errors import ConfigError
+from drills.errors import ConfigError, DrillError
 from drills.model.point import RecoveryPoint
 from drills.posture.points import newest
+from tests.support.clock import HandClock
 from tests.support.protected import VAULT, Protected, protected
 from tests.support.rds import eventually
 
@@ -42,6 +46,18 @@ POINT = RecoveryPoint(
     expires_at=NOON + timedelta(days=2),
     made_by_drill=True,
 )
+
+
+def test_a_job_that_may_have_been_started_is_named() -> None:
+    """No answer says whether the job runs: how to see it, and that its point does not stay for ever."""
+
+    def start_backup_job(**_: object) -> None:
+        raise ReadTimeoutError(endpoint_url="https://backup.example")
+
+    clients: Any = SimpleNamespace(backup=SimpleNamespace(start_backup_job=start_backup_job))
+    with pytest.raises(DrillError, match="whether it was is not known; see with aws backup list-backup-jobs ") as error:
+        back_up(clients, WANTED, HandClock(), every=1.0, on_state=lambda _state: None)
+    assert str(error.value).endswith("--by-resource-arn arn:db. Its recovery point is removed after 2 days")
 
 
 def drills(protected: Protected, *more: str) -> int:
