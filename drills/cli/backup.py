@@ -253,7 +253,8 @@ def _follow(
         job = wait_until(ended, timeout, clock, every=every, what="the backup job")
     except TimeoutError as error:
         raise DrillError(
-            f"expected the backup job to end within {show_duration(timeout)}, it is still {states[-1]}: {command}"
+            f"expected the backup job to end within {show_duration(timeout)}, it is still {states[-1]}: {command}, or raise the "
+            "target's timeout"
         ) from error
     if job["State"] != "COMPLETED":
         message = " ".join(str(job.get("StatusMessage") or "it says no more").split())

@@ -85,7 +85,8 @@ def wait_for_name(
     if last is not None:
         raise RestoreFailed(
             f"expected the scratch instance's name to resolve within {timeout:g} s of being available, it did not "
-            f"({last}): see whether this host asks the resolver of the instance's network"
+            f"({last}): see whether this host asks the resolver of the instance's network, or raise "
+            "the target's timeout"
         )
 
 
@@ -103,7 +104,8 @@ def wait_for_connection(connect: Connector, database: str, clock: Clock, *, time
     if last is not None:
         raise RestoreFailed(
             f"expected the scratch instance to answer a query within {timeout:g} s of being available, it did not "
-            f"({last}): see whether its security group admits this host and the CA bundle is right"
+            f"({last}): see whether its security group admits this host and the CA bundle is right, or "
+            "raise the target's timeout"
         )
 
 

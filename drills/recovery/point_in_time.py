@@ -89,7 +89,9 @@ def _wait_until_restorable(setup: Setup, moment: datetime, disaster_at: datetime
             what="the moment to be restorable",
         )
     except TimeoutError as error:
-        raise CheckUnavailable(f"{error}: read the instance's LatestRestorableTime") from error
+        raise CheckUnavailable(
+            f"{error}: read the instance's LatestRestorableTime, or raise the target's timeout"
+        ) from error
 
 
 def judge(found: Collection[str]) -> CheckResult:

@@ -229,7 +229,9 @@ def copy_snapshot(setup: Setup, point: RecoveryPoint, copy_id: str) -> RecoveryP
             what=f"the copy {copy_id!r} to be available",
         )
     except TimeoutError as error:
-        raise RestoreFailed(f"{error}: read the snapshot's status with aws rds describe-db-snapshots") from error
+        raise RestoreFailed(
+            f"{error}: read the snapshot's status with aws rds describe-db-snapshots, or raise the target's timeout"
+        ) from error
     return dataclasses.replace(point, snapshot_id=copy_id, kind="manual", made_by_drill=True)
 
 
