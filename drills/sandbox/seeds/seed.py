@@ -20,6 +20,7 @@ from drills.errors import SandboxError, SeedError
 from drills.sandbox.postgres.binaries import OLDEST, Binaries, find, readable
 from drills.sandbox.postgres.runas import ServerUser, run_as
 from drills.sandbox.seeds import sample
+from drills.sandbox.seeds.contents import check_names
 from drills.sandbox.seeds.files import (
     check_folder,
     check_place,
@@ -104,7 +105,7 @@ def lowest_server(info: SeedInfo, servers: Sequence[Binaries], work: Path, user:
     if not new_enough:
         raise SeedError(
             f"expected a seed of PostgreSQL {max(each.major for each in servers)} or earlier, the newest "
-            f"{_of_these(servers)}, but {info.source} needs {info.major} (data of "
+            f"in use, but {info.source} needs {info.major} (data of "
             f"{info.server_version or 'an unknown version'}); {_remedy(servers, info.major, info.extensions, work, user)}"
         )
     for each in new_enough:
@@ -117,10 +118,6 @@ def lowest_server(info: SeedInfo, servers: Sequence[Binaries], work: Path, user:
         f"{info.source} needs the extension {', '.join(missing)}, which the PostgreSQL {first.version} at hand "
         f"({first.origin}) does not have; {_remedy(servers, info.major, info.extensions, work, user)}"
     )
-
-
-def _of_these(servers: Sequence[Binaries]) -> str:
-    return "at hand" if len(servers) > 1 else "that --postgres names"
 
 
 def _remedy(
@@ -243,7 +240,7 @@ def _whole(text: Output, path: Path, binaries: Binaries) -> Iterator[bytes]:
     if "unsupported version" in error:
         newest = (binaries,)
         raise SeedError(
-            f"expected an archive that pg_restore {binaries.version}, the newest {_of_these(newest)}, can read, but {path} "
+            f"expected an archive that pg_restore {binaries.version}, the newest in use, can read, but {path} "
             f"was made by a newer pg_dump; {_remedy(newest, binaries.major + 1, (), Path('/'), None)}"
         )
     raise SeedError(_damaged(path, f"pg_restore: {error}"))
@@ -280,6 +277,7 @@ def open_dump(
             yield file, ()
         return
     check_folder(path)
+    check_names(path)
     if user is None:
         yield None, (str(path.absolute()),)
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,15 +59,15 @@ def emptied(server: Cluster) -> Iterator[None]:
                 session.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
 
 
-def dumped(server: Cluster, database: str, *options: str) -> bytes:
-    """What pg_dump writes of a database."""
+def dumped(server: Cluster, database: str, *options: str, program: str = "pg_dump") -> bytes:
+    """What pg_dump writes of a database, or pg_dumpall of all."""
     command = [
-        str(server.binaries.tool("pg_dump")),
+        str(server.binaries.tool(program)),
         f"--host={server.run_dir}",
         f"--port={PORT}",
         f"--username={ADMIN}",
     ]
-    done = run_as(None, [*command, *options, database], cwd=Path("/"), env={"PGPASSWORD": PASSWORD})
+    done = run_as(None, [*command, *options, *filter(None, [database])], cwd=Path("/"), env={"PGPASSWORD": PASSWORD})
     assert done.returncode == 0, done.stderr
     return done.stdout.encode()
 
@@ -80,7 +81,9 @@ def settled(text: bytes) -> list[bytes]:
 def made(server: Cluster, database: str, script: str) -> None:
     """A database that a superuser has filled who is none any more, as after a move to another server."""
     with server.connect() as session:
-        session.execute("CREATE ROLE postgres SUPERUSER")
+        if session.execute("SELECT FROM pg_roles WHERE rolname = 'postgres'").fetchone() is None:
+            session.execute("CREATE ROLE postgres")
+        session.execute("ALTER ROLE postgres SUPERUSER")
         session.execute(
             sql.SQL("CREATE DATABASE {} OWNER postgres TEMPLATE template0").format(sql.Identifier(database))
         )
@@ -135,6 +138,33 @@ def test_objects_of_several_owners_come_back_as_they_were(
         settings = session.execute("SELECT setrole <> 0, setconfig FROM pg_db_role_setting ORDER BY 1").fetchall()
         assert settings == [(False, ["log_min_duration_statement=100"]), (True, ["search_path=app, public"])]
         assert session.execute("SELECT FROM pg_roles WHERE rolname = 'drills_seed'").fetchone() is None
+
+
+def test_one_database_of_a_whole_cluster_is_loaded(server: Cluster, tmp_path: Path) -> None:
+    """The compressed output of pg_dumpall brings the database that is named, and its roles' memberships without power."""
+    with server.connect() as session:
+        session.execute(ROLES + "GRANT readers TO writers; CREATE ROLE boss SUPERUSER LOGIN PASSWORD 'x'")
+    made(server, "mixed", MIXED)
+    made(server, "beside", "CREATE TABLE t (a int)")
+    before = settled(dumped(server, "mixed"))
+    path = tmp_path / "all"
+    path.write_bytes(gzip.compress(dumped(server, "", program="pg_dumpall")))
+    with server.connect() as session:
+        session.execute("DROP DATABASE mixed")
+        session.execute("DROP DATABASE beside")
+        session.execute('DROP ROLE app_owner, boss, readers, writers, "Odd Role", postgres')
+    with pytest.raises(SeedError, match=r"databases: beside, mixed.*; name the one to load with --database"):
+        load(str(path), server, MASTER, server.run_dir)
+    done = load(str(path), server, MASTER, server.run_dir, Choices("mixed"))
+    assert (done.database, done.left_out) == ("mixed", ())
+    assert settled(dumped(server, "mixed")) == before
+    with server.connect() as session:
+        assert session.execute("SELECT rolsuper, rolcanlogin FROM pg_roles WHERE rolname = 'boss'").fetchone() == (
+            False,
+            False,
+        )
+        assert session.execute("SELECT pg_has_role('writers', 'readers', 'MEMBER')").fetchone() == (True,)
+        assert session.execute("SELECT FROM pg_database WHERE datname = 'beside'").fetchone() is None
 
 
 WITHOUT_CLASSES = "DROP OPERATOR FAMILY app.int_hash USING hash CASCADE; "

@@ -239,7 +239,8 @@ def test_a_dump_of_a_newer_major_version_is_refused(lab: Lab, tmp_path: Path, op
     assert seed.lowest_server(look(lab, dump), lab.servers, lab.work, lab.target.user) == newest
     with pytest.raises(SeedError, match=r"newer pg_dump|or earlier") as error:
         seed.inspect(str(dump), older, lab.work, lab.target.user)
-    words(error)
+    # it is on this machine: only the caller's choice kept it out
+    assert f"leave --postgres out: PostgreSQL {newest.version} ({newest.origin}) is at hand" in words(error)
 
 
 def edited(lab: Lab, path: Path, before: str, line: str) -> Path:
