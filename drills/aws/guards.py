@@ -118,9 +118,12 @@ def _require_listed(config: Config, what: str, found: str, allowed: Iterable[str
 
 
 def check_prefix(prefix: str, instances: Iterable[str]) -> None:
-    """Refuse a source that is named like a scratch instance: the clean-up tells them apart by the prefix too."""
+    """Refuse a source that is named like a scratch instance: the clean-up tells them apart by the prefix too.
+
+    RDS keeps identifiers in lower case (CreateDBInstance, DBInstanceIdentifier).
+    """
     for instance in instances:
-        if instance.startswith(prefix) or instance in prefix:
+        if instance.lower().startswith(prefix) or instance.lower() in prefix:
             raise Refused(
                 f'expected a source whose name cannot be taken for a scratch instance ("{prefix}…"), '
                 f'found "{instance}": a drill could remove it, so it is never touched'

@@ -94,7 +94,7 @@ def compare_catalog(run: CheckRun) -> CheckResult:
 
     def inspect(connection: Connection, expected: DatabaseManifest) -> CheckOutcome:
         with helpers(connect, connection) as others:  # a copy is read with two connections
-            found = catalog.observe(connection, key=key, helpers=others)
+            found = catalog.observe(connection, key=key, helpers=others, format=manifest.format)
         return _compare_catalogs(expected.catalog, catalog.restrict_to_format(manifest.format, found), lenient)
 
     outcome = inspect_database(connect, manifest.only or MAINTENANCE, catalog.NAME, inspect_cluster)

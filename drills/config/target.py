@@ -31,6 +31,7 @@ from drills.config.values import (
     InstanceId,
     Name,
     PathText,
+    RdsName,
     Region,
     RoleArn,
     Span,
@@ -146,9 +147,9 @@ class RestoreConfig(Table):
     external_id: Name | None = None
     account: Account | None = None
     region: Region | None = None
-    subnet_group: Name | None = None
+    subnet_group: RdsName | None = None
     security_group: GroupId | None = None
-    parameter_group: Name | None = None
+    parameter_group: RdsName | None = None
     make_parameter_group: bool = False
     kms_key: Name | None = None
     instance_class: InstanceClass | None = None

@@ -131,6 +131,8 @@ def _matching(pattern: str, expected: str, *, show: bool = True) -> AfterValidat
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Span = Annotated[timedelta, BeforeValidator(_span)]
 Name = Annotated[str, AfterValidator(_name)]
+RdsName = Annotated[str, AfterValidator(_name), AfterValidator(str.lower)]
+"""The name of a subnet or parameter group, which RDS stores in lower case (CreateDBSubnetGroup, CreateDBParameterGroup)."""
 PathText = Annotated[str, AfterValidator(path_from)]
 Account = Annotated[str, _matching(r"[0-9]{12}", 'an AWS account id, 12 digits in quotes such as "000000000000"')]
 Region = Annotated[str, _matching(r"[a-z]{2}(-[a-z]+)+-[0-9]", 'an AWS region such as "eu-central-1"')]

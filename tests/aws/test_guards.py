@@ -65,6 +65,24 @@ def test_the_built_in_aws_profile_allows_nothing(tmp_path: Path) -> None:
         open_clients(effective.profile, environment={})
 
 
+@pytest.mark.parametrize("instance", ["Drill-x", "DRILL", "drill-x"])
+def test_rds_knows_no_capital_letters(instance: str) -> None:
+    """A name that RDS keeps as one of a scratch instance is refused, however it is written."""
+    with pytest.raises(Refused, match="cannot be taken for a scratch instance"):
+        guards.check_prefix("drill-", [instance])
+
+
+def test_groups_are_named_as_rds_keeps_them(tmp_path: Path) -> None:
+    """Subnet and parameter groups are compared with what RDS answers, which is in lower case."""
+    text = LIVE + '[targets.other]\ninstance = "Orders-2"\n[targets.other.restore]\nsubnet_group = "Scratch-A"\n'
+    other = live(tmp_path, text + 'parameter_group = "Scratch-B"\n[drill]\ntarget = "other"').target
+    assert (other.instance, other.restore.subnet_group, other.restore.parameter_group) == (
+        "orders-2",
+        "scratch-a",
+        "scratch-b",
+    )
+
+
 @pytest.mark.parametrize("instance", ["drill-orders", "drill", "d"])
 def test_a_source_named_like_a_scratch_instance_is_refused(tmp_path: Path, instance: str) -> None:
     """The clean-up knows scratch instances by their prefix too, so no source of the file may look like one."""

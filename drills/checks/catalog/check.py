@@ -8,7 +8,6 @@ pinned by drills/checks/base/session.py and neither needing a superuser. `judge`
 from __future__ import annotations
 
 import hashlib
-import hmac
 import json
 import re
 import sys
@@ -28,6 +27,8 @@ from drills.checks.catalog.extensions import MEMBERS, SINCE, SINCE_FORMAT_3
 from drills.checks.catalog.findings import Key, Parts, added_finding, changed_finding, compared, missing_finding
 from drills.checks.catalog.grants import version_queries
 from drills.checks.catalog.queries import EVERY_VERSION, RELATION_NAMES
+from drills.checks.catalog.secret_literals import DIGEST, NOT_COMPARED, conceal, digest_of
+from drills.checks.catalog.secret_literals import SINCE as CONCEALED_SINCE
 from drills.checks.catalog.subscriptions import MAY_READ_CONNECTIONS, NOT_VISIBLE
 from drills.model.finding import Finding, NotChecked
 from drills.sql import execute
@@ -68,28 +69,32 @@ _ELEMENT = re.compile(r"'(?:[^']|'')*'::character varying")
 # The server's own JSON, stored as it is where no part has to be shortened, digested or rewritten.
 _PLAIN_JSON = re.compile(r'\{(?:"(?!secret )[a-z ]+": (?:"[^"\\]*"|\[(?:"[^"\\]*"(?:, )?)*\])(?:, )?)+\}')
 LOST_NAME = "something that the catalog has lost"
-NOT_COMPARED = "(not compared)"
 _NO_KEY = "the manifest's key is not at hand: names were compared, values were not"
 _NOT_VISIBLE_REASONS = {
     "options": "not verified: needs a superuser on both sides",
     "connection": "not verified: needs a superuser or pg_read_all_data on both sides",
 }
-_OPTION_DIGEST = re.compile(r" \((?:[0-9a-f]{16}|not compared)\)")
 
 
-def observe(connection: Connection, *, key: bytes | None = None, helpers: Sequence[Connection] = ()) -> Catalog:
+def observe(
+    connection: Connection,
+    *,
+    key: bytes | None = None,
+    helpers: Sequence[Connection] = (),
+    format: int = CONCEALED_SINCE,
+) -> Catalog:
     """Return the catalog of the database that a pinned `connection` is in.
 
     `helpers` are further connections with the same snapshot, each of which reads sections of its own.
     Options of foreign servers and user mappings, and connections of subscriptions, can hold secrets: they are given as
-    digests under `key`, and without one not at all. Definitions are PostgreSQL's own text, which may differ between
-    major versions.
+    digests under `key`, and without one not at all; so are constants in definitions that may be secrets, for a manifest
+    of a `format` that has them so. Definitions are PostgreSQL's own text, which may differ between major versions.
     Raises psycopg.Error when a query fails.
     """
     may = execute(connection, MAY_READ_CONNECTIONS).fetchone()
     queries = version_queries(connection.info.server_version, connections=bool(may and may[0]))
     queries = {**EVERY_VERSION, **queries, **SINCE_FORMAT_3, unknown.SECTION: unknown.query(connection)}
-    return _observe((connection, *helpers), queries, key)
+    return _observe((connection, *helpers), queries, key, concealed=format >= CONCEALED_SINCE)
 
 
 def relations(connection: Connection) -> frozenset[str]:
@@ -111,7 +116,9 @@ def count(catalog: Catalog) -> int:
     return sum(len(entries) for entries in catalog.values())
 
 
-def _observe(connections: Sequence[Connection], queries: Mapping[str, str], key: bytes | None) -> Catalog:
+def _observe(
+    connections: Sequence[Connection], queries: Mapping[str, str], key: bytes | None, *, concealed: bool = True
+) -> Catalog:
     found: Catalog = {}
     work = iter(sorted(queries.items(), key=lambda each: each[0] not in _LARGE))
     taking = Lock()
@@ -126,7 +133,9 @@ def _observe(connections: Sequence[Connection], queries: Mapping[str, str], key:
                 rows = execute(cursor, query).fetchall()
                 # the server has no name for what a comment is on where its catalog has lost that
                 named = sorted((name or LOST_NAME, parts) for name, parts in rows)
-                found[section] = {name: definition(parts, key) for name, parts in named}
+                found[section] = {
+                    name: definition(parts, key, section, name, concealed=concealed) for name, parts in named
+                }
 
     if len(connections) > 1:
         with ThreadPoolExecutor(len(connections)) as pool:
@@ -136,9 +145,13 @@ def _observe(connections: Sequence[Connection], queries: Mapping[str, str], key:
     return {section: found[section] for section in queries if found[section]}
 
 
-def definition(parts: str, key: bytes | None) -> str:
-    """Return an object's parts as a catalog stores them, from the server's JSON of them. Pure."""
-    if len(parts) <= _MAX_LENGTH and "::character varying" not in parts and _PLAIN_JSON.fullmatch(parts):
+def definition(parts: str, key: bytes | None, section: str = "", name: str = "", *, concealed: bool = True) -> str:
+    """Return an object's parts as a catalog stores them, from the server's JSON of them. Pure.
+
+    With `concealed`, constants that may be secrets are digests under `key`.
+    """
+    plain = len(parts) <= _MAX_LENGTH and "::character varying" not in parts and not (concealed and "'" in parts)
+    if plain and _PLAIN_JSON.fullmatch(parts):
         return sys.intern(parts)  # all tables of an owner are defined in the same words
     parsed: dict[str, Any] = {}
     for part, value in json.loads(parts).items():
@@ -147,7 +160,8 @@ def definition(parts: str, key: bytes | None) -> str:
         elif part == "of":
             parsed[part] = value
         else:
-            parsed[part] = _short(_canonical(value if isinstance(value, str) else json.dumps(value)))
+            text = _canonical(value if isinstance(value, str) else json.dumps(value))
+            parsed[part] = _short(conceal(section, part, text, name, key) if concealed else text, key)
     return json.dumps(parsed, ensure_ascii=False, sort_keys=True)
 
 
@@ -158,11 +172,14 @@ def _canonical(text: str) -> str:
     return _CAST_ARRAY.sub(push_down, text)
 
 
-def _short(text: str) -> str:
-    if len(text) <= _MAX_LENGTH:
+def _short(text: str, key: bytes | None) -> str:
+    """Return a long text as the digest of what may be shown of it, with that of its constants, and its beginning."""
+    shown = DIGEST.sub("", text)
+    if len(shown) <= _MAX_LENGTH:
         return text
-    digest = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
-    return f"md5 {digest}, {len(text)} characters: {text[:80]}…"
+    digest = hashlib.md5(shown.encode(), usedforsecurity=False).hexdigest()
+    constants = f" ({digest_of(text, key)})" if shown != text else ""
+    return f"md5 {digest}, {len(shown)} characters{constants}: {shown[:80]}…"
 
 
 def _digested(options: list[str], key: bytes | None) -> str:
@@ -170,8 +187,7 @@ def _digested(options: list[str], key: bytes | None) -> str:
     described = []
     for option in sorted(options):
         name, _, value = option.partition("=")
-        digest = hmac.new(key, value.encode(), hashlib.sha256).hexdigest()[:16] if key else NOT_COMPARED[1:-1]
-        described.append(f"{name} ({digest})")
+        described.append(f"{name} ({digest_of(value, key)})")
     return ", ".join(described)
 
 
@@ -260,7 +276,7 @@ def _parts_differ(before: str | None, after: str | None) -> bool:
     if NOT_VISIBLE in (before, after):
         return False
     if before and after and NOT_COMPARED in before + after:
-        return _OPTION_DIGEST.sub("", before) != _OPTION_DIGEST.sub("", after)
+        return DIGEST.sub("", before) != DIGEST.sub("", after)
     return before != after
 
 
