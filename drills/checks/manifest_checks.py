@@ -25,13 +25,13 @@ from drills.checks.canary import chain
 from drills.checks.canary.chain import CanaryState
 from drills.checks.catalog import check as catalog
 from drills.checks.catalog import passwords, unknown
-from drills.checks.catalog.scope import REST_OF_SERVER, database_name, restrict_to_database
+from drills.checks.catalog.scope import REST_OF_SERVER, database_encoding, database_name, restrict_to_database
 from drills.checks.comparison import CheckRun, Comparison
 from drills.checks.content import check as content
-from drills.checks.content import emptiness, large_objects, sequences
+from drills.checks.content import emptiness, encodings, large_objects, members, sequences
 from drills.checks.content.fingerprint import STABLE
-from drills.checks.content.members import settle
 from drills.checks.content.rows import locate_rows
+from drills.checks.content.tables import byte_ordered
 from drills.checks.manifest import DatabaseManifest, Manifest, calibrate, relevant_roles, system_identifier
 from drills.checks.server import settings
 from drills.model.finding import CheckResult, Finding, NotChecked
@@ -150,7 +150,7 @@ def compare_content(run: CheckRun) -> CheckResult:
     rows = dict[str, int]()
 
     def inspect(connection: Connection, expected: DatabaseManifest) -> CheckOutcome:
-        outcome, compared = _compare_rows(connection, expected.contents, comparison, manifest.system_identifier)
+        outcome, compared = _compare_rows(connection, expected.contents, comparison, manifest)
         rows[connection.info.dbname] = compared + len(expected.large_objects.objects)
         return outcome
 
@@ -165,7 +165,7 @@ def compare_content(run: CheckRun) -> CheckResult:
 
 
 def _compare_rows(
-    connection: Connection, expected: content.Contents, comparison: Comparison, identifier: str
+    connection: Connection, expected: content.Contents, comparison: Comparison, manifest: Manifest
 ) -> tuple[CheckOutcome, int]:
     """Compare one database's tables, and return how many of the source's rows that covers."""
     policies = comparison.policies
@@ -178,13 +178,17 @@ def _compare_rows(
             helpers=others,
             within=_bounds(connection, comparison),
         )
-    here = system_identifier(connection)
-    other_server = bool(here and identifier and here != identifier)
-    settled = settle(expected, found, policies, other_server=other_server)
-    differing_tables = content.differing_tables(connection, settled.expected, settled.found, policies)
+    here, there = system_identifier(connection), manifest.system_identifier
+    settled = members.settle(expected, found, policies, other_server=bool(here and there and here != there))
+    source = expected.encoding or database_encoding(manifest.cluster, connection.info.dbname)
+    how = encodings.comparable(expected, source, found.encoding)
+    ordered = byte_ordered(connection) if how == "as text" else frozenset()
+    both = encodings.Encodings(source, found.encoding, how, ordered)
+    expected, found, encoded = encodings.settle(settled.expected, settled.found, policies, both)
+    differing_tables = content.differing_tables(connection, expected, found, policies)
     locations = locate_rows(connection, differing_tables, expected.algorithm, comparison.key)
-    outcome = content.judge(settled.expected, settled.found, policies, locations) + settled.outcome
-    return outcome, emptiness.rows_compared(settled.expected, settled.found, policies)
+    outcome = content.judge(expected, found, policies, locations) + settled.outcome + encoded
+    return outcome, emptiness.rows_compared(expected, found, policies)
 
 
 def _bounds(connection: Connection, comparison: Comparison) -> content.Bounds:

@@ -67,6 +67,13 @@ def database_name(connection: Connection) -> str:
     return str(row[0]) if row else ""
 
 
+def database_encoding(cluster: Catalog, name: str) -> str:
+    """Return the encoding that a server's catalog gives for a database, "" where it has none of that name. Pure."""
+    entries = cluster.get("databases", {})
+    entry = next((entries[each] for each in (THIS_DATABASE, f"database {name}") if each in entries), "{}")
+    return str(json.loads(entry).get("encoding", ""))
+
+
 def restrict_to_database(cluster: Catalog, own: str, wanted: RelevantRoles) -> Catalog:
     """Return the entries of a server's catalog that concern the database `own` and the roles `wanted`. Pure.
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from drills.checks.base.budget import OUT_OF_TIME
 from drills.checks.base.outcome import CheckOutcome
 from drills.checks.base.session import Connection
+from drills.checks.content.fingerprint import conversion
 from drills.checks.content.model import UNBOUNDED, Bounds, Contents, TableContent
 from drills.checks.content.read import EXACT, observe, policy_of
 from drills.checks.content.rows import DifferingTable, RowLocation
@@ -47,8 +48,9 @@ def differing_tables(
     connection: Connection, expected: Contents, found: Contents, policies: Mapping[str, TablePolicy]
 ) -> list[DifferingTable]:
     """Return the tables that differ and whose rows the manifest can identify."""
+    converts = conversion(expected.algorithm, found.encoding, expected.encoding)
     return [
-        DifferingTable(table, before.ranges, before.form, condition(connection, before.column, before.up_to))
+        DifferingTable(table, before.ranges, before.form, condition(connection, before.column, before.up_to), converts)
         for table, before in expected.tables.items()
         if before.ranges is not None
         and (after := found.tables.get(table)) is not None

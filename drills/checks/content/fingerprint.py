@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from drills.sql import Quoted
+from drills.sql import Quoted, literal
 
 Algorithm = Literal["record/hashtextextended/2", "record/md5/2"]
 """How rows are turned into text, how that is hashed, and into how many 64-bit numbers."""
@@ -42,6 +42,21 @@ from pg_catalog.generate_series(0, 399) as g
 """SQL for a digest of the fast hashes of 400 texts: servers that agree on it have the same hash function."""
 
 
+UNKNOWN_ENCODINGS = frozenset({"SQL_ASCII", "MULE_INTERNAL"})
+"""Encodings whose text cannot be converted to UTF8: what its bytes mean is unknown, or there is no conversion."""
+
+
+def conversion(algorithm: Algorithm, server: str, source: str | None) -> str:
+    """Return the encoding that text is converted to before it is hashed, "" where it is hashed as it is.
+
+    The portable algorithm hashes UTF8 whatever the encodings are, where they are known. `server` is the database's own,
+    `source` the one in a manifest that the database is compared with, if any: "" where it was taken before encodings were
+    stored, with hashes of the bytes as they were.
+    """
+    known = not {server, "UTF8" if source is None else source} & {"", *UNKNOWN_ENCODINGS}
+    return "UTF8" if algorithm == STABLE and known and server != "UTF8" else ""
+
+
 def hashes(algorithm: Algorithm) -> tuple[str, str]:
     """Return SQL for the two hashes, as 64-bit numbers, of the value named t that `hash_input` returns."""
     return _HASHES[algorithm]
@@ -53,11 +68,13 @@ def hash_input(text: Quoted, algorithm: Algorithm) -> str:
     return f"case when pg_catalog.clock_timestamp() is not null then {value} end"
 
 
-def columns_text(columns: Sequence[Quoted], binary: Sequence[Quoted], algorithm: Algorithm) -> Quoted:
+def columns_text(
+    columns: Sequence[Quoted], binary: Sequence[Quoted], algorithm: Algorithm, convert: str = ""
+) -> Quoted:
     """Return SQL for a row's text built from the hashes of its values, so that one value may be as long as PostgreSQL
     allows.
 
-    `binary` names the columns of type bytea, whose text would be twice as long as they are.
+    `binary` names the columns of type bytea, whose text would be twice as long as they are. `convert` as in `text_of`.
     """
     first, second = hashes(algorithm)
     parts = []
@@ -65,16 +82,28 @@ def columns_text(columns: Sequence[Quoted], binary: Sequence[Quoted], algorithm:
         if name in binary:
             hashed = f"pg_catalog.encode(pg_catalog.sha256(r.{name}), 'hex')"
         elif algorithm == STABLE:
-            hashed = f"pg_catalog.md5(r.{name}::text)"
+            hashed = f"pg_catalog.md5({_converted(Quoted(f'r.{name}::text'), convert)})"
         else:
             hashed = f"(select {first} || ':' || {second} from (select r.{name}::text as t) as v)"
         parts.append(f"case when pg_catalog.num_nulls(r.{name}) = 0 then {hashed} else 'null' end")
     return Quoted(" || ',' || ".join(parts) if parts else "''")
 
 
-def text_of(columns: Sequence[Quoted], binary: Sequence[Quoted], algorithm: Algorithm, form: Form) -> Quoted:
-    """Return SQL for the text of a row in one of the two forms."""
-    return row_text(columns) if form == "row" else columns_text(columns, binary, algorithm)
+def text_of(
+    columns: Sequence[Quoted], binary: Sequence[Quoted], algorithm: Algorithm, form: Form, convert: str = ""
+) -> Quoted:
+    """Return SQL for the text of a row in one of the two forms.
+
+    With `convert`, the name of an encoding, it is a bytea of the text in that encoding; the portable algorithm alone
+    hashes either.
+    """
+    return (
+        _converted(row_text(columns), convert) if form == "row" else columns_text(columns, binary, algorithm, convert)
+    )
+
+
+def _converted(text: Quoted, convert: str) -> Quoted:
+    return Quoted(f"pg_catalog.convert_to({text}, {literal(convert)})") if convert else text
 
 
 def row_text(columns: Sequence[Quoted]) -> Quoted:

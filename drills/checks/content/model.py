@@ -49,7 +49,7 @@ class Contents:
 
     `unreadable` says which right was lacking, `damaged` the server's error for a table that it could not read. `not_read`
     names relations without rows that can be read, and why; None in a manifest from before tables of extensions and those
-    in schemas of PostgreSQL's were read.
+    in schemas of PostgreSQL's were read. `encoding` is the database's, "" in a manifest from before it was stored.
     """
 
     algorithm: Algorithm
@@ -57,6 +57,7 @@ class Contents:
     unreadable: dict[str, str] = field(default_factory=dict)
     damaged: dict[str, str] = field(default_factory=dict)
     not_read: dict[str, str] | None = None
+    encoding: str = ""
 
     def in_order(self) -> Contents:
         """Return the same, sorted by name: several connections read in no order."""
@@ -66,6 +67,7 @@ class Contents:
             dict(sorted(self.unreadable.items())),
             dict(sorted(self.damaged.items())),
             self.not_read,
+            self.encoding,
         )
 
 
@@ -82,12 +84,16 @@ UNBOUNDED = Bounds()
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """How tables are read: for a manifest with ranges, for a copy as the manifest's `expected` says."""
+    """How tables are read: for a manifest with ranges, for a copy as the manifest's `expected` says.
+
+    `convert` is the encoding that text is converted to before it is hashed, "" where it is hashed as it is.
+    """
 
     expected: Contents | None
     ranged: bool
     key: bytes | None
     budget: Budget | None = None
+    convert: str = ""
 
     def key_of(self, table: ListedTable) -> Key | None:
         """Return the key whose ranges are summed; None where none are, or where it would have to be hashed without a

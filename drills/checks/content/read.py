@@ -52,8 +52,10 @@ def observe(
     is no `expected`, that is where a manifest is taken. What is not `within` the bounds is unreadable for that
     reason.
     """
-    contents = Contents(algorithm, not_read=not_read(connection))
-    options = ReadOptions(expected, ranged, key, within.budget)
+    encoding = server_encoding(connection)
+    contents = Contents(algorithm, not_read=not_read(connection), encoding=encoding)
+    converts = fingerprint.conversion(algorithm, encoding, expected.encoding if expected else None)
+    options = ReadOptions(expected, ranged, key, within.budget, converts)
     listed = [(table, policy_of(table.name, table.root, policies or {})) for table in tables(connection)]
     wanted = [each for each in listed if each[1].kind != "skip"]
     code = within.code.tables
@@ -72,6 +74,11 @@ def observe(
     else:
         _read_batches(connection, take, contents, options)
     return contents.in_order()
+
+
+def server_encoding(connection: Connection) -> str:
+    """Return the encoding of the database that a connection is in, such as "UTF8"."""
+    return connection.info.parameter_status("server_encoding") or ""
 
 
 def _read_batches(
@@ -132,7 +139,7 @@ def _summed_together(
     connection: Connection, listed: Sequence[ListedTable], algorithm: Algorithm, options: ReadOptions
 ) -> list[TableContent]:
     """Return the contents of several tables in their order."""
-    texts = [fingerprint.text_of(table.columns, table.binary, algorithm, "row") for table in listed]
+    texts = [fingerprint.text_of(table.columns, table.binary, algorithm, "row", options.convert) for table in listed]
     keys = [options.key_of(table) for table in listed]
     if options.ranged:
         seeds = [options.seed_of(key) if key else 0 for key in keys]
@@ -188,6 +195,9 @@ def _read(
         if options.budget and isinstance(error, psycopg.errors.QueryCanceled):
             contents.unreadable[table.name] = options.budget.reason
             return
+        if options.convert and isinstance(error, psycopg.errors.UntranslatableCharacter):
+            contents.unreadable[table.name] = f"holds characters that {options.convert} lacks: {first_line(error)}"
+            return
         where = contents.damaged if is_damage(error) else contents.unreadable
         where[table.name] = (
             f"a row is too long to be compared: {first_line(error)}" if is_too_long(error) else first_line(error)
@@ -211,7 +221,7 @@ def _summed(
     connection: Connection, table: ListedTable, algorithm: Algorithm, wanted: TableContent, options: ReadOptions
 ) -> TableContent:
     where = condition(connection, wanted.column, wanted.up_to)
-    text = fingerprint.text_of(table.columns, table.binary, algorithm, wanted.form)
+    text = fingerprint.text_of(table.columns, table.binary, algorithm, wanted.form, options.convert)
     found: Ranges | None = None
     if key := options.key_of(table):
         low, step = ranges.bounds(key, *_edges(connection, table.name, key))

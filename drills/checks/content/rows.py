@@ -33,14 +33,15 @@ class RowLocation:
 
 @dataclass(frozen=True, slots=True)
 class DifferingTable:
-    """A table that differs: its ranges in the manifest, the form of its rows' text, and the condition for the rows
-    compared.
+    """A table that differs: its ranges in the manifest, the form of its rows' text, the condition for the rows compared,
+    and the encoding that text is converted to before it is hashed.
     """
 
     table: str
     ranges: Ranges
     form: fingerprint.Form
     where: str = ""
+    convert: str = ""
 
 
 def locate_rows(
@@ -74,7 +75,7 @@ def _narrow(
 ) -> RowLocation | None:
     before = differing.ranges
     seed = ranges.seed_of(key if before.key.kind == "hash" else None)
-    text = fingerprint.text_of(table.columns, table.binary, algorithm, differing.form)
+    text = fingerprint.text_of(table.columns, table.binary, algorithm, differing.form, differing.convert)
     query = ranges.query(
         table.name,
         text,

@@ -72,6 +72,21 @@ union all
 select 'temporary tables', count(*) || ' on the source: their rows belong to sessions, and no backup keeps them'
 from pg_catalog.pg_class c where c.relkind = 'r' and c.relpersistence = 't' having count(*) > 0
 """
+# jsonb, tsvector and hstore keep their parts in the order of their bytes, and so do types that are made from them.
+_BYTE_ORDERED = f"""
+with recursive made (typ, of) as (
+    select t.oid, t.typelem from pg_catalog.pg_type t where t.typelem <> 0
+    union all select t.oid, t.typbasetype from pg_catalog.pg_type t where t.typbasetype <> 0
+    union all select c.reltype, a.atttypid from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid
+        where a.attnum > 0 and not a.attisdropped and c.reltype <> 0),
+ordered (typ) as (
+    select t.oid from pg_catalog.pg_type t where t.typname in ('jsonb', 'tsvector', 'hstore')
+    union select made.typ from ordered join made on made.of = ordered.typ)
+select distinct pg_catalog.format('%I.%I', n.nspname, c.relname)
+from ordered join pg_catalog.pg_attribute a on a.atttypid = ordered.typ and a.attnum > 0 and not a.attisdropped
+join pg_catalog.pg_class c on c.oid = a.attrelid and c.oid >= {FIRST_USER_OID}
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+"""
 _KINDS: dict[str, KeyKind] = {"smallint": "integer", "integer": "integer", "bigint": "integer", "uuid": "uuid"}
 
 
@@ -127,6 +142,11 @@ def tables(connection: Connection) -> list[ListedTable]:
 def not_read(connection: Connection) -> dict[str, str]:
     """Return why relations that may have rows are not read, by their name."""
     return {str(name): str(reason) for name, reason in execute(connection, _NOT_READ).fetchall()}
+
+
+def byte_ordered(connection: Connection) -> frozenset[str]:
+    """Return the tables whose rows have another text in a database of another encoding."""
+    return frozenset(str(name) for (name,) in execute(connection, _BYTE_ORDERED).fetchall())
 
 
 def _key(parts: list[Quoted]) -> Key | None:

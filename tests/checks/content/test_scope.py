@@ -11,10 +11,12 @@ import psycopg
 import pytest
 from psycopg.abc import Params
 
-from drills.checks import manifest
+from drills.checks import manifest, suite
 from drills.checks.base.batches import BATCH_SIZE
 from drills.checks.base.lock_watch import ReadLimits
 from drills.checks.base.session import Connection, SingleDatabase
+from drills.checks.comparison import Comparison
+from drills.checks.content.fingerprint import FAST, STABLE, Algorithm
 from drills.checks.verify import Permissions, exit_code, verify
 from drills.clock import SystemClock
 from drills.sandbox.postgres.cluster import ADMIN, PORT, Cluster
@@ -163,3 +165,34 @@ def test_an_empty_database_is_not_verified_unless_it_is_expected_to_be(server: C
 
     assert (exit_code(wiped), exit_code(meant)) == (12, 0)
     assert "no row was compared" in next(result.sentence for result in wiped if result.name == "content")
+
+
+TEXT = "create table word (id int primary key, t text); insert into word values (1, 'Grüße'), (2, 'plain')"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "algorithm", "outcome"),
+    [("LATIN1", STABLE, "met"), ("LATIN1", FAST, "not verified"), ("SQL_ASCII", STABLE, "not verified")],
+)
+def test_a_copy_in_another_encoding_has_the_same_rows(
+    server: Cluster, encoding: str, algorithm: Algorithm, outcome: str
+) -> None:
+    """The portable fingerprint is of characters; any other is not verified, and no row is accused."""
+    name = f"enc_{encoding}_{algorithm[7]}".lower()
+    with server.connect() as session:
+        for each, of in ((name, encoding), (f"{name}_copy", "UTF8")):
+            session.execute(f"create database {each} encoding '{of}' locale 'C' template template0".encode())
+    for each, client in ((name, "LATIN1" if encoding == "SQL_ASCII" else "UTF8"), (f"{name}_copy", "UTF8")):
+        with server.connect(each) as session:
+            session.execute(f"set client_encoding = '{client}'".encode())
+            session.execute(TEXT.encode("latin1" if client == "LATIN1" else "utf-8"))
+
+    expected = manifest.take(only(server, name), algorithm=algorithm)
+    comparison = Comparison(only(server, f"{name}_copy"), expected, SystemClock())
+    (result,) = suite.run(comparison, ("content",))
+
+    assert (result.outcome, result.findings) == (outcome, ())
+    assert any("encoding is" in left.reason for left in result.not_checked)
+    with server.connect(f"{name}_copy") as session:
+        session.execute("update word set t = 'Grosse' where id = 1; delete from word where id = 2")
+    assert suite.run(comparison, ("content",))[0].outcome == "missed"
