@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NewType
 
 import psycopg
+
+# what a semicolon can stand in without ending a statement (PostgreSQL's documentation, "Lexical Structure")
+_OPAQUE = re.compile(
+    r"""--[^\n]* | [eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*" | (\$(?:[^\W\d]\w*)?\$).*?\1""",
+    re.VERBOSE | re.DOTALL,
+)
+_COMMENT = re.compile(r"/\*|\*/")
 
 Quoted = NewType("Quoted", str)
 """SQL that can stand in a statement as it is: a name that the server has quoted (`quote_ident()`, `regclass::text`), or an
@@ -28,6 +36,25 @@ def execute(
     if isinstance(session, psycopg.Cursor):
         return session.execute(text, values, binary=binary)
     return session.execute(text, values, binary=binary)
+
+
+def statements(text: str) -> tuple[str, ...]:
+    """Return the statements of an SQL text without comments and without the semicolons between them; quoted texts are emptied.
+
+    For counting and for the first word of each. Pure.
+    """
+    parts, at, depth = [], 0, 0
+    while at < len(text):
+        edge = _COMMENT.match(text, at)
+        opaque = None if depth else _OPAQUE.match(text, at)
+        if edge:
+            depth = max(0, depth + (1 if edge[0] == "/*" else -1))
+        elif opaque:
+            parts.append(" " if opaque[0].startswith("--") else "''")
+        elif not depth:
+            parts.append(text[at])
+        at = edge.end() if edge else opaque.end() if opaque else at + 1
+    return tuple(each.strip() for each in "".join(parts).split(";") if each.strip())
 
 
 def literal(text: str) -> Quoted:

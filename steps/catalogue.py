@@ -15,7 +15,9 @@ from pytest_bdd.parser import Feature, ScenarioTemplate, Step
 from pytest_bdd.parsers import StepParser
 from pytest_bdd.steps import StepFunctionContext, step_function_context_registry
 
+from drills.durations import parse_duration
 from drills.errors import ConfigError
+from drills.model.policy import CHECKS
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 # Examples of the steps that no shipped feature uses.
@@ -101,13 +103,32 @@ def check_steps(feature: Feature, known: Sequence[StepEntry]) -> None:
     """Refuse a feature with a step that nobody defines. ConfigError with file, line and the closest step."""
     for step in _steps_of([feature]):
         of_keyword = [entry for entry in known if entry.keyword in ("*", step.type)]
-        if not any(entry.parser.is_matching(step.name) for entry in of_keyword):
+        entry = next((entry for entry in of_keyword if entry.parser.is_matching(step.name)), None)
+        if entry is None:
             close = difflib.get_close_matches(step.name, [entry.example for entry in of_keyword], 1, 0.6)
             hint = f"; did you mean `{close[0]}`" if close else ""
             raise ConfigError(
                 f"{feature.filename}:{step.line_number}: expected a step that is defined, found "
                 f"`{step.keyword} {step.name}`{hint}: `drills steps` lists them"
             )
+
+        try:
+            _check_arguments(entry, step)
+        except ValueError as error:
+            raise ConfigError(f"{feature.filename}:{step.line_number}: {error}") from None
+
+
+def _check_arguments(entry: StepEntry, step: Step) -> None:
+    """Refuse, in a shipped step, a check that there is none of and a duration that is none. ValueError with the sentence."""
+    if not entry.module.startswith("steps."):
+        return
+    for name, value in (entry.parser.parse_arguments(step.name) or {}).items():
+        if name in ("age", "objective"):
+            parse_duration(value)
+        elif '"{name}" check' in entry.pattern and value not in CHECKS:
+            close = difflib.get_close_matches(value, CHECKS, 1)
+            hint = f'; did you mean "{close[0]}"?' if close else ""
+            raise ValueError(f'expected the name of a check, found "{value}"{hint}; there are {", ".join(CHECKS)}')
 
 
 def check_additions(own: Sequence[StepEntry], shipped: Sequence[StepEntry]) -> None:

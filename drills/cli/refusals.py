@@ -39,6 +39,17 @@ def _check_manifest(effective: Config) -> None:
             f"targets.{effective.target_name}.manifest: expected a stored manifest, found no file {stored}; correct "
             "the path, or leave it out to check what needs no manifest"
         )
+    if stored and not isinstance(effective.profile, SandboxProfile):  # which takes one of its own
+        from drills.checks import manifest  # loads psycopg, which the command line of a run in the sandbox never needs
+        from drills.checks.content.check import unmatched_policies
+
+        expected = manifest.load(Path(stored).read_text(encoding="utf-8"), stored)
+        contents = [each.contents for each in expected.databases.values()]
+        for unmatched in unmatched_policies(contents, effective.target.tables):
+            raise ConfigError(
+                f"targets.{effective.target_name}.tables: expected tables of the manifest {stored}, found {unmatched.what} "
+                f"with the {unmatched.reason}: correct the name, or take the manifest anew"
+            )
 
 
 def _check_elsewhere(effective: Config, choices: context.RunOptions) -> None:

@@ -72,6 +72,27 @@ def test_a_step_that_nobody_defines_is_refused_with_its_place(
 
 
 @pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        ('the "contents" check finds no difference', 'found "contents"; did you mean "content"?'),
+        ('the newest "a" in the table "b.c" is at most "a day" older than the disaster', "'a day' is no duration"),
+        ('the copy is usable within "soon"', "'soon' is no duration"),
+    ],
+)
+def test_a_step_that_could_never_hold_is_refused_with_its_place(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], step: str, expected: str
+) -> None:
+    """A check that there is none of and a duration that is none would be found after the restore, which is paid for."""
+    monkeypatch.chdir(folder)
+    write(folder, step)
+
+    said = refused(folder, capsys, "--features", "features")
+
+    assert "orders.feature:4: " in said
+    assert expected in said
+
+
+@pytest.mark.parametrize(
     ("name", "text", "options", "expected"),
     [
         (

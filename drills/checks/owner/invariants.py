@@ -28,7 +28,7 @@ from drills.checks.base.timeouts import (
 from drills.durations import show_duration
 from drills.errors import VERIFICATION_FAILED, ConfigError
 from drills.model.finding import CheckResult, Finding, NotChecked, Verdict
-from drills.sql import execute
+from drills.sql import execute, statements
 
 NAME = "invariants"
 NONE = 'the target names no rules of its owner: write SQL files and set invariants = "FOLDER" in drill.toml'
@@ -37,6 +37,7 @@ OF_OTHER_DATA = (
     "add --invariants FOLDER to evaluate rules on them"
 )
 _SENTENCE = re.compile(r"--\s*(\S.*\S)\s*")
+_QUERY = re.compile(r"[\s(]*(select|with|values|table)\b", re.IGNORECASE)
 _DATABASE = re.compile(r"--\s*database:\s*(\S+)\s*")
 
 
@@ -80,8 +81,13 @@ def _parse(path: Path) -> Invariant:
         raise ConfigError(f'{path}: expected a sentence in its first line, such as "-- Every order has lines."')
     database = _DATABASE.fullmatch(lines[1].strip()) if len(lines) > 1 else None
     query = "\n".join(lines[1:]).strip().rstrip(";").rstrip()
-    if not re.sub(r"--.*", "", query).strip():
+    found = statements(query)
+    if not found:
         raise ConfigError(f"{path}: expected a query of the rows that break it, found none")
+    if len(found) > 1:
+        raise ConfigError(f"{path}: expected one query, found {len(found)} statements: write a file for each")
+    if not _QUERY.match(found[0]):
+        raise ConfigError(f"{path}: expected a query (select, with, values or table), found {found[0].split()[0]}")
     return Invariant(path.stem, sentence[1], query, database[1] if database else "")
 
 

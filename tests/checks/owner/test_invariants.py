@@ -24,6 +24,8 @@ select id from orders as o where not exists (select from order_line as l where l
         ("", "expected a sentence"),
         ("select 1", "expected a sentence"),
         ("-- It is so.\n-- database: x\n", "expected a query"),
+        ("-- It is so.\nselect 1 where false; select ';';\n", "expected one query, found 2 statements"),
+        ("-- It is so.\ndelete from a\n", "expected a query .select, with, values or table., found delete"),
     ],
 )
 def test_a_file_that_says_nothing_is_one_sentence(tmp_path: Path, text: str, message: str) -> None:
