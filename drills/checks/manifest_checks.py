@@ -28,7 +28,7 @@ from drills.checks.catalog import passwords, unknown
 from drills.checks.catalog.scope import REST_OF_SERVER, database_encoding, database_name, restrict_to_database
 from drills.checks.comparison import CheckRun, Comparison
 from drills.checks.content import check as content
-from drills.checks.content import emptiness, encodings, large_objects, members, sequences
+from drills.checks.content import emptiness, encodings, known_answers, large_objects, members, sequences
 from drills.checks.content.fingerprint import STABLE
 from drills.checks.content.rows import locate_rows
 from drills.checks.content.tables import byte_ordered
@@ -43,7 +43,7 @@ CONNECTION = "connection"
 
 
 def check_connection(run: CheckRun) -> CheckResult:
-    """Enter every database of the server and of the manifest.
+    """Enter every database of the server and of the manifest, and ask it what is known.
 
     A physical copy can hold a database that nobody can enter, such as one whose removal was interrupted
     (https://www.postgresql.org/docs/current/sql-dropdatabase.html).
@@ -56,8 +56,7 @@ def check_connection(run: CheckRun) -> CheckResult:
     for name in sorted(names | set(run.comparison.databases)):
         try:
             with snapshot(connect, name) as connection:
-                connection.execute("select 1")
-            outcome += CheckOutcome(1)
+                outcome += CheckOutcome(1, known_answers.check(connection, CONNECTION))
         except psycopg.OperationalError as error:
             outcome += CheckOutcome(1, (_cannot_enter(name, error),))
     return build_result(CONNECTION, outcome, "databases")

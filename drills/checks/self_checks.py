@@ -16,7 +16,7 @@ from drills.checks.integrity import amcheck, constraints, index_queries, sequenc
 from drills.checks.integrity import files as integrity_files
 from drills.checks.integrity import indexes as integrity_indexes
 from drills.checks.integrity import state as integrity_state
-from drills.checks.manifest import DatabaseManifest
+from drills.checks.manifest import DatabaseManifest, system_identifier
 from drills.checks.owner import invariants
 from drills.checks.owner.invariants import InvariantSet
 from drills.checks.server import harmless
@@ -122,8 +122,10 @@ def check_system_catalog(run: CheckRun) -> CheckResult:
     def inspect(connection: Connection, expected: DatabaseManifest | None) -> CheckOutcome:
         if expected is None or manifest is None:
             return system_catalog.check(connection, None, None)
-        same = connection.info.server_version // 10000 == manifest.server_version_num // 10000
-        return system_catalog.check(connection, expected.builtins if same else None, expected.facts)
+        here, there = connection.info.server_version, manifest.server_version_num
+        own = bool(manifest.system_identifier) and system_identifier(connection) == manifest.system_identifier
+        builtins, left = system_catalog.comparable(expected.builtins, here, there, own=own)
+        return system_catalog.check(connection, builtins, expected.facts) + CheckOutcome(excluded=left)
 
     outcome = inspect_all(run.comparison.connect, run.comparison.databases, system_catalog.NAME, inspect)
     return build_result(system_catalog.NAME, outcome, "references and catalogs", verb="checked")

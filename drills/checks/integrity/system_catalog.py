@@ -60,6 +60,45 @@ _COUNTED = {
     "pg_attribute": ("attrelid", "attnum || ' ' || attname"),
     "pg_index": ("indexrelid", "indrelid || ' ' || indkey::text"),
 }
+# What an object does. A minor release may define one otherwise, on servers that were made by it.
+DEFINITIONS = "definitions of "
+_DEFINED = {
+    "functions": (
+        "pg_proc",
+        "oid",
+        "prolang, prosrc, probin, prosecdef, proisstrict, provolatile, proretset, prorettype, proargtypes, proconfig",
+    ),
+    "operators": ("pg_operator", "oid", "oprname, oprleft, oprright, oprresult, oprcode::oid, oprcom, oprnegate"),
+    "casts": ("pg_cast", "oid", "castsource, casttarget, castfunc, castcontext, castmethod"),
+    "types": (
+        "pg_type",
+        "oid",
+        "typinput::oid, typoutput::oid, typreceive::oid, typsend::oid, typlen, typbyval, typelem",
+    ),
+    "aggregates": ("pg_aggregate", "aggfnoid::oid", "aggtransfn::oid, aggfinalfn::oid, aggcombinefn::oid, agginitval"),
+    "operators of classes": ("pg_amop", "oid", "amopfamily, amoplefttype, amoprighttype, amopstrategy, amopopr"),
+    "functions of classes": (
+        "pg_amproc",
+        "oid",
+        "amprocfamily, amproclefttype, amprocrighttype, amprocnum, amproc::oid",
+    ),
+}
+# What somebody put beside what came with PostgreSQL, where every session looks names up first.
+_ADDED = """
+select 'objects added to pg_catalog', count(*) || ', digest ' || pg_catalog.md5(coalesce(pg_catalog.string_agg(
+    what, ',' order by what collate "C"), '')) from (
+    select 'function ' || p.oid::pg_catalog.regprocedure || ' ' || pg_catalog.md5(p.prosrc), p.oid,
+        'pg_catalog.pg_proc'::pg_catalog.regclass from pg_catalog.pg_proc as p
+        where p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace
+    union all select 'operator ' || o.oid::pg_catalog.regoperator, o.oid, 'pg_catalog.pg_operator'::pg_catalog.regclass
+        from pg_catalog.pg_operator as o where o.oprnamespace = 'pg_catalog'::pg_catalog.regnamespace
+    union all select 'relation ' || c.relname, c.oid, 'pg_catalog.pg_class'::pg_catalog.regclass
+        from pg_catalog.pg_class as c where c.relnamespace = 'pg_catalog'::pg_catalog.regnamespace
+    union all select 'type ' || t.typname, t.oid, 'pg_catalog.pg_type'::pg_catalog.regclass
+        from pg_catalog.pg_type as t where t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace
+) as r (what, oid, catalog) where oid >= 16384 and not exists (select from pg_catalog.pg_depend as d
+    where d.classid = r.catalog and d.objid = r.oid and d.deptype = 'e')
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +144,13 @@ def observe(connection: Connection) -> Builtins:
         f"from pg_catalog.{name} where {number} < {_PINNED}"
         for name, number, what in entries
     )
+    definitions = " union all ".join(
+        f"select '{DEFINITIONS}{kind}', 'digest ' || pg_catalog.md5(pg_catalog.string_agg(pg_catalog.md5("
+        f"row({number}, {what})::text), ',' order by {number}, ({what.split(',')[0]}))) "
+        f"from pg_catalog.{name} where {number} < {_PINNED}"
+        for kind, (name, number, what) in _DEFINED.items()
+    )
+    query += f" union all {definitions} union all {_ADDED}"
     return {str(name): str(reason or "none") for name, reason in execute(connection, query)}
 
 
@@ -167,22 +213,66 @@ def observe_dangling(connection: Connection) -> KnownAnomalies:
     return {finding.object: finding.found for finding in check(connection, None, None).findings}
 
 
+def comparable(
+    expected: Builtins | None, here: int, there: int, *, own: bool
+) -> tuple[Builtins | None, tuple[NotChecked, ...]]:
+    """Return what can be compared of a manifest's built-in objects, and what is left out. Pure.
+
+    `here` and `there` are the versions of the copy's server and the source's as server_version_num, `own` says that it is the
+    source's own server or a physical copy, whose catalog a newer minor release leaves as it was.
+    """
+    if expected is None:
+        return None, ()
+    if here // 10000 != there // 10000:
+        reason = f"not compared: the source has PostgreSQL {there // 10000}, the copy {here // 10000}"
+        return None, (NotChecked("what came with PostgreSQL", reason),)
+    if here == there or own:
+        return expected, ()
+    reason = f"not compared: the source has version {there}, the copy {here}, of another server"
+    rest = {name: value for name, value in expected.items() if not name.startswith(DEFINITIONS)}
+    return rest, (NotChecked("definitions of what came with PostgreSQL", reason),)
+
+
 def judge(expected: Mapping[str, str], found: Mapping[str, str]) -> CheckOutcome:
     """Compare what came with PostgreSQL. Pure."""
     findings = tuple(
         Finding(
             NAME,
             "error",
-            f"pg_catalog.{name}",
+            _object(name),
             before,
             found.get(name, "none"),
-            f"pg_catalog.{name} holds {found.get(name, 'none')}, expected {before}: a page of it may be lost",
-            f"select count(*) from pg_catalog.{name}",
+            f"{_object(name)}: found {found.get(name, 'none')}, expected {before}: {_why(name)}",
+            _query(name),
         )
         for name, before in expected.items()
-        if found.get(name) != before
+        if found.get(name) != before and not _follows(name, expected, found)
     )
     return CheckOutcome(len(expected), findings)
+
+
+def _follows(name: str, expected: Mapping[str, str], found: Mapping[str, str]) -> bool:
+    """Return whether definitions differ since their objects themselves do, which is reported of these."""
+    catalog = _DEFINED.get(name.removeprefix(DEFINITIONS), ("",))[0]
+    return expected.get(catalog) != found.get(catalog)
+
+
+def _object(name: str) -> str:
+    return f"pg_catalog.{name}" if name.startswith("pg_") else name
+
+
+def _why(name: str) -> str:
+    return "a page of it may be lost" if name.startswith("pg_") else "somebody changed what came with PostgreSQL"
+
+
+def _query(name: str) -> str:
+    """Return a query whose answers on the two sides show what differs."""
+    if defined := _DEFINED.get(name.removeprefix(DEFINITIONS)):
+        catalog, number, what = defined
+        return f"select {number}, {what} from pg_catalog.{catalog} where {number} < {_PINNED} order by 1"
+    if not name.startswith("pg_"):
+        return "select what from (" + _ADDED.partition(" from (")[2].strip() + " order by 1"
+    return f"select count(*) from pg_catalog.{name}"
 
 
 def dangling(reference: Reference, count: int, known: KnownAnomalies | None) -> Iterable[Finding]:

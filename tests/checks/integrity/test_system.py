@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from psycopg import sql
 
+from drills.checks.content import known_answers
 from drills.checks.integrity import system_catalog
 from drills.checks.integrity.system_catalog import Reference
 from drills.sql import Quoted
@@ -99,3 +100,55 @@ def test_an_optional_reference_may_lead_nowhere_by_being_nought() -> None:
     assert "r.oprcode <> 0" in REFERENCE.query
     assert "unnest(r.indkey)" in many.query
     assert "p.attnum = each.value" in many.query
+
+
+CHANGED = {
+    "int4out": ("update pg_proc set prosrc = 'int2out' where proname = 'int4out'", ["definitions of functions"]),
+    "the output of a type": (
+        "update pg_type set typoutput = 'int2out'::regproc where typname = 'int4'",
+        ["functions int2out, int4out, int8out", "definitions of types"],
+    ),
+    "hashtextextended": (
+        "alter function pg_catalog.hashtextextended(text, bigint) rename to former; create function "
+        "pg_catalog.hashtextextended(text, bigint) returns bigint language sql immutable as 'select 7::bigint'",
+        ["functions hashtextextended", "pg_catalog.pg_proc", "objects added to pg_catalog"],
+    ),
+    "a cast": (
+        "update pg_cast set castcontext = 'i' where castsource = 'int8'::regtype and casttarget = 'int4'::regtype",
+        ["definitions of casts"],
+    ),
+    "a function in pg_catalog": (
+        "create function pg_catalog.md5(varchar) returns text language sql as 'select ''x'''",
+        ["objects added to pg_catalog"],
+    ),
+}
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("what", CHANGED)
+def test_what_came_with_postgresql_and_was_changed_is_named(checked: Checked, what: str) -> None:
+    """By known answers, without a manifest, where the checks lean on it; by its definition in any case."""
+    damage, expected = CHANGED[what]
+    with checked.copy("template1") as copy:
+        with checked.snapshot(copy) as connection:
+            before = system_catalog.observe(connection)
+            assert known_answers.check(connection, "connection") == ()
+        checked.harm(copy, f"set allow_system_table_mods = on; {damage}")
+        with checked.snapshot(copy) as connection:
+            found = [*known_answers.check(connection, "connection")]
+            found += system_catalog.judge(before, system_catalog.observe(connection)).findings
+
+    assert [finding.object for finding in found] == expected
+    assert {finding.severity for finding in found} == {"error"}
+
+
+def test_definitions_are_compared_between_servers_of_one_version() -> None:
+    """A newer minor release may define one otherwise: listed, as another major's is."""
+    builtins = {"pg_proc": "1", "definitions of functions": "a"}
+
+    assert system_catalog.comparable(builtins, 150018, 150018, own=False) == (builtins, ())
+    assert system_catalog.comparable(builtins, 150020, 150018, own=True) == (builtins, ())
+    rest, left = system_catalog.comparable(builtins, 150020, 150018, own=False)
+    assert (rest, [each.what for each in left]) == ({"pg_proc": "1"}, ["definitions of what came with PostgreSQL"])
+    rest, left = system_catalog.comparable(builtins, 160000, 150018, own=False)
+    assert (rest, [each.what for each in left]) == (None, ["what came with PostgreSQL"])
