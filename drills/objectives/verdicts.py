@@ -26,6 +26,7 @@ PRECEDENCE = (
 )
 
 
+CLEAN_UP_TAG = "cleanup"  # of the scenario that promises that nothing is left, which what is left explains
 UNREPORTED = "expected the reports to be written, found that the run was ended before: drills report FOLDER writes them"
 
 
@@ -69,13 +70,16 @@ def exit_codes(record: RunRecord) -> tuple[int, ...]:
     unverified = [v for v in record.verdicts if v.outcome == "not verified" and v.requirement == "required"]
     if unverified or record.interrupted_by or any(promise.outcome == "broken" for promise in record.promises):
         codes.add(errors.COULD_NOT_RUN)
-    if any(resource.state != "gone" for resource in record.resources):
+    left = any(resource.state != "gone" for resource in record.resources)
+    if left:
         codes.add(errors.LEFT_BEHIND)
     ran = [promise for promise in record.promises if promise.outcome in ("passed", "failed")]
     if not ran and not codes:
         codes.add(errors.COULD_NOT_RUN)
-    unexplained = record.pytest_status not in (0, None) or any(promise.outcome == "failed" for promise in ran)
-    if unexplained and not codes - {errors.LEFT_BEHIND}:
+    failed = [promise for promise in ran if promise.outcome == "failed"]
+    of_clean_up = left and bool(failed) and all(CLEAN_UP_TAG in promise.tags for promise in failed)
+    unexplained = record.pytest_status not in (0, None) or bool(failed)
+    if unexplained and not of_clean_up and not codes - {errors.LEFT_BEHIND}:
         codes.add(errors.COULD_NOT_RUN)
     return tuple(code for code in PRECEDENCE if code in codes) or (0,)
 

@@ -66,6 +66,9 @@ def test_an_objective_is_met_up_to_and_including_its_limit(objective: float, out
     assert judge_rto(measure_rta(phases(1, 5, 1)), Objectives(objective, None)).outcome == outcome
 
 
+LEFT = {"resources": (Resource("db-instance", "drill-x", "left"),), "pytest_status": 1}
+
+
 @pytest.mark.parametrize(
     ("changes", "codes"),
     [
@@ -80,6 +83,8 @@ def test_an_objective_is_met_up_to_and_including_its_limit(objective: float, out
         ({"verdicts": (Verdict("amcheck", "not verified", "", "optional"),)}, (0,)),
         ({"resources": (Resource("db-instance", "drill-x", "left"),)}, (13,)),
         ({"resources": (Resource("db-instance", "drill-x", "left"),), "pytest_status": 1}, (12, 13)),
+        ({**LEFT, "promises": (KEPT, replace(KEPT, outcome="failed", tags=("cleanup",)))}, (13,)),
+        ({**LEFT, "promises": (KEPT, replace(KEPT, outcome="failed", tags=("drill",)))}, (12, 13)),
         ({"failures": (Failure("no server", 12),)}, (12,)),
         ({"interrupted_by": "SIGTERM"}, (12,)),
     ],
