@@ -20,9 +20,9 @@ from drills.cli.common import CONFIG_OPTIONS, Command
 from drills.clock import SystemClock, since_process_start
 from drills.config.limits import CLEAN_UP_MARGIN, Limit
 from drills.config.load import POSTGRES_CHOICES, Config, SandboxProfile
-from drills.errors import COULD_NOT_RUN, DrillError
+from drills.errors import COULD_NOT_RUN, ConfigError, DrillError
 from drills.history import store as history_file
-from drills.model.record import SCHEMA_VERSION, RunRecord, Setting, TargetSummary
+from drills.model.record import SCHEMA_VERSION, ExpectedPromise, RunRecord, Setting, TargetSummary
 from drills.objectives import verdicts
 from drills.record import ORIGIN_NAME, Journal, load, new_run_id
 from drills.recovery.rehearsal import DAMAGE_KINDS
@@ -44,6 +44,7 @@ examples:
   drills run --seed postgresql://localhost/orders
   drills run --damage row                    see what a drill looks like that fails
   drills run --sample oldest                 drill the oldest backup that is still there, not the newest
+  drills run --dry-run                       what a run would do, make, delete, ask and take; changes nothing
   drills run --profile production            drill on AWS, as drill.toml allows it
   drills run -- -k objective                 some of the promises (a partial run, which counts nowhere)
 """
@@ -53,6 +54,10 @@ def add_arguments(run: argparse.ArgumentParser) -> None:
     """Add the options of `drills run`."""
     run.add_argument("--profile", metavar="NAME", help="profile of the configuration (default: DRILL_PROFILE, sandbox)")
     run.add_argument("--target", metavar="NAME", help="target of the configuration")
+    run.add_argument(
+        "--dry-run", action="store_true", help="say what a run would do, make, delete, ask and take; change nothing"
+    )
+    run.add_argument("--json", action="store_true", help="with --dry-run: facts as JSON")
     run.add_argument("--scenario", metavar="NAME", help="scenario of the target, with objectives of its own")
     run.add_argument("--seed", metavar="FILE-or-URL", help="sandbox: your own data instead of the sample application")
     run.add_argument("--database", metavar="NAME", help="the database of a --seed dump that has several")
@@ -100,6 +105,10 @@ def add_arguments(run: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run a drill; the exit code is the run record's. Raises ConfigError before anything is made."""
+    if options.json and not options.dry_run:
+        raise ConfigError(
+            "--json: expected --dry-run beside it, found it alone: the facts of a run are in its drill.json"
+        )
     clock, startup = SystemClock(), since_process_start()
     origin, started_at = clock.monotonic() - startup, clock.now() - timedelta(seconds=startup)
     choices = _choices(options)
@@ -107,6 +116,8 @@ def run(options: argparse.Namespace) -> int:
     refusals.check(effective, choices)
     expected, changed = promised.of_run(effective, choices.own_features(effective)), promised.changes()
     selection.check(choices, expected, options.pytest_arguments, changed)
+    if options.dry_run:
+        return _say_what_would_be(effective, expected, as_json=options.json)
     run_id = new_run_id(started_at)
     plan = _plan(OUT / run_id, effective, options.pytest_arguments)
     console = Screen()
@@ -121,6 +132,14 @@ def run(options: argparse.Namespace) -> int:
         context.save(folder, dataclasses.replace(choices, history=str(kept)))
         supervise(plan, folder, lambda ended: terminal.follow(folder, ended, console, clock), came)
         return _report(folder, console)
+
+
+def _say_what_would_be(effective: Config, expected: Sequence[ExpectedPromise], *, as_json: bool) -> int:
+    from drills.cli import dry_run  # loads boto3, which the command line of a run in the sandbox never needs
+
+    told = dry_run.facts(effective, expected)
+    print(dry_run.as_json(told) if as_json else dry_run.as_text(told))
+    return 0
 
 
 def _report(folder: Path, console: Screen) -> int:
