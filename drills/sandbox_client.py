@@ -1,15 +1,19 @@
 """The client of a running sandbox's own API: its calls, seeds, faults, damage to snapshots. Over HTTP only.
 
-The engine reaches the sandbox's AWS with boto3 as it reaches AWS; this is the small rest (drills/sandbox/control.py).
+The engine reaches the sandbox's AWS with boto3 as it reaches AWS; this is the small rest (drills/sandbox/control.py). The
+sandbox belongs to the user who started it: `find_keys` reads its keys from a file that only that user can read.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import stat
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -20,11 +24,52 @@ _KINDS = {"seed": SeedError, "usage": ConfigError, "sandbox": SandboxError}
 _open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
 
-class SandboxControl:
-    """A client of one sandbox. Its methods raise SandboxError, SeedError or ConfigError with the sandbox's sentence."""
+@dataclass(frozen=True, slots=True)
+class SandboxKeys:
+    """The keys of a sandbox: AWS requests are signed with the first two, its own API takes the token."""
 
-    def __init__(self, endpoint: str) -> None:
-        self._base = endpoint.rstrip("/") + "/_sandbox/"
+    access_key: str
+    secret_key: str = field(repr=False)
+    token: str = field(repr=False)
+
+
+def find_keys(endpoint: str, *, timeout: float = 10) -> SandboxKeys:
+    """Return the keys of the sandbox that answers at an endpoint, from the file that it names.
+
+    Raises SandboxError when nothing answers there, and when the sandbox is another user's: the file must be this user's,
+    closed to others, and name this endpoint, so that whoever listens there learns nothing of another sandbox.
+    """
+    base = endpoint.rstrip("/")
+    named = _ask(f"{base}/_sandbox/keys", timeout=timeout)
+    try:
+        return _read_keys(str(named["file"]), base)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SandboxError(
+            f"Expected to read the keys of the sandbox at {base}, found: {error}; it belongs to the user who started it, so "
+            "start one of your own: drills sandbox up."
+        ) from error
+
+
+def _read_keys(path: str, endpoint: str) -> SandboxKeys:
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), encoding="utf-8") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+            raise PermissionError(f"{path} is not a file of this user alone")
+        facts = json.load(file)
+    if urllib.parse.urlsplit(facts["endpoint"]).port != urllib.parse.urlsplit(endpoint).port:
+        raise ValueError(f"{path} has the keys of {facts['endpoint']}")
+    return SandboxKeys(facts["access_key"], facts["secret_key"], facts["token"])
+
+
+class SandboxControl:
+    """A client of one sandbox. Its methods raise SandboxError, SeedError or ConfigError with the sandbox's sentence.
+
+    Without `keys` they are looked for at the first request.
+    """
+
+    def __init__(self, endpoint: str, keys: SandboxKeys | None = None) -> None:
+        self._endpoint = endpoint.rstrip("/")
+        self._keys = keys
 
     def health(self, *, timeout: float = 10) -> dict[str, Any]:
         """Return whether it answers within `timeout` seconds, and the names of its instances."""
@@ -97,19 +142,22 @@ class SandboxControl:
         return bool(self._ask(f"names/{port}", timeout=10)["resolves"])
 
     def _ask(self, path: str, body: dict[str, Any] | None = None, *, timeout: float | None = None) -> Any:
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self._base + path, data, {"Content-Type": "application/json"})
-        try:
-            with _open(request, timeout=timeout) as answer:
-                return json.load(answer)
-        except urllib.error.HTTPError as error:
-            with error:
-                raise _error(error.read()) from None
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "reason", error)
-            raise SandboxError(
-                f"Expected the sandbox to answer at {self._base}, but: {reason}; is it running?"
-            ) from error
+        self._keys = self._keys or find_keys(self._endpoint, timeout=timeout or 10)
+        return _ask(f"{self._endpoint}/_sandbox/{path}", body, token=self._keys.token, timeout=timeout)
+
+
+def _ask(url: str, body: dict[str, Any] | None = None, *, token: str = "", timeout: float | None = None) -> Any:
+    data = None if body is None else json.dumps(body).encode()
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    try:
+        with _open(urllib.request.Request(url, data, headers), timeout=timeout) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            raise _error(error.read()) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise SandboxError(f"Expected the sandbox to answer at {url}, but: {reason}; is it running?") from error
 
 
 def _error(body: bytes) -> Exception:

@@ -36,7 +36,8 @@ from drills.aws.call_limit import limit_call
 from drills.clock import SystemClock
 from drills.config.limits import LONGEST_CALL
 from drills.config.target import AwsProfile, EndpointProfile, RestoreConfig, SandboxProfile
-from drills.errors import ConfigError, DrillError, Refused
+from drills.errors import ConfigError, DrillError, Refused, SandboxError
+from drills.sandbox_client import find_keys
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 ROLE_SESSION = "postgresql-drill"
@@ -73,15 +74,15 @@ def open_clients(
     restore: RestoreConfig | None = None,
     call_seconds: float = LONGEST_CALL.total_seconds(),
 ) -> Clients:
-    """Return clients for the source's side, or with `restore` for the side that the copy is restored on. Calls nothing yet.
+    """Return clients for the source's side, or with `restore` for the side that the copy is restored on. Calls no AWS yet.
 
     No call is tried again `call_seconds` after it began.
 
-    `endpoint_url` is the running sandbox's address, and for that profile only. Of `environment` the `endpoint` profile
-    reads AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN; without them it signs with "test". A role in
-    `restore` is assumed when the first call is made and again before its credentials end, so that a restore may take
-    longer than they last. Raises ConfigError for a credentials profile that does not exist, and Refused where the `aws`
-    profile allows no region.
+    `endpoint_url` is the running sandbox's address, and for that profile only: it is asked where its keys lie. Of
+    `environment` the `endpoint` profile reads AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN; without
+    them it signs with "test". A role in `restore` is assumed when the first call is made and again before its
+    credentials end, so that a restore may take longer than they last. Raises ConfigError for a credentials profile that
+    does not exist, and Refused where the `aws` profile allows no region.
     """
     region = (restore and restore.region) or profile.region
     if not region:
@@ -97,7 +98,7 @@ def open_clients(
     else:
         if not endpoint_url:
             raise ConfigError("expected the address of the running sandbox, found none: start it first")
-        session, url = _isolated_session("sandbox", "sandbox", None), endpoint_url
+        session, url = _isolated_session(*_sandbox_keys(endpoint_url), None), endpoint_url
     if restore and restore.role_arn:
         session = _in_role(session, restore, region, options, url)
     made: Any = boto3.Session(botocore_session=session, region_name=region)
@@ -137,6 +138,15 @@ def client_config(
         "user_agent_appid": "postgresql-drills",
     }
     return ClientConfig(**options)
+
+
+def _sandbox_keys(endpoint_url: str) -> tuple[str, str]:
+    """Return the keys of the sandbox, which its owner can read; where it cannot be asked, some that no sandbox takes."""
+    try:
+        keys = find_keys(endpoint_url)
+    except SandboxError:
+        return "sandbox", "sandbox"
+    return keys.access_key, keys.secret_key
 
 
 def _endpoint_keys(environment: Mapping[str, str]) -> tuple[str, str, str | None]:

@@ -53,7 +53,6 @@ examples:
   drills sandbox status
   drills sandbox status --json | jq -r .endpoint
 """
-_FAKE = "sandbox"  # what stands in for credentials: no key of AWS looks like it
 _ANSWERS_WITHIN = 5.0  # seconds; nothing that the sandbox does at length keeps it from saying that it is there
 _END_WITHIN = 90.0  # seconds: the server's own clean-up has 60
 _CLOCK = SystemClock()
@@ -212,13 +211,16 @@ def _run_in_foreground(files: SandboxFiles, arguments: list[str], stack: context
 
 
 def environment(ready: dict[str, Any]) -> dict[str, str]:
-    """Return the variables that any AWS client, and libpq, needs to use the sandbox."""
+    """Return the variables that any AWS client, and libpq, needs to use the sandbox. Raises SandboxError."""
+    from drills.sandbox_client import find_keys
+
+    keys = find_keys(ready["endpoint"])
     return {
         "AWS_ENDPOINT_URL": ready["endpoint"],
         "AWS_REGION": ready["region"],
         "AWS_DEFAULT_REGION": ready["region"],
-        "AWS_ACCESS_KEY_ID": _FAKE,
-        "AWS_SECRET_ACCESS_KEY": _FAKE,
+        "AWS_ACCESS_KEY_ID": keys.access_key,
+        "AWS_SECRET_ACCESS_KEY": keys.secret_key,
         "PGSSLROOTCERT": ready["ca"],
     }
 

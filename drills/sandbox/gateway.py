@@ -11,10 +11,12 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
+from drills.errors import COULD_NOT_RUN
 from drills.sandbox import ec2, events, kms, secret_store
 from drills.sandbox.backup.account import BackupAccount
 from drills.sandbox.backup.install import install as install_backup
 from drills.sandbox.control import Control
+from drills.sandbox.door.access import Keys, refuse_foreign
 from drills.sandbox.door.calls import (
     AwsRequest,
     Call,
@@ -28,6 +30,7 @@ from drills.sandbox.door.calls import (
 from drills.sandbox.door.contract import Contract
 from drills.sandbox.door.moto_app import MotoApp
 from drills.sandbox.door.request_faults import RequestFaults
+from drills.sandbox.door.signature import Secret, Signatures, issued_secret
 from drills.sandbox.door.wire import Response, StartResponse, read_body, send
 from drills.sandbox.rds import install as rds
 from drills.sandbox.rds.log_exports import LogExports
@@ -39,9 +42,11 @@ class Gateway:
     """Answers AWS requests with `moto` and `/_sandbox/` with `control`, injects faults and keeps the call log."""
 
     def __init__(
-        self, plane: DataPlane, calls: CallLog, faults: RequestFaults, control: Control, moto: MotoApp
+        self, plane: DataPlane, keys: Keys, calls: CallLog, faults: RequestFaults, control: Control, moto: MotoApp
     ) -> None:
         self._plane = plane
+        self._keys = keys
+        self._signatures = Signatures(keys.access_key, Secret(keys.secret_key), issued_secret)
         self._calls = calls
         self._faults = faults
         self._control = control
@@ -57,10 +62,22 @@ class Gateway:
         except (ValueError, OSError) as error:
             sentence = f"The request's body cannot be read: {error}."
             return send(start_response, *error_response(protocol, 400, "IncompleteBody", sentence))
-        if environ.get("PATH_INFO", "").startswith("/_sandbox/"):
-            status, answer = self._control.answer(environ, body)
+        own = environ.get("PATH_INFO", "").startswith("/_sandbox/")
+        if foreign := refuse_foreign(environ):
+            return send(start_response, *error_response("json" if own else protocol, 403, "AccessDenied", foreign))
+        if own:
+            status, answer = self._answer_owner(environ, body)
             return send(start_response, status, [("Content-Type", "application/json")], json.dumps(answer).encode())
         return send(start_response, *self._answer_aws(environ, body))
+
+    def _answer_owner(self, environ: dict[str, Any], body: bytes) -> tuple[int, Any]:
+        """Answer a request to the sandbox's own API; without the token only where the token lies."""
+        if environ["PATH_INFO"] == "/_sandbox/keys":
+            return 200, {"file": str(self._keys.file)}
+        if not self._keys.allow(environ):
+            sentence = f"Expected the sandbox's token, which its owner finds in {self._keys.file}."
+            return 401, {"error": sentence, "exit_code": COULD_NOT_RUN, "kind": "sandbox"}
+        return self._control.answer(environ, body)
 
     def _answer_aws(self, environ: dict[str, Any], body: bytes) -> Response:
         began, at, response, lost = self._plane.clock.monotonic(), self._plane.instant(), None, ""
@@ -74,7 +91,7 @@ class Gateway:
             )
         if request is None:
             return error_response("query", 403, "MissingAuthenticationToken", "The request is not signed.")
-        response, fault = response or refuse_unknown(request), ""
+        response, fault = self._signatures.refuse(request, environ, body) or response or refuse_unknown(request), ""
         if response is None:
             fault, response = self._faults.instead_of_call(request) or ("", None)
         if response is None:
@@ -115,9 +132,9 @@ def _export_logs(exports: LogExports, account: str, request: AwsRequest) -> None
         exports.export(account, request.region)
 
 
-def make_gateway(plane: DataPlane, account: str, *, check_contract: bool = False) -> Gateway:
+def make_gateway(plane: DataPlane, account: str, keys: Keys, *, check_contract: bool = False) -> Gateway:
     """Install the sandbox's services and build the gateway to them."""
     backups = install_services(plane, account)
     calls = CallLog(contract=Contract() if check_contract else None)
     moto = MotoApp(plane.lock, partial(_export_logs, LogExports(plane), account))
-    return Gateway(plane, calls, RequestFaults(plane), Control(plane, calls, account, backups), moto)
+    return Gateway(plane, keys, calls, RequestFaults(plane), Control(plane, calls, account, backups), moto)

@@ -25,6 +25,7 @@ from typing import TextIO
 from drills.errors import ConfigError, DrillError, SandboxError
 from drills.sandbox.base.delays import Delays
 from drills.sandbox.door import lean
+from drills.sandbox.door.access import Keys
 from drills.sandbox.postgres.binaries import CHOICES, find, server_user
 from drills.sandbox.postgres.cluster import prepare_state, sweep
 from drills.sandbox.postgres.tls import make_authority
@@ -42,6 +43,7 @@ class Sandbox:
         self, parent: Path | None, postgres: str | None, port: int, delays: Delays, *, check_contract: bool = False
     ) -> None:
         listener = _listen(port)
+        endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
         try:
             user = server_user()
             servers = find(postgres)
@@ -50,6 +52,7 @@ class Sandbox:
             listener.close()
             raise
         try:
+            keys = Keys.create(self.state, endpoint)
             authority = make_authority(self.state / "tls")
             (self.state / "tls").chmod(0o755)
             self.plane = DataPlane(self.state, servers, user, authority.server_context(), delays)
@@ -58,14 +61,15 @@ class Sandbox:
             from drills.sandbox.door.http_server import make_http_server
             from drills.sandbox.gateway import make_gateway
 
-            gateway = make_gateway(self.plane, ACCOUNT, check_contract=check_contract)
+            gateway = make_gateway(self.plane, ACCOUNT, keys, check_contract=check_contract)
             self._server = make_http_server(listener, gateway, self.plane.instant)
         except BaseException:
             listener.close()
             shutil.rmtree(self.state, ignore_errors=True)
             raise
         self.ready = {
-            "endpoint": f"http://127.0.0.1:{listener.getsockname()[1]}",
+            "endpoint": endpoint,
+            "keys": str(keys.file),
             "ca": str(authority.ca_path),
             "state": str(self.state),
             "region": REGION,

@@ -113,6 +113,12 @@ class Elsewhere:
 class TestElsewhere:
     """Cut-overs of a service that stays when the run has ended."""
 
+    @pytest.fixture(autouse=True)
+    def _keys(self, own_sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The endpoint is signed to with the keys of the environment."""
+        for name, value in own_sandbox.variables.items():
+            monkeypatch.setenv(name, value)
+
     def test_what_names_no_instance_moves_nothing(self, own_sandbox: RunningSandbox, tmp_path: Path) -> None:
         """Asked all the same, each promise fails with the guard's sentence, and the service goes on."""
         scene = make_scene(own_sandbox, "unnamed", tmp_path)

@@ -13,6 +13,7 @@ _MASKS = (
     (r"\b[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\b", "UUID"),
     (r"\b\d{4}-\d\d-\d\d(-\d\d-\d\d)?([T ]\d\d:\d\d(:\d\d(\.\d+)?)?)?( UTC|Z|[+-]\d\d:\d\d)?", "TIME"),
     (r"\b([A-Z][a-z]{2} )?\d\d [A-Z][a-z]{2} \d{4}( \d\d:\d\d [A-Z]{2,5})?", "TIME"),
+    (r"(?m)^export AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY)=.*$", r"export AWS_\1=KEY"),
     (r"\b(localhost|127\.0\.0\.1):\d+", r"\1:PORT"),
     (r"/\S*(tmp|/T|drills-)\S*", "PATH"),
     (r"\b(?=[0-9a-f]*\d)(?=\d*[a-f])[0-9a-f]{6,}\b", "DIGEST"),

@@ -131,14 +131,14 @@ def runs(place: Place, elsewhere: RunningSandbox) -> dict[str, Run]:
     connect = make_source(elsewhere)
     elsewhere.client("backup").create_backup_vault(BackupVaultName=VAULT)
     configure(place, elsewhere)
-    before = drills(place, "run")
+    before = drills(place, "run", environment=elsewhere.variables)
     nothing_left(place)
     path = place.checkout / "plants.json"
     write_atomically(path, manifest.dump(manifest.take(connect, key=manifest.write_key(path))))
     back_up(elsewhere)
     plan_backups(elsewhere)
     configure(place, elsewhere, f'manifest = "{path}"')
-    after = drills(place, "run")
+    after = drills(place, "run", environment=elsewhere.variables)
     nothing_left(place)
     with connect(DATABASE) as session, pytest.raises(psycopg.errors.UniqueViolation):
         session.execute("insert into plant values (1, 'the source still answers and holds its rows')")

@@ -34,8 +34,7 @@ import sys
 import boto3
 
 endpoint, region, name, host, port = sys.argv[1:]
-keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-ecs = boto3.client("ecs", endpoint_url=endpoint, region_name=region, **keys)
+ecs = boto3.client("ecs", endpoint_url=endpoint, region_name=region)
 service = ecs.describe_services(cluster=name, services=[name])["services"][0]
 old = ecs.describe_task_definition(taskDefinition=service["taskDefinition"])["taskDefinition"]
 container = old["containerDefinitions"][0]
@@ -186,7 +185,7 @@ class CommandLine:
     def __init__(self, scene: Scene, monkeypatch: pytest.MonkeyPatch, position: Position = "healthy") -> None:
         self.scene, self.position = scene, position
         monkeypatch.chdir(scene.folder)
-        for name in ("AWS_ENDPOINT_URL", "PGSSLROOTCERT"):
+        for name in ("AWS_ENDPOINT_URL", "PGSSLROOTCERT", *scene.sandbox.variables):
             monkeypatch.setenv(name, scene.environment[name])
         self._session = cli_cutover.open_cutover_session(self._options("resume"))
 
@@ -311,6 +310,7 @@ def _environment(sandbox: RunningSandbox, folder: Path) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "HOME": str(folder),
         "AWS_ENDPOINT_URL": sandbox.endpoint,
+        **sandbox.variables,
         "AWS_EC2_METADATA_DISABLED": "true",
         "PGSSLROOTCERT": sandbox.ca,
         "USER": "operator",

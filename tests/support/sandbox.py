@@ -17,7 +17,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from drills.sandbox_client import SandboxControl
+from drills.sandbox_client import SandboxControl, SandboxKeys, find_keys
 from tests.support.paths import CHECKOUT
 
 READY_WITHIN = 60.0  # seconds, on a machine that is busy
@@ -35,22 +35,28 @@ class RunningSandbox:
     postgres: tuple[dict[str, Any], ...]
     process: subprocess.Popen[bytes]
     log: int  # a descriptor of what it writes to standard error
+    keys: SandboxKeys
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, **options: Any) -> Any:
         """A boto3 client that repeats nothing, so that an error is seen as it was sent."""
-        return boto3.client(  # type: ignore[call-overload]
-            service,
-            endpoint_url=self.endpoint,
-            region_name=self.region,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-            config=Config(retries={"mode": "standard", "total_max_attempts": 1}),
-        )
+        usual = {
+            "endpoint_url": self.endpoint,
+            "region_name": self.region,
+            "aws_access_key_id": self.keys.access_key,
+            "aws_secret_access_key": self.keys.secret_key,
+            "config": Config(retries={"mode": "standard", "total_max_attempts": 1}),
+        }
+        return boto3.client(service, **(usual | options))  # type: ignore[call-overload]
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The keys as any AWS client takes them from the environment."""
+        return {"AWS_ACCESS_KEY_ID": self.keys.access_key, "AWS_SECRET_ACCESS_KEY": self.keys.secret_key}
 
     @property
     def control(self) -> SandboxControl:
         """The sandbox's own API."""
-        return SandboxControl(self.endpoint)
+        return SandboxControl(self.endpoint, self.keys)
 
 
 def start_sandbox(*arguments: str, delays: str = QUICK) -> RunningSandbox:
@@ -74,7 +80,14 @@ def start_sandbox(*arguments: str, delays: str = QUICK) -> RunningSandbox:
         process.communicate()
         raise AssertionError(f"the sandbox did not start: {said}{_text_of(log)}")
     return RunningSandbox(
-        said["endpoint"], said["ca"], Path(said["state"]), said["region"], tuple(said["postgres"]), process, log
+        said["endpoint"],
+        said["ca"],
+        Path(said["state"]),
+        said["region"],
+        tuple(said["postgres"]),
+        process,
+        log,
+        find_keys(said["endpoint"]),
     )
 
 

@@ -89,7 +89,7 @@ def _clean(environment: Mapping[str, str]) -> dict[str, str]:
 class Terraform:
     """A copy of infra/terraform with its state, plugins and settings in one folder, away from the checkout."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str], keys: Mapping[str, str]) -> None:
         mirror = find_mirror(environment)
         assert mirror is not None
         self.folder = folder / "stack"
@@ -103,8 +103,7 @@ class Terraform:
             "TMPDIR": str(folder),
             "TF_CLI_CONFIG_FILE": str(settings),
             "TF_DATA_DIR": str(folder / "data"),
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
+            **keys,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 

@@ -98,7 +98,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             "master_password": secrets.token_urlsafe(16),
             "secret_recovery_days": "0",
         }
-        made = Stack(running, Terraform(tmp_path_factory.mktemp("terraform"), os.environ), variables)
+        made = Stack(running, Terraform(tmp_path_factory.mktemp("terraform"), os.environ, running.variables), variables)
         made.terraform.done("init", "-input=false")
         made.apply()
         yield made
@@ -125,7 +125,7 @@ def point(stack: Stack) -> str:
 @pytest.mark.slow
 def test_the_configuration_is_valid_and_formatted(tmp_path: Path) -> None:
     """`terraform validate` and `terraform fmt -check` find nothing in infra/terraform."""
-    terraform = Terraform(tmp_path, os.environ)
+    terraform = Terraform(tmp_path, os.environ, {})
     terraform.done("init", "-backend=false", "-input=false")
     assert json.loads(terraform.done("validate", "-json"))["diagnostics"] == []
     assert terraform.done("fmt", "-check", "-diff").strip() == ""

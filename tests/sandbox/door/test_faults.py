@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import boto3
 import psycopg
 import pytest
 from botocore.config import Config
@@ -21,6 +20,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from drills.clock import SystemClock
 from drills.recovery.connect import Endpoint, connector, wait_for_connection
 from drills.run.context import late_name_resolver
+from tests.support import signing
 from tests.support.rds import MASTER, Instance, code, create, eventually
 from tests.support.sandbox import RunningSandbox, end_sandbox, start_sandbox
 
@@ -59,14 +59,8 @@ def struck(box: RunningSandbox) -> int:
 
 def patient(box: RunningSandbox, service: str, attempts: int = 5, **more: Any) -> Any:
     """A boto3 client that tries again, as a user's does."""
-    return boto3.client(  # type: ignore[call-overload]
-        service,
-        endpoint_url=box.endpoint,
-        region_name=box.region,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        config=Config(retries={"mode": "standard", "total_max_attempts": attempts}, **more),
-    )
+    retries: Any = {"mode": "standard", "total_max_attempts": attempts}
+    return box.client(service, config=Config(retries=retries, **more))
 
 
 # -- refused calls -----------------------------------------------------------------------------------------------------
@@ -257,11 +251,8 @@ def test_a_client_that_waits_for_ever_does_not_hold_up_the_end() -> None:
     running.control.arm("no-response", service="rds")
     host, port = running.endpoint.removeprefix("http://").split(":")
     connection = http.client.HTTPConnection(host, int(port), timeout=30)
-    scope = f"Credential=a/20260101/{running.region}/rds/aws4_request"
-    headers = {
-        "Authorization": f"AWS4-HMAC-SHA256 {scope}, Signature=b",
-        "Content-Type": "application/x-www-form-urlencoded",
-    }
+    signed = signing.headers(running.keys, "rds", "POST / HTTP/1.1", f"{host}:{port}", running.region).splitlines()
+    headers = dict(line.split(": ", 1) for line in (*signed, "Content-Type: application/x-www-form-urlencoded"))
     connection.request("POST", "/", b"Action=DescribeDBInstances&Version=2014-10-31", headers)
     eventually(lambda: running.control.faults()[0]["struck"] == 1, "the fault to strike")
     began = time.monotonic()

@@ -10,19 +10,20 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import boto3
 import psutil
 import pytest
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tests.support import signing
 from tests.support.rds import ROLE, Instance, create, eventually
 from tests.support.sandbox import RunningSandbox, end_sandbox, start_sandbox
 
 pytestmark = [pytest.mark.postgres, pytest.mark.sandbox]
 
 WITHIN = 30.0  # seconds in which whatever is sent must be answered
+_UNSIGNED = b"Sign-For: "
 FORM = "application/x-www-form-urlencoded"
 SERVICES = ("rds", "backup", "ec2", "kms", "ecs", "s3", "sts", "iam", "monitoring", "logs", "dynamodb", "none", "ö")
 
@@ -45,7 +46,7 @@ def ask(box: RunningSandbox, sent: bytes) -> tuple[int | None, bytes]:
     """Send bytes and then nothing more; status and all that came. No status where nothing came, as without a request."""
     with open_to(box) as connection:
         try:
-            connection.sendall(sent)
+            connection.sendall(signed(box, sent))
             connection.shutdown(socket.SHUT_WR)
             got = b"".join(iter(lambda: connection.recv(65536), b""))
         except TimeoutError:
@@ -56,18 +57,31 @@ def ask(box: RunningSandbox, sent: bytes) -> tuple[int | None, bytes]:
     return (int(status[1]) if status else None), got
 
 
-def signed(service: str) -> bytes:
-    """An Authorization header as clients send it."""
-    scope = f"Credential=a/20260101/eu-central-1/{service}/aws4_request"
-    return f"Authorization: AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=b\r\n".encode()
+def signed(box: RunningSandbox, sent: bytes) -> bytes:
+    """The bytes of a request with the signature of its first line and its host; other bytes as they are."""
+    head, found, rest = sent.partition(_UNSIGNED)
+    if not found:
+        return sent
+    service, _, rest = rest.partition(b"\r\n")
+    line = head.partition(b"\r\n")[0].decode()
+    return head + signing.headers(box.keys, service.decode(), line, "localhost").encode() + rest
 
 
 def request(service: str, body: bytes, *headers: str, line: str = "POST / HTTP/1.1") -> bytes:
-    """A well-formed HTTP request."""
+    """A well-formed HTTP request; `signed` puts the signature in."""
     head = "".join(f"{each}\r\n" for each in headers).encode()
     length = b"" if any(each.lower().startswith(("content-length", "transfer-")) for each in headers) else None
     size = f"Content-Length: {len(body)}\r\n".encode() if length is None else b""
-    return f"{line}\r\nHost: localhost\r\n".encode() + signed(service) + head + size + b"\r\n" + body
+    return (
+        f"{line}\r\nHost: localhost\r\n".encode()
+        + _UNSIGNED
+        + service.encode()
+        + b"\r\n"
+        + head
+        + size
+        + b"\r\n"
+        + body
+    )
 
 
 SMALL = st.binary(max_size=60)
@@ -192,7 +206,7 @@ UNREADABLE = {
     "half a body": (request("rds", b"short", "Content-Length: 50"), 400, b"IncompleteBody"),
     "no chunk": (request("rds", b"zz\r\nwhat", CHUNKED), 400, b"IncompleteBody"),
     "half a chunk": (request("rds", b"5\r\nab", CHUNKED), 400, b"IncompleteBody"),
-    "no signature": (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx", 403, b"MissingAuthenticationToken"),
+    "no signature": (b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx", 403, b"MissingAuthenticationToken"),
     "another HTTP": (b"GET / HTTP/9.9\r\n\r\n", 400, b"MalformedHttpRequest"),
     "no HTTP": (b"nonsense\r\n\r\n", 400, b"MalformedHttpRequest"),
 }  # fmt: skip
@@ -255,13 +269,7 @@ def test_an_absent_operation_is_refused_in_its_protocol_and_not_tried_again(
         target.client("s3").create_bucket(
             Bucket="there", CreateBucketConfiguration={"LocationConstraint": target.region}
         )
-    patient = boto3.client(  # type: ignore[call-overload]
-        service,
-        endpoint_url=target.endpoint,
-        region_name=target.region,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
+    patient = target.client(service, config=None)
     before = len(target.control.calls())
     with pytest.raises(ClientError) as refused:
         getattr(patient, operation)(**parameters)

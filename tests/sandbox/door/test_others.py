@@ -8,7 +8,6 @@ import secrets
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
 import psycopg
 import pytest
 from botocore.auth import S3SigV4Auth
@@ -127,7 +126,7 @@ def test_s3_is_found_by_path_and_by_host(aws: RunningSandbox, style: str) -> Non
 
     def ask(method: str, body: bytes | None = None) -> tuple[int, bytes]:
         request = AWSRequest(method, f"http://{host}{path}", data=body, headers={"Host": host})
-        S3SigV4Auth(Credentials("test", "test"), "s3", aws.region).add_auth(request)
+        S3SigV4Auth(Credentials(aws.keys.access_key, aws.keys.secret_key), "s3", aws.region).add_auth(request)
         connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=30)
         try:
             connection.request(method, path, body, dict(request.prepare().headers))
@@ -139,14 +138,7 @@ def test_s3_is_found_by_path_and_by_host(aws: RunningSandbox, style: str) -> Non
     assert ask("PUT", b"hello")[0] == 200
     assert ask("GET") == (200, b"hello")
     addressing: Any = {"addressing_style": style}
-    by_boto: Any = boto3.client(
-        "s3",
-        endpoint_url=aws.endpoint,
-        region_name=aws.region,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        config=Config(s3=addressing),
-    )
+    by_boto = aws.client("s3", config=Config(s3=addressing))
     assert by_boto.get_object(Bucket=bucket, Key="a/b")["Body"].read() == b"hello"
 
 

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -23,13 +22,7 @@ ELSEWHERE = "eu-west-1"
 
 def elsewhere(sandbox: RunningSandbox, service: str) -> Any:
     """Return a client of another region."""
-    return boto3.client(  # type: ignore[call-overload]
-        service,
-        endpoint_url=sandbox.endpoint,
-        region_name=ELSEWHERE,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
+    return sandbox.client(service, region_name=ELSEWHERE, config=None)
 
 
 def available(rds: Any, name: str) -> dict[str, Any]:
