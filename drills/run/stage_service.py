@@ -10,9 +10,10 @@ from typing import Any
 
 from drills.aws.session import Clients
 from drills.checks.canary import chain
-from drills.clock import SystemClock, wait_until
+from drills.clock import Clock, SystemClock, wait_until
 from drills.config.cutover import CutoverConfig
 from drills.cutover import public_address
+from drills.errors import SandboxError
 from drills.model.instance import Instance
 
 IMAGE = (
@@ -58,10 +59,26 @@ def deploy(clients: Clients, source: Instance, database: str) -> str:
         MinCapacity=1,
         MaxCapacity=2,
     )
-    wait_until(
-        lambda: public_address.get(url)[0] == 200, SERVED_WITHIN, SystemClock(), every=0.1, what=f"{url} to be served"
-    )
+    wait_served(url, SERVED_WITHIN, SystemClock())
     return url
+
+
+def wait_served(url: str, seconds: float, clock: Clock) -> None:
+    """Wait until a GET is answered with 200. SandboxError, with the last answer, after `seconds`."""
+    last: list[tuple[int, str]] = []
+
+    def served() -> bool:
+        last[:] = [public_address.get(url)]
+        return last[0][0] == 200
+
+    try:
+        wait_until(served, seconds, clock, every=0.1, what=f"{url} to be served")
+    except TimeoutError as error:
+        status, body = last[0]
+        found = f"{status}: {' '.join(body.split())[:300]}" if status else f"no answer: {body}"
+        raise SandboxError(
+            f"expected the service to answer 200 at {url} within {seconds:g} s, found {found}; correct what it says"
+        ) from error
 
 
 def cutover_config(instance_id: str, database: str, url: str, journal: str) -> CutoverConfig:

@@ -144,7 +144,7 @@ def make_instance(sandbox: RunningSandbox, name: str, **more: Any) -> Instance:
     made.available()
     with made.connect() as session:
         session.execute("CREATE SCHEMA shop")
-        session.execute("CREATE TABLE shop.orders (id integer, placed_at timestamptz DEFAULT now())")
+        session.execute("CREATE TABLE shop.orders (id bigint, placed_at timestamptz DEFAULT now())")
         session.execute("INSERT INTO shop.orders SELECT generate_series(1, 3)")
     return made
 

@@ -43,7 +43,7 @@ def running(**settings: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
 
 @pytest.mark.postgres
 def test_it_reads_any_database_and_finds_it_again_after_a_restart(state: Path) -> None:
-    """Facts while the server runs, 503 while it does not, facts again afterwards from the same process."""
+    """Facts while the server runs, 503 while it does not, facts again afterwards; a shop.orders of another shape is left alone."""
     password = secrets.token_urlsafe()
     server = cluster_in(state, readable(find()[0], server_user(), state), "c", password)
     server.create()
@@ -71,6 +71,17 @@ def test_it_reads_any_database_and_finds_it_again_after_a_restart(state: Path) -
 
             assert get(url + "/?again").status == 200
             assert get(url + "/ready").json == {"ready": True}
+            with server.connect() as session:
+                session.execute("create schema shop")
+                for other in (
+                    "table shop.orders (id bigint)",
+                    "table shop.orders (id text, placed_at timestamptz)",
+                    "view shop.orders as select 1::bigint as id, 'now'::timestamptz + interval '1 s' / (random() * 0) as placed_at",
+                ):
+                    session.execute(f"create {other}")
+                    found = get(url + "/")
+                    assert (found.status, "orders" in found.json, found.json["newest_beat"]) == (200, False, 7), other
+                    session.execute(f"drop {other.split()[0]} shop.orders")
     finally:
         server.kill()
 
