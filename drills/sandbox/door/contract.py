@@ -18,15 +18,18 @@ from xml.etree import ElementTree
 from botocore.model import OperationModel
 
 # "Common Errors" and "Common Error Types" of the RDS, AWS Backup, EC2, KMS and STS API references; InvalidAction is
-# also the sandbox's answer to an unknown operation, NotImplemented to one that the sandbox does not have
+# also the sandbox's answer to an unknown operation, NotImplemented to one that the sandbox does not have; the two about
+# signatures are in "Troubleshooting AWS SigV4" of the IAM user guide
 COMMON_ERRORS = frozenset(
     {
         "AccessDenied", "AccessDeniedException", "AuthFailure", "ExpiredToken", "ExpiredTokenException",
         "IncompleteBody", "IncompleteSignature", "InternalFailure", "InvalidAction", "InvalidClientTokenId",
         "InvalidParameterCombination", "InvalidParameterValue", "InvalidQueryParameter", "MalformedHttpRequest",
+        "InvalidSignatureException",
         "MalformedInput", "MalformedQueryString", "MissingAction", "MissingAuthenticationToken", "MissingParameter",
         "NotImplemented",
         "OptInRequired", "RequestExpired", "RequestLimitExceeded", "SerializationException", "ServiceUnavailable",
+        "SignatureDoesNotMatch",
         "SlowDown", "Throttling", "ThrottlingException", "UnauthorizedOperation", "UnknownOperationException",
         "UnrecognizedClientException", "ValidationError", "ValidationException",
     }
