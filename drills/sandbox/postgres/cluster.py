@@ -220,14 +220,15 @@ class Cluster:
     def connect(self, dbname: str = "postgres") -> psycopg.Connection:
         """Open a session of `rdsadmin` over the socket, in autocommit mode. Raises psycopg.OperationalError.
 
-        A database's own event triggers, of which 17 has one at each login, would run with this superuser's rights.
+        A database's own event triggers, of which 17 has one at each login, would run with this superuser's rights; so
+        would the operators of a schema that its own search_path puts before PostgreSQL's.
         """
         quiet = " -c event_triggers=off" if self.binaries.major >= 17 else ""
         return psycopg.connect(
             host=str(self.run_dir), port=PORT, user=ADMIN, password=self._password, dbname=dbname, autocommit=True,
             # set here, so that the caller's PG* variables have no effect
             sslmode="disable", gssencmode="disable", channel_binding="disable", client_encoding="utf8",
-            options=f"-c statement_timeout=0{quiet}", connect_timeout=10, application_name="drills sandbox",
+            options=f"-c statement_timeout=0 -c search_path=public{quiet}", connect_timeout=10, application_name="drills sandbox",
         )  # fmt: skip
 
     def backup_to(self, folder: Path) -> None:

@@ -116,8 +116,10 @@ class TemporaryLogin:
                 "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE usename = %s",
                 [self.name],
             )
-            session.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(self.name)))
-            session.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(self.name)))
+            name = sql.Identifier(self.name)
+            if self._cluster.binaries.major >= 15:  # not DROP OWNED, for which a copy's event trigger would fire
+                session.execute(sql.SQL("REVOKE SET ON PARAMETER session_replication_role FROM {}").format(name))
+            session.execute(sql.SQL("DROP ROLE {}").format(name))
 
 
 @contextmanager

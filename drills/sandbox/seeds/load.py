@@ -255,6 +255,7 @@ def _count(
 ) -> LoadedSeed:
     """Count tables and rows, and run ANALYZE: a dump of PostgreSQL before 18 has no planner statistics."""
     with cluster.connect(database) as session:
+        session.execute("SET search_path = pg_catalog, pg_temp")
         session.execute("ANALYZE")
         tables = session.execute(_TABLES).fetchall()
         rows = 0

@@ -80,7 +80,8 @@ class Script:
     left_out: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        """Listen to the warnings of the login's session."""
+        """Listen to the warnings of the login's session, and let the superuser see nothing but PostgreSQL's own names."""
+        self.superuser.execute("SET search_path = pg_catalog, pg_temp")
         self._rules = rules.Rules()
         self._last: list[bytes] = []
         self._warnings: list[str] = []
@@ -278,11 +279,12 @@ class Script:
         else:
             self.left_out[f"the grant on {change.object}, which would reach the server's own files or programs"] += 1
 
+    def _is_superuser(self, role: str) -> bool:
+        row = self.superuser.execute("SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = %s", [role]).fetchone()
+        return row is not None and bool(row[0])
+
     def _hand_on_database(self, owner: str) -> None:
-        power = self.superuser.execute(
-            "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = %s", [owner]
-        ).fetchone()
-        if power is None or power[0]:
+        if self._is_superuser(owner):
             self.left_out[f"the owner {owner} of the database, who is a superuser here"] += 1
             return
         self.superuser.execute(
@@ -292,6 +294,9 @@ class Script:
     def _keep_setting(self, role: str | None, name: str, value: bytes) -> None:
         row = self.superuser.execute("SELECT context FROM pg_catalog.pg_settings WHERE name = %s", [name]).fetchone()
         context = str(row[0]) if row else None
+        if role is not None and self._is_superuser(role):
+            self.left_out[f"the setting {name} of the role {role}, who is a superuser here"] += 1
+            return
         if not rules.is_harmless_setting(name, context, self.extensions):
             self.left_out[f"the setting {name} of the database or of a role, which only a superuser may give"] += 1
             return

@@ -250,6 +250,8 @@ LEFT_OUT = (
     "ALTER ROLE master IN DATABASE hostile SET session_preload_libraries TO '{secret}';",
     "ALTER DATABASE hostile SET session_preload_libraries TO '{secret}';",
     "ALTER DATABASE hostile SET plperl.on_plperl_init TO 'x';",
+    "ALTER ROLE rdsadmin IN DATABASE hostile SET search_path TO public, pg_catalog;",
+    "ALTER DATABASE hostile OWNER TO rdsadmin;",
 )
 
 
@@ -329,4 +331,22 @@ def test_the_code_of_a_dump_starts_no_program(server: Cluster, tmp_path: Path, o
                 "ALTER FUNCTION public.fire OWNER TO prey"
             )
     assert loaded_back(server, tmp_path / "trapped.dump", "trapped", *options) == ()
+    assert not mark.exists()
+
+
+BY_PATH = """
+    CREATE FUNCTION public.same("char", "char") RETURNS bool LANGUAGE plpgsql AS $$ BEGIN
+        EXECUTE 'COPY (SELECT 1) TO PROGRAM ''touch {mark}'' '; RETURN $1::text OPERATOR(pg_catalog.=) $2::text;
+    EXCEPTION WHEN insufficient_privilege THEN RETURN $1::text OPERATOR(pg_catalog.=) $2::text; END $$;
+    CREATE OPERATOR public.= (LEFTARG = "char", RIGHTARG = "char", FUNCTION = public.same);
+    CREATE TABLE public.t AS SELECT 1 AS a;
+    ALTER DATABASE shadowed SET search_path TO public, pg_catalog;
+"""
+
+
+def test_the_operators_of_a_dump_are_not_the_superusers(server: Cluster, tmp_path: Path) -> None:
+    """A search_path kept with the database, with an operator of the dump's own before PostgreSQL's, catches nobody."""
+    mark = server.run_dir / "caught"
+    made(server, "shadowed", BY_PATH.format(mark=mark))
+    assert loaded_back(server, tmp_path / "shadowed.sql", "shadowed", "--create") == ()
     assert not mark.exists()
