@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import psycopg
 
+from drills.checks.base import copy_code
 from drills.checks.base.outcome import first_line, is_lost
 from drills.checks.base.session import Connection, Connector, database_names, snapshot
 from drills.checks.base.timeouts import DEFAULT_TIMEOUT, ServerUnresponsive, resume_after_disconnect
@@ -55,11 +56,12 @@ def hydrate(connect: Connector, clock: Clock, longest: float = DEFAULT_TIMEOUT) 
 def _tables(connection: Connection) -> tuple[int, int, list[NotChecked]]:
     """Read every table; return the number of relations, their bytes, and what was not read."""
     count, size, left = 0, 0, list[NotChecked]()
+    code = copy_code.find(connection, trusted=False)
     for table, toast, table_bytes, toast_bytes in execute(connection, _RELATIONS).fetchall():
         for name, taken in ((table, table_bytes), (toast, toast_bytes)):
             if name is None or (name == toast and not taken):
                 continue
-            if reason := _scan(connection, name):
+            if reason := code.tables.get(table) or _scan(connection, name):
                 left.append(NotChecked(f"relation {name}", reason))
             else:
                 count, size = count + 1, size + taken
@@ -81,7 +83,8 @@ def _read_indexes(
     connection: Connection, rest: dict[Quoted, list[Index]], progress: Progress, longest: float
 ) -> tuple[int, int, list[NotChecked]]:
     """Read each index by one question, and the `rest` of a table's by its keys."""
-    by_table = index_queries.by_table(connection)
+    code = copy_code.find(connection, trusted=False)
+    without, by_table = integrity_indexes.without_code(index_queries.by_table(connection), code, None)
     for table, indexes in by_table.items():
         if table in rest or table in progress.done:
             continue
@@ -93,7 +96,7 @@ def _read_indexes(
             progress.done[table] = integrity_indexes.unverified_after_timeout(table, indexes, longest)
             raise
     wanted = {table: indexes for table, indexes in rest.items() if indexes}
-    judged = integrity_indexes.check(connection, progress, longest, wanted)
+    judged = without + integrity_indexes.check(connection, progress, longest, wanted, with_path=not code.limited)
     unread = {each.what for each in judged.not_checked}
     names = [each.name for indexes in by_table.values() for each in indexes if f"index {each.name}" not in unread]
     ((index_bytes,),) = connection.execute(_BYTES, (names,)).fetchall()

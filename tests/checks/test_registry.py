@@ -83,6 +83,16 @@ def test_a_check_that_needs_more_than_a_connection_applies_where_it_is_supplied(
     assert left_out == {"queries", "invariants", "harmless", "amcheck", "isolation"}
 
 
+def test_the_document_says_of_each_check_whose_code_it_runs() -> None:
+    """Each has its place in the table of docs/verification.md."""
+    text = (CHECKOUT / "docs" / "verification.md").read_text(encoding="utf-8")
+    section = text.partition("## Whose code a check runs")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| ")][1:]
+    described = {name.strip() for row in rows for name in row.split(",")}
+
+    assert {check.name for check in registry.CHECKS} <= described
+
+
 # -- rooms ------------------------------------------------------------------------------------------------------------
 
 
