@@ -12,7 +12,7 @@ from drills.files import write_atomically
 from drills.model.record import RunRecord
 from drills.printable import printable
 from drills.redaction import redact
-from reports import allure_trend, outcomes, recovery_words, words
+from reports import allure_trend, outcomes, reasons, recovery_words, words
 
 # Matched against the message of a result, in this order; the messages are the sentences of drills/objectives/verdicts.py, of the
 # findings and of drills/errors.py. Allure 3 searches with them, as JavaScript's; Allure 2 matches the whole message, as
@@ -32,6 +32,9 @@ CATEGORIES: tuple[dict[str, Any], ...] = (
     {"name": "Verification failed", "matchedStatuses": ["failed"]},
     {"name": "Precondition absent", "matchedStatuses": ["skipped"]},
 )
+
+
+REASONS_SHOWN = 10
 
 
 def write(folder: Path, record: RunRecord) -> None:
@@ -59,6 +62,8 @@ def environment_properties(record: RunRecord) -> str:
     rows["RTO clock"] = "; ".join(recovery_words.beside_rta(record))
     if stamps := words.stamps(record):
         rows = {"note": "; ".join(stamps)} | rows
+    why = {f"what went wrong {number}": each for number, each in enumerate(reasons.reasons(record)[:REASONS_SHOWN], 1)}
+    rows = {"verdict": reasons.headline(record)} | why | rows
     return "".join(f"{_key(name)}={_value(value)}\n" for name, value in rows.items())
 
 

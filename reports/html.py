@@ -13,7 +13,7 @@ from drills.history import wording
 from drills.model.history import Trend
 from drills.model.record import RunRecord
 from drills.printable import printable_lines
-from reports import charts, outcomes, recovery_words, trend_chart, words
+from reports import charts, outcomes, reasons, recovery_words, trend_chart, words
 
 _TEMPLATES = Path(__file__).parent / "templates"
 RUNS_SHOWN = 12
@@ -59,6 +59,8 @@ def render(record: RunRecord) -> str:
             words=words,
             recovery_words=recovery_words,
             reason_of=outcomes.reason_of,
+            headline=reasons.headline(record),
+            reasons=reasons.reasons(record),
             title=words.title(record),
             tone=words.tone(record),
             views=[(view, Markup(charts.objective_bar(view))) for view in words.objective_views(record)],

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from drills.history.line import OUTCOMES, outcome_of
 from drills.model.record import Promise, RunRecord
 from drills.printable import printable_lines
-from reports import outcomes, words
+from reports import outcomes, reasons, words
 
 THE_RUN = "the run"
 
@@ -20,7 +20,7 @@ def render(record: RunRecord) -> str:
     """The file as text, ending in a newline."""
     cases = [*(_case(record, promise) for promise in record.promises), *_of_the_run(record)]
     if record.code not in (0, None) and not any(each.find("failure") is not None or _broken(each) for each in cases):
-        cases.append(_run_case(record, outcome_of(record), words.headline(record)))
+        cases.append(_run_case(record, outcome_of(record), reasons.headline(record)))
     suite = ET.Element(
         "testsuite",
         name=_text(words.title(record)),
@@ -80,7 +80,7 @@ def _of_the_run(record: RunRecord) -> Iterator[ET.Element]:
     for failure in record.failures:
         yield _run_case(record, OUTCOMES.get(failure.exit_code, "could not run"), failure.sentence)
     if record.interrupted_by and not record.failures:
-        yield _run_case(record, "could not run", words.headline(record))
+        yield _run_case(record, "could not run", reasons.headline(record))
 
 
 def _run_case(record: RunRecord, kind: str, sentence: str) -> ET.Element:

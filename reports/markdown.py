@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from drills.history import wording
 from drills.model.record import RunRecord
 from drills.printable import printable
-from reports import outcomes, recovery_words, words
+from reports import outcomes, reasons, recovery_words, words
 
 FINDINGS_SHOWN = 20
 
@@ -31,12 +31,14 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def render(record: RunRecord) -> str:
     """The summary as Markdown, ending in a newline."""
-    lines = [f"# {cell(words.headline(record))}", "", cell(words.title(record)), "", cell(words.byline(record)), ""]
+    lines = [f"# {cell(reasons.headline(record))}", "", cell(words.title(record)), "", cell(words.byline(record)), ""]
     for stamp in words.stamps(record):
         lines += [f"> **{cell(stamp)}**", ""]
+    if why := reasons.reasons(record):
+        lines += ["## What went wrong", "", *(f"- {cell(each)}" for each in why[:FINDINGS_SHOWN])]
+        lines += [f"- and {len(why) - FINDINGS_SHOWN} more, in report.html"] if len(why) > FINDINGS_SHOWN else []
+        lines += [""]
     lines += [f"- exit code {cell(line)}" for line in words.exit_lines(record)] + [""]
-    if record.failures:
-        lines += ["## What went wrong", "", *(f"- {cell(failure.sentence)}" for failure in record.failures), ""]
     lines += ["## Objectives", "", *_objectives(record), *_recovery_time(record)]
     lines += table(("Data loss", "Number", "How it came about", "What it is"), words.loss_rows(record))
     if slowest := words.slowest_phase(record):

@@ -20,10 +20,10 @@ from drills.model.record import RunRecord
 from drills.model.timing import Phase
 from drills.printable import printable
 from drills.record import RECORD_NAME, load
-from reports import outcomes, recovery_words, words
+from reports import outcomes, reasons, recovery_words, words
 
 POLL_SECONDS = 0.2
-FINDINGS_SHOWN = 5
+REASONS_SHOWN = 6
 REPORT_FILES = ("report.html", "summary.md", "allure-report/index.html", "junit.xml", RECORD_NAME)
 _STYLES = {
     "passed": "green",
@@ -156,6 +156,7 @@ def summary(record: RunRecord, folder: Path, console: Console) -> None:
     console.print()
     if record.promises:
         console.print(_promises(record, console))
+        _skipped(record, console)
         console.print()
     console.print(_objectives(record, console))
     for line in recovery_words.beside_rta(record):
@@ -165,13 +166,11 @@ def summary(record: RunRecord, folder: Path, console: Console) -> None:
     for way, number, how, _ in words.loss_rows(record):
         _say(console, f"data loss {way}: {number} ({how})", "dim")
     console.print()
-    _say(console, words.headline(record), _TONES[words.tone(record)])
+    _over_time(record, console)
+    _say(console, reasons.headline(record), _TONES[words.tone(record)])
     for stamp in words.stamps(record):
         _say(console, stamp, "bold yellow")
-    _over_time(record, console)
-    _findings(record, console)
-    for failure in record.failures:
-        _say(console, failure.sentence, "red")
+    _reasons(record, console)
     left = words.still_there(record)
     if left:
         _say(console, "still there: " + ", ".join(left), "red")
@@ -205,12 +204,24 @@ def _table(*heads: str) -> Table:
 def _promises(record: RunRecord, console: Console) -> Table:
     made = _table("Outcome", "Promise", "Took")
     for promise in record.promises:
+        if promise.outcome == "skipped":
+            continue
         name = Text(_fit(console, promise.name))
         if promise.reason:
             name.append("\n" + _fit(console, outcomes.reason_of(record, promise)), "dim")
         took = words.seconds_or(promise.seconds) if promise.seconds else "-"
         made.add_row(Text(promise.outcome, _STYLES[promise.outcome]), name, took)
     return made
+
+
+def _skipped(record: RunRecord, console: Console) -> None:
+    """The skipped promises, a line for each reason; their names stand in report.html where a reason has several."""
+    found: dict[str, list[str]] = {}
+    for promise in record.promises:
+        if promise.outcome == "skipped":
+            found.setdefault(promise.reason, []).append(promise.name)
+    for reason, names in found.items():
+        _say(console, f"skipped: {names[0] if len(names) == 1 else f'{len(names)} promises'}: {reason}", "yellow")
 
 
 def _objectives(record: RunRecord, console: Console) -> Table:
@@ -225,10 +236,12 @@ def _objectives(record: RunRecord, console: Console) -> Table:
     return made
 
 
-def _findings(record: RunRecord, console: Console) -> None:
-    found = words.findings(record)
-    for finding in found[:FINDINGS_SHOWN]:
-        line = f"{finding.severity}: {finding.object}: expected {finding.expected}, found {finding.found}"
-        _say(console, line, _STYLES.get(finding.severity, ""))
-    if len(found) > FINDINGS_SHOWN:
-        _say(console, f"and {len(found) - FINDINGS_SHOWN} more findings in report.html", "dim")
+def _reasons(record: RunRecord, console: Console) -> None:
+    """What went wrong, a sentence each, and the warnings; few, so that verdict, reasons and paths fit a screen."""
+    shown = [("red", each) for each in reasons.reasons(record)]
+    warned = [each for each in words.findings(record) if each.severity == "warning"]
+    shown += [("yellow", f"warning: {each.object}: expected {each.expected}, found {each.found}") for each in warned]
+    for style, line in shown[:REASONS_SHOWN]:
+        _say(console, line, style)
+    if len(shown) > REASONS_SHOWN:
+        _say(console, f"and {len(shown) - REASONS_SHOWN} more in report.html", "dim")

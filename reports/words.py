@@ -136,6 +136,11 @@ def tone(record: RunRecord) -> str:
 def stamps(record: RunRecord) -> list[str]:
     """What must stand on every page of this run."""
     found = [SIMULATED] if record.simulated else []
+    damaged = next((setting.value for setting in record.settings if setting.name == "--damage"), "")
+    if damaged:
+        found.append(
+            f"DAMAGED ON PURPOSE ({damaged}): the backup was damaged before it was restored; this drill has to fail"
+        )
     if record.partial:
         found.append(f"PARTIAL: counts nowhere as a drill ({record.partial_reason or 'the run was filtered'})")
     if record.interrupted_by:

@@ -16,6 +16,7 @@ from rich.text import Text
 from drills.aws import settings
 from drills.aws.read import error_text
 from drills.cli.common import TARGET_OPTIONS, Command
+from drills.cli.findings import show_finding
 from drills.cli.target import OpenTarget, open_target
 from drills.errors import DrillError
 from drills.model.finding import CheckResult, Finding
@@ -107,7 +108,7 @@ def show(reached: OpenTarget, results: Sequence[CheckResult], console: Console) 
         )
     console.print(table)
     for finding in sorted(_findings(results), key=lambda each: list(STYLES).index(each.severity)):
-        _show_finding(console, finding)
+        show_finding(console, finding, check=True)
     unread = [each for result in results for each in result.not_checked]
     if unread:
         console.print("\nnot verified:")
@@ -117,17 +118,6 @@ def show(reached: OpenTarget, results: Sequence[CheckResult], console: Console) 
 
 def _findings(results: Sequence[CheckResult]) -> list[Finding]:
     return [finding for result in results for finding in result.findings]
-
-
-def _show_finding(console: Console, finding: Finding) -> None:
-    console.print()
-    console.print(
-        Text(finding.severity, style=STYLES[finding.severity]),
-        printable(f"{finding.check}: {finding.object}"),
-        soft_wrap=True,
-    )
-    for what, text in (("expected", finding.expected), ("found", finding.found), ("to do", finding.message)):
-        console.print(printable(f"  {what:<9}{text}"), soft_wrap=True)
 
 
 COMMAND = Command(EXAMPLE, add_arguments, run, EXIT_CODES, parents=(TARGET_OPTIONS,), paths=("config", "store"))

@@ -26,11 +26,12 @@ from drills.cli.database import (
     policies_of,
     server_connector,
 )
+from drills.cli.findings import show_finding
 from drills.clock import SystemClock
 from drills.errors import ConfigError
-from drills.model.finding import CheckResult, Finding
+from drills.model.finding import CheckResult
 from drills.printable import to_json
-from drills.screen import STYLES, Screen, printable
+from drills.screen import Screen, printable
 
 EXAMPLE = """\
 examples:
@@ -53,6 +54,9 @@ def add_arguments(compare: argparse.ArgumentParser) -> None:
         "--expect-empty",
         action="store_true",
         help="a source without rows is right; else a comparison that compared no row is not verified",
+    )
+    compare.add_argument(
+        "-v", "--verbose", action="store_true", help="below each difference the query that shows it, whole"
     )
     compare.add_argument("--json", action="store_true", help="print the results as JSON")
     compare.add_argument(
@@ -97,7 +101,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(to_json(_facts(expected, results, code)))
     else:
-        _show(expected, results, Screen())
+        _show(expected, results, Screen(), queries=options.verbose)
     return code
 
 
@@ -114,7 +118,7 @@ def _facts(expected: Manifest, results: Sequence[CheckResult], code: int) -> dic
     }
 
 
-def _show(expected: Manifest, results: Sequence[CheckResult], console: Console) -> None:
+def _show(expected: Manifest, results: Sequence[CheckResult], console: Console, *, queries: bool) -> None:
     """Print the checks, then the differences, then what was not compared."""
     console.print(
         f"against {', '.join(expected.databases)} as of {expected.taken_at:%Y-%m-%d %H:%M:%S %Z}", markup=False
@@ -127,27 +131,13 @@ def _show(expected: Manifest, results: Sequence[CheckResult], console: Console) 
         style = {"met": "green", "missed": "bold red"}.get(result.outcome, "yellow")
         checks.add_row(printable(result.name), Text(outcome, style=style), printable(result.sentence))
     console.print(checks)
-    findings = [finding for result in results for finding in result.findings]
-    if findings:
-        console.print()
-        console.print(_findings(findings))
+    for finding in (each for result in results for each in result.findings):
+        show_finding(console, finding, query=queries)
     left = [item for result in results for item in result.not_checked]
     if left:
         console.print("\nnot checked, or not exactly:")
         for item in left:
             console.print(printable(f"  {item.what}: {item.reason}"), soft_wrap=True)
-
-
-def _findings(findings: Sequence[Finding]) -> Table:
-    table = Table(box=None, pad_edge=False, show_lines=False)
-    for heading in ("severity", "object", "expected", "found", "query"):
-        table.add_column(heading, overflow="fold")
-    for finding in findings:
-        table.add_row(
-            Text(finding.severity, style=STYLES[finding.severity]),
-            *(printable(text) for text in (finding.object, finding.expected, finding.found, finding.query)),
-        )
-    return table
 
 
 COMMAND = Command(EXAMPLE, add_arguments, run)

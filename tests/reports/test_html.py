@@ -12,7 +12,7 @@ import pytest
 
 from drills.model.finding import Finding
 from drills.model.record import RunRecord
-from reports import html, words
+from reports import html, reasons, words
 from tests.support.example_record import failing_drill, green_drill, interrupted_drill, running_drill
 
 ALL = [green_drill(), failing_drill(), interrupted_drill(), running_drill()]
@@ -89,7 +89,7 @@ def test_page_needs_no_network(record: RunRecord) -> None:
 def test_page_bears_headline_stamps_and_codes(record: RunRecord) -> None:
     """The verdict, every stamp (at top and bottom) and every exit code in words stand on the page."""
     text = visible(html.render(record))
-    assert words.headline(record) in text
+    assert reasons.headline(record) in text
     assert all(text.count(stamp) == 2 for stamp in words.stamps(record))
     assert all(f"exit code {line}" in text for line in words.exit_lines(record))
 

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from drills.model.record import RunRecord
-from reports import markdown, words
+from reports import markdown, reasons, words
 from tests.support.example_record import failing_drill, green_drill, interrupted_drill, running_drill
 
 
@@ -15,7 +15,7 @@ from tests.support.example_record import failing_drill, green_drill, interrupted
 def test_summary_says_verdict_stamps_and_codes(record: RunRecord) -> None:
     """The headline is the title; stamps and exit codes follow."""
     text = markdown.render(record)
-    assert text.startswith(f"# {words.headline(record)}\n")
+    assert text.startswith(f"# {markdown.cell(reasons.headline(record))}\n")
     assert all(f"> **{markdown.cell(stamp)}**" in text for stamp in words.stamps(record))
     assert all(f"- exit code {markdown.cell(line)}" in text for line in words.exit_lines(record))
     assert text.endswith("\n")

@@ -1,0 +1,29 @@
+"""A difference as the commands print it: for reading, with its query on request."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.text import Text
+
+from drills.model.finding import Finding
+from drills.printable import printable as escape
+from drills.screen import STYLES, printable
+
+
+def show_finding(console: Console, finding: Finding, *, check: bool = False, query: bool = False) -> None:
+    """Print severity and object, then what was expected, what was found; of a finding headed by its `check` what to do.
+
+    Nothing is cut, and no line is broken: a terminal wraps it, and a file has it whole.
+    """
+    console.print()
+    known = f" (acknowledged: {finding.acknowledged})" if finding.acknowledged else ""
+    heading = (f"{finding.check}: " if check else "") + finding.object + known
+    console.print(Text(finding.severity, style=STYLES[finding.severity]), printable(heading), soft_wrap=True)
+    said = [("expected", finding.expected), ("found", finding.found)]
+    said += [("to do", finding.message)] if check else []
+    for what, text in said:
+        if text:
+            console.print(printable(f"  {what:<9}{text}"), soft_wrap=True)
+    if query and finding.query:
+        lines = "\n".join(f"    {escape(line)}" for line in finding.query.splitlines())
+        console.print(Text(f"  query\n{lines}"), soft_wrap=True)

@@ -1,0 +1,70 @@
+"""What went wrong, in a sentence each, and the headline that names the first object: they stand on top of every report. Pure."""
+
+from __future__ import annotations
+
+from drills import errors
+from drills.model.finding import CheckResult, Finding, Verdict
+from drills.model.record import RunRecord
+from reports import outcomes, words
+
+LONGEST = 300  # characters of a sentence: a reason can hold what a server said at length
+
+
+def reasons(record: RunRecord) -> list[str]:
+    """Why the run did not pass: what could not go on, each finding that is an error, each promise that failed or broke.
+
+    A promise whose reason was said already, by a finding or by a promise before it, is named with its kind alone.
+    """
+    said = [failure.sentence for failure in record.failures]
+    said += [_finding_text(finding) for finding in errors_found(record)]
+    told = set(said)
+    for promise in record.promises:
+        if promise.outcome not in ("failed", "broken"):
+            continue
+        known = not promise.reason or promise.reason in told
+        told.add(promise.reason)
+        reason = outcomes.kind_of(record, promise) if known else outcomes.reason_of(record, promise)
+        said.append(f"promise {promise.outcome}: {promise.name}: {reason}")
+    return [_short(each) for each in dict.fromkeys(said)]
+
+
+def errors_found(record: RunRecord) -> list[Finding]:
+    """The findings of the recovery that are errors; the rehearsal's are wanted, and acknowledged ones fail nothing."""
+    return [each for each in words.findings(record) if each.severity == "error" and not each.acknowledged]
+
+
+def _finding_text(finding: Finding) -> str:
+    return f"{finding.object}: expected {finding.expected}, found {finding.found}"
+
+
+def _short(text: str) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= LONGEST else f"{flat[: LONGEST - 1]}…"
+
+
+def headline(record: RunRecord) -> str:
+    """The verdict in one sentence, with the first object that differs and the first reason why something could not run."""
+    plain = words.headline(record)
+    if words.tone(record) != "bad":
+        return plain
+    parts = []
+    for code in record.all_codes or (record.code,):
+        text = words.EXIT_WORDS.get(code or 0, f"exit code {code}")
+        if code == errors.VERIFICATION_FAILED and (found := errors_found(record)):
+            more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+            text = f"verification failed: {found[0].object} differs{more}"
+        elif code == errors.COULD_NOT_RUN and (why := _why_not(record)):
+            text = f"{text}: {why}"
+        parts.append(text)
+    told = "; ".join(parts)
+    return told[:1].upper() + told[1:]
+
+
+def _why_not(record: RunRecord) -> str:
+    """The first reason for exit code 12: what could not go on, what broke, or what was required and is not verified."""
+    found = [each.sentence for each in record.failures if each.exit_code == errors.COULD_NOT_RUN]
+    found += [f"{each.name}: {each.reason}" for each in record.promises if each.outcome == "broken"]
+    judged: list[CheckResult | Verdict] = [*words.recovery_checks(record), *record.verdicts]
+    open_ones = [each for each in judged if each.outcome == "not verified" and each.requirement == "required"]
+    found += [f"{each.name}: {each.sentence}" for each in open_ones]
+    return _short(found[0]).rstrip(".") if found else ""
