@@ -68,6 +68,7 @@ _CAST_ARRAY = re.compile(r"\(ARRAY\[((?:'(?:[^']|'')*'::character varying(?:, )?
 _ELEMENT = re.compile(r"'(?:[^']|'')*'::character varying")
 # The server's own JSON, stored as it is where no part has to be shortened, digested or rewritten.
 _PLAIN_JSON = re.compile(r'\{(?:"(?!secret )[a-z ]+": (?:"[^"\\]*"|\[(?:"[^"\\]*"(?:, )?)*\])(?:, )?)+\}')
+_VIEWS_AT_ONCE = 1_000  # whose tables are locked by one query
 LOST_NAME = "something that the catalog has lost"
 _NO_KEY = "the manifest's key is not at hand: names were compared, values were not"
 _NOT_VISIBLE_REASONS = {
@@ -124,13 +125,18 @@ def _observe(
     taking = Lock()
 
     def read(connection: Connection) -> None:
-        with index_scans(connection), connection.cursor(row_factory=tuple_row) as cursor:
+        with connection.cursor(row_factory=tuple_row) as cursor:
             while True:
                 with taking:
                     section, query = next(work, ("", ""))
                 if not query:
                     break
-                rows = execute(cursor, query).fetchall()
+                rows = []
+                for portion in _portions(connection, section, query):
+                    with index_scans(
+                        connection
+                    ):  # goes back with the locks that a view's definition takes on its tables
+                        rows += execute(cursor, portion).fetchall()
                 # the server has no name for what a comment is on where its catalog has lost that
                 named = sorted((name or LOST_NAME, parts) for name, parts in rows)
                 found[section] = {
@@ -143,6 +149,15 @@ def _observe(
     else:
         read(connections[0])
     return {section: found[section] for section in queries if found[section]}
+
+
+def _portions(connection: Connection, section: str, query: str) -> list[str]:
+    """Return the query of a section, in parts where there are more views than a server has locks for at once."""
+    if section != "relations":
+        return [query]
+    row = connection.execute("select count(*) from pg_catalog.pg_class where relkind in ('v', 'm')").fetchone()
+    number = (int(row[0]) if row else 0) // _VIEWS_AT_ONCE + 1
+    return [f"{query} and c.oid::bigint % {number} = {part}" for part in range(number)]
 
 
 def definition(parts: str, key: bytes | None, section: str = "", name: str = "", *, concealed: bool = True) -> str:

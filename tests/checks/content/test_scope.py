@@ -14,7 +14,8 @@ from psycopg.abc import Params
 from drills.checks import manifest, suite
 from drills.checks.base.batches import BATCH_SIZE
 from drills.checks.base.lock_watch import ReadLimits
-from drills.checks.base.session import Connection, SingleDatabase
+from drills.checks.base.session import Connection, SingleDatabase, snapshot
+from drills.checks.catalog import check as catalog
 from drills.checks.comparison import Comparison
 from drills.checks.content.fingerprint import FAST, STABLE, Algorithm
 from drills.checks.verify import Permissions, exit_code, verify
@@ -196,3 +197,12 @@ def test_a_copy_in_another_encoding_has_the_same_rows(
     with server.connect(f"{name}_copy") as session:
         session.execute("update word set t = 'Grosse' where id = 1; delete from word where id = 2")
     assert suite.run(comparison, ("content",))[0].outcome == "missed"
+
+
+def test_a_catalog_that_is_read_in_portions_is_the_same(server: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server with many views is asked for some at a time, since each locks its tables."""
+    with snapshot(only(server, "source"), "source") as connection:
+        whole = catalog.observe(connection)["relations"]
+        monkeypatch.setattr(catalog, "_VIEWS_AT_ONCE", 1)
+        assert catalog.observe(connection)["relations"] == whole
+    assert "public.seen" in whole
