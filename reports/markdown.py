@@ -70,7 +70,7 @@ def _objectives(record: RunRecord) -> list[str]:
             f"{view.actual_name} against {view.objective_name}",
             words.seconds_or(view.actual, view.otherwise),
             words.seconds_or(view.objective, "not set"),
-            view.outcome,
+            view.judgement,
             view.margin,
         )
         for view in words.objective_views(record)

@@ -228,7 +228,7 @@ def _objectives(record: RunRecord, console: Console) -> Table:
     made = _table("Verdict", "Measured", "Objective", "Margin")
     for view in words.objective_views(record):
         made.add_row(
-            Text(view.outcome, _STYLES[view.outcome]),
+            Text(view.judgement, _STYLES[view.outcome]),
             f"{view.actual_name} {words.seconds_or(view.actual, view.otherwise)}",
             f"{view.objective_name} {words.seconds_or(view.objective, 'not set')}",
             view.margin,

@@ -74,6 +74,12 @@ class ObjectiveView:
     sentence: str
     source: str
     otherwise: str = NOT_MEASURED  # what stands for an actual that is None
+    judged: bool = True  # False: by choice, such as the RPO of an old recovery point; the sentence says why
+
+    @property
+    def judgement(self) -> str:
+        """The verdict in a word: what was not to be judged is called that, and not "not verified"."""
+        return self.outcome if self.judged else "not judged"
 
     @property
     def margin(self) -> str:
@@ -108,7 +114,15 @@ def exit_lines(record: RunRecord) -> list[str]:
         codes.insert(0, record.code)
     if record.partial and codes == [0]:
         return ["0: the promises that were run held"]
+    if codes == [0] and (left := not_judged(record)):
+        return [f"0: all promises that were judged held; not judged: {left}"]
     return [exit_words(code) for code in codes]
+
+
+def not_judged(record: RunRecord) -> str:
+    """The objectives that are set and that this run did not judge, by choice; "" where it judged all."""
+    views = objective_views(record)
+    return ", ".join(each.objective_name for each in views if not each.judged and each.objective is not None)
 
 
 def headline(record: RunRecord) -> str:
@@ -119,7 +133,12 @@ def headline(record: RunRecord) -> str:
         return "No verdict: the run has not ended" if is_running(record) else "No verdict: the run ended without one"
     reasons = [EXIT_WORDS.get(code, f"exit code {code}") for code in record.all_codes or (record.code,)]
     if record.code == 0:
-        return "Passed in part: the promises that were run held" if record.partial else "Passed: all promises held"
+        if record.partial:
+            return "Passed in part: the promises that were run held"
+        left = not_judged(record)
+        return (
+            f"Passed: all promises that were judged held; not judged: {left}" if left else "Passed: all promises held"
+        )
     told = "; ".join(reasons)
     return told[:1].upper() + told[1:]
 
@@ -180,9 +199,9 @@ def _view(record: RunRecord, objective_name: str, actual_name: str, objective: f
     actual = measured.seconds if measured else None
     sentence = verdict.sentence if verdict else (measured.sentence if measured else f"{actual_name} was not measured")
     outcome: Outcome = verdict.outcome if verdict else "not verified"
-    return ObjectiveView(
-        objective_name, actual_name, objective, actual, outcome, sentence, measured.source if measured else ""
-    )
+    judged = verdict is None or verdict.outcome != "not verified" or verdict.requirement == "required"
+    source = measured.source if measured else ""
+    return ObjectiveView(objective_name, actual_name, objective, actual, outcome, sentence, source, judged=judged)
 
 
 LOSS_WAYS = {

@@ -40,6 +40,20 @@ def test_filtered_run_passes_only_in_part() -> None:
     assert words.exit_lines(record) == ["0: the promises that were run held"]
 
 
+def test_what_was_not_to_be_judged_is_called_that() -> None:
+    """A drill of an old recovery point does not judge the RPO: the headline does not say that all held, nor the code."""
+    record = green_drill()
+    verdicts = tuple(
+        dataclasses.replace(each, outcome="not verified", requirement="optional") if each.name == "rpo" else each
+        for each in record.verdicts
+    )
+    record = dataclasses.replace(record, verdicts=verdicts)
+
+    assert words.headline(record) == "Passed: all promises that were judged held; not judged: RPO"
+    assert words.exit_lines(record) == ["0: all promises that were judged held; not judged: RPO"]
+    assert [each.judgement for each in words.objective_views(record)][:2] == ["met", "not judged"]
+
+
 def test_each_scenario_that_did_not_run_is_named() -> None:
     """All of them stand under what was not checked, in the page and in the summary, and the first in the stamp."""
     missing = ("The rows match", "The grants match")
