@@ -19,12 +19,14 @@ NAME = "files"
 _STORED = "c.relkind in ('r', 'm', 't', 'i', 'S') and c.relpersistence = 'p'"
 _KIND = """case c.relkind when 'r' then 'table' when 'm' then 'materialised view' when 't' then 'TOAST table'
     when 'i' then 'index' else 'sequence' end || ' ' || c.oid::pg_catalog.regclass"""
+# A catalog that all databases share has a number of pages in each: VACUUM corrects that of its own database alone, so that
+# the others' are too high once it has cut empty pages off (seen on 15).
 # PostgreSQL 18 does not correct pg_class's entry about itself when VACUUM FULL writes it anew (seen, not on 15 and 16).
 _LENGTHS = f"""
 select name, pages, blocks from (
     select {_KIND} as name, c.relpages as pages,
         pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::int as blocks
-    from pg_catalog.pg_class as c where {_STORED}) as r
+    from pg_catalog.pg_class as c where {_STORED} and not c.relisshared) as r
 where blocks < pages and name <> 'table pg_class' order by 1
 """
 # An index that is not ready was never built: a CREATE INDEX CONCURRENTLY or REINDEX CONCURRENTLY that failed leaves it empty.

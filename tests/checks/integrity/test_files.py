@@ -49,6 +49,28 @@ def test_a_catalog_of_relations_that_was_written_anew_is_not_taken_for_cut(clust
         assert integrity_files.check(admin).findings == ()
 
 
+@pytest.mark.postgres
+def test_a_shared_catalog_that_another_database_vacuumed_is_not_taken_for_cut(cluster: Cluster) -> None:
+    """Each database counts its pages, and VACUUM corrects the number of its own database alone."""
+    with cluster.connect() as admin:
+        admin.execute("do $$ begin for i in 1..2000 loop execute format('create role r%s', i); end loop; end $$")
+        admin.execute("create database elsewhere")
+    with cluster.connect("elsewhere") as admin:
+        admin.execute("vacuum analyze pg_authid")
+    with cluster.connect() as admin:
+        admin.execute("do $$ begin for i in 1..2000 loop execute format('drop role r%s', i); end loop; end $$")
+        admin.execute("vacuum full pg_authid")
+    with cluster.connect("elsewhere") as admin:
+        shorter = admin.execute(
+            "select pg_relation_size(oid) / current_setting('block_size')::int < relpages from pg_class "
+            "where oid = 'pg_authid'::regclass"
+        ).fetchone()
+        pin(admin)
+
+        assert shorter == (True,)
+        assert integrity_files.check(admin).findings == ()
+
+
 # What a failed build leaves: of a new index, of an index built anew, of a partition's; and an index that lacks a partition's.
 LEFT = """
 create table dup (a int); insert into dup values (1), (1); create table re (a int); create unique index re_a on re (a);
