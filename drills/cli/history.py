@@ -31,7 +31,7 @@ RUNS_SHOWN = 12
 EXAMPLE = """\
 examples:
   drills history                     every group of runs, with its newest 12
-  drills history --target orders --all
+  drills history --target myappdbprod --all
   drills history --json              the same for a program: `groups`, `not_counted`, `problems`
 """
 EXIT_CODES = "exit codes: 0 said what there is; 2 wrong usage or configuration"
@@ -141,24 +141,25 @@ def _say(console: Console, text: str, style: str = "") -> None:
 
 
 def _table(points: Sequence[HistoryPoint], found: Trend) -> Table:
+    """The runs of a group; on a narrow terminal names and outcomes are wrapped, and no number is cut."""
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    made.add_column("Run", no_wrap=True)
-    made.add_column("Outcome", no_wrap=True)
-    for head in ("RTA", "RPA", "Size"):
-        made.add_column(head, justify="right", no_wrap=True)
+    made.add_column("Run", overflow="fold")
+    made.add_column("Outcome", overflow="fold")
+    numbers = [(_seconds(each.rta_seconds), _seconds(each.rpa_seconds), _size(each.size_bytes)) for each in points]
+    for place, head in enumerate(("RTA", "RPA", "Size")):
+        widest = max((len(row[place]) for row in numbers), default=0)
+        made.add_column(head, justify="right", no_wrap=True, min_width=max(widest, len(head)))
     after = {gap.from_at: gap for gap in found.gaps}
-    for point in points:
-        made.add_row(
-            point.run_id,
-            Text(point.outcome, _STYLES.get(point.outcome, "yellow")),
-            _seconds(point.rta_seconds),
-            _seconds(point.rpa_seconds),
-            "-" if point.size_bytes is None else wording.show_bytes(point.size_bytes),
-        )
+    for point, row in zip(points, numbers, strict=True):
+        made.add_row(point.run_id, Text(point.outcome, _STYLES.get(point.outcome, "yellow")), *row)
         if point.at in after:
             missed = after[point.at].missed
             made.add_row("", Text(f"({missed} missed)", "yellow"), "", "", "")
     return made
+
+
+def _size(value: int | None) -> str:
+    return "-" if value is None else wording.show_bytes(value)
 
 
 def _seconds(value: float | None) -> str:

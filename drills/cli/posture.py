@@ -29,8 +29,8 @@ from drills.screen import STYLES, Screen, printable
 
 EXAMPLE = """\
 examples:
-  drills posture --profile production               judge the target of drill.toml
-  drills posture --target orders --json             the same as facts, for a monitor
+  drills posture --profile aws                      judge the target of drill.toml
+  drills posture --target myappdbprod --json        the same as facts, for a monitor
   eval "$(drills sandbox up)"; drills posture       judge an instance of the sandbox that runs
 Nothing is changed in AWS. The target's configuration is kept in the folder --store, for the day on which it is gone.
 """

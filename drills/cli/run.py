@@ -45,7 +45,7 @@ examples:
   drills run --damage row                    see what a drill looks like that fails
   drills run --sample oldest                 drill the oldest backup that is still there, not the newest
   drills run --dry-run                       what a run would do, make, delete, ask and take; changes nothing
-  drills run --profile production            drill on AWS, as drill.toml allows it
+  drills run --profile aws                   drill on AWS, as drill.toml allows it
   drills run -- -k objective                 some of the promises (a partial run, which counts nowhere)
 """
 

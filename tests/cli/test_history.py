@@ -121,3 +121,14 @@ def test_no_run_yet_is_said(here: Path, capsys: pytest.CaptureFixture[str]) -> N
     """Before the first run there is a sentence, and the exit code is 0."""
     assert cli.main(["history"]) == 0
     assert capsys.readouterr().out == "no run is kept in reports/history.jsonl yet\n"
+
+
+def test_no_number_is_cut_on_a_narrow_terminal(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At 60 columns names are wrapped, and each number stands whole."""
+    monkeypatch.setenv("COLUMNS", "60")
+    keep(monthly(14))
+    assert cli.main(["history"]) == 0
+    table = capsys.readouterr().out.partition("Size")[2]
+    assert "…" not in table
