@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -127,6 +127,9 @@ _TEXT = {
     "StorageType": "storage_type",
 }
 _NUMBER = {"AllocatedStorage": "allocated_storage", "Iops": "iops"}
+_PORTS = range(1150, 65536)  # that RDS gives to an instance
+# https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
+_AUTHORITIES = ("rds-ca-rsa2048-g1", "rds-ca-rsa4096-g1", "rds-ca-ecc384-g1")
 _FLAG = {
     "MultiAZ": "multi_az",
     "PubliclyAccessible": "publicly_accessible",
@@ -147,16 +150,46 @@ def restore_parameters(metadata: Mapping[str, str]) -> dict[str, Any]:
     if not values.get("dbinstanceidentifier"):
         raise InvalidParameterValueException("Metadata must name the new instance with DBInstanceIdentifier.")
     parameters: dict[str, Any] = {}
-    try:
-        for names, read in (
-            (_TEXT, str),
-            (_NUMBER, int),
-            (_FLAG, lambda text: text.lower() == "true"),
-            (_LIST, json.loads),
-        ):
-            for name, parameter in names.items():
-                if name.lower() in values:
+    for names, read in _READERS:
+        for name, parameter in names.items():
+            if name.lower() in values:
+                try:
                     parameters[parameter] = read(values[name.lower()])
-    except ValueError as error:
-        raise InvalidParameterValueException(f"Metadata cannot be read: {error}.") from error
+                except ValueError as error:
+                    raise InvalidParameterValueException(f"The metadata {name} cannot be read: {error}.") from error
     return parameters
+
+
+def _read_port(text: str) -> int:
+    if int(text) not in _PORTS:
+        raise ValueError(f"expected a port from {_PORTS.start} to {_PORTS.stop - 1}, found {text}")
+    return int(text)
+
+
+def _read_flag(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError(f"expected true or false, found {text!r}")
+    return text.lower() == "true"
+
+
+def _read_list(text: str) -> list[str]:
+    found = json.loads(text)
+    if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+        raise ValueError(f"expected a JSON array of texts, found {text!r}")
+    return found
+
+
+def _read_authority(text: str) -> str:
+    if text not in _AUTHORITIES:
+        raise ValueError(f"expected one of {', '.join(_AUTHORITIES)}, found {text!r}")
+    return text
+
+
+_READERS: tuple[tuple[Mapping[str, str], Callable[[str], Any]], ...] = (
+    (_TEXT, str),
+    (_NUMBER, int),
+    ({"Port": "port"}, _read_port),
+    ({"CACertificateIdentifier": "ca_certificate_identifier"}, _read_authority),
+    (_FLAG, _read_flag),
+    (_LIST, _read_list),
+)

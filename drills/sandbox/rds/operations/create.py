@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from moto.rds.exceptions import InvalidParameterCombination, InvalidParameterValue
+from moto.rds.exceptions import InvalidParameterCombination
 
 from drills.sandbox.postgres import roles
 from drills.sandbox.postgres.binaries import Binaries
 from drills.sandbox.rds.instances import SandboxInstance
 from drills.sandbox.rds.keys import Keys
 from drills.sandbox.rds.lifecycle import Lifecycle
+from drills.sandbox.rds.limits import check_new_instance
 from drills.sandbox.rds.registration import Registration, refuse_unsupported
 from drills.sandbox.state import DataPlane
 
@@ -28,9 +29,9 @@ class Creation:
     def create(self, request: Mapping[str, Any]) -> SandboxInstance:
         """Enter the instance and create its server in a thread."""
         members = dict(request)
-        password = members.pop("master_user_password", None)
         refuse_unsupported(members)
-        _check_master(members.get("master_username"), password)
+        check_new_instance(members)
+        password = members.pop("master_user_password")
         binaries = self._plane.servers.find_binaries(members.get("engine_version"))
         if binaries is None:
             raise InvalidParameterCombination(f"Cannot find version {members['engine_version']} for postgres")
@@ -55,10 +56,3 @@ class Creation:
         self._plane.work(
             f"create {db.resource_id}", lambda: self._lifecycle.bring_up(db, server, build, failure="failed")
         )
-
-
-def _check_master(name: str | None, password: str | None) -> None:
-    if not name or not password:
-        raise InvalidParameterValue("MasterUsername and MasterUserPassword are required.")
-    if name.lower() in roles.RESERVED or name.startswith("pg_"):
-        raise InvalidParameterValue(f"MasterUsername {name} cannot be used as it is a reserved word used by the engine")
