@@ -182,7 +182,8 @@ def _outcome(call: pytest.CallInfo[Any]) -> PromiseOutcome:
 def _is_ours(item: pytest.Item, report: pytest.TestReport) -> bool:
     """Return whether a scenario was skipped by the suite, its configuration or the owner's steps, and by nothing else."""
     where = report.longrepr[0] if isinstance(report.longrepr, tuple) else ""
-    own = (Path(path) for path in context.read(item.config.getoption("--drill-run")).steps)
+    folder = item.config.getoption("--drill-run")
+    own = [Path(path) for path in context.read(folder).steps] if folder else []  # pytest by itself belongs to no run
     return (
         _reason_of_skip(report) in item.config.stash.get(SKIPPED, set())
         or Path(where).is_relative_to(SUITE / "steps")
