@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import hmac
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -221,11 +223,13 @@ def _version(connection: Connection) -> tuple[int, str]:
     return int(row[0]), str(row[1])
 
 
-def dump(manifest: Manifest) -> str:
-    """Return the manifest as JSON with its digest, ending in a newline."""
+def dump(manifest: Manifest, key: bytes | None = None) -> str:
+    """Return the manifest as JSON with its digest, and with a key an HMAC-SHA256 under it; it ends in a newline."""
     body = _ADAPTER.dump_python(manifest, mode="json")
     # a line an item, so that two manifests can be compared line by line; indented it takes five times as long to write
-    return json.dumps({"digest": _digest(body), "manifest": body}, sort_keys=True, separators=(",\n", ": ")) + "\n"
+    digest = _digest(body)
+    whole = {"digest": digest, "manifest": body} | ({"hmac": authenticate(digest, key)} if key else {})
+    return json.dumps(whole, sort_keys=True, separators=(",\n", ": ")) + "\n"
 
 
 def load(text: str, name: str = "the manifest") -> Manifest:
@@ -247,6 +251,27 @@ def load(text: str, name: str = "the manifest") -> Manifest:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"{name} is no manifest: {where}: {first['msg']}: {again}") from error
+
+
+def authenticate(digest: str, key: bytes) -> str:
+    """Return the HMAC-SHA256 of a manifest's digest under the key beside it, in hexadecimal."""
+    return hmac.new(key, digest.encode(), hashlib.sha256).hexdigest()
+
+
+def is_authentic(text: str, name: str, key: bytes | None) -> bool:
+    """Return whether the manifest was written by who has its key; False without a key, or where it has no HMAC.
+
+    Raises ConfigError where it has one that is of another digest or key: it was edited, or the key is of another manifest.
+    """
+    # the members are sorted, and the digest and the HMAC come first: the rest is not read again
+    found = re.match(r'\{"digest": "([0-9a-f]{64})",\n"hmac": "([0-9a-f]{64})"', text)
+    if key is None or found is None:
+        return False
+    if not hmac.compare_digest(found[2], authenticate(found[1], key)):
+        raise ConfigError(
+            f"{name} does not fit the key beside it: it was edited, or the key is another manifest's: take the manifest again"
+        )
+    return True
 
 
 def key_path(manifest: Path) -> Path:

@@ -91,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
     except (psycopg.Error, UnicodeError) as error:
         reason = first_line(error) if isinstance(error, psycopg.Error) else "names that are not valid in its encoding"
         raise DrillError(f"expected to read the whole source, found: {reason}; no manifest was written") from error
-    text = manifest.dump(taken)
+    text = manifest.dump(taken, key)
     if note := _emptiness(taken):
         print(note, file=sys.stderr)
     if not options.output:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -75,11 +76,14 @@ def run(options: argparse.Namespace) -> int:
     """Compare the two and print what differs; DrillError, one sentence, where it could not."""
     path = Path(options.against)
     try:
-        expected = manifest.load(path.read_text(encoding="utf-8"), str(path))
+        text = path.read_text(encoding="utf-8")
+        expected = manifest.load(text, str(path))
     except (OSError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no text"
         raise ConfigError(f"--against: expected a manifest, found {path}: {reason}") from error
     key = manifest.read_key(path)
+    if not manifest.is_authentic(text, str(path), key):
+        print(f"drills: {path} is not authenticated: it has no HMAC, or its key is not beside it", file=sys.stderr)
     rules = load(Path(options.invariants)) if options.invariants else ()
     policies = policies_of(options.policy)
     parameters = parse_dsn(options.dsn)

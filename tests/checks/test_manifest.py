@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from datetime import UTC, datetime
 
@@ -78,3 +79,15 @@ def test_what_is_no_manifest_is_one_sentence(text: str) -> None:
     """Other JSON, or none at all."""
     with pytest.raises(ConfigError, match="no whole manifest"):
         manifest.load(text)
+
+
+def test_a_manifest_that_was_edited_and_digested_anew_does_not_fit_its_key() -> None:
+    """With the key beside it an edited manifest is refused; without the key, or without an HMAC, it is not authentic."""
+    key, other = b"k" * 32, manifest.dump(dataclasses.replace(WHOLE, workers=7), b"x" * 32)
+    text = manifest.dump(WHOLE, key)
+    assert manifest.load(text) == WHOLE
+    assert manifest.is_authentic(text, "m.json", key)
+    assert not manifest.is_authentic(text, "m.json", None)
+    assert not manifest.is_authentic(manifest.dump(WHOLE), "m.json", key)
+    with pytest.raises(ConfigError, match="does not fit the key"):
+        manifest.is_authentic(other, "m.json", key)
