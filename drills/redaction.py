@@ -86,8 +86,8 @@ def check_url(url: str, name: str) -> None:
     if not stray and not re.search(r"%(?![0-9A-Fa-f]{2})", rest) and not re.search(r"\s", rest):
         return
     raise ConfigError(
-        f"{name}: expected a URL whose user and password are percent-encoded, found {show_address(url)} with a character that "
-        'is not: write "@" as %40, "/" as %2F, ":" as %3A, "%" as %25, a blank as %20, or leave the password out and set PGPASSWORD'
+        f"{name}: expected a libpq URL whose user and password are percent-encoded, found {show_address(url)} with a "
+        'character that is not: write "@" as %40, "/" as %2F, ":" as %3A, "%" as %25, or leave it out and set PGPASSWORD'
     )
 
 
