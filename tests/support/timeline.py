@@ -184,6 +184,14 @@ class ScriptedServer:
         return [("orders",)] if "pg_database" in query else []
 
 
+class ScriptedAnswer(list[tuple[str, ...]]):
+    """As much of a cursor as is asked for."""
+
+    def fetchone(self) -> tuple[str, ...] | None:
+        """The first row."""
+        return self[0] if self else None
+
+
 class ScriptedConnection:
     """As much of a connection as the timing of a query needs."""
 
@@ -202,9 +210,9 @@ class ScriptedConnection:
         """Nothing is written here."""
         return nullcontext()
 
-    def execute(self, query: str | bytes, *_: Any, **__: Any) -> list[tuple[str, ...]]:
+    def execute(self, query: str | bytes, *_: Any, **__: Any) -> ScriptedAnswer:
         """An answer, when its time has come."""
-        return self._answer(query.decode() if isinstance(query, bytes) else query)
+        return ScriptedAnswer(self._answer(query.decode() if isinstance(query, bytes) else query))
 
 
 class ScriptedChecks:

@@ -28,6 +28,7 @@ class TableContent:
     `form` says how a row was turned into text, and `ranges` where a difference will be (in manifests, if rows have a
     key). A table in a schema of PostgreSQL's, or with a `member`, the extension that it belongs to, is none that the
     catalog check names. `carried` is what a dump carries of it, where the extension sets a condition.
+    `view_oid` is the OID of a materialised view, which a physical copy keeps; 0 of a table.
     """
 
     rows: int
@@ -39,6 +40,7 @@ class TableContent:
     form: Form = "row"
     ranges: Ranges | None = None
     system_schema: bool = False
+    view_oid: int = 0
     member: Membership | None = None
     carried: Carried | None = None
 

@@ -167,7 +167,15 @@ def _limit(connection: Connection, budget: Budget | None) -> None:
 
 def _unread(table: ListedTable) -> TableContent:
     """Return what is known of a table before its rows are read."""
-    return TableContent(0, "", table.root, table.unlogged, system_schema=table.system_schema, member=table.member)
+    return TableContent(
+        0,
+        "",
+        table.root,
+        table.unlogged,
+        system_schema=table.system_schema,
+        view_oid=table.view_oid,
+        member=table.member,
+    )
 
 
 def _read(

@@ -50,6 +50,7 @@ select pg_catalog.format('%I.%I', n.nspname, c.relname),
        c.relpersistence = 'u',
        coalesce(columns.names, '{{}}'::text[]), coalesce(columns.binary_names, '{{}}'::text[]), keys.parts,
        n.nspname ~ '^pg_' or n.nspname = 'information_schema',
+       case when c.relkind = 'm' then c.oid::bigint else 0 end,
        members.extension, c.oid::bigint, members.configuration, members.condition
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
@@ -109,7 +110,7 @@ class ListedTable:
     """A table: quoted names of itself, of the table that it is a partition of, and of its columns.
 
     `binary` are its columns of type bytea; `key` identifies its rows, None where nothing does. `system_schema`: it lies
-    in a schema of PostgreSQL's.
+    in a schema of PostgreSQL's. `view_oid` is the OID of a materialised view, 0 of a table.
     """
 
     name: Quoted
@@ -119,6 +120,7 @@ class ListedTable:
     binary: tuple[Quoted, ...] = ()
     key: Key | None = None
     system_schema: bool = False
+    view_oid: int = 0
     member: Membership | None = None
 
 
@@ -133,7 +135,8 @@ def tables(connection: Connection) -> list[ListedTable]:
             binary=tuple(row[4]),
             key=_key(row[5] or []),
             system_schema=row[6],
-            member=Membership(*row[7:]) if row[7] else None,
+            view_oid=row[7],
+            member=Membership(*row[8:]) if row[8] else None,
         )
         for row in execute(connection, _TABLES).fetchall()
     ]

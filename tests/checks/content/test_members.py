@@ -123,3 +123,29 @@ def test_a_table_that_only_the_copy_s_extension_has_is_listed() -> None:
     found = outcome(None, member(FIFTY, 20000))
 
     assert (found.findings, [each.what for each in found.not_checked]) == ((), [TABLE])
+
+
+def view(table: TableContent, oid: int) -> TableContent:
+    """The same as a materialised view."""
+    return dataclasses.replace(table, view_oid=oid)
+
+
+def test_a_materialised_view_that_a_dump_filled_anew_is_listed_and_no_loss() -> None:
+    """The source's was older than its tables; the restore of a dump runs its query."""
+    found = outcome(view(NONE, 20000), view(FIFTY, 30000))
+
+    assert found.findings == ()
+    assert [(left.what, "0 rows on the source, 50 here" in left.reason) for left in found.excluded] == [(TABLE, True)]
+
+
+def test_a_materialised_view_of_a_physical_copy_has_the_same_rows() -> None:
+    """With the source's OID nothing has filled it anew; nor is another one's taken for it where the server is another."""
+    assert [each.object for each in outcome(view(FIFTY, 20000), view(NONE, 20000)).findings] == [TABLE]
+    assert outcome(view(FIFTY, 20000), view(NONE, 20000), other_server=True).findings == ()
+    assert [each.object for each in outcome(view(FIFTY, 1), view(NONE, 2), "exact").findings] == [TABLE]
+
+
+def test_a_materialised_view_with_the_same_rows_is_compared() -> None:
+    """A dump of one that is up to date is compared as any table is."""
+    found = outcome(view(FIFTY, 20000), view(FIFTY, 30000))
+    assert (found.compared, found.findings, found.excluded) == (1, (), ())
