@@ -14,6 +14,7 @@ from drills.errors import SeedError
 from drills.sandbox.seeds import privileges, rules
 from drills.sandbox.seeds.lexer import COPY, Piece
 from drills.sandbox.seeds.text import identifier
+from drills.sql import execute
 
 LONGEST = 1 << 30  # bytes of a statement: PostgreSQL takes none that is longer (MaxAllocSize)
 _HELD = 8 << 20  # bytes of COPY data that are kept so that they can be sent once more
@@ -210,10 +211,10 @@ class Script:
         """Run a statement whose role lacks a privilege that a superuser's load needs not; take it back afterwards."""
         whom = rules.any_owner(text) or self.login.info.user
         privilege, word, has_default = _LENT[kind]
-        mine = self.superuser.execute(_MINE[kind].encode(), [self.login.info.user, name]).fetchone()
+        mine = execute(self.superuser, _MINE[kind], [self.login.info.user, name]).fetchone()
         if mine is None or not mine[0]:
             raise error
-        row = self.superuser.execute(has_default.encode(), [name]).fetchone()
+        row = execute(self.superuser, has_default, [name]).fetchone()
         parts = (sql.SQL(privilege), sql.SQL(word), sql.Identifier(name), sql.Identifier(whom))
         self.superuser.execute(sql.SQL("GRANT {} ON {} {} TO {}").format(*parts))
         try:
@@ -221,7 +222,7 @@ class Script:
         finally:
             self.superuser.execute(sql.SQL("REVOKE {} ON {} {} FROM {}").format(*parts))
             if row and row[0]:
-                self.superuser.execute(_DEFAULT_AGAIN[kind].encode(), [name])
+                execute(self.superuser, _DEFAULT_AGAIN[kind], [name])
 
     def _copy(self, text: bytes, stream: Iterator[Piece]) -> None:
         """Send the rows of a COPY; once more where a role that they name had to be made, if they are few."""
@@ -273,7 +274,7 @@ class Script:
         nobody = None
         if change.kind in ("FUNCTION", "PROCEDURE", "ROUTINE"):
             name = change.object.split("(", maxsplit=1)[0]
-            nobody = self.superuser.execute(_NOBODY_MAY_CALL.encode(), [name]).fetchone()
+            nobody = execute(self.superuser, _NOBODY_MAY_CALL, [name]).fetchone()
         if change.is_harmless(nobody is not None and nobody[0] is False):
             self._as_superuser(text)
         else:

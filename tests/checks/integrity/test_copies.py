@@ -127,7 +127,10 @@ def test_imported_statistics_make_a_shorter_file_mere_information(
     (finding,) = integrity_files.judge([], [("table a.b", 7, blocks)], imported=imported)
 
     assert finding.severity == severity
-    assert finding.query == "select relpages, pg_relation_size(oid) from pg_class where oid = 'a.b'::regclass"
+    assert finding.query == (
+        "select relpages, pg_catalog.pg_relation_size(oid) from pg_catalog.pg_class "
+        "where oid = pg_catalog.to_regclass('a.b')"
+    )
 
 
 def test_an_index_that_is_out_of_order_is_named(hurting: Checked) -> None:
