@@ -105,7 +105,7 @@ def _findings(record: RunRecord) -> list[str]:
     found = words.findings(record)
     if not found:
         return []
-    shown = [(f.severity, f.object, f.expected, f.found, f.message) for f in found[:FINDINGS_SHOWN]]
+    shown = [(f.severity, f.object, f.expected, f.found, f"{f.message}{f.mark}") for f in found[:FINDINGS_SHOWN]]
     lines = [f"## Findings: {len(found)}", "", *table(("Severity", "Object", "Expected", "Found", "Meaning"), shown)]
     if len(found) > FINDINGS_SHOWN:
         lines += [f"{len(found) - FINDINGS_SHOWN} more stand in report.html.", ""]

@@ -240,7 +240,10 @@ def _reasons(record: RunRecord, console: Console) -> None:
     """What went wrong, a sentence each, and the warnings; few, so that verdict, reasons and paths fit a screen."""
     shown = [("red", each) for each in reasons.reasons(record)]
     warned = [each for each in words.findings(record) if each.severity == "warning"]
-    shown += [("yellow", f"warning: {each.object}: expected {each.expected}, found {each.found}") for each in warned]
+    shown += [
+        ("yellow", f"warning: {each.object}: expected {each.expected}, found {each.found}{each.mark}")
+        for each in warned
+    ]
     for style, line in shown[:REASONS_SHOWN]:
         _say(console, line, style)
     if len(shown) > REASONS_SHOWN:

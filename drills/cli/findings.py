@@ -16,8 +16,7 @@ def show_finding(console: Console, finding: Finding, *, check: bool = False, que
     Nothing is cut, and no line is broken: a terminal wraps it, and a file has it whole.
     """
     console.print()
-    known = f" (acknowledged: {finding.acknowledged})" if finding.acknowledged else ""
-    heading = (f"{finding.check}: " if check else "") + finding.object + known
+    heading = (f"{finding.check}: " if check else "") + finding.object + finding.mark
     console.print(Text(finding.severity, style=STYLES[finding.severity]), printable(heading), soft_wrap=True)
     said = [("expected", finding.expected), ("found", finding.found)]
     said += [("to do", finding.message)] if check else []

@@ -30,6 +30,11 @@ class Finding:
     query: str = ""
     acknowledged: str = ""
 
+    @property
+    def mark(self) -> str:
+        """The owner's mark as it stands behind the finding wherever that is shown, "" where there is none."""
+        return f" ({self.acknowledged})" if self.acknowledged else ""
+
 
 @dataclass(frozen=True, slots=True)
 class NotChecked:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 
 import pytest
@@ -34,3 +35,14 @@ def test_the_query_is_printed_whole_on_request() -> None:
     """With -v the query stands below, line by line as it is."""
     text = printed(40, query=True)
     assert all(f"    {line}\n" in text for line in QUERY.splitlines())
+
+
+def test_an_acknowledged_difference_is_shown_with_its_mark() -> None:
+    """Until when, by whom and why stand behind the object."""
+    out = io.StringIO()
+    known = dataclasses.replace(
+        FINDING, severity="warning", acknowledged="acknowledged until 2026-12-31 by Ada: old tool"
+    )
+    show_finding(Screen(file=out, width=80), known)
+
+    assert "warning table shop.orders (acknowledged until 2026-12-31 by Ada: old tool)" in out.getvalue()

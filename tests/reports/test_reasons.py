@@ -6,6 +6,7 @@ import dataclasses
 import io
 from pathlib import Path
 
+from drills.model.finding import Finding
 from drills.model.record import Failure, Promise, RunRecord, Setting
 from drills.screen import Screen
 from reports import allure_files, html, markdown, reasons, terminal
@@ -89,3 +90,18 @@ def test_wanted_findings_are_called_wanted() -> None:
     """The findings of the rehearsal say in words that they are wanted, in print too."""
     page = html.render(green_drill())
     assert 'data-label="Severity">wanted <span' in page
+
+
+def test_an_acknowledged_difference_is_shown_with_its_mark(tmp_path: Path) -> None:
+    """Wherever a report shows the difference it says until when, by whom and why it is acknowledged; it is no reason."""
+    record = green_drill()
+    mark = "acknowledged until 2026-12-31 by Ada: old tool"
+    known = Finding("catalog", "warning", "table shop.a", "owner app", "owner old", "it differs", acknowledged=mark)
+    checks = (dataclasses.replace(record.restorations[0].checks[0], findings=(known,)),)
+    record = dataclasses.replace(
+        record, restorations=(dataclasses.replace(record.restorations[0], checks=checks), *record.restorations[1:])
+    )
+
+    assert reasons.reasons(record) == []
+    for shown in (html.render(record), markdown.render(record), " ".join(ended(record, tmp_path).split())):
+        assert f"({mark})" in shown
