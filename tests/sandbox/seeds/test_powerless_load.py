@@ -211,6 +211,17 @@ def test_what_no_server_can_load_is_left_out_and_told(server: Cluster, tmp_path:
         assert session.execute("SELECT reloptions FROM pg_class WHERE relname = 't'").fetchone() == (["fillfactor=70"],)
 
 
+def test_what_belonged_to_the_superuser_of_rds_is_the_masters(server: Cluster, tmp_path: Path) -> None:
+    """A dump that names rdsadmin as an owner loads: here the server's own superuser has that name, and owns none of it."""
+    path = tmp_path / "a.sql"
+    path.write_text(HEAD + "CREATE TABLE t (a int);\nALTER TABLE public.t OWNER TO rdsadmin;\n" + TAIL)
+    done = load(str(path), server, MASTER, server.run_dir)
+    assert done.left_out == ("that something belonged to rdsadmin: it is the master user's (1)",)
+    with server.connect(done.database) as session:
+        owner = session.execute("SELECT tableowner FROM pg_tables WHERE tablename = 't'").fetchone()
+        assert owner == (MASTER,)
+
+
 HOSTILE = (
     "COPY public.loot FROM PROGRAM 'touch {mark}';",
     "COPY public.loot FROM '{secret}';",
