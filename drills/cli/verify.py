@@ -18,7 +18,7 @@ from drills.checks.base.session import Connector, SingleDatabase
 from drills.checks.manifest import Manifest
 from drills.checks.owner.invariants import load
 from drills.checks.verify import Permissions, exit_code, verify
-from drills.cli.common import Command
+from drills.cli.common import CONFIG_OPTIONS, Command
 from drills.cli.database import (
     add_policy_option,
     database_name,
@@ -29,8 +29,11 @@ from drills.cli.database import (
 )
 from drills.cli.findings import show_finding
 from drills.clock import SystemClock
+from drills.config.load import load as load_config
 from drills.errors import ConfigError
+from drills.model.acknowledgement import Acknowledgement
 from drills.model.finding import CheckResult
+from drills.objectives import acknowledged
 from drills.printable import to_json
 from drills.screen import Screen, printable
 
@@ -46,6 +49,11 @@ A manifest that is compared up to a watermark has to be taken with the same --po
 def add_arguments(compare: argparse.ArgumentParser) -> None:
     """Add the options of `drills verify`."""
     compare.add_argument("dsn", metavar="DSN", help="libpq URL or keyword string of the copy")
+    compare.add_argument(
+        "--target",
+        metavar="NAME",
+        help="target of the configuration whose acknowledged differences apply; nothing else of it is used",
+    )
     compare.add_argument("--against", required=True, metavar="FILE", help="the manifest")
     compare.add_argument(
         "--invariants", metavar="FOLDER", help="SQL files that select the rows which break what is always true"
@@ -85,13 +93,14 @@ def run(options: argparse.Namespace) -> int:
     if not manifest.is_authentic(text, str(path), key):
         print(f"drills: {path} is not authenticated: it has no HMAC, or its key is not beside it", file=sys.stderr)
     rules = load(Path(options.invariants)) if options.invariants else ()
+    known = known_differences(options), SystemClock().now().date()
     policies = policies_of(options.policy)
     parameters = parse_dsn(options.dsn)
     database_name(parameters)
     connect: Connector = (
         SingleDatabase(own_connection(parameters), expected.only) if expected.only else server_connector(parameters)
     )
-    results = verify(
+    found = verify(
         connect,
         expected,
         clock=SystemClock(),
@@ -101,12 +110,27 @@ def run(options: argparse.Namespace) -> int:
         rules=rules,
         allowed=Permissions(trust_code=options.trust_code, expects_nothing=options.expect_empty),
     )
+    results = acknowledged.acknowledge(found, *known)
     code = exit_code(results)
     if options.json:
         print(to_json(_facts(expected, results, code)))
     else:
         _show(expected, results, Screen(), queries=options.verbose)
+        for remark in acknowledged.remarks(found, *known):
+            print(printable(remark))
     return code
+
+
+def known_differences(options: argparse.Namespace) -> tuple[Acknowledgement, ...]:
+    """Return what the owner of --target has acknowledged; nothing without the option. ConfigError where there is no such target."""
+    if not options.target:
+        if options.config:
+            raise ConfigError(
+                "--config: expected --target NAME beside it, found none: say whose known differences apply"
+            )
+        return ()
+    path = Path(options.config) if options.config else None
+    return load_config(path, profile=None, target=options.target, environment={}).target.known_differences()
 
 
 def _facts(expected: Manifest, results: Sequence[CheckResult], code: int) -> dict[str, Any]:
@@ -144,4 +168,4 @@ def _show(expected: Manifest, results: Sequence[CheckResult], console: Console, 
             console.print(printable(f"  {item.what}: {item.reason}"), soft_wrap=True)
 
 
-COMMAND = Command(EXAMPLE, add_arguments, run)
+COMMAND = Command(EXAMPLE, add_arguments, run, parents=(CONFIG_OPTIONS,))

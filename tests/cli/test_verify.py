@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ from drills.checks.base import lock_watch
 from drills.checks.base.lock_watch import ReadLimits
 from drills.checks.content import check as content
 from drills.cli import main as cli
+from drills.cli import verify
 from drills.clock import SystemClock, wait_until
 from drills.errors import CheckUnavailable
+from drills.model.finding import CheckResult, Finding
 from drills.sandbox.postgres.cluster import ADMIN
 from tests.support.checked import MASTER, Checked, checked
 from tests.support.cluster import module_state
@@ -71,6 +74,56 @@ def test_a_comparison_by_hand_loads_neither_aws_nor_reports() -> None:
 
     assert said.startswith("usage: drills verify")
     assert not {name.partition(".")[0] for name in loaded.split()} & {"boto3", "botocore", "jinja2", "reports", "moto"}
+
+
+KNOWN = """
+[targets.orders]
+instance = "orders-prod"
+[[targets.orders.acknowledged]]
+check = "catalog"
+object = "table shop.orders"
+found = "{found}"
+reason = "old tool"
+author = "Ada"
+until = {until}
+severity = "error"
+"""
+
+
+@pytest.mark.parametrize(
+    ("found", "options", "status", "said"),
+    [
+        ("owner app_old", ["--target", "orders"], 0, "(acknowledged until {until} by Ada: old tool)"),
+        ("owner other", ["--target", "orders"], 11, "something else is found there now: owner app_old; it counts"),
+        ("owner app_old", [], 2, "--config: expected --target NAME beside it"),
+        ("owner app_old", ["--target", "none"], 2, "orders"),
+    ],
+)
+def test_a_comparison_by_hand_applies_what_the_owner_of_the_target_acknowledged(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    found: str,
+    options: list[str],
+    status: int,
+    said: str,
+) -> None:
+    """With --target a known difference is marked and fails nothing; an entry that does not fit it is said."""
+    difference = Finding("catalog", "error", "table shop.orders", "owner app", "owner app_old", "another owner")
+    missed = CheckResult("catalog", "missed", "another owner", compared=2, findings=(difference,))
+    monkeypatch.setattr(verify, "verify", lambda *_, **__: (missed,))
+    monkeypatch.setattr(verify, "server_connector", lambda _: None)
+    against, config = tmp_path / "m.json", tmp_path / "other.toml"
+    now = datetime.now(UTC)
+    empty = manifest.Manifest(manifest.FORMAT, now, 150000, "PostgreSQL 15", {}, {})
+    against.write_text(manifest.dump(empty))
+    until = now.date() + timedelta(days=30)
+    config.write_text(KNOWN.format(found=found, until=until))
+
+    given = ["verify", "dbname=orders", "--against", str(against), "--config", str(config), *options]
+    assert cli.main(given) == status
+    shown = capsys.readouterr()
+    assert said.format(until=until) in " ".join((shown.out + shown.err).split())
 
 
 @postgres
