@@ -112,7 +112,7 @@ def test_a_comparison_by_hand_applies_what_the_owner_of_the_target_acknowledged(
     difference = Finding("catalog", "error", "table shop.orders", "owner app", "owner app_old", "another owner")
     missed = CheckResult("catalog", "missed", "another owner", compared=2, findings=(difference,))
     monkeypatch.setattr(verify, "verify", lambda *_, **__: (missed,))
-    monkeypatch.setattr(verify, "server_connector", lambda _: None)
+    monkeypatch.setattr(verify, "database_name", lambda _: "orders")
     against, config = tmp_path / "m.json", tmp_path / "other.toml"
     now = datetime.now(UTC)
     empty = manifest.Manifest(manifest.FORMAT, now, 150000, "PostgreSQL 15", {}, {})
