@@ -19,10 +19,11 @@ from drills.cli import refusals, selection
 from drills.cli.common import CONFIG_OPTIONS, Command
 from drills.clock import SystemClock, since_process_start
 from drills.config.limits import CLEAN_UP_MARGIN, Limit
-from drills.config.load import POSTGRES_CHOICES, Config, SandboxProfile
+from drills.config.load import Config, SandboxProfile
 from drills.errors import COULD_NOT_RUN, ConfigError, DrillError
 from drills.history import store as history_file
 from drills.model.record import SCHEMA_VERSION, ExpectedPromise, RunRecord, Setting, TargetSummary
+from drills.model.servers import POSTGRES_CHOICES
 from drills.objectives import verdicts
 from drills.record import ORIGIN_NAME, Journal, load, new_run_id
 from drills.recovery.rehearsal import DAMAGE_KINDS

@@ -21,8 +21,8 @@ import psutil
 
 from drills.cli.common import Command, help_texts
 from drills.clock import SystemClock, since_process_start, wait_until
-from drills.config.load import POSTGRES_CHOICES
 from drills.errors import COULD_NOT_RUN, LEFT_BEHIND, DrillError, SandboxError
+from drills.model.servers import POSTGRES_CHOICES
 from drills.sandbox.standalone.files import CHECKOUT, SandboxFiles, State, remove_remains
 
 _EXIT_CODES = """\

@@ -18,7 +18,6 @@ from drills.config.limits import Limits
 from drills.config.table import Table
 from drills.config.target import (
     GUARDED_TAGS,
-    POSTGRES_CHOICES,
     PROFILES,
     SANDBOX_STATUSES,
     AwsProfile,
@@ -42,7 +41,6 @@ __all__ = [
     "DEFAULT_FILE",
     "GUARDED_TAGS",
     "OPTIONS",
-    "POSTGRES_CHOICES",
     "PROFILE_VARIABLE",
     "SANDBOX_STATUSES",
     "AwsProfile",

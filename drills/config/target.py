@@ -49,14 +49,13 @@ from drills.model.acknowledgement import Acknowledgement
 from drills.model.finding import Requirement
 from drills.model.point import NEWEST, PointSelector, parse_point_selector
 from drills.model.policy import BLOCKING, CHECKS, TablePolicy, parse_table_policy
+from drills.model.servers import POSTGRES_CHOICES
 from drills.model.timing import Objectives
 
 KINDS = ("sandbox", "endpoint", "aws")
 # Tags of scenarios that damage a backup or cut a service over, which a profile must allow (docs/configuration.md).
 GUARDED_TAGS = ("damages_backup", "cuts_over")
 # What can be slowed down in the sandbox: statuses of an instance, and its two jobs (drills/sandbox/base/delays.py).
-# the servers that a sandbox can be told to run by name; drills/sandbox/postgres/binaries.py has the same ones
-POSTGRES_CHOICES = ("system", "bundled-18", "bundled-17", "bundled-16")
 SANDBOX_STATUSES = (
     *("creating", "modifying", "backing-up", "deleting", "backup-job", "snapshot", "rebooting"),
     *("stopping", "starting", "heartbeat", "task-start", "task-stop", "health-check", "dns"),

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from drills.config.load import POSTGRES_CHOICES
 from drills.errors import SandboxError
+from drills.model.servers import POSTGRES_CHOICES
 from drills.sandbox.postgres import binaries as module
 from drills.sandbox.postgres.binaries import CHOICES, NEEDED, find, readable, server_user
 from drills.sandbox.postgres.cluster import Cluster
