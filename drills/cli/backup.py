@@ -36,8 +36,8 @@ from drills.record import new_run_id
 
 EXAMPLE = """\
 examples:
-  drills backup --profile aws        --target orders --retain 1d
-  drills backup --target orders --retain 7d --role-arn arn:aws:iam::000000000000:role/backup --json
+  drills backup --profile aws        --target myappdbprod --retain 1d
+  drills backup --target myappdbprod --retain 7d --role-arn arn:aws:iam::000000000000:role/backup --json
 The backup is tagged as made by a drill: no drill restores it by itself, and it counts for no freshness.
 """
 EXIT_CODES = """\

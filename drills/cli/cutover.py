@@ -26,11 +26,11 @@ from drills.errors import ConfigError, DrillError
 
 EXAMPLE = """\
 examples:
-  drills cutover plan --target orders                           every call that would be made; changes nothing
-  drills cutover run --target orders --confirm orders-prod      from the newest recovery point
-  drills cutover run --target orders --before 2026-11-23T14:05:00Z --confirm orders-prod
-  drills cutover resume --target orders --confirm orders-prod   go on where it stopped, from any machine
-  drills cutover rollback --target orders --confirm orders-prod bring the old instance back; deletes nothing
+  drills cutover plan --target myappdbprod                           every call that would be made; changes nothing
+  drills cutover run --target myappdbprod --confirm myappdbprod      from the newest recovery point
+  drills cutover run --target myappdbprod --before 2026-11-23T14:05:00Z --confirm myappdbprod
+  drills cutover resume --target myappdbprod --confirm myappdbprod   go on where it stopped, from any machine
+  drills cutover rollback --target myappdbprod --confirm myappdbprod bring the old instance back; deletes nothing
 The journal and the lock are where cutover.journal of the target says; docs/cutover.md tells the steps.
 """
 

@@ -11,6 +11,7 @@ import pytest
 
 from drills import errors
 from drills.cli import main as cli
+from drills.config.file import ConfigFile
 from tests.documents import pages
 from tests.support.paths import CHECKOUT
 
@@ -74,6 +75,27 @@ def test_there_is_one_way_to_call_the_suite(page: Path) -> None:
         assert "-m drills" not in command.text
         assert not re.search(r"(?<![\w/])drills (\w+)", re.sub(r"(?s)<<.*| #.*", "", command.text)), command.text
         assert page.name == "README.md" or "tox -e drill" not in command.text
+
+
+def own_names(page: str) -> set[str]:
+    """The targets and profiles of drill.toml (those that are built in too), and of the page's own blocks of it."""
+    file = ConfigFile.read(CHECKOUT / "drill.toml")
+    blocks = "\n".join(re.findall(r"(?ms)^```toml\n(.*?)^```", page))
+    return {*file.targets(), *file.profiles(), *re.findall(r"^\[(?:targets|profiles)\.([\w-]+)", blocks, re.MULTILINE)}
+
+
+def test_targets_and_profiles_that_are_named_exist() -> None:
+    """`--target NAME` and `--profile NAME` on a page are of drill.toml or of a block of it on that page; in help, of drill.toml."""
+    texts = {str(page.relative_to(CHECKOUT)): page.read_text(encoding="utf-8") for page in pages.documents()}
+    texts |= {f"drills {name} --help": cli.command_of(name).example for name in cli.COMMANDS}
+    named = {
+        (where, name)
+        for where, text in texts.items()
+        for name in re.findall(r"--(?:target|profile)[ =]([a-z][\w-]*)", text)
+    }
+
+    assert {(where, name) for where, name in named if name not in own_names(texts[where])} == set()
+    assert ("drills cutover --help", "myappdbprod") in named
 
 
 def test_the_readme_shows_commands() -> None:
