@@ -4,7 +4,7 @@ CREATE EXTENSION pg_trgm SCHEMA ext;
 CREATE EXTENSION hstore SCHEMA ext;
 CREATE EXTENSION citext SCHEMA ext;
 CREATE EXTENSION btree_gist SCHEMA ext;
-CREATE EXTENSION ltree SCHEMA ext VERSION '1.1';
+CREATE EXTENSION ltree SCHEMA ext;
 CREATE EXTENSION unaccent SCHEMA ext;
 CREATE EXTENSION postgres_fdw SCHEMA ext;
 CREATE TABLE lab.extended (id integer PRIMARY KEY, word ext.citext UNIQUE, pairs ext.hstore, free text);
