@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tests.faults import configuration, controls, dump, logical, logical_objects, physical, recovery
+from tests.faults import configuration, controls, dump, logical, logical_objects, physical, prepared, recovery
 from tests.faults.model import Case
 
 CASES: tuple[Case, ...] = (
@@ -14,6 +14,7 @@ CASES: tuple[Case, ...] = (
     *dump.CASES,
     *physical.CASES,
     *recovery.CASES,
+    *prepared.CASES,
     *configuration.CASES,
 )
 FAULTS = tuple(case for case in CASES if not case.harmless)

@@ -55,11 +55,13 @@ class SqlCase(Case):
     """Statements of the superuser in a fresh copy of the database, with triggers silenced.
 
     `probe` is a query that must answer differently afterwards. `whole_server` gives the case a physical copy of the
-    server of its own, as what it does is not of one database; `restart` restarts that copy afterwards.
+    server of its own, as what it does is not of one database; `restart` restarts that copy afterwards. `source` is what
+    the source has beside the lab's: done before the manifest of the case's own is taken.
     """
 
     statements: tuple[str, ...]
     probe: str
+    source: tuple[str, ...] = ()
     whole_server: bool = False
     restart: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)

@@ -70,12 +70,16 @@ class Trying:
 
 def _sql(trying: Trying, case: SqlCase) -> Trial:
     with _copy_for(trying.lab, case) as cluster:
+        expected = None
+        if case.source:
+            _execute(cluster, case.source)
+            expected = trying.lab.take_manifest(cluster)
         before = _probe(cluster, case)
-        _harm(cluster, case)
+        _execute(cluster, case.statements)
         if case.restart:
             cluster.restart({**SETTINGS, **case.settings})
         observation = Observation(before, _probe(cluster, case)) if case.probe else None
-        return trying.judge(cluster, observation)
+        return trying.judge(cluster, observation, expected)
 
 
 def _dump(trying: Trying, case: DumpCase) -> Trial:
@@ -144,10 +148,10 @@ def _probe(cluster: Cluster, case: SqlCase) -> str:
         return answer(admin, case.probe)
 
 
-def _harm(cluster: Cluster, case: SqlCase) -> None:
+def _execute(cluster: Cluster, statements: tuple[str, ...]) -> None:
     with cluster.connect(DATABASE) as admin:
         admin.execute("set session_replication_role = replica")
-        for statement in case.statements:
+        for statement in statements:
             admin.execute(statement.encode())
 
 
