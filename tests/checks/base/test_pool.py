@@ -34,14 +34,16 @@ Opened = tuple[Callable[[str], Connection], list[Connection]]
 def test_a_connection_is_used_again_as_if_it_were_new(opened: Opened) -> None:
     """One process serves block after block, with the settings that a new session has; it is closed in the end."""
     connect, found = opened
+    with connect("postgres") as new:
+        as_new = new.execute("show search_path").fetchone()
     with pooled(connect) as again:
         with snapshot(again, "postgres") as first:
-            assert first.execute("show search_path").fetchone() == ("",)
+            assert first.execute("show search_path").fetchone() == ("",) != as_new
         with again("postgres") as second:
-            assert second.execute("show search_path").fetchone() == ('"$user", public',)
+            assert second.execute("show search_path").fetchone() == as_new
 
     assert first is second
-    assert [connection.closed for connection in found] == [True]
+    assert [connection.closed for connection in found] == [True, True]
 
 
 def test_two_at_once_are_two(opened: Opened) -> None:
