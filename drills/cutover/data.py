@@ -17,7 +17,7 @@ from drills.checks.base.outcome import first_line
 from drills.checks.base.session import Connector, database_names
 from drills.cutover.compare import DifferencesFound
 from drills.cutover.environment import Environment
-from drills.cutover.model import State
+from drills.cutover.model import DATA_ADVICE, State
 from drills.errors import DrillError
 from drills.model.finding import CheckResult
 from drills.model.instance import Instance
@@ -44,8 +44,8 @@ def check_data(env: Environment, state: State, instance: Instance) -> dict[str, 
     missed = [each for each in results if each.outcome == "missed" and _required(env, each)]
     if missed:
         raise DifferencesFound(
-            f"expected the restored data to be right, found {'; '.join(f'{each.name}: {each.sentence}' for each in missed)}: "
-            "check the data, then resume when you accept what your rules say, or roll back and choose another point"
+            f"expected the restored data to be right, found {'; '.join(f'{each.name}: {each.sentence}' for each in missed)}"
+            + DATA_ADVICE
         )
     return {
         "checks": {each.name: f"{each.outcome}: {each.sentence}" for each in results},

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from drills.cutover.model import State, address_changes
+from drills.cutover.model import DATA_ADVICE, State, address_changes
 from drills.cutover.plan import title
 from drills.cutover.show import show_instant
 from drills.model.finding import CheckResult
 
 NAME = "cut-over"
 CLOSED, CONFIGURED, IDLE, BACK = (f"{NAME}: {what}" for what in ("closed", "configuration", "old instance", "undone"))
+FIRST = "The service moves to the restored database with one interruption"  # the promise that NAME judges
+_BROKEN = f'it was not reached: it hangs on the promise "{FIRST}", which did not hold'
 _ONE_OUTAGE = ["200", "503", "200"]
 
 
@@ -32,6 +34,7 @@ class RollbackObservation:
 def judge_move(state: State | None, why: str, openings: Sequence[str]) -> tuple[CheckResult, ...]:
     """Judge the move. `state` is None where nothing was begun, `why` says why it did not come to its end.
 
+    What was not reached hangs on the first promise, which has the reason; the others name that promise.
     `openings` are the ways in and out that the verification-only group has beside the drill's own.
     """
     judges: dict[str, Callable[[State], CheckResult | None]] = {
@@ -40,9 +43,12 @@ def judge_move(state: State | None, why: str, openings: Sequence[str]) -> tuple[
         CONFIGURED: _configured,
         IDLE: _idle,
     }
-    return tuple(
-        (judge(state) if state else None) or _missed(name, stop_sentence(state, why)) for name, judge in judges.items()
-    )
+    results: list[CheckResult] = []
+    for name, judge in judges.items():
+        hangs = name != NAME and results[0].sentence == stop_sentence(state, why)
+        sentence = _BROKEN if hangs else stop_sentence(state, why)
+        results.append((judge(state) if state else None) or _missed(name, sentence))
+    return tuple(results)
 
 
 def is_rolled_back(state: State) -> bool:
@@ -54,7 +60,7 @@ def stop_sentence(state: State | None, why: str) -> str:
     """Return where and why a cut-over did not go on, in a sentence."""
     if state is None or not state.failed:
         return f"the cut-over was not carried out: {why}"
-    return f"the cut-over stopped where it was to {title(state.begun, state.opening)}: {state.failed}"
+    return f"the cut-over stopped where it was to {title(state.begun, state.opening)}: {state.failed.removesuffix(DATA_ADVICE)}"
 
 
 def _missed(name: str, sentence: str) -> CheckResult:

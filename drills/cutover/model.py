@@ -24,6 +24,8 @@ Mode = Literal["forward", "back"]
 Event = Literal["opened", "begin", "done", "failed", "noted", "turned back", "ended"]
 
 OPEN_WRITES = "open-writes"
+# What to do about data that are not right, for an operator; a drill takes its own way back, and leaves it out.
+DATA_ADVICE = ": check the data, then resume when you accept what your rules say, or roll back and choose another point"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from drills.cutover import judge, plan
 from drills.cutover.judge import RollbackObservation
 from drills.cutover.model import (
+    DATA_ADVICE,
     OPEN_WRITES,
     Entry,
     Opening,
@@ -20,7 +22,9 @@ from drills.cutover.model import (
     replay_journal,
 )
 from drills.model.finding import CheckResult
+from tests.support.paths import CHECKOUT
 
+HANGS = f'it was not reached: it hangs on the promise "{judge.FIRST}", which did not hold'
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 OPENING = Opening(
     id="20261128-120000-abcd",
@@ -96,7 +100,7 @@ def test_a_cut_over_that_went_well_keeps_each_promise() -> None:
 
 @pytest.mark.parametrize("stop", [each.key for each in plan.steps(OPENING)])
 def test_wherever_it_stops_the_sentence_says_where_and_why(stop: str) -> None:
-    """What was not reached has failed with the step's title and its reason; what was reached before is judged."""
+    """The first that was not reached has the step's title and its reason, and the others name it; the rest is judged."""
     keys = [each.key for each in plan.steps(OPENING)]
     needs = {judge.NAME: "address-open", judge.CLOSED: "restore", judge.CONFIGURED: "compare", judge.IDLE: "old-idle"}
     results = moved(journal(stop))
@@ -104,6 +108,9 @@ def test_wherever_it_stops_the_sentence_says_where_and_why(stop: str) -> None:
     for name, step in needs.items():
         if keys.index(step) < keys.index(stop):
             assert results[name].outcome == "met"
+        elif name != judge.NAME and results[judge.NAME].outcome == "missed":
+            assert results[name].outcome == "missed"
+            assert results[name].sentence == HANGS
         else:
             assert results[name].outcome == "missed"
             assert results[name].sentence.startswith(
@@ -117,9 +124,21 @@ def test_what_was_never_begun_has_failed_with_its_reason() -> None:
     results = moved(None, "expected a usable recovery point, found none")
 
     assert {each.outcome for each in results.values()} == {"missed"}
-    assert {each.sentence for each in results.values()} == {
-        "the cut-over was not carried out: expected a usable recovery point, found none"
-    }
+    sentence = "the cut-over was not carried out: expected a usable recovery point, found none"
+    assert [each.sentence for each in results.values()] == [sentence, HANGS, HANGS, HANGS]
+
+
+def test_the_promise_that_the_others_hang_on_is_there() -> None:
+    """The sentence names a scenario of features/cutover/."""
+    features = "".join(path.read_text(encoding="utf-8") for path in (CHECKOUT / "features/cutover").glob("*.feature"))
+    assert f"Scenario: {judge.FIRST}\n" in features
+
+
+def test_a_drill_does_not_advise_the_way_back_that_it_takes() -> None:
+    """What an operator is told about data that are not right is left out of the promise's reason."""
+    state = journal("verify")
+    told = dataclasses.replace(state, failed=f"expected the data to be right, found content: 1 row{DATA_ADVICE}")
+    assert moved(told)[judge.NAME].sentence.endswith("found content: 1 row")
 
 
 @pytest.mark.parametrize(
