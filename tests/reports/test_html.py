@@ -201,3 +201,13 @@ def test_bare_record_can_be_shown() -> None:
     text = visible(html.render(bare))
     assert "No recovery point was taken." in text
     assert "The run made nothing." in text
+
+
+def test_a_narrow_page_shows_the_times_of_the_phases() -> None:
+    """The cells of a phase carry the names of their columns, so that a narrow page shows them below it, without a scroll."""
+    page = html.render(failing_drill())
+    table = page.partition("<caption>Phases, in order")[2].partition("</table>")[0]
+
+    assert '<table class="cards">\n<caption>Phases, in order' in page
+    assert {'"Began"', '"Ended"', '"Took"'} <= set(re.findall(r'data-label=("\w+")', table))
+    assert not re.findall(r"<td(?![^>]*data-label)[^>]*>[^<]", table)
