@@ -31,6 +31,10 @@ OPEN = pytest.StashKey[list[AbstractContextManager[Any]]]()
 REACHED = pytest.StashKey[int]()
 # The registration of a step looks like a fixture, and so do the values of an outline: neither is a set-up.
 INNER_FIXTURES = ("pytestbdd_stepdef_", "_pytest_bdd_example")
+PASSED_ON = ("pytestconfig", "journal")  # handed from pytest to the steps; nothing is set up
+ASSERTION = (
+    "AssertionError: "  # the class says nothing beside "failed"; that of an error says what kind it is, and stays
+)
 EXAMPLE_PARAMETER = "_pytest_bdd_example"
 
 
@@ -123,9 +127,9 @@ class CleanLogger:
 
     @allure_commons.hookimpl
     def report_container(self, container: TestResultContainer) -> None:
-        """Write set-ups and tear-downs, where any of them is more than the registration of a step."""
-        container.befores = [each for each in container.befores if not each.name.startswith(INNER_FIXTURES)]
-        container.afters = [each for each in container.afters if not each.name.startswith(INNER_FIXTURES)]
+        """Write set-ups and tear-downs, where any of them is more than pytest's inner workings."""
+        container.befores = [each for each in container.befores if not _is_inner(each.name)]
+        container.afters = [each for each in container.afters if not _is_inner(each.name)]
         for item in (*container.befores, *container.afters):
             self._clean_item(item)
         if container.befores or container.afters:
@@ -160,10 +164,16 @@ class CleanLogger:
             parameter.value = self._clean(str(parameter.value))
         details: StatusDetails | None = item.statusDetails
         if details is not None:
-            details.message = self._clean(details.message) if details.message else details.message
+            details.message = (
+                self._clean(details.message).removeprefix(ASSERTION) if details.message else details.message
+            )
             details.trace = self._clean(details.trace) if details.trace else details.trace
         for step in item.steps:
             self._clean_item(step)
+
+
+def _is_inner(name: str) -> bool:
+    return name.startswith(INNER_FIXTURES) or name.partition("::")[0] in PASSED_ON
 
 
 def _unfold(parameter: Parameter) -> list[Parameter]:

@@ -216,9 +216,20 @@ def test_fixtures_are_shown_without_step_registrations(session: Session) -> None
     names = {each["name"] for container in containers for each in container.get("befores", [])}
     assert "scratch_instance" in names
     assert not [name for name in names if "pytest_bdd" in name or "pytestbdd" in name]
+    assert not names & {"pytestconfig", "journal"}
+    assert "scratch_instance" in names
     parameters = {each["name"]: each["value"] for each in results["The grants of the copy are compared"]["parameters"]}
     assert parameters["what"] == "grants"
     assert "_pytest_bdd_example" not in parameters
+
+
+def test_a_failure_begins_with_its_sentence(session: Session) -> None:
+    """The class of a failed assertion is left out; that of an error says what broke, and stays."""
+    results = session.results()
+    assert results["A step fails"]["statusDetails"]["message"].startswith("in x: password=")
+    assert results["A step breaks"]["statusDetails"]["message"].startswith("RuntimeError: ")
+    (failed,) = [each for each in results["A step fails"]["steps"] if each["status"] == "failed"]
+    assert failed["statusDetails"]["message"].startswith("in x: password=")
 
 
 def test_no_password_and_no_path_gets_into_the_results(session: Session) -> None:
