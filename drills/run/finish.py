@@ -181,15 +181,9 @@ def _note_unexplained_ends(journal: Journal, outcome: Outcome) -> None:
     if clean and not outcome.died:
         code = errors.LEFT_BEHIND if remaining_resources(journal.record.resources) else errors.COULD_NOT_RUN
         journal.failure(f"expected the clean-up to end well, found that it {_how('clean', clean)}: see clean.log", code)
-    if features is not None and not outcome.error:
-        if not journal.record.promises:
-            sentence = f"nothing was run: expected the features, found that pytest {_how('features', features)}"
-            journal.failure(f"{sentence}: see features.log", errors.COULD_NOT_RUN)
-        elif features not in (0, 1):
-            sentence = (
-                f"expected pytest to run all features, found that it {_how('features', features)}: see features.log"
-            )
-            journal.failure(sentence, errors.COULD_NOT_RUN)
+    if features not in (None, 0, 1) and journal.record.promises and not outcome.error:
+        sentence = f"expected pytest to run all features, found that it {_how('features', features)}: see features.log"
+        journal.failure(sentence, errors.COULD_NOT_RUN)
     for name in ("stage", "guard"):
         status = outcome.statuses.get(name)
         if status and not journal.record.failures:

@@ -107,6 +107,18 @@ def test_a_pytest_that_did_not_end_by_itself_is_a_sentence(
     assert (kept.code, kept.all_codes) == (errors.COULD_NOT_RUN, (errors.COULD_NOT_RUN,))
 
 
+def test_a_run_without_a_scenario_has_one_sentence_for_it(tmp_path: Path, journal: Journal) -> None:
+    """The same cause is recorded once, however many rules it breaks."""
+    write_outcome(tmp_path, Outcome(statuses={"features": 5}))
+
+    finish.close(tmp_path, journal)
+
+    said = [failure.sentence for failure in record.load(tmp_path).failures]
+    assert [sentence for sentence in said if sentence.startswith("nothing was run")] == [
+        "nothing was run: expected the features, found that pytest ended with 5 (it found no scenario): see features.log"
+    ]
+
+
 @pytest.mark.parametrize(("state", "code"), [("made", errors.LEFT_BEHIND), ("gone", errors.COULD_NOT_RUN)])
 def test_a_clean_up_that_ended_badly_is_a_sentence(
     tmp_path: Path, passed: Journal, state: ResourceState, code: int
