@@ -17,22 +17,32 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextlib.contextmanager
+def _handled(handle: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Let `handle` have the signals that stop a run, and restore their handlers.
+
+    One that is ignored stays so: nohup, a background job of a shell, or `ignore` meanwhile, which outlasts the block.
+    """
+    old = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    for number, handler in old.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, handler in old.items():
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, handler)
+
+
+@contextlib.contextmanager
 def held() -> Iterator[list[str]]:
     """Hold the signals that stop a run, so that what is begun here is brought to its end; give their names as they come.
 
     A child that is started meanwhile has none of it, and a signal that the whole group gets ends it.
     """
     came: list[str] = []
-    old = {number: signal.getsignal(number) for number in STOP_SIGNALS}
-    for number, handler in old.items():
-        if handler is not signal.SIG_IGN:
-            signal.signal(number, lambda number, _frame: came.append(signal.Signals(number).name))
-    try:
+    with _handled(lambda number, _frame: came.append(signal.Signals(number).name)):
         yield came
-    finally:
-        for number, handler in old.items():
-            if signal.getsignal(number) is not signal.SIG_IGN:  # nobody has begun to ignore it meanwhile
-                signal.signal(number, handler)
 
 
 def output_closed() -> str:
@@ -63,18 +73,13 @@ def to_lifeline(writer: int, reasons: list[str]) -> Iterator[Callable[[str], Non
         report(signal.Signals(number).name)
 
     os.set_blocking(writer, False)
-    old = {number: signal.getsignal(number) for number in STOP_SIGNALS}
-    for number, handler in old.items():
-        if handler is not signal.SIG_IGN:  # nohup, or a background job of a shell
-            signal.signal(number, handle)
-    try:
-        yield report
-    finally:
-        with lock:
-            is_open = False
-            os.close(writer)
-        for number, handler in old.items():
-            signal.signal(number, handler)
+    with _handled(handle):
+        try:
+            yield report
+        finally:
+            with lock:
+                is_open = False
+                os.close(writer)
 
 
 def ignore() -> None:
