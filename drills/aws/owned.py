@@ -25,11 +25,6 @@ def find(clients: Clients, kind: ResourceKind, name: str) -> list[Raw]:
         raise
 
 
-def find_own(clients: Clients, kind: ResourceKind, name: str, run_id: str) -> list[Raw]:
-    """Return what there is of that kind and name with the run's tag."""
-    return [raw for raw in find(clients, kind, name) if is_own(clients, kind, raw, run_id)]
-
-
 def is_own(clients: Clients, kind: ResourceKind, raw: Raw, run_id: str) -> bool:
     """Return whether something carries the run's tag; a log group, which RDS makes, has the run's id in its name."""
     if kind == "log-group":
@@ -46,42 +41,20 @@ def _tags_of(clients: Clients, raw: Raw) -> Sequence[dict[str, Any]]:
     return raw.get("TagList") or raw.get("Tags") or ()
 
 
-def _instances(clients: Clients, name: str) -> list[Raw]:
-    found: list[Raw] = clients.rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"]
-    return found
-
-
-def _snapshots(clients: Clients, name: str) -> list[Raw]:
-    found: list[Raw] = clients.rds.describe_db_snapshots(DBSnapshotIdentifier=name)["DBSnapshots"]
-    return found
-
-
-def _parameter_groups(clients: Clients, name: str) -> list[Raw]:
-    found: list[Raw] = clients.rds.describe_db_parameter_groups(DBParameterGroupName=name)["DBParameterGroups"]
-    return found
-
-
-def _subnet_groups(clients: Clients, name: str) -> list[Raw]:
-    found: list[Raw] = clients.rds.describe_db_subnet_groups(DBSubnetGroupName=name)["DBSubnetGroups"]
-    return found
-
-
-def _security_groups(clients: Clients, name: str) -> list[Raw]:
-    named = [{"Name": "group-name", "Values": [name]}]
-    found: list[Raw] = clients.ec2.describe_security_groups(Filters=named)["SecurityGroups"]
-    return found
-
-
 def _log_groups(clients: Clients, name: str) -> list[Raw]:
     answer = clients.logs.describe_log_groups(logGroupNamePrefix=name)
     return [group for group in answer.get("logGroups", []) if group["logGroupName"] == name]
 
 
 _FINDERS: dict[ResourceKind, Callable[[Clients, str], list[Raw]]] = {
-    "db-instance": _instances,
-    "db-snapshot": _snapshots,
+    "db-instance": lambda of, name: of.rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"],
+    "db-snapshot": lambda of, name: of.rds.describe_db_snapshots(DBSnapshotIdentifier=name)["DBSnapshots"],
     "log-group": _log_groups,
-    "db-parameter-group": _parameter_groups,
-    "db-subnet-group": _subnet_groups,
-    "security-group": _security_groups,
+    "db-parameter-group": lambda of, name: of.rds.describe_db_parameter_groups(DBParameterGroupName=name)[
+        "DBParameterGroups"
+    ],
+    "db-subnet-group": lambda of, name: of.rds.describe_db_subnet_groups(DBSubnetGroupName=name)["DBSubnetGroups"],
+    "security-group": lambda of, name: of.ec2.describe_security_groups(
+        Filters=[{"Name": "group-name", "Values": [name]}]
+    )["SecurityGroups"],
 }

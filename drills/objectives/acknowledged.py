@@ -13,8 +13,6 @@ from datetime import date
 from drills.model.acknowledgement import Acknowledgement
 from drills.model.finding import CheckResult, Finding, Outcome
 
-NAME = "acknowledged"
-
 
 def acknowledge(
     results: Sequence[CheckResult], entries: Sequence[Acknowledgement], today: date

@@ -51,12 +51,10 @@ def open_file(path: Path, folder: int | None = None) -> Iterator[BinaryIO]:
             raise SeedError(_link(path)) from None
         raise SeedError(_unreadable(path, error)) from None
     mode = os.fstat(descriptor).st_mode
-    if stat.S_ISDIR(mode):  # which fdopen refuses with an error of its own
+    if not stat.S_ISREG(mode):
         os.close(descriptor)
         raise SeedError(_irregular(path, mode))
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(mode):
-            raise SeedError(_irregular(path, mode))
         yield file
 
 
