@@ -224,11 +224,17 @@ class Cluster:
         would the operators of a schema that its own search_path puts before PostgreSQL's.
         """
         quiet = " -c event_triggers=off" if self.binaries.major >= 17 else ""
+        return self.connect_as(ADMIN, self._password, dbname, f" -c search_path=public{quiet}")
+
+    def connect_as(self, user: str, password: str, dbname: str, options: str = "") -> psycopg.Connection:
+        """Open a session of any role over the socket, in autocommit mode. Raises psycopg.OperationalError.
+
+        Everything is set here, so that the caller's PG* variables have no effect; `options` are further ones of the server.
+        """
         return psycopg.connect(
-            host=str(self.run_dir), port=PORT, user=ADMIN, password=self._password, dbname=dbname, autocommit=True,
-            # set here, so that the caller's PG* variables have no effect
+            host=str(self.run_dir), port=PORT, user=user, password=password, dbname=dbname, autocommit=True,
             sslmode="disable", gssencmode="disable", channel_binding="disable", client_encoding="utf8",
-            options=f"-c statement_timeout=0 -c search_path=public{quiet}", connect_timeout=10, application_name="drills sandbox",
+            options=f"-c statement_timeout=0{options}", connect_timeout=10, application_name="drills sandbox",
         )  # fmt: skip
 
     def backup_to(self, folder: Path) -> None:

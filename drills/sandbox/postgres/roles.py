@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import psycopg
 from psycopg import Connection, sql
 
-from drills.sandbox.postgres.cluster import PORT, Cluster
+from drills.sandbox.postgres.cluster import Cluster
 
 _PREDEFINED_ROLES = ("pg_monitor", "pg_signal_backend", "pg_read_all_data", "pg_write_all_data")
 _OF_THE_HOST = ("pg_execute_server_program", "pg_read_server_files", "pg_write_server_files")
@@ -95,11 +95,7 @@ class TemporaryLogin:
 
     def connect(self, database: str) -> psycopg.Connection:
         """Open a session in autocommit mode."""
-        return psycopg.connect(
-            host=str(self._cluster.run_dir), port=PORT, user=self.name, password=self._password, dbname=database,
-            autocommit=True, sslmode="disable", gssencmode="disable", channel_binding="disable", client_encoding="utf8",
-            options="-c statement_timeout=0", connect_timeout=10, application_name="drills sandbox",
-        )  # fmt: skip
+        return self._cluster.connect_as(self.name, self._password, database)
 
     def hand_over(self, database: str, heir: str) -> None:
         """Give `heir` what the role owns in `database`, and take back what it was granted there."""
