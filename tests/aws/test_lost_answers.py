@@ -25,6 +25,7 @@ from drills.record import Journal
 from tests.support.clock import NOON, HandClock
 from tests.support.lossy import LossyAws
 from tests.support.paths import CHECKOUT
+from tests.support.points import point_of
 
 RUN = "20261123-120000-abcd"
 NAMES = ScratchNames.of(RUN, "recovery")
@@ -89,16 +90,13 @@ def scratch_of(aws: LossyAws, journal: Journal) -> Scratch:
     return Scratch(aws.clients, RestoreConfig(), journal, scratch_tags(RUN, "orders", "2026-11-23T16:00:00+00:00", {}))
 
 
-def point_of(operation: str = "") -> RecoveryPoint:
+def asked_point(operation: str = "") -> RecoveryPoint:
     """The snapshot, or a moment for a restore to one."""
-    moment = operation.endswith("PointInTime")
-    return RecoveryPoint(
-        arn="arn:aws:rds:eu-central-1:123456789012:snapshot:nightly",
-        kind="continuous" if moment else "manual",
-        snapshot_id="nightly",
+    return point_of(
+        "nightly",
+        kind="continuous" if operation.endswith("PointInTime") else "manual",
         vault=None,
         status="available",
-        instance_id="orders",
         dbi_resource_id="db-ORDERS",
         created_at=NOON,
         completed_at=NOON,
@@ -110,7 +108,7 @@ def point_of(operation: str = "") -> RecoveryPoint:
 
 def make_all(aws: LossyAws, journal: Journal, operation: str) -> None:
     """Make what the operation makes, and what that needs before."""
-    scratch, point = scratch_of(aws, journal), point_of(operation)
+    scratch, point = scratch_of(aws, journal), asked_point(operation)
     if operation == "CopyDBSnapshot":
         scratch.copy_snapshot(point, COPY, source_region="eu-central-1")
         return
@@ -201,9 +199,9 @@ def test_a_name_that_is_another_s_is_left_alone(aws: LossyAws, journal: Journal,
     )
     tags = scratch_tags("another", "orders", "2026-11-23T16:00:00+00:00", {})
     other = Scratch(aws.clients, RestoreConfig(), theirs, tags)
-    groups = other.make_groups(NAMES, point_of(), None)
-    other.copy_snapshot(point_of(), COPY, source_region="eu-central-1")
-    other.restore(NAMES, groups, point_of())
+    groups = other.make_groups(NAMES, asked_point(), None)
+    other.copy_snapshot(asked_point(), COPY, source_region="eu-central-1")
+    other.restore(NAMES, groups, asked_point())
     ours = Journal.create(journal.folder, journal.record, origin=0, clock=HandClock())
 
     with pytest.raises(RestoreFailed, match="AWS refused"):

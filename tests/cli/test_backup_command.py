@@ -22,6 +22,7 @@ from drills.errors import ConfigError, DrillError
 from drills.model.point import RecoveryPoint
 from drills.posture.points import newest
 from tests.support.clock import HandClock
+from tests.support.points import point_of
 from tests.support.protected import VAULT, Protected, protected
 from tests.support.rds import eventually
 
@@ -31,18 +32,12 @@ ARN = "arn:aws:rds:eu-central-1:123456789012:snapshot:awsbackup:job-1"
 WANTED = BackupRequest(
     Target(instance="orders"), "orders", "arn:db", VAULT, "arn:role", 2, "20260101-120000-abcd", NOON
 )
-POINT = RecoveryPoint(
-    arn=ARN,
-    kind="awsbackup",
-    snapshot_id="awsbackup:job-1",
+POINT = point_of(
+    "awsbackup:job-1",
     vault=VAULT,
-    status="COMPLETED",
-    instance_id="orders",
-    dbi_resource_id="db-A",
     created_at=NOON,
     completed_at=NOON,
     data_time=NOON,
-    data_time_source="SnapshotDatabaseTime",
     expires_at=NOON + timedelta(days=2),
     made_by_drill=True,
 )

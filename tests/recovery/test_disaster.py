@@ -13,6 +13,7 @@ from drills.model.point import RecoveryPoint
 from drills.recovery.disaster import Mode, declare
 from drills.recovery.selection import choose_newest
 from tests.support.clock import NOON
+from tests.support.points import point_of
 
 MODES: tuple[Mode, ...] = get_args(Mode)
 
@@ -20,19 +21,7 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 def point(number: int, completed_at: datetime) -> RecoveryPoint:
     """A usable point of the one instance, complete at that instant, whose data are ten minutes older."""
     began = completed_at - timedelta(minutes=10)
-    return RecoveryPoint(
-        arn=f"arn:aws:rds:eu-central-1:123456789012:snapshot:awsbackup:job-{number}",
-        kind="awsbackup",
-        snapshot_id=f"awsbackup:job-{number}",
-        vault="vault",
-        status="COMPLETED",
-        instance_id="orders",
-        dbi_resource_id="db-A",
-        created_at=began,
-        completed_at=completed_at,
-        data_time=began,
-        data_time_source="SnapshotDatabaseTime",
-    )
+    return point_of(f"awsbackup:job-{number}", created_at=began, completed_at=completed_at, data_time=began)
 
 
 def history(minutes: list[int]) -> list[RecoveryPoint]:

@@ -17,7 +17,7 @@ from drills.model.timing import DataLoss, Objectives
 from drills.objectives import data_loss
 from drills.objectives.data_loss import NewestData, Reference
 from drills.recovery.read_loss import newest_answer
-from tests.recovery.test_selection import POINT
+from tests.support.points import POINT
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 REFERENCE = Reference(NOON)

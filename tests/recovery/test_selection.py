@@ -13,21 +13,8 @@ from hypothesis import strategies as st
 from drills.model.point import NEWEST, PointSelector, RecoveryPoint, Window, parse_point_selector
 from drills.recovery.disaster import declare
 from drills.recovery.selection import choose, choose_moment, choose_newest, explain_none
-
-NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-POINT = RecoveryPoint(
-    arn="arn:aws:rds:eu-central-1:123456789012:snapshot:awsbackup:job-1",
-    kind="awsbackup",
-    snapshot_id="awsbackup:job-1",
-    vault="vault",
-    status="COMPLETED",
-    instance_id="orders",
-    dbi_resource_id="db-A",
-    created_at=NOON - timedelta(hours=3),
-    completed_at=NOON - timedelta(hours=2),
-    data_time=NOON - timedelta(hours=3),
-    data_time_source="SnapshotDatabaseTime",
-)
+from tests.support.clock import NOON
+from tests.support.points import POINT
 
 
 def aged(hours: float, **changes: object) -> RecoveryPoint:
