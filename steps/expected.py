@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -75,11 +75,22 @@ def changes(folder: Path = CHECKOUT / "features") -> tuple[str, ...]:
 
 def _scenarios(feature: Feature) -> Iterator[Shipped]:
     for template in feature.scenarios.values():
-        contexts = [context for examples in template.examples for context in examples.as_contexts()] or [{}]
-        names = [template.render(values).name for values in contexts]
-        for values, name in zip(contexts, names, strict=True):
-            shown = f"{name} ({', '.join(values.values())})" if names.count(name) > 1 else name
-            yield _scenario(feature, template, template.render(values), shown)
+        for values in _examples(template) or [{}]:
+            yield _scenario(feature, template, template.render(values), name_of_example(template, values))
+
+
+def _examples(template: ScenarioTemplate) -> list[Mapping[str, str]]:
+    return [values for examples in template.examples for values in examples.as_contexts()]
+
+
+def name_of_example(template: ScenarioTemplate, values: Mapping[str, str]) -> str:
+    """Return the scenario's name; that of an outline with the `values` of an example in it.
+
+    Where two examples of an outline would have one name, the values follow it (as in reports/allure_bridge.py).
+    """
+    name = template.render(values).name
+    names = [template.render(each).name for each in _examples(template)]
+    return f"{name} ({', '.join(values.values())})" if names.count(name) > 1 else name
 
 
 def _scenario(feature: Feature, template: ScenarioTemplate, scenario: Scenario, name: str) -> Shipped:

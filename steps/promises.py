@@ -15,7 +15,7 @@ from drills.config.load import Config
 from drills.model.record import Promise, PromiseOutcome
 from drills.record import Journal
 from drills.run import context, cutover
-from steps.expected import OTHER_POINT
+from steps.expected import CHECKOUT, OTHER_POINT, name_of_example
 
 NEEDS_LEAVE = ("damages_backup", "cuts_over")
 # Scenarios with a restore of their own, which would come between the phases that are measured.
@@ -24,7 +24,6 @@ CUTS_OVER = "cuts_over"
 EXAMPLE = "_pytest_bdd_example"  # the parameter in which pytest-bdd passes the values of an outline's example
 JOURNAL: pytest.StashKey[Journal] = pytest.StashKey()
 SKIPPED: pytest.StashKey[set[str]] = pytest.StashKey()  # the reasons with which this module skips scenarios
-SUITE = Path(__file__).resolve().parents[1]
 SELECTION = (
     "selection.json"  # in the folder of --drill-run: makes the session write the chosen scenarios there, and run none
 )
@@ -148,14 +147,8 @@ def template_of(item: pytest.Item) -> ScenarioTemplate | None:
 
 
 def name_of(item: pytest.Item, template: ScenarioTemplate) -> str:
-    """Return the scenario's name; that of an outline with the values of the example in it.
-
-    Where two examples of an outline would have one name, the values follow it (as in reports/allure_bridge.py).
-    """
-    values = _example(item)
-    name = template.render(values).name
-    others = [template.render(each).name for examples in template.examples for each in examples.as_contexts()]
-    return f"{name} ({', '.join(values.values())})" if others.count(name) > 1 else name
+    """Return the name of the scenario that a test was made from."""
+    return name_of_example(template, _example(item))
 
 
 def _example(item: pytest.Item) -> Mapping[str, str]:
@@ -186,7 +179,7 @@ def _is_ours(item: pytest.Item, report: pytest.TestReport) -> bool:
     own = [Path(path) for path in context.read(folder).steps] if folder else []  # pytest by itself belongs to no run
     return (
         _reason_of_skip(report) in item.config.stash.get(SKIPPED, set())
-        or Path(where).is_relative_to(SUITE / "steps")
+        or Path(where).is_relative_to(CHECKOUT / "steps")
         or any(Path(where).absolute() == path.absolute() for path in own)
     )
 
