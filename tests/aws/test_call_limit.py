@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
@@ -19,7 +20,8 @@ from tests.support.lossy import LossyAws
 def clock(monkeypatch: pytest.MonkeyPatch) -> HandClock:
     """The clock that botocore's pauses move on, which are chosen at random, and a second with each."""
     made = HandClock()
-    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda seconds: made.sleep(seconds + 1.0))
+    # botocore's own name for the module: the sleep of another thread must not move this clock
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda seconds: made.sleep(seconds + 1.0)))
     return made
 
 

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from moto import mock_aws
@@ -60,7 +61,7 @@ LOST = ("connection reset", "no answer", "error of AWS", "throttled")
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[LossyAws]:
     """An AWS with a source and a snapshot of it; botocore's pauses between two tries take no time."""
-    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda seconds: None))
     with mock_aws():
         made = LossyAws()
         made.clients.rds.create_db_instance(

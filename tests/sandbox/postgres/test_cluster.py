@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
@@ -220,6 +221,13 @@ def test_sweep_ends_what_works_below_the_folder_and_nothing_else(default: Cluste
     """A server whose owner has gone is ended; whom a stale pid file names and what is in another folder is not."""
     pid = default.pid()
     assert pid is not None
+
+    def has_started() -> bool:  # a server answers before it has started the last of its processes, which is this one
+        with contextlib.suppress(psutil.Error):  # one that ended meanwhile
+            return any("logical replication launcher" in " ".join(each.cmdline()) for each in server_processes(pid))
+        return False
+
+    wait_until(has_started, 10, SystemClock(), what="the server to have all of its processes")
     members = server_processes(pid)
     (state / "stale").mkdir()
     (state / "stale" / "postmaster.pid").write_text(f"{os.getpid()}\n{state / 'stale'}\n", encoding="utf-8")
