@@ -354,6 +354,9 @@ def _settled(target: RunningSandbox) -> None:
     passing = ("creating", "modifying", "renaming", "rebooting", "backing-up", "deleting", "resetting")
 
     def quiet() -> bool:
+        jobs = target.client("backup").list_backup_jobs()["BackupJobs"]  # one that waits has no instance backing up yet
+        if any(job["State"] in ("CREATED", "PENDING", "RUNNING") for job in jobs):
+            return False
         seen = target.client("rds").describe_db_instances()["DBInstances"]
         return not any(each["DBInstanceStatus"].startswith(passing) for each in seen)
 

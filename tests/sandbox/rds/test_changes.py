@@ -129,3 +129,20 @@ def test_backups_are_enabled_and_disabled(beating: RunningSandbox) -> None:
     assert (seen["BackupRetentionPeriod"], automated(), made.value("SHOW archive_mode")) == (0, 0, "off")
     assert "LatestRestorableTime" not in seen
     delete(made)
+
+
+def test_a_name_that_was_taken_while_a_rename_was_under_way_stays_with_its_instance(slow: RunningSandbox) -> None:
+    """The rename is not carried out and is no longer pending; both instances are there, each with its own server."""
+    first = create(slow, "first")
+    first.available()
+    modify(first, NewDBInstanceIdentifier="second", AllocatedStorage=30, ApplyImmediately=True)
+    second = create(slow, "second")
+    second.available()
+    eventually(lambda: first.described()["DBInstanceStatus"] == "available", "the change to end")
+
+    seen = first.available()
+    assert (seen["AllocatedStorage"], seen["PendingModifiedValues"]) == (30, {})
+    assert second.described()["DbiResourceId"] != seen["DbiResourceId"]
+    assert (first.value("SELECT 1"), second.value("SELECT 1")) == (1, 1)
+    delete(first)
+    delete(second)

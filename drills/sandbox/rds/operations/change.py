@@ -33,7 +33,6 @@ class InstanceChange:
         The instance has `status` meanwhile, or the status that AWS gives such a change. The caller holds no lock.
         """
         plane, began = self._plane, self._plane.clock.monotonic()
-        new_name = changes.get("new_db_instance_identifier")
         with plane.lock:
             server, before = plane.servers[db.dbi_resource_id], db.status
             db.status = _status_during(changes, password) or status or "modifying"
@@ -49,7 +48,7 @@ class InstanceChange:
         with plane.lock:
             if db.status == "deleting":
                 return
-            if new_name:
+            if new_name := changes.get("new_db_instance_identifier"):
                 self._rename(db, new_name, server)
             _set_members(db, changes)
             if password is not None:
@@ -68,7 +67,13 @@ class InstanceChange:
         server.cluster.restart(server.settings)
 
     def _rename(self, db: SandboxInstance, new_name: str, server: Server) -> None:
-        """Rename an instance: the old name's port refuses from now on, and the new name has a port of its own."""
+        """Rename an instance: the old name's port refuses from now on, and the new name has a port of its own.
+
+        A name that another instance has got since the request stays with that one.
+        """
+        if new_name in self._backend.databases:
+            db.record_event(f"Unable to rename instance to {new_name}: the name is in use", "configuration change")
+            return
         self._plane.ports.refuse(db.resource_id)
         del self._backend.databases[db.resource_id]
         db.db_instance_identifier = new_name
