@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from drills.model.evidence import EvidenceSummary, PlanReferences
 from drills.model.finding import CheckResult, NotChecked, Verdict
 from drills.model.history import Trend
 from drills.model.instance import Resource, StatusChange
@@ -172,3 +173,6 @@ class RunRecord:
     expected: tuple[ExpectedPromise, ...] = ()
     missing: tuple[str, ...] = ()
     clean_up_seconds: float = 0.0  # that all clean-ups of the run together took
+    evidence: EvidenceSummary | None = None  # None where no evidence is kept
+    trigger: str = ""  # why the run was made: "schedule", "release", "manual" or "retest of <run>"
+    plan: PlanReferences = field(default_factory=PlanReferences)
