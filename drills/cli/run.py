@@ -20,6 +20,7 @@ from drills.cli.common import CONFIG_OPTIONS, Command
 from drills.clock import SystemClock, since_process_start
 from drills.config.limits import CLEAN_UP_MARGIN, Limit
 from drills.config.load import Config, SandboxProfile
+from drills.config.trigger import trigger_of
 from drills.errors import COULD_NOT_RUN, ConfigError, DrillError
 from drills.history import store as history_file
 from drills.model.record import SCHEMA_VERSION, ExpectedPromise, RunRecord, Setting, TargetSummary
@@ -70,6 +71,10 @@ def add_arguments(run: argparse.ArgumentParser) -> None:
     run.add_argument("--yes", action="store_true", help="copy a --seed URL of a server that is not local")
     run.add_argument("--postgres", metavar="WHICH", help=f"sandbox: {', '.join(POSTGRES_CHOICES)} or a folder")
     run.add_argument("--endpoint-url", metavar="URL", help="endpoint profile: where the AWS APIs answer")
+    _add_choices_of_the_drill(run)
+
+
+def _add_choices_of_the_drill(run: argparse.ArgumentParser) -> None:
     run.add_argument("--rto", metavar="DURATION", help='recovery time objective, such as "30m"')
     run.add_argument("--rpo", metavar="DURATION", help='recovery point objective, such as "24h"')
     run.add_argument(
@@ -95,6 +100,11 @@ def add_arguments(run: argparse.ArgumentParser) -> None:
         help="a step module of your own; `drills steps` lists ours",
     )
     run.add_argument(
+        "--trigger",
+        metavar="WHY",
+        help='why this run is made: schedule, release, manual or "retest of RUN" (default: as the CI server says, manual)',
+    )
+    run.add_argument(
         "--damage",
         metavar="KIND",
         action="append",
@@ -112,7 +122,7 @@ def run(options: argparse.Namespace) -> int:
         )
     clock, startup = SystemClock(), since_process_start()
     origin, started_at = clock.monotonic() - startup, clock.now() - timedelta(seconds=startup)
-    choices = _choices(options)
+    choices, trigger = _choices(options), trigger_of(options.trigger, os.environ)
     effective = choices.effective()
     refusals.check(effective, choices)
     expected, changed = promised.of_run(effective, choices.own_features(effective)), promised.changes()
@@ -125,7 +135,7 @@ def run(options: argparse.Namespace) -> int:
     with signals.held() as came:  # from here on what is begun is brought to its end, to the last file
         folder = _make_folder(run_id)
         opening = _opening(run_id, started_at, effective, choices)
-        opening = dataclasses.replace(opening, expected=expected, missing=changed)
+        opening = dataclasses.replace(opening, expected=expected, missing=changed, trigger=trigger)
         journal = Journal.create(folder, opening, origin=origin)
         sandboxed = isinstance(effective.profile, SandboxProfile)
         journal.enter("start the sandbox" if sandboxed else "check the guards")
@@ -233,6 +243,7 @@ def _opening(run_id: str, started_at: datetime, effective: Config, choices: cont
         objectives=target.objectives(choices.scenario),
         settings=(*effective.settings, *extra),
         environment=_environment(),
+        plan=target.plan.references(),
     )
 
 

@@ -18,6 +18,7 @@ from drills.config.acknowledged import KnownDifference
 from drills.config.cutover import CutoverConfig
 from drills.config.limits import Limit, Limits, LimitsTable, limits_of
 from drills.config.objectives import Allowances, NamedQuery
+from drills.config.plan import PlanConfig
 from drills.config.posture import Parity, PostureConfig
 from drills.config.table import Table
 from drills.config.values import (
@@ -294,6 +295,7 @@ class Target(Table):
     credentials: Credentials = Credentials()
     parity: Parity = Field(default_factory=Parity)
     posture: PostureConfig = PostureConfig()
+    plan: PlanConfig = PlanConfig()
     scenarios: Annotated[tuple[Scenario, ...], Field(strict=False, alias="scenario")] = ()
     queries: Annotated[tuple[NamedQuery, ...], Field(strict=False)] = ()
     acknowledged: Annotated[tuple[KnownDifference, ...], Field(strict=False)] = ()

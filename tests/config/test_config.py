@@ -22,6 +22,7 @@ from drills.config.file import validate_table
 from drills.config.limits import LimitsTable
 from drills.config.load import Config, SandboxProfile, TablePolicy, load, parse_table_policy
 from drills.config.objectives import NamedQuery
+from drills.config.plan import PlanConfig
 from drills.config.table import Table
 from drills.config.target import PROFILES, AwsProfile, DrillTable, EndpointProfile, Freshness, Target
 from drills.errors import ConfigError
@@ -508,7 +509,7 @@ def test_every_key_is_in_the_document() -> None:
     text = (CHECKOUT / "docs" / "configuration.md").read_text(encoding="utf-8")
     seen: list[type[Table]] = [DrillTable, Target, *PROFILES.values(), config.RestoreConfig, config.Credentials]
     seen += [config.Scenario, NamedQuery, LimitsTable]
-    seen += [Freshness, KnownDifference]
+    seen += [Freshness, KnownDifference, PlanConfig]
     missing = [key for model in seen for key in model.known_keys() if f"`{key}`" not in text]
     assert missing == []
     assert [
