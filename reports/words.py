@@ -17,6 +17,7 @@ from drills.model.finding import CheckResult, Finding, NotChecked, Outcome, Verd
 from drills.model.instance import Resource
 from drills.model.record import Promise, PromiseOutcome, Restoration, RunRecord
 from drills.model.timing import Measurement
+from reports import controls
 
 SIMULATED = wording.SIMULATED
 show_bytes = wording.show_bytes
@@ -34,16 +35,7 @@ EXIT_WORDS = {
 }
 
 # What no automated drill evidences; printed in every report so that nobody takes its absence for a pass.
-NO_DRILL_EVIDENCES = (
-    "decision-making and tabletop exercises",
-    "call trees, notification and crisis communication",
-    "the absence of key people, and work from an alternate site",
-    "management review and sign-off",
-    "root causes, and revision of the recovery plan",
-    "the business impact analysis and the choice of objectives",
-    "exit from a third party or provider",
-    "applications other than the database, and physical media",
-)
+NO_DRILL_EVIDENCES = tuple(each.what for each in controls.NOT_EVIDENCED)
 
 CLOCKS = {
     "declaration": "the RTO counts from the declaration of the disaster",
