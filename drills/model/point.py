@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from drills.model.finding import Finding
+from drills.model.lineage import Lineage
 
 USABLE = frozenset({"COMPLETED", "AVAILABLE", "available"})
 
@@ -118,7 +119,8 @@ class RecoveryPoint:
     """One thing that can be restored, as the AWS Backup and RDS APIs describe it.
 
     `data_time` is the instant the data reaches to, and `data_time_source` the API field that said so
-    (`SnapshotDatabaseTime`, else `OriginalSnapshotCreateTime`, else the backup job's start).
+    (`SnapshotDatabaseTime`, else `OriginalSnapshotCreateTime`, else the backup job's start). `lineage` is read of the
+    point that is restored.
     """
 
     arn: str
@@ -138,6 +140,7 @@ class RecoveryPoint:
     encrypted: bool = False
     kms_key_id: str | None = None
     made_by_drill: bool = False
+    lineage: Lineage | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from drills.aws import cleanup
 from drills.aws import read as aws
+from drills.aws.lineage import read_lineage
 from drills.aws.scratch import Scratch, ScratchNames, scratch_tags
 from drills.aws.session import Clients
 from drills.aws.wait import wait_available
@@ -85,6 +86,12 @@ class Setup:
         parts = point.arn.split(":")
         return (parts[3] if len(parts) > 3 else "") or self.clients.region
 
+    def side_of(self, point: RecoveryPoint) -> Clients:
+        """Return the clients of the account and region that a point lies in: where copies are restored, or the source's."""
+        there = self.scratch_clients
+        parts = point.arn.split(":")
+        return there if parts[3:5] == [there.region, there.account] else self.clients
+
     def requirement(self, check: str, usual: Requirement) -> Requirement:
         """Return the requirement of a check on this target: the owner's rule, else `usual`."""
         rule = self.target.checks.get(check)
@@ -136,6 +143,7 @@ def restore(
         setup, names.instance, _initial_restoration(setup, point, source, names.instance, purpose), mark
     )
     monitor.note()
+    chosen = point
     if setup.needs_copy(point):
         _refuse_moment(point)
         enter("copy the snapshot")
@@ -145,6 +153,9 @@ def restore(
     scratch.restore(names, groups, point)
     mark(timeline.ACCEPTED)
     enter("restore")
+    if purpose == "recovery":  # read while RDS restores, so that it costs the recovery no time
+        lineage = read_lineage(setup.side_of(chosen), chosen)
+        monitor.note(point=dataclasses.replace(chosen, lineage=lineage))
     instance = monitor.until_available()
     if instance.created_at:
         mark(timeline.CREATED, source="InstanceCreateTime", at=instance.created_at)

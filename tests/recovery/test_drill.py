@@ -208,6 +208,24 @@ def test_everything_is_in_the_record_before_it_is_asked_for(recovered: Recovered
     assert {key.split()[1] for key in recovered.planned_before} == {r.id for r in recovered.record.resources}
 
 
+def test_the_record_says_where_the_restored_point_comes_from(recovered: Recovered) -> None:
+    """Vault, lock, encryption and job are read of the chosen point, and nothing that could be read is left unknown."""
+    point = recovered.restoration.point
+    assert point is not None
+    lineage = point.lineage
+    assert lineage is not None
+    assert (lineage.vault_type, lineage.vault_locked, lineage.is_parent, lineage.parent) == (
+        "BACKUP_VAULT",
+        False,
+        False,
+        "",
+    )
+    assert (lineage.storage_encryption, lineage.key_manager) == ("sse-kms", "CUSTOMER")
+    assert lineage.vault_lock_at_backup == "UNLOCKED"
+    assert lineage.initiated_at == point.created_at
+    assert lineage.not_read == ()
+
+
 def test_everything_carries_the_tags_of_the_run_alone(recovered: Recovered) -> None:
     """The run's id, the target, the end of its time to live and the configured tags; nothing of production's own."""
     record = recovered.record

@@ -100,6 +100,7 @@ class BackupJobs:
         """
         vault, db = self._vaults.find(job.vault), self._region.rds.databases.get(job.resource_name)
         problem = vault.lock_violation(job.lifecycle) if vault else f"Backup vault {job.vault} not found"
+        job.vault_lock = "" if vault is None else "LOCKED" if vault.locked else "UNLOCKED"
         if problem or not isinstance(db, SandboxInstance):
             self._fail(job, at, JobEnd("FAILED", 0.0, problem or f"The resource {job.resource_name} does not exist."))
             return

@@ -94,7 +94,7 @@ class Progress:
 
 @dataclass
 class BackupJob:
-    """A backup, on demand or by a plan. It waits for its instance until `start_by`."""
+    """A backup, on demand or by a plan. It waits for its instance until `start_by`. `vault_lock`: LOCKED or UNLOCKED then."""
 
     id: str
     role_arn: str
@@ -111,6 +111,7 @@ class BackupJob:
     point_arn: str = ""
     size_bytes: int = 0
     kms_key_id: str | None = None
+    vault_lock: str = ""
 
     @property
     def created_at(self) -> datetime:

@@ -76,6 +76,7 @@ class Vaults:
             if MANAGED_KEY in key.aliases:
                 return str(key.arn)
         created = kms.create_key(None, "ENCRYPT_DECRYPT", "SYMMETRIC_DEFAULT", "The key of AWS Backup", None)
+        created.key_manager = "AWS"  # moto calls every key the customer's
         kms.create_alias(created.id, MANAGED_KEY)
         return str(created.arn)
 
@@ -84,6 +85,11 @@ class Vaults:
             return str(kms_backends[self._region.account][self._region.name].describe_key(key).arn)
         except Exception as error:
             raise InvalidParameterValueException(f"The KMS key {key} does not exist in {self._region.name}.") from error
+
+    def key_type(self, arn: str | None) -> str | None:
+        """Return EncryptionKeyType of a key of this region. None for one that AWS manages: the API reference has no word for it."""
+        key = kms_backends[self._region.account][self._region.name].keys.get((arn or "").rpartition("/")[2])
+        return "CUSTOMER_MANAGED_KMS_KEY" if key is not None and key.key_manager == "CUSTOMER" else None
 
     # -- lock ----------------------------------------------------------------------------------------------------
 

@@ -86,6 +86,11 @@ class SandboxInstance(DBInstance):
         return {"Address": self.address, "Port": self.port} if self.endpoint_known else None
 
     @property
+    def storage_encryption_type(self) -> str:
+        """`sse-kms` or `none`; the sandbox has no instance under a key that AWS owns (`sse-rds`)."""
+        return "sse-kms" if self.kms_key_id else "none"
+
+    @property
     def pending_modified_values(self) -> dict[str, Any]:
         """Requested values that are not in force yet; a password is masked."""
         return dict(self.pending)
@@ -150,6 +155,11 @@ class SandboxSnapshot(DBSnapshot):
         """Set the members that the data plane measured when it copied the data."""
         self.snapshot_database_time = stored.taken_at
         self.full_snapshot_size_in_bytes = stored.size_bytes
+
+    @property
+    def storage_encryption_type(self) -> str:
+        """`sse-kms` or `none`; the sandbox has no snapshot under a key that AWS owns (`sse-rds`)."""
+        return "sse-kms" if self.kms_key_id else "none"
 
     @property
     def percent_progress(self) -> int:

@@ -18,7 +18,9 @@ class Keys:
 
     def managed(self) -> str:
         """Return the ARN of `alias/aws/rds`, the key that RDS uses when a request names none."""
-        return str(self._kms().describe_key("alias/aws/rds").arn)
+        key = self._kms().describe_key("alias/aws/rds")
+        key.key_manager = "AWS"  # moto calls every key the customer's
+        return str(key.arn)
 
     def check(self, key_id: str | None) -> str | None:
         """Return the ARN of a key (id, alias or ARN); raise KMSKeyNotAccessibleFault unless it exists and is enabled."""

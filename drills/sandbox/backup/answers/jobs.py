@@ -68,6 +68,8 @@ class BackupJobAnswers:
                 "EncryptionKeyArn": job.kms_key_id,
                 "RecoveryPointArn": job.point_arn or None,
                 "RecoveryPointLifecycle": job.lifecycle or None,
+                "VaultType": "BACKUP_VAULT",
+                "VaultLockState": job.vault_lock or None,
             }
         )
 

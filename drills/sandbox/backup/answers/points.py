@@ -96,6 +96,7 @@ class PointAnswers:
             "LastRestoreTime": point.last_restore,
             "BackupSizeInBytes": point.size_bytes,
             "EncryptionKeyArn": point.kms_key_id,
+            "EncryptionKeyType": self._vaults.key_type(point.kms_key_id),
             "IsEncrypted": point.kms_key_id is not None,
             "Lifecycle": point.lifecycle or None,
             "CalculatedLifecycle": {"DeleteAt": point.delete_at} if point.delete_at else None,

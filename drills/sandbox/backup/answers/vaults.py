@@ -99,6 +99,7 @@ class VaultAnswers:
             "VaultType": "BACKUP_VAULT",
             "VaultState": "AVAILABLE",
             "EncryptionKeyArn": vault.encryption_key_arn,
+            "EncryptionKeyType": self._vaults.key_type(vault.encryption_key_arn),
             "CreationDate": vault.creation_date,
             "CreatorRequestId": vault.creator_request_id,
             "NumberOfRecoveryPoints": len(self._points.in_vault(vault.backup_vault_name)),
