@@ -22,6 +22,7 @@ from drills.sandbox.backup.models import (
 from drills.sandbox.backup.points import Points
 from drills.sandbox.backup.region import Region
 from drills.sandbox.backup.validation import require_members
+from drills.sandbox.rds import limits
 
 KEY_MESSAGE = "The specified AWS KMS key ARN does not exist, is not enabled or you do not have permissions to access it"
 
@@ -127,9 +128,6 @@ _TEXT = {
     "StorageType": "storage_type",
 }
 _NUMBER = {"AllocatedStorage": "allocated_storage", "Iops": "iops"}
-_PORTS = range(1150, 65536)  # that RDS gives to an instance
-# https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
-_AUTHORITIES = ("rds-ca-rsa2048-g1", "rds-ca-rsa4096-g1", "rds-ca-ecc384-g1")
 _FLAG = {
     "MultiAZ": "multi_az",
     "PubliclyAccessible": "publicly_accessible",
@@ -161,8 +159,8 @@ def restore_parameters(metadata: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _read_port(text: str) -> int:
-    if int(text) not in _PORTS:
-        raise ValueError(f"expected a port from {_PORTS.start} to {_PORTS.stop - 1}, found {text}")
+    if int(text) not in limits.PORTS:
+        raise ValueError(f"expected a port from {limits.PORTS.start} to {limits.PORTS.stop - 1}, found {text}")
     return int(text)
 
 
@@ -180,8 +178,8 @@ def _read_list(text: str) -> list[str]:
 
 
 def _read_authority(text: str) -> str:
-    if text not in _AUTHORITIES:
-        raise ValueError(f"expected one of {', '.join(_AUTHORITIES)}, found {text!r}")
+    if text not in limits.CERTIFICATES:
+        raise ValueError(f"expected one of {', '.join(limits.CERTIFICATES)}, found {text!r}")
     return text
 
 

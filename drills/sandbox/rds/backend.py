@@ -184,6 +184,12 @@ class SandboxRDS(RDSBackend):
             db_snapshot_identifier, attribute_name, values_to_add, values_to_remove
         )
 
+    # -- tags ----------------------------------------------------------------------------------------------------
+
+    def _get_resource_for_tagging(self, arn: str) -> Any:
+        """Return what has the ARN, or raise the error that AWS gives for a kind of resource that is not there."""
+        return self.lookups.tagged(arn, super()._get_resource_for_tagging(arn))
+
     # -- groups --------------------------------------------------------------------------------------------------
 
     def modify_db_parameter_group(

@@ -21,7 +21,6 @@ from drills.sandbox.state import DataPlane
 
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
-CERTIFICATE = "rds-ca-rsa2048-g1"  # the certificate authority of new instances
 MODIFIABLE = ("available", "storage-full", "incompatible-parameters")  # statuses in which an instance can be modified
 
 # members whose change can wait, by the name in moto's model: the name in PendingModifiedValues

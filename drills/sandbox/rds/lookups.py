@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from moto.rds.exceptions import DBInstanceNotFoundError, DBSnapshotNotFoundFault, RDSClientError
+from moto.rds.exceptions import (
+    DBInstanceNotFoundError,
+    DBSnapshotNotFoundFault,
+    InvalidParameterValue,
+    RDSClientError,
+)
 from moto.rds.models import DBSnapshot, RDSBackend
 
 from drills.errors import SandboxError
 from drills.sandbox.postgres.servers import Server
 from drills.sandbox.rds.instances import SandboxInstance, SandboxSnapshot
 from drills.sandbox.state import DataPlane
+
+# by the sixth part of the ARN; the service model declares no error of its own for the groups
+_NOT_FOUND: dict[str, Callable[[str], RDSClientError]] = {
+    "db": DBInstanceNotFoundError,
+    "snapshot": DBSnapshotNotFoundFault,
+}
 
 
 class Lookups:
@@ -51,6 +63,16 @@ class Lookups:
         snapshot = self.snapshots(None, name)[0]
         assert isinstance(snapshot, SandboxSnapshot)
         return snapshot
+
+    def tagged(self, arn: str, found: Any) -> Any:
+        """Return what moto found under an ARN; raise the error of AWS where that is nothing, or is in another region."""
+        _, _, _, region, account, kind, name = arn.split(":", 6)
+        here = (region, account) == (self._backend.region_name, self._backend.account_id)
+        if here and found is not None:
+            return found
+        if here and kind in _NOT_FOUND:
+            raise _NOT_FOUND[kind](name)
+        raise InvalidParameterValue("The specified resource name does not match an RDS resource in this region.")
 
     def snapshots(
         self,

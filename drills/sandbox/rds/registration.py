@@ -8,7 +8,8 @@ from typing import Any
 from moto.rds.exceptions import DBInstanceAlreadyExists, InvalidParameterCombination, InvalidParameterValue
 from moto.rds.models import RDSBackend
 
-from drills.sandbox.rds.instances import CERTIFICATE, SandboxInstance
+from drills.sandbox.rds import limits
+from drills.sandbox.rds.instances import SandboxInstance
 from drills.sandbox.rds.network import Network
 from drills.sandbox.rds.parameter_groups import ParameterGroups
 from drills.sandbox.rds.quotas import Quotas
@@ -41,7 +42,7 @@ class Registration:
         vpc = self._backend.describe_db_subnet_groups(members["db_subnet_group_name"])[0].vpc_id
         members["vpc_security_group_ids"] = self._network.security_groups(members.get("vpc_security_group_ids"), vpc)
         self._parameter_groups.check(members.get("db_parameter_group_name"), members["engine_version"])
-        members.setdefault("ca_certificate_identifier", CERTIFICATE)
+        members.setdefault("ca_certificate_identifier", limits.CERTIFICATE)
         members.pop("port", None)
         if str(members.get("option_group_name", "")).startswith("default:"):
             del members["option_group_name"]
@@ -51,8 +52,9 @@ class Registration:
         return db
 
 
-def refuse_unsupported(request: Mapping[str, Any]) -> None:
-    """Raise an error for engines and features that the sandbox does not have."""
+def check_request(request: Mapping[str, Any]) -> None:
+    """Raise an error for what RDS refuses by the request alone, and for engines and features that the sandbox does not have."""
+    limits.check_common(request)
     if request.get("engine", "postgres") != "postgres":
         raise InvalidParameterValue(f"Invalid DB engine: {request['engine']} (this sandbox has postgres only)")
     if request.get("db_cluster_identifier"):
@@ -64,6 +66,9 @@ def refuse_unsupported(request: Mapping[str, Any]) -> None:
 
 
 def check_storage(request: Mapping[str, Any], source_size: int) -> None:
-    """Raise InvalidParameterValue when a restore asks for less storage, in GiB, than its source has."""
+    """Raise InvalidParameterValue when a restore asks for less storage, in GiB, than its source has, or for none that is."""
+    if request.get("storage_type") or request.get("allocated_storage"):
+        kind = request.get("storage_type") or limits.storage_type_of(request)
+        limits.check_storage(kind, request.get("allocated_storage"))
     if int(request.get("allocated_storage") or source_size) < source_size:
         raise InvalidParameterValue("The allocated storage size can't be less than the source snapshot or backup size.")

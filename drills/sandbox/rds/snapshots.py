@@ -16,6 +16,7 @@ from moto.rds.models import DBSnapshot, RDSBackend
 from drills.sandbox.base.errors import SERVER_ERRORS, first_line
 from drills.sandbox.rds.instances import SandboxInstance, SandboxSnapshot
 from drills.sandbox.rds.keys import Keys
+from drills.sandbox.rds.limits import check_accounts
 from drills.sandbox.rds.lookups import Lookups
 from drills.sandbox.rds.quotas import Quotas
 from drills.sandbox.rds.status import Status
@@ -128,6 +129,7 @@ class Snapshots:
     def check_sharing(self, name: str, values_to_add: Iterable[str]) -> None:
         """Raise the error of AWS unless the snapshot is manual, and unencrypted where it is to be public (`all`)."""
         snapshot = self._manual(name, "shared")
+        check_accounts(values_to_add)
         if "all" in values_to_add and snapshot.encrypted:
             raise InvalidParameterValue("Encrypted snapshots cannot be made public.")
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from drills.sandbox.rds.limits import CERTIFICATES
 from tests.support.rds import Instance, code, create, delete, eventually
 from tests.support.sandbox import RunningSandbox
 
@@ -114,6 +115,96 @@ def test_snapshots_are_shared_and_tagged(sandbox: RunningSandbox) -> None:
         rds.delete_db_snapshot(DBSnapshotIdentifier=f"shared-{number}")
 
 
+NEW = {
+    "DBInstanceIdentifier": "never",
+    "DBInstanceClass": "db.t4g.medium",
+    "Engine": "postgres",
+    "AllocatedStorage": 20,
+    "MasterUsername": "owner",
+    "MasterUserPassword": "right!#$",
+}
+CHANGE = {"DBInstanceIdentifier": "strict"}
+COPY = {"DBInstanceIdentifier": "never", "DBSnapshotIdentifier": "strict-0"}
+MOMENT = {
+    "TargetDBInstanceIdentifier": "never",
+    "SourceDBInstanceIdentifier": "strict",
+    "UseLatestRestorableTime": True,
+}
+SHARE = {"DBSnapshotIdentifier": "strict-0", "AttributeName": "restore"}
+OLD = {"CACertificateIdentifier": "rds-ca-2019"}
+RESERVED = {"Tags": [{"Key": "aws:x", "Value": "y"}]}
+REFUSED: list[tuple[str, dict[str, Any], str]] = [
+    ("create_db_instance", NEW | OLD, "CertificateNotFound"),
+    ("modify_db_instance", CHANGE | OLD, "CertificateNotFound"),
+    ("restore_db_instance_from_db_snapshot", COPY | OLD, "CertificateNotFound"),
+    ("restore_db_instance_to_point_in_time", MOMENT | OLD, "CertificateNotFound"),
+    ("create_db_instance", NEW | RESERVED, "InvalidParameterValue"),
+    ("restore_db_instance_from_db_snapshot", COPY | RESERVED, "InvalidParameterValue"),
+    ("restore_db_instance_to_point_in_time", MOMENT | RESERVED, "InvalidParameterValue"),
+    ("create_db_snapshot", CHANGE | {"DBSnapshotIdentifier": "never"} | RESERVED, "InvalidParameterValue"),
+    (
+        "copy_db_snapshot",
+        {"SourceDBSnapshotIdentifier": "strict-0", "TargetDBSnapshotIdentifier": "never"} | RESERVED,
+        "InvalidParameterValue",
+    ),
+    ("modify_db_instance", CHANGE | {"MasterUserPassword": "pass/word"}, "InvalidParameterValue"),
+    ("modify_db_instance", CHANGE | {"MasterUserPassword": "7letter"}, "InvalidParameterValue"),
+    ("modify_db_instance", CHANGE | {"AllocatedStorage": 10}, "InvalidParameterCombination"),
+    ("modify_db_instance", CHANGE | {"AllocatedStorage": 70000}, "InvalidParameterValue"),
+    ("restore_db_instance_from_db_snapshot", COPY | {"AllocatedStorage": 70000}, "InvalidParameterValue"),
+    ("describe_db_snapshot_attributes", {"DBSnapshotIdentifier": "absent"}, "DBSnapshotNotFound"),
+    ("modify_db_snapshot_attribute", SHARE | {"DBSnapshotIdentifier": "absent"}, "DBSnapshotNotFound"),
+    ("modify_db_snapshot_attribute", SHARE | {"AttributeName": "nonsense"}, "InvalidParameterValue"),
+    ("modify_db_snapshot_attribute", SHARE | {"ValuesToAdd": ["nobody"]}, "InvalidParameterValue"),
+]
+
+
+def test_each_operation_refuses_what_rds_refuses(sandbox: RunningSandbox) -> None:
+    """The code is RDS's, nothing is made or changed, and IAM authentication is on where it was asked for."""
+    rds = sandbox.client("rds")
+    made = create(sandbox, "strict", BackupRetentionPeriod=1)
+    made.available()
+    rds.create_db_snapshot(DBInstanceIdentifier="strict", DBSnapshotIdentifier="strict-0")
+    before = made.available()
+    assert before["IAMDatabaseAuthenticationEnabled"] is False
+    tagged = available(rds, "strict-0")["DBSnapshotArn"]
+    for operation, request, wanted in [
+        *REFUSED,
+        ("add_tags_to_resource", {"ResourceName": tagged} | RESERVED, REFUSED[4][2]),
+    ]:
+        with pytest.raises(ClientError) as refused:
+            getattr(rds, operation)(**request)
+        assert code(refused) == wanted, (operation, request)
+    assert made.described() | {"LatestRestorableTime": None} == before | {"LatestRestorableTime": None}
+    rds.modify_db_instance(**CHANGE, EnableIAMDatabaseAuthentication=True, AllocatedStorage=21, ApplyImmediately=True)
+    after = made.available()
+    assert (after["IAMDatabaseAuthenticationEnabled"], after["AllocatedStorage"]) == (True, 22)
+    delete(made)
+    rds.delete_db_snapshot(DBSnapshotIdentifier="strict-0")
+
+
+def test_tags_of_what_is_not_there_are_refused(sandbox: RunningSandbox) -> None:
+    """The service model has an error for instances and snapshots; other kinds and regions are no resource of this region."""
+    rds, absent = sandbox.client("rds"), f"arn:aws:rds:{sandbox.region}:123456789012:snapshot:absent"
+    for arn, wanted in (
+        (absent, "DBSnapshotNotFound"),
+        (absent.replace(":absent", ":rds:absent-2026-01-01-00-00"), "DBSnapshotNotFound"),
+        (absent.replace(":snapshot:", ":db:"), "DBInstanceNotFound"),
+        (absent.replace(":snapshot:", ":pg:"), "InvalidParameterValue"),
+        (absent.replace(":snapshot:", ":nonsense:"), "InvalidParameterValue"),
+        (absent.replace(sandbox.region, ELSEWHERE), "InvalidParameterValue"),
+        (absent.replace("123456789012", "111122223333"), "InvalidParameterValue"),
+    ):
+        for operation, more in (
+            ("list_tags_for_resource", {}),
+            ("add_tags_to_resource", {"Tags": [{"Key": "a", "Value": "b"}]}),
+            ("remove_tags_from_resource", {"TagKeys": ["a"]}),
+        ):
+            with pytest.raises(ClientError) as refused:
+                getattr(rds, operation)(ResourceName=arn, **more)
+            assert code(refused) == wanted, (operation, arn)
+
+
 def test_rds_describes_itself(sandbox: RunningSandbox) -> None:
     """Quotas, the authority behind TLS, engine defaults by pages, classes, and no pending maintenance."""
     rds = sandbox.client("rds")
@@ -121,10 +212,15 @@ def test_rds_describes_itself(sandbox: RunningSandbox) -> None:
     assert quotas["DBInstances"]["Max"] == 40
     assert quotas["DBInstances"]["Used"] == len(rds.describe_db_instances()["DBInstances"])
 
-    (certificate,) = rds.describe_certificates()["Certificates"]
+    certificates = rds.describe_certificates()["Certificates"]
+    assert [each["CertificateIdentifier"] for each in certificates] == list(CERTIFICATES)
     authority = ssl.PEM_cert_to_DER_cert(Path(sandbox.ca).read_text())
-    assert certificate["Thumbprint"] == hashlib.sha1(authority).hexdigest()
-    assert certificate["ValidFrom"] < datetime.now(UTC) < certificate["ValidTill"]
+    for certificate in certificates:
+        assert certificate["Thumbprint"] == hashlib.sha1(authority).hexdigest()
+        assert certificate["ValidFrom"] < datetime.now(UTC) < certificate["ValidTill"]
+        assert rds.describe_certificates(CertificateIdentifier=certificate["CertificateIdentifier"])[
+            "Certificates"
+        ] == [certificate]
     with pytest.raises(ClientError) as refused:
         rds.describe_certificates(CertificateIdentifier="rds-ca-2015")
     assert code(refused) == "CertificateNotFound"

@@ -9,11 +9,11 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from moto.rds.exceptions import InvalidParameterValue, RDSClientError
+from moto.rds.exceptions import InvalidParameterValue
 
 from drills.sandbox.postgres import parameters
 from drills.sandbox.postgres.binaries import Binaries
-from drills.sandbox.rds.instances import CERTIFICATE
+from drills.sandbox.rds.limits import CERTIFICATES, check_certificate
 from drills.sandbox.rds.quotas import Quotas
 
 _CLASSES = (
@@ -28,16 +28,21 @@ def account_quotas(quotas: Quotas) -> list[dict[str, Any]]:
 
 
 def certificates(identifier: str | None, ca_path: Path, region: str) -> list[dict[str, Any]]:
-    """Return the Certificates of DescribeCertificates: the one authority that signs the certificates of the ports."""
-    if identifier not in (None, CERTIFICATE):
-        raise RDSClientError("CertificateNotFound", f"Certificate not found: {identifier}")
-    names = {
-        "CertificateIdentifier": CERTIFICATE,
-        "CertificateType": "CA",
-        "CertificateArn": f"arn:aws:rds:{region}::cert:{CERTIFICATE}",
-        "CustomerOverride": False,
-    }
-    return [_certificate(ca_path) | names]
+    """Return the Certificates of DescribeCertificates: the authority behind the ports' certificates, under each of AWS's names."""
+    if identifier is not None:
+        check_certificate(identifier)
+    found = _certificate(ca_path)
+    return [
+        found
+        | {
+            "CertificateIdentifier": name,
+            "CertificateType": "CA",
+            "CertificateArn": f"arn:aws:rds:{region}::cert:{name}",
+            "CustomerOverride": False,
+        }
+        for name in CERTIFICATES
+        if identifier in (None, name)
+    ]
 
 
 def _certificate(path: Path) -> dict[str, Any]:

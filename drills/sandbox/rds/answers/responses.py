@@ -12,6 +12,7 @@ from moto.rds.responses import RDSResponse
 from drills.sandbox.rds.answers import describe
 from drills.sandbox.rds.answers.paging import keep_page
 from drills.sandbox.rds.backend import SandboxRDS
+from drills.sandbox.rds.limits import check_tags
 
 # moto's other operations would change its tables and no data; the sandbox refuses them
 ANSWERED = frozenset(
@@ -42,9 +43,13 @@ class SandboxRDSResponse(RDSResponse):
         return backend
 
     def call_action(self) -> Any:
-        """Refuse an operation that is absent, with an error that says so."""
+        """Refuse an operation that is absent, with an error that says so, and tags that no user can give to anything."""
         if self._get_action() not in ANSWERED:
             raise NotImplementedError(f"The operation {self._get_action()} is absent from this sandbox.")
+        try:
+            check_tags(self.params.get("Tags") or ())
+        except ServiceException as error:
+            return self.serialized(ActionResult(error))
         return super().call_action()
 
     def serialized(self, action_result: ActionResult) -> Any:
@@ -111,7 +116,7 @@ class SandboxRDSResponse(RDSResponse):
         return ActionResult({"AccountQuotas": describe.account_quotas(self.sandbox.quotas)})
 
     def describe_certificates(self) -> ActionResult:
-        """DescribeCertificates: the one authority that signs the certificates of the instances' ports."""
+        """DescribeCertificates: the one authority that signs the certificates of the instances' ports, by each name."""
         ca_path = self.sandbox.plane.state / "tls" / "ca.pem"
         identifier = self.params.get("CertificateIdentifier")
         return ActionResult({"Certificates": describe.certificates(identifier, ca_path, self.sandbox.region_name)})

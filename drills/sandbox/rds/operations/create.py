@@ -12,8 +12,8 @@ from drills.sandbox.postgres.binaries import Binaries
 from drills.sandbox.rds.instances import SandboxInstance
 from drills.sandbox.rds.keys import Keys
 from drills.sandbox.rds.lifecycle import Lifecycle
-from drills.sandbox.rds.limits import check_new_instance
-from drills.sandbox.rds.registration import Registration, refuse_unsupported
+from drills.sandbox.rds.limits import check_new_instance, storage_type_of
+from drills.sandbox.rds.registration import Registration, check_request
 from drills.sandbox.state import DataPlane
 
 
@@ -29,7 +29,7 @@ class Creation:
     def create(self, request: Mapping[str, Any]) -> SandboxInstance:
         """Enter the instance and create its server in a thread."""
         members = dict(request)
-        refuse_unsupported(members)
+        check_request(members)
         check_new_instance(members)
         password = members.pop("master_user_password")
         binaries = self._plane.servers.find_binaries(members.get("engine_version"))
@@ -37,7 +37,7 @@ class Creation:
             raise InvalidParameterCombination(f"Cannot find version {members['engine_version']} for postgres")
         members["engine_version"] = binaries.version
         members.setdefault("allocated_storage", 20)
-        members.setdefault("storage_type", "io1" if members.get("iops") else "gp3")
+        members.setdefault("storage_type", storage_type_of(members))
         members.setdefault("license_model", "postgresql-license")
         if members.get("storage_encrypted"):
             members["kms_key_id"] = self._keys.check(members.get("kms_key_id")) or self._keys.managed()

@@ -12,6 +12,7 @@ from typing import Any
 from moto.rds.exceptions import DBInstanceAlreadyExists, InvalidParameterCombination
 from moto.rds.models import RDSBackend
 
+from drills.sandbox.rds import limits
 from drills.sandbox.rds.instances import DEFERRABLE, MODIFIABLE, SandboxInstance
 from drills.sandbox.rds.lookups import Lookups
 from drills.sandbox.rds.maintenance_window import seconds_until
@@ -51,8 +52,10 @@ class Modification:
         db = self._lookups.instance(name, *MODIFIABLE)
         members.pop("db_instance_identifier", None)
         immediately = bool(members.pop("apply_immediately", False))
-        password = members.pop("master_user_password", None)
         self._checks.check(db, members)
+        password = members.pop("master_user_password", None)
+        if members.get("allocated_storage"):
+            members["allocated_storage"] = limits.grown_storage(db.allocated_storage, int(members["allocated_storage"]))
         members.pop("engine_version", None)
         deferrable = {key: members.pop(key) for key in DEFERRABLE if members.get(key) is not None}
         days = deferrable.get("backup_retention_period")
@@ -108,6 +111,9 @@ class ModificationChecks:
             raise InvalidParameterCombination(f"This sandbox cannot upgrade from {db.engine_version} to {version}.")
         if members.get("manage_master_user_password") or members.get("rotate_master_user_password"):
             raise InvalidParameterCombination("Managed master passwords are absent from this sandbox.")
+        limits.check_common(members)
+        if members.get("master_user_password") is not None:
+            limits.check_password(str(members["master_user_password"]))
         self._parameter_groups.check(members.get("db_parameter_group_name"), db.engine_version)
         if members.get("vpc_security_group_ids") is not None:
             self._network.security_groups(members["vpc_security_group_ids"], db.db_subnet_group.vpc_id)
@@ -116,8 +122,11 @@ class ModificationChecks:
             self._backend._validate_db_identifier(new_name)
             if new_name.lower() in self._backend.databases:
                 raise DBInstanceAlreadyExists()
-        if int(members.get("allocated_storage") or db.allocated_storage) < db.allocated_storage:
-            raise InvalidParameterCombination("Invalid storage size: an instance's storage can't be reduced.")
+        if members.get("storage_type") or members.get("allocated_storage"):
+            size = limits.grown_storage(
+                db.allocated_storage, int(members.get("allocated_storage") or db.allocated_storage)
+            )
+            limits.check_storage(members.get("storage_type") or db.storage_type, size)
 
 
 def _queue(db: SandboxInstance, members: Mapping[str, Any]) -> None:

@@ -25,7 +25,7 @@ from drills.sandbox.rds.automated_backups import AutomatedBackups
 from drills.sandbox.rds.instances import SandboxInstance
 from drills.sandbox.rds.keys import Keys
 from drills.sandbox.rds.lifecycle import Lifecycle
-from drills.sandbox.rds.registration import Registration, check_storage, refuse_unsupported
+from drills.sandbox.rds.registration import Registration, check_request, check_storage
 from drills.sandbox.rds.restore_window import base_backups, restore_window
 from drills.sandbox.state import DataPlane
 
@@ -68,7 +68,7 @@ class PointInTimeRestore:
         use_latest = bool(members.pop("use_latest_restorable_time", False))
         sources = {key: members.pop(key, None) for key in _SOURCES}
         members.pop("target_db_instance_identifier", None)
-        refuse_unsupported(members)
+        check_request(members)
         source = self._source(sources)
         if not source.backup_retention_period:
             raise RDSClientError(

@@ -16,7 +16,7 @@ from drills.sandbox.rds.instances import SandboxInstance, SandboxSnapshot
 from drills.sandbox.rds.keys import Keys
 from drills.sandbox.rds.lifecycle import Lifecycle
 from drills.sandbox.rds.lookups import Lookups
-from drills.sandbox.rds.registration import Registration, check_storage, refuse_unsupported
+from drills.sandbox.rds.registration import Registration, check_request, check_storage
 from drills.sandbox.state import DataPlane
 
 
@@ -36,7 +36,7 @@ class SnapshotRestore:
         """Enter the instance and restore its server in a thread; the members of the request precede the inherited."""
         members = dict(request)
         members.pop("db_snapshot_identifier", None)
-        refuse_unsupported(members)
+        check_request(members)
         if members.get("db_name"):
             raise InvalidParameterValue("DBName must be null when Restoring for this Engine.")
         snapshot = self._lookups.snapshot(snapshot_name)
