@@ -170,6 +170,11 @@ class Journal:
             return
         self.append("phases", Phase(name, started_at=last.ended_at, start_seconds=last.end_seconds))
 
+    def interrupt(self, reason: str) -> None:
+        """Note what ended the run before its end, and the phase in which it first did."""
+        phase = self.record.phases[-1].name if self.record.phases else ""
+        self.update(interrupted_by=reason, aborted_in=self.record.aborted_in or phase)
+
     def end(self) -> None:
         """End the open phase and the run; an ended run can be ended again, later."""
         now, elapsed = self.clock.now(), self.elapsed()

@@ -120,7 +120,7 @@ def not_judged(record: RunRecord) -> str:
 def headline(record: RunRecord) -> str:
     """The verdict in one sentence."""
     if record.interrupted_by:
-        return f"Interrupted by {record.interrupted_by}: this run is no drill"
+        return f"Interrupted by {wording.interruption(record.interrupted_by, record.aborted_in)}: this run is no drill"
     if record.code is None:
         return "No verdict: the run has not ended" if is_running(record) else "No verdict: the run ended without one"
     reasons = [EXIT_WORDS.get(code, f"exit code {code}") for code in record.all_codes or (record.code,)]
@@ -155,7 +155,8 @@ def stamps(record: RunRecord) -> list[str]:
     if record.partial:
         found.append(f"PARTIAL: counts nowhere as a drill ({record.partial_reason or 'the run was filtered'})")
     if record.interrupted_by:
-        found.append(f"INTERRUPTED by {record.interrupted_by}: what follows is what had been recorded until then")
+        ended = wording.interruption(record.interrupted_by, record.aborted_in)
+        found.append(f"INTERRUPTED by {ended}: what follows is what had been recorded until then")
     elif is_running(record):
         found.append("NOT ENDED: what follows is what has been recorded until now")
     return found

@@ -36,6 +36,11 @@ def group(key: GroupKey) -> str:
     return ", ".join(filter(None, parts))
 
 
+def interruption(reason: str, phase: str) -> str:
+    """Return what ended a run before its end, and in which phase, where that is known."""
+    return f"{reason}, aborted in phase {phase}" if phase else reason
+
+
 def runs(count: int) -> str:
     """Return "1 run", "12 runs"."""
     return f"{count} run{'' if count == 1 else 's'}"

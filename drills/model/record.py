@@ -174,5 +174,6 @@ class RunRecord:
     missing: tuple[str, ...] = ()
     clean_up_seconds: float = 0.0  # that all clean-ups of the run together took
     evidence: EvidenceSummary | None = None  # None where no evidence is kept
+    aborted_in: str = ""  # the phase in which the run was interrupted
     trigger: str = ""  # why the run was made: "schedule", "release", "manual" or "retest of <run>"
     plan: PlanReferences = field(default_factory=PlanReferences)

@@ -132,7 +132,7 @@ def close(folder: Path, journal: Journal) -> None:
         left = ", ".join(outcome.left)
         journal.failure(f"expected nothing of the run to be left on this machine, found {left}", errors.LEFT_BEHIND)
     if outcome.interrupted_by and not journal.record.interrupted_by:
-        journal.update(interrupted_by=outcome.interrupted_by)
+        journal.interrupt(outcome.interrupted_by)
     status = outcome.statuses.get("features")
     journal.update(pytest_status=status)
     _note_nothing_run(journal, status)

@@ -15,6 +15,7 @@ import contextlib
 import ctypes
 import os
 import runpy
+import select
 import signal
 import stat
 import subprocess
@@ -47,6 +48,13 @@ def watch(fd: int, on_gone: Callable[[str], None]) -> None:
         on_gone((text or b"").decode("ascii", "replace").strip().split("\n")[0])
 
     threading.Thread(target=read, name="lifeline", daemon=True).start()
+
+
+def writer_gone(fd: int) -> bool:
+    """Return whether nobody holds the write end of the lifeline `fd` any more, whatever was written to it before."""
+    poll = select.poll()
+    poll.register(fd, 0)  # only that the other end has gone
+    return any(event & select.POLLHUP for _, event in poll.poll(0))
 
 
 def end_when_orphaned(grace: float = 5.0) -> bool:

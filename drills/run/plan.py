@@ -18,7 +18,7 @@ PLAN_NAME = ".plan.json"
 SERVICE_NAME = ".service.json"
 OUTCOME_NAME = ".outcome.json"
 CONTEXT_NAME = ".context.json"
-Kind = Literal["service", "step", "finally", "last"]
+Kind = Literal["service", "step", "finally", "last", "unattended"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,8 @@ class Command:
     A `service` prints one JSON object on one line on stdout when it is ready, or {"error": …, "exit_code": …} when it
     cannot start, lives on until its stdin ends, and then cleans up and exits. A `step` runs to its end; when a `needed`
     one ends with a status other than 0, the steps after it are skipped. A `finally` command runs in every case, after
-    the steps and before the service is ended, a `last` one when all else has ended; signals are ignored in both.
+    the steps and before the service is ended, a `last` one when all else has ended, and after it an `unattended` one, but
+    only where the process that the user started has gone, which does that work otherwise; signals are ignored in all three.
 
     One that has not ended after `limit` seconds (a service: that is not ready by then) is ended; `too_long` is the sentence.
     """

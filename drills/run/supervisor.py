@@ -51,10 +51,17 @@ LOG_NAME = "run.log"
 _TICK = 0.02  # seconds between two polls of a command
 
 
-def run(plan: Plan, folder: Path, follow: Callable[[Callable[[], bool]], None], came: Sequence[str] = ()) -> Outcome:
+def run(
+    plan: Plan,
+    folder: Path,
+    follow: Callable[[Callable[[], bool]], None],
+    came: Sequence[str] = (),
+    held: Sequence[int] = (),
+) -> Outcome:
     """Run the plan under a supervisor and return its outcome; `folder` exists and gets the files.
 
-    `came` has the signals that came before; the first of them ends the run as one that comes now.
+    `came` has the signals that came before; the first of them ends the run as one that comes now. `held` are open files
+    whose locks say that the run goes on: until both processes have ended.
 
     `follow(ended)` is called in this process, in the main thread, to show the progress until `ended()` is True; it may
     return early. SIGINT, SIGTERM and SIGHUP, the end of tox when that has started this process, and an exception in
@@ -67,15 +74,7 @@ def run(plan: Plan, folder: Path, follow: Callable[[Callable[[], bool]], None], 
     reader, writer = os.pipe()
     reasons: list[str] = []
     with signals.to_lifeline(writer, reasons) as report:
-        with (folder / LOG_NAME).open("ab") as log:
-            supervisor = subprocess.Popen(
-                [sys.executable, "-m", "drills.run.supervisor", str(folder.absolute())],
-                stdin=reader,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        os.close(reader)
+        supervisor = _start_supervisor(folder, reader, held)
         if lifeline.under_tox():
             lifeline.on_parent_gone(lambda: report("tox is gone"))
         for reason in tuple(came):
@@ -97,6 +96,20 @@ def run(plan: Plan, folder: Path, follow: Callable[[Callable[[], bool]], None], 
         signals.ignore()
         signals.silence()
     return outcome
+
+
+def _start_supervisor(folder: Path, reader: int, held: Sequence[int]) -> subprocess.Popen[bytes]:
+    with (folder / LOG_NAME).open("ab") as log:
+        started = subprocess.Popen(
+            [sys.executable, "-m", "drills.run.supervisor", str(folder.absolute())],
+            stdin=reader,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            pass_fds=tuple(held),
+        )
+    os.close(reader)
+    return started
 
 
 def _clean_up_after(session: int, plan: Plan, folder: Path, before: set[int]) -> Outcome:
@@ -268,6 +281,8 @@ class _Supervision:
         self._finish("last")
         with _log_and_continue():
             self._end_record()
+        if self.owns_session and lifeline.writer_gone(0):
+            self._finish("unattended")
         # what the processes told each other, and what is half written
         for name in (PLAN_NAME, SERVICE_NAME, CONTEXT_NAME, ".*.ready", ".*.half", ".drill.json.*"):
             for path in self.folder.glob(name):
@@ -337,7 +352,7 @@ def _note_in_record(folder: Path, reason: str) -> None:
     from drills import record  # pydantic takes a third of a second to load, and mostly nothing is to be noted
 
     if (folder / record.RECORD_NAME).exists():
-        record.Journal.open(folder).update(interrupted_by=reason)
+        record.Journal.open(folder).interrupt(reason)
 
 
 def _note_unjudged(folder: Path, sentence: str) -> None:

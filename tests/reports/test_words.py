@@ -76,6 +76,15 @@ def test_stamps_tell_simulated_partial_and_interrupted_runs() -> None:
     assert words.stamps(running_drill())[-1].startswith("NOT ENDED")
 
 
+def test_an_interrupted_run_says_in_which_phase_it_was_aborted() -> None:
+    """In the headline, which is all that a chat shows, and in the stamp; records of old say what ended them."""
+    record = dataclasses.replace(interrupted_drill(), aborted_in="restore")
+
+    assert words.headline(record) == "Interrupted by SIGTERM, aborted in phase restore: this run is no drill"
+    assert "SIGTERM, aborted in phase restore:" in words.stamps(record)[-1]
+    assert "aborted" not in words.headline(interrupted_drill())
+
+
 def test_every_exit_code_is_said_in_words() -> None:
     """Every code of the record stands in the lines, with words that are its own."""
     lines = words.exit_lines(failing_drill())

@@ -89,6 +89,7 @@ def test_a_signal_ends_the_step_and_begins_the_clean_up(folder: Path, work: Path
         outcome = ended(folder)
     assert outcome.statuses == {"stage": 0, "features": -signal.SIGTERM, "finish": 0, "service": 0, "close": 0}
     assert outcome.interrupted_by == number.name
+    assert not (folder / "sealed").exists()  # which the living process does
     assert json.loads((folder / "finished").read_text()) == {"service": True, "told": number.name}
     kept = record.load(folder)
     assert (kept.interrupted_by, kept.code) == (number.name, 12)
@@ -110,6 +111,8 @@ def test_the_first_process_killed(folder: Path, work: Path, moment: str) -> None
     told = "" if moment == "finish" else "the command itself was killed"
     assert outcome.interrupted_by == told
     assert record.load(folder).interrupted_by == told
+    phase = "" if moment == "finish" else "start the service"
+    assert (folder / "sealed").read_text() == f"aborted in phase {phase}, code 12, ended True"
     assert outcome.statuses["finish"] == 0
     assert outcome.statuses["service"] == 0
     assert (folder / "service-cleaned-up").exists()
@@ -132,6 +135,7 @@ def test_the_supervisor_killed(folder: Path, work: Path, moment: str) -> None:
     assert (folder / "service-cleaned-up").exists()
     kept = record.load(folder)
     assert (kept.interrupted_by, kept.code) == ("its supervisor was killed", 12)
+    assert (kept.aborted_in, (folder / "sealed").exists()) == ("start the service", False)
     nothing_left(folder, work)
 
 

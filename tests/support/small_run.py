@@ -68,6 +68,12 @@ print(work.exists(), (folder / ".service.json").exists())
 if (folder / "drill.json").exists():
     record.Journal.open(folder).end()
 """
+# what the process that the user started would have done
+UNATTENDED = """
+from drills import record
+kept = record.load(folder)
+(folder / "sealed").write_text(f"aborted in phase {kept.aborted_in}, code {kept.code}, ended {kept.ended_at is not None}")
+"""
 
 
 def program(code: str, folder: Path, work: Path) -> tuple[str, ...]:
@@ -77,7 +83,8 @@ def program(code: str, folder: Path, work: Path) -> tuple[str, ...]:
 
 def small_plan(folder: Path, work: Path, **codes: str) -> supervisor.Plan:
     """A plan with a service, a stage, the features and an end, with short times; `codes` replaces programs."""
-    code = {"service": SERVICE, "stage": STAGE, "features": FEATURES, "finish": FINISH, "close": CLOSE} | codes
+    code = {"service": SERVICE, "stage": STAGE, "features": FEATURES, "finish": FINISH, "close": CLOSE}
+    code |= {"unattended": UNATTENDED} | codes
     argv = {name: program(text, folder, work) for name, text in code.items()}
     commands = (
         supervisor.Command("service", argv["service"], "service", limit=10),
@@ -85,6 +92,7 @@ def small_plan(folder: Path, work: Path, **codes: str) -> supervisor.Plan:
         supervisor.Command("features", argv["features"]),
         supervisor.Command("finish", argv["finish"], "finally", limit=20),
         supervisor.Command("close", argv["close"], "last", limit=20),
+        supervisor.Command("unattended", argv["unattended"], "unattended", limit=20),
     )
     sweep = program("reached('sweep')", folder, work)
     return supervisor.Plan(commands, str(work), sweep, grace=0.5, service_grace=1.0)
@@ -94,7 +102,7 @@ def begin_record(folder: Path) -> None:
     """Begin a record, as the command line does before anything else."""
     now = datetime.now(UTC)
     fresh = RunRecord(SCHEMA_VERSION, folder.name, "sandbox", True, now, "0")
-    record.Journal.create(folder, fresh, origin=SystemClock().monotonic())
+    record.Journal.create(folder, fresh, origin=SystemClock().monotonic()).enter("start the service")
 
 
 def command(folder: Path, chosen: supervisor.Plan) -> list[str]:
