@@ -55,5 +55,11 @@ class SeedError(SandboxError):
     exit_code = USAGE
 
 
+class NotSealed(DrillError):
+    """The evidence could not be written, signed, stamped or stored."""
+
+    exit_code = NOT_SEALED
+
+
 class CheckUnavailable(DrillError):
     """A check could not be carried out; its verdict is "not verified", never a pass."""

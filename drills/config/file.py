@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from drills.config.evidence import EvidenceConfig
 from drills.config.table import Table
 from drills.config.target import KINDS, PROFILES, DrillTable, Profile, Target
 from drills.config.values import did_you_mean, looks_secret, one_of, show_value, unknown_key
@@ -18,7 +19,9 @@ from drills.errors import ConfigError
 
 DEFAULT_FILE = "drill.toml"
 BUILT_IN_TARGET = {"instance": "myappdbprod", "vault": "drills-vault", "rto": "30m", "rpo": "24h"}
-_SECTIONS = ("drill", "profiles", "targets")
+_SECTIONS = ("drill", "evidence", "profiles", "targets")
+_NAMED = ("profiles", "targets")  # tables of tables
+EVIDENCE = "evidence"
 
 AnyTable = TypeVar("AnyTable", bound=Table)
 
@@ -60,10 +63,10 @@ class ConfigFile:
         return file
 
     def check_sections(self) -> None:
-        """Refuse a top-level key that is not drill, profiles or targets; the singular forms are named."""
+        """Refuse a top-level key that is not drill, evidence, profiles or targets; the singular forms are named."""
         for key, value in self.raw.items():
             if key not in _SECTIONS:
-                known = [f"[{section}]" if section == "drill" else f"[{section}.NAME]" for section in _SECTIONS]
+                known = [f"[{section}.NAME]" if section in _NAMED else f"[{section}]" for section in _SECTIONS]
                 error = unknown_key(key, _SECTIONS) if looks_secret(key) else None
                 hint = did_you_mean(key, _SECTIONS)
                 text = error.message() if error else f"unknown key{hint}; allowed at the top are {', '.join(known)}"
@@ -91,6 +94,22 @@ class ConfigFile:
         """Return the table [drill], validated."""
         return self.table(DrillTable, "drill", self.section("drill"))
 
+    def evidence(self) -> dict[str, EvidenceConfig]:
+        """Return the table [evidence] by profile: the keys of [profiles.NAME.evidence] go before those of all profiles."""
+        for_all = self.table(EvidenceConfig, EVIDENCE, self.section(EVIDENCE))
+        own = {name: self.table(EvidenceConfig, *self.raw_evidence(name)) for name, _ in self.named("profiles")}
+        return dict.fromkeys((kind for kind in PROFILES if kind not in own), for_all) | own
+
+    def raw_evidence(self, profile: str) -> tuple[str, Mapping[str, Any]]:
+        """Return where a profile's evidence is configured, and its keys as the file has them."""
+        own = dict(self.named("profiles")).get(profile, {}).get(EVIDENCE)
+        if own is None:
+            return EVIDENCE, self.section(EVIDENCE)
+        where = dotted_key("profiles", profile, EVIDENCE)
+        if not isinstance(own, dict):
+            raise ConfigError(f"{self.name}: {where}: expected a table, found {show_value(own)}")
+        return where, {**self.section(EVIDENCE), **own}
+
     def profiles(self) -> dict[str, Profile]:
         """Return every profile by name, with the three built-in ones where the file has none of that name."""
         own = {name: self.profile(name, raw) for name, raw in self.named("profiles")}
@@ -110,7 +129,7 @@ class ConfigFile:
         if kind not in KINDS:
             hint = did_you_mean(kind, KINDS) if isinstance(kind, str) else ""
             raise ConfigError(f"{self.name}: {where}.kind: expected {one_of(KINDS)}, found {show_value(kind)}{hint}")
-        return self.table(PROFILES[kind], where, raw)
+        return self.table(PROFILES[kind], where, {key: value for key, value in raw.items() if key != EVIDENCE})
 
     def target(self, name: str, raw: Mapping[str, Any]) -> Target:
         """Return the target of that name; its instance is called the same unless the file says otherwise."""

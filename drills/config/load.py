@@ -8,11 +8,12 @@ is one ConfigError that names file, key and what is allowed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from drills.config.evidence import EvidenceConfig
 from drills.config.file import DEFAULT_FILE, ConfigFile, dotted_key, validate_table
 from drills.config.limits import Limits
 from drills.config.table import Table
@@ -48,6 +49,7 @@ __all__ = [
     "Config",
     "Credentials",
     "EndpointProfile",
+    "EvidenceConfig",
     "Profile",
     "RestoreConfig",
     "SandboxProfile",
@@ -87,6 +89,7 @@ class Config:
     instances: tuple[str, ...]
     settings: tuple[Setting, ...]
     history: Path | None = None
+    evidence: EvidenceConfig = field(default_factory=EvidenceConfig)
 
     @property
     def simulated(self) -> bool:
@@ -119,7 +122,7 @@ def load(
     text. Of `environment` only DRILL_PROFILE is read.
     """
     file = ConfigFile.read(path)
-    drill, profiles, targets = file.drill(), file.profiles(), file.targets()
+    drill, profiles, targets, evidence = file.drill(), file.profiles(), file.targets(), file.evidence()
     wanted: tuple[tuple[str | None, str], ...] = (
         (profile, "--profile"),
         (environment.get(PROFILE_VARIABLE), PROFILE_VARIABLE),
@@ -147,8 +150,10 @@ def load(
             Setting("target", target_name, target_origin),
             *_settings("target", changed["target"], raw_target, file.name, given),
             *((Setting("history", drill.history, file.name),) if drill.history else ()),
+            *_settings("evidence", evidence[profile_name], file.raw_evidence(profile_name)[1], file.name, {}),
         ),
         history=Path(drill.history) if drill.history else None,
+        evidence=evidence[profile_name],
     )
 
 
@@ -208,8 +213,8 @@ def _settings(
     prefix: str, table: Table, raw: Mapping[str, Any], file: str, given: Mapping[str, tuple[str, str]]
 ) -> Iterator[Setting]:
     """Yield each effective value with its origin; what is not set and has no default is left out."""
-    for name, field in type(table).model_fields.items():
-        key = field.alias or name
+    for name, about in type(table).model_fields.items():
+        key = about.alias or name
         yield from _setting(f"{prefix}.{key}", getattr(table, name), raw.get(key), file, given)
 
 

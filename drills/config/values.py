@@ -151,7 +151,7 @@ Variable = Annotated[
 ]
 
 
-def _endpoint_url(raw: str) -> str:
+def _http_url(raw: str) -> str:
     try:
         parts = urlsplit(raw)
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -161,7 +161,7 @@ def _endpoint_url(raw: str) -> str:
         raise refuse('a URL such as "http://localhost:4566"', raw)
     if "@" in parts.netloc:
         raise refuse("a URL without user and password: no secret belongs in this file")
-    return raw.rstrip("/")
+    return raw
 
 
 def _cidr(raw: str) -> str:
@@ -194,7 +194,8 @@ def _engine(raw: str) -> str:
     return raw
 
 
-EndpointUrl = Annotated[str, AfterValidator(_endpoint_url)]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+EndpointUrl = Annotated[str, AfterValidator(_http_url), AfterValidator(lambda url: url.rstrip("/"))]
 Cidr = Annotated[str, AfterValidator(_cidr)]
 InstanceId = Annotated[str, AfterValidator(_instance_id)]
 Engine = Annotated[str, AfterValidator(_engine)]

@@ -15,6 +15,7 @@ FLOORS = (
     ("__main__",),
     ("cli",),
     ("steps", "reports"),
+    ("evidence",),
     ("run",),
     ("cutover", "posture"),
     ("recovery",),

@@ -1,0 +1,1 @@
+"""The sealed evidence of runs: keys, bundles, their digests and signatures, and how they are verified."""

@@ -1,0 +1,139 @@
+"""A bundle on disk: the files of a run, VERIFY.md, SHA256SUMS and its signature, written whole or not at all.
+
+It is made in a folder beside its place whose name begins with a dot, every file and folder is flushed to the disk, and then
+it is renamed. Whatever ends the process leaves at most that folder, which the next bundle of the chain removes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from drills.errors import ConfigError, NotSealed
+from drills.evidence import verify_md
+from drills.evidence.seal import Seal
+from drills.evidence.sums import SUMS, write_sums
+from drills.files import try_lock
+from drills.model.evidence import EvidenceLevel
+
+VERIFY = "VERIFY.md"
+_HALF = ".sealing-"
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A bundle that was written. `digest` is the SHA-256 of its SHA256SUMS, which the next start record names."""
+
+    folder: Path
+    digest: str
+    level: EvidenceLevel
+
+
+def write_bundle(folder: Path, files: Mapping[str, bytes | Path], seal: Seal) -> Bundle:
+    """Write a bundle at `folder`, whose parent is made where it is missing.
+
+    `files` holds the content, or the file to copy, by relative path; VERIFY.md is added. Raises ConfigError for a name
+    that cannot be sealed, NotSealed where there is such a bundle already, where it cannot be written or signed. Then there is
+    nothing at `folder`.
+    """
+    for name in files:
+        if name == VERIFY:
+            raise ConfigError(f"{VERIFY}: expected files of the run alone: it is written with the seal")
+    whole: dict[str, bytes | Path] = {**files, VERIFY: verify_md.render(frozenset(files), seal).encode()}
+    write_sums(dict.fromkeys(whole, ""))  # refuses names before anything is written
+    if os.path.lexists(folder):
+        raise NotSealed(f"expected no bundle at {folder}, found one: a bundle is never written again; move it away")
+    try:
+        with _half(folder) as half:
+            digest = _fill(half, whole, seal)
+            half.rename(folder)
+        _flush(folder.parent)
+    except OSError as error:
+        raise NotSealed(
+            f"expected to write the bundle {folder}, found: {error.strerror}: {error.filename or ''}; nothing is left of it"
+        ) from error
+    return Bundle(folder, digest, seal.level)
+
+
+def write_sealed(path: Path, data: bytes, seal: Seal) -> None:
+    """Write one file that is sealed by itself, such as a start record, with PATH.sig (and PATH.sig.tsr) beside it.
+
+    The file comes last, so that there is none without its signature. Never over an existing one. Raises NotSealed.
+    """
+    if os.path.lexists(path):
+        raise NotSealed(f"expected no record at {path}, found one: a sealed record is never written again")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for name, content in [*seal.of(path.name, data).items(), (path.name, data)]:
+            half = path.with_name(f".{name}")
+            _write(half, content)
+            half.replace(path.with_name(name))
+        _flush(path.parent)
+    except OSError as error:
+        raise NotSealed(f"expected to write {path}, found: {error.strerror}") from error
+
+
+def _fill(half: Path, files: Mapping[str, bytes | Path], seal: Seal) -> str:
+    digests = {}
+    for name, content in sorted(files.items()):
+        path = half / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        digests[name] = _write(path, content)
+    sums = write_sums(digests).encode()
+    for name, data in [(SUMS, sums), *seal.of(SUMS, sums).items()]:
+        _write(half / name, data)
+    for each in sorted({path.parent for path in half.rglob("*")}, reverse=True):
+        _flush(each)
+    return hashlib.sha256(sums).hexdigest()
+
+
+def _write(path: Path, content: bytes | Path) -> str:
+    """Write a new file, flushed to the disk, and return the SHA-256 of what was written."""
+    data = content if isinstance(content, bytes) else content.read_bytes()
+    with path.open("wb") as out:
+        out.write(data)
+        out.flush()
+        os.fsync(out.fileno())
+    return hashlib.sha256(data).hexdigest()
+
+
+@contextmanager
+def _half(folder: Path) -> Iterator[Path]:
+    """Make the folder that a bundle is made in; remove it, and those of processes that died, whatever happens."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    for left in folder.parent.glob(f"{_HALF}*"):
+        _remove_unless_held(left)
+    half = folder.with_name(f"{_HALF}{folder.name}")
+    half.mkdir()
+    held = os.open(half, os.O_RDONLY)
+    try:
+        if not try_lock(held):
+            raise NotSealed(f"expected to be the only one who writes {folder}, found another process that does")
+        yield half
+    finally:
+        os.close(held)
+        shutil.rmtree(half, ignore_errors=True)
+
+
+def _remove_unless_held(left: Path) -> None:
+    """Remove what a process left that died; one that lives holds its folder's lock."""
+    held = os.open(left, os.O_RDONLY)
+    try:
+        if try_lock(held):
+            shutil.rmtree(left)
+    finally:
+        os.close(held)
+
+
+def _flush(folder: Path) -> None:
+    """Flush a folder's entries to the disk (fsync(2): a file's own does not cover its name)."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
