@@ -165,7 +165,7 @@ def _effective(options: argparse.Namespace) -> tuple[Config, str | None]:
     if urlsplit(endpoint).hostname not in session.LOOPBACK:
         raise ConfigError(
             "expected the address of a sandbox on this machine, found "
-            f'"{endpoint or "none"}": eval "$(drills sandbox up)", or give --endpoint-url'
+            f'"{endpoint or "none"}": type eval "$(drills sandbox up --sample)", or give --endpoint-url'
         )
     return effective, endpoint
 

@@ -31,7 +31,7 @@ EXAMPLE = """\
 examples:
   drills posture --profile aws                      judge the target of drill.toml
   drills posture --target myappdbprod --json        the same as facts, for a monitor
-  eval "$(drills sandbox up)"; drills posture       judge an instance of the sandbox that runs
+  eval "$(drills sandbox up --sample)"; drills posture       judge the sample of a sandbox
 Nothing is changed in AWS. The target's configuration is kept in the folder --store, for the day on which it is gone.
 """
 EXIT_CODES = """\

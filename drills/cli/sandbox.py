@@ -15,15 +15,18 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from drills.cli.common import Command, help_texts
 from drills.clock import SystemClock, since_process_start, wait_until
-from drills.errors import COULD_NOT_RUN, LEFT_BEHIND, DrillError, SandboxError
+from drills.errors import COULD_NOT_RUN, LEFT_BEHIND, ConfigError, DrillError, SandboxError
 from drills.model.servers import POSTGRES_CHOICES
 from drills.sandbox.standalone.files import CHECKOUT, SandboxFiles, State, remove_remains
+
+if TYPE_CHECKING:
+    from drills.cli.sandbox_sample import Sample
 
 _EXIT_CODES = """\
 exit codes: 0 done, or it runs; 12 it could not start, or does not run (status); 13 something is still there (down);
@@ -40,6 +43,7 @@ examples:
   eval "$(drills sandbox up)"                start it, if it does not run, and use it in this shell
   drills sandbox up --json                   the same facts for a program
   drills sandbox up --foreground             stay until Ctrl-C, then end it
+  drills sandbox up --sample                 with an instance, its backups and a service: for posture, backup and cutover
   drills sandbox up --name two               a second one beside the first
   drills sandbox up --port 4566 --postgres bundled-18 --delays '{"creating": 30, "backup-job": 60}'
 """
@@ -67,6 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     up.add_argument("--port", metavar="N", type=int, default=0, help="port on 127.0.0.1 (default: a free one)")
     up.add_argument("--postgres", metavar="WHICH", help=f"{', '.join(POSTGRES_CHOICES)} or a folder")
     up.add_argument("--delays", metavar="JSON", help="least seconds that a status lasts, by status")
+    up.add_argument("--sample", action="store_true", help="fill it: a source with data, a backup, a plan and a service")
     up.add_argument("--foreground", action="store_true", help="stay until INT or TERM, then end it")
     for each in (up, down, status):
         each.add_argument("--name", default="default", help="which one, when there are several in this checkout")
@@ -94,19 +99,36 @@ def _up(files: SandboxFiles, options: argparse.Namespace) -> int:
         if running is None and options.foreground:
             return _run_in_foreground(files, arguments, stack, as_json=options.json)
         state = running or _start(files, arguments)
+        sample = _sample(files, state, started=running is None) if options.sample else None
     if options.foreground:
         raise SandboxError(
             f"expected no sandbox here to stay with, found one at {state.ready['endpoint']}; run {_next_command(state, 'down')} "
             "first, or choose another --name"
         )
-    _show(state, started=running is None, as_json=options.json)
+    _show(state, started=running is None, as_json=options.json, sample=sample)
     return 0
 
 
-def _server_arguments(options: argparse.Namespace) -> list[str]:
-    if not 0 <= options.port <= 65535:
-        from drills.errors import ConfigError
+def _sample(files: SandboxFiles, state: State, *, started: bool) -> Sample:
+    """Return the sample, which is made where it is not there yet; a sandbox that was started for it ends when that fails."""
+    from drills.cli.sandbox_sample import fill, find
 
+    if made := find(files.sample):
+        return made
+    print("Making the sample: an instance with data, a backup, a plan and a service …", file=sys.stderr, flush=True)
+    try:
+        with _interruptible("the sandbox has been ended" if started else "a part of the sample is in the sandbox"):
+            return fill(files.sample, state.ready)
+    except BaseException:
+        if started:
+            _end(files, state)
+        raise
+
+
+def _server_arguments(options: argparse.Namespace) -> list[str]:
+    if options.sample and options.foreground:
+        raise ConfigError("expected --sample or --foreground, found both; start it, then fill it with `up --sample`")
+    if not 0 <= options.port <= 65535:
         raise ConfigError(f"--port: expected 0 to 65535, found {options.port}; leave it out to have one chosen")
     arguments = ["--port", str(options.port)]
     arguments += ["--postgres", options.postgres] if options.postgres else []
@@ -175,11 +197,11 @@ class StartFailed(SandboxError):
 
 
 @contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
+def _interruptible(outcome: str = "the sandbox has been ended") -> Iterator[None]:
     """Turn INT, TERM and HUP into an error, so that what was begun is ended."""
 
     def stop(number: int, _frame: object) -> None:
-        raise SandboxError(f"interrupted by {signal.Signals(number).name}; the sandbox has been ended")
+        raise SandboxError(f"interrupted by {signal.Signals(number).name}; {outcome}")
 
     old = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
@@ -225,10 +247,12 @@ def environment(ready: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _show(state: State, *, started: bool, as_json: bool, staying: bool = False) -> None:
+def _show(state: State, *, started: bool, as_json: bool, staying: bool = False, sample: Sample | None = None) -> None:
     """Print the facts as JSON, or the environment for `eval`, with a summary on standard error."""
+    commands = sample.commands(_program()) if sample else []
     if as_json:
-        return _print_json({**_facts(state), "started": started})
+        more = {"sample": {"config": str(sample.config), "commands": commands}} if sample else {}
+        return _print_json({**_facts(state), "started": started, **more})
     print("unset AWS_PROFILE AWS_SESSION_TOKEN")
     for name, value in environment(state.ready).items():
         print(f"export {name}={shlex.quote(value)}")
@@ -240,16 +264,25 @@ def _show(state: State, *, started: bool, as_json: bool, staying: bool = False) 
     then = "Ctrl-C ends it." if staying else use
     apart = "\n" if sys.stdout.isatty() else ""
     print(f"{apart}{first} (PostgreSQL {servers}).\n{then}", file=sys.stderr, flush=True)
+    if sample:
+        print(
+            "\n  ".join((f"The sample is in it. {sample.config} names it; try:", *commands)),
+            file=sys.stderr,
+            flush=True,
+        )
     return None
 
 
 def _next_command(state: State, action: str) -> str:
     """Return the command to call next, as this one was called."""
+    return f"{_program()} sandbox {action}" + (f" --name {state.name}" if state.name != "default" else "")
+
+
+def _program() -> str:
     called = sys.argv[0]
-    program = "python -m drills" if called.endswith("__main__.py") else called
     if called == shutil.which("drills"):
-        program = "drills"
-    return f"{program} sandbox {action}" + (f" --name {state.name}" if state.name != "default" else "")
+        return "drills"
+    return "python -m drills" if called.endswith("__main__.py") else called
 
 
 def _facts(state: State) -> dict[str, Any]:
@@ -328,7 +361,7 @@ def _status(files: SandboxFiles, *, as_json: bool) -> int:
         else:
             print(sentence)
         return COULD_NOT_RUN
-    facts = {**_facts(state), "instances": _instances(state, health), "memory_bytes": _memory(state)}
+    facts = {**_facts(state), "instances": _instances(state, health), "memory_bytes": state.memory()}
     if as_json:
         _print_json(facts)
     else:
@@ -341,7 +374,10 @@ def _status(files: SandboxFiles, *, as_json: bool) -> int:
 def _not_running(files: SandboxFiles, state: State | None) -> tuple[str, str]:
     if state is None:
         ended = f" The last one ended by itself; its log is {files.log_path}." if files.log_path.exists() else ""
-        return "stopped", f"No sandbox runs here.{ended} drills sandbox up starts one."
+        return (
+            "stopped",
+            f"No sandbox runs here.{ended} {_program()} sandbox up starts one, with --sample one that is not empty.",
+        )
     if not state.keeper.find():
         return "killed", f"The sandbox was killed. {_next_command(state, 'down')} clears away what is left of it."
     if not state.ready:
@@ -358,16 +394,6 @@ def _instances(state: State, health: dict[str, Any]) -> list[dict[str, Any]]:
             known = control.instance(name)
             found.append({key: known.get(key) for key in ("id", "status", "endpoint", "reason")})
     return found
-
-
-def _memory(state: State) -> int:
-    """Return the memory of the keeper and the server in bytes, without PostgreSQL."""
-    total = 0
-    for each in (state.keeper, state.server):
-        process = each.find() if each else None
-        with contextlib.suppress(psutil.Error):
-            total += process.memory_info().rss if process else 0
-    return total
 
 
 COMMAND = Command(_ALL, add_arguments, run, _EXIT_CODES)

@@ -72,7 +72,7 @@ def _sandbox_url(options: argparse.Namespace, effective: Config) -> str | None:
     if not url or urlsplit(url).hostname not in LOOPBACK:
         raise ConfigError(
             f'profile "{effective.profile_name}": expected the address of a sandbox on this machine, found '
-            f'{url or "none"}: type eval "$(drills sandbox up)", or choose another --profile'
+            f'{url or "none"}: type eval "$(drills sandbox up --sample)", or choose another --profile'
         )
     SandboxControl(url).health()
     return url

@@ -444,4 +444,4 @@ def test_a_sandbox_must_run_on_this_machine(
     monkeypatch.delenv("DRILL_PROFILE", raising=False)
 
     assert cli.main(["posture", *(["--endpoint-url", url] if url else [])]) == 2
-    assert 'type eval "$(drills sandbox up)"' in capsys.readouterr().err
+    assert 'type eval "$(drills sandbox up --sample)"' in capsys.readouterr().err

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
 import signal
 import socket
 import stat
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +21,11 @@ import psycopg
 import pytest
 
 from drills.cli import main as cli
+from drills.cli import sandbox_sample
 from drills.clock import wait_until
+from drills.config import load as config
+from drills.cutover import guards
+from drills.errors import SandboxError
 from tests.support.paths import DRILLS
 from tests.support.standalone import CLOCK, Caller, checkout, client, ended, kill, make_instance, remains_of, servers
 
@@ -362,6 +369,67 @@ def test_a_given_port_is_used(checkout: Path) -> None:
 
     assert caller.up("--port", str(port))["endpoint"] == f"http://127.0.0.1:{port}"
     caller.call("down")
+
+
+# -- the sample --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.matrix
+def test_an_empty_sandbox_is_filled_and_what_is_printed_names_all_of_it(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is printed can be called as it is: the posture is as it should be, and the service shows the sample's canary."""
+    caller = Caller(checkout, "sample")
+    empty, made = caller.up(), caller.up("--sample")
+    effective = config.load(Path(made["sample"]["config"]), profile=None, target=None, environment={})
+
+    assert (made["started"], made["processes"]) == (False, empty["processes"])
+    monkeypatch.chdir(checkout)
+    posture = shlex.split(made["sample"]["commands"][0])[1:]
+    assert cli.main([*posture, "--json", "--endpoint-url", made["endpoint"]]) == 0
+    with urllib.request.urlopen(guards.check_config(effective).public_url, timeout=10) as answer:
+        assert b'"newest_beat": 5,' in answer.read()
+    assert caller.call("down").status == 0
+    assert not caller.folder.exists()
+
+
+def test_a_sample_that_is_there_is_named_and_not_made_again(shared: tuple[Caller, dict[str, Any]]) -> None:
+    """Its drill.toml allows and describes a cut-over, and each printed command parses and names it."""
+    caller, facts = shared
+    folder = caller.folder / "sample"
+    folder.mkdir()
+    sandbox_sample.write_config(folder, "orders", "http://localhost:1")
+    again = caller.up("--sample")
+    effective = config.load(Path(again["sample"]["config"]), profile=None, target=None, environment={})
+    shutil.rmtree(folder)
+
+    assert (again["started"], again["processes"]) == (False, facts["processes"])
+    assert guards.check_config(effective).services == ("myappdbprod/myappdbprod",)
+    options = [cli.parse(shlex.split(each)[1:]) for each in again["sample"]["commands"]]
+    assert [each.command for each in options] == ["posture", "backup", "cutover", "cutover", "cutover"]
+    assert {each.config for each in options} == {".sandbox/shared/sample/drill.toml"}
+    assert {each.confirm for each in options[3:]} == {effective.target.instance}
+
+
+def test_an_instance_of_the_samples_name_is_left_alone(
+    shared: tuple[Caller, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a user has made is no part of the sample: one sentence says which name is taken, and nothing is made."""
+    monkeypatch.setattr(sandbox_sample, "INSTANCE", "orders")
+    with pytest.raises(SandboxError, match="no instance orders before the sample"):
+        sandbox_sample.fill(tmp_path / "sample", shared[1])
+
+    assert sandbox_sample.find(tmp_path / "sample") is None
+
+
+def test_a_sandbox_in_the_foreground_is_not_filled_by_the_same_command(checkout: Path) -> None:
+    """It is refused before anything starts, with what to type instead."""
+    caller = Caller(checkout, "both")
+    said = caller.call("up", "--sample", "--foreground")
+
+    assert (said.status, said.out) == (2, "")
+    assert "expected --sample or --foreground, found both" in said.err
+    assert not caller.folder.exists()
 
 
 # -- help --------------------------------------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
 """The files of a standalone sandbox, and the removal of whatever a sandbox has left behind.
 
-`.sandbox/NAME/` in the checkout holds `state.json` (while a sandbox runs, and after it was killed) and `sandbox.log`, and
-is itself the lock that `up` and `down` take. The state names each process and folder before it exists. A process is taken
-for the recorded one only if it began at the same time: another process may have its pid meanwhile.
+`.sandbox/NAME/` in the checkout holds `state.json` (while a sandbox runs, and after it was killed), `sandbox.log` and, where
+one was asked for, the folder `sample`; it is itself the lock that `up` and `down` take. The state names each process and
+folder before it exists. A process is taken for the recorded one only if it began at the same time: another process may have
+its pid meanwhile.
 """
 
 from __future__ import annotations
@@ -71,6 +72,15 @@ class State:
         """Return a copy with other members."""
         return replace(self, **changes)
 
+    def memory(self) -> int:
+        """Return the memory of the keeper and the server in bytes, without PostgreSQL."""
+        total = 0
+        for each in (self.keeper, self.server):
+            process = each.find() if each else None
+            with contextlib.suppress(psutil.Error):
+                total += process.memory_info().rss if process else 0
+        return total
+
 
 class SandboxFiles:
     """The files of one standalone sandbox."""
@@ -83,6 +93,7 @@ class SandboxFiles:
             )
         self.name, self.folder = name, checkout / FOLDER / name
         self.state_path, self.log_path = self.folder / STATE, self.folder / LOG
+        self.sample = self.folder / "sample"
 
     def read(self) -> State | None:
         """Return the recorded state, None when there is none. Raises SandboxError for a file that cannot be read."""
@@ -158,7 +169,8 @@ class SandboxFiles:
             self.folder.parent.rmdir()
 
     def remove(self, *, keep_log: bool = False) -> None:
-        """Remove the state and the log."""
+        """Remove the state, the files of the sample, and the log."""
+        shutil.rmtree(self.sample, ignore_errors=True)
         for path in (self.state_path.with_suffix(".half"), self.state_path, *([] if keep_log else [self.log_path])):
             path.unlink(missing_ok=True)
 

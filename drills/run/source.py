@@ -1,0 +1,180 @@
+"""A source in the sandbox as a team would have it: an instance of its own, data, a canary, vaults, a backup, and a plan.
+
+The stage of a run and `drills sandbox up --sample` make the same one. Nothing here writes a journal: the caller does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from drills.aws import read as aws
+from drills.aws.session import Clients
+from drills.aws.wait import wait_available
+from drills.checks.base.session import Connector
+from drills.checks.canary import writer
+from drills.clock import Clock, wait_until
+from drills.config.load import Target
+from drills.errors import RestoreFailed, SandboxError
+from drills.model.instance import Instance, StatusChange
+from drills.recovery.connect import Endpoint, connector
+from drills.run import stage_protection, stage_service
+from drills.sandbox_client import SandboxControl
+
+SAMPLE = "sample"
+MASTER = "drills_master"
+ROLE = "drills-backup-role"
+GAPS = (12, 8, 6, 4, 3, 2, 1)  # hours between two runs of the source's plan
+LONGEST_GAP = GAPS[0]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceMaker:
+    """Makes the source of `target` and what protects it; `scratch` are the clients of the side that drills restore on.
+
+    `ca` is the authority of the sandbox's certificates, `poll` the seconds between two looks at a status. Methods raise
+    SandboxError where what they asked for does not come about.
+    """
+
+    target: Target
+    clients: Clients
+    scratch: Clients
+    control: SandboxControl
+    clock: Clock
+    ca: Path
+    poll: float
+
+    def make(self, version: str | None, password: str, *, retention: int) -> Instance:
+        """Return the instance as the runbook's team would have it: its own groups, encrypted; `retention` is in days."""
+        rds, ec2 = self.clients.rds, self.clients.ec2
+        name = self.target.instance
+        vpc, subnets = stage_service.network(self.clients)
+        group = ec2.create_security_group(GroupName=f"{name}-clients", Description="clients of the source", VpcId=vpc)
+        rds.create_db_subnet_group(
+            DBSubnetGroupName=f"{name}-subnets", DBSubnetGroupDescription="of the source", SubnetIds=subnets
+        )
+        rds.create_db_instance(
+            DBInstanceIdentifier=name,
+            DBInstanceClass="db.t4g.medium",
+            Engine="postgres",
+            AllocatedStorage=20,
+            MasterUsername=MASTER,
+            MasterUserPassword=password,
+            DBSubnetGroupName=f"{name}-subnets",
+            VpcSecurityGroupIds=[group["GroupId"]],
+            BackupRetentionPeriod=retention,
+            PubliclyAccessible=False,
+            StorageEncrypted=True,
+            KmsKeyId=stage_protection.make_key(self.clients),
+            Tags=[{"Key": key, "Value": value} for key, value in self.target.tags.items()],
+            **({"EngineVersion": version} if version else {}),
+        )
+        return self.wait_available()
+
+    def wait_available(self) -> Instance:
+        """Return the source once it is available; SandboxError with the server's message where it never will be."""
+        changes: list[StatusChange] = []
+        try:
+            return wait_available(
+                lambda: aws.describe_instance(self.clients, self.target.instance),
+                self.clock,
+                every=self.poll,
+                timeout=self.target.timeout.total_seconds(),
+                on_change=changes.append,
+            )
+        except RestoreFailed as error:
+            reason = str(self.control.instance(self.target.instance)["reason"]) or str(error)
+            raise SandboxError(
+                f"expected PostgreSQL to start for the source, found: {' '.join(reason.split())}"
+            ) from error
+
+    def connector(self, instance: Instance, password: str) -> Connector:
+        """Return what opens sessions of the source's master user."""
+        return connector(Endpoint(instance.host, instance.port, instance.master_username, password, self.ca))
+
+    def make_vaults(self) -> None:
+        """Make the vault, and the one for copies where the target names one, on the side that drills restore on."""
+        if self.target.vault is None:
+            raise SandboxError('expected a vault for the target in drill.toml, found none: set vault = "…"')
+        self.clients.backup.create_backup_vault(BackupVaultName=self.target.vault)
+        if self.target.copy_vault:
+            self.scratch.backup.create_backup_vault(BackupVaultName=self.target.copy_vault)
+        stage_protection.protect(self.clients, self.target.vault, ROLE)
+
+    def back_up(self, instance: Instance) -> str:
+        """Return an on-demand backup through AWS Backup, followed to its end and copied; the ARN of its recovery point."""
+        backup, target = self.clients.backup, self.target
+        self.wait_available()  # an instance that still backs up automatically takes no other backup
+        job = backup.start_backup_job(
+            BackupVaultName=target.vault,
+            ResourceArn=instance.arn,
+            IamRoleArn=self._role,
+            Lifecycle={"DeleteAfterDays": 1},
+        )["BackupJobId"]
+        self._wait_for_job("backup", lambda: backup.describe_backup_job(BackupJobId=job))
+        point = str(backup.describe_backup_job(BackupJobId=job)["RecoveryPointArn"])
+        if target.copy_vault:
+            account, region = self.scratch.account, self.scratch.region
+            copy = backup.start_copy_job(
+                RecoveryPointArn=point,
+                SourceBackupVaultName=target.vault,
+                DestinationBackupVaultArn=f"arn:aws:backup:{region}:{account}:backup-vault:{target.copy_vault}",
+                IamRoleArn=self._role,
+            )["CopyJobId"]
+            self._wait_for_job("copy", lambda: backup.describe_copy_job(CopyJobId=copy)["CopyJob"])
+        return point
+
+    def plan_backups(self, instance: Instance, rpo_seconds: float | None) -> None:
+        """Make the plan that protects the source: as rarely as the RPO allows, twice a day where no plan can keep it.
+
+        It was due ten minutes ago, so that no run of it falls into a drill and makes a newer recovery point.
+        """
+        backup = self.clients.backup
+        due = self.clock.now() - timedelta(minutes=10)
+        # hours, without the start window and half an hour for the backup
+        allowed = int((rpo_seconds or LONGEST_GAP * 3600.0) / 3600 - 1.5)
+        every = next((hours for hours in GAPS if hours <= allowed), LONGEST_GAP)
+        rule = {
+            "RuleName": f"every-{every}-hours",
+            "TargetBackupVaultName": self.target.vault,
+            "ScheduleExpression": f"cron({due.minute} {due.hour % every}/{every} ? * * *)",
+            "StartWindowMinutes": 60,
+            "CompletionWindowMinutes": 120,
+            "Lifecycle": {"DeleteAfterDays": 7},
+        }
+        plan = backup.create_backup_plan(BackupPlan={"BackupPlanName": f"{instance.id}-backups", "Rules": [rule]})
+        backup.create_backup_selection(
+            BackupPlanId=plan["BackupPlanId"],
+            BackupSelection={
+                "SelectionName": instance.id,
+                "IamRoleArn": self._role,
+                "Resources": [instance.arn],
+            },
+        )
+
+    @property
+    def _role(self) -> str:
+        return f"arn:aws:iam::{self.clients.account}:role/{ROLE}"
+
+    def _wait_for_job(self, kind: str, describe: Callable[[], dict[str, Any]]) -> None:
+        """Wait until a job of AWS Backup has ended; SandboxError where it did not complete."""
+
+        def state() -> str | None:
+            found = str(describe()["State"])
+            return None if found in ("CREATED", "PENDING", "RUNNING") else found
+
+        timeout = self.target.timeout.total_seconds()
+        ended = wait_until(state, timeout, self.clock, every=self.poll, what=f"the {kind} job")
+        if ended != "COMPLETED":
+            raise SandboxError(f"expected the {kind} job to end COMPLETED, found {ended}: see the sandbox's log")
+
+
+def beat(connect: Connector, database: str, beats: int) -> None:
+    """Write that many beats of the canary, which is installed before the first."""
+    with connect(database) as connection:
+        writer.install(connection)
+        for _ in range(beats):
+            writer.beat(connection)
