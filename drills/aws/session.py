@@ -10,10 +10,12 @@ Clients are safe to share between threads (boto3 documentation, "Multithreading 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import os
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,6 +35,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import Loader
 
 from drills.aws.call_limit import limit_call
+from drills.aws.recorder import CallRecorder, Side
 from drills.clock import SystemClock
 from drills.config.limits import LONGEST_CALL
 from drills.config.target import AwsProfile, EndpointProfile, RestoreConfig, SandboxProfile
@@ -46,7 +49,10 @@ _SERVICES = ("rds", "backup", "ec2", "sts", "logs", "secretsmanager", "kms")
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """The boto3 clients of one account and region. `account` is empty until `identify` has asked STS."""
+    """The boto3 clients of one account and region. `account` is empty until `identify` has asked STS.
+
+    `recorder` keeps their calls for the run's evidence; None where none is kept.
+    """
 
     rds: Any
     backup: Any
@@ -58,6 +64,11 @@ class Clients:
     region: str
     account: str = ""
     open_client: Callable[[str, str], Any] | None = None
+    recorder: CallRecorder | None = None
+
+    def within(self, purpose: str) -> AbstractContextManager[None]:
+        """Let the calls of the block be recorded with what they are made for."""
+        return self.recorder.within(purpose) if self.recorder else contextlib.nullcontext()
 
     def client(self, service: str, region: str = "") -> Any:
         """Return a client of a service that is seldom needed, such as "iam", or of another region: made when asked for."""
@@ -73,10 +84,11 @@ def open_clients(
     endpoint_url: str | None = None,
     restore: RestoreConfig | None = None,
     call_seconds: float = LONGEST_CALL.total_seconds(),
+    recorder: CallRecorder | None = None,
 ) -> Clients:
     """Return clients for the source's side, or with `restore` for the side that the copy is restored on. Calls no AWS yet.
 
-    No call is tried again `call_seconds` after it began.
+    No call is tried again `call_seconds` after it began; `recorder` gets each call and its answer.
 
     `endpoint_url` is the running sandbox's address, and for that profile only: it is asked where its keys lie. Of
     `environment` the `endpoint` profile reads AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN; without
@@ -102,13 +114,17 @@ def open_clients(
     if restore and restore.role_arn:
         session = _in_role(session, restore, region, options, url)
     made: Any = boto3.Session(botocore_session=session, region_name=region)
+    side: Side = "restore" if restore else "source"
 
     def client(service: str, where: str) -> Any:
         opened = made.client(service, region_name=where, endpoint_url=url, config=options)
         limit_call(opened, call_seconds, SystemClock())
+        if recorder:
+            recorder.watch(opened, side)
         return opened
 
-    return Clients(**{name: client(name, region) for name in _SERVICES}, region=region, open_client=client)
+    named = {name: client(name, region) for name in _SERVICES}
+    return Clients(**named, region=region, open_client=client, recorder=recorder)
 
 
 def identify(clients: Clients) -> Clients:

@@ -9,14 +9,20 @@ from __future__ import annotations
 import os
 
 from drills.aws import session
+from drills.aws.recorder import CallRecorder
 from drills.aws.session import Clients
 from drills.config.load import Config
 
 
-def open_source(config: Config, endpoint_url: str | None = None) -> Clients:
+def open_source(config: Config, endpoint_url: str | None = None, recorder: CallRecorder | None = None) -> Clients:
     """Return clients for the side of the source. Calls nothing yet; `endpoint_url` is the running sandbox's address."""
-    seconds = config.limits.call.seconds
-    return session.open_clients(config.profile, environment=os.environ, endpoint_url=endpoint_url, call_seconds=seconds)
+    return session.open_clients(
+        config.profile,
+        environment=os.environ,
+        endpoint_url=endpoint_url,
+        call_seconds=config.limits.call.seconds,
+        recorder=recorder,
+    )
 
 
 def open_restore(config: Config, source: Clients, endpoint_url: str | None = None) -> Clients:
@@ -30,4 +36,5 @@ def open_restore(config: Config, source: Clients, endpoint_url: str | None = Non
         endpoint_url=endpoint_url,
         restore=restore,
         call_seconds=config.limits.call.seconds,
+        recorder=source.recorder,
     )

@@ -31,6 +31,7 @@ from drills.recovery.rehearsal import DAMAGE_KINDS
 from drills.run import context, signals
 from drills.run.plan import Command as Step
 from drills.run.plan import Kind, Plan
+from drills.run.raw import RAW
 from drills.run.supervisor import run as supervise
 from drills.screen import Screen
 from drills.streams import outlive_readers
@@ -212,7 +213,7 @@ def _make_folder(run_id: str) -> Path:
     """Return the run's folder; in the checkout, so that a run leaves nothing elsewhere."""
     folder = OUT / run_id
     try:
-        folder.mkdir(parents=True)
+        (folder / RAW).mkdir(parents=True)
     except OSError as error:
         raise DrillError(
             f"expected to make the run's folder {folder}, found: {error.strerror}; run in a checkout you may write to"

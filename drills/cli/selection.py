@@ -17,6 +17,7 @@ from drills.errors import ConfigError, DrillError
 from drills.model.record import ExpectedPromise
 from drills.objectives import completeness
 from drills.run import context
+from drills.run.raw import CUCUMBER, RAW
 from steps.promises import SELECTION
 
 # With them a person can choose scenarios beside the arguments behind "--".
@@ -67,6 +68,7 @@ def pytest_options(folder: Path) -> tuple[str, ...]:
         f"--rootdir={CHECKOUT}",
         f"--config-file={CHECKOUT / 'pyproject.toml'}",
         f"--drill-run={folder.absolute()}",
+        f"--cucumberjson={folder.absolute() / RAW / CUCUMBER}",
         "--tb=short",
         "-p",
         "no:cacheprovider",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from drills.aws.credentials import password_for
+from drills.aws.recorder import CallRecorder
 from drills.aws.session import identify
 from drills.aws.sides import open_source
 from drills.clock import SystemClock
@@ -132,11 +133,18 @@ def roll_back(session: CutoverSession, cutover_id: str | None, discard_since: da
 
 
 def open_session(
-    effective: Config, endpoint: str | None, bundle: str | None, leave: Acknowledgements
+    effective: Config,
+    endpoint: str | None,
+    bundle: str | None,
+    leave: Acknowledgements,
+    recorder: CallRecorder | None = None,
 ) -> CutoverSession:
-    """Return a session for a configuration; `endpoint` is the sandbox's, `bundle` the authority of its certificates."""
+    """Return a session for a configuration; `endpoint` is the sandbox's, `bundle` the authority of its certificates.
+
+    `recorder` gets the session's calls of AWS.
+    """
     cutover = guards.check_config(effective)
-    clients = identify(open_source(effective, endpoint))
+    clients = identify(open_source(effective, endpoint, recorder))
     guards.check_account_and_region(effective, clients)
     more = {name: clients.client(name) for name in _MORE_SERVICES}
     clock, caller = SystemClock(), str(clients.sts.get_caller_identity().get("Arn", ""))

@@ -36,6 +36,7 @@ from drills.posture.facts import (
 )
 from drills.recovery import schedule
 
+POSTURE = "posture"  # what the calls are made for, in the record of them
 T = TypeVar("T")
 JOBS_SINCE = timedelta(days=30)  # "jobs … of the last 30 days" (API reference, ListBackupJobs)
 _MISSING = ("NoSuchEntity", "NotFoundException", "ResourceNotFoundException")
@@ -47,6 +48,11 @@ def read(clients: Clients, restore: Clients, target: Target, *, now: datetime, s
     `store` is the folder with the stored configuration. An instance that cannot be asked for at all raises what boto3
     raises: without it nothing can be judged.
     """
+    with clients.within(POSTURE):
+        return _read(clients, restore, target, now, store)
+
+
+def _read(clients: Clients, restore: Clients, target: Target, now: datetime, store: Path) -> PostureFacts:
     reader = _FactReader(clients, restore, target)
     raw = reader.instance()
     protections = read_or_not_verified("backup:ListBackupPlans", lambda: reader.protections(raw)) if raw else ()

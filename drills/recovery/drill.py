@@ -7,11 +7,10 @@ checks (RTA ends here), then the full comparison. Every step writes the run reco
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
-from typing import Protocol
 
 import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
@@ -31,7 +30,7 @@ from drills.checks.suite import Comparison
 from drills.errors import CheckUnavailable, DrillError, NoRecoveryPoint
 from drills.model import phases
 from drills.model.acknowledgement import Acknowledgement
-from drills.model.finding import CheckResult, Requirement, Verdict
+from drills.model.finding import CheckResult, Verdict
 from drills.model.instance import Instance, Resource
 from drills.model.point import RecoveryPoint
 from drills.model.record import Restoration
@@ -40,6 +39,7 @@ from drills.recovery import choose as sampling
 from drills.recovery import read_loss, schedule, selection
 from drills.recovery.disaster import declare
 from drills.recovery.hydration import hydrate
+from drills.recovery.judged import Checks, verdict_of
 from drills.recovery.restore import RestoredCopy, Setup, copy_snapshot, remove_resources, restore
 from drills.schedule import verdict as schedule_judge
 
@@ -57,22 +57,6 @@ def translate_client_errors() -> Iterator[None]:
         raise DrillError(
             f"the connection to the scratch instance failed: {first_line(error)}; read its server's log"
         ) from error
-
-
-class Checks(Protocol):
-    """The checks that a drill runs; drills/checks/suite.py implements it."""
-
-    def blocking(self, comparison: Comparison, names: Collection[str] = ...) -> tuple[CheckResult, ...]:
-        """Return the results of the checks that must pass before a copy counts as usable."""
-        ...
-
-    def remaining(self, comparison: Comparison, blocked: Collection[str] = ...) -> tuple[CheckResult, ...]:
-        """Return the results of the other checks, without those in `blocked`."""
-        ...
-
-    def newest_canary(self, connect: Connector) -> datetime | None:
-        """Return the newest instant that a canary proves to be in the copy."""
-        ...
 
 
 class Drill:
@@ -121,8 +105,9 @@ class Drill:
             if all(phase.name != CHOOSING for phase in self._journal.record.phases):
                 self._enter_measured(CHOOSING)  # a recovery begins with the search for a recovery point
                 self._journal.mark(timeline.DECLARATION)
-            self._source = aws.describe_instance(clients, target.instance)
-            self._points = sampling.points_of(self._setup)
+            with clients.within(CHOOSING):
+                self._source = aws.describe_instance(clients, target.instance)
+                self._points = sampling.points_of(self._setup)
             self._note_target()
             self._journal.update(disaster=declare(target.disaster, self._points, declared_at))
         disaster = self._journal.record.disaster
@@ -137,7 +122,8 @@ class Drill:
         """
         disaster_at = self.declare_disaster()
         target = self._setup.target
-        choice = sampling.choose(self._setup, self._points, self._source, disaster_at)
+        with self._setup.clients.within(CHOOSING):
+            choice = sampling.choose(self._setup, self._points, self._source, disaster_at)
         self._journal.update(refused_points=choice.refused)
         if choice.point is None:
             sentence = selection.explain_none(target.instance, target.vault, choice, target.sample)
@@ -388,13 +374,3 @@ class Drill:
                     region=region,
                 )
             )
-
-
-def verdict_of(result: CheckResult, requirement: Requirement) -> Verdict:
-    """Return the verdict of a check; a difference in a check that the owner made optional is shown and does not count."""
-    outcome = result.outcome
-    if outcome == "missed" and requirement != "required":
-        outcome = "not verified"
-    # a copy that is complete but slow misses an objective; its data do not differ
-    code = errors.OBJECTIVE_MISSED if result.name == queries.NAME else errors.VERIFICATION_FAILED
-    return Verdict(result.name, outcome, result.sentence, requirement, code)

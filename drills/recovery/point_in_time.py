@@ -21,7 +21,8 @@ from drills.model import phases
 from drills.model.finding import CheckResult, Finding
 from drills.model.record import Restoration
 from drills.recovery import choose
-from drills.recovery.drill import Drill, verdict_of
+from drills.recovery.drill import Drill
+from drills.recovery.judged import verdict_of
 from drills.recovery.restore import Setup
 
 NAME = "moment"

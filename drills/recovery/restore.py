@@ -35,6 +35,7 @@ from drills.recovery.connect import Endpoint, Resolver, connector, resolve_by_sy
 
 MAINTENANCE_DATABASE = "postgres"
 PASSWORD_ATTEMPTS = 5
+LINEAGE = "lineage"  # what the calls are made for, in the record of them
 EnterPhase = Callable[[str], None]
 Purpose = Literal["recovery", "rehearsal", "moment"]
 
@@ -154,7 +155,8 @@ def restore(
     mark(timeline.ACCEPTED)
     enter("restore")
     if purpose == "recovery":  # read while RDS restores, so that it costs the recovery no time
-        lineage = read_lineage(setup.side_of(chosen), chosen)
+        with setup.clients.within(LINEAGE):
+            lineage = read_lineage(setup.side_of(chosen), chosen)
         monitor.note(point=dataclasses.replace(chosen, lineage=lineage))
     instance = monitor.until_available()
     if instance.created_at:

@@ -27,11 +27,12 @@ _UNSUPPORTED = frozenset({"501", "NotImplemented", "InternalFailure", "UnknownOp
 def judge(setup: Setup) -> WorstCase | None:
     """Record the worst case and its verdict; return None, "not verified", where AWS could not be asked."""
     requirement = setup.requirement(verdict.NAME, "required")
+    scenario = setup.target.scenario(setup.scenario)
+    kinds = scenario.points if scenario else ()
     try:
-        source = aws.describe_instance(setup.clients, setup.target.instance)
-        scenario = setup.target.scenario(setup.scenario)
-        kinds = scenario.points if scenario else ()
-        found = worst_case(setup.clients, setup.target, source, setup.clock.now(), kinds) if source else None
+        with setup.clients.within(verdict.NAME):
+            source = aws.describe_instance(setup.clients, setup.target.instance)
+            found = worst_case(setup.clients, setup.target, source, setup.clock.now(), kinds) if source else None
         reason = f"there is no instance {setup.target.instance}, so nobody can say which plan backs it up"
     except (ClientError, BotoCoreError) as error:
         found, reason = None, f"the backup plans could not be read: {aws.error_text(error)}"

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from drills.aws.recorder import CallRecorder
 from drills.aws.session import Clients, identify
 from drills.aws.sides import open_restore, open_source
 from drills.checks import manifest
@@ -171,12 +172,12 @@ def judges_posture(folder: Path) -> bool:
     return effective.profile.kind == "sandbox" if asked is None else asked
 
 
-def open_setup(folder: Path, journal: Journal) -> Setup:
-    """Return clients and settings of the run in this folder."""
+def open_setup(folder: Path, journal: Journal, process: str = "features") -> Setup:
+    """Return clients and settings of the run in this folder, for one of its processes."""
     choices = read(folder)
     effective = choices.effective()
     service = local_aws_of(folder)
-    clients, scratch_clients = identified_clients(effective, service)
+    clients, scratch_clients = identified_clients(effective, service, CallRecorder(folder, process))
     bundle = effective.target.restore.ca_bundle or (service.ca if service else None)
     return Setup(
         name=effective.target_name,
@@ -206,16 +207,20 @@ def late_name_resolver(control: SandboxControl) -> Resolver:
     return resolve
 
 
-def clients_of(effective: Config, service: LocalAws | None) -> tuple[Clients, Clients]:
+def clients_of(
+    effective: Config, service: LocalAws | None, recorder: CallRecorder | None = None
+) -> tuple[Clients, Clients]:
     """Return clients for the source's side, and for the side that copies are restored on; often one account."""
     url = service.endpoint if service else None
-    source = open_source(effective, url)
+    source = open_source(effective, url, recorder)
     return source, open_restore(effective, source, url)
 
 
-def identified_clients(effective: Config, service: LocalAws | None) -> tuple[Clients, Clients]:
+def identified_clients(
+    effective: Config, service: LocalAws | None, recorder: CallRecorder | None = None
+) -> tuple[Clients, Clients]:
     """Return the same clients, each with the account that it acts in; asks STS."""
-    source, scratch = clients_of(effective, service)
+    source, scratch = clients_of(effective, service, recorder)
     named = identify(source)
     return named, named if scratch is source else identify(scratch)
 

@@ -14,6 +14,7 @@ import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.aws import read as aws
+from drills.aws.recorder import CallRecorder
 from drills.checks.server import isolation
 from drills.clock import wait_until
 from drills.config.load import Config, Credentials, SandboxProfile
@@ -56,20 +57,21 @@ def open_cutover(folder: Path, journal: Journal) -> DrilledCutover:
     choices, service = context.read(folder), context.local_aws_of(folder)
     effective = choices.effective()
     own = FolderStore(folder / FOLDER / effective.target_name)
+    recorder = CallRecorder(folder, "cut-over")
     if service is not None:
-        staged = _staged(folder, journal, choices, service)
-        session = command.open_session(staged, service.endpoint, service.ca, Acknowledgements())
+        staged = _staged(folder, journal, choices, service, recorder)
+        session = command.open_session(staged, service.endpoint, service.ca, Acknowledgements(), recorder)
         return DrilledCutover(session, own, journal, RecoveryRequest(point=choices.manifest_of))
-    session = command.open_session(effective, None, None, Acknowledgements())
+    session = command.open_session(effective, None, None, Acknowledgements(), recorder)
     return DrilledCutover(
         dataclasses.replace(session, store=MirroredStore(session.store, own)), own, journal, RecoveryRequest()
     )
 
 
-def _staged(folder: Path, journal: Journal, choices: RunOptions, service: LocalAws) -> Config:
+def _staged(folder: Path, journal: Journal, choices: RunOptions, service: LocalAws, recorder: CallRecorder) -> Config:
     """Return the target with a service made for this run, in place of the one that drill.toml names."""
     effective = choices.effective()
-    clients, _ = context.identified_clients(effective, service)
+    clients, _ = context.identified_clients(effective, service, recorder)
     target = effective.target
     source = aws.describe_instance(clients, target.instance)
     known = journal.record.target

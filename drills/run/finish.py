@@ -28,7 +28,7 @@ from drills.model.record import RunRecord
 from drills.objectives import verdicts
 from drills.record import Journal
 from drills.recovery.restore import remove_resources
-from drills.run import completeness, context, cutover
+from drills.run import completeness, context, cutover, raw
 from drills.run.plan import CONTEXT_NAME, Outcome, read_outcome
 
 # one object a call: at, service, region, operation, parameters, status, error, seconds, fault, answer; `same_as` instead
@@ -75,7 +75,7 @@ def _put_back(folder: Path, journal: Journal) -> None:
 def _remove(folder: Path, journal: Journal) -> None:
     journal.enter("clean up", note="what the drill itself had not removed")
     try:
-        left = remove_resources(context.open_setup(folder, journal))
+        left = remove_resources(context.open_setup(folder, journal, "clean"))
     except (DrillError, ClientError, BotoCoreError) as error:
         if context.local_aws_of(folder) is None:
             names = ", ".join(f"{each.kind} {each.id}" for each in remaining_resources(journal.record.resources))
@@ -146,8 +146,20 @@ def close(folder: Path, journal: Journal) -> None:
     held = verdicts.hold_until_reported(journal.record, codes)
     trend = _add_to_history(folder, journal, judged)
     journal.update(code=held.code, all_codes=held.all_codes, failures=held.failures, history=trend)
+    _write_raw(folder, journal)
     with contextlib.suppress(OSError):
         (folder / CONTEXT_NAME).unlink()
+
+
+def _write_raw(folder: Path, journal: Journal) -> None:
+    """Write down what the run has noted for its evidence; what cannot be written does not end the run."""
+    try:
+        raw.write(folder)
+    except OSError as error:
+        journal.append("notes", f"what the run noted for its evidence could not be written: {error.strerror}")
+        return
+    for name in raw.NOTED:
+        (folder / name).unlink(missing_ok=True)
 
 
 def _add_to_history(folder: Path, journal: Journal, judged: RunRecord) -> Trend | None:

@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.aws import guards
 from drills.aws.read import describe_instance
+from drills.aws.recorder import CallRecorder
 from drills.config.load import EndpointProfile
 from drills.errors import COULD_NOT_RUN, DrillError
 from drills.record import Journal
@@ -38,9 +39,10 @@ def _check_guards(folder: Path) -> None:
     guards.check_plan(effective)
     if isinstance(effective.profile, EndpointProfile):
         guards.check_endpoint(effective.profile.endpoint_url)
-    guards.check_aws(effective, *context.clients_of(effective, None))
+    recorder = CallRecorder(folder, "guard")
+    guards.check_aws(effective, *context.clients_of(effective, None, recorder))
     if isinstance(effective.profile, EndpointProfile):
-        source, scratch = context.identified_clients(effective, None)
+        source, scratch = context.identified_clients(effective, None, recorder)
         sides = guards.Sides(source.account, source.region, scratch.account, scratch.region)
         guards.check_source(effective, describe_instance(source, effective.target.instance), sides)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from drills.aws import settings
+from drills.aws.recorder import CallRecorder
 from drills.clock import SystemClock
 from drills.model.finding import CheckResult
 from drills.objectives import acknowledged
@@ -16,7 +17,9 @@ from drills.run import context
 def judge_run(folder: Path) -> tuple[CheckResult, ...]:
     """Return every result. The configuration is kept with the run, and outside of a simulation where `drills posture` keeps it."""
     effective = context.read(folder).effective()
-    clients, restore = context.identified_clients(effective, context.local_aws_of(folder))
+    clients, restore = context.identified_clients(
+        effective, context.local_aws_of(folder), CallRecorder(folder, "features")
+    )
     store = folder / "posture" if effective.simulated else settings.FOLDER
     now = SystemClock().now()
     facts = store_and_read(clients, restore, effective.target, store, now)

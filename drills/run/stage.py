@@ -18,6 +18,7 @@ from typing import Any
 import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
 
+from drills.aws.recorder import CallRecorder
 from drills.checks import manifest
 from drills.checks.base.session import Connector
 from drills.clock import SystemClock
@@ -97,7 +98,7 @@ def _stage(folder: Path, journal: Journal) -> None:
         raise SandboxError("expected the local AWS to answer before the scene is set, found none")
     effective = choices.effective()
     control, poll = SandboxControl(service.endpoint), effective.profile.poll_every.total_seconds()
-    clients = context.identified_clients(effective, service)
+    clients = context.identified_clients(effective, service, CallRecorder(folder, "stage"))
     source = SourceMaker(effective.target, *clients, control, SystemClock(), Path(service.ca), poll)
     scene = StageContext(effective, source, control, journal, choices)
     password = secrets.token_urlsafe(24)

@@ -1,0 +1,76 @@
+"""Writes what a run has noted for its evidence into files that a person can read: raw/ in the run's folder.
+
+Its processes append to private files while they run (drills/notebook.py); this is done when they have ended, however that
+was, and can be done again: an interrupted run has what there is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from drills import notebook
+from drills.aws.recorder import CALLS_NAME
+from drills.files import write_atomically
+from drills.redaction import redact
+
+RAW = "raw"
+AWS = "aws"
+SQL = "sql"
+CUCUMBER = "cucumber.json"
+NOTED = (CALLS_NAME,)  # the private files that are not needed any more once raw/ is written
+
+
+def write(folder: Path) -> None:
+    """Write raw/ of the run in this folder from what its processes noted. Raises OSError."""
+    _write_calls(folder)
+    _clean_cucumber(folder / RAW / CUCUMBER)
+
+
+def _write_calls(folder: Path) -> None:
+    """Write one file an operation, named by the number of its first call; a repeated answer stands there once."""
+    files: dict[str, list[dict[str, Any]]] = {}
+    for number, call in enumerate(notebook.read(folder / CALLS_NAME), 1):
+        files.setdefault(call["operation"], []).append({"number": number, **call})
+    for operation, calls in files.items():
+        name = f"{calls[0]['number']:04d}-{operation.partition('.')[2]}.json"
+        kept = list(without_repeated_answers(calls))
+        _write_json(folder / RAW / AWS / name, {"operation": operation, "calls": kept})
+
+
+def without_repeated_answers(calls: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the calls of one operation; `same_as` is the number of an earlier one with the same answer, which is left out. Pure."""
+    first: dict[str, int] = {}
+    for call in calls:
+        kept = {name: value for name, value in call.items() if name not in ("operation", "answer")}
+        if call["answer"] is None:
+            yield kept
+            continue
+        same = first.setdefault(json.dumps(call["answer"], sort_keys=True), call["number"])
+        yield kept | ({"answer": call["answer"]} if same == call["number"] else {"same_as": same})
+
+
+def _clean_cucumber(path: Path) -> None:
+    """Mask what looks like a password in the messages of pytest-bdd's report."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return
+    try:
+        report = json.loads(text)
+    except ValueError:
+        return  # pytest was ended while it wrote
+    for feature in report:
+        for scenario in feature.get("elements", ()):
+            for step in scenario.get("steps", ()):
+                message = step.get("result", {}).get("error_message")
+                if message:
+                    step["result"]["error_message"] = redact(message)
+    _write_json(path, report)
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
