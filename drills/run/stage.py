@@ -21,6 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from drills.aws.recorder import CallRecorder
 from drills.checks import manifest
 from drills.checks.base.session import Connector
+from drills.checks.owner import parse
 from drills.clock import SystemClock
 from drills.config.load import Config
 from drills.cutover import guards
@@ -103,6 +104,7 @@ def _stage(folder: Path, journal: Journal) -> None:
     scene = StageContext(effective, source, control, journal, choices)
     password = secrets.token_urlsafe(24)
     instance, connect, database = _fill(scene, password)
+    _check_sql(scene, connect, database)
     journal.enter("take the manifest", note="the canary beats, then the database is fingerprinted")
     beat(connect, database, BEATS_BEFORE)
     stored = folder / context.MANIFEST_NAME
@@ -166,6 +168,14 @@ def _fill(scene: StageContext, password: str) -> tuple[Instance, Connector, str]
         )
     )
     return instance, scene.source.connector(instance, password), loaded["database"]
+
+
+def _check_sql(scene: StageContext, connect: Connector, database: str) -> None:
+    """Refuse SQL of the owner's that the source cannot read, before it is backed up. Raises ConfigError."""
+    target = scene.effective.target
+    parse.check_invariants(connect, scene.choices.rules(scene.effective).invariants)
+    texts = {each.name: each.text() for each in target.queries} | {each.name: each.sql for each in target.freshness}
+    parse.check_queries(connect, database, texts)
 
 
 def _describe(source: str, loaded: dict[str, Any]) -> str:
