@@ -22,14 +22,15 @@ _INSTANCE = (
     "AllocatedStorage MasterUserPassword! Port BackupRetentionPeriod MultiAZ EngineVersion StorageType "
     "DBInstanceIdentifier) PubliclyAccessible DeletionProtection BackupRetentionPeriod PreferredBackupWindow "
     "EnabledCloudwatchLogsExports DBClusterIdentifier InstanceCreateTime LatestRestorableTime MultiAZ AvailabilityZone "
-    f"StorageType AllocatedStorage StorageEncrypted KmsKeyId StorageOperationStatus TagList{_TAGS} "
+    f"StorageType AllocatedStorage StorageEncrypted StorageEncryptionType KmsKeyId StorageOperationStatus TagList{_TAGS} "
     "IAMDatabaseAuthenticationEnabled CACertificateIdentifier BackupTarget NetworkType "
     "ReadReplicaSourceDBInstanceIdentifier ReadReplicaDBInstanceIdentifiers StatusInfos(StatusType Normal Status)"
 )
 _SNAPSHOT = (
     "DBSnapshotIdentifier DBSnapshotArn DBInstanceIdentifier DbiResourceId SnapshotType Status SnapshotCreateTime "
     "OriginalSnapshotCreateTime SnapshotDatabaseTime InstanceCreateTime Engine EngineVersion AllocatedStorage Encrypted "
-    "KmsKeyId SourceRegion SourceDBSnapshotIdentifier PercentProgress SnapshotTarget StorageType FullSnapshotSizeInBytes "
+    "StorageEncryptionType KmsKeyId SourceRegion SourceDBSnapshotIdentifier PercentProgress SnapshotTarget StorageType "
+    "FullSnapshotSizeInBytes "
     f"TagList{_TAGS}"
 )
 _POINT = (
@@ -37,14 +38,15 @@ _POINT = (
     "InitiationDate CompletionDate CalculatedLifecycle(DeleteAt MoveToColdStorageAt) Lifecycle(DeleteAfterDays "
     "MoveToColdStorageAfterDays) IsEncrypted EncryptionKeyArn EncryptionKeyType BackupSizeInBytes IsParent "
     "ParentRecoveryPointArn CompositeMemberIdentifier VaultType IamRoleArn CreatedBy(BackupPlanId BackupPlanArn "
-    "BackupPlanVersion BackupRuleId BackupRuleName BackupRuleCron BackupRuleTimezone) LastRestoreTime "
+    "BackupPlanName BackupPlanVersion BackupRuleId BackupRuleName BackupRuleCron BackupRuleTimezone) LastRestoreTime "
     "IndexStatus"
 )
 _JOB = (
     "AccountId BackupJobId BackupVaultName BackupVaultArn RecoveryPointArn ResourceArn ResourceType State StatusMessage "
     "CreationDate CompletionDate InitiationDate StartBy ExpectedCompletionDate PercentDone BackupSizeInBytes IamRoleArn "
-    "ParentJobId IsParent MessageCategory IsEncrypted EncryptionKeyArn VaultType CreatedBy(BackupPlanId BackupPlanArn "
-    "BackupPlanVersion BackupRuleId BackupRuleName BackupRuleCron BackupRuleTimezone) RecoveryPointLifecycle("
+    "ParentJobId IsParent MessageCategory IsEncrypted EncryptionKeyArn VaultType VaultLockState "
+    "CreatedBy(BackupPlanId BackupPlanArn "
+    "BackupPlanName BackupPlanVersion BackupRuleId BackupRuleName BackupRuleCron BackupRuleTimezone) RecoveryPointLifecycle("
     "DeleteAfterDays MoveToColdStorageAfterDays)"
 )
 _COPY_JOB = (
@@ -146,7 +148,10 @@ FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "BackupPlanId SelectionId",
             f"BackupSelection({_SELECTION}) SelectionId BackupPlanId CreationDate",
         ),
-        "backup.ListBackupJobs": ("ByResourceArn ByCreatedAfter ByState", f"BackupJobs({_JOB}) {_NEXT}"),
+        "backup.ListBackupJobs": (
+            "ByResourceArn ByBackupVaultName ByCreatedAfter ByCreatedBefore ByState",
+            f"BackupJobs({_JOB}) {_NEXT}",
+        ),
         "backup.ListCopyJobs": ("ByResourceArn ByCreatedAfter ByState", f"CopyJobs({_COPY_JOB}) {_NEXT}"),
         "backup.DescribeBackupJob": ("BackupJobId", _JOB),
         "backup.DescribeCopyJob": ("CopyJobId", f"CopyJob({_COPY_JOB})"),

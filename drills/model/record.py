@@ -15,6 +15,7 @@ from drills.model.finding import CheckResult, NotChecked, Verdict
 from drills.model.history import Trend
 from drills.model.instance import Resource, StatusChange
 from drills.model.point import RecoveryPoint, RefusedPoint
+from drills.model.restore_job import RestoreTest
 from drills.model.timing import (
     ClockOffset,
     DataLoss,
@@ -177,3 +178,4 @@ class RunRecord:
     aborted_in: str = ""  # the phase in which the run was interrupted
     trigger: str = ""  # why the run was made: "schedule", "release", "manual" or "retest of <run>"
     plan: PlanReferences = field(default_factory=PlanReferences)
+    restore_test: RestoreTest | None = None  # of a run that validated one, and restored nothing itself

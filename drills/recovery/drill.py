@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
+from typing import Literal
 
 import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
@@ -74,6 +75,7 @@ class Drill:
         self._points: tuple[RecoveryPoint, ...] = ()
         self._outcome: Restoration | DrillError | None = None
         self._copy: Connector | None = None
+        self._rta_clock: Literal["rta", ""] = "rta"
         self._clock_probe = clock_offset.ClockOffsetProbe(setup.clock)
         self._clock_probe.watch(setup.clients.rds, setup.scratch_clients.rds)
 
@@ -166,16 +168,38 @@ class Drill:
     def _recover(self) -> Restoration:
         point = self.choose()
         restored = restore(self._setup, point, self._source, purpose="recovery", enter=self._enter_measured)
-        self._copy = restored.connect
-        restoration, asked = self._time_queries(restored)
-        self.note(*sampling.upgrade_notes(point, restored.instance.engine_version))
-        self._enter_measured("run the blocking checks")
-        blocking = self._run_blocking_checks(restored, asked)
-        restoration = self._record_checks(restoration, acknowledged.acknowledge(blocking, *self._known()))
+        restoration, asked = self._check_usable(restored)
         self._journal.mark(timeline.PASSED)
         self._evaluate_schedule()
         self._journal.enter("compare the content")
         self._judge_recovery_time(restoration)
+        return self._check_content(restored, restoration, asked, point)
+
+    @translate_client_errors()
+    def check(self, restored: RestoredCopy, point: RecoveryPoint) -> Restoration:
+        """Check a copy of `point` that somebody else restored, as a recovery is checked; no recovery time is measured."""
+        self._rta_clock = ""
+        self._check_manifest(point)
+        restoration, asked = self._check_usable(restored)
+        self._journal.enter("compare the content")
+        restoration = self._check_content(restored, restoration, asked, point)
+        self._note_clocks()
+        return restoration
+
+    def _check_usable(self, restored: RestoredCopy) -> tuple[Restoration, CheckResult]:
+        """Run the owner's queries and the blocking checks; return the restoration, and the result of the queries."""
+        self._copy = restored.connect
+        restoration, asked = self._time_queries(restored)
+        version = restored.instance.engine_version
+        self.note(*(sampling.upgrade_notes(restoration.point, version) if restoration.point else ()))
+        self._enter_measured("run the blocking checks")
+        blocking = self._run_blocking_checks(restored, asked)
+        return self._record_checks(restoration, acknowledged.acknowledge(blocking, *self._known())), asked
+
+    def _check_content(
+        self, restored: RestoredCopy, restoration: Restoration, asked: CheckResult, point: RecoveryPoint
+    ) -> Restoration:
+        """Measure the data loss, run the remaining checks, and judge all of them."""
         lost = read_loss.measure(
             self._setup, restored.connect, point, self.declare_disaster(), newest_canary=self._checks.newest_canary
         )
@@ -348,7 +372,7 @@ class Drill:
     # -- the record -------------------------------------------------------------------------------------------------
 
     def _enter_measured(self, name: str) -> None:
-        self._journal.enter(name, clock="rta")
+        self._journal.enter(name, clock=self._rta_clock)
 
     def _check_manifest(self, point: RecoveryPoint) -> None:
         """Drop the manifest where it was taken for another point, whose data honestly differ."""

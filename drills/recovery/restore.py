@@ -155,9 +155,30 @@ def restore(
     mark(timeline.ACCEPTED)
     enter("restore")
     if purpose == "recovery":  # read while RDS restores, so that it costs the recovery no time
-        with setup.clients.within(LINEAGE):
-            lineage = read_lineage(setup.side_of(chosen), chosen)
-        monitor.note(point=dataclasses.replace(chosen, lineage=lineage))
+        monitor.note_lineage(chosen)
+    return _open(setup, scratch, monitor, enter, mark)
+
+
+def open_restored(
+    setup: Setup, point: RecoveryPoint, source: Instance | None, instance_id: str, enter: EnterPhase
+) -> RestoredCopy:
+    """Open an instance that a restore test of AWS Backup made from `point`, with a password of this run's own.
+
+    No moments are marked: the recovery was AWS Backup's. Raises RestoreFailed when it never answers.
+    """
+    scratch = Scratch(setup.scratch_clients, setup.target.restore, setup.journal, setup.tags())
+    monitor = _InstanceMonitor(
+        setup, instance_id, _initial_restoration(setup, point, source, instance_id, "recovery"), _unmarked
+    )
+    enter("wait for the instance")
+    monitor.note_lineage(point)
+    return _open(setup, scratch, monitor, enter, _unmarked)
+
+
+def _open(
+    setup: Setup, scratch: Scratch, monitor: _InstanceMonitor, enter: EnterPhase, mark: MarkMoment
+) -> RestoredCopy:
+    """Wait until the instance is available, set a password of this run's own, and wait until a query is answered."""
     instance = monitor.until_available()
     if instance.created_at:
         mark(timeline.CREATED, source="InstanceCreateTime", at=instance.created_at)
@@ -288,6 +309,11 @@ class _InstanceMonitor:
     def note(self, **changes: object) -> None:
         self.restoration = dataclasses.replace(self.restoration, **changes)  # type: ignore[arg-type]
         self._setup.journal.restoration(self.restoration)
+
+    def note_lineage(self, point: RecoveryPoint) -> None:
+        with self._setup.clients.within(LINEAGE):
+            lineage = read_lineage(self._setup.side_of(point), point)
+        self.note(point=dataclasses.replace(point, lineage=lineage))
 
     def _changed(self, change: StatusChange) -> None:
         timed = dataclasses.replace(change, seconds=self._setup.journal.elapsed())
