@@ -7,6 +7,7 @@ the request's departure. What holds for all answers together is narrower than an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +20,8 @@ from drills.model.timing import ClockOffset
 
 RESOLUTION = timedelta(seconds=1)
 NOTEWORTHY_SECONDS = 2.0
+_SIGNED = re.compile(r"Signature (?:expired|not yet current): (\d{8}T\d{6}Z) is .{10,60} \((\d{8}T\d{6}Z) [-+] ")
+_SKEWED = ("RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,23 @@ def offset_of(answers: Sequence[TimedAnswer]) -> ClockOffset | None:
 def contradicts(offset: ClockOffset) -> bool:
     """Return whether the answers cannot all be true of two clocks that run alike."""
     return offset.low_seconds > offset.high_seconds
+
+
+def skew_of(error: Exception) -> str:
+    """Return what a refusal says about the two clocks, as an advice; "" for one that is not about them. Pure.
+
+    AWS takes no request that is signed more than five minutes before or after its own time, and says both
+    (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html).
+    """
+    text = str(error)
+    signed = _SIGNED.search(text)
+    if signed is None and not any(code in text for code in _SKEWED):
+        return ""
+    way = "differs from this machine's"
+    if signed:
+        here, there = (datetime.strptime(each, "%Y%m%dT%H%M%SZ") for each in signed.groups())
+        way = f"is {show_duration(abs((there - here).total_seconds()))} {'ahead of' if there > here else 'behind'} this machine's"
+    return f"AWS's clock {way}: set this machine's clock, such as by NTP"
 
 
 def clock_note(offset: ClockOffset | None) -> str:

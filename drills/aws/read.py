@@ -14,6 +14,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from drills.aws.clock_offset import skew_of
 from drills.aws.session import Clients
 from drills.model.instance import Instance
 from drills.model.point import RecoveryPoint, Window
@@ -53,7 +54,7 @@ def error_text(error: ClientError | BotoCoreError) -> str:
 def refusal(error: ClientError | BotoCoreError, request: str = "the request") -> str:
     """Return the sentence about a failed request: refused by AWS, or not answered at all."""
     how = "refused" if isinstance(error, ClientError) else "could not be reached for"
-    return f"AWS {how} {request}: {error_text(error)}; check permissions and endpoint"
+    return f"AWS {how} {request}: {error_text(error)}; {skew_of(error) or 'check permissions and endpoint'}"
 
 
 def is_not_found(error: ClientError) -> bool:

@@ -35,9 +35,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import Loader
 
 from drills.aws.call_limit import limit_call
+from drills.aws.clock_offset import skew_of
 from drills.aws.recorder import CallRecorder, Side
 from drills.clock import SystemClock
-from drills.config.limits import LONGEST_CALL
+from drills.config.limits import LONGEST_CALL, USUAL_CALL, Limit
 from drills.config.target import AwsProfile, EndpointProfile, RestoreConfig, SandboxProfile
 from drills.errors import ConfigError, DrillError, Refused, SandboxError
 from drills.sandbox_client import find_keys
@@ -83,12 +84,12 @@ def open_clients(
     environment: Mapping[str, str],
     endpoint_url: str | None = None,
     restore: RestoreConfig | None = None,
-    call_seconds: float = LONGEST_CALL.total_seconds(),
+    call: Limit = USUAL_CALL,
     recorder: CallRecorder | None = None,
 ) -> Clients:
     """Return clients for the source's side, or with `restore` for the side that the copy is restored on. Calls no AWS yet.
 
-    No call is tried again `call_seconds` after it began; `recorder` gets each call and its answer.
+    No call is tried again when the time of `call` is up; `recorder` gets each call and its answer.
 
     `endpoint_url` is the running sandbox's address, and for that profile only: it is asked where its keys lie. Of
     `environment` the `endpoint` profile reads AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN; without
@@ -99,7 +100,7 @@ def open_clients(
     region = (restore and restore.region) or profile.region
     if not region:
         raise Refused("the profile allows no region, and an empty list allows nothing: list what a drill may touch")
-    options = client_config(profile, endpoint_url, call_seconds)
+    options = client_config(profile, endpoint_url, call.seconds)
     if isinstance(profile, AwsProfile):
         session, url = _caller_session(profile), None
     elif isinstance(profile, EndpointProfile):
@@ -118,7 +119,7 @@ def open_clients(
 
     def client(service: str, where: str) -> Any:
         opened = made.client(service, region_name=where, endpoint_url=url, config=options)
-        limit_call(opened, call_seconds, SystemClock())
+        limit_call(opened, call.seconds, SystemClock(), key=call.key)
         if recorder:
             recorder.watch(opened, side)
         return opened
@@ -133,7 +134,8 @@ def identify(clients: Clients) -> Clients:
         account = str(clients.sts.get_caller_identity()["Account"])
     except (BotoCoreError, ClientError) as error:
         raise DrillError(
-            f"expected AWS credentials that STS knows, found: {error}: log in, or name a credentials profile"
+            f"expected AWS credentials that STS knows, found: {error}: "
+            f"{skew_of(error) or 'log in, or name a credentials profile'}"
         ) from error
     return dataclasses.replace(clients, account=account)
 

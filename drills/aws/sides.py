@@ -20,7 +20,7 @@ def open_source(config: Config, endpoint_url: str | None = None, recorder: CallR
         config.profile,
         environment=os.environ,
         endpoint_url=endpoint_url,
-        call_seconds=config.limits.call.seconds,
+        call=config.limits.call,
         recorder=recorder,
     )
 
@@ -35,6 +35,6 @@ def open_restore(config: Config, source: Clients, endpoint_url: str | None = Non
         environment=os.environ,
         endpoint_url=endpoint_url,
         restore=restore,
-        call_seconds=config.limits.call.seconds,
+        call=config.limits.call,
         recorder=source.recorder,
     )

@@ -43,16 +43,17 @@ def wait_available(
     *,
     every: float,
     timeout: float,
+    key: str,
     on_change: OnChange,
     consecutive: int = 2,
     unknown_for: float = 60.0,
 ) -> Instance:
     """Poll until `consecutive` answers in a row say available with nothing pending; return the last of them.
 
-    `every`, `timeout` and `unknown_for` are seconds; the last bounds how long the instance may be unknown to
-    describe calls without a break (eventual consistency, most of all right after the request). Each change of status
-    or of what is pending goes to `on_change`. Raises RestoreFailed when the status is one that never becomes
-    available, or time is up.
+    The times are seconds; `key` is where drill.toml sets the timeout. `unknown_for` bounds how long the
+    instance may be unknown to describe calls without a break (eventual consistency, most of all right after the request).
+    Each change of status or of what is pending goes to `on_change`. Raises RestoreFailed when the status is one that never
+    becomes available, or time is up.
     """
     began = known_at = clock.monotonic()
     last: tuple[str, tuple[str, ...]] | None = None
@@ -77,7 +78,7 @@ def wait_available(
             pending = f", pending: {', '.join(status[1])}" if status[1] else ""
             raise RestoreFailed(
                 f"expected 'available' with nothing pending within {show_duration(timeout)}, found {status[0]!r}"
-                f"{pending}: read the instance's events, or raise the target's timeout"
+                f"{pending}: read the instance's events, or raise {key}"
             )
         clock.sleep(every)
 

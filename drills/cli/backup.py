@@ -25,6 +25,7 @@ from drills.aws.session import Clients
 from drills.cli.common import TARGET_OPTIONS, Command
 from drills.cli.target import OpenTarget, open_target
 from drills.clock import Clock, SystemClock, wait_until
+from drills.config.limits import timeout_key
 from drills.config.load import Target
 from drills.durations import parse_duration, show_duration
 from drills.errors import VERIFICATION_FAILED, ConfigError, DrillError
@@ -253,8 +254,8 @@ def _follow(
         job = wait_until(ended, timeout, clock, every=every, what="the backup job")
     except TimeoutError as error:
         raise DrillError(
-            f"expected the backup job to end within {show_duration(timeout)}, it is still {states[-1]}: {command}, or raise the "
-            "target's timeout"
+            f"expected the backup job to end within {show_duration(timeout)}, it is still {states[-1]}: {command}, or raise "
+            f"{timeout_key(request.name)}"
         ) from error
     if job["State"] != "COMPLETED":
         message = " ".join(str(job.get("StatusMessage") or "it says no more").split())

@@ -120,7 +120,7 @@ def fill(folder: Path, ready: dict[str, Any]) -> Sample:
 
 def _make(folder: Path, clients: Clients, control: SandboxControl, ca: Path) -> None:
     source = SourceMaker(
-        Target(instance=INSTANCE, vault=VAULT), clients, clients, control, SystemClock(), ca, POLL_SECONDS
+        INSTANCE, Target(instance=INSTANCE, vault=VAULT), clients, clients, control, SystemClock(), ca, POLL_SECONDS
     )
     password = secrets.token_urlsafe(24)
     instance = source.make(None, password, retention=RETENTION_DAYS)

@@ -22,6 +22,11 @@ CLOSE = timedelta(minutes=5)
 STAGE_TIMEOUTS, FEATURES_TIMEOUTS = 2, 6  # how many of the target's timeouts a step may take unless it is configured
 
 
+def timeout_key(name: str) -> str:
+    """Return where drill.toml sets how long a change of an instance of the target `name` may take."""
+    return f"targets.{name}.timeout"
+
+
 class LimitsTable(Table):
     """How long the parts of a run may take; what is None follows from the target's `timeout`."""
 
@@ -46,6 +51,12 @@ class Limit:
     def sentence(self, what: str) -> str:
         """Return the sentence for `what` did not end within the limit: which limit that was, and how it is raised."""
         return f"expected {what} to end within {self.seconds:g} s, it did not: if it needs longer, raise {self.key}"
+
+
+USUAL_CALL = Limit(
+    "one call of AWS with its repetitions", LONGEST_CALL.total_seconds(), "targets.NAME.limits.call", "default", "wait"
+)
+"""The limit of a call where no target is configured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +105,7 @@ def limits_of(
     wait = Limit(
         "a restore, a backup or another change of an instance",
         longest.total_seconds(),
-        f"targets.{name}.timeout",
+        timeout_key(name),
         "configured" if timeout[1] else "default",
         "wait",
     )

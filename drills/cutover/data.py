@@ -39,7 +39,9 @@ _ACTIVE_FEATURES = (
 def check_data(env: Environment, state: State, instance: Instance) -> dict[str, Any]:
     """Run the checks of a drill; their outcomes as facts. Raises Differs where a required one is missed."""
     connect = env.connect(instance)
-    wait_for_connection(connect, "postgres", env.clock, timeout=env.timeout, every=env.poll_seconds)
+    wait_for_connection(
+        connect, "postgres", env.clock, timeout=env.timeout, key=env.timeout_key, every=env.poll_seconds
+    )
     results = _checks(env, connect)
     missed = [each for each in results if each.outcome == "missed" and _required(env, each)]
     if missed:

@@ -74,7 +74,12 @@ def until_available(env: Environment, resource_id: str) -> Instance:
         return aws.read_instance(raw) if raw else None
 
     return wait_available(
-        describe, env.clock, every=env.poll_seconds, timeout=env.timeout, on_change=lambda change: None
+        describe,
+        env.clock,
+        every=env.poll_seconds,
+        timeout=env.timeout,
+        key=env.timeout_key,
+        on_change=lambda change: None,
     )
 
 
@@ -95,7 +100,12 @@ def set_groups(env: Environment, resource_id: str, groups: Sequence[str]) -> Non
     def there() -> bool:
         return set(by_id(env, resource_id).security_groups) == set(groups)
 
-    env.wait(there, env.timeout, f"{instance.id} to have the groups {', '.join(groups)}", "read its events")
+    env.wait(
+        there,
+        env.timeout,
+        f"{instance.id} to have the groups {', '.join(groups)}",
+        f"read its events, or raise {env.timeout_key}",
+    )
 
 
 def rename(env: Environment, resource_id: str, new: str) -> dict[str, Any]:
@@ -117,14 +127,16 @@ def rename(env: Environment, resource_id: str, new: str) -> dict[str, Any]:
     def renamed() -> bool:
         return by_id(env, resource_id).id == new
 
-    env.wait(renamed, env.timeout, f"{resource_id} to be called {new}", "read its events")
+    env.wait(renamed, env.timeout, f"{resource_id} to be called {new}", f"read its events, or raise {env.timeout_key}")
     seen = until_available(env, resource_id)
 
     def old_gone() -> bool:
         holder = raw_by_name(env.clients.rds, old) if old != new else None
         return holder is None or holder["DbiResourceId"] != resource_id
 
-    env.wait(old_gone, env.timeout, f"the name {old} to be free", "read the instance's events")
+    env.wait(
+        old_gone, env.timeout, f"the name {old} to be free", f"read the instance's events, or raise {env.timeout_key}"
+    )
     return {"address": f"{seen.host}:{seen.port}"}
 
 
@@ -276,7 +288,12 @@ def _request_restore(env: Environment, state: State) -> dict[str, Any]:
             )
         return raw_by_name(env.clients.rds, opening.restored)
 
-    return env.wait(there, env.timeout, f"the restore job {job} to make the instance", "read the status of the job")
+    return env.wait(
+        there,
+        env.timeout,
+        f"the restore job {job} to make the instance",
+        f"read the status of the job, or raise {env.timeout_key}",
+    )
 
 
 def settle(env: Environment, state: State) -> dict[str, Any]:
@@ -304,7 +321,12 @@ def _until_settled(env: Environment, identity: str) -> None:
         status = str(raw.get("DBInstanceStatus"))
         return status in UNMODIFIABLE or (status == "available" and "pending-reboot" not in applied)
 
-    env.wait(reboot_if_wanted, env.timeout, "the restored instance to be available", "read its events")
+    env.wait(
+        reboot_if_wanted,
+        env.timeout,
+        "the restored instance to be available",
+        f"read its events, or raise {env.timeout_key}",
+    )
     until_available(env, identity)
 
 

@@ -13,6 +13,7 @@ from drills.aws.session import Clients
 from drills.checks.base.session import Connector
 from drills.clock import Clock
 from drills.config.cutover import CutoverConfig
+from drills.config.limits import timeout_key
 from drills.config.load import Target
 from drills.cutover.lock import Lock
 from drills.cutover.plan import Call
@@ -39,6 +40,7 @@ class Environment:
     clients: Clients
     more_clients: Mapping[str, Any]
     target: Target
+    target_name: str
     config: CutoverConfig
     clock: Clock
     poll_seconds: float
@@ -53,6 +55,16 @@ class Environment:
     def timeout(self) -> float:
         """Seconds that a change of an instance may take."""
         return self.target.timeout.total_seconds()
+
+    @property
+    def timeout_key(self) -> str:
+        """Where drill.toml sets that timeout."""
+        return timeout_key(self.target_name)
+
+    @property
+    def service_key(self) -> str:
+        """Where drill.toml sets how long a service may take to stop or to start."""
+        return f"targets.{self.target_name}.cutover.service_timeout"
 
     def client(self, service: str) -> Any:
         """Return the client of a service."""

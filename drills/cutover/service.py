@@ -72,7 +72,8 @@ def _wait_for_none(env: Environment, service: RememberedService) -> None:
         return not (seen["runningCount"] or seen["pendingCount"] or tasks(env, service))
 
     seconds = env.config.service_timeout.total_seconds()
-    advice = f"find out why they do not stop (aws ecs list-tasks --cluster {service.cluster} --service-name {service.service})"
+    command = f"aws ecs list-tasks --cluster {service.cluster} --service-name {service.service}"
+    advice = f"find out why they do not stop ({command}), or raise {env.service_key}"
     env.wait(none_left, seconds, f"no task of {service.name} to be left", advice)
 
 
@@ -121,7 +122,12 @@ def start(env: Environment, opening: Opening, *, wait: bool = True) -> dict[str,
         return all(_describe(env, each)["runningCount"] >= each.desired for each in opening.services)
 
     seconds = env.config.service_timeout.total_seconds()
-    env.wait(running, seconds, "the tasks of the services to run", "read the services' events for why they do not")
+    env.wait(
+        running,
+        seconds,
+        "the tasks of the services to run",
+        f"read the services' events for why they do not, or raise {env.service_key}",
+    )
     return {"counts": {each.name: each.desired for each in opening.services}}
 
 
@@ -162,7 +168,7 @@ def _wait_for_answer(env: Environment, opening: Opening, right: Any, what: str, 
 
     seconds = env.config.service_timeout.total_seconds()
     try:
-        env.wait(there, seconds, f"{opening.public_url} to answer {what}", advice)
+        env.wait(there, seconds, f"{opening.public_url} to answer {what}", f"{advice}, or raise {env.service_key}")
     except DrillError as error:
         last = seen[-1] if seen else "nothing"
         raise type(error)(f"{error} (last answer: {last})") from error

@@ -157,6 +157,7 @@ def open_session(
         clients=clients,
         more_clients=more,
         target=effective.target,
+        target_name=effective.target_name,
         config=cutover,
         clock=clock,
         poll_seconds=seconds,

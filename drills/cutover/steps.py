@@ -141,7 +141,7 @@ def _remove_old(env: Environment, state: State) -> dict[str, Any]:
     def gone() -> bool:
         return database.raw_by_id(env.clients.rds, state.opening.source_resource_id) is None
 
-    env.wait(gone, env.timeout, f"{state.opening.renamed} to be gone", "read its events")
+    env.wait(gone, env.timeout, f"{state.opening.renamed} to be gone", f"read its events, or raise {env.timeout_key}")
     return {"removed": state.opening.renamed, "final_snapshot": delete.parameters["FinalDBSnapshotIdentifier"]}
 
 

@@ -70,11 +70,11 @@ def resolve_by_system(host: str, port: int) -> None:
 
 
 def wait_for_name(
-    endpoint: Endpoint, resolvers: Sequence[Resolver], clock: Clock, *, timeout: float, every: float
+    endpoint: Endpoint, resolvers: Sequence[Resolver], clock: Clock, *, timeout: float, key: str, every: float
 ) -> None:
-    """Try until every resolver knows the endpoint's name; RestoreFailed with the last answer after `timeout` seconds.
+    """Try until every resolver knows the endpoint's name; RestoreFailed with the last answer after the seconds of `timeout`.
 
-    The name of a new instance can be known to RDS before it is known to DNS.
+    `key` is where drill.toml sets these. The name of a new instance can be known to RDS before it is known to DNS.
     """
 
     def attempt() -> None:
@@ -86,12 +86,14 @@ def wait_for_name(
         raise RestoreFailed(
             f"expected the scratch instance's name to resolve within {timeout:g} s of being available, it did not "
             f"({last}): see whether this host asks the resolver of the instance's network, or raise "
-            "the target's timeout"
+            f"{key}"
         )
 
 
-def wait_for_connection(connect: Connector, database: str, clock: Clock, *, timeout: float, every: float) -> None:
-    """Try until a first query is answered; RestoreFailed with the last refusal after `timeout` seconds.
+def wait_for_connection(
+    connect: Connector, database: str, clock: Clock, *, timeout: float, key: str, every: float
+) -> None:
+    """Try until a first query is answered; RestoreFailed with the last refusal after `timeout` seconds, which `key` sets.
 
     An instance that is `available` may still refuse: its name resolves late and its server starts late.
     """
@@ -105,7 +107,7 @@ def wait_for_connection(connect: Connector, database: str, clock: Clock, *, time
         raise RestoreFailed(
             f"expected the scratch instance to answer a query within {timeout:g} s of being available, it did not "
             f"({last}): see whether its security group admits this host and the CA bundle is right, or "
-            "raise the target's timeout"
+            f"raise {key}"
         )
 
 

@@ -81,9 +81,16 @@ def _wait_until_restorable(setup: Setup, moment: datetime, disaster_at: datetime
     """Wait until the moment can be restored: the latest restorable time lags behind, on RDS by five minutes."""
     if moment > disaster_at:
         return
+    latest: list[datetime] = []
+
+    def restorable() -> bool:
+        window = choose.restore_window(setup)
+        latest[:] = [window.latest] if window else []
+        return window is not None and window.latest >= moment
+
     try:
         wait_until(
-            lambda: (window := choose.restore_window(setup)) is not None and window.latest >= moment,
+            restorable,
             setup.target.timeout.total_seconds(),
             setup.clock,
             every=setup.poll_seconds,
@@ -91,7 +98,9 @@ def _wait_until_restorable(setup: Setup, moment: datetime, disaster_at: datetime
         )
     except TimeoutError as error:
         raise CheckUnavailable(
-            f"{error}: read the instance's LatestRestorableTime, or raise the target's timeout"
+            f"{error}: expected LatestRestorableTime to reach {moment.isoformat()}, found "
+            f"{latest[0].isoformat() if latest else 'none'}: see whether the clocks of AWS and of the source differ, or raise "
+            f"{setup.timeout_key}"
         ) from error
 
 

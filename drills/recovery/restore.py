@@ -22,6 +22,7 @@ from drills.checks.base.session import Connector
 from drills.checks.owner.invariants import InvariantSet
 from drills.checks.owner.queries import OF_SAMPLE, Query
 from drills.clock import Clock, wait_until
+from drills.config.limits import timeout_key
 from drills.config.load import Target
 from drills.errors import RestoreFailed
 from drills.model.finding import Requirement
@@ -71,6 +72,11 @@ class Setup:
     resolve: Resolver | None = None  # asked before the system resolves a copy's name
     uses_demo_data: bool = False  # whether the source holds the sample application
     connector: Callable[[Endpoint, Resolver | None], Connector] = connector
+
+    @property
+    def timeout_key(self) -> str:
+        """Where drill.toml sets how long a change of an instance may take."""
+        return timeout_key(self.name)
 
     def tags(self) -> dict[str, str]:
         """Return the tags of everything that this run makes."""
@@ -214,11 +220,11 @@ def _wait_until_connected(setup: Setup, endpoint: Endpoint, enter: EnterPhase, m
     timeout, every = setup.target.timeout.total_seconds(), setup.poll_seconds
     enter("resolve the DNS name")
     resolvers = (*((setup.resolve,) if setup.resolve else ()), resolve_by_system)
-    wait_for_name(endpoint, resolvers, setup.clock, timeout=timeout, every=every)
+    wait_for_name(endpoint, resolvers, setup.clock, timeout=timeout, key=setup.timeout_key, every=every)
     mark(timeline.RESOLVED)
     enter("connect")
     connect = setup.connector(endpoint, setup.resolve)
-    wait_for_connection(connect, MAINTENANCE_DATABASE, setup.clock, timeout=timeout, every=every)
+    wait_for_connection(connect, MAINTENANCE_DATABASE, setup.clock, timeout=timeout, key=setup.timeout_key, every=every)
     mark(timeline.CONNECTED)
     return connect
 
@@ -264,7 +270,7 @@ def copy_snapshot(setup: Setup, point: RecoveryPoint, copy_id: str) -> RecoveryP
         )
     except TimeoutError as error:
         raise RestoreFailed(
-            f"{error}: read the snapshot's status with aws rds describe-db-snapshots, or raise the target's timeout"
+            f"{error}: read the snapshot's status with aws rds describe-db-snapshots, or raise {setup.timeout_key}"
         ) from error
     return dataclasses.replace(point, snapshot_id=copy_id, kind="manual", made_by_drill=True)
 
@@ -332,6 +338,7 @@ class _InstanceMonitor:
             self._setup.clock,
             every=self._setup.poll_seconds,
             timeout=self._setup.target.timeout.total_seconds(),
+            key=self._setup.timeout_key,
             on_change=self._changed,
         )
         self.note(

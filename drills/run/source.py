@@ -17,6 +17,7 @@ from drills.aws.wait import wait_available
 from drills.checks.base.session import Connector
 from drills.checks.canary import writer
 from drills.clock import Clock, wait_until
+from drills.config.limits import timeout_key
 from drills.config.load import Target
 from drills.errors import RestoreFailed, SandboxError
 from drills.model.instance import Instance, StatusChange
@@ -39,6 +40,7 @@ class SourceMaker:
     SandboxError where what they asked for does not come about.
     """
 
+    target_name: str
     target: Target
     clients: Clients
     scratch: Clients
@@ -83,6 +85,7 @@ class SourceMaker:
                 self.clock,
                 every=self.poll,
                 timeout=self.target.timeout.total_seconds(),
+                key=timeout_key(self.target_name),
                 on_change=changes.append,
             )
         except RestoreFailed as error:

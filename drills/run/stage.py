@@ -100,7 +100,9 @@ def _stage(folder: Path, journal: Journal) -> None:
     effective = choices.effective()
     control, poll = SandboxControl(service.endpoint), effective.profile.poll_every.total_seconds()
     clients = context.identified_clients(effective, service, CallRecorder(folder, "stage"))
-    source = SourceMaker(effective.target, *clients, control, SystemClock(), Path(service.ca), poll)
+    source = SourceMaker(
+        effective.target_name, effective.target, *clients, control, SystemClock(), Path(service.ca), poll
+    )
     scene = StageContext(effective, source, control, journal, choices)
     password = secrets.token_urlsafe(24)
     instance, connect, database = _fill(scene, password)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from types import SimpleNamespace
+from typing import cast
+from unittest.mock import Mock
 
 import pytest
+from botocore.exceptions import ClientError
 from botocore.hooks import HierarchicalEmitter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drills.aws.clock_offset import ClockOffsetProbe, TimedAnswer, clock_note, contradicts, offset_of
+from drills.aws.clock_offset import ClockOffsetProbe, TimedAnswer, clock_note, contradicts, offset_of, skew_of
+from drills.aws.read import refusal
+from drills.aws.session import Clients, identify
+from drills.errors import DrillError
 from tests.support.clock import NOON, HandClock
 
 
@@ -111,3 +119,40 @@ def test_answers_without_a_date_tell_nothing() -> None:
         client.events.emit("after-call.rds.X", parsed=parsed, context=context)
 
     assert witness.offset() is None
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "said"),
+    [
+        (
+            "SignatureDoesNotMatch",
+            "Signature expired: 20261123T100000Z is now earlier than 20261123T115500Z (20261123T120000Z - 5 min.)",
+            "AWS's clock is 2 h ahead of this machine's: set this machine's clock",
+        ),
+        (
+            "InvalidSignatureException",
+            "Signature not yet current: 20261123T140000Z is still later than 20261123T120500Z (20261123T120000Z + 5 min.)",
+            "AWS's clock is 2 h behind this machine's: set this machine's clock",
+        ),
+        ("RequestExpired", "Request has expired.", "AWS's clock differs from this machine's: set this machine's clock"),
+    ],
+)
+def test_a_refusal_for_the_clock_says_which_way_it_is_wrong(code: str, message: str, said: str) -> None:
+    """AWS refuses every call of a machine whose clock is two hours off: the first of a run, and any later one."""
+    error = ClientError({"Error": {"Code": code, "Message": message}}, "GetCallerIdentity")
+    clients = SimpleNamespace(sts=SimpleNamespace(get_caller_identity=Mock(side_effect=error)))
+
+    with pytest.raises(DrillError, match=re.escape(said)):
+        identify(cast("Clients", clients))
+    assert said in refusal(error)
+    assert message in refusal(error)
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "SignatureDoesNotMatch", "ExpiredToken"])
+def test_another_refusal_says_nothing_of_clocks(code: str) -> None:
+    """A wrong secret and credentials that have ended are no matter of the clock."""
+    error = ClientError(
+        {"Error": {"Code": code, "Message": "The security token included in the request is expired"}}, "X"
+    )
+    assert skew_of(error) == ""
+    assert refusal(error).endswith("check permissions and endpoint")

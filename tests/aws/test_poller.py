@@ -28,6 +28,7 @@ THERE = Instance(
     host="localhost",
     port=5432,
 )
+KEY = "targets.orders.timeout"
 Seen = str | Instance | None
 
 
@@ -45,7 +46,7 @@ def answers(*seen: Seen) -> Callable[[], Instance | None]:
 def wait(*seen: Seen, timeout: float = 600.0) -> tuple[Instance, float, list[StatusChange]]:
     """Poll these answers every 10 s: the instance, how long that took, and the changes that were noted."""
     clock, changes = HandClock(), list[StatusChange]()
-    found = wait_available(answers(*seen), clock, every=10.0, timeout=timeout, on_change=changes.append)
+    found = wait_available(answers(*seen), clock, every=10.0, timeout=timeout, key=KEY, on_change=changes.append)
     return found, clock.slept, changes
 
 
@@ -97,7 +98,7 @@ def test_a_status_that_never_ends_is_raised_at_once(status: str) -> None:
     clock, changes = HandClock(), list[StatusChange]()
 
     with pytest.raises(RestoreFailed, match=f"'copy' is '{status}' and never becomes available.*describe-events"):
-        wait_available(answers("creating", status), clock, every=10.0, timeout=600.0, on_change=changes.append)
+        wait_available(answers("creating", status), clock, every=10.0, timeout=600.0, key=KEY, on_change=changes.append)
 
     assert clock.slept == 10
     assert statuses(changes) == ["creating", status]
@@ -135,7 +136,7 @@ def test_time_that_is_up_says_what_was_seen_last(last: Seen, found: str) -> None
     said = str(raised.value)
     assert said.startswith("expected 'available' with nothing pending within 2 m, ")
     assert found in said
-    assert said.endswith("read the instance's events, or raise the target's timeout")
+    assert said.endswith("read the instance's events, or raise targets.orders.timeout")
 
 
 @given(
@@ -148,7 +149,9 @@ def test_the_wait_ends_with_the_first_unbroken_row(seen: list[str], consecutive:
     wanted = next(n for n in range(1, len(history) + 1) if history[:n][-consecutive:] == ["available"] * consecutive)
     clock, changes = HandClock(), list[StatusChange]()
 
-    wait_available(answers(*history), clock, every=1.0, timeout=60.0, on_change=changes.append, consecutive=consecutive)
+    wait_available(
+        answers(*history), clock, every=1.0, timeout=60.0, key=KEY, on_change=changes.append, consecutive=consecutive
+    )
 
     assert clock.slept == wanted - 1
     assert all(one.status != after.status for one, after in itertools.pairwise(changes))

@@ -32,11 +32,12 @@ def test_a_copy_that_never_answers_is_given_up_with_its_last_refusal() -> None:
         raise psycopg.OperationalError(f"attempt {len(tried)}:\n  connection refused")
 
     with pytest.raises(RestoreFailed) as raised:
-        wait_for_connection(refusing, "postgres", clock, timeout=60.0, every=5.0)
+        wait_for_connection(refusing, "postgres", clock, timeout=60.0, key="targets.orders.timeout", every=5.0)
 
     assert "within 60 s of being available" in str(raised.value)
     assert f"(attempt {len(tried)}: connection refused)" in str(raised.value)
     assert "\n" not in str(raised.value)
+    assert str(raised.value).endswith("or raise targets.orders.timeout")
     assert (clock.slept, set(tried), len(tried)) == (60.0, {"postgres"}, 61)
 
 

@@ -156,6 +156,7 @@ def followed(clients: Clients, instance_id: str) -> Instance:
         SystemClock(),
         every=POLL,
         timeout=60.0,
+        key="targets.orders.timeout",
         on_change=lambda change: None,
     )
 

@@ -347,7 +347,7 @@ def test_a_late_name_is_waited_for(box: RunningSandbox, database: Instance) -> N
     assert struck(box) == 1
     box.control.forward(30)
 
-    wait_for_connection(connect, "app", SystemClock(), timeout=10.0, every=0.1)
+    wait_for_connection(connect, "app", SystemClock(), timeout=10.0, key="targets.orders.timeout", every=0.1)
     assert struck(box) == 1
 
 
