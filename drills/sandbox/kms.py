@@ -1,4 +1,5 @@
-"""The KMS of moto, except that databases become inaccessible with their key, and that key states are AWS's.
+"""The KMS of moto, except that databases become inaccessible with their key, that key states are AWS's, and that a digest is
+signed and verified as it is (moto hashes it again).
 
 See "Key states of AWS KMS keys" in the AWS KMS Developer Guide
 (https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html).
@@ -10,13 +11,36 @@ from datetime import timedelta
 from typing import Any
 
 import moto.kms.urls
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from moto.core.exceptions import JsonRESTError
 from moto.kms.models import Key, KmsBackend, kms_backends
+from moto.kms.responses import KmsResponse
+from moto.kms.utils import ECDSAPrivateKey
 from moto.rds.models import rds_backends
 
 from drills.sandbox.base.moto_backends import install_backend
+from drills.sandbox.base.url_table import UrlTable
 from drills.sandbox.rds.backend import SandboxRDS
 from drills.sandbox.state import DataPlane
+
+
+class Digest(bytes):
+    """A message that was hashed before it was sent: MessageType DIGEST (API reference, Sign and Verify)."""
+
+
+class SandboxKmsResponse(KmsResponse):
+    """Tells a digest from a message."""
+
+    def _get_param(self, param_name: str, if_none: Any = None) -> Any:
+        value = super()._get_param(param_name, if_none)
+        hashed = param_name == "Message" and super()._get_param("MessageType") == "DIGEST"
+        return Digest(value) if hashed else value
+
+
+_URLS = UrlTable(moto.kms.urls.url_bases, {"{0}/$": SandboxKmsResponse.dispatch})
 
 
 class SandboxKMS(KmsBackend):
@@ -28,7 +52,45 @@ class SandboxKMS(KmsBackend):
 
     @property
     def _url_module(self) -> Any:
-        return moto.kms.urls
+        return _URLS
+
+    def sign(self, key_id: str, message: bytes, signing_algorithm: str) -> tuple[str, bytes, str]:
+        """Sign."""
+        answer = super().sign(key_id, message, signing_algorithm)
+        found = self._elliptic(key_id, message)
+        if found is None:
+            return answer
+        key, algorithm = found
+        return answer[0], key.private_key.sign(message, algorithm), answer[2]
+
+    def verify(self, key_id: str, message: bytes, signature: bytes, signing_algorithm: str) -> tuple[str, bool, str]:
+        """Verify."""
+        answer = super().verify(key_id, message, signature, signing_algorithm)
+        found = self._elliptic(key_id, message)
+        if found is None:
+            return answer
+        key, algorithm = found
+        try:
+            key.private_key.public_key().verify(signature, message, algorithm)
+        except InvalidSignature:
+            return answer[0], False, answer[2]
+        return answer[0], True, answer[2]
+
+    def _elliptic(self, key_id: str, message: bytes) -> tuple[ECDSAPrivateKey, ec.ECDSA] | None:
+        """Return the key and the algorithm for a digest; None where moto's answer is right."""
+        key = self.describe_key(key_id).private_key
+        if not isinstance(message, Digest) or not isinstance(key, ECDSAPrivateKey):
+            return None
+        name = key.valid_signing_algorithms[0]
+        algorithms: dict[str, hashes.HashAlgorithm] = {
+            "256": hashes.SHA256(),
+            "384": hashes.SHA384(),
+            "512": hashes.SHA512(),
+        }
+        hashed = algorithms[name[-3:]]
+        if len(message) != hashed.digest_size:
+            raise JsonRESTError("ValidationException", f"Digest is invalid length for algorithm {name}.")
+        return key, ec.ECDSA(Prehashed(hashed))
 
     def disable_key(self, key_id: str) -> None:
         """DisableKey: the databases that it encrypts become inaccessible."""
