@@ -17,11 +17,10 @@ from pathlib import Path
 from drills.errors import ConfigError, NotSealed
 from drills.evidence import verify_md
 from drills.evidence.seal import Seal
-from drills.evidence.sums import SUMS, write_sums
+from drills.evidence.sums import SUMS, VERIFY, write_sums
 from drills.files import try_lock
 from drills.model.evidence import EvidenceLevel
 
-VERIFY = "VERIFY.md"
 _HALF = ".sealing-"
 
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from drills.errors import DrillError
+from drills.errors import ConfigError, DrillError
 from drills.evidence.keys import PublicKey
-from drills.evidence.sums import SEALS, SIGNATURE, STAMP, SUMS, SumsError, read_sums
+from drills.evidence.sums import SEALS, SIGNATURE, STAMP, SUMS, VERIFY, SumsError, read_sums
+from drills.evidence.timestamp import stamped_at
 
 Kind = Literal[
     "changed", "missing", "added", "swapped", "link", "list", "signature", "unsigned", "start", "stamp", "chain"
@@ -43,6 +44,23 @@ def check_bundle(folder: Path, key: PublicKey | None) -> tuple[Problem, ...]:
         return tuple(_check(folder, key))
     except OSError as error:
         raise DrillError(f"expected to read {error.filename or folder}, found: {error.strerror}") from error
+
+
+def check_stamp(folder: Path, authority: Path) -> tuple[Problem, ...]:
+    """Return what does not verify of a bundle's time stamp, by its authority's certificates (PEM); nothing where it has none.
+
+    Raises ConfigError where the file holds no certificate or the extra `tsa` is not installed.
+    """
+    token, signature = folder / STAMP, folder / SIGNATURE
+    if token.is_symlink() or not token.exists() or not signature.exists():
+        return ()  # check_bundle says so where one is wanted
+    try:
+        stamped_at(token.read_bytes(), signature.read_bytes(), authority)
+    except ConfigError:
+        raise
+    except DrillError as error:
+        return (Problem("stamp", STAMP, f"{error}: take the certificate from the authority's own pages"),)
+    return ()
 
 
 def check_signature(path: Path, key: PublicKey) -> tuple[Problem, ...]:
@@ -84,12 +102,12 @@ def _check(folder: Path, key: PublicKey | None) -> Iterator[Problem]:
         yield Problem("list", SUMS, f"{SUMS} is not a list as it was written: {error}: {_KEEP}")
         return
     digests = {name: _digest(folder / name) for name in listed if there.get(name) == "file"}
-    yield from _files(listed, digests, there)
-    yield from _stamp(folder, there)
+    yield from _listed(listed, digests, there)
+    yield from _others(folder, frozenset(listed), there)
     yield from _start(folder, there)
 
 
-def _files(listed: Mapping[str, str], digests: Mapping[str, str], there: Mapping[str, str]) -> Iterator[Problem]:
+def _listed(listed: Mapping[str, str], digests: Mapping[str, str], there: Mapping[str, str]) -> Iterator[Problem]:
     owners = {digest: name for name, digest in listed.items()}
     for name, digest in listed.items():
         if there.get(name) == "link":
@@ -102,16 +120,18 @@ def _files(listed: Mapping[str, str], digests: Mapping[str, str], there: Mapping
                 yield Problem("swapped", name, f"{name} holds what belongs in {other}: take both from another copy")
             else:
                 yield Problem("changed", name, f"{name} was changed after it was sealed: take it from another copy")
+
+
+def _others(folder: Path, listed: Collection[str], there: Mapping[str, str]) -> Iterator[Problem]:
+    """What is in no list: what was added, and the seals, of which VERIFY.md, which is in the list, says which there are."""
+    verify = folder / VERIFY
+    text = verify.read_text(errors="replace") if there.get(VERIFY) == "file" else ""
+    seals = {name for name in SEALS if not text or name in text}
     for name, kind in there.items():
-        if name not in listed and (name not in SEALS or kind != "file"):
+        if name not in listed and (name not in seals or kind != "file"):
             what = "a link" if kind == "link" else "a file" if kind == "file" else "no ordinary file"
             yield Problem("added", name, f"{name} is {what} that was not sealed: do not read it as evidence")
-
-
-def _stamp(folder: Path, there: Mapping[str, str]) -> Iterator[Problem]:
-    """A time stamp is no part of the list, since it is made last: VERIFY.md, which is, says whether there is one."""
-    verify = folder / "VERIFY.md"
-    if STAMP not in there and there.get(verify.name) == "file" and STAMP in verify.read_text(errors="replace"):
+    if text and STAMP in seals and STAMP not in there:
         yield Problem("missing", STAMP, f"{STAMP} is not in the folder, and the bundle was sealed with a time stamp")
 
 
@@ -122,7 +142,7 @@ def _start(folder: Path, there: Mapping[str, str]) -> Iterator[Problem]:
         return
     announced = starts / f"{folder.absolute().name}.json"
     if not announced.is_file():
-        yield Problem("start", "start.json", f"{STARTS}/{announced.name} is not there: the drill was never announced")
+        yield Problem("start", "start.json", f"start.json was never announced: there is no {STARTS}/{announced.name}")
     elif _digest(announced) != _digest(folder / "start.json"):
         yield Problem(
             "start", "start.json", f"start.json is not {STARTS}/{announced.name}, which was written before the drill"
@@ -148,6 +168,3 @@ def _digest(path: Path) -> str:
         while piece := file.read(_PIECE):
             digest.update(piece)
     return digest.hexdigest()
-
-
-__all__ = ["SIGNATURE", "Kind", "Problem", "check_bundle", "check_signature"]

@@ -13,6 +13,7 @@ from drills.errors import ConfigError
 SUMS = "SHA256SUMS"
 SIGNATURE = "SHA256SUMS.sig"
 STAMP = "SHA256SUMS.sig.tsr"
+VERIFY = "VERIFY.md"  # in the list, and written with it
 # what is not listed, since it is made from the list
 SEALS = (SUMS, SIGNATURE, STAMP)
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")

@@ -74,14 +74,14 @@ _ADDED = """\
 
 ```sh
 walk() {{ for f in "$1"/* "$1"/.[!.]* "$1"/..?*; do
-  if [ -L "$f" ]; then echo "${{f#./}} (a link)"
+  if [ -L "$f" ]; then printf '%s (a link)\\n' "${{f#./}}"
   elif [ -d "$f" ]; then walk "$f"
-  elif [ -e "$f" ]; then echo "${{f#./}}"; fi; done; }}
+  elif [ -e "$f" ]; then printf '%s\\n' "${{f#./}}"; fi; done; }}
 LISTED=$(mktemp)
 {{ cut -c67- SHA256SUMS; printf '%s\\n' {seals}; }} | LC_ALL=C sort > "$LISTED"
 ADDED=$(walk . | LC_ALL=C sort | LC_ALL=C comm -13 "$LISTED" -)
 rm "$LISTED"
-if [ -n "$ADDED" ]; then echo "ADDED: $ADDED"; false; else echo "nothing was added"; fi
+if [ -n "$ADDED" ]; then printf 'ADDED: %s\\n' "$ADDED"; false; else echo "nothing was added"; fi
 ```
 
 `ADDED`: a file that the list does not have, or a link, which may stand for any file. Do not read them.

@@ -52,6 +52,11 @@ def bucket_of(clients: Clients, *, lock: bool) -> str:
     return name
 
 
+def stored(url: str, **lock: str) -> EvidenceConfig:
+    """The configuration of a store, as drill.toml writes it."""
+    return EvidenceConfig.model_validate({"store": url, **lock})
+
+
 @pytest.mark.parametrize("size", [1, 4096, 4097, 100_000])
 def test_a_signature_of_kms_is_checked_with_openssl(clients: Clients, tmp_path: Path, size: int) -> None:
     """KMS signs a short message and the digest of a long one; both are verified without AWS."""
@@ -117,7 +122,7 @@ def test_a_digest_is_verified_as_it_is_signed(clients: Clients) -> None:
 def test_a_bundle_in_s3_is_locked_and_whole(clients: Clients, tmp_path: Path) -> None:
     """Each object has the mode and the date, and its digest is S3's own."""
     bucket = bucket_of(clients, lock=True)
-    config = EvidenceConfig(store=f"s3://{bucket}/drills", lock="governance", retain="2555d")
+    config = stored(f"s3://{bucket}/drills", lock="governance", retain="2555d")
     store = open_store(config, lambda: clients)
     bundle = write_bundle(tmp_path / "0001-a", FILES, Seal(SIGNER))
     assert store is not None
@@ -154,7 +159,7 @@ def test_what_is_in_s3_is_never_written_over(clients: Clients) -> None:
 def test_a_bucket_without_a_lock_is_refused_before_anything_is_kept_in_it(clients: Clients) -> None:
     """A lock that was configured is there, or nothing is begun."""
     bucket = bucket_of(clients, lock=False)
-    config = EvidenceConfig(store=f"s3://{bucket}", lock="compliance", retain="1d")
+    config = stored(f"s3://{bucket}", lock="compliance", retain="1d")
     store = open_store(config, lambda: clients)
     assert store is not None
 
@@ -164,8 +169,8 @@ def test_a_bucket_without_a_lock_is_refused_before_anything_is_kept_in_it(client
 
 def test_a_bucket_that_is_not_there_is_a_sentence(clients: Clients) -> None:
     """Evidence is then not sealed, with the right that is needed."""
-    for lock, retain in ((None, None), ("governance", "1d")):
-        store = open_store(EvidenceConfig(store="s3://no-such-bucket-here", lock=lock, retain=retain), lambda: clients)
+    for lock in ({}, {"lock": "governance", "retain": "1d"}):
+        store = open_store(stored("s3://no-such-bucket-here", **lock), lambda: clients)
         assert store is not None
         with pytest.raises(NotSealed, match="s3://no-such-bucket-here: expected to keep evidence there, found"):
             store.check()
