@@ -12,12 +12,14 @@ from types import MappingProxyType
 from drills.durations import show_duration
 from drills.history import wording
 from drills.model.finding import Outcome
+from drills.model.lineage import UNKNOWN
 from drills.model.policy import DECLARATIONS
 from drills.model.record import Restoration, RunRecord
 
 # Verdicts of a run that are no checks of the suite (drills/model/policy.py has those).
 OTHER_VERDICTS = ("rto", "rpo", "moment", "cut-over", "cut-over: undone")
 POSTURE_TAG = "posture"
+AIR_GAPPED = "LOGICALLY_AIR_GAPPED_BACKUP_VAULT"
 LAYERS_NEEDED = 3
 # Layers of verification that do not rest on each other, and the verdicts of each.
 LAYERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -111,6 +113,19 @@ def _another_site(record: RunRecord) -> Seen:
     return _apart("the recovery point", _place(found.point.arn), record)
 
 
+def _isolated_copy(record: RunRecord) -> Seen:
+    """A point that whoever holds the source's account does not hold: of another account, or in an air-gapped vault."""
+    found = recovery(record)
+    if found is None or found.point is None:
+        return "not verified", "no recovery point was restored"
+    if found.point.lineage and found.point.lineage.vault_type == AIR_GAPPED:
+        return "met", f"the recovery point lies in {found.point.vault}, a logically air-gapped vault"
+    account = record.target.account if record.target else ""
+    if account and _place(found.point.arn)[0] == account:
+        return "not verified", f"the recovery point lies in the source's account, {account}, and in no air-gapped vault"
+    return _apart("the recovery point", _place(found.point.arn), record)
+
+
 def _segregated(record: RunRecord) -> Seen:
     found = recovery(record)
     made = [each for each in record.resources if found and each.kind == "db-instance" and each.id == found.instance_id]
@@ -132,7 +147,10 @@ def _encrypted(record: RunRecord) -> Seen:
     found = recovery(record)
     if found is None or found.point is None:
         return "not verified", "no recovery point was restored"
-    return ("met", "the recovery point is encrypted") if found.point.encrypted else ("missed", "it is not encrypted")
+    if not found.point.encrypted:
+        return "missed", "the recovery point is not encrypted"
+    kind = found.point.lineage.storage_encryption if found.point.lineage else UNKNOWN
+    return "met", f"the recovery point is encrypted ({'of which kind is not known' if kind == UNKNOWN else kind})"
 
 
 def _posture(record: RunRecord) -> Seen:
@@ -206,6 +224,7 @@ FACTS: Mapping[str, Callable[[RunRecord], Seen]] = MappingProxyType(
         "rta measured": _measured("RTA"),
         "rpa measured": _measured("RPA"),
         "another site": _another_site,
+        "isolated copy": _isolated_copy,
         "segregated": _segregated,
         "nothing left": _nothing_left,
         "encrypted": _encrypted,
