@@ -16,6 +16,7 @@ from drills.model.lineage import Lineage
 from drills.model.record import RunRecord, Setting
 from reports import controls
 from reports.audit import facts
+from tests.support import controls_page
 from tests.support.controls_record import from_another_account, judged, real_drill
 from tests.support.example_record import green_drill
 from tests.support.paths import CHECKOUT
@@ -206,7 +207,9 @@ def test_a_mapping_that_is_wrong_is_refused(old: str, new: str, said: str) -> No
         controls.read(GOOD.replace(old, new))
 
 
-@pytest.mark.parametrize("path", ["reports/controls.toml", "reports/controls.py", "reports/audit/facts.py"])
+@pytest.mark.parametrize(
+    "path", ["reports/controls.toml", "reports/controls.py", "reports/audit/facts.py", "docs/controls.md"]
+)
 def test_a_run_supports_and_nothing_is_called_compliant(path: str) -> None:
     """Whether an organization meets a control is for its auditor to say."""
     text = re.sub(r"https?://\S+", "", Path(CHECKOUT / path).read_text(encoding="utf-8"))
@@ -243,3 +246,8 @@ def test_another_region_of_the_same_account_is_another_site_and_isolates_nothing
 
     assert found["nist80053 CP-6"].supported
     assert not found["cis 11.4"].supported
+
+
+def test_the_page_shows_the_mapping() -> None:
+    """docs/controls.md has every control as the file has it (`python -m tests.support.controls_page`)."""
+    assert controls_page.PAGE.read_text("utf-8") == controls_page.page()
