@@ -82,7 +82,7 @@ def retry_once(database: str, check: str, inspect: Callable[[], CheckOutcome]) -
             return inspect()
         except psycopg.Error as error:
             if is_damage(error):
-                return CheckOutcome(findings=(_damage(database, check, error),))
+                return CheckOutcome(findings=(damage(database, check, error),))
             if last or not is_lost(error):
                 reason = f"could not be read: {first_line(error)}"
                 return CheckOutcome(unverified=(NotChecked(f"database {database}", reason),))
@@ -92,7 +92,8 @@ def retry_once(database: str, check: str, inspect: Callable[[], CheckOutcome]) -
     raise AssertionError("the second attempt returns")
 
 
-def _damage(database: str, check: str, error: psycopg.Error) -> Finding:
+def damage(database: str, check: str, error: psycopg.Error) -> Finding:
+    """Return the finding that the server failed to read its own data."""
     reason = first_line(error)
     message = f"database {database} cannot be read: {reason}"
     return Finding(check, "error", f"database {database}", "data that the server can read", reason, message, "select 1")
