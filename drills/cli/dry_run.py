@@ -135,6 +135,7 @@ def as_text(told: dict[str, Any]) -> str:
         inside = "  (a wait within a step) " if each["kind"] == "wait" else "  "
         lines.append(f"  {inside}{show_duration(each['seconds'])}: {each['name']} ({each['key']}, {each['origin']})")
     lines += _block("be guarded by", [f"{each['name']}: {each['state']}" for each in told["guards"]])
+    lines += [f"  read its seed first, as this did not: {told['seed_unread']}"] if told["seed_unread"] else []
     lines.append("Nothing was started, made, asked or changed.")
     return "\n".join(lines)
 

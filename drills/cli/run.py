@@ -125,11 +125,12 @@ def run(options: argparse.Namespace) -> int:
     origin, started_at = clock.monotonic() - startup, clock.now() - timedelta(seconds=startup)
     choices, trigger = _choices(options), trigger_of(options.trigger, os.environ)
     effective = choices.effective()
-    refusals.check(effective, choices)
+    unread = refusals.unread_seed(choices) if options.dry_run else ""
+    refusals.check(effective, choices, reads_seed=not unread)
     expected, changed = promised.of_run(effective, choices.own_features(effective)), promised.changes()
     selection.check(choices, expected, options.pytest_arguments, changed)
     if options.dry_run:
-        return _say_what_would_be(effective, expected, as_json=options.json)
+        return _say_what_would_be(effective, expected, unread, as_json=options.json)
     run_id = new_run_id(started_at)
     plan = _plan(OUT / run_id, effective, options.pytest_arguments)
     console = Screen()
@@ -146,10 +147,10 @@ def run(options: argparse.Namespace) -> int:
         return _report(folder, console)
 
 
-def _say_what_would_be(effective: Config, expected: Sequence[ExpectedPromise], *, as_json: bool) -> int:
+def _say_what_would_be(effective: Config, expected: Sequence[ExpectedPromise], unread: str, *, as_json: bool) -> int:
     from drills.cli import dry_run  # loads boto3, which the command line of a run in the sandbox never needs
 
-    told = dry_run.facts(effective, expected)
+    told = dry_run.facts(effective, expected) | {"seed_unread": unread}
     print(dry_run.as_json(told) if as_json else dry_run.as_text(told))
     return 0
 
