@@ -92,6 +92,10 @@ def _check_seed(choices: context.RunOptions, postgres: str | None) -> None:
         info = seed.inspect(choices.seed, servers, work, user, choices.database or None)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+    if info.outside and not choices.trust_seed:
+        raise SeedError(
+            f"--seed {info.source}: {info.outside}: leave that out, or add --trust-seed for a dump of your own"
+        )
     if not info.local and not choices.confirmed:
         raise SeedError(
             f"--seed: expected a server on this machine, found {info.source} on another host "
