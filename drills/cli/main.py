@@ -40,6 +40,7 @@ COMMANDS = {
     "history": Entry("history", "show earlier runs and their trend"),
     "posture": Entry("posture", "judge whether the backups that a recovery needs are there"),
     "schedule": Entry("schedule", "work out what a backup schedule can lose at worst"),
+    "validate": Entry("validate.command", "validate what a restore test of AWS Backup made, and post the result"),
     "steps": Entry("steps", "list the steps that a feature can be written with"),
     "manifest": Entry("manifest", "fingerprint a database"),
     "verify": Entry("verify", "compare a database with a manifest"),
@@ -145,7 +146,7 @@ def project_folder() -> Path:
 
 
 def _absolute(path: str | None) -> str | None:
-    return str(Path(path).absolute()) if path and "://" not in path else path
+    return str(Path(path).absolute()) if path and "://" not in path and path != "-" else path
 
 
 def _enter_project(options: argparse.Namespace, paths: Sequence[str]) -> None:
