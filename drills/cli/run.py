@@ -135,8 +135,8 @@ def run(options: argparse.Namespace) -> int:
     plan = _plan(OUT / run_id, effective, options.pytest_arguments)
     console = Screen()
     with signals.held() as came:  # from here on what is begun is brought to its end, to the last file
-        folder = make_folder(run_id)
-        opening = opening_record(run_id, started_at, effective, choices)
+        folder = _make_folder(run_id)
+        opening = _opening(run_id, started_at, effective, choices)
         opening = dataclasses.replace(opening, expected=expected, missing=changed, trigger=trigger)
         journal = Journal.create(folder, opening, origin=origin)
         sandboxed = isinstance(effective.profile, SandboxProfile)
@@ -210,7 +210,7 @@ def _choices(options: argparse.Namespace) -> context.RunOptions:
     )
 
 
-def make_folder(run_id: str) -> Path:
+def _make_folder(run_id: str) -> Path:
     """Return the run's folder; in the checkout, so that a run leaves nothing elsewhere."""
     folder = OUT / run_id
     try:
@@ -222,8 +222,7 @@ def make_folder(run_id: str) -> Path:
     return folder
 
 
-def opening_record(run_id: str, started_at: datetime, effective: Config, choices: context.RunOptions) -> RunRecord:
-    """Return the record of a run that begins."""
+def _opening(run_id: str, started_at: datetime, effective: Config, choices: context.RunOptions) -> RunRecord:
     target = effective.target
     extra = [
         Setting(option, value, "command line")
