@@ -19,7 +19,7 @@ def write(folder: Path, trend: Trend) -> None:
     made = [
         (f"{name} of each run", f"trend-{name.lower()}-attachment.svg", "image/svg+xml", drawing)
         for name in trend_chart.ACTUALS
-        if (drawing := trend_chart.chart(trend, name, "alone"))
+        if (drawing := trend_chart.chart(trend, name, alone=True))
     ]
     made.append(("Trend in words", "trend-attachment.txt", "text/plain", text_of(trend)))
     for _, source, _, body in made:

@@ -102,6 +102,16 @@ def enter_project(options: argparse.Namespace, paths: Sequence[str]) -> None:
     os.chdir(folder)
 
 
+def run_folder(given: str) -> Path:
+    """Return the folder of a run; `latest` is a file with the folder's name where there are no symlinks. Raises ConfigError."""
+    folder = Path(given)
+    if folder.is_file() and folder.name == "latest":
+        return folder.parent / folder.read_text(encoding="utf-8").strip()
+    if folder.is_file():
+        raise ConfigError(f"expected the folder of a run, found the file {folder}: give its folder")
+    return folder
+
+
 def _config_options() -> Parser:
     parser = Parser(add_help=False)
     parser.add_argument("--config", metavar="FILE", help="configuration file (default: drill.toml of this folder)")

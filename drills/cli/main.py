@@ -64,9 +64,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse a command line. Loads the module of the command that is called and no other. Raises ConfigError for an empty value."""
     Parser.arguments = tuple(arguments)
     called = next((each for each in arguments if not each.startswith("-")), "")
-    parser = parser_for(called)
-    options = parser.parse_args(arguments)
-    _refuse_empty(parser, options)
+    options = parser_for(called).parse_args(arguments)
+    _refuse_empty(options)
     return options
 
 
@@ -89,20 +88,15 @@ def parser_for(called: str) -> Parser:
     return parser
 
 
-def _refuse_empty(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+def _refuse_empty(options: argparse.Namespace) -> None:
     """Refuse an empty value of any option or argument: a variable that a script did not set is no choice of the default."""
-    for action in parser._actions:
-        value = getattr(options, action.dest, None)
-        if isinstance(action, argparse._SubParsersAction):
-            _refuse_empty(action.choices[str(value)], options)
-            continue
+    for name, value in vars(options).items():
         values = value if isinstance(value, list) else [value]
         if any(isinstance(each, str) and not each.strip() for each in values):
-            name = action.option_strings[-1] if action.option_strings else str(action.metavar or action.dest)
-            # what a command needs is required of the parser, or by its help
-            needed = action.required or "required" in (action.help or "")
-            remedy = "say which" if needed else "leave it out, or say which"
-            raise ConfigError(f"{name}: expected a value ({action.help}), found an empty one: {remedy}")
+            shown = name.replace("_", "-")
+            raise ConfigError(
+                f"drills {options.command}: --{shown}: expected a value, found an empty one: leave it out, or say which"
+            )
 
 
 def command_of(name: str) -> Command:
