@@ -151,6 +151,7 @@ def _installed(node: Node) -> Path:
         renderer.mkdir()
         for name in ("package.json", "package-lock.json"):
             shutil.copy(HERE / name, renderer / name)
+        print("installing Allure's renderer (once) …", file=sys.stderr, flush=True)
         cache = home / "npm-cache"
         command = [*node.npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"]
         options = [

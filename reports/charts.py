@@ -1,7 +1,7 @@
 """Drawings for the report, as SVG text: the timeline to scale, and an objective beside its actual.
 
-Pure. Colours come from the page's style sheet through classes, so that light, dark and print each have their own.
-Lengths are in the drawing's own units; a timeline is WIDTH of them wide.
+Pure. Lengths are in the drawing's own units; a wide one has WIDTH of them, a narrow one has text that is as large on a
+telephone as the wide one's on a desktop.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from math import ceil, floor, log10
 from drills.durations import show_duration
 from drills.model.record import RunRecord
 from drills.model.timing import Phase
-from reports.words import ObjectiveView, seconds_or
+from reports import svg
+from reports.svg import WIDTHS, Form, Frame
+from reports.words import SIMULATED, ObjectiveView, seconds_or
 
-WIDTH = 1000.0
+WIDTH = WIDTHS["wide"]
 EDGE = 18.0
 LABEL_GAP = 24.0
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
@@ -38,10 +40,10 @@ def total_seconds(record: RunRecord) -> float:
     return max([record.wall_seconds or 0.0, *ends])
 
 
-def place(record: RunRecord) -> list[Stretch]:
+def place(record: RunRecord, width: float = WIDTH) -> list[Stretch]:
     """Where each phase is drawn; an open phase reaches to the end of what was recorded."""
     whole = total_seconds(record)
-    scale = (WIDTH - 2 * EDGE) / whole if whole > 0 else 0.0
+    scale = (width - 2 * EDGE) / whole if whole > 0 else 0.0
     return [
         Stretch(
             number,
@@ -87,76 +89,87 @@ def _tick_label(seconds: float) -> str:
     return f"{seconds:g} s" if seconds < 60 else show_duration(seconds)
 
 
-def timeline(record: RunRecord) -> str:
-    """The phases drawn to scale, numbered as in the legend, with the RTO's limit where it falls within the run."""
-    stretches = place(record)
+def timeline(record: RunRecord, form: Form = "wide") -> str:
+    """The phases drawn to scale, numbered as in the table, with the RTO's limit where it falls within the run.
+
+    Numbered are the phases of the recovery, and the others that are wide enough for a number.
+    """
+    width = WIDTHS[form]
+    stretches = place(record, width)
     if not stretches:
         return ""
     whole = total_seconds(record)
-    scale = (WIDTH - 2 * EDGE) / whole if whole > 0 else 0.0
+    scale = (width - 2 * EDGE) / whole if whole > 0 else 0.0
     counted = [s for s in stretches if s.phase.clock == "rta"]
-    middles = [(s.left + s.right) / 2 for s in stretches]
-    labels = spread(middles, LABEL_GAP, EDGE, WIDTH - EDGE)
-    parts = [_numbered(s, middle, label) for s, middle, label in zip(stretches, middles, labels, strict=True)]
-    for tick in ticks(whole):
+    named = [s for s in stretches if s.right - s.left >= LABEL_GAP or (form != "narrow" and s.phase.clock == "rta")]
+    labels = spread([(s.left + s.right) / 2 for s in named], LABEL_GAP, EDGE, width - EDGE)
+    parts = [_stretch(each) for each in stretches]
+    parts += [_number(each, label) for each, label in zip(named, labels, strict=True)]
+    marks = ticks(whole)
+    for tick in marks[:: 1 if form != "narrow" else 1 + len(marks) // 4]:
         x = EDGE + tick * scale
-        anchor = "start" if tick == 0 else "middle" if x < WIDTH - 3 * EDGE else "end"
+        anchor = "start" if tick == 0 else "middle" if x < width - 3 * EDGE else "end"
         parts.append(f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="86" y2="92"/>')
-        parts.append(f'<text class="tick" x="{x:.1f}" y="107" text-anchor="{anchor}">{_tick_label(tick)}</text>')
+        parts.append(svg.text("tick", x, 107, _tick_label(tick), anchor))
     limit = record.objectives.rto_seconds
     if counted and limit is not None and counted[0].phase.start_seconds + limit <= whole:
-        parts.append(_limit(counted[0].left + limit * scale, limit))
-    told = f"{len(stretches)} phases over {show_duration(whole)}, {len(counted)} of them count against the RTO"
-    return (
-        f'<svg class="timeline" viewBox="0 0 {WIDTH:g} 132" role="img" aria-labelledby="timeline-title">'
-        f'<title id="timeline-title">Timeline to scale: {escape(told)}; the table below gives every number</title>'
-        + "".join(parts)
-        + "</svg>"
+        parts.append(_limit(counted[0].left + limit * scale, limit, width))
+    if form == "alone" and record.simulated:
+        parts.append(svg.text("stamp", EDGE, 125, SIMULATED, "start"))
+    return Frame("timeline", form, width, 132).around(
+        f"Timeline to scale: {len(stretches)} phases over {show_duration(whole)}",
+        "; ".join(
+            f"{each.number}. {each.phase.name}, {seconds_or(each.phase.seconds, 'not ended')}" for each in counted
+        )
+        + ". These count against the RTO; the table of phases has every number.",
+        "".join(parts),
     )
 
 
-def _numbered(stretch: Stretch, middle: float, label: float) -> str:
+def _stretch(stretch: Stretch) -> str:
     phase = stretch.phase
     kind = "rta" if phase.clock == "rta" else "other"
     state = " open" if phase.end_seconds is None else ""
     told = f"{stretch.number}. {phase.name}: {seconds_or(phase.seconds, 'not ended')}"
     width = max(stretch.right - stretch.left, 0.8)
+    height = 44 if kind == "rta" else 32  # told apart without colour as well
     return (
-        f'<rect class="phase {kind}{state}" x="{stretch.left:.2f}" y="42" width="{width:.2f}" height="44">'
-        f"<title>{escape(told)}</title></rect>"
-        f'<path class="leader" d="M{label:.1f} 21 L{label:.1f} 26 L{middle:.1f} 38 L{middle:.1f} 42"/>'
-        f'<text class="number {kind}" x="{label:.1f}" y="16" text-anchor="middle">{stretch.number}</text>'
+        f'<rect class="phase {kind}{state}" x="{stretch.left:.2f}" y="{86 - height}" width="{width:.2f}" '
+        f'height="{height}"><title>{escape(told)}</title></rect>'
     )
 
 
-def _limit(x: float, seconds: float) -> str:
-    anchor = "middle" if 90 < x < WIDTH - 90 else "start" if x <= 90 else "end"
-    return (
-        f'<line class="limit" x1="{x:.1f}" x2="{x:.1f}" y1="34" y2="92"/>'
-        f'<text class="limit" x="{x:.1f}" y="125" text-anchor="{anchor}">RTO ends: {show_duration(seconds)}</text>'
-    )
+def _number(stretch: Stretch, label: float) -> str:
+    kind = "rta" if stretch.phase.clock == "rta" else "other"
+    middle, top = (stretch.left + stretch.right) / 2, 42 if kind == "rta" else 54
+    way = f"M{label:.1f} 21 L{label:.1f} 26 L{middle:.1f} 38 L{middle:.1f} {top}"
+    return f'<path class="leader" d="{way}"/>' + svg.text(f"number {kind}", label, 16, str(stretch.number))
 
 
-def objective_bar(view: ObjectiveView) -> str:
+def _limit(x: float, seconds: float, width: float) -> str:
+    anchor = "middle" if 90 < x < width - 90 else "start" if x <= 90 else "end"
+    line = f'<line class="limit" x1="{x:.1f}" x2="{x:.1f}" y1="34" y2="92"/>'
+    return line + svg.text("limit", x, 125, f"RTO ends: {show_duration(seconds)}", anchor)
+
+
+def objective_bar(view: ObjectiveView, form: Form = "wide") -> str:
     """The actual as a bar and the objective as a line across it, on one scale; the page says it in words beside it."""
     known = [value for value in (view.objective, view.actual) if value is not None]
-    whole = max(known, default=0.0) * 1.08 or 1.0
-    parts = ['<rect class="track" x="0" y="4" width="100" height="16"/>']
+    whole, width = max(known, default=0.0) * 1.08 or 1.0, WIDTHS[form]
+    parts = [f'<rect class="track" x="0" y="4" width="{width:g}" height="16"/>']
     if view.objective is not None:
-        parts.append(f'<rect class="allowed" x="0" y="4" width="{view.objective / whole * 100:.2f}" height="16"/>')
+        allowed = view.objective / whole * width
+        parts.append(f'<rect class="allowed" x="0" y="4" width="{allowed:.2f}" height="16"/>')
     if view.actual is not None:
         kind = {"met": "met", "missed": "missed", "not verified": "open"}[view.outcome]
-        width = max(view.actual / whole * 100, 0.6)
-        parts.append(f'<rect class="actual {kind}" x="0" y="7" width="{width:.2f}" height="10"/>')
+        long = max(view.actual / whole * width, 4.0)
+        parts.append(f'<rect class="actual {kind}" x="0" y="7" width="{long:.2f}" height="10"/>')
     if view.objective is not None:
         parts.append(
-            f'<rect class="limit" x="{view.objective / whole * 100 - 0.2:.2f}" y="0" width="0.4" height="24"/>'
+            f'<rect class="limit" x="{view.objective / whole * width - 1.5:.2f}" y="0" width="3" height="24"/>'
         )
-    told = (
-        f"{view.actual_name} {seconds_or(view.actual, view.otherwise)} against {view.objective_name} "
-        f"{seconds_or(view.objective, 'not set')}: {view.outcome}"
-    )
-    return (
-        f'<svg class="bar" viewBox="0 0 100 24" preserveAspectRatio="none" role="img" '
-        f'aria-label="{escape(told, quote=True)}">' + "".join(parts) + "</svg>"
-    )
+    name = f"{view.actual_name} against {view.objective_name}"
+    actual, promised = seconds_or(view.actual, view.otherwise), seconds_or(view.objective, "not set")
+    told = f"{view.actual_name} {actual}, {view.objective_name} {promised}: {view.judgement}, {view.margin}"
+    key = view.actual_name.lower().replace(" ", "-")
+    return Frame(f"bar-{key}", form, width, 24).around(name, told, "".join(parts), ' preserveAspectRatio="none"')

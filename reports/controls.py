@@ -22,7 +22,7 @@ from drills import errors
 from drills.errors import ConfigError
 from drills.history.line import why_not_counted
 from drills.model.record import RunRecord
-from reports.control_facts import CONDITIONS, Condition, condition
+from reports.audit.facts import CONDITIONS, Condition, condition
 
 FILE = Path(__file__).with_name("controls.toml")
 SIMULATED = "simulated: says nothing about recovery on AWS"

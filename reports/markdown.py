@@ -1,15 +1,14 @@
-"""summary.md: the run on one page, for a chat, a ticket or the step summary of a CI run."""
+"""summary.md: page one, and the blocks folded, for a chat, a ticket or the step summary of a CI run."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from html import escape
 
-from drills.history import wording
 from drills.model.record import RunRecord
 from drills.printable import printable
-from reports import outcomes, reasons, recovery_words, words
-
-FINDINGS_SHOWN = 20
+from reports.view.build import report
+from reports.view.parts import Block, Drawing, Facts, Findings, FindingView, FirstPage, Lines, Part, Row, Table
 
 
 def cell(text: str) -> str:
@@ -31,82 +30,68 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def render(record: RunRecord) -> str:
     """The summary as Markdown, ending in a newline."""
-    lines = [f"# {cell(reasons.headline(record))}", "", cell(words.title(record)), "", cell(words.byline(record)), ""]
-    for stamp in words.stamps(record):
-        lines += [f"> **{cell(stamp)}**", ""]
-    if why := reasons.reasons(record):
-        lines += ["## What went wrong", "", *(f"- {cell(each)}" for each in why[:FINDINGS_SHOWN])]
-        lines += [f"- and {len(why) - FINDINGS_SHOWN} more, in report.html"] if len(why) > FINDINGS_SHOWN else []
-        lines += [""]
-    lines += [f"- exit code {cell(line)}" for line in words.exit_lines(record)] + [""]
-    lines += ["## Objectives", "", *_objectives(record), *_recovery_time(record)]
-    lines += table(("Data loss", "Number", "How it came about", "What it is"), words.loss_rows(record))
-    if slowest := words.slowest_phase(record):
-        lines += [f"Slowest phase of the recovery: {cell(slowest)}.", ""]
-    lines += _over_time(record)
-    lines += [f"## Promises: {words.promise_counts(record.promises)}", ""]
-    lines += table(
-        ("Promise", "Outcome", "Reason"),
-        [(each.name, each.outcome, outcomes.reason_of(record, each)) for each in record.promises],
-    )
-    lines += _findings(record)
-    lines += [f"## What was checked: {words.check_counts(words.recovery_checks(record))}", ""]
-    lines += table(
-        ("Check", "Outcome", "Observed", "Compared"),
-        [(check.name, check.outcome, check.sentence, f"{check.compared:,}") for check in words.recovery_checks(record)],
-    )
-    lines += ["## What was not checked", ""]
-    gaps = [(gap.what, gap.reason) for gap in words.not_checked(record)]
-    lines += table(("What", "Why"), gaps) or [words.NOTHING_LEFT_OUT, ""]
-    lines += ["No automated drill shows: " + "; ".join(words.NO_DRILL_EVIDENCES) + ".", ""]
-    left = words.still_there(record)
-    lines += ["## Left behind", "", *(f"- {cell(name)}" for name in left), ""] if left else []
-    return "\n".join(lines).rstrip() + "\n"
+    made = report(record)
+    lines = [*_page(made.page)]
+    for block in made.blocks:
+        lines += _block(block)
+    return "\n".join([*lines, cell(made.footer)]).rstrip() + "\n"
 
 
-def _objectives(record: RunRecord) -> list[str]:
-    rows = [
-        (
-            f"{view.actual_name} against {view.objective_name}",
-            words.seconds_or(view.actual, view.otherwise),
-            words.seconds_or(view.objective, "not set"),
-            view.judgement,
-            view.margin,
-        )
-        for view in words.objective_views(record)
-    ]
-    return table(("Objective", "Measured", "Promised", "Verdict", "Margin"), rows)
+def _page(page: FirstPage) -> Iterator[str]:
+    yield from (f"# {cell(page.headline)}", "")
+    for line in page.kicker:
+        yield from (cell(line), "")
+    for stamp in page.stamps:
+        yield from (f"> **{cell(stamp)}**", "")
+    yield from (*(f"- {cell(code)}" for code in page.codes), "")
+    if page.failures:
+        yield from ("## What failed", "")
+        yield from (_finding(each) for each in page.failures)
+        yield from (*(f"- {cell(each)}" for each in page.more_failures), "")
+    yield from ("## Objectives", "")
+    bars = [(each.name, each.actual, each.against, each.judgement, each.margin) for each in page.bars]
+    yield from table(("Actual", "Measured", "Promised", "Verdict", "Margin"), bars)
+    yield from (*(f"- {cell(each)}" for each in page.beside_bars), "")
+    for name, rows in (("Scope", page.scope), ("Signatures", page.sealing)):
+        yield from (f"## {name}", "", *table((name, ""), rows))
+    for name, items in (("Expected and not tested", page.untested), ("Exceptions", page.exceptions)):
+        yield from (f"## {name}", "", *(f"- {cell(each)}" for each in items or ("none",)), "")
 
 
-def _recovery_time(record: RunRecord) -> list[str]:
-    lines = [f"- {cell(line)}" for line in recovery_words.beside_rta(record)] + [""]
-    rows = recovery_words.query_rows(record)
-    lines += table(("The owner's query", "Cold", "Warm", "Target", "Ended"), rows)
-    hydrated = recovery_words.hydration_line(record)
-    return [*lines, *([cell(hydrated), ""] if hydrated else [])]
+def _finding(each: FindingView) -> str:
+    told = [("expected", each.expected), ("found", each.found), ("meaning", each.meaning), ("what to do", each.todo)]
+    said = "; ".join(f"{name}: {cell(value)}" for name, value in told if value)
+    return f"- **{cell(each.severity)} {cell(each.object)}**: {said}"
 
 
-def _over_time(record: RunRecord) -> list[str]:
-    if record.history is None:
-        return []
-    said = [cell(wording.one_line(record.history))]
-    warnings = (*wording.warnings(record.history), *record.history.problems)
-    return [
-        "## Over time",
-        "",
-        *said,
-        "",
-        *(f"- **warning**: {cell(each)}" for each in warnings),
-        *[""][: len(warnings)],
-    ]
+def _block(block: Block) -> Iterator[str]:
+    """A block behind its heading, which is HTML: what Markdown marks is text there."""
+    head = escape(printable(" ".join(f"{block.number} {block.name}: {block.result}".split())))
+    yield from ("<details>", f"<summary>{head}</summary>", "")
+    for part in block.lead:
+        yield from _part(part)
+    for fold in block.folded:
+        yield from (f"**{cell(fold.heading)}**", "")
+        for part in fold.parts:
+            yield from _part(part)
+    yield from ("</details>", "")
 
 
-def _findings(record: RunRecord) -> list[str]:
-    found = words.findings(record)
-    if not found:
-        return []
-    shown = [(f.severity, f.object, f.expected, f.found, f"{f.message}{f.mark}") for f in found[:FINDINGS_SHOWN]]
-    lines = [f"## Findings: {len(found)}", "", *table(("Severity", "Object", "Expected", "Found", "Meaning"), shown)]
-    if len(found) > FINDINGS_SHOWN:
-        lines += [f"{len(found) - FINDINGS_SHOWN} more stand in report.html.", ""]
-    return lines
+def _part(part: Part) -> Iterator[str]:
+    match part:
+        case Facts(rows):
+            yield from table(("", ""), rows)
+        case Lines(items, _, heading):
+            yield from ((f"{cell(heading)}:", "") if heading else ())
+            yield from (*(f"- {cell(each)}" for each in items), "")
+        case Findings(caption, items):
+            yield from (cell(caption), "", *(_finding(each) for each in items), "")
+        case Drawing(told):
+            yield from (cell(told), "")
+        case Table(caption, columns, rows):
+            head = [each.name for each in columns]
+            yield from (cell(caption), "", *table(head, [_cells(each, len(columns)) for each in rows]))
+
+
+def _cells(row: Row, count: int) -> tuple[str, ...]:
+    return (*row.cells, *[""] * (count - len(row.cells)))

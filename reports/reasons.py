@@ -43,17 +43,18 @@ def _short(text: str) -> str:
 
 
 def headline(record: RunRecord) -> str:
-    """The verdict in one sentence, with the first object that differs and the first reason why something could not run."""
+    """The verdict in one sentence, with the first object that differs, or the first reason why the run could not go on."""
     plain = words.headline(record)
     if words.tone(record) != "bad":
         return plain
     parts = []
-    for code in record.all_codes or (record.code,):
+    codes = record.all_codes or (record.code,)
+    for code in codes:
         text = words.EXIT_WORDS.get(code or 0, f"exit code {code}")
         if code == errors.VERIFICATION_FAILED and (found := errors_found(record)):
             more = f" and {len(found) - 1} more" if len(found) > 1 else ""
             text = f"verification failed: {found[0].object} differs{more}"
-        elif code == errors.COULD_NOT_RUN and (why := _why_not(record)):
+        elif code == errors.COULD_NOT_RUN and code == codes[0] and (why := _why_not(record)):
             text = f"{text}: {why}"
         parts.append(text)
     told = "; ".join(parts)

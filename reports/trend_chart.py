@@ -1,8 +1,7 @@
 """The runs of a group as a drawing: every point, the objective, the size of the data, and gaps for missed drills.
 
 Pure, SVG as text. Runs stand at equal distances in their order and missed drills have a place of their own, so that twelve
-monthly runs and twelve of one afternoon can both be read. Within a page colours come from its style sheet; a drawing that
-stands alone brings its own. A run's outcome is told by its shape as well as by its colour.
+monthly runs and twelve of one afternoon can both be read. A run's outcome is told by its shape as well as by its colour.
 """
 
 from __future__ import annotations
@@ -16,14 +15,14 @@ from typing import Literal
 
 from drills.history import wording
 from drills.model.history import DrillGap, HistoryPoint, RunOutcome, Trend
-from reports.charts import WIDTH, ticks
+from reports import svg
+from reports.charts import ticks
+from reports.svg import WIDTHS, Form, Frame
 from reports.words import seconds_or
 
-LEFT, RIGHT = 92.0, 130.0
 TOP, HEIGHT = 34.0, 170.0
 SIZE_TOP, SIZE_HEIGHT = 240.0, 40.0
 FAR_ABOVE = 4.0  # an objective beyond this multiple of the longest run would press all runs to the floor
-DATES = 7
 KINDS: Mapping[RunOutcome, str] = MappingProxyType(
     {
         "passed": "good",
@@ -35,16 +34,6 @@ KINDS: Mapping[RunOutcome, str] = MappingProxyType(
         "not ended": "absent",
     }
 )
-ALONE = """\
-text { font: 14px system-ui, "DejaVu Sans", sans-serif; fill: #59636e; }
-.paper { fill: #ffffff; } .axis, .grid { stroke: #d5dae0; }
-.limit { stroke: #b3261e; stroke-width: 1.6; stroke-dasharray: 5 3; fill: none; }
-text.limit { stroke: none; fill: #b3261e; } .median { stroke: #59636e; stroke-dasharray: 1.5 4; }
-.way, .size { fill: none; stroke: #8b97a5; stroke-width: 1.4; } .gap { fill: #fff3cd; stroke: #8a5a00; stroke-dasharray: 2 3; }
-.good { fill: #1a7f37; stroke: #1a7f37; } .late, .wrong { fill: #b3261e; stroke: #b3261e; }
-.absent, .unclean { fill: #8a5a00; stroke: #8a5a00; } .mark { stroke-width: 1.8; } .mark.absent, .mark.none { fill: none; }
-text.value { fill: #1b1f24; font-weight: 700; stroke: none; } text.stamp { fill: #8a5a00; font-weight: 700; }
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +50,27 @@ class Slot:
         return (self.left + self.right) / 2
 
 
-def slots(trend: Trend) -> list[Slot]:
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """Where the runs are drawn: from `left` to `right` on a drawing that is `width` wide, with so many `dates` below."""
+
+    width: float
+    left: float
+    right: float
+    dates: int
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether there is no room beside the runs, so that the objective's name stands above its line."""
+        return self.width < WIDTHS["wide"]
+
+
+def sheet(form: Form) -> Sheet:
+    """The sheet of a form of the drawing."""
+    return Sheet(400.0, 66.0, 392.0, 2) if form == "narrow" else Sheet(1000.0, 92.0, 870.0, 7)
+
+
+def slots(trend: Trend, on: Sheet) -> list[Slot]:
     """Every run in its order, and each gap before the first run after it; a gap before the first run that is kept is none."""
     order: list[HistoryPoint | DrillGap] = list(trend.points)
     for gap in trend.gaps:
@@ -70,8 +79,8 @@ def slots(trend: Trend) -> list[Slot]:
             order.append(gap)
         elif later[0] > 0:
             order.insert(later[0], gap)
-    width = (WIDTH - LEFT - RIGHT) / max(1, len(order))
-    return [Slot(what, LEFT + place * width, LEFT + (place + 1) * width) for place, what in enumerate(order)]
+    width = (on.right - on.left) / max(1, len(order))
+    return [Slot(what, on.left + place * width, on.left + (place + 1) * width) for place, what in enumerate(order)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +89,7 @@ class _Scale:
 
     top: float
     far: bool
+    on: Sheet
 
     def y(self, seconds: float) -> float:
         """Where so many seconds are drawn; what is beyond the scale stands at its edge."""
@@ -100,50 +110,40 @@ def objective_of(point: HistoryPoint, name: Actual) -> float | None:
     return point.rto_seconds if name == "RTA" else point.rpo_seconds
 
 
-def _scale(trend: Trend, name: Actual) -> _Scale:
+def _scale(trend: Trend, name: Actual, on: Sheet) -> _Scale:
     values = [value for point in trend.points if (value := actual_of(point, name)) is not None]
     promised = [value for point in trend.points if (value := objective_of(point, name)) is not None]
     longest, limit = max(values, default=0.0), promised[-1] if promised else 0.0
     far = 0 < longest * FAR_ABOVE < limit
-    return _Scale((longest * 1.4 if far else max(longest, limit) * 1.15) or 1.0, far)
+    return _Scale((longest * 1.4 if far else max(longest, limit) * 1.15) or 1.0, far, on)
 
 
-def chart(trend: Trend, name: Actual, *, alone: bool = False) -> str:
-    """The drawing of one actual, "" where the group has no run; `alone` for a file of its own, with stamp and colours."""
+def chart(trend: Trend, name: Actual, form: Form = "wide") -> str:
+    """The drawing of one actual, "" where the group has no run; "alone" has stamp and legend in it."""
     if not trend.points:
         return ""
-    placed, scale = slots(trend), _scale(trend, name)
+    on = sheet(form)
+    placed, scale = slots(trend, on), _scale(trend, name, on)
     sized = name == "RTA" and any(point.size_bytes is not None for point in trend.points)
     floor = SIZE_TOP + SIZE_HEIGHT if sized else TOP + HEIGHT
     parts = [*_grid(scale, name), *_gaps(placed, floor), _objective(placed, scale, name)]
     parts += [_median(trend, scale, name), _way(placed, scale, name), *_marks(placed, scale, name)]
-    parts += [*_values(placed, scale, name), *(_sizes(placed, trend) if sized else ()), *_dates(placed, floor)]
-    height = floor + (30 if not alone else 58)
-    inner = "".join(parts)
-    if alone:
-        inner = f'<style>{ALONE}</style><rect class="paper" width="{WIDTH:g}" height="{height:g}"/>{inner}'
-        inner += _legend_alone(trend, height - 10)
-    told = escape(f"{name} of {wording.runs(len(trend.points))}: {wording.one_line(trend)}")
-    # a file of its own needs a size and a namespace; within a page the style sheet gives the size
-    size = f' xmlns="http://www.w3.org/2000/svg" width="{WIDTH:g}" height="{height:g}"' if alone else ""
-    return (
-        f'<svg class="trend"{size} viewBox="0 0 {WIDTH:g} {height:g}" role="img" aria-labelledby="trend-{name}">'
-        f'<title id="trend-{name}">{told}</title>{inner}</svg>'
-    )
-
-
-def _text(kind: str, x: float, y: float, text: str, anchor: str = "middle") -> str:
-    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+    parts += [*_values(placed, scale, name), *(_sizes(placed, trend, on) if sized else ()), *_dates(placed, on, floor)]
+    height = floor + (30 if form != "alone" else 58)
+    if form == "alone":
+        parts.append(_legend_alone(trend, on, height - 10))
+    frame = Frame(f"trend-{name.lower()}", form, on.width, height)
+    return frame.around(f"{name} of {wording.runs(len(trend.points))}", wording.one_line(trend), "".join(parts))
 
 
 def _grid(scale: _Scale, name: Actual) -> list[str]:
     marks = ticks(scale.top)
     marks = marks[:: 1 + len(marks) // 6]
-    parts = [_text("head", 0, 16, f"{name} of each run", "start")]
+    parts = [svg.text("head", 0, 16, f"{name} of each run", "start")]
     for mark in marks:
         y = scale.y(mark)
-        parts.append(f'<line class="grid" x1="{LEFT:g}" x2="{WIDTH - RIGHT:g}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(_text("tick", LEFT - 8, y + 5, "0" if mark == 0 else seconds_or(mark), "end"))
+        parts.append(f'<line class="grid" x1="{scale.on.left:g}" x2="{scale.on.right:g}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(svg.text("tick", scale.on.left - 8, y + 5, "0" if mark == 0 else seconds_or(mark), "end"))
     return parts
 
 
@@ -160,7 +160,7 @@ def _gaps(placed: Sequence[Slot], floor: float) -> list[str]:
                 f"<title>{told}</title></rect>"
             )
             missed = f"{slot.what.missed} missed" if width > 64 else str(slot.what.missed)
-            parts.append(_text("missed", slot.middle, TOP + HEIGHT - 8, missed))
+            parts.append(svg.text("missed", slot.middle, TOP + HEIGHT - 8, missed))
     return parts
 
 
@@ -176,8 +176,12 @@ def _objective(placed: Sequence[Slot], scale: _Scale, name: Actual) -> str:
         last = value
     if not way:
         return ""
-    drawn = f'<path class="limit" d="{way.strip()}"/>' + _text("limit", WIDTH - RIGHT + 8, y + 5, label, "start")
-    return drawn + (_text("limit", WIDTH - RIGHT + 8, y + 22, "above the scale", "start") if scale.far else "")
+    drawn = f'<path class="limit" d="{way.strip()}"/>'
+    beyond = "above the scale" if scale.far else ""
+    if scale.on.is_narrow:
+        return drawn + svg.text("limit", scale.on.right, max(y - 6, 14), " ".join(filter(None, (label, beyond))), "end")
+    drawn += svg.text("limit", scale.on.right + 8, y + 5, label, "start")
+    return drawn + (svg.text("limit", scale.on.right + 8, y + 22, beyond, "start") if beyond else "")
 
 
 def _median(trend: Trend, scale: _Scale, name: Actual) -> str:
@@ -185,7 +189,7 @@ def _median(trend: Trend, scale: _Scale, name: Actual) -> str:
     if found is None or found.median is None or found.n < 3:
         return ""
     y = scale.y(found.median)
-    return f'<line class="median" x1="{LEFT:g}" x2="{WIDTH - RIGHT:g}" y1="{y:.1f}" y2="{y:.1f}"/>'
+    return f'<line class="median" x1="{scale.on.left:g}" x2="{scale.on.right:g}" y1="{y:.1f}" y2="{y:.1f}"/>'
 
 
 def _counted(slot: Slot, name: Actual) -> float | None:
@@ -249,19 +253,21 @@ def _values(placed: Sequence[Slot], scale: _Scale, name: Actual) -> list[str]:
     shown = [longest] if longest[0].middle > last[0].middle - 110 and longest[1] >= last[1] else [longest, last]
     parts = []
     for slot, value in shown:
-        anchor = "end" if slot.middle > WIDTH - 70 else "start" if slot.middle < LEFT + 30 else "middle"
-        parts.append(_text("value", slot.middle, scale.y(value) - 11, seconds_or(value), anchor))
+        anchor = (
+            "end" if slot.middle > scale.on.width - 70 else "start" if slot.middle < scale.on.left + 30 else "middle"
+        )
+        parts.append(svg.text("value", slot.middle, scale.y(value) - 11, seconds_or(value), anchor))
     return parts
 
 
-def _sizes(placed: Sequence[Slot], trend: Trend) -> list[str]:
+def _sizes(placed: Sequence[Slot], trend: Trend, on: Sheet) -> list[str]:
     """The size of what was restored, from nothing to its largest, on a strip of its own."""
     sizes = [(slot.middle, slot.what.size_bytes) for slot in placed if isinstance(slot.what, HistoryPoint)]
     known = [(x, size) for x, size in sizes if size is not None]
     largest = max(size for _, size in known) or 1
     floor = SIZE_TOP + SIZE_HEIGHT
     way = " L".join(f"{x:.1f} {floor - SIZE_HEIGHT * 0.9 * size / largest:.1f}" for x, size in known)
-    parts = [f'<line class="grid" x1="{LEFT:g}" x2="{WIDTH - RIGHT:g}" y1="{floor:g}" y2="{floor:g}"/>']
+    parts = [f'<line class="grid" x1="{on.left:g}" x2="{on.right:g}" y1="{floor:g}" y2="{floor:g}"/>']
     parts.append(f'<path class="size" d="M{way}"/>')
     parts += [
         f'<circle class="dot" cx="{x:.1f}" cy="{floor - SIZE_HEIGHT * 0.9 * size / largest:.1f}" r="1.8">'
@@ -270,23 +276,23 @@ def _sizes(placed: Sequence[Slot], trend: Trend) -> list[str]:
     ]
     x, last = known[-1]
     what = "data" if trend.size_of == "data" else "storage"
-    parts.append(_text("tick", LEFT - 8, floor - 14, what, "end"))
-    anchor = "end" if x > WIDTH - 90 else "middle"
+    parts.append(svg.text("tick", on.left - 8, floor - 14, what, "end"))
+    anchor = "end" if x > on.width - 90 else "middle"
     y = floor - SIZE_HEIGHT * 0.9 * last / largest - 7
-    return [*parts, _text("tick", x, y, wording.show_bytes(last), anchor)]
+    return [*parts, svg.text("tick", x, y, wording.show_bytes(last), anchor)]
 
 
-def _dates(placed: Sequence[Slot], floor: float) -> list[str]:
+def _dates(placed: Sequence[Slot], on: Sheet, floor: float) -> list[str]:
     """A few days below the runs they belong to; with the hour where all runs are of two days."""
     runs = [(slot.middle, slot.what.at) for slot in placed if isinstance(slot.what, HistoryPoint)]
     long = len(runs) == 1 or runs[-1][1] - runs[0][1] > timedelta(days=2)
     form = "%Y-%m-%d" if long else "%m-%d %H:%M"
-    step = -(-len(runs) // DATES)
+    step = -(-len(runs) // on.dates)
     parts = []
     for x, at in runs[::-step]:  # from the last one back, so that it has its date
-        anchor = "end" if x > WIDTH - 60 else "middle"
+        anchor = "end" if x > on.width - 60 else "middle"
         parts.append(f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{floor:g}" y2="{floor + 5:g}"/>')
-        parts.append(_text("tick", x, floor + 21, f"{at:{form}}", anchor))
+        parts.append(svg.text("tick", x, floor + 21, f"{at:{form}}", anchor))
     return parts
 
 
@@ -305,16 +311,20 @@ def legend(trend: Trend) -> list[tuple[str, str]]:
 
 
 def swatch(kind: str) -> str:
-    """A mark for the legend of a page."""
-    drawn = mark(kind, 7, 7, 5)
-    return f'<svg class="trend swatch" viewBox="0 0 14 14" aria-hidden="true">{drawn}/></svg>'
+    """A mark for the legend of a page: of a run, of missed drills ("gap"), or of a phase ("rta", "other")."""
+    drawn = {
+        "gap": '<rect class="gap" x="1" y="1" width="12" height="12"',
+        "rta": '<rect class="rta" x="0" y="0" width="14" height="14"',
+        "other": '<rect class="other" x="0" y="4" width="14" height="10"',
+    }.get(kind) or mark(kind, 7, 7, 5)
+    return f'<svg class="swatch" viewBox="0 0 14 14" aria-hidden="true">{drawn}/></svg>'
 
 
-def _legend_alone(trend: Trend, y: float) -> str:
-    parts, x = [], LEFT
+def _legend_alone(trend: Trend, on: Sheet, y: float) -> str:
+    parts, x = [], on.left
     for kind, told in legend(trend):
-        parts += [mark(kind, x, y - 5, 5) + "/>", _text("tick", x + 12, y, told, "start")]
+        parts += [mark(kind, x, y - 5, 5) + "/>", svg.text("tick", x + 12, y, told, "start")]
         x += 34 + 8 * len(told)
     if trend.key.simulated:
-        parts.append(_text("stamp", WIDTH - RIGHT, 16, wording.SIMULATED, "end"))
+        parts.append(svg.text("stamp", on.right, 16, wording.SIMULATED, "end"))
     return "".join(parts)

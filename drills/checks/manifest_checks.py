@@ -11,9 +11,10 @@ import psycopg
 
 from drills.checks.base import copy_code
 from drills.checks.base.budget import OUT_OF_TIME
-from drills.checks.base.outcome import CheckOutcome
+from drills.checks.base.outcome import CheckOutcome, is_damage, is_undefined
 from drills.checks.base.runner import (
     build_result,
+    damage,
     inspect_all,
     inspect_database,
     inspect_expected,
@@ -37,6 +38,7 @@ from drills.checks.server import settings
 from drills.model.finding import CheckResult, Finding, NotChecked
 
 CONNECTION = "connection"
+ENTERED = "a database that can be entered"
 
 
 # -- connection -------------------------------------------------------------------------------------------------------
@@ -56,10 +58,25 @@ def check_connection(run: CheckRun) -> CheckResult:
     for name in sorted(names | set(run.comparison.databases)):
         try:
             with snapshot(connect, name) as connection:
-                outcome += CheckOutcome(1, known_answers.check(connection, CONNECTION))
+                outcome += _ask_what_is_known(connection)
         except psycopg.OperationalError as error:
             outcome += CheckOutcome(1, (_cannot_enter(name, error),))
     return build_result(CONNECTION, outcome, "databases")
+
+
+def _ask_what_is_known(connection: Connection) -> CheckOutcome:
+    name = connection.info.dbname
+    try:
+        return CheckOutcome(1, known_answers.check(connection, CONNECTION))
+    except psycopg.Error as error:
+        if not (is_damage(error) or is_undefined(error)):  # what is asked is PostgreSQL's own: it is there, or damaged
+            raise
+        return CheckOutcome(1, (damage(name, CONNECTION, error),))
+
+
+def entered_all(connection: CheckResult) -> bool:
+    """Return whether the check of the connections entered every database, whatever they answered then."""
+    return connection.outcome != "not verified" and all(each.expected != ENTERED for each in connection.findings)
 
 
 def _cannot_enter(name: str, error: psycopg.Error) -> Finding:
@@ -68,7 +85,7 @@ def _cannot_enter(name: str, error: psycopg.Error) -> Finding:
         check=CONNECTION,
         severity="error",
         object=f"database {name}",
-        expected="a database that can be entered",
+        expected=ENTERED,
         found=reason,
         message=f"database {name} cannot be entered: {reason}",
         query="select 1",

@@ -17,6 +17,7 @@ from drills.checks.base.runner import NO_MANIFEST, timed
 from drills.checks.base.session import Connector, database_names, snapshot
 from drills.checks.canary import chain
 from drills.checks.comparison import CheckRun, Comparison
+from drills.checks.manifest_checks import entered_all
 from drills.checks.registry import CHECKS, CONNECTION
 from drills.model.finding import CheckResult
 from drills.model.policy import BLOCKING
@@ -29,11 +30,11 @@ def blocking(comparison: Comparison, names: Collection[str] = BLOCKING) -> tuple
 
     Where a database cannot be entered, only those that the caller supplies are run after it.
     """
-    with pooled(comparison.connect) as connect:
+    with pooled(comparison.connect, comparison.clock) as connect:
         comparison = dataclasses.replace(comparison, connect=connect)
         (connection,) = run(comparison, (CONNECTION,))
         later = [name for name in names if name != CONNECTION]
-        if connection.outcome != "met":
+        if not entered_all(connection):
             later = [name for name in later if name in comparison.supplied]
         results = (connection, *run(comparison, later))
     return tuple(dataclasses.replace(result, blocking=True) for result in results)
@@ -50,7 +51,7 @@ def remaining(comparison: Comparison, blocked: Collection[str] = BLOCKING) -> tu
 
 def run(comparison: Comparison, names: Collection[str]) -> tuple[CheckResult, ...]:
     """Run those of the named checks that apply to the comparison, in the registry's order."""
-    with pooled(comparison.connect) as connect:
+    with pooled(comparison.connect, comparison.clock) as connect:
         current = CheckRun(dataclasses.replace(comparison, connect=connect))
         for check in CHECKS:
             if check.name not in names or not check.applies(comparison):

@@ -8,16 +8,27 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 from drills import __version__
-from drills.cli.common import EXIT_CODES, Command, Entry, Parser, enter_project, help_texts
+from drills.cli.common import CHECKOUT, EXIT_CODES, Command, Parser, help_texts
 from drills.errors import COULD_NOT_RUN, ConfigError, DrillError
 from drills.printable import printable, printable_lines
 from drills.redaction import hide_arguments
 from drills.streams import outlive_readers
+
+
+class Entry(NamedTuple):
+    """A command: the module whose `COMMAND` it is, and what it does, for `drills --help`."""
+
+    module: str
+    summary: str
+
 
 COMMANDS = {
     "run": Entry("run", "run the features and write the reports"),
@@ -26,7 +37,6 @@ COMMANDS = {
     "backup": Entry("backup", "make a backup of the target, and see it in the vault and among the snapshots"),
     "canary": Entry("canary", "write the canary on a source"),
     "cutover": Entry("cutover", "rehearse the real recovery: stop, rename, restore, compare, verify, start"),
-    "evidence": Entry("evidence", "make signing keys; seal, review and verify the evidence of runs"),
     "history": Entry("history", "show earlier runs and their trend"),
     "posture": Entry("posture", "judge whether the backups that a recovery needs are there"),
     "schedule": Entry("schedule", "work out what a backup schedule can lose at worst"),
@@ -49,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if arguments is None and options.command != "run":
             outlive_readers()
         if command.paths:
-            enter_project(options, command.paths)
+            _enter_project(options, command.paths)
         return command.run(options)
     except DrillError as error:
         print(printable(hide_arguments(f"drills: {error}", given)), file=sys.stderr)
@@ -64,8 +74,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse a command line. Loads the module of the command that is called and no other. Raises ConfigError for an empty value."""
     Parser.arguments = tuple(arguments)
     called = next((each for each in arguments if not each.startswith("-")), "")
-    options = parser_for(called).parse_args(arguments)
-    _refuse_empty(options)
+    parser = parser_for(called)
+    options = parser.parse_args(arguments)
+    _refuse_empty(parser, options)
     return options
 
 
@@ -88,15 +99,20 @@ def parser_for(called: str) -> Parser:
     return parser
 
 
-def _refuse_empty(options: argparse.Namespace) -> None:
+def _refuse_empty(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     """Refuse an empty value of any option or argument: a variable that a script did not set is no choice of the default."""
-    for name, value in vars(options).items():
+    for action in parser._actions:
+        value = getattr(options, action.dest, None)
+        if isinstance(action, argparse._SubParsersAction):
+            _refuse_empty(action.choices[str(value)], options)
+            continue
         values = value if isinstance(value, list) else [value]
         if any(isinstance(each, str) and not each.strip() for each in values):
-            shown = name.replace("_", "-")
-            raise ConfigError(
-                f"drills {options.command}: --{shown}: expected a value, found an empty one: leave it out, or say which"
-            )
+            name = action.option_strings[-1] if action.option_strings else str(action.metavar or action.dest)
+            # what a command needs is required of the parser, or by its help
+            needed = action.required or "required" in (action.help or "")
+            remedy = "say which" if needed else "leave it out, or say which"
+            raise ConfigError(f"{name}: expected a value ({action.help}), found an empty one: {remedy}")
 
 
 def command_of(name: str) -> Command:
@@ -112,3 +128,33 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
         return given, []
     at = given.index("--")
     return given[:at], given[at + 1 :]
+
+
+def project_folder() -> Path:
+    """Return the folder that a command works in: this one when it has a drill.toml, else the checkout of the suite.
+
+    ConfigError where the suite was installed without its checkout: features, steps and reports belong to it.
+    """
+    if not (CHECKOUT / "features").is_dir():
+        raise ConfigError(
+            f"expected the checkout of the suite around {CHECKOUT / 'drills'}, found no features there: clone the "
+            "repository, and run `tox -e drill` in the clone"
+        )
+    here = Path.cwd()
+    return here if (here / "drill.toml").is_file() else CHECKOUT
+
+
+def _absolute(path: str | None) -> str | None:
+    return str(Path(path).absolute()) if path and "://" not in path else path
+
+
+def _enter_project(options: argparse.Namespace, paths: Sequence[str]) -> None:
+    """Work in the project's folder; paths that were given stay relative to the folder that the caller is in."""
+    folder = project_folder()
+    if folder == Path.cwd():
+        return
+    for name in paths:
+        value = getattr(options, name)
+        setattr(options, name, [_absolute(each) for each in value] if isinstance(value, list) else _absolute(value))
+    print(f"drills: working in {folder}", file=sys.stderr)
+    os.chdir(folder)

@@ -7,13 +7,23 @@ from pathlib import Path
 
 from drills.config.load import Config, SandboxProfile
 from drills.errors import ConfigError, SeedError
-from drills.evidence.manifests import check_stored
 from drills.run import context
 from steps import own
 
 
-def check(effective: Config, choices: context.RunOptions) -> None:
-    """Refuse what cannot run. Raises ConfigError or SeedError, one sentence."""
+def unread_seed(choices: context.RunOptions) -> str:
+    """Return why a dry run leaves the seed unread: it is on another host; "" for one that is read."""
+    if "://" not in choices.seed:
+        return ""
+    from drills.sandbox.seeds.server import is_surely_local  # loads psycopg, which only such a seed needs
+
+    if is_surely_local(choices.seed):
+        return ""
+    return f"{context.redact_seed(choices.seed)} is not on this machine, and a dry run connects to nothing elsewhere"
+
+
+def check(effective: Config, choices: context.RunOptions, *, reads_seed: bool = True) -> None:
+    """Refuse what cannot run. Raises ConfigError or SeedError, one sentence. A seed is connected to only with `reads_seed`."""
     names = [scenario.name for scenario in effective.target.scenarios]
     if choices.scenario is not None and choices.scenario not in names:
         raise ConfigError(
@@ -29,7 +39,7 @@ def check(effective: Config, choices: context.RunOptions) -> None:
         raise ConfigError(
             f"targets.{effective.target_name}.vault: expected the vault that the sandbox backs up to, found none"
         )
-    elif choices.seed:
+    elif choices.seed and reads_seed:
         _check_seed(choices, effective.profile.postgres)
 
 
@@ -44,7 +54,6 @@ def _check_manifest(effective: Config) -> None:
         from drills.checks import manifest  # loads psycopg, which the command line of a run in the sandbox never needs
         from drills.checks.content.check import unmatched_policies
 
-        check_stored(stored, effective.evidence.public_key)
         expected = manifest.load(Path(stored).read_text(encoding="utf-8"), stored)
         contents = [each.contents for each in expected.databases.values()]
         for unmatched in unmatched_policies(contents, effective.target.tables):
@@ -83,6 +92,10 @@ def _check_seed(choices: context.RunOptions, postgres: str | None) -> None:
         info = seed.inspect(choices.seed, servers, work, user, choices.database or None)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+    if info.outside and not choices.trust_seed:
+        raise SeedError(
+            f"--seed {info.source}: {info.outside}: leave that out, or add --trust-seed for a dump of your own"
+        )
     if not info.local and not choices.confirmed:
         raise SeedError(
             f"--seed: expected a server on this machine, found {info.source} on another host "

@@ -1,31 +1,56 @@
-"""`drills report`: makes the reports of a run again, from its record."""
+"""`drills report`: makes the reports of a run again, from its record; `drills report controls` shows a period to an auditor."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
-from drills.cli.common import Command, run_folder
-from reports import words, write
+from drills.cli.audit import controls as report_controls
+from drills.cli.common import CONFIG_OPTIONS, Command
+from drills.errors import ConfigError
+from reports import pdf, words, write
 
 LATEST = "reports/out/latest"
 EXAMPLE = """\
-example:
+examples:
   drills report reports/out/latest
+  drills report controls --period 2026-Q4                      drills expected, done, failed and missed
+  drills report controls --period 2026-Q4 --by control -o q4.html
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the argument of `drills report`."""
-    parser.add_argument("run", nargs="?", help="folder of the run (default: the latest)")
+    """Add the arguments of `drills report`."""
+    parser.add_argument(
+        "run",
+        nargs="?",
+        help=f'folder of the run (default: the latest), or "{report_controls.NAME}" for the controls of a period',
+    )
+    report_controls.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the reports anew and print their paths."""
-    folder = run_folder(options.run or LATEST)
+    """Write the reports anew and print their paths, or show the matrix of a period."""
+    if Path(options.run or LATEST).name == report_controls.NAME and not Path(options.run).is_dir():
+        return report_controls.run(options)
+    for name in report_controls.OPTIONS:
+        if getattr(options, name):
+            raise ConfigError(
+                f"--{name}: expected it with `drills report {report_controls.NAME} --period …`, found the report of a run"
+            )
+    folder = Path(options.run or LATEST)
+    if (
+        folder.is_file() and folder.name == Path(LATEST).name
+    ):  # without symlinks `latest` is a file with the folder's name
+        folder = folder.parent / folder.read_text(encoding="utf-8").strip()
+    elif folder.is_file():
+        raise ConfigError(f"expected the folder of a run, found the file {folder}: give its folder")
     for line in write.write_all(folder, render_allure=True):
         print(line)
+    if not pdf.is_available():
+        print(pdf.HOW_TO_GET)
     print(f"reports of the run are in {words.show_path(folder)}")
     return 0
 
 
-COMMAND = Command(EXAMPLE, add_arguments, run, paths=("run",))
+COMMAND = Command(EXAMPLE, add_arguments, run, parents=(CONFIG_OPTIONS,), paths=("run", "output", "evidence", "config"))

@@ -14,6 +14,7 @@ NAME = "cut-over"
 CLOSED, CONFIGURED, IDLE, BACK = (f"{NAME}: {what}" for what in ("closed", "configuration", "old instance", "undone"))
 FIRST = "The service moves to the restored database with one interruption"  # the promise that NAME judges
 _BROKEN = f'it was not reached: it hangs on the promise "{FIRST}", which did not hold'
+_NOTHING = f'there was nothing to undo: the promise "{FIRST}" did not hold, and says why'
 _ONE_OUTAGE = ["200", "503", "200"]
 
 
@@ -140,7 +141,7 @@ def _idle(state: State) -> CheckResult | None:
 def judge_rollback(state: State | None, why: str, observed: RollbackObservation | None) -> CheckResult:
     """Judge that the old instance has its name again and is served, and that neither instance was deleted."""
     if state is None:
-        return CheckResult(BACK, "not verified", f"there was nothing to undo: {why}")
+        return CheckResult(BACK, "not verified", _NOTHING)
     if not is_rolled_back(state) or observed is None:
         return _missed(BACK, f"the move was not undone: {stop_sentence(state, why)}")
     opening = state.opening

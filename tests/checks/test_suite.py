@@ -337,6 +337,15 @@ def test_a_database_that_is_gone_ends_the_blocking_checks(copy: Checked, taken: 
     )  # fmt: skip
 
 
+def test_a_server_that_has_lost_its_own_functions_is_damaged(copy: Checked, taken: Manifest) -> None:
+    """A question that PostgreSQL alone answers and does not is a finding, and the catalog is compared all the same."""
+    copy.harm("orders", "set allow_system_table_mods = on; delete from pg_proc where proname = 'chr'")
+    connection, *others = suite.blocking(Comparison(copy.connect, taken, SystemClock()))
+
+    assert (connection.outcome, [found.object for found in connection.findings]) == ("missed", ["database orders"])
+    assert "catalog" in [result.name for result in others]
+
+
 def test_a_table_that_stays_locked_is_not_verified(
     copy: Checked, taken: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:

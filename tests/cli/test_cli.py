@@ -180,6 +180,29 @@ def test_an_empty_value_of_any_option_is_refused(
     assert said.out == ""
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("manifest", ""), "drills: DSN: expected a value (libpq URL or keyword string of the source)"),
+        (("verify", "", "--against", "m"), "drills: DSN: expected a value"),
+        (("verify", "postgresql://h/d", "--against", ""), "drills: --against: expected a value (the manifest)"),
+        (("backup", "--retain", ""), "drills: --retain: expected a value"),
+        (("schedule", "cron(0 5 ? * * *)", "--from", ""), "drills: --from: expected a value"),
+        (("report", ""), "drills: run: expected a value"),
+    ],
+    ids=lambda each: " ".join(each) if isinstance(each, tuple) else "",
+)
+def test_an_empty_value_is_called_by_the_name_that_the_help_has(
+    arguments: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only what may be left out is said to be left out, and the command's name stands there once."""
+    assert ended(list(arguments)) == 2
+
+    error = capsys.readouterr().err
+    assert error.startswith(said)
+    assert ("leave it out" in error) == (arguments[0] in ("schedule", "report"))
+
+
 @pytest.mark.parametrize("arguments", [["--seed", " "], ["--features", "a", "--features", ""], ["--", ""]])
 def test_blanks_and_one_empty_value_among_others_are_refused(arguments: list[str]) -> None:
     """Neither what only looks empty nor the second of two values is overlooked, nor what goes to pytest."""

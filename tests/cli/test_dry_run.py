@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from pathlib import Path
 from typing import Any
 
 import boto3
+import psycopg
 import pytest
 from botocore import xform_name
 
 from drills.cli import dry_run
 from drills.cli import main as cli
 from drills.run import supervisor
+from drills.sandbox.seeds.server import is_surely_local
 from tests.support.paths import CHECKOUT
 
 AWS = """\
@@ -126,3 +129,50 @@ def xform_names() -> set[str]:
     return {
         xform_name(name) for service in dry_run.WRITES for name in session.get_service_model(service).operation_names
     }
+
+
+def test_a_seed_on_another_host_is_not_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither its server nor a name server: the dry run says that it has left the seed unread."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("expected that nothing is asked")
+
+    monkeypatch.setattr(psycopg, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    text = '[targets.orders]\ninstance = "orders"\nvault = "v"\n'
+    facts = told(tmp_path, capsys, text, "--seed", "postgresql://reader@db.example.com/orders")
+
+    assert facts["seed_unread"] == (
+        "postgresql://db.example.com/orders is not on this machine, and a dry run connects to nothing elsewhere"
+    )
+    assert facts["seed_unread"] in dry_run.as_text(facts)
+
+
+@pytest.mark.parametrize(
+    ("url", "environment", "local"),
+    [
+        ("postgresql://localhost/a", {}, True),
+        ("postgresql:///a", {}, True),
+        ("postgresql://127.0.0.1:5433/a", {}, True),
+        ("postgresql://[::1]/a", {}, True),
+        ("postgresql://%2Fvar%2Frun/a", {}, True),
+        ("postgresql://localhost,db.example.com/a", {}, False),
+        ("postgresql://localhost/a?hostaddr=192.0.2.1", {}, False),
+        ("postgresql://192.0.2.1/a", {}, False),
+        ("postgresql:///a", {"PGHOST": "db.example.com"}, False),
+        ("postgresql://localhost/a", {"PGHOSTADDR": "192.0.2.1"}, False),
+        ("postgresql:///a?service=orders", {}, False),
+    ],
+)
+def test_a_server_is_on_this_machine_by_what_is_written_alone(
+    monkeypatch: pytest.MonkeyPatch, url: str, environment: dict[str, str], local: bool
+) -> None:
+    """Every host counts, and what libpq takes from its environment."""
+    for name in ("PGHOST", "PGHOSTADDR", "PGSERVICE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    assert is_surely_local(url) == local

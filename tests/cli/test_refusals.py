@@ -15,6 +15,8 @@ FILES = {
     "noise.dump": bytes(range(256)) * 64,
     "empty.dump": b"",
     "script.sql": b"create table a (b int);\n",
+    "program.sql": HEAD
+    + b"CREATE TABLE public.a (b int);\nCOPY public.a FROM PROGRAM 'id';\n--\n-- PostgreSQL database dump complete\n--\n",
     "cut.dump": b"PGDMP\x01\x0e\x00\x04\x08",
     "wide.sql": "-- PostgreSQL database dump".encode("utf-16"),
 }

@@ -24,6 +24,7 @@ from drills.cutover.model import (
 from drills.model.finding import CheckResult
 from tests.support.paths import CHECKOUT
 
+NOTHING = f'there was nothing to undo: the promise "{judge.FIRST}" did not hold, and says why'
 HANGS = f'it was not reached: it hangs on the promise "{judge.FIRST}", which did not hold'
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 OPENING = Opening(
@@ -231,7 +232,7 @@ def test_a_rollback_that_stopped_or_had_nothing_to_undo_is_no_pass() -> None:
     nothing = judge.judge_rollback(None, "refused", None)
 
     assert (stopped.outcome, "expected room, found none" in stopped.sentence) == ("missed", True)
-    assert (nothing.outcome, nothing.sentence) == ("not verified", "there was nothing to undo: refused")
+    assert (nothing.outcome, nothing.sentence) == ("not verified", NOTHING)
 
 
 def test_opening_without_a_look_at_the_data_has_failed() -> None:

@@ -216,7 +216,7 @@ OTHER_CASES = (
     fault("P30", "database-folder-missing", "a database's folder is missing",
           lambda files: files.remove(files.database_folder()), f"database {DATABASE}", ("connection",)),
     fault("P30b", "functions-page-zeroed", "a page of the catalogue of functions is empty", page_zeroed_with("pg_proc", b"log_ddl"),
-          r"lab\.|app\.|store", ("catalog",)),
+          r"lab\.|app\.|store", ("catalog", "connection")),
     fault("P30g", "built-in-functions-lost", "a page of the catalogue that holds built-in functions is empty",
           pages("pg_proc", zero(40)), "pg_proc|pg_catalog", ("catalog", "integrity")),
     fault("P30c", "catalog-flip", "one byte of the catalogue of columns is another one", pages("pg_attribute",

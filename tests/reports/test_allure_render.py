@@ -120,11 +120,12 @@ def test_page_with_another_tracker_is_no_report(tools: Tools, results: Path) -> 
     assert not (results.parent / "allure-report").exists()
 
 
-def test_renderer_is_installed_once(tools: Tools, results: Path) -> None:
+def test_renderer_is_installed_once(tools: Tools, results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The second rendering finds the renderer there."""
     for _ in range(2):
         assert allure_render.render(results, results.parent / "allure-report").startswith("Allure report: ")
     assert (tools.count("npm"), tools.count("node")) == (1, 2)
+    assert capsys.readouterr().err == "installing Allure's renderer (once) …\n"
 
 
 def test_nothing_is_kept_outside_the_checkout(tools: Tools, results: Path) -> None:

@@ -98,7 +98,7 @@ def test_bar_holds_actual_and_objective_on_one_scale() -> None:
     """The actual's bar ends beyond the objective's line exactly when the objective was exceeded."""
     for record, beyond in ((green_drill(), False), (failing_drill(), True)):
         root = ET.fromstring(charts.objective_bar(words.objective_views(record)[0]))
-        parts = {(each.get("class") or "").split()[0]: each for each in root}
+        parts = {each.get("class", "").split(" ")[0]: each for each in root}
         assert (float(parts["actual"].get("width", "0")) > float(parts["limit"].get("x", "0"))) is beyond
 
 

@@ -12,8 +12,11 @@ import pytest
 from drills import errors
 from drills.errors import ConfigError
 from drills.model.evidence import PlanReferences
+from drills.model.lineage import Lineage
 from drills.model.record import RunRecord, Setting
-from reports import control_facts, controls
+from reports import controls
+from reports.audit import facts
+from tests.support import controls_page
 from tests.support.controls_record import from_another_account, judged, real_drill
 from tests.support.example_record import green_drill
 from tests.support.paths import CHECKOUT
@@ -94,9 +97,9 @@ def test_what_did_not_run_never_counts(name: str, control: controls.Control, mon
     record = from_another_account(real_drill())
     for each in (*control.ran, *control.met):
         with monkeypatch.context() as patched:
-            if each in control_facts.FACTS:
-                facts = {**control_facts.FACTS, each: lambda _: ("not verified", "this did not run")}
-                patched.setattr(control_facts, "FACTS", facts)
+            if each in facts.FACTS:
+                changed_facts = {**facts.FACTS, each: lambda _: ("not verified", "this did not run")}
+                patched.setattr(facts, "FACTS", changed_facts)
                 changed = record
             else:
                 verdicts = tuple(verdict for verdict in record.verdicts if verdict.name != each)
@@ -204,7 +207,9 @@ def test_a_mapping_that_is_wrong_is_refused(old: str, new: str, said: str) -> No
         controls.read(GOOD.replace(old, new))
 
 
-@pytest.mark.parametrize("path", ["reports/controls.toml", "reports/controls.py", "reports/control_facts.py"])
+@pytest.mark.parametrize(
+    "path", ["reports/controls.toml", "reports/controls.py", "reports/audit/facts.py", "docs/controls.md"]
+)
 def test_a_run_supports_and_nothing_is_called_compliant(path: str) -> None:
     """Whether an organization meets a control is for its auditor to say."""
     text = re.sub(r"https?://\S+", "", Path(CHECKOUT / path).read_text(encoding="utf-8"))
@@ -212,3 +217,37 @@ def test_a_run_supports_and_nothing_is_called_compliant(path: str) -> None:
     said = " ".join(row.sentence for row in controls.of(real_drill()))
     assert "supports" in said
     assert not re.search("complian|certifie", said, re.IGNORECASE)
+
+
+def test_an_air_gapped_vault_isolates_a_copy_and_is_no_other_site() -> None:
+    """Who holds the source's account does not hold such a vault; it may lie in the same region all the same."""
+    record = real_drill()
+    lineage = Lineage(vault_type="LOGICALLY_AIR_GAPPED_BACKUP_VAULT", storage_encryption="sse-kms")
+    restorations = tuple(
+        dataclasses.replace(each, point=each.point and dataclasses.replace(each.point, lineage=lineage))
+        for each in record.restorations
+    )
+    found = rows(dataclasses.replace(record, restorations=restorations))
+
+    assert found["cis 11.4"].supported
+    assert not found["nist80053 CP-6"].supported
+    assert "encrypted (sse-kms)" in found["cis 11.3"].sentence
+
+
+def test_another_region_of_the_same_account_is_another_site_and_isolates_nothing() -> None:
+    """Who holds the account can empty the vault in its other regions too."""
+    record = real_drill()
+    arn = "arn:aws:rds:eu-west-1:123456789012:snapshot:awsbackup:copy-1"
+    restorations = tuple(
+        dataclasses.replace(each, point=each.point and dataclasses.replace(each.point, arn=arn))
+        for each in record.restorations
+    )
+    found = rows(dataclasses.replace(record, restorations=restorations))
+
+    assert found["nist80053 CP-6"].supported
+    assert not found["cis 11.4"].supported
+
+
+def test_the_page_shows_the_mapping() -> None:
+    """docs/controls.md has every control as the file has it (`python -m tests.support.controls_page`)."""
+    assert controls_page.PAGE.read_text("utf-8") == controls_page.page()

@@ -10,6 +10,7 @@ from drills.model.finding import Finding
 from drills.model.record import Failure, Promise, RunRecord, Setting
 from drills.screen import Screen
 from reports import allure_files, html, markdown, reasons, terminal
+from reports.view import failures
 from tests.support.example_record import failing_drill, green_drill
 
 
@@ -48,9 +49,14 @@ def test_each_reason_stands_before_the_objectives(tmp_path: Path) -> None:
         assert any(promise.name in each for each in why) == (promise.outcome in ("failed", "broken"))
     for finding in reasons.errors_found(record):
         assert any(each.startswith(f"{finding.object}: expected") for each in why)
-    page, summary = html.render(record), markdown.render(record)
-    assert page.count("<li>", page.index('id="failures"'), page.index('id="objectives"')) == len(why)
-    assert summary.index("## What went wrong") < summary.index("## Objectives")
+    page, summary = html.render(record), markdown.render(record).replace("\\", "")
+    failed = failures.failures(record)
+    first = page[page.index('id="failures"') : page.index('id="objectives"')].replace("<wbr>", "")
+    assert first.count('class="finding') + first.count("<li>") == len(failed)
+    assert summary.index("## What failed") < summary.index("## Objectives")
+    for finding in reasons.errors_found(record):
+        assert finding.object in first
+        assert finding.object in summary[: summary.index("## Objectives")]
     assert "what_went_wrong_1=" in allure_files.environment_properties(record)
 
 
@@ -89,7 +95,8 @@ def test_a_run_that_was_damaged_on_purpose_is_stamped(tmp_path: Path) -> None:
 def test_wanted_findings_are_called_wanted() -> None:
     """The findings of the rehearsal say in words that they are wanted, in print too."""
     page = html.render(green_drill())
-    assert 'data-label="Severity">wanted <span' in page
+    assert '<p class="object">wanted <span' in page
+    assert 'class="finding wanted"' in page
 
 
 def test_an_acknowledged_difference_is_shown_with_its_mark(tmp_path: Path) -> None:

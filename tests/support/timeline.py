@@ -106,11 +106,14 @@ class ScriptedRds:
             shown["PendingModifiedValues"] = {"MasterUserPassword": "****"}
         return {"DBInstances": [shown]}
 
-    def describe_db_snapshots(self, DBInstanceIdentifier: str, SnapshotType: str) -> dict[str, Any]:
-        """One point, an hour old."""
+    def describe_db_snapshots(
+        self, SnapshotType: str, DBInstanceIdentifier: str = "", DBSnapshotIdentifier: str = ""
+    ) -> dict[str, Any]:
+        """One point, an hour old; the list of an instance's points takes its time."""
         if SnapshotType != "manual":
             return {"DBSnapshots": []}
-        self._clock.sleep(self._script.choosing)
+        if DBInstanceIdentifier:
+            self._clock.sleep(self._script.choosing)
         taken = NOON - timedelta(hours=1)
         snapshot = {
             "DBSnapshotArn": "arn:aws:rds:eu-central-1:000000000000:snapshot:nightly",

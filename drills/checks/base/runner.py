@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import psycopg
 
+from drills.checks.base import copy_code
 from drills.checks.base.outcome import CheckOutcome, first_line, is_damage, is_lost
 from drills.checks.base.session import Connection, Connector, database_names, snapshot
 from drills.checks.base.timeouts import resume_after_disconnect
@@ -82,7 +83,7 @@ def retry_once(database: str, check: str, inspect: Callable[[], CheckOutcome]) -
             return inspect()
         except psycopg.Error as error:
             if is_damage(error):
-                return CheckOutcome(findings=(_damage(database, check, error),))
+                return CheckOutcome(findings=(damage(database, check, error),))
             if last or not is_lost(error):
                 reason = f"could not be read: {first_line(error)}"
                 return CheckOutcome(unverified=(NotChecked(f"database {database}", reason),))
@@ -92,7 +93,8 @@ def retry_once(database: str, check: str, inspect: Callable[[], CheckOutcome]) -
     raise AssertionError("the second attempt returns")
 
 
-def _damage(database: str, check: str, error: psycopg.Error) -> Finding:
+def damage(database: str, check: str, error: psycopg.Error) -> Finding:
+    """Return the finding that the server failed to read its own data."""
     reason = first_line(error)
     message = f"database {database} cannot be read: {reason}"
     return Finding(check, "error", f"database {database}", "data that the server can read", reason, message, "select 1")
@@ -125,7 +127,7 @@ def build_result(
         first = outcome.unverified[0]
         sentence = f"{first.what}: {first.reason}; {len(outcome.unverified)} not {verb}"
     elif outcome.compared or outcome.findings:
-        verdict, sentence = "met", f"{outcome.compared:,} {what} {verb}, {_difference(outcome)}"
+        verdict, sentence = "met", f"{outcome.compared:,} {what} {verb}, {_difference(outcome)}{_not_run(outcome)}"
         sentence += f"; {remark}" if remark else ""
     elif outcome.excluded:
         sentence = f"no {what} {verb}: {len(outcome.excluded)} left out"
@@ -146,6 +148,12 @@ def build_result(
 def _difference(outcome: CheckOutcome) -> str:
     warnings = sum(finding.severity == "warning" for finding in outcome.findings)
     return f"no errors, {warnings} warning{'s' if warnings > 1 else ''}" if warnings else "no difference"
+
+
+def _not_run(outcome: CheckOutcome) -> str:
+    """Return in words how many objects were left since they would run code of the copy; "" where none was."""
+    left = sum(copy_code.is_reason(each.reason) for each in outcome.excluded)
+    return f"; {left:,} not run, whose code is the copy's" if left else ""
 
 
 def timed(clock: Clock, name: str, check: Callable[[], CheckResult]) -> CheckResult:

@@ -53,7 +53,8 @@ class SeedInfo:
 
     `server_version` is the PostgreSQL that the data comes from ("" for the sample), `major` the lowest that can load
     it: a dump has settings that are new in the version of its pg_dump. `size_bytes` is the file's or the database's,
-    None for the sample. `local`: it does not come from another host. `source` has no password.
+    None for the sample. `local`: it does not come from another host. `source` has no password. `outside` names the
+    statement of a dump that starts a program or reads a file of the server, which no login without power can; else "".
     """
 
     source: str
@@ -65,6 +66,7 @@ class SeedInfo:
     extensions: tuple[str, ...]
     size_bytes: int | None
     local: bool
+    outside: str = ""
 
 
 def inspect(
@@ -89,7 +91,9 @@ def inspect(
         facts = read_dump(path, kind, newest, work, user, database)
         size, local, name = _size(path), True, facts.database or UNNAMED
     roles, extensions = tuple(sorted(facts.roles)), tuple(sorted(facts.extensions))
-    info = SeedInfo(without_password(source), kind, facts.server, facts.major, name, roles, extensions, size, local)
+    info = SeedInfo(
+        without_password(source), kind, facts.server, facts.major, name, roles, extensions, size, local, facts.outside
+    )
     lowest_server(info, servers, work, user)
     return info
 

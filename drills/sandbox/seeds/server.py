@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import psycopg
-from psycopg import conninfo
+from psycopg import conninfo, pq
 
 from drills.errors import ConfigError, SeedError
 from drills.redaction import check_url, show_address
@@ -69,6 +69,19 @@ def without_password(source: str) -> str:
     port = f":{parts['port']}" if parts.get("port") else ""
     host = str(parts.get("host") or parts.get("hostaddr") or "")
     return f"postgresql://{user}{quote(host, safe=':,[]')}{port}/{quote(str(parts.get('dbname') or ''))}"
+
+
+def is_surely_local(source: str) -> bool:
+    """Return whether each host of a URL is this machine by what is written alone: no name is looked up, nothing connected.
+
+    What the URL leaves out comes from libpq's environment variables; a service's file is not read, and counts as elsewhere.
+    """
+    given = conninfo.conninfo_to_dict(source)
+    known = {each.keyword.decode(): each.val.decode() for each in pq.Conninfo.get_defaults() if each.val} | given
+    if known.get("service"):
+        return False
+    places = str(known.get("hostaddr") or known.get("host") or "").split(",")
+    return all(place == "localhost" or _is_local(place, "") for place in places)
 
 
 def read_server(source: str) -> ServerFacts:

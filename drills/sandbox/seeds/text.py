@@ -38,6 +38,7 @@ _DATABASE = re.compile(rb"CREATE DATABASE %s WITH .*?ENCODING = '([^']+)'" % _NA
 _ENCODING = re.compile(rb"SET client_encoding = '([^']+)';$")
 _MEMBERSHIP = re.compile(rb"GRANT %(n)s TO %(n)s(?: WITH [A-Z, ]+)?(?: GRANTED BY %(n)s)?;$" % {b"n": _NAME})
 _TABLE = re.compile(rb"CREATE (?:UNLOGGED )?TABLE (%(n)s(?:\.%(n)s)?) \(" % {b"n": IDENT})
+_OUTSIDE = re.compile(rb"COPY\b.*?\b(?:FROM|TO)\s+(PROGRAM\b|E?'|\$)", re.DOTALL | re.IGNORECASE)
 _REGROLE = re.compile(rb"^\s*%s (?:pg_catalog\.)?regrole\b" % _NAME, re.MULTILINE)
 _LONGEST = 1 << 16  # bytes of a statement that are read: more than names of 63 bytes can fill
 _NO_ROLES = {"PUBLIC", "public", "DEFAULT", "default", "CURRENT_USER", "SESSION_USER", "CURRENT_ROLE"}
@@ -48,7 +49,8 @@ class DumpFacts:
     """The facts in a dump's text. `server` and `tool` are versions such as "15.18", "" where unknown.
 
     `extensions` maps a name to the schema that it is created in, None where the dump leaves that to the extension;
-    `memberships` are pairs of a role and its member, which the output of pg_dumpall has.
+    `memberships` are pairs of a role and its member, which the output of pg_dumpall has; `outside` names the first COPY
+    from or to a program or a file of the server, which pg_dump never writes.
     """
 
     server: str = ""
@@ -57,6 +59,7 @@ class DumpFacts:
     encoding: str = "UTF8"
     complete: bool = False
     makes_public: bool = False
+    outside: str = ""
     roles: set[str] = field(default_factory=set)
     extensions: dict[str, str | None] = field(default_factory=dict)
     memberships: set[tuple[str, str]] = field(default_factory=set)
@@ -146,6 +149,9 @@ class _Scanner:
             _roles_in_row(facts, piece.text, self._places)
         elif piece.kind == "statement":
             self._places = []
+            if not facts.outside and not COPY.match(piece.text) and (found := _OUTSIDE.match(piece.text)):
+                what = "a program" if found[1].upper() == b"PROGRAM" else "a file of the server"
+                facts.outside = f"expected data within the dump, found a COPY with {what} in line {piece.line}"
             self._statement(section, facts, piece.text)
 
     def _comment(self, facts: DumpFacts, line: bytes) -> None:
@@ -241,4 +247,5 @@ def _merged(common: DumpFacts, own: DumpFacts) -> DumpFacts:
         roles=own.roles | common.roles,
         extensions={**common.extensions, **own.extensions},
         memberships=own.memberships | common.memberships,
+        outside=own.outside or common.outside,
     )

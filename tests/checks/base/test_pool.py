@@ -7,9 +7,10 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
-from drills.checks.base.pool import pooled
+from drills.checks.base.pool import RECOVERY_SECONDS, pooled
 from drills.checks.base.session import Connection, SingleDatabase, database_names, snapshot
 from drills.sandbox.postgres.cluster import Cluster
+from tests.support.clock import HandClock
 from tests.support.cluster import default, state
 
 __all__ = ["default", "state"]
@@ -83,3 +84,49 @@ def test_a_connector_to_one_database_stays_one(opened: Opened) -> None:
             assert other is one
 
     assert len(found) == 1
+
+
+class Recovering:
+    """A connector to a server that refuses for a while after its first connection, as one that recovers from a crash."""
+
+    def __init__(self, cluster: Cluster, clock: HandClock, seconds: float) -> None:
+        self._cluster, self._clock = cluster, clock
+        self._back_at = clock.monotonic() + seconds
+        self._entered = False
+
+    def __call__(self, database: str) -> Connection:
+        """Connect, or refuse as PostgreSQL does."""
+        if self._entered and self._clock.monotonic() < self._back_at:
+            raise psycopg.OperationalError("FATAL:  the database system is in recovery mode")
+        self._entered = True
+        return self._cluster.connect(database)
+
+
+def test_a_server_that_recovers_is_waited_for(default: Cluster) -> None:
+    """A server that has been entered before is given time to come back, so that a crash costs one reading alone."""
+    clock = HandClock()
+    recovering = Recovering(default, clock, RECOVERY_SECONDS / 2)
+    with pooled(recovering, clock) as connect, connect("postgres"), connect("postgres") as second:
+        assert second.execute("select 1").fetchone() == (1,)
+
+    assert RECOVERY_SECONDS / 2 <= clock.slept < RECOVERY_SECONDS
+
+
+def test_a_server_that_does_not_come_back_is_waited_for_once(default: Cluster) -> None:
+    """After a wait in vain each refusal is final, so that twenty checks do not wait twenty times."""
+    clock = HandClock()
+    with pooled(Recovering(default, clock, 10 * RECOVERY_SECONDS), clock) as connect, connect("postgres"):
+        for _ in range(2):
+            with pytest.raises(psycopg.OperationalError, match="recovery mode"), connect("postgres"):
+                pass
+
+    assert RECOVERY_SECONDS <= clock.slept < RECOVERY_SECONDS + 1
+
+
+def test_a_database_that_alone_cannot_be_entered_is_not_waited_for(default: Cluster) -> None:
+    """Where the server answers, a refusal is the database's own."""
+    clock = HandClock()
+    with pooled(default.connect, clock) as connect, connect("postgres"), pytest.raises(psycopg.OperationalError):
+        connect("nowhere").__enter__()
+
+    assert clock.slept == 0

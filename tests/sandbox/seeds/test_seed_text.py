@@ -103,6 +103,26 @@ def test_the_text_says_what_loading_needs() -> None:
     assert facts.extensions == {"pg_trgm": "public", "uuid-ossp": None}
 
 
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        ("COPY t FROM PROGRAM 'id';", "a COPY with a program in line "),
+        ("copy public.t (a, b)\n  from program $$id$$;", "a COPY with a program in line "),
+        ("COPY t FROM '/etc/passwd';", "a COPY with a file of the server in line "),
+        ("COPY (SELECT 1) TO E'/tmp/x';", "a COPY with a file of the server in line "),
+        ("COPY t (a) FROM stdin WITH (NULL 'FROM PROGRAM ''id''');\n1\n\\.", ""),
+        ('COPY "a FROM \'b" FROM stdin;\n1\n\\.', ""),
+        ("COPY t FROM stdin;\nCOPY t FROM PROGRAM 'id';\n\\.", ""),
+        ("COMMENT ON TABLE t IS 'COPY t FROM PROGRAM ''id'';';", ""),
+    ],
+)
+def test_a_copy_that_leaves_the_dump_is_found(statement: str, found: str) -> None:
+    """A program, or a file of the server, that the text would have started or read; rows and texts are none."""
+    outside = scan(dump(f"{statement}\n")).outside
+    assert found in outside
+    assert bool(found) == bool(outside)
+
+
 def test_a_dump_is_whole_only_when_nothing_follows_its_last_line() -> None:
     """The trailer counts at the end, outside data and strings."""
     assert scan(dump("SELECT 1;\n")).complete

@@ -1,0 +1,161 @@
+"""The blocks beyond the run: 10 trend, 11 controls, 12 clean-up. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from drills.history import wording
+from drills.model.history import Trend
+from drills.model.record import RunRecord
+from reports import controls as control_rows
+from reports import trend_chart, words
+from reports.view.parts import NOT_SUPPLIED, Block, Drawing, Facts, Folded, Lines, Part, Row, drawing, facts, table
+
+RUNS_SHOWN = 12
+SUPPORTS = (
+    "A run supports a control: it is evidence for it, to the degree given. Whether an organization meets a control is for its "
+    "auditor to say."
+)
+
+
+def trend(record: RunRecord) -> Block:
+    """The runs of the same group before this one, with their objective, their size and the drills that were missed."""
+    found = record.history
+    if found is None:
+        ended = record.ended_at is not None
+        told = (
+            "No history was kept of this run." if ended else "The run has not ended, so that it is compared with none."
+        )
+        return Block(10, "trend", "Over time", told.rstrip("."), (Lines((told,)),))
+    lead: list[Part] = []
+    if warned := wording.warnings(found):
+        lead.append(Lines(tuple(_upper(each) for each in warned), "warning"))
+    if not found.points:
+        told = "No run to compare with is known yet."
+        not_counted = wording.not_counted(found)
+        lead.append(Lines(tuple(filter(None, (told, not_counted and f"{_upper(not_counted)}.")))))
+    else:
+        lead += _drawings(found) if len(found.points) > 1 else []  # a single point is no course of anything
+        lead += [Lines(tuple(_upper(each) for each in wording.sentences(found)))]
+        lead.append(Lines((_group(found),), "quiet"))
+    if found.problems:
+        lead.append(Lines(tuple(f"{_upper(each)}." for each in found.problems), "quiet"))
+    folded = (_runs(record, found),) if found.points else ()
+    return Block(
+        10, "trend", "Over time", _upper(wording.one_line(found)), tuple(lead), folded, "open" if warned else ""
+    )
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _drawings(found: Trend) -> list[Drawing]:
+    marks = tuple(trend_chart.legend(found))
+    key = (*marks, *((("gap", "drills missed"),) if found.gaps else ()), ("", "dotted: median, dashed: objective"))
+    return [_drawing(found, name, key if name == trend_chart.ACTUALS[-1] else ()) for name in trend_chart.ACTUALS]
+
+
+def _drawing(found: Trend, name: trend_chart.Actual, key: tuple[tuple[str, str], ...]) -> Drawing:
+    told = f"{name} of {wording.runs(len(found.points))}: {wording.one_line(found)}"
+    return drawing(told, lambda form: trend_chart.chart(found, name, form), key)
+
+
+def _group(found: Trend) -> str:
+    told = f"Compared are only runs of {wording.group(found.key)}."
+    if found.elsewhere:
+        belong = "belongs" if found.elsewhere == 1 else "belong"
+        told += f" {wording.runs(found.elsewhere)} of the same target {belong} to other groups and stand nowhere here."
+    return f"{told} As known at {words.show_instant(found.as_of)}."
+
+
+def _runs(record: RunRecord, found: Trend) -> Folded:
+    shown = found.points[-RUNS_SHOWN:]
+    rows = [
+        (
+            point.run_id + (" (this run)" if point.run_id == record.run_id else ""),
+            point.outcome,
+            words.seconds_or(point.rta_seconds, "–"),
+            words.seconds_or(point.rto_seconds, "–"),
+            words.seconds_or(point.rpa_seconds, "–"),
+            words.seconds_or(point.rpo_seconds, "–"),
+            wording.show_bytes(point.size_bytes) if point.size_bytes is not None else "–",
+        )
+        for point in shown
+    ]
+    every = f"The newest {len(shown)} of {wording.runs(len(found.points))}; every one stands in drill.json"
+    whole = every if len(shown) < len(found.points) else "Every run of the group"
+    caption = f"{whole}. Objective missed and verification failed were judged and did not pass; what could not run was not judged."
+    columns = "Run, Outcome:outcome, RTA:number, RTO:number, RPA:number, RPO:number, Size:number"
+    return Folded(f"Runs: {wording.runs(len(found.points))}", (table(caption, columns, rows),))
+
+
+def controls(record: RunRecord) -> Block:
+    """Which controls the run supports, each with its degree and by what, and what no automated drill evidences."""
+    rows, nothing = control_rows.of(record), control_rows.why_nothing(record)
+    frameworks = dict.fromkeys(each.framework for each in rows)
+    summary = []
+    for name in frameworks:
+        own = [each for each in rows if each.framework == name]
+        held = [f"{each.control} ({each.degree})" for each in own if each.supported]
+        summary.append((name, f"{len(held)} of {len(own)}" + (f": {', '.join(held)}" if held else "")))
+    count = sum(each.supported for each in rows)
+    result = (
+        f"Supports no control: {nothing}"
+        if nothing
+        else f"Supports {count} of {len(rows)} controls, in full or in part"
+    )
+    caption = "What no automated drill evidences, and where the owner's plan says it is"
+    fixed = table(caption, "What, In the plan", control_rows.not_evidenced(record))
+    lead: list[Part] = [] if nothing else [Facts(tuple(summary))]
+    lead += [Lines((SUPPORTS,), "quiet"), fixed]
+    return Block(11, "controls", "Controls", result, tuple(lead), tuple(_controls(name, rows) for name in frameworks))
+
+
+def _controls(name: str, rows: Sequence[control_rows.ControlRow]) -> Folded:
+    own = [each for each in rows if each.framework == name]
+    cells = [
+        (each.control, f"yes, {each.degree}" if each.supported else "no", each.asks, each.covers, each.sentence)
+        for each in own
+    ]
+    columns = "Control, Supported, Asks (our paraphrase), Covers, By what"
+    told = f"{name}: {sum(each.supported for each in own)} of {len(own)} supported"
+    return Folded(told, (table("A supported control is one that this run is evidence for", columns, cells),))
+
+
+def clean_up(record: RunRecord) -> Block:
+    """What the run made in AWS, and when it was seen to be gone."""
+    left, place = words.still_there(record), words.common_place(record.resources)
+    gone = sum(resource.state == "gone" for resource in record.resources)
+    lead = facts(
+        ("made", f"{len(record.resources)} resources" if record.resources else "The run made nothing."),
+        ("gone", str(gone) if record.resources else ""),
+        ("still there", ", ".join(left) or "nothing"),
+        ("where", place),
+        ("clean-up took", words.seconds_or(record.clean_up_seconds or None, "not recorded")),
+        ("cost", NOT_SUPPLIED),
+    )
+    folded = (_resources(record, left, place),) if record.resources else ()
+    result = f"Still there, or not seen to be gone: {', '.join(left)}" if left else "All of it was seen to be gone"
+    result = result if record.resources else "The run made nothing"
+    return Block(12, "clean-up", "Clean-up", result, (lead,), folded, "bad" if left else "")
+
+
+def _resources(record: RunRecord, left: list[str], place: str) -> Folded:
+    groups = words.resources_by_purpose(record)
+    rows: list[Row | tuple[str, ...]] = []
+    for purpose, made in groups:
+        rows += [Row((purpose,), "head")] if len(groups) > 1 else []
+        for each in made:
+            cells = (
+                each.kind,
+                each.id + (f" ({each.note})" if each.note else ""),
+                each.state,
+                f"{each.made_at:%H:%M:%S}" if each.made_at else "–",
+                f"{each.gone_at:%H:%M:%S}" if each.gone_at else "–",
+            )
+            rows.append(cells if place else (*cells, " ".join(filter(None, (each.account, each.region))) or "–"))
+    told = f"Still there, or not seen to be gone: {', '.join(left)}" if left else "All of it was seen to be gone"
+    caption = f"{told}; {place}" if place else told
+    columns = "Kind, Name:name, State:outcome, Made, Gone" + ("" if place else ", Where")
+    return Folded(f"Resources: {len(record.resources)}", (table(caption, columns, rows),))

@@ -1,0 +1,156 @@
+"""Why a run did not pass, as page one shows it: the object, what was expected, what was found, and what to do next. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+
+from drills import errors
+from drills.model.finding import Finding
+from drills.model.record import RunRecord
+from reports import outcomes, reasons, words
+from reports.view.parts import FindingView
+
+SHOWN = 3  # on page one in full; the others are named there, and stand in block 9
+
+_LOST = (
+    "Run the query below on the source. What is there and not in the copy is not in the backup: drill an older point "
+    "(drills run --sample oldest), and do not rely on this one. What is gone from the source too was lost before."
+)
+_DEFINED = (
+    "Look at the object on the source. Where it is as expected, the backup or its restore lost it; where it was changed on "
+    "purpose since, take a new manifest (drills manifest)."
+)
+_CORRUPT = (
+    "Check the source in the same way (drills verify). Where it is damaged as well, repair it there and back up anew; where it "
+    "is not, do not rely on this backup."
+)
+ADVICE: Mapping[str, str] = MappingProxyType(
+    {
+        "content": _LOST,
+        "invariants": _LOST,
+        "large objects": _LOST,
+        "canary": _LOST,
+        "sequences": "Set the sequence beyond the highest key before the copy takes writes, or the next insert fails.",
+        "catalog": _DEFINED,
+        "settings": _DEFINED,
+        "views": _DEFINED,
+        "libraries": "Install the library on the instance, or drop what needs it.",
+        "connection": "Look at features.log, then at network, TLS and password of the copy.",
+        "queries": "Compare the query's plan on the source, and the class of the copy with the source's.",
+        "isolation": "Narrow the security group that the copy is restored into: security_group in [targets.NAME.restore].",
+        "harmless": "Do not let the copy reach anything: it holds what works by itself, as named.",
+        "data loss": "Hold the numbers apart against each other: a clock, a time zone or the freshness query is wrong.",
+    }
+)
+
+
+def advice(check: str) -> str:
+    """What to do about a finding of this check."""
+    return ADVICE.get(check, _CORRUPT)
+
+
+def finding_view(finding: Finding, *, todo: bool = True) -> FindingView:
+    """A finding of a check, with what to do next."""
+    return FindingView(
+        finding.severity,
+        finding.object,
+        finding.expected,
+        finding.found,
+        _meaning(finding),
+        advice(finding.check) if todo else "",
+        finding.query,
+    )
+
+
+def finding_views(found: Sequence[Finding]) -> list[FindingView]:
+    """The findings one below the other; the same advice twice in a row is given once."""
+    views = [finding_view(each) for each in found]
+    pairs = zip([None, *views], views, strict=False)
+    return [replace(each, todo="as above") if before and each.todo == before.todo else each for before, each in pairs]
+
+
+def _meaning(finding: Finding) -> str:
+    """What the finding says beyond what was expected and found."""
+    known = (
+        finding.message in finding.found or finding.message in finding.expected or finding.expected in finding.message
+    )
+    return finding.mark.strip() if known else f"{finding.message}{finding.mark}"
+
+
+def failures(record: RunRecord) -> list[FindingView]:
+    """What failed, the gravest first: differences, missed objectives, what could not go on, what is left behind."""
+    found = finding_views(reasons.errors_found(record))
+    found += _missed_objectives(record)
+    found += [
+        FindingView("could not run", each.phase or "the run", "its end", each.sentence) for each in record.failures
+    ]
+    found += _left(record)
+    return [*found, *_promises(record, found)]
+
+
+def _missed_objectives(record: RunRecord) -> Iterator[FindingView]:
+    for view in words.objective_views(record):
+        if view.outcome != "missed":
+            continue
+        slowest = words.slowest_phase(record)
+        todo = f"Begin with the slowest phase: {slowest}." if view.actual_name == "RTA" and slowest else ""
+        if view.objective_name == "RPO":
+            todo = "Back up more often, or recover to a point in time; drills schedule says what a schedule can lose."
+        yield FindingView(
+            "objective missed",
+            f"{view.actual_name} against {view.objective_name}",
+            f"{view.objective_name} {words.seconds_or(view.objective, 'not set')}",
+            f"{view.actual_name} {words.seconds_or(view.actual, view.otherwise)}, {view.margin}",
+            view.sentence,
+            todo,
+        )
+
+
+def _left(record: RunRecord) -> Iterator[FindingView]:
+    if record.ended_at is None and not record.interrupted_by:
+        return  # a run that goes on has made what it works with
+    for resource in record.resources:
+        if resource.state != "gone":
+            yield FindingView(
+                "left behind",
+                f"{resource.kind} {resource.id}",
+                "gone",
+                f"{resource.state}{f': {resource.note}' if resource.note else ''}",
+                "",
+                "Delete it: it costs money, and it holds the data.",
+            )
+
+
+def _promises(record: RunRecord, known: list[FindingView]) -> Iterator[FindingView]:
+    """The promises that failed or broke for a reason that nothing before them has said, and required verdicts left open."""
+    told = " ".join(f"{each.meaning} {each.found} {each.expected}" for each in known)
+    told += " ".join(each.message for each in words.findings(record))
+    open_ones = [each for each in record.verdicts if each.outcome == "not verified" and each.requirement == "required"]
+    for verdict in open_ones:
+        if verdict.sentence not in told:
+            told += f" {verdict.sentence}"
+            yield FindingView("not verified", verdict.name, "a verdict", verdict.sentence)
+    for promise in record.promises:
+        if promise.outcome not in ("failed", "broken"):
+            continue
+        if not promise.reason or promise.reason in told or any(_said(part, told) for part in _parts(promise.reason)):
+            continue
+        told += f" {promise.reason}"
+        kind = outcomes.kind_of(record, promise) or promise.outcome
+        yield FindingView(kind, f"promise: {promise.name}", "that it holds", promise.reason)
+
+
+def _parts(reason: str) -> list[str]:
+    """A reason without what a step said before or after the sentence of the finding that it repeats."""
+    return [part for part in (reason.partition(": ")[2], reason.rpartition("found ")[2]) if len(part) > 20]
+
+
+def _said(part: str, told: str) -> bool:
+    return part.rstrip(".") in told
+
+
+def is_failed(record: RunRecord) -> bool:
+    """Whether page one begins with what failed: a run that ended badly, or was cut short."""
+    return bool(record.interrupted_by or record.failures) or record.code not in (None, 0, errors.USAGE)

@@ -1,0 +1,247 @@
+"""The runs of the chains of evidence, and `drills report controls`, which shows them to an auditor."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drills.cli import main as cli
+from drills.history.line import line_of, write_line
+from reports.audit.runs import read_all
+from tests.support.chains import at_time, put_bundle, put_review, put_start
+from tests.support.controls_record import from_another_account, judged, real_drill
+from tests.support.example_record import green_drill
+
+FIRST, SECOND, THIRD = (datetime(2026, month, 15, 3, tzinfo=UTC) for month in (10, 11, 12))
+MATRIX = "q4." + "md"
+CONFIG = """
+[drill]
+target = "orders"
+[targets.orders]
+instance = "myappdbprod"
+drill_every = "31d"
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a drill.toml, which a command works in."""
+    (tmp_path / "drill.toml").write_text(CONFIG, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def chain(project: Path, name: str = "aws-orders") -> Path:
+    """Where a chain lies by default."""
+    return project / "reports" / "evidence" / name
+
+
+def test_bundles_have_their_digest_level_and_review(tmp_path: Path) -> None:
+    """The digest is that of SHA256SUMS; without a signature the level is L0, whatever the record says."""
+    digest = put_bundle(tmp_path / "c", 1, at_time(real_drill(), FIRST))
+    put_bundle(tmp_path / "c", 2, at_time(judged(real_drill(), 10, rto="missed"), SECOND), signed=False)
+    put_review(tmp_path / "c", 2)
+    found = read_all(tmp_path, ())
+
+    assert found.problems == ()
+    assert [(each.sequence, each.standing, each.level, each.review) for each in found.runs] == [
+        (1, "done", "L1", ""),
+        (2, "failed", "L0", "accepted by R. Viewer"),
+    ]
+    assert found.runs[0].digest == digest
+    assert found.runs[0].rows
+
+
+def test_a_start_without_a_bundle_is_an_aborted_run(tmp_path: Path) -> None:
+    """It stays in the population; what its start record does not say comes from its id and its chain."""
+    put_bundle(tmp_path / "c", 1, at_time(real_drill(), FIRST))
+    put_start(tmp_path / "c", 2, at_time(real_drill(), SECOND))
+    lost = at_time(real_drill(), THIRD)
+    (tmp_path / "c" / "starts" / f"0003-{lost.run_id}.json").write_text("{", encoding="utf-8")
+    runs = read_all(tmp_path, ()).runs
+
+    assert [(each.standing, each.target, each.profile, each.started_at, each.rows) for each in runs[1:]] == [
+        ("aborted", "orders", "aws", SECOND, ()),
+        ("aborted", "orders", "aws", THIRD, ()),
+    ]
+
+
+def test_a_gap_in_the_numbers_is_named(tmp_path: Path) -> None:
+    """An entry that is not there, the first one too, and a number that two entries have."""
+    put_bundle(tmp_path / "c", 2, at_time(real_drill(), FIRST))
+    put_bundle(tmp_path / "c", 4, at_time(real_drill(), SECOND))
+    put_bundle(tmp_path / "c", 4, at_time(real_drill(), THIRD))
+
+    assert read_all(tmp_path, ()).problems == (
+        "c: entry 0001 is missing from the chain",
+        "c: entry 0003 is missing from the chain",
+        "c: entry 0004 is there twice",
+    )
+
+
+@pytest.mark.parametrize("damage", ["changed", "no sums", "no record", "no JSON"])
+def test_a_bundle_that_does_not_add_up_counts_nowhere_and_is_named(tmp_path: Path, damage: str) -> None:
+    """A record that is not the one in SHA256SUMS supports nothing, and its run does not disappear."""
+    record = at_time(real_drill(), FIRST)
+    put_bundle(tmp_path / "c", 1, record)
+    folder = tmp_path / "c" / f"0001-{record.run_id}"
+    if damage == "changed":
+        (folder / "drill.json").write_text((folder / "drill.json").read_text().replace('"code": 0', '"code": 10'))
+    elif damage == "no JSON":
+        (folder / "drill.json").write_bytes(b"\xff")
+    else:
+        (folder / {"no sums": "SHA256SUMS", "no record": "drill.json"}[damage]).unlink()
+    found = read_all(tmp_path, ())
+
+    assert [(each.run_id, each.standing, each.rows, each.digest) for each in found.runs] == [
+        (record.run_id, "no drill", (), "")
+    ]
+    assert len(found.problems) == 1
+    assert found.problems[0].startswith(f"c/0001-{record.run_id}: ")
+
+
+def test_a_run_of_the_history_alone_is_said_to_have_no_bundle(tmp_path: Path) -> None:
+    """One that stands in a chain too is counted once, from there."""
+    sealed, old = at_time(real_drill(), SECOND), at_time(real_drill(), FIRST)
+    put_bundle(tmp_path / "c", 1, sealed)
+    runs = read_all(tmp_path, [line_of(sealed, 86400.0), line_of(old, 86400.0)]).runs
+
+    assert [(each.run_id, bool(each.digest), bool(each.rows)) for each in runs] == [
+        (old.run_id, False, False),
+        (sealed.run_id, True, True),
+    ]
+    assert runs[0].place.startswith("history only: no bundle")
+
+
+@pytest.mark.parametrize(
+    ("changes", "standing"),
+    [
+        ({"interrupted_by": "SIGTERM", "code": 12}, "aborted"),
+        ({"partial": True}, "no drill"),
+        ({"code": 12}, "could not run"),
+        ({"code": 13}, "failed"),
+        ({"code": 14}, "failed"),
+        ({"code": None}, "aborted"),
+    ],
+)
+def test_chain_and_history_agree_on_how_a_run_stands(tmp_path: Path, changes: dict[str, Any], standing: str) -> None:
+    """The same run stands alike, wherever it was read from."""
+    record = dataclasses.replace(at_time(real_drill(), FIRST), **changes)
+    put_bundle(tmp_path / "c", 1, record)
+
+    assert [each.standing for each in read_all(tmp_path, ()).runs] == [standing]
+    assert [each.standing for each in read_all(tmp_path / "none", [line_of(record)]).runs] == [standing]
+
+
+def test_a_folder_that_is_being_written_is_no_bundle(tmp_path: Path) -> None:
+    """Its name begins with a dot."""
+    (tmp_path / "c" / "starts").mkdir(parents=True)
+    (tmp_path / "c" / ".0001-half").mkdir()
+    (tmp_path / ".tmp").mkdir()
+
+    assert read_all(tmp_path, ()).runs == ()
+
+
+# -- the command ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("columns", ["60", "200"])
+def test_the_command_prints_the_matrix(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    """Population, runs with their entries, frameworks, and what is missing from the chain; on a narrow terminal too."""
+    monkeypatch.setenv("COLUMNS", columns)
+    put_bundle(chain(project), 1, at_time(real_drill(), FIRST))
+    put_bundle(chain(project), 3, at_time(judged(real_drill(), 11, content="missed"), SECOND))
+
+    assert cli.main(["report", "controls", "--period", "2026-10-01..2026-11-20"]) == 0
+    said = capsys.readouterr().out
+    for each in ("At least 1 drills expected, 2 ran to a verdict, 1 of them failed", "aws-orders/0003", "SOC 2", "L1"):
+        assert each in said
+    assert "entry 0002 is missing" in said
+
+
+def test_json_holds_every_run_with_its_rows(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Populations, runs, controls and problems; simulated runs are stamped."""
+    record = at_time(from_another_account(real_drill()), FIRST)
+    digest = put_bundle(chain(project), 1, record)
+    put_bundle(chain(project, "sandbox-orders"), 1, at_time(green_drill(), SECOND))
+
+    assert cli.main(["report", "controls", "--period", "2026-Q4", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    real, simulated = facts["populations"]
+    assert (real["done"], real["runs"][0]["digest"], simulated["stamp"][:9]) == (1, digest, "SIMULATED")
+    by_name = {f"{each['framework']} {each['control']}": each for each in facts["controls"]}
+    assert by_name["nist80053 CP-6"]["supported_by"] == [record.run_id]
+
+
+@pytest.mark.parametrize("ending", ["html", "md", "json"])
+@pytest.mark.parametrize("by", ["target", "control"])
+def test_a_file_is_written_in_the_format_of_its_name(project: Path, ending: str, by: str) -> None:
+    """Each holds the run and its digest whole, needs nothing from elsewhere and calls nothing compliant."""
+    record = at_time(judged(real_drill(), 11, content="missed"), FIRST)
+    digest = put_bundle(chain(project), 1, record)
+
+    assert cli.main(["report", "controls", "--period", "2026-Q4", "--by", by, "-o", f"q4.{ending}"]) == 0
+    text = (project / f"q4.{ending}").read_text("utf-8")
+    assert digest in text
+    assert record.run_id in text
+    words = re.sub(r"https?://\S+", "", text)
+    assert not re.search("complian|certified", words, re.IGNORECASE)
+    if ending == "html":
+        assert not re.search(r"<(script|link|img|iframe)|url\(|@import", text)
+    if by == "control" and ending != "json":
+        assert f"{record.run_id} (a test that failed)" in text
+        assert "paraphrase not verified against the original" in text
+
+
+def test_names_are_escaped_in_the_page(project: Path) -> None:
+    """A reviewer's or a target's name is text, on the page and in Markdown."""
+    record = at_time(real_drill(), FIRST)
+    assert record.target
+    hostile = dataclasses.replace(record, target=dataclasses.replace(record.target, name="<b>|x\x1b[2J"))
+    put_bundle(chain(project), 1, hostile)
+    for ending in ("html", "md"):
+        assert cli.main(["report", "controls", "--period", "2026-Q4", "-o", f"q4.{ending}"]) == 0
+        text = (project / f"q4.{ending}").read_text("utf-8")
+        assert "<b>" not in text
+        assert "\x1b" not in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["controls"], "--period: expected a quarter"),
+        (["controls", "--period", "Q4"], 'found "Q4"'),
+        (["controls", "--period", "2026-Q4", "--target", "nope"], "there are orders"),
+        (["controls", "--period", "2026-Q4", "-o", "x.pdf"], ".html, .md or .json"),
+        (["controls", "--period", "2026-Q4", "--json", "-o", MATRIX], "ends in .json"),
+        (["controls", "--period", "2026-Q4", "-o", f"no/such/{MATRIX}"], "--output: expected a place"),
+        (["controls", "--period", "2026-Q4", "--evidence", "nowhere"], "--evidence: expected a folder"),
+        (["--period", "2026-Q4"], "drills report controls --period"),
+        (["reports/out/x", "--json"], "drills report controls --period"),
+    ],
+)
+def test_wrong_usage_is_a_sentence(
+    project: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    """It ends with 2 and says what was expected."""
+    assert cli.main(["report", *arguments]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_without_evidence_the_history_is_read(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Runs stand there without a digest, which is said, and support no control."""
+    (project / "reports").mkdir()
+    (project / "reports" / "history.jsonl").write_text(write_line(line_of(at_time(real_drill(), FIRST))) + "\n")
+
+    assert cli.main(["report", "controls", "--period", "2026-Q4", "-o", MATRIX]) == 0
+    text = (project / MATRIX).read_text("utf-8")
+    assert "history only: no bundle in reports/evidence" in text
+    assert "No run of the period has a bundle" in text
