@@ -1,4 +1,4 @@
-"""Writes every report of a run from its record: summary.md, report.html, report.pdf, junit.xml, Allure's, and `latest`."""
+"""Writes every report of a run from its record: summary.md, report.html and .pdf, junit.xml, exports, Allure's, `latest`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from drills.model.record import RunRecord
 from drills.objectives import verdicts
 from drills.record import RECORD_NAME, load, to_json
 from reports import allure_files, allure_history, allure_render, html, junit, markdown, pdf
+from reports.export import files as exports
 
 LATEST = "latest"
 
@@ -33,6 +34,8 @@ def write_all(folder: Path, *, render_allure: bool) -> list[str]:
         _attempt("report.html", folder, lambda: write_atomically(folder / "report.html", html.render(record))),
     ]
     lines.append(_pdf(folder, record, changed=record != held))
+    if record.code != USAGE:  # a run that was refused is none, and no evidence
+        lines.append(_attempt("the exports", folder, lambda: exports.write(folder, record)))
     results = folder / "allure-results"
     if results.is_dir():
         lines.append(_attempt("Allure's own files", folder, lambda: allure_files.write(results, record)))

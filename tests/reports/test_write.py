@@ -32,10 +32,11 @@ def test_reports_come_from_the_record_alone(tmp_path: Path) -> None:
     """From drill.json alone come page, PDF and summary, the same each time; a clean result prints nothing."""
     folder = put(tmp_path / "out" / "run")
     assert write.write_all(folder, render_allure=True) == []
-    first = {file.name: file.read_bytes() for file in folder.iterdir()}
-    assert set(first) == {"drill.json", "report.html", "report.pdf", "summary.md", "junit.xml"}
+    first = {file.name: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    exports = {"oscal-assessment-results.json", "in-toto-test-result.json"}
+    assert set(first) == {"drill.json", "report.html", "report.pdf", "summary.md", "junit.xml"} | exports
     assert write.write_all(folder, render_allure=True) == []
-    assert {file.name: file.read_bytes() for file in folder.iterdir()} == first
+    assert {file.name: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == first
 
 
 def test_latest_leads_to_the_last_run(tmp_path: Path) -> None:
