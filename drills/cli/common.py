@@ -6,12 +6,14 @@ Loads nothing but argparse: `drills --help` answers at once.
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
-from drills.errors import USAGE
+from drills.errors import USAGE, ConfigError
 from drills.printable import printable
 from drills.redaction import hide_arguments
 
@@ -41,7 +43,7 @@ class Command:
 
     `run` returns the exit code and raises DrillError, one sentence for the person who must act. `parents` are parsers whose
     options the command shares with others. `paths` names the options that hold a path; where there are any, the command works in
-    the project's folder (`drills.cli.main.project_folder`), and what was given is read from the caller's.
+    the project's folder (`project_folder`), and what was given is read from the caller's.
     """
 
     example: str
@@ -52,6 +54,13 @@ class Command:
     paths: tuple[str, ...] = ()
 
 
+class Entry(NamedTuple):
+    """A command: the module whose `COMMAND` it is, and what it does, for `drills --help`."""
+
+    module: str
+    summary: str
+
+
 def help_texts(summary: str, example: str, exit_codes: str = EXIT_CODES) -> dict[str, Any]:
     """Return the arguments of `add_parser` for a command: its help, with examples and exit codes at the end."""
     return {
@@ -60,6 +69,47 @@ def help_texts(summary: str, example: str, exit_codes: str = EXIT_CODES) -> dict
         "epilog": f"{example}\n{exit_codes}",
         "formatter_class": argparse.RawDescriptionHelpFormatter,
     }
+
+
+def project_folder() -> Path:
+    """Return the folder that a command works in: this one when it has a drill.toml, else the checkout of the suite.
+
+    ConfigError where the suite was installed without its checkout: features, steps and reports belong to it.
+    """
+    if not (CHECKOUT / "features").is_dir():
+        raise ConfigError(
+            f"expected the checkout of the suite around {CHECKOUT / 'drills'}, found no features there: clone the "
+            "repository, and run `tox -e drill` in the clone"
+        )
+    here = Path.cwd()
+    return here if (here / "drill.toml").is_file() else CHECKOUT
+
+
+def _absolute(path: str | None) -> str | None:
+    elsewhere = path is None or path == "-" or "://" in path or path.startswith(("env:", "arn:"))
+    return path if elsewhere or path is None else str(Path(path).absolute())
+
+
+def enter_project(options: argparse.Namespace, paths: Sequence[str]) -> None:
+    """Work in the project's folder; paths that were given stay relative to the folder that the caller is in."""
+    folder = project_folder()
+    if folder == Path.cwd():
+        return
+    for name in paths:
+        value = getattr(options, name)
+        setattr(options, name, [_absolute(each) for each in value] if isinstance(value, list) else _absolute(value))
+    print(f"drills: working in {folder}", file=sys.stderr)
+    os.chdir(folder)
+
+
+def run_folder(given: str) -> Path:
+    """Return the folder of a run; `latest` is a file with the folder's name where there are no symlinks. Raises ConfigError."""
+    folder = Path(given)
+    if folder.is_file() and folder.name == "latest":
+        return folder.parent / folder.read_text(encoding="utf-8").strip()
+    if folder.is_file():
+        raise ConfigError(f"expected the folder of a run, found the file {folder}: give its folder")
+    return folder
 
 
 def _config_options() -> Parser:

@@ -8,27 +8,16 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
 import sys
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
-from typing import NamedTuple
 
 from drills import __version__
-from drills.cli.common import CHECKOUT, EXIT_CODES, Command, Parser, help_texts
+from drills.cli.common import EXIT_CODES, Command, Entry, Parser, enter_project, help_texts
 from drills.errors import COULD_NOT_RUN, ConfigError, DrillError
 from drills.printable import printable, printable_lines
 from drills.redaction import hide_arguments
 from drills.streams import outlive_readers
-
-
-class Entry(NamedTuple):
-    """A command: the module whose `COMMAND` it is, and what it does, for `drills --help`."""
-
-    module: str
-    summary: str
-
 
 COMMANDS = {
     "run": Entry("run", "run the features and write the reports"),
@@ -37,9 +26,11 @@ COMMANDS = {
     "backup": Entry("backup", "make a backup of the target, and see it in the vault and among the snapshots"),
     "canary": Entry("canary", "write the canary on a source"),
     "cutover": Entry("cutover", "rehearse the real recovery: stop, rename, restore, compare, verify, start"),
+    "evidence": Entry("evidence", "make signing keys; seal, review and verify the evidence of runs"),
     "history": Entry("history", "show earlier runs and their trend"),
     "posture": Entry("posture", "judge whether the backups that a recovery needs are there"),
     "schedule": Entry("schedule", "work out what a backup schedule can lose at worst"),
+    "validate": Entry("validate.command", "validate what a restore test of AWS Backup made, and post the result"),
     "steps": Entry("steps", "list the steps that a feature can be written with"),
     "manifest": Entry("manifest", "fingerprint a database"),
     "verify": Entry("verify", "compare a database with a manifest"),
@@ -59,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if arguments is None and options.command != "run":
             outlive_readers()
         if command.paths:
-            _enter_project(options, command.paths)
+            enter_project(options, command.paths)
         return command.run(options)
     except DrillError as error:
         print(printable(hide_arguments(f"drills: {error}", given)), file=sys.stderr)
@@ -128,33 +119,3 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
         return given, []
     at = given.index("--")
     return given[:at], given[at + 1 :]
-
-
-def project_folder() -> Path:
-    """Return the folder that a command works in: this one when it has a drill.toml, else the checkout of the suite.
-
-    ConfigError where the suite was installed without its checkout: features, steps and reports belong to it.
-    """
-    if not (CHECKOUT / "features").is_dir():
-        raise ConfigError(
-            f"expected the checkout of the suite around {CHECKOUT / 'drills'}, found no features there: clone the "
-            "repository, and run `tox -e drill` in the clone"
-        )
-    here = Path.cwd()
-    return here if (here / "drill.toml").is_file() else CHECKOUT
-
-
-def _absolute(path: str | None) -> str | None:
-    return str(Path(path).absolute()) if path and "://" not in path else path
-
-
-def _enter_project(options: argparse.Namespace, paths: Sequence[str]) -> None:
-    """Work in the project's folder; paths that were given stay relative to the folder that the caller is in."""
-    folder = project_folder()
-    if folder == Path.cwd():
-        return
-    for name in paths:
-        value = getattr(options, name)
-        setattr(options, name, [_absolute(each) for each in value] if isinstance(value, list) else _absolute(value))
-    print(f"drills: working in {folder}", file=sys.stderr)
-    os.chdir(folder)

@@ -24,15 +24,18 @@ from drills.cli.database import (
     policies_of,
     server_connector,
 )
+from drills.cli.evidence.signing import signer_of
 from drills.clock import SystemClock
 from drills.durations import parse_duration
 from drills.errors import ConfigError, DrillError
+from drills.evidence.manifests import sign_manifest, signature_path
 from drills.files import write_atomically
 
 EXAMPLE = """\
 examples:
   drills manifest postgresql://reader@db.example.com/orders -o orders.json
   drills manifest "host=localhost dbname=orders" > orders.json
+  drills manifest dbname=orders -o orders.json --key drill.pem     sealed: drills verify --public-key refuses an edited one
 The password comes from the DSN, PGPASSWORD or ~/.pgpass. With -o a key is kept in FILE.key: keep both, and the key secret.
 """
 
@@ -42,6 +45,9 @@ def add_arguments(take: argparse.ArgumentParser) -> None:
     take.add_argument("dsn", metavar="DSN", help="libpq URL or keyword string of the source")
     take.add_argument(
         "-o", "--output", metavar="FILE", help="where it is kept, with its key beside it (default: print it)"
+    )
+    take.add_argument(
+        "--key", metavar="KEY", help="signs it, into FILE.sig: a PEM file, env:NAME, or the ARN of a key in AWS KMS"
     )
     take.add_argument("--all-databases", action="store_true", help="every database of the server, not the DSN's alone")
     take.add_argument(
@@ -71,6 +77,9 @@ def run(options: argparse.Namespace) -> int:
         raise ConfigError(f"--max-age: {error}") from error
     if options.output and not Path(options.output).absolute().parent.is_dir():
         raise ConfigError(f"--output: expected a file in a folder that exists, found {options.output}")
+    if options.key and not options.output:
+        raise ConfigError("--key: expected --output FILE beside it, found none: the signature lies beside the file")
+    signer = signer_of(options.key) if options.key else None
     policies = policies_of(options.policy)
     parameters = parse_dsn(options.dsn)
     name = database_name(parameters)
@@ -99,11 +108,16 @@ def run(options: argparse.Namespace) -> int:
         return 0
     path = Path(options.output)
     try:
+        signature_path(path).unlink(missing_ok=True)  # of the manifest before
         manifest.write_key(path, key)
         write_atomically(path, text)
+        if signer:
+            sign_manifest(path, text.encode(), signer)
     except OSError as error:
         raise DrillError(f"expected to write {path}, found: {error.strerror}") from error
     print(_summary(taken, path), file=sys.stderr)
+    if signer:
+        print(f"{signature_path(path)}: signed, fingerprint {signer.fingerprint}", file=sys.stderr)
     return 0
 
 

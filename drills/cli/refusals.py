@@ -7,6 +7,7 @@ from pathlib import Path
 
 from drills.config.load import Config, SandboxProfile
 from drills.errors import ConfigError, SeedError
+from drills.evidence.manifests import check_stored
 from drills.run import context
 from steps import own
 
@@ -54,6 +55,7 @@ def _check_manifest(effective: Config) -> None:
         from drills.checks import manifest  # loads psycopg, which the command line of a run in the sandbox never needs
         from drills.checks.content.check import unmatched_policies
 
+        check_stored(stored, effective.evidence.public_key)
         expected = manifest.load(Path(stored).read_text(encoding="utf-8"), stored)
         contents = [each.contents for each in expected.databases.values()]
         for unmatched in unmatched_policies(contents, effective.target.tables):

@@ -35,6 +35,7 @@ RPO_SECONDS = 24 * 3600.0
 BEATS = 5
 POLL_SECONDS = 0.2
 RETENTION_DAYS = 7
+PROFILE = "standing"  # with which a run drills this sandbox's instance, and starts no sandbox of its own
 CONFIG, MANIFEST = "drill.toml", "manifest.json"
 _TOML = """\
 # Written by `drills sandbox up --sample` for this sandbox, and removed with it. Each key: docs/configuration.md.
@@ -45,6 +46,10 @@ target = "{instance}"
 
 [profiles.sandbox]
 allow = ["cuts_over"]
+
+[profiles.{profile}]
+kind = "endpoint"
+endpoint_url = "{endpoint}"
 
 [targets.{instance}]
 instance = "{instance}"
@@ -79,6 +84,7 @@ class Sample:
         return [
             f"{program} posture {config}",
             f"{program} backup {config} --retain 1d",
+            f"{program} run {config} --profile {PROFILE}",
             f"{program} cutover plan {config}",
             f"{program} cutover run {config} {confirm}",
             f"{program} cutover rollback {config} {confirm} {since}",
@@ -108,7 +114,7 @@ def fill(folder: Path, ready: dict[str, Any]) -> Sample:
     try:
         clients = identify(open_clients(SandboxProfile(), environment=os.environ, endpoint_url=ready["endpoint"]))
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _make(folder, clients, control, Path(ready["ca"]))
+        _make(folder, clients, control, ready)
     except (ClientError, BotoCoreError, psycopg.Error, TimeoutError, OSError) as error:
         raise SandboxError(
             f"expected to make the sample in the sandbox, found: {' '.join(str(error).split())}"
@@ -118,10 +124,9 @@ def fill(folder: Path, ready: dict[str, Any]) -> Sample:
     return made
 
 
-def _make(folder: Path, clients: Clients, control: SandboxControl, ca: Path) -> None:
-    source = SourceMaker(
-        INSTANCE, Target(instance=INSTANCE, vault=VAULT), clients, clients, control, SystemClock(), ca, POLL_SECONDS
-    )
+def _make(folder: Path, clients: Clients, control: SandboxControl, ready: dict[str, Any]) -> None:
+    target, ca, endpoint = Target(instance=INSTANCE, vault=VAULT), Path(ready["ca"]), ready["endpoint"]
+    source = SourceMaker(INSTANCE, target, clients, clients, control, SystemClock(), ca, POLL_SECONDS)
     password = secrets.token_urlsafe(24)
     instance = source.make(None, password, retention=RETENTION_DAYS)
     database = str(control.load_seed(INSTANCE, SAMPLE)["database"])
@@ -133,13 +138,15 @@ def _make(folder: Path, clients: Clients, control: SandboxControl, ca: Path) -> 
     source.make_vaults()
     source.back_up(instance)
     source.plan_backups(instance, RPO_SECONDS)
-    write_config(folder, database, stage_service.deploy(clients, instance, database))
+    write_config(folder, endpoint, database, stage_service.deploy(clients, instance, database))
 
 
-def write_config(folder: Path, database: str, url: str) -> None:
-    """Write the drill.toml of a sample whose service answers at `url` and uses `database`."""
+def write_config(folder: Path, endpoint: str, database: str, url: str) -> None:
+    """Write the drill.toml of a sample in the sandbox at `endpoint`, whose service answers at `url` and uses `database`."""
     text = _TOML.format(
         instance=INSTANCE,
+        profile=PROFILE,
+        endpoint=endpoint,
         vault=VAULT,
         manifest=_string(folder / MANIFEST),
         invariants=_string(CHECKOUT / "invariants"),

@@ -31,6 +31,8 @@ from drills.cli.findings import show_finding
 from drills.clock import SystemClock
 from drills.config.load import load as load_config
 from drills.errors import ConfigError
+from drills.evidence.keys import read_public_key
+from drills.evidence.manifests import read_sealed
 from drills.model.acknowledgement import Acknowledgement
 from drills.model.finding import CheckResult
 from drills.objectives import acknowledged
@@ -41,6 +43,7 @@ EXAMPLE = """\
 examples:
   drills verify postgresql://reader@copy.example.com/orders --against orders.json
   drills verify "host=localhost dbname=orders_copy" --against orders.json --scratch --json
+  drills verify dbname=orders_copy --against orders.json --public-key drill.pub.pem
   drills verify dbname=orders_copy --against orders.json --policy 'public.orders=up to created_at'
 A manifest that is compared up to a watermark has to be taken with the same --policy.
 """
@@ -55,6 +58,9 @@ def add_arguments(compare: argparse.ArgumentParser) -> None:
         help="target of the configuration whose acknowledged differences apply; nothing else of it is used",
     )
     compare.add_argument("--against", required=True, metavar="FILE", help="the manifest")
+    compare.add_argument(
+        "--public-key", metavar="PUB", help="refuse a manifest that this key has not signed (drills manifest --key)"
+    )
     compare.add_argument(
         "--invariants", metavar="FOLDER", help="SQL files that select the rows which break what is always true"
     )
@@ -84,13 +90,14 @@ def run(options: argparse.Namespace) -> int:
     """Compare the two and print what differs; DrillError, one sentence, where it could not."""
     path = Path(options.against)
     try:
-        text = path.read_text(encoding="utf-8")
+        sealed = read_sealed(path, read_public_key(Path(options.public_key))) if options.public_key else None
+        text = path.read_text(encoding="utf-8") if sealed is None else sealed.decode("utf-8")
         expected = manifest.load(text, str(path))
     except (OSError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no text"
         raise ConfigError(f"--against: expected a manifest, found {path}: {reason}") from error
     key = manifest.read_key(path)
-    if not manifest.is_authentic(text, str(path), key):
+    if not manifest.is_authentic(text, str(path), key) and sealed is None:
         print(f"drills: {path} is not authenticated: it has no HMAC, or its key is not beside it", file=sys.stderr)
     rules = load(Path(options.invariants)) if options.invariants else ()
     known = known_differences(options), SystemClock().now().date()

@@ -58,11 +58,14 @@ def _whole_days(raw: timedelta) -> timedelta:
     return raw
 
 
+Key = Annotated[str, AfterValidator(_key)]
+
+
 class EvidenceConfig(Table):
     """Where bundles go and who signs them. `key` None: nothing is signed. `store` is a second place, under a lock as an option."""
 
     folder: PathText = FOLDER
-    key: Annotated[str, AfterValidator(_key)] | None = None
+    key: Key | None = None
     public_key: PathText | None = None
     timestamp_url: HttpUrl | None = None
     store: Annotated[str, AfterValidator(_store)] | None = None

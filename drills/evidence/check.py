@@ -63,8 +63,11 @@ def check_stamp(folder: Path, authority: Path) -> tuple[Problem, ...]:
     return ()
 
 
-def check_signature(path: Path, key: PublicKey) -> tuple[Problem, ...]:
-    """Return what does not verify of a file that is sealed by itself, with its signature in PATH.sig."""
+def check_signature(path: Path, key: PublicKey, data: bytes | None = None) -> tuple[Problem, ...]:
+    """Return what does not verify of a file that is sealed by itself, with its signature in PATH.sig.
+
+    `data` is the file's content where it was read before.
+    """
     signature = path.with_name(f"{path.name}.sig")
     for each in (path, signature):
         if each.is_symlink():
@@ -72,7 +75,7 @@ def check_signature(path: Path, key: PublicKey) -> tuple[Problem, ...]:
     try:
         if not signature.exists():
             return (Problem("unsigned", path.name, f"expected a signature in {signature.name}, found none: {_KEEP}"),)
-        if not key.verify(path.read_bytes(), signature.read_bytes()):
+        if not key.verify(path.read_bytes() if data is None else data, signature.read_bytes()):
             return (Problem("signature", path.name, _bad_signature(path.name, key)),)
     except OSError as error:
         raise DrillError(f"expected to read {error.filename or path}, found: {error.strerror}") from error

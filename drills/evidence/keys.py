@@ -88,16 +88,17 @@ class LocalSigner:
         return self._key.sign(data, ec.ECDSA(hashes.SHA256()))
 
 
-def generate_pem() -> str:
-    """Return a new private key on P-256 as PEM text (PKCS 8, without a passphrase)."""
+def generate_pem(passphrase: str = "") -> str:
+    """Return a new private key on P-256 as PEM text (PKCS 8), encrypted where there is a passphrase."""
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
-    return (
-        ec.generate_private_key(ec.SECP256R1())
-        .private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        .decode("ascii")
-    )
+    encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if passphrase:
+        encryption = serialization.BestAvailableEncryption(passphrase.encode())
+    key = ec.generate_private_key(ec.SECP256R1())
+    form = serialization.PrivateFormat.PKCS8
+    return key.private_bytes(serialization.Encoding.PEM, form, encryption).decode("ascii")
 
 
 def read_signer(key: str, environment: Mapping[str, str]) -> LocalSigner:

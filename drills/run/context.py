@@ -178,7 +178,9 @@ def open_setup(folder: Path, journal: Journal, process: str = "features") -> Set
     effective = choices.effective()
     service = local_aws_of(folder)
     clients, scratch_clients = identified_clients(effective, service, CallRecorder(folder, process))
-    bundle = effective.target.restore.ca_bundle or (service.ca if service else None)
+    # the certificate authority of a standing sandbox, as `drills sandbox up` says it
+    standing = os.environ.get("PGSSLROOTCERT") if effective.simulated else None
+    bundle = effective.target.restore.ca_bundle or (service.ca if service else standing)
     return Setup(
         name=effective.target_name,
         target=effective.target,

@@ -25,10 +25,12 @@ from drills.cli import main as cli
 from drills.cli import verify
 from drills.clock import SystemClock, wait_until
 from drills.errors import CheckUnavailable
+from drills.files import write_privately
 from drills.model.finding import CheckResult, Finding
 from drills.sandbox.postgres.cluster import ADMIN
 from tests.support.checked import MASTER, Checked, checked
 from tests.support.cluster import module_state
+from tests.support.evidence import PRIVATE, PUBLIC, SIGNER
 from tests.support.paths import CHECKOUT, DRILLS
 
 __all__ = ["checked", "module_state"]
@@ -131,16 +133,19 @@ def test_a_copy_under_another_name_is_verified_and_a_damaged_one_is_not(
     checked: Checked, dsn: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """0 for an honest copy, 11 for one that lost a row, with a table that names it; the key is for its owner alone."""
-    path = tmp_path / "orders.json"
-    assert cli.main(["manifest", dsn("orders"), "-o", str(path), "--workers", "2"]) == 0
+    path, key, public = tmp_path / "orders.json", tmp_path / "drill.pem", tmp_path / "drill.pub.pem"
+    write_privately(key, PRIVATE)
+    public.write_text(PUBLIC)
+    assert cli.main(["manifest", dsn("orders"), "-o", str(path), "--workers", "2", "--key", str(key)]) == 0
     told = capsys.readouterr().err
+    assert f"orders.json.sig: signed, fingerprint {SIGNER.fingerprint}" in told
     assert "orders, 13 tables, 99,988 rows; the snapshot was held for" in told
     assert "by 2 connections" in told
     assert stat.S_IMODE(manifest.key_path(path).stat().st_mode) == 0o600
     assert manifest.load(path.read_text()).databases["orders"].held_seconds > 0
 
     with checked.copy() as copy:
-        status = cli.main(["verify", dsn(copy), "--against", str(path), "--json"])
+        status = cli.main(["verify", dsn(copy), "--against", str(path), "--json", "--public-key", str(public)])
         honest = results(capsys.readouterr().out)
         checked.harm(copy, "delete from shop.payment where id = 77")
         rules = tmp_path / "rules"

@@ -18,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from drills.config import load as config
 from drills.config.acknowledged import KnownDifference
+from drills.config.evidence import EvidenceConfig
 from drills.config.file import validate_table
 from drills.config.limits import LimitsTable
 from drills.config.load import Config, SandboxProfile, TablePolicy, load, parse_table_policy
@@ -509,7 +510,7 @@ def test_every_key_is_in_the_document() -> None:
     text = (CHECKOUT / "docs" / "configuration.md").read_text(encoding="utf-8")
     seen: list[type[Table]] = [DrillTable, Target, *PROFILES.values(), config.RestoreConfig, config.Credentials]
     seen += [config.Scenario, NamedQuery, LimitsTable]
-    seen += [Freshness, KnownDifference, PlanConfig]
+    seen += [EvidenceConfig, Freshness, KnownDifference, PlanConfig]
     missing = [key for model in seen for key in model.known_keys() if f"`{key}`" not in text]
     assert missing == []
     assert [

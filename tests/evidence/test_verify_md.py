@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from drills.evidence import verify_md
 from drills.evidence.bundle import write_bundle, write_sealed
 from drills.evidence.check import check_bundle, check_stamp
 from drills.evidence.keys import generate_pem, load_public_key, read_signer
@@ -18,6 +19,7 @@ from drills.evidence.sums import write_sums
 from drills.evidence.timestamp import TimeStamper
 from drills.printable import to_json
 from tests.support.evidence import FILES, PUBLIC, SIGNER
+from tests.support.paths import CHECKOUT
 from tests.support.plain import verify_by_hand
 from tests.support.tsa import Authority, authority
 
@@ -284,3 +286,15 @@ def test_a_bundle_that_nobody_announced_is_named(tmp_path: Path, key: Path) -> N
     assert (
         "NO START: 0004-d has no start record" in verify_by_hand((bundle / "VERIFY.md").read_text(), bundle, key).text
     )
+
+
+def test_the_document_has_the_commands_word_for_word() -> None:
+    """Who doubts the VERIFY.md of a bundle finds the same commands in docs/evidence.md, in their order."""
+    page = (CHECKOUT / "docs" / "evidence.md").read_text(encoding="utf-8")
+    plain, stamped = (verify_md.render(FILES, Seal(SIGNER, stamp)) for stamp in (None, lambda signature: b""))
+    blocks = [re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL) for text in (plain, stamped, page)]
+    ours, with_stamp, shown = blocks
+    stamps = [block for block in with_stamp if "openssl ts" in block]
+
+    assert len(stamps) == 1
+    assert shown == [*ours[:4], *stamps, *ours[4:]]

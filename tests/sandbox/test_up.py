@@ -25,6 +25,7 @@ from drills.cli import main as cli
 from drills.cli import sandbox_sample
 from drills.clock import wait_until
 from drills.config import load as config
+from drills.config.load import EndpointProfile
 from drills.cutover import guards
 from drills.errors import SandboxError
 from drills.sandbox.standalone.interrupts import interruptible
@@ -400,17 +401,20 @@ def test_a_sample_that_is_there_is_named_and_not_made_again(shared: tuple[Caller
     caller, facts = shared
     folder = caller.folder / "sample"
     folder.mkdir()
-    sandbox_sample.write_config(folder, "orders", "http://localhost:1")
+    sandbox_sample.write_config(folder, facts["endpoint"], "orders", "http://localhost:1")
     again = caller.up("--sample")
     effective = config.load(Path(again["sample"]["config"]), profile=None, target=None, environment={})
+    standing = config.load(Path(again["sample"]["config"]), profile="standing", target=None, environment={})
     shutil.rmtree(folder)
 
     assert (again["started"], again["processes"]) == (False, facts["processes"])
     assert guards.check_config(effective).services == ("myappdbprod/myappdbprod",)
     options = [cli.parse(shlex.split(each)[1:]) for each in again["sample"]["commands"]]
-    assert [each.command for each in options] == ["posture", "backup", "cutover", "cutover", "cutover"]
+    assert isinstance(standing.profile, EndpointProfile)
+    assert standing.profile.endpoint_url == facts["endpoint"]
+    assert [each.command for each in options] == ["posture", "backup", "run", "cutover", "cutover", "cutover"]
     assert {each.config for each in options} == {".sandbox/shared/sample/drill.toml"}
-    assert {each.confirm for each in options[3:]} == {effective.target.instance}
+    assert {each.confirm for each in options[4:]} == {effective.target.instance}
 
 
 def test_an_instance_of_the_samples_name_is_left_alone(

@@ -1,0 +1,50 @@
+"""Manifests that are sealed: FILE.sig beside FILE, so that an edited one is refused whoever can write to its folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from drills.errors import DrillError
+from drills.evidence.check import check_signature
+from drills.evidence.keys import PublicKey, Signer, read_public_key
+
+
+def signature_path(manifest: Path) -> Path:
+    """Return where the signature of a manifest lies: beside it."""
+    return manifest.with_name(f"{manifest.name}.sig")
+
+
+def sign_manifest(manifest: Path, data: bytes, signer: Signer) -> None:
+    """Write the signature of a manifest with this content. Raises NotSealed where the key cannot be used, and OSError."""
+    path = signature_path(manifest)
+    half = path.with_name(f".{path.name}.{os.getpid()}")
+    half.write_bytes(signer.sign(data))
+    half.replace(path)
+
+
+def read_sealed(manifest: Path, key: PublicKey) -> bytes:
+    """Return the content of a manifest that the key has signed. Raises DrillError for one that is not signed or was edited."""
+    try:
+        data = manifest.read_bytes()
+    except OSError as error:
+        raise DrillError(f"expected a manifest in {manifest}, found: {error.strerror}") from error
+    for problem in check_signature(manifest, key, data):
+        if problem.kind == "unsigned":
+            found = f"none in {signature_path(manifest)}"
+        else:
+            found = f"one that does not fit: it was edited, or another key signed it ({signature_path(manifest)})"
+        raise DrillError(
+            f"{manifest}: expected a signature by {key.name}, found {found}: nothing was compared; take the manifest again "
+            "with drills manifest --key"
+        )
+    return data
+
+
+def check_stored(manifest: str | None, public_key: str | None) -> None:
+    """Refuse a target's stored manifest that is not signed by the configured key; nothing where either is not configured.
+
+    Raises ConfigError for a file that is no key, else as `read_sealed`.
+    """
+    if manifest and public_key:
+        read_sealed(Path(manifest), read_public_key(Path(public_key)))

@@ -1,0 +1,171 @@
+"""`drills evidence keygen` and `drills evidence verify`: what they say, and their exit codes."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from drills.cli.main import main
+from drills.evidence.bundle import write_bundle
+from drills.evidence.keys import PASSPHRASE_VARIABLE, read_public_key, read_signer
+from drills.evidence.seal import Seal
+from drills.evidence.timestamp import TimeStamper
+from tests.support.evidence import FILES, PUBLIC, SIGNER
+from tests.support.tsa import authority
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to work in, on a machine that is no CI runner."""
+    for name in ("CI", "GITHUB_ACTIONS", "GITLAB_CI", PASSPHRASE_VARIABLE):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "drill.pub.pem").write_text(PUBLIC)
+    return tmp_path
+
+
+@pytest.fixture
+def bundle(home: Path) -> Path:
+    """A bundle outside of a chain."""
+    return write_bundle(home / "bundle", {"drill.json": FILES["drill.json"]}, Seal(SIGNER)).folder
+
+
+def test_a_key_is_made_for_its_owner_alone(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The private key has mode 0600, the public one fits it, and the fingerprint is said."""
+    assert main(["evidence", "keygen", "-o", "orders.pem"]) == 0
+
+    signer = read_signer("orders.pem", {})
+    said = capsys.readouterr().out
+    assert stat.S_IMODE((home / "orders.pem").stat().st_mode) == 0o600
+    assert read_public_key(home / "orders.pub.pem").fingerprint == signer.fingerprint
+    assert f"fingerprint {signer.fingerprint}" in said
+    assert "PRIVATE" not in said
+
+
+def test_a_key_can_be_encrypted(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The passphrase comes from the environment; without one nothing is made."""
+    assert main(["evidence", "keygen", "--encrypt", "-o", "orders.pem"]) == 2
+    assert not (home / "orders.pem").exists()
+    monkeypatch.setenv(PASSPHRASE_VARIABLE, "correct horse")
+    assert main(["evidence", "keygen", "--encrypt", "-o", "orders.pem"]) == 0
+
+    captured = capsys.readouterr()
+    assert "ENCRYPTED" in (home / "orders.pem").read_text()
+    assert read_signer("orders.pem", {PASSPHRASE_VARIABLE: "correct horse"}).sign(b"data")
+    assert "horse" not in captured.out + captured.err
+
+
+@pytest.mark.parametrize("taken", ["orders.pem", "orders.pub.pem"])
+def test_a_key_is_never_written_over(home: Path, taken: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither the private key nor the public one."""
+    (home / taken).write_text("taken")
+
+    assert main(["evidence", "keygen", "-o", "orders.pem"]) == 2
+    assert f"expected no file {taken}, found one" in capsys.readouterr().err
+    assert (home / taken).read_text() == "taken"
+
+
+@pytest.mark.parametrize("name", ["CI", "GITHUB_ACTIONS", "GITLAB_CI"])
+def test_no_key_is_made_on_a_ci_runner(
+    home: Path, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There it would be lost or leaked with the job; the sentence says where it comes from instead."""
+    monkeypatch.setenv(name, "true")
+
+    assert main(["evidence", "keygen"]) == 2
+    assert f"found a CI runner ({name}=true)" in (said := capsys.readouterr().err)
+    assert 'key = "env:NAME"' in said
+    assert not (home / "drill.pem").exists()
+
+
+def test_what_is_as_it_was_sealed_is_0(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A bundle, and the folder that it lies in, with the key's fingerprint."""
+    for folder in (bundle, bundle.parent):
+        assert main(["evidence", "verify", str(folder), "--key", "drill.pub.pem"]) == 0
+        assert (
+            f"1 bundle: all as it was signed with drill.pub.pem, fingerprint {SIGNER.fingerprint}"
+            in capsys.readouterr().out
+        )
+
+
+def test_what_is_not_as_it_was_sealed_is_11(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each problem is a line with its kind and its file; with --json a program reads the same."""
+    (bundle / "drill.json").write_bytes(b"{}")
+    (bundle / "more\x1b[31m.json").write_bytes(b"{}")
+
+    assert main(["evidence", "verify", "bundle", "--key", "drill.pub.pem"]) == 11
+    said = capsys.readouterr().out
+    assert "changed: drill.json was changed after it was sealed" in said
+    assert "added: more\\x1b[31m.json is a file that was not sealed" in said
+    assert "1 bundle: 2 things not as sealed" in said
+    assert main(["evidence", "verify", "bundle", "--key", "drill.pub.pem", "--json"]) == 11
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["exit_code"] == 11
+    assert {(each["kind"], each["file"]) for each in facts["problems"]} == {
+        ("changed", "drill.json"),
+        ("added", "more\x1b[31m.json"),
+    }
+
+
+def test_in_a_chain_a_problem_names_its_bundle(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two bundles can have the same trouble."""
+    write_bundle(bundle.parent / "second", {}, Seal())
+
+    assert main(["evidence", "verify", ".", "--key", "drill.pub.pem"]) == 11
+    assert "unsigned: second: expected a signature in SHA256SUMS.sig" in capsys.readouterr().out
+
+
+def test_without_a_key_it_is_said_that_nothing_was_proved(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Sums alone find damage; the word "signed" does not fall."""
+    assert main(["evidence", "verify", "bundle", "--unsigned"]) == 0
+    assert "no signature was verified, so that anybody can have made them" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["absent", "--key", "drill.pub.pem"], "expected the folder of a bundle or of a chain"),
+        (["empty", "--key", "drill.pub.pem"], "found neither SHA256SUMS nor starts/"),
+        (["bundle"], "expected --key PUB or --unsigned, found neither"),
+        (["bundle", "--unsigned", "--key", "drill.pub.pem"], "found both"),
+        (["bundle", "--key", "absent.pem"], "absent.pem: expected a public key"),
+        (["bundle", "--key", "bundle/SHA256SUMS"], "found something else"),
+    ],
+)
+def test_wrong_usage_is_2(
+    bundle: Path, arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is no evidence and no key is neither good nor tampered with."""
+    (bundle.parent / "empty").mkdir()
+
+    assert main(["evidence", "verify", *arguments]) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_a_list_that_is_a_link_cannot_be_verified(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """12: whatever it stands for is no part of the bundle."""
+    (bundle / "SHA256SUMS").rename(bundle.parent / "elsewhere")
+    (bundle / "SHA256SUMS").symlink_to(bundle.parent / "elsewhere")
+
+    assert main(["evidence", "verify", "bundle", "--key", "drill.pub.pem"]) == 12
+    assert "expected a bundle with SHA256SUMS" in capsys.readouterr().err
+
+
+def test_a_time_stamp_is_verified_with_its_authority(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its time is said; without the certificate it is said that it was not verified."""
+    (home / "tsa").mkdir()
+    with authority(home / "tsa") as tsa:
+        bundle = write_bundle(home / "0001-a", {}, Seal(SIGNER, TimeStamper(tsa.url), tsa.url)).folder
+        given = ["evidence", "verify", str(bundle), "--key", "drill.pub.pem"]
+        assert main(given) == 0
+        assert "0001-a: has a time stamp, which was not verified" in capsys.readouterr().out
+        assert main([*given, "--tsa-ca", str(tsa.certificate)]) == 0
+        assert "UTC, by its time stamp" in capsys.readouterr().out
+        (bundle / "SHA256SUMS.sig.tsr").write_bytes(b"no stamp")
+        assert main([*given, "--tsa-ca", str(tsa.certificate)]) == 11
+        assert "stamp: the time stamp SHA256SUMS.sig.tsr does not verify" in capsys.readouterr().out

@@ -1,0 +1,121 @@
+"""Sealed manifests: one that was edited, or that nobody signed, is compared with nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from drills.checks.manifest import FORMAT, Manifest, dump
+from drills.cli.main import main
+from drills.clock import SystemClock
+from drills.evidence.keys import generate_pem, read_signer
+from drills.evidence.manifests import sign_manifest, signature_path
+from tests.support.evidence import PRIVATE, PUBLIC, SIGNER
+
+OTHER = read_signer("env:K", {"K": generate_pem()})
+NOWHERE = "host=127.0.0.1 port=1 dbname=orders"
+CONFIG = """
+[evidence]
+public_key = "drill.pub.pem"
+[profiles.aws]
+accounts = ["123456789012"]
+regions = ["eu-central-1"]
+[targets.orders]
+vault = "drills-vault"
+manifest = "orders.json"
+"""
+
+
+@pytest.fixture
+def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A manifest that is signed, and a configuration that demands it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DRILL_PROFILE", raising=False)
+    path = tmp_path / "orders.json"
+    path.write_text(dump(Manifest(FORMAT, SystemClock().now(), 150000, "PostgreSQL 15", {}, {})))
+    sign_manifest(path, path.read_bytes(), SIGNER)
+    (tmp_path / "drill.pub.pem").write_text(PUBLIC)
+    (tmp_path / "drill.toml").write_text(CONFIG)
+    return path
+
+
+def edit(path: Path) -> None:
+    """Another manifest, whole in itself, takes the place of the one that was signed."""
+    path.write_text(dump(Manifest(FORMAT, SystemClock().now(), 160000, "PostgreSQL 16", {}, {})))
+
+
+def sign_again(path: Path) -> None:
+    """The edited one is signed with a key of the editor's."""
+    edit(path)
+    sign_manifest(path, path.read_bytes(), OTHER)
+
+
+TAMPERING: list[tuple[Callable[[Path], None], str]] = [
+    (edit, "found one that does not fit: it was edited, or another key signed it"),
+    (sign_again, "found one that does not fit"),
+    (lambda path: signature_path(path).unlink(), "found none in orders.json.sig"),
+]
+IDS = ["edited", "signed by another", "unsigned"]
+
+
+@pytest.mark.parametrize(("tamper", "sentence"), TAMPERING, ids=IDS)
+def test_by_hand_such_a_manifest_is_refused(
+    stored: Path, tamper: Callable[[Path], None], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """12 before any server is asked, although each of these is whole by its own digest."""
+    tamper(stored)
+
+    assert main(["verify", NOWHERE, "--against", "orders.json", "--public-key", "drill.pub.pem"]) == 12
+    said = capsys.readouterr().err
+    assert f"orders.json: expected a signature by drill.pub.pem, {sentence}" in said
+    assert "drills manifest --key" in said
+
+
+@pytest.mark.parametrize(("tamper", "sentence"), TAMPERING, ids=IDS)
+def test_a_run_is_refused_before_anything_is_restored(
+    stored: Path, tamper: Callable[[Path], None], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where [evidence] has a public key, the target's stored manifest has to be signed by it."""
+    tamper(stored)
+
+    assert main(["run", "--profile", "aws"]) == 12
+    said = capsys.readouterr().err
+    assert "expected a signature by drill.pub.pem" in said
+    assert not (stored.parent / "reports").exists()
+
+
+def test_a_manifest_that_is_signed_goes_on_to_the_server(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing whole is accused: what fails then is the connection."""
+    assert main(["verify", NOWHERE, "--against", "orders.json", "--public-key", "drill.pub.pem"]) == 12
+    said = capsys.readouterr().err
+    assert "signature" not in said
+    assert "is not authenticated" not in said  # which is about the HMAC, and a signature is worth more
+
+
+def test_a_signature_needs_a_file_to_lie_beside(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is printed is not signed, and that is said before the source is read."""
+    (stored.parent / "drill.pem").write_text(PRIVATE)
+
+    assert main(["manifest", NOWHERE, "--key", "drill.pem"]) == 2
+    assert "--key: expected --output FILE beside it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("key", "sentence"),
+    [
+        ("absent.pem", "absent.pem: expected a signing key, found no file"),
+        ("env:lower", "and never the key itself"),
+        ("arn:aws:kms:eu-central-1:123456789012:alias/drill", "an alias can be moved"),
+        (PRIVATE, "and never the key itself"),
+    ],
+)
+def test_a_key_that_cannot_sign_is_refused_before_the_source_is_read(
+    stored: Path, key: str, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And a key that was given in place of its name is not repeated."""
+    assert main(["manifest", NOWHERE, "-o", "new.json", "--key", key]) == 2
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert PRIVATE.splitlines()[1] not in said
