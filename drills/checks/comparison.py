@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from drills.checks.base.budget import Budget
-from drills.checks.base.runner import without_manifest
+from drills.checks.base.outcome import CheckOutcome
+from drills.checks.base.runner import build_result, without_manifest
 from drills.checks.base.session import Connector
 from drills.checks.content import check as content
+from drills.checks.judging import Judge
 from drills.checks.manifest import DatabaseManifest, Manifest
+from drills.checks.observed import NOT_NOTED, Conclusion, Observations, OutcomeSeen, ResultSeen
 from drills.checks.owner.invariants import InvariantSet
 from drills.clock import Clock
-from drills.model.finding import CheckResult
+from drills.model.finding import CheckResult, Requirement
 from drills.model.policy import TablePolicy
 
 
@@ -27,7 +31,7 @@ class Comparison:
     checks that need more than a connection, such as the owner's queries, which are timed before anything else is read.
     `trust_code`: the copy's own code may run with the rights of a login that could do harm with them
     (drills/checks/base/copy_code.py).
-    `expects_nothing`: a source without rows is right.
+    `expects_nothing`: a source without rows is right. `observations` notes what is observed, for a run's evidence.
     """
 
     connect: Connector
@@ -42,6 +46,7 @@ class Comparison:
     supplied: Mapping[str, Callable[[], CheckResult]] = field(default_factory=dict)
     trust_code: bool = False
     expects_nothing: bool = False
+    observations: Observations = NOT_NOTED
 
     @property
     def databases(self) -> Mapping[str, DatabaseManifest]:
@@ -59,6 +64,41 @@ class CheckRun:
     comparison: Comparison
     results: dict[str, CheckResult] = field(default_factory=dict)
     unique_indexes: dict[str, set[str]] = field(default_factory=dict)
+
+    @property
+    def judge(self) -> Judge:
+        """Return what judges observations of this copy."""
+        return Judge(self.comparison.manifest, self.comparison.policies)
+
+    def judged(self, check: str, seen: Iterable[tuple[str, Any]]) -> list[tuple[str, CheckOutcome]]:
+        """Note what is observed of each database, and return what it is judged to be."""
+        return [(database, self.judge.judge(database, each)) for database, each in self.noted(check, seen)]
+
+    def noted(self, check: str, seen: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+        """Note what is observed of each database, and pass it on."""
+        for database, each in seen:
+            noted = OutcomeSeen(each) if isinstance(each, CheckOutcome) else each
+            self.comparison.observations.note(check, database, noted)
+            yield database, each
+
+    def note_lost(self, result: CheckResult) -> None:
+        """Note the result of a check whose server was lost: no observation says it."""
+        self.comparison.observations.note(result.name, "", ResultSeen(result))
+
+    def conclude(
+        self,
+        check: str,
+        outcome: CheckOutcome,
+        what: str,
+        remark: str = "",
+        *,
+        requirement: Requirement = "required",
+        verb: str = "compared",
+    ) -> CheckResult:
+        """Return the result of a check that judges within the server, as `build_result` does, and note its outcome."""
+        noted = Conclusion(what, remark, requirement, verb, outcome)
+        self.comparison.observations.note(check, "", noted)
+        return build_result(check, outcome, what, remark, requirement=requirement, verb=verb)
 
     def identical_tables(self, expected: DatabaseManifest | None) -> frozenset[str] | None:
         """Return the tables that this run has shown to hold the source's rows, None without a manifest."""

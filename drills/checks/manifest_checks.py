@@ -6,34 +6,44 @@ Without a manifest the content is still read, since what cannot be read is wrong
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
+from typing import Any
 
 import psycopg
 
 from drills.checks.base import copy_code
-from drills.checks.base.budget import OUT_OF_TIME
 from drills.checks.base.outcome import CheckOutcome, is_damage, is_undefined
 from drills.checks.base.runner import (
     build_result,
     damage,
     inspect_all,
     inspect_database,
-    inspect_expected,
+    observe_each,
     retry_once,
     without_manifest,
 )
 from drills.checks.base.session import MAINTENANCE, Connection, Connector, database_names, helpers, pin, snapshot
 from drills.checks.canary import chain
-from drills.checks.canary.chain import CanaryState
 from drills.checks.catalog import check as catalog
-from drills.checks.catalog import passwords, unknown
-from drills.checks.catalog.scope import REST_OF_SERVER, database_encoding, database_name, restrict_to_database
+from drills.checks.catalog import passwords
+from drills.checks.catalog.scope import database_encoding, database_name, restrict_to_database
 from drills.checks.comparison import CheckRun, Comparison
 from drills.checks.content import check as content
-from drills.checks.content import emptiness, encodings, known_answers, large_objects, members, sequences
-from drills.checks.content.fingerprint import STABLE
+from drills.checks.content import encodings, known_answers, large_objects, sequences
 from drills.checks.content.rows import locate_rows
 from drills.checks.content.tables import byte_ordered
+from drills.checks.judging import across_versions, canary_result, settle
 from drills.checks.manifest import DatabaseManifest, Manifest, calibrate, relevant_roles, system_identifier
+from drills.checks.observed import (
+    CanarySeen,
+    CatalogSeen,
+    ClusterSeen,
+    ContentSeen,
+    LargeObjectsSeen,
+    SequencesSeen,
+    ServerSeen,
+    SettingsSeen,
+)
 from drills.checks.server import settings
 from drills.model.finding import CheckResult, Finding, NotChecked
 
@@ -54,14 +64,14 @@ def check_connection(run: CheckRun) -> CheckResult:
     try:
         names = set(database_names(connect))
     except psycopg.OperationalError as error:
-        return build_result(CONNECTION, CheckOutcome(1, (_cannot_enter(MAINTENANCE, error),)), "databases")
+        return run.conclude(CONNECTION, CheckOutcome(1, (_cannot_enter(MAINTENANCE, error),)), "databases")
     for name in sorted(names | set(run.comparison.databases)):
         try:
             with snapshot(connect, name) as connection:
                 outcome += _ask_what_is_known(connection)
         except psycopg.OperationalError as error:
             outcome += CheckOutcome(1, (_cannot_enter(name, error),))
-    return build_result(CONNECTION, outcome, "databases")
+    return run.conclude(CONNECTION, outcome, "databases")
 
 
 def _ask_what_is_known(connection: Connection) -> CheckOutcome:
@@ -100,53 +110,51 @@ def compare_catalog(run: CheckRun) -> CheckResult:
     connect, manifest, key = run.comparison.connect, run.comparison.manifest, run.comparison.key
     if manifest is None:
         return without_manifest(catalog.NAME)
-    lenient = catalog.LENIENT_TO_A_DUMP
+    identifier = ""
 
-    def inspect_cluster(connection: Connection) -> CheckOutcome:
-        nonlocal lenient
+    def observe_cluster(connection: Connection) -> ClusterSeen:
+        nonlocal identifier
         identifier = system_identifier(connection)
-        lenient = catalog.LENIENT if identifier and identifier == manifest.system_identifier else lenient
-        return _compare_cluster(connection, manifest, key, lenient)
+        return _observe_cluster(connection, manifest, key, identifier)
 
-    def inspect(connection: Connection, expected: DatabaseManifest) -> CheckOutcome:
+    def observe(connection: Connection, database: str) -> CatalogSeen:
         with helpers(connect, connection) as others:  # a copy is read with two connections
             found = catalog.observe(connection, key=key, helpers=others, format=manifest.format)
-        return _compare_catalogs(expected.catalog, catalog.restrict_to_format(manifest.format, found), lenient)
+        return CatalogSeen(catalog.restrict_to_format(manifest.format, found), identifier)
 
-    outcome = inspect_database(connect, manifest.only or MAINTENANCE, catalog.NAME, inspect_cluster)
-    outcome += inspect_expected(connect, manifest.databases, catalog.NAME, inspect)
-    outcome += CheckOutcome(excluded=catalog.sections_unknown_to(manifest.format))
-    return build_result(catalog.NAME, outcome, "catalog entries")
+    cluster = inspect_database(connect, manifest.only or MAINTENANCE, catalog.NAME, observe_cluster)
+    outcomes = run.judged(catalog.NAME, [("", cluster)])
+    outcomes += run.judged(catalog.NAME, observe_each(connect, _expected(run), catalog.NAME, observe))
+    return run.judge.catalog_result(outcome for _, outcome in outcomes)
 
 
-def _compare_cluster(
-    connection: Connection, manifest: Manifest, key: bytes | None, lenient: frozenset[str]
-) -> CheckOutcome:
+def _observe_cluster(connection: Connection, manifest: Manifest, key: bytes | None, identifier: str) -> ClusterSeen:
     found = catalog.observe_cluster(connection, key=key)
     if manifest.only:  # entries about other databases of either server are not compared
         found = restrict_to_database(found, database_name(connection), relevant_roles(manifest))
-    outcome = _compare_catalogs(manifest.cluster, found, lenient)
-    outcome += passwords.judge(catalog.NAME, manifest.passwords, passwords.observe(connection, key))
-    return outcome + CheckOutcome(excluded=(REST_OF_SERVER,) if manifest.only else ())
+    return ClusterSeen(found, passwords.observe(connection, key), identifier)
 
 
-def _compare_catalogs(expected: catalog.Catalog, found: catalog.Catalog, lenient: frozenset[str]) -> CheckOutcome:
-    findings = catalog.judge(expected, found, lenient=lenient)
-    excluded = (*catalog.uncompared_secrets(expected), *catalog.uncompared_secrets(found))
-    excluded += (*catalog.uncompared_options(expected, found), *unknown.not_compared(expected, found))
-    return CheckOutcome(catalog.count(expected), findings, excluded=excluded)
+def _expected(run: CheckRun) -> tuple[str, ...]:
+    """Return the databases that are in the manifest and in the copy; the connection check reports the missing ones."""
+    present = database_names(run.comparison.connect)
+    return tuple(name for name in run.comparison.databases if name in present)
 
 
 def compare_sequences(run: CheckRun) -> CheckResult:
     """Compare the position of every sequence."""
 
-    def inspect(connection: Connection, expected: DatabaseManifest) -> CheckOutcome:
-        return sequences.judge(expected.sequences, sequences.observe(connection))
+    def observe(connection: Connection, database: str) -> SequencesSeen:
+        return SequencesSeen(sequences.observe(connection))
 
     if run.comparison.manifest is None:
         return without_manifest(sequences.NAME)
-    outcome = inspect_expected(run.comparison.connect, run.comparison.databases, sequences.NAME, inspect)
-    return build_result(sequences.NAME, outcome, "sequences")
+    seen = observe_each(run.comparison.connect, _expected(run), sequences.NAME, observe)
+    return build_result(sequences.NAME, _total(run.judged(sequences.NAME, seen)), "sequences")
+
+
+def _total(outcomes: Iterable[tuple[str, CheckOutcome]]) -> CheckOutcome:
+    return sum((outcome for _, outcome in outcomes), CheckOutcome())
 
 
 # -- content ----------------------------------------------------------------------------------------------------------
@@ -155,35 +163,24 @@ def compare_sequences(run: CheckRun) -> CheckResult:
 def compare_content(run: CheckRun) -> CheckResult:
     """Compare the rows of every table; without a manifest read them all, and report those that cannot be read."""
     comparison = run.comparison
-    connect, manifest, policies = comparison.connect, comparison.manifest, comparison.policies
+    connect, manifest = comparison.connect, comparison.manifest
     if manifest is None:
-        return _read_content(comparison)
-    incomparable, across = _across_versions(connect, manifest)
-    if incomparable:
-        outcome = CheckOutcome(unverified=(NotChecked(content.NAME, incomparable),))
-        return build_result(content.NAME, outcome, "tables")
+        return _read_content(run)
 
-    rows = dict[str, int]()
+    def observe(connection: Connection, database: str) -> ContentSeen:
+        return _observe_rows(connection, manifest.databases[database].contents, comparison, manifest)
 
-    def inspect(connection: Connection, expected: DatabaseManifest) -> CheckOutcome:
-        outcome, compared = _compare_rows(connection, expected.contents, comparison, manifest)
-        rows[connection.info.dbname] = compared + len(expected.large_objects.objects)
-        return outcome
-
-    outcome = inspect_expected(connect, manifest.databases, content.NAME, inspect)
-    unmatched_policies = content.unmatched_policies((each.contents for each in manifest.databases.values()), policies)
-    outcome += CheckOutcome(excluded=(*unmatched_policies, *across))
-    result = _with_coverage(build_result(content.NAME, outcome, "tables"), outcome)
-    if outcome.unverified:
-        return result
-    source = emptiness.source_tables(each.contents for each in manifest.databases.values())
-    return emptiness.judge(result, sum(rows.values()), source, expects_nothing=comparison.expects_nothing)
+    seen: list[tuple[str, Any]] = list(run.noted(content.NAME, [("", _observe_server(connect))]))
+    incomparable, _ = across_versions(manifest, seen[0][1])
+    if not incomparable:
+        seen += run.noted(content.NAME, observe_each(connect, _expected(run), content.NAME, observe))
+    return run.judge.content_result(seen, expects_nothing=comparison.expects_nothing)
 
 
-def _compare_rows(
+def _observe_rows(
     connection: Connection, expected: content.Contents, comparison: Comparison, manifest: Manifest
-) -> tuple[CheckOutcome, int]:
-    """Compare one database's tables, and return how many of the source's rows that covers."""
+) -> ContentSeen:
+    """Observe one database's tables, and where the rows of those that differ do."""
     policies = comparison.policies
     with helpers(comparison.connect, connection) as others:
         found = content.observe(
@@ -194,80 +191,51 @@ def _compare_rows(
             helpers=others,
             within=_bounds(connection, comparison),
         )
-    here, there = system_identifier(connection), manifest.system_identifier
-    settled = members.settle(expected, found, policies, other_server=bool(here and there and here != there))
     source = expected.encoding or database_encoding(manifest.cluster, connection.info.dbname)
     how = encodings.comparable(expected, source, found.encoding)
     ordered = byte_ordered(connection) if how == "as text" else frozenset()
-    both = encodings.Encodings(source, found.encoding, how, ordered)
-    expected, found, encoded = encodings.settle(settled.expected, settled.found, policies, both)
-    differing_tables = content.differing_tables(connection, expected, found, policies)
+    seen = ContentSeen(found, system_identifier(connection), source, how, ordered)
+    before, after, _ = settle(expected, seen, policies, manifest)
+    differing_tables = content.differing_tables(connection, before, after, policies)
     locations = locate_rows(connection, differing_tables, expected.algorithm, comparison.key)
-    outcome = content.judge(expected, found, policies, locations) + settled.outcome + encoded
-    return outcome, emptiness.rows_compared(expected, found, policies)
+    return dataclasses.replace(seen, locations=locations)
 
 
 def _bounds(connection: Connection, comparison: Comparison) -> content.Bounds:
     return content.Bounds(comparison.budget, copy_code.find(connection, trusted=comparison.trust_code))
 
 
-def _read_content(comparison: Comparison) -> CheckResult:
+def _read_content(run: CheckRun) -> CheckResult:
+    comparison = run.comparison
+
     def inspect(connection: Connection, expected: DatabaseManifest | None) -> CheckOutcome:
         return content.read(connection, comparison.policies, _bounds(connection, comparison))
 
     damaged = inspect_all(comparison.connect, comparison.databases, content.NAME, inspect)
-    return build_result(content.NAME, damaged, "tables") if damaged.findings else without_manifest(content.NAME)
+    return run.conclude(content.NAME, damaged, "tables") if damaged.findings else without_manifest(content.NAME)
 
 
-def _with_coverage(result: CheckResult, outcome: CheckOutcome) -> CheckResult:
-    """Say how many of all tables were compared, where time was too short for some."""
-    late = [left for left in outcome.unverified if left.reason.startswith(OUT_OF_TIME)]
-    if not late or result.outcome == "missed":
-        return result
-    total = outcome.compared + len(outcome.unverified)
-    sentence = f"{outcome.compared:,} of {total:,} tables compared; {late[0].what}: {late[0].reason}"
-    return dataclasses.replace(result, sentence=sentence)
-
-
-def _across_versions(connect: Connector, manifest: Manifest) -> tuple[str, tuple[NotChecked, ...]]:
-    """Return why fingerprints cannot be compared with this server's, "" where they can, and what to list about it.
-
-    PostgreSQL keeps its hash functions the same within a major version and architecture only; whether two servers have
-    the same one is seen from what they make of known texts. The portable algorithm is the same everywhere.
-    """
+def _observe_server(connect: Connector) -> ServerSeen:
     with connect(MAINTENANCE) as connection:
         pin(connection)
-        here, calibration = connection.info.server_version // 10000, calibrate(connection)
-    there = manifest.server_version_num // 10000
-    portable = all(each.contents.algorithm == STABLE for each in manifest.databases.values())
-    if portable or manifest.calibration == calibration or (not manifest.calibration and there == here):
-        if there == here:
-            return "", ()
-        why = "by the portable algorithm" if portable else "their fast hash functions give the same for 400 texts"
-        return "", (NotChecked("versions", f"content compared between PostgreSQL {there} and {here}: {why}"),)
-    needs = (
-        f"needs a manifest of PostgreSQL {here} or a portable one (drills manifest --portable), found one of {there}"
-    )
-    return f"{needs}: their hash functions differ", ()
+        return ServerSeen(connection.info.server_version // 10000, calibrate(connection))
 
 
 def compare_large_objects(run: CheckRun) -> CheckResult:
     """Compare every large object; without a manifest read them all, and report those that cannot be read."""
-    comparison = run.comparison
+    comparison, name = run.comparison, large_objects.NAME
 
     def read(connection: Connection, expected: DatabaseManifest | None) -> CheckOutcome:
         return large_objects.read(connection)
 
-    def inspect(connection: Connection, expected: DatabaseManifest) -> CheckOutcome:
-        return large_objects.judge(expected.large_objects, large_objects.observe(connection))
+    def observe(connection: Connection, database: str) -> LargeObjectsSeen:
+        return LargeObjectsSeen(large_objects.observe(connection))
 
     if comparison.manifest is None:
-        outcome = inspect_all(comparison.connect, comparison.databases, large_objects.NAME, read)
-        if not outcome.findings:
-            return without_manifest(large_objects.NAME)
-    else:
-        outcome = inspect_expected(comparison.connect, comparison.databases, large_objects.NAME, inspect)
-    return build_result(large_objects.NAME, outcome, large_objects.NAME)
+        outcome = inspect_all(comparison.connect, comparison.databases, name, read)
+        return run.conclude(name, outcome, name) if outcome.findings else without_manifest(name)
+    seen = observe_each(comparison.connect, _expected(run), name, observe)
+    return build_result(name, _total(run.judged(name, seen)), name)
 
 
 # -- settings and canary ----------------------------------------------------------------------------------------------
@@ -276,33 +244,26 @@ def compare_large_objects(run: CheckRun) -> CheckResult:
 def compare_settings(run: CheckRun) -> CheckResult:
     """Compare the server's settings with those of the source, where a manifest has them."""
     connect, manifest = run.comparison.connect, run.comparison.manifest
-    expected = manifest.settings if manifest else None
-    if manifest is None or expected is None:
+    if manifest is None or manifest.settings is None:
         return dataclasses.replace(without_manifest(settings.NAME), requirement="optional")
 
-    def inspect() -> CheckOutcome:
+    def observe() -> SettingsSeen:
         with connect(manifest.only or MAINTENANCE) as plain:  # not pinned: a pinned session has settings of its own
-            here = system_identifier(plain)
-            known = here and manifest.system_identifier
-            same = here == manifest.system_identifier if known else None
-            return settings.judge(expected, settings.observe(plain), same=same)
+            return SettingsSeen(settings.observe(plain), system_identifier(plain))
 
-    outcome = retry_once(manifest.only or MAINTENANCE, settings.NAME, inspect)
-    return build_result(settings.NAME, outcome, settings.NAME)
+    seen = retry_once(manifest.only or MAINTENANCE, settings.NAME, observe)
+    return build_result(settings.NAME, _total(run.judged(settings.NAME, [("", seen)])), settings.NAME)
 
 
 def check_canary(run: CheckRun) -> CheckResult:
     """Verify the chain of every canary, and that it reaches as far as the manifest's."""
 
-    def inspect(connection: Connection, of_database: DatabaseManifest | None) -> CheckOutcome:
-        expected: CanaryState | None = of_database.canary if of_database else None
+    def observe(connection: Connection, database: str) -> CanarySeen | CheckOutcome:
+        of_database = run.comparison.databases.get(database)
         if reason := chain.unsafe(copy_code.find(connection, trusted=run.comparison.trust_code)):
             return CheckOutcome(unverified=(NotChecked(chain.NAME, reason),))
-        found = chain.observe(connection, expected=expected)
-        return CheckOutcome(found.rows if found else 0, chain.judge(expected, found))
+        return CanarySeen(chain.observe(connection, expected=of_database.canary if of_database else None))
 
-    outcome = inspect_all(run.comparison.connect, run.comparison.databases, chain.NAME, inspect)
-    if not (outcome.compared or outcome.findings or outcome.unverified):
-        sentence = "the copy holds no canary, and none was expected"
-        return CheckResult(chain.NAME, "not verified", sentence, "optional")
-    return build_result(chain.NAME, outcome, "canary rows", "its chain is whole")
+    connect = run.comparison.connect
+    seen = observe_each(connect, database_names(connect), chain.NAME, observe)
+    return canary_result(_total(run.judged(chain.NAME, seen)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from drills.checks.base import copy_code
 from drills.checks.base.copy_code import CopyCode
 from drills.checks.base.outcome import CheckOutcome
-from drills.checks.base.runner import build_result, inspect_all, inspect_database, retry_once
+from drills.checks.base.runner import inspect_all, inspect_database, retry_once
 from drills.checks.base.session import MAINTENANCE, Connection, database_names
 from drills.checks.base.timeouts import DEFAULT_TIMEOUT
 from drills.checks.comparison import CheckRun
@@ -16,7 +16,9 @@ from drills.checks.integrity import amcheck, constraints, index_queries, sequenc
 from drills.checks.integrity import files as integrity_files
 from drills.checks.integrity import indexes as integrity_indexes
 from drills.checks.integrity import state as integrity_state
+from drills.checks.judging import harmless_result
 from drills.checks.manifest import DatabaseManifest, system_identifier
+from drills.checks.observed import ActivitySeen
 from drills.checks.owner import invariants
 from drills.checks.owner.invariants import InvariantSet
 from drills.checks.server import harmless
@@ -26,19 +28,18 @@ from drills.model.finding import CheckResult, Requirement
 def check_invariants(run: CheckRun) -> CheckResult:
     """Evaluate the owner's invariants."""
     rules = run.comparison.invariants or InvariantSet()
-    return invariants.check(run.comparison.connect, rules, trust_code=run.comparison.trust_code)
+    return invariants.check(run.comparison.connect, rules, trust_code=run.comparison.trust_code, build=run.conclude)
 
 
 def check_harmless(run: CheckRun) -> CheckResult:
     """Check that the server can neither replicate, archive nor run jobs."""
 
-    def inspect(connection: Connection) -> CheckOutcome:
-        return harmless.judge(harmless.observe(connection))
+    def observe(connection: Connection) -> ActivitySeen:
+        return ActivitySeen(harmless.observe(connection))
 
-    outcome = inspect_database(run.comparison.connect, MAINTENANCE, harmless.NAME, inspect)
-    return build_result(
-        harmless.NAME, outcome, "facts", "no replication worker, archiver or job runner is live", verb="checked"
-    )
+    seen = inspect_database(run.comparison.connect, MAINTENANCE, harmless.NAME, observe)
+    ((_, outcome),) = run.judged(harmless.NAME, [("", seen)])
+    return harmless_result(outcome)
 
 
 def check_indexes(run: CheckRun, timeout: float = DEFAULT_TIMEOUT) -> CheckResult:
@@ -62,7 +63,7 @@ def check_indexes(run: CheckRun, timeout: float = DEFAULT_TIMEOUT) -> CheckResul
             return left + integrity_indexes.check(connection, progress, timeout, selected, with_path=not code.limited)
 
         outcome += inspect_database(connect, name, integrity_indexes.NAME, inspect)
-    return build_result(integrity_indexes.NAME, outcome, "indexes", verb="verified", requirement=_needed(outcome))
+    return run.conclude(integrity_indexes.NAME, outcome, "indexes", verb="verified", requirement=_needed(outcome))
 
 
 def _code(run: CheckRun, connection: Connection) -> CopyCode:
@@ -84,7 +85,7 @@ def check_constraints(run: CheckRun) -> CheckResult:
         return constraints.check(connection, run.identical_tables(expected), unique, _code(run, connection))
 
     outcome = inspect_all(run.comparison.connect, run.comparison.databases, constraints.NAME, inspect)
-    return build_result(constraints.NAME, outcome, "constraints", verb="validated", requirement=_needed(outcome))
+    return run.conclude(constraints.NAME, outcome, "constraints", verb="validated", requirement=_needed(outcome))
 
 
 def check_sequences(run: CheckRun) -> CheckResult:
@@ -95,7 +96,7 @@ def check_sequences(run: CheckRun) -> CheckResult:
         return sequences.check(connection, positions, run.identical_tables(expected), _code(run, connection))
 
     outcome = inspect_all(run.comparison.connect, run.comparison.databases, sequences.NAME, inspect)
-    return build_result(sequences.NAME, outcome, "sequences")
+    return run.conclude(sequences.NAME, outcome, "sequences")
 
 
 def check_state(run: CheckRun) -> CheckResult:
@@ -112,7 +113,7 @@ def check_state(run: CheckRun) -> CheckResult:
     connect = run.comparison.connect
     outcome = inspect_database(connect, only or MAINTENANCE, integrity_state.NAME, inspect_cluster)
     outcome += inspect_all(connect, run.comparison.databases, integrity_state.NAME, inspect)
-    return build_result(integrity_state.NAME, outcome, "objects", verb="inspected")
+    return run.conclude(integrity_state.NAME, outcome, "objects", verb="inspected")
 
 
 def check_system_catalog(run: CheckRun) -> CheckResult:
@@ -128,7 +129,7 @@ def check_system_catalog(run: CheckRun) -> CheckResult:
         return system_catalog.check(connection, builtins, expected.facts) + CheckOutcome(excluded=left)
 
     outcome = inspect_all(run.comparison.connect, run.comparison.databases, system_catalog.NAME, inspect)
-    return build_result(system_catalog.NAME, outcome, "references and catalogs", verb="checked")
+    return run.conclude(system_catalog.NAME, outcome, "references and catalogs", verb="checked")
 
 
 def check_files(run: CheckRun) -> CheckResult:
@@ -138,7 +139,7 @@ def check_files(run: CheckRun) -> CheckResult:
         return integrity_files.check(connection)
 
     outcome = inspect_all(run.comparison.connect, run.comparison.databases, integrity_files.NAME, inspect)
-    return build_result(integrity_files.NAME, outcome, "relations", verb="measured")
+    return run.conclude(integrity_files.NAME, outcome, "relations", verb="measured")
 
 
 def check_views(run: CheckRun, timeout: float = DEFAULT_TIMEOUT) -> CheckResult:
@@ -150,7 +151,7 @@ def check_views(run: CheckRun, timeout: float = DEFAULT_TIMEOUT) -> CheckResult:
         return views_libraries.check_views(connection, facts, skipped, timeout, _code(run, connection))
 
     outcome = inspect_all(run.comparison.connect, run.comparison.databases, views_libraries.VIEWS, inspect)
-    return build_result(views_libraries.VIEWS, outcome, "views", verb="planned", requirement=_needed(outcome))
+    return run.conclude(views_libraries.VIEWS, outcome, "views", verb="planned", requirement=_needed(outcome))
 
 
 def check_libraries(run: CheckRun) -> CheckResult:
@@ -161,7 +162,7 @@ def check_libraries(run: CheckRun) -> CheckResult:
 
     outcome = inspect_all(run.comparison.connect, run.comparison.databases, views_libraries.LIBRARIES, inspect)
     requirement: Requirement = "required" if outcome.findings else "optional"
-    return build_result(
+    return run.conclude(
         views_libraries.LIBRARIES, outcome, "functions in C", requirement=requirement, verb="found in their libraries"
     )
 
@@ -179,4 +180,4 @@ def check_amcheck(run: CheckRun) -> CheckResult:
         outcome += retry_once(name, amcheck.NAME, inspect)
     level: Requirement = "impossible" if ranks == {"impossible"} else "optional"
     requirement: Requirement = "required" if outcome.findings else level
-    return build_result(amcheck.NAME, outcome, "relations", requirement=requirement, verb="checked")
+    return run.conclude(amcheck.NAME, outcome, "relations", requirement=requirement, verb="checked")

@@ -18,6 +18,7 @@ from drills.checks.base.session import Connector, database_names, snapshot
 from drills.checks.canary import chain
 from drills.checks.comparison import CheckRun, Comparison
 from drills.checks.manifest_checks import entered_all
+from drills.checks.observed import Took
 from drills.checks.registry import CHECKS, CONNECTION
 from drills.model.finding import CheckResult
 from drills.model.policy import BLOCKING
@@ -53,13 +54,17 @@ def run(comparison: Comparison, names: Collection[str]) -> tuple[CheckResult, ..
     """Run those of the named checks that apply to the comparison, in the registry's order."""
     with pooled(comparison.connect, comparison.clock) as connect:
         current = CheckRun(dataclasses.replace(comparison, connect=connect))
+        observations = comparison.observations
         for check in CHECKS:
             if check.name not in names or not check.applies(comparison):
                 continue
+            observations.statements.check = check.name
             if check.name in comparison.supplied:  # whoever supplies a check times it
                 current.results[check.name] = check.run(current)
             else:
-                current.results[check.name] = timed(comparison.clock, check.name, functools.partial(check.run, current))
+                result = timed(comparison.clock, check.name, functools.partial(check.run, current), current.note_lost)
+                current.results[check.name] = result
+                observations.note(check.name, "", Took(result.seconds))
     return tuple(current.results.values())
 
 

@@ -12,6 +12,7 @@ from drills.errors import NoRecoveryPoint
 from drills.model.instance import Instance
 from drills.model.point import Choice, PointSelector, RecoveryPoint, Window
 from drills.recovery import selection
+from drills.recovery.observed import SeedDrawn
 from drills.recovery.restore import Setup
 
 
@@ -42,13 +43,15 @@ def choose(setup: Setup, points: Sequence[RecoveryPoint], source: Instance | Non
     if sample.moment is not None:
         return _choose_moment(setup, source, sample.moment, disaster_at)
     scenario = setup.target.scenario(setup.scenario)
+    seed = secrets.randbelow(2**31)
+    setup.observations.note("", "", SeedDrawn(seed), "seed")
     return selection.choose(
         sample,
         points,
         dbi_resource_id=source.dbi_resource_id if source else None,
         usable_at=disaster_at,
         kinds=scenario.points if scenario else (),
-        seed=secrets.randbelow(2**31),
+        seed=seed,
     )
 
 

@@ -7,14 +7,10 @@ checks (RTA ends here), then the full comparison. Every step writes the run reco
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
-
-import psycopg
-from botocore.exceptions import BotoCoreError, ClientError
 
 from drills import errors
 from drills.aws import clock_offset
@@ -22,9 +18,9 @@ from drills.aws import read as aws
 from drills.aws.scratch import remaining_resources
 from drills.checks import suite
 from drills.checks.base.budget import Budget
-from drills.checks.base.outcome import first_line
 from drills.checks.base.session import Connector
 from drills.checks.manifest import Manifest
+from drills.checks.observed import Observations
 from drills.checks.owner import invariants, queries
 from drills.checks.server import isolation
 from drills.checks.suite import Comparison
@@ -35,29 +31,18 @@ from drills.model.finding import CheckResult, Verdict
 from drills.model.instance import Instance, Resource
 from drills.model.point import RecoveryPoint
 from drills.model.record import Restoration
-from drills.objectives import acknowledged, recovery_time, timeline
+from drills.objectives import acknowledged, data_loss, recovery_time, timeline
 from drills.recovery import choose as sampling
 from drills.recovery import read_loss, schedule, selection
 from drills.recovery.disaster import declare
+from drills.recovery.failing import translate_client_errors
 from drills.recovery.hydration import hydrate
 from drills.recovery.judged import Checks, verdict_of
+from drills.recovery.observed import IsolationSeen, JudgedOn, QueriesSeen
 from drills.recovery.restore import RestoredCopy, Setup, copy_snapshot, remove_resources, restore
 from drills.schedule import verdict as schedule_judge
 
 CHOOSING = "choose the recovery point"
-
-
-@contextmanager
-def translate_client_errors() -> Iterator[None]:
-    """Raise what boto3 and psycopg raise as a DrillError with one sentence."""
-    try:
-        yield
-    except (ClientError, BotoCoreError) as error:
-        raise DrillError(aws.refusal(error)) from error
-    except psycopg.Error as error:
-        raise DrillError(
-            f"the connection to the scratch instance failed: {first_line(error)}; read its server's log"
-        ) from error
 
 
 class Drill:
@@ -200,6 +185,7 @@ class Drill:
         self, restored: RestoredCopy, restoration: Restoration, asked: CheckResult, point: RecoveryPoint
     ) -> Restoration:
         """Measure the data loss, run the remaining checks, and judge all of them."""
+        self._setup.observations.statements.check = data_loss.NAME
         lost = read_loss.measure(
             self._setup, restored.connect, point, self.declare_disaster(), newest_canary=self._checks.newest_canary
         )
@@ -216,6 +202,7 @@ class Drill:
         setup, restoration = self._setup, restored.restoration
         wanted, limit = setup.queries(), setup.target.timeout.total_seconds()
         began = setup.clock.monotonic()
+        setup.observations.statements.check = queries.NAME
         if any(not query.skipped for query in wanted):
             self._enter_measured("run the owner's queries, cold")
             timings = queries.cold(restored.connect, wanted, setup.clock, limit, trust_code=setup.target.trust_code)
@@ -225,9 +212,10 @@ class Drill:
             self._journal.mark(timeline.WARM)
         else:
             timings = queries.cold(restored.connect, wanted, setup.clock, limit, trust_code=setup.target.trust_code)
+        took = round(setup.clock.monotonic() - began, 3)
+        self._observed(restored).note(queries.NAME, "", QueriesSeen(timings, took), "queries")
         restoration = dataclasses.replace(restoration, queries=timings)
         self._journal.restoration(restoration)
-        took = round(setup.clock.monotonic() - began, 3)
         return restoration, dataclasses.replace(queries.judge(timings), seconds=took)
 
     def _run_blocking_checks(self, restored: RestoredCopy, asked: CheckResult) -> tuple[CheckResult, ...]:
@@ -258,7 +246,12 @@ class Drill:
             supplied=supplied,
             trust_code=setup.target.trust_code,
             expects_nothing=setup.target.expects == "nothing",
+            observations=self._observed(restored),
         )
+
+    def _observed(self, restored: RestoredCopy) -> Observations:
+        """Return what notes the observations of a copy."""
+        return dataclasses.replace(self._setup.observations, copy=restored.restoration.instance_id)
 
     def _hydrate(self, restored: RestoredCopy, restoration: Restoration) -> Restoration:
         """Read all of the copy, where the target asks for it; its time is outside of RTA."""
@@ -301,7 +294,9 @@ class Drill:
 
     def _known(self) -> tuple[tuple[Acknowledgement, ...], date]:
         """Return the known differences of the target, and the day that they are held against."""
-        return self._setup.target.known_differences(), self._setup.clock.now().date()
+        today = self._setup.clock.now().date()
+        self._setup.observations.note("", "", JudgedOn(today), "day")
+        return self._setup.target.known_differences(), today
 
     def _record_checks(self, restoration: Restoration, results: Sequence[CheckResult]) -> Restoration:
         kept = dataclasses.replace(restoration, checks=(*restoration.checks, *results))
@@ -315,6 +310,7 @@ class Drill:
             if groups
             else []
         )
+        self._observed(restored).note(isolation.NAME, "", IsolationSeen(restored.instance, tuple(found)), "isolation")
         return isolation.judge(restored.instance, found)
 
     # -- what the schedule allows -----------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from drills.checks.base.runner import timed
 from drills.checks.base.session import Connection, Connector
 from drills.checks.canary import chain
+from drills.checks.observed import Took
 from drills.clock import wait_until
 from drills.errors import CheckUnavailable
 from drills.model import phases
@@ -23,6 +24,7 @@ from drills.model.record import Restoration
 from drills.recovery import choose
 from drills.recovery.drill import Drill
 from drills.recovery.judged import verdict_of
+from drills.recovery.observed import MomentSeen
 from drills.recovery.restore import Setup
 
 NAME = "moment"
@@ -65,11 +67,17 @@ def restore(drill: Drill, setup: Setup, crossed: datetime, database: str) -> Res
     _wait_until_restorable(setup, crossed, disaster_at)
     restored = drill.restore_moment(crossed)
 
+    noted = dataclasses.replace(setup.observations, copy=restored.restoration.instance_id)
+
     def check() -> CheckResult:
+        setup.observations.statements.check = NAME
         with restored.connect(database) as session:
-            return judge([name for (name,) in session.execute(_QUERY)])
+            found = tuple(str(name) for (name,) in session.execute(_QUERY))
+        noted.note(NAME, "", MomentSeen(found), "moment")
+        return judge(found)
 
     result = timed(setup.clock, NAME, check)
+    noted.note(NAME, "", Took(result.seconds))
     restoration = dataclasses.replace(restored.restoration, expectation="none", checks=(result,))
     journal.restoration(restoration)
     journal.verdict(verdict_of(result, result.requirement))

@@ -17,6 +17,7 @@ from drills.model.point import RecoveryPoint
 from drills.model.timing import DataLoss, WorstCase
 from drills.objectives import data_loss
 from drills.objectives.data_loss import NewestData, Reference
+from drills.recovery.observed import LossSeen
 from drills.recovery.restore import Setup
 
 NewestCanary = Callable[[Connector], datetime | None]
@@ -38,6 +39,7 @@ def measure(
     reference = Reference(sample.moment, "the moment") if sample.moment else Reference(disaster_at)
     journal = setup.journal
     found = newest_data(connect, setup.target.freshness, reference, newest_canary, trust_code=setup.target.trust_code)
+    setup.observations.note(data_loss.NAME, "", LossSeen(found), "newest data")
     data = data_loss.by_data(found, reference)
     planned = by_schedule(journal.record.worst_case)
     losses = (planned, data_loss.by_api(point, reference), data)

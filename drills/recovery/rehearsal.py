@@ -64,6 +64,13 @@ def damage_copy(drill: Drill, control: SandboxControl, journal: Journal, wanted:
 def restore_damaged(drill: Drill, journal: Journal, copy: DamagedCopy) -> Restoration:
     """Restore the damaged copy, verify it, and record whether every damaged object was named."""
     restoration = drill.restore_copy(copy.snapshot_id, copy.point, [f"{kind}: {name}" for kind, name in copy.damaged])
+    journal.verdict(judge_rehearsal(restoration, copy))
+    journal.enter(phases.REMAINING)
+    return restoration
+
+
+def judge_rehearsal(restoration: Restoration, copy: DamagedCopy) -> Verdict:
+    """Return the verdict on the verifier: whether a finding names each damaged object. Pure."""
     missed = undetected_damage(restoration, copy)
     total = len(copy.damaged)
     if missed:
@@ -71,9 +78,7 @@ def restore_damaged(drill: Drill, journal: Journal, copy: DamagedCopy) -> Restor
     else:
         sentence = f"each of the {total} damaged objects was named by a finding"
     # A verifier that overlooks a damage has verified nothing: 12, could not verify.
-    journal.verdict(Verdict("rehearsed failure", "missed" if missed else "met", sentence, exit_code=COULD_NOT_RUN))
-    journal.enter(phases.REMAINING)
-    return restoration
+    return Verdict("rehearsed failure", "missed" if missed else "met", sentence, exit_code=COULD_NOT_RUN)
 
 
 def undetected_damage(restoration: Restoration, copy: DamagedCopy) -> tuple[str, ...]:

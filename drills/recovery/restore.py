@@ -19,6 +19,7 @@ from drills.aws.scratch import Scratch, ScratchNames, scratch_tags
 from drills.aws.session import Clients
 from drills.aws.wait import wait_available
 from drills.checks.base.session import Connector
+from drills.checks.observed import NOT_NOTED, Observations
 from drills.checks.owner.invariants import InvariantSet
 from drills.checks.owner.queries import OF_SAMPLE, Query
 from drills.clock import Clock, wait_until
@@ -72,6 +73,7 @@ class Setup:
     resolve: Resolver | None = None  # asked before the system resolves a copy's name
     uses_demo_data: bool = False  # whether the source holds the sample application
     connector: Callable[[Endpoint, Resolver | None], Connector] = connector
+    observations: Observations = NOT_NOTED
 
     @property
     def timeout_key(self) -> str:
@@ -223,7 +225,7 @@ def _wait_until_connected(setup: Setup, endpoint: Endpoint, enter: EnterPhase, m
     wait_for_name(endpoint, resolvers, setup.clock, timeout=timeout, key=setup.timeout_key, every=every)
     mark(timeline.RESOLVED)
     enter("connect")
-    connect = setup.connector(endpoint, setup.resolve)
+    connect = setup.observations.statements.recording(setup.connector(endpoint, setup.resolve))
     wait_for_connection(connect, MAINTENANCE_DATABASE, setup.clock, timeout=timeout, key=setup.timeout_key, every=every)
     mark(timeline.CONNECTED)
     return connect

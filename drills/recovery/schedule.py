@@ -16,6 +16,7 @@ from drills.config.load import Target
 from drills.model.finding import Verdict
 from drills.model.instance import Instance
 from drills.model.timing import WorstCase
+from drills.recovery.observed import ScheduleReadAt
 from drills.recovery.restore import Setup
 from drills.schedule import verdict
 from drills.schedule.gaps import ExistingPoint, gaps
@@ -29,10 +30,12 @@ def judge(setup: Setup) -> WorstCase | None:
     requirement = setup.requirement(verdict.NAME, "required")
     scenario = setup.target.scenario(setup.scenario)
     kinds = scenario.points if scenario else ()
+    now = setup.clock.now()
+    setup.observations.note(verdict.NAME, "", ScheduleReadAt(now), "schedule")
     try:
         with setup.clients.within(verdict.NAME):
             source = aws.describe_instance(setup.clients, setup.target.instance)
-            found = worst_case(setup.clients, setup.target, source, setup.clock.now(), kinds) if source else None
+            found = worst_case(setup.clients, setup.target, source, now, kinds) if source else None
         reason = f"there is no instance {setup.target.instance}, so nobody can say which plan backs it up"
     except (ClientError, BotoCoreError) as error:
         found, reason = None, f"the backup plans could not be read: {aws.error_text(error)}"

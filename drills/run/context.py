@@ -18,17 +18,22 @@ from drills.aws.recorder import CallRecorder
 from drills.aws.session import Clients, identify
 from drills.aws.sides import open_restore, open_source
 from drills.checks import manifest
+from drills.checks.base.statements import STATEMENTS_NAME, StatementLog
+from drills.checks.observed import OBSERVED_NAME, Observations
 from drills.checks.owner import invariants
 from drills.checks.owner.invariants import InvariantSet
 from drills.clock import SystemClock
 from drills.config import load as config
 from drills.config.load import Config
+from drills.config.written import write_target
 from drills.errors import ConfigError, SandboxError
 from drills.files import write_privately
 from drills.model.record import Expectation
+from drills.notebook import Notebook
 from drills.record import Journal
 from drills.recovery.connect import NotResolved, Resolver
 from drills.recovery.drill import Drill
+from drills.recovery.observed import Configuration
 from drills.recovery.restore import Setup
 from drills.redaction import check_url, holds_secret, show_address
 from drills.run.plan import CONTEXT_NAME, SERVICE_NAME
@@ -196,7 +201,20 @@ def open_setup(folder: Path, journal: Journal, process: str = "features") -> Set
         rules=choices.rules(effective),
         resolve=late_name_resolver(SandboxControl(service.endpoint)) if service else None,
         uses_demo_data=choices.uses_demo_data(effective),
+        observations=observations_of(folder),
     )
+
+
+def note_configuration(folder: Path, effective: Config, choices: RunOptions, changed: tuple[str, ...]) -> None:
+    """Note what the run in this folder judges by; `changed` names shipped features that are not as they are shipped."""
+    profile, target = effective.profile, write_target(effective.target)
+    noted = Configuration(effective.target_name, target, profile.kind, profile.region, choices.scenario, changed)
+    observations_of(folder).note("", "", noted, "configuration")
+
+
+def observations_of(folder: Path) -> Observations:
+    """Return what notes the observations of the run in this folder, and the statements of its checks."""
+    return Observations(Notebook(folder / OBSERVED_NAME), statements=StatementLog(Notebook(folder / STATEMENTS_NAME)))
 
 
 def late_name_resolver(control: SandboxControl) -> Resolver:

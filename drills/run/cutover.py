@@ -26,6 +26,7 @@ from drills.cutover.journal import FolderStore, MirroredStore
 from drills.cutover.judge import RollbackObservation
 from drills.cutover.lock import LockHeld
 from drills.cutover.model import State, address_changes, replay_journal, write_entry
+from drills.cutover.observed import MoveSeen, RollbackSeen
 from drills.cutover.opening import RecoveryRequest
 from drills.cutover.session import CutoverSession
 from drills.errors import LEFT_BEHIND, VERIFICATION_FAILED, DrillError
@@ -114,7 +115,9 @@ class DrilledCutover:
         if not self._moved:
             self._journal.enter("cut over", note="the service moves to a database that is restored under the same name")
             self._attempt(lambda session: command.begin(session, self._request))
-            self._moved = judge.judge_move(self.state, self._why, self._openings())
+            openings = self._openings()
+            self._moved = judge.judge_move(self.state, self._why, openings)
+            self._note(MoveSeen(self._lines(), self._why, tuple(openings), self._code), "move")
             self._keep(*self._moved)
         return self._moved
 
@@ -124,6 +127,7 @@ class DrilledCutover:
             self._journal.enter("roll back the cut-over", note="nothing is deleted by it")
             self._lead_back()
             self._undone = judge.judge_rollback(self.state, self._why, self._seen)
+            self._note(RollbackSeen(self._lines(), self._why, self._seen, self._code), "rollback")
             self._keep(self._undone)
         return self._undone
 
@@ -190,6 +194,13 @@ class DrilledCutover:
         for each in results:
             self._journal.verdict(Verdict(each.name, each.outcome, each.sentence, exit_code=self._code))
         self._journal.enter(phases.REMAINING)
+
+    def _lines(self) -> tuple[str, ...]:
+        """Return the journal as it is now."""
+        return tuple(map(write_entry, self.state.entries)) if self.state else ()
+
+    def _note(self, seen: MoveSeen | RollbackSeen, kind: str) -> None:
+        context.observations_of(self._journal.folder).note(judge.NAME, "", seen, kind)
 
     def _openings(self) -> list[str]:
         """Return what the verification-only group admits beside single hosts."""

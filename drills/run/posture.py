@@ -10,6 +10,7 @@ from drills.clock import SystemClock
 from drills.model.finding import CheckResult
 from drills.objectives import acknowledged
 from drills.posture import judge
+from drills.posture.observed import PostureSeen
 from drills.posture.read import store_and_read
 from drills.run import context
 
@@ -23,4 +24,6 @@ def judge_run(folder: Path) -> tuple[CheckResult, ...]:
     store = folder / "posture" if effective.simulated else settings.FOLDER
     now = SystemClock().now()
     facts = store_and_read(clients, restore, effective.target, store, now)
-    return acknowledged.acknowledge(judge.judge(facts), effective.target.known_differences(), now.date())
+    results = acknowledged.acknowledge(judge.judge(facts), effective.target.known_differences(), now.date())
+    context.observations_of(folder).note("", "", PostureSeen(now, facts.stored, results), "posture")
+    return results

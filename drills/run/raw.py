@@ -6,13 +6,17 @@ was, and can be done again: an interrupted run has what there is.
 
 from __future__ import annotations
 
+import gzip
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from drills import notebook
 from drills.aws.recorder import CALLS_NAME
+from drills.checks.base.statements import STATEMENTS_NAME
+from drills.checks.observed import OBSERVED_NAME
 from drills.files import write_atomically
 from drills.redaction import redact
 
@@ -20,13 +24,59 @@ RAW = "raw"
 AWS = "aws"
 SQL = "sql"
 CUCUMBER = "cucumber.json"
-NOTED = (CALLS_NAME,)  # the private files that are not needed any more once raw/ is written
+OBSERVATIONS = "observations.json"
+COMPRESSED = "observations.json.gz"
+PLAIN_AT_MOST = 4_000_000  # characters; larger observations are compressed
+REPEATED = 1_000  # statements among which a repeated one is looked for
+NOTED = (
+    CALLS_NAME,
+    STATEMENTS_NAME,
+    OBSERVED_NAME,
+)  # the private files that are not needed any more once raw/ is written
 
 
 def write(folder: Path) -> None:
-    """Write raw/ of the run in this folder from what its processes noted. Raises OSError."""
+    """Write raw/ and the observations of the run in this folder from what its processes noted. Raises OSError."""
     _write_calls(folder)
+    _write_statements(folder)
+    _write_observations(folder)
     _clean_cucumber(folder / RAW / CUCUMBER)
+
+
+def _write_statements(folder: Path) -> None:
+    """Write one file a check with each distinct statement, in the order in which they were first run."""
+    texts: dict[str, list[str]] = {}
+    left_out: Counter[str] = Counter()
+    for entry in notebook.read(folder / STATEMENTS_NAME):
+        known = texts.setdefault(entry["check"], [])
+        if not entry["text"]:
+            left_out[entry["check"]] += 1
+        elif entry["text"] not in known[-REPEATED:]:  # another process may have noted it too
+            known.append(entry["text"])
+    for check, statements in texts.items():
+        more = (
+            [f"-- {left_out[check]} more statements, which differ by names alone, are left out"]
+            if left_out[check]
+            else []
+        )
+        text = "\n\n".join([*(f"{each};" for each in statements), *more]) + "\n"
+        path = folder / RAW / SQL / f"{check.replace(' ', '-')}.sql"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, text)
+
+
+def _write_observations(folder: Path) -> None:
+    """Write all observations as one JSON document, compressed where it is large, with a line for each."""
+    lines = [json.dumps(entry, ensure_ascii=False) for entry in notebook.read(folder / OBSERVED_NAME)]
+    if not lines:
+        return
+    text = '{"format": 1, "observations": [\n' + ",\n".join(lines) + "\n]}\n"
+    if len(text) <= PLAIN_AT_MOST:
+        write_atomically(folder / OBSERVATIONS, text)
+        return
+    half = folder / f".{COMPRESSED}"
+    half.write_bytes(gzip.compress(text.encode(), mtime=0))
+    half.replace(folder / COMPRESSED)
 
 
 def _write_calls(folder: Path) -> None:

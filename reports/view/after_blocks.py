@@ -105,10 +105,9 @@ def controls(record: RunRecord) -> Block:
         if nothing
         else f"Supports {count} of {len(rows)} controls, in full or in part"
     )
-    caption = "What no automated drill evidences, and where the owner's plan says it is"
-    fixed = table(caption, "What, In the plan", control_rows.not_evidenced(record))
+    fixed = facts(*control_rows.not_evidenced(record))
     lead: list[Part] = [] if nothing else [Facts(tuple(summary))]
-    lead += [Lines((SUPPORTS,), "quiet"), fixed]
+    lead += [Lines((SUPPORTS,), "quiet"), Lines((), heading="What no automated drill evidences"), fixed]
     return Block(11, "controls", "Controls", result, tuple(lead), tuple(_controls(name, rows) for name in frameworks))
 
 

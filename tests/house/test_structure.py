@@ -17,6 +17,7 @@ FLOORS = (
     ("steps", "reports"),
     ("evidence",),
     ("run",),
+    ("replay",),
     ("cutover", "posture"),
     ("recovery",),
     ("aws",),

@@ -7,7 +7,7 @@ other error leaves the database not verified.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 import psycopg
@@ -22,18 +22,20 @@ from drills.model.finding import CheckResult, Finding, NotChecked, Outcome, Requ
 NO_MANIFEST = "no manifest says what the copy should contain"
 Expected = TypeVar("Expected")
 """What a manifest says of one database."""
+Seen = TypeVar("Seen")
+"""What a check observes of one database."""
 
 
 def inspect_database(
-    connect: Connector, database: str, check: str, inspect: Callable[[Connection], CheckOutcome]
-) -> CheckOutcome:
+    connect: Connector, database: str, check: str, inspect: Callable[[Connection], Seen]
+) -> Seen | CheckOutcome:
     """Inspect one database in a read-only transaction of its own; retry once when the connection is lost.
 
-    An `inspect` that raises ServerUnresponsive has noted the object it was reading, and is called again with another
-    connection to go on with the next one.
+    Where it cannot be read, the outcome says why. An `inspect` that raises ServerUnresponsive has noted the object it was
+    reading, and is called again with another connection to go on with the next one.
     """
 
-    def once() -> CheckOutcome:
+    def once() -> Seen:
         with snapshot(connect, database) as connection:
             return inspect(connection)
 
@@ -58,6 +60,18 @@ def inspect_expected(
     return outcome
 
 
+def observe_each(
+    connect: Connector, databases: Iterable[str], check: str, observe: Callable[[Connection, str], Seen]
+) -> Iterator[tuple[str, Seen | CheckOutcome]]:
+    """Yield what is observed of each database, by its name, or the outcome that says why it could not be."""
+    for name in databases:
+
+        def observe_one(connection: Connection, name: str = name) -> Seen:
+            return observe(connection, name)
+
+        yield name, inspect_database(connect, name, check, observe_one)
+
+
 def inspect_all(
     connect: Connector,
     expected: Mapping[str, Expected],
@@ -76,7 +90,7 @@ def inspect_all(
     return outcome
 
 
-def retry_once(database: str, check: str, inspect: Callable[[], CheckOutcome]) -> CheckOutcome:
+def retry_once(database: str, check: str, inspect: Callable[[], Seen]) -> Seen | CheckOutcome:
     """Call `inspect`, once more when the connection is lost, and turn the error that remains into an outcome."""
     for last in (False, True):
         try:
@@ -156,12 +170,16 @@ def _not_run(outcome: CheckOutcome) -> str:
     return f"; {left:,} not run, whose code is the copy's" if left else ""
 
 
-def timed(clock: Clock, name: str, check: Callable[[], CheckResult]) -> CheckResult:
-    """Run a check and note the seconds it took; one that loses its server is not verified."""
+def timed(
+    clock: Clock, name: str, check: Callable[[], CheckResult], lost: Callable[[CheckResult], None] | None = None
+) -> CheckResult:
+    """Run a check and note the seconds it took; one that loses its server is not verified, which `lost` is told."""
     began = clock.monotonic()
     try:
         result = check()
     except psycopg.Error as error:
         sentence = f"expected the copy to answer, found: {first_line(error)}: look at its server's log"
         result = CheckResult(name, "not verified", sentence, not_checked=(NotChecked(name, first_line(error)),))
+        if lost:
+            lost(result)
     return dataclasses.replace(result, seconds=round(clock.monotonic() - began, 3))

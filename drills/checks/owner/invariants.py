@@ -7,7 +7,7 @@ A file begins with a sentence in a comment ("-- Every order has lines."), and ma
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,12 +92,17 @@ def _parse(path: Path) -> Invariant:
 
 
 def check(
-    connect: Connector, rules: InvariantSet, timeout: float = DEFAULT_TIMEOUT, *, trust_code: bool = False
+    connect: Connector,
+    rules: InvariantSet,
+    timeout: float = DEFAULT_TIMEOUT,
+    *,
+    trust_code: bool = False,
+    build: Callable[..., CheckResult] = build_result,
 ) -> CheckResult:
     """Evaluate each invariant in its database, or in every one but the maintenance database where it names none.
 
     The server has `timeout` seconds for each. Without `trust_code` none is evaluated by a login that could do harm, where
-    the database has code that one of them might call.
+    the database has code that one of them might call. `build` makes the result of the outcome, as `build_result` does.
     """
     if not rules.invariants:
         return CheckResult(NAME, "not verified", rules.reason, "optional")
@@ -123,7 +128,7 @@ def check(
     outcome += CheckOutcome(
         unverified=tuple(NotChecked(_name(each), f"there is no database {each.database}") for each in unknown)
     )
-    return build_result(NAME, outcome, NAME, verb="evaluated")
+    return build(NAME, outcome, NAME, verb="evaluated")
 
 
 def verdict(rules: InvariantSet, result: CheckResult | None, sentence: str) -> Verdict | None:

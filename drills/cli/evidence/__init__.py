@@ -9,13 +9,13 @@ from drills.cli.common import Command, Entry, enter_project, help_texts
 
 PARTS = {
     "keygen": Entry("keygen", "make a signing key"),
-    "seal": Entry("seal", "seal a run that was begun and has no bundle"),
+    "replay": Entry("replay", "derive the verdicts of a run again, from its evidence alone"),
     "verify": Entry("verify", "verify a bundle, or the chain of a target's runs"),
 }
 EXAMPLE = """\
 examples:
   drills evidence keygen -o drill.pem
-  drills evidence seal reports/out/latest
+  drills evidence replay reports/out/latest
   drills evidence verify reports/evidence/sandbox-myappdbprod --key drill.pub.pem
 """
 EXIT_CODES = """\

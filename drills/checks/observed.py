@@ -1,0 +1,189 @@
+"""What the checks of a copy observed, as the values that their pure judges take; so that others can judge again.
+
+An observation holds names, definitions, counts and fingerprints as a manifest does, and no row value. Catalog fields that can
+hold secrets are digests already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from drills.checks.base.outcome import CheckOutcome
+from drills.checks.base.statements import StatementLog
+from drills.checks.canary.chain import CanaryState
+from drills.checks.catalog.check import Catalog
+from drills.checks.catalog.passwords import Passwords
+from drills.checks.content.encodings import Comparable
+from drills.checks.content.large_objects import LargeObjects
+from drills.checks.content.model import Contents
+from drills.checks.content.rows import RowLocation
+from drills.checks.content.sequences import Sequences
+from drills.checks.server.harmless import Activity
+from drills.checks.server.settings import Settings
+from drills.model.finding import CheckResult, Requirement
+from drills.notebook import Notebook
+
+OBSERVED_NAME = ".observations.jsonl"  # in the run's folder, until the run has ended
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSeen:
+    """What the server's databases share, the digests of passwords, and the server's identifier ("" where it is hidden)."""
+
+    found: Catalog
+    passwords: Passwords | None
+    identifier: str
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogSeen:
+    """The catalog of one database; `identifier` is the server's, by which a physical copy is known."""
+
+    found: Catalog
+    identifier: str
+
+
+@dataclass(frozen=True, slots=True)
+class SequencesSeen:
+    """The positions of the sequences of one database."""
+
+    found: Sequences
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSeen:
+    """The server's major version, and the digest of its hashes of known texts."""
+
+    version: int
+    calibration: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContentSeen:
+    """The contents of one database: fingerprints, how both encodings can be compared, and where rows of a table differ."""
+
+    found: Contents
+    identifier: str
+    source_encoding: str
+    how: Comparable
+    byte_ordered: frozenset[str] = frozenset()
+    locations: dict[str, RowLocation] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LargeObjectsSeen:
+    """Lengths and digests of the large objects of one database."""
+
+    found: LargeObjects
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsSeen:
+    """The compared settings of the server, and its identifier."""
+
+    found: Settings
+    identifier: str
+
+
+@dataclass(frozen=True, slots=True)
+class CanarySeen:
+    """The canary of one database, whose chain was followed row by row; None where there is none."""
+
+    found: CanaryState | None
+
+
+@dataclass(frozen=True, slots=True)
+class ActivitySeen:
+    """What of the server could act on other systems."""
+
+    found: Activity
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeSeen:
+    """What was judged within the server, or could not be read: what was compared, found, and left out."""
+
+    outcome: CheckOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """How the outcome of a check is worded, as drills/checks/base/runner.py build_result() takes it.
+
+    `outcome` is None where it follows from the other observations of the check.
+    """
+
+    what: str
+    remark: str = ""
+    requirement: Requirement = "required"
+    verb: str = "compared"
+    outcome: CheckOutcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResultSeen:
+    """The result of a check that came from no observation, such as one whose server was lost."""
+
+    result: CheckResult
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """The seconds that a check took, and whether it had to pass before the copy counted as usable."""
+
+    seconds: float
+
+
+KINDS: Mapping[str, type[Any]] = {
+    "cluster": ClusterSeen,
+    "catalog": CatalogSeen,
+    "sequences": SequencesSeen,
+    "server": ServerSeen,
+    "content": ContentSeen,
+    "large objects": LargeObjectsSeen,
+    "settings": SettingsSeen,
+    "canary": CanarySeen,
+    "activity": ActivitySeen,
+    "outcome": OutcomeSeen,
+    "conclusion": Conclusion,
+    "result": ResultSeen,
+    "took": Took,
+}
+_NAMES = {kind: name for name, kind in KINDS.items()}
+
+
+_ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {}
+
+
+def adapter_of(kind: type[Any]) -> TypeAdapter[Any]:
+    """Return what reads and writes a kind of observation, made once."""
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    return _ADAPTERS[kind]
+
+
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """Notes what is observed of one copy, and the statements that are run on it; without a notebook nothing.
+
+    `copy` is the id of the scratch instance, "" for what is of no copy.
+    """
+
+    notebook: Notebook | None = None
+    copy: str = ""
+    statements: StatementLog = field(default_factory=StatementLog)
+
+    def note(self, check: str, database: str, seen: Any, kind: str = "") -> None:
+        """Note an observation of a check in a database, "" for the whole server."""
+        if self.notebook is None:
+            return
+        value = adapter_of(type(seen)).dump_python(seen, mode="json")
+        entry = {"copy": self.copy, "check": check, "database": database, "kind": kind or _NAMES[type(seen)]}
+        self.notebook.add(entry | {"value": value})
+
+
+NOT_NOTED = Observations()

@@ -1,1 +1,0 @@
-"""`drills validate`: the validator of AWS Backup's restore tests."""

@@ -1,1 +1,0 @@
-"""The run record in the formats of others, for the bundle of its evidence."""
