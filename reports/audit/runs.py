@@ -29,11 +29,12 @@ _RUN_ID = re.compile(r"([0-9]{8}-[0-9]{6})-")
 ABORTED = "it was started and has no bundle: it goes on, or was aborted without one"
 
 
-def read_all(evidence: Path, history: Sequence[HistoryLine]) -> Found:
-    """Return every run of the chains below the folder, and those of the history that stand in no chain, oldest first."""
+def read_all(evidence: Sequence[Path], history: Sequence[HistoryLine]) -> Found:
+    """Return every run of the chains below the folders, and those of the history that stand in no chain, oldest first."""
     runs: list[PeriodRun] = []
     problems: list[str] = []
-    for chain in sorted(each for each in _folders(evidence) if (each / STARTS).is_dir() or any(_bundles(each))):
+    chains = [each for folder in evidence for each in _folders(folder)]
+    for chain in sorted(each for each in chains if (each / STARTS).is_dir() or any(_bundles(each))):
         found = read_chain(chain)
         runs += found.runs
         problems += found.problems
@@ -199,7 +200,7 @@ def _started(text: str, run_id: str) -> datetime:
         return datetime.min.replace(tzinfo=UTC)
 
 
-def of_line(line: HistoryLine, evidence: Path) -> PeriodRun:
+def of_line(line: HistoryLine, evidence: Sequence[Path]) -> PeriodRun:
     """Return the run of a line of the history: it has no bundle, and supports nothing."""
     interrupted = line.not_counted.removeprefix("interrupted by ") if line.not_counted.startswith("interrupted") else ""
     return PeriodRun(
@@ -210,7 +211,7 @@ def of_line(line: HistoryLine, evidence: Path) -> PeriodRun:
         started_at=line.started_at,
         standing=standing_of(line.code, line.not_counted, interrupted),
         said=line.not_counted or line.outcome,
-        place=f"history only: no bundle in {evidence}",
+        place=f"history only: no bundle in {', '.join(str(each) for each in evidence)}",
         rta_seconds=line.rta_seconds,
         rpa_seconds=line.rpa_seconds,
         drill_every_seconds=line.drill_every_seconds,

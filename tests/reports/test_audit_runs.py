@@ -47,7 +47,7 @@ def test_bundles_have_their_digest_level_and_review(tmp_path: Path) -> None:
     digest = put_bundle(tmp_path / "c", 1, at_time(real_drill(), FIRST))
     put_bundle(tmp_path / "c", 2, at_time(judged(real_drill(), 10, rto="missed"), SECOND), signed=False)
     put_review(tmp_path / "c", 2)
-    found = read_all(tmp_path, ())
+    found = read_all([tmp_path], ())
 
     assert found.problems == ()
     assert [(each.sequence, each.standing, each.level, each.review) for each in found.runs] == [
@@ -64,7 +64,7 @@ def test_a_start_without_a_bundle_is_an_aborted_run(tmp_path: Path) -> None:
     put_start(tmp_path / "c", 2, at_time(real_drill(), SECOND))
     lost = at_time(real_drill(), THIRD)
     (tmp_path / "c" / "starts" / f"0003-{lost.run_id}.json").write_text("{", encoding="utf-8")
-    runs = read_all(tmp_path, ()).runs
+    runs = read_all([tmp_path], ()).runs
 
     assert [(each.standing, each.target, each.profile, each.started_at, each.rows) for each in runs[1:]] == [
         ("aborted", "orders", "aws", SECOND, ()),
@@ -78,7 +78,7 @@ def test_a_gap_in_the_numbers_is_named(tmp_path: Path) -> None:
     put_bundle(tmp_path / "c", 4, at_time(real_drill(), SECOND))
     put_bundle(tmp_path / "c", 4, at_time(real_drill(), THIRD))
 
-    assert read_all(tmp_path, ()).problems == (
+    assert read_all([tmp_path], ()).problems == (
         "c: entry 0001 is missing from the chain",
         "c: entry 0003 is missing from the chain",
         "c: entry 0004 is there twice",
@@ -97,7 +97,7 @@ def test_a_bundle_that_does_not_add_up_counts_nowhere_and_is_named(tmp_path: Pat
         (folder / "drill.json").write_bytes(b"\xff")
     else:
         (folder / {"no sums": "SHA256SUMS", "no record": "drill.json"}[damage]).unlink()
-    found = read_all(tmp_path, ())
+    found = read_all([tmp_path], ())
 
     assert [(each.run_id, each.standing, each.rows, each.digest) for each in found.runs] == [
         (record.run_id, "no drill", (), "")
@@ -110,7 +110,7 @@ def test_a_run_of_the_history_alone_is_said_to_have_no_bundle(tmp_path: Path) ->
     """One that stands in a chain too is counted once, from there."""
     sealed, old = at_time(real_drill(), SECOND), at_time(real_drill(), FIRST)
     put_bundle(tmp_path / "c", 1, sealed)
-    runs = read_all(tmp_path, [line_of(sealed, 86400.0), line_of(old, 86400.0)]).runs
+    runs = read_all([tmp_path], [line_of(sealed, 86400.0), line_of(old, 86400.0)]).runs
 
     assert [(each.run_id, bool(each.digest), bool(each.rows)) for each in runs] == [
         (old.run_id, False, False),
@@ -135,8 +135,8 @@ def test_chain_and_history_agree_on_how_a_run_stands(tmp_path: Path, changes: di
     record = dataclasses.replace(at_time(real_drill(), FIRST), **changes)
     put_bundle(tmp_path / "c", 1, record)
 
-    assert [each.standing for each in read_all(tmp_path, ()).runs] == [standing]
-    assert [each.standing for each in read_all(tmp_path / "none", [line_of(record)]).runs] == [standing]
+    assert [each.standing for each in read_all([tmp_path], ()).runs] == [standing]
+    assert [each.standing for each in read_all([tmp_path / "none"], [line_of(record)]).runs] == [standing]
 
 
 def test_a_folder_that_is_being_written_is_no_bundle(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_a_folder_that_is_being_written_is_no_bundle(tmp_path: Path) -> None:
     (tmp_path / "c" / ".0001-half").mkdir()
     (tmp_path / ".tmp").mkdir()
 
-    assert read_all(tmp_path, ()).runs == ()
+    assert read_all([tmp_path], ()).runs == ()
 
 
 # -- the command ------------------------------------------------------------------------------------------------------
@@ -234,6 +234,18 @@ def test_wrong_usage_is_a_sentence(
     """It ends with 2 and says what was expected."""
     assert cli.main(["report", *arguments]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_the_folder_of_each_profile_is_read(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where drill.toml keeps the evidence, for all profiles and for one."""
+    more = '[evidence]\nfolder = "here"\n[profiles.aws]\nkind = "aws"\naccounts = ["123456789012"]\n'
+    (project / "drill.toml").write_text(f'{CONFIG}{more}[profiles.aws.evidence]\nfolder = "there"\n', encoding="utf-8")
+    put_bundle(project / "here" / "sandbox-orders", 1, at_time(green_drill(), FIRST))
+    put_bundle(project / "there" / "aws-orders", 1, at_time(real_drill(), SECOND))
+
+    assert cli.main(["report", "controls", "--period", "2026-Q4", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert [(each["profile"], each["done"]) for each in facts["populations"]] == [("aws", 1), ("sandbox", 1)]
 
 
 def test_without_evidence_the_history_is_read(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

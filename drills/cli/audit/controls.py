@@ -21,7 +21,6 @@ from reports.audit.sections import By, headline
 from reports.audit.span import Period, parse_period
 
 NAME = "controls"
-EVIDENCE = Path("reports/evidence")
 OPTIONS = ("period", "by", "target", "json", "output", "evidence")  # that only the matrix has
 FORMATS: Mapping[str, Callable[[Matrix, By], str]] = {
     ".html": show.as_html,
@@ -38,7 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--target", metavar="NAME", help="the runs of this target alone")
     group.add_argument("--json", action="store_true", help="print facts as JSON")
     group.add_argument("-o", "--output", metavar="FILE", help="write a file that ends in .html, .md or .json")
-    group.add_argument("--evidence", metavar="FOLDER", help=f"where the chains of evidence lie (default: {EVIDENCE})")
+    group.add_argument(
+        "--evidence", metavar="FOLDER", help="where the chains of evidence lie (default: as drill.toml says)"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -64,12 +65,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _matrix(options: argparse.Namespace, period: Period, file: Path | None) -> Matrix:
-    evidence = Path(options.evidence) if options.evidence else EVIDENCE
-    if options.evidence and not evidence.is_dir():
-        raise ConfigError(f"--evidence: expected a folder with chains of evidence, found none at {evidence}")
+    configured = ConfigFile.read(file)
+    evidence = _evidence(options.evidence, configured)
     history, problems = history_file.read(config.history_of(file) or history_file.DEFAULT)
     runs = read_all(evidence, history)
-    targets = ConfigFile.read(file).targets()
+    targets = configured.targets()
     every = {name: each.drill_every.total_seconds() if each.drill_every else None for name, each in targets.items()}
     known = sorted({*every, *(each.target for each in runs.runs)} - {""})
     if options.target is not None and options.target not in known:
@@ -78,6 +78,15 @@ def _matrix(options: argparse.Namespace, period: Period, file: Path | None) -> M
         )
     found = type(runs)(runs.runs, (*runs.problems, *problems))
     return matrix_of(found, period, Expected(every), SystemClock().now(), options.target)
+
+
+def _evidence(given: str | None, configured: ConfigFile) -> tuple[Path, ...]:
+    """Return the folders with chains: the one that was given, else those of every profile."""
+    if given is None:
+        return tuple(dict.fromkeys(Path(each.folder) for each in configured.evidence().values()))
+    if not Path(given).is_dir():
+        raise ConfigError(f"--evidence: expected a folder with chains of evidence, found none at {given}")
+    return (Path(given),)
 
 
 def _period(text: str | None) -> Period:
