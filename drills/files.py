@@ -25,11 +25,11 @@ def write_privately(path: Path, text: str) -> None:
     half.replace(path)
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str | bytes) -> None:
     """Replace `path` so that a reader, or a crash, sees the old text or the new one and nothing between."""
     half = path.with_name(f".{path.name}.{os.getpid()}")
-    with half.open("w", encoding="utf-8") as out:
-        out.write(text)
+    with half.open("wb") as out:
+        out.write(text if isinstance(text, bytes) else text.encode("utf-8"))
         out.flush()
         os.fsync(out.fileno())
     half.replace(path)

@@ -38,10 +38,11 @@ REASONS_SHOWN = 10
 
 
 def write(folder: Path, record: RunRecord) -> None:
-    """Write environment.properties, executor.json, categories.json and the trend into the folder of Allure's results."""
+    """Write environment.properties, executor.json, categories.json, timeline and trend into the folder of Allure's results."""
     write_atomically(folder / "environment.properties", environment_properties(record))
     write_atomically(folder / "executor.json", _json(executor(record, os.environ)))
     write_atomically(folder / "categories.json", _json(list(CATEGORIES)))
+    allure_trend.write_timeline(folder, record)
     if record.history is not None:
         allure_trend.write(folder, record.history)
 

@@ -1,17 +1,20 @@
-"""The trend as Allure shows it: attachments of the whole session, in the format of allure-commons' globals."""
+"""The drawings that Allure shows: attachments of the whole session, in the format of allure-commons' globals."""
 
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 
 from drills.files import write_atomically
 from drills.history import wording
 from drills.model.history import Trend
-from reports import trend_chart
+from drills.model.record import RunRecord
+from reports import charts, trend_chart
 from reports.words import seconds_or
 
 GLOBALS = "trend-globals.json"
+RUN_GLOBALS = "run-globals.json"
 
 
 def write(folder: Path, trend: Trend) -> None:
@@ -24,11 +27,25 @@ def write(folder: Path, trend: Trend) -> None:
     made.append(("Trend in words", "trend-attachment.txt", "text/plain", text_of(trend)))
     for _, source, _, body in made:
         write_atomically(folder / source, body)
-    instant = round(trend.as_of.timestamp() * 1000)
-    attachments = [
-        {"name": name, "source": source, "type": kind, "timestamp": instant} for name, source, kind, _ in made
-    ]
-    write_atomically(folder / GLOBALS, json.dumps({"attachments": attachments, "errors": []}, indent=2) + "\n")
+    attached = [(name, source, kind) for name, source, kind, _ in made]
+    write_atomically(folder / GLOBALS, _globals(attached, trend.as_of))
+
+
+def write_timeline(folder: Path, record: RunRecord) -> None:
+    """Write the timeline of the run into the folder of Allure's results, and what leads Allure to it."""
+    drawing = charts.timeline(record, "alone")
+    if not drawing:
+        return
+    source = "timeline-attachment.svg"
+    write_atomically(folder / source, drawing)
+    at = record.ended_at or record.started_at
+    write_atomically(folder / RUN_GLOBALS, _globals([("Timeline", source, "image/svg+xml")], at))
+
+
+def _globals(attached: list[tuple[str, str, str]], at: datetime) -> str:
+    instant = round(at.timestamp() * 1000)
+    told = [{"name": name, "source": source, "type": kind, "timestamp": instant} for name, source, kind in attached]
+    return json.dumps({"attachments": told, "errors": []}, indent=2) + "\n"
 
 
 def text_of(trend: Trend) -> str:

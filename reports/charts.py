@@ -16,7 +16,7 @@ from drills.model.record import RunRecord
 from drills.model.timing import Phase
 from reports import svg
 from reports.svg import WIDTHS, Form, Frame
-from reports.words import ObjectiveView, seconds_or
+from reports.words import SIMULATED, ObjectiveView, seconds_or
 
 WIDTH = WIDTHS["wide"]
 EDGE = 18.0
@@ -114,6 +114,8 @@ def timeline(record: RunRecord, form: Form = "wide") -> str:
     limit = record.objectives.rto_seconds
     if counted and limit is not None and counted[0].phase.start_seconds + limit <= whole:
         parts.append(_limit(counted[0].left + limit * scale, limit, width))
+    if form == "alone" and record.simulated:
+        parts.append(svg.text("stamp", EDGE, 125, SIMULATED, "start"))
     return Frame("timeline", form, width, 132).around(
         f"Timeline to scale: {len(stretches)} phases over {show_duration(whole)}",
         "; ".join(

@@ -87,6 +87,7 @@ class Control(_Table):
     ran: Conditions
     met: Conditions
     source: Annotated[str, Field(pattern=r"^https?://\S+$")]
+    oscal: Annotated[str, Field(pattern=r"^[a-z]{2}-[0-9]+(\.[0-9]+)?$")] | None = None
     checked: date | None = None
 
     @model_validator(mode="after")
@@ -144,7 +145,7 @@ class ControlRow:
 
     `supported`: the run is evidence for it, to its `degree` and for what it `covers`; `sentence` says by what, or why not.
     `failed`: a condition of it was missed. Then the run supports it as a test that was carried out, or where it asks for
-    a result, speaks against it.
+    a result, speaks against it. `oscal` is the control's id in NIST's catalog, "" where it is in none.
     """
 
     framework_id: str
@@ -159,6 +160,7 @@ class ControlRow:
     source: str
     checked: str
     retention: str
+    oscal: str = ""
 
 
 def read(text: str, name: str = "controls.toml") -> ControlMapping:
@@ -177,6 +179,11 @@ def read(text: str, name: str = "controls.toml") -> ControlMapping:
 def mapping() -> ControlMapping:
     """Return the mapping that this project ships."""
     return read(FILE.read_text(encoding="utf-8"), str(FILE))
+
+
+def all_controls() -> tuple[Control, ...]:
+    """Return every control of the mapping, in the order of the file."""
+    return tuple(each for framework in mapping().frameworks for each in framework.controls)
 
 
 def of(record: RunRecord) -> tuple[ControlRow, ...]:
@@ -229,6 +236,7 @@ def _row(record: RunRecord, framework: Framework, control: Control, nothing: str
         source=control.source,
         checked=control.checked_words,
         retention=framework.retention,
+        oscal=control.oscal or "",
     )
 
 

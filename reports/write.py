@@ -1,4 +1,4 @@
-"""Writes every report of a run from its record: summary.md, report.html, junit.xml, the Allure report and the `latest` link."""
+"""Writes every report of a run from its record: summary.md, report.html and .pdf, junit.xml, exports, Allure's, `latest`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from jinja2 import TemplateError
 
 from drills.errors import USAGE, DrillError
 from drills.files import write_atomically
+from drills.model.record import RunRecord
 from drills.objectives import verdicts
 from drills.record import RECORD_NAME, load, to_json
-from reports import allure_files, allure_history, allure_render, html, junit, markdown
+from reports import allure_files, allure_history, allure_render, html, junit, markdown, pdf
+from reports.export import files as exports
 
 LATEST = "latest"
 
@@ -31,6 +33,9 @@ def write_all(folder: Path, *, render_allure: bool) -> list[str]:
         _attempt("junit.xml", folder, lambda: write_atomically(folder / "junit.xml", junit.render(record))),
         _attempt("report.html", folder, lambda: write_atomically(folder / "report.html", html.render(record))),
     ]
+    lines.append(_pdf(folder, record, changed=record != held))
+    if record.code != USAGE:  # a run that was refused is none, and no evidence
+        lines.append(_attempt("the exports", folder, lambda: exports.write(folder, record)))
     results = folder / "allure-results"
     if results.is_dir():
         lines.append(_attempt("Allure's own files", folder, lambda: allure_files.write(results, record)))
@@ -43,6 +48,15 @@ def write_all(folder: Path, *, render_allure: bool) -> list[str]:
     if record != held:
         write_atomically(folder / RECORD_NAME, to_json(record))
     return [line for line in lines if line]
+
+
+def _pdf(folder: Path, record: RunRecord, *, changed: bool) -> str:
+    """Write report.pdf, with the record attached as it lies there, or as it is about to be written where it has `changed`."""
+    if not pdf.is_available():  # an extra: `drills report` says how to get it
+        return ""
+    path = folder / RECORD_NAME
+    attached = to_json(record).encode("utf-8") if changed else path.read_bytes()
+    return _attempt("report.pdf", folder, lambda: write_atomically(folder / "report.pdf", pdf.render(record, attached)))
 
 
 def _attempt(what: str, folder: Path, work: Callable[[], None]) -> str:

@@ -86,7 +86,7 @@ def project_folder() -> Path:
 
 
 def _absolute(path: str | None) -> str | None:
-    elsewhere = path is None or "://" in path or path.startswith(("env:", "arn:"))
+    elsewhere = path is None or path == "-" or "://" in path or path.startswith(("env:", "arn:"))
     return path if elsewhere or path is None else str(Path(path).absolute())
 
 
@@ -100,6 +100,16 @@ def enter_project(options: argparse.Namespace, paths: Sequence[str]) -> None:
         setattr(options, name, [_absolute(each) for each in value] if isinstance(value, list) else _absolute(value))
     print(f"drills: working in {folder}", file=sys.stderr)
     os.chdir(folder)
+
+
+def run_folder(given: str) -> Path:
+    """Return the folder of a run; `latest` is a file with the folder's name where there are no symlinks. Raises ConfigError."""
+    folder = Path(given)
+    if folder.is_file() and folder.name == "latest":
+        return folder.parent / folder.read_text(encoding="utf-8").strip()
+    if folder.is_file():
+        raise ConfigError(f"expected the folder of a run, found the file {folder}: give its folder")
+    return folder
 
 
 def _config_options() -> Parser:

@@ -10,6 +10,8 @@ from typing import Any
 from drills.aws.scratch import ScratchNames, scratch_tags
 from drills.config.load import AwsProfile, Config, SandboxProfile
 from drills.durations import show_duration
+from drills.evidence.folder import next_sequence
+from drills.evidence.keeper import chain_of, planned_level
 from drills.model.record import ExpectedPromise
 
 RUN = "RUN-ID"  # stands for the id that the run will have
@@ -59,6 +61,7 @@ def facts(effective: Config, expected: Sequence[ExpectedPromise]) -> dict[str, A
         made += [] if restore.security_group else [f"security group {names.security_group}"]
     limits = effective.limits
     tags = scratch_tags(RUN, effective.target_name, "the run's start and time_to_live", target.tags)
+    chain = chain_of(effective)
     return {
         "target": effective.target_name,
         "instance": target.instance,
@@ -77,6 +80,12 @@ def facts(effective: Config, expected: Sequence[ExpectedPromise]) -> dict[str, A
         "limits": [asdict(each) for each in limits.list()],
         "total_seconds": limits.total_seconds,
         "time_to_live_seconds": target.time_to_live.total_seconds(),
+        "evidence": {
+            "chain": str(chain),
+            "sequence": next_sequence(chain),
+            "level": planned_level(effective.evidence),
+            "store": effective.evidence.store or "",
+        },
         "guards": [asdict(each) for each in _guards(effective)],
     }
 
@@ -135,6 +144,11 @@ def as_text(told: dict[str, Any]) -> str:
         inside = "  (a wait within a step) " if each["kind"] == "wait" else "  "
         lines.append(f"  {inside}{show_duration(each['seconds'])}: {each['name']} ({each['key']}, {each['origin']})")
     lines += _block("be guarded by", [f"{each['name']}: {each['state']}" for each in told["guards"]])
+    kept = told["evidence"]
+    lines += [
+        f"  keep its evidence as number {kept['sequence']} of {kept['chain']}, level {kept['level']}"
+        + (f", and in {kept['store']}" if kept["store"] else "")
+    ]
     lines += [f"  read its seed first, as this did not: {told['seed_unread']}"] if told["seed_unread"] else []
     lines.append("Nothing was started, made, asked or changed.")
     return "\n".join(lines)

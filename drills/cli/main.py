@@ -30,6 +30,7 @@ COMMANDS = {
     "history": Entry("history", "show earlier runs and their trend"),
     "posture": Entry("posture", "judge whether the backups that a recovery needs are there"),
     "schedule": Entry("schedule", "work out what a backup schedule can lose at worst"),
+    "validate": Entry("validate.command", "validate what a restore test of AWS Backup made, and post the result"),
     "steps": Entry("steps", "list the steps that a feature can be written with"),
     "manifest": Entry("manifest", "fingerprint a database"),
     "verify": Entry("verify", "compare a database with a manifest"),

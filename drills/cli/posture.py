@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,7 @@ def show(reached: OpenTarget, results: Sequence[CheckResult], console: Console) 
     """Print the results, then the findings with what to type, then what could not be read."""
     where = f"{reached.config.target.instance} in account {reached.clients.account}, {reached.clients.region}"
     console.print(printable(where))
+    results = [_shortened(result, reached.clients.account, reached.clients.region) for result in results]
     if reached.config.simulated:
         console.print("SIMULATED: says nothing about recovery on AWS", style="yellow")
     table = Table(box=None, pad_edge=False)
@@ -114,6 +116,37 @@ def show(reached: OpenTarget, results: Sequence[CheckResult], console: Console) 
         console.print("\nnot verified:")
         for each in unread:
             console.print(printable(f"  {each.what}: {each.reason}"), soft_wrap=True)
+
+
+def short_names(text: str, account: str, region: str) -> str:
+    """Return a text in which what is of the account and region that were named has the last part of its ARN alone. Pure.
+
+    The ARN of an instance or a recovery point alone is wider than most terminals.
+    """
+    place = f"{re.escape(region)}:{re.escape(account)}"
+    return re.sub(
+        rf"\barn:aws[\w-]*:(?:rds|backup|kms):{place}:(?:(?:db|snapshot|backup-vault|backup-plan|recovery-point):)?",
+        "",
+        text,
+    )
+
+
+def _shortened(result: CheckResult, account: str, region: str) -> CheckResult:
+    """Return a result with short names wherever nothing is to be typed: the remedy keeps the whole ARNs."""
+
+    def short(text: str) -> str:
+        return short_names(text, account, region)
+
+    findings = (
+        dataclasses.replace(each, object=short(each.object), expected=short(each.expected), found=short(each.found))
+        for each in result.findings
+    )
+    unread = (
+        dataclasses.replace(each, what=short(each.what), reason=short(each.reason)) for each in result.not_checked
+    )
+    return dataclasses.replace(
+        result, sentence=short(result.sentence), findings=tuple(findings), not_checked=tuple(unread)
+    )
 
 
 def _findings(results: Sequence[CheckResult]) -> list[Finding]:

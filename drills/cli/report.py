@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 
 from drills.cli.audit import controls as report_controls
-from drills.cli.common import CONFIG_OPTIONS, Command
+from drills.cli.common import CONFIG_OPTIONS, Command, run_folder
 from drills.errors import ConfigError
-from reports import words, write
+from reports import pdf, words, write
 
 LATEST = "reports/out/latest"
 EXAMPLE = """\
@@ -38,15 +38,11 @@ def run(options: argparse.Namespace) -> int:
             raise ConfigError(
                 f"--{name}: expected it with `drills report {report_controls.NAME} --period …`, found the report of a run"
             )
-    folder = Path(options.run or LATEST)
-    if (
-        folder.is_file() and folder.name == Path(LATEST).name
-    ):  # without symlinks `latest` is a file with the folder's name
-        folder = folder.parent / folder.read_text(encoding="utf-8").strip()
-    elif folder.is_file():
-        raise ConfigError(f"expected the folder of a run, found the file {folder}: give its folder")
+    folder = run_folder(options.run or LATEST)
     for line in write.write_all(folder, render_allure=True):
         print(line)
+    if not pdf.is_available():
+        print(pdf.HOW_TO_GET)
     print(f"reports of the run are in {words.show_path(folder)}")
     return 0
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -17,16 +19,18 @@ from pathlib import Path
 from drills import __version__
 from drills.cli import refusals, selection
 from drills.cli.common import CONFIG_OPTIONS, Command
+from drills.cli.evidence import of_run
 from drills.clock import SystemClock, since_process_start
 from drills.config.limits import CLEAN_UP_MARGIN, Limit
 from drills.config.load import Config, SandboxProfile
 from drills.config.trigger import trigger_of
 from drills.errors import COULD_NOT_RUN, ConfigError, DrillError
+from drills.evidence.folder import Begun
+from drills.evidence.keeper import Keeper, open_for_run
 from drills.history import store as history_file
 from drills.model.record import SCHEMA_VERSION, ExpectedPromise, RunRecord, Setting, TargetSummary
 from drills.model.servers import POSTGRES_CHOICES
-from drills.objectives import verdicts
-from drills.record import ORIGIN_NAME, Journal, load, new_run_id
+from drills.record import Journal, new_run_id
 from drills.recovery.rehearsal import DAMAGE_KINDS
 from drills.run import context, signals
 from drills.run.plan import Command as Step
@@ -35,7 +39,7 @@ from drills.run.raw import RAW
 from drills.run.supervisor import run as supervise
 from drills.screen import Screen
 from drills.streams import outlive_readers
-from reports import allure_files, allure_history, allure_render, terminal, write
+from reports import terminal
 from steps import expected as promised
 
 OUT = Path("reports/out")
@@ -131,21 +135,39 @@ def run(options: argparse.Namespace) -> int:
     selection.check(choices, expected, options.pytest_arguments, changed)
     if options.dry_run:
         return _say_what_would_be(effective, expected, unread, as_json=options.json)
+    keeper = open_for_run(effective, os.environ)
     run_id = new_run_id(started_at)
     plan = _plan(OUT / run_id, effective, options.pytest_arguments)
     console = Screen()
     with signals.held() as came:  # from here on what is begun is brought to its end, to the last file
-        folder = _make_folder(run_id)
-        opening = _opening(run_id, started_at, effective, choices)
+        for earlier in of_run.seal_abandoned(keeper, effective, OUT, f"run {run_id}"):
+            _say(console, (f"run {earlier.record.run_id} was killed and had no bundle", *of_run.lines_of(earlier)))
+        folder = make_folder(run_id)
+        opening = opening_record(run_id, started_at, effective, choices)
         opening = dataclasses.replace(opening, expected=expected, missing=changed, trigger=trigger)
+        opening, begun = _begin(keeper, effective, opening, folder)
         journal = Journal.create(folder, opening, origin=origin)
         sandboxed = isinstance(effective.profile, SandboxProfile)
         journal.enter("start the sandbox" if sandboxed else "check the guards")
         kept = effective.history or history_file.DEFAULT
         context.save(folder, dataclasses.replace(choices, history=str(kept)))
         context.note_configuration(folder, effective, choices, changed)
-        supervise(plan, folder, lambda ended: terminal.follow(folder, ended, console, clock), came)
-        return _report(folder, console)
+        try:
+            supervise(plan, folder, lambda ended: terminal.follow(folder, ended, console, clock), came, (begun.held,))
+        except BaseException:  # the progress could not be shown, and the run has ended all the same
+            with contextlib.suppress(Exception):
+                of_run.conclude(folder, keeper, effective, allure=False)
+            raise
+        return _report(folder, keeper, effective, console)
+
+
+def _begin(keeper: Keeper, effective: Config, opening: RunRecord, folder: Path) -> tuple[RunRecord, Begun]:
+    """Write the start record; where that cannot be, nothing of the run is left."""
+    try:
+        return of_run.begin(keeper, effective, opening, folder)
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
 
 
 def _say_what_would_be(effective: Config, expected: Sequence[ExpectedPromise], unread: str, *, as_json: bool) -> int:
@@ -156,26 +178,18 @@ def _say_what_would_be(effective: Config, expected: Sequence[ExpectedPromise], u
     return 0
 
 
-def _report(folder: Path, console: Screen) -> int:
-    """Write and show the reports of the run that has ended; return its exit code."""
+def _report(folder: Path, keeper: Keeper, effective: Config, console: Screen) -> int:
+    """Write, seal and show the reports of the run that has ended; return its exit code."""
     outlive_readers()
-    journal = Journal.open(folder)
-    journal.resume("write the reports")
-    lines = []
-    if not journal.record.interrupted_by and (folder / "allure-results").is_dir():
-        judged = verdicts.reported(journal.record)
-        allure_files.write(folder / "allure-results", judged)
-        told = allure_history.of(judged, folder)
-        said = allure_render.render(folder / "allure-results", folder / "allure-report", told)
-        lines += [] if (folder / "allure-report" / "index.html").exists() else [said]
-    journal.end()
-    lines += write.write_all(folder, render_allure=False)
-    (folder / ORIGIN_NAME).unlink(missing_ok=True)
-    record = load(folder)
-    terminal.summary(record, folder, console)
-    for line in filter(None, lines):
+    done = of_run.conclude(folder, keeper, effective, allure=True)
+    terminal.summary(done.record, folder, console)
+    _say(console, of_run.lines_of(done))
+    return COULD_NOT_RUN if done.record.code is None else done.record.code
+
+
+def _say(console: Screen, lines: Sequence[str]) -> None:
+    for line in lines:
         console.print(line, soft_wrap=True, markup=False, highlight=False)
-    return COULD_NOT_RUN if record.code is None else record.code
 
 
 def _choices(options: argparse.Namespace) -> context.RunOptions:
@@ -211,7 +225,7 @@ def _choices(options: argparse.Namespace) -> context.RunOptions:
     )
 
 
-def _make_folder(run_id: str) -> Path:
+def make_folder(run_id: str) -> Path:
     """Return the run's folder; in the checkout, so that a run leaves nothing elsewhere."""
     folder = OUT / run_id
     try:
@@ -223,7 +237,8 @@ def _make_folder(run_id: str) -> Path:
     return folder
 
 
-def _opening(run_id: str, started_at: datetime, effective: Config, choices: context.RunOptions) -> RunRecord:
+def opening_record(run_id: str, started_at: datetime, effective: Config, choices: context.RunOptions) -> RunRecord:
+    """Return the record of a run that begins."""
     target = effective.target
     extra = [
         Setting(option, value, "command line")
@@ -276,6 +291,7 @@ def _plan(folder: Path, effective: Config, pytest_arguments: Sequence[str]) -> P
         return Step(name, argv, kind, needed, limit.seconds + margin, limit.sentence(limit.name))
 
     absolute = str(folder.absolute())
+    config = ("--config", str(effective.file.absolute())) if effective.file else ()
     pytest = ("drills.run.lifeline", "-m", "pytest", *selection.pytest_options(folder))
     results = f"--alluredir={folder.absolute() / 'allure-results'}"
     features = step("features", limits.features, *pytest, results, *pytest_arguments)
@@ -283,6 +299,7 @@ def _plan(folder: Path, effective: Config, pytest_arguments: Sequence[str]) -> P
         # the clean-up heeds its limit by itself, and says what is left
         step("clean", limits.clean_up, "drills.run.finish", "clean", absolute, kind="finally", margin=CLEAN_UP_MARGIN),
         step("close", limits.close, "drills.run.finish", "close", absolute, kind="last"),
+        step("seal", limits.close, "drills", "evidence", "seal", absolute, "--by-its-run", *config, kind="unattended"),
     )
     if limits.stage is None or not isinstance(effective.profile, SandboxProfile):
         return Plan((step("guard", limits.start, "drills.run.guard", absolute), features, *ending))

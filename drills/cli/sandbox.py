@@ -11,10 +11,8 @@ import json
 import os
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -24,6 +22,7 @@ from drills.clock import SystemClock, since_process_start, wait_until
 from drills.errors import COULD_NOT_RUN, LEFT_BEHIND, ConfigError, DrillError, SandboxError
 from drills.model.servers import POSTGRES_CHOICES
 from drills.sandbox.standalone.files import CHECKOUT, SandboxFiles, State, remove_remains
+from drills.sandbox.standalone.interrupts import interruptible
 
 if TYPE_CHECKING:
     from drills.cli.sandbox_sample import Sample
@@ -117,7 +116,7 @@ def _sample(files: SandboxFiles, state: State, *, started: bool) -> Sample:
         return made
     print("Making the sample: an instance with data, a backup, a plan and a service …", file=sys.stderr, flush=True)
     try:
-        with _interruptible("the sandbox has been ended" if started else "a part of the sample is in the sandbox"):
+        with interruptible("the sandbox has been ended" if started else "a part of the sample is in the sandbox"):
             return fill(files.sample, state.ready)
     except BaseException:
         if started:
@@ -172,7 +171,7 @@ def _start(files: SandboxFiles, arguments: list[str]) -> State:
         )
     assert keeper.stdout
     try:
-        with _interruptible(), keeper.stdout:
+        with interruptible(), keeper.stdout:
             line = keeper.stdout.readline()
         facts = json.loads(line or '{"error": "the sandbox ended before it answered"}')
     except BaseException:
@@ -194,21 +193,6 @@ class StartFailed(SandboxError):
     def __init__(self, sentence: str, code: int | None) -> None:
         super().__init__(sentence)
         self.exit_code = code or COULD_NOT_RUN
-
-
-@contextlib.contextmanager
-def _interruptible(outcome: str = "the sandbox has been ended") -> Iterator[None]:
-    """Turn INT, TERM and HUP into an error, so that what was begun is ended."""
-
-    def stop(number: int, _frame: object) -> None:
-        raise SandboxError(f"interrupted by {signal.Signals(number).name}; {outcome}")
-
-    old = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
 
 
 def _run_in_foreground(files: SandboxFiles, arguments: list[str], stack: contextlib.ExitStack, *, as_json: bool) -> int:

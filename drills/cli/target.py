@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from drills.aws import guards
+from drills.aws.recorder import CallRecorder
 from drills.aws.session import LOOPBACK, Clients, identify
 from drills.aws.sides import open_restore, open_source
 from drills.clock import SystemClock
@@ -25,12 +26,16 @@ from drills.sandbox_client import SandboxControl
 
 @dataclass(frozen=True, slots=True)
 class OpenTarget:
-    """The configuration, the clients of both sides with the account of each, and the present instant: a sandbox has its own."""
+    """The configuration, the clients of both sides with the account of each, and the present instant: a sandbox has its own.
+
+    `url` is where the sandbox answers, None for the other profiles.
+    """
 
     config: Config
     clients: Clients
     restore: Clients
     now: datetime
+    url: str | None = None
 
 
 def open_target(options: argparse.Namespace) -> OpenTarget:
@@ -45,7 +50,14 @@ def open_target(options: argparse.Namespace) -> OpenTarget:
     opened = open_restore(effective, source, url)
     restore = opened if opened.account else identify(opened)
     guards.check_sides(effective, guards.Sides(source.account, source.region, restore.account, restore.region))
-    return OpenTarget(effective, source, restore, SandboxControl(url).now() if url else SystemClock().now())
+    return OpenTarget(effective, source, restore, SandboxControl(url).now() if url else SystemClock().now(), url)
+
+
+def recorded(reached: OpenTarget, recorder: CallRecorder) -> tuple[Clients, Clients]:
+    """Return the clients of both sides anew, each call of which is recorded for a run's evidence."""
+    source = identify(open_source(reached.config, reached.url, recorder))
+    opened = open_restore(reached.config, source, reached.url)
+    return source, opened if opened.account else identify(opened)
 
 
 def _effective(options: argparse.Namespace) -> Config:

@@ -59,6 +59,7 @@ __all__ = [
     "history_of",
     "load",
     "parse_table_policy",
+    "target_of",
 ]
 
 PROFILE_VARIABLE = "DRILL_PROFILE"
@@ -155,6 +156,12 @@ def load(
         history=Path(drill.history) if drill.history else None,
         evidence=evidence[profile_name],
     )
+
+
+def target_of(path: Path | None, instance: str) -> str | None:
+    """Return the name of the first target whose source is `instance`, None where there is none; `path` as for `load`."""
+    named = ConfigFile.read(path).targets()
+    return next((name for name, target in named.items() if target.instance == instance), None)
 
 
 def history_of(path: Path | None) -> Path | None:

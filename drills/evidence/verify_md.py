@@ -113,20 +113,23 @@ else echo "ANOTHER START: start.json is not $STARTED"; false; fi
 _CHAIN = """\
 ## {number}. The chain has no gap
 
-Each start record names the digest of the entry before it: of its SHA256SUMS, or of its start record where it has no bundle.
+Each start record names the digest of the entry before it: of its SHA256SUMS, or of its start record where it had no bundle then.
 
 ```sh
 cd ..
-BEFORE= COUNT=0 BAD=0
+BEFORE= BEGAN= COUNT=0 BAD=0
 for START in starts/*.json; do
-  COUNT=$((COUNT + 1)) ENTRY=$(basename "$START" .json) PREVIOUS=
+  COUNT=$((COUNT + 1)) ENTRY=$(basename "$START" .json) PREVIOUS= OF=
   while IFS= read -r LINE; do
-    case $LINE in ' "previous": "'*) PREVIOUS=${{LINE#*: \\"}}; PREVIOUS=${{PREVIOUS%%\\"*}};; esac
+    case $LINE in ' "previous": "'*) PREVIOUS=${{LINE#*: \\"}}; PREVIOUS=${{PREVIOUS%%\\"*}};;
+      ' "previous_is": "start"'*) OF=start;; esac
   done < "$START"
   case $ENTRY in "$(printf %04d "$COUNT")"-*) ;; *) echo "GAP: $ENTRY is number $COUNT of what is here"; BAD=1;; esac
+  [ "$OF" = start ] && BEFORE=$BEGAN
   [ "$PREVIOUS" = "$BEFORE" ] || {{ echo "BROKEN CHAIN: $ENTRY does not follow what stands before it"; BAD=1; }}
-{start_signature}  if [ -d "$ENTRY" ]; then BEFORE=$(sha256sum < "$ENTRY/SHA256SUMS")
-  else echo "NO RESULT: $ENTRY was started and has no bundle"; BAD=1; BEFORE=$(sha256sum < "$START"); fi
+{start_signature}  BEGAN=$(sha256sum < "$START"); BEGAN=${{BEGAN%% *}}
+  if [ -d "$ENTRY" ]; then BEFORE=$(sha256sum < "$ENTRY/SHA256SUMS")
+  else echo "NO RESULT: $ENTRY was started and has no bundle"; BAD=1; BEFORE=$BEGAN; fi
   BEFORE=${{BEFORE%% *}}
 done
 for BUNDLE in [0-9]*/; do

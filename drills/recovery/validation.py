@@ -17,7 +17,7 @@ from drills.aws.session import Clients
 from drills.checks.manifest import Manifest
 from drills.checks.server import isolation
 from drills.clock import Clock, wait_until
-from drills.config.target import CheckRule
+from drills.config.target import CheckRule, Target
 from drills.durations import show_duration
 from drills.errors import CheckUnavailable, Refused, RestoreFailed
 from drills.model.finding import Verdict
@@ -119,10 +119,15 @@ def setup_for(setup: Setup, job: RestoreJob) -> Setup:
     target = setup.target
     changes = {
         "sample": PointSelector("named", job.point_arn),
-        "checks": _NOT_OURS | dict(target.checks),
+        "checks": checks_for(target),
         "vault": job.vault or target.vault,
     }
     return dataclasses.replace(setup, target=target.model_copy(update=changes))
+
+
+def checks_for(target: Target) -> dict[str, CheckRule]:
+    """Return the target's rules for its checks, the owner's before ours. Pure."""
+    return _NOT_OURS | dict(target.checks)
 
 
 def validate(
@@ -192,9 +197,7 @@ def judged(record: RunRecord, *, give_up: bool = False) -> tuple[ValidationStatu
     checks and the run, nothing of the database.
     """
     missed = [each.name for each in record.verdicts if each.outcome == "missed"]
-    unverified = [
-        each.name for each in record.verdicts if each.outcome == "not verified" and each.requirement == "required"
-    ]
+    unverified = [each.name for each in _unverified(record)]
     met = sum(each.outcome == "met" for each in record.verdicts)
     by = f"drills run {record.run_id}"
     stamp = " SIMULATED: says nothing about recovery on AWS." if record.simulated else ""
@@ -212,12 +215,20 @@ def judged(record: RunRecord, *, give_up: bool = False) -> tuple[ValidationStatu
 def promise(record: RunRecord, job_id: str) -> Promise:
     """Return the one promise that a validation keeps or breaks, as its reports list it. Pure."""
     missed = [each.sentence for each in record.verdicts if each.outcome == "missed"]
-    outcome: PromiseOutcome = "failed" if missed else "passed"
-    reason = missed[0] if missed else ""
-    if not missed and (record.failures or record.interrupted_by):
-        outcome = "broken"
-        reason = record.failures[0].sentence if record.failures else f"interrupted by {record.interrupted_by}"
+    if missed:
+        return Promise(job_id, FEATURE, NAME, "failed", reason=missed[0])
+    open_ones = [
+        *(each.sentence for each in record.failures),
+        *([f"interrupted by {record.interrupted_by}"] if record.interrupted_by else []),
+        *(each.sentence for each in _unverified(record)),
+    ]
+    outcome: PromiseOutcome = "broken" if open_ones else "passed"
+    reason = open_ones[0] if open_ones else ""
     return Promise(job_id, FEATURE, NAME, outcome, reason=reason)
+
+
+def _unverified(record: RunRecord) -> list[Verdict]:
+    return [each for each in record.verdicts if each.outcome == "not verified" and each.requirement == "required"]
 
 
 def record_of(job: RestoreJob, result: ValidationStatus | None, message: str) -> RestoreTest:

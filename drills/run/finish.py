@@ -146,12 +146,12 @@ def close(folder: Path, journal: Journal) -> None:
     held = verdicts.hold_until_reported(journal.record, codes)
     trend = _add_to_history(folder, journal, judged)
     journal.update(code=held.code, all_codes=held.all_codes, failures=held.failures, history=trend)
-    _write_raw(folder, journal)
+    write_raw(folder, journal)
     with contextlib.suppress(OSError):
         (folder / CONTEXT_NAME).unlink()
 
 
-def _write_raw(folder: Path, journal: Journal) -> None:
+def write_raw(folder: Path, journal: Journal) -> None:
     """Write down what the run has noted for its evidence; what cannot be written does not end the run."""
     try:
         raw.write(folder)

@@ -94,6 +94,13 @@ def read_plan(folder: Path) -> Plan:
     return Plan(**(raw | {"commands": commands, "sweep": tuple(raw["sweep"])}))
 
 
+def remove_messages(folder: Path) -> None:
+    """Remove what the processes of a run told each other, and what one of them had written half of."""
+    for name in (PLAN_NAME, SERVICE_NAME, CONTEXT_NAME, ".*.ready", ".*.half", ".drill.json.*"):
+        for path in folder.glob(name):
+            path.unlink(missing_ok=True)
+
+
 def write_plan(folder: Path, plan: Plan) -> None:
     """Write the plan down for the supervisor."""
     write_privately(folder / PLAN_NAME, json.dumps(dataclasses.asdict(plan)))

@@ -45,6 +45,17 @@ def held() -> Iterator[list[str]]:
         yield came
 
 
+@contextlib.contextmanager
+def interrupting() -> Iterator[None]:
+    """Let a signal that stops a run raise KeyboardInterrupt with the signal's name."""
+
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt(signal.Signals(number).name)
+
+    with _handled(interrupt):
+        yield
+
+
 def output_closed() -> str:
     """Return why the output is closed: a process that ends closes its pipes just before its children are orphans."""
     if lifeline.under_tox():

@@ -33,14 +33,13 @@ from drills.clock import SystemClock
 from drills.files import open_privately, write_privately
 from drills.run import lifeline, signals
 from drills.run.plan import (
-    CONTEXT_NAME,
-    PLAN_NAME,
     SERVICE_NAME,
     Command,
     Outcome,
     Plan,
     read_outcome,
     read_plan,
+    remove_messages,
     write_outcome,
     write_plan,
 )
@@ -283,10 +282,7 @@ class _Supervision:
             self._end_record()
         if self.owns_session and lifeline.writer_gone(0):
             self._finish("unattended")
-        # what the processes told each other, and what is half written
-        for name in (PLAN_NAME, SERVICE_NAME, CONTEXT_NAME, ".*.ready", ".*.half", ".drill.json.*"):
-            for path in self.folder.glob(name):
-                path.unlink(missing_ok=True)
+        remove_messages(self.folder)
         self.note(running="", ended=True)
 
     def _finish(self, kind: str) -> None:

@@ -144,7 +144,7 @@ class Control:
         with server.busy:
             try:
                 return dataclasses.asdict(seed_load.load(source, server.cluster, master, self._plane.state, choices))
-            except SeedError as error:
+            except (SeedError, psycopg.Error) as error:
                 if server.cluster.running():
                     raise
                 raise SandboxError(

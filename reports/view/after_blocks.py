@@ -105,9 +105,10 @@ def controls(record: RunRecord) -> Block:
         if nothing
         else f"Supports {count} of {len(rows)} controls, in full or in part"
     )
-    fixed = facts(*control_rows.not_evidenced(record))
+    caption = "What no automated drill evidences, and where the owner's plan says it is"
+    fixed = table(caption, "What, In the plan", control_rows.not_evidenced(record))
     lead: list[Part] = [] if nothing else [Facts(tuple(summary))]
-    lead += [Lines((SUPPORTS,), "quiet"), Lines((), heading="What no automated drill evidences"), fixed]
+    lead += [Lines((SUPPORTS,), "quiet"), fixed]
     return Block(11, "controls", "Controls", result, tuple(lead), tuple(_controls(name, rows) for name in frameworks))
 
 

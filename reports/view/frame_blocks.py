@@ -87,7 +87,7 @@ def scope(record: RunRecord) -> Block:
         ("objectives approved", supplied(plan.objectives_approved)),
     )
     left = Lines(tuple(gaps), heading="Expected and not tested") if gaps else Lines((words.NOTHING_LEFT_OUT,))
-    result = f"{wording_of_target(record)}; {f'{len(gaps)} expected things not tested' if gaps else 'all of it tested'}"
+    result = f"{wording_of_target(record)}; {f'not tested: {len(gaps)}' if gaps else 'all of it tested'}"
     return Block(2, "scope", "Scope", result, (lead, left), tone="open" if gaps else "")
 
 
@@ -114,7 +114,7 @@ def exceptional(record: RunRecord) -> Block:
     if gaps:
         rows = [(each.what, each.reason) for each in gaps]
         caption = "Left unverified in this run; none of it counts as passed"
-        folded.append(Folded(f"Not checked: {len(gaps)} things", (table(caption, "What:name, Why", rows),)))
+        folded.append(Folded(f"Not checked: {len(gaps)}", (table(caption, "What:name, Why", rows),)))
     else:
         lead = (Lines((words.NOTHING_LEFT_OUT,)), *lead)
     if skipped:
@@ -122,7 +122,7 @@ def exceptional(record: RunRecord) -> Block:
         caption = "Promises that did not pass, with the reason"
         counts = words.promise_counts(skipped)
         folded.append(Folded(f"Promises: {counts}", (table(caption, "Promise, Outcome:outcome, Reason", promised),)))
-    result = f"{len(said) or 'no'} exception{'' if len(said) == 1 else 's'}, {len(gaps)} things not checked"
+    result = f"{len(said) or 'no'} exception{'' if len(said) == 1 else 's'}, not checked: {len(gaps)}"
     return Block(8, "exceptions", "Exceptions", result, lead, tuple(folded))
 
 

@@ -17,9 +17,9 @@ from drills.history import wording
 from drills.history.trend import trend_of
 from drills.model.history import Trend
 from drills.model.record import RunRecord
-from reports import allure_files, allure_history, allure_render, allure_trend
+from reports import allure_files, allure_history, allure_render, allure_trend, charts
 from tests.support.example_history import FIRST, KEY, line, monthly, trend
-from tests.support.example_record import failing_drill
+from tests.support.example_record import failing_drill, green_drill
 
 REPORTS = Path(allure_render.__file__).parent
 IDS = [f"20261124-17042{index}-c0c1" for index in range(5)]
@@ -51,6 +51,17 @@ def test_trend_is_attached_to_the_session(tmp_path: Path) -> None:
     assert all(said in text for said in wording.sentences(record.history))
     assert all(f"warning: {said}" in text for said in wording.warnings(record.history))
     assert all(re.search(rf"^{point.run_id}  {point.outcome}", text, re.MULTILINE) for point in record.history.points)
+
+
+def test_the_timeline_of_the_report_is_attached(tmp_path: Path) -> None:
+    """It is the report's own drawing with colours of its own, stamped where the run was simulated."""
+    for record, stamped in ((failing_drill(), False), (green_drill(), True)):
+        allure_files.write(tmp_path, record)
+        (told,) = json.loads((tmp_path / allure_trend.RUN_GLOBALS).read_text("utf-8"))["attachments"]
+        drawing = (tmp_path / told["source"]).read_text("utf-8")
+
+        assert drawing == charts.timeline(record, "alone")
+        assert (wording.SIMULATED in drawing) is stamped
 
 
 def test_attachments_of_a_simulated_run_are_stamped(tmp_path: Path) -> None:

@@ -29,13 +29,14 @@ def no_step_summary(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_reports_come_from_the_record_alone(tmp_path: Path) -> None:
-    """From drill.json alone come the page and the summary, the same each time; a clean result prints nothing."""
+    """From drill.json alone come page, PDF and summary, the same each time; a clean result prints nothing."""
     folder = put(tmp_path / "out" / "run")
     assert write.write_all(folder, render_allure=True) == []
-    first = {file.name: file.read_bytes() for file in folder.iterdir()}
-    assert set(first) == {"drill.json", "report.html", "summary.md", "junit.xml"}
+    first = {file.name: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    exports = {"oscal-assessment-results.json", "in-toto-test-result.json"}
+    assert set(first) == {"drill.json", "report.html", "report.pdf", "summary.md", "junit.xml"} | exports
     assert write.write_all(folder, render_allure=True) == []
-    assert {file.name: file.read_bytes() for file in folder.iterdir()} == first
+    assert {file.name: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == first
 
 
 def test_latest_leads_to_the_last_run(tmp_path: Path) -> None:
@@ -139,7 +140,8 @@ def test_allures_own_files_are_filled(tmp_path: Path) -> None:
     (folder / "allure-results").mkdir()
     assert write.write_all(folder, render_allure=False) == []
     names = {file.name for file in (folder / "allure-results").iterdir()}
-    assert names == {"environment.properties", "executor.json", "categories.json"}
+    files = {"environment.properties", "executor.json", "categories.json"}
+    assert names == files | {"run-globals.json", "timeline-attachment.svg"}
 
 
 def test_folder_without_a_record_is_said(tmp_path: Path) -> None:

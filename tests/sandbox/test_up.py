@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -27,6 +28,7 @@ from drills.config import load as config
 from drills.config.load import EndpointProfile
 from drills.cutover import guards
 from drills.errors import SandboxError
+from drills.sandbox.standalone.interrupts import interruptible
 from tests.support.paths import DRILLS
 from tests.support.standalone import CLOCK, Caller, checkout, client, ended, kill, make_instance, remains_of, servers
 
@@ -424,6 +426,20 @@ def test_an_instance_of_the_samples_name_is_left_alone(
         sandbox_sample.fill(tmp_path / "sample", shared[1])
 
     assert sandbox_sample.find(tmp_path / "sample") is None
+
+
+def test_a_signal_ends_the_making_of_a_sample_within_any_call() -> None:
+    """Whatever catches errors there and tries again, as AWS's client does within a request."""
+
+    def call_that_tries_again() -> None:
+        for number in (signal.SIGTERM, 0, 0):
+            with contextlib.suppress(Exception):
+                os.kill(os.getpid(), number)
+
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SandboxError, match="interrupted by SIGTERM; it is left"), interruptible("it is left"):
+        call_that_tries_again()
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_a_sandbox_in_the_foreground_is_not_filled_by_the_same_command(checkout: Path) -> None:

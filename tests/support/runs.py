@@ -66,7 +66,7 @@ class Place:
     def files(self) -> set[Path]:
         """The files of the checkout that are neither a run's nor compiled code."""
         found = (path.relative_to(self.checkout) for path in self.checkout.rglob("*") if not path.is_dir())
-        runs = (("reports", "out"), ("reports", "history.jsonl"))
+        runs = (("reports", "out"), ("reports", "history.jsonl"), ("reports", "evidence"))
         return {path for path in found if path.parts[:2] not in runs and "__pycache__" not in path.parts}
 
     def environment(self) -> dict[str, str]:

@@ -16,6 +16,14 @@ _CANARY_TABLES = {
 }
 
 
+def made_by_users(oid: str) -> Quoted:
+    """Return the condition that an object is a user's, by the column with its OID; `n` is its row of pg_namespace.
+
+    Schemas of temporary and TOAST tables belong to PostgreSQL: what lies there serves a session or another table.
+    """
+    return Quoted(f"({oid} >= {FIRST_USER_OID} and n.nspname !~ '^pg_(temp_|toast)')")
+
+
 def canary_tables() -> Quoted:
     """Return a subquery for the OIDs of the canary's own tables: of its schema, its names, and its columns."""
     shapes = ", ".join(f"('{name}', '{', '.join(columns)}')" for name, columns in _CANARY_TABLES.items())

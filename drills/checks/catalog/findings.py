@@ -91,4 +91,6 @@ def changed_finding(check: str, name: Key, entry: Mapping[str, Any], diff: tuple
     if name[0] == "indexes" and diff[0].keys() <= _UNUSABLE and not any(diff[1].values()):
         severity = "information"
         message += ": it was unusable on the source, and a restore built it"
+    if name[0] == "databases" and "encoding" in diff[0]:
+        message += ": its characters may be the same; the check of the content says how rows were compared"
     return Finding(check, severity, thing, before, after, message, query_for(*name, thing, diff[0].keys()))

@@ -9,20 +9,22 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from drills.checks.base.outcome import CheckOutcome, first_line, is_damage, is_lost
+from drills.checks.base.relations import made_by_users
 from drills.checks.base.session import Connection
 from drills.model.finding import Finding, NotChecked
 from drills.sql import Quoted, execute
 
 NAME = "sequences"
 _CHUNK = 200  # sequences read in one statement
-_NAMES = """
+_NAMES = f"""
 select c.oid::pg_catalog.regclass::text, pg_catalog.quote_ident(n.nspname),
     pg_catalog.has_schema_privilege(n.oid, 'USAGE'), pg_catalog.has_sequence_privilege(c.oid, 'SELECT'),
-    c.relpersistence = 'u'
+    c.relpersistence = 'u', x.extname is not null and c.oid <> all (coalesce(x.extconfig, '{{}}'))
 from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-where c.relkind = 'S' and n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and c.oid not in (
-    select objid from pg_catalog.pg_depend where classid = 'pg_catalog.pg_class'::pg_catalog.regclass and deptype = 'e')
-order by 1
+left join pg_catalog.pg_depend as d on d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid
+    and d.deptype = 'e' and d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
+left join pg_catalog.pg_extension as x on x.oid = d.refobjid
+where c.relkind = 'S' and {made_by_users("c.oid")} order by 1
 """
 
 
@@ -31,27 +33,32 @@ class Sequences:
     """Positions by the sequence's quoted name.
 
     `unreadable` says which right was lacking, `damaged` the server's error for one that it could not read, and
-    `unlogged` names those that start again after a crash or a restore (since PostgreSQL 15, with their tables).
+    `unlogged` names those that start again after a crash or a restore (since PostgreSQL 15, with their tables), `members`
+    those of extensions that no dump carries (pg_extension_config_dump() marks the others).
     """
 
     positions: dict[str, str] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
     damaged: dict[str, str] = field(default_factory=dict)
     unlogged: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
 
 
 def observe(connection: Connection) -> Sequences:
     """Return the position of every sequence, as "last_value=…, is_called=…", in a pinned session.
 
     A sequence needs SELECT on it and USAGE on its schema; one without is listed as unreadable and stops nothing.
-    Those of extensions are left out. Raises psycopg.Error when a query fails for another reason.
+    Raises psycopg.Error when a query fails for another reason.
     """
     with connection.cursor(row_factory=tuple_row) as cursor:
         readable = list[Quoted]()
         rows = cursor.execute(_NAMES).fetchall()
-        found = Sequences(unlogged=tuple(row[0] for row in rows if row[4]))
-        for name, schema, enter, read, unlogged in rows:
-            if unlogged:
+        found = Sequences(
+            unlogged=tuple(row[0] for row in rows if row[4]),
+            members=tuple(row[0] for row in rows if row[5] and not row[4]),
+        )
+        for name, schema, enter, read, unlogged, member in rows:
+            if unlogged or member:
                 continue
             if enter and read:
                 readable.append(name)
@@ -111,6 +118,10 @@ def judge(expected: Sequences, found: Sequences) -> CheckOutcome:
         tuple(
             NotChecked(f"sequence {name}", "unlogged: PostgreSQL starts it again when a backup is restored")
             for name in expected.unlogged
+        )
+        + tuple(
+            NotChecked(f"sequence {name}", "belongs to an extension that does not mark it for a dump")
+            for name in expected.members
         ),
     )
 

@@ -12,11 +12,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from drills.checks.base.relations import made_by_users
 from drills.checks.base.session import Connection, index_scans
 from drills.checks.integrity.index_queries import COLLATE
 from drills.sql import Quoted, execute
 
-_USER = """n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+_USER = f"""{made_by_users("c.oid")}
     and not exists (select from pg_catalog.pg_depend as e where e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
         and e.objid = c.oid and e.deptype = 'e')"""
 _ON = "'constraint ' || pg_catalog.quote_ident(k.conname) || ' on ' || c.oid::pg_catalog.regclass"

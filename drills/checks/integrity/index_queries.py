@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from drills.checks.base.relations import made_by_users
 from drills.checks.base.session import Connection, index_scans
 from drills.sql import Quoted, execute
 
@@ -22,7 +23,7 @@ select c.oid::pg_catalog.regclass::text, x.indexrelid::pg_catalog.regclass::text
 from pg_catalog.pg_index as x join pg_catalog.pg_class as c on c.oid = x.indrelid
 join pg_catalog.pg_class as i on i.oid = x.indexrelid join pg_catalog.pg_am as m on m.oid = i.relam
 join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-where x.indisvalid and x.indisready and x.indislive and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+where x.indisvalid and x.indisready and x.indislive and {made_by_users("c.oid")}
     and (c.relkind = 'r' or c.relkind = 'm' and c.relispopulated) and c.relpersistence <> 't' order by 1, 2
 """
 HEAP = ("enable_seqscan", "on"), ("enable_indexscan", "off"), ("enable_indexonlyscan", "off"), ("enable_sort", "on")

@@ -12,13 +12,14 @@ import psycopg
 
 from drills.checks.base.copy_code import NOTHING, CopyCode
 from drills.checks.base.outcome import CheckOutcome, first_line, is_damage, is_lost, lacking
+from drills.checks.base.relations import made_by_users
 from drills.checks.base.session import Connection
 from drills.checks.content.sequences import Sequences
 from drills.model.finding import Finding, NotChecked, Severity
 from drills.sql import Quoted, execute
 
 NAME = "sequences and columns"
-_PAIRS = """
+_PAIRS = f"""
 with fed (seq, rel, num) as (
     select d.objid, d.refobjid, d.refobjsubid::int from pg_catalog.pg_depend as d
     join pg_catalog.pg_class as s on s.oid = d.objid and s.relkind = 'S'
@@ -40,7 +41,7 @@ join pg_catalog.pg_sequence as q on q.seqrelid = fed.seq
 join pg_catalog.pg_class as s on s.oid = fed.seq
 where not q.seqcycle and a.atttypid in ('int2'::pg_catalog.regtype, 'int4'::pg_catalog.regtype, 'int8'::pg_catalog.regtype)
     and c.relkind in ('r', 'p') and not c.relispartition and c.relpersistence = 'p' and s.relpersistence = 'p'
-    and n.nspname !~ '^pg_' and n.nspname <> 'information_schema' order by 1, 2, 3
+    and {made_by_users("c.oid")} order by 1, 2, 3
 """
 
 

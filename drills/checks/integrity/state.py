@@ -10,13 +10,14 @@ import dataclasses
 from drills.checks.base import anomalies
 from drills.checks.base.anomalies import Anomaly, KnownAnomalies
 from drills.checks.base.outcome import CheckOutcome
+from drills.checks.base.relations import made_by_users
 from drills.checks.base.session import SERVICE_DATABASES, Connection
 from drills.checks.catalog.scope import THIS_DATABASE, database_name
 from drills.model.finding import Finding, NotChecked, Severity
 from drills.sql import execute
 
 NAME = "state"
-_USER = "n.nspname !~ '^pg_' and n.nspname <> 'information_schema'"
+_USER = made_by_users("c.oid")
 _OLD, _TOO_OLD = 1_000_000_000, 1_900_000_000  # of the 2^31 transactions that may pass before a server stops
 
 _INDEXES = f"""
@@ -31,7 +32,7 @@ select 'constraint ' || pg_catalog.quote_ident(k.conname) || ' on '
         || coalesce(nullif(k.conrelid, 0)::pg_catalog.regclass::text, k.contypid::pg_catalog.regtype::text),
     'not validated'
 from pg_catalog.pg_constraint as k join pg_catalog.pg_namespace as n on n.oid = k.connamespace
-where not k.convalidated and {_USER} order by 1
+where not k.convalidated and {made_by_users("k.oid")} order by 1
 """
 # A partition's trigger that is disabled because its parent's is, is reported with that one. A user's own trigger may be for
 # replication alone (R) by design, which the catalog compares; one of a foreign key leaves it valid and not enforced.

@@ -10,12 +10,14 @@ from drills.cli.common import Command, Entry, enter_project, help_texts
 PARTS = {
     "keygen": Entry("keygen", "make a signing key"),
     "replay": Entry("replay", "derive the verdicts of a run again, from its evidence alone"),
+    "seal": Entry("seal", "seal a run that was begun and has no bundle"),
     "verify": Entry("verify", "verify a bundle, or the chain of a target's runs"),
 }
 EXAMPLE = """\
 examples:
   drills evidence keygen -o drill.pem
   drills evidence replay reports/out/latest
+  drills evidence seal reports/out/latest
   drills evidence verify reports/evidence/sandbox-myappdbprod --key drill.pub.pem
 """
 EXIT_CODES = """\

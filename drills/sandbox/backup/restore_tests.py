@@ -135,6 +135,9 @@ class RestoreTests:
         job.created_at = test.at
         if (db := self._region.rds.databases.get(job.instance)) is not None:
             db.tags = [{"Key": TEST_PREFIX, "Value": ""}]
+            db.created = db.instance_create_time = (
+                test.at
+            )  # when the clock is moved forward, it stands before that still
         return job
 
     def clean_up(self) -> None:

@@ -74,6 +74,28 @@ def test_a_moved_sequence_is_named(session: psycopg.Connection[Any], change: str
 
 
 @postgres
+def test_sequences_of_extensions_and_in_schemas_of_postgresql_are_compared_or_listed(
+    session: psycopg.Connection[Any],
+) -> None:
+    """What a dump carries is compared, wherever it lies; what belongs to an extension alone is named, and not compared."""
+    made = (
+        "create sequence information_schema.own; create sequence marked; create sequence private; "
+        "alter extension plpgsql add sequence marked; alter extension plpgsql add sequence private; "
+        "update pg_catalog.pg_extension set extconfig = array['marked'::regclass]::oid[], extcondition = array[''] "
+        "where extname = 'plpgsql'; grant usage on schema information_schema to reader"
+    )
+    found = seen(session, "reader", made)
+    assert {"information_schema.own", "public.marked"} <= set(found.positions)
+    assert found.members == ("public.private",)
+    moved = Sequences({**found.positions, "information_schema.own": "last_value=9, is_called=true"})
+    outcome = sequences.judge(found, moved)
+    assert [each.object for each in outcome.findings] == ["information_schema.own"]
+    assert [(each.what, each.reason) for each in outcome.excluded] == [
+        ("sequence public.private", "belongs to an extension that does not mark it for a dump")
+    ]
+
+
+@postgres
 def test_what_cannot_be_read_is_listed_with_the_right_it_needs(session: psycopg.Connection[Any]) -> None:
     """A role without rights reads what it may; the rest is named and never counted as equal."""
     found = seen(

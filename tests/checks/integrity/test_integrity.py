@@ -38,6 +38,8 @@ create function promise.guard() returns trigger language plpgsql as 'begin retur
 create trigger guard before insert on promise.loose for each row execute function promise.guard();
 create materialized view promise.seen as select 1 as one;
 create index loose_b on promise.loose (b);
+create table information_schema.own (id int primary key, n int constraint own_positive check (n > 0));
+insert into information_schema.own values (1, 1), (2, 2);
 insert into promise.parent values (1, 'x'), (2, 'y');
 insert into promise.child select g, 1, 'x', g * 8, 'word ' || g, g, null from generate_series(1, 20) g;
 insert into promise.booked values (1, '[1,3)'), (1, '[3,5)');
@@ -45,6 +47,12 @@ insert into promise.part values (1, '2026-01-10');
 """
 CHILD = "'promise.child'::regclass"
 BROKEN = {
+    "constraint own_positive on information_schema.own": (
+        "alter table information_schema.own drop constraint own_positive",
+        "update information_schema.own set n = -1 where id = 1",
+        "alter table information_schema.own add constraint own_positive check (n > 0) not valid",
+        "update pg_constraint set convalidated = true where conname = 'own_positive'",
+    ),
     "column promise.child.word": (
         "alter table promise.child alter word drop not null",
         "update promise.child set word = null where id = 3",
@@ -121,7 +129,7 @@ def test_a_broken_promise_is_named_although_it_is_marked_as_valid(constrained: C
     with constrained.copy("promises") as copy:
         constrained.harm(copy, *BROKEN[thing])
         outcome = validate(constrained, copy)
-        tables = frozenset({"promise.child", "promise.parent", "promise.part_1"})
+        tables = frozenset({"promise.child", "promise.parent", "promise.part_1", "information_schema.own"})
         inherited = validate(constrained, copy, tables)
 
     assert named(outcome) == [(thing, "error")] if "child_parent" not in thing else (thing, "error") in named(outcome)
@@ -162,7 +170,10 @@ def test_a_reader_without_rights_proves_nothing_and_is_told_what_it_needs(constr
 
     assert (outcome.compared, outcome.findings) == (0, ())
     assert len(outcome.unverified) >= 18
-    assert all(left.reason.startswith("needs SELECT on promise.") for left in outcome.unverified)
+    assert all(
+        left.reason.startswith(("needs SELECT on promise.", "needs SELECT on information_schema.own"))
+        for left in outcome.unverified
+    )
 
 
 STATES = {

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from drills.cli import main as cli
+from drills.record import load
 from tests.support.backup import OTHER_REGION, Shop, open_shop
-from tests.support.rds import ROLE, Instance, code, delete, eventually
+from tests.support.rds import MASTER, ROLE, Instance, code, delete, eventually
 
 pytestmark = [pytest.mark.postgres, pytest.mark.sandbox]
 shop_fixture = open_shop
@@ -263,35 +266,46 @@ def _key(shop: Shop) -> str:
     return str(shop.sandbox.client("kms").create_key()["KeyMetadata"]["Arn"])
 
 
+def _testing_plan(shop: Shop, name: str) -> str:
+    """A restore testing plan for the instance, each day at noon, whose tests wait 20 hours for a result; its ARN."""
+    points = {"Algorithm": "LATEST_WITHIN_WINDOW", "IncludeVaults": ["*"], "RecoveryPointTypes": ["SNAPSHOT"]}
+    plan = {
+        "RestoreTestingPlanName": name,
+        "ScheduleExpression": "cron(0 12 * * ? *)",
+        "RecoveryPointSelection": points,
+    }
+    arn = shop.backup.create_restore_testing_plan(RestoreTestingPlan=plan)["RestoreTestingPlanArn"]
+    selection = {
+        "RestoreTestingSelectionName": "all",
+        "IamRoleArn": ROLE,
+        "ProtectedResourceType": "RDS",
+        "ProtectedResourceArns": [shop.arn],
+        "ValidationWindowHours": 20,
+    }
+    shop.backup.create_restore_testing_selection(RestoreTestingPlanName=name, RestoreTestingSelection=selection)
+    return str(arn)
+
+
+def _forward_to_noon(shop: Shop, days: int) -> datetime:
+    """Move the clock to just after the noon of some days later; that noon."""
+    now = shop.sandbox.control.now()
+    noon = now.replace(hour=12, minute=0, second=0, microsecond=0) + timedelta(days=days)
+    shop.sandbox.control.forward((noon - now).total_seconds() + 60)
+    return noon
+
+
 def test_restore_tests_run_on_their_schedule_and_clean_up(shop: Shop) -> None:
     """Developer guide, "Restore testing": a test restores the newest point, and its instance goes after the verdict."""
     shop.vault("tested")
     newest = shop.back_up("tested")
-    backup, arns = shop.backup, {"ProtectedResourceArns": [shop.arn]}
-    plan = backup.create_restore_testing_plan(
-        RestoreTestingPlan={
-            "RestoreTestingPlanName": "daily",
-            "ScheduleExpression": "cron(0 12 * * ? *)",
-            "RecoveryPointSelection": {
-                "Algorithm": "LATEST_WITHIN_WINDOW",
-                "IncludeVaults": ["*"],
-                "RecoveryPointTypes": ["SNAPSHOT"],
-            },
-        }
-    )
-    selection = {"RestoreTestingSelectionName": "all", "IamRoleArn": ROLE, "ProtectedResourceType": "RDS", **arns}
-    backup.create_restore_testing_selection(
-        RestoreTestingPlanName="daily", RestoreTestingSelection={**selection, "ValidationWindowHours": 20}
-    )
+    backup, arn = shop.backup, _testing_plan(shop, "daily")
     inferred = backup.get_restore_testing_inferred_metadata(BackupVaultName="tested", RecoveryPointArn=newest)
     assert inferred["InferredMetadata"]["DBInstanceIdentifier"].startswith("awsbackup-restore-test-")
     assert inferred["InferredMetadata"]["MultiAZ"] == "false"
-    now = shop.sandbox.control.now()
-    noon = now.replace(hour=12, minute=0, second=0, microsecond=0) + timedelta(days=3)
-    shop.sandbox.control.forward((noon - now).total_seconds() + 60)
+    noon = _forward_to_noon(shop, 3)
 
     def tests() -> list[dict[str, Any]]:
-        found = backup.list_restore_jobs(ByRestoreTestingPlanArn=plan["RestoreTestingPlanArn"])["RestoreJobs"]
+        found = backup.list_restore_jobs(ByRestoreTestingPlanArn=arn)["RestoreJobs"]
         return [row for row in found if row["Status"] == "COMPLETED"]
 
     eventually(lambda: [row["CreationDate"] for row in tests()[:1]] == [noon], "the last of the tests")
@@ -311,3 +325,84 @@ def test_restore_tests_run_on_their_schedule_and_clean_up(shop: Shop) -> None:
     assert code(refused) == "InvalidRequestException"
     backup.delete_restore_testing_selection(RestoreTestingPlanName="daily", RestoreTestingSelectionName="all")
     backup.delete_restore_testing_plan(RestoreTestingPlanName="daily")
+
+
+@pytest.fixture
+def validating(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the target's drill.toml and the manifest of what the instance holds; commands run in it."""
+    endpoint = shop.orders.described()["Endpoint"]
+    dsn = f"host=localhost port={endpoint['Port']} user={MASTER} dbname=app sslmode=verify-full"
+    (tmp_path / "drill.toml").write_text(
+        '[profiles.sandbox]\npoll_every = "30ms"\n[targets.orders]\nrto = "1h"\nmanifest = "orders.json"\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PGSSLROOTCERT", shop.sandbox.ca)
+    monkeypatch.setenv("PGPASSWORD", shop.orders.password)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", shop.sandbox.endpoint)
+    assert cli.main(["manifest", dsn, "-o", "orders.json"]) == 0
+    monkeypatch.delenv("PGPASSWORD")
+    return tmp_path
+
+
+def test_a_restore_test_is_validated_end_to_end(
+    shop: Shop, validating: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Plan, restore job, the checks of a drill on its instance, the result in DescribeRestoreJob, and then the deletion."""
+    shop.vault("validated")
+    point = shop.back_up("validated")
+    arn = _testing_plan(shop, "validated")
+    _forward_to_noon(shop, 1)
+
+    def job() -> dict[str, Any]:
+        found = shop.backup.list_restore_jobs(ByRestoreTestingPlanArn=arn)["RestoreJobs"]
+        return dict(found[0]) if found else {}
+
+    def deleted() -> bool:
+        return job().get("DeletionStatus") == "SUCCESSFUL"
+
+    eventually(lambda: job().get("Status") == "COMPLETED", "the restore test")
+    assert "ValidationStatus" not in job()
+    assert cli.main(["validate", "--plan", "validated"]) == 0, capsys.readouterr()
+    record, seen = load(validating / "reports/out/latest"), job()
+    assert record.restore_test is not None
+    assert (seen["ValidationStatus"], seen["ValidationStatusMessage"]) == ("SUCCESSFUL", record.restore_test.message)
+    assert {verdict.name for verdict in record.verdicts if verdict.outcome == "met"} >= {
+        "catalog",
+        "content",
+        "restore test",
+    }
+    assert record.resources == ()  # nothing of it is removed by drills
+    eventually(deleted, "AWS Backup to delete the instance")
+
+    event = {"source": "aws.backup", "detail-type": "Restore Job State Change"}
+    (validating / "event.json").write_text(json.dumps(event | {"detail": {"restoreJobId": seen["RestoreJobId"]}}))
+    assert cli.main(["validate", "--event", "event.json"]) == 0
+    assert "SUCCESSFUL was posted before" in capsys.readouterr().out
+
+    shop.sandbox.control.damage(point, ["row"])
+    _forward_to_noon(shop, 1)
+    eventually(
+        lambda: job()["RestoreJobId"] != seen["RestoreJobId"] and job()["Status"] == "COMPLETED", "the next test"
+    )
+    assert cli.main(["validate", "--restore-job", job()["RestoreJobId"]]) == 11, capsys.readouterr()
+    assert job()["ValidationStatus"] == "FAILED"
+    assert "missed: content" in job()["ValidationStatusMessage"]
+    eventually(deleted, "AWS Backup to delete the instance")
+    assert cli.main(["validate", "--plan", "validated"]) == 11  # as posted
+
+
+def test_what_no_restore_test_made_is_left_alone(
+    shop: Shop, validating: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The master password is changed of nothing that somebody else restored, and no result is posted that could end it."""
+    shop.vault("by-hand")
+    request = {"RecoveryPointArn": shop.back_up("by-hand"), "IamRoleArn": ROLE, "ResourceType": "RDS"}
+    job = shop.backup.start_restore_job(**request, Metadata={"DBInstanceIdentifier": "by-hand"})["RestoreJobId"]
+    made = Instance(shop.sandbox, "by-hand", shop.orders.password)
+    eventually(lambda: shop.backup.describe_restore_job(RestoreJobId=job)["Status"] == "COMPLETED", "the restore")
+    assert cli.main(["validate", "--restore-job", job]) == 2
+    assert "found that somebody started" in capsys.readouterr().err
+    assert made.value("SELECT count(*) FROM item") == 10  # with the password that it was backed up with
+    assert "ValidationStatus" not in shop.backup.describe_restore_job(RestoreJobId=job)
+    assert not (validating / "reports/out/latest").exists()
+    delete(made)

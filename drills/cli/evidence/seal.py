@@ -1,0 +1,76 @@
+"""`drills evidence seal`: seals a run that was begun and has no bundle."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from drills.cli.common import CONFIG_OPTIONS, Command, run_folder
+from drills.cli.evidence import of_run
+from drills.config import load as configuration
+from drills.config.load import Config
+from drills.errors import ConfigError, DrillError, NotSealed
+from drills.evidence.check import STARTS
+from drills.evidence.folder import taken
+from drills.evidence.keeper import Keeper, open_keeper
+from drills.evidence.start import entry_name
+from drills.model.record import RunRecord
+from drills.record import load
+from reports import words
+
+EXAMPLE = """\
+example:
+  drills evidence seal reports/out/20261123-141503-a1b2     a run whose processes were killed, or whose seal failed
+"""
+EXIT_CODES = "exit codes: 0 the run has its bundle; 12 it still runs; 14 its evidence was not sealed; 2 wrong usage"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `drills evidence seal`."""
+    parser.add_argument("run", metavar="RUN", help="folder of the run")
+    # what a run's own supervisor calls at its end, in the place of the command that was killed
+    parser.add_argument("--by-its-run", action="store_true", help=argparse.SUPPRESS)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Seal the run and say where its bundle is. Raises DrillError."""
+    folder = run_folder(options.run)
+    record = load(folder)
+    if record.evidence is None or record.target is None:
+        raise ConfigError(
+            f"{folder}: expected a run with a place in a chain of evidence, found none: it was made without evidence"
+        )
+    config = configuration.load(
+        Path(options.config) if options.config else None,
+        profile=record.profile,
+        target=record.target.name,
+        environment=os.environ,
+    )
+    keeper = open_keeper(config, os.environ)
+    bundle = keeper.chain / entry_name(record.evidence.sequence, record.run_id)
+    if bundle.exists():
+        keeper.put_again(bundle)
+        print(f"the run has its bundle: {words.show_path(bundle)}")
+        return 0
+    done = _seal(folder, keeper, config, record, by_its_run=options.by_its_run)
+    for line in done.lines:
+        print(line)
+    if done.bundle is None:
+        raise NotSealed(done.record.failures[-1].sentence)
+    print(f"sealed: {words.show_path(done.bundle.folder)} (level {done.bundle.level})")
+    return 0
+
+
+def _seal(folder: Path, keeper: Keeper, config: Config, record: RunRecord, *, by_its_run: bool) -> of_run.Concluded:
+    if by_its_run:
+        return of_run.conclude(folder, keeper, config, allure=False)
+    assert record.evidence
+    start = keeper.chain / STARTS / f"{entry_name(record.evidence.sequence, record.run_id)}.json"
+    with taken(start) as mine:
+        if not mine:
+            raise DrillError(f"expected a run that has ended, found that {record.run_id} still runs: it seals itself")
+        return of_run.conclude_abandoned(folder, keeper, config, "drills evidence seal")
+
+
+COMMAND = Command(EXAMPLE, add_arguments, run, EXIT_CODES, parents=(CONFIG_OPTIONS,), paths=("config", "run"))

@@ -1,0 +1,1 @@
+"""`drills validate`: the validator of AWS Backup's restore tests."""

@@ -1,0 +1,164 @@
+"""Keeps the evidence of one target's runs: the start before anything is restored, the bundle when all is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from drills.clock import Clock, SystemClock
+from drills.config.evidence import EvidenceConfig, is_kms_key
+from drills.config.load import Config
+from drills.errors import DrillError, NotSealed
+from drills.evidence import folder as chains
+from drills.evidence.bundle import Bundle, write_bundle
+from drills.evidence.check import STARTS
+from drills.evidence.folder import Begun
+from drills.evidence.keys import PublicKey, read_public_key
+from drills.evidence.opening import open_seal, open_store
+from drills.evidence.seal import Seal
+from drills.evidence.start import CONFIG, START, StartRecord, chain_name, config_json, entry_name, read_start
+from drills.evidence.sums import SUMS
+from drills.files import write_atomically
+from drills.model.evidence import EvidenceLevel, EvidenceSummary
+from drills.record import RECORD_NAME
+
+if TYPE_CHECKING:
+    from drills.aws.session import Clients
+    from drills.evidence.store import Store  # loads botocore, as all that AWS needs is loaded when it is needed
+
+# what of a run's folder is evidence, where it is there: files, and folders with all that lies below them
+FILES = (RECORD_NAME, "manifest.json", "observations.json", CONFIG, "report.html", "report.pdf", "summary.md")
+FOLDERS = ("raw", "export")
+MOVED: Mapping[str, str] = {"junit.xml": "raw/junit.xml"}
+
+
+@dataclass(frozen=True, slots=True)
+class Keeper:
+    """Where the evidence of a target's runs goes, and how it is sealed. `chain` is the folder of their chain."""
+
+    chain: Path
+    seal: Seal
+    store: Store | None
+    clock: Clock
+    public_key: PublicKey | None = None
+
+    def begin(self, draft: StartRecord, folder: Path) -> Begun:
+        """Write the start record, and config.json to the run's folder. Raises DrillError: then the run must not begin."""
+        write_atomically(folder / CONFIG, config_json(draft.settings).decode())
+        begun = chains.begin(self.chain, draft, self.seal, self.clock, self.public_key)
+        try:
+            for path in self._sealed_start(begun.record.name):
+                self._put(f"{STARTS}/{path.name}", path.read_bytes())
+        except NotSealed as error:
+            for path in self._sealed_start(begun.record.name):
+                path.unlink()
+            raise DrillError(f"{error}: the run was not begun, since it would leave no evidence") from error
+        return begun
+
+    def _sealed_start(self, name: str) -> list[Path]:
+        return sorted((self.chain / STARTS).glob(f"{name}.json*"))
+
+    def _put(self, name: str, data: bytes) -> None:
+        if self.store:
+            self.store.put(f"{self.chain.name}/{name}", data)
+
+    def path_of(self, start: StartRecord) -> Path:
+        """Return where a start record is."""
+        return self.chain / STARTS / f"{start.name}.json"
+
+    def is_sealed(self, start: StartRecord) -> bool:
+        """Return whether the run has its bundle."""
+        return (self.chain / start.name / SUMS).exists()
+
+    def seal_run(self, folder: Path, place: EvidenceSummary, run_id: str) -> Bundle:
+        """Seal what of the run's folder is evidence, with its start record. Raises DrillError, OSError."""
+        name = entry_name(place.sequence, run_id)
+        starts = self._sealed_start(name)
+        if not starts:
+            raise NotSealed(f"expected the start record of {name} in {self.chain / STARTS}, found none: it was removed")
+        files: dict[str, bytes | Path] = {path.name.replace(f"{name}.json", START, 1): path for path in starts}
+        bundle = write_bundle(self.chain / name, files | evidence_in(folder), self.seal)
+        self.put_again(bundle.folder)
+        return bundle
+
+    def put_again(self, bundle: Path) -> None:
+        """Keep a bundle in the store, where there is one. Raises NotSealed."""
+        if self.store:
+            from drills.evidence.store import put_bundle
+
+            put_bundle(self.store, bundle, f"{self.chain.name}/{bundle.name}")
+
+    def abandoned(self) -> Sequence[StartRecord]:
+        """Return the starts whose runs have ended without a bundle: all of their processes are gone."""
+        starts = self.chain / STARTS
+        paths = sorted(starts.glob("*.json")) if starts.is_dir() else []
+        open_ones = [
+            path for path in paths if not (self.chain / path.stem / SUMS).exists() and not chains.is_held(path)
+        ]
+        return [read_start(path.read_bytes(), path.name) for path in open_ones]
+
+    def next_sequence(self) -> int:
+        """Return the number that the next run gets."""
+        return chains.next_sequence(self.chain)
+
+
+def evidence_in(folder: Path) -> dict[str, Path]:
+    """Return the files of a run's folder that are evidence, by their names in the bundle; no link is followed."""
+    found = {name: folder / name for name in FILES}
+    found |= {name: folder / source for source, name in MOVED.items()}
+    for tree in FOLDERS:
+        found |= {str(path.relative_to(folder)): path for path in sorted((folder / tree).rglob("*"))}
+    return {name: path for name, path in found.items() if path.is_file() and not path.is_symlink()}
+
+
+def chain_of(config: Config) -> Path:
+    """Return the folder of the chain that a run with this configuration belongs to."""
+    return Path(config.evidence.folder) / chain_name(config.profile_name, config.target_name)
+
+
+def open_keeper(config: Config, environment: Mapping[str, str]) -> Keeper:
+    """Return the keeper of a configuration.
+
+    Raises ConfigError for a key that cannot be used, NotSealed where AWS does not answer.
+    """
+
+    def clients() -> Clients:
+        from drills.aws import sides
+
+        return sides.open_source(config)
+
+    return Keeper(
+        chain_of(config),
+        open_seal(config.evidence, environment, clients),
+        open_store(config.evidence, clients),
+        SystemClock(),
+        read_public_key(Path(config.evidence.public_key)) if config.evidence.public_key else None,
+    )
+
+
+def open_for_run(config: Config, environment: Mapping[str, str]) -> Keeper:
+    """Return the keeper for a run that is about to begin. Raises DrillError where it could not be sealed: it must not begin."""
+    try:
+        keeper = open_keeper(config, environment)
+        if keeper.store:
+            keeper.store.check()
+    except NotSealed as error:
+        raise DrillError(f"{error}: the run was not begun, since it would leave no evidence") from error
+    return keeper
+
+
+def planned_level(config: EvidenceConfig) -> EvidenceLevel:
+    """Return the level that a run's evidence will have, as its configuration says; opens no key."""
+    if not config.key:
+        return "L0"
+    if not is_kms_key(config.key):
+        return "L1"
+    return "L3" if config.timestamp_url or config.lock == "compliance" else "L2"
+
+
+def is_over(start: StartRecord, now: datetime, limit_seconds: float) -> bool:
+    """Return whether a run that nobody hears of must have ended by now: it can run on another machine."""
+    return (now - start.started_at).total_seconds() > limit_seconds
