@@ -145,7 +145,7 @@ def run(options: argparse.Namespace) -> int:
         folder = make_folder(run_id)
         opening = opening_record(run_id, started_at, effective, choices)
         opening = dataclasses.replace(opening, expected=expected, missing=changed, trigger=trigger)
-        opening, begun = _begin(keeper, effective, opening, folder)
+        opening, begun = begin_evidence(keeper, effective, opening, folder)
         journal = Journal.create(folder, opening, origin=origin)
         sandboxed = isinstance(effective.profile, SandboxProfile)
         journal.enter("start the sandbox" if sandboxed else "check the guards")
@@ -161,7 +161,7 @@ def run(options: argparse.Namespace) -> int:
         return _report(folder, keeper, effective, console)
 
 
-def _begin(keeper: Keeper, effective: Config, opening: RunRecord, folder: Path) -> tuple[RunRecord, Begun]:
+def begin_evidence(keeper: Keeper, effective: Config, opening: RunRecord, folder: Path) -> tuple[RunRecord, Begun]:
     """Write the start record; where that cannot be, nothing of the run is left."""
     try:
         return of_run.begin(keeper, effective, opening, folder)

@@ -32,7 +32,7 @@ from drills.recovery.restore import Setup, open_restored
 TAG = "awsbackup-restore-test"  # of what a restore test makes (AWS Backup developer guide, "Restore testing")
 VERDICT = "restore test"
 FEATURE, NAME = "AWS Backup restore testing", "What a restore test made holds what its recovery point should"
-LONGEST_MESSAGE = 1000  # characters; the API reference sets no limit for ValidationStatusMessage
+LONGEST_MESSAGE = 900  # characters, to which the digest of the evidence is added; the API reference sets no limit
 _SLACK = timedelta(minutes=5)
 # AWS Backup chooses the groups of what a restore test makes, so that they say nothing about the backup
 _NOT_OURS = {
@@ -66,7 +66,8 @@ def find_instance(clients: Clients, job: RestoreJob, protected: Collection[str])
 
     `protected` are the identifiers of the sources. Raises CheckUnavailable where the instance is gone.
     """
-    check_job(job, protected)
+    check_job(job)
+    check_made(job, protected)
     found = aws.describe_instance(clients, job.instance)
     if found is None:
         raise CheckUnavailable(
@@ -77,8 +78,8 @@ def find_instance(clients: Clients, job: RestoreJob, protected: Collection[str])
     return found
 
 
-def check_job(job: RestoreJob, protected: Collection[str]) -> None:
-    """Refuse a job that is no restore test of an RDS instance, and one that claims to have made a source. Pure."""
+def check_job(job: RestoreJob) -> None:
+    """Refuse a job that is no restore test of an RDS instance, whether it has ended or not. Pure."""
     if job.resource_type not in ("", "RDS"):
         raise Refused(f"expected a restore job of RDS, found one of {job.resource_type}: validate that another way")
     if not job.plan_arn:
@@ -86,6 +87,10 @@ def check_job(job: RestoreJob, protected: Collection[str]) -> None:
             f"expected a job that a restore testing plan started, found that somebody started {job.id}: its instance may be "
             "in use, so that its password is not changed and no result is posted"
         )
+
+
+def check_made(job: RestoreJob, protected: Collection[str]) -> None:
+    """Refuse a completed job that names no RDS instance that it made, or names a source. Pure."""
     if not job.instance:
         raise Refused(f"expected the ARN of an RDS instance in the job {job.id}, found {job.created_arn or 'none'}")
     if job.instance in protected or job.created_arn == job.source_arn:

@@ -14,9 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drills.cli import main as cli
+from drills.cli.evidence.of_run import Concluded
 from drills.cli.validate import one
 from drills.cli.validate.event import AskedJob, job_of_event, job_of_option
-from drills.errors import ConfigError, DrillError
+from drills.errors import ConfigError
+from drills.evidence.bundle import Bundle
 from drills.model.record import RunRecord
 from drills.model.restore_job import RestoreJob, RestoreTest
 from drills.recovery import validation
@@ -30,7 +32,8 @@ EVENT = {
     "region": "eu-central-1",
     "detail": {"restoreJobId": "JOB-1", "status": "COMPLETED", "resourceType": "RDS"},
 }
-TEST = RestoreTest("JOB-1", "monthly-1", "awsbackup-restore-test-1", "arn", result="SUCCESSFUL", message="all met")
+TEST = RestoreTest("JOB-1", "monthly-1", "awsbackup-restore-test-1", "arn", result="SUCCESSFUL", message="all met.")
+BUNDLE = Bundle(Path("0001-run"), "0123", "L0")
 RECORD = RunRecord(1, "20260101-120000-abcd", "aws", False, NOON, "0", restore_test=TEST)
 
 
@@ -93,9 +96,8 @@ def test_options_that_do_not_fit_each_other_are_refused(capsys: pytest.CaptureFi
     """Exit 2 before anything is asked of AWS."""
     assert cli.main(["validate", "--restore-job", "J", "--since", "2d"]) == 2
     assert "--since: expected --plan beside it" in capsys.readouterr().err
-    with pytest.raises(SystemExit) as wrong:
-        cli.main(["validate"])
-    assert wrong.value.code == 2
+    assert cli.main(["validate"]) == 2
+    assert "expected --restore-job, --event or --plan" in capsys.readouterr().err
 
 
 class Backup:
@@ -117,17 +119,21 @@ class Backup:
         self.posted.append(asked)
 
 
-def _post(backup: Backup, record: RunRecord = RECORD, code: int = 0) -> int:
+def _post(backup: Backup, test: RestoreTest = TEST, code: int = 0) -> int:
     clients: Any = SimpleNamespace(backup=backup)
-    return one._post(clients, record, code)
+    return one._post(clients, test, BUNDLE, code)
 
 
 def test_the_result_of_the_record_is_posted() -> None:
-    """What was sealed is what AWS Backup gets, word for word."""
+    """What was sealed is what AWS Backup gets, and the digest of the seal: it is a witness that nobody here can change."""
     backup = Backup()
     assert _post(backup) == 0
     assert backup.posted == [
-        {"RestoreJobId": "JOB-1", "ValidationStatus": "SUCCESSFUL", "ValidationStatusMessage": "all met"}
+        {
+            "RestoreJobId": "JOB-1",
+            "ValidationStatus": "SUCCESSFUL",
+            "ValidationStatusMessage": "all met. Evidence: SHA256SUMS 0123",
+        }
     ]
 
 
@@ -156,25 +162,21 @@ def test_a_result_that_could_not_be_posted_is_no_success(capsys: pytest.CaptureF
 def test_without_a_result_nothing_is_posted() -> None:
     """Not verified is exit code 12, and the instance stays for another attempt."""
     backup = Backup()
-    assert _post(backup, replace(RECORD, restore_test=replace(TEST, result=""))) == 12
+    assert _post(backup, replace(TEST, result="")) == 12
     assert backup.posted == []
 
 
+@pytest.mark.parametrize(("judged", "code"), [(0, 14), (14, 14), (11, 11)])
 def test_nothing_is_posted_where_the_evidence_was_not_sealed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    judged: int, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The instance is deleted after the post, so that it stays while its evidence is not safe: exit code 14."""
-
-    def fail(_folder: Path) -> None:
-        raise DrillError("expected to write the bundle, found no space")
-
+    """The instance is deleted after the post, so that it stays while its evidence is not safe."""
     backup = Backup()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(one, "_check", lambda *_a, **_k: tmp_path)
-    monkeypatch.setattr(one, "_report", lambda _folder: replace(RECORD, code=0))
-    monkeypatch.setattr(one, "_seal", fail)
+    monkeypatch.setattr(one, "open_for_run", lambda *_: None)
+    monkeypatch.setattr(one, "_carry_out", lambda *_a, **_k: Concluded(replace(RECORD, code=judged), None))
     monkeypatch.setattr(validation, "check_job", lambda *_: None)
-    reached: Any = SimpleNamespace(restore=SimpleNamespace(backup=backup), config=SimpleNamespace(instances=()))
-    assert one.validate(reached, RestoreJob("JOB-1", "COMPLETED")) == 14
+    reached: Any = SimpleNamespace(restore=SimpleNamespace(backup=backup), config=None)
+    assert one.validate(reached, RestoreJob("JOB-1", "COMPLETED")) == code
     assert backup.posted == []
-    assert "nothing is posted" in capsys.readouterr().err
+    assert "nothing is posted" in capsys.readouterr().out

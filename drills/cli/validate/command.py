@@ -38,7 +38,7 @@ SINCE = "2d"
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the options of `drills validate`."""
-    which = command.add_mutually_exclusive_group(required=True)
+    which = command.add_mutually_exclusive_group()
     which.add_argument("--restore-job", metavar="ID-or-ARN", help="the restore job; waits for it where it still runs")
     which.add_argument("--event", metavar="FILE", help="an event of EventBridge about the job; - reads it from stdin")
     which.add_argument("--plan", metavar="NAME", help="a restore testing plan: its completed jobs without a result")
@@ -52,6 +52,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Validate what the options name; of several codes the gravest. Raises ConfigError before anything is begun."""
+    if not (options.restore_job or options.event or options.plan):
+        raise ConfigError("expected --restore-job, --event or --plan, found none of them: say what is to be validated")
     if options.since and not options.plan:
         raise ConfigError("--since: expected --plan beside it, found none: a job is named by itself")
     try:

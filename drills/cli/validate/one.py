@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -18,22 +19,26 @@ from drills.checks import manifest
 from drills.checks.manifest import Manifest
 from drills.checks.owner import invariants
 from drills.checks.owner.invariants import InvariantSet
-from drills.cli.run import OUT, make_folder, opening_record
+from drills.cli.evidence import of_run
+from drills.cli.evidence.of_run import Concluded
+from drills.cli.run import OUT, begin_evidence, make_folder, opening_record
 from drills.cli.target import OpenTarget, recorded
 from drills.clock import SystemClock
+from drills.config.trigger import trigger_of
 from drills.errors import COULD_NOT_RUN, NOT_SEALED, VERIFICATION_FAILED, DrillError
+from drills.evidence.bundle import Bundle
+from drills.evidence.keeper import Keeper, open_for_run
 from drills.files import locked
-from drills.model.record import RunRecord
-from drills.model.restore_job import RestoreJob
+from drills.model.restore_job import RestoreJob, RestoreTest
 from drills.objectives import verdicts
-from drills.record import ORIGIN_NAME, Journal, load, new_run_id
+from drills.record import Journal, new_run_id
 from drills.recovery import validation
 from drills.recovery.failing import translate_client_errors
 from drills.recovery.restore import Setup
 from drills.run import context, finish, signals
 from drills.sandbox_client import SandboxControl
 from drills.screen import Screen
-from reports import terminal, write
+from reports import terminal
 
 LOCK_NAME = ".validating"
 LONGEST_TURN = 4 * 3600.0  # seconds to wait for another validation in this checkout: both would set the password
@@ -44,22 +49,18 @@ def validate(reached: OpenTarget, job: RestoreJob, *, give_up: bool = False) -> 
     """Validate what a restore test made and post the result; return the exit code. A job that has a result is left alone."""
     if job.has_result:
         return _leave(job)
-    validation.check_job(job, reached.config.instances)
+    validation.check_job(job)
     with _turn():
         job = describe_job(reached.restore, job.id)
         if job.has_result:  # by another that had its turn before
             return _leave(job)
-        folder = _check(reached, job, give_up=give_up)
-        record = _report(folder)
-        code = COULD_NOT_RUN if record.code is None else record.code
-        try:
-            _seal(folder)
-        except DrillError as error:
-            print(
-                f"drills: {error}; nothing is posted, so that the instance stays until its window ends", file=sys.stderr
-            )
+        keeper = open_for_run(reached.config, os.environ)
+        done = _carry_out(reached, keeper, job, give_up=give_up)
+        code = COULD_NOT_RUN if done.record.code is None else done.record.code
+        if done.bundle is None:
+            print("drills: nothing is posted without sealed evidence: the instance stays until its window ends")
             return code or NOT_SEALED
-        return _post(reached.restore, record, code)
+        return _post(reached.restore, done.record.restore_test, done.bundle, code)
 
 
 def _leave(job: RestoreJob) -> int:
@@ -84,33 +85,55 @@ def _turn() -> Iterator[None]:
         os.close(opened)
 
 
-def _check(reached: OpenTarget, job: RestoreJob, *, give_up: bool) -> Path:
-    """Check the instance and judge it, whatever happens meanwhile; return the run's folder, whose record has ended."""
-    clock = SystemClock()
+def _carry_out(reached: OpenTarget, keeper: Keeper, job: RestoreJob, *, give_up: bool) -> Concluded:
+    """Check the instance and judge it, whatever happens meanwhile; then write, seal and show the reports."""
+    clock, config, console = SystemClock(), reached.config, Screen()
     started, origin = clock.now(), clock.monotonic()
-    folder = make_folder(new_run_id(started))
-    opening = opening_record(folder.name, started, reached.config, context.RunOptions())
-    journal = Journal.create(folder, opening, origin=origin, clock=clock)
+    run_id = new_run_id(started)
+    for earlier in of_run.seal_abandoned(keeper, config, OUT, f"run {run_id}"):
+        _say(console, of_run.lines_of(earlier))
+    folder = make_folder(run_id)
+    opening = opening_record(run_id, started, config, context.RunOptions())
+    opening = dataclasses.replace(opening, trigger=trigger_of(None, os.environ))
+    opening, begun = begin_evidence(keeper, config, opening, folder)
+    try:
+        journal = Journal.create(folder, opening, origin=origin, clock=clock)
+        job = _check(reached, journal, job)
+        with signals.held():  # what was begun is brought to its end
+            _close(journal, job, give_up=give_up)
+            done = of_run.conclude(folder, keeper, config, allure=False)
+    finally:
+        os.close(begun.held)
+    terminal.summary(done.record, folder, console)
+    _say(console, of_run.lines_of(done))
+    return done
+
+
+def _say(console: Screen, lines: Sequence[str]) -> None:
+    for line in lines:
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+
+def _check(reached: OpenTarget, journal: Journal, job: RestoreJob) -> RestoreJob:
+    """Wait for the job and check what it made; all of it is in the record. Return the job as it was last seen."""
     journal.enter("wait for the restore job")
     try:
         with signals.interrupting(), translate_client_errors():
-            setup = _setup(reached, folder, journal)
+            setup = _setup(reached, journal)
             every, timeout = setup.poll_seconds, setup.target.timeout.total_seconds()
-            job = validation.follow(setup.scratch_clients, job.id, clock, every=every, timeout=timeout)
+            job = validation.follow(setup.scratch_clients, job.id, journal.clock, every=every, timeout=timeout)
             expected = _expected(setup)
             validation.validate(validation.setup_for(setup, job), job, *expected, reached.config.instances)
     except DrillError as error:
         journal.failure(str(error), error.exit_code)
     except KeyboardInterrupt as stop:
         journal.update(interrupted_by=str(stop) or "INT")
-    with signals.held():  # what was begun is brought to its end
-        _close(journal, job, give_up=give_up)
-    return folder
+    return job
 
 
-def _setup(reached: OpenTarget, folder: Path, journal: Journal) -> Setup:
+def _setup(reached: OpenTarget, journal: Journal) -> Setup:
     target = reached.config.target
-    clients, restore = recorded(reached, CallRecorder(folder, "validate"))
+    clients, restore = recorded(reached, CallRecorder(journal.folder, "validate"))
     # the certificate authority of a standing sandbox, as `drills sandbox up` says it
     bundle = target.restore.ca_bundle or (os.environ.get("PGSSLROOTCERT") if reached.config.simulated else None)
     return Setup(
@@ -154,25 +177,8 @@ def _close(journal: Journal, job: RestoreJob, *, give_up: bool) -> None:
     journal.update(code=held.code, all_codes=held.all_codes, failures=held.failures)
 
 
-def _report(folder: Path) -> RunRecord:
-    """Write and show the reports; return the record as it stays."""
-    console = Screen()
-    lines = write.write_all(folder, render_allure=False)
-    (folder / ORIGIN_NAME).unlink(missing_ok=True)
-    record = load(folder)
-    terminal.summary(record, folder, console)
-    for line in lines:
-        console.print(line, soft_wrap=True, markup=False, highlight=False)
-    return record
-
-
-def _seal(folder: Path) -> None:
-    """Seal the run's evidence, before the result is posted and AWS Backup deletes the instance."""
-
-
-def _post(clients: Clients, record: RunRecord, code: int) -> int:
-    """Post the result unless somebody else did meanwhile; return the exit code."""
-    test = record.restore_test
+def _post(clients: Clients, test: RestoreTest | None, bundle: Bundle, code: int) -> int:
+    """Post the result with the digest of its evidence, unless somebody else posted meanwhile; return the exit code."""
     if test is None or not test.result:
         print(
             f"restore job {test.job_id if test else ''}: no result is posted: it can be validated until its window ends"
@@ -185,7 +191,7 @@ def _post(clients: Clients, record: RunRecord, code: int) -> int:
                 f"drills: expected to post {test.result}, found that AWS Backup has {now.validation}", file=sys.stderr
             )
             return code or (0 if now.validation == test.result else COULD_NOT_RUN)
-        post_result(clients, test.job_id, test.result, test.message)
+        post_result(clients, test.job_id, test.result, f"{test.message} Evidence: SHA256SUMS {bundle.digest}")
     except (ClientError, BotoCoreError) as error:
         print(f"drills: expected to post {test.result}, found: {error_text(error)}; run this again", file=sys.stderr)
         return code or COULD_NOT_RUN

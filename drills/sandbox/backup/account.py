@@ -74,7 +74,10 @@ class BackupAccount:
                 self.run(until)
             finally:
                 self._fast_forward.until = None
-            return self._plane.clock.forward(seconds)
+            now = self._plane.clock.forward(seconds)
+            for service in self.services():
+                service.tests.run()
+            return now
 
     def start(self) -> None:
         """Do what falls due, every second of the sandbox's time, until the data plane is closed."""

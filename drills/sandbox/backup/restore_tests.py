@@ -106,13 +106,19 @@ class RestoreTests:
     # -- the tests themselves ------------------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Restore the chosen points. A test whose validation window the clock is moved past is only recorded."""
+        """Restore the chosen points. A test whose validation window the clock is moved past is only recorded.
+
+        While the clock is being moved the others wait: points that were made on the way are complete only after it.
+        """
         due, self._due = self._due, []
         restored_in = timedelta(seconds=self._region.plane.delays.creating)
         for test in sorted(due, key=lambda test: test.at):
             window = timedelta(hours=test.selection.document["ValidationWindowHours"])
             over_at, until = test.at + restored_in + window, self._region.forwarding_until
             past = until is not None and over_at <= until
+            if until is not None and not past:
+                self._due.append(test)
+                continue
             job = self._record(test, test.at + restored_in, window) if past else self._restore(test)
             job.testing_plan_arn, job.delete_by = test.plan.arn, over_at
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -365,7 +366,11 @@ def test_a_restore_test_is_validated_end_to_end(
     assert cli.main(["validate", "--plan", "validated"]) == 0, capsys.readouterr()
     record, seen = load(validating / "reports/out/latest"), job()
     assert record.restore_test is not None
-    assert (seen["ValidationStatus"], seen["ValidationStatusMessage"]) == ("SUCCESSFUL", record.restore_test.message)
+    (bundle,) = (validating / "reports/evidence/sandbox-orders").glob("0001-*")
+    digest = hashlib.sha256((bundle / "SHA256SUMS").read_bytes()).hexdigest()
+    posted = f"{record.restore_test.message} Evidence: SHA256SUMS {digest}"
+    assert (seen["ValidationStatus"], seen["ValidationStatusMessage"]) == ("SUCCESSFUL", posted)
+    assert load(bundle).restore_test == record.restore_test  # sealed before it was posted
     assert {verdict.name for verdict in record.verdicts if verdict.outcome == "met"} >= {
         "catalog",
         "content",
