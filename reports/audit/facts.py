@@ -94,23 +94,21 @@ def _place(arn: str) -> tuple[str, str]:
     return account, region
 
 
-def _apart(what: str, place: tuple[str, str], record: RunRecord) -> Seen:
-    """Whether a place (account, region) is another one than the source's."""
-    target = record.target
-    if not all(place) or target is None or not (target.account and target.region):
-        return "not verified", f"it is not known in which account and region {what} and the source lie"
-    account, region = place
-    here = f"account {account}, region {region}"
-    if place == (target.account, target.region):
-        return "not verified", f"{what} lies where the source does: {here}"
-    return "met", f"{what} lies in {here}, the source in account {target.account}, region {target.region}"
+def _elsewhere(what: str, region: str, record: RunRecord) -> Seen:
+    """Whether a region is another one than the source's; another account of the same region is no other site."""
+    source = record.target.region if record.target else ""
+    if not region or not source:
+        return "not verified", f"it is not known in which regions {what} and the source lie"
+    if region == source:
+        return "not verified", f"{what} lies in the source's region, {region}"
+    return "met", f"{what} lies in {region}, the source in {source}"
 
 
 def _another_site(record: RunRecord) -> Seen:
     found = recovery(record)
     if found is None or found.point is None:
         return "not verified", "no recovery point was restored"
-    return _apart("the recovery point", _place(found.point.arn), record)
+    return _elsewhere("the recovery point", _place(found.point.arn)[1], record)
 
 
 def _isolated_copy(record: RunRecord) -> Seen:
@@ -120,18 +118,20 @@ def _isolated_copy(record: RunRecord) -> Seen:
         return "not verified", "no recovery point was restored"
     if found.point.lineage and found.point.lineage.vault_type == AIR_GAPPED:
         return "met", f"the recovery point lies in {found.point.vault}, a logically air-gapped vault"
-    account = record.target.account if record.target else ""
-    if account and _place(found.point.arn)[0] == account:
+    account, source = _place(found.point.arn)[0], record.target.account if record.target else ""
+    if not account or not source:
+        return "not verified", "it is not known in which accounts the recovery point and the source lie"
+    if account == source:
         return "not verified", f"the recovery point lies in the source's account, {account}, and in no air-gapped vault"
-    return _apart("the recovery point", _place(found.point.arn), record)
+    return "met", f"the recovery point lies in account {account}, the source in {source}"
 
 
-def _segregated(record: RunRecord) -> Seen:
+def _restored_elsewhere(record: RunRecord) -> Seen:
     found = recovery(record)
     made = [each for each in record.resources if found and each.kind == "db-instance" and each.id == found.instance_id]
     if not made:
         return "not verified", "no scratch instance is recorded"
-    return _apart("the restored copy", (made[0].account, made[0].region), record)
+    return _elsewhere("the restored copy", made[0].region, record)
 
 
 def _nothing_left(record: RunRecord) -> Seen:
@@ -225,7 +225,7 @@ FACTS: Mapping[str, Callable[[RunRecord], Seen]] = MappingProxyType(
         "rpa measured": _measured("RPA"),
         "another site": _another_site,
         "isolated copy": _isolated_copy,
-        "segregated": _segregated,
+        "restored at another site": _restored_elsewhere,
         "nothing left": _nothing_left,
         "encrypted": _encrypted,
         "posture": _posture,

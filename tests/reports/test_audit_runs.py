@@ -15,7 +15,7 @@ from drills.cli import main as cli
 from drills.history.line import line_of, write_line
 from reports.audit.runs import read_all
 from tests.support.chains import at_time, put_bundle, put_review, put_start
-from tests.support.controls_record import from_another_account, judged, real_drill
+from tests.support.controls_record import from_afar, judged, real_drill
 from tests.support.example_record import green_drill
 
 FIRST, SECOND, THIRD = (datetime(2026, month, 15, 3, tzinfo=UTC) for month in (10, 11, 12))
@@ -169,7 +169,7 @@ def test_the_command_prints_the_matrix(
 
 def test_json_holds_every_run_with_its_rows(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Populations, runs, controls and problems; simulated runs are stamped."""
-    record = at_time(from_another_account(real_drill()), FIRST)
+    record = at_time(from_afar(real_drill()), FIRST)
     digest = put_bundle(chain(project), 1, record)
     put_bundle(chain(project, "sandbox-orders"), 1, at_time(green_drill(), SECOND))
 

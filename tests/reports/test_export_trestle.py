@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from reports.export import oscal
-from tests.support.controls_record import from_another_account, judged, real_drill
+from tests.support.controls_record import from_afar, judged, real_drill
 from tests.support.example_record import failing_drill, green_drill, interrupted_drill, running_drill
 
 trestle = pytest.importorskip("trestle.oscal.assessment_results", reason="needs compliance-trestle: tox -e exports")
 RUNS = {
     "real": real_drill(),
-    "real copy": from_another_account(real_drill()),
+    "real copy": from_afar(real_drill()),
     "real late": judged(real_drill(), 10, rto="missed"),
     "real failed": judged(real_drill(), 11, content="missed"),
     "green": green_drill(),

@@ -44,15 +44,21 @@ def real_drill(run_id: str = "20261123-141503-a1b2") -> RunRecord:
     )
 
 
-def from_another_account(record: RunRecord) -> RunRecord:
-    """The drill with a recovery point that was copied to another account, and restored there."""
+def copied(record: RunRecord, *, account: str = ACCOUNT, region: str = REGION) -> RunRecord:
+    """The drill with a recovery point that was copied to an account and a region, and restored there."""
     point = recovery_point()
-    point = dataclasses.replace(point, kind="copy", arn=point.arn.replace(ACCOUNT, "210987654321"))
+    arn = point.arn.replace(ACCOUNT, account).replace(REGION, region)
+    point = dataclasses.replace(point, kind="copy", arn=arn)
     return dataclasses.replace(
         record,
         restorations=tuple(dataclasses.replace(each, point=point) for each in record.restorations),
-        resources=tuple(dataclasses.replace(each, account="210987654321") for each in record.resources),
+        resources=tuple(dataclasses.replace(each, account=account, region=region) for each in record.resources),
     )
+
+
+def from_afar(record: RunRecord) -> RunRecord:
+    """The drill with a recovery point that was copied to another account and region, and restored there."""
+    return copied(record, account="210987654321", region="eu-west-1")
 
 
 def judged(record: RunRecord, *codes: int, **outcomes: Outcome) -> RunRecord:
