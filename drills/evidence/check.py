@@ -10,12 +10,13 @@ import os
 import stat
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
 from drills.errors import ConfigError, DrillError
 from drills.evidence.keys import PublicKey
-from drills.evidence.sums import SEALS, SIGNATURE, STAMP, SUMS, VERIFY, SumsError, read_sums
+from drills.evidence.sums import SEALS, STAMP, SUMS, VERIFY, SumsError, read_sums
 from drills.evidence.timestamp import stamped_at
 
 Kind = Literal[
@@ -46,21 +47,22 @@ def check_bundle(folder: Path, key: PublicKey | None) -> tuple[Problem, ...]:
         raise DrillError(f"expected to read {error.filename or folder}, found: {error.strerror}") from error
 
 
-def check_stamp(folder: Path, authority: Path) -> tuple[Problem, ...]:
-    """Return what does not verify of a bundle's time stamp, by its authority's certificates (PEM); nothing where it has none.
+def check_stamp(signature: Path, authority: Path) -> datetime | Problem | None:
+    """Return the time (aware) of a signature's time stamp, by its authority's certificates (PEM), or why it does not verify.
 
-    Raises ConfigError where the file holds no certificate or the extra `tsa` is not installed.
+    None where there is no time stamp. Raises ConfigError where the file holds no certificate or the extra `tsa` is not installed.
     """
-    token, signature = folder / STAMP, folder / SIGNATURE
-    if token.is_symlink() or not token.exists() or not signature.exists():
-        return ()  # check_bundle says so where one is wanted
+    token = signature.with_name(f"{signature.name}.tsr")
+    if not token.is_file() or token.is_symlink() or not signature.is_file():
+        return None  # check_bundle says so where one is wanted
     try:
-        stamped_at(token.read_bytes(), signature.read_bytes(), authority)
+        return stamped_at(token.read_bytes(), signature.read_bytes(), authority)
     except ConfigError:
         raise
     except DrillError as error:
-        return (Problem("stamp", STAMP, f"{error}: take the certificate from the authority's own pages"),)
-    return ()
+        return Problem(
+            "stamp", token.name, f"{token.name}: {error}: take the certificate from the authority's own pages"
+        )
 
 
 def check_signature(path: Path, key: PublicKey, data: bytes | None = None) -> tuple[Problem, ...]:

@@ -78,7 +78,7 @@ def stamped_at(token: bytes, data: bytes, authority: Path) -> datetime:
             builder = builder.add_root_certificate(each)
         builder.build().verify_message(response, data)
     except (ValueError, client.VerificationError) as error:
-        raise DrillError(f"the time stamp SHA256SUMS.sig.tsr does not verify with {authority}: {error}") from error
+        raise DrillError(f"the time stamp does not verify with {authority}: {error}") from error
     return response.tst_info.gen_time
 
 

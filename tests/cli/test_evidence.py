@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import stat
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from drills.evidence.bundle import write_bundle
 from drills.evidence.keys import PASSPHRASE_VARIABLE, read_public_key, read_signer
 from drills.evidence.seal import Seal
 from drills.evidence.timestamp import TimeStamper
+from tests.support import ledger
 from tests.support.evidence import FILES, PUBLIC, SIGNER
 from tests.support.tsa import authority
 
@@ -84,8 +86,9 @@ def test_no_key_is_made_on_a_ci_runner(
 
 
 def test_what_is_as_it_was_sealed_is_0(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A bundle, and the folder that it lies in, with the key's fingerprint."""
-    for folder in (bundle, bundle.parent):
+    """A bundle, and a chain of them, with the key's fingerprint."""
+    ledger.kept(bundle.parent / "chain", "20261123-120000-a1b2")
+    for folder in (bundle, bundle.parent / "chain"):
         assert main(["evidence", "verify", str(folder), "--key", "drill.pub.pem"]) == 0
         assert (
             f"1 bundle: all as it was signed with drill.pub.pem, fingerprint {SIGNER.fingerprint}"
@@ -112,12 +115,18 @@ def test_what_is_not_as_it_was_sealed_is_11(bundle: Path, capsys: pytest.Capture
     }
 
 
-def test_in_a_chain_a_problem_names_its_bundle(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Two bundles can have the same trouble."""
-    write_bundle(bundle.parent / "second", {}, Seal())
+def test_in_a_chain_a_problem_names_its_bundle(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two bundles can have the same trouble; what is wrong with the chain itself is said too."""
+    chain = home / "chain"
+    for run in ("a", "b", "c"):
+        ledger.kept(chain, run)
+    (chain / "0002-b" / "SHA256SUMS.sig").unlink()
+    shutil.rmtree(chain / "0003-c")
 
-    assert main(["evidence", "verify", ".", "--key", "drill.pub.pem"]) == 11
-    assert "unsigned: second: expected a signature in SHA256SUMS.sig" in capsys.readouterr().out
+    assert main(["evidence", "verify", "chain", "--key", "drill.pub.pem"]) == 11
+    said = capsys.readouterr().out
+    assert "unsigned: 0002-b: expected a signature in SHA256SUMS.sig" in said
+    assert "start: no result: 0003-c was started and has no bundle" in said
 
 
 def test_without_a_key_it_is_said_that_nothing_was_proved(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -160,12 +169,14 @@ def test_a_time_stamp_is_verified_with_its_authority(home: Path, capsys: pytest.
     """Its time is said; without the certificate it is said that it was not verified."""
     (home / "tsa").mkdir()
     with authority(home / "tsa") as tsa:
-        bundle = write_bundle(home / "0001-a", {}, Seal(SIGNER, TimeStamper(tsa.url), tsa.url)).folder
-        given = ["evidence", "verify", str(bundle), "--key", "drill.pub.pem"]
+        ledger.kept(home / "chain", "a", seal=Seal(SIGNER, TimeStamper(tsa.url), tsa.url))
+        given = ["evidence", "verify", "chain", "--key", "drill.pub.pem"]
         assert main(given) == 0
-        assert "0001-a: has a time stamp, which was not verified" in capsys.readouterr().out
+        assert "2 time stamps not verified: --tsa-ca takes" in capsys.readouterr().out
         assert main([*given, "--tsa-ca", str(tsa.certificate)]) == 0
-        assert "UTC, by its time stamp" in capsys.readouterr().out
-        (bundle / "SHA256SUMS.sig.tsr").write_bytes(b"no stamp")
+        said = capsys.readouterr().out
+        assert "starts/0001-a.json.sig: was there at " in said
+        assert "0001-a/SHA256SUMS.sig: was there at " in said
+        (home / "chain/0001-a/SHA256SUMS.sig.tsr").write_bytes(b"no stamp")
         assert main([*given, "--tsa-ca", str(tsa.certificate)]) == 11
-        assert "stamp: the time stamp SHA256SUMS.sig.tsr does not verify" in capsys.readouterr().out
+        assert "stamp: 0001-a/SHA256SUMS.sig.tsr: the time stamp does not verify" in capsys.readouterr().out

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
+import shutil
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from drills.evidence import verify_md
 from drills.evidence.bundle import write_bundle, write_sealed
-from drills.evidence.check import check_bundle, check_stamp
+from drills.evidence.check import Problem, check_bundle, check_stamp
+from drills.evidence.folder import verify_chain
 from drills.evidence.keys import generate_pem, load_public_key, read_signer
 from drills.evidence.seal import Seal
 from drills.evidence.sums import write_sums
 from drills.evidence.timestamp import TimeStamper
 from drills.printable import to_json
+from tests.support import ledger
 from tests.support.evidence import FILES, PUBLIC, SIGNER
 from tests.support.paths import CHECKOUT
 from tests.support.plain import verify_by_hand
@@ -219,7 +222,8 @@ def test_a_time_stamp_is_verified(tmp_path: Path, key: Path, tsa: Authority) -> 
 
     assert outcome.accepted, outcome.text
     assert "Verification: OK" in outcome.text
-    assert (check_bundle(bundle, KEY), check_stamp(bundle, tsa.certificate)) == ((), ())
+    assert check_bundle(bundle, KEY) == ()
+    assert isinstance(check_stamp(bundle / "SHA256SUMS.sig", tsa.certificate), datetime)
 
 
 def test_a_time_stamp_that_was_taken_away_or_exchanged_is_found(tmp_path: Path, key: Path, tsa: Authority) -> None:
@@ -229,63 +233,79 @@ def test_a_time_stamp_that_was_taken_away_or_exchanged_is_found(tmp_path: Path, 
     text = (bundle / "VERIFY.md").read_text()
     (bundle / "SHA256SUMS.sig.tsr").write_bytes(TimeStamper(tsa.url)(b"of another bundle"))
 
-    assert [each.kind for each in check_stamp(bundle, tsa.certificate)] == ["stamp"]
+    found = check_stamp(bundle / "SHA256SUMS.sig", tsa.certificate)
+    assert isinstance(found, Problem)
+    assert (found.kind, found.file) == ("stamp", "SHA256SUMS.sig.tsr")
     assert "Verification: FAILED" in verify_by_hand(text, bundle, key, tsa.certificate).text
     (bundle / "SHA256SUMS.sig.tsr").unlink()
     assert [each.kind for each in check_bundle(bundle, KEY)] == ["missing"]
     assert not verify_by_hand(text, bundle, key, tsa.certificate).accepted
 
 
-def chain_of_three(chain: Path) -> Path:
-    """Three entries, the second of them without a result."""
-    first = entry(chain, "0001-a")
-    write_sealed(chain / "starts" / "0002-b.json", start(2, first), Seal(SIGNER))
-    second = hashlib.sha256((chain / "starts" / "0002-b.json").read_bytes()).hexdigest()
-    entry(chain, "0003-c", second)
-    return chain / "0003-c"
+@pytest.fixture
+def chain(tmp_path: Path) -> Path:
+    """Three entries of a chain, as runs leave them."""
+    for run in "abc":
+        ledger.kept(tmp_path / "chain", run)
+    return tmp_path / "chain"
 
 
-def test_a_chain_names_what_has_no_result(tmp_path: Path, key: Path) -> None:
-    """A drill that was started and told nothing is named, and what follows it is no break."""
-    bundle = chain_of_three(tmp_path)
-    outcome = verify_by_hand((bundle / "VERIFY.md").read_text(), bundle, key)
-
-    assert not outcome.accepted
-    assert "NO RESULT: 0002-b was started and has no bundle" in outcome.text
-    assert "BROKEN CHAIN" not in outcome.text
+def remove_result(chain: Path) -> None:
+    """The bundle of an entry is gone."""
+    shutil.rmtree(chain / "0002-b")
 
 
-def test_an_entry_that_was_removed_breaks_the_chain(tmp_path: Path, key: Path) -> None:
-    """With its start record and its bundle gone, the next entry follows nothing that is there."""
-    bundle = chain_of_three(tmp_path)
-    for end in (".json", ".json.sig"):
-        (tmp_path / "starts" / f"0002-b{end}").unlink()
-    text = verify_by_hand((bundle / "VERIFY.md").read_text(), bundle, key).text
-
-    assert "BROKEN CHAIN: 0003-c does not follow" in text
-    assert "GAP: 0003-c is number 2" in text
+def remove_entry(chain: Path) -> None:
+    """Bundle and start record of an entry are gone."""
+    remove_result(chain)
+    for path in (chain / "starts").glob("0002-b*"):
+        path.unlink()
 
 
-def test_a_start_that_was_edited_has_a_bad_signature(tmp_path: Path, key: Path) -> None:
-    """Also where its bundle was never made."""
-    bundle = chain_of_three(tmp_path)
-    path = tmp_path / "starts" / "0002-b.json"
-    record = json.loads(path.read_text())
-    path.write_text(to_json({**record, "config": {}}) + "\n")
-    text = verify_by_hand((bundle / "VERIFY.md").read_text(), bundle, key).text
-
-    assert "BAD SIGNATURE: starts/0002-b.json" in text
-    assert "BROKEN CHAIN: 0003-c" in text
+def edit_start(chain: Path) -> None:
+    """A start record is edited, and so is its copy in the bundle."""
+    for path in (chain / "starts" / "0002-b.json", chain / "0002-b" / "start.json"):
+        path.write_text(path.read_text().replace(' "trigger": "', ' "trigger": "not '))
 
 
-def test_a_bundle_that_nobody_announced_is_named(tmp_path: Path, key: Path) -> None:
-    """A bundle without a start record was put in later."""
-    bundle = chain_of_three(tmp_path)
-    write_bundle(tmp_path / "0004-d", FILES, Seal(SIGNER))
+def make_again(chain: Path) -> None:
+    """A bundle is made again with other content, by whoever has the key."""
+    record = (chain / "0002-b" / "drill.json").read_bytes()
+    start = (chain / "0002-b" / "start.json").read_bytes()
+    remove_result(chain)
+    write_bundle(chain / "0002-b", {"start.json": start, "drill.json": record, "summary.md": b"better"}, Seal(SIGNER))
 
-    assert (
-        "NO START: 0004-d has no start record" in verify_by_hand((bundle / "VERIFY.md").read_text(), bundle, key).text
-    )
+
+def put_in(chain: Path) -> None:
+    """A bundle that nobody announced."""
+    shutil.copytree(chain / "0003-c", chain / "0004-d")
+
+
+@pytest.mark.parametrize(
+    ("tamper", "said", "sentence"),
+    [
+        (remove_result, "NO RESULT: 0002-b was started and has no bundle", "no result: 0002-b"),
+        (remove_entry, "GAP: 0003-c is number 2 of what is here", "gap: there is neither"),
+        (edit_start, "BAD SIGNATURE: starts/0002-b.json", "the signature of 0002-b.json"),
+        (make_again, "BROKEN CHAIN: 0003-c does not follow", "0002-b"),
+        (put_in, "NO START: 0004-d has no start record", "no start: 0004-d"),
+    ],
+)
+def test_tampering_with_a_chain_is_refused(
+    chain: Path, key: Path, tamper: Callable[[Path], None], said: str, sentence: str
+) -> None:
+    """Each kind is named by the commands, typed in the newest bundle, and by the library."""
+    newest = chain / "0003-c"
+    good = verify_by_hand((newest / "VERIFY.md").read_text(), newest, key)
+    assert good.accepted, good.text
+    assert "3 entries, none missing" in good.text
+    assert verify_chain(chain, KEY) == ()
+    tamper(chain)
+
+    bad = verify_by_hand((newest / "VERIFY.md").read_text(), newest, key)
+    assert not bad.accepted
+    assert said in bad.text
+    assert any(sentence in each.sentence for each in verify_chain(chain, KEY))
 
 
 def test_the_document_has_the_commands_word_for_word() -> None:

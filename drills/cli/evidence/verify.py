@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from drills.cli.common import Command
 from drills.errors import VERIFICATION_FAILED, ConfigError
-from drills.evidence.check import STARTS, Problem, check_bundle, check_signature, check_stamp
+from drills.evidence.check import STARTS, Problem, check_bundle, check_stamp
+from drills.evidence.folder import verify_chain
 from drills.evidence.keys import PublicKey, read_public_key
-from drills.evidence.sums import SIGNATURE, STAMP, SUMS
-from drills.evidence.timestamp import stamped_at
+from drills.evidence.sums import SIGNATURE, SUMS
 from drills.printable import printable, to_json
 
 EXAMPLE = """\
@@ -43,70 +44,61 @@ def run(options: argparse.Namespace) -> int:
     if not folder.is_dir():
         raise ConfigError(f"expected the folder of a bundle or of a chain, found {folder}: name the folder")
     key = read_public_key(Path(options.key)) if options.key else None
-    authority = Path(options.tsa_ca) if options.tsa_ca else None
-    bundles = [folder] if (folder / SUMS).exists() else _bundles(folder)
-    problems = [each for bundle in bundles for each in _problems(bundle, folder, key, authority)]
-    problems += _of_chain(folder, key)
+    if (folder / SUMS).exists():
+        problems, bundles = check_bundle(folder, key), [folder]
+    elif (folder / STARTS).is_dir():
+        problems, bundles = verify_chain(folder, key), sorted(each.parent for each in folder.glob(f"*/{SUMS}"))
+    else:
+        raise ConfigError(
+            f"expected a bundle or a chain in {folder}, found neither {SUMS} nor {STARTS}/: name another folder"
+        )
+    signatures = [*sorted((folder / STARTS).glob("*.json.sig")), *(each / SIGNATURE for each in bundles)]
+    told = _stamps(folder, signatures, Path(options.tsa_ca) if options.tsa_ca else None)
+    problems = (*problems, *(each for each in told if isinstance(each, Problem)))
     code = VERIFICATION_FAILED if problems else 0
     if options.json:
-        facts = {
-            "exit_code": code,
-            "key": key.fingerprint if key else None,
-            "bundles": [str(bundle) for bundle in bundles],
-            "problems": [dataclasses.asdict(each) for each in problems],
-        }
-        print(to_json(facts))
+        print(to_json(_facts(code, key, bundles, problems)))
         return code
     for problem in problems:
         print(printable(f"{problem.kind}: {problem.sentence}"))
-    for line in _summary(bundles, problems, key, authority):
+    for line in (_summary(bundles, problems, key), *(each for each in told if isinstance(each, str))):
         print(printable(line))
     return code
 
 
-def _bundles(folder: Path) -> list[Path]:
-    found = sorted(path.parent for path in folder.glob(f"*/{SUMS}"))
-    if not found and not (folder / STARTS).is_dir():
-        raise ConfigError(
-            f"expected a bundle or a chain in {folder}, found neither {SUMS} nor {STARTS}/: name another folder"
-        )
-    return found
+def _facts(code: int, key: PublicKey | None, bundles: list[Path], problems: Sequence[Problem]) -> dict[str, Any]:
+    return {
+        "exit_code": code,
+        "key": key.fingerprint if key else None,
+        "bundles": [str(bundle) for bundle in bundles],
+        "problems": [dataclasses.asdict(each) for each in problems],
+    }
 
 
-def _problems(bundle: Path, root: Path, key: PublicKey | None, authority: Path | None) -> Iterator[Problem]:
-    found = [*check_bundle(bundle, key), *(check_stamp(bundle, authority) if authority else ())]
-    if bundle == root:
-        yield from found
-        return
-    for each in found:
-        yield dataclasses.replace(each, file=f"{bundle.name}/{each.file}", sentence=f"{bundle.name}: {each.sentence}")
+def _stamps(folder: Path, signatures: list[Path], authority: Path | None) -> list[Problem | str]:
+    """Return of each time stamp a sentence with its time, or the problem; one sentence where none was verified."""
+    stamped = [each for each in signatures if each.with_name(f"{each.name}.tsr").is_file()]
+    if not authority:
+        some = f"{len(stamped)} time stamp{'' if len(stamped) == 1 else 's'}"
+        return [f"{some} not verified: --tsa-ca takes the certificates of the authority"] if stamped else []
+    told: list[Problem | str] = []
+    for signature in stamped:
+        name, found = str(signature.relative_to(folder)), check_stamp(signature, authority)
+        if isinstance(found, Problem):
+            sentence = f"{name.removesuffix(signature.name)}{found.sentence}"
+            told.append(dataclasses.replace(found, file=f"{name}.tsr", sentence=sentence))
+        elif found:
+            told.append(f"{name}: was there at {found:%Y-%m-%d %H:%M:%S} UTC, by its time stamp")
+    return told
 
 
-def _of_chain(folder: Path, key: PublicKey | None) -> Iterator[Problem]:
-    if key:
-        for record in sorted((folder / STARTS).glob("*.json")):
-            yield from check_signature(record, key)
-
-
-def _summary(
-    bundles: list[Path], problems: list[Problem], key: PublicKey | None, authority: Path | None
-) -> Iterator[str]:
+def _summary(bundles: list[Path], problems: Sequence[Problem], key: PublicKey | None) -> str:
     what = f"{len(bundles)} bundle{'' if len(bundles) == 1 else 's'}"
     if problems:
-        yield f"{what}: {len(problems)} thing{'' if len(problems) == 1 else 's'} not as sealed"
-    elif key:
-        yield f"{what}: all as it was signed with {key.name}, fingerprint {key.fingerprint}"
-    else:
-        yield f"{what}: all as the sums say; no signature was verified, so that anybody can have made them"
-    for bundle in bundles:
-        token, signature = bundle / STAMP, bundle / SIGNATURE
-        if not token.is_file() or problems:
-            continue
-        if authority:
-            at = stamped_at(token.read_bytes(), signature.read_bytes(), authority)
-            yield f"{bundle.name}: signed before {at:%Y-%m-%d %H:%M:%S} UTC, by its time stamp"
-        else:
-            yield f"{bundle.name}: has a time stamp, which was not verified: --tsa-ca takes its authority's certificates"
+        return f"{what}: {len(problems)} thing{'' if len(problems) == 1 else 's'} not as sealed"
+    if key:
+        return f"{what}: all as it was signed with {key.name}, fingerprint {key.fingerprint}"
+    return f"{what}: all as the sums say; no signature was verified, so that anybody can have made them"
 
 
 COMMAND = Command(EXAMPLE, add_arguments, run, EXIT_CODES)
