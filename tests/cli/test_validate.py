@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
+import signal
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,12 +19,13 @@ from hypothesis import strategies as st
 
 from drills.cli import main as cli
 from drills.cli.evidence.of_run import Concluded
-from drills.cli.validate import one
+from drills.cli.validate import command, one
 from drills.cli.validate.event import AskedJob, job_of_event, job_of_option
-from drills.errors import ConfigError
+from drills.errors import ConfigError, DrillError
 from drills.evidence.bundle import Bundle
 from drills.model.record import RunRecord
 from drills.model.restore_job import RestoreJob, RestoreTest
+from drills.record import Journal
 from drills.recovery import validation
 from tests.support.clock import NOON
 
@@ -180,3 +185,110 @@ def test_nothing_is_posted_where_the_evidence_was_not_sealed(
     assert one.validate(reached, RestoreJob("JOB-1", "COMPLETED")) == code
     assert backup.posted == []
     assert "nothing is posted" in capsys.readouterr().out
+
+
+def _opened(source: str, account: str = "123456789012") -> Any:
+    """A target whose instance is `source`, as open_target returns it."""
+    config = SimpleNamespace(target_name=source, target=SimpleNamespace(instance=source))
+    return SimpleNamespace(config=config, restore=SimpleNamespace(account=account, region="eu-central-1"))
+
+
+def _options(**given: str | None) -> argparse.Namespace:
+    return argparse.Namespace(**({"config": None, "target": None, "give_up": False} | given))
+
+
+JOB = RestoreJob("JOB-1", "COMPLETED", source_arn="arn:aws:rds:eu-central-1:123456789012:db:billing")
+
+
+def test_the_target_is_the_one_whose_source_the_job_restored(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A plan tests many instances; what each should contain stands with its own target, in its own account."""
+    (tmp_path / "drill.toml").write_text("[targets.orders]\n[targets.money]\ninstance = 'billing'\n")
+    options = _options(config=str(tmp_path / "drill.toml"))
+    opened: list[str] = []
+
+    def reopen(wanted: argparse.Namespace) -> Any:
+        opened.append(wanted.target)
+        return _opened("billing")
+
+    monkeypatch.setattr(command, "open_target", reopen)
+    assert command._fitting(options, _opened("billing"), JOB).config.target_name == "billing"
+    assert opened == []
+    assert command._fitting(options, _opened("orders"), JOB).config.target_name == "billing"
+    assert opened == ["money"]
+
+
+@pytest.mark.parametrize(
+    ("target", "account", "said"),
+    [
+        ("orders", "123456789012", 'expected a restore job of target "orders", found one of billing'),
+        (None, "210987654321", "name the target with --target"),
+    ],
+)
+def test_a_job_of_another_target_is_refused(
+    target: str | None, account: str, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Nothing is held against the manifest of another database, and no job is looked for in another account."""
+    (tmp_path / "drill.toml").write_text("[targets.orders]\n[targets.billing]\n")
+    monkeypatch.setattr(command, "open_target", lambda _: _opened("billing", account))
+    options = _options(config=str(tmp_path / "drill.toml"), target=target)
+    with pytest.raises(ConfigError, match=said):
+        command._fitting(options, _opened("orders"), JOB)
+
+
+def test_a_job_without_a_target_is_refused(tmp_path: Path) -> None:
+    """What is not configured is not guessed."""
+    (tmp_path / "drill.toml").write_text("[targets.orders]\n")
+    with pytest.raises(
+        ConfigError, match="expected a restore job of a target of the configuration, found one of billing"
+    ):
+        command._fitting(_options(config=str(tmp_path / "drill.toml")), _opened("orders"), JOB)
+
+
+def test_an_event_of_another_account_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The id alone could be another job's there."""
+    monkeypatch.setattr(command, "open_target", lambda _: _opened("billing"))
+    with pytest.raises(ConfigError, match=r"expected a job of account 123456789012, .* found one of 210987654321"):
+        command._validate_job(_options(), AskedJob("JOB-1", "210987654321", "eu-central-1"))
+
+
+def test_of_several_jobs_the_gravest_code_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One job that cannot be validated does not keep the others from it; none at all is no success."""
+    found = [replace(JOB, id=each) for each in ("ok", "wrong", "strange")]
+    codes = {"ok": 0, "wrong": 11}
+
+    def validate(_options: argparse.Namespace, _reached: Any, job: RestoreJob) -> int:
+        if job.id not in codes:
+            raise ConfigError("no target")
+        return codes[job.id]
+
+    reached = _opened("billing")
+    reached.now = NOON
+    monkeypatch.setattr(command, "open_target", lambda _: reached)
+    monkeypatch.setattr(command, "jobs_of_plan", lambda *_: iter(found))
+    monkeypatch.setattr(command, "_validate_one", validate)
+    assert command._validate_plan(_options(plan="monthly", since="2d")) == 2
+    del found[2]
+    assert command._validate_plan(_options(plan="monthly", since="2d")) == 11
+    found.clear()
+    with pytest.raises(
+        DrillError, match="found none: AWS Backup leaves a resource without a fitting recovery point out"
+    ):
+        command._validate_plan(_options(plan="monthly", since=None))
+
+
+def test_an_interrupted_validation_posts_nothing_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal ends the checks and not the record: it has its phase, exit code 12, and no result."""
+
+    def stopped(*_: Any, **__: Any) -> RestoreJob:
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise AssertionError("the signal ends this before")
+
+    setup = SimpleNamespace(scratch_clients=None, poll_seconds=1.0, target=SimpleNamespace(timeout=timedelta(hours=1)))
+    monkeypatch.setattr(one, "_setup", lambda *_: setup)
+    monkeypatch.setattr(validation, "follow", stopped)
+    journal = Journal.create(tmp_path, replace(RECORD, restore_test=None), origin=0.0)
+    one._close(journal, one._check(_opened("billing"), journal, JOB), give_up=True)
+    assert (journal.record.interrupted_by, journal.record.aborted_in) == ("SIGTERM", "wait for the restore job")
+    assert journal.record.code == 12
+    assert journal.record.restore_test is not None
+    assert journal.record.restore_test.result == ""

@@ -127,7 +127,7 @@ def _check(reached: OpenTarget, journal: Journal, job: RestoreJob) -> RestoreJob
     except DrillError as error:
         journal.failure(str(error), error.exit_code)
     except KeyboardInterrupt as stop:
-        journal.update(interrupted_by=str(stop) or "INT")
+        journal.interrupt(str(stop) or "INT")
     return job
 
 
@@ -170,6 +170,8 @@ def _close(journal: Journal, job: RestoreJob, *, give_up: bool) -> None:
         promises=(validation.promise(journal.record, job.id),),
         restore_test=validation.record_of(job, result, message),
     )
+    told = f"to post to AWS Backup: {result}" if result else "nothing to post to AWS Backup"
+    journal.append("notes", f"restore test {job.id}: {told}")
     finish.write_raw(journal.folder, journal)
     codes = verdicts.exit_codes(journal.record)
     journal.end()
