@@ -11,6 +11,9 @@ from drills.checks.base import statements
 from drills.checks.base.statements import StatementLog, without_values
 from drills.notebook import Notebook
 from drills.sandbox.postgres.cluster import Cluster
+from tests.support.cluster import default, state
+
+__all__ = ["default", "state"]
 
 WATERMARK = 'select 1 where least(r."created at", \'2026-11-29 03:00:00\') = r."created at"'
 
