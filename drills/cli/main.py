@@ -28,6 +28,7 @@ COMMANDS = {
     "cutover": Entry("cutover", "rehearse the real recovery: stop, rename, restore, compare, verify, start"),
     "evidence": Entry("evidence", "make signing keys; seal, review and verify the evidence of runs"),
     "history": Entry("history", "show earlier runs and their trend"),
+    "ledger": Entry("evidence.ledger", "list the chain of all runs, and check that drills go on"),
     "posture": Entry("posture", "judge whether the backups that a recovery needs are there"),
     "schedule": Entry("schedule", "work out what a backup schedule can lose at worst"),
     "validate": Entry("validate.command", "validate what a restore test of AWS Backup made, and post the result"),
