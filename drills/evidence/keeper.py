@@ -124,19 +124,24 @@ def open_keeper(config: Config, environment: Mapping[str, str]) -> Keeper:
 
     Raises ConfigError for a key that cannot be used, NotSealed where AWS does not answer.
     """
-
-    def clients() -> Clients:
-        from drills.aws import sides
-
-        return sides.open_source(config)
-
     return Keeper(
         chain_of(config),
-        open_seal(config.evidence, environment, clients),
-        open_store(config.evidence, clients),
+        open_seal(config.evidence, environment, lambda: _clients(config)),
+        store_of(config),
         SystemClock(),
         read_public_key(Path(config.evidence.public_key)) if config.evidence.public_key else None,
     )
+
+
+def store_of(config: Config) -> Store | None:
+    """Return the second place of the evidence, None where there is none; calls no AWS yet."""
+    return open_store(config.evidence, lambda: _clients(config))
+
+
+def _clients(config: Config) -> Clients:
+    from drills.aws import sides  # loads boto3, which a run in the sandbox never needs here
+
+    return sides.open_source(config)
 
 
 def open_for_run(config: Config, environment: Mapping[str, str]) -> Keeper:

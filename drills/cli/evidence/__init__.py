@@ -10,6 +10,7 @@ from drills.cli.common import Command, Entry, enter_project, help_texts
 PARTS = {
     "keygen": Entry("keygen", "make a signing key"),
     "replay": Entry("replay", "derive the verdicts of a run again, from its evidence alone"),
+    "review": Entry("review", "add what a person decided about a run"),
     "seal": Entry("seal", "seal a run that was begun and has no bundle"),
     "verify": Entry("verify", "verify a bundle, or the chain of a target's runs"),
 }
@@ -17,6 +18,7 @@ EXAMPLE = """\
 examples:
   drills evidence keygen -o drill.pem
   drills evidence replay reports/out/latest
+  drills evidence review reports/evidence/aws-orders --verdict accepted --name 'A. Weber' --role 'head of operations'
   drills evidence seal reports/out/latest
   drills evidence verify reports/evidence/sandbox-myappdbprod --key drill.pub.pem
 """

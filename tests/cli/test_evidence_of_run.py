@@ -1,0 +1,192 @@
+"""The evidence of a run at its end: sealed last, with the code that it has; 14 where it cannot be sealed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from drills import record
+from drills.cli.evidence import of_run
+from drills.cli.main import main
+from drills.clock import SystemClock
+from drills.config import load as configuration
+from drills.config.load import Config
+from drills.errors import DrillError
+from drills.evidence.folder import Begun, read_chain, sha256, verify_chain
+from drills.evidence.keeper import Keeper, open_for_run, planned_level
+from drills.evidence.keys import load_public_key
+from drills.evidence.ledger import lines_of
+from drills.evidence.seal import Seal
+from drills.evidence.store import FolderStore
+from drills.model.record import RunRecord
+from drills.objectives import verdicts
+from drills.record import Journal
+from drills.run.plan import CONTEXT_NAME
+from tests.support.evidence import PRIVATE, PUBLIC, Raises
+from tests.support.example_record import failing_drill, green_drill, running_drill
+from tests.support.ledger import CHAIN
+
+KEY = load_public_key(PUBLIC.encode(), "drill.pub.pem")
+TOML = '[evidence]\nkey = "env:KEY"\n[targets.orders]\n'
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
+    """The configuration of a project whose evidence is signed."""
+    (tmp_path / "drill.toml").write_text(TOML)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KEY", PRIVATE)
+    monkeypatch.delenv("DRILL_PROFILE", raising=False)
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    return configuration.load(None, profile=None, target=None, environment=os.environ)
+
+
+@pytest.fixture
+def keeper(config: Config) -> Keeper:
+    """Its keeper."""
+    return open_for_run(config, os.environ)
+
+
+def begun(keeper: Keeper, config: Config, run_id: str, kept: RunRecord, *, lives: bool = False) -> tuple[Path, Begun]:
+    """A run as its processes leave it before its reports are written; unless it `lives`, all of them are gone."""
+    folder = Path("reports/out") / run_id
+    folder.mkdir(parents=True)
+    mine = dataclasses.replace(kept, run_id=run_id, profile="sandbox", simulated=True)
+    opening, start = of_run.begin(keeper, config, mine, folder)
+    Journal.create(folder, opening, origin=SystemClock().monotonic())
+    if not lives:
+        os.close(start.held)
+    return folder, start
+
+
+def held(kept: RunRecord) -> RunRecord:
+    """The record of a run that has been judged and whose reports are not written."""
+    return verdicts.hold_until_reported(kept, kept.all_codes or (0,))
+
+
+def problems(keeper: Keeper) -> tuple[str, ...]:
+    """What of the chain does not verify."""
+    return tuple(each.sentence for each in verify_chain(keeper.chain, KEY))
+
+
+def test_a_run_that_ended_is_sealed_with_its_code(keeper: Keeper, config: Config) -> None:
+    """The record in the bundle is the run's own, with the code that was held back; reports and start record are beside it."""
+    folder, start = begun(keeper, config, "a", held(green_drill()))
+    (folder / "raw" / "aws").mkdir(parents=True)
+    (folder / "raw" / "aws" / "0001-x.json").write_text("{}")
+    (folder / "manifest.json.key").write_text("secret")
+    done = of_run.conclude(folder, keeper, config, allure=False)
+
+    assert done.bundle
+    sealed = done.bundle.folder
+    assert (done.record.code, record.load(sealed)) == (0, record.load(folder))
+    assert sha256((sealed / "start.json").read_bytes()) == start.digest
+    assert sha256((sealed / "config.json").read_bytes()) == json.loads((sealed / "start.json").read_text())["config"]
+    names = {str(path.relative_to(sealed)) for path in sealed.rglob("*") if path.is_file()}
+    assert names >= {"start.json.sig", "raw/junit.xml", "raw/aws/0001-x.json", "summary.md", "report.html", "VERIFY.md"}
+    assert "manifest.json.key" not in names
+    assert problems(keeper) == ()
+    assert f"number 1 of {CHAIN}, level L1" in of_run.lines_of(done)[-1]
+
+
+@pytest.mark.parametrize(("kept", "codes"), [(green_drill(), (14,)), (failing_drill(), (11, 10, 12, 13, 14))])
+def test_a_run_that_cannot_be_sealed_ends_with_14_behind_any_worse_code(
+    keeper: Keeper, config: Config, kept: RunRecord, codes: tuple[int, ...]
+) -> None:
+    """Its reports say so, and it is sealed later with the verdict that it has."""
+    folder, _ = begun(keeper, config, "a", held(kept))
+    broken = dataclasses.replace(keeper, seal=Seal(Raises(OSError)))
+    done = of_run.conclude(folder, broken, config, allure=False)
+
+    assert (done.bundle, done.record.code, done.record.all_codes) == (None, codes[0], codes)
+    assert "exit code 14" in (folder / "summary.md").read_text()
+    assert f"drills evidence seal {folder}" in done.record.failures[-1].sentence
+    assert main(["evidence", "seal", str(folder)]) == 0
+    again = record.load(folder)
+    assert again.all_codes == (codes[:-1] or (0,))
+    assert problems(keeper) == ()
+
+
+def test_a_killed_run_is_sealed_by_the_next_one(keeper: Keeper, config: Config) -> None:
+    """What its processes told each other is removed; bundle, summary and ledger say in which phase it was aborted."""
+    folder, _ = begun(keeper, config, "a", running_drill())
+    (folder / CONTEXT_NAME).write_text("postgresql://somebody:secret@host/db")
+    phase = running_drill().phases[-1].name
+    assert problems(keeper) != ()
+
+    (done,) = of_run.seal_abandoned(keeper, config, Path("reports/out"), "run b")
+    assert done.bundle
+    assert f"aborted in phase {phase}" in (done.bundle.folder / "summary.md").read_text()
+    assert not (folder / CONTEXT_NAME).exists()
+    assert problems(keeper) == ()
+    (line,) = lines_of(read_chain(keeper.chain)[0])
+    assert (line.outcome, f"aborted in phase {phase}" in line.not_counted) == ("aborted", True)
+    assert [*of_run.seal_abandoned(keeper, config, Path("reports/out"), "run c")] == []
+
+
+def test_a_run_that_lives_is_sealed_by_nobody_else(keeper: Keeper, config: Config) -> None:
+    """As long as one of its processes holds its start record."""
+    folder, start = begun(keeper, config, "a", running_drill(), lives=True)
+
+    assert [*of_run.seal_abandoned(keeper, config, Path("reports/out"), "run b")] == []
+    assert main(["evidence", "seal", str(folder)]) == 12
+    os.close(start.held)
+    assert main(["evidence", "seal", str(folder)]) == 0
+
+
+def test_a_run_without_a_folder_is_sealed_once_it_must_have_ended(keeper: Keeper, config: Config) -> None:
+    """It may run on another machine until then."""
+    old, fresh = running_drill(), dataclasses.replace(running_drill(), started_at=SystemClock().now())
+    for run_id, kept in (("a", old), ("b", fresh)):
+        folder, _ = begun(keeper, config, run_id, kept)
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()
+
+    (done,) = of_run.seal_abandoned(keeper, config, Path("reports/out"), "run c")
+    assert (done.record.run_id, done.record.code) == ("a", 12)
+    assert [line.outcome for line in lines_of(read_chain(keeper.chain)[0])] == ["aborted", "no result"]
+
+
+def test_a_second_place_has_the_start_before_the_run_begins(keeper: Keeper, config: Config, tmp_path: Path) -> None:
+    """And the bundle after it; where that place fails, the run is not begun and nothing is left."""
+    place = tmp_path / "store"
+    with pytest.raises(DrillError, match="the run was not begun"):
+        begun(dataclasses.replace(keeper, store=FolderStore(Path("/dev/null"))), config, "a", green_drill())
+    assert list((keeper.chain / "starts").iterdir()) == []
+    place.mkdir()
+    storing = dataclasses.replace(keeper, store=FolderStore(place))
+    folder, _ = begun(storing, config, "b", held(green_drill()))
+    assert (place / CHAIN / "starts" / "0001-b.json").exists()
+    of_run.conclude(folder, storing, config, allure=False)
+    assert verify_chain(place / CHAIN, KEY) == ()
+
+
+def test_a_run_without_evidence_has_nothing_to_seal(config: Config) -> None:
+    """A record of before says so: 2."""
+    folder = Path("reports/out/x")
+    folder.mkdir(parents=True)
+    Journal.create(folder, dataclasses.replace(green_drill(), evidence=None), origin=0.0)
+
+    assert main(["evidence", "seal", str(folder)]) == 2
+
+
+@pytest.mark.parametrize(
+    ("lines", "level"),
+    [
+        ("", "L0"),
+        ('key = "env:KEY"', "L1"),
+        ('key = "arn:aws:kms:eu-central-1:123456789012:key/a"', "L2"),
+        ('key = "arn:aws:kms:eu-central-1:123456789012:key/a"\ntimestamp_url = "https://t.example"', "L3"),
+    ],
+)
+def test_the_level_is_known_before_a_key_is_opened(config: Config, lines: str, level: str) -> None:
+    """For a dry run, which asks nothing of AWS."""
+    Path("drill.toml").write_text(f"[evidence]\n{lines}\n[targets.orders]\n")
+    planned = configuration.load(None, profile=None, target=None, environment=os.environ)
+
+    assert planned_level(planned.evidence) == level
