@@ -14,8 +14,8 @@ from math import ceil, floor, log10
 from drills.durations import show_duration
 from drills.model.record import RunRecord
 from drills.model.timing import Phase
-from reports import svg
-from reports.svg import WIDTHS, Form, Frame
+from reports.view import svg
+from reports.view.svg import WIDTHS, Form, Frame
 from reports.words import SIMULATED, ObjectiveView, seconds_or
 
 WIDTH = WIDTHS["wide"]

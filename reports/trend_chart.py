@@ -15,9 +15,9 @@ from typing import Literal
 
 from drills.history import wording
 from drills.model.history import DrillGap, HistoryPoint, RunOutcome, Trend
-from reports import svg
 from reports.charts import ticks
-from reports.svg import WIDTHS, Form, Frame
+from reports.view import svg
+from reports.view.svg import WIDTHS, Form, Frame
 from reports.words import seconds_or
 
 TOP, HEIGHT = 34.0, 170.0

@@ -13,15 +13,14 @@ from pathlib import Path
 from drills import errors
 from drills.durations import show_duration
 from drills.history import wording
-from drills.model.finding import CheckResult, Finding, NotChecked, Outcome, Verdict
-from drills.model.instance import Resource
+from drills.model.finding import CheckResult, Finding, NotChecked, Outcome
 from drills.model.record import Promise, PromiseOutcome, Restoration, RunRecord
 from drills.model.timing import Measurement
-from reports import controls
 
 SIMULATED = wording.SIMULATED
 show_bytes = wording.show_bytes
 NOT_MEASURED = "not measured"
+REDACTED = "--redact"  # the setting by which a masked record says that it is one (reports/redact.py)
 NOTHING_LEFT_OUT = "Nothing that this run meant to check was left out."
 
 EXIT_WORDS = {
@@ -33,9 +32,6 @@ EXIT_WORDS = {
     errors.NOT_SEALED: "the evidence was not sealed",
     errors.USAGE: "wrong usage or configuration",
 }
-
-# What no automated drill evidences; printed in every report so that nobody takes its absence for a pass.
-NO_DRILL_EVIDENCES = tuple(each.what for each in controls.NOT_EVIDENCED)
 
 CLOCKS = {
     "declaration": "the RTO counts from the declaration of the disaster",
@@ -144,6 +140,11 @@ def tone(record: RunRecord) -> str:
     return "bad"
 
 
+def is_redacted(record: RunRecord) -> bool:
+    """Whether the record is a masked one."""
+    return any(setting.name == REDACTED for setting in record.settings)
+
+
 def stamps(record: RunRecord) -> list[str]:
     """What must stand on every page of this run."""
     found = [SIMULATED] if record.simulated else []
@@ -151,6 +152,10 @@ def stamps(record: RunRecord) -> list[str]:
     if damaged:
         found.append(
             f"DAMAGED ON PURPOSE ({damaged}): the backup was damaged before it was restored; this drill has to fail"
+        )
+    if is_redacted(record):
+        found.append(
+            "REDACTED: account ids, host names and the ids of resources and keys are masked, each with one mask"
         )
     if record.partial:
         found.append(f"PARTIAL: counts nowhere as a drill ({record.partial_reason or 'the run was filtered'})")
@@ -235,11 +240,6 @@ def recovery(record: RunRecord) -> Restoration | None:
     return next((restoration for restoration in record.restorations if restoration.purpose == "recovery"), None)
 
 
-def rehearsals(record: RunRecord) -> list[Restoration]:
-    """Restorations of backups that were damaged on purpose."""
-    return [restoration for restoration in record.restorations if restoration.purpose == "rehearsal"]
-
-
 def recovery_checks(record: RunRecord) -> tuple[CheckResult, ...]:
     """The checks of the recovery itself, without the rehearsals'."""
     found = recovery(record)
@@ -276,20 +276,6 @@ def promise_counts(promises: Sequence[Promise]) -> str:
     return ", ".join(f"{count} {outcome}" for outcome, count in counts if count) or "none was run"
 
 
-def promises_by_feature(promises: Sequence[Promise]) -> list[tuple[str, list[Promise]]]:
-    """The promises below their feature, both in the order in which they were tried."""
-    found: dict[str, list[Promise]] = {}
-    for promise in promises:
-        found.setdefault(promise.feature, []).append(promise)
-    return list(found.items())
-
-
-def verdicts_beside_checks(record: RunRecord) -> list[Verdict]:
-    """The verdicts that say something else than the recovery's checks, which have a table of their own."""
-    told = {(check.name, check.outcome, check.sentence) for check in recovery_checks(record)}
-    return [each for each in record.verdicts if (each.name, each.outcome, each.sentence) not in told]
-
-
 def check_counts(checks: Sequence[CheckResult]) -> str:
     """How many checks had which outcome, and how much was compared."""
     if not checks:
@@ -300,45 +286,9 @@ def check_counts(checks: Sequence[CheckResult]) -> str:
     return f"{told}; {sum(check.compared for check in checks):,} objects compared"
 
 
-def all_findings(restoration: Restoration) -> list[Finding]:
-    """The findings of one restoration, in the order of its checks."""
-    return [finding for check in restoration.checks for finding in check.findings]
-
-
 def still_there(record: RunRecord) -> list[str]:
     """Names of what the run made, or meant to make, and has not seen gone."""
     return [f"{resource.kind} {resource.id}" for resource in record.resources if resource.state != "gone"]
-
-
-def resources_by_purpose(record: RunRecord) -> list[tuple[str, list[Resource]]]:
-    """What was made for the recovery, what for a rehearsal, and what cannot be told, each with its heading."""
-    found: dict[str, list[Resource]] = {"recovery": [], "rehearsal": [], "moment": [], "": []}
-    for resource in record.resources:
-        found[_purpose(record, resource)].append(resource)
-    heads = {
-        "recovery": "For the recovery",
-        "rehearsal": "For the rehearsal of a failure",
-        "moment": "For the restore to a moment",
-        "": "Other",
-    }
-    return [(heads[purpose], made) for purpose, made in found.items() if made]
-
-
-def _purpose(record: RunRecord, resource: Resource) -> str:
-    for restoration in record.restorations:
-        own_snapshot = restoration.point is not None and restoration.point.snapshot_id == resource.id
-        if own_snapshot or resource.id.startswith(restoration.instance_id):
-            return restoration.purpose
-    return ""
-
-
-def common_place(resources: Sequence[Resource]) -> str:
-    """Account and region of the resources where all lie in the same, else ""."""
-    places = {(resource.account, resource.region) for resource in resources}
-    if len(places) != 1:
-        return ""
-    account, region = places.pop()
-    return f"account {account}, region {region}" if account and region else ""
 
 
 def title(record: RunRecord) -> str:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from jinja2 import TemplateError
 
-from drills.errors import USAGE, DrillError
+from drills.errors import USAGE, ConfigError, DrillError
 from drills.files import write_atomically
 from drills.model.record import RunRecord
 from drills.objectives import verdicts
 from drills.record import RECORD_NAME, load, to_json
-from reports import allure_files, allure_history, allure_render, html, junit, markdown, pdf
+from reports import allure_files, allure_history, allure_render, html, junit, markdown, pdf, redact, words
 from reports.export import files as exports
 
 LATEST = "latest"
@@ -28,12 +28,7 @@ def write_all(folder: Path, *, render_allure: bool) -> list[str]:
     """
     held = load(folder)
     record = verdicts.reported(held)
-    lines = [
-        _attempt("summary.md", folder, lambda: write_atomically(folder / "summary.md", markdown.render(record))),
-        _attempt("junit.xml", folder, lambda: write_atomically(folder / "junit.xml", junit.render(record))),
-        _attempt("report.html", folder, lambda: write_atomically(folder / "report.html", html.render(record))),
-    ]
-    lines.append(_pdf(folder, record, changed=record != held))
+    lines = _of_record(folder, record, changed=record != held)
     if record.code != USAGE:  # a run that was refused is none, and no evidence
         lines.append(_attempt("the exports", folder, lambda: exports.write(folder, record)))
     results = folder / "allure-results"
@@ -48,6 +43,32 @@ def write_all(folder: Path, *, render_allure: bool) -> list[str]:
     if record != held:
         write_atomically(folder / RECORD_NAME, to_json(record))
     return [line for line in lines if line]
+
+
+def write_redacted(folder: Path, into: Path) -> list[str]:
+    """Make the reports of the run in `folder` from its record with the profile `external` masked, and return lines to print.
+
+    They lie in `into`, with the masked record beside them. Raises ConfigError for a folder that holds a record which is not
+    masked. Nothing that pytest or AWS wrote goes there: Allure's results, logs and raw answers are not masked.
+    """
+    record = redact.external(verdicts.reported(load(folder)))
+    if (into / RECORD_NAME).exists() and not words.is_redacted(load(into)):
+        raise ConfigError(
+            f"expected a folder for masked reports, found a run's own folder at {into}: name another with -o"
+        )
+    into.mkdir(parents=True, exist_ok=True)
+    write_atomically(into / RECORD_NAME, to_json(record))
+    return [line for line in _of_record(into, record, changed=False) if line]
+
+
+def _of_record(folder: Path, record: RunRecord, *, changed: bool) -> list[str]:
+    """Write the reports that are made from nothing but the record."""
+    return [
+        _attempt("summary.md", folder, lambda: write_atomically(folder / "summary.md", markdown.render(record))),
+        _attempt("junit.xml", folder, lambda: write_atomically(folder / "junit.xml", junit.render(record))),
+        _attempt("report.html", folder, lambda: write_atomically(folder / "report.html", html.render(record))),
+        _pdf(folder, record, changed=changed),
+    ]
 
 
 def _pdf(folder: Path, record: RunRecord, *, changed: bool) -> str:

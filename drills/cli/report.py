@@ -8,12 +8,13 @@ from pathlib import Path
 from drills.cli.audit import controls as report_controls
 from drills.cli.common import CONFIG_OPTIONS, Command, run_folder
 from drills.errors import ConfigError
-from reports import pdf, words, write
+from reports import pdf, redact, words, write
 
 LATEST = "reports/out/latest"
 EXAMPLE = """\
 examples:
   drills report reports/out/latest
+  drills report reports/out/latest --redact external -o for-others     account ids, hosts and resource ids masked
   drills report controls --period 2026-Q4                      drills expected, done, failed and missed
   drills report controls --period 2026-Q4 --by control -o q4.html
 """
@@ -26,6 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         help=f'folder of the run (default: the latest), or "{report_controls.NAME}" for the controls of a period',
     )
+    parser.add_argument(
+        "--redact",
+        choices=redact.PROFILES,
+        help="write reports with account ids, host names and the ids of resources masked, into a folder of their own",
+    )
     report_controls.add_arguments(parser)
 
 
@@ -34,12 +40,18 @@ def run(options: argparse.Namespace) -> int:
     if Path(options.run or LATEST).name == report_controls.NAME and not Path(options.run).is_dir():
         return report_controls.run(options)
     for name in report_controls.OPTIONS:
-        if getattr(options, name):
+        if getattr(options, name) and not (name == "output" and options.redact):
             raise ConfigError(
                 f"--{name}: expected it with `drills report {report_controls.NAME} --period …`, found the report of a run"
             )
     folder = run_folder(options.run or LATEST)
-    for line in write.write_all(folder, render_allure=True):
+    if options.redact:
+        into = Path(options.output) if options.output else folder / options.redact
+        lines = write.write_redacted(folder, into)
+        folder = into
+    else:
+        lines = write.write_all(folder, render_allure=True)
+    for line in lines:
         print(line)
     if not pdf.is_available():
         print(pdf.HOW_TO_GET)

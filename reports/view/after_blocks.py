@@ -9,6 +9,7 @@ from drills.model.history import Trend
 from drills.model.record import RunRecord
 from reports import controls as control_rows
 from reports import trend_chart, words
+from reports.view import select
 from reports.view.parts import NOT_SUPPLIED, Block, Drawing, Facts, Folded, Lines, Part, Row, drawing, facts, table
 
 RUNS_SHOWN = 12
@@ -125,7 +126,7 @@ def _controls(name: str, rows: Sequence[control_rows.ControlRow]) -> Folded:
 
 def clean_up(record: RunRecord) -> Block:
     """What the run made in AWS, and when it was seen to be gone."""
-    left, place = words.still_there(record), words.common_place(record.resources)
+    left, place = words.still_there(record), select.common_place(record.resources)
     gone = sum(resource.state == "gone" for resource in record.resources)
     lead = facts(
         ("made", f"{len(record.resources)} resources" if record.resources else "The run made nothing."),
@@ -142,7 +143,7 @@ def clean_up(record: RunRecord) -> Block:
 
 
 def _resources(record: RunRecord, left: list[str], place: str) -> Folded:
-    groups = words.resources_by_purpose(record)
+    groups = select.resources_by_purpose(record)
     rows: list[Row | tuple[str, ...]] = []
     for purpose, made in groups:
         rows += [Row((purpose,), "head")] if len(groups) > 1 else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from drills.model.finding import CheckResult, Verdict
 from drills.model.record import Restoration, RunRecord
 from reports import outcomes, words
+from reports.view import select
 from reports.view.failures import finding_view, finding_views
 from reports.view.frame_blocks import NOT_RECORDED
 from reports.view.parts import NOT_SUPPLIED, Block, Findings, Folded, Lines, Part, Row, facts, supplied, table
@@ -34,13 +35,13 @@ def integrity(record: RunRecord) -> Block:
         ("business rules", _sentence(record, "invariants") or "no invariant was evaluated"),
     )
     folded = [_checks(checks, expectation)] if checks else []
-    verdicts = words.verdicts_beside_checks(record)
+    verdicts = select.verdicts_beside_checks(record)
     if verdicts:
         rows = [(each.name, each.outcome, _with_requirement(each)) for each in verdicts]
         made = table("Verdicts beside those of the checks", "Verdict, Outcome:outcome, Reason", rows)
         folded.append(Folded(f"Further verdicts: {_counts(verdicts)}", (made,)))
     folded += [_promises(record)] if record.promises else []
-    folded += [_rehearsal(each) for each in words.rehearsals(record)]
+    folded += [_rehearsal(each) for each in select.rehearsals(record)]
     result = words.check_counts(checks) if checks else "No check was made in this run"
     return Block(6, "integrity", "Integrity", result, (lead,), tuple(folded))
 
@@ -73,7 +74,7 @@ def _checks(checks: tuple[CheckResult, ...], expectation: str) -> Folded:
 
 def _promises(record: RunRecord) -> Folded:
     rows: list[Row | tuple[str, ...]] = []
-    for feature, promises in words.promises_by_feature(record.promises):
+    for feature, promises in select.promises_by_feature(record.promises):
         rows.append(Row((feature or "Promises without a feature",), "head"))
         for each in promises:
             took = words.seconds_or(each.seconds or None, "–")
@@ -87,7 +88,7 @@ def _promises(record: RunRecord) -> Folded:
 
 
 def _rehearsal(rehearsal: Restoration) -> Folded:
-    wanted = words.all_findings(rehearsal)
+    wanted = select.all_findings(rehearsal)
     parts: list[Part] = [
         Lines(
             (

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from drills.model.record import Restoration, RunRecord
 from reports import outcomes, words
+from reports.view import select
 from reports.view.first_page import LEVELS, exceptions, sealing, untested, wording_of_target
 from reports.view.parts import NOT_SUPPLIED, Block, Folded, Lines, Part, facts, supplied, table
 
@@ -77,7 +78,7 @@ def scope(record: RunRecord) -> Block:
         ("engine", f"PostgreSQL {target.engine_version}" if target and target.engine_version else NOT_RECORDED),
         ("source account", supplied(target.account) if target else ""),
         ("source region", supplied(target.region) if target else ""),
-        ("restored in", words.common_place(record.resources) or "see what was made, block 12"),
+        ("restored in", select.common_place(record.resources) or "see what was made, block 12"),
         ("restored as", _class(found) if found else "nothing was restored"),
         ("objectives", _objectives(record)),
         ("RTO clock", words.CLOCKS[record.objectives.rto_clock]),

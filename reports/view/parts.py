@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, cast, get_args
 
-from reports.svg import Form
+from reports.view.svg import Form
 
 NOT_SUPPLIED = "not supplied"
 ColumnKind = Literal["text", "name", "number", "outcome", "value"]

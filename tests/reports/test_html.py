@@ -12,7 +12,7 @@ import pytest
 
 from drills.model.finding import Finding
 from drills.model.record import RunRecord
-from reports import html, reasons, words
+from reports import controls, html, reasons, words
 from tests.support.example_record import failing_drill, green_drill, interrupted_drill, running_drill
 
 ALL = [green_drill(), failing_drill(), interrupted_drill(), running_drill()]
@@ -116,8 +116,8 @@ def test_page_names_findings_gaps_reasons_and_leftovers() -> None:
         assert promise.reason in text
     for name in words.still_there(record):
         assert name in text
-    for item in words.NO_DRILL_EVIDENCES:
-        assert item in text
+    for item in controls.NOT_EVIDENCED:
+        assert item.what in text
     assert page.count('<details class="query">') == 2  # on page one, and in its block
 
 

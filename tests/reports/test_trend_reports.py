@@ -20,7 +20,7 @@ from drills.history.trend import trend_of
 from drills.model.history import DrillGap, HistoryPoint, Trend
 from drills.record import from_json, to_json
 from reports import html, markdown, terminal, trend_chart
-from reports.svg import Form
+from reports.view.svg import Form
 from tests.reports.test_html import Outline, visible
 from tests.support.example_history import FIRST, KEY, MONTH, drill_with_history, line, monthly, trend
 from tests.support.example_record import failing_drill, green_drill, interrupted_drill, running_drill

@@ -9,6 +9,7 @@ import pytest
 from drills.model.finding import CheckResult, Verdict
 from drills.model.timing import Phase
 from reports import html, markdown, words
+from reports.view import select
 from tests.support.example_record import START, failing_drill, green_drill, interrupted_drill, running_drill
 
 
@@ -142,7 +143,7 @@ def test_run_without_checks_says_that_the_copy_was_not_checked() -> None:
 def test_findings_of_rehearsals_are_not_the_runs() -> None:
     """A damaged backup's findings are wanted, and never counted as differences of the recovery."""
     assert words.findings(green_drill()) == []
-    assert words.all_findings(words.rehearsals(green_drill())[0])[0].object == "table shop.customer"
+    assert select.all_findings(select.rehearsals(green_drill())[0])[0].object == "table shop.customer"
 
 
 def test_gravest_findings_come_first() -> None:
@@ -182,16 +183,16 @@ def test_verdicts_that_repeat_a_check_are_told_once() -> None:
     same = Verdict(content.name, content.outcome, content.sentence)
     other = Verdict("canary", "not verified", "1 difference", "optional")
     record = dataclasses.replace(green, verdicts=(*green.verdicts, same, other))
-    assert words.verdicts_beside_checks(record) == [*green.verdicts, other]
+    assert select.verdicts_beside_checks(record) == [*green.verdicts, other]
 
 
 def test_place_is_common_only_when_it_is_the_same_for_all() -> None:
     """One account and one region are said once; two are not."""
     made = green_drill().resources
     elsewhere = dataclasses.replace(made[0], region="eu-west-1")
-    assert words.common_place(made) == "account 123456789012, region eu-central-1"
-    assert words.common_place((*made, elsewhere)) == ""
-    assert words.common_place(()) == ""
+    assert select.common_place(made) == "account 123456789012, region eu-central-1"
+    assert select.common_place((*made, elsewhere)) == ""
+    assert select.common_place(()) == ""
 
 
 def test_check_counts_never_call_an_unverified_check_met() -> None:

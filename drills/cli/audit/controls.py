@@ -36,7 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--by", choices=("target", "control"), help="list each control too (default: target)")
     group.add_argument("--target", metavar="NAME", help="the runs of this target alone")
     group.add_argument("--json", action="store_true", help="print facts as JSON")
-    group.add_argument("-o", "--output", metavar="FILE", help="write a file that ends in .html, .md or .json")
+    group.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="write a file that ends in .html, .md or .json; with --redact: the folder",
+    )
     group.add_argument(
         "--evidence", metavar="FOLDER", help="where the chains of evidence lie (default: as drill.toml says)"
     )
