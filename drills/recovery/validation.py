@@ -8,25 +8,30 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from drills import errors
 from drills.aws import read as aws
 from drills.aws.restore_jobs import describe_job
 from drills.aws.session import Clients
+from drills.checks import suite
+from drills.checks.base.session import Connector
+from drills.checks.comparison import Comparison
 from drills.checks.manifest import Manifest
 from drills.checks.server import isolation
 from drills.clock import Clock, wait_until
-from drills.config.target import CheckRule, Target
+from drills.config.target import Target
 from drills.durations import show_duration
 from drills.errors import CheckUnavailable, Refused, RestoreFailed
-from drills.model.finding import Verdict
+from drills.model.finding import CheckResult, NotChecked, Verdict
 from drills.model.instance import Instance
 from drills.model.point import PointSelector, RecoveryPoint
+from drills.model.policy import BLOCKING
 from drills.model.record import Promise, PromiseOutcome, RunRecord
 from drills.model.restore_job import ENDED, RestoreJob, RestoreTest, ValidationStatus
 from drills.model.timing import Disaster, Measurement
 from drills.recovery.drill import Drill
+from drills.recovery.judged import Checks
 from drills.recovery.restore import Setup, open_restored
 
 TAG = "awsbackup-restore-test"  # of what a restore test makes (AWS Backup developer guide, "Restore testing")
@@ -35,9 +40,41 @@ FEATURE, NAME = "AWS Backup restore testing", "What a restore test made holds wh
 LONGEST_MESSAGE = 900  # characters, to which the digest of the evidence is added; the API reference sets no limit
 _SLACK = timedelta(minutes=5)
 # AWS Backup chooses the groups of what a restore test makes, so that they say nothing about the backup
-_NOT_OURS = {
-    name: CheckRule("optional", "AWS Backup chose the groups of this instance") for name in ("harmless", isolation.NAME)
-}
+NOT_JUDGED = ("harmless", isolation.NAME)
+_WHY = "not judged: AWS Backup chose the groups of this instance"
+
+
+class RestoreTestChecks:
+    """The checks of a drill; the results of those in `shown` are shown and accuse nobody."""
+
+    def __init__(self, checks: Checks, shown: Collection[str]) -> None:
+        self._checks = checks
+        self._shown = frozenset(shown)
+
+    def blocking(self, comparison: Comparison, names: Collection[str] = BLOCKING) -> tuple[CheckResult, ...]:
+        """Return the results of the checks that must pass before a copy counts as usable."""
+        return tuple(map(self._show, self._checks.blocking(comparison, names)))
+
+    def remaining(self, comparison: Comparison, blocked: Collection[str] = BLOCKING) -> tuple[CheckResult, ...]:
+        """Return the results of the other checks, without those in `blocked`."""
+        return tuple(map(self._show, self._checks.remaining(comparison, blocked)))
+
+    def newest_canary(self, connect: Connector) -> datetime | None:
+        """Return the newest instant that a canary proves to be in the copy."""
+        return self._checks.newest_canary(connect)
+
+    def _show(self, result: CheckResult) -> CheckResult:
+        if result.name not in self._shown or result.outcome == "met":
+            return result
+        shown = tuple(NotChecked(each.object, f"{_WHY}; found {each.found}") for each in result.findings)
+        return dataclasses.replace(
+            result,
+            outcome="not verified",
+            requirement="optional",
+            sentence=f"{_WHY}; {result.sentence}",
+            findings=(),
+            not_checked=(*result.not_checked, *shown),
+        )
 
 
 def follow(clients: Clients, job_id: str, clock: Clock, *, every: float, timeout: float) -> RestoreJob:
@@ -118,21 +155,19 @@ def check_instance(job: RestoreJob, found: Instance) -> None:
 def setup_for(setup: Setup, job: RestoreJob) -> Setup:
     """Return the settings with which an instance of a restore test is checked.
 
-    AWS Backup chose the point, so that the RPO is not judged by it, and the groups, so that what these allow is shown and
-    does not count unless the owner's drill.toml says so. Its vault is where the point is looked for.
+    AWS Backup chose the point, so that the RPO is not judged by it. Its vault is where the point is looked for.
     """
     target = setup.target
     changes = {
         "sample": PointSelector("named", job.point_arn),
-        "checks": checks_for(target),
         "vault": job.vault or target.vault,
     }
     return dataclasses.replace(setup, target=target.model_copy(update=changes))
 
 
-def checks_for(target: Target) -> dict[str, CheckRule]:
-    """Return the target's rules for its checks, the owner's before ours. Pure."""
-    return _NOT_OURS | dict(target.checks)
+def checks_for(target: Target, checks: Checks = suite) -> RestoreTestChecks:
+    """Return the checks of a restore test: what AWS Backup chose is judged only where the owner's drill.toml says so."""
+    return RestoreTestChecks(checks, [name for name in NOT_JUDGED if name not in target.checks])
 
 
 def validate(
@@ -151,7 +186,7 @@ def validate(
     point = _point(setup, job)
     source = aws.describe_instance(setup.clients, setup.target.instance)
     restored = open_restored(setup, point, source, instance.id, journal.enter)
-    Drill(setup, manifest, key).check(restored, point)
+    Drill(setup, manifest, key, checks_for(setup.target)).check(restored, point)
 
 
 def _note_job(setup: Setup, job: RestoreJob) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from drills.config.target import CheckRule, Target
 from drills.errors import COULD_NOT_RUN, VERIFICATION_FAILED, Refused, RestoreFailed
-from drills.model.finding import Verdict
+from drills.model.finding import CheckResult, Finding, Verdict
 from drills.model.instance import Instance
 from drills.model.record import Failure, RunRecord
 from drills.model.restore_job import RestoreJob
@@ -170,8 +170,39 @@ def test_a_job_that_did_not_complete_is_told_with_aws_backups_reason(status: str
         validation.follow(clients, "job-1", HandClock(), every=30.0, timeout=3600.0)
 
 
+class Found:
+    """Checks that found the instance open to the world, and the content whole."""
+
+    def blocking(self, *_: object) -> tuple[CheckResult, ...]:
+        """Nothing blocks."""
+        return ()
+
+    def remaining(self, *_: object) -> tuple[CheckResult, ...]:
+        """Both results."""
+        message = "the scratch instance is not shut off"
+        finding = Finding("isolation", "error", "egress of sg-1", "none", "0.0.0.0/0", message)
+        return (
+            CheckResult("isolation", "missed", message, compared=5, findings=(finding,)),
+            CheckResult("content", "missed", "public.item lost 1 of 10 rows", compared=1),
+        )
+
+    def newest_canary(self, _: object) -> None:
+        """There is none."""
+
+
+def test_what_aws_backup_chose_is_shown_and_accuses_nobody() -> None:
+    """The groups of a restore test's instance say nothing about the backup; they are listed with that reason."""
+    nothing: Any = None
+    isolation, content = validation.checks_for(Target(instance="orders"), Found()).remaining(nothing)
+    assert (isolation.outcome, isolation.requirement, isolation.findings) == ("not verified", "optional", ())
+    assert isolation.not_checked[0].what == "egress of sg-1"
+    assert isolation.not_checked[0].reason.endswith("AWS Backup chose the groups of this instance; found 0.0.0.0/0")
+    assert content.outcome == "missed"
+
+
 def test_the_owners_rule_goes_before_what_a_restore_test_leaves_open() -> None:
-    """AWS Backup chose the groups, so that they do not count, unless drill.toml says that they do."""
+    """Whoever chooses the groups with RestoreMetadataOverrides can have them judged."""
     target = Target(instance="orders").model_copy(update={"checks": {"isolation": CheckRule("required")}})
-    changed = validation.checks_for(target)
-    assert (changed["isolation"].requirement, changed["harmless"].requirement) == ("required", "optional")
+    nothing: Any = None
+    isolation, _ = validation.checks_for(target, Found()).remaining(nothing)
+    assert (isolation.outcome, len(isolation.findings)) == ("missed", 1)
