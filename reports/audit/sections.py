@@ -21,8 +21,8 @@ FAILED_COUNT = (
     "Failed drills count: as evidence of testing, and not of recoverability. What did not run supports nothing."
 )
 NOT_VERIFIED_HERE = (
-    "Digests are those of each bundle's SHA256SUMS as it lies in the folder; drills evidence verify checks the bundles, and "
-    "a sample of runs is drawn from the list below."
+    "Digests are those of each bundle's SHA256SUMS. That bundles and chains are whole was looked at; signatures were not, "
+    "which takes the key: drills evidence verify. A sample is drawn from the list of drills below."
 )
 RUNS_HEAD = ("Run", "Started", "Standing", "Verdict", "RTA", "RPA", "Entry", "Level", "SHA-256 of SHA256SUMS", "Review")
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import re
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -44,8 +46,8 @@ def chain(project: Path, name: str = "aws-orders") -> Path:
 
 def test_bundles_have_their_digest_level_and_review(tmp_path: Path) -> None:
     """The digest is that of SHA256SUMS; without a signature the level is L0, whatever the record says."""
-    digest = put_bundle(tmp_path / "c", 1, at_time(real_drill(), FIRST))
-    put_bundle(tmp_path / "c", 2, at_time(judged(real_drill(), 10, rto="missed"), SECOND), signed=False)
+    digest = put_bundle(tmp_path / "c", at_time(real_drill(), FIRST))
+    put_bundle(tmp_path / "c", at_time(judged(real_drill(), 10, rto="missed"), SECOND), signed=False)
     put_review(tmp_path / "c", 2)
     found = read_all([tmp_path], ())
 
@@ -59,57 +61,61 @@ def test_bundles_have_their_digest_level_and_review(tmp_path: Path) -> None:
 
 
 def test_a_start_without_a_bundle_is_an_aborted_run(tmp_path: Path) -> None:
-    """It stays in the population; what its start record does not say comes from its id and its chain."""
-    put_bundle(tmp_path / "c", 1, at_time(real_drill(), FIRST))
-    put_start(tmp_path / "c", 2, at_time(real_drill(), SECOND))
-    lost = at_time(real_drill(), THIRD)
-    (tmp_path / "c" / "starts" / f"0003-{lost.run_id}.json").write_text("{", encoding="utf-8")
-    runs = read_all([tmp_path], ()).runs
+    """It stays in the population, and is named; one that goes on is not yet aborted."""
+    put_bundle(tmp_path / "c", at_time(real_drill(), FIRST))
+    put_start(tmp_path / "c", at_time(real_drill(), SECOND))
+    held = put_start(tmp_path / "c", at_time(real_drill(), THIRD), running=True)
+    found = read_all([tmp_path], ())
+    os.close(held)
 
-    assert [(each.standing, each.target, each.profile, each.started_at, each.rows) for each in runs[1:]] == [
-        ("aborted", "orders", "aws", SECOND, ()),
-        ("aborted", "orders", "aws", THIRD, ()),
+    assert [(each.standing, each.target, each.profile, each.rows) for each in found.runs[1:]] == [
+        ("aborted", "orders", "aws", ()),
+        ("no drill", "orders", "aws", ()),
     ]
+    assert found.runs[2].said == "it goes on"
+    assert len(found.problems) == 1
+    assert "was started and has no bundle" in found.problems[0]
 
 
 def test_a_gap_in_the_numbers_is_named(tmp_path: Path) -> None:
-    """An entry that is not there, the first one too, and a number that two entries have."""
-    put_bundle(tmp_path / "c", 2, at_time(real_drill(), FIRST))
-    put_bundle(tmp_path / "c", 4, at_time(real_drill(), SECOND))
-    put_bundle(tmp_path / "c", 4, at_time(real_drill(), THIRD))
+    """An entry that is there no more."""
+    records = [at_time(real_drill(), each) for each in (FIRST, SECOND, THIRD)]
+    for each in records:
+        put_bundle(tmp_path / "c", each)
+    shutil.rmtree(tmp_path / "c" / f"0002-{records[1].run_id}")
+    for path in (tmp_path / "c" / "starts").glob("0002-*"):
+        path.unlink()
 
-    assert read_all([tmp_path], ()).problems == (
-        "c: entry 0001 is missing from the chain",
-        "c: entry 0003 is missing from the chain",
-        "c: entry 0004 is there twice",
-    )
+    found = read_all([tmp_path], ())
+    assert len(found.runs) == 2
+    assert any("gap: there is neither start record nor bundle 0002" in each for each in found.problems)
 
 
-@pytest.mark.parametrize("damage", ["changed", "no sums", "no record", "no JSON"])
+@pytest.mark.parametrize("damage", ["changed", "another file", "no record", "no JSON"])
 def test_a_bundle_that_does_not_add_up_counts_nowhere_and_is_named(tmp_path: Path, damage: str) -> None:
-    """A record that is not the one in SHA256SUMS supports nothing, and its run does not disappear."""
+    """A bundle that is not as it was sealed supports nothing, and its run does not disappear."""
     record = at_time(real_drill(), FIRST)
-    put_bundle(tmp_path / "c", 1, record)
-    folder = tmp_path / "c" / f"0001-{record.run_id}"
+    put_bundle(tmp_path / "c", record)
+    kept = tmp_path / "c" / f"0001-{record.run_id}" / "drill.json"
     if damage == "changed":
-        (folder / "drill.json").write_text((folder / "drill.json").read_text().replace('"code": 0', '"code": 10'))
+        kept.write_text(kept.read_text().replace('"code": 0', '"code": 10'))
     elif damage == "no JSON":
-        (folder / "drill.json").write_bytes(b"\xff")
+        kept.write_bytes(b"\xff")
+    elif damage == "no record":
+        kept.unlink()
     else:
-        (folder / {"no sums": "SHA256SUMS", "no record": "drill.json"}[damage]).unlink()
+        kept.with_name("summary.md").write_text("another")
     found = read_all([tmp_path], ())
 
-    assert [(each.run_id, each.standing, each.rows, each.digest) for each in found.runs] == [
-        (record.run_id, "no drill", (), "")
-    ]
-    assert len(found.problems) == 1
-    assert found.problems[0].startswith(f"c/0001-{record.run_id}: ")
+    assert [(each.run_id, each.standing, each.rows) for each in found.runs] == [(record.run_id, "no drill", ())]
+    assert found.runs[0].said.startswith("its bundle counts nowhere: ")
+    assert any(each.startswith("c: ") for each in found.problems)
 
 
 def test_a_run_of_the_history_alone_is_said_to_have_no_bundle(tmp_path: Path) -> None:
     """One that stands in a chain too is counted once, from there."""
     sealed, old = at_time(real_drill(), SECOND), at_time(real_drill(), FIRST)
-    put_bundle(tmp_path / "c", 1, sealed)
+    put_bundle(tmp_path / "c", sealed)
     runs = read_all([tmp_path], [line_of(sealed, 86400.0), line_of(old, 86400.0)]).runs
 
     assert [(each.run_id, bool(each.digest), bool(each.rows)) for each in runs] == [
@@ -133,19 +139,17 @@ def test_a_run_of_the_history_alone_is_said_to_have_no_bundle(tmp_path: Path) ->
 def test_chain_and_history_agree_on_how_a_run_stands(tmp_path: Path, changes: dict[str, Any], standing: str) -> None:
     """The same run stands alike, wherever it was read from."""
     record = dataclasses.replace(at_time(real_drill(), FIRST), **changes)
-    put_bundle(tmp_path / "c", 1, record)
+    put_bundle(tmp_path / "c", record)
 
     assert [each.standing for each in read_all([tmp_path], ()).runs] == [standing]
     assert [each.standing for each in read_all([tmp_path / "none"], [line_of(record)]).runs] == [standing]
 
 
-def test_a_folder_that_is_being_written_is_no_bundle(tmp_path: Path) -> None:
-    """Its name begins with a dot."""
-    (tmp_path / "c" / "starts").mkdir(parents=True)
-    (tmp_path / "c" / ".0001-half").mkdir()
-    (tmp_path / ".tmp").mkdir()
+def test_a_folder_that_is_no_chain_is_none(tmp_path: Path) -> None:
+    """Only a folder with start records is one; where nothing is, nothing is found."""
+    (tmp_path / "notes").mkdir()
 
-    assert read_all([tmp_path], ()).runs == ()
+    assert read_all([tmp_path, tmp_path / "none"], ()).runs == ()
 
 
 # -- the command ------------------------------------------------------------------------------------------------------
@@ -157,21 +161,22 @@ def test_the_command_prints_the_matrix(
 ) -> None:
     """Population, runs with their entries, frameworks, and what is missing from the chain; on a narrow terminal too."""
     monkeypatch.setenv("COLUMNS", columns)
-    put_bundle(chain(project), 1, at_time(real_drill(), FIRST))
-    put_bundle(chain(project), 3, at_time(judged(real_drill(), 11, content="missed"), SECOND))
+    put_bundle(chain(project), at_time(real_drill(), FIRST))
+    put_start(chain(project), at_time(real_drill(), FIRST, "c3d4"))
+    put_bundle(chain(project), at_time(judged(real_drill(), 11, content="missed"), SECOND))
 
     assert cli.main(["report", "controls", "--period", "2026-10-01..2026-11-20"]) == 0
     said = capsys.readouterr().out
     for each in ("At least 1 drills expected, 2 ran to a verdict, 1 of them failed", "aws-orders/0003", "SOC 2", "L1"):
         assert each in said
-    assert "entry 0002 is missing" in said
+    assert "was started and has no bundle" in said.replace("\n", " ")
 
 
 def test_json_holds_every_run_with_its_rows(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Populations, runs, controls and problems; simulated runs are stamped."""
     record = at_time(from_afar(real_drill()), FIRST)
-    digest = put_bundle(chain(project), 1, record)
-    put_bundle(chain(project, "sandbox-orders"), 1, at_time(green_drill(), SECOND))
+    digest = put_bundle(chain(project), record)
+    put_bundle(chain(project, "sandbox-orders"), at_time(green_drill(), SECOND))
 
     assert cli.main(["report", "controls", "--period", "2026-Q4", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
@@ -186,7 +191,7 @@ def test_json_holds_every_run_with_its_rows(project: Path, capsys: pytest.Captur
 def test_a_file_is_written_in_the_format_of_its_name(project: Path, ending: str, by: str) -> None:
     """Each holds the run and its digest whole, needs nothing from elsewhere and calls nothing compliant."""
     record = at_time(judged(real_drill(), 11, content="missed"), FIRST)
-    digest = put_bundle(chain(project), 1, record)
+    digest = put_bundle(chain(project), record)
 
     assert cli.main(["report", "controls", "--period", "2026-Q4", "--by", by, "-o", f"q4.{ending}"]) == 0
     text = (project / f"q4.{ending}").read_text("utf-8")
@@ -206,7 +211,7 @@ def test_names_are_escaped_in_the_page(project: Path) -> None:
     record = at_time(real_drill(), FIRST)
     assert record.target
     hostile = dataclasses.replace(record, target=dataclasses.replace(record.target, name="<b>|x\x1b[2J"))
-    put_bundle(chain(project), 1, hostile)
+    put_bundle(chain(project), hostile)
     for ending in ("html", "md"):
         assert cli.main(["report", "controls", "--period", "2026-Q4", "-o", f"q4.{ending}"]) == 0
         text = (project / f"q4.{ending}").read_text("utf-8")
@@ -240,8 +245,8 @@ def test_the_folder_of_each_profile_is_read(project: Path, capsys: pytest.Captur
     """Where drill.toml keeps the evidence, for all profiles and for one."""
     more = '[evidence]\nfolder = "here"\n[profiles.aws]\nkind = "aws"\naccounts = ["123456789012"]\n'
     (project / "drill.toml").write_text(f'{CONFIG}{more}[profiles.aws.evidence]\nfolder = "there"\n', encoding="utf-8")
-    put_bundle(project / "here" / "sandbox-orders", 1, at_time(green_drill(), FIRST))
-    put_bundle(project / "there" / "aws-orders", 1, at_time(real_drill(), SECOND))
+    put_bundle(project / "here" / "sandbox-orders", at_time(green_drill(), FIRST))
+    put_bundle(project / "there" / "aws-orders", at_time(real_drill(), SECOND))
 
     assert cli.main(["report", "controls", "--period", "2026-Q4", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)

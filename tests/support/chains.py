@@ -1,16 +1,19 @@
-"""Chains of evidence as they lie in a folder: what the matrix of a period is made from."""
+"""Chains of evidence of runs on AWS as they lie in a folder: what the matrix of a period is made from."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
-from drills.model.evidence import EvidenceSummary
+from drills.evidence.bundle import write_sealed
+from drills.evidence.folder import REVIEWS, read_chain
+from drills.evidence.review import ReviewRecord, review_json
+from drills.evidence.seal import Seal
 from drills.model.record import RunRecord
-from drills.record import to_json
+from tests.support import ledger
+
+UNSIGNED = Seal()
 
 
 def at_time(record: RunRecord, started_at: datetime, suffix: str = "a1b2") -> RunRecord:
@@ -18,39 +21,34 @@ def at_time(record: RunRecord, started_at: datetime, suffix: str = "a1b2") -> Ru
     return dataclasses.replace(record, started_at=started_at, run_id=f"{started_at:%Y%m%d-%H%M%S}-{suffix}")
 
 
-def put_start(chain: Path, sequence: int, record: RunRecord) -> None:
-    """Write the start record of a run."""
-    (chain / "starts").mkdir(parents=True, exist_ok=True)
-    raw = {
-        "schema_version": 1,
-        "sequence": sequence,
-        "run_id": record.run_id,
-        "started_at": record.started_at.isoformat(),
-        "profile": record.profile,
-        "simulated": record.simulated,
-        "target": record.target.name if record.target else "",
-        "drill_every_seconds": None,
-    }
-    (chain / "starts" / f"{sequence:04d}-{record.run_id}.json").write_text(json.dumps(raw), encoding="utf-8")
+def put_start(chain: Path, record: RunRecord, *, running: bool = False) -> int:
+    """Write the start record of a run, and return the file that is held while it goes on."""
+    return ledger.started(chain, record, running=running).held
 
 
-def put_bundle(chain: Path, sequence: int, record: RunRecord, *, signed: bool = True) -> str:
+def put_bundle(chain: Path, record: RunRecord, *, signed: bool = True) -> str:
     """Write start record and bundle of a run, and return the digest of its SHA256SUMS."""
-    put_start(chain, sequence, record)
-    summary = EvidenceSummary(chain.name, sequence, "L1", key="f" * 64)
-    folder = chain / f"{sequence:04d}-{record.run_id}"
-    folder.mkdir()
-    text = to_json(dataclasses.replace(record, evidence=summary)).encode()
-    (folder / "drill.json").write_bytes(text)
-    sums = f"{hashlib.sha256(text).hexdigest()}  drill.json\n".encode()
-    (folder / "SHA256SUMS").write_bytes(sums)
-    if signed:
-        (folder / "SHA256SUMS.sig").write_bytes(b"a signature")
-    return hashlib.sha256(sums).hexdigest()
+    seal = ledger.SIGNED if signed else UNSIGNED
+    return ledger.sealed(chain, ledger.started(chain, record, seal), record, seal).digest
 
 
-def put_review(chain: Path, sequence: int, verdict: str = "accepted") -> None:
+def put_review(chain: Path, sequence: int) -> None:
     """Write a review record of a bundle."""
-    (chain / "reviews").mkdir(exist_ok=True)
-    raw = {"verdict": verdict, "reviewer": "R. Viewer", "reviewed_at": "2026-12-01T08:00:00Z"}
-    (chain / "reviews" / f"{sequence:04d}-review-1.json").write_text(json.dumps(raw), encoding="utf-8")
+    bundle = read_chain(chain)[0].bundles[sequence - 1]
+    review = ReviewRecord(
+        schema_version=1,
+        chain=read_chain(chain)[0].name,
+        sequence=sequence,
+        run_id=bundle.record.run_id,
+        number=1,
+        bundle=bundle.digest,
+        reviewed_at=datetime(2026, 12, 1, 8, tzinfo=UTC),
+        verdict="accepted",
+        reviewer="R. Viewer",
+        role="head of operations",
+        plan_version="7",
+        level="L1",
+        key="",
+        tool_version="0.1.0",
+    )
+    write_sealed(chain / REVIEWS / f"{review.name}.json", review_json(review), ledger.SIGNED)
