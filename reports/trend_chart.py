@@ -61,7 +61,7 @@ class Sheet:
 
     @property
     def is_narrow(self) -> bool:
-        """Whether there is no room beside the runs, so that the objective's name stands above its line."""
+        """Whether there is no room beside the runs, so that the objective's name stands in the first line."""
         return self.width < WIDTHS["wide"]
 
 
@@ -179,7 +179,7 @@ def _objective(placed: Sequence[Slot], scale: _Scale, name: Actual) -> str:
     drawn = f'<path class="limit" d="{way.strip()}"/>'
     beyond = "above the scale" if scale.far else ""
     if scale.on.is_narrow:
-        return drawn + svg.text("limit", scale.on.right, max(y - 6, 14), " ".join(filter(None, (label, beyond))), "end")
+        return drawn + svg.text("limit", scale.on.right, 16, " ".join(filter(None, (label, beyond))), "end")
     drawn += svg.text("limit", scale.on.right + 8, y + 5, label, "start")
     return drawn + (svg.text("limit", scale.on.right + 8, y + 22, beyond, "start") if beyond else "")
 

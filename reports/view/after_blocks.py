@@ -42,9 +42,8 @@ def trend(record: RunRecord) -> Block:
     if found.problems:
         lead.append(Lines(tuple(f"{_upper(each)}." for each in found.problems), "quiet"))
     folded = (_runs(record, found),) if found.points else ()
-    return Block(
-        10, "trend", "Over time", _upper(wording.one_line(found)), tuple(lead), folded, "open" if warned else ""
-    )
+    result = _upper(wording.pass_rate(found) if found.points else wording.one_line(found))
+    return Block(10, "trend", "Over time", result, tuple(lead), folded, "open" if warned else "")
 
 
 def _upper(text: str) -> str:
