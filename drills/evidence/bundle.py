@@ -10,6 +10,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from drills.evidence.sums import SUMS, VERIFY, write_sums
 from drills.files import try_lock
 from drills.model.evidence import EvidenceLevel
 
+FLUSHES = 16  # at a time: a hundred files one after another take half a second, together a tenth of that
 _HALF = ".sealing-"
 
 
@@ -71,6 +73,7 @@ def write_sealed(path: Path, data: bytes, seal: Seal) -> None:
         for name, content in [*seal.of(path.name, data).items(), (path.name, data)]:
             half = path.with_name(f".{name}")
             _write(half, content)
+            _flush(half)
             half.replace(path.with_name(name))
         _flush(path.parent)
     except OSError as error:
@@ -86,18 +89,15 @@ def _fill(half: Path, files: Mapping[str, bytes | Path], seal: Seal) -> str:
     sums = write_sums(digests).encode()
     for name, data in [(SUMS, sums), *seal.of(SUMS, sums).items()]:
         _write(half / name, data)
-    for each in sorted({path.parent for path in half.rglob("*")}, reverse=True):
-        _flush(each)
+    with ThreadPoolExecutor(FLUSHES) as pool:
+        list(pool.map(_flush, [half, *half.rglob("*")]))
     return hashlib.sha256(sums).hexdigest()
 
 
 def _write(path: Path, content: bytes | Path) -> str:
-    """Write a new file, flushed to the disk, and return the SHA-256 of what was written."""
+    """Write a new file and return the SHA-256 of what was written; `_flush` brings it to the disk."""
     data = content if isinstance(content, bytes) else content.read_bytes()
-    with path.open("wb") as out:
-        out.write(data)
-        out.flush()
-        os.fsync(out.fileno())
+    path.write_bytes(data)
     return hashlib.sha256(data).hexdigest()
 
 
@@ -129,9 +129,9 @@ def _remove_unless_held(left: Path) -> None:
         os.close(held)
 
 
-def _flush(folder: Path) -> None:
-    """Flush a folder's entries to the disk (fsync(2): a file's own does not cover its name)."""
-    opened = os.open(folder, os.O_RDONLY)
+def _flush(path: Path) -> None:
+    """Bring a file's content, or a folder's entries, to the disk (fsync(2): a file's own does not cover its name)."""
+    opened = os.open(path, os.O_RDONLY)
     try:
         os.fsync(opened)
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 
-from drills.cli.common import Command, Entry, enter_project, help_texts
+from drills.cli.common import Command, Entry, Parser, enter_project, help_texts
 
 PARTS = {
     "keygen": Entry("keygen", "make a signing key"),
@@ -27,9 +27,13 @@ exit codes: 0 it was done; 11 something does not verify; 12 it could not be done
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the parts of `drills evidence`, each with its options."""
+    """Add the parts of `drills evidence`: the called one with its options, or all where none is. Others would be loaded in vain."""
+    called = next((each for each in Parser.arguments if each in PARTS), "")
     parts = parser.add_subparsers(dest="part", required=True, metavar="PART")
     for name, entry in PARTS.items():
+        if called not in ("", name):
+            parts.add_parser(name, help=entry.summary)
+            continue
         command = part_of(name)
         texts = help_texts(entry.summary, command.example, command.exit_codes)
         command.add_arguments(parts.add_parser(name, parents=command.parents, **texts))
