@@ -30,7 +30,16 @@ if TYPE_CHECKING:
     from drills.evidence.store import Store  # loads botocore, as all that AWS needs is loaded when it is needed
 
 # what of a run's folder is evidence, where it is there: files, and folders with all that lies below them
-FILES = (RECORD_NAME, "manifest.json", "observations.json", CONFIG, "report.html", "report.pdf", "summary.md")
+FILES = (
+    RECORD_NAME,
+    "manifest.json",
+    "observations.json",
+    "observations.json.gz",
+    CONFIG,
+    "report.html",
+    "report.pdf",
+    "summary.md",
+)
 FOLDERS = ("raw", "export")
 MOVED: Mapping[str, str] = {"junit.xml": "raw/junit.xml"}
 

@@ -38,7 +38,7 @@ from drills.recovery.disaster import declare
 from drills.recovery.failing import translate_client_errors
 from drills.recovery.hydration import hydrate
 from drills.recovery.judged import Checks, verdict_of
-from drills.recovery.observed import IsolationSeen, JudgedOn, QueriesSeen
+from drills.recovery.observed import JudgedOn, QueriesSeen, isolation_seen
 from drills.recovery.restore import RestoredCopy, Setup, copy_snapshot, remove_resources, restore
 from drills.schedule import verdict as schedule_judge
 
@@ -310,7 +310,8 @@ class Drill:
             if groups
             else []
         )
-        self._observed(restored).note(isolation.NAME, "", IsolationSeen(restored.instance, tuple(found)), "isolation")
+        seen = isolation_seen(restored.instance, found)
+        self._observed(restored).note(isolation.NAME, "", seen, "isolation")
         return isolation.judge(restored.instance, found)
 
     # -- what the schedule allows -----------------------------------------------------------------------------------

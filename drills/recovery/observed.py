@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from drills.aws.recorded_fields import FIELDS
+from drills.aws.recorder import keep, tree_of
 from drills.model.instance import Instance
 from drills.model.timing import QueryTiming
 from drills.objectives.data_loss import NewestData
@@ -44,10 +47,17 @@ class QueriesSeen:
 
 @dataclass(frozen=True, slots=True)
 class IsolationSeen:
-    """The scratch instance and its security groups, members of DescribeSecurityGroups' answer."""
+    """The scratch instance and its security groups, members of DescribeSecurityGroups' answer as far as they are judged."""
 
     instance: Instance
     groups: tuple[dict[str, Any], ...]
+
+
+def isolation_seen(instance: Instance, groups: Sequence[Mapping[str, Any]]) -> IsolationSeen:
+    """Return what is judged of an instance and its groups: no tag and no description, which people write."""
+    allowed = tree_of(FIELDS["ec2.DescribeSecurityGroups"][1])["SecurityGroups"]
+    rules = {name: below for name, below in allowed.items() if name != "Tags"}
+    return IsolationSeen(dataclasses.replace(instance, tags=()), tuple(keep(group, rules, "", [0]) for group in groups))
 
 
 @dataclass(frozen=True, slots=True)

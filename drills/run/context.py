@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +41,7 @@ from drills.run.plan import CONTEXT_NAME, SERVICE_NAME
 from drills.sandbox_client import SandboxControl
 
 MANIFEST_NAME = "manifest.json"
+STORED_NAME = ".manifest.json"  # a copy of the target's own, which becomes MANIFEST_NAME when the run has ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +259,8 @@ def open_drill(folder: Path, journal: Journal) -> Drill:
     stored = {"at backup": folder / MANIFEST_NAME, "stored": Path(setup.target.manifest or "")}.get(setup.expectation)
     if stored is None:
         return Drill(setup, None)
+    if setup.expectation == "stored":  # it lies outside of the run's folder, and is evidence of it
+        shutil.copyfile(stored, folder / STORED_NAME)
     return Drill(setup, manifest.load(stored.read_text(encoding="utf-8"), str(stored)), manifest.read_key(stored))
 
 

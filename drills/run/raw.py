@@ -19,6 +19,7 @@ from drills.checks.base.statements import STATEMENTS_NAME
 from drills.checks.observed import OBSERVED_NAME
 from drills.files import write_atomically
 from drills.redaction import redact
+from drills.run.context import MANIFEST_NAME, STORED_NAME
 
 RAW = "raw"
 AWS = "aws"
@@ -37,10 +38,17 @@ NOTED = (
 
 def write(folder: Path) -> None:
     """Write raw/ and the observations of the run in this folder from what its processes noted. Raises OSError."""
+    _keep_manifest(folder)
     _write_calls(folder)
     _write_statements(folder)
     _write_observations(folder)
     _clean_cucumber(folder / RAW / CUCUMBER)
+
+
+def _keep_manifest(folder: Path) -> None:
+    """Keep the target's stored manifest with the run that was compared with it."""
+    if (folder / STORED_NAME).exists():
+        (folder / STORED_NAME).replace(folder / MANIFEST_NAME)
 
 
 def _write_statements(folder: Path) -> None:
@@ -59,7 +67,7 @@ def _write_statements(folder: Path) -> None:
             if left_out[check]
             else []
         )
-        text = "\n\n".join([*(f"{each};" for each in statements), *more]) + "\n"
+        text = "\n\n".join([*(f"{redact(each)};" for each in statements), *more]) + "\n"
         path = folder / RAW / SQL / f"{check.replace(' ', '-')}.sql"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, text)

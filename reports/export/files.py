@@ -14,7 +14,7 @@ from reports.export import in_toto, oscal
 FOLDER = "export"
 OSCAL, IN_TOTO = "oscal-assessment-results.json", "in-toto-test-result.json"
 # what the reports are made from and a run does not write any more when they are made
-SOURCES = ("config.json", "manifest.json", "observations.json")
+SOURCES = ("config.json", "manifest.json", "observations.json", "observations.json.gz")
 TREES = ("raw",)
 
 

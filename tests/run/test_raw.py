@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from drills.aws.recorder import CALLS_NAME
+from drills.checks.base.statements import STATEMENTS_NAME
+from drills.checks.observed import OBSERVED_NAME
 from drills.notebook import Notebook
 from drills.run import raw
 
@@ -41,6 +46,47 @@ def test_a_password_in_a_message_of_a_scenario_is_masked(tmp_path: Path) -> None
     raw.write(tmp_path)
     assert "hunter22" not in path.read_text()
     assert json.loads(path.read_text())[0]["elements"][0]["steps"][0]["result"]["status"] == "failed"
+
+
+def test_each_check_has_a_file_with_its_statements(tmp_path: Path) -> None:
+    """In their order, each ended by a semicolon; what was left out is counted, and what looks like a password masked."""
+    notes = Notebook(tmp_path / STATEMENTS_NAME)
+    for check, text in (
+        ("data loss", "select 1"),
+        ("content", "select 2"),
+        ("data loss", ""),
+        ("data loss", "select 3"),
+    ):
+        notes.add({"check": check, "text": text})
+    notes.add({"check": "content", "text": "alter role r password 'hunter22'"})
+    raw.write(tmp_path)
+    assert (tmp_path / "raw/sql/data-loss.sql").read_text() == (
+        "select 1;\n\nselect 3;\n\n-- 1 more statements, which differ by names alone, are left out\n"
+    )
+    assert "hunter22" not in (tmp_path / "raw/sql/content.sql").read_text()
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_observations_are_one_document_and_compressed_where_they_are_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: bool
+) -> None:
+    """A line for each observation; an interrupted run has those that there were."""
+    monkeypatch.setattr(raw, "PLAIN_AT_MOST", 10 if large else 1_000)
+    notes = Notebook(tmp_path / OBSERVED_NAME)
+    for number in (1, 2):
+        notes.add({"check": "content", "value": {"number": number}})
+    raw.write(tmp_path)
+    path = tmp_path / ("observations.json.gz" if large else "observations.json")
+    text = gzip.decompress(path.read_bytes()).decode() if large else path.read_text()
+    read = json.loads(text)
+    assert (read["format"], [each["value"]["number"] for each in read["observations"]]) == (1, [1, 2])
+
+
+def test_a_stored_manifest_is_kept_with_the_run(tmp_path: Path) -> None:
+    """A target's own manifest lies elsewhere: what a copy was compared with is evidence of the run."""
+    (tmp_path / ".manifest.json").write_text("{}")
+    raw.write(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["manifest.json"]
 
 
 def test_a_run_that_noted_nothing_has_no_files(tmp_path: Path) -> None:

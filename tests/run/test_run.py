@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ import jsonschema
 import pytest
 
 from drills.history import store as history_file
+from drills.replay import bundle
+from drills.replay.replay import replay
 from drills.sandbox.postgres import runas
 from drills.sandbox.postgres.cluster import ADMIN, PORT
 from tests.features.test_gherkin import parsed, scenarios_of
@@ -223,6 +226,32 @@ def test_a_run_is_added_to_the_history(green: tuple[Place, Run]) -> None:
     assert run.record.run_id in [point.run_id for point in run.record.history.points]
 
 
+def test_every_verdict_is_derived_again_from_the_files_alone(green: tuple[Place, Run]) -> None:
+    """Nothing differs, also where a target has features of its own; what alters the record afterwards is named."""
+    _, run = green
+    assert run.folder is not None
+    evidence = bundle.read(run.folder)
+    found = replay(evidence)
+    known = evidence.record
+
+    assert (found.differences, found.codes) == ([], (0,))
+    assert known.disaster
+    assert known.worst_case
+    assert {f"verdicts[{each.name}]" for each in known.verdicts} <= set(found.derived)
+    assert not [left for left in found.not_derived if left.what.startswith("verdicts")]
+    (content,) = [each for each in known.verdicts if each.name == "content"]
+    altered: dict[str, dict[str, Any]] = {
+        "disaster.at": {"disaster": dataclasses.replace(known.disaster, at=known.started_at)},
+        "verdicts[content]": {"verdicts": tuple(each for each in known.verdicts if each != content)},
+        "worst_case.seconds": {"worst_case": dataclasses.replace(known.worst_case, seconds=1.0)},
+        f"promises[{known.promises[0].name}]": {"promises": known.promises[1:]},
+        f"resources[{known.resources[0].id}]": {"resources": known.resources[1:]},
+    }
+    for what, changes in altered.items():
+        other = dataclasses.replace(evidence, record=dataclasses.replace(known, **changes))
+        assert what in [each.what for each in replay(other).differences]
+
+
 def test_no_password_is_kept(green: tuple[Place, Run]) -> None:
     """No file of the run holds a password that was made during it, and the call log shows stars in their places."""
     place, run = green
@@ -329,6 +358,19 @@ def test_a_damaged_backup_fails_the_drill(failing: dict[str, Run], kind: str) ->
     assert {promise.outcome for promise in run.record.promises} >= {"failed", "passed"}
 
 
+def test_the_verdicts_of_a_failed_drill_follow_from_its_files(failing: dict[str, Run]) -> None:
+    """Whatever failed, the same is derived again, with the same exit codes; a verdict turned afterwards is named."""
+    for run in failing.values():
+        assert run.folder is not None
+        evidence = bundle.read(run.folder)
+        found = replay(evidence)
+        assert (found.differences, found.codes) == ([], evidence.record.all_codes)
+        turned = tuple(dataclasses.replace(each, outcome="met") for each in evidence.record.verdicts)
+        praised = dataclasses.replace(evidence.record, verdicts=turned, code=0, all_codes=(0,))
+        differing = [each.what for each in replay(dataclasses.replace(evidence, record=praised)).differences]
+        assert "code" in differing
+
+
 def test_a_difference_and_a_missed_objective_give_both_codes(failing: dict[str, Run]) -> None:
     """11 is what the run exits with, and the record lists 10 after it."""
     assert failing["row"].record.all_codes == (11, 10)
@@ -378,6 +420,14 @@ def test_own_data_is_drilled(seeded: dict[str, Run]) -> None:
     }
     assert others == {"The large objects match the backup", *rules, *asked}
     assert {p.reason for p in run.record.promises if p.name in rules if "--invariants FOLDER" not in p.reason} == set()
+
+
+def test_a_run_of_own_data_or_of_some_scenarios_is_derived_again(seeded: dict[str, Run]) -> None:
+    """Nothing differs where data are somebody's own, where scenarios were left out, or where an objective was missed."""
+    for name, run in seeded.items():
+        if run.folder is not None and run.record.code != 2:
+            found = replay(bundle.read(run.folder))
+            assert (name, found.differences, found.codes) == (name, [], run.record.all_codes)
 
 
 def test_some_of_the_promises_are_a_partial_run(seeded: dict[str, Run]) -> None:
