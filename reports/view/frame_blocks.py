@@ -87,7 +87,11 @@ def scope(record: RunRecord) -> Block:
         ("owner of the objectives", supplied(plan.objectives_owner)),
         ("objectives approved", supplied(plan.objectives_approved)),
     )
-    left = Lines(tuple(gaps), heading="Expected and not tested") if gaps else Lines((words.NOTHING_LEFT_OUT,))
+    left = (
+        Lines(tuple(gaps), heading="Expected and not tested")
+        if gaps
+        else Lines(("All that was expected of the run was tested.",))
+    )
     result = f"{wording_of_target(record)}; {f'not tested: {len(gaps)}' if gaps else 'all of it tested'}"
     return Block(2, "scope", "Scope", result, (lead, left), tone="open" if gaps else "")
 
