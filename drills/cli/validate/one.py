@@ -17,6 +17,7 @@ from drills.aws.restore_jobs import describe_job, post_result
 from drills.aws.session import Clients
 from drills.checks import manifest
 from drills.checks.manifest import Manifest
+from drills.checks.observed import Observations
 from drills.checks.owner import invariants
 from drills.checks.owner.invariants import InvariantSet
 from drills.cli.evidence import of_run
@@ -28,7 +29,7 @@ from drills.config.trigger import trigger_of
 from drills.errors import COULD_NOT_RUN, NOT_SEALED, VERIFICATION_FAILED, DrillError
 from drills.evidence.bundle import Bundle
 from drills.evidence.keeper import Keeper, open_for_run
-from drills.files import locked
+from drills.files import locked, write_atomically
 from drills.model.restore_job import RestoreJob, RestoreTest
 from drills.objectives import verdicts
 from drills.record import Journal, new_run_id
@@ -148,6 +149,7 @@ def _setup(reached: OpenTarget, journal: Journal) -> Setup:
         expectation="stored" if target.manifest else "none",
         rules=InvariantSet(invariants.load(Path(target.invariants))) if target.invariants else InvariantSet(),
         resolve=context.late_name_resolver(SandboxControl(reached.url)) if reached.url else None,
+        observations=Observations(statements=context.observations_of(journal.folder).statements),
     )
 
 
@@ -160,6 +162,7 @@ def _expected(setup: Setup) -> tuple[Manifest | None, bytes | None]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeError) as error:
         raise DrillError(f"expected the manifest {path}, found: {error}: take it with drills manifest -o") from error
+    write_atomically(setup.journal.folder / context.MANIFEST_NAME, text)  # a part of the evidence
     return manifest.load(text, str(path)), manifest.read_key(path)
 
 
