@@ -17,7 +17,7 @@ from drills.cli.evidence import replay as command
 from drills.model.finding import Verdict
 from drills.model.record import RunRecord
 from drills.record import to_json
-from drills.replay import bundle
+from drills.replay import beside, bundle
 from drills.replay.replay import replay
 from tests.support import replayed
 
@@ -123,6 +123,27 @@ def test_a_failure_only_adds_a_code() -> None:
     """What ended a run early is taken as it is recorded, and said to be."""
     found = replay(replayed.evidence())
     assert "failures and interruptions" in [left.what for left in found.not_derived]
+
+
+@pytest.mark.parametrize(
+    ("recorded", "steps", "named"),
+    [
+        ("failed", ["passed", "failed"], False),
+        ("failed", ["passed", "passed"], True),
+        ("passed", ["passed", "failed"], True),
+        ("passed", [], True),
+        ("skipped", ["passed"], False),
+        ("skipped", ["passed", "failed"], True),
+        ("broken", ["passed", "failed"], False),
+    ],
+)
+def test_a_scenario_is_held_against_its_steps(recorded: Any, steps: list[str], named: bool) -> None:
+    """One that passed has steps that all passed, and one with a failed step has failed; broken is graver than either."""
+    known = replayed.record()
+    record = dataclasses.replace(known, promises=(dataclasses.replace(known.promises[0], outcome=recorded),))
+    told = [{"name": "a promise", "steps": [{"result": {"status": each}} for each in steps]}] if steps else []
+    found = [each.what for each in beside.scenarios(record, [{"name": "feature", "elements": told}])]
+    assert found == (["promises[a promise].outcome"] if named else [])
 
 
 # -- the command ------------------------------------------------------------------------------------------------------
