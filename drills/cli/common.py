@@ -23,7 +23,7 @@ CHECKOUT = (
 
 EXIT_CODES = """\
 exit codes: 0 all promises held; 10 an objective was missed; 11 verification failed; 12 the drill could not run or could
-not verify; 13 something made by the drill is still there; 2 wrong usage or configuration"""
+not verify; 13 something made by the drill is still there; 14 its evidence was not sealed; 2 wrong usage or configuration"""
 
 
 class Parser(argparse.ArgumentParser):

@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 
+from drills.evidence.folder import read_chain, verify_chain
 from drills.history import store as history_file
 from drills.replay import bundle
 from drills.replay.replay import replay
@@ -252,11 +253,27 @@ def test_every_verdict_is_derived_again_from_the_files_alone(green: tuple[Place,
         assert what in [each.what for each in replay(other).differences]
 
 
+def test_a_run_leaves_a_bundle_in_its_chain(green: tuple[Place, Run]) -> None:
+    """The start record is of before anything was asked of AWS; the bundle has the record with its code, and verifies."""
+    place, run = green
+    chain = place.checkout / "reports/evidence/sandbox-myappdbprod"
+    (entry,) = read_chain(chain)[0].bundles
+    start = chain / "starts" / f"{entry.name}.json"
+    called = min(datetime.fromisoformat(call["at"]) for call in json.loads(run.read("calls.json")))
+
+    assert verify_chain(chain, None) == ()
+    assert entry.record == run.record
+    assert start.stat().st_mtime < called.timestamp()
+    assert {path.name for path in (chain / entry.name / "raw" / "aws").iterdir()}
+    assert f"evidence: reports/evidence/sandbox-myappdbprod/{entry.name} (number 1" in run.out
+
+
 def test_no_password_is_kept(green: tuple[Place, Run]) -> None:
     """No file of the run holds a password that was made during it, and the call log shows stars in their places."""
     place, run = green
     assert run.folder is not None
-    texts = {path: path.read_bytes() for path in run.folder.rglob("*") if path.is_file()}
+    folders = (run.folder, place.checkout / "reports/evidence")
+    texts = {path: path.read_bytes() for folder in folders for path in folder.rglob("*") if path.is_file()}
     passwords = [call["parameters"]["MasterUserPassword"] for call in calls_of(run, "CreateDBInstance")]
     modified = [call["parameters"] for call in calls_of(run, "ModifyDBInstance")]
     passwords += [given["MasterUserPassword"] for given in modified if "MasterUserPassword" in given]
@@ -320,6 +337,15 @@ def failing(place: Place, dump: Path) -> Iterator[dict[str, Run]]:
     )
     yield dict(zip(("row", "grant"), runs, strict=True))
     nothing_left(place)
+
+
+def test_two_runs_at_once_stand_in_one_chain(failing: dict[str, Run], place: Place) -> None:
+    """Each has a number of its own, and its bundle has its code."""
+    chain = place.checkout / "reports/evidence/sandbox-myappdbprod"
+    sealed = {each.record.run_id: each.record for each in read_chain(chain)[0].bundles}
+
+    assert verify_chain(chain, None) == ()
+    assert [sealed[run.record.run_id] for run in failing.values()] == [run.record for run in failing.values()]
 
 
 @pytest.fixture(scope="module")

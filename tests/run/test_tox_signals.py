@@ -18,6 +18,7 @@ import pytest
 
 from drills import record
 from drills.clock import SystemClock, wait_until
+from drills.evidence.folder import read_chain, verify_chain
 from tests.support import small_run
 from tests.support.paths import CHECKOUT
 
@@ -161,7 +162,7 @@ def test_signals_to_tox_in_a_whole_drill(
     place: Path, checkout: Path, moment: str, numbers: tuple[signal.Signals, ...]
 ) -> None:
     """The drill itself: no process, no work folder in the temporary places, an interrupted record with its code."""
-    out = checkout / "reports" / "out"
+    out, chain = checkout / "reports" / "out", checkout / "reports/evidence/sandbox-myappdbprod"
     before = set(out.glob("2*"))
     argv = tox_command(place, "-m", "drills", "run", "--config", str(checkout / "drill.toml"))
     with small_run.started(argv, checkout, tox_environment(place, checkout)) as tox:
@@ -175,6 +176,13 @@ def test_signals_to_tox_in_a_whole_drill(
     assert kept.ended_at is not None
     if moment != "clean.log":
         assert kept.interrupted_by == told(numbers)
+        assert kept.aborted_in
+    (sealed,) = (each for each in read_chain(chain)[0].bundles if each.record.run_id == kept.run_id)
+    assert verify_chain(chain, None) == ()
+    assert sealed.record == kept
+    assert (
+        f"aborted in phase {kept.aborted_in}" in (chain / sealed.name / "summary.md").read_text() or not kept.aborted_in
+    )
     assert not [resource for resource in kept.resources if resource.state in ("made", "left")]
     for parent in {tempfile.gettempdir(), "/tmp", "/var/tmp"}:
         assert list(Path(parent).glob(f"drills-{folder.name[-4:]}-*")) == []
