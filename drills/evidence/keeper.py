@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from drills.clock import Clock, SystemClock
 from drills.config.evidence import EvidenceConfig, is_kms_key
-from drills.config.load import Config
-from drills.errors import DrillError, NotSealed
+from drills.config.load import Config, SandboxProfile
+from drills.errors import ConfigError, DrillError, NotSealed
 from drills.evidence import folder as chains
 from drills.evidence.bundle import Bundle, write_bundle
 from drills.evidence.check import STARTS
@@ -148,6 +148,12 @@ def store_of(config: Config) -> Store | None:
 
 
 def _clients(config: Config) -> Clients:
+    if isinstance(config.profile, SandboxProfile):
+        raise ConfigError(
+            f"evidence: expected a key in a file or a variable, and a folder as store, since the AWS of profile "
+            f'"{config.profile_name}" begins and ends with the run; found {config.evidence.key or "no key"} and '
+            f"{config.evidence.store or 'no store'}: set others in [profiles.{config.profile_name}.evidence]"
+        )
     from drills.aws import sides  # loads boto3, which a run in the sandbox never needs here
 
     return sides.open_source(config)

@@ -180,3 +180,20 @@ def test_a_time_stamp_is_verified_with_its_authority(home: Path, capsys: pytest.
         (home / "chain/0001-a/SHA256SUMS.sig.tsr").write_bytes(b"no stamp")
         assert main([*given, "--tsa-ca", str(tsa.certificate)]) == 11
         assert "stamp: 0001-a/SHA256SUMS.sig.tsr: the time stamp does not verify" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "line", ['key = "arn:aws:kms:eu-central-1:123456789012:key/11112222-3333"', 'store = "s3://evidence"']
+)
+def test_what_aws_would_keep_is_refused_for_a_run_in_the_sandbox(
+    home: Path, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its AWS is not there when the run is announced; the sentence says what to set, and nothing was begun."""
+    monkeypatch.delenv("DRILL_PROFILE", raising=False)
+    (home / "drill.toml").write_text(f"[evidence]\n{line}\n")
+
+    assert main(["run"]) == 2
+    said = capsys.readouterr().err
+    assert "begins and ends with the run" in said
+    assert "set others in [profiles.sandbox.evidence]" in said
+    assert not (home / "reports").exists()
