@@ -15,7 +15,7 @@ from reports.view.parts import FindingView
 SHOWN = 3  # on page one in full; the others are named there, and stand in block 9
 
 _LOST = (
-    "Run the query below on the source. What is there and not in the copy is not in the backup: drill an older point "
+    "Run its query (block 9) on the source. What is there and not in the copy is not in the backup: drill an older point "
     "(drills run --sample oldest), and do not rely on this one. What is gone from the source too was lost before."
 )
 _DEFINED = (
