@@ -8,10 +8,12 @@ from datetime import datetime
 from drills.errors import COULD_NOT_RUN, NOT_SEALED
 from drills.evidence.start import StartRecord, summary_of
 from drills.model.evidence import EvidenceSummary
+from drills.model.instance import Resource
 from drills.model.record import SCHEMA_VERSION, Failure, RunRecord, TargetSummary
 from drills.objectives import verdicts
 
 KILLED = "the end of all its processes"
+WITH_SANDBOX = "went with the sandbox"
 UNKNOWN = "unknown, its folder is gone"
 
 
@@ -41,6 +43,7 @@ def end_abandoned(record: RunRecord, last_sign: datetime, sealed_by: str) -> Run
     ended_record = dataclasses.replace(
         record,
         phases=phases,
+        resources=_still_there(record, last_sign),
         ended_at=last_sign,
         wall_seconds=seconds,
         interrupted_by=record.interrupted_by or KILLED,
@@ -48,6 +51,16 @@ def end_abandoned(record: RunRecord, last_sign: datetime, sealed_by: str) -> Run
         failures=(*record.failures, Failure(sentence, COULD_NOT_RUN, phase)),
     )
     return _judged(ended_record)
+
+
+def _still_there(record: RunRecord, last_sign: datetime) -> tuple[Resource, ...]:
+    """Return the resources; those of a sandbox went with it, since its server ends with the run's processes."""
+    if not any((each.name, each.value) == ("profile.kind", "sandbox") for each in record.settings):
+        return record.resources
+    return tuple(
+        each if each.state == "gone" else dataclasses.replace(each, state="gone", gone_at=last_sign, note=WITH_SANDBOX)
+        for each in record.resources
+    )
 
 
 def _judged(record: RunRecord) -> RunRecord:

@@ -10,7 +10,7 @@ import pytest
 from drills.errors import COULD_NOT_RUN, NOT_SEALED
 from drills.evidence.aborted import end_abandoned, record_of
 from drills.model.instance import Resource
-from drills.model.record import Failure, RunRecord
+from drills.model.record import Failure, RunRecord, Setting
 from reports import words
 from tests.support.clock import NOON
 from tests.support.example_record import failing_drill, green_drill, running_drill
@@ -32,11 +32,14 @@ def test_a_killed_run_is_aborted_in_its_phase_and_did_not_pass(seconds: int) -> 
 
 
 def test_what_a_killed_run_left_in_aws_is_a_code_too() -> None:
-    """Nobody cleaned up: 13 stands beside 12."""
+    """Nobody cleaned up: 13 stands beside 12. What was made in a sandbox went with it."""
     made = Resource("db-instance", "drill-x-recovery", "made")
-    ended = end_abandoned(dataclasses.replace(running_drill(), resources=(made,)), NOON, "run y")
+    left = dataclasses.replace(running_drill(), resources=(made,), settings=())
+    sandboxed = dataclasses.replace(left, settings=(Setting("profile.kind", "sandbox", "default"),))
 
-    assert ended.all_codes == (12, 13)
+    assert end_abandoned(left, NOON, "run y").all_codes == (12, 13)
+    ended = end_abandoned(sandboxed, NOON, "run y")
+    assert (ended.all_codes, ended.resources[0].state) == ((12,), "gone")
 
 
 @pytest.mark.parametrize("kept", [green_drill(), failing_drill()], ids=["green", "failing"])
