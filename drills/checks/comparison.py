@@ -64,6 +64,7 @@ class CheckRun:
     comparison: Comparison
     results: dict[str, CheckResult] = field(default_factory=dict)
     unique_indexes: dict[str, set[str]] = field(default_factory=dict)
+    observed: set[str] = field(default_factory=set)  # the checks whose results follow from what was noted
 
     @property
     def judge(self) -> Judge:
@@ -76,13 +77,14 @@ class CheckRun:
 
     def noted(self, check: str, seen: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
         """Note what is observed of each database, and pass it on."""
+        self.observed.add(check)
         for database, each in seen:
             noted = OutcomeSeen(each) if isinstance(each, CheckOutcome) else each
             self.comparison.observations.note(check, database, noted)
             yield database, each
 
-    def note_lost(self, result: CheckResult) -> None:
-        """Note the result of a check whose server was lost: no observation says it."""
+    def note_result(self, result: CheckResult) -> None:
+        """Note the result of a check that no observation says: its server was lost, or it asked nothing."""
         self.comparison.observations.note(result.name, "", ResultSeen(result))
 
     def conclude(
@@ -96,6 +98,7 @@ class CheckRun:
         verb: str = "compared",
     ) -> CheckResult:
         """Return the result of a check that judges within the server, as `build_result` does, and note its outcome."""
+        self.observed.add(check)
         noted = Conclusion(what, remark, requirement, verb, outcome)
         self.comparison.observations.note(check, "", noted)
         return build_result(check, outcome, what, remark, requirement=requirement, verb=verb)

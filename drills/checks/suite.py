@@ -62,8 +62,10 @@ def run(comparison: Comparison, names: Collection[str]) -> tuple[CheckResult, ..
             if check.name in comparison.supplied:  # whoever supplies a check times it
                 current.results[check.name] = check.run(current)
             else:
-                result = timed(comparison.clock, check.name, functools.partial(check.run, current), current.note_lost)
+                result = timed(comparison.clock, check.name, functools.partial(check.run, current), current.note_result)
                 current.results[check.name] = result
+                if check.name not in current.observed:
+                    current.note_result(result)
                 observations.note(check.name, "", Took(result.seconds))
     return tuple(current.results.values())
 

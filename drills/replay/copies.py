@@ -46,6 +46,8 @@ def derive(
     results, given = [], []
     for name in sorted(by_check, key=_ORDER.index):
         lost = [each.seen.result for each in by_check[name] if isinstance(each.seen, ResultSeen)]
+        if judge.manifest is None and name in _NEEDS_MANIFEST:
+            lost = []  # that there is none is why
         if lost:
             given.append(name)
         result = lost[0] if lost else _result(name, by_check[name], judge, expects_nothing=expects_nothing)
@@ -67,7 +69,7 @@ def _result(name: str, observations: list[Observation], judge: Judge, *, expects
     for each in observations:
         if conclude := whole.get(type(each.seen)):
             return conclude(each.seen)
-    seen = [(each.database, each.seen) for each in observations if not isinstance(each.seen, Took)]
+    seen = [(each.database, each.seen) for each in observations if not isinstance(each.seen, Took | ResultSeen)]
     if not seen:
         result = without_manifest(name)
         return dataclasses.replace(result, requirement="optional") if name == settings.NAME else result

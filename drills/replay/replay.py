@@ -159,7 +159,7 @@ class _Replayer:
         judge, empty = Judge(manifest, target.tables), target.expects == "nothing"
         derived = copies.derive(self.evidence, copy, judge, blocks, expects_nothing=empty)
         for name in derived.given:
-            reason = "its server was lost while it ran: the result was observed as it is"
+            reason = "nothing was asked for it, or its server was lost: the result stands as it was observed"
             self.outcome.not_derived.append(NotDerived(f"restorations[{copy}].checks[{name}]", reason))
         results = self._recovered(restoration, derived.results) if recovery else derived.results
         self.outcome.compare(f"restorations[{copy}].checks", restoration.checks, results)
@@ -238,7 +238,7 @@ class _Replayer:
         """Compare the verdicts and what they add up to: missing scenarios, failures, and the exit codes."""
         recorded = {each.name: each for each in self.recorded.verdicts}
         for name in recorded.keys() - self.verdicts.keys():
-            reason = "no observation of this run says it"
+            reason = "no observation of this run says it, as that of a step of the owner's own"
             self.outcome.not_derived.append(NotDerived(f"verdicts[{name}]", reason))
             self.verdicts[name] = recorded[name]
         names = dict.fromkeys((*recorded, *self.verdicts))

@@ -14,12 +14,17 @@ from hypothesis import strategies as st
 
 from drills.checks.observed import adapter_of
 from drills.cli.evidence import replay as command
+from drills.evidence.bundle import write_bundle
+from drills.evidence.check import check_bundle
+from drills.evidence.keys import load_public_key
+from drills.evidence.seal import Seal
 from drills.model.finding import Verdict
 from drills.model.record import RunRecord
 from drills.record import to_json
 from drills.replay import beside, bundle
 from drills.replay.replay import replay
 from tests.support import replayed
+from tests.support.evidence import PUBLIC, SIGNER
 
 OUTCOMES = ("met", "missed", "not verified")
 
@@ -190,6 +195,16 @@ def test_the_command_names_each_difference(folder: Path, capsys: pytest.CaptureF
     found = json.loads(capsys.readouterr().out)
     assert found["exit_code"] == 11
     assert found["differences"] == [{"what": "verdicts[files].outcome", "recorded": "met", "derived": "missed"}]
+
+
+def test_a_record_that_was_changed_and_signed_again_with_the_right_key_is_refused(folder: Path, tmp_path: Path) -> None:
+    """Its signature verifies: only the replay shows that its verdict does not follow from what was observed."""
+    files: dict[str, bytes | Path] = {path.name: path.read_bytes() for path in folder.iterdir()}
+    files["drill.json"] = to_json(changed("files", outcome="met")).encode()
+    forged = tmp_path / "chain" / "0001-1"
+    write_bundle(forged, files, Seal(SIGNER))
+    assert check_bundle(forged, load_public_key(PUBLIC.encode(), "drill.pub.pem")) == ()
+    assert run(forged) == 11
 
 
 @pytest.mark.parametrize("name", ["drill.json", "observations.json"])
