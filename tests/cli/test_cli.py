@@ -140,7 +140,7 @@ def leaves(
 
 
 def filled(action: argparse.Action) -> str:
-    """A value that the positional takes."""
+    """A value that the argument takes."""
     return str(next(iter(action.choices))) if action.choices else "1"
 
 
@@ -161,7 +161,7 @@ def empty_values() -> Iterator[tuple[str, ...]]:
                     word
                     for each in takers
                     if each.required and each.option_strings
-                    for word in (each.option_strings[0], "1")
+                    for word in (each.option_strings[0], filled(each))
                 ]
                 option = [action.option_strings[-1], ""] if action.option_strings else []
                 yield (*words, *needed, *given, *option)

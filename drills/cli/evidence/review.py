@@ -54,6 +54,8 @@ class _Finding(argparse.Action):
     def __call__(
         self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: Any = None
     ) -> None:
+        if not values.strip():
+            parser.error(f"{option}: expected a value ({self.help}), found an empty one: leave it out, or say which")
         corrections: list[dict[str, str]] = list(namespace.corrections or [])
         if self.metavar == "OBJECT":
             corrections.append({"object": values})
