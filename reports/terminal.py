@@ -24,7 +24,7 @@ from reports import outcomes, reasons, recovery_words, words
 
 POLL_SECONDS = 0.2
 REASONS_SHOWN = 6
-REPORT_FILES = ("report.html", "summary.md", "allure-report/index.html", "junit.xml", RECORD_NAME)
+REPORT_FILES = ("report.html", "report.pdf", "summary.md", "allure-report/index.html", "junit.xml", RECORD_NAME)
 _STYLES = {
     "passed": "green",
     "met": "green",

@@ -127,13 +127,13 @@ def _facts(found: _Ledger) -> dict[str, object]:
 
 def _table(chain: Chain) -> Table:
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for head in ("No", "Run", "Began", "Outcome", "Level", "RTA", "RPA", "Reviews"):
-        made.add_column(head, overflow="fold", no_wrap=head not in ("Outcome", "Reviews"))
+    for head in ("No", "Run", "Outcome", "Level", "RTA", "RPA", "Reviews"):  # the name of a run says when it began
+        wraps = head in ("Outcome", "Reviews")
+        made.add_column(head, overflow="fold", no_wrap=not wraps, min_width=12 if head == "Outcome" else None)
     for line in ledger.lines_of(chain):
-        began = f"{line.started_at:%Y-%m-%d}" if line.started_at else ""
         actuals = ["-" if each is None else show_duration(each) for each in (line.rta_seconds, line.rpa_seconds)]
         reviews = Text(printable("; ".join(line.reviews)))
-        made.add_row(_numbers(line), line.run_id, began, Text(line.outcome), line.level, *actuals, reviews)
+        made.add_row(_numbers(line), line.run_id, Text(line.outcome), line.level, *actuals, reviews)
     return made
 
 
