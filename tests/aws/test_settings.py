@@ -151,7 +151,7 @@ CHANGES: list[tuple[dict[str, Any], set[str]]] = [
     ({"MultiAZ": False}, {"multi_az"}),
     ({"OptionGroupName": "other"}, {"option_group"}),
     ({"DBSubnetGroupName": "outer"}, {"subnet_group", "subnets"}),
-    ({"StorageType": "io1"}, {"storage_type"}),
+    ({"StorageType": "gp2"}, {"storage_type"}),
     ({"Iops": 3000}, {"iops"}),
     ({"AllocatedStorage": 30}, {"allocated_storage"}),
     ({"MaxAllocatedStorage": 200}, {"max_allocated_storage"}),

@@ -103,7 +103,7 @@ def test_a_step_that_could_never_hold_is_refused_with_its_place(
         ),
         ("features/notes.txt", "", ["--features", "features"], "expected a folder with .feature files"),
         ("features/notes.txt", "", ["--features", "none"], "expected a folder with .feature files"),
-        ("features/notes.txt", "", ["--features", ""], "--features: expected a value, found an empty one"),
+        ("features/notes.txt", "", ["--features", ""], "--features: expected a value (features of your own"),
         ("features/empty.feature", "", ["--features", "features"], "empty.feature: expected scenarios, found none"),
         ("features/a.feature", "Feature: nothing", ["--features", "features"], "expected scenarios, found none"),
         (
