@@ -8,7 +8,7 @@ from typing import Any, TextIO
 import pytest
 
 from drills.printable import printable_lines
-from drills.redaction import redact
+from drills.redaction import clean_error, redact
 
 pytest_plugins = [
     "reports.allure_bridge",
@@ -56,6 +56,18 @@ def pytest_configure(config: pytest.Config) -> None:
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None and config.getoption("--drill-run") is not None:
         reporter._tw._file = CleanLog(reporter._tw._file)
+
+
+def pytest_bdd_step_error(exception: BaseException) -> None:
+    """Let an error of the database quote no row, before any report of the run has seen it."""
+    clean_error(exception)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> None:
+    """The same for an error outside of a step."""
+    if call.excinfo is not None:
+        clean_error(call.excinfo.value)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

@@ -1,4 +1,8 @@
-"""The one place where what looks like a password is taken out of text, and where a connection string is looked at before libpq.
+"""The one place where passwords and values of rows are taken out of text, and where a connection string is looked at before libpq.
+
+**Errors of the server** quote values: `invalid input syntax for type integer: "…"`, `Failing row contains (…)`. Of an error only
+its first line is shown, and that only where its SQLSTATE says that it names objects, settings or resources
+(https://www.postgresql.org/docs/current/errcodes-appendix.html). Of any other the condition is named.
 
 libpq ends the password of a URL at the first "@" and begins the path at the first "/"
 (https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS). Of a password that holds either of
@@ -7,10 +11,15 @@ them and is not percent-encoded it takes a part for the host, the port or the da
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
 
 from drills.errors import ConfigError
+
+if TYPE_CHECKING:
+    import psycopg
 
 MASK = "****"
 
@@ -98,3 +107,115 @@ def hide_arguments(text: str, arguments: Iterable[str]) -> str:
         for each in (argument, value, repr(argument)[1:-1], repr(value)[1:-1]):
             text = text.replace(each, show_address(value)) if each else text
     return redact(text)
+
+
+# Classes whose messages name objects, roles, settings, limits, files or what is damaged. Not 22 (data exception), 38 and 39
+# (routines), HV (foreign data) and P0 (RAISE).
+_NAMING = re.compile(
+    "0[1238ABLP]|2[1345678BDF]|3[4BDF]|4[04]|5[34578]|F0|XX"  # the first two characters of a SQLSTATE
+)
+# string data right truncation, division by zero, and text that is not in its encoding, of which the bytes are left out
+_CONSTANT = frozenset({"22001", "22012", "22021", "22P05"})
+_UNDEFINED = frozenset({"42P01", "42703", "42883", "42704", "3F000"})
+_INSUFFICIENT_PRIVILEGE = "42501"
+_BYTES = re.compile(r"0x[0-9a-f]{2}(?: 0x[0-9a-f]{2})*")
+# Where a message is a function's own text and has any SQLSTATE: RAISE, and languages whose source is not C (PL/v8, PL/Rust).
+_RAISE = "exec_stmt_raise"
+_QUOTING_FILES = frozenset({"plpy_elog.c", "plpy_plpymodule.c", "plperl.c", "pltcl.c", "genfile.c", "be-fsstubs.c"})
+# of what has the class 42 and no place in a statement: the protocol, libraries of functions, and amcheck name their own things
+_OWN_FILES = frozenset({"postgres.c", "dfmgr.c", "verify_nbtree.c", "verify_common.c", "verify_heapam.c"})
+_OF_POSTGRES = re.compile(r".*\.[chly]", re.DOTALL)
+
+
+class ServerError(NamedTuple):
+    """What the server says of an error beside its details: https://www.postgresql.org/docs/current/protocol-error-fields.html.
+
+    `position` is set where the message is about the text of the statement, `internal_position` where it is about a statement of
+    a function, which `context` says more of.
+    """
+
+    state: str
+    message: str
+    source_file: str = ""
+    source_function: str = ""
+    position: str = ""
+    internal_position: str = ""
+    context: str = ""
+
+
+def server_message(error: ServerError) -> str:
+    """Return the first line of what the server said where it can quote no value of a row, else the name of its condition. Pure."""
+    if _names_alone(error):
+        return _BYTES.sub("…", error.message.strip().partition("\n")[0])
+    return f"{_condition(error.state)} (SQLSTATE {error.state}; what the server said is left out, since it can quote a value)"
+
+
+def _names_alone(error: ServerError) -> bool:
+    if error.source_function == _RAISE or error.source_file in _QUOTING_FILES:
+        return False
+    if error.source_file and not _OF_POSTGRES.fullmatch(error.source_file):
+        return False
+    if error.state.startswith("42"):  # syntax error or access rule violation
+        written = bool(error.internal_position) and "EXECUTE" not in error.context  # and not made from what was read
+        if error.state == _INSUFFICIENT_PRIVILEGE or error.source_file in _OWN_FILES:
+            return True
+        return bool(error.position) or (error.state in _UNDEFINED and written)
+    return bool(_NAMING.match(error.state)) or error.state in _CONSTANT
+
+
+def _condition(state: str) -> str:
+    import psycopg  # is loaded where there is such an error
+
+    try:
+        name = psycopg.errors.lookup(state).__name__
+    except KeyError:
+        return "an error"
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.rstrip("_")).lower()
+
+
+def show_error(error: psycopg.Error) -> str:
+    """Return what may be shown of an error of psycopg: `server_message` of what the server said, the first line of libpq's own."""
+    import psycopg
+
+    if error.sqlstate is None:
+        if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | psycopg.ProgrammingError):
+            return str(error).strip().partition("\n")[0]  # of the connection
+        return f"{type(error).__name__} (what psycopg said is left out, since it can quote a value)"
+    diag = error.diag
+    return server_message(
+        ServerError(
+            error.sqlstate,
+            diag.message_primary or str(error),
+            diag.source_file or "",
+            diag.source_function or "",
+            diag.statement_position or "",
+            diag.internal_position or "",
+            diag.context or "",
+        )
+    )
+
+
+def clean_error(error: BaseException | None) -> None:
+    """Let an error, and those behind it, say no more than may be shown, before a traceback or a report repeats it."""
+    import psycopg
+
+    seen: list[BaseException] = []
+    waiting = [error]
+    while waiting:
+        each = waiting.pop()
+        if each is None or any(each is one for one in seen):
+            continue
+        seen.append(each)
+        if isinstance(each, psycopg.Error):
+            each.args = (show_error(each),)
+        waiting += [each.__cause__, each.__context__]
+
+
+class CleanFormatter(logging.Formatter):
+    """Writes a log in which tracebacks quote no value of a row, and passwords are masked."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of the log, with its traceback."""
+        if record.exc_info:
+            clean_error(record.exc_info[1])
+        return redact(super().format(record))

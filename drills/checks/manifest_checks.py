@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 
 from drills.checks.base import copy_code
-from drills.checks.base.outcome import CheckOutcome, is_damage, is_undefined
+from drills.checks.base.outcome import CheckOutcome, first_line, is_damage, is_undefined
 from drills.checks.base.runner import (
     build_result,
     damage,
@@ -90,7 +90,7 @@ def entered_all(connection: CheckResult) -> bool:
 
 
 def _cannot_enter(name: str, error: psycopg.Error) -> Finding:
-    reason = " ".join(str(error).split())
+    reason = first_line(error)
     return Finding(
         check=CONNECTION,
         severity="error",

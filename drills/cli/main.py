@@ -16,7 +16,7 @@ from drills import __version__
 from drills.cli.common import EXIT_CODES, Command, Entry, Parser, enter_project, help_texts
 from drills.errors import COULD_NOT_RUN, ConfigError, DrillError
 from drills.printable import printable, printable_lines
-from drills.redaction import hide_arguments
+from drills.redaction import clean_error, hide_arguments
 from drills.streams import outlive_readers
 
 COMMANDS = {
@@ -57,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(printable(hide_arguments(f"drills: {error}", given)), file=sys.stderr)
         return error.exit_code
     except Exception as error:  # a fault of ours is no usage error, and no 1 that says nothing
+        clean_error(error)
         print(printable_lines(hide_arguments(traceback.format_exc(), given)), file=sys.stderr, end="")
         print(f"drills: expected to go on, found {type(error).__name__}, a fault of drills: report it", file=sys.stderr)
         return COULD_NOT_RUN

@@ -28,6 +28,7 @@ from drills.model.record import RunRecord
 from drills.objectives import verdicts
 from drills.record import Journal
 from drills.recovery.restore import remove_resources
+from drills.redaction import clean_error
 from drills.run import completeness, context, cutover, raw
 from drills.run.plan import CONTEXT_NAME, Outcome, read_outcome
 
@@ -40,10 +41,11 @@ def main(arguments: Sequence[str]) -> int:
     """Carry out one half of the end."""
     what, folder = arguments[0], Path(arguments[1])
     journal = Journal.open(folder)
-    if what == "clean":
-        clean(folder, journal)
-    else:
-        close(folder, journal)
+    try:
+        clean(folder, journal) if what == "clean" else close(folder, journal)
+    except Exception as error:
+        clean_error(error)  # the traceback stands in a log of the run
+        raise
     return 0
 
 

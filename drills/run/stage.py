@@ -31,6 +31,7 @@ from drills.model.instance import Instance
 from drills.model.record import TargetSummary
 from drills.record import Journal
 from drills.recovery import point_in_time
+from drills.redaction import clean_error
 from drills.run import context, lifeline, stage_service
 from drills.run.plan import read_plan
 from drills.run.source import SAMPLE, SourceMaker, beat
@@ -71,6 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         journal.failure(full or str(error), COULD_NOT_RUN if full else error.exit_code)
         return error.exit_code
     except (ClientError, BotoCoreError, psycopg.Error, TimeoutError, OSError) as error:
+        clean_error(error)
         sentence = f"expected to set the scene in the sandbox, found: {' '.join(str(error).split())}: see stage.log"
         journal.failure(_full_disk(folder, sentence) or sentence, COULD_NOT_RUN)
         raise

@@ -24,6 +24,7 @@ from typing import TextIO
 
 from drills.errors import ConfigError, DrillError, SandboxError
 from drills.model.servers import POSTGRES_CHOICES
+from drills.redaction import CleanFormatter
 from drills.sandbox.base.delays import Delays
 from drills.sandbox.door import lean
 from drills.sandbox.door.access import Keys
@@ -147,7 +148,9 @@ def main(given: Sequence[str] | None = None) -> int:
     """Run a sandbox until its lifeline ends; returns the exit code."""
     options = _arguments(given)
     # only what goes wrong is logged, to standard error: standard output has one line, for a program
-    logging.basicConfig(level=logging.ERROR, stream=sys.stderr, format="sandbox: %(message)s")
+    log = logging.StreamHandler(sys.stderr)
+    log.setFormatter(CleanFormatter("sandbox: %(message)s"))
+    logging.basicConfig(level=logging.ERROR, handlers=[log])
     wait_for_the_end = _watch_for_the_end(sys.stdin.fileno())
     output, sys.stdout = sys.stdout, sys.stderr  # moto prints; standard output has one line, ours
     try:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import psycopg
 
 from drills.model.finding import Finding, NotChecked
+from drills.redaction import show_error
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 # Internal error or corruption, a file that cannot be read, text or bytes
@@ -97,5 +98,5 @@ def lacking(error: psycopg.Error, tables: Iterable[str]) -> str:
 
 
 def first_line(error: psycopg.Error) -> str:
-    """Return the first line of the server's message, without the details that can hold a row's values."""
-    return str(error).strip().partition("\n")[0]
+    """Return the first line of the server's message where it can quote no value of a row, else what kind of error it is."""
+    return show_error(error)

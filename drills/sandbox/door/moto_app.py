@@ -12,6 +12,7 @@ import moto.core.parse
 from botocore.model import OperationNotFoundError
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+from drills.redaction import clean_error
 from drills.sandbox.door.absent import refuse_absent
 from drills.sandbox.door.calls import AwsRequest, error_response
 from drills.sandbox.door.wire import Response, call
@@ -45,6 +46,7 @@ class MotoApp:
             if _is_parse_error(error):
                 return error_response(protocol, 400, "MalformedInput", f"A parameter cannot be read: {error}")
             # 400 and not 500: clients repeat a 500, and a repeated create makes a second instance
+            clean_error(error)
             logging.exception("%s %s failed", request.service, request.operation)
             return error_response(protocol, 400, "InternalFailure", f"{type(error).__name__}: {error}")
 

@@ -17,6 +17,7 @@ import psycopg
 from psycopg import Connection, sql
 
 from drills.errors import SeedError
+from drills.redaction import show_error
 from drills.sandbox.postgres.cluster import Cluster
 from drills.sandbox.postgres.roles import TemporaryLogin
 from drills.sandbox.seeds import sample
@@ -88,7 +89,9 @@ def _load_sample(cluster: Cluster, master: str) -> LoadedSeed:
                 with session.transaction():
                     execute(session, script)
             except psycopg.Error as error:
-                raise SeedError(f"expected the sample's {name} to load, but: {error}; report this") from error
+                raise SeedError(
+                    f"expected the sample's {name} to load, but: {show_error(error)}; report this"
+                ) from error
     return _count(cluster, sample.DATABASE, created)
 
 
@@ -117,7 +120,9 @@ def _load_dump(dump: _Dump, cluster: Cluster, master: str, work: Path, choices: 
         finally:
             login.drop()
     except psycopg.OperationalError as error:
-        raise SeedError(f"expected {dump.name} to load, but the server does not answer: {error}; run again") from error
+        raise SeedError(
+            f"expected {dump.name} to load, but the server does not answer: {show_error(error)}; run again"
+        ) from error
     except SeedError as error:
         raise SeedError(
             f"expected {dump.name} to load into PostgreSQL {cluster.binaries.version}, but {error}; make a dump that an "
@@ -184,7 +189,7 @@ def _create_extensions(session: Connection, facts: DumpFacts, master: str) -> fr
         try:
             session.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS {} {} CASCADE").format(sql.Identifier(name), where))
         except psycopg.Error as error:
-            raise SeedError(f"the extension {name} cannot be created: {error.diag.message_primary or error}") from None
+            raise SeedError(f"the extension {name} cannot be created: {show_error(error)}") from None
     return frozenset(made | ({"public"} if facts.makes_public and "public" in facts.extensions.values() else set()))
 
 
@@ -246,7 +251,7 @@ def _create_database(cluster: Cluster, name: str, encoding: str, master: str) ->
             )
         except psycopg.Error as error:
             raise SeedError(
-                f"expected to create the seed's database {name} in {encoding}, but: {error}; name another dump"
+                f"expected to create the seed's database {name} in {encoding}, but: {show_error(error)}; name another dump"
             ) from error
 
 

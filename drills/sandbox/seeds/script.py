@@ -11,6 +11,7 @@ import psycopg
 from psycopg import pq, sql
 
 from drills.errors import SeedError
+from drills.redaction import ServerError, server_message
 from drills.sandbox.seeds import privileges, rules
 from drills.sandbox.seeds.lexer import COPY, Piece
 from drills.sandbox.seeds.text import identifier
@@ -45,6 +46,7 @@ _AS_OWNER = (b"REFRESH MATERIALIZED VIEW ", b"CREATE INDEX ", b"CREATE UNIQUE IN
 _OWNERS = """
     SELECT DISTINCT r.rolname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_roles AS r ON r.oid = c.relowner
     WHERE NOT r.rolsuper AND NOT pg_catalog.pg_has_role(r.oid, 'pg_read_all_data', 'MEMBER')"""
+_WITH_ROWS = (b"INSERT", b"COPY", b"SELECT", b"UPDATE", b"DELETE", b"WITH", b"VALUES", b"DO")
 _NOT_ALL = ("01006", "01007")  # warning_privilege_not_revoked, warning_privilege_not_granted
 _NOBODY_MAY_CALL = """
     SELECT NOT pg_catalog.bool_and(pg_catalog.has_function_privilege('public', p.oid, 'EXECUTE'))
@@ -53,7 +55,7 @@ _NOBODY_MAY_CALL = """
 
 
 class Refused(Exception):
-    """The server refused a statement: its SQLSTATE and its message."""
+    """The server refused a statement: its SQLSTATE, its message, and what of it may be shown, which holds no value of a row."""
 
     def __init__(self, result: pq.abc.PGresult | None, text: str = "") -> None:
         def part(which: pq.DiagnosticField) -> str:
@@ -61,7 +63,14 @@ class Refused(Exception):
 
         self.state = part(pq.DiagnosticField.SQLSTATE)
         self.message = text or part(pq.DiagnosticField.MESSAGE_PRIMARY)
-        super().__init__(self.message)
+        source = part(pq.DiagnosticField.SOURCE_FILE), part(pq.DiagnosticField.SOURCE_FUNCTION)
+        self.shown = text or server_message(ServerError(self.state, self.message, *source))
+        super().__init__(self.shown)
+
+    def shown_of(self, statement: bytes) -> str:
+        """Return what may be shown where this statement was refused: one that brings no rows can be quoted, as names are."""
+        of_names = self.state.startswith("42") and not statement.upper().startswith(_WITH_ROWS)
+        return self.message if of_names else self.shown
 
 
 @dataclass
@@ -120,7 +129,7 @@ class Script:
             for text in statements:
                 self._as_superuser(text)
         except Refused as error:
-            raise SeedError(error.message) from None
+            raise SeedError(error.shown_of(b"")) from None
         finally:
             for name in names:
                 self.superuser.execute(sql.SQL("ALTER ROLE {} NOSUPERUSER").format(name))
@@ -319,9 +328,9 @@ def _check(result: pq.abc.PGresult) -> None:
 
 
 def _sentence(piece: Piece, error: Refused) -> str:
+    shown = error.shown_of(piece.text)
     if error.state == "42501" or "superuser" in error.message:
         return (
-            f"line {piece.line}: {error.message}, which takes a superuser, and neither a seed nor a master user of RDS "
-            "is one"
+            f"line {piece.line}: {shown}, which takes a superuser, and neither a seed nor a master user of RDS is one"
         )
-    return f"line {piece.line}: {error.message}"
+    return f"line {piece.line}: {shown}"
