@@ -109,6 +109,43 @@ def hide_arguments(text: str, arguments: Iterable[str]) -> str:
     return redact(text)
 
 
+# In an expression of SQL: a name in double quotes, which is passed over, or a constant as PostgreSQL writes it with its cast.
+CONSTANTS = re.compile(
+    r'"(?:[^"]|"")*"|(?P<text>\bE?\'(?:[^\']|\'\')*\'|(?<!\w)\'(?:[^\']|\'\')*\')(?P<type>::[\w". ]+)?'
+)
+_SECRET_WORDS = re.compile(
+    r"passw|passphrase|pwd|secret|token|credential|crypt|hmac|digest|auth|private|salt|api|(?:^|[^a-z])(?:key|pin|pass)",
+    re.IGNORECASE,
+)
+_PLAIN = re.compile(r"[A-Za-z_ .,:/%-]{0,32}|[-+0-9:.,/ TZ]{0,40}|.{0,3}", re.DOTALL)
+_BEFORE = 60  # characters before a constant in which a word is looked for
+_NAME_CAST = re.compile(r"::(?:pg_catalog\.)?reg")
+_NAME = re.compile(r"\bto_reg\w+\($")
+
+
+def names_secret(name: str) -> bool:
+    """Return whether a name has a word for a secret in it."""
+    return bool(_SECRET_WORDS.search(name))
+
+
+def may_be_secret(content: str, before: str) -> bool:
+    """Return whether a constant in SQL looks like a secret: a word for one stands before it, it is long, or a mixture."""
+    return names_secret(before[-_BEFORE:]) or not _PLAIN.fullmatch(content)
+
+
+def hide_constants(statement: str) -> str:
+    """Return SQL with stars in place of the constants that may be secrets; names of objects in quotes stay. Pure."""
+
+    def replace(found: re.Match[str]) -> str:
+        constant, cast = found["text"], found["type"] or ""
+        before = statement[: found.start()]
+        if constant is None or _NAME_CAST.match(cast) or _NAME.search(before[-40:]):
+            return found[0]
+        return f"'{MASK}'{cast}" if may_be_secret(constant[constant.index("'") + 1 : -1], before) else found[0]
+
+    return CONSTANTS.sub(replace, statement)
+
+
 # Classes whose messages name objects, roles, settings, limits, files or what is damaged. Not 22 (data exception), 38 and 39
 # (routines), HV (foreign data) and P0 (RAISE).
 _NAMING = re.compile(

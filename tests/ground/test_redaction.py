@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from drills.cli.database import parse_dsn
 from drills.cli.main import main
 from drills.errors import ConfigError, DrillError
-from drills.redaction import MASK, check_url, hide_arguments, redact, show_address
+from drills.redaction import MASK, check_url, hide_arguments, hide_constants, redact, show_address
 from drills.run import context
 from drills.sandbox.seeds.server import without_password
 
@@ -72,6 +72,30 @@ def test_password_with_an_at_sign_is_masked_whole() -> None:
 def test_other_text_stays(text: str) -> None:
     """Text without a password is not touched."""
     assert redact(text) == text
+
+
+@pytest.mark.parametrize(
+    ("statement", "shown"),
+    [
+        ("not ((note <> 'Gehe1mN1s'::text))", "not ((note <> '****'::text))"),
+        ("not ((token <> 'open'::text))", "not ((token <> '****'::text))"),
+        (
+            "not ((state = ANY (ARRAY['new'::text, 'paid'::text])))",
+            "not ((state = ANY (ARRAY['new'::text, 'paid'::text])))",
+        ),
+        (
+            "from only shop.\"it's t1\" where (a ~ E'x\\\\y1'::text)",
+            "from only shop.\"it's t1\" where (a ~ '****'::text)",
+        ),
+        (
+            "nextval('shop.t1_seq2'::regclass) > to_regclass('t1')",
+            "nextval('shop.t1_seq2'::regclass) > to_regclass('t1')",
+        ),
+    ],
+)
+def test_constants_of_the_owner_that_may_be_secrets_are_masked(statement: str, shown: str) -> None:
+    """As in a catalog: beside a word for one, or a mixture; plain words and names of objects stay, so that it can be read."""
+    assert hide_constants(statement) == shown
 
 
 PASSWORD = st.text(

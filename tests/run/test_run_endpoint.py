@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 import socket
 import threading
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from drills.clock import SystemClock, wait_until
 from drills.files import write_atomically
 from drills.recovery.connect import Endpoint, connector
 from tests.features.test_gherkin import parsed, scenarios_of
+from tests.support.planted import Plants, below, found, made_key
 from tests.support.runs import Place, Run, drills, made_place, nothing_left
 from tests.support.sandbox import RunningSandbox, end_sandbox, start_sandbox
 
@@ -43,6 +43,18 @@ rpo = "24h"
 {more}
 [targets.{name}.restore]
 ca_bundle = "{ca}"
+[evidence]
+key = "env:DRILL_EVIDENCE_KEY"
+"""
+PLANTS = Plants()
+# a rule that fails with an error of the server is what would quote a row; the run is to pass all the same
+RULES = """
+manifest = "{manifest}"
+invariants = "{rules}"
+[targets.{name}.checks]
+invariants = "optional: its rule cannot be evaluated"
+[targets.{name}.blocking]
+invariants = false
 """
 
 
@@ -71,7 +83,8 @@ def configure(place: Place, running: RunningSandbox, more: str = "") -> None:
 
 def make_source(running: RunningSandbox) -> Connector:
     """An instance with a table and a canary, and no backup of its own."""
-    rds, password = running.client("rds"), secrets.token_urlsafe(24)
+    rds, password = running.client("rds"), PLANTS.word("master password")
+    running.client("secretsmanager").create_secret(Name="login", SecretString=PLANTS.word("value of a secret"))
     rds.create_db_instance(
         DBInstanceIdentifier=NAME,
         DBInstanceClass="db.t4g.medium",
@@ -81,6 +94,7 @@ def make_source(running: RunningSandbox) -> Connector:
         MasterUserPassword=password,
         DBName=DATABASE,
         BackupRetentionPeriod=0,
+        Tags=[{"Key": "owner", "Value": PLANTS.word("value of a tag")}],
     )
 
     def host() -> tuple[str, int] | None:
@@ -93,6 +107,7 @@ def make_source(running: RunningSandbox) -> Connector:
     with connect(DATABASE) as session:
         session.execute("create table plant (id int primary key, name text not null)")
         session.execute("insert into plant select n, 'plant ' || n from generate_series(1, 300) as n")
+        session.execute(PLANTS.sql().encode())
         writer.install(session)
         for _ in range(3):
             writer.beat(session)
@@ -129,16 +144,18 @@ def plan_backups(running: RunningSandbox) -> None:
 def runs(place: Place, elsewhere: RunningSandbox) -> dict[str, Run]:
     """A run before there is a recovery point and a plan, and one with a point and the manifest stored beside it."""
     connect = make_source(elsewhere)
+    variables = elsewhere.variables | PLANTS.environment() | {"DRILL_EVIDENCE_KEY": made_key(PLANTS)}
     elsewhere.client("backup").create_backup_vault(BackupVaultName=VAULT)
     configure(place, elsewhere)
-    before = drills(place, "run", environment=elsewhere.variables)
+    before = drills(place, "run", environment=variables)
     nothing_left(place)
     path = place.checkout / "plants.json"
     write_atomically(path, manifest.dump(manifest.take(connect, key=manifest.write_key(path))))
     back_up(elsewhere)
     plan_backups(elsewhere)
-    configure(place, elsewhere, f'manifest = "{path}"')
-    after = drills(place, "run", environment=elsewhere.variables)
+    rules = PLANTS.rules(place.root / "rules")
+    configure(place, elsewhere, RULES.format(manifest=path, rules=rules, name=NAME))
+    after = drills(place, "run", environment=variables)
     nothing_left(place)
     with connect(DATABASE) as session, pytest.raises(psycopg.errors.UniqueViolation):
         session.execute("insert into plant values (1, 'the source still answers and holds its rows')")
@@ -182,6 +199,56 @@ def test_a_point_and_a_stored_manifest_are_enough(runs: dict[str, Run]) -> None:
     assert run.record.simulated
 
 
+def test_nothing_planted_is_in_any_byte_that_a_run_leaves(
+    place: Place, runs: dict[str, Run], elsewhere: RunningSandbox
+) -> None:
+    """Rows, constants, settings, options, passwords, tags, variables and keys: in no file of a run, in no bundle, in no
+    manifest and on no terminal, unpacked, in the text of the PDF, in base64, hexadecimal or UTF-16.
+    """
+    said = [(f"terminal {name}", f"{run.out}{run.err}".encode()) for name, run in runs.items()]
+    reports = place.checkout / "reports"
+    files = [
+        *below(reports / "out", reports / "evidence", reports / "history.jsonl", place.checkout / "plants.json"),
+        *said,
+    ]
+    names = {Path(name).name for name, _ in files}
+    searched = PLANTS.words | {"secret key": elsewhere.keys.secret_key}
+
+    assert len(searched) > 30
+    assert names >= {
+        "drill.json",
+        "report.html",
+        "report.pdf",
+        "junit.xml",
+        "cucumber.json",
+        "features.log",
+        "config.json",
+    }
+    assert any("allure-results" in name for name, _ in files)
+    assert any("raw/aws" in name for name, _ in files)
+    assert any("reports/evidence" in name and name.endswith(".sig") for name, _ in files)
+    assert found(searched, files) == []
+
+
+def test_reports_for_others_have_no_account(place: Place, runs: dict[str, Run]) -> None:
+    """Made with --redact external of a whole run, no file holds the account's id, nor anything that was planted."""
+    others = place.root / "others"
+    made = drills(place, "report", str(runs["after"].folder), "--redact", "external", "-o", str(others))
+    target = runs["after"].record.target
+    assert target is not None
+
+    assert made.status == 0
+    assert {path.name for path in others.iterdir()} >= {"drill.json", "report.html", "report.pdf", "summary.md"}
+    assert found(PLANTS.words | {"account": target.account}, below(others)) == []
+
+
+def test_the_rule_that_fails_is_told_without_the_row(runs: dict[str, Run]) -> None:
+    """Why it could not be evaluated stands there by its condition."""
+    sentences = [each.sentence for each in runs["after"].record.verdicts if each.name == "invariants"]
+
+    assert "found: invalid text representation (SQLSTATE 22P02;" in sentences[0]
+
+
 @contextmanager
 def health_page(services: dict[str, str]) -> Iterator[str]:
     """Something that answers as LocalStack's health page does; its URL."""
@@ -210,7 +277,11 @@ def health_page(services: dict[str, str]) -> Iterator[str]:
 
 def sentence_of(place: Place, url: str) -> str:
     """The one sentence of a run against this URL, which exits with 12 and leaves nothing."""
-    run = drills(place, "run", "--profile", "endpoint", "--endpoint-url", url)
+    run = drills(
+        place,
+        *("run", "--profile", "endpoint", "--endpoint-url", url),
+        environment={"DRILL_EVIDENCE_KEY": made_key(Plants())},
+    )
     assert (run.status, run.record.all_codes) == (12, (12,))
     assert run.sentence in run.out
     nothing_left(place)

@@ -12,48 +12,39 @@ import hashlib
 import hmac
 import re
 
+from drills.redaction import CONSTANTS, may_be_secret, names_secret
+
 NOT_COMPARED = "(not compared)"
 DIGEST = re.compile(r" \((?:[0-9a-f]{16}|not compared)\)")
 SINCE = 4  # the format of a manifest; before it constants stood as they are
 _EXPRESSIONS = frozenset({"default", "generated", "definition", "using", "check", "filter"})
 _FREE = frozenset({("columns", "default"), ("types", "default"), ("triggers", "definition")})
-# A name in double quotes is passed over; a constant as PostgreSQL writes it, with the type that it is cast to.
-_TOKENS = re.compile(
-    r'"(?:[^"]|"")*"|(?P<text>\bE?\'(?:[^\']|\'\')*\'|(?<!\w)\'(?:[^\']|\'\')*\')(?P<type>::[\w". ]+)?'
-)
 _NO_TEXT = re.compile(
     r"::(?:reg\w+|date|time|interval|numeric|integer|bigint|smallint|real|double|boolean|uuid|bit|oid|money|inet|cidr|point|"
     r"box|circle|\w*range)\b"
 )
 _NUMBERS = re.compile(r"[-+0-9:.,/ ]*|[{}\[\]]{2}")
-_WORDS = re.compile(
-    r"passw|passphrase|pwd|secret|token|credential|crypt|hmac|digest|auth|private|salt|api|(?:^|[^a-z])(?:key|pin|pass)",
-    re.I,
-)
-_PLAIN = re.compile(r"[A-Za-z_ .,:/%-]{0,32}|[-+0-9:.,/ TZ]{0,40}|.{0,3}", re.DOTALL)
-_BEFORE = 60  # characters before a constant in which a word is looked for
 
 
 def conceal(section: str, part: str, text: str, name: str, key: bytes | None) -> str:
     """Return a part of a definition with digests in place of what may be secret; `name` is the object's."""
     if part not in _EXPRESSIONS or "'" not in text:
         return text
-    free, named = (section, part) in _FREE, bool(_WORDS.search(name))
+    free, named = (section, part) in _FREE, names_secret(name)
 
     def replace(found: re.Match[str]) -> str:
         constant = found["text"]
         if constant is None:
             return found[0]
-        cast, before = found["type"] or "", text[max(0, found.start() - _BEFORE) : found.start()]
-        content = constant[constant.index("'") + 1 : -1]
-        suspicious = named or bool(_WORDS.search(before)) or not _PLAIN.fullmatch(content)
+        cast, content = found["type"] or "", constant[constant.index("'") + 1 : -1]
+        suspicious = named or may_be_secret(content, text[: found.start()])
         if (_NUMBERS.fullmatch(content) and not named) or _NO_TEXT.match(cast):
             return found[0]
         if not (suspicious or (free and "." not in cast)):
             return found[0]
         return f"literal ({digest_of(constant, key)}){cast}"
 
-    return _TOKENS.sub(replace, text)
+    return CONSTANTS.sub(replace, text)
 
 
 def digest_of(value: str, key: bytes | None) -> str:

@@ -24,6 +24,7 @@ from drills.checks.integrity.constraint_queries import (
     list_queries,
 )
 from drills.model.finding import Finding, NotChecked, Severity
+from drills.redaction import hide_constants
 from drills.sql import Quoted, execute
 
 NAME = "constraints"
@@ -227,4 +228,6 @@ def _outcome(query: ConstraintQuery, answer: _Count, identical: Set[str] | None)
     if inherited:
         message += ", as on the source: the tables hold the same rows"
     severity: Severity = "information" if inherited else "error"
-    return CheckOutcome(1, (Finding(NAME, severity, query.object, "no such row", rows, message, query.query),))
+    return CheckOutcome(
+        1, (Finding(NAME, severity, query.object, "no such row", rows, message, hide_constants(query.query)),)
+    )

@@ -33,6 +33,7 @@ from drills.checks.integrity import lookups
 from drills.checks.integrity.index_queries import HEAP, INDEX, STEPS, Index, by_table
 from drills.checks.integrity.lookups import Lookup, names_in
 from drills.model.finding import Finding, NotChecked
+from drills.redaction import hide_constants
 from drills.sql import Quoted, execute
 
 NAME = "indexes"
@@ -264,7 +265,7 @@ def _index(reader: _Reader, index: Index, rows: int, keys: int) -> CheckOutcome:
 
 def _query(index: Index) -> str:
     settings = "; ".join(f"set {name} = {value}" for name, value in INDEX)
-    return f"{settings}; {index.index_query}"
+    return hide_constants(f"{settings}; {index.index_query}")
 
 
 def first_row(

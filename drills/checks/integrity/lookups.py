@@ -28,6 +28,7 @@ import psycopg
 from drills.checks.base.outcome import CheckOutcome
 from drills.checks.base.session import Connection
 from drills.model.finding import Finding, NotChecked
+from drills.redaction import hide_constants
 from drills.sql import Quoted
 
 NAME = "indexes"
@@ -238,6 +239,12 @@ def _outcome(
     )
     preamble = "; ".join(f"set {setting} = {value}" for setting, value in settings)
     finding = Finding(
-        NAME, "error", index.name, f"{seen:,} rows", f"{seen - lost:,} rows", message, f"{preamble}; {text}"
+        NAME,
+        "error",
+        index.name,
+        f"{seen:,} rows",
+        f"{seen - lost:,} rows",
+        message,
+        hide_constants(f"{preamble}; {text}"),
     )
     return CheckOutcome(1, (finding,), excluded=tuple(excluded))
