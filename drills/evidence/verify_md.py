@@ -47,6 +47,7 @@ this prints with the fingerprint that was published, and not with the one above.
 
 ```sh
 KEY=${{KEY:-$HOME/drill.pub.pem}}  # where you keep it
+case $KEY in /*) ;; *) KEY=$PWD/$KEY;; esac
 openssl pkey -pubin -in "$KEY" -outform DER | sha256sum
 ```
 """
@@ -119,32 +120,41 @@ Each start record names the digest of the entry before it: of its SHA256SUMS, or
 cd ..
 BEFORE= BEGAN= COUNT=0 BAD=0
 for START in starts/*.json; do
-  COUNT=$((COUNT + 1)) ENTRY=$(basename "$START" .json) PREVIOUS= OF=
+  COUNT=$((COUNT + 1)) ENTRY=$(basename "$START" .json) PREVIOUS= OF= RUN=
   while IFS= read -r LINE; do
     case $LINE in ' "previous": "'*) PREVIOUS=${{LINE#*: \\"}}; PREVIOUS=${{PREVIOUS%%\\"*}};;
+      ' "run_id": "'*) RUN=${{LINE#*: \\"}}; RUN=${{RUN%%\\"*}};;
       ' "previous_is": "start"'*) OF=start;; esac
   done < "$START"
+  [ "$RUN" = "${{ENTRY#*-}}" ] || {{ echo "RENAMED: $START is of the run $RUN"; BAD=1; }}
   case $ENTRY in "$(printf %04d "$COUNT")"-*) ;; *) echo "GAP: $ENTRY is number $COUNT of what is here"; BAD=1;; esac
   [ "$OF" = start ] && BEFORE=$BEGAN
   [ "$PREVIOUS" = "$BEFORE" ] || {{ echo "BROKEN CHAIN: $ENTRY does not follow what stands before it"; BAD=1; }}
 {start_signature}  BEGAN=$(sha256sum < "$START"); BEGAN=${{BEGAN%% *}}
-  if [ -d "$ENTRY" ]; then BEFORE=$(sha256sum < "$ENTRY/SHA256SUMS")
+  if [ -f "$ENTRY/SHA256SUMS" ]; then BEFORE=$(sha256sum < "$ENTRY/SHA256SUMS"){bundle_signature}
+  elif [ -e "$ENTRY" ]; then echo "EMPTIED: $ENTRY has no SHA256SUMS"; BAD=1; BEFORE=$BEGAN
   else echo "NO RESULT: $ENTRY was started and has no bundle"; BAD=1; BEFORE=$BEGAN; fi
   BEFORE=${{BEFORE%% *}}
 done
 for BUNDLE in [0-9]*/; do
   [ -e "starts/${{BUNDLE%/}}.json" ] || {{ echo "NO START: ${{BUNDLE%/}} has no start record"; BAD=1; }}
 done
-[ "$BAD" = 0 ] && echo "$COUNT entries, none missing"
+[ "$BAD" = 0 ] && echo "$COUNT entries up to $ENTRY, none missing before it; digest ${{BEFORE:-$BEGAN}}"
 ```
 
 `NO RESULT`: a drill was started and never told its result. `GAP`, `BROKEN CHAIN`: an entry was removed, put in between, or made
-again. The newest entry has none behind it that would name it: compare its digest with what you were told at the time.
+again. The newest entry has none behind it that would name it: compare the digest with what you were told at the time. This block
+looks at lists, signatures and starts alone: the blocks before it are to be run in each bundle.
 """
 _START_SIGNATURE = """\
   openssl dgst -sha256 -verify "$KEY" -signature "$START.sig" "$START" > /dev/null 2>&1 ||
     { echo "BAD SIGNATURE: $START"; BAD=1; }
 """
+
+
+_BUNDLE_SIGNATURE = """
+    openssl dgst -sha256 -verify "$KEY" -signature "$ENTRY/SHA256SUMS.sig" "$ENTRY/SHA256SUMS" > /dev/null 2>&1 ||
+      { echo "BAD SIGNATURE: $ENTRY/SHA256SUMS"; BAD=1; }"""
 
 
 def render(files: Collection[str], seal: Seal) -> str:
@@ -162,5 +172,6 @@ def render(files: Collection[str], seal: Seal) -> str:
         *((_STARTED, _CHAIN) if START in files else ()),
     ]
     values = {"seals": " ".join(seals), "url": seal.stamp_url, "start_signature": _START_SIGNATURE if signed else ""}
+    values["bundle_signature"] = _BUNDLE_SIGNATURE if signed else ""
     numbered = [step.format(number=number, **values) for number, step in enumerate(steps, 1)]
     return "\n".join([_HEAD.substitute(sealed=about), *numbered])

@@ -46,16 +46,24 @@ def key(tmp_path: Path) -> Path:
     return path
 
 
-def start(sequence: int, previous: str = "") -> bytes:
+def start(name: str, previous: str = "") -> bytes:
     """A start record."""
     return (
-        to_json({"sequence": sequence, "previous": previous, "config": {"previous": "of something else"}}) + "\n"
+        to_json(
+            {
+                "sequence": int(name[:4]),
+                "run_id": name[5:],
+                "previous": previous,
+                "config": {"previous": "of something else"},
+            }
+        )
+        + "\n"
     ).encode()
 
 
 def entry(chain: Path, name: str, previous: str = "", seal: Seal = Seal(SIGNER)) -> str:  # noqa: B008 (it is frozen)
     """An entry of a chain, with its start record; returns the digest of its bundle."""
-    record = start(int(name[:4]), previous)
+    record = start(name, previous)
     write_sealed(chain / "starts" / f"{name}.json", record, seal)
     return write_bundle(chain / name, {**FILES, "start.json": record}, seal).digest
 
@@ -76,7 +84,7 @@ def test_a_good_bundle_is_accepted(bundle: Path, key: Path, shell: str) -> None:
     assert check_bundle(bundle, KEY) == ()
     assert "Verified OK" in outcome.text
     assert "nothing was added" in outcome.text
-    assert "1 entries, none missing" in outcome.text
+    assert "1 entries up to " in outcome.text
     assert SIGNER.fingerprint in outcome.text
 
 
@@ -152,7 +160,7 @@ def another_key(bundle: Path) -> None:
 def another_start(bundle: Path) -> None:
     """The start record that was written before the drill is another."""
     path = bundle.parent / "starts" / f"{NAME}.json"
-    path.write_bytes(start(1).replace(b"something else", b"something new"))
+    path.write_bytes(start(NAME).replace(b"something else", b"something new"))
 
 
 def added(name: str) -> Callable[[Path], None]:
@@ -281,9 +289,25 @@ def put_in(chain: Path) -> None:
     shutil.copytree(chain / "0003-c", chain / "0004-d")
 
 
+def rename(chain: Path) -> None:
+    """The newest run gets another name."""
+    (chain / "0003-c").rename(chain / "0003-d")
+    for path in sorted((chain / "starts").glob("0003-c*")):
+        path.rename(path.with_name(path.name.replace("-c", "-d")))
+    (chain / "0003-c").symlink_to("0003-d")  # where the commands are typed
+
+
+def gut(chain: Path) -> None:
+    """A bundle is emptied, and its folder left."""
+    shutil.rmtree(chain / "0002-b")
+    (chain / "0002-b").mkdir()
+
+
 @pytest.mark.parametrize(
     ("tamper", "said", "sentence"),
     [
+        (rename, "RENAMED: starts/0003-d.json is of the run ", "starts/0003-d.json is the start record of"),
+        (gut, "EMPTIED: 0002-b has no SHA256SUMS", "0002-b"),
         (remove_result, "NO RESULT: 0002-b was started and has no bundle", "no result: 0002-b"),
         (remove_entry, "GAP: 0003-c is number 2 of what is here", "gap: there is neither"),
         (edit_start, "BAD SIGNATURE: starts/0002-b.json", "the signature of 0002-b.json"),
@@ -298,7 +322,7 @@ def test_tampering_with_a_chain_is_refused(
     newest = chain / "0003-c"
     good = verify_by_hand((newest / "VERIFY.md").read_text(), newest, key)
     assert good.accepted, good.text
-    assert "3 entries, none missing" in good.text
+    assert "3 entries up to " in good.text
     assert verify_chain(chain, KEY) == ()
     tamper(chain)
 
