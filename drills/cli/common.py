@@ -96,7 +96,9 @@ def enter_project(options: argparse.Namespace, paths: Sequence[str]) -> None:
     if folder == Path.cwd():
         return
     for name in paths:
-        value = getattr(options, name)
+        value = getattr(options, name, None)  # of a command with parts, one part alone may have it
+        if value is None:
+            continue
         setattr(options, name, [_absolute(each) for each in value] if isinstance(value, list) else _absolute(value))
     print(f"drills: working in {folder}", file=sys.stderr)
     os.chdir(folder)

@@ -8,6 +8,8 @@ from pathlib import Path
 from drills.cli.audit import controls as report_controls
 from drills.cli.common import CONFIG_OPTIONS, Command, run_folder
 from drills.errors import ConfigError
+from drills.evidence.check import STARTS
+from drills.evidence.sums import SUMS
 from reports import pdf, redact, words, write
 
 LATEST = "reports/out/latest"
@@ -45,8 +47,11 @@ def run(options: argparse.Namespace) -> int:
                 f"--{name}: expected it with `drills report {report_controls.NAME} --period …`, found the report of a run"
             )
     folder = run_folder(options.run or LATEST)
+    into = folder
     if options.redact:
         into = Path(options.output) if options.output else folder / options.redact
+    _refuse_sealed(into)
+    if options.redact:
         lines = write.write_redacted(folder, into)
         folder = into
     else:
@@ -57,6 +62,18 @@ def run(options: argparse.Namespace) -> int:
         print(pdf.HOW_TO_GET)
     print(f"reports of the run are in {words.show_path(folder)}")
     return 0
+
+
+def _refuse_sealed(into: Path) -> None:
+    """Refuse to write into evidence, which would no longer verify, and into what is no folder. Raises ConfigError."""
+    if into.exists() and not into.is_dir():
+        raise ConfigError(f"expected a folder to write the reports into, found the file {into}: name another with -o")
+    whole = into.absolute()
+    if (whole / STARTS).is_dir() or any((each / SUMS).exists() for each in (whole, *whole.parents)):
+        raise ConfigError(
+            f"expected a folder that is no evidence, found that {into} is sealed: nothing is written into it; make the reports "
+            "from the run's own folder below reports/out/, or masked ones elsewhere with --redact external -o FOLDER"
+        )
 
 
 COMMAND = Command(EXAMPLE, add_arguments, run, parents=(CONFIG_OPTIONS,), paths=("run", "output", "evidence", "config"))

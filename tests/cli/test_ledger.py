@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from drills.cli import common
 from drills.cli.main import main
 from tests.support.evidence import PUBLIC
 from tests.support.ledger import CHAIN, DAY, kept
@@ -50,6 +51,16 @@ def test_a_simulated_run_never_counts_for_aws(project: Path, options: tuple[str,
     assert check(*options) == (2 if "x" in options else 12)
 
 
+def test_a_profile_without_a_chain_is_no_silence(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No drill with the profile that was asked for ever came, whoever names it and whatever other chains there are."""
+    assert check("--profile", "aws") == 12
+    monkeypatch.setenv("DRILL_PROFILE", "aws")
+    assert check() == 12
+    assert capsys.readouterr().out.count("with the profile aws, found none: no drill ever came") == 2
+
+
 def test_a_drill_that_is_due_and_never_came_is_told(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """By the target's own interval, where it has no chain at all."""
     (project / "drill.toml").write_text(TOML + '[targets.stock]\ndrill_every = "7d"\n[drill]\ntarget = "orders"\n')
@@ -87,3 +98,26 @@ def test_the_list_shows_each_run(project: Path, capsys: pytest.CaptureFixture[st
 def test_a_duration_that_is_none_is_wrong_usage(project: Path) -> None:
     """2, as everywhere."""
     assert main(["ledger", "check", "--max-age", "soon"]) == 2
+
+
+def test_a_sealed_bundle_is_no_place_for_reports(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Reports are not written into evidence, which would no longer verify, nor masked ones."""
+    bundle = project / "reports/evidence" / CHAIN / "0001-a"
+
+    for options in (
+        [str(bundle)],
+        [str(bundle), "--redact", "external"],
+        [str(bundle), "--redact", "external", "-o", "reports/evidence/" + CHAIN],
+    ):
+        assert main(["report", *options]) == 2
+        assert "is sealed: nothing is written into it" in capsys.readouterr().err
+    assert check("--key", "drill.pub.pem") == 0
+
+
+def test_a_part_is_called_from_any_folder(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part of a command lacks the options of another one, also where it has to look for the project first."""
+    (project / "below").mkdir()
+    monkeypatch.chdir(project / "below")
+    monkeypatch.setattr(common, "project_folder", lambda: project)
+
+    assert main(["ledger", "list"]) == 0

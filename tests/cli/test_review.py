@@ -100,3 +100,20 @@ def test_nobody_puts_a_name_below_what_does_not_verify(chain: Path, monkeypatch:
 def test_what_is_no_bundle_of_a_chain_is_refused(chain: Path, tmp_path: Path) -> None:
     """2, and what to name."""
     assert review(tmp_path) == 2
+
+
+def test_a_signed_run_is_reviewed_with_a_key(chain: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A review that is not signed would leave the chain unverified: nothing is written, and the option is named."""
+    said = ("--verdict", "accepted", "--name", "A. Weber", "--role", "owner")
+
+    assert main(["evidence", "review", str(chain), *said]) == 2
+    assert "--key" in capsys.readouterr().err
+    assert verify_chain(chain, KEY) == ()
+
+
+@pytest.mark.parametrize("option", ["--role", "--plan-version"])
+def test_a_review_is_text(chain: Path, option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Bytes that are no text could not be read back, so that they are refused before anything is written."""
+    assert review(chain, option, "bad\udcff") == 2
+    assert f"{option}: expected text in UTF-8" in capsys.readouterr().err
+    assert reviews(chain) == []

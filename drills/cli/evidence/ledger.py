@@ -87,7 +87,11 @@ def _folders(options: argparse.Namespace) -> list[Path]:
 
 
 def _chosen(found: Sequence[_Ledger], options: argparse.Namespace) -> list[_Ledger]:
-    return [each for each in found if not each.chain.starts or each.is_of(options.profile, options.target)]
+    return [each for each in found if not each.chain.starts or each.is_of(_profile(options), options.target)]
+
+
+def _profile(options: argparse.Namespace) -> str | None:
+    return options.profile or os.environ.get(configuration.PROFILE_VARIABLE) or None
 
 
 # -- list -------------------------------------------------------------------------------------------------------------
@@ -189,8 +193,9 @@ def _missing(chains: Sequence[_Ledger], path: Path | None, options: argparse.Nam
         if not any(each.is_of(config.profile_name, name) for each in chains):
             where = chain_name(config.profile_name, name)
             found.append(Alarm(COULD_NOT_RUN, f"{where}: expected a drill of target {name}, found that none ever came"))
-    if not chains and not wanted:
-        found.append(Alarm(COULD_NOT_RUN, "expected a chain of evidence, found none: no drill ever came"))
+    if not wanted and not _chosen(chains, options):
+        which = f" with the profile {profile}" if (profile := _profile(options)) else ""
+        found.append(Alarm(COULD_NOT_RUN, f"expected a chain of evidence{which}, found none: no drill ever came"))
     return found
 
 

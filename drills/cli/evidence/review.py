@@ -31,7 +31,7 @@ from drills.evidence.review import (
     review_json,
 )
 from drills.evidence.seal import Seal
-from drills.evidence.sums import SUMS
+from drills.evidence.sums import SIGNATURE, SUMS
 from drills.printable import printable
 
 EXAMPLE = """\
@@ -104,11 +104,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the review and say what has no corrective action yet. Raises DrillError."""
+    _refuse_no_text(options)
     folder, name = _place(Path(options.folder))
     chain, _ = read_chain(folder)
     bundle = _bundle(chain, name)
     config = _configuration(options.config, bundle)
     seal = Seal(signer_of(options.key)) if options.key else open_keeper(config, os.environ).seal
+    if seal.signer is None and (folder / bundle.name / SIGNATURE).exists():
+        raise ConfigError(
+            f"expected a key to sign the review of {bundle.name} with, which is signed, found none: name it with --key, or as key "
+            "in [evidence]; a review that is not signed would leave the whole chain unverified"
+        )
     if not _verifies(folder / bundle.name, seal):
         return VERIFICATION_FAILED
     corrections = _corrections(options.corrections or (), bundle, chain)
@@ -123,6 +129,17 @@ def run(options: argparse.Namespace) -> int:
     for finding in record.not_corrected:
         print(printable(f"no corrective action yet: {finding}"))
     return 0
+
+
+def _refuse_no_text(options: argparse.Namespace) -> None:
+    """Refuse bytes that are no text: what cannot be read back would leave the whole chain unverified. Raises ConfigError."""
+    parts = [("--name", options.name), ("--role", options.role), ("--plan-version", options.plan_version or "")]
+    parts += [(f"--{name}", text) for each in options.corrections or () for name, text in each.items()]
+    for option, text in parts:
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise ConfigError(f"{option}: expected text in UTF-8, found bytes that are none: type it again") from None
 
 
 def _place(given: Path) -> tuple[Path, str]:
