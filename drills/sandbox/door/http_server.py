@@ -36,6 +36,10 @@ class RequestHandler(MotoRequestHandler):
         except ValueError as error:
             self.send_error(400, f"The request's URL cannot be read: {error}")
 
+    def connection_dropped(self, error: BaseException, environ: dict[str, Any] | None = None) -> None:
+        """Close the connection without an answer; kept alive, it would be waited on for another request."""
+        self.close_connection = True
+
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Answer what is not HTTP; never as an error of the server, which a client would repeat."""
         self.request_version = "HTTP/1.1"  # an unreadable line counts as HTTP/0.9, whose answers have no status
