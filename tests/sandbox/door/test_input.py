@@ -36,6 +36,19 @@ def target() -> Iterator[RunningSandbox]:
     end_sandbox(running)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def silent(target: RunningSandbox) -> Iterator[list[socket.socket]]:
+    """Clients that fall silent in the middle of a line, of the headers and of a body, while the other tests are made."""
+    head = request("rds", b"", "Content-Length: 10")
+    connections = [open_to(target) for _ in range(3)]
+    for connection, sent in zip(connections, (b"POS", head[:40], head + b"Act"), strict=True):
+        connection.sendall(sent)
+    assert target.client("rds").describe_db_instances()["DBInstances"] == []
+    yield connections
+    for connection in connections:
+        connection.close()
+
+
 def open_to(box: RunningSandbox) -> socket.socket:
     """A connection to the sandbox."""
     host, port = box.endpoint.removeprefix("http://").split(":")
@@ -221,23 +234,6 @@ def test_what_cannot_be_read_is_named(target: RunningSandbox, what: str) -> None
     assert (got_status, said in got) == (status, True), got[:500]
 
 
-def test_a_client_that_falls_silent_is_let_go(target: RunningSandbox) -> None:
-    """In the middle of a line, of the headers or of a body; others are answered meanwhile."""
-    head = request("rds", b"", "Content-Length: 10")
-    silent = [open_to(target) for _ in range(3)]
-    for connection, sent in zip(silent, (b"POS", head[:40], head + b"Act"), strict=True):
-        connection.sendall(sent)
-    assert target.client("rds").describe_db_instances()["DBInstances"] == []
-
-    ends = [b"".join(iter(lambda c=connection: c.recv(65536), b"")) for connection in silent]  # type: ignore[misc]
-
-    assert ends[:2] == [b"", b""]
-    assert b" 400 " in ends[2]
-    assert b"RequestTimeout" in ends[2]
-    for connection in silent:
-        connection.close()
-
-
 def test_it_listens_on_loopback_only(target: RunningSandbox) -> None:
     """No other machine reaches the AWS or a database: every listening socket is on 127.0.0.1 or ::1."""
     create(target, "loop").available()
@@ -389,3 +385,12 @@ def _whole(target: RunningSandbox) -> None:
     assert len(set(arns)) == len(arns)
     points = target.client("backup").list_recovery_points_by_backup_vault(BackupVaultName="race")["RecoveryPoints"]
     assert {each["RecoveryPointArn"] for each in points} <= set(arns)
+
+
+def test_a_client_that_falls_silent_is_let_go(silent: list[socket.socket]) -> None:
+    """In the middle of a line, of the headers or of a body; others are answered meanwhile, as in the tests before."""
+    ends = [b"".join(iter(lambda c=connection: c.recv(65536), b"")) for connection in silent]  # type: ignore[misc]
+
+    assert ends[:2] == [b"", b""]
+    assert b" 400 " in ends[2]
+    assert b"RequestTimeout" in ends[2]
