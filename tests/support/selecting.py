@@ -4,8 +4,9 @@ Three things are decided for all test modules at once:
 
 - A test without the mark `postgres`, `sandbox`, `whole_run` or `slow` gets the mark `unit`.
 - A test that is parametrized by the origin of PostgreSQL stays on one origin; its others get the mark `matrix`. The
-  origins take turns from module to module of a folder, and from test to test where a folder has too few modules, so that
-  every folder meets every origin: a server and the copies of its data are most of what a test costs.
+  origins take turns from module to module of a folder; where a folder has fewer modules than there are origins, they are
+  dealt out to its modules, whose tests take turns. So every folder meets every origin, and few modules several: a server
+  and the copies of its data are most of what a test costs.
 - Tests with a mark of `APART` are left out, unless the expression of `-m` names the mark.
 
 Files that take long come first, so that no worker is left alone with one at the end.
@@ -16,7 +17,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from drills.sandbox.postgres.binaries import find
 from tests.support.cluster import ORIGINS
 
 APART = ("matrix", "terraform")  # each has an environment of its own in tox.ini
+ENOUGH = 8  # cases that are worth a server on one more origin
 HEAVY = ("whole_run", "sandbox", "postgres", "slow")  # in the order in which their files begin
 
 
@@ -60,7 +62,7 @@ def choose_origins(items: list[pytest.Item]) -> None:
     for (file, name), origins in usable.items():
         if len(cases[file, name]) > 1:
             files.setdefault(file, set()).update(origins)
-    turns = turns_of(files)
+    turns = turns_of(files, Counter(file for (file, name), case in cases.items() if len(case) > 1))
     for key, case in cases.items():
         if len(case) > 1 and usable[key]:
             wanted = next(turns[key[0]])
@@ -70,27 +72,43 @@ def choose_origins(items: list[pytest.Item]) -> None:
                     item.add_marker("matrix")
 
 
-def turns_of(files: Mapping[str, Collection[str]]) -> dict[str, Iterator[str]]:
-    """The origin of each next case of a file, of those that the file has.
+def turns_of(files: Mapping[str, Collection[str]], cases: Mapping[str, int]) -> dict[str, Iterator[str]]:
+    """The origin of each next case of a file, of those that the file has; `cases` says how many cases a file has.
 
     Always the same one where the folder has a file for each origin: there each file takes the one that the files before it
-    took least.
+    took least. In a smaller folder each origin goes to the file that has fewest so far; a file with very many cases gets
+    more of them.
     """
     folders: dict[Path, list[str]] = {}
     for file in sorted(files):
         folders.setdefault(Path(file).parent, []).append(file)
     turns: dict[str, Iterator[str]] = {}
     for beside in folders.values():
-        taken: Counter[str] = Counter()
-        for file in beside:
-            origins = [origin for origin in ORIGINS if origin in files[file]]
-            if len(beside) < len(ORIGINS) or not origins:
-                turns[file] = itertools.cycle(origins or ORIGINS)
-                continue
-            chosen = min(origins, key=lambda origin: taken[origin])
-            taken[chosen] += 1
-            turns[file] = itertools.repeat(chosen)
+        dealt = _one_each(beside, files) if len(beside) >= len(ORIGINS) else _dealt_out(beside, files, cases)
+        turns.update((file, itertools.cycle(origins or files[file] or ORIGINS)) for file, origins in dealt.items())
     return turns
+
+
+def _one_each(beside: Sequence[str], files: Mapping[str, Collection[str]]) -> dict[str, list[str]]:
+    taken: Counter[str] = Counter()
+    dealt: dict[str, list[str]] = {}
+    for file in beside:
+        dealt[file] = sorted((each for each in ORIGINS if each in files[file]), key=lambda origin: taken[origin])[:1]
+        taken.update(dealt[file])
+    return dealt
+
+
+def _dealt_out(
+    beside: Sequence[str], files: Mapping[str, Collection[str]], cases: Mapping[str, int]
+) -> dict[str, list[str]]:
+    dealt: dict[str, list[str]] = {file: [] for file in beside}
+    for origin in ORIGINS:
+        if having := [file for file in beside if origin in files[file]]:
+            dealt[min(having, key=lambda file: len(dealt[file]))].append(origin)
+    for file, origins in dealt.items():
+        further = [origin for origin in ORIGINS if origin in files[file] and origin not in origins]
+        origins += further[: max(0, cases[file] // ENOUGH - len(origins))]
+    return dealt
 
 
 def origin_of(item: pytest.Item) -> str | None:
