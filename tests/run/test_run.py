@@ -300,7 +300,7 @@ def test_a_report_can_be_made_again_from_the_record(green: tuple[Place, Run], tm
     assert (alone / "summary.md").read_text() == run.read("summary.md")
 
 
-# -- runs that fail, and runs of some of the promises -----------------------------------------------------------------
+# -- runs that fail, and a run of the user's own data -----------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -350,15 +350,9 @@ def test_two_runs_at_once_stand_in_one_chain(failing: dict[str, Run], place: Pla
 
 
 @pytest.fixture(scope="module")
-def seeded(place: Place, dump: Path) -> Iterator[dict[str, Run]]:
-    """Runs of the user's own data: a whole one, and those that are told to leave something out."""
-    seed = ("run", "--seed", str(dump))
-    several = {
-        "whole": seed,
-        "objectives": (*seed, "--", "-k", "objective"),
-        "missed": (*seed, "--rto", "1ms", "--", "-k", "objective"),
-    }
-    yield dict(zip(several, at_once(place, *several.values()), strict=True))
+def seeded(place: Place, dump: Path) -> Iterator[Run]:
+    """A whole run of the user's own data."""
+    yield drills(place, "run", "--seed", str(dump))
     nothing_left(place)
 
 
@@ -430,9 +424,9 @@ def test_a_copy_that_did_not_pass_what_blocks_was_never_usable(failing: dict[str
     assert next(measured.seconds for measured in run.record.measurements if measured.name == "RTA") is None
 
 
-def test_own_data_is_drilled(seeded: dict[str, Run]) -> None:
+def test_own_data_is_drilled(seeded: Run) -> None:
     """A dump of a small database is loaded, backed up, restored and found whole; its role is reported."""
-    run = seeded["whole"]
+    run = seeded
 
     assert (run.status, run.record.failures) == (0, ())
     assert run.record.target is not None
@@ -457,27 +451,6 @@ def test_a_run_of_own_data_or_of_some_scenarios_is_derived_again(seeded: dict[st
             assert (name, found.differences, found.codes) == (name, [], run.record.all_codes)
 
 
-def test_some_of_the_promises_are_a_partial_run(seeded: dict[str, Run]) -> None:
-    """Exit 0 when they hold, and the record says that the run counts nowhere."""
-    run = seeded["objectives"]
-
-    assert (run.status, run.record.partial) == (0, True)
-    assert run.record.partial_reason.startswith(f"{SCENARIOS - 3} of {SCENARIOS} scenarios did not run: ")
-    assert len(run.record.missing) == SCENARIOS - 3
-    assert len(run.record.promises) == 3
-    assert {resource.state for resource in run.record.resources} == {"gone"}
-
-
-def test_a_missed_objective_is_ten(seeded: dict[str, Run]) -> None:
-    """An RTO of a millisecond cannot be met: exit 10, a failed promise, a sentence with both times."""
-    run = seeded["missed"]
-    failed = [promise.reason for promise in run.record.promises if promise.outcome == "failed"]
-
-    assert (run.status, run.record.all_codes) == (10, (10,))
-    assert len(failed) == 1
-    assert "beyond the RTO of" in failed[0]
-
-
 @pytest.mark.parametrize("name", NOTHING)
 def test_a_run_that_would_recover_nothing_is_refused(place: Place, name: str) -> None:
     """Whatever keeps each scenario of a recovery from being run: one sentence before anything is started or made."""
@@ -488,11 +461,3 @@ def test_a_run_that_would_recover_nothing_is_refused(place: Place, name: str) ->
     assert str(words) in run.err
     assert run.err.count("\n") == 1
     nothing_left(place)
-
-
-def test_a_damage_that_the_data_cannot_have_is_refused(place: Place, dump: Path) -> None:
-    """There is no large object to take away: the run says so and does not pass."""
-    run = drills(place, "run", "--seed", str(dump), "--damage", "large-object")
-
-    assert run.status == 12
-    assert "--damage large-object: expected something of that kind in the backup, found none" in run.sentence

@@ -21,11 +21,13 @@ from drills.files import write_atomically
 from drills.recovery.connect import Endpoint, connector
 from tests.features.test_gherkin import parsed, scenarios_of
 from tests.support.planted import Plants, below, found, made_key
-from tests.support.runs import Place, Run, drills, made_place, nothing_left
+from tests.support.runs import Place, Run, at_once, drills, made_place, nothing_left
 from tests.support.sandbox import RunningSandbox, end_sandbox, start_sandbox
 
 pytestmark = [pytest.mark.whole_run, pytest.mark.postgres, pytest.mark.sandbox]
 NAME, VAULT, DATABASE = "greenhouse", "seeds", "plants"
+# those about another recovery point than the newest are no part of such a run
+SCENARIOS = sum(1 for feature in parsed() if "chosen_point" not in feature.tags for _ in scenarios_of(feature))
 CUT_OVERS = sum(1 for feature in parsed() if "cuts_over" in feature.tags for _ in scenarios_of(feature))
 CONFIG = """
 [drill]
@@ -247,6 +249,38 @@ def test_the_rule_that_fails_is_told_without_the_row(runs: dict[str, Run]) -> No
     sentences = [each.sentence for each in runs["after"].record.verdicts if each.name == "invariants"]
 
     assert "found: invalid text representation (SQLSTATE 22P02;" in sentences[0]
+
+
+@pytest.fixture(scope="module")
+def some(place: Place, elsewhere: RunningSandbox, runs: dict[str, Run]) -> dict[str, Run]:
+    """Runs that are told to leave something out, of what the whole one was of."""
+    assert runs
+    objectives = ("run", "--", "-k", "objective")
+    missed = ("run", "--rto", "1ms", "--", "-k", "objective")
+    made = at_once(place, objectives, missed, environment=elsewhere.variables)
+    nothing_left(place)
+    return dict(zip(("objectives", "missed"), made, strict=True))
+
+
+def test_some_of_the_promises_are_a_partial_run(some: dict[str, Run]) -> None:
+    """Exit 0 when they hold, and the record says that the run counts nowhere."""
+    run = some["objectives"]
+
+    assert (run.status, run.record.partial) == (0, True)
+    assert run.record.partial_reason.startswith(f"{SCENARIOS - 3} of {SCENARIOS} scenarios did not run: ")
+    assert len(run.record.missing) == SCENARIOS - 3
+    assert len(run.record.promises) == 3
+    assert {resource.state for resource in run.record.resources} == {"gone"}
+
+
+def test_a_missed_objective_is_ten(some: dict[str, Run]) -> None:
+    """An RTO of a millisecond cannot be met: exit 10, a failed promise, a sentence with both times."""
+    run = some["missed"]
+    failed = [promise.reason for promise in run.record.promises if promise.outcome == "failed"]
+
+    assert (run.status, run.record.all_codes) == (10, (10,))
+    assert len(failed) == 1
+    assert "beyond the RTO of" in failed[0]
 
 
 @contextmanager

@@ -159,10 +159,10 @@ def drills(place: Place, *arguments: str, environment: Mapping[str, str] | None 
     return Run(process.returncode, said, complained, seconds, made[0] if made else None)
 
 
-def at_once(place: Place, *several: Sequence[str]) -> list[Run]:
+def at_once(place: Place, *several: Sequence[str], environment: Mapping[str, str] | None = None) -> list[Run]:
     """Several runs, two of them at a time; in the order in which they were given."""
     with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(lambda arguments: drills(place, *arguments), several))
+        return list(pool.map(lambda arguments: drills(place, *arguments, environment=environment), several))
 
 
 def nothing_left(place: Place) -> bool:
