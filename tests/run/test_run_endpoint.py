@@ -19,6 +19,8 @@ from drills.checks.canary import writer
 from drills.clock import SystemClock, wait_until
 from drills.files import write_atomically
 from drills.recovery.connect import Endpoint, connector
+from drills.replay import bundle
+from drills.replay.replay import replay
 from tests.features.test_gherkin import parsed, scenarios_of
 from tests.support.planted import Plants, below, found, made_key
 from tests.support.runs import Place, Run, at_once, drills, made_place, nothing_left
@@ -281,6 +283,14 @@ def test_a_missed_objective_is_ten(some: dict[str, Run]) -> None:
     assert (run.status, run.record.all_codes) == (10, (10,))
     assert len(failed) == 1
     assert "beyond the RTO of" in failed[0]
+
+
+def test_a_run_of_some_scenarios_is_derived_again(some: dict[str, Run]) -> None:
+    """Nothing differs where scenarios were left out, or where an objective was missed."""
+    for name, run in some.items():
+        assert run.folder is not None
+        found = replay(bundle.read(run.folder))
+        assert (name, found.differences, found.codes) == (name, [], run.record.all_codes)
 
 
 @contextmanager

@@ -18,7 +18,9 @@ from drills.sql import Quoted
 
 BATCH_SIZE = 50  # tables in one query; planning takes longer with more, and a table that fails takes fewer with it
 _BYTES = 512 * 1024  # of a table and its TOAST table together
-_LOCK_TIMEOUT = b"set local lock_timeout = '1s'"  # sizes save queries: nobody waits long for them, and no budget limits it
+_LOCK_TIMEOUT = (
+    b"set local lock_timeout = '1s'"  # sizes save queries: nobody waits long for them, and no budget limits it
+)
 _SMALL = f"""
 select c.oid::pg_catalog.regclass::text from pg_catalog.pg_class as c
 where c.relkind in ('r', 'm') and c.relpersistence <> 't' and c.oid >= {FIRST_USER_OID}
