@@ -259,7 +259,8 @@ def some(place: Place, elsewhere: RunningSandbox, runs: dict[str, Run]) -> dict[
     assert runs
     objectives = ("run", "--", "-k", "objective")
     missed = ("run", "--rto", "1ms", "--", "-k", "objective")
-    made = at_once(place, objectives, missed, environment=elsewhere.variables)
+    variables = elsewhere.variables | {"DRILL_EVIDENCE_KEY": made_key(PLANTS)}
+    made = at_once(place, objectives, missed, environment=variables)
     nothing_left(place)
     return dict(zip(("objectives", "missed"), made, strict=True))
 
@@ -289,8 +290,8 @@ def test_a_run_of_some_scenarios_is_derived_again(some: dict[str, Run]) -> None:
     """Nothing differs where scenarios were left out, or where an objective was missed."""
     for name, run in some.items():
         assert run.folder is not None
-        found = replay(bundle.read(run.folder))
-        assert (name, found.differences, found.codes) == (name, [], run.record.all_codes)
+        again = replay(bundle.read(run.folder))
+        assert (name, again.differences, again.codes) == (name, [], run.record.all_codes)
 
 
 @contextmanager
