@@ -6,6 +6,7 @@ code of the DrillError. POST takes `application/json` only, which no page in a b
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import logging
@@ -17,11 +18,13 @@ from urllib.parse import parse_qs
 import psycopg
 from moto.rds.models import rds_backends
 
+from drills.clock import SystemClock, wait_until
 from drills.errors import USAGE, ConfigError, DrillError, SandboxError, SeedError
 from drills.sandbox.backup.account import BackupAccount
 from drills.sandbox.backup.models import POINT_STATUSES
 from drills.sandbox.base.errors import first_line
 from drills.sandbox.door.calls import CallLog
+from drills.sandbox.postgres.cluster import Cluster
 from drills.sandbox.rds.backend import SandboxRDS
 from drills.sandbox.rds.instances import SandboxSnapshot
 from drills.sandbox.seeds import damage, seed
@@ -29,6 +32,8 @@ from drills.sandbox.seeds import load as seed_load
 from drills.sandbox.state import DataPlane
 
 Answer = tuple[int, Any]
+_CLOCK = SystemClock()
+_END_WITHIN = 3.0  # seconds from a server's last refusal of a connection to the end of its process
 
 
 class Control:
@@ -145,7 +150,7 @@ class Control:
             try:
                 return dataclasses.asdict(seed_load.load(source, server.cluster, master, self._plane.state, choices))
             except (SeedError, psycopg.Error) as error:
-                if server.cluster.running():
+                if not _has_ended(server.cluster, error):
                     raise
                 raise SandboxError(
                     f"expected the server of {name} to run until the seed is loaded, found that it has ended "
@@ -209,6 +214,14 @@ def _read_body(environ: Mapping[str, Any], body: bytes) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise ConfigError("The request must be a JSON object.")
     return value
+
+
+def _has_ended(cluster: Cluster, error: Exception) -> bool:
+    """Return whether the server has ended; one that refuses connections may be on the point of it."""
+    refused = isinstance(error, psycopg.OperationalError) or isinstance(error.__cause__, psycopg.OperationalError)
+    with contextlib.suppress(TimeoutError):
+        wait_until(lambda: not cluster.running(), _END_WITHIN * refused, _CLOCK, every=0.02)
+    return not cluster.running()
 
 
 def _require_text(request: Mapping[str, Any], name: str) -> str:
