@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import re
 import shutil
 import subprocess
@@ -25,6 +26,7 @@ class Outcome:
 def tools() -> str:
     """A folder with links to the only programs that there are."""
     folder = Path(mkdtemp(prefix="drills-plain-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     for name in (*COREUTILS, "openssl"):
         found = shutil.which(name)
         assert found, name
