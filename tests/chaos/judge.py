@@ -1,0 +1,115 @@
+"""What must be true after a drill that was struck; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jsonschema
+
+from tests.chaos.cases import Case
+
+DOCUMENTED = (0, 2, 10, 11, 12, 13, 14)
+KILLED = {"KILL": -9, "QUIT": -3, "TERM": -15, "INT": -2}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is in the AWS: the names of its things, the source's description, and a manifest of all of its rows."""
+
+    resources: frozenset[str]
+    source: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """How a drill ended that was struck. `struck` counts the faults and signals that took effect; times in seconds."""
+
+    case: Case
+    status: int
+    out: str
+    record: Mapping[str, Any] | None
+    struck: int
+    in_time: bool
+    seconds: float
+    before: Facts
+    after: Facts
+    processes: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    @property
+    def left(self) -> frozenset[str]:
+        """What the drill made and is still there."""
+        return self.after.resources - self.before.resources
+
+
+def violations(trial: Trial, schema: Mapping[str, Any], calm: Mapping[str, Any]) -> tuple[str, ...]:
+    """Each rule that the trial breaks; `calm` is the record of a drill that nothing struck."""
+    return tuple(_violations(trial, schema, calm))
+
+
+def _violations(trial: Trial, schema: Mapping[str, Any], calm: Mapping[str, Any]) -> Iterator[str]:
+    if trial.before.source != trial.after.source:
+        yield f"the source has another description: {trial.before.source} → {trial.after.source}"
+    if trial.before.content != trial.after.content:
+        yield "the source has other rows"
+    if missing := trial.before.resources - trial.after.resources:
+        yield f"the drill removed what it did not make: {', '.join(sorted(missing))}"
+    if not trial.in_time:
+        yield f"it did not end within its limits ({trial.seconds:.0f} s)"
+    if trial.processes:
+        yield f"processes are left: {', '.join(trial.processes)}"
+    yield from (f"evidence: {problem}" for problem in trial.problems)
+    if trial.record is None:
+        yield "it has no record"
+        return
+    try:
+        jsonschema.validate(trial.record, schema)
+    except jsonschema.ValidationError as error:
+        yield f"its record does not fit the schema: {error.message}"
+    yield from _of_its_end(trial, trial.record)
+    yield from _of_what_is_left(trial, trial.record)
+    if trial.record["code"] == 0:
+        yield from _of_a_pass(trial.record, calm)
+
+
+def _of_its_end(trial: Trial, record: Mapping[str, Any]) -> Iterator[str]:
+    killed = {KILLED[blow.signal] for blow in trial.case.blows if blow.process == "user" and blow.signal}
+    if trial.status not in DOCUMENTED and trial.status not in killed:
+        yield f"it ended with {trial.status}, which is not documented"
+    dead = {blow.process for blow in trial.case.blows if blow.signal == "KILL"} >= {"user", "supervisor"}
+    if record["ended_at"] is None and not dead:
+        yield "its record has no end"
+    if record["code"] is not None and trial.status >= 0 and trial.status != record["code"]:
+        yield f"it ended with {trial.status}, and its record says {record['code']}"
+    if record["code"] != 0 and not _reasons(record) and not dead:
+        yield "its record has no reason"
+
+
+def _reasons(record: Mapping[str, Any]) -> list[str]:
+    missed = [each["name"] for each in record["verdicts"] if each["outcome"] != "met"]
+    failed = [each["name"] for each in record["promises"] if each["outcome"] not in ("passed", "skipped")]
+    left = [each["id"] for each in record["resources"] if each["state"] != "gone"]
+    return [*record["failures"], *missed, *failed, *left, *filter(None, [record["interrupted_by"]])]
+
+
+def _of_what_is_left(trial: Trial, record: Mapping[str, Any]) -> Iterator[str]:
+    named = {f"{each['kind']} {each['id']}" for each in record["resources"] if each["state"] != "gone"}
+    if unnamed := trial.left - named:
+        yield f"it left what its record does not name: {', '.join(sorted(unnamed))}"
+    if trial.left and record["ended_at"] is not None and 13 not in record["all_codes"]:
+        yield f"it left {', '.join(sorted(trial.left))} and its codes are {record['all_codes']}"
+
+
+def _of_a_pass(record: Mapping[str, Any], calm: Mapping[str, Any]) -> Iterator[str]:
+    """A drill that passes has proved what a drill proves that nothing struck."""
+    for what in ("verdicts", "promises"):
+        here = {each["name"]: each["outcome"] for each in record[what]}
+        there = {each["name"]: each["outcome"] for each in calm[what]}
+        for each in sorted(there):
+            if here.get(each) != there[each]:
+                yield f"it passes, and {each} is {here.get(each, 'not there')} instead of {there[each]}"
+    if record["partial"]:
+        yield "it passes as a part"

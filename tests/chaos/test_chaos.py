@@ -1,0 +1,115 @@
+"""Drills that are struck while they run: a part of `tox -e chaos`, and what its rules find."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import pytest
+
+from drills import record
+from tests.chaos.cases import BEFORE, FAULTS, PHASES, Blow, Case, every_fault, every_signal, random_sequences, usual
+from tests.chaos.judge import Facts, Trial, violations
+from tests.chaos.table import Result, document
+from tests.chaos.world import World, standing
+from tests.support.example_record import green_drill
+from tests.support.paths import CHECKOUT
+
+ALL = [*every_fault(), *every_signal()]
+SCHEMA = json.loads((CHECKOUT / "reports/drill.schema.json").read_text(encoding="utf-8"))
+FACTS = Facts(frozenset({"db-instance orders"}), "description", "rows")
+
+
+def trial(case: Case, **changes: Any) -> Trial:
+    """A drill that survived what struck it and proved all."""
+    kept = json.loads(record.to_json(green_drill())) | changes.pop("record", {})
+    given: dict[str, Any] = {"status": 0, "out": "", "record": kept, "struck": 1, "in_time": True, "seconds": 1.0}
+    return Trial(case=case, before=FACTS, **(given | {"after": FACTS} | changes))
+
+
+SURVIVED = Case("throttling @ restore", (Blow("restore", "throttling"),))
+CALM = trial(Case("nothing", ())).record or {}
+LEFT = dataclasses.replace(FACTS, resources=FACTS.resources | {"db-instance drill-x"})
+BREACHES: dict[str, dict[str, Any]] = {
+    "the source has another description": {"after": dataclasses.replace(FACTS, source="other")},
+    "the source has other rows": {"after": dataclasses.replace(FACTS, content="other")},
+    "the drill removed what it did not make: db-instance orders": {
+        "after": dataclasses.replace(FACTS, resources=frozenset())
+    },
+    "it did not end within its limits": {"in_time": False},
+    "processes are left": {"processes": ("postgres",)},
+    "evidence: no bundle": {"problems": ("no bundle",)},
+    "it has no record": {"record": None},
+    "its record does not fit the schema": {"record": {"run_id": 7}},
+    "it ended with 1, which is not documented": {"status": 1},
+    "its record has no end": {"record": {"ended_at": None}},
+    "it ended with 0, and its record says 12": {"record": {"code": 12}},
+    "its record has no reason": {"status": 12, "record": {"code": 12, "verdicts": [], "promises": []}},
+    "it left what its record does not name: db-instance drill-x": {"after": LEFT},
+    "and its codes are": {"after": LEFT},
+    "it passes, and": {"record": {"verdicts": CALM["verdicts"][1:]}},
+    "it passes as a part": {"record": {"partial": True}},
+}
+
+
+@pytest.mark.parametrize("sentence", BREACHES)
+def test_each_rule_can_be_broken(sentence: str) -> None:
+    """A drill that breaks a rule is found out, and one that keeps them all is not."""
+    changes = dict(BREACHES[sentence])
+    gone = changes.get("record", {}) is None
+    broken = trial(SURVIVED, **({"record": {}} | changes if not gone else {}))
+    broken = dataclasses.replace(broken, record=None) if gone else broken
+
+    assert any(sentence in each for each in violations(broken, SCHEMA, CALM))
+    assert violations(trial(SURVIVED), SCHEMA, CALM) == ()
+
+
+def test_the_cases_are_every_fault_and_signal_in_every_phase() -> None:
+    """Each fault of the local AWS is armed in each phase, each id is there once, and a seed gives the same sequences again."""
+    ids = [case.id for case in ALL]
+
+    assert {f"{name} @ {phase}" for name in FAULTS for phase in (BEFORE, *PHASES)} <= set(ids)
+    assert len(set(ids)) == len(ids) >= 60
+    assert list(random_sequences(20, 7)) == list(random_sequences(20, 7)) != list(random_sequences(20, 8))
+    assert len(usual(ALL)) == 5
+
+
+def test_the_page_names_what_was_broken_and_what_was_not_tried() -> None:
+    """A violation stands in its cell and in a list, and a case that was not tried is never shown as one that was."""
+    page = document([Result(SURVIVED, "0", ("the source has other rows",))], date(2026, 11, 29), "Linux", 7)
+
+    assert "**1 violations**" in page
+    assert "**0: 1 broken**" in page
+    assert "- throttling @ restore: the source has other rows" in page
+    assert page.count("| not tried") == len(ALL) - 1
+    assert f"{len(ALL) - 1} cells and 200 sequences are not tried" in page
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    """A standing AWS with the sample, in which the drills of this module are struck."""
+    with standing() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def calm(world: World) -> Trial:
+    """A drill that nothing strikes."""
+    return world.try_case(Case("nothing", ()))
+
+
+@pytest.mark.whole_run
+@pytest.mark.postgres
+@pytest.mark.sandbox
+def test_a_drill_keeps_the_rules_whatever_strikes_it(world: World, calm: Trial) -> None:
+    """Source unchanged, nothing left unnamed, documented code, a reason, no pass without proof, sealed: five of all cases."""
+    assert calm.record
+    assert (calm.status, violations(calm, SCHEMA, calm.record)) == (0, ())
+    for case in usual(ALL):
+        found = world.try_case(case)
+        assert violations(found, SCHEMA, calm.record) == (), f"{case.id}:\n{found.out}"
+        assert found.struck, case.id
+        world.remove(found.left)
