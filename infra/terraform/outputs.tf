@@ -50,5 +50,10 @@ output "daily_plan_id" {
 
 output "drill_policy_arn" {
   description = "What a drill may do, to be attached to the role or user that it runs as."
-  value       = aws_iam_policy.drill.arn
+  value       = aws_iam_policy.drill["drill"].arn
+}
+
+output "policy_arns" {
+  description = "The policies of a drill, of the posture and of an on-demand backup, by name."
+  value       = { for name, policy in aws_iam_policy.drill : name => policy.arn }
 }

@@ -220,3 +220,17 @@ variable "container_port" {
   type        = number
   default     = 8080
 }
+
+# -- drills ----------------------------------------------------------------------------------------------------------
+
+variable "scratch_subnet_group" {
+  description = "The DB subnet group that drills restore into, as drill.toml names it."
+  type        = string
+  default     = "drills"
+}
+
+variable "scratch_parameter_group" {
+  description = "The DB parameter group of the copies, where drill.toml names one; a drill's own begin with drill-."
+  type        = string
+  default     = "drills"
+}
