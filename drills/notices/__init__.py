@@ -1,0 +1,1 @@
+"""Notices to people: of a run that has ended, from its record alone, and of a drill that never came."""

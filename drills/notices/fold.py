@@ -1,0 +1,111 @@
+"""Duplicates are folded: of the same about a target one notice goes out in a period, and the next says how many more came.
+
+What was told is kept in a file of the project, under a lock. Where that cannot be read or written, a notice is sent.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from drills.clock import SystemClock
+from drills.files import locked, write_privately
+from drills.model.notice import Notice
+
+DEFAULT = Path("reports/notices.json")
+LOCK_SECONDS = 20.0
+
+
+def period_of(kind: str, now: datetime) -> str:
+    """Return the day, the week (ISO 8601) or the month of an instant, in UTC."""
+    return now.strftime({"day": "%Y-%m-%d", "week": "%G-W%V", "month": "%Y-%m"}[kind])
+
+
+def key_of(notice: Notice, period: str) -> str:
+    """Return the key by which a service can fold on its own: the target and the period."""
+    return f"{notice.profile}/{notice.target}/{period}"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What was last told of a target, and how many duplicates were folded since; `problem` is why that is not known."""
+
+    duplicate: bool = False
+    folded: int = 0
+    problem: str = ""
+
+
+class Folding:
+    """The file of what was told."""
+
+    def __init__(self, path: Path, kind: str, now: datetime) -> None:
+        self._path = path
+        self.period = period_of(kind, now)
+
+    def look(self, notice: Notice) -> Told:
+        """Say whether the notice is a duplicate, and count it then."""
+        try:
+            with self._held():
+                known = self._read()
+                last = known.get(_name(notice))
+                if not isinstance(last, dict):
+                    return Told()
+                folded = int(last.get("folded", 0))
+                same = (last.get("period"), last.get("signature")) == (self.period, notice.signature)
+                if same:
+                    known[_name(notice)] = {**last, "folded": folded + 1}
+                    self._write(known)
+                return Told(same, folded)
+        except (OSError, TimeoutError, ValueError, TypeError) as error:
+            return Told(problem=_why(self._path, error))
+
+    def note(self, notice: Notice) -> str:
+        """Keep that the notice was told; return why that is not kept, "" where it is."""
+        try:
+            with self._held():
+                try:
+                    known = self._read()
+                except (ValueError, TypeError):
+                    known = {}
+                known[_name(notice)] = {"period": self.period, "signature": notice.signature, "folded": 0}
+                self._write(known)
+        except (OSError, TimeoutError) as error:
+            return _why(self._path, error)
+        return ""
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        lock = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            with locked(lock, LOCK_SECONDS, SystemClock(), waiting_for=f"another command to let go of {self._path}"):
+                yield
+        finally:
+            os.close(lock)
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            known = json.loads(self._path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        if not isinstance(known, dict):
+            raise TypeError("no object of JSON")
+        return known
+
+    def _write(self, known: dict[str, Any]) -> None:
+        write_privately(self._path, json.dumps(known, indent=1, sort_keys=True) + "\n")
+
+
+def _name(notice: Notice) -> str:
+    return f"{notice.profile}/{notice.target}"
+
+
+def _why(path: Path, error: Exception) -> str:
+    found = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return f"{path}: expected to keep what was told, found: {found}: duplicates are not folded"
