@@ -1,0 +1,121 @@
+"""`fleet.json`: the targets of a fleet, the run of each, and the exit codes. Every scorecard is made from it.
+
+Instants are aware UTC datetimes, `*_seconds` and `seconds` floats in seconds.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from drills.errors import ConfigError
+from drills.files import write_atomically
+
+FLEET_NAME = "fleet.json"
+FLEET_VERSION = 1
+State = Literal["waiting", "running", "ended"]
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A target of the fleet and its run. `run_id` is "" where no run of it has begun.
+
+    `status` is the exit status of the run's process, negative where a signal ended it. `all_codes` are the exit codes that the
+    target gives the fleet, `code` the first of them: one that could not start has 12. `outcome` says in a few words what became
+    of it, `sentence` why it did not pass, and `not_counted` why its run counts nowhere, "" where it counts. `tier` is how much
+    the run did; `level` is that of its evidence and `bundle` where that is.
+    """
+
+    target: str
+    instance: str = ""
+    state: State = "waiting"
+    run_id: str = ""
+    began_at: datetime | None = None
+    seconds: float | None = None
+    status: int | None = None
+    code: int | None = None
+    all_codes: tuple[int, ...] = ()
+    outcome: str = ""
+    sentence: str = ""
+    not_counted: str = ""
+    rta_seconds: float | None = None
+    rto_seconds: float | None = None
+    rpa_seconds: float | None = None
+    rpo_seconds: float | None = None
+    tier: str = ""
+    level: str = ""
+    bundle: str = ""
+    shard: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FleetRecord:
+    """One fleet, or one share of it. `targets` are all targets that the machine knew, whichever share they are in.
+
+    `members` are those of its own share, each of them from the beginning on. `parallel` is how many are drilled at once.
+    `calls_per_second` is how often the whole fleet may ask AWS, None where nothing limits it.
+    """
+
+    schema_version: int
+    fleet_id: str
+    profile: str
+    simulated: bool
+    started_at: datetime
+    tool_version: str
+    targets: tuple[str, ...]
+    members: tuple[Member, ...]
+    shard: str = ""
+    parallel: int = 1
+    calls_per_second: float | None = None
+    ended_at: datetime | None = None
+    wall_seconds: float | None = None
+    interrupted_by: str = ""
+    code: int | None = None
+    all_codes: tuple[int, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    def member(self, target: str) -> Member:
+        """Return the member of that target."""
+        return next(each for each in self.members if each.target == target)
+
+
+_ADAPTER: TypeAdapter[FleetRecord] = TypeAdapter(FleetRecord)
+
+
+def to_json(fleet: FleetRecord) -> str:
+    """Return the record as indented JSON, ending in a newline."""
+    return _ADAPTER.dump_json(fleet, indent=2).decode() + "\n"
+
+
+def save(folder: Path, fleet: FleetRecord) -> None:
+    """Write the record into the fleet's folder, whole."""
+    write_atomically(folder / FLEET_NAME, to_json(fleet))
+
+
+def load(folder: Path) -> FleetRecord:
+    """Return the record of the fleet whose folder this is. Raises ConfigError, one sentence."""
+    path = folder / FLEET_NAME
+    try:
+        text = path.read_text(encoding="utf-8")
+        version = json.loads(text)["schema_version"]
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}: expected the folder of a fleet") from error
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise ConfigError(
+            f"{path} is no record of a fleet: expected JSON with a schema_version, found {error}"
+        ) from error
+    if isinstance(version, int) and version > FLEET_VERSION:
+        raise ConfigError(
+            f"{path} has schema version {version}; this version reads up to {FLEET_VERSION}: use a newer one"
+        )
+    try:
+        return _ADAPTER.validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"{path} is no record of a fleet: {where}: {first['msg']}") from error

@@ -1,0 +1,169 @@
+"""Shows the scorecard of a fleet: on the terminal, as Markdown, and as one HTML page that needs nothing else."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from drills.durations import show_duration
+from drills.files import write_atomically
+from drills.fleet.record import FLEET_NAME, FleetRecord, Member
+from drills.history import wording
+from drills.printable import printable, printable_lines
+from reports import markdown as texts
+from reports import words
+
+TEMPLATES = Path(__file__).parents[1] / "templates"
+SCORECARD = "scorecard.html"
+MARKDOWN = "summary.md"
+HEAD = ("Target", "Code", "Outcome", "Tier", "RTA", "RPA", "Took")
+
+
+def write(folder: Path, fleet: FleetRecord) -> None:
+    """Write the scorecard beside the fleet's record, as HTML and as Markdown. Raises OSError."""
+    write_atomically(folder / SCORECARD, html(fleet, folder))
+    write_atomically(folder / MARKDOWN, markdown(fleet))
+
+
+def headline(fleet: FleetRecord) -> str:
+    """The verdict on the fleet in one sentence."""
+    passed = sum(each.code == 0 for each in fleet.members)
+    if fleet.code is None:
+        return "The fleet has not ended"
+    nowhere = sum(each.code == 0 and bool(each.not_counted) for each in fleet.members)
+    whole = f"{passed} of {words.counted(len(fleet.members), 'target')} passed" + (
+        f", {nowhere} in runs that count nowhere" * bool(nowhere)
+    )
+    return f"{whole}; stopped by {fleet.interrupted_by}" if fleet.interrupted_by else whole
+
+
+def subtitle(fleet: FleetRecord) -> str:
+    """Which fleet it is."""
+    share = f", share {fleet.shard} of {words.counted(len(fleet.targets), 'target')}" if fleet.shard else ""
+    took = f", {show_duration(fleet.wall_seconds)}" if fleet.wall_seconds is not None else ""
+    return f"{fleet.fleet_id}, profile {fleet.profile}{share}{took}, {fleet.parallel} at once"
+
+
+def exit_lines(fleet: FleetRecord) -> list[str]:
+    """Each exit code of the fleet with its targets, the one that it ends with first."""
+    lines = []
+    for code in fleet.all_codes:
+        names = [each.target for each in fleet.members if code in each.all_codes]
+        of = f" ({len(names)}: {', '.join(names)})" if code else ""
+        lines.append(f"{code}: {words.EXIT_WORDS[code]}{of}")
+    return lines
+
+
+def row(member: Member) -> tuple[str, ...]:
+    """The row of a target: every code that it gives, and its numbers beside its objectives."""
+    return (
+        member.target,
+        " ".join(map(str, member.all_codes)) or "-",
+        member.outcome or member.state,
+        member.tier or "-",
+        _against(member.rta_seconds, member.rto_seconds),
+        _against(member.rpa_seconds, member.rpo_seconds),
+        "-" if member.seconds is None else show_duration(member.seconds),
+    )
+
+
+def _against(actual: float | None, objective: float | None) -> str:
+    if actual is None:
+        return "-"
+    return words.seconds_or(actual) + (f" of {show_duration(objective)}" if objective else "")
+
+
+def reasons(fleet: FleetRecord) -> list[str]:
+    """Why targets did not pass, a sentence each, and what is wrong with the fleet as a whole."""
+    said = [f"{each.target}: {each.sentence}" for each in fleet.members if each.sentence]
+    nowhere = [
+        f"{each.target}: counts nowhere: {each.not_counted}"
+        for each in fleet.members
+        if each.not_counted and each.not_counted != each.sentence
+    ]
+    return [*fleet.problems, *said, *nowhere]
+
+
+def _tone(code: int | None) -> str:
+    return {0: "good", None: "open"}.get(code, "bad")
+
+
+# -- terminal ---------------------------------------------------------------------------------------------------------
+
+
+def terminal(fleet: FleetRecord, folder: Path, console: Console) -> None:
+    """Print the scorecard."""
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=False)
+    for head in HEAD:
+        made.add_column(head, overflow="fold", justify="right" if head == "Took" else "left", no_wrap=head == "Took")
+    for each in fleet.members:
+        name, code, outcome, *numbers = map(printable, row(each))
+        made.add_row(
+            name, code, Text(outcome, {"good": "green", "bad": "bold red"}.get(_tone(each.code), "")), *numbers
+        )
+    console.print()
+    console.print(made)
+    console.print()
+    tone = {"good": "bold green", "bad": "bold red"}.get(_tone(fleet.code), "bold")
+    _say(console, headline(fleet), tone)
+    if fleet.simulated:
+        _say(console, wording.SIMULATED, "bold yellow")
+    for line in reasons(fleet):
+        _say(console, line, "red")
+    console.print()
+    for name in (SCORECARD, MARKDOWN, FLEET_NAME):
+        _say(console, words.show_path(folder / name), "cyan")
+    for line in exit_lines(fleet):
+        _say(console, f"exit code {line}")
+
+
+def _say(console: Console, text: str, style: str = "") -> None:
+    console.print(Text(printable(text), style), soft_wrap=not console.is_terminal, highlight=False)
+
+
+# -- Markdown and HTML ------------------------------------------------------------------------------------------------
+
+
+def markdown(fleet: FleetRecord) -> str:
+    """The scorecard as Markdown."""
+    lines = [f"# {headline(fleet)}", "", printable(subtitle(fleet)), ""]
+    lines += [f"**{wording.SIMULATED}**", ""] if fleet.simulated else []
+    lines += [*texts.table(HEAD, [row(each) for each in fleet.members]), ""]
+    lines += [f"- {texts.cell(each)}" for each in reasons(fleet)]
+    lines += ["", *(f"- exit code {texts.cell(each)}" for each in exit_lines(fleet))]
+    return "\n".join(lines) + "\n"
+
+
+def html(fleet: FleetRecord, folder: Path) -> str:
+    """The scorecard as one page; each target leads to the report of its run, where that is."""
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: printable_lines(value) if type(value) is str else value,
+    )
+    rows = [(row(each), _tone(each.code), _report(each, folder), each) for each in fleet.members]
+    return made.get_template("scorecard.html.j2").render(
+        title=headline(fleet),
+        subtitle=subtitle(fleet),
+        stamp=wording.SIMULATED if fleet.simulated else "",
+        tone=_tone(fleet.code),
+        head=HEAD,
+        rows=rows,
+        reasons=reasons(fleet),
+        exits=exit_lines(fleet),
+    )
+
+
+def _report(member: Member, folder: Path) -> str:
+    """Where the report of a member's run is, as the page leads to it; "" where there is none."""
+    path = folder.parent / member.run_id / "report.html"
+    return os.path.relpath(path, folder) if member.run_id and path.is_file() else ""

@@ -1,0 +1,161 @@
+"""`drills run --all`: what is refused, what a fleet would do, and a fleet of targets that cannot start."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from drills.cli.fleet.options import PASSED_ON, check, passed_on
+from drills.cli.main import main, parse
+from drills.errors import ConfigError
+from drills.fleet import record as records
+
+Capture = pytest.CaptureFixture[str]
+FILE = """
+[profiles.sandbox]
+allow = []
+[targets.orders]
+vault = "vault"
+manifest = "absent.json"
+[targets.billing]
+vault = "vault"
+[targets."stock/eu"]
+instance = "stock"
+vault = "vault"
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with three targets, one of which cannot start."""
+    (tmp_path / "drill.toml").write_text(FILE)
+    monkeypatch.chdir(tmp_path)
+    for name in ("DRILL_PROFILE", "GITHUB_STEP_SUMMARY", "TOX_ENV_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        (["--shard", "1/2"], "--shard: expected --all"),
+        (["--parallel", "2"], "--parallel: expected --all"),
+        (["--all", "--target", "orders"], "expected no --target"),
+        (["--all", "--resume", "20261123-141503-a1b2"], "expected no --resume"),
+        (["--all", "--parallel", "0"], "1 drills one target after another"),
+        (["--all", "--shard", "3/2"], "expected a share I/N"),
+        (["--all", "--shard", "x"], "type --shard 2/5 for the second of five machines"),
+        (["--like", "orders"], "--like: expected --all"),
+        (["--all", "--discover", "drill"], "expected a tag KEY=VALUE"),
+        (["--all", "--discover", "drill=yes", "--like", "nope"], '--like: expected the name of a target, found "nope"'),
+        (["--all", "--discover", "drill=yes"], "the AWS of a sandbox begins and ends with its run"),
+        (["--all", "--discover", "drill=yes"], "type --profile with the name of such a profile"),
+        (["--all", "--seed", "postgresql://localhost/orders"], "expected a dump"),
+        (["--all", "--calls-per-second", "2"], "expected a profile of kind"),
+        (["--all", "--profile", "endpoint", "--calls-per-second", "often"], "expected a number of calls a second"),
+        (["--all", "--profile", "endpoint", "--calls-per-second", "0"], "expected a number from 0.01"),
+    ],
+)
+def test_wrong_usage_begins_nothing(project: Path, capsys: Capture, given: list[str], found: str) -> None:
+    """One sentence and exit code 2."""
+    assert main(["run", *given]) == 2
+
+    said = capsys.readouterr().err
+    assert said.startswith("drills: ")
+    assert found in said
+    assert said.count("\n") == 1
+    assert not (project / "reports").exists()
+
+
+@pytest.mark.parametrize("given", [[], ["--dry-run"], ["--dry-run", "--json"]])
+def test_a_share_without_a_target_is_no_success(project: Path, capsys: Capture, given: list[str]) -> None:
+    """Nothing was run: 12, and what to type next; a dry run says the same."""
+    assert main(["run", "--all", "--shard", "4/4", *given]) == 12
+
+    assert "share 4/4 has none of the 3 targets: use at most 3 shares" in capsys.readouterr().err
+
+
+def test_the_whole_plan_and_its_cost_are_said_first(project: Path, capsys: Capture) -> None:
+    """Of each target what its own dry run says, and why one would not start: then the exit code is 12."""
+    assert main(["run", "--all", "--dry-run", "--json", "--parallel", "2"]) == 12
+
+    told = json.loads(capsys.readouterr().out)
+    assert [(each["target"], "refused" in each) for each in told["targets"]] == [
+        ("billing", False),
+        ("orders", True),
+        ("stock/eu", False),
+    ]
+    alone = told["targets"][0]["total_seconds"]
+    assert (told["parallel"], told["copies"], told["longest_seconds"]) == (2, 6, 2 * alone)
+    assert (told["price"]["usd"], len(told["price"]["copies"])) == (None, 6)
+
+    assert main(["run", "--all", "--dry-run", "--shard", "1/3", "--tier", "light"]) == 0
+    said = capsys.readouterr().out
+    assert "orders" not in said
+    assert "1 target, 1 at once, 1 copy, at most" in said
+    assert 'of them not run in tier "light", on the newest recovery point, 1 copy, at most' in said
+    assert sorted(path.name for path in project.iterdir()) == ["drill.toml"]
+
+
+def test_each_run_gets_the_options_that_were_given() -> None:
+    """Each option of `drills run` is passed on, or is known not to be: a new one is in one of the two."""
+    given = [
+        "--rto",
+        "30m",
+        "--sample",
+        "oldest",
+        "--features",
+        "one",
+        "--features",
+        "two",
+        "--trust-seed",
+        "--seed",
+        "a.dump",
+    ]
+    options = parse(["run", "--all", *given])
+    kept = {
+        "command",
+        "all",
+        "shard",
+        "parallel",
+        "discover",
+        "like",
+        "member",
+        "target",
+        "resume",
+        "yes",
+        "dry_run",
+        "json",
+    }
+
+    assert sorted([*passed_on(options)]) == sorted(given)
+    assert {*vars(options)} == {*PASSED_ON, *kept}
+    with pytest.raises(ConfigError):
+        check(parse(["run", "--all", "--yes"]))
+
+
+@pytest.mark.slow
+def test_a_target_that_cannot_start_is_in_the_scorecard(project: Path, capsys: Capture) -> None:
+    """With 12 and its own sentence, beside what else was expected: on the terminal, in the JSON, the HTML and the Markdown."""
+    (project / "drill.toml").write_text(
+        FILE.replace('"vault"', '"vault"\nmanifest = "absent.json"').replace(
+            'manifest = "absent.json"\nmanifest = "absent.json"', 'manifest = "absent.json"'
+        )
+    )
+
+    assert main(["run", "--all", "--parallel", "3"]) == 12
+
+    out = capsys.readouterr().out
+    (folder,) = (project / "reports/out").iterdir()
+    fleet = records.load(folder)
+    assert [(each.target, each.code, each.status, each.outcome) for each in fleet.members] == [
+        (name, 12, 2, "could not start") for name in ("billing", "orders", "stock/eu")
+    ]
+    assert (fleet.code, fleet.all_codes, fleet.targets) == (12, (12,), ("billing", "orders", "stock/eu"))
+    for text in (out, *((folder / name).read_text() for name in ("scorecard.html", "summary.md"))):
+        for name in fleet.targets:
+            assert f"{name}: targets." in text
+    assert "exit code 12: the drill could not run or could not verify (3: billing, orders, stock/eu)" in out
+    assert "0 of 3 targets passed" in out

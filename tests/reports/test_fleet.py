@@ -1,0 +1,93 @@
+"""The scorecard of a fleet, and its Allure results."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+from pathlib import Path
+
+from rich.console import Console
+
+from drills.fleet import score
+from drills.fleet.record import FLEET_VERSION, FleetRecord, Member
+from drills.history.wording import SIMULATED
+from reports.fleet import allure, show
+from tests.support.example_record import START, failing_drill, green_drill
+
+GREEN = dataclasses.replace(green_drill(), code=0, all_codes=(0,))
+RED = dataclasses.replace(failing_drill(), code=11, all_codes=(11, 10), run_id="20261123-141503-0002")
+
+
+def fleet() -> FleetRecord:
+    """A fleet with a target that passed, one that did not, and one that could not start, whose name is an attack."""
+    members = (
+        score.of_run(Member("orders"), 0, GREEN, ""),
+        score.of_run(Member("billing"), 11, RED, ""),
+        score.of_run(Member("<b>x</b>|\x1b[31m"), 2, None, "no vault"),
+    )
+    names = tuple(each.target for each in members)
+    made = FleetRecord(FLEET_VERSION, "fleet-1", "sandbox", True, START, "0", names, members, wall_seconds=61.0)
+    return score.judged(made, names)
+
+
+def test_the_scorecard_is_the_same_everywhere(tmp_path: Path) -> None:
+    """Each target with its codes and its reason, the stamp, and the exit codes with their targets."""
+    folder = tmp_path / "fleet-1"
+    folder.mkdir()
+    (tmp_path / GREEN.run_id).mkdir()
+    (tmp_path / GREEN.run_id / "report.html").touch()
+    show.write(folder, fleet())
+    screen = io.StringIO()
+    show.terminal(fleet(), folder, Console(file=screen, width=80))
+    page, text, seen = (folder / show.SCORECARD).read_text(), (folder / show.MARKDOWN).read_text(), screen.getvalue()
+
+    for shown in (page, text, seen):
+        for part in ("1 of 3 targets passed", SIMULATED, "orders", "billing", "11 10", "no vault"):
+            assert part in shown, part
+        assert "\x1b" not in shown
+    assert max(map(len, seen.splitlines())) <= 80 or "reports" not in seen
+    assert "exit code 11: verification failed: schema, data or parity differ (1: billing)" in " ".join(seen.split())
+    assert f'<a href="../{GREEN.run_id}/report.html">orders</a>' in page
+    assert RED.run_id not in page
+    assert "<b>x</b>" not in page
+    assert "<b>x</b>" not in text
+
+
+def test_no_result_of_a_target_is_taken_for_a_try_of_another(tmp_path: Path) -> None:
+    """Allure shows the last of two results with one history id alone: each target's scenario has an id of its own."""
+    runs = []
+    for number, target in enumerate(("orders", "billing")):
+        folder = tmp_path / f"2026112{number}-141503-a1b2" / "allure-results"
+        folder.mkdir(parents=True)
+        same = {
+            "historyId": "h",
+            "testCaseId": "t",
+            "name": "promise",
+            "labels": [{"name": "parentSuite", "value": "f"}],
+        }
+        (folder / f"{number}-result.json").write_text(json.dumps({"uuid": str(number), **same}))
+        (folder / f"{number}-container.json").write_text("{}")
+        (folder / f"{number}-attachment.txt").write_text(target)
+        (folder / "timeline-attachment.svg").write_text(f"<svg>{target}</svg>")
+        told = {"attachments": [{"name": "Timeline", "source": "timeline-attachment.svg"}], "errors": []}
+        (folder / "run-globals.json").write_text(json.dumps(told))
+        (folder / "categories.json").write_text("[]")
+        (folder / "environment.properties").write_text(f"target={target}\n")
+        runs.append(allure.Results(target, folder))
+    into = tmp_path / "all"
+
+    assert allure.collect(runs, fleet(), into) == 2
+    results = [json.loads(path.read_text()) for path in sorted(into.glob("*-result.json"))]
+    for name in allure.IDS:
+        assert len({each[name] for each in results} - {"h", "t"}) == 2
+    assert [each["parameters"] for each in results] == [[{"name": "target", "value": each.target}] for each in runs]
+    assert [each["labels"] for each in results] == [[{"name": "parentSuite", "value": each.target}] for each in runs]
+    whole = [json.loads(path.read_text())["attachments"][0] for path in into.glob("*-globals.json")]
+    assert {each["name"]: (into / each["source"]).read_text() for each in whole} == {
+        f"{each.target}: Timeline": f"<svg>{each.target}</svg>" for each in runs
+    }
+    for run in runs:
+        for path in run.folder.glob("[01]-*"):
+            assert (into / path.name).is_file()
+    assert "target_orders=passed (0)" in (into / "environment.properties").read_text()
