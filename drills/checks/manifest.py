@@ -82,7 +82,7 @@ class Manifest:
     `calibration` is a digest of the server's fast hashes of known texts (drills/checks/content/fingerprint.py).
     `settings` and `passwords` are None in a manifest that was taken before they were stored, or by a role that may not
     read them; `groups` are the roles with rights in a single database (drills/checks/catalog/scope.py), None of several
-    or before they were stored.
+    or before they were stored. `replica` is whether the server was a standby, None before that was stored.
     """
 
     format: int
@@ -99,9 +99,11 @@ class Manifest:
     settings: Settings | None = None
     passwords: Passwords | None = None
     groups: tuple[str, ...] | None = None
+    replica: bool | None = None
 
 
 _ADAPTER: TypeAdapter[Manifest] = TypeAdapter(Manifest)
+_STANDBY = "select pg_catalog.pg_is_in_recovery()"
 _IDENTIFIER = "select system_identifier::pg_catalog.text from pg_catalog.pg_control_system()"
 
 
@@ -137,6 +139,7 @@ def _shared(connect: Connector, only: str, key: bytes | None) -> dict[str, Any]:
         server_settings = settings.observe(plain)
     with snapshot(connect, MAINTENANCE) as connection:
         number, server = _version(connection)
+        standby = connection.execute(_STANDBY).fetchone()
         cluster = catalog.observe_cluster(connection, key=key)
         secret, groups = passwords.observe(connection, key), None
         if only:
@@ -154,6 +157,7 @@ def _shared(connect: Connector, only: str, key: bytes | None) -> dict[str, Any]:
             "settings": server_settings,
             "passwords": secret,
             "groups": groups,
+            "replica": bool(standby and standby[0]),
         }
 
 
@@ -246,11 +250,29 @@ def load(text: str, name: str = "the manifest") -> Manifest:
     if digest != _digest(body):
         raise ConfigError(f"{name} was changed after it was taken: its digest does not fit its contents: {again}")
     try:
-        return _ADAPTER.validate_python(body)
+        found = _ADAPTER.validate_python(body)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"{name} is no manifest: {where}: {first['msg']}: {again}") from error
+    if where := _no_definition(found):
+        raise ConfigError(f"{name} is no manifest: {where}: expected a definition as a JSON object: {again}")
+    return found
+
+
+def _no_definition(manifest: Manifest) -> str:
+    """Return the place of a catalog's entry that is no JSON object, "" where all of them are."""
+    catalogs = {"cluster": manifest.cluster} | {name: each.catalog for name, each in manifest.databases.items()}
+    for where, of in catalogs.items():
+        for section, entries in of.items():
+            for name, definition in entries.items():
+                try:
+                    whole = isinstance(json.loads(definition), dict)
+                except (ValueError, RecursionError):
+                    whole = False
+                if not whole:
+                    return f"{where}.{section}.{name}"
+    return ""
 
 
 def authenticate(digest: str, key: bytes) -> str:

@@ -212,7 +212,7 @@ def _read_content(run: CheckRun) -> CheckResult:
         return content.read(connection, comparison.policies, _bounds(connection, comparison))
 
     damaged = inspect_all(comparison.connect, comparison.databases, content.NAME, inspect)
-    return run.conclude(content.NAME, damaged, "tables") if damaged.findings else without_manifest(content.NAME)
+    return run.conclude(content.NAME, damaged, content.WHAT) if damaged.findings else without_manifest(content.NAME)
 
 
 def _observe_server(connect: Connector) -> ServerSeen:

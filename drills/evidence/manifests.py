@@ -8,6 +8,7 @@ from pathlib import Path
 from drills.errors import DrillError
 from drills.evidence.check import check_signature
 from drills.evidence.keys import PublicKey, Signer, read_public_key
+from drills.files import whole_or_gone
 
 
 def signature_path(manifest: Path) -> Path:
@@ -19,8 +20,9 @@ def sign_manifest(manifest: Path, data: bytes, signer: Signer) -> None:
     """Write the signature of a manifest with this content. Raises NotSealed where the key cannot be used, and OSError."""
     path = signature_path(manifest)
     half = path.with_name(f".{path.name}.{os.getpid()}")
-    half.write_bytes(signer.sign(data))
-    half.replace(path)
+    with whole_or_gone(half):
+        half.write_bytes(signer.sign(data))
+        half.replace(path)
 
 
 def read_sealed(manifest: Path, key: PublicKey) -> bytes:

@@ -91,3 +91,11 @@ def test_a_manifest_that_was_edited_and_digested_anew_does_not_fit_its_key() -> 
     assert not manifest.is_authentic(manifest.dump(WHOLE), "m.json", key)
     with pytest.raises(ConfigError, match="does not fit the key"):
         manifest.is_authentic(other, "m.json", key)
+
+
+@pytest.mark.parametrize("definition", ["", "x", "[]", "1", "[" * 100_000])
+def test_a_definition_that_is_no_object_is_one_sentence(definition: str) -> None:
+    """A catalog's entries are JSON in JSON; the place of the one that is none is named, even where the digest fits."""
+    forged = dataclasses.replace(WHOLE, cluster={"roles": {"role a": definition}})
+    with pytest.raises(ConfigError, match=r"cluster\.roles\.role a: expected a definition as a JSON object"):
+        manifest.load(manifest.dump(forged))

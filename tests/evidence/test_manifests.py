@@ -10,11 +10,9 @@ import pytest
 from drills.checks.manifest import FORMAT, Manifest, dump
 from drills.cli.main import main
 from drills.clock import SystemClock
-from drills.evidence.keys import generate_pem, read_signer
 from drills.evidence.manifests import sign_manifest, signature_path
-from tests.support.evidence import PRIVATE, PUBLIC, SIGNER
+from tests.support.evidence import OTHER, PRIVATE, PUBLIC, SIGNER
 
-OTHER = read_signer("env:K", {"K": generate_pem()})
 NOWHERE = "host=127.0.0.1 port=1 dbname=orders"
 CONFIG = """
 [evidence]

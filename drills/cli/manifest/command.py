@@ -13,21 +13,17 @@ from drills.checks import manifest
 from drills.checks.base.lock_watch import ReadLimits
 from drills.checks.base.outcome import first_line
 from drills.checks.base.session import Connector, SingleDatabase
+from drills.checks.content.check import WHAT
 from drills.checks.content.fingerprint import FAST, STABLE
 from drills.checks.manifest import Manifest
-from drills.cli.common import Command
-from drills.cli.database import (
-    add_policy_option,
-    database_name,
-    own_connection,
-    parse_dsn,
-    policies_of,
-    server_connector,
-)
+from drills.cli.common import TARGET_OPTIONS, Command
+from drills.cli.database import add_dsn, add_policy_option, parse_dsn, policies_of
 from drills.cli.evidence.signing import signer_of
+from drills.cli.manifest.kept import Kept, open_kept, show_kept
 from drills.clock import SystemClock
 from drills.durations import parse_duration
 from drills.errors import ConfigError, DrillError
+from drills.evidence.keys import Signer
 from drills.evidence.manifests import sign_manifest, signature_path
 from drills.files import write_atomically
 
@@ -36,19 +32,24 @@ examples:
   drills manifest postgresql://reader@db.example.com/orders -o orders.json
   drills manifest "host=localhost dbname=orders" > orders.json
   drills manifest dbname=orders -o orders.json --key drill.pem     sealed: drills verify --public-key refuses an edited one
+  drills manifest "host=replica,db user=drills_manifest dbname=orders target_session_attrs=prefer-standby" \\
+      --all-databases --target myappdbprod --key manifests.pem
+  drills manifest --from orders.json --target myappdbprod --key manifests.pem --point arn:aws:rds:…:snapshot:before-release
 The password comes from the DSN, PGPASSWORD or ~/.pgpass. With -o a key is kept in FILE.key: keep both, and the key secret.
+For a target it goes to the store that drill.toml names (targets.NAME.manifests), where a drill finds it: docs/manifests.md.
 """
 
 
 def add_arguments(take: argparse.ArgumentParser) -> None:
     """Add the options of `drills manifest`."""
-    take.add_argument("dsn", metavar="DSN", help="libpq URL or keyword string of the source")
+    add_dsn(take, "the source, required without --from", optional=True)
     take.add_argument(
-        "-o", "--output", metavar="FILE", help="where it is kept, with its key beside it (default: print it)"
+        "-o", "--output", metavar="FILE", help="where it is kept, with its key beside it (default, and -: print it)"
     )
     take.add_argument(
         "--key", metavar="KEY", help="signs it, into FILE.sig: a PEM file, env:NAME, or the ARN of a key in AWS KMS"
     )
+    _add_store_options(take)
     take.add_argument("--all-databases", action="store_true", help="every database of the server, not the DSN's alone")
     take.add_argument(
         "--portable",
@@ -67,31 +68,85 @@ def add_arguments(take: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_store_options(take: argparse.ArgumentParser) -> None:
+    take.add_argument(
+        "--store", metavar="STORE", help="s3://BUCKET/PREFIX or a folder, in place of the target's; with --target"
+    )
+    take.add_argument(
+        "--point",
+        metavar="ARN",
+        help="the recovery point that it is of (default: it is stored by its time); with --target",
+    )
+    take.add_argument(
+        "--from",
+        dest="taken",
+        metavar="FILE",
+        help="store one that -o wrote, in place of reading a source; with --target",
+    )
+    take.add_argument("--json", action="store_true", help="print what was stored, and where, as JSON; with --target")
+
+
 def run(options: argparse.Namespace) -> int:
     """Take the manifest and write it; DrillError, one sentence, where the source could not be read whole."""
+    limits = _limits(options)
+    if options.output == "-":
+        options.output = None  # standard output is where it goes without a file
+    _check_combination(options)
+    kept = open_kept(options)
+    signer = signer_of(options.key) if options.key and kept is None else None
+    taken, text, key = _read(options) if options.taken else _take(options, limits, kept)
+    if note := _emptiness(taken):
+        print(note, file=sys.stderr)
+    if options.output:
+        _write(Path(options.output), text, key, signer)
+        print(_summary(taken, options.output), file=sys.stderr)
+    if signer:
+        print(f"{signature_path(Path(options.output))}: signed, fingerprint {signer.fingerprint}", file=sys.stderr)
+    if kept:
+        show_kept(kept, taken, kept.keep(text.encode(), taken.taken_at, key), _summary, as_json=options.json)
+    elif not options.output:
+        print(text, end="")
+    return 0
+
+
+def _limits(options: argparse.Namespace) -> ReadLimits:
     if options.workers < 1:
         raise ConfigError(f"--workers: expected a number of connections from 1, found {options.workers}")
     try:
-        max_age = parse_duration(options.max_age).total_seconds()
+        return ReadLimits(options.workers, parse_duration(options.max_age).total_seconds())
     except ValueError as error:
         raise ConfigError(f"--max-age: {error}") from error
+
+
+def _check_combination(options: argparse.Namespace) -> None:
+    """Refuse options that do not go together, before anything is opened."""
     if options.output and not Path(options.output).absolute().parent.is_dir():
         raise ConfigError(f"--output: expected a file in a folder that exists, found {options.output}")
+    if (options.dsn is None) == (options.taken is None):
+        raise ConfigError(
+            "expected DSN, or --from FILE in place of it, found " + ("none" if options.dsn is None else "both")
+        )
+    if options.target:
+        return
     if options.key and not options.output:
         raise ConfigError("--key: expected --output FILE beside it, found none: the signature lies beside the file")
-    signer = signer_of(options.key) if options.key else None
-    policies = policies_of(options.policy)
-    parameters = parse_dsn(options.dsn)
-    name = database_name(parameters)
-    connect: Connector = (
-        server_connector(parameters) if options.all_databases else SingleDatabase(own_connection(parameters), name)
-    )
-    key = secrets.token_bytes(32) if options.output else None
+    for name, value in (("--from", options.taken), ("--json", options.json)):
+        if value:
+            raise ConfigError(f"{name}: expected --target NAME beside it, found none: it is about what is stored")
+
+
+def _take(options: argparse.Namespace, limits: ReadLimits, kept: Kept | None) -> tuple[Manifest, str, bytes | None]:
+    """Return the manifest of the source, its text, and its key."""
+    policies = {**(kept.policies if kept else {}), **policies_of(options.policy)}
+    database = parse_dsn(options.dsn)
+    name = database.entered_name()
+    connect: Connector = database.connect if options.all_databases else SingleDatabase(database.connect, name)
+    key = secrets.token_bytes(32) if options.output or kept else None
     try:
         taken = manifest.take(
             connect,
             key=key,
-            limits=ReadLimits(options.workers, max_age),
+            limits=limits,
             clock=SystemClock(),
             policies=policies,
             algorithm=STABLE if options.portable else FAST,
@@ -100,13 +155,27 @@ def run(options: argparse.Namespace) -> int:
     except (psycopg.Error, UnicodeError) as error:
         reason = first_line(error) if isinstance(error, psycopg.Error) else "names that are not valid in its encoding"
         raise DrillError(f"expected to read the whole source, found: {reason}; no manifest was written") from error
-    text = manifest.dump(taken, key)
-    if note := _emptiness(taken):
-        print(note, file=sys.stderr)
-    if not options.output:
-        print(text, end="")
-        return 0
-    path = Path(options.output)
+    return taken, manifest.dump(taken, key), key
+
+
+def _read(options: argparse.Namespace) -> tuple[Manifest, str, bytes | None]:
+    """Return a manifest that was taken before, its text, and the key that lies beside it."""
+    path = Path(options.taken)
+    try:
+        text = path.read_text(encoding="utf-8")
+        key = manifest.read_key(path)
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "no text"
+        raise ConfigError(f"--from: expected a manifest, found {path}: {reason}") from error
+    taken = manifest.load(text, str(path))
+    if not manifest.is_authentic(text, str(path), key):
+        lacks = "it has no HMAC" if key else f"its key, {manifest.key_path(path)}, is not there"
+        print(f"drills: {path} is not authenticated: {lacks}", file=sys.stderr)
+    return taken, text, key
+
+
+def _write(path: Path, text: str, key: bytes | None, signer: Signer | None) -> None:
+    """Write the manifest with its key and signature beside it. Raises DrillError."""
     try:
         signature_path(path).unlink(missing_ok=True)  # of the manifest before
         manifest.write_key(path, key)
@@ -115,10 +184,6 @@ def run(options: argparse.Namespace) -> int:
             sign_manifest(path, text.encode(), signer)
     except OSError as error:
         raise DrillError(f"expected to write {path}, found: {error.strerror}") from error
-    print(_summary(taken, path), file=sys.stderr)
-    if signer:
-        print(f"{signature_path(path)}: signed, fingerprint {signer.fingerprint}", file=sys.stderr)
-    return 0
 
 
 def _emptiness(taken: Manifest) -> str:
@@ -134,16 +199,16 @@ def _emptiness(taken: Manifest) -> str:
     )
 
 
-def _summary(taken: Manifest, path: Path) -> str:
+def _summary(taken: Manifest, where: str) -> str:
     tables = [table for one in taken.databases.values() for table in one.contents.tables.values()]
     unread = sum(len(one.contents.unreadable) + len(one.contents.damaged) for one in taken.databases.values())
     held = max((one.held_seconds for one in taken.databases.values()), default=0.0)
     names = ", ".join(taken.databases)
     missing = f"; {unread} tables could not be read" if unread else ""
     return (
-        f"{path}: {names}, {len(tables)} tables, {sum(table.rows for table in tables):,} rows; the snapshot was held for "
+        f"{where}: {names}, {len(tables)} {WHAT}, {sum(table.rows for table in tables):,} rows; the snapshot was held for "
         f"{held:.1f} s by {taken.workers} connection{'s' if taken.workers > 1 else ''}{missing}"
     )
 
 
-COMMAND = Command(EXAMPLE, add_arguments, run)
+COMMAND = Command(EXAMPLE, add_arguments, run, parents=(TARGET_OPTIONS,))
