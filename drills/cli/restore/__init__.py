@@ -1,0 +1,1 @@
+"""`drills restore`: the day of the disaster."""

@@ -1,0 +1,30 @@
+"""What an hour of a copy costs that stays."""
+
+from __future__ import annotations
+
+from drills.config.load import AwsProfile, Config
+from drills.model.price import Billed, UnitPrice
+from drills.objectives import cost
+from drills.recovery.restore import Setup
+from drills.run import price_list
+
+HOUR = 3600.0  # seconds
+
+
+def of_an_hour(config: Config, setup: Setup) -> str:
+    """Return what an hour of the copy costs, in words; "" before RDS has said of which class it is.
+
+    On AWS the price list is asked, where the role may; what it does not say is taken from the table.
+    """
+    copy = next((each for each in setup.journal.record.restorations if each.instance_class), None)
+    if copy is None:
+        return ""
+    region = setup.scratch_clients.region
+    asked: tuple[UnitPrice, ...] = ()
+    note = ""
+    if isinstance(config.profile, AwsProfile):
+        asked, note = price_list.ask(setup.scratch_clients, region, copy.instance_class, copy.storage_type)
+    support = cost.support_charged(copy.engine, setup.journal.clock.now())
+    billed = Billed(region, copy.instance_class, HOUR, copy.storage_type, copy.storage_gib, support)
+    told = cost.told(cost.price_of([billed], asked), simulated=config.simulated, asked=asked)
+    return told + (f"; {note}" if note else "")
