@@ -1,0 +1,1 @@
+"""`drills completion`: what a shell completes of a command line of drills."""

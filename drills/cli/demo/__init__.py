@@ -1,0 +1,1 @@
+"""`drills demo`: a good and a damaged backup side by side."""
