@@ -1,0 +1,1 @@
+"""`drills preflight`: what it calls, and how it shows what is foreseen."""

@@ -1,0 +1,299 @@
+"""The actions of a drill and the requests to simulate them by, and what the simulator's decisions come to. Pure.
+
+The simulator evaluates identity policies, the permissions boundary and service control policies with their conditions; its
+result "can differ from your live Amazon Web Services environment" (AWS IAM API reference, SimulatePrincipalPolicy). So what
+it says is a prediction. Policies of resources and session policies are not part of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from drills.aws.guarded.permits import DRILL_WRITES
+from drills.model.engine import major_of
+from drills.model.finding import CheckResult
+from drills.model.parity import NotVerified
+from drills.posture.judgement import Judgement, count_noun
+from drills.preflight.facts import Decision, PreflightFacts, Restore
+
+NAME = "permissions"
+# without which no copy is made and removed; what a drill reads beside that is named where it is not known
+# of the side of the source, which another role may read than restores
+SOURCE_READS = ("rds:DescribeDBSnapshots", "rds:DescribeDBParameters", "backup:ListRecoveryPointsByBackupVault")
+COPY_READS = (
+    *("rds:DescribeDBInstances", "rds:DescribeDBParameterGroups", "rds:ListTagsForResource"),
+    *("ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs", "logs:DescribeLogGroups"),
+)
+RESTORE = "rds:RestoreDBInstanceFromDBSnapshot"
+MOMENT = "rds:RestoreDBInstanceToPointInTime"
+COPY = "rds:CopyDBSnapshot"
+# what the restore of an encrypted snapshot needs of its key (Amazon RDS User Guide, "AWS KMS key management")
+KEY_ACTIONS = ("kms:CreateGrant", "kms:DescribeKey")
+# and the copy of one under another key, in the caller's name
+COPY_KEY_ACTIONS = ("kms:Decrypt", "kms:GenerateDataKeyWithoutPlaintext")
+SUBNET_READS = ("rds:DescribeDBSubnetGroups",)  # where a subnet group is made
+# every action of a drill: what it may send, the tags that it makes things with, and what it reads and uses a key for
+DRILL = (
+    *(*SOURCE_READS, *COPY_READS, *SUBNET_READS),
+    *(*DRILL_WRITES, "rds:AddTagsToResource"),
+    *(*KEY_ACTIONS, *COPY_KEY_ACTIONS),
+)
+ENCRYPTED = "rds:StorageEncrypted"
+ANY_GROUP, ANY_VPC = "sg-00000000000000000", "vpc-00000000000000000"  # for what has no id yet
+SECURITY_GROUP = "security group"  # among the named ones: drill.toml names its id
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """One request to the simulator: actions on resources, with the condition keys that AWS would have."""
+
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    context: Mapping[str, str | tuple[str, ...] | bool]
+
+    def entries(self) -> list[dict[str, Any]]:
+        """Return the ContextEntries of SimulatePrincipalPolicy."""
+        return [_entry(name, value) for name, value in self.context.items()]
+
+
+def _entry(name: str, value: str | tuple[str, ...] | bool) -> dict[str, Any]:
+    if isinstance(value, bool):
+        return {"ContextKeyName": name, "ContextKeyType": "boolean", "ContextKeyValues": [str(value).lower()]}
+    if isinstance(value, tuple):
+        return {"ContextKeyName": name, "ContextKeyType": "stringList", "ContextKeyValues": list(value)}
+    return {"ContextKeyName": name, "ContextKeyType": "string", "ContextKeyValues": [value]}
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a drill would make: its names and the tags that it gives, and the groups that drill.toml names instead.
+
+    `keys` are the ARNs of the keys that the restore uses. `reads_source` is False where others read the source. `lock` is
+    a parameter group that holds the target for one run, "" where a drill takes none.
+    """
+
+    instance: str
+    parameter_group: str
+    subnet_group: str
+    snapshot: str
+    tags: Mapping[str, str]
+    named: Sequence[str]
+    keys: Sequence[str] = ()
+    vpc: str = ""
+    reads_source: bool = True
+    lock: str = ""
+
+
+Context = dict[str, str | tuple[str, ...] | bool]
+
+
+class _Requests:
+    """Builds the requests of one restore: what it makes carries the run's tags, and what is made has them already."""
+
+    def __init__(self, restore: Restore, made: Made, account: str, region: str) -> None:
+        self._restore = restore
+        self._made = made
+        self._partition = restore.point.arn.split(":")[1]
+        self._place = f"{region}:{account}"
+        self._everywhere: Context = {"aws:RequestedRegion": region, "aws:ResourceAccount": account}
+        self._own: Context = self._everywhere | {f"aws:ResourceTag/{key}": value for key, value in made.tags.items()}
+        self._key: Context = self._everywhere | {
+            "kms:ViaService": f"rds.{region}.amazonaws.com",
+            "kms:CallerAccount": account,
+            "kms:GrantIsForAWSResource": True,
+        }
+        tags: Context = {f"aws:RequestTag/{key}": value for key, value in made.tags.items()}
+        self._tagged: Context = self._everywhere | tags | {"aws:TagKeys": tuple(made.tags)}
+
+    def _arn(self, kind: str, name: str) -> str:
+        return f"arn:{self._partition}:rds:{self._place}:{kind}:{name}"
+
+    def _asked(self) -> Context:
+        request, name = self._restore.request.parameters, self._restore.instance_class
+        asked: Context = self._tagged | {
+            "rds:DatabaseEngine": "postgres",
+            "rds:MultiAz": bool(request.get("MultiAZ")),
+            "rds:PubliclyAccessible": bool(request.get("PubliclyAccessible")),
+            ENCRYPTED: self._restore.point.encrypted,
+        }
+        return asked | ({"rds:DatabaseClass": name} if name else {})
+
+    def instance(self) -> list[Simulated]:
+        """Return those of reading, of the restore, and of the instance that it makes."""
+        made, point = self._made, self._restore.point
+        db = self._arn("db", made.instance)
+        groups = [self._arn("pg", made.parameter_group), self._arn("subgrp", made.subnet_group)]
+        # a copy has the default option group (Amazon RDS User Guide, "Working with option groups")
+        version = point.engine_version
+        groups += [self._arn("og", f"default:postgres-{major_of(version)}")] if version else []
+        of = db if point.kind == "continuous" else point.arn
+        logs = f"arn:{self._partition}:logs:{self._place}:log-group:/aws/rds/instance/{made.instance}/postgresql"
+        reads = (*(SOURCE_READS if made.reads_source else ()), *COPY_READS)
+        return [
+            Simulated(reads, ("*",), self._everywhere),
+            Simulated((restore_action(self._restore),), tuple(dict.fromkeys((db, of, *groups))), self._asked()),
+            Simulated(("rds:AddTagsToResource",), (db,), self._asked()),
+            Simulated(("rds:ModifyDBInstance", "rds:DeleteDBInstance"), (db,), self._own),
+            Simulated(("logs:DeleteLogGroup",), (logs,), self._everywhere),
+        ]
+
+    def groups(self) -> list[Simulated]:
+        """Return those of the groups that drill.toml does not name, and of the lock."""
+        made = self._made
+        found: list[Simulated] = []
+        own = () if made.parameter_group in made.named else (self._arn("pg", made.parameter_group),)
+        subnets = (self._arn("subgrp", made.subnet_group),)
+        if pg := (*own, *((self._arn("pg", made.lock),) if made.lock else ())):
+            found.append(Simulated(("rds:CreateDBParameterGroup", "rds:AddTagsToResource"), pg, self._tagged))
+            found.append(Simulated(("rds:DeleteDBParameterGroup",), pg, self._own))
+        if own:
+            found.append(Simulated(("rds:ModifyDBParameterGroup",), own, self._own))
+        if made.subnet_group not in made.named:
+            found.append(Simulated(("rds:CreateDBSubnetGroup", "rds:AddTagsToResource"), subnets, self._tagged))
+            found.append(Simulated(("rds:DeleteDBSubnetGroup",), subnets, self._own))
+            found.append(Simulated(SUBNET_READS, ("*",), self._everywhere))
+        if SECURITY_GROUP not in made.named:
+            ec2 = f"arn:{self._partition}:ec2:{self._place}"
+            group = f"{ec2}:security-group/{ANY_GROUP}"
+            create = (group, f"{ec2}:vpc/{made.vpc or ANY_VPC}")
+            found.append(Simulated(("ec2:CreateSecurityGroup",), create, self._tagged))
+            changes = ("ec2:AuthorizeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress", "ec2:DeleteSecurityGroup")
+            found.append(Simulated(changes, (group,), self._own))
+        return found
+
+    def copy_and_key(self) -> list[Simulated]:
+        """Return those of a snapshot that is copied first, and of the key."""
+        found = []
+        if self._restore.copied_first:
+            copy = (self._arn("snapshot", self._made.snapshot),)
+            found.append(Simulated((COPY,), (*copy, self._restore.point.arn), self._tagged))
+            found.append(Simulated(("rds:AddTagsToResource",), copy, self._tagged))
+            found.append(Simulated(("rds:DeleteDBSnapshot",), copy, self._own))
+        if self._made.keys:
+            copying = COPY_KEY_ACTIONS if self._restore.copied_first else ()
+            found.append(Simulated((*KEY_ACTIONS, *copying), tuple(self._made.keys), self._key))
+        return found
+
+
+def simulations(restore: Restore, made: Made, account: str, region: str) -> tuple[Simulated, ...]:
+    """Return the requests for everything that a drill asks AWS for, from the first read to the clean-up."""
+    requests = _Requests(restore, made, account, region)
+    return (*requests.instance(), *requests.groups(), *requests.copy_and_key())
+
+
+def restore_action(restore: Restore) -> str:
+    """Return the action of the restore."""
+    return MOMENT if restore.point.kind == "continuous" else RESTORE
+
+
+def judge(facts: PreflightFacts) -> CheckResult:
+    """Foresee whether the actions of a drill are allowed; the key's own are judged with its policy."""
+    judged = Judgement(NAME)
+    rights = facts.rights
+    if rights is None:
+        return judged.result("", nothing="there is no point whose restore could be simulated", requirement="optional")
+    judged.was_read("whose rights the restore would be made with", rights.principal)
+    if isinstance(rights.principal, NotVerified) or not judged.was_read(
+        f"rights of {rights.principal}", rights.decisions
+    ):
+        return judged.result("")
+    decisions = () if isinstance(rights.decisions, NotVerified) else rights.decisions
+    of_drill = [each for each in decisions if not each.action.startswith("kms:") or each.allowed]
+    judged.compared += len({each.action for each in of_drill})
+    for why, denied in _denied(of_drill).items():
+        _find(judged, rights.principal, why, denied)
+    allowed = f"prediction: {rights.principal} is allowed {count_noun(judged.compared, 'action')} of a drill"
+    return judged.result(allowed)
+
+
+def _denied(decisions: Iterable[Decision]) -> dict[str, list[Decision]]:
+    found: dict[str, list[Decision]] = {}
+    for each in decisions:
+        if not each.allowed:
+            found.setdefault(reason(each), []).append(each)
+    return found
+
+
+def reason(decision: Decision) -> str:
+    """Return why an action is denied, as far as the simulator says."""
+    if decision.by_organization is False:
+        return "a service control policy of the organization does not allow it"
+    if decision.by_boundary is False:
+        return "the permissions boundary does not allow it"
+    if decision.missing:
+        return f"not known: policies ask for {', '.join(decision.missing)}, which only the request has"
+    if decision.decision == "explicitDeny":
+        return "a policy denies it"
+    return "no policy allows it"
+
+
+def _find(judged: Judgement, principal: str, why: str, denied: Sequence[Decision]) -> None:
+    actions = ", ".join(sorted({each.action for each in denied}))
+    if why.startswith("not known"):
+        judged.was_read(actions, NotVerified(why.removeprefix("not known: ")))
+        return
+    resources = sorted({each.resource for each in denied})
+    on = (
+        ""
+        if resources == ["*"]
+        else f" on {resources[0]}" + (f" and {len(resources) - 1} more" if len(resources) > 1 else "")
+    )
+    judged.find(
+        "error",
+        principal,
+        expected=f"to be allowed {actions}{on}",
+        found=f"prediction: {why}",
+        remedy=_remedy(why, principal, actions),
+    )
+
+
+def _remedy(why: str, principal: str, actions: str) -> str:
+    if why.startswith("a service control"):
+        return "have the policy of the organization changed by who owns it"
+    if why.startswith("the permissions boundary"):
+        return f"aws iam create-policy-version for the boundary of {principal}, with {actions}"
+    if why == "a policy denies it":
+        return f"find the statement that denies it in the policies of {principal}, and remove it"
+    return f"aws iam put-role-policy, with {actions}"
+
+
+def encryption(facts: PreflightFacts) -> CheckResult:
+    """Foresee a service control policy that denies restores without encryption.
+
+    RestoreDBInstanceFromDBSnapshot has no parameter for encryption (Amazon RDS API reference), and such a policy was seen to
+    deny the restore of an encrypted snapshot too (https://github.com/aws/aws-sdk-go-v2/issues/2678).
+    """
+    judged = Judgement("encryption")
+    if facts.restore is None or facts.rights is None:
+        return judged.result("", nothing="there is no point to restore", requirement="optional")
+    encrypted = facts.restore.point.encrypted
+    said = (
+        "the copy is encrypted as the snapshot is" if encrypted else "the copy is not encrypted, as the snapshot is not"
+    )
+    if not judged.was_read("policies against restores without encryption", facts.rights.unencrypted):
+        return judged.result("")
+    decisions = () if isinstance(facts.rights.unencrypted, NotVerified) else facts.rights.unencrypted
+    judged.compared += len(decisions)
+    usual = (
+        {}
+        if isinstance(facts.rights.decisions, NotVerified)
+        else {(e.action, e.resource): e for e in facts.rights.decisions}
+    )
+    for each in decisions:
+        before = usual.get((each.action, each.resource))
+        if each.allowed or (encrypted and before is not None and not before.allowed):
+            continue
+        judged.find(
+            "warning" if encrypted else "error",
+            each.action,
+            expected="to be allowed, whether or not the request says that the copy is encrypted",
+            found=f"prediction: where {ENCRYPTED} is false {reason(each)}"
+            + (", and such policies were seen to deny restores of encrypted snapshots too" if encrypted else ""),
+            remedy="have the policy changed to deny rds:CreateDBInstance alone"
+            if encrypted
+            else "restore an encrypted copy: aws rds copy-db-snapshot --kms-key-id KEY, as restore.kms_key does",
+        )
+        break
+    return judged.result(f"prediction: {said}, and no policy against it")
