@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from drills.errors import COULD_NOT_RUN
-from drills.sandbox import ec2, events, kms, secret_store
+from drills.sandbox import ec2, events, kms, policy_simulator, secret_store
 from drills.sandbox.backup.account import BackupAccount
 from drills.sandbox.backup.install import install as install_backup
 from drills.sandbox.control import Control
@@ -121,6 +121,7 @@ def install_services(plane: DataPlane, account: str) -> BackupAccount:
     ec2.install()
     secret_store.install()
     kms.install(plane)
+    policy_simulator.install()
     events.install()
     services.install(plane)
     return backups
