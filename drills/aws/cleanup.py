@@ -16,34 +16,39 @@ from typing import Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drills.aws import owned
-from drills.aws.outcome import is_in_use, passes
-from drills.aws.read import error_text, is_not_found
-from drills.aws.scratch import PREFIX, mark_gone, remaining_resources
+from drills.aws.calls.outcome import is_in_use, passes
+from drills.aws.guarded.guard import Gone, Guard, Mine, Protected
+from drills.aws.guarded.names import LOCK_PREFIX, LOG_GROUPS
+from drills.aws.read import is_not_found
+from drills.aws.remedies import error_text
+from drills.aws.scratch import mark_gone, remaining_resources
 from drills.aws.session import Clients
 from drills.clock import Clock
 from drills.config.limits import Limit
+from drills.errors import Refused
 from drills.model.instance import Resource, ResourceKind
 from drills.record import Journal
 
-RemovalAnswer = Literal["asked", "absent", "foreign"]
-"""The result of a remover: removal requested, nothing there, or not this run's."""
+RemovalAnswer = Literal["asked", "absent"]
+"""The result of a remover: removal requested, or nothing there."""
 
-# RDS exports an instance's logs to groups of this name ("Publishing PostgreSQL logs to Amazon CloudWatch Logs").
-LOG_GROUPS = "/aws/rds/instance/"
-# An instance before the groups it uses; a security group stays in use until the instance's network interface is gone.
-ORDER = ("db-instance", "db-snapshot", "log-group", "db-parameter-group", "db-subnet-group", "security-group")
 USED_BY_INSTANCE = frozenset({"log-group", "db-parameter-group", "db-subnet-group", "security-group"})
-# What was planned can still appear when the request for it got no answer: it must have been absent for so many polls, and no
-# longer than so many seconds ("Eventual consistency in the Amazon RDS API", RDS User Guide).
+AFTER_INSTANCE = USED_BY_INSTANCE | {"secret"}  # the password of an instance that stays is not thrown away
+# What AWS does not know may be there all the same, or appear when the request for it got no answer: unless its removal was asked
+# for before, it must have been absent for so many polls, and no longer than so many seconds, also beyond the limit of the clean-up
+# ("Eventual consistency in the Amazon RDS API", RDS User Guide).
 ABSENT_POLLS, ABSENT_SECONDS = 10, 30.0
 
 
-def remove_all(clients: Clients, journal: Journal, clock: Clock, *, every: float, limit: Limit) -> tuple[Resource, ...]:
+def remove_all(
+    clients: Clients, journal: Journal, clock: Clock, *, every: float, limit: Limit, in_use_for: float | None = None
+) -> tuple[Resource, ...]:
     """Remove everything that the record still holds; return what is still there.
 
     One thing that cannot be removed does not keep the rest from being removed. `every` is the seconds between two polls. The
-    seconds that earlier clean-ups of the run took count too: when the limit is used up, each thing is still asked for once.
+    seconds that earlier clean-ups of the run took count too: when the limit is used up, each thing is still asked for once. A group
+    that something else uses than an instance of the record is left after `in_use_for` seconds or ABSENT_POLLS polls, None for
+    the limit.
     """
     remaining = remaining_resources(journal.record.resources)
     if not remaining:
@@ -53,7 +58,7 @@ def remove_all(clients: Clients, journal: Journal, clock: Clock, *, every: float
             _note_log_groups(clients, journal, resource)
     used, began = journal.record.clean_up_seconds, clock.monotonic()
     try:
-        _Removal(clients, journal, clock, every, limit).carry_out(began + limit.seconds - used)
+        _Removal(clients, journal, clock, every, limit, in_use_for).carry_out(began + limit.seconds - used)
     finally:
         journal.update(clean_up_seconds=used + clock.monotonic() - began)
     return remaining_resources(journal.record.resources)
@@ -62,9 +67,11 @@ def remove_all(clients: Clients, journal: Journal, clock: Clock, *, every: float
 def removal_command(resource: Resource) -> str:
     """Return the command by which a person removes a resource that a clean-up has left. Pure."""
     region = f" --region {resource.region}" if resource.region else ""
-    known = re.search(r"\bsg-[0-9a-f]+", resource.note)  # a group of EC2 is removed by its id alone
+    # a group of EC2 is removed by its id alone, which records of earlier versions have in the note
+    noted = re.search(r"\bsg-[0-9a-f]+", resource.note)
+    known = resource.resource_id or (noted[0] if noted else "")
     named = f"--filters Name=group-name,Values={resource.id} --query 'SecurityGroups[].GroupId' --output text"
-    group = known[0] if known else f"$(aws ec2 describe-security-groups {named}{region})"
+    group = known or f"$(aws ec2 describe-security-groups {named}{region})"
     words = {
         "db-instance": f"rds delete-db-instance --skip-final-snapshot --db-instance-identifier {resource.id}",
         "db-snapshot": f"rds delete-db-snapshot --db-snapshot-identifier {resource.id}",
@@ -72,6 +79,7 @@ def removal_command(resource: Resource) -> str:
         "db-parameter-group": f"rds delete-db-parameter-group --db-parameter-group-name {resource.id}",
         "db-subnet-group": f"rds delete-db-subnet-group --db-subnet-group-name {resource.id}",
         "security-group": f"ec2 delete-security-group --group-id {group}",
+        "secret": f"secretsmanager delete-secret --force-delete-without-recovery --secret-id {resource.id}",
     }
     return f"aws {words[resource.kind]}{region}"
 
@@ -79,20 +87,31 @@ def removal_command(resource: Resource) -> str:
 class _Removal:
     """One clean-up: what is still to be removed, what was answered last, and since when something has been absent."""
 
-    def __init__(self, clients: Clients, journal: Journal, clock: Clock, every: float, limit: Limit) -> None:
-        self._clients = clients
+    def __init__(
+        self,
+        clients: Clients,
+        journal: Journal,
+        clock: Clock,
+        every: float,
+        limit: Limit,
+        in_use_for: float | None,
+    ) -> None:
+        self._guard = Guard(clients, journal.record.owner, Protected.of(journal.record), clock)
         self._journal = journal
         self._clock = clock
         self._every = every
         self._limit = limit
+        self._in_use_for = in_use_for
+        self._in_use_since: dict[str, float] = {}
         self._pending: list[Resource] = []
         self._answers: dict[str, str] = {}
         self._absent_since: dict[str, float] = {}
+        self._asked: set[str] = set()
 
     def carry_out(self, deadline: float) -> None:
         """Ask for the removal of each thing until all of it is gone, left for good, or the deadline has passed."""
         remaining = remaining_resources(self._journal.record.resources)
-        self._pending = sorted(remaining, key=lambda resource: ORDER.index(resource.kind))
+        self._pending = sorted(remaining, key=_is_lock)
         while self._pending:
             answered = len(self._answers)
             before = len(self._pending)
@@ -107,14 +126,24 @@ class _Removal:
         user = self._user_of(resource)
         if user is not None and not last and user in self._pending:
             return
+        if resource.kind == "secret" and user is not None:
+            why = f": {user.id} is still there, and this has its password"
+            told = self._too_late(why, resource) if last else f"not removed{why}: {removal_command(resource)}"
+            self._settle(dataclasses.replace(resource, state="left", note=told))
+            return
+        if _is_lock(resource) and not last and not all(map(_is_lock, self._pending)):
+            return  # the next run of the target begins when nothing of this one is left
         note = self._ask(resource, last=last)
-        if note is None and last:
-            reason = f"{self._answers.get(resource.id, '')}: raise {self._limit.key}, and {removal_command(resource)}"
-            note = f"still there when the {self._limit.seconds:g} s of the clean-up were over{reason}"
+        if note is None and last and resource.id not in self._absent_since:
+            note = self._too_late(self._answers.get(resource.id, ""), resource)
         if note:
             self._settle(dataclasses.replace(resource, state="left", note=note))
         elif note == "":
             self._settle(mark_gone(resource, self._clock))
+
+    def _too_late(self, why: str, resource: Resource) -> str:
+        over = f"still there when the {self._limit.seconds:g} s of the clean-up were over{why}"
+        return f"{over}: raise {self._limit.key}, and {removal_command(resource)}"
 
     def _settle(self, resource: Resource) -> None:
         self._pending = [each for each in self._pending if (each.kind, each.id) != (resource.kind, resource.id)]
@@ -124,45 +153,62 @@ class _Removal:
         """Return the instance that uses a group, by their names; None where it is gone."""
         remaining = remaining_resources(self._journal.record.resources)
         instances = [each for each in remaining if each.kind == "db-instance" and each.id in resource.id]
-        return instances[0] if instances and resource.kind in USED_BY_INSTANCE else None
+        return instances[0] if instances and resource.kind in AFTER_INSTANCE else None
 
     def _ask(self, resource: Resource, *, last: bool) -> str | None:
         """Request the removal; return "" when the thing is gone, why it is left, or None when it is to be asked for again."""
-        if not resource.id.startswith((PREFIX, LOG_GROUPS + PREFIX)):
-            return f"not removed: its name does not begin with {PREFIX!r}"
         try:
-            answer = _request_removal(self._clients, resource, self._journal.record.run_id)
+            answer = request_removal(self._guard, resource)
+        except Gone:
+            answer = "absent"
+        except Refused as error:  # NotOwn, and an account or region that is not allowed
+            return f"not removed: {error}"
         except (ClientError, BotoCoreError) as error:
             if isinstance(error, ClientError) and is_not_found(error):
                 answer = "absent"
             else:
                 return self._note_failure(resource, error)
-        if answer == "foreign":
-            return "not removed: it does not carry this run's tag"
         if answer == "absent":
-            return "" if last or self._stays_absent(resource) else None
+            return "" if self._stays_absent(resource) else None
         self._absent_since.pop(resource.id, None)
+        self._asked.add(resource.id)
         self._answers.setdefault(resource.id, "")
         return None
 
     def _note_failure(self, resource: Resource, error: ClientError | BotoCoreError) -> str | None:
+        self._absent_since.pop(resource.id, None)  # away in a row of answers is what counts
         found = f": {error_text(error)}"
         user = self._user_of(resource)
         if is_in_use(error) and user is not None and user not in self._pending:
             return f"not removed: {user.id} uses it, and is left too: {removal_command(resource)}"
         self._answers[resource.id] = found
+        if is_in_use(error) and self._used_by_another(resource):
+            return f"not removed: something that this does not remove uses it{found}: {removal_command(resource)}"
         if is_in_use(error) or passes(error):
             return None
         how = "refused to remove it" if isinstance(error, ClientError) else "could not be reached"
         return f"AWS {how}{found}: {removal_command(resource)}"
 
+    def _used_by_another(self, resource: Resource) -> bool:
+        """Return whether a group has been in use for so long that it is another's than an instance of the record."""
+        own = any(each.kind == "db-instance" and each.id in resource.id for each in self._journal.record.resources)
+        if self._in_use_for is None or own or resource.kind not in USED_BY_INSTANCE:
+            return False
+        now = self._clock.monotonic()
+        since = self._in_use_since.setdefault(resource.id, now)
+        return now - since >= min(ABSENT_POLLS * self._every, self._in_use_for)
+
     def _stays_absent(self, resource: Resource) -> bool:
-        """Return whether a thing that AWS does not know will not appear: what was made is gone, what was planned may be late."""
-        if resource.state != "planned":
+        """Return whether a thing that AWS does not know is gone, and not only unknown for a moment."""
+        if resource.id in self._asked:
             return True
         now = self._clock.monotonic()
         since = self._absent_since.setdefault(resource.id, now)
         return now - since >= min(ABSENT_POLLS * self._every, ABSENT_SECONDS)
+
+
+def _is_lock(resource: Resource) -> bool:
+    return resource.id.startswith(LOCK_PREFIX)
 
 
 def _note_log_groups(clients: Clients, journal: Journal, instance: Resource) -> None:
@@ -176,51 +222,41 @@ def _note_log_groups(clients: Clients, journal: Journal, instance: Resource) -> 
         journal.resource(Resource("log-group", group["logGroupName"], "made", clients.account, clients.region))
 
 
-# -- one removal per kind: requests the removal of what is there and carries this run's tag ------------------------------------
+# -- one removal per kind: of what is there and is this run's -----------------------------------------------------------------
 
 
-def _request_removal(clients: Clients, resource: Resource, run_id: str) -> RemovalAnswer:
-    found = owned.find(clients, resource.kind, resource.id)
-    ours = [raw for raw in found if owned.is_own(clients, resource.kind, raw, run_id)]
-    for raw in ours:
-        _REMOVALS[resource.kind](clients, raw)
-    return "asked" if ours else "foreign" if found else "absent"
+def request_removal(guard: Guard, resource: Resource) -> RemovalAnswer:
+    """Ask AWS to remove a resource. Raises NotOwn where what there is belongs to somebody else, and what boto3 raises."""
+    found = guard.prove(resource.kind, resource.id, resource.resource_id)
+    for mine in found:
+        _REMOVALS[resource.kind](guard, mine)
+    return "asked" if found else "absent"
 
 
-def _remove_instance(clients: Clients, raw: owned.Raw) -> None:
-    name = raw["DBInstanceIdentifier"]
-    if raw["DBInstanceStatus"] == "deleting":
+def _remove_instance(guard: Guard, mine: Mine) -> None:
+    if mine.raw["DBInstanceStatus"] == "deleting":
         return
-    if raw.get("DeletionProtection"):
-        clients.rds.modify_db_instance(DBInstanceIdentifier=name, DeletionProtection=False, ApplyImmediately=True)
-    clients.rds.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True, DeleteAutomatedBackups=True)
+    if mine.raw.get("DeletionProtection"):
+        guard.change("rds:ModifyDBInstance", mine, DeletionProtection=False, ApplyImmediately=True)
+    guard.change("rds:DeleteDBInstance", mine, SkipFinalSnapshot=True, DeleteAutomatedBackups=True)
 
 
-def _remove_snapshot(clients: Clients, raw: owned.Raw) -> None:
-    clients.rds.delete_db_snapshot(DBSnapshotIdentifier=raw["DBSnapshotIdentifier"])
+def _remove_secret(guard: Guard, mine: Mine) -> None:
+    guard.change(
+        "secretsmanager:DeleteSecret", mine, ForceDeleteWithoutRecovery=True
+    )  # else it stays for 7 days at least
 
 
-def _remove_parameter_group(clients: Clients, raw: owned.Raw) -> None:
-    clients.rds.delete_db_parameter_group(DBParameterGroupName=raw["DBParameterGroupName"])
+def _removal(operation: str) -> Callable[[Guard, Mine], object]:
+    return lambda guard, mine: guard.change(operation, mine)
 
 
-def _remove_subnet_group(clients: Clients, raw: owned.Raw) -> None:
-    clients.rds.delete_db_subnet_group(DBSubnetGroupName=raw["DBSubnetGroupName"])
-
-
-def _remove_security_group(clients: Clients, raw: owned.Raw) -> None:
-    clients.ec2.delete_security_group(GroupId=raw["GroupId"])
-
-
-def _remove_log_group(clients: Clients, raw: owned.Raw) -> None:
-    clients.logs.delete_log_group(logGroupName=raw["logGroupName"])
-
-
-_REMOVALS: dict[ResourceKind, Callable[[Clients, owned.Raw], None]] = {
+_REMOVALS: dict[ResourceKind, Callable[[Guard, Mine], object]] = {
     "db-instance": _remove_instance,
-    "db-snapshot": _remove_snapshot,
-    "log-group": _remove_log_group,
-    "db-parameter-group": _remove_parameter_group,
-    "db-subnet-group": _remove_subnet_group,
-    "security-group": _remove_security_group,
+    "db-snapshot": _removal("rds:DeleteDBSnapshot"),
+    "log-group": _removal("logs:DeleteLogGroup"),
+    "db-parameter-group": _removal("rds:DeleteDBParameterGroup"),
+    "db-subnet-group": _removal("rds:DeleteDBSubnetGroup"),
+    "security-group": _removal("ec2:DeleteSecurityGroup"),
+    "secret": _remove_secret,
 }

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import SecretStr
 
 from drills.config.target import Credentials
 from drills.errors import DrillError
@@ -21,7 +22,7 @@ class Login:
     """A user and password. `password` None: leave it out of the connection string, and libpq reads ~/.pgpass."""
 
     username: str | None
-    password: str | None = field(repr=False)
+    password: SecretStr | None
 
 
 def password_for(credentials: Credentials, *, environment: Mapping[str, str], secretsmanager: Any) -> Login:
@@ -33,14 +34,14 @@ def password_for(credentials: Credentials, *, environment: Mapping[str, str], se
     """
     variable = credentials.password_variable
     if variable and environment.get(variable):
-        return Login(credentials.username, environment[variable])
+        return Login(credentials.username, SecretStr(environment[variable]))
     if credentials.secret_id:
         username, password = _read_secret(secretsmanager, credentials.secret_id)
         return Login(credentials.username or username, password)
     return Login(credentials.username, None)
 
 
-def _read_secret(secretsmanager: Any, secret_id: str) -> tuple[str | None, str]:
+def _read_secret(secretsmanager: Any, secret_id: str) -> tuple[str | None, SecretStr]:
     try:
         text = secretsmanager.get_secret_value(SecretId=secret_id).get("SecretString")
     except (BotoCoreError, ClientError) as error:
@@ -53,13 +54,13 @@ def _read_secret(secretsmanager: Any, secret_id: str) -> tuple[str | None, str]:
     try:
         content = json.loads(text)
     except ValueError:
-        return None, str(text)
+        return None, SecretStr(str(text))
     if not isinstance(content, dict):
-        return None, str(text)
+        return None, SecretStr(str(text))
     password, username = content.get("password"), content.get("username")
     if not isinstance(password, str) or not password:
         raise _unusable(secret_id, 'JSON without a "password"')
-    return username if isinstance(username, str) and username else None, password
+    return username if isinstance(username, str) and username else None, SecretStr(password)
 
 
 def _unusable(secret_id: str, found: str) -> DrillError:

@@ -1,32 +1,25 @@
 """The guards of a drill outside of the sandbox. Every `check_*` returns nothing or raises.
 
 `check_plan` judges the configuration alone and calls nothing; `check_aws` goes on to read who is calling, the security
-group's egress and the source, in this order, and writes nothing. `check_endpoint` reads LocalStack's health page.
+group's egress and the source, in this order, and writes nothing.
 """
 
 from __future__ import annotations
 
-import json
-import urllib.error
-import urllib.request
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from http.client import HTTPException
 from typing import Any
-from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from drills.aws.ca_bundle import check_bundle
+from drills.aws.guarded.names import PREFIX
 from drills.aws.read import describe_instance, error_code
-from drills.aws.scratch import PREFIX
-from drills.aws.session import LOOPBACK, Clients, identify
+from drills.aws.session import Clients, identify
 from drills.config.load import AwsProfile, Config
-from drills.errors import DrillError, Refused
+from drills.errors import Refused
 from drills.model.instance import Instance
 
-NEEDED_SERVICES = ("rds", "backup", "ec2", "sts")
-_PRESENT = ("available", "running", "starting", "initializing", "initialized")
-HEALTH_PATH = "/_localstack/health"
 _LIST_IT = "list what a drill may touch in the profile of drill.toml, and run again"
 
 
@@ -60,7 +53,7 @@ def check_aws(config: Config, source: Clients, restore: Clients) -> None:
     )  # which may assume a role: only from an account that is allowed
     sides = Sides(here.account, here.region, there.account, there.region)
     check_sides(config, sides)
-    group = config.target.restore.security_group or ""
+    group = str(config.target.restore.security_group)
     check_egress(group, _egress(restore, group))
     check_source(config, describe_instance(source, config.target.instance), sides)
 
@@ -69,7 +62,7 @@ def check_aws(config: Config, source: Clients, restore: Clients) -> None:
 
 
 def check_plan(config: Config) -> None:
-    """Check the configuration alone: lists that allow something, scratch groups named, names kept apart."""
+    """Check the configuration alone: lists that allow something, scratch groups named, names kept apart, RDS's certificates."""
     profile, restore = config.profile, config.target.restore
     check_prefix(PREFIX, config.instances)
     if not isinstance(profile, AwsProfile):
@@ -90,6 +83,14 @@ def check_plan(config: Config) -> None:
             f"expected targets.{config.target_name}.restore to name scratch groups, found no {', no '.join(missing)}: "
             "make them for drills alone and name them"
         )
+    check_bundle(config)
+
+
+def check_caller(config: Config, account: str, region: str) -> None:
+    """Refuse a caller whose account or region is not on the profile's lists: before a role is assumed from there."""
+    if isinstance(config.profile, AwsProfile):
+        _require_listed(config, "account", account, config.profile.accounts)
+        _require_listed(config, "region", region, config.profile.regions)
 
 
 def check_sides(config: Config, sides: Sides) -> None:
@@ -159,7 +160,9 @@ def _describe_rule(rule: Mapping[str, Any]) -> str:
 
 
 def check_source(config: Config, source: Instance | None, sides: Sides) -> None:
-    """Refuse an Aurora member, another engine, and scratch groups that are the source's own.
+    """Refuse a member of a cluster, another engine, and scratch groups that are the source's own.
+
+    A member of a Multi-AZ DB cluster has engine postgres, as DescribeDBInstances answers, and its cluster's name.
 
     A source that is not there passes: that is what a drill is for.
     """
@@ -167,9 +170,10 @@ def check_source(config: Config, source: Instance | None, sides: Sides) -> None:
         return
     if source.cluster_id or source.engine.startswith("aurora"):
         of = f' of cluster "{source.cluster_id}"' if source.cluster_id else ""
+        what = "a Multi-AZ DB cluster" if source.engine == "postgres" else "Aurora"
         raise Refused(
             f'expected an RDS for PostgreSQL instance, found "{source.id}" to be a member{of} '
-            f"(engine {source.engine}): Aurora is not supported, name another target"
+            f"(engine {source.engine}): {what} is not supported, name another target"
         )
     if source.engine != "postgres":
         raise Refused(f'expected engine postgres, found "{source.id}" to run {source.engine}: name another target')
@@ -200,58 +204,15 @@ def _egress(clients: Clients, group: str) -> list[dict[str, Any]] | None:
         raise _unread(group, error) from error
     except BotoCoreError as error:
         raise _unread(group, error) from error
-    return groups[0].get("IpPermissionsEgress", []) if groups else None
+    if not groups:
+        return None
+    rules: list[dict[str, Any]] | None = groups[0].get("IpPermissionsEgress")
+    if rules is None:  # which is not an empty list: what EC2 does not say is not known
+        raise _unread(group, "an answer without IpPermissionsEgress")
+    return rules
 
 
-def _unread(group: str, error: Exception) -> Refused:
+def _unread(group: str, error: object) -> Refused:
     return Refused(
         f'expected to read the egress of the security group "{group}", found: {error}: allow ec2:DescribeSecurityGroups'
     )
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Follows no redirect: a health page answers where it is asked."""
-
-    def redirect_request(self, *_: Any) -> None:
-        return None
-
-
-def check_endpoint(url: str, *, timeout: float = 10.0) -> None:
-    """Read the health page of an AWS-compatible endpoint and see that it has what a drill needs. `timeout` in seconds.
-
-    LocalStack answers {"services": {"rds": "available", …}, "edition": …, "version": …} at its health page. An emulator
-    without such a page is accepted. Raises DrillError (exit 12) when nothing answers or a service is lacking.
-    """
-    handlers: list[urllib.request.BaseHandler] = [_NoRedirects()]
-    if urlsplit(url).hostname in LOOPBACK:
-        handlers.append(urllib.request.ProxyHandler({}))
-    try:
-        with urllib.request.build_opener(*handlers).open(url.rstrip("/") + HEALTH_PATH, timeout=timeout) as answer:
-            page = answer.read(1_000_000)
-    except urllib.error.HTTPError as error:
-        error.close()
-        return
-    except (OSError, HTTPException) as error:
-        reason = getattr(error, "reason", None) or error
-        raise DrillError(
-            f"expected an AWS-compatible endpoint at {url}, found: {reason}: start it, or correct endpoint_url"
-        ) from error
-    check_health(page, url)
-
-
-def check_health(page: bytes, url: str) -> None:
-    """Refuse a health page without every needed service; anything else than a health page passes."""
-    try:
-        health = json.loads(page)
-    except ValueError:
-        return
-    services = health.get("services") if isinstance(health, dict) else None
-    if not isinstance(services, dict) or not services:
-        return
-    lacking = [name for name in NEEDED_SERVICES if services.get(name) not in _PRESENT]
-    if lacking:
-        edition, version = health.get("edition") or "unknown", health.get("version") or "unknown"
-        raise DrillError(
-            f"expected {', '.join(NEEDED_SERVICES)} at {url}, found no {', no '.join(lacking)} in its edition "
-            f'"{edition}", version {version}: use an edition that has them, or profile "sandbox"'
-        )

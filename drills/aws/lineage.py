@@ -13,6 +13,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.aws import read
+from drills.aws.calls.answers import first
 from drills.aws.session import Clients
 from drills.model.lineage import UNKNOWN, Lineage
 from drills.model.point import RecoveryPoint
@@ -114,7 +115,7 @@ def _copied_from(point: Document, snapshot: Document) -> str:
 def _snapshot(clients: Clients, point: RecoveryPoint) -> Document:
     kind = _SNAPSHOT_TYPES.get(point.kind, point.kind)
     found = clients.rds.describe_db_snapshots(DBSnapshotIdentifier=point.snapshot_id, SnapshotType=kind)["DBSnapshots"]
-    return dict(found[0]) if found else {}
+    return first(found) or {}
 
 
 def _job_of(clients: Clients, point: RecoveryPoint, resource: str) -> Document:

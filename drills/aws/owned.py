@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.aws.read import RUN_TAG, is_not_found
 from drills.aws.session import Clients
@@ -13,6 +13,11 @@ from drills.model.instance import ResourceKind
 
 Raw = dict[str, Any]
 """A member of the answer of a Describe operation."""
+
+_GONE: Mapping[ResourceKind, str] = {
+    "db-parameter-group": "DBParameterGroupNotFound",
+    "db-subnet-group": "DBSubnetGroupNotFoundFault",
+}
 
 
 def find(clients: Clients, kind: ResourceKind, name: str) -> list[Raw]:
@@ -29,16 +34,44 @@ def is_own(clients: Clients, kind: ResourceKind, raw: Raw, run_id: str) -> bool:
     """Return whether something carries the run's tag; a log group, which RDS makes, has the run's id in its name."""
     if kind == "log-group":
         return run_id in raw["logGroupName"]
-    return any(tag.get("Key") == RUN_TAG and tag.get("Value") == run_id for tag in _tags_of(clients, raw))
+    return any(tag.get("Key") == RUN_TAG and tag.get("Value") == run_id for tag in tags_of(clients, raw))
 
 
-def _tags_of(clients: Clients, raw: Raw) -> Sequence[dict[str, Any]]:
-    """Return the tags of an instance, snapshot or group; those of the groups of RDS are asked for."""
-    arn = raw.get("DBParameterGroupArn") or (raw.get("DBSubnetGroupArn") if "DBInstanceIdentifier" not in raw else "")
-    if arn:
-        tags: list[dict[str, Any]] = clients.rds.list_tags_for_resource(ResourceName=arn)["TagList"]
-        return tags
+def tags_of(clients: Clients, raw: Raw) -> Sequence[dict[str, Any]]:
+    """Return the tags of an instance, snapshot or group; those of the groups of RDS are asked for.
+
+    Raises what boto3 raises; of a group that is gone meanwhile "not found", however ListTagsForResource refuses its ARN.
+    """
+    if "DBParameterGroupArn" in raw:
+        return _tags_of_group(clients, "db-parameter-group", raw["DBParameterGroupName"], raw["DBParameterGroupArn"])
+    if "DBSubnetGroupArn" in raw and "DBInstanceIdentifier" not in raw:
+        return _tags_of_group(clients, "db-subnet-group", raw["DBSubnetGroupName"], raw["DBSubnetGroupArn"])
     return raw.get("TagList") or raw.get("Tags") or ()
+
+
+def _tags_of_group(clients: Clients, kind: ResourceKind, name: str, arn: str) -> Sequence[dict[str, Any]]:
+    """Return the tags of a group. The RDS API reference names no error of ListTagsForResource for one that is gone.
+
+    So its own description says whether it is, where AWS refuses the ARN or tells no tag of it.
+    """
+    refused: ClientError | None = None
+    tags: list[dict[str, Any]] = []
+    try:
+        tags = clients.rds.list_tags_for_resource(ResourceName=arn)["TagList"]
+    except ClientError as error:
+        refused = error
+    if not tags and _is_gone(clients, kind, name):
+        raise ClientError({"Error": {"Code": _GONE[kind], "Message": f"{name} is gone"}}, "ListTagsForResource")
+    if refused is not None:
+        raise refused
+    return tags
+
+
+def _is_gone(clients: Clients, kind: ResourceKind, name: str) -> bool:
+    try:
+        return not find(clients, kind, name)
+    except (ClientError, BotoCoreError):
+        return False  # not known
 
 
 def _log_groups(clients: Clients, name: str) -> list[Raw]:
@@ -46,7 +79,14 @@ def _log_groups(clients: Clients, name: str) -> list[Raw]:
     return [group for group in answer.get("logGroups", []) if group["logGroupName"] == name]
 
 
+def _secrets(clients: Clients, name: str) -> list[Raw]:
+    """Return the secret of that name; one that is being deleted is still described (API reference, DescribeSecret: DeletedDate)."""
+    found: Raw = clients.secretsmanager.describe_secret(SecretId=name)
+    return [] if found.get("DeletedDate") else [found]
+
+
 _FINDERS: dict[ResourceKind, Callable[[Clients, str], list[Raw]]] = {
+    "secret": _secrets,
     "db-instance": lambda of, name: of.rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"],
     "db-snapshot": lambda of, name: of.rds.describe_db_snapshots(DBSnapshotIdentifier=name)["DBSnapshots"],
     "log-group": _log_groups,

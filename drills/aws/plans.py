@@ -51,7 +51,7 @@ def job_history(clients: Clients, instance: Instance) -> JobHistory:
     backups = list(pages(clients.backup, "list_backup_jobs", "BackupJobs", ByResourceArn=instance.arn))
     copies = list(pages(clients.backup, "list_copy_jobs", "CopyJobs", ByResourceArn=instance.arn))
     ended = tuple(
-        EndedJob(_utc(job["CreationDate"]), job["State"], job.get("StatusMessage", ""))
+        EndedJob(_utc(job["CreationDate"]), job.get("State", ""), job.get("StatusMessage", ""))
         for job in backups
         if job.get("CreationDate")
     )
@@ -60,7 +60,11 @@ def job_history(clients: Clients, instance: Instance) -> JobHistory:
 
 def _longest(rows: list[dict[str, Any]]) -> timedelta | None:
     return max(
-        (row["CompletionDate"] - row["CreationDate"] for row in rows if row["State"] == "COMPLETED"),
+        (
+            row["CompletionDate"] - row["CreationDate"]
+            for row in rows
+            if row.get("State") == "COMPLETED" and row.get("CompletionDate") and row.get("CreationDate")
+        ),
         default=None,
     )
 
@@ -91,7 +95,7 @@ def existing_points(clients: Clients, instance: Instance, vaults: tuple[str, ...
                 bool((row.get("CreatedBy") or {}).get("BackupPlanId")),
             )
             for row in rows
-            if row.get("Status") == "COMPLETED" and row.get("CompletionDate")
+            if row.get("Status") == "COMPLETED" and row.get("CompletionDate") and row.get("CreationDate")
         ]
     return tuple(found)
 

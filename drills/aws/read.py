@@ -8,22 +8,33 @@ not (botocore's RDS service model). DescribeDBSnapshots without a type leaves ou
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drills.aws.clock_offset import skew_of
+from drills.aws.calls.answers import first
+from drills.aws.remedies import explain
 from drills.aws.session import Clients
 from drills.model.instance import Instance
 from drills.model.point import RecoveryPoint, Window
 
 RUN_TAG = "drills:run"
+TARGET_TAG = "drills:target"
+# the end of the time to live of what a run made, ISO 8601 in UTC
+EXPIRES_TAG = "drills:expires"
+# of a lock: the run that holds it, which may work with what carries the tag of another that it resumes
+HOLDER_TAG = "drills:held-by"
+# of a copy, by which another machine can go on with it: two instants in ISO 8601, and the ARN of the recovery point
+DECLARED_TAG, DISASTER_TAG, POINT_TAG = "drills:declared", "drills:disaster", "drills:point"
+# of what an incident has made: what it asked for
+INCIDENT_TAG = "drills:incident"
 # on points that were made on demand: like a drill's own they are no part of the schedule
 ON_DEMAND_TAG = "drills:on-demand"
 SNAPSHOT_TYPES = ("awsbackup", "manual", "automated")
 _NEVER = datetime.fromtimestamp(0, UTC)
+T = TypeVar("T")
 _NOT_FOUND = frozenset(
     {
         "DBInstanceNotFound",
@@ -39,6 +50,17 @@ _NOT_FOUND = frozenset(
         "ResourceNotFoundException",
     }
 )
+# and of roles (IAM API reference, GetRole) and of keys (KMS API reference, DescribeKey)
+_MISSING = _NOT_FOUND | {"NoSuchEntity", "NotFoundException"}
+
+
+def parse_expiry(text: str) -> datetime | None:
+    """Return the instant of EXPIRES_TAG in UTC; None for what is no ISO 8601, or names no time zone. Pure."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found.astimezone(UTC) if found.tzinfo else None
 
 
 def error_code(error: ClientError) -> str:
@@ -46,15 +68,10 @@ def error_code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
-def error_text(error: ClientError | BotoCoreError) -> str:
-    """Return the error's message in one line."""
-    return " ".join(str(error).split())
-
-
 def refusal(error: ClientError | BotoCoreError, request: str = "the request") -> str:
-    """Return the sentence about a failed request: refused by AWS, or not answered at all."""
+    """Return the sentence about a failed request: refused by AWS or not answered at all, what that means, what to type next."""
     how = "refused" if isinstance(error, ClientError) else "could not be reached for"
-    return f"AWS {how} {request}: {error_text(error)}; {skew_of(error) or 'check permissions and endpoint'}"
+    return f"AWS {how} {request}: {explain(error, 'check permissions and endpoint')}"
 
 
 def is_not_found(error: ClientError) -> bool:
@@ -62,19 +79,34 @@ def is_not_found(error: ClientError) -> bool:
     return error_code(error) in _NOT_FOUND
 
 
-def describe_instance(clients: Clients, instance_id: str) -> Instance | None:
-    """Return the instance of that name, or None when there is none."""
+def tags_by_key(tags: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Return the values of tags as AWS lists them, by key; "" for one without a value."""
+    return {tag["Key"]: tag.get("Value", "") for tag in tags}
+
+
+def none_if_missing(read: Callable[[], T]) -> T | None:
+    """Return what `read` returns, None where AWS says that it does not exist."""
     try:
-        answer = clients.rds.describe_db_instances(DBInstanceIdentifier=instance_id)
+        return read()
     except ClientError as error:
-        if is_not_found(error):
+        if error_code(error) in _MISSING:
             return None
         raise
-    found = answer["DBInstances"]
-    return read_instance(found[0]) if found else None
 
 
-def read_instance(raw: dict[str, Any]) -> Instance:
+def raw_instance(clients: Clients, instance_id: str) -> dict[str, Any] | None:
+    """Return the member of DescribeDBInstances' answer, None where there is no instance of that name."""
+    found = none_if_missing(lambda: clients.rds.describe_db_instances(DBInstanceIdentifier=instance_id)["DBInstances"])
+    return first(found)
+
+
+def describe_instance(clients: Clients, instance_id: str) -> Instance | None:
+    """Return the instance of that name, or None when there is none."""
+    raw = raw_instance(clients, instance_id)
+    return None if raw is None else read_instance(raw)
+
+
+def read_instance(raw: Mapping[str, Any]) -> Instance:
     """Return a member of DescribeDBInstances' answer as a value."""
     endpoint = raw.get("Endpoint") or {}
     subnets = raw.get("DBSubnetGroup") or {}
@@ -96,18 +128,25 @@ def read_instance(raw: dict[str, Any]) -> Instance:
         subnet_ids=tuple(subnet["SubnetIdentifier"] for subnet in subnets.get("Subnets") or []),
         security_groups=tuple(group["VpcSecurityGroupId"] for group in raw.get("VpcSecurityGroups") or []),
         parameter_group=groups[0]["DBParameterGroupName"] if groups else "",
-        publicly_accessible=bool(raw.get("PubliclyAccessible")),
+        publicly_accessible=raw.get("PubliclyAccessible"),
         deletion_protection=bool(raw.get("DeletionProtection")),
         backup_retention_days=int(raw.get("BackupRetentionPeriod") or 0),
         log_exports=tuple(raw.get("EnabledCloudwatchLogsExports") or ()),
         cluster_id=raw.get("DBClusterIdentifier") or "",
         created_at=raw.get("InstanceCreateTime"),
         tags=tuple(sorted((tag["Key"], tag.get("Value", "")) for tag in raw.get("TagList") or [])),
+        storage_type=raw.get("StorageType") or "",
+        storage_gib=raw.get("AllocatedStorage"),
     )
 
 
-def _pending(raw: dict[str, Any], groups: list[dict[str, Any]]) -> tuple[str, ...]:
-    values = [key for key, value in (raw.get("PendingModifiedValues") or {}).items() if value not in (None, {}, [])]
+def pending_values(raw: Mapping[str, Any]) -> list[str]:
+    """Return what of an instance is to be changed; False and 0 are values too: a standby or backups that are given up."""
+    return [key for key, value in (raw.get("PendingModifiedValues") or {}).items() if value not in (None, {}, [])]
+
+
+def _pending(raw: Mapping[str, Any], groups: list[dict[str, Any]]) -> tuple[str, ...]:
+    values = pending_values(raw)
     unsynced = [
         f"parameter group {group['DBParameterGroupName']} {group['ParameterApplyStatus']}"
         for group in groups
@@ -152,6 +191,16 @@ def automated_backup(clients: Clients, instance_id: str, dbi_resource_id: str | 
             return None
         raise
     return max(found, key=lambda raw: (raw.get("RestoreWindow") or {}).get("LatestTime") or _NEVER, default=None)
+
+
+def automated_backups(clients: Clients, instance_id: str) -> tuple[dict[str, Any], ...]:
+    """Return the automated backups of every instance that has or had the name, those that were retained at its deletion too.
+
+    All are asked for: the parameter DBInstanceIdentifier is for an instance that exists
+    (https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeDBInstanceAutomatedBackups.html).
+    """
+    rows = pages(clients.rds, "describe_db_instance_automated_backups", "DBInstanceAutomatedBackups")
+    return tuple(raw for raw in rows if raw.get("DBInstanceIdentifier") == instance_id)
 
 
 def window_of(raw: dict[str, Any] | None) -> Window | None:
@@ -277,6 +326,37 @@ def _read_unlisted(raw: dict[str, Any], instance_id: str, vault: str | None) -> 
         encrypted=bool(raw.get("IsEncrypted")),
         kms_key_id=raw.get("EncryptionKeyArn"),
     )
+
+
+def subnet_group(clients: Clients, name: str) -> dict[str, Any] | None:
+    """Return the member of DescribeDBSubnetGroups' answer, None where there is no group of that name."""
+    found = none_if_missing(lambda: clients.rds.describe_db_subnet_groups(DBSubnetGroupName=name)["DBSubnetGroups"])
+    return first(found)
+
+
+def parameter_group(clients: Clients, name: str) -> dict[str, Any] | None:
+    """Return the member of DescribeDBParameterGroups' answer, None where there is no group of that name."""
+    found = none_if_missing(
+        lambda: clients.rds.describe_db_parameter_groups(DBParameterGroupName=name)["DBParameterGroups"]
+    )
+    return first(found)
+
+
+def has_security_group(clients: Clients, group_id: str) -> bool:
+    """Return whether there is a security group of that id."""
+    return bool(none_if_missing(lambda: clients.ec2.describe_security_groups(GroupIds=[group_id])["SecurityGroups"]))
+
+
+def quotas(clients: Clients) -> dict[str, tuple[int, int]]:
+    """Return how much of each quota of RDS is used, and how much it allows at most (DescribeAccountAttributes)."""
+    rows = clients.rds.describe_account_attributes()["AccountQuotas"]
+    return {row["AccountQuotaName"]: (int(row["Used"]), int(row["Max"])) for row in rows}
+
+
+def key_metadata(kms: Any, key_id: str) -> dict[str, Any] | None:
+    """Return the KeyMetadata of a key, None where there is none; `kms` is a client of the key's region."""
+    found: dict[str, Any] | None = none_if_missing(lambda: kms.describe_key(KeyId=key_id)["KeyMetadata"])
+    return found
 
 
 def pages(client: Any, operation: str, key: str, **asked: Any) -> Iterator[dict[str, Any]]:

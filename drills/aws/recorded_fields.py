@@ -87,7 +87,8 @@ _SERVICE = (
 )
 _RESTORED = (
     "DBInstanceClass DBSubnetGroupName VpcSecurityGroupIds DBParameterGroupName PubliclyAccessible "
-    f"DeletionProtection MultiAZ BackupRetentionPeriod CopyTagsToSnapshot EnableCloudwatchLogsExports Tags{_TAGS}"
+    "DeletionProtection MultiAZ BackupRetentionPeriod CopyTagsToSnapshot EnableCloudwatchLogsExports "
+    f"EngineLifecycleSupport EnableIAMDatabaseAuthentication AutoMinorVersionUpgrade TagSpecifications(ResourceType) Tags{_TAGS}"
 )
 _NEXT = "NextToken Marker nextToken"
 
@@ -110,6 +111,11 @@ FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "rds.DescribeDBEngineVersions": (
             "Engine EngineVersion IncludeAll",
             f"DBEngineVersions(Engine EngineVersion Status DBParameterGroupFamily) {_NEXT}",
+        ),
+        "rds.DescribeDBMajorEngineVersions": (
+            "Engine MajorEngineVersion",
+            "DBMajorEngineVersions(Engine MajorEngineVersion SupportedEngineLifecycles(LifecycleSupportName "
+            f"LifecycleSupportStartDate LifecycleSupportEndDate)) {_NEXT}",
         ),
         "rds.DescribeDBSubnetGroups": ("DBSubnetGroupName", f"DBSubnetGroups({_SUBNETS}) {_NEXT}"),
         "rds.DescribeDBParameterGroups": (
@@ -176,6 +182,10 @@ FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "ec2.DescribeSecurityGroups": ("GroupIds", f"SecurityGroups({_GROUP}) {_NEXT}"),
         "ec2.DescribeVpcs": ("VpcIds", f"Vpcs(VpcId CidrBlock IsDefault State) {_NEXT}"),
         "ec2.DescribeSubnets": ("SubnetIds", f"Subnets(SubnetId VpcId CidrBlock AvailabilityZone State) {_NEXT}"),
+        "pricing.GetProducts": (
+            "ServiceCode FormatVersion Filters(Type Field Value) NextToken",
+            f"FormatVersion PriceList {_NEXT}",
+        ),
         "logs.DescribeLogGroups": (
             "logGroupNamePrefix",
             f"logGroups(logGroupName arn creationTime retentionInDays) {_NEXT}",
@@ -229,6 +239,10 @@ FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "ec2.DeleteSecurityGroup": ("GroupId", "Return GroupId"),
         "ec2.AuthorizeSecurityGroupIngress": (f"GroupId IpPermissions{_RULE}", "Return"),
         "ec2.RevokeSecurityGroupEgress": (f"GroupId IpPermissions{_RULE}", "Return"),
+        "ec2.CreateTags": (f"Resources Tags{_TAGS}", ""),
+        "secretsmanager.CreateSecret": ("Name", "ARN Name VersionId"),
+        "secretsmanager.DeleteSecret": ("SecretId ForceDeleteWithoutRecovery", "ARN Name DeletionDate"),
+        "secretsmanager.TagResource": (f"SecretId Tags{_TAGS}", ""),
         "logs.DeleteLogGroup": ("logGroupName", ""),
         "backup.StartBackupJob": (
             f"BackupVaultName ResourceArn IamRoleArn {_LIFECYCLE} StartWindowMinutes CompleteWindowMinutes",

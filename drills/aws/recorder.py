@@ -9,14 +9,18 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from botocore.exceptions import ClientError
+
 from drills.aws.recorded_fields import FIELDS
 from drills.clock import Clock, SystemClock
+from drills.model.timing import OperationCalls
 from drills.notebook import Notebook
 from drills.redaction import redact
 
@@ -31,13 +35,30 @@ _OWN = ("drills:", "aws:")
 _TAG_PREFIX = "aws:ResourceTag/"
 
 
+def count_calls(calls: Iterable[Mapping[str, Any]]) -> tuple[OperationCalls, ...]:
+    """Return how often AWS answered each operation, of calls in their order; the most frequent first. Pure."""
+    answered, repeated = Counter[str](), Counter[str]()
+    for call in calls:
+        answered[call["operation"]] += 1
+        repeated[call["operation"]] += call.get("repeated", 0)
+    return tuple(OperationCalls(name, count, repeated[name]) for name, count in answered.most_common())
+
+
 class CallRecorder:
     """Appends the calls of one process to the run's folder. `purpose` is written to each: what the call was made for.
 
-    `salt` is for the digests of values that are not kept, the same for all processes of a run.
+    `salt` is for the digests of values that are not kept, the same for all processes of a run. `missed` is told of a call that
+    could not be written; without it the call raises OSError.
     """
 
-    def __init__(self, folder: Path, process: str, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        process: str,
+        clock: Clock | None = None,
+        missed: Callable[[OSError], None] | None = None,
+    ) -> None:
+        self._missed = missed
         self._notebook = Notebook(folder / CALLS_NAME)
         self._salt = folder.name
         self._clock = clock or SystemClock()
@@ -59,13 +80,20 @@ class CallRecorder:
         def asked(params: Mapping[str, Any], context: dict[str, Any], **_: Any) -> None:
             context[key] = (dict(params), self._clock.now())
 
-        def answered(parsed: Mapping[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
+        def answered(event_name: str, parsed: Mapping[str, Any], context: dict[str, Any], **_: Any) -> None:
             params, sent = context.pop(key, ({}, self._clock.now()))
             service = str(client.meta.service_model.service_name)
-            self._add(f"{service}.{model.name}", params, parsed or {}, {"side": side, "region": region, "sent": sent})
+            operation = f"{service}.{event_name.rpartition('.')[2]}"
+            self._add(operation, params, parsed or {}, {"side": side, "region": region, "sent": sent})
+
+        def refused(event_name: str, exception: Exception, context: dict[str, Any], **_: Any) -> None:
+            # the last answer to a call that is not repeated for its time is up
+            if isinstance(exception, ClientError):
+                answered(event_name, exception.response, context)
 
         client.meta.events.register("before-parameter-build", asked, unique_id=f"{key}:asked")
         client.meta.events.register("after-call", answered, unique_id=f"{key}:answered")
+        client.meta.events.register("after-call-error", refused, unique_id=f"{key}:refused")
 
     def _add(self, operation: str, params: Mapping[str, Any], parsed: Mapping[str, Any], where: dict[str, Any]) -> None:
         meta = parsed.get("ResponseMetadata", {})
@@ -74,7 +102,7 @@ class CallRecorder:
         left_out = [0]
         kept = keep(params, tree_of(asked), self._salt, left_out)
         body = {name: value for name, value in parsed.items() if name not in ("ResponseMetadata", "Error")}
-        self._notebook.add(
+        self._note(
             {
                 "operation": operation,
                 "at": text_of(self._clock.now()),
@@ -87,6 +115,7 @@ class CallRecorder:
                 "status": meta.get("HTTPStatusCode"),
                 "request_id": meta.get("RequestId", ""),
                 "date": meta.get("HTTPHeaders", {}).get("date", ""),
+                "repeated": int(meta.get("RetryAttempts") or 0),
                 "error": {"code": str(error.get("Code", "")), "message": redact(str(error.get("Message", "")))}
                 if error
                 else None,
@@ -94,6 +123,14 @@ class CallRecorder:
                 "fields_left_out": left_out[0],
             }
         )
+
+    def _note(self, call: Mapping[str, Any]) -> None:
+        try:
+            self._notebook.add(call)
+        except OSError as error:
+            if self._missed is None:
+                raise
+            self._missed(error)
 
 
 @functools.cache

@@ -9,45 +9,33 @@ configuration names (an `aws` profile must) is used and left; only what is made 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import SecretStr
 
-from drills.aws import outcome, owned
-from drills.aws.owned import Raw
-from drills.aws.read import RUN_TAG, error_code, refusal
+from drills.aws.calls import outcome
+from drills.aws.guarded.guard import Guard, Mine, NotOwn, Protected
+from drills.aws.guarded.names import LockName, ScratchName, ScratchNames
+from drills.aws.read import error_code, refusal
 from drills.aws.session import Clients
 from drills.clock import Clock
 from drills.config.load import RestoreConfig
-from drills.errors import RestoreFailed
-from drills.model.instance import Instance, Resource, ResourceKind, ResourceState
+from drills.errors import Refused, RestoreFailed
+from drills.model.engine import ENROLLED, LifecycleSupport
+from drills.model.instance import NEVER_MADE, Instance, Resource, ResourceKind, ResourceState, in_order_of_removal
 from drills.model.point import RecoveryPoint
 from drills.record import Journal
 
-PREFIX = "drill-"
+LOCK_FAMILY = "postgres16"  # of a lock whose source is gone; nothing is ever restored with that group
+SNAPSHOT, MOMENT = "RestoreDBInstanceFromDBSnapshot", "RestoreDBInstanceToPointInTime"
 # What could act on other systems from inside a copy; source: PostgreSQL documentation, "Subscribers" and the
 # documentation of pg_cron and TimescaleDB. A preloaded library that runs jobs is left out of the preload list instead.
 HARMLESS = {"max_logical_replication_workers": "0"}
 JOB_RUNNERS = frozenset({"pg_cron", "timescaledb", "pg_partman_bgw", "citus", "pglogical", "pgactive"})
-
-
-@dataclass(frozen=True, slots=True)
-class ScratchNames:
-    """The identifiers of everything that one restore makes; all begin with the prefix and the run's id."""
-
-    instance: str
-    parameter_group: str
-    subnet_group: str
-    security_group: str
-
-    @classmethod
-    def of(cls, run_id: str, purpose: str) -> ScratchNames:
-        """Return the names for a run; `purpose` ("recovery", "rehearsal") keeps the restores of one run apart."""
-        stem = f"{PREFIX}{run_id}-{purpose}"
-        return cls(stem, f"{stem}-parameters", f"{stem}-subnets", f"{stem}-isolation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +45,7 @@ class ScratchGroups:
     parameter_group: str
     subnet_group: str
     security_group: str
+    tags: Mapping[str, str] = field(default_factory=dict)  # that the instance is given, in place of the source's
 
 
 class Scratch:
@@ -74,7 +63,12 @@ class Scratch:
         self._source_side = source_side or clients  # where the source's own groups are, another region perhaps
         self._config = config
         self._journal = journal
+        self._tags_by_key = tags
         self._tags = [{"Key": key, "Value": value} for key, value in tags.items()]
+
+    def _guard(self) -> Guard:
+        record = self._journal.record
+        return Guard(self._clients, record.owner, Protected.of(record), self._journal.clock)
 
     def make_groups(self, names: ScratchNames, point: RecoveryPoint, source: Instance | None) -> ScratchGroups:
         """Make the groups that the configuration does not name, each recorded first."""
@@ -83,80 +77,86 @@ class Scratch:
         vpc_id, subnet_ids = self._network(source)
         subnets = config.subnet_group or self._make_subnet_group(names.subnet_group, subnet_ids)
         security = config.security_group or self._make_security_group(names.security_group, vpc_id)
-        return ScratchGroups(parameters, subnets, security)
+        return ScratchGroups(parameters, subnets, security, self._tags_by_key)
 
-    def restore(self, names: ScratchNames, groups: ScratchGroups, point: RecoveryPoint) -> None:
-        """Ask RDS to restore the point. Tags are always passed: without them RDS copies production's.
+    def groups_of(self, names: ScratchNames) -> ScratchGroups:
+        """Return the groups that a copy which is there was asked to be in, as the record has them; nothing is made or asked."""
+        config = self._config
+        return ScratchGroups(
+            config.parameter_group or names.parameter_group,
+            config.subnet_group or names.subnet_group,
+            config.security_group or self._resource_id("security-group", names.security_group),
+            self._tags_by_key,
+        )
+
+    def restore(
+        self,
+        names: ScratchNames,
+        groups: ScratchGroups,
+        point: RecoveryPoint,
+        lifecycle: LifecycleSupport = ENROLLED,
+    ) -> None:
+        """Ask RDS to restore the point; `lifecycle` is its EngineLifecycleSupport, enrolled as RDS's own default is.
 
         Raises RestoreFailed with AWS's message when the request is refused.
         """
-        optional = {"DBInstanceClass": self._config.instance_class} if self._config.instance_class else {}
-        rds = self._clients.rds
-        if point.kind == "continuous":
-            ask, what = rds.restore_db_instance_to_point_in_time, _restore_time_request(names, point)
-        else:
-            ask = rds.restore_db_instance_from_db_snapshot
-            what = {"DBInstanceIdentifier": names.instance, "DBSnapshotIdentifier": point.snapshot_id}
-        request: dict[str, Any] = dict(
-            DBSubnetGroupName=groups.subnet_group,
-            DBParameterGroupName=groups.parameter_group,
-            VpcSecurityGroupIds=[groups.security_group],
-            PubliclyAccessible=False,
-            MultiAZ=False,
-            DeletionProtection=False,
-            BackupRetentionPeriod=0,
-            EnableCloudwatchLogsExports=[],
-            EnableIAMDatabaseAuthentication=False,
-            CopyTagsToSnapshot=False,
-            AutoMinorVersionUpgrade=False,
-            Tags=self._tags,
-            **what,
-            **optional,
-        )
-        self._make("db-instance", names.instance, f"the restore of {point.arn}", lambda: ask(**request))
+        request = restore_request(names.instance, groups, point, lifecycle, self._config.instance_class, self._tags)
+        what = f"the restore of {point.arn}"
+        self._make(f"rds:{request.operation}", "db-instance", names.instance, what, request.parameters)
 
-    def set_password(self, instance_id: str, password: str) -> None:
-        """Set a new master password; the drill never holds the source's."""
-        self._clients.rds.modify_db_instance(
-            DBInstanceIdentifier=instance_id, MasterUserPassword=password, ApplyImmediately=True
-        )
+    def set_password(self, instance_id: str, password: SecretStr) -> None:
+        """Set a new master password; the drill never holds the source's. Refused for what is not this run's."""
+        guard = self._guard()
+        for mine in guard.prove("db-instance", instance_id, self._resource_id("db-instance", instance_id)):
+            guard.change("rds:ModifyDBInstance", mine, MasterUserPassword=password, ApplyImmediately=True)
+            return
+        raise RestoreFailed(f"expected the instance {instance_id} to set its password, found none: read its events")
 
-    def copy_snapshot(self, point: RecoveryPoint, copy: str, *, source_region: str) -> None:
+    def copy_snapshot(self, point: RecoveryPoint, copy: ScratchName, *, source_region: str) -> None:
         """Ask RDS to copy a point's snapshot to the scratch side, under the configured key where there is one."""
         elsewhere = source_region != self._clients.region
         request: dict[str, Any] = {"SourceDBSnapshotIdentifier": point.arn if elsewhere else point.snapshot_id}
         request |= {"SourceRegion": source_region} if elsewhere else {}
         request |= {"KmsKeyId": self._config.kms_key} if self._config.kms_key else {}
-        request |= {"TargetDBSnapshotIdentifier": copy, "Tags": self._tags}
-        ask = self._clients.rds.copy_db_snapshot
-        self._make("db-snapshot", copy, f"the copy of {point.arn}", lambda: ask(**request))
+        request |= {"Tags": self._tags, "CopyTags": False}
+        self._make("rds:CopyDBSnapshot", "db-snapshot", copy, f"the copy of {point.arn}", request)
+
+    def keep_secret(self, name: ScratchName, value: SecretStr) -> str:
+        """Make a secret of Secrets Manager; return its ARN. Raises RestoreFailed where that is refused."""
+        request = {"SecretString": value, "Description": "the login of a copy that was restored", "Tags": self._tags}
+        mine = self._make("secretsmanager:CreateSecret", "secret", name, "the secret of the password", request)
+        return str(mine.raw["ARN"])
+
+    def make_lock(self, name: LockName, source: Instance | None) -> None:
+        """Make the parameter group that says that this run drills the target. Raises RestoreFailed where that is refused."""
+        request = {
+            "DBParameterGroupFamily": family_of(source.engine_version) if source else LOCK_FAMILY,
+            "Description": "a drill of this target goes on, see its tags",
+            "Tags": self._tags,
+        }
+        self._make("rds:CreateDBParameterGroup", "db-parameter-group", name, "the lock of the target", request)
 
     # -- making ---------------------------------------------------------------------------------------------------
 
-    def _make_parameter_group(self, name: str, point: RecoveryPoint, source: Instance | None) -> str:
+    def _make_parameter_group(self, name: ScratchName, point: RecoveryPoint, source: Instance | None) -> str:
         version = point.engine_version or (source.engine_version if source else "")
         family = family_of(version)
         values = self._source_parameters(source.parameter_group) if source and source.parameter_group else {}
         other = bool(source) and family != family_of(source.engine_version if source else "")
         request = {
-            "DBParameterGroupName": name,
             "DBParameterGroupFamily": family,
             "Description": "scratch copy of a drill: the source's values, made harmless",
             "Tags": self._tags,
         }
-        ask = self._clients.rds.create_db_parameter_group
-        self._make("db-parameter-group", name, "the parameter group", lambda: ask(**request))
+        mine = self._make("rds:CreateDBParameterGroup", "db-parameter-group", name, "the parameter group", request)
         if other:  # an older backup: what its version does not know would be refused
             values = self._known_to(name, values)
         # ModifyDBParameterGroup takes at most 20 parameters a call (its API reference).
         for chunk in _chunks(sorted(harmless(values).items()), 20):
-            self._clients.rds.modify_db_parameter_group(
-                DBParameterGroupName=name,
-                Parameters=[
-                    {"ParameterName": key, "ParameterValue": value, "ApplyMethod": "pending-reboot"}
-                    for key, value in chunk
-                ],
-            )
+            parameters = [
+                {"ParameterName": key, "ParameterValue": value, "ApplyMethod": "pending-reboot"} for key, value in chunk
+            ]
+            self._guard().change("rds:ModifyDBParameterGroup", mine, Parameters=parameters)
         return name
 
     def _source_parameters(self, group: str) -> dict[str, str]:
@@ -196,70 +196,84 @@ class Scratch:
         subnets = self._clients.ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc_id]}])["Subnets"]
         return vpc_id, [subnet["SubnetId"] for subnet in subnets]
 
-    def _make_subnet_group(self, name: str, subnet_ids: list[str]) -> str:
+    def _make_subnet_group(self, name: ScratchName, subnet_ids: list[str]) -> str:
         request = {
-            "DBSubnetGroupName": name,
             "DBSubnetGroupDescription": "scratch copy of a drill",
             "SubnetIds": subnet_ids,
             "Tags": self._tags,
         }
-        ask = self._clients.rds.create_db_subnet_group
-        self._make("db-subnet-group", name, "the subnet group", lambda: ask(**request))
+        self._make("rds:CreateDBSubnetGroup", "db-subnet-group", name, "the subnet group", request)
         return name
 
-    def _make_security_group(self, name: str, vpc_id: str) -> str:
+    def _make_security_group(self, name: ScratchName, vpc_id: str) -> str:
         """Return a group that admits the drill host alone and lets nothing out (EC2 gives each new group an egress rule)."""
-        ec2 = self._clients.ec2
         request = {
-            "GroupName": name,
             "Description": "scratch copy of a drill: admits the drill host, lets nothing out",
             "VpcId": vpc_id,
             "TagSpecifications": [{"ResourceType": "security-group", "Tags": self._tags}],
         }
-        made = self._make("security-group", name, "the security group", lambda: ec2.create_security_group(**request))
-        group_id: str = made["GroupId"]
-        self._made("security-group", name, note=group_id)
-        group = ec2.describe_security_groups(GroupIds=[group_id])["SecurityGroups"][0]
+        mine = self._make("ec2:CreateSecurityGroup", "security-group", name, "the security group", request)
+        group_id, guard = mine.resource_id, self._guard()
+        group = self._clients.ec2.describe_security_groups(GroupIds=[group_id])["SecurityGroups"][0]
         if group["IpPermissionsEgress"]:
             with _done_before("NotFound"):
-                ec2.revoke_security_group_egress(GroupId=group_id, IpPermissions=group["IpPermissionsEgress"])
+                guard.change("ec2:RevokeSecurityGroupEgress", mine, IpPermissions=group["IpPermissionsEgress"])
         host = {"CidrIp": self._config.drill_host_cidr or "127.0.0.1/32"}
         admitted = {"IpProtocol": "tcp", "FromPort": 1024, "ToPort": 65535, "IpRanges": [host]}
         with _done_before("Duplicate"):
-            ec2.authorize_security_group_ingress(GroupId=group_id, IpPermissions=[admitted])
+            guard.change("ec2:AuthorizeSecurityGroupIngress", mine, IpPermissions=[admitted])
         return group_id
 
     # -- the record -----------------------------------------------------------------------------------------------
 
-    def _make(self, kind: ResourceKind, name: str, what: str, request: Callable[[], Raw]) -> Raw:
-        """Request what is to be made, recorded first; return AWS's answer. Raises RestoreFailed where it is refused.
+    def _make(
+        self, operation: str, kind: ResourceKind, name: ScratchName | LockName, what: str, request: dict[str, Any]
+    ) -> Mine:
+        """Request what is to be made, recorded first; return the proof of it. Raises RestoreFailed where it is refused.
 
         What is there already and carries this run's tag was made by a request whose answer was lost: it is returned. After a
         failure that does not say whether the request was carried out the resource stays planned, and the clean-up asks for it.
         """
         self._note(kind, name, "planned")
+        guard = self._guard()
         try:
-            answer = request()
+            mine = guard.make(operation, name, **request)
+        except Refused:
+            self._note(kind, name, "gone", f"refused by the guard, {NEVER_MADE}")
+            raise
         except (ClientError, BotoCoreError) as error:
-            there = owned.find(self._clients, kind, name) if outcome.says_exists(error) else []
-            own = [raw for raw in there if owned.is_own(self._clients, kind, raw, self._journal.record.run_id)]
+            own, unmade = self._there(guard, kind, name) if outcome.says_exists(error) else ((), False)
             if not own:
-                unmade = bool(there) or outcome.was_not_carried_out(error)
+                unmade = unmade or outcome.was_not_carried_out(error)
                 raise RestoreFailed(f"{refusal(error, what)}{self._note_failure(kind, name, unmade)}") from error
-            answer = own[0]
-        self._made(kind, name)
-        return answer
+            mine = own[0]
+        self._made(mine)
+        return mine
+
+    def _there(self, guard: Guard, kind: ResourceKind, name: str) -> tuple[tuple[Mine, ...], bool]:
+        """Return what there is of that name and is this run's, and whether it is certainly somebody else's."""
+        try:
+            return guard.prove(kind, name), False
+        except NotOwn:
+            return (), True
+
+    def _resource_id(self, kind: ResourceKind, name: str) -> str:
+        """Return the identity that AWS gave to what this run made, "" where its answer was lost."""
+        resources = self._journal.record.resources
+        return next((each.resource_id for each in resources if (each.kind, each.id) == (kind, name)), "")
 
     def _note_failure(self, kind: ResourceKind, name: str, unmade: bool) -> str:
         """Record that something was never made, where that is certain; return what the sentence says where it is not."""
         if unmade:
-            self._note(kind, name, "gone", "refused by AWS, never made")
+            self._note(kind, name, "gone", f"refused by AWS, {NEVER_MADE}")
             return ""
         return f"; whether {name} was made is not known, the clean-up asks for it"
 
-    def _made(self, kind: ResourceKind, name: str, note: str = "") -> None:
+    def _made(self, mine: Mine) -> None:
         clients, now = self._clients, self._journal.clock.now()
-        self._journal.resource(Resource(kind, name, "made", clients.account, clients.region, note, made_at=now))
+        note = mine.resource_id if mine.kind == "security-group" else ""
+        made = Resource(mine.kind, mine.name, "made", clients.account, clients.region, note, now)
+        self._journal.resource(dataclasses.replace(made, resource_id=mine.resource_id))
 
     def _note(self, kind: ResourceKind, name: str, state: ResourceState, note: str = "") -> None:
         self._journal.resource(Resource(kind, name, state, self._clients.account, self._clients.region, note))
@@ -275,13 +289,58 @@ def _done_before(word: str) -> Iterator[None]:
             raise
 
 
-def _restore_time_request(names: ScratchNames, point: RecoveryPoint) -> dict[str, Any]:
-    """Return the parameters of a point-in-time restore; by resource id, as the name may be another instance's by now."""
-    return {
-        "TargetDBInstanceIdentifier": names.instance,
-        "SourceDbiResourceId": point.dbi_resource_id,
-        "RestoreTime": point.data_time,
+@dataclass(frozen=True, slots=True)
+class RestoreRequest:
+    """The call that restores a point: its operation and its parameters."""
+
+    operation: str
+    parameters: dict[str, Any]
+
+
+def restore_request(
+    instance: str,
+    groups: ScratchGroups,
+    point: RecoveryPoint,
+    lifecycle: LifecycleSupport,
+    instance_class: str | None,
+    tags: list[dict[str, str]],
+) -> RestoreRequest:
+    """Return the request for a scratch instance of that name. Pure.
+
+    Tags are always passed: without them RDS copies production's (Amazon RDS API reference, RestoreDBInstanceFromDBSnapshot). What
+    RDS has a default for is passed too, so that no default of an account or of tomorrow decides. "auto-backup" tags the automated
+    backup, if there ever is one (the same, TagSpecification).
+    A moment is restored by resource id, as the name may be another instance's by now.
+    """
+    if point.kind == "continuous":
+        operation = MOMENT
+        what: dict[str, Any] = {
+            "TargetDBInstanceIdentifier": instance,
+            "SourceDbiResourceId": point.dbi_resource_id,
+            "RestoreTime": point.data_time,
+        }
+    else:
+        operation = SNAPSHOT
+        what = {"DBInstanceIdentifier": instance, "DBSnapshotIdentifier": point.snapshot_id}
+    parameters = what | {
+        "DBSubnetGroupName": groups.subnet_group,
+        "DBParameterGroupName": groups.parameter_group,
+        "VpcSecurityGroupIds": [groups.security_group],
+        "PubliclyAccessible": False,
+        "MultiAZ": False,
+        "DeletionProtection": False,
+        "BackupRetentionPeriod": 0,
+        "EnableCloudwatchLogsExports": [],
+        "EnableIAMDatabaseAuthentication": False,
+        "CopyTagsToSnapshot": False,
+        "AutoMinorVersionUpgrade": False,
+        "EngineLifecycleSupport": lifecycle,
+        "Tags": tags,
+        "TagSpecifications": [{"ResourceType": "auto-backup", "Tags": tags}],
     }
+    if instance_class:
+        parameters["DBInstanceClass"] = instance_class
+    return RestoreRequest(operation, parameters)
 
 
 def harmless(values: dict[str, str]) -> dict[str, str]:
@@ -304,14 +363,12 @@ def _chunks(items: list[tuple[str, str]], size: int) -> Iterable[list[tuple[str,
         yield items[start : start + size]
 
 
-def scratch_tags(run_id: str, target: str, expires: str, extra: Mapping[str, str]) -> dict[str, str]:
-    """Return the tags that everything made by a run carries; `expires` is the end of its time to live, ISO 8601 in UTC."""
-    return dict(extra) | {RUN_TAG: run_id, "drills:target": target, "drills:expires": expires}
-
-
 def remaining_resources(resources: Iterable[Resource]) -> tuple[Resource, ...]:
-    """Return the resources of the record that are not known to be gone."""
-    return tuple(resource for resource in resources if resource.state != "gone")
+    """Return the resources of the record that are not known to be gone, in the order of their removal.
+
+    Without those of a cut-over, which no clean-up removes.
+    """
+    return in_order_of_removal(each for each in resources if each.state not in ("gone", "in use", "kept"))
 
 
 def mark_gone(resource: Resource, clock: Clock) -> Resource:

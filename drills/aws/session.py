@@ -34,8 +34,12 @@ from botocore.credentials import (
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import Loader
 
-from drills.aws.call_limit import limit_call
-from drills.aws.clock_offset import skew_of
+from drills.aws import login
+from drills.aws.calls.answers import read_strictly
+from drills.aws.calls.limit import KNOWN_HERE_WITHIN, KNOWN_WITHIN, CallBudget, MadeThings, limit_call
+from drills.aws.calls.rate import shared
+from drills.aws.guarded import permits
+from drills.aws.guarded.permits import Role
 from drills.aws.recorder import CallRecorder, Side
 from drills.clock import SystemClock
 from drills.config.limits import LONGEST_CALL, USUAL_CALL, Limit
@@ -45,7 +49,9 @@ from drills.sandbox_client import find_keys
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 ROLE_SESSION = "postgresql-drill"
-_SERVICES = ("rds", "backup", "ec2", "sts", "logs", "secretsmanager", "kms")
+MOST_TRIES = 10  # of one call, the first included
+# those that `Clients` has a member for
+SERVICES = ("rds", "backup", "ec2", "sts", "logs", "secretsmanager", "kms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,8 @@ class Clients:
     account: str = ""
     open_client: Callable[[str, str], Any] | None = None
     recorder: CallRecorder | None = None
+    allowed_accounts: tuple[str, ...] | None = None  # None: any, as outside of an `aws` profile
+    allowed_regions: tuple[str, ...] | None = None
 
     def within(self, purpose: str) -> AbstractContextManager[None]:
         """Let the calls of the block be recorded with what they are made for."""
@@ -77,6 +85,13 @@ class Clients:
             raise DrillError(f"expected clients of a session, to have one of {service}, found clients given by hand")
         return self.open_client(service, region or self.region)
 
+    def in_region(self, region: str) -> Clients:
+        """Return clients of the same account in another region."""
+        if region == self.region:
+            return self
+        opened = {name: self.client(name, region) for name in SERVICES}
+        return dataclasses.replace(self, **opened, region=region)
+
 
 def open_clients(
     profile: SandboxProfile | EndpointProfile | AwsProfile,
@@ -86,46 +101,83 @@ def open_clients(
     restore: RestoreConfig | None = None,
     call: Limit = USUAL_CALL,
     recorder: CallRecorder | None = None,
+    role: Role = "reads",
 ) -> Clients:
     """Return clients for the source's side, or with `restore` for the side that the copy is restored on. Calls no AWS yet.
 
+    `role` is what they may send; they raise Refused for everything else, and nothing of it leaves the machine. "stage" may
+    send everything, and is for the sandbox and for endpoints of this machine alone.
     No call is tried again when the time of `call` is up; `recorder` gets each call and its answer.
 
     `endpoint_url` is the running sandbox's address, and for that profile only: it is asked where its keys lie. Of
     `environment` the `endpoint` profile reads AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN; without
     them it signs with "test". A role in `restore` is assumed when the first call is made and again before its
-    credentials end, so that a restore may take longer than they last. Raises ConfigError for a credentials profile that
-    does not exist, and Refused where the `aws` profile allows no region.
+    credentials end, so that a restore may take longer than they last. Raises ConfigError for AWS settings that cannot be
+    used, such as a credentials profile that does not exist, DrillError for a login that fails, and Refused where the `aws`
+    profile allows no region.
     """
+    permits.check_role(role, sandboxed=isinstance(profile, SandboxProfile) or _is_here(profile))
     region = (restore and restore.region) or profile.region
     if not region:
         raise Refused("the profile allows no region, and an empty list allows nothing: list what a drill may touch")
     options = client_config(profile, endpoint_url, call.seconds)
-    if isinstance(profile, AwsProfile):
-        session, url = _caller_session(profile), None
-    elif isinstance(profile, EndpointProfile):
-        session, url = (
-            _isolated_session(*_endpoint_keys(environment)),
-            profile.endpoint_url,
-        )
-    else:
-        if not endpoint_url:
-            raise ConfigError("expected the address of the running sandbox, found none: start it first")
-        session, url = _isolated_session(*_sandbox_keys(endpoint_url), None), endpoint_url
-    if restore and restore.role_arn:
-        session = _in_role(session, restore, region, options, url)
-    made: Any = boto3.Session(botocore_session=session, region_name=region)
+    with login.one_sentence():
+        session, url = _session_of(profile, environment, endpoint_url)
+        if restore and restore.role_arn:
+            session = _in_role(session, restore, region, options, url)
+        read_strictly(session)
+        made: Any = boto3.Session(botocore_session=session, region_name=region)
     side: Side = "restore" if restore else "source"
+    budget, made_things = CallBudget(), MadeThings(SystemClock(), _known_within(profile))
 
     def client(service: str, where: str) -> Any:
-        opened = made.client(service, region_name=where, endpoint_url=url, config=options)
+        with login.one_sentence():  # which resolves the credentials
+            opened = made.client(service, region_name=where, endpoint_url=url, config=options)
         limit_call(opened, call.seconds, SystemClock(), key=call.key)
+        budget.watch(opened)
+        keep_rate(opened, profile)
+        permits.hold(opened, role)
+        made_things.watch(opened)
         if recorder:
             recorder.watch(opened, side)
         return opened
 
-    named = {name: client(name, region) for name in _SERVICES}
-    return Clients(**named, region=region, open_client=client, recorder=recorder)
+    named = {name: client(name, region) for name in SERVICES}
+    allowed: dict[str, Any] = _allowed(profile) if isinstance(profile, AwsProfile) else {}
+    return Clients(**named, region=region, open_client=client, recorder=recorder, **allowed)
+
+
+def _is_here(profile: SandboxProfile | EndpointProfile | AwsProfile) -> bool:
+    """Return whether a profile is of an endpoint on this machine, which no address of AWS is."""
+    return isinstance(profile, EndpointProfile) and urlsplit(profile.endpoint_url).hostname in LOOPBACK
+
+
+def _session_of(
+    profile: SandboxProfile | EndpointProfile | AwsProfile, environment: Mapping[str, str], endpoint_url: str | None
+) -> tuple[botocore.session.Session, str | None]:
+    """Return the session of a profile, and the address that its clients send to; None: AWS's own."""
+    if isinstance(profile, AwsProfile):
+        return _caller_session(profile), None
+    if isinstance(profile, EndpointProfile):
+        return _isolated_session(*_endpoint_keys(environment)), profile.endpoint_url
+    if not endpoint_url:
+        raise ConfigError("expected the address of the running sandbox, found none: start it first")
+    return _isolated_session(*_sandbox_keys(endpoint_url), None), endpoint_url
+
+
+def _known_within(profile: SandboxProfile | EndpointProfile | AwsProfile) -> float:
+    return KNOWN_WITHIN if isinstance(profile, AwsProfile) else KNOWN_HERE_WITHIN
+
+
+def keep_rate(client: Any, profile: SandboxProfile | EndpointProfile | AwsProfile) -> None:
+    """Let a client ask no more often than the profile allows; all clients of this process share the rate."""
+    rate = None if isinstance(profile, SandboxProfile) else profile.calls_per_second
+    if rate:
+        shared(rate).watch(client)
+
+
+def _allowed(profile: AwsProfile) -> dict[str, tuple[str, ...]]:
+    return {"allowed_accounts": tuple(profile.accounts), "allowed_regions": tuple(profile.regions)}
 
 
 def identify(clients: Clients) -> Clients:
@@ -133,10 +185,7 @@ def identify(clients: Clients) -> Clients:
     try:
         account = str(clients.sts.get_caller_identity()["Account"])
     except (BotoCoreError, ClientError) as error:
-        raise DrillError(
-            f"expected AWS credentials that STS knows, found: {error}: "
-            f"{skew_of(error) or 'log in, or name a credentials profile'}"
-        ) from error
+        raise DrillError(f"expected AWS credentials that STS knows, found: {login.explain(error)}") from error
     return dataclasses.replace(clients, account=account)
 
 
@@ -145,11 +194,18 @@ def client_config(
     endpoint_url: str | None = None,
     call_seconds: float = LONGEST_CALL.total_seconds(),
 ) -> ClientConfig:
-    """Return the retries and timeouts of every client. An address on this machine is never reached through a proxy."""
+    """Return the retries, timeouts and name of every client, all of them explicit.
+
+    botocore's "standard" mode repeats what passes by itself (throttling, 5xx, no answer), after a random part of 1, 2, 4 …
+    at most 20 s ("Retries", boto3 documentation), ten tries in all or until a call's own limit. "adaptive" is not taken: it is
+    called experimental there, and slows all calls of a client for one that was throttled. A connection that idles is kept alive
+    through NAT. An address on this machine is never reached through a proxy.
+    """
     url = profile.endpoint_url if isinstance(profile, EndpointProfile) else endpoint_url
     local = bool(url) and urlsplit(url or "").hostname in LOOPBACK
     options: dict[str, Any] = {
-        "retries": {"mode": "standard", "max_attempts": 10},
+        "retries": {"mode": "standard", "total_max_attempts": MOST_TRIES},
+        "tcp_keepalive": True,
         "connect_timeout": min(10.0, call_seconds),
         "read_timeout": min(60.0, call_seconds),
         "proxies": {} if local else None,
@@ -197,6 +253,7 @@ def _service_models() -> Loader:
 
 def _caller_session(profile: AwsProfile) -> botocore.session.Session:
     """Return the caller's credentials chain; the endpoints of AWS alone, also for the calls of the chain itself."""
+    login.hide_output_of_helpers()
     session = botocore.session.Session(profile=profile.aws_profile)
     if profile.aws_profile and profile.aws_profile not in session.available_profiles:
         there = ", ".join(sorted(session.available_profiles)) or "none"
@@ -208,7 +265,7 @@ def _caller_session(profile: AwsProfile) -> botocore.session.Session:
     return session
 
 
-class _Role(CredentialProvider):
+class _RoleCredentials(CredentialProvider):
     """The one credential provider of a session that acts in a role."""
 
     METHOD = "assume-role"
@@ -236,8 +293,8 @@ def _in_role(
     if restore.external_id:
         extra["ExternalId"] = restore.external_id
     fetcher = AssumeRoleCredentialFetcher(sts_client, credentials, str(restore.role_arn), extra_args=extra)
-    refreshed = DeferredRefreshableCredentials(refresh_using=fetcher.fetch_credentials, method=_Role.METHOD)
+    refreshed = DeferredRefreshableCredentials(refresh_using=fetcher.fetch_credentials, method=_RoleCredentials.METHOD)
     session = botocore.session.Session(session_vars=dict(source.session_var_map.items()))
     session.set_config_variable("ignore_configured_endpoint_urls", True)
-    session.register_component("credential_provider", CredentialResolver([_Role(refreshed)]))
+    session.register_component("credential_provider", CredentialResolver([_RoleCredentials(refreshed)]))
     return session

@@ -16,7 +16,8 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drills.aws.read import error_code, is_not_found
+from drills.aws.calls.answers import IncompleteAnswer
+from drills.aws.read import error_code, is_not_found, pending_values
 from drills.aws.session import Clients
 from drills.checks.base.session import Connection
 from drills.errors import DrillError
@@ -117,7 +118,7 @@ def settings_from(raw: Mapping[str, Any]) -> dict[str, object]:
             for each in groups
             if each.get("ParameterApplyStatus") not in (None, "in-sync")
         ],
-        "pending": sorted(key for key, value in (raw.get("PendingModifiedValues") or {}).items() if value),
+        "pending": sorted(pending_values(raw)),
         "option_group": ", ".join(sorted(each["OptionGroupName"] for each in raw.get("OptionGroupMemberships") or [])),
         "subnet_group": network.get("DBSubnetGroupName"),
         "subnets": sorted(each["SubnetIdentifier"] for each in network.get("Subnets") or []),
@@ -166,11 +167,15 @@ def replication_slots(connection: Connection) -> dict[str, object]:
 
 
 def read_or_not_verified(right: str, read: Callable[[], T]) -> T | NotVerified:
-    """Return what `read` returns, or NotVerified with the right that it needs."""
+    """Return what `read` returns, or NotVerified with the right that it needs, or with the operation that the sandbox lacks."""
     try:
         return read()
     except ClientError as error:
+        if error_code(error) == "NotImplemented":  # AWS answers so for none of these: no right would help
+            return NotVerified(f"the sandbox does not have {error.operation_name}")
         return NotVerified(f"{error_code(error)}: needs {right}")
+    except IncompleteAnswer as error:
+        return NotVerified(str(error))
     except (BotoCoreError, DrillError) as error:
         return NotVerified(f"{' '.join(str(error).split())}: needs {right}")
 

@@ -11,13 +11,15 @@ from collections.abc import Callable
 
 from drills.clock import Clock
 from drills.durations import show_duration
-from drills.errors import RestoreFailed
+from drills.errors import RestoreFailed, StillRestoring
 from drills.model.instance import Instance, StatusChange
 
 # Source: "Viewing DB instance status" in the Amazon RDS User Guide. An instance in one of these needs a person.
 NEVER_AVAILABLE = frozenset(
     {
         "failed",
+        "delete-precheck",
+        "inaccessible-encryption-credentials-recoverable",
         "incompatible-create",
         "incompatible-credentials",
         "incompatible-network",
@@ -28,10 +30,17 @@ NEVER_AVAILABLE = frozenset(
         "insufficient-capacity",
         "restore-error",
         "storage-full",
+        "stopped",
+        "upgrade_failed",
         "deleting",
         "deleted",
     }
 )
+# "remains available": RDS reads the rest of a restored volume from S3, or moves blocks after a change of the storage, for hours
+# (the same page). Both slow reads down, which the cold and warm queries of a drill measure.
+OPERATIONAL = frozenset({"available", "storage-initialization", "storage-optimization"})
+# A longer wait is polled less often, since RDS throttles an account as a whole; a moment is still known to within 1 % of it.
+RELAXED, SLOWEST = 0.01, 60.0  # a pause's share of the time waited so far, and its length at most (seconds)
 
 Describe = Callable[[], Instance | None]
 OnChange = Callable[[StatusChange], None]
@@ -48,10 +57,11 @@ def wait_available(
     consecutive: int = 2,
     unknown_for: float = 60.0,
 ) -> Instance:
-    """Poll until `consecutive` answers in a row say available with nothing pending; return the last of them.
+    """Poll until `consecutive` answers in a row say that the instance is settled; return the last of them.
 
-    The times are seconds; `key` is where drill.toml sets the timeout. `unknown_for` bounds how long the
-    instance may be unknown to describe calls without a break (eventual consistency, most of all right after the request).
+    The times are seconds, `every` at least between two polls; `key` is where drill.toml sets the timeout. `unknown_for`
+    bounds how long the instance may be unknown to describe calls without a break (eventual consistency, most of all right
+    after the request).
     Each change of status or of what is pending goes to `on_change`. Raises RestoreFailed when the status is one that never
     becomes available, or time is up.
     """
@@ -70,17 +80,30 @@ def wait_available(
             _refuse_unknown(now - known_at, unknown_for)
         else:
             _refuse_hopeless(instance)
-        settled = instance is not None and instance.status == "available" and not instance.pending and instance.host
-        in_a_row = in_a_row + 1 if settled else 0
+        in_a_row = in_a_row + 1 if instance is not None and is_settled(instance) else 0
         if instance is not None and in_a_row >= consecutive:
             return instance
         if now - began >= timeout:
             pending = f", pending: {', '.join(status[1])}" if status[1] else ""
-            raise RestoreFailed(
+            raise StillRestoring(
                 f"expected 'available' with nothing pending within {show_duration(timeout)}, found {status[0]!r}"
                 f"{pending}: read the instance's events, or raise {key}"
             )
-        clock.sleep(every)
+        clock.sleep(pause_after(now - began, every))
+
+
+def is_settled(instance: Instance) -> bool:
+    """Return whether the instance answers clients, under an address that is known, and nothing is pending. Pure."""
+    return instance.status in OPERATIONAL and not instance.pending and bool(instance.host)
+
+
+def pause_after(waited: float, every: float) -> float:
+    """Return how long to pause between two polls, in seconds, after `waited` seconds: `every`, and longer in a long wait. Pure.
+
+    RDS lets an account make 300 requests at once and 12 a second in the long run ("Request throttling for the Amazon RDS API",
+    Amazon RDS User Guide); whatever else asks RDS in the account shares that.
+    """
+    return max(every, min(waited * RELAXED, SLOWEST))
 
 
 def _refuse_hopeless(instance: Instance) -> None:

@@ -13,9 +13,11 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
+from drills.aws import owned
 from drills.aws import read as aws
 from drills.aws.cleanup import remove_all
-from drills.aws.scratch import Scratch, ScratchNames
+from drills.aws.guarded.names import ScratchNames
+from drills.aws.scratch import Scratch
 from drills.aws.session import Clients
 from drills.clock import SystemClock
 from drills.config.limits import Limit
@@ -29,6 +31,7 @@ from drills.run.plan import SERVICE_NAME
 from tests.support.clock import HandClock
 from tests.support.drill import INSTANCE, POLL, VAULT, Staged, followed
 from tests.support.paths import CHECKOUT
+from tests.support.rds import names_there
 
 pytestmark = [pytest.mark.postgres, pytest.mark.sandbox]
 KINDS = {"db-parameter-group", "db-subnet-group", "security-group"}
@@ -36,20 +39,20 @@ KINDS = {"db-parameter-group", "db-subnet-group", "security-group"}
 
 @pytest.fixture
 def setup(staged: Staged, tmp_path: Path) -> Iterator[Setup]:
-    """A run that has made its three groups; whatever the test leaves of them is removed."""
+    """A run that has made its three groups, by another process; whatever the test leaves of them is removed."""
     setup = staged.setup(tmp_path)
     names = ScratchNames.of(setup.journal.record.run_id, "recovery")
-    scratch_of(setup).make_groups(names, point_of(setup.clients), source_of(setup.clients))
+    scratch = Scratch(staged.clients(), setup.target.restore, setup.journal, setup.tags())
+    scratch.make_groups(names, point_of(setup.clients), source_of(setup.clients))
     made = setup.journal.record.resources
     yield setup
     setup.journal.update(resources=made)
     removed(setup)
 
 
-def scratch_of(setup: Setup, *, run_id: str = "") -> Scratch:
-    """What makes things for the run, or makes them in the name of another one."""
-    tags = setup.tags() | ({"drills:run": run_id} if run_id else {})
-    return Scratch(setup.scratch_clients, setup.target.restore, setup.journal, tags)
+def scratch_of(setup: Setup) -> Scratch:
+    """What makes things for the run."""
+    return Scratch(setup.scratch_clients, setup.target.restore, setup.journal, setup.tags())
 
 
 def point_of(clients: Clients) -> RecoveryPoint:
@@ -76,13 +79,8 @@ def removed(setup: Setup, clients: Clients | None = None) -> tuple[Resource, ...
 
 def kinds_there(setup: Setup) -> set[str]:
     """The kinds of what AWS still has of the run's groups."""
-    clients, run_id = setup.clients, setup.journal.record.run_id
-    rds = clients.rds
-    parameters = [raw["DBParameterGroupName"] for raw in rds.describe_db_parameter_groups()["DBParameterGroups"]]
-    subnets = [raw["DBSubnetGroupName"] for raw in rds.describe_db_subnet_groups()["DBSubnetGroups"]]
-    security = [raw["GroupName"] for raw in clients.ec2.describe_security_groups()["SecurityGroups"]]
-    named = {"db-parameter-group": parameters, "db-subnet-group": subnets, "security-group": security}
-    return {kind for kind, names in named.items() if any(run_id in name for name in names)}
+    there, run_id = names_there(setup.clients.rds, setup.clients.ec2), setup.journal.record.run_id
+    return {kind for kind in KINDS if any(run_id in name for name in there[kind])}
 
 
 def failing(staged: Staged, service: str, operation: str, code: str, times: int | None = None) -> Clients:
@@ -120,7 +118,7 @@ def test_what_was_planned_and_never_made_is_gone(setup: Setup) -> None:
     names = ScratchNames.of(setup.journal.record.run_id, "rehearsal")
     planned = {
         "db-instance": names.instance,
-        "db-snapshot": f"{names.instance}-copy",
+        "db-snapshot": names.snapshot,
         "db-parameter-group": names.parameter_group,
         "db-subnet-group": names.subnet_group,
         "security-group": names.security_group,
@@ -130,6 +128,32 @@ def test_what_was_planned_and_never_made_is_gone(setup: Setup) -> None:
         setup.journal.resource(Resource(kind, name, "planned"))  # type: ignore[arg-type]
 
     assert removed(setup) == ()
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "code"),
+    [
+        ("rds", "DescribeDBParameterGroups", "DBParameterGroupNotFound"),
+        ("rds", "DescribeDBSubnetGroups", "DBSubnetGroupNotFoundFault"),
+        ("ec2", "DescribeSecurityGroups", "InvalidGroup.NotFound"),
+    ],
+)
+def test_what_aws_does_not_know_for_a_moment_is_not_taken_for_gone(
+    setup: Setup, staged: Staged, service: str, operation: str, code: str
+) -> None:
+    """What was made and nobody has asked to remove is there: one answer without it is AWS's delay, and it is removed."""
+    assert removed(setup, failing(staged, service, operation, code, times=3)) == ()
+
+    assert kinds_there(setup) == set()
+
+
+def test_what_somebody_else_has_removed_is_gone_after_a_while(setup: Setup) -> None:
+    """AWS does not know it in a row of answers, and the time of the clean-up is not used up for it."""
+    name = ScratchNames.of(setup.journal.record.run_id, "recovery").parameter_group
+    setup.clients.rds.delete_db_parameter_group(DBParameterGroupName=name)
+
+    assert removed(setup) == ()
+    assert load(setup.journal.folder).clean_up_seconds < 10.0
 
 
 @pytest.mark.parametrize("state", ["being made", "protected"])
@@ -196,29 +220,66 @@ def test_what_lacks_the_prefix_is_left_alone(setup: Setup, edit: Callable[[Resou
     assert source_of(setup.clients).status == "available"
 
 
-def test_what_carries_another_runs_tag_is_left_alone(staged: Staged, tmp_path: Path) -> None:
-    """Names can be guessed and records edited; each kind of group, a snapshot and a log group of another run."""
-    setup = staged.setup(tmp_path)
+def retag(setup: Setup, run_id: str) -> None:
+    """Let the groups and the snapshot of the run carry the tag of that run."""
+    clients, names = setup.clients, ScratchNames.of(setup.journal.record.run_id, "recovery")
+    tags = [{"Key": "drills:run", "Value": run_id}]
+    for kind, name, arn in (
+        ("db-parameter-group", names.parameter_group, "DBParameterGroupArn"),
+        ("db-subnet-group", names.subnet_group, "DBSubnetGroupArn"),
+        ("db-snapshot", names.snapshot, "DBSnapshotArn"),
+    ):
+        (raw,) = owned.find(clients, kind, name)  # type: ignore[arg-type]
+        clients.rds.add_tags_to_resource(ResourceName=raw[arn], Tags=tags)
+    (group,) = owned.find(clients, "security-group", names.security_group)
+    clients.ec2.create_tags(Resources=[group["GroupId"]], Tags=tags)
+
+
+def test_what_carries_another_runs_tag_is_left_alone(setup: Setup) -> None:
+    """Names can be guessed and records edited; each kind of group and a snapshot, of this run's name and another's tag."""
     clients = setup.clients
-    names = ScratchNames.of("another-run", "recovery")
-    theirs = scratch_of(setup, run_id="another-run")
-    theirs.make_groups(names, point_of(clients), source_of(clients))
-    theirs.copy_snapshot(point_of(clients), f"{names.instance}-copy", source_region=clients.region)
-    log_group = f"/aws/rds/instance/{names.instance}/postgresql"
-    clients.logs.create_log_group(logGroupName=log_group)
-    setup.journal.resource(Resource("log-group", log_group, "made"))
+    names = ScratchNames.of(setup.journal.record.run_id, "recovery")
+    scratch_of(setup).copy_snapshot(point_of(clients), names.snapshot, source_region=clients.region)
+    made = setup.journal.record.resources
+    retag(setup, "another-run")
 
     left = removed(setup)
     codes = verdicts.exit_codes(setup.journal.record)
-    made = tuple(replace(resource, state="made") for resource in left)
-    setup.journal.update(run_id="another-run", resources=made)
+    retag(setup, setup.journal.record.run_id)
+    setup.journal.update(resources=made)
 
-    assert {resource.kind for resource in left} == {*KINDS, "db-snapshot", "log-group"}
+    assert {resource.kind for resource in left} == {*KINDS, "db-snapshot"}
     assert {(resource.state, resource.note) for resource in left} == {
         ("left", "not removed: it does not carry this run's tag")
     }
     assert 13 in codes
-    assert removed(setup) == ()  # by the run that they belong to
+    assert removed(setup) == ()
+
+
+def test_what_has_another_runs_name_is_left_alone(setup: Setup) -> None:
+    """A log group cannot be told by a tag, nor an instance that is being made: the name holds the run's id."""
+    log_group = f"/aws/rds/instance/{ScratchNames.of('another-run', 'recovery').instance}/postgresql"
+    setup.clients.logs.create_log_group(logGroupName=log_group)
+    setup.journal.resource(Resource("log-group", log_group, "made"))
+
+    (left,) = removed(setup)
+    there = setup.clients.logs.describe_log_groups(logGroupNamePrefix=log_group)["logGroups"]
+    setup.clients.logs.delete_log_group(logGroupName=log_group)
+
+    assert left.note == (
+        f"not removed: its name does not begin with 'drill-{setup.journal.record.run_id}-', as the names of this run do"
+    )
+    assert len(there) == 1
+
+
+def test_an_instance_of_another_identity_is_left_alone(setup: Setup) -> None:
+    """Something else has come into the place of what the run made: by name and tag the run's, by AWS's identity not."""
+    group = next(each for each in setup.journal.record.resources if each.kind == "security-group")
+    setup.journal.resource(replace(group, resource_id="sg-0000000000000000f"))
+
+    (left,) = removed(setup)
+
+    assert left.note == f"not removed: it is {group.resource_id}, and what this run made is sg-0000000000000000f"
 
 
 def test_one_thing_that_cannot_be_removed_does_not_keep_the_rest(setup: Setup, staged: Staged) -> None:

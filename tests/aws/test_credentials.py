@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
+from pydantic import SecretStr
 
 from drills.aws.credentials import Login, password_for
 from drills.aws.session import identify, open_clients
 from drills.config.target import Credentials
 from drills.errors import ConfigError, DrillError
+from tests.support.answering import Request, answering
 from tests.support.guarded import AWS_VARIABLES, HOME, LIVE, OTHER, REGION, live, own_environment
 
 __all__ = ["own_environment"]
@@ -48,7 +48,7 @@ def test_nothing_of_the_caller_s_aws_reaches_the_sandbox(tmp_path: Path, own_env
         assert client.meta.endpoint_url == "http://127.0.0.1:1"
         assert keys_of(client) == ("sandbox", None)
         assert client.meta.region_name == REGION
-        assert client.meta.config.retries == {"mode": "standard", "total_max_attempts": 11}
+        assert client.meta.config.retries == {"mode": "standard", "total_max_attempts": 10}
         assert client.meta.config.proxies == {}
 
 
@@ -122,33 +122,21 @@ def test_a_role_is_assumed_again_before_its_credentials_end(tmp_path: Path) -> N
     """A restore that takes longer than the role's hour goes on: near their end new credentials are fetched."""
     calls: list[bytes] = []
 
-    class Sts(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            calls.append(self.rfile.read(int(self.headers["Content-Length"])))
-            body = (
-                '<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>'
-                f"<AccessKeyId>key{len(calls)}</AccessKeyId><SecretAccessKey>s</SecretAccessKey>"
-                "<SessionToken>t</SessionToken><Expiration>2000-01-01T00:00:00Z</Expiration></Credentials>"
-                f"<AssumedRoleUser><Arn>arn:aws:sts::{OTHER}:assumed-role/drill/x</Arn><AssumedRoleId>x</AssumedRoleId>"
-                "</AssumedRoleUser></AssumeRoleResult></AssumeRoleResponse>"
-            ).encode()
-            if len(calls) > 1:
-                body = body.replace(b"2000-01-01", b"2999-01-01")
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def answer(request: Request) -> tuple[int, bytes]:
+        calls.append(request.body)
+        body = (
+            '<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>'
+            f"<AccessKeyId>key{len(calls)}</AccessKeyId><SecretAccessKey>s</SecretAccessKey>"
+            "<SessionToken>t</SessionToken><Expiration>2000-01-01T00:00:00Z</Expiration></Credentials>"
+            f"<AssumedRoleUser><Arn>arn:aws:sts::{OTHER}:assumed-role/drill/x</Arn><AssumedRoleId>x</AssumedRoleId>"
+            "</AssumedRoleUser></AssumeRoleResult></AssumeRoleResponse>"
+        ).encode()
+        return 200, body.replace(b"2000-01-01", b"2999-01-01") if len(calls) > 1 else body
 
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Sts)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with answering("POST", answer) as url:
         text = f"""
         [profiles.endpoint]
-        endpoint_url = "http://127.0.0.1:{server.server_port}"
+        endpoint_url = "{url}"
         [targets.orders.restore]
         role_arn = "arn:aws:iam::{OTHER}:role/drill"
         external_id = "e-1"
@@ -161,10 +149,6 @@ def test_a_role_is_assumed_again_before_its_credentials_end(tmp_path: Path) -> N
             credentials.get_frozen_credentials()
         assert credentials.get_frozen_credentials().access_key == "key2"
         assert credentials.get_frozen_credentials().access_key == "key2"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
     assert len(calls) == 2
     assert all(b"ExternalId=e-1" in call and b"RoleSessionName=postgresql-drill" in call for call in calls)
 
@@ -187,18 +171,20 @@ def test_the_environment_s_password_goes_first(vault: Any) -> None:
     credentials = Credentials(username="reader", password_variable="ORDERS_PASSWORD", secret_id="s")
     vault.create_secret(Name="s", SecretString="other")
     given = password_for(credentials, environment={"ORDERS_PASSWORD": password}, secretsmanager=vault)
-    assert given == Login("reader", password)
+    assert given == Login("reader", SecretStr(password))
     assert password not in repr(given)
-    assert password_for(credentials, environment={"ORDERS_PASSWORD": ""}, secretsmanager=vault).password == "other"
+    assert password_for(credentials, environment={"ORDERS_PASSWORD": ""}, secretsmanager=vault).password == SecretStr(
+        "other"
+    )
 
 
 @pytest.mark.parametrize(
     ("text", "want"),
     [
-        ('{"username": "u", "password": "p", "engine": "postgres"}', Login("u", "p")),
-        ('{"password": "p"}', Login(None, "p")),
-        ("p q", Login(None, "p q")),
-        ("12345", Login(None, "12345")),
+        ('{"username": "u", "password": "p", "engine": "postgres"}', Login("u", SecretStr("p"))),
+        ('{"password": "p"}', Login(None, SecretStr("p"))),
+        ("p q", Login(None, SecretStr("p q"))),
+        ("12345", Login(None, SecretStr("12345"))),
     ],
 )
 def test_a_secret_is_json_or_the_password_alone(vault: Any, text: str, want: Login) -> None:

@@ -13,7 +13,7 @@ from moto import mock_aws
 
 from drills.aws import guards
 from drills.aws.guards import Sides
-from drills.aws.session import Clients, open_clients
+from drills.aws.session import SERVICES, Clients, open_clients
 from drills.errors import Refused
 from tests.support.guarded import HOME, LIVE, OTHER, REGION, SIDES, live, own_environment, source
 
@@ -167,7 +167,7 @@ def test_a_source_that_is_gone_can_still_be_drilled(tmp_path: Path) -> None:
 def aws_clients(group: str | None = None) -> tuple[Clients, str]:
     """Clients of moto's account, with a security group as EC2 makes one: with an egress rule."""
     session: Any = boto3.Session(region_name=REGION)
-    unused: dict[str, Any] = dict.fromkeys(("backup", "logs", "secretsmanager", "kms"))
+    unused: dict[str, Any] = dict.fromkeys(set(SERVICES) - {"rds", "ec2", "sts"})
     used = {name: session.client(name) for name in ("rds", "ec2", "sts")}
     clients = Clients(**used, **unused, region=REGION)
     vpc = clients.ec2.describe_vpcs()["Vpcs"][0]["VpcId"]

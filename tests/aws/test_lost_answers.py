@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +9,15 @@ from types import SimpleNamespace
 
 import pytest
 from moto import mock_aws
+from pydantic import SecretStr
 
 from drills import errors
 from drills.aws import owned
 from drills.aws.cleanup import removal_command, remove_all
-from drills.aws.scratch import Scratch, ScratchNames, scratch_tags
+from drills.aws.guarded import guard as guarded
+from drills.aws.guarded import permits
+from drills.aws.guarded.names import ScratchNames, scratch_tags
+from drills.aws.scratch import Scratch
 from drills.config.limits import Limit
 from drills.config.load import RestoreConfig
 from drills.errors import RestoreFailed
@@ -25,13 +28,12 @@ from drills.objectives.verdicts import exit_codes
 from drills.record import Journal
 from tests.support.clock import NOON, HandClock
 from tests.support.lossy import LossyAws
-from tests.support.paths import CHECKOUT
 from tests.support.points import point_of
 
 RUN = "20261123-120000-abcd"
 NAMES = ScratchNames.of(RUN, "recovery")
 LIMIT = Limit("the clean-up", 600.0, "targets.orders.limits.clean_up", "default")
-COPY = f"{NAMES.instance}-copy"
+COPY = NAMES.snapshot
 LOG_GROUP = f"/aws/rds/instance/{NAMES.instance}/postgresql"
 MAKING: dict[tuple[str, str], tuple[ResourceKind, str]] = {
     ("rds", "CreateDBParameterGroup"): ("db-parameter-group", NAMES.parameter_group),
@@ -40,6 +42,7 @@ MAKING: dict[tuple[str, str], tuple[ResourceKind, str]] = {
     ("rds", "RestoreDBInstanceFromDBSnapshot"): ("db-instance", NAMES.instance),
     ("rds", "RestoreDBInstanceToPointInTime"): ("db-instance", NAMES.instance),
     ("rds", "CopyDBSnapshot"): ("db-snapshot", COPY),
+    ("secretsmanager", "CreateSecret"): ("secret", NAMES.secret),
 }
 CHANGING = {
     ("rds", "ModifyDBParameterGroup"),
@@ -54,9 +57,11 @@ REMOVING: dict[tuple[str, str], ResourceKind] = {
     ("rds", "DeleteDBSubnetGroup"): "db-subnet-group",
     ("ec2", "DeleteSecurityGroup"): "security-group",
     ("logs", "DeleteLogGroup"): "log-group",
+    ("secretsmanager", "DeleteSecret"): "secret",
 }
 # makes and removes nothing of a run's; whoever posts reads the job before, and leaves one with a result alone
 POSTING = {("backup", "PutRestoreValidationResult")}
+ARNS = ("DBSnapshotArn", "DBInstanceArn", "DBParameterGroupArn", "DBSubnetGroupArn")
 LOST = ("connection reset", "no answer", "error of AWS", "throttled")
 
 
@@ -115,6 +120,9 @@ def make_all(aws: LossyAws, journal: Journal, operation: str) -> None:
     if operation == "CopyDBSnapshot":
         scratch.copy_snapshot(point, COPY, source_region="eu-central-1")
         return
+    if operation == "CreateSecret":
+        scratch.keep_secret(NAMES.secret, SecretStr("word-of-nobody"))
+        return
     groups = scratch.make_groups(NAMES, point, None)
     if operation.startswith("Restore"):
         scratch.restore(NAMES, groups, point)
@@ -140,6 +148,7 @@ def test_what_a_repeated_request_finds_is_taken(aws: LossyAws, journal: Journal,
 
     make_all(aws, journal, way)
     make_all(aws, journal, "CopyDBSnapshot")
+    make_all(aws, journal, "CreateSecret")
 
     assert aws.struck == {call[1]: 1 for call in calls}
     assert {(each.state, each.id) for each in journal.record.resources} == {("made", MAKING[call][1]) for call in calls}
@@ -193,19 +202,29 @@ def test_what_aws_refuses_at_once_was_never_made(aws: LossyAws, journal: Journal
     assert {each.id: each.state for each in journal.record.resources}[name] == "gone"
 
 
+def give_away(aws: LossyAws) -> None:
+    """Let all that the run has made carry the tag of another."""
+    theirs = [{"Key": "drills:run", "Value": "another"}]
+    for kind in ("db-instance", "db-snapshot", "db-parameter-group", "db-subnet-group"):
+        names = {"db-instance": NAMES.instance, "db-snapshot": COPY, "db-parameter-group": NAMES.parameter_group}
+        (raw,) = owned.find(aws.clients, kind, names.get(kind, NAMES.subnet_group))
+        arn = next(raw[key] for key in ARNS if key in raw)
+        aws.clients.rds.add_tags_to_resource(ResourceName=arn, Tags=theirs)
+    (group,) = owned.find(aws.clients, "security-group", NAMES.security_group)
+    aws.clients.ec2.create_tags(Resources=[group["GroupId"]], Tags=theirs)
+    aws.clients.secretsmanager.tag_resource(SecretId=NAMES.secret, Tags=theirs)
+
+
 @pytest.mark.parametrize("call", MAKING, ids=lambda call: call[1])
 def test_a_name_that_is_another_s_is_left_alone(aws: LossyAws, journal: Journal, call: tuple[str, str]) -> None:
     """What exists under the planned name without the run's tag is not the run's, whatever happened to an answer."""
     kind, name = MAKING[call]
-    theirs = Journal.create(
-        journal.folder, RunRecord(SCHEMA_VERSION, "another", "aws", False, NOON, "0"), origin=0, clock=HandClock()
-    )
-    tags = scratch_tags("another", "orders", "2026-11-23T16:00:00+00:00", {})
-    other = Scratch(aws.clients, RestoreConfig(), theirs, tags)
-    groups = other.make_groups(NAMES, asked_point(), None)
-    other.copy_snapshot(asked_point(), COPY, source_region="eu-central-1")
-    other.restore(NAMES, groups, asked_point())
-    ours = Journal.create(journal.folder, journal.record, origin=0, clock=HandClock())
+    before = journal.record
+    make_all(aws, journal, "RestoreDBInstanceFromDBSnapshot")
+    make_all(aws, journal, "CopyDBSnapshot")
+    make_all(aws, journal, "CreateSecret")
+    give_away(aws)
+    ours = Journal.create(journal.folder, before, origin=0, clock=HandClock())
 
     with pytest.raises(RestoreFailed, match="AWS refused"):
         make_all(aws, ours, call[1])
@@ -220,7 +239,7 @@ def test_a_change_may_be_made_twice(aws: LossyAws, journal: Journal, call: tuple
     aws.lose(*call, "connection reset", times=1)
 
     make_all(aws, journal, "RestoreDBInstanceFromDBSnapshot")
-    scratch_of(aws, journal).set_password(NAMES.instance, "a-new-one-1234")
+    scratch_of(aws, journal).set_password(NAMES.instance, SecretStr("a-new-one-1234"))
 
     assert aws.struck == {call[1]: 1}
     (group,) = owned.find(aws.clients, "security-group", NAMES.security_group)
@@ -232,6 +251,7 @@ def fill(aws: LossyAws, journal: Journal) -> None:
     """Everything that a run can make, and the log group that RDS makes for it."""
     make_all(aws, journal, "RestoreDBInstanceFromDBSnapshot")
     make_all(aws, journal, "CopyDBSnapshot")
+    make_all(aws, journal, "CreateSecret")
     aws.clients.logs.create_log_group(logGroupName=LOG_GROUP)
 
 
@@ -275,6 +295,26 @@ def test_what_is_planned_must_stay_absent(aws: LossyAws, journal: Journal) -> No
     assert not there(aws, "db-instance", NAMES.instance)
 
 
+def test_what_was_unknown_once_and_cannot_be_removed_is_left_when_time_is_up(aws: LossyAws, journal: Journal) -> None:
+    """It is there after all: the wait for what stays away ends with the first other answer, and the limit holds."""
+    fill(aws, journal)
+    aws.lose("ec2", "DescribeSecurityGroups", "unknown", times=1)
+    aws.lose("ec2", "DeleteSecurityGroup", "throttled", times=None, carried_out=False)
+
+    class Impatient(HandClock):
+        """Long after the limit nobody waits any more."""
+
+        def sleep(self, seconds: float) -> None:
+            super().sleep(seconds)
+            assert self.slept < LIMIT.seconds + 120
+
+    journal.clock = Impatient()
+    (left,) = clean(aws, journal)
+
+    assert left.kind == "security-group"
+    assert left.note.startswith("still there when the 600 s of the clean-up were over: ")
+
+
 def test_a_removal_that_is_denied_is_asked_for_once(aws: LossyAws, journal: Journal) -> None:
     """Every deletion is denied: nobody waits, each thing is left with the reason and the command, and 13 is a code."""
     fill(aws, journal)
@@ -284,13 +324,44 @@ def test_a_removal_that_is_denied_is_asked_for_once(aws: LossyAws, journal: Jour
     left = clean(aws, journal)
 
     assert {resource.kind for resource in left} == set(REMOVING.values())
-    assert aws.struck == {operation: 1 for _, operation in REMOVING}
-    for resource in left:
+    assert aws.struck == {operation: 1 for _, operation in REMOVING if operation != "DeleteSecret"}
+    (secret,) = (each for each in left if each.kind == "secret")  # not asked for while its instance is there
+    assert secret.note.startswith(f"not removed: {NAMES.instance} is still there, and this has its password: aws ")
+    for resource in (each for each in left if each.kind != "secret"):
         assert resource.note.startswith("AWS refused to remove it: ")
         assert "AccessDenied" in resource.note
         assert resource.note.endswith(removal_command(resource))
     assert slept(journal) == 0
     assert errors.LEFT_BEHIND in exit_codes(journal.record)
+
+
+READING = [("rds", f"DescribeDB{what}s") for what in ("Instance", "Snapshot", "ParameterGroup", "SubnetGroup")] + [
+    ("ec2", "DescribeSecurityGroups"),
+    ("logs", "DescribeLogGroups"),
+    ("secretsmanager", "DescribeSecret"),
+]
+
+
+@pytest.mark.parametrize(("how", "waits"), [("expired", False), ("no answer", True), ("connection reset", True)])
+def test_credentials_that_end_and_a_connection_that_is_lost(
+    aws: LossyAws, journal: Journal, how: str, waits: bool
+) -> None:
+    """Every call fails for good: each thing is left by name with its command, within the limit; a sweep removes all."""
+    fill(aws, journal)
+    for call in (*REMOVING, *READING):
+        aws.lose(*call, how, times=None, carried_out=False)
+
+    left = clean(aws, journal)
+
+    assert {resource.kind for resource in left} == {*REMOVING.values()} - {"log-group"}  # RDS's own is not known of
+    assert all(removal_command(resource) in resource.note for resource in left)
+    assert slept(journal) <= LIMIT.seconds + 15
+    assert bool(slept(journal)) == waits
+    assert errors.LEFT_BEHIND in exit_codes(journal.record)
+    aws.recover()
+    journal.update(clean_up_seconds=0.0)  # as in a sweep, which has a limit of its own
+    assert clean(aws, journal) == ()
+    assert not any(there(aws, *MAKING[call]) for call in MAKING)
 
 
 def test_nobody_waits_for_what_hangs_on_a_refused_thing(aws: LossyAws, journal: Journal) -> None:
@@ -303,7 +374,8 @@ def test_nobody_waits_for_what_hangs_on_a_refused_thing(aws: LossyAws, journal: 
 
     left = {resource.kind: resource.note for resource in clean(aws, journal)}
 
-    assert set(left) == {"db-instance", *(REMOVING[call] for call in groups)}
+    assert set(left) == {"db-instance", "secret", *(REMOVING[call] for call in groups)}
+    assert left["secret"].startswith(f"not removed: {NAMES.instance} is still there, and this has its password: aws ")
     for call in groups:
         assert left[REMOVING[call]].startswith(f"not removed: {NAMES.instance} uses it, and is left too: aws ")
         assert aws.struck[call[1]] == 1
@@ -336,24 +408,17 @@ def slept(journal: Journal) -> float:
 
 
 def test_every_call_that_makes_or_removes_is_tried_here() -> None:
-    """A new call in the rooms that make and remove a drill's things must come into the tables above."""
-    verbs = re.compile(r"(create|copy|restore|delete|modify|revoke|authorize|start|stop|reboot|run|add|put)_\w+")
-    found = set()
-    for room in ("aws", "recovery"):
-        for path in (CHECKOUT / "drills" / room).glob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name | ast.Attribute):
-                    owner = node.value.attr if isinstance(node.value, ast.Attribute) else node.value.id
-                    if owner in ("rds", "ec2", "logs", "backup") and verbs.fullmatch(node.attr):
-                        found.add((owner, node.attr.replace("_", "")))
-    tried = {(service, operation.lower()) for service, operation in (*MAKING, *CHANGING, *REMOVING, *POSTING)}
-    assert found == tried
+    """A new call of the guard, or one that is posted without it, must come into the tables above."""
+    tried = {f"{service}:{operation}" for service, operation in (*MAKING, *CHANGING, *REMOVING)}
+
+    assert tried == {*guarded.MAKES, *guarded.CHANGES}
+    assert {f"{service}:{operation}" for service, operation in POSTING} == permits.FREE["validator"]
 
 
 @pytest.mark.parametrize("kind", REMOVING.values())
 def test_the_command_for_what_is_left_names_it(kind: ResourceKind) -> None:
     """A person gets a command for each kind, with the name and the region."""
     assert re.fullmatch(
-        r"aws (rds|ec2|logs) delete-[a-z-]+ .*drill-x.* --region eu-west-1",
+        r"aws (rds|ec2|logs|secretsmanager) delete-[a-z-]+ .*drill-x.* --region eu-west-1",
         removal_command(Resource(kind, "drill-x", "left", region="eu-west-1")),
     )

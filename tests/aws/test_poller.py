@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drills.aws.wait import NEVER_AVAILABLE, wait_available
+from drills.aws.wait import NEVER_AVAILABLE, OPERATIONAL, SLOWEST, pause_after, wait_available
 from drills.errors import RestoreFailed
 from drills.model.instance import Instance, StatusChange
 from tests.support.clock import NOON, HandClock
@@ -102,6 +102,40 @@ def test_a_status_that_never_ends_is_raised_at_once(status: str) -> None:
 
     assert clock.slept == 10
     assert statuses(changes) == ["creating", status]
+
+
+@pytest.mark.parametrize("status", sorted(OPERATIONAL))
+def test_an_instance_that_still_reads_its_volume_is_settled(status: str) -> None:
+    """RDS calls a restored instance so for hours, and "it remains available for operations" (Viewing DB instance status)."""
+    found, took, changes = wait("creating", status, status)
+
+    assert (found.status, took, statuses(changes)) == (status, 20, ["creating", status])
+
+
+@given(st.floats(0, 7 * 86400), st.floats(0.1, 300))
+def test_a_long_wait_asks_less_often_and_never_faster_than_allowed(waited: float, every: float) -> None:
+    """Never below the profile's interval, within 1 % of the time waited where that is longer, and within a minute."""
+    pause = pause_after(waited, every)
+
+    assert pause >= every
+    assert pause <= max(every, SLOWEST)
+    assert pause <= max(every, waited / 100) * (1 + 1e-9)  # but for the rounding of a float
+
+
+def test_a_day_of_waiting_costs_few_calls() -> None:
+    """A day at the interval of the aws profile took 5,760 calls of one instance; RDS counts those of the whole account."""
+    asked = []
+    clock = HandClock()
+
+    def creating() -> Instance:
+        asked.append(clock.slept)
+        return replace(THERE, status="creating")
+
+    with pytest.raises(RestoreFailed):
+        wait_available(creating, clock, every=15.0, timeout=86400.0, key=KEY, on_change=lambda change: None)
+
+    assert 1000 < len(asked) < 1700
+    assert min(later - earlier for earlier, later in itertools.pairwise(asked)) >= 15.0
 
 
 def test_what_is_pending_is_waited_for_and_recorded() -> None:

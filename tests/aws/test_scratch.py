@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from drills.aws import read as aws
 from drills.aws.cleanup import remove_all
-from drills.aws.scratch import JOB_RUNNERS, Scratch, ScratchNames, harmless, scratch_tags
+from drills.aws.guarded.names import ScratchNames, scratch_tags
+from drills.aws.scratch import JOB_RUNNERS, Scratch, harmless
 from drills.aws.session import Clients
 from drills.checks.server.harmless import JOB_RUNNERS as NAMED_AS_FINDINGS
 from drills.config.limits import Limit
@@ -64,9 +65,9 @@ def test_names_are_allowed_and_a_runs_own(purpose: str) -> None:
     run_id = new_run_id(NOON)
     names = dataclasses.astuple(ScratchNames.of(run_id, purpose))
 
-    assert all(RDS_NAME.fullmatch(name) and len(name) <= 63 for name in (*names, f"{names[0]}-copy"))
+    assert all(RDS_NAME.fullmatch(name) and len(name) <= 63 for name in names)
     assert all(name.startswith(f"drill-{run_id}-{purpose}") for name in names)
-    assert len(set(names)) == 4
+    assert len(set(names)) == 6
 
 
 def test_the_owners_tags_do_not_replace_the_runs() -> None:
@@ -155,7 +156,12 @@ def test_groups_that_the_owner_names_are_used_and_left(staged: Staged, tmp_path:
     groups = Scratch(clients, RestoreConfig(), theirs.journal, theirs.tags()).make_groups(
         names, point, aws.describe_instance(clients, INSTANCE)
     )
-    restore = RestoreConfig(**dataclasses.asdict(groups), instance_class="db.t4g.large")
+    restore = RestoreConfig(
+        parameter_group=groups.parameter_group,
+        subnet_group=groups.subnet_group,
+        security_group=groups.security_group,
+        instance_class="db.t4g.large",
+    )
     folder = tmp_path / "drill"
     folder.mkdir()
     with staged.drill(folder, changes={"restore": restore}) as running:

@@ -10,6 +10,7 @@ import pytest
 from drills.aws.guards import Sides
 from drills.config.load import Config, load
 from drills.model.instance import Instance
+from tests.support.certificates import RDS, root
 
 HOME = "123456789012"  # moto's account
 OTHER = "000000000000"
@@ -33,6 +34,7 @@ regions = ["{REGION}"]
 subnet_group = "drill-subnets"
 security_group = "sg-0123abcd"
 make_parameter_group = true
+ca_bundle = "rds.pem"
 """
 SIDES = Sides(HOME, REGION, HOME, REGION)
 
@@ -41,6 +43,7 @@ def live(folder: Path, text: str = LIVE, profile: str = "live") -> Config:
     """The configuration in `text`."""
     file = folder / "drill.toml"
     file.write_text(text, encoding="utf-8")
+    (folder / "rds.pem").write_text(root(*RDS), encoding="utf-8")
     return load(file, profile=profile, target=None, environment={})
 
 
