@@ -1,30 +1,32 @@
-"""Derives what stands beside the recovery: posture, cut-over, scenarios, and the times that AWS's answers bear out."""
+"""Derives what stands beside the recovery: posture, cut-over, scenarios, and the resources that AWS's answers bear out."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from drills.aws.guarded.guard import IDENTITY
+from drills.aws.recorder import count_calls
 from drills.cutover import judge as cutover
 from drills.cutover.model import State, read_entry, replay_journal
 from drills.cutover.observed import MoveSeen, RollbackSeen
-from drills.durations import show_duration
 from drills.model.finding import CheckResult, Verdict
-from drills.model.record import RunRecord
-from drills.objectives import acknowledged, timeline
+from drills.model.instance import WITH_SANDBOX, ResourceKind
+from drills.model.record import Promise, RunRecord
+from drills.objectives import acknowledged
 from drills.posture import judge as posture_judge
 from drills.posture import read as posture_read
 from drills.posture.observed import PostureSeen
 from drills.replay.bundle import Evidence
 from drills.replay.differences import Difference, between
+from drills.replay.ended import is_whole
+from drills.replay.instances import status_in
 from drills.replay.recovery import Recovery
+from drills.replay.shapes import Feature, Scenario
 
-TOLERANCE = timedelta(seconds=2)  # between an instant of the record and that of the call that bears it out
-_RESTORES = ("rds.RestoreDBInstanceFromDBSnapshot", "rds.RestoreDBInstanceToPointInTime")
 NO_FOLDER = Path("/nonexistent")  # the stored configuration is observed, not read
 
 
@@ -56,6 +58,24 @@ def cut_over(evidence: Evidence) -> Iterator[Verdict]:
         yield Verdict(result.name, result.outcome, result.sentence, exit_code=seen.exit_code)
 
 
+def unobserved(recovery: Recovery) -> Iterator[Difference]:
+    """Yield what was judged beside the recovery though nothing of it is among the observations, which are noted before."""
+    seen, record = recovery.evidence.seen, recovery.recorded
+    for kind, names in (
+        (MoveSeen, (cutover.NAME, cutover.CLOSED, cutover.CONFIGURED, cutover.IDLE)),
+        (RollbackSeen, (cutover.BACK,)),
+    ):
+        for each in record.verdicts if not seen(kind) else ():
+            if each.name in names:
+                found = "nothing: no journal of it is among the observations"
+                yield Difference(f"verdicts[{each.name}]", each.outcome, found)
+    if is_whole(record) and recovery.aws.for_purpose(posture_read.POSTURE) and not seen(PostureSeen):
+        found = "nothing: AWS was asked about it, and no result is among the observations"
+        yield Difference("posture", "as the scenarios say", found)
+    scenario = next((each.value for each in record.settings if each.name == "--scenario"), None)
+    yield from between("settings[--scenario]", scenario, recovery.evidence.configuration.scenario)
+
+
 def _state(journal: tuple[str, ...]) -> State | None:
     return replay_journal([read_entry(line) for line in journal]) if journal else None
 
@@ -63,35 +83,56 @@ def _state(journal: tuple[str, ...]) -> State | None:
 # -- scenarios --------------------------------------------------------------------------------------------------------
 
 
-def scenarios(record: RunRecord, features: Any) -> Iterator[Difference]:
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Told:
+    """What pytest-bdd says of a scenario."""
+
+    outcome: str
+    id: str
+    tags: set[str]
+
+
+def scenarios(record: RunRecord, features: Sequence[Feature]) -> Iterator[Difference]:
     """Yield each scenario whose outcome is not what its steps say; `features` is pytest-bdd's report.
 
     A scenario that was left out, or broke before its first step, has no steps there. pytest-bdd calls the steps of one that
     a step has skipped "passed".
     """
-    told: dict[tuple[str, str], list[str]] = {}
+    told: dict[tuple[str, str], list[_Told]] = {}
     for feature in features:
         for scenario in feature.get("elements", ()):
-            told.setdefault((feature["name"], scenario["name"]), []).append(_outcome(scenario))
-    outcomes = Counter((each.feature, each.name) for each in record.promises)
+            told.setdefault((feature["name"], scenario["name"]), []).append(_told(feature, scenario))
+    promises = Counter((each.feature, each.name) for each in record.promises)
     for promise in record.promises:
-        known = told.get((promise.feature, promise.name), [])
+        known = [each.outcome for each in told.get((promise.feature, promise.name), ())]
         what = f"promises[{promise.name}].outcome"
-        if promise.outcome == "passed" and known != ["passed"] * outcomes[promise.feature, promise.name]:
+        if promise.outcome == "passed" and known != ["passed"] * promises[promise.feature, promise.name]:
             yield Difference(what, "passed", ", ".join(known) or "no steps that passed")
         elif promise.outcome == "failed" and known and "failed" not in known:
             yield Difference(what, "failed", ", ".join(known))
         elif promise.outcome == "skipped" and "failed" in known:
             yield Difference(what, "skipped", "failed")
-    recorded = {(each.feature, each.name) for each in record.promises}
-    for (feature, name), each in told.items():
-        if (feature, name) not in recorded:
-            yield Difference(f"promises[{name}]", "nothing", ", ".join(each))
+    for promise in record.promises:
+        yield from _names(promise, told.get((promise.feature, promise.name), ()))
+    for (of, name), found in told.items():
+        if (of, name) not in promises:
+            yield Difference(f"promises[{name}]", "nothing", ", ".join(each.outcome for each in found))
 
 
-def _outcome(scenario: Mapping[str, Any]) -> str:
+def _names(promise: Promise, found: Sequence[_Told]) -> Iterator[Difference]:
+    """Yield id and tags of a promise that none of its scenarios has."""
+    ids = [each.id for each in found if each.id]
+    if ids and promise.id.rpartition("::")[2] not in ids:
+        yield Difference(f"promises[{promise.name}].id", promise.id, ", ".join(ids))
+    if found and all(set(promise.tags) != each.tags for each in found):
+        yield Difference(f"promises[{promise.name}].tags", ", ".join(promise.tags), ", ".join(sorted(found[0].tags)))
+
+
+def _told(feature: Feature, scenario: Scenario) -> _Told:
     statuses = {step["result"]["status"] for step in scenario["steps"]}
-    return next((each for each in ("failed", "skipped") if each in statuses), "passed")
+    outcome = next((each for each in ("failed", "skipped") if each in statuses), "passed")
+    tags = {tag["name"] for tag in (*feature.get("tags", ()), *scenario.get("tags", ()))}
+    return _Told(outcome, scenario.get("id", ""), tags)
 
 
 # -- resources --------------------------------------------------------------------------------------------------------
@@ -105,74 +146,47 @@ _MAKES = {
     "rds.CreateDBSubnetGroup": ("db-subnet-group", "DBSubnetGroupName"),
     "ec2.CreateSecurityGroup": ("security-group", "GroupName"),
 }
-WITH_SANDBOX = "went with the sandbox"
+_NAMED: Mapping[ResourceKind, str] = {"db-instance": "DBInstanceIdentifier", "security-group": "GroupName"}
 
 
 def resources(recovery: Recovery) -> Iterator[Difference]:
     """Yield what the drill made by AWS's answers and its record lacks, and instances that AWS still knew at the end."""
     known = {(each.kind, each.id): each for each in recovery.recorded.resources}
+    identities = _identities(recovery.evidence)
     for operation, (kind, member) in _MAKES.items():
         for call in recovery.aws.of(operation):
             name = str(call["parameters"].get(member, ""))
-            if call["process"] == "features" and call["error"] is None and (kind, name) not in known:
+            if call["process"] in ("features", "lock") and call["error"] is None and (kind, name) not in known:
                 yield Difference(f"resources[{name}]", "nothing", f"a {kind}, made at {call['at']}")
     for (kind, name), each in known.items():
         answers = recovery.aws.of("rds.DescribeDBInstances", DBInstanceIdentifier=name)
         there = answers and answers[-1]["answer"] and answers[-1]["answer"].get("DBInstances")
         if kind == "db-instance" and each.state == "gone" and there and each.note != WITH_SANDBOX:
-            yield Difference(f"resources[{name}].state", "gone", f"{_status(answers[-1])} at {answers[-1]['at']}")
+            yield Difference(f"resources[{name}].state", "gone", f"{status_in(answers[-1])} at {answers[-1]['at']}")
+        told = identities.get((kind, name))
+        if told and each.resource_id and each.resource_id not in told:
+            yield Difference(f"resources[{name}].resource_id", each.resource_id, " or ".join(sorted(told)))
 
 
-# -- times ------------------------------------------------------------------------------------------------------------
+def _identities(evidence: Evidence) -> Mapping[tuple[ResourceKind, str], set[str]]:
+    """Return each identity that AWS told, by kind and name of the thing; a cut-over gives the source's name to the copy."""
+    found: dict[tuple[ResourceKind, str], set[str]] = {}
+    trees: list[Any] = [{**call["parameters"], **call["answer"]} for call in evidence.calls if call["answer"]]
+    while trees:
+        tree = trees.pop()
+        if isinstance(tree, list):
+            trees += tree
+        elif isinstance(tree, Mapping):
+            trees += tree.values()
+            for kind, member in _NAMED.items():
+                name, identity = tree.get(member), IDENTITY[kind]
+                if isinstance(name, str) and identity in tree:
+                    found.setdefault((kind, name), set()).add(str(tree[identity]))
+    return found
 
 
-def times(recovery: Recovery) -> Iterator[Difference]:
-    """Yield what of the phases and moments AWS's recorded answers, or the phases themselves, contradict."""
-    record = recovery.recorded
-    yield from _contiguous(record)
-    moments = {each.name: each for each in record.moments}
-    for restoration in record.restorations:
-        asked = [
-            call
-            for operation in _RESTORES
-            for name in ("DBInstanceIdentifier", "TargetDBInstanceIdentifier")
-            for call in recovery.aws.of(operation, **{name: restoration.instance_id})
-            if call["answer"]
-        ]
-        if asked and restoration.purpose == "recovery" and timeline.ACCEPTED in moments:
-            yield from _apart(f"moments[{timeline.ACCEPTED}].at", moments[timeline.ACCEPTED].at, _at(asked[0]))
-        answers = recovery.aws.of("rds.DescribeDBInstances", DBInstanceIdentifier=restoration.instance_id)
-        for change in restoration.statuses:
-            near = [call for call in answers if abs(_at(call) - change.at) <= TOLERANCE]
-            if change.status != "unknown" and change.status not in {_status(call) for call in near}:
-                seen = ", ".join(sorted(set(map(_status, near)) - {""})) or "no answer at that time"
-                what = f"restorations[{restoration.instance_id}].statuses[{change.status}]"
-                yield Difference(what, f"{change.status} at {change.at}", seen)
-
-
-def _contiguous(record: RunRecord) -> Iterator[Difference]:
-    for before, after in zip(record.phases, record.phases[1:], strict=False):
-        if before.end_seconds is None or abs(before.end_seconds - after.start_seconds) > 1e-6:
-            yield Difference(
-                f"phases[{after.name}].start_seconds",
-                str(after.start_seconds),
-                f"{before.end_seconds}, where the one before ends",
-            )
-    for phase in record.phases:
-        since = (phase.started_at - record.started_at).total_seconds()
-        if abs(since - phase.start_seconds) > TOLERANCE.total_seconds() + 0.001 * since:
-            what = f"phases[{phase.name}].start_seconds"
-            yield Difference(what, show_duration(phase.start_seconds), f"{show_duration(since)} by the wall clock")
-
-
-def _apart(what: str, recorded: datetime, called: datetime) -> tuple[Difference, ...]:
-    return () if abs(recorded - called) <= TOLERANCE else between(what, str(recorded), f"{called}, by AWS's answer")
-
-
-def _at(call: Mapping[str, Any]) -> datetime:
-    return datetime.fromisoformat(call["at"])
-
-
-def _status(call: Mapping[str, Any]) -> str:
-    found = (call["answer"] or {}).get("DBInstances") or [{}]
-    return str(found[0].get("DBInstanceStatus", ""))
+def calls(evidence: Evidence) -> Iterator[Difference]:
+    """Yield where the record counts other calls than raw/aws has; a run of a version that counted none has none of it."""
+    recorded = evidence.record.aws_calls
+    if recorded or any("repeated" in each for each in evidence.calls):
+        yield from between("aws_calls", recorded, count_calls(evidence.calls))

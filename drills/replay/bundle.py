@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from drills import record
 from drills.checks import manifest, observed
 from drills.checks.manifest import Manifest
+from drills.config.written import read_target
 from drills.cutover import observed as of_cutover
-from drills.errors import COULD_NOT_RUN, ConfigError, DrillError
+from drills.errors import ConfigError
+from drills.evidence.check import Problem, check_bundle
+from drills.evidence.folder import sha256
+from drills.evidence.start import CONFIG, START, StartRecord, read_start
+from drills.evidence.sums import SUMS
 from drills.model.record import RunRecord
 from drills.posture import observed as of_posture
 from drills.recovery import observed as of_recovery
 from drills.recovery.observed import Configuration
+from drills.replay.ended import is_ended_early
+from drills.replay.shapes import CALLS, FEATURES, OBSERVATIONS, CannotReplay, Feature, Noted, read_bytes, read_json
+from drills.replay.shapes import validated as validated_as
 
+__all__ = ["CannotReplay", "Evidence", "Observation", "read"]
 KINDS: Mapping[str, type[Any]] = {
-    **observed.KINDS,
-    **of_recovery.KINDS,
-    **of_cutover.KINDS,
-    **of_posture.KINDS,
+    each.KIND: each for room in (observed, of_recovery, of_cutover, of_posture) for each in room.KINDS
 }
 FORMAT = 1
-
-
-class CannotReplay(DrillError):
-    """A file that the verdicts follow from is not there, or cannot be read."""
-
-    exit_code = COULD_NOT_RUN
+REPORTS = ("summary.md", "report.html")  # those that are made from the record alone, and alike everywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +44,20 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
+class Announced:
+    """The start record of the run, and its digest."""
+
+    record: StartRecord
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """What a run left: its record, what was expected and observed, and the recorded calls of AWS in their order.
 
-    `manifest` and `scenarios` are None where the run has none; `scenarios` is what pytest-bdd wrote.
+    `manifest`, `scenarios` (what pytest-bdd wrote), `start` and `config` (the bytes of config.json) are None where the folder
+    has none. `reports` has the rendered reports by name, `damage` what is not as SHA256SUMS
+    lists it, None where the folder is no bundle.
     """
 
     record: RunRecord
@@ -58,7 +65,11 @@ class Evidence:
     observations: tuple[Observation, ...]
     calls: tuple[dict[str, Any], ...]
     manifest: Manifest | None
-    scenarios: Sequence[Mapping[str, Any]] | None
+    scenarios: Sequence[Feature] | None
+    start: Announced | None = None
+    config: bytes | None = None
+    reports: Mapping[str, bytes] | None = None
+    damage: tuple[Problem, ...] | None = None
 
     def seen(self, kind: type[Any], copy: str = "") -> list[Any]:
         """Return the observations of a kind, of one copy or of none."""
@@ -66,78 +77,125 @@ class Evidence:
 
 
 def read(folder: Path) -> Evidence:
-    """Return the evidence in a folder. Raises CannotReplay, one sentence."""
+    """Return the evidence in a folder. Raises CannotReplay, one sentence that names the file."""
+    known = _record(folder)
+    observations = _observations(folder)
+    return Evidence(
+        known,
+        _configuration(folder, observations),
+        observations,
+        _calls(folder / "raw/aws"),
+        _manifest(folder),
+        _scenarios(folder, ended_early=is_ended_early(known)),
+        _start(folder),
+        _optional(folder / CONFIG, "the effective settings"),
+        {name: data for name in REPORTS if (data := _optional(folder / name, "a report")) is not None},
+        check_bundle(folder, None) if (folder / SUMS).exists() else None,
+    )
+
+
+def _optional(path: Path, what: str) -> bytes | None:
+    return read_bytes(path, what) if path.exists() else None
+
+
+def _record(folder: Path) -> RunRecord:
     try:
-        known = record.load(folder)
+        return record.load(folder)
+    except (ConfigError, RecursionError) as error:
+        found = str(error) if isinstance(error, ConfigError) else "JSON that is nested too deeply"
+        raise CannotReplay(f"expected the record of a run in {folder}, found: {found}") from error
+
+
+def _start(folder: Path) -> Announced | None:
+    path = folder / START
+    data = _optional(path, "a start record")
+    if data is None:
+        return None
+    try:
+        return Announced(read_start(data, str(path)), sha256(data))
     except ConfigError as error:
         raise CannotReplay(str(error)) from error
-    observations = _observations(folder)
-    configured = [each.seen for each in observations if isinstance(each.seen, Configuration)]
-    if not configured:
-        raise CannotReplay(f"{folder}: expected the configuration among the observations of the run, found none")
-    return Evidence(
-        known, configured[0], observations, _calls(folder / "raw/aws"), _manifest(folder), _scenarios(folder)
-    )
 
 
 def _observations(folder: Path) -> tuple[Observation, ...]:
-    path, packed = folder / "observations.json", folder / "observations.json.gz"
-    try:
-        text = gzip.decompress(packed.read_bytes()).decode() if packed.exists() else path.read_text(encoding="utf-8")
-        raw = json.loads(text)
-    except (OSError, ValueError, EOFError) as error:
-        raise CannotReplay(f"expected the run's observations in {path}, found: {_reason(error)}") from error
-    if not isinstance(raw, dict) or raw.get("format") != FORMAT:
-        raise CannotReplay(f"{path}: expected observations of format {FORMAT}, found another: use a newer version")
-    try:
-        return tuple(map(_observation, raw["observations"]))
-    except (KeyError, TypeError, ValidationError) as error:
-        raise CannotReplay(f"{path}: expected observations, found: {_reason(error)}") from error
+    packed = folder / "observations.json.gz"
+    path = packed if packed.exists() else folder / "observations.json"
+    raw = read_json(path, OBSERVATIONS, "the observations of the run")
+    if raw["format"] != FORMAT:
+        raise CannotReplay(
+            f"{path}: expected observations of format {FORMAT}, found {raw['format']}: use a newer version"
+        )
+    return tuple(_observation(path, number, each) for number, each in enumerate(raw["observations"]))
 
 
-def _observation(raw: Mapping[str, Any]) -> Observation:
-    kind = KINDS[raw["kind"]]
-    return Observation(
-        raw["copy"], raw["check"], raw["database"], observed.adapter_of(kind).validate_python(raw["value"])
-    )
+def _observation(path: Path, number: int, raw: Noted) -> Observation:
+    where = f"observations.{number}"
+    if raw["kind"] not in KINDS:
+        raise CannotReplay(f'{path}: expected a kind of observation that is known, found "{raw["kind"]}" in {where}')
+    adapter = observed.adapter_of(KINDS[raw["kind"]])
+    seen = validated_as(adapter, raw["value"], path, f"what was observed ({raw['kind']})", f"{where}.value")
+    return Observation(raw["copy"], raw["check"], raw["database"], seen)
+
+
+def _configuration(folder: Path, observations: Sequence[Observation]) -> Configuration:
+    found = [each.seen for each in observations if isinstance(each.seen, Configuration)]
+    if not found:
+        raise CannotReplay(
+            f"{folder}/observations.json: expected the configuration among the observations, found none: the run ended "
+            "before it noted one, or an older version made it"
+        )
+    try:
+        read_target(found[0].target)
+    except (ConfigError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CannotReplay(
+            f"{folder}/observations.json: expected the target's keys as drill.toml has them, found: {error}"
+        ) from error
+    configuration: Configuration = found[0]
+    return configuration
 
 
 def _calls(folder: Path) -> tuple[dict[str, Any], ...]:
     """Return the calls of every file, by their numbers, each with its answer."""
     calls: list[dict[str, Any]] = []
     for path in sorted(folder.glob("*.json")):
-        try:
-            raw = json.loads(path.read_text(encoding="utf-8"))
-            answers = {each["number"]: each.get("answer") for each in raw["calls"]}
-            calls += [
-                {**each, "operation": raw["operation"], "answer": answers[each.get("same_as", each["number"])]}
-                for each in raw["calls"]
-            ]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise CannotReplay(f"expected recorded calls in {path}, found: {_reason(error)}") from error
-    return tuple(sorted(calls, key=lambda each: int(each["number"])))
+        raw = read_json(path, CALLS, "the recorded calls of an operation")
+        answers = {each["number"]: each.get("answer") for each in raw["calls"]}
+        for each in raw["calls"]:
+            same = each.get("same_as", each["number"])
+            if same not in answers:
+                raise CannotReplay(f"{path}: expected the answer of call {same}, found no such call")
+            calls.append({**each, "operation": raw["operation"], "answer": answers[same]})
+    calls.sort(key=lambda each: int(each["number"]))
+    for expected, call in enumerate(calls, 1):
+        if call["number"] != expected:
+            raise CannotReplay(
+                f"{folder}: expected the calls to be numbered without a gap, found {call['number']} in the place of "
+                f"{expected}: a file is missing"
+            )
+    return tuple(calls)
 
 
 def _manifest(folder: Path) -> Manifest | None:
     path = folder / "manifest.json"
-    if not path.exists():
+    data = _optional(path, "the manifest")
+    if data is None:
         return None
     try:
-        return manifest.load(path.read_text(encoding="utf-8"), str(path))
-    except (ConfigError, OSError, UnicodeError) as error:
-        raise CannotReplay(_reason(error)) from error
+        return manifest.load(data.decode("utf-8"), str(path))
+    except UnicodeDecodeError as error:
+        raise CannotReplay(f"{path}: expected a manifest, found bytes that are no text") from error
+    except (ConfigError, RecursionError) as error:
+        raise CannotReplay(str(error) or f"{path}: expected a manifest, found JSON nested too deeply") from error
 
 
-def _scenarios(folder: Path) -> Sequence[Mapping[str, Any]] | None:
+def _scenarios(folder: Path, *, ended_early: bool) -> Sequence[Feature] | None:
+    """Return pytest-bdd's report; None without one, or where pytest was ended while it wrote it."""
     path = folder / "raw/cucumber.json"
     if not path.exists():
         return None
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CannotReplay(f"expected the results of the scenarios in {path}, found: {_reason(error)}") from error
-    return found if isinstance(found, list) else []
-
-
-def _reason(error: Exception) -> str:
-    return " ".join((str(error) or type(error).__name__).split())[:300]
+        return read_json(path, FEATURES, "the results of the scenarios")
+    except CannotReplay:
+        if ended_early:
+            return None
+        raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from drills.checks.base.outcome import CheckOutcome
@@ -14,14 +14,17 @@ from drills.checks.content import check as content
 from drills.checks.content import large_objects, sequences
 from drills.checks.judging import Judge, canary_result, harmless_result
 from drills.checks.manifest_checks import CONNECTION
-from drills.checks.observed import CanarySeen, Conclusion, OutcomeSeen, ResultSeen, Took
+from drills.checks.observed import CanarySeen, Conclusion, ResultSeen, ServerSeen, Took
 from drills.checks.owner import queries
 from drills.checks.server import harmless, isolation, settings
 from drills.model.finding import CheckResult
 from drills.model.policy import DECLARATIONS
+from drills.model.timing import QueryTiming
+from drills.objectives import engine_version
+from drills.objectives.engine_version import EngineSeen
 from drills.recovery import point_in_time
 from drills.recovery.observed import IsolationSeen, MomentSeen, QueriesSeen
-from drills.replay.bundle import Evidence, Observation
+from drills.replay.bundle import CannotReplay, Evidence, Observation
 
 _ORDER = [check.name for check in DECLARATIONS] + [point_in_time.NAME]
 _NEEDS_MANIFEST = frozenset(check.name for check in DECLARATIONS if check.needs_manifest)
@@ -36,13 +39,21 @@ class Derived:
 
 
 def derive(
-    evidence: Evidence, copy: str, judge: Judge, blocks: Collection[str], *, expects_nothing: bool = False
+    evidence: Evidence,
+    copy: str,
+    judge: Judge,
+    blocks: Collection[str],
+    *,
+    expects_nothing: bool = False,
+    without: Collection[str] = (),
 ) -> Derived:
-    """Return the results of the checks of a copy, in their order; `blocks` names those that blocked."""
+    """Return the results of the checks of a copy, in their order; `blocks` names those that blocked, `without` those left out."""
     by_check: dict[str, list[Observation]] = {}
     for each in evidence.observations:
-        if each.copy == copy:
+        if each.copy == copy and each.check not in without:
             by_check.setdefault(each.check, []).append(each)
+    if unknown := by_check.keys() - set(_ORDER):
+        raise CannotReplay(f"observations.json: expected the names of checks, found {', '.join(sorted(unknown))}")
     results, given = [], []
     for name in sorted(by_check, key=_ORDER.index):
         lost = [each.seen.result for each in by_check[name] if isinstance(each.seen, ResultSeen)]
@@ -63,8 +74,9 @@ def _result(name: str, observations: list[Observation], judge: Judge, *, expects
             name, seen.outcome or CheckOutcome(), seen.what, seen.remark, requirement=seen.requirement, verb=seen.verb
         ),
         QueriesSeen: lambda seen: queries.judge(seen.timings),
-        IsolationSeen: lambda seen: isolation.judge(seen.instance, seen.groups),
+        IsolationSeen: lambda seen: isolation.judge(seen.instance, seen.groups, seen.around),
         MomentSeen: lambda seen: point_in_time.judge(seen.found),
+        EngineSeen: engine_version.judge,
     }
     for each in observations:
         if conclude := whole.get(type(each.seen)):
@@ -74,6 +86,11 @@ def _result(name: str, observations: list[Observation], judge: Judge, *, expects
         result = without_manifest(name)
         return dataclasses.replace(result, requirement="optional") if name == settings.NAME else result
     if name == content.NAME:
+        if not any(isinstance(each, ServerSeen) for _, each in seen):
+            raise CannotReplay(
+                "observations.json: expected what the copy's server makes of known texts, by which its fingerprints can be "
+                "compared, found none beside the contents"
+            )
         return judge.content_result(seen, expects_nothing=expects_nothing)
     outcomes = [judge.judge(database, each) for database, each in seen]
     if name == catalog.NAME:
@@ -89,13 +106,12 @@ def _result(name: str, observations: list[Observation], judge: Judge, *, expects
     return worded[name](total)
 
 
+def timings(evidence: Evidence, copy: str) -> tuple[QueryTiming, ...]:
+    """Return how long the owner's queries took on a copy."""
+    return next((seen.timings for seen in evidence.seen(QueriesSeen, copy)), ())
+
+
 def newest_canary(evidence: Evidence, copy: str) -> Any:
     """Return the newest instant that a canary proves to be in a copy, None where none does."""
     states = [seen.found for seen in evidence.seen(CanarySeen, copy) if seen.found]
     return max((state.newest_at for state in states), default=None)
-
-
-def judged_in_the_server(evidence: Evidence) -> Iterator[str]:
-    """Yield the checks whose outcome was observed as such: no statement of theirs returns what a pure judge could take."""
-    kinds = (Conclusion, OutcomeSeen)
-    yield from dict.fromkeys(each.check for each in evidence.observations if isinstance(each.seen, kinds))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from drills.checks.observed import adapter_of
@@ -83,6 +84,8 @@ def _near(recorded: Any, derived: Any) -> bool:
 def _shown(value: Any) -> str:
     if value is None:
         return NOTHING
-    text = str(value) if isinstance(value, str | int | float | bool) else repr(value)
+    if isinstance(value, bool | datetime):  # as drill.json has it
+        return str(value).lower() if isinstance(value, bool) else value.isoformat().replace("+00:00", "Z")
+    text = str(value) if isinstance(value, str | int | float) else repr(value)
     text = text or '""'
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -14,14 +14,13 @@ from botocore.exceptions import ClientError
 
 from drills.aws.recorded_fields import FIELDS
 from drills.aws.recorder import keep, tree_of
-from drills.aws.session import Clients
+from drills.aws.session import SERVICES, Clients
 from drills.errors import COULD_NOT_RUN, DrillError
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 _DATED = ("Time", "Date", "At")
 _TOKENS = ("NextToken", "Marker", "nextToken")
 _PATTERNS = ("StringLike", "StringNotLike")
-_SERVICES = ("rds", "backup", "ec2", "sts", "logs", "secretsmanager", "kms")
 
 
 class NotRecorded(DrillError):
@@ -37,8 +36,11 @@ class RecordedAws:
         self._calls = calls
         self._salt = salt
 
-    def clients(self, purpose: str, side: str = "source") -> Clients:
-        """Return clients that give the answers of the calls with this purpose, each once and in their order."""
+    def clients(self, purpose: str, side: str = "source", unanswered: Mapping[str, str] | None = None) -> Clients:
+        """Return clients that give the answers of the calls with this purpose, each once and in their order.
+
+        `unanswered` has the error by operation that the run met where AWS gave no answer, of which there is no entry.
+        """
         queues: dict[tuple[str, ...], deque[Mapping[str, Any]]] = defaultdict(deque)
         region = ""
         for call in self._calls:
@@ -49,9 +51,9 @@ class RecordedAws:
                 region = region or str(call["region"])
 
         def client(service: str, where: str) -> Any:
-            return _Client(service, where, queues, self._salt)
+            return _Client(service, where, queues, self._salt, unanswered or {})
 
-        made = {name: client(name, region) for name in _SERVICES}
+        made = {name: client(name, region) for name in SERVICES}
         return Clients(**made, region=region, account=self.account(side), open_client=client)
 
     def account(self, side: str) -> str:
@@ -70,6 +72,10 @@ class RecordedAws:
             and all(call["parameters"].get(name) == value for name, value in parameters.items())
         ]
 
+    def for_purpose(self, purpose: str) -> list[Mapping[str, Any]]:
+        """Return the calls that were made for this purpose."""
+        return [call for call in self._calls if call["for"] == purpose]
+
     def selects_by_pattern(self) -> bool:
         """Return whether a backup selection has patterns of tags, whose values were recorded as digests."""
         for call in self.of("backup.GetBackupSelection"):
@@ -81,9 +87,15 @@ class RecordedAws:
 
 class _Client:
     def __init__(
-        self, service: str, region: str, queues: Mapping[tuple[str, ...], deque[Mapping[str, Any]]], salt: str
+        self,
+        service: str,
+        region: str,
+        queues: Mapping[tuple[str, ...], deque[Mapping[str, Any]]],
+        salt: str,
+        unanswered: Mapping[str, str],
     ) -> None:
         self._service, self._region, self._queues, self._salt = service, region, queues, salt
+        self._unanswered = unanswered
         self._operations = {xform_name(key.partition(".")[2]): key for key in FIELDS if key.startswith(f"{service}.")}
 
     def __getattr__(self, name: str) -> Any:
@@ -99,6 +111,9 @@ class _Client:
         kept = keep(asked, tree_of(FIELDS[key][0]), self._salt, [0])
         operation = key.partition(".")[2]
         queue = self._queues.get((self._service, self._region, operation, json.dumps(kept, sort_keys=True)))
+        if not queue and operation in self._unanswered:
+            unanswered = {"Code": self._unanswered[operation], "Message": "AWS gave no answer"}
+            raise ClientError({"Error": unanswered}, operation)  # type: ignore[typeddict-item]
         if not queue:
             raise NotRecorded(f"expected a recorded answer of {operation} to {json.dumps(kept)}, found none")
         call = queue.popleft()

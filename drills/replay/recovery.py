@@ -3,33 +3,44 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from drills import errors
+from botocore.exceptions import ClientError
+
 from drills.aws import read as aws
 from drills.aws.lineage import read_lineage
+from drills.aws.restore_jobs import read_job
 from drills.aws.session import Clients
 from drills.config.target import Target
 from drills.config.written import read_target
-from drills.model.finding import CheckResult, Verdict
+from drills.model.finding import CheckResult, Requirement, Verdict
+from drills.model.instance import Instance
 from drills.model.point import Choice, RecoveryPoint
 from drills.model.record import Restoration, RunRecord
+from drills.model.restore_job import RestoreJob
 from drills.model.timing import DataLoss, Measurement, Objectives
 from drills.objectives import data_loss, recovery_time
 from drills.objectives.data_loss import Reference
 from drills.recovery import choose as sampling
-from drills.recovery import read_loss, schedule, selection
+from drills.recovery import read_loss, resuming, schedule, selection, validation
 from drills.recovery.disaster import declare
 from drills.recovery.drill import CHOOSING
+from drills.recovery.judged import requirement_of
 from drills.recovery.observed import LossSeen, ScheduleReadAt, SeedDrawn
 from drills.recovery.restore import LINEAGE, Setup
 from drills.replay.bundle import Evidence
 from drills.replay.copies import newest_canary
 from drills.replay.memory import MemoryJournal, StandingClock
-from drills.replay.recorded_aws import RecordedAws
+from drills.replay.recorded_aws import NotRecorded, RecordedAws, with_instants
 from drills.schedule import verdict as schedule_verdict
+
+
+def _job(calls: RecordedAws) -> RestoreJob | None:
+    """Return the restore job that is validated, as AWS Backup last described it; None where the run restored by itself."""
+    answers = [call["answer"] for call in calls.of("backup.DescribeRestoreJob") if call["answer"]]
+    return read_job(with_instants(answers[-1])) if answers else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,24 +68,31 @@ class Recovery:
     def __init__(self, evidence: Evidence) -> None:
         self.evidence = evidence
         self.recorded = evidence.record
-        self.target: Target = read_target(evidence.configuration.target)
         self.aws = RecordedAws(evidence.calls, self.recorded.run_id)
+        self.job = _job(self.aws)
+        self.configured: Target = read_target(evidence.configuration.target)
+        self.target = validation.target_for(self.configured, self.job) if self.job else self.configured
 
     @property
     def objectives(self) -> Objectives:
         """Return the objectives of the configuration."""
         return self.target.objectives(self.evidence.configuration.scenario)
 
-    def setup(self, purpose: str, at: datetime, record: RunRecord | None = None) -> Setup:
-        """Return the engine's setup over the recorded answers, at an instant."""
+    def setup(
+        self,
+        purpose: str,
+        at: datetime,
+        record: RunRecord | None = None,
+        unanswered: Mapping[str, str] | None = None,
+    ) -> Setup:
+        """Return the engine's setup over the recorded answers, at an instant; `unanswered` as `RecordedAws.clients` has it."""
         clock = StandingClock(at)
-        apart = bool(self.target.restore.role_arn or self.target.restore.region)
-        source: Clients = self.aws.clients(purpose)
+        source: Clients = self.aws.clients(purpose, unanswered=unanswered)
         return Setup(
             name=self.evidence.configuration.target_name,
             target=self.target,
             clients=source,
-            scratch_clients=self.aws.clients(purpose, "restore") if apart else source,
+            scratch_clients=self.aws.clients(purpose, "restore", unanswered) if self.target.restore.apart else source,
             journal=MemoryJournal(record or self.recorded, clock),
             clock=clock,
             poll_seconds=1.0,
@@ -88,9 +106,10 @@ class Recovery:
         if disaster is None or disaster.declared_at is None:
             return None
         setup = self.setup(CHOOSING, disaster.declared_at)
-        source = aws.describe_instance(setup.clients, self.target.instance)
-        points = sampling.points_of(setup)
-        declared = declare(self.target.disaster, points, disaster.declared_at, disaster.seed)
+        source, points = self._source_and_points(setup)
+        seed = disaster.seed if self.target.disaster == "random" else None
+        declared = declare(self.target.disaster, points, disaster.declared_at, seed)
+        declared = resuming.disaster_of(self.recorded.resumed_from, declared)
         record = dataclasses.replace(self.recorded, disaster=declared)
         if source and record.target:
             region, account = (*source.arn.split(":"), *[""] * 5)[3:5]
@@ -103,6 +122,9 @@ class Recovery:
                 region=region,
             )
             record = dataclasses.replace(record, target=known)
+        elif record.target:  # nobody knew more of it
+            gone = dataclasses.replace(record.target, account="", region="")
+            record = dataclasses.replace(record, target=gone)
         if self.target.sample.moment is not None:
             choice = sampling.choose(setup, points, source, declared.at)
         else:
@@ -116,22 +138,33 @@ class Recovery:
                 kinds=scenario.points if scenario else (),
                 seed=seeds[0].seed if seeds else 0,
             )
-        return Chosen(dataclasses.replace(record, refused_points=choice.refused), choice, self._verdict(choice))
+        choice = resuming.keep_point(self.recorded.resumed_from, choice, points)
+        verdict = selection.judge(self.target.instance, self.target.vault, choice, self.target.sample)
+        return Chosen(dataclasses.replace(record, refused_points=choice.refused), choice, verdict)
 
-    def _verdict(self, choice: Choice) -> Verdict:
-        name, code = "recovery point", errors.OBJECTIVE_MISSED
-        if choice.point is None:
-            sentence = selection.explain_none(self.target.instance, self.target.vault, choice, self.target.sample)
-            return Verdict(name, "missed", sentence, exit_code=code)
-        sentence = (
-            f"{choice.point.snapshot_id or choice.point.arn}, data up to {choice.point.data_time:%Y-%m-%d %H:%M:%S} UTC"
-        )
-        return Verdict(name, "met", sentence, exit_code=code)
+    def _source_and_points(self, setup: Setup) -> tuple[Instance | None, Sequence[RecoveryPoint]]:
+        """Return the source and the recovery points as they were read last: where AWS refused, the next scenario asked again."""
+        refused: ClientError | None = None
+        while True:
+            try:
+                return aws.describe_instance(setup.clients, self.target.instance), sampling.points_of(setup)
+            except ClientError as error:
+                refused = error
+            except NotRecorded:
+                if refused is None:
+                    raise
+                raise refused from None
 
     def with_lineage(self, point: RecoveryPoint) -> RecoveryPoint:
         """Return the point with its lineage, from the answers that were asked for it first."""
-        setup = self.setup(LINEAGE, self.recorded.started_at)
+        setup = self.setup(LINEAGE, self.recorded.started_at, unanswered=self._unanswered())
         return dataclasses.replace(point, lineage=read_lineage(setup.side_of(point), point))
+
+    def _unanswered(self) -> dict[str, str]:
+        """Return the error by operation of what the record says was not read of the lineage: it holds no fact of these."""
+        known = [each.point.lineage for each in self.recorded.restorations if each.purpose == "recovery" and each.point]
+        not_read = [each.partition(": ") for lineage in known if lineage for each in lineage.not_read]
+        return {operation: code for operation, _, code in not_read}
 
     def schedule(self) -> RunRecord | None:
         """Return a record with the schedule's worst case and its verdict; None where the plans were not read."""
@@ -145,14 +178,14 @@ class Recovery:
 
     def recovery_time(self, restoration: Restoration, blocking: Sequence[CheckResult]) -> tuple[Measurement, ...]:
         """Return RTA with and without what was declared, from the phases of the record."""
-        unpassed = [each.name for each in blocking if each.outcome != "met" and self.requirement(each) == "required"]
+        failed = recovery_time.unpassed(blocking, self.requirement)
         declared = self.target.allowances.declared(self.target.rto_clock)
-        return recovery_time.measure(self.recorded.phases, declared, restoration, unpassed)
+        measured = recovery_time.measure(self.recorded.phases, declared, restoration, failed)
+        return tuple(resuming.with_gap(each, self.recorded.resumed_from) for each in measured)
 
-    def requirement(self, result: CheckResult) -> str:
+    def requirement(self, result: CheckResult) -> Requirement:
         """Return the requirement of a check's result on this target."""
-        rule = self.target.checks.get(result.name)
-        return rule.requirement if rule else result.requirement
+        return requirement_of(result, self.target.checks, self.target.tier)
 
     def losses(self, record: RunRecord, copy: str, point: RecoveryPoint) -> Losses | None:
         """Return the losses that follow from the newest restored data; None where nothing was read of them."""

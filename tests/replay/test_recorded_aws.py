@@ -25,6 +25,19 @@ def call(operation: str, parameters: dict[str, Any], answer: Any, **more: Any) -
     return {"operation": operation, "parameters": parameters, "answer": answer, "request_id": "r", **known, **more}
 
 
+def test_what_aws_did_not_answer_is_refused_as_the_run_met_it() -> None:
+    """An operation that has no entry is the error that the record names; one that has is answered; another is not recorded."""
+    asked = {"KeyId": "k"}
+    told = [call("kms.DescribeKey", asked, {"KeyMetadata": {"KeyManager": "AWS"}})]
+    met = {"DescribeKey": "ReadTimeoutError"}
+    clients = RecordedAws(told, "run").clients("p", unanswered=met)
+    assert clients.kms.describe_key(**asked) == {"KeyMetadata": {"KeyManager": "AWS"}}
+    with pytest.raises(ClientError, match="ReadTimeoutError"):
+        clients.kms.describe_key(**asked)
+    with pytest.raises(NotRecorded):
+        clients.rds.describe_db_instances(DBInstanceIdentifier="db")
+
+
 def test_pages_are_read_one_after_another_and_instants_are_instants() -> None:
     """A token says that more follows; each answer is given once; names of instants give datetimes."""
     asked = {"DBInstanceIdentifier": "db", "SnapshotType": "awsbackup"}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import shutil
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +14,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drills.checks.observed import adapter_of
+from drills import __version__
 from drills.cli.evidence import replay as command
 from drills.evidence.bundle import write_bundle
 from drills.evidence.check import check_bundle
-from drills.evidence.keys import load_public_key
-from drills.evidence.seal import Seal
 from drills.model.finding import Verdict
-from drills.model.record import RunRecord
+from drills.model.instance import Resource
+from drills.model.record import ResumedFrom, RunRecord
 from drills.record import to_json
 from drills.replay import beside, bundle
+from drills.replay.bundle import Evidence
+from drills.replay.rendered import Renderers
 from drills.replay.replay import replay
+from drills.replay.shapes import Scenario, Step
 from tests.support import replayed
-from tests.support.evidence import PUBLIC, SIGNER
+from tests.support.evidence import KEY, SIGNED
+from tests.support.paths import CHECKOUT
 
 OUTCOMES = ("met", "missed", "not verified")
 
@@ -106,8 +111,9 @@ def test_a_changed_measurement_is_named(seconds: float | None) -> None:
 def test_a_shortened_phase_is_named() -> None:
     """Phases are contiguous, and their monotonic and wall-clock times agree: one cannot be shortened alone."""
     known = replayed.record()
-    first = dataclasses.replace(known.phases[0], end_seconds=6.0)
-    found = differing(dataclasses.replace(known, phases=(first, *known.phases[1:])))
+    first, restore, checks = known.phases
+    shorter = dataclasses.replace(restore, end_seconds=6.0)
+    found = differing(dataclasses.replace(known, phases=(first, shorter, checks)))
     assert "phases[run the blocking checks].start_seconds" in found
 
 
@@ -116,6 +122,54 @@ def test_an_objective_is_that_of_the_configuration() -> None:
     known = replayed.record()
     loose = dataclasses.replace(known.objectives, rto_seconds=7200.0)
     assert differing(dataclasses.replace(known, objectives=loose)) == ["objectives.rto_seconds"]
+
+
+def test_a_copy_that_a_run_goes_on_with_is_the_other_runs() -> None:
+    """It has the name of that run and was asked for by it; the recovery time counts from that run's declaration."""
+    began = replayed.record().phases[0].started_at
+    resumed = [
+        dataclasses.replace(replayed.record(), resumed_from=ResumedFrom(run_id, declared, began, "arn", "its record"))
+        for run_id, declared in (("1", began), ("2", began), ("1", began - timedelta(minutes=1)))
+    ]
+    (unasked, of_another, earlier) = (dataclasses.replace(replayed.evidence(each), calls=()) for each in resumed)
+    copy = f"restorations[{replayed.COPY}]"
+
+    assert f"{copy}.instance_id" in _whats(dataclasses.replace(replayed.evidence(), calls=()))
+    assert {f"{copy}.instance_id", f"{copy}.purpose"} & _whats(unasked) == set()
+    assert f"{copy}.purpose" in _whats(of_another)
+    assert _whats(earlier) - _whats(unasked) >= {"measurements[RTA].seconds"}
+
+
+def test_the_calls_of_aws_are_counted_again() -> None:
+    """A record that counts other calls than raw/aws has is named, also where it counts none; an earlier version counted none."""
+    none = dataclasses.replace(replayed.record(), aws_calls=())
+    old = tuple({name: each[name] for name in each if name != "repeated"} for each in replayed.calls())
+
+    assert [each for each in differing(none) if each.startswith("aws_calls")] != []
+    assert [
+        each for each in _whats(dataclasses.replace(replayed.evidence(none), calls=old)) if "aws_calls" in each
+    ] == []
+
+
+def test_the_identity_of_what_was_made_is_the_one_that_aws_told() -> None:
+    """A group's is told by the request that made it; of what AWS told nothing, and of a record without any, nothing is said."""
+    made = {
+        "operation": "ec2.CreateSecurityGroup",
+        "parameters": {"GroupName": "drill-1"},
+        "answer": {"GroupId": "sg-1"},
+    }
+    calls = (*replayed.calls(), {**replayed.calls()[0], "number": 2, **made})
+
+    def named(identity: str, name: str = "drill-1") -> bool:
+        group = Resource("security-group", name, "gone", resource_id=identity)
+        known = replayed.record(resources=(*replayed.record().resources, group))
+        return f"resources[{name}].resource_id" in _whats(dataclasses.replace(replayed.evidence(known), calls=calls))
+
+    assert (named("sg-1"), named("sg-2"), named(""), named("sg-2", "drill-2")) == (False, True, False, False)
+
+
+def _whats(evidence: Evidence) -> set[str]:
+    return {each.what for each in replay(evidence).differences}
 
 
 def test_a_copy_that_was_checked_and_is_not_in_the_record_is_named() -> None:
@@ -127,7 +181,7 @@ def test_a_copy_that_was_checked_and_is_not_in_the_record_is_named() -> None:
 def test_a_failure_only_adds_a_code() -> None:
     """What ended a run early is taken as it is recorded, and said to be."""
     found = replay(replayed.evidence())
-    assert "failures and interruptions" in [left.what for left in found.not_derived]
+    assert any("failures" in left.what.split(", ") for left in found.not_derived)
 
 
 @pytest.mark.parametrize(
@@ -146,9 +200,58 @@ def test_a_scenario_is_held_against_its_steps(recorded: Any, steps: list[str], n
     """One that passed has steps that all passed, and one with a failed step has failed; broken is graver than either."""
     known = replayed.record()
     record = dataclasses.replace(known, promises=(dataclasses.replace(known.promises[0], outcome=recorded),))
-    told = [{"name": "a promise", "steps": [{"result": {"status": each}} for each in steps]}] if steps else []
+    told: list[Scenario] = []
+    if steps:
+        ended: list[Step] = [{"result": {"status": each}} for each in steps]
+        told.append({"name": "a promise", "tags": [{"name": "drill"}], "steps": ended})
     found = [each.what for each in beside.scenarios(record, [{"name": "feature", "elements": told}])]
     assert found == (["promises[a promise].outcome"] if named else [])
+
+
+# -- what lies beside the record --------------------------------------------------------------------------------------
+
+
+def rendered(known: RunRecord) -> str:
+    """A report in small."""
+    return f"# Run {known.run_id}\nit ended with {known.code}\n"
+
+
+@pytest.mark.parametrize(
+    ("report", "made_by", "edited", "named", "left"),
+    [
+        ("# Run 1\nit ended with 11\n", ("0", "abc"), False, [], False),
+        ("# Run 1\nit ended with 0\n", ("0", "abc"), False, ["summary.md, line 2"], False),
+        ("# Run 1\n", ("0", "abc"), False, ["summary.md, line 2"], False),
+        ("# Run 1\nit ended with 11\n\n", ("0", "abc"), False, ["summary.md"], False),
+        ("another\n", ("0", "def"), False, [], True),
+        ("another\n", ("1", "abc"), False, [], True),
+        ("another\n", ("0", ""), False, [], True),
+        ("another\n", ("0", "abc"), True, [], True),
+    ],
+)
+def test_a_report_is_compared_where_the_same_program_made_it(
+    report: str, made_by: tuple[str, str], edited: bool, named: list[str], left: bool
+) -> None:
+    """Its bytes follow from the record; what another commit or an edited checkout would make of it says nothing."""
+    known = dataclasses.replace(replayed.record(), commit=made_by[1] and "abc")
+    evidence = dataclasses.replace(replayed.evidence(known), reports={"summary.md": report.encode()}, start=None)
+    found = replay(evidence, Renderers({"summary.md": rendered}, *made_by, changed=edited))
+    assert [each.what for each in found.differences] == named
+    assert ("summary.md" in [each.what for each in found.not_derived]) == left
+
+
+def test_the_command_renders_what_a_run_renders() -> None:
+    """Each report that is compared has its renderer, by the version and the commit of this checkout."""
+    found = command.renderers_of(CHECKOUT)
+    assert set(found.render) == set(bundle.REPORTS)
+    assert (found.version, len(found.commit)) == (__version__, 40)
+
+
+@pytest.mark.parametrize("settings", [b"[]\n ", b"{}"])
+def test_the_settings_are_those_of_the_file(settings: bytes) -> None:
+    """config.json has the record's settings, and start.json its digest."""
+    found = replay(dataclasses.replace(replayed.evidence(), config=settings)).differences
+    assert [each.what for each in found] == ["settings", "config.json"]
 
 
 # -- the command ------------------------------------------------------------------------------------------------------
@@ -157,20 +260,7 @@ def test_a_scenario_is_held_against_its_steps(recorded: Any, steps: list[str], n
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """The evidence as files."""
-    (tmp_path / "drill.json").write_text(to_json(replayed.record()))
-    names = {kind: name for name, kind in bundle.KINDS.items()}
-    noted = [
-        {
-            "copy": each.copy,
-            "check": each.check,
-            "database": each.database,
-            "kind": names[type(each.seen)],
-            "value": adapter_of(type(each.seen)).dump_python(each.seen, mode="json"),
-        }
-        for each in replayed.observations()
-    ]
-    (tmp_path / "observations.json").write_text(json.dumps({"format": 1, "observations": noted}))
-    return tmp_path
+    return replayed.written(tmp_path / "bundle")
 
 
 def run(folder: Path, *arguments: str) -> int:
@@ -188,6 +278,26 @@ def test_the_command_says_that_nothing_differs(folder: Path, capsys: pytest.Capt
     assert "not re-derived: " in out
 
 
+def test_a_chain_is_replayed_bundle_by_bundle(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line each; the worst one gives the exit code, and a run without a bundle or with half of one is 12."""
+    files: dict[str, bytes | Path] = {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
+    chain = tmp_path / "chain"
+    write_bundle(chain / "0001-1", files, SIGNED)
+    write_bundle(chain / "0002-1", {**files, "drill.json": to_json(changed("files", outcome="met")).encode()}, SIGNED)
+    assert run(chain) == 11
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(": ")[0] for line in lines[:2]] == ["0001-1", "0002-1"]
+    assert ("none differs; its exit codes are 11" in lines[0], "1 difference; by the ev" in lines[1]) == (True, True)
+    shutil.rmtree(chain / "0002-1")
+    write_bundle(chain / "0002-1", {"drill.json": files["drill.json"]}, SIGNED)
+    assert run(chain, "--json") == 12
+    found = json.loads(capsys.readouterr().out)["bundles"]
+    assert [(each["bundle"], each["exit_code"]) for each in found] == [("0001-1", 0), ("0002-1", 12)]
+    assert "observations.json" in found[1]["sentence"]
+
+
 def test_the_command_names_each_difference(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """11 where anything differs; JSON has what, recorded and derived."""
     (folder / "drill.json").write_text(to_json(changed("files", outcome="met")))
@@ -199,11 +309,13 @@ def test_the_command_names_each_difference(folder: Path, capsys: pytest.CaptureF
 
 def test_a_record_that_was_changed_and_signed_again_with_the_right_key_is_refused(folder: Path, tmp_path: Path) -> None:
     """Its signature verifies: only the replay shows that its verdict does not follow from what was observed."""
-    files: dict[str, bytes | Path] = {path.name: path.read_bytes() for path in folder.iterdir()}
+    files: dict[str, bytes | Path] = {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
     files["drill.json"] = to_json(changed("files", outcome="met")).encode()
     forged = tmp_path / "chain" / "0001-1"
-    write_bundle(forged, files, Seal(SIGNER))
-    assert check_bundle(forged, load_public_key(PUBLIC.encode(), "drill.pub.pem")) == ()
+    write_bundle(forged, files, SIGNED)
+    assert check_bundle(forged, KEY) == ()
     assert run(forged) == 11
 
 
