@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, ValidationInfo, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from drills.config.table import Table
 from drills.config.values import HttpUrl, PathText, Span, path_from, refuse
@@ -24,6 +24,11 @@ _KMS_KEY = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]
 def is_kms_key(key: str) -> bool:
     """Return whether a key is named by the ARN of AWS KMS."""
     return key.startswith("arn:")
+
+
+def is_bucket(store: str) -> bool:
+    """Return whether a store is a bucket of S3, and no folder."""
+    return store.startswith("s3://")
 
 
 def _key(raw: str, info: ValidationInfo) -> str:
@@ -59,16 +64,23 @@ def _whole_days(raw: timedelta) -> timedelta:
 
 
 Key = Annotated[str, AfterValidator(_key)]
+StoreText = Annotated[str, AfterValidator(_store)]
 
 
 class EvidenceConfig(Table):
-    """Where bundles go and who signs them. `key` None: nothing is signed. `store` is a second place, under a lock as an option."""
+    """Where bundles go and who signs them. `key` None: nothing is signed. `store` is a second place, under a lock as an option.
+
+    `reviewer_keys` are public keys of reviewers who sign with keys of their own. `begins_with` are the runs with which a chain was
+    begun anew on purpose, though the history knows earlier ones of its target.
+    """
 
     folder: PathText = FOLDER
     key: Key | None = None
     public_key: PathText | None = None
+    reviewer_keys: Annotated[tuple[PathText, ...], Field(strict=False)] = ()
+    begins_with: Annotated[tuple[str, ...], Field(strict=False)] = ()
     timestamp_url: HttpUrl | None = None
-    store: Annotated[str, AfterValidator(_store)] | None = None
+    store: StoreText | None = None
     lock: Literal["governance", "compliance"] | None = None
     retain: Annotated[Span, AfterValidator(_whole_days)] | None = None
 
@@ -78,6 +90,6 @@ class EvidenceConfig(Table):
             raise refuse("key beside timestamp_url, found timestamp_url alone: what is stamped is a signature")
         if (self.lock is None) != (self.retain is None):
             raise refuse("lock and retain together, found one of them alone")
-        if self.lock and not (self.store or "").startswith("s3://"):
+        if self.lock and not is_bucket(self.store or ""):
             raise refuse('store = "s3://…" beside lock: a folder has no Object Lock')
         return self

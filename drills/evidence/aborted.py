@@ -8,12 +8,12 @@ from datetime import datetime
 from drills.errors import COULD_NOT_RUN, NOT_SEALED
 from drills.evidence.start import StartRecord, summary_of
 from drills.model.evidence import EvidenceSummary
-from drills.model.instance import Resource
+from drills.model.instance import WITH_SANDBOX, Resource
 from drills.model.record import SCHEMA_VERSION, Failure, RunRecord, TargetSummary
 from drills.objectives import verdicts
 
 KILLED = "the end of all its processes"
-WITH_SANDBOX = "went with the sandbox"
+_SEALED_LATER = "sealed later by "
 UNKNOWN = "unknown, its folder is gone"
 
 
@@ -23,7 +23,8 @@ def end_abandoned(record: RunRecord, last_sign: datetime, sealed_by: str) -> Run
     A run that was judged keeps its verdict: what was missing is the seal. Any other was aborted in the phase that it was in
     when it was last heard of, at `last_sign`, and did not pass.
     """
-    note = f"sealed later by {sealed_by}"
+    note = f"{_SEALED_LATER}{sealed_by}"
+    record = _without_failed_seals(record, note)
     if record.code is not None:
         unsealed = [each.sentence for each in record.failures if each.exit_code == NOT_SEALED]
         failures = tuple(each for each in record.failures if each.exit_code != NOT_SEALED)
@@ -51,6 +52,24 @@ def end_abandoned(record: RunRecord, last_sign: datetime, sealed_by: str) -> Run
         failures=(*record.failures, Failure(sentence, COULD_NOT_RUN, phase)),
     )
     return _judged(ended_record)
+
+
+def was_sealed_later(record: RunRecord) -> bool:
+    """Return whether another command than the run's own has sealed it, and brought its record to its end."""
+    told = (*record.notes, *(each.sentence.rpartition("; ")[2] for each in record.failures))
+    return any(each.startswith(_SEALED_LATER) for each in told)
+
+
+def _without_failed_seals(record: RunRecord, note: str) -> RunRecord:
+    """Return the record without the word of those who tried to seal it and could not: it was sealed by one."""
+    notes = tuple(each for each in record.notes if not each.startswith(_SEALED_LATER))
+    failures = tuple(
+        dataclasses.replace(each, sentence=f"{each.sentence.partition(f'; {_SEALED_LATER}')[0]}; {note}")
+        if f"; {_SEALED_LATER}" in each.sentence
+        else each
+        for each in record.failures
+    )
+    return dataclasses.replace(record, notes=notes, failures=failures)
 
 
 def _still_there(record: RunRecord, last_sign: datetime) -> tuple[Resource, ...]:
@@ -88,4 +107,5 @@ def record_of(start: StartRecord, digest: str, store: str = "") -> RunRecord:
         aborted_in=UNKNOWN,
         trigger=start.trigger,
         plan=start.plan,
+        initiator=start.initiator,
     )

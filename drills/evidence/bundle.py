@@ -64,13 +64,26 @@ def write_bundle(folder: Path, files: Mapping[str, bytes | Path], seal: Seal) ->
 def write_sealed(path: Path, data: bytes, seal: Seal) -> None:
     """Write one file that is sealed by itself, such as a start record, with PATH.sig (and PATH.sig.tsr) beside it.
 
-    The file comes last, so that there is none without its signature. Never over an existing one. Raises NotSealed.
+    Never over an existing one. Raises NotSealed.
     """
+    write_files(path, sealed_files(path.name, data, seal))
+
+
+def sealed_files(name: str, data: bytes, seal: Seal) -> dict[str, bytes]:
+    """Return a file that is sealed by itself with what seals it, by name: itself last, so that it is never without its signature.
+
+    Raises NotSealed, DrillError where the key or the time stamp's service cannot be used.
+    """
+    return {**seal.of(name, data), name: data}
+
+
+def write_files(path: Path, files: Mapping[str, bytes]) -> None:
+    """Write `sealed_files` beside each other, `path` being the last. Never over an existing one. Raises NotSealed."""
     if os.path.lexists(path):
         raise NotSealed(f"expected no record at {path}, found one: a sealed record is never written again")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        for name, content in [*seal.of(path.name, data).items(), (path.name, data)]:
+        for name, content in files.items():
             half = path.with_name(f".{name}")
             _write(half, content)
             _flush(half)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from drills.evidence.check import Problem
+from drills.evidence.check import Problem, unannounced
 from drills.evidence.review import ReviewRecord
-from drills.evidence.start import StartRecord, parse_name
+from drills.evidence.start import StartRecord, chain_name, parse_name
 from drills.model.record import RunRecord
 
 
@@ -37,10 +37,11 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True)
 class Reviewed:
-    """A review as it lies in a chain."""
+    """A review as it lies in a chain. `signed`: a signature lies beside it, whosever that is."""
 
     name: str
     record: ReviewRecord
+    signed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +114,16 @@ def _twice(chain: Chain) -> Iterator[Problem]:
 def _starts(chain: Chain) -> Iterator[Problem]:
     for started in chain.starts:
         path, record = f"starts/{started.name}.json", started.record
-        if record.name != started.name or record.chain != chain.name:
+        of_chain = record.chain == chain.name == chain_name(record.profile, record.target)
+        if record.name != started.name or not of_chain:
             yield Problem("chain", path, f"{path} is the start record of {record.name} in the chain {record.chain}")
         if chain.bundle_of(started) is None and not started.running:
             yield Problem(
                 "start",
                 path,
-                f"no result: {started.name} was started and has no bundle: drills evidence seal seals what is known of it",
+                f"no result: {started.name} was started and has no bundle: its drill was ended before it could be sealed, or the "
+                "bundle was removed: ask who made the evidence how it ended",
+                "drills evidence seal RUN seals what is known of it",
             )
 
 
@@ -131,7 +135,7 @@ def _bundles(chain: Chain) -> Iterator[Problem]:
             yield Problem(
                 "start",
                 f"{bundle.name}/start.json",
-                f"no start: {bundle.name} has no start record: it was never announced",
+                unannounced(bundle.name, f"starts/{bundle.name}.json"),
             )
         elif started.digest != bundle.start:
             yield Problem(

@@ -1,4 +1,4 @@
-"""A chain as it lies in a folder: its entries are read, the next one is begun, and what does not verify is listed.
+"""A chain as it lies in a folder: its entries are read, and the next one is begun.
 
 <chain>/starts/0042-<run>.json     start records, each with its .sig
 <chain>/0042-<run>/                bundles
@@ -18,20 +18,26 @@ from typing import TypeVar
 
 from drills.clock import Clock, wait_until
 from drills.errors import ConfigError, DrillError, NotSealed
-from drills.evidence.bundle import write_sealed
-from drills.evidence.chain import Chain, Reviewed, Sealed, Started, problems, sequence_of
-from drills.evidence.check import STARTS, Problem, check_bundle, check_signature
-from drills.evidence.keys import PublicKey
+from drills.evidence.bundle import sealed_files, write_files
+from drills.evidence.chain import Chain, Reviewed, Sealed, Started, sequence_of
+from drills.evidence.check import REVIEWS, STARTS, Problem, check_signature, is_chain, is_half_written
+from drills.evidence.keys import PublicKey, load_public_key
+from drills.evidence.numbers import SharedChain
+from drills.evidence.recent.once import Once
 from drills.evidence.review import read_review
 from drills.evidence.seal import Seal
 from drills.evidence.start import START, StartRecord, parse_name, read_start, start_json
 from drills.evidence.sums import SUMS
-from drills.files import locked, try_lock
+from drills.files import locked, refuse, refuse_unreadable, try_lock
 from drills.record import RECORD_NAME, from_json
 
-REVIEWS = "reviews"
+CLAIMS = 100  # numbers that other machines may take while one begins
 LOCK_SECONDS = 60.0  # a signature of AWS KMS and a time stamp are made while it is held
 _Entry = TypeVar("_Entry")
+_NO_STARTS = (
+    f"{STARTS}/ is not there, which holds what was written before each drill: nothing shows which drills were begun, and which of "
+    "them have no result: take the whole chain from another copy; a bundle that was handed over alone is verified by its own folder"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,25 +54,40 @@ class Begun:
 
 
 def read_chain(folder: Path) -> tuple[Chain, tuple[Problem, ...]]:
-    """Return the entries of a chain, and what of it could not be read as one. Raises DrillError for a folder that is none."""
-    if not (folder / STARTS).is_dir():
+    """Return the entries of a chain, and what of it could not be read as one. Raises DrillError for a folder that is none.
+
+    Raises Unreadable where this user may not read a part of it.
+    """
+    if not is_chain(folder):
         raise DrillError(
             f"expected a chain with {STARTS}/ in {folder}, found none: name the folder of one target's runs"
         )
+    for part in (folder / STARTS, folder / REVIEWS):
+        refuse_unreadable(part)  # before it is listed
+        refuse_unreadable(*children(part))
     unread: list[Problem] = []
-    starts = _read(sorted((folder / STARTS).glob("*.json")), folder, unread, _started)
-    bundles = _read(sorted(_bundle_folders(folder)), folder, unread, _sealed)
-    reviews = _read(sorted((folder / REVIEWS).glob("*.json")), folder, unread, _reviewed)
+    if not (folder / STARTS).is_dir():
+        unread.append(Problem("missing", STARTS, _NO_STARTS))
+    starts = _read(records(folder / STARTS), folder, unread, _started)
+    bundles = _read(sorted(bundle_folders(folder)), folder, unread, _sealed)
+    reviews = _read(records(folder / REVIEWS), folder, unread, _reviewed)
     starts.sort(key=lambda each: (sequence_of(each.name), each.name))
     bundles.sort(key=lambda each: (sequence_of(each.name), each.name))
     reviews.sort(key=lambda each: (each.record.sequence, each.record.number))
     # a copy of the folder may have another name than the chain
-    name = starts[0].record.chain if starts else folder.absolute().name
+    named = [place.chain for each in bundles if (place := each.record.evidence)]
+    name = starts[0].record.chain if starts else next(iter(named), folder.absolute().name)
     chain = Chain(name, tuple(starts), tuple(bundles), tuple(reviews))
     return chain, tuple(unread)
 
 
-def _bundle_folders(folder: Path) -> Iterator[Path]:
+def records(folder: Path) -> list[Path]:
+    """Return the records in a folder of the chain, without what a process writes there."""
+    return sorted(path for path in folder.glob("*.json") if not path.name.startswith("."))
+
+
+def bundle_folders(folder: Path) -> Iterator[Path]:
+    """Return the folders that have the name of a bundle."""
     return (path for path in folder.iterdir() if path.is_dir() and parse_name(path.name))
 
 
@@ -77,6 +98,8 @@ def _read(paths: list[Path], folder: Path, unread: list[Problem], read: Callable
         name = str(path.relative_to(folder))
         try:
             found.append(read(path))
+        except PermissionError as error:
+            refuse(error.filename or path)
         except (ConfigError, OSError, UnicodeDecodeError) as error:
             unread.append(Problem("chain", name, f"{name} cannot be read as a part of the chain: {_reason(error)}"))
     return found
@@ -89,20 +112,30 @@ def _reason(error: Exception) -> str:
 def _started(path: Path) -> Started:
     if not parse_name(path.stem):
         raise ConfigError("expected a name such as 0042-20261123-141503-a1b2.json")
-    data = path.read_bytes()
+    data = _content(path)
     return Started(path.stem, sha256(data), read_start(data, path.name), running=is_held(path))
 
 
 def _sealed(path: Path) -> Sealed:
+    refuse_unreadable(path)
     start = path / START
-    record = from_json((path / RECORD_NAME).read_text(encoding="utf-8"), f"{path.name}/{RECORD_NAME}")
+    record = from_json(_content(path / RECORD_NAME).decode("utf-8"), f"{path.name}/{RECORD_NAME}")
     return Sealed(
-        path.name, sha256((path / SUMS).read_bytes()), sha256(start.read_bytes()) if start.is_file() else "", record
+        path.name, sha256(_content(path / SUMS)), sha256(start.read_bytes()) if start.is_file() else "", record
     )
 
 
 def _reviewed(path: Path) -> Reviewed:
-    return Reviewed(path.stem, read_review(path.read_bytes(), path.name))
+    return Reviewed(
+        path.stem, read_review(_content(path), path.name), os.path.lexists(path.with_name(f"{path.name}.sig"))
+    )
+
+
+def _content(path: Path) -> bytes:
+    """Return what a file holds. Raises ConfigError for what is none, such as a pipe, that would be waited for."""
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"{path.name} is no ordinary file")
+    return path.read_bytes()
 
 
 def sha256(data: bytes) -> str:
@@ -130,54 +163,12 @@ def taken(path: Path) -> Iterator[bool]:
         os.close(held)
 
 
-# -- verifying --------------------------------------------------------------------------------------------------------
-
-
-def verify_chain(folder: Path, public_key: PublicKey | None) -> tuple[Problem, ...]:
-    """Return what does not verify in a chain: of each bundle, record and review, and of how they hang together.
-
-    `public_key` None: signatures are not checked. Raises DrillError for a folder that is no chain.
-    """
-    chain, unread = read_chain(folder)
-    found = [*unread, *problems(chain)]
-    for started in chain.starts:
-        found += _signed(folder, f"{STARTS}/{started.name}.json", public_key)
-    for name in sorted(path.name for path in _bundle_folders(folder)):
-        found += _of_bundle(folder, name, public_key)
-    for review in chain.reviews:
-        found += _signed(folder, f"{REVIEWS}/{review.name}.json", public_key)
-    found += _added(folder)
-    return tuple({(each.kind, each.file): each for each in reversed(found)}.values())[::-1]
-
-
-def _signed(folder: Path, name: str, key: PublicKey | None) -> Iterator[Problem]:
-    for each in check_signature(folder / name, key) if key else ():
-        yield dataclasses.replace(each, file=name)
-
-
-def _of_bundle(folder: Path, name: str, key: PublicKey | None) -> Iterator[Problem]:
-    try:
-        for each in check_bundle(folder / name, key):
-            yield dataclasses.replace(each, file=f"{name}/{each.file}", sentence=f"{name}: {each.sentence}")
-    except DrillError as error:
-        yield Problem("list", f"{name}/{SUMS}", str(error))
-
-
-def _added(folder: Path) -> Iterator[Problem]:
-    """What lies among the records and is none; hidden files are those of processes that write."""
-    for path in sorted([*folder.iterdir(), *(folder / STARTS).iterdir(), *_children(folder / REVIEWS)]):
-        name = str(path.relative_to(folder))
-        known = path.suffix in (".json", ".sig", ".tsr") and path.parent != folder
-        folders = path.is_dir() and (path.name in (STARTS, REVIEWS) or parse_name(path.name))
-        if not (known or (folders and path.parent == folder) or path.name.startswith(".")):
-            yield Problem("added", name, f"{name} is no part of a chain: do not read it as evidence")
-
-
-def _children(folder: Path) -> list[Path]:
-    return list(folder.iterdir()) if folder.is_dir() else []
-
-
 # -- beginning an entry -----------------------------------------------------------------------------------------------
+
+
+def children(folder: Path) -> list[Path]:
+    """Return what lies in a folder, nothing where there is none."""
+    return list(folder.iterdir()) if folder.is_dir() else []
 
 
 def next_sequence(folder: Path) -> int:
@@ -186,24 +177,45 @@ def next_sequence(folder: Path) -> int:
 
 
 def _names(folder: Path) -> set[str]:
-    found = {path.name.partition(".json")[0] for path in _children(folder / STARTS)}
-    found |= {path.name for path in _children(folder)}
+    found = {path.name.partition(".json")[0] for path in children(folder / STARTS)}
+    found |= {path.name for path in children(folder)}
     return {name for name in found if parse_name(name)}
 
 
-def begin(folder: Path, draft: StartRecord, seal: Seal, clock: Clock, public_key: PublicKey | None = None) -> Begun:
+def entries_in(folder: Path) -> list[str]:
+    """Return the names of the entries of a chain, whether or not they can be read, oldest first."""
+    return sorted(_names(folder), key=_place)
+
+
+def runs_in(folder: Path) -> frozenset[str]:
+    """Return the names of the runs that have an entry in the chain, by the names of the entries alone."""
+    return frozenset(parsed[1] for name in _names(folder) if (parsed := parse_name(name)))
+
+
+def begin(
+    folder: Path,
+    draft: StartRecord,
+    seal: Seal,
+    clock: Clock,
+    public_key: PublicKey | None = None,
+    shared: SharedChain | None = None,
+    once: Once | None = None,
+) -> Begun:
     """Give the run its place in the chain and write its start record, signed. Two runs at once each get a number.
 
-    `public_key`: refuse to go on where the entry before is not signed by it. Raises DrillError, one sentence: nothing is left
-    of a record that could not be written, and the run must not begin.
+    `shared` is the chain in the store where there is one: then that holds for runs on other machines too.
+    `public_key`: refuse to go on where the entry before is not signed by it. `once`: of two runs in its period one alone gets a
+    number, and AlreadyDrilled is raised for the other. Raises DrillError, one sentence: nothing is left of a record that could
+    not be written, and the run must not begin.
     """
     starts = folder / STARTS
     try:
         starts.mkdir(parents=True, exist_ok=True)
         with alone(folder, clock):
-            record = dataclasses.replace(_placed(folder, draft, public_key), level=seal.level, key=seal.fingerprint)
-            path, data = starts / f"{record.name}.json", start_json(record)
-            write_sealed(path, data, seal)
+            _remove_halves(starts)
+            record, files = _announced(folder, draft, seal, public_key, shared, once)
+            path = starts / f"{record.name}.json"
+            write_files(path, files)
             held = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             wait_until(lambda: try_lock(held, shared=True), LOCK_SECONDS, clock, what=f"the lock of {path}")
     except NotSealed as error:
@@ -213,7 +225,7 @@ def begin(folder: Path, draft: StartRecord, seal: Seal, clock: Clock, public_key
             f"expected to write the evidence of the run to {folder}, found: {_reason(error)}: the run was not begun; make the "
             "folder writable, or name another one as [evidence] folder"
         ) from error
-    return Begun(record, path, sha256(data), held)
+    return Begun(record, path, sha256(files[path.name]), held)
 
 
 @contextmanager
@@ -227,20 +239,128 @@ def alone(folder: Path, clock: Clock) -> Iterator[None]:
         os.close(opened)
 
 
-def _placed(folder: Path, draft: StartRecord, key: PublicKey | None) -> StartRecord:
+def _remove_halves(starts: Path) -> None:
+    """Remove what processes left that were killed while they wrote a start record: who holds the chain's lock is alone."""
+    for left in [path for path in starts.iterdir() if is_half_written(f"{STARTS}/{path.name}")]:
+        left.unlink(missing_ok=True)
+
+
+def _announced(
+    folder: Path,
+    draft: StartRecord,
+    seal: Seal,
+    key: PublicKey | None,
+    shared: SharedChain | None,
+    once: Once | None,
+) -> tuple[StartRecord, dict[str, bytes]]:
+    """Return the start record with its place, and its files; a number that another machine takes meanwhile is left to it."""
+    for _ in range(CLAIMS):
+        if once:  # right before each try: whoever was quicker is seen then
+            _refuse_second(folder, draft, shared, once)
+        with _newest_entry(folder, shared) as place:
+            try:
+                placed = _placed(place, draft, seal, key)
+            except DrillError as error:
+                said = str(error).replace(str(place), shared.url if shared else str(folder))
+                raise (ConfigError if isinstance(error, ConfigError) else DrillError)(said) from error
+        record = dataclasses.replace(placed, level=seal.level, key=seal.fingerprint)
+        files = sealed_files(f"{record.name}.json", start_json(record), seal)
+        if shared is None or shared.claim(record.sequence, files):
+            return record, files
+    raise NotSealed(f"expected a free number in {folder}, found that other runs took {CLAIMS}: try again")
+
+
+def _refuse_second(folder: Path, draft: StartRecord, shared: SharedChain | None, once: Once) -> None:
+    """Raise AlreadyDrilled where the chain, here or in the store, has a run of the period that counts."""
+    here = read_chain(folder)[0]
+    once.refuse(here, draft.settings)
+    if shared:
+        known = {each.name for each in here.bundles}
+        with shared.entries(lambda name: name not in known and once.may_hold(name)) as fetched:
+            once.refuse(read_chain(fetched)[0], draft.settings)
+
+
+@contextmanager
+def _newest_entry(folder: Path, shared: SharedChain | None) -> Iterator[Path]:
+    """Give the folder that has the newest entry: the chain's own, or one with what the store has that is newer."""
+    if shared is None:
+        yield folder
+        return
+    with shared.newest_entry() as fetched:
+        own, other = _newest(folder), _newest(fetched)
+        sealed_there = own == other and _sealed_part(fetched, other).is_file() and not (folder / own / SUMS).is_file()
+        yield fetched if other and (_place(other) > _place(own) or sealed_there) else folder
+
+
+def _place(name: str) -> tuple[int, str]:
+    return (sequence_of(name), name) if name else (0, "")
+
+
+def _placed(folder: Path, draft: StartRecord, seal: Seal, key: PublicKey | None) -> StartRecord:
     """Return the record with its number and the digest of the entry before it."""
-    names = sorted(_names(folder), key=lambda name: (sequence_of(name), name))
-    if not names:
+    before = _newest(folder)
+    if not before:
         return dataclasses.replace(draft, sequence=1)
-    before = names[-1]
-    sums, start = folder / before / SUMS, folder / STARTS / f"{before}.json"
-    sealed = sums.is_file()
-    _refuse_other_chain(folder, start, draft)
-    if key and (wrong := check_signature(sums if sealed else start, key)):
-        raise DrillError(f"expected the entry {before} of {folder} to verify, found: {wrong[0].sentence}")
-    previous = sha256((sums if sealed else start).read_bytes())
-    number = sequence_of(before) + 1
-    return dataclasses.replace(draft, sequence=number, previous=previous, previous_is="bundle" if sealed else "start")
+    _refuse_other_chain(folder, folder / STARTS / f"{before}.json", draft)
+    refuse_other_seal(folder, seal, key)
+    entry = _sealed_part(folder, before)
+    number = sequence_of(before)
+    return dataclasses.replace(
+        draft,
+        sequence=number + 1,
+        previous=sha256(entry.read_bytes()),
+        previous_is="bundle" if entry.name == SUMS else "start",
+        unsigned_before=number if seal.signer and not _is_signed(folder) else 0,
+    )
+
+
+def _newest(folder: Path) -> str:
+    return max(_names(folder), key=_place, default="")
+
+
+def _sealed_part(folder: Path, name: str) -> Path:
+    """Return what the next start names the digest of: the list of the bundle, or the start record where there is no bundle."""
+    sums = folder / name / SUMS
+    return sums if sums.is_file() else folder / STARTS / f"{name}.json"
+
+
+def has_signature(folder: Path) -> bool:
+    """Return whether a start record of the chain has a signature beside it."""
+    return any((folder / STARTS).glob("*.json.sig"))
+
+
+def _is_signed(folder: Path) -> bool:
+    """Return whether a start has a signature, or the newest one says that it had one."""
+    if has_signature(folder):
+        return True
+    path = folder / STARTS / f"{_newest(folder)}.json"
+    try:
+        return bool(read_start(path.read_bytes(), path.name).key)
+    except (OSError, ConfigError):
+        return False  # verification names it
+
+
+def refuse_other_seal(folder: Path, seal: Seal, key: PublicKey | None) -> None:
+    """Raise DrillError where the next entry of a chain would be sealed otherwise than the one before it; ConfigError without a key.
+
+    Signed entries may follow unsigned ones, which the first of them says; no unsigned one follows a signed one, and none that
+    another key signs: such a chain could not be verified any more. `key` is the configured public key, the signer's where
+    there is none.
+    """
+    before = _newest(folder)
+    if not before or not _is_signed(folder):
+        return
+    elsewhere = "or name another [evidence] folder, where a chain of its own begins, and keep this one"
+    if seal.signer is None:
+        raise ConfigError(
+            f"expected a key, since the runs in {folder} are signed, found none: set key in [evidence], {elsewhere}"
+        )
+    expected = key or load_public_key(seal.signer.public_pem.encode(), "of [evidence]")
+    if wrong := check_signature(_sealed_part(folder, before), expected):
+        raise DrillError(
+            f"expected the entry {before} of {folder} to verify, found: {wrong[0].sentence}: set the key that signed it, "
+            f"{elsewhere} with its public key"
+        )
 
 
 def _refuse_other_chain(folder: Path, start: Path, draft: StartRecord) -> None:
@@ -250,12 +370,13 @@ def _refuse_other_chain(folder: Path, start: Path, draft: StartRecord) -> None:
     except (OSError, ConfigError):
         return  # verification names it
     if (known.profile, known.target, known.simulated) != (draft.profile, draft.target, draft.simulated):
-        raise DrillError(
-            f"expected runs like this one in {folder}, found {_kind(known)} where this is {_kind(draft)}: give the profile "
+        raise ConfigError(
+            f"expected runs like this one in {folder}, found {kind_of(known)} where this is {kind_of(draft)}: give the profile "
             "another name, or name another [evidence] folder"
         )
 
 
-def _kind(record: StartRecord) -> str:
+def kind_of(record: StartRecord) -> str:
+    """Say what kind of run it is, of which target and profile."""
     where = "a simulated run" if record.simulated else "a run on AWS"
     return f"{where} of target {record.target} with profile {record.profile}"

@@ -16,8 +16,10 @@ from drills.evidence import folder as chains
 from drills.evidence.bundle import Bundle, write_bundle
 from drills.evidence.check import STARTS
 from drills.evidence.folder import Begun
-from drills.evidence.keys import PublicKey, read_public_key
-from drills.evidence.opening import open_seal, open_store
+from drills.evidence.keys import PublicKey, load_public_key
+from drills.evidence.numbers import SharedChain
+from drills.evidence.opening import configured_key, open_seal, open_store
+from drills.evidence.recent.once import Once
 from drills.evidence.seal import Seal
 from drills.evidence.start import CONFIG, START, StartRecord, chain_name, config_json, entry_name, read_start
 from drills.evidence.sums import SUMS
@@ -53,13 +55,18 @@ class Keeper:
     store: Store | None
     clock: Clock
     public_key: PublicKey | None = None
+    once: Once | None = None
 
     def begin(self, draft: StartRecord, folder: Path) -> Begun:
-        """Write the start record, and config.json to the run's folder. Raises DrillError: then the run must not begin."""
+        """Write the start record, and config.json to the run's folder. Raises DrillError: then the run must not begin.
+
+        With `once` it raises AlreadyDrilled where another run counts.
+        """
         write_atomically(folder / CONFIG, config_json(draft.settings).decode())
-        begun = chains.begin(self.chain, draft, self.seal, self.clock, self.public_key)
+        shared = SharedChain(self.store, self.chain.name) if self.store else None
+        begun = chains.begin(self.chain, draft, self.seal, self.clock, self.public_key, shared, self.once)
         try:
-            for path in self._sealed_start(begun.record.name):
+            for path in reversed(self._sealed_start(begun.record.name)):  # the record after what seals it
                 self._put(f"{STARTS}/{path.name}", path.read_bytes())
         except NotSealed as error:
             for path in self._sealed_start(begun.record.name):
@@ -87,7 +94,16 @@ class Keeper:
         name = entry_name(place.sequence, run_id)
         starts = self._sealed_start(name)
         if not starts:
-            raise NotSealed(f"expected the start record of {name} in {self.chain / STARTS}, found none: it was removed")
+            raise NotSealed(
+                f"expected the start record of {name} in {self.chain / STARTS}, found none: it was removed, or the run was "
+                "begun with another configuration, which --config names"
+            )
+        if place.key and place.key != self.seal.fingerprint:
+            found = f"another ({self.seal.fingerprint[:16]}…)" if self.seal.signer else "none"
+            raise NotSealed(
+                f"expected the key that signed the start of {name} ({place.key[:16]}…), found {found}: set it as key in "
+                "[evidence], or name the configuration that has it with --config"
+            )
         files: dict[str, bytes | Path] = {path.name.replace(f"{name}.json", START, 1): path for path in starts}
         bundle = write_bundle(self.chain / name, files | evidence_in(folder), self.seal)
         self.put_again(bundle.folder)
@@ -100,18 +116,19 @@ class Keeper:
 
             put_bundle(self.store, bundle, f"{self.chain.name}/{bundle.name}")
 
+    def runs(self) -> frozenset[str]:
+        """Return the names of the runs that have an entry in the chain."""
+        return chains.runs_in(self.chain)
+
     def abandoned(self) -> Sequence[StartRecord]:
         """Return the starts whose runs have ended without a bundle: all of their processes are gone."""
         starts = self.chain / STARTS
-        paths = sorted(starts.glob("*.json")) if starts.is_dir() else []
         open_ones = [
-            path for path in paths if not (self.chain / path.stem / SUMS).exists() and not chains.is_held(path)
+            path
+            for path in chains.records(starts)
+            if not (self.chain / path.stem / SUMS).exists() and not chains.is_held(path)
         ]
         return [read_start(path.read_bytes(), path.name) for path in open_ones]
-
-    def next_sequence(self) -> int:
-        """Return the number that the next run gets."""
-        return chains.next_sequence(self.chain)
 
 
 def evidence_in(folder: Path) -> dict[str, Path]:
@@ -138,7 +155,7 @@ def open_keeper(config: Config, environment: Mapping[str, str]) -> Keeper:
         open_seal(config.evidence, environment, lambda: _clients(config)),
         store_of(config),
         SystemClock(),
-        read_public_key(Path(config.evidence.public_key)) if config.evidence.public_key else None,
+        configured_key(config.evidence),
     )
 
 
@@ -156,7 +173,7 @@ def _clients(config: Config) -> Clients:
         )
     from drills.aws import sides  # loads boto3, which a run in the sandbox never needs here
 
-    return sides.open_source(config)
+    return sides.open_source(config, role="evidence")
 
 
 def open_for_run(config: Config, environment: Mapping[str, str]) -> Keeper:
@@ -168,6 +185,26 @@ def open_for_run(config: Config, environment: Mapping[str, str]) -> Keeper:
     except NotSealed as error:
         raise DrillError(f"{error}: the run was not begun, since it would leave no evidence") from error
     return keeper
+
+
+def try_key(config: Config, environment: Mapping[str, str]) -> str:
+    """Return how a run would be signed, for a dry run: a key in a file or a variable signs a trial, and KMS is asked nothing.
+
+    Raises DrillError as the run would, also where the chain goes on with another key. Writes nothing.
+    """
+    evidence = config.evidence
+    if evidence.key and is_kms_key(evidence.key):
+        if isinstance(config.profile, SandboxProfile):
+            _clients(config)  # refuses
+        return f"by {evidence.key}, which was not asked: the run needs kms:GetPublicKey and kms:Sign"
+    seal = open_seal(evidence, environment, lambda: _clients(config))
+    chains.refuse_other_seal(chain_of(config), seal, configured_key(evidence))
+    if seal.signer is None:
+        return "by nobody, since [evidence] names no key"
+    data = b"a dry run"
+    if not load_public_key(seal.signer.public_pem.encode(), str(evidence.key)).verify(data, seal.signer.sign(data)):
+        raise ConfigError(f"{evidence.key}: expected a key whose signature verifies, found one whose does not")
+    return f"by {evidence.key}, which can sign, fingerprint {seal.fingerprint}"
 
 
 def planned_level(config: EvidenceConfig) -> EvidenceLevel:

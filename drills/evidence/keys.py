@@ -69,6 +69,17 @@ class PublicKey:
         return True
 
 
+def is_signature(data: bytes) -> bool:
+    """Return whether the bytes can be a signature at all: two numbers in DER, whoever made them and of whatever."""
+    from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+    try:
+        decode_dss_signature(data)
+    except ValueError:
+        return False
+    return True
+
+
 class LocalSigner:
     """A signer with the private key in this process."""
 
@@ -148,16 +159,22 @@ def _read_private(path: Path) -> bytes:
     """Return a file's content. ConfigError where others than its owner could read the key."""
     try:
         with path.open("rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            if mode & 0o077:
-                raise ConfigError(
-                    f"{path}: expected a key that only its owner can read, found mode {mode:04o}: chmod 600 {path}"
-                )
-            return file.read()
+            mode, data = stat.S_IMODE(os.fstat(file.fileno()).st_mode), file.read()
+        _refuse_public(data, str(path))
+        if mode & 0o077:
+            raise ConfigError(
+                f"{path}: expected a key that only its owner can read, found mode {mode:04o}: chmod 600 {path}"
+            )
+        return data
     except FileNotFoundError:
         raise ConfigError(f"{path}: expected a signing key, found no file: {_MAKE}, or name another") from None
     except OSError as error:
         raise ConfigError(f"{path}: expected a signing key, found: {error.strerror}") from error
+
+
+def _refuse_public(pem: bytes, name: str) -> None:
+    if b"PUBLIC KEY-----" in pem:
+        raise ConfigError(f"{name}: expected a private key, found a public one, with which nothing can be signed")
 
 
 def _signer(pem: bytes, name: str, environment: Mapping[str, str]) -> LocalSigner:
@@ -165,6 +182,7 @@ def _signer(pem: bytes, name: str, environment: Mapping[str, str]) -> LocalSigne
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
+    _refuse_public(pem, name)
     passphrase = environment.get(PASSPHRASE_VARIABLE) or None
     encrypted = b"ENCRYPTED" in pem
     if encrypted and not passphrase:
@@ -179,8 +197,8 @@ def _signer(pem: bytes, name: str, environment: Mapping[str, str]) -> LocalSigne
                 f"expected a private key as PEM text (-----BEGIN PRIVATE KEY-----), found something else: {_MAKE}"
             )
         raise ConfigError(f"{name}: {sentence}") from error
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise ConfigError(_wrong_kind(name, key))
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != CURVE:
+        raise ConfigError(f"{_wrong_kind(name, key)}: {_MAKE}")
     return LocalSigner(key, name)
 
 
@@ -189,7 +207,7 @@ def _public(key: Any, name: str) -> PublicKey:
     from cryptography.hazmat.primitives.asymmetric import ec
 
     if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != CURVE:
-        raise ConfigError(_wrong_kind(name, key))
+        raise ConfigError(f"{_wrong_kind(name, key)}: take the one that signed it from who made it")
     form = serialization.PublicFormat.SubjectPublicKeyInfo
     pem = key.public_bytes(serialization.Encoding.PEM, form).decode("ascii")
     der = key.public_bytes(serialization.Encoding.DER, form)
@@ -200,4 +218,4 @@ def _wrong_kind(name: str, key: Any) -> str:
     curve = getattr(getattr(key, "curve", None), "name", "")
     kind = type(key).__name__.removesuffix("PrivateKey").removesuffix("PublicKey").lstrip("_")
     found = f"an elliptic curve key on {curve}" if curve else f"one of kind {kind}"
-    return f"{name}: expected an ECDSA key on P-256 ({CURVE}), found {found}: {_MAKE}"
+    return f"{name}: expected an ECDSA key on P-256 ({CURVE}), found {found}"

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drills.clock import SystemClock
-from drills.config.evidence import EvidenceConfig, is_kms_key
+from drills.config.evidence import EvidenceConfig, is_bucket, is_kms_key
 from drills.errors import ConfigError
-from drills.evidence.keys import Signer, read_public_key, read_signer
+from drills.evidence.keys import PublicKey, Signer, read_public_key, read_signer
 from drills.evidence.seal import Seal
 from drills.evidence.timestamp import TimeStamper
 
@@ -27,13 +27,22 @@ def open_seal(config: EvidenceConfig, environment: Mapping[str, str], clients: C
     if not config.key:
         return Seal()
     signer = open_signer(config.key, environment, clients)
-    if config.public_key:
-        expected = read_public_key(Path(config.public_key))
-        if expected.fingerprint != signer.fingerprint:
-            raise ConfigError(
-                f"{config.key}: expected the key whose public key is {config.public_key} ({expected.fingerprint[:16]}…), "
-                f"found another ({signer.fingerprint[:16]}…): correct evidence.key or evidence.public_key"
-            )
+    expected = configured_key(config)
+    if expected and expected.fingerprint != signer.fingerprint:
+        raise ConfigError(
+            f"{config.key}: expected the key whose public key is {config.public_key} ({expected.fingerprint[:16]}…), "
+            f"found another ({signer.fingerprint[:16]}…): correct evidence.key or evidence.public_key"
+        )
+    return seal_with(signer, config)
+
+
+def configured_key(config: EvidenceConfig) -> PublicKey | None:
+    """Return the public key that a configuration names, None where it names none. Raises ConfigError."""
+    return read_public_key(Path(config.public_key)) if config.public_key else None
+
+
+def seal_with(signer: Signer, config: EvidenceConfig) -> Seal:
+    """Return how a signer seals: with the time stamps and the lock of the configuration, wherever its key lies."""
     stamp = TimeStamper(config.timestamp_url) if config.timestamp_url else None
     return Seal(signer, stamp, config.timestamp_url or "", locked=config.lock == "compliance")
 
@@ -53,6 +62,6 @@ def open_store(config: EvidenceConfig, clients: Callable[[], Clients]) -> Store 
         return None
     from drills.evidence.store import FolderStore, S3Store
 
-    if not config.store.startswith("s3://"):
+    if not is_bucket(config.store):
         return FolderStore(Path(config.store))
     return S3Store(clients().client("s3"), config.store, config.lock, config.retain, SystemClock().now)

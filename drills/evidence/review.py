@@ -13,7 +13,10 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from drills.evidence.start import read_versioned
+from drills.history.line import outcome_of, verdict_of, why_not_counted
 from drills.model.evidence import EvidenceLevel
+from drills.model.finding import CheckResult
+from drills.model.phases import current_name
 from drills.model.record import RunRecord
 from drills.printable import to_json
 
@@ -81,19 +84,50 @@ def findings_of(record: RunRecord) -> tuple[str, ...]:
 
     A rehearsal's findings are wanted, and acknowledged ones are answered for in drill.toml.
     """
-    recovery = [each for each in record.restorations if each.purpose == "recovery"]
-    findings = [finding for each in recovery for check in each.checks for finding in check.findings]
+    findings = [finding for check in _recovery_checks(record) for finding in check.findings]
     wrong = [each for each in findings if each.severity == "error" and not each.acknowledged]
     named = {each.check for each in wrong}  # whose objects stand for the verdict on the check
     found = [each.object for each in wrong]
     found += [each.name for each in record.verdicts if each.outcome == "missed" and each.name not in named]
-    required = [each for each in record.verdicts if each.requirement == "required"]
-    found += [each.name for each in required if each.outcome == "not verified"]
+    found += [each.name for each in record.unverified]
     found += [each.phase or "the run" for each in record.failures]
     return tuple(dict.fromkeys(found))
+
+
+def _recovery_checks(record: RunRecord) -> list[CheckResult]:
+    return [check for each in record.restorations if each.purpose == "recovery" for check in each.checks]
 
 
 def not_corrected(findings: Sequence[str], reviews: Sequence[ReviewRecord]) -> tuple[str, ...]:
     """Return the findings that no review has a corrective action for."""
     corrected = {correction.object for review in reviews for correction in review.corrections}
     return tuple(each for each in findings if each not in corrected)
+
+
+def why_no_retest(finding: str, reviewed: RunRecord, retest: RunRecord) -> str:
+    """Return why a later run did not show that a finding of the reviewed run is mended, "" where it did.
+
+    It has to have come to a verdict, and passed what found it: the check, the objective, or the phase that failed.
+    """
+    if why_not_counted(retest) or outcome_of(retest) in ("could not run", "not ended"):
+        return f"it came to no verdict: {verdict_of(retest)}"
+    known = _recovery_checks(reviewed)
+    checks = {found.check for check in known for found in check.findings if found.object == finding}
+    if checks:
+        outcomes = [(check.name, check.outcome) for check in _recovery_checks(retest)]
+    elif any(each.name == finding for each in reviewed.verdicts):
+        checks, outcomes = {finding}, [(each.name, each.outcome) for each in retest.verdicts]
+    else:
+        return _why_phase_failed(finding, retest)
+    told = [f"{name}: {outcome}" for name, outcome in outcomes if name in checks and outcome != "met"]
+    told += [f"{name}: not judged" for name in sorted(checks - {name for name, _ in outcomes})]
+    return ", ".join(dict.fromkeys(told))
+
+
+def _why_phase_failed(phase: str, retest: RunRecord) -> str:
+    if phase == "the run":
+        return retest.failures[0].sentence if retest.failures else ""
+    if failed := [each for each in retest.failures if current_name(each.phase) == current_name(phase)]:
+        return failed[0].sentence
+    passed = any(current_name(each.name) == current_name(phase) and each.ended_at for each in retest.phases)
+    return "" if passed else f'it has no phase "{phase}" that ended'

@@ -18,8 +18,8 @@ from urllib.parse import quote
 from pydantic import TypeAdapter, ValidationError
 
 from drills.errors import ConfigError
-from drills.model.evidence import EvidenceLevel, EvidenceSummary, PlanReferences
-from drills.model.record import ExpectedPromise, RunRecord, Setting
+from drills.model.evidence import EvidenceLevel, EvidenceSummary, Initiator, PlanReferences
+from drills.model.record import ExpectedPromise, RunRecord, Setting, value_of
 from drills.model.timing import Objectives
 from drills.objectives.completeness import VERDICTS
 from drills.printable import to_json
@@ -37,9 +37,12 @@ class StartRecord:
 
     `sequence` counts from 1 within the chain. `previous` is the digest of the entry before: of its SHA256SUMS, or where it had
     no bundle then, of its start record, which `previous_is` says; "" for the first. `identity` is the ARN that
-    sts:GetCallerIdentity gave, or why it is not known; "" where no account is used. `config` is the digest of config.json,
-    which holds `settings`. `expected` are the scenarios and `verdicts` the verdicts that the run must come to; `missing` is
-    what of the shipped scenarios was removed or changed. `drill_every_seconds` is how often a drill is declared to be due.
+    sts:GetCallerIdentity gave, or why there is none; `initiator` has the ARN too, with what the machine and the CI server said
+    of themselves. `scenario` is the target's that is drilled, or what is drilled without one. Both were "" in earlier versions.
+    `config` is the digest of config.json, which holds `settings`. `expected` are the scenarios and `verdicts` the verdicts that
+    the run must come to; `missing` is what of the shipped scenarios was removed or changed. `drill_every_seconds` is how often
+    a drill is declared to be due. `unsigned_before` is, in the first signed start of a chain, the number of entries before it,
+    none of which is signed; else 0.
     """
 
     schema_version: int
@@ -68,6 +71,8 @@ class StartRecord:
     expected: tuple[ExpectedPromise, ...] = ()
     missing: tuple[str, ...] = ()
     verdicts: tuple[str, ...] = ()
+    unsigned_before: int = 0
+    initiator: Initiator = field(default_factory=Initiator)
 
     @property
     def name(self) -> str:
@@ -133,9 +138,26 @@ def read_versioned(adapter: TypeAdapter[Any], data: bytes, name: str, what: str,
         raise ConfigError(f"{name}: expected {what}, found {where + ': ' if where else ''}{first['msg']}") from error
 
 
-def draft_of(
-    opening: RunRecord, *, scenario: str, identity: str, drill_every_seconds: float | None, config: str
-) -> StartRecord:
+def _identity(opening: RunRecord) -> str:
+    """Return who acts in AWS, or why that is nobody of an account."""
+    if opening.initiator.arn:
+        return opening.initiator.arn
+    if value_of(opening.settings, "profile.kind") == "sandbox":
+        return "the sandbox's own: the run makes its AWS on this machine, and no account is used"
+    return f"not asked: profile {opening.profile} is of no AWS account"
+
+
+def _scenario(opening: RunRecord, given: str) -> str:
+    """Return the scenario of the target that is drilled, or what is drilled without one."""
+    if given:
+        return given
+    if not opening.expected:
+        return "none of the target's: no feature is carried out, as where a restore test is validated"
+    sample = value_of(opening.settings, "target.sample") or "newest"
+    return f"none of the target's: the recovery point that sample names ({sample}), and the scenarios that are expected"
+
+
+def draft_of(opening: RunRecord, *, scenario: str, drill_every_seconds: float | None, config: str) -> StartRecord:
     """Return the start record of a run from its opening record; the place in the chain is not taken yet."""
     target = opening.target
     return StartRecord(
@@ -150,9 +172,9 @@ def draft_of(
         simulated=opening.simulated,
         target=target.name if target else "",
         instance_id=target.instance_id if target else "",
-        scenario=scenario,
+        scenario=_scenario(opening, scenario),
         trigger=opening.trigger,
-        identity=identity,
+        identity=_identity(opening),
         level="L0",
         key="",
         previous="",
@@ -165,6 +187,7 @@ def draft_of(
         expected=opening.expected,
         missing=opening.missing,
         verdicts=VERDICTS,
+        initiator=opening.initiator,
     )
 
 

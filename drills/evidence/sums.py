@@ -1,6 +1,7 @@
 """SHA256SUMS, as `sha256sum` writes it and `sha256sum -c` reads it: digest, two blanks, name. Pure.
 
-The lines are sorted by the bytes of the names, as `LC_ALL=C sort` does.
+The lines are sorted by the bytes of the names, as `LC_ALL=C sort` does; Python sorts text by its code points, which is the same
+order in UTF-8 (https://www.rfc-editor.org/rfc/rfc3629, section 1).
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def write_sums(digests: Mapping[str, str]) -> str:
     for name in digests:
         if (other := folded.setdefault(name.casefold(), name)) != name:
             raise ConfigError(f'expected names that differ by more than their case, found "{other}" and "{name}"')
-    return "".join(f"{digests[name]}  {name}\n" for name in sorted(digests, key=lambda each: each.encode()))
+    return "".join(f"{digests[name]}  {name}\n" for name in sorted(digests))
 
 
 def read_sums(text: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from drills.errors import ConfigError, DrillError, NotSealed
 
 if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
     from rfc3161_client import TimeStampResponse
 
 SECONDS = (10.0, 30.0)  # to connect, and to be answered
@@ -59,18 +60,25 @@ class TimeStamper:
         return answer.content
 
 
+def read_certificates(authority: Path) -> list[Certificate]:
+    """Return the certificates (PEM) of an authority in a file. Raises ConfigError where there are none."""
+    from cryptography import x509
+
+    try:
+        return x509.load_pem_x509_certificates(authority.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"{authority}: expected certificates as PEM text, found: {error.strerror}") from error
+    except ValueError as error:
+        raise ConfigError(f"{authority}: expected certificates as PEM text, found none") from error
+
+
 def stamped_at(token: bytes, data: bytes, authority: Path) -> datetime:
     """Return the time (aware) of a time stamp over the data, whose authority's certificates (PEM) are in a file.
 
     Raises DrillError where it does not verify or the extra is not installed, ConfigError for a file without certificates.
     """
-    from cryptography import x509
-
     client = _client()
-    try:
-        certificates = x509.load_pem_x509_certificates(authority.read_bytes())
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{authority}: expected certificates as PEM text, found none") from error
+    certificates = read_certificates(authority)
     try:
         response: TimeStampResponse = client.decode_timestamp_response(token)
         builder = client.VerifierBuilder()

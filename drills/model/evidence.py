@@ -31,6 +31,23 @@ class EvidenceSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class Initiator:
+    """By whom a run was carried out; "" for what is not known.
+
+    `arn` is AWS's word: what sts:GetCallerIdentity gave
+    (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html), or "not known: " and why; "" where no
+    account is used. The rest is self-declared: `user` and `host` by the operating system, `actor` and the address of the `job`
+    by the environment of a CI server.
+    """
+
+    arn: str = ""
+    user: str = ""
+    host: str = ""
+    actor: str = ""
+    job: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PlanReferences:
     """What the owner's contingency plan says of the target, word for word from drill.toml; "" is "not supplied"."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import stat
 from pathlib import Path
@@ -15,8 +16,11 @@ from drills.evidence.keys import PASSPHRASE_VARIABLE, read_public_key, read_sign
 from drills.evidence.seal import Seal
 from drills.evidence.timestamp import TimeStamper
 from tests.support import ledger
-from tests.support.evidence import FILES, PUBLIC, SIGNER
-from tests.support.tsa import authority
+from tests.support.evidence import FILES, PUBLIC, SIGNED, SIGNER
+from tests.support.full_disk import nothing_can_be_written
+from tests.support.tsa import Authority, tsa
+
+__all__ = ["tsa"]
 
 
 @pytest.fixture
@@ -32,7 +36,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def bundle(home: Path) -> Path:
     """A bundle outside of a chain."""
-    return write_bundle(home / "bundle", {"drill.json": FILES["drill.json"]}, Seal(SIGNER)).folder
+    return write_bundle(home / "bundle", {"drill.json": FILES["drill.json"]}, SIGNED).folder
 
 
 def test_a_key_is_made_for_its_owner_alone(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -70,6 +74,37 @@ def test_a_key_is_never_written_over(home: Path, taken: str, capsys: pytest.Capt
     assert main(["evidence", "keygen", "-o", "orders.pem"]) == 2
     assert f"expected no file {taken}, found one" in capsys.readouterr().err
     assert (home / taken).read_text() == "taken"
+
+
+@pytest.mark.parametrize("place", [".", "/", "..", "-", "orders.pub.pem", "keys/.."])
+def test_a_key_is_written_to_a_file(home: Path, place: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A folder, the output and the name of a public key are none: 2, in one sentence, and nothing is made."""
+    before = sorted(home.iterdir())
+    assert main(["evidence", "keygen", "-o", place]) == 2
+    said = capsys.readouterr().err
+    assert (f'found "{place}"' in said, len(said.splitlines()), sorted(home.iterdir())) == (True, 1, before)
+
+
+def test_half_a_pair_of_keys_does_not_stay(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the public key cannot be written: its name is four characters longer."""
+    assert main(["evidence", "keygen", "-o", f"{'k' * 250}.pem"]) == 12
+    assert "File name too long" in capsys.readouterr().err
+    assert [path.name for path in home.iterdir()] == ["drill.pub.pem"]
+
+
+def test_a_key_that_could_not_be_written_leaves_no_file(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A full disk leaves an empty one else, over which the next call refuses to write."""
+    with nothing_can_be_written():
+        assert main(["evidence", "keygen", "-o", "orders.pem"]) == 12
+    assert [path.name for path in home.iterdir()] == ["drill.pub.pem"]
+    assert main(["evidence", "keygen", "-o", "orders.pem"]) == 0
+
+
+def test_the_command_that_shows_a_fingerprint_can_be_typed(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever the file is called."""
+    assert main(["evidence", "keygen", "-o", "it's mine; rm.pem"]) == 0
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert shlex.split(line.partition(" | ")[0])[4] == "it's mine; rm.pub.pem"
 
 
 @pytest.mark.parametrize("name", ["CI", "GITHUB_ACTIONS", "GITLAB_CI"])
@@ -115,6 +150,20 @@ def test_what_is_not_as_it_was_sealed_is_11(bundle: Path, capsys: pytest.Capture
     }
 
 
+def test_another_key_says_nothing_of_the_commands(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the signature is by another key, VERIFY.md is held against its own fingerprint; other commands are told."""
+    assert main(["evidence", "keygen", "-o", "other.pem"]) == 0
+    verify = ["evidence", "verify", "bundle", "--key", "other.pub.pem"]
+    capsys.readouterr()
+    assert main(verify) == 11
+    said = capsys.readouterr().out
+    assert ("signature: " in said, "note: VERIFY.md" in said) == (True, False)
+    with (bundle / "VERIFY.md").open("a") as file:
+        file.write("true\n")
+    assert main(verify) == 11
+    assert "note: VERIFY.md is not as this version writes it" in capsys.readouterr().out
+
+
 def test_in_a_chain_a_problem_names_its_bundle(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Two bundles can have the same trouble; what is wrong with the chain itself is said too."""
     chain = home / "chain"
@@ -127,6 +176,57 @@ def test_in_a_chain_a_problem_names_its_bundle(home: Path, capsys: pytest.Captur
     said = capsys.readouterr().out
     assert "unsigned: 0002-b: expected a signature in SHA256SUMS.sig" in said
     assert "start: no result: 0003-c was started and has no bundle" in said
+
+
+def test_a_bundle_without_its_chain_says_what_was_not_checked(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """0, since nothing of it is changed; a chain without its start records is 11, since they would show what was removed."""
+    ledger.kept(home / "chain", "a")
+    shutil.copytree(home / "chain" / "0001-a", home / "0001-a")
+    assert main(["evidence", "verify", "0001-a", "--key", "drill.pub.pem"]) == 0
+    assert "note: this bundle stands alone: there is no starts/ beside it; not checked: its place" in (
+        capsys.readouterr().out
+    )
+    shutil.rmtree(home / "chain" / "starts")
+    assert main(["evidence", "verify", "chain", "--key", "drill.pub.pem"]) == 11
+    said = capsys.readouterr().out
+    assert ("missing: starts/ is not there" in said, "1 thing not as sealed" in said) == (True, True)
+
+
+def test_a_newest_entry_that_was_dropped_is_found(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By the digest that a reader was told: 11 where no entry has it, and a note where the chain has grown since."""
+    first, second = (ledger.kept(home / "chain", run) for run in "ab")
+    verify = ["evidence", "verify", "chain", "--key", "drill.pub.pem"]
+    assert main(verify) == 0
+    assert f"newest entry: number 2, 0002-b, digest {second.digest}\n" in capsys.readouterr().out
+    assert main([*verify, "--newest", first.digest.upper(), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["newest"] == {"number": 2, "name": "0002-b", "digest": second.digest, "digest_of": "SHA256SUMS"}
+    assert facts["notes"][1:] == ["0001-a has the digest that was the newest one, and 1 entry came after it"]
+    shutil.rmtree(second.folder)
+    for path in (home / "chain" / "starts").glob("0002-b*"):
+        path.unlink()
+    assert main(verify) == 0
+    capsys.readouterr()
+    assert main([*verify, "--newest", second.digest]) == 11
+    found = f"expected an entry with the digest {second.digest}, which was the newest one, found none"
+    assert f"newest: {found}: the newest one here is 0001-a with {first.digest}" in capsys.readouterr().out
+    assert main([*verify, "--newest", "0002-b"]) == 2
+    assert "64 hexadecimal digits" in capsys.readouterr().err
+
+
+def test_a_reader_is_not_told_to_do_an_operators_work(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a drill without a result the reader is told what it means; how it is sealed the operator's own check says."""
+    ledger.kept(home / "reports/evidence/sandbox-orders", "a")
+    begun = ledger.started(home / "reports/evidence/sandbox-orders", ledger.opening("b"))
+    (home / "drill.toml").write_text("[targets.orders]\n")
+    shutil.copytree(begun.path.parent.parent / "0001-a", begun.path.parent.parent / "0003-c")
+    assert main(["evidence", "verify", "reports/evidence/sandbox-orders", "--key", "drill.pub.pem"]) == 11
+    said = capsys.readouterr().out
+    assert "start: no result: 0002-b was started and has no bundle: its drill was ended before" in said
+    assert "start: no start: 0003-c has no starts/0003-c.json beside it" in said
+    assert "evidence seal" not in said
+    assert main(["ledger", "check", "--max-age", "35d"]) == 11
+    assert "drills evidence seal RUN seals what is known of it" in capsys.readouterr().out
 
 
 def test_without_a_key_it_is_said_that_nothing_was_proved(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -165,21 +265,62 @@ def test_a_list_that_is_a_link_cannot_be_verified(bundle: Path, capsys: pytest.C
     assert "expected a bundle with SHA256SUMS" in capsys.readouterr().err
 
 
-def test_a_time_stamp_is_verified_with_its_authority(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_time_stamp_is_verified_with_its_authority(
+    home: Path, tsa: Authority, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Its time is said; without the certificate it is said that it was not verified."""
-    (home / "tsa").mkdir()
-    with authority(home / "tsa") as tsa:
-        ledger.kept(home / "chain", "a", seal=Seal(SIGNER, TimeStamper(tsa.url), tsa.url))
-        given = ["evidence", "verify", "chain", "--key", "drill.pub.pem"]
-        assert main(given) == 0
-        assert "2 time stamps not verified: --tsa-ca takes" in capsys.readouterr().out
-        assert main([*given, "--tsa-ca", str(tsa.certificate)]) == 0
-        said = capsys.readouterr().out
-        assert "starts/0001-a.json.sig: was there at " in said
-        assert "0001-a/SHA256SUMS.sig: was there at " in said
-        (home / "chain/0001-a/SHA256SUMS.sig.tsr").write_bytes(b"no stamp")
-        assert main([*given, "--tsa-ca", str(tsa.certificate)]) == 11
-        assert "stamp: 0001-a/SHA256SUMS.sig.tsr: the time stamp does not verify" in capsys.readouterr().out
+    ledger.kept(home / "chain", "a", seal=Seal(SIGNER, TimeStamper(tsa.url), tsa.url))
+    given = ["evidence", "verify", "chain", "--key", "drill.pub.pem"]
+    assert main(given) == 0
+    assert "2 time stamps not verified: --tsa-ca takes" in capsys.readouterr().out
+    assert main([*given, "--tsa-ca", str(tsa.certificate)]) == 0
+    said = capsys.readouterr().out
+    assert "starts/0001-a.json.sig: was there at " in said
+    assert "0001-a/SHA256SUMS.sig: was there at " in said
+    (home / "chain/0001-a/SHA256SUMS.sig.tsr").write_bytes(b"no stamp")
+    assert main([*given, "--tsa-ca", str(tsa.certificate)]) == 11
+    assert "stamp: 0001-a/SHA256SUMS.sig.tsr: the time stamp does not verify" in capsys.readouterr().out
+
+
+def test_a_time_stamp_that_was_asked_for_has_to_be_there(
+    home: Path, bundle: Path, tsa: Authority, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where there is none it is 11, where some have none they are named, and a file without certificates is wrong usage."""
+    given = ["evidence", "verify", "bundle", "--key", "drill.pub.pem", "--tsa-ca"]
+    assert main([*given, str(tsa.certificate)]) == 11
+    assert "stamp: expected a time stamp, since --tsa-ca asks for it" in capsys.readouterr().out
+    for name, found in (("absent.pem", "found: No such file"), ("bundle/drill.json", "found none")):
+        assert main([*given, name]) == 2
+        assert f"{name}: expected certificates as PEM text, {found}" in capsys.readouterr().err
+    ledger.kept(home / "chain", "a")
+    ledger.kept(home / "chain", "b", seal=Seal(SIGNER, TimeStamper(tsa.url), tsa.url))
+    given[2] = "chain"
+    assert main([*given, str(tsa.certificate)]) == 0
+    assert "2 of 4 signatures without a time stamp: starts/0001-a.json.sig, 0001-a/SHA256SUMS.sig" in (
+        capsys.readouterr().out
+    )
+    (home / "chain/0002-b/start.json.sig.tsr").write_bytes(b"")
+    (home / "chain/starts/0002-b.json.sig.tsr").unlink()
+    assert main([*given, str(tsa.certificate)]) == 11
+    assert "missing: starts/0002-b.json.sig.tsr is not there, and 0002-b has a copy" in capsys.readouterr().out
+
+
+def test_a_signed_chain_needs_its_key(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A configuration without it is wrong, which is 2 and no drill that could not run; nothing of a run is left."""
+    monkeypatch.delenv("DRILL_PROFILE", raising=False)
+    (home / "drill.toml").write_text('[targets.orders]\nvault = "drills-vault"\n')
+    ledger.kept(home / "reports/evidence/sandbox-orders", "a")
+
+    assert main(["run"]) == 2
+    assert "expected a key, since the runs in reports/evidence/sandbox-orders are signed, found none: set key in" in (
+        capsys.readouterr().err
+    )
+    assert sorted(path.name for path in (home / "reports/evidence/sandbox-orders/starts").iterdir()) == [
+        "0001-a.json",
+        "0001-a.json.sig",
+    ]
 
 
 @pytest.mark.parametrize(

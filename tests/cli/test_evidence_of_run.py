@@ -5,32 +5,42 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
+import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from drills import record
+from drills.aws.recorder import CALLS_NAME
 from drills.cli.evidence import of_run
 from drills.cli.main import main
 from drills.clock import SystemClock
 from drills.config import load as configuration
 from drills.config.load import Config
 from drills.errors import DrillError
-from drills.evidence.folder import Begun, read_chain, sha256, verify_chain
+from drills.evidence.chain_check import verify_chain
+from drills.evidence.folder import Begun, read_chain, sha256
 from drills.evidence.keeper import Keeper, open_for_run, planned_level
-from drills.evidence.keys import load_public_key
 from drills.evidence.ledger import lines_of
 from drills.evidence.seal import Seal
 from drills.evidence.store import FolderStore
-from drills.model.record import RunRecord
+from drills.history.line import line_of
+from drills.history.trend import trend_of
+from drills.model.phases import REMAINING
+from drills.model.record import ExpectedPromise, RunRecord, Setting
 from drills.objectives import verdicts
 from drills.record import Journal
+from drills.recovery.drill import CHOOSING
 from drills.run.plan import CONTEXT_NAME
-from tests.support.evidence import PRIVATE, PUBLIC, Raises
+from reports import write
+from tests.support.clock import NOON
+from tests.support.evidence import KEY, PRIVATE, Raises
 from tests.support.example_record import failing_drill, green_drill, running_drill
 from tests.support.ledger import CHAIN
+from tests.support.paths import CHECKOUT
 
-KEY = load_public_key(PUBLIC.encode(), "drill.pub.pem")
 TOML = '[evidence]\nkey = "env:KEY"\n[targets.orders]\n'
 
 
@@ -71,6 +81,67 @@ def held(kept: RunRecord) -> RunRecord:
 def problems(keeper: Keeper) -> tuple[str, ...]:
     """What of the chain does not verify."""
     return tuple(each.sentence for each in verify_chain(keeper.chain, KEY))
+
+
+def test_a_run_is_sealed_with_the_key_of_its_start(keeper: Keeper, config: Config, tmp_path: Path) -> None:
+    """Another one, or none, is 14, and the advice names the configuration that was not the working directory's."""
+    folder, _ = begun(keeper, config, "a", held(green_drill()))
+    other = dataclasses.replace(config, file=tmp_path / "it's.toml")
+
+    done = of_run.conclude(folder, dataclasses.replace(keeper, seal=Seal()), other, allure=False)
+    assert (done.bundle, done.record.code) == (None, 14)
+    sentence = done.record.failures[-1].sentence
+    assert "expected the key that signed the start of 0001-a" in sentence
+    assert sentence.endswith("drills evidence seal reports/out/a --config '" + str(tmp_path) + "/it'\"'\"'s.toml'")
+
+
+def test_a_start_says_who_acts_and_what_is_drilled(keeper: Keeper, config: Config) -> None:
+    """Or why nobody of an account does, and what is drilled without a scenario of the target's: neither is left empty."""
+    kind = Setting("profile.kind", "sandbox", "default")
+    promise = ExpectedPromise("A feature", "A promise", recovers=True)
+    run = dataclasses.replace(green_drill(), settings=(kind,), expected=(promise,))
+    chosen = dataclasses.replace(run, settings=(kind, Setting("--scenario", "region-loss", "command line")))
+    test = dataclasses.replace(run, settings=(), expected=())
+    starts = [begun(keeper, config, name, each)[1].record for name, each in (("a", run), ("b", chosen), ("c", test))]
+
+    assert [each.identity.partition(":")[0] for each in starts] == [
+        "the sandbox's own",
+        "the sandbox's own",
+        "not asked",
+    ]
+    assert [each.scenario.partition(":")[0] for each in starts] == [
+        "none of the target's",
+        "region-loss",
+        "none of the target's",
+    ]
+    assert "the recovery point that sample names (newest)" in starts[0].scenario
+
+
+def test_a_report_says_which_runs_over_time_have_no_entry(keeper: Keeper, config: Config) -> None:
+    """The history counts them, and the chain was begun anew: nothing shows them."""
+    lines = [line_of(dataclasses.replace(green_drill(), run_id=each, code=0)) for each in "xa"]
+    trend = trend_of(lines, lines[0].key, NOON)
+    folder, _ = begun(keeper, config, "a", held(dataclasses.replace(green_drill(), history=trend)))
+    of_run.conclude(folder, keeper, config, allure=False)
+
+    said = (
+        f"1 of the 2 runs that are counted over time have no entry in the chain {CHAIN}, so that nothing shows them: x"
+    )
+    for name in ("summary.md", "report.html"):
+        assert said in " ".join((folder / name).read_text().split())
+    assert problems(keeper) == ()
+
+
+def test_a_run_of_another_configuration_is_not_called_removed(
+    keeper: Keeper, config: Config, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`drills evidence seal` says which option names it, where its chain is another than the run's."""
+    folder, _ = begun(keeper, config, "a", held(green_drill()))
+    (tmp_path / "other.toml").write_text(TOML.replace('key = "env:KEY"', 'folder = "elsewhere"'))
+
+    assert main(["evidence", "seal", str(folder), "--config", "other.toml"]) == 14
+    assert "begun with another configuration, which --config names" in capsys.readouterr().err
+    assert main(["evidence", "seal", str(folder)]) == 0
 
 
 def test_a_run_that_ended_is_sealed_with_its_code(keeper: Keeper, config: Config) -> None:
@@ -120,12 +191,73 @@ def test_a_killed_run_is_sealed_by_the_next_one(keeper: Keeper, config: Config) 
 
     (done,) = of_run.seal_abandoned(keeper, config, Path("reports/out"), "run b")
     assert done.bundle
-    assert f"aborted in phase {phase}" in (done.bundle.folder / "summary.md").read_text()
+    assert f"Aborted in phase {phase}: " in (done.bundle.folder / "summary.md").read_text()
     assert not (folder / CONTEXT_NAME).exists()
     assert problems(keeper) == ()
     (line,) = lines_of(read_chain(keeper.chain)[0])
     assert (line.outcome, f"aborted in phase {phase}" in line.not_counted) == ("aborted", True)
     assert [*of_run.seal_abandoned(keeper, config, Path("reports/out"), "run c")] == []
+
+
+def test_the_calls_of_a_killed_run_are_counted(keeper: Keeper, config: Config) -> None:
+    """As those of a run that came to its end are: its record counts what raw/aws has."""
+    folder, _ = begun(keeper, config, "a", dataclasses.replace(running_drill(), aws_calls=()))
+    call = {"operation": "rds.DescribeDBInstances", "repeated": 1, "answer": None}
+    (folder / CALLS_NAME).write_text(2 * (json.dumps(call) + "\n"))
+
+    (done,) = of_run.seal_abandoned(keeper, config, Path("reports/out"), "run b")
+    (counted,) = done.record.aws_calls
+    assert (counted.operation, counted.calls, counted.repeated) == ("rds.DescribeDBInstances", 2, 2)
+
+
+def phases_of_a_run() -> list[str]:
+    """The name of every phase that a process of a run enters, by the code."""
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in sorted((CHECKOUT / "drills").rglob("*.py")))
+    found = re.findall(r'enter(?:_measured)?\(\s*"([^"]+)"', sources)
+    return [*dict.fromkeys([*found, "check the guards", CHOOSING, REMAINING])]
+
+
+def killed_in(keeper: Keeper, config: Config, run_id: str, phases: Sequence[str]) -> None:
+    """A run whose only process is killed in the last of these phases."""
+    if not (pid := os.fork()):
+        try:
+            folder, _ = begun(keeper, config, run_id, bare_run(), lives=True)
+            journal = Journal.open(folder)
+            for name in phases:
+                journal.enter(name)
+            os.kill(os.getpid(), signal.SIGKILL)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+
+
+def bare_run() -> RunRecord:
+    """The record of a run that has just begun."""
+    return dataclasses.replace(running_drill(), phases=(), restorations=(), moments=())
+
+
+def test_a_run_that_is_killed_in_any_phase_is_sealed_as_aborted_in_it(
+    keeper: Keeper, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that holds the start record and is killed, for each phase there is: bundle, chain and ledger name the phase."""
+    monkeypatch.setattr(write, "write_all", lambda *_, **__: [])  # which takes half a second for each
+    phases = phases_of_a_run()
+    assert len(phases) > 25
+    for number, phase in enumerate(phases):
+        killed_in(keeper, config, f"r{number}", (*phases[:number][-1:], phase))
+    assert len(lines_of(read_chain(keeper.chain)[0])) == len(phases)
+    assert {line.outcome for line in lines_of(read_chain(keeper.chain)[0])} == {"no result"}
+
+    done = list(of_run.seal_abandoned(keeper, config, Path("reports/out"), "the next run"))
+
+    assert [each.record.aborted_in for each in done] == phases
+    assert problems(keeper) == ()
+    told = [
+        (line.outcome, line.not_counted.removesuffix(": all its processes had ended").partition("aborted in phase ")[2])
+        for line in lines_of(read_chain(keeper.chain)[0])
+    ]
+    assert told == [("aborted", phase) for phase in phases]
+    assert main(["ledger", "check", "--max-age", "35d"]) == 12  # and not 11: the chain verifies
 
 
 def test_a_run_that_lives_is_sealed_by_nobody_else(keeper: Keeper, config: Config) -> None:

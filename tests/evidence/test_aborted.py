@@ -27,7 +27,7 @@ def test_a_killed_run_is_aborted_in_its_phase_and_did_not_pass(seconds: int) -> 
     assert (ended.code, ended.aborted_in) == (COULD_NOT_RUN, phase.name)
     assert ended.wall_seconds == max(seconds, phase.start_seconds)
     assert sum(each.seconds or 0.0 for each in ended.phases) == pytest.approx(ended.wall_seconds)
-    assert f"aborted in phase {phase.name}" in words.headline(ended)
+    assert f"Aborted in phase {phase.name}: all its processes had ended" in words.headline(ended)
     assert ended.failures[-1].sentence.endswith("sealed later by run y")
 
 
@@ -69,4 +69,16 @@ def test_of_a_run_without_a_folder_the_start_is_told() -> None:
     assert (ended.run_id, ended.code, ended.expected) == ("x", 12, start.expected)
     assert ended.evidence
     assert (ended.evidence.sequence, ended.evidence.start, ended.evidence.store) == (4, "ab", "s3://bucket")
-    assert "aborted in phase unknown, its folder is gone" in words.headline(ended)
+    assert "Aborted in phase unknown, its folder is gone" in words.headline(ended)
+
+
+def test_who_tried_to_seal_a_run_and_could_not_has_not_sealed_it() -> None:
+    """A signed record names the one who sealed it, whether the run had been judged or not."""
+    for code in (0, None):
+        kept = dataclasses.replace(green_drill(), code=code)
+        tried = end_abandoned(kept, NOON, "run y")
+        sealed = end_abandoned(tried, NOON, "drills evidence seal")
+
+        said = [*sealed.notes, *(each.sentence for each in sealed.failures)]
+        assert not any("run y" in each for each in said)
+        assert any(each.endswith("sealed later by drills evidence seal") for each in said)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import subprocess
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,26 +16,29 @@ import pytest
 from botocore.exceptions import ClientError
 
 from drills.aws.session import Clients, open_clients
+from drills.clock import SystemClock
 from drills.config.evidence import EvidenceConfig
 from drills.config.target import SandboxProfile
 from drills.errors import ConfigError, NotSealed
 from drills.evidence.bundle import write_bundle
 from drills.evidence.check import check_bundle
+from drills.evidence.keeper import Keeper
 from drills.evidence.keys import load_public_key
+from drills.evidence.numbers import SharedChain
 from drills.evidence.opening import open_seal, open_signer, open_store
 from drills.evidence.seal import Seal
-from drills.evidence.store import put_bundle
-from tests.support.evidence import FILES, SIGNER
+from drills.evidence.store import CONFLICTS, S3Store, put_bundle
+from tests.support.evidence import FILES, KEY, SIGNED, SIGNER
+from tests.support.ledger import CHAIN, draft, opening
 from tests.support.sandbox import RunningSandbox
 
 pytestmark = pytest.mark.sandbox
-NOW = datetime(2026, 11, 29, tzinfo=UTC)
 
 
 @pytest.fixture
 def clients(sandbox: RunningSandbox) -> Clients:
     """The clients of a run in the sandbox."""
-    return open_clients(SandboxProfile(), environment={}, endpoint_url=sandbox.endpoint)
+    return open_clients(SandboxProfile(), environment={}, endpoint_url=sandbox.endpoint, role="stage")
 
 
 def key_of(clients: Clients, spec: str = "ECC_NIST_P256", usage: str = "SIGN_VERIFY") -> str:
@@ -124,7 +129,7 @@ def test_a_bundle_in_s3_is_locked_and_whole(clients: Clients, tmp_path: Path) ->
     bucket = bucket_of(clients, lock=True)
     config = stored(f"s3://{bucket}/drills", lock="governance", retain="2555d")
     store = open_store(config, lambda: clients)
-    bundle = write_bundle(tmp_path / "0001-a", FILES, Seal(SIGNER))
+    bundle = write_bundle(tmp_path / "0001-a", FILES, SIGNED)
     assert store is not None
 
     store.check()
@@ -137,6 +142,8 @@ def test_a_bundle_in_s3_is_locked_and_whole(clients: Clients, tmp_path: Path) ->
     assert sorted(each["Key"].removeprefix("drills/sandbox-orders/0001-a/") for each in found) == sorted(
         path.relative_to(bundle.folder).as_posix() for path in bundle.folder.rglob("*") if path.is_file()
     )
+    assert SharedChain(store, "sandbox-orders").fetch(tmp_path / "fetched") == len(found)
+    assert check_bundle(tmp_path / "fetched/sandbox-orders/0001-a", KEY) == ()
     assert head["ObjectLockMode"] == "GOVERNANCE"
     assert head["ObjectLockRetainUntilDate"] > datetime.now(UTC) + timedelta(days=2554)
     assert head["ChecksumSHA256"] == base64.b64encode(hashlib.sha256(FILES["drill.json"]).digest()).decode()
@@ -168,9 +175,88 @@ def test_a_bucket_without_a_lock_is_refused_before_anything_is_kept_in_it(client
 
 
 def test_a_bucket_that_is_not_there_is_a_sentence(clients: Clients) -> None:
-    """Evidence is then not sealed, with the right that is needed."""
+    """Evidence is then not sealed, and no right is said to be missing."""
     for lock in ({}, {"lock": "governance", "retain": "1d"}):
         store = open_store(stored("s3://no-such-bucket-here", **lock), lambda: clients)
+        code = "NoSuchBucket" if lock else "404"
+        missing = f'expected to keep evidence there, found {code}: there is no bucket "no-such-bucket-here": make it'
         assert store is not None
-        with pytest.raises(NotSealed, match="s3://no-such-bucket-here: expected to keep evidence there, found"):
+        with pytest.raises(NotSealed, match=missing):
             store.check()
+
+
+def test_fresh_machines_take_their_numbers_from_a_bucket(clients: Clients, tmp_path: Path) -> None:
+    """Two that begin at once with an empty folder get different numbers, under a lock too; the third goes on behind them."""
+    for lock in ({}, {"lock": "governance", "retain": "1d"}):
+        config = stored(f"s3://{bucket_of(clients, lock=bool(lock))}/drills", **lock)
+
+        def begin(machine: str, config: EvidenceConfig = config) -> int:
+            store = open_store(config, lambda: clients)
+            work = tmp_path / f"{machine}-{config.lock}"
+            work.mkdir()
+            begun = Keeper(work / CHAIN, SIGNED, store, SystemClock()).begin(draft(opening(machine)), work)
+            os.close(begun.held)
+            return begun.record.sequence
+
+        with ThreadPoolExecutor(2) as pool:
+            assert sorted(pool.map(begin, ("a", "b"))) == [1, 2]
+        assert begin("c") == 3
+
+
+class Refusing:
+    """A client of S3 that answers whether there is a bucket with a number alone, as S3 does."""
+
+    def __init__(self, code: str) -> None:
+        self._code = code
+
+    def head_bucket(self, **_: str) -> None:
+        """Refuse."""
+        raise ClientError({"Error": {"Code": self._code, "Message": "Bad Request"}}, "HeadBucket")
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        ("404", '404: there is no bucket "b": make it, or correct the name of the store'),
+        ("403", "403: the caller needs s3:ListBucket, and the bucket has to be one that it may read"),
+        ("400", '400, of which S3 gives no reason: see that there is a bucket "b" and that the login is valid'),
+        ("AccessDenied", "AccessDenied: the caller needs s3:ListBucket"),
+    ],
+)
+def test_a_bucket_that_cannot_be_used_is_said_as_far_as_s3_says_it(code: str, sentence: str) -> None:
+    """One that is missing is no missing right, and where S3 gives no reason none is made up."""
+    with pytest.raises(NotSealed) as refused:
+        S3Store(Refusing(code), "s3://b/x", None, None, SystemClock().now).check()
+    assert f"s3://b/x: expected to keep evidence there, found {sentence}" in str(refused.value)
+
+
+class Conflicting:
+    """A client of S3 that answers an upload with a conflict at first, which the local AWS never does."""
+
+    def __init__(self, client: Any, conflicts: int) -> None:
+        self._client, self._conflicts = client, conflicts
+
+    def get_object(self, **given: Any) -> Any:
+        """Answer as the local AWS does."""
+        return self._client.get_object(**given)
+
+    def put_object(self, **given: Any) -> Any:
+        """Answer 409 as S3 does where another upload of the same name ends first."""
+        if self._conflicts:
+            self._conflicts -= 1
+            answer: Any = {"Error": {"Code": "ConditionalRequestConflict", "Message": "conflict"}}
+            raise ClientError(answer, "PutObject")
+        return self._client.put_object(**given)
+
+
+def test_a_conflict_of_two_uploads_is_tried_again(clients: Clients) -> None:
+    """The object of whoever was first decides; where there is none yet, a few times, and then a sentence."""
+    url = f"s3://{bucket_of(clients, lock=False)}/drills"
+
+    def store(conflicts: int) -> S3Store:
+        return S3Store(Conflicting(clients.client("s3"), conflicts), url, None, None, SystemClock().now)
+
+    assert store(2).claim("a", b"mine") == b"mine"
+    assert store(1).claim("a", b"other") == b"mine"
+    with pytest.raises(NotSealed, match="S3 answered with a conflict: try again"):
+        store(CONFLICTS).claim("b", b"mine")

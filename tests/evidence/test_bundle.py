@@ -11,17 +11,13 @@ import pytest
 from drills.errors import ConfigError, DrillError, NotSealed
 from drills.evidence.bundle import write_bundle, write_sealed
 from drills.evidence.check import check_bundle, check_signature
-from drills.evidence.keys import load_public_key
 from drills.evidence.seal import Seal
-from tests.support.evidence import FILES, PUBLIC, SIGNER, Raises
-
-SEAL = Seal(SIGNER)
-KEY = load_public_key(PUBLIC.encode(), "drill.pub.pem")
+from tests.support.evidence import FILES, KEY, SIGNED, SIGNER, Raises
 
 
 def test_a_bundle_verifies(tmp_path: Path) -> None:
     """What was sealed has no problem, with the key and without."""
-    bundle = write_bundle(tmp_path / "0001-a", FILES, SEAL)
+    bundle = write_bundle(tmp_path / "0001-a", FILES, SIGNED)
 
     assert check_bundle(bundle.folder, KEY) == ()
     assert check_bundle(bundle.folder, None) == ()
@@ -33,7 +29,7 @@ def test_a_file_is_copied_as_it_is(tmp_path: Path) -> None:
     """A file of the run's folder is named and not read by the caller."""
     source = tmp_path / "drill.json"
     source.write_bytes(b"\x00\xff")
-    bundle = write_bundle(tmp_path / "0001-a", {"drill.json": source}, SEAL)
+    bundle = write_bundle(tmp_path / "0001-a", {"drill.json": source}, SIGNED)
 
     assert (bundle.folder / "drill.json").read_bytes() == b"\x00\xff"
 
@@ -54,7 +50,7 @@ def test_an_existing_bundle_is_never_written_over(tmp_path: Path) -> None:
     (tmp_path / "0001-a").mkdir()
 
     with pytest.raises(NotSealed, match="found one"):
-        write_bundle(tmp_path / "0001-a", FILES, SEAL)
+        write_bundle(tmp_path / "0001-a", FILES, SIGNED)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, NotSealed, OSError])
@@ -75,7 +71,7 @@ def test_what_a_dead_process_left_is_removed_by_the_next_one(tmp_path: Path) -> 
 
     assert code == -9
     assert [path.name for path in tmp_path.iterdir()] == [".sealing-0001-a"]
-    write_bundle(tmp_path / "0002-b", FILES, SEAL)
+    write_bundle(tmp_path / "0002-b", FILES, SIGNED)
     assert [path.name for path in tmp_path.iterdir()] == ["0002-b"]
 
 
@@ -84,7 +80,7 @@ def test_what_a_living_process_writes_is_left_alone(tmp_path: Path) -> None:
 
     class Nested(Raises):
         def sign(self, data: bytes) -> bytes:
-            write_bundle(tmp_path / "0002-b", FILES, SEAL)
+            write_bundle(tmp_path / "0002-b", FILES, SIGNED)
             return SIGNER.sign(data)
 
     write_bundle(tmp_path / "0001-a", FILES, Seal(Nested(None)))
@@ -97,7 +93,7 @@ def test_what_a_living_process_writes_is_left_alone(tmp_path: Path) -> None:
 def test_a_name_that_is_no_file_of_the_run_is_refused(tmp_path: Path, name: str) -> None:
     """The seal's own names and names outside of the folder are a fault of the caller."""
     with pytest.raises(ConfigError):
-        write_bundle(tmp_path / "0001-a", {name: b""}, SEAL)
+        write_bundle(tmp_path / "0001-a", {name: b""}, SIGNED)
 
     assert list(tmp_path.iterdir()) == []
 
@@ -105,12 +101,12 @@ def test_a_name_that_is_no_file_of_the_run_is_refused(tmp_path: Path, name: str)
 def test_a_record_is_sealed_by_itself(tmp_path: Path) -> None:
     """A start record has its signature beside it, and is written once."""
     path = tmp_path / "starts" / "0001-a.json"
-    write_sealed(path, b"{}\n", SEAL)
+    write_sealed(path, b"{}\n", SIGNED)
 
     assert check_signature(path, KEY) == ()
     assert sorted(each.name for each in path.parent.iterdir()) == ["0001-a.json", "0001-a.json.sig"]
     with pytest.raises(NotSealed, match="never written again"):
-        write_sealed(path, b"[]\n", SEAL)
+        write_sealed(path, b"[]\n", SIGNED)
     path.write_bytes(b"[]\n")
     assert [each.kind for each in check_signature(path, KEY)] == ["signature"]
     (path.parent / "0001-a.json.sig").unlink()
@@ -127,7 +123,7 @@ def test_the_folder_that_is_made_is_readable_by_an_auditor(tmp_path: Path) -> No
     """A bundle holds nothing secret, and follows the umask."""
     before = os.umask(0o022)
     try:
-        bundle = write_bundle(tmp_path / "0001-a", FILES, SEAL)
+        bundle = write_bundle(tmp_path / "0001-a", FILES, SIGNED)
     finally:
         os.umask(before)
 

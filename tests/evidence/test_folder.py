@@ -13,14 +13,13 @@ import pytest
 
 from drills.clock import SystemClock
 from drills.errors import COULD_NOT_RUN, DrillError
-from drills.evidence.folder import begin, next_sequence, read_chain, verify_chain
-from drills.evidence.keys import generate_pem, load_public_key, read_signer
+from drills.evidence.chain_check import notes_of, verify_chain
+from drills.evidence.folder import begin, next_sequence, read_chain
+from drills.evidence.keys import load_public_key
 from drills.evidence.seal import Seal
-from tests.support.evidence import PUBLIC, Raises
-from tests.support.ledger import CHAIN, SIGNED, draft, kept, opening, sealed, started
+from tests.support.evidence import KEY, OTHER, PUBLIC, SIGNED, Raises
+from tests.support.ledger import CHAIN, draft, kept, opening, sealed, started
 from tests.support.plain import verify_by_hand
-
-KEY = load_public_key(PUBLIC.encode(), "drill.pub.pem")
 
 
 @pytest.fixture
@@ -81,6 +80,8 @@ def test_a_number_is_not_given_again(chain: Path) -> None:
         (lambda chain: (chain / "0002-b" / "more.txt").touch(), "added", "0002-b/more.txt"),
         (lambda chain: (chain / "starts" / "more.txt").touch(), "added", "starts/more.txt"),
         (lambda chain: (chain / "more.txt").touch(), "added", "more.txt"),
+        (lambda chain: (chain / "starts" / "more.json.sig").touch(), "added", "starts/more.json.sig"),
+        (lambda chain: (chain / "0004-d").symlink_to("0003-c"), "added", "0004-d"),
         (lambda chain: (chain / "starts" / "0002-b.json.sig").unlink(), "unsigned", "starts/0002-b.json"),
         (lambda chain: (chain / "starts" / "0002-b.json").write_text("{}"), "chain", "starts/0002-b.json"),
         (lambda chain: (chain / "0002-b" / "SHA256SUMS").unlink(), "chain", "0002-b"),
@@ -98,8 +99,7 @@ def test_damage_is_named(chain: Path, damage: object, kind: str, file: str) -> N
 
 def test_another_key_fits_nothing(chain: Path) -> None:
     """Each record and each bundle is named."""
-    other = read_signer("env:KEY", {"KEY": generate_pem()})
-    found = verify_chain(chain, load_public_key(other.public_pem.encode(), "other"))
+    found = verify_chain(chain, load_public_key(OTHER.public_pem.encode(), "other"))
 
     assert [each.kind for each in found] == ["signature"] * 6
 
@@ -135,6 +135,73 @@ def test_nothing_is_added_behind_an_entry_that_does_not_verify(chain: Path) -> N
     assert not (chain / "starts" / "0004-d.json").exists()
 
 
+def test_signed_runs_may_follow_unsigned_ones(tmp_path: Path) -> None:
+    """The first of them says so and holds what was before; by the library and by the commands of VERIFY.md it is no fault."""
+    folder, key = tmp_path / CHAIN, tmp_path / "drill.pub.pem"
+    key.write_text(PUBLIC)
+    for run in "ab":
+        kept(folder, run, seal=Seal())
+    begun = begin(folder, draft(opening("c")), SIGNED, SystemClock(), KEY)
+    os.close(begun.held)
+    sealed(folder, begun, opening("c"))
+    newest = kept(folder, "d").folder
+
+    assert [each.record.unsigned_before for each in read_chain(folder)[0].starts] == [0, 0, 2, 0]
+    assert verify_chain(folder, KEY) == ()
+    assert "the first 2 of 4 entries are not signed" in notes_of(folder, read_chain(folder)[0])[0]
+    outcome = verify_by_hand((newest / "VERIFY.md").read_text(), newest, key)
+    assert outcome.accepted, outcome.text
+    assert "NOTE: the first 2 entries are not signed" in outcome.text
+    (folder / "0001-a" / "summary.md").write_text("better")
+    assert [each.file for each in verify_chain(folder, KEY)] == ["0001-a/summary.md"]
+
+
+@pytest.mark.parametrize("stripped", [("0001-a",), ("0001-a", "0002-b"), ("0001-a", "0002-b", "0003-c")])
+def test_a_signature_that_was_taken_away_is_no_run_without_a_key(
+    chain: Path, tmp_path: Path, stripped: tuple[str, ...]
+) -> None:
+    """However many of the oldest ones have none: the first signed start says how many there were."""
+    text, key = (chain / "0003-c" / "VERIFY.md").read_text(), tmp_path / "drill.pub.pem"
+    key.write_text(PUBLIC)
+    for name in stripped:
+        (chain / "starts" / f"{name}.json.sig").unlink()
+
+    found = [each.file for each in verify_chain(chain, KEY) if each.kind == "unsigned"]
+    assert found == [f"starts/{name}.json" for name in stripped]
+    outcome = verify_by_hand(text, chain / "0003-c", key)
+    assert not outcome.accepted
+    assert "UNSIGNED: " in outcome.text
+
+
+def test_a_signed_chain_goes_on_with_its_key_alone(chain: Path) -> None:
+    """Neither a run without a key nor one with another: the sentence names both ways out, and nothing is begun."""
+    for seal, said in ((Seal(), "found none: set key in"), (Seal(OTHER), "set the key that signed it, or")):
+        with pytest.raises(DrillError, match=said) as error:
+            begin(chain, draft(opening("d")), seal, SystemClock())
+        assert r"name another [evidence] folder" in str(error.value)
+    assert len(list((chain / "starts").iterdir())) == 6
+
+
+def test_a_chain_without_its_signatures_is_no_unsigned_one(chain: Path) -> None:
+    """Nobody makes the signed runs ones from before there was a key: nothing is begun behind them."""
+    for path in chain.rglob("*.sig"):
+        path.unlink()
+
+    with pytest.raises(DrillError, match=r"to verify, found: expected a signature in SHA256SUMS\.sig"):
+        begin(chain, draft(opening("d")), SIGNED, SystemClock())
+
+
+def test_a_chain_in_a_folder_of_another_name_is_told(chain: Path) -> None:
+    """A copy may lie anywhere, and is never taken for what the name of its folder says."""
+    copy = chain.with_name("aws-orders")
+    chain.rename(copy)
+
+    assert verify_chain(copy, KEY) == ()
+    (note,) = notes_of(copy, read_chain(copy)[0])
+    assert note.startswith("the folder is called aws-orders; its entries are of the chain sandbox-orders")
+    assert "a simulated run of target" in note
+
+
 def test_a_start_of_a_newer_version_is_named(chain: Path) -> None:
     """It is not guessed what it may mean."""
     path = chain / "starts" / "0003-c.json"
@@ -159,4 +226,4 @@ def test_a_run_that_was_sealed_after_the_next_one_began_fits(tmp_path: Path) -> 
     assert [each.record.previous_is for each in found.starts] == ["", "bundle", "start", "bundle"]
     outcome = verify_by_hand((last / "VERIFY.md").read_text(), last, key)
     assert outcome.accepted, outcome.text
-    assert "4 entries up to " in outcome.text
+    assert ": 4, none missing before it" in outcome.text

@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from drills.errors import ConfigError
-from drills.evidence.keys import PASSPHRASE_VARIABLE, generate_pem, load_public_key, read_public_key, read_signer
-from tests.support.evidence import PRIVATE, PUBLIC, SIGNER
+from drills.evidence.keys import PASSPHRASE_VARIABLE, load_public_key, read_public_key, read_signer
+from tests.support.evidence import OTHER, PRIVATE, PUBLIC, SIGNER
 
 PKCS8 = serialization.PrivateFormat.PKCS8
 
@@ -34,13 +34,13 @@ def written(path: Path, data: bytes, mode: int = 0o600) -> str:
 def test_a_signature_verifies_with_its_own_key_and_no_other() -> None:
     """What is signed is the data, by the key."""
     signature = SIGNER.sign(b"data")
-    own, other = load_public_key(PUBLIC.encode(), "own"), read_signer("env:K", {"K": generate_pem()})
+    own = load_public_key(PUBLIC.encode(), "own")
 
     assert own.verify(b"data", signature)
     assert not own.verify(b"datb", signature)
     assert not own.verify(b"data", b"no signature")
-    assert not load_public_key(other.public_pem.encode(), "other").verify(b"data", signature)
-    assert own.fingerprint == SIGNER.fingerprint != other.fingerprint
+    assert not load_public_key(OTHER.public_pem.encode(), "other").verify(b"data", signature)
+    assert own.fingerprint == SIGNER.fingerprint != OTHER.fingerprint
 
 
 def test_a_key_comes_from_a_file_or_a_variable(tmp_path: Path) -> None:
@@ -67,6 +67,27 @@ def test_another_kind_of_key_is_refused(key: PrivateKeyTypes, found: str, tmp_pa
         read_signer(written(tmp_path / "drill.pem", pem(key)), {})
     with pytest.raises(ConfigError, match=f"expected an ECDSA key on P-256.*{found}"):
         load_public_key(public, "theirs")
+
+
+def test_a_reader_is_not_told_to_make_a_key() -> None:
+    """Whoever verifies takes another key; whoever signs makes one."""
+    key = ec.generate_private_key(ec.SECP384R1())
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+    with pytest.raises(ConfigError, match=r"found .*secp384r1: take the one that signed it"):
+        load_public_key(public, "theirs")
+    with pytest.raises(ConfigError, match="make one with drills evidence keygen"):
+        read_signer("env:KEY", {"KEY": pem(key).decode()})
+
+
+def test_a_public_key_signs_nothing(tmp_path: Path) -> None:
+    """It is called one, whoever can read its file: nobody is told to hide it."""
+    for key, environment in (
+        (written(tmp_path / "drill.pub.pem", PUBLIC.encode(), 0o644), {}),
+        ("env:K", {"K": PUBLIC}),
+    ):
+        with pytest.raises(ConfigError, match="expected a private key, found a public one"):
+            read_signer(key, environment)
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620])

@@ -9,10 +9,9 @@ import pytest
 from drills.errors import ConfigError, NotSealed
 from drills.evidence.bundle import write_bundle
 from drills.evidence.check import check_bundle
-from drills.evidence.keys import load_public_key
 from drills.evidence.seal import Seal
 from drills.evidence.store import FolderStore, put_bundle
-from tests.support.evidence import FILES, PUBLIC, SIGNER
+from tests.support.evidence import FILES, KEY, SIGNED, SIGNER
 
 
 class Recorder:
@@ -21,14 +20,31 @@ class Recorder:
     url = "recorder"
 
     def __init__(self) -> None:
-        self.names: list[str] = []
+        self.kept: list[str] = []
 
     def check(self) -> None:
         """Nothing to check."""
 
     def put(self, name: str, data: bytes) -> None:
         """Keep the name."""
-        self.names.append(name)
+        self.kept.append(name)
+
+    def claim(self, name: str, data: bytes) -> bytes:
+        """Keep the name."""
+        self.kept.append(name)
+        return data
+
+    def get(self, name: str) -> bytes | None:
+        """Nothing is read again."""
+        raise AssertionError(name)
+
+    def names(self, folder: str) -> frozenset[str]:
+        """Nothing is listed."""
+        raise AssertionError(folder)
+
+    def files(self, folder: str) -> frozenset[str]:
+        """Nothing is listed."""
+        raise AssertionError(folder)
 
 
 def test_the_signature_comes_last(tmp_path: Path) -> None:
@@ -37,22 +53,20 @@ def test_the_signature_comes_last(tmp_path: Path) -> None:
     store = Recorder()
     put_bundle(store, bundle.folder, "chain/0001-a")
 
-    assert store.names[-3:] == [f"chain/0001-a/SHA256SUMS{end}" for end in ("", ".sig.tsr", ".sig")]
-    assert (
-        len(store.names) == len(set(store.names)) == len([each for each in bundle.folder.rglob("*") if each.is_file()])
-    )
+    assert store.kept[-3:] == [f"chain/0001-a/SHA256SUMS{end}" for end in ("", ".sig.tsr", ".sig")]
+    assert len(store.kept) == len(set(store.kept)) == len([each for each in bundle.folder.rglob("*") if each.is_file()])
 
 
 def test_a_folder_keeps_a_bundle_that_verifies(tmp_path: Path) -> None:
     """What is stored is what was sealed; a second time is no fault."""
-    bundle = write_bundle(tmp_path / "evidence" / "0001-a", FILES, Seal(SIGNER))
+    bundle = write_bundle(tmp_path / "evidence" / "0001-a", FILES, SIGNED)
     (tmp_path / "share").mkdir()
     store = FolderStore(tmp_path / "share")
     store.check()
     put_bundle(store, bundle.folder, "chain/0001-a")
     put_bundle(store, bundle.folder, "chain/0001-a")
 
-    assert check_bundle(tmp_path / "share" / "chain" / "0001-a", load_public_key(PUBLIC.encode(), "pub")) == ()
+    assert check_bundle(tmp_path / "share" / "chain" / "0001-a", KEY) == ()
 
 
 def test_other_content_under_a_name_that_is_taken_is_refused(tmp_path: Path) -> None:

@@ -96,3 +96,31 @@ def test_it_is_what_sha256sum_writes(tmp_path: Path) -> None:
     theirs = subprocess.run(["sha256sum", *in_order], cwd=tmp_path, capture_output=True, check=True).stdout.decode()
 
     assert write_sums({name: hashlib.sha256(name.encode()).hexdigest() for name in names}) == theirs
+
+
+LINES = f"{'0' * 64}  a\n{'1' * 64}  b\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "expected a line break at its end, found none"),
+        (LINES[:-1], "expected a line break at its end, found none"),
+        (f"\n{LINES}", "line 1: expected a digest, two blanks and a name"),
+        (f"{LINES}x\n", "line 3: expected a digest, two blanks and a name"),
+        (LINES.replace("  b", " *b"), "line 2: expected a digest, two blanks and a name"),
+        (
+            LINES.replace("  b", "  ../b"),
+            "line 2: expected the relative path of a file, without backslash, line break or other control character, found '../b'",
+        ),
+        (LINES.replace("  b", "  A"), 'expected names that differ by more than their case, found "a" and "A"'),
+        (LINES.replace("  b", "  a"), "expected each name once, sorted by bytes"),
+    ],
+    ids=["nothing", "end", "empty line", "line", "binary", "name", "case", "twice"],
+)
+def test_what_is_no_list_is_told_with_its_line(text: str, said: str) -> None:
+    """So that a reader finds it; what concerns the whole list has no line."""
+    with pytest.raises(SumsError) as found:
+        read_sums(text)
+    assert str(found.value) == said
+    assert read_sums(LINES) == {"a": "0" * 64, "b": "1" * 64}

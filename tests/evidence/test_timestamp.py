@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,14 +10,9 @@ import pytest
 
 from drills.errors import ConfigError, DrillError, NotSealed
 from drills.evidence.timestamp import TimeStamper, stamped_at
-from tests.support.tsa import Authority, authority
+from tests.support.tsa import Authority, authority, tsa
 
-
-@pytest.fixture(scope="module")
-def tsa(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
-    """One authority for all."""
-    with authority(tmp_path_factory.mktemp("tsa")) as running:
-        yield running
+__all__ = ["tsa"]
 
 
 def test_a_stamp_is_verified_by_openssl_and_here(tsa: Authority, tmp_path: Path) -> None:

@@ -1,16 +1,23 @@
-"""What the tests of the evidence share: a key, the files of a run, and a signer that fails."""
+"""What the tests of the evidence share: a key and another one, the files of a run, and a signer that fails."""
 
 from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
-from drills.evidence.keys import generate_pem, read_signer
+import pytest
+
+from drills.evidence.keys import generate_pem, load_public_key, read_signer
+from drills.evidence.seal import Seal
 from drills.model.evidence import EvidenceLevel
 
 PRIVATE = generate_pem()
 SIGNER = read_signer("env:KEY", {"KEY": PRIVATE})
 PUBLIC = SIGNER.public_pem
+KEY = load_public_key(PUBLIC.encode(), "drill.pub.pem")
+SIGNED = Seal(SIGNER)
+OTHER = read_signer("env:KEY", {"KEY": generate_pem()})
 FILES = {
     "start.json": b'{\n "sequence": 1,\n "previous": ""\n}\n',
     "drill.json": b'{"run": "a"}\n',
@@ -20,6 +27,19 @@ FILES = {
     "raw/junit.xml": b"<testsuites/>\n",
     "summary.md": b"# Drill\n",
 }
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    """The public key, outside of the bundle."""
+    path = tmp_path / "drill.pub.pem"
+    path.write_text(PUBLIC)
+    return path
+
+
+def cut(path: Path) -> None:
+    """A part of the file is lost."""
+    path.write_bytes(path.read_bytes()[:30])
 
 
 class Raises:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from tests.support.answering import Request, answering
 
 CONFIG = """\
 [tsa]
@@ -45,28 +46,22 @@ def authority(folder: Path) -> Iterator[Authority]:
     (folder / "tsa.cnf").write_text(CONFIG)
     (folder / "serial").write_text("01\n")
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            request = self.rfile.read(int(self.headers["Content-Length"]))
-            query = folder / "request.tsq"
-            query.write_bytes(b"no request" if self.path == "/refused" else request)
-            command = ["openssl", "ts", "-reply", "-config", "tsa.cnf", "-queryfile", query.name]
-            reply = subprocess.run(command, cwd=folder, capture_output=True).stdout
-            self.send_response(503 if self.path == "/down" else 200)
-            self.end_headers()
-            self.wfile.write(b"no reply" if self.path == "/broken" else reply)
+    def answer(request: Request) -> tuple[int, bytes]:
+        query = folder / "request.tsq"
+        query.write_bytes(b"no request" if request.path == "/refused" else request.body)
+        command = ["openssl", "ts", "-reply", "-config", "tsa.cnf", "-queryfile", query.name]
+        reply = subprocess.run(command, cwd=folder, capture_output=True).stdout
+        return 503 if request.path == "/down" else 200, b"no reply" if request.path == "/broken" else reply
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Keep quiet."""
+    with answering("POST", answer) as url:
+        yield Authority(f"{url}/", folder / "ca.pem")
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
-        try:
-            yield Authority(f"http://127.0.0.1:{server.server_port}/", folder / "ca.pem")
-        finally:
-            server.shutdown()
-            thread.join()
+
+@pytest.fixture(scope="module")
+def tsa(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
+    """One authority for the tests of a module."""
+    with authority(tmp_path_factory.mktemp("tsa")) as running:
+        yield running
 
 
 def _make_certificates(folder: Path) -> None:

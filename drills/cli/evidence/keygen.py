@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 from pathlib import Path
 
 from drills.cli.common import Command
 from drills.errors import ConfigError, DrillError
-from drills.evidence.keys import PASSPHRASE_VARIABLE, generate_pem, read_signer
+from drills.evidence.keys import PASSPHRASE_VARIABLE, Signer, generate_pem, read_signer
+from drills.files import whole_or_gone
 
 EXAMPLE = """\
 examples:
@@ -34,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the private key and the public one beside it. Raises ConfigError on a CI runner and where a file is there already."""
     _refuse_runner()
-    path = Path(options.output)
+    path = _place(options.output)
     public = path.with_suffix(".pub.pem")
     for each in (path, public):
         if os.path.lexists(each):
@@ -46,8 +48,7 @@ def run(options: argparse.Namespace) -> int:
         raise ConfigError(f"--encrypt: expected a passphrase in {PASSPHRASE_VARIABLE}, found none: set it")
     try:
         _write(path, generate_pem(passphrase), 0o600)
-        signer = read_signer(str(path), os.environ)
-        _write(public, signer.public_pem, 0o644)
+        signer = _write_public(path, public)
     except OSError as error:
         raise DrillError(f"expected to write {error.filename or path}, found: {error.strerror}") from error
     print(f"""\
@@ -55,8 +56,33 @@ def run(options: argparse.Namespace) -> int:
 {public}: the public key. Publish it where readers of the evidence find it without the evidence.
 fingerprint {signer.fingerprint}
 Publish the fingerprint in a second place, such as the plan that the drills are part of. Readers compare it with
-openssl pkey -pubin -in {public} -outform DER | sha256sum""")
+openssl pkey -pubin -in {shlex.quote(str(public))} -outform DER | sha256sum""")
     return 0
+
+
+def _place(given: str) -> Path:
+    """Return the file of the private key. ConfigError for what names no file, or the file of a public key."""
+    path = Path(given)
+    if given == "-":
+        found = 'found "-": a key is written to a file, which its owner alone can read, and never to a terminal'
+    elif path.name in ("", ".."):
+        found = f'found "{given}", a folder: name the file in it, such as {path / "drill.pem"}'
+    elif path.name.endswith(".pub.pem"):
+        found = f'found "{given}", the name of a public one, which is written beside it: name it without .pub'
+    else:
+        return path
+    raise ConfigError(f"-o: expected a file for the private key, {found}")
+
+
+def _write_public(path: Path, public: Path) -> Signer:
+    """Write the public key of a private one; where that cannot be, the private one does not stay either."""
+    try:
+        signer = read_signer(str(path), os.environ)
+        _write(public, signer.public_pem, 0o644)
+    except BaseException:
+        path.unlink()
+        raise
+    return signer
 
 
 def _refuse_runner() -> None:
@@ -71,7 +97,8 @@ def _refuse_runner() -> None:
 
 def _write(path: Path, text: str, mode: int) -> None:
     """Write a new file with this mode, and never over another."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="ascii") as file:
+    opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with whole_or_gone(path), os.fdopen(opened, "w", encoding="ascii") as file:
         file.write(text)
 
 

@@ -1,26 +1,33 @@
-"""The evidence of a run from its beginning to its end: the start record, the reports, and the seal after all of them."""
+"""The evidence of a run from its beginning to its end: the start record, the reports, and the seal after all of them.
+
+When it is sealed, monitoring is told.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import os
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from drills.cli.outputs import ended
+from drills.config.initiator import initiator_of
 from drills.config.load import AwsProfile, Config
 from drills.errors import NOT_SEALED, USAGE, DrillError
 from drills.evidence.aborted import end_abandoned, record_of
 from drills.evidence.bundle import Bundle
 from drills.evidence.folder import Begun, sha256, taken
 from drills.evidence.keeper import Keeper, is_over
+from drills.evidence.ledger import runs_without_entry
 from drills.evidence.start import StartRecord, config_json, draft_of, summary_of
 from drills.files import write_atomically
 from drills.history import line as history
 from drills.history import store as history_file
-from drills.model.record import RunRecord
+from drills.model.record import RunRecord, value_of
 from drills.objectives import verdicts
 from drills.record import ORIGIN_NAME, RECORD_NAME, Journal, load, to_json
 from drills.run import raw
@@ -54,10 +61,10 @@ def lines_of(done: Concluded) -> tuple[str, ...]:
 def begin(keeper: Keeper, config: Config, opening: RunRecord, folder: Path) -> tuple[RunRecord, Begun]:
     """Write the start record of a run; its opening record with its place in the chain. Raises DrillError."""
     every = config.target.drill_every
+    opening = dataclasses.replace(opening, initiator=initiator_of(os.environ, _identity(config)))
     draft = draft_of(
         opening,
-        scenario=next((each.value for each in opening.settings if each.name == "--scenario"), ""),
-        identity=_identity(config),
+        scenario=value_of(opening.settings, "--scenario"),
         drill_every_seconds=every.total_seconds() if every else None,
         config=sha256(config_json(opening.settings)),
     )
@@ -97,6 +104,7 @@ def conclude(folder: Path, keeper: Keeper, config: Config, *, allure: bool) -> C
 
 
 def _reported_and_sealed(folder: Path, keeper: Keeper, config: Config, lines: list[str]) -> Concluded:
+    _note_runs_without_entry(folder, keeper)
     lines += write.write_all(folder, render_allure=False)
     (folder / ORIGIN_NAME).unlink(missing_ok=True)
     record, bundle = load(folder), None
@@ -105,14 +113,31 @@ def _reported_and_sealed(folder: Path, keeper: Keeper, config: Config, lines: li
             bundle = keeper.seal_run(folder, record.evidence, record.run_id)
         except (DrillError, OSError) as error:
             lines += _note_unsealed(folder, config, error)
-    return Concluded(load(folder), bundle, tuple(filter(None, lines)))
+    record = load(folder)
+    return Concluded(record, bundle, (*filter(None, lines), *ended.tell(folder, record, config)))
+
+
+def _note_runs_without_entry(folder: Path, keeper: Keeper) -> None:
+    """Say in the report which runs its numbers over time count that have no entry in the chain: nothing shows these.
+
+    Where there is a store, entries of other machines are there and not in this folder: then it is not known.
+    """
+    record = load(folder)
+    entries = keeper.runs()
+    if record.history is None or record.evidence is None or keeper.store or record.run_id not in entries:
+        return
+    told = runs_without_entry(record.evidence.chain, entries, [each.run_id for each in record.history.points])
+    if told and told not in record.history.problems:
+        journal = Journal.open(folder)
+        journal.update(history=dataclasses.replace(record.history, problems=(*record.history.problems, told)))
 
 
 def _note_unsealed(folder: Path, config: Config, error: Exception) -> list[str]:
     """Give the run exit code 14, behind any that it has; its reports and the history say so too."""
     journal = Journal.open(folder)
     what = " ".join(str(error).split())
-    journal.failure(f"expected to seal the run's evidence, found: {what}: drills evidence seal {folder}", NOT_SEALED)
+    advice = f"drills evidence seal {folder}{_config_option(config)}"
+    journal.failure(f"expected to seal the run's evidence, found: {what}: {advice}", NOT_SEALED)
     codes = verdicts.exit_codes(journal.record)
     journal.update(code=codes[0], all_codes=codes)
     if journal.record.history and codes[0] != USAGE:
@@ -122,11 +147,18 @@ def _note_unsealed(folder: Path, config: Config, error: Exception) -> list[str]:
     return write.write_all(folder, render_allure=False)
 
 
+def _config_option(config: Config) -> str:
+    """Return the option that names the configuration, where it is not the one of the working directory."""
+    ours = config.file is None or config.file.absolute() == Path("drill.toml").absolute()
+    return "" if ours else f" --config {shlex.quote(str(config.file))}"
+
+
 def conclude_abandoned(folder: Path, keeper: Keeper, config: Config, sealed_by: str) -> Concluded:
     """Write the reports of a run whose processes are all gone, and seal it; its record says that, and who sealed it."""
     path = folder / RECORD_NAME
     last_sign = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     ended = end_abandoned(load(folder), last_sign, sealed_by)
+    ended = dataclasses.replace(ended, aws_calls=ended.aws_calls or raw.count_calls(folder))
     with contextlib.suppress(OSError):
         raw.write(folder)
     write_atomically(path, to_json(ended))

@@ -5,23 +5,27 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from drills import __version__
 from drills.cli.common import CONFIG_OPTIONS, Command
+from drills.cli.evidence.configured import NotConfigured, config_of, evidence_of_all
 from drills.cli.evidence.signing import signer_of
 from drills.clock import SystemClock
-from drills.config import load as configuration
+from drills.config.evidence import EvidenceConfig, is_bucket
 from drills.config.load import Config
 from drills.errors import VERIFICATION_FAILED, ConfigError
 from drills.evidence.bundle import write_sealed
 from drills.evidence.chain import Chain, Sealed, sequence_of
-from drills.evidence.check import STARTS, check_bundle
-from drills.evidence.folder import REVIEWS, alone, read_chain
+from drills.evidence.chain_check import unsigned_entries
+from drills.evidence.check import REVIEWS, STARTS, check_bundle
+from drills.evidence.folder import alone, has_signature, read_chain
 from drills.evidence.keeper import open_keeper, store_of
-from drills.evidence.keys import load_public_key
+from drills.evidence.keys import PublicKey, load_public_key, read_public_key
+from drills.evidence.opening import open_store, seal_with
 from drills.evidence.review import (
     REVIEW_VERSION,
     Correction,
@@ -29,10 +33,14 @@ from drills.evidence.review import (
     findings_of,
     not_corrected,
     review_json,
+    why_no_retest,
 )
 from drills.evidence.seal import Seal
 from drills.evidence.sums import SIGNATURE, SUMS
+from drills.history.line import outcome_of, verdict_of, why_not_counted
+from drills.model.record import RunRecord
 from drills.printable import printable
+from reports.words import show_instant
 
 EXAMPLE = """\
 examples:
@@ -40,11 +48,13 @@ examples:
       --plan-version 2026-10 --key drill.pem                                    the newest bundle of the chain
   drills evidence review BUNDLE --verdict rejected --name 'A. Weber' --role 'head of operations' --key drill.pem \\
       --finding rto --action 'larger instance class' --ticket OPS-123 --retest 20261124-090000-c3d4
+  drills evidence review BUNDLE --verdict accepted --name 'A. Weber' --role auditor --reviewer-key weber.pem \\
+      --public-key drill.pub.pem                                   signed with a key of the reviewer's own
 Each --finding is followed by its --action, and as an option by its --ticket and the --retest.
 """
-EXIT_CODES = (
-    "exit codes: 0 the review is there; 11 the bundle does not verify; 12 it could not be written; 2 wrong usage"
-)
+EXIT_CODES = """\
+exit codes: 0 the review is there; 11 the bundle or that of a retest does not verify; 12 it could not be written; 2 wrong usage,
+or a run that did not pass, which has to be named to be accepted"""
 _PARTS = ("action", "ticket", "retest")
 
 
@@ -77,10 +87,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plan-version", metavar="VERSION", help="the version of the contingency plan that was reviewed"
     )
+    keys = parser.add_mutually_exclusive_group()
+    keys.add_argument(
+        "--key", metavar="PEM", help="the chain's key, which signs the review (default: that of [evidence])"
+    )
+    keys.add_argument(
+        "--reviewer-key", metavar="PEM", help="a key of the reviewer's own, which signs the review instead"
+    )
     parser.add_argument(
-        "--key",
-        metavar="PEM",
-        help="the key that signs the review (default: that of [evidence])",
+        "--public-key",
+        metavar="PUB",
+        help="with --reviewer-key: the chain's public key (default: public_key of [evidence])",
     )
     add = parser.add_argument
     add(
@@ -108,27 +125,57 @@ def run(options: argparse.Namespace) -> int:
     folder, name = _place(Path(options.folder))
     chain, _ = read_chain(folder)
     bundle = _bundle(chain, name)
-    config = _configuration(options.config, bundle)
-    seal = Seal(signer_of(options.key)) if options.key else open_keeper(config, os.environ).seal
-    if seal.signer is None and (folder / bundle.name / SIGNATURE).exists():
+    evidence, config = _configuration(options, bundle)
+    seal = _seal(options, evidence, config)
+    if seal.signer is None and ((folder / bundle.name / SIGNATURE).exists() or has_signature(folder)):
         raise ConfigError(
-            f"expected a key to sign the review of {bundle.name} with, which is signed, found none: name it with --key, or as key "
-            "in [evidence]; a review that is not signed would leave the whole chain unverified"
+            f"expected a key to sign the review of {bundle.name} with, since its chain is signed, found none: name it with --key, "
+            "or as key in [evidence]; a review that is not signed would leave the whole chain unverified"
         )
-    if not _verifies(folder / bundle.name, seal):
-        return VERIFICATION_FAILED
+    for each in (bundle, *_retests(options, chain)):
+        if not _verifies(folder / each.name, _chain_key(options, evidence, seal, _is_unsigned(folder, chain, each))):
+            return VERIFICATION_FAILED
+    print(printable(f"reviewed: {_said(bundle)}"), flush=True)
+    if not name and options.verdict == "accepted":
+        _refuse_unnamed(folder, bundle)
     corrections = _corrections(options.corrections or (), bundle, chain)
     with alone(folder, SystemClock()):
         record = _record(options, read_chain(folder)[0], bundle, corrections, seal)
         path = folder / REVIEWS / f"{record.name}.json"
         write_sealed(path, review_json(record), seal)
-    if store := store_of(config):
-        for each in sorted(path.parent.glob(f"{path.name}*")):
-            store.put(f"{chain.name}/{REVIEWS}/{each.name}", each.read_bytes())
+    if store := store_of(config) if config else open_store(evidence, _no_clients):
+        for file in sorted(path.parent.glob(f"{path.name}*")):
+            store.put(f"{chain.name}/{REVIEWS}/{file.name}", file.read_bytes())
     print(printable(f"{record.verdict}: {path} ({'signed' if seal.signer else 'not signed'})"))
+    if options.reviewer_key:
+        print(
+            f"readers give the reviewer's public key, fingerprint {record.key}, to drills evidence verify --reviewer-key"
+        )
     for finding in record.not_corrected:
         print(printable(f"no corrective action yet: {finding}"))
     return 0
+
+
+def _said(bundle: Sealed) -> str:
+    """Say which run it is, when it began, and what became of it."""
+    run = bundle.record
+    return (
+        f"run {run.run_id}, number {sequence_of(bundle.name)}, begun {show_instant(run.started_at)}: {verdict_of(run)}"
+    )
+
+
+def _refuse_unnamed(folder: Path, bundle: Sealed) -> None:
+    """Refuse to accept a run that did not pass where nobody named it. Raises ConfigError."""
+    if outcome_of(bundle.record) != "passed" or why_not_counted(bundle.record):
+        raise ConfigError(
+            f"expected the newest run of the chain to have passed, found {_said(bundle)}: to accept that one all the same, name "
+            f"its bundle, {shlex.quote(str(folder / bundle.name))}, in the place of the chain"
+        )
+
+
+def _retests(options: argparse.Namespace, chain: Chain) -> list[Sealed]:
+    named = {each.get("retest") for each in options.corrections or ()}
+    return [each for each in chain.bundles if each.record.run_id in named]
 
 
 def _refuse_no_text(options: argparse.Namespace) -> None:
@@ -163,17 +210,62 @@ def _bundle(chain: Chain, name: str) -> Sealed:
     return found[-1]
 
 
-def _configuration(path: str | None, bundle: Sealed) -> Config:
-    record = bundle.record
-    target = record.target.name if record.target else None
-    return configuration.load(
-        Path(path) if path else None, profile=record.profile, target=target, environment=os.environ
+def _configuration(options: argparse.Namespace, bundle: Sealed) -> tuple[EvidenceConfig, Config | None]:
+    """Return what holds for the run's evidence; no profile where drill.toml has it no more and the keys were given.
+
+    A bucket needs the profile: the review is kept there as the bundle is.
+    """
+    path = Path(options.config) if options.config else None
+    try:
+        config = config_of(path, bundle.record)
+    except NotConfigured:
+        evidence = evidence_of_all(path)
+        given = options.key or (options.reviewer_key and (options.public_key or evidence.public_key))
+        if not given or is_bucket(evidence.store or ""):
+            raise
+        return evidence, None
+    return config.evidence, config
+
+
+def _no_clients() -> NoReturn:
+    raise AssertionError("a bucket as store needs the run's profile")
+
+
+def _seal(options: argparse.Namespace, evidence: EvidenceConfig, config: Config | None) -> Seal:
+    if options.public_key and not options.reviewer_key:
+        raise ConfigError(
+            "--public-key: expected --reviewer-key beside it, found it alone: the chain's key has its own"
+        )
+    for option, key in (("--key", options.key), ("--reviewer-key", options.reviewer_key)):
+        if key:
+            return seal_with(signer_of(key, option), evidence)
+    assert config  # which is not left out where no key was given
+    return open_keeper(config, os.environ).seal
+
+
+def _is_unsigned(folder: Path, chain: Chain, bundle: Sealed) -> bool:
+    """Return whether the bundle is one from before there was a key, by its own word too."""
+    if (folder / bundle.name / SIGNATURE).exists() or (bundle.record.evidence and bundle.record.evidence.key):
+        return False
+    return bundle.name in unsigned_entries(folder, chain) or not has_signature(folder)
+
+
+def _chain_key(options: argparse.Namespace, evidence: EvidenceConfig, seal: Seal, unsigned: bool) -> PublicKey | None:
+    """Return the key that the bundle is verified with: that of who signs the review, unless it is a reviewer's own."""
+    if unsigned or not seal.signer:
+        return None
+    if not options.reviewer_key:
+        return load_public_key(seal.signer.public_pem.encode(), options.key or evidence.key or "")
+    if public := options.public_key or evidence.public_key:
+        return read_public_key(Path(public))
+    raise ConfigError(
+        "--reviewer-key: expected the public key of the chain beside it, found none: name it with --public-key, or as "
+        "public_key in [evidence]"
     )
 
 
-def _verifies(bundle: Path, seal: Seal) -> bool:
+def _verifies(bundle: Path, key: PublicKey | None) -> bool:
     """Say what of the bundle is not as it was sealed: nobody puts a name below that."""
-    key = load_public_key(seal.signer.public_pem.encode(), "the reviewer's key") if seal.signer else None
     problems = check_bundle(bundle, key)
     for each in problems:
         print(printable(f"{each.kind}: {each.sentence}"))
@@ -183,7 +275,9 @@ def _verifies(bundle: Path, seal: Seal) -> bool:
 def _corrections(given: Sequence[dict[str, str]], bundle: Sealed, chain: Chain) -> tuple[Correction, ...]:
     """Return the corrections; each is about a finding of the bundle, and was tested again by a later run of the chain."""
     findings = findings_of(bundle.record)
-    later = [each.record.run_id for each in chain.bundles if sequence_of(each.name) > sequence_of(bundle.name)]
+    later = {
+        each.record.run_id: each.record for each in chain.bundles if sequence_of(each.name) > sequence_of(bundle.name)
+    }
     found = []
     for each in given:
         correction = Correction(each["object"], each.get("action", ""), each.get("ticket", ""), each.get("retest", ""))
@@ -194,13 +288,24 @@ def _corrections(given: Sequence[dict[str, str]], bundle: Sealed, chain: Chain) 
             )
         if not correction.action:
             raise ConfigError(f"--finding {correction.object}: expected --action behind it, found none")
-        if correction.retest and correction.retest not in later:
-            raise ConfigError(
-                f"--retest: expected a later sealed run of the chain, found {correction.retest}; there are "
-                f"{', '.join(later) or 'none'}"
-            )
+        if correction.retest:
+            _refuse_no_retest(correction, bundle.record, later)
         found.append(correction)
     return tuple(found)
+
+
+def _refuse_no_retest(correction: Correction, reviewed: RunRecord, later: Mapping[str, RunRecord]) -> None:
+    """Refuse what is no later run, or does not show that the finding is mended. Raises ConfigError."""
+    if correction.retest not in later:
+        raise ConfigError(
+            f"--retest: expected a later sealed run of the chain, found {correction.retest}; there are "
+            f"{', '.join(later) or 'none'}"
+        )
+    if why := why_no_retest(correction.object, reviewed, later[correction.retest]):
+        raise ConfigError(
+            f"--retest: expected a run that passed what found {correction.object}, found of {correction.retest} that {why}: leave "
+            "--retest out until a run has passed it"
+        )
 
 
 def _record(
@@ -229,4 +334,11 @@ def _record(
     return dataclasses.replace(record, not_corrected=open_ones)
 
 
-COMMAND = Command(EXAMPLE, add_arguments, run, EXIT_CODES, parents=(CONFIG_OPTIONS,), paths=("config", "folder", "key"))
+COMMAND = Command(
+    EXAMPLE,
+    add_arguments,
+    run,
+    EXIT_CODES,
+    parents=(CONFIG_OPTIONS,),
+    paths=("config", "folder", "key", "reviewer_key", "public_key"),
+)

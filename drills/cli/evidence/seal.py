@@ -8,7 +8,7 @@ from pathlib import Path
 
 from drills.cli.common import CONFIG_OPTIONS, Command, run_folder
 from drills.cli.evidence import of_run
-from drills.config import load as configuration
+from drills.cli.evidence.configured import config_of
 from drills.config.load import Config
 from drills.errors import ConfigError, DrillError, NotSealed
 from drills.evidence.check import STARTS
@@ -17,10 +17,11 @@ from drills.evidence.keeper import Keeper, open_keeper
 from drills.evidence.start import entry_name
 from drills.model.record import RunRecord
 from drills.record import load
+from drills.sandbox.postgres.leftovers import remove_leftovers
 from reports import words
 
 EXAMPLE = """\
-example:
+examples:
   drills evidence seal reports/out/20261123-141503-a1b2     a run whose processes were killed, or whose seal failed
 """
 EXIT_CODES = "exit codes: 0 the run has its bundle; 12 it still runs; 14 its evidence was not sealed; 2 wrong usage"
@@ -41,18 +42,15 @@ def run(options: argparse.Namespace) -> int:
         raise ConfigError(
             f"{folder}: expected a run with a place in a chain of evidence, found none: it was made without evidence"
         )
-    config = configuration.load(
-        Path(options.config) if options.config else None,
-        profile=record.profile,
-        target=record.target.name,
-        environment=os.environ,
-    )
+    config = config_of(Path(options.config) if options.config else None, record)
     keeper = open_keeper(config, os.environ)
     bundle = keeper.chain / entry_name(record.evidence.sequence, record.run_id)
     if bundle.exists():
         keeper.put_again(bundle)
         print(f"the run has its bundle: {words.show_path(bundle)}")
         return 0
+    for line in () if options.by_its_run else remove_leftovers():
+        print(line)
     done = _seal(folder, keeper, config, record, by_its_run=options.by_its_run)
     for line in done.lines:
         print(line)

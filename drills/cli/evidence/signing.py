@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
@@ -16,20 +17,20 @@ if TYPE_CHECKING:
     from drills.aws.session import Clients
 
 
-def signer_of(key: str) -> Signer:
-    """Return the signer of a PEM file, `env:NAME`, or the ARN of a key in AWS KMS, by the caller's own credentials.
+def signer_of(key: str, option: str = "--key", clients: Callable[[], Clients] | None = None) -> Signer:
+    """Return the signer of a PEM file, `env:NAME`, or the ARN of a key in AWS KMS, by the caller's own credentials or by `clients`.
 
     Raises ConfigError for what is no key, NotSealed where KMS does not answer.
     """
     try:
         named: str = TypeAdapter(Key).validate_python(key)
     except ValidationError as error:
-        raise ConfigError(f"--key: {error.errors(include_url=False)[0]['msg']}") from None
+        raise ConfigError(f"{option}: {error.errors(include_url=False)[0]['msg']}") from None
 
-    def clients() -> Clients:
+    def by_caller() -> Clients:
         from drills.aws.session import open_clients
         from drills.config.target import AwsProfile
 
-        return open_clients(AwsProfile(regions=(named.split(":")[3],)), environment=os.environ)
+        return open_clients(AwsProfile(regions=(named.split(":")[3],)), environment=os.environ, role="evidence")
 
-    return open_signer(named, os.environ, clients)
+    return open_signer(named, os.environ, clients or by_caller)
