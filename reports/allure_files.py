@@ -13,6 +13,8 @@ from drills.model.record import RunRecord
 from drills.printable import printable
 from drills.redaction import redact
 from reports import allure_trend, outcomes, reasons, recovery_words, words
+from reports.view import answers
+from reports.view.first_page import sealing
 
 # Matched against the message of a result, in this order; the messages are the sentences of drills/objectives/verdicts.py, of the
 # findings and of drills/errors.py. Allure 3 searches with them, as JavaScript's; Allure 2 matches the whole message, as
@@ -35,6 +37,7 @@ CATEGORIES: tuple[dict[str, Any], ...] = (
 
 
 REASONS_SHOWN = 10
+REASONS_FIRST = 1  # before the objectives: Allure shows the first eight rows, and folds the rest
 
 
 def write(folder: Path, record: RunRecord) -> None:
@@ -53,19 +56,33 @@ def _json(value: Any) -> str:
 
 def environment_properties(record: RunRecord) -> str:
     """The run's facts, settings and environment in the format of Java's properties, which Allure reads."""
-    rows = dict(words.facts(record))
+    rows = dict(words.facts(record)) | dict(answers.answers(record))
     rows |= {f"setting {each.name}": f"{each.value} (from {each.origin})" for each in record.settings}
     rows |= {each.name: each.value for each in record.environment}
     found = words.recovery(record)
     if found and found.point:
         rows["recovery point"] = found.point.arn
-    rows |= {each.name: words.seconds_or(each.seconds) for each in record.measurements}
+    rows |= {
+        each.name: words.seconds_or(each.seconds) for each in record.measurements if each.name not in ("RTA", "RPA")
+    }
     rows["RTO clock"] = "; ".join(recovery_words.beside_rta(record))
+    why = [(f"reason {number}", each) for number, each in enumerate(reasons.reasons(record)[:REASONS_SHOWN], 1)]
+    first = {"verdict": reasons.headline(record)} | dict(why[:REASONS_FIRST]) | _objectives(record)
+    first["evidence level"] = dict(sealing(record))["evidence level"]
+    if risk := words.schedule_risk(record):
+        first["RPO"] = risk
     if stamps := words.stamps(record):
-        rows = {"note": "; ".join(stamps)} | rows
-    why = {f"what went wrong {number}": each for number, each in enumerate(reasons.reasons(record)[:REASONS_SHOWN], 1)}
-    rows = {"verdict": reasons.headline(record)} | why | rows
+        first["note"] = "; ".join(stamps)
+    rows = first | dict(why[REASONS_FIRST:]) | rows
     return "".join(f"{_key(name)}={_value(value)}\n" for name, value in rows.items())
+
+
+def _objectives(record: RunRecord) -> dict[str, str]:
+    """Each objective's actual with its verdict; the verdict first, since Allure cuts a long value at its end."""
+    return {
+        each.actual_name: f"{each.judgement}: {each.measured} against {each.objective_name} {each.promised}"
+        for each in words.objective_views(record)
+    }
 
 
 def _key(name: str) -> str:
@@ -83,7 +100,7 @@ def executor(record: RunRecord, environ: Mapping[str, str]) -> dict[str, Any]:
     Reads GITHUB_ACTIONS, GITHUB_SERVER_URL, GITHUB_REPOSITORY, GITHUB_RUN_ID, GITHUB_RUN_NUMBER, GITHUB_WORKFLOW;
     GITLAB_CI, CI_JOB_URL, CI_JOB_NAME, CI_PIPELINE_IID, CI_PIPELINE_URL.
     """
-    told: dict[str, Any] = {"reportName": "; ".join((words.title(record), *words.stamps(record)))}
+    told: dict[str, Any] = {"reportName": "; ".join((words.title(record), *map(_short, words.stamps(record))))}
     if environ.get("GITHUB_ACTIONS"):
         server, repository = environ.get("GITHUB_SERVER_URL", ""), environ.get("GITHUB_REPOSITORY", "")
         told |= {
@@ -104,6 +121,11 @@ def executor(record: RunRecord, environ: Mapping[str, str]) -> dict[str, Any]:
     else:
         told |= {"name": "drills", "type": "local", "buildName": record.run_id}
     return {name: value for name, value in told.items() if value not in ("", None)}
+
+
+def _short(stamp: str) -> str:
+    """A stamp for the title, which has room for little: that of a simulated run is whole, the others say what they are."""
+    return stamp if stamp == words.SIMULATED else stamp.partition(":")[0]
 
 
 def _number(text: str | None) -> int | None:

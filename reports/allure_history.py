@@ -59,7 +59,8 @@ def of(record: RunRecord, folder: Path) -> AllureHistory | None:
     if record.history is None:
         return None
     key = record.history.key
-    group = hashlib.sha256(repr(astuple(key)).encode()).hexdigest()[:10]
+    parts = astuple(key) if key.tier != "full" else astuple(key)[:-1]  # as before there were tiers
+    group = hashlib.sha256(repr(parts).encode()).hexdigest()[:10]
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", f"{key.target}-{key.profile}")[:60]
     place = folder.absolute().parent / FOLDER / f"{name}-{group}.jsonl"
     return AllureHistory(place, record.run_id, not record.history.not_counted)

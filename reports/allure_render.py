@@ -56,18 +56,20 @@ def later(folder: Path) -> str:
     return f"tox -e report -- {show_path(folder)}"
 
 
-def render(results: Path, out: Path, history: AllureHistory | None = None) -> str:
+def render(results: Path, out: Path, history: AllureHistory | None = None, group_by: str = "feature") -> str:
     """Render the folder `results` into `out`/index.html; returns the line for the user, whether it went well or not.
 
-    With a `history` the page tells of earlier runs, and this run is added to it. Takes at most INSTALL_SECONDS the first
-    time and RENDER_SECONDS for the page.
+    With a `history` the page tells of earlier runs, and this run is added to it. `group_by` are labels, with commas. Takes at
+    most INSTALL_SECONDS the first time and RENDER_SECONDS for the page.
     """
-    if not any(results.glob("*-result.json")):
-        return f"no Allure report: there are no results in {show_path(results)}"
     try:
+        if not any(
+            name.endswith("-result.json") for name in os.listdir(results)
+        ):  # glob takes what it may not read for empty
+            return f"no Allure report: there are no results in {show_path(results)}"
         node = find_node()
         renderer = _installed(node)
-        written = _generate(node, renderer, results, out, history.earlier() if history else "")
+        written = _generate(node, renderer, results, out, history.earlier() if history else "", group_by)
     except (_CannotRenderError, OSError) as error:
         way = later(results.parent)
         return f"the Allure report could not be rendered now ({_reason(error)}); to render it later: {way}"
@@ -213,7 +215,7 @@ def _gist(told: str) -> str:
     return said[0][:160] if said else "without a word"
 
 
-def _generate(node: Node, cli: Path, results: Path, out: Path, earlier: str) -> str:
+def _generate(node: Node, cli: Path, results: Path, out: Path, earlier: str, group_by: str) -> str:
     """Render beside `out` and put the cleaned page in its place when it is whole; what Allure keeps of this run."""
     with tempfile.TemporaryDirectory(prefix=".allure-", dir=out.absolute().parent) as scratch:
         made, history = Path(scratch) / "report", Path(scratch) / "history.jsonl"
@@ -223,6 +225,7 @@ def _generate(node: Node, cli: Path, results: Path, out: Path, earlier: str) -> 
             "DRILL_ALLURE_RESULTS": str(results.absolute()),
             "DRILL_ALLURE_NAME": _name(results),
             "DRILL_ALLURE_HISTORY": str(history),
+            "DRILL_ALLURE_GROUP": group_by,
             "HOME": scratch,  # Allure keeps logs of its own crashes there
         }
         arguments = ["generate", "--config", str(HERE / "allurerc.mjs"), "--output", str(made), str(results.absolute())]
@@ -256,3 +259,10 @@ def without_tracking(page: str) -> str:
     if "googletagmanager" in page or _TAGS.search(page):
         raise _CannotRenderError("Allure's page holds a tracking script that is not known here")
     return page
+
+
+if __name__ == "__main__":  # for an image whose runs shall need no network
+    try:
+        _installed(find_node())
+    except (_CannotRenderError, OSError) as problem:
+        sys.exit(f"expected to install Allure's renderer, found: {_reason(problem)}")

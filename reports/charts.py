@@ -154,12 +154,15 @@ def _limit(x: float, seconds: float, width: float) -> str:
 
 def objective_bar(view: ObjectiveView, form: Form = "wide") -> str:
     """The actual as a bar and the objective as a line across it, on one scale; the page says it in words beside it."""
-    known = [value for value in (view.objective, view.actual) if value is not None]
+    known = [value for value in (view.objective, view.actual, view.further) if value is not None]
     whole, width = max(known, default=0.0) * 1.08 or 1.0, WIDTHS[form]
     parts = [f'<rect class="track" x="0" y="4" width="{width:g}" height="16"/>']
     if view.objective is not None:
         allowed = view.objective / whole * width
         parts.append(f'<rect class="allowed" x="0" y="4" width="{allowed:.2f}" height="16"/>')
+    if view.further is not None and view.risk:
+        far = view.further / whole * width
+        parts.append(f'<rect class="further" x="0.5" y="5.5" width="{far - 1:.2f}" height="13"/>')
     if view.actual is not None:
         kind = {"met": "met", "missed": "missed", "not verified": "open"}[view.outcome]
         long = max(view.actual / whole * width, 4.0)
@@ -169,7 +172,7 @@ def objective_bar(view: ObjectiveView, form: Form = "wide") -> str:
             f'<rect class="limit" x="{view.objective / whole * width - 1.5:.2f}" y="0" width="3" height="24"/>'
         )
     name = f"{view.actual_name} against {view.objective_name}"
-    actual, promised = seconds_or(view.actual, view.otherwise), seconds_or(view.objective, "not set")
-    told = f"{view.actual_name} {actual}, {view.objective_name} {promised}: {view.judgement}, {view.margin}"
+    told = f"{view.actual_name} {view.measured}, {view.objective_name} {view.promised}: {view.judgement}, {view.margin}"
+    told += f"; {view.risk}" if view.risk else ""
     key = view.actual_name.lower().replace(" ", "-")
     return Frame(f"bar-{key}", form, width, 24).around(name, told, "".join(parts), ' preserveAspectRatio="none"')

@@ -27,7 +27,6 @@ from reports.audit.facts import CONDITIONS, Condition, condition
 FILE = Path(__file__).with_name("controls.toml")
 SIMULATED = "simulated: says nothing about recovery on AWS"
 NOT_VERIFIED = "paraphrase not verified against the original"
-RETENTION = "7 years cover every framework of this list"
 FAILED_TEST = "supports, as a test that was carried out and failed; it does not show that the database can be recovered"
 SHOWN = 3  # conditions in a sentence of a supported row; all of them are in the record
 

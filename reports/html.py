@@ -16,15 +16,21 @@ from reports.view.build import report
 _TEMPLATES = Path(__file__).parent / "templates"
 LONG_NAME = 18  # characters of a name from which on it may be wrapped within
 _WORDS = re.compile(r"\s+|\S+")
-_JOINTS = re.compile(r"(?<=[.:/_-])(?=\w)")
+_JOINTS = re.compile(r"(?<=\w[.:/_-])(?=\w)")  # not after the sign of a number
 
 
 def breakable(name: str) -> Markup:
-    """Text whose long names may be wrapped at their joints (dots, colons, dashes …) and are copied without a break."""
-    return Markup("").join(
-        Markup("<wbr>").join(escape(part) for part in _JOINTS.split(word)) if len(word) > LONG_NAME else escape(word)
-        for word in _WORDS.findall(name)
-    )
+    """Text whose long names may be wrapped at their joints (dots, colons, dashes …) and are copied without a break.
+
+    The name of an option is not: a browser wraps it after its dashes.
+    """
+    return Markup("").join(map(_breakable_word, _WORDS.findall(name)))
+
+
+def _breakable_word(word: str) -> Markup:
+    if len(word) > LONG_NAME:
+        return Markup("<wbr>").join(escape(part) for part in _JOINTS.split(word))
+    return Markup('<span class="whole">{}</span>').format(word) if "--" in word else escape(word)
 
 
 def _shown(value: object) -> object:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from drills.model.record import RunRecord
-from drills.printable import printable
+from drills.printable import printable, printable_lines
 from reports.view.build import report
 from reports.view.parts import Block, Drawing, Facts, Findings, FindingView, FirstPage, Lines, Part, Row, Table
 
@@ -51,17 +51,23 @@ def _page(page: FirstPage) -> Iterator[str]:
     yield from ("## Objectives", "")
     bars = [(each.name, each.actual, each.against, each.judgement, each.margin) for each in page.bars]
     yield from table(("Actual", "Measured", "Promised", "Verdict", "Margin"), bars)
-    yield from (*(f"- {cell(each)}" for each in page.beside_bars), "")
-    for name, rows in (("Scope", page.scope), ("Signatures", page.sealing)):
-        yield from (f"## {name}", "", *table((name, ""), rows))
+    told = (f"{each.name}: {said}" for each in page.bars for said in (each.risk, each.sentence) if said)
+    yield from (*(f"- {cell(each)}" for each in (*told, *page.beside_bars)), "")
+    yield from ("## In short", "", *table(("In short", ""), page.answers))
     for name, items in (("Expected and not tested", page.untested), ("Exceptions", page.exceptions)):
         yield from (f"## {name}", "", *(f"- {cell(each)}" for each in items or ("none",)), "")
+    yield from ("## Signatures", "", *table(("Signatures", ""), page.sealing))
 
 
 def _finding(each: FindingView) -> str:
     told = [("expected", each.expected), ("found", each.found), ("meaning", each.meaning), ("what to do", each.todo)]
     said = "; ".join(f"{name}: {cell(value)}" for name, value in told if value)
     return f"- **{cell(each.severity)} {cell(each.object)}**: {said}"
+
+
+def _query(each: FindingView) -> str:
+    """The query that finds a difference, with its line breaks: it is there to be copied."""
+    return f"<pre>{escape(printable_lines(each.query), quote=False)}</pre>\n" if each.query else ""
 
 
 def _block(block: Block) -> Iterator[str]:
@@ -85,7 +91,9 @@ def _part(part: Part) -> Iterator[str]:
             yield from ((f"{cell(heading)}:", "") if heading else ())
             yield from (*(f"- {cell(each)}" for each in items), "")
         case Findings(caption, items):
-            yield from (cell(caption), "", *(_finding(each) for each in items), "")
+            yield from (cell(caption), "")
+            for each in items:
+                yield from (_finding(each), "", _query(each))
         case Drawing(told):
             yield from (cell(told), "")
         case Table(caption, columns, rows):

@@ -35,3 +35,12 @@ def reason_of(record: RunRecord, promise: Promise) -> str:
     """Why a promise did not hold, with the kind of its end before the sentence; a skipped one has its reason alone."""
     kind = kind_of(record, promise)
     return f"{kind}: {promise.reason}" if promise.reason and promise.outcome in ("failed", "broken") else promise.reason
+
+
+def skipped(record: RunRecord) -> dict[str, list[str]]:
+    """The names of the skipped promises by their reason."""
+    found: dict[str, list[str]] = {}
+    for promise in record.promises:
+        if promise.outcome == "skipped":
+            found.setdefault(promise.reason, []).append(promise.name)
+    return found

@@ -25,7 +25,7 @@ HOW_TO_GET = "report.pdf was not made: it needs the extra pdf (pip install -e .[
 _COVERED = re.compile(
     "[^\n\t\x20-\x7e\xa1-\xac\xae-\u017f\u0391-\u03a1\u03a3-\u03c9\u0410-\u044f\u2013\u2014\u2018-\u201d\u2022\u2026\u20ac\u2264\u2265\u200b]"
 )
-_JOINT = re.compile(r"(?<=[.:/_-])(?=\w)|(?<=\w{32})(?=\w)")
+_JOINT = re.compile(r"(?<=\w[.:/_-])(?=\w)|(?<=\w{32})(?=\w)")
 _LONG = re.compile(r"\S{19,}")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from drills import errors
-from drills.model.finding import CheckResult, Finding, Verdict
+from drills.model.finding import Finding
 from drills.model.record import RunRecord
 from reports import outcomes, words
 
@@ -50,10 +50,9 @@ def headline(record: RunRecord) -> str:
     parts = []
     codes = record.all_codes or (record.code,)
     for code in codes:
-        text = words.EXIT_WORDS.get(code or 0, f"exit code {code}")
+        text = words.code_words(record, code or 0)
         if code == errors.VERIFICATION_FAILED and (found := errors_found(record)):
-            more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-            text = f"verification failed: {found[0].object} differs{more}"
+            text = f"verification failed: {_differ(list(dict.fromkeys(each.object for each in found)))}"
         elif code == errors.COULD_NOT_RUN and code == codes[0] and (why := _why_not(record)):
             text = f"{text}: {why}"
         parts.append(text)
@@ -61,11 +60,19 @@ def headline(record: RunRecord) -> str:
     return told[:1].upper() + told[1:]
 
 
+def _differ(objects: list[str]) -> str:
+    """The objects that differ: two by name, and how many others."""
+    if len(objects) == 1:
+        return f"{objects[0]} differs"
+    others = len(objects) - 2
+    if not others:
+        return f"{objects[0]} and {objects[1]} differ"
+    return f"{objects[0]}, {objects[1]} and {others} other object{'s' if others > 1 else ''} differ"
+
+
 def _why_not(record: RunRecord) -> str:
-    """The first reason for exit code 12: what could not go on, what broke, or what was required and is not verified."""
+    """The first reason for exit code 12: what could not go on, what was required and is not verified, or what broke."""
     found = [each.sentence for each in record.failures if each.exit_code == errors.COULD_NOT_RUN]
+    found += [each.sentence for each in record.unverified]
     found += [f"{each.name}: {each.reason}" for each in record.promises if each.outcome == "broken"]
-    judged: list[CheckResult | Verdict] = [*words.recovery_checks(record), *record.verdicts]
-    open_ones = [each for each in judged if each.outcome == "not verified" and each.requirement == "required"]
-    found += [f"{each.name}: {each.sentence}" for each in open_ones]
     return _short(found[0]).rstrip(".") if found else ""

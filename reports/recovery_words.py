@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from math import ceil, floor
 
 from drills.durations import show_duration
 from drills.model.record import Restoration, RunRecord
@@ -13,7 +14,7 @@ from reports import words
 
 def beside_rta(record: RunRecord) -> list[str]:
     """Sentences without which RTA can be misread: which clock, what of it was measured, and on which machine."""
-    rta, alone = _measured(record, "RTA"), _measured(record, "RTA of the recovery")
+    rta, alone = words.measurement(record, "RTA"), words.measurement(record, "RTA of the recovery")
     told = [_clock_line(record, rta, alone)]
     for measurement in (rta, alone):
         told += [note for note in (measurement.notes if measurement else ()) if not note.startswith("counted from")]
@@ -30,10 +31,6 @@ def _clock_line(record: RunRecord, rta: Measurement | None, alone: Measurement |
         return f"{line}; {parts}; nothing is declared for what a drill cannot measure"
     declared = show_duration(rta.seconds - alone.seconds)
     return f"{line}; {parts}; {declared} declared for what a drill cannot measure"
-
-
-def _measured(record: RunRecord, name: str) -> Measurement | None:
-    return next((each for each in record.measurements if each.name == name), None)
 
 
 def query_rows(record: RunRecord) -> list[tuple[str, str, str, str, str]]:
@@ -61,7 +58,14 @@ def moment_rows(record: RunRecord) -> list[tuple[str, str, str, str]]:
     """The moments of the recovery: name, instant in UTC, time since the declaration, and whose word it is."""
     moments = timeline.moments(record)
     declared = next((each for each in moments if each.name == timeline.DECLARATION), None)
-    return [(each.name, _to_the_tenth(each.at), _since(each, declared), each.source) for each in moments]
+    return [(_name(record, each), _to_the_tenth(each.at), _since(each, declared), each.source) for each in moments]
+
+
+def _name(record: RunRecord, moment: Moment) -> str:
+    """The moment's name; the end of the drill's own clean-up also says what was there for longer."""
+    after = sum(not each.gone_at or each.gone_at > moment.at for each in record.resources)
+    longer = moment.name == timeline.CLEAN and after
+    return f"{moment.name}, but for {after} that went later (block 12)" if longer else moment.name
 
 
 def _since(moment: Moment, declared: Moment | None) -> str:
@@ -75,20 +79,25 @@ def _to_the_tenth(at: datetime) -> str:
     return f"{at:%H:%M:%S}.{at.microsecond // 100_000}"
 
 
-def offset_line(offset: ClockOffset | None) -> str:
-    """How far AWS's clock and this machine's are apart, "" where no answer told."""
+def offset_line(offset: ClockOffset | None, *, one_clock: bool = False) -> str:
+    """Between which bounds AWS's clock is ahead of this machine's, "" where no answer told.
+
+    The sandbox has this machine's clock: what its answers tell is how narrow such a measurement is.
+    """
     if offset is None:
         return ""
     if offset.low_seconds > offset.high_seconds:
         return f"AWS's clock and this machine's moved against each other; {offset.source}, {offset.answers} answers"
-    return (
-        f"AWS's clock is ahead of this machine's by {_signed(offset.low_seconds)} to {_signed(offset.high_seconds)}; "
-        f"{offset.source}, {offset.answers} answers"
-    )
+    low, high = floor(offset.low_seconds * 100) / 100, ceil(offset.high_seconds * 100) / 100
+    told = f"AWS's clock is ahead of this machine's by {_signed(low)} to {_signed(high)}"
+    if low <= 0.0 <= high:
+        told = f"AWS's clock and this machine's are less than {max(-low, high, 0.01):.2f} s apart"
+        told += ", as the sandbox has this machine's clock" if one_clock else ""
+    return f"{told}; {offset.source}, {offset.answers} answers"
 
 
 def _signed(seconds: float) -> str:
-    return f"{round(seconds, 1) + 0.0:+.1f} s"  # and never "-0.0 s"
+    return f"{seconds + 0.0:+.2f} s"  # and never "-0.00 s"
 
 
 def hydration_line(record: RunRecord) -> str:

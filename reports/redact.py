@@ -1,8 +1,9 @@
 """The redaction profile `external`: what of a run's record identifies accounts, machines and resources, masked. Pure.
 
-Masked are AWS account ids (also within ARNs), host names, endpoints, IP addresses and buckets, and the ids that AWS gives to
-resources, keys included. The same value has the same mask throughout a record, numbered in the order in which it comes; masks
-of two runs say nothing of each other. Names that the owner chose (instances, databases, tables, vaults) stay.
+Masked are AWS account ids (also within ARNs), host names, endpoints, IP addresses and buckets, the ids that AWS gives to
+resources, keys included, and the persons who carried out the run. The same value has the same mask throughout a record,
+numbered in the order in which it comes; masks of two runs say nothing of each other. Names that the owner chose (instances,
+databases, tables, vaults) stay.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from drills.model.evidence import Initiator
 from drills.model.record import RunRecord, Setting
 from drills.record import from_json, to_json
 from reports import words
@@ -46,11 +48,16 @@ _KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("account", re.compile(r"(?<![0-9A-Za-z-])(?P<value>\d{4}-\d{4}-\d{4})(?![0-9A-Za-z-])")),
 )
 
+# arn:aws:sts::123456789012:assumed-role/ROLE/SESSION, arn:aws:iam::123456789012:user/PATH/NAME and federated-user/NAME
+# (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html)
+_PERSON = re.compile(r"((?::assumed-role/[^/]+/|:user/|:federated-user/))\S+")
+
 
 def external(record: RunRecord) -> RunRecord:
     """The record with everything masked that the profile masks, and a setting that says so."""
     if words.is_redacted(record):
         return record
+    record = dataclasses.replace(record, initiator=_without_persons(record.initiator))
     data = json.loads(to_json(record))
     masks: dict[tuple[str, str], str] = {}
     for kind, value in _known(record):
@@ -64,6 +71,19 @@ def external(record: RunRecord) -> RunRecord:
     shown = _replaced(data, pattern, dict(longest_first)) if longest_first else data
     made = from_json(json.dumps(shown))
     return dataclasses.replace(made, settings=(*made.settings, Setting(words.REDACTED, EXTERNAL, "command line")))
+
+
+def _without_persons(who: Initiator) -> Initiator:
+    """Who carried out the run without the names of persons and of the machine; the role in AWS stays.
+
+    The names are masked in their own fields alone: a user or a machine may be called as a word that stands anywhere.
+    """
+    names = {
+        name: f"user-{number}" for number, name in enumerate(dict.fromkeys(filter(None, (who.user, who.actor))), 1)
+    }
+    arn = _PERSON.sub(r"\1user-0", who.arn)
+    host = "host-0" if who.host and who.host not in OPEN else who.host
+    return dataclasses.replace(who, arn=arn, user=names.get(who.user, ""), actor=names.get(who.actor, ""), host=host)
 
 
 def _known(record: RunRecord) -> Iterator[tuple[str, str]]:

@@ -21,6 +21,7 @@ from drills.model.timing import Phase
 from drills.printable import printable
 from drills.record import RECORD_NAME, load
 from reports import outcomes, reasons, recovery_words, words
+from reports.view import removal
 
 POLL_SECONDS = 0.2
 REASONS_SHOWN = 6
@@ -36,6 +37,7 @@ _STYLES = {
     "not verified": "yellow",
     "warning": "yellow",
 }
+_FORECASTS = {"hit": "green", "miss": "bold red", "not scored": "dim"}
 _TONES = {"good": "bold green", "bad": "bold red", "open": "bold yellow"}
 
 
@@ -50,6 +52,7 @@ class Progress:
         self._stamp: tuple[int, int] | None = None
         self._told = 0
         self._begun = -1
+        self._noted = ""
 
     def look(self) -> None:
         """Read the record if it is another than before; one that is not there yet, or not readable, is waited for."""
@@ -71,12 +74,18 @@ class Progress:
             phase = phases[self._told]
             self._line(phase, f"{phase.name}: {words.seconds_or(phase.seconds)}")
             self._told += 1
-        if begins and self._told < len(phases) and self._begun < self._told:
-            self._begun = self._told
-            phase = phases[self._told]
+        if not begins or self._told >= len(phases):
+            return
+        phase = phases[self._told]
+        if self._begun < self._told:
+            self._begun, self._noted = self._told, phase.note
             limit = self.record.objectives.rto_seconds
             against = f", counts against the RTO of {show_duration(limit)}" if phase.clock == "rta" and limit else ""
             self._line(phase, f"{phase.name} ...{against}")
+        elif self._noted != phase.note:
+            self._noted = phase.note
+            if phase.note:
+                self._line(phase, phase.note)
 
     def _line(self, phase: Phase, text: str) -> None:
         end = phase.start_seconds if phase.end_seconds is None else phase.end_seconds
@@ -102,6 +111,8 @@ class Progress:
         used, style = objective_used(self.record, phase, spent)
         if used:
             line.append(" | ", "dim").append(used, style)
+        if phase.note:
+            line.append(" | ", "dim").append(_fit(self._console, phase.note), "dim")
         line.no_wrap, line.overflow = True, "ellipsis"
         return line
 
@@ -159,6 +170,8 @@ def summary(record: RunRecord, folder: Path, console: Console) -> None:
         _skipped(record, console)
         console.print()
     console.print(_objectives(record, console))
+    if risk := words.schedule_risk(record):
+        _say(console, f"RPO {risk}", "yellow")
     for line in recovery_words.beside_rta(record):
         _say(console, line, "dim")
     for name, cold, warm, target, ended in recovery_words.query_rows(record):
@@ -171,9 +184,11 @@ def summary(record: RunRecord, folder: Path, console: Console) -> None:
     for stamp in words.stamps(record):
         _say(console, stamp, "bold yellow")
     _reasons(record, console)
-    left = words.still_there(record)
+    left = removal.still_there(record)
     if left:
         _say(console, "still there: " + ", ".join(left), "red")
+    for line in removal.kept_lines(record):
+        _say(console, line, "yellow")
     console.print()
     for name in REPORT_FILES:
         if (folder / name).exists():
@@ -183,7 +198,9 @@ def summary(record: RunRecord, folder: Path, console: Console) -> None:
 
 
 def _over_time(record: RunRecord, console: Console) -> None:
-    """The run beside earlier ones, in a line, and what should be mended before an objective is missed."""
+    """The forecast of the day before, the run beside earlier ones, and what should be mended before an objective is missed."""
+    if record.forecast:
+        _say(console, words.forecast(record.forecast), _FORECASTS[record.forecast.score])
     if record.history is None:
         return
     _say(console, f"over time: {wording.one_line(record.history)}")
@@ -216,11 +233,7 @@ def _promises(record: RunRecord, console: Console) -> Table:
 
 def _skipped(record: RunRecord, console: Console) -> None:
     """The skipped promises, a line for each reason; their names stand in report.html where a reason has several."""
-    found: dict[str, list[str]] = {}
-    for promise in record.promises:
-        if promise.outcome == "skipped":
-            found.setdefault(promise.reason, []).append(promise.name)
-    for reason, names in found.items():
+    for reason, names in outcomes.skipped(record).items():
         _say(console, f"skipped: {names[0] if len(names) == 1 else f'{len(names)} promises'}: {reason}", "yellow")
 
 
@@ -229,8 +242,8 @@ def _objectives(record: RunRecord, console: Console) -> Table:
     for view in words.objective_views(record):
         made.add_row(
             Text(view.judgement, _STYLES[view.outcome]),
-            f"{view.actual_name} {words.seconds_or(view.actual, view.otherwise)}",
-            f"{view.objective_name} {words.seconds_or(view.objective, 'not set')}",
+            f"{view.actual_name} {view.measured}",
+            f"{view.objective_name} {view.promised}",
             view.margin,
         )
     return made

@@ -6,15 +6,18 @@ Pure. "Not verified" is never said as "passed", and a simulated run is never sai
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from drills import errors
 from drills.durations import show_duration
+from drills.files import callers_folder
 from drills.history import wording
-from drills.model.finding import CheckResult, Finding, NotChecked, Outcome
-from drills.model.record import Promise, PromiseOutcome, Restoration, RunRecord
+from drills.history.line import aborted
+from drills.model.finding import CheckResult, Finding, Outcome
+from drills.model.forecast import ScoredForecast
+from drills.model.record import Promise, PromiseOutcome, Restoration, RunRecord, value_of
 from drills.model.timing import Measurement
 
 SIMULATED = wording.SIMULATED
@@ -63,6 +66,18 @@ class ObjectiveView:
     source: str
     otherwise: str = NOT_MEASURED  # what stands for an actual that is None
     judged: bool = True  # False: by choice, such as the RPO of an old recovery point; the sentence says why
+    further: float | None = None  # of the worst case: what the schedule can lose with one missed run
+    risk: str = ""  # by how much the schedule breaks the objective, or would with one missed run; no verdict
+
+    @property
+    def measured(self) -> str:
+        """The actual in words, or what stands for one that is not known."""
+        return seconds_or(self.actual, self.otherwise)
+
+    @property
+    def promised(self) -> str:
+        """The objective in words."""
+        return seconds_or(self.objective, "not set")
 
     @property
     def judgement(self) -> str:
@@ -85,14 +100,19 @@ def seconds_or(value: float | None, otherwise: str = NOT_MEASURED) -> str:
     return f"{value * 1000:.0f} ms" if 0 < value < 0.1 else show_duration(value)
 
 
+def calls_line(record: RunRecord) -> str:
+    """How many calls AWS answered, how many of them had to be repeated, and which were the most; "" where none were noted."""
+    if not record.aws_calls:
+        return ""
+    calls, repeated = (sum(getattr(each, name) for each in record.aws_calls) for name in ("calls", "repeated"))
+    most = record.aws_calls[0]
+    again = f"{repeated:,} tries repeated" if repeated else "none had to be repeated"
+    return f"{calls:,} of {len(record.aws_calls)} operations, most often {most.operation} ({most.calls:,}); {again}"
+
+
 def is_running(record: RunRecord) -> bool:
     """Whether the run has not ended, as far as the record knows."""
     return record.ended_at is None and record.code is None
-
-
-def exit_words(code: int) -> str:
-    """One exit code in words, with its number."""
-    return f"{code}: {EXIT_WORDS.get(code, 'a code that is not known here')}"
 
 
 def exit_lines(record: RunRecord) -> list[str]:
@@ -104,7 +124,28 @@ def exit_lines(record: RunRecord) -> list[str]:
         return ["0: the promises that were run held"]
     if codes == [0] and (left := not_judged(record)):
         return [f"0: all promises that were judged held; not judged: {left}"]
-    return [exit_words(code) for code in codes]
+    return [f"{code}: {code_words(record, code)}" for code in codes]
+
+
+def code_words(record: RunRecord, code: int) -> str:
+    """What an exit code says of this run: of 12, whether it did not go on, or what it could not verify."""
+    if code != errors.COULD_NOT_RUN:
+        return EXIT_WORDS.get(code, "a code that is not known here")
+    if record.interrupted_by:
+        return "the run was interrupted before its end"
+    if any(each.exit_code == code for each in record.failures):
+        return "the drill could not go on"
+    if record.unverified:
+        return f"not verified: {', '.join(dict.fromkeys(each.name for each in record.unverified))}"
+    broken = sum(each.outcome == "broken" for each in record.promises)
+    if broken:
+        return f"{broken} promise{'s' if broken > 1 else ''} could not be tried"
+    return EXIT_WORDS[code]
+
+
+def damage(record: RunRecord) -> str:
+    """What `--damage` took away from the backup on purpose, "" for a run without it."""
+    return next((setting.value for setting in record.settings if setting.name == "--damage"), "")
 
 
 def not_judged(record: RunRecord) -> str:
@@ -116,10 +157,11 @@ def not_judged(record: RunRecord) -> str:
 def headline(record: RunRecord) -> str:
     """The verdict in one sentence."""
     if record.interrupted_by:
-        return f"Interrupted by {wording.interruption(record.interrupted_by, record.aborted_in)}: this run is no drill"
+        ended = aborted(record)
+        return f"{ended[:1].upper()}{ended[1:]}; this run is no drill"
     if record.code is None:
         return "No verdict: the run has not ended" if is_running(record) else "No verdict: the run ended without one"
-    reasons = [EXIT_WORDS.get(code, f"exit code {code}") for code in record.all_codes or (record.code,)]
+    reasons = [code_words(record, code) for code in record.all_codes or (record.code,)]
     if record.code == 0:
         if record.partial:
             return "Passed in part: the promises that were run held"
@@ -145,14 +187,20 @@ def is_redacted(record: RunRecord) -> bool:
     return any(setting.name == REDACTED for setting in record.settings)
 
 
+def forecast(scored: ScoredForecast) -> str:
+    """How the forecast of the day before came true, in a line."""
+    return f"forecast {scored.score}: {scored.sentence}" if scored.foreseen else f"forecast: {scored.sentence}"
+
+
 def stamps(record: RunRecord) -> list[str]:
     """What must stand on every page of this run."""
     found = [SIMULATED] if record.simulated else []
-    damaged = next((setting.value for setting in record.settings if setting.name == "--damage"), "")
-    if damaged:
+    if damage(record):
         found.append(
-            f"DAMAGED ON PURPOSE ({damaged}): the backup was damaged before it was restored; this drill has to fail"
+            f"DAMAGED ON PURPOSE ({damage(record)}): the backup was damaged before it was restored; this drill has to fail"
         )
+    if (tier := value_of(record.settings, "target.tier")) not in ("", "full"):
+        found.append(f"TIER {tier}: what this tier leaves out was not run, and stands under what was not checked")
     if is_redacted(record):
         found.append(
             "REDACTED: account ids, host names and the ids of resources and keys are masked, each with one mask"
@@ -160,14 +208,15 @@ def stamps(record: RunRecord) -> list[str]:
     if record.partial:
         found.append(f"PARTIAL: counts nowhere as a drill ({record.partial_reason or 'the run was filtered'})")
     if record.interrupted_by:
-        ended = wording.interruption(record.interrupted_by, record.aborted_in)
-        found.append(f"INTERRUPTED by {ended}: what follows is what had been recorded until then")
+        first, _, rest = aborted(record).partition(" ")
+        found.append(f"{first.upper()} {rest}; what follows is what had been recorded until then")
     elif is_running(record):
         found.append("NOT ENDED: what follows is what has been recorded until now")
     return found
 
 
-def _measurement(record: RunRecord, name: str) -> Measurement | None:
+def measurement(record: RunRecord, name: str) -> Measurement | None:
+    """The measurement of that name, None where the run has none."""
     return next((m for m in record.measurements if m.name == name), None)
 
 
@@ -175,7 +224,7 @@ def objective_views(record: RunRecord) -> tuple[ObjectiveView, ...]:
     """RTO with RTA, RPO with RPA, and RPO with the schedule's worst case where it was worked out, with the verdicts."""
     return (
         _view(record, "RTO", "RTA", record.objectives.rto_seconds),
-        _view(record, "RPO", "RPA", record.objectives.rpo_seconds),
+        replace(_view(record, "RPO", "RPA", record.objectives.rpo_seconds), risk=schedule_risk(record)),
         *_policy_view(record),
     )
 
@@ -188,11 +237,30 @@ def _policy_view(record: RunRecord) -> list[ObjectiveView]:
     outcome: Outcome = verdict.outcome if verdict else "not verified"
     sentence = verdict.sentence if verdict else found.sentence
     objective = record.objectives.rpo_seconds
-    return [ObjectiveView("RPO", "worst case", objective, found.seconds, outcome, sentence, "", "unbounded")]
+    view = ObjectiveView("RPO", "worst case", objective, found.seconds, outcome, sentence, "", "unbounded")
+    return [replace(view, further=found.one_missed_seconds, risk=schedule_risk(record))]
+
+
+def schedule_risk(record: RunRecord) -> str:
+    """How the schedule breaks the RPO: by its worst case, or as soon as one run of it is missed; "" where it keeps it."""
+    found, promised = record.worst_case, record.objectives.rpo_seconds
+    if found is None or promised is None:
+        return ""
+    if found.seconds is None:
+        return "not kept by the schedule: nothing bounds what it can lose"
+    if found.seconds > promised:
+        loss, beyond = show_duration(found.seconds), show_duration(found.seconds - promised)
+        return f"not kept by the schedule: it can lose {loss}, {beyond} beyond the RPO"
+    if found.one_missed_seconds is None:
+        return "at risk by the schedule: with one missed backup nothing bounds the loss"
+    if found.one_missed_seconds <= promised:
+        return ""
+    loss, beyond = show_duration(found.one_missed_seconds), show_duration(found.one_missed_seconds - promised)
+    return f"at risk by the schedule: with one missed backup {loss} can be lost, {beyond} beyond the RPO"
 
 
 def _view(record: RunRecord, objective_name: str, actual_name: str, objective: float | None) -> ObjectiveView:
-    measured = _measurement(record, actual_name)
+    measured = measurement(record, actual_name)
     verdict = next((v for v in record.verdicts if v.name.lower() == objective_name.lower()), None)
     actual = measured.seconds if measured else None
     sentence = verdict.sentence if verdict else (measured.sentence if measured else f"{actual_name} was not measured")
@@ -229,7 +297,7 @@ def slowest_phase(record: RunRecord) -> str:
     closed = [phase for phase in record.phases if phase.clock == "rta" and phase.seconds is not None]
     if not closed or any(phase.clock == "rta" and phase.seconds is None for phase in record.phases):
         return ""
-    rta = _measurement(record, "RTA")
+    rta = measurement(record, "RTA")
     named = next((p for p in closed if rta and p.name == rta.slowest_phase), None)
     slowest = named or max(closed, key=lambda phase: phase.seconds or 0.0)
     return f"{slowest.name}, {seconds_or(slowest.seconds)}"
@@ -253,22 +321,6 @@ def findings(record: RunRecord) -> list[Finding]:
     return sorted(found, key=lambda finding: order[finding.severity])
 
 
-def not_checked(record: RunRecord) -> list[NotChecked]:
-    """Everything that this run left unverified, from whatever side it was said."""
-    left = [NotChecked(name, "was expected of this run and did not run") for name in record.missing]
-    left += record.not_checked
-    for check in recovery_checks(record):
-        if check.outcome == "not verified":
-            left.append(NotChecked(f"check {check.name} ({check.requirement})", check.sentence))
-        left.extend(NotChecked(f"{check.name}: {gap.what}", gap.reason) for gap in check.not_checked)
-    for verdict in record.verdicts:
-        if verdict.outcome == "not verified":
-            left.append(NotChecked(f"{verdict.name} ({verdict.requirement})", verdict.sentence))
-    if not recovery_checks(record):
-        left.append(NotChecked("the restored copy", "no check was made in this run"))
-    return list(dict.fromkeys(left))
-
-
 def promise_counts(promises: Sequence[Promise]) -> str:
     """How many promises ended in which way: "5 passed, 1 skipped"; "none was run" where there are none."""
     order: tuple[PromiseOutcome, ...] = ("failed", "broken", "passed", "skipped")
@@ -286,14 +338,11 @@ def check_counts(checks: Sequence[CheckResult]) -> str:
     return f"{told}; {sum(check.compared for check in checks):,} objects compared"
 
 
-def still_there(record: RunRecord) -> list[str]:
-    """Names of what the run made, or meant to make, and has not seen gone."""
-    return [f"{resource.kind} {resource.id}" for resource in record.resources if resource.state != "gone"]
-
-
 def title(record: RunRecord) -> str:
     """What the report is about."""
-    return f"Recovery drill of {record.target.name if record.target else 'an unnamed target'}, run {record.run_id}"
+    what = "Validation of a restore test of" if record.restore_test else "Recovery drill of"
+    what = "Restore in an incident of" if record.incident else what
+    return f"{what} {record.target.name if record.target else 'an unnamed target'}, run {record.run_id}"
 
 
 def byline(record: RunRecord) -> str:
@@ -330,9 +379,9 @@ def facts(record: RunRecord) -> list[tuple[str, str]]:
 
 
 def show_path(path: Path) -> str:
-    """A path as a person would type it: relative where it lies below the current directory, else absolute."""
+    """A path as a person would type it: relative where it lies below the folder that the caller is in, else absolute."""
     try:
-        return str(path.absolute().relative_to(Path.cwd()))
+        return str(path.absolute().relative_to(callers_folder()))
     except ValueError:
         return str(path.absolute())
 
@@ -340,3 +389,8 @@ def show_path(path: Path) -> str:
 def show_instant(instant: datetime | None, otherwise: str = "not known") -> str:
     """An instant in UTC to the second, or `otherwise` where there is none."""
     return otherwise if instant is None else f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def counted(number: int, one: str, several: str = "") -> str:
+    """A number of things in words: "1 copy", "2 copies"."""
+    return f"{number} {one if number == 1 else several or one + 's'}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from jinja2 import TemplateError
 
 from drills.errors import USAGE, ConfigError, DrillError
-from drills.files import write_atomically
+from drills.files import whole_or_gone, write_atomically
 from drills.model.record import RunRecord
 from drills.objectives import verdicts
 from drills.record import RECORD_NAME, load, to_json
@@ -17,6 +17,7 @@ from reports import allure_files, allure_history, allure_render, html, junit, ma
 from reports.export import files as exports
 
 LATEST = "latest"
+NOT_WRITTEN = "could not be written"
 
 
 def write_all(folder: Path, *, render_allure: bool) -> list[str]:
@@ -86,7 +87,7 @@ def _attempt(what: str, folder: Path, work: Callable[[], None]) -> str:
         work()
     except (OSError, ValueError, LookupError, TypeError, AttributeError, TemplateError, DrillError) as error:
         later = allure_render.later(folder)
-        return f"{what} could not be written ({error}); the run record is whole, so it can be made later: {later}"
+        return f"{what} {NOT_WRITTEN} ({error}); the run record is whole, so it can be made later: {later}"
     return ""
 
 
@@ -98,11 +99,12 @@ def point_latest(folder: Path) -> None:
         return
     half = link.with_name(f".{LATEST}.{os.getpid()}")
     half.unlink(missing_ok=True)
-    try:
-        half.symlink_to(run.name, target_is_directory=True)
-    except (OSError, NotImplementedError):
-        half.write_text(run.name + "\n", encoding="utf-8")
-    half.replace(link)
+    with whole_or_gone(half):
+        try:
+            half.symlink_to(run.name, target_is_directory=True)
+        except (OSError, NotImplementedError):
+            half.write_text(run.name + "\n", encoding="utf-8")
+        half.replace(link)
 
 
 def _append_step_summary(summary: str) -> None:

@@ -7,20 +7,27 @@ whose backup was damaged on purpose, count nowhere.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
 from drills import errors
 from drills.model.history import GroupKey, HistoryLine, RunOutcome
 from drills.model.point import parse_point_selector
-from drills.model.record import Restoration, RunRecord
+from drills.model.record import Restoration, RunRecord, Setting, value_of
 from drills.model.timing import Measurement
 
 LINE_VERSION = 1
+_CAUSES: Mapping[str, str] = MappingProxyType(  # what a record names as a thing, and what earlier ones call otherwise
+    {
+        "the end of all its processes": "all its processes had ended",
+        "the command itself was killed": "the command was killed",
+    }
+)
+VALIDATIONS = "validations_are_drills"  # the key of a target
 _ADAPTER: TypeAdapter[HistoryLine] = TypeAdapter(HistoryLine)
 # The outcome that each exit code means; the first of several codes decides.
 OUTCOMES: Mapping[int, RunOutcome] = MappingProxyType(
@@ -43,19 +50,51 @@ def outcome_of(record: RunRecord) -> RunOutcome:
     return OUTCOMES.get(record.code, "could not run")
 
 
+def aborted(record: RunRecord) -> str:
+    """Return how an interrupted run ended, the same words wherever that is said; "" for any other run."""
+    if not (reason := record.interrupted_by):
+        return ""
+    told = _CAUSES.get(reason, reason if " " in reason else f"interrupted by {reason}")  # a word is a signal's name
+    if record.aborted_in:
+        return f"aborted in phase {record.aborted_in}: {told}"
+    return told if told.startswith("interrupted") else f"aborted: {told}"  # records of old do not name the phase
+
+
+def verdict_of(record: RunRecord) -> str:
+    """Return what became of a run, for a person: its outcome, and why it counts nowhere."""
+    if ended := aborted(record):
+        return ended
+    why = why_not_counted(record)
+    return f"{outcome_of(record)}, counts nowhere ({why})" if why else outcome_of(record)
+
+
 def why_not_counted(record: RunRecord) -> str:
     """Return why the run counts nowhere, "" when it counts."""
-    if record.interrupted_by:
-        return f"interrupted by {record.interrupted_by}"
+    if ended := aborted(record):
+        return ended
+    if record.incident:
+        return "the restore of an incident is no drill"
     if record.partial:
         return f"partial: {record.partial_reason or 'the run was filtered'}"
-    if damage := _setting(record, "--damage"):
+    if damage := value_of(record.settings, "--damage"):
         return f"the backup was damaged on purpose: {damage}"
     return ""
 
 
-def _setting(record: RunRecord, name: str) -> str:
-    return next((setting.value for setting in record.settings if setting.name == name), "")
+def why_no_drill(record: RunRecord) -> str:
+    """Return why the run is no drill, "" for one that is: beside what counts nowhere, the validation of a restore test.
+
+    Such a test proves that the point can be restored. It is no drill of the recovery as people carry it out, and counts as one
+    where drill.toml said so when it was made.
+    """
+    if record.restore_test and not says_validations_are_drills(record.settings):
+        return f"a validated restore test is no drill, unless {VALIDATIONS} = true"
+    return why_not_counted(record)
+
+
+def says_validations_are_drills(settings: Sequence[Setting]) -> bool:
+    """Return whether drill.toml says that a validated restore test counts as a drill."""
+    return any((each.name, each.value) == (f"target.{VALIDATIONS}", "true") for each in settings)
 
 
 def _recovery(record: RunRecord) -> Restoration | None:
@@ -65,21 +104,22 @@ def _recovery(record: RunRecord) -> Restoration | None:
 def key_of(record: RunRecord) -> GroupKey:
     """Return the group of the run; parts that it never came to know are empty."""
     target, recovery = record.target, _recovery(record)
-    sandboxed = _setting(record, "profile.kind") == "sandbox"
+    sandboxed = value_of(record.settings, "profile.kind") == "sandbox"
     return GroupKey(
         target=target.name if target else "",
         profile=record.profile,
         simulated=record.simulated,
         account=target.account if target else "",
         region=target.region if target else "",
-        scenario=_setting(record, "--scenario"),
+        scenario=value_of(record.settings, "--scenario"),
         instance_id=target.instance_id if target else "",
         dbi_resource_id=target.dbi_resource_id if target and not sandboxed else "",
-        seed=_setting(record, "--seed"),
+        seed=value_of(record.settings, "--seed"),
         instance_class=recovery.instance_class if recovery else "",
         point_kind=recovery.point.kind if recovery and recovery.point else "",
         rto_clock=record.objectives.rto_clock,
-        sample=parse_point_selector(_setting(record, "target.sample") or "newest").kind,
+        sample=parse_point_selector(value_of(record.settings, "target.sample") or "newest").kind,
+        tier=value_of(record.settings, "target.tier") or "full",
     )
 
 
@@ -107,7 +147,13 @@ def line_of(record: RunRecord, drill_every_seconds: float | None = None) -> Hist
         dbi_resource_id=target.dbi_resource_id if target else "",
         drill_every_seconds=drill_every_seconds,
         tool_version=record.tool_version,
+        forecast=_forecast(record),
     )
+
+
+def _forecast(record: RunRecord) -> Literal["hit", "miss", ""]:
+    scored = record.forecast.score if record.forecast else "not scored"
+    return "" if scored == "not scored" else scored
 
 
 def _measured(record: RunRecord, name: str) -> Measurement | None:

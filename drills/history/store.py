@@ -19,6 +19,7 @@ from drills.model.history import HistoryLine, Trend
 
 DEFAULT = Path("reports/history.jsonl")
 LOCK_SECONDS = 20.0
+NOT_ADDED = "the run could not be added to the history"
 
 
 def add(path: Path, line: HistoryLine, clock: Clock) -> Trend:
@@ -38,7 +39,7 @@ def append(path: Path, line: HistoryLine, clock: Clock | None = None) -> str:
         append_text(path, write_line(line), clock)
     except (OSError, TimeoutError) as error:
         return (
-            f"the run could not be added to the history {path}: {_reason(error)}: it counts in no trend; make the place "
+            f"{NOT_ADDED} {path}: {why(error)}: it counts in no trend; make the place "
             "writable, or name another one as [drill] history"
         )
     return ""
@@ -77,16 +78,17 @@ def _write_whole(file: int, text: str, size: int) -> None:
 def read(path: Path, clock: Clock | None = None) -> tuple[tuple[HistoryLine, ...], tuple[str, ...]]:
     """Return the runs that the history at `path` holds, oldest first, and what could not be read; no file is no run yet."""
     try:
-        text = _text_of(path, clock or SystemClock())
+        text = read_text(path, clock)
     except FileNotFoundError:
         return (), ()
     except (OSError, TimeoutError) as error:
-        return (), (f"the history {path} could not be read: {_reason(error)}: earlier runs are not known",)
+        return (), (f"the history {path} could not be read: {why(error)}: earlier runs are not known",)
     return read_lines(text)
 
 
-def _text_of(path: Path, clock: Clock) -> str:
-    with path.open("rb") as file, _locked(file.fileno(), clock, path, shared=True):
+def read_text(path: Path, clock: Clock | None = None) -> str:
+    """Return the whole file, read under the lock that is held while a line is added. Raises OSError, TimeoutError."""
+    with path.open("rb") as file, _locked(file.fileno(), clock or SystemClock(), path, shared=True):
         _regular(file.fileno())
         return file.read().decode("utf-8", "replace")
 
@@ -96,5 +98,6 @@ def _regular(file: int) -> None:
         raise OSError(errno.EINVAL, "it is no regular file")
 
 
-def _reason(error: Exception) -> str:
+def why(error: Exception) -> str:
+    """Return what is wrong with a file, in words."""
     return error.strerror if isinstance(error, OSError) and error.strerror else str(error)

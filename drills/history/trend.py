@@ -162,18 +162,27 @@ def percent(share: float) -> str:
     return f"{share * 100:.0f} %"
 
 
+def grace_seconds(every_seconds: float) -> float:
+    """Return how late a drill may begin, in seconds, before it counts as missed: a tenth of the interval, at most a day.
+
+    A scheduler starts a job some time after its minute, and a drill that waits for its turn begins later still.
+    """
+    return min(every_seconds / 10, 86400.0)
+
+
 def gaps_of(lines: Sequence[HistoryLine], every_seconds: float | None, as_of: datetime) -> tuple[DrillGap, ...]:
-    """Return the stretches between judged runs, and from the last of them until now, that are longer than the declared interval."""
+    """Return the stretches between judged runs, and from the last until now, longer than the interval and its grace."""
     if not every_seconds:
         return ()
     instants = [line.started_at for line in lines if not line.not_counted and line.outcome in JUDGED]
     if not instants:
         return ()
     ends = [*instants[1:], max(as_of, instants[-1])]
+    grace = grace_seconds(every_seconds)
     return tuple(
-        DrillGap(begin, end, ceil(seconds / every_seconds) - 1)
+        DrillGap(begin, end, ceil((seconds - grace) / every_seconds) - 1)
         for begin, end in zip(instants, ends, strict=True)
-        if (seconds := (end - begin).total_seconds()) > every_seconds
+        if (seconds := (end - begin).total_seconds()) > every_seconds + grace
     )
 
 
@@ -218,6 +227,8 @@ def trend_of(
         sum(not line.not_counted and not agrees(line, key) for line in of_target),
         tuple(problems),
         size_of,
+        sum(line.forecast == "hit" for line in ours),
+        sum(line.forecast != "" for line in ours),
     )
 
 

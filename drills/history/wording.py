@@ -31,14 +31,10 @@ def group(key: GroupKey) -> str:
         f"restored to {key.instance_class}" if key.instance_class else "",
         f"from {key.point_kind} points" if key.point_kind else "",
         f"{key.sample} recovery point" if key.sample != "newest" else "",
+        f"tier {key.tier}" if key.tier != "full" else "",
         "clock from the disruption" if key.rto_clock == "disruption" else "",
     ]
     return ", ".join(filter(None, parts))
-
-
-def interruption(reason: str, phase: str) -> str:
-    """Return what ended a run before its end, and in which phase, where that is known."""
-    return f"{reason}, aborted in phase {phase}" if phase else reason
 
 
 def runs(count: int) -> str:
@@ -90,6 +86,15 @@ def pass_rate(trend: Trend) -> str:
     return "; ".join(filter(None, (sentence, apart)))
 
 
+def forecasts(trend: Trend) -> str:
+    """Return how many forecasts of preflight came true, "" where none was scored."""
+    if not trend.forecasts_scored:
+        return ""
+    rate = percent(trend.forecasts_hit / trend.forecasts_scored)
+    forecast = "forecast" if trend.forecasts_scored == 1 else "forecasts"
+    return f"{trend.forecasts_hit} of {trend.forecasts_scored} {forecast} of the day before came true ({rate})"
+
+
 def gap(found: DrillGap, every_seconds: float | None) -> str:
     """Return a stretch without a drill."""
     length = show_duration((found.to_at - found.from_at).total_seconds())
@@ -117,7 +122,7 @@ def not_counted(trend: Trend) -> str:
 def sentences(trend: Trend) -> list[str]:
     """Return the numbers of a group, a sentence each, with how many runs stand behind them."""
     numbers = [series(each) + (f"; {percentile(each)}" if each.n else "") for each in trend.series]
-    return [*numbers, pass_rate(trend), *filter(None, (not_counted(trend),))]
+    return [*numbers, pass_rate(trend), *filter(None, (forecasts(trend), not_counted(trend)))]
 
 
 def one_line(trend: Trend) -> str:
@@ -125,4 +130,4 @@ def one_line(trend: Trend) -> str:
     if not trend.points:
         return "; ".join(filter(None, ("no run to compare with yet", not_counted(trend))))
     measured = [series(each) for each in trend.series if each.n]
-    return "; ".join(filter(None, (*measured, pass_rate(trend), not_counted(trend))))
+    return "; ".join(filter(None, (*measured, pass_rate(trend), forecasts(trend), not_counted(trend))))

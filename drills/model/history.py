@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-# The outcome of a run, by the first of its exit codes (README.md, "Exit codes").
+# The outcome of a run, by the first of its exit codes (docs/reference/exit-codes.md).
 RunOutcome = Literal[
     "passed", "objective missed", "verification failed", "could not run", "left behind", "not sealed", "not ended"
 ]
@@ -23,8 +23,8 @@ class GroupKey:
     """The properties that two runs must share before their numbers are compared.
 
     `dbi_resource_id` is empty in the sandbox, where every run makes its source anew; `seed` says with which data. `sample` is
-    which recovery point was drilled (newest, oldest, random, copy, named, moment): an old one has old data. A part
-    that a run never came to know is empty.
+    which recovery point was drilled (newest, oldest, random, copy, named, moment): an old one has old data. `tier` is how much
+    the run did. A part that a run never came to know is empty.
     """
 
     target: str
@@ -40,6 +40,7 @@ class GroupKey:
     point_kind: str = ""
     rto_clock: str = "declaration"
     sample: str = "newest"
+    tier: str = "full"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class HistoryLine:
     dbi_resource_id: str = ""
     drill_every_seconds: float | None = None
     tool_version: str = ""
+    forecast: Literal["hit", "miss", ""] = ""  # how the forecast of the day before came true, "" where none was scored
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +126,9 @@ class Trend:
 
     `judged` are the runs that ended with a verdict, `passed` those of them that held every promise; `pass_rate_at_least`
     is the lower bound of the pass rate with 95 % confidence. `could_not_run` are apart from both. `not_counted` is why
-    this run itself is none of them. `elsewhere` counts runs of the target in other groups, `problems` say what of the
-    history could not be read or written.
+    this run itself is none of them. `forecasts_scored` are the runs whose restore preflight had foreseen the day before as
+    accepted or refused, and `forecasts_hit` those that came out so. `elsewhere` counts runs of the target in other groups,
+    `problems` say what of the history could not be read or written.
     """
 
     as_of: datetime
@@ -142,3 +145,5 @@ class Trend:
     elsewhere: int = 0
     problems: tuple[str, ...] = ()
     size_of: SizeOf = ""
+    forecasts_hit: int = 0
+    forecasts_scored: int = 0

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-ResourceState = Literal["planned", "made", "gone", "left"]
+ResourceState = Literal["planned", "made", "gone", "left", "in use", "kept"]
+WITH_SANDBOX = "went with the sandbox"  # the note of what a run had in a sandbox when that ended
+NEVER_MADE = "never made"  # the end of the note of what was certainly not made
 ResourceKind = Literal[
-    "db-instance", "db-snapshot", "db-parameter-group", "db-subnet-group", "security-group", "log-group"
+    "db-instance", "db-snapshot", "db-parameter-group", "db-subnet-group", "security-group", "log-group", "secret"
 ]
+# An instance before the groups it uses; a security group stays in use until the instance's network interface is gone.
+REMOVAL_ORDER: tuple[ResourceKind, ...] = (
+    "db-instance",
+    "db-snapshot",
+    "log-group",
+    "db-parameter-group",
+    "db-subnet-group",
+    "security-group",
+    "secret",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +48,15 @@ class Instance:
     subnet_ids: tuple[str, ...] = ()
     security_groups: tuple[str, ...] = ()
     parameter_group: str = ""
-    publicly_accessible: bool = False
+    publicly_accessible: bool | None = False  # None where AWS does not say
     deletion_protection: bool = False
     backup_retention_days: int = 0
     log_exports: tuple[str, ...] = ()
     cluster_id: str = ""
     created_at: datetime | None = None
     tags: tuple[tuple[str, str], ...] = ()
+    storage_type: str = ""
+    storage_gib: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +74,13 @@ class StatusChange:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """Something a run makes in AWS. Written as "planned" before the call that makes it; "gone" once it does not exist any more."""
+    """Something a run makes in AWS. Written as "planned" before the call that makes it; "gone" once it does not exist any more.
+
+    "left" is what could not be removed. No clean-up removes what a cut-over has made: it is "in use" until the cut-over is
+    rolled back, and then "kept" on purpose, which gives no exit code; so is the copy of an incident. The note says what to type.
+
+    `resource_id` is the identity that AWS gave it: an instance's DbiResourceId, a security group's GroupId; "" where not known.
+    """
 
     kind: ResourceKind
     id: str
@@ -69,3 +90,14 @@ class Resource:
     note: str = ""
     made_at: datetime | None = None
     gone_at: datetime | None = None
+    resource_id: str = ""
+
+    @property
+    def is_left(self) -> bool:
+        """Whether it is there still, or was not seen to be gone, without what is kept on purpose."""
+        return self.state not in ("gone", "kept")
+
+
+def in_order_of_removal(resources: Iterable[Resource]) -> tuple[Resource, ...]:
+    """Return the resources in an order in which AWS lets them be removed. Pure."""
+    return tuple(sorted(resources, key=lambda each: REMOVAL_ORDER.index(each.kind)))

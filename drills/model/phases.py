@@ -7,6 +7,22 @@ from types import MappingProxyType
 
 REMAINING = "remaining scenarios"
 
+# The phases of a recovery that counts against the RTO, each of which a drill measures.
+MEASURED = frozenset(
+    {
+        "choose the recovery point",
+        "copy the snapshot",
+        "request the restore",
+        "restore",
+        "set the password",
+        "resolve the DNS name",
+        "connect",
+        "run the owner's queries, cold",
+        "run the owner's queries, warm",
+        "run the blocking checks",
+    }
+)
+
 # The name in records of before, and the present one. Reports of an old record show the present names.
 FORMER: Mapping[str, str] = MappingProxyType(
     {

@@ -12,27 +12,30 @@ class CheckDeclaration:
     """A check as drill.toml names it; drills/checks/registry.py binds it to its function.
 
     `blocks`: it must pass before a copy counts as usable, unless the target says otherwise. `needs_manifest`: without a
-    manifest it is never met. `in_suite` is False for what a drill judges itself, by its objectives.
+    manifest it is never met. `in_suite` is False for what a drill judges itself, by its objectives. `light`: it is run in every
+    tier, the others in none that is lighter than "sample".
     """
 
     name: str
     blocks: bool = False
     needs_manifest: bool = False
     in_suite: bool = True
+    light: bool = False
 
 
 # In the order in which they run. Only these can be made required or optional, or blocking.
 DECLARATIONS = (
-    CheckDeclaration("connection", blocks=True),
-    CheckDeclaration("queries", blocks=True),
-    CheckDeclaration("catalog", blocks=True, needs_manifest=True),
+    CheckDeclaration("connection", blocks=True, light=True),
+    CheckDeclaration("queries", blocks=True, light=True),
+    CheckDeclaration("catalog", blocks=True, needs_manifest=True, light=True),
     CheckDeclaration("sequences", blocks=True, needs_manifest=True),
-    CheckDeclaration("canary", blocks=True),
+    CheckDeclaration("canary", blocks=True, light=True),
     CheckDeclaration("invariants", blocks=True),
+    CheckDeclaration("engine version", in_suite=False),
     CheckDeclaration("content", needs_manifest=True),
     CheckDeclaration("large objects", needs_manifest=True),
     CheckDeclaration("settings", needs_manifest=True),
-    CheckDeclaration("harmless"),
+    CheckDeclaration("harmless", light=True),
     CheckDeclaration("indexes"),
     CheckDeclaration("constraints"),
     CheckDeclaration("sequences and columns"),
@@ -42,8 +45,9 @@ DECLARATIONS = (
     CheckDeclaration("views"),
     CheckDeclaration("libraries"),
     CheckDeclaration("amcheck"),
-    CheckDeclaration("isolation"),
+    CheckDeclaration("isolation", light=True),
     CheckDeclaration("data loss", in_suite=False),
+    CheckDeclaration("manifest", in_suite=False),
     CheckDeclaration("rpo by policy", in_suite=False),
 )
 CHECKS = tuple(check.name for check in DECLARATIONS)
@@ -64,6 +68,27 @@ POSTURE = (
     "stored configuration",
 )
 BLOCKING = tuple(check.name for check in DECLARATIONS if check.blocks)
+# How much of a drill a run does, the least first: "light" restores and compares the catalog, "sample" adds every check, the content
+# within a budget of time, "full" adds the restores beside the recovery, the rehearsal and the cut-over.
+Tier = Literal["light", "sample", "full"]
+TIERS: tuple[Tier, ...] = ("light", "sample", "full")
+
+
+def rank(tier: str) -> int:
+    """Return how full a tier is; what is no tier is a run of before there were any, which was full."""
+    return TIERS.index(tier) if tier in TIERS else len(TIERS) - 1
+
+
+def left_out_of(tier: Tier) -> frozenset[str]:
+    """Return the names of the checks that a run of this tier does not carry out."""
+    if tier != "light":
+        return frozenset()
+    return frozenset(check.name for check in DECLARATIONS if check.in_suite and not check.light)
+
+
+def not_run_in(tier: str) -> str:
+    """Say why something was not done."""
+    return f'not run in tier "{tier}"'
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,20 @@ what `drill.json` holds; drills/record.py reads and writes it and makes its JSON
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from drills.model.evidence import EvidenceSummary, PlanReferences
+from drills.model.engine import EngineSupport
+from drills.model.evidence import EvidenceSummary, Initiator, PlanReferences
 from drills.model.finding import CheckResult, NotChecked, Verdict
+from drills.model.forecast import ScoredForecast
 from drills.model.history import Trend
+from drills.model.incident import Incident
 from drills.model.instance import Resource, StatusChange
 from drills.model.point import RecoveryPoint, RefusedPoint
+from drills.model.price import RunPrice
 from drills.model.restore_job import RestoreTest
 from drills.model.timing import (
     ClockOffset,
@@ -23,6 +28,7 @@ from drills.model.timing import (
     Measurement,
     Moment,
     Objectives,
+    OperationCalls,
     Phase,
     QueryTiming,
     WorstCase,
@@ -32,6 +38,7 @@ SCHEMA_VERSION = 1
 
 Expectation = Literal["at backup", "stored", "source now", "none"]
 PromiseOutcome = Literal["passed", "failed", "broken", "skipped"]
+DEFAULT = "default"  # where a setting came from that nobody gave
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,11 @@ class Setting:
     name: str
     value: str
     origin: str
+
+
+def value_of(settings: Sequence[Setting], name: str) -> str:
+    """Return the value of a setting, "" where it is not among these."""
+    return next((each.value for each in settings if each.name == name), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +111,9 @@ class Restoration:
     damage: tuple[str, ...] = ()
     queries: tuple[QueryTiming, ...] = ()
     hydration: Hydration | None = None
+    engine: EngineSupport | None = None  # None where somebody else asked for the restore
+    storage_type: str = ""
+    storage_gib: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +139,20 @@ class TargetSummary:
     data: str = ""
     account: str = ""
     region: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResumedFrom:
+    """The run whose copy a run goes on with. `point` is the ARN of the recovery point that the copy was restored from.
+
+    `disaster_at` and `declared_at` are that run's; `source` says where they were found, in its record or in the copy's tags.
+    """
+
+    run_id: str
+    declared_at: datetime
+    disaster_at: datetime
+    point: str
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,4 +207,22 @@ class RunRecord:
     aborted_in: str = ""  # the phase in which the run was interrupted
     trigger: str = ""  # why the run was made: "schedule", "release", "manual" or "retest of <run>"
     plan: PlanReferences = field(default_factory=PlanReferences)
+    initiator: Initiator = field(default_factory=Initiator)
+    forecast: ScoredForecast | None = None  # None where none could be scored
+    aws_calls: tuple[OperationCalls, ...] = ()  # the most frequent first; those of the run's own processes
+    resumed_from: ResumedFrom | None = None  # whose names and tags what it works with carries
     restore_test: RestoreTest | None = None  # of a run that validated one, and restored nothing itself
+    price: RunPrice | None = None  # None in records of before it was kept
+    incident: Incident | None = None  # of a restore on the day of a disaster, whose copy stays
+
+    @property
+    def owner(self) -> str:
+        """The run's id that what it works with in AWS carries, in name and tag: its own, or that of the run that it resumes."""
+        return self.resumed_from.run_id if self.resumed_from else self.run_id
+
+    @property
+    def unverified(self) -> tuple[Verdict, ...]:
+        """The required verdicts that nothing could verify."""
+        return tuple(
+            each for each in self.verdicts if each.outcome == "not verified" and each.requirement == "required"
+        )

@@ -77,6 +77,15 @@ class ClockOffset:
 
 
 @dataclass(frozen=True, slots=True)
+class OperationCalls:
+    """How many calls of an operation, such as "rds.DescribeDBInstances", AWS answered, and how often one had to be repeated."""
+
+    operation: str
+    calls: int
+    repeated: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class QueryTiming:
     """The durations of one of the owner's queries, run by run: the first is the cold one. `reason`: why it did not run."""
 

@@ -16,7 +16,7 @@ export default {
       options: {
         singleFile: true,
         reportLanguage: "en",
-        groupBy: ["feature"],
+        groupBy: (process.env.DRILL_ALLURE_GROUP ?? "feature").split(","),
         theme: "auto",
       },
     },

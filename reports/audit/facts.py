@@ -14,7 +14,7 @@ from drills.history import wording
 from drills.model.finding import Outcome
 from drills.model.lineage import UNKNOWN
 from drills.model.policy import DECLARATIONS
-from drills.model.record import Restoration, RunRecord
+from drills.model.record import Restoration, RunRecord, value_of
 
 # Verdicts of a run that are no checks of the suite (drills/model/policy.py has those).
 OTHER_VERDICTS = ("rto", "rpo", "moment", "cut-over", "cut-over: undone")
@@ -135,11 +135,14 @@ def _restored_elsewhere(record: RunRecord) -> Seen:
 
 
 def _nothing_left(record: RunRecord) -> Seen:
-    left = [each for each in record.resources if each.state != "gone"]
+    left = [each for each in record.resources if each.is_left]
+    kept = [each for each in record.resources if each.state == "kept"]
     if not record.resources:
         return "not verified", "no resource of the run is recorded"
     if left:
         return "missed", f"{len(left)} of {len(record.resources)} resources of the run were not seen to be gone"
+    if kept:
+        return "not verified", f"{len(kept)} of {len(record.resources)} resources of the run are kept on purpose"
     return "met", f"all {len(record.resources)} resources of the run are gone"
 
 
@@ -184,12 +187,12 @@ def _manifest(record: RunRecord) -> Seen:
 
 
 def _sampling(record: RunRecord) -> Seen:
-    rule = next((each.value for each in record.settings if each.name == "target.sample"), "")
+    rule = value_of(record.settings, "target.sample")
     return ("met", f"sampled by the rule {rule}") if rule else ("not verified", "no rule of sampling is recorded")
 
 
 def _scenario(record: RunRecord) -> Seen:
-    named = next((each.value for each in record.settings if each.name == "--scenario"), "")
+    named = value_of(record.settings, "--scenario")
     return ("met", f"scenario: {named}") if named else ("not verified", "no scenario was named (--scenario)")
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from drills.history import trend
 from reports import controls
 from reports.audit.model import JUDGED, ControlInPeriod, Found, Matrix, MissedDrills, PeriodRun, Population
 from reports.audit.span import Period
@@ -65,14 +66,16 @@ def missed_in(
 ) -> tuple[MissedDrills, ...]:
     """Return the stretches in which drills fell due, from `begin` on and before `until`, and none came.
 
-    One is due `every` after the one before; where none is known from before, counting begins with the period.
+    One is due `every` after the one before, and has come where one began within the grace; where none is known from before,
+    counting begins with the period.
     """
+    grace = timedelta(seconds=trend.grace_seconds(every.total_seconds()))
     before = [each for each in judged if each < begin]
     points = [max(before, default=begin), *sorted(each for each in judged if begin <= each < until), until]
     found = []
     for start, following in pairwise(points):
         first = max(1, _whole(begin - start, every))  # the first that does not fall due before the period
-        count = _whole(following - start, every) - first
+        count = _whole(following - grace - start, every) - first
         if count > 0:
             found.append(MissedDrills(start + first * every, start + (first + count - 1) * every, count))
     return tuple(found)

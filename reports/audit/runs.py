@@ -12,8 +12,9 @@ from typing import Any
 
 from drills.errors import COULD_NOT_RUN, USAGE, DrillError
 from drills.evidence.chain import Chain, Sealed, Started, sequence_of
-from drills.evidence.check import STARTS, Problem
-from drills.evidence.folder import read_chain, verify_chain
+from drills.evidence.chain_check import verify_chain
+from drills.evidence.check import Problem, is_chain
+from drills.evidence.folder import read_chain
 from drills.evidence.sums import SIGNATURE
 from drills.history import line as history_line
 from drills.model.history import HistoryLine
@@ -40,8 +41,11 @@ def read_all(evidence: Sequence[Path], history: Sequence[HistoryLine]) -> Found:
 
 
 def _chains(folder: Path) -> list[Path]:
+    """Return the chains in a folder, or the folder that is one."""
+    if is_chain(folder):
+        return [folder]
     try:
-        return sorted(each for each in folder.iterdir() if (each / STARTS).is_dir())
+        return sorted(each for each in folder.iterdir() if is_chain(each))
     except (FileNotFoundError, NotADirectoryError):
         return []
 
@@ -49,8 +53,8 @@ def _chains(folder: Path) -> list[Path]:
 def read_folder(folder: Path) -> Found:
     """Return the runs of one chain, those without a whole bundle too, and what of it does not add up."""
     try:
-        chain, _ = read_chain(folder)
-        problems = verify_chain(folder, None)
+        chain, unread = read_chain(folder)
+        problems = verify_chain(folder, None, read=(chain, unread))
     except (DrillError, OSError) as error:
         return Found((), (f"{folder.name}: {error}",))
     runs = [_of_bundle(folder, chain, each, problems) for each in chain.bundles]
@@ -85,7 +89,9 @@ def _damage(name: str, problems: Sequence[Problem]) -> str:
 def of_record(record: RunRecord, *, damage: str = "", **place: Any) -> PeriodRun:
     """Return the run of a record; `place` are the fields that say where it stands, `damage` why it counts nowhere."""
     measured = {each.name: each.seconds for each in record.measurements}
-    standing = standing_of(record.code, history_line.why_not_counted(record), record.interrupted_by)
+    no_drill = history_line.why_no_drill(record)
+    standing = standing_of(record.code, no_drill, record.interrupted_by)
+    validated = f"{no_drill}: " if record.restore_test and no_drill else ""
     return PeriodRun(
         run_id=record.run_id,
         target=record.target.name if record.target else "",
@@ -93,7 +99,7 @@ def of_record(record: RunRecord, *, damage: str = "", **place: Any) -> PeriodRun
         simulated=record.simulated,
         started_at=record.started_at,
         standing="no drill" if damage else standing,
-        said=damage or words.headline(record),
+        said=damage or f"{validated}{words.headline(record)}",
         rta_seconds=measured.get("RTA"),
         rpa_seconds=measured.get("RPA"),
         rows=() if damage else controls.of(record),
@@ -134,7 +140,8 @@ def _of_start(chain: Chain, started: Started, problems: Sequence[Problem]) -> Pe
 
 def of_line(line: HistoryLine, evidence: Sequence[Path]) -> PeriodRun:
     """Return the run of a line of the history: it has no bundle, and supports nothing."""
-    interrupted = line.not_counted.removeprefix("interrupted by ") if line.not_counted.startswith("interrupted") else ""
+    # earlier lines say "interrupted by …"
+    interrupted = line.not_counted if line.not_counted.startswith(("aborted", "interrupted by ")) else ""
     return PeriodRun(
         run_id=line.run_id,
         target=line.key.target,

@@ -44,12 +44,15 @@ def title(matrix: Matrix) -> str:
 
 def byline(matrix: Matrix) -> str:
     """Return period and time of making in a line."""
-    cut = f", so far to {matrix.until:%Y-%m-%d %H:%M} UTC" if matrix.until < matrix.period.end else ""
+    begun = matrix.period.begin <= matrix.made_at < matrix.period.end
+    cut = f", so far to {matrix.until:%Y-%m-%d %H:%M} UTC" if begun else ""
     return f"{matrix.period.words}{cut} · made at {matrix.made_at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def headline(matrix: Matrix) -> str:
     """Return what an auditor asks first, in a sentence; simulated runs stand nowhere in it."""
+    if matrix.made_at < matrix.period.begin:
+        return f"The period has not begun: its first day is {matrix.period.begin:%Y-%m-%d}"
     real = [each for each in matrix.populations if not each.simulated]
     if not real:
         return "No drill on AWS, and none that was expected"

@@ -42,7 +42,7 @@ def parse_period(text: str) -> Period:
     except (ValueError, OverflowError):
         raise ValueError(ALLOWED) from None
     if begin > end:
-        raise ValueError(f"a first day that is not after the last one, found {begin} and {end}")
+        raise ValueError("a first day that is not after the last one")
     return Period(cleaned, _midnight(begin), _midnight(following))
 
 

@@ -7,6 +7,7 @@ reads the result alone, without our own fields, is not misled. Pure.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from typing import Any, Literal
 from drills.model.record import Promise, RunRecord
 from reports import words
 from reports.export.names import NAMESPACE, one_line
+from reports.view.whom import by_whom
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://in-toto.io/attestation/test-result/v0.1"
@@ -47,6 +49,7 @@ def _predicate(record: RunRecord, digests: Mapping[str, str]) -> dict[str, Any]:
     return {
         "result": result_of(record),
         "configuration": _configuration(record, digests),
+        **({"url": record.initiator.job} if record.initiator.job.startswith(("https://", "http://")) else {}),
         "passedTests": [] if warned else [_name(each) for each in passed],
         "warnedTests": [_name(each) for each in passed] if warned else [],
         "failedTests": [_name(each) for each in failed],
@@ -75,6 +78,8 @@ def _ours(record: RunRecord) -> dict[str, Any]:
         "simulated": record.simulated,
         "headline": words.headline(record),
         "exitCodes": list(record.all_codes),
+        "initiator": dataclasses.asdict(record.initiator) | {"told": by_whom(record)},
+        "trigger": record.trigger,
         "target": record.target.name if record.target else "",
         "recoveryPoint": point.arn if point else "",
         "verdicts": {each.name: each.outcome for each in record.verdicts},

@@ -17,8 +17,10 @@ from drills.model.record import RunRecord
 from reports import controls, words
 from reports.controls import ControlRow
 from reports.export.names import NAMESPACE, identifier, one_line
+from reports.view.whom import aws_caller, by_whom
 
 VERSION = "1.2.1"
+INITIATOR = "initiator"  # a role of ours: OSCAL leaves their names free
 NO_PLAN = (
     "There is no OSCAL assessment plan: what was expected of the run stands in its start record and its configuration, and "
     "which control rests on what in reports/controls.toml of the suite."
@@ -40,10 +42,40 @@ def _document(record: RunRecord, digests: Mapping[str, str]) -> dict[str, Any]:
             "version": one_line(record.run_id),
             "oscal-version": VERSION,
             "props": _props({"tool-version": record.tool_version, "commit": record.commit}),
+            **_initiator(record),
         },
         "import-ap": {"href": f"#{identifier(record.run_id, 'plan')}"},
         "results": [_result(record)],
         "back-matter": {"resources": [_plan(record, digests), _record(record, digests)]},
+    }
+
+
+def _initiator(record: RunRecord) -> dict[str, Any]:
+    """Return by whom the run was carried out, as a party with a role of its own; nothing where that is not recorded."""
+    who = record.initiator
+    known = {
+        "aws-arn": aws_caller(record),
+        "user": who.user,
+        "host": who.host,
+        "ci-actor": who.actor,
+        "ci-job": who.job,
+    }
+    known = {name: value for name, value in known.items() if value}
+    if not known:
+        return {}
+    party = identifier(record.run_id, "initiator")
+    return {
+        "roles": [{"id": INITIATOR, "title": "By whom the run was carried out"}],
+        "parties": [
+            {
+                "uuid": party,
+                "type": "person",
+                "name": one_line(known.get("aws-arn") or who.actor or who.user or who.host or who.job),
+                "props": _props(known),
+                "remarks": one_line(by_whom(record)),
+            }
+        ],
+        "responsible-parties": [{"role-id": INITIATOR, "party-uuids": [party]}],
     }
 
 
@@ -76,6 +108,7 @@ def _facts(record: RunRecord) -> dict[str, str]:
     return {
         "run": record.run_id,
         "simulated": "true" if record.simulated else "false",
+        "trigger": record.trigger,
         "target": record.target.name if record.target else "",
         "recovery-point": point.arn if point else "",
         "exit-codes": ", ".join(str(each) for each in record.all_codes),

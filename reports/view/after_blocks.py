@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from drills.history import wording
 from drills.model.history import Trend
 from drills.model.record import RunRecord
 from reports import controls as control_rows
 from reports import trend_chart, words
-from reports.view import select
-from reports.view.parts import NOT_SUPPLIED, Block, Drawing, Facts, Folded, Lines, Part, Row, drawing, facts, table
+from reports.view import price, removal, select
+from reports.view.parts import (
+    Block,
+    Drawing,
+    Facts,
+    Folded,
+    Lines,
+    Part,
+    Row,
+    Tone,
+    drawing,
+    facts,
+    table,
+)
 
 RUNS_SHOWN = 12
 SUPPORTS = (
@@ -28,7 +41,7 @@ def trend(record: RunRecord) -> Block:
             "No history was kept of this run." if ended else "The run has not ended, so that it is compared with none."
         )
         return Block(10, "trend", "Over time", told.rstrip("."), (Lines((told,)),))
-    lead: list[Part] = []
+    lead: list[Part] = [Lines((f"{_upper(words.forecast(record.forecast))}.",))] if record.forecast else []
     if warned := wording.warnings(found):
         lead.append(Lines(tuple(_upper(each) for each in warned), "warning"))
     if not found.points:
@@ -37,7 +50,8 @@ def trend(record: RunRecord) -> Block:
         lead.append(Lines(tuple(filter(None, (told, not_counted and f"{_upper(not_counted)}.")))))
     else:
         lead += _drawings(found) if len(found.points) > 1 else []  # a single point is no course of anything
-        lead += [Lines(tuple(_upper(each) for each in wording.sentences(found)))]
+        said = wording.pass_rate(found)  # the result of the block
+        lead += [Lines(tuple(_upper(each) for each in wording.sentences(found) if each != said))]
         lead.append(Lines((_group(found),), "quiet"))
     if found.problems:
         lead.append(Lines(tuple(f"{_upper(each)}." for each in found.problems), "quiet"))
@@ -109,53 +123,79 @@ def controls(record: RunRecord) -> Block:
     fixed = table(caption, "What, In the plan", control_rows.not_evidenced(record))
     lead: list[Part] = [] if nothing else [Facts(tuple(summary))]
     lead += [Lines((SUPPORTS,), "quiet"), fixed]
-    return Block(11, "controls", "Controls", result, tuple(lead), tuple(_controls(name, rows) for name in frameworks))
+    return Block(
+        11,
+        "controls",
+        "Controls",
+        result,
+        tuple(lead),
+        () if nothing else tuple(_controls(name, rows) for name in frameworks),
+    )
 
 
 def _controls(name: str, rows: Sequence[control_rows.ControlRow]) -> Folded:
+    """The controls of a framework: a row for each that the run speaks of, and the others by the reason that they share."""
     own = [each for each in rows if each.framework == name]
+    spoken = [each for each in own if each.supported or each.failed]
     cells = [
         (each.control, f"yes, {each.degree}" if each.supported else "no", each.asks, each.covers, each.sentence)
-        for each in own
+        for each in spoken
     ]
     columns = "Control, Supported, Asks (our paraphrase), Covers, By what"
     told = f"{name}: {sum(each.supported for each in own)} of {len(own)} supported"
-    return Folded(told, (table("A supported control is one that this run is evidence for", columns, cells),))
+    made: list[Part] = (
+        [table("A supported control is one that this run is evidence for", columns, cells)] if cells else []
+    )
+    silent: dict[str, list[str]] = {}
+    for each in own:
+        if each not in spoken:
+            silent.setdefault(each.sentence, []).append(each.control)
+    if silent:
+        lines = tuple(f"{', '.join(names)}: {sentence}" for sentence, names in silent.items())
+        made.append(Lines(lines, heading="No evidence for"))
+    return Folded(told, tuple(made))
 
 
 def clean_up(record: RunRecord) -> Block:
     """What the run made in AWS, and when it was seen to be gone."""
-    left, place = words.still_there(record), select.common_place(record.resources)
-    gone = sum(resource.state == "gone" for resource in record.resources)
+    left, place = removal.still_there(record), select.common_place(record.resources)
+    took, phase = removal.clean_up_lines(record)
     lead = facts(
         ("made", f"{len(record.resources)} resources" if record.resources else "The run made nothing."),
-        ("gone", str(gone) if record.resources else ""),
+        ("gone", (removal.gone_counts(record) or "none of it") if record.resources else ""),
         ("still there", ", ".join(left) or "nothing"),
+        ("kept on purpose", ", ".join(removal.kept(record))),
         ("where", place),
-        ("clean-up took", words.seconds_or(record.clean_up_seconds or None, "not recorded")),
-        ("cost", NOT_SUPPLIED),
+        ("removal took", took),
+        ("phase of the clean-up", phase),
+        ("calls of AWS", words.calls_line(record)),
+        ("cost", price.cost_line(record)),
+        ("cost, estimated at most", price.estimate_line(record)),
     )
-    folded = (_resources(record, left, place),) if record.resources else ()
-    result = f"Still there, or not seen to be gone: {', '.join(left)}" if left else "All of it was seen to be gone"
-    result = result if record.resources else "The run made nothing"
-    return Block(12, "clean-up", "Clean-up", result, (lead,), folded, "bad" if left else "")
+    folded = (_resources(record, place),) if record.resources else ()
+    told = tuple(_upper(line) for line in removal.kept_lines(record))
+    parts: tuple[Part, ...] = (lead, Lines(told, "warning")) if told else (lead,)
+    tone: Tone | Literal[""] = "bad" if left else "open" if told else ""
+    return Block(12, "clean-up", "Clean-up", removal.clean_up_sentence(record), parts, folded, tone)
 
 
-def _resources(record: RunRecord, left: list[str], place: str) -> Folded:
+def _resources(record: RunRecord, place: str) -> Folded:
     groups = select.resources_by_purpose(record)
     rows: list[Row | tuple[str, ...]] = []
     for purpose, made in groups:
         rows += [Row((purpose,), "head")] if len(groups) > 1 else []
         for each in made:
+            above = each.state == "kept" or removal.went_with_sandbox(each)  # above, and in the last column
+            note = f" ({each.note})" if each.note and not above else ""
             cells = (
                 each.kind,
-                each.id + (f" ({each.note})" if each.note else ""),
+                each.id + note,
                 each.state,
                 f"{each.made_at:%H:%M:%S}" if each.made_at else "–",
-                f"{each.gone_at:%H:%M:%S}" if each.gone_at else "–",
+                removal.gone_cell(each),
             )
             rows.append(cells if place else (*cells, " ".join(filter(None, (each.account, each.region))) or "–"))
-    told = f"Still there, or not seen to be gone: {', '.join(left)}" if left else "All of it was seen to be gone"
+    told = removal.clean_up_sentence(record)
     caption = f"{told}; {place}" if place else told
     columns = "Kind, Name:name, State:outcome, Made, Gone" + ("" if place else ", Where")
     return Folded(f"Resources: {len(record.resources)}", (table(caption, columns, rows),))

@@ -5,12 +5,24 @@ from __future__ import annotations
 from drills.model.finding import CheckResult, Verdict
 from drills.model.record import Restoration, RunRecord
 from reports import outcomes, words
-from reports.view import select
+from reports.view import gaps, select
 from reports.view.failures import finding_view, finding_views
-from reports.view.frame_blocks import NOT_RECORDED
-from reports.view.parts import NOT_SUPPLIED, Block, Findings, Folded, Lines, Part, Row, facts, supplied, table
+from reports.view.parts import (
+    NOT_RECORDED,
+    NOT_SUPPLIED,
+    Block,
+    Findings,
+    Folded,
+    Lines,
+    Part,
+    Row,
+    facts,
+    supplied,
+    table,
+)
 
 LEAD_FINDINGS = 10
+PARITY = "cut-over: configuration"
 
 
 def integrity(record: RunRecord) -> Block:
@@ -18,24 +30,18 @@ def integrity(record: RunRecord) -> Block:
     found = words.recovery(record)
     checks = words.recovery_checks(record)
     expectation = words.EXPECTATIONS[found.expectation] if found else "nothing was restored"
-    sampled = sum(len(check.not_checked) for check in checks)
-    how = (
-        "in full"
-        if checks and not sampled
-        else f"{sampled} things not, or not exactly (block 8)"
-        if checks
-        else "nothing"
-    )
+    left = len(gaps.things_not_compared(record))
+    how = f"{left} things not compared, or not exactly (block 8)" if left else "in full"
     lead = facts(
         ("compared with", expectation),
         ("checks", words.check_counts(checks)),
-        ("compared", how),
+        ("compared", how if checks else "nothing"),
         ("promises", words.promise_counts(record.promises)),
         ("canary", _sentence(record, "canary") or "no canary was read"),
         ("business rules", _sentence(record, "invariants") or "no invariant was evaluated"),
     )
     folded = [_checks(checks, expectation)] if checks else []
-    verdicts = select.verdicts_beside_checks(record)
+    verdicts = gaps.verdicts_beside_checks(record)
     if verdicts:
         rows = [(each.name, each.outcome, _with_requirement(each)) for each in verdicts]
         made = table("Verdicts beside those of the checks", "Verdict, Outcome:outcome, Reason", rows)
@@ -121,7 +127,11 @@ def security(record: RunRecord) -> Block:
     """Whether the copy was as guarded as the source while it was there."""
     found = words.recovery(record)
     point = found.point if found else None
-    parity = next((each for each in record.verdicts if each.name == "cut-over: configuration"), None)
+    parity = next((each for each in record.verdicts if each.name == PARITY), None)
+    unread = any(each.what.startswith(f"{PARITY}: ") for each in gaps.things_not_compared(record))
+    beside = (
+        f"{parity.outcome}{' in what was compared' if unread else ''}: {parity.sentence}" if parity else NOT_RECORDED
+    )
     key = f", key {point.kms_key_id}" if point and point.kms_key_id else ""
     lead = facts(
         ("encrypted at rest", (("yes" if point.encrypted else "no") + key) if point else NOT_RECORDED),
@@ -129,7 +139,7 @@ def security(record: RunRecord) -> Block:
         ("who reached the copy", f"this drill, on {found.host}:{found.port}" if found and found.host else "nobody"),
         ("authentication and TLS", _sentence(record, "connection") or NOT_RECORDED),
         ("settings of the database", _sentence(record, "settings") or NOT_RECORDED),
-        ("AWS configuration beside the source's", f"{parity.outcome}: {parity.sentence}" if parity else NOT_RECORDED),
+        ("AWS configuration beside the source's", beside),
         ("what the copy could do by itself", _sentence(record, "harmless") or NOT_RECORDED),
         ("row values in this report", "none: they never leave the database"),
     )
@@ -146,7 +156,7 @@ def security(record: RunRecord) -> Block:
 def findings(record: RunRecord) -> Block:
     """Every difference, the gravest first, with what to do, and where its correction is followed."""
     found = words.findings(record)
-    views = tuple(finding_views(found))
+    views = tuple(finding_views(record, found))
     plan, retest = record.plan, record.trigger.startswith("retest of")
     actions = facts(
         ("retest of", record.trigger.removeprefix("retest of ") if retest else "none: this run repeats no other"),

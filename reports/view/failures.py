@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from drills import errors
 from drills.model.finding import Finding
+from drills.model.instance import in_order_of_removal
 from drills.model.record import RunRecord
 from reports import outcomes, reasons, words
 from reports.view.parts import FindingView
@@ -64,9 +64,17 @@ def finding_view(finding: Finding, *, todo: bool = True) -> FindingView:
     )
 
 
-def finding_views(found: Sequence[Finding]) -> list[FindingView]:
-    """The findings one below the other; the same advice twice in a row is given once."""
+PLANTED = (
+    "Nothing, where it is what was planted or follows from it: the backup was damaged on purpose (--damage {}), and this says "
+    "nothing about your backups. What is neither shows in a run without --damage."
+)
+
+
+def finding_views(record: RunRecord, found: Sequence[Finding]) -> list[FindingView]:
+    """The findings one below the other; the same advice twice in a row is given once, and planted damage needs no repair."""
     views = [finding_view(each) for each in found]
+    if planted := words.damage(record):
+        views = [replace(each, todo=PLANTED.format(planted)) for each in views]
     pairs = zip([None, *views], views, strict=False)
     return [replace(each, todo="as above") if before and each.todo == before.todo else each for before, each in pairs]
 
@@ -81,7 +89,7 @@ def _meaning(finding: Finding) -> str:
 
 def failures(record: RunRecord) -> list[FindingView]:
     """What failed, the gravest first: differences, missed objectives, what could not go on, what is left behind."""
-    found = finding_views(reasons.errors_found(record))
+    found = finding_views(record, reasons.errors_found(record))
     found += _missed_objectives(record)
     found += [
         FindingView("could not run", each.phase or "the run", "its end", each.sentence) for each in record.failures
@@ -101,25 +109,28 @@ def _missed_objectives(record: RunRecord) -> Iterator[FindingView]:
         yield FindingView(
             "objective missed",
             f"{view.actual_name} against {view.objective_name}",
-            f"{view.objective_name} {words.seconds_or(view.objective, 'not set')}",
-            f"{view.actual_name} {words.seconds_or(view.actual, view.otherwise)}, {view.margin}",
+            f"{view.objective_name} {view.promised}",
+            f"{view.actual_name} {view.measured}, {view.margin}",
             view.sentence,
             todo,
         )
 
 
+_STILL_USED = "Do not delete it: a service may use it. Roll the cut-over back."
+
+
 def _left(record: RunRecord) -> Iterator[FindingView]:
     if record.ended_at is None and not record.interrupted_by:
         return  # a run that goes on has made what it works with
-    for resource in record.resources:
-        if resource.state != "gone":
+    for resource in in_order_of_removal(record.resources):
+        if resource.is_left:
             yield FindingView(
                 "left behind",
                 f"{resource.kind} {resource.id}",
                 "gone",
                 f"{resource.state}{f': {resource.note}' if resource.note else ''}",
                 "",
-                "Delete it: it costs money, and it holds the data.",
+                _STILL_USED if resource.state == "in use" else "Delete it: it costs money, and it holds the data.",
             )
 
 
@@ -127,8 +138,7 @@ def _promises(record: RunRecord, known: list[FindingView]) -> Iterator[FindingVi
     """The promises that failed or broke for a reason that nothing before them has said, and required verdicts left open."""
     told = " ".join(f"{each.meaning} {each.found} {each.expected}" for each in known)
     told += " ".join(each.message for each in words.findings(record))
-    open_ones = [each for each in record.verdicts if each.outcome == "not verified" and each.requirement == "required"]
-    for verdict in open_ones:
+    for verdict in record.unverified:
         if verdict.sentence not in told:
             told += f" {verdict.sentence}"
             yield FindingView("not verified", verdict.name, "a verdict", verdict.sentence)
@@ -149,8 +159,3 @@ def _parts(reason: str) -> list[str]:
 
 def _said(part: str, told: str) -> bool:
     return part.rstrip(".") in told
-
-
-def is_failed(record: RunRecord) -> bool:
-    """Whether page one begins with what failed: a run that ended badly, or was cut short."""
-    return bool(record.interrupted_by or record.failures) or record.code not in (None, 0, errors.USAGE)

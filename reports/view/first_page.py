@@ -5,11 +5,13 @@ from __future__ import annotations
 from drills.history import wording
 from drills.model.finding import CheckResult, Verdict
 from drills.model.record import RunRecord
-from reports import charts, reasons, recovery_words, words
+from reports import charts, outcomes, reasons, recovery_words, words
+from reports.view import answers, gaps
 from reports.view.failures import SHOWN, failures
-from reports.view.parts import NOT_SUPPLIED, Bar, FindingView, FirstPage, drawing, supplied
+from reports.view.parts import NOT_SUPPLIED, Bar, FindingView, FirstPage, drawing
 
 NAMED = 12  # of the failures beyond those shown in full
+TOLD_ALONE = 3  # scenarios that did not run; more of them share a line
 LISTED = 8  # gaps and exceptions on page one; the blocks have all
 LEVELS = {
     "L0": "L0: not signed",
@@ -32,8 +34,8 @@ def first_page(record: RunRecord) -> FirstPage:
         more_failures=_named(failed[SHOWN:]),
         bars=tuple(bar(record, each) for each in words.objective_views(record)),
         beside_bars=tuple(recovery_words.beside_rta(record)),
-        scope=tuple(_scope(record)),
-        untested=_short(untested(record), "block 2"),
+        answers=tuple(answers.answers(record)),
+        untested=tuple(filter(None, (*_short(untested(record), "block 2"), answers.not_compared(record)))),
         exceptions=_short(exceptions(record), "block 8"),
         sealing=tuple(sealing(record)),
     )
@@ -52,68 +54,61 @@ def _short(items: list[str], where: str) -> tuple[str, ...]:
 
 def bar(record: RunRecord, view: words.ObjectiveView) -> Bar:
     """An objective beside its actual."""
-    actual, against = words.seconds_or(view.actual, view.otherwise), words.seconds_or(view.objective, "not set")
-    told = f"{view.actual_name} {actual} against {view.objective_name} {against}: {view.judgement}, {view.margin}"
-    by = f" (measured by {view.source})" if view.source and view.source not in view.sentence else ""
+    against = f"{view.objective_name} {view.promised}"
+    told = f"{view.actual_name} {view.measured} against {against}: {view.judgement}, {view.margin}"
+    told += f"; {view.risk}" if view.risk else ""
+    measured = view.actual is not None and view.source and view.source not in view.sentence
+    by = f" (measured by {view.source})" if measured else ""
     return Bar(
         view.actual_name,
-        actual,
-        f"{view.objective_name} {against}",
+        view.measured,
+        against,
         view.judgement,
         view.margin,
         f"{view.sentence}{by}",
+        f"RPO {view.risk}"
+        if view.risk and view.actual_name == "RPA"
+        else "",  # once: the worst case's own bar draws it
         drawing(told, lambda form: charts.objective_bar(view, form)),
     )
 
 
-def _scope(record: RunRecord) -> list[tuple[str, str]]:
-    target, found = record.target, words.recovery(record)
-    point = found.point if found else None
-    tried = words.promise_counts(record.promises)
-    return [
-        ("target", wording_of_target(record) if target else "not known yet"),
-        (
-            "recovery point",
-            f"{point.kind}, data up to {words.show_instant(point.data_time)}" if point else "none was taken",
-        ),
-        ("compared with", words.EXPECTATIONS[found.expectation] if found else "nothing was restored"),
-        ("checks", words.check_counts(words.recovery_checks(record))),
-        ("promises", tried),
-        ("left behind", ", ".join(words.still_there(record)) or "nothing"),
-    ]
-
-
-def wording_of_target(record: RunRecord) -> str:
-    """The target, its engine and its size in one line."""
-    target = record.target
-    if target is None:
-        return "an unnamed target"
-    parts = [
-        target.name,
-        f"databases {', '.join(target.databases)}" if target.databases else "",
-        f"PostgreSQL {target.engine_version}" if target.engine_version else "",
-        words.show_bytes(target.size_bytes) if target.size_bytes is not None else "",
-    ]
-    return ", ".join(filter(None, parts))
-
-
 def untested(record: RunRecord) -> list[str]:
     """What was expected of the run and was not tested, with the reason: scenarios, and required verdicts and checks."""
-    said = [f"{name}: was expected of this run and did not run" for name in record.missing]
-    skipped: dict[str, list[str]] = {}
-    for promise in record.promises:
-        if promise.outcome == "skipped":
-            skipped.setdefault(promise.reason, []).append(promise.name)
-    for reason, names in skipped.items():
-        said.append(
-            f"{names[0] if len(names) == 1 else f'{len(names)} promises'}: skipped, {reason or 'no reason given'}"
-        )
-    judged: list[CheckResult | Verdict] = [*words.recovery_checks(record), *record.verdicts]
-    gaps = [each for each in judged if each.outcome == "not verified" and each.requirement == "required"]
-    said += dict.fromkeys(f"{each.name}: {each.sentence}" for each in gaps)
+    return [line for line, _ in _untested(record)]
+
+
+def untested_count(record: RunRecord) -> int:
+    """How many things were expected and not tested; of promises that share a line each one counts."""
+    return sum(count for _, count in _untested(record))
+
+
+def _untested(record: RunRecord) -> list[tuple[str, int]]:
+    """What was expected and not tested, in lines, and how many each line is about."""
+    said = _not_run(record)
+    for reason, names in outcomes.skipped(record).items():
+        who = names[0] if len(names) == 1 else f"{len(names)} promises"
+        said.append((f"{who}: skipped, {reason or 'no reason given'}", len(names)))
+    said += [(each, 1) for each in _required_gaps(record)]
     if not words.recovery_checks(record):
-        said.append("the restored copy: no check was made in this run")
+        said.append(("the restored copy: no check was made in this run", 1))
     return said
+
+
+def _not_run(record: RunRecord) -> list[tuple[str, int]]:
+    """What was expected and did not run, as `_untested`."""
+    names = list(dict.fromkeys(record.missing))
+    if len(names) <= TOLD_ALONE:
+        return [(f"{name}: was expected of this run and did not run", 1) for name in names]
+    first = "; ".join(names[:TOLD_ALONE])
+    more = f"; and {len(names) - TOLD_ALONE} more, in block 8"
+    return [(f"{len(names)} scenarios: were expected of this run and did not run: {first}{more}", len(names))]
+
+
+def _required_gaps(record: RunRecord) -> list[str]:
+    judged: list[CheckResult | Verdict] = [*words.recovery_checks(record), *record.verdicts]
+    left = [each for each in judged if each.outcome == "not verified" and each.requirement == "required"]
+    return list(dict.fromkeys(f"{each.name}: {each.sentence}" for each in left))
 
 
 def exceptions(record: RunRecord) -> list[str]:
@@ -133,11 +128,7 @@ def exceptions(record: RunRecord) -> list[str]:
 
 
 def _optional_gaps(record: RunRecord) -> list[CheckResult]:
-    return [
-        each
-        for each in words.recovery_checks(record)
-        if each.outcome == "not verified" and each.requirement != "required"
-    ]
+    return [each for each in gaps.unverified_checks(record) if each.requirement != "required"]
 
 
 def sealing(record: RunRecord) -> list[tuple[str, str]]:
@@ -147,7 +138,6 @@ def sealing(record: RunRecord) -> list[tuple[str, str]]:
         ("evidence level", LEVELS[kept.level] if kept else "none: no evidence is kept of this run"),
         ("sequence", f"no. {kept.sequence} of chain {kept.chain}" if kept else "none"),
         ("signing key", (kept.key or "none") if kept else "none"),
-        ("trigger", supplied(record.trigger)),
         ("prepared by", f"drills {record.tool_version}, {words.show_instant(record.ended_at, 'not ended')}"),
         ("reviewed by", _named_person(record.plan.reviewer)),
         ("approved by", _named_person(record.plan.approver)),

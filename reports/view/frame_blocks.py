@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from drills.model.record import Restoration, RunRecord
+from drills.model.record import Restoration, RunRecord, value_of
 from reports import outcomes, words
-from reports.view import select
-from reports.view.first_page import LEVELS, exceptions, sealing, untested, wording_of_target
-from reports.view.parts import NOT_SUPPLIED, Block, Folded, Lines, Part, facts, supplied, table
+from reports.view import gaps, select
+from reports.view.answers import wording_of_target
+from reports.view.first_page import LEVELS, exceptions, sealing, untested, untested_count
+from reports.view.parts import NOT_RECORDED, NOT_SUPPLIED, Block, Folded, Lines, Part, Row, facts, supplied, table
+from reports.view.whom import aws_caller, by_whom
 
-NOT_RECORDED = "not recorded"
 THREATS = {
     "instance loss": "the instance and its storage are lost",
     "logical corruption": "data was deleted or damaged by a program or a person",
@@ -21,12 +22,13 @@ THREATS = {
 def identity(record: RunRecord) -> Block:
     """Which drill this is, of what kind, with which version and configuration."""
     kept = record.evidence
-    scenario = setting(record, "--scenario") or "instance loss"
+    scenario = value_of(record.settings, "--scenario") or "instance loss"
     version = " ".join(filter(None, (record.tool_version, record.commit and f"(commit {record.commit})")))
     lead = facts(
         ("run", record.run_id),
         ("sequence", f"no. {kept.sequence} of chain {kept.chain}" if kept else NOT_SUPPLIED),
         ("trigger", supplied(record.trigger)),
+        ("by whom", by_whom(record)),
         ("test type", _test_type(record)),
         ("scenario", scenario),
         ("threat", THREATS.get(scenario, NOT_RECORDED)),
@@ -59,15 +61,10 @@ def _test_type(record: RunRecord) -> str:
     return f"{kind}; in part" if record.partial else kind
 
 
-def setting(record: RunRecord, name: str) -> str:
-    """The value of a setting, "" where the record has none."""
-    return next((each.value for each in record.settings if each.name == name), "")
-
-
 def scope(record: RunRecord) -> Block:
     """What was drilled, by whose objectives, and what was expected and not tested."""
     target, plan, found = record.target, record.plan, words.recovery(record)
-    gaps = untested(record)
+    missing, count = untested(record), untested_count(record)
     lead = facts(
         ("target", target.name if target else "not known yet"),
         ("source instance", target.instance_id if target else ""),
@@ -76,6 +73,7 @@ def scope(record: RunRecord) -> Block:
         ("data", target.data if target else ""),
         ("size", words.show_bytes(target.size_bytes) if target and target.size_bytes is not None else NOT_RECORDED),
         ("engine", f"PostgreSQL {target.engine_version}" if target and target.engine_version else NOT_RECORDED),
+        ("drilled in AWS by", aws_caller(record)),
         ("source account", supplied(target.account) if target else ""),
         ("source region", supplied(target.region) if target else ""),
         ("restored in", select.common_place(record.resources) or "see what was made, block 12"),
@@ -88,12 +86,12 @@ def scope(record: RunRecord) -> Block:
         ("objectives approved", supplied(plan.objectives_approved)),
     )
     left = (
-        Lines(tuple(gaps), heading="Expected and not tested")
-        if gaps
+        Lines(tuple(missing), heading="Expected and not tested")
+        if missing
         else Lines(("All that was expected of the run was tested.",))
     )
-    result = f"{wording_of_target(record)}; {f'not tested: {len(gaps)}' if gaps else 'all of it tested'}"
-    return Block(2, "scope", "Scope", result, (lead, left), tone="open" if gaps else "")
+    result = f"{wording_of_target(record)}; {f'not tested: {count}' if missing else 'all of it tested'}"
+    return Block(2, "scope", "Scope", result, (lead, left), tone="open" if missing else "")
 
 
 def _class(found: Restoration) -> str:
@@ -109,17 +107,20 @@ def _objectives(record: RunRecord) -> str:
 
 def exceptional(record: RunRecord) -> Block:
     """What did not go as it should, and what was not checked, each with its reason."""
-    said, gaps = exceptions(record), words.not_checked(record)
+    said, unverified = exceptions(record), gaps.gaps(record)
+    count = sum(map(len, unverified.values()))
     skipped = [each for each in record.promises if each.outcome != "passed"]
     lead: tuple[Part, ...] = (
         Lines(tuple(said) or ("No warning, no note, no failure of the run.",)),
         facts(("manual steps", NOT_SUPPLIED), ("deviations from the runbook", NOT_SUPPLIED)),
     )
     folded = []
-    if gaps:
-        rows = [(each.what, each.reason) for each in gaps]
+    if unverified:
+        rows: list[Row | tuple[str, ...]] = []
+        for kind, left in unverified.items():
+            rows += [Row((gaps.counted(len(left), kind),), "head"), *((each.what, each.reason) for each in left)]
         caption = "Left unverified in this run; none of it counts as passed"
-        folded.append(Folded(f"Not checked: {len(gaps)}", (table(caption, "What:name, Why", rows),)))
+        folded.append(Folded(f"Not checked: {count}", (table(caption, "What:name, Why", rows),)))
     else:
         lead = (Lines((words.NOTHING_LEFT_OUT,)), *lead)
     if skipped:
@@ -127,7 +128,7 @@ def exceptional(record: RunRecord) -> Block:
         caption = "Promises that did not pass, with the reason"
         counts = words.promise_counts(skipped)
         folded.append(Folded(f"Promises: {counts}", (table(caption, "Promise, Outcome:outcome, Reason", promised),)))
-    result = f"{len(said) or 'no'} exception{'' if len(said) == 1 else 's'}, not checked: {len(gaps)}"
+    result = f"{len(said) or 'no'} exception{'' if len(said) == 1 else 's'}, not checked: {count}"
     return Block(8, "exceptions", "Exceptions", result, lead, tuple(folded))
 
 
@@ -163,13 +164,16 @@ def verification(record: RunRecord) -> Block:
     )
     commands = Lines(
         (
-            "In the folder of the bundle: sha256sum -c SHA256SUMS",
             *(
-                ("openssl dgst -sha256 -verify PUBLIC.pem -signature SHA256SUMS.sig SHA256SUMS",)
+                (
+                    "Take the public key from its owner, never from the bundle.",
+                    "In the folder of the bundle: openssl dgst -sha256 -verify PUBLIC.pem -signature SHA256SUMS.sig SHA256SUMS",
+                )
                 if kept.key
                 else ("There is no signature: who could write the files could write their digests.",)
             ),
-            "VERIFY.md says what each command proves. Take the public key from its owner, never from the bundle.",
+            "In the same folder: sha256sum -c SHA256SUMS",
+            "VERIFY.md has the other commands, and says what each proves.",
         ),
         heading="How to check",
     )

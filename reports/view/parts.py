@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal, cast, get_args
 from reports.view.svg import Form
 
 NOT_SUPPLIED = "not supplied"
+NOT_RECORDED = "not recorded"
 ColumnKind = Literal["text", "name", "number", "outcome", "value"]
 Tone = Literal["good", "bad", "open"]
 
@@ -130,6 +131,7 @@ class Bar:
     judgement: str
     margin: str
     sentence: str
+    risk: str
     drawing: Drawing
 
 
@@ -146,7 +148,7 @@ class FirstPage:
     more_failures: tuple[str, ...]
     bars: tuple[Bar, ...]
     beside_bars: tuple[str, ...]
-    scope: tuple[tuple[str, str], ...]
+    answers: tuple[tuple[str, str], ...]
     untested: tuple[str, ...]
     exceptions: tuple[str, ...]
     sealing: tuple[tuple[str, str], ...]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from drills.model.point import RecoveryPoint
-from drills.model.record import Restoration, RunRecord
+from drills.model.record import Restoration, RunRecord, value_of
 from reports import charts, lineage, recovery_words, words
-from reports.view.frame_blocks import NOT_RECORDED, setting
-from reports.view.parts import NOT_SUPPLIED, Block, Folded, Lines, Part, Row, drawing, facts, table
+from reports.view.parts import NOT_RECORDED, NOT_SUPPLIED, Block, Folded, Lines, Part, Row, drawing, facts, table
 
 
 def recovery_point(record: RunRecord) -> Block:
@@ -51,10 +50,16 @@ def _point_rows(record: RunRecord, found: Restoration, point: RecoveryPoint) -> 
         ("created", words.show_instant(point.created_at)),
         ("completed", words.show_instant(point.completed_at)),
         ("expires", words.show_instant(point.expires_at, "never, or not known")),
-        ("chosen by", f"{setting(record, 'target.sample') or 'newest'} of the usable points"),
+        ("chosen by", _chosen_by(record)),
         *lineage.rows(point, found),
         ("storage", f"{point.allocated_gib} GiB" if point.allocated_gib is not None else ""),
     ]
+
+
+def _chosen_by(record: RunRecord) -> str:
+    if record.incident:
+        return f"what the incident asked for ({record.incident.asked}): {record.incident.reaches}"
+    return f"{value_of(record.settings, 'target.sample') or 'newest'} of the usable points"
 
 
 def timeline(record: RunRecord) -> Block:
@@ -65,11 +70,15 @@ def timeline(record: RunRecord) -> Block:
     whole = words.seconds_or(charts.total_seconds(record))
     slowest = words.slowest_phase(record)
     said = f"Slowest phase of the recovery: {slowest}" if slowest else "The recovery did not come to its end"
+    if record.restore_test:
+        said = "AWS Backup made the restore, so that no phase of this run counts against the RTO"
     told = f"{len(stretches)} phases over {whole}. {said}."
     key = (("rta", "counts against the RTO, drawn higher"), ("other", "outside of the recovery"))
     drawn = drawing(told, lambda form: charts.timeline(record, form), key)
-    offset = recovery_words.offset_line(record.clock_offset)
-    lead: list[Part] = [drawn, Lines(tuple(filter(None, (f"{said}.", offset and f"{offset}."))))]
+    offset = recovery_words.offset_line(
+        record.clock_offset, one_clock=value_of(record.settings, "profile.kind") == "sandbox"
+    )
+    lead: list[Part] = [drawn, *([Lines((f"{offset}.",))] if offset else [])]
     return Block(
         4, "timeline", "Timeline", f"{len(stretches)} phases in {whole}. {said}", tuple(lead), tuple(_tables(record))
     )
@@ -119,8 +128,8 @@ def results(record: RunRecord) -> Block:
     rows = [
         (
             f"{view.actual_name} against {view.objective_name}",
-            words.seconds_or(view.actual, view.otherwise),
-            words.seconds_or(view.objective, "not set"),
+            view.measured,
+            view.promised,
             view.judgement,
             view.margin,
         )
@@ -139,7 +148,7 @@ def results(record: RunRecord) -> Block:
             ("tolerable outage (MTD)", NOT_SUPPLIED),
         )
     )
-    said = [f"{v.actual_name} {words.seconds_or(v.actual, v.otherwise)}: {v.judgement}" for v in views[:2]]
+    said = [f"{v.actual_name} {v.measured}: {v.judgement}" for v in views[:2]]
     return Block(5, "results", "Results", "; ".join(said), tuple(lead), tuple(_details(record)))
 
 

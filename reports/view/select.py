@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from drills.model.finding import Finding, Verdict
+from drills.model.finding import Finding
 from drills.model.instance import Resource
 from drills.model.record import Promise, Restoration, RunRecord
-from reports import words
 
 
 def rehearsals(record: RunRecord) -> list[Restoration]:
@@ -21,12 +20,6 @@ def promises_by_feature(promises: Sequence[Promise]) -> list[tuple[str, list[Pro
     for promise in promises:
         found.setdefault(promise.feature, []).append(promise)
     return list(found.items())
-
-
-def verdicts_beside_checks(record: RunRecord) -> list[Verdict]:
-    """The verdicts that say something else than the recovery's checks, which have a table of their own."""
-    told = {(check.name, check.outcome, check.sentence) for check in words.recovery_checks(record)}
-    return [each for each in record.verdicts if (each.name, each.outcome, each.sentence) not in told]
 
 
 def all_findings(restoration: Restoration) -> list[Finding]:

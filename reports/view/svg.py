@@ -24,6 +24,7 @@ text.value { fill: #1b1f24; font-weight: 700; stroke: none; } text.stamp { fill:
 .phase { stroke: #ffffff; stroke-width: 0.6; } .phase.rta { fill: #0b62c4; } .phase.other { fill: #b4bcc6; }
 .phase.open { fill-opacity: 0.55; } .leader { stroke: #59636e; stroke-width: 0.7; } text.rta { fill: #0b62c4; font-weight: 700; }
 .track { fill: #f6f8fa; } .allowed { fill: #dde3ea; } rect.limit { fill: #1b1f24; stroke: none; }
+.further { fill: none; stroke: #8a5a00; stroke-width: 1.6; stroke-dasharray: 6 3; }
 .actual.met { fill: #1a7f37; } .actual.missed { fill: #b3261e; } .actual.open { fill: #8a5a00; }
 """
 

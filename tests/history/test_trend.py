@@ -185,20 +185,27 @@ def test_no_warning_is_given_without_its_reason(values: list[float], objective: 
 @given(st.lists(st.integers(1, 400), max_size=20), st.integers(0, 400), st.integers(1, 60))
 @settings(deadline=None)
 def test_missed_drills_are_those_that_would_have_been_due(days: list[int], since: int, every: int) -> None:
-    """With every gap filled up by its missed drills, none is longer than the declared interval, and one fewer is too few."""
+    """With every gap filled up by its missed drills, none is longer than interval and grace, and one fewer is too few."""
     at, lines = FIRST, [line(0, FIRST)]
     for index, step in enumerate(days, start=1):
         at += timedelta(days=step)
         lines.append(line(index, at))
     as_of = at + timedelta(days=since)
     interval = timedelta(days=every).total_seconds()
+    grace = trend.grace_seconds(interval)
     found = trend.gaps_of(lines, interval, as_of)
 
-    assert len(found) == sum(step > every for step in (*days, since))
+    assert len(found) == sum(step * 86400 > interval + grace for step in (*days, since))
     for gap in found:
         length = (gap.to_at - gap.from_at).total_seconds()
-        assert length / (gap.missed + 1) <= interval
-        assert length / gap.missed > interval
+        assert length - grace <= interval * (gap.missed + 1)
+        assert length - grace > interval * gap.missed
+
+
+@given(st.floats(1, 1e9))
+def test_the_grace_is_a_tenth_and_at_most_a_day(every: float) -> None:
+    """A drill of each month may be a day late, one of each hour six minutes."""
+    assert trend.grace_seconds(every) == min(every / 10, 86400)
 
 
 def test_a_run_that_could_not_run_fills_no_gap() -> None:

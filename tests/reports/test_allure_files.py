@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from drills.model.record import Setting
+from drills.model.record import RunRecord, Setting
 from drills.objectives.data_loss import NewestData, Reference, by_data, measure
 from drills.objectives.recovery_time import measure_rta
 from drills.objectives.verdicts import judge
@@ -71,6 +71,27 @@ def test_three_files_are_written(tmp_path: Path) -> None:
     assert properties["version"] == "0.1.0 (commit 3f2a9c1)"
     assert words.SIMULATED in json.loads((tmp_path / "executor.json").read_text("utf-8"))["reportName"]
     assert json.loads((tmp_path / "categories.json").read_text("utf-8")) == list(allure_files.CATEGORIES)
+
+
+@pytest.mark.parametrize("record", [green_drill(), failing_drill()], ids=["green", "failing"])
+def test_the_rows_that_allure_does_not_fold_say_verdict_objectives_and_evidence(record: RunRecord) -> None:
+    """Allure shows the executor and seven more, and folds what follows: settings are behind the answers of page one."""
+    lines = allure_files.environment_properties(record).splitlines()
+    names = [line.partition("=")[0] for line in lines]
+
+    assert names[0] == "verdict"
+    assert {"RTA", "RPA", "evidence_level"} <= set(names[:7])
+    assert ("reason_1" in names[:7]) == (record.code != 0)
+    assert names.index("what_was_restored") < names.index("setting_rto")
+    assert len(names) == len(set(names))
+
+
+def test_the_title_names_each_stamp_and_has_room_for_no_more() -> None:
+    """A title of three lines pushes Allure's ring of outcomes out of shape; the note has the stamps whole."""
+    record = dataclasses.replace(green_drill(), partial=True, partial_reason="filtered with -k recovery")
+    title = allure_files.executor(record, {})["reportName"]
+
+    assert title.endswith(f"; {words.SIMULATED}; PARTIAL")
 
 
 def test_settings_are_cleared_of_passwords() -> None:

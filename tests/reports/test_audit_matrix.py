@@ -9,14 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drills.history.trend import grace_seconds
 from drills.model.record import RunRecord
 from reports.audit.matrix import Expected, matrix_of, missed_in
 from reports.audit.model import ControlInPeriod, Found, PeriodRun, Standing
 from reports.audit.runs import of_record
 from reports.audit.span import Period, parse_period
-from tests.support.chains import at_time
 from tests.support.controls_record import judged, real_drill
 from tests.support.example_record import green_drill
+from tests.support.ledger import at_time
 
 DAY = timedelta(days=1)
 NOW = datetime(2027, 3, 1, tzinfo=UTC)
@@ -82,11 +83,12 @@ def test_missed_drills_are_counted_as_one_by_one(days: list[int], every: int, le
     until, interval = begin + length * DAY, every * DAY
     judged_at = sorted(begin + day * DAY for day in days)
 
+    grace = timedelta(seconds=grace_seconds(interval.total_seconds()))
     expected = []
     last = max((each for each in judged_at if each < begin), default=begin)
     for following in [*(each for each in judged_at if begin <= each < until), until]:
         at = last + interval
-        while at < following:
+        while at + grace < following:  # a drill that begins within the grace has come
             expected += [at] if at >= begin else []
             at += interval
         last = following

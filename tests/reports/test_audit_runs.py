@@ -14,11 +14,13 @@ from typing import Any
 import pytest
 
 from drills.cli import main as cli
+from drills.evidence.seal import Seal
 from drills.history.line import line_of, write_line
+from drills.model.restore_job import RestoreTest
 from reports.audit.runs import read_all
-from tests.support.chains import at_time, put_bundle, put_review, put_start
 from tests.support.controls_record import from_afar, judged, real_drill
 from tests.support.example_record import green_drill
+from tests.support.ledger import at_time, put, reviewed, started
 
 FIRST, SECOND, THIRD = (datetime(2026, month, 15, 3, tzinfo=UTC) for month in (10, 11, 12))
 MATRIX = "q4." + "md"
@@ -46,25 +48,36 @@ def chain(project: Path, name: str = "aws-orders") -> Path:
 
 def test_bundles_have_their_digest_level_and_review(tmp_path: Path) -> None:
     """The digest is that of SHA256SUMS; without a signature the level is L0, whatever the record says."""
-    digest = put_bundle(tmp_path / "c", at_time(real_drill(), FIRST))
-    put_bundle(tmp_path / "c", at_time(judged(real_drill(), 10, rto="missed"), SECOND), signed=False)
-    put_review(tmp_path / "c", 2)
+    unsigned = put(tmp_path / "c", at_time(judged(real_drill(), 10, rto="missed"), FIRST), Seal())
+    digest = put(tmp_path / "c", at_time(real_drill(), SECOND)).digest
+    reviewed(tmp_path / "c", unsigned)
     found = read_all([tmp_path], ())
 
     assert found.problems == ()
     assert [(each.sequence, each.standing, each.level, each.review) for each in found.runs] == [
-        (1, "done", "L1", ""),
-        (2, "failed", "L0", "accepted by R. Viewer"),
+        (1, "failed", "L0", "accepted by R. Viewer"),
+        (2, "done", "L1", ""),
     ]
-    assert found.runs[0].digest == digest
-    assert found.runs[0].rows
+    assert found.runs[1].digest == digest
+    assert found.runs[1].rows
+
+
+def test_a_validated_restore_test_supports_controls_and_is_no_drill(tmp_path: Path) -> None:
+    """It stands in the population apart, with the reason, and fills no gap."""
+    test = RestoreTest("job", "plan", "i", "arn", result="SUCCESSFUL")
+    put(tmp_path / "c", at_time(dataclasses.replace(real_drill(), restore_test=test), FIRST))
+    (found,) = read_all([tmp_path], ()).runs
+
+    assert found.standing == "no drill"
+    assert found.said.startswith("a validated restore test is no drill, unless validations_are_drills = true: ")
+    assert found.rows
 
 
 def test_a_start_without_a_bundle_is_an_aborted_run(tmp_path: Path) -> None:
     """It stays in the population, and is named; one that goes on is not yet aborted."""
-    put_bundle(tmp_path / "c", at_time(real_drill(), FIRST))
-    put_start(tmp_path / "c", at_time(real_drill(), SECOND))
-    held = put_start(tmp_path / "c", at_time(real_drill(), THIRD), running=True)
+    put(tmp_path / "c", at_time(real_drill(), FIRST))
+    started(tmp_path / "c", at_time(real_drill(), SECOND))
+    held = started(tmp_path / "c", at_time(real_drill(), THIRD), running=True).held
     found = read_all([tmp_path], ())
     os.close(held)
 
@@ -81,7 +94,7 @@ def test_a_gap_in_the_numbers_is_named(tmp_path: Path) -> None:
     """An entry that is there no more."""
     records = [at_time(real_drill(), each) for each in (FIRST, SECOND, THIRD)]
     for each in records:
-        put_bundle(tmp_path / "c", each)
+        put(tmp_path / "c", each)
     shutil.rmtree(tmp_path / "c" / f"0002-{records[1].run_id}")
     for path in (tmp_path / "c" / "starts").glob("0002-*"):
         path.unlink()
@@ -95,7 +108,7 @@ def test_a_gap_in_the_numbers_is_named(tmp_path: Path) -> None:
 def test_a_bundle_that_does_not_add_up_counts_nowhere_and_is_named(tmp_path: Path, damage: str) -> None:
     """A bundle that is not as it was sealed supports nothing, and its run does not disappear."""
     record = at_time(real_drill(), FIRST)
-    put_bundle(tmp_path / "c", record)
+    put(tmp_path / "c", record)
     kept = tmp_path / "c" / f"0001-{record.run_id}" / "drill.json"
     if damage == "changed":
         kept.write_text(kept.read_text().replace('"code": 0', '"code": 10'))
@@ -115,7 +128,7 @@ def test_a_bundle_that_does_not_add_up_counts_nowhere_and_is_named(tmp_path: Pat
 def test_a_run_of_the_history_alone_is_said_to_have_no_bundle(tmp_path: Path) -> None:
     """One that stands in a chain too is counted once, from there."""
     sealed, old = at_time(real_drill(), SECOND), at_time(real_drill(), FIRST)
-    put_bundle(tmp_path / "c", sealed)
+    put(tmp_path / "c", sealed)
     runs = read_all([tmp_path], [line_of(sealed, 86400.0), line_of(old, 86400.0)]).runs
 
     assert [(each.run_id, bool(each.digest), bool(each.rows)) for each in runs] == [
@@ -139,7 +152,7 @@ def test_a_run_of_the_history_alone_is_said_to_have_no_bundle(tmp_path: Path) ->
 def test_chain_and_history_agree_on_how_a_run_stands(tmp_path: Path, changes: dict[str, Any], standing: str) -> None:
     """The same run stands alike, wherever it was read from."""
     record = dataclasses.replace(at_time(real_drill(), FIRST), **changes)
-    put_bundle(tmp_path / "c", record)
+    put(tmp_path / "c", record)
 
     assert [each.standing for each in read_all([tmp_path], ()).runs] == [standing]
     assert [each.standing for each in read_all([tmp_path / "none"], [line_of(record)]).runs] == [standing]
@@ -161,9 +174,9 @@ def test_the_command_prints_the_matrix(
 ) -> None:
     """Population, runs with their entries, frameworks, and what is missing from the chain; on a narrow terminal too."""
     monkeypatch.setenv("COLUMNS", columns)
-    put_bundle(chain(project), at_time(real_drill(), FIRST))
-    put_start(chain(project), at_time(real_drill(), FIRST, "c3d4"))
-    put_bundle(chain(project), at_time(judged(real_drill(), 11, content="missed"), SECOND))
+    put(chain(project), at_time(real_drill(), FIRST))
+    started(chain(project), at_time(real_drill(), FIRST, "c3d4"))
+    put(chain(project), at_time(judged(real_drill(), 11, content="missed"), SECOND))
 
     assert cli.main(["report", "controls", "--period", "2026-10-01..2026-11-20"]) == 0
     said = capsys.readouterr().out
@@ -175,8 +188,8 @@ def test_the_command_prints_the_matrix(
 def test_json_holds_every_run_with_its_rows(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Populations, runs, controls and problems; simulated runs are stamped."""
     record = at_time(from_afar(real_drill()), FIRST)
-    digest = put_bundle(chain(project), record)
-    put_bundle(chain(project, "sandbox-orders"), at_time(green_drill(), SECOND))
+    digest = put(chain(project), record).digest
+    put(chain(project, "sandbox-orders"), at_time(green_drill(), SECOND))
 
     assert cli.main(["report", "controls", "--period", "2026-Q4", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
@@ -191,7 +204,7 @@ def test_json_holds_every_run_with_its_rows(project: Path, capsys: pytest.Captur
 def test_a_file_is_written_in_the_format_of_its_name(project: Path, ending: str, by: str) -> None:
     """Each holds the run and its digest whole, needs nothing from elsewhere and calls nothing compliant."""
     record = at_time(judged(real_drill(), 11, content="missed"), FIRST)
-    digest = put_bundle(chain(project), record)
+    digest = put(chain(project), record).digest
 
     assert cli.main(["report", "controls", "--period", "2026-Q4", "--by", by, "-o", f"q4.{ending}"]) == 0
     text = (project / f"q4.{ending}").read_text("utf-8")
@@ -211,7 +224,7 @@ def test_names_are_escaped_in_the_page(project: Path) -> None:
     record = at_time(real_drill(), FIRST)
     assert record.target
     hostile = dataclasses.replace(record, target=dataclasses.replace(record.target, name="<b>|x\x1b[2J"))
-    put_bundle(chain(project), hostile)
+    put(chain(project), hostile)
     for ending in ("html", "md"):
         assert cli.main(["report", "controls", "--period", "2026-Q4", "-o", f"q4.{ending}"]) == 0
         text = (project / f"q4.{ending}").read_text("utf-8")
@@ -228,6 +241,7 @@ def test_names_are_escaped_in_the_page(project: Path) -> None:
         (["controls", "--period", "2026-Q4", "-o", "x.pdf"], ".html, .md or .json"),
         (["controls", "--period", "2026-Q4", "--json", "-o", MATRIX], "ends in .json"),
         (["controls", "--period", "2026-Q4", "-o", f"no/such/{MATRIX}"], "--output: expected a place"),
+        (["controls", "--period", "2026-Q4", "--redact", "external"], "--redact: expected it with the report of a run"),
         (["controls", "--period", "2026-Q4", "--evidence", "nowhere"], "--evidence: expected a folder"),
         (["--period", "2026-Q4"], "drills report controls --period"),
         (["reports/out/x", "--json"], "drills report controls --period"),
@@ -241,12 +255,28 @@ def test_wrong_usage_is_a_sentence(
     assert said in capsys.readouterr().err
 
 
+def test_one_chain_may_be_given(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As --evidence, like the folder that holds it."""
+    put(chain(project), at_time(real_drill(), FIRST))
+
+    assert cli.main(["report", "controls", "--period", "2026-Q4", "--json", "--evidence", str(chain(project))]) == 0
+    assert [each["done"] for each in json.loads(capsys.readouterr().out)["populations"]] == [1]
+
+
+def test_a_period_that_has_not_begun_says_so(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In its first sentence, and nothing is shown as counted so far."""
+    assert cli.main(["report", "controls", "--period", "2999-Q4"]) == 0
+    said = capsys.readouterr().out
+    assert "The period has not begun: its first day is 2999-10-01" in said
+    assert "so far" not in said
+
+
 def test_the_folder_of_each_profile_is_read(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Where drill.toml keeps the evidence, for all profiles and for one."""
     more = '[evidence]\nfolder = "here"\n[profiles.aws]\nkind = "aws"\naccounts = ["123456789012"]\n'
     (project / "drill.toml").write_text(f'{CONFIG}{more}[profiles.aws.evidence]\nfolder = "there"\n', encoding="utf-8")
-    put_bundle(project / "here" / "sandbox-orders", at_time(green_drill(), FIRST))
-    put_bundle(project / "there" / "aws-orders", at_time(real_drill(), SECOND))
+    put(project / "here" / "sandbox-orders", at_time(green_drill(), FIRST))
+    put(project / "there" / "aws-orders", at_time(real_drill(), SECOND))
 
     assert cli.main(["report", "controls", "--period", "2026-Q4", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)

@@ -177,6 +177,16 @@ def test_what_was_left_behind_spoils_the_rows_on_removal_alone() -> None:
     assert found["nist80053 CP-10"].supported
 
 
+def test_what_is_kept_on_purpose_is_no_removal_that_was_shown() -> None:
+    """The drill was not at fault, and a copy of the data stands: the row on removal is neither supported nor failed."""
+    record = real_drill()
+    kept = dataclasses.replace(record.resources[0], id="orders-prod-aside-abcd", state="kept")
+    found = rows(dataclasses.replace(record, resources=(*record.resources, kept)))
+
+    assert (found["gdpr Art. 5(1)(e)"].supported, found["gdpr Art. 5(1)(e)"].failed) == (False, False)
+    assert "1 of 5 resources of the run are kept on purpose" in found["gdpr Art. 5(1)(e)"].sentence
+
+
 def test_what_no_drill_evidences_has_its_slots() -> None:
     """What the owner's plan refers to stands beside it; where it says nothing, "not supplied"."""
     plan = PlanReferences(reviewer="R. Viewer", tickets=("OPS-1", "OPS-2"))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 
+from drills.model.evidence import Initiator
 from reports.export import oscal
 from tests.support.controls_record import from_afar, judged, real_drill
 from tests.support.example_record import failing_drill, green_drill, interrupted_drill, running_drill
@@ -21,6 +23,9 @@ RUNS = {
     "failing": failing_drill(),
     "interrupted": interrupted_drill(),
     "running": running_drill(),
+    "started by CI": dataclasses.replace(
+        real_drill(), initiator=Initiator(user="runner", host="ci-7", actor="octocat")
+    ),
 }
 
 

@@ -14,14 +14,18 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from drills.model.evidence import Initiator
 from drills.model.record import RunRecord
 from drills.objectives import verdicts as all_verdicts
 from drills.record import to_json
 from reports import write
 from reports.export import files, in_toto, oscal
+from reports.view.whom import by_whom
 from tests.support.controls_record import judged, real_drill
 from tests.support.example_record import failing_drill, green_drill, interrupted_drill, running_drill
 
+ARN = "arn:aws:sts::123456789012:assumed-role/drill/ann"
+JOB = "https://github.example/shop/drills/actions/runs/4711"
 DIGESTS = {"drill.json": "a" * 64, "config.json": "b" * 64}
 RUNS = [real_drill(), green_drill(), failing_drill(), interrupted_drill(), running_drill()]
 DIGEST: dict[str, Any] = {
@@ -176,6 +180,41 @@ def test_assessment_results_have_the_shape_of_oscal(record: RunRecord) -> None:
     observations = made["results"][0].get("observations", [])
     assert all(each["methods"] == ["TEST"] for each in observations)
     assert made["metadata"]["oscal-version"] == "1.2.1"
+
+
+@pytest.mark.parametrize(
+    ("who", "name"),
+    [
+        (Initiator(arn=ARN, user="ann", host="laptop"), ARN),
+        (Initiator(user="runner", host="ci-7", actor="octocat", job=JOB), "octocat"),
+        (Initiator(arn="not known: ExpiredToken", user="ann", host="laptop"), "ann"),
+    ],
+    ids=["AWS", "CI", "refused"],
+)
+def test_the_exports_say_by_whom_the_run_was_carried_out(who: Initiator, name: str) -> None:
+    """OSCAL has a party with a role, in-toto our own part and the address of the job; both say whose word it is."""
+    record = dataclasses.replace(real_drill(), initiator=who, trigger="schedule")
+    metadata, predicate = results(record)["metadata"], statement(record)["predicate"]
+    (party,), (held,) = metadata["parties"], metadata["responsible-parties"]
+
+    assert (party["type"], party["name"], party["remarks"]) == ("person", name, by_whom(record))
+    assert held == {"role-id": metadata["roles"][0]["id"], "party-uuids": [party["uuid"]]}
+    assert {"name": "trigger", "ns": "urn:x-drills:evidence:1", "value": "schedule"} in results(record)["results"][0][
+        "props"
+    ]
+    told = {each["name"]: each["value"] for each in party["props"]}
+    assert ("aws-arn" in told) == who.arn.startswith("arn:")
+    assert told["user"] == who.user
+    ours = predicate["urn:x-drills:evidence:1"]
+    assert (ours["initiator"]["told"], ours["trigger"]) == (by_whom(record), "schedule")
+    assert predicate.get("url", "") == who.job
+    Draft202012Validator(IN_TOTO).validate(statement(record))
+
+
+def test_nobody_is_named_where_nobody_is_known() -> None:
+    """A party without a name would be one that was looked at."""
+    assert not {"parties", "roles", "responsible-parties"} & set(results(real_drill())["metadata"])
+    assert "url" not in statement(real_drill())["predicate"]
 
 
 def test_exports_of_a_record_are_the_same_each_time() -> None:

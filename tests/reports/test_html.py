@@ -13,6 +13,7 @@ import pytest
 from drills.model.finding import Finding
 from drills.model.record import RunRecord
 from reports import controls, html, reasons, words
+from reports.view import gaps, removal
 from tests.support.example_record import failing_drill, green_drill, interrupted_drill, running_drill
 
 ALL = [green_drill(), failing_drill(), interrupted_drill(), running_drill()]
@@ -108,13 +109,13 @@ def test_page_names_findings_gaps_reasons_and_leftovers() -> None:
     for finding in words.findings(record):
         assert finding.object in text
         assert finding.message in text
-    for gap in words.not_checked(record):
+    for gap in (each for left in gaps.gaps(record).values() for each in left):
         assert gap.what in text
         assert gap.reason in text
     for promise in record.promises:
         assert promise.name in text
         assert promise.reason in text
-    for name in words.still_there(record):
+    for name in removal.still_there(record):
         assert name in text
     for item in controls.NOT_EVIDENCED:
         assert item.what in text
@@ -212,3 +213,17 @@ def test_a_narrow_page_shows_the_times_of_the_phases() -> None:
     assert '<table class="cards">\n<caption>Phases, in order' in page
     assert {'"Began"', '"Ended"', '"Took"'} <= set(re.findall(r'data-label=("\w+")', table))
     assert not re.findall(r"<td(?![^>]*data-label)[^>]*>[^<]", page)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("-6928774616630018025", "-6928774616630018025"),
+        ("run (--damage row)", 'run <span class="whole">(--damage</span> row)'),
+        ("arn:aws:rds:eu-central-1", "arn:<wbr>aws:<wbr>rds:<wbr>eu-<wbr>central-<wbr>1"),
+        ("<b>--x</b>", '<span class="whole">&lt;b&gt;--x&lt;/b&gt;</span>'),
+    ],
+)
+def test_text_is_wrapped_where_nothing_is_torn_apart(text: str, shown: str) -> None:
+    """A name is wrapped behind its joints; a number keeps its sign and an option its dashes."""
+    assert html.breakable(text) == shown

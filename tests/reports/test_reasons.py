@@ -6,10 +6,12 @@ import dataclasses
 import io
 from pathlib import Path
 
-from drills.model.finding import Finding
+import pytest
+
+from drills.model.finding import Finding, Verdict
 from drills.model.record import Failure, Promise, RunRecord, Setting
 from drills.screen import Screen
-from reports import allure_files, html, markdown, reasons, terminal
+from reports import allure_files, html, markdown, reasons, terminal, words
 from reports.view import failures
 from tests.support.example_record import failing_drill, green_drill
 
@@ -22,11 +24,34 @@ def ended(record: RunRecord, tmp_path: Path) -> str:
 
 
 def test_the_headline_names_the_first_object() -> None:
-    """A failed verification is headed by the first object that differs."""
+    """A failed verification is headed by the first two objects that differ, and by how many others do."""
     record = failing_drill()
-    first = reasons.errors_found(record)[0]
-    assert reasons.headline(record).startswith(f"Verification failed: {first.object} differs")
+    first, second, *others = dict.fromkeys(each.object for each in reasons.errors_found(record))
+    assert reasons.headline(record).startswith(
+        f"Verification failed: {first}, {second} and {len(others)} other objects differ;"
+    )
     assert reasons.headline(green_drill()) == "Passed: all promises held"
+
+
+@pytest.mark.parametrize(
+    ("objects", "told"),
+    [
+        (("a",), "a differs"),
+        (("a", "a"), "a differs"),
+        (("a", "b"), "a and b differ"),
+        (("a", "b", "c"), "a, b and 1 other object differ"),
+        (("a", "b", "c", "a", "d"), "a, b and 2 other objects differ"),
+    ],
+)
+def test_the_headline_counts_objects_and_not_findings(objects: tuple[str, ...], told: str) -> None:
+    """An object with two findings is one, and one other object is named rather than counted."""
+    record = failing_drill()
+    found = tuple(Finding("catalog", "error", each, "x", "y", "differs") for each in objects)
+    checks = (dataclasses.replace(record.restorations[0].checks[0], findings=found),)
+    recovery = dataclasses.replace(record.restorations[0], checks=checks)
+    record = dataclasses.replace(record, restorations=(recovery,), all_codes=(11,))
+
+    assert reasons.headline(record) == f"Verification failed: {told}"
 
 
 def test_what_could_not_run_is_headed_by_its_reason() -> None:
@@ -36,8 +61,41 @@ def test_what_could_not_run_is_headed_by_its_reason() -> None:
     broken = dataclasses.replace(
         green, promises=(Promise("x", "f", "The rehearsal is found", "broken", reason="no grant"),)
     )
-    assert reasons.headline(stopped).endswith("could not verify: the disk is full")
-    assert reasons.headline(broken).endswith("could not verify: The rehearsal is found: no grant")
+    assert reasons.headline(stopped) == "The drill could not go on: the disk is full"
+    assert reasons.headline(broken) == "1 promise could not be tried: The rehearsal is found: no grant"
+
+
+def test_a_run_that_ran_is_not_said_not_to_have_run() -> None:
+    """Where a verdict was not reached, headline and exit code name it, and say no more than that."""
+    rto = Verdict("rto", "not verified", "RTA was not measured: the copy was never usable", exit_code=10)
+    record = dataclasses.replace(green_drill(), code=12, all_codes=(12,), verdicts=(rto,))
+
+    assert reasons.headline(record) == f"Not verified: rto: {rto.sentence}"
+    assert words.exit_lines(record) == ["12: not verified: rto"]
+
+
+def test_planted_damage_is_not_to_be_repaired() -> None:
+    """What a run with `--damage` finds is wanted, so that no report advises to run queries on the source or to distrust backups."""
+    record = failing_drill()
+    damaged = dataclasses.replace(record, settings=(*record.settings, Setting("--damage", "row", "command line")))
+    found = reasons.errors_found(damaged)
+    told = [each.todo for each in failures.finding_views(damaged, found)]
+
+    assert "damaged on purpose (--damage row)" in told[0]
+    assert set(told[1:]) == {"as above"}
+    assert "damaged on purpose" not in str(failures.finding_views(record, found))
+
+
+def test_the_summary_has_the_query_that_an_advice_names() -> None:
+    """Block 9 of summary.md holds each query with its line breaks, so that a comment in it ends where it should."""
+    record = failing_drill()
+    found = dataclasses.replace(reasons.errors_found(record)[0], query="-- which rows\nselect 1 where 1 < 2\n\n-- end")
+    checks = (dataclasses.replace(record.restorations[0].checks[0], findings=(found,)),)
+    recovery = dataclasses.replace(record.restorations[0], checks=checks)
+    page, _, blocks = markdown.render(dataclasses.replace(record, restorations=(recovery,))).partition("<details>")
+
+    assert "<pre>-- which rows\nselect 1 where 1 &lt; 2\n\n-- end</pre>" in blocks
+    assert "<pre>" not in page
 
 
 def test_each_reason_stands_before_the_objectives(tmp_path: Path) -> None:
@@ -57,7 +115,7 @@ def test_each_reason_stands_before_the_objectives(tmp_path: Path) -> None:
     for finding in reasons.errors_found(record):
         assert finding.object in first
         assert finding.object in summary[: summary.index("## Objectives")]
-    assert "what_went_wrong_1=" in allure_files.environment_properties(record)
+    assert "reason_1=" in allure_files.environment_properties(record)
 
 
 def test_the_end_fits_a_screen(tmp_path: Path) -> None:

@@ -112,12 +112,27 @@ def test_each_status_has_a_beginning_an_end_and_a_length(record: RunRecord) -> N
 
 @pytest.mark.parametrize(
     ("low", "high", "said"),
-    [(-0.01, 0.1, "+0.0 s to +0.1 s"), (89.9, 90.2, "+89.9 s to +90.2 s"), (3.0, 1.0, "moved against each other")],
+    [
+        (-0.012, 0.101, "less than 0.11 s apart"),
+        (-0.046, 0.0476, "less than 0.05 s apart"),
+        (0.0, 0.0, "less than 0.01 s apart"),
+        (89.901, 90.199, "+89.90 s to +90.20 s"),
+        (-2.004, -1.0, "-2.01 s to -1.00 s"),
+        (3.0, 1.0, "moved against each other"),
+    ],
 )
 def test_the_two_clocks_are_told_apart(low: float, high: float, said: str) -> None:
-    """By bounds, since a Date has a resolution of one second; nothing is said where nothing is known."""
+    """By bounds that are rounded outwards, never as if there were none; nothing is said where nothing is known."""
     assert said in recovery_words.offset_line(ClockOffset(low, high, 7))
     assert recovery_words.offset_line(None) == ""
+
+
+def test_the_clock_of_the_sandbox_is_called_this_machines() -> None:
+    """Answers of the sandbox say how narrow a measurement is; where its clock was set ahead, they say by how much."""
+    assert "as the sandbox has this machine's clock;" in recovery_words.offset_line(
+        ClockOffset(-0.1, 0.1, 7), one_clock=True
+    )
+    assert "this machine's clock;" not in recovery_words.offset_line(ClockOffset(89.9, 90.2, 7), one_clock=True)
 
 
 def test_hydration_is_told_with_its_gaps(record: RunRecord) -> None:

@@ -134,4 +134,6 @@ def test_the_command_writes_masked_reports_into_a_folder_of_their_own(
     assert (tmp_path / "b" / "drill.json").read_bytes() == (run / "external" / "drill.json").read_bytes()
     assert cli.main(["report", str(run), "--redact", "external", "-o", str(run)]) == 2
     assert "found a run's own folder" in capsys.readouterr().err
+    assert cli.main(["report", str(run), "--redact", "external", "-o", str(run / "drill.json" / "x")]) == 12
+    assert capsys.readouterr().err.count("\n") == 1  # a sentence, and no traceback
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["run"]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from drills.model.instance import Resource
 from drills.model.record import RunRecord
 from drills.record import RECORD_NAME, to_json
 from reports import reasons, terminal, words
@@ -123,6 +124,20 @@ def test_live_line_tells_phase_times_and_objective(tmp_path: Path) -> None:
     assert progress.__rich__().plain == "[  20.1 s] restore 6.0 s | RTO 30 m, 6.1 s used"
 
 
+def test_a_phase_that_waits_says_why(tmp_path: Path) -> None:
+    """Both the line at the bottom and the plain ones have the reason, and each reason has one line."""
+    waits = running_drill()
+    *ended, last = waits.phases
+    console, out = plain(200)
+    progress = terminal.Progress(tmp_path, console, WoundClock())
+    for reason in ("", "not reached yet: no route", "not reached yet: no route", ""):
+        put(tmp_path, dataclasses.replace(waits, phases=(*ended, dataclasses.replace(last, note=reason))))
+        progress.look()
+        progress.tell(begins=True)
+        assert progress.__rich__().plain.endswith(f" | {reason}" if reason else "used")
+    assert out.getvalue().count("] not reached yet: no route\n") == 1
+
+
 @pytest.mark.parametrize(
     ("spent", "limit", "said"),
     [
@@ -174,6 +189,16 @@ def test_summary_tells_everything_that_decides(tmp_path: Path) -> None:
     assert "still there: db-instance" in text
     assert reasons.headline(failing_drill()) in text
     assert all(f"exit code {line}\n" in text for line in words.exit_lines(failing_drill()))
+
+
+def test_summary_says_what_is_kept_and_what_to_type(tmp_path: Path) -> None:
+    """A copy of the data that stands on purpose is told with its command, and not as something that is still there."""
+    kept = Resource("db-instance", "orders-aside", "kept", note="to remove it: aws rds delete-db-instance")
+    console, out = plain(100)
+    terminal.summary(dataclasses.replace(green_drill(), resources=(kept,)), tmp_path, console)
+
+    assert "kept: db-instance orders-aside: to remove it: aws rds delete-db-instance" in out.getvalue()
+    assert "still there" not in out.getvalue()
 
 
 def test_summary_names_only_reports_that_exist_relative_to_here(

@@ -12,11 +12,12 @@ import typst
 
 from drills.model.evidence import EvidenceSummary, PlanReferences
 from drills.model.finding import Finding
+from drills.model.instance import Resource
 from drills.model.record import RunRecord
-from reports import html, markdown, pdf, words
+from reports import controls, html, markdown, pdf, words
 from reports.view.build import report
 from reports.view.failures import failures
-from reports.view.parts import NOT_SUPPLIED, Block, Facts, as_data
+from reports.view.parts import NOT_SUPPLIED, Block, Facts, Lines, Table, as_data
 from tests.reports.test_html import visible
 from tests.support.example_history import drill_with_history
 from tests.support.example_record import failing_drill, green_drill, interrupted_drill, running_drill
@@ -83,13 +84,13 @@ def test_page_one_stands_before_anything_folded(record: RunRecord) -> None:
     page = html.render(record)
     first, _, rest = page.partition('<section class="block"')
 
-    for name in ("objectives", "tested", "sealing", "untested", "exceptional"):
+    for name in ("objectives", "answers", "sealing", "untested", "exceptional"):
         assert f'id="{name}"' in first
         assert f'id="{name}"' not in rest
     assert '<details class="fold">' not in first
-    assert page.index('class="page-one"') < page.index("<details") or "<details" not in first
+    assert page.index('class="page-one') < page.index("<details") or "<details" not in first
     summary = markdown.render(record).partition("<details>")[0]
-    for name in ("Objectives", "Scope", "Signatures", "Expected and not tested", "Exceptions"):
+    for name in ("Objectives", "In short", "Signatures", "Expected and not tested", "Exceptions"):
         assert f"## {name}\n" in summary
 
 
@@ -125,6 +126,30 @@ def test_what_failed_names_objectives_leftovers_and_open_verdicts() -> None:
     assert any(severity == "left behind" for severity, _ in told)
     assert failures(green_drill()) == []
     assert failures(running_drill()) == []
+
+
+NOTE = "kept on purpose; to remove it: aws rds delete-db-instance --db-instance-identifier orders-aside"
+KEPT = Resource("db-instance", "orders-aside", "kept", note=NOTE)
+
+
+def test_what_a_cut_over_keeps_is_told_with_its_command_and_is_no_failure() -> None:
+    """Nobody reads that all is gone while a copy of the data stands; once more than its name, on page one and in the block."""
+    whole = report(dataclasses.replace(green_drill(), resources=(*green_drill().resources, KEPT)))
+    block, page = whole.blocks[11], dict(whole.page.answers)
+
+    assert block.result == "All but what is kept on purpose was seen to be gone: db-instance orders-aside"
+    assert any(isinstance(part, Lines) and NOTE in part.items[0] for part in block.lead)
+    assert (page["left behind"], page["kept on purpose"]) == ("nothing", "db-instance orders-aside")
+    assert failures(dataclasses.replace(green_drill(), resources=(KEPT,))) == []
+
+
+def test_what_a_service_may_use_is_not_to_be_deleted() -> None:
+    """A cut-over that was not rolled back has left the instance that bears the name of production."""
+    serves = dataclasses.replace(KEPT, id="orders-prod", state="in use", note="drills cutover rollback X")
+    (found,) = failures(dataclasses.replace(green_drill(), resources=(serves,)))
+
+    assert found.todo == "Do not delete it: a service may use it. Roll the cut-over back."
+    assert found.found == "in use: drills cutover rollback X"
 
 
 @pytest.mark.parametrize("record", ALL, ids=IDS)
@@ -193,3 +218,30 @@ def test_nothing_of_a_name_becomes_markup_in_any_form() -> None:
     assert "<img" not in markdown.render(changed)
     for block in report(changed).blocks:
         assert "<img" not in json.dumps([each["alone"] for each in as_data(block)["lead"] if "alone" in each])
+
+
+def test_the_bundle_is_checked_in_the_order_in_which_each_step_proves_something() -> None:
+    """The key comes from its owner before the signature is checked with it, and the signature before the digests it covers."""
+    record = dataclasses.replace(green_drill(), evidence=EvidenceSummary("aws-orders", 4, level="L1", key="ab" * 32))
+    steps = next(part.items for part in report(record).blocks[13].lead if isinstance(part, Lines))
+    places = [
+        next(n for n, each in enumerate(steps) if said in each) for said in ("its owner", "openssl", "sha256sum -c")
+    ]
+
+    assert places == sorted(places)
+
+
+def test_controls_without_evidence_share_a_line_with_their_reason() -> None:
+    """A table has what the run speaks of, for it or against it; every other control is named once, beside why not."""
+    record = dataclasses.replace(green_drill(), simulated=False, profile="aws")
+    for fold in report(record).blocks[10].folded:
+        own = [each for each in controls.of(record) if fold.heading.startswith(f"{each.framework}:")]
+        rows_shown = [row.cells[0] for part in fold.parts if isinstance(part, Table) for row in part.rows]
+        lines = [line for part in fold.parts if isinstance(part, Lines) for line in part.items]
+        silent = [each for each in own if not each.supported and not each.failed]
+
+        assert rows_shown == [each.control for each in own if each not in silent]
+        assert len(lines) == len({each.sentence for each in silent})
+        assert all(any(each.control in line and line.endswith(each.sentence) for line in lines) for each in silent)
+    assert report(record).blocks[10].folded
+    assert report(green_drill()).blocks[10].folded == ()

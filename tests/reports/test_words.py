@@ -6,11 +6,18 @@ import dataclasses
 
 import pytest
 
-from drills.model.finding import CheckResult, Verdict
+from drills.history.line import why_not_counted
+from drills.model.finding import CheckResult, NotChecked, Verdict
+from drills.model.record import RunRecord
 from drills.model.timing import Phase
 from reports import html, markdown, words
-from reports.view import select
+from reports.view import gaps, select
 from tests.support.example_record import START, failing_drill, green_drill, interrupted_drill, running_drill
+
+
+def not_checked(record: RunRecord) -> list[NotChecked]:
+    """All that a run left unverified."""
+    return [each for left in gaps.gaps(record).values() for each in left]
 
 
 def test_headline_says_the_verdict_in_words() -> None:
@@ -60,7 +67,7 @@ def test_each_scenario_that_did_not_run_is_named() -> None:
     missing = ("The rows match", "The grants match")
     record = dataclasses.replace(green_drill(), partial=True, partial_reason="2 of 9 scenarios", missing=missing)
 
-    assert [(each.what, each.reason) for each in words.not_checked(record)][:2] == [
+    assert [(each.what, each.reason) for each in not_checked(record)][:2] == [
         (name, "was expected of this run and did not run") for name in missing
     ]
 
@@ -81,9 +88,27 @@ def test_an_interrupted_run_says_in_which_phase_it_was_aborted() -> None:
     """In the headline, which is all that a chat shows, and in the stamp; records of old say what ended them."""
     record = dataclasses.replace(interrupted_drill(), aborted_in="restore")
 
-    assert words.headline(record) == "Interrupted by SIGTERM, aborted in phase restore: this run is no drill"
-    assert "SIGTERM, aborted in phase restore:" in words.stamps(record)[-1]
+    assert words.headline(record) == "Aborted in phase restore: interrupted by SIGTERM; this run is no drill"
+    assert words.stamps(record)[-1].startswith("ABORTED in phase restore: interrupted by SIGTERM; what follows")
     assert "aborted" not in words.headline(interrupted_drill())
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        ("the command itself was killed", "the command was killed"),
+        ("its supervisor was killed", "its supervisor was killed"),
+        ("tox is gone", "tox is gone"),
+        ("the end of all its processes", "all its processes had ended"),
+        ("SIGHUP", "interrupted by SIGHUP"),
+    ],
+)
+def test_what_ended_a_run_is_a_sentence(reason: str, told: str) -> None:
+    """Whatever ended it, in headline, stamp and where it counts nowhere, the same words."""
+    record = dataclasses.replace(interrupted_drill(), interrupted_by=reason, aborted_in="restore")
+    assert words.headline(record) == f"Aborted in phase restore: {told}; this run is no drill"
+    assert words.stamps(record)[-1].startswith(f"ABORTED in phase restore: {told}; ")
+    assert why_not_counted(record) == f"aborted in phase restore: {told}"
 
 
 def test_every_exit_code_is_said_in_words() -> None:
@@ -91,7 +116,7 @@ def test_every_exit_code_is_said_in_words() -> None:
     lines = words.exit_lines(failing_drill())
     assert [line.split(":")[0] for line in lines] == ["11", "10", "12", "13"]
     assert len({line.split(":", 1)[1] for line in lines}) == 4
-    assert "not known" in words.exit_words(99)
+    assert "not known" in words.code_words(failing_drill(), 99)
 
 
 def test_not_measured_is_no_number_and_no_pass() -> None:
@@ -126,18 +151,18 @@ def test_the_schedules_worst_case_stands_beside_the_measured_loss() -> None:
 
 def test_everything_left_out_is_listed() -> None:
     """Gaps of the run and of its checks, checks and verdicts that were not verified: all are listed, once."""
-    gaps = [gap.what for gap in words.not_checked(failing_drill())]
-    assert gaps == [
-        "parity of the AWS configuration",
-        "content: table shop.event_2019",
+    left = [gap.what for gap in not_checked(failing_drill())]
+    assert left == [
         "check amcheck (impossible)",
         "rpo (required)",
+        "parity of the AWS configuration",
+        "content: table shop.event_2019",
     ]
 
 
 def test_run_without_checks_says_that_the_copy_was_not_checked() -> None:
     """Where nothing was checked, that is itself listed."""
-    assert "the restored copy" in [gap.what for gap in words.not_checked(interrupted_drill())]
+    assert "the restored copy" in [gap.what for gap in not_checked(interrupted_drill())]
 
 
 def test_findings_of_rehearsals_are_not_the_runs() -> None:
@@ -183,7 +208,7 @@ def test_verdicts_that_repeat_a_check_are_told_once() -> None:
     same = Verdict(content.name, content.outcome, content.sentence)
     other = Verdict("canary", "not verified", "1 difference", "optional")
     record = dataclasses.replace(green, verdicts=(*green.verdicts, same, other))
-    assert select.verdicts_beside_checks(record) == [*green.verdicts, other]
+    assert gaps.verdicts_beside_checks(record) == [*green.verdicts, other]
 
 
 def test_place_is_common_only_when_it_is_the_same_for_all() -> None:

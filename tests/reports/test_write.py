@@ -11,8 +11,9 @@ from drills.cli import main as cli
 from drills.errors import ConfigError
 from drills.model.record import RunRecord
 from drills.record import load, to_json
-from reports import html, write
+from reports import allure_render, html, write
 from tests.support.example_record import green_drill
+from tests.support.full_disk import nothing_can_be_written
 
 
 def put(folder: Path, record: RunRecord | None = None) -> Path:
@@ -124,6 +125,46 @@ def test_report_that_cannot_be_written_is_a_line_and_the_others_are_made(tmp_pat
     assert line.startswith("report.html could not be written (")
     assert "tox -e report -- " in line
     assert (folder / "summary.md").exists()
+
+
+def test_reports_that_could_not_be_written_are_no_success(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """12: the last line does not say that they are there, and no half of one is left."""
+    folder = put(tmp_path / "out" / "run")
+    with nothing_can_be_written():
+        assert cli.main(["report", str(folder)]) == 12
+    out = capsys.readouterr().out
+    assert out.count("could not be written (") >= 4
+    assert "reports of the run are in" not in out
+    assert out.splitlines()[-1].startswith("not all reports of the run could be written into ")
+    assert [file.name for file in folder.rglob("*") if file.is_file()] == ["drill.json"]
+
+
+def test_who_may_not_write_there_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """12, with one sentence in the place of one for each report."""
+    folder = put(tmp_path / "out" / "run")
+
+    def refuse(**_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(folder / "tmp1a2b"))
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    assert cli.main(["report", str(folder)]) == 12
+    told = capsys.readouterr()
+    assert (told.out, told.err.count("\n")) == ("", 1)
+    assert f"found: Permission denied: {folder}: type it as who may write there" in told.err
+
+
+def test_results_that_cannot_be_read_are_not_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Why they cannot be is said."""
+
+    def refuse(path: Path) -> list[str]:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("os.listdir", refuse)
+    line = allure_render.render(tmp_path / "allure-results", tmp_path / "allure-report")
+    assert line.startswith("the Allure report could not be rendered now (")
+    assert "ermission denied" in line
 
 
 def test_error_in_a_template_is_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

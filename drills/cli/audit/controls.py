@@ -49,6 +49,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the matrix of a period, or write it to a file. Raises ConfigError."""
+    if options.redact:
+        raise ConfigError(
+            f"--redact: expected it with the report of a run, found {NAME}: the matrix has no account ids and no endpoints"
+        )
     period = _period(options.period)
     output = _output(options.output, options.json)
     file = Path(options.config) if options.config else None
@@ -108,7 +112,8 @@ def _output(text: str | None, as_json: bool) -> Path | None:
         return None
     path = Path(text)
     if path.suffix not in FORMATS:
-        raise ConfigError(f'--output: expected a file that ends in .html, .md or .json, found "{text}"')
+        printed = "; leave --output out to see it here" if text == "-" else ""
+        raise ConfigError(f'--output: expected a file that ends in .html, .md or .json, found "{text}"{printed}')
     if as_json and path.suffix != ".json":
         raise ConfigError(f'--output: expected a file that ends in .json beside --json, found "{text}"')
     return path
