@@ -22,8 +22,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TextIO
 
+from drills import work_folder
 from drills.errors import ConfigError, DrillError, SandboxError
 from drills.model.servers import POSTGRES_CHOICES
+from drills.private_process import forbid_core_dumps
 from drills.redaction import CleanFormatter
 from drills.sandbox.base.delays import Delays
 from drills.sandbox.door import lean
@@ -54,6 +56,7 @@ class Sandbox:
             listener.close()
             raise
         try:
+            self._held = work_folder.hold(self.state)  # until this process ends
             keys = Keys.create(self.state, endpoint)
             authority = make_authority(self.state / "tls")
             (self.state / "tls").chmod(0o755)
@@ -110,7 +113,9 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--state-parent", type=Path, help="folder to make the state folder in")
     parser.add_argument("--postgres", help=f"{', '.join(POSTGRES_CHOICES)} or a folder of PostgreSQL binaries")
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 chooses a free one")
-    parser.add_argument("--delays", default="{}", help='minimum seconds of each status, as JSON: {"creating": 0.5}')
+    parser.add_argument(
+        "--delays", default="{}", help='aws, or minimum seconds of each status as JSON: {"creating": 0.5}'
+    )
     parser.add_argument("--check-contract", action="store_true", help="check every response against botocore's models")
     return parser.parse_args(given)
 
@@ -146,6 +151,7 @@ def _watch_for_the_end(lifeline: int) -> Callable[[], object]:
 
 def main(given: Sequence[str] | None = None) -> int:
     """Run a sandbox until its lifeline ends; returns the exit code."""
+    forbid_core_dumps()
     options = _arguments(given)
     # only what goes wrong is logged, to standard error: standard output has one line, for a program
     log = logging.StreamHandler(sys.stderr)

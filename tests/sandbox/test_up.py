@@ -21,6 +21,7 @@ import psutil
 import psycopg
 import pytest
 
+from drills.checks import manifest
 from drills.cli import main as cli
 from drills.cli import sandbox_sample
 from drills.clock import wait_until
@@ -388,6 +389,8 @@ def test_an_empty_sandbox_is_filled_and_what_is_printed_names_all_of_it(
 
     assert (made["started"], made["processes"]) == (False, empty["processes"])
     monkeypatch.chdir(checkout)
+    stored = Path(made["sample"]["config"]).with_name("manifest.json")
+    assert manifest.is_authentic(stored.read_text(encoding="utf-8"), str(stored), manifest.read_key(stored))
     posture = shlex.split(made["sample"]["commands"][0])[1:]
     assert cli.main([*posture, "--json", "--endpoint-url", made["endpoint"]]) == 0
     with urllib.request.urlopen(guards.check_config(effective).public_url, timeout=10) as answer:
@@ -401,7 +404,9 @@ def test_a_sample_that_is_there_is_named_and_not_made_again(shared: tuple[Caller
     caller, facts = shared
     folder = caller.folder / "sample"
     folder.mkdir()
-    sandbox_sample.write_config(folder, facts["endpoint"], "orders", "http://localhost:1")
+    sandbox_sample.write_config(
+        folder, facts["endpoint"], "orders", "http://localhost:1", "arn:aws:iam::123456789012:role/drill"
+    )
     again = caller.up("--sample")
     effective = config.load(Path(again["sample"]["config"]), profile=None, target=None, environment={})
     standing = config.load(Path(again["sample"]["config"]), profile="standing", target=None, environment={})
@@ -412,9 +417,17 @@ def test_a_sample_that_is_there_is_named_and_not_made_again(shared: tuple[Caller
     options = [cli.parse(shlex.split(each)[1:]) for each in again["sample"]["commands"]]
     assert isinstance(standing.profile, EndpointProfile)
     assert standing.profile.endpoint_url == facts["endpoint"]
-    assert [each.command for each in options] == ["posture", "backup", "run", "cutover", "cutover", "cutover"]
+    assert [each.command for each in options] == [
+        "posture",
+        "preflight",
+        "backup",
+        "run",
+        "cutover",
+        "cutover",
+        "cutover",
+    ]
     assert {each.config for each in options} == {".sandbox/shared/sample/drill.toml"}
-    assert {each.confirm for each in options[4:]} == {effective.target.instance}
+    assert {each.confirm for each in options[5:]} == {effective.target.instance}
 
 
 def test_an_instance_of_the_samples_name_is_left_alone(

@@ -104,6 +104,7 @@ class CallLog:
         model = operation_model(call.service, call.operation)
         if self.contract and model:
             self.contract.check(model, protocol, call.status, body, call.error)
+            self.contract.check_request(model, protocol, call.status, call.parameters)
         self.add(replace(call, answer=StoredResponse(model, protocol, call.status, headers, body)))
 
     def as_json(self, service: str | None = None, operation: str | None = None) -> list[dict[str, Any]]:

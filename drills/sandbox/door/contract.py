@@ -11,11 +11,14 @@ import base64
 import json
 import re
 import threading
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 from xml.etree import ElementTree
 
 from botocore.model import OperationModel
+
+from drills.sandbox.door import requests
 
 # "Common Errors" and "Common Error Types" of the RDS, AWS Backup, EC2, KMS and STS API references; InvalidAction is
 # also the sandbox's answer to an unknown operation, NotImplemented to one that the sandbox does not have; the two about
@@ -67,6 +70,12 @@ def violations(operation: OperationModel, protocol: str, status: int, body: byte
 
 def _error(operation: OperationModel, status: int, code: str) -> list[str]:
     """Check that the operation declares the error, with this status, or that every service has it."""
+    if operation.http.get("method") == "HEAD":  # an answer without a body: of its error there is the status alone
+        return (
+            []
+            if code == str(status)
+            else [f"the error {code} of an answer without a body, which has none to say it in"]
+        )
     if operation.service_model.service_name in ("ec2", "s3"):  # their models declare no errors, or a few of many
         return [] if re.fullmatch(r"[A-Z][A-Za-z]+(\.[A-Za-z]+)?", code) else [f"{code!r} is no error's code"]
     for shape in operation.error_shapes:
@@ -283,8 +292,8 @@ class Contract:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._checked = 0
-        self._found: dict[str, int] = {}
+        self._checked = self._requests = 0
+        self._found, self._refusable = Counter[str](), Counter[str]()
 
     def check(
         self, operation: OperationModel, protocol: str, status: int, body: bytes, error: str = ""
@@ -295,12 +304,29 @@ class Contract:
         found = tuple(violations(operation, protocol, status, body, error))
         with self._lock:
             self._checked += 1
-            for each in found:
-                whole = re.sub(r"\[\d+\]", "[]", f"{operation.service_model.service_name} {operation.name}: {each}")
-                self._found[whole] = self._found.get(whole, 0) + 1
+            named = f"{operation.service_model.service_name} {operation.name}"
+            self._found.update(re.sub(r"\[\d+\]", "[]", f"{named}: {each}") for each in found)
+        return found
+
+    def check_request(
+        self, operation: OperationModel, protocol: str, status: int, parameters: Mapping[str, Any]
+    ) -> tuple[str, ...]:
+        """Check a request of an emulated service that was accepted, and count what AWS would have refused it for."""
+        if status >= 400 or operation.service_model.service_name not in EMULATED:
+            return ()
+        found = tuple(requests.violations(operation, protocol, parameters))
+        with self._lock:
+            self._requests += 1
+            named = f"{operation.service_model.service_name} {operation.name}, a request"
+            self._refusable.update(f"{named}: {each}" for each in found)
         return found
 
     def as_json(self) -> dict[str, Any]:
-        """Return how many responses were checked, and how often each violation was found."""
+        """Return how many responses and requests were checked, and how often each violation was found."""
         with self._lock:
-            return {"checked": self._checked, "violations": dict(self._found)}
+            return {
+                "checked": self._checked,
+                "violations": dict(self._found),
+                "requests": self._requests,
+                "refusable": dict(self._refusable),
+            }

@@ -35,7 +35,12 @@ class MotoApp:
             with self._lock:
                 self._before(request)
                 status, headers, text = call(self._app, environ, body)
-            if status >= 400 and any(key.lower() == "content-type" and "html" in value for key, value in headers):
+            head = environ["REQUEST_METHOD"] == "HEAD"  # its answer has no body, and so no type that says anything
+            if (
+                status >= 400
+                and not head
+                and any(key.lower() == "content-type" and "html" in value for key, value in headers)
+            ):
                 raise NotImplementedError(f"{request.operation or environ['PATH_INFO']} is absent from this sandbox.")
             return status, headers, text
         except NotImplementedError as error:

@@ -37,7 +37,7 @@ __all__ = [
     "server_user",
 ]
 
-OLDEST = 14  # the oldest major version that the project supports (README.md)
+OLDEST = 14  # the oldest major version that the project supports
 NEEDED = ("postgres", "initdb", "pg_ctl", "pg_basebackup", "pg_dump", "pg_restore", "psql")
 _SYSTEM = (
     ("/usr/lib/postgresql", "*/bin"),  # Debian, Ubuntu

@@ -15,6 +15,7 @@ from typing import IO, NoReturn
 
 import psycopg
 
+from drills import libpq
 from drills.clock import SystemClock, wait_until
 from drills.errors import SandboxError
 from drills.sandbox.postgres.binaries import Binaries
@@ -231,8 +232,8 @@ class Cluster:
 
         Everything is set here, so that the caller's PG* variables have no effect; `options` are further ones of the server.
         """
-        return psycopg.connect(
-            host=str(self.run_dir), port=PORT, user=user, password=password, dbname=dbname, autocommit=True,
+        return libpq.connect(
+            host=str(self.run_dir), port=PORT, user=user, password=password, dbname=dbname,
             sslmode="disable", gssencmode="disable", channel_binding="disable", client_encoding="utf8",
             options=f"-c statement_timeout=0{options}", connect_timeout=10, application_name="drills sandbox",
         )  # fmt: skip

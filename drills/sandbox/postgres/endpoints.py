@@ -42,6 +42,7 @@ class Endpoints:
         self._proxy_loop = ProxyLoop()
         self._unresolved: dict[str, float] = {}
         self._resolved: set[str] = set()
+        self._read: set[str] = set()  # whose volume has been read from
 
     def open(self, name: str, cluster: Cluster) -> int:
         """Let the port of a name lead to a server and return it; a name gets the same port again if it is free."""
@@ -50,7 +51,7 @@ class Endpoints:
             proxy = Proxy(
                 self._proxy_loop,
                 self._tls,
-                lambda: self._fault_seconds("slow-reads", name),
+                lambda: self._fault_seconds("slow-reads", name) or self._first_read(name),
                 lambda address: self.admits(name, address),
             )
             try:
@@ -70,6 +71,7 @@ class Endpoints:
     def release(self, name: str) -> None:
         """Give the port of a name back to the system."""
         self._resolved.discard(name)
+        self._read.discard(name)
         proxy = self._proxies.pop(name, None)
         if proxy is not None:
             proxy.close()
@@ -84,6 +86,12 @@ class Endpoints:
     def _fault_seconds(self, kind: str, name: str) -> float:
         fault = self._faults.take(kind, service="rds", name=name)
         return fault.seconds if fault else 0.0
+
+    def _first_read(self, name: str) -> float:
+        """Return by how many seconds the first data of an instance is late, once: its volume is read from S3 by then."""
+        seconds = 0.0 if name in self._read else self._delays.first_read
+        self._read.add(name)
+        return seconds
 
     def apply(self, fault: Fault) -> None:
         """Apply a fault that makes a named instance refuse at once, where its port is open already."""

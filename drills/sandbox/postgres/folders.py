@@ -12,6 +12,7 @@ from pathlib import Path
 from drills.errors import SandboxError
 from drills.sandbox.postgres.binaries import server_user
 from drills.sandbox.postgres.runas import ServerUser, run_as
+from drills.work_folder import PREFIX
 
 # of the path that holds a sandbox's folder, so that the path of a socket some folders below it is short enough
 _MAX_PATH_BYTES = 48
@@ -70,7 +71,7 @@ def prepare_state(parent: Path | None = None, user: ServerUser | None = None) ->
         raise SandboxError(f"expected a folder for the sandbox's work, but {problem}; name another one")
     place = parent.resolve() if parent is not None else state_parent(user)
     with disk_errors(place):
-        state = Path(tempfile.mkdtemp(prefix="drills-", dir=place))
+        state = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
         state.chmod(0o711 if user else 0o700)
     return state
 

@@ -192,6 +192,17 @@ class SandboxRDS(RDSBackend):
 
     # -- groups --------------------------------------------------------------------------------------------------
 
+    def create_db_parameter_group(self, db_parameter_group_kwargs: Any) -> DBParameterGroup:
+        """CreateDBParameterGroup, within the quota."""
+        if not str(db_parameter_group_kwargs.get("db_parameter_group_name", "")).startswith("default."):
+            self.quotas.check_parameter_groups()
+        return super().create_db_parameter_group(db_parameter_group_kwargs)
+
+    def create_subnet_group(self, *given: Any, **named: Any) -> DBSubnetGroup:
+        """CreateDBSubnetGroup, within the quota."""
+        self.quotas.check_subnet_groups()
+        return super().create_subnet_group(*given, **named)
+
     def modify_db_parameter_group(
         self, db_parameter_group_name: str, db_parameter_group_parameters: Any
     ) -> DBParameterGroup:

@@ -66,6 +66,8 @@ class SandboxInstance(DBInstance):
         self.dbi_resource_id = new_resource_id()
         self.status = "creating"
         self.publicly_accessible = bool(self.publicly_accessible)
+        # "Default: open-source-rds-extended-support" (RDS API reference, CreateDBInstance and the restores)
+        self.engine_lifecycle_support = kwargs.get("engine_lifecycle_support") or "open-source-rds-extended-support"
         self.endpoint_known = False
         self.creation_message = "DB instance created"  # of its first event
         self.restored = False

@@ -9,6 +9,8 @@ from drills.sandbox.state import DataPlane
 
 MAX_INSTANCES = 40
 MAX_MANUAL_SNAPSHOTS = 100
+MAX_STORAGE = 100_000  # GiB
+MAX_GROUPS = 50  # of parameters, and of subnets
 
 
 class Quotas:
@@ -27,6 +29,30 @@ class Quotas:
                 "Request would result in user exceeding the allotted number of DB instances.",
             )
 
+    def check_storage(self, more: int) -> None:
+        """Raise StorageQuotaExceeded when an instance of `more` GiB would exceed the quota of storage."""
+        if self._storage() + more > MAX_STORAGE:
+            raise RDSClientError(
+                "StorageQuotaExceeded",
+                "Request would result in user exceeding the allowed amount of storage available across all DB instances.",
+            )
+
+    def check_parameter_groups(self) -> None:
+        """Raise DBParameterGroupQuotaExceeded when the quota of parameter groups is used up."""
+        if self._parameter_groups() >= MAX_GROUPS:
+            raise RDSClientError(
+                "DBParameterGroupQuotaExceeded",
+                "Request would result in user exceeding the allowed number of DB parameter groups.",
+            )
+
+    def check_subnet_groups(self) -> None:
+        """Raise DBSubnetGroupQuotaExceeded when the quota of subnet groups is used up."""
+        if len(self._backend.subnet_groups) >= MAX_GROUPS:
+            raise RDSClientError(
+                "DBSubnetGroupQuotaExceeded",
+                "Request would result in user exceeding the allowed number of DB subnet groups.",
+            )
+
     def check_snapshots(self) -> None:
         """Raise SnapshotQuotaExceeded when the quota of manual snapshots is used up."""
         manual = self._manual_snapshots()
@@ -38,7 +64,17 @@ class Quotas:
         return {
             "DBInstances": (len(self._backend.databases), MAX_INSTANCES),
             "ManualSnapshots": (self._manual_snapshots(), MAX_MANUAL_SNAPSHOTS),
+            "AllocatedStorage": (self._storage(), MAX_STORAGE),
+            "DBParameterGroups": (self._parameter_groups(), MAX_GROUPS),
+            "DBSubnetGroups": (len(self._backend.subnet_groups), MAX_GROUPS),
         }
+
+    def _storage(self) -> int:
+        return sum(int(each.allocated_storage or 0) for each in self._backend.databases.values())
+
+    def _parameter_groups(self) -> int:
+        """Return the number of groups that are no default ones (AccountQuota, RDS API reference)."""
+        return sum(not name.startswith("default.") for name in self._backend.db_parameter_groups)
 
     def _manual_snapshots(self) -> int:
         return sum(each.snapshot_type == "manual" for each in self._backend.database_snapshots.values())

@@ -36,6 +36,7 @@ class Registration:
         if name in self._backend.databases:
             raise DBInstanceAlreadyExists()
         self._quotas.check_instances(operation, name)
+        self._quotas.check_storage(int(members.get("allocated_storage") or 0))
         members.setdefault("engine", "postgres")
         if not members.get("db_subnet_group_name"):
             members["db_subnet_group_name"] = self._network.default_subnet_group().name

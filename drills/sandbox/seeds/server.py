@@ -10,6 +10,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg import conninfo, pq
 
+from drills import libpq
 from drills.errors import ConfigError, SeedError
 from drills.redaction import check_url, show_address
 from drills.sandbox.postgres.binaries import Binaries
@@ -77,7 +78,8 @@ def is_surely_local(source: str) -> bool:
     What the URL leaves out comes from libpq's environment variables; a service's file is not read, and counts as elsewhere.
     """
     given = conninfo.conninfo_to_dict(source)
-    known = {each.keyword.decode(): each.val.decode() for each in pq.Conninfo.get_defaults() if each.val} | given
+    defaults = {each.keyword.decode(): each.val.decode() for each in pq.Conninfo.get_defaults() if each.val}
+    known = {**defaults, **libpq.of_the_environment(), **given}
     if known.get("service"):
         return False
     places = str(known.get("hostaddr") or known.get("host") or "").split(",")
@@ -155,7 +157,7 @@ def _connect(source: str) -> psycopg.Connection[tuple[object, ...]]:
         )
     parameters.setdefault("connect_timeout", _CONNECT_SECONDS)
     try:
-        connection = psycopg.connect(conninfo.make_conninfo("", **parameters))
+        connection = psycopg.connect(conninfo.make_conninfo("", **{**libpq.of_the_environment(), **parameters}))
     except psycopg.Error as error:
         raise SeedError(_unreachable(source, error)) from None
     connection.read_only = True

@@ -20,6 +20,7 @@ from typing import Any
 
 import psutil
 
+from drills import work_folder
 from drills.clock import SystemClock, wait_until
 from drills.errors import ConfigError, SandboxError
 from drills.files import try_lock
@@ -27,7 +28,7 @@ from drills.files import try_lock
 CHECKOUT = Path(__file__).absolute().parents[3]
 FOLDER = ".sandbox"
 STATE, LOG = "state.json", "sandbox.log"
-WORK_PREFIX = "drills-up-"
+WORK_PREFIX = f"{work_folder.PREFIX}up-"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,30}")
 _SAME_TIME_SECONDS = 1.0  # the kernel counts ticks since a boot whose time of day may be corrected a little
 _LOCK_SECONDS = 120.0
@@ -188,7 +189,7 @@ def remove_remains(state: State) -> list[str]:
     kill_processes(others)
     if not work.name.startswith(WORK_PREFIX):
         return [state.work]  # no sandbox has such a work folder: the file has been changed
-    if work.exists() and any(work.iterdir()):  # the server itself empties it when it ends in order
+    if work.exists() and work_folder.is_used(work):  # the server itself empties it when it ends in order
         sweep(work)
     shutil.rmtree(work, ignore_errors=True)
     left = [f"process {process.pid}" for process in others if alive(process)]

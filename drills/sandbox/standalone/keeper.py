@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from drills import work_folder
 from drills.clock import SystemClock
 from drills.errors import COULD_NOT_RUN, LEFT_BEHIND, DrillError, SandboxError
 from drills.sandbox.postgres.folders import disk_errors, state_parent
@@ -43,6 +44,7 @@ class Keeper:
         self.state = State(files.name, Process.of(os.getpid()), str(work), now)
         self._user = user
         self._received: list[int] = []
+        self._held: int | None = None  # the work folder's mark, locked until this process ends
         self._wakeup, waker = os.pipe()
         for end in (self._wakeup, waker):
             os.set_blocking(end, False)
@@ -70,6 +72,7 @@ class Keeper:
         with disk_errors(Path(self.state.work)):
             os.mkdir(self.state.work, 0o700)
             os.chmod(self.state.work, 0o711 if self._user else 0o700)
+            self._held = work_folder.hold(Path(self.state.work))
         with self._start_server() as server:
             self.state = self.state.with_(server=Process.of(server.pid))
             self._files.write(self.state)

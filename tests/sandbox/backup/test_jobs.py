@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from drills.aws.guarded.names import LOCK_PREFIX
 from drills.cli import main as cli
 from drills.record import load
+from drills.replay.bundle import read
+from drills.replay.replay import replay
 from tests.support.backup import OTHER_REGION, Shop, open_shop
 from tests.support.rds import MASTER, ROLE, Instance, code, delete, eventually
 
@@ -345,6 +349,20 @@ def validating(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     return tmp_path
 
 
+def _derive_again(bundle: Path, codes: tuple[int, ...]) -> None:
+    """Derive a validation's verdicts, result and codes from its bundle: nothing differs, and what is altered is named."""
+    evidence = read(bundle)
+    found, known = replay(evidence), evidence.record
+    assert (found.differences, found.codes) == ([], codes)
+    assert {f"verdicts[{each.name}]" for each in known.verdicts} <= set(found.derived)
+    assert [each.what for each in found.not_derived if each.what.startswith("verdicts")] == []
+    assert known.restore_test is not None
+    praised = replace(known.restore_test, result="TIMED_OUT")
+    altered = replace(known, restore_test=praised, verdicts=known.verdicts[1:])
+    named = {each.what for each in replay(replace(evidence, record=altered)).differences}
+    assert {"restore_test.result", f"verdicts[{known.verdicts[0].name}]"} <= named
+
+
 def test_a_restore_test_is_validated_end_to_end(
     shop: Shop, validating: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -376,7 +394,9 @@ def test_a_restore_test_is_validated_end_to_end(
         "content",
         "restore test",
     }
-    assert record.resources == ()  # nothing of it is removed by drills
+    kept = [each for each in record.resources if not (each.id.startswith(LOCK_PREFIX) and each.state == "gone")]
+    assert kept == []  # nothing of the restore test is removed by drills
+    _derive_again(bundle, (0,))
     eventually(deleted, "AWS Backup to delete the instance")
 
     event = {"source": "aws.backup", "detail-type": "Restore Job State Change"}
@@ -392,6 +412,7 @@ def test_a_restore_test_is_validated_end_to_end(
     assert cli.main(["validate", "--restore-job", job()["RestoreJobId"]]) == 11, capsys.readouterr()
     assert job()["ValidationStatus"] == "FAILED"
     assert "missed: content" in job()["ValidationStatusMessage"]
+    _derive_again(next((validating / "reports/evidence/sandbox-orders").glob("0002-*")), (11,))
     eventually(deleted, "AWS Backup to delete the instance")
     assert cli.main(["validate", "--plan", "validated"]) == 11  # as posted
 

@@ -24,7 +24,8 @@ _OPENING = """\
 What a team types when its database is lost: `aws`, `diff` and `psql`, in this order. Every command stands here word for
 word as on AWS. It was run in [the sandbox](sandbox.md), which answered what is printed below it; of the environment,
 `AWS_ENDPOINT_URL` alone told the AWS CLI that it was not AWS. `PGPASSWORD`, `PGSSLMODE=verify-full` and `PGSSLROOTCERT`
-were set for `psql`.
+were set for `psql`. By one command, with the checks of a drill and beside whatever is there:
+[the day of the disaster](incident.md).
 
 **Statuses, names and shapes are AWS's. Times, sizes and addresses are the sandbox's, and say nothing about AWS.**
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
@@ -9,12 +10,14 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.support.paths import CHECKOUT
+from tests.support.sandbox import RunningSandbox
 
-CONFIGURATION = CHECKOUT / "infra" / "terraform"
+INFRA = CHECKOUT / "infra"  # the configuration is in terraform/, and reads the policies in iam/
 PROVIDER = "registry.terraform.io/hashicorp/aws"
 OLDEST = (1, 11)  # infra/terraform/versions.tf
 NEEDED = "terraform 1.11 or later on the PATH"
@@ -87,15 +90,21 @@ def _clean(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 class Terraform:
-    """A copy of infra/terraform with its state, plugins and settings in one folder, away from the checkout."""
+    """A copy of infra/terraform and infra/iam with its state, plugins and settings in one folder, away from the checkout.
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], keys: Mapping[str, str]) -> None:
+    `stack` is a folder of infra/terraform, "" for the runbook's.
+    """
+
+    def __init__(self, folder: Path, environment: Mapping[str, str], keys: Mapping[str, str], stack: str = "") -> None:
         mirror = find_mirror(environment)
         assert mirror is not None
-        self.folder = folder / "stack"
-        shutil.copytree(
-            CONFIGURATION, self.folder, ignore=lambda _, names: [n for n in names if not n.endswith((".tf", ".md"))]
-        )
+        self.folder = folder / "infra" / "terraform" / stack
+        for name, kept in (("terraform", (".tf", ".md")), ("iam", (".json",))):
+            shutil.copytree(
+                INFRA / name,
+                folder / "infra" / name,
+                ignore=lambda _, names, kept=kept: [each for each in names if "." in each and not each.endswith(kept)],
+            )
         settings = folder / "terraformrc"
         settings.write_text(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{mirror}"\n  }}\n}}\n')
         self.environment = _clean(environment) | {
@@ -132,6 +141,30 @@ class Terraform:
         ran = self.run(*arguments, variables=variables)
         assert ran.status == 0, _tail(ran.text)
         return ran.text
+
+    def check(self) -> None:
+        """`terraform validate` and `terraform fmt -check` find nothing."""
+        self.done("init", "-backend=false", "-input=false")
+        found = json.loads(self.done("validate", "-json"))["diagnostics"]
+        assert found == [], found
+        unlike = self.done("fmt", "-check", "-diff").strip()
+        assert unlike == "", unlike
+
+
+@dataclass
+class Stack:
+    """A deployed stack: its sandbox, its Terraform, the variables of every command and its outputs."""
+
+    sandbox: RunningSandbox
+    terraform: Terraform
+    variables: dict[str, str] = field(repr=False)
+    outputs: dict[str, Any] = field(default_factory=dict)
+
+    def apply(self) -> None:
+        """Make it so, and read the outputs."""
+        self.terraform.done("apply", "-auto-approve", "-input=false", variables=self.variables)
+        told = json.loads(self.terraform.done("output", "-json"))
+        self.outputs = {name: each["value"] for name, each in told.items()}
 
 
 def _tail(text: str, lines: int = 60) -> str:

@@ -7,11 +7,9 @@ could read, and a plan without a difference means that what was asked for is wha
 from __future__ import annotations
 
 import configparser
-import json
 import os
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +22,7 @@ from drills.config.target import SandboxProfile, Target
 from drills.posture import read as posture
 from drills.posture.facts import PostureFacts
 from drills.posture.judge import exit_codes, judge
-from tests.sandbox.clients.terraform import Terraform, absent, find_mirror
+from tests.sandbox.clients.terraform import Stack, Terraform, absent, find_mirror
 from tests.support.paths import CHECKOUT
 from tests.support.sandbox import RunningSandbox, end_sandbox, start_sandbox
 from tests.support.service import get
@@ -34,20 +32,8 @@ needs_terraform = pytest.mark.skipif(bool(ABSENT), reason=ABSENT)
 in_the_sandbox = [needs_terraform, pytest.mark.terraform, pytest.mark.postgres, pytest.mark.sandbox]
 
 
-@dataclass
-class Stack:
-    """The deployed stack: its sandbox, its Terraform, the variables of every command and its outputs."""
-
-    sandbox: RunningSandbox
-    terraform: Terraform
-    variables: dict[str, str] = field(repr=False)
-    outputs: dict[str, Any] = field(default_factory=dict)
-
-    def apply(self) -> None:
-        """Make it so, and read the outputs."""
-        self.terraform.done("apply", "-auto-approve", "-input=false", variables=self.variables)
-        told = json.loads(self.terraform.done("output", "-json"))
-        self.outputs = {name: each["value"] for name, each in told.items()}
+class DatabaseStack(Stack):
+    """The deployed stack, with its database and its backups."""
 
     def connect(self) -> psycopg.Connection[Any]:
         """A session at the address and port that Terraform put out."""
@@ -88,7 +74,7 @@ class Stack:
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseStack]:
     """The stack in a sandbox of its own, deployed."""
     running = start_sandbox()
     try:
@@ -98,7 +84,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             "master_password": secrets.token_urlsafe(16),
             "secret_recovery_days": "0",
         }
-        made = Stack(running, Terraform(tmp_path_factory.mktemp("terraform"), os.environ, running.variables), variables)
+        made = DatabaseStack(
+            running, Terraform(tmp_path_factory.mktemp("terraform"), os.environ, running.variables), variables
+        )
         made.terraform.done("init", "-input=false")
         made.apply()
         yield made
@@ -107,7 +95,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="module")
-def point(stack: Stack) -> str:
+def point(stack: DatabaseStack) -> str:
     """A recovery point of the stack's database with a thousand rows; half of them are deleted after it."""
     with stack.connect() as session:
         session.execute("CREATE TABLE item (id int PRIMARY KEY)")
@@ -125,10 +113,7 @@ def point(stack: Stack) -> str:
 @pytest.mark.slow
 def test_the_configuration_is_valid_and_formatted(tmp_path: Path) -> None:
     """`terraform validate` and `terraform fmt -check` find nothing in infra/terraform."""
-    terraform = Terraform(tmp_path, os.environ, {})
-    terraform.done("init", "-backend=false", "-input=false")
-    assert json.loads(terraform.done("validate", "-json"))["diagnostics"] == []
-    assert terraform.done("fmt", "-check", "-diff").strip() == ""
+    Terraform(tmp_path, os.environ, {}).check()
 
 
 def test_a_mirror_is_taken_where_the_provider_fits(tmp_path: Path) -> None:
@@ -161,12 +146,12 @@ class TestTheStack:
 
     pytestmark = in_the_sandbox
 
-    def test_what_was_applied_differs_in_nothing(self, stack: Stack) -> None:
+    def test_what_was_applied_differs_in_nothing(self, stack: DatabaseStack) -> None:
         """After `apply`, `plan -detailed-exitcode` says 0: all that was asked for is told as it was asked for."""
         ran = stack.terraform.run("plan", "-detailed-exitcode", "-input=false", variables=stack.variables)
         assert ran.status == 0, ran.text
 
-    def test_the_plan_is_monthly_and_keeps_half_a_year(self, stack: Stack) -> None:
+    def test_the_plan_is_monthly_and_keeps_half_a_year(self, stack: DatabaseStack) -> None:
         """AWS Backup tells the plan, its vault and the selected database as the configuration has them."""
         backup, plan_id = stack.sandbox.client("backup"), stack.outputs["plan_id"]
         (rule,) = backup.get_backup_plan(BackupPlanId=plan_id)["BackupPlan"]["Rules"]
@@ -178,7 +163,7 @@ class TestTheStack:
         assert chosen["Resources"] == [stack.outputs["database_arn"]]
         assert chosen["IamRoleArn"] == stack.outputs["backup_role_arn"]
 
-    def test_the_daily_plan_selects_by_tag_into_a_locked_vault(self, stack: Stack) -> None:
+    def test_the_daily_plan_selects_by_tag_into_a_locked_vault(self, stack: DatabaseStack) -> None:
         """Kept for 35 days, without continuous backup in the sandbox, in a vault with a lock that can be taken away."""
         backup, plan_id = stack.sandbox.client("backup"), stack.outputs["daily_plan_id"]
         (rule,) = backup.get_backup_plan(BackupPlanId=plan_id)["BackupPlan"]["Rules"]
@@ -189,17 +174,21 @@ class TestTheStack:
         vault = backup.describe_backup_vault(BackupVaultName=stack.outputs["vault"])
         assert (vault["Locked"], vault["MinRetentionDays"], vault.get("LockDate")) == (True, 7, None)
 
-    def test_a_compliance_lock_needs_more_than_a_word(self, stack: Stack) -> None:
+    def test_a_compliance_lock_needs_more_than_a_word(self, stack: DatabaseStack) -> None:
         """`vault_lock = "compliance"` alone is refused by the plan, with what else is to be set."""
         variables = stack.variables | {"vault_lock": "compliance"}
         ran = stack.terraform.run("plan", "-input=false", variables=variables)
         assert ran.status == 1
         assert "compliance_lock_cannot_be_undone" in ran.text
 
-    def test_the_posture_of_the_stack_is_as_it_should_be(self, stack: Stack, point: str, tmp_path: Path) -> None:
+    def test_the_posture_of_the_stack_is_as_it_should_be(
+        self, stack: DatabaseStack, point: str, tmp_path: Path
+    ) -> None:
         """Nothing is missed but a daily RPO, which a daily plan without continuous backup cannot keep by an hour."""
         profile = SandboxProfile(region=stack.sandbox.region)
-        clients = session.identify(session.open_clients(profile, environment={}, endpoint_url=stack.sandbox.endpoint))
+        clients = session.identify(
+            session.open_clients(profile, environment={}, endpoint_url=stack.sandbox.endpoint, role="stage")
+        )
         vault, now = stack.outputs["vault"], stack.sandbox.control.now()
 
         def look(rpo: str) -> PostureFacts:
@@ -218,7 +207,7 @@ class TestTheStack:
         assert exit_codes(results) == ()
         assert [each.name for each in judge(look("24h")) if each.outcome == "missed"] == ["schedule"]
 
-    def test_a_snapshot_identifier_brings_its_rows_back(self, stack: Stack, point: str) -> None:
+    def test_a_snapshot_identifier_brings_its_rows_back(self, stack: DatabaseStack, point: str) -> None:
         """With `snapshot_identifier` set the instance is another one with the snapshot's rows, whether it stays set or not."""
         before = stack.outputs
         assert stack.count() == 500
@@ -236,7 +225,9 @@ class TestTheStack:
             ran = stack.terraform.run("plan", "-detailed-exitcode", "-input=false", variables=variables)
             assert ran.status == 0, ran.text
 
-    def test_a_vault_with_a_point_stands_and_an_empty_stack_leaves_nothing(self, stack: Stack, point: str) -> None:
+    def test_a_vault_with_a_point_stands_and_an_empty_stack_leaves_nothing(
+        self, stack: DatabaseStack, point: str
+    ) -> None:
         """`destroy` is refused while the vault holds a recovery point; once it holds none, nothing is left."""
         backup, kms = stack.sandbox.client("backup"), stack.sandbox.client("kms")
         destroy = ("destroy", "-auto-approve", "-input=false")

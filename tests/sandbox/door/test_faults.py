@@ -16,6 +16,7 @@ import psycopg
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ReadTimeoutError
+from pydantic import SecretStr
 
 from drills.clock import SystemClock
 from drills.recovery.connect import Endpoint, connector, wait_for_connection
@@ -338,7 +339,7 @@ def test_first_reads_are_slow_and_right(box: RunningSandbox, database: Instance)
 def test_a_late_name_is_waited_for(box: RunningSandbox, database: Instance) -> None:
     """The engine's resolver is told that the name is late, `wait_for_connection` tries again, and then it connects."""
     seen = database.described()["Endpoint"]
-    endpoint = Endpoint(seen["Address"], seen["Port"], MASTER, database.password, Path(box.ca))
+    endpoint = Endpoint(seen["Address"], seen["Port"], MASTER, SecretStr(database.password), Path(box.ca))
     connect = connector(endpoint, late_name_resolver(box.control))
     box.control.arm("late-name", name="calm", seconds=30)
     with pytest.raises(psycopg.OperationalError, match="failed to resolve host 'localhost'"):

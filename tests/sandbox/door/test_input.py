@@ -33,7 +33,7 @@ def target() -> Iterator[RunningSandbox]:
     """A sandbox of the module's own."""
     running = start_sandbox()
     yield running
-    end_sandbox(running)
+    end_sandbox(running, requests_are_noise=True)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -38,8 +38,12 @@ def modify(instance: Instance, **changes: Any) -> dict[str, Any]:
 
 def test_what_is_pending_waits_for_the_maintenance_window(beating: RunningSandbox) -> None:
     """Without ApplyImmediately class, storage, Multi-AZ and a new name are shown as pending and done in the window."""
+    far = window_in(beating, 12).split("-")
     made = create(
-        beating, "waiting", PreferredMaintenanceWindow=window_in(beating, 5), PreferredBackupWindow="03:00-03:30"
+        beating,
+        "waiting",
+        PreferredMaintenanceWindow=window_in(beating, 5),
+        PreferredBackupWindow="-".join(each.partition(":")[2] for each in far),  # the two must not overlap
     )
     made.available()
     wanted = {"DBInstanceClass": "db.t4g.large", "AllocatedStorage": 40, "MultiAZ": True}

@@ -37,6 +37,23 @@ def available(rds: Any, name: str) -> dict[str, Any]:
     return dict(eventually(probe, name))
 
 
+def test_every_server_at_hand_has_a_lifecycle(sandbox: RunningSandbox) -> None:
+    """Standard support, then three years of Extended Support; a restore keeps what it asked for (DescribeDBMajorEngineVersions)."""
+    rds = sandbox.client("rds")
+    rows = rds.describe_db_major_engine_versions(Engine="postgres")["DBMajorEngineVersions"]
+    versions = rds.describe_db_engine_versions(Engine="postgres")["DBEngineVersions"]
+
+    assert {each["MajorEngineVersion"] for each in rows} == {each["MajorEngineVersion"] for each in versions}
+    for row in rows:
+        standard, extended = row["SupportedEngineLifecycles"]
+        assert standard["LifecycleSupportName"] == "open-source-rds-standard-support"
+        assert standard["LifecycleSupportStartDate"] < standard["LifecycleSupportEndDate"]
+        assert standard["LifecycleSupportEndDate"] < extended["LifecycleSupportStartDate"]
+        assert extended["LifecycleSupportEndDate"].year == standard["LifecycleSupportEndDate"].year + 3
+    only = rds.describe_db_major_engine_versions(Engine="postgres", MajorEngineVersion="9.6")
+    assert only["DBMajorEngineVersions"] == []
+
+
 def test_a_snapshot_is_copied_to_another_region_under_another_key(sandbox: RunningSandbox) -> None:
     """The copy has the data, a key of its region, a new creation time and the original one (RDS API, CopyDBSnapshot)."""
     rds, there = sandbox.client("rds"), elsewhere(sandbox, "rds")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ _CLASSES = (
     "db.t4g.micro", "db.t4g.small", "db.t4g.medium", "db.t4g.large", "db.m6g.large", "db.m6g.xlarge", "db.m7g.large",
     "db.r6g.large", "db.r6g.xlarge", "db.r7g.large",
 )  # fmt: skip
+_RELEASED = 2007  # PostgreSQL 14 was released in 2021, and a major version each year since (https://www.postgresql.org/support/versioning/)
 
 
 def account_quotas(quotas: Quotas) -> list[dict[str, Any]]:
@@ -74,6 +75,37 @@ def engine_versions(available: Iterable[Binaries], engine: str | None, version: 
         for each in available
         if engine in (None, "postgres") and _matches(each, version)
     ]
+
+
+def major_engine_versions(available: Iterable[Binaries], engine: str | None, major: str | None) -> list[dict[str, Any]]:
+    """Return the DBMajorEngineVersions of DescribeDBMajorEngineVersions: the major versions of the available servers."""
+    majors = sorted({each.major for each in available})
+    return [
+        {"Engine": "postgres", "MajorEngineVersion": str(each), "SupportedEngineLifecycles": _lifecycles(each)}
+        for each in majors
+        if engine in (None, "postgres") and major in (None, str(each))
+    ]
+
+
+def _lifecycles(major: int) -> list[dict[str, Any]]:
+    """Return the standard support until the last day of February five years and some months after a version's release, and three
+    years of Extended Support after it, as RDS had it for PostgreSQL 11 and 12 (Amazon RDS User Guide, "Amazon RDS Extended
+    Support charges").
+    """
+    year = _RELEASED + major + 6
+    standard, extended = (_last_of_february(each) for each in (year, year + 3))
+    periods = (
+        ("open-source-rds-standard-support", _last_of_february(year - 5), standard),
+        ("open-source-rds-extended-support", standard + timedelta(milliseconds=1), extended),
+    )
+    return [
+        {"LifecycleSupportName": name, "LifecycleSupportStartDate": start, "LifecycleSupportEndDate": end}
+        for name, start, end in periods
+    ]
+
+
+def _last_of_february(year: int) -> datetime:
+    return datetime(year, 3, 1, tzinfo=UTC) - timedelta(milliseconds=1)
 
 
 def orderable_options(

@@ -21,7 +21,8 @@ ANSWERED = frozenset(
         "CreateDBSnapshot", "CreateDBSubnetGroup", "DeleteDBInstance", "DeleteDBInstanceAutomatedBackup",
         "DeleteDBParameterGroup", "DeleteDBSnapshot", "DeleteDBSubnetGroup", "DescribeAccountAttributes",
         "DescribeCertificates", "DescribeDBClusters", "DescribeDBEngineVersions",
-        "DescribeDBInstanceAutomatedBackups", "DescribeDBInstances", "DescribeDBParameterGroups",
+        "DescribeDBInstanceAutomatedBackups", "DescribeDBInstances", "DescribeDBMajorEngineVersions",
+        "DescribeDBParameterGroups",
         "DescribeDBParameters", "DescribeDBSnapshotAttributes", "DescribeDBSnapshots", "DescribeDBSubnetGroups",
         "DescribeEngineDefaultParameters", "DescribeEvents", "DescribeOptionGroups",
         "DescribeOrderableDBInstanceOptions", "DescribePendingMaintenanceActions", "ListTagsForResource",
@@ -131,6 +132,12 @@ class SandboxRDSResponse(RDSResponse):
         return ActionResult(
             {"DBEngineVersions": describe.engine_versions(self.sandbox.plane.binaries, engine, version)}
         )
+
+    def describe_db_major_engine_versions(self) -> ActionResult:
+        """DescribeDBMajorEngineVersions: the major versions of the available servers, and how long RDS supports them."""
+        engine, major = self.params.get("Engine"), self.params.get("MajorEngineVersion")
+        rows = describe.major_engine_versions(self.sandbox.plane.binaries, engine, major)
+        return ActionResult({"DBMajorEngineVersions": rows})
 
     def describe_orderable_db_instance_options(self) -> ActionResult:
         """DescribeOrderableDBInstanceOptions: every available server in some classes."""

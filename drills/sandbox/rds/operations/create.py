@@ -13,6 +13,7 @@ from drills.sandbox.rds.instances import SandboxInstance
 from drills.sandbox.rds.keys import Keys
 from drills.sandbox.rds.lifecycle import Lifecycle
 from drills.sandbox.rds.limits import check_new_instance, storage_type_of
+from drills.sandbox.rds.maintenance_window import windows_not_named
 from drills.sandbox.rds.registration import Registration, check_request
 from drills.sandbox.state import DataPlane
 
@@ -36,6 +37,7 @@ class Creation:
         if binaries is None:
             raise InvalidParameterCombination(f"Cannot find version {members['engine_version']} for postgres")
         members["engine_version"] = binaries.version
+        members |= windows_not_named(members)
         members.setdefault("allocated_storage", 20)
         members.setdefault("storage_type", storage_type_of(members))
         members.setdefault("license_model", "postgresql-license")

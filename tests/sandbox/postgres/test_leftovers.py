@@ -1,0 +1,51 @@
+"""What a killed run has left on this machine is ended and removed, and what a living one uses is not."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import psutil
+import pytest
+
+from drills import work_folder
+from drills.sandbox.postgres.folders import prepare_state
+from drills.sandbox.postgres.leftovers import remove_leftovers
+from drills.sandbox.postgres.postmaster import alive
+from tests.support.cluster import cluster_in, make, preferred, state  # noqa: F401
+
+
+@pytest.mark.postgres
+def test_the_servers_of_a_dead_run_end_and_those_of_a_living_one_go_on(state: Path) -> None:  # noqa: F811
+    """The folder of the dead one is gone with its data; a sentence names it and counts its processes."""
+    folders = prepare_state(state), prepare_state(state)
+    servers = [cluster_in(folder, preferred(), "c") for folder in folders]
+    for each in servers:
+        make(each)
+        each.start()
+    dead, living = [psutil.Process(each.pid() or 0) for each in servers]
+    os.close(work_folder.hold(folders[0]))
+    held = work_folder.hold(folders[1])
+    try:
+        (line,) = remove_leftovers([state])
+
+        assert line.startswith(f"removed {folders[0]} with ")
+        assert line.endswith(" processes of PostgreSQL, which a run or sandbox that was killed had left")
+        assert (alive(dead), folders[0].exists()) == (False, False)
+        assert (alive(living), servers[1].pid()) == (True, living.pid)
+    finally:
+        os.close(held)
+        for each in servers:
+            each.kill()
+
+
+def test_what_stays_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that cannot be removed is named, and what to do."""
+    folder = tmp_path / "drills-a"
+    folder.mkdir(mode=0o700)
+    os.close(work_folder.hold(folder))
+    monkeypatch.setattr("shutil.rmtree", lambda *_, **__: None)
+
+    assert list(remove_leftovers([tmp_path])) == [
+        f"expected to remove {folder}, which a run or sandbox that was killed has left, found that it stays: remove it"
+    ]
