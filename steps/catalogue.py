@@ -141,32 +141,3 @@ def check_additions(own: Sequence[StepEntry], shipped: Sequence[StepEntry]) -> N
                 f"--steps: expected steps beside the shipped ones, found `{entry.pattern}` in {entry.module}, which "
                 f"`{taken.keyword.title()} {taken.pattern}` has already: word it otherwise"
             )
-
-
-def as_markdown(entries: Sequence[StepEntry]) -> str:
-    """Return docs/steps.md: the catalogue, a table for each module."""
-    lines = [
-        "# The steps of a feature",
-        "",
-        "Made by `drills steps --markdown`; a test compares it. [own-features.md](own-features.md) says how a feature of your own",
-        "is written with them. `{name}` stands for what you fill in.",
-    ]
-    for module in dict.fromkeys(entry.module for entry in entries):
-        summary = (inspect.getdoc(importlib.import_module(module)) or "").partition("\n")[0]
-        lines += [
-            "",
-            f"## {module.removeprefix('steps.')}",
-            "",
-            summary,
-            "",
-            "| step | does | example |",
-            "| --- | --- | --- |",
-        ]
-        for entry in (each for each in entries if each.module == module):
-            cells = (
-                f"{entry.keyword.title()} {entry.pattern}",
-                entry.meaning,
-                f"{entry.keyword.title()} {entry.example}",
-            )
-            lines.append("| `{}` | {} | `{}` |".format(*(cell.replace("|", "\\|") for cell in cells)))
-    return "\n".join(lines) + "\n"

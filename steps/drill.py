@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pytest_bdd import given, then, when
 
+from drills.evidence.stored.find import finder_for
 from drills.record import Journal
 from drills.recovery.drill import Drill
 from drills.run import context
@@ -33,7 +34,7 @@ def journal(request: pytest.FixtureRequest, run_folder: Path) -> Journal:
 @pytest.fixture(scope="session")
 def drill(run_folder: Path, journal: Journal) -> Iterator[Drill]:
     """Open the drill of this run, and remove what it created at the end, whatever happened."""
-    drill = context.open_drill(run_folder, journal)
+    drill = context.open_drill(run_folder, journal, finder_for)
     yield drill
     drill.clean_up()
 

@@ -24,6 +24,9 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 INDEX = Path(__file__).parent / "shipped.json"
 # Scenarios about another recovery point than the run drills (`sample` of the target) are no part of it.
 OTHER_POINT = {True: "chosen_point", False: "newest_point"}
+# Scenarios with a restore of their own, which would come between the phases that are measured.
+AFTERWARDS = ("damages_backup", "moment")
+CUTS_OVER = "cuts_over"
 _RECOVERS = re.compile(r"\b(restored|recovered|moved to a database)\b")
 
 
@@ -43,6 +46,11 @@ def shipped() -> tuple[Shipped, ...]:
     return tuple(
         Shipped(**(raw | {"tags": tuple(raw["tags"])})) for raw in json.loads(INDEX.read_text(encoding="utf-8"))
     )
+
+
+def tags_not_run_in(tier: str) -> tuple[str, ...]:
+    """Return the tags whose scenarios a run of this tier skips."""
+    return () if tier == "full" else (*AFTERWARDS, CUTS_OVER)
 
 
 def read(folders: Iterable[Path]) -> tuple[Shipped, ...]:

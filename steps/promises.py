@@ -12,15 +12,13 @@ from pytest_bdd.parser import ScenarioTemplate
 from pytest_bdd.scenario import make_python_name, scenario_wrapper_template_registry
 
 from drills.config.load import Config
+from drills.model.policy import not_run_in
 from drills.model.record import Promise, PromiseOutcome
 from drills.record import Journal
 from drills.run import context, cutover
-from steps.expected import CHECKOUT, OTHER_POINT, name_of_example
+from steps.expected import AFTERWARDS, CHECKOUT, CUTS_OVER, OTHER_POINT, name_of_example, tags_not_run_in
 
-NEEDS_LEAVE = ("damages_backup", "cuts_over")
-# Scenarios with a restore of their own, which would come between the phases that are measured.
-AFTERWARDS = ("damages_backup", "moment")
-CUTS_OVER = "cuts_over"
+NEEDS_LEAVE = ("damages_backup", CUTS_OVER)
 EXAMPLE = "_pytest_bdd_example"  # the parameter in which pytest-bdd passes the values of an outline's example
 JOURNAL: pytest.StashKey[Journal] = pytest.StashKey()
 SKIPPED: pytest.StashKey[set[str]] = pytest.StashKey()  # the reasons with which this module skips scenarios
@@ -67,9 +65,14 @@ def _left_out(folder: Path, effective: Config) -> Iterator[tuple[str, str]]:
     for tag in NEEDS_LEAVE:
         if tag not in allowed:
             yield tag, f"profile {profile!r} does not allow {tag!r}"
+    tier = effective.target.tier
+    yield from ((tag, not_run_in(tier)) for tag in tags_not_run_in(tier))
     if not context.judges_posture(folder):
         yield "posture", "not configured for the target: set posture.promised in drill.toml"
-    if reason := cutover.reason_left_out(effective):
+    reason = cutover.reason_left_out(effective)
+    if not reason and CUTS_OVER in allowed:
+        reason = cutover.reason_lacking(effective)
+    if reason:
         yield CUTS_OVER, reason
 
 

@@ -31,6 +31,8 @@ class Comparison:
     checks that need more than a connection, such as the owner's queries, which are timed before anything else is read.
     `trust_code`: the copy's own code may run with the rights of a login that could do harm with them
     (drills/checks/base/copy_code.py).
+    `earlier` says that the manifest is earlier than the copy's data, "" where it is of the same instant
+    (drills/checks/since.py).
     `expects_nothing`: a source without rows is right. `observations` notes what is observed, for a run's evidence.
     """
 
@@ -47,6 +49,7 @@ class Comparison:
     trust_code: bool = False
     expects_nothing: bool = False
     observations: Observations = NOT_NOTED
+    earlier: str = ""
 
     @property
     def databases(self) -> Mapping[str, DatabaseManifest]:
@@ -69,7 +72,7 @@ class CheckRun:
     @property
     def judge(self) -> Judge:
         """Return what judges observations of this copy."""
-        return Judge(self.comparison.manifest, self.comparison.policies)
+        return Judge(self.comparison.manifest, self.comparison.policies, self.comparison.earlier)
 
     def judged(self, check: str, seen: Iterable[tuple[str, Any]]) -> list[tuple[str, CheckOutcome]]:
         """Note what is observed of each database, and return what it is judged to be."""

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from drills.checks import since
 from drills.checks.base.budget import OUT_OF_TIME
 from drills.checks.base.outcome import CheckOutcome
 from drills.checks.base.runner import build_result
@@ -37,10 +38,14 @@ from drills.model.policy import TablePolicy
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Judge:
-    """Judges observations against one manifest, None where there is none, and the policies of its tables."""
+    """Judges observations against one manifest, None where there is none, and the policies of its tables.
+
+    `earlier` says that the manifest is earlier than the copy's data, "" where it is of the same instant (drills/checks/since.py).
+    """
 
     manifest: Manifest | None
     policies: Mapping[str, TablePolicy] = dataclasses.field(default_factory=dict)
+    earlier: str = ""
 
     def judge(self, database: str, seen: Any) -> CheckOutcome:
         """Return the outcome that an observation of a database gives, "" for the server."""
@@ -57,7 +62,21 @@ class Judge:
                 return CheckOutcome()
         if self.manifest is None:
             raise ValueError(f"expected a manifest to judge {type(seen).__name__} by, found none")
-        return self._by_manifest(self.manifest, database, seen)
+        outcome = self._by_manifest(self.manifest, database, seen)
+        return self._since(self.manifest, database, seen, outcome) if self.earlier else outcome
+
+    def _since(self, manifest: Manifest, database: str, seen: Any, outcome: CheckOutcome) -> CheckOutcome:
+        """Return the outcome with what may have changed since an earlier manifest as not verified."""
+        match seen:
+            case SequencesSeen():
+                known = manifest.databases[database]
+                return since.of_sequences(outcome, self.earlier, known.sequences, seen.found, known.catalog)
+            case ContentSeen():
+                contents = manifest.databases[database].contents
+                return since.of_content(outcome, self.earlier, contents, seen.found, self.policies)
+            case LargeObjectsSeen():
+                return since.unexplained(outcome, self.earlier, large_objects.is_unreadable)
+        return since.unexplained(outcome, self.earlier, lambda finding: False)
 
     def _by_manifest(self, manifest: Manifest, database: str, seen: Any) -> CheckOutcome:
         match seen:
@@ -108,11 +127,11 @@ class Judge:
                 incomparable, across = across_versions(manifest, each)
         if incomparable:
             outcome = CheckOutcome(unverified=(NotChecked(content.NAME, incomparable),))
-            return build_result(content.NAME, outcome, "tables")
+            return build_result(content.NAME, outcome, content.WHAT)
         outcome = sum((self.judge(database, each) for database, each in seen), CheckOutcome())
         every = [each.contents for each in manifest.databases.values()]
         outcome += CheckOutcome(excluded=(*content.unmatched_policies(every, self.policies), *across))
-        result = _with_coverage(build_result(content.NAME, outcome, "tables"), outcome)
+        result = _with_coverage(build_result(content.NAME, outcome, content.WHAT), outcome)
         if outcome.unverified:
             return result
         rows = sum(self.rows_compared(database, each) for database, each in seen if isinstance(each, ContentSeen))
@@ -204,5 +223,5 @@ def _with_coverage(result: CheckResult, outcome: CheckOutcome) -> CheckResult:
     if not late or result.outcome == "missed":
         return result
     total = outcome.compared + len(outcome.unverified)
-    sentence = f"{outcome.compared:,} of {total:,} tables compared; {late[0].what}: {late[0].reason}"
+    sentence = f"{outcome.compared:,} of {total:,} {content.WHAT} compared; {late[0].what}: {late[0].reason}"
     return dataclasses.replace(result, sentence=sentence)

@@ -6,9 +6,8 @@ hold secrets are digests already.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 from pydantic import TypeAdapter
 
@@ -30,10 +29,17 @@ from drills.notebook import Notebook
 OBSERVED_NAME = ".observations.jsonl"  # in the run's folder, until the run has ended
 
 
+class Observed(Protocol):
+    """A dataclass of what was observed, by whatever room; `KIND` is what its observations are known by in a bundle."""
+
+    KIND: ClassVar[str]
+
+
 @dataclass(frozen=True, slots=True)
 class ClusterSeen:
     """What the server's databases share, the digests of passwords, and the server's identifier ("" where it is hidden)."""
 
+    KIND: ClassVar[str] = "cluster"
     found: Catalog
     passwords: Passwords | None
     identifier: str
@@ -43,6 +49,7 @@ class ClusterSeen:
 class CatalogSeen:
     """The catalog of one database; `identifier` is the server's, by which a physical copy is known."""
 
+    KIND: ClassVar[str] = "catalog"
     found: Catalog
     identifier: str
 
@@ -51,6 +58,7 @@ class CatalogSeen:
 class SequencesSeen:
     """The positions of the sequences of one database."""
 
+    KIND: ClassVar[str] = "sequences"
     found: Sequences
 
 
@@ -58,6 +66,7 @@ class SequencesSeen:
 class ServerSeen:
     """The server's major version, and the digest of its hashes of known texts."""
 
+    KIND: ClassVar[str] = "server"
     version: int
     calibration: str
 
@@ -66,6 +75,7 @@ class ServerSeen:
 class ContentSeen:
     """The contents of one database: fingerprints, how both encodings can be compared, and where rows of a table differ."""
 
+    KIND: ClassVar[str] = "content"
     found: Contents
     identifier: str
     source_encoding: str
@@ -78,6 +88,7 @@ class ContentSeen:
 class LargeObjectsSeen:
     """Lengths and digests of the large objects of one database."""
 
+    KIND: ClassVar[str] = "large objects"
     found: LargeObjects
 
 
@@ -85,6 +96,7 @@ class LargeObjectsSeen:
 class SettingsSeen:
     """The compared settings of the server, and its identifier."""
 
+    KIND: ClassVar[str] = "settings"
     found: Settings
     identifier: str
 
@@ -93,6 +105,7 @@ class SettingsSeen:
 class CanarySeen:
     """The canary of one database, whose chain was followed row by row; None where there is none."""
 
+    KIND: ClassVar[str] = "canary"
     found: CanaryState | None
 
 
@@ -100,6 +113,7 @@ class CanarySeen:
 class ActivitySeen:
     """What of the server could act on other systems."""
 
+    KIND: ClassVar[str] = "activity"
     found: Activity
 
 
@@ -107,6 +121,7 @@ class ActivitySeen:
 class OutcomeSeen:
     """What was judged within the server, or could not be read: what was compared, found, and left out."""
 
+    KIND: ClassVar[str] = "outcome"
     outcome: CheckOutcome
 
 
@@ -117,6 +132,7 @@ class Conclusion:
     `outcome` is None where it follows from the other observations of the check.
     """
 
+    KIND: ClassVar[str] = "conclusion"
     what: str
     remark: str = ""
     requirement: Requirement = "required"
@@ -128,6 +144,7 @@ class Conclusion:
 class ResultSeen:
     """The result of a check that came from no observation, such as one whose server was lost."""
 
+    KIND: ClassVar[str] = "result"
     result: CheckResult
 
 
@@ -135,25 +152,25 @@ class ResultSeen:
 class Took:
     """The seconds that a check took, and whether it had to pass before the copy counted as usable."""
 
+    KIND: ClassVar[str] = "took"
     seconds: float
 
 
-KINDS: Mapping[str, type[Any]] = {
-    "cluster": ClusterSeen,
-    "catalog": CatalogSeen,
-    "sequences": SequencesSeen,
-    "server": ServerSeen,
-    "content": ContentSeen,
-    "large objects": LargeObjectsSeen,
-    "settings": SettingsSeen,
-    "canary": CanarySeen,
-    "activity": ActivitySeen,
-    "outcome": OutcomeSeen,
-    "conclusion": Conclusion,
-    "result": ResultSeen,
-    "took": Took,
-}
-_NAMES = {kind: name for name, kind in KINDS.items()}
+KINDS: tuple[type[Any], ...] = (
+    ClusterSeen,
+    CatalogSeen,
+    SequencesSeen,
+    ServerSeen,
+    ContentSeen,
+    LargeObjectsSeen,
+    SettingsSeen,
+    CanarySeen,
+    ActivitySeen,
+    OutcomeSeen,
+    Conclusion,
+    ResultSeen,
+    Took,
+)
 
 
 _ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {}
@@ -177,12 +194,12 @@ class Observations:
     copy: str = ""
     statements: StatementLog = field(default_factory=StatementLog)
 
-    def note(self, check: str, database: str, seen: Any, kind: str = "") -> None:
+    def note(self, check: str, database: str, seen: Observed) -> None:
         """Note an observation of a check in a database, "" for the whole server."""
         if self.notebook is None:
             return
         value = adapter_of(type(seen)).dump_python(seen, mode="json")
-        entry = {"copy": self.copy, "check": check, "database": database, "kind": kind or _NAMES[type(seen)]}
+        entry = {"copy": self.copy, "check": check, "database": database, "kind": seen.KIND}
         self.notebook.add(entry | {"value": value})
 
 

@@ -12,16 +12,20 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from drills.config.evidence import EvidenceConfig
+from drills.config.metrics import MetricsConfig
+from drills.config.notices import NoticesConfig
 from drills.config.table import Table
 from drills.config.target import KINDS, PROFILES, DrillTable, Profile, Target
-from drills.config.values import did_you_mean, looks_secret, one_of, show_value, unknown_key
+from drills.config.values import did_you_mean, looks_secret, one_of, show_key, show_value, unknown_key
 from drills.errors import ConfigError
 
 DEFAULT_FILE = "drill.toml"
 BUILT_IN_TARGET = {"instance": "myappdbprod", "vault": "drills-vault", "rto": "30m", "rpo": "24h"}
-_SECTIONS = ("drill", "evidence", "profiles", "targets")
+EVIDENCE, METRICS, NOTICES = "evidence", "metrics", "notices"
+# the tables whose keys a profile may have of its own, as [profiles.NAME.TABLE]
+BY_PROFILE: Mapping[str, type[Table]] = {EVIDENCE: EvidenceConfig, METRICS: MetricsConfig, NOTICES: NoticesConfig}
+_SECTIONS = ("drill", *BY_PROFILE, "profiles", "targets")
 _NAMED = ("profiles", "targets")  # tables of tables
-EVIDENCE = "evidence"
 
 AnyTable = TypeVar("AnyTable", bound=Table)
 
@@ -63,16 +67,16 @@ class ConfigFile:
         return file
 
     def check_sections(self) -> None:
-        """Refuse a top-level key that is not drill, evidence, profiles or targets; the singular forms are named."""
+        """Refuse a top-level key that is no section; the singular forms are named."""
         for key, value in self.raw.items():
             if key not in _SECTIONS:
                 known = [f"[{section}.NAME]" if section in _NAMED else f"[{section}]" for section in _SECTIONS]
                 error = unknown_key(key, _SECTIONS) if looks_secret(key) else None
                 hint = did_you_mean(key, _SECTIONS)
                 text = error.message() if error else f"unknown key{hint}; allowed at the top are {', '.join(known)}"
-                raise ConfigError(f"{self.name}: {key}: {text}")
+                raise ConfigError(f"{self.name}: {show_key(key)}: {text}")
             if not isinstance(value, dict):
-                raise ConfigError(f"{self.name}: {key}: expected a table, found {show_value(value)}")
+                raise ConfigError(f"{self.name}: {show_key(key)}: expected a table, found {show_value(value)}")
 
     def section(self, key: str) -> Mapping[str, Any]:
         """Return a top-level table, empty when the file has none."""
@@ -96,19 +100,30 @@ class ConfigFile:
 
     def evidence(self) -> dict[str, EvidenceConfig]:
         """Return the table [evidence] by profile: the keys of [profiles.NAME.evidence] go before those of all profiles."""
-        for_all = self.table(EvidenceConfig, EVIDENCE, self.section(EVIDENCE))
-        own = {name: self.table(EvidenceConfig, *self.raw_evidence(name)) for name, _ in self.named("profiles")}
+        return self._by_profile(EvidenceConfig, EVIDENCE)
+
+    def metrics(self) -> dict[str, MetricsConfig]:
+        """Return the table [metrics] by profile, as `evidence` does."""
+        return self._by_profile(MetricsConfig, METRICS)
+
+    def notices(self) -> dict[str, NoticesConfig]:
+        """Return the table [notices] by profile, as `evidence` does."""
+        return self._by_profile(NoticesConfig, NOTICES)
+
+    def _by_profile(self, model: type[AnyTable], table: str) -> dict[str, AnyTable]:
+        for_all = self.table(model, table, self.section(table))
+        own = {name: self.table(model, *self.raw_table(table, name)) for name, _ in self.named("profiles")}
         return dict.fromkeys((kind for kind in PROFILES if kind not in own), for_all) | own
 
-    def raw_evidence(self, profile: str) -> tuple[str, Mapping[str, Any]]:
-        """Return where a profile's evidence is configured, and its keys as the file has them."""
-        own = dict(self.named("profiles")).get(profile, {}).get(EVIDENCE)
+    def raw_table(self, table: str, profile: str) -> tuple[str, Mapping[str, Any]]:
+        """Return where a profile's table of BY_PROFILE is, and its keys as the file has them."""
+        own = dict(self.named("profiles")).get(profile, {}).get(table)
         if own is None:
-            return EVIDENCE, self.section(EVIDENCE)
-        where = dotted_key("profiles", profile, EVIDENCE)
+            return table, self.section(table)
+        where = dotted_key("profiles", profile, table)
         if not isinstance(own, dict):
             raise ConfigError(f"{self.name}: {where}: expected a table, found {show_value(own)}")
-        return where, {**self.section(EVIDENCE), **own}
+        return where, {**self.section(table), **own}
 
     def profiles(self) -> dict[str, Profile]:
         """Return every profile by name, with the three built-in ones where the file has none of that name."""
@@ -129,7 +144,7 @@ class ConfigFile:
         if kind not in KINDS:
             hint = did_you_mean(kind, KINDS) if isinstance(kind, str) else ""
             raise ConfigError(f"{self.name}: {where}.kind: expected {one_of(KINDS)}, found {show_value(kind)}{hint}")
-        return self.table(PROFILES[kind], where, {key: value for key, value in raw.items() if key != EVIDENCE})
+        return self.table(PROFILES[kind], where, {key: value for key, value in raw.items() if key not in BY_PROFILE})
 
     def target(self, name: str, raw: Mapping[str, Any]) -> Target:
         """Return the target of that name; its instance is called the same unless the file says otherwise."""
@@ -192,12 +207,12 @@ def _sentence(error: ValidationError, where: str) -> str:
 
 def dotted_key(*parts: str | int) -> str:
     """Return a key as TOML would write it: a."b.c"[1].d; the first part may be dotted already."""
-    text = str(parts[0])
+    text = show_key(str(parts[0]), 200)
     for part in parts[1:]:
         if isinstance(part, int):
             text += f"[{part}]"
         elif part == "[key]":  # pydantic's word for "the key itself", which the path already ends in
             continue
         else:
-            text += f".{part}" if re.fullmatch(r"[A-Za-z0-9_-]+", part) else f'."{part}"'
+            text += f".{show_key(part)}" if re.fullmatch(r"[A-Za-z0-9_-]+", part) else f'."{show_key(part)}"'
     return text

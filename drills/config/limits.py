@@ -7,7 +7,7 @@ limit of its own, which the sum does not count.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from drills.config.table import Table
@@ -80,6 +80,17 @@ class Limits:
     def total_seconds(self) -> float:
         """The limit of the whole run: the sum of its steps'."""
         return sum(each.seconds for each in self.list() if each.kind == "step")
+
+
+def wait_limit(words: str, span: timedelta, key: str, *, given: bool) -> Limit:
+    """Return the limit of a wait, which `key` of drill.toml sets where it is `given`. Pure."""
+    return Limit(words, span.total_seconds(), key, "configured" if given else "default", "wait")
+
+
+def expiry_of(started_at: datetime, limits: Limits, time_to_live: timedelta) -> datetime:
+    """Return when what a run makes may be removed by a sweep, in UTC: `time_to_live` after its last step must have ended. Pure."""
+    longest = timedelta(seconds=limits.total_seconds + CLEAN_UP_MARGIN)
+    return started_at.astimezone(UTC) + longest + time_to_live
 
 
 def limits_of(

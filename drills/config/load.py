@@ -16,6 +16,8 @@ from typing import Any
 from drills.config.evidence import EvidenceConfig
 from drills.config.file import DEFAULT_FILE, ConfigFile, dotted_key, validate_table
 from drills.config.limits import Limits
+from drills.config.metrics import PLACE, MetricsConfig
+from drills.config.notices import NoticesConfig
 from drills.config.table import Table
 from drills.config.target import (
     GUARDED_TAGS,
@@ -35,7 +37,7 @@ from drills.config.values import did_you_mean, one_of
 from drills.durations import write_duration
 from drills.errors import ConfigError
 from drills.model.policy import CHECKS, TablePolicy, parse_table_policy
-from drills.model.record import Setting
+from drills.model.record import DEFAULT, Setting
 
 __all__ = [
     "CHECKS",
@@ -44,12 +46,15 @@ __all__ = [
     "OPTIONS",
     "PROFILE_VARIABLE",
     "SANDBOX_STATUSES",
+    "TIERS",
     "AwsProfile",
     "CheckRule",
     "Config",
     "Credentials",
     "EndpointProfile",
     "EvidenceConfig",
+    "MetricsConfig",
+    "NoticesConfig",
     "Profile",
     "RestoreConfig",
     "SandboxProfile",
@@ -60,10 +65,11 @@ __all__ = [
     "load",
     "parse_table_policy",
     "target_of",
+    "targets_of",
 ]
 
 PROFILE_VARIABLE = "DRILL_PROFILE"
-DEFAULT = "default"
+TIERS = "[targets.NAME.tiers]"
 # Command-line options that override one setting, and which.
 OPTIONS: Mapping[str, tuple[str, str]] = {
     "--postgres": ("profile", "postgres"),
@@ -72,6 +78,9 @@ OPTIONS: Mapping[str, tuple[str, str]] = {
     "--rpo": ("target", "rpo"),
     "--sample": ("target", "sample"),
     "--invariants": ("target", "invariants"),
+    "--tier": ("target", "tier"),
+    TIERS: ("target", "tier"),  # no option: the tier that is due by the chain
+    "--calls-per-second": ("profile", "calls_per_second"),
 }
 
 
@@ -91,6 +100,8 @@ class Config:
     settings: tuple[Setting, ...]
     history: Path | None = None
     evidence: EvidenceConfig = field(default_factory=EvidenceConfig)
+    metrics: MetricsConfig = field(default_factory=MetricsConfig)
+    notices: NoticesConfig = field(default_factory=NoticesConfig)
 
     @property
     def simulated(self) -> bool:
@@ -123,7 +134,8 @@ def load(
     text. Of `environment` only DRILL_PROFILE is read.
     """
     file = ConfigFile.read(path)
-    drill, profiles, targets, evidence = file.drill(), file.profiles(), file.targets(), file.evidence()
+    drill, profiles, targets = file.drill(), file.profiles(), file.targets()
+    evidence, metrics, notices = file.evidence(), _metrics(file, len(targets)), file.notices()
     wanted: tuple[tuple[str | None, str], ...] = (
         (profile, "--profile"),
         (environment.get(PROFILE_VARIABLE), PROFILE_VARIABLE),
@@ -151,10 +163,12 @@ def load(
             Setting("target", target_name, target_origin),
             *_settings("target", changed["target"], raw_target, file.name, given),
             *((Setting("history", drill.history, file.name),) if drill.history else ()),
-            *_settings("evidence", evidence[profile_name], file.raw_evidence(profile_name)[1], file.name, {}),
+            *_settings_of_tables(file, profile_name),
         ),
         history=Path(drill.history) if drill.history else None,
         evidence=evidence[profile_name],
+        metrics=metrics[profile_name],
+        notices=notices[profile_name],
     )
 
 
@@ -162,6 +176,11 @@ def target_of(path: Path | None, instance: str) -> str | None:
     """Return the name of the first target whose source is `instance`, None where there is none; `path` as for `load`."""
     named = ConfigFile.read(path).targets()
     return next((name for name, target in named.items() if target.instance == instance), None)
+
+
+def targets_of(path: Path | None) -> tuple[str, ...]:
+    """Return the names of all targets; `path` as for `load`. Raises ConfigError."""
+    return tuple(ConfigFile.read(path).targets())
 
 
 def history_of(path: Path | None) -> Path | None:
@@ -223,6 +242,26 @@ def _settings(
     for name, about in type(table).model_fields.items():
         key = about.alias or name
         yield from _setting(f"{prefix}.{key}", getattr(table, name), raw.get(key), file, given)
+
+
+def _metrics(file: ConfigFile, targets: int) -> dict[str, MetricsConfig]:
+    """Return [metrics] by profile. Raises ConfigError where several targets would share a metric."""
+    found = file.metrics()
+    for profile, table in found.items():
+        if not table.tells_apart(targets):
+            where = dotted_key(file.raw_table("metrics", profile)[0], "cloudwatch")
+            raise ConfigError(
+                f'{file.name}: {where}: expected "{PLACE}" in the name, since there are {targets} targets, found '
+                f'"{table.cloudwatch}": a metric of two targets would hide that one of them was not drilled'
+            )
+    return found
+
+
+def _settings_of_tables(file: ConfigFile, profile: str) -> Iterator[Setting]:
+    """Yield the settings of the tables that a profile may have of its own; of notices only where somebody is told."""
+    for name, tables in (("evidence", file.evidence()), ("metrics", file.metrics()), ("notices", file.notices())):
+        if name != "notices" or file.notices()[profile].wanted:
+            yield from _settings(name, tables[profile], file.raw_table(name, profile)[1], file.name, {})
 
 
 def _setting(name: str, value: Any, raw: Any, file: str, given: Mapping[str, tuple[str, str]]) -> Iterator[Setting]:

@@ -1,4 +1,4 @@
-"""The owner's queries, and declared times that no drill measures."""
+"""The owner's queries, declared times that no drill measures, and how often how much of a drill is due."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from pydantic import model_validator
 
 from drills.config.table import Table
 from drills.config.values import Duration, Name, PathText, Span, refuse
+from drills.model.period import PeriodKind
 from drills.objectives.recovery_time import DeclaredTime
+
+SAMPLE_BUDGET = timedelta(
+    minutes=5
+)  # of the comparison of the content in tier "sample", unless the target sets another
 
 
 class Allowances(Table):
@@ -55,3 +60,10 @@ class NamedQuery(Table):
         if not text:
             raise refuse("a file with a query, found an empty one", self.file)
         return text
+
+
+class TiersTable(Table):
+    """In which period a run of the tier is due once; None: such a run is made where `tier` says so, or the command line."""
+
+    sample: PeriodKind | None = None
+    full: PeriodKind | None = None

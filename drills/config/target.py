@@ -16,10 +16,12 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, mod
 
 from drills.config.acknowledged import KnownDifference
 from drills.config.cutover import CutoverConfig
-from drills.config.limits import Limit, Limits, LimitsTable, limits_of
-from drills.config.objectives import Allowances, NamedQuery
+from drills.config.limits import Limit, Limits, LimitsTable, limits_of, wait_limit
+from drills.config.manifests import ManifestStore
+from drills.config.objectives import SAMPLE_BUDGET, Allowances, NamedQuery, TiersTable
 from drills.config.plan import PlanConfig
 from drills.config.posture import Parity, PostureConfig
+from drills.config.preflight import PreflightConfig
 from drills.config.table import Table
 from drills.config.values import (
     Account,
@@ -27,29 +29,33 @@ from drills.config.values import (
     Duration,
     EndpointUrl,
     Engine,
+    ExternalId,
     GroupId,
     InstanceClass,
     InstanceId,
     Name,
     PathText,
+    Rate,
     RdsName,
     Region,
     RoleArn,
     Span,
     Variable,
+    VaultName,
     frozen_mapping,
     looks_secret,
     no_entries,
     one_of,
     path_from,
     refuse,
+    taggable,
     unknown_key,
 )
 from drills.durations import write_duration
 from drills.model.acknowledgement import Acknowledgement
 from drills.model.finding import Requirement
 from drills.model.point import NEWEST, PointSelector, parse_point_selector
-from drills.model.policy import BLOCKING, CHECKS, TablePolicy, parse_table_policy
+from drills.model.policy import BLOCKING, CHECKS, TablePolicy, Tier, left_out_of, parse_table_policy
 from drills.model.servers import POSTGRES_CHOICES
 from drills.model.timing import Objectives
 
@@ -59,7 +65,7 @@ GUARDED_TAGS = ("damages_backup", "cuts_over")
 # What can be slowed down in the sandbox: statuses of an instance, and its two jobs (drills/sandbox/base/delays.py).
 SANDBOX_STATUSES = (
     *("creating", "modifying", "backing-up", "deleting", "backup-job", "snapshot", "rebooting"),
-    *("stopping", "starting", "heartbeat", "task-start", "task-stop", "health-check", "dns"),
+    *("stopping", "starting", "heartbeat", "task-start", "task-stop", "health-check", "dns", "first-read"),
 )
 
 
@@ -95,6 +101,7 @@ class SandboxProfile(Table):
     port: Annotated[int, Field(ge=0, le=65535)] = 0
     region: Region = "eu-central-1"
     delays: Annotated[Mapping[str, Duration], AfterValidator(_delays)] = Field(default_factory=no_entries)
+    delays_like: Literal["aws"] | None = None
     allow: AllowedTags = GUARDED_TAGS
     poll_every: Span = timedelta(milliseconds=200)
 
@@ -107,6 +114,7 @@ class EndpointProfile(Table):
     region: Region = "eu-central-1"
     allow: AllowedTags = ()
     poll_every: Span = timedelta(seconds=1)
+    calls_per_second: Rate | None = None
 
 
 def _not_hasty(duration: timedelta) -> timedelta:
@@ -124,6 +132,7 @@ class AwsProfile(Table):
     aws_profile: Name | None = None
     allow: AllowedTags = ()
     poll_every: Annotated[Span, AfterValidator(_not_hasty)] = timedelta(seconds=15)
+    calls_per_second: Rate | None = None
 
     @property
     def region(self) -> str:
@@ -144,7 +153,7 @@ class RestoreConfig(Table):
     """Where and how a copy is restored; what is None is made by the run (the `aws` profile makes parameters only)."""
 
     role_arn: RoleArn | None = None
-    external_id: Name | None = None
+    external_id: ExternalId | None = None
     account: Account | None = None
     region: Region | None = None
     subnet_group: RdsName | None = None
@@ -155,6 +164,7 @@ class RestoreConfig(Table):
     instance_class: InstanceClass | None = None
     ca_bundle: PathText | None = None
     drill_host_cidr: Cidr | None = None
+    lock: bool = True
 
     @model_validator(mode="after")
     def _one_parameter_group(self) -> RestoreConfig:
@@ -163,6 +173,11 @@ class RestoreConfig(Table):
         if self.external_id and not self.role_arn:
             raise refuse("role_arn beside external_id, found external_id alone")
         return self
+
+    @property
+    def apart(self) -> bool:
+        """Whether copies are restored on another side than the source's: in the name of a role, or in a region of their own."""
+        return bool(self.role_arn or self.region)
 
 
 class Credentials(Table):
@@ -225,13 +240,22 @@ def _blocking(raw: Mapping[str, bool]) -> Mapping[str, bool]:
     return frozen_mapping(raw)
 
 
+_MOST_TAGS = 50 - 3  # of a resource ("Quotas and constraints for Amazon RDS"), without the drill's own
+
+
 def _tags(raw: Mapping[str, str]) -> Mapping[str, str]:
-    """Refuse what AWS refuses: over 128 and 256 characters, `aws:` (RDS User Guide, "Tagging Amazon RDS resources")."""
+    """Refuse what RDS refuses (its API reference, Tag): length, characters, `aws:` and `rds:`, and more than a resource has."""
     for key, value in raw.items():
         if looks_secret(key):
             raise unknown_key(key, ())
-        if not key or key.startswith(("aws:", "drills:")) or len(key) > 128 or len(value) > 256:
-            raise refuse('tags of 1 to 128 characters that do not begin with "aws:" or "drills:"', key)
+        if not key or key.lower().startswith(("aws:", "rds:", "drills:")) or len(key) > 128:
+            raise refuse('tags of 1 to 128 characters that do not begin with "aws:", "rds:" or "drills:"', key)
+        if len(value) > 256 or value.lower().startswith(("aws:", "rds:")):
+            raise refuse('values of tags of at most 256 characters that do not begin with "aws:" or "rds:"', value)
+        if wrong := next((each for each in (key, value) if taggable(each) != each), None):
+            raise refuse("tags of letters, digits, spaces and _ . : / = + - @", wrong)
+    if len(raw) > _MOST_TAGS:
+        raise refuse(f"at most {_MOST_TAGS} tags, since RDS takes 50 and a drill adds its own", len(raw))
     return frozen_mapping(raw)
 
 
@@ -266,7 +290,7 @@ class Target(Table):
 
     instance: InstanceId
     engine: Engine = "postgres"
-    vault: Name | None = None
+    vault: VaultName | None = None
     databases: Annotated[tuple[Name, ...], Field(strict=False)] = ()
     rto: Span | None = None
     rpo: Span | None = None
@@ -274,18 +298,20 @@ class Target(Table):
     allowances: Allowances = Allowances()
     disaster: Literal["now", "random", "before-next-point"] = "now"
     sample: Annotated[PointSelector, BeforeValidator(_sample)] = NEWEST
-    copy_vault: Name | None = None
+    copy_vault: VaultName | None = None
     loss_tolerance: Duration = timedelta(minutes=1)
     freshness: Annotated[tuple[Freshness, ...], Field(strict=False)] = ()
     drill_every: Span | None = None
+    validations_are_drills: bool = False
     expects: Literal["rows", "nothing"] = "rows"
     manifest: PathText | None = None
+    manifests: ManifestStore | None = None
     invariants: PathText | None = None
     features: Annotated[tuple[PathText, ...], Field(strict=False)] = ()
     steps: Annotated[tuple[PathText, ...], Field(strict=False)] = ()
     tags: Annotated[Mapping[str, str], AfterValidator(_tags)] = Field(default_factory=no_entries)
     timeout: Span = timedelta(hours=2)
-    time_to_live: Span = timedelta(hours=4)
+    time_to_live: Span = timedelta(hours=1)
     limits: LimitsTable = LimitsTable()
     restore: RestoreConfig = RestoreConfig()
     cutover: CutoverConfig | None = None
@@ -295,11 +321,14 @@ class Target(Table):
     credentials: Credentials = Credentials()
     parity: Parity = Field(default_factory=Parity)
     posture: PostureConfig = PostureConfig()
+    preflight: PreflightConfig = PreflightConfig()
     plan: PlanConfig = PlanConfig()
     scenarios: Annotated[tuple[Scenario, ...], Field(strict=False, alias="scenario")] = ()
     queries: Annotated[tuple[NamedQuery, ...], Field(strict=False)] = ()
     acknowledged: Annotated[tuple[KnownDifference, ...], Field(strict=False)] = ()
     blocking: Annotated[Mapping[str, bool], AfterValidator(_blocking)] = Field(default_factory=no_entries)
+    tier: Tier = "full"
+    tiers: TiersTable = TiersTable()
     content_budget: Span | None = None
     hydrate: bool = False
     trust_code: bool = False
@@ -309,12 +338,6 @@ class Target(Table):
 
     @model_validator(mode="after")
     def _whole(self) -> Target:
-        if self.time_to_live < self.timeout:
-            raise refuse(
-                f"a time_to_live not shorter than the timeout of {write_duration(self.timeout)}, or a sweep could "
-                "remove the copy of a drill that still runs",
-                write_duration(self.time_to_live),
-            )
         names = [scenario.name for scenario in self.scenarios]
         for name in names:
             if names.count(name) > 1:
@@ -322,26 +345,30 @@ class Target(Table):
         asked = [query.name for query in self.queries]
         if twice := next((each for each in asked if asked.count(each) > 1), None):
             raise refuse("each query's name once", twice)
+        if self.manifest and self.manifests:
+            raise refuse("manifest or manifests, found both: a file that is named, or a store that is searched")
         return self
 
     def run_limits(self, name: str, *, sandboxed: bool) -> Limits:
         """Return how long each part of a run may take on this target, which drill.toml calls `name`. Pure."""
-        further = []
+        further: list[Limit] = []
         if self.cutover:
             key, given = f"targets.{name}.cutover.service_timeout", "service_timeout" in self.cutover.model_fields_set
-            seconds = self.cutover.service_timeout.total_seconds()
-            origin: Literal["configured", "default"] = "configured" if given else "default"
-            further.append(Limit("a cut-over's service to stop or to start", seconds, key, origin, "wait"))
-        if self.content_budget:
-            seconds = self.content_budget.total_seconds()
-            key = f"targets.{name}.content_budget"
-            further.append(Limit("the comparison of the content", seconds, key, "configured", "wait"))
+            words = "a cut-over's service to stop or to start"
+            further.append(wait_limit(words, self.cutover.service_timeout, key, given=given))
+        if budget := self.budget():
+            key, given = f"targets.{name}.content_budget", self.content_budget is not None
+            further.append(wait_limit("the comparison of the content", budget, key, given=given))
         timeout = (self.timeout, "timeout" in self.model_fields_set)
         return limits_of(name, self.limits, timeout, tuple(further), sandboxed=sandboxed)
 
     def blocks(self) -> frozenset[str]:
         """Return the names of the checks that must pass before a copy counts as usable."""
-        return frozenset(name for name in CHECKS if self.blocking.get(name, name in BLOCKING))
+        return frozenset(name for name in CHECKS if self.blocking.get(name, name in BLOCKING)) - left_out_of(self.tier)
+
+    def budget(self) -> timedelta | None:
+        """Return how long the content may be compared, None where nothing limits it."""
+        return self.content_budget or (SAMPLE_BUDGET if self.tier == "sample" else None)
 
     def known_differences(self) -> tuple[Acknowledgement, ...]:
         """Return the differences that the owner has acknowledged."""

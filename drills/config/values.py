@@ -9,14 +9,15 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from drills.durations import ALLOWED, parse_duration
@@ -25,6 +26,20 @@ Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 _SECRET = re.compile(r"passw|passphrase|secret|token|private_?key|access_?key|^pwd$|api_?key", re.IGNORECASE)
+
+# of AWS's partitions and of their dual-stack endpoints (botocore's partitions.json, dnsSuffix and dualStackDnsSuffix)
+AWS_DOMAINS = (
+    *(
+        "amazonaws.com",
+        "amazonaws.com.cn",
+        "amazonaws.eu",
+        "api.aws",
+        "api.amazonwebservices.com.cn",
+        "api.amazonwebservices.eu",
+    ),
+    *("c2s.ic.gov", "api.aws.ic.gov", "sc2s.sgov.gov", "api.aws.scloud", "csp.hci.ic.gov", "api.aws.hci.ic.gov"),
+    *("cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"),
+)
 
 
 def refuse(expected: str, found: object = None) -> PydanticCustomError:
@@ -43,6 +58,11 @@ def show_value(value: object) -> str:
         return "a list"
     text = f'"{value}"' if isinstance(value, str) else str(value)
     return text if len(text) <= 60 else f"{text[:56]}…{text[-1]}"
+
+
+def show_key(key: str, longest: int = 80) -> str:
+    """Return a key as a sentence shows it, not longer than a line can bear."""
+    return key if len(key) <= longest else f"{key[: longest - 1]}…"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -74,6 +94,11 @@ def unknown_key(key: str, known: Iterable[str]) -> PydanticCustomError:
         near = did_you_mean(key, known)
         text = f"unknown key{near}" if near else f"unknown key; allowed here: {', '.join(known)}"
     return PydanticCustomError("unknown_key", "{text}", {"text": text, "key": key})
+
+
+def taggable(text: str) -> str:
+    """Return a text with `_` for each character that a tag of RDS cannot have (its API reference, Tag)."""
+    return "".join(each if each in "_.:/=+-@" or unicodedata.category(each)[0] in "LZN" else "_" for each in text)
 
 
 # -- values -----------------------------------------------------------------------------------------------------------
@@ -131,7 +156,15 @@ def _matching(pattern: str, expected: str, *, show: bool = True) -> AfterValidat
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Span = Annotated[timedelta, BeforeValidator(_span)]
 Name = Annotated[str, AfterValidator(_name)]
-RdsName = Annotated[str, AfterValidator(_name), AfterValidator(str.lower)]
+RdsName = Annotated[
+    str,
+    AfterValidator(_name),
+    _matching(
+        r"[A-Za-z][A-Za-z0-9._ -]{0,254}",
+        "the name of a group of RDS: up to 255 letters, digits and . _ -, a letter first",
+    ),
+    AfterValidator(str.lower),
+]
 """The name of a subnet or parameter group, which RDS stores in lower case (CreateDBSubnetGroup, CreateDBParameterGroup)."""
 PathText = Annotated[str, AfterValidator(path_from)]
 Account = Annotated[str, _matching(r"[0-9]{12}", 'an AWS account id, 12 digits in quotes such as "000000000000"')]
@@ -140,7 +173,25 @@ RoleArn = Annotated[
     str,
     _matching(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/.+", 'a role ARN such as "arn:aws:iam::000000000000:role/drill"'),
 ]
-GroupId = Annotated[str, _matching(r"sg-[0-9a-f]+", 'the id of a security group such as "sg-0a1b2c3d"')]
+PrincipalArn = Annotated[
+    str,
+    _matching(
+        r"arn:aws[a-z-]*:iam::[0-9]{12}:(?:role|user)/.+",
+        'the ARN of a role or user such as "arn:aws:iam::000000000000:role/drill"',
+    ),
+]
+SECURITY_GROUP = r"sg-[0-9a-f]+"
+GroupId = Annotated[str, _matching(SECURITY_GROUP, 'the id of a security group such as "sg-0a1b2c3d"')]
+VaultName = Annotated[
+    str,
+    AfterValidator(_name),
+    _matching(r"[A-Za-z0-9_-]{2,50}", "the name of a vault: 2 to 50 letters, digits, hyphens and underscores"),
+]
+"""The name of a vault of AWS Backup (API reference, CreateBackupVault)."""
+ExternalId = Annotated[
+    str, AfterValidator(_name), _matching(r"[\w+=,.@:/-]{2,1224}", "2 to 1224 letters, digits and _ + = , . @ : / -")
+]
+"""The external id of a role (STS API reference, AssumeRole)."""
 Variable = Annotated[
     str,
     _matching(
@@ -160,7 +211,20 @@ def _http_url(raw: str) -> str:
     if not valid:
         raise refuse('a URL such as "http://localhost:4566"', raw)
     if "@" in parts.netloc:
-        raise refuse("a URL without user and password: no secret belongs in this file")
+        raise refuse("a URL without user and password, since no secret belongs in this file")
+    return raw
+
+
+def _not_of_aws(raw: str) -> str:
+    """Refuse AWS's own addresses, those of interface endpoints (vpce-…) among them, where no list says what is allowed."""
+    host = (
+        unicodedata.normalize("NFKC", unquote(urlsplit(raw).hostname or "")).replace("\u3002", ".").lower().rstrip(".")
+    )
+    if any(host == domain or host.endswith(f".{domain}") for domain in AWS_DOMAINS):
+        raise refuse(
+            'an emulator\'s address, since this is AWS itself: use kind = "aws", with accounts and regions that a drill may touch',
+            raw,
+        )
     return raw
 
 
@@ -194,8 +258,21 @@ def _engine(raw: str) -> str:
     return raw
 
 
+def _rate(raw: object) -> object:
+    """Read a number also from the text of an option."""
+    if not isinstance(raw, str):
+        return raw
+    try:
+        return float(raw)
+    except ValueError:
+        raise refuse("a number of calls a second, such as 5", raw) from None
+
+
+Rate = Annotated[float, BeforeValidator(_rate), Field(ge=0.01, le=1000)]  # a second
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
-EndpointUrl = Annotated[str, AfterValidator(_http_url), AfterValidator(lambda url: url.rstrip("/"))]
+EndpointUrl = Annotated[
+    str, AfterValidator(_http_url), AfterValidator(_not_of_aws), AfterValidator(lambda url: url.rstrip("/"))
+]
 Cidr = Annotated[str, AfterValidator(_cidr)]
 InstanceId = Annotated[str, AfterValidator(_instance_id)]
 Engine = Annotated[str, AfterValidator(_engine)]

@@ -19,9 +19,9 @@ from drills.durations import write_duration
 JUDGING = (
     *("instance", "engine", "vault", "copy_vault", "databases", "rto", "rpo", "rto_clock", "allowances", "disaster"),
     *("sample", "loss_tolerance", "expects", "restore", "tables", "posture", "scenarios", "acknowledged", "blocking"),
-    *("checks", "content_budget", "trust_code"),
+    *("checks", "tier", "content_budget", "trust_code", "manifests"),
 )
-_LEFT_OUT = frozenset({"external_id", "ca_bundle"})
+_LEFT_OUT = frozenset({"external_id", "ca_bundle", "public_key"})
 
 
 def write_target(target: Target) -> dict[str, Any]:

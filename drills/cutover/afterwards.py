@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -11,6 +11,7 @@ from drills.aws import plans
 from drills.cutover.database import by_id, raw_by_id
 from drills.cutover.environment import Environment
 from drills.cutover.model import Opening, State
+from drills.cutover.show import next_command
 from drills.errors import DrillError
 
 
@@ -45,7 +46,7 @@ def check_backups(env: Environment, state: State) -> dict[str, Any]:
         "latest_restorable_time": latest,
         "selected_by": selected,
         "warnings": warnings,
-        "left_to_do": remaining_tasks(opening, state.group),
+        "left_to_do": remaining_tasks(opening, state.group, env.given),
     }
 
 
@@ -55,16 +56,18 @@ def selections(env: Environment, arn: str, tags: Mapping[str, str]) -> list[str]
     return [f"{plan['BackupPlanName']}/{answer['BackupSelection']['SelectionName']}" for plan, answer, _ in found]
 
 
-def remaining_tasks(opening: Opening, group: str) -> list[str]:
-    """Return the commands that are left to a person, in their order; see docs/cutover.md for the Terraform ones."""
+def remaining_tasks(opening: Opening, group: str, given: Sequence[str] = ()) -> list[str]:
+    """Return the commands that are left to a person, in their order; see docs/cutover.md for the Terraform ones.
+
+    `given` are the options that were given to the command that asks.
+    """
     tasks = [
         f"terraform state rm aws_db_instance.NAME && terraform import aws_db_instance.NAME {opening.restored}"
         "   # or the next apply destroys what was restored; NAME as in your configuration",
     ]
     if opening.renamed:
-        tasks.append(
-            f"drills cutover resume {opening.id} --remove-old {opening.renamed}   # when it is no longer needed"
-        )
+        removal = next_command("resume", opening.id, given, "--remove-old", opening.renamed)
+        tasks.append(f"{removal}   # when it is no longer needed")
     if group and not opening.verification_group:
         tasks.append(f"aws ec2 delete-security-group --group-id {group}   # once no instance has it any more")
     return tasks

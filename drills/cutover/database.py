@@ -13,7 +13,8 @@ import psycopg
 from botocore.exceptions import ClientError
 
 from drills.aws import read as aws
-from drills.aws.wait import NEVER_AVAILABLE, wait_available
+from drills.aws.calls.answers import first
+from drills.aws.wait import NEVER_AVAILABLE, OPERATIONAL, wait_available
 from drills.checks.base.outcome import first_line
 from drills.cutover.configuration import CUTOVER_TAG, follow_up, tags_for
 from drills.cutover.environment import Environment
@@ -22,8 +23,9 @@ from drills.cutover.plan import Call, calls, group_name, modify_call, rename_cal
 from drills.errors import DrillError, RestoreFailed
 from drills.model.instance import Instance
 
-# states that no cut-over can end
-UNMODIFIABLE = (NEVER_AVAILABLE - {"deleting", "deleted"}) | {"inaccessible-encryption-credentials-recoverable"}
+BEING_DELETED = frozenset({"delete-precheck", "deleting", "deleted"})
+# states that no cut-over can end; what somebody has stopped is whole, and is started by a person
+UNMODIFIABLE = NEVER_AVAILABLE - BEING_DELETED - {"stopped"}
 # seconds without a session: a client that connected just before it was shut out appears once it has logged in
 _QUIET_SECONDS = 1.0
 _SESSIONS = """
@@ -43,18 +45,17 @@ def raw_by_name(rds: Any, name: str) -> dict[str, Any] | None:
         if aws.is_not_found(error):
             return None
         raise
-    return dict(found[0]) if found else None
+    return first(found)
 
 
 def raw_by_id(rds: Any, resource_id: str) -> dict[str, Any] | None:
     """Return the instance of that DbiResourceId under whatever name, None where there is none (any more)."""
     if not resource_id:
         return None
-    for page in rds.get_paginator("describe_db_instances").paginate():
-        for each in page["DBInstances"]:
-            if each.get("DbiResourceId") == resource_id:
-                return dict(each)
-    return None
+    pages = rds.get_paginator("describe_db_instances").paginate()
+    return next(
+        (each for page in pages for each in page["DBInstances"] if each.get("DbiResourceId") == resource_id), None
+    )
 
 
 def by_id(env: Environment, resource_id: str) -> Instance:
@@ -86,7 +87,7 @@ def until_available(env: Environment, resource_id: str) -> Instance:
 def modify(env: Environment, resource_id: str, **parameters: Any) -> Instance:
     """Modify an instance at once, and wait until nothing is pending."""
     instance = until_available(env, resource_id)
-    env.perform(modify_call(instance.id, **parameters))
+    env.perform(modify_call(instance.id, **parameters), resource_id)
     return until_available(env, resource_id)
 
 
@@ -95,7 +96,7 @@ def set_groups(env: Environment, resource_id: str, groups: Sequence[str]) -> Non
     instance = until_available(env, resource_id)
     if set(instance.security_groups) == set(groups):
         return
-    env.perform(modify_call(instance.id, VpcSecurityGroupIds=list(groups)))
+    env.perform(modify_call(instance.id, VpcSecurityGroupIds=list(groups)), resource_id)
 
     def there() -> bool:
         return set(by_id(env, resource_id).security_groups) == set(groups)
@@ -119,7 +120,7 @@ def rename(env: Environment, resource_id: str, new: str) -> dict[str, Any]:
                 f"({other['DbiResourceId']}): rename or remove that one, or choose another name"
             )
         try:
-            env.perform(rename_call(old, new))
+            env.perform(rename_call(old, new), resource_id)
         except ClientError as error:  # a repeated request whose first answer was lost finds the old name gone
             if not aws.is_not_found(error):
                 raise
@@ -156,11 +157,13 @@ def ensure_group(env: Environment, opening: Opening) -> dict[str, Any]:
         found = ec2.describe_security_groups(GroupIds=[made["GroupId"]])["SecurityGroups"]
     group = found[0]
     if group.get("IpPermissionsEgress"):
-        ec2.revoke_security_group_egress(GroupId=group["GroupId"], IpPermissions=group["IpPermissionsEgress"])
+        given = {"GroupId": group["GroupId"], "IpPermissions": group["IpPermissionsEgress"]}
+        env.perform(Call("ec2", "RevokeSecurityGroupEgress", given))
     if not group.get("IpPermissions"):
         host = env.target.restore.drill_host_cidr or "127.0.0.1/32"
         rule = {"IpProtocol": "tcp", "FromPort": 1024, "ToPort": 65535, "IpRanges": [{"CidrIp": host}]}
-        ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=[rule])
+        given = {"GroupId": group["GroupId"], "IpPermissions": [rule]}
+        env.perform(Call("ec2", "AuthorizeSecurityGroupIngress", given))
     return {"verification_group": str(group["GroupId"])}
 
 
@@ -234,7 +237,7 @@ def find_restored(env: Environment, state: State) -> dict[str, Any] | None:
         raw = raw_by_name(rds, name)
         if raw is None or raw["DbiResourceId"] == opening.source_resource_id:
             continue
-        tags = {each["Key"]: each.get("Value", "") for each in raw.get("TagList") or ()}
+        tags = aws.tags_by_key(raw.get("TagList") or ())
         if tags.get(CUTOVER_TAG) == opening.id or (opening.chosen.way == "job" and _made_by_job(env, opening, raw)):
             return raw
     return None
@@ -270,7 +273,8 @@ def _request_restore(env: Environment, state: State) -> dict[str, Any]:
     (call,) = calls(opening, "restore", state.group)
     if opening.chosen.way != "job":
         try:
-            return dict(env.perform(call)["DBInstance"])
+            restored: dict[str, Any] = env.perform(call)["DBInstance"]
+            return restored
         except ClientError as error:  # a repeated request whose first answer was lost finds what it has made
             made = find_restored(env, state) if aws.error_code(error).startswith("DBInstanceAlreadyExists") else None
             if made is None:
@@ -303,7 +307,7 @@ def settle(env: Environment, state: State) -> dict[str, Any]:
     raw = raw_by_id(env.clients.rds, identity) or {}
     changes = follow_up(wanted, raw)
     if changes:
-        env.perform(modify_call(str(raw["DBInstanceIdentifier"]), **changes))
+        env.perform(modify_call(str(raw["DBInstanceIdentifier"]), **changes), identity)
         _until_settled(env, identity)
         raw = raw_by_id(env.clients.rds, identity) or {}
     _set_tags(env, state, raw)
@@ -316,10 +320,12 @@ def _until_settled(env: Environment, identity: str) -> None:
     def reboot_if_wanted() -> bool:
         raw = raw_by_id(env.clients.rds, identity) or {}
         applied = [each.get("ParameterApplyStatus") for each in raw.get("DBParameterGroups") or ()]
-        if raw.get("DBInstanceStatus") == "available" and "pending-reboot" in applied:
-            env.perform(Call("rds", "RebootDBInstance", {"DBInstanceIdentifier": raw["DBInstanceIdentifier"]}))
+        operational = raw.get("DBInstanceStatus") in OPERATIONAL
+        if operational and "pending-reboot" in applied:
+            reboot = Call("rds", "RebootDBInstance", {"DBInstanceIdentifier": raw["DBInstanceIdentifier"]})
+            env.perform(reboot, identity)
         status = str(raw.get("DBInstanceStatus"))
-        return status in UNMODIFIABLE or (status == "available" and "pending-reboot" not in applied)
+        return status in UNMODIFIABLE or (operational and "pending-reboot" not in applied)
 
     env.wait(
         reboot_if_wanted,
@@ -332,12 +338,12 @@ def _until_settled(env: Environment, identity: str) -> None:
 
 def _set_tags(env: Environment, state: State, raw: dict[str, Any]) -> None:
     """Set the source's tags, and remove the cut-over's own, which identified the instance until its id was known."""
-    there = {each["Key"]: each.get("Value", "") for each in raw.get("TagList") or ()}
+    there = aws.tags_by_key(raw.get("TagList") or ())
     wanted = tags_for(state.opening.wanted, "")
     del wanted[CUTOVER_TAG]
-    rds, arn = env.clients.rds, str(raw["DBInstanceArn"])
+    arn, identity = str(raw["DBInstanceArn"]), state.restored_resource_id
     missing = [{"Key": key, "Value": value} for key, value in wanted.items() if there.get(key) != value]
     if missing:
-        rds.add_tags_to_resource(ResourceName=arn, Tags=missing)
+        env.perform(Call("rds", "AddTagsToResource", {"ResourceName": arn, "Tags": missing}), identity)
     if CUTOVER_TAG in there:
-        rds.remove_tags_from_resource(ResourceName=arn, TagKeys=[CUTOVER_TAG])
+        env.perform(Call("rds", "RemoveTagsFromResource", {"ResourceName": arn, "TagKeys": [CUTOVER_TAG]}), identity)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
+
+from pydantic import SecretStr
 
 from drills.aws.credentials import Login
 from drills.aws.session import Clients
@@ -15,6 +16,7 @@ from drills.clock import Clock
 from drills.config.cutover import CutoverConfig
 from drills.config.limits import timeout_key
 from drills.config.load import Target
+from drills.cutover import guards
 from drills.cutover.lock import Lock
 from drills.cutover.plan import Call
 from drills.cutover.public_address import AddressMonitor
@@ -23,6 +25,10 @@ from drills.model.instance import Instance
 from drills.recovery.connect import Endpoint, connector
 
 T = TypeVar("T")
+
+
+def _tell_nobody(_: str) -> None:
+    """Stands for a person where there is none, as in a run, whose record has its phases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,11 @@ class Acknowledgements:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """The collaborators of the steps. `more_clients` are those that a drill does not need: ecs, application-autoscaling, s3."""
+    """The collaborators of the steps. `more_clients` are those that a drill does not need: ecs, application-autoscaling, s3.
+
+    `given` are the options of the command line that every further command needs too; `tell` gets a line for a person
+    when something begins.
+    """
 
     clients: Clients
     more_clients: Mapping[str, Any]
@@ -50,6 +60,8 @@ class Environment:
     ca_bundle: Path | None
     acknowledged: Acknowledgements = field(default_factory=Acknowledgements)
     simulated: bool = False
+    given: tuple[str, ...] = ()
+    tell: Callable[[str], None] = _tell_nobody
 
     @property
     def timeout(self) -> float:
@@ -70,11 +82,11 @@ class Environment:
         """Return the client of a service."""
         return self.more_clients[service] if service in self.more_clients else getattr(self.clients, service)
 
-    def perform(self, call: Call) -> dict[str, Any]:
-        """Make a call; raises what boto3 raises."""
+    def perform(self, call: Call, identity: str = "") -> dict[str, Any]:
+        """Make a call about the instance with that DbiResourceId, where it names one; Refused, or what boto3 raises."""
         self.lock.renew()
-        answer: dict[str, Any] = getattr(self.client(call.service), snake(call.operation))(**call.parameters)
-        return answer
+        client, services = self.client(call.service), self.config.services
+        return guards.send(client, self.clients, call, identity=identity, services=services)
 
     def wait(self, probe: Callable[[], T | None], timeout: float, what: str, advice: str) -> T:
         """Return what `probe` returns once it is neither None nor False; DrillError with `advice` after `timeout` seconds."""
@@ -93,10 +105,5 @@ class Environment:
     def connect(self, instance: Instance) -> Connector:
         """Return a connector to an instance, with the target's credentials."""
         user = self.login.username or instance.master_username
-        password = self.login.password or ""  # libpq takes an empty one for none, and reads ~/.pgpass
+        password = self.login.password or SecretStr("")  # libpq takes an empty one for none, and reads ~/.pgpass
         return connector(Endpoint(instance.host, instance.port, user, password, self.ca_bundle))
-
-
-def snake(operation: str) -> str:
-    """Return an operation's name as boto3 has it: ModifyDBInstance is modify_db_instance."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", operation).lower()

@@ -1,18 +1,39 @@
-"""The guards of a cut-over. Each `check_*` returns nothing or raises; nothing is written."""
+"""The guards of a cut-over. Each `check_*` returns nothing or raises.
+
+`send` is the door through which a cut-over changes AWS. It may change the source, which no drill may: so an instance is named to
+it by its DbiResourceId, a service by drill.toml, a group by the cut-over's own name, and right before each call these are
+compared with AWS.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from botocore import xform_name
+
+from drills.aws.guarded.guard import check_place
+from drills.aws.guarded.permits import permit
+from drills.aws.read import tags_by_key
 from drills.aws.session import Clients
 from drills.config.cutover import CutoverConfig
 from drills.config.load import AwsProfile, Config
 from drills.cutover.configuration import OPT_IN_TAG
+from drills.cutover.plan import Call
 from drills.errors import ConfigError, Refused
 
 REQUIRED_TAG = "cuts_over"
+GROUP_PREFIX = "cutover-"
+# what names an instance that is there: the member of the request, and that of AWS's description
+_INSTANCES = {
+    "AddTagsToResource": ("ResourceName", "DBInstanceArn"),
+    "DeleteDBInstance": ("DBInstanceIdentifier", "DBInstanceIdentifier"),
+    "ModifyDBInstance": ("DBInstanceIdentifier", "DBInstanceIdentifier"),
+    "RebootDBInstance": ("DBInstanceIdentifier", "DBInstanceIdentifier"),
+    "RemoveTagsFromResource": ("ResourceName", "DBInstanceArn"),
+}
+_GROUPS = ("AuthorizeSecurityGroupIngress", "RevokeSecurityGroupEgress")
 
 
 def check_config(config: Config) -> CutoverConfig:
@@ -58,7 +79,7 @@ def check_opt_in(config: Config, raw: Mapping[str, Any] | None) -> None:
     """
     if not isinstance(config.profile, AwsProfile) or raw is None:
         return
-    tags = {each["Key"]: each.get("Value", "") for each in raw.get("TagList") or ()}
+    tags = tags_by_key(raw.get("TagList") or ())
     own = str(raw["DbiResourceId"])
     if tags.get(OPT_IN_TAG) != own:
         found = tags.get(OPT_IN_TAG)
@@ -81,3 +102,56 @@ def check_confirmed(instance: str, given: str | None) -> None:
     if given != instance:
         found = f'"{given}"' if given else "nothing"
         raise Refused(f"expected the instance's name to be typed, found {found}: give --confirm {instance}")
+
+
+# -- the door ---------------------------------------------------------------------------------------------------------
+
+
+def send(client: Any, clients: Clients, call: Call, *, identity: str, services: Sequence[str]) -> dict[str, Any]:
+    """Make a call of a cut-over with the client of its service. Refused where it names what the cut-over is not about.
+
+    `identity` is the DbiResourceId of the instance that the call must be about; `services` are those of drill.toml.
+    """
+    check_place(clients)
+    if call.service == "rds" and call.operation in _INSTANCES:
+        _check_instance(clients, call, identity)
+    if call.operation == "UpdateService":
+        _check_service(f"{call.parameters['cluster']}/{call.parameters['service']}", services)
+    if call.operation == "RegisterScalableTarget":
+        _check_service(str(call.parameters["ResourceId"]).removeprefix("service/"), services)
+    if call.operation in _GROUPS:
+        _check_group(clients, str(call.parameters["GroupId"]))
+    with permit(f"{call.service}:{call.operation}"):
+        answer: dict[str, Any] = getattr(client, xform_name(call.operation))(**call.parameters)
+    return answer
+
+
+def _check_instance(clients: Clients, call: Call, identity: str) -> None:
+    """Refuse a call about an instance whose identity is not the one that the journal has."""
+    member, key = _INSTANCES[call.operation]
+    named = str(call.parameters[member])
+    found = ""
+    for page in clients.rds.get_paginator("describe_db_instances").paginate():
+        for raw in page["DBInstances"]:
+            if raw.get(key) == named:
+                found = str(raw.get("DbiResourceId", ""))
+    if not identity or found != identity:
+        raise Refused(
+            f"expected {named} to be the instance {identity or 'that the journal names'}, found {found or 'none'}: "
+            f"{call.operation} was not sent; see who renamed it (CloudTrail), then resume"
+        )
+
+
+def _check_service(name: str, services: Sequence[str]) -> None:
+    if name not in services:
+        raise Refused(f"expected a service of the cut-over ({', '.join(services)}), found {name}: it was not changed")
+
+
+def _check_group(clients: Clients, group_id: str) -> None:
+    groups = clients.ec2.describe_security_groups(GroupIds=[group_id])["SecurityGroups"]
+    names = [str(each.get("GroupName", "")) for each in groups]
+    if not names or not all(name.startswith(GROUP_PREFIX) for name in names):
+        raise Refused(
+            f"expected a group that a cut-over made ({GROUP_PREFIX}…), found {', '.join(names) or 'none'} ({group_id}): it was "
+            "not changed"
+        )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from drills.cutover.model import DATA_ADVICE, State, address_changes
 from drills.cutover.plan import title
 from drills.cutover.show import show_instant
-from drills.model.finding import CheckResult
+from drills.model.finding import CheckResult, NotChecked
 
 NAME = "cut-over"
 CLOSED, CONFIGURED, IDLE, BACK = (f"{NAME}: {what}" for what in ("closed", "configuration", "old instance", "undone"))
@@ -35,7 +36,7 @@ class RollbackObservation:
 def judge_move(state: State | None, why: str, openings: Sequence[str]) -> tuple[CheckResult, ...]:
     """Judge the move. `state` is None where nothing was begun, `why` says why it did not come to its end.
 
-    What was not reached hangs on the first promise, which has the reason; the others name that promise.
+    What was not reached hangs on the first promise, which has the reason; the others name that promise and are not verified.
     `openings` are the ways in and out that the verification-only group has beside the drill's own.
     """
     judges: dict[str, Callable[[State], CheckResult | None]] = {
@@ -47,8 +48,8 @@ def judge_move(state: State | None, why: str, openings: Sequence[str]) -> tuple[
     results: list[CheckResult] = []
     for name, judge in judges.items():
         hangs = name != NAME and results[0].sentence == stop_sentence(state, why)
-        sentence = _BROKEN if hangs else stop_sentence(state, why)
-        results.append((judge(state) if state else None) or _missed(name, sentence))
+        not_reached = CheckResult(name, "not verified", _BROKEN) if hangs else _missed(name, stop_sentence(state, why))
+        results.append((judge(state) if state else None) or not_reached)
     return tuple(results)
 
 
@@ -120,7 +121,8 @@ def _configured(state: State) -> CheckResult | None:
     sentence = f"{compared} settings compared with those of {found['compared_with']}"
     sentence += f"; {len(differences)} with a reason or to review" if differences else ""
     sentence += f"; not compared: {'; '.join(unread)}" if unread else ""
-    return _met(CONFIGURED, sentence, compared)
+    left = tuple(NotChecked(what, reason) for what, _, reason in (each.partition(": ") for each in unread))
+    return dataclasses.replace(_met(CONFIGURED, sentence, compared), not_checked=left)
 
 
 def _idle(state: State) -> CheckResult | None:

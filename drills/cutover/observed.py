@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from drills.cutover.judge import RollbackObservation
 
@@ -16,6 +15,7 @@ class MoveSeen:
     `exit_code` is what a verdict that is not met gives.
     """
 
+    KIND: ClassVar[str] = "move"
     journal: tuple[str, ...]
     why: str
     openings: tuple[str, ...]
@@ -26,10 +26,11 @@ class MoveSeen:
 class RollbackSeen:
     """The journal's lines after the rollback, why it ended early, and what was observed of both instances."""
 
+    KIND: ClassVar[str] = "rollback"
     journal: tuple[str, ...]
     why: str
     observed: RollbackObservation | None
     exit_code: int
 
 
-KINDS: Mapping[str, type[Any]] = {"move": MoveSeen, "rollback": RollbackSeen}
+KINDS: tuple[type[Any], ...] = (MoveSeen, RollbackSeen)

@@ -12,17 +12,18 @@ import psycopg
 from botocore.exceptions import ClientError
 
 from drills.aws import read as aws
+from drills.aws.remedies import error_text
 from drills.aws.settings import settings_from
+from drills.aws.wait import OPERATIONAL
 from drills.cutover import compare, public_address, service
 from drills.cutover.configuration import configuration_from, configuration_from_metadata
-from drills.cutover.database import UNMODIFIABLE, raw_by_name
+from drills.cutover.database import BEING_DELETED, UNMODIFIABLE, raw_by_name
 from drills.cutover.environment import Environment
 from drills.cutover.model import Opening, Position, RecoveryObjectives, RememberedService, RestoreChoice
 from drills.errors import ConfigError, DrillError, NoRecoveryPoint
 from drills.model.point import RecoveryPoint
 from drills.recovery import selection
 
-_BEING_DELETED = ("deleting", "deleted")
 _LONGEST_NAME = 63  # characters of an instance's identifier
 
 
@@ -82,9 +83,9 @@ def _position(instance: str, raw: Mapping[str, Any] | None) -> Position:
     if raw is None:
         return "gone"
     status = str(raw["DBInstanceStatus"])
-    if status in _BEING_DELETED:
+    if status in BEING_DELETED:
         raise DrillError(f"expected {instance!r} to be there or gone, found it {status}: run again once it is gone")
-    if status == "available":
+    if status in OPERATIONAL:
         return "healthy"
     if status in UNMODIFIABLE:
         return "stuck"
@@ -96,8 +97,8 @@ def _position(instance: str, raw: Mapping[str, Any] | None) -> Position:
 def _names(env: Environment, position: Position) -> tuple[str, str]:
     """Return the name that is restored under, and the source's afterwards; both must be free."""
     instance = env.target.instance
-    renamed = (env.config.renamed or f"{instance[: _LONGEST_NAME - 4]}-old") if position == "healthy" else ""
-    restored = (env.config.restored or f"{instance[: _LONGEST_NAME - 9]}-restored") if position == "stuck" else instance
+    renamed = (env.config.renamed or _with_end(instance, "-old")) if position == "healthy" else ""
+    restored = (env.config.restored or _with_end(instance, "-restored")) if position == "stuck" else instance
     for name, key in ((renamed, "renamed"), (restored if position == "stuck" else "", "restored")):
         if name and raw_by_name(env.clients.rds, name) is not None:
             raise DrillError(
@@ -105,6 +106,11 @@ def _names(env: Environment, position: Position) -> tuple[str, str]:
                 f"another name as cutover.{key}"
             )
     return restored, renamed
+
+
+def _with_end(instance: str, end: str) -> str:
+    """Return a name with another end, cut to what RDS takes; never with two hyphens in a row (ModifyDBInstance)."""
+    return instance[: _LONGEST_NAME - len(end)].rstrip("-") + end
 
 
 def _services(env: Environment, counts: Mapping[str, int]) -> tuple[RememberedService, ...]:
@@ -123,7 +129,7 @@ def _services(env: Environment, counts: Mapping[str, int]) -> tuple[RememberedSe
 
 def _server_settings(env: Environment, raw: Mapping[str, Any] | None) -> dict[str, str]:
     try:
-        return compare.read_server(env.connect(aws.read_instance(dict(raw or {}))))
+        return compare.read_server(env.connect(aws.read_instance(raw or {})))
     except psycopg.Error:
         return {}  # the comparison says that it could not be made
 
@@ -148,7 +154,7 @@ def _configuration(
                 BackupVaultName=env.target.vault, RecoveryPointArn=chosen.arn
             )["RestoreMetadata"]
         except ClientError as error:
-            raise _unknown(env, aws.error_text(error)) from error
+            raise _unknown(env, error_text(error)) from error
         return configuration_from_metadata(metadata), "the recovery point (GetRecoveryPointRestoreMetadata)", {}
     raise _unknown(env, "the recovery point is not one of a vault")
 

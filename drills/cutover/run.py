@@ -77,6 +77,8 @@ class Cutover:
 
     def carry_out(self) -> State:
         """Do every step that is not done yet. Raises Stopped where one cannot be done."""
+        if self.state.ended:
+            self._env.tell("nothing was left to do")
         for step in steps(self.state.opening, self.state.mode):
             if step.key not in self.state.done:
                 self._do(step.key)
@@ -101,6 +103,7 @@ class Cutover:
 
     def _do(self, key: str) -> None:
         self._write("begin", key)
+        self._env.tell(f"{self._entries[-1].at:%H:%M:%S} UTC  {title(key, self.state.opening)}")
         try:
             facts = STEPS[key](self._env, self.state)
         except DrillError as error:
@@ -118,6 +121,6 @@ class Cutover:
         lines = [
             f"stopped at the step {key!r} ({title(key, state.opening)}): {sentence}",
             f"  now: {situation(state)}",
-            *(f"  {line}" for line in next_commands(state)),
+            *(f"  {line}" for line in next_commands(state, self._env.given)),
         ]
         return CutoverStopped("\n".join(lines), exit_code)

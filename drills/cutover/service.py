@@ -81,7 +81,8 @@ def _describe(env: Environment, service: RememberedService) -> dict[str, Any]:
     answer = env.client("ecs").describe_services(cluster=service.cluster, services=[service.service])
     if not answer["services"]:
         raise DrillError(f"expected the service {service.name}, found that it is gone: make it again, then resume")
-    return dict(answer["services"][0])
+    described: dict[str, Any] = answer["services"][0]
+    return described
 
 
 def tasks(env: Environment, service: RememberedService) -> list[str]:

@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from drills.aws.ca_bundle import check_bundle
 from drills.aws.credentials import password_for
 from drills.aws.recorder import CallRecorder
 from drills.aws.session import identify
@@ -36,6 +37,7 @@ from drills.cutover.model import State, replay_journal
 from drills.cutover.opening import RecoveryRequest
 from drills.cutover.public_address import AddressMonitor
 from drills.cutover.run import Cutover
+from drills.cutover.show import next_command
 from drills.errors import ConfigError
 
 _MORE_SERVICES = ("ecs", "application-autoscaling", "s3")
@@ -80,11 +82,13 @@ def begin(session: CutoverSession, request: RecoveryRequest) -> State:
     under_way = unfinished(session.store, lambda entries: bool(entries) and replay_journal(entries).ended)
     if under_way:
         raise ConfigError(
-            f"expected no cut-over of {session.config.target_name} to be under way, found {under_way}: drills cutover resume "
-            f"{under_way}, or drills cutover rollback {under_way}"
+            f"expected no cut-over of {session.config.target_name} to be under way, found {under_way}: "
+            f"{next_command('resume', under_way, session.env.given)}, or "
+            f"{next_command('rollback', under_way, session.env.given)}"
         )
     guards.check_opt_in(session.config, raw_by_name(session.env.clients.rds, session.config.target.instance))
     cutover_id = next_id(session.env.clock.now(), session.store.ids())
+    session.env.tell(f"cut-over {cutover_id} of {session.config.target.instance}: reading what there is")
     cutover = Cutover(
         session.env, session.store, cutover_id, session.who
     )  # its clock runs from here: reading takes time too
@@ -114,6 +118,7 @@ def find_cutover(session: CutoverSession, named: str | None) -> Cutover:
             f"{', '.join(here)}: give --target and --profile"
         )
     guards.check_opt_in(session.config, _source_if_there(session, cutover.state))
+    session.env.tell(f"cut-over {cutover_id} of {known.instance}: going on")
     return cutover
 
 
@@ -138,13 +143,16 @@ def open_session(
     bundle: str | None,
     leave: Acknowledgements,
     recorder: CallRecorder | None = None,
+    *,
+    given: tuple[str, ...] = (),
 ) -> CutoverSession:
     """Return a session for a configuration; `endpoint` is the sandbox's, `bundle` the authority of its certificates.
 
-    `recorder` gets the session's calls of AWS.
+    `recorder` gets the session's calls of AWS; `given` are the options that its next commands repeat.
     """
     cutover = guards.check_config(effective)
-    clients = identify(open_source(effective, endpoint, recorder))
+    check_bundle(effective)
+    clients = identify(open_source(effective, endpoint, recorder, "cutover"))
     guards.check_account_and_region(effective, clients)
     more = {name: clients.client(name) for name in _MORE_SERVICES}
     clock, caller = SystemClock(), str(clients.sts.get_caller_identity().get("Arn", ""))
@@ -167,6 +175,7 @@ def open_session(
         ca_bundle=Path(bundle) if bundle else None,
         acknowledged=leave,
         simulated=effective.simulated,
+        given=given,
     )
     return CutoverSession(effective, env, store, who)
 

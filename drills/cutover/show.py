@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -105,16 +106,44 @@ def _service_now(state: State) -> str:
     return now
 
 
-def next_commands(state: State) -> list[str]:
-    """Return the commands to type next: to resume, or to roll back."""
-    if state.mode == "back":
-        return [f"next: remove the cause, then: drills cutover resume {state.opening.id}"]
+def given_options(
+    *,
+    config: str | None = None,
+    profile: str | None = None,
+    target: str | None = None,
+    endpoint_url: str | None = None,
+    confirm: str | None = None,
+) -> tuple[str, ...]:
+    """Return those options that were given, as words of a command line. Pure.
+
+    What a person acknowledges for one command, such as --accept-sessions, is not among them.
+    """
+    options = {
+        "--config": config,
+        "--profile": profile,
+        "--target": target,
+        "--endpoint-url": endpoint_url,
+        "--confirm": confirm,
+    }
+    return tuple(word for name, value in options.items() if value is not None for word in (name, value))
+
+
+def next_command(action: str, cutover_id: str, given: Sequence[str] = (), *more: str) -> str:
+    """Return `drills cutover ACTION ID` with what was given, for a shell. Pure."""
+    return shlex.join(["drills", "cutover", action, cutover_id, *more, *given])
+
+
+def next_commands(state: State, given: Sequence[str] = ()) -> list[str]:
+    """Return the commands to type next: to resume, or to roll back; `given` are the options that were given."""
+    resume = f"next: remove the cause, then: {next_command('resume', state.opening.id, given)}"
+    return [resume] if state.mode == "back" else [resume, f"or back: {rollback_command(state, given)}"]
+
+
+def rollback_command(state: State, given: Sequence[str] = ()) -> str:
+    """Return the command that rolls back; where writes were opened, with the permission to lose what was written since."""
     opened = state.writes_opened_at
-    discard = f" --discard-writes-since {opened:%Y-%m-%dT%H:%M:%SZ}" if opened else ""
-    return [
-        f"next: remove the cause, then: drills cutover resume {state.opening.id}",
-        f"or back: drills cutover rollback {state.opening.id}{discard}",
-    ]
+    discard = ("--discard-writes-since", f"{opened:%Y-%m-%dT%H:%M:%SZ}") if opened else ()
+    return next_command("rollback", state.opening.id, given, *discard)
 
 
 def report_lines(state: State) -> Iterator[str]:

@@ -14,6 +14,7 @@ from drills.cutover import afterwards, compare, data, database, public_address, 
 from drills.cutover.environment import Environment
 from drills.cutover.model import OPEN_WRITES, State
 from drills.cutover.plan import calls, production_groups
+from drills.cutover.show import next_command
 from drills.errors import DrillError
 from drills.model.instance import Instance
 
@@ -86,7 +87,7 @@ def _point_application(env: Environment, state: State, address: str) -> dict[str
         return {"switched_to": address, "hook": "by hand"}
     raise DrillError(
         f"expected the application to be led to {address}, which no hook does (cutover.switch): do it by hand, then "
-        f"drills cutover resume {state.opening.id} --switched"
+        f"{next_command('resume', state.opening.id, env.given, '--switched')}"
     )
 
 
@@ -134,9 +135,9 @@ def _remove_old(env: Environment, state: State) -> dict[str, Any]:
                 f"expected the old instance under {state.opening.renamed!r}, found another name: check which instance it is"
             )
         if raw.get("DeletionProtection"):
-            env.perform(unprotect)
+            env.perform(unprotect, state.opening.source_resource_id)
         database.until_available(env, state.opening.source_resource_id)
-        env.perform(delete)
+        env.perform(delete, state.opening.source_resource_id)
 
     def gone() -> bool:
         return database.raw_by_id(env.clients.rds, state.opening.source_resource_id) is None

@@ -106,7 +106,11 @@ def compare(losses: Sequence[DataLoss], tolerance_seconds: float) -> CheckResult
     """
     policy, api, data = (find_loss(losses, by) for by in ("policy", "api", "data"))
     findings = (
-        *(_contradiction(loss) for loss in (api, data) if loss is not None and contradicts(loss)),
+        *(
+            _contradiction(loss, loss.reaches_to)
+            for loss in (api, data)
+            if loss and loss.reaches_to and contradicts(loss)
+        ),
         *_apart(api, data, tolerance_seconds),
         *_worse_than_planned(policy, data, tolerance_seconds),
     )
@@ -131,10 +135,10 @@ def _both(one: DataLoss | None, data: DataLoss | None) -> bool:
     return one is not None and data is not None and one.seconds is not None and data.seconds is not None
 
 
-def _contradiction(loss: DataLoss) -> Finding:
+def _contradiction(loss: DataLoss, reaches_to: datetime) -> Finding:
     what = "the recovery point" if loss.by == "api" else "the newest restored row"
     expected = "an instant not after the one that the loss is counted to"
-    return Finding(NAME, "error", f"{what}, by {loss.source}", expected, _shown(loss.reaches_to), loss.sentence)
+    return Finding(NAME, "error", f"{what}, by {loss.source}", expected, _shown(reaches_to), loss.sentence)
 
 
 def _apart(api: DataLoss | None, data: DataLoss | None, tolerance: float) -> tuple[Finding, ...]:
@@ -171,8 +175,8 @@ def _worse_than_planned(policy: DataLoss | None, data: DataLoss | None, toleranc
     return (Finding(NAME, "warning", "the schedule", expected, show_duration(data.seconds), message),)
 
 
-def _shown(at: datetime | None) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC" if at else "nothing"
+def _shown(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 # -- the objective ----------------------------------------------------------------------------------------------------

@@ -12,13 +12,13 @@ a clock that was set), and the number is "not measured".
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from drills import errors
 from drills.durations import show_duration
-from drills.model.finding import Verdict
+from drills.model.finding import CheckResult, Verdict
 from drills.model.record import Restoration, RunRecord
 from drills.model.timing import Measurement, Objectives, Phase
 from drills.objectives import verdicts
@@ -65,11 +65,11 @@ def _jump(phase: Phase) -> str:
 
 
 def measure(
-    phases: Sequence[Phase], declared: DeclaredTime, restoration: Restoration, unpassed: Sequence[str] = ()
+    phases: Sequence[Phase], declared: DeclaredTime, restoration: Restoration, failed: Sequence[str] = ()
 ) -> tuple[Measurement, Measurement]:
     """Return the RTA that is held against the RTO, and the RTA of the recovery alone.
 
-    Neither has a number where the copy never passed the checks in `unpassed`, or where the clock jumped meanwhile.
+    Neither has a number where the copy never passed the checks in `failed`, or where the clock jumped meanwhile.
     """
     measured = measure_rta(phases)
     alone = dataclasses.replace(
@@ -82,27 +82,44 @@ def measure(
     jumped = jumps([phase for phase in phases if phase.clock == "rta"])
     if jumped and measured.seconds is not None:
         whole, alone = _unbelievable(whole, jumped[0]), _unbelievable(alone, jumped[0])
-    if unpassed:
-        whole, alone = not_usable(whole, unpassed), not_usable(alone, unpassed)
+    if failed:
+        whole, alone = not_usable(whole, failed), not_usable(alone, failed)
     return whole, alone
+
+
+def unpassed(results: Sequence[CheckResult], requirement: Callable[[CheckResult], str]) -> list[str]:
+    """Return the names of the required checks that did not pass; `requirement` says what a check is on the target."""
+    return [each.name for each in results if each.outcome != "met" and requirement(each) == "required"]
 
 
 def measure_rta(phases: Sequence[Phase]) -> Measurement:
     """Sum up the closed phases that count against the RTO, in seconds, and name the slowest of them."""
-    counted = [phase for phase in phases if phase.clock == "rta" and phase.end_seconds is not None]
+    counted = _counted(phases)
     if not counted:
         return Measurement("RTA", None, None, None, "own clock", "RTA was not measured: no recovery took place")
     measured = sum(phase.seconds or 0.0 for phase in counted)
-    slowest = max(counted, key=lambda phase: phase.seconds or 0.0)
-    sentence = f"usable after {show_duration(measured)}; slowest phase {slowest.name!r}, {show_duration(slowest.seconds or 0.0)}"
+    slowest = _slowest(counted)
+    sentence = f"usable after {show_duration(measured)}; {_show_slowest(slowest)}"
     return Measurement(
         "RTA", measured, counted[0].started_at, counted[-1].ended_at, "own clock, monotonic", sentence, slowest.name
     )
 
 
-def not_usable(rta: Measurement, unpassed: Sequence[str]) -> Measurement:
+def _counted(phases: Sequence[Phase]) -> list[Phase]:
+    return [phase for phase in phases if phase.clock == "rta" and phase.end_seconds is not None]
+
+
+def _slowest(phases: Sequence[Phase]) -> Phase:
+    return max(phases, key=lambda phase: phase.seconds or 0.0)
+
+
+def _show_slowest(slowest: Phase) -> str:
+    return f"slowest phase {slowest.name!r}, {show_duration(slowest.seconds or 0.0)}"
+
+
+def not_usable(rta: Measurement, failed: Sequence[str]) -> Measurement:
     """Return the same measurement without a number: the copy did not pass these blocking checks, so it was never usable."""
-    sentence = f"RTA was not measured: the copy was never usable, it did not pass {', '.join(unpassed)}"
+    sentence = f"RTA was not measured: the copy was never usable, it did not pass {', '.join(failed)}"
     return dataclasses.replace(rta, seconds=None, to_at=None, sentence=sentence)
 
 
@@ -115,8 +132,7 @@ def _whole(measured: Measurement, declared: DeclaredTime, phases: Sequence[Phase
     if counted:
         parts = ", ".join(f"{name} {show_duration(seconds)}" for name, seconds in counted.items())
         sentence += f" ({show_duration(measured.seconds)} measured; declared: {parts})"
-    slowest = max(phases, key=lambda phase: (phase.name == measured.slowest_phase, phase.seconds or 0.0))
-    sentence += f"; slowest phase {slowest.name!r}, {show_duration(slowest.seconds or 0.0)}"
+    sentence += f"; {_show_slowest(_slowest(_counted(phases)))}"
     return dataclasses.replace(measured, seconds=total, sentence=sentence)
 
 

@@ -25,6 +25,7 @@ CONNECTED = "first connection"
 COLD = "queries answered, cold"
 WARM = "queries answered, warm"
 PASSED = "blocking checks passed"
+ENDED = "blocking checks ended"  # of a copy that did not pass them
 COMPARED = "content compared"
 HYDRATED = "hydrated"
 CLEAN = "cleaned up"

@@ -15,7 +15,7 @@ from drills.model.finding import Verdict
 from drills.model.record import Failure, RunRecord
 from drills.model.timing import Measurement, Objectives
 
-# README.md, "Exit codes": 11 before 10 before 12 before 13 before 14; wrong usage ends a run before any other.
+# docs/reference/exit-codes.md: 11 before 10 before 12 before 13 before 14; wrong usage ends a run before any other.
 PRECEDENCE = (
     errors.USAGE,
     errors.VERIFICATION_FAILED,
@@ -67,10 +67,9 @@ def exit_codes(record: RunRecord) -> tuple[int, ...]:
     """
     codes = {verdict.exit_code for verdict in record.verdicts if verdict.outcome == "missed"}
     codes |= {failure.exit_code for failure in record.failures}
-    unverified = [v for v in record.verdicts if v.outcome == "not verified" and v.requirement == "required"]
-    if unverified or record.interrupted_by or any(promise.outcome == "broken" for promise in record.promises):
+    if record.unverified or record.interrupted_by or any(promise.outcome == "broken" for promise in record.promises):
         codes.add(errors.COULD_NOT_RUN)
-    left = any(resource.state != "gone" for resource in record.resources)
+    left = any(resource.is_left for resource in record.resources)
     if left:
         codes.add(errors.LEFT_BEHIND)
     ran = [promise for promise in record.promises if promise.outcome in ("passed", "failed")]

@@ -127,7 +127,7 @@ class PostureFacts:
     @property
     def resource_id(self) -> str | None:
         """DbiResourceId of the living instance."""
-        return str(self.instance["DbiResourceId"]) if self.instance else None
+        return str(self.instance.get("DbiResourceId") or "") if self.instance else None
 
     def vault_arn(self, name: str) -> str:
         """Return the ARN of a vault of this account and region."""

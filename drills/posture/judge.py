@@ -34,7 +34,7 @@ def judge(facts: PostureFacts) -> tuple[CheckResult, ...]:
 
 
 def exit_codes(results: Sequence[CheckResult]) -> tuple[int, ...]:
-    """Return every code that the results give, the first one first (README.md, "Exit codes"); empty when all is well.
+    """Return every code that the results give, the first one first (docs/reference/exit-codes.md); empty when all is well.
 
     What is required and could not be judged, and what was judged in part only, gives 12: nothing unread passes.
     """

@@ -34,14 +34,14 @@ def point_key(facts: PostureFacts) -> CheckResult:
         return judged.result("the newest point needs no key")
     key = facts.keys.get(point.kms_key_id)
     if judged.was_read(point.kms_key_id, key):
-        _enabled(judged, point.kms_key_id, key if isinstance(key, Key) else None)
+        judge_enabled(judged, point.kms_key_id, key.metadata if isinstance(key, Key) else None)
         if isinstance(key, Key):
             _usable(judged, facts, point.kms_key_id, key)
     return judged.result("the newest point's key is the customer's, enabled and usable")
 
 
-def _enabled(judged: Judgement, arn: str, key: Key | Mapping[str, Any] | None) -> None:
-    metadata = key.metadata if isinstance(key, Key) else key
+def judge_enabled(judged: Judgement, arn: str, metadata: Mapping[str, Any] | None) -> bool:
+    """Judge that a key is enabled, by its KeyMetadata, None where there is no such key; return whether it is."""
     state = str(metadata.get("KeyState")) if metadata else "no such key"
     if state != "Enabled":
         judged.find(
@@ -53,6 +53,7 @@ def _enabled(judged: Judgement, arn: str, key: Key | Mapping[str, Any] | None) -
             if state == "PendingDeletion"
             else f"aws kms enable-key --key-id {arn}",
         )
+    return state == "Enabled"
 
 
 def _usable(judged: Judgement, facts: PostureFacts, arn: str, key: Key) -> None:
@@ -104,8 +105,10 @@ def vaults(facts: PostureFacts) -> CheckResult:
                 "--encryption-key-arn KEY, or correct vault in drill.toml",
             )
             continue
-        if judged.was_read(f"key of {vault.name}", vault.key) and not isinstance(vault.key, NotVerified):
-            _enabled(judged, str(vault.described.get("EncryptionKeyArn")), vault.key)
+        owned_by_aws = vault.described.get("EncryptionKeyType") == "AWS_OWNED_KMS_KEY"  # nobody can see or disable it
+        read = owned_by_aws or judged.was_read(f"key of {vault.name}", vault.key)
+        if read and not owned_by_aws and not isinstance(vault.key, NotVerified):
+            judge_enabled(judged, str(vault.described.get("EncryptionKeyArn")), vault.key)
         _locked(judged, vault, copies=arn != own)
         _undeletable(judged, vault)
     nothing = "" if judged.unread else "the target has no vault in drill.toml, and no plan writes to one"

@@ -69,15 +69,7 @@ def restore_needs(facts: PostureFacts) -> CheckResult:
     _subnets(judged, needs)
     if judged.was_read("security groups", needs.groups_there) and not isinstance(needs.groups_there, NotVerified):
         for group in needs.security_groups:
-            judged.count()
-            if group not in needs.groups_there:
-                judged.find(
-                    "error",
-                    group,
-                    expected="a security group",
-                    found="none of that id",
-                    remedy="aws ec2 create-security-group, or correct restore.security_group in drill.toml",
-                )
+            judge_security_group(judged, group, there=group in needs.groups_there)
     if judged.was_read(needs.parameter_group, needs.parameters) and needs.parameter_group:
         judged.count()
         if needs.parameters is None:
@@ -90,6 +82,19 @@ def restore_needs(facts: PostureFacts) -> CheckResult:
             )
     _quotas(judged, facts, needs)
     return judged.result("what a restore needs is there")
+
+
+def judge_security_group(judged: Judgement, group: str, *, there: bool) -> None:
+    """Judge that a security group that a copy would be in is there."""
+    judged.count()
+    if not there:
+        judged.find(
+            "error",
+            group,
+            expected="a security group",
+            found="none of that id",
+            remedy="aws ec2 create-security-group, or correct restore.security_group in drill.toml",
+        )
 
 
 def _subnets(judged: Judgement, needs: RestoreNeeds) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from drills.model.finding import CheckResult
 from drills.model.parity import NotVerified
@@ -16,9 +15,10 @@ from drills.posture.facts import StoredConfiguration
 class PostureSeen:
     """The instant of the judgement, the stored configuration that was found, and the results."""
 
+    KIND: ClassVar[str] = "posture"
     at: datetime
     stored: StoredConfiguration | NotVerified | None
     results: tuple[CheckResult, ...]
 
 
-KINDS: Mapping[str, type[Any]] = {"posture": PostureSeen}
+KINDS: tuple[type[Any], ...] = (PostureSeen,)

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from drills.durations import show_duration
+from drills.aws.remedies import advice
+from drills.durations import days_after, show_duration
 from drills.model.finding import CheckResult
 from drills.model.parity import NotVerified
 from drills.model.point import RecoveryPoint
@@ -46,8 +47,10 @@ def jobs(facts: PostureFacts) -> CheckResult:
                 f"backup job {last['BackupJobId']}",
                 expected="the last backup job COMPLETED",
                 found=f"{last['State']}: {message}",
-                remedy=f"aws backup describe-backup-job --backup-job-id {last['BackupJobId']}, correct that, and "
-                "drills backup --retain",
+                remedy=advice(
+                    message, f"aws backup describe-backup-job --backup-job-id {last['BackupJobId']}, correct that"
+                )
+                + ", and drills backup --retain",
             )
         if last is None:
             judged.find(
@@ -115,7 +118,7 @@ def _rule_periods(judged: Judgement, facts: PostureFacts, protection: Protection
         if (each.get("CreatedBy") or {}).get("BackupRuleId") == rule.get("RuleId")
     )
     days = (rule.get("Lifecycle") or {}).get("DeleteAfterDays") or -1
-    kept_since = facts.now - timedelta(days=days) if days > 0 else facts.now - LOOK_BACK
+    kept_since = days_after(facts.now, -days) if days > 0 else facts.now - LOOK_BACK
     for start, end in _past(facts.now, rule, max(protection.since, facts.now - LOOK_BACK)):
         if start < kept_since:
             continue  # its point may have reached the end of its life
@@ -163,8 +166,8 @@ def retention(facts: PostureFacts) -> CheckResult:
             continue
         judged.count()
         wanted, ends = days[by["BackupRuleId"]], (point.get("CalculatedLifecycle") or {}).get("DeleteAt")
-        until = point["CreationDate"] + timedelta(days=wanted) if wanted and wanted > 0 else None
-        if ends is not None and (until is None or ends < until - SLACK):
+        until = days_after(point["CreationDate"], wanted) if wanted and wanted > 0 else None
+        if ends is not None and (until is None or until - ends > SLACK):
             judged.find(
                 "error",
                 str(point["RecoveryPointArn"]),

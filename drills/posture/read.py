@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
-
-from botocore.exceptions import ClientError
+from typing import Any
 
 from drills.aws import plans, settings
 from drills.aws import read as aws
-from drills.aws.read import error_code
+from drills.aws.read import none_if_missing
 from drills.aws.session import Clients
 from drills.aws.settings import read_or_not_verified
 from drills.config.load import Target
@@ -37,9 +35,7 @@ from drills.posture.facts import (
 from drills.recovery import schedule
 
 POSTURE = "posture"  # what the calls are made for, in the record of them
-T = TypeVar("T")
 JOBS_SINCE = timedelta(days=30)  # "jobs … of the last 30 days" (API reference, ListBackupJobs)
-_MISSING = ("NoSuchEntity", "NotFoundException", "ResourceNotFoundException")
 
 
 def read(clients: Clients, restore: Clients, target: Target, *, now: datetime, store: Path) -> PostureFacts:
@@ -92,16 +88,6 @@ def _worst_case(clients: Clients, target: Target, now: datetime) -> WorstCase | 
     return schedule.worst_case(clients, target, instance, now) if instance else None
 
 
-def _none_if_missing(read: Callable[[], T]) -> T | None:
-    """Return what `read` returns, None where AWS says that it does not exist."""
-    try:
-        return read()
-    except ClientError as error:
-        if aws.is_not_found(error) or error_code(error) in _MISSING:
-            return None
-        raise
-
-
 def _document(raw: Any) -> Document:
     """Return a policy document, which some APIs return as text and others read."""
     read = json.loads(raw) if isinstance(raw, str) else raw
@@ -132,17 +118,13 @@ class _FactReader:
 
     def instance(self) -> Document | None:
         """Return the member of DescribeDBInstances, None where there is no instance of that name."""
-        name = self._target.instance
-        found = _none_if_missing(
-            lambda: self._clients.rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"]
-        )
-        return dict(found[0]) if found else None
+        return aws.raw_instance(self._clients, self._target.instance)
 
     # -- plans --------------------------------------------------------------------------------------------------------
 
     def protections(self, raw: Document) -> tuple[Protection, ...]:
         """Return every plan with a selection that means the instance."""
-        tags = {each["Key"]: each.get("Value", "") for each in raw.get("TagList") or []}
+        tags = aws.tags_by_key(raw.get("TagList") or ())
         found, read = [], dict[str, Document]()
         for row, selection, by in plans.selections(self._clients, str(raw["DBInstanceArn"]), tags):
             plan_id = row["BackupPlanId"]
@@ -162,7 +144,7 @@ class _FactReader:
 
         def trust(arn: str) -> Document | None:
             name = arn.rsplit("/", 1)[-1]
-            answer = _none_if_missing(lambda: self._clients.client("iam").get_role(RoleName=name))
+            answer = none_if_missing(lambda: self._clients.client("iam").get_role(RoleName=name))
             return _document(answer["Role"]["AssumeRolePolicyDocument"]) if answer else None
 
         return {arn: read_or_not_verified("iam:GetRole", lambda arn=arn: trust(arn)) for arn in sorted(arns)}  # type: ignore[misc]
@@ -186,13 +168,17 @@ class _FactReader:
         backup, kms = self._clients.client("backup", region), self._clients.client("kms", region)
 
         def read() -> Vault | None:
-            described = _none_if_missing(lambda: backup.describe_backup_vault(BackupVaultName=name))
+            described = none_if_missing(lambda: backup.describe_backup_vault(BackupVaultName=name))
             if described is None:
                 return None
             return Vault(
                 described,
                 read_or_not_verified("backup:GetBackupVaultAccessPolicy", lambda: _policy_of(backup, name)),
-                read_or_not_verified("kms:DescribeKey", lambda: _metadata(kms, str(described["EncryptionKeyArn"]))),
+                read_or_not_verified(
+                    "kms:DescribeKey", lambda: aws.key_metadata(kms, str(described["EncryptionKeyArn"]))
+                )
+                if described.get("EncryptionKeyArn")
+                else None,
             )
 
         return read_or_not_verified("backup:DescribeBackupVault", read)
@@ -202,7 +188,7 @@ class _FactReader:
         name = self._target.vault
         if (
             not name
-            or _none_if_missing(lambda: self._clients.backup.describe_backup_vault(BackupVaultName=name)) is None
+            or none_if_missing(lambda: self._clients.backup.describe_backup_vault(BackupVaultName=name)) is None
         ):
             return None
         return name
@@ -238,7 +224,7 @@ class _FactReader:
             return _document(kms.get_key_policy(KeyId=arn, PolicyName="default")["Policy"])
 
         def key() -> Key | None:
-            metadata = _metadata(kms, arn)
+            metadata = aws.key_metadata(kms, arn)
             return Key(metadata, read_or_not_verified("kms:GetKeyPolicy", policy)) if metadata else None
 
         return read_or_not_verified("kms:DescribeKey", key)
@@ -247,8 +233,8 @@ class _FactReader:
 
     def needs(self, raw: Document | None) -> RestoreNeeds | None:
         """Return the groups that drill.toml names for copies, else those of the instance where the copy lies beside it."""
-        restore, rds = self._target.restore, self._restore.rds
-        beside = (self._restore.account, self._restore.region) == (self._clients.account, self._clients.region)
+        restore, there = self._target.restore, self._restore
+        beside = (there.account, there.region) == (self._clients.account, self._clients.region)
         own = raw if raw is not None and beside else {}
         if raw is None and not (restore.subnet_group or restore.security_group or restore.parameter_group):
             return None
@@ -261,44 +247,27 @@ class _FactReader:
         first: Document = next(iter(own.get("DBParameterGroups") or []), {})
         parameters = restore.parameter_group or str(first.get("DBParameterGroupName") or "")
 
-        def subnet_group() -> Document | None:
-            found = _none_if_missing(lambda: rds.describe_db_subnet_groups(DBSubnetGroupName=subnets)["DBSubnetGroups"])
-            return dict(found[0]) if found else None
-
-        def parameter_group() -> Document | None:
-            found = _none_if_missing(
-                lambda: rds.describe_db_parameter_groups(DBParameterGroupName=parameters)["DBParameterGroups"]
-            )
-            return dict(found[0]) if found else None
-
         return RestoreNeeds(
             subnets,
-            read_or_not_verified("rds:DescribeDBSubnetGroups", subnet_group) if subnets else None,
+            read_or_not_verified("rds:DescribeDBSubnetGroups", lambda: aws.subnet_group(there, subnets))
+            if subnets
+            else None,
             groups,
-            read_or_not_verified("ec2:DescribeSecurityGroups", lambda: tuple(filter(self._group_there, groups))),
+            read_or_not_verified(
+                "ec2:DescribeSecurityGroups",
+                lambda: tuple(each for each in groups if aws.has_security_group(there, each)),
+            ),
             parameters,
-            read_or_not_verified("rds:DescribeDBParameterGroups", parameter_group) if parameters else None,
-            read_or_not_verified("rds:DescribeAccountAttributes", self._quotas),
+            read_or_not_verified("rds:DescribeDBParameterGroups", lambda: aws.parameter_group(there, parameters))
+            if parameters
+            else None,
+            read_or_not_verified("rds:DescribeAccountAttributes", lambda: aws.quotas(there)),
         )
-
-    def _group_there(self, group: str) -> bool:
-        return bool(
-            _none_if_missing(lambda: self._restore.ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"])
-        )
-
-    def _quotas(self) -> Mapping[str, tuple[int, int]]:
-        rows = self._restore.rds.describe_account_attributes()["AccountQuotas"]
-        return {row["AccountQuotaName"]: (int(row["Used"]), int(row["Max"])) for row in rows}
 
 
 def _policy_of(backup: Any, vault: str) -> Document | None:
-    answer = _none_if_missing(lambda: backup.get_backup_vault_access_policy(BackupVaultName=vault))
+    answer = none_if_missing(lambda: backup.get_backup_vault_access_policy(BackupVaultName=vault))
     return _document(answer["Policy"]) if answer and answer.get("Policy") else None
-
-
-def _metadata(kms: Any, key: str) -> Document | None:
-    answer = _none_if_missing(lambda: kms.describe_key(KeyId=key))
-    return dict(answer["KeyMetadata"]) if answer else None
 
 
 def backup_role(clients: Clients, target: Target, now: datetime) -> str:

@@ -5,18 +5,46 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Protocol
 
 from drills.aws import read as aws
 from drills.aws.scratch import family_of
+from drills.aws.session import Clients
+from drills.config.load import Target
 from drills.errors import NoRecoveryPoint
 from drills.model.instance import Instance
 from drills.model.point import Choice, PointSelector, RecoveryPoint, Window
 from drills.recovery import selection
 from drills.recovery.observed import SeedDrawn
 from drills.recovery.restore import Setup
+from drills.recovery.resuming import keep_point
 
 
-def points_of(setup: Setup) -> tuple[RecoveryPoint, ...]:
+class Drilled(Protocol):
+    """What points are read for: a `Setup`, or what preflight foresees a drill by."""
+
+    @property
+    def target(self) -> Target:
+        """The target."""
+        ...
+
+    @property
+    def clients(self) -> Clients:
+        """The side of the source."""
+        ...
+
+    @property
+    def scratch_clients(self) -> Clients:
+        """The side that copies are restored on."""
+        ...
+
+    @property
+    def scenario(self) -> str | None:
+        """The scenario that is drilled."""
+        ...
+
+
+def points_of(setup: Drilled) -> tuple[RecoveryPoint, ...]:
     """Return every recovery point of the target on the side of the source; where copies are asked for also those of their vault.
 
     Copies lie where drills restore: in the region and account of `restore`, which is another one where that says so.
@@ -24,7 +52,7 @@ def points_of(setup: Setup) -> tuple[RecoveryPoint, ...]:
     """
     target = setup.target
     points = aws.recovery_points(setup.clients, target.instance, target.vault)
-    if target.copy_vault is None or (target.copy_vault == target.vault and setup.clients is setup.scratch_clients):
+    if target.copy_vault is None or (target.copy_vault == target.vault and not target.restore.apart):
         return points
     copies = {
         point.arn: point
@@ -38,14 +66,14 @@ def points_of(setup: Setup) -> tuple[RecoveryPoint, ...]:
 
 
 def choose(setup: Setup, points: Sequence[RecoveryPoint], source: Instance | None, disaster_at: datetime) -> Choice:
-    """Return the point that the sample names, or none, with what was refused and why."""
+    """Return the point that the sample names, or that of the copy which a run goes on with; what was refused, and why."""
     sample = setup.target.sample
     if sample.moment is not None:
-        return _choose_moment(setup, source, sample.moment, disaster_at)
+        return choose_moment(setup, source, sample.moment, disaster_at)
     scenario = setup.target.scenario(setup.scenario)
     seed = secrets.randbelow(2**31)
-    setup.observations.note("", "", SeedDrawn(seed), "seed")
-    return selection.choose(
+    setup.observations.note("", "", SeedDrawn(seed))
+    choice = selection.choose(
         sample,
         points,
         dbi_resource_id=source.dbi_resource_id if source else None,
@@ -53,11 +81,12 @@ def choose(setup: Setup, points: Sequence[RecoveryPoint], source: Instance | Non
         kinds=scenario.points if scenario else (),
         seed=seed,
     )
+    return keep_point(setup.journal.record.resumed_from, choice, points)
 
 
 def point_at(setup: Setup, source: Instance | None, moment: datetime, disaster_at: datetime) -> RecoveryPoint:
     """Return the point that a restore to `moment` comes to; NoRecoveryPoint where it cannot be restored."""
-    choice = _choose_moment(setup, source, moment, disaster_at)
+    choice = choose_moment(setup, source, moment, disaster_at)
     if choice.point is None:
         sample = PointSelector("moment", moment.isoformat(), moment=moment)
         raise NoRecoveryPoint(selection.explain_none(setup.target.instance, setup.target.vault, choice, sample))
@@ -72,14 +101,8 @@ def restore_window(setup: Setup) -> Window | None:
     )
 
 
-def upgrade_notes(point: RecoveryPoint, engine_version: str) -> tuple[str, ...]:
-    """Return the note about a copy that runs another version than was backed up. Pure."""
-    if not point.engine_version or not engine_version or point.engine_version == engine_version:
-        return ()
-    return (f"the backup is of PostgreSQL {point.engine_version}, and RDS restored it as {engine_version}",)
-
-
-def _choose_moment(setup: Setup, source: Instance | None, moment: datetime, disaster_at: datetime) -> Choice:
+def choose_moment(setup: Drilled, source: Instance | None, moment: datetime, disaster_at: datetime) -> Choice:
+    """Return the point that a restore to `moment` comes to, or none with the reason."""
     raw = aws.automated_backup(setup.clients, setup.target.instance, source.dbi_resource_id if source else None)
     described = aws.read_continuous(raw or {"DBInstanceIdentifier": setup.target.instance})
     return selection.choose_moment(moment, aws.window_of(raw), described, usable_at=disaster_at)

@@ -7,14 +7,14 @@ checks (RTA ends here), then the full comparison. Every step writes the run reco
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
 
-from drills import errors
 from drills.aws import clock_offset
 from drills.aws import read as aws
+from drills.aws.guarded.names import ScratchName
 from drills.aws.scratch import remaining_resources
 from drills.checks import suite
 from drills.checks.base.budget import Budget
@@ -27,22 +27,26 @@ from drills.checks.suite import Comparison
 from drills.errors import CheckUnavailable, DrillError, NoRecoveryPoint
 from drills.model import phases
 from drills.model.acknowledgement import Acknowledgement
-from drills.model.finding import CheckResult, Verdict
+from drills.model.finding import CheckResult, Requirement, Verdict
 from drills.model.instance import Instance, Resource
 from drills.model.point import RecoveryPoint
+from drills.model.policy import left_out_of
 from drills.model.record import Restoration
 from drills.objectives import acknowledged, data_loss, recovery_time, timeline
 from drills.recovery import choose as sampling
-from drills.recovery import read_loss, schedule, selection
+from drills.recovery import engine_version, read_loss, schedule, selection, surroundings
 from drills.recovery.disaster import declare
 from drills.recovery.failing import translate_client_errors
 from drills.recovery.hydration import hydrate
-from drills.recovery.judged import Checks, verdict_of
-from drills.recovery.observed import JudgedOn, QueriesSeen, isolation_seen
+from drills.recovery.judged import Checks, not_run, requirement_of, verdict_of
+from drills.recovery.manifest.held import HeldManifest
+from drills.recovery.observed import JudgedOn, QueriesSeen
 from drills.recovery.restore import RestoredCopy, Setup, copy_snapshot, remove_resources, restore
+from drills.recovery.resuming import disaster_of, mark_declaration, with_gap
 from drills.schedule import verdict as schedule_judge
 
 CHOOSING = "choose the recovery point"
+COMPARING = "compare the content"
 
 
 class Drill:
@@ -53,9 +57,8 @@ class Drill:
     ) -> None:
         self._setup = setup
         self._checks = checks
-        self._key = key
         self._journal = setup.journal
-        self._manifest = manifest
+        self._held = HeldManifest(manifest, key)
         self._source: Instance | None = None
         self._points: tuple[RecoveryPoint, ...] = ()
         self._outcome: Restoration | DrillError | None = None
@@ -91,12 +94,13 @@ class Drill:
             declared_at = self._setup.clock.now()
             if all(phase.name != CHOOSING for phase in self._journal.record.phases):
                 self._enter_measured(CHOOSING)  # a recovery begins with the search for a recovery point
-                self._journal.mark(timeline.DECLARATION)
+                mark_declaration(self._journal)
             with clients.within(CHOOSING):
                 self._source = aws.describe_instance(clients, target.instance)
                 self._points = sampling.points_of(self._setup)
             self._note_target()
-            self._journal.update(disaster=declare(target.disaster, self._points, declared_at))
+            declared = declare(target.disaster, self._points, declared_at)
+            self._journal.update(disaster=disaster_of(self._journal.record.resumed_from, declared))
         disaster = self._journal.record.disaster
         if disaster is None:
             raise AssertionError("the record holds the disaster that was just declared")
@@ -112,17 +116,14 @@ class Drill:
         with self._setup.clients.within(CHOOSING):
             choice = sampling.choose(self._setup, self._points, self._source, disaster_at)
         self._journal.update(refused_points=choice.refused)
+        verdict = selection.judge(target.instance, target.vault, choice, target.sample)
         if choice.point is None:
-            sentence = selection.explain_none(target.instance, target.vault, choice, target.sample)
-            self._journal.verdict(Verdict("recovery point", "missed", sentence, exit_code=errors.OBJECTIVE_MISSED))
-            raise NoRecoveryPoint(sentence)
+            self._journal.verdict(verdict)
+            raise NoRecoveryPoint(verdict.sentence)
         self.note(*(finding.message for finding in choice.findings))
         self.note(*sampling.choice_notes(self._setup, choice, self._source))
-        self._check_manifest(choice.point)
-        sentence = (
-            f"{choice.point.snapshot_id or choice.point.arn}, data up to {choice.point.data_time:%Y-%m-%d %H:%M:%S} UTC"
-        )
-        self._journal.verdict(Verdict("recovery point", "met", sentence, exit_code=errors.OBJECTIVE_MISSED))
+        self._setup = self._held.settle(self._setup, choice.point)
+        self._journal.verdict(verdict)
         if all(moment.name != timeline.CHOSEN for moment in self._journal.record.moments):
             self._journal.mark(timeline.CHOSEN)
         return choice.point
@@ -154,19 +155,30 @@ class Drill:
         point = self.choose()
         restored = restore(self._setup, point, self._source, purpose="recovery", enter=self._enter_measured)
         restoration, asked = self._check_usable(restored)
-        self._journal.mark(timeline.PASSED)
+        failed = recovery_time.unpassed(restoration.checks, self._requirement)
+        self._journal.mark(timeline.ENDED if failed else timeline.PASSED)
         self._evaluate_schedule()
-        self._journal.enter("compare the content")
-        self._judge_recovery_time(restoration)
+        self._journal.enter(COMPARING)
+        self._judge_recovery_time(restoration, failed)
         return self._check_content(restored, restoration, asked, point)
 
     @translate_client_errors()
-    def check(self, restored: RestoredCopy, point: RecoveryPoint) -> Restoration:
-        """Check a copy of `point` that somebody else restored, as a recovery is checked; no recovery time is measured."""
-        self._rta_clock = ""
-        self._check_manifest(point)
+    def check(
+        self,
+        restored: RestoredCopy,
+        point: RecoveryPoint,
+        source: Instance | None = None,
+        usable: Callable[[Restoration], None] = lambda _: None,
+    ) -> Restoration:
+        """Check a copy of `point` that others asked for, as a recovery is checked; no recovery time is measured.
+
+        `usable` is called once the blocking checks have run.
+        """
+        self._rta_clock, self._source = "", source
+        self._setup = self._held.settle(self._setup, point)
         restoration, asked = self._check_usable(restored)
-        self._journal.enter("compare the content")
+        usable(restoration)
+        self._journal.enter(COMPARING)
         restoration = self._check_content(restored, restoration, asked, point)
         self._note_clocks()
         return restoration
@@ -175,8 +187,6 @@ class Drill:
         """Run the owner's queries and the blocking checks; return the restoration, and the result of the queries."""
         self._copy = restored.connect
         restoration, asked = self._time_queries(restored)
-        version = restored.instance.engine_version
-        self.note(*(sampling.upgrade_notes(restoration.point, version) if restoration.point else ()))
         self._enter_measured("run the blocking checks")
         blocking = self._run_blocking_checks(restored, asked)
         return self._record_checks(restoration, acknowledged.acknowledge(blocking, *self._known())), asked
@@ -189,12 +199,14 @@ class Drill:
         lost = read_loss.measure(
             self._setup, restored.connect, point, self.declare_disaster(), newest_canary=self._checks.newest_canary
         )
-        others = (lost, *self._run_remaining_checks(restored, asked))
+        support, seen = restoration.engine, self._observed(restored)
+        version = engine_version.judge(restored.instance, support, point, self._source, seen)
+        others = (lost, version, *self._run_remaining_checks(restored, asked), *not_run(self._setup.target.tier))
         restoration = self._record_checks(restoration, acknowledged.acknowledge(others, *self._known()))
         self._journal.mark(timeline.COMPARED)
         self.note(*acknowledged.remarks(restoration.checks, *self._known()))
         for result in restoration.checks:
-            self._journal.verdict(verdict_of(result, self._setup.requirement(result.name, result.requirement)))
+            self._journal.verdict(verdict_of(result, self._requirement(result)))
         return self._hydrate(restored, restoration)
 
     def _time_queries(self, restored: RestoredCopy) -> tuple[Restoration, CheckResult]:
@@ -213,7 +225,7 @@ class Drill:
         else:
             timings = queries.cold(restored.connect, wanted, setup.clock, limit, trust_code=setup.target.trust_code)
         took = round(setup.clock.monotonic() - began, 3)
-        self._observed(restored).note(queries.NAME, "", QueriesSeen(timings, took), "queries")
+        self._observed(restored).note(queries.NAME, "", QueriesSeen(timings, took))
         restoration = dataclasses.replace(restoration, queries=timings)
         self._journal.restoration(restoration)
         return restoration, dataclasses.replace(queries.judge(timings), seconds=took)
@@ -224,10 +236,11 @@ class Drill:
 
     def _run_remaining_checks(self, restored: RestoredCopy, asked: CheckResult) -> tuple[CheckResult, ...]:
         """Run the checks that do not count as RTA, the content within its budget of time."""
-        limit = self._setup.target.content_budget
+        target = self._setup.target
+        limit = target.budget()
         budget = Budget.starting(limit.total_seconds() if limit else None, self._setup.clock)
         comparison = dataclasses.replace(self._comparison(restored, asked), budget=budget)
-        return self._checks.remaining(comparison, self._setup.target.blocks())
+        return self._checks.remaining(comparison, target.blocks() | left_out_of(target.tier))
 
     def _comparison(self, restored: RestoredCopy, asked: CheckResult | None = None) -> Comparison:
         """Return the copy together with what the drill knows of its source.
@@ -238,15 +251,16 @@ class Drill:
         supplied = {queries.NAME: lambda: asked, isolation.NAME: lambda: self._isolation(restored)} if asked else {}
         return Comparison(
             restored.connect,
-            self._manifest,
+            self._held.manifest,
             setup.clock,
             setup.target.tables,
-            self._key,
+            self._held.key,
             invariants=setup.rules,
             supplied=supplied,
             trust_code=setup.target.trust_code,
             expects_nothing=setup.target.expects == "nothing",
             observations=self._observed(restored),
+            earlier=self._held.earlier(restored.restoration.point),
         )
 
     def _observed(self, restored: RestoredCopy) -> Observations:
@@ -255,7 +269,7 @@ class Drill:
 
     def _hydrate(self, restored: RestoredCopy, restoration: Restoration) -> Restoration:
         """Read all of the copy, where the target asks for it; its time is outside of RTA."""
-        if not self._setup.target.hydrate:
+        if not self._setup.target.hydrate or self._setup.target.tier != "full":
             return restoration
         self._journal.enter("hydrate", note="every block of the copy is read once")
         restoration = dataclasses.replace(restoration, hydration=hydrate(restored.connect, self._setup.clock))
@@ -273,15 +287,14 @@ class Drill:
             return verdict
         return dataclasses.replace(verdict, requirement=self._setup.requirement(invariants.NAME, verdict.requirement))
 
-    def _judge_recovery_time(self, restoration: Restoration) -> None:
+    def _requirement(self, result: CheckResult) -> Requirement:
+        return requirement_of(result, self._setup.target.checks, self._setup.target.tier)
+
+    def _judge_recovery_time(self, restoration: Restoration, failed: Sequence[str]) -> None:
         record = self._journal.record
         # RTA ends when the last blocking check has passed; one that did not pass leaves no number (docs/decisions.md)
-        unpassed = [
-            result.name
-            for result in restoration.checks
-            if result.outcome != "met" and self._setup.requirement(result.name, result.requirement) == "required"
-        ]
-        rta, alone = recovery_time.measure(record.phases, self._setup.declared(), restoration, unpassed)
+        rta, alone = recovery_time.measure(record.phases, self._setup.declared(), restoration, failed)
+        rta, alone = (with_gap(each, record.resumed_from) for each in (rta, alone))
         self._journal.append("measurements", rta, alone)
         self.note(*recovery_time.class_notes(restoration))
         self._journal.verdict(recovery_time.judge(rta, record.objectives))
@@ -295,7 +308,7 @@ class Drill:
     def _known(self) -> tuple[tuple[Acknowledgement, ...], date]:
         """Return the known differences of the target, and the day that they are held against."""
         today = self._setup.clock.now().date()
-        self._setup.observations.note("", "", JudgedOn(today), "day")
+        self._setup.observations.note("", "", JudgedOn(today))
         return self._setup.target.known_differences(), today
 
     def _record_checks(self, restoration: Restoration, results: Sequence[CheckResult]) -> Restoration:
@@ -304,15 +317,8 @@ class Drill:
         return kept
 
     def _isolation(self, restored: RestoredCopy) -> CheckResult:
-        groups = list(restored.instance.security_groups)
-        found = (
-            self._setup.scratch_clients.ec2.describe_security_groups(GroupIds=groups)["SecurityGroups"]
-            if groups
-            else []
-        )
-        seen = isolation_seen(restored.instance, found)
-        self._observed(restored).note(isolation.NAME, "", seen, "isolation")
-        return isolation.judge(restored.instance, found)
+        clients, observed = self._setup.scratch_clients, self._observed(restored)
+        return surroundings.check_isolation(clients, restored.instance, self._source, restored.groups, observed)
 
     # -- what the schedule allows -----------------------------------------------------------------------------------
 
@@ -333,7 +339,7 @@ class Drill:
     # -- the rehearsal of a failure ---------------------------------------------------------------------------------
 
     @translate_client_errors()
-    def copy_snapshot(self, point: RecoveryPoint, copy_id: str) -> None:
+    def copy_snapshot(self, point: RecoveryPoint, copy_id: ScratchName) -> None:
         """Copy a point's snapshot under a name of this run's own and wait until the copy is available."""
         copy_snapshot(self._setup, point, copy_id)
 
@@ -370,13 +376,6 @@ class Drill:
 
     def _enter_measured(self, name: str) -> None:
         self._journal.enter(name, clock=self._rta_clock)
-
-    def _check_manifest(self, point: RecoveryPoint) -> None:
-        """Drop the manifest where it was taken for another point, whose data honestly differ."""
-        stored = self._manifest
-        if stored is not None and not sampling.manifest_matches(stored.taken_at, self._setup, point):
-            self._manifest, self._setup = None, dataclasses.replace(self._setup, expectation="none")
-            self.note("the manifest was taken for another recovery point: what needs a manifest is not compared")
 
     def note(self, *sentences: str) -> None:
         """Add sentences to the record's notes, each once."""

@@ -73,7 +73,7 @@ def restore(drill: Drill, setup: Setup, crossed: datetime, database: str) -> Res
         setup.observations.statements.check = NAME
         with restored.connect(database) as session:
             found = tuple(str(name) for (name,) in session.execute(_QUERY))
-        noted.note(NAME, "", MomentSeen(found), "moment")
+        noted.note(NAME, "", MomentSeen(found))
         return judge(found)
 
     result = timed(setup.clock, NAME, check)

@@ -39,7 +39,7 @@ def measure(
     reference = Reference(sample.moment, "the moment") if sample.moment else Reference(disaster_at)
     journal = setup.journal
     found = newest_data(connect, setup.target.freshness, reference, newest_canary, trust_code=setup.target.trust_code)
-    setup.observations.note(data_loss.NAME, "", LossSeen(found), "newest data")
+    setup.observations.note(data_loss.NAME, "", LossSeen(found))
     data = data_loss.by_data(found, reference)
     planned = by_schedule(journal.record.worst_case)
     losses = (planned, data_loss.by_api(point, reference), data)

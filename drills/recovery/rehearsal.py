@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from drills.aws.scratch import PREFIX
+from drills.aws.guarded.names import ScratchName
 from drills.errors import COULD_NOT_RUN, CheckUnavailable
 from drills.model import phases
 from drills.model.finding import Verdict
@@ -19,6 +19,7 @@ from drills.record import Journal
 from drills.recovery.drill import Drill
 from drills.sandbox_client import SandboxControl
 
+VERDICT = "rehearsed failure"
 # How Gherkin says it, and what the sandbox calls it.
 DAMAGE_KINDS = {
     "one row": "row",
@@ -47,7 +48,7 @@ def damage_copy(drill: Drill, control: SandboxControl, journal: Journal, wanted:
     if point is None:
         raise CheckUnavailable("expected a recovery point to damage a copy of, found none")
     journal.enter("rehearse a failure")
-    snapshot_id = f"{PREFIX}{journal.record.run_id}-damaged"
+    snapshot_id = ScratchName(journal.record.owner, "damaged")
     drill.copy_snapshot(point, snapshot_id)
     done = control.damage(snapshot_id, [DAMAGE_KINDS[name] for name in wanted])
     if not any(damage["object"] for damage in done):
@@ -78,7 +79,7 @@ def judge_rehearsal(restoration: Restoration, copy: DamagedCopy) -> Verdict:
     else:
         sentence = f"each of the {total} damaged objects was named by a finding"
     # A verifier that overlooks a damage has verified nothing: 12, could not verify.
-    return Verdict("rehearsed failure", "missed" if missed else "met", sentence, exit_code=COULD_NOT_RUN)
+    return Verdict(VERDICT, "missed" if missed else "met", sentence, exit_code=COULD_NOT_RUN)
 
 
 def undetected_damage(restoration: Restoration, copy: DamagedCopy) -> tuple[str, ...]:

@@ -6,16 +6,19 @@ import dataclasses
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 from botocore.exceptions import ClientError
+from pydantic import SecretStr
 
 from drills.aws import cleanup
 from drills.aws import read as aws
+from drills.aws.guarded.guard import Protected, set_password_of_restore_test
+from drills.aws.guarded.names import ScratchName, ScratchNames, scratch_tags
 from drills.aws.lineage import read_lineage
-from drills.aws.scratch import Scratch, ScratchNames, scratch_tags
+from drills.aws.scratch import Scratch, ScratchGroups
 from drills.aws.session import Clients
 from drills.aws.wait import wait_available
 from drills.checks.base.session import Connector
@@ -23,7 +26,7 @@ from drills.checks.observed import NOT_NOTED, Observations
 from drills.checks.owner.invariants import InvariantSet
 from drills.checks.owner.queries import OF_SAMPLE, Query
 from drills.clock import Clock, wait_until
-from drills.config.limits import timeout_key
+from drills.config.limits import expiry_of, timeout_key
 from drills.config.load import Target
 from drills.errors import RestoreFailed
 from drills.model.finding import Requirement
@@ -33,29 +36,33 @@ from drills.model.record import Expectation, Restoration
 from drills.objectives import timeline
 from drills.objectives.recovery_time import DeclaredTime
 from drills.record import Journal
-from drills.recovery.connect import Endpoint, Resolver, connector, resolve_by_system, wait_for_connection, wait_for_name
+from drills.recovery import engine_version
+from drills.recovery.connect import (
+    Endpoint,
+    Resolver,
+    connector,
+    refuse_source,
+    resolve_by_system,
+    wait_for_connection,
+    wait_for_name,
+)
+from drills.recovery.handover import TO_NOBODY, Handover, MarkMoment, unmarked
+from drills.recovery.manifest.expected import FindManifest
+from drills.recovery.resuming import copy_tags
 
 MAINTENANCE_DATABASE = "postgres"
 PASSWORD_ATTEMPTS = 5
 LINEAGE = "lineage"  # what the calls are made for, in the record of them
 EnterPhase = Callable[[str], None]
+SetPassword = Callable[[str, SecretStr], None]  # of an instance, by its name
 Purpose = Literal["recovery", "rehearsal", "moment"]
-
-
-class MarkMoment(Protocol):
-    """Records a moment of the recovery: now, or the instant that `source` reported."""
-
-    def __call__(self, name: str, *, source: str = ..., at: datetime | None = ...) -> None:
-        """Record it."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
     """The collaborators and settings of a drill; one value, so that a test can build it as the command line does.
 
-    `clients` act where the source is and `scratch_clients` where copies are restored; the two may be one. `rules` are
-    what the owner says is always true of the data.
+    `clients` act where the source is, `scratch_clients` where copies are restored; the two may be one. `rules` are the owner's.
     """
 
     name: str
@@ -68,32 +75,37 @@ class Setup:
     ca_bundle: Path | None
     scenario: str | None = None
     expectation: Expectation = "none"
+    find_manifest: FindManifest | None = None  # searches the store that the target names, where it names one
     manifest_of: str = ""  # the ARN of the point that the manifest was taken for, where that is known
     rules: InvariantSet = field(default_factory=InvariantSet)
     resolve: Resolver | None = None  # asked before the system resolves a copy's name
     uses_demo_data: bool = False  # whether the source holds the sample application
     connector: Callable[[Endpoint, Resolver | None], Connector] = connector
     observations: Observations = NOT_NOTED
+    handover: Handover = TO_NOBODY
 
     @property
     def timeout_key(self) -> str:
         """Where drill.toml sets how long a change of an instance may take."""
         return timeout_key(self.name)
 
+    def expires(self) -> datetime:
+        """Return when what the run makes is past its time."""
+        limits = self.target.run_limits(self.name, sandboxed=False)
+        return expiry_of(self.journal.record.started_at, limits, self.target.time_to_live)
+
     def tags(self) -> dict[str, str]:
         """Return the tags of everything that this run makes."""
         record = self.journal.record
-        expires = record.started_at.astimezone(UTC) + self.target.time_to_live
-        return scratch_tags(record.run_id, self.name, expires.isoformat(timespec="seconds"), self.target.tags)
+        return scratch_tags(record.owner, self.name, self.expires().isoformat(timespec="seconds"), self.target.tags)
 
     def needs_copy(self, point: RecoveryPoint) -> bool:
         """Return whether the snapshot must be copied first: RDS restores in its own region and under its own key."""
-        return self.scratch_clients.region != self.region_of(point) or self.target.restore.kms_key is not None
+        return needs_copy(point, self.clients.region, self.scratch_clients.region, self.target)
 
     def region_of(self, point: RecoveryPoint) -> str:
         """Return the region that a point lies in, as its ARN says; the source's where it says none."""
-        parts = point.arn.split(":")
-        return (parts[3] if len(parts) > 3 else "") or self.clients.region
+        return region_of(point, self.clients.region)
 
     def side_of(self, point: RecoveryPoint) -> Clients:
         """Return the clients of the account and region that a point lies in: where copies are restored, or the source's."""
@@ -124,6 +136,17 @@ class Setup:
         )
 
 
+def region_of(point: RecoveryPoint, source_region: str) -> str:
+    """Return the region that a point lies in, as its ARN says; the source's where it says none."""
+    parts = point.arn.split(":")
+    return (parts[3] if len(parts) > 3 else "") or source_region
+
+
+def needs_copy(point: RecoveryPoint, source_region: str, restore_region: str, target: Target) -> bool:
+    """Return whether the snapshot must be copied first: RDS restores in its own region and under its own key."""
+    return restore_region != region_of(point, source_region) or target.restore.kms_key is not None
+
+
 @dataclass(frozen=True, slots=True)
 class RestoredCopy:
     """A restored copy that answers, and how to reach it."""
@@ -131,23 +154,22 @@ class RestoredCopy:
     restoration: Restoration
     instance: Instance
     connect: Connector
+    groups: ScratchGroups | None = None  # that it was asked to be in; None where AWS Backup chose them
 
 
 def restore(
-    setup: Setup,
-    point: RecoveryPoint,
-    source: Instance | None,
-    *,
-    purpose: Purpose,
-    enter: EnterPhase,
+    setup: Setup, point: RecoveryPoint, source: Instance | None, *, purpose: Purpose, enter: EnterPhase
 ) -> RestoredCopy:
     """Restore `point` to a scratch instance of this run and wait until a query is answered there.
 
     `enter` begins a phase of the run record. Raises RestoreFailed when AWS refuses or the copy never answers.
     """
-    mark = setup.journal.mark if purpose == "recovery" else _unmarked
-    names = ScratchNames.of(setup.journal.record.run_id, purpose)
-    scratch = Scratch(setup.scratch_clients, setup.target.restore, setup.journal, setup.tags(), setup.clients)
+    if purpose == "recovery" and setup.journal.record.resumed_from:
+        return _go_on(setup, point, source, enter)
+    mark = setup.journal.mark if purpose == "recovery" else unmarked
+    names = ScratchNames.of(setup.journal.record.owner, purpose)
+    tags = setup.tags() | (copy_tags(setup.journal.record, point) if purpose == "recovery" else {})
+    scratch = Scratch(setup.scratch_clients, setup.target.restore, setup.journal, tags, setup.clients)
     monitor = _InstanceMonitor(
         setup, names.instance, _initial_restoration(setup, point, source, names.instance, purpose), mark
     )
@@ -156,55 +178,87 @@ def restore(
     if setup.needs_copy(point):
         _refuse_moment(point)
         enter("copy the snapshot")
-        point = copy_snapshot(setup, point, f"{names.instance}-copy")
+        point = copy_snapshot(setup, point, names.snapshot)
     enter("request the restore")
+    support = engine_version.support_for(setup.scratch_clients, point, source, setup.expires())
+    monitor.note(engine=support)
+    if purpose == "recovery":
+        setup.journal.append("notes", *engine_version.notes(support))
     groups = scratch.make_groups(names, point, source)
-    scratch.restore(names, groups, point)
+    scratch.restore(names, groups, point, support.setting)
     mark(timeline.ACCEPTED)
     enter("restore")
     if purpose == "recovery":  # read while RDS restores, so that it costs the recovery no time
         monitor.note_lineage(chosen)
-    return _open(setup, scratch, monitor, enter, mark)
+    copy = _open(setup, scratch.set_password, monitor, source, enter, mark)
+    return dataclasses.replace(copy, groups=groups)
+
+
+def _go_on(setup: Setup, point: RecoveryPoint, source: Instance | None, enter: EnterPhase) -> RestoredCopy:
+    """Open the copy that the resumed run has begun to restore from `point`; RDS goes on with it by itself."""
+    names = ScratchNames.of(setup.journal.record.owner, "recovery")
+    scratch = Scratch(setup.scratch_clients, setup.target.restore, setup.journal, setup.tags(), setup.clients)
+    opening = _initial_restoration(setup, point, source, names.instance, "recovery")
+    monitor = _InstanceMonitor(setup, names.instance, opening, setup.journal.mark)
+    monitor.note()
+    enter("restore")
+    monitor.note_lineage(point)
+    copy = _open(setup, scratch.set_password, monitor, source, enter, setup.journal.mark)
+    return dataclasses.replace(copy, groups=scratch.groups_of(names))
 
 
 def open_restored(
-    setup: Setup, point: RecoveryPoint, source: Instance | None, instance_id: str, enter: EnterPhase
+    setup: Setup, point: RecoveryPoint, source: Instance | None, made: Instance, enter: EnterPhase
 ) -> RestoredCopy:
-    """Open an instance that a restore test of AWS Backup made from `point`, with a password of this run's own.
+    """Open the instance `made` by a restore test of AWS Backup from `point`, with a password of this run's own.
 
     No moments are marked: the recovery was AWS Backup's. Raises RestoreFailed when it never answers.
     """
-    scratch = Scratch(setup.scratch_clients, setup.target.restore, setup.journal, setup.tags())
+    protected = Protected(
+        frozenset({setup.target.instance}), frozenset({source.dbi_resource_id} if source else frozenset())
+    )
+
+    def set_password(_: str, password: SecretStr) -> None:
+        set_password_of_restore_test(setup.scratch_clients, made, protected, password)
+
     monitor = _InstanceMonitor(
-        setup, instance_id, _initial_restoration(setup, point, source, instance_id, "recovery"), _unmarked
+        setup, made.id, _initial_restoration(setup, point, source, made.id, "recovery"), unmarked
     )
     enter("wait for the instance")
     monitor.note_lineage(point)
-    return _open(setup, scratch, monitor, enter, _unmarked)
+    return _open(setup, set_password, monitor, source, enter, unmarked)
 
 
 def _open(
-    setup: Setup, scratch: Scratch, monitor: _InstanceMonitor, enter: EnterPhase, mark: MarkMoment
+    setup: Setup,
+    set_password: SetPassword,
+    monitor: _InstanceMonitor,
+    source: Instance | None,
+    enter: EnterPhase,
+    mark: MarkMoment,
 ) -> RestoredCopy:
     """Wait until the instance is available, set a password of this run's own, and wait until a query is answered."""
     instance = monitor.until_available()
+    refuse_source(instance, source)
     if instance.created_at:
         mark(timeline.CREATED, source="InstanceCreateTime", at=instance.created_at)
     enter("set the password")
-    password = secrets.token_urlsafe(24)
-    instance = _set_password(scratch, monitor, instance, password)
+    password = SecretStr(secrets.token_urlsafe(24))
+    setup.handover.keep(instance, password)
+    instance = _apply(set_password, monitor, instance, password)
+    setup.handover.give(instance)
     endpoint = Endpoint(instance.host, instance.port, instance.master_username, password, setup.ca_bundle)
     return RestoredCopy(monitor.restoration, instance, _wait_until_connected(setup, endpoint, enter, mark))
 
 
-def _set_password(scratch: Scratch, monitor: _InstanceMonitor, instance: Instance, password: str) -> Instance:
+def _apply(ask: SetPassword, monitor: _InstanceMonitor, instance: Instance, password: SecretStr) -> Instance:
     """Set the password, and wait until it is applied; the instance may leave `available` again before.
 
     RDS refuses changes of an instance that is not available (ModifyDBInstance, InvalidDBInstanceState).
     """
     for _ in range(PASSWORD_ATTEMPTS):
         try:
-            scratch.set_password(instance.id, password)
+            ask(instance.id, password)
         except ClientError as error:
             if not aws.error_code(error).startswith("InvalidDBInstanceState"):
                 raise
@@ -226,13 +280,12 @@ def _wait_until_connected(setup: Setup, endpoint: Endpoint, enter: EnterPhase, m
     mark(timeline.RESOLVED)
     enter("connect")
     connect = setup.observations.statements.recording(setup.connector(endpoint, setup.resolve))
-    wait_for_connection(connect, MAINTENANCE_DATABASE, setup.clock, timeout=timeout, key=setup.timeout_key, every=every)
+    tell = setup.journal.waits_for
+    wait_for_connection(
+        connect, MAINTENANCE_DATABASE, setup.clock, timeout=timeout, key=setup.timeout_key, every=every, tell=tell
+    )
     mark(timeline.CONNECTED)
     return connect
-
-
-def _unmarked(name: str, *, source: str = "", at: datetime | None = None) -> None:
-    """Record nothing: a rehearsal is no part of the recovery's timeline."""
 
 
 def _refuse_moment(point: RecoveryPoint) -> None:
@@ -244,7 +297,7 @@ def _refuse_moment(point: RecoveryPoint) -> None:
         )
 
 
-def copy_snapshot(setup: Setup, point: RecoveryPoint, copy_id: str) -> RecoveryPoint:
+def copy_snapshot(setup: Setup, point: RecoveryPoint, copy_id: ScratchName) -> RecoveryPoint:
     """Copy a point's snapshot under a name of this run's own, wait until it is available, and return the copy.
 
     Raises RestoreFailed when AWS refuses, the copy fails, or it is not available within the target's timeout.
@@ -263,13 +316,8 @@ def copy_snapshot(setup: Setup, point: RecoveryPoint, copy_id: str) -> RecoveryP
     scratch.copy_snapshot(point, copy_id, source_region=setup.region_of(point))
     timeout = setup.target.timeout.total_seconds()
     try:
-        wait_until(
-            available,
-            timeout,
-            setup.clock,
-            every=setup.poll_seconds,
-            what=f"the copy {copy_id!r} to be available",
-        )
+        what = f"the copy {copy_id!r} to be available"
+        wait_until(available, timeout, setup.clock, every=setup.poll_seconds, what=what)
     except TimeoutError as error:
         raise RestoreFailed(
             f"{error}: read the snapshot's status with aws rds describe-db-snapshots, or raise {setup.timeout_key}"
@@ -289,11 +337,7 @@ def remove_resources(setup: Setup) -> tuple[Resource, ...]:
 
 
 def _initial_restoration(
-    setup: Setup,
-    point: RecoveryPoint,
-    source: Instance | None,
-    instance_id: str,
-    purpose: Purpose,
+    setup: Setup, point: RecoveryPoint, source: Instance | None, instance_id: str, purpose: Purpose
 ) -> Restoration:
     return Restoration(
         purpose=purpose,
@@ -343,10 +387,6 @@ class _InstanceMonitor:
             key=self._setup.timeout_key,
             on_change=self._changed,
         )
-        self.note(
-            host=instance.host,
-            port=instance.port,
-            instance_class=instance.instance_class,
-            engine_version=instance.engine_version,
-        )
+        seen = ("host", "port", "instance_class", "engine_version", "storage_type", "storage_gib")
+        self.note(**{name: getattr(instance, name) for name in seen})
         return instance

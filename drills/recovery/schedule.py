@@ -11,6 +11,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from drills import errors
 from drills.aws import plans
 from drills.aws import read as aws
+from drills.aws.calls.outcome import is_unsupported
+from drills.aws.remedies import error_text
 from drills.aws.session import Clients
 from drills.config.load import Target
 from drills.model.finding import Verdict
@@ -21,9 +23,6 @@ from drills.recovery.restore import Setup
 from drills.schedule import verdict
 from drills.schedule.gaps import ExistingPoint, gaps
 
-# The answers of an AWS-compatible service to an operation that it does not support.
-_UNSUPPORTED = frozenset({"501", "NotImplemented", "InternalFailure", "UnknownOperationException", "InvalidAction"})
-
 
 def judge(setup: Setup) -> WorstCase | None:
     """Record the worst case and its verdict; return None, "not verified", where AWS could not be asked."""
@@ -31,15 +30,15 @@ def judge(setup: Setup) -> WorstCase | None:
     scenario = setup.target.scenario(setup.scenario)
     kinds = scenario.points if scenario else ()
     now = setup.clock.now()
-    setup.observations.note(verdict.NAME, "", ScheduleReadAt(now), "schedule")
+    setup.observations.note(verdict.NAME, "", ScheduleReadAt(now))
     try:
         with setup.clients.within(verdict.NAME):
             source = aws.describe_instance(setup.clients, setup.target.instance)
             found = worst_case(setup.clients, setup.target, source, now, kinds) if source else None
         reason = f"there is no instance {setup.target.instance}, so nobody can say which plan backs it up"
     except (ClientError, BotoCoreError) as error:
-        found, reason = None, f"the backup plans could not be read: {aws.error_text(error)}"
-        if isinstance(error, ClientError) and _is_unsupported(error):
+        found, reason = None, f"the backup plans could not be read: {error_text(error)}"
+        if is_unsupported(error):
             requirement = "impossible"
     if found is None:
         setup.journal.verdict(Verdict(verdict.NAME, "not verified", reason, requirement, errors.OBJECTIVE_MISSED))
@@ -48,11 +47,6 @@ def judge(setup: Setup) -> WorstCase | None:
     setup.journal.append("notes", *(f"backup schedule: {note}" for note in found.notes))
     setup.journal.verdict(verdict.verdict(found, setup.journal.record.objectives.rpo_seconds, requirement))
     return found
-
-
-def _is_unsupported(error: ClientError) -> bool:
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    return status == 501 or aws.error_code(error) in _UNSUPPORTED
 
 
 def worst_case(

@@ -11,8 +11,11 @@ import random
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from drills.model.finding import Finding
+from drills.errors import OBJECTIVE_MISSED
+from drills.model.finding import Finding, Verdict
 from drills.model.point import NEWEST, USABLE, Choice, PointSelector, RecoveryPoint, RefusedPoint, Window
+
+VERDICT = "recovery point"
 
 
 def choose(
@@ -153,6 +156,17 @@ def _several_ids(ids: Sequence[str], wanted: str | None, points: Sequence[Recove
         message=f"several instances were called {name!r}; only points of {wanted} were eligible",
     )
     return (finding,)
+
+
+def judge(instance_id: str, vault: str | None, choice: Choice, sample: PointSelector = NEWEST) -> Verdict:
+    """Return the verdict on the choice: the point and how far its data goes, or why there is none."""
+    if choice.point is None:
+        sentence = explain_none(instance_id, vault, choice, sample)
+        return Verdict(VERDICT, "missed", sentence, exit_code=OBJECTIVE_MISSED)
+    sentence = (
+        f"{choice.point.snapshot_id or choice.point.arn}, data up to {choice.point.data_time:%Y-%m-%d %H:%M:%S} UTC"
+    )
+    return Verdict(VERDICT, "met", sentence, exit_code=OBJECTIVE_MISSED)
 
 
 def explain_none(instance_id: str, vault: str | None, choice: Choice, sample: PointSelector = NEWEST) -> str:

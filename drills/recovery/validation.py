@@ -12,69 +12,40 @@ from datetime import datetime, timedelta
 
 from drills import errors
 from drills.aws import read as aws
+from drills.aws.guarded.names import RESTORE_TEST_TAG
+from drills.aws.remedies import advice
 from drills.aws.restore_jobs import describe_job
 from drills.aws.session import Clients
 from drills.checks import suite
-from drills.checks.base.session import Connector
-from drills.checks.comparison import Comparison
 from drills.checks.manifest import Manifest
 from drills.checks.server import isolation
 from drills.clock import Clock, wait_until
 from drills.config.target import Target
 from drills.durations import show_duration
 from drills.errors import CheckUnavailable, Refused, RestoreFailed
-from drills.model.finding import CheckResult, NotChecked, Verdict
+from drills.model.finding import Verdict
 from drills.model.instance import Instance
 from drills.model.point import PointSelector, RecoveryPoint
-from drills.model.policy import BLOCKING
-from drills.model.record import Promise, PromiseOutcome, RunRecord
+from drills.model.record import Failure, Promise, PromiseOutcome, RunRecord
 from drills.model.restore_job import ENDED, RestoreJob, RestoreTest, ValidationStatus
 from drills.model.timing import Disaster, Measurement
+from drills.record import Journal
 from drills.recovery.drill import Drill
-from drills.recovery.judged import Checks
+from drills.recovery.judged import Checks, ShownChecks
 from drills.recovery.restore import Setup, open_restored
 
-TAG = "awsbackup-restore-test"  # of what a restore test makes (AWS Backup developer guide, "Restore testing")
 VERDICT = "restore test"
 FEATURE, NAME = "AWS Backup restore testing", "What a restore test made holds what its recovery point should"
 LONGEST_MESSAGE = 900  # characters, to which the digest of the evidence is added; the API reference sets no limit
 _SLACK = timedelta(minutes=5)
 # AWS Backup chooses the groups of what a restore test makes, so that they say nothing about the backup
 NOT_JUDGED = ("harmless", isolation.NAME)
-_WHY = "not judged: AWS Backup chose the groups of this instance"
+WHY_SHOWN = "not judged: AWS Backup chose the groups of this instance"
 
 
-class RestoreTestChecks:
-    """The checks of a drill; the results of those in `shown` are shown and accuse nobody."""
-
-    def __init__(self, checks: Checks, shown: Collection[str]) -> None:
-        self._checks = checks
-        self._shown = frozenset(shown)
-
-    def blocking(self, comparison: Comparison, names: Collection[str] = BLOCKING) -> tuple[CheckResult, ...]:
-        """Return the results of the checks that must pass before a copy counts as usable."""
-        return tuple(map(self._show, self._checks.blocking(comparison, names)))
-
-    def remaining(self, comparison: Comparison, blocked: Collection[str] = BLOCKING) -> tuple[CheckResult, ...]:
-        """Return the results of the other checks, without those in `blocked`."""
-        return tuple(map(self._show, self._checks.remaining(comparison, blocked)))
-
-    def newest_canary(self, connect: Connector) -> datetime | None:
-        """Return the newest instant that a canary proves to be in the copy."""
-        return self._checks.newest_canary(connect)
-
-    def _show(self, result: CheckResult) -> CheckResult:
-        if result.name not in self._shown or result.outcome == "met":
-            return result
-        shown = tuple(NotChecked(each.object, f"{_WHY}; found {each.found}") for each in result.findings)
-        return dataclasses.replace(
-            result,
-            outcome="not verified",
-            requirement="optional",
-            sentence=f"{_WHY}; {result.sentence}",
-            findings=(),
-            not_checked=(*result.not_checked, *shown),
-        )
+def shown_only(target: Target) -> tuple[str, ...]:
+    """Return the checks whose results are shown: what AWS Backup chose is judged only where the owner's drill.toml says so."""
+    return tuple(name for name in NOT_JUDGED if name not in target.checks)
 
 
 def follow(clients: Clients, job_id: str, clock: Clock, *, every: float, timeout: float) -> RestoreJob:
@@ -93,7 +64,7 @@ def follow(clients: Clients, job_id: str, clock: Clock, *, every: float, timeout
     if job.status != "COMPLETED":
         raise RestoreFailed(
             f"expected the restore job {job_id} to complete, found {job.status}: {job.message or 'AWS Backup says no reason'}; "
-            "there is no instance to look at, and AWS Backup takes no result for it"
+            + advice(job.message, "there is no instance to look at, and AWS Backup takes no result for it")
         )
     return job
 
@@ -141,8 +112,8 @@ def check_instance(job: RestoreJob, found: Instance) -> None:
     problem = ""
     if found.arn != job.created_arn:
         problem = f"the ARN {found.arn}, expected {job.created_arn}"
-    elif TAG not in {key for key, _ in found.tags}:
-        problem = f"no tag {TAG}"
+    elif RESTORE_TEST_TAG not in {key for key, _ in found.tags}:
+        problem = f"no tag {RESTORE_TEST_TAG}"
     elif found.created_at and job.created_at and found.created_at < job.created_at - _SLACK:
         problem = f"that it was created at {found.created_at:%Y-%m-%d %H:%M:%S} UTC, before the job"
     if problem:
@@ -152,22 +123,23 @@ def check_instance(job: RestoreJob, found: Instance) -> None:
         )
 
 
-def setup_for(setup: Setup, job: RestoreJob) -> Setup:
-    """Return the settings with which an instance of a restore test is checked.
+def target_for(target: Target, job: RestoreJob) -> Target:
+    """Return the target that an instance of a restore test is checked by. Pure.
 
     AWS Backup chose the point, so that the RPO is not judged by it. Its vault is where the point is looked for.
     """
-    target = setup.target
-    changes = {
-        "sample": PointSelector("named", job.point_arn),
-        "vault": job.vault or target.vault,
-    }
-    return dataclasses.replace(setup, target=target.model_copy(update=changes))
+    sample = PointSelector("named", job.point_arn)
+    return target.model_copy(update={"sample": sample, "vault": job.vault or target.vault})
 
 
-def checks_for(target: Target, checks: Checks = suite) -> RestoreTestChecks:
-    """Return the checks of a restore test: what AWS Backup chose is judged only where the owner's drill.toml says so."""
-    return RestoreTestChecks(checks, [name for name in NOT_JUDGED if name not in target.checks])
+def setup_for(setup: Setup, job: RestoreJob) -> Setup:
+    """Return the settings with which an instance of a restore test is checked."""
+    return dataclasses.replace(setup, target=target_for(setup.target, job))
+
+
+def checks_for(target: Target, checks: Checks = suite) -> ShownChecks:
+    """Return the checks of a restore test of this target."""
+    return ShownChecks(checks, shown_only(target), WHY_SHOWN)
 
 
 def validate(
@@ -180,21 +152,20 @@ def validate(
     journal, clients = setup.journal, setup.scratch_clients
     journal.enter("find the instance")
     instance = find_instance(clients, job, sources)
-    created = job.created_at or setup.clock.now()
-    journal.update(disaster=Disaster(at=created, mode="now", declared_at=created))
-    _note_job(setup, job)
-    point = _point(setup, job)
+    note_job(journal, job, setup.clock.now())
+    point = point_of(setup, job)
     source = aws.describe_instance(setup.clients, setup.target.instance)
-    restored = open_restored(setup, point, source, instance.id, journal.enter)
+    restored = open_restored(setup, point, source, instance, journal.enter)
     Drill(setup, manifest, key, checks_for(setup.target)).check(restored, point)
 
 
-def _note_job(setup: Setup, job: RestoreJob) -> None:
-    """Record what AWS Backup did: its verdict, and why there is no RTA."""
+def note_job(journal: Journal, job: RestoreJob, now: datetime) -> None:
+    """Record what AWS Backup did: when the loss is counted from, its verdict, and why there is no RTA."""
+    created = job.created_at or now
+    journal.update(disaster=Disaster(at=created, mode="now", declared_at=created))
     took = (job.completed_at - job.created_at).total_seconds() if job.completed_at and job.created_at else None
     said = f"AWS Backup restored {job.instance} by the job {job.id} of the plan {job.plan}"
     said += f" in {show_duration(took)}" if took is not None else ""
-    journal = setup.journal
     journal.verdict(Verdict(VERDICT, "met", said, exit_code=errors.COULD_NOT_RUN))
     sentence = "RTA was not measured: AWS Backup restored the copy by itself, at an hour of its own"
     journal.append("measurements", Measurement("RTA", None, None, None, "own clock", sentence))
@@ -202,7 +173,7 @@ def _note_job(setup: Setup, job: RestoreJob) -> None:
     journal.verdict(Verdict("rto", "not verified", told, "optional", errors.OBJECTIVE_MISSED))
 
 
-def _point(setup: Setup, job: RestoreJob) -> RecoveryPoint:
+def point_of(setup: Setup, job: RestoreJob) -> RecoveryPoint:
     """Return the recovery point that the job restored, as both APIs know it; where it is gone, as the job names it."""
     points = aws.recovery_points(setup.scratch_clients, job.source, job.vault or None)
     found = next((point for point in points if point.arn == job.point_arn), None)
@@ -237,13 +208,13 @@ def judged(record: RunRecord, *, give_up: bool = False) -> tuple[ValidationStatu
     checks and the run, nothing of the database.
     """
     missed = [each.name for each in record.verdicts if each.outcome == "missed"]
-    unverified = [each.name for each in _unverified(record)]
+    unverified = [each.name for each in record.unverified]
     met = sum(each.outcome == "met" for each in record.verdicts)
     by = f"drills run {record.run_id}"
     stamp = " SIMULATED: says nothing about recovery on AWS." if record.simulated else ""
     if missed:
         return "FAILED", _short(f"{by}: missed: {', '.join(missed)}; {met} met.{stamp}")
-    if record.failures or record.interrupted_by or unverified:
+    if _stopped(record) or record.interrupted_by or unverified:
         reason = f"not verified: {', '.join(unverified)}" if unverified else "the copy could not be checked"
         reason = f"interrupted by {record.interrupted_by}" if record.interrupted_by else reason
         if give_up and not record.interrupted_by:
@@ -252,23 +223,24 @@ def judged(record: RunRecord, *, give_up: bool = False) -> tuple[ValidationStatu
     return "SUCCESSFUL", _short(f"{by}: {met} checks and objectives met.{stamp}")
 
 
+def _stopped(record: RunRecord) -> tuple[Failure, ...]:
+    """Return what kept the copy from being checked: a lock that is still there says nothing about it. Pure."""
+    return tuple(each for each in record.failures if each.exit_code != errors.LEFT_BEHIND)
+
+
 def promise(record: RunRecord, job_id: str) -> Promise:
     """Return the one promise that a validation keeps or breaks, as its reports list it. Pure."""
     missed = [each.sentence for each in record.verdicts if each.outcome == "missed"]
     if missed:
         return Promise(job_id, FEATURE, NAME, "failed", reason=missed[0])
     open_ones = [
-        *(each.sentence for each in record.failures),
+        *(each.sentence for each in _stopped(record)),
         *([f"interrupted by {record.interrupted_by}"] if record.interrupted_by else []),
-        *(each.sentence for each in _unverified(record)),
+        *(each.sentence for each in record.unverified),
     ]
     outcome: PromiseOutcome = "broken" if open_ones else "passed"
     reason = open_ones[0] if open_ones else ""
     return Promise(job_id, FEATURE, NAME, outcome, reason=reason)
-
-
-def _unverified(record: RunRecord) -> list[Verdict]:
-    return [each for each in record.verdicts if each.outcome == "not verified" and each.requirement == "required"]
 
 
 def record_of(job: RestoreJob, result: ValidationStatus | None, message: str) -> RestoreTest:

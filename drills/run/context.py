@@ -11,10 +11,11 @@ import dataclasses
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from drills.aws.guarded.permits import Role
 from drills.aws.recorder import CallRecorder
 from drills.aws.session import Clients, identify
 from drills.aws.sides import open_restore, open_source
@@ -34,6 +35,7 @@ from drills.notebook import Notebook
 from drills.record import Journal
 from drills.recovery.connect import NotResolved, Resolver
 from drills.recovery.drill import Drill
+from drills.recovery.manifest.expected import FindManifest
 from drills.recovery.observed import Configuration
 from drills.recovery.restore import Setup
 from drills.redaction import check_url, holds_secret, show_address
@@ -55,7 +57,7 @@ class RunOptions:
     profile: str | None = None
     target: str | None = None
     overrides: dict[str, str] = field(default_factory=dict)
-    seed: str = ""
+    seed: str = field(default="", repr=False)  # a URL may hold a password
     database: str = ""  # of a seed that has several
     trust_seed: bool = False
     confirmed: bool = False
@@ -64,6 +66,7 @@ class RunOptions:
     features: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()
     history: str = ""
+    resume: str = ""  # the id of the run whose copy this one goes on with
     manifest_of: str = ""  # added by the stage: the ARN of the point that the manifest was taken for
     moment: str = ""  # added by the stage: the marked moment, and the database that it was marked in
     moment_database: str = ""
@@ -120,22 +123,6 @@ def save(folder: Path, choices: RunOptions) -> None:
     write_privately(folder / CONTEXT_NAME, json.dumps(dataclasses.asdict(choices)))
 
 
-def redact_seed(seed: str) -> str:
-    """Return a seed as a report may show it: a URL without user, password and options, a file by its name."""
-    if "://" not in seed:
-        return Path(seed).name
-    try:
-        check_url(seed, "--seed")
-    except ConfigError:
-        return show_address(seed)
-    scheme, _, rest = seed.partition("://")
-    return (
-        f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"
-        if "?" not in rest.rpartition("@")[0]
-        else show_address(seed)
-    )
-
-
 def check_seed(seed: str) -> None:
     """Refuse a seed that is neither a file nor a URL that libpq reads as it was meant. Raises ConfigError without quoting it."""
     if "://" in seed:
@@ -184,7 +171,8 @@ def open_setup(folder: Path, journal: Journal, process: str = "features") -> Set
     choices = read(folder)
     effective = choices.effective()
     service = local_aws_of(folder)
-    clients, scratch_clients = identified_clients(effective, service, CallRecorder(folder, process))
+    recorder = CallRecorder(folder, process, missed=journal.miss)
+    clients, scratch_clients = identified_clients(effective, service, recorder, "scratch")
     # the certificate authority of a standing sandbox, as `drills sandbox up` says it
     standing = os.environ.get("PGSSLROOTCERT") if effective.simulated else None
     bundle = effective.target.restore.ca_bundle or (service.ca if service else standing)
@@ -207,11 +195,35 @@ def open_setup(folder: Path, journal: Journal, process: str = "features") -> Set
     )
 
 
+def setup_of_one(effective: Config, sides: tuple[Clients, Clients], journal: Journal, url: str | None) -> Setup:
+    """Return the settings of a command that checks one copy and is no run; `url` is where a standing sandbox answers.
+
+    Raises ConfigError for invariants that cannot be read.
+    """
+    target, (clients, scratch_clients) = effective.target, sides
+    # the certificate authority of a standing sandbox, as `drills sandbox up` says it
+    bundle = target.restore.ca_bundle or (os.environ.get("PGSSLROOTCERT") if effective.simulated else None)
+    return Setup(
+        name=effective.target_name,
+        target=target,
+        clients=clients,
+        scratch_clients=scratch_clients,
+        journal=journal,
+        clock=journal.clock,
+        poll_seconds=effective.profile.poll_every.total_seconds(),
+        ca_bundle=Path(bundle) if bundle else None,
+        expectation="stored" if target.manifest else "none",
+        rules=InvariantSet(invariants.load(Path(target.invariants))) if target.invariants else InvariantSet(),
+        resolve=late_name_resolver(SandboxControl(url)) if url else None,
+        observations=observations_of(journal.folder),
+    )
+
+
 def note_configuration(folder: Path, effective: Config, choices: RunOptions, changed: tuple[str, ...]) -> None:
     """Note what the run in this folder judges by; `changed` names shipped features that are not as they are shipped."""
     profile, target = effective.profile, write_target(effective.target)
     noted = Configuration(effective.target_name, target, profile.kind, profile.region, choices.scenario, changed)
-    observations_of(folder).note("", "", noted, "configuration")
+    observations_of(folder).note("", "", noted)
 
 
 def observations_of(folder: Path) -> Observations:
@@ -230,21 +242,26 @@ def late_name_resolver(control: SandboxControl) -> Resolver:
 
 
 def clients_of(
-    effective: Config, service: LocalAws | None, recorder: CallRecorder | None = None
+    effective: Config, service: LocalAws | None, recorder: CallRecorder | None = None, role: Role = "reads"
 ) -> tuple[Clients, Clients]:
-    """Return clients for the source's side, and for the side that copies are restored on; often one account."""
+    """Return clients for the source's side, and for the side that copies are restored on; often one account.
+
+    `role` is what the latter may send. The former read, unless a scene is set in the sandbox ("stage").
+    """
     url = service.endpoint if service else None
-    source = open_source(effective, url, recorder)
-    return source, open_restore(effective, source, url)
+    source = open_source(effective, url, recorder, "stage" if role == "stage" else "reads")
+    return source, open_restore(effective, source, url, role)
 
 
 def identified_clients(
-    effective: Config, service: LocalAws | None, recorder: CallRecorder | None = None
+    effective: Config, service: LocalAws | None, recorder: CallRecorder | None = None, role: Role = "reads"
 ) -> tuple[Clients, Clients]:
     """Return the same clients, each with the account that it acts in; asks STS."""
-    source, scratch = clients_of(effective, service, recorder)
+    source, scratch = clients_of(effective, service, recorder, role)
     named = identify(source)
-    return named, named if scratch is source else identify(scratch)
+    if effective.target.restore.apart:
+        return named, identify(scratch)
+    return named, dataclasses.replace(scratch, account=named.account)
 
 
 def _expectation(folder: Path, effective: Config) -> Expectation:
@@ -253,9 +270,13 @@ def _expectation(folder: Path, effective: Config) -> Expectation:
     return "stored" if effective.target.manifest else "none"
 
 
-def open_drill(folder: Path, journal: Journal) -> Drill:
-    """Return the drill of the run in this folder, with what its copy must contain where that is known."""
+def open_drill(folder: Path, journal: Journal, search: Callable[[Setup, Config], FindManifest | None]) -> Drill:
+    """Return the drill of the run in this folder, with what its copy must contain where that is known.
+
+    `search` gives what searches the store of manifests that the target names, None where there is none to search.
+    """
     setup = open_setup(folder, journal)
+    setup = dataclasses.replace(setup, find_manifest=search(setup, read(folder).effective()))
     stored = {"at backup": folder / MANIFEST_NAME, "stored": Path(setup.target.manifest or "")}.get(setup.expectation)
     if stored is None:
         return Drill(setup, None)

@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
 
+from drills.aws import endpoint_health
 from drills.aws import read as aws
 from drills.aws.recorder import CallRecorder
 from drills.checks.server import isolation
@@ -22,19 +23,20 @@ from drills.cutover import data, judge, public_address, show
 from drills.cutover import session as command
 from drills.cutover.database import by_id, raw_by_id
 from drills.cutover.environment import Acknowledgements, Environment
-from drills.cutover.journal import FolderStore, MirroredStore
+from drills.cutover.journal import FolderStore, JournalStore, MirroredStore
 from drills.cutover.judge import RollbackObservation
 from drills.cutover.lock import LockHeld
-from drills.cutover.model import State, address_changes, replay_journal, write_entry
+from drills.cutover.model import Entry, State, address_changes, replay_journal, write_entry
 from drills.cutover.observed import MoveSeen, RollbackSeen
 from drills.cutover.opening import RecoveryRequest
 from drills.cutover.session import CutoverSession
 from drills.errors import LEFT_BEHIND, VERIFICATION_FAILED, DrillError
 from drills.model import phases
-from drills.model.finding import CheckResult, Verdict
+from drills.model.finding import CheckResult, NotChecked, Verdict
 from drills.record import Journal
 from drills.run import context, stage_service
 from drills.run.context import LocalAws, RunOptions
+from drills.run.kept import kept_resources
 
 FOLDER = "cutover"  # of the run: the journals of its cut-over
 _MARGIN = 10.0  # seconds beside a lease, for the clocks of two machines
@@ -53,6 +55,11 @@ def reason_left_out(effective: Config) -> str:
     return ""
 
 
+def reason_lacking(effective: Config) -> str:
+    """Return which service of a cut-over the profile's endpoint lacks, "" where it lacks none; asks for its health page."""
+    return endpoint_health.reason_lacking(effective.profile, ("ecs", "elbv2"))
+
+
 def open_cutover(folder: Path, journal: Journal) -> DrilledCutover:
     """Return the cut-over of the run in this folder; in the sandbox the service is made. Refused where a guard holds."""
     choices, service = context.read(folder), context.local_aws_of(folder)
@@ -63,16 +70,40 @@ def open_cutover(folder: Path, journal: Journal) -> DrilledCutover:
         staged = _staged(folder, journal, choices, service, recorder)
         session = command.open_session(staged, service.endpoint, service.ca, Acknowledgements(), recorder)
         return DrilledCutover(session, own, journal, RecoveryRequest(point=choices.manifest_of))
-    session = command.open_session(effective, None, None, Acknowledgements(), recorder)
+    given = _given(choices, effective)
+    session = command.open_session(effective, None, None, Acknowledgements(), recorder, given=given)
     return DrilledCutover(
         dataclasses.replace(session, store=MirroredStore(session.store, own)), own, journal, RecoveryRequest()
     )
 
 
+def _given(choices: RunOptions, effective: Config) -> tuple[str, ...]:
+    """Return the options by which `drills cutover` finds the run's target."""
+    return show.given_options(
+        config=choices.config_file,
+        profile=choices.profile,
+        target=choices.target,
+        endpoint_url=choices.overrides.get("--endpoint-url"),
+        confirm=effective.target.instance,
+    )
+
+
+def command_back(folder: Path) -> str:
+    """Return the command that rolls the cut-over of the run in this folder back; without options where they cannot be read."""
+    try:
+        choices = context.read(folder)
+        effective = choices.effective()
+        own = FolderStore(folder / FOLDER / effective.target_name)
+        state = replay_journal(own.read(own.ids()[-1]))
+    except (DrillError, OSError, IndexError):
+        return "drills cutover rollback"
+    return show.rollback_command(state, _given(choices, effective))
+
+
 def _staged(folder: Path, journal: Journal, choices: RunOptions, service: LocalAws, recorder: CallRecorder) -> Config:
     """Return the target with a service made for this run, in place of the one that drill.toml names."""
     effective = choices.effective()
-    clients, _ = context.identified_clients(effective, service, recorder)
+    clients, _ = context.identified_clients(effective, service, recorder, "stage")
     target = effective.target
     source = aws.describe_instance(clients, target.instance)
     known = journal.record.target
@@ -94,11 +125,26 @@ def _staged(folder: Path, journal: Journal, choices: RunOptions, service: LocalA
     )
 
 
+class _NotingStore:
+    """Journals of which each entry is noted in the record of the run as well, before what it announces is done."""
+
+    def __init__(self, store: JournalStore, note: Callable[[], None]) -> None:
+        self._store, self._note = store, note
+        self.ids, self.read, self.location = store.ids, store.read, store.location
+
+    def append(self, cutover_id: str, entry: Entry) -> None:
+        """Write the entry, then note it."""
+        self._store.append(cutover_id, entry)
+        self._note()
+
+
 class DrilledCutover:
     """A cut-over and its rollback. Each is done once and remembered, and so is its failure."""
 
     def __init__(self, session: CutoverSession, own: FolderStore, journal: Journal, request: RecoveryRequest) -> None:
-        self._session, self._own, self._journal, self._request = session, own, journal, request
+        noting = _NotingStore(session.store, self._note_kept)
+        self._session = dataclasses.replace(session, store=noting)
+        self._own, self._journal, self._request = own, journal, request
         self._moved: tuple[CheckResult, ...] = ()
         self._undone: CheckResult | None = None
         self._seen: RollbackObservation | None = None
@@ -117,7 +163,7 @@ class DrilledCutover:
             self._attempt(lambda session: command.begin(session, self._request))
             openings = self._openings()
             self._moved = judge.judge_move(self.state, self._why, openings)
-            self._note(MoveSeen(self._lines(), self._why, tuple(openings), self._code), "move")
+            self._note(MoveSeen(self._lines(), self._why, tuple(openings), self._code))
             self._keep(*self._moved)
         return self._moved
 
@@ -127,12 +173,12 @@ class DrilledCutover:
             self._journal.enter("roll back the cut-over", note="nothing is deleted by it")
             self._lead_back()
             self._undone = judge.judge_rollback(self.state, self._why, self._seen)
-            self._note(RollbackSeen(self._lines(), self._why, self._seen, self._code), "rollback")
+            self._note(RollbackSeen(self._lines(), self._why, self._seen, self._code))
             self._keep(self._undone)
         return self._undone
 
     def undo_at_end(self) -> None:
-        """Lead the service back where the run has not done so, and note what is left of the cut-over in AWS."""
+        """Lead the service back where the run has not done so."""
         state = self.state
         if state is None:
             return
@@ -142,12 +188,9 @@ class DrilledCutover:
             state = self.state or state
             if not judge.is_rolled_back(state):
                 sentence = f"expected the service to be led back, found: {judge.stop_sentence(state, self._why)}: "
-                self._journal.failure(f"{sentence}drills cutover rollback {state.opening.id}", LEFT_BEHIND)
-        if state.restored_resource_id:
-            name = state.opening.aside
-            self._journal.append(
-                "notes", f"the cut-over's restored instance is left as {name}: delete it when it is not needed"
-            )
+                back = show.rollback_command(state, self._session.env.given)
+                self._journal.failure(f"{sentence}{back}", LEFT_BEHIND)
+        self._note_kept()
 
     def evidence(self) -> dict[str, str]:
         """Return the evidence that a report shows, by name."""
@@ -193,14 +236,26 @@ class DrilledCutover:
     def _keep(self, *results: CheckResult) -> None:
         for each in results:
             self._journal.verdict(Verdict(each.name, each.outcome, each.sentence, exit_code=self._code))
+            left = (NotChecked(f"{each.name}: {gap.what}", gap.reason) for gap in each.not_checked)
+            self._journal.append("not_checked", *left)
         self._journal.enter(phases.REMAINING)
+
+    def _note_kept(self) -> None:
+        """Keep in the record what the cut-over leaves in AWS, under the names that it has by now."""
+        state, known = self.state, self._journal.record.resources
+        clients = self._session.env.clients
+        given = self._session.env.given
+        kept = kept_resources(state, clients.account, clients.region, given) if state else ()
+        resources = (*(each for each in known if each.state not in ("in use", "kept")), *kept)
+        if resources != known:
+            self._journal.update(resources=resources)
 
     def _lines(self) -> tuple[str, ...]:
         """Return the journal as it is now."""
         return tuple(map(write_entry, self.state.entries)) if self.state else ()
 
-    def _note(self, seen: MoveSeen | RollbackSeen, kind: str) -> None:
-        context.observations_of(self._journal.folder).note(judge.NAME, "", seen, kind)
+    def _note(self, seen: MoveSeen | RollbackSeen) -> None:
+        context.observations_of(self._journal.folder).note(judge.NAME, "", seen)
 
     def _openings(self) -> list[str]:
         """Return what the verification-only group admits beside single hosts."""

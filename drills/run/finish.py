@@ -18,23 +18,28 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drills import errors
+from drills.aws.cleanup import removal_command
 from drills.aws.scratch import mark_gone, remaining_resources
 from drills.errors import DrillError
 from drills.files import write_atomically
+from drills.history import forecasts
 from drills.history import line as history
 from drills.history import store as history_file
+from drills.model.forecast import ScoredForecast
 from drills.model.history import Trend
+from drills.model.instance import WITH_SANDBOX, ResourceState
 from drills.model.record import RunRecord
 from drills.objectives import verdicts
 from drills.record import Journal
 from drills.recovery.restore import remove_resources
 from drills.redaction import clean_error
-from drills.run import completeness, context, cutover, raw
+from drills.run import completeness, context, cutover, price, raw
 from drills.run.plan import CONTEXT_NAME, Outcome, read_outcome
 
 # one object a call: at, service, region, operation, parameters, status, error, seconds, fault, answer; `same_as` instead
 # of an answer is the position, from 0, of the call that was answered the same
 CALLS_NAME = "calls.json"
+UNWRITTEN = errors.COULD_NOT_RUN  # status of the clean-up: nothing is left, and the record does not say so
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -42,15 +47,30 @@ def main(arguments: Sequence[str]) -> int:
     what, folder = arguments[0], Path(arguments[1])
     journal = Journal.open(folder)
     try:
-        clean(folder, journal) if what == "clean" else close(folder, journal)
+        if what == "clean":
+            return clean(folder, journal)
+        close(folder, journal)
     except Exception as error:
         clean_error(error)  # the traceback stands in a log of the run
         raise
     return 0
 
 
-def clean(folder: Path, journal: Journal) -> None:
-    """Remove what the record still names; in the sandbox as on AWS, so that the way out is always exercised."""
+def clean(folder: Path, journal: Journal) -> int:
+    """Remove what the record still names; in the sandbox as on AWS, so that the way out is always exercised.
+
+    Return 0; where what became of it could not be written down LEFT_BEHIND, or UNWRITTEN when nothing is left.
+    """
+    journal.go_on()
+    _clean(folder, journal)
+    if journal.missed:
+        journal.append("notes", f"not all of the clean-up could be written down: {journal.missed}")
+    if not journal.behind:
+        return 0
+    return errors.LEFT_BEHIND if remaining_resources(journal.record.resources) else UNWRITTEN
+
+
+def _clean(folder: Path, journal: Journal) -> None:
     outcome = read_outcome(folder)
     _note_error(journal, outcome)
     if outcome.died:
@@ -70,7 +90,9 @@ def _put_back(folder: Path, journal: Journal) -> None:
     try:
         cutover.open_cutover(folder, journal).undo_at_end()
     except (DrillError, ClientError, BotoCoreError, OSError) as error:
-        sentence = f"expected to lead the service back, found: {' '.join(str(error).split())}: drills cutover rollback"
+        sentence = (
+            f"expected to lead the service back, found: {' '.join(str(error).split())}: {cutover.command_back(folder)}"
+        )
         journal.failure(sentence, errors.LEFT_BEHIND)
 
 
@@ -78,10 +100,14 @@ def _remove(folder: Path, journal: Journal) -> None:
     journal.enter("clean up", note="what the drill itself had not removed")
     try:
         left = remove_resources(context.open_setup(folder, journal, "clean"))
-    except (DrillError, ClientError, BotoCoreError) as error:
+    except (DrillError, ClientError, BotoCoreError, OSError) as error:
         if context.local_aws_of(folder) is None:
-            names = ", ".join(f"{each.kind} {each.id}" for each in remaining_resources(journal.record.resources))
-            sentence = f"expected to remove what the run made ({names}), found: {' '.join(str(error).split())}"
+            remaining = remaining_resources(journal.record.resources)
+            names = "; ".join(f"{each.kind} {each.id}, {removal_command(each)}" for each in remaining)
+            sentence = (
+                f"expected to remove what the run made, found: {' '.join(str(error).split())}: drills sweep removes it when its "
+                f"time is over; to remove it now: {names}"
+            )
             journal.failure(sentence, errors.LEFT_BEHIND)
             return
         _note_gone_with_sandbox(journal)
@@ -91,10 +117,22 @@ def _remove(folder: Path, journal: Journal) -> None:
         journal.failure(f"expected nothing that the run made to be left, found {len(left)}: {each}", errors.LEFT_BEHIND)
 
 
-def _note_gone_with_sandbox(journal: Journal) -> None:
-    """Mark as gone what was made in a sandbox that has ended; what it left on this machine is swept by the supervisor."""
+def _note_gone_with_sandbox(journal: Journal, *states: ResourceState) -> None:
+    """Mark as gone what was made in a sandbox that has ended; what it left on this machine is swept by the supervisor.
+
+    `states` are those of the resources that are meant, of every one where none is given.
+    """
+    for resource in journal.record.resources:
+        if resource.state == "gone" or (states and resource.state not in states):
+            continue
+        journal.resource(dataclasses.replace(mark_gone(resource, journal.clock), note=WITH_SANDBOX))
+
+
+def note_removed(journal: Journal) -> None:
+    """Mark as gone what a clean-up has removed that could not write it down."""
     for resource in remaining_resources(journal.record.resources):
-        journal.resource(dataclasses.replace(mark_gone(resource, journal.clock), note="went with the sandbox"))
+        note = "seen to be gone by a clean-up that could not write down when"
+        journal.resource(dataclasses.replace(resource, state="gone", note=note))
 
 
 def _note_error(journal: Journal, outcome: Outcome) -> None:
@@ -130,9 +168,13 @@ def close(folder: Path, journal: Journal) -> None:
     """Note how pytest ended and what the supervisor could not end, judge, and end the record."""
     outcome = read_outcome(folder)
     _note_error(journal, outcome)
+    if outcome.statuses.get("clean") == UNWRITTEN:
+        note_removed(journal)
     if outcome.left:
         left = ", ".join(outcome.left)
         journal.failure(f"expected nothing of the run to be left on this machine, found {left}", errors.LEFT_BEHIND)
+    if context.local_aws_of(folder) is not None:
+        _note_gone_with_sandbox(journal, "in use", "kept")
     if outcome.interrupted_by and not journal.record.interrupted_by:
         journal.interrupt(outcome.interrupted_by)
     status = outcome.statuses.get("features")
@@ -144,6 +186,7 @@ def close(folder: Path, journal: Journal) -> None:
         completeness.count_verdicts(journal)
     codes = verdicts.exit_codes(journal.record)
     journal.end()
+    journal.update(forecast=_score_forecast(folder, journal.record), price=price.at_end(journal.record))
     judged = dataclasses.replace(journal.record, code=codes[0], all_codes=codes)
     held = verdicts.hold_until_reported(journal.record, codes)
     trend = _add_to_history(folder, journal, judged)
@@ -153,8 +196,18 @@ def close(folder: Path, journal: Journal) -> None:
         (folder / CONTEXT_NAME).unlink()
 
 
+def end_of_one(journal: Journal) -> None:
+    """End the record of a command that checks one copy and is no run, with what it has noted and its exit codes."""
+    write_raw(journal.folder, journal)
+    codes = verdicts.exit_codes(journal.record)
+    journal.end()
+    held = verdicts.hold_until_reported(journal.record, codes)
+    journal.update(code=held.code, all_codes=held.all_codes, failures=held.failures)
+
+
 def write_raw(folder: Path, journal: Journal) -> None:
     """Write down what the run has noted for its evidence; what cannot be written does not end the run."""
+    journal.update(aws_calls=raw.count_calls(folder))
     try:
         raw.write(folder)
     except OSError as error:
@@ -162,6 +215,15 @@ def write_raw(folder: Path, journal: Journal) -> None:
         return
     for name in raw.NOTED:
         (folder / name).unlink(missing_ok=True)
+
+
+def _score_forecast(folder: Path, record: RunRecord) -> ScoredForecast | None:
+    """Return how the newest forecast of preflight before the run came true; None where no history is kept."""
+    try:
+        kept = context.read(folder).history
+    except (DrillError, OSError):
+        return None
+    return forecasts.score(record, forecasts.read(forecasts.file_beside(Path(kept)))) if kept else None
 
 
 def _add_to_history(folder: Path, journal: Journal, judged: RunRecord) -> Trend | None:
@@ -194,7 +256,10 @@ def _note_unexplained_ends(journal: Journal, outcome: Outcome) -> None:
     features, clean = outcome.statuses.get("features"), outcome.statuses.get("clean")
     if clean and not outcome.died:
         code = errors.LEFT_BEHIND if remaining_resources(journal.record.resources) else errors.COULD_NOT_RUN
-        journal.failure(f"expected the clean-up to end well, found that it {_how('clean', clean)}: see clean.log", code)
+        unwritten = clean in (UNWRITTEN, errors.LEFT_BEHIND)
+        found = "it could not be: make room on the disk" if unwritten else f"it {_how('clean', clean)}: see clean.log"
+        expected = "what the clean-up has removed to be written down" if unwritten else "the clean-up to end well"
+        journal.failure(f"expected {expected}, found that {found}", code)
     if features not in (None, 0, 1) and journal.record.promises and not outcome.error:
         sentence = f"expected pytest to run all features, found that it {_how('features', features)}: see features.log"
         journal.failure(sentence, errors.COULD_NOT_RUN)

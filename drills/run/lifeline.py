@@ -108,6 +108,14 @@ def on_parent_gone(action: Callable[[], None], *, every: float = 0.2) -> None:
     threading.Thread(target=poll, name="parent", daemon=True).start()
 
 
+def watch_parents(report: Callable[[str], None], *, of_fleet: bool) -> None:
+    """Report the end of tox where it has started this process, and of the fleet where stdin is the lifeline of one."""
+    if under_tox():
+        on_parent_gone(lambda: report("tox is gone"))
+    if of_fleet:
+        watch(0, lambda _message: report("the fleet is gone"))
+
+
 def adopt_orphans(adopt: bool = True) -> bool:
     """Let every orphan below this process become its child instead of init's; False where the system cannot (macOS).
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -19,6 +20,15 @@ SERVICE_NAME = ".service.json"
 OUTCOME_NAME = ".outcome.json"
 CONTEXT_NAME = ".context.json"
 Kind = Literal["service", "step", "finally", "last", "unattended"]
+
+
+# by which pytest takes options and plugins that nobody has typed (docs.pytest.org, "Environment Variables")
+_OF_PYTEST = frozenset({"PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD"})
+
+
+def without_pytests(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a run's command: what is not on the command line chooses none of a drill's scenarios."""
+    return {name: value for name, value in environment.items() if name not in _OF_PYTEST}
 
 
 @dataclass(frozen=True, slots=True)

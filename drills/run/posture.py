@@ -25,5 +25,5 @@ def judge_run(folder: Path) -> tuple[CheckResult, ...]:
     now = SystemClock().now()
     facts = store_and_read(clients, restore, effective.target, store, now)
     results = acknowledged.acknowledge(judge.judge(facts), effective.target.known_differences(), now.date())
-    context.observations_of(folder).note("", "", PostureSeen(now, facts.stored, results), "posture")
+    context.observations_of(folder).note("", "", PostureSeen(now, facts.stored, results))
     return results

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from drills import notebook
+from drills.aws import recorder
 from drills.aws.recorder import CALLS_NAME
 from drills.checks.base.statements import STATEMENTS_NAME
 from drills.checks.observed import OBSERVED_NAME
 from drills.files import write_atomically
+from drills.model.timing import OperationCalls
 from drills.redaction import redact
 from drills.run.context import MANIFEST_NAME, STORED_NAME
 
@@ -96,6 +98,11 @@ def _write_calls(folder: Path) -> None:
         name = f"{calls[0]['number']:04d}-{operation.partition('.')[2]}.json"
         kept = list(without_repeated_answers(calls))
         _write_json(folder / RAW / AWS / name, {"operation": operation, "calls": kept})
+
+
+def count_calls(folder: Path) -> tuple[OperationCalls, ...]:
+    """Return how often AWS answered each operation, as the run has noted it; the most frequent first."""
+    return recorder.count_calls(notebook.read(folder / CALLS_NAME))
 
 
 def without_repeated_answers(calls: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

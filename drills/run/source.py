@@ -11,6 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
 from drills.aws import read as aws
 from drills.aws.session import Clients
 from drills.aws.wait import wait_available
@@ -49,7 +51,7 @@ class SourceMaker:
     ca: Path
     poll: float
 
-    def make(self, version: str | None, password: str, *, retention: int) -> Instance:
+    def make(self, version: str | None, password: SecretStr, *, retention: int) -> Instance:
         """Return the instance as the runbook's team would have it: its own groups, encrypted; `retention` is in days."""
         rds, ec2 = self.clients.rds, self.clients.ec2
         name = self.target.instance
@@ -64,7 +66,7 @@ class SourceMaker:
             Engine="postgres",
             AllocatedStorage=20,
             MasterUsername=MASTER,
-            MasterUserPassword=password,
+            MasterUserPassword=password.get_secret_value(),
             DBSubnetGroupName=f"{name}-subnets",
             VpcSecurityGroupIds=[group["GroupId"]],
             BackupRetentionPeriod=retention,
@@ -94,7 +96,7 @@ class SourceMaker:
                 f"expected PostgreSQL to start for the source, found: {' '.join(reason.split())}"
             ) from error
 
-    def connector(self, instance: Instance, password: str) -> Connector:
+    def connector(self, instance: Instance, password: SecretStr) -> Connector:
         """Return what opens sessions of the source's master user."""
         return connector(Endpoint(instance.host, instance.port, instance.master_username, password, self.ca))
 

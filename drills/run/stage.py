@@ -17,6 +17,7 @@ from typing import Any
 
 import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import SecretStr
 
 from drills.aws.recorder import CallRecorder
 from drills.checks import manifest
@@ -31,7 +32,7 @@ from drills.model.instance import Instance
 from drills.model.record import TargetSummary
 from drills.record import Journal
 from drills.recovery import point_in_time
-from drills.redaction import clean_error
+from drills.redaction import clean_error, redact_seed
 from drills.run import context, lifeline, stage_service
 from drills.run.plan import read_plan
 from drills.run.source import SAMPLE, SourceMaker, beat
@@ -101,12 +102,12 @@ def _stage(folder: Path, journal: Journal) -> None:
         raise SandboxError("expected the local AWS to answer before the scene is set, found none")
     effective = choices.effective()
     control, poll = SandboxControl(service.endpoint), effective.profile.poll_every.total_seconds()
-    clients = context.identified_clients(effective, service, CallRecorder(folder, "stage"))
+    clients = context.identified_clients(effective, service, CallRecorder(folder, "stage"), "stage")
     source = SourceMaker(
         effective.target_name, effective.target, *clients, control, SystemClock(), Path(service.ca), poll
     )
     scene = StageContext(effective, source, control, journal, choices)
-    password = secrets.token_urlsafe(24)
+    password = SecretStr(secrets.token_urlsafe(24))
     instance, connect, database = _fill(scene, password)
     _check_sql(scene, connect, database)
     journal.enter("take the manifest", note="the canary beats, then the database is fingerprinted")
@@ -140,7 +141,7 @@ def _stage(folder: Path, journal: Journal) -> None:
 # -- the source -------------------------------------------------------------------------------------------------------
 
 
-def _fill(scene: StageContext, password: str) -> tuple[Instance, Connector, str]:
+def _fill(scene: StageContext, password: SecretStr) -> tuple[Instance, Connector, str]:
     source = scene.choices.seed or SAMPLE
     scene.journal.enter("create the source")
     version = _engine_version(scene, source)
@@ -152,7 +153,7 @@ def _fill(scene: StageContext, password: str) -> tuple[Instance, Connector, str]
     )
     if guards.REQUIRED_TAG in scene.effective.profile.allow:
         stage_service.keep_password(scene.source.clients, instance.id, password)
-    context.save(scene.journal.folder, dataclasses.replace(scene.choices, seed=context.redact_seed(scene.choices.seed)))
+    context.save(scene.journal.folder, dataclasses.replace(scene.choices, seed=redact_seed(scene.choices.seed)))
     roles: list[str] = list(loaded["roles_created"])
     if roles and source != SAMPLE:
         note = f"roles named by the seed were created without login: {', '.join(roles)}"

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import SecretStr
+
 from drills.aws.session import Clients
 from drills.checks.canary import chain
 from drills.clock import Clock, SystemClock, wait_until
@@ -31,9 +33,9 @@ def secret_of(instance_id: str) -> str:
     return f"{instance_id}/database"
 
 
-def keep_password(clients: Clients, instance_id: str, password: str) -> None:
+def keep_password(clients: Clients, instance_id: str, password: SecretStr) -> None:
     """Keep the source's password in a secret of the sandbox."""
-    clients.secretsmanager.create_secret(Name=secret_of(instance_id), SecretString=password)
+    clients.secretsmanager.create_secret(Name=secret_of(instance_id), SecretString=password.get_secret_value())
 
 
 def deploy(clients: Clients, source: Instance, database: str) -> str:

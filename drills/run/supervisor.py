@@ -6,7 +6,7 @@ pipe: a signal's name, or the end of the pipe because its holder was killed, end
 clean-up, which nothing but SIGKILL interrupts. When the supervisor itself is killed, its commands notice it (their
 stdin ends) and `run` does the clean-up.
 
-Files in the run's folder, all but the logs readable by their owner only: `.plan.json` (the plan, until the end),
+Files in the run's folder, readable by their owner only as all that the commands write: `.plan.json` (the plan, until the end),
 `.service.json` (what the service printed when it was ready, until the end), `.outcome.json` (`Outcome`, written at
 every change: the `finally` commands read what has happened so far), `run.log` and `<command>.log`.
 """
@@ -29,8 +29,10 @@ from typing import Any
 
 import psutil
 
+from drills import work_folder
 from drills.clock import SystemClock
-from drills.files import open_privately, write_privately
+from drills.files import append_or_discard, append_privately, open_privately, write_privately
+from drills.private_process import PRIVATE_UMASK, forbid_core_dumps
 from drills.run import lifeline, signals
 from drills.run.plan import (
     SERVICE_NAME,
@@ -40,6 +42,7 @@ from drills.run.plan import (
     read_outcome,
     read_plan,
     remove_messages,
+    without_pytests,
     write_outcome,
     write_plan,
 )
@@ -47,6 +50,8 @@ from drills.run.plan import (
 __all__ = ["Command", "Outcome", "Plan", "main", "read_outcome", "run"]
 
 LOG_NAME = "run.log"
+# the errors (errno) of an output that cannot be written to any more: its reader, its terminal or the room for it has gone
+_BROKEN = (errno.EPIPE, errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _TICK = 0.02  # seconds between two polls of a command
 
 
@@ -56,11 +61,12 @@ def run(
     follow: Callable[[Callable[[], bool]], None],
     came: Sequence[str] = (),
     held: Sequence[int] = (),
+    of_fleet: bool = False,
 ) -> Outcome:
     """Run the plan under a supervisor and return its outcome; `folder` exists and gets the files.
 
     `came` has the signals that came before; the first of them ends the run as one that comes now. `held` are open files
-    whose locks say that the run goes on: until both processes have ended.
+    whose locks say that the run goes on: until both processes have ended. `of_fleet`: stdin is the lifeline of its fleet.
 
     `follow(ended)` is called in this process, in the main thread, to show the progress until `ended()` is True; it may
     return early. SIGINT, SIGTERM and SIGHUP, the end of tox when that has started this process, and an exception in
@@ -74,20 +80,21 @@ def run(
     reasons: list[str] = []
     with signals.to_lifeline(writer, reasons) as report:
         supervisor = _start_supervisor(folder, reader, held)
-        if lifeline.under_tox():
-            lifeline.on_parent_gone(lambda: report("tox is gone"))
+        lifeline.watch_parents(report, of_fleet=of_fleet)
         for reason in tuple(came):
             report(reason)
         try:
             follow(lambda: lifeline.has_ended(supervisor))
         except BaseException as error:
-            broken = isinstance(error, OSError) and error.errno in (errno.EPIPE, errno.EIO)
+            broken = isinstance(error, OSError) and error.errno in _BROKEN
             report(signals.output_closed() if broken else f"{type(error).__name__} while the progress was shown")
             if not broken:
                 raise
         finally:
             supervisor.wait()
             outcome = read_outcome(folder)
+            if supervisor.returncode == 0:  # it has cleaned up, also where it could not write that down
+                outcome = dataclasses.replace(outcome, ended=True)
             if not outcome.ended:
                 outcome = _clean_up_after(supervisor.pid, plan, folder, before)
             lifeline.adopt_orphans(False)
@@ -98,7 +105,7 @@ def run(
 
 
 def _start_supervisor(folder: Path, reader: int, held: Sequence[int]) -> subprocess.Popen[bytes]:
-    with (folder / LOG_NAME).open("ab") as log:
+    with append_privately(folder / LOG_NAME) as log:
         started = subprocess.Popen(
             [sys.executable, "-m", "drills.run.supervisor", str(folder.absolute())],
             stdin=reader,
@@ -142,6 +149,7 @@ class _Supervision:
         self.reasons: list[str] = []
         self.services: dict[str, subprocess.Popen[bytes]] = {}
         self.ready: set[str] = set()
+        self.held: int | None = None  # the work folder's mark, locked until this process ends
         self.children: set[int] = set()
 
     def note(self, **changes: Any) -> None:
@@ -156,6 +164,7 @@ class _Supervision:
             try:
                 os.mkdir(self.plan.work, 0o700)
                 os.chmod(self.plan.work, 0o711 if os.geteuid() == 0 else 0o700)
+                self.held = work_folder.hold(Path(self.plan.work))
             except OSError:
                 self.plan = dataclasses.replace(self.plan, work="")  # not made here: not ours to remove
                 raise
@@ -172,9 +181,15 @@ class _Supervision:
     def _start(self, command: Command, *, stdin: int = subprocess.PIPE, stdout: Path | None = None) -> Any:
         self.note(running=command.name)
         with contextlib.ExitStack() as files:
-            log = files.enter_context((self.folder / f"{command.name}.log").open("ab"))
+            log = files.enter_context(append_or_discard(self.folder / f"{command.name}.log"))
             out = files.enter_context(open_privately(stdout)) if stdout else log
-            child = subprocess.Popen(command.argv, stdin=stdin, stdout=out, stderr=log, process_group=0)
+            # a service makes folders that PostgreSQL's unprivileged user passes through, and keeps its secrets private itself; who
+            # seals what the run's command would have sealed leaves evidence for the same readers
+            umask = -1 if command.kind in ("service", "unattended") else PRIVATE_UMASK
+            child = subprocess.Popen(
+                command.argv, env=without_pytests(os.environ), stdin=stdin, stdout=out, stderr=log, process_group=0,
+                umask=umask,
+            )  # fmt: skip
         self.children.add(child.pid)
         return child
 
@@ -315,7 +330,7 @@ class _Supervision:
 
     def _sweep(self) -> None:
         work = Path(self.plan.work)
-        if self.plan.sweep and self.plan.work and work.exists() and any(work.iterdir()):
+        if self.plan.sweep and self.plan.work and work.exists() and work_folder.is_used(work):
             self._run_uninterrupted(Command("sweep", self.plan.sweep, limit=60))
 
     def _remove(self) -> None:
@@ -364,6 +379,7 @@ def _note_unjudged(folder: Path, sentence: str) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Supervise the run whose folder is the only argument; return 0 when the clean-up was done."""
+    forbid_core_dumps()
     folder = Path(arguments[0])
     supervision = _Supervision(read_plan(folder), folder, Outcome(), owns_session=True)
     lifeline.adopt_orphans()
@@ -373,7 +389,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         supervision.carry_out()
     except Exception as error:
-        traceback.print_exc()
+        with contextlib.suppress(OSError):
+            traceback.print_exc()
         supervision.note(error=f"{type(error).__name__}: {error}: see {folder / LOG_NAME}", exit_code=12)
     supervision.clean_up()
     return 0

@@ -14,7 +14,8 @@ from drills.clock import SystemClock
 from drills.config import load
 from drills.model.finding import CheckResult
 from drills.model.policy import BLOCKING, CHECKS, DECLARATIONS, CheckDeclaration
-from drills.objectives import data_loss
+from drills.objectives import data_loss, engine_version
+from drills.recovery.manifest import expected
 from drills.schedule import verdict as schedule_verdict
 from tests.house.imports import arrows
 from tests.support.paths import CHECKOUT
@@ -49,7 +50,7 @@ def test_a_check_is_declared_and_bound_exactly_once(
 
 def test_the_registry_holds_the_checks_that_drill_toml_accepts() -> None:
     """What can be configured is carried out by the suite, or is one of the drill's own objectives."""
-    judged_by_the_drill = {data_loss.NAME, schedule_verdict.NAME}
+    judged_by_the_drill = {data_loss.NAME, engine_version.NAME, schedule_verdict.NAME, expected.VERDICT}
 
     assert load.CHECKS == CHECKS
     assert len(set(CHECKS)) == len(CHECKS)

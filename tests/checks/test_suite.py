@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -339,11 +340,35 @@ def test_a_database_that_is_gone_ends_the_blocking_checks(copy: Checked, taken: 
 
 def test_a_server_that_has_lost_its_own_functions_is_damaged(copy: Checked, taken: Manifest) -> None:
     """A question that PostgreSQL alone answers and does not is a finding, and the catalog is compared all the same."""
-    copy.harm("orders", "set allow_system_table_mods = on; delete from pg_proc where proname = 'chr'")
-    connection, *others = suite.blocking(Comparison(copy.connect, taken, SystemClock()))
+    rename = "set allow_system_table_mods = on; update pg_proc set proname = '{}' where proname = '{}'"
+    copy.harm("orders", rename.format("lost", "chr"))
+    try:
+        connection, *others = suite.blocking(Comparison(copy.connect, taken, SystemClock()))
+    finally:  # the copy is the other tests' too
+        copy.harm("orders", rename.format("chr", "lost"))
 
     assert (connection.outcome, [found.object for found in connection.findings]) == ("missed", ["database orders"])
     assert "catalog" in [result.name for result in others]
+
+
+def test_settings_that_a_role_may_have_change_nothing(copy: Checked) -> None:
+    """How literals, arrays and comparisons are read, and when a session is ended, is the owner's to choose."""
+    odd = {
+        "standard_conforming_strings": "off",
+        "backslash_quote": "on",
+        "array_nulls": "off",
+        "transform_null_equals": "on",
+    }
+    odd |= {"exit_on_error": "on", "gin_fuzzy_search_limit": "1", "idle_session_timeout": "1s", "xmloption": "document"}
+
+    @contextmanager
+    def connect(database: str) -> Iterator[psycopg.Connection[Any]]:
+        with copy.connect(database) as session:
+            for name, value in odd.items():
+                session.execute("select set_config(%s, %s, false)", (name, value))
+            yield session
+
+    assert named(verify(connect, manifest.take(connect))) == []
 
 
 def test_a_table_that_stays_locked_is_not_verified(

@@ -26,6 +26,7 @@ from drills.config.objectives import NamedQuery
 from drills.config.plan import PlanConfig
 from drills.config.table import Table
 from drills.config.target import PROFILES, AwsProfile, DrillTable, EndpointProfile, Freshness, Target
+from drills.config.values import AWS_DOMAINS
 from drills.errors import ConfigError
 from drills.model.policy import BLOCKING
 from drills.model.timing import Objectives
@@ -294,7 +295,7 @@ REFUSED = [
     ),
     ('[targets.a]\ncontent_budget = "0s"', "targets.a.content_budget: expected a duration longer than zero"),
     ('[targets.a.checks]\ncontents = "required"', 'targets.a.checks.contents: unknown key; did you mean "content"?'),
-    ('[targets.a]\ntime_to_live = "1h"', "a time_to_live not shorter than the timeout of 2h"),
+    ('[targets.a]\ntime_to_live = "0s"', "targets.a.time_to_live: expected a duration longer than zero"),
     ('[[targets.a.scenario]]\nname = "instance los"', 'targets.a.scenario[0].name: expected "instance loss"'),
     (
         '[[targets.a.scenario]]\nname = "instance loss"\nrto = "0s"',
@@ -318,7 +319,7 @@ REFUSED = [
     ('[targets.a]\nscenario = { name = "instance loss" }', "targets.a.scenario: expected a list, found a table"),
     ("[targets.a]\nrestore = 3", "targets.a.restore: expected a table, found 3"),
     ('[targets.a.restore]\nrole_arn = "admin"', "targets.a.restore.role_arn: expected a role ARN"),
-    ('[targets.a.restore]\nexternal_id = "x"', "targets.a.restore: expected role_arn beside external_id"),
+    ('[targets.a.restore]\nexternal_id = "xy"', "targets.a.restore: expected role_arn beside external_id"),
     (
         '[targets.a.restore]\nsecurity_group = "mine"',
         "targets.a.restore.security_group: expected the id of a security group",
@@ -349,6 +350,10 @@ REFUSED = [
     ),
     ("[profiles.sandbox]\nallow = 'damage'", "profiles.sandbox.allow: expected a list"),
     ('[profiles.endpoint]\nendpoint_url = "ftp://x"', "profiles.endpoint.endpoint_url: expected a URL such as"),
+    (
+        '[profiles.endpoint]\nendpoint_url = "https://rds.eu-central-1.amazonaws.com"',
+        "profiles.endpoint.endpoint_url: expected an emulator's address, since this is AWS itself",
+    ),
     ('[profiles.endpoint]\nendpoint_url = "http://x:port"', "profiles.endpoint.endpoint_url: expected a URL such as"),
     ("[profiles.aws]\naccounts = [123]", "profiles.aws.accounts[0]: expected text in quotes, found 123"),
     ('[profiles.aws]\naccounts = ["123"]', "profiles.aws.accounts[0]: expected an AWS account id, 12 digits"),
@@ -413,6 +418,32 @@ def test_a_secret_is_refused_and_not_repeated(tmp_path: Path, text: str) -> None
     sentence = refusal(tmp_path, text.format(value))
     assert value not in sentence
     assert re.search("secret|never the password|text in quotes", sentence)
+
+
+@given(
+    domain=st.sampled_from(AWS_DOMAINS),
+    labels=st.lists(st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True), max_size=4),
+    upper=st.booleans(),
+    dot=st.sampled_from(["", ".", "%2e", "\uff0e", "\u3002"]),
+    port=st.sampled_from(["", ":443", ":8443"]),
+    path=st.sampled_from(["", "/", "/x"]),
+)
+def test_an_endpoint_is_none_of_aws(
+    domain: str, labels: list[str], upper: bool, dot: str, port: str, path: str
+) -> None:
+    """However the name of one of AWS's own hosts is written, it is refused; the same name below another domain is not."""
+    host = ".".join([*labels, domain])
+    written = (host.upper() if upper else host) + dot
+    with pytest.raises(ValidationError, match='use kind = "aws"'):
+        EndpointProfile(endpoint_url=f"https://{written}{port}{path}")
+    for other in (f"{host}.localhost.test", f"x{domain}", f"{host}.evil.example"):
+        EndpointProfile(endpoint_url=f"https://{other}{port}{path}")
+
+
+@given(st.one_of(st.ip_addresses(v=4).map(str), st.ip_addresses(v=6).map(lambda found: f"[{found}]")))
+def test_an_endpoint_may_be_an_ip_address(address: str) -> None:
+    """An emulator in a container often has no name."""
+    EndpointProfile(endpoint_url=f"http://{address}:4566")
 
 
 def test_a_wrong_type_at_a_credential_s_key_is_not_repeated(tmp_path: Path) -> None:

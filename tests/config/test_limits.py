@@ -43,7 +43,7 @@ def test_what_is_not_configured_follows_from_the_timeout(tmp_path: Path) -> None
     """A target that gives up a restore after 25 seconds has a run of minutes; its own limits go before that."""
     file = tmp_path / "drill.toml"
     file.write_text(
-        '[targets.orders]\nvault = "v"\ntimeout = "25s"\nlimits = { clean_up = "10s" }\n'
+        '[targets.orders]\nvault = "vault"\ntimeout = "25s"\nlimits = { clean_up = "10s" }\n'
         'cutover = { services = ["a/b"], public_url = "http://a.example" }\n'
     )
     limits = load(file, profile=None, target=None, environment={}).limits

@@ -182,6 +182,15 @@ class TestTheQuickstart:
         assert all(orders == 1 for at, status, orders in quickstart.answers if status == 200 and at < away)
         assert all(orders == 3 for at, status, orders in quickstart.answers if status == 200 and at > away)
 
+    def test_each_step_is_told_before_the_report(self, quickstart: Quickstart) -> None:
+        """In a pipe too: first the id, then a line for each step, and in the report what is typed next, with what was given."""
+        known = replay_journal(quickstart.entries).opening.id
+        first, *told = quickstart.ran.stdout.splitlines()
+        assert first == f"cut-over {known} of shop: reading what there is"
+        steps = sum(each.event == "begin" for each in quickstart.entries)
+        assert told[steps] == f"cut-over {known} of shop: done"
+        assert f"drills cutover resume {known} --remove-old shopdel --confirm shop  " in quickstart.ran.stdout
+
     def test_the_report_says_when(self, quickstart: Quickstart) -> None:
         """Each change that the journal tells lies between the client's last answer before it and its first after it."""
         told = address_changes(quickstart.entries)

@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from drills import record
 from drills.clock import SystemClock
 from drills.config import load as config
 from drills.cutover import judge
+from drills.cutover.plan import group_name
 from drills.model.record import RunRecord
 from drills.record import Journal
 from drills.run import context, cutover, finish
 from drills.run.cutover import DrilledCutover
+from tests.support.answering import answering
 from tests.support.cutover import MARKER, Scene, make_scene
 from tests.support.sandbox import RunningSandbox
 from tests.support.service import eventually, get
@@ -70,6 +73,18 @@ class TestLeave:
             f'expected "orders" in drill.toml, found {found}'
         )
 
+    @pytest.mark.parametrize(("state", "lacking"), [("available", ""), ("disabled", "no ecs, no elbv2 in its edition")])
+    def test_an_endpoint_without_the_services_of_a_cut_over_is_left_out(
+        self, tmp_path: Path, state: str, lacking: str
+    ) -> None:
+        """Its health page says which, and of which edition; the other scenarios run."""
+        page = json.dumps({"services": {"rds": "available", "ecs": state, "elbv2": state}, "edition": "base"}).encode()
+        path = tmp_path / "drill.toml"
+        with answering("GET", lambda _: (200, page)) as url:
+            path.write_text(CONFIG.format(endpoint=url, name="orders", ca="ca.pem") + self.TABLE, encoding="utf-8")
+            reason = cutover.reason_lacking(config.load(path, profile="elsewhere", target=None, environment={}))
+        assert (lacking in reason, bool(reason)) == (True, bool(lacking))
+
     def test_one_that_names_itself_is_cut_over(self, tmp_path: Path) -> None:
         """And in the sandbox, where the source was made for the run, each."""
         assert left_out(tmp_path, f'{self.TEXT}{self.TABLE}drilled = "orders"\n') == ""
@@ -120,13 +135,14 @@ class TestElsewhere:
             monkeypatch.setenv(name, value)
 
     def test_what_names_no_instance_moves_nothing(self, own_sandbox: RunningSandbox, tmp_path: Path) -> None:
-        """Asked all the same, each promise fails with the guard's sentence, and the service goes on."""
+        """Asked all the same, the first promise fails with the guard's sentence, none other is met, and the service goes on."""
         scene = make_scene(own_sandbox, "unnamed", tmp_path)
         run = Elsewhere(scene)
 
         run.open().move()
 
-        assert {outcome for outcome, _ in run.verdicts().values()} == {"missed"}
+        told = {name: outcome for name, (outcome, _) in run.verdicts().items()}
+        assert told == dict.fromkeys(told, "not verified") | {judge.NAME: "missed"}
         assert "expected the instance's name to be typed" in run.verdicts()[judge.NAME][1]
         assert (get(scene.url).status, scene.count(), scene.suspended()) == (200, 1, False)
         assert not (run.folder / "cutover").exists()
@@ -139,6 +155,9 @@ class TestElsewhere:
 
         move.move()
         assert (scene.orders(), scene.identity("moved-old")) == (3, source)
+        assert {(each.id, each.state) for each in run.journal.record.resources if each.kind == "db-instance"} == {
+            ("moved", "in use")
+        }
         move.undo()
 
         assert {outcome for outcome, _ in run.verdicts().values()} == {"met"}
@@ -148,7 +167,10 @@ class TestElsewhere:
         state = move.state
         assert state is not None
         assert scene.identity(state.opening.aside) == state.restored_resource_id
-        assert [note for note in run.journal.record.notes if state.opening.aside in note]
+        kept = {each.kind: each for each in record.load(run.folder).resources}
+        assert (kept["db-instance"].id, kept["db-instance"].state) == (state.opening.aside, "kept")
+        assert (kept["security-group"].id, kept["security-group"].state) == (group_name(state.opening), "kept")
+        assert f"aws ec2 delete-security-group --group-id {state.group}" in kept["security-group"].note
         assert run.journal.record.failures == ()
 
     def test_a_run_that_ends_on_the_way_leads_it_back(self, own_sandbox: RunningSandbox, tmp_path: Path) -> None:
@@ -168,4 +190,6 @@ class TestElsewhere:
         eventually(lambda: get(scene.url).status == 200, "the service to be back")
         assert (scene.identity(), scene.count(), scene.suspended()) == (source, 1, False)
         assert run.journal.record.failures == ()
+        (group,) = run.journal.record.resources  # it stopped before anything was restored
+        assert (group.kind, group.state) == ("security-group", "kept")
         assert json.loads(run.kept()[-1])["event"] == "ended"

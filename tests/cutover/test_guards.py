@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -17,6 +18,7 @@ from drills.config.load import Config
 from drills.cutover import guards
 from drills.cutover.configuration import OPT_IN_TAG, configuration_from, restore_parameters
 from drills.cutover.database import raw_by_name
+from drills.cutover.plan import Call
 from drills.errors import ConfigError, Refused
 from tests.support.guarded import HOME, OTHER, REGION, live, own_environment
 
@@ -164,3 +166,93 @@ def test_the_sandbox_is_not_guarded_by_lists_and_tags(tmp_path: Path) -> None:
     guards.check_config(effective)
     guards.check_account_and_region(effective, dataclasses.replace(clients_of(), account=OTHER))
     guards.check_opt_in(effective, instance())
+
+
+# -- the door ---------------------------------------------------------------------------------------------------------
+
+
+class Aws:
+    """An account with one instance, one group and a client that notes what it is asked."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+
+    def get_paginator(self, _: str) -> Any:
+        """The pages of DescribeDBInstances."""
+        raw = {"DBInstanceIdentifier": "orders", "DBInstanceArn": "arn:orders", "DbiResourceId": "db-SOURCE"}
+        return SimpleNamespace(paginate=lambda: [{"DBInstances": [raw]}])
+
+    def describe_security_groups(self, GroupIds: list[str]) -> Any:
+        """The group of a cut-over, or another's."""
+        return {"SecurityGroups": [{"GroupName": "cutover-1-verification" if GroupIds == ["sg-own"] else "orders"}]}
+
+    def __getattr__(self, operation: str) -> Any:
+        """Note a call."""
+
+        def note(**_: Any) -> dict[str, Any]:
+            self.sent.append(operation)
+            return {}
+
+        return note
+
+
+def attempt(aws: Aws, call: Call, identity: str = "", **changes: Any) -> None:
+    """Send a call of a cut-over of one service."""
+    clients = dataclasses.replace(clients_of(), rds=aws, ec2=aws, **changes)
+    guards.send(aws, clients, call, identity=identity, services=("orders/web",))
+
+
+SCALING = {"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount"}
+
+
+@pytest.mark.parametrize(
+    ("call", "identity", "allowed"),
+    [
+        (Call("rds", "ModifyDBInstance", {"DBInstanceIdentifier": "orders"}), "db-SOURCE", True),
+        (Call("rds", "ModifyDBInstance", {"DBInstanceIdentifier": "orders"}), "db-RESTORED", False),
+        (Call("rds", "ModifyDBInstance", {"DBInstanceIdentifier": "orders"}), "", False),
+        (Call("rds", "DeleteDBInstance", {"DBInstanceIdentifier": "billing"}), "db-SOURCE", False),
+        (Call("rds", "RemoveTagsFromResource", {"ResourceName": "arn:orders"}), "db-SOURCE", True),
+        (Call("rds", "RemoveTagsFromResource", {"ResourceName": "arn:billing"}), "db-SOURCE", False),
+        (Call("ecs", "UpdateService", {"cluster": "orders", "service": "web"}), "", True),
+        (Call("ecs", "UpdateService", {"cluster": "billing", "service": "web"}), "", False),
+        (
+            Call("application-autoscaling", "RegisterScalableTarget", {**SCALING, "ResourceId": "service/orders/web"}),
+            "",
+            True,
+        ),
+        (
+            Call("application-autoscaling", "RegisterScalableTarget", {**SCALING, "ResourceId": "service/a/b"}),
+            "",
+            False,
+        ),
+        (Call("ec2", "RevokeSecurityGroupEgress", {"GroupId": "sg-own"}), "", True),
+        (Call("ec2", "RevokeSecurityGroupEgress", {"GroupId": "sg-of-orders"}), "", False),
+    ],
+    ids=str,
+)
+def test_a_cut_over_changes_what_its_journal_and_its_configuration_name(
+    call: Call, identity: str, allowed: bool
+) -> None:
+    """An instance by its identity, a service by drill.toml, a group by the cut-over's name; compared right before the call."""
+    aws = Aws()
+
+    if allowed:
+        attempt(aws, call, identity)
+    else:
+        with pytest.raises(Refused, match=r"was not (sent|changed)"):
+            attempt(aws, call, identity)
+
+    assert len(aws.sent) == allowed
+
+
+def test_a_cut_over_sends_nothing_to_a_place_that_is_not_allowed() -> None:
+    """Checked for each call and not only when it begins."""
+    aws = Aws()
+
+    with pytest.raises(Refused, match="expected an allowed account"):
+        attempt(
+            aws, Call("rds", "ModifyDBInstance", {"DBInstanceIdentifier": "orders"}), "db-SOURCE", allowed_accounts=()
+        )
+
+    assert aws.sent == []

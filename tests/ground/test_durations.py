@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import math
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drills.durations import ALLOWED, parse_duration, show_duration, write_duration
+from drills.durations import ALLOWED, days_after, parse_duration, show_duration, write_duration
 
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 WORDS = {"ms": "millisecond", "s": "second", "m": "minute", "h": "hour", "d": "day", "w": "week"}
@@ -131,3 +131,12 @@ def test_what_is_no_length_of_time_is_not_said(seconds: float) -> None:
     """Infinity and not-a-number are mistakes of the caller and say so."""
     with pytest.raises(ValueError, match="finite"):
         show_duration(seconds)
+
+
+@given(st.datetimes(timezones=st.just(UTC)), st.integers(-(2**63), 2**63))
+def test_any_number_of_days_leads_to_an_instant(instant: datetime, days: int) -> None:
+    """What AWS answers as a number of days has no limit: the first and the last instant that there is bound it."""
+    later = days_after(instant, days)
+
+    assert later.tzinfo is UTC
+    assert (later - instant).days == days or later.replace(tzinfo=None) in (datetime.min, datetime.max)

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
+from drills.aws.remedies import remedies
 from drills.cli.database import parse_dsn
 from drills.cli.main import main
 from drills.errors import ConfigError, DrillError
-from drills.redaction import MASK, check_url, hide_arguments, hide_constants, redact, show_address
+from drills.redaction import MASK, check_url, hide_arguments, hide_constants, redact, redact_seed, show_address
 from drills.run import context
 from drills.sandbox.seeds.server import without_password
+from tests.support.paths import CHECKOUT
 
 
 @pytest.mark.parametrize(
@@ -67,11 +71,53 @@ def test_password_with_an_at_sign_is_masked_whole() -> None:
         "arn:aws:rds:eu-central-1:123456789012:snapshot:awsbackup:job-1",
         "secret=arn:aws:secretsmanager:eu-central-1:123456789012:secret:drill-x",
         "user@example.org wrote at 10:15",
+        'the ARN of a secret such as "arn:aws:secretsmanager:eu-central-1:000000000000:secret:NAME"',
+        "arn:aws:secretsmanager:eu-central-1:123456789012:secret:drill-x-AbC1: expected a secret that can be read",
+        "found AccessDenied: the caller needs secretsmanager:GetSecretValue: allow it",
+        "is not authorized to perform: secretsmanager:CreateSecret on resource: drill-x",
     ],
 )
 def test_other_text_stays(text: str) -> None:
     """Text without a password is not touched."""
     assert redact(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "arn:aws:secretsmanager:eu-central-1:123456789012:secret:password={}",
+        "arn:aws:secretsmanager:eu-central-1:123456789012:secret:x:password={}",
+        "arn:aws:secretsmanager:eu-central-1:123456789012:secret:x secret:{}",
+        "secretsmanager:GetSecretValue secret={}",
+        "secretsmanager:GetSecretValue={}",
+        "secretsmanager:{}",
+    ],
+)
+@given(word=st.text("abcXYZ129", min_size=6, max_size=12))
+def test_what_stands_beside_the_name_of_a_secret_is_masked(text: str, word: str) -> None:
+    """The ARN of a secret and a right of Secrets Manager are names; what follows them as a value is none."""
+    assert word not in redact(text.format(word))
+
+
+def sentences() -> Iterator[tuple[str, str]]:
+    """Where each error of the suite is raised, and what it says; X stands for what is filled in."""
+    for path in sorted(CHECKOUT.glob("drills/**/*.py")):
+        for raised in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for node in ast.walk(raised) if isinstance(raised, ast.Raise) else ():
+                parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+                texts = [str(each.value) if isinstance(each, ast.Constant) else "X" for each in parts]
+                if isinstance(node, ast.JoinedStr | ast.Constant):
+                    yield f"{path.relative_to(CHECKOUT)}:{node.lineno}", "".join(texts)
+    for remedy in remedies():
+        yield remedy.title, remedy.sentence
+
+
+def test_no_word_of_our_own_sentences_is_taken_for_a_password() -> None:
+    """A sentence is masked whole before it is shown: a colon after "password" would cost it the next word."""
+    found = list(sentences())
+
+    assert len(found) > 500
+    assert [(where, text) for where, text in found if redact(text) != text] == []
 
 
 @pytest.mark.parametrize(
@@ -118,12 +164,12 @@ def test_nothing_of_a_password_in_a_url_is_repeated(url: str, password: str) -> 
     """Whatever a password holds, no four characters of it stand in an error, in what is shown of the URL, or in a masked text."""
     given_url = url.format(password)
     told = [show_address(given_url), hide_arguments(f"found {given_url!r} and {given_url}", [given_url])]
-    told.append(context.redact_seed(given_url))
+    told.append(redact_seed(given_url))
     with contextlib.suppress(DrillError):  # what is taken is taken as it was meant
-        taken = parse_dsn(given_url)
+        taken = parse_dsn(SecretStr(given_url)).parameters
         assert taken["host"] == "db.example"
-        assert "app:" not in url or taken["password"] == unquote(password)
-    acts: list[Callable[[str], object]] = [parse_dsn, context.check_seed, without_password]
+        assert "app:" not in url or taken["password"] == SecretStr(unquote(password))
+    acts: list[Callable[[str], object]] = [lambda url: parse_dsn(SecretStr(url)), context.check_seed, without_password]
     for act in acts:
         try:
             act(given_url)
@@ -161,7 +207,7 @@ def check_refusal() -> str:
 def test_a_url_that_is_not_percent_encoded_is_refused(text: str) -> None:
     """A URL that libpq would take apart elsewhere than its writer meant is refused before libpq sees it."""
     with pytest.raises(ConfigError, match="percent-encoded") as refused:
-        parse_dsn(text)
+        parse_dsn(SecretStr(text))
     assert refused.value.exit_code == 2
     assert "Gehe" not in str(refused.value)
     assert "im123" not in str(refused.value)
@@ -179,7 +225,7 @@ def test_a_url_that_is_not_percent_encoded_is_refused(text: str) -> None:
 )
 def test_a_url_that_libpq_reads_as_it_is_meant_is_taken(text: str) -> None:
     """A password that is percent-encoded, or whose characters mean nothing to libpq, is no reason to refuse."""
-    assert parse_dsn(text)
+    assert parse_dsn(SecretStr(text))
 
 
 @pytest.mark.parametrize("arguments", [
@@ -200,7 +246,7 @@ def test_no_command_repeats_a_password(arguments: list[str], capsys: pytest.Capt
                                        monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
     """No part of a password on the command line stands in what a command says when it refuses it."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "drill.toml").write_text('[targets.a]\ninstance = "a"\nvault = "v"\n')
+    (tmp_path / "drill.toml").write_text('[targets.a]\ninstance = "a"\nvault = "vault"\n')
     (tmp_path / "none.json").write_text("{}")
     with contextlib.suppress(SystemExit):
         assert main(arguments) == 2

@@ -66,6 +66,25 @@ def test_another_difference_of_the_same_check_still_fails() -> None:
     assert (result.outcome, result.sentence) == ("missed", "the column is lost; 1 known difference acknowledged")
 
 
+@pytest.mark.parametrize(
+    ("known", "others", "sentence"),
+    [
+        (1, 1, "lost; 1 known difference acknowledged"),
+        (2, 2, "lost and 1 more; 2 known differences acknowledged"),
+        (3, 3, "lost and 2 more; 3 known differences acknowledged"),
+    ],
+)
+def test_differences_are_counted(known: int, others: int, sentence: str) -> None:
+    """The first that counts is told, the others and those that are known are numbers."""
+    acknowledged = [dataclasses.replace(FINDING, object=f"a{each}") for each in range(known)]
+    counting = [dataclasses.replace(OTHER, object=f"b{each}", message="lost") for each in range(others)]
+    entries = [dataclasses.replace(ENTRY, object=each.object) for each in acknowledged]
+
+    (result,) = acknowledge([dataclasses.replace(RESULT, findings=(*acknowledged, *counting))], entries, TODAY)
+
+    assert result.sentence == sentence
+
+
 def test_what_could_not_be_compared_does_not_pass_with_what_is_acknowledged() -> None:
     """With a part left unread the check is not verified, and not met."""
     (result,) = acknowledge([dataclasses.replace(RESULT, unverified=2)], [ENTRY], TODAY)

@@ -56,4 +56,23 @@ def test_the_reason_names_the_first_and_counts_the_rest() -> None:
     expected = tuple(ExpectedPromise("F", name) for name in "abcdef")
 
     assert completeness.reason(("a", "b"), expected) == "2 of 6 scenarios did not run: a; b"
+    assert completeness.reason(tuple("abc"), expected) == "3 of 6 scenarios did not run: a; b; c"
     assert completeness.reason(tuple("abcde"), expected) == "5 of 6 scenarios did not run: a; b; c and 2 more"
+
+
+def test_a_run_that_recovered_nothing_lacks_no_verdict() -> None:
+    """A rehearsal alone is judged by nothing that a recovery is judged by."""
+    recovered = dataclasses.replace(record(["a"], ["a"]), verdicts=())
+    rehearsed = tuple(dataclasses.replace(each, purpose="rehearsal") for each in recovered.restorations)
+
+    assert completeness.missing_verdicts(dataclasses.replace(recovered, restorations=rehearsed)) == ()
+    assert completeness.missing_verdicts(dataclasses.replace(recovered, restorations=())) == ()
+
+
+@given(st.sets(st.sampled_from("abc")), st.sets(st.sampled_from("abc")))
+def test_a_choice_recovers_where_it_holds_a_scenario_that_does(chosen: set[str], recovering: set[str]) -> None:
+    """The feature and the name count, and one of them is enough."""
+    expected = [ExpectedPromise("F", name, recovers=name in recovering) for name in "abc"]
+
+    assert completeness.recovers([("F", name) for name in chosen], expected) == bool(chosen & recovering)
+    assert not completeness.recovers([("G", name) for name in chosen], expected)

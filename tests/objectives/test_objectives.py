@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from drills.model.finding import Verdict
 from drills.model.instance import Resource
 from drills.model.record import Failure, Promise, RunRecord
-from drills.model.timing import Objectives, Phase
+from drills.model.timing import Measurement, Objectives, Phase
 from drills.objectives.recovery_time import measure_rta
 from drills.objectives.verdicts import exit_codes, judge_rto
 
@@ -50,13 +50,22 @@ def test_rta_is_the_sum_of_the_phases_that_count(lengths: list[float]) -> None:
 
 def test_the_slowest_phase_is_named() -> None:
     """Whoever must shorten a recovery is told where the time went."""
-    assert measure_rta(phases(9, 1, 5, 2, 9)).slowest_phase == "phase 2"
+    began, ended = NOON + timedelta(seconds=9), NOON + timedelta(seconds=17)
+    told = "usable after 8.0 s; slowest phase 'phase 2', 5.0 s"
+
+    assert measure_rta(phases(9, 1, 5, 2, 9)) == Measurement(
+        "RTA", 8.0, began, ended, "own clock, monotonic", told, "phase 2"
+    )
+    assert measure_rta(phases(9, 0, 0.5, 9)).slowest_phase == "phase 2"
+    assert measure_rta(phases(9, 0, 9)).sentence == "usable after 0.0 s; slowest phase 'phase 1', 0.0 s"
 
 
 def test_no_recovery_means_rta_not_measured() -> None:
     """Without a counted phase there is no number, and a required objective is not verified."""
+    nothing = Measurement("RTA", None, None, None, "own clock", "RTA was not measured: no recovery took place")
     verdict = judge_rto(measure_rta(()), Objectives(60, None))
 
+    assert measure_rta(()) == nothing
     assert verdict.outcome == "not verified"
 
 
@@ -82,6 +91,8 @@ LEFT = {"resources": (Resource("db-instance", "drill-x", "left"),), "pytest_stat
         ({"verdicts": (Verdict("content", "not verified", ""),)}, (12,)),
         ({"verdicts": (Verdict("amcheck", "not verified", "", "optional"),)}, (0,)),
         ({"resources": (Resource("db-instance", "drill-x", "left"),)}, (13,)),
+        ({"resources": (Resource("db-instance", "orders-prod", "in use"),)}, (13,)),
+        ({"resources": (Resource("db-instance", "orders-prod-aside-abcd", "kept"),)}, (0,)),
         ({"resources": (Resource("db-instance", "drill-x", "left"),), "pytest_status": 1}, (12, 13)),
         ({**LEFT, "promises": (KEPT, replace(KEPT, outcome="failed", tags=("cleanup",)))}, (13,)),
         ({**LEFT, "promises": (KEPT, replace(KEPT, outcome="failed", tags=("drill",)))}, (12, 13)),

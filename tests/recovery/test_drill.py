@@ -27,11 +27,12 @@ from drills.record import load
 from drills.recovery.disaster import declare
 from drills.recovery.drill import Drill
 from tests.support.drill import INSTANCE, VAULT, Staged, eventually, followed, open_database
+from tests.support.rds import names_there
 
 pytestmark = [pytest.mark.postgres, pytest.mark.sandbox]
 
 CHECKS = (
-    *("connection", "queries", "catalog", "sequences", "canary", "invariants", "data loss"),
+    *("connection", "queries", "catalog", "sequences", "canary", "invariants", "data loss", "engine version"),
     *("content", "large objects", "settings", "harmless", "indexes", "constraints"),
     *(
         "sequences and columns",
@@ -148,6 +149,18 @@ def test_an_untouched_copy_gives_no_finding(recovered: Recovered) -> None:
     assert recovered.record.failures == ()
 
 
+def test_the_record_says_which_engine_was_restored_and_whether_it_is_enrolled(recovered: Recovered) -> None:
+    """What was asked for is what the instance has; the versions before and after stand in the record."""
+    support, point = recovered.restoration.engine, recovered.restoration.point
+
+    assert support
+    assert point
+    assert support.setting == recovered.described["EngineLifecycleSupport"]
+    assert support.version == point.engine_version == recovered.restoration.engine_version
+    assert support.standard_until
+    assert support.standard_until.strftime("%Y-%m-%d") in support.reason
+
+
 def test_phases_are_contiguous_over_the_whole_record(recovered: Recovered) -> None:
     """Each phase begins in the instant in which the one before ended, the first with the run."""
     phases = recovered.record.phases
@@ -229,8 +242,15 @@ def test_the_record_says_where_the_restored_point_comes_from(recovered: Recovere
 def test_everything_carries_the_tags_of_the_run_alone(recovered: Recovered) -> None:
     """The run's id, the target, the end of its time to live and the configured tags; nothing of production's own."""
     record = recovered.record
-    expires = (record.started_at + timedelta(minutes=90)).isoformat(timespec="seconds")
-    wanted = {"team": "orders", "drills:run": record.run_id, "drills:target": INSTANCE, "drills:expires": expires}
+    limits = timedelta(minutes=2 + 6 + 1 + 1 + 5)  # start, features, clean-up and its margin, judgement
+    expires = (record.started_at + limits + timedelta(minutes=90)).isoformat(timespec="seconds")
+    disaster, point = record.disaster, recovered.restoration.point
+    assert disaster is not None
+    assert disaster.declared_at is not None
+    assert point is not None
+    wanted = {"drills:declared": disaster.declared_at.isoformat(), "drills:disaster": disaster.at.isoformat()}
+    wanted |= {"drills:point": point.arn}  # by these three another machine goes on with the copy
+    wanted |= {"team": "orders", "drills:run": record.run_id, "drills:target": INSTANCE, "drills:expires": expires}
 
     assert recovered.tags == dict.fromkeys(
         ("db-parameter-group", "db-subnet-group", "security-group", "db-instance"), wanted
@@ -259,12 +279,7 @@ def test_clean_up_sees_everything_gone(recovered: Recovered, staged: Staged) -> 
     assert recovered.left == ()
     assert {resource.state for resource in recovered.record.resources} == {"gone"}
     assert all(resource.gone_at for resource in recovered.record.resources)
-    rds = clients.rds
-    there = {raw["DBInstanceIdentifier"] for raw in rds.describe_db_instances()["DBInstances"]}
-    there |= {raw["DBParameterGroupName"] for raw in rds.describe_db_parameter_groups()["DBParameterGroups"]}
-    there |= {raw["DBSubnetGroupName"] for raw in rds.describe_db_subnet_groups()["DBSubnetGroups"]}
-    there |= {raw["GroupName"] for raw in clients.ec2.describe_security_groups()["SecurityGroups"]}
-    assert not names & there
+    assert not names & set().union(*names_there(clients.rds, clients.ec2).values())
 
 
 # -- a damaged one ----------------------------------------------------------------------------------------------------

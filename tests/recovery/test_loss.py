@@ -167,7 +167,9 @@ def test_what_is_newer_than_the_disaster_is_a_contradiction(ages: dict[str, Any]
 
     assert (result.outcome, result.requirement) == ("not verified", "required")
     errors = [finding for finding in result.findings if finding.severity == "error"]
-    assert [finding.object for finding in errors] == [object_]
+    assert [(finding.check, finding.object) for finding in errors] == [("data loss", object_)]
+    assert errors[0].expected == "an instant not after the one that the loss is counted to"
+    assert errors[0].found == "2026-11-23 12:00:03 UTC"
     assert "3.0 s newer than the disaster" in errors[0].message
 
 

@@ -43,7 +43,9 @@ class WoundClock(SystemClock):
 def open_clients(shop: Shop) -> Clients:
     """Clients of the sandbox, as a drill has them."""
     profile = SandboxProfile(region=shop.sandbox.region)
-    return session.identify(session.open_clients(profile, environment={}, endpoint_url=shop.sandbox.endpoint))
+    return session.identify(
+        session.open_clients(profile, environment={}, endpoint_url=shop.sandbox.endpoint, role="stage")
+    )
 
 
 @pytest.fixture(autouse=True)

@@ -10,16 +10,19 @@ import dataclasses
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from drills.checks.base.session import Connection, Connector
 from drills.config.objectives import NamedQuery
-from drills.model.record import RunRecord
+from drills.model.record import ResumedFrom, RunRecord
 from drills.objectives import timeline
 from drills.record import load
 from drills.recovery.connect import Endpoint, Resolver, connector
-from drills.recovery.drill import Drill
+from drills.recovery.drill import CHOOSING, Drill
+from drills.recovery.restore import restore
+from drills.run import resume
 from drills.run.context import late_name_resolver
 from tests.support.drill import Staged
 from tests.support.rds import create
@@ -170,3 +173,51 @@ def test_a_profile_can_make_every_name_late(late: RunningSandbox) -> None:
     late.control.forward(10)
     assert late.control.resolves(port)
     assert late.control.resolves(port)
+
+
+class Lost(Exception):
+    """The machine is gone."""
+
+
+def test_another_machine_goes_on_with_the_copy(staged: Staged, tmp_path: Path) -> None:
+    """By the tags of the copy alone: it is checked, RTA counts from the first declaration, and nothing of either run is left."""
+    folders = [tmp_path / name for name in ("first", "second")]
+    for folder in folders:
+        folder.mkdir()
+    first = staged.setup(folders[0])
+    first.journal.enter("begin")
+    begun = Drill(first, staged.stored, staged.key)
+    point = begun.choose()
+
+    def lose(phase: str) -> None:
+        if phase == "restore":
+            raise Lost
+
+    with pytest.raises(Lost):
+        restore(first, point, begun._source, purpose="recovery", enter=lose)
+    declared = first.journal.record.disaster
+    assert declared is not None
+    assert declared.declared_at is not None
+
+    second = staged.setup(folders[1])
+    second.journal.enter("begin")
+    resume.adopt(second, first.journal.record.run_id, tmp_path / "nowhere")
+    resume.record_things(second)
+    drill = Drill(second, staged.stored, staged.key)
+    restoration = drill.recover()
+    left = drill.clean_up()
+
+    record = second.journal.record
+    rta = record.measurements[0]
+    (chosen,) = (phase for phase in record.phases if phase.name == CHOOSING)
+    assert record.resumed_from == ResumedFrom(
+        first.journal.record.run_id, declared.declared_at, declared.at, point.arn, "the tags of the copy"
+    )
+    assert restoration.instance_id == f"drill-{record.owner}-recovery"
+    assert {each.name: each.outcome for each in record.verdicts}["content"] == "met"
+    assert rta.from_at == declared.declared_at
+    assert rta.seconds is not None
+    assert rta.seconds > (chosen.started_at - declared.declared_at).total_seconds() > 0
+    assert (left, record.failures) == ((), ())
+    assert {each.kind for each in record.resources} == {each.kind for each in first.journal.record.resources}
+    assert {each.state for each in record.resources} == {"gone"}

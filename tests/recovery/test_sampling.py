@@ -351,14 +351,3 @@ def test_rds_is_asked_for_the_version(staged: Staged) -> None:
 
     assert aws.version_status(clients, followed(clients, INSTANCE).engine_version) == "available"
     assert aws.version_status(clients, "9.6.1") == ""
-
-
-def test_a_copy_that_was_upgraded_on_its_way_is_told(staged: Staged) -> None:
-    """Compared with the version that was backed up; where either is not known nothing is claimed."""
-    (point,) = [each for each in aws.recovery_points(staged.clients(), INSTANCE, VAULT) if each.kind == "awsbackup"]
-    version = point.engine_version
-
-    assert choose.upgrade_notes(point, version) == choose.upgrade_notes(point, "") == ()
-    assert choose.upgrade_notes(point, "99.1") == (
-        f"the backup is of PostgreSQL {version}, and RDS restored it as 99.1",
-    )

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from drills.aws.guarded.names import RESTORE_TEST_TAG
 from drills.config.target import CheckRule, Target
-from drills.errors import COULD_NOT_RUN, VERIFICATION_FAILED, Refused, RestoreFailed
+from drills.errors import COULD_NOT_RUN, LEFT_BEHIND, VERIFICATION_FAILED, Refused, RestoreFailed
 from drills.model.finding import CheckResult, Finding, Verdict
 from drills.model.instance import Instance
 from drills.model.record import Failure, RunRecord
@@ -40,7 +41,7 @@ MADE = Instance(
     instance_class="db.t3.micro",
     master_username="owner",
     created_at=NOON + timedelta(minutes=1),
-    tags=((validation.TAG, ""),),
+    tags=((RESTORE_TEST_TAG, ""),),
 )
 RECORD = RunRecord(1, "20260101-120000-abcd", "aws", False, NOON, "0")
 
@@ -81,7 +82,7 @@ def test_a_job_that_made_nothing_of_a_restore_test_is_refused(changes: dict[str,
     ("changes", "said"),
     [
         ({"arn": f"{_DB}another"}, "found the ARN"),
-        ({"tags": (("name", validation.TAG),)}, "found no tag awsbackup-restore-test"),
+        ({"tags": (("name", RESTORE_TEST_TAG),)}, "found no tag awsbackup-restore-test"),
         ({"created_at": NOON - timedelta(hours=1)}, "before the job"),
     ],
 )
@@ -108,6 +109,8 @@ SLOW = Verdict("queries", "missed", "slow", exit_code=10)
         (_record(OPEN), False, None),
         (_record(OPEN), True, "TIMED_OUT"),
         (_record(failures=(Failure("no connection", COULD_NOT_RUN),)), False, None),
+        (_record(failures=(Failure("the lock is still there", LEFT_BEHIND),)), False, "SUCCESSFUL"),
+        (_record(MISSED, failures=(Failure("the lock is still there", LEFT_BEHIND),)), False, "FAILED"),
         (_record(failures=(Failure("no connection", COULD_NOT_RUN),)), True, "TIMED_OUT"),
         (_record(interrupted_by="TERM"), True, None),
     ],

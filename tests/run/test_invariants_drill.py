@@ -57,7 +57,7 @@ def test_a_seed_is_not_judged_by_the_rules_of_other_data(configured: Path) -> No
     assert [rule.name for rule in chosen(seed="/my.dump", overrides={"--invariants": "mine"}).invariants] == ["mine"]
     assert [rule.name for rule in chosen(overrides={"--invariants": "mine"}).invariants] == ["mine"]
 
-    (configured / "drill.toml").write_text('[targets.orders]\nvault = "v"')
+    (configured / "drill.toml").write_text('[targets.orders]\nvault = "vault"')
     assert chosen() == InvariantSet(reason=invariants.NONE)
 
 

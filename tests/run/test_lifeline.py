@@ -224,3 +224,20 @@ def test_without_tox_nobody_watches_the_parent(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("TOX_ENV_NAME", "tests")
     assert lifeline.under_tox()
     assert not lifeline.parent_gone()
+
+
+def test_a_run_of_a_fleet_notices_its_end() -> None:
+    """Its stdin is the fleet's lifeline: whatever ended the fleet, KILL too, the run hears of it."""
+    code = (
+        "import threading\nfrom drills.run import lifeline\ncame = threading.Event()\n"
+        "lifeline.watch_parents(lambda reason: (print(reason, flush=True), came.set()), of_fleet=True)\n"
+        "print('waits', flush=True)\ncame.wait(20)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as run:
+        assert run.stdin
+        assert run.stdout
+        assert run.stdout.readline() == "waits\n"
+        run.stdin.close()
+        assert run.stdout.readline() == "the fleet is gone\n"

@@ -12,6 +12,7 @@ import pytest
 from drills.aws.recorder import CALLS_NAME
 from drills.checks.base.statements import STATEMENTS_NAME
 from drills.checks.observed import OBSERVED_NAME
+from drills.model.timing import OperationCalls
 from drills.notebook import Notebook
 from drills.run import raw
 
@@ -19,6 +20,15 @@ from drills.run import raw
 def call(operation: str, answer: Any) -> dict[str, Any]:
     """A call as the recorder notes it, as far as it matters here."""
     return {"operation": operation, "answer": answer, "request_id": "r"}
+
+
+def test_the_calls_are_counted_with_those_that_were_repeated(tmp_path: Path) -> None:
+    """By operation, the most frequent first; a line of an earlier version without the number of repetitions counts as none."""
+    notes = Notebook(tmp_path / CALLS_NAME)
+    for operation, more in (("rds.A", {"repeated": 2}), ("rds.B", {"repeated": 0}), ("rds.A", {})):
+        notes.add({"operation": operation, **more})
+
+    assert raw.count_calls(tmp_path) == (OperationCalls("rds.A", 2, 2), OperationCalls("rds.B", 1, 0))
 
 
 def test_each_operation_has_a_file_and_repeated_answers_stand_once(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Whole runs through the installed `drills run`: exit codes, what is written, what is left; each run shared by its tests."""
+"""A whole run that passes, through the installed `drills run`: its exit code, what is written, what is left; one for all tests."""
 
 from __future__ import annotations
 
@@ -14,32 +14,22 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 
-from drills.evidence.folder import read_chain, verify_chain
+from drills.evidence.chain_check import verify_chain
+from drills.evidence.folder import read_chain
 from drills.history import store as history_file
 from drills.replay import bundle
 from drills.replay.replay import replay
-from drills.sandbox.postgres import runas
-from drills.sandbox.postgres.cluster import ADMIN, PORT
+from drills.sandbox.door.requests import violations
+from drills.sandbox.door.responses import operation_model
 from tests.features.test_gherkin import parsed, scenarios_of
-from tests.support.cluster import cluster_in, make, module_state, usable
-from tests.support.runs import Place, Run, at_once, drills, made_place, nothing_left
-
-__all__ = ["module_state"]
+from tests.support import policies
+from tests.support.explicit import MUST
+from tests.support.runs import Place, Run, drills, made_place, nothing_left
 
 pytestmark = [pytest.mark.whole_run, pytest.mark.postgres, pytest.mark.sandbox]
 RESTORE = "RestoreDBInstanceFromDBSnapshot"
 # those about another recovery point than the newest are no part of such a run
 SCENARIOS = sum(1 for feature in parsed() if "chosen_point" not in feature.tags for _ in scenarios_of(feature))
-
-
-@pytest.fixture(scope="module")
-def place() -> Iterator[Place]:
-    """Where the runs of this module take place; at the end nothing of them is left."""
-    with made_place() as made:
-        before = made.files()
-        yield made
-        nothing_left(made)
-        assert made.files() == before
 
 
 def calls_of(run: Run, operation: str) -> list[dict[str, Any]]:
@@ -76,9 +66,6 @@ def own_features(folder: Path) -> tuple[str, ...]:
     return "--features", str(folder), "--steps", str(folder / "own_steps.py")
 
 
-# -- a run that passes ------------------------------------------------------------------------------------------------
-
-
 @pytest.fixture(scope="module")
 def green() -> Iterator[tuple[Place, Run]]:
     """A run of the sample application, in a place of its own."""
@@ -103,6 +90,57 @@ def test_a_green_run_ends_with_zero(green: tuple[Place, Run]) -> None:
     assert kept.simulated
     schema = json.loads((place.checkout / "reports/drill.schema.json").read_text())
     jsonschema.validate(json.loads(run.read("drill.json")), schema)
+
+
+def test_each_request_of_the_features_is_one_that_aws_takes(green: tuple[Place, Run]) -> None:
+    """botocore's model and the documented limits hold for every call of the whole run, those of the source among them."""
+    calls = [call for call in json.loads(green[1].read("calls.json")) if not call["error"]]
+    wrong = []
+    for call in calls:
+        model = operation_model(call["service"], call["operation"])
+        assert model is not None
+        protocol = model.service_model.metadata["protocol"]
+        wrong += [f"{call['operation']}: {each}" for each in violations(model, protocol, call["parameters"])]
+
+    assert wrong == []
+    copies = [call for call in calls if call["parameters"].get("DBInstanceIdentifier", "").startswith("drill-")]
+    sent = [(call["operation"], {name.partition(".")[0] for name in call["parameters"]}) for call in copies]
+    assert [name for name, members in sent if set(MUST.get(name, ())) - members] == []
+    assert len({call["operation"] for call in calls}) > 40
+
+
+def test_each_call_of_a_run_is_one_that_its_policies_allow(green: tuple[Place, Run]) -> None:
+    """The log of the whole run against infra/iam: what a drill, its posture and a cut-over call, and no more than the sandbox's
+    own scene beside; what of theirs a whole run does not call is known.
+    """
+    _, run = green
+    assert run.folder is not None
+    called: dict[str, set[str]] = {}
+    for path in (run.folder / "raw/aws").glob("*.json"):
+        read = json.loads(path.read_text())
+        for call in read["calls"]:
+            called.setdefault(call["process"], set()).add(read["operation"])
+    drilled = policies.actions_of(set().union(*(called.get(name, set()) for name in ("features", "clean", "posture"))))
+    moved = policies.actions_of(called["cut-over"])
+    beside = policies.actions_of(
+        each.replace("elasticloadbalancing", "elbv2") for each in policies.calls()["sandbox alone"]
+    )
+
+    assert drilled - policies.allowed("drill") - policies.allowed("posture") <= beside
+    assert moved - policies.allowed("cutover") <= beside
+    assert policies.actions_of(policies.calls()["drill"]["calls"]) - drilled <= policies.RARELY["drill"]
+    assert policies.actions_of(policies.calls()["cutover"]["calls"]) - moved <= policies.RARELY["cutover"]
+
+
+def test_what_a_run_writes_is_its_owners_alone(green: tuple[Place, Run]) -> None:
+    """Logs, raw answers, records and manifests, whatever the umask of the caller; reports are made to be handed on."""
+    folder = green[1].folder
+    assert folder is not None
+    written = [*folder.rglob("*.log"), *folder.rglob(".*"), *(folder / "raw").rglob("*"), *folder.glob("*.jsonl")]
+    files = [path for path in written if path.is_file()]
+
+    assert [path.name for path in files if path.stat().st_mode & 0o077] == []
+    assert {"features.log", "run.log"} <= {path.name for path in files}
 
 
 def test_promises_of_ones_own_stand_beside_the_shipped_ones(green: tuple[Place, Run]) -> None:
@@ -298,165 +336,3 @@ def test_a_report_can_be_made_again_from_the_record(green: tuple[Place, Run], tm
 
     assert (again.status, again.err) == (0, "")
     assert (alone / "summary.md").read_text() == run.read("summary.md")
-
-
-# -- runs that fail, and a run of the user's own data -----------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def dump(module_state: Path) -> Iterator[Path]:
-    """A small database of somebody else, dumped by the bundled PostgreSQL 16."""
-    cluster = cluster_in(module_state, usable("bundled-16"), "small")
-    try:
-        make(cluster)
-        cluster.start()
-        with cluster.connect() as session:
-            session.execute("create role keeper")
-            session.execute("create database plants")
-            password = session.info.password
-        with cluster.connect("plants") as session:
-            session.execute("create table plant (id int generated always as identity primary key, name text not null)")
-            session.execute("insert into plant (name) select 'plant ' || n from generate_series(1, 500) as n")
-            session.execute("grant select on plant to keeper")
-        path = module_state / "plants.dump"
-        where = [f"--host={cluster.run_dir}", f"--port={PORT}", f"--username={ADMIN}", "--format=custom"]
-        tool = [str(cluster.binaries.tool("pg_dump")), *where, f"--file={path}", "plants"]
-        done = runas.run_as(None, tool, cwd=module_state, env={"PGPASSWORD": password})
-        assert done.returncode == 0, done.stderr
-        yield path
-    finally:
-        cluster.kill()
-
-
-@pytest.fixture(scope="module")
-def failing(place: Place, dump: Path) -> Iterator[dict[str, Run]]:
-    """Runs with a damaged backup, two at a time: they must not disturb each other. The rules of the sample would block."""
-    runs = at_once(
-        place,
-        ("run", "--seed", str(dump), "--damage", "row", "--rto", "1ms", "--", "-k", "not damages_backup"),
-        ("run", "--damage", "grant", "--", "-k", "grants or usable"),
-    )
-    yield dict(zip(("row", "grant"), runs, strict=True))
-    nothing_left(place)
-
-
-def test_two_runs_at_once_stand_in_one_chain(failing: dict[str, Run], place: Place) -> None:
-    """Each has a number of its own, and its bundle has its code."""
-    chain = place.checkout / "reports/evidence/sandbox-myappdbprod"
-    sealed = {each.record.run_id: each.record for each in read_chain(chain)[0].bundles}
-
-    assert verify_chain(chain, None) == ()
-    assert [sealed[run.record.run_id] for run in failing.values()] == [run.record for run in failing.values()]
-
-
-@pytest.fixture(scope="module")
-def seeded(place: Place, dump: Path) -> Iterator[Run]:
-    """A whole run of the user's own data."""
-    yield drills(place, "run", "--seed", str(dump))
-    nothing_left(place)
-
-
-NOTHING = {
-    "nothing": (12, "nothing was recovered: expected a scenario that restores", "-k", "nothing_matches"),
-    "always": (12, "nothing was recovered: expected a scenario that restores", "-k", "worst_case or posture"),
-    "collected": (12, "nothing was run: -- --collect-only makes pytest list", "--collect-only"),
-    "broken": (2, 'found: Error importing plugin "no_such_plugin"', "-p", "no_such_plugin"),
-}
-
-
-@pytest.mark.parametrize("kind", ["row", "grant"])
-def test_a_damaged_backup_fails_the_drill(failing: dict[str, Run], kind: str) -> None:
-    """Exit 11; a finding names the object that the record says was damaged, and the summary has its sentence."""
-    run = failing[kind]
-    (note,) = [note for note in run.record.notes if note.startswith("damaged on purpose before the restore: ")]
-    damaged = note.removeprefix("damaged on purpose before the restore: ").split(": ")[0]
-    recovery = next(each for each in run.record.restorations if each.purpose == "recovery")
-    found = [finding for check in recovery.checks for finding in check.findings if finding.severity == "error"]
-
-    assert run.status == 11
-    assert [finding.object for finding in found] == [damaged]
-    assert damaged.replace("_", "\\_") in run.read("summary.md")
-    assert {promise.outcome for promise in run.record.promises} >= {"failed", "passed"}
-
-
-def test_the_verdicts_of_a_failed_drill_follow_from_its_files(failing: dict[str, Run]) -> None:
-    """Whatever failed, the same is derived again, with the same exit codes; a verdict turned afterwards is named."""
-    for run in failing.values():
-        assert run.folder is not None
-        evidence = bundle.read(run.folder)
-        found = replay(evidence)
-        assert (found.differences, found.codes) == ([], evidence.record.all_codes)
-        turned = tuple(dataclasses.replace(each, outcome="met") for each in evidence.record.verdicts)
-        praised = dataclasses.replace(evidence.record, verdicts=turned, code=0, all_codes=(0,))
-        differing = [each.what for each in replay(dataclasses.replace(evidence, record=praised)).differences]
-        assert "code" in differing
-
-
-def test_a_difference_and_a_missed_objective_give_both_codes(failing: dict[str, Run]) -> None:
-    """11 is what the run exits with, and the record lists 10 after it."""
-    assert failing["row"].record.all_codes == (11, 10)
-
-
-def test_a_cut_over_to_a_damaged_backup_fails_and_is_undone(failing: dict[str, Run]) -> None:
-    """It stops at the data that are not right, before anybody may write; what was true until then is judged as such."""
-    promises = {each.name: each for each in failing["row"].record.promises if "cuts_over" in each.tags}
-    (moves, closed, configured, idle, undone) = promises.values()
-
-    assert [each.outcome for each in (moves, closed, configured, idle, undone)] == [
-        *("failed", "passed", "passed", "failed", "passed")
-    ]
-    assert moves.reason.startswith(
-        "the cut-over stopped where it was to verify its data while nobody else can reach it"
-    )
-    assert "content: " in moves.reason
-    assert "roll back" not in moves.reason  # which the drill has done
-    assert f'"{moves.name}"' in idle.reason
-    assert "content" not in idle.reason
-    sentences = {each.name: each.sentence for each in failing["row"].record.verdicts}
-    assert sentences["cut-over: closed"].endswith("and was never opened")
-
-
-def test_a_copy_that_did_not_pass_what_blocks_was_never_usable(failing: dict[str, Run]) -> None:
-    """A missing grant blocks: no RTA is claimed, so the objective is not verified, 12 beside 11."""
-    run = failing["grant"]
-
-    assert run.record.all_codes == (11, 12)
-    assert next(measured.seconds for measured in run.record.measurements if measured.name == "RTA") is None
-
-
-def test_own_data_is_drilled(seeded: Run) -> None:
-    """A dump of a small database is loaded, backed up, restored and found whole; its role is reported."""
-    run = seeded
-
-    assert (run.status, run.record.failures) == (0, ())
-    assert run.record.target is not None
-    assert run.record.target.databases == ("plants",)
-    assert any("keeper" in note for note in run.record.notes)
-    others = {promise.name for promise in run.record.promises if promise.outcome != "passed"}
-    rules = {promise.name for promise in run.record.promises if "always true" in promise.feature}
-    # there is none, and the sample's rules are not the data's: which is said, and not shown as passed
-    asked = {
-        "The owner's queries meet their response time targets",
-        "The sample application is usable within a quarter of an hour",
-    }
-    assert others == {"The large objects match the backup", *rules, *asked}
-    assert {p.reason for p in run.record.promises if p.name in rules if "--invariants FOLDER" not in p.reason} == set()
-
-
-def test_a_run_of_own_data_is_derived_again(seeded: Run) -> None:
-    """Nothing differs where data are somebody's own."""
-    assert seeded.folder is not None
-    found = replay(bundle.read(seeded.folder))
-    assert (found.differences, found.codes) == ([], seeded.record.all_codes)
-
-
-@pytest.mark.parametrize("name", NOTHING)
-def test_a_run_that_would_recover_nothing_is_refused(place: Place, name: str) -> None:
-    """Whatever keeps each scenario of a recovery from being run: one sentence before anything is started or made."""
-    code, words, *arguments = NOTHING[name]
-    run = drills(place, "run", "--", *map(str, arguments))
-
-    assert (run.status, run.out, run.folder) == (code, "", None)
-    assert str(words) in run.err
-    assert run.err.count("\n") == 1
-    nothing_left(place)

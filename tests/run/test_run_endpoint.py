@@ -2,59 +2,47 @@
 
 from __future__ import annotations
 
+import functools
 import json
-import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+from botocore.exceptions import ClientError
 
 from drills.checks import manifest
-from drills.checks.base.session import Connector
-from drills.checks.canary import writer
-from drills.clock import SystemClock, wait_until
+from drills.cli import main as cli
+from drills.evidence.keys import read_signer
 from drills.files import write_atomically
-from drills.recovery.connect import Endpoint, connector
 from drills.replay import bundle
 from drills.replay.replay import replay
 from tests.features.test_gherkin import parsed, scenarios_of
+from tests.support.answering import answering
+from tests.support.elsewhere import DATABASE, NAME, VAULT, back_up, configure, make_groups, make_source, plan_backups
+from tests.support.enforcing import Asked, Door, enforced
+from tests.support.evaluating import ALLOWED, REFUSED, Simulator
+from tests.support.listening import free_port
 from tests.support.planted import Plants, below, found, made_key
+from tests.support.policies import ACCOUNT, policy
 from tests.support.runs import Place, Run, at_once, drills, made_place, nothing_left
 from tests.support.sandbox import RunningSandbox, end_sandbox, start_sandbox
 
 pytestmark = [pytest.mark.whole_run, pytest.mark.postgres, pytest.mark.sandbox]
-NAME, VAULT, DATABASE = "greenhouse", "seeds", "plants"
 # those about another recovery point than the newest are no part of such a run
 SCENARIOS = sum(1 for feature in parsed() if "chosen_point" not in feature.tags for _ in scenarios_of(feature))
 CUT_OVERS = sum(1 for feature in parsed() if "cuts_over" in feature.tags for _ in scenarios_of(feature))
-CONFIG = """
-[drill]
-profile = "elsewhere"
-[profiles.elsewhere]
-kind = "endpoint"
-endpoint_url = "{endpoint}"
-region = "{region}"
-poll_every = "200ms"
-[targets.{name}]
-instance = "{name}"
-vault = "{vault}"
-rto = "30m"
-rpo = "24h"
-{more}
-[targets.{name}.restore]
-ca_bundle = "{ca}"
-[evidence]
-key = "env:DRILL_EVIDENCE_KEY"
-"""
 PLANTS = Plants()
+SIGNING = {"DRILL_EVIDENCE_KEY": made_key(PLANTS)}
+BUCKET = "greenhouse-manifests"
 # a rule that fails with an error of the server is what would quote a row; the run is to pass all the same
 RULES = """
-manifest = "{manifest}"
 invariants = "{rules}"
+[targets.{name}.manifests]
+store = "s3://{bucket}/drills"
+public_key = "{key}"
 [targets.{name}.checks]
 invariants = "optional: its rule cannot be evaluated"
 [targets.{name}.blocking]
@@ -77,97 +65,75 @@ def elsewhere() -> Iterator[RunningSandbox]:
     assert end_sandbox(running) == 0
 
 
-def configure(place: Place, running: RunningSandbox, more: str = "") -> None:
-    """Write the run's drill.toml."""
-    text = CONFIG.format(
-        endpoint=running.endpoint, region=running.region, name=NAME, vault=VAULT, more=more, ca=running.ca
-    )
-    (place.checkout / "drill.toml").write_text(text)
-
-
-def make_source(running: RunningSandbox) -> Connector:
-    """An instance with a table and a canary, and no backup of its own."""
-    rds, password = running.client("rds"), PLANTS.word("master password")
-    running.client("secretsmanager").create_secret(Name="login", SecretString=PLANTS.word("value of a secret"))
-    rds.create_db_instance(
-        DBInstanceIdentifier=NAME,
-        DBInstanceClass="db.t4g.medium",
-        Engine="postgres",
-        AllocatedStorage=20,
-        MasterUsername="gardener",
-        MasterUserPassword=password,
-        DBName=DATABASE,
-        BackupRetentionPeriod=0,
-        Tags=[{"Key": "owner", "Value": PLANTS.word("value of a tag")}],
-    )
-
-    def host() -> tuple[str, int] | None:
-        (found,) = rds.describe_db_instances(DBInstanceIdentifier=NAME)["DBInstances"]
-        there = found["DBInstanceStatus"] == "available"
-        return (found["Endpoint"]["Address"], found["Endpoint"]["Port"]) if there else None
-
-    address, port = wait_until(host, 60, SystemClock(), what="the source")
-    connect = connector(Endpoint(address, port, "gardener", password, Path(running.ca)))
-    with connect(DATABASE) as session:
-        session.execute("create table plant (id int primary key, name text not null)")
-        session.execute("insert into plant select n, 'plant ' || n from generate_series(1, 300) as n")
-        session.execute(PLANTS.sql().encode())
-        writer.install(session)
-        for _ in range(3):
-            writer.beat(session)
-    return connect
-
-
-def back_up(running: RunningSandbox) -> None:
-    """An on-demand backup through AWS Backup, followed to its end."""
-    backup, rds = running.client("backup"), running.client("rds")
-    arn = rds.describe_db_instances(DBInstanceIdentifier=NAME)["DBInstances"][0]["DBInstanceArn"]
-    role = f"arn:aws:iam::{arn.split(':')[4]}:role/backup"
-    job = backup.start_backup_job(BackupVaultName=VAULT, ResourceArn=arn, IamRoleArn=role)["BackupJobId"]
-    wait_until(
-        lambda: backup.describe_backup_job(BackupJobId=job)["State"] == "COMPLETED",
-        60,
-        SystemClock(),
-        what="the backup",
-    )
-
-
-def plan_backups(running: RunningSandbox) -> None:
-    """An hourly plan for the source that was due ten minutes ago, so that no run of it falls into the test."""
-    backup, rds = running.client("backup"), running.client("rds")
-    arn = rds.describe_db_instances(DBInstanceIdentifier=NAME)["DBInstances"][0]["DBInstanceArn"]
-    minute = (SystemClock().now().minute - 10) % 60
-    rule = {"RuleName": "hourly", "TargetBackupVaultName": VAULT, "ScheduleExpression": f"cron({minute} * * * ? *)"}
-    plan = backup.create_backup_plan(BackupPlan={"BackupPlanName": NAME, "Rules": [rule]})
-    role = f"arn:aws:iam::{arn.split(':')[4]}:role/backup"
-    selection = {"SelectionName": NAME, "IamRoleArn": role, "Resources": [arn]}
-    backup.create_backup_selection(BackupPlanId=plan["BackupPlanId"], BackupSelection=selection)
+@pytest.fixture(scope="module")
+def door(elsewhere: RunningSandbox, simulator: Simulator) -> Iterator[Door]:
+    """The only way into that AWS for a role, by whose policies each request is judged."""
+    with enforced(elsewhere, simulator.decide) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
-def runs(place: Place, elsewhere: RunningSandbox) -> dict[str, Run]:
-    """A run before there is a recovery point and a plan, and one with a point and the manifest stored beside it."""
-    connect = make_source(elsewhere)
-    variables = elsewhere.variables | PLANTS.environment() | {"DRILL_EVIDENCE_KEY": made_key(PLANTS)}
+def drill_role(door: Door) -> Callable[[], dict[str, str]]:
+    """Makes a role that has the two policies of a drill and nothing else, once the source is there; gives its keys."""
+    reader = policy("manifest-reader", manifest_bucket=BUCKET)
+    return functools.cache(lambda: door.role("drill", drill_policy(door.sandbox), reader))
+
+
+def drill_policy(running: RunningSandbox) -> dict[str, Any]:
+    """infra/iam/drill.json for the source."""
+    (source,) = running.client("rds").describe_db_instances(DBInstanceIdentifier=NAME)["DBInstances"]
+    return policy("drill", source=NAME, key_arn=source["KmsKeyId"])
+
+
+@pytest.fixture(scope="module")
+def runs(
+    place: Place, elsewhere: RunningSandbox, door: Door, drill_role: Callable[[], dict[str, str]]
+) -> dict[str, Run]:
+    """A run before there is a recovery point and a plan, and one with a point and the manifest in a store beside it.
+
+    The second acts as the drill's role, and its every request is judged by that role's policy.
+    """
+    connect = make_source(elsewhere, PLANTS)
+    variables = elsewhere.variables | PLANTS.environment() | SIGNING
     elsewhere.client("backup").create_backup_vault(BackupVaultName=VAULT)
     configure(place, elsewhere)
     before = drills(place, "run", environment=variables)
     nothing_left(place)
+    elsewhere.client("s3").create_bucket(
+        Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": elsewhere.region}
+    )
+    public = place.root / "manifests.pub.pem"
+    public.write_text(read_signer("env:DRILL_EVIDENCE_KEY", SIGNING).public_pem)
+    rules = PLANTS.rules(place.root / "rules")
+    rules_of_target = RULES.format(bucket=BUCKET, key=public, rules=rules, name=NAME)
+    configure(place, elsewhere, rules_of_target)
     path = place.checkout / "plants.json"
     write_atomically(path, manifest.dump(manifest.take(connect, key=manifest.write_key(path))))
+    stored = drills(
+        place,
+        "manifest",
+        "--from",
+        str(path),
+        "--target",
+        NAME,
+        "--key",
+        "env:DRILL_EVIDENCE_KEY",
+        environment=variables,
+    )
+    assert stored.status == 0, stored.err
     back_up(elsewhere)
     plan_backups(elsewhere)
-    rules = PLANTS.rules(place.root / "rules")
-    configure(place, elsewhere, RULES.format(manifest=path, rules=rules, name=NAME))
-    after = drills(place, "run", environment=variables)
+    configure(place, elsewhere, rules_of_target, endpoint=door.url, restore=make_groups(elsewhere))
+    after = drills(place, "run", environment=variables | drill_role())
     nothing_left(place)
+    configure(place, elsewhere, rules_of_target)
     with connect(DATABASE) as session, pytest.raises(psycopg.errors.UniqueViolation):
         session.execute("insert into plant values (1, 'the source still answers and holds its rows')")
     return {"before": before, "after": after}
 
 
 def test_no_recovery_point_is_an_objective_missed(runs: dict[str, Run]) -> None:
-    """Exit 10; every promise that needs one has failed, none was skipped for it, and nothing was made."""
+    """Exit 10; every promise that needs one has failed, none was skipped for it, and nothing was made but the lock."""
     run = runs["before"]
     # a moment needs no recovery point, and marked changes that only the sandbox makes; the posture of the backups is
     # promised in the sandbox alone, unless the target asks for it
@@ -181,11 +147,11 @@ def test_no_recovery_point_is_an_objective_missed(runs: dict[str, Run]) -> None:
 
     assert (run.status, run.record.all_codes) == (10, (10,))
     assert set(outcomes.values()) == {"failed"}
-    assert run.record.resources == ()
+    assert [(each.id[:11], each.state) for each in run.record.resources] == [("drill-lock-", "gone")]
     assert "expected a usable recovery point of 'greenhouse'" in run.read("summary.md")
 
 
-def test_a_point_and_a_stored_manifest_are_enough(runs: dict[str, Run]) -> None:
+def test_a_point_and_a_stored_manifest_are_enough(place: Place, runs: dict[str, Run]) -> None:
     """Exit 0 without touching the source; what the profile does not allow is skipped with that reason."""
     run = runs["after"]
     skipped = [
@@ -199,8 +165,147 @@ def test_a_point_and_a_stored_manifest_are_enough(runs: dict[str, Run]) -> None:
     ]
     assert {promise.outcome for promise in run.record.promises} == {"passed", "skipped"}
     assert [restoration.expectation for restoration in run.record.restorations] == ["stored"]
+    (found,) = [each for each in run.record.verdicts if each.name == "manifest"]
+    assert found.sentence.startswith("compared with a manifest (stored), taken ")
+    assert f"data: s3://{BUCKET}/drills/{NAME}/times/" in found.sentence
+    assert run.folder is not None
+    assert (run.folder / "manifest.json").read_bytes() == (place.checkout / "plants.json").read_bytes()
     assert {resource.state for resource in run.record.resources} == {"gone"}
     assert run.record.simulated
+    price = run.record.price
+    assert price is not None
+    assert price.used is not None
+    assert [(each.instance_class, each.storage_gib) for each in price.used.copies] == [("db.t4g.medium", 20)]
+    assert price.estimated is not None
+    assert price.estimated.copies[0].instance_class == "db.t4g.medium"
+
+
+# -- under the policy of infra/iam --------------------------------------------------------------------------------------
+
+CHANGES = ("Restore", "Create", "Copy", "Modify", "Delete", "AddTags", "Reboot", "Stop", "Promote")
+
+
+def changes(door: Door) -> list[Asked]:
+    """What was asked of IAM about changes."""
+    return [each for each in door.asked if each.action.split(":")[1].startswith(CHANGES)]
+
+
+def test_a_whole_run_needs_no_right_that_its_policy_does_not_give(runs: dict[str, Run], door: Door) -> None:
+    """Each of its requests was allowed by drill.json or manifest-reader.json with its resources, tags and conditions."""
+    assert runs["after"].status == 0
+    assert [each for each in door.asked if each.decision != ALLOWED] == []
+    changed = {each.action: each for each in changes(door)}
+    assert set(changed) >= {
+        *(
+            "rds:RestoreDBInstanceFromDBSnapshot",
+            "rds:CreateDBParameterGroup",
+            "rds:ModifyDBInstance",
+            "kms:CreateGrant",
+        ),
+        *("rds:DeleteDBInstance", "rds:DeleteDBParameterGroup", "rds:AddTagsToResource"),
+    }
+    assert changed["rds:DeleteDBInstance"].context["aws:ResourceTag/drills:run"] == runs["after"].record.run_id
+    assert changed["rds:RestoreDBInstanceFromDBSnapshot"].context["rds:PubliclyAccessible"] == "false"
+    assert len(door.asked) > 50
+
+
+def test_each_change_of_a_run_is_refused_where_it_is_about_the_source(
+    runs: dict[str, Run], door: Door, simulator: Simulator, elsewhere: RunningSandbox
+) -> None:
+    """The same call on the instance, a snapshot, a group or a key of somebody else, though that carried the tags of a drill."""
+    assert runs
+    documents = [drill_policy(elsewhere)]
+    others = {
+        "db": f":db:{NAME}",
+        "pg": ":pg:orders",
+        "subgrp": ":subgrp:orders",
+        "snapshot": ":snapshot:nightly",
+        "key": ":key/11111111-0000-4000-8000-000000000000",
+    }
+    read_by_a_restore = {("Restore", "db"), ("Restore", "snapshot"), ("CopyDB", "snapshot")}
+    wrong, tried = [], set()
+    for each in changes(door):
+        kind = each.resource.split(":")[5].split("/")[0]
+        name = each.action.split(":")[1]
+        if any(name.startswith(verb) and kind == of for verb, of in read_by_a_restore):
+            continue
+        place = each.resource.rpartition(f":{kind}")[0]
+        tried.add((each.action, kind))
+        own = door.policy_of(each.resource)  # that of the key
+        decided = simulator.decide(documents, each.action, place + others[kind], each.context, own)
+        if decided not in REFUSED:
+            wrong.append((each.action, kind, decided))
+
+    assert wrong == []
+    assert len(tried) >= 8
+
+
+def test_the_role_of_a_drill_cannot_touch_the_source(
+    runs: dict[str, Run], door: Door, drill_role: Callable[[], dict[str, str]], elsewhere: RunningSandbox
+) -> None:
+    """Sent with the role's own keys and past the code of a drill, each change of the source is refused, and it stays as it was."""
+    assert runs
+    (before,) = elsewhere.client("rds").describe_db_instances(DBInstanceIdentifier=NAME)["DBInstances"]
+    rds = elsewhere.client(
+        "rds",
+        endpoint_url=door.url,
+        **{name.lower(): value for name, value in drill_role().items()},
+    )
+    source, tag = {"DBInstanceIdentifier": NAME}, [{"Key": "drills:run", "Value": runs["after"].record.run_id}]
+    tries: tuple[Callable[[], object], ...] = (
+        lambda: rds.delete_db_instance(**source, SkipFinalSnapshot=True),
+        lambda: rds.modify_db_instance(**source, BackupRetentionPeriod=0),
+        lambda: rds.modify_db_instance(**source, NewDBInstanceIdentifier="drill-20261123-120000-abcd-recovery"),
+        lambda: rds.reboot_db_instance(**source),
+        lambda: rds.stop_db_instance(**source),
+        lambda: rds.create_db_snapshot(**source, DBSnapshotIdentifier="drill-1"),
+        lambda: rds.add_tags_to_resource(ResourceName=before["DBInstanceArn"], Tags=tag),
+        lambda: rds.remove_tags_from_resource(ResourceName=before["DBInstanceArn"], TagKeys=["owner"]),
+    )
+
+    for attempt in tries:
+        with pytest.raises(ClientError, match="AccessDenied"):
+            attempt()
+    (after,) = elsewhere.client("rds").describe_db_instances(DBInstanceIdentifier=NAME)["DBInstances"]
+    assert after == before
+
+
+@pytest.mark.parametrize(
+    ("name", "command", "codes", "calls"),
+    [
+        ("posture", ("posture",), (11, 12), {"backup:GetBackupPlan", "rds:DescribeDBInstances"}),
+        ("posture", ("preflight",), (0, 10, 11, 12), {"iam:SimulatePrincipalPolicy", "kms:DescribeKey"}),
+        ("backup", ("backup", "--retain", "1d"), (0,), {"backup:StartBackupJob", "backup:TagResource", "iam:PassRole"}),
+        ("sweep", ("sweep",), (0,), {"rds:DeleteDBParameterGroup"}),
+    ],
+)
+def test_each_other_command_needs_no_right_that_its_policy_does_not_give(
+    place: Place, runs: dict[str, Run], door: Door, name: str, command: tuple[str, ...], codes: tuple[int, ...],
+    calls: set[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+) -> None:  # fmt: skip
+    """Under a role with its policy alone each request is allowed; a sweep removes what carries a run's tag and its end."""
+    assert runs
+    rds, stem = door.sandbox.client("rds"), "drill-20260101-120000-abcd-recovery-parameters"
+    tags = {"drills:run": "20260101-120000-abcd", "drills:target": NAME, "drills:expires": "2026-01-01T13:00:00+00:00"}
+    with suppress(rds.exceptions.DBParameterGroupAlreadyExistsFault):
+        rds.create_db_parameter_group(
+            DBParameterGroupName=stem,
+            DBParameterGroupFamily="postgres16",
+            Description="left behind",
+            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+        )
+    config = tmp_path / "drill.toml"
+    config.write_text((place.checkout / "drill.toml").read_text().replace(door.sandbox.endpoint, door.url))
+    role = f"arn:aws:iam::{ACCOUNT}:role/backup"
+    for variable, value in door.role(command[0], policy(name, source=NAME, vault=VAULT, backup_role_arn=role)).items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.chdir(tmp_path)
+    before = len(door.asked)
+
+    assert cli.main([*command, "--config", str(config)]) in codes
+    asked = door.asked[before:]
+    assert [each for each in asked if each.decision != ALLOWED] == []
+    assert {each.action for each in asked} >= calls
 
 
 def test_nothing_planted_is_in_any_byte_that_a_run_leaves(
@@ -258,9 +363,12 @@ def some(place: Place, elsewhere: RunningSandbox, runs: dict[str, Run]) -> dict[
     """Runs that are told to leave something out, of what the whole one was of."""
     assert runs
     objectives = ("run", "--", "-k", "objective")
-    missed = ("run", "--rto", "1ms", "--", "-k", "objective")
-    variables = elsewhere.variables | {"DRILL_EVIDENCE_KEY": made_key(PLANTS)}
-    made = at_once(place, objectives, missed, environment=variables)
+    unlocked, text = place.checkout / "unlocked.toml", (place.checkout / "drill.toml").read_text()
+    unlocked.write_text(
+        text.replace("ca_bundle", "lock = false\nca_bundle")
+    )  # else one target is drilled by one run at a time
+    missed = ("run", "--config", str(unlocked), "--rto", "1ms", "--", "-k", "objective")
+    made = at_once(place, objectives, missed, environment=elsewhere.variables | SIGNING)
     nothing_left(place)
     return dict(zip(("objectives", "missed"), made, strict=True))
 
@@ -274,6 +382,9 @@ def test_some_of_the_promises_are_a_partial_run(some: dict[str, Run]) -> None:
     assert len(run.record.missing) == SCENARIOS - 3
     assert len(run.record.promises) == 3
     assert {resource.state for resource in run.record.resources} == {"gone"}
+    assert run.record.resources[0].id.startswith(
+        "drill-lock-"
+    )  # taken before anything is made, also where nothing else was
 
 
 def test_a_missed_objective_is_ten(some: dict[str, Run]) -> None:
@@ -294,39 +405,9 @@ def test_a_run_of_some_scenarios_is_derived_again(some: dict[str, Run]) -> None:
         assert (name, again.differences, again.codes) == (name, [], run.record.all_codes)
 
 
-@contextmanager
-def health_page(services: dict[str, str]) -> Iterator[str]:
-    """Something that answers as LocalStack's health page does; its URL."""
-
-    class Page(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = json.dumps({"services": services, "edition": "community", "version": "4.9.0"}).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = HTTPServer(("127.0.0.1", 0), Page)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
 def sentence_of(place: Place, url: str) -> str:
     """The one sentence of a run against this URL, which exits with 12 and leaves nothing."""
-    run = drills(
-        place,
-        *("run", "--profile", "endpoint", "--endpoint-url", url),
-        environment={"DRILL_EVIDENCE_KEY": made_key(Plants())},
-    )
+    run = drills(place, "run", "--profile", "endpoint", "--endpoint-url", url, environment=SIGNING)
     assert (run.status, run.record.all_codes) == (12, (12,))
     assert run.sentence in run.out
     nothing_left(place)
@@ -335,7 +416,12 @@ def sentence_of(place: Place, url: str) -> str:
 
 def test_an_edition_that_lacks_a_service(place: Place) -> None:
     """The sentence names the service that is not there, and the edition."""
-    with health_page({"rds": "available", "ec2": "available", "sts": "running", "backup": "disabled"}) as url:
+    there = dict.fromkeys(
+        ("rds", "ec2", "sts", "s3", "secretsmanager"), "available"
+    )  # all that a target may need but one
+    services = there | {"backup": "disabled"}
+    health = json.dumps({"services": services, "edition": "community", "version": "4.9.0"}).encode()
+    with answering("GET", lambda _: (200, health)) as url:
         sentence = sentence_of(place, url)
 
     assert "found no backup in its edition" in sentence
@@ -344,7 +430,6 @@ def test_an_edition_that_lacks_a_service(place: Place) -> None:
 
 def test_nothing_answers(place: Place) -> None:
     """The sentence names the URL."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
 
     assert f"http://127.0.0.1:{port}" in sentence_of(place, f"http://127.0.0.1:{port}")

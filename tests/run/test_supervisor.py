@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import sys
 from dataclasses import replace
@@ -11,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from drills import record
+from drills import record, work_folder
 from drills.clock import SystemClock
 from drills.run import plan as plans
 from drills.run import signals, supervisor
@@ -48,6 +49,21 @@ def nothing_left(folder: Path, work: Path) -> None:
     assert not work.exists()
     names = {path.name for path in folder.iterdir() if path.name.startswith(".")}
     assert names <= {plans.OUTCOME_NAME, ".origin"}
+
+
+def test_no_variable_of_pytest_reaches_the_features(folder: Path, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A `-k` or a plugin that is left over in the environment chooses none of a drill's scenarios; the rest of it is there."""
+    for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD", "NOT_PYTESTS"):
+        monkeypatch.setenv(name, "-k nothing")
+    plan = small_run.small_plan(
+        folder, work, features="import os; print(sorted(n for n in os.environ if 'PYTEST' in n))"
+    )
+    assert supervisor.run(plan, folder, lambda ended: None).statuses["features"] == 0
+    said = (folder / "features.log").read_text()
+    assert "NOT_PYTESTS" in said
+    assert not {"'PYTEST_ADDOPTS'", "'PYTEST_PLUGINS'", "'PYTEST_DISABLE_PLUGIN_AUTOLOAD'"} & set(
+        re.findall(r"'\w+'", said)
+    )
 
 
 def test_a_run_that_is_left_alone_does_everything_in_order(folder: Path, work: Path) -> None:
@@ -113,6 +129,9 @@ def test_the_first_process_killed(folder: Path, work: Path, moment: str) -> None
     assert record.load(folder).interrupted_by == told
     phase = "" if moment == "finish" else "start the service"
     assert (folder / "sealed").read_text() == f"aborted in phase {phase}, code 12, ended True"
+    usual = folder / "usual"
+    usual.touch()
+    assert (folder / "sealed").stat().st_mode == usual.stat().st_mode  # evidence has the same readers, whoever seals it
     assert outcome.statuses["finish"] == 0
     assert outcome.statuses["service"] == 0
     assert (folder / "service-cleaned-up").exists()
@@ -140,17 +159,20 @@ def test_the_supervisor_killed(folder: Path, work: Path, moment: str) -> None:
 
 
 def test_both_killed(folder: Path, work: Path) -> None:
-    """With nobody left to end them, the commands end themselves, and the service cleans up."""
+    """With nobody left to end them, the commands end themselves, and the service cleans up; the next run removes the folder."""
+    work = work.with_name("drills-work")
     plan = small_run.small_plan(folder, work)
     with small_run.started(small_run.command(folder, plan), folder) as first:
         small_run.wait_for(folder / "at-features")
         second = small_run.supervisor_of(folder)
+        assert list(work_folder.abandoned([work.parent])) == []
         first.suspend()  # so that it cannot do the other's work
         second.kill()
         first.kill()
         small_run.wait_for_nothing(folder)
     assert (folder / "service-cleaned-up").exists()
-    assert list(work.iterdir()) == []
+    assert not work_folder.is_used(work)
+    assert list(work_folder.abandoned([work.parent])) == [work]
 
 
 def test_a_step_that_does_not_want_to_go(folder: Path, work: Path) -> None:
@@ -307,6 +329,17 @@ def test_a_judgement_that_was_killed(folder: Path, work: Path) -> None:
     nothing_left(folder, work)
 
 
+def test_a_clean_up_whose_log_cannot_be_opened_is_made(folder: Path, work: Path) -> None:
+    """What it says goes nowhere, as on a full disk; what it does is done."""
+    (folder / "finish.log").mkdir()
+    plan = small_run.small_plan(folder, work, features="pass")
+    with small_run.started(small_run.command(folder, plan), folder):
+        outcome = ended(folder)
+    assert outcome.statuses["finish"] == 0
+    assert (folder / "finished").exists()
+    nothing_left(folder, work)
+
+
 def test_a_signal_that_came_before_the_supervisor_ends_the_run(folder: Path, work: Path) -> None:
     """What the user's process held meanwhile is told to the supervisor at once."""
     plan = small_run.small_plan(folder, work)
@@ -417,7 +450,7 @@ def test_what_withstands_the_clean_up_is_told(folder: Path, work: Path) -> None:
     elsewhere = folder.with_name("elsewhere")
     elsewhere.mkdir()
     (elsewhere / "precious").touch()
-    swap = f"(work / 'up').unlink(); work.rmdir(); work.symlink_to({str(elsewhere)!r}); rest()"
+    swap = f"import shutil; shutil.rmtree(work); work.symlink_to({str(elsewhere)!r}); rest()"
     plan = small_run.small_plan(folder, work, service=small_run.SERVICE.replace("sys.stdin.read()", swap), features="")
     with small_run.started(small_run.command(folder, replace(plan, sweep=())), folder):
         outcome = ended(folder)

@@ -18,7 +18,8 @@ import pytest
 
 from drills import record
 from drills.clock import SystemClock, wait_until
-from drills.evidence.folder import read_chain, verify_chain
+from drills.evidence.chain_check import verify_chain
+from drills.evidence.folder import read_chain
 from tests.support import small_run
 from tests.support.paths import CHECKOUT
 
@@ -181,7 +182,8 @@ def test_signals_to_tox_in_a_whole_drill(
     assert verify_chain(chain, None) == ()
     assert sealed.record == kept
     assert (
-        f"aborted in phase {kept.aborted_in}" in (chain / sealed.name / "summary.md").read_text() or not kept.aborted_in
+        f"Aborted in phase {kept.aborted_in}: " in (chain / sealed.name / "summary.md").read_text()
+        or not kept.aborted_in
     )
     assert not [resource for resource in kept.resources if resource.state in ("made", "left")]
     for parent in {tempfile.gettempdir(), "/tmp", "/var/tmp"}:

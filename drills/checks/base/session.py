@@ -44,6 +44,13 @@ PINNED = {
     "xmlbinary": "base64",
     "lc_monetary": "C",
     "quote_all_identifiers": "off",
+    "standard_conforming_strings": "on",
+    "backslash_quote": "safe_encoding",
+    "array_nulls": "on",
+    "transform_null_equals": "off",
+    "xmloption": "content",
+    "gin_fuzzy_search_limit": "0",
+    "exit_on_error": "off",
     "row_security": "off",  # an error where rows would be filtered, never fewer rows
     "enable_indexscan": "off",
     "enable_indexonlyscan": "off",
@@ -53,11 +60,15 @@ PINNED = {
     "jit": "off",
     "lock_timeout": "10s",
     "idle_in_transaction_session_timeout": "0",
+    "idle_session_timeout": "0",
+    "transaction_timeout": "0",
+    "restrict_nonsystem_relation_kind": "",
 }
 # Whatever search_path the owner of the database has set, nothing of theirs is meant: each type is named with its schema,
-# and unnest() of several arrays is PostgreSQL's own (transformRangeFunction() in parse_clause.c).
+# and unnest() of several arrays is PostgreSQL's own (transformRangeFunction() in parse_clause.c). Older servers lack some settings.
 _SET_ALL = """
 select pg_catalog.set_config(s, v, false) from unnest(%s::pg_catalog.text[], %s::pg_catalog.text[]) as t (s, v)
+where pg_catalog.current_setting(s, true) is not null
 """
 _INDEX_SCANS = b"set local enable_indexscan = on; set local enable_indexonlyscan = on; set local enable_bitmapscan = on"
 # The service's own databases, which nobody else may enter: rdsadmin is Amazon RDS's.

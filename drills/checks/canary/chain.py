@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from drills.checks.base.copy_code import CopyCode
 from drills.checks.base.relations import CANARY_SCHEMA, canary_tables
@@ -20,6 +20,7 @@ SCHEMA = CANARY_SCHEMA
 TABLE = f"{SCHEMA}.beat"
 CHECKPOINT = f"{SCHEMA}.checkpoint"
 _BATCH = 10_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PRESENT = f"select pg_catalog.to_regclass(%s) in {canary_tables()}"  # a user's table may have the name
 
 
@@ -81,14 +82,15 @@ def verify_chain(
     """Verify the chain of rows (seq, instant, previous digest, digest) in order of seq; None without rows. Pure.
 
     The first row is number 1, or follows the checkpoint `anchor`; from there on every link must hold. `expected_seq` is
-    the row whose digest is wanted.
+    the row whose digest is wanted. Instants may be of any zone, and are UTC in the state.
     """
     count, oldest, broken, wanted = 0, 0, "", ""
     back: tuple[float, int] = (0.0, 0)
     before = (checkpoint.seq, checkpoint.digest) if checkpoint else (0, "")
     newest: tuple[int, datetime, str] | None = None
-    for seq, at, previous, digest in rows:
+    for seq, local, previous, digest in rows:
         count += 1
+        at = local.astimezone(UTC)  # two instants of one zone are compared by its wall clock, which goes back in autumn
         if not broken:
             broken = _break(before, seq, at, previous, digest)
         if newest is not None:
@@ -150,6 +152,6 @@ def digest_of(previous: str, seq: int, at: datetime) -> str:
     """Return the digest that a row must have: SHA-256 over the previous one, its number and its microseconds since
     1970.
     """
-    whole = at - datetime.fromtimestamp(0, at.tzinfo)
+    whole = at - _EPOCH
     micros = (whole.days * 86400 + whole.seconds) * 1_000_000 + whole.microseconds
     return hashlib.sha256(f"{previous}|{seq}|{micros}".encode()).hexdigest()

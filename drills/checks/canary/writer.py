@@ -8,7 +8,7 @@ that none is missing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from psycopg import sql
 
@@ -67,7 +67,7 @@ returning seq, beat_at, digest
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """One row of the canary; `at` is the database's own clock, aware."""
+    """One row of the canary; `at` is the database's own clock, in UTC whatever zone the session has."""
 
     seq: int
     at: datetime
@@ -105,13 +105,18 @@ def beat(connection: Connection) -> Beat:
         row = connection.execute(_BEAT).fetchone()
     if row is None:
         raise AssertionError("an insert that returns gives one row")
-    return Beat(*row)
+    return _of_row(row)
 
 
 def newest(connection: Connection) -> Beat | None:
     """Return the last row that was written, None before the first."""
     row = connection.execute(f"select seq, beat_at, digest from {SCHEMA}.beat order by seq desc limit 1").fetchone()
-    return Beat(*row) if row else None
+    return _of_row(row) if row else None
+
+
+def _of_row(row: tuple[int, datetime, str]) -> Beat:
+    seq, at, digest = row
+    return Beat(seq, at.astimezone(UTC), digest)
 
 
 def prune(connection: Connection, keep: timedelta) -> int:

@@ -14,6 +14,7 @@ from drills.checks.base.budget import OUT_OF_TIME
 from drills.checks.base.outcome import CheckOutcome
 from drills.checks.base.session import Connection
 from drills.checks.content.fingerprint import conversion
+from drills.checks.content.members import is_apart
 from drills.checks.content.model import UNBOUNDED, Bounds, Contents, TableContent
 from drills.checks.content.read import EXACT, observe, policy_of
 from drills.checks.content.rows import DifferingTable, RowLocation
@@ -36,6 +37,7 @@ __all__ = [
     "unmatched_policies",
 ]
 NAME = "content"
+WHAT = "tables and materialized views"  # that hold rows of their own: of a partitioned table its partitions
 
 
 def read(connection: Connection, policies: Mapping[str, TablePolicy], within: Bounds = UNBOUNDED) -> CheckOutcome:
@@ -74,7 +76,7 @@ def judge(
     """
     total = CheckOutcome(
         findings=tuple(_damage(table, reason) for table, reason in found.damaged.items()),
-        unverified=_unread(expected, found, policies),
+        unverified=(*_unread(expected, found, policies), *_without_fingerprint(expected, found, policies)),
         excluded=tuple(NotChecked(name, policy.reason) for name, policy in policies.items() if policy.kind == "skip"),
     )
     for table, before in expected.tables.items():
@@ -105,6 +107,19 @@ def _unread(expected: Contents, found: Contents, policies: Mapping[str, TablePol
         for side, reasons in sides
         for table, reason in reasons.items()
         if policy_of(table, "", policies).kind != "skip"
+    )
+
+
+def _without_fingerprint(
+    expected: Contents, found: Contents, policies: Mapping[str, TablePolicy]
+) -> tuple[NotChecked, ...]:
+    """Return the tables with rows of which the manifest says nothing; what `members.settle` has reported is not among them."""
+    known = {*expected.tables, *expected.unreadable, *expected.damaged, *(expected.not_read or {})}
+    return tuple(
+        NotChecked(table, "the manifest has no fingerprint of it: its rows are not compared")
+        for table, content in found.tables.items()
+        if table not in known and content.rows and not is_apart(content)
+        if policy_of(table, content.root, policies).kind != "skip"
     )
 
 

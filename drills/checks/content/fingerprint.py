@@ -53,7 +53,7 @@ def conversion(algorithm: Algorithm, server: str, source: str | None) -> str:
     `source` the one in a manifest that the database is compared with, if any: "" where it was taken before encodings were
     stored, with hashes of the bytes as they were.
     """
-    known = not {server, "UTF8" if source is None else source} & {"", *UNKNOWN_ENCODINGS}
+    known = not {server, source} & {"", *UNKNOWN_ENCODINGS}
     return "UTF8" if algorithm == STABLE and known and server != "UTF8" else ""
 
 

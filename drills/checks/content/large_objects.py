@@ -84,6 +84,11 @@ def judge(expected: LargeObjects, found: LargeObjects) -> CheckOutcome:
     )
 
 
+def is_unreadable(finding: Finding) -> bool:
+    """Return whether a finding is of a large object that the server cannot read."""
+    return finding.found.startswith(_UNREADABLE)
+
+
 def _finding(oid: str, before: str | None, after: str | None) -> Finding:
     name = f"large object {oid}"
     what = "is missing" if after is None else "was not there before" if before is None else "has other contents"

@@ -43,7 +43,7 @@ def settle(
             total += _stale(name, table, after[name])
             del before[name], after[name]
             continue
-        if not _is_apart(table) or (policy and policy.kind == "skip"):
+        if not is_apart(table) or (policy and policy.kind == "skip"):
             continue
         here = after.get(name)
         if here is None:
@@ -56,7 +56,7 @@ def settle(
                 before[name], after[name] = pair
             else:
                 del before[name], after[name]
-    added = {name: here for name, here in after.items() if name not in expected.tables and _is_apart(here)}
+    added = {name: here for name, here in after.items() if name not in expected.tables and is_apart(here)}
     total += _added(added, known=expected.not_read is not None)
     total += CheckOutcome(excluded=tuple(NotChecked(*each) for each in (expected.not_read or {}).items()))
     return Settled(dataclasses.replace(expected, tables=before), dataclasses.replace(found, tables=after), total)
@@ -78,7 +78,7 @@ def _stale(name: str, before: TableContent, after: TableContent) -> CheckOutcome
     return CheckOutcome(excluded=(NotChecked(name, reason),))
 
 
-def _is_apart(table: TableContent) -> bool:
+def is_apart(table: TableContent) -> bool:
     """Return whether the catalog check does not name the table."""
     return table.system_schema or table.member is not None
 

@@ -1,45 +1,117 @@
-"""Check that the scratch instance is shut off, as the AWS API describes it."""
+"""Check that the scratch instance is shut off and acted on by nobody else, as the AWS API describes it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from drills.model.finding import CheckResult, Finding, Outcome, Severity
+from drills.model.finding import CheckResult, Finding, NotChecked, Outcome, Severity
 from drills.model.instance import Instance
 
 NAME = "isolation"
 
 
-def judge(scratch: Instance, security_groups: Sequence[dict[str, Any]]) -> CheckResult:
+@dataclass(frozen=True, slots=True)
+class SelectedBy:
+    """A selection of a backup plan that means the scratch instance: its plan and name, and by what ("tag", "ARN", "everything")."""
+
+    plan: str
+    selection: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The groups that a scratch instance was asked to be in, and what of the source's could make others act on it.
+
+    `inherited` names the tags that it shares with the source and that the run has not set; None where there is no source to
+    compare with. `unread` says why the selections of the backup plans are not known, "" where they are.
+    """
+
+    security_group: str
+    subnet_group: str
+    inherited: tuple[str, ...] | None = ()
+    selected: tuple[SelectedBy, ...] = ()
+    unread: str = ""
+
+
+def judge(
+    scratch: Instance, security_groups: Sequence[dict[str, Any]], around: Surroundings | None = None
+) -> CheckResult:
     """Judge a scratch instance and its security groups (members of DescribeSecurityGroups' answer). Pure.
 
     It must not be public, not protected from deletion, take no backups and export no logs of its own; its groups let
     nothing out and admit no range of addresses. A group that admits another group, as owners do for their runners, is a
-    warning: its members cannot be seen from here.
+    warning: its members cannot be seen from here. With `around` it must be in the groups that were asked for and in no other, have
+    no tag of the source, and be meant by no selection of a backup plan: one that means everything is a warning.
     """
+    public = {True: "yes", False: "no", None: ""}[scratch.publicly_accessible]
     facts = [
-        ("public access", "no", "yes" if scratch.publicly_accessible else "no"),
+        *([("public access", "no", public)] if public else []),
         ("deletion protection", "off", "on" if scratch.deletion_protection else "off"),
         ("backup retention", "0 days", f"{scratch.backup_retention_days} days"),
         ("log exports", "none", ", ".join(scratch.log_exports) or "none"),
         ("security groups", "at least one", "at least one" if security_groups else "none"),
+        *(_placing(scratch, around) if around else []),
     ]
     references: list[tuple[str, str, str]] = []
     for group in security_groups:
         facts += openings(group)
         others = [reference for rule in group.get("IpPermissions") or [] for reference in _references(rule)]
         references += [(f"ingress of {group.get('GroupId', '?')}", "single hosts", ", ".join(others))] if others else []
+    references += _selections(around, everything=True) if around else []
     errors = tuple(_finding(scratch, "error", *fact) for fact in facts if fact[1] != fact[2])
     warnings = tuple(_finding(scratch, "warning", *fact) for fact in references)
+    unknown = () if public else (NotChecked("public access", "DescribeDBInstances does not say PubliclyAccessible"),)
+    outcome: Outcome = "missed" if errors else "not verified" if unknown else "met"
+    return CheckResult(
+        NAME,
+        outcome,
+        _sentence(errors, unknown, warnings),
+        compared=len(facts),
+        findings=(*errors, *warnings),
+        not_checked=(*unknown, *_unread(around)),
+        unverified=len(unknown),
+    )
+
+
+def _sentence(errors: Sequence[Finding], unknown: Sequence[NotChecked], warnings: Sequence[Finding]) -> str:
     if errors:
-        sentence = errors[0].message + (f" and {len(errors) - 1} more" if len(errors) > 1 else "")
-    elif warnings:
-        sentence = f"lets nothing out and admits no range of addresses, {len(warnings)} warning{'s' if len(warnings) > 1 else ''}"
-    else:
-        sentence = "admits single hosts alone and lets nothing out"
-    outcome: Outcome = "missed" if errors else "met"
-    return CheckResult(NAME, outcome, sentence, compared=len(facts), findings=(*errors, *warnings))
+        return errors[0].message + (f" and {len(errors) - 1} more" if len(errors) > 1 else "")
+    if unknown:
+        return f"whether it is public is not known: {unknown[0].reason}"
+    if warnings:
+        return f"lets nothing out and admits no range of addresses, {len(warnings)} warning{'s' if len(warnings) > 1 else ''}"
+    return "admits single hosts alone and lets nothing out"
+
+
+def _placing(scratch: Instance, around: Surroundings) -> list[tuple[str, str, str]]:
+    """Return whether the instance is where it was asked to be, and has nothing that others act on: what, expected, found."""
+    return [
+        ("own security group", around.security_group, ", ".join(scratch.security_groups) or "none"),
+        ("own subnet group", around.subnet_group, scratch.subnet_group or "none"),
+        ("tags of the source", "none", ", ".join(around.inherited or ()) or "none"),
+        *(_selections(around, everything=False) or [("backup plans", "none", "none")]),
+    ]
+
+
+def _selections(around: Surroundings, *, everything: bool) -> list[tuple[str, str, str]]:
+    """Return the selections that mean the instance as they mean everything, or by a tag or its name."""
+    return [
+        ("backup plans", "none", f"{each.selection} of {each.plan}, by {each.by}")
+        for each in around.selected
+        if (each.by == "everything") == everything
+    ]
+
+
+def _unread(around: Surroundings | None) -> tuple[NotChecked, ...]:
+    if around is None:
+        return ()
+    found = [NotChecked("backup plans that would back the copy up", around.unread)] if around.unread else []
+    if around.inherited is None:
+        found.append(NotChecked("tags of the source", "there is no source to compare the copy's tags with"))
+    return tuple(found)
 
 
 def openings(group: dict[str, Any]) -> list[tuple[str, str, str]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from drills.checks.server.isolation import judge
+from drills.checks.server.isolation import SelectedBy, Surroundings, judge
 from drills.model.instance import Instance
 
 SHUT = Instance(
@@ -20,7 +20,9 @@ SHUT = Instance(
     instance_class="db.t4g.medium",
     master_username="owner",
     security_groups=("sg-1",),
+    subnet_group="drill-subnets",
 )
+AROUND = Surroundings("sg-1", "drill-subnets")
 
 
 def group(*, ingress: Any = (), egress: Any = ()) -> dict[str, Any]:
@@ -105,3 +107,61 @@ def test_an_instance_without_a_group_is_not_shut_off() -> None:
 
     assert result.outcome == "missed"
     assert [finding.object for finding in result.findings] == ["drill-1-recovery: security groups"]
+
+
+def test_whether_it_is_public_is_read_and_never_assumed() -> None:
+    """An answer without PubliclyAccessible is neither open nor shut: not verified, with the reason."""
+    result = judge(replace(SHUT, publicly_accessible=None), [group(ingress=[HOST])], AROUND)
+
+    assert (result.outcome, result.findings, result.unverified) == ("not verified", (), 1)
+    assert "DescribeDBInstances does not say PubliclyAccessible" in result.sentence
+
+
+def test_a_copy_where_it_was_asked_to_be_gives_no_finding() -> None:
+    """In its own groups alone, with tags of the run's alone, meant by no backup plan."""
+    result = judge(SHUT, [group(ingress=[HOST])], AROUND)
+
+    assert (result.outcome, result.findings, result.not_checked, result.compared) == ("met", (), (), 11)
+
+
+@pytest.mark.parametrize(
+    ("scratch", "around", "what", "found"),
+    [
+        (replace(SHUT, security_groups=("sg-9",)), AROUND, "own security group", "sg-9"),
+        (replace(SHUT, security_groups=("sg-1", "sg-9")), AROUND, "own security group", "sg-1, sg-9"),
+        (replace(SHUT, security_groups=()), AROUND, "own security group", "none"),
+        (replace(SHUT, subnet_group="default"), AROUND, "own subnet group", "default"),
+        (SHUT, replace(AROUND, inherited=("backup", "team")), "tags of the source", "backup, team"),
+        (SHUT, replace(AROUND, selected=(SelectedBy("nightly", "by tag", "tag"),)), "backup plans", "by tag of nightly, by tag"),
+        (SHUT, replace(AROUND, selected=(SelectedBy("nightly", "all", "ARN"),)), "backup plans", "all of nightly, by ARN"),
+    ],
+)  # fmt: skip
+def test_what_others_act_on_is_found(scratch: Instance, around: Surroundings, what: str, found: str) -> None:
+    """Another group, a group beside it, a tag of the source's, a backup plan that picks the copy up."""
+    result = judge(scratch, [group(ingress=[HOST])], around)
+
+    assert result.outcome == "missed"
+    assert [(each.object, each.found) for each in result.findings if each.severity == "error"] == [
+        (f"drill-1-recovery: {what}", found)
+    ]
+
+
+def test_a_plan_that_means_everything_is_to_be_looked_at() -> None:
+    """It may fire while the copy is there, and only its owner can leave the copy out: a warning."""
+    result = judge(SHUT, [group()], replace(AROUND, selected=(SelectedBy("all", "every", "everything"),)))
+
+    assert [(each.severity, each.found) for each in result.findings] == [("warning", "every of all, by everything")]
+    assert result.outcome == "met"
+
+
+def test_what_could_not_be_read_is_named() -> None:
+    """Plans that may not be read, and a source that is gone: neither is clean, neither accuses."""
+    result = judge(
+        SHUT, [group()], replace(AROUND, inherited=None, unread="the backup plans could not be read: denied")
+    )
+
+    assert result.outcome == "met"
+    assert [each.what for each in result.not_checked] == [
+        "backup plans that would back the copy up",
+        "tags of the source",
+    ]

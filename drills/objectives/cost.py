@@ -1,0 +1,181 @@
+"""What the copies of a run cost, from the table of prices beside this module. Pure; what the table does not have is unknown.
+
+Amazon RDS bills an instance by the second, for at least 10 minutes, and storage by the GiB-month
+(https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_OnDemandDBInstances.html). Only copies are counted: no provisioned IOPS
+and throughput, no transfer between regions, no copied snapshot, no requests.
+"""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from drills.model.engine import ENROLLED, EngineSupport
+from drills.model.instance import NEVER_MADE
+from drills.model.price import Billed, Price, SupportYears, UnitPrice
+from drills.model.record import RunRecord
+
+TABLE = Path(__file__).with_name("prices.toml")
+LEAST_SECONDS = 600
+HOURS_OF_MONTH = 730  # as AWS's own estimates count
+YEARS_AT_FIRST = 2  # of Extended Support, at its first price
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """US dollars of what is known, and what of it is not, each with its reason. All unknown: `known` is None and never 0."""
+
+    known: Decimal | None
+    unknown: tuple[str, ...] = ()
+
+
+@functools.cache
+def prices() -> Mapping[str, Any]:
+    """Return the table of prices as the file has it."""
+    return tomllib.loads(TABLE.read_text(encoding="utf-8"))
+
+
+def with_asked(table: Mapping[str, Any], asked: Iterable[UnitPrice]) -> Mapping[str, Any]:
+    """Return the table with prices that AWS's price list gave in the place of its own."""
+    found: dict[str, Any] = dict(table)
+    for each in asked:
+        region = dict(found.get(each.region, {}))
+        found[each.region] = region | {each.kind: dict(region.get(each.kind, {})) | {each.name: each.usd}}
+    return found
+
+
+def cost_of(copies: Iterable[Billed], table: Mapping[str, Any]) -> Cost:
+    """Return the cost of the copies by a table of prices."""
+    found: list[Decimal] = []
+    unknown: list[str] = []
+    for copy in copies:
+        for part in (_of_instance(copy, table), _of_storage(copy, table), _of_support(copy, table)):
+            if isinstance(part, str):
+                unknown.append(part)
+            elif part is not None:
+                found.append(part)
+    return Cost(sum(found, Decimal(0)) if found else None, tuple(dict.fromkeys(unknown)))
+
+
+def _of_instance(copy: Billed, table: Mapping[str, Any]) -> Decimal | str:
+    price = table.get(copy.region, {}).get("hour", {}).get(copy.instance_class)
+    if price is None:
+        return f"the price of {copy.instance_class or 'an unknown class'} in {copy.region or 'an unknown region'}"
+    return Decimal(price) * _hours(copy)
+
+
+def _of_storage(copy: Billed, table: Mapping[str, Any]) -> Decimal | str:
+    if copy.storage_gib is None:
+        return "the storage, whose size is not known here"
+    price = table.get(copy.region, {}).get("gib_month", {}).get(copy.storage_type)
+    if price is None:
+        return f"the price of {copy.storage_type or 'unknown'} storage in {copy.region or 'an unknown region'}"
+    return Decimal(price) * Decimal(str(copy.storage_gib)) * Decimal(str(copy.seconds)) / 3600 / HOURS_OF_MONTH
+
+
+def _of_support(copy: Billed, table: Mapping[str, Any]) -> Decimal | str | None:
+    if copy.extended_support is None:
+        return None
+    if copy.extended_support == "unknown":
+        return "Extended Support, of which it is not known whether it is charged"
+    price = table.get(copy.region, {}).get("extended_support", {}).get(copy.extended_support)
+    processors = table.get("vcpus", {}).get(copy.instance_class)
+    if price is None or processors is None:
+        return (
+            f"Extended Support of {copy.instance_class or 'an unknown class'} in {copy.region or 'an unknown region'}"
+        )
+    return Decimal(price) * int(processors) * _hours(copy)
+
+
+def _hours(copy: Billed) -> Decimal:
+    return Decimal(str(max(copy.seconds, LEAST_SECONDS))) / 3600
+
+
+def copies_of(record: RunRecord) -> tuple[Billed, ...]:
+    """Return the copies of a run as they are billed, from the request until each was seen to be gone: no less than AWS bills.
+
+    A copy that is still there counts until the end of the run, and one whose request got no answer from the beginning of the run;
+    what was certainly never made counts for nothing.
+    """
+    restored = {each.instance_id: each for each in record.restorations}
+    found = []
+    for each in record.resources:
+        ended = each.gone_at or record.ended_at
+        if each.kind != "db-instance" or each.state in ("in use", "kept") or ended is None:
+            continue
+        if each.made_at is None and each.note.endswith(NEVER_MADE):
+            continue
+        began = each.made_at or record.started_at
+        seconds = max((ended - began).total_seconds(), 0.0)
+        copy = restored.get(each.id)
+        if copy is None:
+            found.append(Billed(each.region, "", seconds, instance_id=each.id))
+            continue
+        storage = (copy.storage_type, copy.storage_gib)
+        support = support_charged(copy.engine, began)
+        found.append(Billed(each.region, copy.instance_class, seconds, *storage, support, each.id))
+    return tuple(found)
+
+
+def support_charged(engine: EngineSupport | None, at: datetime) -> SupportYears | None:
+    """Return which stretch of Extended Support is charged for a copy at an instant, None where none is.
+
+    It is for what is enrolled and past its standard support, at another price in the third year. PostgreSQL 11 was charged a month
+    after its end of standard support (aws-samples/rds-extended-support-cost-estimator): so no less is counted than is charged.
+    """
+    if engine is None or engine.setting != ENROLLED:
+        return None
+    if engine.standard_until is None:
+        return "unknown"
+    if at <= engine.standard_until:
+        return None
+    return "year_3" if at >= _years_after(engine.standard_until, YEARS_AT_FIRST) else "years_1_and_2"
+
+
+def _years_after(instant: datetime, years: int) -> datetime:
+    try:
+        return instant.replace(year=instant.year + years)
+    except ValueError:  # the 29th of February
+        return instant.replace(year=instant.year + years, day=28)
+
+
+def price_of(copies: Iterable[Billed], asked: Iterable[UnitPrice] = ()) -> Price:
+    """Return the price of copies, as a run record keeps it."""
+    billed, table = tuple(copies), with_asked(prices(), asked)
+    cost = cost_of(billed, table)
+    return Price(None if cost.known is None else f"{cost.known:f}", cost.unknown, billed, str(table["date"]))
+
+
+def told(price: Price, *, simulated: bool, asked: Iterable[UnitPrice] = ()) -> str:
+    """Return a price that a record keeps in words."""
+    known = None if price.usd is None else Decimal(price.usd)
+    return sentence(Cost(known, price.unknown), simulated=simulated, date=price.prices_of, asked=tuple(asked))
+
+
+def sentence(cost: Cost, *, simulated: bool, date: str, asked: tuple[UnitPrice, ...] = ()) -> str:
+    """Return the cost in words, with the date of the prices; a simulated run "would cost", and what is unknown is never 0."""
+    unknown = "; ".join(cost.unknown)
+    if cost.known is None and not unknown:
+        return "no copy was made"
+    of_list = sorted({each.published[:10] for each in asked if each.published})
+    source = f"the prices of {date}"
+    if asked:
+        source = f"AWS's price list{f' of {of_list[-1]}' if of_list else ''}, else the table of {date}"
+    if cost.known is None:
+        return f"unknown by {source}: {unknown}"
+    verb = "would cost" if simulated else "cost"
+    rest = f", without {unknown}" if unknown else ""
+    return f"{verb} about ${show(cost.known)} by {source}{rest}"
+
+
+def show(amount: Decimal) -> str:
+    """Return an amount of US dollars, with enough places that what is more than nothing is not shown as 0."""
+    if amount == 0 or amount >= Decimal("0.01"):
+        return f"{amount:.2f}"
+    return f"{max(amount, Decimal('0.0001')):.4f}"

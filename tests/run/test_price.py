@@ -1,0 +1,116 @@
+"""The price of a run in its record: before it makes anything, when the source is known, and at its end."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from drills.config.load import Config, load
+from drills.model.price import RunPrice, UnitPrice
+from drills.objectives import cost
+from drills.run import guard, price, price_list
+from reports.view.price import cost_line, estimate_line
+from tests.support.example_record import green_drill
+
+CONFIG = """\
+[drill]
+profile = "{profile}"
+[profiles.live]
+kind = "aws"
+accounts = ["000000000000"]
+regions = ["us-east-1"]
+[profiles.elsewhere]
+kind = "endpoint"
+endpoint_url = "http://localhost:4566"
+region = "us-east-1"
+[targets.orders]
+instance = "orders"
+{more}
+"""
+SOURCE: Any = SimpleNamespace(instance_class="db.t4g.medium", storage_type="gp3", storage_gib=100)
+ASKED = (UnitPrice("us-east-1", "hour", "db.t4g.medium", "0.07", "2026-11-20T00:00:00Z"),)
+
+
+def configured(folder: Path, profile: str, more: str = "") -> Config:
+    """A configuration with that profile."""
+    path = folder / "drill.toml"
+    path.write_text(CONFIG.format(profile=profile, more=more))
+    return load(path, profile=None, target=None, environment={})
+
+
+def test_before_the_source_is_read_storage_and_class_are_unknown(tmp_path: Path) -> None:
+    """Unless drill.toml names the class; a copy for each purpose, for as long as the run may take."""
+    effective = configured(tmp_path, "live")
+    unread = price.estimate(effective)
+    named = price.estimate(configured(tmp_path, "live", 'restore = { instance_class = "db.t4g.micro" }'))
+
+    assert unread.usd is None
+    assert "the price of an unknown class in us-east-1" in unread.unknown
+    assert {each.seconds for each in unread.copies} == {effective.limits.total_seconds}
+    assert len(unread.copies) == len(price.purposes(effective)) == 2
+    assert float(named.usd or 0) == pytest.approx(0.016 * 2 * effective.limits.total_seconds / 3600)
+    assert "the storage, whose size is not known here" in named.unknown
+
+
+def test_on_aws_the_price_list_is_asked_for_what_the_source_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its class and storage type, in the region of the copy; the answer goes before the table and stays in the record."""
+    asked: list[tuple[Any, ...]] = []
+
+    def ask(*given: Any) -> tuple[tuple[UnitPrice, ...], str]:
+        asked.append(given[1:])
+        return ASKED, "expected one price in the price list of us-east-1 for gp3, found none"
+
+    monkeypatch.setattr(price_list, "ask", ask)
+    found = guard._estimate(configured(tmp_path, "live"), SimpleNamespace(), SOURCE)  # type: ignore[arg-type]
+
+    assert asked == [("us-east-1", "db.t4g.medium", "gp3")]
+    assert found.asked == ASKED
+    assert "found none" in found.note
+    assert found.estimated is not None
+    assert float(found.estimated.usd or 0) > 0
+    assert found.estimated.copies[0].storage_gib == 100
+
+
+def test_elsewhere_the_price_list_is_never_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An endpoint is no AWS with prices; the table says what it says."""
+    monkeypatch.setattr(price_list, "ask", lambda *_: pytest.fail("it was asked"))
+    found = guard._estimate(configured(tmp_path, "elsewhere"), SimpleNamespace(), SOURCE)  # type: ignore[arg-type]
+
+    assert (found.asked, found.note) == ((), "")
+    assert found.estimated is not None
+    assert found.estimated.usd is not None
+
+
+def test_at_the_end_the_price_is_that_of_the_copies_by_the_same_prices() -> None:
+    """What was asked before the run is what it is worked out by; a record without an estimate has its price all the same."""
+    record = green_drill()
+    first = record.restorations[0]
+    restored = dataclasses.replace(first, instance_class="db.t4g.medium", storage_type="gp3", storage_gib=100)
+    resources = tuple(dataclasses.replace(each, region="us-east-1") for each in record.resources)
+    record = dataclasses.replace(record, restorations=(restored, *record.restorations[1:]), resources=resources)
+    asked = dataclasses.replace(record, price=RunPrice(asked=ASKED, note="because"))
+    found, without = price.at_end(asked), price.at_end(dataclasses.replace(record, price=None))
+
+    assert found.used is not None
+    assert found.used.copies == cost.copies_of(record)
+    assert (found.asked, found.note) == (ASKED, "because")
+    assert without.used is not None
+    assert float(found.used.usd or 0) > float(without.used.usd or 0) > 0
+    told = cost_line(dataclasses.replace(asked, price=found))
+    assert "AWS's price list of 2026-11-20" in told
+    assert "db.t4g.medium, 100 GiB of gp3" in told
+    assert told.endswith("; because")
+
+
+def test_a_record_of_before_has_its_price_worked_out_by_the_report() -> None:
+    """And no estimate."""
+    record = dataclasses.replace(green_drill(), price=None)
+
+    assert cost_line(record).startswith("unknown by the prices of ")
+    assert estimate_line(record) == ""

@@ -1,0 +1,146 @@
+"""AWS's price list: what is asked of it, what is taken from its answer, and what is said where it gives no price."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drills.aws.guarded import permits
+from drills.errors import DrillError
+from drills.model.price import UnitPrice
+from drills.run import price_list
+
+REGION = "eu-central-1"
+
+
+def product(usd: str, unit: str, engine: str = "PostgreSQL", **attributes: str) -> dict[str, Any]:
+    """A product as the list has it, in its form aws_v1, with a term on demand and one that is reserved."""
+    rate = {"unit": unit, "beginRange": "0", "endRange": "Inf", "pricePerUnit": {"USD": usd}}
+    reserved = {"unit": unit, "pricePerUnit": {"USD": "0.0001"}}
+    return {
+        "product": {"productFamily": "Database", "attributes": {"databaseEngine": engine, **attributes}, "sku": "A"},
+        "serviceCode": "AmazonRDS",
+        "terms": {
+            "OnDemand": {"A.B": {"priceDimensions": {"A.B.C": rate}, "termAttributes": {}}},
+            "Reserved": {"A.D": {"priceDimensions": {"A.D.C": reserved}}},
+        },
+        "publicationDate": "2026-11-20T00:00:00Z",
+    }
+
+
+CLASS, STORAGE = product("0.1580000000", "Hrs"), product("0.1370000000", "GB-Mo")
+
+
+@pytest.fixture
+def stubbed() -> Iterator[tuple[Any, Stubber]]:
+    """Clients whose price list answers as it is told; botocore's model checks requests and answers."""
+    pricing = boto3.client("pricing", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+    opened: list[tuple[str, str]] = []
+
+    def client(service: str, region: str) -> Any:
+        opened.append((service, region))
+        return pricing
+
+    with Stubber(pricing) as stubber:
+        yield SimpleNamespace(client=client, opened=opened), stubber
+        stubber.assert_no_pending_responses()
+
+
+def asked_for(**fields: str) -> dict[str, Any]:
+    """The request for these attributes."""
+    every = {"deploymentOption": "Single-AZ", "regionCode": REGION} | fields
+    filters = [{"Type": "TERM_MATCH", "Field": name, "Value": value} for name, value in every.items()]
+    return {"ServiceCode": "AmazonRDS", "FormatVersion": "aws_v1", "Filters": filters}
+
+
+OF_CLASS = asked_for(productFamily="Database Instance", databaseEngine="PostgreSQL", instanceType="db.m6g.large")
+OF_STORAGE = asked_for(productFamily="Database Storage", volumeType="General Purpose-GP3")
+
+
+def test_a_class_and_a_storage_type_are_asked_for(stubbed: tuple[Any, Stubber]) -> None:
+    """In us-east-1, page by page, in requests that botocore's model takes; the price on demand is taken and no reserved one."""
+    clients, stubber = stubbed
+    stubber.add_response("get_products", {"PriceList": [], "NextToken": "more"}, OF_CLASS)
+    stubber.add_response("get_products", {"PriceList": [json.dumps(CLASS)]}, OF_CLASS | {"NextToken": "more"})
+    other = product("0.2", "GB-Mo", "MySQL")
+    stubber.add_response("get_products", {"PriceList": [json.dumps(each) for each in (other, STORAGE)]}, OF_STORAGE)
+
+    found, note = price_list.ask(clients, REGION, "db.m6g.large", "gp3")
+
+    assert clients.opened == [("pricing", "us-east-1")]
+    assert note == ""
+    assert found == (
+        UnitPrice(REGION, "hour", "db.m6g.large", "0.158", "2026-11-20T00:00:00Z"),
+        UnitPrice(REGION, "gib_month", "gp3", "0.137", "2026-11-20T00:00:00Z"),
+    )
+
+
+def test_a_caller_that_may_not_ask_is_told_and_has_no_price(stubbed: tuple[Any, Stubber]) -> None:
+    """A sentence with the right that is lacking; nothing is raised, since a price is no reason to stop a drill."""
+    clients, stubber = stubbed
+    stubber.add_client_error("get_products", "AccessDeniedException", "not authorized to perform: pricing:GetProducts")
+
+    found, note = price_list.ask(clients, REGION, "db.m6g.large", "gp3")
+
+    assert found == ()
+    assert note.startswith("AWS's price list could not be asked (pricing:GetProducts): ")
+    assert "AccessDeniedException" in note
+
+
+def test_without_a_client_there_is_no_price() -> None:
+    """Of clients that were given by hand, none can be opened."""
+
+    def client(*_: str) -> Any:
+        raise DrillError("expected clients of a session")
+
+    assert price_list.ask(SimpleNamespace(client=client), REGION, "c", "")[1].endswith(  # type: ignore[arg-type]
+        "expected clients of a session"
+    )
+
+
+def test_what_the_list_has_no_name_for_is_not_asked(stubbed: tuple[Any, Stubber]) -> None:
+    """A storage type whose attribute no public source shows, and a class that is not known."""
+    assert price_list.ask(stubbed[0], REGION, "", "io2") == ((), "")
+
+
+@pytest.mark.parametrize(
+    ("products", "found"),
+    [
+        ([], "none"),
+        ([product("0.1", "Quantity")], "none"),
+        ([product("0.0000000000", "Hrs")], "none"),
+        ([product("a lot", "Hrs")], "none"),
+        ([product("NaN", "Hrs")], "none"),
+        ([product("0.1", "Hrs", "MySQL")], "none"),
+        ([{"terms": None}, {}], "none"),
+        ([CLASS, product("0.3", "Hrs")], "2"),
+    ],
+)
+def test_no_price_is_guessed(products: list[dict[str, Any]], found: str) -> None:
+    """Where none fits, or more than one, it is said, and there is none."""
+    said = price_list.price_of(products, REGION, "hour", "c")
+
+    assert said == f"expected one price in the price list of {REGION} for c, found {found}"
+
+
+@given(st.decimals("0.0001", 1000, places=10), st.sampled_from(["PostgreSQL", "Any"]))
+def test_a_price_is_the_number_that_the_list_has(amount: Any, engine: str) -> None:
+    """Under PostgreSQL's own name or for any engine, however often it is listed."""
+    listed = product(f"{amount:f}", "GB-Mo", engine)
+    found = price_list.price_of([listed, listed, product("9", "GB-Mo", "MySQL")], REGION, "gib_month", "gp3")
+
+    assert isinstance(found, UnitPrice)
+    assert float(found.usd) == float(amount)
+
+
+def test_the_list_is_read_by_clients_that_only_read() -> None:
+    """GetProducts changes nothing."""
+    assert permits.is_read(price_list.RIGHT)
