@@ -66,9 +66,16 @@ class Command:
 
 
 def documents() -> list[Path]:
-    """Return the pages whose console blocks are run, the README first, since it installs the suite."""
-    others = [*CHECKOUT.glob("docs/*.md"), *CHECKOUT.glob("infra/*/README.md"), CHECKOUT / "benchmarks" / "README.md"]
-    return [CHECKOUT / "README.md", *sorted(others)]
+    """Return the pages whose console blocks are run, the README first, since it installs the suite.
+
+    Last the page whose newest run is no drill: others read a drill in reports/out/latest.
+    """
+    others = [
+        *CHECKOUT.glob("docs/**/*.md"),
+        *CHECKOUT.glob("infra/*/README.md"),
+        CHECKOUT / "benchmarks" / "README.md",
+    ]
+    return [CHECKOUT / "README.md", *sorted(others, key=lambda page: (page.name == "incident.md", page))]
 
 
 @functools.cache
@@ -90,6 +97,13 @@ def commands(page: Path) -> list[Command]:
         else:
             unanswered = False
     return found
+
+
+def to_copy(text: str) -> list[str]:
+    """Return what a reader copies of each console block of a page: its commands, without prompts and output."""
+    lines = text.splitlines()
+    blocks = [(start, end) for kind, start, end, _ in _blocks(lines) if kind == "console"]
+    return ["\n".join(each.text for each in _console("", lines, start, end, {})) for start, end in blocks]
 
 
 def _blocks(lines: list[str]) -> Iterator[tuple[str, int, int, dict[str, str]]]:

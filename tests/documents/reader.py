@@ -103,6 +103,10 @@ class Reader:
             self._run("psql", "-q", "-d", "postgres", "-c", f"drop database if exists {name} with (force)")
             self._run("psql", "-q", "-d", "postgres", "-c", f"create database {name} template sample")
 
+    def restore_files(self) -> None:
+        """Take back what a page has changed in files of the clone, such as drill.toml."""
+        self.call("git", "checkout", "--quiet", "--", ".")
+
     def _run(self, program: str, *arguments: str, **options: Any) -> None:
         assert self._server is not None
         quiet = {**self.environment, "PGOPTIONS": "-c client_min_messages=error"}

@@ -36,7 +36,7 @@ class Results:
         text = command.text
         if command.seconds is not None:
             text = f"timeout --preserve-status -s INT {command.seconds} {text}"
-        drill = " ".join(text.partition("#")[0].split())
+        drill = drill_of(text)
         shared = self._drills.get(drill)
         try:
             code, output = shared or shell.run(text, TIMEOUT)
@@ -59,9 +59,17 @@ class Results:
         self.failures.append(f"{command.page}:{command.line}: {command.text}\n{sentence}")
 
 
+def drill_of(text: str) -> str:
+    """Return the call of `drills` that a command makes, also by way of tox, by which two that are the same drill are told."""
+    return " ".join(
+        re.sub(r"^.*\btox -e drill(?: --(?= ))?", ".tox/drill/bin/drills run", text.partition("#")[0]).split()
+    )
+
+
 def run_page(found: list[Command], reader: Reader, results: Results) -> None:
     """Run the commands of one page in a shell of their own; a command that does not end takes the rest along."""
     reader.fill_databases()
+    reader.restore_files()
     shell = Shell(reader)
     try:
         for command in found:

@@ -11,14 +11,13 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
 from drills.record import to_json
 from tests.documents import pages
+from tests.support.answering import Request, answering
 from tests.support.controls_record import real_drill
 from tests.support.paths import CHECKOUT
 
@@ -30,22 +29,12 @@ pytestmark = pytest.mark.skipif(
 
 
 @dataclass
-class Arrived:
-    """A request as it arrived."""
-
-    method: str
-    path: str
-    headers: dict[str, str]
-    body: bytes
-
-
-@dataclass
 class Service:
     """A server that keeps what arrives, and answers with `status`."""
 
     url: str = ""
     status: int = 200
-    arrived: list[Arrived] = field(default_factory=list)
+    arrived: list[Request] = field(default_factory=list)
 
 
 @pytest.fixture
@@ -53,25 +42,12 @@ def service() -> Iterator[Service]:
     """The server, on loopback."""
     kept = Service()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            kept.arrived.append(Arrived(self.command, self.path, dict(self.headers), body))
-            self.send_response(kept.status)
-            self.end_headers()
-            self.wfile.write(b"{}")
+    def answer(request: Request) -> tuple[int, bytes]:
+        kept.arrived.append(request)
+        return kept.status, b"{}"
 
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    kept.url = f"http://127.0.0.1:{server.server_port}"
-    yield kept
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with answering("POST", answer) as kept.url:
+        yield kept
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.documents import pages, shape
+from tests.documents import pages, run, shape
 
 _PAGE = """\
 # A page
@@ -65,6 +65,14 @@ def test_commands_reach_over_lines(found: list[pages.Command]) -> None:
     assert [command.output.text for command in found if command.output] == ["a\nb", "b"]
 
 
+def test_what_is_copied_of_a_block_is_its_commands() -> None:
+    """The button of the site leaves out prompts and output, and takes here-documents whole."""
+    first, *_, last = pages.to_copy(_PAGE)
+
+    assert first == "ls\ncat > file <<'EOF'\nit's text\nEOF\necho \"two\nlines\" && \\\n    echo three"
+    assert last == 'eval "$(.tox/drill/bin/drills sandbox up --port 80)"'
+
+
 def test_markers_say_how_a_block_is_run(found: list[pages.Command]) -> None:
     """A reason, an exit code and an end by Ctrl-C stand before the block."""
     assert [command.not_run for command in found] == ["", "", "", "needs an account", ""]
@@ -86,6 +94,20 @@ def test_calls_of_the_suite_are_found(found: list[pages.Command]) -> None:
 
     assert calls[:3] == [[], [], []]
     assert calls[3:] == [[["posture", "--profile", "production"]], [["sandbox", "up", "--port", "80"]]]
+
+
+@pytest.mark.parametrize(
+    ("text", "drill"),
+    [
+        ("python3 -m venv .venv && .venv/bin/tox -e drill   # the sample", ".tox/drill/bin/drills run"),
+        (".venv/bin/tox -e drill -- --seed my.dump", ".tox/drill/bin/drills run --seed my.dump"),
+        (".tox/drill/bin/drills run  --seed my.dump # yours", ".tox/drill/bin/drills run --seed my.dump"),
+        (".venv/bin/tox -e drill --notest", ".tox/drill/bin/drills run --notest"),
+    ],
+)
+def test_a_drill_is_the_same_whoever_calls_it(text: str, drill: str) -> None:
+    """A whole drill that two pages show is run once, also where one of them calls it by tox."""
+    assert run.drill_of(text) == drill
 
 
 def test_a_block_without_a_prompt_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
