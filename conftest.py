@@ -8,6 +8,7 @@ from typing import Any, TextIO
 import pytest
 
 from drills.printable import printable_lines
+from drills.private_process import forbid_core_dumps
 from drills.redaction import clean_error, redact
 
 pytest_plugins = [
@@ -52,7 +53,9 @@ class CleanLog:
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Let pytest's report of a run, which goes into features.log, pass through CleanLog."""
+    """Let pytest's report of a run, which goes into features.log, pass through CleanLog; a run holds passwords in its memory."""
+    if config.getoption("--drill-run") is not None:
+        forbid_core_dumps()
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None and config.getoption("--drill-run") is not None:
         reporter._tw._file = CleanLog(reporter._tw._file)

@@ -8,16 +8,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.common import CLOCK, ROOT, show, spread
+from benchmarks.common import ROOT, show, spread, took
 from drills.record import RECORD_NAME, load
 from reports import html, markdown, pdf
-
-
-def timed(work: Callable[[], object]) -> float:
-    """How many seconds the work takes."""
-    began = CLOCK.monotonic()
-    work()
-    return CLOCK.monotonic() - began
 
 
 def main() -> None:
@@ -38,11 +31,11 @@ def main() -> None:
         "report.pdf": lambda: pdf.render(record, lying),
         "report.pdf, in a process of its own": lambda: subprocess.run(alone, cwd=ROOT, check=True),
     }
-    took: dict[str, list[float]] = {name: [] for name in works}
+    times: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(options.rounds):
         for name, work in works.items():
-            took[name].append(timed(work))
-    rows = [(name, spread(seconds, "s")) for name, seconds in took.items()]
+            times[name].append(took(work))
+    rows = [(name, spread(seconds, "s")) for name, seconds in times.items()]
     show(f"Reports, median of {options.rounds} rounds", ("", "took"), rows)
 
 

@@ -15,6 +15,9 @@ def main() -> int:
     # a folder called drills in the caller's folder is not taken for ours by the processes that are started from here
     os.environ["PYTHONSAFEPATH"] = "1"
     from drills.cli.main import main as command_line
+    from drills.private_process import forbid_core_dumps
+
+    forbid_core_dumps()
 
     return command_line()
 

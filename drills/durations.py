@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _WORDS = {"millisecond": "ms", "second": "s", "minute": "m", "hour": "h", "day": "d", "week": "w"}
@@ -25,6 +25,17 @@ def parse_duration(text: str) -> timedelta:
         return sum((timedelta(seconds=float(part[1]) * _unit_seconds(part[2])) for part in parts), timedelta())
     except OverflowError as error:
         raise ValueError(f"{text!r} is too long; the longest that counts is {timedelta.max.days} days") from error
+
+
+def days_after(instant: datetime, days: int) -> datetime:
+    """Return the instant so many days later, or earlier where negative; the last or first that there is where they lead beyond it.
+
+    A number of days that AWS answers has no limit in its models.
+    """
+    try:
+        return instant + timedelta(days=days)
+    except OverflowError:
+        return (datetime.max if days > 0 else datetime.min).replace(tzinfo=instant.tzinfo)
 
 
 def _unit_seconds(unit: str) -> float:

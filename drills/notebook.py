@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import os
 import threading
+import weakref
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 
 class Notebook:
-    """The open file of one process; it is made when the first entry is added."""
+    """The open file of one process; it is made when the first entry is added, and closed with the notebook."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -28,6 +29,9 @@ class Notebook:
         with self._lock:
             if self._file < 0:
                 self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+                weakref.finalize(
+                    self, os.close, self._file
+                )  # a process that drills again and again has new ones each time
             while line:
                 line = line[os.write(self._file, line) :]
 

@@ -17,13 +17,17 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement of a policy. `principals` holds names by kind ("AWS", "Service"); `*` alone is `*` of each kind."""
+    """One statement of a policy. `principals` holds names by kind ("AWS", "Service"); `*` alone is `*` of each kind.
+
+    `condition` is its Condition as it stands there, empty where it has none.
+    """
 
     effect: str
     principals: Mapping[str, tuple[str, ...]]
     actions: tuple[str, ...]
     resources: tuple[str, ...]
     conditional: bool
+    condition: Mapping[str, Any]
 
     def names_principal(self, kind: str, *names: str) -> bool:
         """Whether one of these principals is named literally; pass `*` to ask for everybody."""
@@ -31,11 +35,11 @@ class Statement:
 
     def covers_action(self, action: str) -> bool:
         """Whether an action such as `kms:Decrypt` is meant; upper and lower case are the same."""
-        return any(_matches(action.lower(), pattern.lower()) for pattern in self.actions)
+        return any(matches(action.lower(), pattern.lower()) for pattern in self.actions)
 
     def covers_resource(self, arn: str) -> bool:
         """Whether a resource is meant."""
-        return any(_matches(arn, pattern) for pattern in self.resources)
+        return any(matches(arn, pattern) for pattern in self.resources)
 
 
 def parse_policy(text: str) -> tuple[Statement, ...]:
@@ -50,7 +54,7 @@ def parse_policy(text: str) -> tuple[Statement, ...]:
 
 def read_statements(document: Any, effect: str | None = None) -> tuple[Statement, ...]:
     """Return the statements of a parsed policy document, those of one effect or all; none for what is no policy."""
-    members = _as_list(document.get("Statement")) if isinstance(document, Mapping) else []
+    members = as_list(document.get("Statement")) if isinstance(document, Mapping) else []
     statements = (_statement(each) for each in members if isinstance(each, Mapping))
     return tuple(each for each in statements if effect in (None, each.effect))
 
@@ -62,6 +66,7 @@ def _statement(raw: Mapping[str, Any]) -> Statement:
         _texts(raw.get("Action")),
         _texts(raw.get("Resource")),
         "Condition" in raw,
+        raw.get("Condition") or {},
     )
 
 
@@ -72,14 +77,16 @@ def _principals(raw: Any) -> dict[str, tuple[str, ...]]:
 
 
 def _texts(value: Any) -> tuple[str, ...]:
-    return tuple(str(each) for each in _as_list(value))
+    return tuple(str(each) for each in as_list(value))
 
 
-def _as_list(value: Any) -> list[Any]:
+def as_list(value: Any) -> list[Any]:
+    """Return the values of an element, which holds one or a list; none where it is missing."""
     if value is None:
         return []
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def _matches(value: str, pattern: str) -> bool:
+def matches(value: str, pattern: str) -> bool:
+    """Whether a value is meant by a pattern, upper and lower case apart."""
     return fnmatch.fnmatchcase(value, pattern.replace("[", "[[]"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import secrets
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +27,7 @@ from drills.model.timing import Moment, Phase
 
 RECORD_NAME = "drill.json"
 ORIGIN_NAME = ".origin"  # holds the monotonic instant at which the run began, for the processes of the run
+RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")  # of new_run_id
 _ADAPTER: TypeAdapter[RunRecord] = TypeAdapter(RunRecord)
 
 
@@ -46,7 +48,7 @@ def from_json(text: str, name: str = RECORD_NAME) -> RunRecord:
     """
     try:
         raw = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # lists thousands deep
         raise ConfigError(f"{name} is no run record: expected JSON, found {error}") from error
     version = raw.get("schema_version") if isinstance(raw, dict) else None
     if isinstance(version, int) and version > SCHEMA_VERSION:
@@ -98,13 +100,20 @@ def json_schema() -> dict[str, Any]:
 
 
 class Journal:
-    """The open run record of one process; every method writes before it returns."""
+    """The open run record of one process; every method writes before it returns, and raises OSError where it cannot.
+
+    After `go_on` nothing is raised: what could not be written is `missed`, why, and `behind` says that the newest state is in
+    memory alone.
+    """
 
     def __init__(self, folder: Path, record: RunRecord, clock: Clock, origin: float) -> None:
         self.folder = folder
         self.record = record
         self.clock = clock
         self._origin = origin
+        self._goes_on = False
+        self.missed = ""
+        self.behind = False
 
     @classmethod
     def create(cls, folder: Path, record: RunRecord, *, origin: float, clock: Clock | None = None) -> Journal:
@@ -127,8 +136,24 @@ class Journal:
             origin = clock.monotonic() - (clock.now() - record.started_at).total_seconds()
         return cls(folder, record, clock, origin)
 
+    def go_on(self) -> None:
+        """Raise nothing from now on where the record cannot be written: what is to be removed is removed all the same."""
+        self._goes_on = True
+
+    def miss(self, error: OSError) -> None:
+        """Remember why something could not be written, the first reason of several; raise the error unless the run goes on."""
+        if not self._goes_on:
+            raise error
+        self.missed = self.missed or error.strerror or str(error)
+
     def _save(self) -> None:
-        write_atomically(self.folder / RECORD_NAME, to_json(self.record))
+        try:
+            write_atomically(self.folder / RECORD_NAME, to_json(self.record))
+        except OSError as error:
+            self.miss(error)
+            self.behind = True
+        else:
+            self.behind = False
 
     def elapsed(self) -> float:
         """Return the seconds since the run began."""
@@ -150,6 +175,12 @@ class Journal:
             now, elapsed = self.record.started_at, 0.0
         fresh = Phase(name, started_at=now, start_seconds=elapsed, clock=clock, note=note)
         self.update(phases=(*self._closed(now, elapsed), fresh))
+
+    def waits_for(self, reason: str) -> None:
+        """Note at the open phase why it still waits; "" once it does not. Those who follow the run see it."""
+        *ended, last = self.record.phases
+        if last.note != reason:
+            self.update(phases=(*ended, dataclasses.replace(last, note=reason)))
 
     def _closed(self, now: datetime, elapsed: float) -> tuple[Phase, ...]:
         phases = self.record.phases

@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from drills.errors import ConfigError
@@ -25,7 +26,10 @@ MASK = "****"
 
 _URL = re.compile(r"(?P<before>\b[a-z][a-z0-9+.-]*://)(?P<user>[^\s:/@'\"]*)(?P<colon>:?)(?P<secret>[^\s'\"]*)@", re.I)
 _NAMED = re.compile(
-    r"(?P<before>[\w-]*(?:password|passwd|passphrase|secret|token|signature|PGPASSWORD|secret_?access_?key)[\w-]*"
+    r"(?P<name>arn:aws[\w-]*:secretsmanager:[\w-]*:\d*:secret:[\w/+.@-]++(?!=|:\S)"  # of a secret, and no value of it
+    r"|\bsecretsmanager:(?:Create|Delete|Describe|Get|List|Put|Restore|Tag|Untag|Update)"  # a right of IAM
+    r"(?:Secret(?:Value)?|Secrets|Resource|RandomPassword|ResourcePolicy)\b(?!=|:\S))"
+    r"|(?P<before>[\w-]*(?:password|passwd|passphrase|secret|token|signature|PGPASSWORD|secret_?access_?key)[\w-]*"
     r"[\"']?\s*[=:]\s*)"
     r"(?!\d+(?:\.\d+)? (?:ms|[smhd])\b)"  # "set the master password: 0.6 s" is a phase and how long it took
     r"(?P<secret>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s,;&)\]}'\"]+)",
@@ -41,7 +45,7 @@ _HOST = re.compile(r"[\w.:,\[\]-]*")
 def redact(text: str) -> str:
     """Return the text with passwords masked: in URLs (`user:…@host`), after `password=`, `"token":`, `PASSWORD '…'`.
 
-    An ARN of a secret is its name and not its value, and stays.
+    The ARN of a secret is its name and not its value, and a right such as `secretsmanager:GetSecretValue` is none: both stay.
     """
     text = _SQL.sub(lambda found: found["before"] + MASK, mask_urls(text))
     return _NAMED.sub(_mask_named, text)
@@ -59,7 +63,9 @@ def _mask_url(found: re.Match[str]) -> str:
 
 
 def _mask_named(found: re.Match[str]) -> str:
-    return found[0] if _ARN.match(found["secret"].strip("'\"")) else found["before"] + MASK
+    if found["name"] or _ARN.match(found["secret"].strip("'\"")):
+        return found[0]
+    return f"{found['before']}{MASK}"
 
 
 def holds_secret(text: str) -> bool:
@@ -97,6 +103,22 @@ def check_url(url: str, name: str) -> None:
     raise ConfigError(
         f"{name}: expected a libpq URL whose user and password are percent-encoded, found {show_address(url)} with a "
         'character that is not: write "@" as %40, "/" as %2F, ":" as %3A, "%" as %25, or leave it out and set PGPASSWORD'
+    )
+
+
+def redact_seed(seed: str) -> str:
+    """Return a seed as a report may show it: a URL without user, password and options, a file by its name."""
+    if "://" not in seed:
+        return Path(seed).name
+    try:
+        check_url(seed, "--seed")
+    except ConfigError:
+        return show_address(seed)
+    scheme, _, rest = seed.partition("://")
+    return (
+        f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"
+        if "?" not in rest.rpartition("@")[0]
+        else show_address(seed)
     )
 
 

@@ -6,6 +6,7 @@ from hypothesis import settings
 
 from tests.support.cluster import remove_shared
 from tests.support.drill import staged
+from tests.support.evaluating import simulator
 from tests.support.memory import use_memory
 from tests.support.rds import beating
 from tests.support.sandbox import sandbox
@@ -22,6 +23,7 @@ __all__ = [
     "pytest_configure",
     "remove_shared",
     "sandbox",
+    "simulator",
     "source",
     "staged",
 ]
@@ -34,6 +36,9 @@ def pytest_xdist_auto_num_workers() -> int:
 
 use_memory()  # before anything asks for a temporary folder, and before pytest-xdist starts its processes
 
-# A machine that is busy is no counterexample.
-settings.register_profile("drills", deadline=None)
+# A machine that is busy is no counterexample. A change is judged by the same examples each time, so that what fails is its own
+# doing; new ones are looked for by `tox -e fuzz`, which tries other examples in each run.
+settings.register_profile("drills", deadline=None, derandomize=True)
+# tests/fuzz/mutations.py says which tests try that many
+settings.register_profile("fuzz", deadline=None, max_examples=200)
 settings.load_profile("drills")

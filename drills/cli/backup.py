@@ -18,9 +18,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.aws import guards
 from drills.aws import read as aws
-from drills.aws.outcome import was_not_carried_out
-from drills.aws.read import error_text
-from drills.aws.scratch import scratch_tags
+from drills.aws.calls.outcome import was_not_carried_out
+from drills.aws.guarded.names import scratch_tags
+from drills.aws.remedies import advice, error_text, explain
 from drills.aws.session import Clients
 from drills.cli.common import TARGET_OPTIONS, Command
 from drills.cli.target import OpenTarget, open_target
@@ -100,15 +100,15 @@ def run(options: argparse.Namespace) -> int:
             "keeps it, and charges for it, for ever"
         )
     days = whole_days(options.retain)
-    reached = open_target(options)
+    reached = open_target(options, source_role="backup")
     clock = SystemClock()
     try:
         request = _build_request(reached, days, options.role_arn, clock)
         result = back_up(reached.clients, request, clock, every=_every(reached), on_state=_print_state)
     except (ClientError, BotoCoreError) as error:
         raise DrillError(
-            f"expected AWS Backup to back up {reached.config.target.instance}, found: {error_text(error)}: "
-            "correct that and run again"
+            f"expected AWS Backup to back up {reached.config.target.instance}, found: "
+            f"{explain(error, 'correct that and run again')}"
         ) from error
     if options.json:
         print(json.dumps(_facts(reached, request, result), indent=1, default=str))
@@ -242,7 +242,7 @@ def _follow(
     states: list[str] = []
 
     def ended() -> dict[str, Any] | None:
-        job = dict(clients.backup.describe_backup_job(BackupJobId=job_id))
+        job: dict[str, Any] = clients.backup.describe_backup_job(BackupJobId=job_id)
         if job["State"] not in states[-1:]:
             states.append(job["State"])
             on_state(job["State"])
@@ -259,7 +259,9 @@ def _follow(
         ) from error
     if job["State"] != "COMPLETED":
         message = " ".join(str(job.get("StatusMessage") or "it says no more").split())
-        raise DrillError(f"expected the backup job to complete, it is {job['State']}: {message}: {command}")
+        raise DrillError(
+            f"expected the backup job to complete, it is {job['State']}: {message}: {advice(message, command)}"
+        )
     return job
 
 

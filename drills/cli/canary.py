@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from types import FrameType
-from typing import Any
 
 import psycopg
 
@@ -22,7 +21,7 @@ from drills.checks.canary import writer
 from drills.checks.canary.chain import SCHEMA
 from drills.checks.canary.writer import Beat
 from drills.cli.common import Command, help_texts
-from drills.cli.database import parse_dsn
+from drills.cli.database import Database, add_dsn, parse_dsn
 from drills.clock import Clock, SystemClock
 from drills.durations import parse_duration, show_duration, write_duration
 from drills.errors import ConfigError, DrillError
@@ -48,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     beat = parts.add_parser("beat", **help_texts("write a row on a beat until it is stopped", EXAMPLE))
     prune = parts.add_parser("prune", **help_texts("remove old rows behind a checkpoint", EXAMPLE))
     for part in (install, beat, prune):
-        part.add_argument("dsn", metavar="DSN", help="libpq URL or keyword string of the source")
+        add_dsn(part, "the source")
     install.add_argument("--role", default=writer.ROLE, metavar="NAME", help="who will beat (default: drill_canary)")
     install.add_argument("--print", action="store_true", help="print the SQL and change nothing")
     beat.add_argument("--every", default="1s", metavar="DURATION", help="time between two beats (default: 1s)")
@@ -61,13 +60,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Carry out one of the parts; DrillError, one sentence, where it could not."""
-    parameters = parse_dsn(options.dsn) | SETTINGS
+    source = parse_dsn(options.dsn).with_settings(SETTINGS)
     if options.part == "install":
-        return _install(parameters, options.role, only_print=options.print)
+        return _install(source, options.role, only_print=options.print)
     keep = _duration("--keep", options.keep) if options.keep else None
     if options.part == "prune":
         assert keep is not None  # argparse requires it
-        with _connection(parameters) as connection:
+        with _connection(source) as connection:
             removed = writer.prune(connection, keep)
         print(
             f"{removed:,} rows removed; the oldest one left follows the checkpoint" if removed else "nothing to remove"
@@ -77,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
     if options.beats is not None and options.beats < 1:
         raise ConfigError(f"--beats: expected a number from 1, found {options.beats}")
     with _stopped_by_signals():
-        return HeartbeatLoop(parameters, every, keep, options.beats, SystemClock()).run()
+        return HeartbeatLoop(source, every, keep, options.beats, SystemClock()).run()
 
 
 def _duration(option: str, text: str) -> timedelta:
@@ -91,10 +90,10 @@ def _duration(option: str, text: str) -> timedelta:
 
 
 @contextmanager
-def _connection(parameters: dict[str, Any]) -> Iterator[Connection]:
+def _connection(source: Database) -> Iterator[Connection]:
     """Yield a connection; raise what PostgreSQL refuses as a DrillError."""
     try:
-        with psycopg.connect(**parameters, autocommit=True) as connection:
+        with source.connect() as connection:
             yield connection
     except psycopg.Error as error:
         raise _translated(error) from error
@@ -109,11 +108,11 @@ def _translated(error: psycopg.Error) -> DrillError:
     return DrillError(f"the source refused the canary: {reason}; check the DSN's user and its rights")
 
 
-def _install(parameters: dict[str, Any], role: str, *, only_print: bool) -> int:
+def _install(source: Database, role: str, *, only_print: bool) -> int:
     if only_print:
-        print(writer.statements(str(parameters.get("dbname") or "postgres"), role), end="")
+        print(writer.statements(source.name or "postgres", role), end="")
         return 0
-    with _connection(parameters) as connection:
+    with _connection(source) as connection:
         elsewhere = writer.install_for(connection, role)
         database = connection.info.dbname
     print(f"schema {SCHEMA} and role {role} are in database {database}; give the role a password: \\password {role}")
@@ -144,9 +143,9 @@ class HeartbeatLoop:
     """Beats until it is stopped. The first connection must succeed; a lost one is tried again until it does."""
 
     def __init__(
-        self, parameters: dict[str, Any], every: timedelta, keep: timedelta | None, beats: int | None, clock: Clock
+        self, source: Database, every: timedelta, keep: timedelta | None, beats: int | None, clock: Clock
     ) -> None:
-        self._parameters = parameters
+        self._source = source
         self._every = every.total_seconds()
         self._keep = keep
         self._left = beats
@@ -162,7 +161,7 @@ class HeartbeatLoop:
         try:
             while self._left is None or self._written < self._left:
                 try:
-                    with psycopg.connect(**self._parameters, autocommit=True) as connection:
+                    with self._source.connect() as connection:
                         if attempts:
                             self._say("connected again")
                         attempts = 0

@@ -6,7 +6,6 @@ Loads nothing but argparse: `drills --help` answers at once.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,12 +13,15 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from drills.errors import USAGE, ConfigError
+from drills.files import work_in
 from drills.printable import printable
 from drills.redaction import hide_arguments
 
 CHECKOUT = (
     Path(__file__).resolve().parents[2]
 )  # the folder that the suite runs from: features, steps and reports lie in it
+
+OUT = Path("reports/out")  # in which each run has its folder
 
 EXIT_CODES = """\
 exit codes: 0 all promises held; 10 an objective was missed; 11 verification failed; 12 the drill could not run or could
@@ -85,9 +87,17 @@ def project_folder() -> Path:
     return here if (here / "drill.toml").is_file() else CHECKOUT
 
 
-def _absolute(path: str | None) -> str | None:
-    elsewhere = path is None or path == "-" or "://" in path or path.startswith(("env:", "arn:"))
-    return path if elsewhere or path is None else str(Path(path).absolute())
+def _absolute(given: Any) -> Any:
+    """Return a path as it is read from here; what is kept as a pydantic.SecretStr, since it may be a URL, stays one."""
+    if hasattr(given, "get_secret_value"):
+        return type(given)(_absolute(given.get_secret_value()))
+    elsewhere = given == "-" or "://" in given or given.startswith(("env:", "arn:"))
+    return given if elsewhere else str(Path(given).absolute())
+
+
+def word_or_folder(given: str) -> str:
+    """Return a folder that is there as it is read from the caller's; any other text, such as one of our words, as it is."""
+    return str(Path(given).absolute()) if given.strip() and Path(given).is_dir() else given
 
 
 def enter_project(options: argparse.Namespace, paths: Sequence[str]) -> None:
@@ -101,7 +111,17 @@ def enter_project(options: argparse.Namespace, paths: Sequence[str]) -> None:
             continue
         setattr(options, name, [_absolute(each) for each in value] if isinstance(value, list) else _absolute(value))
     print(f"drills: working in {folder}", file=sys.stderr)
-    os.chdir(folder)
+    work_in(folder)
+
+
+def folder_to_write(option: str, given: str) -> Path:
+    """Return the folder that an option names for several files. Raises ConfigError for "-", which means standard output."""
+    if given == "-":
+        raise ConfigError(
+            f'{option}: expected the name of a folder, found "-": several files are written, and none of them to standard '
+            f"output: type {option} FOLDER"
+        )
+    return Path(given)
 
 
 def run_folder(given: str) -> Path:
@@ -114,14 +134,15 @@ def run_folder(given: str) -> Path:
     return folder
 
 
-def _config_options() -> Parser:
-    parser = Parser(add_help=False)
+def _config_options(default: str | None = None) -> Parser:
+    parser = Parser(add_help=False, argument_default=default)
     parser.add_argument("--config", metavar="FILE", help="configuration file (default: drill.toml of this folder)")
     return parser
 
 
-def _target_options() -> Parser:
-    parser = Parser(add_help=False, parents=[_config_options()])
+def target_options(default: str | None = None) -> Parser:
+    """Return the options that lead to a target; `default` is argparse.SUPPRESS for a part of a command that has them itself."""
+    parser = Parser(add_help=False, argument_default=default, parents=[_config_options(default)])
     parser.add_argument("--profile", metavar="NAME", help="profile of the configuration")
     parser.add_argument("--target", metavar="NAME", help="target of the configuration")
     parser.add_argument(
@@ -131,4 +152,4 @@ def _target_options() -> Parser:
 
 
 CONFIG_OPTIONS = _config_options()
-TARGET_OPTIONS = _target_options()
+TARGET_OPTIONS = target_options()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import functools
 import json
 import os
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -24,6 +27,7 @@ from drills.cutover.opening import RecoveryRequest
 from drills.cutover.session import CutoverSession, begin, find_cutover, locked, open_session, roll_back
 from drills.errors import ConfigError, DrillError
 from drills.evidence.manifests import check_stored
+from drills.printable import printable
 
 EXAMPLE = """\
 examples:
@@ -31,14 +35,19 @@ examples:
   drills cutover run --target myappdbprod --confirm myappdbprod      from the newest recovery point
   drills cutover run --target myappdbprod --before 2026-11-23T14:05:00Z --confirm myappdbprod
   drills cutover resume --target myappdbprod --confirm myappdbprod   go on where it stopped, from any machine
-  drills cutover rollback --target myappdbprod --confirm myappdbprod bring the old instance back; deletes nothing
+  drills cutover rollback --target myappdbprod --confirm myappdbprod  bring the old instance back; deletes nothing
 The journal and the lock are where cutover.journal of the target says; docs/cutover.md tells the steps.
 """
 
 
 def add_arguments(cutover: argparse.ArgumentParser) -> None:
     """Add the options of `drills cutover`."""
-    cutover.add_argument("action", choices=("plan", "run", "resume", "rollback"), metavar="plan|run|resume|rollback")
+    cutover.add_argument(
+        "action",
+        choices=("plan", "run", "resume", "rollback"),
+        metavar="plan|run|resume|rollback",
+        help="what of it is done",
+    )
     cutover.add_argument("id", nargs="?", help="resume, rollback: which cut-over (default: the target's last one)")
     point = cutover.add_argument_group("plan, run: what is restored (default: the newest recovery point)")
     point.add_argument("--point", metavar="NAME-or-ARN", help="this recovery point")
@@ -148,7 +157,26 @@ def open_cutover_session(options: argparse.Namespace) -> CutoverSession:
     effective, endpoint = _effective(options)
     # the certificate authority of a standing sandbox, as `drills sandbox up` says it
     bundle = os.environ.get("PGSSLROOTCERT") if effective.simulated else None
-    return open_session(effective, endpoint, bundle, Acknowledgements(options.accept_sessions, options.switched))
+    acknowledged = Acknowledgements(options.accept_sessions, options.switched)
+    session = open_session(effective, endpoint, bundle, acknowledged, given=_given(options))
+    stream = sys.stderr if options.json else sys.stdout
+    tell = functools.partial(_tell, stream)
+    return dataclasses.replace(session, env=dataclasses.replace(session.env, tell=tell))
+
+
+def _given(options: argparse.Namespace) -> tuple[str, ...]:
+    return show.given_options(
+        config=options.config,
+        profile=options.profile,
+        target=options.target,
+        endpoint_url=options.endpoint_url,
+        confirm=options.confirm,
+    )
+
+
+def _tell(stream: TextIO, line: str) -> None:
+    """Print what begins now, at once also into a file or a pipe: who follows it may be waiting for the service."""
+    print(printable(line), file=stream, flush=True)
 
 
 def _effective(options: argparse.Namespace) -> tuple[Config, str | None]:

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 from psycopg import conninfo
+from pydantic import SecretStr
 
-from drills.checks.base.session import Connection, Connector
+from drills import libpq
+from drills.checks.base.session import Connection
+from drills.config.values import looks_secret
 from drills.errors import ConfigError, DrillError
 from drills.model.policy import TablePolicy, parse_table_policy
+from drills.private_process import bare
 from drills.redaction import check_url, show_address
 
 CONNECT_TIMEOUT_SECONDS = "10"
+
+
+def add_dsn(command: argparse.ArgumentParser, whose: str, *, optional: bool = False) -> None:
+    """Add the positional DSN, which is kept as a secret from here on."""
+    told = f"libpq URL or keyword string of {whose}"
+    command.add_argument("dsn", metavar="DSN", type=SecretStr, nargs="?" if optional else None, help=told)
 
 
 def add_policy_option(command: argparse.ArgumentParser) -> None:
@@ -45,40 +56,57 @@ def policies_of(given: Sequence[str]) -> dict[str, TablePolicy]:
     return policies
 
 
-def parse_dsn(dsn: str) -> dict[str, Any]:
-    """Return the parameters of a DSN. Nothing of it is repeated in an error: it may hold a password."""
-    check_url(dsn, "DSN")
+@dataclass(frozen=True, slots=True)
+class Database:
+    """The database that a DSN names, by libpq's parameters; those that are secrets show themselves as stars."""
+
+    parameters: Mapping[str, SecretStr | str]
+
+    @property
+    def name(self) -> str:
+        """The name of the database in the DSN, "" where it has none."""
+        return str(self.parameters.get("dbname") or "")
+
+    def with_settings(self, settings: Mapping[str, str]) -> Database:
+        """Return the same database with further parameters."""
+        return Database({**self.parameters, **settings})
+
+    def connect(self, database: str = "") -> Connection:
+        """Open a connection to the DSN's own database, or to another of its server. Errors are psycopg's, without its frames."""
+        named = {"dbname": database} if database else {}
+        try:
+            return libpq.connect(**{**_plain(self.parameters), **named})
+        except (psycopg.Error, UnicodeError) as error:
+            raise bare(error) from None  # psycopg's frames hold the password
+
+    def entered_name(self) -> str:
+        """Return the name of the database as its server tells it; DrillError when it cannot be entered."""
+        try:
+            with self.connect() as connection:
+                return connection.info.dbname
+        except (psycopg.Error, UnicodeError) as error:
+            sentence = f"expected to connect to the DSN's database, found: {' '.join(str(error).split())}"
+            raise DrillError(sentence) from error
+
+
+def _plain(parameters: Mapping[str, SecretStr | str]) -> dict[str, Any]:
+    """Return the parameters with the values of secrets, at the last moment."""
+    return {name: each.get_secret_value() if isinstance(each, SecretStr) else each for name, each in parameters.items()}
+
+
+def parse_dsn(dsn: SecretStr) -> Database:
+    """Return the database of a DSN. Nothing of it is repeated in an error: it may hold a password."""
+    text = dsn.get_secret_value()
+    check_url(text, "DSN")
     try:
-        parameters: dict[str, Any] = conninfo.conninfo_to_dict(dsn)
+        given = conninfo.conninfo_to_dict(text)
     except (psycopg.ProgrammingError, UnicodeError):  # its message can hold a part of the password
         raise ConfigError(
             "DSN: expected a libpq URL (postgresql://user@host/database) or a keyword string (host=… dbname=…), "
-            f"found {show_address(dsn)}, which libpq does not understand; percent-encode what is special in a URL, and put a "
+            f"found {show_address(text)}, which libpq does not understand; percent-encode what is special in a URL, and put a "
             "value with blanks in single quotes"
         ) from None
-    parameters.setdefault("connect_timeout", CONNECT_TIMEOUT_SECONDS)
-    parameters.setdefault("application_name", "drills")
-    return parameters
-
-
-def server_connector(parameters: dict[str, Any]) -> Connector:
-    """Return a connector to the databases of the DSN's server."""
-
-    def connect(database: str) -> Connection:
-        return psycopg.connect(**{**parameters, "dbname": database}, autocommit=True)
-
-    return connect
-
-
-def own_connection(parameters: dict[str, Any]) -> Callable[[], Connection]:
-    """Return what opens a connection to the DSN's own database."""
-    return lambda: psycopg.connect(**parameters, autocommit=True)
-
-
-def database_name(parameters: dict[str, Any]) -> str:
-    """Return the DSN's database; DrillError when it cannot be entered."""
-    try:
-        with psycopg.connect(**parameters, autocommit=True) as connection:
-            return connection.info.dbname
-    except (psycopg.Error, UnicodeError) as error:
-        raise DrillError(f"expected to connect to the DSN's database, found: {' '.join(str(error).split())}") from error
+    found = {name: SecretStr(str(each)) if looks_secret(name) else str(each) for name, each in given.items()}
+    found.setdefault("connect_timeout", CONNECT_TIMEOUT_SECONDS)
+    found.setdefault("application_name", "drills")
+    return Database(found)

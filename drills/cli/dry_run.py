@@ -1,18 +1,23 @@
-"""What a run would do, for `drills run --dry-run`: read from the configuration alone; asks nothing of AWS and starts nothing."""
+"""What a run would do, for `drills run --dry-run`: reads configuration, key and chain, asks nothing of AWS and starts nothing."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from drills.aws.scratch import ScratchNames, scratch_tags
+from drills.aws.guarded.names import LOCK_PREFIX, ScratchNames, scratch_tags
+from drills.aws.guarded.permits import DRILL_WRITES
 from drills.config.load import AwsProfile, Config, SandboxProfile
 from drills.durations import show_duration
 from drills.evidence.folder import next_sequence
-from drills.evidence.keeper import chain_of, planned_level
+from drills.evidence.keeper import chain_of, planned_level, try_key
+from drills.model.price import Price
 from drills.model.record import ExpectedPromise
+from drills.objectives import cost
+from drills.run.price import estimate, purposes
 
 RUN = "RUN-ID"  # stands for the id that the run will have
 READS = {
@@ -20,25 +25,12 @@ READS = {
     "rds": ("Describe*", "ListTagsForResource"),
     "backup": ("Describe*", "Get*", "List*"),
     "ec2": ("Describe*",),
+    "kms": ("DescribeKey",),
     "logs": ("DescribeLogGroups",),
+    "pricing": ("GetProducts",),
 }
-WRITES = {
-    "rds": (
-        "RestoreDBInstanceFromDBSnapshot",
-        "RestoreDBInstanceToPointInTime",
-        "CopyDBSnapshot",
-        "ModifyDBInstance",
-        "CreateDBParameterGroup",
-        "ModifyDBParameterGroup",
-        "CreateDBSubnetGroup",
-        "DeleteDBInstance",
-        "DeleteDBSnapshot",
-        "DeleteDBParameterGroup",
-        "DeleteDBSubnetGroup",
-    ),
-    "ec2": ("CreateSecurityGroup", "AuthorizeSecurityGroupIngress", "RevokeSecurityGroupEgress", "DeleteSecurityGroup"),
-    "logs": ("DeleteLogGroup",),
-}
+_WRITTEN = [each.split(":") for each in DRILL_WRITES]
+WRITES = {service: tuple(name for of, name in _WRITTEN if of == service) for service, _ in _WRITTEN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +42,22 @@ class Guard:
 
 
 def facts(effective: Config, expected: Sequence[ExpectedPromise]) -> dict[str, Any]:
-    """Return what the run would do, as `--json` prints it. Durations are in seconds. Pure."""
+    """Return what the run would do, as `--json` prints it. Durations are in seconds.
+
+    Reads the chain and the key of the evidence. Raises DrillError where the run could not be signed.
+    """
     target, profile, restore = effective.target, effective.profile, effective.target.restore
-    made = []
-    for purpose in _purposes(effective):
+    locked = restore.lock and not isinstance(profile, SandboxProfile)
+    made = [f"parameter group {LOCK_PREFIX}NUMBER, the lock of the target"] if locked else []
+    for purpose in purposes(effective):
         names = ScratchNames.of(RUN, purpose)
         made.append(f"db instance {names.instance}")
         made += [] if restore.parameter_group else [f"parameter group {names.parameter_group}"]
         made += [] if restore.subnet_group else [f"subnet group {names.subnet_group}"]
         made += [] if restore.security_group else [f"security group {names.security_group}"]
     limits = effective.limits
-    tags = scratch_tags(RUN, effective.target_name, "the run's start and time_to_live", target.tags)
-    chain = chain_of(effective)
+    tags = scratch_tags(RUN, effective.target_name, "the run's start, limits and time_to_live", target.tags)
+    price, chain = estimate(effective), chain_of(effective)
     return {
         "target": effective.target_name,
         "instance": target.instance,
@@ -70,6 +66,7 @@ def facts(effective: Config, expected: Sequence[ExpectedPromise]) -> dict[str, A
         "simulated": effective.simulated,
         "sample": target.sample.text,
         "scenarios": len(expected),
+        "tier": target.tier,
         "allowed": list(profile.allow),
         "makes": made,
         "cuts_over": _cuts_over(effective),
@@ -80,21 +77,30 @@ def facts(effective: Config, expected: Sequence[ExpectedPromise]) -> dict[str, A
         "limits": [asdict(each) for each in limits.list()],
         "total_seconds": limits.total_seconds,
         "time_to_live_seconds": target.time_to_live.total_seconds(),
+        "cost": _cost(price, effective),
+        "price": asdict(price),
         "evidence": {
             "chain": str(chain),
             "sequence": next_sequence(chain),
             "level": planned_level(effective.evidence),
+            "signed": try_key(effective, os.environ),
             "store": effective.evidence.store or "",
         },
         "guards": [asdict(each) for each in _guards(effective)],
     }
 
 
-def _purposes(effective: Config) -> tuple[str, ...]:
-    """Return what copies are restored for: the recovery, and beside it a moment and a copy that was damaged on purpose."""
-    newest = effective.target.sample.kind == "newest"
-    damaged = newest and "damages_backup" in effective.profile.allow
-    return ("recovery", *(("moment",) if newest else ()), *(("rehearsal",) if damaged else ()))
+def _cost(price: Price, effective: Config) -> str:
+    """Return what the copies would cost at most: each for as long as the run may take, without their storage, which AWS knows."""
+    copies, told = len(price.copies), cost.told(price, simulated=True)
+    ask = ""
+    if not price.copies[0].instance_class:
+        ask = " (the source's class, unless restore.instance_class names one)"
+    if isinstance(effective.profile, AwsProfile):
+        ask += ". The run asks AWS's price list first, and its record has that estimate"
+    return (
+        f"{copies} cop{'y' if copies == 1 else 'ies'} for at most {show_duration(price.copies[0].seconds)}: {told}{ask}"
+    )
 
 
 def _cuts_over(effective: Config) -> str:
@@ -102,7 +108,8 @@ def _cuts_over(effective: Config) -> str:
     target = effective.target
     sandboxed = isinstance(effective.profile, SandboxProfile)
     named = target.cutover is not None and target.cutover.drilled == target.instance
-    if "cuts_over" not in effective.profile.allow or target.sample.kind != "newest" or not (sandboxed or named):
+    asked = target.tier == "full" and target.sample.kind == "newest"
+    if "cuts_over" not in effective.profile.allow or not asked or not (sandboxed or named):
         return ""
     return f"stop the service, rename {target.instance}, restore under its name, start the service, and take all of it back"
 
@@ -117,7 +124,10 @@ def _guards(effective: Config) -> list[Guard]:
         found.append(Guard(f"the regions allowed are {', '.join(effective.profile.regions)}", "holds"))
         found.append(Guard("scratch groups are named and not those of the source", "checked first"))
         found.append(Guard("the scratch security group lets nothing out", "checked first"))
-    found.append(Guard("the credentials are of an allowed account, and the source is there", "checked first"))
+        found.append(Guard("the credentials are of an allowed account, and the source is there", "checked first"))
+        return found
+    found.append(Guard("the endpoint is none of AWS's own addresses; it has no lists of accounts and regions", "holds"))
+    found.append(Guard("the source is there", "checked first"))
     return found
 
 
@@ -130,7 +140,7 @@ def as_text(told: dict[str, Any]) -> str:
     """Return the facts as a person reads them."""
     lines = [
         f"A run of target {told['target']} (instance {told['instance']}) with profile {told['profile']} ({told['kind']}) would",
-        f"  hold {told['scenarios']} scenarios on the {told['sample']} recovery point",
+        f"  hold {told['scenarios']} scenarios on the {told['sample']} recovery point, tier {told['tier']}",
         *_block("make", told["makes"]),
         f"  tag each with {', '.join(f'{key} = {value}' for key, value in told['tags'].items())}",
         *_block("delete at its end", told["deletes"]),
@@ -143,13 +153,16 @@ def as_text(told: dict[str, Any]) -> str:
     for each in told["limits"]:
         inside = "  (a wait within a step) " if each["kind"] == "wait" else "  "
         lines.append(f"  {inside}{show_duration(each['seconds'])}: {each['name']} ({each['key']}, {each['origin']})")
+    lines.append(f"  cost: {told['cost']}")
     lines += _block("be guarded by", [f"{each['name']}: {each['state']}" for each in told["guards"]])
     kept = told["evidence"]
     lines += [
-        f"  keep its evidence as number {kept['sequence']} of {kept['chain']}, level {kept['level']}"
-        + (f", and in {kept['store']}" if kept["store"] else "")
+        f"  keep its evidence as number {kept['sequence']}{' or later' if kept['store'] else ''} of {kept['chain']}, "
+        f"level {kept['level']}" + (f", and in {kept['store']}" if kept["store"] else ""),
+        f"  have it signed {kept['signed']}",
     ]
     lines += [f"  read its seed first, as this did not: {told['seed_unread']}"] if told["seed_unread"] else []
+    lines += [f"  not begin, since {told['once']}"] if told["once"] else []
     lines.append("Nothing was started, made, asked or changed.")
     return "\n".join(lines)
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rich.console import Console
 from rich.text import Text
 
-from drills.model.finding import Finding
+from drills.model.finding import CheckResult, Finding
 from drills.printable import printable as escape
 from drills.screen import STYLES, printable
+
+
+def show_findings(console: Console, results: Iterable[CheckResult]) -> None:
+    """Print the findings of all results as `show_finding` does, each headed by its check; the most severe first."""
+    findings = [finding for result in results for finding in result.findings]
+    for finding in sorted(findings, key=lambda each: list(STYLES).index(each.severity)):
+        show_finding(console, finding, check=True)
 
 
 def show_finding(console: Console, finding: Finding, *, check: bool = False, query: bool = False) -> None:

@@ -15,18 +15,18 @@ from rich.table import Table
 from rich.text import Text
 
 from drills.aws import settings
-from drills.aws.read import error_text
-from drills.cli.common import TARGET_OPTIONS, Command
-from drills.cli.findings import show_finding
+from drills.aws.remedies import explain
+from drills.cli.common import TARGET_OPTIONS, Command, folder_to_write
+from drills.cli.findings import show_findings
 from drills.cli.target import OpenTarget, open_target
 from drills.errors import DrillError
-from drills.model.finding import CheckResult, Finding
+from drills.model.finding import CheckResult
 from drills.objectives import acknowledged
 from drills.posture import judge
 from drills.posture.facts import PostureFacts
 from drills.posture.read import store_and_read
 from drills.printable import to_json
-from drills.screen import STYLES, Screen, printable
+from drills.screen import Screen, printable
 
 EXAMPLE = """\
 examples:
@@ -49,15 +49,14 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Judge the target; the exit code. DrillError, one sentence, where nothing could be read."""
+    store = Path(settings.FOLDER) if options.store is None else folder_to_write("--store", options.store)
     reached = open_target(options)
     try:
-        facts = store_and_read(
-            reached.clients, reached.restore, reached.config.target, Path(options.store or settings.FOLDER), reached.now
-        )
+        facts = store_and_read(reached.clients, reached.restore, reached.config.target, store, reached.now)
     except (ClientError, BotoCoreError) as error:
         raise DrillError(
-            f"expected to read the instance {reached.config.target.instance}, found: {error_text(error)}: "
-            "the rights that are needed are in docs/posture.md"
+            f"expected to read the instance {reached.config.target.instance}, found: "
+            f"{explain(error, 'the rights that are needed are in docs/posture.md')}"
         ) from error
     known = reached.config.target.known_differences(), reached.now.date()
     judged = judge.judge(facts)
@@ -94,7 +93,7 @@ def show(reached: OpenTarget, results: Sequence[CheckResult], console: Console) 
     """Print the results, then the findings with what to type, then what could not be read."""
     where = f"{reached.config.target.instance} in account {reached.clients.account}, {reached.clients.region}"
     console.print(printable(where))
-    results = [_shortened(result, reached.clients.account, reached.clients.region) for result in results]
+    results = [shorten(result, reached.clients.account, reached.clients.region) for result in results]
     if reached.config.simulated:
         console.print("SIMULATED: says nothing about recovery on AWS", style="yellow")
     table = Table(box=None, pad_edge=False)
@@ -109,8 +108,7 @@ def show(reached: OpenTarget, results: Sequence[CheckResult], console: Console) 
             printable(result.sentence),
         )
     console.print(table)
-    for finding in sorted(_findings(results), key=lambda each: list(STYLES).index(each.severity)):
-        show_finding(console, finding, check=True)
+    show_findings(console, results)
     unread = [each for result in results for each in result.not_checked]
     if unread:
         console.print("\nnot verified:")
@@ -131,7 +129,7 @@ def short_names(text: str, account: str, region: str) -> str:
     )
 
 
-def _shortened(result: CheckResult, account: str, region: str) -> CheckResult:
+def shorten(result: CheckResult, account: str, region: str) -> CheckResult:
     """Return a result with short names wherever nothing is to be typed: the remedy keeps the whole ARNs."""
 
     def short(text: str) -> str:
@@ -147,10 +145,6 @@ def _shortened(result: CheckResult, account: str, region: str) -> CheckResult:
     return dataclasses.replace(
         result, sentence=short(result.sentence), findings=tuple(findings), not_checked=tuple(unread)
     )
-
-
-def _findings(results: Sequence[CheckResult]) -> list[Finding]:
-    return [finding for result in results for finding in result.findings]
 
 
 COMMAND = Command(EXAMPLE, add_arguments, run, EXIT_CODES, parents=(TARGET_OPTIONS,), paths=("config", "store"))

@@ -7,7 +7,11 @@ from pathlib import Path
 
 from drills.config.load import Config, SandboxProfile
 from drills.errors import ConfigError, SeedError
+from drills.evidence.keys import read_public_key
 from drills.evidence.manifests import check_stored
+from drills.objectives import verdicts
+from drills.record import RECORD_NAME, RUN_ID, load
+from drills.redaction import redact_seed
 from drills.run import context
 from steps import own
 
@@ -20,7 +24,7 @@ def unread_seed(choices: context.RunOptions) -> str:
 
     if is_surely_local(choices.seed):
         return ""
-    return f"{context.redact_seed(choices.seed)} is not on this machine, and a dry run connects to nothing elsewhere"
+    return f"{redact_seed(choices.seed)} is not on this machine, and a dry run connects to nothing elsewhere"
 
 
 def check(effective: Config, choices: context.RunOptions, *, reads_seed: bool = True) -> None:
@@ -36,6 +40,11 @@ def check(effective: Config, choices: context.RunOptions, *, reads_seed: bool = 
     _check_manifest(effective)
     if not isinstance(effective.profile, SandboxProfile):
         _check_elsewhere(effective, choices)
+    elif choices.resume:
+        raise ConfigError(
+            f'--resume: expected a copy in AWS or at an endpoint, found profile "{effective.profile_name}": an AWS of the sandbox '
+            "ends with its run, and the copy with it"
+        )
     elif effective.target.vault is None:
         raise ConfigError(
             f"targets.{effective.target_name}.vault: expected the vault that the sandbox backs up to, found none"
@@ -44,8 +53,39 @@ def check(effective: Config, choices: context.RunOptions, *, reads_seed: bool = 
         _check_seed(choices, effective.profile.postgres)
 
 
+def resumed_run(given: str) -> str:
+    """Return the id of the run that --resume names, by its id or the path of its folder. Raises ConfigError."""
+    run_id = Path(given).name
+    if not RUN_ID.fullmatch(run_id):
+        raise ConfigError(f'--resume: expected a run such as 20261123-141503-a1b2, or its folder, found "{given}"')
+    return run_id
+
+
+def check_over(out: Path, run_id: str) -> None:
+    """Refuse to resume a run that still goes on here, or one that has removed its copy. Raises ConfigError.
+
+    Of a run on another machine nothing is known, nor of a copy that the record does not name.
+    """
+    if not run_id or not (out / run_id / RECORD_NAME).exists():
+        return
+    record = load(out / run_id)
+    if record.ended_at is None:
+        raise ConfigError(f"--resume: expected a run that is over, found that {run_id} still goes on here: let it end")
+    from drills.aws.guarded.names import ScratchNames  # loads boto3, which only a run that is resumed needs
+
+    copy = ScratchNames.of(record.owner, "recovery").instance
+    if any((each.kind, each.id, each.state) == ("db-instance", copy, "gone") for each in record.resources):
+        code = verdicts.exit_codes(record)[0]
+        raise ConfigError(
+            f"--resume: expected a run whose copy is still there, found that {run_id} ended with exit code {code} and has removed "
+            f"its copy: see its report in {out / run_id}, and begin a new run"
+        )
+
+
 def _check_manifest(effective: Config) -> None:
-    stored = effective.target.manifest
+    stored, store = effective.target.manifest, effective.target.manifests
+    if store and store.public_key:
+        read_public_key(Path(store.public_key))
     if stored and not Path(stored).is_file():
         raise ConfigError(
             f"targets.{effective.target_name}.manifest: expected a stored manifest, found no file {stored}; correct "

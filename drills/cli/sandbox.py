@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from drills.cli.common import Command, help_texts
+from drills.cli.common import Command, help_texts, word_or_folder
 from drills.clock import SystemClock, since_process_start, wait_until
 from drills.errors import COULD_NOT_RUN, LEFT_BEHIND, ConfigError, DrillError, SandboxError
 from drills.model.servers import POSTGRES_CHOICES
+from drills.sandbox.postgres.leftovers import remove_leftovers
 from drills.sandbox.standalone.files import CHECKOUT, SandboxFiles, State, remove_remains
 from drills.sandbox.standalone.interrupts import interruptible
 
@@ -43,6 +44,7 @@ examples:
   drills sandbox up --json                   the same facts for a program
   drills sandbox up --foreground             stay until Ctrl-C, then end it
   drills sandbox up --sample                 with an instance, its backups and a service: for posture, backup and cutover
+  drills sandbox up --delays aws             as slow as AWS: minutes for each status
   drills sandbox up --name two               a second one beside the first
   drills sandbox up --port 4566 --postgres bundled-18 --delays '{"creating": 30, "backup-job": 60}'
 """
@@ -68,8 +70,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     down = actions.add_parser("down", **help_texts("end it and all that it started", _DOWN, _EXIT_CODES))
     status = actions.add_parser("status", **help_texts("say whether it runs, and what is in it", _STATUS, _EXIT_CODES))
     up.add_argument("--port", metavar="N", type=int, default=0, help="port on 127.0.0.1 (default: a free one)")
-    up.add_argument("--postgres", metavar="WHICH", help=f"{', '.join(POSTGRES_CHOICES)} or a folder")
-    up.add_argument("--delays", metavar="JSON", help="least seconds that a status lasts, by status")
+    which = f"{', '.join(POSTGRES_CHOICES)} or a folder"
+    up.add_argument("--postgres", metavar="WHICH", type=word_or_folder, help=which)
+    up.add_argument("--delays", metavar="JSON", help="least seconds that a status lasts, by status; or aws")
     up.add_argument("--sample", action="store_true", help="fill it: a source with data, a backup, a plan and a service")
     up.add_argument("--foreground", action="store_true", help="stay until INT or TERM, then end it")
     for each in (up, down, status):
@@ -95,6 +98,7 @@ def _up(files: SandboxFiles, options: argparse.Namespace) -> int:
     with contextlib.ExitStack() as stack:
         stack.enter_context(files.locked())
         running = _running(files)
+        _remove_leftovers()
         if running is None and options.foreground:
             return _run_in_foreground(files, arguments, stack, as_json=options.json)
         state = running or _start(files, arguments)
@@ -106,6 +110,12 @@ def _up(files: SandboxFiles, options: argparse.Namespace) -> int:
         )
     _show(state, started=running is None, as_json=options.json, sample=sample)
     return 0
+
+
+def _remove_leftovers() -> None:
+    """Remove what other runs and sandboxes have left whose processes were killed; standard output is for a shell or a program."""
+    for line in remove_leftovers():
+        print(line, file=sys.stderr, flush=True)
 
 
 def _sample(files: SandboxFiles, state: State, *, started: bool) -> Sample:
@@ -296,6 +306,7 @@ def _down(files: SandboxFiles, *, as_json: bool) -> int:
             if state is not None:
                 _end(files, state)
             files.remove()
+    _remove_leftovers()
     if as_json:
         _print_json({"status": "stopped", "name": files.name, "was_running": state is not None and ran})
     elif state is None:

@@ -17,6 +17,7 @@ from typing import Any
 
 import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import SecretStr
 
 from drills.aws.session import Clients, identify, open_clients
 from drills.checks import manifest
@@ -25,6 +26,7 @@ from drills.clock import SystemClock
 from drills.config.load import SandboxProfile, Target
 from drills.errors import SandboxError
 from drills.files import write_atomically
+from drills.preflight.rights import DRILL
 from drills.run import stage_service
 from drills.run.source import SAMPLE, SourceMaker, beat
 from drills.sandbox_client import SandboxControl
@@ -37,6 +39,7 @@ POLL_SECONDS = 0.2
 RETENTION_DAYS = 7
 PROFILE = "standing"  # with which a run drills this sandbox's instance, and starts no sandbox of its own
 CONFIG, MANIFEST = "drill.toml", "manifest.json"
+DRILL_ROLE = "drill"  # whose rights `drills preflight` foresees by
 _TOML = """\
 # Written by `drills sandbox up --sample` for this sandbox, and removed with it. Each key: docs/configuration.md.
 
@@ -56,6 +59,7 @@ instance = "{instance}"
 vault = "{vault}"
 rto = "30m"
 rpo = "24h"
+preflight = {{ principal = "{principal}" }}
 manifest = {manifest}
 invariants = {invariants}
 credentials = {{ secret_id = "{secret}" }}
@@ -83,6 +87,7 @@ class Sample:
         since = f"--discard-writes-since {self.made_at:%Y-%m-%dT%H:%M:%SZ}"
         return [
             f"{program} posture {config}",
+            f"{program} preflight {config}",
             f"{program} backup {config} --retain 1d",
             f"{program} run {config} --profile {PROFILE}",
             f"{program} cutover plan {config}",
@@ -112,7 +117,9 @@ def fill(folder: Path, ready: dict[str, Any]) -> Sample:
             "another --name"
         )
     try:
-        clients = identify(open_clients(SandboxProfile(), environment=os.environ, endpoint_url=ready["endpoint"]))
+        clients = identify(
+            open_clients(SandboxProfile(), environment=os.environ, endpoint_url=ready["endpoint"], role="stage")
+        )
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _make(folder, clients, control, ready)
     except (ClientError, BotoCoreError, psycopg.Error, TimeoutError, OSError) as error:
@@ -127,22 +134,38 @@ def fill(folder: Path, ready: dict[str, Any]) -> Sample:
 def _make(folder: Path, clients: Clients, control: SandboxControl, ready: dict[str, Any]) -> None:
     target, ca, endpoint = Target(instance=INSTANCE, vault=VAULT), Path(ready["ca"]), ready["endpoint"]
     source = SourceMaker(INSTANCE, target, clients, clients, control, SystemClock(), ca, POLL_SECONDS)
-    password = secrets.token_urlsafe(24)
+    password = SecretStr(secrets.token_urlsafe(24))
     instance = source.make(None, password, retention=RETENTION_DAYS)
     database = str(control.load_seed(INSTANCE, SAMPLE)["database"])
     stage_service.keep_password(clients, INSTANCE, password)
     connect = source.connector(instance, password)
     beat(connect, database, BEATS)
     stored = folder / MANIFEST
-    write_atomically(stored, manifest.dump(manifest.take(connect, key=manifest.write_key(stored))))
+    key = manifest.write_key(stored)
+    write_atomically(stored, manifest.dump(manifest.take(connect, key=key), key))
     source.make_vaults()
     source.back_up(instance)
     source.plan_backups(instance, RPO_SECONDS)
-    write_config(folder, endpoint, database, stage_service.deploy(clients, instance, database))
+    principal = make_role(clients)
+    write_config(folder, endpoint, database, stage_service.deploy(clients, instance, database), principal)
 
 
-def write_config(folder: Path, endpoint: str, database: str, url: str) -> None:
-    """Write the drill.toml of a sample in the sandbox at `endpoint`, whose service answers at `url` and uses `database`."""
+def make_role(clients: Clients) -> str:
+    """Return the ARN of a new role that may do what a drill does, and no more."""
+    iam = clients.client("iam")
+    trusts = {"Effect": "Allow", "Principal": {"AWS": clients.account}, "Action": "sts:AssumeRole"}
+    allows = {"Effect": "Allow", "Action": list(DRILL), "Resource": "*"}
+    trust, policy = (json.dumps({"Version": "2012-10-17", "Statement": [each]}) for each in (trusts, allows))
+    arn: str = iam.create_role(RoleName=DRILL_ROLE, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    iam.put_role_policy(RoleName=DRILL_ROLE, PolicyName="drill", PolicyDocument=policy)
+    return arn
+
+
+def write_config(folder: Path, endpoint: str, database: str, url: str, principal: str) -> None:
+    """Write the drill.toml of a sample in the sandbox at `endpoint`, whose service answers at `url` and uses `database`.
+
+    `principal` is the role that a drill restores with.
+    """
     text = _TOML.format(
         instance=INSTANCE,
         profile=PROFILE,
@@ -152,6 +175,7 @@ def write_config(folder: Path, endpoint: str, database: str, url: str) -> None:
         invariants=_string(CHECKOUT / "invariants"),
         secret=stage_service.secret_of(INSTANCE),
         url=url,
+        principal=principal,
         marker=_string(stage_service.MARKER),
         database=database,
         journal=_string(folder / "cutover"),

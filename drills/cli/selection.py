@@ -16,12 +16,12 @@ from drills.cli.common import CHECKOUT
 from drills.errors import ConfigError, DrillError
 from drills.model.record import ExpectedPromise
 from drills.objectives import completeness
+from drills.redaction import redact_seed
 from drills.run import context
+from drills.run.plan import without_pytests
 from drills.run.raw import CUCUMBER, RAW
 from steps.promises import SELECTION
 
-# With them a person can choose scenarios beside the arguments behind "--".
-VARIABLES = frozenset({"PYTEST_ADDOPTS", "PYTEST_PLUGINS"})
 WRONG_USAGE = 4  # pytest's exit code (docs.pytest.org, "Exit codes")
 LONGEST = 120.0  # seconds
 
@@ -34,15 +34,15 @@ def check(
 ) -> None:
     """Refuse a run in which nothing would be recovered.
 
-    Collecting takes a second, so that it is done only where something can leave scenarios out: arguments for pytest, its
-    variables, or features that are not the shipped ones. Raises ConfigError for arguments that pytest does not take, and
+    Collecting takes a second, so that it is done only where something can leave scenarios out: arguments for pytest,
+    or features that are not the shipped ones. Raises ConfigError for arguments that pytest does not take, and
     DrillError where no scenario of a recovery is left.
     """
-    if not arguments and not changed and not VARIABLES & os.environ.keys():
+    if not arguments and not changed:
         return
     with tempfile.TemporaryDirectory(prefix="drills-select-") as temporary:
         folder = Path(temporary)
-        seed = context.redact_seed(choices.seed) if choices.seed else ""
+        seed = redact_seed(choices.seed) if choices.seed else ""
         context.save(folder, dataclasses.replace(choices, seed=seed))
         (folder / SELECTION).touch()
         status, said = _collect(folder, arguments)
@@ -78,7 +78,9 @@ def pytest_options(folder: Path) -> tuple[str, ...]:
 def _collect(folder: Path, arguments: Sequence[str]) -> tuple[int, str]:
     command = [sys.executable, "-m", "pytest", *pytest_options(folder), "--no-header", *arguments]
     try:
-        ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LONGEST)
+        ended = subprocess.run(
+            command, env=without_pytests(os.environ), capture_output=True, text=True, check=False, timeout=LONGEST
+        )
     except subprocess.TimeoutExpired as error:
         raise DrillError(f"expected pytest to collect the scenarios within {LONGEST:g} s, it did not") from error
     return ended.returncode, f"{ended.stdout}\n{ended.stderr}"

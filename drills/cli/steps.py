@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import importlib
+import inspect
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from drills.cli.common import Command
@@ -40,13 +43,42 @@ def run(options: argparse.Namespace) -> int:
         ]
         print(json.dumps(facts, indent=2))
     elif options.markdown:
-        print(catalogue.as_markdown(entries), end="")
+        print(as_markdown(entries), end="")
     else:
         for entry in entries:
             keyword = entry.keyword.title()
             print(f"{keyword} {entry.pattern}\n    {entry.meaning}\n    example: {keyword} {entry.example}\n")
         print("a feature of your own: docs/own-features.md" if entries else f"no step mentions {options.word!r}")
     return 0
+
+
+def as_markdown(entries: Sequence[catalogue.StepEntry]) -> str:
+    """Return docs/steps.md: the catalogue, a table for each module."""
+    lines = [
+        "# The steps of a feature",
+        "",
+        "Made by `drills steps --markdown`; a test compares it. [own-features.md](own-features.md) says how a feature of your own",
+        "is written with them. `{name}` stands for what you fill in.",
+    ]
+    for module in dict.fromkeys(entry.module for entry in entries):
+        summary = (inspect.getdoc(importlib.import_module(module)) or "").partition("\n")[0]
+        lines += [
+            "",
+            f"## {module.removeprefix('steps.')}",
+            "",
+            summary,
+            "",
+            "| step | does | example |",
+            "| --- | --- | --- |",
+        ]
+        for entry in (each for each in entries if each.module == module):
+            cells = (
+                f"{entry.keyword.title()} {entry.pattern}",
+                entry.meaning,
+                f"{entry.keyword.title()} {entry.example}",
+            )
+            lines.append("| `{}` | {} | `{}` |".format(*(cell.replace("|", "\\|") for cell in cells)))
+    return "\n".join(lines) + "\n"
 
 
 COMMAND = Command(EXAMPLE, add_arguments, run, EXIT_CODES, paths=("steps",))

@@ -14,12 +14,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from drills.aws import guards
+from drills.aws.endpoint_health import check_endpoint, needed_by
+from drills.aws.guarded.permits import Role
 from drills.aws.recorder import CallRecorder
 from drills.aws.session import LOOPBACK, Clients, identify
 from drills.aws.sides import open_restore, open_source
 from drills.clock import SystemClock
 from drills.config import load as config
-from drills.config.load import AwsProfile, Config, EndpointProfile, SandboxProfile
+from drills.config.load import Config, EndpointProfile, SandboxProfile
 from drills.errors import ConfigError
 from drills.sandbox_client import SandboxControl
 
@@ -38,29 +40,45 @@ class OpenTarget:
     url: str | None = None
 
 
-def open_target(options: argparse.Namespace) -> OpenTarget:
-    """Open the clients. Refused where the profile does not allow the accounts or regions; reads STS alone."""
-    effective = _effective(options)
+def open_target(options: argparse.Namespace, source_role: Role = "reads", restore_role: Role = "reads") -> OpenTarget:
+    """Open the clients, which read unless a role says what else those of a side may send.
+
+    Refused where the profile does not allow the accounts or regions; reads STS alone."""
+    effective = read_options(options)
     url = _sandbox_url(options, effective)
     if isinstance(effective.profile, EndpointProfile):
-        guards.check_endpoint(effective.profile.endpoint_url)
-    source = identify(open_source(effective, url))
-    if isinstance(effective.profile, AwsProfile):  # before a role is assumed from an account that is not allowed
-        guards.check_sides(effective, guards.Sides(source.account, source.region, source.account, source.region))
-    opened = open_restore(effective, source, url)
+        check_endpoint(effective.profile.endpoint_url, needed_by(effective.target))
+    source = identify(open_source(effective, url, role=source_role))
+    guards.check_caller(effective, source.account, source.region)
+    opened = open_restore(effective, source, url, restore_role)
     restore = opened if opened.account else identify(opened)
     guards.check_sides(effective, guards.Sides(source.account, source.region, restore.account, restore.region))
     return OpenTarget(effective, source, restore, SandboxControl(url).now() if url else SystemClock().now(), url)
 
 
-def recorded(reached: OpenTarget, recorder: CallRecorder) -> tuple[Clients, Clients]:
+def open_source_alone(options: argparse.Namespace, effective: Config, role: Role) -> Clients:
+    """Open clients of that role for the source's side, of a command that restores nothing.
+
+    Refused where the profile does not allow the account or region; reads STS alone.
+    """
+    url = _sandbox_url(options, effective)
+    if isinstance(effective.profile, EndpointProfile):
+        check_endpoint(effective.profile.endpoint_url, ("s3", "sts"))
+    source = identify(open_source(effective, url, role=role))
+    guards.check_caller(effective, source.account, source.region)
+    return source
+
+
+def recorded(reached: OpenTarget, recorder: CallRecorder, restore_role: Role) -> tuple[Clients, Clients]:
     """Return the clients of both sides anew, each call of which is recorded for a run's evidence."""
     source = identify(open_source(reached.config, reached.url, recorder))
-    opened = open_restore(reached.config, source, reached.url)
+    opened = open_restore(reached.config, source, reached.url, restore_role)
     return source, opened if opened.account else identify(opened)
 
 
-def _effective(options: argparse.Namespace) -> Config:
+def read_options(options: argparse.Namespace) -> Config:
+    """Return the configuration that --config, --profile, --target and --endpoint-url name. Raises ConfigError."""
+
     def load(overrides: dict[str, str]) -> Config:
         return config.load(
             Path(options.config) if options.config else None,

@@ -19,14 +19,7 @@ from drills.checks.manifest import Manifest
 from drills.checks.owner.invariants import load
 from drills.checks.verify import Permissions, exit_code, verify
 from drills.cli.common import CONFIG_OPTIONS, Command
-from drills.cli.database import (
-    add_policy_option,
-    database_name,
-    own_connection,
-    parse_dsn,
-    policies_of,
-    server_connector,
-)
+from drills.cli.database import add_dsn, add_policy_option, parse_dsn, policies_of
 from drills.cli.findings import show_finding
 from drills.clock import SystemClock
 from drills.config.load import load as load_config
@@ -51,7 +44,7 @@ A manifest that is compared up to a watermark has to be taken with the same --po
 
 def add_arguments(compare: argparse.ArgumentParser) -> None:
     """Add the options of `drills verify`."""
-    compare.add_argument("dsn", metavar="DSN", help="libpq URL or keyword string of the copy")
+    add_dsn(compare, "the copy")
     compare.add_argument(
         "--target",
         metavar="NAME",
@@ -98,15 +91,14 @@ def run(options: argparse.Namespace) -> int:
         raise ConfigError(f"--against: expected a manifest, found {path}: {reason}") from error
     key = manifest.read_key(path)
     if not manifest.is_authentic(text, str(path), key) and sealed is None:
-        print(f"drills: {path} is not authenticated: it has no HMAC, or its key is not beside it", file=sys.stderr)
+        lacks = "it has no HMAC" if key else f"its key, {manifest.key_path(path)}, is not there"
+        print(f"drills: {path} is not authenticated: {lacks}", file=sys.stderr)
     rules = load(Path(options.invariants)) if options.invariants else ()
     known = known_differences(options), SystemClock().now().date()
     policies = policies_of(options.policy)
-    parameters = parse_dsn(options.dsn)
-    database_name(parameters)
-    connect: Connector = (
-        SingleDatabase(own_connection(parameters), expected.only) if expected.only else server_connector(parameters)
-    )
+    database = parse_dsn(options.dsn)
+    database.entered_name()
+    connect: Connector = SingleDatabase(database.connect, expected.only) if expected.only else database.connect
     found = verify(
         connect,
         expected,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from drills import __version__
 from drills.cli import main as cli
 
 TARGET = '[targets.orders]\ninstance = "orders"\n'
-VAULT = TARGET + 'vault = "v"\n'
+VAULT = TARGET + 'vault = "vault"\n'
 AWAY = '[drill]\nprofile = "away"\n[profiles.away]\nkind = "endpoint"\n' + TARGET
 REFUSED = {
     "unknown option": ("", ["run", "--nope"], "unrecognized arguments: --nope"),
@@ -26,7 +28,7 @@ REFUSED = {
     "no TOML": ("rto = = 1", ["run"], "drill.toml"),
     "bad duration": (TARGET + 'rto = "soon"\n', ["run"], "drill.toml: targets.orders.rto"),
     "an objective of zero": (
-        TARGET + 'vault = "v"\n',
+        TARGET + 'vault = "vault"\n',
         ["run", "--rpo", "0s"],
         "--rpo: expected a duration longer than zero",
     ),
@@ -124,6 +126,23 @@ def test_a_fault_of_ours_is_no_usage_error(monkeypatch: pytest.MonkeyPatch, caps
     assert "found LookupError, a fault of drills: report it" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("number", cli.MACHINE, ids=errno.errorcode.__getitem__)
+def test_what_the_machine_refuses_is_no_fault_of_ours(
+    number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A full disk and the like are one sentence with the file, what was found and what to do, and 12."""
+
+    def fail(_name: str) -> None:
+        raise OSError(number, os.strerror(number), "reports/out/drill.json")
+
+    monkeypatch.setattr(cli, "command_of", fail)
+    monkeypatch.setattr(cli, "parse", lambda _given: argparse.Namespace(command="schedule"))
+
+    assert cli.main(["schedule"]) == 12
+    found = f"expected to use reports/out/drill.json, found: {os.strerror(number)}: {cli.MACHINE[number]}"
+    assert capsys.readouterr().err == f"drills: {found}, and start it again\n"
+
+
 # -- empty values ------------------------------------------------------------------------------------------------------
 
 
@@ -183,7 +202,10 @@ def test_an_empty_value_of_any_option_is_refused(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("manifest", ""), "drills: DSN: expected a value (libpq URL or keyword string of the source)"),
+        (
+            ("manifest", ""),
+            "drills: DSN: expected a value (libpq URL or keyword string of the source, required without --from)",
+        ),
         (("verify", "", "--against", "m"), "drills: DSN: expected a value"),
         (("verify", "postgresql://h/d", "--against", ""), "drills: --against: expected a value (the manifest)"),
         (("backup", "--retain", ""), "drills: --retain: expected a value"),

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-import re
 import socket
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import boto3
 import psycopg
 import pytest
-from botocore import xform_name
 
+from drills.aws import guards
+from drills.aws.guarded.guard import CHANGES, MAKES
+from drills.aws.guarded.permits import INCIDENT, SCRATCH
 from drills.cli import dry_run
 from drills.cli import main as cli
 from drills.run import supervisor
 from drills.sandbox.seeds.server import is_surely_local
+from tests.support.evidence import PRIVATE, SIGNER
 from tests.support.paths import CHECKOUT
 
 AWS = """\
@@ -30,7 +33,7 @@ regions = ["eu-central-1"]
 instance = "orders"
 timeout = "1h"
 tags = { team = "shop" }
-restore = { subnet_group = "drills", security_group = "sg-0a1b2c3d", make_parameter_group = true }
+restore = { subnet_group = "drills", security_group = "sg-0a1b2c3d", make_parameter_group = true, ca_bundle = "rds.pem" }
 """
 
 
@@ -43,6 +46,7 @@ def nothing_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DRILL_PROFILE", raising=False)
+    monkeypatch.setattr(guards, "check_bundle", lambda _: None)
     monkeypatch.setattr(supervisor, "run", refuse)
     monkeypatch.setattr(boto3.Session, "client", refuse)
 
@@ -60,7 +64,10 @@ def test_on_aws_it_names_what_is_made_deleted_and_asked(tmp_path: Path, capsys: 
     """Instances and groups that the run would make, with their tags, and nothing that the target names itself."""
     facts = told(tmp_path, capsys, AWS)
 
-    assert [each.partition(" drill-")[0] for each in facts["makes"]] == ["db instance", "parameter group"] * 2
+    assert [each.partition(" drill-")[0] for each in facts["makes"]] == [
+        "parameter group",  # the lock of the target
+        *("db instance", "parameter group") * 2,
+    ]
     assert facts["deletes"][:-1] == facts["makes"]
     assert facts["tags"]["team"] == "shop"
     assert facts["cuts_over"] == ""
@@ -78,10 +85,31 @@ def test_the_limits_of_the_steps_add_up(tmp_path: Path, capsys: pytest.CaptureFi
 
 def test_in_the_sandbox_a_cut_over_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The shipped profile damages copies and cuts over: both are in what the run would do."""
-    facts = told(tmp_path, capsys, '[targets.orders]\ninstance = "orders"\nvault = "v"\n')
+    facts = told(tmp_path, capsys, '[targets.orders]\ninstance = "orders"\nvault = "vault"\n')
 
     assert "rename orders" in facts["cuts_over"]
     assert any("rehearsal" in each for each in facts["makes"])
+
+
+def test_an_endpoint_has_no_accounts_that_are_allowed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Only an `aws` profile has lists, so that no other dry run says that the credentials are of an allowed account."""
+    facts = told(
+        tmp_path, capsys, '[drill]\nprofile = "endpoint"\n[targets.orders]\ninstance = "orders"\nvault = "vault"\n'
+    )
+
+    said = " ".join(each["name"] for each in facts["guards"])
+    assert "allowed account" not in said
+    assert "it has no lists of accounts and regions" in said
+
+
+def test_the_reads_are_those_that_the_policy_of_a_drill_allows() -> None:
+    """Whoever reads the one and grants the other finds the same services and calls."""
+    policy = json.loads((CHECKOUT / "infra" / "iam" / "drill.json").read_text(encoding="utf-8"))
+    allowed = next(each["Action"] for each in policy["Statement"] if each["Sid"] == "Reads")
+    told = [f"{service}:{call}" for service, calls in dry_run.READS.items() for call in calls]
+
+    assert [each for each in allowed if not any(fnmatchcase(each, pattern) for pattern in told)] == []
+    assert [pattern for pattern in told if not any(fnmatchcase(each, pattern) for each in allowed)] == []
 
 
 def test_a_person_reads_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -93,6 +121,19 @@ def test_a_person_reads_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[s
     said = capsys.readouterr().out
     assert "take at most" in said
     assert said.endswith("Nothing was started, made, asked or changed.\n")
+
+
+def test_the_key_is_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """One in a variable signs, one in KMS is not asked, and one that cannot be read is refused as the run would refuse it."""
+    monkeypatch.setenv("KEY", PRIVATE)
+    facts = told(tmp_path, capsys, f'{AWS}[evidence]\nkey = "env:KEY"\n')
+    assert facts["evidence"]["signed"] == f"by env:KEY, which can sign, fingerprint {SIGNER.fingerprint}"
+    kms = "arn:aws:kms:eu-central-1:123456789012:key/11112222-3333"
+    facts = told(tmp_path, capsys, f'{AWS}[evidence]\nkey = "{kms}"\n')
+    assert facts["evidence"]["signed"].startswith(f"by {kms}, which was not asked")
+    (tmp_path / "drill.toml").write_text(f'{AWS}[evidence]\nkey = "absent.pem"\n')
+    assert cli.main(["run", "--dry-run"]) == 2
+    assert "absent.pem: expected a signing key, found no file" in capsys.readouterr().err
 
 
 def test_what_a_run_would_refuse_a_dry_run_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -111,24 +152,10 @@ def test_json_belongs_to_a_dry_run(tmp_path: Path) -> None:
 
 
 def test_each_call_that_changes_something_is_listed() -> None:
-    """The calls that the code of a recovery makes are those that a dry run names, no more and no less."""
-    source = "".join(
-        path.read_text() for name in ("aws", "recovery") for path in (CHECKOUT / "drills" / name).glob("*.py")
-    )
-    verbs = "create|modify|delete|restore|copy|authorize|revoke|put|start|stop"
-    made = set(re.findall(rf"\b((?:{verbs})_(?:db|security|log)\w+)\b", source))
+    """A dry run names the calls that the guard lets a drill make, no more and no less; an incident's are no drill's."""
+    listed = {f"{service}:{name}" for service, names in dry_run.WRITES.items() for name in names}
 
-    listed = {xform_name(call) for calls in dry_run.WRITES.values() for call in calls}
-    assert {name for name in made if name in xform_names()} - listed == set()
-    assert {name for name in listed if name not in source} == set()
-
-
-def xform_names() -> set[str]:
-    """Every operation of the services that a run changes, as boto3 spells it."""
-    session = __import__("botocore.session").session.get_session()
-    return {
-        xform_name(name) for service in dry_run.WRITES for name in session.get_service_model(service).operation_names
-    }
+    assert listed == {*MAKES, *CHANGES} - (INCIDENT - SCRATCH)
 
 
 def test_a_seed_on_another_host_is_not_asked_for(
@@ -141,7 +168,7 @@ def test_a_seed_on_another_host_is_not_asked_for(
 
     monkeypatch.setattr(psycopg, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    text = '[targets.orders]\ninstance = "orders"\nvault = "v"\n'
+    text = '[targets.orders]\ninstance = "orders"\nvault = "vault"\n'
     facts = told(tmp_path, capsys, text, "--seed", "postgresql://reader@db.example.com/orders")
 
     assert facts["seed_unread"] == (

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 
 import pytest
 
 from drills.cli import main as cli
+from tests.support.listening import free_port
 
 HEAD = b"--\n-- PostgreSQL database dump\n--\n\n"
 FILES = {
@@ -32,12 +32,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, content in FILES.items():
         (tmp_path / name).write_bytes(content)
     return tmp_path
-
-
-def free_port() -> int:
-    """A port of the loopback at which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 @pytest.mark.parametrize(

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from drills.cli.main import main
-from drills.evidence.folder import read_chain, verify_chain
-from drills.evidence.keys import generate_pem, load_public_key
-from drills.evidence.review import ReviewRecord, findings_of
-from tests.support.evidence import PRIVATE, PUBLIC
-from tests.support.example_record import failing_drill
+from drills.evidence.chain_check import verify_chain
+from drills.evidence.check import check_stamp
+from drills.evidence.folder import read_chain
+from drills.evidence.keys import generate_pem, read_signer
+from drills.evidence.review import ReviewRecord, findings_of, why_no_retest
+from drills.evidence.seal import Seal
+from drills.model.record import Failure, RunRecord
+from tests.support.evidence import KEY, PRIVATE, PUBLIC
+from tests.support.example_record import failing_drill, green_drill
 from tests.support.ledger import CHAIN, kept
+from tests.support.plain import verify_by_hand
+from tests.support.tsa import Authority, tsa
 
-KEY = load_public_key(PUBLIC.encode(), "drill.pub.pem")
+__all__ = ["tsa"]
+
+OTHER_PRIVATE = generate_pem()
 FAILED = dataclasses.replace(failing_drill(), profile="sandbox", simulated=True)
 FINDINGS = findings_of(FAILED)
 
@@ -58,7 +67,7 @@ def test_each_finding_has_its_corrective_action(chain: Path, capsys: pytest.Capt
     first, *rest = FINDINGS
     correction = ("--finding", first, "--action", "mended", "--ticket", "OPS-1", "--retest", "b")
     assert review(chain / "0001-a", *correction) == 0
-    assert [line.partition(": ")[2] for line in capsys.readouterr().out.splitlines()[1:]] == rest
+    assert [line.partition(": ")[2] for line in capsys.readouterr().out.splitlines()[2:]] == rest
     others = [word for each in rest for word in ("--finding", each, "--action", "mended")]
     assert review(chain / "0001-a", *others) == 0
 
@@ -88,6 +97,76 @@ def test_a_correction_is_of_this_bundle(
     assert reviews(chain) == []
 
 
+ABORTED = dataclasses.replace(FAILED, code=12, all_codes=(12,), interrupted_by="SIGTERM", aborted_in="restore")
+
+
+def test_what_is_reviewed_is_said(chain: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The run, its number, when it began and what became of it."""
+    assert (review(chain), review(chain / "0001-a")) == (0, 0)
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("reviewed: ")]
+    assert said == [
+        "reviewed: run b, number 2, begun 2026-11-23 12:00:00 UTC: passed",
+        "reviewed: run a, number 1, begun 2026-11-23 12:00:00 UTC: verification failed",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("record", "became"),
+    [
+        (ABORTED, "aborted in phase restore: interrupted by SIGTERM"),
+        (FAILED, "verification failed"),
+        (dataclasses.replace(FAILED, code=12, all_codes=(12,)), "could not run"),
+        (dataclasses.replace(green_drill(), profile="sandbox", simulated=True, partial=True), "passed, counts nowhere"),
+    ],
+)
+def test_a_run_that_did_not_pass_is_accepted_by_its_name_alone(
+    chain: Path, capsys: pytest.CaptureFixture[str], record: RunRecord, became: str
+) -> None:
+    """As the newest of its chain it is refused, with what to type; it can be rejected so."""
+    kept(chain, "c", record=record)
+    assert review(chain) == 2
+    said = capsys.readouterr().err
+    assert (became in said, f"{chain / '0003-c'}, in the place of the chain" in said) == (True, True)
+    assert reviews(chain) == []
+    assert (review(chain / "0003-c"), review(chain, "--verdict", "rejected")) == (0, 0)
+    assert [each.verdict for each in reviews(chain)] == ["accepted", "rejected"]
+
+
+@pytest.mark.parametrize(
+    ("record", "finding", "why"),
+    [
+        (ABORTED, FINDINGS[0], "it came to no verdict: aborted in phase restore"),
+        (dataclasses.replace(green_drill(), code=12, all_codes=(12,)), FINDINGS[0], "no verdict: could not run"),
+        (FAILED, FINDINGS[0], "catalog: missed"),
+        (FAILED, "rto", "rto: missed"),
+        (dataclasses.replace(green_drill(), verdicts=()), "rto", "rto: not judged"),
+    ],
+)
+def test_a_retest_is_a_run_that_passed_what_had_failed(
+    chain: Path, capsys: pytest.CaptureFixture[str], record: RunRecord, finding: str, why: str
+) -> None:
+    """One that was aborted, or failed the same check or objective, shows nothing and is refused."""
+    kept(chain, "c", record=dataclasses.replace(record, profile="sandbox", simulated=True))
+    assert review(chain / "0001-a", "--finding", finding, "--action", "mended", "--retest", "c") == 2
+    assert why in capsys.readouterr().err
+    assert review(chain / "0001-a", "--finding", finding, "--action", "mended", "--retest", "b") == 0
+
+
+def test_a_retest_of_a_phase_that_failed_got_past_it() -> None:
+    """The phase ended in it, without a failure."""
+    failed = dataclasses.replace(FAILED, failures=(Failure("AWS refused", 12, "restore"),))
+    assert why_no_retest("restore", failed, green_drill()) == ""
+    again = dataclasses.replace(green_drill(), failures=(Failure("AWS refused again", 12, "restore"),))
+    assert why_no_retest("restore", failed, again) == "AWS refused again"
+    assert "no phase" in why_no_retest("restore", failed, dataclasses.replace(green_drill(), phases=()))
+
+
+def test_a_retest_that_was_changed_is_none(chain: Path) -> None:
+    """It is verified as the reviewed bundle is: 11."""
+    (chain / "0002-b" / "summary.md").write_text("better")
+    assert review(chain / "0001-a", "--finding", FINDINGS[0], "--action", "mended", "--retest", "b") == 11
+
+
 def test_nobody_puts_a_name_below_what_does_not_verify(chain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bundle that was changed, or that another key signed, gets no review: 11."""
     monkeypatch.setenv("OTHER", generate_pem())
@@ -95,6 +174,55 @@ def test_nobody_puts_a_name_below_what_does_not_verify(chain: Path, monkeypatch:
     (chain / "0002-b" / "summary.md").write_text("better")
     assert review(chain) == 11
     assert reviews(chain) == []
+
+
+def test_a_reviewer_may_sign_with_a_key_of_their_own(
+    chain: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The bundle is verified with the chain's public key, and a reader takes the reviewer's only where it is given."""
+    monkeypatch.setenv("OTHER", OTHER_PRIVATE)
+    own = ("--verdict", "accepted", "--name", "A. Weber", "--role", "auditor", "--reviewer-key", "env:OTHER")
+    assert main(["evidence", "review", str(chain), *own]) == 2
+    assert "name it with --public-key" in capsys.readouterr().err
+    Path("drill.pub.pem").write_text(PUBLIC)
+    Path("weber.pub.pem").write_text(read_signer("env:OTHER", {"OTHER": OTHER_PRIVATE}).public_pem)
+    assert main(["evidence", "review", str(chain), *own, "--public-key", "drill.pub.pem"]) == 0
+    assert "drills evidence verify --reviewer-key" in capsys.readouterr().out
+
+    given = ["evidence", "verify", str(chain), "--key", "drill.pub.pem"]
+    capsys.readouterr()
+    assert main(given) == 11
+    assert "give the public key that you have from that reviewer with --reviewer-key" in capsys.readouterr().out
+    assert main([*given, "--reviewer-key", "weber.pub.pem"]) == 0
+    assert main(["evidence", "verify", str(chain), "--unsigned", "--reviewer-key", "weber.pub.pem"]) == 2
+    newest = chain / "0002-b"
+    text = (newest / "VERIFY.md").read_text()
+    key = Path("drill.pub.pem").absolute()
+    assert "BAD SIGNATURE: reviews/0002-review-1.json" in verify_by_hand(text, newest, key).text
+    assert verify_by_hand(text, newest, key, reviewer=Path("weber.pub.pem").absolute()).accepted
+    toml = Path("drill.toml")
+    toml.write_text(f'{toml.read_text()}[evidence]\nreviewer_keys = ["weber.pub.pem"]\npublic_key = "drill.pub.pem"\n')
+    main(["ledger", "check", "--max-age", "1d"])
+    assert "does not verify" not in capsys.readouterr().out
+
+
+def test_a_run_from_before_there_was_a_key_is_reviewed_with_one(tmp_path: Path, chain: Path) -> None:
+    """Its sums are verified; the chain goes on to verify."""
+    folder = tmp_path / "elsewhere" / CHAIN
+    kept(folder, "a", seal=Seal())
+    kept(folder, "b")
+
+    assert review(folder / "0001-a") == 0
+    assert verify_chain(folder, KEY) == ()
+
+
+def test_a_review_is_stamped_as_the_runs_are(chain: Path, tsa: Authority) -> None:
+    """By the authority of the configuration, whichever option names the key."""
+    toml = Path("drill.toml")
+    toml.write_text(f'{toml.read_text()}[evidence]\nkey = "absent.pem"\ntimestamp_url = "{tsa.url}"\n')
+
+    assert review(chain) == 0
+    assert isinstance(check_stamp(chain / "reviews/0002-review-1.json.sig", tsa.certificate), datetime)
 
 
 def test_what_is_no_bundle_of_a_chain_is_refused(chain: Path, tmp_path: Path) -> None:
@@ -117,3 +245,16 @@ def test_a_review_is_text(chain: Path, option: str, capsys: pytest.CaptureFixtur
     assert review(chain, option, "bad\udcff") == 2
     assert f"{option}: expected text in UTF-8" in capsys.readouterr().err
     assert reviews(chain) == []
+
+
+def test_a_run_whose_profile_is_gone_is_reviewed_with_a_key(chain: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What drill.toml has no more is needed where no key is given: the sentence names the file to give, and no --profile."""
+    chain = chain.with_name("standing-orders")
+    kept(chain, "c", record=dataclasses.replace(FAILED, profile="standing"))
+    said = ("--verdict", "accepted", "--name", "A. Weber", "--role", "auditor")
+    assert main(["evidence", "review", str(chain), *said]) == 2
+    error = capsys.readouterr().err
+    assert '--config: expected a file with the profile "standing", which run c was made with' in error
+    assert "--profile:" not in error
+    assert review(chain / "0001-c") == 0
+    assert [each.run_id for each in reviews(chain)] == ["c"]

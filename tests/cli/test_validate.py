@@ -206,7 +206,7 @@ def test_the_target_is_the_one_whose_source_the_job_restored(monkeypatch: pytest
     options = _options(config=str(tmp_path / "drill.toml"))
     opened: list[str] = []
 
-    def reopen(wanted: argparse.Namespace) -> Any:
+    def reopen(wanted: argparse.Namespace, **roles: str) -> Any:
         opened.append(wanted.target)
         return _opened("billing")
 
@@ -229,7 +229,7 @@ def test_a_job_of_another_target_is_refused(
 ) -> None:
     """Nothing is held against the manifest of another database, and no job is looked for in another account."""
     (tmp_path / "drill.toml").write_text("[targets.orders]\n[targets.billing]\n")
-    monkeypatch.setattr(command, "open_target", lambda _: _opened("billing", account))
+    monkeypatch.setattr(command, "open_target", lambda _, **roles: _opened("billing", account))
     options = _options(config=str(tmp_path / "drill.toml"), target=target)
     with pytest.raises(ConfigError, match=said):
         command._fitting(options, _opened("orders"), JOB)
@@ -246,7 +246,7 @@ def test_a_job_without_a_target_is_refused(tmp_path: Path) -> None:
 
 def test_an_event_of_another_account_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """The id alone could be another job's there."""
-    monkeypatch.setattr(command, "open_target", lambda _: _opened("billing"))
+    monkeypatch.setattr(command, "open_target", lambda _, **roles: _opened("billing"))
     with pytest.raises(ConfigError, match=r"expected a job of account 123456789012, .* found one of 210987654321"):
         command._validate_job(_options(), AskedJob("JOB-1", "210987654321", "eu-central-1"))
 
@@ -263,7 +263,7 @@ def test_of_several_jobs_the_gravest_code_counts(monkeypatch: pytest.MonkeyPatch
 
     reached = _opened("billing")
     reached.now = NOON
-    monkeypatch.setattr(command, "open_target", lambda _: reached)
+    monkeypatch.setattr(command, "open_target", lambda _, **roles: reached)
     monkeypatch.setattr(command, "jobs_of_plan", lambda *_: iter(found))
     monkeypatch.setattr(command, "_validate_one", validate)
     assert command._validate_plan(_options(plan="monthly", since="2d")) == 2

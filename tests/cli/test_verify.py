@@ -23,6 +23,7 @@ from drills.checks.base.lock_watch import ReadLimits
 from drills.checks.content import check as content
 from drills.cli import main as cli
 from drills.cli import verify
+from drills.cli.database import Database
 from drills.clock import SystemClock, wait_until
 from drills.errors import CheckUnavailable
 from drills.files import write_privately
@@ -114,7 +115,7 @@ def test_a_comparison_by_hand_applies_what_the_owner_of_the_target_acknowledged(
     difference = Finding("catalog", "error", "table shop.orders", "owner app", "owner app_old", "another owner")
     missed = CheckResult("catalog", "missed", "another owner", compared=2, findings=(difference,))
     monkeypatch.setattr(verify, "verify", lambda *_, **__: (missed,))
-    monkeypatch.setattr(verify, "database_name", lambda _: "orders")
+    monkeypatch.setattr(Database, "entered_name", lambda _: "orders")
     against, config = tmp_path / "m.json", tmp_path / "other.toml"
     now = datetime.now(UTC)
     empty = manifest.Manifest(manifest.FORMAT, now, 150000, "PostgreSQL 15", {}, {})
@@ -139,7 +140,7 @@ def test_a_copy_under_another_name_is_verified_and_a_damaged_one_is_not(
     assert cli.main(["manifest", dsn("orders"), "-o", str(path), "--workers", "2", "--key", str(key)]) == 0
     told = capsys.readouterr().err
     assert f"orders.json.sig: signed, fingerprint {SIGNER.fingerprint}" in told
-    assert "orders, 13 tables, 99,988 rows; the snapshot was held for" in told
+    assert "orders, 13 tables and materialized views, 99,988 rows; the snapshot was held for" in told
     assert "by 2 connections" in told
     assert stat.S_IMODE(manifest.key_path(path).stat().st_mode) == 0o600
     assert manifest.load(path.read_text()).databases["orders"].held_seconds > 0

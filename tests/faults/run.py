@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import platform
 import shutil
 import signal
 import sys
@@ -20,6 +19,7 @@ from tests.faults import corpus, matrix, trials, verdicts
 from tests.faults.lab import Lab
 from tests.faults.matrix import Served
 from tests.faults.model import Case, Trial
+from tests.support.machine import machine
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "detection.md"
 
@@ -52,8 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for one in served:
         print(summary(one), flush=True)
     if not given.only and not given.no_peers:
-        machine = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
-        DOCUMENT.write_text(matrix.document(served, SystemClock().now().date(), machine), encoding="utf-8")
+        DOCUMENT.write_text(matrix.document(served, SystemClock().now().date(), machine()), encoding="utf-8")
         print(f"written: {DOCUMENT}")
     return 1 if any(each.missed or each.alarms or each.immaterial or each.broken for each in served) else 0
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from drills.cli import main as cli
+from drills.cli.steps import as_markdown
 from steps import catalogue, own
 from tests.support.paths import CHECKOUT
 
@@ -159,7 +160,7 @@ def test_a_step_of_ones_own_is_known(folder: Path) -> None:
 
 def test_the_page_of_the_steps_is_the_catalogue() -> None:
     """docs/steps.md is what `drills steps --markdown` prints."""
-    assert (CHECKOUT / "docs/steps.md").read_text(encoding="utf-8") == catalogue.as_markdown(catalogue.steps())
+    assert (CHECKOUT / "docs/steps.md").read_text(encoding="utf-8") == as_markdown(catalogue.steps())
 
 
 def test_each_step_has_a_meaning_and_an_example_that_is_one() -> None:

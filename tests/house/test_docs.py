@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from docs.site import layout, reference
 from drills import errors
 from drills.cli import main as cli
 from drills.config.file import ConfigFile
@@ -16,14 +17,13 @@ from tests.documents import pages
 from tests.support.paths import CHECKOUT
 
 DOCUMENTS = sorted({*CHECKOUT.glob("*.md"), *pages.documents()})
-README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
 def headings(document: Path) -> set[str]:
     """The anchors of a document's headings, made as GitHub makes them."""
     found = re.findall(r"^#+ (.+)$", document.read_text(encoding="utf-8"), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
+    return {layout.anchor(heading, "-") for heading in found}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(CHECKOUT)))
@@ -39,6 +39,27 @@ def test_relative_links_lead_somewhere(document: Path) -> None:
         assert not anchor or anchor in headings(target), f"{link}: no such heading"
 
 
+def test_each_page_is_in_the_navigation_once() -> None:
+    """docs/README.md lists every page of docs/, each under one heading; the site's navigation is that list."""
+    listed = [
+        path for section in layout.navigation() for each in section.values() if isinstance(each, list) for path in each
+    ]
+    paths = [path for each in listed for path in each.values()]
+    pages_of_docs = {each.relative_to(CHECKOUT / "docs").as_posix() for each in CHECKOUT.glob("docs/**/*.md")} - {
+        "README.md"
+    }
+
+    assert pages_of_docs - set(paths) == set(), "add a line for each of these to a heading of docs/README.md"
+    assert sorted(paths) == sorted(set(paths))
+
+
+@pytest.mark.parametrize("name", reference.PAGES)
+def test_the_reference_is_what_the_code_says(name: str) -> None:
+    """A new command, option or key of drill.toml is on its page."""
+    written = (reference.FOLDER / name).read_text(encoding="utf-8")
+    assert written == reference.PAGES[name](), "`python -m docs.site.reference` writes it anew"
+
+
 def tox_environments() -> set[str]:
     """The environments that tox.ini describes."""
     tox = configparser.ConfigParser(interpolation=None)
@@ -49,7 +70,7 @@ def tox_environments() -> set[str]:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(CHECKOUT)))
 def test_tox_environments_that_are_named_exist(document: Path) -> None:
     """`tox -e NAME` in a document is an environment of tox.ini."""
-    named = re.findall(r"tox (?:-q )?-e (\w+)", document.read_text(encoding="utf-8"))
+    named = re.findall(r"tox (?:-q )?-e ([\w-]+)", document.read_text(encoding="utf-8"))
     assert set(named) <= tox_environments()
 
 
@@ -70,17 +91,17 @@ def test_options_that_are_shown_are_accepted(page: Path) -> None:
 
 @pytest.mark.parametrize("page", pages.documents(), ids=lambda path: str(path.relative_to(CHECKOUT)))
 def test_there_is_one_way_to_call_the_suite(page: Path) -> None:
-    """Console blocks call the installed command; tox installs it, in the README, and runs the project's own environments."""
+    """Console blocks call the installed command; tox installs it, for newcomers, and runs the project's own environments."""
     for command in pages.commands(page):
         assert "-m drills" not in command.text
         assert not re.search(r"(?<![\w/])drills (\w+)", re.sub(r"(?s)<<.*| #.*", "", command.text)), command.text
-        assert page.name == "README.md" or "tox -e drill" not in command.text
+        assert page.name in ("README.md", "start.md") or "tox -e drill" not in command.text
 
 
 def own_names(page: str) -> set[str]:
     """The targets and profiles of drill.toml (those that are built in too), and of the page's own blocks of it."""
     file = ConfigFile.read(CHECKOUT / "drill.toml")
-    blocks = "\n".join(re.findall(r"(?ms)^```toml\n(.*?)^```", page))
+    blocks = "\n".join(re.findall(r"(?ms)^```(?:toml|console)\n(.*?)^```", page))
     return {*file.targets(), *file.profiles(), *re.findall(r"^\[(?:targets|profiles)\.([\w-]+)", blocks, re.MULTILINE)}
 
 
@@ -98,12 +119,23 @@ def test_targets_and_profiles_that_are_named_exist() -> None:
     assert ("drills cutover --help", "myappdbprod") in named
 
 
-def test_the_readme_shows_commands() -> None:
-    """The tests above look at something: the README calls tox once, and most commands of the command line."""
-    shown = [arguments for command in pages.commands(CHECKOUT / "README.md") for arguments in pages.called(command)]
+def test_each_command_is_shown() -> None:
+    """The tests above look at something: docs/commands.md shows each command, and the README the two that lead in."""
+    names = ("README.md", "docs/commands.md")
+    readme, shown = (
+        [each for command in pages.commands(CHECKOUT / name) for each in pages.called(command)] for name in names
+    )
 
     assert {arguments[0] for arguments in shown} == set(cli.COMMANDS)
-    assert ["run", "--seed", "my.dump"] in shown
+    assert readme == [["run"], ["run", "--seed", "my.dump"]]
+
+
+def test_the_readme_fits_a_screen() -> None:
+    """What it is, the two commands, one picture, and where to go from here; the rest stands in docs/."""
+    text = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+
+    assert len(text.splitlines()) <= 45
+    assert text.count("![") == 1
 
 
 def test_each_environment_of_tox_describes_itself() -> None:
@@ -117,11 +149,15 @@ def test_each_environment_of_tox_describes_itself() -> None:
     assert "description" not in tox["testenv"]
 
 
-def test_the_readmes_exit_codes_are_the_projects() -> None:
-    """The table holds every code of drills/errors.py, and no other."""
-    table = README.partition("## Exit codes")[2].partition("\n## ")[0]
-    named = {int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)}
-    assert named == {0} | {value for name, value in vars(errors).items() if name.isupper() and isinstance(value, int)}
+def test_each_exit_code_has_a_meaning() -> None:
+    """The table of docs/reference/exit-codes.md holds every code of drills/errors.py, and no other."""
+    page = (CHECKOUT / "docs/reference/exit-codes.md").read_text(encoding="utf-8")
+    named = {int(code) for code in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)}
+    assert (
+        named
+        == set(errors.MEANINGS)
+        == {0} | {value for name, value in vars(errors).items() if name.isupper() and isinstance(value, int)}
+    )
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(CHECKOUT)))
@@ -156,4 +192,27 @@ def test_a_document_that_is_mentioned_is_in_the_repository() -> None:
         and not any((folder / name).is_file() for folder in (CHECKOUT, CHECKOUT / "docs", path.parent))
     ]
 
+    assert missing == []
+
+
+def test_each_never_of_the_safety_page_names_tests_that_are_there() -> None:
+    """A promise to an account's owner stands beside what fails where it is untrue; each test that is named exists and is used."""
+    page = (CHECKOUT / "docs/safety.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+)\. .* \| ([a-z](?:, [a-z])*) \|$", page, re.MULTILINE)
+    named: dict[str, list[tuple[str, str]]] = {}
+    for letter, tests in re.findall(r"^- `([a-z]) (tests/.*)$", page, re.MULTILINE):
+        path = ""
+        for file, name in re.findall(r"([\w/]+\.py)?::(test_\w+)", tests):
+            path = file or path
+            named.setdefault(letter, []).append((path, name))
+
+    assert [int(number) for number, _ in rows] == [*range(1, len(rows) + 1)]
+    assert len(rows) == len(re.findall(r"^\| \d+\. ", page, re.MULTILINE)) > 8
+    assert {letter for _, letters in rows for letter in letters.split(", ")} == set(named)
+    missing = [
+        f"{path}::{name}"
+        for tests in named.values()
+        for path, name in tests
+        if f"def {name}(" not in (CHECKOUT / path).read_text(encoding="utf-8")
+    ]
     assert missing == []

@@ -19,7 +19,10 @@ SLEEPERS = {Path("drills/clock.py")}
 # botocore, libpq, rich, pytest, tempfile, Node and npm read these themselves.
 READ_BY_LIBRARIES = {
     *("AWS_*", "PG*", "TERM", "NO_COLOR", "COLUMNS", "CI", "TMPDIR"),
+    *("DOCKER_*", "LOCALSTACK_*"),
     *("NODE_EXTRA_CA_CERTS", "NPM_CONFIG_*", "npm_config_*"),
+    "OTEL_*",
+    "DRILL_NOTICES",  # whose name drill.toml gives: docs/notices.md
 }
 
 
@@ -147,10 +150,12 @@ def _is_environment(node: ast.expr, names: tuple[str, ...]) -> bool:
 
 
 def passed_by_tox() -> set[str]:
-    """The patterns that tox lets through to the drill."""
+    """The patterns that tox lets through to the drill, and beside them to the one at LocalStack, which repeats these."""
     tox = configparser.ConfigParser(interpolation=None)
     tox.read(CHECKOUT / "tox.ini", encoding="utf-8")
-    return set(tox["testenv:drill"]["pass_env"].split())
+    repeated = "{[testenv:drill]pass_env}"
+    drill, localstack = (tox[f"testenv:{name}"]["pass_env"] for name in ("drill", "drill-localstack"))
+    return {*drill.split(), *localstack.replace(repeated, "").split()}
 
 
 SET_BY_TOX = {"TOX_ENV_NAME", "PATH", "TMPDIR", "HOME"}

@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from pydantic import SecretStr
 
 from drills.aws import read as aws
 from drills.aws import session
@@ -76,7 +77,7 @@ class Staged:
     def clients(self) -> Clients:
         """New clients of the sandbox, so that a test may spoil or watch its own."""
         service = context.LocalAws(self.sandbox.endpoint, self.sandbox.ca)
-        return context.identified_clients(context.read(self.folder).effective(), service)[0]
+        return context.identified_clients(context.read(self.folder).effective(), service, role="stage")[0]
 
     def setup(
         self,
@@ -146,7 +147,7 @@ def open_database(clients: Clients, instance_id: str, database: str, ca: str) ->
     password = secrets.token_urlsafe()
     clients.rds.modify_db_instance(DBInstanceIdentifier=instance_id, MasterUserPassword=password, ApplyImmediately=True)
     found = followed(clients, instance_id)
-    return connector(Endpoint(found.host, found.port, found.master_username, password, Path(ca)))(database)
+    return connector(Endpoint(found.host, found.port, found.master_username, SecretStr(password), Path(ca)))(database)
 
 
 def followed(clients: Clients, instance_id: str) -> Instance:
@@ -176,7 +177,7 @@ def staged(sandbox: RunningSandbox, tmp_path_factory: pytest.TempPathFactory) ->
     assert status == 0, load(folder).failures
     effective = context.read(folder).effective()
     service = context.LocalAws(sandbox.endpoint, sandbox.ca)
-    clients = session.identify(context.clients_of(effective, service)[0])
+    clients = session.identify(context.clients_of(effective, service, role="stage")[0])
     source = aws.describe_instance(clients, INSTANCE)
     assert source is not None
     # a tag that production alone has: what a copy must not take over

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from drills.evidence.bundle import Bundle, write_bundle
+from drills.evidence.bundle import Bundle, write_bundle, write_sealed
+from drills.evidence.check import REVIEWS
 from drills.evidence.folder import Begun, begin, sha256
+from drills.evidence.review import ReviewRecord, ReviewVerdict, review_json
 from drills.evidence.seal import Seal
 from drills.evidence.start import START, StartRecord, config_json, draft_of, summary_of
 from drills.model.record import RunRecord
-from drills.record import to_json
+from drills.record import load, to_json
 from tests.support.clock import NOON, HandClock
-from tests.support.evidence import SIGNER
+from tests.support.evidence import SIGNED
 from tests.support.example_record import green_drill
 
-SIGNED = Seal(SIGNER)
 DAY = timedelta(days=1)
 CHAIN = "sandbox-orders"
 
@@ -31,7 +32,7 @@ def opening(run_id: str, at: datetime = NOON, record: RunRecord | None = None) -
 def draft(run: RunRecord) -> StartRecord:
     """The start record of a run, without its place."""
     config = sha256(config_json(run.settings))
-    return draft_of(run, scenario="", identity="", drill_every_seconds=None, config=config)
+    return draft_of(run, scenario="", drill_every_seconds=None, config=config)
 
 
 def started(folder: Path, run: RunRecord, seal: Seal = SIGNED, *, running: bool = False) -> Begun:
@@ -52,6 +53,38 @@ def sealed(folder: Path, begun: Begun, run: RunRecord, seal: Seal = SIGNED) -> B
 def kept(
     folder: Path, run_id: str, at: datetime = NOON, record: RunRecord | None = None, seal: Seal = SIGNED
 ) -> Bundle:
-    """A run that was begun and sealed."""
-    run = opening(run_id, at, record)
+    """A run of that id that was begun then and sealed."""
+    return put(folder, opening(run_id, at, record), seal)
+
+
+def put(folder: Path, run: RunRecord, seal: Seal = SIGNED) -> Bundle:
+    """A run that was begun and sealed, with its record as it is."""
     return sealed(folder, started(folder, run, seal), run, seal)
+
+
+def at_time(record: RunRecord, started_at: datetime, suffix: str = "a1b2") -> RunRecord:
+    """The run, begun at another instant and named after it."""
+    return dataclasses.replace(record, started_at=started_at, run_id=f"{started_at:%Y%m%d-%H%M%S}-{suffix}")
+
+
+def reviewed(folder: Path, bundle: Bundle, verdict: ReviewVerdict = "accepted", number: int = 1) -> None:
+    """Review a bundle of the chain."""
+    whole = load(bundle.folder)
+    assert whole.evidence
+    review = ReviewRecord(
+        schema_version=1,
+        chain=whole.evidence.chain,
+        sequence=whole.evidence.sequence,
+        run_id=whole.run_id,
+        number=number,
+        bundle=bundle.digest,
+        reviewed_at=datetime(2026, 12, 1, 8, tzinfo=UTC),
+        verdict=verdict,
+        reviewer="R. Viewer",
+        role="head of operations",
+        plan_version="7",
+        level="L1",
+        key="",
+        tool_version="0.1.0",
+    )
+    write_sealed(folder / REVIEWS / f"{review.name}.json", review_json(review), SIGNED)

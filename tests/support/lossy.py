@@ -12,11 +12,10 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
-from drills.aws.session import Clients, client_config
+from drills.aws.session import SERVICES, Clients, client_config
 from drills.config.load import AwsProfile
 
 REGION, ACCOUNT = "eu-central-1", "123456789012"
-SERVICES = ("rds", "backup", "ec2", "sts", "logs", "secretsmanager", "kms")
 
 
 def _refused(status: int, code: str) -> Callable[[str], tuple[Any, Any]]:
@@ -36,7 +35,9 @@ LOSSES: dict[str, Callable[[str], tuple[Any, Any]]] = {
     "no answer": lambda url: (None, ReadTimeoutError(endpoint_url=url)),
     "error of AWS": _refused(500, "InternalFailure"),
     "throttled": _refused(400, "Throttling"),
+    "unknown": _refused(400, "InvalidGroup.NotFound"),
     "denied": _refused(403, "AccessDenied"),
+    "expired": _refused(403, "ExpiredToken"),
     "in use": _refused(400, "DependencyViolation"),
     "crash": _crash,
 }
@@ -75,7 +76,39 @@ class LossyAws:
 
         endpoint._get_response = get
 
+    def before(self, service: str, operation: str, act: Callable[[], object]) -> None:
+        """Let somebody else `act` once, before the first call of an operation is carried out."""
+        endpoint = getattr(self.clients, service)._endpoint
+        usual, left = endpoint._get_response, [act]
+
+        def get(request: Any, model: Any, context: Any) -> tuple[Any, Any]:
+            if model.name == operation and left:
+                left.pop()()
+            return usual(request, model, context)  # type: ignore[no-any-return]
+
+        endpoint._get_response = get
+
     def recover(self) -> None:
         """Lose nothing from now on."""
         for name in SERVICES:
             vars(getattr(self.clients, name)._endpoint).pop("_get_response", None)
+
+
+def make_parameter_group(rds: Any, name: str, tags: list[dict[str, str]]) -> None:
+    """Make a group, the cheapest thing that a drill makes."""
+    rds.create_db_parameter_group(
+        DBParameterGroupName=name, DBParameterGroupFamily="postgres16", Description="test", Tags=tags
+    )
+
+
+def make_instance(rds: Any, name: str, tags: list[dict[str, str]]) -> None:
+    """Make an instance."""
+    rds.create_db_instance(
+        DBInstanceIdentifier=name,
+        DBInstanceClass="db.t4g.medium",
+        Engine="postgres",
+        AllocatedStorage=20,
+        MasterUsername="owner",
+        MasterUserPassword="of-nobody",
+        Tags=tags,
+    )

@@ -34,13 +34,25 @@ def tools() -> str:
     return str(folder)
 
 
+def blocks(text: str) -> list[str]:
+    """The commands of a page in Markdown, block by block."""
+    return re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
 def verify_by_hand(
-    text: str, folder: Path, key: Path, authority: Path | None = None, shell: str = "/bin/sh"
+    text: str,
+    folder: Path,
+    key: Path,
+    authority: Path | None = None,
+    shell: str = "/bin/sh",
+    reviewer: Path | None = None,
 ) -> Outcome:
     """Type the blocks of VERIFY.md (its text) in a bundle's folder."""
     environment = {"PATH": tools(), "KEY": str(key), "TSA_CA": str(authority or "")}
+    if reviewer:
+        environment["REVIEWER_KEY"] = str(reviewer)
     codes, said = [], []
-    for block in re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+    for block in blocks(text):
         run = subprocess.run(
             [shell, "-c", block], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )

@@ -16,9 +16,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pypdf import PdfReader
+
+from drills.evidence.keys import generate_pem
 
 _DEEPEST = 3  # archives within archives
 
@@ -82,8 +82,7 @@ select lo_from_bytea(0, '{of("large object")}');
 
 def made_key(plants: Plants) -> str:
     """A signing key as PEM, as a CI service has it in a variable; each of its lines is searched for."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    pem = generate_pem()
     lines = pem.splitlines()[1:-1]
     plants.words.update({f"signing key, line {number}": line for number, line in enumerate(lines, 1)})
     return pem

@@ -103,7 +103,9 @@ def protected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Protected]:
     """One for a module; four days have gone by in it."""
     sandbox = start_sandbox()
     profile = SandboxProfile(region=sandbox.region)
-    clients = session.identify(session.open_clients(profile, environment={}, endpoint_url=sandbox.endpoint))
+    clients = session.identify(
+        session.open_clients(profile, environment={}, endpoint_url=sandbox.endpoint, role="stage")
+    )
     plan, role = protect(sandbox, clients)
     key = clients.kms.create_key()["KeyMetadata"]["Arn"]
     instance = create(

@@ -177,6 +177,18 @@ def back_up(instance: Instance, vault: str) -> str:
     return str(backup.describe_backup_job(BackupJobId=job)["RecoveryPointArn"])
 
 
+def names_there(rds: Any, ec2: Any) -> dict[str, set[str]]:
+    """The names of what AWS has, by its kind: of instances, and of everything that a restore may need a new one of."""
+    return {
+        "db-instance": {each["DBInstanceIdentifier"] for each in rds.describe_db_instances()["DBInstances"]},
+        "db-parameter-group": {
+            each["DBParameterGroupName"] for each in rds.describe_db_parameter_groups()["DBParameterGroups"]
+        },
+        "db-subnet-group": {each["DBSubnetGroupName"] for each in rds.describe_db_subnet_groups()["DBSubnetGroups"]},
+        "security-group": {each["GroupName"] for each in ec2.describe_security_groups()["SecurityGroups"]},
+    }
+
+
 def family(sandbox: RunningSandbox) -> str:
     """The parameter group family of the preferred server."""
     return f"postgres{sandbox.postgres[0]['major']}"

@@ -23,7 +23,9 @@ from tests.support import small_run
 from tests.support.paths import CHECKOUT, DRILLS
 
 PARTS = ("drills", "steps", "features", "reports", "invariants", "conftest.py", "pyproject.toml", "drill.toml")
-NOT_COPIED = shutil.ignore_patterns("out", "history.jsonl", "__pycache__", "node_modules")
+OF_RUNS = tuple(
+    (CHECKOUT / "reports" / name) for name in ("out", "evidence", "history.jsonl")
+)  # of runs in this checkout
 RENDERER = Path("reports/allure/node_modules")
 RUN_WITHIN = 400.0  # seconds, on a machine that is busy: only what never ends is to be noticed
 # Python reads it at every start: what becomes a password is known to the test, and to nothing else
@@ -109,6 +111,11 @@ class Run:
         return (self.folder / name).read_text(encoding="utf-8")
 
 
+def _not_copied(folder: str, names: list[str]) -> set[str]:
+    """The names in a folder of this checkout that a place gets no copy of."""
+    return {each for each in names if each in ("__pycache__", "node_modules") or Path(folder, each) in OF_RUNS}
+
+
 @contextmanager
 def made_place(*, rendering: bool = False, **base: str) -> Iterator[Place]:
     """A place for runs, removed at the end; its runs render Allure's report only with `rendering`."""
@@ -122,7 +129,7 @@ def made_place(*, rendering: bool = False, **base: str) -> Iterator[Place]:
         for name in PARTS:
             source = CHECKOUT / name
             if source.is_dir():
-                shutil.copytree(source, place.checkout / name, ignore=NOT_COPIED)
+                shutil.copytree(source, place.checkout / name, ignore=_not_copied)
             else:
                 shutil.copy(source, place.checkout / name)
         installed = CHECKOUT / RENDERER

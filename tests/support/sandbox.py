@@ -91,10 +91,11 @@ def start_sandbox(*arguments: str, delays: str = QUICK) -> RunningSandbox:
     )
 
 
-def end_sandbox(running: RunningSandbox, *, timeout: float = 60.0) -> int:
+def end_sandbox(running: RunningSandbox, *, timeout: float = 60.0, requests_are_noise: bool = False) -> int:
     """Let go of the lifeline and wait for the end; the exit status, which is 0.
 
-    Fails where the sandbox has ended before, or ends badly, and where an answer did not keep the contract.
+    Fails where the sandbox has ended before, or ends badly, and where an answer did not keep the contract, or a request that was
+    accepted; `requests_are_noise` where the test has made up requests that no client sends.
     """
     early = running.process.poll()
     contract = running.control.contract() if early is None else None
@@ -107,6 +108,8 @@ def end_sandbox(running: RunningSandbox, *, timeout: float = 60.0) -> int:
     os.close(running.log)
     wrong = [f"{how} ({times} times)" for how, times in contract["violations"].items()] if contract else []
     assert not wrong, "the sandbox answered what botocore's models do not allow:\n" + "\n".join(wrong)
+    taken = [f"{how} ({times} times)" for how, times in contract["refusable"].items()] if contract else []
+    assert requests_are_noise or not taken, "the sandbox accepted requests that AWS refuses:\n" + "\n".join(taken)
     return status
 
 

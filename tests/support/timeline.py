@@ -78,6 +78,7 @@ class ScriptedRds:
         self._statuses: Statuses = ()
         self._began = 0.0
         self._known_from = self._settled_from = 0.0
+        self._tags: list[dict[str, str]] = []
 
     def _status(self) -> str:
         spent = self._clock.slept - self._began
@@ -99,8 +100,13 @@ class ScriptedRds:
             "DBInstanceStatus": "available" if source else self._status(),
             "DBInstanceClass": "db.m6g.large" if source else self._script.copy_class,
             "MasterUsername": "owner",
-            "DBSubnetGroup": {"VpcId": "vpc-1", "Subnets": [{"SubnetIdentifier": "subnet-1"}]},
-            "Endpoint": {"Address": "localhost", "Port": 5432},
+            "DBSubnetGroup": {
+                "DBSubnetGroupName": "drills",
+                "VpcId": "vpc-1",
+                "Subnets": [{"SubnetIdentifier": "subnet-1"}],
+            },
+            "Endpoint": {"Address": "localhost", "Port": 5433 if source else 5432},
+            "TagList": [] if source else self._tags,
         }
         if not source and self._clock.slept < self._settled_from:
             shown["PendingModifiedValues"] = {"MasterUserPassword": "****"}
@@ -127,13 +133,15 @@ class ScriptedRds:
         }
         return {"DBSnapshots": [snapshot]}
 
-    def restore_db_instance_from_db_snapshot(self, **_: Any) -> None:
+    def restore_db_instance_from_db_snapshot(self, Tags: list[dict[str, str]], **_: Any) -> dict[str, Any]:
         """Accepted after a while; known later still."""
         self._clock.sleep(self._script.accepting)
         self._statuses, self._began = self._script.creating, self._clock.slept
         self._known_from = self._clock.slept + self._script.unknown
+        self._tags = Tags
+        return {"DBInstance": {"DbiResourceId": "db-B", "DBInstanceStatus": "creating", "TagList": Tags}}
 
-    def modify_db_instance(self, **_: Any) -> None:
+    def modify_db_instance(self, **_: Any) -> dict[str, Any]:
         """The password is applied while the statuses run, and stays pending a while longer."""
         self._clock.sleep(self._script.asking)
         if self._status() != "available":
@@ -141,6 +149,7 @@ class ScriptedRds:
             raise ClientError({"Error": {"Code": "InvalidDBInstanceState", "Message": message}}, "ModifyDBInstance")
         self._statuses, self._began = self._script.modifying, self._clock.slept
         self._settled_from = self._clock.slept + self._script.pending
+        return {}
 
 
 class LackingBackup:

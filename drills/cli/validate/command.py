@@ -27,12 +27,12 @@ examples:
   drills validate --event -                         the event of EventBridge about it, on stdin
   drills validate --plan monthly --since 40d        every completed test of a plan that has no result yet
   drills validate --restore-job ID --give-up        where it cannot be verified, post TIMED_OUT now
-AWS Backup deletes the instance once a result is posted; drills deletes nothing. docs/validate.md has the rule for EventBridge.
+AWS Backup deletes the instance once a result is posted; drills deletes its lock alone. docs/validate.md has the event rule.
 """
 EXIT_CODES = """\
 exit codes: 0 verified, SUCCESSFUL is posted (or was before); 10 an objective was missed and 11 verification failed, FAILED is
-posted; 12 it could not be verified or the result could not be posted; 14 the evidence was not sealed, nothing is posted;
-2 wrong usage or configuration, or an instance that no restore test made"""
+posted; 12 it could not be verified or the result could not be posted; 13 its lock is still there; 14 the evidence was not sealed,
+nothing is posted; 2 wrong usage or configuration, or an instance that no restore test made"""
 SINCE = "2d"
 
 
@@ -74,7 +74,7 @@ def _asked(options: argparse.Namespace) -> AskedJob:
 
 
 def _validate_job(options: argparse.Namespace, asked: AskedJob) -> int:
-    reached = open_target(options)
+    reached = open_target(options, restore_role="validator")
     where = reached.restore
     for what, wanted, found in (("account", asked.account, where.account), ("region", asked.region, where.region)):
         if wanted and wanted != found:
@@ -90,7 +90,7 @@ def _validate_plan(options: argparse.Namespace) -> int:
         since = parse_duration(options.since or SINCE)
     except ValueError as error:
         raise ConfigError(f"--since: {error}") from error
-    reached = open_target(options)
+    reached = open_target(options, restore_role="validator")
     jobs = list(jobs_of_plan(reached.restore, options.plan, reached.now - since))
     wanted = [job for job in jobs if not options.target or job.source == reached.config.target.instance]
     if not wanted:
@@ -130,7 +130,7 @@ def _fitting(options: argparse.Namespace, reached: OpenTarget, job: RestoreJob) 
             f"expected a restore job of {of}, found one of {job.source or job.source_arn or 'an unknown resource'}: add a target "
             "with that instance, so that drills knows what it should contain"
         )
-    found = open_target(argparse.Namespace(**(vars(options) | {"target": name})))
+    found = open_target(argparse.Namespace(**(vars(options) | {"target": name})), restore_role="validator")
     if (found.restore.account, found.restore.region) != (reached.restore.account, reached.restore.region):
         raise ConfigError(
             f'expected the job {job.id} where target "{name}" restores, found it where '

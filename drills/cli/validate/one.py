@@ -11,33 +11,32 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drills.aws.read import error_text
+from drills.aws.ca_bundle import check_bundle
 from drills.aws.recorder import CallRecorder
+from drills.aws.remedies import explain
 from drills.aws.restore_jobs import describe_job, post_result
 from drills.aws.session import Clients
 from drills.checks import manifest
 from drills.checks.manifest import Manifest
-from drills.checks.observed import Observations
-from drills.checks.owner import invariants
-from drills.checks.owner.invariants import InvariantSet
+from drills.cli.common import OUT
 from drills.cli.evidence import of_run
 from drills.cli.evidence.of_run import Concluded
-from drills.cli.run import OUT, begin_evidence, make_folder, opening_record
+from drills.cli.run import begin_evidence, make_folder, opening_record
 from drills.cli.target import OpenTarget, recorded
+from drills.cli.validate.claim import claimed
 from drills.clock import SystemClock
 from drills.config.trigger import trigger_of
 from drills.errors import COULD_NOT_RUN, NOT_SEALED, VERIFICATION_FAILED, DrillError
 from drills.evidence.bundle import Bundle
 from drills.evidence.keeper import Keeper, open_for_run
+from drills.evidence.stored.find import finder_for
 from drills.files import locked, write_atomically
 from drills.model.restore_job import RestoreJob, RestoreTest
-from drills.objectives import verdicts
 from drills.record import Journal, new_run_id
 from drills.recovery import validation
 from drills.recovery.failing import translate_client_errors
 from drills.recovery.restore import Setup
 from drills.run import context, finish, signals
-from drills.sandbox_client import SandboxControl
 from drills.screen import Screen
 from reports import terminal
 
@@ -95,10 +94,11 @@ def _carry_out(reached: OpenTarget, keeper: Keeper, job: RestoreJob, *, give_up:
         _say(console, of_run.lines_of(earlier))
     folder = make_folder(run_id)
     opening = opening_record(run_id, started, config, context.RunOptions())
-    opening = dataclasses.replace(opening, trigger=trigger_of(None, os.environ))
+    opening = dataclasses.replace(opening, trigger=trigger_of(None, os.environ), price=None)  # it makes no copy
     opening, begun = begin_evidence(keeper, config, opening, folder)
     try:
         journal = Journal.create(folder, opening, origin=origin, clock=clock)
+        context.note_configuration(folder, config, context.RunOptions(), ())
         job = _check(reached, journal, job)
         with signals.held():  # what was begun is brought to its end
             _close(journal, job, give_up=give_up)
@@ -124,7 +124,8 @@ def _check(reached: OpenTarget, journal: Journal, job: RestoreJob) -> RestoreJob
             every, timeout = setup.poll_seconds, setup.target.timeout.total_seconds()
             job = validation.follow(setup.scratch_clients, job.id, journal.clock, every=every, timeout=timeout)
             expected = _expected(setup)
-            validation.validate(validation.setup_for(setup, job), job, *expected, reached.config.instances)
+            with claimed(setup, job.instance):
+                validation.validate(validation.setup_for(setup, job), job, *expected, reached.config.instances)
     except DrillError as error:
         journal.failure(str(error), error.exit_code)
     except KeyboardInterrupt as stop:
@@ -133,24 +134,10 @@ def _check(reached: OpenTarget, journal: Journal, job: RestoreJob) -> RestoreJob
 
 
 def _setup(reached: OpenTarget, journal: Journal) -> Setup:
-    target = reached.config.target
-    clients, restore = recorded(reached, CallRecorder(journal.folder, "validate"))
-    # the certificate authority of a standing sandbox, as `drills sandbox up` says it
-    bundle = target.restore.ca_bundle or (os.environ.get("PGSSLROOTCERT") if reached.config.simulated else None)
-    return Setup(
-        name=reached.config.target_name,
-        target=target,
-        clients=clients,
-        scratch_clients=restore,
-        journal=journal,
-        clock=journal.clock,
-        poll_seconds=reached.config.profile.poll_every.total_seconds(),
-        ca_bundle=Path(bundle) if bundle else None,
-        expectation="stored" if target.manifest else "none",
-        rules=InvariantSet(invariants.load(Path(target.invariants))) if target.invariants else InvariantSet(),
-        resolve=context.late_name_resolver(SandboxControl(reached.url)) if reached.url else None,
-        observations=Observations(statements=context.observations_of(journal.folder).statements),
-    )
+    check_bundle(reached.config)
+    sides = recorded(reached, CallRecorder(journal.folder, "validate"), "validator")
+    made = context.setup_of_one(reached.config, sides, journal, reached.url)
+    return dataclasses.replace(made, find_manifest=finder_for(made, reached.config))
 
 
 def _expected(setup: Setup) -> tuple[Manifest | None, bytes | None]:
@@ -175,11 +162,7 @@ def _close(journal: Journal, job: RestoreJob, *, give_up: bool) -> None:
     )
     told = f"to post to AWS Backup: {result}" if result else "nothing to post to AWS Backup"
     journal.append("notes", f"restore test {job.id}: {told}")
-    finish.write_raw(journal.folder, journal)
-    codes = verdicts.exit_codes(journal.record)
-    journal.end()
-    held = verdicts.hold_until_reported(journal.record, codes)
-    journal.update(code=held.code, all_codes=held.all_codes, failures=held.failures)
+    finish.end_of_one(journal)
 
 
 def _post(clients: Clients, test: RestoreTest | None, bundle: Bundle, code: int) -> int:
@@ -198,7 +181,7 @@ def _post(clients: Clients, test: RestoreTest | None, bundle: Bundle, code: int)
             return code or (0 if now.validation == test.result else COULD_NOT_RUN)
         post_result(clients, test.job_id, test.result, f"{test.message} Evidence: SHA256SUMS {bundle.digest}")
     except (ClientError, BotoCoreError) as error:
-        print(f"drills: expected to post {test.result}, found: {error_text(error)}; run this again", file=sys.stderr)
+        print(f"drills: expected to post {test.result}, found: {explain(error, 'run this again')}", file=sys.stderr)
         return code or COULD_NOT_RUN
     print(f"restore job {test.job_id}: {test.result} is posted; AWS Backup deletes {test.instance}")
     return code
