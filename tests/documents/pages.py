@@ -65,17 +65,23 @@ class Command:
         return float(after.removesuffix(" s")) if after else None
 
 
+LAST = ("first-drill.md", "incident.md")
+
+
 def documents() -> list[Path]:
     """Return the pages whose console blocks are run, the README first, since it installs the suite.
 
-    Last the page whose newest run is no drill: others read a drill in reports/out/latest.
+    Last the pages whose newest run has no numbers, being of a damaged backup or no drill: others read reports/out/latest.
     """
     others = [
         *CHECKOUT.glob("docs/**/*.md"),
         *CHECKOUT.glob("infra/*/README.md"),
         CHECKOUT / "benchmarks" / "README.md",
     ]
-    return [CHECKOUT / "README.md", *sorted(others, key=lambda page: (page.name == "incident.md", page))]
+    return [
+        CHECKOUT / "README.md",
+        *sorted(others, key=lambda page: (LAST.index(page.name) if page.name in LAST else -1, page)),
+    ]
 
 
 @functools.cache
