@@ -120,11 +120,21 @@ def _pid_files(place: Path) -> list[Path]:
 def working_in(place: Path) -> Iterable[psutil.Process]:
     """Yield the running servers and tools of PostgreSQL whose working directory is `place` or lies below it."""
     place = place.resolve()
-    for process in psutil.process_iter():
+    for process in _processes():
         if process.pid != os.getpid() and _program(process) in _PROGRAMS and alive(process):
             folder = _working_folder(process)
             if folder is not None and folder.is_relative_to(place):
                 yield process
+
+
+def _processes() -> Iterable[psutil.Process]:
+    """Yield every process as it is now: psutil's `process_iter` goes on showing the program that it saw first.
+
+    pg_ctl becomes a shell and that becomes PostgreSQL, all in one process.
+    """
+    for pid in psutil.pids():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            yield psutil.Process(pid)
 
 
 def _program(process: psutil.Process) -> str:

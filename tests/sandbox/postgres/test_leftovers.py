@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import psutil
 import pytest
 
 from drills import work_folder
+from drills.clock import SystemClock, wait_until
 from drills.sandbox.postgres.folders import prepare_state
 from drills.sandbox.postgres.leftovers import remove_leftovers
-from drills.sandbox.postgres.postmaster import alive
+from drills.sandbox.postgres.postmaster import alive, working_in
 from tests.support.cluster import cluster_in, make, preferred, state  # noqa: F401
 
 
@@ -37,6 +40,22 @@ def test_the_servers_of_a_dead_run_end_and_those_of_a_living_one_go_on(state: Pa
         os.close(held)
         for each in servers:
             each.kill()
+
+
+def test_a_server_is_found_whatever_its_process_was_when_it_was_first_seen(tmp_path: Path) -> None:
+    """pg_ctl becomes a shell and that becomes PostgreSQL, in one process; a look meanwhile hides no server from the next."""
+    program = shutil.copy(os.path.realpath(shutil.which("sh") or "/bin/sh"), tmp_path / "postgres")
+    with subprocess.Popen(
+        ["sh", "-c", 'read -r _; exec "$0" -c "read -r _; :"', program], cwd=tmp_path, stdin=subprocess.PIPE
+    ) as starting:
+        assert starting.stdin is not None
+        try:
+            assert list(working_in(tmp_path)) == []
+            starting.stdin.write(b"\n")
+            starting.stdin.flush()
+            wait_until(lambda: [each.pid for each in working_in(tmp_path)] == [starting.pid], 10, SystemClock())
+        finally:
+            starting.kill()
 
 
 def test_what_stays_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
