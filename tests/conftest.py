@@ -12,7 +12,7 @@ from tests.support.rds import beating
 from tests.support.sandbox import sandbox
 from tests.support.selecting import pytest_collection_modifyitems
 from tests.support.service import own_sandbox
-from tests.support.source import point, source
+from tests.support.source import point, shared_source, source
 from tests.support.watch import pytest_configure
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "pytest_configure",
     "remove_shared",
     "sandbox",
+    "shared_source",
     "simulator",
     "source",
     "staged",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -51,19 +52,26 @@ def test_each_is_like_the_target_that_is_named() -> None:
     assert raw["drill"] == RAW["drill"]
 
 
+@pytest.fixture
+def tagged(source: Instance, point: str) -> Iterator[Instance]:
+    """The shared source, which has a recovery point, with the tag of a fleet for one test."""
+    rds, arn = source.rds, source.described()["DBInstanceArn"]
+    rds.add_tags_to_resource(ResourceName=arn, Tags=[{"Key": "fleet", "Value": "monthly"}])
+    yield source
+    rds.remove_tags_from_resource(ResourceName=arn, TagKeys=["fleet"])
+
+
 @pytest.mark.sandbox
 def test_a_fleet_is_discovered(
-    source: Instance, point: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+    tagged: Instance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     """By reading alone; the file that it is drilled by says what was found, and its dry run what it would cost."""
-    rds, arn = source.sandbox.client("rds"), source.described()["DBInstanceArn"]
-    rds.add_tags_to_resource(ResourceName=arn, Tags=[{"Key": "fleet", "Value": "monthly"}])
-    keys = source.sandbox.keys
+    keys = tagged.sandbox.keys
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", keys.access_key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", keys.secret_key)
     monkeypatch.delenv("DRILL_PROFILE", raising=False)
     (tmp_path / "drill.toml").write_text(
-        f'[profiles.endpoint]\nendpoint_url = "{source.sandbox.endpoint}"\n[targets.orders]\nvault = "main"\nrto = "30m"\n'
+        f'[profiles.endpoint]\nendpoint_url = "{tagged.sandbox.endpoint}"\n[targets.orders]\nvault = "main"\nrto = "30m"\n'
     )
     monkeypatch.chdir(tmp_path)
 
