@@ -80,6 +80,10 @@ class SandboxControl:
         query = {key: value for key, value in (("service", service), ("operation", operation)) if value}
         return list(self._ask("calls?" + urllib.parse.urlencode(query), timeout=30))
 
+    def forget_calls(self) -> int:
+        """Empty the record of calls, and free its memory; returns how many calls it had."""
+        return int(self._ask("calls/forget", {})["forgotten"])
+
     def instance(self, name: str) -> dict[str, Any]:
         """Return an instance's status, the reason of its failure, its server's pid and the settings that reached it."""
         return dict(self._ask("instances/" + urllib.parse.quote(name), timeout=10))

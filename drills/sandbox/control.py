@@ -50,6 +50,7 @@ class Control:
             "damage": self._damage_snapshot,
             "points": self._change_point,
             "clock": self._move_clock,
+            "calls/forget": self._forget_calls,
             "faults": self._arm_fault,
             "faults/clear": self._clear_faults,
         }
@@ -93,6 +94,9 @@ class Control:
         if path.startswith("instances/"):
             return 200, self._describe_instance(path.removeprefix("instances/"))
         return 404, _error(SandboxError(f"The sandbox has no GET /_sandbox/{path}."))
+
+    def _forget_calls(self, _: Mapping[str, Any]) -> dict[str, Any]:
+        return {"forgotten": self._calls.forget()}
 
     # -- instances and snapshots ---------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ class Bound:
 
 # A thing that every tenth drill left behind would raise a count by 10 in 100 drills.
 BOUNDS: Mapping[str, Bound] = {
-    # its record of calls is full before the first drill (tests/soak/run.py)
+    # its record of calls is emptied after each drill (tests/soak/run.py)
     "server_memory": Bound("memory of the local AWS", 8 * MIB, MIB, "MiB"),
     "server_files": Bound("open files of the local AWS", 2),
     "server_threads": Bound("threads of the local AWS", 2),

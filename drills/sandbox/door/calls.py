@@ -99,6 +99,15 @@ class CallLog:
                 self._free += oldest.size
                 oldest.drop()
 
+    def forget(self) -> int:
+        """Empty the log; returns how many calls it had."""
+        with self._lock:
+            forgotten = len(self._calls)
+            self._calls.clear()
+            self._free += sum(answer.size for answer in self._answers)
+            self._answers.clear()
+        return forgotten
+
     def record(self, call: Call, protocol: str, headers: list[tuple[str, str]], body: bytes) -> None:
         """Append a call with its response, and check the response."""
         model = operation_model(call.service, call.operation)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -142,6 +143,20 @@ def test_too_much_is_not_kept_and_the_oldest_goes_first() -> None:
     assert len(told) == 10
     assert told[0] == "not kept"
     assert told[-1]["Keys"][0]["KeyId"] == "9-0"
+
+
+def test_a_log_that_is_emptied_has_all_of_its_room_again() -> None:
+    """Nothing of the forgotten calls is told, and new answers are kept as by an empty log."""
+    log = CallLog(most_bytes=30)
+    call = Call(NOON, "kms", "r", "ListKeys", {}, 200, "", 0.0, answer=answer("kms", "ListKeys", {"Keys": []}))
+    assert call.answer
+    assert call.answer.size <= 30 < 2 * call.answer.size
+    log.add(call)
+
+    assert log.forget() == 1
+    assert log.as_json() == []
+    log.add(dataclasses.replace(call, answer=answer("kms", "ListKeys", {"Keys": []})))
+    assert log.as_json()[0]["answer"]["Keys"] == []
 
 
 def test_an_answer_that_was_given_before_is_told_once() -> None:
