@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from drills.checks.base.budget import Budget
+from drills.checks.base.copy_code import CopyCode, KnownCode
 from drills.checks.base.outcome import CheckOutcome
 from drills.checks.base.runner import build_result, without_manifest
-from drills.checks.base.session import Connector
+from drills.checks.base.session import Connection, Connector
 from drills.checks.content import check as content
 from drills.checks.judging import Judge
 from drills.checks.manifest import DatabaseManifest, Manifest
@@ -50,6 +51,11 @@ class Comparison:
     expects_nothing: bool = False
     observations: Observations = NOT_NOTED
     earlier: str = ""
+    code: KnownCode = field(default_factory=KnownCode, repr=False, compare=False)
+
+    def code_of(self, connection: Connection) -> CopyCode:
+        """Return what of a connection's database is not evaluated; where nothing has changed, as it was found before."""
+        return self.code.find(connection, trusted=self.trust_code)
 
     @property
     def databases(self) -> Mapping[str, DatabaseManifest]:

@@ -11,7 +11,6 @@ from typing import Any
 
 import psycopg
 
-from drills.checks.base import copy_code
 from drills.checks.base.outcome import CheckOutcome, first_line, is_damage, is_undefined
 from drills.checks.base.runner import (
     build_result,
@@ -202,7 +201,7 @@ def _observe_rows(
 
 
 def _bounds(connection: Connection, comparison: Comparison) -> content.Bounds:
-    return content.Bounds(comparison.budget, copy_code.find(connection, trusted=comparison.trust_code))
+    return content.Bounds(comparison.budget, comparison.code_of(connection))
 
 
 def _read_content(run: CheckRun) -> CheckResult:
@@ -260,7 +259,7 @@ def check_canary(run: CheckRun) -> CheckResult:
 
     def observe(connection: Connection, database: str) -> CanarySeen | CheckOutcome:
         of_database = run.comparison.databases.get(database)
-        if reason := chain.unsafe(copy_code.find(connection, trusted=run.comparison.trust_code)):
+        if reason := chain.unsafe(run.comparison.code_of(connection)):
             return CheckOutcome(unverified=(NotChecked(chain.NAME, reason),))
         return CanarySeen(chain.observe(connection, expected=of_database.canary if of_database else None))
 

@@ -6,7 +6,6 @@ With a manifest they say more: an anomaly that the source had as well is informa
 from __future__ import annotations
 
 from drills.checks.base import copy_code
-from drills.checks.base.copy_code import CopyCode
 from drills.checks.base.outcome import CheckOutcome
 from drills.checks.base.runner import inspect_all, inspect_database, retry_once
 from drills.checks.base.session import MAINTENANCE, Connection, database_names
@@ -58,16 +57,12 @@ def check_indexes(run: CheckRun, timeout: float = DEFAULT_TIMEOUT) -> CheckResul
             expected: DatabaseManifest | None = expected,
         ) -> CheckOutcome:
             run.unique_indexes[connection.info.dbname] = progress.unique
-            code, identical = _code(run, connection), run.identical_tables(expected)
+            code, identical = run.comparison.code_of(connection), run.identical_tables(expected)
             left, selected = integrity_indexes.without_code(index_queries.by_table(connection), code, identical)
             return left + integrity_indexes.check(connection, progress, timeout, selected, with_path=not code.limited)
 
         outcome += inspect_database(connect, name, integrity_indexes.NAME, inspect)
     return run.conclude(integrity_indexes.NAME, outcome, "indexes", verb="verified", requirement=_needed(outcome))
-
-
-def _code(run: CheckRun, connection: Connection) -> CopyCode:
-    return copy_code.find(connection, trusted=run.comparison.trust_code)
 
 
 def _needed(outcome: CheckOutcome) -> Requirement:
@@ -82,7 +77,7 @@ def check_constraints(run: CheckRun) -> CheckResult:
 
     def inspect(connection: Connection, expected: DatabaseManifest | None) -> CheckOutcome:
         unique = run.unique_indexes.get(connection.info.dbname, set())
-        return constraints.check(connection, run.identical_tables(expected), unique, _code(run, connection))
+        return constraints.check(connection, run.identical_tables(expected), unique, run.comparison.code_of(connection))
 
     outcome = inspect_all(run.comparison.connect, run.comparison.databases, constraints.NAME, inspect)
     return run.conclude(constraints.NAME, outcome, "constraints", verb="validated", requirement=_needed(outcome))
@@ -93,7 +88,9 @@ def check_sequences(run: CheckRun) -> CheckResult:
 
     def inspect(connection: Connection, expected: DatabaseManifest | None) -> CheckOutcome:
         positions = expected.sequences if expected else None
-        return sequences.check(connection, positions, run.identical_tables(expected), _code(run, connection))
+        return sequences.check(
+            connection, positions, run.identical_tables(expected), run.comparison.code_of(connection)
+        )
 
     outcome = inspect_all(run.comparison.connect, run.comparison.databases, sequences.NAME, inspect)
     return run.conclude(sequences.NAME, outcome, "sequences")
@@ -148,7 +145,7 @@ def check_views(run: CheckRun, timeout: float = DEFAULT_TIMEOUT) -> CheckResult:
 
     def inspect(connection: Connection, expected: DatabaseManifest | None) -> CheckOutcome:
         facts = expected.facts if expected else None
-        return views_libraries.check_views(connection, facts, skipped, timeout, _code(run, connection))
+        return views_libraries.check_views(connection, facts, skipped, timeout, run.comparison.code_of(connection))
 
     outcome = inspect_all(run.comparison.connect, run.comparison.databases, views_libraries.VIEWS, inspect)
     return run.conclude(views_libraries.VIEWS, outcome, "views", verb="planned", requirement=_needed(outcome))

@@ -36,6 +36,9 @@ _NO_VIEWS = """
 select pg_catalog.set_config('restrict_nonsystem_relation_kind', 'view, foreign-table', true)
 from pg_catalog.pg_settings where name = 'restrict_nonsystem_relation_kind'
 """
+# The transactions that are visible: two of a primary server that see the same ones see the same catalogs. A standby's are
+# not told apart so (https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-SNAPSHOT).
+_SEEN = "select case when not pg_catalog.pg_is_in_recovery() then pg_catalog.txid_current_snapshot()::text end"
 _UNSAFE = """
 select p.oid::bigint, l.lanname = 'sql', p.oid >= 16384 and l.lanname not in ('c', 'internal')
         and p.prorettype not in ('trigger'::pg_catalog.regtype, 'event_trigger'::pg_catalog.regtype),
@@ -91,12 +94,15 @@ union all select rngtypid::bigint, rngsubtype::bigint from pg_catalog.pg_range w
 union all select rngmultitypid::bigint, rngtypid::bigint from pg_catalog.pg_range where rngtypid >= 16384
 """
 _DOMAINS = "select contypid::bigint, conbin::text from pg_catalog.pg_constraint where contypid <> 0 and contype = 'c'"
-# Objects by catalog and number, with their table, their expression, and what they call beside it.
+# Objects by catalog and number, with their table, their expression, and what they call beside it. Of many tables nearly
+# all have neither an expression nor an operator or type of somebody's own: these stay on the server.
 _OBJECTS = """
 select 'pg_constraint', k.oid::bigint, k.conrelid::bigint, k.conbin::text, '{}'::bigint[], '{}'::bigint[],
     (coalesce(k.conpfeqop, '{}') || coalesce(k.conppeqop, '{}') || coalesce(k.conffeqop, '{}')
         || coalesce(k.conexclop, '{}'))::oid[]::bigint[]
 from pg_catalog.pg_constraint as k where k.conrelid <> 0 and k.contype in ('c', 'f', 'x')
+    and (k.conbin is not null or (coalesce(k.conpfeqop, '{}') || coalesce(k.conppeqop, '{}')
+        || coalesce(k.conffeqop, '{}') || coalesce(k.conexclop, '{}'))::oid[]::bigint[] && %(operators)s::bigint[])
 union all
 select 'pg_index', x.indexrelid::bigint, x.indrelid::bigint,
     pg_catalog.concat_ws(' ', x.indexprs::text, x.indpred::text),
@@ -104,7 +110,10 @@ select 'pg_index', x.indexrelid::bigint, x.indrelid::bigint,
     array(select p.amproc::oid::bigint from pg_catalog.pg_opclass as c
         join pg_catalog.pg_amproc as p on p.amprocfamily = c.opcfamily where c.oid = any (x.indclass)
             and c.oid >= 16384), '{}'
-from pg_catalog.pg_index as x where x.indrelid >= 16384
+from pg_catalog.pg_index as x where x.indrelid >= 16384 and (x.indexprs is not null or x.indpred is not null
+    or exists (select from pg_catalog.unnest(x.indclass::oid[]) as own (oid) where own.oid >= 16384)
+    or exists (select from pg_catalog.pg_attribute as a where a.attrelid = x.indexrelid and a.attnum > 0
+        and a.atttypid::bigint = any (%(values)s::bigint[])))
 union all
 select 'pg_statistic_ext', e.oid::bigint, e.stxrelid::bigint, pg_catalog.to_jsonb(e) ->> 'stxexprs', '{}', '{}', '{}'
 from pg_catalog.pg_statistic_ext as e where pg_catalog.to_jsonb(e) ->> 'stxexprs' is not null
@@ -177,6 +186,30 @@ def find(connection: Connection, *, trusted: bool) -> CopyCode:
         return _Survey(connection).result(power)
 
 
+class KnownCode:
+    """What was found in the databases of one server, which is found anew only where a transaction sees anything else.
+
+    Each check reads in a transaction of its own, and finding the code of ten thousand tables takes longer than most checks.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str], CopyCode] = {}
+
+    def find(self, connection: Connection, *, trusted: bool) -> CopyCode:
+        """Return what `find` does, and limit the transaction as it does."""
+        if trusted:
+            return NOTHING
+        row = connection.execute(_SEEN).fetchone()
+        if row is None or row[0] is None:
+            return find(connection, trusted=False)
+        seen = (connection.info.dbname, str(row[0]))
+        if seen not in self._found:
+            self._found[seen] = find(connection, trusted=False)
+        elif self._found[seen].limited:
+            execute(connection, _NO_VIEWS)
+        return self._found[seen]
+
+
 def allow_views(connection: Connection) -> None:
     """Let the rest of the transaction name views again, for those that were found to be safe."""
     execute(connection, _NO_VIEWS.replace("'view, foreign-table'", "''"))
@@ -212,8 +245,8 @@ class _Survey:
         types = {name for (name,) in self._rows(_OWN_TYPES)}
         return {row[0] for row in candidates if is_plain(row[5], row[6] or (), functions, types)}
 
-    def _rows(self, query: str) -> list[tuple[Any, ...]]:
-        return execute(self._connection, query).fetchall()
+    def _rows(self, query: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        return execute(self._connection, query, values).fetchall()
 
     def _spread(self, types: dict[int, str]) -> dict[int, str]:
         """Add the types that consist of those in `types`."""
@@ -257,7 +290,8 @@ class _Survey:
         """Return what is left out, with reasons that name the rights in words."""
         objects = {("pg_type", oid): what for oid, what in self._types.items()}
         views, stored = list[tuple[int, References]](), list[tuple[int, References]]()
-        for catalog, oid, table, tree, types, functions, operators in self._rows(_OBJECTS):
+        unsafe = {"operators": list(self._operators), "values": list(self._values)}
+        for catalog, oid, table, tree, types, functions, operators in self._rows(_OBJECTS, unsafe):
             found = references(tree or "")
             if catalog in ("pg_rewrite", "materialised view"):
                 (views if catalog == "pg_rewrite" else stored).append((oid, found))
@@ -272,7 +306,7 @@ class _Survey:
         objects |= {("pg_rewrite", oid): self._relations[oid] for oid, _ in views if oid in self._relations}
         # a materialised view is read as a table is, and its query planned as a view's
         objects |= {("pg_rewrite", oid): what for oid, found in stored if (what := self.called(found))}
-        names = {oid: str(name) for oid, name in self._rows(_TABLES)}
+        names = {oid: str(name) for oid, name in self._rows(_TABLES)} if self._relations else {}
         any_code = next(iter([*self._callable, *objects.values()]), "")
 
         def reason(what: str) -> str:
