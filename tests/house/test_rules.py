@@ -158,6 +158,14 @@ def passed_by_tox() -> set[str]:
     return {*drill.split(), *localstack.replace(repeated, "").split()}
 
 
+def test_a_drill_keeps_its_compiled_modules() -> None:
+    """`tox -e drill` takes back what keeps its ten processes from using the modules that another has compiled."""
+    tox = configparser.ConfigParser(interpolation=None)
+    tox.read(CHECKOUT / "tox.ini", encoding="utf-8")
+    lines = tox["testenv:drill"]["set_env"].split("\n")
+    assert "PYTHONDONTWRITEBYTECODE =" in lines[lines.index("{[testenv]set_env}") :]
+
+
 SET_BY_TOX = {"TOX_ENV_NAME", "PATH", "TMPDIR", "HOME"}
 
 
