@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -46,6 +47,21 @@ class SystemClock:
     def sleep(self, seconds: float) -> None:
         """Block this thread for `seconds`."""
         time.sleep(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Stopwatch:
+    """How many seconds each part of something took, by the part's name; a part that comes again is added to."""
+
+    clock: Clock
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def part(self, name: str, do: Callable[[], T]) -> T:
+        """Do a part, and note how long it took; one that raises is not noted."""
+        began = self.clock.monotonic()
+        done = do()
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + self.clock.monotonic() - began, 3)
+        return done
 
 
 async def pause(seconds: float) -> None:

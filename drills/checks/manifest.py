@@ -13,9 +13,9 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from pydantic import TypeAdapter, ValidationError
 from drills.checks.base import copy_code
 from drills.checks.base.anomalies import KnownAnomalies, to_known
 from drills.checks.base.batches import in_batches
+from drills.checks.base.copy_code import CopyCode
 from drills.checks.base.lock_watch import ReadLimits, watch_locks
 from drills.checks.base.session import Connection, Connector, SingleDatabase, database_names, shared_snapshot, snapshot
 from drills.checks.canary import chain
@@ -46,7 +47,7 @@ from drills.checks.integrity import system_catalog, views_libraries
 from drills.checks.integrity.system_catalog import Builtins
 from drills.checks.server import settings
 from drills.checks.server.settings import Settings
-from drills.clock import Clock, SystemClock
+from drills.clock import Clock, Stopwatch, SystemClock
 from drills.errors import ConfigError
 from drills.model.policy import TablePolicy
 from drills.sql import execute
@@ -60,7 +61,8 @@ class DatabaseManifest:
     """What one database should contain; all of it read in one transaction, so of one instant.
 
     `facts` are its anomalies, None in a manifest that was taken before they were read; so are `builtins`, what came
-    with PostgreSQL. `held_seconds` is for how long the snapshot was held.
+    with PostgreSQL. `held_seconds` is for how long the snapshot was held, `seconds` how long each part took of it; a
+    manifest that was taken before they were stored has none.
     """
 
     catalog: Catalog
@@ -71,6 +73,7 @@ class DatabaseManifest:
     facts: KnownAnomalies | None = None
     held_seconds: float = 0.0
     builtins: Builtins | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,26 +183,36 @@ def _take_one(connect: Connector, name: str, options: _Options) -> DatabaseManif
         if limits:
             stack.enter_context(watch_locks(connect, name, readers, limits, options.clock))
         first, *helpers = readers
-        code = copy_code.find(first, trusted=options.trust_code)
+        watch = Stopwatch(options.clock)
+        code = watch.part("code", lambda: copy_code.find(first, trusted=options.trust_code))
         taken = DatabaseManifest(
-            catalog=catalog.observe(first, key=options.key),
-            sequences=sequences.observe(first),
-            contents=content.observe(
-                first,
-                algorithm=options.algorithm,
-                policies=options.policies,
-                helpers=helpers,
-                ranged=True,
-                key=options.key,
-                within=content.Bounds(code=code),
-            ),
-            large_objects=large_objects.observe(first),
-            canary=None if chain.unsafe(code) else chain.observe(first),
-            facts=to_known((*integrity_state.observe(first), *views_libraries.observe_views(first, code=code)[1]))
-            | system_catalog.observe_dangling(first),
-            builtins=system_catalog.observe(first),
+            catalog=watch.part("catalog", lambda: catalog.observe(first, key=options.key)),
+            sequences=watch.part("sequences", lambda: sequences.observe(first)),
+            contents=watch.part("content", lambda: _contents(first, helpers, code, options)),
+            large_objects=watch.part("large objects", lambda: large_objects.observe(first)),
+            canary=watch.part("canary", lambda: None if chain.unsafe(code) else chain.observe(first)),
+            facts=watch.part("state", lambda: _facts(first, code)),
+            builtins=watch.part("system catalog", lambda: system_catalog.observe(first)),
         )
-    return dataclasses.replace(taken, held_seconds=round(options.clock.monotonic() - began, 3))
+    held = round(options.clock.monotonic() - began, 3)
+    return dataclasses.replace(taken, held_seconds=held, seconds=watch.seconds)
+
+
+def _contents(first: Connection, helpers: Sequence[Connection], code: CopyCode, options: _Options) -> Contents:
+    return content.observe(
+        first,
+        algorithm=options.algorithm,
+        policies=options.policies,
+        helpers=helpers,
+        ranged=True,
+        key=options.key,
+        within=content.Bounds(code=code),
+    )
+
+
+def _facts(connection: Connection, code: CopyCode) -> KnownAnomalies:
+    found = (*integrity_state.observe(connection), *views_libraries.observe_views(connection, code=code)[1])
+    return to_known(found) | system_catalog.observe_dangling(connection)
 
 
 def system_identifier(connection: Connection) -> str:

@@ -286,7 +286,9 @@ class World:
 def _comparable(taken: Manifest) -> str:
     """What a manifest says of the databases, without how long that took, and in one order."""
     databases = json.loads(manifest.dump(taken))["manifest"]["databases"]
-    return json.dumps([{**each, "held_seconds": 0.0} for _, each in sorted(databases.items())], sort_keys=True)
+    return json.dumps(
+        [{**each, "held_seconds": 0.0, "seconds": {}} for _, each in sorted(databases.items())], sort_keys=True
+    )
 
 
 def _phases(folder: Path) -> tuple[str, ...]:
