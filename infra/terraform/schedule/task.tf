@@ -13,18 +13,21 @@ locals {
     # of manifest.tf; a policy that names them is made where they are
     manifest_key_arn = one(aws_kms_key.manifests[*].arn)
     manifest_bucket  = one(aws_s3_bucket.manifests[*].bucket)
+    # of notices: the topic of alarm.tf, and a secret where there is one
+    topic_arn          = aws_sns_topic.this.arn
+    notices_secret_arn = var.notices_secret_arn == null ? "" : var.notices_secret_arn
   }
   # Each task, its command and the policies of infra/iam that its role has.
   every_task = {
     drill = {
       command  = ["run", "--profile", "live", "--target", var.target, "--trigger", "schedule"]
-      policies = concat(["drill", "evidence", "sweep"], local.manifests ? ["manifest-reader"] : [])
+      policies = concat(["drill", "evidence", "sweep", "notices", "metrics"], local.manifests ? ["manifest-reader"] : [])
       cpu      = 1024
       memory   = 4096
     }
     watch = {
       command  = ["ledger", "check", "--fetch", "--json", "--max-age", "${var.max_age_days}d", "--profile", "live", "--target", var.target]
-      policies = ["watch"]
+      policies = ["watch", "notices", "metrics"]
       cpu      = 512
       memory   = 1024
     }
@@ -39,13 +42,21 @@ locals {
   policies = { for pair in flatten([
     for task, each in local.tasks : [for name in each.policies : { task = task, name = name }]
   ]) : "${pair.task}-${pair.name}" => pair }
+  documents = { for name in toset([for pair in local.policies : pair.name]) :
+    name => jsondecode(templatefile("${path.module}/../../iam/${name}.json", local.values))
+  }
 }
 
 resource "aws_iam_policy" "task" {
   for_each    = local.policies
   name        = "${var.name}-${each.key}"
   description = "infra/iam/${each.value.name}.json of the drill suite"
-  policy      = jsonencode(jsondecode(templatefile("${path.module}/../../iam/${each.value.name}.json", local.values)))
+  # without the statement about a secret that there is not
+  policy = jsonencode(merge(local.documents[each.value.name], {
+    Statement = [for one in local.documents[each.value.name].Statement :
+      one if var.notices_secret_arn != null || one.Sid != "ReadsTheAddresses"
+    ]
+  }))
 }
 
 # Who may take a role of this stack: a service, for this account alone.

@@ -198,3 +198,9 @@ variable "log_days" {
   type        = number
   default     = 365
 }
+
+variable "notices_secret_arn" {
+  description = "The secret of Secrets Manager with the addresses of notices, where urls of [notices] in drill.toml names one."
+  type        = string
+  default     = null
+}

@@ -142,6 +142,12 @@ class Terraform:
         assert ran.status == 0, _tail(ran.text)
         return ran.text
 
+    def planned(self, variables: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+        """What a resource would be, of each that an `apply` with these variables would make or change; nothing is applied."""
+        self.done("plan", "-out=plan", "-input=false", variables=variables)
+        changes = json.loads(self.done("show", "-json", "plan"))["resource_changes"]
+        return {each["address"]: each["change"]["after"] for each in changes if each["change"]["actions"] != ["no-op"]}
+
     def check(self) -> None:
         """`terraform validate` and `terraform fmt -check` find nothing."""
         self.done("init", "-backend=false", "-input=false")

@@ -67,8 +67,8 @@ def test_a_drill_is_monthly_and_the_watcher_keeps_out_of_its_way() -> None:
 def test_each_policy_is_there_and_filled_in() -> None:
     """The policies that a task names are files of infra/iam, and the stack has a value for each name in them."""
     named = {name for each in re.findall(r"policies = (.*)", TEXT) for name in re.findall(r'"([\w-]+)"', each)}
-    assert named == {"drill", "evidence", "manifest", "manifest-reader", "sweep", "watch"}
-    values = re.findall(r"(\w+)\s*=", re.findall(r"(?s)values = \{(.*?)\n  \}", TEXT)[0])
+    assert named == {"drill", "evidence", "manifest", "manifest-reader", "metrics", "notices", "sweep", "watch"}
+    values = re.findall(r"(?m)^ +(\w+)\s*=", re.findall(r"(?s)values = \{(.*?)\n  \}", TEXT)[0])
     for name in named:
         text = (homes.INFRA / f"iam/{name}.json").read_text(encoding="utf-8")
         assert set(re.findall(r"\$\{(\w+)\}", text)) <= set(values), name
@@ -176,9 +176,10 @@ class TestTheStack:
     def test_each_task_has_the_policies_of_its_command_and_no_more(self, stack: Stack) -> None:
         """Those of infra/iam, filled in; the scheduler may start these tasks alone."""
         iam = stack.sandbox.client("iam")
+        told = ("notices", "metrics")  # who drills and who watches tell of it
         tasks = {
-            "drill": ("drill", "evidence", "sweep", "manifest-reader"),
-            "watch": ("watch",),
+            "drill": ("drill", "evidence", "sweep", "manifest-reader", *told),
+            "watch": ("watch", *told),
             "manifest": ("manifest",),
         }
         for task, policies in tasks.items():
@@ -188,9 +189,27 @@ class TestTheStack:
                 statements = version["Document"]["Statement"]
                 assert "${" not in json.dumps(statements)
                 found |= {action for one in statements if one["Effect"] == "Allow" for action in one["Action"]}
-            assert found == set().union(*(allowed(name) for name in policies))
+            assert found == set().union(*(allowed(name) for name in policies)) - {"secretsmanager:GetSecretValue"}, task
         started = iam.get_role_policy(RoleName="recovery-drills-scheduler", PolicyName="start")["PolicyDocument"]
         assert set(started["Statement"][0]["Resource"]) == set(stack.outputs["task_definition_arns"].values())
+
+    def test_a_notice_goes_to_the_topic_that_was_made_and_its_addresses_are_read_where_there_are_any(
+        self, stack: Stack
+    ) -> None:
+        """A role may publish to this stack's topic alone, and read a secret only where one is named."""
+        iam = stack.sandbox.client("iam")
+        attached = iam.list_attached_role_policies(RoleName="recovery-drills-drill")["AttachedPolicies"]
+        (arn,) = [each["PolicyArn"] for each in attached if each["PolicyName"] == "recovery-drills-drill-notices"]
+        version = iam.get_policy_version(PolicyArn=arn, VersionId="v1")["PolicyVersion"]
+        (tells,) = version["Document"]["Statement"]
+        assert (tells["Action"], tells["Resource"]) == (["sns:Publish"], stack.outputs["topic_arn"])
+        secret = VALUES["notices_secret_arn"]
+        planned = stack.terraform.planned({**stack.variables, "notices_secret_arn": secret})
+        changed = {name for name in planned if "notices" in name}
+        assert changed == {f'aws_iam_policy.task["{task}-notices"]' for task in ("drill", "watch")}
+        for name in changed:
+            _, reads = json.loads(planned[name]["policy"])["Statement"]
+            assert (reads["Action"], reads["Resource"]) == (["secretsmanager:GetSecretValue"], secret)
 
     def test_the_schedules_start_the_tasks(self, stack: Stack) -> None:
         """Monthly, twice a day and every day, without a second try, each its own task."""
