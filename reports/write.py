@@ -40,7 +40,7 @@ def write_all(folder: Path, *, render_allure: bool) -> list[str]:
             lines.append(allure_render.render(results, folder / "allure-report", history))
     if record.code != USAGE:  # a run that was refused is none
         lines.append(_attempt("the link to the latest run", folder, lambda: point_latest(folder)))
-    lines.append(_attempt("the step summary", folder, lambda: _append_step_summary(markdown.render(record))))
+    lines.append(_attempt("the step summary", folder, lambda: append_step_summary(markdown.render(record))))
     if record != held:
         write_atomically(folder / RECORD_NAME, to_json(record))
     return [line for line in lines if line]
@@ -107,7 +107,8 @@ def point_latest(folder: Path) -> None:
         half.replace(link)
 
 
-def _append_step_summary(summary: str) -> None:
+def append_step_summary(summary: str) -> None:
+    """Append Markdown to the page of a job of GitHub's, where this is one. Raises OSError."""
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     if path:
         with Path(path).open("a", encoding="utf-8") as out:

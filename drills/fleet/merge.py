@@ -7,25 +7,28 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from drills.errors import ConfigError
 from drills.fleet import score
 from drills.fleet.record import FLEET_VERSION, FleetRecord, Member
 from drills.fleet.shard import Shard, parse
 
+APART = timedelta(days=1)  # from the end of a share to the start of another, beyond which they are of two fleets
+
 
 def merged(shares: Sequence[FleetRecord], fleet_id: str, version: str, now: datetime) -> FleetRecord:
     """Return the fleet that these are shares of, with its exit codes. Raises ConfigError for shares of different profiles."""
-    fleets = list({each.fleet_id: each for each in shares}.values())
-    profiles = sorted({each.profile for each in fleets})
+    given = list({each.fleet_id: each for each in shares}.values())
+    fleets = [each for each in given if not _earlier(each, given)]
+    profiles = sorted({each.profile for each in given})
     if len(profiles) != 1:
         raise ConfigError(
             f"expected shares of one profile, found {', '.join(profiles)}: merge those of each by themselves"
         )
     members = [each for fleet in fleets for each in fleet.members]
-    targets = tuple(sorted({name for fleet in fleets for name in fleet.targets}))
+    targets = tuple(sorted({name for fleet in given for name in fleet.targets}))
     lost = _lost_shares(fleets)
     ends = [each.ended_at for each in fleets if each.ended_at]
     whole = FleetRecord(
@@ -42,10 +45,23 @@ def merged(shares: Sequence[FleetRecord], fleet_id: str, version: str, now: date
         ended_at=max(ends, default=None),
         wall_seconds=max((each.wall_seconds for each in fleets if each.wall_seconds is not None), default=None),
         interrupted_by="; ".join(sorted({each.interrupted_by for each in fleets if each.interrupted_by})),
-        problems=tuple(_problems(fleets, members, lost)),
+        problems=(*_of_earlier(given), *_problems(fleets, members, lost)),
     )
     ordered = sorted(whole.members, key=lambda each: (each.target, each.shard))
     return score.judged(dataclasses.replace(whole, members=tuple(ordered)), targets)
+
+
+def _earlier(fleet: FleetRecord, fleets: Sequence[FleetRecord]) -> bool:
+    """Return whether a share is of a fleet before the newest: what a volume still has of last month is no drill of this one."""
+    newest = max(each.started_at for each in fleets)
+    return newest - (fleet.ended_at or fleet.started_at) > APART
+
+
+def _of_earlier(fleets: Sequence[FleetRecord]) -> Iterator[str]:
+    for each in fleets:
+        if _earlier(each, fleets):
+            of = f"share {each.shard}" if each.shard else each.fleet_id
+            yield f"{of} is of an earlier fleet, of {each.started_at:%Y-%m-%d}, and counts as one that left no record"
 
 
 def _sum(rates: Sequence[float | None]) -> float | None:

@@ -63,10 +63,12 @@ def merged(into: Path) -> FleetRecord:
     return records.load(max((into / "out").glob("fleet-*"), key=lambda path: path.stat().st_mtime_ns))
 
 
-def test_nothing_of_a_share_is_lost(tmp_path: Path, capsys: Capture) -> None:
-    """Every file is there as it was, every run in the history, every chain is read; to do it again adds nothing."""
+def test_nothing_of_a_share_is_lost(tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file is there as it was, every run in the history, every chain is read; to do it again, by the folder that has
+    the shares, adds nothing, and the scorecard is on the page of GitHub's job.
+    """
     shares = [share(tmp_path, index) for index in (1, 2)]
-    into = tmp_path / "all"
+    into = tmp_path / "joint" / "all"
 
     assert main(["report", "merge", *map(str, shares), "-o", str(into)]) == 0
     assert "2 of 2 targets passed" in capsys.readouterr().out
@@ -79,7 +81,11 @@ def test_nothing_of_a_share_is_lost(tmp_path: Path, capsys: Capture) -> None:
     assert [(len(chain.bundles), unread) for chain, unread in chains] == [(1, ()), (1, ())]
 
     before = (into / "history.jsonl").read_bytes()
-    assert main(["report", "merge", *map(str, shares), "-o", str(into), "--json"]) == 0
+    page = tmp_path / "summary.md"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
+    (tmp_path / "share-3").mkdir()  # of a job that failed before it began
+    assert main(["report", "merge", str(tmp_path), "-o", str(into), "--json"]) == 0
+    assert "2 of 2 targets passed" in page.read_text()
     assert json.loads(capsys.readouterr().out)["targets"] == list(TARGETS)
     assert (into / "history.jsonl").read_bytes() == before
 

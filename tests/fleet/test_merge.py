@@ -88,3 +88,15 @@ def test_a_simulated_fleet_is_not_merged_with_another() -> None:
     """Each profile is a fleet of its own."""
     with pytest.raises(ConfigError, match="of one profile, found live, sandbox"):
         whole(share_of({"a": 0, "b": 0}, Shard(1, 2)), share_of({"a": 0, "b": 0}, Shard(2, 2), "live"))
+
+
+@pytest.mark.parametrize(("hours", "code"), [(23, 0), (25, 12)])
+def test_a_share_of_last_month_is_none_of_this_month(hours: int, code: int) -> None:
+    """What had ended more than a day before another share began counts as a share that left no record, and its targets as 12."""
+    old, new = (share_of({"billing": 0, "orders": 0}, Shard(index, 2)) for index in (1, 2))
+    old = dataclasses.replace(old, started_at=START - timedelta(hours=30), ended_at=START - timedelta(hours=hours))
+    fleet = whole(old, new)
+
+    assert fleet.code == code
+    assert {each.target: each.code for each in fleet.members} == {"billing": code, "orders": 0}
+    assert any("share 1/2 is of an earlier fleet, of 20" in each for each in fleet.problems) is bool(code)

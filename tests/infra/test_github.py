@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from drills.cli.fleet.union import TREES
 from tests.infra import homes
 from tests.support.policies import actions_of, allowed
 
@@ -19,7 +20,10 @@ WORKFLOWS = {path.stem: homes.read(path) for path in sorted((FOLDER / "workflows
 ACTION = homes.read(FOLDER / "action/action.yml")
 JOBS = [(name, job) for name, workflow in WORKFLOWS.items() for job in workflow["jobs"].values()]
 DRILLS = [
-    (name, job, step) for name, job in JOBS for step in job["steps"] if "infra/github/action@" in step.get("uses", "")
+    (name, job, step)
+    for name, job in JOBS
+    for step in job["steps"]
+    if "infra/github/action@" in step.get("uses", "") and "environment" in job  # the scorecard's needs none
 ]
 
 
@@ -28,18 +32,20 @@ def test_each_command_is_one_of_the_suite(name: str, job: dict[str, Any], step: 
     """It parses, for the profile that the page configures, and the inputs beside it are the action's."""
     filled = {
         "${{ matrix.target }}": "orders",
+        "${{ matrix.share }}/${{ strategy.job-total }}": "4/4",
         "${{ vars.MANIFEST_SOURCE }}": "postgresql://drills_manifest@replica/orders",
     }
     options = homes.parsed(step["with"]["command"], **filled)
     assert options["profile"] == "live"
-    assert options.get("trigger") == {"drill-monthly": "schedule", "drill-release": "release"}.get(name)
+    triggers = {"drill-monthly": "schedule", "fleet-monthly": "schedule", "drill-release": "release"}
+    assert options.get("trigger") == triggers.get(name)
     assert (name == "manifest-daily") is (options["command"] == "manifest")
     assert step["with"].keys() <= ACTION["inputs"].keys()
 
 
 def test_every_workflow_drills_watches_or_takes_a_manifest() -> None:
     """The tests above look at something."""
-    names = ["drill-monthly", "drill-release", "drill-watch", "manifest-daily"]
+    names = ["drill-monthly", "drill-release", "drill-watch", "fleet-monthly", "manifest-daily"]
     assert [name for name, _, _ in DRILLS] == list(WORKFLOWS) == names
 
 
@@ -63,9 +69,10 @@ def role_of(job: dict[str, Any]) -> str:
 
 def test_the_schedules_are_monthly_and_daily() -> None:
     """And not on the hour, when GitHub starts them late or leaves them out."""
-    names = ("drill-monthly", "drill-watch", "manifest-daily")
-    monthly, *daily = (WORKFLOWS[name]["on"]["schedule"][0]["cron"] for name in names)
+    names = ("drill-monthly", "fleet-monthly", "drill-watch", "manifest-daily")
+    monthly, fleet, *daily = (WORKFLOWS[name]["on"]["schedule"][0]["cron"] for name in names)
     assert homes.is_monthly(monthly)
+    assert monthly == fleet  # one in the place of the other
     assert all(map(homes.is_daily, daily))
     assert "0" not in (monthly.split()[0], *(each.split()[0] for each in daily))
 
@@ -78,13 +85,32 @@ def test_a_run_ends_before_the_job_and_the_session_do(tmp_path: Path) -> None:
         given = [each.get("with", {}).get("role-duration-seconds") for each in job["steps"]]
         (session,) = [int(each) for each in given if each]
         assert longest + 1800 < job["timeout-minutes"] * 60 == homes.KILLED_AFTER <= session <= 12 * 3600
-    assert len(runs) == 2
+    assert len(runs) == 3
+
+
+def test_the_shares_of_a_fleet_are_all_of_it_and_joined_whatever_became_of_them() -> None:
+    """Each number of the matrix is a share of as many as there are, by a name that the scorecard fetches; none ends another."""
+    drill, scorecard = WORKFLOWS["fleet-monthly"]["jobs"]["drill"], WORKFLOWS["fleet-monthly"]["jobs"]["scorecard"]
+    numbers = drill["strategy"]["matrix"]["share"]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert drill["strategy"]["fail-fast"] is False
+    given = drill["steps"][-1]["with"]
+    options = homes.parsed(given["command"], **{"${{ matrix.share }}/${{ strategy.job-total }}": "2/4"})
+    assert (options["all"], options["shard"], options["parallel"]) == (True, "2/4", 4)
+    assert (scorecard["needs"], scorecard["if"]) == ("drill", "${{ always() }}")
+    assert "id-token" not in scorecard["permissions"]
+    fetched, joined = (each["with"] for each in scorecard["steps"][-2:])
+    assert re.match(fetched["pattern"].replace("*", ".+"), given["artifact"])
+    merge = homes.parsed(joined["command"])
+    assert (merge["run"], merge["folders"], merge["output"]) == ("merge", [fetched["path"]], "reports")
+    kept = ACTION["runs"]["steps"][-1]["with"]["path"].split()
+    assert {f"reports/{each}" for each in (*TREES, "history.jsonl")} <= set(kept)
 
 
 def test_no_run_is_cancelled_by_another_and_rights_are_few() -> None:
     """A group for each target across the workflows; the token of a job that drills reads, and the role is its environment's."""
     groups = {job["concurrency"]["group"] for _, job, step in DRILLS if step["with"]["command"].startswith("run ")}
-    assert groups == {"recovery-drill-${{ matrix.target }}"}
+    assert groups == {"recovery-drill-${{ matrix.target }}", "recovery-drill-share-${{ matrix.share }}"}
     assert {workflow["permissions"] == {} for workflow in WORKFLOWS.values()} == {True}
     for name, job, _ in DRILLS:
         assert job["concurrency"]["cancel-in-progress"] is False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -21,6 +22,10 @@ COMPONENT = homes.INFRA / "kubernetes/manifest"
 JOBS: dict[str, dict[str, Any]] = {name: homes.read(BASE / f"{name}.yaml") for name in ("drill", "watch")}
 JOBS["manifest"] = [*yaml.safe_load_all((COMPONENT / "manifest.yaml").read_text(encoding="utf-8"))][-1]
 
+FLEET = homes.INFRA / "kubernetes/fleet"
+JOBS |= {name: homes.read(FLEET / f"{file}.yaml") for name, file in (("fleet", "drill"), ("scorecard", "scorecard"))}
+DRILLS = ("drill", "fleet")
+
 
 def job_of(name: str) -> dict[str, Any]:
     """What the CronJob makes."""
@@ -35,7 +40,7 @@ def pod_of(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
     return pod, container
 
 
-@pytest.mark.parametrize("name", JOBS)
+@pytest.mark.parametrize("name", ["drill", "watch", "manifest"])
 def test_each_command_is_one_of_the_suite(name: str) -> None:
     """It parses, with the target that the variable names."""
     _, container = pod_of(name)
@@ -51,19 +56,61 @@ def test_each_command_is_one_of_the_suite(name: str) -> None:
 def test_the_schedules_are_monthly_and_daily() -> None:
     """In a time zone that is named, one run at a time, and none twice."""
     assert homes.is_monthly(JOBS["drill"]["spec"]["schedule"])
+    assert JOBS["fleet"]["spec"]["schedule"] == JOBS["drill"]["spec"]["schedule"]  # one in the place of the other
     assert homes.is_daily(JOBS["watch"]["spec"]["schedule"])
     assert homes.is_daily(JOBS["manifest"]["spec"]["schedule"])
     for name, job in JOBS.items():
         assert (job["spec"]["timeZone"], job["spec"]["concurrencyPolicy"]) == ("Etc/UTC", "Forbid")
-        assert (job_of(name)["backoffLimit"], pod_of(name)[0]["restartPolicy"]) == (0, "Never")
+        limit = "backoffLimitPerIndex" if name == "fleet" else "backoffLimit"
+        assert (job_of(name)[limit], pod_of(name)[0]["restartPolicy"]) == (0, "Never")
 
 
 def test_a_run_ends_before_its_deadline_and_its_clean_up_before_it_is_killed(tmp_path: Path) -> None:
     """By the page's drill.toml: SIGTERM leaves time for the clean-up, the judgement, and minutes for reports and seal."""
     limits = homes.configured(tmp_path).limits
-    assert limits.total_seconds + 1800 < job_of("drill")["activeDeadlineSeconds"] == homes.KILLED_AFTER
     ending = limits.clean_up.seconds + CLEAN_UP_MARGIN + limits.close.seconds
-    assert ending + 180 <= pod_of("drill")[0]["terminationGracePeriodSeconds"]
+    for name in DRILLS:
+        assert limits.total_seconds + 1800 < job_of(name)["activeDeadlineSeconds"] == homes.KILLED_AFTER
+        assert ending + 180 <= pod_of(name)[0]["terminationGracePeriodSeconds"]
+
+
+def test_the_pods_of_a_fleet_drill_every_share_once(tmp_path: Path) -> None:
+    """What the shell carries out in each pod is a share of as many as there are; the program is the image's."""
+    job, (_, container) = job_of("fleet"), pod_of("fleet")
+    variables = {each["name"]: each.get("value", "") for each in container["env"]}
+    assert (job["completionMode"], job["completions"]) == ("Indexed", job["parallelism"])
+    shell, option, script = container["command"]
+    program = re.search(r'ENTRYPOINT \["(.*)"\]', (homes.INFRA / "container/Dockerfile").read_text(encoding="utf-8"))
+    assert program
+    assert f"exec {program[1]} run" in script
+    fake = tmp_path / "drills"
+    fake.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    fake.chmod(0o755)
+    shares = []
+    for index in range(job["completions"]):
+        here = [shell, option, script.replace(program[1], str(fake))]
+        environment = {**variables, "SHARE": str(index), "PATH": os.environ["PATH"]}
+        ran = subprocess.run(here, env=environment, capture_output=True, text=True, check=True)
+        options = homes.parsed_words(ran.stdout.splitlines())
+        assert (options["all"], options["profile"], options["trigger"]) == (True, "live", "schedule")
+        shares.append(options["shard"])
+    assert shares == [f"{number}/{len(shares)}" for number in range(1, len(shares) + 1)]
+
+
+def test_the_scorecard_is_made_when_the_shares_are_over_and_of_what_they_left() -> None:
+    """It begins after the last moment at which a pod of the Job can live, and reads the folders that the pods write."""
+    minute, hour = map(int, JOBS["scorecard"]["spec"]["schedule"].split()[:2])
+    begun = 3 * 3600 + 17 * 60
+    lives = job_of("fleet")["activeDeadlineSeconds"] + pod_of("fleet")[0]["terminationGracePeriodSeconds"]
+    assert homes.is_monthly(JOBS["scorecard"]["spec"]["schedule"])
+    assert hour * 3600 + minute * 60 > begun + lives
+    (written,) = [each for each in pod_of("fleet")[1]["volumeMounts"] if each["name"] == "reports"]
+    shares, into = [each for each in pod_of("scorecard")[1]["volumeMounts"] if each["name"] == "reports"]
+    options = homes.parsed_words(pod_of("scorecard")[1]["args"])
+    assert (options["run"], options["output"]) == ("merge", Path(into["mountPath"]).name)
+    assert options["folders"] == [Path(shares["mountPath"]).name]
+    assert written["subPathExpr"] == f"{shares['subPath']}/share-$(SHARE)"
+    assert into["subPath"] != shares["subPath"]
 
 
 @pytest.mark.parametrize("name", JOBS)
@@ -88,8 +135,7 @@ def test_the_container_can_do_little(name: str) -> None:
 def test_the_key_is_the_variable_that_the_configuration_reads() -> None:
     """From a secret, in the drill's container alone."""
     named = {name: {each["name"] for each in pod_of(name)[1]["env"]} for name in JOBS}
-    assert homes.configured_key() in named["drill"]
-    assert homes.configured_key() not in named["watch"]
+    assert [name for name in JOBS if homes.configured_key() in named[name]] == ["drill", "fleet"]
     assert len({pod_of(name)[0]["serviceAccountName"] for name in JOBS}) == 3
     assert "PGPASSWORD" in named["manifest"]
     assert "PGPASSWORD" not in named["drill"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import os
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from drills.screen import Screen
 from drills.streams import outlive_readers
 from reports.fleet import show
 from reports.words import counted
+from reports.write import append_step_summary
 
 LOST_SECONDS = 300.0  # that a run whose command was killed has for its clean-up, before its record is read as it is
 TAIL_BYTES = 4000
@@ -75,7 +75,7 @@ def run(options: argparse.Namespace, one: OneTarget) -> int:
         signals.silence()
     outlive_readers()
     show.write(folder, ended)
-    _append_step_summary(ended)
+    append_step_summary(show.markdown(ended))  # once for all runs: one page there holds 1 MiB
     if options.json:
         print(records.to_json(ended), end="")
     else:
@@ -243,11 +243,3 @@ class _Fleet:
         except OSError:
             came.append(signals.output_closed())
             outlive_readers()
-
-
-def _append_step_summary(fleet: FleetRecord) -> None:
-    """Append the scorecard to the summary of a job of GitHub's, once for all runs: one page there holds 1 MiB."""
-    path = os.environ.get("GITHUB_STEP_SUMMARY")
-    if path:
-        with Path(path).open("a", encoding="utf-8") as out:
-            out.write(show.markdown(fleet) + "\n")

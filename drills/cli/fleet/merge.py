@@ -24,6 +24,7 @@ from drills.record import RECORD_NAME, new_run_id
 from drills.screen import Screen
 from reports import allure_render
 from reports.fleet import allure, show
+from reports.write import append_step_summary
 
 NAME = "merge"
 
@@ -31,7 +32,10 @@ NAME = "merge"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `drills report merge`."""
     parser.add_argument(
-        "folders", nargs="*", metavar="FOLDER", help=f'with "{NAME}": the reports/ that each share of a fleet left'
+        "folders",
+        nargs="*",
+        metavar="FOLDER",
+        help=f'with "{NAME}": the reports/ that each share of a fleet left, or a folder of them',
     )
 
 
@@ -42,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
             "merge: expected the folders of the shares and -o FOLDER: drills report merge one two -o merged"
         )
     into = folder_to_write("--output", options.output)
-    folders = [_reports_of(Path(given)) for given in options.folders]
+    folders = [each for given in options.folders for each in _reports_in(Path(given))]
     shares = _shares(folders, into)
     now = SystemClock().now()
     fleet = merge.merged(shares, f"fleet-{new_run_id(now)}", __version__, now)
@@ -53,6 +57,7 @@ def run(options: argparse.Namespace) -> int:
         folder.mkdir(parents=True)
         records.save(folder, fleet)
         show.write(folder, fleet)
+        append_step_summary(show.markdown(fleet))
         said = _allure(fleet, folder)
     except (OSError, TimeoutError) as error:
         raise DrillError(
@@ -93,14 +98,23 @@ def _judged(fleet: FleetRecord, checked: FleetRecord) -> FleetRecord:
     return dataclasses.replace(judged, code=codes[0], all_codes=codes)
 
 
-def _reports_of(given: Path) -> Path:
-    """Return the folder that holds runs: the one that was given, or reports/ in it. Raises ConfigError."""
-    for folder in (given, given / "reports"):
-        if any((folder / "out").glob(f"fleet-*/{FLEET_NAME}")):
-            return folder
-    raise ConfigError(
-        f"expected the reports/ of a fleet, found no {FLEET_NAME} in {given / 'out'}/fleet-…: drills run --all writes it"
-    )
+def _reports_in(given: Path) -> list[Path]:
+    """Return the folders that hold runs: of the one that was given, else of each in it. Raises ConfigError.
+
+    What in it holds no fleet is passed over: a share that left nothing is counted by what the others say of it.
+    """
+    found = _reports_of(given) or [share for each in sorted(given.glob("*/")) for share in _reports_of(each)]
+    if not found:
+        raise ConfigError(
+            f"expected the reports/ of a fleet, or a folder with those of its shares, found no {FLEET_NAME} in "
+            f"{given / 'out'}/fleet-… and none a folder deeper: drills run --all writes it"
+        )
+    return found
+
+
+def _reports_of(given: Path) -> list[Path]:
+    """Return the folder that holds runs, itself or reports/ in it; none where there is none."""
+    return [folder for folder in (given, given / "reports") if any((folder / "out").glob(f"fleet-*/{FLEET_NAME}"))][:1]
 
 
 def _newest(folder: Path) -> Path:
