@@ -4,7 +4,9 @@ import os
 
 from hypothesis import settings
 
+from tests.support.bytecode import forget_copies
 from tests.support.cluster import remove_shared
+from tests.support.collecting import pytest_collection
 from tests.support.drill import staged
 from tests.support.evaluating import simulator
 from tests.support.memory import use_memory
@@ -19,6 +21,7 @@ __all__ = [
     "beating",
     "own_sandbox",
     "point",
+    "pytest_collection",
     "pytest_collection_modifyitems",
     "pytest_configure",
     "remove_shared",
@@ -36,6 +39,8 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 use_memory()  # before anything asks for a temporary folder, and before pytest-xdist starts its processes
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    forget_copies()
 
 # A machine that is busy is no counterexample. A change is judged by the same examples each time, so that what fails is its own
 # doing; new ones are looked for by `tox -e fuzz`, which tries other examples in each run.

@@ -1,4 +1,4 @@
-"""Where the servers of the tests keep their data."""
+"""Where the servers of the tests keep their data, and Python what it compiles."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.bytecode import forget_copies
 from tests.support.memory import use_memory
 
 
@@ -36,3 +37,19 @@ def test_the_callers_choice_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     """TMPDIR says where to work."""
     monkeypatch.setenv("TMPDIR", str(tmp_path.parent))
     assert not use_memory(tmp_path, 1)
+
+
+def test_only_the_compiled_code_of_temporary_folders_is_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy's folder has a name of its own in each session, and its compiled code would be kept for good."""
+    monkeypatch.setattr(tempfile, "tempdir", "/somewhere/temporary")
+    monkeypatch.delenv("PYTEST_DEBUG_TEMPROOT", raising=False)
+    of_copy, of_checkout = tmp_path / "somewhere/temporary/copy/module.pyc", tmp_path / "somewhere/checkout/module.pyc"
+    for file in (of_copy, of_checkout):
+        file.parent.mkdir(parents=True)
+        file.touch()
+    forget_copies(str(tmp_path))
+    forget_copies(None)
+
+    assert [file.exists() for file in (of_copy, of_checkout)] == [False, True]

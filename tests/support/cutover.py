@@ -20,6 +20,7 @@ from drills.cutover.environment import Environment
 from drills.cutover.journal import JournalStore
 from drills.cutover.model import Entry, Position, State
 from drills.cutover.session import reopen
+from tests.support.bytecode import compiled_once
 from tests.support.paths import CHECKOUT, DRILLS
 from tests.support.sandbox import RunningSandbox
 from tests.support.service import Instance, define, eventually, get, make_instance, subnets
@@ -307,7 +308,7 @@ def _environment(sandbox: RunningSandbox, folder: Path) -> dict[str, str]:
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "PYTHONPATH": str(CHECKOUT),
-        "PYTHONDONTWRITEBYTECODE": "1",
+        **compiled_once(),
         "HOME": str(folder),
         "AWS_ENDPOINT_URL": sandbox.endpoint,
         **sandbox.variables,

@@ -37,16 +37,16 @@ HEAVY = ("whole_run", "slow", "sandbox", "postgres")
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark, sort and leave out, before pytest itself looks at `-m`."""
     choose_origins(items)
+    marks = {item: {mark.name for mark in item.iter_markers()} for item in items}
     for item in items:
-        if not any(item.get_closest_marker(name) for name in (*HEAVY, *APART)):
+        if marks[item].isdisjoint((*HEAVY, *APART)):
             item.add_marker("unit")
     asked = set(re.findall(r"\w+", config.getoption("markexpr") or ""))
-    left_out = [name for name in APART if name not in asked]
-    dropped = [item for item in items if any(item.get_closest_marker(name) for name in left_out)]
+    left_out = {name for name in APART if name not in asked}
+    dropped = [item for item in items if marks[item] & left_out]
     if dropped:
         config.hook.pytest_deselected(items=dropped)
-    kept = set(items) - set(dropped)
-    items[:] = sort_files([item for item in items if item in kept])
+    items[:] = sort_files({item: found for item, found in marks.items() if not found & left_out})
 
 
 def choose_origins(items: list[pytest.Item]) -> None:
@@ -129,13 +129,16 @@ def origins_here() -> tuple[str, ...]:
     return ORIGINS
 
 
-def sort_files(items: list[pytest.Item]) -> list[pytest.Item]:
-    """The items with the files of each kind of `HEAVY` before those of the next; the order in a file stays."""
-    rank: dict[str, int] = {}
-    for item in items:
-        own = next((at for at, name in enumerate(HEAVY) if item.get_closest_marker(name)), len(HEAVY))
-        rank[item.location[0]] = min(own, rank.get(item.location[0], own))
-    return sorted(items, key=lambda item: rank[item.location[0]])
+def sort_files(items: Mapping[pytest.Item, Collection[str]]) -> list[pytest.Item]:
+    """The items, given with their marks, with the files of each kind of `HEAVY` before those of the next.
+
+    The order in a file stays.
+    """
+    rank: dict[Path, int] = {}
+    for item, marks in items.items():
+        own = next((at for at, name in enumerate(HEAVY) if name in marks), len(HEAVY))
+        rank[item.path] = min(own, rank.get(item.path, own))
+    return sorted(items, key=lambda item: rank[item.path])
 
 
 def _without(name: str, origin: str) -> str:
