@@ -17,14 +17,18 @@ from drills.sandbox.postgres.binaries import find, readable, server_user
 from drills.sandbox.postgres.cluster import ADMIN, PORT, Cluster, prepare_state, sweep
 
 SETTINGS = {"shared_buffers": "256MB", "max_wal_size": "4GB", "max_locks_per_transaction": "1024"}
+# PostgreSQL's own, where the sandbox's servers are smaller (drills/sandbox/postgres/cluster.py)
+STOCK = {"shared_buffers": "128MB", "max_wal_size": "1GB", "min_wal_size": "80MB"}
+NOWHERE = Path(os.devnull)
 
 
 @dataclass(frozen=True)
 class Took:
-    """How long a process took, and the most memory that it was seen to hold, in MB."""
+    """How long a process took, the most memory that it was seen to hold, in MB, and its seconds of processors."""
 
     seconds: float
     peak: float
+    processors: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -43,12 +47,12 @@ class Server:
         """The command line of one of the server's own tools."""
         return [str(self.cluster.binaries.tool(name)), *arguments]
 
-    def run(self, command: Sequence[str], *, codes: Sequence[int] = (0,)) -> Took:
+    def run(self, command: Sequence[str], *, codes: Sequence[int] = (0,), output: Path = NOWHERE) -> Took:
         """Run a client to its end; SystemExit with what it said where its exit code is none of `codes`."""
         said = self.folder / "said"
         began = CLOCK.monotonic()
-        with said.open("wb") as errors, subprocess.Popen(
-            list(command), cwd=ROOT, env=dict(self.environment), stdout=subprocess.DEVNULL, stderr=errors
+        with said.open("wb") as errors, output.open("wb") as told, subprocess.Popen(
+            list(command), cwd=ROOT, env=dict(self.environment), stdout=told, stderr=errors
         ) as process:  # fmt: skip
             # wait4 tells the kernel's own count of the most memory, which no polling can miss
             _, status, usage = os.wait4(process.pid, 0)
@@ -56,15 +60,16 @@ class Server:
         if process.returncode not in codes:
             raise SystemExit(f"{' '.join(command)}: {process.returncode}: {said.read_text(errors='replace')}")
         unit = 1 if sys.platform == "darwin" else 1024  # getrusage(2): kilobytes on Linux, bytes on macOS
-        return Took(CLOCK.monotonic() - began, usage.ru_maxrss * unit / 1e6)
+        used = usage.ru_utime + usage.ru_stime
+        return Took(CLOCK.monotonic() - began, usage.ru_maxrss * unit / 1e6, used)
 
-    def drills(self, command: str, *arguments: str) -> Took:
+    def drills(self, command: str, *arguments: str, output: Path = NOWHERE) -> Took:
         """Run `drills COMMAND`."""
-        return self.run([DRILLS, command, *arguments])
+        return self.run([DRILLS, command, *arguments], output=output)
 
 
 @contextlib.contextmanager
-def server(settings: Mapping[str, str] | None = None) -> Iterator[Server]:
+def server(settings: Mapping[str, str] = SETTINGS) -> Iterator[Server]:
     """A fresh server of the system's PostgreSQL for as long as the block lasts; nothing of it is left."""
     folder = prepare_state()
     try:
@@ -72,7 +77,7 @@ def server(settings: Mapping[str, str] | None = None) -> Iterator[Server]:
         password = secrets.token_urlsafe()
         cluster = Cluster(folder / "data", folder / "run", binaries, server_user(), password)
         cluster.create()
-        cluster.start({**SETTINGS, **(settings or {})})
+        cluster.start(settings)
         try:
             yield Server(cluster, folder, {**os.environ, "PGPASSWORD": password})
         finally:
