@@ -14,8 +14,10 @@ from drills.config.load import AwsProfile, Config, SandboxProfile
 from drills.durations import show_duration
 from drills.evidence.folder import next_sequence
 from drills.evidence.keeper import chain_of, planned_level, try_key
+from drills.metrics import write as metrics
 from drills.model.price import Price
 from drills.model.record import ExpectedPromise
+from drills.notices import send as notices
 from drills.objectives import cost
 from drills.run.price import estimate, purposes
 
@@ -87,6 +89,8 @@ def facts(effective: Config, expected: Sequence[ExpectedPromise]) -> dict[str, A
             "store": effective.evidence.store or "",
         },
         "guards": [asdict(each) for each in _guards(effective)],
+        "tells": {"whom": list(notices.places_of(effective)), "of": list(effective.notices.on)},
+        "metrics": list(metrics.places_of(effective)),
     }
 
 
@@ -161,6 +165,9 @@ def as_text(told: dict[str, Any]) -> str:
         f"level {kept['level']}" + (f", and in {kept['store']}" if kept["store"] else ""),
         f"  have it signed {kept['signed']}",
     ]
+    told_of = f" of {', '.join(told['tells']['of'])}"
+    lines += [f"  tell {each}{told_of}" for each in told["tells"]["whom"]]
+    lines += [f"  write its numbers to: {each}" for each in told["metrics"]]
     lines += [f"  read its seed first, as this did not: {told['seed_unread']}"] if told["seed_unread"] else []
     lines += [f"  not begin, since {told['once']}"] if told["once"] else []
     lines.append("Nothing was started, made, asked or changed.")

@@ -34,20 +34,31 @@ def write(record: RunRecord, config: Config) -> tuple[Written, ...]:
     return tuple(found)
 
 
+def places_of(config: Config) -> tuple[str, ...]:
+    """Return each place that the configuration names, as it is called wherever something is said of it."""
+    metrics = config.metrics
+    named = (
+        ("text file in", metrics.textfile),
+        ("Pushgateway", metrics.pushgateway),
+        ("CloudWatch", metrics.cloudwatch and metrics.cloudwatch_name(config.target_name)),
+        ("traces", metrics.traces),
+    )
+    return tuple(f"{kind} {where}" for kind, where in named if where)
+
+
 def _places(record: RunRecord, numbers: Numbers, config: Config) -> Iterator[tuple[str, Callable[[], None]]]:
-    """Yield each place and what writes there."""
-    if config.metrics.textfile:
-        folder = Path(config.metrics.textfile)
-        yield f"text file in {folder}", lambda: _to_textfile(folder, numbers)
-    if config.metrics.pushgateway:
-        gateway = config.metrics.pushgateway
-        yield f"Pushgateway {gateway}", lambda: _to_pushgateway(gateway, numbers)
-    if config.metrics.cloudwatch:
-        name = config.metrics.cloudwatch_name(config.target_name)
-        yield f"CloudWatch {name}", lambda: _to_cloudwatch(config, name, numbers)
-    if config.metrics.traces:
-        collector = config.metrics.traces
-        yield f"traces {collector}", lambda: _to_collector(collector, record)
+    """Return each place and what writes there, in the order of `places_of`."""
+    writers: list[Callable[[], None]] = []
+    metrics = config.metrics
+    if (folder := metrics.textfile) is not None:
+        writers.append(lambda: _to_textfile(Path(folder), numbers))
+    if (gateway := metrics.pushgateway) is not None:
+        writers.append(lambda: _to_pushgateway(gateway, numbers))
+    if metrics.cloudwatch:
+        writers.append(lambda: _to_cloudwatch(config, metrics.cloudwatch_name(config.target_name), numbers))
+    if (collector := metrics.traces) is not None:
+        writers.append(lambda: _to_collector(collector, record))
+    return zip(places_of(config), writers, strict=True)
 
 
 def cloudwatch_of(config: Config) -> Any:

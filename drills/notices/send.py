@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from drills.notices.fold import DEFAULT, Folding, key_of
 
 if TYPE_CHECKING:
     from drills.aws.session import Clients
-    from drills.notices.services import Service
+    from drills.notices.services import Service, SnsTopic
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +75,36 @@ def deliver(notice: Notice, config: Config, environment: Mapping[str, str], peri
     return tuple(found)
 
 
+def look_at_urls(config: Config, environment: Mapping[str, str]) -> str:
+    """Return which services the addresses are of, by their kind alone; nothing is sent. Raises DrillError."""
+    found = [each.name for each in _of_urls(config, environment)]
+    return f"{config.notices.urls}: {', '.join(found)}"
+
+
+def look_at_topic(config: Config) -> str:
+    """Return that the topic is there, as SNS says; nothing is published. Raises DrillError."""
+    (topic,) = _of_topic(config)
+    return topic.look()
+
+
+def places_of(config: Config) -> tuple[str, ...]:
+    """Return who would be told, by what drill.toml says of them alone."""
+    notices = config.notices
+    of_urls = f"the services whose addresses are in {notices.urls}" if notices.urls else ""
+    of_topic = f"SNS topic {notices.topic.rpartition(':')[2]}" if notices.topic else ""
+    return tuple(filter(None, (of_urls, of_topic)))
+
+
 def _opened(config: Config, environment: Mapping[str, str]) -> list[Service | Delivery]:
     """Return each service, or why it cannot be used."""
     found: list[Service | Delivery] = []
-    for part, key in ((_of_urls, "urls"), (_of_topic, "topic")):
+    parts: tuple[tuple[str, Callable[[], Sequence[Service]]], ...] = (
+        ("urls", lambda: _of_urls(config, environment)),
+        ("topic", lambda: _of_topic(config)),
+    )
+    for key, part in parts:
         try:
-            found += part(config, environment)
+            found += part()
         except DrillError as error:
             found.append(Delivery(f"[notices] {key}", str(error)))
         except Exception as error:
@@ -99,7 +123,7 @@ def _of_urls(config: Config, environment: Mapping[str, str]) -> list[Service]:
     return list(services.open_urls(read))
 
 
-def _of_topic(config: Config, environment: Mapping[str, str]) -> list[Service]:
+def _of_topic(config: Config) -> list[SnsTopic]:
     topic = config.notices.topic
     if not topic:
         return []

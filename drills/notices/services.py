@@ -103,6 +103,19 @@ class SnsTopic:
         self._client, self._arn = client, arn
         self.name = f"SNS topic {arn.rpartition(':')[2]}"
 
+    def look(self) -> str:
+        """Return that SNS knows the topic. Raises DrillError."""
+        try:
+            self._client.get_topic_attributes(TopicArn=self._arn)
+        except ClientError as error:
+            raise DrillError(
+                f"expected {self.name} to be there, found {error_code(error)}: correct topic, or let the caller call "
+                "sns:GetTopicAttributes"
+            ) from error
+        except BotoCoreError as error:
+            raise DrillError(f"expected {self.name} to be there, found: {error}") from error
+        return f"{self.name} is there"
+
     def send(self, notice: Notice, key: str) -> None:
         """Publish the notice, with what a subscription can filter by; see `Service.send`."""
         attributes = {

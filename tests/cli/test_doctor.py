@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from drills.aws.clock_offset import ClockOffsetProbe, TimedAnswer
-from drills.cli.doctor import account, machine
+from drills.cli.doctor import account, machine, outputs
+from drills.cli.doctor.reach import answer_of
 from drills.cli.main import main
 from drills.clock import SystemClock
-from tests.support.answering import answering
+from tests.support.answering import Request, answering
 
 MIB = 2**20
 TARGET = '[targets.orders]\nvault = "vault"\n'
@@ -107,6 +108,43 @@ def test_what_is_missing_is_a_problem(doctor: Doctor, toml: str, name: str, foun
     assert found in lines[name]["found"]
 
 
+def test_what_would_be_told_and_written_is_looked_at_and_nothing_is(
+    doctor: Doctor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each address is parsed and named by its kind alone, each server asked whether it answers; what is wrong is a note."""
+    asked: list[str] = []
+
+    def answer(request: Request) -> tuple[int, bytes]:
+        asked.append(f"{request.method} {request.path}")
+        return 405, b""
+
+    numbers = tmp_path / "numbers"
+    numbers.mkdir()
+    with answering("GET", answer) as url:
+        monkeypatch.setenv("DRILL_NOTICES", f"{url.replace('http', 'json')}/t0ken\nmailto://user:pa55word@mail.example")
+        toml = f'[metrics]\ntextfile = "{numbers}"\npushgateway = "{url}"\n[notices]\nurls = "env:DRILL_NOTICES"\n'
+        code, lines = doctor(f"{TARGET}{toml}")
+        monkeypatch.setenv("DRILL_NOTICES", "nonsense://t0ken")
+        numbers.rmdir()
+        monkeypatch.setattr(outputs, "_is_there", lambda _: False)
+        wrong = f'{TARGET}{toml.replace(url, "http://127.0.0.1:1")}topic = "arn:aws:sns:eu-central-1:000000000000:t"\n'
+        again, noted = doctor(wrong)
+
+    assert (code, again) == (0, 0)
+    assert asked == ["GET /"]
+    names = ("extras", "notices urls", "metrics textfile", "metrics pushgateway")
+    assert [lines[name]["state"] for name in names] == ["ok"] * 4
+    assert lines["notices urls"]["found"].startswith(
+        "env:DRILL_NOTICES: JSON (1 of 2), E-Mail (2 of 2); drills notices --test"
+    )
+    assert [noted[name]["state"] for name in (*names, "notices topic")] == ["note"] * 5
+    assert "expected one that apprise knows" in noted["notices urls"]["found"]
+    assert noted["metrics textfile"]["found"] == f"{numbers} is no folder"
+    assert "ends with the run" in noted["notices topic"]["found"]
+    assert noted["extras"]["remedy"] == "pip install -e '.[notices]'"
+    assert not any(word in str((lines, noted)) for word in ("t0ken", "pa55word"))
+
+
 def test_who_acts_is_asked_of_sts(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the keys of the profile; the clock is compared with the answer's date."""
     with answering("POST", lambda _: (200, CALLER)) as url:
@@ -139,8 +177,8 @@ def test_a_profile_of_aws_that_allows_nothing_is_a_problem(doctor: Doctor) -> No
 def test_any_answer_shows_that_an_endpoint_is_reached() -> None:
     """A refusal is one; a port that nothing listens on is none."""
     with answering("GET", lambda _: (403, b"no")) as url:
-        assert account._answer(url) == ""
-    assert account._answer(url) != ""
+        assert answer_of(url) == ""
+    assert answer_of(url) != ""
 
 
 @pytest.mark.parametrize(("seconds", "state"), [(0, "ok"), (30, "note"), (-400, "problem")])

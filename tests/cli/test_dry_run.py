@@ -74,6 +74,24 @@ def test_on_aws_it_names_what_is_made_deleted_and_asked(tmp_path: Path, capsys: 
     assert {each["state"] for each in facts["guards"]} == {"holds", "checked first"}
 
 
+def test_whom_it_tells_and_where_its_numbers_go_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By what drill.toml says alone: no address is read, and no server asked; without either nothing is said of it."""
+    topic = "arn:aws:sns:eu-central-1:000000000000:drills"
+    notices = f'[notices]\nurls = "env:DRILL_NOTICES"\ntopic = "{topic}"\non = ["failure"]\n'
+    facts = told(tmp_path, capsys, f'{AWS}{notices}[metrics]\ncloudwatch = "dr-{{target}}"\ntextfile = "numbers"\n')
+    before = told(tmp_path, capsys, AWS)
+
+    assert facts["tells"] == {
+        "whom": ["the services whose addresses are in env:DRILL_NOTICES", "SNS topic drills"],
+        "of": ["failure"],
+    }
+    assert facts["metrics"] == [f"text file in {tmp_path / 'numbers'}", "CloudWatch dr-orders"]
+    read = dry_run.as_text({**facts, "seed_unread": "", "once": ""})
+    assert "  tell SNS topic drills of failure\n" in read
+    assert "  write its numbers to: CloudWatch dr-orders\n" in read
+    assert (before["tells"]["whom"], before["metrics"]) == ([], [])
+
+
 def test_the_limits_of_the_steps_add_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Every limit stands there with its key, and the sum is that of the steps."""
     facts = told(tmp_path, capsys, AWS)

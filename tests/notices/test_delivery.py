@@ -17,7 +17,7 @@ from drills.cli.main import main
 from drills.cli.outputs import ended
 from drills.config.load import Config, load
 from drills.config.target import EndpointProfile, SandboxProfile
-from drills.errors import ConfigError, Refused
+from drills.errors import ConfigError, DrillError, Refused
 from drills.model.notice import Notice
 from drills.notices import addresses, services
 from drills.notices.send import Outcome, send
@@ -224,7 +224,10 @@ def test_a_topic_hands_the_notice_on(sandbox: RunningSandbox, clients: Clients, 
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     clients.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
 
-    services.SnsTopic(telling(sandbox).client("sns"), topic).send(FAILED, "aws/orders/2026-11-30")
+    service = services.SnsTopic(telling(sandbox).client("sns"), topic)
+    assert service.look() == f"SNS topic {name} is there"
+    assert "Messages" not in sqs.receive_message(QueueUrl=queue)
+    service.send(FAILED, "aws/orders/2026-11-30")
 
     told = json.loads(sqs.receive_message(QueueUrl=queue)["Messages"][0]["Body"])
     assert told["Subject"] == FAILED.title
@@ -242,6 +245,10 @@ def test_a_topic_that_is_not_there_is_said(sandbox: RunningSandbox) -> None:
 
     with pytest.raises(Exception, match=r"expected SNS topic nowhere to take the notice, found NotFound.*sns:Publish"):
         topic.send(FAILED, "key")
+    with pytest.raises(
+        DrillError, match=r"expected SNS topic nowhere to be there, found NotFound.*sns:GetTopicAttributes"
+    ):
+        topic.look()
     with pytest.raises(Refused, match="CreateTopic"):
         sns.create_topic(Name="another")
 

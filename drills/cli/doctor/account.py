@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import Any
 
-from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.httpsession import URLLib3Session
-from botocore.utils import get_environ_proxies
 
 from drills.aws import guards
 from drills.aws.clock_offset import ClockOffsetProbe, clock_note, skew_of
@@ -18,10 +14,10 @@ from drills.aws.endpoint_health import ALWAYS, check_endpoint, needed_by
 from drills.aws.session import SERVICES, Clients
 from drills.aws.sides import open_source
 from drills.cli.doctor.line import Line, looked_at, problem
+from drills.cli.doctor.reach import answer_of
 from drills.clock import Clock
 from drills.config.load import Config, EndpointProfile
 
-WITHIN = 5  # seconds for one endpoint
 SKEW = timedelta(minutes=5).total_seconds()  # beyond it AWS refuses a signature
 
 
@@ -59,7 +55,7 @@ def _reached(clients: Clients) -> Iterator[Line]:
     """Yield whether each endpoint answers a request that nobody signed: any answer of HTTP shows that it does."""
     urls = {name: getattr(clients, name).meta.endpoint_url for name in SERVICES}
     with ThreadPoolExecutor(len(urls)) as pool:
-        answers = dict(zip(urls, pool.map(_answer, urls.values()), strict=True))
+        answers = dict(zip(urls, pool.map(answer_of, urls.values()), strict=True))
     for name, url in urls.items():
         said = answers[name]
         remedy = "allow it in the firewall or the VPC (an interface endpoint), or set HTTPS_PROXY or AWS_CA_BUNDLE"
@@ -69,18 +65,6 @@ def _reached(clients: Clients) -> Iterator[Line]:
             yield problem(f"reach {name}", f"{url}: {said}", remedy)
         else:
             yield Line(f"reach {name}", "note", f"{url}: {said}; needed by some targets", remedy)
-
-
-def _answer(url: str) -> str:
-    """Return why an address gives no answer; "" where it does."""
-    session: Any = URLLib3Session(proxies=get_environ_proxies(url), timeout=WITHIN)
-    try:
-        session.send(AWSRequest("GET", url).prepare())
-    except (BotoCoreError, OSError) as error:
-        return " ".join(str(error).split())
-    finally:
-        session.close()
-    return ""
 
 
 def _caller(config: Config, clients: Clients) -> Line:

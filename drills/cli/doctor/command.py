@@ -14,6 +14,7 @@ from drills.cli.common import CONFIG_OPTIONS, OUT, Command
 from drills.cli.doctor.line import Line, looked_at
 from drills.cli.doctor.machine import lines as of_machine
 from drills.cli.doctor.machine import writable
+from drills.cli.doctor.outputs import lines as of_outputs
 from drills.clock import SystemClock
 from drills.config import load as configuration
 from drills.config.evidence import is_bucket
@@ -28,7 +29,8 @@ examples:
   drills doctor                        of drill.toml, or of the built-in sandbox
   drills doctor --profile aws          the credentials, endpoints and clock of AWS too
   drills doctor --json
-Nothing is changed: in AWS, sts:GetCallerIdentity is asked, and of a bucket of the evidence whether it is there.
+Nothing is changed: in AWS, sts:GetCallerIdentity is asked, and whether a bucket of the evidence and a topic of notices are there.
+Nobody is told anything: drills notices --test does that.
 """
 EXIT_CODES = """\
 exit codes: 0 nothing stands against a drill, notes apart; 12 something that a drill needs is missing; 2 wrong usage or
@@ -72,6 +74,7 @@ def _lines(options: argparse.Namespace) -> Iterator[Line]:
 
         yield from of_account(config, SystemClock())
     yield from _evidence(config)
+    yield from of_outputs(config, os.environ)
 
 
 def _configuration(options: argparse.Namespace) -> tuple[Config | None, Line]:
