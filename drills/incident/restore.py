@@ -6,6 +6,7 @@ check that fails, not a signal, not a connection that this machine cannot make.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+import psycopg
 from pydantic import SecretStr
 
 from drills import errors
@@ -20,6 +22,7 @@ from drills.aws import read as aws
 from drills.aws.guarded.names import ScratchName, ScratchNames
 from drills.aws.scratch import Scratch, remaining_resources
 from drills.checks import suite
+from drills.checks.base.session import Connector, database_names
 from drills.checks.manifest import Manifest
 from drills.checks.server import isolation
 from drills.durations import show_duration
@@ -135,7 +138,12 @@ def carry_out(setup: Setup, asked: Asked, manifest: Manifest | None, key: bytes 
         )
     copy = restore(setup, point, source, purpose="recovery", enter=setup.journal.enter)
     checks: Checks = ShownChecks(suite, (isolation.NAME,), _OPENED) if asked.group else suite
-    Drill(setup, manifest, key, checks).check(copy, point, source, lambda found: _usable(setup, found, tell))
+
+    def usable(found: Restoration) -> None:
+        note_databases(setup.journal, copy.connect)
+        _usable(setup, found, tell)
+
+    Drill(setup, manifest, key, checks).check(copy, point, source, usable)
 
 
 def finish(setup: Setup) -> None:
@@ -254,6 +262,14 @@ def _note_target(journal: Journal, source: Instance | None, point: RecoveryPoint
             known, engine_version=version, dbi_resource_id=resource_id, account=account, region=region
         )
     )
+
+
+def note_databases(journal: Journal, connect: Connector) -> None:
+    """Note which databases the copy has, for whoever is to log in; the check of the connection says why where it does not tell."""
+    known = journal.record.target
+    with contextlib.suppress(psycopg.Error):
+        if known is not None:
+            journal.update(target=dataclasses.replace(known, databases=database_names(connect)))
 
 
 # -- the checks -------------------------------------------------------------------------------------------------------

@@ -5,19 +5,22 @@ from __future__ import annotations
 import argparse
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from moto import mock_aws
 from rich.console import Console
 
 from drills import files
+from drills.aws import guards
 from drills.cli import common
 from drills.cli import main as cli
 from drills.cli.evidence import of_run
@@ -38,7 +41,9 @@ from drills.replay.bundle import CannotReplay
 from drills.replay.replay import replay
 from drills.run import context
 from reports import words
+from tests.support.answering import Request, answering
 from tests.support.clock import NOON
+from tests.support.lossy import make_instance
 from tests.support.points import POINT
 
 RUN = "20261123-120000-abcd"
@@ -65,6 +70,19 @@ RECORD = RunRecord(
     resources=(Resource("db-instance", COPY, "kept", "123456789012", "eu-central-1"),),
 )
 CONFIG: Any = SimpleNamespace(target=SimpleNamespace(databases=()), file=None, profile_name="aws", target_name="orders")
+
+
+MOCKED = """
+[profiles.aws]
+kind = "aws"
+accounts = ["123456789012"]
+regions = ["eu-central-1"]
+[targets.orders]
+instance = "orders"
+restore = { subnet_group = "copies", security_group = "GROUP", make_parameter_group = true, ca_bundle = "rds.pem" }
+[notices]
+urls = "env:DRILL_NOTICES"
+"""
 
 
 # -- what is asked for --------------------------------------------------------------------------------------------------
@@ -242,6 +260,52 @@ def test_evidence_that_cannot_be_kept_stops_no_restore(tmp_path: Path, monkeypat
     assert begun.journal.record.notes == ("the restore goes on without evidence: expected the bucket, found none",)
 
 
+@pytest.fixture
+def mocked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
+    """A project whose target is an instance without any backup in an AWS of this process; the notices that it sends."""
+    heard: list[dict[str, Any]] = []
+
+    def take(request: Request) -> tuple[int, bytes]:
+        heard.append(json.loads(request.body))
+        return 200, b""
+
+    for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(f"AWS_{name}", "test")
+    monkeypatch.chdir(tmp_path)
+    for module in (one, guards):  # no bundle of RDS is in the checkout
+        monkeypatch.setattr(module, "check_bundle", lambda _: None)
+    with mock_aws(), answering("POST", take) as url:
+        ec2 = boto3.client("ec2", region_name="eu-central-1")
+        group = ec2.create_security_group(GroupName="copies", Description="copies")["GroupId"]
+        ec2.revoke_security_group_egress(
+            GroupId=group, IpPermissions=[{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
+        )
+        make_instance(boto3.client("rds", region_name="eu-central-1"), "orders", [])
+        monkeypatch.setenv("DRILL_NOTICES", url.replace("http://", "json://"))
+        (tmp_path / "drill.toml").write_text(MOCKED.replace("GROUP", group))
+        yield heard
+
+
+@pytest.mark.parametrize("evidence", ["reports/evidence", "drill.toml/evidence"], ids=["sealed", "unsealed"])
+def test_no_point_that_fits_is_12_and_is_told(
+    mocked: list[dict[str, Any]], capsys: pytest.CaptureFixture[str], evidence: str
+) -> None:
+    """Nothing was made, the sentence says what there is, and whoever is to hear of it does; also where nothing can be sealed."""
+    file = Path("drill.toml")
+    file.write_text(file.read_text() + f'[evidence]\nfolder = "{evidence}"\n')
+    code = cli.main(["restore", "--profile", "aws", "--at", "2001-02-03T04:05:06Z", "--json"])
+    out, error = capsys.readouterr()
+    assert out, error
+    told = json.loads(out)
+
+    assert (code, told["all_codes"]) == (12, [12] if evidence.startswith("reports") else [12, 14])
+    assert told["copy"] is None
+    assert told["left"] == []
+    (notice,) = mocked
+    assert notice["title"].startswith("restore of orders (aws): ")
+    assert "expected a point of 'orders' whose data do not go beyond 2001-02-03T04:05:06" in notice["message"]
+
+
 # -- what somebody sees -------------------------------------------------------------------------------------------------
 
 
@@ -278,7 +342,29 @@ def test_the_login_opens_what_was_restored() -> None:
     assert "databases     postgres, my orders" in told
     assert "my orders" in told.splitlines()[-1]
     assert "dbname=app " in before
-    assert "drill.toml names none: " in unknown
+    assert "not known yet: " in unknown
+
+
+@pytest.mark.parametrize(
+    ("there", "named", "entered"),
+    [
+        (("app", "postgres"), (), "app"),
+        (("app", "postgres", "stock"), (), "postgres"),
+        (("app", "postgres", "stock"), ("stock", "app"), "stock"),
+        (("app", "postgres"), ("gone",), "app"),
+        (("postgres",), (), "postgres"),
+    ],
+)
+def test_the_login_enters_a_database_that_is_there(
+    there: tuple[str, ...], named: tuple[str, ...], entered: str
+) -> None:
+    """Of those that the copy has the one that drill.toml names, else the only one of the owner's; none is guessed."""
+    record = replace(RECORD, target=TargetSummary("orders", "orders", "vault", databases=there))
+    told = show.access_lines(record, "/ca.pem", "eu-central-1", named)
+
+    assert f"  databases     {', '.join(there)}" in [*told, *show.usable_lines(record)]
+    assert f"dbname={entered} " in told[-1]
+    assert show.facts(record)["copy"]["databases"] == list(there)
 
 
 @pytest.mark.parametrize(("text", "said"), [("0h", "more than nothing"), ("31d", "at most 30d")])

@@ -22,6 +22,7 @@ from drills.aws.recorder import CallRecorder
 from drills.checks import manifest
 from drills.checks.manifest import Manifest
 from drills.cli.evidence import of_run
+from drills.cli.outputs import ended
 from drills.cli.restore import price
 from drills.cli.restore.show import Told, facts
 from drills.cli.run import begin_evidence, make_folder, opening_record
@@ -246,15 +247,24 @@ def _conclude(begun: _Begun) -> tuple[RunRecord, tuple[str, ...]]:
     journal = begun.journal
     journal.update(promises=(incident.promise(journal.record),))
     finish.end_of_one(journal)
+    undone: list[str] = []
     try:
         if begun.keeper is not None:
             done = of_run.conclude(journal.folder, begun.keeper, begun.config, allure=False)
             return done.record, done.lines
-        journal.failure("expected to seal the evidence of the restore, found none was begun", NOT_SEALED)
-        codes = verdicts.exit_codes(verdicts.reported(journal.record))
-        journal.update(code=codes[0], all_codes=codes)
-        undone = write.write_all(journal.folder, render_allure=False)
-        return load(journal.folder), tuple(filter(None, undone))
+        _end_with(journal, "expected to seal the evidence of the restore, found none was begun")
+        undone += filter(None, write.write_all(journal.folder, render_allure=False))
+        record = load(journal.folder)
     except (DrillError, OSError) as error:
         journal.append("notes", f"the reports could not be written: {' '.join(str(error).split())}")
-        return journal.record, ()
+        if journal.record.code is None:
+            _end_with(journal, "expected to seal the evidence of the restore, found that its reports cannot be written")
+        record = journal.record
+    return record, (*undone, *ended.tell(journal.folder, record, begun.config))
+
+
+def _end_with(journal: Journal, unsealed: str) -> None:
+    """Give the restore its exit codes, with that of evidence that is not sealed."""
+    journal.failure(unsealed, NOT_SEALED)
+    codes = verdicts.exit_codes(verdicts.reported(journal.record))
+    journal.update(code=codes[0], all_codes=codes)

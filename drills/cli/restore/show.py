@@ -126,25 +126,33 @@ def point_line(record: RunRecord) -> str:
 def access_lines(record: RunRecord, bundle: str, region: str, named: Sequence[str] = ()) -> list[str]:
     """Where the copy is and how to log in; the password is where the secret says, and never here. Pure.
 
-    The databases are those that the record has, else the target's, `named`.
+    The databases are those that the record has, else the target's, `named`. Of several the first that drill.toml names is entered.
     """
     found, incident = words.recovery(record), record.incident
     if found is None or incident is None:
         return []
     read = f"aws secretsmanager get-secret-value --secret-id {incident.secret} --region {region}"
     databases = tuple((record.target and record.target.databases) or named)
-    first = next((each for each in databases if each != DEFAULT_DATABASE), DEFAULT_DATABASE)
-    login = make_conninfo("", host=found.host, port=found.port, user=incident.username, dbname=first)
+    login = make_conninfo(
+        "", host=found.host, port=found.port, user=incident.username, dbname=_entered(databases, named)
+    )
     return [
         _row("instance", found.instance_id),
         _row("endpoint", f"{found.host}:{found.port}"),
-        _row("databases", ", ".join(databases) or "drill.toml names none: \\l in psql lists them"),
+        _row("databases", ", ".join(databases) or "not known yet: \\l in psql lists them"),
         _row("user", incident.username),
         _row("password", f"Secrets Manager, {incident.secret}"),
         _row("reached by", f"what {', '.join(incident.reached_by) or 'its security group'} admits"),
         _row("log in", f"export PGPASSWORD=$({read} --query SecretString --output text {_PASSWORD})"),
         _row("", f"psql {shlex.quote(f'{login} sslmode=verify-full sslrootcert={bundle}')}"),
     ]
+
+
+def _entered(databases: Sequence[str], named: Sequence[str]) -> str:
+    """Return the database that a login enters: one of the owner's, or the server's own where it is not clear which is meant."""
+    own = [each for each in databases if each != DEFAULT_DATABASE]
+    meant = [each for each in named if each in own] or (own if len(own) == 1 else [])
+    return meant[0] if meant else DEFAULT_DATABASE
 
 
 def _row(name: str, value: str) -> str:
@@ -159,8 +167,12 @@ def usable_lines(record: RunRecord) -> list[str]:
         if each.outcome == "met" or each.requirement == "required":
             ended.setdefault(each.outcome, []).append(each.name)
     named = {"missed": "DIFFERS", "not verified": "not known", "met": "holds"}
+    databases = record.target.databases if record.target else ()
     told = "; ".join(f"{word}: {', '.join(ended[outcome])}" for outcome, word in named.items() if outcome in ended)
-    return [f"it answers queries; {told}; the content is compared next, and the copy can be used meanwhile"]
+    return [
+        f"it answers queries; {told}; the content is compared next, and the copy can be used meanwhile",
+        *([_row("databases", ", ".join(databases))] if databases else []),
+    ]
 
 
 def kept_lines(record: RunRecord, config: Config) -> Iterator[str]:
@@ -241,6 +253,7 @@ def facts(record: RunRecord) -> dict[str, Any]:
             "instance": found.instance_id,
             "host": found.host,
             "port": found.port,
+            "databases": list(record.target.databases) if record.target else [],
             "user": incident.username,
             "secret": incident.secret,
             "region": _region(record),
