@@ -8,6 +8,7 @@ from pathlib import Path
 
 from drills.cli.audit import controls as report_controls
 from drills.cli.common import CONFIG_OPTIONS, Command, folder_to_write, run_folder
+from drills.cli.completion.words import offer
 from drills.cli.fleet import merge
 from drills.errors import COULD_NOT_RUN, ConfigError, DrillError
 from drills.evidence.check import is_chain
@@ -27,12 +28,13 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `drills report`."""
-    parser.add_argument(
+    run = parser.add_argument(
         "run",
         nargs="?",
         help=f'folder of the run (default: the latest), or "{report_controls.NAME}" for the controls of a period, or '
         f'"{merge.NAME}" for a fleet',
     )
+    offer(run, report_controls.NAME, merge.NAME)
     merge.add_arguments(parser)
     parser.add_argument(
         "--redact",

@@ -14,6 +14,7 @@ import pytest
 from drills.cli import main as cli
 from drills.cli.completion import command
 from drills.errors import ConfigError
+from tests.support.paths import CHECKOUT
 
 pytest.importorskip("shtab", reason="an extra, which is not installed")
 
@@ -43,7 +44,11 @@ def completed(script: Path, *words: str) -> set[str]:
     """What bash offers after these words, of which the last one is begun."""
     quoted = " ".join(f"'{word}'" for word in words)
     ended = subprocess.run(
-        ["bash", "--norc", "-c", ASK.format(script=script, words=quoted)], capture_output=True, text=True, check=True
+        ["bash", "--norc", "-c", ASK.format(script=script, words=quoted)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=CHECKOUT,
     )
     assert ended.stderr == ""
     return set(ended.stdout.split())
@@ -58,6 +63,9 @@ def completed(script: Path, *words: str) -> set[str]:
         (("drills", "restore", "--if-interrupted", ""), {"remove", "keep"}),
         (("drills", "restore", "extend", "--ke"), {"--keep"}),
         (("drills", "completion", ""), set(command.SHELLS)),
+        (("drills", "report", ""), {"controls", "merge", "docs", "drills"}),
+        (("drills", "report", "me"), {"merge"}),
+        (("drills", "report", "merge", "dril"), {"drills"}),
     ],
 )
 def test_bash_completes_commands_parts_options_and_values(
@@ -88,6 +96,7 @@ def test_each_script_is_about_this_version_of_the_commands(shell: str, scripts: 
     text = scripts[shell].read_text()
     assert [name for name in cli.COMMANDS if name not in text] == []
     assert "if-interrupted" in text
+    assert "controls merge" in text
 
 
 def test_without_shtab_one_sentence_says_what_to_install(

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from drills.cli.common import Command
+from drills.cli.completion.words import offered, pattern
 from drills.errors import ConfigError
 
 SHELLS = ("bash", "zsh", "fish")
@@ -47,7 +48,9 @@ def script(shell: str) -> str:
     parser = whole_parser()
     for action in _actions(parser):
         kind = _path_of(action)
-        if kind:
+        if offered(action):
+            action.complete = pattern(action)  # type: ignore[attr-defined]
+        elif kind:
             action.complete = shtab.FILE if kind == "file" else shtab.DIRECTORY  # type: ignore[attr-defined]
     return str(shtab.complete(parser, shell=shell)).rstrip() + "\n"
 
