@@ -85,6 +85,12 @@ def judged(fleet: FleetRecord, expected: Iterable[str]) -> FleetRecord:
     return dataclasses.replace(fleet, members=members, code=codes[0], all_codes=codes)
 
 
+def with_problem(fleet: FleetRecord, problem: str) -> FleetRecord:
+    """Return a fleet that has ended with what is wrong with it as a whole, which is 12 beside the codes of its targets."""
+    codes = in_order([*fleet.all_codes, errors.COULD_NOT_RUN])
+    return dataclasses.replace(fleet, problems=(*fleet.problems, problem), code=codes[0], all_codes=codes)
+
+
 def in_order(codes: Iterable[int]) -> tuple[int, ...]:
     """Return each exit code once, the one to end with first; (0,) where there is no other."""
     found = {code for code in codes if code}

@@ -55,7 +55,7 @@ def exit_lines(fleet: FleetRecord) -> list[str]:
     lines = []
     for code in fleet.all_codes:
         names = [each.target for each in fleet.members if code in each.all_codes]
-        of = f" ({len(names)}: {', '.join(names)})" if code else ""
+        of = f" ({len(names)}: {', '.join(names)})" if code and names else ""  # none where it is the whole fleet's
         lines.append(f"{code}: {words.EXIT_WORDS[code]}{of}")
     return lines
 

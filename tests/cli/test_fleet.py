@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from drills.cli.fleet import command, pool
 from drills.cli.fleet.options import PASSED_ON, check, passed_on
 from drills.cli.main import main, parse
 from drills.errors import ConfigError
 from drills.fleet import record as records
+from tests.support.full_disk import nothing_can_be_written
 
 Capture = pytest.CaptureFixture[str]
 FILE = """
@@ -159,3 +164,33 @@ def test_a_target_that_cannot_start_is_in_the_scorecard(project: Path, capsys: C
             assert f"{name}: targets." in text
     assert "exit code 12: the drill could not run or could not verify (3: billing, orders, stock/eu)" in out
     assert "0 of 3 targets passed" in out
+
+
+@pytest.mark.slow
+def test_a_disk_that_is_full_stops_no_run_and_is_12(
+    project: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The runs are begun and waited for, the scorecard is on the terminal, and what could not be written is said."""
+    (project / "drill.toml").write_text(
+        FILE.replace('vault = "vault"\n[', 'vault = "vault"\nmanifest = "absent.json"\n[')
+    )
+    with contextlib.ExitStack() as full:
+
+        def fill(words: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+            begun = pool.start_run(words, log)
+            full.enter_context(nothing_can_be_written())
+            return begun
+
+        monkeypatch.setattr(command, "start_run", fill)
+        code = main(["run", "--all", "--parallel", "1"])
+
+    out = " ".join(capsys.readouterr().out.split())
+    assert code == 12
+    assert ", 3 of 3" in out
+    assert "0 of 3 targets passed" in out
+    assert "the fleet's record could not be written, found: File too large: each run has its own record" in out
+    assert "the scorecard could not be written, found: File too large" in out
+
+    with nothing_can_be_written():
+        assert main(["run", "--all"]) == 12
+    assert "nothing was begun; free some space" in capsys.readouterr().err

@@ -35,6 +35,7 @@ from reports.write import append_step_summary
 
 LOST_SECONDS = 300.0  # that a run whose command was killed has for its clean-up, before its record is read as it is
 TAIL_BYTES = 4000
+_AGAIN = "each run has its own record; free some space, then type drills report merge . -o merged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,12 @@ def run(options: argparse.Namespace, one: OneTarget) -> int:
     folder = OUT / fleet.fleet_id
     try:
         (folder / "members").mkdir(parents=True)
+        records.save(folder, fleet)
     except OSError as error:
-        raise DrillError(f"expected to make the fleet's folder {folder}, found: {error.strerror}") from error
+        raise DrillError(
+            f"expected to make the fleet's folder {folder}, found: {error.strerror}: nothing was begun; free some space, or let "
+            "this user write there"
+        ) from error
     drilled = _Fleet(options, configs, folder, fleet)
     with signals.held() as came:
         lifeline.watch_parents(came.append, of_fleet=False)
@@ -74,8 +79,11 @@ def run(options: argparse.Namespace, one: OneTarget) -> int:
         signals.ignore()
         signals.silence()
     outlive_readers()
-    show.write(folder, ended)
-    append_step_summary(show.markdown(ended))  # once for all runs: one page there holds 1 MiB
+    try:
+        show.write(folder, ended)
+        append_step_summary(show.markdown(ended))  # once for all runs: one page there holds 1 MiB
+    except OSError as error:
+        ended = score.with_problem(ended, f"the scorecard could not be written, found: {error.strerror}: {_AGAIN}")
     if options.json:
         print(records.to_json(ended), end="")
     else:
@@ -145,7 +153,6 @@ class _Fleet:
 
     def carry_out(self, came: list[str]) -> FleetRecord:
         """Drill each target and return the record with its exit codes."""
-        self._save()
         fleet = self._fleet
         left = f", share {fleet.shard} of {len(fleet.targets)}" if fleet.shard else ""
         self._say(f"{counted(len(fleet.members), 'target')}{left}, {fleet.parallel} at once: {self._folder}", came)
@@ -163,11 +170,18 @@ class _Fleet:
             ),
             names,
         )
-        self._save()
+        if unwritten := self._save():
+            problem = f"the fleet's record could not be written, found: {unwritten}: {_AGAIN}"
+            self._fleet = score.with_problem(self._fleet, problem)
         return self._fleet
 
-    def _save(self) -> None:
-        records.save(self._folder, self._fleet)
+    def _save(self) -> str:
+        """Write the record; return why that cannot be, "" where it is: runs go on and are waited for on a full disk too."""
+        try:
+            records.save(self._folder, self._fleet)
+        except OSError as error:
+            return error.strerror or type(error).__name__
+        return ""
 
     def _launch(self, name: str) -> subprocess.Popen[bytes]:
         words = [*fleet_options.passed_on(self._options), "--target", name, "--member", str(self._file(name, "run"))]
