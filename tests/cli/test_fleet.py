@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import subprocess
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +17,9 @@ from drills.cli.fleet.options import PASSED_ON, check, passed_on
 from drills.cli.main import main, parse
 from drills.errors import ConfigError
 from drills.fleet import record as records
+from drills.fleet.record import FLEET_VERSION, FleetRecord, Member
+from drills.record import Journal
+from tests.support.example_record import START, green_drill
 from tests.support.full_disk import nothing_can_be_written
 
 Capture = pytest.CaptureFixture[str]
@@ -194,3 +199,24 @@ def test_a_disk_that_is_full_stops_no_run_and_is_12(
     with nothing_can_be_written():
         assert main(["run", "--all"]) == 12
     assert "nothing was begun; free some space" in capsys.readouterr().err
+
+
+def test_a_killed_run_is_waited_for_until_it_has_its_exit_code(project: Path) -> None:
+    """Its other processes end its record first and judge it then: what is read in between has no verdict."""
+    options = parse(["run", "--all"])
+    folder, run_id = project / "fleet", "20261123-141503-a1b2"
+    member = Member("orders")
+    fleet = FleetRecord(FLEET_VERSION, "fleet-x", "sandbox", True, START, "0", ("orders",), (member,))
+    (folder / "members").mkdir(parents=True)
+    (folder / "members/sandbox-orders.run").write_text(run_id)
+    (project / "reports/out" / run_id).mkdir(parents=True)
+    journal = Journal.create(
+        project / "reports/out" / run_id, dataclasses.replace(green_drill(), run_id=run_id, code=None), origin=0.0
+    )
+    judge = threading.Timer(0.3, lambda: journal.update(code=12, all_codes=(12,)))
+    judge.start()
+    ended = command._Fleet(options, {}, folder, fleet)._record_of(pool.Event("orders", "ended", -9))
+    judge.join()
+
+    assert ended
+    assert (bool(ended.ended_at), ended.code) == (True, 12)

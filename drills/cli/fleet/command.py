@@ -224,7 +224,8 @@ class _Fleet:
             return None
         try:
             if event.status < 0:
-                wait_until(lambda: load_run(folder).ended_at, LOST_SECONDS, self._clock, every=0.2)
+                # its exit code is the last that a run gets, after it has ended
+                wait_until(lambda: load_run(folder).code is not None, LOST_SECONDS, self._clock, every=0.2)
         except (TimeoutError, ConfigError):
             pass
         try:
