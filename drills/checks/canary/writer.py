@@ -14,9 +14,7 @@ from psycopg import sql
 
 from drills.checks.base.session import Connection
 from drills.checks.canary.chain import SCHEMA, read_checkpoint, verify_chain
-from drills.durations import show_duration
 from drills.errors import DrillError
-from drills.model.finding import Finding
 from drills.sql import execute
 
 ROLE = "drill_canary"
@@ -155,26 +153,3 @@ def _verify(connection: Connection, last: int) -> None:
             f"expected a whole chain of the canary before any of it is removed, found: {state.broken}: nothing was "
             "removed; find out who wrote to it, then install it again in an empty schema"
         )
-
-
-def beat_stopped(newest: datetime | None, now: datetime, every: timedelta) -> Finding | None:
-    """Return a finding where the newest beat is older than three intervals and 10 seconds, or newer than now, else
-    None.
-
-    `newest` and `now` are of the same clock, best the database's own. Pure.
-    """
-    grace = 3 * every + timedelta(seconds=10)
-    expected = f"a beat every {show_duration(every.total_seconds())}"
-    if newest is None:
-        found, message = "none", "no canary has ever beaten: the data loss cannot be read from a restored copy"
-    elif now - newest > grace:
-        found = f"the last one {show_duration((now - newest).total_seconds())} ago"
-        message = f"the canary's beat has stopped: {found}; from there on a drill cannot tell data loss from silence"
-    elif newest - now > grace:
-        found = f"the last one {show_duration((newest - now).total_seconds())} in the future"
-        message = f"the canary is ahead of the clock: {found}; a drill would take the data for newer than they are"
-    else:
-        return None
-    return Finding(
-        "canary", "error", f"{SCHEMA}.beat", expected, found, message, f"select max(beat_at) from {SCHEMA}.beat"
-    )
