@@ -126,10 +126,11 @@ def _functions() -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]
 
 def test_functions_fit_a_screen_and_take_few_parameters() -> None:
     """More than eight parameters want a value that holds them."""
-    long = [name for name, node in _functions() if (node.end_lineno or 0) - node.lineno >= FUNCTION_LINES_AT_MOST]
+    functions = list(_functions())
+    long = [name for name, node in functions if (node.end_lineno or 0) - node.lineno >= FUNCTION_LINES_AT_MOST]
     wide = [
         name
-        for name, node in _functions()
+        for name, node in functions
         if len([*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]) > PARAMETERS_AT_MOST
     ]
 

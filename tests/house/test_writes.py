@@ -120,6 +120,7 @@ def computed(tree: ast.AST) -> Iterator[ast.AST]:
             yield node
 
 
+@functools.cache
 def names_in(tree: ast.AST) -> set[str]:
     """The names that a module imports or uses."""
     found = set()
