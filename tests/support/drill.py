@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,11 @@ class Staged:
         service = context.LocalAws(self.sandbox.endpoint, self.sandbox.ca)
         return context.identified_clients(context.read(self.folder).effective(), service, role="stage")[0]
 
+    @cached_property
+    def asking(self) -> Clients:
+        """The clients that the stage itself asks with; to open seven takes longer than most questions."""
+        return self.clients()
+
     def setup(
         self,
         folder: Path,
@@ -115,23 +121,21 @@ class Staged:
         try:
             yield running
         finally:
-            left = Drill(
-                dataclasses.replace(setup, clients=self.clients(), scratch_clients=self.clients()), None
-            ).clean_up()
+            left = Drill(dataclasses.replace(setup, clients=self.asking, scratch_clients=self.asking), None).clean_up()
             assert left == (), left
 
     def point(self) -> str:
         """The snapshot id of the recovery point that the stage made."""
-        (point,) = [p for p in aws.recovery_points(self.clients(), INSTANCE, VAULT) if p.kind == "awsbackup"]
+        (point,) = [p for p in aws.recovery_points(self.asking, INSTANCE, VAULT) if p.kind == "awsbackup"]
         return point.snapshot_id
 
     @contextmanager
     def copied(self, name: str) -> Iterator[str]:
         """A manual copy of the stored snapshot; gone afterwards."""
-        rds = self.clients().rds
+        rds = self.asking.rds
         rds.copy_db_snapshot(SourceDBSnapshotIdentifier=self.point(), TargetDBSnapshotIdentifier=name)
         try:
-            eventually(lambda: aws.snapshot_status(self.clients(), name) == "available", f"{name} to be available")
+            eventually(lambda: aws.snapshot_status(self.asking, name) == "available", f"{name} to be available")
             yield name
         finally:
             rds.delete_db_snapshot(DBSnapshotIdentifier=name)

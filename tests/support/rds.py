@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import psycopg
@@ -50,9 +51,9 @@ class Instance:
     password: str
     database: str = "app"
 
-    @property
+    @cached_property
     def rds(self) -> Any:
-        """A client."""
+        """A client, the same one for every look."""
         return self.sandbox.client("rds")
 
     def described(self) -> dict[str, Any]:
