@@ -17,7 +17,7 @@ from drills.checks.catalog.scope import REST_OF_SERVER
 from drills.checks.content import check as content
 from drills.checks.content import emptiness, encodings, large_objects, members, sequences
 from drills.checks.content.check import Contents
-from drills.checks.content.fingerprint import STABLE
+from drills.checks.content.fingerprint import PORTABLE, agree
 from drills.checks.manifest import Manifest
 from drills.checks.observed import (
     ActivitySeen,
@@ -205,11 +205,13 @@ def across_versions(manifest: Manifest, server: ServerSeen) -> tuple[str, tuple[
     the same one is seen from what they make of known texts. The portable algorithm is the same everywhere.
     """
     here, there = server.version, manifest.server_version_num // 10000
-    portable = all(each.contents.algorithm == STABLE for each in manifest.databases.values())
-    if portable or manifest.calibration == server.calibration or (not manifest.calibration and there == here):
+    algorithms = {each.contents.algorithm for each in manifest.databases.values()}
+    same = all(agree(algorithm, manifest.calibration, server.calibration) for algorithm in algorithms)
+    if same or (not manifest.calibration and there == here):
         if there == here:
             return "", ()
-        why = "by the portable algorithm" if portable else "their fast hash functions give the same for 400 texts"
+        portable = algorithms <= PORTABLE
+        why = "by the portable algorithm" if portable else "their fast hash functions give the same for 400 values"
         return "", (NotChecked("versions", f"content compared between PostgreSQL {there} and {here}: {why}"),)
     needs = (
         f"needs a manifest of PostgreSQL {here} or a portable one (drills manifest --portable), found one of {there}"

@@ -39,9 +39,10 @@ from drills.checks.catalog.scope import RelevantRoles, database_name, find_roles
 from drills.checks.content import check as content
 from drills.checks.content import large_objects, sequences
 from drills.checks.content.check import Contents
-from drills.checks.content.fingerprint import CALIBRATION, FAST, Algorithm
+from drills.checks.content.fingerprint import FAST, TEXT_CALIBRATION, Algorithm, calibration
 from drills.checks.content.large_objects import LargeObjects
 from drills.checks.content.sequences import Sequences
+from drills.checks.content.typed import CALIBRATION
 from drills.checks.integrity import state as integrity_state
 from drills.checks.integrity import system_catalog, views_libraries
 from drills.checks.integrity.system_catalog import Builtins
@@ -52,7 +53,7 @@ from drills.errors import ConfigError
 from drills.model.policy import TablePolicy
 from drills.sql import execute
 
-FORMAT = 4
+FORMAT = 5
 MAINTENANCE = "postgres"
 
 
@@ -82,7 +83,7 @@ class Manifest:
 
     `only` is the name of the database where the manifest is of a single one; `cluster` then holds what concerns it.
     `system_identifier` is the server's own, "" where the reader may not see it; a physical copy has the same.
-    `calibration` is a digest of the server's fast hashes of known texts (drills/checks/content/fingerprint.py).
+    `calibration` has digests of the server's fast hashes of known values (drills/checks/content/fingerprint.py).
     `settings` and `passwords` are None in a manifest that was taken before they were stored, or by a role that may not
     read them; `groups` are the roles with rights in a single database (drills/checks/catalog/scope.py), None of several
     or before they were stored. `replica` is whether the server was a standby, None before that was stored.
@@ -226,9 +227,9 @@ def system_identifier(connection: Connection) -> str:
 
 
 def calibrate(connection: Connection) -> str:
-    """Return a digest of the server's fast hashes of known texts: a server with the same digest has the same hash."""
-    row = execute(connection, CALIBRATION).fetchone()
-    return str(row[0]) if row else ""
+    """Return digests of the server's fast hashes of known values: a server with the same digests has the same hashes."""
+    row = execute(connection, f"select ({TEXT_CALIBRATION}), ({CALIBRATION})").fetchone() or ("", "")
+    return calibration(str(row[0]), str(row[1]))
 
 
 def _version(connection: Connection) -> tuple[int, str]:

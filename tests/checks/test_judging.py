@@ -397,7 +397,7 @@ ACROSS = "content compared between PostgreSQL 17 and"
     ("algorithm", "calibration", "server", "comparable", "said"),
     [
         (FAST, "c17", ServerSeen(17, "c17"), True, ""),
-        (FAST, "c17", ServerSeen(18, "c17"), True, f"{ACROSS} 18: their fast hash functions give the same for 400 texts"),
+        (FAST, "c17", ServerSeen(18, "c17"), True, f"{ACROSS} 18: their fast hash functions give the same for 400 values"),
         (FAST, "c17", ServerSeen(18, "c18"), False, ""),
         (FAST, "c17", ServerSeen(17, "other"), False, ""),
         (FAST, "", ServerSeen(17, "c17"), True, ""),

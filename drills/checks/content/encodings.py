@@ -12,7 +12,7 @@ from collections.abc import Mapping, Set
 from typing import Literal
 
 from drills.checks.base.outcome import CheckOutcome
-from drills.checks.content.fingerprint import STABLE, UNKNOWN_ENCODINGS
+from drills.checks.content.fingerprint import PORTABLE, UNKNOWN_ENCODINGS
 from drills.checks.content.model import Contents, TableContent
 from drills.checks.content.read import policy_of
 from drills.model.finding import NotChecked
@@ -28,7 +28,7 @@ def comparable(expected: Contents, source: str, copy: str) -> Comparable:
         return "whole"
     if {source, copy} & UNKNOWN_ENCODINGS:
         return "as bytes"
-    return "as text" if expected.algorithm == STABLE and expected.encoding else "by count"
+    return "as text" if expected.algorithm in PORTABLE and expected.encoding else "by count"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -1,27 +1,35 @@
 """The SQL that fingerprints a table: a row count and 128 bits, independent of the order of rows and sensitive to duplicates.
 
-The row's text is built once, as PostgreSQL writes a row: nothing for null, `""` for an empty value, quotes around what
+The fast algorithm makes 64 bits of a row from the hashes of its values (drills/checks/content/typed.py). The others hash
+the row's text, as PostgreSQL writes a row: nothing for null, `""` for an empty value, quotes around what
 has a comma, a quote, a parenthesis, a backslash or a space
 (https://www.postgresql.org/docs/current/rowtypes.html#ROWTYPES-IO-SYNTAX), so that no two rows of different contents
-have the same text. It stands behind a call that is volatile and parallel-safe (clock_timestamp), which keeps the
-planner from building it once for each hash and leaves parallel workers possible. Columns are taken in the order of
+have the same text. Either is made once a row (`once`). Columns are taken in the order of
 their names: a column that was dropped and added again makes no difference.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Literal
 
 from drills.sql import Quoted, literal
 
-Algorithm = Literal["record/hashtextextended/2", "record/md5/2"]
-"""How rows are turned into text, how that is hashed, and into how many 64-bit numbers."""
-FAST: Algorithm = "record/hashtextextended/2"
+Algorithm = Literal["typed/hash64/1", "record/hashtextextended/2", "record/md5/2"]
+"""How a row is turned into a number or a text, and how that is hashed into two 64-bit numbers, each summed over the table.
+
+Fingerprints of different algorithms are never compared: whoever reads takes that of the manifest.
+"""
+FAST: Algorithm = "typed/hash64/1"
+STRONG: Algorithm = "record/hashtextextended/2"
 STABLE: Algorithm = "record/md5/2"
-# PostgreSQL promises hashtextextended to be the same only within a major version and architecture; md5 always is.
+PORTABLE = frozenset({STABLE})
+"""Algorithms that are the same on every server; PostgreSQL promises its own hashes within a major version and architecture."""
 _HASHES: dict[Algorithm, tuple[str, str]] = {
-    FAST: (
+    # what a row's 64 bits are mixed into is not linear: values that change places between rows do not cancel in a sum
+    FAST: ("pg_catalog.hashint4extended(1, t)", "pg_catalog.hashint4extended(2, t)"),
+    STRONG: (
         'pg_catalog.hashtextextended(t collate "C", 0)',
         'pg_catalog.hashtextextended(t collate "C", 7046029254386353131)',
     ),
@@ -34,12 +42,12 @@ _HASHES: dict[Algorithm, tuple[str, str]] = {
 
 Form = Literal["row", "columns"]
 """Whether a row's text consists of its values, or of the hashes of its values where it would be longer than 1 GB."""
-CALIBRATION = """
-select pg_catalog.md5(pg_catalog.string_agg(pg_catalog.hashtextextended(
-    (pg_catalog.repeat(pg_catalog.chr(33 + g % 90), g) || g) collate "C", g % 3)::text, ',' order by g))
+TEXT_CALIBRATION = """
+select pg_catalog.string_agg(pg_catalog.hashtextextended(
+    (pg_catalog.repeat(pg_catalog.chr(33 + g % 90), g) || g) collate "C", g % 3)::text, ',' order by g)
 from pg_catalog.generate_series(0, 399) as g
 """
-"""SQL for a digest of the fast hashes of 400 texts: servers that agree on it have the same hash function."""
+"""SQL for the fast hashes of 400 texts: servers that give the same have the same hash function."""
 
 
 UNKNOWN_ENCODINGS = frozenset({"SQL_ASCII", "MULE_INTERNAL"})
@@ -54,7 +62,7 @@ def conversion(algorithm: Algorithm, server: str, source: str | None) -> str:
     stored, with hashes of the bytes as they were.
     """
     known = not {server, source} & {"", *UNKNOWN_ENCODINGS}
-    return "UTF8" if algorithm == STABLE and known and server != "UTF8" else ""
+    return "UTF8" if algorithm in PORTABLE and known and server != "UTF8" else ""
 
 
 def hashes(algorithm: Algorithm) -> tuple[str, str]:
@@ -62,10 +70,33 @@ def hashes(algorithm: Algorithm) -> tuple[str, str]:
     return _HASHES[algorithm]
 
 
+def calibration(texts: str, values: str) -> str:
+    """Return the digests, with a colon between, of what a server answers to `TEXT_CALIBRATION` and `typed.CALIBRATION`.
+
+    The first is all that manifests had before values were hashed by their types.
+    """
+    first = hashlib.md5(texts.encode(), usedforsecurity=False).hexdigest()
+    return f"{first}:{hashlib.sha256(values.encode()).hexdigest()[:32]}"
+
+
+def agree(algorithm: Algorithm, one: str, other: str) -> bool:
+    """Return whether the servers of two calibrations have the same hash functions, as far as an algorithm uses them."""
+    if algorithm in PORTABLE:
+        return True
+    return one == other if algorithm == FAST else one.partition(":")[0] == other.partition(":")[0]
+
+
+def once(value: str) -> str:
+    """Return SQL for a value of a subquery that is computed once a row however often it is used, also in parallel workers.
+
+    It stands behind a call that is volatile, so that the planner does not copy it, and parallel-safe: of those the cheapest.
+    """
+    return f"case when pg_catalog.pg_is_in_recovery() is not null then {value} end"
+
+
 def hash_input(text: Quoted, algorithm: Algorithm) -> str:
-    """Return SQL for the value that both hashes are computed from, evaluated once a row, also in parallel workers."""
-    value = f"pg_catalog.md5({text})" if algorithm == STABLE else text
-    return f"case when pg_catalog.clock_timestamp() is not null then {value} end"
+    """Return SQL for the value, named t, that both hashes are computed from."""
+    return once(f"pg_catalog.md5({text})" if algorithm == STABLE else text)
 
 
 def columns_text(

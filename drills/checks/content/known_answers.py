@@ -1,7 +1,7 @@
 """Hold the functions that the checks lean on against known answers: a server that errs in these can prove nothing.
 
-With another `int4out()` or `hashtextextended()` different rows look the same. The answers are computed here; that of the
-fast hash is a constant, the same on every little-endian platform of PostgreSQL 14 to 18.
+With another `int4out()` or `hashtextextended()` different rows look the same. The answers are computed here; those of the
+fast hashes are constants, the same on every little-endian platform of PostgreSQL 14 to 18.
 """
 
 from __future__ import annotations
@@ -9,11 +9,16 @@ from __future__ import annotations
 import hashlib
 
 from drills.checks.base.session import Connection
-from drills.checks.content.fingerprint import CALIBRATION
+from drills.checks.content.fingerprint import TEXT_CALIBRATION, calibration
+from drills.checks.content.typed import CALIBRATION
 from drills.model.finding import Finding
 from drills.sql import Quoted, execute
 
-_HASHES = "e7307f96983dc14ebcf49639876ee94f"
+_FAST = {
+    "hashtextextended": (TEXT_CALIBRATION, "e7307f96983dc14ebcf49639876ee94f"),
+    "that hash values by their types": (CALIBRATION, "9c91a3302594d08c58cf6c0c3bdcf0a3"),
+}
+_ASKED = ", ".join(f"({query})" for query, _ in _FAST.values())
 _LITTLE_ENDIAN = ("x86_64", "aarch64", "arm64", "amd64")
 _TEXT = "drills 0123456789"
 # What is asked, as a query of one text, by the functions that answer it.
@@ -29,6 +34,11 @@ _QUESTIONS: dict[str, tuple[str, str]] = {
     "timestamptz_out, date_out, uuid_out": (
         "row('2026-11-29 01:02:03+00'::timestamptz, '2026-11-29'::date, '00000000-0000-0000-0000-00000000000f'::uuid)::text",
         '("2026-11-29 01:02:03+00",2026-11-29,00000000-0000-0000-0000-00000000000f)',
+    ),
+    "concat, octet_length, date_send, timestamptz_send": (
+        "row(pg_catalog.concat(g, 'x '), pg_catalog.octet_length('ab '::pg_catalog.bpchar), pg_catalog.date_send('2000-01-08'), "
+        "pg_catalog.timestamptz_send('2000-01-01 00:00:07+00'))::text",
+        f'("7x ",3,"\\\\x00000007","\\\\x{7_000_000:016x}")',
     ),
     "count, sum, max": (
         "(select pg_catalog.format('%s %s %s', count(*) filter (where n > 3), sum(n), max(n)) "
@@ -52,9 +62,14 @@ def check(connection: Connection, check: str) -> tuple[Finding, ...]:
         for (names, (question, wanted)), answer in zip(_QUESTIONS.items(), row, strict=True)
         if answer != wanted
     ]
-    server, hashed = execute(connection, f"select pg_catalog.version(), ({CALIBRATION})").fetchone() or ("", "")
-    if any(word in server for word in _LITTLE_ENDIAN) and hashed != _HASHES:
-        found.append(_finding(check, "hashtextextended", f"({CALIBRATION})", _HASHES, hashed))
+    server, *hashed = execute(connection, f"select pg_catalog.version(), {_ASKED}").fetchone() or ("", "", "")
+    if any(word in server for word in _LITTLE_ENDIAN):
+        digests = calibration(*map(str, hashed)).split(":")
+        found += [
+            _finding(check, names, f"({query})", f"text with the digest {wanted}", digest)
+            for (names, (query, wanted)), digest in zip(_FAST.items(), digests, strict=True)
+            if digest != wanted
+        ]
     return tuple(found)
 
 

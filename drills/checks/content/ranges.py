@@ -21,7 +21,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from drills.checks.content.fingerprint import FAST, Algorithm, hash_input, hashes
+from drills.checks.content.fingerprint import PORTABLE, Algorithm, hash_input, hashes, once
 from drills.sql import Quoted
 
 CELLS = 32
@@ -88,7 +88,7 @@ def expression(key: Key, algorithm: Algorithm, seed: int) -> Quoted:
         return Quoted(f"case when {name} between {-_LARGEST} and {_LARGEST} then {name}::bigint else 0 end")
     template = ",".join(["%L"] * len(key.columns))
     text = f"pg_catalog.format('{template}', {', '.join(f'r.{column}' for column in key.columns)})"
-    if algorithm == FAST:
+    if algorithm not in PORTABLE:
         return Quoted(f'(pg_catalog.hashtextextended({text} collate "C", {seed}) & {2**_HASHED_BITS - 1})')
     digits = _HASHED_BITS // 4
     return Quoted(
@@ -131,11 +131,11 @@ def query(
     """Return a query of one row: count and both sums as in drills/checks/content/fingerprint.py, and the ranges' sums
     packed in a bytea.
 
-    clock_timestamp() keeps the text, and the hash that is used twice, from being made twice, and allows parallel workers.
+    What a row is hashed from is made once, and so is the hash that is used twice.
     """
     first, second = hashes(algorithm)
     condition = f" where {where}" if where else ""
-    first = f"case when pg_catalog.clock_timestamp() is not null then {first} end"
+    first = once(first)
     return (
         f"select coalesce(sum(n), 0), coalesce(sum(a), 0), coalesce(sum(b), 0), "
         f"coalesce(pg_catalog.string_agg({_PACKED}, ''::bytea order by cell), ''::bytea) from ("

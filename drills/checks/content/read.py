@@ -139,7 +139,7 @@ def _summed_together(
     connection: Connection, listed: Sequence[ListedTable], algorithm: Algorithm, options: ReadOptions
 ) -> list[TableContent]:
     """Return the contents of several tables in their order."""
-    texts = [fingerprint.text_of(table.columns, table.binary, algorithm, "row", options.convert) for table in listed]
+    texts = [table.row(algorithm, convert=options.convert) for table in listed]
     keys = [options.key_of(table) for table in listed]
     if options.ranged:
         seeds = [options.seed_of(key) if key else 0 for key in keys]
@@ -220,7 +220,7 @@ def _fingerprint(
         with connection.transaction():
             return _summed(connection, table, algorithm, wanted, options)
     except psycopg.DatabaseError as error:
-        if wanted.form == "columns" or options.expected is not None or not is_too_long(error):
+        if algorithm == FAST or wanted.form == "columns" or options.expected is not None or not is_too_long(error):
             raise
     return _summed(connection, table, algorithm, dataclasses.replace(wanted, form="columns"), options)
 
@@ -229,7 +229,7 @@ def _summed(
     connection: Connection, table: ListedTable, algorithm: Algorithm, wanted: TableContent, options: ReadOptions
 ) -> TableContent:
     where = condition(connection, wanted.column, wanted.up_to)
-    text = fingerprint.text_of(table.columns, table.binary, algorithm, wanted.form, options.convert)
+    text = table.row(algorithm, wanted.form, options.convert)
     found: Ranges | None = None
     if key := options.key_of(table):
         low, step = ranges.bounds(key, *_edges(connection, table.name, key))

@@ -75,7 +75,7 @@ def _narrow(
 ) -> RowLocation | None:
     before = differing.ranges
     seed = ranges.seed_of(key if before.key.kind == "hash" else None)
-    text = fingerprint.text_of(table.columns, table.binary, algorithm, differing.form, differing.convert)
+    text = table.row(algorithm, differing.form, differing.convert)
     query = ranges.query(
         table.name,
         text,

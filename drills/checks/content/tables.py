@@ -10,17 +10,26 @@ from dataclasses import dataclass
 
 from drills.checks.base.relations import FIRST_USER_OID, canary_tables
 from drills.checks.base.session import Connection
+from drills.checks.content.fingerprint import FAST, Algorithm, Form, text_of
 from drills.checks.content.ranges import Key, KeyKind
-from drills.sql import Quoted, execute
+from drills.checks.content.typed import KINDS, row_number
+from drills.sql import Quoted, execute, literal
 
 # Joined and nowhere correlated: index scans are switched off, and a subquery for each table would be quadratic.
 _TABLES = f"""
-with columns as (
+with recursive kinds (typ, kind) as (
+    select t.oid, t.typname::text from pg_catalog.pg_type t
+    where t.typname in ({", ".join(map(literal, KINDS))}) and t.typtype = 'b'
+        and t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace and t.oid < {FIRST_USER_OID}
+    union all select t.oid, kinds.kind from kinds join pg_catalog.pg_type t on t.typbasetype = kinds.typ and t.typtype = 'd'),
+columns as (
     select a.attrelid,
            pg_catalog.array_agg(pg_catalog.quote_ident(a.attname) order by a.attname) as names,
+           pg_catalog.array_agg(coalesce(kinds.kind, '') order by a.attname) as kinds,
            coalesce(pg_catalog.array_agg(pg_catalog.quote_ident(a.attname) order by a.attname)
                     filter (where a.atttypid = 'bytea'::pg_catalog.regtype), '{{}}'::text[]) as binary_names
-    from pg_catalog.pg_attribute a where a.attnum > 0 and not a.attisdropped group by 1),
+    from pg_catalog.pg_attribute a left join kinds on kinds.typ = a.atttypid
+    where a.attnum > 0 and not a.attisdropped group by 1),
 indexed as (
     select i.indexrelid, i.indrelid, i.indisprimary, i.indnkeyatts, u.num, u.at
     from pg_catalog.pg_index i,
@@ -48,7 +57,8 @@ members as (
 select pg_catalog.format('%I.%I', n.nspname, c.relname),
        case when c.relispartition then pg_catalog.format('%I.%I', rn.nspname, rc.relname) else '' end,
        c.relpersistence = 'u',
-       coalesce(columns.names, '{{}}'::text[]), coalesce(columns.binary_names, '{{}}'::text[]), keys.parts,
+       coalesce(columns.names, '{{}}'::text[]), coalesce(columns.binary_names, '{{}}'::text[]),
+       coalesce(columns.kinds, '{{}}'::text[]), keys.parts,
        n.nspname ~ '^pg_' or n.nspname = 'information_schema',
        case when c.relkind = 'm' then c.oid::bigint else 0 end,
        members.extension, c.oid::bigint, members.configuration, members.condition
@@ -109,8 +119,9 @@ class Membership:
 class ListedTable:
     """A table: quoted names of itself, of the table that it is a partition of, and of its columns.
 
-    `binary` are its columns of type bytea; `key` identifies its rows, None where nothing does. `system_schema`: it lies
-    in a schema of PostgreSQL's. `view_oid` is the OID of a materialised view, 0 of a table.
+    `binary` are its columns of type bytea, `kinds` what each column is hashed as (one of `typed.KINDS`, "" as text); `key`
+    identifies its rows, None where nothing does. `system_schema`: it lies in a schema of PostgreSQL's. `view_oid` is the
+    OID of a materialised view, 0 of a table.
     """
 
     name: Quoted
@@ -118,10 +129,17 @@ class ListedTable:
     unlogged: bool
     columns: tuple[Quoted, ...]
     binary: tuple[Quoted, ...] = ()
+    kinds: tuple[str, ...] = ()
     key: Key | None = None
     system_schema: bool = False
     view_oid: int = 0
     member: Membership | None = None
+
+    def row(self, algorithm: Algorithm, form: Form = "row", convert: str = "") -> Quoted:
+        """Return SQL for what is hashed of a row: its 64 bits, or its text in one of the two forms (fingerprint.text_of)."""
+        if algorithm == FAST:
+            return row_number(self.columns, self.kinds)
+        return text_of(self.columns, self.binary, algorithm, form, convert)
 
 
 def tables(connection: Connection) -> list[ListedTable]:
@@ -133,10 +151,11 @@ def tables(connection: Connection) -> list[ListedTable]:
             unlogged=row[2],
             columns=tuple(row[3]),
             binary=tuple(row[4]),
-            key=_key(row[5] or []),
-            system_schema=row[6],
-            view_oid=row[7],
-            member=Membership(*row[8:]) if row[8] else None,
+            kinds=tuple(row[5]),
+            key=_key(row[6] or []),
+            system_schema=row[7],
+            view_oid=row[8],
+            member=Membership(*row[9:]) if row[9] else None,
         )
         for row in execute(connection, _TABLES).fetchall()
     ]

@@ -14,7 +14,7 @@ from drills.checks.base.lock_watch import ReadLimits
 from drills.checks.base.outcome import first_line
 from drills.checks.base.session import Connector, SingleDatabase
 from drills.checks.content.check import WHAT
-from drills.checks.content.fingerprint import FAST, STABLE
+from drills.checks.content.fingerprint import FAST, STABLE, STRONG
 from drills.checks.manifest import Manifest
 from drills.cli.common import TARGET_OPTIONS, Command
 from drills.cli.database import add_dsn, add_policy_option, parse_dsn, policies_of
@@ -51,10 +51,18 @@ def add_arguments(take: argparse.ArgumentParser) -> None:
     )
     _add_store_options(take)
     take.add_argument("--all-databases", action="store_true", help="every database of the server, not the DSN's alone")
-    take.add_argument(
+    method = take.add_mutually_exclusive_group()
+    method.add_argument(
         "--portable",
         action="store_true",
-        help="fingerprints that hold on every version and platform; about half as fast",
+        help="fingerprints that hold on every version and platform; a fraction as fast",
+    )
+    method.add_argument(
+        "--strength",
+        type=int,
+        choices=(64, 128),
+        default=64,
+        help="how many bits a row is hashed to; 128 is less than half as fast (default: 64)",
     )
     take.add_argument("--workers", type=int, default=1, metavar="N", help="connections that read at once (default: 1)")
     take.add_argument(
@@ -149,7 +157,7 @@ def _take(options: argparse.Namespace, limits: ReadLimits, kept: Kept | None) ->
             limits=limits,
             clock=SystemClock(),
             policies=policies,
-            algorithm=STABLE if options.portable else FAST,
+            algorithm=STABLE if options.portable else STRONG if options.strength == 128 else FAST,
             trust_code=options.trust_code,
         )
     except (psycopg.Error, UnicodeError) as error:

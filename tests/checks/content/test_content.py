@@ -7,7 +7,7 @@ import pytest
 from drills.checks.content import check as content
 from drills.checks.content import fingerprint, large_objects
 from drills.checks.content.check import Contents, TableContent
-from drills.checks.content.fingerprint import FAST, STABLE, Algorithm
+from drills.checks.content.fingerprint import FAST, STABLE, STRONG, Algorithm
 from drills.model.policy import TablePolicy
 from drills.sql import Quoted
 from tests.support.checked import Checked, checked
@@ -125,7 +125,7 @@ def test_a_table_that_the_reader_may_not_read_is_not_checked(checked: Checked) -
 
 
 @postgres
-@pytest.mark.parametrize("algorithm", [FAST, STABLE])
+@pytest.mark.parametrize("algorithm", [STRONG, STABLE])
 def test_a_large_table_is_read_by_parallel_workers(checked: Checked, algorithm: Algorithm) -> None:
     """The row's text is built once, and the plan has a Gather."""
     with checked.copy() as name:

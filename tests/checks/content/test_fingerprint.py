@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from drills.checks.base.session import pin
 from drills.checks.content import fingerprint
-from drills.checks.content.fingerprint import FAST, STABLE, Algorithm
+from drills.checks.content.fingerprint import STABLE, STRONG, Algorithm
 from drills.sql import Quoted
 from tests.support.cluster import cluster_in, make, module_state, usable
 
@@ -72,7 +72,7 @@ def test_rows_have_the_same_text_only_if_they_are_the_same(
 
 
 @settings(max_examples=60, deadline=None)
-@given(rows=st.lists(ROWS, max_size=6), data=st.data(), algorithm=st.sampled_from([FAST, STABLE]))
+@given(rows=st.lists(ROWS, max_size=6), data=st.data(), algorithm=st.sampled_from([STRONG, STABLE]))
 def test_tables_are_alike_only_if_they_hold_the_same_rows_as_often(
     session: psycopg.Connection[Any], rows: list[tuple[str | None, ...]], data: st.DataObject, algorithm: Algorithm
 ) -> None:
@@ -94,5 +94,5 @@ def test_a_table_may_have_1600_columns(session: psycopg.Connection[Any]) -> None
         session.execute(f"create temporary table wide ({', '.join(f'{name} int2' for name in names)})".encode())
         for name in ("c89", "c90", "c91"):
             session.execute(f"truncate wide; insert into wide ({name}) values (1)".encode())
-            found.append(session.execute(fingerprint.query(Quoted("pg_temp.wide"), names, FAST).encode()).fetchone())
+            found.append(session.execute(fingerprint.query(Quoted("pg_temp.wide"), names, STRONG).encode()).fetchone())
     assert len(set(found)) == 3

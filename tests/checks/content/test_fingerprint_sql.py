@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drills.checks.content import fingerprint
-from drills.checks.content.fingerprint import FAST, STABLE, Algorithm, Form
+from drills.checks.content.fingerprint import FAST, STABLE, STRONG, Algorithm, Form
 from drills.checks.content.model import Contents, ReadOptions, TableContent
 from drills.checks.content.ranges import Key, KeyKind, seed_of
 from drills.checks.content.tables import ListedTable
@@ -15,7 +15,7 @@ from drills.sql import Quoted
 
 T, A, B = Quoted("public.t"), Quoted("a"), Quoted("b")
 HASHES = {
-    FAST: (
+    STRONG: (
         'pg_catalog.hashtextextended(t collate "C", 0)',
         'pg_catalog.hashtextextended(t collate "C", 7046029254386353131)',
     ),
@@ -31,13 +31,13 @@ def summed(algorithm: Algorithm, value: str, source: str) -> str:
     first, second = HASHES[algorithm]
     return (
         f"select count(*), coalesce(sum({first}), 0), coalesce(sum({second}), 0) from "
-        f"(select case when pg_catalog.clock_timestamp() is not null then {value} end as t from {source}) as rows"
+        f"(select case when pg_catalog.pg_is_in_recovery() is not null then {value} end as t from {source}) as rows"
     )
 
 
 def test_a_table_is_summed_over_its_rows_in_the_order_of_its_columns_names() -> None:
     """A fast hash takes the row's text, the portable one its MD5; a condition stands behind the table itself."""
-    assert fingerprint.query(T, [B, A], FAST) == summed(FAST, "row(r.a, r.b)::text", "only public.t as r")
+    assert fingerprint.query(T, [B, A], STRONG) == summed(STRONG, "row(r.a, r.b)::text", "only public.t as r")
     assert fingerprint.query(T, [A, B], STABLE, "a <= 5") == summed(
         STABLE, "pg_catalog.md5(row(r.a, r.b)::text)", "only public.t as r where a <= 5"
     )
@@ -45,10 +45,10 @@ def test_a_table_is_summed_over_its_rows_in_the_order_of_its_columns_names() -> 
 
 def test_the_condition_of_an_extension_is_evaluated_where_it_may_name_the_table() -> None:
     """pg_dump puts it behind the table's own name (an alias would hide that one)."""
-    assert fingerprint.query_of(T, Quoted("r.a::text"), FAST, carried="where not t.standard") == summed(
-        FAST, "r.a::text", "(select * from only public.t where not t.standard) as r"
+    assert fingerprint.query_of(T, Quoted("r.a::text"), STRONG, carried="where not t.standard") == summed(
+        STRONG, "r.a::text", "(select * from only public.t where not t.standard) as r"
     )
-    assert fingerprint.query_of(T, Quoted("r.a::text"), FAST) == summed(FAST, "r.a::text", "only public.t as r")
+    assert fingerprint.query_of(T, Quoted("r.a::text"), STRONG) == summed(STRONG, "r.a::text", "only public.t as r")
 
 
 def test_small_tables_are_summed_by_one_query() -> None:
@@ -56,16 +56,16 @@ def test_small_tables_are_summed_by_one_query() -> None:
     first, second = HASHES[STABLE]
     assert fingerprint.query_together([T, Quoted("public.u")], [A, B], STABLE) == (
         f"select n, count(*), sum({first}), sum({second}) from ("
-        "select 0 as n, case when pg_catalog.clock_timestamp() is not null then pg_catalog.md5(a) end as t "
+        "select 0 as n, case when pg_catalog.pg_is_in_recovery() is not null then pg_catalog.md5(a) end as t "
         "from only public.t as r union all "
-        "select 1 as n, case when pg_catalog.clock_timestamp() is not null then pg_catalog.md5(b) end as t "
+        "select 1 as n, case when pg_catalog.pg_is_in_recovery() is not null then pg_catalog.md5(b) end as t "
         "from only public.u as r) as rows group by n"
     )
     with pytest.raises(ValueError, match="shorter"):
         fingerprint.query_together([T, Quoted("public.u")], [A], STABLE)
 
 
-FIRST, SECOND = HASHES[FAST]
+FIRST, SECOND = HASHES[STRONG]
 BYTES = "case when pg_catalog.num_nulls(r.a) = 0 then pg_catalog.encode(pg_catalog.sha256(r.a), 'hex') else 'null' end"
 HASHED = (
     "case when pg_catalog.num_nulls(r.b) = 0 then "
@@ -76,10 +76,10 @@ HASHED = (
 @pytest.mark.parametrize(
     ("form", "algorithm", "convert", "expected"),
     [
-        ("row", FAST, "", "row(r.a, r.b)::text"),
+        ("row", STRONG, "", "row(r.a, r.b)::text"),
         ("row", STABLE, "", "row(r.a, r.b)::text"),
         ("row", STABLE, "UTF8", "pg_catalog.convert_to(row(r.a, r.b)::text, 'UTF8')"),
-        ("columns", FAST, "", f"{BYTES} || ',' || {HASHED}"),
+        ("columns", STRONG, "", f"{BYTES} || ',' || {HASHED}"),
         (
             "columns", STABLE, "",
             f"{BYTES} || ',' || case when pg_catalog.num_nulls(r.b) = 0 then pg_catalog.md5(r.b::text) else 'null' end",

@@ -15,7 +15,7 @@ from drills.checks import manifest, suite
 from drills.checks.base.session import SingleDatabase
 from drills.checks.content import check as content
 from drills.checks.content import fingerprint, ranges
-from drills.checks.content.fingerprint import FAST, STABLE, Algorithm
+from drills.checks.content.fingerprint import FAST, STABLE, STRONG, Algorithm
 from drills.checks.content.ranges import Key, Ranges
 from drills.checks.content.rows import locate_rows
 from drills.checks.manifest import Manifest
@@ -161,7 +161,7 @@ def test_a_word_is_not_looked_for_without_the_key(server: Checked) -> None:
 
 
 @postgres
-@pytest.mark.parametrize("algorithm", [FAST, STABLE])
+@pytest.mark.parametrize("algorithm", [STRONG, STABLE])
 def test_ranges_are_summed_in_parallel_and_stay_small(server: Checked, algorithm: Algorithm) -> None:
     """The plan has a Gather, the text is made once a row, and less than a kilobyte comes back for a table."""
     with server.copy("keys") as copy, server.cluster.connect(copy) as session:
@@ -186,7 +186,7 @@ def test_ranges_are_summed_in_parallel_and_stay_small(server: Checked, algorithm
 
 @postgres
 def test_a_value_of_half_a_gigabyte_is_hashed_by_itself(server: Checked) -> None:
-    """Its row's text would pass 1 GB; the manifest names the form, and a change of one byte is seen."""
+    """Its row's text would pass 1 GB; where that is hashed the manifest names the form, and a change of one byte is seen."""
     with server.copy("keys") as copy:
         with server.cluster.connect(copy) as session:
             session.execute("create table wide (id int primary key, t text, b bytea, u text)")
@@ -194,18 +194,23 @@ def test_a_value_of_half_a_gigabyte_is_hashed_by_itself(server: Checked) -> None
                 "insert into wide values (1, repeat('x', 540000000), '\\x00', null), (2, null, null, null), (3, '', '', '')"
             )
             session.execute("update wide set u = t")
-            with session.transaction(force_rollback=True):
-                before = content.observe(session, ranged=True)
-        assert before.tables["public.wide"].form == "columns"
-        assert before.unreadable == {}
+            before, after = {}, {}
+            for algorithm in (FAST, STRONG):
+                with session.transaction(force_rollback=True):
+                    before[algorithm] = content.observe(session, algorithm=algorithm, ranged=True)
         with server.cluster.connect(copy) as session, session.transaction(force_rollback=True):
             session.execute("update wide set b = '\\x01' where id = 1")
-            after = content.observe(session, expected=before)
-    assert [finding.object for finding in content.judge(before, after, {}).findings] == ["public.wide"]
+            for algorithm, expected in before.items():
+                after[algorithm] = content.observe(session, algorithm=algorithm, expected=expected)
+    assert [each.tables["public.wide"].form for each in before.values()] == ["row", "columns"]
+    for algorithm, expected in before.items():
+        assert expected.unreadable == {}
+        findings = content.judge(expected, after[algorithm], {}).findings
+        assert [finding.object for finding in findings] == ["public.wide"]
 
 
 @postgres
-@pytest.mark.parametrize("algorithm", [FAST, STABLE])
+@pytest.mark.parametrize("algorithm", [STRONG, STABLE])
 def test_the_form_for_long_values_tells_the_same_things_apart(server: Checked, algorithm: Algorithm) -> None:
     """NULL, empty and moved values, of text and of bytes, in more columns than a function takes arguments."""
     names = [Quoted(f"c{number}") for number in range(120)]
@@ -270,7 +275,7 @@ def test_contents_are_compared_across_major_versions_and_that_is_said(
 
     assert [result.outcome for result in results] == ["met", "met", "not verified"]
     assert results[0].not_checked[0].reason == (
-        "content compared between PostgreSQL 16 and 18: their fast hash functions give the same for 400 texts"
+        "content compared between PostgreSQL 16 and 18: their fast hash functions give the same for 400 values"
     )
     assert (
         results[1].not_checked[0].reason == "content compared between PostgreSQL 16 and 18: by the portable algorithm"

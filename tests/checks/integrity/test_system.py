@@ -111,7 +111,12 @@ CHANGED = {
     "hashtextextended": (
         "alter function pg_catalog.hashtextextended(text, bigint) rename to former; create function "
         "pg_catalog.hashtextextended(text, bigint) returns bigint language sql immutable as 'select 7::bigint'",
-        ["functions hashtextextended", "pg_catalog.pg_proc", "objects added to pg_catalog"],
+        [
+            "functions hashtextextended",
+            "functions that hash values by their types",
+            "pg_catalog.pg_proc",
+            "objects added to pg_catalog",
+        ],
     ),
     "a cast": (
         "update pg_cast set castcontext = 'i' where castsource = 'int8'::regtype and casttarget = 'int4'::regtype",
