@@ -16,16 +16,21 @@ from typing import Literal
 
 from drills.sql import Quoted, literal
 
-Algorithm = Literal["typed/hash64/1", "record/hashtextextended/2", "record/md5/2"]
+Algorithm = Literal["typed/hash64/1", "record/hashtextextended/2", "record/sha256/1", "record/md5/2"]
 """How a row is turned into a number or a text, and how that is hashed into two 64-bit numbers, each summed over the table.
 
 Fingerprints of different algorithms are never compared: whoever reads takes that of the manifest.
 """
 FAST: Algorithm = "typed/hash64/1"
 STRONG: Algorithm = "record/hashtextextended/2"
-STABLE: Algorithm = "record/md5/2"
-PORTABLE = frozenset({STABLE})
+STABLE: Algorithm = "record/sha256/1"
+MD5: Algorithm = "record/md5/2"  # of older manifests: a server in FIPS mode refuses it
+PORTABLE = frozenset({STABLE, MD5})
 """Algorithms that are the same on every server; PostgreSQL promises its own hashes within a major version and architecture."""
+_OF_DIGEST = (
+    "('x' || pg_catalog.substr(t, 1, 16))::bit(64)::bigint",
+    "('x' || pg_catalog.substr(t, 17, 16))::bit(64)::bigint",
+)
 _HASHES: dict[Algorithm, tuple[str, str]] = {
     # what a row's 64 bits are mixed into is not linear: values that change places between rows do not cancel in a sum
     FAST: ("pg_catalog.hashint4extended(1, t)", "pg_catalog.hashint4extended(2, t)"),
@@ -33,13 +38,12 @@ _HASHES: dict[Algorithm, tuple[str, str]] = {
         'pg_catalog.hashtextextended(t collate "C", 0)',
         'pg_catalog.hashtextextended(t collate "C", 7046029254386353131)',
     ),
-    STABLE: (
-        "('x' || pg_catalog.substr(t, 1, 16))::bit(64)::bigint",
-        "('x' || pg_catalog.substr(t, 17, 16))::bit(64)::bigint",
-    ),
+    STABLE: _OF_DIGEST,
+    MD5: _OF_DIGEST,
 }
 
 
+_DOUBLED = r"'\', '\\'"  # a backslash, and two: decode() takes them for one
 Form = Literal["row", "columns"]
 """Whether a row's text consists of its values, or of the hashes of its values where it would be longer than 1 GB."""
 TEXT_CALIBRATION = """
@@ -96,7 +100,19 @@ def once(value: str) -> str:
 
 def hash_input(text: Quoted, algorithm: Algorithm) -> str:
     """Return SQL for the value, named t, that both hashes are computed from."""
-    return once(f"pg_catalog.md5({text})" if algorithm == STABLE else text)
+    return once(_digest(text, algorithm) if algorithm in PORTABLE else text)
+
+
+def _digest(value: Quoted, algorithm: Algorithm) -> str:
+    """Return SQL for the hexadecimal digest of what `_converted` returns, for one of the portable algorithms."""
+    if algorithm == MD5:
+        return f"pg_catalog.md5({value})"
+    return f"pg_catalog.encode(pg_catalog.sha256({value}), 'hex')"
+
+
+def text_digest(text: Quoted, algorithm: Algorithm) -> str:
+    """Return SQL for the hexadecimal digest of a text as it is encoded, by one of the portable algorithms."""
+    return _digest(_converted(text, algorithm, ""), algorithm)
 
 
 def columns_text(
@@ -112,12 +128,13 @@ def columns_text(
     for name in sorted(columns):
         if name in binary:
             hashed = f"pg_catalog.encode(pg_catalog.sha256(r.{name}), 'hex')"
-        elif algorithm == STABLE:
-            hashed = f"pg_catalog.md5({_converted(Quoted(f'r.{name}::text'), convert)})"
+        elif algorithm in PORTABLE:
+            hashed = _digest(_converted(Quoted(f"r.{name}::text"), algorithm, convert), algorithm)
         else:
             hashed = f"(select {first} || ':' || {second} from (select r.{name}::text as t) as v)"
         parts.append(f"case when pg_catalog.num_nulls(r.{name}) = 0 then {hashed} else 'null' end")
-    return Quoted(" || ',' || ".join(parts) if parts else "''")
+    joined = Quoted(" || ',' || ".join(parts) if parts else "''")
+    return _converted(joined, algorithm, "")
 
 
 def text_of(
@@ -125,16 +142,20 @@ def text_of(
 ) -> Quoted:
     """Return SQL for the text of a row in one of the two forms.
 
-    With `convert`, the name of an encoding, it is a bytea of the text in that encoding; the portable algorithm alone
-    hashes either.
+    With `convert`, the name of an encoding, it is a bytea of the text in that encoding, for SHA-256 a bytea in any case.
     """
-    return (
-        _converted(row_text(columns), convert) if form == "row" else columns_text(columns, binary, algorithm, convert)
-    )
+    if form == "columns":
+        return columns_text(columns, binary, algorithm, convert)
+    return _converted(row_text(columns), algorithm, convert)
 
 
-def _converted(text: Quoted, convert: str) -> Quoted:
-    return Quoted(f"pg_catalog.convert_to({text}, {literal(convert)})") if convert else text
+def _converted(text: Quoted, algorithm: Algorithm, convert: str) -> Quoted:
+    if convert:
+        return Quoted(f"pg_catalog.convert_to({text}, {literal(convert)})")
+    if algorithm != STABLE:
+        return text
+    # the bytes as they are: convert_to() would refuse those that are no text in the database's encoding
+    return Quoted(f"pg_catalog.decode(pg_catalog.replace({text}, {_DOUBLED}), 'escape')")
 
 
 def row_text(columns: Sequence[Quoted]) -> Quoted:
@@ -146,7 +167,7 @@ def query(table: Quoted, columns: Sequence[Quoted], algorithm: Algorithm, where:
     """Return a query of one row: count, and the two sums of 64-bit hashes as numerics, for a quoted table and column
     names.
     """
-    return query_of(table, row_text(columns), algorithm, where)
+    return query_of(table, text_of(columns, (), algorithm, "row"), algorithm, where)
 
 
 def query_of(table: Quoted, text: Quoted, algorithm: Algorithm, where: str = "", carried: str = "") -> str:

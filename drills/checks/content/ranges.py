@@ -21,7 +21,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from drills.checks.content.fingerprint import PORTABLE, Algorithm, hash_input, hashes, once
+from drills.checks.content.fingerprint import PORTABLE, Algorithm, hash_input, hashes, once, text_digest
 from drills.sql import Quoted
 
 CELLS = 32
@@ -91,9 +91,8 @@ def expression(key: Key, algorithm: Algorithm, seed: int) -> Quoted:
     if algorithm not in PORTABLE:
         return Quoted(f'(pg_catalog.hashtextextended({text} collate "C", {seed}) & {2**_HASHED_BITS - 1})')
     digits = _HASHED_BITS // 4
-    return Quoted(
-        f"('x' || pg_catalog.substr(pg_catalog.md5('{seed}' || {text}), 1, {digits}))::bit({_HASHED_BITS})::bigint"
-    )
+    digest = text_digest(Quoted(f"'{seed}' || {text}"), algorithm)
+    return Quoted(f"('x' || pg_catalog.substr({digest}, 1, {digits}))::bit({_HASHED_BITS})::bigint")
 
 
 def bounds(key: Key, low: int | None, high: int | None) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from drills.checks.base.session import pin
 from drills.checks.content import fingerprint
-from drills.checks.content.fingerprint import STABLE, STRONG, Algorithm
+from drills.checks.content.fingerprint import MD5, STABLE, STRONG, Algorithm
 from drills.sql import Quoted
 from tests.support.cluster import cluster_in, make, module_state, usable
 
@@ -72,7 +73,7 @@ def test_rows_have_the_same_text_only_if_they_are_the_same(
 
 
 @settings(max_examples=60, deadline=None)
-@given(rows=st.lists(ROWS, max_size=6), data=st.data(), algorithm=st.sampled_from([STRONG, STABLE]))
+@given(rows=st.lists(ROWS, max_size=6), data=st.data(), algorithm=st.sampled_from([STRONG, STABLE, MD5]))
 def test_tables_are_alike_only_if_they_hold_the_same_rows_as_often(
     session: psycopg.Connection[Any], rows: list[tuple[str | None, ...]], data: st.DataObject, algorithm: Algorithm
 ) -> None:
@@ -96,3 +97,17 @@ def test_a_table_may_have_1600_columns(session: psycopg.Connection[Any]) -> None
             session.execute(f"truncate wide; insert into wide ({name}) values (1)".encode())
             found.append(session.execute(fingerprint.query(Quoted("pg_temp.wide"), names, STRONG).encode()).fetchone())
     assert len(set(found)) == 3
+
+
+def test_the_portable_digest_is_sha256_of_the_rows_text(session: psycopg.Connection[Any]) -> None:
+    """Of its bytes as they are, backslashes and all: the first 128 bits of it."""
+    text = "a\\b\\\\101é\\x41"
+    with session.transaction(force_rollback=True):
+        session.execute("set transaction read write")
+        session.execute("insert into pg_temp.words values (%s)", (text,))
+        row = session.execute("select row(w.*)::text from pg_temp.words as w").fetchone()
+        query = fingerprint.query(Quoted("pg_temp.words"), [Quoted(each) for each in "abc"], STABLE)
+        found = session.execute(query.encode()).fetchone()
+    assert row is not None
+    assert found is not None
+    assert fingerprint.digest(int(found[1]), int(found[2])) == hashlib.sha256(row[0].encode()).hexdigest()[:32]

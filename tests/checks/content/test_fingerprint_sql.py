@@ -7,23 +7,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drills.checks.content import fingerprint
-from drills.checks.content.fingerprint import FAST, STABLE, STRONG, Algorithm, Form
+from drills.checks.content.fingerprint import FAST, MD5, STABLE, STRONG, Algorithm, Form
 from drills.checks.content.model import Contents, ReadOptions, TableContent
 from drills.checks.content.ranges import Key, KeyKind, seed_of
 from drills.checks.content.tables import ListedTable
 from drills.sql import Quoted
 
 T, A, B = Quoted("public.t"), Quoted("a"), Quoted("b")
+DIGITS = (
+    "('x' || pg_catalog.substr(t, 1, 16))::bit(64)::bigint",
+    "('x' || pg_catalog.substr(t, 17, 16))::bit(64)::bigint",
+)
 HASHES = {
     STRONG: (
         'pg_catalog.hashtextextended(t collate "C", 0)',
         'pg_catalog.hashtextextended(t collate "C", 7046029254386353131)',
     ),
-    STABLE: (
-        "('x' || pg_catalog.substr(t, 1, 16))::bit(64)::bigint",
-        "('x' || pg_catalog.substr(t, 17, 16))::bit(64)::bigint",
-    ),
+    STABLE: DIGITS,
+    MD5: DIGITS,
 }
+
+
+def as_bytes(text: str) -> str:
+    """The bytes of a text, whatever its encoding."""
+    return rf"pg_catalog.decode(pg_catalog.replace({text}, '\', '\\'), 'escape')"
 
 
 def summed(algorithm: Algorithm, value: str, source: str) -> str:
@@ -36,11 +43,13 @@ def summed(algorithm: Algorithm, value: str, source: str) -> str:
 
 
 def test_a_table_is_summed_over_its_rows_in_the_order_of_its_columns_names() -> None:
-    """A fast hash takes the row's text, the portable one its MD5; a condition stands behind the table itself."""
+    """A fast hash takes the row's text, a portable one a digest of it; a condition stands behind the table itself."""
     assert fingerprint.query(T, [B, A], STRONG) == summed(STRONG, "row(r.a, r.b)::text", "only public.t as r")
-    assert fingerprint.query(T, [A, B], STABLE, "a <= 5") == summed(
-        STABLE, "pg_catalog.md5(row(r.a, r.b)::text)", "only public.t as r where a <= 5"
+    assert fingerprint.query(T, [A, B], MD5, "a <= 5") == summed(
+        MD5, "pg_catalog.md5(row(r.a, r.b)::text)", "only public.t as r where a <= 5"
     )
+    value = f"pg_catalog.encode(pg_catalog.sha256({as_bytes('row(r.a, r.b)::text')}), 'hex')"
+    assert fingerprint.query(T, [A, B], STABLE) == summed(STABLE, value, "only public.t as r")
 
 
 def test_the_condition_of_an_extension_is_evaluated_where_it_may_name_the_table() -> None:
@@ -53,8 +62,8 @@ def test_the_condition_of_an_extension_is_evaluated_where_it_may_name_the_table(
 
 def test_small_tables_are_summed_by_one_query() -> None:
     """Each has its place among them, by which its sums are known; a table without its text is a fault of the caller."""
-    first, second = HASHES[STABLE]
-    assert fingerprint.query_together([T, Quoted("public.u")], [A, B], STABLE) == (
+    first, second = HASHES[MD5]
+    assert fingerprint.query_together([T, Quoted("public.u")], [A, B], MD5) == (
         f"select n, count(*), sum({first}), sum({second}) from ("
         "select 0 as n, case when pg_catalog.pg_is_in_recovery() is not null then pg_catalog.md5(a) end as t "
         "from only public.t as r union all "
@@ -62,7 +71,7 @@ def test_small_tables_are_summed_by_one_query() -> None:
         "from only public.u as r) as rows group by n"
     )
     with pytest.raises(ValueError, match="shorter"):
-        fingerprint.query_together([T, Quoted("public.u")], [A], STABLE)
+        fingerprint.query_together([T, Quoted("public.u")], [A], MD5)
 
 
 FIRST, SECOND = HASHES[STRONG]
@@ -77,17 +86,26 @@ HASHED = (
     ("form", "algorithm", "convert", "expected"),
     [
         ("row", STRONG, "", "row(r.a, r.b)::text"),
-        ("row", STABLE, "", "row(r.a, r.b)::text"),
-        ("row", STABLE, "UTF8", "pg_catalog.convert_to(row(r.a, r.b)::text, 'UTF8')"),
+        ("row", MD5, "", "row(r.a, r.b)::text"),
+        ("row", MD5, "UTF8", "pg_catalog.convert_to(row(r.a, r.b)::text, 'UTF8')"),
         ("columns", STRONG, "", f"{BYTES} || ',' || {HASHED}"),
         (
-            "columns", STABLE, "",
+            "columns", MD5, "",
             f"{BYTES} || ',' || case when pg_catalog.num_nulls(r.b) = 0 then pg_catalog.md5(r.b::text) else 'null' end",
         ),
         (
-            "columns", STABLE, "UTF8",
+            "columns", MD5, "UTF8",
             f"{BYTES} || ',' || case when pg_catalog.num_nulls(r.b) = 0 then "
             "pg_catalog.md5(pg_catalog.convert_to(r.b::text, 'UTF8')) else 'null' end",
+        ),
+        ("row", STABLE, "", as_bytes("row(r.a, r.b)::text")),
+        ("row", STABLE, "UTF8", "pg_catalog.convert_to(row(r.a, r.b)::text, 'UTF8')"),
+        (
+            "columns", STABLE, "UTF8",
+            as_bytes(
+                f"{BYTES} || ',' || case when pg_catalog.num_nulls(r.b) = 0 then "
+                "pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(r.b::text, 'UTF8')), 'hex') else 'null' end"
+            ),
         ),
     ],
 )  # fmt: skip
@@ -104,7 +122,7 @@ def test_a_row_is_its_text_or_the_hashes_of_its_values(
 
 def test_a_table_without_columns_has_rows_of_no_text() -> None:
     """They are counted all the same."""
-    assert fingerprint.columns_text([], [], STABLE) == "''"
+    assert fingerprint.columns_text([], [], MD5) == "''"
     assert fingerprint.row_text([]) == "row()::text"
 
 

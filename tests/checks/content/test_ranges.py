@@ -15,7 +15,7 @@ from drills.checks import manifest, suite
 from drills.checks.base.session import SingleDatabase
 from drills.checks.content import check as content
 from drills.checks.content import fingerprint, ranges
-from drills.checks.content.fingerprint import FAST, STABLE, STRONG, Algorithm
+from drills.checks.content.fingerprint import FAST, MD5, STABLE, STRONG, Algorithm
 from drills.checks.content.ranges import Key, Ranges
 from drills.checks.content.rows import locate_rows
 from drills.checks.manifest import Manifest
@@ -109,7 +109,7 @@ def located(
 
 
 @postgres
-@pytest.mark.parametrize("algorithm", [FAST, STABLE])
+@pytest.mark.parametrize("algorithm", [FAST, STRONG, STABLE, MD5])
 def test_rows_are_named_by_their_keys_where_these_may_be_told(server: Checked, algorithm: Algorithm) -> None:
     """Integers and uuids as they are; a word only as a digest, with the query that finds its row."""
     found = located(
@@ -167,7 +167,7 @@ def test_ranges_are_summed_in_parallel_and_stay_small(server: Checked, algorithm
     with server.copy("keys") as copy, server.cluster.connect(copy) as session:
         session.execute("insert into ints select g, repeat('x', 100) from generate_series(10001, 200000) g")
         session.execute("vacuum analyze ints")
-        text = fingerprint.row_text([Quoted("id"), Quoted("t")])
+        text = fingerprint.text_of([Quoted("id"), Quoted("t")], [], algorithm, "row")
         key = Key("integer", (Quoted("id"),))
         query = ranges.query(Quoted("ints"), text, key, *ranges.bounds(key, 1, 200000), algorithm=algorithm, seed=0)
         plan = "\n".join(row[0] for row in session.execute(f"explain (verbose) {query}".encode()))
@@ -181,7 +181,7 @@ def test_ranges_are_summed_in_parallel_and_stay_small(server: Checked, algorithm
     assert len(row[3]) < 1000
     assert "Gather" in plan
     assert plan.count("ROW(") == 1
-    assert plan.count("md5(") == (algorithm == STABLE)
+    assert plan.count("sha256(") == (algorithm == STABLE)
 
 
 @postgres
