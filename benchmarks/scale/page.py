@@ -20,7 +20,7 @@ from benchmarks.scale.forecast import (
     phase_points,
 )
 from benchmarks.scale.measured import Axis, Kept, Measured, points, sized
-from benchmarks.scale.wording import ASSUMPTIONS, COLD, HEAD, HOW, KNOWN_GAIN, LINES, SOURCES, UNKNOWN_GAIN
+from benchmarks.scale.wording import ASSUMPTIONS, COLD, HEAD, HOW, KNOWN_GAIN, LARGEST, LINES, SOURCES, UNKNOWN_GAIN
 from drills.durations import show_duration
 
 PAGE, PICTURE = ROOT / "docs/scale.md", ROOT / "docs/images/scale.svg"
@@ -49,12 +49,29 @@ def page(kept: Kept) -> str:
         *_prose(each.format(**facts) for each in HEAD[1:]),
         "![Seconds and memory by size](images/scale.svg)",
     ]
+    parts += _prose(_largest(kept))
     for axis in AXES:
         parts += [f"## By {axis}", *_by(kept, axis)]
     parts += ["## By connections", *_connections(kept), "## Memory", *_memory(kept)]
     parts += ["## What 1 TB and 10 TB take", *_prose(ASSUMPTIONS[:1]), *_assumptions(kept), *_estimates(kept)]
     parts += ["## How it was measured", *_prose(HOW[:1]), *HOW[1:]]
     return "\n\n".join(parts) + "\n"
+
+
+def _largest(kept: Kept) -> Iterator[str]:
+    """Yield a sentence about the largest database that was verified, beside its dump."""
+    verified = kept.of("gigabytes", "verify")
+    dumps = {run.case.size: run for run in kept.of("gigabytes", "pg_dump")}
+    whole = [run for run in verified if run.case.size in dumps]
+    if not whole:
+        return
+    run = max(whole, key=lambda each: (each.case.size, -each.seconds))
+    dump = dumps[run.case.size]
+    yield LARGEST.format(
+        size=sized("gigabytes", run.place), peak=f"{run.peak:.0f}", seconds=shown(run.seconds), load=f"{run.load:g}",
+        used=shown(run.processors), dump=shown(dump.seconds), dump_load=f"{dump.load:g}", dump_used=shown(dump.processors),
+        ratio=f"{run.processors / dump.processors:.2f}",
+    )  # fmt: skip
 
 
 def _prose(texts: Iterable[str]) -> list[str]:
@@ -87,7 +104,7 @@ def _by(kept: Kept, axis: Axis) -> Iterator[str]:
         sizes = [sized(axis, place) for place, _ in _total(runs)]
         loads = " · ".join(f"{load:g}" for _, load in points(runs, lambda run: run.load))
         head = [
-            "`" + name.replace("|", "\\|") + f"`{told}",
+            "`" + name.replace(" | ", "` into `") + f"`{told}",
             *sizes,
             "fixed",
             f"each {UNIT[axis]}",

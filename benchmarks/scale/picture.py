@@ -156,18 +156,22 @@ def _memory(kept: Kept, axis: Axis) -> str:
     most = max([MEMORY_LIMIT, *(value for some in found.values() for _, value in some)]) * 1.15
     panel = _Panel(axis, along(places, left, left + width), Scale(0.0, most, top + height, top, plain=True))
     limit = panel.y.at(MEMORY_LIMIT)
-    ends = sorted((panel.y.at(some[-1][1]), command) for command, some in found.items())
-    labels = spread([y for y, _ in ends], 16, limit + 16 if ends[0][0] > limit else top, top + height)
+    ends = sorted(
+        [
+            (limit, "limit", MEMORY_LIMIT),
+            *((panel.y.at(some[-1][1]), command, some[-1][1]) for command, some in found.items()),
+        ]
+    )
+    labels = spread([y for y, _, _ in ends], 16, top, top + height)
     return "".join(
         [
             svg.text("head", left, top - 12, "Most memory", "start"),
             panel.grid([(0.0, "0 MB")]),
             f'<line class="limit" x1="{left:g}" x2="{left + width:g}" y1="{limit:.1f}" y2="{limit:.1f}"/>',
-            svg.text("limit", left + width + 12, limit + 5, f"{MEMORY_LIMIT:g} MB", "start"),
             *(panel.dots(command, some, "MB") for command, some in found.items()),
             *(
-                svg.text(command, left + width + 12, y + 5, f"{found[command][-1][1]:.0f} MB", "start")
-                for y, (_, command) in zip(labels, ends, strict=True)
+                svg.text(kind, left + width + 12, y + 5, f"{value:.0f} MB", "start")
+                for y, (_, kind, value) in zip(labels, ends, strict=True)
             ),
         ]
     )

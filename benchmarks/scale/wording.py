@@ -11,13 +11,19 @@ HEAD = (
     "below each table: processors that more want than there are give less to each, and times are that much longer. Each "
     "database was smaller than the memory of the machine, so that these are seconds of processors more than of a disk.",
 )
+LARGEST = (
+    "**The largest that was verified has {size}**: `drills verify` held {peak} MB at most and took {seconds} s at load {load}, "
+    "{used} s of processors with the server's; `pg_dump --data-only | sha256sum` of it took {dump} s at load {dump_load}, "
+    "{dump_used} s of processors. That is {ratio} times its work, and is every check, not the content alone."
+)
 LINES = {
     "gigabytes": ""
     "pgbench's four tables, their primary keys included. A row of a table is a phase: what the manifest notes of its parts "
     "(`seconds`), and what `drills verify --json` says of its checks. *Fixed* and *each GB* are the straight line through "
     "the measurements, fixed + each · GB, chosen so that the deviations in per cent are the least; then comes the largest "
     "deviation, and then where a measurement first leaves the line through all smaller ones by more than a quarter. The last two "
-    "lines of each table are seconds of processors, which other work on the machine makes longer by little.",
+    "lines of each table are seconds of processors, which other work on the machine makes longer by little: where seconds leave "
+    "a line and these do not, it was the other work.",
     "tables": ""
     "Tables of three columns, a primary key and 20 rows, in one schema. The dump beside it has definitions and rows. The "
     "columns are those above.",
