@@ -18,7 +18,12 @@ from drills.sandbox.postgres.cluster import ADMIN, PORT, Cluster, prepare_state,
 
 SETTINGS = {"shared_buffers": "256MB", "max_wal_size": "4GB", "max_locks_per_transaction": "1024"}
 # PostgreSQL's own, where the sandbox's servers are smaller (drills/sandbox/postgres/cluster.py)
-STOCK = {"shared_buffers": "128MB", "max_wal_size": "1GB", "min_wal_size": "80MB"}
+STOCK = {
+    "shared_buffers": "128MB",
+    "max_wal_size": "1GB",
+    "min_wal_size": "80MB",
+    "max_locks_per_transaction": "64",
+}
 NOWHERE = Path(os.devnull)
 
 

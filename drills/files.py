@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NoReturn
@@ -69,12 +69,17 @@ def write_privately(path: Path, text: str) -> None:
         half.replace(path)
 
 
-def write_atomically(path: Path, text: str | bytes) -> None:
-    """Replace `path` so that a reader, or a crash, sees the old text or the new one and nothing between."""
+def write_atomically(path: Path, text: str | bytes | Iterable[str]) -> None:
+    """Replace `path` so that a reader, or a crash, sees the old text or the new one and nothing between.
+
+    A long text may come in pieces, so that it is never in memory as a whole.
+    """
+    pieces: Iterable[str | bytes] = [text] if isinstance(text, str | bytes) else text
     half = path.with_name(f".{path.name}.{os.getpid()}")
     with whole_or_gone(half):
         with half.open("wb") as out:
-            out.write(text if isinstance(text, bytes) else text.encode("utf-8"))
+            for piece in pieces:
+                out.write(piece if isinstance(piece, bytes) else piece.encode("utf-8"))
             out.flush()
             os.fsync(out.fileno())
         half.replace(path)

@@ -139,10 +139,16 @@ _SECRET_WORDS = re.compile(
     r"passw|passphrase|pwd|secret|token|credential|crypt|hmac|digest|auth|private|salt|api|(?:^|[^a-z])(?:key|pin|pass)",
     re.IGNORECASE,
 )
+_SECRET_KEY = re.compile(r"passw|passphrase|secret|token|private_?key|access_?key|^pwd$|api_?key", re.IGNORECASE)
 _PLAIN = re.compile(r"[A-Za-z_ .,:/%-]{0,32}|[-+0-9:.,/ TZ]{0,40}|.{0,3}", re.DOTALL)
 _BEFORE = 60  # characters before a constant in which a word is looked for
 _NAME_CAST = re.compile(r"::(?:pg_catalog\.)?reg")
 _NAME = re.compile(r"\bto_reg\w+\($")
+
+
+def looks_secret(key: str) -> bool:
+    """Return whether a key's name says that its value is a secret, which then is neither taken nor shown."""
+    return bool(_SECRET_KEY.search(key))
 
 
 def names_secret(name: str) -> bool:

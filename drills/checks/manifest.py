@@ -13,6 +13,7 @@ import json
 import os
 import re
 import secrets
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -106,6 +107,9 @@ class Manifest:
     replica: bool | None = None
 
 
+_COMPACT = (",", ":")
+_A_LINE_AN_ITEM = (",\n", ": ")
+_decode = json.JSONDecoder().raw_decode
 _ADAPTER: TypeAdapter[Manifest] = TypeAdapter(Manifest)
 _STANDBY = "select pg_catalog.pg_is_in_recovery()"
 _IDENTIFIER = "select system_identifier::pg_catalog.text from pg_catalog.pg_control_system()"
@@ -243,11 +247,17 @@ def _version(connection: Connection) -> tuple[int, str]:
 
 def dump(manifest: Manifest, key: bytes | None = None) -> str:
     """Return the manifest as JSON with its digest, and with a key an HMAC-SHA256 under it; it ends in a newline."""
+    return "".join(dump_pieces(manifest, key))
+
+
+def dump_pieces(manifest: Manifest, key: bytes | None = None) -> Iterator[str]:
+    """Yield what `dump` returns a piece at a time: that of many tables is large."""
     body = _ADAPTER.dump_python(manifest, mode="json")
     # a line an item, so that two manifests can be compared line by line; indented it takes five times as long to write
     digest = _digest(body)
     whole = {"digest": digest, "manifest": body} | ({"hmac": authenticate(digest, key)} if key else {})
-    return json.dumps(whole, sort_keys=True, separators=(",\n", ": ")) + "\n"
+    yield from json_pieces(whole, depth=5, separators=_A_LINE_AN_ITEM)
+    yield "\n"
 
 
 def load(text: str, name: str = "the manifest") -> Manifest:
@@ -269,23 +279,28 @@ def load(text: str, name: str = "the manifest") -> Manifest:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"{name} is no manifest: {where}: {first['msg']}: {again}") from error
-    if where := _no_definition(found):
+    del body
+    if where := _intern(found):
         raise ConfigError(f"{name} is no manifest: {where}: expected a definition as a JSON object: {again}")
     return found
 
 
-def _no_definition(manifest: Manifest) -> str:
-    """Return the place of a catalog's entry that is no JSON object, "" where all of them are."""
+def _intern(manifest: Manifest) -> str:
+    """Intern the names and definitions of the catalogs, which the catalog of a copy repeats.
+
+    Returns the place of an entry that is no JSON object, "" where all of them are.
+    """
     catalogs = {"cluster": manifest.cluster} | {name: each.catalog for name, each in manifest.databases.items()}
     for where, of in catalogs.items():
         for section, entries in of.items():
             for name, definition in entries.items():
                 try:
-                    whole = isinstance(json.loads(definition), dict)
+                    value, end = _decode(definition)  # json.loads() takes longer, and there are many
                 except (ValueError, RecursionError):
-                    whole = False
-                if not whole:
+                    value, end = None, 0
+                if not isinstance(value, dict) or end != len(definition):
                     return f"{where}.{section}.{name}"
+            of[section] = {sys.intern(name): sys.intern(definition) for name, definition in entries.items()}
     return ""
 
 
@@ -347,22 +362,23 @@ def _digest(body: Any) -> str:
     return digest.hexdigest()
 
 
-def json_pieces(value: Any, depth: int = 5, most: int = 1_000) -> Iterator[str]:
-    """Yield JSON with its keys sorted and without blanks: objects above `depth` by their members, `most` at a time.
+def json_pieces(value: Any, depth: int = 4, most: int = 1_000, separators: tuple[str, str] = _COMPACT) -> Iterator[str]:
+    """Yield JSON with its keys sorted: objects above `depth` by their members, those at it `most` at a time.
 
-    At depth 5 are the sections of a database's catalog, and its tables.
+    At depth 4 are the sections of a database's catalog, and its tables.
     """
+    encode = json.JSONEncoder(sort_keys=True, separators=separators).encode
     if not isinstance(value, dict) or (not depth and len(value) <= most):
-        yield json.dumps(value, sort_keys=True, separators=(",", ":"))
+        yield encode(value)
         return
     yield "{"
     for number, some in enumerate(in_batches(sorted(value), most if not depth else 1)):
-        yield "," if number else ""
+        yield separators[0] if number else ""
         if depth:
-            yield f"{json.dumps(some[0])}:"
-            yield from json_pieces(value[some[0]], depth - 1, most)
+            yield f"{encode(some[0])}{separators[1]}"
+            yield from json_pieces(value[some[0]], depth - 1, most, separators)
         else:
-            yield json.dumps({name: value[name] for name in some}, sort_keys=True, separators=(",", ":"))[1:-1]
+            yield encode({name: value[name] for name in some})[1:-1]
     yield "}"
 
 

@@ -14,11 +14,10 @@ from pydantic import SecretStr
 
 from drills import libpq
 from drills.checks.base.session import Connection
-from drills.config.values import looks_secret
 from drills.errors import ConfigError, DrillError
 from drills.model.policy import TablePolicy, parse_table_policy
 from drills.private_process import bare
-from drills.redaction import check_url, show_address
+from drills.redaction import check_url, looks_secret, show_address
 
 CONNECT_TIMEOUT_SECONDS = "10"
 

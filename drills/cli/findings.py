@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
+from drills.checks.manifest import Manifest
 from drills.model.finding import CheckResult, Finding
 from drills.printable import printable as escape
-from drills.screen import STYLES, printable
+from drills.screen import STYLES, Screen, printable
 
 
 def show_findings(console: Console, results: Iterable[CheckResult]) -> None:
@@ -35,3 +37,26 @@ def show_finding(console: Console, finding: Finding, *, check: bool = False, que
     if query and finding.query:
         lines = "\n".join(f"    {escape(line)}" for line in finding.query.splitlines())
         console.print(Text(f"  query\n{lines}"), soft_wrap=True)
+
+
+def show_verification(expected: Manifest, results: Sequence[CheckResult], *, queries: bool) -> None:
+    """Print the checks of a database against a manifest, then the differences, then what was not compared."""
+    console = Screen()
+    console.print(
+        f"against {', '.join(expected.databases)} as of {expected.taken_at:%Y-%m-%d %H:%M:%S %Z}", markup=False
+    )
+    checks = Table(box=None, pad_edge=False)
+    for heading in ("check", "outcome", "what was seen"):
+        checks.add_column(heading, overflow="fold")
+    for result in results:
+        outcome = result.outcome if result.requirement == "required" else f"{result.outcome} ({result.requirement})"
+        style = {"met": "green", "missed": "bold red"}.get(result.outcome, "yellow")
+        checks.add_row(printable(result.name), Text(outcome, style=style), printable(result.sentence))
+    console.print(checks)
+    for finding in (each for result in results for each in result.findings):
+        show_finding(console, finding, query=queries)
+    left = [item for result in results for item in result.not_checked]
+    if left:
+        console.print("\nnot checked, or not exactly:")
+        for item in left:
+            console.print(printable(f"  {item.what}: {item.reason}"), soft_wrap=True)

@@ -9,10 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from drills.checks import manifest
 from drills.checks.base.session import Connector, SingleDatabase
 from drills.checks.manifest import Manifest
@@ -20,17 +16,12 @@ from drills.checks.owner.invariants import load
 from drills.checks.verify import Permissions, exit_code, verify
 from drills.cli.common import CONFIG_OPTIONS, Command
 from drills.cli.database import add_dsn, add_policy_option, parse_dsn, policies_of
-from drills.cli.findings import show_finding
 from drills.clock import SystemClock
-from drills.config.load import load as load_config
 from drills.errors import ConfigError
-from drills.evidence.keys import read_public_key
-from drills.evidence.manifests import read_sealed
 from drills.model.acknowledgement import Acknowledgement
 from drills.model.finding import CheckResult
 from drills.objectives import acknowledged
-from drills.printable import to_json
-from drills.screen import Screen, printable
+from drills.printable import printable, to_json
 
 EXAMPLE = """\
 examples:
@@ -40,6 +31,7 @@ examples:
   drills verify dbname=orders_copy --against orders.json --policy 'public.orders=up to created_at'
 A manifest that is compared up to a watermark has to be taken with the same --policy.
 """
+_HEAD = 1_000  # characters of a manifest that hold its digest and its HMAC
 
 
 def add_arguments(compare: argparse.ArgumentParser) -> None:
@@ -81,18 +73,7 @@ def add_arguments(compare: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Compare the two and print what differs; DrillError, one sentence, where it could not."""
-    path = Path(options.against)
-    try:
-        sealed = read_sealed(path, read_public_key(Path(options.public_key))) if options.public_key else None
-        text = path.read_text(encoding="utf-8") if sealed is None else sealed.decode("utf-8")
-        expected = manifest.load(text, str(path))
-    except (OSError, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "no text"
-        raise ConfigError(f"--against: expected a manifest, found {path}: {reason}") from error
-    key = manifest.read_key(path)
-    if not manifest.is_authentic(text, str(path), key) and sealed is None:
-        lacks = "it has no HMAC" if key else f"its key, {manifest.key_path(path)}, is not there"
-        print(f"drills: {path} is not authenticated: {lacks}", file=sys.stderr)
+    expected, key = _read_expected(Path(options.against), options.public_key)
     rules = load(Path(options.invariants)) if options.invariants else ()
     known = known_differences(options), SystemClock().now().date()
     policies = policies_of(options.policy)
@@ -114,10 +95,37 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(to_json(_facts(expected, results, code)))
     else:
-        _show(expected, results, Screen(), queries=options.verbose)
+        from drills.cli.findings import show_verification  # loads rich, which --json never needs
+
+        show_verification(expected, results, queries=options.verbose)
         for remark in acknowledged.remarks(found, *known):
             print(printable(remark))
     return code
+
+
+def _read_expected(path: Path, public_key: str | None) -> tuple[Manifest, bytes | None]:
+    """Return the manifest and the key beside it, and say on stderr where nobody vouches for it. Raises DrillError."""
+    try:
+        data = _read_sealed(path, Path(public_key)) if public_key else path.read_bytes()
+        text = [data.decode("utf-8")]
+        del data  # of many tables it is large, and its text is given away for the same reason
+        head = text[0][:_HEAD]
+        expected = manifest.load(text.pop(), str(path))
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "no text"
+        raise ConfigError(f"--against: expected a manifest, found {path}: {reason}") from error
+    key = manifest.read_key(path)
+    if not manifest.is_authentic(head, str(path), key) and not public_key:
+        lacks = "it has no HMAC" if key else f"its key, {manifest.key_path(path)}, is not there"
+        print(f"drills: {path} is not authenticated: {lacks}", file=sys.stderr)
+    return expected, key
+
+
+def _read_sealed(manifest: Path, key: Path) -> bytes:
+    from drills.evidence.keys import read_public_key
+    from drills.evidence.manifests import read_sealed
+
+    return read_sealed(manifest, read_public_key(key))
 
 
 def known_differences(options: argparse.Namespace) -> tuple[Acknowledgement, ...]:
@@ -128,6 +136,8 @@ def known_differences(options: argparse.Namespace) -> tuple[Acknowledgement, ...
                 "--config: expected --target NAME beside it, found none: say whose known differences apply"
             )
         return ()
+    from drills.config.load import load as load_config  # takes longer to load than all checks
+
     path = Path(options.config) if options.config else None
     return load_config(path, profile=None, target=options.target, environment={}).target.known_differences()
 
@@ -143,28 +153,6 @@ def _facts(expected: Manifest, results: Sequence[CheckResult], code: int) -> dic
         "exit_code": code,
         "results": [dataclasses.asdict(result) for result in results],
     }
-
-
-def _show(expected: Manifest, results: Sequence[CheckResult], console: Console, *, queries: bool) -> None:
-    """Print the checks, then the differences, then what was not compared."""
-    console.print(
-        f"against {', '.join(expected.databases)} as of {expected.taken_at:%Y-%m-%d %H:%M:%S %Z}", markup=False
-    )
-    checks = Table(box=None, pad_edge=False)
-    for heading in ("check", "outcome", "what was seen"):
-        checks.add_column(heading, overflow="fold")
-    for result in results:
-        outcome = result.outcome if result.requirement == "required" else f"{result.outcome} ({result.requirement})"
-        style = {"met": "green", "missed": "bold red"}.get(result.outcome, "yellow")
-        checks.add_row(printable(result.name), Text(outcome, style=style), printable(result.sentence))
-    console.print(checks)
-    for finding in (each for result in results for each in result.findings):
-        show_finding(console, finding, query=queries)
-    left = [item for result in results for item in result.not_checked]
-    if left:
-        console.print("\nnot checked, or not exactly:")
-        for item in left:
-            console.print(printable(f"  {item.what}: {item.reason}"), soft_wrap=True)
 
 
 COMMAND = Command(EXAMPLE, add_arguments, run, parents=(CONFIG_OPTIONS,))

@@ -16,8 +16,9 @@ from drills.config.metrics import MetricsConfig
 from drills.config.notices import NoticesConfig
 from drills.config.table import Table
 from drills.config.target import KINDS, PROFILES, DrillTable, Profile, Target
-from drills.config.values import did_you_mean, looks_secret, one_of, show_key, show_value, unknown_key
+from drills.config.values import did_you_mean, one_of, show_key, show_value, unknown_key
 from drills.errors import ConfigError
+from drills.redaction import looks_secret
 
 DEFAULT_FILE = "drill.toml"
 BUILT_IN_TARGET = {"instance": "myappdbprod", "vault": "drills-vault", "rto": "30m", "rpo": "24h"}

@@ -43,7 +43,6 @@ from drills.config.values import (
     Variable,
     VaultName,
     frozen_mapping,
-    looks_secret,
     no_entries,
     one_of,
     path_from,
@@ -58,6 +57,7 @@ from drills.model.point import NEWEST, PointSelector, parse_point_selector
 from drills.model.policy import BLOCKING, CHECKS, TablePolicy, Tier, left_out_of, parse_table_policy
 from drills.model.servers import POSTGRES_CHOICES
 from drills.model.timing import Objectives
+from drills.redaction import looks_secret
 
 KINDS = ("sandbox", "endpoint", "aws")
 # Tags of scenarios that damage a backup or cut a service over, which a profile must allow (docs/configuration.md).

@@ -21,11 +21,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from drills.durations import ALLOWED, parse_duration
+from drills.redaction import looks_secret
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
-
-_SECRET = re.compile(r"passw|passphrase|secret|token|private_?key|access_?key|^pwd$|api_?key", re.IGNORECASE)
 
 # of AWS's partitions and of their dual-stack endpoints (botocore's partitions.json, dnsSuffix and dualStackDnsSuffix)
 AWS_DOMAINS = (
@@ -75,11 +74,6 @@ def one_of(words: Iterable[str]) -> str:
     """Return words as a sentence lists them: "a", "b" or "c"."""
     quoted = [f'"{word}"' for word in words]
     return " or ".join([", ".join(quoted[:-1]), quoted[-1]]) if len(quoted) > 1 else "".join(quoted)
-
-
-def looks_secret(key: str) -> bool:
-    """Return whether a key's name says that its value is a secret, which then is neither taken nor shown."""
-    return bool(_SECRET.search(key))
 
 
 def unknown_key(key: str, known: Iterable[str]) -> PydanticCustomError:

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 from drills.errors import DrillError
-from drills.evidence.check import check_signature
 from drills.evidence.keys import PublicKey, Signer, read_public_key
 from drills.files import whole_or_gone
 
@@ -31,6 +30,8 @@ def read_sealed(manifest: Path, key: PublicKey) -> bytes:
         data = manifest.read_bytes()
     except OSError as error:
         raise DrillError(f"expected a manifest in {manifest}, found: {error.strerror}") from error
+    from drills.evidence.check import check_signature
+
     for problem in check_signature(manifest, key, data):
         if problem.kind == "unsigned":
             found = f"none in {signature_path(manifest)}"

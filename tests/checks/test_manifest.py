@@ -60,10 +60,16 @@ JSON = st.recursive(
 )
 
 
-@given(JSON, st.integers(min_value=0, max_value=3), st.integers(min_value=1, max_value=3))
-def test_a_digest_in_pieces_is_that_of_the_whole(value: object, depth: int, most: int) -> None:
-    """Wherever the text is cut, its pieces are the text that versions before this one made at once."""
-    assert "".join(manifest.json_pieces(value, depth, most)) == json.dumps(value, sort_keys=True, separators=(",", ":"))
+@given(
+    JSON,
+    st.integers(min_value=0, max_value=3),
+    st.integers(min_value=1, max_value=3),
+    st.sampled_from([(",", ":"), (",\n", ": ")]),
+)
+def test_pieces_are_those_of_the_whole(value: object, depth: int, most: int, separators: tuple[str, str]) -> None:
+    """Wherever the text of a digest or of a file is cut, its pieces are what versions before this one made at once."""
+    pieces = manifest.json_pieces(value, depth, most, separators)
+    assert "".join(pieces) == json.dumps(value, sort_keys=True, separators=separators)
 
 
 def test_a_newer_format_asks_for_a_newer_version() -> None:

@@ -37,6 +37,17 @@ from tests.support.paths import CHECKOUT, DRILLS
 __all__ = ["checked", "module_state"]
 postgres = pytest.mark.postgres
 NEVER = "not-a-word-to-print"
+FOR_A_RUN = {
+    "boto3",
+    "botocore",
+    "cryptography",
+    "jinja2",
+    "rich",
+    "reports",
+    "moto",
+    "drills.config",
+    "drills.recovery",
+}
 RICH = (CHECKOUT / "tests/support/rich_schema.sql").read_text(encoding="utf-8")
 ODD = """
 create schema "Tür ""1""
@@ -68,15 +79,24 @@ def results(said: str) -> dict[str, dict[str, Any]]:
     return {result["name"]: result for result in json.loads(said)["results"]}
 
 
-def test_a_comparison_by_hand_loads_neither_aws_nor_reports() -> None:
-    """What a run needs beside the checks would be a third of the time and memory of a small comparison."""
-    code = "import sys; sys.argv[1:] = ['verify', '--help']; from drills.__main__ import main\ntry: main()\n"
+@pytest.mark.parametrize(
+    ("arguments", "unwanted"),
+    [
+        (["--help"], {"psycopg", "pydantic", "pytest", *FOR_A_RUN}),
+        (["verify", "--help"], FOR_A_RUN),
+        (["manifest", "--help"], FOR_A_RUN),
+    ],
+    ids=("help", "verify", "manifest"),
+)
+def test_a_command_loads_what_it_needs_alone(arguments: list[str], unwanted: set[str]) -> None:
+    """What a run, a configuration or a table on a terminal needs would be half of the time of a small comparison."""
+    code = f"import sys; sys.argv[1:] = {arguments}; from drills.__main__ import main\ntry: main()\n"
     code += "except SystemExit: print('loaded', *sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=CHECKOUT, text=True)
     said, _, loaded = ran.stdout.partition("loaded ")
 
-    assert said.startswith("usage: drills verify")
-    assert not {name.partition(".")[0] for name in loaded.split()} & {"boto3", "botocore", "jinja2", "reports", "moto"}
+    assert said.startswith("usage: drills")
+    assert not {name for name in loaded.split() if name.partition(".")[0] in unwanted or name in unwanted}
 
 
 KNOWN = """

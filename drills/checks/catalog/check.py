@@ -131,16 +131,17 @@ def _observe(
                     section, query = next(work, ("", ""))
                 if not query:
                     break
-                rows = []
+                rows: dict[str, str] = {}
                 for portion in _portions(connection, section, query):
                     with index_scans(
                         connection
                     ):  # goes back with the locks that a view's definition takes on its tables
-                        rows += execute(cursor, portion).fetchall()
-                # the server has no name for what a comment is on where its catalog has lost that
-                named = sorted((name or LOST_NAME, parts) for name, parts in rows)
+                        for name, parts in execute(cursor, portion):
+                            # the server has no name for what a comment is on where its catalog has lost that
+                            known = sys.intern(name or LOST_NAME)
+                            rows[known] = max(parts, rows.get(known, parts))
                 found[section] = {
-                    name: definition(parts, key, section, name, concealed=concealed) for name, parts in named
+                    name: definition(rows[name], key, section, name, concealed=concealed) for name in sorted(rows)
                 }
 
     if len(connections) > 1:
@@ -177,7 +178,7 @@ def definition(parts: str, key: bytes | None, section: str = "", name: str = "",
         else:
             text = _canonical(value if isinstance(value, str) else json.dumps(value))
             parsed[part] = _short(conceal(section, part, text, name, key) if concealed else text, key)
-    return json.dumps(parsed, ensure_ascii=False, sort_keys=True)
+    return sys.intern(json.dumps(parsed, ensure_ascii=False, sort_keys=True))
 
 
 def _canonical(text: str) -> str:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 import secrets
 import sys
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 
@@ -18,14 +21,15 @@ from drills.checks.content.fingerprint import FAST, STABLE, STRONG
 from drills.checks.manifest import Manifest
 from drills.cli.common import TARGET_OPTIONS, Command
 from drills.cli.database import add_dsn, add_policy_option, parse_dsn, policies_of
-from drills.cli.evidence.signing import signer_of
-from drills.cli.manifest.kept import Kept, open_kept, show_kept
 from drills.clock import SystemClock
 from drills.durations import parse_duration
 from drills.errors import ConfigError, DrillError
-from drills.evidence.keys import Signer
 from drills.evidence.manifests import sign_manifest, signature_path
 from drills.files import write_atomically
+
+if TYPE_CHECKING:
+    from drills.cli.manifest.kept import Kept
+    from drills.evidence.keys import Signer
 
 EXAMPLE = """\
 examples:
@@ -38,6 +42,8 @@ examples:
 The password comes from the DSN, PGPASSWORD or ~/.pgpass. With -o a key is kept in FILE.key: keep both, and the key secret.
 For a target it goes to the store that drill.toml names (targets.NAME.manifests), where a drill finds it: docs/manifests.md.
 """
+Pieces = Callable[[], Iterator[str]]
+"""Gives a manifest's text, a piece at a time."""
 
 
 def add_arguments(take: argparse.ArgumentParser) -> None:
@@ -100,21 +106,41 @@ def run(options: argparse.Namespace) -> int:
     if options.output == "-":
         options.output = None  # standard output is where it goes without a file
     _check_combination(options)
-    kept = open_kept(options)
-    signer = signer_of(options.key) if options.key and kept is None else None
-    taken, text, key = _read(options) if options.taken else _take(options, limits, kept)
+    kept = _open_kept(options)
+    signer = _signer_of(options.key) if options.key and kept is None else None
+    taken, pieces, key = _read(options) if options.taken else _take(options, limits, kept)
     if note := _emptiness(taken):
         print(note, file=sys.stderr)
     if options.output:
-        _write(Path(options.output), text, key, signer)
+        _write(Path(options.output), pieces(), key, signer)
         print(_summary(taken, options.output), file=sys.stderr)
     if signer:
         print(f"{signature_path(Path(options.output))}: signed, fingerprint {signer.fingerprint}", file=sys.stderr)
     if kept:
-        show_kept(kept, taken, kept.keep(text.encode(), taken.taken_at, key), _summary, as_json=options.json)
+        from drills.cli.manifest.kept import show_kept
+
+        show_kept(
+            kept, taken, kept.keep("".join(pieces()).encode(), taken.taken_at, key), _summary, as_json=options.json
+        )
     elif not options.output:
-        print(text, end="")
+        sys.stdout.writelines(pieces())
     return 0
+
+
+def _open_kept(options: argparse.Namespace) -> Kept | None:
+    """Return the store that is asked for, None without any option about one, for which its configuration is not loaded."""
+    about = (options.target, options.store, options.point, options.profile, options.config, options.endpoint_url)
+    if not any(about):
+        return None
+    from drills.cli.manifest.kept import open_kept
+
+    return open_kept(options)
+
+
+def _signer_of(key: str) -> Signer:
+    from drills.cli.evidence.signing import signer_of
+
+    return signer_of(key)
 
 
 def _limits(options: argparse.Namespace) -> ReadLimits:
@@ -143,8 +169,8 @@ def _check_combination(options: argparse.Namespace) -> None:
             raise ConfigError(f"{name}: expected --target NAME beside it, found none: it is about what is stored")
 
 
-def _take(options: argparse.Namespace, limits: ReadLimits, kept: Kept | None) -> tuple[Manifest, str, bytes | None]:
-    """Return the manifest of the source, its text, and its key."""
+def _take(options: argparse.Namespace, limits: ReadLimits, kept: Kept | None) -> tuple[Manifest, Pieces, bytes | None]:
+    """Return the manifest of the source, its text in pieces, and its key."""
     policies = {**(kept.policies if kept else {}), **policies_of(options.policy)}
     database = parse_dsn(options.dsn)
     name = database.entered_name()
@@ -163,11 +189,11 @@ def _take(options: argparse.Namespace, limits: ReadLimits, kept: Kept | None) ->
     except (psycopg.Error, UnicodeError) as error:
         reason = first_line(error) if isinstance(error, psycopg.Error) else "names that are not valid in its encoding"
         raise DrillError(f"expected to read the whole source, found: {reason}; no manifest was written") from error
-    return taken, manifest.dump(taken, key), key
+    return taken, partial(manifest.dump_pieces, taken, key), key
 
 
-def _read(options: argparse.Namespace) -> tuple[Manifest, str, bytes | None]:
-    """Return a manifest that was taken before, its text, and the key that lies beside it."""
+def _read(options: argparse.Namespace) -> tuple[Manifest, Pieces, bytes | None]:
+    """Return a manifest that was taken before, its text in pieces, and the key that lies beside it."""
     path = Path(options.taken)
     try:
         text = path.read_text(encoding="utf-8")
@@ -179,17 +205,20 @@ def _read(options: argparse.Namespace) -> tuple[Manifest, str, bytes | None]:
     if not manifest.is_authentic(text, str(path), key):
         lacks = "it has no HMAC" if key else f"its key, {manifest.key_path(path)}, is not there"
         print(f"drills: {path} is not authenticated: {lacks}", file=sys.stderr)
-    return taken, text, key
+    return taken, lambda: iter((text,)), key
 
 
-def _write(path: Path, text: str, key: bytes | None, signer: Signer | None) -> None:
+def _write(path: Path, pieces: Iterator[str], key: bytes | None, signer: Signer | None) -> None:
     """Write the manifest with its key and signature beside it. Raises DrillError."""
     try:
         signature_path(path).unlink(missing_ok=True)  # of the manifest before
         manifest.write_key(path, key)
-        write_atomically(path, text)
-        if signer:
-            sign_manifest(path, text.encode(), signer)
+        if not signer:
+            write_atomically(path, pieces)
+        else:
+            data = "".join(pieces).encode()
+            write_atomically(path, data)
+            sign_manifest(path, data, signer)
     except OSError as error:
         raise DrillError(f"expected to write {path}, found: {error.strerror}") from error
 
