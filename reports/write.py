@@ -20,7 +20,7 @@ LATEST = "latest"
 NOT_WRITTEN = "could not be written"
 
 
-def write_all(folder: Path, *, render_allure: bool) -> list[str]:
+def write_all(folder: Path, *, render_allure: bool, with_pdf: bool = True) -> list[str]:
     """Make the reports of the run in `folder` and return the lines to print.
 
     Reads drill.json and, for Allure, the results that pytest wrote. Never raises for a rendering problem: the line says
@@ -29,7 +29,7 @@ def write_all(folder: Path, *, render_allure: bool) -> list[str]:
     """
     held = load(folder)
     record = verdicts.reported(held)
-    lines = _of_record(folder, record, changed=record != held)
+    lines = [*_of_record(folder, record), _pdf(folder, record, changed=record != held) if with_pdf else ""]
     if record.code != USAGE:  # a run that was refused is none, and no evidence
         lines.append(_attempt("the exports", folder, lambda: exports.write(folder, record)))
     results = folder / "allure-results"
@@ -59,16 +59,15 @@ def write_redacted(folder: Path, into: Path) -> list[str]:
         )
     into.mkdir(parents=True, exist_ok=True)
     write_atomically(into / RECORD_NAME, to_json(record))
-    return [line for line in _of_record(into, record, changed=False) if line]
+    return [line for line in (*_of_record(into, record), _pdf(into, record, changed=False)) if line]
 
 
-def _of_record(folder: Path, record: RunRecord, *, changed: bool) -> list[str]:
-    """Write the reports that are made from nothing but the record."""
+def _of_record(folder: Path, record: RunRecord) -> list[str]:
+    """Write the reports that are made from nothing but the record, and take no time."""
     return [
         _attempt("summary.md", folder, lambda: write_atomically(folder / "summary.md", markdown.render(record))),
         _attempt("junit.xml", folder, lambda: write_atomically(folder / "junit.xml", junit.render(record))),
         _attempt("report.html", folder, lambda: write_atomically(folder / "report.html", html.render(record))),
-        _pdf(folder, record, changed=changed),
     ]
 
 

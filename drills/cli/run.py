@@ -38,7 +38,8 @@ from drills.model.policy import TIERS
 from drills.model.price import RunPrice
 from drills.model.record import SCHEMA_VERSION, ExpectedPromise, RunRecord, Setting, TargetSummary
 from drills.model.servers import POSTGRES_CHOICES
-from drills.record import Journal, new_run_id
+from drills.objectives import verdicts
+from drills.record import Journal, load, new_run_id
 from drills.recovery.rehearsal import DAMAGE_KINDS
 from drills.redaction import redact_seed
 from drills.run import context, price, signals
@@ -210,7 +211,7 @@ def _run_one(options: argparse.Namespace) -> int:
             with contextlib.suppress(Exception):
                 of_run.conclude(folder, keeper, effective, allure=False)
             raise
-        return _report(folder, keeper, effective, console, outcome)
+        return _report(folder, keeper, effective, console, outcome, only_failed=options.reports == "failed")
 
 
 def _end_earlier(keeper: Keeper, effective: Config, run_id: str, console: Screen) -> None:
@@ -239,11 +240,14 @@ def _say_what_would_be(
     return 0
 
 
-def _report(folder: Path, keeper: Keeper, effective: Config, console: Screen, outcome: Outcome) -> int:
-    """Write, seal and show the reports of the run that has ended; return its exit code."""
+def _report(
+    folder: Path, keeper: Keeper, effective: Config, console: Screen, outcome: Outcome, *, only_failed: bool
+) -> int:
+    """Write, seal and show a run's reports; its exit code. `only_failed`: no PDF and page of Allure's where it has passed."""
     outlive_readers()
     try:
-        done = of_run.conclude(folder, keeper, effective, allure=True)
+        whole = not only_failed or verdicts.reported(load(folder)).code != 0
+        done = of_run.conclude(folder, keeper, effective, allure=whole, pdf=whole)
     except OSError as error:
         record = unwritten.judge(folder, outcome, error)
         lines = (*unwritten.lines_of(record), *ended.tell(folder, record, effective))

@@ -45,6 +45,7 @@ examples:
   drills sandbox up --foreground             stay until Ctrl-C, then end it
   drills sandbox up --sample                 with an instance, its backups and a service: for posture, backup and cutover
   drills sandbox up --delays aws             as slow as AWS: minutes for each status
+  drills sandbox up --sample --targets 5     five sources, to drill as a fleet
   drills sandbox up --name two               a second one beside the first
   drills sandbox up --port 4566 --postgres bundled-18 --delays '{"creating": 30, "backup-job": 60}'
 """
@@ -74,6 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     up.add_argument("--postgres", metavar="WHICH", type=word_or_folder, help=which)
     up.add_argument("--delays", metavar="JSON", help="least seconds that a status lasts, by status; or aws")
     up.add_argument("--sample", action="store_true", help="fill it: a source with data, a backup, a plan and a service")
+    up.add_argument("--targets", metavar="N", type=int, help="with --sample: so many sources, to drill as a fleet")
     up.add_argument("--foreground", action="store_true", help="stay until INT or TERM, then end it")
     for each in (up, down, status):
         each.add_argument("--name", default="default", help="which one, when there are several in this checkout")
@@ -102,7 +104,7 @@ def _up(files: SandboxFiles, options: argparse.Namespace) -> int:
         if running is None and options.foreground:
             return _run_in_foreground(files, arguments, stack, as_json=options.json)
         state = running or _start(files, arguments)
-        sample = _sample(files, state, started=running is None) if options.sample else None
+        sample = _sample(files, state, options.targets or 1, started=running is None) if options.sample else None
     if options.foreground:
         raise SandboxError(
             f"expected no sandbox here to stay with, found one at {state.ready['endpoint']}; run {_next_command(state, 'down')} "
@@ -118,7 +120,7 @@ def _remove_leftovers() -> None:
         print(line, file=sys.stderr, flush=True)
 
 
-def _sample(files: SandboxFiles, state: State, *, started: bool) -> Sample:
+def _sample(files: SandboxFiles, state: State, targets: int, *, started: bool) -> Sample:
     """Return the sample, which is made where it is not there yet; a sandbox that was started for it ends when that fails."""
     from drills.cli.sandbox_sample import fill, find
 
@@ -127,7 +129,7 @@ def _sample(files: SandboxFiles, state: State, *, started: bool) -> Sample:
     print("Making the sample: an instance with data, a backup, a plan and a service …", file=sys.stderr, flush=True)
     try:
         with interruptible("the sandbox has been ended" if started else "a part of the sample is in the sandbox"):
-            return fill(files.sample, state.ready)
+            return fill(files.sample, state.ready, targets)
     except BaseException:
         if started:
             _end(files, state)
@@ -137,6 +139,10 @@ def _sample(files: SandboxFiles, state: State, *, started: bool) -> Sample:
 def _server_arguments(options: argparse.Namespace) -> list[str]:
     if options.sample and options.foreground:
         raise ConfigError("expected --sample or --foreground, found both; start it, then fill it with `up --sample`")
+    if options.targets is not None:
+        from drills.cli.sandbox_sample import check_targets
+
+        check_targets(options.targets, sampled=options.sample)
     if not 0 <= options.port <= 65535:
         raise ConfigError(f"--port: expected 0 to 65535, found {options.port}; leave it out to have one chosen")
     arguments = ["--port", str(options.port)]

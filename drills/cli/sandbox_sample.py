@@ -10,6 +10,8 @@ import json
 import os
 import secrets
 import shlex
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,11 +23,13 @@ from pydantic import SecretStr
 
 from drills.aws.session import Clients, identify, open_clients
 from drills.checks import manifest
+from drills.checks.base.session import Connector
 from drills.cli.common import CHECKOUT
 from drills.clock import SystemClock
 from drills.config.load import SandboxProfile, Target
-from drills.errors import SandboxError
+from drills.errors import ConfigError, SandboxError
 from drills.files import write_atomically
+from drills.model.instance import Instance
 from drills.preflight.rights import DRILL
 from drills.run import stage_service
 from drills.run.source import SAMPLE, SourceMaker, beat
@@ -37,6 +41,7 @@ RPO_SECONDS = 24 * 3600.0
 BEATS = 5
 POLL_SECONDS = 0.2
 RETENTION_DAYS = 7
+MOST_TARGETS = 30  # sources beside which the quota of instances (drills/sandbox/rds/quotas.py) leaves room for copies
 PROFILE = "standing"  # with which a run drills this sandbox's instance, and starts no sandbox of its own
 CONFIG, MANIFEST = "drill.toml", "manifest.json"
 DRILL_ROLE = "drill"  # whose rights `drills preflight` foresees by
@@ -53,7 +58,16 @@ allow = ["cuts_over"]
 [profiles.{profile}]
 kind = "endpoint"
 endpoint_url = "{endpoint}"
-
+poll_every = "200ms"
+{targets}
+[targets.{instance}.cutover]
+services = ["{instance}/{instance}"]
+public_url = "{url}"
+marker = {marker}
+database = "{database}"
+journal = {journal}
+"""
+_TARGET = """
 [targets.{instance}]
 instance = "{instance}"
 vault = "{vault}"
@@ -63,13 +77,6 @@ preflight = {{ principal = "{principal}" }}
 manifest = {manifest}
 invariants = {invariants}
 credentials = {{ secret_id = "{secret}" }}
-
-[targets.{instance}.cutover]
-services = ["{instance}/{instance}"]
-public_url = "{url}"
-marker = {marker}
-database = "{database}"
-journal = {journal}
 """
 
 
@@ -105,7 +112,25 @@ def find(folder: Path) -> Sample | None:
     return Sample(folder / CONFIG, made_at)
 
 
-def fill(folder: Path, ready: dict[str, Any]) -> Sample:
+def names_of(targets: int) -> tuple[str, ...]:
+    """Return the names of so many sources; the first is the one that the service uses. Pure."""
+    return (INSTANCE, *(f"{INSTANCE}-{number:02d}" for number in range(2, targets + 1)))
+
+
+def check_targets(targets: int, *, sampled: bool) -> None:
+    """Refuse a number of sources that the sandbox has no room for, or that belongs to no sample. Raises ConfigError."""
+    if not sampled:
+        raise ConfigError(
+            "--targets: expected --sample beside it, found it alone: it says how many sources a sample has"
+        )
+    if not 1 <= targets <= MOST_TARGETS:
+        raise ConfigError(
+            f"--targets: expected 1 to {MOST_TARGETS}, found {targets}: the sandbox holds 40 instances, as an account does, and "
+            "drills need room for their copies"
+        )
+
+
+def fill(folder: Path, ready: dict[str, Any], targets: int = 1) -> Sample:
     """Make the sample in the sandbox that printed `ready`, with its files in `folder`. Raises SandboxError.
 
     The configuration is written last: where it is, the sample is whole.
@@ -121,7 +146,7 @@ def fill(folder: Path, ready: dict[str, Any]) -> Sample:
             open_clients(SandboxProfile(), environment=os.environ, endpoint_url=ready["endpoint"], role="stage")
         )
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _make(folder, clients, control, ready)
+        _Maker(folder, clients, control, ready).make(names_of(targets))
     except (ClientError, BotoCoreError, psycopg.Error, TimeoutError, OSError) as error:
         raise SandboxError(
             f"expected to make the sample in the sandbox, found: {' '.join(str(error).split())}"
@@ -131,23 +156,52 @@ def fill(folder: Path, ready: dict[str, Any]) -> Sample:
     return made
 
 
-def _make(folder: Path, clients: Clients, control: SandboxControl, ready: dict[str, Any]) -> None:
-    target, ca, endpoint = Target(instance=INSTANCE, vault=VAULT), Path(ready["ca"]), ready["endpoint"]
-    source = SourceMaker(INSTANCE, target, clients, clients, control, SystemClock(), ca, POLL_SECONDS)
-    password = SecretStr(secrets.token_urlsafe(24))
-    instance = source.make(None, password, retention=RETENTION_DAYS)
-    database = str(control.load_seed(INSTANCE, SAMPLE)["database"])
-    stage_service.keep_password(clients, INSTANCE, password)
-    connect = source.connector(instance, password)
-    beat(connect, database, BEATS)
-    stored = folder / MANIFEST
-    key = manifest.write_key(stored)
-    write_atomically(stored, manifest.dump(manifest.take(connect, key=key), key))
-    source.make_vaults()
-    source.back_up(instance)
-    source.plan_backups(instance, RPO_SECONDS)
-    principal = make_role(clients)
-    write_config(folder, endpoint, database, stage_service.deploy(clients, instance, database), principal)
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """Makes the sources of a sample in the sandbox that printed `ready`."""
+
+    folder: Path
+    clients: Clients
+    control: SandboxControl
+    ready: dict[str, Any]
+
+    def make(self, names: Sequence[str]) -> None:
+        """Make the sources, their backups, the service of the first one, and the configuration that names all of it."""
+        first = self._maker(INSTANCE)
+        first.make_vaults()
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:  # each is an instance of its own
+            sources = list(pool.map(self._source, names))
+        instance, database = sources[0]
+        principal = make_role(self.clients)
+        url = stage_service.deploy(self.clients, instance, database)
+        write_config(self.folder, self.ready["endpoint"], database, url, principal, names[1:])
+
+    def _maker(self, name: str) -> SourceMaker:
+        target, ca = Target(instance=name, vault=VAULT), Path(self.ready["ca"])
+        return SourceMaker(name, target, self.clients, self.clients, self.control, SystemClock(), ca, POLL_SECONDS)
+
+    def _source(self, name: str) -> tuple[Instance, str]:
+        """Make one source with its data, its manifest, its backup and its plan; the instance and its database."""
+        source, password = self._maker(name), SecretStr(secrets.token_urlsafe(24))
+        instance = source.make(None, password, retention=RETENTION_DAYS)
+        database = str(self.control.load_seed(name, SAMPLE)["database"])
+        stage_service.keep_password(self.clients, name, password)
+        connect = source.connector(instance, password)
+        beat(connect, database, BEATS)
+        _take_manifest(self.folder / manifest_of(name), connect)
+        source.back_up(instance)
+        source.plan_backups(instance, RPO_SECONDS)
+        return instance, database
+
+
+def _take_manifest(path: Path, connect: Connector) -> None:
+    key = manifest.write_key(path)
+    write_atomically(path, manifest.dump(manifest.take(connect, key=key), key))
+
+
+def manifest_of(name: str) -> str:
+    """Return the name of a source's manifest. Pure."""
+    return MANIFEST if name == INSTANCE else f"manifest-{name}.json"
 
 
 def make_role(clients: Clients) -> str:
@@ -161,21 +215,30 @@ def make_role(clients: Clients) -> str:
     return arn
 
 
-def write_config(folder: Path, endpoint: str, database: str, url: str, principal: str) -> None:
+def write_config(
+    folder: Path, endpoint: str, database: str, url: str, principal: str, others: Sequence[str] = ()
+) -> None:
     """Write the drill.toml of a sample in the sandbox at `endpoint`, whose service answers at `url` and uses `database`.
 
-    `principal` is the role that a drill restores with.
+    `principal` is the role that a drill restores with, `others` are the sources without a service.
     """
+    targets = (
+        _TARGET.format(
+            instance=name,
+            vault=VAULT,
+            principal=principal,
+            manifest=_string(folder / manifest_of(name)),
+            invariants=_string(CHECKOUT / "invariants"),
+            secret=stage_service.secret_of(name),
+        )
+        for name in (INSTANCE, *others)
+    )
     text = _TOML.format(
         instance=INSTANCE,
         profile=PROFILE,
         endpoint=endpoint,
-        vault=VAULT,
-        manifest=_string(folder / MANIFEST),
-        invariants=_string(CHECKOUT / "invariants"),
-        secret=stage_service.secret_of(INSTANCE),
+        targets="".join(targets),
         url=url,
-        principal=principal,
         marker=_string(stage_service.MARKER),
         database=database,
         journal=_string(folder / "cutover"),

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from drills.cli.fleet import command, pool
-from drills.cli.fleet.options import PASSED_ON, check, passed_on
+from drills.cli.fleet.options import PASSED_ON, REPORTS, check, passed_on
 from drills.cli.main import main, parse
 from drills.errors import ConfigError
 from drills.fleet import record as records
@@ -58,6 +58,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["--all", "--shard", "3/2"], "expected a share I/N"),
         (["--all", "--shard", "x"], "type --shard 2/5 for the second of five machines"),
         (["--like", "orders"], "--like: expected --all"),
+        (["--reports", "all"], "--reports: expected --all"),
         (["--all", "--discover", "drill"], "expected a tag KEY=VALUE"),
         (["--all", "--discover", "drill=yes", "--like", "nope"], '--like: expected the name of a target, found "nope"'),
         (["--all", "--discover", "drill=yes"], "the AWS of a sandbox begins and ends with its run"),
@@ -132,6 +133,7 @@ def test_each_run_gets_the_options_that_were_given() -> None:
         "parallel",
         "discover",
         "like",
+        "reports",
         "member",
         "target",
         "resume",
@@ -144,6 +146,13 @@ def test_each_run_gets_the_options_that_were_given() -> None:
     assert {*vars(options)} == {*PASSED_ON, *kept}
     with pytest.raises(ConfigError):
         check(parse(["run", "--all", "--yes"]))
+    check(parse(["run", "--member", "file", "--reports", "failed"]))  # how a fleet passes it on, as it decides
+
+
+def test_whose_reports_take_time_follows_from_where_they_are_made() -> None:
+    """In a sandbox those of runs that did not pass, on AWS those of all, unless the option says it."""
+    assert [command.reports_of(None, simulated=each) for each in (True, False)] == ["failed", "all"]
+    assert [command.reports_of(each, simulated=True) for each in REPORTS] == ["all", "failed"]
 
 
 @pytest.mark.slow

@@ -40,6 +40,17 @@ def test_reports_come_from_the_record_alone(tmp_path: Path) -> None:
     assert {file.name: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == first
 
 
+def test_the_pdf_can_be_made_later(tmp_path: Path) -> None:
+    """A run of a fleet that passed has all reports but the PDF, and `drills report` makes the one that it would have had."""
+    whole, part = put(tmp_path / "out" / "a"), put(tmp_path / "out" / "b")
+    write.write_all(whole, render_allure=False)
+    assert write.write_all(part, render_allure=False, with_pdf=False) == []
+    assert {each.name for each in whole.iterdir()} - {each.name for each in part.iterdir()} == {"report.pdf"}
+
+    assert cli.main(["report", str(part)]) == 0
+    assert (part / "report.pdf").read_bytes() == (whole / "report.pdf").read_bytes()
+
+
 def test_latest_leads_to_the_last_run(tmp_path: Path) -> None:
     """The link is beside the run's folder, relative, and moves on with the next run."""
     for name in ("a", "b"):

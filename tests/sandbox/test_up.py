@@ -384,15 +384,16 @@ def test_an_empty_sandbox_is_filled_and_what_is_printed_names_all_of_it(
 ) -> None:
     """What is printed can be called as it is: the posture is as it should be, and the service shows the sample's canary."""
     caller = Caller(checkout, "sample")
-    empty, made = caller.up(), caller.up("--sample")
+    empty, made = caller.up(), caller.up("--sample", "--targets", "2")
     effective = config.load(Path(made["sample"]["config"]), profile=None, target=None, environment={})
 
     assert (made["started"], made["processes"]) == (False, empty["processes"])
     monkeypatch.chdir(checkout)
-    stored = Path(made["sample"]["config"]).with_name("manifest.json")
-    assert manifest.is_authentic(stored.read_text(encoding="utf-8"), str(stored), manifest.read_key(stored))
     posture = shlex.split(made["sample"]["commands"][0])[1:]
-    assert cli.main([*posture, "--json", "--endpoint-url", made["endpoint"]]) == 0
+    for name, file in (("myappdbprod", "manifest.json"), ("myappdbprod-02", "manifest-myappdbprod-02.json")):
+        stored = Path(made["sample"]["config"]).with_name(file)
+        assert manifest.is_authentic(stored.read_text(encoding="utf-8"), str(stored), manifest.read_key(stored))
+        assert cli.main([*posture, "--target", name, "--json", "--endpoint-url", made["endpoint"]]) == 0
     with urllib.request.urlopen(guards.check_config(effective).public_url, timeout=10) as answer:
         assert b'"newest_beat": 5,' in answer.read()
     assert caller.call("down").status == 0
@@ -404,14 +405,15 @@ def test_a_sample_that_is_there_is_named_and_not_made_again(shared: tuple[Caller
     caller, facts = shared
     folder = caller.folder / "sample"
     folder.mkdir()
-    sandbox_sample.write_config(
-        folder, facts["endpoint"], "orders", "http://localhost:1", "arn:aws:iam::123456789012:role/drill"
-    )
+    principal, names = "arn:aws:iam::123456789012:role/drill", sandbox_sample.names_of(3)
+    sandbox_sample.write_config(folder, facts["endpoint"], "orders", "http://localhost:1", principal, names[1:])
     again = caller.up("--sample")
     effective = config.load(Path(again["sample"]["config"]), profile=None, target=None, environment={})
     standing = config.load(Path(again["sample"]["config"]), profile="standing", target=None, environment={})
+    targets = config.targets_of(Path(again["sample"]["config"]))
     shutil.rmtree(folder)
 
+    assert tuple(targets) == names == ("myappdbprod", "myappdbprod-02", "myappdbprod-03")
     assert (again["started"], again["processes"]) == (False, facts["processes"])
     assert guards.check_config(effective).services == ("myappdbprod/myappdbprod",)
     options = [cli.parse(shlex.split(each)[1:]) for each in again["sample"]["commands"]]
@@ -428,6 +430,26 @@ def test_a_sample_that_is_there_is_named_and_not_made_again(shared: tuple[Caller
     ]
     assert {each.config for each in options} == {".sandbox/shared/sample/drill.toml"}
     assert {each.confirm for each in options[5:]} == {effective.target.instance}
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        (["--targets", "3"], "--targets: expected --sample beside it"),
+        (["--sample", "--targets", "0"], "--targets: expected 1 to 30, found 0"),
+        (["--sample", "--targets", "31"], "drills need room for their copies"),
+    ],
+)
+def test_a_number_of_sources_needs_a_sample_that_has_room_for_them(
+    checkout: Path, given: list[str], found: str
+) -> None:
+    """It is refused before anything starts."""
+    caller = Caller(checkout, "many")
+    said = caller.call("up", *given)
+
+    assert (said.status, said.out) == (2, "")
+    assert found in said.err
+    assert not caller.folder.exists()
 
 
 def test_an_instance_of_the_samples_name_is_left_alone(

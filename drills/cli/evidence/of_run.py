@@ -87,8 +87,11 @@ def _identity(config: Config) -> str:
         return f"not known: {' '.join(str(error).split())}"  # which the guards will name
 
 
-def conclude(folder: Path, keeper: Keeper, config: Config, *, allure: bool) -> Concluded:
-    """Write the reports of a run that has ended, then seal it: nothing changes a file after that."""
+def conclude(folder: Path, keeper: Keeper, config: Config, *, allure: bool, pdf: bool = True) -> Concluded:
+    """Write the reports of a run that has ended, then seal it: nothing changes a file after that.
+
+    Allure's page and the PDF are made where they are asked for.
+    """
     journal = Journal.open(folder)
     journal.resume("write the reports")
     lines = []
@@ -100,12 +103,14 @@ def conclude(folder: Path, keeper: Keeper, config: Config, *, allure: bool) -> C
         )
         lines += [] if (folder / "allure-report" / "index.html").exists() else [said]
     journal.end()
-    return _reported_and_sealed(folder, keeper, config, lines)
+    return _reported_and_sealed(folder, keeper, config, lines, pdf=pdf)
 
 
-def _reported_and_sealed(folder: Path, keeper: Keeper, config: Config, lines: list[str]) -> Concluded:
+def _reported_and_sealed(
+    folder: Path, keeper: Keeper, config: Config, lines: list[str], *, pdf: bool = True
+) -> Concluded:
     _note_runs_without_entry(folder, keeper)
-    lines += write.write_all(folder, render_allure=False)
+    lines += write.write_all(folder, render_allure=False, with_pdf=pdf)
     (folder / ORIGIN_NAME).unlink(missing_ok=True)
     record, bundle = load(folder), None
     if record.evidence:

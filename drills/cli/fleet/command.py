@@ -137,6 +137,11 @@ def begin(options: argparse.Namespace, configs: Mapping[str, Config], wanted: sh
     )
 
 
+def reports_of(asked: str | None, *, simulated: bool) -> str:
+    """Return whose Allure page and PDF are made: nobody keeps those of a sandbox's run that passed. Pure."""
+    return asked or ("failed" if simulated else "all")
+
+
 class _Fleet:
     """A fleet that goes on: its record is written at every change, and says what is expected from its beginning on."""
 
@@ -187,6 +192,7 @@ class _Fleet:
         words = [*fleet_options.passed_on(self._options), "--target", name, "--member", str(self._file(name, "run"))]
         if self._fleet.calls_per_second and not isinstance(self._configs[name].profile, SandboxProfile):
             words += ["--calls-per-second", f"{self._fleet.calls_per_second / self._fleet.parallel:g}"]
+        words += ["--reports", reports_of(self._options.reports, simulated=self._fleet.simulated)]
         rest = ["--", *self._options.pytest_arguments] if self._options.pytest_arguments else []
         return start_run([*words, *rest], self._file(name, "log"))
 

@@ -25,7 +25,8 @@ PASSED_ON = (
         "calls_per_second",
     ),
 )
-OF_FLEETS = ("shard", "parallel", "discover", "like")
+OF_FLEETS = ("shard", "parallel", "discover", "like", "reports")
+REPORTS = ("all", "failed")  # whose Allure page and PDF are made
 _NOT_OF_FLEETS = ("target", "resume", "member", "yes")
 
 
@@ -46,6 +47,12 @@ def add_arguments(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--like", metavar="NAME", help="with --discover: the target that they are like (default: drill.target)"
     )
+    run.add_argument(
+        "--reports",
+        choices=REPORTS,
+        help="with --all: make Allure's page and the PDF of each run, or of those that did not pass "
+        "(default: failed in a sandbox, else all)",
+    )
     # how a fleet starts its runs: the run writes its id there, and ends when its stdin does
     run.add_argument("--member", metavar="FILE", help=argparse.SUPPRESS)
 
@@ -54,7 +61,8 @@ def check(options: argparse.Namespace) -> None:
     """Refuse options that do not go together. Raises ConfigError."""
     if not options.all:
         for name in OF_FLEETS:
-            if getattr(options, name) is not None:
+            of_its_fleet = name == "reports" and options.member
+            if getattr(options, name) is not None and not of_its_fleet:
                 raise ConfigError(f"--{name}: expected --all beside it, found it alone: it says how a fleet is drilled")
         return
     for name in _NOT_OF_FLEETS:
