@@ -26,6 +26,7 @@ from drills.sandbox.base.errors import first_line
 from drills.sandbox.door.calls import CallLog
 from drills.sandbox.postgres.cluster import Cluster
 from drills.sandbox.rds.backend import SandboxRDS
+from drills.sandbox.rds.clusters.models import SandboxClusterSnapshot
 from drills.sandbox.rds.instances import SandboxSnapshot
 from drills.sandbox.seeds import damage, seed
 from drills.sandbox.seeds import load as seed_load
@@ -109,16 +110,20 @@ class Control:
                 return rds
         raise SandboxError(f"The sandbox has no instance {instance}; create it first.")
 
-    def _find_snapshot(self, name: str) -> SandboxSnapshot:
+    def _find_snapshot(self, name: str) -> SandboxSnapshot | SandboxClusterSnapshot:
         for rds in self._all_rds():
-            for snapshot in list(rds.database_snapshots.values()):
-                if name in (snapshot.resource_id, snapshot.arn) and isinstance(snapshot, SandboxSnapshot):
+            for snapshot in (*rds.database_snapshots.values(), *rds.cluster_snapshots.values()):
+                if not isinstance(snapshot, SandboxSnapshot | SandboxClusterSnapshot):
+                    continue
+                if name in (snapshot.resource_id, snapshot.arn):
                     return snapshot
-        raise SandboxError(f"The sandbox has no snapshot {name}; name one that DescribeDBSnapshots lists.")
+        raise SandboxError(
+            f"The sandbox has no snapshot {name}; name one that DescribeDBSnapshots or DescribeDBClusterSnapshots lists."
+        )
 
     def _describe_instance(self, name: str) -> dict[str, Any]:
         db = self._rds_of(name).lookups.instance(name)
-        server = self._plane.servers.get(db.dbi_resource_id)
+        server = self._plane.servers.get(db.server_id)
         return {
             "id": db.resource_id,
             "status": db.status,

@@ -20,9 +20,12 @@ class SandboxEC2(EC2Backend):
         return moto.ec2.urls
 
     def delete_security_group(self, name: str | None = None, group_id: str | None = None) -> None:
-        """DeleteSecurityGroup: refused while an instance's network interface has the group."""
-        for db in rds_backends[self.account_id][self.region_name].databases.values():
-            if group_id and group_id in db.vpc_security_group_ids:
+        """DeleteSecurityGroup: refused while the network interface of an instance has the group, or a cluster names it."""
+        rds = rds_backends[self.account_id][self.region_name]
+        in_use = [each.vpc_security_group_ids for each in rds.databases.values()]
+        in_use += [each.vpc_security_group_ids for each in rds.clusters.values()]
+        for groups in in_use:
+            if group_id and group_id in groups:
                 raise DependencyViolationError(f"resource {group_id} has a dependent object")
         super().delete_security_group(name, group_id)
 

@@ -14,6 +14,7 @@ from moto.rds.models import DBParameterGroup, DBSnapshot, DBSubnetGroup, RDSBack
 
 from drills.sandbox.base.url_table import UrlTable
 from drills.sandbox.rds.automated_backups import AutomatedBackups
+from drills.sandbox.rds.clusters.aurora import Aurora
 from drills.sandbox.rds.instances import SandboxInstance, SandboxSnapshot
 from drills.sandbox.rds.key_access import KeyAccess
 from drills.sandbox.rds.keys import Keys
@@ -51,11 +52,12 @@ class SandboxRDS(RDSBackend):
         self.snapshots = Snapshots(self, plane, self.lookups, self._keys, self.quotas, status)
         self.automated_backups = AutomatedBackups(self, plane, self.snapshots, status)
         self.key_access = KeyAccess(self, plane, self.lookups, self._keys, status)
+        self.aurora = Aurora(self, plane, self._keys, self._network, self.quotas, self.parameter_groups)
         self._build_operations(status)
 
     def _build_operations(self, status: Status) -> None:
         plane, lookups, keys, backups = self.plane, self.lookups, self._keys, self.automated_backups
-        lifecycle = Lifecycle(plane, backups, status)
+        self._lifecycle = lifecycle = Lifecycle(plane, backups, status)
         registration = Registration(self, plane, self._network, self.parameter_groups, self.quotas)
         checks = ModificationChecks(self, self._network, self.parameter_groups)
         change = InstanceChange(self, plane, backups, status)
@@ -73,7 +75,9 @@ class SandboxRDS(RDSBackend):
     # -- instances -----------------------------------------------------------------------------------------------
 
     def create_db_instance(self, db_kwargs: Mapping[str, Any]) -> SandboxInstance:
-        """CreateDBInstance, for engine postgres."""
+        """CreateDBInstance, for engine postgres, and for aurora-postgresql into a cluster."""
+        if db_kwargs.get("db_cluster_identifier"):
+            return self.aurora.create_instance(db_kwargs, self._lifecycle)
         return self._creation.create(db_kwargs)
 
     def restore_db_instance_from_db_snapshot(self, from_snapshot_id: str, overrides: Any) -> SandboxInstance:
@@ -112,6 +116,9 @@ class SandboxRDS(RDSBackend):
         delete_automated_backups: bool | None = True,
     ) -> SandboxInstance:
         """DeleteDBInstance."""
+        db = self.lookups.instance(db_instance_identifier)
+        if db.cluster is not None:
+            return self.aurora.delete_instance(db, final_db_snapshot_identifier)
         return self._deletion.delete(
             db_instance_identifier,
             final_db_snapshot_identifier,
@@ -150,12 +157,12 @@ class SandboxRDS(RDSBackend):
         self, source_db_snapshot_identifier: str, target_db_snapshot_identifier: str, **options: Any
     ) -> SandboxSnapshot:
         """CopyDBSnapshot, from another region by ARN."""
-        region = self._region_of(source_db_snapshot_identifier)
+        region = self.region_of(source_db_snapshot_identifier)
         return self.snapshots.copy(
             source_db_snapshot_identifier, target_db_snapshot_identifier, region.snapshots, **options
         )
 
-    def _region_of(self, name: str) -> SandboxRDS:
+    def region_of(self, name: str) -> SandboxRDS:
         """Return the RDS of the region that an ARN names; this one for a name alone."""
         if not name.startswith("arn:"):
             return self

@@ -8,9 +8,10 @@ from one instance to another. The data plane finds the server of an instance by 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from moto.rds.models import DBInstance, DBSnapshot, RDSBackend
 
@@ -19,7 +20,7 @@ from drills.sandbox.postgres.servers import StoredSnapshot
 from drills.sandbox.rds.restore_window import restore_window
 from drills.sandbox.state import DataPlane
 
-_BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 MODIFIABLE = ("available", "storage-full", "incompatible-parameters")  # statuses in which an instance can be modified
 
@@ -39,9 +40,20 @@ DEFERRABLE = {
 }
 
 
+class Membership(Protocol):
+    """What an instance of a cluster knows of its cluster, whose data and server are its own."""
+
+    db_cluster_resource_id: str
+    parameter_group: str
+
+    @property
+    def resource_id(self) -> str:
+        """The cluster's name."""
+
+
 def new_resource_id() -> str:
     """Return a new DbiResourceId. It is unique in a region and never used again, unlike a name."""
-    return "db-" + "".join(secrets.choice(_BASE32) for _ in range(26))
+    return "db-" + "".join(secrets.choice(BASE32) for _ in range(26))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +87,31 @@ class SandboxInstance(DBInstance):
         self.queued: dict[str, Any] = {}  # the same by the model's names, as it will be carried out
         self.awaits_maintenance = False
         self.stop_count = 0
+        self.cluster: Membership | None = None
+        self.is_cluster_writer = False
+
+    def join(self, cluster: Membership, *, writer: bool, promotion_tier: int) -> None:
+        """Make this an instance of a cluster, which has the server and the data."""
+        self.cluster, self.db_cluster_identifier = cluster, cluster.resource_id
+        self.is_cluster_writer, self.promotion_tier = writer, promotion_tier
+
+    @property
+    def server_id(self) -> str:
+        """The id under which the data plane has the server: the cluster's for an instance of a cluster, else its own."""
+        return self.cluster.db_cluster_resource_id if self.cluster else self.dbi_resource_id
+
+    @property
+    def governs_server(self) -> bool:
+        """Whether the server runs with this instance's parameter group: of a cluster it has the writer's."""
+        return self.cluster is None or self.is_cluster_writer
+
+    def parameters_in_force(self) -> Mapping[str, Mapping[str, Any]]:
+        """Return the values of the parameter group; of an instance of a cluster, with the cluster's where it has none."""
+        group = self.db_parameter_groups()[0]
+        if self.cluster is None:
+            return group.parameters
+        shared = self.backend.db_cluster_parameter_groups.get(self.cluster.parameter_group)
+        return {**(shared.parameters if shared else {}), **group.parameters}
 
     @property
     def address(self) -> str:
@@ -109,10 +146,10 @@ class SandboxInstance(DBInstance):
         return [{"DBParameterGroupName": group.name, "ParameterApplyStatus": self._apply_status(group)}]
 
     def _apply_status(self, group: Any) -> str:
-        server = self._plane.servers.get(self.dbi_resource_id)
+        server = self._plane.servers.get(self.server_id)
         if server is None or not server.parameter_group:
             return "applying"
-        same = parameters.effective_settings(server.binaries.folder, group.parameters) == server.settings
+        same = parameters.effective_settings(server.binaries.folder, self.parameters_in_force()) == server.settings
         return "in-sync" if same and server.parameter_group == group.name else "pending-reboot"
 
     def record_event(self, message: str, *categories: str) -> None:

@@ -39,7 +39,9 @@ class KeyAccess:
     def lose(self, key_arn: str) -> None:
         """Make the instances that a key encrypts inaccessible: their ports refuse and their servers end."""
         for db in list(self._backend.databases.values()):
-            if isinstance(db, SandboxInstance) and db.kms_key_id == key_arn and db.status in _SETTLED:
+            if not isinstance(db, SandboxInstance) or db.cluster is not None:
+                continue
+            if db.kms_key_id == key_arn and db.status in _SETTLED:
                 db.status = RECOVERABLE
                 self._plane.ports.refuse(db.resource_id)
                 db.record_event("The DB instance's KMS key isn't accessible", "failure")

@@ -32,8 +32,9 @@ class Lifecycle:
         try:
             with plane.lock:
                 group = db.db_parameter_groups()[0]
-                settings = parameters.effective_settings(server.binaries.folder, group.parameters)
-                if db.backup_retention_period:
+                settings = parameters.effective_settings(server.binaries.folder, db.parameters_in_force())
+                backed_up = bool(db.backup_retention_period) and db.cluster is None
+                if backed_up:
                     plane.archives.open(db.dbi_resource_id, server.cluster)
             with server.busy:
                 build(settings)
@@ -46,11 +47,12 @@ class Lifecycle:
         with plane.lock:
             if db.status != "creating" or self._status.prevented(db, server):
                 return
-            server.settings, server.parameter_group = settings, group.name
+            if db.governs_server:
+                server.settings, server.parameter_group = settings, group.name
             db.port = plane.ports.open(db.resource_id, server.cluster)
             db.endpoint_known = True
             db.record_event(db.creation_message, "creation")
-            if db.backup_retention_period:
+            if backed_up:
                 self._automated_backups.take(db)
             else:
                 self._status.make_available(db)
@@ -69,9 +71,9 @@ class Lifecycle:
         """
         plane, began, status = self._plane, self._plane.clock.monotonic(), db.status
         with plane.lock:
-            server = plane.servers[db.dbi_resource_id]
+            server = plane.servers[db.server_id]
             group = db.db_parameter_groups()[0]
-            settings = parameters.effective_settings(server.binaries.folder, group.parameters)
+            settings = parameters.effective_settings(server.binaries.folder, db.parameters_in_force())
         try:
             with server.busy:
                 start(server, settings)

@@ -40,14 +40,19 @@ _TAG_SYMBOLS = frozenset("_.:/=+-@")
 
 def check_new_instance(members: Mapping[str, Any]) -> None:
     """Raise InvalidParameterValue for a master user, database name or storage that RDS refuses."""
+    check_owner(members, "db_name")
+    check_storage(members.get("storage_type") or storage_type_of(members), members.get("allocated_storage"))
+
+
+def check_owner(members: Mapping[str, Any], database: str) -> None:
+    """Raise InvalidParameterValue for a master user, or the database named by the member `database`, that RDS refuses."""
     _check_username(str(members.get("master_username") or ""))
     check_password(str(members.get("master_user_password") or ""))
-    database = members.get("db_name")
-    if database and not _DATABASE.fullmatch(database):
+    name = members.get(database)
+    if name and not _DATABASE.fullmatch(name):
         raise InvalidParameterValue(
             "DBName must begin with a letter and contain only alphanumeric characters or underscores."
         )
-    check_storage(members.get("storage_type") or storage_type_of(members), members.get("allocated_storage"))
 
 
 def storage_type_of(members: Mapping[str, Any]) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from moto.rds.exceptions import (
+    DBClusterNotFoundError,
+    DBClusterSnapshotNotFoundError,
     DBInstanceNotFoundError,
     DBSnapshotNotFoundFault,
     InvalidParameterValue,
@@ -22,6 +24,8 @@ from drills.sandbox.state import DataPlane
 _NOT_FOUND: dict[str, Callable[[str], RDSClientError]] = {
     "db": DBInstanceNotFoundError,
     "snapshot": DBSnapshotNotFoundFault,
+    "cluster": DBClusterNotFoundError,
+    "cluster-snapshot": DBClusterSnapshotNotFoundError,
 }
 
 
@@ -54,9 +58,10 @@ class Lookups:
         if name not in self._backend.databases:
             raise SandboxError(f"The sandbox has no instance {name}; create it first.")
         db = self._backend.databases[name]
+        assert isinstance(db, SandboxInstance)
         if statuses and db.status not in statuses:
             raise SandboxError(f"The instance {name} is {db.status}, expected {' or '.join(statuses)}; wait for it.")
-        return self._plane.servers[db.dbi_resource_id]
+        return self._plane.servers[db.server_id]
 
     def snapshot(self, name: str) -> SandboxSnapshot:
         """Return the snapshot of that name or ARN, or raise DBSnapshotNotFound."""

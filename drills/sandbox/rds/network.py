@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from typing import Any
 
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ec2.models import EC2Backend, ec2_backends
@@ -41,12 +42,14 @@ class Network:
     def check_unused_subnet_group(self, name: str) -> None:
         """Raise InvalidDBSubnetGroupStateFault while an instance uses the subnet group."""
         name = name.lower()
-        for db in self._backend.databases.values():
-            if db.db_subnet_group.name == name:
+        instances = [(each.db_subnet_group.name, each.resource_id) for each in self._backend.databases.values()]
+        clusters = [(each.db_subnet_group_name, each.resource_id) for each in self._backend.clusters.values()]
+        for group, user in (*instances, *clusters):
+            if group == name:
                 raise RDSClientError(
                     "InvalidDBSubnetGroupStateFault",
                     f"Cannot delete the subnet group '{name}' because at least one database instance: "
-                    f"{db.resource_id} is still using it.",
+                    f"{user} is still using it.",
                 )
 
 
@@ -58,7 +61,8 @@ def admits(name: str, address: str) -> bool:
     """
     networks: list[ipaddress.IPv4Network] = []
     for region in list(rds_backends[DEFAULT_ACCOUNT_ID].values()):
-        db = region.databases.get(name)
+        # of a cluster's writer endpoint, which no instance has the name of
+        db: Any = region.databases.get(name) or region.clusters.get(name.removesuffix(".cluster"))
         for group_id in db.vpc_security_group_ids if db else ():
             group = ec2_backends[DEFAULT_ACCOUNT_ID][region.region_name].get_security_group_from_id(group_id)
             ranges = [str((rule.ip_range or {}).get("CidrIp", "")) for rule in (group.ingress_rules if group else ())]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from moto.rds.exceptions import (
@@ -15,9 +16,12 @@ from moto.rds.models import DBParameterGroup, RDSBackend
 
 from drills.sandbox.base.errors import SERVER_ERRORS, first_line
 from drills.sandbox.postgres import parameters
+from drills.sandbox.postgres.binaries import Binaries
 from drills.sandbox.postgres.servers import Server
 from drills.sandbox.rds.instances import SandboxInstance
 from drills.sandbox.state import DataPlane
+
+_FAMILY = re.compile(r"(?:postgres|aurora-postgresql)(\d+)")
 
 
 class ParameterGroups:
@@ -27,9 +31,9 @@ class ParameterGroups:
         self._backend = backend
         self._plane = plane
 
-    def check(self, name: str | None, version: str) -> None:
+    def check(self, name: str | None, version: str, engine: str = "postgres") -> None:
         """Raise the error of AWS when a server of that version cannot use the group; make its default group."""
-        family = f"postgres{version.split('.')[0]}"
+        family = family_of(engine, version)
         if not name:
             return
         groups = self._backend.db_parameter_groups
@@ -65,23 +69,16 @@ class ParameterGroups:
     def described(self, name: str, source: str | None) -> list[dict[str, Any]]:
         """Return the rows of DescribeDBParameters: the user's values and, unless `source` excludes them, the defaults."""
         group = self.find(name)
-        binaries = self._plane.servers.find_binaries((group.family or "").removeprefix("postgres"))
+        binaries = self._plane.servers.find_binaries(major_of(group.family or ""))
         return parameters.describe_parameters(binaries.folder if binaries else None, group.parameters, source)
 
     def modify(self, name: str, changes: Iterable[dict[str, Any]]) -> DBParameterGroup:
         """Carry out ModifyDBParameterGroup: dynamic values with `immediate` reach the running servers at once."""
         group = self.find(name)
-        binaries = self._plane.servers.find_binaries((group.family or "").removeprefix("postgres"))
         changes = list(changes)
-        for change in changes:
-            parameter = change["ParameterName"]
-            if parameter in parameters.RESERVED:
-                raise InvalidParameterValue(f"The parameter {parameter} cannot be modified.")
-            immediate = change.get("ApplyMethod") == "immediate"
-            if binaries and immediate and parameters.is_static(binaries.folder, parameter):
-                raise InvalidParameterCombination("cannot use immediate apply method for static parameter")
+        check_changes(self._plane.servers.find_binaries(major_of(group.family or "")), changes)
         group.update_parameters(changes)
-        self._apply(group, {each["ParameterName"] for each in changes if each.get("ApplyMethod") == "immediate"})
+        self._apply(group, immediate(changes))
         return group
 
     def _apply(self, group: DBParameterGroup, names: set[str]) -> None:
@@ -89,12 +86,13 @@ class ParameterGroups:
         for db in self._backend.databases.values():
             if not isinstance(db, SandboxInstance):
                 continue
-            server = self._plane.servers.get(db.dbi_resource_id)
+            server = self._plane.servers.get(db.server_id)
             if server and server.parameter_group == group.name and db.status == "available":
-                self._reload(db, server, group, names)
+                self.reload(db, server, names)
 
-    def _reload(self, db: SandboxInstance, server: Server, group: DBParameterGroup, names: set[str]) -> None:
-        values = parameters.effective_settings(server.binaries.folder, group.parameters)
+    def reload(self, db: SandboxInstance, server: Server, names: set[str]) -> None:
+        """Reload the running server of an instance with its groups' values of these parameters."""
+        values = parameters.effective_settings(server.binaries.folder, db.parameters_in_force())
         settings = server.settings | {name: values[name] for name in names & values.keys()}
         try:
             server.cluster.reload(settings)
@@ -104,3 +102,30 @@ class ParameterGroups:
             )
             return
         server.settings = settings
+
+
+def family_of(engine: str, version: str) -> str:
+    """Return the parameter group family of an engine's version: `postgres16`, `aurora-postgresql16`."""
+    return f"{engine}{version.split('.')[0]}"
+
+
+def major_of(family: str) -> str:
+    """Return the major version that a parameter group family is for; `none` for a family of another engine."""
+    found = _FAMILY.fullmatch(family)
+    return found[1] if found else "none"
+
+
+def check_changes(binaries: Binaries | None, changes: Iterable[Mapping[str, Any]]) -> None:
+    """Raise the error of AWS for a parameter that nobody can modify, or a static one with ApplyMethod `immediate`."""
+    for change in changes:
+        parameter = change["ParameterName"]
+        if parameter in parameters.RESERVED:
+            raise InvalidParameterValue(f"The parameter {parameter} cannot be modified.")
+        at_once = change.get("ApplyMethod") == "immediate"
+        if binaries and at_once and parameters.is_static(binaries.folder, parameter):
+            raise InvalidParameterCombination("cannot use immediate apply method for static parameter")
+
+
+def immediate(changes: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return the names of the parameters that are to be changed at once."""
+    return {each["ParameterName"] for each in changes if each.get("ApplyMethod") == "immediate"}

@@ -10,7 +10,8 @@ from drills.sandbox.state import DataPlane
 MAX_INSTANCES = 40
 MAX_MANUAL_SNAPSHOTS = 100
 MAX_STORAGE = 100_000  # GiB
-MAX_GROUPS = 50  # of parameters, and of subnets
+MAX_GROUPS = 50  # of parameters of instances, of clusters, and of subnets
+MAX_CLUSTERS = 40
 
 
 class Quotas:
@@ -53,6 +54,29 @@ class Quotas:
                 "Request would result in user exceeding the allowed number of DB subnet groups.",
             )
 
+    def check_clusters(self, operation: str, name: str) -> None:
+        """Raise DBClusterQuotaExceededFault when the quota is used up, or when `quota-exceeded` is armed for this cluster."""
+        fault = self._plane.faults.take("quota-exceeded", service="rds", operation=operation, name=name)
+        if fault or len(self._backend.clusters) >= MAX_CLUSTERS:
+            raise RDSClientError(
+                "DBClusterQuotaExceededFault",
+                "You cannot create another DB cluster because you have reached your quota.",
+            )
+
+    def check_cluster_parameter_groups(self) -> None:
+        """Raise DBParameterGroupQuotaExceeded when the quota of cluster parameter groups is used up."""
+        if self._cluster_parameter_groups() >= MAX_GROUPS:
+            raise RDSClientError(
+                "DBParameterGroupQuotaExceeded",
+                "Request would result in user exceeding the allowed number of DB cluster parameter groups.",
+            )
+
+    def check_cluster_snapshots(self) -> None:
+        """Raise SnapshotQuotaExceeded when the quota of manual cluster snapshots is used up."""
+        manual = self._manual_cluster_snapshots()
+        if manual >= MAX_MANUAL_SNAPSHOTS:
+            raise RDSClientError("SnapshotQuotaExceeded", f"Cannot create more than {manual} manual snapshots")
+
     def check_snapshots(self) -> None:
         """Raise SnapshotQuotaExceeded when the quota of manual snapshots is used up."""
         manual = self._manual_snapshots()
@@ -67,6 +91,9 @@ class Quotas:
             "AllocatedStorage": (self._storage(), MAX_STORAGE),
             "DBParameterGroups": (self._parameter_groups(), MAX_GROUPS),
             "DBSubnetGroups": (len(self._backend.subnet_groups), MAX_GROUPS),
+            "DBClusters": (len(self._backend.clusters), MAX_CLUSTERS),
+            "DBClusterParameterGroups": (self._cluster_parameter_groups(), MAX_GROUPS),
+            "ManualClusterSnapshots": (self._manual_cluster_snapshots(), MAX_MANUAL_SNAPSHOTS),
         }
 
     def _storage(self) -> int:
@@ -78,3 +105,9 @@ class Quotas:
 
     def _manual_snapshots(self) -> int:
         return sum(each.snapshot_type == "manual" for each in self._backend.database_snapshots.values())
+
+    def _cluster_parameter_groups(self) -> int:
+        return sum(not name.startswith("default.") for name in self._backend.db_cluster_parameter_groups)
+
+    def _manual_cluster_snapshots(self) -> int:
+        return sum(each.snapshot_type == "manual" for each in self._backend.cluster_snapshots.values())

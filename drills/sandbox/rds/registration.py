@@ -57,9 +57,9 @@ def check_request(request: Mapping[str, Any]) -> None:
     """Raise an error for what RDS refuses by the request alone, and for engines and features that the sandbox does not have."""
     limits.check_common(request)
     if request.get("engine", "postgres") != "postgres":
-        raise InvalidParameterValue(f"Invalid DB engine: {request['engine']} (this sandbox has postgres only)")
-    if request.get("db_cluster_identifier"):
-        raise InvalidParameterCombination("Clusters are absent from this sandbox; create a DB instance.")
+        raise InvalidParameterValue(
+            f"Invalid DB engine: {request['engine']} (this sandbox has postgres, and aurora-postgresql in a cluster)"
+        )
     if request.get("manage_master_user_password"):
         raise InvalidParameterCombination(
             "ManageMasterUserPassword is absent from this sandbox; pass MasterUserPassword."

@@ -43,6 +43,11 @@ class Snapshots:
     ) -> SandboxSnapshot:
         """Copy the instance's data now; the snapshot becomes `available` when its time has passed."""
         db = self._lookups.instance(instance_name)
+        if db.cluster is not None:
+            raise InvalidParameterValue(
+                "The specified instance is a member of a cluster and a snapshot cannot be created directly. Please use the "
+                "CreateDBClusterSnapshot API instead."
+            )
         if snapshot_name in self._backend.database_snapshots:
             raise DBSnapshotAlreadyExistsError(snapshot_name)
         if snapshot_type == "manual":

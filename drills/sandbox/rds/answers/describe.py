@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from cryptography import x509
@@ -16,6 +17,7 @@ from drills.sandbox.postgres.binaries import Binaries
 from drills.sandbox.rds.limits import CERTIFICATES, check_certificate
 from drills.sandbox.rds.quotas import Quotas
 
+ENGINES: Mapping[str, str] = MappingProxyType({"postgres": "PostgreSQL", "aurora-postgresql": "Aurora PostgreSQL"})
 _CLASSES = (
     "db.t4g.micro", "db.t4g.small", "db.t4g.medium", "db.t4g.large", "db.m6g.large", "db.m6g.xlarge", "db.m7g.large",
     "db.r6g.large", "db.r6g.xlarge", "db.r7g.large",
@@ -54,7 +56,7 @@ def _certificate(path: Path) -> dict[str, Any]:
 
 def engine_default_parameters(family: str, binaries: Binaries | None) -> list[dict[str, Any]]:
     """Return the Parameters of DescribeEngineDefaultParameters: what a server has without a parameter group's values."""
-    if binaries is None or not family.startswith("postgres"):
+    if binaries is None:
         raise InvalidParameterValue(f"ParameterGroupFamily {family} is not a valid parameter group family")
     return parameters.describe_parameters(binaries.folder, {}, None)
 
@@ -63,17 +65,18 @@ def engine_versions(available: Iterable[Binaries], engine: str | None, version: 
     """Return the DBEngineVersions of DescribeDBEngineVersions: the available servers."""
     return [
         {
-            "Engine": "postgres",
+            "Engine": name,
             "EngineVersion": each.version,
             "MajorEngineVersion": str(each.major),
-            "DBParameterGroupFamily": f"postgres{each.major}",
-            "DBEngineDescription": "PostgreSQL",
-            "DBEngineVersionDescription": f"PostgreSQL {each.version} ({each.origin})",
-            "ExportableLogTypes": ["postgresql", "upgrade"],
+            "DBParameterGroupFamily": f"{name}{each.major}",
+            "DBEngineDescription": description,
+            "DBEngineVersionDescription": f"{description} {each.version} ({each.origin})",
+            "ExportableLogTypes": ["postgresql", "upgrade"] if name == "postgres" else [],
             "Status": "available",
         }
+        for name, description in ENGINES.items()
         for each in available
-        if engine in (None, "postgres") and _matches(each, version)
+        if engine in (None, name) and _matches(each.version, version)
     ]
 
 
@@ -81,9 +84,10 @@ def major_engine_versions(available: Iterable[Binaries], engine: str | None, maj
     """Return the DBMajorEngineVersions of DescribeDBMajorEngineVersions: the major versions of the available servers."""
     majors = sorted({each.major for each in available})
     return [
-        {"Engine": "postgres", "MajorEngineVersion": str(each), "SupportedEngineLifecycles": _lifecycles(each)}
+        {"Engine": name, "MajorEngineVersion": str(each), "SupportedEngineLifecycles": _lifecycles(each)}
+        for name in ENGINES
         for each in majors
-        if engine in (None, "postgres") and major in (None, str(each))
+        if engine in (None, name) and major in (None, str(each))
     ]
 
 
@@ -108,30 +112,33 @@ def _last_of_february(year: int) -> datetime:
     return datetime(year, 3, 1, tzinfo=UTC) - timedelta(milliseconds=1)
 
 
-def orderable_options(
-    available: Iterable[Binaries], region: str, version: str | None, instance_class: str | None
-) -> list[dict[str, Any]]:
+def orderable_options(available: Iterable[Binaries], region: str, engine: str) -> list[dict[str, Any]]:
     """Return the OrderableDBInstanceOptions: every available server in some classes. A class changes no server here."""
+    aurora = engine != "postgres"
+    storage = {} if aurora else {"MinStorageSize": 20, "MaxStorageSize": 65536}
     return [
         {
-            "Engine": "postgres",
+            "Engine": engine,
             "EngineVersion": each.version,
             "DBInstanceClass": name,
             "LicenseModel": "postgresql-license",
             "AvailabilityZones": [{"Name": f"{region}{zone}"} for zone in "abc"],
-            "MultiAZCapable": True,
+            "MultiAZCapable": not aurora,
             "Vpc": True,
             "SupportsStorageEncryption": True,
-            "StorageType": "gp3",
-            "MinStorageSize": 20,
-            "MaxStorageSize": 65536,
+            "StorageType": "aurora" if aurora else "gp3",
+            **storage,
         }
         for each in available
-        for name in _CLASSES
-        if instance_class in (None, name) and _matches(each, version)
+        for name in ((*_CLASSES, "db.serverless") if aurora else _CLASSES)
     ]
 
 
-def _matches(binaries: Binaries, version: str | None) -> bool:
-    """Return whether a server has this version: "15" stands for every 15.x."""
-    return not version or (binaries.version + ".").startswith(version + ".")
+def is_wanted(option: Mapping[str, Any], version: str | None, instance_class: str | None) -> bool:
+    """Return whether an OrderableDBInstanceOption is of the version and of the class that a request names, if any."""
+    return instance_class in (None, option["DBInstanceClass"]) and _matches(option["EngineVersion"], version)
+
+
+def _matches(actual: str, version: str | None) -> bool:
+    """Return whether a server's version is the wanted one: "15" stands for every 15.x."""
+    return not version or (actual + ".").startswith(version + ".")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from moto.core.exceptions import ServiceException
-from moto.core.responses import ActionResult
+from moto.core.responses import ActionResult, EmptyResult
 from moto.rds.exceptions import InvalidParameterValue
 from moto.rds.responses import RDSResponse
 
@@ -13,21 +13,27 @@ from drills.sandbox.rds.answers import describe
 from drills.sandbox.rds.answers.paging import keep_page
 from drills.sandbox.rds.backend import SandboxRDS
 from drills.sandbox.rds.limits import check_tags
+from drills.sandbox.rds.parameter_groups import major_of
 
 # moto's other operations would change its tables and no data; the sandbox refuses them
 ANSWERED = frozenset(
     {
-        "AddTagsToResource", "CopyDBParameterGroup", "CopyDBSnapshot", "CreateDBInstance", "CreateDBParameterGroup",
-        "CreateDBSnapshot", "CreateDBSubnetGroup", "DeleteDBInstance", "DeleteDBInstanceAutomatedBackup",
+        "AddTagsToResource", "CopyDBClusterParameterGroup", "CopyDBClusterSnapshot", "CopyDBParameterGroup", "CopyDBSnapshot",
+        "CreateDBCluster", "CreateDBClusterParameterGroup", "CreateDBClusterSnapshot", "CreateDBInstance",
+        "CreateDBParameterGroup", "CreateDBSnapshot", "CreateDBSubnetGroup", "DeleteDBCluster",
+        "DeleteDBClusterParameterGroup", "DeleteDBClusterSnapshot", "DeleteDBInstance", "DeleteDBInstanceAutomatedBackup",
         "DeleteDBParameterGroup", "DeleteDBSnapshot", "DeleteDBSubnetGroup", "DescribeAccountAttributes",
-        "DescribeCertificates", "DescribeDBClusters", "DescribeDBEngineVersions",
+        "DescribeCertificates", "DescribeDBClusterParameterGroups", "DescribeDBClusterParameters",
+        "DescribeDBClusterSnapshotAttributes", "DescribeDBClusterSnapshots", "DescribeDBClusters", "DescribeDBEngineVersions",
         "DescribeDBInstanceAutomatedBackups", "DescribeDBInstances", "DescribeDBMajorEngineVersions",
         "DescribeDBParameterGroups",
         "DescribeDBParameters", "DescribeDBSnapshotAttributes", "DescribeDBSnapshots", "DescribeDBSubnetGroups",
         "DescribeEngineDefaultParameters", "DescribeEvents", "DescribeOptionGroups",
         "DescribeOrderableDBInstanceOptions", "DescribePendingMaintenanceActions", "ListTagsForResource",
+        "ModifyDBCluster", "ModifyDBClusterParameterGroup", "ModifyDBClusterSnapshotAttribute",
         "ModifyDBInstance", "ModifyDBParameterGroup", "ModifyDBSnapshotAttribute", "ModifyDBSubnetGroup",
-        "RebootDBInstance", "RemoveTagsFromResource", "RestoreDBInstanceFromDBSnapshot",
+        "RebootDBInstance", "RemoveTagsFromResource", "RestoreDBClusterFromSnapshot", "RestoreDBClusterToPointInTime",
+        "RestoreDBInstanceFromDBSnapshot",
         "RestoreDBInstanceToPointInTime", "StartDBInstance", "StopDBInstance",
     }
 )  # fmt: skip
@@ -96,6 +102,113 @@ class SandboxRDSResponse(RDSResponse):
         backup = self.sandbox.automated_backups.delete(name)
         return ActionResult({"DBInstanceAutomatedBackup": {**backup.answer(), "Status": "deleting"}})
 
+    # -- clusters ------------------------------------------------------------------------------------------------
+
+    def create_db_cluster(self) -> ActionResult:
+        """CreateDBCluster, for engine aurora-postgresql."""
+        return ActionResult({"DBCluster": self.sandbox.aurora.creation.create(self.params)})
+
+    def restore_db_cluster_from_snapshot(self) -> ActionResult:
+        """RestoreDBClusterFromSnapshot."""
+        return ActionResult({"DBCluster": self.sandbox.aurora.creation.restore_snapshot(self.params)})
+
+    def restore_db_cluster_to_point_in_time(self) -> ActionResult:
+        """RestoreDBClusterToPointInTime."""
+        return ActionResult({"DBCluster": self.sandbox.aurora.creation.restore_to_point_in_time(self.params)})
+
+    def modify_db_cluster(self) -> ActionResult:
+        """ModifyDBCluster."""
+        return ActionResult({"DBCluster": self.sandbox.aurora.modification.modify(self.params)})
+
+    def delete_db_cluster(self) -> ActionResult:
+        """DeleteDBCluster."""
+        cluster = self.sandbox.aurora.deletion.delete(
+            self.params["DBClusterIdentifier"],
+            self.params.get("FinalDBSnapshotIdentifier"),
+            skip_final_snapshot=bool(self.params.get("SkipFinalSnapshot")),
+            delete_backups=self.params.get("DeleteAutomatedBackups") is not False,
+        )
+        return ActionResult({"DBCluster": cluster})
+
+    def create_db_cluster_snapshot(self) -> ActionResult:
+        """CreateDBClusterSnapshot."""
+        name = self.params["DBClusterSnapshotIdentifier"]
+        self.backend.validate_db_snapshot_identifier(name, parameter_name="DBClusterSnapshotIdentifier")
+        taken = self.sandbox.aurora.snapshots.create(
+            self.params["DBClusterIdentifier"], name.lower(), tags=self.params.get("Tags")
+        )
+        return ActionResult({"DBClusterSnapshot": taken})
+
+    def copy_db_cluster_snapshot(self) -> ActionResult:
+        """CopyDBClusterSnapshot, from another region by ARN."""
+        source, name = (
+            self.params["SourceDBClusterSnapshotIdentifier"],
+            self.params["TargetDBClusterSnapshotIdentifier"],
+        )
+        self.backend.validate_db_snapshot_identifier(name, parameter_name="TargetDBClusterSnapshotIdentifier")
+        copied = self.sandbox.aurora.snapshots.copy(
+            source,
+            name.lower(),
+            self.sandbox.region_of(source).aurora.snapshots,
+            tags=self.params.get("Tags"),
+            copy_tags=self.params.get("CopyTags"),
+            kms_key_id=self.params.get("KmsKeyId"),
+        )
+        return ActionResult({"DBClusterSnapshot": copied})
+
+    def delete_db_cluster_snapshot(self) -> ActionResult:
+        """DeleteDBClusterSnapshot, for manual snapshots."""
+        removed = self.sandbox.aurora.snapshots.delete(self.params["DBClusterSnapshotIdentifier"])
+        return ActionResult({"DBClusterSnapshot": removed})
+
+    def describe_db_cluster_snapshots(self) -> ActionResult:
+        """DescribeDBClusterSnapshots, by name or ARN."""
+        found = self.sandbox.aurora.lookups.snapshots(
+            self.params.get("DBClusterIdentifier"),
+            self.params.get("DBClusterSnapshotIdentifier"),
+            self.params.get("SnapshotType"),
+            self._filters(),
+        )
+        if resource_id := self.params.get("DbClusterResourceId"):
+            found = [each for each in found if getattr(each, "db_cluster_resource_id", None) == resource_id]
+        return ActionResult({"DBClusterSnapshots": found})
+
+    def modify_db_cluster_snapshot_attribute(self) -> ActionResult:
+        """ModifyDBClusterSnapshotAttribute, for manual snapshots; an encrypted snapshot cannot be made public."""
+        self.sandbox.aurora.snapshots.check_sharing(
+            self.params["DBClusterSnapshotIdentifier"], self.params.get("ValuesToAdd") or ()
+        )
+        return super().modify_db_cluster_snapshot_attribute()
+
+    # -- parameter groups of clusters ----------------------------------------------------------------------------
+
+    def create_db_cluster_parameter_group(self) -> ActionResult:
+        """CreateDBClusterParameterGroup, within the quota."""
+        made = self.sandbox.aurora.parameter_groups.create(
+            self.params["DBClusterParameterGroupName"],
+            self.params["DBParameterGroupFamily"],
+            self.params["Description"],
+            self.params.get("Tags", []),
+        )
+        return ActionResult({"DBClusterParameterGroup": made})
+
+    def delete_db_cluster_parameter_group(self) -> ActionResult:
+        """DeleteDBClusterParameterGroup: refused while a cluster uses the group."""
+        self.sandbox.aurora.parameter_groups.delete(self.params["DBClusterParameterGroupName"])
+        return EmptyResult()
+
+    def describe_db_cluster_parameters(self) -> ActionResult:
+        """DescribeDBClusterParameters: the user's values and, unless `Source` excludes them, the defaults."""
+        name, source = self.params["DBClusterParameterGroupName"], self.params.get("Source")
+        return ActionResult({"Parameters": self.sandbox.aurora.parameter_groups.described(name, source)})
+
+    def modify_db_cluster_parameter_group(self) -> ActionResult:
+        """ModifyDBClusterParameterGroup."""
+        name = self.params["DBClusterParameterGroupName"]
+        changes = [each.original_dict() for each in self.params.get("Parameters", [])]
+        group = self.sandbox.aurora.parameter_groups.modify(name, changes)
+        return ActionResult({"DBClusterParameterGroupName": group.name})
+
     # -- parameters ----------------------------------------------------------------------------------------------
 
     def describe_db_parameters(self) -> ActionResult:
@@ -106,7 +219,7 @@ class SandboxRDSResponse(RDSResponse):
     def describe_engine_default_parameters(self) -> ActionResult:
         """DescribeEngineDefaultParameters: what a server of a family has without a parameter group's values."""
         family = self.params["DBParameterGroupFamily"]
-        binaries = self.sandbox.plane.servers.find_binaries(family.removeprefix("postgres") or "none")
+        binaries = self.sandbox.plane.servers.find_binaries(major_of(family))
         rows = describe.engine_default_parameters(family, binaries)
         return ActionResult({"EngineDefaults": {"DBParameterGroupFamily": family, "Parameters": rows}})
 
@@ -141,12 +254,10 @@ class SandboxRDSResponse(RDSResponse):
 
     def describe_orderable_db_instance_options(self) -> ActionResult:
         """DescribeOrderableDBInstanceOptions: every available server in some classes."""
-        if self.params["Engine"] != "postgres":
-            raise InvalidParameterValue(f"Invalid DB engine: {self.params['Engine']}")
-        rows = describe.orderable_options(
-            self.sandbox.plane.binaries,
-            self.region,
-            self.params.get("EngineVersion"),
-            self.params.get("DBInstanceClass"),
-        )
+        engine = self.params["Engine"]
+        if engine not in describe.ENGINES:
+            raise InvalidParameterValue(f"Invalid DB engine: {engine}")
+        options = describe.orderable_options(self.sandbox.plane.binaries, self.region, engine)
+        wanted = self.params.get("EngineVersion"), self.params.get("DBInstanceClass")
+        rows = [each for each in options if describe.is_wanted(each, *wanted)]
         return ActionResult({"OrderableDBInstanceOptions": rows})

@@ -34,7 +34,7 @@ class InstanceChange:
         """
         plane, began = self._plane, self._plane.clock.monotonic()
         with plane.lock:
-            server, before = plane.servers[db.dbi_resource_id], db.status
+            server, before = plane.servers[db.server_id], db.status
             db.status = _status_during(changes, password) or status or "modifying"
         try:
             with server.busy:

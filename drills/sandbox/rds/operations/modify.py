@@ -27,6 +27,12 @@ _IMMEDIATE_STATUSES = {
     "monitoring_interval": "configuring-enhanced-monitoring",
     "backup_retention_period": "modifying",
 }
+# what an instance of a cluster has from its cluster
+_CLUSTERS_OWN = (
+    "allocated_storage", "backup_retention_period", "db_port_number", "deletion_protection",
+    "enable_iam_database_authentication", "iops", "master_user_password", "preferred_backup_window", "storage_type",
+    "vpc_security_group_ids",
+)  # fmt: skip
 
 
 class Modification:
@@ -112,9 +118,15 @@ class ModificationChecks:
         if members.get("manage_master_user_password") or members.get("rotate_master_user_password"):
             raise InvalidParameterCombination("Managed master passwords are absent from this sandbox.")
         limits.check_common(members)
+        for key in _CLUSTERS_OWN if db.cluster is not None else ():
+            if members.get(key) is not None:
+                raise InvalidParameterCombination(
+                    f"The specified DB Instance is a member of a cluster. Modify {key.replace('_', ' ')} for the DB Cluster "
+                    "using the ModifyDbCluster API"
+                )
         if members.get("master_user_password") is not None:
             limits.check_password(str(members["master_user_password"]))
-        self._parameter_groups.check(members.get("db_parameter_group_name"), db.engine_version)
+        self._parameter_groups.check(members.get("db_parameter_group_name"), db.engine_version, db.engine)
         if members.get("vpc_security_group_ids") is not None:
             self._network.security_groups(members["vpc_security_group_ids"], db.db_subnet_group.vpc_id)
         new_name = members.get("new_db_instance_identifier")

@@ -7,39 +7,21 @@ What a restore inherits follows the API reference
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
-from moto.rds.exceptions import (
-    DBInstanceNotFoundError,
-    InvalidParameterCombination,
-    InvalidParameterValue,
-    RDSClientError,
-)
+from moto.rds.exceptions import DBInstanceNotFoundError, InvalidParameterCombination, RDSClientError
 from moto.rds.models import RDSBackend
 
-from drills.sandbox.postgres.servers import Server, StoredSnapshot
-from drills.sandbox.postgres.wal import RECOVERY_SIGNAL, Archive
+from drills.sandbox.postgres.servers import Server
 from drills.sandbox.rds.automated_backups import AutomatedBackups
 from drills.sandbox.rds.instances import SandboxInstance
 from drills.sandbox.rds.keys import Keys
 from drills.sandbox.rds.lifecycle import Lifecycle
+from drills.sandbox.rds.operations.recovery import Moment, Recovery, Source, plan_recovery
 from drills.sandbox.rds.registration import Registration, check_request, check_storage
-from drills.sandbox.rds.restore_window import base_backups, restore_window
 from drills.sandbox.state import DataPlane
 
 _SOURCES = ("source_db_instance_identifier", "source_dbi_resource_id", "source_db_instance_automated_backups_arn")
-_RECOVERY_TIMEOUT = 3600.0  # seconds for PostgreSQL to apply the archived WAL
-
-
-@dataclass(frozen=True, slots=True)
-class _Recovery:
-    """From which base backup and archive a server recovers, up to which instant."""
-
-    base: StoredSnapshot
-    archive: Archive
-    target: datetime
 
 
 class PointInTimeRestore:
@@ -64,8 +46,7 @@ class PointInTimeRestore:
     def restore(self, target_name: str, request: Mapping[str, Any]) -> SandboxInstance:
         """Enter the instance and recover its server in a thread; the members of the request precede the inherited."""
         members = dict(request)
-        restore_time = members.pop("restore_time", None)
-        use_latest = bool(members.pop("use_latest_restorable_time", False))
+        moment = Moment(members.pop("restore_time", None), bool(members.pop("use_latest_restorable_time", False)))
         sources = {key: members.pop(key, None) for key in _SOURCES}
         members.pop("target_db_instance_identifier", None)
         check_request(members)
@@ -75,7 +56,7 @@ class PointInTimeRestore:
                 "PointInTimeRestoreNotEnabled",
                 f"Point in time restore is not enabled for {source.resource_id}: its backup retention period is 0.",
             )
-        recovery = self._plan(source, self._target(source, restore_time, use_latest))
+        recovery = plan_recovery(self._plane, self._backend, _recovered(source), moment)
         self._keys.check(source.kms_key_id)
         check_storage(members, source.allocated_storage)
         members["db_instance_identifier"] = target_name
@@ -102,47 +83,21 @@ class PointInTimeRestore:
         assert isinstance(db, SandboxInstance)
         return db
 
-    def _target(self, source: SandboxInstance, restore_time: datetime | None, use_latest: bool) -> datetime:
-        """Return the instant to restore to; raise the error of AWS when the source cannot be restored to it."""
-        if (restore_time is not None) == use_latest:
-            raise InvalidParameterCombination(
-                "Exactly one of RestoreTime and UseLatestRestorableTime must be specified."
-            )
-        window = restore_window(self._plane, self._backend, source.dbi_resource_id)
-        if window is None:
-            raise RDSClientError(
-                "InvalidDBInstanceState", f"The instance {source.resource_id} has no restorable time yet."
-            )
-        earliest, latest = window
-        if restore_time is None:
-            return latest
-        target = restore_time if restore_time.tzinfo else restore_time.replace(tzinfo=UTC)
-        if target > latest:
-            raise InvalidParameterValue(
-                f"The specified instance cannot be restored to a time later than {latest.isoformat()}"
-            )
-        if target < earliest:
-            raise InvalidParameterValue(
-                f"The specified instance cannot be restored to a time earlier than {earliest.isoformat()} because its "
-                f"backup retention period is set to {source.backup_retention_period} days"
-            )
-        return target
-
-    def _plan(self, source: SandboxInstance, target: datetime) -> _Recovery:
-        bases = base_backups(self._plane, self._backend, source.dbi_resource_id)
-        archive = self._plane.archives.of(source.dbi_resource_id)
-        assert archive is not None  # an instance with a restore window has an archive
-        return _Recovery([each for each in bases if each.taken_at <= target][-1], archive, target)
-
-    def _recover(self, db: SandboxInstance, server: Server, recovery: _Recovery) -> None:
+    def _recover(self, db: SandboxInstance, server: Server, recovery: Recovery) -> None:
         def build(settings: dict[str, str]) -> None:
-            with recovery.base.busy:
-                server.cluster.restore_from(recovery.base.folder)
-            (server.cluster.data / RECOVERY_SIGNAL).touch()
-            until = recovery.archive.recovery_settings(self._plane.clock.to_machine_time(recovery.target))
-            server.cluster.start(settings | until, timeout=_RECOVERY_TIMEOUT)
+            recovery.run(server.cluster, settings, self._plane.clock)
 
         self._lifecycle.bring_up(db, server, build, failure="incompatible-restore")
+
+
+def _recovered(source: SandboxInstance) -> Source:
+    return Source(
+        "instance",
+        source.resource_id,
+        source.dbi_resource_id,
+        source.backup_retention_period,
+        lambda message: RDSClientError("InvalidDBInstanceState", message),
+    )
 
 
 def inherited_members(source: SandboxInstance) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from moto.rds.exceptions import InvalidDBClusterStateFault
+
 from drills.sandbox.rds.instances import MODIFIABLE, SandboxInstance
 from drills.sandbox.rds.key_access import RECOVERABLE, KeyAccess
 from drills.sandbox.rds.keys import Keys
@@ -37,11 +39,20 @@ class Power:
 
     def stop(self, name: str, snapshot_name: str | None = None) -> SandboxInstance:
         """Stop an instance, after a snapshot where one is named; its port refuses and stays with the name."""
-        db = self._lookups.instance(name, "available")
+        db = self._alone(name, "available")
         if snapshot_name:
             self._snapshots.create(db.resource_id, snapshot_name)
         db.status = "stopping"
         self._plane.work(f"stop {db.resource_id}", lambda: self._stop(db))
+        return db
+
+    def _alone(self, name: str, *statuses: str) -> SandboxInstance:
+        """Return an instance that can be stopped by itself; InvalidDBClusterStateFault for one of a cluster."""
+        db = self._lookups.instance(name, *statuses)
+        if db.cluster is not None:
+            raise InvalidDBClusterStateFault(
+                f"The instance {db.resource_id} is a member of a DB cluster, which alone can be stopped and started."
+            )
         return db
 
     def _stop(self, db: SandboxInstance) -> None:
@@ -66,7 +77,7 @@ class Power:
 
     def start(self, name: str) -> SandboxInstance:
         """Start a stopped instance with all the values of its parameter group, or one whose key is enabled again."""
-        if self._lookups.instance(name).status == RECOVERABLE:
+        if self._alone(name).status == RECOVERABLE:
             return self._key_access.recover(name)
         db = self._lookups.instance(name, "stopped")
         self._keys.check(db.kms_key_id)

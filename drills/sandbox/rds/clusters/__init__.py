@@ -1,0 +1,1 @@
+"""Aurora PostgreSQL: clusters, their instances, their snapshots and their restores."""

@@ -1,0 +1,81 @@
+"""How a cluster becomes available, how its writer endpoint opens and closes, and how it is backed up automatically."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from drills.sandbox.base.errors import SERVER_ERRORS, Ending, first_line
+from drills.sandbox.postgres.servers import Server
+from drills.sandbox.rds.clusters.models import SandboxCluster
+from drills.sandbox.rds.instances import SandboxInstance
+from drills.sandbox.state import DataPlane
+
+
+class ClusterLifecycle:
+    """Brings the data of clusters into being, and starts and ends their servers with their first and last instances."""
+
+    def __init__(self, plane: DataPlane) -> None:
+        self._plane = plane
+
+    def bring_up(
+        self, cluster: SandboxCluster, server: Server, build: Callable[[], None], event: tuple[str, str]
+    ) -> None:
+        """Build the data of a new cluster and make it available; its server does not run until it has an instance.
+
+        `build` makes the data directory, and leaves no server running on it. An error makes the cluster `failed`, a
+        status that no document of AWS describes for a cluster; its event says why.
+        """
+        plane, began = self._plane, self._plane.clock.monotonic()
+        try:
+            with plane.lock:
+                plane.archives.open(cluster.db_cluster_resource_id, server.cluster)
+            with server.busy:
+                build()
+        except SERVER_ERRORS as error:
+            if isinstance(error, Ending):
+                raise
+            self._fail(cluster, server, error)
+            return
+        plane.at_least(began, plane.delays.creating)
+        with plane.lock:
+            if cluster.status != "creating":
+                return
+            if plane.faults.take("stuck-creating", service="rds", name=cluster.resource_id):
+                cluster.record_event("The DB cluster is still being created", "notification")
+                return
+            cluster.status = "available"
+            cluster.record_event(*event)
+
+    def _fail(self, cluster: SandboxCluster, server: Server, error: Exception) -> None:
+        with self._plane.lock:
+            server.reason = first_line(error)
+            if cluster.status != "deleting":
+                cluster.status = "failed"
+                cluster.record_event(f"The DB cluster is failed: {server.reason}", "failure")
+
+    def start_server(self, cluster: SandboxCluster, server: Server, settings: dict[str, str]) -> None:
+        """Start the server of a cluster for its first instance. The caller holds the server's `busy`."""
+        if not server.cluster.running():
+            server.cluster.start(settings)
+
+    def open_endpoint(self, cluster: SandboxCluster, db: SandboxInstance) -> None:
+        """Let the writer endpoint lead to the server once its writer is there. The caller holds the lock."""
+        if db.is_cluster_writer:
+            server = self._plane.servers[cluster.db_cluster_resource_id]
+            cluster.port = self._plane.ports.open(cluster.port_name, server.cluster)
+
+    def instance_left(self, cluster: SandboxCluster, db: SandboxInstance) -> None:
+        """Promote another instance where the writer has left; end the server and close the endpoint with the last one."""
+        with self._plane.lock:
+            rest = [each for each in cluster.instances() if each is not db]
+            server = self._plane.servers.get(cluster.db_cluster_resource_id)
+            if rest and db.is_cluster_writer:
+                db.is_cluster_writer = False
+                heir = min(rest, key=lambda each: (each.promotion_tier, each.instance_create_time))
+                heir.is_cluster_writer = True
+                cluster.record_event(f"Completed failover to DB instance: {heir.resource_id}", "failover")
+            if not rest:
+                self._plane.ports.refuse(cluster.port_name)
+        if server is not None and not rest:
+            with server.busy:
+                server.cluster.stop()
