@@ -1,6 +1,7 @@
 """Implements moto's backend of AWS Backup with the sandbox's own service.
 
-A recovery point of an RDS instance is a DB snapshot of type `awsbackup`, named `awsbackup:job-<uuid>`. Every operation
+A recovery point of an RDS instance is a DB snapshot, and one of an Aurora cluster a DB cluster snapshot, of type `awsbackup`, named
+`awsbackup:job-<uuid>`. Every operation
 that is neither in drills/sandbox/backup/answers nor in moto answers with an error that names it.
 """
 

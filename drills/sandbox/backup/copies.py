@@ -27,6 +27,7 @@ from drills.sandbox.backup.models import (
 )
 from drills.sandbox.backup.points import Points
 from drills.sandbox.backup.region import Region
+from drills.sandbox.backup.resources import Protected
 from drills.sandbox.backup.validation import read_lifecycle, require_members
 from drills.sandbox.backup.vaults import Vaults
 
@@ -112,7 +113,7 @@ class CopyJobs:
             job.progress.end = JobEnd("FAILED", FAILURE_SHARE, FAILURE_MESSAGE)
         else:
             job.kms_key_id = vault.encryption_key_arn
-            database = None if point.database else self._points.snapshot_of(point).database
+            database = None if point.database else self._points.source_of(point)
             destination.receive(job, point, vault.backup_vault_name, database)
         return job
 
@@ -135,12 +136,13 @@ class CopyJobs:
         self._jobs[job.id] = job
         return job
 
-    def receive(self, job: CopyJob, source: RecoveryPoint, vault: str, database: Any) -> None:
+    def receive(self, job: CopyJob, source: RecoveryPoint, vault: str, database: Protected | None) -> None:
         """Put the copy of a point into a vault of this region.
 
-        With the snapshot's `database`, the copy has its data at once; with None, it gets them together with its source.
+        With its `database`, an instance or a cluster, the copy has its data at once; with None, it gets them together with its
+        source.
         """
-        job.point_arn = self._region.rds_arn("snapshot", f"awsbackup:copyjob-{uuid.uuid4()}")
+        job.point_arn = self._region.point_arn(source.resource_arn, f"awsbackup:copyjob-{uuid.uuid4()}")
         point = RecoveryPoint(
             job.point_arn,
             vault,

@@ -21,9 +21,9 @@ from drills.sandbox.backup.models import (
 )
 from drills.sandbox.backup.points import Points, as_tag_list
 from drills.sandbox.backup.region import Region
+from drills.sandbox.backup.resources import NewSnapshot, Protected, name_of, type_of
 from drills.sandbox.backup.validation import read_lifecycle, read_windows, require_members
 from drills.sandbox.backup.vaults import Vaults
-from drills.sandbox.rds.instances import SandboxInstance
 
 # a server runs in these statuses, so that its data can be copied when the clock is moved forward over a schedule
 _RUNNING = ("available", "backing-up", "modifying", "rebooting", "storage-optimization")
@@ -52,13 +52,13 @@ class BackupJobs:
         return self._jobs[job_id]
 
     def start_on_demand(self, request: Mapping[str, Any]) -> BackupJob:
-        """StartBackupJob for an RDS instance: the data are copied now, or as soon as the instance permits it."""
+        """StartBackupJob for an instance or a cluster: the data are copied now, or as soon as its status permits it."""
         require_members(request, "BackupVaultName", "ResourceArn", "IamRoleArn")
         earlier = self._region.tokens.find("StartBackupJob", request)
         if earlier is not None:
             return self.get(earlier)
         vault = self._vaults.get(request["BackupVaultName"]).backup_vault_name
-        self._require_instance(request["ResourceArn"])
+        self._require_resource(request["ResourceArn"])
         start, complete = read_windows(request.get("StartWindowMinutes"), request.get("CompleteWindowMinutes"))
         job = self.create(request["ResourceArn"], vault, request["IamRoleArn"], self._region.now())
         job.lifecycle = read_lifecycle(request.get("Lifecycle"))
@@ -70,24 +70,23 @@ class BackupJobs:
 
     def create(self, resource_arn: str, vault: str, role: str, at: datetime) -> BackupJob:
         """Create a job that has not begun."""
-        name = resource_arn.split(":db:", 1)[1]
         progress = Progress(at, self._region.plane.delays.backup_job)
-        job = BackupJob(new_job_id(), role, resource_arn, name, vault, progress)
+        job = BackupJob(new_job_id(), role, resource_arn, name_of(resource_arn), vault, progress)
         self._jobs[job.id] = job
         return job
 
     def stop(self, job_id: str) -> None:
-        """StopBackupJob: "not supported for … Amazon RDS" (API reference), and there are no other resources here."""
-        self.get(job_id)
-        raise InvalidRequestException("Stopping a backup job is not supported for the resource type RDS.")
+        """StopBackupJob: "not supported for … Amazon Aurora … Amazon RDS" (API reference), and there is nothing else here."""
+        kind = type_of(self.get(job_id).resource_arn)
+        raise InvalidRequestException(f"Stopping a backup job is not supported for the resource type {kind}.")
 
-    def _require_instance(self, arn: str) -> None:
-        """Raise AWS's error for an ARN that is not one of an existing RDS instance."""
-        prefix, _, name = arn.partition(":db:")
-        if not prefix.startswith("arn:aws:rds:") or not name:
-            raise InvalidParameterValueException(f"This sandbox backs up RDS instances only, not {arn}.")
-        db = self._region.rds.databases.get(name)
-        if not isinstance(db, SandboxInstance) or db.arn != arn:
+    def _require_resource(self, arn: str) -> None:
+        """Raise AWS's error for an ARN that is not one of an existing RDS instance or Aurora cluster."""
+        if not arn.startswith("arn:aws:rds:") or not type_of(arn):
+            raise InvalidParameterValueException(
+                f"This sandbox backs up RDS instances and Aurora clusters only, not {arn}."
+            )
+        if self._region.resources.find(arn) is None:
             raise ResourceNotFoundException(f"The resource {arn} does not exist.")
 
     # -- the start of a job --------------------------------------------------------------------------------------
@@ -98,10 +97,10 @@ class BackupJobs:
         Now, the data are copied and the instance is `backing-up` for a while. While the clock is moved forward over
         the instant, the point refers to its instance, and `Scheduler.copy_data` copies the data afterwards.
         """
-        vault, db = self._vaults.find(job.vault), self._region.rds.databases.get(job.resource_name)
+        vault, db = self._vaults.find(job.vault), self._region.resources.find(job.resource_arn)
         problem = vault.lock_violation(job.lifecycle) if vault else f"Backup vault {job.vault} not found"
         job.vault_lock = "" if vault is None else "LOCKED" if vault.locked else "UNLOCKED"
-        if problem or not isinstance(db, SandboxInstance):
+        if problem or db is None:
             self._fail(job, at, JobEnd("FAILED", 0.0, problem or f"The resource {job.resource_name} does not exist."))
             return
         forwarding = self._region.forwarding_until is not None
@@ -113,8 +112,8 @@ class BackupJobs:
         job.tags = {tag["Key"]: tag["Value"] for tag in db.tags} | job.tags
         if forwarding:
             job.progress.started_at, job.kms_key_id = at, db.kms_key_id
-            job.point_arn = self._region.rds_arn("snapshot", f"awsbackup:job-{uuid.uuid4()}")
-        elif not self._copy_now(job, at):
+            job.point_arn = self._region.point_arn(job.resource_arn, f"awsbackup:job-{uuid.uuid4()}")
+        elif not self._copy_now(job, db, at):
             return
         self._add_point(job, at, db if forwarding else None)
         self._due_copies += [(job.completed_at, job, action) for action in job.copy_actions]
@@ -130,27 +129,22 @@ class BackupJobs:
             return JobEnd("EXPIRED", window / seconds, "Backup job expired before completion.")
         return None
 
-    def _copy_now(self, job: BackupJob, at: datetime) -> bool:
-        """Copy the data of the job's instance; False when RDS refused, which has failed the job."""
+    def _copy_now(self, job: BackupJob, resource: Protected, at: datetime) -> bool:
+        """Copy the data of the job's instance or cluster; False when RDS refused, which has failed the job."""
+        wanted = NewSnapshot(f"awsbackup:job-{uuid.uuid4()!s}", as_tag_list(job.tags), job.progress.seconds)
         try:
-            snapshot = self._region.rds.create_db_snapshot(
-                job.resource_name,
-                f"awsbackup:job-{uuid.uuid4()!s}",
-                snapshot_type="awsbackup",
-                tags=as_tag_list(job.tags),
-                delay=job.progress.seconds,
-            )
+            snapshot = self._region.resources.take(resource, wanted)
         except ServiceException as error:
             self._fail(job, at, JobEnd("FAILED", 0.0, str(error.message)))
             return False
         job.progress.started_at = at
         # a copy that takes longer than the configured time makes the job as long as it took
         job.progress.seconds = max(job.progress.seconds, (self._region.now() - at).total_seconds())
-        job.point_arn, job.size_bytes = snapshot.arn, snapshot.full_snapshot_size_in_bytes
+        job.point_arn, job.size_bytes = snapshot.arn, self._region.plane.snapshots[snapshot.arn].size_bytes
         job.kms_key_id = snapshot.kms_key_id
         return True
 
-    def _add_point(self, job: BackupJob, at: datetime, database: SandboxInstance | None) -> None:
+    def _add_point(self, job: BackupJob, at: datetime, database: Protected | None) -> None:
         self._points.add(
             RecoveryPoint(
                 job.point_arn,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from drills.sandbox.rds.instances import SandboxInstance
+from drills.sandbox.backup.resources import Protected, type_of
 
 POINT_STATUSES = ("COMPLETED", "PARTIAL", "DELETING", "EXPIRED", "AVAILABLE", "STOPPED", "CREATING")
 VALIDATIONS = ("SUCCESSFUL", "FAILED", "TIMED_OUT", "VALIDATING")
@@ -181,7 +181,7 @@ class CopyJob:
 
 @dataclass
 class RecoveryPoint:
-    """A backup in a vault, which is a DB snapshot of type `awsbackup` in RDS.
+    """A backup in a vault, which is a DB snapshot, or a DB cluster snapshot, of type `awsbackup` in RDS.
 
     `taken_at` is set on a copy: when its source was made. `database` is set while the data are still to be copied
     from it. `forced_status` and `expires_at` are set by the control API for tests. `deletion_problem` says why the
@@ -205,8 +205,13 @@ class RecoveryPoint:
     forced_status: str = ""
     expires_at: datetime | None = None
     deletion_problem: str = ""
-    database: SandboxInstance | None = None
+    database: Protected | None = None
     tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def resource_type(self) -> str:
+        """`RDS` or `Aurora`."""
+        return type_of(self.resource_arn)
 
     def status(self, now: datetime) -> str:
         """Return the status; a point past its lifecycle is EXPIRED until AWS Backup has removed it."""
@@ -225,15 +230,15 @@ class RecoveryPoint:
 
 @dataclass
 class RestoreJob:
-    """A restore that AWS Backup requested from RDS; its status follows the status of the instance."""
+    """A restore that AWS Backup requested from RDS; its status follows the status of the instance or cluster, `name`."""
 
     id: str
     point: RecoveryPoint
-    instance: str
+    name: str
     role_arn: str
     created_at: datetime
     metadata: dict[str, str]
-    instance_arn: str = ""
+    created_arn: str = ""
     ended_at: datetime | None = None
     outcome: str = ""
     message: str = ""

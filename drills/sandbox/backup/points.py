@@ -6,7 +6,6 @@ one copy of the data; the data plane separates them when one of them is changed.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -15,9 +14,9 @@ from moto.backup.exceptions import InvalidParameterValueException, InvalidReques
 from drills.sandbox.backup.errors import AccessDeniedException
 from drills.sandbox.backup.models import RecoveryPoint
 from drills.sandbox.backup.region import Region
+from drills.sandbox.backup.resources import NewSnapshot, Protected
 from drills.sandbox.backup.validation import read_lifecycle
 from drills.sandbox.backup.vaults import Vaults, denies
-from drills.sandbox.rds.instances import SandboxSnapshot
 
 _DELETE = "backup:DeleteRecoveryPoint"
 
@@ -61,36 +60,22 @@ class Points:
 
     # -- a point and its snapshot --------------------------------------------------------------------------------
 
-    def snapshot_of(self, point: RecoveryPoint) -> SandboxSnapshot:
-        """Return the DB snapshot that holds the data of a recovery point."""
-        snapshot = self._region.rds.describe_db_snapshots(None, point.arn)[0]
-        assert isinstance(snapshot, SandboxSnapshot)
-        return snapshot
+    def source_of(self, point: RecoveryPoint) -> Protected:
+        """Return the instance or cluster of a recovery point, as it was when it was backed up."""
+        return self._region.resources.source_of(point.arn)
 
     def add(self, point: RecoveryPoint) -> None:
         """Put a point into its vault, with its tags."""
         self._points[point.arn] = point
         self._region.tags.add(point.arn, point.tags)
 
-    def register_snapshot(self, point: RecoveryPoint, database: Any) -> None:
-        """Create the DB snapshot of a point whose data the data plane has; it is available when the point is complete."""
-        plane, rds = self._region.plane, self._region.rds
-        snapshot = SandboxSnapshot(
-            rds,
-            plane,
-            database,
-            point.arn.split(":snapshot:", 1)[1],
-            snapshot_type="awsbackup",
-            tags=as_tag_list(point.tags),
-            kms_key_id=point.kms_key_id,
-            delay=self._region.seconds_until(point.completed_at),
-        )
-        stored = plane.snapshots[point.arn]
-        snapshot.created = point.created_at
-        snapshot.original_snapshot_create_time = point.taken_at or point.created_at
-        snapshot.set_data(stored)
-        point.size_bytes = stored.size_bytes
-        rds.database_snapshots[snapshot.resource_id] = snapshot
+    def register_snapshot(self, point: RecoveryPoint, resource: Protected) -> None:
+        """Create the snapshot of a point whose data the data plane has; it is available when the point is complete."""
+        delay = self._region.seconds_until(point.completed_at)
+        wanted = NewSnapshot(point.arn.split(":", 6)[6], as_tag_list(point.tags), delay)
+        times = point.created_at, point.taken_at or point.created_at
+        self._region.resources.register(point.arn, resource, wanted, point.kms_key_id, times)
+        point.size_bytes = self._region.plane.snapshots[point.arn].size_bytes
 
     # -- the end of a point --------------------------------------------------------------------------------------
 
@@ -111,9 +96,7 @@ class Points:
 
     def drop(self, point: RecoveryPoint) -> None:
         """Remove a point from its vault, with its snapshot, its data and its tags."""
-        for snapshot in list(self._region.rds.database_snapshots.values()):
-            if snapshot.arn == point.arn:
-                self._region.rds.remove_snapshot(snapshot)
+        self._region.resources.remove_snapshot(point.arn)
         self._points.pop(point.arn, None)
         self._region.tags.remove_all(point.arn)
 
@@ -147,7 +130,7 @@ class Points:
 
     def restore_metadata(self, arn: str, vault: str) -> dict[str, str]:
         """GetRecoveryPointRestoreMetadata: the source's settings at the time of the backup, as strings."""
-        values = _restore_metadata(self.snapshot_of(self.get(arn, vault)))
+        values = self._region.resources.restore_metadata(self.get(arn, vault).arn)
         return {
             key: str(value).lower() if isinstance(value, bool) else str(value)
             for key, value in values.items()
@@ -158,31 +141,3 @@ class Points:
 def as_tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
     """Return tags as RDS has them, a list of `Key` and `Value`."""
     return [{"Key": key, "Value": value} for key, value in tags.items()]
-
-
-def _restore_metadata(snapshot: SandboxSnapshot) -> dict[str, Any]:
-    source = snapshot.database
-    return {
-        "AllocatedStorage": snapshot.allocated_storage,
-        "AutoMinorVersionUpgrade": source.auto_minor_version_upgrade,
-        "AvailabilityZone": source.availability_zone,
-        "CopyTagsToSnapshot": source.copy_tags_to_snapshot,
-        "DBInstanceClass": source.db_instance_class,
-        "DBInstanceIdentifier": snapshot.db_instance_identifier,
-        "DBName": source.db_name,
-        "DBParameterGroupName": source.db_parameter_groups()[0].name,
-        "DBSubnetGroupName": source.db_subnet_group.name,
-        "DeletionProtection": source.deletion_protection,
-        "EnableIAMDatabaseAuthentication": source.enable_iam_database_authentication,
-        "Engine": "postgres",
-        "EngineVersion": snapshot.engine_version,
-        "Iops": source.iops,
-        "KmsKeyId": snapshot.kms_key_id,
-        "LicenseModel": source.license_model,
-        "MultiAZ": source.multi_az,
-        "OptionGroupName": source.option_group_name,
-        "Port": source.port,
-        "PubliclyAccessible": source.publicly_accessible,
-        "StorageType": source.storage_type,
-        "VpcSecurityGroupIds": json.dumps(source.vpc_security_group_ids),
-    }

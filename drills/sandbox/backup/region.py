@@ -9,6 +9,7 @@ from typing import Any
 
 from moto.utilities.tagging_service import TaggingService
 
+from drills.sandbox.backup.resources import Resources
 from drills.sandbox.rds.backend import SandboxRDS
 from drills.sandbox.state import DataPlane
 
@@ -89,9 +90,14 @@ class Region:
         """Return the ARN of a resource of AWS Backup in this region."""
         return f"arn:aws:backup:{self.name}:{self.account}:{kind}:{name}"
 
-    def rds_arn(self, kind: str, name: str) -> str:
-        """Return the ARN of a resource of RDS in this region, of kind `db` or `snapshot`."""
-        return f"arn:aws:rds:{self.name}:{self.account}:{kind}:{name}"
+    @property
+    def resources(self) -> Resources:
+        """The instances and clusters of this region."""
+        return Resources(self.rds, self.plane)
+
+    def point_arn(self, resource_arn: str, name: str) -> str:
+        """Return the ARN of the snapshot of that name, in this region, that holds a recovery point of a resource."""
+        return self.resources.point_arn(resource_arn, name, self.name, self.account)
 
     def seconds_until(self, instant: datetime) -> float:
         """Return the seconds from now to an instant, 0 when it has passed."""

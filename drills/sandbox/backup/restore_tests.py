@@ -18,6 +18,7 @@ from moto.core.exceptions import ServiceException
 from drills.sandbox.backup.models import RecoveryPoint, RestoreJob, new_job_id
 from drills.sandbox.backup.points import Points
 from drills.sandbox.backup.region import Region
+from drills.sandbox.backup.resources import RDS
 from drills.sandbox.backup.restores import RestoreJobs
 from drills.sandbox.backup.scheduler import TEST_PREFIX
 from drills.sandbox.backup.testing_plans import LATEST, TestingPlan, TestingPlans, TestingSelection
@@ -84,7 +85,7 @@ class RestoreTests:
                 yield newest if plan.points["Algorithm"] == LATEST else random.choice(points)
 
     def _candidates(self, plan: TestingPlan, at: datetime) -> dict[str, list[RecoveryPoint]]:
-        """Return the points in the plan's vaults and selection window, by the ARN of their resource."""
+        """Return the points of instances in the plan's vaults and selection window, by the ARN of their resource."""
         begin = at - timedelta(days=plan.points["SelectionWindowDays"])
         vaults = {
             vault.backup_vault_name
@@ -95,7 +96,8 @@ class RestoreTests:
         found: dict[str, list[RecoveryPoint]] = {}
         for point in self._points:
             retained = point.delete_at is None or point.delete_at > at
-            if point.vault in vaults and retained and begin <= point.created_at and point.completed_at <= at:
+            there = point.vault in vaults and point.resource_type == RDS
+            if there and retained and begin <= point.created_at and point.completed_at <= at:
                 found.setdefault(point.resource_arn, []).append(point)
         return found
 
@@ -126,7 +128,7 @@ class RestoreTests:
         """Record a test that has ended before the instant that the clock is moved forward to."""
         instance = f"{TEST_PREFIX}-{secrets.token_hex(8)}"
         job = RestoreJob(new_job_id(), test.point, instance, test.selection.document["IamRoleArn"], test.at, {})
-        job.instance_arn = self._region.rds_arn("db", instance)
+        job.created_arn = test.point.resource_arn.split(":db:")[0] + f":db:{instance}"
         job.outcome, job.ended_at, job.deletion = "COMPLETED", ended_at, "SUCCESSFUL"
         job.validation = "TIMED_OUT" if window else ""
         self._restores.add(job)
@@ -139,7 +141,7 @@ class RestoreTests:
         metadata = {key: value for key, value in inferred.items() if key.lower() not in overrides} | overrides
         job = self._restores.start(point, metadata, document["IamRoleArn"])
         job.created_at = test.at
-        if (db := self._region.rds.databases.get(job.instance)) is not None:
+        if (db := self._region.rds.databases.get(job.name)) is not None:
             db.tags = [{"Key": TEST_PREFIX, "Value": ""}]
             db.created = db.instance_create_time = (
                 test.at
@@ -152,7 +154,7 @@ class RestoreTests:
             if job.deletion in ("SUCCESSFUL", "FAILED"):
                 continue
             if job.deletion == "DELETING":
-                job.deletion = "DELETING" if job.instance in self._region.rds.databases else "SUCCESSFUL"
+                job.deletion = "DELETING" if job.name in self._region.rds.databases else "SUCCESSFUL"
                 continue
             self._restores.get(job.id)
             late = job.delete_by is not None and job.delete_by <= self._region.now()
@@ -162,12 +164,12 @@ class RestoreTests:
                 self._delete(job)
 
     def _delete(self, job: RestoreJob) -> None:
-        db = self._region.rds.databases.get(job.instance)
+        db = self._region.rds.databases.get(job.name)
         if db is not None and TEST_PREFIX not in {tag["Key"] for tag in db.tags}:
             job.deletion, job.deletion_message = "FAILED", f"The tag {TEST_PREFIX} is gone from the instance."
             return
         try:
-            self._region.rds.delete_db_instance(job.instance, skip_final_snapshot=True)
+            self._region.rds.delete_db_instance(job.name, skip_final_snapshot=True)
             job.deletion = "DELETING"
         except ServiceException as error:
             job.deletion, job.deletion_message = "FAILED", str(error.message)

@@ -17,7 +17,6 @@ from drills.sandbox.backup.plans import Plan, Plans, Rule
 from drills.sandbox.backup.points import Points
 from drills.sandbox.backup.region import Region
 from drills.sandbox.base.errors import SERVER_ERRORS, Ending, first_line
-from drills.sandbox.rds.instances import SandboxInstance
 from drills.schedule.selections import selected_by
 
 TEST_PREFIX = "awsbackup-restore-test"  # of the names and tags of what a restore test creates; plans skip it
@@ -58,7 +57,7 @@ class Scheduler:
         for selection in plan.selections.values():
             if selection.created_at > at:
                 continue
-            for db in self._region.rds.databases.values():
+            for db in self._region.resources.all():
                 tags = {tag["Key"]: tag["Value"] for tag in db.tags}
                 test = db.resource_id.startswith(TEST_PREFIX) or TEST_PREFIX in tags
                 if db.arn in seen or test or selected_by(selection.document, db.arn, tags) is None:
@@ -98,11 +97,11 @@ class Scheduler:
         False when that is not possible, which removes the point and fails its job.
         """
         database, point.database = point.database, None
-        assert isinstance(database, SandboxInstance)
+        assert database is not None
         plane, taken_at = self._region.plane, point.taken_at or point.created_at
         try:
             if shared is None:
-                plane.snapshots.take(point.arn, database.dbi_resource_id, taken_at)
+                plane.snapshots.take(point.arn, database.server_id, taken_at)
             else:
                 plane.snapshots.share(shared.arn, point.arn, taken_at)
         except (*SERVER_ERRORS, KeyError) as error:
@@ -132,7 +131,7 @@ def copy_missing_data(schedulers: Sequence[Scheduler]) -> None:
     sizes: dict[str, int] = {}
     for point, scheduler in sorted(rows, key=lambda row: row[0].created_at):
         assert point.database is not None
-        key = point.database.dbi_resource_id
+        key = point.database.server_id
         if scheduler.copy_data(point, first.get(key)):
             first.setdefault(key, point)
             sizes[point.arn] = point.size_bytes

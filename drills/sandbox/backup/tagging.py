@@ -62,4 +62,4 @@ class Tagging:
         point = self._points.find(arn)
         if point is not None:
             point.tags = self._region.tags.of(arn)
-            self._points.snapshot_of(point).tags = as_tag_list(point.tags)
+            self._region.resources.snapshot(point.arn).tags = as_tag_list(point.tags)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from moto.backup.exceptions import InvalidParameterValueException
 from moto.rds.exceptions import InvalidParameterCombination, InvalidParameterValue, RDSClientError
 
-from drills.sandbox.backup.restores import restore_parameters
+from drills.sandbox.backup.metadata import restore_parameters
+from drills.sandbox.backup.resources import AURORA, RDS
 from drills.sandbox.rds.limits import (
     CERTIFICATES,
     check_accounts,
@@ -162,7 +163,7 @@ def test_a_snapshot_is_shared_with_accounts_alone() -> None:
 def test_restore_metadata_that_rds_could_not_read_are_refused(key: str, value: str) -> None:
     """Each value is read by its type, and one that cannot be is named."""
     with pytest.raises(InvalidParameterValueException) as refused:
-        restore_parameters({"DBInstanceIdentifier": "copy", key: value})
+        restore_parameters(RDS, {"DBInstanceIdentifier": "copy", key: value})
     assert key in str(refused.value.message)
 
 
@@ -170,10 +171,28 @@ def test_restore_metadata_become_parameters() -> None:
     """Lists are JSON, flags true or false, keys in any case; the port belongs to the sandbox."""
     given = {"dbinstanceidentifier": "copy", "Port": "5432", "MultiAZ": "True", "VpcSecurityGroupIds": '["sg-1"]',
              "CACertificateIdentifier": "rds-ca-ecc384-g1"}  # fmt: skip
-    assert restore_parameters(given) == {
+    assert restore_parameters(RDS, given) == {
         "db_instance_identifier": "copy",
         "port": 5432,
         "multi_az": True,
         "vpc_security_group_ids": ["sg-1"],
         "ca_certificate_identifier": "rds-ca-ecc384-g1",
     }
+
+
+def test_restore_metadata_of_a_cluster_become_its_parameters() -> None:
+    """They name a cluster and none of an instance's settings; what RDS could not read is refused."""
+    given = {
+        "DBClusterIdentifier": "copy",
+        "Engine": "aurora-postgresql",
+        "AvailabilityZones": '["a", "b"]',
+        "DBInstanceClass": "x",
+    }
+    assert restore_parameters(AURORA, given) == {
+        "db_cluster_identifier": "copy",
+        "engine": "aurora-postgresql",
+        "availability_zones": ["a", "b"],
+    }
+    for wrong in ({"DBInstanceIdentifier": "copy"}, {"DBClusterIdentifier": "copy", "Port": "80"}):
+        with pytest.raises(InvalidParameterValueException):
+            restore_parameters(AURORA, wrong)

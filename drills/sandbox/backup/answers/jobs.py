@@ -9,6 +9,7 @@ from moto.core.responses import ActionResult, EmptyResult
 
 from drills.sandbox.backup.answers.request import BackupRequest, without_none
 from drills.sandbox.backup.models import BackupJob, CopyJob, RestoreJob
+from drills.sandbox.backup.resources import type_of
 from drills.sandbox.backup.service import BackupService
 
 LIST_PERIOD = timedelta(days=30)  # "for the last 30 days" (API reference, ListBackupJobs)
@@ -177,11 +178,11 @@ class RestoreJobAnswers:
             "RecoveryPointArn": point.arn,
             "SourceResourceArn": point.resource_arn,
             "BackupVaultArn": self._vaults.arn_of(point.vault),
-            "ResourceType": "RDS",
+            "ResourceType": point.resource_type,
             "CreationDate": job.created_at,
             "RecoveryPointCreationDate": point.created_at,
             "IamRoleArn": job.role_arn,
-            "CreatedResourceArn": job.instance_arn or None,
+            "CreatedResourceArn": job.created_arn or None,
             "BackupSizeInBytes": point.size_bytes,
             "Status": job.outcome or "RUNNING",
             "PercentDone": "60.00%" if failed else "100.00%" if job.outcome == "COMPLETED" else "0.00%",
@@ -203,7 +204,7 @@ def _common_members(job: BackupJob | CopyJob, account: str, now: datetime) -> di
         {
             "AccountId": account,
             "ResourceArn": job.resource_arn,
-            "ResourceType": "RDS",
+            "ResourceType": type_of(job.resource_arn),
             "ResourceName": job.resource_name,
             "IamRoleArn": job.role_arn,
             "CreationDate": job.created_at,

@@ -58,7 +58,7 @@ class PointAnswers:
                 "RestoreMetadata": self._points.restore_metadata(arn, vault),
                 "BackupVaultArn": self._vaults.arn_of(vault),
                 "RecoveryPointArn": arn,
-                "ResourceType": "RDS",
+                "ResourceType": self._points.get(arn, vault).resource_type,
             }
         )
 
@@ -84,7 +84,7 @@ class PointAnswers:
             "BackupVaultArn": self._vaults.arn_of(point.vault),
             "SourceBackupVaultArn": point.source_vault_arn or None,
             "ResourceArn": point.resource_arn,
-            "ResourceType": "RDS",
+            "ResourceType": point.resource_type,
             "ResourceName": point.resource_name,
             "IamRoleArn": point.role_arn,
             "CreatedBy": point.created_by or None,
@@ -152,7 +152,7 @@ class ProtectedResourceAnswers:
         return [
             {
                 "ResourceArn": arn,
-                "ResourceType": "RDS",
+                "ResourceType": point.resource_type,
                 "ResourceName": point.resource_name,
                 "LastBackupTime": point.created_at,
                 "LastBackupVaultArn": self._vaults.arn_of(point.vault),

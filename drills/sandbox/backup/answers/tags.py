@@ -5,6 +5,7 @@ from __future__ import annotations
 from moto.core.responses import ActionResult, EmptyResult
 
 from drills.sandbox.backup.answers.request import BackupRequest
+from drills.sandbox.backup.resources import AURORA, RDS
 from drills.sandbox.backup.service import BackupService
 
 
@@ -30,5 +31,6 @@ class TagAnswers:
         return EmptyResult()
 
     def describe_region_settings(self) -> ActionResult:
-        """DescribeRegionSettings: RDS is opted in; there are no other resource types here."""
-        return ActionResult({"ResourceTypeOptInPreference": {"RDS": True}, "ResourceTypeManagementPreference": {}})
+        """DescribeRegionSettings: RDS and Aurora are opted in; there are no other resource types here."""
+        opted_in = {RDS: True, AURORA: True}
+        return ActionResult({"ResourceTypeOptInPreference": opted_in, "ResourceTypeManagementPreference": {}})

@@ -114,6 +114,11 @@ class SandboxCluster(DBCluster):
         return sorted((each for each in found if each.cluster is self), key=lambda db: db.instance_create_time)
 
     @property
+    def server_id(self) -> str:
+        """The id under which the data plane has the server."""
+        return self.db_cluster_resource_id
+
+    @property
     def port_name(self) -> str:
         """The name that the data plane knows the writer endpoint's port by; no instance can have it."""
         return f"{self.resource_id}.cluster"
