@@ -18,23 +18,23 @@ from drills.sandbox.rds.parameter_groups import major_of
 # moto's other operations would change its tables and no data; the sandbox refuses them
 ANSWERED = frozenset(
     {
-        "AddTagsToResource", "CopyDBClusterParameterGroup", "CopyDBClusterSnapshot", "CopyDBParameterGroup", "CopyDBSnapshot",
-        "CreateDBCluster", "CreateDBClusterParameterGroup", "CreateDBClusterSnapshot", "CreateDBInstance",
-        "CreateDBParameterGroup", "CreateDBSnapshot", "CreateDBSubnetGroup", "DeleteDBCluster",
-        "DeleteDBClusterParameterGroup", "DeleteDBClusterSnapshot", "DeleteDBInstance", "DeleteDBInstanceAutomatedBackup",
-        "DeleteDBParameterGroup", "DeleteDBSnapshot", "DeleteDBSubnetGroup", "DescribeAccountAttributes",
-        "DescribeCertificates", "DescribeDBClusterParameterGroups", "DescribeDBClusterParameters",
-        "DescribeDBClusterSnapshotAttributes", "DescribeDBClusterSnapshots", "DescribeDBClusters", "DescribeDBEngineVersions",
-        "DescribeDBInstanceAutomatedBackups", "DescribeDBInstances", "DescribeDBMajorEngineVersions",
-        "DescribeDBParameterGroups",
-        "DescribeDBParameters", "DescribeDBSnapshotAttributes", "DescribeDBSnapshots", "DescribeDBSubnetGroups",
-        "DescribeEngineDefaultParameters", "DescribeEvents", "DescribeOptionGroups",
+        "AddTagsToResource", "CopyDBClusterParameterGroup", "CopyDBClusterSnapshot", "CopyDBParameterGroup",
+        "CopyDBSnapshot", "CreateDBCluster", "CreateDBClusterParameterGroup", "CreateDBClusterSnapshot",
+        "CreateDBInstance", "CreateDBParameterGroup", "CreateDBSnapshot", "CreateDBSubnetGroup", "DeleteDBCluster",
+        "DeleteDBClusterAutomatedBackup", "DeleteDBClusterParameterGroup", "DeleteDBClusterSnapshot",
+        "DeleteDBInstance", "DeleteDBInstanceAutomatedBackup", "DeleteDBParameterGroup", "DeleteDBSnapshot",
+        "DeleteDBSubnetGroup", "DescribeAccountAttributes", "DescribeCertificates",
+        "DescribeDBClusterAutomatedBackups", "DescribeDBClusterParameterGroups", "DescribeDBClusterParameters",
+        "DescribeDBClusterSnapshotAttributes", "DescribeDBClusterSnapshots", "DescribeDBClusters",
+        "DescribeDBEngineVersions", "DescribeDBInstanceAutomatedBackups", "DescribeDBInstances",
+        "DescribeDBMajorEngineVersions", "DescribeDBParameterGroups", "DescribeDBParameters",
+        "DescribeDBSnapshotAttributes", "DescribeDBSnapshots", "DescribeDBSubnetGroups",
+        "DescribeEngineDefaultParameters", "DescribeEvents", "DescribeGlobalClusters", "DescribeOptionGroups",
         "DescribeOrderableDBInstanceOptions", "DescribePendingMaintenanceActions", "ListTagsForResource",
-        "ModifyDBCluster", "ModifyDBClusterParameterGroup", "ModifyDBClusterSnapshotAttribute",
-        "ModifyDBInstance", "ModifyDBParameterGroup", "ModifyDBSnapshotAttribute", "ModifyDBSubnetGroup",
-        "RebootDBInstance", "RemoveTagsFromResource", "RestoreDBClusterFromSnapshot", "RestoreDBClusterToPointInTime",
-        "RestoreDBInstanceFromDBSnapshot",
-        "RestoreDBInstanceToPointInTime", "StartDBInstance", "StopDBInstance",
+        "ModifyDBCluster", "ModifyDBClusterParameterGroup", "ModifyDBClusterSnapshotAttribute", "ModifyDBInstance",
+        "ModifyDBParameterGroup", "ModifyDBSnapshotAttribute", "ModifyDBSubnetGroup", "RebootDBInstance",
+        "RemoveTagsFromResource", "RestoreDBClusterFromSnapshot", "RestoreDBClusterToPointInTime",
+        "RestoreDBInstanceFromDBSnapshot", "RestoreDBInstanceToPointInTime", "StartDBInstance", "StopDBInstance",
     }
 )  # fmt: skip
 
@@ -129,6 +129,20 @@ class SandboxRDSResponse(RDSResponse):
             delete_backups=self.params.get("DeleteAutomatedBackups") is not False,
         )
         return ActionResult({"DBCluster": cluster})
+
+    def describe_db_cluster_automated_backups(self) -> ActionResult:
+        """DescribeDBClusterAutomatedBackups: of existing clusters and of deleted ones."""
+        parameters = {
+            "db-cluster-id": self.params.get("DBClusterIdentifier"),
+            "db-cluster-resource-id": self.params.get("DbClusterResourceId"),
+        }
+        found = self.sandbox.aurora.backups.find(parameters, self._filters())
+        return ActionResult({"DBClusterAutomatedBackups": [each.answer() for each in found]})
+
+    def delete_db_cluster_automated_backup(self) -> ActionResult:
+        """DeleteDBClusterAutomatedBackup."""
+        backup = self.sandbox.aurora.backups.delete(self.params["DbClusterResourceId"])
+        return ActionResult({"DBClusterAutomatedBackup": {**backup.answer(), "Status": "deleting"}})
 
     def create_db_cluster_snapshot(self) -> ActionResult:
         """CreateDBClusterSnapshot."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from moto.rds.models import RDSBackend
 
+from drills.sandbox.rds.clusters.automated_backups import ClusterBackups
 from drills.sandbox.rds.clusters.create import ClusterCreation
 from drills.sandbox.rds.clusters.delete import ClusterDeletion
 from drills.sandbox.rds.clusters.lifecycle import ClusterLifecycle
@@ -26,7 +27,7 @@ from drills.sandbox.state import DataPlane
 
 
 class Aurora:
-    """The clusters of one region. `snapshots`, `parameter_groups` and `lookups` answer for themselves."""
+    """The clusters of one region. `snapshots`, `backups`, `parameter_groups` and `lookups` answer for themselves."""
 
     def __init__(
         self,
@@ -40,11 +41,13 @@ class Aurora:
         self.lookups = ClusterLookups(backend)
         self.parameter_groups = ClusterParameterGroups(backend, plane, self.lookups, groups, quotas)
         self.snapshots = ClusterSnapshots(backend, plane, self.lookups, keys, quotas)
+        self.backups = ClusterBackups(backend, plane, self.lookups, self.snapshots)
         registration = ClusterRegistration(backend, plane, network, self.parameter_groups, quotas)
         self._lifecycle = ClusterLifecycle(plane)
-        self.creation = ClusterCreation(backend, plane, keys, self.lookups, registration, self._lifecycle)
+        makers = registration, self._lifecycle
+        self.creation = ClusterCreation(plane, keys, self.lookups, self.backups, *makers)
         self.modification = ClusterModification(backend, plane, self.lookups, network, self.parameter_groups)
-        self.deletion = ClusterDeletion(backend, plane, self.lookups, self.snapshots)
+        self.deletion = ClusterDeletion(backend, plane, self.lookups, self.snapshots, self.backups)
         self._members = ClusterMembers(backend, plane, self.lookups, self.snapshots, groups, quotas)
 
     def create_instance(self, request: Mapping[str, Any], lifecycle: Lifecycle) -> SandboxInstance:

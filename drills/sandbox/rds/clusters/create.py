@@ -10,18 +10,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from moto.rds.exceptions import InvalidDBClusterStateFault, InvalidParameterCombination
-from moto.rds.models import RDSBackend
+from moto.rds.exceptions import InvalidParameterCombination
 
 from drills.sandbox.postgres import roles
 from drills.sandbox.rds import limits
+from drills.sandbox.rds.clusters.automated_backups import ClusterBackups
 from drills.sandbox.rds.clusters.lifecycle import ClusterLifecycle
 from drills.sandbox.rds.clusters.lookups import ClusterLookups
 from drills.sandbox.rds.clusters.models import ENGINE, SandboxCluster
 from drills.sandbox.rds.clusters.registration import ClusterRegistration, check_cluster_request
 from drills.sandbox.rds.clusters.snapshots import check_restorable
 from drills.sandbox.rds.keys import Keys
-from drills.sandbox.rds.operations.recovery import Moment, Source, plan_recovery
+from drills.sandbox.rds.operations.recovery import Moment
 from drills.sandbox.state import DataPlane
 
 
@@ -30,17 +30,17 @@ class ClusterCreation:
 
     def __init__(
         self,
-        backend: RDSBackend,
         plane: DataPlane,
         keys: Keys,
         lookups: ClusterLookups,
+        backups: ClusterBackups,
         registration: ClusterRegistration,
         lifecycle: ClusterLifecycle,
     ) -> None:
-        self._backend = backend
         self._plane = plane
         self._keys = keys
         self._lookups = lookups
+        self._backups = backups
         self._registration = registration
         self._lifecycle = lifecycle
 
@@ -100,7 +100,7 @@ class ClusterCreation:
         if members.pop("restore_type", None) not in (None, "full-copy"):
             raise InvalidParameterCombination("RestoreType copy-on-write (a clone) is absent from this sandbox.")
         source = self._source(members)
-        recovery = plan_recovery(self._plane, self._backend, _recovered(source), moment)
+        recovery = self._backups.plan(source, moment)
         self._keys.check(source.kms_key_id)
         wanted = self._encrypted(_inherited(source) | {"kms_key_id": source.kms_key_id} | members)
         cluster, server = self._registration.add("RestoreDBClusterToPointInTime", wanted, recovery.base.binaries)
@@ -117,7 +117,7 @@ class ClusterCreation:
         return cluster
 
     def _source(self, members: dict[str, Any]) -> SandboxCluster:
-        """Return the cluster that a point-in-time restore names, by its name, ARN or resource id."""
+        """Return the cluster that a point-in-time restore names; by its resource id also one whose backup is retained."""
         name, resource_id = (
             members.pop(key, None) for key in ("source_db_cluster_identifier", "source_db_cluster_resource_id")
         )
@@ -125,10 +125,7 @@ class ClusterCreation:
             raise InvalidParameterCombination(
                 "Exactly one of SourceDBClusterIdentifier and SourceDbClusterResourceId must be specified."
             )
-        if name:
-            return self._lookups.cluster(name)
-        found = next((each for each in self._lookups.all() if each.db_cluster_resource_id == resource_id), None)
-        return found or self._lookups.cluster(str(resource_id))
+        return self._lookups.cluster(name) if name else self._backups.get(str(resource_id)).cluster
 
     def _encrypted(self, members: dict[str, Any]) -> dict[str, Any]:
         """Return the members of a restored cluster, which is encrypted where it has a key."""
@@ -139,16 +136,6 @@ class ClusterCreation:
 def _check_version(wanted: str | None, actual: str) -> None:
     if wanted and wanted.split(".")[0] != actual.split(".")[0]:
         raise InvalidParameterCombination(f"This sandbox cannot upgrade from {actual} to {wanted}.")
-
-
-def _recovered(source: SandboxCluster) -> Source:
-    return Source(
-        "cluster",
-        source.resource_id,
-        source.db_cluster_resource_id,
-        source.backup_retention_period,
-        InvalidDBClusterStateFault,
-    )
 
 
 def _inherited(source: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""DeleteDBCluster: a cluster goes once it has no instances, with a final snapshot and with its automated backups."""
+"""DeleteDBCluster: a cluster goes once it has no instances, with a final snapshot and with or without its automated backups."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from moto.rds.exceptions import (
 )
 from moto.rds.models import RDSBackend
 
+from drills.sandbox.rds.clusters.automated_backups import ClusterBackups
 from drills.sandbox.rds.clusters.lookups import ClusterLookups
 from drills.sandbox.rds.clusters.models import SandboxCluster
 from drills.sandbox.rds.clusters.snapshots import ClusterSnapshots
@@ -21,12 +22,18 @@ class ClusterDeletion:
     """Deletes clusters of one region."""
 
     def __init__(
-        self, backend: RDSBackend, plane: DataPlane, lookups: ClusterLookups, snapshots: ClusterSnapshots
+        self,
+        backend: RDSBackend,
+        plane: DataPlane,
+        lookups: ClusterLookups,
+        snapshots: ClusterSnapshots,
+        backups: ClusterBackups,
     ) -> None:
         self._backend = backend
         self._plane = plane
         self._lookups = lookups
         self._snapshots = snapshots
+        self._backups = backups
 
     def delete(
         self, name: str, final_snapshot: str | None, *, skip_final_snapshot: bool, delete_backups: bool
@@ -41,8 +48,6 @@ class ClusterDeletion:
             )
         if any(each.status != "deleting" for each in cluster.instances()):
             raise DBClusterToBeDeletedHasActiveMembers()
-        if not delete_backups:
-            raise InvalidParameterCombination("Retained automated backups of clusters are absent from this sandbox.")
         if skip_final_snapshot and final_snapshot:
             raise InvalidParameterCombination("FinalDBSnapshotIdentifier can't be specified with SkipFinalSnapshot.")
         if not skip_final_snapshot:
@@ -52,10 +57,10 @@ class ClusterDeletion:
                 )
             self._snapshots.create(cluster.resource_id, final_snapshot)
         cluster.status = "deleting"
-        self._plane.work(f"delete {cluster.resource_id}", lambda: self._remove(cluster))
+        self._plane.work(f"delete {cluster.resource_id}", lambda: self._remove(cluster, delete_backups))
         return cluster
 
-    def _remove(self, cluster: SandboxCluster) -> None:
+    def _remove(self, cluster: SandboxCluster, delete_backups: bool) -> None:
         began = self._plane.clock.monotonic()
         while cluster.instances():
             self._plane.at_least(self._plane.clock.monotonic(), _WAIT)
@@ -65,5 +70,6 @@ class ClusterDeletion:
         self._plane.at_least(began, self._plane.delays.deleting)
         with self._plane.lock:
             self._backend.clusters.pop(cluster.resource_id, None)
-            self._snapshots.drop_automated(cluster)
+            if delete_backups or not self._backups.retain(cluster):
+                self._snapshots.drop_automated(cluster)
             cluster.record_event("DB cluster deleted", "deletion")

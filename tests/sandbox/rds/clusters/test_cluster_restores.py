@@ -194,9 +194,51 @@ def test_a_final_snapshot_outlives_its_cluster(beating: RunningSandbox) -> None:
     eventually(made.gone, "the cluster to go")
     kinds = [each["SnapshotType"] for each in rds.describe_db_cluster_snapshots(**name)["DBClusterSnapshots"]]
     assert kinds == ["manual"]
+    assert rds.describe_db_cluster_automated_backups(**name)["DBClusterAutomatedBackups"] == []
     back = restore_cluster(made, "mortal-last", "risen")
     back.available()
     back.writer()
     assert items(back) == "last"
     back.remove()
     rds.delete_db_cluster_snapshot(DBClusterSnapshotIdentifier="mortal-last")
+
+
+def test_retained_backups_restore_a_deleted_cluster(beating: RunningSandbox) -> None:
+    """DeleteAutomatedBackups=False leaves a `retained` backup, from which the last moment comes back, until deleted."""
+    made = create_cluster(beating, "lamented", BackupRetentionPeriod=2)
+    member = made.writer()
+    made.run("CREATE TABLE item (name text)")
+    made.run("INSERT INTO item VALUES ('end')")
+    rds, resource_id = made.rds, made.described()["DbClusterResourceId"]
+    by = {"DbClusterResourceId": resource_id}
+    (alive,) = rds.describe_db_cluster_automated_backups(DBClusterIdentifier="lamented")["DBClusterAutomatedBackups"]
+    assert (alive["Status"], alive["DbClusterResourceId"]) == ("active", resource_id)
+    with pytest.raises(ClientError) as refused:
+        rds.delete_db_cluster_automated_backup(**by)
+    assert code(refused) == "InvalidDBClusterAutomatedBackupStateFault"
+    rds.delete_db_instance(DBInstanceIdentifier=member.name)
+    rds.delete_db_cluster(DBClusterIdentifier="lamented", SkipFinalSnapshot=True, DeleteAutomatedBackups=False)
+    eventually(made.gone, "the cluster to go")
+    wanted = [{"Name": "status", "Values": ["retained"]}]
+    (kept,) = rds.describe_db_cluster_automated_backups(Filters=wanted)["DBClusterAutomatedBackups"]
+    assert (kept["DBClusterIdentifier"], kept["DBClusterAutomatedBackupsArn"]) == (
+        "lamented",
+        alive["DBClusterAutomatedBackupsArn"],
+    )
+    assert kept["RestoreWindow"]["EarliestTime"] < kept["RestoreWindow"]["LatestTime"]
+    again = {
+        "DBClusterIdentifier": "mourned",
+        "SourceDbClusterResourceId": resource_id,
+        "UseLatestRestorableTime": True,
+    }
+    rds.restore_db_cluster_to_point_in_time(**again)
+    back = Cluster(beating, "mourned", made.password)
+    back.available()
+    back.writer()
+    assert items(back) == "end"
+    back.remove()
+    rds.delete_db_cluster_automated_backup(**by)
+    assert rds.describe_db_cluster_automated_backups(**by)["DBClusterAutomatedBackups"] == []
+    with pytest.raises(ClientError) as refused:
+        rds.restore_db_cluster_to_point_in_time(**again)
+    assert code(refused) == "DBClusterAutomatedBackupNotFoundFault"
