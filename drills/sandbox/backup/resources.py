@@ -1,8 +1,8 @@
 """What AWS Backup protects in one region: RDS instances and Aurora clusters, with the snapshots that hold their data.
 
 A recovery point of an Aurora cluster is a DB cluster snapshot named `awsbackup:job-<uuid>`, as one of an instance is a DB
-snapshot (AWS Backup developer guide, "Working with backups"). That RDS gives the cluster snapshot the type `awsbackup` is an
-assumption, by analogy: the API reference of DescribeDBClusterSnapshots does not say.
+snapshot (AWS Backup developer guide, "Working with backups"). RDS gives the cluster snapshot the type `awsbackup`: the API
+reference of DescribeDBClusterSnapshots does not name it, Terraform's of the data source aws_db_cluster_snapshot does.
 """
 
 from __future__ import annotations

@@ -50,8 +50,8 @@ class ClusterLookups:
     ) -> list[DBClusterSnapshot]:
         """Return the snapshots that DescribeDBClusterSnapshots lists.
 
-        Without a type it lists every type, `awsbackup` too. The API reference says automated and manual and names no type
-        `awsbackup` at all; that AWS Backup's are listed so is an assumption, by analogy with DB snapshots.
+        Without a type it lists every type, `awsbackup` too, as for DB snapshots. The API reference says automated and manual
+        and names no type `awsbackup` at all, Terraform's of the data source aws_db_cluster_snapshot does.
         """
         conditions = {key: list(values) for key, values in filters.items()}
         if name:
