@@ -20,6 +20,8 @@ from drills.clock import Clock
 from drills.model.finding import CheckResult, Requirement
 from drills.model.policy import TablePolicy
 
+WORKERS = 2  # with which a copy is read of whose processors nothing is known
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
@@ -34,6 +36,7 @@ class Comparison:
     (drills/checks/base/copy_code.py).
     `earlier` says that the manifest is earlier than the copy's data, "" where it is of the same instant
     (drills/checks/since.py).
+    `workers` is with how many connections it is read at once, where the server has so many.
     `expects_nothing`: a source without rows is right. `observations` notes what is observed, for a run's evidence.
     """
 
@@ -51,6 +54,7 @@ class Comparison:
     expects_nothing: bool = False
     observations: Observations = NOT_NOTED
     earlier: str = ""
+    workers: int = WORKERS
     code: KnownCode = field(default_factory=KnownCode, repr=False, compare=False)
 
     def code_of(self, connection: Connection) -> CopyCode:

@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 
 from drills.checks.base.outcome import CheckOutcome, first_line, is_damage, is_undefined
+from drills.checks.base.room import further
 from drills.checks.base.runner import (
     build_result,
     damage,
@@ -181,7 +182,7 @@ def _observe_rows(
 ) -> ContentSeen:
     """Observe one database's tables, and where the rows of those that differ do."""
     policies = comparison.policies
-    with helpers(comparison.connect, connection) as others:
+    with helpers(comparison.connect, connection, further(connection, comparison.workers - 1)) as others:
         found = content.observe(
             connection,
             algorithm=expected.algorithm,

@@ -15,7 +15,7 @@ from drills.checks.base.runner import build_result, inspect_database, timed
 from drills.checks.base.session import Connection, Connector, database_names, snapshot
 from drills.checks.catalog import check as catalog
 from drills.checks.catalog.check import Catalog
-from drills.checks.comparison import Comparison
+from drills.checks.comparison import WORKERS, Comparison
 from drills.checks.manifest import MAINTENANCE, Manifest, system_identifier
 from drills.checks.owner import invariants
 from drills.checks.owner.invariants import Invariant, InvariantSet
@@ -30,10 +30,11 @@ _ALIKE = 0.5  # the least share of relations that two copies of one database hav
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """What is allowed in a verification, as in `Comparison`: the copy's own code, and a source without rows."""
+    """What is allowed in a verification, as in `Comparison`: the copy's own code, a source without rows, so many connections."""
 
     trust_code: bool = False
     expects_nothing: bool = False
+    workers: int = WORKERS
 
 
 NOTHING_ALLOWED = Permissions()

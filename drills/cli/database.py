@@ -37,6 +37,18 @@ def add_policy_option(command: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def add_workers(command: argparse.ArgumentParser, default: int, told: str) -> None:
+    """Add --workers."""
+    command.add_argument("--workers", type=int, default=default, metavar="N", help=f"{told} (default: {default})")
+
+
+def workers_of(options: argparse.Namespace) -> int:
+    """Return with how many connections to read. Raises ConfigError."""
+    if options.workers < 1:
+        raise ConfigError(f"--workers: expected a number of connections from 1, found {options.workers}")
+    return int(options.workers)
+
+
 def policies_of(given: Sequence[str]) -> dict[str, TablePolicy]:
     """Return the table policies given as TABLE=POLICY. Raises ConfigError."""
     policies: dict[str, TablePolicy] = {}

@@ -11,11 +11,12 @@ from typing import Any
 
 from drills.checks import manifest
 from drills.checks.base.session import Connector, SingleDatabase
+from drills.checks.comparison import WORKERS
 from drills.checks.manifest import Manifest
 from drills.checks.owner.invariants import load
 from drills.checks.verify import Permissions, exit_code, verify
 from drills.cli.common import CONFIG_OPTIONS, Command
-from drills.cli.database import add_dsn, add_policy_option, parse_dsn, policies_of
+from drills.cli.database import add_dsn, add_policy_option, add_workers, parse_dsn, policies_of, workers_of
 from drills.clock import SystemClock
 from drills.errors import ConfigError
 from drills.model.acknowledgement import Acknowledgement
@@ -64,6 +65,7 @@ def add_arguments(compare: argparse.ArgumentParser) -> None:
         action="store_true",
         help="the copy is there to be checked alone: amcheck may be created in it, and is rolled back",
     )
+    add_workers(compare, WORKERS, "connections that read the rows at once: at best as many as the copy has processors")
     compare.add_argument(
         "--trust-code",
         action="store_true",
@@ -88,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
         policies=policies,
         scratch=options.scratch,
         rules=rules,
-        allowed=Permissions(trust_code=options.trust_code, expects_nothing=options.expect_empty),
+        allowed=Permissions(options.trust_code, options.expect_empty, workers_of(options)),
     )
     results = acknowledged.acknowledge(found, *known)
     code = exit_code(results)

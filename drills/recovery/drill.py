@@ -19,11 +19,11 @@ from drills.aws.scratch import remaining_resources
 from drills.checks import suite
 from drills.checks.base.budget import Budget
 from drills.checks.base.session import Connector
+from drills.checks.comparison import WORKERS, Comparison
 from drills.checks.manifest import Manifest
 from drills.checks.observed import Observations
 from drills.checks.owner import invariants, queries
 from drills.checks.server import isolation
-from drills.checks.suite import Comparison
 from drills.errors import CheckUnavailable, DrillError, NoRecoveryPoint
 from drills.model import phases
 from drills.model.acknowledgement import Acknowledgement
@@ -33,6 +33,7 @@ from drills.model.point import RecoveryPoint
 from drills.model.policy import left_out_of
 from drills.model.record import Restoration
 from drills.objectives import acknowledged, data_loss, recovery_time, timeline
+from drills.objectives.processors import processors_for
 from drills.recovery import choose as sampling
 from drills.recovery import engine_version, read_loss, schedule, selection, surroundings
 from drills.recovery.disaster import declare
@@ -261,6 +262,7 @@ class Drill:
             expects_nothing=setup.target.expects == "nothing",
             observations=self._observed(restored),
             earlier=self._held.earlier(restored.restoration.point),
+            workers=processors_for(restored.instance) or WORKERS,
         )
 
     def _observed(self, restored: RestoredCopy) -> Observations:

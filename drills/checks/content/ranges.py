@@ -192,6 +192,10 @@ def pack(sent: bytes) -> str:
         _CELL.pack(number, int.from_bytes(rows, "big"), hashed, weighted)
         for number, rows, hashed, weighted in _SENT.iter_unpack(sent)
     )
+    return _packed(raw)
+
+
+def _packed(raw: bytes) -> str:
     return base64.b64encode(zlib.compress(raw)).decode("ascii")
 
 
@@ -199,6 +203,24 @@ def unpack(cells: str) -> dict[int, Cell]:
     """Return the sums by the number of their range; ranges without rows are left out."""
     raw = zlib.decompress(base64.b64decode(cells))
     return {number: Cell(*sums) for number, *sums in _CELL.iter_unpack(raw)}
+
+
+def merge(parts: Iterable[str]) -> str:
+    """Return the packed sums of a table from those of its parts. Pure."""
+    total: dict[int, Cell] = {}
+    for part in parts:
+        for number, cell in unpack(part).items():
+            known = total.get(number, Cell())
+            total[number] = Cell(
+                known.rows + cell.rows, _signed(known.hashed + cell.hashed), _signed(known.weighted + cell.weighted)
+            )
+    raw = b"".join(_CELL.pack(number, cell.rows, cell.hashed, cell.weighted) for number, cell in sorted(total.items()))
+    return _packed(raw)
+
+
+def _signed(number: int) -> int:
+    """Return a number modulo 2^64 as the server keeps it, signed."""
+    return (number + _TWO64 // 2) % _TWO64 - _TWO64 // 2
 
 
 def differences(before: Ranges, after: str) -> tuple[Difference, ...]:
@@ -213,7 +235,7 @@ def differences(before: Ranges, after: str) -> tuple[Difference, ...]:
 
 def _difference(ranges: Ranges, number: int, before: Cell, after: Cell) -> Difference:
     hashed = (after.hashed - before.hashed) % _TWO64
-    weighted = (after.weighted - before.weighted + _TWO64 // 2) % _TWO64 - _TWO64 // 2
+    weighted = _signed(after.weighted - before.weighted)
     rows = after.rows - before.rows
     if rows in (-1, 1):
         weights: Iterable[int] = (rows * (rows * hashed % 65536),)

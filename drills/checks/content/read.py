@@ -1,4 +1,4 @@
-"""Read the rows of tables as fingerprints: each large table by a query of its own, many small ones by one.
+"""Read the rows of tables as fingerprints: each large table by a query of its own or piece by piece, many small ones by one.
 
 Each query is rolled back to a savepoint, which releases the locks that it took on tables and their indexes: a server has
 room for few (`max_locks_per_transaction`), and a change of a table waits for the query that reads it and no longer
@@ -21,15 +21,22 @@ from drills.checks.base.session import Connection
 from drills.checks.base.timeouts import set_statement_timeout
 from drills.checks.content import fingerprint, ranges
 from drills.checks.content.fingerprint import FAST, Algorithm
-from drills.checks.content.model import UNBOUNDED, Bounds, Carried, Contents, ReadOptions, TableContent
-from drills.checks.content.ranges import Key, Ranges
+from drills.checks.content.model import UNBOUNDED, Bounds, Contents, ReadOptions, TableContent
+from drills.checks.content.pieces import SERVER, large_tables
+from drills.checks.content.ranges import Ranges
+from drills.checks.content.shares import Share, read_share, share_out
+from drills.checks.content.summing import summed, unread
 from drills.checks.content.tables import ListedTable, not_read, tables
-from drills.checks.content.watermark import condition, newest
+from drills.checks.content.watermark import newest
 from drills.model.policy import TablePolicy
-from drills.sql import Quoted, execute
+from drills.sql import execute
 
 EXACT = TablePolicy("exact")
 _PlannedTable = tuple[ListedTable, TablePolicy]
+_Job = Sequence[_PlannedTable] | Share
+# One connection is helped by workers of the server. Of several none is: they are as many as there are processors, and a
+# worker more only takes one from another (docs/decisions.md).
+_PARALLEL = b"set local max_parallel_workers_per_gather = 2"
 
 
 def observe(
@@ -46,7 +53,7 @@ def observe(
     """Read every table but those that a policy skips (quoted `schema.table` names); many small ones by one query.
 
     With `ranged` the ranges of keys are summed as well, those of keys that are neither integer nor uuid under `key`.
-    `helpers` are further connections with the same snapshot, each of which takes tables of its own.
+    `helpers` are further connections with the same snapshot: each takes tables of its own, and pieces of the large ones.
 
     A table with an "up to" policy is read up to the watermark that `expected` has, or to its newest value where there
     is no `expected`, that is where a manifest is taken. What is not `within` the bounds is unreadable for that
@@ -60,19 +67,23 @@ def observe(
     wanted = [each for each in listed if each[1].kind != "skip"]
     code = within.code.tables
     contents.unreadable.update((table.name, code[table.name]) for table, _ in wanted if table.name in code)
-    work = iter(_batches(connection, [each for each in wanted if each[0].name not in code], options))
+    connections = (connection, *helpers)
+    left = [each for each in wanted if each[0].name not in code]
+    work = iter(_jobs(connection, left, options, len(connections)))
     taking = Lock()
 
-    def take() -> Sequence[_PlannedTable] | None:
+    def take() -> _Job | None:
         with taking:
             return next(work, None)
 
-    connections = (connection, *helpers)
+    if not helpers or connection.info.server_version < SERVER:
+        for each in connections:
+            each.execute(_PARALLEL)
     if helpers:
         with ThreadPoolExecutor(len(connections)) as pool:
-            list(pool.map(lambda each: _read_batches(each, take, contents, options), connections))
+            list(pool.map(lambda each: _work(each, take, contents, options), connections))
     else:
-        _read_batches(connection, take, contents, options)
+        _work(connection, take, contents, options)
     return contents.in_order()
 
 
@@ -81,18 +92,24 @@ def server_encoding(connection: Connection) -> str:
     return connection.info.parameter_status("server_encoding") or ""
 
 
-def _read_batches(
-    connection: Connection,
-    take: Callable[[], Sequence[_PlannedTable] | None],
-    contents: Contents,
-    options: ReadOptions,
-) -> None:
-    """Read batches until there are none left."""
-    connection.execute("set local max_parallel_workers_per_gather = 2")
-    while (batch := take()) is not None:
-        _read_batch(connection, batch, contents, options)
+def _work(connection: Connection, take: Callable[[], _Job | None], contents: Contents, options: ReadOptions) -> None:
+    """Read until there is nothing left."""
+    while (job := take()) is not None:
+        if not isinstance(job, Share):
+            _read_batch(connection, job, contents, options)
+        elif read_share(connection, job, contents.algorithm, options):
+            _put_together(connection, job, contents, options)
     if options.budget:
         connection.execute("set local statement_timeout = 0")
+
+
+def _put_together(connection: Connection, last: Share, contents: Contents, options: ReadOptions) -> None:
+    """Note the content of a table all of whose shares have ended; where it has none, read the table whole."""
+    found, table = last.of.content(), last.of.table
+    if found:
+        contents.tables[table.name] = found
+    else:
+        _read(connection, table, last.of.policy, contents, options)
 
 
 def policy_of(table: str, root: str, policies: Mapping[str, TablePolicy]) -> TablePolicy:
@@ -100,19 +117,25 @@ def policy_of(table: str, root: str, policies: Mapping[str, TablePolicy]) -> Tab
     return policies.get(table) or policies.get(root) or EXACT
 
 
-def _batches(
-    connection: Connection, listed: Sequence[_PlannedTable], options: ReadOptions
-) -> list[Sequence[_PlannedTable]]:
-    """Return what is read by one query: each large table by itself, then as many small ones as fit together."""
+def _jobs(
+    connection: Connection, listed: Sequence[_PlannedTable], options: ReadOptions, connections: int
+) -> list[_Job]:
+    """Return what is read by one query: the pieces of the largest tables, each large one, then many small ones together."""
     small = small_tables(connection)
+    sizes = large_tables(connection) if connections > 1 else {}
 
     def goes_together(table: ListedTable, policy: TablePolicy) -> bool:
         known = options.expected.tables.get(table.name) if options.expected else None
         whole = policy.kind != "up to" and not (table.member and table.member.condition)
         return table.name in small and whole and (known is None or known.form == "row")
 
-    alone = [[each] for each in listed if not goes_together(*each)]
-    return [*alone, *in_batches([each for each in listed if goes_together(*each)])]
+    alone = [each for each in listed if not goes_together(*each)]
+    alone.sort(key=lambda each: -sizes[each[0].name].size if each[0].name in sizes else 0)
+    shares = share_out(connection, alone, sizes, options, connections)
+    jobs: list[_Job] = []
+    for each in alone:
+        jobs += shares.get(each[0].name, [[each]])
+    return [*jobs, *in_batches([each for each in listed if goes_together(*each)])]
 
 
 def _read_batch(
@@ -147,7 +170,7 @@ def _summed_together(
         query = ranges.query_together(each, algorithm)
     else:
         query = fingerprint.query_together([table.name for table in listed], texts, algorithm)
-    found = [dataclasses.replace(_unread(table), fingerprint=fingerprint.digest(0, 0)) for table in listed]
+    found = [dataclasses.replace(unread(table), fingerprint=fingerprint.digest(0, 0)) for table in listed]
     for place, count, first, second, *rest in execute(connection, query, binary=True).fetchall():
         key = keys[place]
         found[place] = dataclasses.replace(
@@ -165,19 +188,6 @@ def _limit(connection: Connection, budget: Budget | None) -> None:
         set_statement_timeout(connection, budget.left())
 
 
-def _unread(table: ListedTable) -> TableContent:
-    """Return what is known of a table before its rows are read."""
-    return TableContent(
-        0,
-        "",
-        table.root,
-        table.unlogged,
-        system_schema=table.system_schema,
-        view_oid=table.view_oid,
-        member=table.member,
-    )
-
-
 def _read(
     connection: Connection, table: ListedTable, policy: TablePolicy, contents: Contents, options: ReadOptions
 ) -> None:
@@ -193,7 +203,7 @@ def _read(
             if column and not up_to:
                 return
             form = known.form if known else "row"
-            before = dataclasses.replace(_unread(table), column=column, up_to=up_to, form=form)
+            before = dataclasses.replace(unread(table), column=column, up_to=up_to, form=form)
             contents.tables[table.name] = _fingerprint(connection, table, contents.algorithm, before, options)
     except psycopg.errors.InsufficientPrivilege as error:
         contents.unreadable[table.name] = lacking(error, [table.name])
@@ -218,48 +228,11 @@ def _fingerprint(
     """Read a table; where a row is longer than a text may be, again by the hashes of its values."""
     try:
         with connection.transaction():
-            return _summed(connection, table, algorithm, wanted, options)
+            return summed(connection, table, algorithm, wanted, options)
     except psycopg.DatabaseError as error:
         if algorithm == FAST or wanted.form == "columns" or options.expected is not None or not is_too_long(error):
             raise
-    return _summed(connection, table, algorithm, dataclasses.replace(wanted, form="columns"), options)
-
-
-def _summed(
-    connection: Connection, table: ListedTable, algorithm: Algorithm, wanted: TableContent, options: ReadOptions
-) -> TableContent:
-    where = condition(connection, wanted.column, wanted.up_to)
-    text = table.row(algorithm, wanted.form, options.convert)
-    found: Ranges | None = None
-    if key := options.key_of(table):
-        low, step = ranges.bounds(key, *_edges(connection, table.name, key))
-        query = ranges.query(
-            table.name, text, key, low, step, algorithm=algorithm, seed=options.seed_of(key), where=where
-        )
-        count, first, second, cells = execute(connection, query, binary=True).fetchone() or (0, 0, 0, b"")
-        found = Ranges(key, low, step, ranges.pack(cells)) if count else None
-    else:
-        query = fingerprint.query_of(table.name, text, algorithm, where)
-        count, first, second = execute(connection, query).fetchone() or (0, 0, 0)
-    carried: Carried | None = None
-    if table.member and table.member.condition:
-        query = fingerprint.query_of(table.name, text, algorithm, where, carried=table.member.condition)
-        rows, *sums = execute(connection, query).fetchone() or (0, 0, 0)
-        carried = Carried(int(rows), fingerprint.digest(int(sums[0]), int(sums[1])))
-    digest = fingerprint.digest(int(first), int(second))
-    return dataclasses.replace(wanted, rows=int(count), fingerprint=digest, ranges=found, carried=carried)
-
-
-def _edges(connection: Connection, table: Quoted, key: Key) -> tuple[int | None, int | None]:
-    """Return the least and the largest key; an index may give them, since the ranges need not fit exactly."""
-    if key.kind != "integer":
-        return None, None
-    with connection.transaction(force_rollback=True):
-        connection.execute("set local enable_indexonlyscan = on")
-        connection.execute("set local enable_indexscan = on")
-        query = f"select min({key.columns[0]}), max({key.columns[0]}) from only {table}"
-        low, high = execute(connection, query).fetchone() or (None, None)
-    return low, high
+    return summed(connection, table, algorithm, dataclasses.replace(wanted, form="columns"), options)
 
 
 def _up_to(

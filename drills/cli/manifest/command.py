@@ -20,7 +20,7 @@ from drills.checks.content.check import WHAT
 from drills.checks.content.fingerprint import FAST, STABLE, STRONG
 from drills.checks.manifest import Manifest
 from drills.cli.common import TARGET_OPTIONS, Command
-from drills.cli.database import add_dsn, add_policy_option, parse_dsn, policies_of
+from drills.cli.database import add_dsn, add_policy_option, add_workers, parse_dsn, policies_of, workers_of
 from drills.clock import SystemClock
 from drills.durations import parse_duration
 from drills.errors import ConfigError, DrillError
@@ -70,7 +70,7 @@ def add_arguments(take: argparse.ArgumentParser) -> None:
         default=64,
         help="how many bits a row is hashed to; 128 is less than half as fast (default: 64)",
     )
-    take.add_argument("--workers", type=int, default=1, metavar="N", help="connections that read at once (default: 1)")
+    add_workers(take, 1, "connections that read at once")
     take.add_argument(
         "--max-age", default="10m", metavar="DURATION", help="how long the snapshot may be held at most (default: 10m)"
     )
@@ -144,10 +144,9 @@ def _signer_of(key: str) -> Signer:
 
 
 def _limits(options: argparse.Namespace) -> ReadLimits:
-    if options.workers < 1:
-        raise ConfigError(f"--workers: expected a number of connections from 1, found {options.workers}")
+    workers = workers_of(options)
     try:
-        return ReadLimits(options.workers, parse_duration(options.max_age).total_seconds())
+        return ReadLimits(workers, parse_duration(options.max_age).total_seconds())
     except ValueError as error:
         raise ConfigError(f"--max-age: {error}") from error
 

@@ -9,7 +9,7 @@ import pytest
 from drills.checks import manifest, suite
 from drills.checks.base.session import Connection, SingleDatabase
 from drills.checks.content import check as content
-from drills.checks.content import read
+from drills.checks.content import read, summing
 from drills.checks.server import harmless
 from drills.checks.suite import Comparison
 from drills.clock import SystemClock
@@ -35,7 +35,7 @@ def test_a_connection_that_is_lost_at_the_last_table_is_made_again_once(
     with default.connect() as session:
         session.execute("create table alone (id int primary key); insert into alone values (1)")
     taken = manifest.take(SingleDatabase(default.connect, "postgres"))
-    real, lost = read._summed, list[int]()
+    real, lost = summing.summed, list[int]()
 
     def ended(connection: Connection, *given: Any) -> Any:
         if len(lost) < times:
@@ -44,7 +44,7 @@ def test_a_connection_that_is_lost_at_the_last_table_is_made_again_once(
                 admin.execute("select pg_terminate_backend(%s, 5000)", (lost[-1],))
         return real(connection, *given)
 
-    monkeypatch.setattr(read, "_summed", ended)
+    monkeypatch.setattr(read, "summed", ended)
     result = run_suite(default, "postgres", taken)[content.NAME]
 
     assert (result.outcome, result.findings, len(lost)) == (outcome, (), times)
