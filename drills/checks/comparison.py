@@ -16,6 +16,7 @@ from drills.checks.judging import Judge
 from drills.checks.manifest import DatabaseManifest, Manifest
 from drills.checks.observed import NOT_NOTED, Conclusion, Observations, OutcomeSeen, ResultSeen
 from drills.checks.owner.invariants import InvariantSet
+from drills.checks.resumed import ProvedFile
 from drills.clock import Clock
 from drills.model.finding import CheckResult, Requirement
 from drills.model.policy import TablePolicy
@@ -37,6 +38,7 @@ class Comparison:
     `earlier` says that the manifest is earlier than the copy's data, "" where it is of the same instant
     (drills/checks/since.py).
     `workers` is with how many connections it is read at once, where the server has so many.
+    `proved` is what an earlier verification of this very copy has proved, and keeps what this one does.
     `expects_nothing`: a source without rows is right. `observations` notes what is observed, for a run's evidence.
     """
 
@@ -55,6 +57,7 @@ class Comparison:
     observations: Observations = NOT_NOTED
     earlier: str = ""
     workers: int = WORKERS
+    proved: ProvedFile | None = None
     code: KnownCode = field(default_factory=KnownCode, repr=False, compare=False)
 
     def code_of(self, connection: Connection) -> CopyCode:

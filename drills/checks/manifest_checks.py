@@ -182,6 +182,7 @@ def _observe_rows(
 ) -> ContentSeen:
     """Observe one database's tables, and where the rows of those that differ do."""
     policies = comparison.policies
+    earlier = comparison.proved.of(connection.info.dbname) if comparison.proved else None
     with helpers(comparison.connect, connection, further(connection, comparison.workers - 1)) as others:
         found = content.observe(
             connection,
@@ -189,7 +190,7 @@ def _observe_rows(
             policies=policies,
             expected=expected,
             helpers=others,
-            within=_bounds(connection, comparison),
+            within=dataclasses.replace(_bounds(connection, comparison), earlier=earlier),
         )
     source = expected.encoding or database_encoding(manifest.cluster, connection.info.dbname)
     how = encodings.comparable(expected, source, found.encoding)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from drills.checks import suite
+from drills.checks.base.budget import Budget
 from drills.checks.base.outcome import CheckOutcome
 from drills.checks.base.runner import build_result, inspect_database, timed
 from drills.checks.base.session import Connection, Connector, database_names, snapshot
@@ -19,6 +20,7 @@ from drills.checks.comparison import WORKERS, Comparison
 from drills.checks.manifest import MAINTENANCE, Manifest, system_identifier
 from drills.checks.owner import invariants
 from drills.checks.owner.invariants import Invariant, InvariantSet
+from drills.checks.resumed import ProvedFile
 from drills.clock import Clock
 from drills.errors import COULD_NOT_RUN, VERIFICATION_FAILED
 from drills.model.finding import CheckResult, Finding
@@ -29,15 +31,19 @@ _ALIKE = 0.5  # the least share of relations that two copies of one database hav
 
 
 @dataclass(frozen=True, slots=True)
-class Permissions:
-    """What is allowed in a verification, as in `Comparison`: the copy's own code, a source without rows, so many connections."""
+class Conditions:
+    """Under which a verification runs, as in `Comparison`: whether the copy's own code may, whether a source without rows is
+    right, how many connections read, for how many seconds (None: to the end), and what was proved before.
+    """
 
     trust_code: bool = False
     expects_nothing: bool = False
     workers: int = WORKERS
+    budget: float | None = None
+    proved: ProvedFile | None = None
 
 
-NOTHING_ALLOWED = Permissions()
+USUAL = Conditions()
 
 
 def verify(
@@ -49,22 +55,29 @@ def verify(
     policies: Mapping[str, TablePolicy] | None = None,
     scratch: bool = False,
     rules: Sequence[Invariant] = (),
-    allowed: Permissions = NOTHING_ALLOWED,
+    under: Conditions = USUAL,
 ) -> tuple[CheckResult, ...]:
     """Run every check in order, identity first. `scratch` as in `Comparison`; `rules` are the owner's own
     invariants.
     """
     results = [timed(clock, IDENTITY, lambda: _identity(connect, manifest))]
     comparison = Comparison(connect, manifest, clock, policies or {}, key, scratch=scratch, shut_off=False)
-    comparison = dataclasses.replace(comparison, **dataclasses.asdict(allowed))
+    comparison = dataclasses.replace(
+        comparison,
+        trust_code=under.trust_code,
+        expects_nothing=under.expects_nothing,
+        workers=under.workers,
+        proved=under.proved,
+    )
     blocking = suite.blocking(comparison)
     results += [dataclasses.replace(result, blocking=False) for result in blocking]
     if blocking[0].outcome == "met":
-        results += suite.remaining(comparison)
+        budget = Budget.starting(under.budget, clock)
+        results += suite.remaining(dataclasses.replace(comparison, budget=budget))
         if rules:
             own = InvariantSet(tuple(rules))
             results.append(
-                timed(clock, invariants.NAME, lambda: invariants.check(connect, own, trust_code=allowed.trust_code))
+                timed(clock, invariants.NAME, lambda: invariants.check(connect, own, trust_code=under.trust_code))
             )
     return tuple(results)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import hashlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,10 +15,12 @@ from drills.checks.base.session import Connector, SingleDatabase
 from drills.checks.comparison import WORKERS
 from drills.checks.manifest import Manifest
 from drills.checks.owner.invariants import load
-from drills.checks.verify import Permissions, exit_code, verify
+from drills.checks.resumed import ProvedFile, identify
+from drills.checks.verify import Conditions, exit_code, verify
 from drills.cli.common import CONFIG_OPTIONS, Command
 from drills.cli.database import add_dsn, add_policy_option, add_workers, parse_dsn, policies_of, workers_of
 from drills.clock import SystemClock
+from drills.durations import parse_duration
 from drills.errors import ConfigError
 from drills.model.acknowledgement import Acknowledgement
 from drills.model.finding import CheckResult
@@ -29,6 +32,7 @@ examples:
   drills verify postgresql://reader@copy.example.com/orders --against orders.json
   drills verify "host=localhost dbname=orders_copy" --against orders.json --scratch --json
   drills verify dbname=orders_copy --against orders.json --public-key drill.pub.pem
+  drills verify dbname=orders_copy --against orders.json --budget 30m --resume orders_copy.proved
   drills verify dbname=orders_copy --against orders.json --policy 'public.orders=up to created_at'
 A manifest that is compared up to a watermark has to be taken with the same --policy.
 """
@@ -67,6 +71,14 @@ def add_arguments(compare: argparse.ArgumentParser) -> None:
     )
     add_workers(compare, WORKERS, "connections that read the rows at once: at best as many as the copy has processors")
     compare.add_argument(
+        "--budget", metavar="DURATION", help="how long the rows may be compared; tables left then are not verified"
+    )
+    compare.add_argument(
+        "--resume",
+        metavar="FILE",
+        help="keep in FILE what is proved of this copy, and go on with it after a lost connection or a full budget",
+    )
+    compare.add_argument(
         "--trust-code",
         action="store_true",
         help="run functions of the copy with the login's rights, a superuser's too: only where you trust its owners",
@@ -75,40 +87,57 @@ def add_arguments(compare: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Compare the two and print what differs; DrillError, one sentence, where it could not."""
-    expected, key = _read_expected(Path(options.against), options.public_key)
+    expected, key, digest = _read_expected(Path(options.against), options.public_key)
     rules = load(Path(options.invariants)) if options.invariants else ()
     known = known_differences(options), SystemClock().now().date()
     policies = policies_of(options.policy)
     database = parse_dsn(options.dsn)
     database.entered_name()
     connect: Connector = SingleDatabase(database.connect, expected.only) if expected.only else database.connect
-    found = verify(
-        connect,
-        expected,
-        clock=SystemClock(),
-        key=key,
-        policies=policies,
-        scratch=options.scratch,
-        rules=rules,
-        allowed=Permissions(options.trust_code, options.expect_empty, workers_of(options)),
+    proved = ProvedFile(Path(options.resume), digest, identify(connect), SystemClock(), key) if options.resume else None
+    under = Conditions(
+        options.trust_code, options.expect_empty, workers_of(options), _budget_of(options.budget), proved
     )
+    try:
+        found = verify(
+            connect,
+            expected,
+            clock=SystemClock(),
+            key=key,
+            policies=policies,
+            scratch=options.scratch,
+            rules=rules,
+            under=under,
+        )
+    finally:
+        if proved:
+            proved.save()
     results = acknowledged.acknowledge(found, *known)
     code = exit_code(results)
     if options.json:
-        print(to_json(_facts(expected, results, code)))
+        print(to_json(_facts(expected, results, code) | ({"resumed": proved.facts()} if proved else {})))
     else:
         from drills.cli.findings import show_verification  # loads rich, which --json never needs
 
         show_verification(expected, results, queries=options.verbose)
-        for remark in acknowledged.remarks(found, *known):
+        for remark in (*(proved.remarks() if proved else ()), *acknowledged.remarks(found, *known)):
             print(printable(remark))
     return code
 
 
-def _read_expected(path: Path, public_key: str | None) -> tuple[Manifest, bytes | None]:
-    """Return the manifest and the key beside it, and say on stderr where nobody vouches for it. Raises DrillError."""
+def _budget_of(given: str | None) -> float | None:
+    """Return the seconds of --budget. ConfigError where it is no duration."""
+    try:
+        return parse_duration(given).total_seconds() if given else None
+    except ValueError as error:
+        raise ConfigError(f"--budget: {error}") from error
+
+
+def _read_expected(path: Path, public_key: str | None) -> tuple[Manifest, bytes | None, str]:
+    """Return the manifest, the key beside it and the digest of the file; on stderr, that nobody vouches for it. DrillError."""
     try:
         data = _read_sealed(path, Path(public_key)) if public_key else path.read_bytes()
+        digest = hashlib.sha256(data).hexdigest()
         text = [data.decode("utf-8")]
         del data  # of many tables it is large, and its text is given away for the same reason
         head = text[0][:_HEAD]
@@ -120,7 +149,7 @@ def _read_expected(path: Path, public_key: str | None) -> tuple[Manifest, bytes 
     if not manifest.is_authentic(head, str(path), key) and not public_key:
         lacks = "it has no HMAC" if key else f"its key, {manifest.key_path(path)}, is not there"
         print(f"drills: {path} is not authenticated: {lacks}", file=sys.stderr)
-    return expected, key
+    return expected, key, digest
 
 
 def _read_sealed(manifest: Path, key: Path) -> bytes:

@@ -190,6 +190,30 @@ def test_a_copy_under_another_name_is_verified_and_a_damaged_one_is_not(
 
 
 @postgres
+def test_a_comparison_goes_on_where_its_budget_ended(
+    checked: Checked, dsn: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """12 where the time was too short, 0 once the rest was read, and it says what was taken over; 2 for another manifest's file."""
+    path, proved = tmp_path / "orders.json", tmp_path / "proved.json"
+    given = [dsn("orders"), "--against", str(path), "--resume", str(proved), "--json"]
+    assert cli.main(["manifest", dsn("orders"), "-o", str(path)]) == 0
+    assert cli.main(["verify", *given, "--budget", "1ms"]) == 12
+    assert "for lack of time" in results(capsys.readouterr().out)["content"]["sentence"]
+    assert cli.main(["verify", *given]) == 0
+    before = json.loads(capsys.readouterr().out)
+    assert cli.main(["verify", *given]) == 0
+    after = json.loads(capsys.readouterr().out)
+
+    tables = before["results"][[each["name"] for each in after["results"]].index("content")]["compared"]
+    assert len(after["resumed"]["taken_over"]["orders"]) == tables
+    assert before["resumed"]["taken_over"] == {"orders": []}
+    assert cli.main(["manifest", dsn("orders"), "-o", str(path)]) == 0
+    assert cli.main(["verify", *given]) == 2
+    assert "of another manifest" in capsys.readouterr().err
+    assert cli.main(["verify", *given, "--budget", "soon"]) == 2
+
+
+@postgres
 @pytest.mark.parametrize("database", ["orders", "rich"])
 def test_a_dump_that_was_restored_elsewhere_gives_no_finding(
     checked: Checked, dsn: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str], database: str

@@ -13,9 +13,10 @@ from collections.abc import Iterable, Mapping
 from drills.checks.base.budget import OUT_OF_TIME
 from drills.checks.base.outcome import CheckOutcome
 from drills.checks.base.session import Connection
+from drills.checks.content.bounds import UNBOUNDED, Bounds
 from drills.checks.content.fingerprint import conversion
 from drills.checks.content.members import is_apart
-from drills.checks.content.model import UNBOUNDED, Bounds, Contents, TableContent
+from drills.checks.content.model import Contents, TableContent
 from drills.checks.content.read import EXACT, observe, policy_of
 from drills.checks.content.rows import DifferingTable, RowLocation
 from drills.checks.content.watermark import condition

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from drills.checks.base.budget import Budget
-from drills.checks.base.copy_code import NOTHING, CopyCode
 from drills.checks.content import ranges
 from drills.checks.content.fingerprint import Algorithm, Form
 from drills.checks.content.ranges import Key, Ranges
@@ -71,17 +70,6 @@ class Contents:
             self.not_read,
             self.encoding,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """What is not read: what `budget` leaves no time for, and the tables that `code` names."""
-
-    budget: Budget | None = None
-    code: CopyCode = NOTHING
-
-
-UNBOUNDED = Bounds()
 
 
 @dataclass(frozen=True, slots=True)

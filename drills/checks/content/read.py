@@ -8,7 +8,7 @@ room for few (`max_locks_per_transaction`), and a change of a table waits for th
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 
@@ -20,8 +20,9 @@ from drills.checks.base.outcome import first_line, is_damage, is_lost, is_too_lo
 from drills.checks.base.session import Connection
 from drills.checks.base.timeouts import set_statement_timeout
 from drills.checks.content import fingerprint, ranges
+from drills.checks.content.bounds import UNBOUNDED, Bounds
 from drills.checks.content.fingerprint import FAST, Algorithm
-from drills.checks.content.model import UNBOUNDED, Bounds, Contents, ReadOptions, TableContent
+from drills.checks.content.model import Contents, ReadOptions, TableContent
 from drills.checks.content.pieces import SERVER, large_tables
 from drills.checks.content.ranges import Ranges
 from drills.checks.content.shares import Share, read_share, share_out
@@ -57,7 +58,7 @@ def observe(
 
     A table with an "up to" policy is read up to the watermark that `expected` has, or to its newest value where there
     is no `expected`, that is where a manifest is taken. What is not `within` the bounds is unreadable for that
-    reason.
+    reason; what was proved earlier is not read again where nobody has written to it since.
     """
     encoding = server_encoding(connection)
     contents = Contents(algorithm, not_read=not_read(connection), encoding=encoding)
@@ -67,24 +68,43 @@ def observe(
     wanted = [each for each in listed if each[1].kind != "skip"]
     code = within.code.tables
     contents.unreadable.update((table.name, code[table.name]) for table, _ in wanted if table.name in code)
-    connections = (connection, *helpers)
     left = [each for each in wanted if each[0].name not in code]
-    work = iter(_jobs(connection, left, options, len(connections)))
-    taking = Lock()
+    if earlier := within.earlier:
+        contents.tables.update(earlier.take_over(connection, [table for table, _ in left], within.budget))
+        left = [each for each in left if each[0].name not in contents.tables]
+
+    def done(names: Iterable[str]) -> None:
+        if earlier:
+            earlier.note(names, contents, expected)
+
+    connections = (connection, *helpers)
+    _read_all(connections, _jobs(connection, left, options, len(connections)), done, contents, options)
+    return contents.in_order()
+
+
+def _read_all(
+    connections: Sequence[Connection],
+    jobs: Sequence[_Job],
+    done: Callable[[Iterable[str]], None],
+    contents: Contents,
+    options: ReadOptions,
+) -> None:
+    """Do the jobs with all connections, each of which takes the next one that is left."""
+    work, taking = iter(jobs), Lock()
 
     def take() -> _Job | None:
         with taking:
             return next(work, None)
 
-    if not helpers or connection.info.server_version < SERVER:
+    first, *others = connections
+    if not others or first.info.server_version < SERVER:
         for each in connections:
             each.execute(_PARALLEL)
-    if helpers:
+    if others:
         with ThreadPoolExecutor(len(connections)) as pool:
-            list(pool.map(lambda each: _work(each, take, contents, options), connections))
+            list(pool.map(lambda each: _work(each, take, done, contents, options), connections))
     else:
-        _work(connection, take, contents, options)
-    return contents.in_order()
+        _work(first, take, done, contents, options)
 
 
 def server_encoding(connection: Connection) -> str:
@@ -92,13 +112,21 @@ def server_encoding(connection: Connection) -> str:
     return connection.info.parameter_status("server_encoding") or ""
 
 
-def _work(connection: Connection, take: Callable[[], _Job | None], contents: Contents, options: ReadOptions) -> None:
-    """Read until there is nothing left."""
+def _work(
+    connection: Connection,
+    take: Callable[[], _Job | None],
+    done: Callable[[Iterable[str]], None],
+    contents: Contents,
+    options: ReadOptions,
+) -> None:
+    """Read until there is nothing left; `done` is told which tables have been read."""
     while (job := take()) is not None:
         if not isinstance(job, Share):
             _read_batch(connection, job, contents, options)
+            done(table.name for table, _ in job)
         elif read_share(connection, job, contents.algorithm, options):
             _put_together(connection, job, contents, options)
+            done((job.of.table.name,))
     if options.budget:
         connection.execute("set local statement_timeout = 0")
 

@@ -16,7 +16,7 @@ from drills.checks.base.session import Connection, SingleDatabase, snapshot
 from drills.checks.owner import freshness, queries
 from drills.checks.owner.invariants import Invariant
 from drills.checks.owner.queries import Query
-from drills.checks.verify import Permissions, exit_code, verify
+from drills.checks.verify import Conditions, exit_code, verify
 from drills.clock import SystemClock
 from drills.config.target import Freshness
 from drills.model.finding import CheckResult
@@ -127,7 +127,7 @@ class Planted:
         queries.cold(connect, [Query("seen", sql)], clock, 60.0, trust_code=trust_code)
         freshness.observe(connect, [Freshness(name="seen", sql=sql)], trust_code=trust_code)
         suite.newest_canary(connect)
-        return verify(connect, taken, clock=clock, key=b"k", scratch=True, rules=rules, allowed=Permissions(trust_code))
+        return verify(connect, taken, clock=clock, key=b"k", scratch=True, rules=rules, under=Conditions(trust_code))
 
 
 @pytest.fixture(scope="module", params=("system", "bundled-18"))

@@ -18,7 +18,7 @@ from drills.checks.base.session import Connection, SingleDatabase, snapshot
 from drills.checks.catalog import check as catalog
 from drills.checks.comparison import Comparison
 from drills.checks.content.fingerprint import FAST, STABLE, Algorithm
-from drills.checks.verify import Permissions, exit_code, verify
+from drills.checks.verify import Conditions, exit_code, verify
 from drills.clock import SystemClock
 from drills.sandbox.postgres.cluster import ADMIN, PORT, Cluster
 from tests.support.cluster import PASSWORD, cluster_in, make, module_state, preferred
@@ -162,7 +162,7 @@ def test_an_empty_database_is_not_verified_unless_it_is_expected_to_be(server: C
     expected = manifest.take(empty)
 
     wiped = verify(empty, expected, clock=SystemClock())
-    meant = verify(empty, expected, clock=SystemClock(), allowed=Permissions(expects_nothing=True))
+    meant = verify(empty, expected, clock=SystemClock(), under=Conditions(expects_nothing=True))
 
     assert (exit_code(wiped), exit_code(meant)) == (12, 0)
     assert "no row was compared" in next(result.sentence for result in wiped if result.name == "content")

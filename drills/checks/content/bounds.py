@@ -1,0 +1,21 @@
+"""What of a database is not read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from drills.checks.base.budget import Budget
+from drills.checks.base.copy_code import NOTHING, CopyCode
+from drills.checks.content.proved import Earlier
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What is not read: what `budget` leaves no time for, the tables that `code` names, and what was proved `earlier`."""
+
+    budget: Budget | None = None
+    code: CopyCode = NOTHING
+    earlier: Earlier | None = None
+
+
+UNBOUNDED = Bounds()
