@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -125,7 +126,7 @@ def measure(running: Server, case: Case, name: str) -> Measured:
     try:
         took, phases = COMMANDS[case.command](running, name, case.connections)
     except SystemExit as error:
-        said = str(error).strip().splitlines()[-1]
+        said = sentence(str(error))
         return Measured(case, size, 0.0, 0.0, 0, 0.0, 0.0, load_before, failed=said)
     after = used_so_far(pid)
     rest = took.seconds - sum(phases.values())
@@ -140,6 +141,12 @@ def measure(running: Server, case: Case, name: str) -> Measured:
         load=load_before,
         phases={"": round(max(rest, 0.0), 3), **phases} if phases else {},
     )
+
+
+def sentence(failure: str) -> str:
+    """What a command said first when it failed, without the command's own line."""
+    found = re.search(r": -?\d+: (.+)", failure)
+    return found[1] if found else failure
 
 
 def cases(axis: Axis, size: float, connections: Sequence[int]) -> list[Case]:

@@ -101,10 +101,18 @@ def test_a_command_that_fails_is_a_measurement_too(module_state: Path) -> None:
         run = growth.measure(running, case, "postgres")
     finally:
         cluster.kill()
+    assert run.failed.startswith("drills: ")
     assert "password authentication failed" in run.failed
     kept = Kept("", "", 2, (run,))
     assert growth.wanted(kept, [case], 1) == [case]
     assert "`manifest` of 5 tables ended with: " in page.page(dataclasses.replace(GROWN, runs=(*GROWN.runs, run)))
+
+
+def test_a_failure_is_its_first_sentence() -> None:
+    """Neither the command line with its paths nor the hints that follow."""
+    said = "bash -c pg_dump host=/tmp/drills-1/run: 1: pg_dump: error: query failed: ERROR:  out of shared memory\nHINT:  More."
+    assert growth.sentence(said) == "pg_dump: error: query failed: ERROR:  out of shared memory"
+    assert growth.sentence("interrupted") == "interrupted"
 
 
 def test_what_is_kept_is_not_measured_again(tmp_path: Path) -> None:
