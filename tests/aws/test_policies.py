@@ -78,6 +78,7 @@ def named_in_code() -> frozenset[str]:
         "rds",
         "s3",
         "secretsmanager",
+        "sns",
         "sts",
     ):
         for operation in session.get_service_model(service).operation_names:
