@@ -14,10 +14,12 @@ class ManifestStore(Table):
     """Where `drills manifest --target` keeps manifests, and what a drill demands of the one that it finds there.
 
     `public_key` None: that of `[evidence]`, and without either no signature is asked for. `max_age` is how long before the
-    recovery point's data the newest one may have been taken; `weakest` is the least that counts as verified.
+    recovery point's data the newest one may have been taken; `weakest` is the least that counts as verified. `strength` is to how
+    many bits `drills manifest` hashes a row: a drill reads as the manifest says.
     """
 
     store: StoreText
     public_key: PathText | None = None
     max_age: Span = timedelta(days=7)
     weakest: Literal["at backup", "stored"] = "stored"
+    strength: Literal[64, 128] = 64

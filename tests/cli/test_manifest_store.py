@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from drills.checks import manifest
+from drills.checks.content.fingerprint import FAST, STABLE, STRONG, Algorithm
 from drills.checks.manifest import FORMAT, Manifest
-from drills.cli.main import main
+from drills.cli.main import main, parse
+from drills.cli.manifest.command import algorithm_of
+from drills.cli.manifest.kept import open_kept
 from drills.config.load import load
 from drills.config.manifests import ManifestStore
 from drills.evidence.keys import generate_pem
@@ -124,6 +127,27 @@ def test_without_a_key_that_is_asked_for_it_is_stored_and_said_to_be_unsigned(
     """Whoever can write to the store can then edit it."""
     assert main(["manifest", "--from", "taken.json", "--target", "other", "--store", "store"]) == 0
     assert "not signed: whoever can write there can edit it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "configured", "algorithm"),
+    [
+        (SIGNED, "", FAST),
+        (SIGNED, "strength = 128", STRONG),
+        ((*SIGNED, "--strength", "64"), "strength = 128", FAST),
+        ((*SIGNED, "--portable"), "strength = 128", STABLE),
+        (("--strength", "128"), "", STRONG),
+        ((), "strength = 128", FAST),
+    ],
+)
+def test_the_command_line_says_how_rows_are_hashed_and_else_the_target(
+    folder: Path, arguments: tuple[str, ...], configured: str, algorithm: Algorithm
+) -> None:
+    """A portable manifest has a method of its own; without a target drill.toml is not asked."""
+    (folder / "drill.toml").write_text(CONFIG.replace('store = "store"', f'store = "store"\n{configured}'))
+    options = parse(["manifest", NOWHERE, *arguments])
+
+    assert algorithm_of(options, open_kept(options)) == algorithm
 
 
 def test_a_file_and_a_store_are_two_expectations(folder: Path) -> None:

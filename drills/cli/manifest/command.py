@@ -17,7 +17,7 @@ from drills.checks.base.lock_watch import ReadLimits
 from drills.checks.base.outcome import first_line
 from drills.checks.base.session import Connector, SingleDatabase
 from drills.checks.content.check import WHAT
-from drills.checks.content.fingerprint import FAST, STABLE, STRONG
+from drills.checks.content.fingerprint import FAST, STABLE, STRONG, Algorithm
 from drills.checks.manifest import Manifest
 from drills.cli.common import TARGET_OPTIONS, Command
 from drills.cli.database import add_dsn, add_policy_option, add_workers, parse_dsn, policies_of, workers_of
@@ -67,8 +67,7 @@ def add_arguments(take: argparse.ArgumentParser) -> None:
         "--strength",
         type=int,
         choices=(64, 128),
-        default=64,
-        help="how many bits a row is hashed to; 128 is less than half as fast (default: 64)",
+        help="how many bits a row is hashed to; 128 is less than half as fast (default: the target's, else 64)",
     )
     add_workers(take, 1, "connections that read at once")
     take.add_argument(
@@ -182,13 +181,21 @@ def _take(options: argparse.Namespace, limits: ReadLimits, kept: Kept | None) ->
             limits=limits,
             clock=SystemClock(),
             policies=policies,
-            algorithm=STABLE if options.portable else STRONG if options.strength == 128 else FAST,
+            algorithm=algorithm_of(options, kept),
             trust_code=options.trust_code,
         )
     except (psycopg.Error, UnicodeError) as error:
         reason = first_line(error) if isinstance(error, psycopg.Error) else "names that are not valid in its encoding"
         raise DrillError(f"expected to read the whole source, found: {reason}; no manifest was written") from error
     return taken, partial(manifest.dump_pieces, taken, key), key
+
+
+def algorithm_of(options: argparse.Namespace, kept: Kept | None) -> Algorithm:
+    """Return how rows are hashed: as the command line says, else as the target does. Pure."""
+    if options.portable:
+        return STABLE
+    strength = options.strength or (kept.strength if kept else 64)
+    return STRONG if strength == 128 else FAST
 
 
 def _read(options: argparse.Namespace) -> tuple[Manifest, Pieces, bytes | None]:

@@ -31,13 +31,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A store that is open, and how an entry of it is named and signed. `policies` are the target's, by which it is compared."""
+    """A store that is open, and how an entry of it is named and signed. `policies` are the target's, by which it is compared,
+    and `strength` is to how many bits its rows are hashed.
+    """
 
     store: Store
     target: str
     point: str
     signer: Signer | None
     policies: Mapping[str, TablePolicy] = field(default_factory=dict)
+    strength: int = 64
 
     def keep(self, data: bytes, taken_at: datetime, key: bytes | None) -> Place:
         """Keep a manifest and its key. Raises DrillError."""
@@ -83,7 +86,8 @@ def open_kept(options: argparse.Namespace) -> Kept | None:
         store.check()
     except NotSealed as error:
         raise DrillError(f"{error}: the source was not read") from error
-    return Kept(store, config.target_name, options.point or "", signer, config.target.tables)
+    strength = config.target.manifests.strength if config.target.manifests else 64
+    return Kept(store, config.target_name, options.point or "", signer, config.target.tables, strength)
 
 
 def _store(given: str | None) -> str:
