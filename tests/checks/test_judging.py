@@ -14,7 +14,7 @@ from drills.checks.catalog.check import Catalog
 from drills.checks.catalog.extensions import MEMBERS
 from drills.checks.catalog.scope import REST_OF_SERVER
 from drills.checks.content.check import Contents, TableContent
-from drills.checks.content.fingerprint import FAST, STABLE
+from drills.checks.content.fingerprint import FAST, MD5, STABLE, STRONG
 from drills.checks.content.large_objects import LargeObjects
 from drills.checks.content.rows import RowLocation
 from drills.checks.content.sequences import Sequences
@@ -402,6 +402,11 @@ ACROSS = "content compared between PostgreSQL 17 and"
         (FAST, "c17", ServerSeen(17, "other"), False, ""),
         (FAST, "", ServerSeen(17, "c17"), True, ""),
         (FAST, "", ServerSeen(18, "c18"), False, ""),
+        (FAST, "c17:t17", ServerSeen(18, "c17:t18"), False, ""),
+        (STRONG, "c17:t17", ServerSeen(17, "c17:t18"), True, ""),
+        (STRONG, "c17", ServerSeen(17, "c17:t17"), True, ""),
+        (STRONG, "c17", ServerSeen(17, "c18:t17"), False, ""),
+        (MD5, "", ServerSeen(17, "other"), True, ""),
         (STABLE, "c17", ServerSeen(17, "other"), True, ""),
         (STABLE, "c17", ServerSeen(18, "c18"), True, f"{ACROSS} 18: by the portable algorithm"),
         (STABLE, "", ServerSeen(18, "c18"), True, f"{ACROSS} 18: by the portable algorithm"),
@@ -410,7 +415,7 @@ ACROSS = "content compared between PostgreSQL 17 and"
 def test_fingerprints_are_compared_where_both_servers_hash_alike(
     algorithm: Any, calibration: str, server: ServerSeen, comparable: bool, said: str
 ) -> None:
-    """What the servers make of known texts decides; an older manifest has only its version, the portable algorithm needs none."""
+    """What the servers make of known values decides, of texts where these are hashed; an older manifest has only its version."""
     known = manifest(database(contents=Contents(algorithm)), calibration=calibration, server_version_num=179_999)
     why, listed = across_versions(known, server)
 
