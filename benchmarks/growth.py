@@ -29,7 +29,6 @@ KEPT = ROOT / ".tox/growth.json"
 SIZES: Mapping[Axis, Sequence[float]] = {"gigabytes": (0.1, 1, 4, 10), "tables": (100, 1_000, 10_000, 100_000)}
 CONNECTIONS = (1, 2, 4)
 PER_SCALE = 0.015  # gigabytes that pgbench makes of a scale of 1: 100,000 rows with their index
-VERIFIES_WITH = 2  # connections; `drills verify` takes no number of them
 _PATIENCE = "12h"  # in place of the ten minutes for which a snapshot may be held
 _WHERE = {"gigabytes": "--data-only", "tables": "--no-owner"}  # a dump of the rows; of the schema as well
 
@@ -102,7 +101,8 @@ def verified(running: Server, name: str, connections: int) -> tuple[Took, dict[s
     """`drills verify` of the database that the manifest is of, and what it says of its checks."""
     said = running.folder / "verified.json"
     against = str(running.folder / f"{name}.json")
-    took = running.drills("verify", running.dsn(name), "--against", against, "--json", output=said)
+    options = ("--against", against, "--json", "--workers", str(connections))
+    took = running.drills("verify", running.dsn(name), *options, output=said)
     return took, {each["name"]: each["seconds"] for each in json.loads(said.read_text(encoding="utf-8"))["results"]}
 
 
@@ -152,8 +152,7 @@ def sentence(failure: str) -> str:
 def cases(axis: Axis, size: float, connections: Sequence[int]) -> list[Case]:
     """What is measured of a database, in its order: a manifest comes before what is held against it."""
     found = [Case(axis, size, "pg_dump", 1)]
-    found += [Case(axis, size, "manifest", number) for number in connections]
-    return [*found, Case(axis, size, "verify", VERIFIES_WITH)]
+    return found + [Case(axis, size, command, number) for command in ("manifest", "verify") for number in connections]
 
 
 def wanted(kept: Kept, all_cases: Sequence[Case], rounds: int) -> list[Case]:
