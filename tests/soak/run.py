@@ -108,7 +108,8 @@ def _patient() -> Iterator[World]:
     """A standing world whose drills may take as long as eight at once on a busy machine do."""
     with standing() as world:
         short = (world.place.checkout / "chaos.toml").read_text(encoding="utf-8")
-        (world.place.checkout / CONFIG).write_text(short.replace('timeout = "20s"', 'timeout = "5m"'), encoding="utf-8")
+        patient = short.replace('timeout = "20s"', 'timeout = "5m"').replace('features = "60s"', 'features = "10m"')
+        (world.place.checkout / CONFIG).write_text(patient, encoding="utf-8")
         yield world
 
 
