@@ -26,7 +26,7 @@ from drills.sandbox.base.errors import first_line
 from drills.sandbox.door.calls import CallLog
 from drills.sandbox.postgres.cluster import Cluster
 from drills.sandbox.rds.backend import SandboxRDS
-from drills.sandbox.rds.clusters.models import SandboxClusterSnapshot
+from drills.sandbox.rds.clusters.models import SandboxCluster, SandboxClusterSnapshot
 from drills.sandbox.rds.instances import SandboxSnapshot
 from drills.sandbox.seeds import damage, seed
 from drills.sandbox.seeds import load as seed_load
@@ -106,7 +106,7 @@ class Control:
 
     def _rds_of(self, instance: str) -> SandboxRDS:
         for rds in self._all_rds():
-            if instance in rds.databases:
+            if instance in rds.databases or instance in rds.clusters:
                 return rds
         raise SandboxError(f"The sandbox has no instance {instance}; create it first.")
 
@@ -122,12 +122,26 @@ class Control:
         )
 
     def _describe_instance(self, name: str) -> dict[str, Any]:
-        db = self._rds_of(name).lookups.instance(name)
+        rds = self._rds_of(name)
+        if name not in rds.databases:
+            return self._describe_cluster(rds.aurora.lookups.cluster(name))
+        db = rds.lookups.instance(name)
         server = self._plane.servers.get(db.server_id)
         return {
             "id": db.resource_id,
             "status": db.status,
             "endpoint": db.endpoint,
+            "reason": server.reason if server else "",
+            "pid": server.cluster.pid() if server else None,
+            "settings": dict(server.settings) if server else {},
+        }
+
+    def _describe_cluster(self, cluster: SandboxCluster) -> dict[str, Any]:
+        server = self._plane.servers.get(cluster.server_id)
+        return {
+            "id": cluster.resource_id,
+            "status": cluster.status,
+            "endpoint": {"Address": cluster.endpoint, "Port": cluster.port},
             "reason": server.reason if server else "",
             "pid": server.cluster.pid() if server else None,
             "settings": dict(server.settings) if server else {},
@@ -154,7 +168,8 @@ class Control:
         with self._plane.lock:
             rds = self._rds_of(name)
             server = rds.lookups.server(name, "available")
-            master = str(rds.databases[name].master_username)
+            known = rds.databases.get(name) or rds.clusters[name]
+            master = str(known.master_username)
         with server.busy:
             try:
                 return dataclasses.asdict(seed_load.load(source, server.cluster, master, self._plane.state, choices))

@@ -54,14 +54,13 @@ class Lookups:
         return self._backend.databases.get(db.resource_id) is db
 
     def server(self, name: str, *statuses: str) -> Server:
-        """Return the server of an instance; raise SandboxError without such an instance, or in another status."""
-        if name not in self._backend.databases:
+        """Return the server of an instance or a cluster; raise SandboxError without one, or in another status."""
+        found: Any = self._backend.databases.get(name) or self._backend.clusters.get(name)
+        if found is None:
             raise SandboxError(f"The sandbox has no instance {name}; create it first.")
-        db = self._backend.databases[name]
-        assert isinstance(db, SandboxInstance)
-        if statuses and db.status not in statuses:
-            raise SandboxError(f"The instance {name} is {db.status}, expected {' or '.join(statuses)}; wait for it.")
-        return self._plane.servers[db.server_id]
+        if statuses and found.status not in statuses:
+            raise SandboxError(f"The instance {name} is {found.status}, expected {' or '.join(statuses)}; wait for it.")
+        return self._plane.servers[found.server_id]
 
     def snapshot(self, name: str) -> SandboxSnapshot:
         """Return the snapshot of that name or ARN, or raise DBSnapshotNotFound."""

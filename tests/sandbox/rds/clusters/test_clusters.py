@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from botocore.exceptions import ClientError
 
+from drills.errors import SandboxError
 from tests.support.aurora import ENGINE, Cluster, create_cluster
 from tests.support.rds import code, eventually
 from tests.support.sandbox import RunningSandbox
@@ -43,6 +44,21 @@ def test_a_cluster_without_instances_has_data_and_no_server(beating: RunningSand
         create_cluster(beating, "never", Engine="aurora-mysql")
     assert code(refused) == "InvalidParameterValue"
     made.remove()
+
+
+def test_a_seed_is_loaded_into_a_cluster_by_its_name(ledger: Cluster) -> None:
+    """The sandbox's own API takes a cluster for an instance: its server gets the sample, and its state is told."""
+    control = ledger.sandbox.control
+    loaded = control.load_seed("ledger", "sample")
+    with ledger.connect(dbname=loaded["database"]) as session:
+        found = session.execute("SELECT count(*) FROM shop.orders").fetchone()
+    assert found is not None
+    assert found[0] > 0
+    told = control.instance("ledger")
+    assert (told["id"], told["status"], told["endpoint"]["Port"]) == ("ledger", "available", ledger.described()["Port"])
+    assert told["pid"]
+    with pytest.raises(SandboxError, match="no instance nobody"):
+        control.instance("nobody")
 
 
 def test_the_engine_and_its_quotas_are_described(beating: RunningSandbox) -> None:
