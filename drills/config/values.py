@@ -232,9 +232,16 @@ def _cidr(raw: str) -> str:
     return raw
 
 
+# an ARN of Aurora DSQL, or the name that its clients connect to (Amazon Aurora DSQL User Guide)
+_DSQL = re.compile(r"^arn:[^:]*:dsql:|\.dsql\.")
+_NO_DSQL = "Aurora DSQL is not supported, because RDS has neither its clusters nor its backups"
+
+
 def _instance_id(raw: str) -> str:
     """Return an RDS instance identifier; RDS keeps it in lower case (CreateDBInstance, DBInstanceIdentifier)."""
     text = raw.strip()
+    if _DSQL.search(text):
+        raise refuse(f"an RDS for PostgreSQL instance; {_NO_DSQL}", raw)
     if text.startswith("arn:") and ":cluster" in text:
         raise refuse("an RDS for PostgreSQL instance; Aurora clusters are not supported", raw)
     if text.startswith("arn:"):
@@ -245,6 +252,8 @@ def _instance_id(raw: str) -> str:
 
 
 def _engine(raw: str) -> str:
+    if raw.lower() in ("dsql", "aurora-dsql"):
+        raise refuse(f'"postgres"; {_NO_DSQL}', raw)
     if raw.lower().startswith("aurora"):
         raise refuse('"postgres"; Aurora is not supported, because a restored cluster has no instances', raw)
     if raw != "postgres":

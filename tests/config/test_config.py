@@ -262,6 +262,10 @@ REFUSED = [
     ('[targets.""]', 'targets."": expected a name that is not empty'),
     ('[targets."a b"]', 'targets."a b".instance: expected an RDS instance identifier'),
     ('[targets.a]\nengine = "aurora-postgresql"', "Aurora is not supported"),
+    ('[targets.a]\nengine = "aurora-dsql"', "Aurora DSQL is not supported"),
+    ('[targets.a]\nengine = "dsql"', "Aurora DSQL is not supported"),
+    (f'[targets.a]\ninstance = "arn:aws:dsql:eu-central-1:{ACCOUNT}:cluster/x"', "Aurora DSQL is not supported"),
+    ('[targets.a]\ninstance = "abc.dsql.eu-central-1.on.aws"', "Aurora DSQL is not supported"),
     ('[targets.a]\nengine = "mysql"', 'targets.a.engine: expected "postgres", found "mysql"'),
     (f'[targets.a]\ninstance = "arn:aws:rds:eu-central-1:{ACCOUNT}:cluster:x"', "Aurora clusters are not supported"),
     (
