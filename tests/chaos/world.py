@@ -325,6 +325,5 @@ def configure(place: Place, facts: Mapping[str, Any]) -> None:
     """Write the sample's configuration with short limits."""
     written = (place.checkout / ".sandbox/default/sample/drill.toml").read_text(encoding="utf-8")
     text = written.replace("[targets.myappdbprod.cutover]", f"{LIMITS.strip()}\n\n[targets.myappdbprod.cutover]")
-    text = text.replace('kind = "endpoint"', 'kind = "endpoint"\npoll_every = "200ms"')
     tomllib.loads(text)
     (place.checkout / "chaos.toml").write_text(text, encoding="utf-8")
