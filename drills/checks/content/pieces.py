@@ -80,7 +80,7 @@ def large_tables(connection: Connection) -> dict[Quoted, Size]:
     try:
         with index_scans(connection):
             connection.execute(_LOCK_TIMEOUT)
-            found = connection.execute(_LARGE.encode(), (2 * LEAST_BYTES,))
+            found = execute(connection, _LARGE, (2 * LEAST_BYTES,))
             return {Quoted(name): Size(blocks, size) for name, blocks, size in found}
     except psycopg.DatabaseError as error:
         if is_lost(error):

@@ -65,17 +65,20 @@ class ClusterSnapshots:
 
     @contextmanager
     def _running(self, cluster: SandboxCluster) -> Iterator[None]:
-        """Run the server of a cluster without instances for as long as its data are copied."""
+        """Run the server of a cluster without instances for as long as its data are copied.
+
+        Whoever ends the server with the last instance holds `busy` too, so that it does not end while it is read.
+        """
         server = self._plane.servers[cluster.db_cluster_resource_id]
-        if server.cluster.running():
-            yield
-            return
         with server.busy:
-            server.cluster.start(server.settings)
+            ran = server.cluster.running()
+            if not ran:
+                server.cluster.start(server.settings)
             try:
                 yield
             finally:
-                server.cluster.stop()
+                if not ran:
+                    server.cluster.stop()
 
     def _finish(self, cluster: SandboxCluster) -> None:
         self._plane.at_least(self._plane.clock.monotonic(), self._plane.delays.backing_up)
