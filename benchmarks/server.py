@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -75,7 +76,8 @@ class Server:
 
 @contextlib.contextmanager
 def server(settings: Mapping[str, str] = SETTINGS) -> Iterator[Server]:
-    """A fresh server of the system's PostgreSQL for as long as the block lasts; nothing of it is left."""
+    """A fresh server of the system's PostgreSQL for as long as the block lasts; nothing of it is left, after a TERM neither."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     folder = prepare_state()
     try:
         binaries = readable(find("system")[0], server_user(), folder)
