@@ -55,6 +55,7 @@ from drills.model.policy import TablePolicy
 from drills.sql import execute
 
 FORMAT = 5
+_WITH_HMAC = 5  # from this format on whoever has a key writes an HMAC with it
 MAINTENANCE = "postgres"
 
 
@@ -309,15 +310,21 @@ def authenticate(digest: str, key: bytes) -> str:
     return hmac.new(key, digest.encode(), hashlib.sha256).hexdigest()
 
 
-def is_authentic(text: str, name: str, key: bytes | None) -> bool:
-    """Return whether the manifest was written by who has its key; False without a key, or where it has no HMAC.
+def is_authentic(text: str, name: str, key: bytes | None, form: int) -> bool:
+    """Return whether the manifest was written by who has its key; False without a key, or in an old format without an HMAC.
 
-    Raises ConfigError where it has one that is of another digest or key: it was edited, or the key is of another manifest.
+    Raises ConfigError where the HMAC is of another digest or key, or lacks in a format `form` that has one with each key:
+    it was edited, or the key is of another manifest.
     """
     # the members are sorted, and the digest and the HMAC come first: the rest is not read again
     found = re.match(r'\{"digest": "([0-9a-f]{64})",\n"hmac": "([0-9a-f]{64})"', text)
-    if key is None or found is None:
+    if key is None or (found is None and form < _WITH_HMAC):
         return False
+    if found is None:
+        raise ConfigError(
+            f"{name} has no HMAC, which format {form} has with each key, and a key lies beside it: it was edited, or the key is "
+            "another manifest's: take the manifest again with drills manifest -o, or move away a key that is not its own"
+        )
     if not hmac.compare_digest(found[2], authenticate(found[1], key)):
         raise ConfigError(
             f"{name} does not fit the key beside it: it was edited, or the key is another manifest's: take the manifest again"

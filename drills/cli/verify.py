@@ -146,7 +146,7 @@ def _read_expected(path: Path, public_key: str | None) -> tuple[Manifest, bytes 
         reason = error.strerror if isinstance(error, OSError) else "no text"
         raise ConfigError(f"--against: expected a manifest, found {path}: {reason}") from error
     key = manifest.read_key(path)
-    if not manifest.is_authentic(head, str(path), key) and not public_key:
+    if not manifest.is_authentic(head, str(path), key, expected.format) and not public_key:
         lacks = "it has no HMAC" if key else f"its key, {manifest.key_path(path)}, is not there"
         print(f"drills: {path} is not authenticated: {lacks}", file=sys.stderr)
     return expected, key, digest

@@ -114,8 +114,8 @@ def _stage(folder: Path, journal: Journal) -> None:
     beat(connect, database, BEATS_BEFORE)
     stored = folder / context.MANIFEST_NAME
     policies = scene.effective.target.tables
-    expected = manifest.take(connect, key=manifest.write_key(stored), policies=policies)
-    write_atomically(stored, manifest.dump(expected))
+    key = manifest.write_key(stored)
+    write_atomically(stored, manifest.dump(manifest.take(connect, key=key, policies=policies), key))
     journal.enter("back up", note="AWS Backup, on demand, beside a plan")
     source.make_vaults()
     point = source.back_up(instance)

@@ -88,15 +88,17 @@ def test_what_is_no_manifest_is_one_sentence(text: str) -> None:
 
 
 def test_a_manifest_that_was_edited_and_digested_anew_does_not_fit_its_key() -> None:
-    """With the key beside it an edited manifest is refused; without the key, or without an HMAC, it is not authentic."""
+    """With the key beside it an edited manifest is refused, also without its HMAC; without the key it is not authentic."""
     key, other = b"k" * 32, manifest.dump(dataclasses.replace(WHOLE, workers=7), b"x" * 32)
     text = manifest.dump(WHOLE, key)
     assert manifest.load(text) == WHOLE
-    assert manifest.is_authentic(text, "m.json", key)
-    assert not manifest.is_authentic(text, "m.json", None)
-    assert not manifest.is_authentic(manifest.dump(WHOLE), "m.json", key)
+    assert manifest.is_authentic(text, "m.json", key, FORMAT)
+    assert not manifest.is_authentic(text, "m.json", None, FORMAT)
     with pytest.raises(ConfigError, match="does not fit the key"):
-        manifest.is_authentic(other, "m.json", key)
+        manifest.is_authentic(other, "m.json", key, FORMAT)
+    with pytest.raises(ConfigError, match=r"m\.json has no HMAC, .* take the manifest again with drills manifest -o"):
+        manifest.is_authentic(manifest.dump(WHOLE), "m.json", key, FORMAT)
+    assert not manifest.is_authentic(manifest.dump(WHOLE), "m.json", key, 4)  # of which some have none
 
 
 @pytest.mark.parametrize("definition", ["", "x", "[]", "1", "[" * 100_000])

@@ -298,6 +298,22 @@ def test_odd_names_and_other_encodings_are_compared(
     assert "\\nzwei" in shown.replace("\n", "").replace(" ", "")
 
 
+def test_a_manifest_whose_hmac_was_dropped_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With its key beside it, by verify and by --from, exit code 2 before any server or store is asked."""
+    path = tmp_path / "orders.json"
+    path.write_text(
+        manifest.dump(manifest.Manifest(manifest.FORMAT, datetime.now(UTC), 150000, "PostgreSQL 15", {}, {}))
+    )
+    manifest.write_key(path)
+    folder = f"[targets.orders]\ninstance = 'a'\n[targets.orders.manifests]\nstore = '{tmp_path}'\n"
+    (tmp_path / "drill.toml").write_text(folder)
+    store = ["--target", "orders", "--config", str(tmp_path / "drill.toml")]
+
+    assert cli.main(["verify", "host=127.0.0.1 port=9 dbname=x", "--against", str(path)]) == 2
+    assert cli.main(["manifest", "--from", str(path), *store]) == 2
+    assert capsys.readouterr().err.count(f"{path} has no HMAC, which format {manifest.FORMAT} has with each key") == 2
+
+
 @postgres
 def test_without_a_file_the_manifest_is_printed(dsn: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing else is on stdout; it has no key, so that what can be secret is not compared."""

@@ -120,7 +120,7 @@ class ManifestFinder:
             )
         if too_old := expected.too_old(taken.taken_at, data_time, self._wanted):
             raise Unusable(too_old)
-        key, keyless = self._key_of(entry, text)
+        key, keyless = self._key_of(entry, text, taken.format)
         self._keep(data, about, signature)
         of_point = entry.kind == POINTS
         seen = ManifestSeen(
@@ -164,7 +164,7 @@ class ManifestFinder:
             )
         return about, signature, said
 
-    def _key_of(self, entry: _Entry, text: str) -> tuple[bytes | None, str]:
+    def _key_of(self, entry: _Entry, text: str, form: int) -> tuple[bytes | None, str]:
         """Return the key of the digests, None with the reason where it is not there or may not be read."""
         try:
             data = self._store.get(key_path(self._target, entry.name))
@@ -176,7 +176,7 @@ class ManifestFinder:
             key = bytes.fromhex(data.decode("ascii").strip())
         except ValueError:
             raise Unusable("expected the key of its digests as hexadecimal digits, found something else") from None
-        manifests.is_authentic(text, MANIFEST, key)
+        manifests.is_authentic(text, MANIFEST, key, form)
         return key, ""
 
     def _keep(self, data: bytes, about: bytes, signature: bytes | None) -> None:
