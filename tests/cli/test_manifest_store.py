@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from drills.checks import manifest
+from drills.checks.content.check import Contents
 from drills.checks.content.fingerprint import FAST, STABLE, STRONG, Algorithm
-from drills.checks.manifest import FORMAT, Manifest
+from drills.checks.content.large_objects import LargeObjects
+from drills.checks.content.sequences import Sequences
+from drills.checks.manifest import FORMAT, DatabaseManifest, Manifest
 from drills.cli.main import main, parse
 from drills.cli.manifest.command import algorithm_of
 from drills.cli.manifest.kept import open_kept
@@ -99,6 +102,16 @@ def stored(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> di
     assert main(["manifest", "--from", "taken.json", *arguments, "--json"]) == 0
     facts: dict[str, Any] = json.loads(capsys.readouterr().out)
     return facts
+
+
+def test_what_the_manifest_lacks_is_in_its_facts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """--json has each table that could not be read, and why, by its database."""
+    unread = {"public.t": "needs SELECT on public.t"}
+    one = DatabaseManifest({}, Sequences(), Contents(FAST, unreadable=unread), LargeObjects(), None)
+    taken = Manifest(FORMAT, DATA, 160000, "PostgreSQL 16", {}, {"orders": one})
+    (folder / "taken.json").write_text(manifest.dump(taken, SECRET))
+
+    assert stored(SIGNED, capsys)["unread"] == {"orders": unread}
 
 
 def test_one_that_was_taken_before_is_stored_under_its_point_and_found(

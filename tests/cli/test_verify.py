@@ -19,6 +19,7 @@ from psycopg.conninfo import make_conninfo
 
 from drills.checks import manifest
 from drills.checks.base import lock_watch
+from drills.checks.base import session as session_module
 from drills.checks.base.lock_watch import ReadLimits
 from drills.checks.content import check as content
 from drills.cli import main as cli
@@ -407,6 +408,36 @@ def test_the_command_lets_go_of_a_table_that_is_being_changed(checked: Checked, 
     assert "found a session that waits for a lock behind it: the pass was ended" in said
     assert said.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@postgres
+def test_tables_that_could_not_be_read_are_named_with_the_reason(
+    checked: Checked, dsn: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Whether a right was lacking or a lock was held, exit code 0; ten of them, and how many more there are."""
+    monkeypatch.setitem(session_module.PINNED, "lock_timeout", "100ms")
+    path = str(tmp_path / "m.json")
+    with checked.copy("template1") as name, checked.cluster.connect(name) as session:
+        session.execute("create table b_hidden (id int); alter table b_hidden enable row level security")
+        assert cli.main(["manifest", dsn(name), "-o", path]) == 0
+        one = capsys.readouterr().err
+        session.execute("create table a_locked (id int)")
+        session.execute(
+            "".join(
+                f"create table c_{number} (id int); alter table c_{number} enable row level security;"
+                for number in range(10)
+            )
+        )
+        with session.transaction():
+            session.execute("lock table a_locked")
+            assert cli.main(["manifest", dsn(name)]) == 0
+        several = capsys.readouterr().err
+
+    assert f"{name}: public.b_hidden could not be read: needs BYPASSRLS or the owner's role on public.b_hidden\n" in one
+    assert one.rstrip().endswith("; 1 table could not be read: a verification leaves what was not read not verified")
+    assert f"{name}: public.a_locked could not be read: canceling statement due to lock timeout\n" in several
+    assert several.count("could not be read: ") == 10
+    assert several.endswith("and 2 more could not be read\n")
 
 
 @postgres

@@ -26,6 +26,7 @@ from drills.durations import parse_duration
 from drills.errors import ConfigError, DrillError
 from drills.evidence.manifests import sign_manifest, signature_path
 from drills.files import write_atomically
+from drills.printable import printable
 
 if TYPE_CHECKING:
     from drills.cli.manifest.kept import Kept
@@ -42,6 +43,7 @@ examples:
 The password comes from the DSN, PGPASSWORD or ~/.pgpass. With -o a key is kept in FILE.key: keep both, and the key secret.
 For a target it goes to the store that drill.toml names (targets.NAME.manifests), where a drill finds it: docs/manifests.md.
 """
+_NAMED = 10  # tables that could not be read, at most
 Pieces = Callable[[], Iterator[str]]
 """Gives a manifest's text, a piece at a time."""
 
@@ -110,6 +112,8 @@ def run(options: argparse.Namespace) -> int:
     taken, pieces, key = _read(options) if options.taken else _take(options, limits, kept)
     if note := _emptiness(taken):
         print(note, file=sys.stderr)
+    for line in _unread(taken):
+        print(printable(line), file=sys.stderr)
     if options.output:
         _write(Path(options.output), pieces(), key, signer)
         print(_summary(taken, options.output), file=sys.stderr)
@@ -242,12 +246,24 @@ def _emptiness(taken: Manifest) -> str:
     )
 
 
+def _unread(taken: Manifest) -> list[str]:
+    """Return a line for each table that could not be read, with its reason: the first ten, and how many more there are."""
+    found = [
+        f"{name}: {table} could not be read: {reason}"
+        for name, one in taken.databases.items()
+        for table, reason in {**one.contents.unreadable, **one.contents.damaged}.items()
+    ]
+    more = len(found) - _NAMED
+    return found if more <= 0 else [*found[:_NAMED], f"and {more} more could not be read"]
+
+
 def _summary(taken: Manifest, where: str) -> str:
     tables = [table for one in taken.databases.values() for table in one.contents.tables.values()]
     unread = sum(len(one.contents.unreadable) + len(one.contents.damaged) for one in taken.databases.values())
     held = max((one.held_seconds for one in taken.databases.values()), default=0.0)
     names = ", ".join(taken.databases)
-    missing = f"; {unread} tables could not be read" if unread else ""
+    which = f"{unread} table{'s' if unread > 1 else ''}"
+    missing = f"; {which} could not be read: a verification leaves what was not read not verified" if unread else ""
     return (
         f"{where}: {names}, {len(tables)} {WHAT}, {sum(table.rows for table in tables):,} rows; the snapshot was held for "
         f"{held:.1f} s by {taken.workers} connection{'s' if taken.workers > 1 else ''}{missing}"

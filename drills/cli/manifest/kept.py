@@ -151,5 +151,10 @@ def _facts(kept: Kept, taken: Manifest, place: Place) -> dict[str, Any]:
         "databases": list(taken.databases),
         "tables": len(tables),
         "rows": sum(table.rows for table in tables),
+        "unread": {
+            name: {**one.contents.unreadable, **one.contents.damaged}
+            for name, one in taken.databases.items()
+            if one.contents.unreadable or one.contents.damaged
+        },
         "held_seconds": max((one.held_seconds for one in taken.databases.values()), default=0.0),
     }
