@@ -1,7 +1,8 @@
 """The file of `drills verify --resume`: what has been proved of one copy against one manifest, for a later verification of it.
 
 It is written whole and atomically while tables are proved, so that a lost connection, a full budget or a signal loses no more
-than the tables at hand. It holds names, counts and fingerprints as a manifest does, and no row value.
+than the tables at hand, and those of the moment before. It holds names, counts and fingerprints as a manifest does, and no row
+value.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from drills.clock import Clock
 from drills.errors import CheckUnavailable, ConfigError
 from drills.files import write_atomically
 
-FORMAT = 1
-_EVERY = 1.0  # seconds between two writings
+FORMAT = 2
+_SHARE = 20  # a writing may take one part in so many of the time
 _IDENTITY = """
 select s.system_identifier::text, c.timeline_id, pg_catalog.pg_postmaster_start_time()
 from pg_catalog.pg_control_system() as s, pg_catalog.pg_control_checkpoint() as c
@@ -66,7 +67,7 @@ def identify(connect: Connector) -> CopyIdentity:
     except psycopg.errors.InsufficientPrivilege as error:
         raise CheckUnavailable(
             "--resume: expected a login that may call pg_control_system() and pg_control_checkpoint(), by which a copy is "
-            "known: grant it pg_monitor, or verify without --resume"
+            "known: grant execute on both to it, or verify without --resume"
         ) from error
     except psycopg.Error as error:
         raise CheckUnavailable(f"--resume: expected a copy that answers, found: {first_line(error)}") from error
@@ -88,7 +89,7 @@ class ProvedFile:
         if path.exists():
             self._kept = self._fitting(self._load(), self._kept)
         self._earlier: dict[str, Earlier] = {}
-        self._lock, self._written = Lock(), clock.monotonic()
+        self._lock, self._due = Lock(), clock.monotonic()
         self.save()  # a place that cannot be written is known before hours of reading
 
     def of(self, database: str) -> Earlier:
@@ -97,7 +98,7 @@ class ProvedFile:
         def keep(proved: Mapping[str, Proved]) -> None:
             with self._lock:
                 self._kept.databases.setdefault(database, {}).update(proved)
-                due = self._clock.monotonic() - self._written >= _EVERY
+                due = self._clock.monotonic() >= self._due
             if due:
                 self.save()
 
@@ -107,6 +108,7 @@ class ProvedFile:
     def save(self) -> None:
         """Write the file. ConfigError, one sentence, where that cannot be done."""
         with self._lock:
+            began = self._clock.monotonic()
             body = _adapter().dump_python(self._kept, mode="json")
             try:
                 write_atomically(
@@ -116,7 +118,8 @@ class ProvedFile:
                 raise ConfigError(
                     f"--resume: expected a place that can be written, found {self._path}: {error.strerror}: name another file"
                 ) from error
-            self._written = self._clock.monotonic()
+            now = self._clock.monotonic()
+            self._due = now + _SHARE * (now - began)
 
     def remarks(self) -> tuple[str, ...]:
         """Return in words what was taken over, and what was not since somebody has written to it."""
@@ -158,7 +161,10 @@ class ProvedFile:
         if (kept.format, kept.manifest) != (self._kept.format, self._kept.manifest):
             raise ConfigError(f"--resume: {self._path} is of another manifest than the one given: {begin}")
         if not hmac.compare_digest(str(seal), self._seal(body)):
-            raise ConfigError(f"--resume: {self._path} was edited: expected it as it was written: {begin}")
+            raise ConfigError(
+                f"--resume: {self._path} was edited, or the manifest's key is another now or missing: expected both as they "
+                f"were when it was written: {begin}"
+            )
         return kept
 
     def _fitting(self, kept: _Kept, wanted: _Kept) -> _Kept:

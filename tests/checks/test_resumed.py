@@ -106,6 +106,64 @@ def test_what_was_proved_is_not_read_again_and_what_was_written_to_since_is(copy
     assert any("written to" in each and "public.alone" in each for each in proved.remarks())
 
 
+BEFORE_THE_PROOF = """
+create table first (id int primary key, a text default 'a', b text default 'b');
+create table second (like first including all);
+insert into first select g, 'one ' || g, 'two ' || g from generate_series(1, 50) as g;
+insert into second select id, b, a from first;
+create table names (id int primary key, of regclass);
+insert into names values (1, 'alone'), (2, 'beside');
+create type mood as enum ('sad', 'glad');
+create table moods (id int primary key, mood mood);
+insert into moods values (1, 'sad');
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ("begin; alter table first rename to x; alter table second rename to first; alter table x rename to second; commit",
+         {"public.first", "public.second"}),
+        ("alter table first drop b; alter table first add b text default 'wiped'; alter table first alter b set default 'b'",
+         {"public.first"}),
+        ("alter table first rename a to x; alter table first rename b to a; alter table first rename x to b",
+         {"public.first"}),
+        ("alter table alone rename to x; alter table beside rename to alone; alter table x rename to beside",
+         {"public.names"}),
+        ("alter type mood rename value 'sad' to 'blue'", {"public.moods"}),
+    ],
+    ids=["tables that exchange names", "a column made anew", "columns that exchange names", "a name in a value", "a label"],
+)  # fmt: skip
+def test_what_changes_values_without_writing_a_row_is_found(copy: Copy, change: str, named: set[str]) -> None:
+    """Definitions count as the rows do: tables are taken over only where none that their values hang on has changed."""
+    copy.execute(BEFORE_THE_PROOF)
+    copy.manifest = manifest.take(copy.connect, key=KEY)
+    assert copy.verify()[0].outcome == "met"
+    copy.execute(change)
+    result, _ = copy.verify()
+
+    assert result.outcome == "missed"
+    assert named <= {str(each.object) for each in result.findings}
+
+
+def test_a_database_that_is_made_anew_is_another_one(copy: Copy) -> None:
+    """Its rows keep the ids of the transactions that wrote them in its template, and its tables their OIDs."""
+    copy.execute("create database shop template template1")
+    copy.connect = SingleDatabase(lambda: copy.cluster.connect("shop"), "shop")
+    with copy.cluster.connect("shop") as session:
+        session.execute(TABLES.encode())
+    copy.manifest = manifest.take(copy.connect, key=KEY)
+    copy.execute("create database damaged template shop")
+    with copy.cluster.connect("damaged") as session:
+        session.execute("update alone set pad = 'y' where id = 8")
+    assert copy.verify()[0].outcome == "met"
+    copy.execute("drop database shop")
+    copy.execute("alter database damaged rename to shop")
+    result, _ = copy.verify()
+
+    assert (result.outcome, [each.object for each in result.findings]) == ("missed", ["public.alone"])
+
+
 def test_a_transaction_that_was_open_while_a_table_was_proved_counts_as_later(copy: Copy) -> None:
     """Its id is older than the proof and what it wrote was not seen: once it has ended, the table is read again."""
     with copy.cluster.connect() as writer, writer.transaction():
