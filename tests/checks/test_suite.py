@@ -277,8 +277,8 @@ def test_policies_hold_for_partitions_and_are_listed(source: Checked, module_sta
         reasons = {left.what: left.reason for left in results["content"].not_checked}
         assert reasons == {
             "more.cache": "a cache",
-            "more.events_1": "compared up to made 2026-01-31 23:00:00+00 only",
-            "more.events_2": "compared up to made 2026-02-05 16:00:00+00 only",
+            "more.events_1": "compared up to made 2026-01-31 23:00:00+00 only, without the rows that have no made",
+            "more.events_2": "compared up to made 2026-02-05 16:00:00+00 only, without the rows that have no made",
             "more.odd": "counted only: policy 'at least 60 %'",
             "more.typo": "policy 'at least 60 %': there is no such table",
         }

@@ -77,8 +77,8 @@ def test_what_was_written_after_the_manifest_is_let_pass_and_listed(
     content = next(each for each in said["results"] if each["name"] == "content")
     assert (lenient, strict, changed) == (0, 11, 11)
     assert {(each["what"], each["reason"]) for each in content["not_checked"]} == {
-        ("written.late", "compared up to id 100 only"),
+        ("written.late", "compared up to id 100 only, without the rows that have no id"),
         ("written.log", "counted only: policy 'at least 50 %'"),
     }
     assert "the row with id 7" in shown
-    assert "written.late: compared up to id 100 only" in shown
+    assert "written.late: compared up to id 100 only, without the rows that have no id" in shown

@@ -163,7 +163,8 @@ def _compare(table: str, before: TableContent, after: TableContent | None, polic
     if policy.kind == "at least":
         excluded = (NotChecked(table, f"counted only: policy {str(policy)!r}"),)
     elif policy.kind == "up to":
-        excluded = (NotChecked(table, f"compared up to {before.column} {before.up_to} only"),)
+        without = f"without the rows that have no {before.column}"  # which are on neither side of a watermark
+        excluded = (NotChecked(table, f"compared up to {before.column} {before.up_to} only, {without}"),)
     return CheckOutcome(1, tuple(_difference(table, before, after, policy)), excluded=excluded)
 
 
