@@ -17,7 +17,7 @@ from drills.checks.content import read
 from drills.checks.resumed import ProvedFile, identify
 from drills.checks.verify import Conditions, verify
 from drills.clock import SystemClock
-from drills.errors import ConfigError
+from drills.errors import CheckUnavailable, ConfigError
 from drills.model.finding import CheckResult
 from drills.sandbox.postgres.cluster import Cluster
 from tests.support.cluster import default, state
@@ -219,3 +219,19 @@ def test_a_file_that_is_of_another_copy_or_manifest_or_was_edited_is_refused(cop
     copy.cluster.stop()
     copy.cluster.start()
     assert "is of another copy: expected a copy whose server was started at" in refused()
+
+
+def test_where_the_right_to_know_the_server_was_taken_the_grant_that_the_page_names_gives_it(copy: Copy) -> None:
+    """`pg_monitor` does not have it: it is EXECUTE on both functions, which PUBLIC has unless it was revoked."""
+    both = "pg_catalog.pg_control_system(), pg_catalog.pg_control_checkpoint()"
+    copy.execute(
+        f"create role plain login password 'p' in role pg_monitor; revoke execute on function {both} from public"
+    )
+    known, copy.connect = (
+        identify(copy.connect),
+        SingleDatabase(lambda: copy.cluster.connect_as("plain", "p", "postgres"), "postgres"),
+    )
+    with pytest.raises(CheckUnavailable, match="grant execute on both to it"):
+        identify(copy.connect)
+    copy.execute(f"grant execute on function {both} to plain")
+    assert identify(copy.connect) == known
