@@ -63,6 +63,7 @@ __all__ = [
     "Target",
     "history_of",
     "load",
+    "named_targets_of",
     "parse_table_policy",
     "target_of",
     "targets_of",
@@ -181,6 +182,16 @@ def target_of(path: Path | None, instance: str) -> str | None:
 def targets_of(path: Path | None) -> tuple[str, ...]:
     """Return the names of all targets; `path` as for `load`. Raises ConfigError."""
     return tuple(ConfigFile.read(path).targets())
+
+
+def named_targets_of(path: Path | None) -> tuple[str, ...]:
+    """Return the names of all targets; ConfigError where there is a file and it has none: the built-in one is no fleet of it."""
+    file = ConfigFile.read(path)
+    if file.path is not None and not file.raw.get("targets"):
+        raise ConfigError(
+            f"{file.name}: targets: expected the targets of a fleet, found none: write [targets.NAME], or type drills init"
+        )
+    return tuple(file.targets())
 
 
 def history_of(path: Path | None) -> Path | None:

@@ -9,9 +9,11 @@ from drills.errors import COULD_NOT_RUN, NOT_SEALED, OBJECTIVE_MISSED, VERIFICAT
 from drills.fleet.record import Member
 from drills.fleet.score import coded, in_order
 from drills.model.history import HistoryLine
+from drills.model.record import RunRecord
 
 DIFFERS = "not as recorded"
 TAKE_AGAIN = "one of them was changed: take both from the machine again"
+_OF_THE_SEAL = frozenset({"evidence", "code", "all_codes", "failures", "notes"})
 # what a row says of its run, by the words that it is told in
 _TOLD = {
     "run_id": "run",
@@ -59,6 +61,19 @@ def of_two_records(one: Member, name: str, other: Member, other_name: str) -> st
             for each in (one, other)
         )
     return difference(one, name, other, other_name)
+
+
+def of_what_was_sealed(record: RunRecord, name: str, sealed: RunRecord, sealed_name: str) -> str:
+    """Return where a run's record differs from the one in its bundle, "" where it does not.
+
+    How the sealing went is known once it was tried, and stands outside of the bundle alone.
+    """
+    differ = [
+        field.name
+        for field in dataclasses.fields(RunRecord)
+        if field.name not in _OF_THE_SEAL and getattr(record, field.name) != getattr(sealed, field.name)
+    ]
+    return f"{name} says otherwise than {sealed_name} of {', '.join(differ)}: {TAKE_AGAIN}" if differ else ""
 
 
 def graver(line: HistoryLine, member: Member, name: str) -> str:

@@ -80,6 +80,16 @@ def test_wrong_usage_begins_nothing(project: Path, capsys: Capture, given: list[
     assert not (project / "reports").exists()
 
 
+@pytest.mark.parametrize("text", ["", "[targets]\n", "[profiles.sandbox]\n"])
+def test_a_file_without_targets_is_no_fleet(project: Path, capsys: Capture, text: str) -> None:
+    """The sample that is built in would pass in place of the targets that were lost from the file."""
+    (project / "drill.toml").write_text(text)
+
+    for given in ([], ["--dry-run"]):
+        assert main(["run", "--all", *given]) == 2
+        assert "drill.toml: targets: expected the targets of a fleet, found none" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("given", [[], ["--dry-run"], ["--dry-run", "--json"]])
 def test_a_share_without_a_target_is_no_success(project: Path, capsys: Capture, given: list[str]) -> None:
     """Nothing was run: 12, and what to type next; a dry run says the same."""

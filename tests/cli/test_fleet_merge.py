@@ -195,6 +195,7 @@ def test_a_row_without_the_record_of_its_run_is_12(
         ("out/fleet*/members/*.run", "141501", "141502", 10, "members/sandbox-billing.run says 20261123-141502-a1b2"),
         ("out/fleet*/fleet.json", '"simulated": true', '"simulated": false', 10, "profile sandbox, simulated;"),
         ("out/fleet*/fleet.json", '"target": "billing"', '"target": "other"', 10, "has no row of it"),
+        ("out/2*/drill.json", '"outcome": "met"', '"outcome": "not verified"', 10, "drill.json of"),
     ],
 )
 def test_whatever_differs_is_said(

@@ -65,7 +65,7 @@ class Command:
         return float(after.removesuffix(" s")) if after else None
 
 
-LAST = ("first-drill.md", "incident.md")
+LAST = ("demo.md", "first-drill.md", "incident.md")
 
 
 def documents() -> list[Path]:

@@ -153,7 +153,8 @@ class _Row:
         faults.append(self._against_row(record, name, row))
         for other_name, other in found[1:]:
             said, otherwise = self._said(record), self._said(other)
-            faults.append(compare.of_two_records(said, name, otherwise, other_name))
+            differs = compare.of_two_records(said, name, otherwise, other_name)
+            faults.append(differs or compare.of_what_was_sealed(record, name, other, other_name))
             row = score.coded(row, [*row.all_codes, *otherwise.all_codes])
         if line := self._left.line(run_id):
             faults.append(compare.graver(line, row, name))
