@@ -108,7 +108,8 @@ def runs(
     rules_of_target = RULES.format(bucket=BUCKET, key=public, rules=rules, name=NAME)
     configure(place, elsewhere, rules_of_target)
     path = place.checkout / "plants.json"
-    write_atomically(path, manifest.dump(manifest.take(connect, key=manifest.write_key(path))))
+    secret = manifest.write_key(path)
+    write_atomically(path, manifest.dump(manifest.take(connect, key=secret), secret))
     stored = drills(
         place,
         "manifest",
