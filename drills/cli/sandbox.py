@@ -104,7 +104,7 @@ def _up(files: SandboxFiles, options: argparse.Namespace) -> int:
         if running is None and options.foreground:
             return _run_in_foreground(files, arguments, stack, as_json=options.json)
         state = running or _start(files, arguments)
-        sample = _sample(files, state, options.targets or 1, started=running is None) if options.sample else None
+        sample = _sample(files, state, options.targets, started=running is None) if options.sample else None
     if options.foreground:
         raise SandboxError(
             f"expected no sandbox here to stay with, found one at {state.ready['endpoint']}; run {_next_command(state, 'down')} "
@@ -120,16 +120,20 @@ def _remove_leftovers() -> None:
         print(line, file=sys.stderr, flush=True)
 
 
-def _sample(files: SandboxFiles, state: State, targets: int, *, started: bool) -> Sample:
-    """Return the sample, which is made where it is not there yet; a sandbox that was started for it ends when that fails."""
-    from drills.cli.sandbox_sample import fill, find
+def _sample(files: SandboxFiles, state: State, targets: int | None, *, started: bool) -> Sample:
+    """Return the sample, which is made where it is not there yet; a sandbox that was started for it ends when that fails.
+
+    ConfigError for one that is there and has another number of sources than was asked for.
+    """
+    from drills.cli.sandbox_sample import check_sources, fill, find
 
     if made := find(files.sample):
+        check_sources(made, targets)
         return made
     print("Making the sample: an instance with data, a backup, a plan and a service …", file=sys.stderr, flush=True)
     try:
         with interruptible("the sandbox has been ended" if started else "a part of the sample is in the sandbox"):
-            return fill(files.sample, state.ready, targets)
+            return fill(files.sample, state.ready, targets or 1)
     except BaseException:
         if started:
             _end(files, state)

@@ -26,7 +26,7 @@ from drills.checks import manifest
 from drills.checks.base.session import Connector
 from drills.cli.common import CHECKOUT
 from drills.clock import SystemClock
-from drills.config.load import SandboxProfile, Target
+from drills.config.load import SandboxProfile, Target, targets_of
 from drills.errors import ConfigError, SandboxError
 from drills.files import write_atomically
 from drills.model.instance import Instance
@@ -127,6 +127,15 @@ def check_targets(targets: int, *, sampled: bool) -> None:
         raise ConfigError(
             f"--targets: expected 1 to {MOST_TARGETS}, found {targets}: the sandbox holds 40 instances, as an account does, and "
             "drills need room for their copies"
+        )
+
+
+def check_sources(made: Sample, targets: int | None) -> None:
+    """Refuse another number of sources than a sample has that is there already; None asks for none. Raises ConfigError."""
+    has = len(targets_of(made.config))
+    if targets not in (None, has):
+        raise ConfigError(
+            f"--targets: expected {has}, as the sample that is there has, found {targets}: type drills sandbox down first"
         )
 
 

@@ -413,9 +413,12 @@ def test_a_sample_that_is_there_is_named_and_not_made_again(shared: tuple[Caller
     effective = config.load(Path(again["sample"]["config"]), profile=None, target=None, environment={})
     standing = config.load(Path(again["sample"]["config"]), profile="standing", target=None, environment={})
     targets = config.targets_of(Path(again["sample"]["config"]))
+    same, refused = (caller.call("up", "--sample", "--targets", number) for number in ("3", "4"))
     shutil.rmtree(folder)
 
     assert tuple(targets) == names == ("myappdbprod", "myappdbprod-02", "myappdbprod-03")
+    assert (same.status, refused.status) == (0, 2)
+    assert "expected 3, as the sample that is there has, found 4: type drills sandbox down first" in refused.err
     assert (again["started"], again["processes"]) == (False, facts["processes"])
     assert guards.check_config(effective).services == ("myappdbprod/myappdbprod",)
     options = [cli.parse(shlex.split(each)[1:]) for each in again["sample"]["commands"]]
