@@ -19,9 +19,18 @@ APART = timedelta(days=1)  # from the end of a share to the start of another, be
 
 
 def merged(shares: Sequence[FleetRecord], fleet_id: str, version: str, now: datetime) -> FleetRecord:
-    """Return the fleet that these are shares of, with its exit codes. Raises ConfigError for shares of different profiles."""
+    """Return the fleet that these are shares of, with its exit codes.
+
+    Raises ConfigError for shares of different profiles, or of fleets that were shared out otherwise.
+    """
     given = list({each.fleet_id: each for each in shares}.values())
     fleets = [each for each in given if not _earlier(each, given)]
+    counts = sorted({parse(each.shard).count for each in fleets if each.shard})
+    if len(counts) > 1:
+        raise ConfigError(
+            f"expected shares of one fleet, found some of {' and some of '.join(map(str, counts))}: merge those of each by "
+            "themselves"
+        )
     profiles = sorted({each.profile for each in given})
     if len(profiles) != 1:
         raise ConfigError(

@@ -90,6 +90,14 @@ def test_a_simulated_fleet_is_not_merged_with_another() -> None:
         whole(share_of({"a": 0, "b": 0}, Shard(1, 2)), share_of({"a": 0, "b": 0}, Shard(2, 2), "live"))
 
 
+def test_shares_of_fleets_that_were_shared_out_otherwise_are_not_merged() -> None:
+    """The second of three beside the first of two says nothing of what neither drilled."""
+    codes = {"a": 0, "b": 0}
+
+    with pytest.raises(ConfigError, match="found some of 2 and some of 3"):
+        whole(share_of(codes, Shard(1, 2)), share_of(codes, Shard(2, 3)))
+
+
 @pytest.mark.parametrize(("hours", "code"), [(23, 0), (25, 12)])
 def test_a_share_of_last_month_is_none_of_this_month(hours: int, code: int) -> None:
     """What had ended more than a day before another share began counts as a share that left no record, and its targets as 12."""
