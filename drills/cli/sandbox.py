@@ -121,14 +121,10 @@ def _remove_leftovers() -> None:
 
 
 def _sample(files: SandboxFiles, state: State, targets: int | None, *, started: bool) -> Sample:
-    """Return the sample, which is made where it is not there yet; a sandbox that was started for it ends when that fails.
+    """Return the sample, which is made where it is not there yet; a sandbox that was started for it ends when that fails."""
+    from drills.cli.sandbox_sample import fill, find
 
-    ConfigError for one that is there and has another number of sources than was asked for.
-    """
-    from drills.cli.sandbox_sample import check_sources, fill, find
-
-    if made := find(files.sample):
-        check_sources(made, targets)
+    if made := find(files.sample, targets):
         return made
     print("Making the sample: an instance with data, a backup, a plan and a service …", file=sys.stderr, flush=True)
     try:

@@ -103,12 +103,19 @@ class Sample:
         ]
 
 
-def find(folder: Path) -> Sample | None:
-    """Return the sample whose files lie in the folder; None where none was made to its end."""
+def find(folder: Path, targets: int | None = None) -> Sample | None:
+    """Return the sample whose files lie in the folder; None where none was made to its end.
+
+    Raises ConfigError where it has not as many sources as were asked for; None asks for no number.
+    """
     try:
         made_at = datetime.fromtimestamp((folder / CONFIG).stat().st_mtime, UTC)
     except FileNotFoundError:
         return None
+    if targets is not None and targets != (has := len(targets_of(folder / CONFIG))):
+        raise ConfigError(
+            f"--targets: expected {has}, as the sample that is there has, found {targets}: type drills sandbox down first"
+        )
     return Sample(folder / CONFIG, made_at)
 
 
@@ -127,15 +134,6 @@ def check_targets(targets: int, *, sampled: bool) -> None:
         raise ConfigError(
             f"--targets: expected 1 to {MOST_TARGETS}, found {targets}: the sandbox holds 40 instances, as an account does, and "
             "drills need room for their copies"
-        )
-
-
-def check_sources(made: Sample, targets: int | None) -> None:
-    """Refuse another number of sources than a sample has that is there already; None asks for none. Raises ConfigError."""
-    has = len(targets_of(made.config))
-    if targets not in (None, has):
-        raise ConfigError(
-            f"--targets: expected {has}, as the sample that is there has, found {targets}: type drills sandbox down first"
         )
 
 
