@@ -92,3 +92,8 @@ class Delays:
                 )
         start = cls.like_aws() if usual else cls()
         return replace(start, **{names[name]: float(value) for name, value in given.items()})
+
+
+def percent_done(seconds: float, delay: float) -> int:
+    """Return how far something is after so many seconds that takes `delay`: 0 to 100, and 100 where it takes none. Pure."""
+    return 100 if delay <= 0 else min(100, int(seconds / delay * 100))

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from moto.rds.models import DBInstance, DBSnapshot, RDSBackend
 
+from drills.sandbox.base.delays import percent_done
 from drills.sandbox.postgres import parameters
 from drills.sandbox.postgres.servers import StoredSnapshot
 from drills.sandbox.rds.restore_window import restore_window
@@ -202,9 +203,7 @@ class SandboxSnapshot(DBSnapshot):
     @property
     def percent_progress(self) -> int:
         """0 to 100; 100 exactly when the status is `available`."""
-        if self._delay <= 0:
-            return 100
-        return min(100, int((self._plane.clock.monotonic() - self._began) / self._delay * 100))
+        return percent_done(self._plane.clock.monotonic() - self._began, self._delay)
 
     @property
     def status(self) -> str:

@@ -126,6 +126,16 @@ def check_accounts(values: Iterable[str]) -> None:
             raise InvalidParameterValue(f"Invalid attribute value {value}: expected the id of an account, or all.")
 
 
+def check_final_snapshot(name: str | None, *, skipped: bool) -> None:
+    """Raise InvalidParameterCombination unless a deletion names its final snapshot or skips it, and not both."""
+    if skipped and name:
+        raise InvalidParameterCombination("FinalDBSnapshotIdentifier can't be specified with SkipFinalSnapshot.")
+    if not skipped and not name:
+        raise InvalidParameterCombination(
+            "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified."
+        )
+
+
 def check_tags(tags: Iterable[Mapping[str, str]]) -> None:
     """Raise InvalidParameterValue for a tag that a user cannot give: reserved, too long, or with other characters."""
     for tag in tags:

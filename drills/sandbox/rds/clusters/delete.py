@@ -9,6 +9,7 @@ from moto.rds.exceptions import (
 )
 from moto.rds.models import RDSBackend
 
+from drills.sandbox.rds import limits
 from drills.sandbox.rds.clusters.automated_backups import ClusterBackups
 from drills.sandbox.rds.clusters.lookups import ClusterLookups
 from drills.sandbox.rds.clusters.models import SandboxCluster
@@ -48,13 +49,8 @@ class ClusterDeletion:
             )
         if any(each.status != "deleting" for each in cluster.instances()):
             raise DBClusterToBeDeletedHasActiveMembers()
-        if skip_final_snapshot and final_snapshot:
-            raise InvalidParameterCombination("FinalDBSnapshotIdentifier can't be specified with SkipFinalSnapshot.")
-        if not skip_final_snapshot:
-            if not final_snapshot:
-                raise InvalidParameterCombination(
-                    "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified."
-                )
+        limits.check_final_snapshot(final_snapshot, skipped=skip_final_snapshot)
+        if final_snapshot:
             self._snapshots.create(cluster.resource_id, final_snapshot)
         cluster.status = "deleting"
         self._plane.work(f"delete {cluster.resource_id}", lambda: self._remove(cluster, delete_backups))

@@ -12,6 +12,7 @@ from typing import Any
 
 from moto.rds.models import DBCluster, DBClusterSnapshot, RDSBackend
 
+from drills.sandbox.base.delays import percent_done
 from drills.sandbox.postgres import parameters
 from drills.sandbox.postgres.servers import StoredSnapshot
 from drills.sandbox.rds.instances import BASE32, SandboxEvent, SandboxInstance
@@ -200,9 +201,7 @@ class SandboxClusterSnapshot(DBClusterSnapshot):
     @property
     def percent_progress(self) -> int:
         """0 to 100; 100 exactly when the status is `available`."""
-        if self._delay <= 0:
-            return 100
-        return min(100, int((self._plane.clock.monotonic() - self._began) / self._delay * 100))
+        return percent_done(self._plane.clock.monotonic() - self._began, self._delay)
 
     @percent_progress.setter
     def percent_progress(self, value: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from moto.rds.exceptions import InvalidParameterCombination, RDSClientError
 from moto.rds.models import RDSBackend
 
+from drills.sandbox.rds import limits
 from drills.sandbox.rds.automated_backups import AutomatedBackups
 from drills.sandbox.rds.instances import SandboxInstance
 from drills.sandbox.rds.lookups import Lookups
@@ -40,13 +41,8 @@ class Deletion:
             raise InvalidParameterCombination(
                 "Cannot delete protected DB Instance, please disable deletion protection and try again."
             )
-        if skip_final_snapshot and final_snapshot:
-            raise InvalidParameterCombination("FinalDBSnapshotIdentifier can't be specified with SkipFinalSnapshot.")
-        if not skip_final_snapshot:
-            if not final_snapshot:
-                raise InvalidParameterCombination(
-                    "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified."
-                )
+        limits.check_final_snapshot(final_snapshot, skipped=bool(skip_final_snapshot))
+        if final_snapshot:
             self._snapshots.create(db.resource_id, final_snapshot)
         db.status = "deleting"
         self._plane.work(f"delete {db.resource_id}", lambda: self._remove(db, keep_backups))
