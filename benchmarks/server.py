@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 import shutil
@@ -13,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.common import CLOCK, DRILLS, ROOT
+from benchmarks.common import DRILLS, ROOT
 from drills.sandbox.postgres.binaries import find, readable, server_user
 from drills.sandbox.postgres.cluster import ADMIN, PORT, Cluster, prepare_state, sweep
 
@@ -26,6 +27,7 @@ STOCK = {
     "max_locks_per_transaction": "64",
 }
 NOWHERE = Path(os.devnull)
+COUNTED = Path(__file__).with_name("counted.py")
 
 
 @dataclass(frozen=True)
@@ -55,19 +57,16 @@ class Server:
 
     def run(self, command: Sequence[str], *, codes: Sequence[int] = (0,), output: Path = NOWHERE) -> Took:
         """Run a client to its end; SystemExit with what it said where its exit code is none of `codes`."""
-        said = self.folder / "said"
-        began = CLOCK.monotonic()
-        with said.open("wb") as errors, output.open("wb") as told, subprocess.Popen(
-            list(command), cwd=ROOT, env=dict(self.environment), stdout=told, stderr=errors
-        ) as process:  # fmt: skip
-            # wait4 tells the kernel's own count of the most memory, which no polling can miss
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode not in codes:
-            raise SystemExit(f"{' '.join(command)}: {process.returncode}: {said.read_text(errors='replace')}")
-        unit = 1 if sys.platform == "darwin" else 1024  # getrusage(2): kilobytes on Linux, bytes on macOS
-        used = usage.ru_utime + usage.ru_stime
-        return Took(CLOCK.monotonic() - began, usage.ru_maxrss * unit / 1e6, used)
+        said, counted = self.folder / "said", self.folder / "counted"
+        counted.unlink(missing_ok=True)
+        started = [sys.executable, "-SE", str(COUNTED), str(counted), *command]
+        with said.open("wb") as errors, output.open("wb") as told:
+            environment = dict(self.environment)
+            done = subprocess.run(started, cwd=ROOT, env=environment, stdout=told, stderr=errors, check=False)
+        found = json.loads(counted.read_text()) if counted.exists() else {"code": done.returncode}
+        if done.returncode or found["code"] not in codes:
+            raise SystemExit(f"{' '.join(command)}: {found['code']}: {said.read_text(errors='replace')}")
+        return Took(found["seconds"], found["most"] / 1e6, found["processors"])
 
     def drills(self, command: str, *arguments: str, output: Path = NOWHERE) -> Took:
         """Run `drills COMMAND`."""
