@@ -116,7 +116,7 @@ def dsn(*clusters: Cluster) -> str:
 
 def of_one_instant(taken: Manifest) -> Manifest:
     """A manifest without what differs from one pass to the next, and without the large objects."""
-    nothing: dict[str, Any] = {"held_seconds": 0.0, "large_objects": LargeObjects()}
+    nothing: dict[str, Any] = {"held_seconds": 0.0, "seconds": {}, "large_objects": LargeObjects()}
     databases = {name: dataclasses.replace(each, **nothing) for name, each in taken.databases.items()}
     return dataclasses.replace(taken, databases=databases, taken_at=NOON)
 
