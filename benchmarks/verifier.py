@@ -1,15 +1,13 @@
 """Fingerprinting databases, one of pgbench and one of the types that people use, beside what else reads them whole.
 
-That is pg_dump, count(*), and reladiff for two of them. A ratio is that of one round, in which all ran one after another.
+That is pg_dump and count(*). A ratio is that of one round, in which all ran one after another.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-import shutil
 import socket
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,7 +23,7 @@ from drills.checks.content import check as content
 from drills.checks.content.fingerprint import FAST, STABLE, STRONG, Algorithm
 from drills.sandbox.postgres.cluster import ADMIN, PORT
 
-_TABLES = {
+TABLES = {
     "one": ("pgbench_accounts", "pgbench_branches", "pgbench_history", "pgbench_tellers"),
     "usual": ("orders",),
 }
@@ -100,37 +98,9 @@ def counted(running: Server, name: str = "one") -> float:
         session.execute(_PARALLEL.encode())
         return took(
             lambda: [
-                session.execute(f"select count(*) from public.{each}".encode()).fetchone() for each in _TABLES[name]
+                session.execute(f"select count(*) from public.{each}".encode()).fetchone() for each in TABLES[name]
             ]
         )
-
-
-def compared(running: Server) -> float:
-    """Seconds of reading the content of both databases as `verified` does, without its processes' start and other checks."""
-    with snapshot(connector(running), "one") as first:
-        one = took(lambda: content.observe(first, ranged=True, key=b"k" * 32))
-    with shared_snapshot(connector(running), "two", 2) as (first, *others):
-        return one + took(lambda: content.observe(first, helpers=others))
-
-
-def verified(running: Server) -> float:
-    """Seconds of `drills manifest` of one database and `drills verify` of the other, both processes from their start."""
-    path = str(running.folder / "one.json")
-    taken = running.drills("manifest", running.dsn("one"), "-o", path)
-    return taken.seconds + running.drills("verify", running.dsn("two"), "--against", path).seconds
-
-
-def reladiffed(running: Server, program: str, database: str = "two") -> float:
-    """Seconds of reladiff for the largest table of both, every column, four threads, from its start."""
-    password = running.environment["PGPASSWORD"]
-    urls = [f"postgresql://{ADMIN}:{password}@{{}}/{name}" for name in ("one", database)]
-    # reladiff wants a host in its URL; libpq takes the socket from the environment where there is none
-    command = [program, urls[0].format(""), "pgbench_accounts", urls[1].format(""), "pgbench_accounts"]
-    for column in ("bid", "abalance", "filler"):
-        command += ["-c", column]
-    environment = {"PGHOST": str(running.cluster.run_dir), "PGPORT": str(PORT)}
-    there = Server(running.cluster, running.folder, {**running.environment, **environment})
-    return there.run([*command, "-k", "aid", "--stats", "--threads", "4"]).seconds
 
 
 def sent(running: Server) -> tuple[int, int]:
@@ -162,7 +132,7 @@ def prepare(running: Server, scale: int) -> None:
             inside.execute("vacuum analyze")
 
 
-def measure(running: Server, rounds: int, reladiff: str | None) -> list[tuple[str, ...]]:
+def measure(running: Server, rounds: int) -> list[tuple[str, ...]]:
     """All in turn, so that what else the machine does is felt by all."""
     does: dict[str, Callable[[], float]] = {
         "fast": lambda: fingerprinted(running, FAST),
@@ -174,12 +144,9 @@ def measure(running: Server, rounds: int, reladiff: str | None) -> list[tuple[st
         "usual": lambda: fingerprinted(running, FAST, name="usual"),
         "usual dump": lambda: dumped(running, "usual"),
         "usual count": lambda: counted(running, "usual"),
-        "both": lambda: verified(running),
-        "contents": lambda: compared(running),
-        **({"reladiff": lambda: reladiffed(running, reladiff)} if reladiff else {}),
     }
     times: dict[str, list[float]] = {name: [] for name in does}
-    for name in _TABLES:
+    for name in TABLES:
         counted(running, name)  # the cache is as warm for the first as for the last
     for _ in range(rounds):
         for name, do in does.items():
@@ -192,7 +159,7 @@ def measure(running: Server, rounds: int, reladiff: str | None) -> list[tuple[st
         return what, spread(times[ours]), f"{beside}: {spread(times[theirs])}", ratio, goal
 
     dump = "pg_dump --data-only | sha256sum"
-    rows = [
+    return [
         row("content, as a copy is read", "fast", dump, "dump", "≥ 2.5"),
         row("content with ranges, as a source is read", "ranged", dump, "dump", "≥ 1.5"),
         row("content, --strength 128", "strong", dump, "dump", ""),
@@ -201,10 +168,6 @@ def measure(running: Server, rounds: int, reladiff: str | None) -> list[tuple[st
         row("content of usual types, as a copy is read", "usual", dump, "usual dump", "≥ 3"),
         row("the same", "usual", "count(*)", "usual count", "", faster=False),
     ]
-    if reladiff:
-        rows.append(row("manifest and verify", "both", "reladiff", "reladiff", "≥ 4"))
-        rows.append(row("of these the content of both alone", "contents", "reladiff", "reladiff", ""))
-    return rows
 
 
 def main() -> None:
@@ -212,12 +175,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=int, default=50, help="100,000 rows each, of either database (default: 50)")
     parser.add_argument("--rounds", type=int, default=5)
-    beside = Path(sys.executable).with_name("reladiff")
-    parser.add_argument("--reladiff", default=str(beside) if beside.exists() else shutil.which("reladiff"))
     options = parser.parse_args()
     with server() as running:
         prepare(running, options.scale)
-        rows = measure(running, options.rounds, options.reladiff)
+        rows = measure(running, options.rounds)
         total, tables = sent(running)
     rows.append(("bytes sent to the client per table", f"{total / tables:.0f} B", "", "", "≤ 1 kB"))
     title = f"{options.scale * 100_000:,} rows, median of {options.rounds} rounds, ratios of each round"
