@@ -6,9 +6,12 @@ import os
 import sys
 from pathlib import Path
 
+from drills import interruption
+
 
 def main() -> int:
     """Carry out the command line. An editable install maps `drills` alone: reports and steps are found beside it."""
+    interruption.end_at_once()
     checkout = str(Path(__file__).resolve().parents[1])
     if checkout not in sys.path:
         sys.path.insert(0, checkout)
@@ -19,7 +22,12 @@ def main() -> int:
 
     forbid_core_dumps()
 
-    return command_line()
+    try:
+        code = command_line()
+        interruption.end_silently()
+        return code
+    except interruption.Interrupted as stop:
+        interruption.die(stop.number)
 
 
 if __name__ == "__main__":

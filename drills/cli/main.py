@@ -13,8 +13,9 @@ import sys
 import traceback
 from collections.abc import Collection, Sequence
 
-from drills import __version__, streams
+from drills import __version__, interruption, streams
 from drills.cli.common import EXIT_CODES, Command, Entry, Parser, enter_project, help_texts
+from drills.cli.interrupted import left_by
 from drills.errors import COULD_NOT_RUN, ConfigError, DrillError
 from drills.files import forget_caller
 from drills.printable import printable, printable_lines
@@ -73,13 +74,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out a command and return its exit code; an error is one sentence on stderr.
 
     `arguments` None: those of this process, whose output is looked after too. Output that could not be written is 12 where the
-    command ended with 0.
+    command ended with 0. Interrupted is raised once it is said what is left.
     """
     if arguments is not None:
         return _carry_out(arguments)
     streams.outlive_readers()
     try:
         code = _carry_out(sys.argv[1:])
+    except interruption.Interrupted:
+        streams.failure()  # what was printed until then
+        raise
     except SystemExit as ended:  # by argparse: help, or wrong usage
         code = ended.code if isinstance(ended.code, int) else 0
     if error := streams.failure():
@@ -101,7 +105,11 @@ def _carry_out(arguments: Sequence[str]) -> int:
             streams.end_with_readers()
         if command.paths:
             enter_project(options, command.paths)
+        interruption.end_in_order()
         return command.run(options)
+    except interruption.Interrupted as stop:
+        print(f"drills: interrupted by {stop}: {left_by(options)}", file=sys.stderr)
+        raise
     except DrillError as error:
         print(printable(hide_arguments(f"drills: {error}", given)), file=sys.stderr)
         return error.exit_code

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 
 from drills.clock import SystemClock, wait_until
+from drills.interruption import SIGNALS
 from drills.run import lifeline
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOP_SIGNALS = SIGNALS
 
 
 @contextlib.contextmanager

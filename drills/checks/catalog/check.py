@@ -13,7 +13,6 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import Lock
 from typing import Any
@@ -21,6 +20,7 @@ from typing import Any
 from psycopg.rows import tuple_row
 
 from drills.checks.base.session import Connection, index_scans
+from drills.checks.base.side_by_side import side_by_side
 from drills.checks.catalog import options, unknown
 from drills.checks.catalog.cluster import cluster_queries
 from drills.checks.catalog.extensions import MEMBERS, SINCE, SINCE_FORMAT_3
@@ -145,8 +145,7 @@ def _observe(
                 }
 
     if len(connections) > 1:
-        with ThreadPoolExecutor(len(connections)) as pool:
-            list(pool.map(read, connections))
+        side_by_side(connections, read)
     else:
         read(connections[0])
     return {section: found[section] for section in queries if found[section]}

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 
 import psycopg
@@ -18,6 +17,7 @@ from drills.checks.base.batches import in_batches, small_tables
 from drills.checks.base.budget import Budget
 from drills.checks.base.outcome import first_line, is_damage, is_lost, is_too_long, lacking
 from drills.checks.base.session import Connection
+from drills.checks.base.side_by_side import side_by_side
 from drills.checks.base.timeouts import set_statement_timeout
 from drills.checks.content import fingerprint, ranges
 from drills.checks.content.bounds import UNBOUNDED, Bounds
@@ -101,8 +101,7 @@ def _read_all(
         for each in connections:
             each.execute(_PARALLEL)
     if others:
-        with ThreadPoolExecutor(len(connections)) as pool:
-            list(pool.map(lambda each: _work(each, take, done, contents, options), connections))
+        side_by_side(connections, lambda each: _work(each, take, done, contents, options))
     else:
         _work(first, take, done, contents, options)
 

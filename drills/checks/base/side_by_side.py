@@ -1,0 +1,51 @@
+"""Work that is done with several connections at once, each in a thread of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from typing import NoReturn
+
+import psycopg
+
+from drills.checks.base.session import Connection
+
+_ASKED_EVERY = 0.2  # seconds: a query may be on its way to the server when it is cancelled
+
+
+def side_by_side(connections: Sequence[Connection], work: Callable[[Connection], object]) -> None:
+    """Do `work` with each connection, and raise the first error. Where this thread is interrupted, all of them are closed.
+
+    Their queries are cancelled before: a server goes on with one whose client has gone until it has a row to send.
+    """
+    with ThreadPoolExecutor(len(connections)) as pool:
+        doing = [pool.submit(work, each) for each in connections]
+        try:
+            for each in doing:
+                each.result()
+        except KeyboardInterrupt:
+            _end(connections, doing)
+            raise
+
+
+class _Shut:
+    """In the place of the lock that psycopg takes for each query: no further one is sent."""
+
+    def __enter__(self) -> NoReturn:
+        raise psycopg.OperationalError("the connection is closed: this command was interrupted")
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing was taken."""
+
+
+def _end(connections: Sequence[Connection], doing: Sequence[Future[object]]) -> None:
+    for each in connections:
+        each.lock = _Shut()  # type: ignore[assignment]
+    while wait(doing, 0).not_done:
+        for each in connections:
+            with suppress(psycopg.Error):
+                each.cancel_safe(timeout=1.0)
+        wait(doing, _ASKED_EVERY)
+    for each in connections:
+        each.close()

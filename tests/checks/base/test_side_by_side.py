@@ -1,0 +1,68 @@
+"""Work with several connections at once, and its end when it is interrupted."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+import psycopg
+import pytest
+
+from drills.checks.base.session import Connection
+from drills.checks.base.side_by_side import side_by_side
+from drills.clock import SystemClock
+from tests.support.checked import Checked, checked
+from tests.support.cluster import module_state
+
+__all__ = ["checked", "module_state"]
+pytestmark = [pytest.mark.postgres, pytest.mark.parametrize("checked", ["bundled-18"], indirect=True)]
+
+
+def test_an_interruption_cancels_the_queries_and_closes_the_connections(checked: Checked) -> None:
+    """Work that goes on after a query that was cancelled finds its connection closed; the server has no session left."""
+    begun, lost = threading.Barrier(3, timeout=30), []
+
+    def work(connection: Connection) -> None:
+        begun.wait()
+        for _ in range(10):
+            try:
+                connection.execute("select pg_catalog.pg_sleep(60)")
+            except psycopg.errors.QueryCanceled:
+                continue
+            except psycopg.OperationalError as error:
+                lost.append(str(error))
+                raise
+
+    def interrupt() -> None:
+        begun.wait()
+        SystemClock().sleep(0.2)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with checked.connect("orders") as one, checked.connect("orders") as two:
+            striker = threading.Thread(target=interrupt)
+            striker.start()
+            with pytest.raises(KeyboardInterrupt):
+                side_by_side((one, two), work)
+            striker.join()
+            assert (one.closed, two.closed, lost) == (
+                True,
+                True,
+                ["the connection is closed: this command was interrupted"] * 2,
+            )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with checked.cluster.connect() as session:
+        query = "select count(*) from pg_stat_activity where query like '%pg_sleep(60)%' and pid <> pg_backend_pid()"
+        assert session.execute(query.encode()).fetchone() == (0,)
+
+
+def test_an_error_of_one_is_raised(checked: Checked) -> None:
+    """The others end their work before."""
+    with (
+        checked.connect("orders") as one,
+        checked.connect("orders") as two,
+        pytest.raises(psycopg.errors.DivisionByZero),
+    ):
+        side_by_side((one, two), lambda each: each.execute("select 1 / 0" if each is two else "select 1"))
