@@ -21,9 +21,9 @@ MADE = "Made from the code by `python -m docs.site.reference`; a test compares i
 SEVERAL = (
     "Several at once: 11 goes before 10, before 12, before 13, before 14, and the record lists them all (`all_codes`). After a\n"
     "signal the exit status is tox's own, and the run record holds ours. 1 means that tox itself failed.\n\n"
-    "A run that a signal stops, and what else has a record (`drills restore`, `drills validate`), ends in order with these codes. Any\n"
-    "other command says in one line what is left, and ends by that signal: a shell shows 130 for Ctrl-C (INT), 143 for TERM and 129 for\n"
-    "HUP. A second signal waits for nothing."
+    "A run that a signal stops, and what else has a record (`drills restore`, `drills validate`), ends in order with these\n"
+    "codes. Any other command says in one line what is left, and ends by that signal: a shell shows 130 for Ctrl-C (INT), 143\n"
+    "for TERM and 129 for HUP. A second signal waits for nothing."
 )
 
 
