@@ -32,6 +32,8 @@ from (select fktable::pg_catalog.regclass, fkcols, is_array, is_opt, pkcols,
         else pktable end as pktable from pg_catalog.pg_get_catalog_foreign_keys()) as k
 order by 1, 5, 2
 """
+_KEY_TYPES = {"attnum": "int2"}  # of columns that are referred to, where it is not oid
+_ALONE = b"set local max_parallel_workers_per_gather = 0"  # each of the lookups would start workers of its own
 # Objects with an OID below FirstUnpinnedObjectId (access/transam.h) are part of PostgreSQL's source, the same in every
 # server of a major version; the schema public alone may be dropped and made anew.
 _PINNED = 12_000
@@ -118,8 +120,8 @@ class Reference:
         return f"{self.table} ({', '.join(self.columns)})"
 
     @property
-    def query(self) -> str:
-        """Return a query that counts the references that lead nowhere."""
+    def source(self) -> tuple[list[str], str]:
+        """Return SQL for the columns that refer, and for where they are read: FROM with its conditions."""
         columns = [f"r.{column}" for column in self.columns]
         source = f"{self.table} as r"
         if self.array:  # the last column holds several
@@ -127,11 +129,18 @@ class Reference:
             columns[-1] = "each.value"
         conditions = [f"{columns[-1]} <> 0"] if self.optional else []
         conditions += [f"{column} is not null" for column in columns]
+        return columns, f"from {source} where {' and '.join(conditions)}"
+
+    def unless_there(self, columns: Sequence[str]) -> str:
+        """Return SQL for whether what these columns refer to is not there."""
         match = " and ".join(f"p.{key} = {column}" for key, column in zip(self.keys, columns, strict=True))
-        return (
-            f"select count(*) from {source} where {' and '.join(conditions)} "
-            f"and not exists (select from {self.to} as p where {match})"
-        )
+        return f"not exists (select from {self.to} as p where {match})"
+
+    @property
+    def query(self) -> str:
+        """Return a query that counts the references that lead nowhere."""
+        columns, source = self.source
+        return f"select count(*) {source} and {self.unless_there(columns)}"
 
 
 def observe(connection: Connection) -> Builtins:
@@ -162,10 +171,7 @@ def check(connection: Connection, expected: Builtins | None, known: KnownAnomali
     total = CheckOutcome()
     if expected is not None:
         total += judge(expected, observe(connection))
-    references = [
-        Reference(table, tuple(columns), to, tuple(keys), bool(array), bool(optional))
-        for table, to, array, optional, columns, keys in connection.execute(_REFERENCES)
-    ]
+    references = list_references(connection)
     counts = _all_at_once(connection, references)
     if counts is not None:
         for reference, count in zip(references, counts, strict=True):
@@ -174,17 +180,48 @@ def check(connection: Connection, expected: Builtins | None, known: KnownAnomali
     return total + _one_by_one(connection, references, known)
 
 
+def list_references(connection: Connection) -> list[Reference]:
+    """Return the references between catalogs that the server knows of."""
+    return [
+        Reference(table, tuple(columns), to, tuple(keys), bool(array), bool(optional))
+        for table, to, array, optional, columns, keys in connection.execute(_REFERENCES)
+    ]
+
+
 def _all_at_once(connection: Connection, references: Sequence[Reference]) -> list[int] | None:
     """Count how many of each lead nowhere; None where one of them cannot be read."""
-    query = "select " + ", ".join(f"({reference.query})" for reference in references)
     try:
-        with connection.transaction():
-            row = execute(connection, query).fetchone()
+        with connection.transaction(force_rollback=True):
+            connection.execute(_ALONE)
+            counts = dict(execute(connection, together(references)).fetchall())
     except psycopg.DatabaseError as error:
         if is_lost(error):
             raise  # nothing more can be read on this connection
         return None
-    return [int(count) for count in row or ()]
+    return [int(counts.get(place, 0)) for place in range(len(references))]
+
+
+def together(references: Sequence[Reference]) -> str:
+    """Return a query over all references: the place of each that leads nowhere, and how often. Pure.
+
+    What refers to the same columns is looked up in one table of hashes, which takes longer to make than to ask.
+    """
+    by_target: dict[tuple[Quoted, tuple[Quoted, ...]], list[str]] = {}
+    heads: dict[tuple[Quoted, tuple[Quoted, ...]], Reference] = {}
+    for place, reference in enumerate(references):
+        target = (reference.to, reference.keys)
+        columns, source = reference.source
+        named = ", ".join(
+            f"{column}::pg_catalog.{_KEY_TYPES.get(key, 'oid')} as k{number}"
+            for number, (column, key) in enumerate(zip(columns, reference.keys, strict=True))
+        )
+        by_target.setdefault(target, []).append(f"select {place} as n, {named} {source}")
+        heads.setdefault(target, reference)
+    return " union all ".join(
+        f"select n, count(*) from ({' union all '.join(sources)}) as r "
+        f"where {heads[target].unless_there([f'r.k{number}' for number in range(len(target[1]))])} group by n"
+        for target, sources in by_target.items()
+    )
 
 
 def _one_by_one(connection: Connection, references: Sequence[Reference], known: KnownAnomalies | None) -> CheckOutcome:

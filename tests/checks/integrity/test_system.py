@@ -8,7 +8,7 @@ from psycopg import sql
 from drills.checks.content import known_answers
 from drills.checks.integrity import system_catalog
 from drills.checks.integrity.system_catalog import Reference
-from drills.sql import Quoted
+from drills.sql import Quoted, execute
 from tests.support.checked import Checked, checked
 from tests.support.cluster import module_state
 
@@ -57,6 +57,28 @@ def test_a_built_in_function_that_is_gone_is_named_with_and_without_a_manifest(c
     assert {finding.object for finding in compared.findings} == found | {"pg_catalog.pg_proc"}
     assert {finding.severity for finding in known.findings} == {"information"}
     assert odd["pg_operator (oprcode)"] == "1 that lead nowhere"
+
+
+@pytest.mark.postgres
+def test_one_query_over_all_references_counts_what_a_query_for_each_does(checked: Checked) -> None:
+    """Of one column and of two, of arrays, and of objects that are gone as a whole."""
+    with checked.copy() as copy:
+        checked.harm(
+            copy,
+            "set allow_system_table_mods = on",
+            "delete from pg_proc where proname = 'int4pl'",
+            "delete from pg_opclass where opcname = 'int8_ops'",
+            "delete from pg_attribute where attrelid = 'shop.customer'::regclass and attnum = 1",
+            "delete from pg_class where oid = 'shop.campaign'::regclass",
+        )
+        with checked.snapshot(copy) as connection:
+            references = system_catalog.list_references(connection)
+            alone = [int(execute(connection, each.query).fetchall()[0][0]) for each in references]
+            together = dict(execute(connection, system_catalog.together(references)).fetchall())
+
+    dangling = {each.name for each, count in zip(references, alone, strict=True) if count}
+    assert {"pg_operator (oprcode)", "pg_index (indclass)", "pg_index (indrelid, indkey)"} <= dangling
+    assert [together.get(place, 0) for place in range(len(references))] == alone
 
 
 @pytest.mark.postgres
