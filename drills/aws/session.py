@@ -14,6 +14,7 @@ import contextlib
 import dataclasses
 import functools
 import os
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -89,8 +90,24 @@ class Clients:
         """Return clients of the same account in another region."""
         if region == self.region:
             return self
-        opened = {name: self.client(name, region) for name in SERVICES}
-        return dataclasses.replace(self, **opened, region=region)
+        return dataclasses.replace(self, **_when_needed(region, self.client), region=region)
+
+
+class _WhenNeeded:
+    """A client of boto3 that is made at its first use: a run opens many sessions, and uses a few clients of each."""
+
+    def __init__(self, client: Callable[[], Any]) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        """Whatever the client has."""
+        return getattr(self._client(), name)
+
+
+def _when_needed(region: str, client: Callable[[str, str], Any]) -> dict[str, Any]:
+    """Return the clients that `Clients` has members for. RDS's is made now, which finds out whether the login can be used."""
+    later: dict[str, Any] = {name: _WhenNeeded(functools.partial(client, name, region)) for name in SERVICES}
+    return later | {"rds": client("rds", region)}
 
 
 def open_clients(
@@ -117,9 +134,7 @@ def open_clients(
     profile allows no region.
     """
     permits.check_role(role, sandboxed=isinstance(profile, SandboxProfile) or _is_here(profile))
-    region = (restore and restore.region) or profile.region
-    if not region:
-        raise Refused("the profile allows no region, and an empty list allows nothing: list what a drill may touch")
+    region = _region_of(profile, restore)
     options = client_config(profile, endpoint_url, call.seconds)
     with login.one_sentence():
         session, url = _session_of(profile, environment, endpoint_url)
@@ -129,9 +144,11 @@ def open_clients(
         made: Any = boto3.Session(botocore_session=session, region_name=region)
     side: Side = "restore" if restore else "source"
     budget, made_things = CallBudget(), MadeThings(SystemClock(), _known_within(profile))
+    making = threading.RLock()  # "Session objects are not thread safe" (the page above)
 
+    @functools.cache
     def client(service: str, where: str) -> Any:
-        with login.one_sentence():  # which resolves the credentials
+        with making, login.one_sentence():  # which resolves the credentials
             opened = made.client(service, region_name=where, endpoint_url=url, config=options)
         limit_call(opened, call.seconds, SystemClock(), key=call.key)
         budget.watch(opened)
@@ -142,9 +159,16 @@ def open_clients(
             recorder.watch(opened, side)
         return opened
 
-    named = {name: client(name, region) for name in SERVICES}
     allowed: dict[str, Any] = _allowed(profile) if isinstance(profile, AwsProfile) else {}
-    return Clients(**named, region=region, open_client=client, recorder=recorder, **allowed)
+    return Clients(**_when_needed(region, client), region=region, open_client=client, recorder=recorder, **allowed)
+
+
+def _region_of(profile: SandboxProfile | EndpointProfile | AwsProfile, restore: RestoreConfig | None) -> str:
+    """Return the region of a side. Raises Refused where the `aws` profile allows none."""
+    region = (restore and restore.region) or profile.region
+    if not region:
+        raise Refused("the profile allows no region, and an empty list allows nothing: list what a drill may touch")
+    return region
 
 
 def _is_here(profile: SandboxProfile | EndpointProfile | AwsProfile) -> bool:

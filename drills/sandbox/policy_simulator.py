@@ -7,7 +7,9 @@ account is in no organization. The sandbox itself evaluates no policy: every cal
 
 from __future__ import annotations
 
+import copy
 import json
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
@@ -15,7 +17,7 @@ from urllib.parse import unquote
 import moto.iam.urls
 from moto.core.responses import ActionResult
 from moto.iam.exceptions import NoSuchEntity
-from moto.iam.models import IAMBackend, iam_backends
+from moto.iam.models import IAMBackend, ManagedPolicy, iam_backends
 from moto.iam.responses import IamResponse
 
 from drills.policy_statements import as_list, matches
@@ -195,7 +197,40 @@ _URLS = UrlTable(moto.iam.urls.url_bases, {"{0}/$": SandboxIamResponse.dispatch}
 
 
 class SandboxIAM(IAMBackend):
-    """The IAM of the account."""
+    """The IAM of the account. AWS's own policies, more than a thousand, are read when somebody first needs one.
+
+    moto reads them for each partition when the first request of any service comes, which takes a second of a processor.
+    """
+
+    def __init__(self, region_name: str, account_id: str) -> None:
+        self._reading = threading.RLock()
+        super().__init__(region_name, account_id)
+        del self.aws_managed_policies, self.managed_policies
+
+    def __getattr__(self, name: str) -> Any:
+        """Read the policies at the first use of either attribute."""
+        if name not in ("aws_managed_policies", "managed_policies"):
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        with self._reading:
+            if name not in vars(self):
+                self.aws_managed_policies = super()._init_aws_policies()
+                self.managed_policies = super()._init_managed_policies()
+            return vars(self)[name]
+
+    def _init_aws_policies(self) -> list[ManagedPolicy]:
+        return []
+
+    def _init_managed_policies(self) -> dict[str, ManagedPolicy]:
+        return {}
+
+    def get_account_authorization_details(self, policy_filter: list[str]) -> dict[str, Any]:
+        """As moto does; without AWS's own policies where these are not asked for and nobody has needed one yet."""
+        asked = not policy_filter or "AWSManagedPolicy" in policy_filter
+        if asked or "managed_policies" in vars(self):
+            return dict(super().get_account_authorization_details(policy_filter))
+        bare = copy.copy(self)  # a policy of the account's own cannot be there: making one looks among all of them
+        bare.aws_managed_policies, bare.managed_policies = [], {}
+        return dict(IAMBackend.get_account_authorization_details(bare, policy_filter))
 
     @property
     def _url_module(self) -> Any:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
+import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
@@ -227,3 +229,22 @@ def test_each_client_of_a_run_has_the_limit() -> None:
         assert client.meta.config.read_timeout == 7.0
         handlers = client.meta.events._emitter._handlers.prefix_search("needs-retry")
         assert any(handler.__module__ == limit_call.__module__ for handler in handlers)
+
+
+def test_a_client_is_made_when_it_is_first_used_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """RDS's at once, by which a login that cannot be used is noticed; of a run's many sessions the others are seldom used."""
+    made: list[str] = []
+    make = boto3.Session.client
+
+    def count(session: boto3.Session, service: Any, **settings: Any) -> Any:
+        made.append(service)
+        return make(session, service, **settings)
+
+    monkeypatch.setattr(boto3.Session, "client", count)
+    opened = open_clients(SandboxProfile(), environment={}, endpoint_url="http://127.0.0.1:9", call=CALL)
+
+    assert made == ["rds"]
+    assert [opened.kms.meta.region_name for _ in range(2)] == ["eu-central-1"] * 2
+    assert opened.in_region("eu-west-1").kms.meta.region_name == "eu-west-1"
+    assert opened.client("iam") is opened.client("iam")
+    assert made == ["rds", "kms", "rds", "kms", "iam"]

@@ -104,3 +104,31 @@ def test_what_starts_a_sandbox_loads_little(module: str, heavy: tuple[str, ...])
     loaded = {name.partition(".")[0] for name in ran.stdout.split()}
     assert "drills" in loaded
     assert not loaded & set(heavy)
+
+
+def test_iam_reads_the_policies_of_aws_when_somebody_needs_one() -> None:
+    """No request of another service reads them, nor one for roles; a policy that is asked for is there, and none is lost."""
+    look = """
+from drills.sandbox import policy_simulator
+policy_simulator.install()
+from moto.iam.models import get_account_id_from, iam_backends
+get_account_id_from("what every service does with a key")
+iam = iam_backends["123456789012"]["aws"]
+def ours(): return [each.name for each in iam.get_account_authorization_details(["Role", "LocalManagedPolicy"])["managed_policies"]]
+def read(): return [partition for partition, each in iam_backends["123456789012"].items() if "managed_policies" in vars(each)]
+print(ours(), read())
+document = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}'
+iam.create_policy("of the account's own", "/", document, "own", [])
+everything = iam.get_account_authorization_details([])["managed_policies"]
+print(ours(), read(), len(everything) > 1000, iam.get_policy("arn:aws:iam::aws:policy/ReadOnlyAccess").name)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", f"{LEAN}\n{look}"],
+        capture_output=True,
+        check=True,
+        cwd=CHECKOUT,
+        timeout=120,
+        text=True,
+    )
+
+    assert ran.stdout.splitlines() == ["[] []", "['own'] ['aws'] True ReadOnlyAccess"]
