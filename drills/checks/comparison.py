@@ -12,6 +12,7 @@ from drills.checks.base.outcome import CheckOutcome
 from drills.checks.base.runner import build_result, without_manifest
 from drills.checks.base.session import Connection, Connector
 from drills.checks.content import check as content
+from drills.checks.integrity.indexes import Shown
 from drills.checks.judging import Judge
 from drills.checks.manifest import DatabaseManifest, Manifest
 from drills.checks.observed import NOT_NOTED, Conclusion, Observations, OutcomeSeen, ResultSeen
@@ -72,14 +73,14 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class CheckRun:
-    """One run over some of the checks: the comparison, the results so far, and the indexes that hold no key twice.
+    """One run over some of the checks: the comparison, the results so far, and what the check of the indexes has shown.
 
-    `unique_indexes` are their names, by the name of their database.
+    The latter is by the name of its database.
     """
 
     comparison: Comparison
     results: dict[str, CheckResult] = field(default_factory=dict)
-    unique_indexes: dict[str, set[str]] = field(default_factory=dict)
+    shown: dict[str, Shown] = field(default_factory=dict)
     observed: set[str] = field(default_factory=set)  # the checks whose results follow from what was noted
 
     @property

@@ -42,7 +42,7 @@ def check_harmless(run: CheckRun) -> CheckResult:
 
 
 def check_indexes(run: CheckRun, timeout: float = DEFAULT_TIMEOUT) -> CheckResult:
-    """Verify the indexes of every database, and note those that hold no key twice.
+    """Verify the indexes of every database, and note what that shows of its constraints.
 
     The server has `timeout` seconds for a search in one of them.
     """
@@ -56,10 +56,13 @@ def check_indexes(run: CheckRun, timeout: float = DEFAULT_TIMEOUT) -> CheckResul
             progress: integrity_indexes.Progress = progress,
             expected: DatabaseManifest | None = expected,
         ) -> CheckOutcome:
-            run.unique_indexes[connection.info.dbname] = progress.unique
+            run.shown[connection.info.dbname] = progress.shown
             code, identical = run.comparison.code_of(connection), run.identical_tables(expected)
             left, selected = integrity_indexes.without_code(index_queries.by_table(connection), code, identical)
-            return left + integrity_indexes.check(connection, progress, timeout, selected, with_path=not code.limited)
+            on_the_way = constraints.conditions(connection, code, identical)
+            return left + integrity_indexes.check(
+                connection, progress, timeout, selected, with_path=not code.limited, conditions=on_the_way
+            )
 
         outcome += inspect_database(connect, name, integrity_indexes.NAME, inspect)
     return run.conclude(integrity_indexes.NAME, outcome, "indexes", verb="verified", requirement=_needed(outcome))
@@ -73,11 +76,11 @@ def _needed(outcome: CheckOutcome) -> Requirement:
 
 
 def check_constraints(run: CheckRun) -> CheckResult:
-    """Validate the constraints of every database; run after the indexes, which save sorts of their keys."""
+    """Validate the constraints of every database; run after the indexes, whose check has shown most of it."""
 
     def inspect(connection: Connection, expected: DatabaseManifest | None) -> CheckOutcome:
-        unique = run.unique_indexes.get(connection.info.dbname, set())
-        return constraints.check(connection, run.identical_tables(expected), unique, run.comparison.code_of(connection))
+        shown = run.shown.get(connection.info.dbname)
+        return constraints.check(connection, run.identical_tables(expected), shown, run.comparison.code_of(connection))
 
     outcome = inspect_all(run.comparison.connect, run.comparison.databases, constraints.NAME, inspect)
     return run.conclude(constraints.NAME, outcome, "constraints", verb="validated", requirement=_needed(outcome))

@@ -158,8 +158,8 @@ class ConstraintQuery:
         return bool(self.condition and self.calls)
 
 
-def list_queries(connection: Connection) -> tuple[ConstraintQuery, ...]:
-    """Return the queries for all constraints of a database that are marked as valid."""
+def list_conditions(connection: Connection) -> tuple[ConstraintQuery, ...]:
+    """Return those of `list_queries` that a row breaks by itself: each has a condition."""
 
     def rows(query: str) -> list[tuple[Any, ...]]:
         return execute(connection, query).fetchall()
@@ -171,6 +171,18 @@ def list_queries(connection: Connection) -> tuple[ConstraintQuery, ...]:
             *(_expression("pg_constraint", table, object, sql, [oid]) for table, object, sql, oid in rows(_CHECKS)),
             *(_expression("pg_partitioned_table", *row) for row in rows(_BOUNDS)),
             *(_domain(*row) for row in rows(_DOMAINS)),
+        )
+
+
+def list_queries(connection: Connection) -> tuple[ConstraintQuery, ...]:
+    """Return the queries for all constraints of a database that are marked as valid."""
+
+    def rows(query: str) -> list[tuple[Any, ...]]:
+        return execute(connection, query).fetchall()
+
+    with index_scans(connection):
+        return (
+            *list_conditions(connection),
             *(_unique(*row) for row in rows(_UNIQUE)),
             *(_foreign(_Foreign(*row)) for row in rows(_FOREIGN)),
             *(_exclusion(*row) for row in rows(_EXCLUSIONS)),

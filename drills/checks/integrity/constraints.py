@@ -21,8 +21,10 @@ from drills.checks.integrity.constraint_queries import (
     by_table,
     combined_query,
     counts_query,
+    list_conditions,
     list_queries,
 )
+from drills.checks.integrity.indexes import Shown
 from drills.model.finding import Finding, NotChecked, Severity
 from drills.redaction import hide_constants
 from drills.sql import Quoted, execute
@@ -45,24 +47,27 @@ class _Count:
 
 
 def check(
-    connection: Connection, identical: Set[str] | None, unique: Set[str] = frozenset(), code: CopyCode = NOTHING
+    connection: Connection, identical: Set[str] | None, shown: Shown | None = None, code: CopyCode = NOTHING
 ) -> CheckOutcome:
     """Validate all constraints of one database.
 
     `identical` names the tables whose rows are known to be those of the source, None where there is no manifest: what
-    is broken there was broken before the backup, and the copy is not at fault. `unique` names the indexes that were
-    seen to hold all rows of their tables in order, and no key twice: these need no further validation. What `code`
-    names is not evaluated, and listed.
+    is broken there was broken before the backup, and the copy is not at fault. What the check of the indexes has `shown`
+    needs no further validation. What `code` names is not evaluated, and listed.
     """
     users = alternatives(connection, with_path=not code.limited)
     for statement in _SETTINGS:
         execute(connection, statement)
     temp_space = _temp_space(connection)
     total, listed = _without_code(list_queries(connection), code, identical)
-    known_unique = {query for query in listed if query.index in unique}
-    validated = known_unique | _validated_together(
-        connection, [query for query in listed if query not in known_unique], temp_space
-    )
+    shown = shown or Shown()
+    validated = {
+        query
+        for query in listed
+        if query.index in shown.unique or (query.condition and (query.tables[0], query.condition) in shown.unbroken)
+    }
+    if left := [query for query in listed if query not in validated]:
+        validated |= _validated_together(connection, left, temp_space)
     everything = tuple(query for query in listed if query not in validated)
     total += CheckOutcome(len(validated))
     damaged = dict[str, str]()
@@ -84,6 +89,14 @@ def check(
         else:
             total += _outcome(query, answer, identical)
     return total + CheckOutcome(len(damaged), tuple(_damaged(table, reason) for table, reason in damaged.items()))
+
+
+def conditions(connection: Connection, code: CopyCode, identical: Set[str] | None) -> dict[Quoted, list[str]]:
+    """Return the conditions that are true of rows which break a constraint, by table, without those of what `code` names."""
+    found: dict[Quoted, list[str]] = {}
+    for query in _without_code(list_conditions(connection), code, identical)[1]:
+        found.setdefault(query.tables[0], []).append(query.condition)
+    return found
 
 
 def _without_code(

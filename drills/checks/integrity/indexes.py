@@ -10,8 +10,10 @@ has no such order: drills/checks/integrity/lookups.py looks the table's keys up 
 from __future__ import annotations
 
 import functools
+import itertools
 import operator
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,27 +41,39 @@ from drills.sql import Quoted, execute
 NAME = "indexes"
 _NO_ROWS = [0, 0, 0, 0]
 _TOGETHER = 60.0  # seconds for many small indexes at once; one that takes longer is checked by itself
+_NUMBERS = itertools.count(1)  # no two prepared statements of a session may have the same name
+Conditions = Mapping[Quoted, Sequence[str]]
+"""By table, SQL that is true of a row which breaks one of its constraints."""
+
+
+@dataclass
+class Shown:
+    """What this check has shown of a database beside its indexes: constraints need not be validated by it again.
+
+    `unique` are the indexes that hold the rows of their tables, and no key twice, `unbroken` the tables with the conditions
+    that are true of none of their rows.
+    """
+
+    unique: set[str] = field(default_factory=set)
+    unbroken: set[tuple[Quoted, str]] = field(default_factory=set)
 
 
 @dataclass
 class Progress:
-    """The outcomes for the indexes of one database by their table; kept when a connection is lost on the way.
-
-    `unique` are the indexes that hold the rows of their tables, and no key twice.
-    """
+    """The outcomes for the indexes of one database by their table; kept when a connection is lost on the way."""
 
     done: dict[str, CheckOutcome] = field(default_factory=dict)
-    unique: set[str] = field(default_factory=set)
+    shown: Shown = field(default_factory=Shown)
     together: bool = True  # whether small tables are still to be checked together
 
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """How indexes are read, and the names of those that hold no key twice."""
+    """How indexes are read, and what that has shown."""
 
     connection: Connection
     timeout: float
-    unique: set[str]
+    shown: Shown
     users: Sequence[str] = ()
 
     def ask(self, query: str, settings: tuple[tuple[str, str], ...]) -> tuple[Any, ...] | psycopg.DatabaseError:
@@ -78,7 +92,7 @@ class _Reader:
         `unsure` are the rows of which it is unknown whether they come after the one before, as of the first one.
         """
         if index.unique and unsure <= 1:
-            self.unique.add(index.name)
+            self.shown.unique.add(index.name)
 
 
 def check(
@@ -88,10 +102,12 @@ def check(
     selected: Mapping[Quoted, list[Index]] | None = None,
     *,
     with_path: bool = True,
+    conditions: Conditions | None = None,
 ) -> CheckOutcome:
     """Check every index of one database, or the `selected` ones, a table at a time.
 
-    `with_path` as in drills/checks/base/user_settings.py.
+    `with_path` as in drills/checks/base/user_settings.py. Where small tables are read together, the rows that `conditions`
+    are about are counted on the way.
 
     The server has `timeout` seconds for one search. ServerUnresponsive where it does not stop then. That is noted in
     `progress`, with which another connection can go on.
@@ -101,9 +117,9 @@ def check(
     listed = {table: indexes for table, indexes in everything.items() if table not in progress.done}
     if progress.together:
         progress.together = False
-        verified = verify_together(connection, listed, progress.unique, timeout)
+        verified = verify_together(connection, listed, progress.shown, conditions or {}, timeout)
         progress.done |= {table: CheckOutcome(len(listed[table])) for table in verified}
-    reader = _Reader(connection, timeout, progress.unique, alternatives(connection, with_path=with_path))
+    reader = _Reader(connection, timeout, progress.shown, alternatives(connection, with_path=with_path))
     for table, indexes in listed.items():
         if table in progress.done:
             continue
@@ -141,14 +157,17 @@ def unverified_after_timeout(table: Quoted, indexes: list[Index], timeout: float
 
 
 def verify_together(
-    connection: Connection, listed: Mapping[Quoted, Sequence[Index]], unique: set[str], timeout: float = DEFAULT_TIMEOUT
+    connection: Connection,
+    listed: Mapping[Quoted, Sequence[Index]],
+    shown: Shown,
+    conditions: Conditions,
+    timeout: float = DEFAULT_TIMEOUT,
 ) -> set[Quoted]:
     """Return the small tables whose indexes are B-trees that a few queries over many of them verify.
 
-    The others are checked one by one, so that a finding names the index. Indexes that hold no key twice are added to
-    `unique`.
+    The others are checked one by one, so that a finding names the index. What else is seen of them is noted in `shown`.
     """
-    reader = _Reader(connection, min(timeout, _TOGETHER), unique)
+    reader = _Reader(connection, min(timeout, _TOGETHER), shown)
     small = small_tables(connection)
     verified, waiting = set[Quoted](), dict[str, Index]()
     for table, indexes in listed.items():
@@ -157,33 +176,48 @@ def verify_together(
         by_name = {index.relname: index for index in indexes}
         # the plan names indexes without their schemas, so that no two of one query may have the same name
         if waiting and (len(waiting) + len(by_name) > BATCH_SIZE or waiting.keys() & by_name):
-            verified |= _verify_batch(reader, list(waiting.values()))
+            verified |= _verify_batch(reader, list(waiting.values()), conditions)
             waiting = {}
         waiting |= by_name
-    return verified | _verify_batch(reader, list(waiting.values()))
+    return verified | _verify_batch(reader, list(waiting.values()), conditions)
 
 
-def _verify_batch(reader: _Reader, indexes: Sequence[Index]) -> set[Quoted]:
+def _verify_batch(reader: _Reader, indexes: Sequence[Index], conditions: Conditions) -> set[Quoted]:
     """Return those tables of which each index holds what the heap has, each of them read through itself."""
+    asked = {index.table: place for place, index in enumerate(indexes) if not index.predicate}  # one index has all rows
     heap = " union all ".join(
-        f"select {place} as n, {index.hash} as h, 0 as step from only {index.table} where {index.where}"
+        f"select {place} as n, {index.hash} as h, {_broken(conditions.get(index.table, ()), asked.get(index.table) == place)} "
+        f"as step from only {index.table} where {index.where}"
         for place, index in enumerate(indexes)
     )
     order = " union all ".join(f"(select {place} as n, {index.ordered_rows})" for place, index in enumerate(indexes))
-    expected, found = reader.ask(_sums(heap), HEAP), reader.ask(_sums(order), INDEX)
-    plan = reader.ask(f"explain (costs off, format json) {_sums(order)}", INDEX)
-    if isinstance(expected, psycopg.Error) or isinstance(found, psycopg.Error) or isinstance(plan, psycopg.Error):
+    expected = reader.ask(_sums(heap), HEAP)
+    if isinstance(expected, psycopg.Error) and conditions:  # it may be one of them that cannot be evaluated
+        return _verify_batch(reader, indexes, {})
+    found = planned_row(reader.connection, _sums(order), INDEX, timeout=reader.timeout)
+    if isinstance(expected, psycopg.Error) or isinstance(found, psycopg.Error):
         return set()
     # each query of a table reads one of its indexes, so that where all are in the plan each is read
-    read, before, after = names_in(plan[0]), expected[0] or {}, found[0] or {}
+    read, before, after = found[0], expected[0] or {}, found[1][0] or {}
     doubtful = set[Quoted]()
     for place, index in enumerate(indexes):
         heap_sums, sums = before.get(str(place), _NO_ROWS), after.get(str(place), _NO_ROWS)
-        if index.relname in read and sums[:3] == heap_sums[:3]:
+        if asked.get(index.table) == place and not heap_sums[2]:
+            reader.shown.unbroken.update((index.table, each) for each in conditions.get(index.table, ()))
+        if index.relname in read and sums[:2] == heap_sums[:2] and not sums[2]:
             reader.note_verified(index, sums[3])
         else:
             doubtful.add(index.table)
     return {index.table for index in indexes} - doubtful
+
+
+def _broken(conditions: Sequence[str], asked: bool) -> str:
+    """Return SQL for what `STEPS` counts as 2, of a row that one of these is true of. Pure."""
+    return (
+        f"case when {' or '.join(f'({each})' for each in conditions)} then 2 else 0 end"
+        if asked and conditions
+        else "0"
+    )
 
 
 def _sums(hashed: str) -> str:
@@ -280,15 +314,8 @@ def first_row(
 
     `first` is a statement that sets more.
     """
-    timeout_setting = (
-        "statement_timeout",
-        str(max(1, round(timeout * 1000))),
-    )  # among them: all of it in one round trip
     try:
-        with disconnect_after(connection, client_timeout(timeout)), connection.transaction(force_rollback=True):
-            execute(
-                connection, "; ".join(f"set local {name} = {value}" for name, value in (*settings, timeout_setting))
-            )
+        with _under(connection, settings, timeout):
             if first:
                 execute(connection, first)
             row = execute(connection, query).fetchone()
@@ -297,6 +324,36 @@ def first_row(
             raise  # nothing more can be read on this connection
         return error
     return tuple(row or ())
+
+
+def planned_row(
+    connection: Connection, query: str, settings: tuple[tuple[str, str], ...], *, timeout: float
+) -> tuple[set[str], tuple[Any, ...]] | psycopg.DatabaseError:
+    """Return the names of the indexes in a query's plan, and its first row as `first_row` does.
+
+    A statement without parameters is planned once, when it is explained: of many tables that takes longer than reading them.
+    """
+    name = f"drills_look_{next(_NUMBERS)}"
+    try:
+        with _under(connection, settings, timeout):
+            execute(connection, f"prepare {name} as {query}")
+            plan = execute(connection, f"explain (costs off, format json) execute {name}").fetchone()
+            row = execute(connection, f"execute {name}").fetchone()
+            execute(connection, f"deallocate {name}")  # no rollback takes it back
+    except psycopg.DatabaseError as error:
+        if is_lost(error):
+            raise  # nothing more can be read on this connection
+        return error
+    return names_in(plan[0] if plan else []), tuple(row or ())
+
+
+@contextmanager
+def _under(connection: Connection, settings: tuple[tuple[str, str], ...], timeout: float) -> Iterator[None]:
+    """Set these for the length of a block, and the statement timeout among them, which is all of it one round trip."""
+    every = (*settings, ("statement_timeout", str(max(1, round(timeout * 1000)))))
+    with disconnect_after(connection, client_timeout(timeout)), connection.transaction(force_rollback=True):
+        execute(connection, "; ".join(f"set local {name} = {value}" for name, value in every))
+        yield
 
 
 def _unreadable(names: list[Quoted], table: Quoted, error: psycopg.Error) -> CheckOutcome:

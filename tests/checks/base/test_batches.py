@@ -7,6 +7,7 @@ import secrets
 import pytest
 
 from drills.checks.base import batches
+from drills.checks.base.copy_code import NOTHING
 from drills.checks.base.outcome import CheckOutcome
 from drills.checks.base.session import snapshot
 from drills.checks.content import check as content
@@ -14,6 +15,7 @@ from drills.checks.content.check import Contents
 from drills.checks.content.fingerprint import FAST, STABLE, Algorithm
 from drills.checks.integrity import constraints, index_queries
 from drills.checks.integrity import indexes as integrity_indexes
+from drills.checks.integrity.indexes import Progress, Shown
 from drills.model.policy import TablePolicy
 from drills.sandbox.postgres.cluster import Cluster
 from drills.sql import Quoted
@@ -139,23 +141,29 @@ def indexed(filled: Cluster) -> Cluster:
 
 
 def run_both(cluster: Cluster) -> tuple[CheckOutcome, CheckOutcome]:
-    """Return the outcomes for indexes and for constraints."""
+    """Return the outcomes for indexes and for constraints, which are the same whether the latter know what the former saw."""
+    progress = Progress()
     with snapshot(cluster.connect, "postgres") as connection:
-        indexes = integrity_indexes.check(connection)
+        on_the_way = constraints.conditions(connection, NOTHING, None)
+        indexes = integrity_indexes.check(connection, progress, conditions=on_the_way)
     with snapshot(cluster.connect, "postgres") as connection:
-        return indexes, constraints.check(connection, None)
+        after = constraints.check(connection, None, progress.shown)
+        assert after == constraints.check(connection, None)
+        return indexes, after
 
 
 def test_healthy_indexes_and_promises_are_proved_together(indexed: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """As many are verified as one by one, two indexes of one name and those of several orders among them."""
     with snapshot(indexed.connect, "postgres") as connection:
         by_table = index_queries.by_table(connection)
-        verified = integrity_indexes.verify_together(connection, by_table, set())
+        on_the_way, shown = constraints.conditions(connection, NOTHING, None), Shown()
+        verified = integrity_indexes.verify_together(connection, by_table, shown, on_the_way)
     together = run_both(indexed)
     monkeypatch.setattr(batches, "_BYTES", -1)
 
     assert verified == by_table.keys() - {"public.large", "public.twice"}, "one index of the latter is read for another"
     assert len(by_table[Quoted("public.many")]) == 6
+    assert {("public.many", "not ((a > 0))"), ("public.many", "pg_catalog.num_nulls(id) > 0")} <= shown.unbroken
     assert run_both(indexed) == together
     assert together[0].findings == together[1].findings == ()
 
@@ -177,6 +185,21 @@ def test_a_broken_promise_is_named_among_those_that_are_kept(indexed: Cluster) -
         "constraint many_a_check on public.many",
     ]
     assert after.compared == before.compared
+
+
+def test_a_condition_that_a_row_meets_is_not_taken_for_kept(indexed: Cluster) -> None:
+    """Neither is one that cannot be evaluated, nor any that was asked beside that one."""
+    table, other = Quoted("public.many"), Quoted("public.ints")
+    with snapshot(indexed.connect, "postgres") as connection:
+        by_table, met, failing = index_queries.by_table(connection), Shown(), Shown()
+        integrity_indexes.verify_together(connection, by_table, met, {table: ["a = 1"], other: ["id is null"]})
+        integrity_indexes.verify_together(
+            connection, by_table, failing, {table: ["1 / (id - 5) > 2"], other: ["false"]}
+        )
+
+    assert met.unbroken == {(other, "id is null")}
+    assert failing.unbroken == set()
+    assert failing.unique == met.unique != set()
 
 
 def test_an_index_without_a_row_is_named_among_those_that_are_whole(indexed: Cluster) -> None:
