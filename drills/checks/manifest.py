@@ -11,7 +11,6 @@ import hashlib
 import hmac
 import json
 import os
-import re
 import secrets
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -55,7 +54,6 @@ from drills.model.policy import TablePolicy
 from drills.sql import execute
 
 FORMAT = 5
-_WITH_HMAC = 5  # from this format on whoever has a key writes an HMAC with it
 MAINTENANCE = "postgres"
 
 
@@ -261,12 +259,15 @@ def dump_pieces(manifest: Manifest, key: bytes | None = None) -> Iterator[str]:
     yield "\n"
 
 
-def load(text: str, name: str = "the manifest") -> Manifest:
-    """Read a manifest. ConfigError, one sentence, when it is truncated, edited, or of a newer version."""
+def load(text: str, name: str = "the manifest", key: bytes | None = None) -> Manifest:
+    """Read a manifest. ConfigError, one sentence, when it is truncated, edited, or of a newer version.
+
+    With its `key` also when somebody else wrote it: a digest alone can be computed anew.
+    """
     again = "take it again on the source, or name another one"
     try:
         raw = json.loads(text)
-        body, digest = raw["manifest"], raw["digest"]
+        body, digest, authentic = raw["manifest"], raw["digest"], raw.get("hmac")
         del raw, text  # a manifest of many tables is large
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConfigError(f"{name} is no whole manifest: expected JSON with its digest: {again}") from error
@@ -274,6 +275,8 @@ def load(text: str, name: str = "the manifest") -> Manifest:
         raise ConfigError(f"{name} has format {body['format']}, this version reads up to {FORMAT}: use a newer version")
     if digest != _digest(body):
         raise ConfigError(f"{name} was changed after it was taken: its digest does not fit its contents: {again}")
+    if key is not None:
+        _check_hmac(authentic, digest, key, name)
     try:
         found = _ADAPTER.validate_python(body)
     except ValidationError as error:
@@ -310,26 +313,17 @@ def authenticate(digest: str, key: bytes) -> str:
     return hmac.new(key, digest.encode(), hashlib.sha256).hexdigest()
 
 
-def is_authentic(text: str, name: str, key: bytes | None, form: int) -> bool:
-    """Return whether the manifest was written by who has its key; False without a key, or in an old format without an HMAC.
-
-    Raises ConfigError where the HMAC is of another digest or key, or lacks in a format `form` that has one with each key:
-    it was edited, or the key is of another manifest.
-    """
-    # the members are sorted, and the digest and the HMAC come first: the rest is not read again
-    found = re.match(r'\{"digest": "([0-9a-f]{64})",\n"hmac": "([0-9a-f]{64})"', text)
-    if key is None or (found is None and form < _WITH_HMAC):
-        return False
+def _check_hmac(found: object, digest: str, key: bytes, name: str) -> None:
+    """Refuse a manifest without the HMAC that whoever has its key writes, whatever format it says that it has. ConfigError."""
     if found is None:
         raise ConfigError(
-            f"{name} has no HMAC, which format {form} has with each key, and a key lies beside it: it was edited, or the key is "
-            "another manifest's: take the manifest again with drills manifest -o, or move away a key that is not its own"
+            f"{name} has no HMAC, and a key lies beside it: it was edited, or the key is another manifest's: take the manifest "
+            "again with drills manifest -o, or move the key away, and what is digested under it is not verified"
         )
-    if not hmac.compare_digest(found[2], authenticate(found[1], key)):
+    if not isinstance(found, str) or not hmac.compare_digest(found.encode(), authenticate(digest, key).encode()):
         raise ConfigError(
             f"{name} does not fit the key beside it: it was edited, or the key is another manifest's: take the manifest again"
         )
-    return True
 
 
 def key_path(manifest: Path) -> Path:
@@ -345,6 +339,11 @@ def write_key(manifest: Path, key: bytes | None = None) -> bytes:
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
         file.write(key.hex() + "\n")
     return key
+
+
+def unauthenticated(manifest: Path) -> str:
+    """Return what is said of a manifest without its key: nobody can tell that it was not edited."""
+    return f"{manifest} is not authenticated: its key, {key_path(manifest)}, is not there"
 
 
 def read_key(manifest: Path) -> bytes | None:

@@ -26,7 +26,7 @@ from drills.cutover.model import Opening, State, opening_facts
 from drills.cutover.opening import RecoveryRequest
 from drills.cutover.session import CutoverSession, begin, find_cutover, locked, open_session, roll_back
 from drills.errors import ConfigError, DrillError
-from drills.evidence.manifests import check_stored
+from drills.evidence.manifests import read_stored
 from drills.printable import printable
 
 EXAMPLE = """\
@@ -79,8 +79,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     session = open_cutover_session(options)
-    if options.action in ("plan", "run"):  # one that was begun goes on, so that the service comes back
-        check_stored(session.config.target.manifest, session.config.evidence.public_key)
+    stored = session.config.target.manifest
+    if stored and options.action in ("plan", "run"):  # one that was begun goes on, so that the service comes back
+        read_stored(stored, session.config.evidence.public_key)
     if options.action == "plan":
         known = opening.read_opening(
             session.env, ("plan", session.config.target_name, session.config.profile_name), _request(options)

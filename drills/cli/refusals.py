@@ -8,7 +8,6 @@ from pathlib import Path
 from drills.config.load import Config, SandboxProfile
 from drills.errors import ConfigError, SeedError
 from drills.evidence.keys import read_public_key
-from drills.evidence.manifests import check_stored
 from drills.objectives import verdicts
 from drills.record import RECORD_NAME, RUN_ID, load
 from drills.redaction import redact_seed
@@ -92,11 +91,11 @@ def _check_manifest(effective: Config) -> None:
             "the path, or leave it out to check what needs no manifest"
         )
     if stored and not isinstance(effective.profile, SandboxProfile):  # which takes one of its own
-        from drills.checks import manifest  # loads psycopg, which the command line of a run in the sandbox never needs
+        # loads psycopg, which the command line of a run in the sandbox never needs
         from drills.checks.content.check import unmatched_policies
+        from drills.evidence.manifests import read_stored
 
-        check_stored(stored, effective.evidence.public_key)
-        expected = manifest.load(Path(stored).read_text(encoding="utf-8"), stored)
+        _, expected, _ = read_stored(stored, effective.evidence.public_key)
         contents = [each.contents for each in expected.databases.values()]
         for unmatched in unmatched_policies(contents, effective.target.tables):
             raise ConfigError(

@@ -64,10 +64,10 @@ def _required(env: Environment, result: CheckResult) -> bool:
 def _checks(env: Environment, connect: Connector) -> tuple[CheckResult, ...]:
     stored = Path(env.target.manifest) if env.target.manifest else None
     try:
-        expected = manifest.load(stored.read_text(encoding="utf-8"), str(stored)) if stored else None
+        key = manifest.read_key(stored) if stored else None
+        expected = manifest.load(stored.read_text(encoding="utf-8"), str(stored), key) if stored else None
     except OSError as error:
         raise DrillError(f"expected the stored manifest {stored}, found: {error.strerror}: correct manifest") from error
-    key = manifest.read_key(stored) if stored else None
     comparison = suite.Comparison(connect, expected, env.clock, env.target.tables, key, scratch=False, shut_off=False)
     comparison = dataclasses.replace(
         comparison, trust_code=env.target.trust_code, expects_nothing=env.target.expects == "nothing"

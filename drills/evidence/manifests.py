@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from drills.errors import DrillError
+from drills.checks import manifest as manifests
+from drills.checks.manifest import Manifest
+from drills.errors import ConfigError, DrillError
 from drills.evidence.keys import PublicKey, Signer, read_public_key
 from drills.files import whole_or_gone
 
@@ -44,10 +46,20 @@ def read_sealed(manifest: Path, key: PublicKey) -> bytes:
     return data
 
 
-def check_stored(manifest: str | None, public_key: str | None) -> None:
-    """Refuse a target's stored manifest that is not signed by the configured key; nothing where either is not configured.
+def read_stored(given: str, public_key: str | None) -> tuple[str, Manifest, bytes | None]:
+    """Return the manifest that a target names: its text, what it says, and the key beside it, None where that is not there.
 
-    Raises ConfigError for a file that is no key, else as `read_sealed`.
+    Raises ConfigError for one that cannot be read or that its key did not write; where `public_key` is configured also DrillError,
+    as `read_sealed`.
     """
-    if manifest and public_key:
-        read_sealed(Path(manifest), read_public_key(Path(public_key)))
+    path = Path(given)
+    try:
+        data = read_sealed(path, read_public_key(Path(public_key))) if public_key else path.read_bytes()
+        text, key = data.decode("utf-8"), manifests.read_key(path)
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "no text"
+        raise ConfigError(
+            f"expected the manifest that drill.toml names, found {path}: {reason}: correct manifest, or take it with drills "
+            "manifest -o"
+        ) from error
+    return text, manifests.load(text, str(path), key), key

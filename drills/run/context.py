@@ -282,7 +282,8 @@ def open_drill(folder: Path, journal: Journal, search: Callable[[Setup, Config],
         return Drill(setup, None)
     if setup.expectation == "stored":  # it lies outside of the run's folder, and is evidence of it
         shutil.copyfile(stored, folder / STORED_NAME)
-    return Drill(setup, manifest.load(stored.read_text(encoding="utf-8"), str(stored)), manifest.read_key(stored))
+    key = manifest.read_key(stored)
+    return Drill(setup, manifest.load(stored.read_text(encoding="utf-8"), str(stored), key), key)
 
 
 def open_control(folder: Path) -> SandboxControl:

@@ -88,17 +88,22 @@ def test_what_is_no_manifest_is_one_sentence(text: str) -> None:
 
 
 def test_a_manifest_that_was_edited_and_digested_anew_does_not_fit_its_key() -> None:
-    """With the key beside it an edited manifest is refused, also without its HMAC; without the key it is not authentic."""
-    key, other = b"k" * 32, manifest.dump(dataclasses.replace(WHOLE, workers=7), b"x" * 32)
-    text = manifest.dump(WHOLE, key)
-    assert manifest.load(text) == WHOLE
-    assert manifest.is_authentic(text, "m.json", key, FORMAT)
-    assert not manifest.is_authentic(text, "m.json", None, FORMAT)
-    with pytest.raises(ConfigError, match="does not fit the key"):
-        manifest.is_authentic(other, "m.json", key, FORMAT)
-    with pytest.raises(ConfigError, match=r"m\.json has no HMAC, .* take the manifest again with drills manifest -o"):
-        manifest.is_authentic(manifest.dump(WHOLE), "m.json", key, FORMAT)
-    assert not manifest.is_authentic(manifest.dump(WHOLE), "m.json", key, 4)  # of which some have none
+    """With its key it is refused: with the HMAC of what it was, without one, and whatever format it says that it has."""
+    key = b"k" * 32
+    text, edited = manifest.dump(WHOLE, key), dataclasses.replace(WHOLE, workers=7)
+    assert manifest.load(text) == manifest.load(text, "m.json", key) == WHOLE
+    kept = json.dumps(json.loads(manifest.dump(edited)) | {"hmac": json.loads(text)["hmac"]})
+    # JSON's last member of a name counts: the HMAC must be of the digest that the contents fit
+    first = json.dumps({each: json.loads(text)[each] for each in ("digest", "hmac")})[1:-1]
+    twice = manifest.dump(edited).replace("{", f"{{{first},\n", 1)
+    for other in (kept, twice, manifest.dump(edited, b"x" * 32), kept.replace(json.loads(text)["hmac"], "\u00fc")):
+        assert manifest.load(other) == edited
+        with pytest.raises(ConfigError, match="does not fit the key beside it: it was edited"):
+            manifest.load(other, "m.json", key)
+    for form in (FORMAT, 4):
+        bare = manifest.dump(dataclasses.replace(edited, format=form))
+        with pytest.raises(ConfigError, match=r"m\.json has no HMAC, .* or move the key away, and what is digested"):
+            manifest.load(bare, "m.json", key)
 
 
 @pytest.mark.parametrize("definition", ["", "x", "[]", "1", "[" * 100_000])

@@ -194,7 +194,7 @@ class Ends:
         monkeypatch.setattr(one, "_setup", lambda *_: self.told.setup)
         monkeypatch.setattr(one, "_with_store", lambda setup, _: setup)
         monkeypatch.setattr(incident, "setup_for", lambda setup, *_: setup)
-        monkeypatch.setattr(one, "_expected", lambda _: (None, None))
+        monkeypatch.setattr(one, "_expected", lambda *_: (None, None))
         monkeypatch.setattr(price, "of_an_hour", lambda *_: "")
         monkeypatch.setattr(incident, "finish", lambda *_: self.did.append("kept"))
         monkeypatch.setattr(one, "remove_resources", lambda _: self.did.append("removed"))

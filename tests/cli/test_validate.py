@@ -181,7 +181,8 @@ def test_nothing_is_posted_where_the_evidence_was_not_sealed(
     monkeypatch.setattr(one, "open_for_run", lambda *_: None)
     monkeypatch.setattr(one, "_carry_out", lambda *_a, **_k: Concluded(replace(RECORD, code=judged), None))
     monkeypatch.setattr(validation, "check_job", lambda *_: None)
-    reached: Any = SimpleNamespace(restore=SimpleNamespace(backup=backup), config=None)
+    target = SimpleNamespace(manifest=None)
+    reached: Any = SimpleNamespace(restore=SimpleNamespace(backup=backup), config=SimpleNamespace(target=target))
     assert one.validate(reached, RestoreJob("JOB-1", "COMPLETED")) == code
     assert backup.posted == []
     assert "nothing is posted" in capsys.readouterr().out

@@ -312,7 +312,7 @@ def test_a_manifest_whose_hmac_was_dropped_is_refused(tmp_path: Path, capsys: py
 
     assert cli.main(["verify", "host=127.0.0.1 port=9 dbname=x", "--against", str(path)]) == 2
     assert cli.main(["manifest", "--from", str(path), *store]) == 2
-    assert capsys.readouterr().err.count(f"{path} has no HMAC, which format {manifest.FORMAT} has with each key") == 2
+    assert capsys.readouterr().err.count(f"{path} has no HMAC, and a key lies beside it: it was edited") == 2
 
 
 @postgres

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from drills.checks import manifest
 from drills.checks.manifest import FORMAT, Manifest, dump
+from drills.cli import cutover
 from drills.cli.main import main
+from drills.cli.restore import one as restore
+from drills.cli.validate import one as validate
 from drills.clock import SystemClock
+from drills.config.load import load
+from drills.errors import ConfigError
 from drills.evidence.manifests import sign_manifest, signature_path
+from drills.model.record import RunRecord
+from drills.record import Journal
+from drills.recovery import validation
+from tests.support.clock import NOON
 from tests.support.evidence import OTHER, PRIVATE, PUBLIC, SIGNER
 
 NOWHERE = "host=127.0.0.1 port=1 dbname=orders"
@@ -98,6 +111,40 @@ def test_a_signature_needs_a_file_to_lie_beside(stored: Path, capsys: pytest.Cap
 
     assert main(["manifest", NOWHERE, "--key", "drill.pem"]) == 2
     assert "--key: expected --output FILE beside it" in capsys.readouterr().err
+
+
+def forge(path: Path, form: int) -> str:
+    """A manifest is taken with its key; another one, whole in itself and of that format, takes its place without an HMAC."""
+    whole = Manifest(FORMAT, SystemClock().now(), 150000, "PostgreSQL 15", {}, {})
+    path.write_text(dump(whole, manifest.write_key(path)))
+    path.write_text(dump(dataclasses.replace(whole, format=form)))
+    return f"{path.name} has no HMAC, and a key lies beside it: it was edited"
+
+
+@pytest.mark.parametrize("form", [FORMAT, 4])
+def test_a_manifest_that_its_key_did_not_write_is_refused_wherever_one_is_named(
+    stored: Path, form: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 2 before a run, a validation or a cut-over begins; a restore goes on, and says that it compares nothing."""
+    (stored.parent / "drill.toml").write_text(CONFIG.replace('public_key = "drill.pub.pem"', ""))
+    sentence = forge(stored, form)
+    config = load(Path("drill.toml"), profile="aws", target="orders", environment={})
+    reached: Any = SimpleNamespace(config=config)
+    journal = Journal.create(stored.parent, RunRecord(1, "20260101-120000-abcd", "aws", False, NOON, "0"), origin=0.0)
+    setup: Any = SimpleNamespace(target=config.target, journal=journal)
+    monkeypatch.setattr(validation, "check_job", lambda _: None)
+    monkeypatch.setattr(cutover, "open_cutover_session", lambda _: SimpleNamespace(config=config))
+
+    assert main(["run", "--profile", "aws"]) == 2
+    for action in ("plan", "run"):
+        assert main(["cutover", action]) == 2
+    assert capsys.readouterr().err.count(sentence) == 3
+    with pytest.raises(ConfigError, match=sentence):
+        validate.validate(reached, SimpleNamespace(has_result=False))  # type: ignore[arg-type]
+    assert not (stored.parent / "reports").exists()
+    assert restore._expected(setup, config) == (None, None)
+    assert sentence in journal.record.notes[-1]
+    assert "cannot be used, so that nothing is compared with it" in journal.record.notes[-1]
 
 
 @pytest.mark.parametrize(

@@ -211,10 +211,9 @@ def _read(options: argparse.Namespace) -> tuple[Manifest, Pieces, bytes | None]:
     except (OSError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no text"
         raise ConfigError(f"--from: expected a manifest, found {path}: {reason}") from error
-    taken = manifest.load(text, str(path))
-    if not manifest.is_authentic(text, str(path), key, taken.format):
-        lacks = "it has no HMAC" if key else f"its key, {manifest.key_path(path)}, is not there"
-        print(f"drills: {path} is not authenticated: {lacks}", file=sys.stderr)
+    taken = manifest.load(text, str(path), key)
+    if key is None:
+        print(f"drills: {manifest.unauthenticated(path)}", file=sys.stderr)
     return taken, lambda: iter((text,)), key
 
 

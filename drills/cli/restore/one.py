@@ -11,7 +11,6 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 from drills import streams
 from drills.aws import guards
@@ -19,7 +18,6 @@ from drills.aws.ca_bundle import check_bundle
 from drills.aws.guarded.names import scratch_tags
 from drills.aws.read import describe_instance, has_security_group
 from drills.aws.recorder import CallRecorder
-from drills.checks import manifest
 from drills.checks.manifest import Manifest
 from drills.cli.evidence import of_run
 from drills.cli.outputs import ended
@@ -39,6 +37,7 @@ from drills.errors import (
     StillRestoring,
 )
 from drills.evidence.keeper import Keeper, open_for_run
+from drills.evidence.manifests import read_stored
 from drills.evidence.stored.find import finder_for
 from drills.files import write_atomically
 from drills.incident import restore as incident
@@ -171,7 +170,7 @@ def _restore(reached: OpenTarget, journal: Journal, asked: Asked, told: Told) ->
         with signals.interrupting(), translate_client_errors():
             setup = _with_store(_setup(reached, journal), reached.config)
             told.setup = setup = incident.setup_for(setup, asked, told.stage)
-            incident.carry_out(setup, asked, *_expected(setup), told.stage)
+            incident.carry_out(setup, asked, *_expected(setup, reached.config), told.stage)
     except NoRecoveryPoint:
         pass  # its verdict is in the record
     except DrillError as error:
@@ -200,21 +199,20 @@ def _with_store(setup: Setup, config: Config) -> Setup:
         return setup
 
 
-def _expected(setup: Setup) -> tuple[Manifest | None, bytes | None]:
+def _expected(setup: Setup, config: Config) -> tuple[Manifest | None, bytes | None]:
     """Return the manifest that drill.toml names and its key; None for both where there is none, or it cannot be read."""
     if setup.target.manifest is None:
         return None, None
-    path = Path(setup.target.manifest)
     try:
-        text = path.read_text(encoding="utf-8")
-        found = manifest.load(text, str(path)), manifest.read_key(path)
+        text, expected, key = read_stored(setup.target.manifest, config.evidence.public_key)
         write_atomically(setup.journal.folder / context.MANIFEST_NAME, text)
-    except (OSError, UnicodeError, DrillError) as error:
+    except (OSError, DrillError) as error:
         setup.journal.append(
-            "notes", f"the manifest {path} cannot be used, so that nothing is compared with it: {error}"
+            "notes",
+            f"the manifest {setup.target.manifest} cannot be used, so that nothing is compared with it: {error}",
         )
         return None, None
-    return found
+    return expected, key
 
 
 def _settle(journal: Journal, config: Config, told: Told, *, keep: bool) -> None:

@@ -7,7 +7,6 @@ import dataclasses
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -16,7 +15,6 @@ from drills.aws.recorder import CallRecorder
 from drills.aws.remedies import explain
 from drills.aws.restore_jobs import describe_job, post_result
 from drills.aws.session import Clients
-from drills.checks import manifest
 from drills.checks.manifest import Manifest
 from drills.cli.common import OUT
 from drills.cli.evidence import of_run
@@ -25,10 +23,12 @@ from drills.cli.run import begin_evidence, make_folder, opening_record
 from drills.cli.target import OpenTarget, recorded
 from drills.cli.validate.claim import claimed
 from drills.clock import SystemClock
+from drills.config.load import Config
 from drills.config.trigger import trigger_of
 from drills.errors import COULD_NOT_RUN, NOT_SEALED, VERIFICATION_FAILED, DrillError
 from drills.evidence.bundle import Bundle
 from drills.evidence.keeper import Keeper, open_for_run
+from drills.evidence.manifests import read_stored
 from drills.evidence.stored.find import finder_for
 from drills.files import locked, write_atomically
 from drills.model.restore_job import RestoreJob, RestoreTest
@@ -50,6 +50,8 @@ def validate(reached: OpenTarget, job: RestoreJob, *, give_up: bool = False) -> 
     if job.has_result:
         return _leave(job)
     validation.check_job(job)
+    if stored := reached.config.target.manifest:  # one that was edited is refused before anything is begun
+        read_stored(stored, reached.config.evidence.public_key)
     with _turn():
         job = describe_job(reached.restore, job.id)
         if job.has_result:  # by another that had its turn before
@@ -123,7 +125,7 @@ def _check(reached: OpenTarget, journal: Journal, job: RestoreJob) -> RestoreJob
             setup = _setup(reached, journal)
             every, timeout = setup.poll_seconds, setup.target.timeout.total_seconds()
             job = validation.follow(setup.scratch_clients, job.id, journal.clock, every=every, timeout=timeout)
-            expected = _expected(setup)
+            expected = _expected(setup, reached.config)
             with claimed(setup, job.instance):
                 validation.validate(validation.setup_for(setup, job), job, *expected, reached.config.instances)
     except DrillError as error:
@@ -140,17 +142,13 @@ def _setup(reached: OpenTarget, journal: Journal) -> Setup:
     return dataclasses.replace(made, find_manifest=finder_for(made, reached.config))
 
 
-def _expected(setup: Setup) -> tuple[Manifest | None, bytes | None]:
+def _expected(setup: Setup, config: Config) -> tuple[Manifest | None, bytes | None]:
     """Return the target's stored manifest and its key, None for both without one."""
     if setup.target.manifest is None:
         return None, None
-    path = Path(setup.target.manifest)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeError) as error:
-        raise DrillError(f"expected the manifest {path}, found: {error}: take it with drills manifest -o") from error
+    text, expected, key = read_stored(setup.target.manifest, config.evidence.public_key)
     write_atomically(setup.journal.folder / context.MANIFEST_NAME, text)  # a part of the evidence
-    return manifest.load(text, str(path)), manifest.read_key(path)
+    return expected, key
 
 
 def _close(journal: Journal, job: RestoreJob, *, give_up: bool) -> None:
