@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import get_args
 from zoneinfo import ZoneInfo
@@ -19,6 +19,9 @@ from drills.model.period import PeriodKind, period_of
 from drills.model.record import Setting
 
 DEFAULT_ZONE = "Etc/UTC"
+_DAMAGED = (
+    "--once-per: expected a run that counts, found --damage beside it, which counts nowhere: leave one of them out"
+)
 
 
 def add_arguments(run: argparse.ArgumentParser) -> None:
@@ -37,16 +40,25 @@ def add_arguments(run: argparse.ArgumentParser) -> None:
 def of_options(options: argparse.Namespace, config: Config, now: datetime) -> Once | None:
     """Return in which period a run is made once; None where it is made anyway. Raises ConfigError."""
     if options.once_per is None:
-        if options.timezone and config.target.tiers == TiersTable():
-            raise ConfigError(
-                "--timezone: expected --once-per beside it, found it alone: it is the period that has a zone"
-            )
+        if not options.member:  # of a fleet another target may have periods
+            _check_zone_alone(options, (config,))
         return None
     if options.damage:
-        raise ConfigError(
-            "--once-per: expected a run that counts, found --damage beside it, which counts nowhere: leave one of them out"
-        )
+        raise ConfigError(_DAMAGED)
     return Once(period_of(options.once_per, zone_of(options), now), now, config.limits.total_seconds)
+
+
+def check_fleet(options: argparse.Namespace, configs: Iterable[Config]) -> None:
+    """Refuse what would be refused of each run of a fleet. Raises ConfigError."""
+    if options.once_per is None:
+        _check_zone_alone(options, configs)
+    elif options.damage:
+        raise ConfigError(_DAMAGED)
+
+
+def _check_zone_alone(options: argparse.Namespace, configs: Iterable[Config]) -> None:
+    if options.timezone and all(each.target.tiers == TiersTable() for each in configs):
+        raise ConfigError("--timezone: expected --once-per beside it, found it alone: it is the period that has a zone")
 
 
 def zone_of(options: argparse.Namespace) -> ZoneInfo:

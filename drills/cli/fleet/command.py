@@ -11,6 +11,7 @@ from pathlib import Path
 
 from drills import __version__
 from drills.cli.common import OUT
+from drills.cli.evidence import once
 from drills.cli.fleet import options as fleet_options
 from drills.cli.fleet.pool import Event, carry_out, start_run
 from drills.cli.fleet.size import at_once, calls_per_second
@@ -98,6 +99,7 @@ def configs_of(options: argparse.Namespace, one: OneTarget) -> dict[str, Config]
         name: one.choices(argparse.Namespace(**vars(options) | {"target": name})).effective()
         for name in named_targets_of(path)
     }
+    once.check_fleet(options, found.values())
     size, first = at_once(options, found), next(iter(found.values()))
     if isinstance(first.profile, SandboxProfile) and first.profile.port and size > 1:
         raise ConfigError(
@@ -210,8 +212,8 @@ class _Fleet:
             member = score.could_not(member, score.NOT_BEGUN, f"the fleet was stopped: {event.why}")
         else:
             record = self._record_of(event)
-            once = bool(self._options.once_per)
-            member = score.of_run(member, event.status, record, self._last_words(event.name), once=once)
+            done = bool(self._options.once_per)
+            member = score.of_run(member, event.status, record, self._last_words(event.name), once=done)
             member = dataclasses.replace(member, seconds=round(event.seconds, 3))
         others = self._fleet.members
         self._fleet = dataclasses.replace(

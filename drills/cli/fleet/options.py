@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
+from drills.cli.evidence import once
 from drills.errors import ConfigError
 from drills.fleet import shard
 
@@ -78,8 +79,13 @@ def check(options: argparse.Namespace) -> None:
         raise ConfigError(
             f"--parallel: expected a number from 1, found {options.parallel}: 1 drills one target after another"
         )
+    if options.like is not None and options.discover is None:
+        raise ConfigError(
+            "--like: expected --discover KEY=VALUE beside it, found it alone: it says which target those that are found are like"
+        )
     if options.shard is not None:
         shard.parse(options.shard)
+    once.zone_of(options)
 
 
 def passed_on(options: argparse.Namespace) -> Iterator[str]:
