@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from drills.clock import Clock, SystemClock
 from drills.errors import ConfigError
 from drills.files import write_atomically
+from drills.json_text import VERSION, what_is_in
 from drills.model.finding import Verdict
 from drills.model.instance import Resource
 from drills.model.phases import current_name
@@ -46,12 +47,10 @@ def from_json(text: str, name: str = RECORD_NAME) -> RunRecord:
 
     Raises ConfigError, one sentence, when it is no record or from a newer version of the project.
     """
-    try:
-        raw = json.loads(text)
-    except (ValueError, RecursionError) as error:  # lists thousands deep
-        raise ConfigError(f"{name} is no run record: expected JSON, found {error}") from error
-    version = raw.get("schema_version") if isinstance(raw, dict) else None
-    if isinstance(version, int) and version > SCHEMA_VERSION:
+    if found := what_is_in(text):
+        raise _no_record(name, found)
+    version = json.loads(text)[VERSION]
+    if version > SCHEMA_VERSION:
         raise ConfigError(
             f"{name} has schema version {version}; this version reads up to {SCHEMA_VERSION}: use a newer one"
         )
@@ -60,7 +59,14 @@ def from_json(text: str, name: str = RECORD_NAME) -> RunRecord:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"{name} is no run record: {where + ': ' if where else ''}{first['msg']}") from error
+        raise _no_record(name, f"{where}: {first['msg']}") from error
+
+
+def _no_record(name: str, found: str) -> ConfigError:
+    return ConfigError(
+        f"{name} is no run record: expected JSON with {VERSION}, as a run writes it, found {found}: name the folder of another "
+        "run, or take this one from the machine that it ran on again"
+    )
 
 
 def _rename_phases(record: RunRecord) -> RunRecord:
@@ -85,7 +91,7 @@ def load(folder: Path) -> RunRecord:
     except FileNotFoundError as error:
         raise ConfigError(f"no run record at {path}: expected the folder of a run below reports/out/") from error
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is no run record: expected JSON, found bytes that are no text") from error
+        raise _no_record(str(path), "bytes that are no text") from error
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be read: {error.strerror}: expected the folder of a run below reports/out/"

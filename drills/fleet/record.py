@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from drills.errors import ConfigError
 from drills.files import write_atomically
+from drills.json_text import VERSION, what_is_in
 
 FLEET_NAME = "fleet.json"
 FLEET_VERSION = 1
@@ -102,14 +103,14 @@ def load(folder: Path) -> FleetRecord:
     path = folder / FLEET_NAME
     try:
         text = path.read_text(encoding="utf-8")
-        version = json.loads(text)["schema_version"]
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}: expected the folder of a fleet") from error
-    except (ValueError, LookupError, TypeError, RecursionError) as error:
-        raise ConfigError(
-            f"{path} is no record of a fleet: expected JSON with a schema_version, found {error}"
-        ) from error
-    if isinstance(version, int) and version > FLEET_VERSION:
+    except UnicodeDecodeError as error:
+        raise _no_record(path, "bytes that are no text") from error
+    if found := what_is_in(text):
+        raise _no_record(path, found)
+    version = json.loads(text)[VERSION]
+    if version > FLEET_VERSION:
         raise ConfigError(
             f"{path} has schema version {version}; this version reads up to {FLEET_VERSION}: use a newer one"
         )
@@ -118,4 +119,11 @@ def load(folder: Path) -> FleetRecord:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"{path} is no record of a fleet: {where}: {first['msg']}") from error
+        raise _no_record(path, f"{where}: {first['msg']}") from error
+
+
+def _no_record(path: Path, found: str) -> ConfigError:
+    return ConfigError(
+        f"{path} is no record of a fleet: expected JSON with {VERSION}, as drills run --all writes it, found {found}: take the "
+        "reports/ of that machine again, or leave its folder out, and its targets are counted as not drilled"
+    )

@@ -338,6 +338,35 @@ def test_wrong_usage_is_one_sentence(tmp_path: Path, capsys: Capture, given: lis
     assert "Traceback" not in said
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("{}", "an empty object, {}"),
+        ("[]", "a list"),
+        ("null", "null"),
+        ("", "an empty file"),
+        ("{", "no JSON (Expecting property name enclosed in double quotes: line 1 column 2 (char 1))"),
+        ('{"schema_version": "1"}', "an object whose schema_version is a text"),
+        ('{"targets": []}', "an object without schema_version"),
+        ('{"schema_version": 1}', "fleet_id: Field required"),
+    ],
+)
+def test_a_file_that_is_no_record_of_a_fleet_is_named_with_what_it_is(
+    tmp_path: Path, capsys: Capture, text: str, found: str
+) -> None:
+    """What was expected, what was found, and what to do, in the same words whatever it is."""
+    path = one_of_one(tmp_path)
+    path.write_text(text)
+
+    for words in (["merge", str(path.parents[2]), "-o", str(tmp_path / "all")], [str(path.parent)]):
+        assert main(["report", *words]) == 2
+        assert capsys.readouterr().err == (
+            f"drills: {path} is no record of a fleet: expected JSON with schema_version, as drills run --all writes it, found "
+            f"{found}: take the reports/ of that machine again, or leave its folder out, and its targets are counted as not "
+            "drilled\n"
+        )
+
+
 @given(st.lists(st.lists(st.text("ab", min_size=1, max_size=2), max_size=6), min_size=1, max_size=3))
 def test_every_line_of_every_history_is_there(histories: list[list[str]]) -> None:
     """Once, and those of one machine in their order."""

@@ -149,14 +149,16 @@ def test_run_ids_sort_by_time_and_fit_into_identifiers() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "is no run record: expected JSON, found Expecting value"),
-        (to_json(green_drill())[:-200], "is no run record: expected JSON, found "),
-        ("[]", "is no run record: Input should be"),
-        ("{}", "is no run record: schema_version: Field required"),
+        ("", "is no run record: expected JSON with schema_version, as a run writes it, found an empty file: name"),
+        (to_json(green_drill())[:-200], "as a run writes it, found no JSON ("),
+        ("[]", "as a run writes it, found a list: name"),
+        ("null", "as a run writes it, found null: name"),
+        ('{"schema_version": []}', "found an object whose schema_version is a list: name"),
+        ("{}", "as a run writes it, found an empty object, {}: name"),
         (json.dumps({"schema_version": 99}), "has schema version 99; this version reads up to 1: use a newer one"),
         (
             to_json(green_drill()).replace('"gone"', '"vanished"', 1),
-            "is no run record: resources.0.state: Input should be",
+            "found resources.0.state: Input should be",
         ),
     ],
 )
@@ -178,7 +180,9 @@ def test_a_record_that_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no run record at .*drill\.json: expected the folder of a run"):
         load(tmp_path)
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ConfigError, match=r"drill\.json is no run record: expected JSON, found"):
+    with pytest.raises(
+        ConfigError, match=r"drill\.json is no run record: expected JSON with schema_version, as a run writes it, found"
+    ):
         load(tmp_path)
     path.unlink()
     path.mkdir()
