@@ -22,6 +22,7 @@ from drills.cli import refusals, selection
 from drills.cli.common import CONFIG_OPTIONS, OUT, Command, word_or_folder
 from drills.cli.evidence import of_run, once, tier, unwritten
 from drills.cli.evidence.commit import commit_of
+from drills.cli.fleet import member
 from drills.cli.fleet import options as fleet_options
 from drills.cli.outputs import ended
 from drills.clock import SystemClock, since_process_start
@@ -32,7 +33,6 @@ from drills.errors import COULD_NOT_RUN, ConfigError, DrillError
 from drills.evidence.folder import Begun
 from drills.evidence.keeper import Keeper, open_for_run
 from drills.evidence.recent.once import AlreadyDrilled
-from drills.files import write_atomically
 from drills.history import store as history_file
 from drills.model.policy import TIERS
 from drills.model.price import RunPrice
@@ -183,10 +183,10 @@ def _run_one(options: argparse.Namespace) -> int:
         _end_earlier(keeper, effective, run_id, console)
         refusals.check_over(OUT, choices.resume)
         folder = make_folder(run_id)
-        if options.member:
-            write_atomically(Path(options.member), run_id)
+        of_fleet = member.begin(options.member, run_id)
         opening = opening_record(run_id, started_at, effective, choices)
         opening = dataclasses.replace(opening, expected=expected, missing=changed, trigger=trigger, notes=notes)
+        opening = dataclasses.replace(opening, settings=(*opening.settings, *of_fleet))
         try:
             opening, begun = begin_evidence(keeper, effective, opening, folder)
         except AlreadyDrilled as drilled:

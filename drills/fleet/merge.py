@@ -10,11 +10,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from drills.durations import show_duration
 from drills.errors import ConfigError
 from drills.fleet import score
 from drills.fleet.record import FLEET_VERSION, FleetRecord, Member
 from drills.fleet.shard import Shard, parse
 
+TOGETHER = timedelta(hours=1)  # between the starts of two shares, beyond which it is said
 APART = timedelta(days=1)  # from the end of a share to the start of another, beyond which they are of two fleets
 
 
@@ -54,7 +56,7 @@ def merged(shares: Sequence[FleetRecord], fleet_id: str, version: str, now: date
         ended_at=max(ends, default=None),
         wall_seconds=max((each.wall_seconds for each in fleets if each.wall_seconds is not None), default=None),
         interrupted_by="; ".join(sorted({each.interrupted_by for each in fleets if each.interrupted_by})),
-        problems=(*_of_earlier(given), *_problems(fleets, members, lost)),
+        problems=(*_of_earlier(given), *_period(fleets), *_problems(fleets, members, lost)),
     )
     ordered = sorted(whole.members, key=lambda each: (each.target, each.shard))
     return score.judged(dataclasses.replace(whole, members=tuple(ordered)), targets)
@@ -71,6 +73,16 @@ def _of_earlier(fleets: Sequence[FleetRecord]) -> Iterator[str]:
         if _earlier(each, fleets):
             of = f"share {each.shard}" if each.shard else each.fleet_id
             yield f"{of} is of an earlier fleet, of {each.started_at:%Y-%m-%d}, and counts as one that left no record"
+
+
+def _period(fleets: Sequence[FleetRecord]) -> Iterator[str]:
+    """Yield over which time the shares were begun, where that is long: who reads "this month" knows how old each of them is."""
+    first, last = (of(fleets, key=lambda each: each.started_at) for of in (min, max))
+    if (apart := last.started_at - first.started_at) > TOGETHER:
+        ends = " to ".join(
+            f"{each.started_at:%Y-%m-%d %H:%M} ({each.shard or each.fleet_id})" for each in (first, last)
+        )
+        yield f"the shares were begun {show_duration(apart.total_seconds())} apart, UTC {ends}, and count as one fleet"
 
 
 def _sum(rates: Sequence[float | None]) -> float | None:

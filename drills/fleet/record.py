@@ -5,7 +5,9 @@ Instants are aware UTC datetimes, `*_seconds` and `seconds` floats in seconds.
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +21,7 @@ from drills.json_text import VERSION, what_is_in
 
 FLEET_NAME = "fleet.json"
 FLEET_VERSION = 1
+SETTING = "fleet"  # of a run's record: which fleet it was begun in, and how many targets that had
 State = Literal["waiting", "running", "ended"]
 
 
@@ -83,6 +86,19 @@ class FleetRecord:
     def member(self, target: str) -> Member:
         """Return the member of that target."""
         return next(each for each in self.members if each.target == target)
+
+
+def begun_in(fleet: FleetRecord) -> str:
+    """Return what each run of a fleet seals of it at its start, so that no target can be taken out of the list later."""
+    return f"{fleet.fleet_id}: {list_of(fleet.targets)}"
+
+
+def list_of(targets: Sequence[str]) -> str:
+    """Return how many targets there are, with a digest of their names."""
+    names = sorted(set(targets))
+    return (
+        f"{len(names)} target{'s' * (len(names) != 1)}, {hashlib.sha256(json.dumps(names).encode()).hexdigest()[:16]}"
+    )
 
 
 _ADAPTER: TypeAdapter[FleetRecord] = TypeAdapter(FleetRecord)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from drills.cli.fleet import command, pool
+from drills.cli.fleet import command, member, pool
 from drills.cli.fleet.options import PASSED_ON, REPORTS, check, passed_on
 from drills.cli.main import main, parse
 from drills.errors import ConfigError
@@ -228,12 +228,30 @@ def test_a_disk_that_is_full_stops_no_run_and_is_12(
     assert "nothing was begun; free some space" in capsys.readouterr().err
 
 
+def test_each_run_seals_in_which_fleet_it_was_begun(project: Path) -> None:
+    """With how many targets that had, and a digest of their names; one that is of no fleet, as in a demo, says nothing."""
+    place = project / "reports/out/fleet-x"
+    (place / "members").mkdir(parents=True)
+    fleet = FleetRecord(FLEET_VERSION, "fleet-x", "sandbox", True, START, "0", ("orders", "billing"), ())
+    records.save(place, fleet)
+    file = place / "members/sandbox-orders.run"
+
+    (said,) = member.begin(str(file), "20261123-141503-a1b2")
+    assert file.read_text() == "20261123-141503-a1b2"
+    assert (said.name, said.value) == (records.SETTING, records.begun_in(dataclasses.replace(fleet, shard="1/2")))
+    assert said.value.startswith("fleet-x: 2 targets, ")
+    assert (
+        records.list_of(["billing", "orders"]) == said.value.partition(": ")[2] != records.list_of(["billing, orders"])
+    )
+    assert member.begin(str(project / "good.run"), "20261123-141503-a1b2") == member.begin(None, "") == ()
+
+
 def test_a_killed_run_is_waited_for_until_it_has_its_exit_code(project: Path) -> None:
     """Its other processes end its record first and judge it then: what is read in between has no verdict."""
     options = parse(["run", "--all"])
     folder, run_id = project / "fleet", "20261123-141503-a1b2"
-    member = Member("orders")
-    fleet = FleetRecord(FLEET_VERSION, "fleet-x", "sandbox", True, START, "0", ("orders",), (member,))
+    one = Member("orders")
+    fleet = FleetRecord(FLEET_VERSION, "fleet-x", "sandbox", True, START, "0", ("orders",), (one,))
     (folder / "members").mkdir(parents=True)
     (folder / "members/sandbox-orders.run").write_text(run_id)
     (project / "reports/out" / run_id).mkdir(parents=True)

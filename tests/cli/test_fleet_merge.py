@@ -212,6 +212,59 @@ def test_whatever_differs_is_said(
     assert found in said
 
 
+def begun_in(path: Path, said: str) -> None:
+    """Seal the run of a fleet of one anew, as it would have been begun in that fleet."""
+    folder = path.parents[2]
+    run = dataclasses.replace(load(next(folder.glob("out/2*"))), evidence=None)
+    shutil.rmtree(folder / "evidence")
+    shutil.rmtree(folder / "out" / run.run_id)
+    run = dataclasses.replace(run, settings=(*run.settings, Setting(records.SETTING, said, "drills run --all")))
+    run = load(kept(folder / "evidence/sandbox-billing", run.run_id, START, run, seal=Seal()).folder)
+    (folder / "out" / run.run_id).mkdir()
+    Journal.create(folder / "out" / run.run_id, run, origin=0.0)
+
+
+@pytest.mark.parametrize(
+    ("fleet_id", "targets", "code", "found"),
+    [
+        ("fleet-20261123-141501-a1b2", ("billing",), 0, ""),
+        ("fleet-20261123-141501-a1b2", TARGETS, 12, "fleet.json lists 1 target, "),
+        ("fleet-20261101-000000-ffff", ("billing",), 12, "says that the run was begun in fleet-20261101-000000-ffff"),
+    ],
+)
+def test_a_target_that_was_taken_out_of_the_record_is_missed(
+    tmp_path: Path, capsys: Capture, fleet_id: str, targets: tuple[str, ...], code: int, found: str
+) -> None:
+    """Each run has sealed at its start in which fleet it was begun, and of how many targets; merged again it is said once."""
+    path = one_of_one(tmp_path)
+    fleet = dataclasses.replace(records.load(path.parent), fleet_id=fleet_id, targets=targets)
+    begun_in(path, records.begun_in(fleet))
+
+    ended, _row, said = alone(tmp_path, capsys)
+    assert ended == code
+    assert found in " ".join(said.split())
+    if code and targets == TARGETS:
+        assert ", and run 20261123-141501-a1b2 was begun in a fleet of 2 targets, " in said
+        assert main(["report", str(merged_place(tmp_path))]) == 0
+        assert capsys.readouterr().out.count("was begun in a fleet of") == 1
+
+
+def test_what_the_history_lacks_is_said(tmp_path: Path, capsys: Capture) -> None:
+    """A line that cannot be read, a run without a line, and no history at all: the run counts by its record."""
+    path = one_of_one(tmp_path)
+    history = path.parents[2] / "history.jsonl"
+    history.write_text("garbled\n" + history.read_text().replace("141501", "141509"))
+
+    code, _row, said = alone(tmp_path, capsys)
+    assert code == 0
+    assert "history.jsonl: line 1 of the history is cut off or no JSON, so that its run counts nowhere" in said
+    assert "billing: run 20261123-141501-a1b2 has no line in history.jsonl" in said
+
+    shutil.rmtree(tmp_path / "all")
+    history.unlink()
+    assert "no line of a history.jsonl was left: no run was held against its own" in alone(tmp_path, capsys)[2]
+
+
 @pytest.mark.parametrize(
     ("run", "code", "found"),
     [

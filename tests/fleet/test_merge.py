@@ -108,3 +108,5 @@ def test_a_share_of_last_month_is_none_of_this_month(hours: int, code: int) -> N
     assert fleet.code == code
     assert {each.target: each.code for each in fleet.members} == {"billing": code, "orders": 0}
     assert any("share 1/2 is of an earlier fleet, of 20" in each for each in fleet.problems) is bool(code)
+    apart = "the shares were begun 1 d 6 h apart, UTC 2026-11-22 08:15 (1/2) to 2026-11-23 14:15 (2/2), and count as one fleet"
+    assert (apart in fleet.problems) is not bool(code)

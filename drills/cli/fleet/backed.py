@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
-from drills.errors import COULD_NOT_RUN, NOT_SEALED, VERIFICATION_FAILED, ConfigError, DrillError
+from drills.errors import COULD_NOT_RUN, NOT_SEALED, USAGE, VERIFICATION_FAILED, ConfigError, DrillError
 from drills.evidence.aborted import was_sealed_later
 from drills.evidence.check import check_bundle
 from drills.evidence.recent.once import run_named_in
 from drills.evidence.start import chain_name, entry_name
 from drills.evidence.sums import SUMS
 from drills.fleet import compare, score
+from drills.fleet import record as records
 from drills.fleet.record import FLEET_NAME, FleetRecord, Member
 from drills.history.line import read_lines
 from drills.history.store import DEFAULT as HISTORY
@@ -24,43 +25,58 @@ from drills.record import load as load_run
 DID_NOT_END = "did not end"
 NO_RECORD = "no record"
 NO_ROW = "no row"
+ANOTHER = "another target"  # which is not in the list any more
 EVIDENCE, OUT = "evidence", "out"
 DEFAULT_EVIDENCE = "reports/evidence"
+_NO_HISTORY = f"no line of a {HISTORY.name} was left: no run was held against its own"
 
 
-@dataclass(frozen=True, slots=True)
 class Left:
     """What machines left: folders with out/, evidence/ and history.jsonl, that of the fleet first."""
 
-    folders: tuple[Path, ...]
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self._folders = tuple(dict.fromkeys(folders))
+        self._lines, self.problems = _histories(self._folders)
 
     def run(self, run_id: str) -> Path | None:
         """Return the folder of the run's own record, None where there is none."""
-        found = (each / OUT / run_id for each in self.folders)
+        found = (each / OUT / run_id for each in self._folders)
         return next((each for each in found if (each / RECORD_NAME).is_file()), None)
 
     def bundle(self, chain: str, run_id: str) -> Path | None:
         """Return the folder of the run's bundle in a chain, None where there is none."""
-        for folder in self.folders:
+        for folder in self._folders:
             for found in sorted((folder / EVIDENCE / chain).glob(f"*-{run_id}/{SUMS}")):
                 return found.parent
         return None
 
+    @property
+    def has_history(self) -> bool:
+        """Whether any line of a history was left."""
+        return bool(self._lines)
+
     def line(self, run_id: str) -> HistoryLine | None:
         """Return what the history says of the run; the last word of several."""
-        for folder in self.folders:
-            try:
-                text = (folder / HISTORY.name).read_text(encoding="utf-8", errors="replace")
-            except OSError:
-                continue
-            for each in read_lines(text)[0]:
-                if each.run_id == run_id:
-                    return each
-        return None
+        return self._lines.get(run_id)
 
     def has_chain(self, chain: str) -> bool:
         """Return whether there is anything of a chain."""
-        return any((each / EVIDENCE / chain).is_dir() for each in self.folders)
+        return any((each / EVIDENCE / chain).is_dir() for each in self._folders)
+
+
+def _histories(folders: Sequence[Path]) -> tuple[dict[str, HistoryLine], tuple[str, ...]]:
+    """Return the line of each run, the first folder's where several have one, and what of the histories cannot be read."""
+    lines: dict[str, HistoryLine] = {}
+    problems: list[str] = []
+    for path in (each / HISTORY.name for each in folders):
+        try:
+            text = path.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
+        found, wrong = read_lines(text)
+        lines = {each.run_id: each for each in found} | lines
+        problems += [f"{path}: {each}" for each in wrong]
+    return lines, tuple(problems)
 
 
 def backed(fleet: FleetRecord, place: Path, left: Left, *, goes_on: bool = False) -> FleetRecord:
@@ -75,8 +91,24 @@ def backed(fleet: FleetRecord, place: Path, left: Left, *, goes_on: bool = False
         if path.name not in known:
             why = f"members/{path.name} says that a run was begun, and {FLEET_NAME} has no row of it"
             members.append(score.could_not(Member(path.stem, shard=fleet.shard), NO_ROW, why))
-    notes = tuple(dict.fromkeys(note for each in rows for note in each.notes))
+    if (why := _list_differs(rows, fleet)) and all(each.target != ANOTHER for each in fleet.members):
+        members.append(score.could_not(Member(ANOTHER, shard=fleet.shard), NO_ROW, why))
+    unread = () if left.has_history or not any(each.run_id for each in rows) else (_NO_HISTORY,)
+    notes = tuple(dict.fromkeys([*unread, *left.problems, *(note for each in rows for note in each.notes)]))
     return dataclasses.replace(fleet, members=tuple(members), problems=(*fleet.problems, *notes))
+
+
+def _list_differs(rows: Sequence[_Row], fleet: FleetRecord) -> str:
+    """Return why the targets of the record are not those that the fleet began with, by what its runs sealed; "" where they are."""
+    has = records.list_of(fleet.targets)
+    for each in rows:
+        _, _, had = each.begun_in.partition(": ")
+        if had not in ("", has):
+            return (
+                f"{FLEET_NAME} lists {has}, and run {each.run_id} was begun in a fleet of {had}: a target was taken out or added: "
+                "take the reports/ of that machine again"
+            )
+    return ""
 
 
 class _Row:
@@ -89,7 +121,9 @@ class _Row:
         self._chain = chain_name(fleet.profile, member.target)
         self._name = f"{OUT}/{place.name}/{FLEET_NAME}"
         self._begun = _run_begun(place, self._chain)
+        self._is_own = (place / "members").is_dir()
         self.notes: list[str] = []
+        self.run_id = self.begun_in = ""  # what the run's record says of its fleet
 
     def judged(self, *, goes_on: bool) -> Member:
         """Return the row by what its run left."""
@@ -150,6 +184,11 @@ class _Row:
         if not found:
             return compare.doubted(self._member, faults)
         (name, record), row = found[0], self._derived(found[0][1])
+        self.run_id, self.begun_in = (
+            run_id,
+            value_of(found[-1][1].settings, records.SETTING),
+        )  # the sealed one, where it is there
+        faults.append(self._of_another_fleet(found[-1][0]))
         faults.append(self._against_row(record, name, row))
         for other_name, other in found[1:]:
             said, otherwise = self._said(record), self._said(other)
@@ -158,8 +197,17 @@ class _Row:
             row = score.coded(row, [*row.all_codes, *otherwise.all_codes])
         if line := self._left.line(run_id):
             faults.append(compare.graver(line, row, name))
+        elif record.code not in (None, USAGE) and self._left.has_history:
+            self.notes.append(f"{row.target}: run {run_id} has no line in {HISTORY.name}")
         faults += [self._without_bundle(record)] if bundle is None else []
         return self._sealed(compare.doubted(row, faults), bundle)
+
+    def _of_another_fleet(self, name: str) -> str:
+        """Return that the run was begun in another fleet, "" where it was not; what is merged has a name of its own."""
+        fleet_id, _, _ = self.begun_in.partition(": ")
+        if not self._is_own or fleet_id in ("", self._fleet.fleet_id):
+            return ""
+        return f"{name} says that the run was begun in {fleet_id}: {compare.TAKE_AGAIN}"
 
     def _read(self, folder: Path) -> tuple[RunRecord | None, list[str]]:
         """Return the record in a folder, and what is wrong with it: whose it is, and whether it can be read."""

@@ -132,7 +132,7 @@ def _shares(folders: Sequence[Path], into: Path) -> list[FleetRecord]:
                 f"all shares, without it, and -o {folder} to add to it"
             )
     return [
-        backed(records.load(place), place, Left(tuple(dict.fromkeys((folder, *folders, into)))))
+        backed(records.load(place), place, Left((folder, *folders, into)))
         for folder, place in zip(folders, places, strict=True)
     ]
 
