@@ -32,6 +32,18 @@ def hold(folder: Path) -> int:
     return held
 
 
+def is_held(folder: Path) -> bool:
+    """Return whether the process that said that it uses a folder lives; False where none has said so."""
+    try:
+        opened = os.open(folder / OWNER, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return not try_lock(opened)
+    finally:
+        os.close(opened)
+
+
 def is_used(folder: Path) -> bool:
     """Return whether something lies in a folder beside the mark of its owner."""
     return any(path.name != OWNER for path in folder.iterdir())

@@ -18,6 +18,7 @@ from drills.model.record import RunRecord, value_of
 from drills.objectives.verdicts import PRECEDENCE
 
 COULD_NOT_START = "could not start"
+DID_NOT_END = "did not end"
 NOT_BEGUN = "not begun"
 DRILLED_BEFORE = "drilled before"
 _NOTHING = {"waiting": "its run was not begun", "running": "its run left no result", "ended": "its run left no verdict"}
@@ -49,7 +50,7 @@ def of_run(member: Member, status: int, record: RunRecord | None, said: str, *, 
         bundle=f"{place.chain}/{entry_name(place.sequence, record.run_id)}" if place else "",
     )
     if record.code is None:
-        return could_not(ended, "did not end", f"the run has no verdict: its command {_how(status)}")
+        return could_not(ended, DID_NOT_END, f"the run has no verdict: its command {_how(status)}")
     codes, told = list(record.all_codes or (record.code,)), _why(record)
     if status != record.code:
         codes.append(errors.COULD_NOT_RUN)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 import tempfile
 from datetime import timedelta
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drills import work_folder
 from drills.cli.fleet import union
 from drills.cli.main import main
 from drills.evidence.folder import read_chain
@@ -348,6 +350,32 @@ def test_a_target_that_a_killed_fleet_never_began_says_so(tmp_path: Path, capsys
     assert (code, row.code) == (12, 0)
     assert "orders: it was never begun" in said
     assert "no Allure report: no run came to its first scenario" in said
+
+
+def test_a_fleet_that_was_killed_is_shown_as_aborted(tmp_path: Path, capsys: Capture) -> None:
+    """Its command holds a lock while it lives: then a run goes on; afterwards none does, and what was not begun never is."""
+    path = one_of_one(tmp_path)
+    fleet = records.load(path.parent)
+    members = (dataclasses.replace(Member("billing"), state="running"), Member("orders"))
+    records.save(path.parent, dataclasses.replace(fleet, members=members, targets=TARGETS))
+    (record,) = path.parents[2].glob("out/2*/drill.json")
+    shutil.rmtree(path.parents[2] / "evidence")
+    Journal.open(record.parent).update(code=None, all_codes=())
+
+    held = work_folder.hold(path.parent / "members")
+    assert main(["report", str(path.parent)]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "The fleet has not ended" in said
+    assert "billing - running" in said
+    os.close(held)
+
+    assert main(["report", str(path.parent)]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "0 of 2 targets passed" in said
+    assert "billing 12 aborted" in said
+    assert "orders 12 not begun" in said
+    assert f"the command of {fleet.fleet_id} was killed before it ended" in said
+    assert "running" not in (path.parent / "summary.md").read_text()
 
 
 def test_files_that_differ_are_not_joined(tmp_path: Path, capsys: Capture) -> None:

@@ -22,12 +22,13 @@ from drills.model.record import RunRecord, value_of
 from drills.record import RECORD_NAME, RUN_ID
 from drills.record import load as load_run
 
-DID_NOT_END = "did not end"
+ABORTED = "aborted"
 NO_RECORD = "no record"
 NO_ROW = "no row"
 ANOTHER = "another target"  # which is not in the list any more
 EVIDENCE, OUT = "evidence", "out"
 DEFAULT_EVIDENCE = "reports/evidence"
+_KILLED = "its fleet was killed, and the run has left no verdict"
 _NO_HISTORY = f"no line of a {HISTORY.name} was left: no run was held against its own"
 
 
@@ -93,8 +94,11 @@ def backed(fleet: FleetRecord, place: Path, left: Left, *, goes_on: bool = False
             members.append(score.could_not(Member(path.stem, shard=fleet.shard), NO_ROW, why))
     if (why := _list_differs(rows, fleet)) and all(each.target != ANOTHER for each in fleet.members):
         members.append(score.could_not(Member(ANOTHER, shard=fleet.shard), NO_ROW, why))
+    killed = (
+        [] if fleet.code is not None or goes_on else [f"the command of {fleet.fleet_id} was killed before it ended"]
+    )
     unread = () if left.has_history or not any(each.run_id for each in rows) else (_NO_HISTORY,)
-    notes = tuple(dict.fromkeys([*unread, *left.problems, *(note for each in rows for note in each.notes)]))
+    notes = tuple(dict.fromkeys([*killed, *unread, *left.problems, *(note for each in rows for note in each.notes)]))
     return dataclasses.replace(fleet, members=tuple(members), problems=(*fleet.problems, *notes))
 
 
@@ -145,7 +149,7 @@ class _Row:
         if member.state == "waiting":
             return score.could_not(member, score.NOT_BEGUN, "it was never begun: its fleet was killed before its turn")
         if member.state == "running":
-            return score.could_not(member, DID_NOT_END, "its fleet was killed, and the run has left no verdict")
+            return score.could_not(member, ABORTED, _KILLED)
         if not member.run_id and member.outcome == score.DRILLED_BEFORE:
             return self._drilled_before()
         if not member.run_id and COULD_NOT_RUN in member.all_codes:
@@ -235,13 +239,13 @@ class _Row:
         status = member.status if followed else record.code
         row = score.of_run(bare, 0 if status is None else status, record, "")
         if record.code is None and not followed:
-            return score.could_not(row, DID_NOT_END, "its fleet was killed, and the run has left no verdict")
+            return score.could_not(row, ABORTED, _KILLED)
         return row
 
     def _against_row(self, record: RunRecord, name: str, row: Member) -> str:
         """Return what the fleet's record says otherwise; it wrote down no end of a run that ended, or was sealed, after it."""
         member = self._member
-        if member.state != "ended" or member.outcome == DID_NOT_END or was_sealed_later(record):
+        if member.state != "ended" or member.outcome in (ABORTED, score.DID_NOT_END) or was_sealed_later(record):
             return ""
         if not (differs := compare.difference(member, self._name, row, name)):
             return ""

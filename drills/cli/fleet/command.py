@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from drills import __version__
+from drills import __version__, work_folder
 from drills.cli.common import OUT
 from drills.cli.evidence import once
 from drills.cli.fleet import options as fleet_options
@@ -66,6 +66,7 @@ def run(options: argparse.Namespace, one: OneTarget) -> int:
     folder = OUT / fleet.fleet_id
     try:
         (folder / "members").mkdir(parents=True)
+        work_folder.hold(folder / "members")  # until this process ends: whoever reads the record knows that it goes on
         records.save(folder, fleet)
     except OSError as error:
         raise DrillError(

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from drills import __version__
+from drills import __version__, work_folder
 from drills.cli.common import folder_to_write
 from drills.cli.fleet import union
 from drills.cli.fleet.backed import Left, backed
@@ -81,8 +81,9 @@ def show_again(folder: Path) -> int:
     """Write and show the scorecard of a fleet again, from its record; 0. Raises DrillError."""
     fleet = records.load(folder)
     left = Left((folder.absolute().parent.parent,))
-    checked = backed(fleet, folder, left, goes_on=fleet.code is None)
-    fleet = checked if fleet.code is None else _judged(fleet, checked)
+    goes_on = fleet.code is None and work_folder.is_held(folder / "members")
+    checked = backed(fleet, folder, left, goes_on=goes_on)
+    fleet = checked if goes_on else _judged(fleet, checked)
     try:
         show.write(folder, fleet)
     except OSError as error:
