@@ -15,6 +15,8 @@ from drills.checks.content.ranges import Key, KeyKind
 from drills.checks.content.typed import KINDS, row_number
 from drills.sql import Quoted, execute, literal
 
+# Where the catalog has no statistics, as after pg_upgrade, the planner takes ten thousand tables for a few, and loops over them.
+_BY_HASH = b"set local enable_nestloop = off; set local max_parallel_workers_per_gather = 0"
 # Joined and nowhere correlated: index scans are switched off, and a subquery for each table would be quadratic.
 _TABLES = f"""
 with recursive kinds (typ, kind) as (
@@ -22,17 +24,24 @@ with recursive kinds (typ, kind) as (
     where t.typname in ({", ".join(map(literal, KINDS))}) and t.typtype = 'b'
         and t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace and t.oid < {FIRST_USER_OID}
     union all select t.oid, kinds.kind from kinds join pg_catalog.pg_type t on t.typbasetype = kinds.typ and t.typtype = 'd'),
+listed as materialized (
+    select c.oid, c.relname, c.relnamespace, c.relkind, c.relpersistence, c.relispartition from pg_catalog.pg_class c
+    where (c.relkind = 'r' or (c.relkind = 'm' and c.relispopulated))
+      and c.relpersistence <> 't'
+      and c.oid >= {FIRST_USER_OID} and c.oid not in {canary_tables()}),
+attributes as materialized (
+    select a.attrelid, a.attnum, a.attname, a.atttypid, a.attnotnull
+    from listed join pg_catalog.pg_attribute a on a.attrelid = listed.oid where a.attnum > 0 and not a.attisdropped),
 columns as (
     select a.attrelid,
            pg_catalog.array_agg(pg_catalog.quote_ident(a.attname) order by a.attname) as names,
            pg_catalog.array_agg(coalesce(kinds.kind, '') order by a.attname) as kinds,
            coalesce(pg_catalog.array_agg(pg_catalog.quote_ident(a.attname) order by a.attname)
                     filter (where a.atttypid = 'bytea'::pg_catalog.regtype), '{{}}'::text[]) as binary_names
-    from pg_catalog.pg_attribute a left join kinds on kinds.typ = a.atttypid
-    where a.attnum > 0 and not a.attisdropped group by 1),
+    from attributes a left join kinds on kinds.typ = a.atttypid group by 1),
 indexed as (
     select i.indexrelid, i.indrelid, i.indisprimary, i.indnkeyatts, u.num, u.at
-    from pg_catalog.pg_index i,
+    from listed join pg_catalog.pg_index i on i.indrelid = listed.oid,
          pg_catalog.unnest(pg_catalog.string_to_array(i.indkey::text, ' ')::int2[]) with ordinality as u (num, at)
     where i.indisunique and i.indisvalid and i.indpred is null and i.indexprs is null),
 chosen as (
@@ -40,13 +49,13 @@ chosen as (
     from (select distinct indexrelid, indrelid, indisprimary, indnkeyatts from indexed) as i
     where i.indisprimary or i.indexrelid not in (
         select n.indexrelid from indexed n
-        join pg_catalog.pg_attribute o on o.attrelid = n.indrelid and o.attnum = n.num where not o.attnotnull)
+        join attributes o on o.attrelid = n.indrelid and o.attnum = n.num where not o.attnotnull)
     order by i.indrelid, i.indisprimary desc, i.indnkeyatts, i.indexrelid),
 keys as (
     select i.indrelid, pg_catalog.array_agg(pg_catalog.quote_ident(k.attname) order by i.at)
            || pg_catalog.array_agg(pg_catalog.format_type(k.atttypid, null) order by i.at) as parts
     from chosen join indexed i on i.indexrelid = chosen.indexrelid
-    join pg_catalog.pg_attribute k on k.attrelid = i.indrelid and k.attnum = i.num
+    join attributes k on k.attrelid = i.indrelid and k.attnum = i.num
     where i.at <= i.indnkeyatts group by 1),
 members as (
     select d.objid, x.extname || ' ' || x.extversion as extension, x.extconfig is not null and d.objid = any (x.extconfig)
@@ -62,16 +71,13 @@ select pg_catalog.format('%I.%I', n.nspname, c.relname),
        n.nspname ~ '^pg_' or n.nspname = 'information_schema',
        case when c.relkind = 'm' then c.oid::bigint else 0 end,
        members.extension, c.oid::bigint, members.configuration, members.condition
-from pg_catalog.pg_class c
+from listed c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 left join columns on columns.attrelid = c.oid
 left join keys on keys.indrelid = c.oid
 left join members on members.objid = c.oid
 left join pg_catalog.pg_class rc on rc.oid = case when c.relispartition then pg_catalog.pg_partition_root(c.oid) end
 left join pg_catalog.pg_namespace rn on rn.oid = rc.relnamespace
-where (c.relkind = 'r' or (c.relkind = 'm' and c.relispopulated))
-  and c.relpersistence <> 't'
-  and c.oid >= {FIRST_USER_OID} and c.oid not in {canary_tables()}
 order by 1
 """
 # Foreign tables have no rows of their own; a temporary table has those of a session, which alone may read them.
@@ -144,6 +150,9 @@ class ListedTable:
 
 def tables(connection: Connection) -> list[ListedTable]:
     """Return the tables of the database that a pinned `connection` is in, by name."""
+    with connection.transaction(force_rollback=True):
+        connection.execute(_BY_HASH)
+        rows = execute(connection, _TABLES).fetchall()
     return [
         ListedTable(
             name=row[0],
@@ -157,7 +166,7 @@ def tables(connection: Connection) -> list[ListedTable]:
             view_oid=row[8],
             member=Membership(*row[9:]) if row[9] else None,
         )
-        for row in execute(connection, _TABLES).fetchall()
+        for row in rows
     ]
 
 
