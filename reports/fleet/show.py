@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -22,6 +23,8 @@ from reports import words
 TEMPLATES = Path(__file__).parents[1] / "templates"
 SCORECARD = "scorecard.html"
 MARKDOWN = "summary.md"
+_KEPT = "\N{NO-BREAK SPACE}"
+_ENDLESS = 10_000  # columns: how wide a table is where nothing makes it narrower
 HEAD = ("Target", "Code", "Outcome", "Tier", "RTA", "RPA", "Took")
 
 
@@ -98,17 +101,13 @@ def _tone(code: int | None) -> str:
 
 
 def terminal(fleet: FleetRecord, folder: Path, console: Console) -> None:
-    """Print the scorecard."""
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=False)
-    for head in HEAD:
-        made.add_column(head, overflow="fold", justify="right" if head == "Took" else "left", no_wrap=head == "Took")
-    for each in fleet.members:
-        name, code, outcome, *numbers = map(printable, row(each))
-        made.add_row(
-            name, code, Text(outcome, {"good": "green", "bad": "bold red"}.get(_tone(each.code), "")), *numbers
-        )
+    """Print the scorecard: as a table, or below each other where the terminal has no room for one without breaking names."""
+    made = _table(fleet)
     console.print()
-    console.print(made)
+    if made.__rich_measure__(console, console.options.update(max_width=_ENDLESS)).maximum <= console.width:
+        console.print(made)
+    else:
+        _stacked(fleet, console)
     console.print()
     tone = {"good": "bold green", "bad": "bold red"}.get(_tone(fleet.code), "bold")
     _say(console, headline(fleet), tone)
@@ -118,9 +117,35 @@ def terminal(fleet: FleetRecord, folder: Path, console: Console) -> None:
         _say(console, line, "red")
     console.print()
     for name in (SCORECARD, MARKDOWN, FLEET_NAME):
-        _say(console, words.show_path(folder / name), "cyan")
+        console.print(Text(printable(words.show_path(folder / name)), "cyan"), soft_wrap=True, highlight=False)
     for line in exit_lines(fleet):
         _say(console, f"exit code {line}")
+
+
+def _table(fleet: FleetRecord) -> Table:
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=False)
+    for head in HEAD:
+        made.add_column(head, justify="right" if head == "Took" else "left", no_wrap=True)
+    for each in fleet.members:
+        name, code, outcome, *numbers = map(printable, row(each))
+        made.add_row(name, code, Text(outcome, _style(each)), *numbers)
+    return made
+
+
+def _stacked(fleet: FleetRecord, console: Console) -> None:
+    """Print each target in lines of its own, the name whole on the first."""
+    for each in fleet.members:
+        name, code, outcome, *numbers = map(printable, row(each))
+        console.print(Text(name), soft_wrap=True, highlight=False)
+        _say(console, f"  {code}  {outcome}", _style(each))
+        told = [f"{head} {number};" for head, number in zip(HEAD[3:], numbers, strict=True) if number != "-"]
+        kept = " ".join(each.replace(" ", _KEPT) for each in told).rstrip(";")  # a number stays with its unit
+        for line in textwrap.wrap(kept, console.width, initial_indent="  ", subsequent_indent="  "):
+            _say(console, line.replace(_KEPT, " "))
+
+
+def _style(member: Member) -> str:
+    return {"good": "green", "bad": "bold red"}.get(_tone(member.code), "")
 
 
 def _say(console: Console, text: str, style: str = "") -> None:

@@ -7,12 +7,14 @@ import io
 import json
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from drills.fleet import score
 from drills.fleet.record import FLEET_VERSION, FleetRecord, Member
 from drills.history.wording import SIMULATED
 from reports.fleet import allure, show
+from reports.fleet.show import HEAD
 from tests.support.example_record import START, failing_drill, green_drill
 
 GREEN = dataclasses.replace(green_drill(), code=0, all_codes=(0,))
@@ -52,6 +54,25 @@ def test_the_scorecard_is_the_same_everywhere(tmp_path: Path) -> None:
     assert RED.run_id not in page
     assert "<b>x</b>" not in page
     assert "<b>x</b>" not in text
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_no_name_is_broken_in_a_narrow_terminal(tmp_path: Path, width: int) -> None:
+    """Where the table has no room each target has lines of its own; no line is wider than the terminal, and no number is parted."""
+    name = "orders-eu-central-1-replica/billing"
+    named = dataclasses.replace(fleet(), members=(dataclasses.replace(fleet().members[0], target=name, seconds=100.0),))
+    row, screen = show.row(named.members[0]), io.StringIO()
+    show.terminal(named, tmp_path / "f", Console(file=screen, width=width, force_terminal=True, color_system=None))
+    lines = screen.getvalue().splitlines()
+
+    assert any(line.startswith(name) for line in lines)
+    assert max(len(line) for line in lines if str(tmp_path) not in line) <= width
+    numbers = [
+        "Took 1 m 40 s",
+        *(f"{head} {number};" for head, number in zip(HEAD, row, strict=True) if head in ("RTA", "RPA")),
+    ]
+    for number in numbers:
+        assert any(number in line for line in lines) is (width < 120), number
 
 
 def test_no_result_of_a_target_is_taken_for_a_try_of_another(tmp_path: Path) -> None:
