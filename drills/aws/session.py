@@ -42,6 +42,7 @@ from drills.aws.calls.rate import shared
 from drills.aws.guarded import permits
 from drills.aws.guarded.permits import Role
 from drills.aws.recorder import CallRecorder, Side
+from drills.aws.remedies import error_text
 from drills.clock import SystemClock
 from drills.config.limits import LONGEST_CALL, USUAL_CALL, Limit
 from drills.config.target import AwsProfile, EndpointProfile, RestoreConfig, SandboxProfile
@@ -49,6 +50,10 @@ from drills.errors import ConfigError, DrillError, Refused, SandboxError
 from drills.sandbox_client import find_keys
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_OF_A_SANDBOX = (
+    'where that is a sandbox of this machine, type eval "$(drills sandbox up)" in this shell first, with the --name that it has: '
+    "it sets what the sandbox is asked with"
+)
 ROLE_SESSION = "postgresql-drill"
 MOST_TRIES = 10  # of one call, the first included
 # those that `Clients` has a member for
@@ -209,7 +214,9 @@ def identify(clients: Clients) -> Clients:
     try:
         account = str(clients.sts.get_caller_identity()["Account"])
     except (BotoCoreError, ClientError) as error:
-        raise DrillError(f"expected AWS credentials that STS knows, found: {login.explain(error)}") from error
+        here = urlsplit(str(clients.sts.meta.endpoint_url)).hostname in LOOPBACK
+        found = f"{error_text(error)}; {_OF_A_SANDBOX}" if here else login.explain(error)
+        raise DrillError(f"expected AWS credentials that STS knows, found: {found}") from error
     return dataclasses.replace(clients, account=account)
 
 

@@ -24,6 +24,7 @@ from drills.model.servers import POSTGRES_CHOICES
 from drills.sandbox.postgres.leftovers import remove_leftovers
 from drills.sandbox.standalone.files import CHECKOUT, SandboxFiles, State, remove_remains
 from drills.sandbox.standalone.interrupts import interruptible
+from drills.sandbox.standalone.users import refuse_while_used
 
 if TYPE_CHECKING:
     from drills.cli.sandbox_sample import Sample
@@ -265,11 +266,8 @@ def _show(state: State, *, started: bool, as_json: bool, staying: bool = False, 
     apart = "\n" if sys.stdout.isatty() else ""
     print(f"{apart}{first} (PostgreSQL {servers}).\n{then}", file=sys.stderr, flush=True)
     if sample:
-        print(
-            "\n  ".join((f"The sample is in it. {sample.config} names it; try:", *commands)),
-            file=sys.stderr,
-            flush=True,
-        )
+        first = f"The sample is in it. {sample.config} names it; try, in a shell in which that eval was typed:"
+        print("\n  ".join((first, *commands)), file=sys.stderr, flush=True)
     return None
 
 
@@ -309,6 +307,8 @@ def _down(files: SandboxFiles, *, as_json: bool) -> int:
         with files.locked():
             state = files.read()
             ran = state is not None and state.keeper.find() is not None
+            if state is not None and ran:
+                refuse_while_used(state.ready.get("endpoint", ""))
             if state is not None:
                 _end(files, state)
             files.remove()

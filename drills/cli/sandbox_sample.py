@@ -91,12 +91,14 @@ class Sample:
         """Return the commands to try, for a shell that uses the sandbox; `program` is how `drills` is called there."""
         path = self.config.relative_to(Path.cwd()) if self.config.is_relative_to(Path.cwd()) else self.config
         config, confirm = f"--config {shlex.quote(str(path))}", f"--confirm {INSTANCE}"
+        fleet = len(targets_of(self.config)) > 1
         since = f"--discard-writes-since {self.made_at:%Y-%m-%dT%H:%M:%SZ}"
         return [
             f"{program} posture {config}",
             f"{program} preflight {config}",
             f"{program} backup {config} --retain 1d",
             f"{program} run {config} --profile {PROFILE}",
+            *([f"{program} run --all {config} --profile {PROFILE}"] if fleet else []),
             f"{program} cutover plan {config}",
             f"{program} cutover run {config} {confirm}",
             f"{program} cutover rollback {config} {confirm} {since}",

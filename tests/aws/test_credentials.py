@@ -72,6 +72,19 @@ def test_an_endpoint_is_signed_to_with_the_environment_s_keys_or_none(
     assert clients.sts.meta.endpoint_url == "https://aws.invalid:4566"
 
 
+def test_a_sandbox_that_does_not_know_who_asks_is_answered_with_what_to_type(
+    tmp_path: Path, own_environment: pytest.MonkeyPatch
+) -> None:
+    """A shell in which its `eval` was not typed has other keys, and nobody can log in again there."""
+    refusal = b"<ErrorResponse><Error><Code>InvalidClientTokenId</Code><Message>no</Message></Error></ErrorResponse>"
+    with answering("POST", lambda _: (403, refusal)) as url:
+        effective = live(tmp_path, f'[profiles.endpoint]\nendpoint_url = "{url}"', profile="endpoint")
+        with pytest.raises(
+            DrillError, match=r'InvalidClientTokenId.*; where that is a sandbox .* type eval "\$\(drills sandbox up'
+        ):
+            identify(open_clients(effective.profile, environment={}))
+
+
 @mock_aws
 def test_the_aws_profile_takes_no_endpoint_from_the_environment(
     tmp_path: Path, own_environment: pytest.MonkeyPatch

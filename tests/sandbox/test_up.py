@@ -156,10 +156,16 @@ def test_as_root_the_servers_run_as_an_unprivileged_user(shared: tuple[Caller, d
 
 
 def test_down_leaves_nothing(checkout: Path) -> None:
-    """No process, no work folder, no file in the checkout; a second `down` finds nothing and says so."""
+    """No process, no work folder, no file in the checkout; a second `down` says so. While somebody drills in it, it is refused."""
     caller = Caller(checkout, "short")
     facts = caller.up()
     make_instance(facts)
+
+    drilling = [sys.executable, "-c", "input()", "drills", "run"]
+    with subprocess.Popen(drilling, env=os.environ | facts["environment"], stdin=subprocess.PIPE):
+        refused = caller.call("down")
+    assert (refused.status, remains_of(facts) != []) == (2, True)
+    assert "expected a sandbox that nobody drills in, found drills run" in refused.err
 
     assert caller.call("down", "--json").facts == {"status": "stopped", "name": "short", "was_running": True}
     assert remains_of(facts) == []
@@ -424,17 +430,22 @@ def test_a_sample_that_is_there_is_named_and_not_made_again(shared: tuple[Caller
     options = [cli.parse(shlex.split(each)[1:]) for each in again["sample"]["commands"]]
     assert isinstance(standing.profile, EndpointProfile)
     assert standing.profile.endpoint_url == facts["endpoint"]
+    assert [each.all for each in options if each.command == "run"] == [
+        False,
+        True,
+    ]  # the latter where there are several
     assert [each.command for each in options] == [
         "posture",
         "preflight",
         "backup",
+        "run",
         "run",
         "cutover",
         "cutover",
         "cutover",
     ]
     assert {each.config for each in options} == {".sandbox/shared/sample/drill.toml"}
-    assert {each.confirm for each in options[5:]} == {effective.target.instance}
+    assert {each.confirm for each in options[6:]} == {effective.target.instance}
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,8 @@ def _ask(config: Config, key: str, value: str) -> Protected:
     if isinstance(config.profile, SandboxProfile):
         raise ConfigError(
             f'--discover: expected a profile of kind "aws" or "endpoint", found profile "{config.profile_name}": the AWS of a '
-            "sandbox begins and ends with its run: type --profile with the name of such a profile, or leave --discover out"
+            "sandbox begins and ends with its run: type --profile with the name of such a profile, or leave --discover out; in a "
+            'shell in which eval "$(drills sandbox up --sample)" was typed, the profile of its sample is "standing"'
         )
     if isinstance(config.profile, EndpointProfile):
         check_endpoint(config.profile.endpoint_url, ("backup", "rds", "sts"))
