@@ -22,14 +22,38 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Collection, Iterable
+from typing import IO, Protocol
 
 import psutil
 
 from drills.clock import SystemClock
 
-_PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+_PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 15, 36  # linux/prctl.h
 _TICK = 0.05  # seconds between two polls of the processes of this machine
 _PARENT = os.getppid()
+
+
+class Child(Protocol):
+    """A child of this process: a `subprocess.Popen`, or a copy of this process (drills/run/warm.py)."""
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        ...
+
+    @property
+    def returncode(self) -> int | None:
+        """How it has ended; None until that was collected."""
+        ...
+
+    @property
+    def stdin(self) -> IO[bytes] | None:
+        """The write end of its standard input, where that is a pipe: its lifeline."""
+        ...
+
+    def wait(self) -> int:
+        """Wait for its end, and collect it."""
+        ...
 
 
 def watch(fd: int, on_gone: Callable[[str], None]) -> None:
@@ -151,14 +175,40 @@ def is_alive(process: psutil.Process) -> bool:
         return True
 
 
-def has_ended(child: subprocess.Popen[bytes]) -> bool:
+def has_ended(child: Child) -> bool:
     """Return whether a child has ended, without collecting it: until then its pid, and its group's, are nobody else's."""
     if child.returncode is not None:
+        return True
+    if sys.platform == "linux":  # one call; elsewhere what psutil finds out by several
+        with contextlib.suppress(ChildProcessError):
+            return os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
         return True
     try:
         return bool(psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return True
+
+
+def wait_end(child: Child, seconds: float) -> None:
+    """Wait until a child has ended, at most `seconds`; where the system cannot tell (macOS) all of them."""
+    if sys.platform != "linux":
+        SystemClock().sleep(seconds)
+        return
+    with contextlib.suppress(OSError):  # its pid is nobody's any more
+        ending = os.pidfd_open(child.pid)
+        try:
+            poll = select.poll()
+            poll.register(ending, select.POLLIN)
+            poll.poll(seconds * 1000)
+        finally:
+            os.close(ending)
+
+
+def name_process(name: str) -> None:
+    """Give this process a name that `ps -o comm` and `top` show, of 15 bytes at most, where the system has such names."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_NAME, name.encode()[:15], 0, 0, 0)
 
 
 def descendants(pid: int) -> list[psutil.Process]:
@@ -217,7 +267,7 @@ def kill(find: Callable[[], Iterable[psutil.Process]], own: Collection[int] | No
     return False
 
 
-def end_tree(child: subprocess.Popen[bytes], grace: float, own: Collection[int] | None = None) -> int:
+def end_tree(child: Child, grace: float, own: Collection[int] | None = None) -> int:
     """End a child that leads its own group, the rest of the group and all its descendants; return its exit status.
 
     SIGTERM goes to the group, and after `grace` seconds SIGKILL to whatever is left of the group and to the

@@ -33,7 +33,7 @@ from drills import work_folder
 from drills.clock import SystemClock
 from drills.files import append_or_discard, append_privately, open_privately, write_privately
 from drills.private_process import PRIVATE_UMASK, forbid_core_dumps
-from drills.run import lifeline, signals
+from drills.run import lifeline, signals, warm
 from drills.run.plan import (
     SERVICE_NAME,
     Command,
@@ -52,7 +52,7 @@ __all__ = ["Command", "Outcome", "Plan", "main", "read_outcome", "run"]
 LOG_NAME = "run.log"
 # the errors (errno) of an output that cannot be written to any more: its reader, its terminal or the room for it has gone
 _BROKEN = (errno.EPIPE, errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_TICK = 0.02  # seconds between two polls of a command
+_TICK = 0.05  # seconds between two looks at why to stop; the end of a command is noticed at once
 
 
 def run(
@@ -147,10 +147,11 @@ class _Supervision:
         # only appended to by the lifeline's thread and the signal handlers: an Event's lock could be held by the very
         # code that a handler interrupts
         self.reasons: list[str] = []
-        self.services: dict[str, subprocess.Popen[bytes]] = {}
+        self.services: dict[str, lifeline.Child] = {}
         self.ready: set[str] = set()
         self.held: int | None = None  # the work folder's mark, locked until this process ends
         self.children: set[int] = set()
+        self.loading = warm.Loading(plan.commands if owns_session else ())  # not in A, which has other things to do
 
     def note(self, **changes: Any) -> None:
         """Change the outcome and write it down; a full disk must not stop the clean-up."""
@@ -178,7 +179,7 @@ class _Supervision:
                 if status != 0 and command.needed:
                     return
 
-    def _start(self, command: Command, *, stdin: int = subprocess.PIPE, stdout: Path | None = None) -> Any:
+    def _start(self, command: Command, *, stdin: int = subprocess.PIPE, stdout: Path | None = None) -> lifeline.Child:
         self.note(running=command.name)
         with contextlib.ExitStack() as files:
             log = files.enter_context(append_or_discard(self.folder / f"{command.name}.log"))
@@ -186,14 +187,12 @@ class _Supervision:
             # a service makes folders that PostgreSQL's unprivileged user passes through, and keeps its secrets private itself; who
             # seals what the run's command would have sealed leaves evidence for the same readers
             umask = -1 if command.kind in ("service", "unattended") else PRIVATE_UMASK
-            child = subprocess.Popen(
-                command.argv, env=without_pytests(os.environ), stdin=stdin, stdout=out, stderr=log, process_group=0,
-                umask=umask,
-            )  # fmt: skip
+            streams = warm.Streams(stdin, out.fileno(), log.fileno())
+            child = warm.start(command, without_pytests(os.environ), streams, umask, may_copy=self.owns_session)
         self.children.add(child.pid)
         return child
 
-    def _wait(self, child: subprocess.Popen[bytes], timeout: float, give_up: Callable[[], Any] = lambda: False) -> bool:
+    def _wait(self, child: lifeline.Child, timeout: float, give_up: Callable[[], Any] = lambda: False) -> bool:
         """Wait for a child's end, at most `timeout` seconds and until `give_up` returns something; whether it has ended."""
         clock = SystemClock()
         deadline = clock.monotonic() + timeout
@@ -201,7 +200,7 @@ class _Supervision:
             lifeline.reap_adopted(self.children)
             if clock.monotonic() >= deadline or give_up():
                 return False
-            clock.sleep(_TICK)
+            lifeline.wait_end(child, _TICK)
         return True
 
     def _died(self) -> list[str]:
@@ -223,7 +222,7 @@ class _Supervision:
             sentence = command.too_long or f"expected {command.name} to end within {command.limit:g} s, it did not"
             self.note(error=sentence, exit_code=12)
 
-    def _end(self, command: Command, child: subprocess.Popen[bytes], grace: float) -> int:
+    def _end(self, command: Command, child: lifeline.Child, grace: float) -> int:
         status = lifeline.end_tree(child, grace, self.children)
         self.children.discard(child.pid)
         if child.stdin:
@@ -259,7 +258,8 @@ class _Supervision:
                 self.note(error=sentence, exit_code=12)
                 return
             lifeline.reap_adopted(self.children)
-            clock.sleep(_TICK)
+            if not self.loading.load_next():
+                clock.sleep(_TICK)
 
     def _read_ready_line(self, command: Command, line: str) -> None:
         try:
@@ -322,7 +322,7 @@ class _Supervision:
             self._note_premature_end(command)
         self._end(command, child, self.plan.grace)
 
-    def _end_service(self, command: Command, child: subprocess.Popen[bytes]) -> None:
+    def _end_service(self, command: Command, child: lifeline.Child) -> None:
         assert child.stdin
         child.stdin.close()
         self._wait(child, self.plan.service_grace)
