@@ -19,6 +19,8 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -89,6 +91,8 @@ class Sandbox:
         self._server.server_close()
         self.plane.close()
         sweep(self.state)
+        with ThreadPoolExecutor(8) as threads:  # thousands of small files in a folder for each server and snapshot
+            threads.map(partial(shutil.rmtree, ignore_errors=True), list(self.state.iterdir()))
         shutil.rmtree(self.state, ignore_errors=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 from dataclasses import replace
@@ -42,7 +43,7 @@ class SnapshotStore:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         instant = taken_at or self._clock.now()
-        size = sum(each.stat().st_size for each in folder.rglob("*") if each.is_file())
+        size = sum(os.path.getsize(os.path.join(place, name)) for place, _, names in os.walk(folder) for name in names)
         self._stored[snapshot_id] = StoredSnapshot(folder, server.binaries, dict(server.settings), instant, size)
         return self._stored[snapshot_id]
 
