@@ -103,7 +103,7 @@ class SandboxProfile(Table):
     delays: Annotated[Mapping[str, Duration], AfterValidator(_delays)] = Field(default_factory=no_entries)
     delays_like: Literal["aws"] | None = None
     allow: AllowedTags = GUARDED_TAGS
-    poll_every: Span = timedelta(milliseconds=200)
+    poll_every: Span = timedelta(milliseconds=100)
 
 
 class EndpointProfile(Table):

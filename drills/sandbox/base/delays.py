@@ -40,18 +40,18 @@ AWS_DELAYS: Mapping[str, tuple[float, str]] = MappingProxyType(
 class Delays:
     """The least time, in seconds, that each status lasts; the real work may make it last longer."""
 
-    creating: float = 0.5
-    modifying: float = 0.2
-    backing_up: float = 0.3
-    deleting: float = 0.3
-    backup_job: float = 0.5
-    snapshot: float = 0.3
-    rebooting: float = 0.2
-    task_start: float = 0.3
-    task_stop: float = 0.3
-    health_check: float = 1.0
-    stopping: float = 0.2
-    starting: float = 0.3
+    creating: float = 0.25
+    modifying: float = 0.1
+    backing_up: float = 0.15
+    deleting: float = 0.15
+    backup_job: float = 0.25
+    snapshot: float = 0.15
+    rebooting: float = 0.1
+    task_start: float = 0.15
+    task_stop: float = 0.15
+    health_check: float = 0.5
+    stopping: float = 0.1
+    starting: float = 0.15
     dns: float = 0.0  # from the first question for the name of an instance until it resolves
     heartbeat: float = 5.0  # between two heartbeats, and so how far LatestRestorableTime lags
     first_read: float = 0.0  # by which the first data that an instance sends is late: its volume is read from S3
