@@ -12,7 +12,6 @@ import hmac
 import json
 import os
 import secrets
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -284,19 +283,17 @@ def load(text: str, name: str = "the manifest", key: bytes | None = None) -> Man
         where = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"{name} is no manifest: {where}: {first['msg']}: {again}") from error
     del body
-    if where := _intern(found):
+    if where := _check_definitions(found):
         raise ConfigError(f"{name} is no manifest: {where}: expected a definition as a JSON object: {again}")
     return found
 
 
-def _intern(manifest: Manifest) -> str:
-    """Intern the names and definitions of the catalogs, which the catalog of a copy repeats.
-
-    Returns the place of an entry that is no JSON object, "" where all of them are.
-    """
+def _check_definitions(manifest: Manifest) -> str:
+    """Hold equal definitions of a section once, and return the place of an entry that is no JSON object, "" without one."""
     catalogs = {"cluster": manifest.cluster} | {name: each.catalog for name, each in manifest.databases.items()}
     for where, of in catalogs.items():
         for section, entries in of.items():
+            texts: dict[str, str] = {}
             for name, definition in entries.items():
                 try:
                     value, end = _decode(definition)  # json.loads() takes longer, and there are many
@@ -304,7 +301,7 @@ def _intern(manifest: Manifest) -> str:
                     value, end = None, 0
                 if not isinstance(value, dict) or end != len(definition):
                     return f"{where}.{section}.{name}"
-            of[section] = {sys.intern(name): sys.intern(definition) for name, definition in entries.items()}
+                entries[name] = texts.setdefault(definition, definition)
     return ""
 
 

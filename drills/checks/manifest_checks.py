@@ -119,7 +119,8 @@ def compare_catalog(run: CheckRun) -> CheckResult:
 
     def observe(connection: Connection, database: str) -> CatalogSeen:
         with helpers(connect, connection) as others:  # a copy is read with two connections
-            found = catalog.observe(connection, key=key, helpers=others, format=manifest.format)
+            expected = manifest.databases[database].catalog
+            found = catalog.observe(connection, key=key, helpers=others, format=manifest.format, like=expected)
         return CatalogSeen(catalog.restrict_to_format(manifest.format, found), identifier)
 
     cluster = inspect_database(connect, manifest.only or MAINTENANCE, catalog.NAME, observe_cluster)

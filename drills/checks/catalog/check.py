@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -22,6 +21,7 @@ from psycopg.rows import tuple_row
 from drills.checks.base.session import Connection, index_scans
 from drills.checks.base.side_by_side import side_by_side
 from drills.checks.catalog import options, unknown
+from drills.checks.catalog.alike import Alike
 from drills.checks.catalog.cluster import cluster_queries
 from drills.checks.catalog.extensions import MEMBERS, SINCE, SINCE_FORMAT_3
 from drills.checks.catalog.findings import Key, Parts, added_finding, changed_finding, compared, missing_finding
@@ -68,6 +68,8 @@ _CAST_ARRAY = re.compile(r"\(ARRAY\[((?:'(?:[^']|'')*'::character varying(?:, )?
 _ELEMENT = re.compile(r"'(?:[^']|'')*'::character varying")
 # The server's own JSON, stored as it is where no part has to be shortened, digested or rewritten.
 _PLAIN_JSON = re.compile(r'\{(?:"(?!secret )[a-z ]+": (?:"[^"\\]*"|\[(?:"[^"\\]*"(?:, )?)*\])(?:, )?)+\}')
+_AT_ONCE = 2_000  # rows
+_ALL_ROWS = b"set local cursor_tuple_fraction = 1"  # else the planner takes what has the first of them soonest
 _VIEWS_AT_ONCE = 1_000  # whose tables are locked by one query
 LOST_NAME = "something that the catalog has lost"
 _NO_KEY = "the manifest's key is not at hand: names were compared, values were not"
@@ -83,10 +85,12 @@ def observe(
     key: bytes | None = None,
     helpers: Sequence[Connection] = (),
     format: int = CONCEALED_SINCE,
+    like: Catalog | None = None,
 ) -> Catalog:
     """Return the catalog of the database that a pinned `connection` is in.
 
-    `helpers` are further connections with the same snapshot, each of which reads sections of its own.
+    `helpers` are further connections with the same snapshot, each of which reads sections of its own. What is as in `like`,
+    the catalog that it will be compared with, is held once.
     Options of foreign servers and user mappings, and connections of subscriptions, can hold secrets: they are given as
     digests under `key`, and without one not at all; so are constants in definitions that may be secrets, for a manifest
     of a `format` that has them so. Definitions are PostgreSQL's own text, which may differ between major versions.
@@ -95,7 +99,7 @@ def observe(
     may = execute(connection, MAY_READ_CONNECTIONS).fetchone()
     queries = version_queries(connection.info.server_version, connections=bool(may and may[0]))
     queries = {**EVERY_VERSION, **queries, **SINCE_FORMAT_3, unknown.SECTION: unknown.query(connection)}
-    return _observe((connection, *helpers), queries, key, concealed=format >= CONCEALED_SINCE)
+    return _observe((connection, *helpers), queries, key, like or {}, concealed=format >= CONCEALED_SINCE)
 
 
 def relations(connection: Connection) -> frozenset[str]:
@@ -109,7 +113,7 @@ def observe_cluster(connection: Connection, *, key: bytes | None = None) -> Cata
 
     Values of an application's own settings (`name.with.dot`) are digested as `observe` does it with options.
     """
-    return _observe((connection,), cluster_queries(connection.info.server_version), key)
+    return _observe((connection,), cluster_queries(connection.info.server_version), key, {})
 
 
 def count(catalog: Catalog) -> int:
@@ -118,37 +122,52 @@ def count(catalog: Catalog) -> int:
 
 
 def _observe(
-    connections: Sequence[Connection], queries: Mapping[str, str], key: bytes | None, *, concealed: bool = True
+    connections: Sequence[Connection],
+    queries: Mapping[str, str],
+    key: bytes | None,
+    like: Catalog,
+    *,
+    concealed: bool = True,
 ) -> Catalog:
     found: Catalog = {}
     work = iter(sorted(queries.items(), key=lambda each: each[0] not in _LARGE))
     taking = Lock()
 
     def read(connection: Connection) -> None:
-        with connection.cursor(row_factory=tuple_row) as cursor:
-            while True:
-                with taking:
-                    section, query = next(work, ("", ""))
-                if not query:
-                    break
-                rows: dict[str, str] = {}
-                for portion in _portions(connection, section, query):
-                    with index_scans(
-                        connection
-                    ):  # goes back with the locks that a view's definition takes on its tables
-                        for name, parts in execute(cursor, portion):
-                            # the server has no name for what a comment is on where its catalog has lost that
-                            known = sys.intern(name or LOST_NAME)
-                            rows[known] = max(parts, rows.get(known, parts))
-                found[section] = {
-                    name: definition(rows[name], key, section, name, concealed=concealed) for name in sorted(rows)
-                }
+        while True:
+            with taking:
+                section, query = next(work, ("", ""))
+            if not query:
+                break
+            alike, rows = Alike(like.get(section, {})), dict[str, str]()
+            for portion in _portions(connection, section, query):
+                for name, parts in _rows(connection, section, portion):
+                    # the server has no name for what a comment is on where its catalog has lost that
+                    known = alike.name(name or LOST_NAME)
+                    rows[known] = alike.definition(known, max(parts, rows.get(known, parts)))
+            found[section] = {
+                name: alike.definition(name, definition(rows[name], key, section, name, concealed=concealed))
+                for name in sorted(rows)
+            }
 
     if len(connections) > 1:
         side_by_side(connections, read)
     else:
         read(connections[0])
     return {section: found[section] for section in queries if found[section]}
+
+
+def _rows(connection: Connection, section: str, query: str) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a section; of one that can be many megabytes some at a time."""
+    with index_scans(connection):  # goes back with the locks that a view's definition takes on its tables
+        if section not in _LARGE:
+            with connection.cursor(row_factory=tuple_row) as cursor:
+                yield from execute(cursor, query)
+            return
+        connection.execute(_ALL_ROWS)
+        with connection.cursor("drills_catalog", row_factory=tuple_row) as some:
+            some.itersize = _AT_ONCE
+            yield from execute(some, query)
 
 
 def _portions(connection: Connection, section: str, query: str) -> list[str]:
@@ -167,7 +186,7 @@ def definition(parts: str, key: bytes | None, section: str = "", name: str = "",
     """
     plain = len(parts) <= _MAX_LENGTH and "::character varying" not in parts and not (concealed and "'" in parts)
     if plain and _PLAIN_JSON.fullmatch(parts):
-        return sys.intern(parts)  # all tables of an owner are defined in the same words
+        return parts
     parsed: dict[str, Any] = {}
     for part, value in json.loads(parts).items():
         if part.startswith("secret "):
@@ -177,7 +196,7 @@ def definition(parts: str, key: bytes | None, section: str = "", name: str = "",
         else:
             text = _canonical(value if isinstance(value, str) else json.dumps(value))
             parsed[part] = _short(conceal(section, part, text, name, key) if concealed else text, key)
-    return sys.intern(json.dumps(parsed, ensure_ascii=False, sort_keys=True))
+    return json.dumps(parsed, ensure_ascii=False, sort_keys=True)
 
 
 def _canonical(text: str) -> str:

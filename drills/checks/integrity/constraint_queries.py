@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import psycopg
+
 from drills.checks.base.relations import made_by_users
 from drills.checks.base.session import Connection, index_scans
 from drills.checks.integrity.index_queries import COLLATE
@@ -161,8 +163,8 @@ class ConstraintQuery:
 def list_conditions(connection: Connection) -> tuple[ConstraintQuery, ...]:
     """Return those of `list_queries` that a row breaks by itself: each has a condition."""
 
-    def rows(query: str) -> list[tuple[Any, ...]]:
-        return execute(connection, query).fetchall()
+    def rows(query: str) -> psycopg.Cursor[tuple[Any, ...]]:
+        return execute(connection, query)
 
     with index_scans(connection):
         return (
@@ -177,8 +179,8 @@ def list_conditions(connection: Connection) -> tuple[ConstraintQuery, ...]:
 def list_queries(connection: Connection) -> tuple[ConstraintQuery, ...]:
     """Return the queries for all constraints of a database that are marked as valid."""
 
-    def rows(query: str) -> list[tuple[Any, ...]]:
-        return execute(connection, query).fetchall()
+    def rows(query: str) -> psycopg.Cursor[tuple[Any, ...]]:
+        return execute(connection, query)
 
     with index_scans(connection):
         return (

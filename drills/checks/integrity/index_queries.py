@@ -111,8 +111,7 @@ def by_table(connection: Connection) -> dict[Quoted, list[Index]]:
     """Return the indexes that can be verified, by their table."""
     found: dict[Quoted, list[Index]] = {}
     with index_scans(connection):
-        rows = execute(connection, _INDEXES).fetchall()
-    for row in rows:
-        index = Index(row[0], row[1], row[2], row[3], tuple(row[4]), tuple(row[5]), row[6] or Quoted(""), *row[7:])
-        found.setdefault(index.table, []).append(index)
+        for row in execute(connection, _INDEXES):
+            index = Index(row[0], row[1], row[2], row[3], tuple(row[4]), tuple(row[5]), row[6] or Quoted(""), *row[7:])
+            found.setdefault(index.table, []).append(index)
     return found
