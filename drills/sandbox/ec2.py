@@ -1,7 +1,12 @@
-"""The EC2 of moto, except that a security group that a database instance uses cannot be deleted, as on AWS."""
+"""The EC2 of moto, except that a security group that a database instance uses cannot be deleted, as on AWS.
+
+The images of AWS, 1,285 in a usual region, are read when somebody first needs one, and not at the first request of any kind.
+"""
 
 from __future__ import annotations
 
+import copy
+import threading
 from typing import Any
 
 import moto.ec2.urls
@@ -14,6 +19,26 @@ from drills.sandbox.base.moto_backends import install_backend
 
 class SandboxEC2(EC2Backend):
     """The EC2 of one region."""
+
+    def __init__(self, region_name: str, account_id: str) -> None:
+        self._reading = threading.RLock()
+        super().__init__(region_name, account_id)
+        del self.amis, self.snapshots  # an image brings a snapshot with it
+
+    def __getattr__(self, name: str) -> Any:
+        """Read the images at the first use of either attribute."""
+        if name not in ("amis", "snapshots"):
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        with self._reading:
+            if name not in vars(self):
+                whole = copy.copy(self)  # other threads see all of them or none
+                whole.amis, whole.snapshots = {}, {}
+                super(SandboxEC2, whole)._load_amis()
+                self.snapshots, self.amis = whole.snapshots, whole.amis
+            return vars(self)[name]
+
+    def _load_amis(self) -> None:
+        """Nothing yet."""
 
     @property
     def _url_module(self) -> Any:

@@ -132,3 +132,26 @@ print(ours(), read(), len(everything) > 1000, iam.get_policy("arn:aws:iam::aws:p
     )
 
     assert ran.stdout.splitlines() == ["[] []", "['own'] ['aws'] True ReadOnlyAccess"]
+
+
+def test_ec2_reads_the_images_of_aws_when_somebody_needs_one() -> None:
+    """No other request reads them; then they are those of moto, each with its snapshot, and images of one's own beside them."""
+    look = """
+from drills.sandbox import ec2
+from moto.ec2.models import EC2Backend, ec2_backends
+plain = EC2Backend("eu-central-1", "123456789012")
+ec2.install()
+lean = ec2_backends["123456789012"]["eu-central-1"]
+vpc = lean.create_vpc("10.9.0.0/16")
+group = lean.create_security_group("own", "of the test", vpc_id=vpc.id)
+lean.delete_security_group(group_id=group.id)
+print(sorted({"amis", "snapshots"} & set(vars(lean))))
+print(set(lean.amis) == set(plain.amis), len(lean.amis) > 1000, len(lean.snapshots) == len(plain.snapshots))
+found = lean.describe_images(ami_ids=[min(plain.amis)])
+print([each.id for each in found] == [min(plain.amis)], len(lean.volumes) == len(plain.volumes))
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", f"{LEAN}\n{look}"], capture_output=True, check=True, cwd=CHECKOUT, timeout=120, text=True
+    )
+
+    assert ran.stdout.splitlines() == ["[]", "True True True", "True True"]
