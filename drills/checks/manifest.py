@@ -27,7 +27,8 @@ from drills.checks.base.anomalies import KnownAnomalies, to_known
 from drills.checks.base.batches import in_batches
 from drills.checks.base.copy_code import CopyCode
 from drills.checks.base.lock_watch import ReadLimits, watch_locks
-from drills.checks.base.session import Connection, Connector, SingleDatabase, database_names, shared_snapshot, snapshot
+from drills.checks.base.room import further
+from drills.checks.base.session import Connection, Connector, SingleDatabase, database_names, helpers, snapshot
 from drills.checks.canary import chain
 from drills.checks.canary.chain import CanaryState
 from drills.checks.catalog import check as catalog
@@ -134,8 +135,10 @@ def take(
     names, only = database_names(connect), connect.name if isinstance(connect, SingleDatabase) else ""
     shared = _shared(connect, only, key)
     options = _Options(key, policies, limits, clock, algorithm, trust_code)
-    taken = {name: _take_one(connect, name, options) for name in names}
-    workers = limits.workers if limits else 1
+    taken, workers = dict[str, DatabaseManifest](), 1
+    for name in names:
+        taken[name], used = _take_one(connect, name, options)
+        workers = max(workers, used)
     return Manifest(format=FORMAT, taken_at=taken_at, databases=taken, only=only, workers=workers, **shared)
 
 
@@ -179,34 +182,40 @@ class _Options:
     trust_code: bool
 
 
-def _take_one(connect: Connector, name: str, options: _Options) -> DatabaseManifest:
+def _take_one(connect: Connector, name: str, options: _Options) -> tuple[DatabaseManifest, int]:
+    """Return the manifest of a database, and with how many connections it was read: at most as many as the source leaves free."""
     began, limits = options.clock.monotonic(), options.limits
     with ExitStack() as stack:
-        readers = stack.enter_context(shared_snapshot(connect, name, limits.workers if limits else 1))
+        first = stack.enter_context(snapshot(connect, name))
+        others = stack.enter_context(helpers(connect, first, _number_of_helpers(first, limits)))
         if limits:
-            stack.enter_context(watch_locks(connect, name, readers, limits, options.clock))
-        first, *helpers = readers
+            stack.enter_context(watch_locks(connect, name, (first, *others), limits, options.clock))
         watch = Stopwatch(options.clock)
         code = watch.part("code", lambda: copy_code.find(first, trusted=options.trust_code))
         taken = DatabaseManifest(
-            catalog=watch.part("catalog", lambda: catalog.observe(first, key=options.key)),
+            catalog=watch.part("catalog", lambda: catalog.observe(first, key=options.key, helpers=others[:1])),
             sequences=watch.part("sequences", lambda: sequences.observe(first)),
-            contents=watch.part("content", lambda: _contents(first, helpers, code, options)),
+            contents=watch.part("content", lambda: _contents(first, others, code, options)),
             large_objects=watch.part("large objects", lambda: large_objects.observe(first)),
             canary=watch.part("canary", lambda: None if chain.unsafe(code) else chain.observe(first)),
             facts=watch.part("state", lambda: _facts(first, code)),
             builtins=watch.part("system catalog", lambda: system_catalog.observe(first)),
         )
     held = round(options.clock.monotonic() - began, 3)
-    return dataclasses.replace(taken, held_seconds=held, seconds=watch.seconds)
+    return dataclasses.replace(taken, held_seconds=held, seconds=watch.seconds), 1 + len(others)
 
 
-def _contents(first: Connection, helpers: Sequence[Connection], code: CopyCode, options: _Options) -> Contents:
+def _number_of_helpers(first: Connection, limits: ReadLimits | None) -> int:
+    wanted = limits.workers - 1 if limits else 0
+    return max(0, further(first, wanted + 1) - 1) if wanted else 0  # one more watches
+
+
+def _contents(first: Connection, others: Sequence[Connection], code: CopyCode, options: _Options) -> Contents:
     return content.observe(
         first,
         algorithm=options.algorithm,
         policies=options.policies,
-        helpers=helpers,
+        helpers=others,
         ranged=True,
         key=options.key,
         within=content.Bounds(code=code),

@@ -336,6 +336,24 @@ def read_for_long(checked: Checked, database: str, reading: ReadLimits, begun: t
 
 
 @postgres
+def test_a_source_is_read_with_no_more_connections_than_it_leaves_free(
+    checked: Checked, dsn: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Some stay free for others, whatever --workers says, and a sentence tells with how many it was read."""
+    command = ["manifest", dsn("orders"), "-o", str(tmp_path / "orders.json"), "--workers", "9999"]
+    with checked.cluster.connect() as admin:
+        admin.execute(f"alter role {MASTER} connection limit 7".encode())
+        try:
+            assert cli.main(command) == 0
+        finally:
+            admin.execute(f"alter role {MASTER} connection limit -1".encode())
+
+    told = capsys.readouterr().err
+    assert "--workers: expected 9999 connections: the source was read with 3, since it leaves no more free" in told
+    assert "by 3 connections" in told
+
+
+@postgres
 def test_a_change_of_a_table_behind_a_manifest_ends_it(checked: Checked) -> None:
     """The application's ALTER TABLE gets its lock at once, and the pass says why it was ended."""
     begun, done = threading.Event(), threading.Event()

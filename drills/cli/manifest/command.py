@@ -71,7 +71,7 @@ def add_arguments(take: argparse.ArgumentParser) -> None:
         choices=(64, 128),
         help="how many bits a row is hashed to; 128 is less than half as fast (default: the target's, else 64)",
     )
-    add_workers(take, 1, "connections that read at once")
+    add_workers(take, 1, "connections that read at once, at most as many as the source leaves free")
     take.add_argument(
         "--max-age", default="10m", metavar="DURATION", help="how long the snapshot may be held at most (default: 10m)"
     )
@@ -191,6 +191,9 @@ def _take(options: argparse.Namespace, limits: ReadLimits, kept: Kept | None) ->
     except (psycopg.Error, UnicodeError) as error:
         reason = first_line(error) if isinstance(error, psycopg.Error) else "names that are not valid in its encoding"
         raise DrillError(f"expected to read the whole source, found: {reason}; no manifest was written") from error
+    if taken.workers < limits.workers:
+        told = f"the source was read with {taken.workers}, since it leaves no more free without those kept for others"
+        print(f"drills: --workers: expected {limits.workers} connections: {told}", file=sys.stderr)
     return taken, partial(manifest.dump_pieces, taken, key), key
 
 
