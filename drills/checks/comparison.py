@@ -12,6 +12,7 @@ from drills.checks.base.outcome import CheckOutcome
 from drills.checks.base.runner import build_result, without_manifest
 from drills.checks.base.session import Connection, Connector
 from drills.checks.content import check as content
+from drills.checks.in_turn import InTurn
 from drills.checks.integrity.indexes import Shown
 from drills.checks.judging import Judge
 from drills.checks.manifest import DatabaseManifest, Manifest
@@ -40,6 +41,7 @@ class Comparison:
     (drills/checks/since.py).
     `workers` is with how many connections it is read at once, where the server has so many.
     `proved` is what an earlier verification of this very copy has proved, and keeps what this one does.
+    `turns` says what is read first where the budget is too short for everything, and is told what was proved.
     `expects_nothing`: a source without rows is right. `observations` notes what is observed, for a run's evidence.
     """
 
@@ -59,6 +61,7 @@ class Comparison:
     earlier: str = ""
     workers: int = WORKERS
     proved: ProvedFile | None = None
+    turns: InTurn | None = None
     code: KnownCode = field(default_factory=KnownCode, repr=False, compare=False)
 
     def code_of(self, connection: Connection) -> CopyCode:

@@ -15,7 +15,7 @@ from drills.checks.catalog import check as catalog
 from drills.checks.catalog import passwords, unknown
 from drills.checks.catalog.scope import REST_OF_SERVER
 from drills.checks.content import check as content
-from drills.checks.content import emptiness, encodings, large_objects, members, sequences
+from drills.checks.content import emptiness, encodings, key_parts, large_objects, members, sequences
 from drills.checks.content.check import Contents
 from drills.checks.content.fingerprint import PORTABLE, agree
 from drills.checks.manifest import Manifest
@@ -30,6 +30,7 @@ from drills.checks.observed import (
     SequencesSeen,
     ServerSeen,
     SettingsSeen,
+    TurnsSeen,
 )
 from drills.checks.server import harmless, settings
 from drills.model.finding import CheckResult, NotChecked
@@ -58,7 +59,7 @@ class Judge:
                 return self._canary(database, seen)
             case ActivitySeen():
                 return harmless.judge(seen.found)
-            case ServerSeen():
+            case ServerSeen() | TurnsSeen():
                 return CheckOutcome()
         if self.manifest is None:
             raise ValueError(f"expected a manifest to judge {type(seen).__name__} by, found none")
@@ -106,7 +107,11 @@ class Judge:
     def _content(self, manifest: Manifest, database: str, seen: ContentSeen) -> CheckOutcome:
         expected = manifest.databases[database].contents
         before, after, outcome = settle(expected, seen, self.policies, manifest)
-        return content.judge(before, after, self.policies, seen.locations) + outcome
+        return (
+            content.judge(before, after, self.policies, seen.locations)
+            + key_parts.judge(expected, seen.parts)
+            + outcome
+        )
 
     def rows_compared(self, database: str, seen: ContentSeen) -> int:
         """Return how many of the source's rows an observation covers, large objects included."""

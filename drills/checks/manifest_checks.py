@@ -46,6 +46,7 @@ from drills.checks.observed import (
 )
 from drills.checks.server import settings
 from drills.model.finding import CheckResult, Finding, NotChecked
+from drills.turns.plan import Budgeted
 
 CONNECTION = "connection"
 ENTERED = "a database that can be entered"
@@ -174,8 +175,18 @@ def compare_content(run: CheckRun) -> CheckResult:
     seen: list[tuple[str, Any]] = list(run.noted(content.NAME, [("", _observe_server(connect))]))
     incomparable, _ = across_versions(manifest, seen[0][1])
     if not incomparable:
-        seen += run.noted(content.NAME, observe_each(connect, _expected(run), content.NAME, observe))
+        databases, turns, budget = _expected(run), comparison.turns, _budgeted(comparison)
+        if turns and budget:
+            databases = turns.plan(connect, manifest, comparison.policies, databases, budget)
+        seen += run.noted(content.NAME, observe_each(connect, databases, content.NAME, observe))
+        if turns:
+            contents = [(database, each) for database, each in seen if isinstance(each, ContentSeen)]
+            seen += run.noted(content.NAME, [("", turns.end(contents, budget))])
     return run.judge.content_result(seen, expects_nothing=comparison.expects_nothing)
+
+
+def _budgeted(comparison: Comparison) -> Budgeted | None:
+    return Budgeted(comparison.budget.seconds, comparison.workers) if comparison.budget else None
 
 
 def _observe_rows(
@@ -184,6 +195,7 @@ def _observe_rows(
     """Observe one database's tables, and where the rows of those that differ do."""
     policies = comparison.policies
     earlier = comparison.proved.of(connection.info.dbname) if comparison.proved else None
+    turn = comparison.turns.of(connection.info.dbname) if comparison.turns else None
     with helpers(comparison.connect, connection, further(connection, comparison.workers - 1)) as others:
         found = content.observe(
             connection,
@@ -191,12 +203,13 @@ def _observe_rows(
             policies=policies,
             expected=expected,
             helpers=others,
-            within=dataclasses.replace(_bounds(connection, comparison), earlier=earlier),
+            within=dataclasses.replace(_bounds(connection, comparison), earlier=earlier, turn=turn),
         )
     source = expected.encoding or database_encoding(manifest.cluster, connection.info.dbname)
     how = encodings.comparable(expected, source, found.encoding)
     ordered = byte_ordered(connection) if how == "as text" else frozenset()
-    seen = ContentSeen(found, system_identifier(connection), source, how, ordered)
+    parts = {name: tuple(of[each] for each in sorted(of)) for name, of in sorted(turn.parts.items())} if turn else {}
+    seen = ContentSeen(found, system_identifier(connection), source, how, ordered, parts=parts)
     before, after, _ = settle(expected, seen, policies, manifest)
     differing_tables = content.differing_tables(connection, before, after, policies)
     locations = locate_rows(connection, differing_tables, expected.algorithm, comparison.key)

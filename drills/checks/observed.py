@@ -7,6 +7,7 @@ hold secrets are digests already.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, ClassVar, Protocol
 
 from pydantic import TypeAdapter
@@ -17,12 +18,14 @@ from drills.checks.canary.chain import CanaryState
 from drills.checks.catalog.check import Catalog
 from drills.checks.catalog.passwords import Passwords
 from drills.checks.content.encodings import Comparable
+from drills.checks.content.key_parts import PartSeen
 from drills.checks.content.large_objects import LargeObjects
 from drills.checks.content.model import Contents
 from drills.checks.content.rows import RowLocation
 from drills.checks.content.sequences import Sequences
 from drills.checks.server.harmless import Activity
 from drills.checks.server.settings import Settings
+from drills.model.coverage import Known, Measured
 from drills.model.finding import CheckResult, Requirement
 from drills.notebook import Notebook
 
@@ -73,7 +76,10 @@ class ServerSeen:
 
 @dataclass(frozen=True, slots=True)
 class ContentSeen:
-    """The contents of one database: fingerprints, how both encodings can be compared, and where rows of a table differ."""
+    """The contents of one database: fingerprints, how both encodings can be compared, and where rows of a table differ.
+
+    `parts` are those of tables that were not read whole.
+    """
 
     KIND: ClassVar[str] = "content"
     found: Contents
@@ -82,6 +88,25 @@ class ContentSeen:
     how: Comparable
     byte_ordered: frozenset[str] = frozenset()
     locations: dict[str, RowLocation] = field(default_factory=dict)
+    parts: dict[str, tuple[PartSeen, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TurnsSeen:
+    """By what tables are compared in turn: what was known before, from when on, and within which budget (None: no limit).
+
+    `sizes` are the bytes of tables by database, `whole_only` the databases whose tables cannot be compared by parts, since they
+    are in another encoding, and `measured` how fast this run read.
+    """
+
+    KIND: ClassVar[str] = "turns"
+    known: Known
+    at: datetime
+    budget_seconds: float | None
+    connections: int
+    sizes: dict[str, dict[str, int]]
+    whole_only: tuple[str, ...] = ()
+    measured: Measured = field(default_factory=Measured)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +187,7 @@ KINDS: tuple[type[Any], ...] = (
     SequencesSeen,
     ServerSeen,
     ContentSeen,
+    TurnsSeen,
     LargeObjectsSeen,
     SettingsSeen,
     CanarySeen,

@@ -17,6 +17,7 @@ from drills.checks.base.session import Connection, Connector, database_names, sn
 from drills.checks.catalog import check as catalog
 from drills.checks.catalog.check import Catalog
 from drills.checks.comparison import WORKERS, Comparison
+from drills.checks.in_turn import InTurn
 from drills.checks.manifest import MAINTENANCE, Manifest, system_identifier
 from drills.checks.owner import invariants
 from drills.checks.owner.invariants import Invariant, InvariantSet
@@ -33,7 +34,8 @@ _ALIKE = 0.5  # the least share of relations that two copies of one database hav
 @dataclass(frozen=True, slots=True)
 class Conditions:
     """Under which a verification runs, as in `Comparison`: whether the copy's own code may, whether a source without rows is
-    right, how many connections read, for how many seconds (None: to the end), and what was proved before.
+    right, how many connections read, for how many seconds (None: to the end), what was proved before,
+    and what is read first within the budget.
     """
 
     trust_code: bool = False
@@ -41,6 +43,7 @@ class Conditions:
     workers: int = WORKERS
     budget: float | None = None
     proved: ProvedFile | None = None
+    turns: InTurn | None = None
 
 
 USUAL = Conditions()
@@ -68,6 +71,7 @@ def verify(
         expects_nothing=under.expects_nothing,
         workers=under.workers,
         proved=under.proved,
+        turns=under.turns,
     )
     blocking = suite.blocking(comparison)
     results += [dataclasses.replace(result, blocking=False) for result in blocking]

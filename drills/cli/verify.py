@@ -19,6 +19,7 @@ from drills.checks.resumed import ProvedFile, identify
 from drills.checks.verify import Conditions, exit_code, verify
 from drills.cli.common import CONFIG_OPTIONS, Command
 from drills.cli.database import add_dsn, add_policy_option, add_workers, parse_dsn, policies_of, workers_of
+from drills.cli.manifest.turns import Turns
 from drills.clock import SystemClock
 from drills.durations import parse_duration
 from drills.errors import ConfigError
@@ -33,6 +34,7 @@ examples:
   drills verify "host=localhost dbname=orders_copy" --against orders.json --scratch --json
   drills verify dbname=orders_copy --against orders.json --public-key drill.pub.pem
   drills verify dbname=orders_copy --against orders.json --budget 30m --resume orders_copy.proved
+  drills verify dbname=orders_copy --against orders.json --budget 30m --turns orders.turns
   drills verify dbname=orders_copy --against orders.json --policy 'public.orders=up to created_at'
 A manifest that is compared up to a watermark has to be taken with the same --policy.
 """
@@ -78,6 +80,11 @@ def add_arguments(compare: argparse.ArgumentParser) -> None:
         help="keep in FILE what is proved of this copy, and go on with it after a lost connection or a full budget",
     )
     compare.add_argument(
+        "--turns",
+        metavar="FILE",
+        help="keep in FILE what verifications of one copy after another have proved, and read first what it does not have",
+    )
+    compare.add_argument(
         "--trust-code",
         action="store_true",
         help="run functions of the copy with the login's rights, a superuser's too: only where you trust its owners",
@@ -94,8 +101,14 @@ def run(options: argparse.Namespace) -> int:
     database.entered_name()
     connect: Connector = SingleDatabase(database.connect, expected.only) if expected.only else database.connect
     proved = ProvedFile(Path(options.resume), digest, identify(connect), SystemClock(), key) if options.resume else None
+    turns = Turns(Path(options.turns), expected, SystemClock()) if options.turns else None
     under = Conditions(
-        options.trust_code, options.expect_empty, workers_of(options), _budget_of(options.budget), proved
+        options.trust_code,
+        options.expect_empty,
+        workers_of(options),
+        _budget_of(options.budget),
+        proved,
+        turns.reading if turns else None,
     )
     try:
         found = verify(
@@ -111,15 +124,18 @@ def run(options: argparse.Namespace) -> int:
     finally:
         if proved:
             proved.save()
+    covered = turns.keep(policies) if turns else None
     results = acknowledged.acknowledge(found, *known)
     code = exit_code(results)
     if options.json:
-        print(to_json(_facts(expected, results, code) | ({"resumed": proved.facts()} if proved else {})))
+        beside = ({"resumed": proved.facts()} if proved else {}) | (covered.facts() if covered else {})
+        print(to_json(_facts(expected, results, code) | beside))
     else:
         from drills.cli.findings import show_verification  # loads rich, which --json never needs
 
         show_verification(expected, results, queries=options.verbose)
-        for remark in (*(proved.remarks() if proved else ()), *acknowledged.remarks(found, *known)):
+        remarks = (*(proved.remarks() if proved else ()), *(covered.remarks() if covered else ()))
+        for remark in (*remarks, *acknowledged.remarks(found, *known)):
             print(printable(remark))
     return code
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from drills.model.coverage import Coverage
 from drills.model.engine import EngineSupport
 from drills.model.evidence import EvidenceSummary, Initiator, PlanReferences
 from drills.model.finding import CheckResult, NotChecked, Verdict
@@ -213,6 +214,7 @@ class RunRecord:
     resumed_from: ResumedFrom | None = None  # whose names and tags what it works with carries
     restore_test: RestoreTest | None = None  # of a run that validated one, and restored nothing itself
     price: RunPrice | None = None  # None in records of before it was kept
+    coverage: Coverage | None = None  # of a target that is compared within a budget
     incident: Incident | None = None  # of a restore on the day of a disaster, whose copy stays
 
     @property

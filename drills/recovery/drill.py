@@ -17,7 +17,6 @@ from drills.aws import read as aws
 from drills.aws.guarded.names import ScratchName
 from drills.aws.scratch import remaining_resources
 from drills.checks import suite
-from drills.checks.base.budget import Budget
 from drills.checks.base.session import Connector
 from drills.checks.comparison import WORKERS, Comparison
 from drills.checks.manifest import Manifest
@@ -30,7 +29,6 @@ from drills.model.acknowledgement import Acknowledgement
 from drills.model.finding import CheckResult, Requirement, Verdict
 from drills.model.instance import Instance, Resource
 from drills.model.point import RecoveryPoint
-from drills.model.policy import left_out_of
 from drills.model.record import Restoration
 from drills.objectives import acknowledged, data_loss, recovery_time, timeline
 from drills.objectives.processors import processors_for
@@ -40,6 +38,7 @@ from drills.recovery.disaster import declare
 from drills.recovery.failing import translate_client_errors
 from drills.recovery.hydration import hydrate
 from drills.recovery.judged import Checks, not_run, requirement_of, verdict_of
+from drills.recovery.manifest import in_turn
 from drills.recovery.manifest.held import HeldManifest
 from drills.recovery.observed import JudgedOn, QueriesSeen
 from drills.recovery.restore import RestoredCopy, Setup, copy_snapshot, remove_resources, restore
@@ -237,11 +236,7 @@ class Drill:
 
     def _run_remaining_checks(self, restored: RestoredCopy, asked: CheckResult) -> tuple[CheckResult, ...]:
         """Run the checks that do not count as RTA, the content within its budget of time."""
-        target = self._setup.target
-        limit = target.budget()
-        budget = Budget.starting(limit.total_seconds() if limit else None, self._setup.clock)
-        comparison = dataclasses.replace(self._comparison(restored, asked), budget=budget)
-        return self._checks.remaining(comparison, target.blocks() | left_out_of(target.tier))
+        return in_turn.run_remaining(self._setup, self._checks, self._comparison(restored, asked))
 
     def _comparison(self, restored: RestoredCopy, asked: CheckResult | None = None) -> Comparison:
         """Return the copy together with what the drill knows of its source.

@@ -83,6 +83,7 @@ class Setup:
     connector: Callable[[Endpoint, Resolver | None], Connector] = connector
     observations: Observations = NOT_NOTED
     handover: Handover = TO_NOBODY
+    history: Path | None = None  # beside which it is kept what drills have proved
 
     @property
     def timeout_key(self) -> str:

@@ -17,7 +17,9 @@ DERIVED: Mapping[str, tuple[str, ...]] = MappingProxyType(
             *("target.instance_id", "target.engine_version", "target.dbi_resource_id", "target.account"),
             *("target.region", "disaster", "refused_points", "worst_case", "restore_test"),
         ),
-        "the observations of the copy, and manifest.json": ("restorations[].checks", "restorations[].queries"),
+        "the observations of the copy, and manifest.json": (
+            *("restorations[].checks", "restorations[].queries", "coverage"),
+        ),
         "the phases, the observations and AWS's answers": ("measurements", "losses"),
         "all of these": ("verdicts", "partial_reason", "missing", "code", "all_codes"),
     }

@@ -26,7 +26,7 @@ from drills.recovery.drill import CHOOSING
 from drills.recovery.judged import not_run, verdict_of
 from drills.recovery.observed import JudgedOn
 from drills.recovery.restore import LINEAGE
-from drills.replay import beside, copies, cut_off, found, held, instances, rendered, validated
+from drills.replay import beside, copies, covered, cut_off, found, held, instances, rendered, validated
 from drills.replay.bundle import CannotReplay, Evidence
 from drills.replay.differences import Difference
 from drills.replay.ended import is_ended_early, is_whole
@@ -213,10 +213,8 @@ class _Replayer:
         if manifest is None and restoration.expectation != "none":
             raise CannotReplay("expected manifest.json, which the copy was compared with, found none")
         blocks = target.blocks() if recovery else BLOCKING
-        judge, empty = (
-            Judge(manifest, target.tables, found.earlier(self.evidence, restoration)),
-            target.expects == "nothing",
-        )
+        judge = Judge(manifest, target.tables, found.earlier(self.evidence, restoration))
+        empty = target.expects == "nothing"
         cut = cut_off.checks(self.evidence, restoration, blocks)
         self.cut |= cut if recovery else set()
         for name in sorted(cut):
@@ -228,6 +226,8 @@ class _Replayer:
         timings = copies.timings(self.evidence, copy)
         asked = not is_ended_early(self.recorded) or bool(restoration.checks)
         self._compare(f"restorations[{copy}].queries", restoration.queries, timings, must=asked)
+        if recovery:
+            covered.compare(self.evidence, copy, judge, self.outcome)
         results = self._recovered(restoration, derived.results) if recovery else derived.results
         self.outcome.compare(f"restorations[{copy}].checks", restoration.checks, results)
         if restoration.purpose == "moment":

@@ -192,6 +192,7 @@ def open_setup(folder: Path, journal: Journal, process: str = "features") -> Set
         resolve=late_name_resolver(SandboxControl(service.endpoint)) if service else None,
         uses_demo_data=choices.uses_demo_data(effective),
         observations=observations_of(folder),
+        history=Path(choices.history) if choices.history else None,
     )
 
 

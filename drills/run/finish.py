@@ -22,7 +22,7 @@ from drills.aws.cleanup import removal_command
 from drills.aws.scratch import mark_gone, remaining_resources
 from drills.errors import DrillError
 from drills.files import write_atomically
-from drills.history import forecasts
+from drills.history import coverage, forecasts
 from drills.history import line as history
 from drills.history import store as history_file
 from drills.model.forecast import ScoredForecast
@@ -238,6 +238,8 @@ def _add_to_history(folder: Path, journal: Journal, judged: RunRecord) -> Trend 
     if not choices.history:
         return None
     line = history.line_of(judged, every.total_seconds() if every else None)
+    if problem := coverage.keep(Path(choices.history), judged, journal.clock):
+        journal.append("notes", problem)
     return history_file.add(Path(choices.history), line, journal.clock)
 
 

@@ -215,6 +215,32 @@ def test_a_comparison_goes_on_where_its_budget_ended(
 
 
 @postgres
+def test_verifications_of_copies_take_turns(
+    checked: Checked, dsn: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What an earlier one had no time for is unproved in FILE, which says when each table was proved; 2 for a FILE that is none."""
+    path, kept = tmp_path / "orders.json", tmp_path / "orders.turns"
+    given = [dsn("orders"), "--against", str(path), "--turns", str(kept)]
+    assert cli.main(["manifest", dsn("orders"), "-o", str(path)]) == 0
+    assert cli.main(["verify", *given, "--budget", "1ms"]) == 12
+    said = " ".join(capsys.readouterr().out.split())
+    assert "no full proof" in said
+    assert "no one copy was proved whole by it" in said
+    assert cli.main(["verify", *given, "--budget", "1h", "--json"]) == 0
+    first = json.loads(capsys.readouterr().out)["coverage"]
+    assert cli.main(["verify", *given, "--budget", "1ms", "--json"]) == 12
+    second = json.loads(capsys.readouterr().out)["coverage"]
+
+    assert (first["unproved"], second["unproved"], second["outlook"]["drills"]) == ([], [], 0)
+    assert first["learned"]["measured"]["rate"] > 0
+    assert [each["proof"]["run_id"] for each in second["whole"]] == [first["learned"]["run_id"]]
+    assert len(second["whole"][0]["tables"]) == second["tables"]
+    kept.write_text("no line\n", encoding="utf-8")
+    assert cli.main(["verify", *given]) == 2
+    assert "name another file" in capsys.readouterr().err
+
+
+@postgres
 @pytest.mark.parametrize("database", ["orders", "rich"])
 def test_a_dump_that_was_restored_elsewhere_gives_no_finding(
     checked: Checked, dsn: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str], database: str

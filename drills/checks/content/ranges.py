@@ -25,7 +25,7 @@ from drills.checks.content.fingerprint import PORTABLE, Algorithm, hash_input, h
 from drills.sql import Quoted
 
 CELLS = 32
-_LARGEST = 2**46  # times 16 bits of a hash it stays within 64 bits
+LARGEST = 2**46  # times 16 bits of a hash it stays within 64 bits
 _HASHED_BITS = 40
 _CELL = struct.Struct(">hqqq")
 _SENT = struct.Struct(">B5sqq")
@@ -53,6 +53,15 @@ class Ranges:
     low: int
     step: int
     cells: str
+
+    def edges(self, number: int) -> tuple[int | None, int | None]:
+        """Return the least key of a range and the least beyond it; None of an end that is open."""
+        low, high = self.low + number * self.step, self.low + (number + 1) * self.step
+        return low if number else None, high if number < CELLS - 1 else None
+
+    def number_of(self, key: int) -> int:
+        """Return the number of the range that a key is summed in."""
+        return min(CELLS - 1, max(0, (key - self.low) // self.step))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +94,7 @@ def expression(key: Key, algorithm: Algorithm, seed: int) -> Quoted:
     """Return SQL for the number that stands for a row's key; the table is called r."""
     if key.kind == "integer":
         name = f"r.{key.columns[0]}"
-        return Quoted(f"case when {name} between {-_LARGEST} and {_LARGEST} then {name}::bigint else 0 end")
+        return Quoted(f"case when {name} between {-LARGEST} and {LARGEST} then {name}::bigint else 0 end")
     template = ",".join(["%L"] * len(key.columns))
     text = f"pg_catalog.format('{template}', {', '.join(f'r.{column}' for column in key.columns)})"
     if algorithm not in PORTABLE:
@@ -99,7 +108,7 @@ def bounds(key: Key, low: int | None, high: int | None) -> tuple[int, int]:
     """Return lower end and width of the ranges for a table whose integer keys lie between these."""
     if key.kind != "integer":
         return 0, 2**_HASHED_BITS // CELLS
-    first, last = (max(-_LARGEST, min(_LARGEST, edge or 0)) for edge in (low, high))
+    first, last = (max(-LARGEST, min(LARGEST, edge or 0)) for edge in (low, high))
     return first, (last - first) // CELLS + 1
 
 
@@ -183,7 +192,7 @@ def _edge(key: Key | None) -> str:
     """Return SQL for what the ends of the ranges are computed from, null where they do not depend on the rows."""
     if key is None or key.kind != "integer":
         return "null::bigint"
-    return f"greatest({-_LARGEST}, least({_LARGEST}, r.{key.columns[0]}::bigint))"
+    return f"greatest({-LARGEST}, least({LARGEST}, r.{key.columns[0]}::bigint))"
 
 
 def pack(sent: bytes) -> str:
@@ -250,6 +259,6 @@ def _difference(ranges: Ranges, number: int, before: Cell, after: Cell) -> Diffe
 
 
 def _cell_of(ranges: Ranges, key: int) -> int:
-    if not -_LARGEST <= key <= _LARGEST:
+    if not -LARGEST <= key <= LARGEST:
         return -1
-    return min(CELLS - 1, max(0, (key - ranges.low) // ranges.step))
+    return ranges.number_of(key)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from threading import Lock
 
 import psycopg
@@ -22,19 +23,20 @@ from drills.checks.base.timeouts import set_statement_timeout
 from drills.checks.content import fingerprint, ranges
 from drills.checks.content.bounds import UNBOUNDED, Bounds
 from drills.checks.content.fingerprint import FAST, Algorithm
+from drills.checks.content.key_parts import KeyPart, Turn, read_part
 from drills.checks.content.model import Contents, ReadOptions, TableContent
-from drills.checks.content.pieces import SERVER, large_tables
+from drills.checks.content.pieces import SERVER, Size, large_tables
 from drills.checks.content.ranges import Ranges
 from drills.checks.content.shares import Share, read_share, share_out
 from drills.checks.content.summing import summed, unread
 from drills.checks.content.tables import ListedTable, not_read, tables
 from drills.checks.content.watermark import newest
 from drills.model.policy import TablePolicy
-from drills.sql import execute
+from drills.sql import Quoted, execute
 
 EXACT = TablePolicy("exact")
 _PlannedTable = tuple[ListedTable, TablePolicy]
-_Job = Sequence[_PlannedTable] | Share
+_Job = Sequence[_PlannedTable] | Share | KeyPart
 # One connection is helped by workers of the server. Of several none is: they are as many as there are processors, and a
 # worker more only takes one from another (docs/decisions.md).
 _PARALLEL = b"set local max_parallel_workers_per_gather = 2"
@@ -77,17 +79,51 @@ def observe(
         if earlier:
             earlier.note(names, contents, expected)
 
-    connections = (connection, *helpers)
-    _read_all(connections, _jobs(connection, left, options, len(connections)), done, contents, options)
+    connections, turn = (connection, *helpers), within.turn
+    if turn:
+        jobs = _jobs_in_turn(connection, left, contents, options, turn, len(connections))
+    else:
+        jobs = _jobs(connection, left, options, len(connections))
+    began = _spent(within.budget)
+    _read_all(connections, jobs, _Noting(contents, options, done, turn))
+    if turn:
+        turn.began, turn.ended = began, _spent(within.budget)
+        done(turn.put_together({table.name: table for table, _ in left}, contents, options))
     return contents.in_order()
+
+
+def _spent(budget: Budget | None) -> float:
+    return budget.seconds - budget.left() if budget else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Noting:
+    """Where what is read goes: `done` is told which tables have been read, `turn` how long that took."""
+
+    contents: Contents
+    options: ReadOptions
+    done: Callable[[Iterable[str]], None]
+    turn: Turn | None
+
+    def took(self, job: _Job, seconds: float, *, ended: bool) -> None:
+        """Note how long a job took; `ended`: of a table that is shared it was the last."""
+        budget = self.options.budget
+        if self.turn is None or budget is None:
+            return
+        if isinstance(job, KeyPart):
+            self.turn.part_took(job, seconds, budget)
+        elif isinstance(job, Share):
+            name = job.of.table.name
+            self.turn.took([name], seconds, budget, ended=name in self.contents.tables if ended else None)
+        else:
+            names = [table.name for table, _ in job]
+            self.turn.took(names, seconds, budget, ended=all(name in self.contents.tables for name in names))
 
 
 def _read_all(
     connections: Sequence[Connection],
     jobs: Sequence[_Job],
-    done: Callable[[Iterable[str]], None],
-    contents: Contents,
-    options: ReadOptions,
+    noting: _Noting,
 ) -> None:
     """Do the jobs with all connections, each of which takes the next one that is left."""
     work, taking = iter(jobs), Lock()
@@ -101,9 +137,9 @@ def _read_all(
         for each in connections:
             each.execute(_PARALLEL)
     if others:
-        side_by_side(connections, lambda each: _work(each, take, done, contents, options))
+        side_by_side(connections, lambda each: _work(each, take, noting))
     else:
-        _work(first, take, done, contents, options)
+        _work(first, take, noting)
 
 
 def server_encoding(connection: Connection) -> str:
@@ -111,23 +147,32 @@ def server_encoding(connection: Connection) -> str:
     return connection.info.parameter_status("server_encoding") or ""
 
 
-def _work(
-    connection: Connection,
-    take: Callable[[], _Job | None],
-    done: Callable[[Iterable[str]], None],
-    contents: Contents,
-    options: ReadOptions,
-) -> None:
-    """Read until there is nothing left; `done` is told which tables have been read."""
+def _work(connection: Connection, take: Callable[[], _Job | None], noting: _Noting) -> None:
+    """Read until there is nothing left."""
+    budget = noting.options.budget
     while (job := take()) is not None:
-        if not isinstance(job, Share):
-            _read_batch(connection, job, contents, options)
-            done(table.name for table, _ in job)
-        elif read_share(connection, job, contents.algorithm, options):
-            _put_together(connection, job, contents, options)
-            done((job.of.table.name,))
-    if options.budget:
+        began = budget.left() if budget else 0.0
+        ended = _do(connection, job, noting)
+        if budget and began:
+            noting.took(job, began - budget.left(), ended=ended)
+    if budget:
         connection.execute("set local statement_timeout = 0")
+
+
+def _do(connection: Connection, job: _Job, noting: _Noting) -> bool:
+    """Read what a job says; return whether nothing more of it is being read."""
+    contents, options = noting.contents, noting.options
+    if isinstance(job, KeyPart):
+        read_part(connection, job, contents.algorithm, contents, options)
+    elif not isinstance(job, Share):
+        _read_batch(connection, job, contents, options)
+        noting.done(table.name for table, _ in job)
+    elif read_share(connection, job, contents.algorithm, options):
+        _put_together(connection, job, contents, options)
+        noting.done((job.of.table.name,))
+    else:
+        return False
+    return True
 
 
 def _put_together(connection: Connection, last: Share, contents: Contents, options: ReadOptions) -> None:
@@ -148,14 +193,7 @@ def _jobs(
     connection: Connection, listed: Sequence[_PlannedTable], options: ReadOptions, connections: int
 ) -> list[_Job]:
     """Return what is read by one query: the pieces of the largest tables, each large one, then many small ones together."""
-    small = small_tables(connection)
-    sizes = large_tables(connection) if connections > 1 else {}
-
-    def goes_together(table: ListedTable, policy: TablePolicy) -> bool:
-        known = options.expected.tables.get(table.name) if options.expected else None
-        whole = policy.kind != "up to" and not (table.member and table.member.condition)
-        return table.name in small and whole and (known is None or known.form == "row")
-
+    goes_together, sizes = _together(connection, options), _large(connection, connections)
     alone = [each for each in listed if not goes_together(*each)]
     alone.sort(key=lambda each: -sizes[each[0].name].size if each[0].name in sizes else 0)
     shares = share_out(connection, alone, sizes, options, connections)
@@ -163,6 +201,62 @@ def _jobs(
     for each in alone:
         jobs += shares.get(each[0].name, [[each]])
     return [*jobs, *in_batches([each for each in listed if goes_together(*each)])]
+
+
+def _large(connection: Connection, connections: int) -> dict[Quoted, Size]:
+    """Return the tables that several connections share, by their names."""
+    return large_tables(connection) if connections > 1 else {}
+
+
+def _together(connection: Connection, options: ReadOptions) -> Callable[[ListedTable, TablePolicy], bool]:
+    """Return what says whether a table is read together with others."""
+    small = small_tables(connection)
+
+    def goes_together(table: ListedTable, policy: TablePolicy) -> bool:
+        known = options.expected.tables.get(table.name) if options.expected else None
+        whole = policy.kind != "up to" and not (table.member and table.member.condition)
+        return table.name in small and whole and (known is None or known.form == "row")
+
+    return goes_together
+
+
+def _jobs_in_turn(
+    connection: Connection,
+    listed: Sequence[_PlannedTable],
+    contents: Contents,
+    options: ReadOptions,
+    turn: Turn,
+    connections: int,
+) -> list[_Job]:
+    """Return the jobs of the units whose turn it is, in their order; what else the manifest has is noted as left.
+
+    Neighbours in the order that are small go together. What the manifest does not have comes last.
+    """
+    goes_together, sizes = _together(connection, options), _large(connection, connections)
+    left = {str(each[0].name): each for each in listed}
+    expected = options.expected.tables if options.expected else {}
+    units = [unit for unit in turn.units if unit.table in left]
+    named = {unit.table for unit in units}
+    if options.budget:
+        late = [name for name in left if name in expected and name not in named]
+        contents.unreadable.update(dict.fromkeys(late, options.budget.reason))
+    alone = [left[unit.table] for unit in units if unit.part is None and not goes_together(*left[unit.table])]
+    shares = share_out(connection, alone, sizes, options, connections)
+    jobs: list[_Job] = []
+    together: list[_PlannedTable] = []
+    for unit in units:
+        (table, policy), known = left[unit.table], expected.get(unit.table)
+        if unit.part is None and goes_together(table, policy):
+            together.append((table, policy))
+            continue
+        jobs += in_batches(together)
+        together = []
+        if unit.part is None:
+            jobs += shares.get(table.name, [[(table, policy)]])
+        elif known and known.ranges:
+            jobs.append(KeyPart(table, policy, known, known.ranges, unit.part, turn))
+    unknown = [each for name, each in left.items() if name not in named and name not in expected]
+    return [*jobs, *in_batches(together), *([each] for each in unknown)]
 
 
 def _read_batch(

@@ -128,8 +128,8 @@ def _describe(before: Ranges, each: Difference, existing: Mapping[int, str], num
         name = existing.get(key) or f"digest {key:010x}"
         return f"{what}: the row with {column} {name}", f"{number} = {key}"
     counts = f"{each.before:,} rows before, {each.after:,} now"
-    low, high = before.low + each.number * before.step, before.low + (each.number + 1) * before.step - 1
-    ends = (low if each.number else None, high if each.number < ranges.CELLS - 1 else None)
+    low, high = before.edges(each.number)
+    ends = (low, None if high is None else high - 1)
     name = f"r.{column}" if before.key.kind == "integer" else number
     condition = " and ".join(
         f"{name} {sign} {end}" for sign, end in zip((">=", "<="), ends, strict=True) if end is not None

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Protocol
 
 from drills.checks.base.session import Connection
 from drills.checks.content import fingerprint, ranges
 from drills.checks.content.fingerprint import Algorithm
 from drills.checks.content.model import Carried, ReadOptions, TableContent
-from drills.checks.content.pieces import Piece, Sums
+from drills.checks.content.pieces import Sums
 from drills.checks.content.ranges import Key, Ranges
 from drills.checks.content.tables import ListedTable
 from drills.checks.content.watermark import condition
 from drills.sql import Quoted, execute
+
+
+class Conditioned(Protocol):
+    """A piece of a table: SQL for its rows, of a table that is called r."""
+
+    @property
+    def condition(self) -> str:
+        """Return the SQL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +99,7 @@ def sum_rows(
     options: ReadOptions,
     *,
     by: Ranged | None = None,
-    piece: Piece | None = None,
+    piece: Conditioned | None = None,
 ) -> tuple[Sums, str]:
     """Return the sums of a table's rows, or of those of a piece, and with `by` those of the ranges, packed."""
     conditions = [condition(connection, wanted.column, wanted.up_to), piece.condition if piece else ""]

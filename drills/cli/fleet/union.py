@@ -19,7 +19,7 @@ from reports.allure_history import FOLDER as ALLURE_HISTORY
 from reports.write import LATEST
 
 TREES = ("out", "evidence")
-LINES = ("history.jsonl", "forecasts.jsonl")
+LINES = ("history.jsonl", "forecasts.jsonl", "coverage.jsonl")
 SHOWN = 5
 
 
