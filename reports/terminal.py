@@ -20,6 +20,7 @@ from drills.model.record import RunRecord
 from drills.model.timing import Phase
 from drills.printable import printable
 from drills.record import RECORD_NAME, load
+from drills.turns import wording as in_turn
 from reports import outcomes, reasons, recovery_words, words
 from reports.view import removal
 
@@ -201,6 +202,8 @@ def _over_time(record: RunRecord, console: Console) -> None:
     """The forecast of the day before, the run beside earlier ones, and what should be mended before an objective is missed."""
     if record.forecast:
         _say(console, words.forecast(record.forecast), _FORECASTS[record.forecast.score])
+    if record.coverage:
+        _say(console, f"tables over time: {in_turn.outlook(record.coverage)}")
     if record.history is None:
         return
     _say(console, f"over time: {wording.one_line(record.history)}")

@@ -19,6 +19,7 @@ from drills.model.finding import CheckResult, Finding, Outcome
 from drills.model.forecast import ScoredForecast
 from drills.model.record import Promise, PromiseOutcome, Restoration, RunRecord, value_of
 from drills.model.timing import Measurement
+from drills.turns import wording as in_turn
 
 SIMULATED = wording.SIMULATED
 show_bytes = wording.show_bytes
@@ -166,9 +167,10 @@ def headline(record: RunRecord) -> str:
         if record.partial:
             return "Passed in part: the promises that were run held"
         left = not_judged(record)
-        return (
+        told = (
             f"Passed: all promises that were judged held; not judged: {left}" if left else "Passed: all promises held"
         )
+        return f"{told}; {in_turn.short_of_proof(record.coverage)}".removesuffix("; ")
     told = "; ".join(reasons)
     return told[:1].upper() + told[1:]
 
@@ -178,7 +180,7 @@ def tone(record: RunRecord) -> str:
     if record.interrupted_by or record.code is None:
         return "open"
     if record.code == 0:
-        return "open" if record.partial else "good"
+        return "open" if record.partial or in_turn.short_of_proof(record.coverage) else "good"
     return "bad"
 
 
@@ -201,6 +203,7 @@ def stamps(record: RunRecord) -> list[str]:
         )
     if (tier := value_of(record.settings, "target.tier")) not in ("", "full"):
         found.append(f"TIER {tier}: what this tier leaves out was not run, and stands under what was not checked")
+    found += in_turn.stamps(record.coverage)
     if is_redacted(record):
         found.append(
             "REDACTED: account ids, host names and the ids of resources and keys are masked, each with one mask"

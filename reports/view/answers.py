@@ -6,7 +6,7 @@ from drills.history.line import aborted
 from drills.model.record import Restoration, RunRecord
 from drills.objectives import timeline
 from reports import words
-from reports.view import gaps, removal, select
+from reports.view import coverage, gaps, removal, select
 from reports.view.parts import supplied
 from reports.view.whom import by_whom
 
@@ -26,6 +26,7 @@ def answers(record: RunRecord) -> list[tuple[str, str]]:
         ("compared with", words.EXPECTATIONS[found.expectation] if found else "nothing was restored"),
         ("checks", words.check_counts(words.recovery_checks(record))),
         ("all compared", _compared(record)),
+        *coverage.lead(record)[1:],
         ("objectives met", _objectives(record)),
         ("promises", words.promise_counts(record.promises)),
         *((("where it is", _where(record)),) if record.incident and record.incident.stays else ()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from drills.model.finding import CheckResult, Verdict
 from drills.model.record import Restoration, RunRecord
 from reports import outcomes, words
-from reports.view import gaps, select
+from reports.view import coverage, gaps, select
 from reports.view.failures import finding_view, finding_views
 from reports.view.parts import (
     NOT_RECORDED,
@@ -36,11 +36,12 @@ def integrity(record: RunRecord) -> Block:
         ("compared with", expectation),
         ("checks", words.check_counts(checks)),
         ("compared", how if checks else "nothing"),
+        *coverage.lead(record),
         ("promises", words.promise_counts(record.promises)),
         ("canary", _sentence(record, "canary") or "no canary was read"),
         ("business rules", _sentence(record, "invariants") or "no invariant was evaluated"),
     )
-    folded = [_checks(checks, expectation)] if checks else []
+    folded = [*([_checks(checks, expectation)] if checks else []), *coverage.folded(record)]
     verdicts = gaps.verdicts_beside_checks(record)
     if verdicts:
         rows = [(each.name, each.outcome, _with_requirement(each)) for each in verdicts]
