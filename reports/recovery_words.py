@@ -110,7 +110,7 @@ def hydration_line(record: RunRecord) -> str:
     left = f"; {len(read.not_read)} things have no query that reads them" if read.not_read else ""
     after = _warm_after(record, found)
     return (
-        f"Every block read once in {words.seconds_or(read.seconds)}: {read.relations:,} relations, "
+        f"Every block read once in {words.seconds_or(read.seconds)}: {words.counted(read.relations, 'relation')}, "
         f"{words.show_bytes(read.size_bytes)}{rate}{left}{after}. Outside of RTA."
     )
 

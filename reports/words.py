@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from drills import errors
+from drills import errors, plural
 from drills.durations import show_duration
 from drills.files import callers_folder
 from drills.history import wording
@@ -338,7 +338,7 @@ def check_counts(checks: Sequence[CheckResult]) -> str:
     order: tuple[Outcome, ...] = ("missed", "not verified", "met")
     counts = [(outcome, sum(check.outcome == outcome for check in checks)) for outcome in order]
     told = ", ".join(f"{count} {outcome}" for outcome, count in counts if count)
-    return f"{told}; {sum(check.compared for check in checks):,} objects compared"
+    return f"{told}; {counted(sum(check.compared for check in checks), 'object')} compared"
 
 
 def title(record: RunRecord) -> str:
@@ -396,4 +396,4 @@ def show_instant(instant: datetime | None, otherwise: str = "not known") -> str:
 
 def counted(number: int, one: str, several: str = "") -> str:
     """A number of things in words: "1 copy", "2 copies"."""
-    return f"{number} {one if number == 1 else several or one + 's'}"
+    return plural.counted(number, one, several)

@@ -28,6 +28,7 @@ from drills.checks.content.proved import Earlier, Proved
 from drills.clock import Clock
 from drills.errors import CheckUnavailable, ConfigError
 from drills.files import write_atomically
+from drills.plural import counted
 
 FORMAT = 2
 _SHARE = 20  # a writing may take one part in so many of the time
@@ -126,7 +127,7 @@ class ProvedFile:
         found = []
         if taken := sum(len(each.taken_over) for each in self._earlier.values()):
             found.append(
-                f"{taken:,} table{'s' if taken > 1 else ''} taken over from {self._path}: proved before on this very copy "
+                f"{counted(taken, 'table')} taken over from {self._path}: proved before on this very copy "
                 f"(server {self._kept.copy.system_identifier}, started {self._kept.copy.started_at:%Y-%m-%d %H:%M:%S %Z}), "
                 "and not written to since"
             )

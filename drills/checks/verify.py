@@ -26,6 +26,7 @@ from drills.clock import Clock
 from drills.errors import COULD_NOT_RUN, VERIFICATION_FAILED
 from drills.model.finding import CheckResult, Finding
 from drills.model.policy import TablePolicy
+from drills.plural import counted
 
 IDENTITY = "identity"
 _ALIKE = 0.5  # the least share of relations that two copies of one database have in common
@@ -125,8 +126,8 @@ def _same(name: str, before: Set[str], after: Set[str]) -> CheckOutcome:
         IDENTITY,
         "error",
         f"database {name}",
-        f"{len(before)} relations by name",
-        f"{common} of them, and {len(after - before)} others",
+        f"{counted(len(before), 'relation')} by name",
+        f"{common} of them, and {counted(len(after - before), 'other')}",
         what,
         "select oid::regclass from pg_class where relkind in ('r', 'p', 'v', 'm', 'f') and oid >= 16384",
     )

@@ -31,6 +31,7 @@ from drills.durations import parse_duration, show_duration
 from drills.errors import VERIFICATION_FAILED, ConfigError, DrillError
 from drills.model.finding import Finding
 from drills.model.point import RecoveryPoint
+from drills.plural import counted
 from drills.posture import read as protection
 from drills.posture.facts import Vault
 from drills.record import new_run_id
@@ -170,9 +171,9 @@ def _build_request(reached: OpenTarget, days: int, role: str | None, clock: Cloc
 def _within_lock(vault: Vault, days: int) -> None:
     low, high = vault.described.get("MinRetentionDays"), vault.described.get("MaxRetentionDays")
     if vault.described.get("Locked") and not (low or 1) <= days <= (high or days):
-        limits = f"{low or 1} to {high} days" if high else f"at least {low} days"
+        limits = f"{low or 1} to {high} days" if high else f"at least {counted(low or 1, 'day')}"
         raise ConfigError(
-            f"--retain: expected {limits}, as the lock of the vault {vault.name} demands, found {days} days: "
+            f"--retain: expected {limits}, as the lock of the vault {vault.name} demands, found {counted(days, 'day')}: "
             "choose another retention, or the job will fail"
         )
 
@@ -224,7 +225,7 @@ def _start(clients: Clients, request: BackupRequest) -> str:
         command = f"aws backup list-backup-jobs --by-backup-vault-name {request.vault} --by-resource-arn {request.arn}"
         raise DrillError(
             f"expected AWS Backup to say that the job is started, found: {error_text(error)}: whether it was is not known; "
-            f"see with {command}. Its recovery point is removed after {request.days} days"
+            f"see with {command}. Its recovery point is removed after {counted(request.days, 'day')}"
         ) from error
     return str(answer["BackupJobId"])
 
@@ -290,7 +291,7 @@ def judge(request: BackupRequest, arn: str, point: RecoveryPoint | None) -> tupl
     ends = request.at + request.days * DAY
     if point.vault and (point.expires_at is None or point.expires_at > ends + DAY + SLACK):
         seen = f"until {point.expires_at:%Y-%m-%d %H:%M} UTC" if point.expires_at else "for ever"
-        find(f"to be kept for {request.days} days", seen, command)
+        find(f"to be kept for {counted(request.days, 'day')}", seen, command)
     if point.snapshot_id and not point.made_by_drill:
         find(
             f"the tag {aws.RUN_TAG}, so that it counts for no freshness",

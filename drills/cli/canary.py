@@ -25,6 +25,7 @@ from drills.cli.database import Database, add_dsn, parse_dsn
 from drills.clock import Clock, SystemClock
 from drills.durations import parse_duration, show_duration, write_duration
 from drills.errors import ConfigError, DrillError
+from drills.plural import counted
 
 EXAMPLE = """\
 examples:
@@ -69,7 +70,9 @@ def run(options: argparse.Namespace) -> int:
         with _connection(source) as connection:
             removed = writer.prune(connection, keep)
         print(
-            f"{removed:,} rows removed; the oldest one left follows the checkpoint" if removed else "nothing to remove"
+            f"{counted(removed, 'row')} removed; the oldest one left follows the checkpoint"
+            if removed
+            else "nothing to remove"
         )
         return 0
     every = _duration("--every", options.every)
@@ -117,7 +120,9 @@ def _install(source: Database, role: str, *, only_print: bool) -> int:
         database = connection.info.dbname
     print(f"schema {SCHEMA} and role {role} are in database {database}; give the role a password: \\password {role}")
     if elsewhere:
-        print(f"{elsewhere} tables elsewhere are open to PUBLIC, and so to {role} too: see whether they should be")
+        print(
+            f"{counted(elsewhere, 'table')} elsewhere open to PUBLIC, and so to {role} too: see whether that should be"
+        )
     return 0
 
 
@@ -210,7 +215,7 @@ class HeartbeatLoop:
     def _summary(self) -> str:
         if self._newest is None or not self._written:
             return "stopped before the first beat"
-        return f"{self._written:,} beats written, the last one row {self._newest.seq} at {self._newest.at.isoformat()}"
+        return f"{counted(self._written, 'beat')} written, the last one row {self._newest.seq} at {self._newest.at.isoformat()}"
 
     def _say(self, text: str) -> None:
         print(f"{self._clock.now():%Y-%m-%d %H:%M:%S} {text}", file=sys.stderr, flush=True)

@@ -19,6 +19,7 @@ from drills.model.price import Price
 from drills.model.record import ExpectedPromise
 from drills.notices import send as notices
 from drills.objectives import cost
+from drills.plural import counted
 from drills.run.price import estimate, purposes
 
 RUN = "RUN-ID"  # stands for the id that the run will have
@@ -144,7 +145,7 @@ def as_text(told: dict[str, Any]) -> str:
     """Return the facts as a person reads them."""
     lines = [
         f"A run of target {told['target']} (instance {told['instance']}) with profile {told['profile']} ({told['kind']}) would",
-        f"  hold {told['scenarios']} scenarios on the {told['sample']} recovery point, tier {told['tier']}",
+        f"  hold {counted(told['scenarios'], 'scenario')} on the {told['sample']} recovery point, tier {told['tier']}",
         *_block("make", told["makes"]),
         f"  tag each with {', '.join(f'{key} = {value}' for key, value in told['tags'].items())}",
         *_block("delete at its end", told["deletes"]),

@@ -21,6 +21,7 @@ from drills.errors import VERIFICATION_FAILED, DrillError
 from drills.model.finding import Finding
 from drills.model.instance import Instance
 from drills.model.parity import NotVerified, compare, not_verified
+from drills.plural import counted
 
 # settings that the cut-over itself changes for a while
 _OF_THE_CUTOVER = {"security_groups": "the application is let in when the data are verified"}
@@ -85,7 +86,7 @@ def compare_configuration(env: Environment, state: State, instance: Instance) ->
     wrong = [_line(each) for each in findings if each.severity == "error"]
     if wrong:
         raise DifferencesFound(
-            f"expected the configuration of {opening.instance}, found {len(wrong)} differences: {'; '.join(wrong)}: put "
+            f"expected the configuration of {opening.instance}, found {counted(len(wrong), 'difference')}: {'; '.join(wrong)}: put "
             f"them right, or give a reason in targets.{opening.target}.cutover.allowed"
         )
     return {

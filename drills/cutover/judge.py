@@ -10,6 +10,7 @@ from drills.cutover.model import DATA_ADVICE, State, address_changes
 from drills.cutover.plan import title
 from drills.cutover.show import show_instant
 from drills.model.finding import CheckResult, NotChecked
+from drills.plural import counted
 
 NAME = "cut-over"
 CLOSED, CONFIGURED, IDLE, BACK = (f"{NAME}: {what}" for what in ("closed", "configuration", "old instance", "undone"))
@@ -118,7 +119,7 @@ def _configured(state: State) -> CheckResult | None:
     unread = list(found["not_compared"])
     if not compared:
         return CheckResult(CONFIGURED, "not verified", f"nothing was compared: {'; '.join(unread)}")
-    sentence = f"{compared} settings compared with those of {found['compared_with']}"
+    sentence = f"{counted(compared, 'setting')} compared with those of {found['compared_with']}"
     sentence += f"; {len(differences)} with a reason or to review" if differences else ""
     sentence += f"; not compared: {'; '.join(unread)}" if unread else ""
     left = tuple(NotChecked(what, reason) for what, _, reason in (each.partition(": ") for each in unread))

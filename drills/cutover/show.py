@@ -11,6 +11,7 @@ from drills.cutover import timing
 from drills.cutover.model import OPEN_WRITES, Opening, State, address_changes
 from drills.cutover.plan import calls, steps, title
 from drills.history import wording
+from drills.plural import counted
 
 _READS = "beside these, it reads only"
 _LISTS = {
@@ -191,7 +192,7 @@ def comparison_lines(state: State) -> Iterator[str]:
     if "compared" not in facts:
         yield f"not compared: {state.failed or 'the cut-over has not come that far'}"
         return
-    yield f"{facts['compared']} settings compared with {facts['compared_with']}"
+    yield f"{counted(facts['compared'], 'setting')} compared with {facts['compared_with']}"
     for name in ("differences", "not_compared"):
         for each in facts.get(name) or ():
             yield f"{_LISTS[name]}: {each}"

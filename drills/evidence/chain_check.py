@@ -129,7 +129,7 @@ def _unsigned_before(folder: Path, chain: Chain) -> Iterator[Problem]:
     if first and first.record.unsigned_before not in (0, sequence_of(first.name) - 1):
         name = f"{STARTS}/{first.name}.json"
         said, number = first.record.unsigned_before, sequence_of(first.name)
-        yield Problem("chain", name, f"{name} is number {number} and says that {said} unsigned entries stand before it")
+        yield Problem("chain", name, f"{name} is number {number} and says that {said} unsigned stand before it")
 
 
 def notes_of(folder: Path, chain: Chain) -> tuple[str, ...]:

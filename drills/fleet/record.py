@@ -18,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from drills.errors import ConfigError
 from drills.files import write_atomically
 from drills.json_text import VERSION, what_is_in
+from drills.plural import counted
 
 FLEET_NAME = "fleet.json"
 FLEET_VERSION = 1
@@ -96,9 +97,7 @@ def begun_in(fleet: FleetRecord) -> str:
 def list_of(targets: Sequence[str]) -> str:
     """Return how many targets there are, with a digest of their names."""
     names = sorted(set(targets))
-    return (
-        f"{len(names)} target{'s' * (len(names) != 1)}, {hashlib.sha256(json.dumps(names).encode()).hexdigest()[:16]}"
-    )
+    return f"{counted(len(names), 'target')}, {hashlib.sha256(json.dumps(names).encode()).hexdigest()[:16]}"
 
 
 _ADAPTER: TypeAdapter[FleetRecord] = TypeAdapter(FleetRecord)

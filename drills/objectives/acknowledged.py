@@ -12,6 +12,7 @@ from datetime import date
 
 from drills.model.acknowledgement import Acknowledgement
 from drills.model.finding import CheckResult, Finding, Outcome
+from drills.plural import counted
 
 
 def acknowledge(
@@ -46,7 +47,7 @@ def _judge_rest(result: CheckResult, findings: Sequence[Finding]) -> CheckResult
     errors = [finding for finding in findings if finding.severity == "error"]
     if result.outcome != "missed":
         return result
-    note = f"{len(known)} known difference{'s' if len(known) > 1 else ''} acknowledged"
+    note = f"{counted(len(known), 'known difference')} acknowledged"
     if errors:
         more = f" and {len(errors) - 1} more" if len(errors) > 1 else ""
         return dataclasses.replace(result, sentence=f"{errors[0].message}{more}; {note}")

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from drills.model.policy import DECLARATIONS
 from drills.model.record import ExpectedPromise, RunRecord
+from drills.plural import counted
 
 # What a recovery is judged by, whatever scenarios ask for it: the objectives and every check of the copy.
 VERDICTS = ("rto", "rpo", *(check.name for check in DECLARATIONS if check.in_suite))
@@ -44,7 +45,7 @@ def missing_verdicts(record: RunRecord) -> tuple[str, ...]:
 def reason(missing: Sequence[str], expected: Sequence[ExpectedPromise]) -> str:
     """Return why a run is partial: how much of it did not run, and the first names."""
     more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
-    return f"{len(missing)} of {len(expected)} scenarios did not run: {'; '.join(missing[:SHOWN])}{more}"
+    return f"{len(missing)} of {counted(len(expected), 'scenario')} did not run: {'; '.join(missing[:SHOWN])}{more}"
 
 
 def recovers(chosen: Iterable[tuple[str, str]], expected: Iterable[ExpectedPromise]) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from drills.durations import show_duration
 from drills.model.finding import CheckResult
 from drills.model.parity import NotVerified
+from drills.plural import counted
 from drills.policy_statements import Statement, read_statements
 from drills.posture.facts import PostureFacts, Protection, Vault
 from drills.posture.judgement import Judgement, count_noun
@@ -137,12 +138,12 @@ def _within_lock(
     low, high = vault.described.get("MinRetentionDays"), vault.described.get("MaxRetentionDays")
     short, long = low is not None and 0 < days < low, high is not None and not 0 < days <= high
     if short or long:
-        limits = f"{low or 1} to {high} days" if high else f"at least {low} days"
+        limits = f"{low or 1} to {high} days" if high else f"at least {counted(low or 1, 'day')}"
         judged.find(
             "error",
             name,
             expected=f"a retention of {limits}, which the lock of {vault.name} demands",
-            found=f"{days} days: its jobs will fail" if days > 0 else "kept for ever: its jobs will fail",
+            found=f"{counted(days, 'day')}: its jobs will fail" if days > 0 else "kept for ever: its jobs will fail",
             remedy=f"{update} with DeleteAfterDays within these limits",
         )
 
@@ -158,7 +159,7 @@ def _policy(judged: Judgement, facts: PostureFacts, protections: tuple[Protectio
             "error",
             facts.arn,
             expected=f"a rule that keeps for {show_duration(wanted.total_seconds())}, as drill.toml asks",
-            found=f"at most {max(kept)} days",
+            found=f"at most {counted(max(kept), 'day')}",
             remedy=f"aws backup update-backup-plan --backup-plan-id {plan} with a greater DeleteAfterDays",
         )
     copies = {copy["DestinationBackupVaultArn"] for rule in every for copy in rule.get("CopyActions") or []}
@@ -166,7 +167,7 @@ def _policy(judged: Judgement, facts: PostureFacts, protections: tuple[Protectio
         judged.find(
             "error",
             facts.arn,
-            expected=f"copies to {facts.policy.copies} other vaults, as drill.toml asks",
+            expected=f"copies to {counted(facts.policy.copies, 'other vault')}, as drill.toml asks",
             found=f"{len(copies)}",
             remedy=f"aws backup update-backup-plan --backup-plan-id {plan} with CopyActions",
         )

@@ -15,6 +15,7 @@ from drills.model import phases
 from drills.model.finding import Verdict
 from drills.model.point import RecoveryPoint
 from drills.model.record import Restoration
+from drills.plural import counted
 from drills.record import Journal
 from drills.recovery.drill import Drill
 from drills.sandbox_client import SandboxControl
@@ -75,9 +76,9 @@ def judge_rehearsal(restoration: Restoration, copy: DamagedCopy) -> Verdict:
     missed = undetected_damage(restoration, copy)
     total = len(copy.damaged)
     if missed:
-        sentence = f"{len(missed)} of {total} damaged objects were not named: {', '.join(missed)}"
+        sentence = f"{len(missed)} of {counted(total, 'damaged object')} not named: {', '.join(missed)}"
     else:
-        sentence = f"each of the {total} damaged objects was named by a finding"
+        sentence = f"{counted(total, 'damaged object')}, each named by a finding"
     # A verifier that overlooks a damage has verified nothing: 12, could not verify.
     return Verdict(VERDICT, "missed" if missed else "met", sentence, exit_code=COULD_NOT_RUN)
 

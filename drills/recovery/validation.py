@@ -29,6 +29,7 @@ from drills.model.point import PointSelector, RecoveryPoint
 from drills.model.record import Failure, Promise, PromiseOutcome, RunRecord
 from drills.model.restore_job import ENDED, RestoreJob, RestoreTest, ValidationStatus
 from drills.model.timing import Disaster, Measurement
+from drills.plural import counted
 from drills.record import Journal
 from drills.recovery.drill import Drill
 from drills.recovery.judged import Checks, ShownChecks
@@ -220,7 +221,7 @@ def judged(record: RunRecord, *, give_up: bool = False) -> tuple[ValidationStatu
         if give_up and not record.interrupted_by:
             return "TIMED_OUT", _short(f"{by}: {reason}; {met} met.{stamp}")
         return None, _short(f"{by}: {reason}")
-    return "SUCCESSFUL", _short(f"{by}: {met} checks and objectives met.{stamp}")
+    return "SUCCESSFUL", _short(f"{by}: {counted(met, 'check or objective', 'checks and objectives')} met.{stamp}")
 
 
 def _stopped(record: RunRecord) -> tuple[Failure, ...]:

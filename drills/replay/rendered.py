@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from drills.model.record import RunRecord
 from drills.objectives import verdicts
+from drills.plural import counted
 from drills.replay.bundle import Evidence
 from drills.replay.differences import Difference
 from drills.replay.outcome import Replay
@@ -69,4 +70,4 @@ def _compared(name: str, found: bytes, again: bytes) -> tuple[Difference, ...]:
     for number, (one, other) in enumerate(zip(recorded, derived, strict=False), 1):
         if one != other:
             return (Difference(f"{name}, line {number}", one.strip()[:_LONGEST], other.strip()[:_LONGEST]),)
-    return (Difference(name, f"{len(recorded)} lines", f"{len(derived)} lines"),)
+    return (Difference(name, counted(len(recorded), "line"), counted(len(derived), "line")),)

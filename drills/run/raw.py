@@ -20,6 +20,7 @@ from drills.checks.base.statements import STATEMENTS_NAME
 from drills.checks.observed import OBSERVED_NAME
 from drills.files import write_atomically
 from drills.model.timing import OperationCalls
+from drills.plural import counted
 from drills.redaction import redact
 from drills.run.context import MANIFEST_NAME, STORED_NAME
 
@@ -65,9 +66,7 @@ def _write_statements(folder: Path) -> None:
             known.append(entry["text"])
     for check, statements in texts.items():
         more = (
-            [f"-- {left_out[check]} more statements, which differ by names alone, are left out"]
-            if left_out[check]
-            else []
+            [f"-- {counted(left_out[check], 'more statement')} left out: only names differ"] if left_out[check] else []
         )
         text = "\n\n".join([*(f"{redact(each)};" for each in statements), *more]) + "\n"
         path = folder / RAW / SQL / f"{check.replace(' ', '-')}.sql"

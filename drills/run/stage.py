@@ -30,6 +30,7 @@ from drills.errors import COULD_NOT_RUN, DrillError, SandboxError
 from drills.files import write_atomically
 from drills.model.instance import Instance
 from drills.model.record import TargetSummary
+from drills.plural import counted
 from drills.record import Journal
 from drills.recovery import point_in_time
 from drills.redaction import clean_error, redact_seed
@@ -185,7 +186,7 @@ def _check_sql(scene: StageContext, connect: Connector, database: str) -> None:
 
 def _describe(source: str, loaded: dict[str, Any]) -> str:
     what = "the sample application" if source == SAMPLE else "the user's own data"
-    return f"{what}: {loaded['tables']} tables, {loaded['rows']:,} rows"
+    return f"{what}: {counted(loaded['tables'], 'table')}, {counted(loaded['rows'], 'row')}"
 
 
 def _engine_version(scene: StageContext, source: str) -> str | None:

@@ -15,6 +15,7 @@ from drills.model.finding import Outcome
 from drills.model.lineage import UNKNOWN
 from drills.model.policy import DECLARATIONS
 from drills.model.record import Restoration, RunRecord, value_of
+from drills.plural import counted
 
 # Verdicts of a run that are no checks of the suite (drills/model/policy.py has those).
 OTHER_VERDICTS = ("rto", "rpo", "moment", "cut-over", "cut-over: undone")
@@ -140,10 +141,16 @@ def _nothing_left(record: RunRecord) -> Seen:
     if not record.resources:
         return "not verified", "no resource of the run is recorded"
     if left:
-        return "missed", f"{len(left)} of {len(record.resources)} resources of the run were not seen to be gone"
+        return (
+            "missed",
+            f"{len(left)} of {counted(len(record.resources), 'resource')} of the run not seen to be gone",
+        )
     if kept:
-        return "not verified", f"{len(kept)} of {len(record.resources)} resources of the run are kept on purpose"
-    return "met", f"all {len(record.resources)} resources of the run are gone"
+        return (
+            "not verified",
+            f"{len(kept)} of {counted(len(record.resources), 'resource')} of the run kept on purpose",
+        )
+    return "met", f"{counted(len(record.resources), 'resource')} of the run, all gone"
 
 
 def _encrypted(record: RunRecord) -> Seen:
@@ -163,8 +170,11 @@ def _posture(record: RunRecord) -> Seen:
     if failed:
         return "missed", f"the posture of the backups: {failed[0]}"
     if not judged or len(judged) != len(ours):
-        return "not verified", f"the posture of the backups: {len(judged)} of {len(ours)} scenarios were judged"
-    return "met", f"the posture of the backups: {len(judged)} of {len(ours)} scenarios held"
+        return (
+            "not verified",
+            f"the posture of the backups: {len(judged)} of {counted(len(ours), 'scenario')} judged",
+        )
+    return "met", f"the posture of the backups: {len(judged)} of {counted(len(ours), 'scenario')} held"
 
 
 def _transactions(record: RunRecord) -> Seen:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from drills.durations import show_duration
 from drills.history import wording
+from drills.plural import counted
 from reports import controls
 from reports.audit.model import JUDGED, ControlInPeriod, Matrix, PeriodRun, Population
 
@@ -57,7 +58,7 @@ def headline(matrix: Matrix) -> str:
     if not real:
         return "No drill on AWS, and none that was expected"
     expected = [each for each in real if each.expected is not None]
-    told = [f"at least {sum(each.expected or 0 for each in expected)} drills expected"] if expected else []
+    told = [f"at least {counted(sum(each.expected or 0 for each in expected), 'drill')} expected"] if expected else []
     told.append(f"{sum(each.count(*JUDGED) for each in real)} ran to a verdict")
     told.append(f"{sum(each.count('failed') for each in real)} of them failed")
     told.append(f"{_sum(real, 'could not run')} could not run")

@@ -161,7 +161,7 @@ def clean_up(record: RunRecord) -> Block:
     left, place = removal.still_there(record), select.common_place(record.resources)
     took, phase = removal.clean_up_lines(record)
     lead = facts(
-        ("made", f"{len(record.resources)} resources" if record.resources else "The run made nothing."),
+        ("made", words.counted(len(record.resources), "resource") if record.resources else "The run made nothing."),
         ("gone", (removal.gone_counts(record) or "none of it") if record.resources else ""),
         ("still there", ", ".join(left) or "nothing"),
         ("kept on purpose", ", ".join(removal.kept(record))),

@@ -111,7 +111,7 @@ def _rehearsal(rehearsal: Restoration) -> Folded:
         parts.append(
             Findings("Wanted: what the checks said about the copy that was damaged on purpose", views, wanted=True)
         )
-    told = f"{len(wanted)} findings, as wanted" if wanted else "no check named the damage"
+    told = f"{words.counted(len(wanted), 'finding')}, as wanted" if wanted else "no check named the damage"
     return Folded(f"Rehearsal of a failure, {rehearsal.instance_id}: {told}", tuple(parts))
 
 
@@ -174,7 +174,9 @@ def findings(record: RunRecord) -> Block:
     caption = "Differences between what should be there and what was restored. No row values are shown."
     lead = (Findings(caption, views[:LEAD_FINDINGS]), actions)
     more = views[LEAD_FINDINGS:]
-    folded = (Folded(f"{len(more)} more findings", (Findings("The other differences", more),)),) if more else ()
+    folded = (
+        (Folded(words.counted(len(more), "more finding"), (Findings("The other differences", more),)),) if more else ()
+    )
     counts = [(kind, sum(each.severity == kind for each in found)) for kind in ("error", "warning", "information")]
     told = ", ".join(
         f"{count} {kind}{'s' if count > 1 and kind != 'information' else ''}" for kind, count in counts if count

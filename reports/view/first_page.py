@@ -102,7 +102,9 @@ def _not_run(record: RunRecord) -> list[tuple[str, int]]:
         return [(f"{name}: was expected of this run and did not run", 1) for name in names]
     first = "; ".join(names[:TOLD_ALONE])
     more = f"; and {len(names) - TOLD_ALONE} more, in block 8"
-    return [(f"{len(names)} scenarios: were expected of this run and did not run: {first}{more}", len(names))]
+    return [
+        (f"{words.counted(len(names), 'scenario')}: expected of this run, and did not run: {first}{more}", len(names))
+    ]
 
 
 def _required_gaps(record: RunRecord) -> list[str]:

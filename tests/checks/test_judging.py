@@ -362,9 +362,9 @@ def test_a_comparison_of_no_row_is_none() -> None:
     assert Judge(manifest(empty)).content_result(seen, expects_nothing=True).outcome == "met"
     result = Judge(manifest(empty)).content_result(seen, expects_nothing=False)
     assert result.outcome == "not verified"
-    assert "the source's one table was empty" in result.sentence
+    assert "nothing was in the source's 1 table" in result.sentence
     warned = Judge(manifest()).content_result([("shop", contents())], expects_nothing=True)
-    assert [each.message for each in warned.findings] == ["expected a source without rows, found 10 rows in 1 tables"]
+    assert [each.message for each in warned.findings] == ["expected a source without rows, found 10 rows in 1 table"]
     assert Judge(manifest()).content_result([("shop", contents())], expects_nothing=False).findings == ()
 
 

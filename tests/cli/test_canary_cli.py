@@ -126,7 +126,7 @@ def test_tables_that_everybody_may_read_are_told(place: Place, capsys: pytest.Ca
         session.execute("grant usage on schema open_to_all to public; grant select on open_to_all.note to public")
     assert cli.main(["canary", "install", place.dsn]) == 0
 
-    assert "tables elsewhere are open to PUBLIC" in capsys.readouterr().out
+    assert "elsewhere open to PUBLIC, and so to" in capsys.readouterr().out
 
 
 def test_the_sql_is_printed_as_it_would_be_carried_out(place: Place, capsys: pytest.CaptureFixture[str]) -> None:

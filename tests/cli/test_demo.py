@@ -86,7 +86,7 @@ def test_the_end_tells_what_differs_and_names_both_reports(tmp_path: Path) -> No
     told = out.getvalue()
 
     assert "content                   met            missed" in told
-    assert "1 further checks" in told
+    assert "1 further check" in told
     assert "shop.orders: expected 10 rows, found 9 rows" in told
     assert "each of the 1 damages of the other was named" in told
     assert told.count("report.html") == 2

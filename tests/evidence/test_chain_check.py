@@ -259,7 +259,7 @@ def test_another_number_of_unsigned_entries_was_not_there(tmp_path: Path) -> Non
             chain.starts[1], record=dataclasses.replace(chain.starts[1].record, unsigned_before=said)
         )
         found = verify_chain(folder, KEY, read=(dataclasses.replace(chain, starts=(chain.starts[0], other)), ()))
-        sentence = f"starts/0002-b.json is number 2 and says that {said} unsigned entries stand before it"
+        sentence = f"starts/0002-b.json is number 2 and says that {said} unsigned stand before it"
         assert (Problem("chain", "starts/0002-b.json", sentence) in found) == told
 
 

@@ -18,7 +18,7 @@ ROOMS = ("drills", "steps", "reports")
 # Modules of `drills` that are no folder: the ground that all stand on, and two that are rooms by themselves.
 GROUND = (
     "errors", "clock", "durations", "files", "notebook", "policy_statements", "printable", "redaction", "screen", "sql",
-    "streams", "work_folder", "private_process", "libpq", "interruption", "json_text",
+    "streams", "work_folder", "private_process", "libpq", "interruption", "json_text", "plural",
 )  # fmt: skip
 GROUND_ROOM = "ground"
 ROW = r"^\| `([\w/]+)` \|([^|]*)\| ([^|]*) \|$"

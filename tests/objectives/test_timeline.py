@@ -157,7 +157,7 @@ def test_cold_and_warm_times_are_kept(tmp_path: Path) -> None:
     verdict = {each.name: each for each in record.verdicts}["queries"]
     assert (verdict.outcome, verdict.sentence) == (
         "met",
-        "1 queries timed, no difference; 'open orders' took 30.0 s cold, 150 ms warm in its run no. 4",
+        "1 query timed, no difference; 'open orders' took 30.0 s cold, 150 ms warm in its run no. 4",
     )
 
 

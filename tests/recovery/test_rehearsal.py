@@ -137,8 +137,8 @@ def test_a_verifier_that_overlooks_a_damage_has_verified_nothing() -> None:
     named = judge_rehearsal(restoration(("shop.orders", "error"), ("shop.customers", "error")), COPY)
 
     assert (overlooked.outcome, overlooked.exit_code) == ("missed", COULD_NOT_RUN)
-    assert overlooked.sentence == "1 of 2 damaged objects were not named: shop.customers"
-    assert (named.outcome, named.sentence) == ("met", "each of the 2 damaged objects was named by a finding")
+    assert overlooked.sentence == "1 of 2 damaged objects not named: shop.customers"
+    assert (named.outcome, named.sentence) == ("met", "2 damaged objects, each named by a finding")
 
 
 def test_what_the_verifier_says_of_the_copy_is_recorded(tmp_path: Path) -> None:

@@ -180,7 +180,7 @@ def test_the_command_prints_the_matrix(
 
     assert cli.main(["report", "controls", "--period", "2026-10-01..2026-11-20"]) == 0
     said = capsys.readouterr().out
-    for each in ("At least 1 drills expected, 2 ran to a verdict, 1 of them failed", "aws-orders/0003", "SOC 2", "L1"):
+    for each in ("At least 1 drill expected, 2 ran to a verdict, 1 of them failed", "aws-orders/0003", "SOC 2", "L1"):
         assert each in said
     assert "was started and has no bundle" in said.replace("\n", " ")
 

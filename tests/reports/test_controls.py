@@ -184,7 +184,7 @@ def test_what_is_kept_on_purpose_is_no_removal_that_was_shown() -> None:
     found = rows(dataclasses.replace(record, resources=(*record.resources, kept)))
 
     assert (found["gdpr Art. 5(1)(e)"].supported, found["gdpr Art. 5(1)(e)"].failed) == (False, False)
-    assert "1 of 5 resources of the run are kept on purpose" in found["gdpr Art. 5(1)(e)"].sentence
+    assert "1 of 5 resources of the run kept on purpose" in found["gdpr Art. 5(1)(e)"].sentence
 
 
 def test_what_no_drill_evidences_has_its_slots() -> None:

@@ -71,7 +71,7 @@ def test_each_check_has_a_file_with_its_statements(tmp_path: Path) -> None:
     notes.add({"check": "content", "text": "alter role r password 'hunter22'"})
     raw.write(tmp_path)
     assert (tmp_path / "raw/sql/data-loss.sql").read_text() == (
-        "select 1;\n\nselect 3;\n\n-- 1 more statements, which differ by names alone, are left out\n"
+        "select 1;\n\nselect 3;\n\n-- 1 more statement left out: only names differ\n"
     )
     assert "hunter22" not in (tmp_path / "raw/sql/content.sql").read_text()
 

@@ -18,6 +18,7 @@ from drills.checks.base.session import Connection, Connector, database_names, sn
 from drills.checks.base.timeouts import resume_after_disconnect
 from drills.clock import Clock
 from drills.model.finding import CheckResult, Finding, NotChecked, Outcome, Requirement
+from drills.plural import counted, counted_of
 
 NO_MANIFEST = "no manifest says what the copy should contain"
 Expected = TypeVar("Expected")
@@ -141,7 +142,10 @@ def build_result(
         first = outcome.unverified[0]
         sentence = f"{first.what}: {first.reason}; {len(outcome.unverified)} not {verb}"
     elif outcome.compared or outcome.findings:
-        verdict, sentence = "met", f"{outcome.compared:,} {what} {verb}, {_difference(outcome)}{_not_run(outcome)}"
+        verdict, sentence = (
+            "met",
+            f"{counted_of(outcome.compared, what)} {verb}, {_difference(outcome)}{_not_run(outcome)}",
+        )
         sentence += f"; {remark}" if remark else ""
     elif outcome.excluded:
         sentence = f"no {what} {verb}: {len(outcome.excluded)} left out"
@@ -161,7 +165,7 @@ def build_result(
 
 def _difference(outcome: CheckOutcome) -> str:
     warnings = sum(finding.severity == "warning" for finding in outcome.findings)
-    return f"no errors, {warnings} warning{'s' if warnings > 1 else ''}" if warnings else "no difference"
+    return f"no errors, {counted(warnings, 'warning')}" if warnings else "no difference"
 
 
 def _not_run(outcome: CheckOutcome) -> str:

@@ -16,6 +16,7 @@ from drills.checks.base.session import Connection
 from drills.checks.catalog.known import COLUMNS, KINDS, NEWEST
 from drills.checks.catalog.queries import FIRST_USER_OID
 from drills.model.finding import NotChecked
+from drills.plural import counted
 from drills.sql import Quoted, execute, literal
 
 SECTION = "objects of a newer PostgreSQL"
@@ -84,4 +85,4 @@ def not_compared(*sides: Mapping[str, Mapping[str, str]]) -> tuple[NotChecked, .
         for name, text in side.get(SECTION, {}).items():
             rows[name] = max(rows.get(name, 0), int(json.loads(text)["rows"]))
     reason = f"not compared: this version knows the catalogs of PostgreSQL up to {NEWEST}; its rows were counted"
-    return tuple(NotChecked(f"{number:,} rows of {name}", reason) for name, number in sorted(rows.items()))
+    return tuple(NotChecked(f"{counted(number, 'row')} of {name}", reason) for name, number in sorted(rows.items()))

@@ -22,6 +22,7 @@ from drills.checks.content.rows import DifferingTable, RowLocation
 from drills.checks.content.watermark import condition
 from drills.model.finding import CheckResult, Finding, NotChecked
 from drills.model.policy import TablePolicy
+from drills.plural import counted
 
 __all__ = [
     "EXACT",
@@ -173,21 +174,25 @@ def _difference(table: str, before: TableContent, after: TableContent, policy: T
         wanted = before.rows * (policy.percent or 100.0) / 100
         if after.rows >= wanted:
             return []
-        message = f"{table} has {after.rows:,} rows, fewer than {policy.percent:g} % of {before.rows:,}"
-        return [_finding(table, f"at least {wanted:,.0f} rows", f"{after.rows:,} rows", message)]
+        message = f"{table} has {counted(after.rows, 'row')}, fewer than {policy.percent:g} % of {before.rows:,}"
+        return [
+            _finding(table, f"at least {wanted:,.0f} row{'s' * (wanted != 1)}", counted(after.rows, "row"), message)
+        ]
     if (before.rows, before.fingerprint) == (after.rows, after.fingerprint):
         return []
     if after.rows < before.rows:
-        message = f"{table} lost {before.rows - after.rows:,} of {before.rows:,} rows"
+        message = f"{table} lost {before.rows - after.rows:,} of {counted(before.rows, 'row')}"
     elif after.rows > before.rows:
-        message = f"{table} has {after.rows - before.rows:,} rows more than the {before.rows:,} that were backed up"
+        message = (
+            f"{table} has {counted(after.rows - before.rows, 'row')} more than the {before.rows:,} that were backed up"
+        )
     else:
-        message = f"{table} has the same {before.rows:,} rows by count, but other contents"
+        message = f"{table} has the same {counted(before.rows, 'row')} by count, but other contents"
     return [_finding(table, _describe(before), _describe(after), message)]
 
 
 def _describe(content: TableContent) -> str:
-    return f"{content.rows:,} rows, fingerprint {content.fingerprint[:16]}"
+    return f"{counted(content.rows, 'row')}, fingerprint {content.fingerprint[:16]}"
 
 
 def _finding(table: str, expected: str, found: str, message: str) -> Finding:

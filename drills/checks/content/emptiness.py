@@ -9,6 +9,7 @@ from drills.checks.content.model import Contents
 from drills.checks.content.read import policy_of
 from drills.model.finding import CheckResult, Finding, NotChecked
 from drills.model.policy import TablePolicy
+from drills.plural import counted
 
 _ADVICE = (
     'name the database that holds the data, or say that none are expected: expects = "nothing" in drill.toml, '
@@ -42,18 +43,18 @@ def judge(result: CheckResult, compared: int, source: tuple[int, int], *, expect
     if expects_nothing:
         if not rows:
             return result
-        message = f"expected a source without rows, found {rows:,} rows in {tables:,} tables"
+        message = f"expected a source without rows, found {counted(rows, 'row')} in {counted(tables, 'table')}"
         query = "select oid::regclass from pg_class where relkind = 'r' and oid >= 16384"
-        warning = Finding(result.name, "warning", "rows", "none", f"{rows:,} rows", message, query)
+        warning = Finding(result.name, "warning", "rows", "none", counted(rows, "row"), message, query)
         return dataclasses.replace(result, findings=(*result.findings, warning))
     if compared or result.outcome == "missed":
         return result
     if not tables:
         why = "the source had no table that was read"
     elif not rows:
-        why = f"the source's {tables:,} tables were empty" if tables > 1 else "the source's one table was empty"
+        why = f"nothing was in the source's {counted(tables, 'table')}"
     else:
-        why = f"none of the source's {rows:,} rows in {tables:,} tables could or should be compared"
+        why = f"none of the source's {counted(rows, 'row')} in {counted(tables, 'table')} could or should be compared"
     sentence = f"no row was compared: {why}; {_ADVICE}"
     return dataclasses.replace(
         result,

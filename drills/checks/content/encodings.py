@@ -17,6 +17,7 @@ from drills.checks.content.model import Contents, TableContent
 from drills.checks.content.read import policy_of
 from drills.model.finding import NotChecked
 from drills.model.policy import TablePolicy
+from drills.plural import counted
 
 Comparable = Literal["whole", "as text", "as bytes", "by count"]
 """How the rows of two encodings can be compared: `as bytes` and `by count` can only show that some are equal, or fewer."""
@@ -62,9 +63,9 @@ def settle(
     unverified = []
     for name, table in expected.tables.items():
         before[name] = dataclasses.replace(table, ranges=None)
-        counted = policy_of(name, table.root, policies).kind in ("skip", "at least")
-        if name in after and not counted and (why := _incomparable(name, table, after[name], encodings)):
-            reason = f"{table.rows:,} rows were counted and their contents not compared: {encodings.difference}{why}"
+        by_count = policy_of(name, table.root, policies).kind in ("skip", "at least")
+        if name in after and not by_count and (why := _incomparable(name, table, after[name], encodings)):
+            reason = f"{counted(table.rows, 'row')} counted, and the contents not compared: {encodings.difference}{why}"
             unverified.append(NotChecked(name, reason))
             del before[name], after[name]
     how = {"as text": "contents were compared as text", "as bytes": "equal bytes are taken as equal contents"}

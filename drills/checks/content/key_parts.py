@@ -28,6 +28,7 @@ from drills.checks.content.tables import ListedTable
 from drills.model.coverage import Speed
 from drills.model.finding import Finding
 from drills.model.policy import TablePolicy
+from drills.plural import counted
 from drills.turns.plan import Part, Unit
 
 NAME = "content"
@@ -233,16 +234,16 @@ def _finding(table: str, known: Ranges, part: PartSeen) -> Finding:
     ends = [f"from {low}"] * (low is not None) + [f"to {(high or 0) - 1}"] * (high is not None)
     keys = f"{column} {' '.join(ends)}"
     if before.rows == part.rows:
-        what = f"has the same {before.rows:,} rows by count, but other contents"
+        what = f"has the same {counted(before.rows, 'row')} by count, but other contents"
     else:
-        what = f"has {part.rows:,} rows in place of {before.rows:,}"
+        what = f"has {counted(part.rows, 'row')} in place of {before.rows:,}"
     conditions = [f"{column} >= {low}"] * (low is not None) + [f"{column} < {high}"] * (high is not None)
     return Finding(
         NAME,
         "error",
         table,
-        f"{before.rows:,} rows with {keys}, as in the manifest",
-        f"{part.rows:,} rows with other contents",
+        f"{counted(before.rows, 'row')} with {keys}, as in the manifest",
+        f"{counted(part.rows, 'row')} with other contents",
         f"{table} {what} with {keys} (part {part.number + 1} of {CELLS}; the rest of it is judged by itself)",
         f"select * from only {table} where {' and '.join(conditions)}",
     )

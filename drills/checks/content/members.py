@@ -15,6 +15,7 @@ from drills.checks.base.outcome import CheckOutcome
 from drills.checks.content.model import Contents, TableContent
 from drills.model.finding import Finding, NotChecked
 from drills.model.policy import TablePolicy
+from drills.plural import counted
 
 NAME = "content"
 _BEFORE = "the manifest was taken before tables of extensions and in schemas of PostgreSQL's were read: take it again"
@@ -73,7 +74,7 @@ def _is_refreshed(before: TableContent, after: TableContent | None, other_server
 
 
 def _stale(name: str, before: TableContent, after: TableContent) -> CheckOutcome:
-    counts = f"{before.rows:,} rows on the source, {after.rows:,} here"
+    counts = f"{counted(before.rows, 'row')} on the source, {after.rows:,} here"
     reason = f'materialised view that the restore of a dump has filled anew: {counts}; "exact" compares it all the same'
     return CheckOutcome(excluded=(NotChecked(name, reason),))
 
@@ -103,7 +104,7 @@ def _as_dumped(
         return (_only(before), _only(after)), CheckOutcome(excluded=(NotChecked(name, reason),))
     if (before.rows, before.fingerprint) == (after.rows, after.fingerprint):
         return (before, after), CheckOutcome()
-    counts = f"{before.rows:,} rows on the source, {after.rows:,} here"
+    counts = f"{counted(before.rows, 'row')} on the source, {after.rows:,} here"
     if before.member.configuration:
         why = f"in the copy to {there}, with another condition for what a dump carries"
     else:
@@ -119,9 +120,9 @@ def _only(table: TableContent) -> TableContent:
 
 def _missing(name: str, table: TableContent) -> CheckOutcome:
     """Report a table that is gone, where no other check does."""
-    rows = f"a table with {table.rows:,} rows"
+    rows = f"a table with {counted(table.rows, 'row')}"
     of = f" of extension {table.member.extension}" if table.member else ""
-    message = f"{name}{of} is missing, and with it {table.rows:,} rows"
+    message = f"{name}{of} is missing, and with it {counted(table.rows, 'row')}"
     return CheckOutcome(1, (_finding(name, rows, "no such table", message),))
 
 
@@ -139,7 +140,9 @@ def _added(tables: Mapping[str, TableContent], *, known: bool) -> CheckOutcome:
             total += CheckOutcome(excluded=(NotChecked(name, reason),))
         else:
             message = f"{name} lies in a schema of PostgreSQL's, and the source does not have it"
-            total += CheckOutcome(1, (_finding(name, "no such table", f"a table with {table.rows:,} rows", message),))
+            total += CheckOutcome(
+                1, (_finding(name, "no such table", f"a table with {counted(table.rows, 'row')}", message),)
+            )
     return total
 
 

@@ -17,6 +17,7 @@ from drills.checks.content import fingerprint, ranges
 from drills.checks.content.fingerprint import Algorithm
 from drills.checks.content.ranges import Difference, Ranges
 from drills.checks.content.tables import ListedTable, tables
+from drills.plural import counted
 from drills.sql import Quoted, execute
 
 _MAX_TABLES = 50  # in how many tables of one database rows are located
@@ -127,7 +128,7 @@ def _describe(before: Ranges, each: Difference, existing: Mapping[int, str], num
             return f"{what}: the row with {column} {key}", f"r.{column} = {key}"
         name = existing.get(key) or f"digest {key:010x}"
         return f"{what}: the row with {column} {name}", f"{number} = {key}"
-    counts = f"{each.before:,} rows before, {each.after:,} now"
+    counts = f"{counted(each.before, 'row')} before, {each.after:,} now"
     low, high = before.edges(each.number)
     ends = (low, None if high is None else high - 1)
     name = f"r.{column}" if before.key.kind == "integer" else number

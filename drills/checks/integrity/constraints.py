@@ -26,6 +26,7 @@ from drills.checks.integrity.constraint_queries import (
 )
 from drills.checks.integrity.indexes import Shown
 from drills.model.finding import Finding, NotChecked, Severity
+from drills.plural import counted
 from drills.redaction import hide_constants
 from drills.sql import Quoted, execute
 
@@ -236,7 +237,7 @@ def _outcome(query: ConstraintQuery, answer: _Count, identical: Set[str] | None)
         return CheckOutcome(excluded=left) if optional else CheckOutcome(unverified=left)
     if not answer.broken:
         return CheckOutcome(1)
-    rows = f"{answer.broken:,} row{'s' if answer.broken > 1 else ''}"
+    rows = counted(answer.broken, "row")
     message = f"{rows} of {query.tables[0]} break{'' if answer.broken > 1 else 's'} {query.object}"
     if inherited:
         message += ", as on the source: the tables hold the same rows"

@@ -12,6 +12,7 @@ from typing import Any
 from drills.checks.base.outcome import CheckOutcome
 from drills.checks.base.session import Connection
 from drills.model.finding import Finding, NotChecked, Severity
+from drills.plural import counted
 from drills.sql import execute, literal
 
 NAME = "files"
@@ -73,9 +74,11 @@ def judge(missing: list[str], cut: list[tuple[str, int, int]], *, imported: bool
         if name in missing:
             continue
         severity: Severity = "information" if imported and blocks else "error"
-        message = f"{name} has {blocks:,} blocks, the catalog has {pages:,}: "
+        message = f"{name} has {counted(blocks, 'block')}, the catalog has {pages:,}: "
         message += "its file was cut" if severity == "error" else "of a source with dead rows, or its file was cut"
-        findings.append(Finding(NAME, severity, name, f"{pages:,} blocks", f"{blocks:,} blocks", message, _query(name)))
+        findings.append(
+            Finding(NAME, severity, name, counted(pages, "block"), counted(blocks, "block"), message, _query(name))
+        )
     return tuple(findings)
 
 

@@ -35,6 +35,7 @@ from drills.checks.integrity import lookups
 from drills.checks.integrity.index_queries import HEAP, INDEX, STEPS, Index, by_table
 from drills.checks.integrity.lookups import Lookup, names_in
 from drills.model.finding import Finding, NotChecked
+from drills.plural import counted
 from drills.redaction import hide_constants
 from drills.sql import Quoted, execute
 
@@ -283,14 +284,14 @@ def _index(reader: _Reader, index: Index, rows: int, keys: int) -> CheckOutcome:
     found = reader.ask(index.index_query, INDEX)
     if isinstance(found, psycopg.Error):
         return _unreadable([index.name], index.table, found)
-    expected, actual = f"{rows:,} rows of {index.table}", f"{int(found[0]):,} rows"
+    expected, actual = f"{counted(rows, 'row')} of {index.table}", counted(int(found[0]), "row")
     if int(found[0]) != rows:
-        message = f"{name} leads to {int(found[0]):,} rows, {index.table} has {rows:,} that belong into it"
+        message = f"{name} leads to {counted(int(found[0]), 'row')}, {index.table} has {rows:,} that belong into it"
     elif int(found[1]) != keys:
         message, actual = f"{name} holds other keys than {index.table}", "other keys"
     elif found[2]:
         message = f"{name} is out of order at {found[2]:,} places: its collation may have changed"
-        expected, actual = "keys in order", f"{found[2]:,} keys out of order"
+        expected, actual = "keys in order", f"{counted(found[2], 'key')} out of order"
     else:
         reader.note_verified(index, found[3])
         return CheckOutcome(1)

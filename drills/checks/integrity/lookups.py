@@ -28,6 +28,7 @@ import psycopg
 from drills.checks.base.outcome import CheckOutcome
 from drills.checks.base.session import Connection
 from drills.model.finding import Finding, NotChecked
+from drills.plural import counted
 from drills.redaction import hide_constants
 from drills.sql import Quoted
 
@@ -230,11 +231,13 @@ def _outcome(
         why = (
             f"at most {limit:,} keys are" if rows > limit else "an operator of its class finds no others by themselves"
         )
-        excluded = [NotChecked(name, f"{index.method}: the keys of {seen:,} of {rows:,} rows were looked up: {why}")]
+        excluded = [
+            NotChecked(name, f"{index.method}: the keys of {seen:,} of {counted(rows, 'row')} were looked up: {why}")
+        ]
     if not short:
         return CheckOutcome(1 if seen or not rows else 0, excluded=tuple(excluded))
     message = (
-        f"{name} does not lead to {lost:,} of {seen:,} rows of {index.table} by their own keys: "
+        f"{name} does not lead to {lost:,} of {counted(seen, 'row')} of {index.table} by their own keys: "
         f"{short:,} of {keys:,} keys looked up"
     )
     preamble = "; ".join(f"set {setting} = {value}" for setting, value in settings)
@@ -242,8 +245,8 @@ def _outcome(
         NAME,
         "error",
         index.name,
-        f"{seen:,} rows",
-        f"{seen - lost:,} rows",
+        counted(seen, "row"),
+        counted(seen - lost, "row"),
         message,
         hide_constants(f"{preamble}; {text}"),
     )

@@ -28,6 +28,7 @@ from drills.checks.base.timeouts import (
 from drills.durations import show_duration
 from drills.errors import VERIFICATION_FAILED, ConfigError
 from drills.model.finding import CheckResult, Finding, NotChecked, Verdict
+from drills.plural import counted
 from drills.sql import execute, statements
 
 NAME = "invariants"
@@ -207,6 +208,6 @@ def _evaluate(connection: Connection, each: Invariant, timeout: float) -> CheckO
         return CheckOutcome(unverified=(NotChecked(name, reason),))
     if not row or not row[0]:
         return CheckOutcome(1)
-    found = f"{row[0]:,} row{'s' if row[0] > 1 else ''}"
+    found = counted(row[0], "row")
     message = f"{each.sentence} {found} break{'' if row[0] > 1 else 's'} that"
     return CheckOutcome(1, (Finding(NAME, "error", name, each.sentence, found, message, each.query),))

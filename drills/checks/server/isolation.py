@@ -8,6 +8,7 @@ from typing import Any
 
 from drills.model.finding import CheckResult, Finding, NotChecked, Outcome, Severity
 from drills.model.instance import Instance
+from drills.plural import counted
 
 NAME = "isolation"
 
@@ -50,7 +51,7 @@ def judge(
     facts = [
         *([("public access", "no", public)] if public else []),
         ("deletion protection", "off", "on" if scratch.deletion_protection else "off"),
-        ("backup retention", "0 days", f"{scratch.backup_retention_days} days"),
+        ("backup retention", "0 days", counted(scratch.backup_retention_days, "day")),
         ("log exports", "none", ", ".join(scratch.log_exports) or "none"),
         ("security groups", "at least one", "at least one" if security_groups else "none"),
         *(_placing(scratch, around) if around else []),
@@ -82,7 +83,7 @@ def _sentence(errors: Sequence[Finding], unknown: Sequence[NotChecked], warnings
     if unknown:
         return f"whether it is public is not known: {unknown[0].reason}"
     if warnings:
-        return f"lets nothing out and admits no range of addresses, {len(warnings)} warning{'s' if len(warnings) > 1 else ''}"
+        return f"lets nothing out and admits no range of addresses, {counted(len(warnings), 'warning')}"
     return "admits single hosts alone and lets nothing out"
 
 

@@ -19,6 +19,7 @@ from drills.durations import show_duration
 from drills.errors import VERIFICATION_FAILED, ConfigError
 from drills.model.record import RunRecord
 from drills.model.timing import Phase
+from drills.plural import counted
 from drills.record import load
 from reports import words
 
@@ -171,7 +172,7 @@ def _rows(sides: Sequence[Side]) -> Iterator[tuple[str, list[str]]]:
     outcomes = {name: [_outcome(record, name) for record in records] for name in names}
     differing = {name: cells for name, cells in outcomes.items() if len(set(cells)) > 1}
     yield from differing.items()
-    yield f"{len(outcomes) - len(differing)} further checks", ["as the other"] * len(sides)
+    yield counted(len(outcomes) - len(differing), "further check"), ["as the other"] * len(sides)
     yield "exit code", [f"{record.code}" if record else side.said for side, record in zip(sides, records, strict=True)]
 
 

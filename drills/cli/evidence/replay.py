@@ -15,6 +15,7 @@ from drills.evidence.check import is_chain
 from drills.evidence.folder import entries_in
 from drills.evidence.sums import SUMS
 from drills.files import refuse_unreadable_below
+from drills.plural import counted
 from drills.printable import printable, to_json
 from drills.record import RECORD_NAME
 from drills.replay import bundle
@@ -113,10 +114,10 @@ def _summary(found: Replay, run_id: str) -> str:
     codes = ", ".join(map(str, found.codes))
     if found.differences:
         number = len(found.differences)
-        return (
-            f"run {run_id}: {number} difference{'s' if number > 1 else ''}; by the evidence its exit codes are {codes}"
-        )
-    return f"run {run_id}: {len(found.derived)} values derived again, none differs; its exit codes are {codes}"
+        return f"run {run_id}: {counted(number, 'difference')}; by the evidence its exit codes are {codes}"
+    return (
+        f"run {run_id}: {counted(len(found.derived), 'value')} derived again, none differs; its exit codes are {codes}"
+    )
 
 
 COMMAND = Command(EXAMPLE, add_arguments, run, EXIT_CODES)

@@ -26,6 +26,7 @@ from drills.durations import parse_duration
 from drills.errors import ConfigError, DrillError
 from drills.evidence.manifests import sign_manifest, signature_path
 from drills.files import write_atomically
+from drills.plural import counted, counted_of
 from drills.printable import printable
 
 if TYPE_CHECKING:
@@ -263,12 +264,12 @@ def _summary(taken: Manifest, where: str) -> str:
     tables = [table for one in taken.databases.values() for table in one.contents.tables.values()]
     unread = sum(len(one.contents.unreadable) + len(one.contents.damaged) for one in taken.databases.values())
     held = max((one.held_seconds for one in taken.databases.values()), default=0.0)
-    names = ", ".join(taken.databases)
-    which = f"{unread} table{'s' if unread > 1 else ''}"
+    names, rows = ", ".join(taken.databases), counted(sum(table.rows for table in tables), "row")
+    which = counted(unread, "table")
     missing = f"; {which} could not be read: a verification leaves what was not read not verified" if unread else ""
     return (
-        f"{where}: {names}, {len(tables)} {WHAT}, {sum(table.rows for table in tables):,} rows; the snapshot was held for "
-        f"{held:.1f} s by {taken.workers} connection{'s' if taken.workers > 1 else ''}{missing}"
+        f"{where}: {names}, {counted_of(len(tables), WHAT)}, {rows}; the snapshot was held for "
+        f"{held:.1f} s by {counted(taken.workers, 'connection')}{missing}"
     )
 
 

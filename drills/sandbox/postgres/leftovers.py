@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from drills import work_folder
+from drills.plural import counted
 
 
 def remove_leftovers(where: Sequence[Path] | None = None) -> Iterator[str]:
@@ -19,7 +20,7 @@ def remove_leftovers(where: Sequence[Path] | None = None) -> Iterator[str]:
 
         ended = sweep(folder)
         shutil.rmtree(folder, ignore_errors=True)
-        processes = f" with {ended} processes of PostgreSQL" if ended else ""
+        processes = f" with {counted(ended, 'process', 'processes')} of PostgreSQL" if ended else ""
         if os.path.lexists(folder):
             yield f"expected to remove {folder}, which a run or sandbox that was killed has left, found that it stays: remove it"
         else:

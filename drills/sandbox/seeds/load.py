@@ -17,6 +17,7 @@ import psycopg
 from psycopg import Connection, sql
 
 from drills.errors import SeedError
+from drills.plural import counted
 from drills.redaction import show_error
 from drills.sandbox.postgres.cluster import Cluster
 from drills.sandbox.postgres.roles import TemporaryLogin
@@ -231,7 +232,7 @@ def _create_database(cluster: Cluster, name: str, encoding: str, master: str) ->
         with cluster.connect(name) as session:
             if tables := session.execute(_TABLES).fetchall():
                 raise SeedError(
-                    f"expected an empty database {name} to load the seed into, found {len(tables)} tables in it; "
+                    f"expected an empty database {name} to load the seed into, found {counted(len(tables), 'table')} in it; "
                     "load it into a new instance"
                 )
     if exists and name in _EXISTING_DATABASES:

@@ -35,9 +35,9 @@ def result(
     ("tables", "policies", "why"),
     [
         ({}, None, "no table that was read"),
-        ({"s.t": EMPTY}, None, "one table was empty"),
-        ({"s.t": EMPTY, "s.u": EMPTY}, None, "2 tables were empty"),
-        ({"s.t": ROWS}, SKIP, "none of the source's 3 rows in 1 tables"),
+        ({"s.t": EMPTY}, None, "in the source's 1 table"),
+        ({"s.t": EMPTY, "s.u": EMPTY}, None, "nothing was in the source's 2 tables"),
+        ({"s.t": ROWS}, SKIP, "none of the source's 3 rows in 1 table"),
     ],
     ids=["no table", "an empty table", "empty tables", "all of them skipped"],
 )

@@ -133,7 +133,7 @@ def test_rows_are_named_by_their_keys_where_these_may_be_told(server: Checked, a
     assert "lost: the row with w, n digest " in message
     assert "added: the row with w, n digest " in message
     assert "word 7" not in message + query
-    assert found["public.keyless"][0] == "public.keyless lost 1 of 1 rows"
+    assert found["public.keyless"][0] == "public.keyless lost 1 of 1 row"
 
 
 @postgres
