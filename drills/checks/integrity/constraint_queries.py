@@ -8,7 +8,8 @@ planner knows nothing; the rest relies on the settings in drills/checks/base/ses
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import dataclasses
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -105,6 +106,14 @@ join pg_catalog.pg_class as p on p.oid = k.confrelid join pg_catalog.pg_namespac
 where k.contype = 'f' and k.convalidated and k.conparentid = 0 and {_USER} order by 1, 2
 """
 # By index rather than by constraint: a unique index demands the same. Its size estimates what a sort of the keys needs.
+_UNIQUE_FROM = f"""
+from pg_catalog.pg_index as x join pg_catalog.pg_class as c on c.oid = x.indrelid
+join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+where x.indisunique and x.indisvalid and c.relkind in ('r', 'm') and c.relpersistence <> 't'
+    and (c.relkind = 'r' or c.relispopulated) and {_USER}"""
+_UNIQUE_NAMES = f"""
+select x.indexrelid::bigint, c.oid::pg_catalog.regclass::text, x.indexrelid::pg_catalog.regclass::text {_UNIQUE_FROM} order by 2, 3
+"""
 _UNIQUE = f"""
 select c.oid::pg_catalog.regclass::text, x.indexrelid::pg_catalog.regclass::text,
     coalesce((pg_catalog.to_jsonb(x) ->> 'indnullsnotdistinct')::boolean, false),
@@ -115,10 +124,7 @@ select c.oid::pg_catalog.regclass::text, x.indexrelid::pg_catalog.regclass::text
         left join pg_catalog.pg_attribute as a on a.attrelid = c.oid and a.attnum = x.indkey[g - 1] order by g),
     pg_catalog.pg_get_expr(x.indpred, x.indrelid),
     greatest(pg_catalog.pg_relation_size(x.indexrelid), (24 * c.reltuples)::bigint), x.indexrelid::bigint
-from pg_catalog.pg_index as x join pg_catalog.pg_class as c on c.oid = x.indrelid
-join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-where x.indisunique and x.indisvalid and c.relkind in ('r', 'm') and c.relpersistence <> 't'
-    and (c.relkind = 'r' or c.relispopulated) and {_USER} order by 1, 2
+{_UNIQUE_FROM} and x.indexrelid = any (%s::pg_catalog.oid[])
 """
 _EXCLUSIONS = f"""
 select c.oid::pg_catalog.regclass::text, {_ON}, pg_catalog.pg_get_expr(x.indpred, x.indrelid),
@@ -176,8 +182,8 @@ def list_conditions(connection: Connection) -> tuple[ConstraintQuery, ...]:
         )
 
 
-def list_queries(connection: Connection) -> tuple[ConstraintQuery, ...]:
-    """Return the queries for all constraints of a database that are marked as valid."""
+def list_queries(connection: Connection, unique: Set[str] = frozenset()) -> tuple[ConstraintQuery, ...]:
+    """Return the queries for all constraints of a database that are marked as valid; none for the indexes that are `unique`."""
 
     def rows(query: str) -> psycopg.Cursor[tuple[Any, ...]]:
         return execute(connection, query)
@@ -185,10 +191,18 @@ def list_queries(connection: Connection) -> tuple[ConstraintQuery, ...]:
     with index_scans(connection):
         return (
             *list_conditions(connection),
-            *(_unique(*row) for row in rows(_UNIQUE)),
+            *_list_unique(connection, unique),
             *(_foreign(_Foreign(*row)) for row in rows(_FOREIGN)),
             *(_exclusion(*row) for row in rows(_EXCLUSIONS)),
         )
+
+
+def _list_unique(connection: Connection, known: Set[str]) -> list[ConstraintQuery]:
+    """Return the unique indexes with their queries, but for those that are known to hold no key twice: of these the names."""
+    names = execute(connection, _UNIQUE_NAMES).fetchall()
+    wanted = [oid for oid, _, index in names if index not in known]
+    queries = {row[-1]: _unique(*row) for row in execute(connection, _UNIQUE, (wanted,))} if wanted else {}
+    return [queries.get(oid) or _unique_named(table, index, oid) for oid, table, index in names]
 
 
 def by_table(found: Sequence[ConstraintQuery]) -> Iterator[tuple[Quoted, list[ConstraintQuery]]]:
@@ -251,8 +265,11 @@ def _unique(
         f"select coalesce(sum(n - 1), 0) from (select count(*) as n from only {table}{where} "
         f"group by {', '.join(f'({key})' for key in keys)} having count(*) > 1) as twice"
     )
-    calls = (("pg_index", oid),)
-    return ConstraintQuery(f"unique index {index}", (table,), query, needs_bytes=int(size), index=index, calls=calls)
+    return dataclasses.replace(_unique_named(table, index, oid), query=query, needs_bytes=int(size))
+
+
+def _unique_named(table: Quoted, index: Quoted, oid: int) -> ConstraintQuery:
+    return ConstraintQuery(f"unique index {index}", (table,), "", index=index, calls=(("pg_index", oid),))
 
 
 class _Foreign(NamedTuple):

@@ -60,8 +60,8 @@ def check(
     for statement in _SETTINGS:
         execute(connection, statement)
     temp_space = _temp_space(connection)
-    total, listed = _without_code(list_queries(connection), code, identical)
     shown = shown or Shown()
+    total, listed = _without_code(list_queries(connection, shown.unique), code, identical)
     validated = {
         query
         for query in listed
