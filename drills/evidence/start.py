@@ -18,6 +18,7 @@ from urllib.parse import quote
 from pydantic import TypeAdapter, ValidationError
 
 from drills.errors import ConfigError
+from drills.json_text import VERSION, what_is_in
 from drills.model.evidence import EvidenceLevel, EvidenceSummary, Initiator, PlanReferences
 from drills.model.record import ExpectedPromise, RunRecord, Setting, value_of
 from drills.model.timing import Objectives
@@ -121,12 +122,10 @@ def read_start(data: bytes, name: str) -> StartRecord:
 
 def read_versioned(adapter: TypeAdapter[Any], data: bytes, name: str, what: str, newest: int) -> Any:
     """Read a record of the evidence. Raises ConfigError, one sentence, as `read_start` does."""
-    try:
-        raw = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{name}: expected {what} as JSON, found: {error}") from error
-    version = raw.get("schema_version") if isinstance(raw, dict) else None
-    if isinstance(version, int) and version > newest:
+    if found := what_is_in(data.decode("utf-8", errors="replace")):
+        raise ConfigError(f"{name}: expected {what}, JSON with {VERSION}, found {found}")
+    version = json.loads(data)[VERSION]
+    if version > newest:
         raise ConfigError(
             f"{name} has schema version {version}; this version reads up to {newest}: use a newer one of the project"
         )

@@ -173,6 +173,21 @@ def test_a_key_is_of_one_chain(project: Path, capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().out == ""
 
 
+def test_what_of_history_and_chain_cannot_be_read_is_named(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line of the history on stderr, since no run is missed by it; a start record in place of which there is something else."""
+    (project / "reports/history.jsonl").write_text("garbled\n")
+    assert check() == 0
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
+    assert "reports/history.jsonl: line 1 of the history is cut off or no JSON" in said.err
+
+    (start,) = (project / "reports/evidence" / CHAIN / "starts").glob("*.json")
+    for text, found in (("", "an empty file"), ("[]", "a list"), ("null", "null"), ("{}", "an empty object, {}")):
+        start.write_text(text)
+        assert check() == 11
+        assert f"expected a start record, JSON with schema_version, found {found}" in capsys.readouterr().out
+
+
 def test_a_duration_that_is_none_is_wrong_usage(project: Path) -> None:
     """2, as everywhere."""
     assert main(["ledger", "check", "--max-age", "soon"]) == 2

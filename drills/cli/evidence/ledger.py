@@ -17,6 +17,7 @@ from rich.text import Text
 from drills.cli.common import CONFIG_OPTIONS, Command, enter_project, help_texts
 from drills.cli.evidence.configured import max_age_of
 from drills.cli.evidence.fetched import fetch
+from drills.cli.evidence.known_runs import known_runs
 from drills.cli.outputs import missed
 from drills.cli.outputs.missed import Missed
 from drills.clock import SystemClock
@@ -36,7 +37,6 @@ from drills.evidence.keys import PublicKey, read_public_key
 from drills.evidence.ledger import Disagreement, LedgerLine
 from drills.evidence.opening import configured_key
 from drills.evidence.start import chain_name
-from drills.history import store as history_file
 from drills.history.wording import runs
 from drills.model.history import HistoryLine
 from drills.printable import printable, to_json
@@ -159,8 +159,7 @@ def _source(options: argparse.Namespace) -> _Source:
     file = ConfigFile.read(_path(options))
     evidence = file.evidence()
     roots = tuple(dict.fromkeys(Path(each.folder).absolute() for each in evidence.values()))
-    history, _ = history_file.read(configuration.history_of(_path(options)) or history_file.DEFAULT)
-    return _Source(roots, evidence, file.targets(), history)
+    return _Source(roots, evidence, file.targets(), known_runs(configuration.history_of(_path(options))))
 
 
 def _of_no_chain(
