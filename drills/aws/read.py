@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.aws.calls.answers import first
+from drills.aws.described import read_cluster, read_instance
+from drills.aws.kinds import INSTANCE, Kind
 from drills.aws.remedies import explain
 from drills.aws.session import Clients
 from drills.model.instance import Instance
@@ -37,6 +39,9 @@ _NEVER = datetime.fromtimestamp(0, UTC)
 T = TypeVar("T")
 _NOT_FOUND = frozenset(
     {
+        "DBClusterNotFoundFault",
+        "DBClusterParameterGroupNotFound",
+        "DBClusterSnapshotNotFoundFault",
         "DBInstanceNotFound",
         "DBInstanceNotFoundFault",
         "DBSnapshotNotFound",
@@ -94,71 +99,27 @@ def none_if_missing(read: Callable[[], T]) -> T | None:
         raise
 
 
-def raw_instance(clients: Clients, instance_id: str) -> dict[str, Any] | None:
-    """Return the member of DescribeDBInstances' answer, None where there is no instance of that name."""
-    found = none_if_missing(lambda: clients.rds.describe_db_instances(DBInstanceIdentifier=instance_id)["DBInstances"])
+def raw_instance(clients: Clients, name: str, kind: Kind = INSTANCE) -> dict[str, Any] | None:
+    """Return the member of DescribeDBInstances' answer, or of DescribeDBClusters', None where there is none of that name."""
+    asked = {kind.identifier: name}
+    found = none_if_missing(lambda: getattr(clients.rds, kind.describe)(**asked)[kind.described])
     return first(found)
 
 
-def describe_instance(clients: Clients, instance_id: str) -> Instance | None:
-    """Return the instance of that name, or None when there is none."""
-    raw = raw_instance(clients, instance_id)
-    return None if raw is None else read_instance(raw)
+def describe_instance(clients: Clients, name: str, kind: Kind = INSTANCE) -> Instance | None:
+    """Return the instance or cluster of that name, or None when there is none; a cluster with what its writer knows."""
+    raw = raw_instance(clients, name, kind)
+    if raw is None or kind is INSTANCE:
+        return None if raw is None else read_instance(raw)
+    writer = next((each for each in raw.get("DBClusterMembers") or () if each.get("IsClusterWriter")), None)
+    of_writer = raw_instance(clients, writer["DBInstanceIdentifier"]) if writer else None
+    return read_cluster(raw, of_writer)
 
 
-def read_instance(raw: Mapping[str, Any]) -> Instance:
-    """Return a member of DescribeDBInstances' answer as a value."""
-    endpoint = raw.get("Endpoint") or {}
-    subnets = raw.get("DBSubnetGroup") or {}
-    groups = raw.get("DBParameterGroups") or []
-    return Instance(
-        id=raw["DBInstanceIdentifier"],
-        arn=raw.get("DBInstanceArn", ""),
-        dbi_resource_id=raw.get("DbiResourceId", ""),
-        status=raw.get("DBInstanceStatus", ""),
-        engine=raw.get("Engine", ""),
-        engine_version=raw.get("EngineVersion", ""),
-        instance_class=raw.get("DBInstanceClass", ""),
-        master_username=raw.get("MasterUsername", ""),
-        host=endpoint.get("Address", ""),
-        port=int(endpoint.get("Port") or 0),
-        pending=_pending(raw, groups),
-        subnet_group=subnets.get("DBSubnetGroupName", ""),
-        vpc_id=subnets.get("VpcId", ""),
-        subnet_ids=tuple(subnet["SubnetIdentifier"] for subnet in subnets.get("Subnets") or []),
-        security_groups=tuple(group["VpcSecurityGroupId"] for group in raw.get("VpcSecurityGroups") or []),
-        parameter_group=groups[0]["DBParameterGroupName"] if groups else "",
-        publicly_accessible=raw.get("PubliclyAccessible"),
-        deletion_protection=bool(raw.get("DeletionProtection")),
-        backup_retention_days=int(raw.get("BackupRetentionPeriod") or 0),
-        log_exports=tuple(raw.get("EnabledCloudwatchLogsExports") or ()),
-        cluster_id=raw.get("DBClusterIdentifier") or "",
-        created_at=raw.get("InstanceCreateTime"),
-        tags=tuple(sorted((tag["Key"], tag.get("Value", "")) for tag in raw.get("TagList") or [])),
-        storage_type=raw.get("StorageType") or "",
-        storage_gib=raw.get("AllocatedStorage"),
-    )
-
-
-def pending_values(raw: Mapping[str, Any]) -> list[str]:
-    """Return what of an instance is to be changed; False and 0 are values too: a standby or backups that are given up."""
-    return [key for key, value in (raw.get("PendingModifiedValues") or {}).items() if value not in (None, {}, [])]
-
-
-def _pending(raw: Mapping[str, Any], groups: list[dict[str, Any]]) -> tuple[str, ...]:
-    values = pending_values(raw)
-    unsynced = [
-        f"parameter group {group['DBParameterGroupName']} {group['ParameterApplyStatus']}"
-        for group in groups
-        if group.get("ParameterApplyStatus") not in (None, "in-sync")
-    ]
-    return tuple(sorted(values) + unsynced)
-
-
-def snapshot_status(clients: Clients, snapshot_id: str) -> str:
+def snapshot_status(clients: Clients, snapshot_id: str, kind: Kind = INSTANCE) -> str:
     """Return the status of a snapshot, "" when there is none of that name."""
     try:
-        found = clients.rds.describe_db_snapshots(DBSnapshotIdentifier=snapshot_id)["DBSnapshots"]
+        found = getattr(clients.rds, kind.snapshots)(**{kind.snapshot_id: snapshot_id})[kind.snapshots_key]
     except ClientError as error:
         if is_not_found(error):
             return ""
@@ -166,41 +127,43 @@ def snapshot_status(clients: Clients, snapshot_id: str) -> str:
     return str(found[0]["Status"]) if found else ""
 
 
-def recovery_points(clients: Clients, instance_id: str, vault: str | None) -> tuple[RecoveryPoint, ...]:
-    """Return every recovery point of the instances that were ever called `instance_id`, by both APIs, each once.
+def recovery_points(clients: Clients, name: str, vault: str | None, kind: Kind = INSTANCE) -> tuple[RecoveryPoint, ...]:
+    """Return every recovery point of the databases of a kind that were ever called `name`, by both APIs, each once.
 
     What the vault knows (status, lifecycle, completion) is laid over what RDS knows of the same snapshot.
     """
-    in_vault = {raw["RecoveryPointArn"]: raw for raw in _vault_points(clients, vault)} if vault else {}
+    in_vault = {raw["RecoveryPointArn"]: raw for raw in _vault_points(clients, vault, kind)} if vault else {}
     points = []
-    for snapshot in _snapshots(clients, instance_id):
-        points.append(_read_point(snapshot, in_vault.pop(snapshot["DBSnapshotArn"], None), vault))
+    for snapshot in _snapshots(clients, name, kind):
+        points.append(_read_point(snapshot, in_vault.pop(snapshot[kind.snapshot_arn], None), vault, kind))
     for raw in in_vault.values():
-        if str(raw.get("ResourceArn", "")).endswith(f":db:{instance_id}"):
-            points.append(_read_unlisted(raw, instance_id, vault))
+        if str(raw.get("ResourceArn", "")).endswith(f":{kind.arn}:{name}"):
+            points.append(_read_unlisted(raw, name, vault))
     return tuple(points)
 
 
-def automated_backup(clients: Clients, instance_id: str, dbi_resource_id: str | None) -> dict[str, Any] | None:
-    """Return the automated backup of an instance, also of one that is gone and whose backup was retained; None without one."""
-    by = {"DbiResourceId": dbi_resource_id} if dbi_resource_id else {"DBInstanceIdentifier": instance_id}
+def automated_backup(
+    clients: Clients, name: str, resource_id: str | None, kind: Kind = INSTANCE
+) -> dict[str, Any] | None:
+    """Return the automated backup of a database, also of one that is gone and whose backup was retained; None without one."""
+    by = {kind.resource_id: resource_id} if resource_id else {kind.identifier: name}
     try:
-        found = clients.rds.describe_db_instance_automated_backups(**by)["DBInstanceAutomatedBackups"]
+        found = getattr(clients.rds, kind.backups)(**by)[kind.backups_key]
     except ClientError as error:
-        if error_code(error) in ("DBInstanceAutomatedBackupNotFound", "DBInstanceAutomatedBackupNotFoundFault"):
+        if error_code(error) in (kind.backups_gone, f"{kind.backups_gone}Fault"):
             return None
         raise
     return max(found, key=lambda raw: (raw.get("RestoreWindow") or {}).get("LatestTime") or _NEVER, default=None)
 
 
-def automated_backups(clients: Clients, instance_id: str) -> tuple[dict[str, Any], ...]:
-    """Return the automated backups of every instance that has or had the name, those that were retained at its deletion too.
+def automated_backups(clients: Clients, name: str, kind: Kind = INSTANCE) -> tuple[dict[str, Any], ...]:
+    """Return the automated backups of every database that has or had the name, those that were retained at its deletion too.
 
     All are asked for: the parameter DBInstanceIdentifier is for an instance that exists
     (https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeDBInstanceAutomatedBackups.html).
     """
-    rows = pages(clients.rds, "describe_db_instance_automated_backups", "DBInstanceAutomatedBackups")
-    return tuple(raw for raw in rows if raw.get("DBInstanceIdentifier") == instance_id)
+    rows = pages(clients.rds, kind.backups, kind.backups_key)
+    return tuple(raw for raw in rows if raw.get(kind.identifier) == name)
 
 
 def window_of(raw: dict[str, Any] | None) -> Window | None:
@@ -211,39 +174,39 @@ def window_of(raw: dict[str, Any] | None) -> Window | None:
     return Window(between["EarliestTime"], between["LatestTime"])
 
 
-def read_continuous(raw: dict[str, Any]) -> RecoveryPoint:
+def read_continuous(raw: dict[str, Any], kind: Kind = INSTANCE) -> RecoveryPoint:
     """Return an automated backup as a recovery point whose moment is still to be chosen."""
     return RecoveryPoint(
-        arn=raw.get("DBInstanceAutomatedBackupsArn") or raw.get("DBInstanceArn", ""),
+        arn=raw.get(kind.backups_arn) or raw.get("DBInstanceArn") or raw.get("DBClusterArn") or "",
         kind="continuous",
         snapshot_id="",
         vault=None,
         status=str(raw.get("Status", "")),
-        instance_id=raw.get("DBInstanceIdentifier", ""),
-        dbi_resource_id=raw.get("DbiResourceId"),
-        created_at=raw.get("InstanceCreateTime"),
+        instance_id=raw.get(kind.identifier, ""),
+        dbi_resource_id=raw.get(kind.resource_id),
+        created_at=raw.get("InstanceCreateTime") or raw.get("ClusterCreateTime"),
         completed_at=None,
         data_time=None,
         data_time_source="",
         engine_version=raw.get("EngineVersion", ""),
         allocated_gib=raw.get("AllocatedStorage"),
-        encrypted=bool(raw.get("Encrypted")),
+        encrypted=bool(raw.get(kind.encrypted)),
         kms_key_id=raw.get("KmsKeyId"),
     )
 
 
-def version_status(clients: Clients, version: str) -> str:
+def version_status(clients: Clients, version: str, kind: Kind = INSTANCE) -> str:
     """Return the status of a PostgreSQL version in RDS ("available", "deprecated"); "" when it is no longer offered."""
-    answer = clients.rds.describe_db_engine_versions(Engine="postgres", EngineVersion=version, IncludeAll=True)
+    answer = clients.rds.describe_db_engine_versions(Engine=kind.engine, EngineVersion=version, IncludeAll=True)
     found = answer["DBEngineVersions"]
     return str(found[0].get("Status") or "available") if found else ""
 
 
-def _vault_points(clients: Clients, vault: str) -> Iterator[dict[str, Any]]:
+def _vault_points(clients: Clients, vault: str, kind: Kind) -> Iterator[dict[str, Any]]:
     token: dict[str, str] = {}
     while True:
         answer = clients.backup.list_recovery_points_by_backup_vault(
-            BackupVaultName=vault, ByResourceType="RDS", **token
+            BackupVaultName=vault, ByResourceType=kind.protected, **token
         )
         yield from answer.get("RecoveryPoints", [])
         if not answer.get("NextToken"):
@@ -251,35 +214,38 @@ def _vault_points(clients: Clients, vault: str) -> Iterator[dict[str, Any]]:
         token = {"NextToken": answer["NextToken"]}
 
 
-def _snapshots(clients: Clients, instance_id: str) -> Iterator[dict[str, Any]]:
+def _snapshots(clients: Clients, name: str, kind: Kind) -> Iterator[dict[str, Any]]:
     seen: set[str] = set()
-    for kind in SNAPSHOT_TYPES:
+    describe = getattr(clients.rds, kind.snapshots)
+    for snapshot_type in SNAPSHOT_TYPES:
         marker: dict[str, str] = {}
         while True:
-            answer = clients.rds.describe_db_snapshots(DBInstanceIdentifier=instance_id, SnapshotType=kind, **marker)
-            for snapshot in answer.get("DBSnapshots", []):
-                if snapshot["DBSnapshotArn"] not in seen:
-                    seen.add(snapshot["DBSnapshotArn"])
+            answer = describe(**{kind.identifier: name, "SnapshotType": snapshot_type}, **marker)
+            for snapshot in answer.get(kind.snapshots_key, []):
+                if snapshot[kind.snapshot_arn] not in seen:
+                    seen.add(snapshot[kind.snapshot_arn])
                     yield snapshot
             if not answer.get("Marker"):
                 break
             marker = {"Marker": answer["Marker"]}
 
 
-def _read_point(snapshot: dict[str, Any], backup: dict[str, Any] | None, vault: str | None) -> RecoveryPoint:
+def _read_point(
+    snapshot: dict[str, Any], backup: dict[str, Any] | None, vault: str | None, kind: Kind
+) -> RecoveryPoint:
     data_time, source = _data_time(snapshot, backup)
     tags = {tag["Key"] for tag in snapshot.get("TagList") or []}
     extra = backup or {}
     status = str(snapshot.get("Status", ""))
     return RecoveryPoint(
-        arn=snapshot["DBSnapshotArn"],
+        arn=snapshot[kind.snapshot_arn],
         kind="copy" if _is_copy(extra) else snapshot.get("SnapshotType", "manual"),
-        snapshot_id=snapshot["DBSnapshotIdentifier"],
+        snapshot_id=snapshot[kind.snapshot_id],
         vault=extra.get("BackupVaultName") or (vault if backup else None),
         # A point that the vault calls EXPIRED or PARTIAL is not usable although RDS still calls it available.
         status=str(extra.get("Status", status)) if status == "available" else status,
-        instance_id=snapshot.get("DBInstanceIdentifier", ""),
-        dbi_resource_id=snapshot.get("DbiResourceId"),
+        instance_id=snapshot.get(kind.identifier, ""),
+        dbi_resource_id=snapshot.get(kind.resource_id),
         created_at=extra.get("CreationDate") or snapshot.get("SnapshotCreateTime"),
         completed_at=extra.get("CompletionDate") or snapshot.get("SnapshotCreateTime"),
         data_time=data_time,
@@ -287,7 +253,7 @@ def _read_point(snapshot: dict[str, Any], backup: dict[str, Any] | None, vault: 
         expires_at=(extra.get("CalculatedLifecycle") or {}).get("DeleteAt"),
         engine_version=snapshot.get("EngineVersion", ""),
         allocated_gib=snapshot.get("AllocatedStorage"),
-        encrypted=bool(snapshot.get("Encrypted")),
+        encrypted=bool(snapshot.get(kind.encrypted)),
         kms_key_id=snapshot.get("KmsKeyId"),
         made_by_drill=bool(tags & {RUN_TAG, ON_DEMAND_TAG}),
     )

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from drills.aws import read as aws
 from drills.aws.calls.answers import first
+from drills.aws.described import read_instance
 from drills.aws.wait import NEVER_AVAILABLE, OPERATIONAL, wait_available
 from drills.checks.base.outcome import first_line
 from drills.cutover.configuration import CUTOVER_TAG, follow_up, tags_for
@@ -63,7 +64,7 @@ def by_id(env: Environment, resource_id: str) -> Instance:
     raw = raw_by_id(env.clients.rds, resource_id)
     if raw is None:
         raise DrillError(f"expected the instance {resource_id}, found that it is gone: see who removed it (CloudTrail)")
-    return aws.read_instance(raw)
+    return read_instance(raw)
 
 
 def until_available(env: Environment, resource_id: str) -> Instance:
@@ -72,7 +73,7 @@ def until_available(env: Environment, resource_id: str) -> Instance:
     def describe() -> Instance | None:
         env.lock.renew()
         raw = raw_by_id(env.clients.rds, resource_id)
-        return aws.read_instance(raw) if raw else None
+        return read_instance(raw) if raw else None
 
     return wait_available(
         describe,

@@ -12,6 +12,7 @@ import psycopg
 from botocore.exceptions import ClientError
 
 from drills.aws import read as aws
+from drills.aws.described import read_instance
 from drills.aws.remedies import error_text
 from drills.aws.settings import settings_from
 from drills.aws.wait import OPERATIONAL
@@ -129,7 +130,7 @@ def _services(env: Environment, counts: Mapping[str, int]) -> tuple[RememberedSe
 
 def _server_settings(env: Environment, raw: Mapping[str, Any] | None) -> dict[str, str]:
     try:
-        return compare.read_server(env.connect(aws.read_instance(raw or {})))
+        return compare.read_server(env.connect(read_instance(raw or {})))
     except psycopg.Error:
         return {}  # the comparison says that it could not be made
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from drills.aws import engine as aws_engine
 from drills.aws import read as aws
+from drills.aws.described import read_instance
 from drills.aws.guarded.names import LOCK_PREFIX, ScratchNames, scratch_tags
 from drills.aws.read import pages
 from drills.aws.scratch import ScratchGroups, restore_request
@@ -99,7 +100,7 @@ class _Reader:
 
     def _of_restore(self, point: RecoveryPoint, raw: Document | None) -> dict[str, Any]:
         """Return the facts that belong to the restore of a point."""
-        target, source = self._target, aws.read_instance(raw) if raw else None
+        target, source = self._target, read_instance(raw) if raw else None
         version = backed_up(point, source)
         lifecycle = (
             aws_engine.read_lifecycle(self._there, version) if version else NotVerified("its version is not known")
@@ -143,7 +144,7 @@ class _Reader:
         if isinstance(points, NotVerified):
             return points
         sample = self._target.sample
-        source = aws.read_instance(raw) if raw else None
+        source = read_instance(raw) if raw else None
         if sample.moment is not None:
             moment = sample.moment
             return read_or_not_verified(

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from drills.aws.described import read_instance
 from drills.aws.guarded.names import ScratchNames
-from drills.aws.read import read_instance
 from drills.model.instance import Instance
 from drills.model.record import Restoration
 from drills.objectives import timeline

@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 
 from drills.aws import guards, lineage, plans, read, recorder, restore_jobs
 from drills.aws.calls.answers import IncompleteAnswer
+from drills.aws.described import read_instance
+from drills.aws.kinds import INSTANCE
 from drills.aws.recorded_fields import FIELDS
 from drills.aws.settings import settings_from
 from drills.aws.wait import NEVER_AVAILABLE, is_settled
@@ -119,7 +121,7 @@ def test_what_the_suite_reads_of_it_is_kept_in_the_evidence(answer: RecordedAnsw
 def test_an_instance_is_read_as_it_is(answer: RecordedAnswer) -> None:
     """Its status and what that means for a wait, what is pending, its settings; the expectations stand beside the answer."""
     raw = member(answer)
-    instance, found = read.read_instance(raw), settings_from(raw)
+    instance, found = read_instance(raw), settings_from(raw)
     seen: dict[str, object] = {
         "status": instance.status,
         "settled": is_settled(instance),
@@ -147,7 +149,7 @@ def test_an_instance_is_read_as_it_is(answer: RecordedAnswer) -> None:
 def test_a_setting_is_pending_for_parity_as_it_is_for_a_wait(answer: RecordedAnswer) -> None:
     """What is switched off is pending too; both readers say the same of it."""
     raw = member(answer)
-    pending = [each for each in read.read_instance(raw).pending if not each.startswith("parameter group ")]
+    pending = [each for each in read_instance(raw).pending if not each.startswith("parameter group ")]
 
     assert settings_from(raw)["pending"] == pending
 
@@ -169,7 +171,7 @@ def test_a_member_of_a_cluster_or_another_engine_is_no_source(answer: RecordedAn
     """A drill restores an RDS for PostgreSQL instance and refuses the rest with a sentence that names what was found."""
     sides = guards.Sides("123456789012", "eu-central-1", "123456789012", "eu-central-1")
     config: Any = type("Config", (), {"target": TARGET})
-    instance = read.read_instance(member(answer))
+    instance = read_instance(member(answer))
     if instance.engine == "postgres" and not instance.cluster_id:
         guards.check_source(config, instance, sides)
         return
@@ -188,7 +190,7 @@ def test_a_snapshot_is_read_as_a_recovery_point(served: RecordedAws, answer: Rec
         served.given["rds.DescribeDBSnapshots"] = answer
         point = read.recovery_points(served.clients, "orders", None)[0]
     else:
-        point = read._read_point(member(answer), None, None)
+        point = read._read_point(member(answer), None, None, INSTANCE)
     expected = dict(answer.reading)
     if (copied := expected.pop("copied", None)) is not None:
         origin = lineage.lineage_of({}, {}, {}, member(answer), {}).copied_from
@@ -215,7 +217,7 @@ def _reading(served: RecordedAws, answer: RecordedAnswer) -> dict[str, object]:
     found: dict[str, object] = {"rows": len(rows)}
     match answer.operation:
         case "backup.ListBackupJobs":
-            instance = read.read_instance(member(INSTANCES[0]))
+            instance = read_instance(member(INSTANCES[0]))
             history = plans.job_history(clients, instance)
             longest = history.longest.backup
             found |= {"ended": len(history.ended), "longest_seconds": longest and longest.total_seconds()}

@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.aws import plans
 from drills.aws import read as aws
+from drills.aws.described import read_instance
 from drills.aws.guarded.names import PREFIX, RESTORE_TEST_TAG
 from drills.aws.remedies import error_text
 from drills.aws.session import Clients
@@ -64,7 +65,7 @@ def sources(clients: Clients) -> tuple[Source, ...]:
     """Return the instances of RDS for PostgreSQL that are no member of a cluster, copies among them. Raises what boto3 raises."""
     found = []
     for raw in aws.pages(clients.rds, "describe_db_instances", "DBInstances"):
-        instance = aws.read_instance(raw)
+        instance = read_instance(raw)
         if instance.engine == "postgres" and not instance.cluster_id:
             found.append(Source(instance, str(raw.get("KmsKeyId") or "")))
     return tuple(sorted(found, key=lambda each: each.instance.id))

@@ -1,0 +1,88 @@
+"""The two kinds of database that RDS has, as its API names them: instances, and Aurora clusters.
+
+What a drill reads and asks for is the same for both; the names of operations and members differ, and stand here. A cluster has the
+data, the snapshots and the backups; its instances are ways to it, and a restored cluster has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal
+
+DatabaseKind = Literal["instance", "cluster"]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """The names of one kind in the APIs of RDS and AWS Backup.
+
+    `engine` is RDS's name of PostgreSQL there; `arn` the sixth part of an ARN; `protected` AWS Backup's resource type.
+    """
+
+    name: DatabaseKind
+    engine: str
+    arn: str
+    protected: str
+    describe: str
+    described: str
+    identifier: str
+    resource_id: str
+    snapshots: str
+    snapshots_key: str
+    snapshot_arn: str
+    snapshot_id: str
+    snapshot_resource: str
+    encrypted: str
+    backups: str
+    backups_key: str
+    backups_arn: str
+    backups_gone: str
+
+    def resource_of(self, raw: Mapping[str, Any]) -> str:
+        """Return the resource id in a member of an answer about a database or a backup of this kind."""
+        return str(raw.get(self.resource_id, ""))
+
+
+INSTANCE = Kind(
+    name="instance",
+    engine="postgres",
+    arn="db",
+    protected="RDS",
+    describe="describe_db_instances",
+    described="DBInstances",
+    identifier="DBInstanceIdentifier",
+    resource_id="DbiResourceId",
+    snapshots="describe_db_snapshots",
+    snapshots_key="DBSnapshots",
+    snapshot_arn="DBSnapshotArn",
+    snapshot_id="DBSnapshotIdentifier",
+    snapshot_resource="snapshot",
+    encrypted="Encrypted",
+    backups="describe_db_instance_automated_backups",
+    backups_key="DBInstanceAutomatedBackups",
+    backups_arn="DBInstanceAutomatedBackupsArn",
+    backups_gone="DBInstanceAutomatedBackupNotFound",
+)
+CLUSTER = Kind(
+    name="cluster",
+    engine="aurora-postgresql",
+    arn="cluster",
+    protected="Aurora",
+    describe="describe_db_clusters",
+    described="DBClusters",
+    identifier="DBClusterIdentifier",
+    resource_id="DbClusterResourceId",
+    snapshots="describe_db_cluster_snapshots",
+    snapshots_key="DBClusterSnapshots",
+    snapshot_arn="DBClusterSnapshotArn",
+    snapshot_id="DBClusterSnapshotIdentifier",
+    snapshot_resource="cluster-snapshot",
+    encrypted="StorageEncrypted",
+    backups="describe_db_cluster_automated_backups",
+    backups_key="DBClusterAutomatedBackups",
+    backups_arn="DBClusterAutomatedBackupsArn",
+    backups_gone="DBClusterAutomatedBackupNotFound",
+)
+KINDS: Mapping[DatabaseKind, Kind] = MappingProxyType({"instance": INSTANCE, "cluster": CLUSTER})

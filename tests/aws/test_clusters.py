@@ -1,0 +1,109 @@
+"""Aurora clusters, their recovery points and their backups, read from the sandbox as those of instances are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from drills.aws import read
+from drills.aws.described import read_cluster
+from drills.aws.kinds import CLUSTER
+from drills.aws.session import Clients
+from tests.support.aurora import ENGINE, Cluster, create_cluster
+from tests.support.rds import ROLE, eventually
+from tests.support.sandbox import RunningSandbox
+
+pytestmark = [pytest.mark.postgres, pytest.mark.sandbox]
+VAULT = "read-vault"
+
+
+@pytest.fixture(scope="module")
+def clients(beating: RunningSandbox) -> Clients:
+    """Clients of the sandbox, which may send anything."""
+    names = ("rds", "backup", "ec2", "sts", "logs", "secretsmanager", "kms")
+    opened = {name: beating.client(name) for name in names}
+    return Clients(**opened, region=beating.region, account="123456789012")
+
+
+@pytest.fixture(scope="module")
+def cluster(beating: RunningSandbox) -> Iterator[Cluster]:
+    """A cluster with an instance, a snapshot of each kind, and a window to restore within."""
+    made = create_cluster(beating, "read-me", StorageEncrypted=True)
+    made.writer()
+    made.snapshot("read-me-by-hand")
+    backup = beating.client("backup")
+    backup.create_backup_vault(BackupVaultName=VAULT)
+    asked = {"BackupVaultName": VAULT, "ResourceArn": made.described()["DBClusterArn"], "IamRoleArn": ROLE}
+    job = backup.start_backup_job(**asked)["BackupJobId"]
+    eventually(lambda: backup.describe_backup_job(BackupJobId=job)["State"] == "COMPLETED", "the backup job")
+    made.available()
+    made.restorable_past(beating.control.now())
+    yield made
+    arn = backup.describe_backup_job(BackupJobId=job)["RecoveryPointArn"]
+    backup.delete_recovery_point(BackupVaultName=VAULT, RecoveryPointArn=arn)
+    made.remove()
+    made.rds.delete_db_cluster_snapshot(DBClusterSnapshotIdentifier="read-me-by-hand")
+
+
+def test_a_cluster_is_read_with_its_writer(clients: Clients, cluster: Cluster) -> None:
+    """Identity, status and endpoint are the cluster's; class, subnets and public access its writer's, as it does not tell them."""
+    found = read.describe_instance(clients, "read-me", CLUSTER)
+    assert found is not None
+    shown = cluster.described()
+    assert (found.id, found.arn, found.dbi_resource_id) == (
+        "read-me",
+        shown["DBClusterArn"],
+        shown["DbClusterResourceId"],
+    )
+    assert (found.engine, found.status, found.pending) == (ENGINE, "available", ())
+    assert (found.host, found.port, found.master_username) == (
+        shown["Endpoint"],
+        shown["Port"],
+        shown["MasterUsername"],
+    )
+    assert (found.instance_class, found.publicly_accessible) == ("db.r6g.large", False)
+    assert found.parameter_group == shown["DBClusterParameterGroup"]
+    assert found.subnet_ids
+    assert read.describe_instance(clients, "nobody", CLUSTER) is None
+
+
+def test_a_cluster_without_a_writer_has_no_endpoint_yet() -> None:
+    """AWS shows the endpoint from the beginning; where nobody answers, host and port are not known."""
+    raw = {"DBClusterIdentifier": "bare", "Endpoint": "bare.cluster-x.eu-central-1.rds.amazonaws.com", "Port": 5432}
+    found = read_cluster(raw, None)
+    assert (found.host, found.port, found.instance_class) == ("", 0, "")
+
+
+def test_points_of_each_kind_are_found_once(clients: Clients, cluster: Cluster) -> None:
+    """A manual snapshot, an automated one and AWS Backup's, by RDS and by the vault; each says whose it is."""
+    points = {each.kind: each for each in read.recovery_points(clients, "read-me", VAULT, CLUSTER)}
+    assert set(points) == {"manual", "automated", "awsbackup"}
+    shown = cluster.described()
+    for point in points.values():
+        assert (point.instance_id, point.dbi_resource_id) == ("read-me", shown["DbClusterResourceId"])
+        assert (point.encrypted, point.kms_key_id) == (True, shown["KmsKeyId"])
+        assert point.data_time is not None
+    backed_up = points["awsbackup"]
+    assert (backed_up.vault, backed_up.status) == (VAULT, "COMPLETED")
+    assert backed_up.snapshot_id.startswith("awsbackup:job-")
+    assert read.snapshot_status(clients, "read-me-by-hand", CLUSTER) == "available"
+    assert read.snapshot_status(clients, "nothing", CLUSTER) == ""
+    assert read.recovery_points(clients, "read-me", VAULT) == ()
+
+
+def test_the_automated_backup_says_until_when(clients: Clients, cluster: Cluster) -> None:
+    """Its window is what DescribeDBClusters says too, and it becomes a point whose moment is still to be chosen."""
+    shown = cluster.described()
+    raw = read.automated_backup(clients, "read-me", shown["DbClusterResourceId"], CLUSTER)
+    window = read.window_of(raw)
+    assert raw is not None
+    assert window is not None
+    assert window.earliest == shown["EarliestRestorableTime"]
+    assert window.latest >= shown["LatestRestorableTime"]
+    point = read.read_continuous(raw, CLUSTER)
+    assert (point.kind, point.dbi_resource_id) == ("continuous", shown["DbClusterResourceId"])
+    assert ":cluster-auto-backup:" in point.arn
+    assert [each["DBClusterIdentifier"] for each in read.automated_backups(clients, "read-me", CLUSTER)] == ["read-me"]
+    assert read.automated_backup(clients, "gone", "cluster-NONE", CLUSTER) is None
+    assert read.version_status(clients, shown["EngineVersion"], CLUSTER) == "available"
