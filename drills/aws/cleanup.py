@@ -32,7 +32,9 @@ from drills.record import Journal
 RemovalAnswer = Literal["asked", "absent"]
 """The result of a remover: removal requested, or nothing there."""
 
-USED_BY_INSTANCE = frozenset({"log-group", "db-parameter-group", "db-subnet-group", "security-group"})
+USED_BY_INSTANCE = frozenset(
+    {"log-group", "db-parameter-group", "db-cluster-parameter-group", "db-subnet-group", "security-group"}
+)
 AFTER_INSTANCE = USED_BY_INSTANCE | {"secret"}  # the password of an instance that stays is not thrown away
 # What AWS does not know may be there all the same, or appear when the request for it got no answer: unless its removal was asked
 # for before, it must have been absent for so many polls, and no longer than so many seconds, also beyond the limit of the clean-up
@@ -74,7 +76,12 @@ def removal_command(resource: Resource) -> str:
     group = known or f"$(aws ec2 describe-security-groups {named}{region})"
     words = {
         "db-instance": f"rds delete-db-instance --skip-final-snapshot --db-instance-identifier {resource.id}",
+        "db-cluster": f"rds delete-db-cluster --skip-final-snapshot --db-cluster-identifier {resource.id}",
         "db-snapshot": f"rds delete-db-snapshot --db-snapshot-identifier {resource.id}",
+        "db-cluster-snapshot": f"rds delete-db-cluster-snapshot --db-cluster-snapshot-identifier {resource.id}",
+        "db-cluster-parameter-group": (
+            f"rds delete-db-cluster-parameter-group --db-cluster-parameter-group-name {resource.id}"
+        ),
         "log-group": f"logs delete-log-group --log-group-name {resource.id}",
         "db-parameter-group": f"rds delete-db-parameter-group --db-parameter-group-name {resource.id}",
         "db-subnet-group": f"rds delete-db-subnet-group --db-subnet-group-name {resource.id}",
@@ -150,10 +157,9 @@ class _Removal:
         self._journal.resource(resource)
 
     def _user_of(self, resource: Resource) -> Resource | None:
-        """Return the instance that uses a group, by their names; None where it is gone."""
+        """Return the instance or cluster that uses a group, or the instance of a cluster, by their names; None where it is gone."""
         remaining = remaining_resources(self._journal.record.resources)
-        instances = [each for each in remaining if each.kind == "db-instance" and each.id in resource.id]
-        return instances[0] if instances and resource.kind in AFTER_INSTANCE else None
+        return next((each for each in remaining if uses(each, resource)), None)
 
     def _ask(self, resource: Resource, *, last: bool) -> str | None:
         """Request the removal; return "" when the thing is gone, why it is left, or None when it is to be asked for again."""
@@ -191,7 +197,7 @@ class _Removal:
 
     def _used_by_another(self, resource: Resource) -> bool:
         """Return whether a group has been in use for so long that it is another's than an instance of the record."""
-        own = any(each.kind == "db-instance" and each.id in resource.id for each in self._journal.record.resources)
+        own = any(uses(each, resource) for each in self._journal.record.resources)
         if self._in_use_for is None or own or resource.kind not in USED_BY_INSTANCE:
             return False
         now = self._clock.monotonic()
@@ -205,6 +211,16 @@ class _Removal:
         now = self._clock.monotonic()
         since = self._absent_since.setdefault(resource.id, now)
         return now - since >= min(ABSENT_POLLS * self._every, ABSENT_SECONDS)
+
+
+def uses(user: Resource, resource: Resource) -> bool:
+    """Return whether something of a run keeps another from being removed, as their names say. Pure.
+
+    An instance or a cluster has groups whose names go on after its own; an instance of a cluster goes on after the cluster's.
+    """
+    if resource.kind == "db-cluster":
+        return user.kind == "db-instance" and user.id.startswith(f"{resource.id}-")
+    return user.kind in ("db-instance", "db-cluster") and user.id in resource.id and resource.kind in AFTER_INSTANCE
 
 
 def _is_lock(resource: Resource) -> bool:
@@ -241,6 +257,14 @@ def _remove_instance(guard: Guard, mine: Mine) -> None:
     guard.change("rds:DeleteDBInstance", mine, SkipFinalSnapshot=True, DeleteAutomatedBackups=True)
 
 
+def _remove_cluster(guard: Guard, mine: Mine) -> None:
+    if mine.raw["Status"] == "deleting":
+        return
+    if mine.raw.get("DeletionProtection"):
+        guard.change("rds:ModifyDBCluster", mine, DeletionProtection=False, ApplyImmediately=True)
+    guard.change("rds:DeleteDBCluster", mine, SkipFinalSnapshot=True, DeleteAutomatedBackups=True)
+
+
 def _remove_secret(guard: Guard, mine: Mine) -> None:
     guard.change(
         "secretsmanager:DeleteSecret", mine, ForceDeleteWithoutRecovery=True
@@ -253,7 +277,10 @@ def _removal(operation: str) -> Callable[[Guard, Mine], object]:
 
 _REMOVALS: dict[ResourceKind, Callable[[Guard, Mine], object]] = {
     "db-instance": _remove_instance,
+    "db-cluster": _remove_cluster,
     "db-snapshot": _removal("rds:DeleteDBSnapshot"),
+    "db-cluster-snapshot": _removal("rds:DeleteDBClusterSnapshot"),
+    "db-cluster-parameter-group": _removal("rds:DeleteDBClusterParameterGroup"),
     "log-group": _removal("logs:DeleteLogGroup"),
     "db-parameter-group": _removal("rds:DeleteDBParameterGroup"),
     "db-subnet-group": _removal("rds:DeleteDBSubnetGroup"),

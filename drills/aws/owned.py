@@ -16,6 +16,7 @@ Raw = dict[str, Any]
 
 _GONE: Mapping[ResourceKind, str] = {
     "db-parameter-group": "DBParameterGroupNotFound",
+    "db-cluster-parameter-group": "DBParameterGroupNotFound",
     "db-subnet-group": "DBSubnetGroupNotFoundFault",
 }
 
@@ -44,6 +45,9 @@ def tags_of(clients: Clients, raw: Raw) -> Sequence[dict[str, Any]]:
     """
     if "DBParameterGroupArn" in raw:
         return _tags_of_group(clients, "db-parameter-group", raw["DBParameterGroupName"], raw["DBParameterGroupArn"])
+    if "DBClusterParameterGroupArn" in raw:
+        name, arn = raw["DBClusterParameterGroupName"], raw["DBClusterParameterGroupArn"]
+        return _tags_of_group(clients, "db-cluster-parameter-group", name, arn)
     if "DBSubnetGroupArn" in raw and "DBInstanceIdentifier" not in raw:
         return _tags_of_group(clients, "db-subnet-group", raw["DBSubnetGroupName"], raw["DBSubnetGroupArn"])
     return raw.get("TagList") or raw.get("Tags") or ()
@@ -88,6 +92,13 @@ def _secrets(clients: Clients, name: str) -> list[Raw]:
 _FINDERS: dict[ResourceKind, Callable[[Clients, str], list[Raw]]] = {
     "secret": _secrets,
     "db-instance": lambda of, name: of.rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"],
+    "db-cluster": lambda of, name: of.rds.describe_db_clusters(DBClusterIdentifier=name)["DBClusters"],
+    "db-cluster-snapshot": lambda of, name: of.rds.describe_db_cluster_snapshots(DBClusterSnapshotIdentifier=name)[
+        "DBClusterSnapshots"
+    ],
+    "db-cluster-parameter-group": lambda of, name: of.rds.describe_db_cluster_parameter_groups(
+        DBClusterParameterGroupName=name
+    )["DBClusterParameterGroups"],
     "db-snapshot": lambda of, name: of.rds.describe_db_snapshots(DBSnapshotIdentifier=name)["DBSnapshots"],
     "log-group": _log_groups,
     "db-parameter-group": lambda of, name: of.rds.describe_db_parameter_groups(DBParameterGroupName=name)[

@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.aws.calls.answers import first
-from drills.aws.described import read_cluster, read_instance
-from drills.aws.kinds import INSTANCE, Kind
+from drills.aws.databases.described import read_cluster, read_instance
+from drills.aws.databases.kinds import INSTANCE, Kind
 from drills.aws.remedies import explain
 from drills.aws.session import Clients
 from drills.model.instance import Instance

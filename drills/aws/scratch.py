@@ -11,13 +11,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import SecretStr
 
 from drills.aws.calls import outcome
+from drills.aws.databases.kinds import CLUSTER, INSTANCE, Kind
+from drills.aws.databases.requests import ScratchGroups, cluster_request, family_of, harmless, restore_request
 from drills.aws.guarded.guard import Guard, Mine, NotOwn, Protected
 from drills.aws.guarded.names import LockName, ScratchName, ScratchNames
 from drills.aws.read import error_code, refusal
@@ -31,21 +32,6 @@ from drills.model.point import RecoveryPoint
 from drills.record import Journal
 
 LOCK_FAMILY = "postgres16"  # of a lock whose source is gone; nothing is ever restored with that group
-SNAPSHOT, MOMENT = "RestoreDBInstanceFromDBSnapshot", "RestoreDBInstanceToPointInTime"
-# What could act on other systems from inside a copy; source: PostgreSQL documentation, "Subscribers" and the
-# documentation of pg_cron and TimescaleDB. A preloaded library that runs jobs is left out of the preload list instead.
-HARMLESS = {"max_logical_replication_workers": "0"}
-JOB_RUNNERS = frozenset({"pg_cron", "timescaledb", "pg_partman_bgw", "citus", "pglogical", "pgactive"})
-
-
-@dataclass(frozen=True, slots=True)
-class ScratchGroups:
-    """The groups that the scratch instance is restored into, made for it or named by the configuration."""
-
-    parameter_group: str
-    subnet_group: str
-    security_group: str
-    tags: Mapping[str, str] = field(default_factory=dict)  # that the instance is given, in place of the source's
 
 
 class Scratch:
@@ -58,7 +44,9 @@ class Scratch:
         journal: Journal,
         tags: dict[str, str],
         source_side: Clients | None = None,
+        kind: Kind = INSTANCE,
     ) -> None:
+        self._kind = kind
         self._clients = clients
         self._source_side = source_side or clients  # where the source's own groups are, another region perhaps
         self._config = config
@@ -73,11 +61,15 @@ class Scratch:
     def make_groups(self, names: ScratchNames, point: RecoveryPoint, source: Instance | None) -> ScratchGroups:
         """Make the groups that the configuration does not name, each recorded first."""
         config = self._config
-        parameters = config.parameter_group or self._make_parameter_group(names.parameter_group, point, source)
+        if self._kind is CLUSTER:  # what could act on others is set for the cluster; its instance has the defaults
+            parameters, shared = "", self._make_parameter_group(names.cluster_parameters, point, source)
+        else:
+            parameters = config.parameter_group or self._make_parameter_group(names.parameter_group, point, source)
+            shared = ""
         vpc_id, subnet_ids = self._network(source)
         subnets = config.subnet_group or self._make_subnet_group(names.subnet_group, subnet_ids)
         security = config.security_group or self._make_security_group(names.security_group, vpc_id)
-        return ScratchGroups(parameters, subnets, security, self._tags_by_key)
+        return ScratchGroups(parameters, subnets, security, self._tags_by_key, shared)
 
     def groups_of(self, names: ScratchNames) -> ScratchGroups:
         """Return the groups that a copy which is there was asked to be in, as the record has them; nothing is made or asked."""
@@ -100,15 +92,38 @@ class Scratch:
 
         Raises RestoreFailed with AWS's message when the request is refused.
         """
-        request = restore_request(names.instance, groups, point, lifecycle, self._config.instance_class, self._tags)
+        if self._kind is CLUSTER:
+            request = cluster_request(names.instance, groups, point, lifecycle, self._tags)
+        else:
+            request = restore_request(names.instance, groups, point, lifecycle, self._config.instance_class, self._tags)
         what = f"the restore of {point.arn}"
-        self._make(f"rds:{request.operation}", "db-instance", names.instance, what, request.parameters)
+        self._make(f"rds:{request.operation}", self._copy_kind, names.instance, what, request.parameters)
+
+    @property
+    def _copy_kind(self) -> ResourceKind:
+        return "db-cluster" if self._kind is CLUSTER else "db-instance"
+
+    def add_writer(self, names: ScratchNames, instance_class: str) -> None:
+        """Ask RDS for the one instance of a restored cluster, which has none; refused until the cluster is available.
+
+        Raises RestoreFailed with AWS's message when the request is refused.
+        """
+        request = {
+            "DBClusterIdentifier": str(names.instance),
+            "DBInstanceClass": self._config.instance_class or instance_class,
+            "Engine": CLUSTER.engine,
+            "PubliclyAccessible": False,
+            "AutoMinorVersionUpgrade": False,
+            "Tags": self._tags,
+        }
+        self._make("rds:CreateDBInstance", "db-instance", names.writer, f"the instance of {names.instance}", request)
 
     def set_password(self, instance_id: str, password: SecretStr) -> None:
         """Set a new master password; the drill never holds the source's. Refused for what is not this run's."""
-        guard = self._guard()
-        for mine in guard.prove("db-instance", instance_id, self._resource_id("db-instance", instance_id)):
-            guard.change("rds:ModifyDBInstance", mine, MasterUserPassword=password, ApplyImmediately=True)
+        guard, kind = self._guard(), self._copy_kind
+        operation = "rds:ModifyDBCluster" if self._kind is CLUSTER else "rds:ModifyDBInstance"
+        for mine in guard.prove(kind, instance_id, self._resource_id(kind, instance_id)):
+            guard.change(operation, mine, MasterUserPassword=password, ApplyImmediately=True)
             return
         raise RestoreFailed(f"expected the instance {instance_id} to set its password, found none: read its events")
 
@@ -139,16 +154,18 @@ class Scratch:
     # -- making ---------------------------------------------------------------------------------------------------
 
     def _make_parameter_group(self, name: ScratchName, point: RecoveryPoint, source: Instance | None) -> str:
-        version = point.engine_version or (source.engine_version if source else "")
-        family = family_of(version)
+        version, engine = point.engine_version or (source.engine_version if source else ""), self._kind.engine
+        family = family_of(version, engine)
         values = self._source_parameters(source.parameter_group) if source and source.parameter_group else {}
-        other = bool(source) and family != family_of(source.engine_version if source else "")
+        other = bool(source) and family != family_of(source.engine_version if source else "", engine)
         request = {
             "DBParameterGroupFamily": family,
             "Description": "scratch copy of a drill: the source's values, made harmless",
             "Tags": self._tags,
         }
-        mine = self._make("rds:CreateDBParameterGroup", "db-parameter-group", name, "the parameter group", request)
+        cluster = "Cluster" if self._kind is CLUSTER else ""
+        made: ResourceKind = "db-cluster-parameter-group" if cluster else "db-parameter-group"
+        mine = self._make(f"rds:CreateDB{cluster}ParameterGroup", made, name, "the parameter group", request)
         if other:  # an older backup: what its version does not know would be refused
             values = self._known_to(name, values)
         # ModifyDBParameterGroup takes at most 20 parameters a call (its API reference).
@@ -156,22 +173,28 @@ class Scratch:
             parameters = [
                 {"ParameterName": key, "ParameterValue": value, "ApplyMethod": "pending-reboot"} for key, value in chunk
             ]
-            self._guard().change("rds:ModifyDBParameterGroup", mine, Parameters=parameters)
+            self._guard().change(f"rds:ModifyDB{cluster}ParameterGroup", mine, Parameters=parameters)
         return name
 
     def _source_parameters(self, group: str) -> dict[str, str]:
         values: dict[str, str] = {}
-        for page in self._source_side.rds.get_paginator("describe_db_parameters").paginate(
-            DBParameterGroupName=group, Source="user"
-        ):
+        for page in self._parameter_pages(self._source_side, group, Source="user"):
             for parameter in page.get("Parameters", []):
                 if parameter.get("ParameterValue") is not None and parameter.get("IsModifiable", True):
                     values[parameter["ParameterName"]] = parameter["ParameterValue"]
         return values
 
+    def _parameter_pages(self, side: Clients, group: str, **asked: str) -> Iterable[Mapping[str, Any]]:
+        """Return the pages of the parameters of a group, of an instance or of a cluster."""
+        cluster = self._kind is CLUSTER
+        operation = "describe_db_cluster_parameters" if cluster else "describe_db_parameters"
+        named = {"DBClusterParameterGroupName" if cluster else "DBParameterGroupName": group}
+        found: Iterable[Mapping[str, Any]] = side.rds.get_paginator(operation).paginate(**named, **asked)
+        return found
+
     def _known_to(self, group: str, values: dict[str, str]) -> dict[str, str]:
         """Return the values of parameters that the family of a group has; the others are noted."""
-        pages = self._clients.rds.get_paginator("describe_db_parameters").paginate(DBParameterGroupName=group)
+        pages = self._parameter_pages(self._clients, group)
         known = {parameter["ParameterName"] for page in pages for parameter in page.get("Parameters", [])}
         if not known:  # a service that lists a group's own values alone: it takes what it does not know
             return values
@@ -287,75 +310,6 @@ def _done_before(word: str) -> Iterator[None]:
     except ClientError as error:
         if not error_code(error).endswith(word):
             raise
-
-
-@dataclass(frozen=True, slots=True)
-class RestoreRequest:
-    """The call that restores a point: its operation and its parameters."""
-
-    operation: str
-    parameters: dict[str, Any]
-
-
-def restore_request(
-    instance: str,
-    groups: ScratchGroups,
-    point: RecoveryPoint,
-    lifecycle: LifecycleSupport,
-    instance_class: str | None,
-    tags: list[dict[str, str]],
-) -> RestoreRequest:
-    """Return the request for a scratch instance of that name. Pure.
-
-    Tags are always passed: without them RDS copies production's (Amazon RDS API reference, RestoreDBInstanceFromDBSnapshot). What
-    RDS has a default for is passed too, so that no default of an account or of tomorrow decides. "auto-backup" tags the automated
-    backup, if there ever is one (the same, TagSpecification).
-    A moment is restored by resource id, as the name may be another instance's by now.
-    """
-    if point.kind == "continuous":
-        operation = MOMENT
-        what: dict[str, Any] = {
-            "TargetDBInstanceIdentifier": instance,
-            "SourceDbiResourceId": point.dbi_resource_id,
-            "RestoreTime": point.data_time,
-        }
-    else:
-        operation = SNAPSHOT
-        what = {"DBInstanceIdentifier": instance, "DBSnapshotIdentifier": point.snapshot_id}
-    parameters = what | {
-        "DBSubnetGroupName": groups.subnet_group,
-        "DBParameterGroupName": groups.parameter_group,
-        "VpcSecurityGroupIds": [groups.security_group],
-        "PubliclyAccessible": False,
-        "MultiAZ": False,
-        "DeletionProtection": False,
-        "BackupRetentionPeriod": 0,
-        "EnableCloudwatchLogsExports": [],
-        "EnableIAMDatabaseAuthentication": False,
-        "CopyTagsToSnapshot": False,
-        "AutoMinorVersionUpgrade": False,
-        "EngineLifecycleSupport": lifecycle,
-        "Tags": tags,
-        "TagSpecifications": [{"ResourceType": "auto-backup", "Tags": tags}],
-    }
-    if instance_class:
-        parameters["DBInstanceClass"] = instance_class
-    return RestoreRequest(operation, parameters)
-
-
-def harmless(values: dict[str, str]) -> dict[str, str]:
-    """Return the source's parameter values with everything off that could act on other systems from inside a copy."""
-    defused = dict(values) | HARMLESS
-    preload = defused.get("shared_preload_libraries")
-    if preload is not None:
-        kept = [name.strip() for name in preload.split(",") if name.strip() not in JOB_RUNNERS]
-        defused["shared_preload_libraries"] = ",".join(name for name in kept if name)
-    return defused
-
-
-def family_of(version: str) -> str:
-    """Return the parameter group family of a PostgreSQL version: "postgres16" for "16.9"."""
-    return f"postgres{version.split('.')[0]}"
 
 
 def _chunks(items: list[tuple[str, str]], size: int) -> Iterable[list[tuple[str, str]]]:

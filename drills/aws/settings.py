@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.aws.calls.answers import IncompleteAnswer
-from drills.aws.described import pending_values
+from drills.aws.databases.described import pending_values
 from drills.aws.read import error_code, is_not_found
 from drills.aws.session import Clients
 from drills.checks.base.session import Connection

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from drills.aws import read as aws
 from drills.aws.calls.answers import first
-from drills.aws.described import read_instance
+from drills.aws.databases.described import read_instance
 from drills.aws.wait import NEVER_AVAILABLE, OPERATIONAL, wait_available
 from drills.checks.base.outcome import first_line
 from drills.cutover.configuration import CUTOVER_TAG, follow_up, tags_for

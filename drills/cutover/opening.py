@@ -12,7 +12,7 @@ import psycopg
 from botocore.exceptions import ClientError
 
 from drills.aws import read as aws
-from drills.aws.described import read_instance
+from drills.aws.databases.described import read_instance
 from drills.aws.remedies import error_text
 from drills.aws.settings import settings_from
 from drills.aws.wait import OPERATIONAL

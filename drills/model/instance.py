@@ -11,14 +11,27 @@ ResourceState = Literal["planned", "made", "gone", "left", "in use", "kept"]
 WITH_SANDBOX = "went with the sandbox"  # the note of what a run had in a sandbox when that ended
 NEVER_MADE = "never made"  # the end of the note of what was certainly not made
 ResourceKind = Literal[
-    "db-instance", "db-snapshot", "db-parameter-group", "db-subnet-group", "security-group", "log-group", "secret"
+    "db-instance",
+    "db-cluster",
+    "db-snapshot",
+    "db-cluster-snapshot",
+    "db-parameter-group",
+    "db-cluster-parameter-group",
+    "db-subnet-group",
+    "security-group",
+    "log-group",
+    "secret",
 ]
-# An instance before the groups it uses; a security group stays in use until the instance's network interface is gone.
+# An instance before its cluster, both before the groups they use; a security group stays in use until the instance's network
+# interface is gone.
 REMOVAL_ORDER: tuple[ResourceKind, ...] = (
     "db-instance",
+    "db-cluster",
     "db-snapshot",
+    "db-cluster-snapshot",
     "log-group",
     "db-parameter-group",
+    "db-cluster-parameter-group",
     "db-subnet-group",
     "security-group",
     "secret",

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from drills.aws.databases.requests import RestoreRequest
 from drills.aws.engine import Lifecycle
-from drills.aws.scratch import RestoreRequest
 from drills.model.engine import EngineSupport
 from drills.model.parity import NotVerified
 from drills.model.point import Choice, RecoveryPoint

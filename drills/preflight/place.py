@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from drills.aws.scratch import family_of
+from drills.aws.databases.requests import family_of
 from drills.model.finding import CheckResult
 from drills.model.parity import NotVerified
 from drills.posture.judgement import Judgement, count_noun

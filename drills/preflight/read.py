@@ -14,10 +14,10 @@ from typing import Any
 
 from drills.aws import engine as aws_engine
 from drills.aws import read as aws
-from drills.aws.described import read_instance
+from drills.aws.databases.described import read_instance
+from drills.aws.databases.requests import ScratchGroups, restore_request
 from drills.aws.guarded.names import LOCK_PREFIX, ScratchNames, scratch_tags
 from drills.aws.read import pages
-from drills.aws.scratch import ScratchGroups, restore_request
 from drills.aws.session import Clients
 from drills.aws.settings import read_or_not_verified
 from drills.config.limits import expiry_of

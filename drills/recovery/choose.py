@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from drills.aws import read as aws
-from drills.aws.scratch import family_of
+from drills.aws.databases.requests import family_of
 from drills.aws.session import Clients
 from drills.config.load import Target
 from drills.errors import NoRecoveryPoint

@@ -15,10 +15,11 @@ from pydantic import SecretStr
 
 from drills.aws import cleanup
 from drills.aws import read as aws
+from drills.aws.databases.requests import ScratchGroups
 from drills.aws.guarded.guard import Protected, set_password_of_restore_test
 from drills.aws.guarded.names import ScratchName, ScratchNames, scratch_tags
 from drills.aws.lineage import read_lineage
-from drills.aws.scratch import Scratch, ScratchGroups
+from drills.aws.scratch import Scratch
 from drills.aws.session import Clients
 from drills.aws.wait import wait_available
 from drills.checks.base.session import Connector

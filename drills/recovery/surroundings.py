@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.aws import plans
+from drills.aws.databases.requests import ScratchGroups
 from drills.aws.guarded.names import PREFIX
 from drills.aws.remedies import error_text
-from drills.aws.scratch import ScratchGroups
 from drills.aws.session import Clients
 from drills.checks.observed import Observations
 from drills.checks.server import isolation

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from drills.aws.described import read_instance
+from drills.aws.databases.described import read_instance
 from drills.aws.guarded.names import ScratchNames
 from drills.model.instance import Instance
 from drills.model.record import Restoration

@@ -58,7 +58,7 @@ def find(clients: Clients, kinds: Iterable[ResourceKind] = REMOVAL_ORDER) -> Fou
 
 def _with_users(found: tuple[Leftover, ...], *, known: bool) -> tuple[Leftover, ...]:
     """Return the same, what an instance cannot do without with the instances of its run: also one that was renamed or untagged."""
-    instances = [each for each in found if each.kind == "db-instance"]
+    instances = [each for each in found if each.kind in ("db-instance", "db-cluster")]
 
     def used(each: Leftover) -> Leftover:
         if each.kind not in AFTER_INSTANCE or not each.run_id or each.id.startswith(LOCK_PREFIX):
@@ -125,6 +125,21 @@ def _instances(clients: Clients) -> Iterator[Leftover]:
     return _leftovers(clients, "db-instance", listed, "DBInstanceIdentifier")
 
 
+def _clusters(clients: Clients) -> Iterator[Leftover]:
+    listed = pages(clients.rds, "describe_db_clusters", "DBClusters")
+    return _leftovers(clients, "db-cluster", listed, "DBClusterIdentifier")
+
+
+def _cluster_snapshots(clients: Clients) -> Iterator[Leftover]:
+    listed = pages(clients.rds, "describe_db_cluster_snapshots", "DBClusterSnapshots", SnapshotType="manual")
+    return _leftovers(clients, "db-cluster-snapshot", listed, "DBClusterSnapshotIdentifier")
+
+
+def _cluster_parameter_groups(clients: Clients) -> Iterator[Leftover]:
+    operation, member = "describe_db_cluster_parameter_groups", "DBClusterParameterGroups"
+    return _groups(clients, "db-cluster-parameter-group", operation, member, "DBClusterParameterGroupName")
+
+
 def _snapshots(clients: Clients) -> Iterator[Leftover]:
     """Yield snapshots made by hand or by a drill; automated ones and those of AWS Backup have an end of life of their own."""
     listed = pages(clients.rds, "describe_db_snapshots", "DBSnapshots", SnapshotType="manual")
@@ -169,7 +184,10 @@ def _secrets(clients: Clients) -> Iterator[Leftover]:
 
 _LISTS: Mapping[ResourceKind, Callable[[Clients], Iterator[Leftover]]] = {
     "db-instance": _instances,
+    "db-cluster": _clusters,
     "db-snapshot": _snapshots,
+    "db-cluster-snapshot": _cluster_snapshots,
+    "db-cluster-parameter-group": _cluster_parameter_groups,
     "log-group": _log_groups,
     "db-parameter-group": _parameter_groups,
     "db-subnet-group": _subnet_groups,

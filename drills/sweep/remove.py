@@ -67,6 +67,9 @@ def look_at(leftover: Leftover) -> str:
     """Return the command that shows a person what it is. Pure."""
     words = {
         "db-instance": "rds describe-db-instances --db-instance-identifier",
+        "db-cluster": "rds describe-db-clusters --db-cluster-identifier",
+        "db-cluster-snapshot": "rds describe-db-cluster-snapshots --db-cluster-snapshot-identifier",
+        "db-cluster-parameter-group": ("rds describe-db-cluster-parameter-groups --db-cluster-parameter-group-name"),
         "db-snapshot": "rds describe-db-snapshots --db-snapshot-identifier",
         "log-group": "logs describe-log-groups --log-group-name-prefix",
         "db-parameter-group": "rds describe-db-parameter-groups --db-parameter-group-name",

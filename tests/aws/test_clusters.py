@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from drills.aws import read
-from drills.aws.described import read_cluster
-from drills.aws.kinds import CLUSTER
+from drills.aws.databases.described import read_cluster
+from drills.aws.databases.kinds import CLUSTER
 from drills.aws.session import Clients
 from tests.support.aurora import ENGINE, Cluster, create_cluster
 from tests.support.rds import ROLE, eventually

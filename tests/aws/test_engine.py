@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drills.aws.databases.requests import ScratchGroups, restore_request
 from drills.aws.engine import Lifecycle, decide, lifecycle_of
-from drills.aws.scratch import ScratchGroups, restore_request
 from drills.model.engine import ENROLLED, NOT_ENROLLED, major_of
 from drills.model.parity import NotVerified
 from drills.recovery import engine_version

@@ -10,9 +10,10 @@ import pytest
 from botocore.model import OperationModel
 
 from drills.aws.cleanup import request_removal
+from drills.aws.databases.requests import ScratchGroups
 from drills.aws.guarded.guard import Guard
 from drills.aws.guarded.names import ScratchNames
-from drills.aws.scratch import Scratch, ScratchGroups
+from drills.aws.scratch import Scratch
 from drills.aws.session import Clients
 from drills.clock import SystemClock
 from drills.config.target import RestoreConfig

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from drills.aws import guards, lineage, plans, read, recorder, restore_jobs
 from drills.aws.calls.answers import IncompleteAnswer
-from drills.aws.described import read_instance
-from drills.aws.kinds import INSTANCE
+from drills.aws.databases.described import read_instance
+from drills.aws.databases.kinds import INSTANCE
 from drills.aws.recorded_fields import FIELDS
 from drills.aws.settings import settings_from
 from drills.aws.wait import NEVER_AVAILABLE, is_settled

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from drills.aws import read as aws
 from drills.aws.cleanup import remove_all
+from drills.aws.databases.requests import JOB_RUNNERS, harmless
 from drills.aws.guarded.names import ScratchNames, scratch_tags
-from drills.aws.scratch import JOB_RUNNERS, Scratch, harmless
+from drills.aws.scratch import Scratch
 from drills.aws.session import Clients
 from drills.checks.server.harmless import JOB_RUNNERS as NAMED_AS_FINDINGS
 from drills.config.limits import Limit

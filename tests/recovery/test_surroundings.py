@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drills.aws import plans
-from drills.aws.scratch import ScratchGroups
+from drills.aws.databases.requests import ScratchGroups
 from drills.errors import Refused
 from drills.recovery import surroundings
 from tests.support.guarded import live, source

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from drills.aws.described import read_instance
+from drills.aws.databases.described import read_instance
 from drills.checks.content.model import Contents
 from drills.checks.judging import Judge
 from drills.checks.observed import ContentSeen

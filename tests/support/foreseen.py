@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from drills.aws.databases.requests import ScratchGroups, restore_request
 from drills.aws.engine import Lifecycle, decide
-from drills.aws.scratch import ScratchGroups, restore_request
 from drills.model.finding import CheckResult
 from drills.model.point import Choice
 from drills.preflight import judge

@@ -53,6 +53,17 @@ _INSTANCE = Rule("db-instance", "DBInstanceIdentifier", "DBInstanceIdentifier", 
 _MOMENT = Rule("db-instance", "TargetDBInstanceIdentifier", "DBInstanceIdentifier", "DBInstance")
 _SNAPSHOT = Rule("db-snapshot", "DBSnapshotIdentifier", "DBSnapshotIdentifier")
 _COPY = Rule("db-snapshot", "TargetDBSnapshotIdentifier", "DBSnapshotIdentifier", "DBSnapshot")
+_CLUSTER = Rule("db-cluster", "DBClusterIdentifier", "DBClusterIdentifier", "DBCluster")
+_CLUSTER_SNAPSHOT = Rule("db-cluster-snapshot", "DBClusterSnapshotIdentifier", "DBClusterSnapshotIdentifier")
+_CLUSTER_COPY = Rule(
+    "db-cluster-snapshot", "TargetDBClusterSnapshotIdentifier", "DBClusterSnapshotIdentifier", "DBClusterSnapshot"
+)
+_CLUSTER_PARAMETERS = Rule(
+    "db-cluster-parameter-group",
+    "DBClusterParameterGroupName",
+    "DBClusterParameterGroupName",
+    "DBClusterParameterGroup",
+)
 _PARAMETERS = Rule("db-parameter-group", "DBParameterGroupName", "DBParameterGroupName", "DBParameterGroup")
 _SUBNETS = Rule("db-subnet-group", "DBSubnetGroupName", "DBSubnetGroupName", "DBSubnetGroup")
 _GROUP = Rule("security-group", "GroupId", "GroupId")
@@ -60,9 +71,14 @@ _LOGS = Rule("log-group", "logGroupName", "logGroupName")
 _SECRET = Rule("secret", "SecretId", "ARN")
 MAKES: Mapping[str, Rule] = {
     "ec2:CreateSecurityGroup": Rule("security-group", "GroupName", "GroupName"),
+    "rds:CopyDBClusterSnapshot": _CLUSTER_COPY,
     "rds:CopyDBSnapshot": _COPY,
+    "rds:CreateDBClusterParameterGroup": _CLUSTER_PARAMETERS,
+    "rds:CreateDBInstance": _INSTANCE,
     "rds:CreateDBParameterGroup": _PARAMETERS,
     "rds:CreateDBSubnetGroup": _SUBNETS,
+    "rds:RestoreDBClusterFromSnapshot": _CLUSTER,
+    "rds:RestoreDBClusterToPointInTime": _CLUSTER,
     "rds:RestoreDBInstanceFromDBSnapshot": _INSTANCE,
     "rds:RestoreDBInstanceToPointInTime": _MOMENT,
     "secretsmanager:CreateSecret": Rule("secret", "Name", "Name"),
@@ -72,10 +88,15 @@ CHANGES: Mapping[str, Rule] = {
     "ec2:DeleteSecurityGroup": _GROUP,
     "ec2:RevokeSecurityGroupEgress": _GROUP,
     "logs:DeleteLogGroup": _LOGS,
+    "rds:DeleteDBCluster": _CLUSTER,
+    "rds:DeleteDBClusterParameterGroup": _CLUSTER_PARAMETERS,
+    "rds:DeleteDBClusterSnapshot": _CLUSTER_SNAPSHOT,
     "rds:DeleteDBInstance": _INSTANCE,
     "rds:DeleteDBParameterGroup": _PARAMETERS,
     "rds:DeleteDBSnapshot": _SNAPSHOT,
     "rds:DeleteDBSubnetGroup": _SUBNETS,
+    "rds:ModifyDBCluster": _CLUSTER,
+    "rds:ModifyDBClusterParameterGroup": _CLUSTER_PARAMETERS,
     "rds:ModifyDBInstance": _INSTANCE,
     "rds:ModifyDBParameterGroup": _PARAMETERS,
     "secretsmanager:DeleteSecret": _SECRET,
@@ -83,7 +104,10 @@ CHANGES: Mapping[str, Rule] = {
 # by which the time of a thing is set: the operation, the member that names the thing, and what of its description does
 EXTENDS: Mapping[ResourceKind, tuple[str, str, str]] = {
     "db-instance": ("rds:AddTagsToResource", "ResourceName", "DBInstanceArn"),
+    "db-cluster": ("rds:AddTagsToResource", "ResourceName", "DBClusterArn"),
     "db-snapshot": ("rds:AddTagsToResource", "ResourceName", "DBSnapshotArn"),
+    "db-cluster-snapshot": ("rds:AddTagsToResource", "ResourceName", "DBClusterSnapshotArn"),
+    "db-cluster-parameter-group": ("rds:AddTagsToResource", "ResourceName", "DBClusterParameterGroupArn"),
     "db-parameter-group": ("rds:AddTagsToResource", "ResourceName", "DBParameterGroupArn"),
     "db-subnet-group": ("rds:AddTagsToResource", "ResourceName", "DBSubnetGroupArn"),
     "security-group": ("ec2:CreateTags", "Resources", "GroupId"),
@@ -97,8 +121,18 @@ RELEASES: Mapping[str, str] = {
 }
 TAGS_OF_DRILLS = "drills:"  # how the keys of all tags begin that a run sets of its own accord
 # the identity that AWS gives and no other thing ever has; that of a snapshot is its source's
-IDENTITY: Mapping[ResourceKind, str] = {"db-instance": "DbiResourceId", "security-group": "GroupId"}
-_ARNS = ("DBInstanceArn", "DBSnapshotArn", "DBParameterGroupArn", "DBSubnetGroupArn", "SecurityGroupArn", "ARN", "arn")
+IDENTITY: Mapping[ResourceKind, str] = {
+    "db-instance": "DbiResourceId",
+    "db-cluster": "DbClusterResourceId",
+    "security-group": "GroupId",
+}
+_ARNS = (
+    *("DBInstanceArn", "DBClusterArn", "DBSnapshotArn", "DBClusterSnapshotArn", "DBParameterGroupArn"),
+    *("DBClusterParameterGroupArn", "DBSubnetGroupArn", "SecurityGroupArn", "ARN", "arn"),
+)
+# what a source is named by, and what its identity is, in AWS's description of it
+_SOURCES: Mapping[ResourceKind, str] = {"db-instance": "DBInstanceIdentifier", "db-cluster": "DBClusterIdentifier"}
+_RENAMES = frozenset({"NewDBInstanceIdentifier", "NewDBClusterIdentifier"})
 _SEAL = object()
 
 
@@ -119,7 +153,7 @@ class Mine:
 
     @property
     def resource_id(self) -> str:
-        """The identity that AWS has given: DbiResourceId, or GroupId; "" where the kind has none."""
+        """The identity that AWS has given: DbiResourceId, DbClusterResourceId or GroupId; "" where the kind has none."""
         return identity_of(self.kind, self.raw)
 
 
@@ -213,7 +247,7 @@ class Guard:
         rule = _rule(CHANGES, operation)
         if rule.kind != mine.kind:
             raise Refused(f"expected {operation} to be about a {rule.kind}, found a {mine.kind}: it was not sent")
-        if rule.parameter in parameters or "NewDBInstanceIdentifier" in parameters:
+        if rule.parameter in parameters or _RENAMES & parameters.keys():
             raise Refused(f"expected {operation} to leave the name to the guard, found one given: it was not sent")
         if self._clock.monotonic() - mine.proved_at > FRESH:
             mine = self._prove_again(mine)
@@ -329,11 +363,13 @@ def identity_of(kind: ResourceKind, raw: Raw) -> str:
 
 def why_protected(kind: ResourceKind, raw: Raw, protected: Protected) -> str:
     """Return why a thing is the source's own and so never touched, "" where it is not. Pure."""
-    if kind != "db-instance":
+    if kind not in _SOURCES:
         return ""
-    name, identity = raw.get("DBInstanceIdentifier"), raw.get("DbiResourceId")
-    if identity in protected.resource_ids:
+    name, identity = raw.get(_SOURCES[kind]), identity_of(kind, raw)
+    if identity and identity in protected.resource_ids:
         return f"it is the source, {identity}, under whatever name"
+    if kind == "db-instance" and raw.get("DBClusterIdentifier") in protected.names:
+        return f"{name} is an instance of the source, the cluster {raw['DBClusterIdentifier']}"
     return f"{name} is the name of the source" if name in protected.names else ""
 
 

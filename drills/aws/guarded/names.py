@@ -79,7 +79,7 @@ def check_name(kind: ResourceKind, text: str, run_id: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ScratchNames:
-    """The names of everything that one restore makes."""
+    """The names of everything that one restore makes. `instance` is the copy's own name, also where it is a cluster."""
 
     instance: ScratchName
     parameter_group: ScratchName
@@ -87,11 +87,14 @@ class ScratchNames:
     security_group: ScratchName
     snapshot: ScratchName
     secret: ScratchName
+    writer: ScratchName
+    cluster_parameters: ScratchName
 
     @classmethod
     def of(cls, run_id: str, purpose: str) -> ScratchNames:
         """Return the names for a run; `purpose` ("recovery", "rehearsal") keeps the restores of one run apart."""
-        rest = (purpose, *(f"{purpose}-{part}" for part in ("parameters", "subnets", "isolation", "copy", "login")))
+        parts = ("parameters", "subnets", "isolation", "copy", "login", "writer", "cluster-parameters")
+        rest = (purpose, *(f"{purpose}-{part}" for part in parts))
         return cls(*(ScratchName(run_id, each) for each in rest))
 
 

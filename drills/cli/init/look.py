@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.aws import plans
 from drills.aws import read as aws
-from drills.aws.described import read_instance
+from drills.aws.databases.described import read_instance
 from drills.aws.guarded.names import PREFIX, RESTORE_TEST_TAG
 from drills.aws.remedies import error_text
 from drills.aws.session import Clients

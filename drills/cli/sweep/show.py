@@ -20,7 +20,10 @@ from drills.sweep.result import Swept
 
 _NAMES = {
     "db-instance": "instance",
+    "db-cluster": "cluster",
     "db-snapshot": "snapshot",
+    "db-cluster-snapshot": "cluster snapshot",
+    "db-cluster-parameter-group": "cluster parameter group",
     "db-parameter-group": "parameter group",
     "db-subnet-group": "subnet group",
     "security-group": "security group",

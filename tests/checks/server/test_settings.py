@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drills.aws.scratch import HARMLESS
+from drills.aws.databases.requests import HARMLESS
 from drills.checks.catalog import passwords
 from drills.checks.catalog.passwords import NONE
 from drills.checks.server import settings
