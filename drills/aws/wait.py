@@ -56,6 +56,7 @@ def wait_available(
     on_change: OnChange,
     consecutive: int = 2,
     unknown_for: float = 60.0,
+    settled: Callable[[Instance], bool] | None = None,
 ) -> Instance:
     """Poll until `consecutive` answers in a row say that the instance is settled; return the last of them.
 
@@ -80,7 +81,7 @@ def wait_available(
             _refuse_unknown(now - known_at, unknown_for)
         else:
             _refuse_hopeless(instance)
-        in_a_row = in_a_row + 1 if instance is not None and is_settled(instance) else 0
+        in_a_row = in_a_row + 1 if instance is not None and (settled or is_settled)(instance) else 0
         if instance is not None and in_a_row >= consecutive:
             return instance
         if now - began >= timeout:

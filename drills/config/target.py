@@ -53,6 +53,7 @@ from drills.config.values import (
 from drills.durations import write_duration
 from drills.model.acknowledgement import Acknowledgement
 from drills.model.finding import Requirement
+from drills.model.instance import DatabaseKind
 from drills.model.point import NEWEST, PointSelector, parse_point_selector
 from drills.model.policy import BLOCKING, CHECKS, TablePolicy, Tier, left_out_of, parse_table_policy
 from drills.model.servers import POSTGRES_CHOICES
@@ -286,9 +287,13 @@ def _sample(raw: Any) -> PointSelector:
 
 
 class Target(Table):
-    """A protected database: source instance, vault, objectives, and what must be true of a copy of it."""
+    """A protected database: source instance, vault, objectives, and what must be true of a copy of it.
+
+    `instance` is the name of the database, also where it is an Aurora cluster, which the file names by `cluster`.
+    """
 
     instance: InstanceId
+    cluster: InstanceId | None = None
     engine: Engine = "postgres"
     vault: VaultName | None = None
     databases: Annotated[tuple[Name, ...], Field(strict=False)] = ()
@@ -335,6 +340,23 @@ class Target(Table):
     checks: Annotated[
         Mapping[str, Annotated[CheckRule, BeforeValidator(_check_rule)]], AfterValidator(_check_names)
     ] = Field(default_factory=no_entries)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_by_cluster(cls, raw: Any) -> Any:
+        """Take a cluster's name for the name of the database; a target has an instance or a cluster."""
+        if not isinstance(raw, Mapping) or not isinstance(raw.get("cluster"), str):
+            return raw
+        if (
+            raw.get("instance", raw["cluster"]) != raw["cluster"]
+        ):  # the same where an effective configuration is read again
+            raise refuse("instance or cluster, found both: the database is one of the two", raw["cluster"])
+        return {**raw, "instance": raw["cluster"]}
+
+    @property
+    def kind(self) -> DatabaseKind:
+        """Whether the database is an instance or an Aurora cluster."""
+        return "cluster" if self.cluster else "instance"
 
     @model_validator(mode="after")
     def _whole(self) -> Target:

@@ -17,7 +17,19 @@ from drills.durations import write_duration
 
 # of a target, by the name of the field
 JUDGING = (
-    *("instance", "engine", "vault", "copy_vault", "databases", "rto", "rpo", "rto_clock", "allowances", "disaster"),
+    *(
+        "instance",
+        "cluster",
+        "engine",
+        "vault",
+        "copy_vault",
+        "databases",
+        "rto",
+        "rpo",
+        "rto_clock",
+        "allowances",
+        "disaster",
+    ),
     *("sample", "loss_tolerance", "expects", "restore", "tables", "posture", "scenarios", "acknowledged", "blocking"),
     *("checks", "tier", "content_budget", "trust_code", "manifests"),
 )

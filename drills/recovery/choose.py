@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from drills.aws import read as aws
+from drills.aws.databases.kinds import KINDS
 from drills.aws.databases.requests import family_of
 from drills.aws.session import Clients
 from drills.config.load import Target
@@ -51,12 +52,12 @@ def points_of(setup: Drilled) -> tuple[RecoveryPoint, ...]:
     They answer another disaster, so that they are no part of the schedule on the side of the source.
     """
     target = setup.target
-    points = aws.recovery_points(setup.clients, target.instance, target.vault)
+    points = aws.recovery_points(setup.clients, target.instance, target.vault, KINDS[target.kind])
     if target.copy_vault is None or (target.copy_vault == target.vault and not target.restore.apart):
         return points
     copies = {
         point.arn: point
-        for point in aws.recovery_points(setup.scratch_clients, target.instance, target.copy_vault)
+        for point in aws.recovery_points(setup.scratch_clients, target.instance, target.copy_vault, KINDS[target.kind])
         if point.vault == target.copy_vault
     }
     here = tuple(point for point in points if point.arn not in copies)
@@ -95,16 +96,17 @@ def point_at(setup: Setup, source: Instance | None, moment: datetime, disaster_a
 
 def restore_window(setup: Setup) -> Window | None:
     """Return the period that the living source can be restored to; None where there is none."""
-    source = aws.describe_instance(setup.clients, setup.target.instance)
-    return aws.window_of(
-        aws.automated_backup(setup.clients, setup.target.instance, source.dbi_resource_id if source else None)
-    )
+    kind = KINDS[setup.target.kind]
+    source = aws.describe_instance(setup.clients, setup.target.instance, kind)
+    resource_id = source.dbi_resource_id if source else None
+    return aws.window_of(aws.automated_backup(setup.clients, setup.target.instance, resource_id, kind))
 
 
 def choose_moment(setup: Drilled, source: Instance | None, moment: datetime, disaster_at: datetime) -> Choice:
     """Return the point that a restore to `moment` comes to, or none with the reason."""
-    raw = aws.automated_backup(setup.clients, setup.target.instance, source.dbi_resource_id if source else None)
-    described = aws.read_continuous(raw or {"DBInstanceIdentifier": setup.target.instance})
+    kind, resource_id = KINDS[setup.target.kind], source.dbi_resource_id if source else None
+    raw = aws.automated_backup(setup.clients, setup.target.instance, resource_id, kind)
+    described = aws.read_continuous(raw or {kind.identifier: setup.target.instance}, kind)
     return selection.choose_moment(moment, aws.window_of(raw), described, usable_at=disaster_at)
 
 
@@ -120,7 +122,7 @@ def choice_notes(setup: Setup, choice: Choice, source: Instance | None) -> tuple
         )
     point = choice.point
     if point is not None and point.engine_version and sample.kind != "newest":
-        status = aws.version_status(setup.scratch_clients, point.engine_version)
+        status = aws.version_status(setup.scratch_clients, point.engine_version, KINDS[setup.target.kind])
         found += version_notes(point.engine_version, source.engine_version if source else "", status)
     return tuple(found)
 

@@ -14,6 +14,7 @@ from typing import Literal
 
 from drills.aws import clock_offset
 from drills.aws import read as aws
+from drills.aws.databases.kinds import KINDS
 from drills.aws.guarded.names import ScratchName
 from drills.aws.scratch import remaining_resources
 from drills.checks import suite
@@ -96,7 +97,7 @@ class Drill:
                 self._enter_measured(CHOOSING)  # a recovery begins with the search for a recovery point
                 mark_declaration(self._journal)
             with clients.within(CHOOSING):
-                self._source = aws.describe_instance(clients, target.instance)
+                self._source = aws.describe_instance(clients, target.instance, KINDS[target.kind])
                 self._points = sampling.points_of(self._setup)
             self._note_target()
             declared = declare(target.disaster, self._points, declared_at)

@@ -15,13 +15,14 @@ from pydantic import SecretStr
 
 from drills.aws import cleanup
 from drills.aws import read as aws
+from drills.aws.databases.kinds import CLUSTER, KINDS
 from drills.aws.databases.requests import ScratchGroups
 from drills.aws.guarded.guard import Protected, set_password_of_restore_test
 from drills.aws.guarded.names import ScratchName, ScratchNames, scratch_tags
 from drills.aws.lineage import read_lineage
 from drills.aws.scratch import Scratch
 from drills.aws.session import Clients
-from drills.aws.wait import wait_available
+from drills.aws.wait import OPERATIONAL, is_settled, wait_available
 from drills.checks.base.session import Connector
 from drills.checks.observed import NOT_NOTED, Observations
 from drills.checks.owner.invariants import InvariantSet
@@ -53,6 +54,9 @@ from drills.recovery.resuming import copy_tags
 
 MAINTENANCE_DATABASE = "postgres"
 PASSWORD_ATTEMPTS = 5
+DEFAULT_CLASS = (
+    "db.r6g.large"  # of the instance of a cluster whose source is gone, unless restore.instance_class names one
+)
 LINEAGE = "lineage"  # what the calls are made for, in the record of them
 EnterPhase = Callable[[str], None]
 SetPassword = Callable[[str, SecretStr], None]  # of an instance, by its name
@@ -171,7 +175,8 @@ def restore(
     mark = setup.journal.mark if purpose == "recovery" else unmarked
     names = ScratchNames.of(setup.journal.record.owner, purpose)
     tags = setup.tags() | (copy_tags(setup.journal.record, point) if purpose == "recovery" else {})
-    scratch = Scratch(setup.scratch_clients, setup.target.restore, setup.journal, tags, setup.clients)
+    kind = KINDS[setup.target.kind]
+    scratch = Scratch(setup.scratch_clients, setup.target.restore, setup.journal, tags, setup.clients, kind)
     monitor = _InstanceMonitor(
         setup, names.instance, _initial_restoration(setup, point, source, names.instance, purpose), mark
     )
@@ -192,6 +197,10 @@ def restore(
     enter("restore")
     if purpose == "recovery":  # read while RDS restores, so that it costs the recovery no time
         monitor.note_lineage(chosen)
+    if kind is CLUSTER:
+        monitor.until_restored()
+        enter("create the instance of the cluster")
+        scratch.add_writer(names, source.instance_class if source else DEFAULT_CLASS)
     copy = _open(setup, scratch.set_password, monitor, source, enter, mark)
     return dataclasses.replace(copy, groups=groups)
 
@@ -262,7 +271,7 @@ def _apply(ask: SetPassword, monitor: _InstanceMonitor, instance: Instance, pass
         try:
             ask(instance.id, password)
         except ClientError as error:
-            if not aws.error_code(error).startswith("InvalidDBInstanceState"):
+            if not aws.error_code(error).startswith(("InvalidDBInstanceState", "InvalidDBClusterState")):
                 raise
             instance = monitor.until_available()
             continue
@@ -374,21 +383,29 @@ class _InstanceMonitor:
         self.note(statuses=(*self.restoration.statuses, timed))
 
     def _describe(self) -> Instance | None:
-        instance = aws.describe_instance(self._setup.scratch_clients, self._id)
+        instance = aws.describe_instance(self._setup.scratch_clients, self._id, KINDS[self._setup.target.kind])
         if instance and instance.host and not self._has_endpoint:
             self._has_endpoint = True
             self._mark(timeline.ENDPOINT)
         return instance
 
-    def until_available(self) -> Instance:
-        instance = wait_available(
+    def until_restored(self) -> None:
+        """Wait until a cluster can be given an instance, without which it never answers."""
+        self._wait(settled=lambda cluster: cluster.status in OPERATIONAL)
+
+    def _wait(self, settled: Callable[[Instance], bool] = is_settled) -> Instance:
+        return wait_available(
             self._describe,
             self._setup.clock,
             every=self._setup.poll_seconds,
             timeout=self._setup.target.timeout.total_seconds(),
             key=self._setup.timeout_key,
             on_change=self._changed,
+            settled=settled,
         )
+
+    def until_available(self) -> Instance:
+        instance = self._wait()
         seen = ("host", "port", "instance_class", "engine_version", "storage_type", "storage_gib")
         self.note(**{name: getattr(instance, name) for name in seen})
         return instance

@@ -12,6 +12,7 @@ from drills import errors
 from drills.aws import plans
 from drills.aws import read as aws
 from drills.aws.calls.outcome import is_unsupported
+from drills.aws.databases.kinds import KINDS
 from drills.aws.remedies import error_text
 from drills.aws.session import Clients
 from drills.config.load import Target
@@ -33,7 +34,7 @@ def judge(setup: Setup) -> WorstCase | None:
     setup.observations.note(verdict.NAME, "", ScheduleReadAt(now))
     try:
         with setup.clients.within(verdict.NAME):
-            source = aws.describe_instance(setup.clients, setup.target.instance)
+            source = aws.describe_instance(setup.clients, setup.target.instance, KINDS[setup.target.kind])
             found = worst_case(setup.clients, setup.target, source, now, kinds) if source else None
         reason = f"there is no instance {setup.target.instance}, so nobody can say which plan backs it up"
     except (ClientError, BotoCoreError) as error:
@@ -64,7 +65,7 @@ def worst_case(
 
 def _with_data_times(clients: Clients, target: Target, points: tuple[ExistingPoint, ...]) -> list[ExistingPoint]:
     """Return the points with the instants that RDS says their data reach to, where it does, and without those of drills."""
-    known = {point.arn: point for point in aws.recovery_points(clients, target.instance, None)}
+    known = {point.arn: point for point in aws.recovery_points(clients, target.instance, None, KINDS[target.kind])}
     found = []
     for point in points:
         snapshot = known.get(point.arn)

@@ -12,6 +12,7 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.aws import guards
+from drills.aws.databases.kinds import KINDS
 from drills.aws.endpoint_health import check_endpoint, needed_by
 from drills.aws.guarded.names import scratch_tags, target_tag
 from drills.aws.read import describe_instance
@@ -59,7 +60,7 @@ def _check_guards(folder: Path, journal: Journal) -> None:
     guards.check_aws(effective, *context.clients_of(effective, None, recorder))
     source, scratch = context.identified_clients(effective, None, recorder)
     surroundings.check_tags(effective, scratch, scratch_tags("", effective.target_name, "", effective.target.tags))
-    instance = describe_instance(source, effective.target.instance)
+    instance = describe_instance(source, effective.target.instance, KINDS[effective.target.kind])
     if isinstance(effective.profile, EndpointProfile):
         sides = guards.Sides(source.account, source.region, scratch.account, scratch.region)
         guards.check_source(effective, instance, sides)

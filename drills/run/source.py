@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from drills.aws import read as aws
+from drills.aws.databases.kinds import CLUSTER, KINDS
 from drills.aws.session import Clients
 from drills.aws.wait import wait_available
 from drills.checks.base.session import Connector
@@ -60,22 +61,28 @@ class SourceMaker:
         rds.create_db_subnet_group(
             DBSubnetGroupName=f"{name}-subnets", DBSubnetGroupDescription="of the source", SubnetIds=subnets
         )
-        rds.create_db_instance(
-            DBInstanceIdentifier=name,
-            DBInstanceClass="db.t4g.medium",
-            Engine="postgres",
-            AllocatedStorage=20,
-            MasterUsername=MASTER,
-            MasterUserPassword=password.get_secret_value(),
-            DBSubnetGroupName=f"{name}-subnets",
-            VpcSecurityGroupIds=[group["GroupId"]],
-            BackupRetentionPeriod=retention,
-            PubliclyAccessible=False,
-            StorageEncrypted=True,
-            KmsKeyId=stage_protection.make_key(self.clients),
-            Tags=[{"Key": key, "Value": value} for key, value in self.target.tags.items()],
+        asked: dict[str, Any] = {
+            "MasterUsername": MASTER,
+            "MasterUserPassword": password.get_secret_value(),
+            "DBSubnetGroupName": f"{name}-subnets",
+            "VpcSecurityGroupIds": [group["GroupId"]],
+            "StorageEncrypted": True,
+            "KmsKeyId": stage_protection.make_key(self.clients),
+            "Tags": [{"Key": key, "Value": value} for key, value in self.target.tags.items()],
             **({"EngineVersion": version} if version else {}),
-        )
+        }
+        kind = KINDS[self.target.kind]
+        member = {"PubliclyAccessible": False, "Engine": kind.engine}
+        if kind is CLUSTER:
+            rds.create_db_cluster(
+                DBClusterIdentifier=name, Engine=kind.engine, BackupRetentionPeriod=max(1, retention), **asked
+            )
+            rds.create_db_instance(
+                DBInstanceIdentifier=f"{name}-1", DBClusterIdentifier=name, DBInstanceClass="db.r6g.large", **member
+            )
+        else:
+            storage = {"DBInstanceClass": "db.t4g.medium", "AllocatedStorage": 20, "BackupRetentionPeriod": retention}
+            rds.create_db_instance(DBInstanceIdentifier=name, **storage, **member, **asked)
         return self.wait_available()
 
     def wait_available(self) -> Instance:
@@ -83,7 +90,7 @@ class SourceMaker:
         changes: list[StatusChange] = []
         try:
             return wait_available(
-                lambda: aws.describe_instance(self.clients, self.target.instance),
+                lambda: aws.describe_instance(self.clients, self.target.instance, KINDS[self.target.kind]),
                 self.clock,
                 every=self.poll,
                 timeout=self.target.timeout.total_seconds(),

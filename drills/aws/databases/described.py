@@ -46,6 +46,7 @@ def read_cluster(raw: Mapping[str, Any], writer: Mapping[str, Any] | None) -> In
     """Return a member of DescribeDBClusters' answer, with its writer's of DescribeDBInstances, as a value.
 
     Without a writer nobody answers at the endpoint, which a cluster shows from the beginning: host and port are empty then.
+    While the cluster is available its status is that of the writer, without which it does not answer either.
     Subnets, class and public access are those of the writer, since a cluster does not tell them.
     """
     of_writer = read_instance(writer) if writer else None
@@ -59,7 +60,7 @@ def read_cluster(raw: Mapping[str, Any], writer: Mapping[str, Any] | None) -> In
         id=raw["DBClusterIdentifier"],
         arn=raw.get("DBClusterArn", ""),
         dbi_resource_id=raw.get("DbClusterResourceId", ""),
-        status=raw.get("Status", ""),
+        status=of_writer.status if of_writer and raw.get("Status") == "available" else raw.get("Status", ""),
         engine=raw.get("Engine", ""),
         engine_version=raw.get("EngineVersion", ""),
         instance_class=of_writer.instance_class if of_writer else "",

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
-DatabaseKind = Literal["instance", "cluster"]
+from drills.model.instance import DatabaseKind
 
 
 @dataclass(frozen=True, slots=True)
