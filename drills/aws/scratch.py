@@ -130,11 +130,13 @@ class Scratch:
     def copy_snapshot(self, point: RecoveryPoint, copy: ScratchName, *, source_region: str) -> None:
         """Ask RDS to copy a point's snapshot to the scratch side, under the configured key where there is one."""
         elsewhere = source_region != self._clients.region
-        request: dict[str, Any] = {"SourceDBSnapshotIdentifier": point.arn if elsewhere else point.snapshot_id}
+        snapshot = "DBClusterSnapshot" if self._kind is CLUSTER else "DBSnapshot"
+        made: ResourceKind = "db-cluster-snapshot" if self._kind is CLUSTER else "db-snapshot"
+        request: dict[str, Any] = {f"Source{snapshot}Identifier": point.arn if elsewhere else point.snapshot_id}
         request |= {"SourceRegion": source_region} if elsewhere else {}
         request |= {"KmsKeyId": self._config.kms_key} if self._config.kms_key else {}
         request |= {"Tags": self._tags, "CopyTags": False}
-        self._make("rds:CopyDBSnapshot", "db-snapshot", copy, f"the copy of {point.arn}", request)
+        self._make(f"rds:Copy{snapshot}", made, copy, f"the copy of {point.arn}", request)
 
     def keep_secret(self, name: ScratchName, value: SecretStr) -> str:
         """Make a secret of Secrets Manager; return its ARN. Raises RestoreFailed where that is refused."""

@@ -208,7 +208,8 @@ def restore(
 def _go_on(setup: Setup, point: RecoveryPoint, source: Instance | None, enter: EnterPhase) -> RestoredCopy:
     """Open the copy that the resumed run has begun to restore from `point`; RDS goes on with it by itself."""
     names = ScratchNames.of(setup.journal.record.owner, "recovery")
-    scratch = Scratch(setup.scratch_clients, setup.target.restore, setup.journal, setup.tags(), setup.clients)
+    kind = KINDS[setup.target.kind]
+    scratch = Scratch(setup.scratch_clients, setup.target.restore, setup.journal, setup.tags(), setup.clients, kind)
     opening = _initial_restoration(setup, point, source, names.instance, "recovery")
     monitor = _InstanceMonitor(setup, names.instance, opening, setup.journal.mark)
     monitor.note()
@@ -314,8 +315,10 @@ def copy_snapshot(setup: Setup, point: RecoveryPoint, copy_id: ScratchName) -> R
     Raises RestoreFailed when AWS refuses, the copy fails, or it is not available within the target's timeout.
     """
 
+    kind = KINDS[setup.target.kind]
+
     def available() -> bool:
-        status = aws.snapshot_status(setup.scratch_clients, copy_id)
+        status = aws.snapshot_status(setup.scratch_clients, copy_id, kind)
         if status == "failed":
             raise RestoreFailed(
                 f"expected the copy {copy_id!r} of {point.arn} to become available, RDS says that it failed: read its "
@@ -323,7 +326,7 @@ def copy_snapshot(setup: Setup, point: RecoveryPoint, copy_id: ScratchName) -> R
             )
         return status == "available"
 
-    scratch = Scratch(setup.scratch_clients, setup.target.restore, setup.journal, setup.tags())
+    scratch = Scratch(setup.scratch_clients, setup.target.restore, setup.journal, setup.tags(), kind=kind)
     scratch.copy_snapshot(point, copy_id, source_region=setup.region_of(point))
     timeout = setup.target.timeout.total_seconds()
     try:

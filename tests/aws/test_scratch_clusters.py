@@ -43,11 +43,11 @@ GROUPS = ScratchGroups("", "subnets", "sg-1", {}, "cluster-parameters")
 
 
 def test_a_cluster_is_restored_closed_and_unprotected() -> None:
-    """From the point's ARN in its version, or to a moment by resource id; nothing is left to a default of the account."""
+    """From the point's snapshot in its version, or to a moment by resource id; nothing is left to a default of the account."""
     request = cluster_request("drill-x-recovery", GROUPS, POINT, ENROLLED, [{"Key": "k", "Value": "v"}])
     asked = request.parameters
     assert request.operation == "RestoreDBClusterFromSnapshot"
-    assert (asked["SnapshotIdentifier"], asked["EngineVersion"]) == (POINT.arn, "16.9")
+    assert (asked["SnapshotIdentifier"], asked["EngineVersion"]) == ("awsbackup:job-1", "16.9")
     assert (asked["DeletionProtection"], asked["BackupRetentionPeriod"], asked["EnableCloudwatchLogsExports"]) == (
         False,
         1,

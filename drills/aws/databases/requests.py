@@ -108,7 +108,7 @@ def cluster_request(
     if point.kind == "continuous":
         what = {"SourceDbClusterResourceId": point.dbi_resource_id, "RestoreToTime": point.data_time}
         return RestoreRequest(CLUSTER_MOMENT, parameters | what)
-    what = {"SnapshotIdentifier": point.arn, "Engine": CLUSTER.engine, "EngineVersion": point.engine_version}
+    what = {"SnapshotIdentifier": point.snapshot_id, "Engine": CLUSTER.engine, "EngineVersion": point.engine_version}
     return RestoreRequest(CLUSTER_SNAPSHOT, parameters | what)
 
 

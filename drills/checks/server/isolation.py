@@ -51,7 +51,7 @@ def judge(
     facts = [
         *([("public access", "no", public)] if public else []),
         ("deletion protection", "off", "on" if scratch.deletion_protection else "off"),
-        ("backup retention", "0 days", counted(scratch.backup_retention_days, "day")),
+        ("backup retention", counted(_least_retention(scratch), "day"), counted(scratch.backup_retention_days, "day")),
         ("log exports", "none", ", ".join(scratch.log_exports) or "none"),
         ("security groups", "at least one", "at least one" if security_groups else "none"),
         *(_placing(scratch, around) if around else []),
@@ -85,6 +85,14 @@ def _sentence(errors: Sequence[Finding], unknown: Sequence[NotChecked], warnings
     if warnings:
         return f"lets nothing out and admits no range of addresses, {counted(len(warnings), 'warning')}"
     return "admits single hosts alone and lets nothing out"
+
+
+def _least_retention(scratch: Instance) -> int:
+    """Return the fewest days for which automated backups can be kept: none of an instance, one of a cluster.
+
+    Amazon RDS API reference, CreateDBCluster, BackupRetentionPeriod: "Must be a value from 1 to 35".
+    """
+    return 1 if scratch.engine.startswith("aurora") else 0
 
 
 def _placing(scratch: Instance, around: Surroundings) -> list[tuple[str, str, str]]:

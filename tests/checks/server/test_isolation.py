@@ -53,6 +53,7 @@ def test_an_instance_that_is_shut_off_gives_no_finding() -> None:
         (replace(SHUT, publicly_accessible=True), "public access", "yes"),
         (replace(SHUT, deletion_protection=True), "deletion protection", "on"),
         (replace(SHUT, backup_retention_days=7), "backup retention", "7 days"),
+        (replace(SHUT, engine="aurora-postgresql", backup_retention_days=2), "backup retention", "2 days"),
         (replace(SHUT, log_exports=("postgresql", "upgrade")), "log exports", "postgresql, upgrade"),
     ],
 )
@@ -99,6 +100,12 @@ def test_a_group_that_admits_another_one_is_to_be_looked_at(rule: dict[str, Any]
 
     assert (finding.object, finding.found, finding.severity) == ("drill-1-recovery: ingress of sg-1", found, "warning")
     assert (result.outcome, "1 warning" in result.sentence) == ("met", True)
+
+
+def test_a_cluster_keeps_its_backups_for_a_day_at_least() -> None:
+    """RDS takes no 0 of a cluster (CreateDBCluster, BackupRetentionPeriod): one day is shut off, more is not."""
+    cluster = replace(SHUT, engine="aurora-postgresql", backup_retention_days=1)
+    assert judge(cluster, [group(ingress=[HOST])]).findings == ()
 
 
 def test_an_instance_without_a_group_is_not_shut_off() -> None:
