@@ -6,6 +6,7 @@ A copy of a publisher's or subscriber's data directory has its subscriptions ena
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from drills.checks.base.outcome import CheckOutcome
@@ -32,7 +33,8 @@ _MAY_SEE_WORKERS = "select pg_catalog.pg_has_role(current_user, 'pg_read_all_sta
 JOB_RUNNERS = ("pg_cron", "timescaledb", "pg_partman_bgw", "citus", "pglogical")
 # Amazon RDS archives to its own storage by a command that no parameter group can change (DescribeDBParameters gives
 # archive_command as IsModifiable false, "/etc/rds/dbbin/pgscripts/rds_wal_archive %p").
-_SERVICE_ARCHIVER = "/etc/rds/"
+# The local AWS calls its own archiver so too, below its work folder.
+_SERVICE_ARCHIVER = re.compile(r"/etc/rds/|\S*/etc/rds/dbbin/pgscripts/rds_wal_archive %p")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def _archiving(settings: dict[str, str], facts: list[tuple[str, str, str, str]])
     if settings.get("archive_mode", "off") == "off":
         return ()
     command, library = settings.get("archive_command", ""), settings.get("archive_library", "")
-    if command.startswith(_SERVICE_ARCHIVER):
+    if _SERVICE_ARCHIVER.match(command):
         return (NotChecked("archive_command", "the service archives to its own storage, which no owner can change"),)
     if command not in ("", "(disabled)") or library:
         facts.append(("archive_command", "archiving off", "archiving on", _SETTINGS))

@@ -24,7 +24,7 @@ from drills.clock import SystemClock, wait_until
 from drills.errors import DrillError
 from drills.sandbox.base.time import SandboxClock
 from drills.sandbox.postgres.cluster import ADMIN, Cluster
-from drills.sandbox.postgres.folders import create_private_folder, disk_errors
+from drills.sandbox.postgres.folders import change_owner, create_private_folder, disk_errors
 from drills.sandbox.postgres.runas import ServerUser
 from drills.sandbox.postgres.servers import Server, Servers
 
@@ -32,6 +32,13 @@ from drills.sandbox.postgres.servers import Server, Servers
 RECOVERY_SIGNAL = "recovery.signal"
 # pg_basebackup writes this file, and the first start on the copy renames it: without it, a server has run on the copy
 BACKUP_LABEL = "backup_label"
+# below the archive: it has RDS's name, by which a reader of the settings knows the service's own archiver from the owner's
+ARCHIVER = "etc/rds/dbbin/pgscripts/rds_wal_archive"
+# archives the file $1 under the name $2, whole or not at all; a beat leaves most of its segment empty: holes, where cp can make
+# them, keep that off the disk
+_ARCHIVER = """#!/bin/sh
+{{ cp --sparse=always "$1" {place}/."$2" 2>/dev/null || cp "$1" {place}/."$2"; }} && mv {place}/."$2" {place}/"$2"
+"""
 _MIN_INTERVAL = 0.05  # seconds between two heartbeats
 
 _BEAT = """
@@ -54,12 +61,18 @@ class Archive:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def settings(self) -> dict[str, str]:
-        """Return the settings of a server that archives into this folder; a file appears whole or not at all."""
-        place = shlex.quote(str(self.folder)).replace("%", "%%")
-        part, whole = f"{place}/.%f", f"{place}/%f"
-        # a beat leaves most of its segment empty: holes, where cp can make them, keep that off the disk
-        copy = f"(cp --sparse=always %p {part} 2>/dev/null || cp %p {part})"
-        return {"archive_mode": "on", "archive_command": f"{copy} && mv {part} {whole}", "archive_library": ""}
+        """Return the settings of a server that archives into this folder."""
+        command = shlex.quote(str(self.folder / ARCHIVER)).replace("%", "%%")
+        return {"archive_mode": "on", "archive_command": f"{command} %p %f", "archive_library": ""}
+
+    def write_archiver(self, user: ServerUser | None) -> None:
+        """Write the program that archives, for the server's user."""
+        program = self.folder / ARCHIVER
+        program.parent.mkdir(parents=True)
+        program.write_text(_ARCHIVER.format(place=shlex.quote(str(self.folder))), encoding="utf-8")
+        program.chmod(0o755)
+        for each in (program, *list(program.parents)[: len(Path(ARCHIVER).parts) - 1]):
+            change_owner(each, user)
 
     def recovery_settings(self, target: datetime) -> dict[str, str]:
         """Return the settings of a server that recovers from this folder to `target` and is then promoted."""
@@ -118,7 +131,9 @@ class Archives:
                 folder = self._state / f"w{self._count}"
                 with disk_errors(folder):
                     create_private_folder(folder, self._user)
-                self._archives[resource_id] = Archive(folder)
+                    archive = Archive(folder)
+                    archive.write_archiver(self._user)
+                self._archives[resource_id] = archive
             cluster.owned = self._archives[resource_id].settings()
 
     def of(self, resource_id: str) -> Archive | None:

@@ -41,16 +41,24 @@ def test_a_live_worker_is_named_whatever_the_settings_say() -> None:
     assert [(finding.object, finding.found) for finding in outcome.findings] == [("pg_cron launcher", "1 live")]
 
 
-@pytest.mark.parametrize("more", [{"archive_command": "cp %p /archive/%f"}, {"archive_library": "basic_archive"}])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"archive_command": "cp %p /archive/%f"},
+        {"archive_command": "cp %p /archive/%f # /etc/rds/dbbin/pgscripts/rds_wal_archive %p"},
+        {"archive_library": "basic_archive"},
+    ],
+)
 def test_archiving_of_the_owners_own_is_named(more: dict[str, str]) -> None:
     """A copy that archives would write into the production's archive."""
     outcome = harmless.judge(Activity({**QUIET, "archive_mode": "on", **more}, {}))
     assert [finding.object for finding in outcome.findings] == ["archive_command"]
 
 
-def test_the_services_own_archiver_is_said_and_is_no_finding() -> None:
-    """No owner can turn it off on RDS, and it writes to the service's storage."""
-    command = "/etc/rds/dbbin/pgscripts/rds_wal_archive %p"
+@pytest.mark.parametrize("place", ["", "/tmp/drills-work/state/w2"])
+def test_the_services_own_archiver_is_said_and_is_no_finding(place: str) -> None:
+    """No owner can turn it off on RDS, and it writes to the service's storage; so does the local AWS's."""
+    command = f"{place}/etc/rds/dbbin/pgscripts/rds_wal_archive %p"
     outcome = harmless.judge(Activity({**QUIET, "archive_mode": "on", "archive_command": command}, {}))
     assert outcome.findings == ()
     assert [left.what for left in outcome.excluded] == ["archive_command"]
