@@ -13,7 +13,7 @@ from drills.model.record import Restoration
 from drills.record import Journal
 from drills.recovery import point_in_time
 from drills.recovery.drill import Drill
-from drills.recovery.restore import Setup
+from drills.recovery.setup import Setup
 from drills.run import context
 from steps.checks import assert_met
 

@@ -12,6 +12,7 @@ from pytest_bdd.parser import ScenarioTemplate
 from pytest_bdd.scenario import make_python_name, scenario_wrapper_template_registry
 
 from drills.config.load import Config
+from drills.config.target import NO_CLUSTER
 from drills.model.policy import not_run_in
 from drills.model.record import Promise, PromiseOutcome
 from drills.record import Journal
@@ -67,10 +68,13 @@ def _left_out(folder: Path, effective: Config) -> Iterator[tuple[str, str]]:
             yield tag, f"profile {profile!r} does not allow {tag!r}"
     tier = effective.target.tier
     yield from ((tag, not_run_in(tier)) for tag in tags_not_run_in(tier))
-    if not context.judges_posture(folder):
+    cluster = effective.target.kind == "cluster"
+    if cluster:
+        yield from ((tag, f"not there for a cluster: {NO_CLUSTER}") for tag in ("posture", CUTS_OVER))
+    elif not context.judges_posture(folder):
         yield "posture", "not configured for the target: set posture.promised in drill.toml"
-    reason = cutover.reason_left_out(effective)
-    if not reason and CUTS_OVER in allowed:
+    reason = "" if cluster else cutover.reason_left_out(effective)
+    if not reason and not cluster and CUTS_OVER in allowed:
         reason = cutover.reason_lacking(effective)
     if reason:
         yield CUTS_OVER, reason

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from drills.aws.databases.kinds import INSTANCE, Kind
 from drills.aws.session import Clients
 from drills.aws.settings import read_or_not_verified
 from drills.model.engine import ENROLLED, NOT_ENROLLED, EngineSupport, major_of
@@ -31,11 +32,12 @@ class Lifecycle:
     extended_until: datetime | None
 
 
-def read_lifecycle(clients: Clients, version: str) -> Lifecycle | NotVerified | None:
+def read_lifecycle(clients: Clients, version: str, kind: Kind = INSTANCE) -> Lifecycle | NotVerified | None:
     """Return the lifecycle of a PostgreSQL version's major version; None where RDS does not know the version."""
 
     def read() -> Lifecycle | None:
-        answer = clients.rds.describe_db_major_engine_versions(Engine="postgres", MajorEngineVersion=major_of(version))
+        asked = {"Engine": kind.engine, "MajorEngineVersion": major_of(version)}
+        answer = clients.rds.describe_db_major_engine_versions(**asked)
         return lifecycle_of(answer["DBMajorEngineVersions"], version)
 
     return read_or_not_verified(RIGHT, read)

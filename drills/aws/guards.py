@@ -13,6 +13,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.aws.ca_bundle import check_bundle
+from drills.aws.databases.kinds import CLUSTER, KINDS
 from drills.aws.guarded.names import PREFIX
 from drills.aws.read import describe_instance, error_code
 from drills.aws.session import Clients, identify
@@ -55,7 +56,7 @@ def check_aws(config: Config, source: Clients, restore: Clients) -> None:
     check_sides(config, sides)
     group = str(config.target.restore.security_group)
     check_egress(group, _egress(restore, group))
-    check_source(config, describe_instance(source, config.target.instance), sides)
+    check_source(config, describe_instance(source, config.target.instance, KINDS[config.target.kind]), sides)
 
 
 # -- pure -------------------------------------------------------------------------------------------------------------
@@ -160,23 +161,19 @@ def _describe_rule(rule: Mapping[str, Any]) -> str:
 
 
 def check_source(config: Config, source: Instance | None, sides: Sides) -> None:
-    """Refuse a member of a cluster, another engine, and scratch groups that are the source's own.
+    """Refuse another kind or engine than the target names, and scratch groups that are the source's own.
 
-    A member of a Multi-AZ DB cluster has engine postgres, as DescribeDBInstances answers, and its cluster's name.
+    A Multi-AZ DB cluster and its members have engine postgres, as DescribeDBClusters and DescribeDBInstances answer, and a member
+    its cluster's name.
 
     A source that is not there passes: that is what a drill is for.
     """
     if source is None:
         return
-    if source.cluster_id or source.engine.startswith("aurora"):
-        of = f' of cluster "{source.cluster_id}"' if source.cluster_id else ""
-        what = "a Multi-AZ DB cluster" if source.engine == "postgres" else "Aurora"
-        raise Refused(
-            f'expected an RDS for PostgreSQL instance, found "{source.id}" to be a member{of} '
-            f"(engine {source.engine}): {what} is not supported, name another target"
-        )
-    if source.engine != "postgres":
-        raise Refused(f'expected engine postgres, found "{source.id}" to run {source.engine}: name another target')
+    if config.target.kind == "cluster":
+        _check_cluster(source)
+    else:
+        _check_instance(source)
     if not sides.same:
         return
     restore = config.target.restore
@@ -190,6 +187,34 @@ def check_source(config: Config, source: Instance | None, sides: Sides) -> None:
                 f'expected a scratch {what} for the copy, found "{name}", which "{source.id}" itself uses: '
                 "make one for drills alone"
             )
+
+
+def _check_cluster(source: Instance) -> None:
+    if source.engine == "postgres":
+        raise Refused(
+            f'expected an Aurora PostgreSQL cluster, found "{source.id}" to be a Multi-AZ DB cluster (engine postgres), which is '
+            "not supported: name another target"
+        )
+    if source.engine != CLUSTER.engine:
+        raise Refused(
+            f'expected engine {CLUSTER.engine}, found "{source.id}" to run {source.engine}: name another target'
+        )
+
+
+def _check_instance(source: Instance) -> None:
+    if source.cluster_id or source.engine.startswith("aurora"):
+        of = f' of cluster "{source.cluster_id}"' if source.cluster_id else ""
+        instead = "a Multi-AZ DB cluster is not supported, name another target"
+        if source.engine == CLUSTER.engine:
+            instead = f'name the cluster in its place, as cluster = "{source.cluster_id or "…"}"'
+        elif source.engine != "postgres":
+            instead = "of Aurora there is PostgreSQL alone, name another target"
+        raise Refused(
+            f'expected an RDS for PostgreSQL instance, found "{source.id}" to be a member{of} '
+            f"(engine {source.engine}): {instead}"
+        )
+    if source.engine != "postgres":
+        raise Refused(f'expected engine postgres, found "{source.id}" to run {source.engine}: name another target')
 
 
 # -- adapters ---------------------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """Reads where a recovery point comes from and how it is kept, from AWS Backup, RDS and KMS. Never writes.
 
 A call that AWS refuses leaves what it would have said "unknown" and is named in `not_read`. Source of the members: the
-API references of DescribeRecoveryPoint, DescribeBackupVault, ListBackupJobs, DescribeDBSnapshots and DescribeKey.
+API references of DescribeRecoveryPoint, DescribeBackupVault, ListBackupJobs, DescribeDBSnapshots, DescribeDBClusterSnapshots and
+DescribeKey.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.aws import read
 from drills.aws.calls.answers import first
+from drills.aws.databases.kinds import CLUSTER, INSTANCE, Kind
 from drills.aws.session import Clients
 from drills.model.lineage import UNKNOWN, Lineage
 from drills.model.point import RecoveryPoint
@@ -49,7 +51,8 @@ def read_lineage(clients: Clients, point: RecoveryPoint) -> Lineage:
         job = ask("ListBackupJobs", lambda: _job_of(clients, point, str(vaulted.get("ResourceArn", ""))))
     snapshot: Document = {}
     if point.snapshot_id:
-        snapshot = ask("DescribeDBSnapshots", lambda: _snapshot(clients, point))
+        kind = CLUSTER if ":cluster-snapshot:" in point.arn else INSTANCE
+        snapshot = ask(f"Describe{kind.snapshots_key}", lambda: _snapshot(clients, point, kind))
     key_id = snapshot.get("KmsKeyId") or point.kms_key_id
     key = ask("DescribeKey", lambda: clients.kms.describe_key(KeyId=key_id)["KeyMetadata"]) if key_id else {}
     return lineage_of(vaulted, vault, job, snapshot, key, not_read=tuple(refused))
@@ -108,14 +111,14 @@ def _copied_from(point: Document, snapshot: Document) -> str:
     the copy stayed in its own (botocore's models), so that "" means that AWS names none.
     """
     origin = point.get("SourceBackupVaultArn")
-    named = (origin if origin != point.get("BackupVaultArn") else None) or snapshot.get("SourceDBSnapshotIdentifier")
+    source = snapshot.get("SourceDBSnapshotIdentifier") or snapshot.get("SourceDBClusterSnapshotArn")
+    named = (origin if origin != point.get("BackupVaultArn") else None) or source
     return str(named) if named else ("" if point or snapshot else UNKNOWN)
 
 
-def _snapshot(clients: Clients, point: RecoveryPoint) -> Document:
-    kind = _SNAPSHOT_TYPES.get(point.kind, point.kind)
-    found = clients.rds.describe_db_snapshots(DBSnapshotIdentifier=point.snapshot_id, SnapshotType=kind)["DBSnapshots"]
-    return first(found) or {}
+def _snapshot(clients: Clients, point: RecoveryPoint, kind: Kind) -> Document:
+    asked = {kind.snapshot_id: point.snapshot_id, "SnapshotType": _SNAPSHOT_TYPES.get(point.kind, point.kind)}
+    return first(read.snapshots_method(clients, kind)(**asked)[kind.snapshots_key]) or {}
 
 
 def _job_of(clients: Clients, point: RecoveryPoint, resource: str) -> Document:

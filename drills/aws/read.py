@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.aws.calls.answers import first
 from drills.aws.databases.described import read_cluster, read_instance
-from drills.aws.databases.kinds import INSTANCE, Kind
+from drills.aws.databases.kinds import CLUSTER, INSTANCE, Kind
 from drills.aws.remedies import explain
 from drills.aws.session import Clients
 from drills.model.instance import Instance
@@ -99,10 +99,24 @@ def none_if_missing(read: Callable[[], T]) -> T | None:
         raise
 
 
+def _describe(clients: Clients, kind: Kind) -> Any:
+    return clients.rds.describe_db_clusters if kind is CLUSTER else clients.rds.describe_db_instances
+
+
+def snapshots_method(clients: Clients, kind: Kind) -> Any:
+    """Return the method that describes the snapshots of a kind."""
+    return clients.rds.describe_db_cluster_snapshots if kind is CLUSTER else clients.rds.describe_db_snapshots
+
+
+def _describe_backups(clients: Clients, kind: Kind) -> Any:
+    rds = clients.rds
+    return rds.describe_db_cluster_automated_backups if kind is CLUSTER else rds.describe_db_instance_automated_backups
+
+
 def raw_instance(clients: Clients, name: str, kind: Kind = INSTANCE) -> dict[str, Any] | None:
     """Return the member of DescribeDBInstances' answer, or of DescribeDBClusters', None where there is none of that name."""
     asked = {kind.identifier: name}
-    found = none_if_missing(lambda: getattr(clients.rds, kind.describe)(**asked)[kind.described])
+    found = none_if_missing(lambda: _describe(clients, kind)(**asked)[kind.described])
     return first(found)
 
 
@@ -119,7 +133,7 @@ def describe_instance(clients: Clients, name: str, kind: Kind = INSTANCE) -> Ins
 def snapshot_status(clients: Clients, snapshot_id: str, kind: Kind = INSTANCE) -> str:
     """Return the status of a snapshot, "" when there is none of that name."""
     try:
-        found = getattr(clients.rds, kind.snapshots)(**{kind.snapshot_id: snapshot_id})[kind.snapshots_key]
+        found = snapshots_method(clients, kind)(**{kind.snapshot_id: snapshot_id})[kind.snapshots_key]
     except ClientError as error:
         if is_not_found(error):
             return ""
@@ -148,7 +162,7 @@ def automated_backup(
     """Return the automated backup of a database, also of one that is gone and whose backup was retained; None without one."""
     by = {kind.resource_id: resource_id} if resource_id else {kind.identifier: name}
     try:
-        found = getattr(clients.rds, kind.backups)(**by)[kind.backups_key]
+        found = _describe_backups(clients, kind)(**by)[kind.backups_key]
     except ClientError as error:
         if error_code(error) in (kind.backups_gone, f"{kind.backups_gone}Fault"):
             return None
@@ -216,7 +230,7 @@ def _vault_points(clients: Clients, vault: str, kind: Kind) -> Iterator[dict[str
 
 def _snapshots(clients: Clients, name: str, kind: Kind) -> Iterator[dict[str, Any]]:
     seen: set[str] = set()
-    describe = getattr(clients.rds, kind.snapshots)
+    describe = snapshots_method(clients, kind)
     for snapshot_type in SNAPSHOT_TYPES:
         marker: dict[str, str] = {}
         while True:

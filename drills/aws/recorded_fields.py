@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from drills.aws.databases.recorded_fields import CLUSTER_FIELDS
+
 _TAGS = "(Key Value~)"
 _INSTANCE = (
     "DBInstanceIdentifier DBInstanceArn DbiResourceId DBInstanceStatus DBInstanceClass Engine EngineVersion MasterUsername "
@@ -231,8 +233,9 @@ FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "rds.AddTagsToResource": (f"ResourceName Tags{_TAGS}", ""),
         "rds.RemoveTagsFromResource": ("ResourceName TagKeys", ""),
         "rds.CreateDBInstance": (
-            "DBInstanceIdentifier DBInstanceClass Engine EngineVersion AllocatedStorage MasterUsername DBSubnetGroupName "
-            "VpcSecurityGroupIds BackupRetentionPeriod PubliclyAccessible StorageEncrypted KmsKeyId",
+            "DBInstanceIdentifier DBClusterIdentifier DBInstanceClass Engine EngineVersion AllocatedStorage MasterUsername "
+            "DBSubnetGroupName VpcSecurityGroupIds BackupRetentionPeriod PubliclyAccessible StorageEncrypted KmsKeyId "
+            f"AutoMinorVersionUpgrade Tags{_TAGS}",
             f"DBInstance({_INSTANCE})",
         ),
         "ec2.CreateSecurityGroup": ("GroupName VpcId", "GroupId"),
@@ -279,4 +282,5 @@ FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "",
         ),
     }
+    | dict(CLUSTER_FIELDS)
 )

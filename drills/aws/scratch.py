@@ -31,6 +31,7 @@ from drills.model.instance import NEVER_MADE, Instance, Resource, ResourceKind, 
 from drills.model.point import RecoveryPoint
 from drills.record import Journal
 
+DEFAULT_CLASS = "db.r6g.large"  # of the instance of a cluster whose source is gone
 LOCK_FAMILY = "postgres16"  # of a lock whose source is gone; nothing is ever restored with that group
 
 
@@ -46,7 +47,7 @@ class Scratch:
         source_side: Clients | None = None,
         kind: Kind = INSTANCE,
     ) -> None:
-        self._kind = kind
+        self.kind = kind
         self._clients = clients
         self._source_side = source_side or clients  # where the source's own groups are, another region perhaps
         self._config = config
@@ -61,21 +62,19 @@ class Scratch:
     def make_groups(self, names: ScratchNames, point: RecoveryPoint, source: Instance | None) -> ScratchGroups:
         """Make the groups that the configuration does not name, each recorded first."""
         config = self._config
-        if self._kind is CLUSTER:  # what could act on others is set for the cluster; its instance has the defaults
-            parameters, shared = "", self._make_parameter_group(names.cluster_parameters, point, source)
-        else:
-            parameters = config.parameter_group or self._make_parameter_group(names.parameter_group, point, source)
-            shared = ""
+        # of a cluster: what could act on others is set for all of it, and its instance has the defaults
+        own = names.cluster_parameters if self.kind is CLUSTER else names.parameter_group
+        parameters = config.parameter_group or self._make_parameter_group(own, point, source)
         vpc_id, subnet_ids = self._network(source)
         subnets = config.subnet_group or self._make_subnet_group(names.subnet_group, subnet_ids)
         security = config.security_group or self._make_security_group(names.security_group, vpc_id)
-        return ScratchGroups(parameters, subnets, security, self._tags_by_key, shared)
+        return ScratchGroups(parameters, subnets, security, self._tags_by_key)
 
     def groups_of(self, names: ScratchNames) -> ScratchGroups:
         """Return the groups that a copy which is there was asked to be in, as the record has them; nothing is made or asked."""
         config = self._config
         return ScratchGroups(
-            config.parameter_group or names.parameter_group,
+            config.parameter_group or (names.cluster_parameters if self.kind is CLUSTER else names.parameter_group),
             config.subnet_group or names.subnet_group,
             config.security_group or self._resource_id("security-group", names.security_group),
             self._tags_by_key,
@@ -86,31 +85,31 @@ class Scratch:
         names: ScratchNames,
         groups: ScratchGroups,
         point: RecoveryPoint,
+        source: Instance | None = None,
         lifecycle: LifecycleSupport = ENROLLED,
     ) -> None:
         """Ask RDS to restore the point; `lifecycle` is its EngineLifecycleSupport, enrolled as RDS's own default is.
 
+        A cluster gets the capacity of the source's Serverless v2, which no restore brings along.
         Raises RestoreFailed with AWS's message when the request is refused.
         """
-        if self._kind is CLUSTER:
-            request = cluster_request(names.instance, groups, point, lifecycle, self._tags)
+        if self.kind is CLUSTER:
+            scaling = source.scaling if source else None
+            request = cluster_request(names.instance, groups, point, lifecycle, scaling, self._tags)
         else:
             request = restore_request(names.instance, groups, point, lifecycle, self._config.instance_class, self._tags)
         what = f"the restore of {point.arn}"
-        self._make(f"rds:{request.operation}", self._copy_kind, names.instance, what, request.parameters)
+        self._make(f"rds:{request.operation}", self.kind.copy, names.instance, what, request.parameters)
 
-    @property
-    def _copy_kind(self) -> ResourceKind:
-        return "db-cluster" if self._kind is CLUSTER else "db-instance"
-
-    def add_writer(self, names: ScratchNames, instance_class: str) -> None:
+    def add_writer(self, names: ScratchNames, source: Instance | None) -> None:
         """Ask RDS for the one instance of a restored cluster, which has none; refused until the cluster is available.
 
+        Its class is the configured one, else that of the source's writer.
         Raises RestoreFailed with AWS's message when the request is refused.
         """
         request = {
             "DBClusterIdentifier": str(names.instance),
-            "DBInstanceClass": self._config.instance_class or instance_class,
+            "DBInstanceClass": self._config.instance_class or (source and source.instance_class) or DEFAULT_CLASS,
             "Engine": CLUSTER.engine,
             "PubliclyAccessible": False,
             "AutoMinorVersionUpgrade": False,
@@ -120,8 +119,8 @@ class Scratch:
 
     def set_password(self, instance_id: str, password: SecretStr) -> None:
         """Set a new master password; the drill never holds the source's. Refused for what is not this run's."""
-        guard, kind = self._guard(), self._copy_kind
-        operation = "rds:ModifyDBCluster" if self._kind is CLUSTER else "rds:ModifyDBInstance"
+        guard, kind = self._guard(), self.kind.copy
+        operation = "rds:ModifyDBCluster" if self.kind is CLUSTER else "rds:ModifyDBInstance"
         for mine in guard.prove(kind, instance_id, self._resource_id(kind, instance_id)):
             guard.change(operation, mine, MasterUserPassword=password, ApplyImmediately=True)
             return
@@ -130,13 +129,12 @@ class Scratch:
     def copy_snapshot(self, point: RecoveryPoint, copy: ScratchName, *, source_region: str) -> None:
         """Ask RDS to copy a point's snapshot to the scratch side, under the configured key where there is one."""
         elsewhere = source_region != self._clients.region
-        snapshot = "DBClusterSnapshot" if self._kind is CLUSTER else "DBSnapshot"
-        made: ResourceKind = "db-cluster-snapshot" if self._kind is CLUSTER else "db-snapshot"
+        snapshot = "DBClusterSnapshot" if self.kind is CLUSTER else "DBSnapshot"
         request: dict[str, Any] = {f"Source{snapshot}Identifier": point.arn if elsewhere else point.snapshot_id}
         request |= {"SourceRegion": source_region} if elsewhere else {}
         request |= {"KmsKeyId": self._config.kms_key} if self._config.kms_key else {}
         request |= {"Tags": self._tags, "CopyTags": False}
-        self._make(f"rds:Copy{snapshot}", made, copy, f"the copy of {point.arn}", request)
+        self._make(f"rds:Copy{snapshot}", self.kind.copied_snapshot, copy, f"the copy of {point.arn}", request)
 
     def keep_secret(self, name: ScratchName, value: SecretStr) -> str:
         """Make a secret of Secrets Manager; return its ARN. Raises RestoreFailed where that is refused."""
@@ -156,7 +154,7 @@ class Scratch:
     # -- making ---------------------------------------------------------------------------------------------------
 
     def _make_parameter_group(self, name: ScratchName, point: RecoveryPoint, source: Instance | None) -> str:
-        version, engine = point.engine_version or (source.engine_version if source else ""), self._kind.engine
+        version, engine = point.engine_version or (source.engine_version if source else ""), self.kind.engine
         family = family_of(version, engine)
         values = self._source_parameters(source.parameter_group) if source and source.parameter_group else {}
         other = bool(source) and family != family_of(source.engine_version if source else "", engine)
@@ -165,7 +163,7 @@ class Scratch:
             "Description": "scratch copy of a drill: the source's values, made harmless",
             "Tags": self._tags,
         }
-        cluster = "Cluster" if self._kind is CLUSTER else ""
+        cluster = "Cluster" if self.kind is CLUSTER else ""
         made: ResourceKind = "db-cluster-parameter-group" if cluster else "db-parameter-group"
         mine = self._make(f"rds:CreateDB{cluster}ParameterGroup", made, name, "the parameter group", request)
         if other:  # an older backup: what its version does not know would be refused
@@ -188,7 +186,7 @@ class Scratch:
 
     def _parameter_pages(self, side: Clients, group: str, **asked: str) -> Iterable[Mapping[str, Any]]:
         """Return the pages of the parameters of a group, of an instance or of a cluster."""
-        cluster = self._kind is CLUSTER
+        cluster = self.kind is CLUSTER
         operation = "describe_db_cluster_parameters" if cluster else "describe_db_parameters"
         named = {"DBClusterParameterGroupName" if cluster else "DBParameterGroupName": group}
         found: Iterable[Mapping[str, Any]] = side.rds.get_paginator(operation).paginate(**named, **asked)

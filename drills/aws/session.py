@@ -45,7 +45,8 @@ from drills.aws.recorder import CallRecorder, Side
 from drills.aws.remedies import error_text
 from drills.clock import SystemClock
 from drills.config.limits import LONGEST_CALL, USUAL_CALL, Limit
-from drills.config.target import AwsProfile, EndpointProfile, RestoreConfig, SandboxProfile
+from drills.config.profiles import AwsProfile, EndpointProfile, SandboxProfile
+from drills.config.target import RestoreConfig
 from drills.errors import ConfigError, DrillError, Refused, SandboxError
 from drills.sandbox_client import find_keys
 

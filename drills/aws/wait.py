@@ -39,6 +39,8 @@ NEVER_AVAILABLE = frozenset(
 # "remains available": RDS reads the rest of a restored volume from S3, or moves blocks after a change of the storage, for hours
 # (the same page). Both slow reads down, which the cold and warm queries of a drill measure.
 OPERATIONAL = frozenset({"available", "storage-initialization", "storage-optimization"})
+# seconds for which describe calls may not know an instance without a break: eventual consistency, most of all after the request
+UNKNOWN_FOR = 60.0
 # A longer wait is polled less often, since RDS throttles an account as a whole; a moment is still known to within 1 % of it.
 RELAXED, SLOWEST = 0.01, 60.0  # a pause's share of the time waited so far, and its length at most (seconds)
 
@@ -55,14 +57,12 @@ def wait_available(
     key: str,
     on_change: OnChange,
     consecutive: int = 2,
-    unknown_for: float = 60.0,
     settled: Callable[[Instance], bool] | None = None,
 ) -> Instance:
     """Poll until `consecutive` answers in a row say that the instance is settled; return the last of them.
 
-    The times are seconds, `every` at least between two polls; `key` is where drill.toml sets the timeout. `unknown_for`
-    bounds how long the instance may be unknown to describe calls without a break (eventual consistency, most of all right
-    after the request).
+    The times are seconds, `every` at least between two polls; `key` is where drill.toml sets the timeout.
+    `settled` None: it must answer clients, see is_settled.
     Each change of status or of what is pending goes to `on_change`. Raises RestoreFailed when the status is one that never
     becomes available, or time is up.
     """
@@ -78,7 +78,7 @@ def wait_available(
         now = clock.monotonic()
         known_at = known_at if instance is None else now
         if instance is None:
-            _refuse_unknown(now - known_at, unknown_for)
+            _refuse_unknown(now - known_at)
         else:
             _refuse_hopeless(instance)
         in_a_row = in_a_row + 1 if instance is not None and (settled or is_settled)(instance) else 0
@@ -115,8 +115,8 @@ def _refuse_hopeless(instance: Instance) -> None:
         )
 
 
-def _refuse_unknown(waited: float, unknown_for: float) -> None:
-    if waited >= unknown_for:
+def _refuse_unknown(waited: float) -> None:
+    if waited >= UNKNOWN_FOR:
         raise RestoreFailed(
             f"expected the scratch instance to be known to DescribeDBInstances, it was unknown for "
             f"{show_duration(waited)}: see whether somebody removed it"

@@ -101,7 +101,7 @@ def run(options: argparse.Namespace) -> int:
             "keeps it, and charges for it, for ever"
         )
     days = whole_days(options.retain)
-    reached = open_target(options, source_role="backup")
+    reached = open_target(options, source_role="backup", instances_for="drills backup")
     clock = SystemClock()
     try:
         request = _build_request(reached, days, options.role_arn, clock)

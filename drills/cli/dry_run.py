@@ -9,12 +9,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from drills.aws.guarded.names import LOCK_PREFIX, ScratchNames, scratch_tags
-from drills.aws.guarded.permits import DRILL_WRITES
+from drills.aws.guarded.permits import DRILL_WRITES, OF_CLUSTERS, OF_INSTANCES
 from drills.config.load import AwsProfile, Config, SandboxProfile
 from drills.durations import show_duration
 from drills.evidence.folder import next_sequence
 from drills.evidence.keeper import chain_of, planned_level, try_key
 from drills.metrics import write as metrics
+from drills.model.instance import DatabaseKind
 from drills.model.price import Price
 from drills.model.record import ExpectedPromise
 from drills.notices import send as notices
@@ -32,8 +33,6 @@ READS = {
     "logs": ("DescribeLogGroups",),
     "pricing": ("GetProducts",),
 }
-_WRITTEN = [each.split(":") for each in DRILL_WRITES]
-WRITES = {service: tuple(name for of, name in _WRITTEN if of == service) for service, _ in _WRITTEN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +53,8 @@ def facts(effective: Config, expected: Sequence[ExpectedPromise]) -> dict[str, A
     made = [f"parameter group {LOCK_PREFIX}NUMBER, the lock of the target"] if locked else []
     for purpose in purposes(effective):
         names = ScratchNames.of(RUN, purpose)
-        made.append(f"db instance {names.instance}")
-        made += [] if restore.parameter_group else [f"parameter group {names.parameter_group}"]
+        made += _copy(target.kind, names)
+        made += [] if restore.parameter_group else [_parameters(target.kind, names)]
         made += [] if restore.subnet_group else [f"subnet group {names.subnet_group}"]
         made += [] if restore.security_group else [f"security group {names.security_group}"]
     limits = effective.limits
@@ -64,6 +63,7 @@ def facts(effective: Config, expected: Sequence[ExpectedPromise]) -> dict[str, A
     return {
         "target": effective.target_name,
         "instance": target.instance,
+        "database": target.kind,
         "profile": effective.profile_name,
         "kind": profile.kind,
         "simulated": effective.simulated,
@@ -76,7 +76,7 @@ def facts(effective: Config, expected: Sequence[ExpectedPromise]) -> dict[str, A
         "tags": tags,
         "deletes": [*made, "the log groups of these instances, snapshots that it copied, and nothing else"],
         "reads": {name: list(calls) for name, calls in READS.items()},
-        "writes": {name: list(calls) for name, calls in WRITES.items()},
+        "writes": {name: list(calls) for name, calls in writes(target.kind).items()},
         "limits": [asdict(each) for each in limits.list()],
         "total_seconds": limits.total_seconds,
         "time_to_live_seconds": target.time_to_live.total_seconds(),
@@ -93,6 +93,25 @@ def facts(effective: Config, expected: Sequence[ExpectedPromise]) -> dict[str, A
         "tells": {"whom": list(notices.places_of(effective)), "of": list(effective.notices.on)},
         "metrics": list(metrics.places_of(effective)),
     }
+
+
+def writes(kind: DatabaseKind) -> dict[str, tuple[str, ...]]:
+    """Return the operations by which a drill of this kind changes AWS, by service."""
+    others = OF_CLUSTERS if kind == "instance" else OF_INSTANCES
+    written = [each.split(":") for each in DRILL_WRITES if each not in others]
+    return {service: tuple(name for of, name in written if of == service) for service, _ in written}
+
+
+def _copy(kind: DatabaseKind, names: ScratchNames) -> list[str]:
+    if kind == "instance":
+        return [f"db instance {names.instance}"]
+    return [f"db cluster {names.instance}", f"db instance {names.writer}, in that cluster"]
+
+
+def _parameters(kind: DatabaseKind, names: ScratchNames) -> str:
+    if kind == "instance":
+        return f"parameter group {names.parameter_group}"
+    return f"cluster parameter group {names.cluster_parameters}"
 
 
 def _cost(price: Price, effective: Config) -> str:
@@ -114,7 +133,7 @@ def _cuts_over(effective: Config) -> str:
     sandboxed = isinstance(effective.profile, SandboxProfile)
     named = target.cutover is not None and target.cutover.drilled == target.instance
     asked = target.tier == "full" and target.sample.kind == "newest"
-    if "cuts_over" not in effective.profile.allow or not asked or not (sandboxed or named):
+    if target.kind == "cluster" or "cuts_over" not in effective.profile.allow or not asked or not (sandboxed or named):
         return ""
     return f"stop the service, rename {target.instance}, restore under its name, start the service, and take all of it back"
 
@@ -143,8 +162,9 @@ def as_json(told: dict[str, Any]) -> str:
 
 def as_text(told: dict[str, Any]) -> str:
     """Return the facts as a person reads them."""
+    of = f"{told['target']} ({told['database']} {told['instance']})"
     lines = [
-        f"A run of target {told['target']} (instance {told['instance']}) with profile {told['profile']} ({told['kind']}) would",
+        f"A run of target {of} with profile {told['profile']} ({told['kind']}) would",
         f"  hold {counted(told['scenarios'], 'scenario')} on the {told['sample']} recovery point, tier {told['tier']}",
         *_block("make", told["makes"]),
         f"  tag each with {', '.join(f'{key} = {value}' for key, value in told['tags'].items())}",

@@ -8,6 +8,7 @@ from pathlib import Path
 from drills.config.load import Config, SandboxProfile
 from drills.errors import ConfigError, SeedError
 from drills.evidence.keys import read_public_key
+from drills.model.instance import COPIES
 from drills.objectives import verdicts
 from drills.record import RECORD_NAME, RUN_ID, load
 from drills.redaction import redact_seed
@@ -73,7 +74,7 @@ def check_over(out: Path, run_id: str) -> None:
     from drills.aws.guarded.names import ScratchNames  # loads boto3, which only a run that is resumed needs
 
     copy = ScratchNames.of(record.owner, "recovery").instance
-    if any((each.kind, each.id, each.state) == ("db-instance", copy, "gone") for each in record.resources):
+    if any((each.id, each.state) == (copy, "gone") and each.kind in COPIES for each in record.resources):
         code = verdicts.exit_codes(record)[0]
         raise ConfigError(
             f"--resume: expected a run whose copy is still there, found that {run_id} ended with exit code {code} and has removed "

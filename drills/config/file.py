@@ -14,8 +14,9 @@ from pydantic import ValidationError
 from drills.config.evidence import EvidenceConfig
 from drills.config.metrics import MetricsConfig
 from drills.config.notices import NoticesConfig
+from drills.config.profiles import KINDS, PROFILES, Profile
 from drills.config.table import Table
-from drills.config.target import KINDS, PROFILES, DrillTable, Profile, Target
+from drills.config.target import DrillTable, Target
 from drills.config.values import did_you_mean, one_of, show_key, show_value, unknown_key
 from drills.errors import ConfigError
 from drills.redaction import looks_secret

@@ -1,14 +1,15 @@
-"""`[targets.NAME.posture]` and `[targets.NAME.parity]`: required backups, and allowed differences after a recovery."""
+"""`[targets.NAME.posture]`, `[targets.NAME.parity]` and `[targets.NAME.preflight]`: what is required of backups and copies."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
 from drills.config.table import Table
-from drills.config.values import Span, frozen_mapping, no_entries, refuse, unknown_key
+from drills.config.values import PrincipalArn, Span, frozen_mapping, no_entries, refuse, unknown_key
 from drills.model import parity
 
 
@@ -37,3 +38,16 @@ class PostureConfig(Table):
     retention: Span | None = None
     copies: Annotated[int, Field(ge=0, le=10)] = 0
     promised: bool | None = None
+
+
+class PreflightConfig(Table):
+    """What `drills preflight` foresees by.
+
+    `principal` is the role or user that restores; None: the role of `restore`, else the caller. A date on which
+    recoverability ends is a finding when it is nearer than `ends_within`; for recovery points, which new ones replace,
+    when it is nearer than `points_end_within`.
+    """
+
+    principal: PrincipalArn | None = None
+    ends_within: Span = timedelta(days=30)
+    points_end_within: Span = timedelta(days=1)

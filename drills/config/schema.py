@@ -14,7 +14,8 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from drills.config.file import BY_PROFILE
-from drills.config.target import KINDS, PROFILES, DrillTable, Target
+from drills.config.profiles import KINDS, PROFILES
+from drills.config.target import DrillTable, Target
 
 SCHEMA_FILE = Path(__file__).parent / "drill-toml.schema.json"
 DIALECT = "http://json-schema.org/draft-04/schema#"  # the newest one that Taplo, the language server of editors, says it reads

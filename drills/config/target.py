@@ -9,10 +9,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from drills.config.acknowledged import KnownDifference
 from drills.config.cutover import CutoverConfig
@@ -20,14 +19,13 @@ from drills.config.limits import Limit, Limits, LimitsTable, limits_of, wait_lim
 from drills.config.manifests import ManifestStore
 from drills.config.objectives import SAMPLE_BUDGET, Allowances, NamedQuery, TiersTable
 from drills.config.plan import PlanConfig
-from drills.config.posture import Parity, PostureConfig
-from drills.config.preflight import PreflightConfig
+from drills.config.posture import Parity, PostureConfig, PreflightConfig
 from drills.config.table import Table
 from drills.config.values import (
+    AURORA,
     Account,
     Cidr,
     Duration,
-    EndpointUrl,
     Engine,
     ExternalId,
     GroupId,
@@ -35,7 +33,6 @@ from drills.config.values import (
     InstanceId,
     Name,
     PathText,
-    Rate,
     RdsName,
     Region,
     RoleArn,
@@ -44,108 +41,18 @@ from drills.config.values import (
     VaultName,
     frozen_mapping,
     no_entries,
-    one_of,
-    path_from,
     refuse,
     taggable,
     unknown_key,
 )
-from drills.durations import write_duration
+from drills.errors import ConfigError
 from drills.model.acknowledgement import Acknowledgement
 from drills.model.finding import Requirement
 from drills.model.instance import DatabaseKind
 from drills.model.point import NEWEST, PointSelector, parse_point_selector
 from drills.model.policy import BLOCKING, CHECKS, TablePolicy, Tier, left_out_of, parse_table_policy
-from drills.model.servers import POSTGRES_CHOICES
 from drills.model.timing import Objectives
 from drills.redaction import looks_secret
-
-KINDS = ("sandbox", "endpoint", "aws")
-# Tags of scenarios that damage a backup or cut a service over, which a profile must allow (docs/configuration.md).
-GUARDED_TAGS = ("damages_backup", "cuts_over")
-# What can be slowed down in the sandbox: statuses of an instance, and its two jobs (drills/sandbox/base/delays.py).
-SANDBOX_STATUSES = (
-    *("creating", "modifying", "backing-up", "deleting", "backup-job", "snapshot", "rebooting"),
-    *("stopping", "starting", "heartbeat", "task-start", "task-stop", "health-check", "dns", "first-read"),
-)
-
-
-# -- profiles ---------------------------------------------------------------------------------------------------------
-
-
-def _guarded_tags(tags: tuple[str, ...]) -> tuple[str, ...]:
-    for tag in tags:
-        if tag not in GUARDED_TAGS:
-            raise refuse(f"tags out of {one_of(GUARDED_TAGS)}", tag)
-    return tags
-
-
-AllowedTags = Annotated[tuple[str, ...], Field(strict=False), AfterValidator(_guarded_tags)]
-
-
-def _postgres(raw: str, info: ValidationInfo) -> str:
-    return raw if raw in POSTGRES_CHOICES else path_from(raw, info)
-
-
-def _delays(raw: Mapping[str, timedelta]) -> Mapping[str, timedelta]:
-    for status in raw:
-        if status not in SANDBOX_STATUSES:
-            raise unknown_key(status, SANDBOX_STATUSES)
-    return frozen_mapping(raw)
-
-
-class SandboxProfile(Table):
-    """The project's own AWS on this machine. `postgres` None: the system's when recent enough, else the bundled 18."""
-
-    kind: Literal["sandbox"] = "sandbox"
-    postgres: Annotated[str, AfterValidator(_postgres)] | None = None
-    port: Annotated[int, Field(ge=0, le=65535)] = 0
-    region: Region = "eu-central-1"
-    delays: Annotated[Mapping[str, Duration], AfterValidator(_delays)] = Field(default_factory=no_entries)
-    delays_like: Literal["aws"] | None = None
-    allow: AllowedTags = GUARDED_TAGS
-    poll_every: Span = timedelta(milliseconds=100)
-
-
-class EndpointProfile(Table):
-    """LocalStack or any other URL that speaks the AWS APIs."""
-
-    kind: Literal["endpoint"] = "endpoint"
-    endpoint_url: EndpointUrl = "http://localhost:4566"
-    region: Region = "eu-central-1"
-    allow: AllowedTags = ()
-    poll_every: Span = timedelta(seconds=1)
-    calls_per_second: Rate | None = None
-
-
-def _not_hasty(duration: timedelta) -> timedelta:
-    if duration < timedelta(seconds=5):
-        raise refuse("at least 5s: RDS answers a faster poll with Throttling", write_duration(duration))
-    return duration
-
-
-class AwsProfile(Table):
-    """Real AWS. Empty lists of accounts and regions allow nothing. `aws_profile` is a named credentials profile."""
-
-    kind: Literal["aws"] = "aws"
-    accounts: Annotated[tuple[Account, ...], Field(strict=False)] = ()
-    regions: Annotated[tuple[Region, ...], Field(strict=False)] = ()
-    aws_profile: Name | None = None
-    allow: AllowedTags = ()
-    poll_every: Annotated[Span, AfterValidator(_not_hasty)] = timedelta(seconds=15)
-    calls_per_second: Rate | None = None
-
-    @property
-    def region(self) -> str:
-        """The region that the targets live in, the first one on the list; empty when nothing is allowed."""
-        return self.regions[0] if self.regions else ""
-
-
-Profile = Annotated[SandboxProfile | EndpointProfile | AwsProfile, Field(discriminator="kind")]
-PROFILES: Mapping[str, type[SandboxProfile | EndpointProfile | AwsProfile]] = MappingProxyType(
-    {"sandbox": SandboxProfile, "endpoint": EndpointProfile, "aws": AwsProfile}
-)
-
 
 # -- targets ----------------------------------------------------------------------------------------------------------
 
@@ -286,6 +193,11 @@ def _sample(raw: Any) -> PointSelector:
         raise refuse(str(error), raw) from None
 
 
+NO_CLUSTER = (
+    "of an Aurora cluster a drill restores and checks a copy, and nothing else is there yet: see docs/aurora.md"
+)
+
+
 class Target(Table):
     """A protected database: source instance, vault, objectives, and what must be true of a copy of it.
 
@@ -344,19 +256,26 @@ class Target(Table):
     @model_validator(mode="before")
     @classmethod
     def _named_by_cluster(cls, raw: Any) -> Any:
-        """Take a cluster's name for the name of the database; a target has an instance or a cluster."""
+        """Take a cluster's name for the name of the database, and its engine for Aurora's."""
         if not isinstance(raw, Mapping) or not isinstance(raw.get("cluster"), str):
             return raw
         if (
             raw.get("instance", raw["cluster"]) != raw["cluster"]
         ):  # the same where an effective configuration is read again
             raise refuse("instance or cluster, found both: the database is one of the two", raw["cluster"])
-        return {**raw, "instance": raw["cluster"]}
+        return {"engine": AURORA, **raw, "instance": raw["cluster"]}
 
     @property
     def kind(self) -> DatabaseKind:
         """Whether the database is an instance or an Aurora cluster."""
         return "cluster" if self.cluster else "instance"
+
+    def require_instance(self, what: str) -> None:
+        """Refuse a cluster to what is there for instances alone. Raises ConfigError with `what` at the beginning."""
+        if self.kind == "cluster":
+            raise ConfigError(
+                f'{what}: expected a target that is an RDS instance, found "{self.instance}": {NO_CLUSTER}'
+            )
 
     @model_validator(mode="after")
     def _whole(self) -> Target:
@@ -367,6 +286,13 @@ class Target(Table):
         asked = [query.name for query in self.queries]
         if twice := next((each for each in asked if asked.count(each) > 1), None):
             raise refuse("each query's name once", twice)
+        if (self.engine == AURORA) != (self.kind == "cluster"):
+            raise refuse(
+                'engine = "aurora-postgresql" of a cluster and "postgres" of an instance, or none', self.engine
+            )
+        if self.kind == "cluster" and (self.cutover or self.posture.promised):
+            what = "cutover" if self.cutover else "posture.promised"
+            raise refuse(f"no {what}; {NO_CLUSTER}", what)
         if self.manifest and self.manifests:
             raise refuse("manifest or manifests, found both: a file that is named, or a store that is searched")
         return self

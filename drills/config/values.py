@@ -243,7 +243,7 @@ def _instance_id(raw: str) -> str:
     if _DSQL.search(text):
         raise refuse(f"an RDS for PostgreSQL instance; {_NO_DSQL}", raw)
     if text.startswith("arn:") and ":cluster" in text:
-        raise refuse("an RDS for PostgreSQL instance; Aurora clusters are not supported", raw)
+        raise refuse("the identifier of an Aurora cluster, under the key cluster, and not its ARN", raw)
     if text.startswith("arn:"):
         raise refuse("the identifier of an RDS instance and not its ARN", raw)
     if not re.fullmatch(r"[A-Za-z](?:-?[A-Za-z0-9])*", text) or len(text) > 63:
@@ -251,13 +251,17 @@ def _instance_id(raw: str) -> str:
     return text.lower()
 
 
+AURORA = "aurora-postgresql"
+
+
 def _engine(raw: str) -> str:
     if raw.lower() in ("dsql", "aurora-dsql"):
         raise refuse(f'"postgres"; {_NO_DSQL}', raw)
     if raw.lower().startswith("aurora"):
-        raise refuse('"postgres"; Aurora is not supported, because a restored cluster has no instances', raw)
-    if raw != "postgres":
-        raise refuse('"postgres"', raw)
+        if raw != AURORA:
+            raise refuse(f'"postgres" or "{AURORA}", the only engine of Aurora that is supported', raw)
+    elif raw != "postgres":
+        raise refuse(f'"postgres" or "{AURORA}"', raw)
     return raw
 
 

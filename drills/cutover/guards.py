@@ -38,6 +38,7 @@ _GROUPS = ("AuthorizeSecurityGroupIngress", "RevokeSecurityGroupEgress")
 
 def check_config(config: Config) -> CutoverConfig:
     """Return the target's cut-over; Refused where the profile does not allow one, or its journal could be lost with a machine."""
+    config.target.require_instance("drills cutover")
     cutover = config.target.cutover
     if cutover is None:
         raise ConfigError(

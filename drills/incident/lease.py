@@ -7,7 +7,8 @@ from datetime import datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drills.aws.guarded.guard import EXTENDS, Guard
+from drills.aws.guarded.guard import Guard
+from drills.aws.guarded.rules import EXTENDS
 from drills.aws.remedies import explain
 from drills.aws.session import Clients
 from drills.clock import Clock

@@ -42,7 +42,8 @@ from drills.recovery import selection
 from drills.recovery.drill import CHOOSING, Drill
 from drills.recovery.failing import translate_client_errors
 from drills.recovery.judged import Checks, ShownChecks
-from drills.recovery.restore import Setup, restore
+from drills.recovery.restore import restore
+from drills.recovery.setup import Setup
 
 Stage = Literal["chosen", "handed over", "usable"]
 Tell = Callable[[Stage], None]

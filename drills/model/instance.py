@@ -38,6 +38,14 @@ REMOVAL_ORDER: tuple[ResourceKind, ...] = (
     "secret",
 )
 
+COPIES: frozenset[ResourceKind] = frozenset({"db-instance", "db-cluster"})  # what a point is restored to
+_OF_CLUSTERS: frozenset[ResourceKind] = frozenset({"db-cluster", "db-cluster-snapshot", "db-cluster-parameter-group"})
+
+
+def made_for(kind: DatabaseKind) -> tuple[ResourceKind, ...]:
+    """Return what the runs of a target of this kind make, in the order of removal: no right for clusters is needed without one."""
+    return tuple(each for each in REMOVAL_ORDER if kind == "cluster" or each not in _OF_CLUSTERS)
+
 
 @dataclass(frozen=True, slots=True)
 class Instance:
@@ -71,6 +79,7 @@ class Instance:
     tags: tuple[tuple[str, str], ...] = ()
     storage_type: str = ""
     storage_gib: int | None = None
+    scaling: tuple[float, float] | None = None  # of a cluster: least and most capacity of Serverless v2
 
 
 @dataclass(frozen=True, slots=True)

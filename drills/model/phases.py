@@ -14,6 +14,7 @@ MEASURED = frozenset(
         "copy the snapshot",
         "request the restore",
         "restore",
+        "create the instance of the cluster",
         "set the password",
         "resolve the DNS name",
         "connect",

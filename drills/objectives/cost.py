@@ -104,6 +104,7 @@ def copies_of(record: RunRecord) -> tuple[Billed, ...]:
     what was certainly never made counts for nothing.
     """
     restored = {each.instance_id: each for each in record.restorations}
+    clusters = [each.id for each in record.resources if each.kind == "db-cluster"]
     found = []
     for each in record.resources:
         ended = each.gone_at or record.ended_at
@@ -113,14 +114,21 @@ def copies_of(record: RunRecord) -> tuple[Billed, ...]:
             continue
         began = each.made_at or record.started_at
         seconds = max((ended - began).total_seconds(), 0.0)
-        copy = restored.get(each.id)
+        cluster = next((copy for copy in clusters if each.id.startswith(f"{copy}-")), "")
+        copy = restored.get(cluster or each.id)
         if copy is None:
             found.append(Billed(each.region, "", seconds, instance_id=each.id))
             continue
         storage = (copy.storage_type, copy.storage_gib)
         support = support_charged(copy.engine, began)
-        found.append(Billed(each.region, copy.instance_class, seconds, *storage, support, each.id))
+        of_class = of_aurora(copy.instance_class) if cluster else copy.instance_class
+        found.append(Billed(each.region, of_class, seconds, *storage, support, each.id))
     return tuple(found)
+
+
+def of_aurora(instance_class: str) -> str:
+    """Return a class as the price list has it for Aurora: another price, which the table does not have."""
+    return f"{instance_class} of Aurora" if instance_class else ""
 
 
 def support_charged(engine: EngineSupport | None, at: datetime) -> SupportYears | None:

@@ -15,6 +15,7 @@ from typing import Any
 from drills.aws import engine as aws_engine
 from drills.aws import read as aws
 from drills.aws.databases.described import read_instance
+from drills.aws.databases.kinds import KINDS, Kind
 from drills.aws.databases.requests import ScratchGroups, restore_request
 from drills.aws.guarded.names import LOCK_PREFIX, ScratchNames, scratch_tags
 from drills.aws.read import pages
@@ -32,7 +33,7 @@ from drills.preflight.simulate import simulate
 from drills.record import new_run_id
 from drills.recovery import choose, selection
 from drills.recovery.engine_version import backed_up
-from drills.recovery.restore import needs_copy
+from drills.recovery.setup import needs_copy
 
 PREFLIGHT = "preflight"  # what the calls are made for, in the record of them
 MADE = "(made by the run)"
@@ -49,6 +50,11 @@ class Sides:
     scratch_clients: Clients
     scenario: str | None = None
     locked: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        """How RDS names databases such as the target's."""
+        return KINDS[self.target.kind]
 
 
 def read(sides: Sides, now: datetime) -> PreflightFacts:

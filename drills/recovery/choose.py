@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from drills.aws import read as aws
-from drills.aws.databases.kinds import KINDS
+from drills.aws.databases.kinds import Kind
 from drills.aws.databases.requests import family_of
 from drills.aws.session import Clients
 from drills.config.load import Target
@@ -17,8 +17,8 @@ from drills.model.instance import Instance
 from drills.model.point import Choice, PointSelector, RecoveryPoint, Window
 from drills.recovery import selection
 from drills.recovery.observed import SeedDrawn
-from drills.recovery.restore import Setup
 from drills.recovery.resuming import keep_point
+from drills.recovery.setup import Setup
 
 
 class Drilled(Protocol):
@@ -27,6 +27,11 @@ class Drilled(Protocol):
     @property
     def target(self) -> Target:
         """The target."""
+        ...
+
+    @property
+    def kind(self) -> Kind:
+        """How RDS names databases such as the target's."""
         ...
 
     @property
@@ -52,12 +57,12 @@ def points_of(setup: Drilled) -> tuple[RecoveryPoint, ...]:
     They answer another disaster, so that they are no part of the schedule on the side of the source.
     """
     target = setup.target
-    points = aws.recovery_points(setup.clients, target.instance, target.vault, KINDS[target.kind])
+    points = aws.recovery_points(setup.clients, target.instance, target.vault, setup.kind)
     if target.copy_vault is None or (target.copy_vault == target.vault and not target.restore.apart):
         return points
     copies = {
         point.arn: point
-        for point in aws.recovery_points(setup.scratch_clients, target.instance, target.copy_vault, KINDS[target.kind])
+        for point in aws.recovery_points(setup.scratch_clients, target.instance, target.copy_vault, setup.kind)
         if point.vault == target.copy_vault
     }
     here = tuple(point for point in points if point.arn not in copies)
@@ -96,7 +101,7 @@ def point_at(setup: Setup, source: Instance | None, moment: datetime, disaster_a
 
 def restore_window(setup: Setup) -> Window | None:
     """Return the period that the living source can be restored to; None where there is none."""
-    kind = KINDS[setup.target.kind]
+    kind = setup.kind
     source = aws.describe_instance(setup.clients, setup.target.instance, kind)
     resource_id = source.dbi_resource_id if source else None
     return aws.window_of(aws.automated_backup(setup.clients, setup.target.instance, resource_id, kind))
@@ -104,7 +109,7 @@ def restore_window(setup: Setup) -> Window | None:
 
 def choose_moment(setup: Drilled, source: Instance | None, moment: datetime, disaster_at: datetime) -> Choice:
     """Return the point that a restore to `moment` comes to, or none with the reason."""
-    kind, resource_id = KINDS[setup.target.kind], source.dbi_resource_id if source else None
+    kind, resource_id = setup.kind, source.dbi_resource_id if source else None
     raw = aws.automated_backup(setup.clients, setup.target.instance, resource_id, kind)
     described = aws.read_continuous(raw or {kind.identifier: setup.target.instance}, kind)
     return selection.choose_moment(moment, aws.window_of(raw), described, usable_at=disaster_at)
@@ -122,7 +127,7 @@ def choice_notes(setup: Setup, choice: Choice, source: Instance | None) -> tuple
         )
     point = choice.point
     if point is not None and point.engine_version and sample.kind != "newest":
-        status = aws.version_status(setup.scratch_clients, point.engine_version, KINDS[setup.target.kind])
+        status = aws.version_status(setup.scratch_clients, point.engine_version, setup.kind)
         found += version_notes(point.engine_version, source.engine_version if source else "", status)
     return tuple(found)
 

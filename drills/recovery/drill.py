@@ -14,7 +14,6 @@ from typing import Literal
 
 from drills.aws import clock_offset
 from drills.aws import read as aws
-from drills.aws.databases.kinds import KINDS
 from drills.aws.guarded.names import ScratchName
 from drills.aws.scratch import remaining_resources
 from drills.checks import suite
@@ -37,13 +36,14 @@ from drills.recovery import choose as sampling
 from drills.recovery import engine_version, read_loss, schedule, selection, surroundings
 from drills.recovery.disaster import declare
 from drills.recovery.failing import translate_client_errors
-from drills.recovery.hydration import hydrate
+from drills.recovery.hydration.hydrate import hydrate
 from drills.recovery.judged import Checks, not_run, requirement_of, verdict_of
 from drills.recovery.manifest import in_turn
 from drills.recovery.manifest.held import HeldManifest
 from drills.recovery.observed import JudgedOn, QueriesSeen
-from drills.recovery.restore import RestoredCopy, Setup, copy_snapshot, remove_resources, restore
+from drills.recovery.restore import RestoredCopy, copy_snapshot, remove_resources, restore
 from drills.recovery.resuming import disaster_of, mark_declaration, with_gap
+from drills.recovery.setup import Setup
 from drills.schedule import verdict as schedule_judge
 
 CHOOSING = "choose the recovery point"
@@ -97,7 +97,7 @@ class Drill:
                 self._enter_measured(CHOOSING)  # a recovery begins with the search for a recovery point
                 mark_declaration(self._journal)
             with clients.within(CHOOSING):
-                self._source = aws.describe_instance(clients, target.instance, KINDS[target.kind])
+                self._source = aws.describe_instance(clients, target.instance, self._setup.kind)
                 self._points = sampling.points_of(self._setup)
             self._note_target()
             declared = declare(target.disaster, self._points, declared_at)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from drills.aws import engine
+from drills.aws.databases.kinds import INSTANCE, Kind
 from drills.aws.session import Clients
 from drills.checks.observed import Observations
 from drills.model.engine import ENROLLED, EngineSupport
@@ -20,10 +21,12 @@ def backed_up(point: RecoveryPoint, source: Instance | None) -> str:
     return point.engine_version or (source.engine_version if source else "")
 
 
-def support_for(clients: Clients, point: RecoveryPoint, source: Instance | None, until: datetime) -> EngineSupport:
+def support_for(
+    clients: Clients, point: RecoveryPoint, source: Instance | None, until: datetime, kind: Kind = INSTANCE
+) -> EngineSupport:
     """Return what the restore of a point asks for; `until` is the end of the copy's life."""
     version = backed_up(point, source)
-    lifecycle = engine.read_lifecycle(clients, version) if version else None
+    lifecycle = engine.read_lifecycle(clients, version, kind) if version else None
     return engine.decide(version, lifecycle, until)
 
 

@@ -25,7 +25,7 @@ from drills.recovery import choose
 from drills.recovery.drill import Drill
 from drills.recovery.judged import verdict_of
 from drills.recovery.observed import MomentSeen
-from drills.recovery.restore import Setup
+from drills.recovery.setup import Setup
 
 NAME = "moment"
 TABLE = f"{chain.SCHEMA}.marker"

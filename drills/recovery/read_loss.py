@@ -18,7 +18,7 @@ from drills.model.timing import DataLoss, WorstCase
 from drills.objectives import data_loss
 from drills.objectives.data_loss import NewestData, Reference
 from drills.recovery.observed import LossSeen
-from drills.recovery.restore import Setup
+from drills.recovery.setup import Setup
 
 NewestCanary = Callable[[Connector], datetime | None]
 

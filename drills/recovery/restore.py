@@ -5,9 +5,7 @@ from __future__ import annotations
 import dataclasses
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Literal
 
 from botocore.exceptions import ClientError
@@ -15,142 +13,38 @@ from pydantic import SecretStr
 
 from drills.aws import cleanup
 from drills.aws import read as aws
-from drills.aws.databases.kinds import CLUSTER, KINDS
+from drills.aws.databases.kinds import CLUSTER
 from drills.aws.databases.requests import ScratchGroups
 from drills.aws.guarded.guard import Protected, set_password_of_restore_test
-from drills.aws.guarded.names import ScratchName, ScratchNames, scratch_tags
+from drills.aws.guarded.names import ScratchName, ScratchNames
 from drills.aws.lineage import read_lineage
 from drills.aws.scratch import Scratch
-from drills.aws.session import Clients
 from drills.aws.wait import OPERATIONAL, is_settled, wait_available
 from drills.checks.base.session import Connector
-from drills.checks.observed import NOT_NOTED, Observations
-from drills.checks.owner.invariants import InvariantSet
-from drills.checks.owner.queries import OF_SAMPLE, Query
-from drills.clock import Clock, wait_until
-from drills.config.limits import expiry_of, timeout_key
-from drills.config.load import Target
+from drills.clock import wait_until
 from drills.errors import RestoreFailed
-from drills.model.finding import Requirement
 from drills.model.instance import Instance, Resource, StatusChange
 from drills.model.point import RecoveryPoint
-from drills.model.record import Expectation, Restoration
+from drills.model.record import Restoration
 from drills.objectives import timeline
-from drills.objectives.recovery_time import DeclaredTime
-from drills.record import Journal
 from drills.recovery import engine_version
 from drills.recovery.connect import (
     Endpoint,
-    Resolver,
-    connector,
     refuse_source,
     resolve_by_system,
     wait_for_connection,
     wait_for_name,
 )
-from drills.recovery.handover import TO_NOBODY, Handover, MarkMoment, unmarked
-from drills.recovery.manifest.expected import FindManifest
+from drills.recovery.handover import MarkMoment, unmarked
 from drills.recovery.resuming import copy_tags
+from drills.recovery.setup import Setup
 
 MAINTENANCE_DATABASE = "postgres"
 PASSWORD_ATTEMPTS = 5
-DEFAULT_CLASS = (
-    "db.r6g.large"  # of the instance of a cluster whose source is gone, unless restore.instance_class names one
-)
 LINEAGE = "lineage"  # what the calls are made for, in the record of them
 EnterPhase = Callable[[str], None]
 SetPassword = Callable[[str, SecretStr], None]  # of an instance, by its name
 Purpose = Literal["recovery", "rehearsal", "moment"]
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """The collaborators and settings of a drill; one value, so that a test can build it as the command line does.
-
-    `clients` act where the source is, `scratch_clients` where copies are restored; the two may be one. `rules` are the owner's.
-    """
-
-    name: str
-    target: Target
-    clients: Clients
-    scratch_clients: Clients
-    journal: Journal
-    clock: Clock
-    poll_seconds: float
-    ca_bundle: Path | None
-    scenario: str | None = None
-    expectation: Expectation = "none"
-    find_manifest: FindManifest | None = None  # searches the store that the target names, where it names one
-    manifest_of: str = ""  # the ARN of the point that the manifest was taken for, where that is known
-    rules: InvariantSet = field(default_factory=InvariantSet)
-    resolve: Resolver | None = None  # asked before the system resolves a copy's name
-    uses_demo_data: bool = False  # whether the source holds the sample application
-    connector: Callable[[Endpoint, Resolver | None], Connector] = connector
-    observations: Observations = NOT_NOTED
-    handover: Handover = TO_NOBODY
-    history: Path | None = None  # beside which it is kept what drills have proved
-
-    @property
-    def timeout_key(self) -> str:
-        """Where drill.toml sets how long a change of an instance may take."""
-        return timeout_key(self.name)
-
-    def expires(self) -> datetime:
-        """Return when what the run makes is past its time."""
-        limits = self.target.run_limits(self.name, sandboxed=False)
-        return expiry_of(self.journal.record.started_at, limits, self.target.time_to_live)
-
-    def tags(self) -> dict[str, str]:
-        """Return the tags of everything that this run makes."""
-        record = self.journal.record
-        return scratch_tags(record.owner, self.name, self.expires().isoformat(timespec="seconds"), self.target.tags)
-
-    def needs_copy(self, point: RecoveryPoint) -> bool:
-        """Return whether the snapshot must be copied first: RDS restores in its own region and under its own key."""
-        return needs_copy(point, self.clients.region, self.scratch_clients.region, self.target)
-
-    def region_of(self, point: RecoveryPoint) -> str:
-        """Return the region that a point lies in, as its ARN says; the source's where it says none."""
-        return region_of(point, self.clients.region)
-
-    def side_of(self, point: RecoveryPoint) -> Clients:
-        """Return the clients of the account and region that a point lies in: where copies are restored, or the source's."""
-        there = self.scratch_clients
-        parts = point.arn.split(":")
-        return there if parts[3:5] == [there.region, there.account] else self.clients
-
-    def requirement(self, check: str, usual: Requirement) -> Requirement:
-        """Return the requirement of a check on this target: the owner's rule, else `usual`."""
-        rule = self.target.checks.get(check)
-        return rule.requirement if rule else usual
-
-    def declared(self) -> DeclaredTime:
-        """Return the declared time for what a drill cannot measure, and the clock that says what of it counts."""
-        return self.target.allowances.declared(self.target.rto_clock)
-
-    def queries(self) -> tuple[Query, ...]:
-        """Return the owner's own queries; those of the sample application are asked where it is."""
-        return tuple(
-            Query(
-                each.name,
-                each.text(),
-                each.target.total_seconds() if each.target else None,
-                each.database or "",
-                OF_SAMPLE if each.sample and not self.uses_demo_data else "",
-            )
-            for each in self.target.queries
-        )
-
-
-def region_of(point: RecoveryPoint, source_region: str) -> str:
-    """Return the region that a point lies in, as its ARN says; the source's where it says none."""
-    parts = point.arn.split(":")
-    return (parts[3] if len(parts) > 3 else "") or source_region
-
-
-def needs_copy(point: RecoveryPoint, source_region: str, restore_region: str, target: Target) -> bool:
-    """Return whether the snapshot must be copied first: RDS restores in its own region and under its own key."""
-    return restore_region != region_of(point, source_region) or target.restore.kms_key is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +69,7 @@ def restore(
     mark = setup.journal.mark if purpose == "recovery" else unmarked
     names = ScratchNames.of(setup.journal.record.owner, purpose)
     tags = setup.tags() | (copy_tags(setup.journal.record, point) if purpose == "recovery" else {})
-    kind = KINDS[setup.target.kind]
-    scratch = Scratch(setup.scratch_clients, setup.target.restore, setup.journal, tags, setup.clients, kind)
+    scratch = _scratch(setup, tags)
     monitor = _InstanceMonitor(
         setup, names.instance, _initial_restoration(setup, point, source, names.instance, purpose), mark
     )
@@ -187,34 +80,44 @@ def restore(
         enter("copy the snapshot")
         point = copy_snapshot(setup, point, names.snapshot)
     enter("request the restore")
-    support = engine_version.support_for(setup.scratch_clients, point, source, setup.expires())
+    support = engine_version.support_for(setup.scratch_clients, point, source, setup.expires(), setup.kind)
     monitor.note(engine=support)
     if purpose == "recovery":
         setup.journal.append("notes", *engine_version.notes(support))
     groups = scratch.make_groups(names, point, source)
-    scratch.restore(names, groups, point, support.setting)
+    scratch.restore(names, groups, point, source, support.setting)
     mark(timeline.ACCEPTED)
     enter("restore")
     if purpose == "recovery":  # read while RDS restores, so that it costs the recovery no time
         monitor.note_lineage(chosen)
-    if kind is CLUSTER:
-        monitor.until_restored()
-        enter("create the instance of the cluster")
-        scratch.add_writer(names, source.instance_class if source else DEFAULT_CLASS)
+    _give_writer(scratch, names, monitor, source, enter)
     copy = _open(setup, scratch.set_password, monitor, source, enter, mark)
     return dataclasses.replace(copy, groups=groups)
+
+
+def _scratch(setup: Setup, tags: dict[str, str]) -> Scratch:
+    return Scratch(setup.scratch_clients, setup.target.restore, setup.journal, tags, setup.clients, setup.kind)
+
+
+def _give_writer(
+    scratch: Scratch, names: ScratchNames, monitor: _InstanceMonitor, source: Instance | None, enter: EnterPhase
+) -> None:
+    """Wait until a restored cluster takes an instance, without which it never answers, and ask for one; nothing for an instance."""
+    if scratch.kind is CLUSTER and not monitor.until_restored().instance_class:
+        enter("create the instance of the cluster")
+        scratch.add_writer(names, source)
 
 
 def _go_on(setup: Setup, point: RecoveryPoint, source: Instance | None, enter: EnterPhase) -> RestoredCopy:
     """Open the copy that the resumed run has begun to restore from `point`; RDS goes on with it by itself."""
     names = ScratchNames.of(setup.journal.record.owner, "recovery")
-    kind = KINDS[setup.target.kind]
-    scratch = Scratch(setup.scratch_clients, setup.target.restore, setup.journal, setup.tags(), setup.clients, kind)
+    scratch = _scratch(setup, setup.tags())
     opening = _initial_restoration(setup, point, source, names.instance, "recovery")
     monitor = _InstanceMonitor(setup, names.instance, opening, setup.journal.mark)
     monitor.note()
     enter("restore")
     monitor.note_lineage(point)
+    _give_writer(scratch, names, monitor, source, enter)
     copy = _open(setup, scratch.set_password, monitor, source, enter, setup.journal.mark)
     return dataclasses.replace(copy, groups=scratch.groups_of(names))
 
@@ -253,7 +156,7 @@ def _open(
     instance = monitor.until_available()
     refuse_source(instance, source)
     if instance.created_at:
-        mark(timeline.CREATED, source="InstanceCreateTime", at=instance.created_at)
+        mark(timeline.CREATED, source=setup.kind.created, at=instance.created_at)
     enter("set the password")
     password = SecretStr(secrets.token_urlsafe(24))
     setup.handover.keep(instance, password)
@@ -315,10 +218,8 @@ def copy_snapshot(setup: Setup, point: RecoveryPoint, copy_id: ScratchName) -> R
     Raises RestoreFailed when AWS refuses, the copy fails, or it is not available within the target's timeout.
     """
 
-    kind = KINDS[setup.target.kind]
-
     def available() -> bool:
-        status = aws.snapshot_status(setup.scratch_clients, copy_id, kind)
+        status = aws.snapshot_status(setup.scratch_clients, copy_id, setup.kind)
         if status == "failed":
             raise RestoreFailed(
                 f"expected the copy {copy_id!r} of {point.arn} to become available, RDS says that it failed: read its "
@@ -326,8 +227,7 @@ def copy_snapshot(setup: Setup, point: RecoveryPoint, copy_id: ScratchName) -> R
             )
         return status == "available"
 
-    scratch = Scratch(setup.scratch_clients, setup.target.restore, setup.journal, setup.tags(), kind=kind)
-    scratch.copy_snapshot(point, copy_id, source_region=setup.region_of(point))
+    _scratch(setup, setup.tags()).copy_snapshot(point, copy_id, source_region=setup.region_of(point))
     timeout = setup.target.timeout.total_seconds()
     try:
         what = f"the copy {copy_id!r} to be available"
@@ -386,15 +286,15 @@ class _InstanceMonitor:
         self.note(statuses=(*self.restoration.statuses, timed))
 
     def _describe(self) -> Instance | None:
-        instance = aws.describe_instance(self._setup.scratch_clients, self._id, KINDS[self._setup.target.kind])
+        instance = aws.describe_instance(self._setup.scratch_clients, self._id, self._setup.kind)
         if instance and instance.host and not self._has_endpoint:
             self._has_endpoint = True
             self._mark(timeline.ENDPOINT)
         return instance
 
-    def until_restored(self) -> None:
-        """Wait until a cluster can be given an instance, without which it never answers."""
-        self._wait(settled=lambda cluster: cluster.status in OPERATIONAL)
+    def until_restored(self) -> Instance:
+        """Return a cluster once it takes an instance."""
+        return self._wait(settled=lambda cluster: cluster.status in OPERATIONAL)
 
     def _wait(self, settled: Callable[[Instance], bool] = is_settled) -> Instance:
         return wait_available(

@@ -20,7 +20,7 @@ from drills.model.finding import Verdict
 from drills.model.instance import Instance
 from drills.model.timing import WorstCase
 from drills.recovery.observed import ScheduleReadAt
-from drills.recovery.restore import Setup
+from drills.recovery.setup import Setup
 from drills.schedule import verdict
 from drills.schedule.gaps import ExistingPoint, gaps
 
@@ -34,7 +34,7 @@ def judge(setup: Setup) -> WorstCase | None:
     setup.observations.note(verdict.NAME, "", ScheduleReadAt(now))
     try:
         with setup.clients.within(verdict.NAME):
-            source = aws.describe_instance(setup.clients, setup.target.instance, KINDS[setup.target.kind])
+            source = aws.describe_instance(setup.clients, setup.target.instance, setup.kind)
             found = worst_case(setup.clients, setup.target, source, now, kinds) if source else None
         reason = f"there is no instance {setup.target.instance}, so nobody can say which plan backs it up"
     except (ClientError, BotoCoreError) as error:

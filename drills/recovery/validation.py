@@ -33,7 +33,8 @@ from drills.plural import counted
 from drills.record import Journal
 from drills.recovery.drill import Drill
 from drills.recovery.judged import Checks, ShownChecks
-from drills.recovery.restore import Setup, open_restored
+from drills.recovery.restore import open_restored
+from drills.recovery.setup import Setup
 
 VERDICT = "restore test"
 FEATURE, NAME = "AWS Backup restore testing", "What a restore test made holds what its recovery point should"

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from drills.aws.guarded.guard import IDENTITY
+from drills.aws.databases.kinds import KINDS, Kind
+from drills.aws.guarded.rules import IDENTITY
 from drills.aws.recorder import count_calls
 from drills.cutover import judge as cutover
 from drills.cutover.model import State, read_entry, replay_journal
@@ -23,7 +24,7 @@ from drills.posture.observed import PostureSeen
 from drills.replay.bundle import Evidence
 from drills.replay.differences import Difference, between
 from drills.replay.ended import is_whole
-from drills.replay.instances import status_in
+from drills.replay.instances import last_status
 from drills.replay.recovery import Recovery
 from drills.replay.shapes import Feature, Scenario
 
@@ -141,12 +142,22 @@ def _told(feature: Feature, scenario: Scenario) -> _Told:
 _MAKES = {
     "rds.RestoreDBInstanceFromDBSnapshot": ("db-instance", "DBInstanceIdentifier"),
     "rds.RestoreDBInstanceToPointInTime": ("db-instance", "TargetDBInstanceIdentifier"),
+    "rds.RestoreDBClusterFromSnapshot": ("db-cluster", "DBClusterIdentifier"),
+    "rds.RestoreDBClusterToPointInTime": ("db-cluster", "DBClusterIdentifier"),
+    "rds.CreateDBInstance": ("db-instance", "DBInstanceIdentifier"),
     "rds.CopyDBSnapshot": ("db-snapshot", "TargetDBSnapshotIdentifier"),
+    "rds.CopyDBClusterSnapshot": ("db-cluster-snapshot", "TargetDBClusterSnapshotIdentifier"),
+    "rds.CreateDBClusterParameterGroup": ("db-cluster-parameter-group", "DBClusterParameterGroupName"),
     "rds.CreateDBParameterGroup": ("db-parameter-group", "DBParameterGroupName"),
     "rds.CreateDBSubnetGroup": ("db-subnet-group", "DBSubnetGroupName"),
     "ec2.CreateSecurityGroup": ("security-group", "GroupName"),
 }
-_NAMED: Mapping[ResourceKind, str] = {"db-instance": "DBInstanceIdentifier", "security-group": "GroupName"}
+_NAMED: Mapping[ResourceKind, str] = {
+    "db-instance": "DBInstanceIdentifier",
+    "db-cluster": "DBClusterIdentifier",
+    "security-group": "GroupName",
+}
+_COPIES: Mapping[ResourceKind, Kind] = {kind.copy: kind for kind in KINDS.values()}
 
 
 def resources(recovery: Recovery) -> Iterator[Difference]:
@@ -159,10 +170,10 @@ def resources(recovery: Recovery) -> Iterator[Difference]:
             if call["process"] in ("features", "lock") and call["error"] is None and (kind, name) not in known:
                 yield Difference(f"resources[{name}]", "nothing", f"a {kind}, made at {call['at']}")
     for (kind, name), each in known.items():
-        answers = recovery.aws.of("rds.DescribeDBInstances", DBInstanceIdentifier=name)
-        there = answers and answers[-1]["answer"] and answers[-1]["answer"].get("DBInstances")
-        if kind == "db-instance" and each.state == "gone" and there and each.note != WITH_SANDBOX:
-            yield Difference(f"resources[{name}].state", "gone", f"{status_in(answers[-1])} at {answers[-1]['at']}")
+        if kind in _COPIES and each.state == "gone" and each.note != WITH_SANDBOX:
+            status, at = last_status(recovery, _COPIES[kind], name)
+            if at:
+                yield Difference(f"resources[{name}].state", "gone", f"{status} at {at}")
         told = identities.get((kind, name))
         if told and each.resource_id and each.resource_id not in told:
             yield Difference(f"resources[{name}].resource_id", each.resource_id, " or ".join(sorted(told)))

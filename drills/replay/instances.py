@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from drills.aws.databases.described import read_instance
+from drills.aws.databases.described import read_cluster, read_instance
+from drills.aws.databases.kinds import INSTANCE, KINDS, Kind
 from drills.aws.guarded.names import ScratchNames
 from drills.model.instance import Instance
 from drills.model.record import Restoration
@@ -20,8 +21,14 @@ from drills.replay.held import TOLERANCE
 from drills.replay.recorded_aws import with_instants
 from drills.replay.recovery import Recovery
 
-_RESTORES = ("rds.RestoreDBInstanceFromDBSnapshot", "rds.RestoreDBInstanceToPointInTime")
-_NAMES = ("DBInstanceIdentifier", "TargetDBInstanceIdentifier")
+# the operations that restore a copy, each with the member that names it
+_RESTORES = (
+    ("rds.RestoreDBInstanceFromDBSnapshot", "DBInstanceIdentifier"),
+    ("rds.RestoreDBInstanceToPointInTime", "TargetDBInstanceIdentifier"),
+    ("rds.RestoreDBClusterFromSnapshot", "DBClusterIdentifier"),
+    ("rds.RestoreDBClusterToPointInTime", "DBClusterIdentifier"),
+)
+_SNAPSHOTS, _MOMENTS = ("DBSnapshotIdentifier", "SnapshotIdentifier"), ("RestoreTime", "RestoreToTime")
 _PURPOSES = ("recovery", "rehearsal", "moment")
 
 
@@ -67,11 +74,11 @@ def _facts(recovery: Recovery, restoration: Restoration, what: str) -> Iterator[
     answers = _described(recovery, restoration.instance_id)
     sources = _described(recovery, recovery.target.instance)
     for name, value, seen in (
-        ("instance_class", restoration.instance_class, [each.get("DBInstanceClass", "") for each in answers]),
-        ("engine_version", restoration.engine_version, [each.get("EngineVersion", "") for each in answers]),
-        ("host", restoration.host, [(each.get("Endpoint") or {}).get("Address", "") for each in answers]),
-        ("port", restoration.port, [(each.get("Endpoint") or {}).get("Port", 0) for each in answers]),
-        ("source_class", restoration.source_class, [each.get("DBInstanceClass", "") for each in sources]),
+        ("instance_class", restoration.instance_class, [each.instance_class for each in answers]),
+        ("engine_version", restoration.engine_version, [each.engine_version for each in answers]),
+        ("host", restoration.host, [each.host for each in answers]),
+        ("port", restoration.port, [each.port for each in answers]),
+        ("source_class", restoration.source_class, [each.instance_class for each in sources]),
     ):
         reached = value or (seen and (_source_was_there(recovery) if name == "source_class" else restoration.checks))
         if reached and value not in seen:
@@ -80,9 +87,9 @@ def _facts(recovery: Recovery, restoration: Restoration, what: str) -> Iterator[
 
 def _source_was_there(recovery: Recovery) -> bool:
     """Return whether AWS knew the source when the recovery point was chosen; one that came back later is not recorded."""
-    asked = recovery.aws.of("rds.DescribeDBInstances", DBInstanceIdentifier=recovery.target.instance)
-    chosen = [call for call in asked if call["for"] == CHOOSING]
-    return not chosen or any((call["answer"] or {}).get("DBInstances") for call in chosen)
+    kind = _kind(recovery)
+    chosen = [call for call in _asked(recovery, recovery.target.instance, kind) if call["for"] == CHOOSING]
+    return not chosen or any((call["answer"] or {}).get(kind.described) for call in chosen)
 
 
 def _engine(
@@ -99,7 +106,7 @@ def _engine(
 
 def _isolation(recovery: Recovery, copy: str, what: str) -> Iterator[Difference]:
     """Yield where the instance or a group that was judged shut off is not one that AWS answered with."""
-    told = [_shut_off(read_instance(with_instants(each))) for each in _described(recovery, copy)]
+    told = [_shut_off(each) for each in _described(recovery, copy)]
     answers = [call["answer"] or {} for call in recovery.aws.of("ec2.DescribeSecurityGroups")]
     groups = [{**each, "Tags": None} for answer in answers for each in answer.get("SecurityGroups") or []]
     for seen in recovery.evidence.seen(IsolationSeen, copy):
@@ -127,7 +134,8 @@ def _point(restoration: Restoration, asked: Sequence[Mapping[str, Any]], what: s
     point = restoration.point
     if point is None or not asked:
         return
-    snapshot, moment = asked[0]["parameters"].get("DBSnapshotIdentifier"), asked[0]["parameters"].get("RestoreTime")
+    parameters = asked[0]["parameters"]
+    snapshot, moment = (next(filter(None, map(parameters.get, names)), None) for names in (_SNAPSHOTS, _MOMENTS))
     copied = restoration.instance_id + "-copy"  # of a point in another region, or under another key
     if snapshot and snapshot not in (point.snapshot_id, point.arn, copied):
         yield Difference(f"{what}.point.snapshot_id", point.snapshot_id, str(snapshot))
@@ -136,13 +144,14 @@ def _point(restoration: Restoration, asked: Sequence[Mapping[str, Any]], what: s
 
 
 def _statuses(recovery: Recovery, restoration: Restoration, what: str) -> Iterator[Difference]:
-    answers = recovery.aws.of("rds.DescribeDBInstances", DBInstanceIdentifier=restoration.instance_id)
-    if answers and restoration.checks and not restoration.statuses:
-        yield Difference(f"{what}.statuses", "none", f"{status_in(answers[0])} at {answers[0]['at']}, and others")
+    polls = _polls(recovery, restoration.instance_id)
+    if polls and restoration.checks and not restoration.statuses:
+        at, first = polls[0]
+        yield Difference(f"{what}.statuses", "none", f"{_status(first)} at {at}, and others")
     for change in restoration.statuses:
-        near = [call for call in answers if abs(called_at(call) - change.at) <= TOLERANCE]
-        if change.status != "unknown" and change.status not in {status_in(call) for call in near}:
-            seen = ", ".join(sorted(set(map(status_in, near)) - {""})) or "no answer at that time"
+        near = {_status(found) for at, found in polls if abs(at - change.at) <= TOLERANCE}
+        if change.status != "unknown" and change.status not in near:
+            seen = ", ".join(sorted(near - {""})) or "no answer at that time"
             yield Difference(f"{what}.statuses[{change.status}]", f"{change.status} at {change.at}", seen)
 
 
@@ -153,7 +162,9 @@ def _measured(recovery: Recovery) -> Iterator[Difference]:
     choosing = [call for call in recovery.aws.for_purpose(CHOOSING) if call["process"] == "features"]
     recovered = [each.instance_id for each in record.restorations if each.purpose == "recovery"]
     asked = [call for copy in recovered for call in requests(recovery, copy)]
-    passwords = [call for copy in recovered for call in recovery.aws.of("rds.ModifyDBInstance", **{_NAMES[0]: copy})]
+    kind = _kind(recovery)
+    change = "rds.ModifyDBInstance" if kind is INSTANCE else "rds.ModifyDBCluster"
+    passwords = [call for copy in recovered for call in recovery.aws.of(change, **{kind.identifier: copy})]
     for name, calls in (
         (CHOOSING, choosing),
         ("request the restore", asked),
@@ -164,13 +175,9 @@ def _measured(recovery: Recovery) -> Iterator[Difference]:
     if asked and timeline.ACCEPTED in moments and abs(moments[timeline.ACCEPTED].at - called_at(asked[0])) > TOLERANCE:
         found = f"{called_at(asked[0])}, by AWS's answer"
         yield Difference(f"moments[{timeline.ACCEPTED}].at", str(moments[timeline.ACCEPTED].at), found)
-    created = [_instant(str(each["InstanceCreateTime"])) for copy in recovered for each in _created(recovery, copy)]
+    created = [each.created_at for copy in recovered for each in _described(recovery, copy) if each.created_at]
     if created and timeline.CREATED in moments and moments[timeline.CREATED].at not in created:
         yield from between(f"moments[{timeline.CREATED}].at", str(moments[timeline.CREATED].at), str(created[-1]))
-
-
-def _created(recovery: Recovery, copy: str) -> list[Mapping[str, Any]]:
-    return [each for each in _described(recovery, copy) if each.get("InstanceCreateTime")]
 
 
 def _lies_within(recovery: Recovery, name: str, at: datetime) -> bool:
@@ -185,17 +192,48 @@ def _lies_within(recovery: Recovery, name: str, at: datetime) -> bool:
 def requests(recovery: Recovery, copy: str) -> list[Mapping[str, Any]]:
     """Return the requests to restore a copy that AWS accepted."""
     return [
-        call
-        for operation in _RESTORES
-        for name in _NAMES
-        for call in recovery.aws.of(operation, **{name: copy})
-        if call["answer"]
+        call for operation, name in _RESTORES for call in recovery.aws.of(operation, **{name: copy}) if call["answer"]
     ]
 
 
-def _described(recovery: Recovery, instance: str) -> list[Mapping[str, Any]]:
-    answers = recovery.aws.of("rds.DescribeDBInstances", DBInstanceIdentifier=instance)
-    return [found for call in answers for found in ((call["answer"] or {}).get("DBInstances") or [])]
+def _kind(recovery: Recovery) -> Kind:
+    return KINDS[recovery.target.kind]
+
+
+def _asked(recovery: Recovery, name: str, kind: Kind) -> list[Mapping[str, Any]]:
+    return recovery.aws.of(f"rds.Describe{kind.described}", **{kind.identifier: name})
+
+
+def _described(recovery: Recovery, name: str) -> list[Instance]:
+    return [found for _, found in _polls(recovery, name) if found]
+
+
+def _polls(recovery: Recovery, name: str) -> list[tuple[datetime, Instance | None]]:
+    """Return what AWS answered about the source or a copy, each with its instant; None where it did not know it.
+
+    A cluster is read with its writer, which the drill asked for right after it.
+    """
+    kind = _kind(recovery)
+    found: list[tuple[datetime, Instance | None]] = []
+    for call in _asked(recovery, name, kind):
+        raw = ((call["answer"] or {}).get(kind.described) or [None])[0]
+        if raw is None or kind is INSTANCE:
+            found.append((called_at(call), read_instance(with_instants(raw)) if raw else None))
+        else:
+            found.append(_with_writer(recovery, called_at(call), raw))
+    return found
+
+
+def _with_writer(recovery: Recovery, at: datetime, raw: Mapping[str, Any]) -> tuple[datetime, Instance]:
+    writers = [
+        each["DBInstanceIdentifier"] for each in raw.get("DBClusterMembers") or () if each.get("IsClusterWriter")
+    ]
+    for writer in writers:
+        later = (call for call in _asked(recovery, writer, INSTANCE) if called_at(call) >= at)
+        if call := next(later, None):
+            answer = ((call["answer"] or {}).get(INSTANCE.described) or [None])[0]
+            return called_at(call), read_cluster(with_instants(raw), with_instants(answer) if answer else None)
+    return at, read_cluster(with_instants(raw), None)
 
 
 def called_at(call: Mapping[str, Any]) -> datetime:
@@ -203,10 +241,17 @@ def called_at(call: Mapping[str, Any]) -> datetime:
     return datetime.fromisoformat(call["at"])
 
 
-def status_in(call: Mapping[str, Any]) -> str:
-    """Return the status of the instance that an answer describes, "" for none."""
-    found = (call["answer"] or {}).get("DBInstances") or [{}]
-    return str(found[0].get("DBInstanceStatus", ""))
+def _status(found: Instance | None) -> str:
+    return found.status if found else ""
+
+
+def last_status(recovery: Recovery, kind: Kind, name: str) -> tuple[str, str]:
+    """Return the status that AWS told last of something that still was there then, and when; empty texts where it was gone."""
+    asked = _asked(recovery, name, kind)
+    rows = (asked[-1]["answer"] or {}).get(kind.described) if asked else None
+    return (
+        (str(rows[0].get("DBInstanceStatus") or rows[0].get("Status", "")), str(asked[-1]["at"])) if rows else ("", "")
+    )
 
 
 def _instant(text: str) -> datetime:

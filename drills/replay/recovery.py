@@ -29,7 +29,8 @@ from drills.recovery.disaster import declare
 from drills.recovery.drill import CHOOSING
 from drills.recovery.judged import requirement_of
 from drills.recovery.observed import LossSeen, ScheduleReadAt, SeedDrawn
-from drills.recovery.restore import LINEAGE, Setup
+from drills.recovery.restore import LINEAGE
+from drills.recovery.setup import Setup
 from drills.replay.bundle import Evidence
 from drills.replay.copies import newest_canary
 from drills.replay.memory import MemoryJournal, StandingClock
@@ -147,7 +148,7 @@ class Recovery:
         refused: ClientError | None = None
         while True:
             try:
-                return aws.describe_instance(setup.clients, self.target.instance), sampling.points_of(setup)
+                return aws.describe_instance(setup.clients, self.target.instance, setup.kind), sampling.points_of(setup)
             except ClientError as error:
                 refused = error
             except NotRecorded:

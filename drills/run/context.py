@@ -37,7 +37,7 @@ from drills.recovery.connect import NotResolved, Resolver
 from drills.recovery.drill import Drill
 from drills.recovery.manifest.expected import FindManifest
 from drills.recovery.observed import Configuration
-from drills.recovery.restore import Setup
+from drills.recovery.setup import Setup
 from drills.redaction import check_url, holds_secret, show_address
 from drills.run.plan import CONTEXT_NAME, SERVICE_NAME
 from drills.sandbox_client import SandboxControl

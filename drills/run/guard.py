@@ -25,7 +25,7 @@ from drills.model.instance import Instance
 from drills.model.price import RunPrice, UnitPrice
 from drills.record import Journal
 from drills.recovery import surroundings
-from drills.recovery.restore import Setup
+from drills.recovery.setup import Setup
 from drills.run import context, price, price_list, resume
 from drills.run.target_lock import lock_of
 from drills.sweep.find import find
@@ -71,7 +71,7 @@ def _estimate(effective: Config, clients: Clients, source: Instance | None) -> R
     """Return what the run costs at most now that its source is known; on AWS by AWS's price list, where that may be asked."""
     asked: tuple[UnitPrice, ...] = ()
     note = ""
-    if isinstance(effective.profile, AwsProfile) and source is not None:
+    if isinstance(effective.profile, AwsProfile) and source is not None and effective.target.kind == "instance":
         of_class = effective.target.restore.instance_class or source.instance_class
         asked, note = price_list.ask(clients, effective.restore_region, of_class, source.storage_type)
     return RunPrice(price.estimate(effective, source, asked), asked=asked, note=note)
@@ -97,7 +97,7 @@ def _claim(folder: Path, journal: Journal) -> None:
 
 def note_leftovers(setup: Setup, own: Collection[str]) -> None:
     """Note what other runs of the target have left that costs money beside this run's copy, with the commands that remove it."""
-    found = find(setup.scratch_clients, ("db-instance", "db-snapshot"))
+    found = find(setup.scratch_clients, dict.fromkeys(("db-instance", setup.kind.copy, setup.kind.copied_snapshot)))
     setup.journal.append("notes", *found.unread)
     for each in found.leftovers:
         if each.named and each.run_id and each.run_id not in own and each.target == target_tag(setup.name):
@@ -114,7 +114,7 @@ def note_leftovers(setup: Setup, own: Collection[str]) -> None:
 def _take_lock(setup: Setup, resumes: str) -> None:
     record, instance = setup.journal.record, setup.target.instance
     lock = lock_of(setup, setup.clients, filter(None, (record.owner, resumes)))
-    lock.take(instance, describe_instance(setup.clients, instance), setup.clock.now())
+    lock.take(instance, describe_instance(setup.clients, instance, setup.kind), setup.clock.now())
 
 
 if __name__ == "__main__":

@@ -31,9 +31,10 @@ def estimate(effective: Config, source: Instance | None = None, asked: tuple[Uni
     charged is known when a point is chosen.
     """
     named = effective.target.restore.instance_class
+    of_class = named or (source.instance_class if source else "")
     copy = Billed(
         effective.restore_region,
-        named or (source.instance_class if source else ""),
+        cost.of_aurora(of_class) if effective.target.kind == "cluster" else of_class,
         effective.limits.total_seconds,
         source.storage_type if source else "",
         source.storage_gib if source else None,

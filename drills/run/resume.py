@@ -13,11 +13,11 @@ from drills.aws import owned
 from drills.aws.guarded.names import ScratchNames, target_tag
 from drills.aws.read import DECLARED_TAG, DISASTER_TAG, INCIDENT_TAG, POINT_TAG, TARGET_TAG, parse_expiry, tags_by_key
 from drills.errors import ConfigError, DrillError
-from drills.model.instance import REMOVAL_ORDER
+from drills.model.instance import made_for
 from drills.model.record import ResumedFrom, RunRecord
 from drills.record import load
-from drills.recovery.restore import Setup
 from drills.recovery.resuming import note_of
+from drills.recovery.setup import Setup
 from drills.sweep.find import find
 from drills.sweep.remove import resource_of
 
@@ -30,7 +30,7 @@ def adopt(setup: Setup, run_id: str, out: Path) -> None:
     clients, journal, run_id = setup.scratch_clients, setup.journal, _owner_of(run_id, out)
     name = ScratchNames.of(run_id, "recovery").instance
     found = [
-        raw for raw in owned.find(clients, "db-instance", name) if owned.is_own(clients, "db-instance", raw, run_id)
+        raw for raw in owned.find(clients, setup.kind.copy, name) if owned.is_own(clients, setup.kind.copy, raw, run_id)
     ]
     if not found:
         raise DrillError(
@@ -66,7 +66,8 @@ def record_things(setup: Setup) -> None:
     restore = setup.target.restore  # what it names no run makes, and a drill's role may not have the right to list
     named = {"db-subnet-group": restore.subnet_group, "security-group": restore.security_group}
     # nor does a drill make a secret
-    found = find(clients, [kind for kind in REMOVAL_ORDER if kind != "secret" and not named.get(kind)])
+    kinds = [kind for kind in made_for(setup.target.kind) if kind != "secret" and not named.get(kind)]
+    found = find(clients, kinds)
     if found.unread:
         raise DrillError(f"expected to see all that run {journal.record.owner} has made: {'; '.join(found.unread)}")
     for each in found.leftovers:

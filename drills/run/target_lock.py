@@ -27,7 +27,7 @@ from drills.aws.session import Clients
 from drills.errors import ConfigError, DrillError, RestoreFailed
 from drills.model.instance import Instance, Resource
 from drills.record import RUN_ID, load
-from drills.recovery.restore import Setup
+from drills.recovery.setup import Setup
 
 
 class TargetHeld(DrillError):

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from drills.durations import show_duration
 from drills.history import wording
 from drills.model.finding import Outcome
+from drills.model.instance import COPIES
 from drills.model.lineage import UNKNOWN
 from drills.model.policy import DECLARATIONS
 from drills.model.record import Restoration, RunRecord, value_of
@@ -129,7 +130,7 @@ def _isolated_copy(record: RunRecord) -> Seen:
 
 def _restored_elsewhere(record: RunRecord) -> Seen:
     found = recovery(record)
-    made = [each for each in record.resources if found and each.kind == "db-instance" and each.id == found.instance_id]
+    made = [each for each in record.resources if found and each.kind in COPIES and each.id == found.instance_id]
     if not made:
         return "not verified", "no scratch instance is recorded"
     return _elsewhere("the restored copy", made[0].region, record)

@@ -5,7 +5,7 @@ What a run had in the sandbox when that ended was not seen to go: it is told apa
 
 from __future__ import annotations
 
-from drills.model.instance import WITH_SANDBOX, Resource, in_order_of_removal
+from drills.model.instance import COPIES, WITH_SANDBOX, Resource, in_order_of_removal
 from drills.model.record import RunRecord
 from reports import words
 
@@ -78,7 +78,7 @@ def of_the_copy(record: RunRecord) -> str:
     found = words.recovery(record)
     if found is None or not found.instance_id:
         return f"No copy was restored. {clean_up_sentence(record)}."
-    copy = next((each for each in record.resources if (each.kind, each.id) == ("db-instance", found.instance_id)), None)
+    copy = next((each for each in record.resources if each.kind in COPIES and each.id == found.instance_id), None)
     if copy is None:
         whose = (
             "AWS Backup made it, and deletes it when the result is posted" if record.restore_test else "Not recorded"
@@ -89,16 +89,16 @@ def of_the_copy(record: RunRecord) -> str:
 
 def _of_copy(record: RunRecord, copy: Resource) -> str:
     if went_with_sandbox(copy):
-        return f"Not removed by itself: db-instance {copy.id} {WITH_SANDBOX}"
+        return f"Not removed by itself: {copy.kind} {copy.id} {WITH_SANDBOX}"
     if copy.state == "gone":
-        seen = f"AWS no longer listed db-instance {copy.id} at {words.show_instant(copy.gone_at)}"
+        seen = f"AWS no longer listed {copy.kind} {copy.id} at {words.show_instant(copy.gone_at)}"
         return f"Removed: {seen}"
     if words.is_running(record):
-        return f"In use: the run has not ended (db-instance {copy.id})"
+        return f"In use: the run has not ended ({copy.kind} {copy.id})"
     note = f" ({copy.note})" if copy.note else ""
     if copy.state == "kept":
-        return f"Kept on purpose: db-instance {copy.id}{note}"
-    return f"Not removed: db-instance {copy.id} is {copy.state}{note}"
+        return f"Kept on purpose: {copy.kind} {copy.id}{note}"
+    return f"Not removed: {copy.kind} {copy.id} is {copy.state}{note}"
 
 
 def _lower(text: str) -> str:

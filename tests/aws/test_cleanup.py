@@ -25,7 +25,7 @@ from drills.model.instance import Instance, Resource
 from drills.model.point import RecoveryPoint
 from drills.objectives import verdicts
 from drills.record import Journal, load
-from drills.recovery.restore import Setup
+from drills.recovery.setup import Setup
 from drills.run import context
 from drills.run.plan import SERVICE_NAME
 from tests.support.clock import HandClock

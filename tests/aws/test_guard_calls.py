@@ -9,8 +9,9 @@ import pytest
 from botocore.exceptions import ClientError
 from pydantic import SecretStr
 
-from drills.aws.guarded.guard import CHANGES, FRESH, MAKES, Gone, Guard, Mine, NotOwn, Protected
+from drills.aws.guarded.guard import FRESH, Gone, Guard, Mine, NotOwn, Protected
 from drills.aws.guarded.names import LockName, ScratchName
+from drills.aws.guarded.rules import CHANGES, MAKES
 from drills.clock import SystemClock
 from drills.model.instance import ResourceKind
 from tests.support.clock import HandClock
@@ -44,6 +45,7 @@ def group_aws(kind: str = "db-parameter-group", tags: Any = (TAG,), name: str = 
 # -- making -----------------------------------------------------------------------------------------------------------
 
 INSTANCE = {"DBInstanceIdentifier": NAME, "DbiResourceId": "db-NEW"}
+CLUSTER = {"DBClusterIdentifier": NAME, "DbClusterResourceId": "cluster-NEW"}
 MADE: Mapping[str, tuple[str, dict[str, Any], ResourceKind, dict[str, Any], str]] = {
     # operation: the member with the name, AWS's answer, and of the proof: its kind, what it holds, its identity
     "rds:RestoreDBInstanceFromDBSnapshot": (
@@ -64,6 +66,21 @@ MADE: Mapping[str, tuple[str, dict[str, Any], ResourceKind, dict[str, Any], str]
     "ec2:CreateSecurityGroup": (
         *("GroupName", {"GroupId": "sg-1"}, "security-group", {"GroupName": NAME, "GroupId": "sg-1"}, "sg-1"),
     ),
+    "rds:RestoreDBClusterFromSnapshot": (
+        *("DBClusterIdentifier", {"DBCluster": CLUSTER}, "db-cluster", CLUSTER, "cluster-NEW"),
+    ),
+    "rds:RestoreDBClusterToPointInTime": (
+        *("DBClusterIdentifier", {"DBCluster": CLUSTER}, "db-cluster", CLUSTER, "cluster-NEW"),
+    ),
+    "rds:CopyDBClusterSnapshot": (
+        *("TargetDBClusterSnapshotIdentifier", {"DBClusterSnapshot": {"DbClusterResourceId": "cluster-SOURCE"}}),
+        *("db-cluster-snapshot", {"DBClusterSnapshotIdentifier": NAME, "DbClusterResourceId": "cluster-SOURCE"}, ""),
+    ),
+    "rds:CreateDBClusterParameterGroup": (
+        *("DBClusterParameterGroupName", {"DBClusterParameterGroup": None}, "db-cluster-parameter-group"),
+        *({"DBClusterParameterGroupName": NAME}, ""),
+    ),
+    "rds:CreateDBInstance": ("DBInstanceIdentifier", {"DBInstance": INSTANCE}, "db-instance", INSTANCE, "db-NEW"),
     "secretsmanager:CreateSecret": (*("Name", {"ARN": "arn-1"}, "secret", {"Name": NAME, "ARN": "arn-1"}, ""),),
 }
 
@@ -85,13 +102,19 @@ def test_what_is_made_is_named_by_the_guard_and_proved_by_the_answer(operation: 
         "rds:RestoreDBInstanceToPointInTime": "restore_db_instance_to_point_in_time",
         "rds:CreateDBParameterGroup": "create_db_parameter_group",
         "rds:CreateDBSubnetGroup": "create_db_subnet_group",
+        "rds:RestoreDBClusterFromSnapshot": "restore_db_cluster_from_snapshot",
+        "rds:RestoreDBClusterToPointInTime": "restore_db_cluster_to_point_in_time",
+        "rds:CopyDBClusterSnapshot": "copy_db_cluster_snapshot",
+        "rds:CreateDBClusterParameterGroup": "create_db_cluster_parameter_group",
+        "rds:CreateDBInstance": "create_db_instance",
     }[operation]
     service, clock = Service(**{called: answer}), HandClock()
     clock.sleep(7)
-    given = (
+    given: dict[str, Any] = (
         {"TagSpecifications": [{"ResourceType": "x"}, {"Tags": [TAG]}]} if operation[:3] == "ec2" else {"Tags": [TAG]}
     )
 
+    given |= {"DBClusterIdentifier": NAME} if operation == "rds:CreateDBInstance" else {}
     mine = guard_of(clock=clock, rds=service, ec2=service, secretsmanager=service).make(
         operation, scratch(), Other=1, **given
     )
@@ -99,6 +122,21 @@ def test_what_is_made_is_named_by_the_guard_and_proved_by_the_answer(operation: 
     assert service.sent == [(called, {"Other": 1, **given, member: NAME})]
     assert type(service.sent[0][1][member]) is str
     assert (mine.kind, mine.name, mine.raw, mine.proved_at, mine.resource_id) == (kind, NAME, raw, 1007.0, identity)
+
+
+@pytest.mark.parametrize(
+    "cluster", [{}, {"DBClusterIdentifier": "orders"}, {"DBClusterIdentifier": f"{NAME[:-1]}"[:20]}]
+)
+def test_an_instance_is_made_in_a_cluster_of_the_run_alone(cluster: dict[str, str]) -> None:
+    """An instance of production's cluster would serve production, and one of none holds nothing to check."""
+    rds = Service()
+    refused = sentence(lambda: guard_of(rds=rds).make("rds:CreateDBInstance", scratch(), Tags=[TAG], **cluster))
+
+    assert refused.startswith(
+        f'expected an instance of a cluster of the run {RUN}, found "{cluster.get("DBClusterIdentifier", "")}": '
+    )
+    assert refused.endswith("; rds:CreateDBInstance was not sent")
+    assert rds.sent == []
 
 
 def test_the_same_name_may_be_given_and_no_other() -> None:
@@ -334,12 +372,14 @@ def test_each_refusal_of_a_change_is_a_sentence() -> None:
     (mine,) = guard.prove("db-instance", NAME)
     named = f"expected {DELETE} to leave the name to the guard, found one given: it was not sent"
 
-    assert sentence(lambda: guard.change("rds:DeleteDBCluster", mine)) == (
+    assert sentence(lambda: guard.change("rds:FailoverDBCluster", mine)) == (
         "expected an operation that a drill sends (ec2:AuthorizeSecurityGroupIngress, ec2:DeleteSecurityGroup, "
-        "ec2:RevokeSecurityGroupEgress, logs:DeleteLogGroup, rds:DeleteDBInstance, rds:DeleteDBParameterGroup, "
-        "rds:DeleteDBSnapshot, rds:DeleteDBSubnetGroup, rds:ModifyDBInstance, rds:ModifyDBParameterGroup, "
+        "ec2:RevokeSecurityGroupEgress, logs:DeleteLogGroup, rds:DeleteDBCluster, rds:DeleteDBClusterParameterGroup, "
+        "rds:DeleteDBClusterSnapshot, rds:DeleteDBInstance, rds:DeleteDBParameterGroup, rds:DeleteDBSnapshot, "
+        "rds:DeleteDBSubnetGroup, rds:ModifyDBCluster, rds:ModifyDBClusterParameterGroup, rds:ModifyDBInstance, "
+        "rds:ModifyDBParameterGroup, "
         "secretsmanager:DeleteSecret), "
-        "found rds:DeleteDBCluster"
+        "found rds:FailoverDBCluster"
     )
     assert sentence(lambda: guard.change("rds:DeleteDBSnapshot", mine)) == (
         "expected rds:DeleteDBSnapshot to be about a db-snapshot, found a db-instance: it was not sent"

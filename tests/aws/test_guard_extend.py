@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from drills.aws.guarded.guard import EXTENDS, Gone, Guard, NotOwn
+from drills.aws.guarded.guard import Gone, Guard, NotOwn
+from drills.aws.guarded.rules import EXTENDS
 from drills.errors import Refused
 from drills.model.instance import ResourceKind
 from tests.support.clock import HandClock
@@ -34,6 +35,27 @@ HELD: dict[ResourceKind, tuple[str, dict[str, Any], str, dict[str, Any]]] = {
         ]}},
         "add_tags_to_resource", {"ResourceName": ARN, "Tags": TAGS},
     ),
+    "db-cluster": (
+        "rds",
+        {"describe_db_clusters": {"DBClusters": [
+            {"DBClusterIdentifier": NAME, "DBClusterArn": ARN, "DbClusterResourceId": "cluster-1", "TagList": [TAG]}
+        ]}},
+        "add_tags_to_resource", {"ResourceName": ARN, "Tags": TAGS},
+    ),
+    "db-cluster-snapshot": (
+        "rds",
+        {"describe_db_cluster_snapshots": {"DBClusterSnapshots": [
+            {"DBClusterSnapshotIdentifier": NAME, "DBClusterSnapshotArn": ARN, "TagList": [TAG]}
+        ]}},
+        "add_tags_to_resource", {"ResourceName": ARN, "Tags": TAGS},
+    ),
+    "db-cluster-parameter-group": (
+        "rds",
+        {"describe_db_cluster_parameter_groups": {"DBClusterParameterGroups": [
+            {"DBClusterParameterGroupName": NAME, "DBClusterParameterGroupArn": ARN}
+        ]}, "list_tags_for_resource": {"TagList": [TAG]}},
+        "add_tags_to_resource", {"ResourceName": ARN, "Tags": TAGS},
+    ),
     "db-parameter-group": (
         "rds",
         {PARAMETERS: {"DBParameterGroups": [{"DBParameterGroupName": NAME, "DBParameterGroupArn": ARN}]},
@@ -57,7 +79,7 @@ HELD: dict[ResourceKind, tuple[str, dict[str, Any], str, dict[str, Any]]] = {
         "tag_resource", {"SecretId": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{NAME}-x", "Tags": TAGS},
     ),
 }  # fmt: skip
-IDS: dict[ResourceKind, str] = {"db-instance": "db-1", "security-group": "sg-1"}
+IDS: dict[ResourceKind, str] = {"db-instance": "db-1", "db-cluster": "cluster-1", "security-group": "sg-1"}
 
 
 def held(kind: ResourceKind) -> tuple[Guard, Service, Any]:

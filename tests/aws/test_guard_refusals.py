@@ -225,12 +225,12 @@ def test_a_group_that_is_not_there_is_told_from_one_without_rules() -> None:
         (
             {"cluster_id": "c", "engine": "aurora-postgresql"},
             'expected an RDS for PostgreSQL instance, found "orders" to be a member of cluster "c" '
-            "(engine aurora-postgresql): Aurora is not supported, name another target",
+            '(engine aurora-postgresql): name the cluster in its place, as cluster = "c"',
         ),
         (
             {"engine": "aurora"},
             'expected an RDS for PostgreSQL instance, found "orders" to be a member '
-            "(engine aurora): Aurora is not supported, name another target",
+            "(engine aurora): of Aurora there is PostgreSQL alone, name another target",
         ),
         (
             {"cluster_id": "c"},
@@ -258,6 +258,34 @@ def test_a_source_is_refused_with_its_reason(tmp_path: Path, changes: dict[str, 
     for elsewhere in (Sides(HOME, REGION, OTHER, REGION), Sides(HOME, REGION, HOME, ELSEWHERE)):
         told = sentence(lambda elsewhere=elsewhere: guards.check_source(config, source(**changes), elsewhere))  # type: ignore[misc]
         assert told == ("" if "scratch" in want else want)
+
+
+@pytest.mark.parametrize(
+    ("changes", "want"),
+    [
+        ({"engine": "aurora-postgresql"}, ""),
+        (
+            {"engine": "postgres"},
+            'expected an Aurora PostgreSQL cluster, found "orders" to be a Multi-AZ DB cluster (engine postgres), which is not '
+            "supported: name another target",
+        ),
+        (
+            {"engine": "aurora-mysql"},
+            'expected engine aurora-postgresql, found "orders" to run aurora-mysql: name another target',
+        ),
+        (
+            {"engine": "aurora-postgresql", "parameter_group": "of-clusters"},
+            'expected a scratch parameter group for the copy, found "of-clusters", which "orders" itself uses: '
+            "make one for drills alone",
+        ),
+    ],
+)
+def test_a_cluster_is_judged_as_one(tmp_path: Path, changes: dict[str, Any], want: str) -> None:
+    """Of the engine of Aurora PostgreSQL alone, and in no group that is the source's own."""
+    text = LIVE.replace(
+        "[targets.orders.restore]", '[targets.orders]\ncluster = "orders"\n[targets.orders.restore]'
+    ).replace("make_parameter_group = true", 'parameter_group = "of-clusters"')
+    assert sentence(lambda: guards.check_source(live(tmp_path, text), source(**changes), SIDES)) == want
 
 
 def test_a_parameter_group_of_the_source_is_refused_with_its_reason(tmp_path: Path) -> None:
@@ -391,12 +419,12 @@ def test_a_source_that_is_there_is_judged_where_both_live(tmp_path: Path, monkey
     """What RDS says of it is compared with the sides that were found."""
     asked: list[tuple[Config, Any, Sides]] = []
     monkeypatch.setattr(guards, "check_source", lambda *given: asked.append(given))
-    monkeypatch.setattr(guards, "describe_instance", lambda clients, instance: (clients.region, instance))
+    monkeypatch.setattr(guards, "describe_instance", lambda clients, name, kind: (clients.region, name, kind.name))
     text = LIVE.replace(f'["{REGION}"]', f'["{REGION}", "{ELSEWHERE}"]')
     config = live(tmp_path, text.replace(f'["{HOME}"]', f'["{HOME}", "{OTHER}"]'))
     here, there = Aws(HOME), Aws(OTHER, egress=[SAFE])
 
     guards.check_aws(config, here.clients(), there.clients(region=ELSEWHERE))
 
-    assert asked == [(config, (REGION, "orders"), Sides(HOME, REGION, OTHER, ELSEWHERE))]
+    assert asked == [(config, (REGION, "orders", "instance"), Sides(HOME, REGION, OTHER, ELSEWHERE))]
     assert dataclasses.astuple(asked[0][2]) == (HOME, REGION, OTHER, ELSEWHERE)

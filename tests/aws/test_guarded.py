@@ -243,7 +243,7 @@ def test_nothing_is_made_that_could_not_be_told_as_the_runs(name: Any, tags: Any
     assert rds.sent == []
 
 
-@pytest.mark.parametrize("operation", ["rds:DeleteDBCluster", "rds:RebootDBInstance", "rds:DescribeDBInstances"])
+@pytest.mark.parametrize("operation", ["rds:FailoverDBCluster", "rds:RebootDBInstance", "rds:DescribeDBInstances"])
 def test_an_operation_without_a_rule_is_refused(operation: str) -> None:
     """What a drill never does cannot be asked of its guard."""
     rds = Rds()

@@ -97,9 +97,11 @@ def test_a_restore_names_its_things_after_what_they_are() -> None:
         "security_group": f"{START}rehearsal-isolation",
         "snapshot": f"{START}rehearsal-copy",
         "secret": f"{START}rehearsal-login",
+        "writer": f"{START}rehearsal-writer",
+        "cluster_parameters": f"{START}rehearsal-cluster-parameters",
     }
     made = [getattr(names, each.name) for each in dataclasses.fields(names)]
-    assert [(type(each), each.run_id) for each in made] == [(ScratchName, RUN)] * 6
+    assert [(type(each), each.run_id) for each in made] == [(ScratchName, RUN)] * 8
 
 
 @pytest.mark.parametrize(("length", "kept"), [(255, 255), (256, 256), (257, 256)])

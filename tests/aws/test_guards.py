@@ -134,7 +134,7 @@ def test_a_security_group_that_lets_something_out_is_refused() -> None:
     ("changes", "want"),
     [
         ({"cluster_id": "orders-cluster", "engine": "aurora-postgresql"}, 'a member of cluster "orders-cluster"'),
-        ({"engine": "aurora-postgresql"}, "Aurora is not supported"),
+        ({"engine": "aurora-postgresql"}, "name the cluster in its place"),
         ({"cluster_id": "multi-az"}, 'a member of cluster "multi-az"'),
         ({"engine": "mysql"}, "to run mysql"),
         ({"subnet_group": "drill-subnets"}, 'expected a scratch subnet group for the copy, found "drill-subnets"'),

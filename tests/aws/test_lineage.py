@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
 from typing import Any
 from unittest.mock import MagicMock
@@ -98,6 +99,19 @@ def test_a_snapshot_outside_of_a_vault_asks_no_vault() -> None:
     assert found.storage_encryption == "sse-kms"
     assert found.vault_type == UNKNOWN
     clients.backup.describe_recovery_point.assert_not_called()
+
+
+def test_the_snapshot_of_a_cluster_is_asked_for_as_one() -> None:
+    """By its own operation; the key that it is under, and the cluster snapshot that it was copied from, are read as of others."""
+    clients, keys = _clients()
+    raw = {"KmsKeyId": "arn:aws:kms:eu-central-1:1:key/c", "SourceDBClusterSnapshotArn": "arn:aws:rds:eu-west-1:1:s"}
+    clients.rds.describe_db_cluster_snapshots.return_value = {"DBClusterSnapshots": [raw]}
+    arn = "arn:aws:rds:eu-central-1:123456789012:cluster-snapshot:mine"
+    found = read_lineage(clients, dataclasses.replace(point_of("mine", vault=None, kind="manual"), arn=arn))
+    asked = {"DBClusterSnapshotIdentifier": "mine", "SnapshotType": "manual"}
+    clients.rds.describe_db_cluster_snapshots.assert_called_once_with(**asked)
+    keys.describe_key.assert_called_once_with(KeyId="arn:aws:kms:eu-central-1:1:key/c")
+    assert (found.copied_from, found.key_manager, found.not_read) == ("arn:aws:rds:eu-west-1:1:s", "CUSTOMER", ())
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from botocore import xform_name
 from moto.iam.access_control import IAMPolicy, PermissionResult
 
 from drills.aws.guarded import permits
-from drills.aws.guarded.guard import CHANGES, MAKES
+from drills.aws.guarded.rules import CHANGES, MAKES
 from drills.sandbox.door.calls import AwsRequest
 from tests.support.enforcing import questions
 from tests.support.evaluating import ALLOWED, REFUSED, Simulator
@@ -35,6 +35,7 @@ from tests.support.policies import (
 )
 
 RDS = f"arn:aws:rds:{REGION}:{ACCOUNT}"
+CLUSTER, CLUSTER_COPY = f"{RDS}:cluster:orders", f"{RDS}:cluster:drill-20261123-120000-abcd-recovery"
 SOURCE, COPY = f"{RDS}:db:orders", f"{RDS}:db:drill-20261123-120000-abcd-recovery"
 SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:drill-20261123-120000-abcd-recovery-login-AbCdEf"
 TEST = f"{RDS}:db:awsbackup-restore-test-1"
@@ -323,6 +324,20 @@ DECISIONS: list[tuple[str, str, str, dict[str, str], bool]] = [
     ("sweep", "rds:DeleteDBInstance", COPY, OWN, True),
     ("sweep", "rds:DeleteDBInstance", COPY, {}, False),
     ("sweep", "rds:DeleteDBInstance", SOURCE, OWN, False),
+    ("aurora", "rds:RestoreDBClusterFromSnapshot", CLUSTER_COPY, GIVEN, True),
+    ("aurora", "rds:RestoreDBClusterFromSnapshot", CLUSTER_COPY, {}, False),
+    ("aurora", "rds:RestoreDBClusterFromSnapshot", CLUSTER, GIVEN, False),
+    ("aurora", "rds:CreateDBInstance", CLUSTER_COPY, GIVEN, True),
+    ("aurora", "rds:CreateDBInstance", CLUSTER_COPY, GIVEN | {"rds:PubliclyAccessible": "true"}, False),
+    ("aurora", "rds:CreateDBInstance", CLUSTER, GIVEN, False),
+    ("aurora", "rds:ModifyDBCluster", CLUSTER_COPY, OWN, True),
+    ("aurora", "rds:ModifyDBCluster", CLUSTER_COPY, {}, False),
+    ("aurora", "rds:ModifyDBCluster", CLUSTER, OWN, False),
+    ("aurora", "rds:DeleteDBCluster", CLUSTER_COPY, OWN, True),
+    ("aurora", "rds:DeleteDBCluster", CLUSTER, OWN, False),
+    ("sweep", "rds:DeleteDBCluster", CLUSTER_COPY, OWN, True),
+    ("sweep", "rds:DeleteDBCluster", CLUSTER_COPY, {}, False),
+    ("sweep", "rds:DeleteDBCluster", CLUSTER, OWN, False),
     ("validator", "rds:ModifyDBInstance", TEST, {"aws:ResourceTag/awsbackup-restore-test": "1"}, True),
     ("validator", "rds:ModifyDBInstance", TEST, {}, False),
     ("validator", "rds:ModifyDBInstance", SOURCE, {"aws:ResourceTag/awsbackup-restore-test": "1"}, False),

@@ -23,7 +23,7 @@ from drills.config.load import RestoreConfig
 from drills.errors import RestoreFailed
 from drills.model.point import RecoveryPoint
 from drills.record import new_run_id
-from drills.recovery.restore import Setup
+from drills.recovery.setup import Setup
 from tests.support.clock import NOON
 from tests.support.drill import INSTANCE, POLL, VAULT, Staged
 
@@ -68,7 +68,7 @@ def test_names_are_allowed_and_a_runs_own(purpose: str) -> None:
 
     assert all(RDS_NAME.fullmatch(name) and len(name) <= 63 for name in names)
     assert all(name.startswith(f"drill-{run_id}-{purpose}") for name in names)
-    assert len(set(names)) == 6
+    assert len(set(names)) == 8
 
 
 def test_the_owners_tags_do_not_replace_the_runs() -> None:

@@ -36,7 +36,7 @@ POINT = RecoveryPoint(
     "arn:aws:rds:eu-central-1:123456789012:cluster-snapshot:awsbackup:job-1", "awsbackup", "awsbackup:job-1", None, "COMPLETED",
     "orders", "cluster-SOURCE", None, None, None, "", engine_version="16.9",
 )  # fmt: skip
-GROUPS = ScratchGroups("", "subnets", "sg-1", {}, "cluster-parameters")
+GROUPS = ScratchGroups("cluster-parameters", "subnets", "sg-1")
 
 
 # -- pure --------------------------------------------------------------------------------------------------------------
@@ -44,7 +44,7 @@ GROUPS = ScratchGroups("", "subnets", "sg-1", {}, "cluster-parameters")
 
 def test_a_cluster_is_restored_closed_and_unprotected() -> None:
     """From the point's snapshot in its version, or to a moment by resource id; nothing is left to a default of the account."""
-    request = cluster_request("drill-x-recovery", GROUPS, POINT, ENROLLED, [{"Key": "k", "Value": "v"}])
+    request = cluster_request("drill-x-recovery", GROUPS, POINT, ENROLLED, (0.5, 4.0), [{"Key": "k", "Value": "v"}])
     asked = request.parameters
     assert request.operation == "RestoreDBClusterFromSnapshot"
     assert (asked["SnapshotIdentifier"], asked["EngineVersion"]) == ("awsbackup:job-1", "16.9")
@@ -54,15 +54,16 @@ def test_a_cluster_is_restored_closed_and_unprotected() -> None:
         [],
     )
     assert asked["DBClusterParameterGroupName"] == "cluster-parameters"
+    assert asked["ServerlessV2ScalingConfiguration"] == {"MinCapacity": 0.5, "MaxCapacity": 4.0}
     moment = datetime(2026, 11, 1, tzinfo=UTC)
     there = RecoveryPoint("arn", "continuous", "", None, "active", "orders", "cluster-SOURCE", None, None, moment, "")
-    request = cluster_request("drill-x-recovery", GROUPS, there, ENROLLED, [])
+    request = cluster_request("drill-x-recovery", GROUPS, there, ENROLLED, None, [])
     assert request.operation == "RestoreDBClusterToPointInTime"
     assert (request.parameters["SourceDbClusterResourceId"], request.parameters["RestoreToTime"]) == (
         "cluster-SOURCE",
         moment,
     )
-    assert "SnapshotIdentifier" not in request.parameters
+    assert not {"SnapshotIdentifier", "ServerlessV2ScalingConfiguration"} & set(request.parameters)
 
 
 def test_an_instance_goes_before_its_cluster_and_both_before_their_groups() -> None:
@@ -132,9 +133,9 @@ def test_a_scratch_cluster_answers_and_is_removed(clients: Clients, source: Clus
     groups = scratch.make_groups(names, point, living)
     scratch.restore(names, groups, point)
     with pytest.raises(RestoreFailed, match="creating"):
-        scratch.add_writer(names, living.instance_class)
+        scratch.add_writer(names, living)
     eventually(lambda: _status(clients, names.instance) == "available", "the scratch cluster")
-    scratch.add_writer(names, living.instance_class)
+    scratch.add_writer(names, living)
     copy = Cluster(source.sandbox, str(names.instance), source.password)
     Instance(source.sandbox, str(names.writer), source.password).available()
     copy.available()

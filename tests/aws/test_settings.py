@@ -15,7 +15,7 @@ import pytest
 from drills.aws import session, settings
 from drills.aws.session import Clients
 from drills.aws.settings import StoredSettings, load, read_settings, save, server_settings, settings_from
-from drills.config.target import SandboxProfile
+from drills.config.profiles import SandboxProfile
 from drills.errors import DrillError
 from drills.model.parity import IDENTITY, SETTING_RULES, NotVerified, compare, not_verified
 from tests.support.rds import Instance, create, eventually

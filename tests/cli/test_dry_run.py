@@ -13,10 +13,11 @@ import psycopg
 import pytest
 
 from drills.aws import guards
-from drills.aws.guarded.guard import CHANGES, MAKES
 from drills.aws.guarded.permits import INCIDENT, SCRATCH
+from drills.aws.guarded.rules import CHANGES, MAKES
 from drills.cli import dry_run
 from drills.cli import main as cli
+from drills.model.instance import DatabaseKind
 from drills.run import supervisor
 from drills.sandbox.seeds.server import is_surely_local
 from tests.support.evidence import PRIVATE, SIGNER
@@ -173,9 +174,28 @@ def test_json_belongs_to_a_dry_run(tmp_path: Path) -> None:
 
 def test_each_call_that_changes_something_is_listed() -> None:
     """A dry run names the calls that the guard lets a drill make, no more and no less; an incident's are no drill's."""
-    listed = {f"{service}:{name}" for service, names in dry_run.WRITES.items() for name in names}
+    kinds: tuple[DatabaseKind, ...] = ("instance", "cluster")
+    of = {
+        kind: {f"{service}:{name}" for service, names in dry_run.writes(kind).items() for name in names}
+        for kind in kinds
+    }
 
-    assert listed == {*MAKES, *CHANGES} - (INCIDENT - SCRATCH)
+    assert of["instance"] | of["cluster"] == {*MAKES, *CHANGES} - (INCIDENT - SCRATCH)
+    assert not any("DBCluster" in each for each in of["instance"])
+    assert {"rds:RestoreDBClusterFromSnapshot", "rds:CreateDBInstance", "rds:DeleteDBInstance"} <= of["cluster"]
+
+
+def test_a_cluster_is_made_with_an_instance_and_not_cut_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the run would make is a cluster, its instance and a cluster parameter group for each copy."""
+    facts = told(tmp_path, capsys, '[targets.ledger]\ncluster = "ledger"\nvault = "vault"\n')
+
+    assert [each.partition(" drill-")[0] for each in facts["makes"][:3]] == [
+        *("db cluster", "db instance", "cluster parameter group"),
+    ]
+    assert facts["cuts_over"] == ""
+    assert "(cluster ledger) with profile" in dry_run.as_text({**facts, "seed_unread": "", "once": ""})
 
 
 def test_a_seed_on_another_host_is_not_asked_for(

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from drills.aws.guarded.guard import MAKES
 from drills.aws.guarded.names import LOCK_PREFIX
 from drills.aws.guarded.permits import GUARDED
+from drills.aws.guarded.rules import MAKES
 from drills.cli.validate.claim import claimed
 from drills.config.target import RestoreConfig, Target
 from drills.errors import COULD_NOT_RUN, LEFT_BEHIND
 from drills.model.record import SCHEMA_VERSION, RunRecord
 from drills.record import Journal
-from drills.recovery.restore import Setup
+from drills.recovery.setup import Setup
 from drills.run.target_lock import TargetHeld
 from tests.support.clock import NOON, HandClock
 from tests.support.lossy import LossyAws

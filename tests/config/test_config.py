@@ -24,8 +24,9 @@ from drills.config.limits import LimitsTable
 from drills.config.load import Config, SandboxProfile, TablePolicy, load, parse_table_policy
 from drills.config.objectives import NamedQuery
 from drills.config.plan import PlanConfig
+from drills.config.profiles import PROFILES, AwsProfile, EndpointProfile
 from drills.config.table import Table
-from drills.config.target import PROFILES, AwsProfile, DrillTable, EndpointProfile, Freshness, Target
+from drills.config.target import DrillTable, Freshness, Target
 from drills.config.values import AWS_DOMAINS
 from drills.errors import ConfigError
 from drills.model.policy import BLOCKING
@@ -242,7 +243,7 @@ def test_an_external_id_is_not_in_the_settings(tmp_path: Path) -> None:
 
 REFUSED = [
     ('[targets.a]\nrt0 = "30m"', 'drill.toml: targets.a.rt0: unknown key; did you mean "rto"?'),
-    ("[targets.a]\nzzz = 1", "targets.a.zzz: unknown key; allowed here: instance, engine, vault,"),
+    ("[targets.a]\nzzz = 1", "targets.a.zzz: unknown key; allowed here: instance, cluster, engine, vault,"),
     ('[targets.a]\nrt0 = "30m"\nvault = 3', "targets.a.rt0: unknown key"),
     (
         '[targets.a.restore]\nsubnetgroup = "x"',
@@ -261,13 +262,36 @@ REFUSED = [
     ('[targets.a]\ninstance = ""', "targets.a.instance: expected an RDS instance identifier"),
     ('[targets.""]', 'targets."": expected a name that is not empty'),
     ('[targets."a b"]', 'targets."a b".instance: expected an RDS instance identifier'),
-    ('[targets.a]\nengine = "aurora-postgresql"', "Aurora is not supported"),
+    (
+        '[targets.a]\nengine = "aurora-mysql"',
+        'expected "postgres" or "aurora-postgresql", the only engine of Aurora that is',
+    ),
+    (
+        '[targets.a]\nengine = "aurora-postgresql"',
+        'engine = "aurora-postgresql" of a cluster and "postgres" of an instance',
+    ),
+    (
+        '[targets.a]\ncluster = "a"\nengine = "postgres"',
+        'engine = "aurora-postgresql" of a cluster and "postgres" of an instance',
+    ),
+    ('[targets.a]\ncluster = "a"\ninstance = "b"', "expected instance or cluster, found both"),
+    (
+        '[targets.a]\ncluster = "a"\n[targets.a.cutover]\nservices = ["a/b"]\npublic_url = "http://a"',
+        "expected no cutover; of an Aurora cluster a drill restores",
+    ),
+    (
+        '[targets.a]\ncluster = "a"\nposture.promised = true',
+        "expected no posture.promised; of an Aurora cluster a drill",
+    ),
     ('[targets.a]\nengine = "aurora-dsql"', "Aurora DSQL is not supported"),
     ('[targets.a]\nengine = "dsql"', "Aurora DSQL is not supported"),
     (f'[targets.a]\ninstance = "arn:aws:dsql:eu-central-1:{ACCOUNT}:cluster/x"', "Aurora DSQL is not supported"),
     ('[targets.a]\ninstance = "abc.dsql.eu-central-1.on.aws"', "Aurora DSQL is not supported"),
-    ('[targets.a]\nengine = "mysql"', 'targets.a.engine: expected "postgres", found "mysql"'),
-    (f'[targets.a]\ninstance = "arn:aws:rds:eu-central-1:{ACCOUNT}:cluster:x"', "Aurora clusters are not supported"),
+    ('[targets.a]\nengine = "mysql"', 'targets.a.engine: expected "postgres" or "aurora-postgresql", found "mysql"'),
+    (
+        f'[targets.a]\ninstance = "arn:aws:rds:eu-central-1:{ACCOUNT}:cluster:x"',
+        "under the key cluster, and not its ARN",
+    ),
     (
         f'[targets.a]\ninstance = "arn:aws:rds:eu-central-1:{ACCOUNT}:db:x"',
         "the identifier of an RDS instance and not its ARN",

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from drills.config.counted import NOT_COUNTED, PATHS, Difference, counts, differences
 from drills.config.manifests import ManifestStore
-from drills.config.target import PROFILES, RestoreConfig, Target
+from drills.config.profiles import PROFILES
+from drills.config.target import RestoreConfig, Target
 from drills.model.record import Setting
 
 SETTINGS = st.lists(

@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 from drills.aws.session import Clients, open_clients
 from drills.clock import SystemClock
 from drills.config.evidence import EvidenceConfig
-from drills.config.target import SandboxProfile
+from drills.config.profiles import SandboxProfile
 from drills.errors import ConfigError, NotSealed
 from drills.evidence.bundle import write_bundle
 from drills.evidence.check import check_bundle

@@ -31,7 +31,8 @@ WRITES: dict[str, tuple[str, set[str]]] = {
     "drills/run/source.py": (
         STAGE,
         {
-            *("create_security_group", "create_db_subnet_group", "create_db_instance", "create_backup_vault"),
+            *("create_security_group", "create_db_subnet_group", "create_db_instance", "create_db_cluster"),
+            "create_backup_vault",
             *("create_backup_plan", "create_backup_selection", "start_backup_job", "start_copy_job"),
         },
     ),

@@ -27,7 +27,8 @@ from drills.model.instance import Instance
 from drills.model.record import Failure, RunRecord
 from drills.objectives import verdicts
 from drills.record import Journal
-from drills.recovery.restore import Setup, remove_resources
+from drills.recovery.restore import remove_resources
+from drills.recovery.setup import Setup
 from tests.support.clock import NOON, HandClock
 from tests.support.drill import Staged
 from tests.support.points import POINT

@@ -14,7 +14,7 @@ import pytest
 from drills.aws.session import open_clients
 from drills.cli.main import main
 from drills.config.load import Config, load
-from drills.config.target import SandboxProfile
+from drills.config.profiles import SandboxProfile
 from drills.errors import ConfigError, DrillError, Refused
 from drills.metrics.cloudwatch import AGE, NAMESPACE, metric_name, put_age, put_numbers
 from drills.metrics.samples import numbers_of

@@ -16,7 +16,7 @@ from drills.aws.session import Clients, open_clients
 from drills.cli.main import main
 from drills.cli.outputs import ended
 from drills.config.load import Config, load
-from drills.config.target import EndpointProfile, SandboxProfile
+from drills.config.profiles import EndpointProfile, SandboxProfile
 from drills.errors import ConfigError, DrillError, Refused
 from drills.model.notice import Notice
 from drills.notices import addresses, services

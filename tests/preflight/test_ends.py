@@ -16,7 +16,7 @@ from drills.model.record import RunRecord
 from drills.preflight import ends
 from drills.preflight.facts import Key
 from drills.preflight.read import Sides, _Reader
-from drills.recovery.restore import Setup
+from drills.recovery.setup import Setup
 from tests.support.clock import NOON
 from tests.support.foreseen import POINT, foreseen, result_of
 

@@ -15,7 +15,7 @@ from drills.aws import session
 from drills.aws.session import Clients
 from drills.cli import main as cli
 from drills.config.load import Target
-from drills.config.target import SandboxProfile
+from drills.config.profiles import SandboxProfile
 from drills.history import forecasts
 from drills.model.parity import NotVerified
 from drills.preflight import ends, judge

@@ -9,7 +9,7 @@ import pytest
 
 from drills.clock import SystemClock
 from drills.model.record import Hydration
-from drills.recovery.hydration import hydrate
+from drills.recovery.hydration.hydrate import hydrate
 from drills.sandbox.postgres.cluster import Cluster
 from tests.support.cluster import ORIGINS, cluster_in, make, module_state, usable
 

@@ -13,7 +13,7 @@ from drills.errors import CheckUnavailable
 from drills.model.point import Window
 from drills.recovery import point_in_time
 from drills.recovery.point_in_time import AFTER, BEFORE, UNDER_WAY
-from drills.recovery.restore import Setup
+from drills.recovery.setup import Setup
 from tests.support.clock import HandClock
 
 MARKS = (BEFORE, AFTER, UNDER_WAY)

@@ -13,13 +13,14 @@ from drills.aws import read as aws
 from drills.aws import session
 from drills.aws.session import Clients
 from drills.clock import SystemClock
-from drills.config.target import CheckRule, SandboxProfile, Target
+from drills.config.profiles import SandboxProfile
+from drills.config.target import CheckRule, Target
 from drills.model.finding import Verdict
 from drills.model.record import RunRecord
 from drills.model.timing import Objectives, WorstCase
 from drills.record import Journal
 from drills.recovery import schedule
-from drills.recovery.restore import Setup
+from drills.recovery.setup import Setup
 from drills.schedule import verdict as schedule_judge
 from tests.support.backup import Shop, open_shop
 

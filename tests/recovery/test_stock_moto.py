@@ -22,7 +22,7 @@ from drills.model.record import RunRecord, TargetSummary
 from drills.objectives import verdicts as objectives
 from drills.record import Journal, load, new_run_id
 from drills.recovery.drill import Drill
-from drills.recovery.restore import Setup
+from drills.recovery.setup import Setup
 from tests.support.listening import free_port
 from tests.support.lossy import make_instance
 

@@ -26,7 +26,7 @@ from drills.model.instance import Resource, ResourceState
 from drills.model.record import SCHEMA_VERSION, RunRecord
 from drills.objectives import verdicts
 from drills.record import Journal
-from drills.recovery.restore import Setup
+from drills.recovery.setup import Setup
 from drills.run import context, finish
 from drills.run.plan import CONTEXT_NAME, SERVICE_NAME, Outcome, write_outcome
 from reports import write

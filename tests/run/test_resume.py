@@ -26,8 +26,8 @@ from drills.model.point import Choice
 from drills.model.record import ResumedFrom, RunRecord
 from drills.model.timing import Disaster, Measurement
 from drills.record import Journal
-from drills.recovery.restore import Setup
 from drills.recovery.resuming import disaster_of, keep_point, note_of, with_gap
+from drills.recovery.setup import Setup
 from drills.run import guard, resume
 from tests.support.clock import NOON, HandClock
 from tests.support.lossy import ACCOUNT, REGION, LossyAws, make_instance, make_parameter_group
@@ -36,6 +36,7 @@ from tests.support.points import point_of
 RUN = "20261123-110000-abcd"
 POINT = "arn:aws:rds:eu-central-1:123456789012:snapshot:awsbackup:job-1"
 RESUMED = ResumedFrom(RUN, NOON - timedelta(hours=1), NOON - timedelta(hours=2), POINT, "its record")
+RESUMED_BY_TAGS = dataclasses.replace(RESUMED, source="the tags of the copy")
 TOLD = {
     "drills:target": "orders",
     "drills:declared": RESUMED.declared_at.isoformat(),
@@ -116,6 +117,51 @@ def test_what_is_found_again_has_the_identity_that_aws_tells(tmp_path: Path) -> 
     rds_backends[ACCOUNT][REGION].databases[names.instance].dbi_resource_id = "db-OFANOTHERONE"
     with pytest.raises(NotOwn, match=f"what this run made is {copy}"):
         scratch.set_password(names.instance, SecretStr("of-the-run"))
+
+
+@mock_aws
+@pytest.mark.parametrize("with_writer", [True, False])
+def test_a_copy_that_is_a_cluster_is_gone_on_with(tmp_path: Path, with_writer: bool) -> None:
+    """By the cluster's own tags, with whatever of it there is: its instance is asked for again where there is none yet."""
+    aws, names = LossyAws(), ScratchNames.of(RUN, "recovery")
+    tags = [{"Key": key, "Value": value} for key, value in (TOLD | {"drills:run": RUN}).items()]
+    asked = {"Engine": "aurora-postgresql", "MasterUsername": "owner", "MasterUserPassword": "of-nobody"}
+    aws.clients.rds.create_db_cluster(DBClusterIdentifier=names.instance, Tags=tags, **asked)
+    if with_writer:
+        aws.clients.rds.create_db_instance(
+            DBInstanceIdentifier=names.writer,
+            DBClusterIdentifier=names.instance,
+            DBInstanceClass="db.r6g.large",
+            Engine="aurora-postgresql",
+            Tags=tags,
+        )
+    setup = setup_of(aws, tmp_path)
+    setup = dataclasses.replace(setup, target=Target.model_validate({"cluster": "orders"}))
+
+    resume.adopt(setup, RUN, tmp_path / "nowhere")
+    resume.record_things(setup)
+
+    made = {(each.kind, each.id) for each in setup.journal.record.resources}
+    assert made == {("db-cluster", names.instance)} | ({("db-instance", names.writer)} if with_writer else set())
+    scratch = Scratch(aws.clients, setup.target.restore, setup.journal, setup.tags(), kind=setup.kind)
+    assert scratch.groups_of(names).parameter_group == names.cluster_parameters
+
+
+@mock_aws
+def test_no_right_about_clusters_is_needed_to_go_on_with_an_instance(tmp_path: Path) -> None:
+    """The role of a drill of instances may not list them."""
+    aws = LossyAws()
+    make_copy(aws, TOLD)
+    setup = setup_of(aws, tmp_path)
+    for what in ("DBClusters", "DBClusterSnapshots", "DBClusterParameterGroups"):
+        aws.lose("rds", f"Describe{what}", "denied", times=None, carried_out=False)
+
+    resume.adopt(setup, RUN, tmp_path / "nowhere")
+    resume.record_things(setup)
+    guard.note_leftovers(setup, {RUN})
+
+    assert {each.kind for each in setup.journal.record.resources} == {"db-instance", "db-parameter-group"}
+    assert setup.journal.record.notes == (note_of(RESUMED_BY_TAGS),)
 
 
 @mock_aws

@@ -47,6 +47,13 @@ def test_a_selection_names_an_instance_by_arn_or_by_tag(selection: dict[str, Any
     assert selected_by(selection, ARN, {"backup": "daily"}) == by
 
 
+def test_a_pattern_for_clusters_of_any_name_is_wide() -> None:
+    """So a renamed cluster stays included, as a renamed instance does."""
+    cluster = "arn:aws:rds:eu-central-1:123456789012:cluster:ledger"
+    assert selected_by({"Resources": ["arn:aws:rds:*:*:cluster:*"]}, cluster, {}) == "everything"
+    assert selected_by({"Resources": ["arn:aws:rds:*:*:cluster:led*"]}, cluster, {}) == "ARN"
+
+
 @pytest.mark.parametrize(
     ("selection", "expected"),
     [

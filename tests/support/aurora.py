@@ -14,6 +14,12 @@ from tests.support.rds import MASTER, Instance, eventually
 from tests.support.sandbox import RunningSandbox
 
 ENGINE = "aurora-postgresql"
+# what a run makes, changes and removes of clusters
+OF_CLUSTERS = {
+    *("rds:CopyDBClusterSnapshot", "rds:CreateDBClusterParameterGroup", "rds:CreateDBInstance", "rds:DeleteDBCluster"),
+    *("rds:DeleteDBClusterParameterGroup", "rds:DeleteDBClusterSnapshot", "rds:ModifyDBCluster"),
+    *("rds:ModifyDBClusterParameterGroup", "rds:RestoreDBClusterFromSnapshot", "rds:RestoreDBClusterToPointInTime"),
+}
 
 
 @dataclass

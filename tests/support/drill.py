@@ -28,7 +28,7 @@ from drills.model.record import RunRecord, TargetSummary
 from drills.record import Journal, load, new_run_id
 from drills.recovery.connect import Endpoint, connector
 from drills.recovery.drill import Drill
-from drills.recovery.restore import Setup
+from drills.recovery.setup import Setup
 from drills.run import context, stage
 from drills.run.plan import SERVICE_NAME
 from tests.support.sandbox import RunningSandbox

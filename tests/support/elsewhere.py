@@ -25,7 +25,7 @@ endpoint_url = "{endpoint}"
 region = "{region}"
 poll_every = "200ms"
 [targets.{name}]
-instance = "{name}"
+{kind} = "{name}"
 vault = "{vault}"
 rto = "30m"
 rpo = "24h"
@@ -38,11 +38,20 @@ key = "env:DRILL_EVIDENCE_KEY"
 """
 
 
-def configure(place: Place, running: RunningSandbox, more: str = "", *, endpoint: str = "", restore: str = "") -> None:
+def configure(
+    place: Place,
+    running: RunningSandbox,
+    more: str = "",
+    *,
+    endpoint: str = "",
+    restore: str = "",
+    kind: str = "instance",
+) -> None:
     """Write the run's drill.toml."""
     text = CONFIG.format(
         endpoint=endpoint or running.endpoint,
         region=running.region,
+        kind=kind,
         name=NAME,
         vault=VAULT,
         more=more,
@@ -102,10 +111,10 @@ def make_source(running: RunningSandbox, plants: Plants) -> Connector:
     return connect
 
 
-def back_up(running: RunningSandbox) -> None:
-    """An on-demand backup through AWS Backup, followed to its end."""
+def back_up(running: RunningSandbox, arn: str = "") -> None:
+    """An on-demand backup through AWS Backup of the instance, or of something else, followed to its end."""
     backup, rds = running.client("backup"), running.client("rds")
-    arn = rds.describe_db_instances(DBInstanceIdentifier=NAME)["DBInstances"][0]["DBInstanceArn"]
+    arn = arn or rds.describe_db_instances(DBInstanceIdentifier=NAME)["DBInstances"][0]["DBInstanceArn"]
     role = f"arn:aws:iam::{arn.split(':')[4]}:role/backup"
     job = backup.start_backup_job(BackupVaultName=VAULT, ResourceArn=arn, IamRoleArn=role)["BackupJobId"]
     wait_until(
@@ -116,10 +125,10 @@ def back_up(running: RunningSandbox) -> None:
     )
 
 
-def plan_backups(running: RunningSandbox) -> None:
+def plan_backups(running: RunningSandbox, arn: str = "") -> None:
     """An hourly plan for the source that was due ten minutes ago, so that no run of it falls into the test."""
     backup, rds = running.client("backup"), running.client("rds")
-    arn = rds.describe_db_instances(DBInstanceIdentifier=NAME)["DBInstances"][0]["DBInstanceArn"]
+    arn = arn or rds.describe_db_instances(DBInstanceIdentifier=NAME)["DBInstances"][0]["DBInstanceArn"]
     minute = (SystemClock().now().minute - 10) % 60
     rule = {"RuleName": "hourly", "TargetBackupVaultName": VAULT, "ScheduleExpression": f"cron({minute} * * * ? *)"}
     plan = backup.create_backup_plan(BackupPlan={"BackupPlanName": NAME, "Rules": [rule]})

@@ -32,6 +32,12 @@ Decide = Callable[[Sequence[Document], str, str, Context, Document | None], str]
 # the members of RDS's requests that name a resource, and its kind in ARNs
 NAMED = {
     "DBInstanceIdentifier": "db",
+    "DBClusterIdentifier": "cluster",
+    "SnapshotIdentifier": "cluster-snapshot",
+    "DBClusterSnapshotIdentifier": "cluster-snapshot",
+    "SourceDBClusterSnapshotIdentifier": "cluster-snapshot",
+    "TargetDBClusterSnapshotIdentifier": "cluster-snapshot",
+    "DBClusterParameterGroupName": "cluster-pg",
     "SourceDBInstanceIdentifier": "db",
     "TargetDBInstanceIdentifier": "db",
     "DBSnapshotIdentifier": "snapshot",
@@ -44,7 +50,10 @@ NAMED = {
     "ResourceName": "",  # an ARN
 }
 # the first of these that a request has names what it makes
-MAKES = ("DBInstanceIdentifier", "TargetDBInstanceIdentifier", "TargetDBSnapshotIdentifier", "DBParameterGroupName")
+MAKES = (
+    *("DBInstanceIdentifier", "TargetDBInstanceIdentifier", "TargetDBSnapshotIdentifier", "DBParameterGroupName"),
+    *("DBClusterIdentifier", "TargetDBClusterSnapshotIdentifier", "DBClusterParameterGroupName"),
+)
 KEY = re.compile(r"Credential=([^/]+)/")
 _TAG = re.compile(r"(?:Tags|TagSpecification)\b.*?\.(\d+(?:\.Tag\.\d+)?)\.(Key|Value)$")
 
@@ -121,7 +130,11 @@ class Door:
 
     def key_of(self, snapshot: str) -> str:
         """Return the ARN of the key that encrypts a snapshot, empty where none does."""
-        found = self.sandbox.client("rds").describe_db_snapshots(DBSnapshotIdentifier=snapshot)["DBSnapshots"]
+        rds, named = self.sandbox.client("rds"), {"DBClusterSnapshotIdentifier": snapshot}
+        try:
+            found = rds.describe_db_snapshots(DBSnapshotIdentifier=snapshot)["DBSnapshots"]
+        except rds.exceptions.DBSnapshotNotFoundFault:
+            found = rds.describe_db_cluster_snapshots(**named)["DBClusterSnapshots"]
         return str(found[0].get("KmsKeyId", ""))
 
 
@@ -142,7 +155,11 @@ def questions(
             resource,
             context_of("rds:AddTagsToResource", resource, given, sent, tags_of(resource)),
         )
-    if request.operation == "RestoreDBInstanceFromDBSnapshot" and (key := key_of(given["DBSnapshotIdentifier"])):
+    restored = {
+        "RestoreDBInstanceFromDBSnapshot": "DBSnapshotIdentifier",
+        "RestoreDBClusterFromSnapshot": "SnapshotIdentifier",
+    }
+    if request.operation in restored and (key := key_of(given[restored[request.operation]])):
         via = {"kms:ViaService": f"rds.{request.region}.amazonaws.com"}
         yield "kms:DescribeKey", key, via
         yield "kms:CreateGrant", key, via | {"kms:GrantIsForAWSResource": "true"}
@@ -168,8 +185,11 @@ def resources(request: AwsRequest, action: str) -> list[str]:
     given = request.parameters
     if request.service == "rds":
         named = [arn_of(request, kind, given[member]) for member, kind in NAMED.items() if given.get(member)]
-        if "SourceDbiResourceId" in given:  # whose automated backup has another id, which the caller does not name
+        # whose automated backup has another id, which the caller does not name
+        if "SourceDbiResourceId" in given:
             named.append(arn_of(request, "auto-backup", "ab-1"))
+        if "SourceDbClusterResourceId" in given:
+            named.append(arn_of(request, "cluster-auto-backup", "cluster-ab-1"))
         known = [each for each in named if any(_is_of(form, each) for form in forms(action))]
         if known:
             return known

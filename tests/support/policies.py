@@ -38,6 +38,7 @@ VALUES = {
     "journal_bucket": "orders-journal",
 }
 NAMES = (
+    "aurora",
     "backup",
     "cutover",
     "drill",
@@ -103,6 +104,10 @@ RARELY: dict[str, set[str]] = {
         "logs:DeleteLogGroup",  # where RDS has exported logs of the copy
         "pricing:GetProducts",  # on AWS alone
         "rds:DescribeDBEngineVersions",  # where the drill takes an older point
+    },
+    "aurora": {
+        "rds:RestoreDBClusterToPointInTime",  # to a moment
+        *("rds:CopyDBClusterSnapshot", "rds:DeleteDBClusterSnapshot"),  # to another key or region
     },
     "cutover": {
         *("backup:StartRestoreJob", "backup:DescribeRestoreJob", "backup:ListRestoreJobs"),  # where AWS Backup restores

@@ -13,7 +13,7 @@ import pytest
 from drills.aws import session
 from drills.aws.session import Clients
 from drills.config.load import Target, load
-from drills.config.target import SandboxProfile
+from drills.config.profiles import SandboxProfile
 from drills.posture import read as posture
 from drills.posture.facts import PostureFacts
 from tests.support.rds import Instance, create, eventually

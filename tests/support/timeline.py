@@ -28,7 +28,7 @@ from drills.model.record import RunRecord, TargetSummary
 from drills.record import Journal, load
 from drills.recovery.connect import Endpoint, NotResolved, Resolver
 from drills.recovery.drill import Drill
-from drills.recovery.restore import Setup
+from drills.recovery.setup import Setup
 from tests.support.clock import NOON, HandClock
 
 POLL = 0.02

@@ -47,7 +47,8 @@ def read_cluster(raw: Mapping[str, Any], writer: Mapping[str, Any] | None) -> In
 
     Without a writer nobody answers at the endpoint, which a cluster shows from the beginning: host and port are empty then.
     While the cluster is available its status is that of the writer, without which it does not answer either.
-    Subnets, class and public access are those of the writer, since a cluster does not tell them.
+    Subnets, class and public access are those of the writer, since a cluster does not tell them. AllocatedStorage is always 1
+    (Amazon RDS API reference, DBCluster), and says nothing.
     """
     of_writer = read_instance(writer) if writer else None
     group = raw.get("DBClusterParameterGroup") or ""
@@ -80,8 +81,14 @@ def read_cluster(raw: Mapping[str, Any], writer: Mapping[str, Any] | None) -> In
         created_at=raw.get("ClusterCreateTime"),
         tags=tuple(sorted((tag["Key"], tag.get("Value", "")) for tag in raw.get("TagList") or [])),
         storage_type=raw.get("StorageType") or "aurora",
-        storage_gib=raw.get("AllocatedStorage"),
+        scaling=_scaling(raw.get("ServerlessV2ScalingConfiguration") or {}),
     )
+
+
+def _scaling(raw: Mapping[str, Any]) -> tuple[float, float] | None:
+    if raw.get("MinCapacity") is None or raw.get("MaxCapacity") is None:
+        return None
+    return float(raw["MinCapacity"]), float(raw["MaxCapacity"])
 
 
 def pending_values(raw: Mapping[str, Any]) -> list[str]:

@@ -11,25 +11,27 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from drills.model.instance import DatabaseKind
+from drills.model.instance import DatabaseKind, ResourceKind
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
     """The names of one kind in the APIs of RDS and AWS Backup.
 
-    `engine` is RDS's name of PostgreSQL there; `arn` the sixth part of an ARN; `protected` AWS Backup's resource type.
+    `engine` is RDS's name of PostgreSQL there; `arn` the sixth part of an ARN; `protected` AWS Backup's resource type;
+    `copy` and `copied_snapshot` are what a run makes of them.
     """
 
     name: DatabaseKind
+    copy: ResourceKind
+    copied_snapshot: ResourceKind
     engine: str
     arn: str
     protected: str
-    describe: str
     described: str
     identifier: str
     resource_id: str
-    snapshots: str
+    created: str
     snapshots_key: str
     snapshot_arn: str
     snapshot_id: str
@@ -47,14 +49,15 @@ class Kind:
 
 INSTANCE = Kind(
     name="instance",
+    copy="db-instance",
+    copied_snapshot="db-snapshot",
     engine="postgres",
     arn="db",
     protected="RDS",
-    describe="describe_db_instances",
     described="DBInstances",
     identifier="DBInstanceIdentifier",
     resource_id="DbiResourceId",
-    snapshots="describe_db_snapshots",
+    created="InstanceCreateTime",
     snapshots_key="DBSnapshots",
     snapshot_arn="DBSnapshotArn",
     snapshot_id="DBSnapshotIdentifier",
@@ -67,14 +70,15 @@ INSTANCE = Kind(
 )
 CLUSTER = Kind(
     name="cluster",
+    copy="db-cluster",
+    copied_snapshot="db-cluster-snapshot",
     engine="aurora-postgresql",
     arn="cluster",
     protected="Aurora",
-    describe="describe_db_clusters",
     described="DBClusters",
     identifier="DBClusterIdentifier",
     resource_id="DbClusterResourceId",
-    snapshots="describe_db_cluster_snapshots",
+    created="ClusterCreateTime",
     snapshots_key="DBClusterSnapshots",
     snapshot_arn="DBClusterSnapshotArn",
     snapshot_id="DBClusterSnapshotIdentifier",

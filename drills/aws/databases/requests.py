@@ -20,13 +20,15 @@ JOB_RUNNERS = frozenset({"pg_cron", "timescaledb", "pg_partman_bgw", "citus", "p
 
 @dataclass(frozen=True, slots=True)
 class ScratchGroups:
-    """The groups that the scratch instance is restored into, made for it or named by the configuration."""
+    """The groups that the scratch instance is restored into, made for it or named by the configuration.
+
+    Those of a scratch cluster too, whose `parameter_group` is a cluster parameter group.
+    """
 
     parameter_group: str
     subnet_group: str
     security_group: str
     tags: Mapping[str, str] = field(default_factory=dict)  # that the instance is given, in place of the source's
-    cluster_parameters: str = ""  # of a cluster, whose instance is in `parameter_group`
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +86,24 @@ def restore_request(
 
 
 def cluster_request(
-    cluster: str, groups: ScratchGroups, point: RecoveryPoint, lifecycle: LifecycleSupport, tags: list[dict[str, str]]
+    cluster: str,
+    groups: ScratchGroups,
+    point: RecoveryPoint,
+    lifecycle: LifecycleSupport,
+    scaling: tuple[float, float] | None,
+    tags: list[dict[str, str]],
 ) -> RestoreRequest:
     """Return the request for a scratch cluster of that name, which has no instances. Pure.
 
+    `scaling` is the least and the most capacity of Aurora Serverless v2, without which RDS refuses an instance of the class
+    db.serverless (Aurora User Guide, "Requirements and limitations for Aurora Serverless v2").
     What RDS has a default for is passed too. A cluster keeps automated backups for a day at least (Amazon RDS API reference,
     RestoreDBClusterFromSnapshot, BackupRetentionPeriod). The version is the point's: RDS takes the region's default else.
     """
     parameters: dict[str, Any] = {
         "DBClusterIdentifier": cluster,
         "DBSubnetGroupName": groups.subnet_group,
-        "DBClusterParameterGroupName": groups.cluster_parameters,
+        "DBClusterParameterGroupName": groups.parameter_group,
         "VpcSecurityGroupIds": [groups.security_group],
         "DeletionProtection": False,
         "BackupRetentionPeriod": 1,
@@ -105,6 +114,8 @@ def cluster_request(
         "Tags": tags,
         "TagSpecifications": [{"ResourceType": "cluster-auto-backup", "Tags": tags}],
     }
+    if scaling:
+        parameters["ServerlessV2ScalingConfiguration"] = {"MinCapacity": scaling[0], "MaxCapacity": scaling[1]}
     if point.kind == "continuous":
         what = {"SourceDbClusterResourceId": point.dbi_resource_id, "RestoreToTime": point.data_time}
         return RestoreRequest(CLUSTER_MOMENT, parameters | what)

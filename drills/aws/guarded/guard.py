@@ -19,6 +19,18 @@ from pydantic import SecretStr
 from drills.aws import owned
 from drills.aws.guarded.names import RESTORE_TEST_TAG, LockName, ScratchName, check_name
 from drills.aws.guarded.permits import permit
+from drills.aws.guarded.rules import (
+    ARNS,
+    CHANGES,
+    EXTENDS,
+    IDENTITY,
+    MAKES,
+    RELEASES,
+    RENAMES,
+    SOURCES,
+    TAGS_OF_DRILLS,
+    Rule,
+)
 from drills.aws.owned import Raw
 from drills.aws.read import EXPIRES_TAG, RUN_TAG
 from drills.aws.session import Clients
@@ -39,100 +51,6 @@ class Gone(NotOwn):
     """What was this run's a moment ago is not there any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """How an operation names what it is about: the member of the request, and that of AWS's description of the thing."""
-
-    kind: ResourceKind
-    parameter: str
-    key: str
-    answer: str = ""  # the member of the answer that describes what was made
-
-
-_INSTANCE = Rule("db-instance", "DBInstanceIdentifier", "DBInstanceIdentifier", "DBInstance")
-_MOMENT = Rule("db-instance", "TargetDBInstanceIdentifier", "DBInstanceIdentifier", "DBInstance")
-_SNAPSHOT = Rule("db-snapshot", "DBSnapshotIdentifier", "DBSnapshotIdentifier")
-_COPY = Rule("db-snapshot", "TargetDBSnapshotIdentifier", "DBSnapshotIdentifier", "DBSnapshot")
-_CLUSTER = Rule("db-cluster", "DBClusterIdentifier", "DBClusterIdentifier", "DBCluster")
-_CLUSTER_SNAPSHOT = Rule("db-cluster-snapshot", "DBClusterSnapshotIdentifier", "DBClusterSnapshotIdentifier")
-_CLUSTER_COPY = Rule(
-    "db-cluster-snapshot", "TargetDBClusterSnapshotIdentifier", "DBClusterSnapshotIdentifier", "DBClusterSnapshot"
-)
-_CLUSTER_PARAMETERS = Rule(
-    "db-cluster-parameter-group",
-    "DBClusterParameterGroupName",
-    "DBClusterParameterGroupName",
-    "DBClusterParameterGroup",
-)
-_PARAMETERS = Rule("db-parameter-group", "DBParameterGroupName", "DBParameterGroupName", "DBParameterGroup")
-_SUBNETS = Rule("db-subnet-group", "DBSubnetGroupName", "DBSubnetGroupName", "DBSubnetGroup")
-_GROUP = Rule("security-group", "GroupId", "GroupId")
-_LOGS = Rule("log-group", "logGroupName", "logGroupName")
-_SECRET = Rule("secret", "SecretId", "ARN")
-MAKES: Mapping[str, Rule] = {
-    "ec2:CreateSecurityGroup": Rule("security-group", "GroupName", "GroupName"),
-    "rds:CopyDBClusterSnapshot": _CLUSTER_COPY,
-    "rds:CopyDBSnapshot": _COPY,
-    "rds:CreateDBClusterParameterGroup": _CLUSTER_PARAMETERS,
-    "rds:CreateDBInstance": _INSTANCE,
-    "rds:CreateDBParameterGroup": _PARAMETERS,
-    "rds:CreateDBSubnetGroup": _SUBNETS,
-    "rds:RestoreDBClusterFromSnapshot": _CLUSTER,
-    "rds:RestoreDBClusterToPointInTime": _CLUSTER,
-    "rds:RestoreDBInstanceFromDBSnapshot": _INSTANCE,
-    "rds:RestoreDBInstanceToPointInTime": _MOMENT,
-    "secretsmanager:CreateSecret": Rule("secret", "Name", "Name"),
-}
-CHANGES: Mapping[str, Rule] = {
-    "ec2:AuthorizeSecurityGroupIngress": _GROUP,
-    "ec2:DeleteSecurityGroup": _GROUP,
-    "ec2:RevokeSecurityGroupEgress": _GROUP,
-    "logs:DeleteLogGroup": _LOGS,
-    "rds:DeleteDBCluster": _CLUSTER,
-    "rds:DeleteDBClusterParameterGroup": _CLUSTER_PARAMETERS,
-    "rds:DeleteDBClusterSnapshot": _CLUSTER_SNAPSHOT,
-    "rds:DeleteDBInstance": _INSTANCE,
-    "rds:DeleteDBParameterGroup": _PARAMETERS,
-    "rds:DeleteDBSnapshot": _SNAPSHOT,
-    "rds:DeleteDBSubnetGroup": _SUBNETS,
-    "rds:ModifyDBCluster": _CLUSTER,
-    "rds:ModifyDBClusterParameterGroup": _CLUSTER_PARAMETERS,
-    "rds:ModifyDBInstance": _INSTANCE,
-    "rds:ModifyDBParameterGroup": _PARAMETERS,
-    "secretsmanager:DeleteSecret": _SECRET,
-}
-# by which the time of a thing is set: the operation, the member that names the thing, and what of its description does
-EXTENDS: Mapping[ResourceKind, tuple[str, str, str]] = {
-    "db-instance": ("rds:AddTagsToResource", "ResourceName", "DBInstanceArn"),
-    "db-cluster": ("rds:AddTagsToResource", "ResourceName", "DBClusterArn"),
-    "db-snapshot": ("rds:AddTagsToResource", "ResourceName", "DBSnapshotArn"),
-    "db-cluster-snapshot": ("rds:AddTagsToResource", "ResourceName", "DBClusterSnapshotArn"),
-    "db-cluster-parameter-group": ("rds:AddTagsToResource", "ResourceName", "DBClusterParameterGroupArn"),
-    "db-parameter-group": ("rds:AddTagsToResource", "ResourceName", "DBParameterGroupArn"),
-    "db-subnet-group": ("rds:AddTagsToResource", "ResourceName", "DBSubnetGroupArn"),
-    "security-group": ("ec2:CreateTags", "Resources", "GroupId"),
-    "secret": ("secretsmanager:TagResource", "SecretId", "ARN"),
-}
-# by which the tags of a thing are taken off, for each operation above
-RELEASES: Mapping[str, str] = {
-    "rds:AddTagsToResource": "rds:RemoveTagsFromResource",
-    "ec2:CreateTags": "ec2:DeleteTags",
-    "secretsmanager:TagResource": "secretsmanager:UntagResource",
-}
-TAGS_OF_DRILLS = "drills:"  # how the keys of all tags begin that a run sets of its own accord
-# the identity that AWS gives and no other thing ever has; that of a snapshot is its source's
-IDENTITY: Mapping[ResourceKind, str] = {
-    "db-instance": "DbiResourceId",
-    "db-cluster": "DbClusterResourceId",
-    "security-group": "GroupId",
-}
-_ARNS = (
-    *("DBInstanceArn", "DBClusterArn", "DBSnapshotArn", "DBClusterSnapshotArn", "DBParameterGroupArn"),
-    *("DBClusterParameterGroupArn", "DBSubnetGroupArn", "SecurityGroupArn", "ARN", "arn"),
-)
-# what a source is named by, and what its identity is, in AWS's description of it
-_SOURCES: Mapping[ResourceKind, str] = {"db-instance": "DBInstanceIdentifier", "db-cluster": "DBClusterIdentifier"}
-_RENAMES = frozenset({"NewDBInstanceIdentifier", "NewDBClusterIdentifier"})
 _SEAL = object()
 
 
@@ -198,9 +116,21 @@ class Guard:
             raise Refused(
                 f"expected {operation} to carry the tag {RUN_TAG}={self._run_id}, found none: it was not sent"
             )
+        if operation == "rds:CreateDBInstance":
+            self._check_cluster(str(parameters.get("DBClusterIdentifier", "")))
         answer = _send(self._clients, operation, {**parameters, rule.parameter: str(name)})
         raw = {rule.key: str(name), **((answer.get(rule.answer) or {}) if rule.answer else answer)}
         return Mine(rule.kind, name, raw, self._clock.monotonic(), _SEAL)
+
+    def _check_cluster(self, cluster: str) -> None:
+        """Refuse an instance of another cluster than this run's own, which is what an instance is made for."""
+        try:
+            ScratchName.read(cluster, self._run_id)
+        except Refused as error:
+            raise Refused(
+                f'expected an instance of a cluster of the run {self._run_id}, found "{cluster}": {error}; '
+                "rds:CreateDBInstance was not sent"
+            ) from error
 
     # -- proving ------------------------------------------------------------------------------------------------------
 
@@ -247,7 +177,7 @@ class Guard:
         rule = _rule(CHANGES, operation)
         if rule.kind != mine.kind:
             raise Refused(f"expected {operation} to be about a {rule.kind}, found a {mine.kind}: it was not sent")
-        if rule.parameter in parameters or _RENAMES & parameters.keys():
+        if rule.parameter in parameters or RENAMES & parameters.keys():
             raise Refused(f"expected {operation} to leave the name to the guard, found one given: it was not sent")
         if self._clock.monotonic() - mine.proved_at > FRESH:
             mine = self._prove_again(mine)
@@ -363,9 +293,9 @@ def identity_of(kind: ResourceKind, raw: Raw) -> str:
 
 def why_protected(kind: ResourceKind, raw: Raw, protected: Protected) -> str:
     """Return why a thing is the source's own and so never touched, "" where it is not. Pure."""
-    if kind not in _SOURCES:
+    if kind not in SOURCES:
         return ""
-    name, identity = raw.get(_SOURCES[kind]), identity_of(kind, raw)
+    name, identity = raw.get(SOURCES[kind]), identity_of(kind, raw)
     if identity and identity in protected.resource_ids:
         return f"it is the source, {identity}, under whatever name"
     if kind == "db-instance" and raw.get("DBClusterIdentifier") in protected.names:
@@ -375,7 +305,7 @@ def why_protected(kind: ResourceKind, raw: Raw, protected: Protected) -> str:
 
 def why_elsewhere(raw: Raw, clients: Clients) -> str:
     """Return why a thing is of another account or region than the clients', by its ARNs; "" where it is not. Pure."""
-    for arn in (str(raw[key]) for key in _ARNS if raw.get(key)):
+    for arn in (str(raw[key]) for key in ARNS if raw.get(key)):
         parts = arn.split(":")
         if len(parts) < 5:
             return f"its ARN, {arn}, names no region and account"

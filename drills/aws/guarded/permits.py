@@ -48,6 +48,14 @@ DRILL_WRITES = (
     "ec2:DeleteSecurityGroup",
     "logs:DeleteLogGroup",
 )
+# of these, what the drill of an instance never sends, and what that of a cluster never does
+OF_CLUSTERS = frozenset(each for each in DRILL_WRITES if "DBCluster" in each or each == "rds:CreateDBInstance")
+OF_INSTANCES = frozenset(
+    {
+        *("rds:RestoreDBInstanceFromDBSnapshot", "rds:RestoreDBInstanceToPointInTime", "rds:CopyDBSnapshot"),
+        *("rds:DeleteDBSnapshot", "rds:ModifyDBParameterGroup"),
+    }
+)
 SCRATCH = frozenset(DRILL_WRITES)
 # an incident may have made a secret with the password of its copy
 SWEEP = SCRATCH | {"secretsmanager:DeleteSecret"}

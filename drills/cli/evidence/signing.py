@@ -29,7 +29,7 @@ def signer_of(key: str, option: str = "--key", clients: Callable[[], Clients] | 
 
     def by_caller() -> Clients:
         from drills.aws.session import open_clients
-        from drills.config.target import AwsProfile
+        from drills.config.profiles import AwsProfile
 
         return open_clients(AwsProfile(regions=(named.split(":")[3],)), environment=os.environ, role="evidence")
 

@@ -27,6 +27,7 @@ from drills.files import write_atomically
 from drills.posture.protected import Protected, find
 
 NAME = "drill.discovered.toml"
+OWN = ("instance", "cluster", "engine", "manifest", "cutover")  # of one target, which another does not take over
 HEAD = "# Written by drills run --all --discover; what it found is added to the targets of {name}.\n"
 
 
@@ -80,6 +81,6 @@ def with_targets(raw: Mapping[str, Any], like: str, instances: tuple[str, ...]) 
     """Return the file with a target for each instance that none has yet: that of `like`, for another instance. Pure."""
     targets = dict(raw.get("targets", {}))
     known = {str(each.get("instance", name)).lower() for name, each in targets.items()}
-    template = {name: value for name, value in targets[like].items() if name not in ("instance", "manifest", "cutover")}
+    template = {name: value for name, value in targets[like].items() if name not in OWN}
     new = {name: {**template, "instance": name} for name in instances if name.lower() not in known}
     return {**raw, "targets": {**targets, **new}}

@@ -69,7 +69,7 @@ def _as_text(fleet: dict[str, Any]) -> str:
             continue
         copies = sum(made.startswith("db instance ") for made in each["makes"])
         lines += [
-            f"{each['target']} (instance {each['instance']}, profile {each['profile']})",
+            f"{each['target']} ({each['database']} {each['instance']}, profile {each['profile']})",
             f"  {counted(each['scenarios'], 'scenario')}{_skipped(each['tier'])} on the {each['sample']} recovery point, "
             f"{counted(copies, 'copy', 'copies')}, at most "
             f"{show_duration(each['total_seconds'])}, cost {_amount(each['price']['usd'])}",

@@ -42,7 +42,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Foresee the restore of the target; the exit code."""
-    reached = open_target(options)
+    reached = open_target(options, instances_for="drills preflight")
     config = reached.config
     locked = config.target.restore.lock and not isinstance(config.profile, SandboxProfile)  # as a run takes it
     sides = Sides(config.target_name, config.target, reached.clients, reached.restore, locked=locked)

@@ -49,7 +49,8 @@ from drills.printable import to_json
 from drills.record import Journal, load, new_run_id
 from drills.recovery import surroundings
 from drills.recovery.failing import translate_client_errors
-from drills.recovery.restore import Setup, remove_resources
+from drills.recovery.restore import remove_resources
+from drills.recovery.setup import Setup
 from drills.redaction import clean_error
 from drills.run import context, finish, signals
 from drills.screen import Screen

@@ -5,7 +5,7 @@ from __future__ import annotations
 from drills.config.load import AwsProfile, Config
 from drills.model.price import Billed, UnitPrice
 from drills.objectives import cost
-from drills.recovery.restore import Setup
+from drills.recovery.setup import Setup
 from drills.run import price_list
 
 HOUR = 3600.0  # seconds

@@ -17,7 +17,7 @@ from drills.incident.restore import Stage
 from drills.model.finding import CheckResult
 from drills.model.record import RunRecord
 from drills.record import Journal
-from drills.recovery.restore import Setup
+from drills.recovery.setup import Setup
 from reports import reasons, words
 from reports.terminal import REPORT_FILES
 

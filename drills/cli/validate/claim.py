@@ -14,7 +14,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from drills.aws.cleanup import removal_command
 from drills.aws.scratch import remaining_resources
 from drills.errors import LEFT_BEHIND, DrillError
-from drills.recovery.restore import Setup, remove_resources
+from drills.recovery.restore import remove_resources
+from drills.recovery.setup import Setup
 from drills.run import signals
 from drills.run.target_lock import TargetHeld, lock_of
 

@@ -74,7 +74,7 @@ def _asked(options: argparse.Namespace) -> AskedJob:
 
 
 def _validate_job(options: argparse.Namespace, asked: AskedJob) -> int:
-    reached = open_target(options, restore_role="validator")
+    reached = open_target(options, restore_role="validator", instances_for="drills validate")
     where = reached.restore
     for what, wanted, found in (("account", asked.account, where.account), ("region", asked.region, where.region)):
         if wanted and wanted != found:
@@ -90,7 +90,7 @@ def _validate_plan(options: argparse.Namespace) -> int:
         since = parse_duration(options.since or SINCE)
     except ValueError as error:
         raise ConfigError(f"--since: {error}") from error
-    reached = open_target(options, restore_role="validator")
+    reached = open_target(options, restore_role="validator", instances_for="drills validate")
     jobs = list(jobs_of_plan(reached.restore, options.plan, reached.now - since))
     wanted = [job for job in jobs if not options.target or job.source == reached.config.target.instance]
     if not wanted:
@@ -130,7 +130,8 @@ def _fitting(options: argparse.Namespace, reached: OpenTarget, job: RestoreJob) 
             f"expected a restore job of {of}, found one of {job.source or job.source_arn or 'an unknown resource'}: add a target "
             "with that instance, so that drills knows what it should contain"
         )
-    found = open_target(argparse.Namespace(**(vars(options) | {"target": name})), restore_role="validator")
+    of_job = argparse.Namespace(**(vars(options) | {"target": name}))
+    found = open_target(of_job, restore_role="validator", instances_for="drills validate")
     if (found.restore.account, found.restore.region) != (reached.restore.account, reached.restore.region):
         raise ConfigError(
             f'expected the job {job.id} where target "{name}" restores, found it where '

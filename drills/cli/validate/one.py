@@ -35,7 +35,7 @@ from drills.model.restore_job import RestoreJob, RestoreTest
 from drills.record import Journal, new_run_id
 from drills.recovery import validation
 from drills.recovery.failing import translate_client_errors
-from drills.recovery.restore import Setup
+from drills.recovery.setup import Setup
 from drills.run import context, finish, signals
 from drills.screen import Screen
 from reports import terminal

@@ -35,7 +35,7 @@ from drills.evidence.stored.keep import open_manifest_store
 from drills.model.point import RecoveryPoint
 from drills.recovery.manifest import expected
 from drills.recovery.manifest.expected import Expected, ManifestSeen
-from drills.recovery.restore import Setup
+from drills.recovery.setup import Setup
 from drills.run.context import STORED_NAME
 
 if TYPE_CHECKING:

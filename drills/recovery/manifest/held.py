@@ -9,7 +9,7 @@ from drills.model.point import RecoveryPoint
 from drills.recovery.choose import manifest_matches
 from drills.recovery.manifest import expected
 from drills.recovery.manifest.expected import ManifestSeen
-from drills.recovery.restore import Setup
+from drills.recovery.setup import Setup
 
 _OF_ANOTHER = "the manifest was taken for another recovery point: what needs a manifest is not compared"
 

@@ -14,7 +14,7 @@ from drills.model.coverage import Known
 from drills.model.finding import CheckResult
 from drills.model.policy import left_out_of
 from drills.recovery.judged import Checks
-from drills.recovery.restore import Setup
+from drills.recovery.setup import Setup
 
 
 def is_compared_in_turn(target: Target) -> bool:

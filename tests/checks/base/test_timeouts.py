@@ -23,7 +23,7 @@ from drills.clock import SystemClock
 from drills.config.target import Freshness
 from drills.errors import CheckUnavailable
 from drills.model.policy import TablePolicy
-from drills.recovery.hydration import hydrate
+from drills.recovery.hydration.hydrate import hydrate
 from drills.sandbox.postgres.cluster import Cluster
 from tests.support.cluster import default, state
 

@@ -18,7 +18,7 @@ from drills.checks.owner.queries import Query
 from drills.clock import SystemClock
 from drills.config.load import CHECKS
 from drills.model.timing import QueryTiming
-from drills.recovery.hydration import hydrate
+from drills.recovery.hydration.hydrate import hydrate
 from tests.support.checked import Checked, checked
 from tests.support.clock import HandClock
 from tests.support.cluster import module_state

@@ -18,7 +18,8 @@ import pytest
 
 from drills.aws import session
 from drills.clock import SystemClock, wait_until
-from drills.config.target import SandboxProfile, Target
+from drills.config.profiles import SandboxProfile
+from drills.config.target import Target
 from drills.posture import read as posture
 from drills.posture.facts import PostureFacts
 from drills.posture.judge import exit_codes, judge

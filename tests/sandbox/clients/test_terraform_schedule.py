@@ -16,7 +16,7 @@ import pytest
 
 from drills.aws.session import open_clients
 from drills.config.evidence import EvidenceConfig
-from drills.config.target import SandboxProfile
+from drills.config.profiles import SandboxProfile
 from drills.evidence.opening import open_signer, open_store
 from drills.evidence.stored.keep import keep_manifest, open_manifest_store
 from tests.infra import homes

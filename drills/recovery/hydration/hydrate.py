@@ -21,7 +21,7 @@ from drills.checks.integrity.indexes import Progress
 from drills.clock import Clock
 from drills.model.finding import NotChecked
 from drills.model.record import Hydration
-from drills.recovery.hydration_indexes import read_whole
+from drills.recovery.hydration.indexes import read_whole
 from drills.sql import Quoted, execute
 
 _RELATIONS = """

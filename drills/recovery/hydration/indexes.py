@@ -8,7 +8,7 @@ everything else is switched off, and EXPLAIN says which index it is before it co
   all words and the rows behind them are gone through (PostgreSQL, "GIN Extensibility", GIN_SEARCH_MODE_ALL). One for each
   column, because a search keeps to its column.
 - GiST, SP-GiST: what is not null is everywhere. From PostgreSQL 17 on the planner leaves that out of a column that is NOT
-  NULL, so that nothing is read; hydration.py then looks the keys up, as it does for a hash index.
+  NULL, so that nothing is read; hydrate.py then looks the keys up, as it does for a hash index.
 """
 
 from __future__ import annotations

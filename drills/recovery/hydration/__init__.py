@@ -1,0 +1,1 @@
+"""Reads a restored copy whole, and how: its tables, and indexes that no order reads from end to end."""

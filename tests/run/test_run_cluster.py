@@ -1,0 +1,171 @@
+"""Whole runs that drill an Aurora cluster with the profile `endpoint`, under the policies of infra/iam."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from drills.checks import manifest
+from drills.checks.canary import writer
+from drills.cli import main as cli
+from drills.files import write_atomically
+from drills.recovery.connect import Endpoint, connector
+from drills.replay import bundle
+from drills.replay.replay import replay
+from tests.support import policies
+from tests.support.aurora import Cluster, create_cluster
+from tests.support.elsewhere import DATABASE, NAME, VAULT, back_up, configure, make_groups, plan_backups
+from tests.support.enforcing import Door, enforced
+from tests.support.evaluating import ALLOWED, REFUSED, Simulator
+from tests.support.planted import Plants, made_key
+from tests.support.rds import MASTER
+from tests.support.runs import Place, Run, drills, made_place, nothing_left
+from tests.support.sandbox import RunningSandbox, end_sandbox, start_sandbox
+
+pytestmark = [pytest.mark.whole_run, pytest.mark.postgres, pytest.mark.sandbox]
+SIGNING = {"DRILL_EVIDENCE_KEY": made_key(Plants())}
+REFUSING = "of an Aurora cluster a drill restores and checks a copy, and nothing else is there yet: see docs/aurora.md"
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Place]:
+    """Where the runs of this module take place."""
+    with made_place() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[RunningSandbox]:
+    """An AWS that belongs to the test and not to a run."""
+    running = start_sandbox()
+    yield running
+    assert end_sandbox(running) == 0
+
+
+@pytest.fixture(scope="module")
+def door(elsewhere: RunningSandbox, simulator: Simulator) -> Iterator[Door]:
+    """The only way into that AWS for a role, by whose policies each request is judged."""
+    with enforced(elsewhere, simulator.decide) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def source(elsewhere: RunningSandbox) -> Cluster:
+    """A cluster with a table and a canary, backed up by AWS Backup."""
+    key = elsewhere.client("kms").create_key()["KeyMetadata"]["Arn"]
+    made = create_cluster(elsewhere, NAME, DatabaseName=DATABASE, StorageEncrypted=True, KmsKeyId=key)
+    made.writer()
+    with made.connect(dbname=DATABASE) as session:
+        session.execute("create table plant as select n as id, 'plant ' || n as name from generate_series(1, 300) as n")
+        writer.install(session)
+        for _ in range(3):
+            writer.beat(session)
+    return made
+
+
+@pytest.fixture(scope="module")
+def run(place: Place, elsewhere: RunningSandbox, door: Door, source: Cluster) -> Run:
+    """A run as a role that has the policies of a drill of a cluster and nothing else."""
+    shown = source.described()
+    endpoint = Endpoint(shown["Endpoint"], shown["Port"], MASTER, SecretStr(source.password), Path(elsewhere.ca))
+    stored, secret = place.checkout / "plants.json", manifest.write_key(place.checkout / "plants.json")
+    write_atomically(stored, manifest.dump(manifest.take(connector(endpoint), key=secret), secret))
+    arn = shown["DBClusterArn"]
+    elsewhere.client("backup").create_backup_vault(BackupVaultName=VAULT)
+    back_up(elsewhere, arn)
+    plan_backups(elsewhere, arn)
+    more = f'manifest = "{stored}"'
+    configure(place, elsewhere, more, endpoint=door.url, restore=make_groups(elsewhere), kind="cluster")
+    documents = [policies.policy(name, source=NAME, key_arn=shown["KmsKeyId"]) for name in ("drill", "aurora")]
+    made = drills(place, "run", environment=elsewhere.variables | SIGNING | door.role("drill", *documents))
+    nothing_left(place)
+    return made
+
+
+def test_a_cluster_is_drilled_whole(run: Run, source: Cluster) -> None:
+    """Exit 0: each promise passed or was left out with its reason, all that was made is gone, and the source is as it was."""
+    skipped = [each.reason for each in run.record.promises if each.outcome == "skipped"]
+
+    assert (run.status, run.record.failures) == (0, ())
+    assert {each.outcome for each in run.record.promises} == {"passed", "skipped"}
+    assert sum(each.outcome == "passed" for each in run.record.promises) > 15
+    assert f"not there for a cluster: {REFUSING}" in skipped
+    (restored,) = run.record.restorations
+    assert (restored.expectation, restored.instance_class) == ("stored", "db.r6g.large")
+    kinds = {each.kind: each.state for each in run.record.resources}
+    assert kinds == dict.fromkeys(
+        ("db-cluster", "db-instance", "db-cluster-parameter-group", "db-parameter-group"), "gone"
+    )
+    price = run.record.price
+    assert price is not None
+    assert price.used is not None
+    assert [each.instance_class for each in price.used.copies] == ["db.r6g.large of Aurora"]
+    assert price.used.usd is None
+    assert [each["DBInstanceIdentifier"] for each in source.described()["DBClusterMembers"]] == [f"{NAME}-writer"]
+
+
+def test_its_verdicts_follow_from_its_evidence(run: Run, place: Place) -> None:
+    """The recorded answers about clusters say all that the record does of the copy."""
+    assert run.folder is not None
+    (sealed,) = (place.checkout / "reports/evidence").glob(f"*/*-{run.folder.name}")
+    assert replay(bundle.read(sealed)).differences == []
+
+
+def test_a_whole_run_needs_no_right_that_its_policies_do_not_give(run: Run, door: Door) -> None:
+    """Each request was allowed by drill.json or aurora.json; of the latter nothing is there that a run has no use for."""
+    assert run.status == 0
+    assert [each for each in door.asked if each.decision != ALLOWED] == []
+    asked = {each.action for each in door.asked}
+    assert policies.actions_of(policies.calls()["aurora"]["calls"]) - asked == policies.RARELY["aurora"]
+    made = {each.action: each for each in door.asked}
+    assert made["rds:CreateDBInstance"].context["rds:PubliclyAccessible"] == "false"
+    assert made["rds:DeleteDBCluster"].context["aws:ResourceTag/drills:run"] == run.record.run_id
+
+
+def test_each_change_is_refused_where_it_is_about_the_source(
+    run: Run, door: Door, source: Cluster, simulator: Simulator
+) -> None:
+    """The same call on another cluster, its snapshot or its group, though that carried the tags of a drill."""
+    key = source.described()["KmsKeyId"]
+    documents = [policies.policy(name, source=NAME, key_arn=key) for name in ("drill", "aurora")]
+    others = {"cluster": f":cluster:{NAME}", "cluster-pg": ":cluster-pg:orders", "db": f":db:{NAME}-writer"}
+    changes = ("Restore", "Create", "Copy", "Modify", "Delete", "AddTags")
+    tried, wrong = set(), []
+    for each in door.asked:
+        name, kind = each.action.split(":")[1], (*each.resource.split(":"), *[""] * 6)[5]
+        if not (each.action.startswith("rds:") and name.startswith(changes) and kind in others):
+            continue
+        tried.add((name, kind))
+        place = each.resource.rpartition(f":{kind}:")[0]
+        if simulator.decide(documents, each.action, place + others[kind], each.context, None) not in REFUSED:
+            wrong.append((each.action, kind))
+
+    assert run.status == 0
+    assert wrong == []
+    assert {("CreateDBInstance", "cluster"), ("DeleteDBCluster", "cluster"), ("ModifyDBCluster", "cluster")} <= tried
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(("posture",), ("preflight",), ("backup", "--retain", "1d"), ("restore",)),
+        *(("cutover", "plan"), ("validate", "--restore-job", "x")),
+    ],
+)
+def test_what_is_not_there_for_clusters_says_so(
+    run: Run,
+    place: Place,
+    command: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """One sentence with the name of the command and of the cluster, exit 2, and nothing is asked of AWS."""
+    assert run.status == 0
+    monkeypatch.chdir(place.checkout)
+
+    assert cli.main(list(command)) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert f'drills {command[0]}: expected a target that is an RDS instance, found "{NAME}": {REFUSING}' in said
