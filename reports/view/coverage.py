@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from drills.model.coverage import Coverage, ProvedByParts
 from drills.model.record import RunRecord
@@ -10,7 +10,7 @@ from drills.turns import wording
 from reports.view.parts import Folded, Lines, Table, table
 
 ONE_BY_ONE = 60  # tables; of more those that one run was the last to prove share rows
-IN_A_ROW = 200
+IN_A_ROW = 500  # characters of names: typst sets no cell of thousands of words, and a name has many places to wrap at
 NEVER = "never"
 
 
@@ -66,7 +66,7 @@ def _by_run(found: Coverage) -> Table:
     rows += [
         (wording.day(each.proof.at), each.proof.run_id, f"{len(names):,}", ", ".join(names))
         for each in found.whole
-        for names in _portions(list(each.tables))
+        for names in _portions(each.tables)
     ]
     rows += [
         ("by parts since", each.newest.run_id, "1", f"{each.table}: {wording.by_parts(each)}")
@@ -78,6 +78,15 @@ def _by_run(found: Coverage) -> Table:
 _CAPTION = "The longest ago first. A table by parts was proved range by range of its key, on copies of several drills."
 
 
-def _portions(names: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(names), IN_A_ROW):
-        yield names[start : start + IN_A_ROW]
+def _portions(names: Sequence[str]) -> Iterator[list[str]]:
+    """Yield the names in their order, as many at a time as share a row."""
+    row: list[str] = []
+    length = 0
+    for name in names:
+        if row and length + len(name) > IN_A_ROW:
+            yield row
+            row, length = [], 0
+        row.append(name)
+        length += len(name)
+    if row:
+        yield row
