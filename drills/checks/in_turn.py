@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from drills.checks.base.budget import OUT_OF_TIME
 from drills.checks.base.relations import FIRST_USER_OID
 from drills.checks.base.runner import observe_each
 from drills.checks.base.session import Connection, Connector, index_scans
@@ -24,6 +25,7 @@ from drills.model.coverage import (
     Known,
     Learned,
     Measured,
+    Outlook,
     Proof,
     ProvedByParts,
     ProvedTogether,
@@ -168,6 +170,7 @@ def coverage(judge: Judge, seen: TurnsSeen, contents: Iterable[tuple[str, Conten
     if manifest is None:
         raise ValueError("expected a manifest that says which tables there are, found none")
     whole, by_key = {}, {}
+    contents = list(contents)
     for database, each in contents:
         if proved := _proved(judge, manifest, database, each):
             whole[database] = proved
@@ -185,8 +188,25 @@ def coverage(judge: Judge, seen: TurnsSeen, contents: Iterable[tuple[str, Conten
         _together(tables),
         tuple(found for table in tables if (found := _by_parts(table))),
         tuple(table.name for table in tables if table.last() is None),
-        planning.outlook(tables, known, budget),
+        _but_for(_unreadable(manifest, contents), tables, planning.outlook(tables, known, budget)),
     )
+
+
+def _unreadable(manifest: Manifest, contents: Iterable[tuple[str, ContentSeen]]) -> dict[str, str]:
+    """Return the tables that could not be read for another reason than lack of time, and why, by the names that people read."""
+    return {
+        label(manifest, database, name): reason
+        for database, each in contents
+        for name, reason in each.found.unreadable.items()
+        if not reason.startswith(OUT_OF_TIME)
+    }
+
+
+def _but_for(unreadable: Mapping[str, str], tables: Sequence[Table], found: Outlook) -> Outlook:
+    """Return an outlook in which what cannot be read is never proved, however many drills there are."""
+    unproved = {table.name for table in tables if table.last() is None}
+    never = tuple((name, f"could not be read: {why}") for name, why in sorted(unreadable.items()) if name in unproved)
+    return Outlook(None, None, (*never, *found.too_large), found.assumed) if never else found
 
 
 def _proved(judge: Judge, manifest: Manifest, database: str, seen: ContentSeen) -> tuple[str, ...]:

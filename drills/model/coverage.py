@@ -113,7 +113,7 @@ class Outlook:
     """After how many more drills at the budget everything will have been proved; None: not at this budget.
 
     `cycle` is how many drills it takes to prove everything anew, `too_large` what no drill at the budget can prove, with the
-    reason. `assumed`: nothing was measured yet, so that the rate of reading is a guess.
+    reason: it takes longer, or could not be read. `assumed`: nothing was measured yet, so that the rate of reading is a guess.
     """
 
     drills: int | None

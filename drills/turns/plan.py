@@ -31,6 +31,7 @@ OF_A_TABLE = 0.002  # seconds beside its bytes, one of many that are read by one
 OF_A_PART = 0.02
 _STEPS = 4  # of the largest table that is left whole, between one and twice as much
 _LEAST = 0.02  # seconds: a table that takes less is never divided
+_MORE = "raise content_budget"
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -240,7 +241,7 @@ def outlook(tables: Sequence[Table], known: Known, budget: Budgeted | None) -> O
     if budget is None:
         return Outlook(int(unproved), int(bool(tables)), assumed=assumed)
     if not budget.capacity:
-        gone = f"{show_duration(known.overhead)} are gone before a row is read"
+        gone = f"{show_duration(known.overhead)} are gone before a row is read: {_MORE}"
         return Outlook(None if unproved else 0, None, (("any table", gone),), assumed)
     anew = [
         Table(each.database, each.name, each.size, each.parts, each.shared, _unproved(each.known)) for each in tables
@@ -265,9 +266,8 @@ def _count(
     for unit in listed:
         if not budget.holds(unit):
             what = "each part of it" if unit.part is not None else "it can only be compared whole, which"
-            never[unit.table] = (
-                f"{what} takes about {show_duration(unit.seconds / (budget.connections if unit.shared else 1))}"
-            )
+            took = show_duration(unit.seconds / (budget.connections if unit.shared else 1))
+            never[unit.table] = f"{what} takes about {took}: {_MORE}"
     if never:
         return None, tuple(sorted(never.items()))
     return drills_for(listed, budget), ()

@@ -51,7 +51,7 @@ def outlook(coverage: Coverage) -> str:
     if found.drills is None:
         name, why = found.too_large[0]
         more = f", and {len(found.too_large) - 1:,} more" if len(found.too_large) > 1 else ""
-        return f"{at} never everything: {name}: {why}{more}; raise content_budget{guess}"
+        return f"{at} never everything: {name}: {why}{more}{guess}"
     if found.drills:
         left, more = _tables(len(coverage.unproved)), _drills(found.drills, "more ")
         return f"{at} everything will have been proved after {more}; unproved: {left}{guess}"

@@ -22,8 +22,10 @@ from drills.evidence.seal import Seal
 from drills.fleet import record as records
 from drills.fleet import score
 from drills.fleet.record import FLEET_VERSION, FleetRecord, Member
+from drills.history import coverage
 from drills.history.line import line_of, read_lines, write_line
 from drills.history.store import append_text
+from drills.model.coverage import Learned
 from drills.model.record import Setting
 from drills.record import Journal, load
 from tests.support.example_record import START, green_drill
@@ -47,6 +49,8 @@ def share(root: Path, index: int, *, state: str = "ended", code: int = 0) -> Pat
     (folder / "out" / run_id).mkdir(parents=True)
     Journal.create(folder / "out" / run_id, run, origin=0.0)
     append_text(folder / "history.jsonl", write_line(line_of(run)))
+    learned = Learned(run_id, START, {"orders": (f"shop.{target}",)})
+    assert coverage.append(folder / coverage.FILE, coverage.whose(run), learned) == ""
     member = dataclasses.replace(Member(target, shard=f"{index}/2"), state="running")
     if state == "ended":
         member = score.of_run(member, code, run, "")
@@ -79,6 +83,10 @@ def test_nothing_of_a_share_is_lost(tmp_path: Path, capsys: Capture, monkeypatch
             assert (into / path.relative_to(one / "reports")).read_bytes() == path.read_bytes()
     runs, problems = read_lines((into / "history.jsonl").read_text())
     assert ([each.key.target for each in runs], problems) == (list(TARGETS), ())
+    covered = [coverage.known(into / coverage.FILE, coverage.whose(load(path))) for path in (into / "out").glob("2*")]
+    assert sorted(table for known, _ in covered for table in known.tables["orders"]) == [
+        f"shop.{name}" for name in sorted(TARGETS)
+    ]
     chains = [read_chain(into / "evidence" / f"sandbox-{name}") for name in TARGETS]
     assert [(len(chain.bundles), unread) for chain, unread in chains] == [(1, ()), (1, ())]
 

@@ -89,6 +89,16 @@ def test_what_follows_from_the_observations_is_what_was_recorded() -> None:
     assert replayed(None, ())[0].differences == []
 
 
+def test_a_table_that_nobody_may_read_is_never_proved() -> None:
+    """No number of drills proves it: it is named with what was lacking."""
+    found = Contents("hash64", {}, {"shop.a": "permission denied for table a"})  # type: ignore[arg-type]
+    turns, content = seen()[1].seen, ContentSeen(found, "", "", "whole")
+    outlook = in_turn.coverage(JUDGE, turns, [("orders", content)], "1").outlook
+
+    assert outlook.drills is None
+    assert outlook.too_large == (("shop.a", "could not be read: permission denied for table a"),)
+
+
 def test_nothing_known_before_leaves_what_was_proved_now() -> None:
     """The first drill of a target knows nothing, and its line says all there is."""
     assert together([derived().learned]) != Known()
