@@ -63,15 +63,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _left_out(folder: Path, effective: Config) -> Iterator[tuple[str, str]]:
     """Yield each tag whose scenarios are skipped in this run, with the reason."""
     profile, allowed = context.allowed_tags(folder)
+    cluster = effective.target.kind == "cluster"
+    if cluster:  # said before all others, which somebody could set otherwise
+        yield CUTS_OVER, f"not there for a cluster: {NO_CLUSTER}"
     for tag in NEEDS_LEAVE:
         if tag not in allowed:
             yield tag, f"profile {profile!r} does not allow {tag!r}"
     tier = effective.target.tier
     yield from ((tag, not_run_in(tier)) for tag in tags_not_run_in(tier))
-    cluster = effective.target.kind == "cluster"
-    if cluster:
-        yield from ((tag, f"not there for a cluster: {NO_CLUSTER}") for tag in ("posture", CUTS_OVER))
-    elif not context.judges_posture(folder):
+    if not context.judges_posture(folder):
         yield "posture", "not configured for the target: set posture.promised in drill.toml"
     reason = "" if cluster else cutover.reason_left_out(effective)
     if not reason and not cluster and CUTS_OVER in allowed:

@@ -125,9 +125,13 @@ def describe_instance(clients: Clients, name: str, kind: Kind = INSTANCE) -> Ins
     raw = raw_instance(clients, name, kind)
     if raw is None or kind is INSTANCE:
         return None if raw is None else read_instance(raw)
-    writer = next((each for each in raw.get("DBClusterMembers") or () if each.get("IsClusterWriter")), None)
-    of_writer = raw_instance(clients, writer["DBInstanceIdentifier"]) if writer else None
-    return read_cluster(raw, of_writer)
+    return read_cluster(raw, writer_of(clients, raw))
+
+
+def writer_of(clients: Clients, cluster: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the member of DescribeDBInstances' answer about the writer of a cluster, None where it has none."""
+    writer = next((each for each in cluster.get("DBClusterMembers") or () if each.get("IsClusterWriter")), None)
+    return raw_instance(clients, writer["DBInstanceIdentifier"]) if writer else None
 
 
 def snapshot_status(clients: Clients, snapshot_id: str, kind: Kind = INSTANCE) -> str:
@@ -314,12 +318,17 @@ def subnet_group(clients: Clients, name: str) -> dict[str, Any] | None:
     return first(found)
 
 
-def parameter_group(clients: Clients, name: str) -> dict[str, Any] | None:
-    """Return the member of DescribeDBParameterGroups' answer, None where there is no group of that name."""
-    found = none_if_missing(
-        lambda: clients.rds.describe_db_parameter_groups(DBParameterGroupName=name)["DBParameterGroups"]
+def parameter_group(clients: Clients, name: str, kind: Kind = INSTANCE) -> dict[str, Any] | None:
+    """Return the member of DescribeDBParameterGroups' answer, or of that about clusters, None where there is no such group."""
+    rds = clients.rds
+    if kind is CLUSTER:
+        asked = {"DBClusterParameterGroupName": name}
+        return first(
+            none_if_missing(lambda: rds.describe_db_cluster_parameter_groups(**asked)["DBClusterParameterGroups"])
+        )
+    return first(
+        none_if_missing(lambda: rds.describe_db_parameter_groups(DBParameterGroupName=name)["DBParameterGroups"])
     )
-    return first(found)
 
 
 def has_security_group(clients: Clients, group_id: str) -> bool:

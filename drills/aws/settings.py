@@ -17,8 +17,9 @@ from typing import Any, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.aws.calls.answers import IncompleteAnswer
-from drills.aws.databases.described import pending_values
-from drills.aws.read import error_code, is_not_found
+from drills.aws.databases.described import as_instance, pending_values
+from drills.aws.databases.kinds import CLUSTER, INSTANCE, Kind
+from drills.aws.read import error_code, raw_instance, writer_of
 from drills.aws.session import Clients
 from drills.checks.base.session import Connection
 from drills.errors import DrillError
@@ -82,21 +83,16 @@ _LOCATION_SETTINGS = frozenset(
 # -- reading ----------------------------------------------------------------------------------------------------------
 
 
-def read_settings(clients: Clients, instance_id: str) -> dict[str, object]:
-    """Return every setting of the instance, with its identity. DrillError where there is no instance of that name."""
-    try:
-        found = clients.rds.describe_db_instances(DBInstanceIdentifier=instance_id)["DBInstances"]
-    except ClientError as error:
-        if not is_not_found(error):
-            raise
-        found = []
-    if not found:
-        raise DrillError(
-            f'expected an instance "{instance_id}" in {clients.region}, found none: see aws rds describe-db-instances'
-        )
-    raw = found[0]
+def read_settings(clients: Clients, instance_id: str, kind: Kind = INSTANCE) -> dict[str, object]:
+    """Return every setting of the instance or cluster, with its identity. DrillError where there is nothing of that name."""
+    raw = raw_instance(clients, instance_id, kind)
+    if raw is None:
+        what = f'{"a cluster" if kind is CLUSTER else "an instance"} "{instance_id}"'
+        raise DrillError(f"expected {what} in {clients.region}, found none: see aws rds describe-db-{kind.name}s")
+    if kind is CLUSTER:
+        raw = as_instance(raw, writer_of(clients, raw))
     settings = settings_from(raw)
-    settings |= _parameters(clients, raw)
+    settings |= _parameters(clients, raw, kind)
     settings["proxies"] = read_or_not_verified("rds:DescribeDBProxies", lambda: _proxies(clients, instance_id))
     settings["iam_policies"] = read_or_not_verified(
         "iam:GetAccountAuthorizationDetails", lambda: _policies(clients, str(raw["DbiResourceId"]))
@@ -181,20 +177,23 @@ def read_or_not_verified(right: str, read: Callable[[], T]) -> T | NotVerified:
         return NotVerified(f"{' '.join(str(error).split())}: needs {right}")
 
 
-def _parameters(clients: Clients, raw: Mapping[str, Any]) -> dict[str, object]:
+def _parameters(clients: Clients, raw: Mapping[str, Any], kind: Kind) -> dict[str, object]:
     """Return the values that the parameter group sets (`Source` user), each as `parameter.NAME`."""
     groups = [each["DBParameterGroupName"] for each in raw.get("DBParameterGroups") or []]
 
     def read() -> dict[str, object]:
-        pages = clients.rds.get_paginator("describe_db_parameters")
+        cluster = kind is CLUSTER
+        pages = clients.rds.get_paginator("describe_db_cluster_parameters" if cluster else "describe_db_parameters")
+        member = "DBClusterParameterGroupName" if cluster else "DBParameterGroupName"
         return {
             f"parameter.{each['ParameterName']}": each.get("ParameterValue")
             for group in groups
-            for page in pages.paginate(DBParameterGroupName=group, Source="user")
+            for page in pages.paginate(**{member: group}, Source="user")
             for each in page["Parameters"]
         }
 
-    found = read_or_not_verified("rds:DescribeDBParameters", read)
+    right = "rds:DescribeDBClusterParameters" if kind is CLUSTER else "rds:DescribeDBParameters"
+    found = read_or_not_verified(right, read)
     return found if isinstance(found, dict) else {"parameter": found}
 
 

@@ -50,7 +50,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Judge the target; the exit code. DrillError, one sentence, where nothing could be read."""
     store = Path(settings.FOLDER) if options.store is None else folder_to_write("--store", options.store)
-    reached = open_target(options, instances_for="drills posture")
+    reached = open_target(options)
     try:
         facts = store_and_read(reached.clients, reached.restore, reached.config.target, store, reached.now)
     except (ClientError, BotoCoreError) as error:

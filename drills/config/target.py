@@ -194,7 +194,7 @@ def _sample(raw: Any) -> PointSelector:
 
 
 NO_CLUSTER = (
-    "of an Aurora cluster a drill restores and checks a copy, and nothing else is there yet: see docs/aurora.md"
+    "an Aurora cluster is drilled and its posture judged, and nothing else is there for it yet: see docs/aurora.md"
 )
 
 
@@ -290,9 +290,8 @@ class Target(Table):
             raise refuse(
                 'engine = "aurora-postgresql" of a cluster and "postgres" of an instance, or none', self.engine
             )
-        if self.kind == "cluster" and (self.cutover or self.posture.promised):
-            what = "cutover" if self.cutover else "posture.promised"
-            raise refuse(f"no {what}; {NO_CLUSTER}", what)
+        if self.kind == "cluster" and self.cutover:
+            raise refuse(f"no cutover; {NO_CLUSTER}", "cutover")
         if self.manifest and self.manifests:
             raise refuse("manifest or manifests, found both: a file that is named, or a store that is searched")
         return self

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from drills.aws.databases.kinds import INSTANCE, Kind
 from drills.model.parity import NotVerified
 from drills.model.point import RecoveryPoint
 from drills.model.timing import WorstCase
@@ -118,16 +119,17 @@ class PostureFacts:
     needs: RestoreNeeds | NotVerified | None = None
     stored: StoredConfiguration | NotVerified | None = None
     worst_case: WorstCase | NotVerified | None = None
+    kind: Kind = INSTANCE
 
     @property
     def arn(self) -> str:
-        """The ARN of the instance, also when it is gone."""
-        return f"arn:aws:rds:{self.region}:{self.account}:db:{self.instance_id}"
+        """The ARN of the instance or cluster, also when it is gone."""
+        return f"arn:aws:rds:{self.region}:{self.account}:{self.kind.arn}:{self.instance_id}"
 
     @property
     def resource_id(self) -> str | None:
-        """DbiResourceId of the living instance."""
-        return str(self.instance.get("DbiResourceId") or "") if self.instance else None
+        """The identity of the living instance or cluster, as AWS has given it."""
+        return self.kind.resource_of(self.instance) if self.instance else None
 
     def vault_arn(self, name: str) -> str:
         """Return the ARN of a vault of this account and region."""

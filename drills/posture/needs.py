@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from drills.durations import show_duration
 from drills.model.finding import CheckResult
+from drills.model.instance import DatabaseKind
 from drills.model.parity import NotVerified
 from drills.posture.facts import PostureFacts, RestoreNeeds, StoredConfiguration
 from drills.posture.judgement import Judgement
@@ -14,15 +16,18 @@ from drills.posture.judgement import Judgement
 LAG_AT_MOST = timedelta(hours=1)
 STORED_AT_MOST = timedelta(days=2)
 ZONES_AT_LEAST = 2  # "at least two Availability Zones" (RDS user guide, "Working with DB subnet groups")
-QUOTAS = ("DBInstances", "ManualSnapshots")
+QUOTAS: Mapping[DatabaseKind, tuple[str, ...]] = {
+    "instance": ("DBInstances", "ManualSnapshots"),
+    "cluster": ("DBClusters", "DBInstances", "ManualClusterSnapshots"),
+}
 
 
 def automated(facts: PostureFacts) -> CheckResult:
     """Judge that RDS's own backups are on, and that a moment of the last hour can be restored."""
     judged = Judgement("automated backups")
-    instance, name = facts.instance, facts.instance_id
+    instance, name, of = facts.instance, facts.instance_id, facts.kind.name
     if instance is None:
-        return judged.result("", nothing="there is no instance")
+        return judged.result("", nothing=f"there is no {of}")
     judged.count()
     latest = instance.get("LatestRestorableTime")
     if not instance.get("BackupRetentionPeriod"):
@@ -31,16 +36,16 @@ def automated(facts: PostureFacts) -> CheckResult:
             facts.arn,
             expected="automated backups, without which no moment between two recovery points can be restored",
             found="a backup retention of 0 days",
-            remedy=f"aws rds modify-db-instance --db-instance-identifier {name} --backup-retention-period 7",
+            remedy=f"aws rds modify-db-{of} --db-{of}-identifier {name} --backup-retention-period 7",
         )
         return judged.result("")
-    made = instance.get("InstanceCreateTime")
+    made = instance.get(facts.kind.created)
     if latest is None and made is not None and facts.now - made < LAG_AT_MOST:
         judged.find(
             "warning",
             facts.arn,
             expected="a LatestRestorableTime",
-            found="none yet: the instance is younger than an hour",
+            found=f"none yet: the {of} is younger than an hour",
             remedy="run it again when its first backup is done",
         )
     elif latest is None or facts.now - latest > LAG_AT_MOST:
@@ -54,7 +59,7 @@ def automated(facts: PostureFacts) -> CheckResult:
             facts.arn,
             expected="a LatestRestorableTime of the last hour",
             found=found,
-            remedy=f"aws rds describe-events --source-type db-instance --source-identifier {name}: see why no log is kept",
+            remedy=f"aws rds describe-events --source-type db-{of} --source-identifier {name}: see why no log is kept",
         )
     reaches = f"reaches to {latest:%Y-%m-%d %H:%M:%S} UTC" if latest else "begins with the first backup"
     return judged.result(f"point-in-time recovery {reaches}")
@@ -72,13 +77,14 @@ def restore_needs(facts: PostureFacts) -> CheckResult:
             judge_security_group(judged, group, there=group in needs.groups_there)
     if judged.was_read(needs.parameter_group, needs.parameters) and needs.parameter_group:
         judged.count()
+        cluster = "cluster-" if facts.kind.name == "cluster" else ""
         if needs.parameters is None:
             judged.find(
                 "error",
                 needs.parameter_group,
                 expected="a parameter group",
                 found="none of that name",
-                remedy="aws rds create-db-parameter-group, or correct restore.parameter_group in drill.toml",
+                remedy=f"aws rds create-db-{cluster}parameter-group, or correct restore.parameter_group in drill.toml",
             )
     _quotas(judged, facts, needs)
     return judged.result("what a restore needs is there")
@@ -126,7 +132,7 @@ def _subnets(judged: Judgement, needs: RestoreNeeds) -> None:
 def _quotas(judged: Judgement, facts: PostureFacts, needs: RestoreNeeds) -> None:
     if not judged.was_read("quotas", needs.quotas) or isinstance(needs.quotas, NotVerified):
         return
-    for name in QUOTAS:
+    for name in QUOTAS[facts.kind.name]:
         used, most = needs.quotas.get(name, (0, 0))
         judged.count(bool(most))
         if most and used >= most:

@@ -26,9 +26,9 @@ def protection(facts: PostureFacts) -> CheckResult:
         judged.find(
             "error",
             facts.arn,
-            expected="an instance",
+            expected="a cluster" if facts.kind.name == "cluster" else "an instance",
             found="none of that name",
-            remedy="correct instance in drill.toml, or recover it: see docs/runbook.md",
+            remedy=f"correct {facts.kind.name} in drill.toml, or recover it: see docs/runbook.md",
         )
     if not isinstance(protections, NotVerified) and not protections and facts.instance is not None:
         judged.find(

@@ -14,6 +14,7 @@ from typing import Any
 
 from drills.aws import plans, settings
 from drills.aws import read as aws
+from drills.aws.databases.kinds import CLUSTER, KINDS
 from drills.aws.read import none_if_missing
 from drills.aws.session import Clients
 from drills.aws.settings import read_or_not_verified
@@ -54,7 +55,7 @@ def _read(clients: Clients, restore: Clients, target: Target, now: datetime, sto
     protections = read_or_not_verified("backup:ListBackupPlans", lambda: reader.protections(raw)) if raw else ()
     points = read_or_not_verified(
         "backup:ListRecoveryPointsByBackupVault, rds:DescribeDBSnapshots",
-        lambda: aws.recovery_points(clients, target.instance, reader.existing_vault()),
+        lambda: aws.recovery_points(clients, target.instance, reader.existing_vault(), reader.kind),
     )
     facts = PostureFacts(
         now=now,
@@ -78,13 +79,14 @@ def _read(clients: Clients, restore: Clients, target: Target, now: datetime, sto
             "backup:ListBackupPlans, backup:ListBackupJobs, backup:ListCopyJobs",
             lambda: _worst_case(clients, target, now),
         ),
+        kind=reader.kind,
     )
     facts = dataclasses.replace(facts, vaults=reader.vaults(facts), keys=reader.keys(points))
     return dataclasses.replace(facts, roles=reader.roles(facts))
 
 
 def _worst_case(clients: Clients, target: Target, now: datetime) -> WorstCase | None:
-    instance = aws.describe_instance(clients, target.instance)
+    instance = aws.describe_instance(clients, target.instance, KINDS[target.kind])
     return schedule.worst_case(clients, target, instance, now) if instance else None
 
 
@@ -115,10 +117,15 @@ class _FactReader:
         self._clients = clients
         self._restore = restore
         self._target = target
+        self.kind = KINDS[target.kind]
 
     def instance(self) -> Document | None:
-        """Return the member of DescribeDBInstances, None where there is no instance of that name."""
-        return aws.raw_instance(self._clients, self._target.instance)
+        """Return the member of DescribeDBInstances or DescribeDBClusters, None where there is nothing of that name."""
+        return aws.raw_instance(self._clients, self._target.instance, self.kind)
+
+    def arn(self) -> str:
+        """Return the ARN of the instance or cluster, also when it is gone."""
+        return f"arn:aws:rds:{self._clients.region}:{self._clients.account}:{self.kind.arn}:{self._target.instance}"
 
     # -- plans --------------------------------------------------------------------------------------------------------
 
@@ -126,7 +133,8 @@ class _FactReader:
         """Return every plan with a selection that means the instance."""
         tags = aws.tags_by_key(raw.get("TagList") or ())
         found, read = [], dict[str, Document]()
-        for row, selection, by in plans.selections(self._clients, str(raw["DBInstanceArn"]), tags):
+        arn = str(raw["DBClusterArn" if self.kind is CLUSTER else "DBInstanceArn"])
+        for row, selection, by in plans.selections(self._clients, arn, tags):
             plan_id = row["BackupPlanId"]
             if plan_id not in read:
                 read[plan_id] = self._clients.backup.get_backup_plan(BackupPlanId=plan_id)
@@ -195,9 +203,12 @@ class _FactReader:
 
     def jobs(self, now: datetime) -> tuple[Document, ...]:
         """Return the instance's backup jobs of the last 30 days."""
-        arn = f"arn:aws:rds:{self._clients.region}:{self._clients.account}:db:{self._target.instance}"
         jobs = aws.pages(
-            self._clients.backup, "list_backup_jobs", "BackupJobs", ByResourceArn=arn, ByCreatedAfter=now - JOBS_SINCE
+            self._clients.backup,
+            "list_backup_jobs",
+            "BackupJobs",
+            ByResourceArn=self.arn(),
+            ByCreatedAfter=now - JOBS_SINCE,
         )
         return tuple(jobs)
 
@@ -206,8 +217,7 @@ class _FactReader:
         name = self.existing_vault()
         if name is None:
             return ()
-        arn = f"arn:aws:rds:{self._clients.region}:{self._clients.account}:db:{self._target.instance}"
-        within = {"BackupVaultName": name, "ByResourceArn": arn}
+        within = {"BackupVaultName": name, "ByResourceArn": self.arn()}
         points = aws.pages(self._clients.backup, "list_recovery_points_by_backup_vault", "RecoveryPoints", **within)
         return tuple(points)
 
@@ -238,14 +248,18 @@ class _FactReader:
         own = raw if raw is not None and beside else {}
         if raw is None and not (restore.subnet_group or restore.security_group or restore.parameter_group):
             return None
-        subnets = restore.subnet_group or str((own.get("DBSubnetGroup") or {}).get("DBSubnetGroupName") or "")
+        named = own.get("DBSubnetGroup") or {}  # a cluster has its name alone
+        subnets = restore.subnet_group or str(
+            named.get("DBSubnetGroupName") or "" if isinstance(named, dict) else named
+        )
         groups = (
             (restore.security_group,)
             if restore.security_group
             else tuple(each["VpcSecurityGroupId"] for each in own.get("VpcSecurityGroups") or [])
         )
         first: Document = next(iter(own.get("DBParameterGroups") or []), {})
-        parameters = restore.parameter_group or str(first.get("DBParameterGroupName") or "")
+        used = own.get("DBClusterParameterGroup") or first.get("DBParameterGroupName")
+        parameters = restore.parameter_group or str(used or "")
 
         return RestoreNeeds(
             subnets,
@@ -258,7 +272,10 @@ class _FactReader:
                 lambda: tuple(each for each in groups if aws.has_security_group(there, each)),
             ),
             parameters,
-            read_or_not_verified("rds:DescribeDBParameterGroups", lambda: aws.parameter_group(there, parameters))
+            read_or_not_verified(
+                "rds:DescribeDBClusterParameterGroups" if self.kind is CLUSTER else "rds:DescribeDBParameterGroups",
+                lambda: aws.parameter_group(there, parameters, self.kind),
+            )
             if parameters
             else None,
             read_or_not_verified("rds:DescribeAccountAttributes", lambda: aws.quotas(there)),
@@ -291,7 +308,7 @@ def vault_of(clients: Clients, target: Target) -> Vault | NotVerified | None:
 def store_and_read(clients: Clients, restore: Clients, target: Target, store: Path, now: datetime) -> PostureFacts:
     """Store the target's configuration, then read every fact. What cannot be stored is a finding, and no error."""
     try:
-        found = settings.read_settings(clients, target.instance)
+        found = settings.read_settings(clients, target.instance, KINDS[target.kind])
         resource_id = str(found["dbi_resource_id"])
         settings.save(
             store,

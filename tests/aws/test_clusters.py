@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from drills.aws import read
+from drills.aws import read, settings
 from drills.aws.databases.described import read_cluster
 from drills.aws.databases.kinds import CLUSTER
 from drills.aws.session import Clients
+from drills.errors import DrillError
 from tests.support.aurora import ENGINE, Cluster, create_cluster
 from tests.support.rds import ROLE, eventually
 from tests.support.sandbox import RunningSandbox
@@ -73,6 +74,22 @@ def test_a_cluster_without_a_writer_has_no_endpoint_yet() -> None:
     raw = {"DBClusterIdentifier": "bare", "Endpoint": "bare.cluster-x.eu-central-1.rds.amazonaws.com", "Port": 5432}
     found = read_cluster(raw, None)
     assert (found.host, found.port, found.instance_class) == ("", 0, "")
+
+
+def test_its_configuration_is_read_with_its_writers(clients: Clients, cluster: Cluster) -> None:
+    """Backups, groups, port and key are the cluster's, class and subnets the writer's; no such cluster is a sentence."""
+    shown, found = cluster.described(), settings.read_settings(clients, "read-me", CLUSTER)
+    assert (found["instance_id"], found["arn"], found["dbi_resource_id"]) == (
+        *("read-me", shown["DBClusterArn"], shown["DbClusterResourceId"]),
+    )
+    assert (found["parameter_group"], found["port"], found["kms_key"]) == (
+        *(shown["DBClusterParameterGroup"], shown["Port"], shown["KmsKeyId"]),
+    )
+    assert (found["backup_retention_days"], found["engine"]) == (shown["BackupRetentionPeriod"], ENGINE)
+    assert (found["instance_class"], bool(found["subnets"])) == ("db.r6g.large", True)
+    assert found["allocated_storage"] is None
+    with pytest.raises(DrillError, match='expected a cluster "nobody"'):
+        settings.read_settings(clients, "nobody", CLUSTER)
 
 
 def test_points_of_each_kind_are_found_once(clients: Clients, cluster: Cluster) -> None:

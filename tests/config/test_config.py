@@ -277,11 +277,7 @@ REFUSED = [
     ('[targets.a]\ncluster = "a"\ninstance = "b"', "expected instance or cluster, found both"),
     (
         '[targets.a]\ncluster = "a"\n[targets.a.cutover]\nservices = ["a/b"]\npublic_url = "http://a"',
-        "expected no cutover; of an Aurora cluster a drill restores",
-    ),
-    (
-        '[targets.a]\ncluster = "a"\nposture.promised = true',
-        "expected no posture.promised; of an Aurora cluster a drill",
+        "expected no cutover; an Aurora cluster is drilled",
     ),
     ('[targets.a]\nengine = "aurora-dsql"', "Aurora DSQL is not supported"),
     ('[targets.a]\nengine = "dsql"', "Aurora DSQL is not supported"),

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from drills.aws.databases.kinds import CLUSTER
 from drills.cli import main as cli
 from drills.model.finding import CheckResult, Finding
 from drills.model.parity import NotVerified
@@ -287,6 +288,30 @@ def test_each_thing_that_is_not_as_it_should_be_is_named(
     assert finding.object
     assert finding.expected
     assert result.outcome == ("missed" if any(each.severity == "error" for each in result.findings) else "met")
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "said", "remedy"),
+    [
+        ("automated backups", {"LatestRestorableTime": None}, "none", "--source-type db-cluster"),
+        ("automated backups", {"BackupRetentionPeriod": 0}, "0 days", "modify-db-cluster --db-cluster-identifier"),
+        ("restore needs", {"parameters": None}, "none of that name", "create-db-cluster-parameter-group"),
+        ("restore needs", {"quotas": {"DBClusters": (40, 40)}}, "40 of 40 in use", "service-quotas"),
+        ("restore needs", {"quotas": {"ManualClusterSnapshots": (9, 9)}}, "9 of 9 in use", "service-quotas"),
+    ],
+)
+def test_what_is_said_of_a_cluster_is_a_clusters(
+    facts: PostureFacts, name: str, change: dict[str, Any], said: str, remedy: str
+) -> None:
+    """Its ARN, its quotas and the commands that change it are those of clusters, and no instance's are judged."""
+    of_cluster = replace(facts, kind=CLUSTER)
+    changed = with_instance(of_cluster, **change) if name == "automated backups" else with_needs(of_cluster, **change)
+    finding = next(each for each in result_of(changed, name).findings if said in each.found)
+
+    assert remedy in finding.message
+    assert of_cluster.arn == facts.arn.replace(":db:", ":cluster:")
+    full = with_needs(of_cluster, quotas={"ManualSnapshots": (9, 9)})
+    assert result_of(full, "restore needs").outcome == "met"
 
 
 UNREAD: list[tuple[str, Callable[[PostureFacts], PostureFacts], set[str]]] = [

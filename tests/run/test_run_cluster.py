@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,7 +28,9 @@ from tests.support.sandbox import RunningSandbox, end_sandbox, start_sandbox
 
 pytestmark = [pytest.mark.whole_run, pytest.mark.postgres, pytest.mark.sandbox]
 SIGNING = {"DRILL_EVIDENCE_KEY": made_key(Plants())}
-REFUSING = "of an Aurora cluster a drill restores and checks a copy, and nothing else is there yet: see docs/aurora.md"
+REFUSING = (
+    "an Aurora cluster is drilled and its posture judged, and nothing else is there for it yet: see docs/aurora.md"
+)
 
 
 @pytest.fixture(scope="module")
@@ -148,10 +151,37 @@ def test_each_change_is_refused_where_it_is_about_the_source(
     assert {("CreateDBInstance", "cluster"), ("DeleteDBCluster", "cluster"), ("ModifyDBCluster", "cluster")} <= tried
 
 
+def test_its_posture_is_judged_with_rights_to_read_alone(
+    run: Run, place: Place, door: Door, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Under posture.json and aurora-reader.json each request is allowed; the configuration of the cluster is kept."""
+    assert run.status == 0
+    documents = [policies.policy(name, source=NAME, vault=VAULT) for name in ("posture", "aurora-reader")]
+    for variable, value in door.role("posture", *documents).items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.chdir(place.checkout)
+    before = len(door.asked)
+
+    code = cli.main(["posture", "--json"])
+    told = json.loads(capsys.readouterr().out)
+    asked = door.asked[before:]
+    results = {each["name"]: each["outcome"] for each in told["results"]}
+    assert [each for each in asked if each.decision != ALLOWED] == []
+    wanted = policies.actions_of(policies.calls()["aurora-reader"]["calls"])
+    assert wanted <= {each.action for each in asked}
+    assert (results["protection"], results["jobs"], results["automated backups"]) == ("met", "met", "met")
+    assert (results["restore needs"], results["stored configuration"], results["key"]) == ("met", "met", "met")
+    assert code in (0, 11, 12)
+    (kept,) = (place.checkout / "posture").rglob(f"*{NAME}*.json")
+    settings = json.loads(kept.read_text())["settings"]
+    assert (settings["engine"], settings["instance_class"]) == ("aurora-postgresql", "db.r6g.large")
+    assert settings["arn"].endswith(f":cluster:{NAME}")
+
+
 @pytest.mark.parametrize(
     "command",
     [
-        *(("posture",), ("preflight",), ("backup", "--retain", "1d"), ("restore",)),
+        *(("preflight",), ("backup", "--retain", "1d"), ("restore",)),
         *(("cutover", "plan"), ("validate", "--restore-job", "x")),
     ],
 )

@@ -39,6 +39,7 @@ VALUES = {
 }
 NAMES = (
     "aurora",
+    "aurora-reader",
     "backup",
     "cutover",
     "drill",

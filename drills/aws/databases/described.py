@@ -85,6 +85,28 @@ def read_cluster(raw: Mapping[str, Any], writer: Mapping[str, Any] | None) -> In
     )
 
 
+def as_instance(cluster: Mapping[str, Any], writer: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return a cluster as DescribeDBInstances would describe it: by the members that both have, else by its writer's."""
+    of_writer = dict(writer or {})
+    member: Mapping[str, Any] = next(
+        (each for each in cluster.get("DBClusterMembers") or () if each.get("IsClusterWriter")), {}
+    )
+    group = {
+        "DBParameterGroupName": cluster.get("DBClusterParameterGroup"),
+        "ParameterApplyStatus": member.get("DBClusterParameterGroupStatus"),
+    }
+    renamed = {
+        "DBInstanceIdentifier": cluster["DBClusterIdentifier"],
+        "DBInstanceArn": cluster.get("DBClusterArn"),
+        "DbiResourceId": cluster.get("DbClusterResourceId"),
+        "DBSubnetGroup": of_writer.get("DBSubnetGroup") or {"DBSubnetGroupName": cluster.get("DBSubnetGroup")},
+        "DBParameterGroups": [group],
+        "Endpoint": {"Port": cluster.get("Port")},
+        "AllocatedStorage": None,
+    }
+    return {**of_writer, **cluster, **renamed}
+
+
 def _scaling(raw: Mapping[str, Any]) -> tuple[float, float] | None:
     if raw.get("MinCapacity") is None or raw.get("MaxCapacity") is None:
         return None
