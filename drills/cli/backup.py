@@ -19,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from drills.aws import guards
 from drills.aws import read as aws
 from drills.aws.calls.outcome import was_not_carried_out
+from drills.aws.databases.kinds import KINDS
 from drills.aws.guarded.names import scratch_tags
 from drills.aws.remedies import advice, error_text, explain
 from drills.aws.session import Clients
@@ -101,7 +102,7 @@ def run(options: argparse.Namespace) -> int:
             "keeps it, and charges for it, for ever"
         )
     days = whole_days(options.retain)
-    reached = open_target(options, source_role="backup", instances_for="drills backup")
+    reached = open_target(options, source_role="backup")
     clock = SystemClock()
     try:
         request = _build_request(reached, days, options.role_arn, clock)
@@ -142,10 +143,11 @@ def _build_request(reached: OpenTarget, days: int, role: str | None, clock: Cloc
     config, clients = reached.config, reached.clients
     target = config.target
     sides = guards.Sides(clients.account, clients.region, reached.restore.account, reached.restore.region)
-    instance = aws.describe_instance(clients, target.instance)
+    instance = aws.describe_instance(clients, target.instance, KINDS[target.kind])
     if instance is None:
+        what = "a cluster" if target.kind == "cluster" else "an instance"
         raise ConfigError(
-            f'expected an instance "{target.instance}" in {clients.region}, found none: correct instance in drill.toml'
+            f'expected {what} "{target.instance}" in {clients.region}, found none: correct {target.kind} in drill.toml'
         )
     guards.check_source(config, instance, sides)
     if not target.vault:
@@ -193,9 +195,10 @@ def back_up(
     arn = str(job.get("RecoveryPointArn") or "")
 
     seen: list[RecoveryPoint] = []
+    kind = KINDS[request.target.kind]
 
     def listed() -> bool:
-        points = aws.recovery_points(clients, request.target.instance, request.vault)
+        points = aws.recovery_points(clients, request.target.instance, request.vault, kind)
         seen[:] = [each for each in points if each.arn == arn]
         return any(each.vault and each.snapshot_id for each in seen)
 
@@ -266,6 +269,15 @@ def _follow(
     return job
 
 
+def snapshots_command(target: Target) -> str:
+    """Return the command that lists the snapshots that AWS Backup has made of the target. Pure."""
+    if target.kind == "cluster":
+        return (
+            f"aws rds describe-db-cluster-snapshots --snapshot-type awsbackup --db-cluster-identifier {target.instance}"
+        )
+    return f"aws rds describe-db-snapshots --snapshot-type awsbackup --db-instance-identifier {target.instance}"
+
+
 # -- judging it -------------------------------------------------------------------------------------------------------
 
 
@@ -286,7 +298,7 @@ def judge(request: BackupRequest, arn: str, point: RecoveryPoint | None) -> tupl
         find(
             "an RDS snapshot",
             "a recovery point of the vault alone",
-            f"aws rds describe-db-snapshots --snapshot-type awsbackup --db-instance-identifier {request.target.instance}",
+            snapshots_command(request.target),
         )
     ends = request.at + request.days * DAY
     if point.vault and (point.expires_at is None or point.expires_at > ends + DAY + SLACK):

@@ -193,9 +193,7 @@ def _sample(raw: Any) -> PointSelector:
         raise refuse(str(error), raw) from None
 
 
-NO_CLUSTER = (
-    "an Aurora cluster is drilled and its posture judged, and nothing else is there for it yet: see docs/aurora.md"
-)
+NO_CLUSTER = "for an Aurora cluster there are drills, the posture and backups on demand so far: see docs/aurora.md"
 
 
 class Target(Table):

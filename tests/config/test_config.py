@@ -277,7 +277,7 @@ REFUSED = [
     ('[targets.a]\ncluster = "a"\ninstance = "b"', "expected instance or cluster, found both"),
     (
         '[targets.a]\ncluster = "a"\n[targets.a.cutover]\nservices = ["a/b"]\npublic_url = "http://a"',
-        "expected no cutover; an Aurora cluster is drilled",
+        "expected no cutover; for an Aurora cluster",
     ),
     ('[targets.a]\nengine = "aurora-dsql"', "Aurora DSQL is not supported"),
     ('[targets.a]\nengine = "dsql"', "Aurora DSQL is not supported"),

@@ -28,9 +28,7 @@ from tests.support.sandbox import RunningSandbox, end_sandbox, start_sandbox
 
 pytestmark = [pytest.mark.whole_run, pytest.mark.postgres, pytest.mark.sandbox]
 SIGNING = {"DRILL_EVIDENCE_KEY": made_key(Plants())}
-REFUSING = (
-    "an Aurora cluster is drilled and its posture judged, and nothing else is there for it yet: see docs/aurora.md"
-)
+REFUSING = "for an Aurora cluster there are drills, the posture and backups on demand so far: see docs/aurora.md"
 
 
 @pytest.fixture(scope="module")
@@ -178,10 +176,28 @@ def test_its_posture_is_judged_with_rights_to_read_alone(
     assert settings["arn"].endswith(f":cluster:{NAME}")
 
 
+def test_it_is_backed_up_on_demand(
+    run: Run, place: Place, door: Door, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Under backup.json and aurora-reader.json: a cluster snapshot of AWS Backup's that ends by itself and has the run's tag."""
+    assert run.status == 0
+    role = f"arn:aws:iam::{policies.ACCOUNT}:role/backup"
+    names = ("backup", "aurora-reader")
+    documents = [policies.policy(name, source=NAME, vault=VAULT, backup_role_arn=role) for name in names]
+    for variable, value in door.role("backup-of-cluster", *documents).items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.chdir(place.checkout)
+    before = len(door.asked)
+
+    assert cli.main(["backup", "--retain", "1d", "--json"]) == 0
+    assert [each for each in door.asked[before:] if each.decision != ALLOWED] == []
+    assert ":cluster-snapshot:awsbackup:job-" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     "command",
     [
-        *(("preflight",), ("backup", "--retain", "1d"), ("restore",)),
+        *(("preflight",), ("restore",)),
         *(("cutover", "plan"), ("validate", "--restore-job", "x")),
     ],
 )
