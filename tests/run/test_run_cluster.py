@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,15 +13,17 @@ from pydantic import SecretStr
 from drills.checks import manifest
 from drills.checks.canary import writer
 from drills.cli import main as cli
+from drills.clock import SystemClock, wait_until
 from drills.files import write_atomically
 from drills.recovery.connect import Endpoint, connector
 from drills.replay import bundle
 from drills.replay.replay import replay
-from tests.support import policies
+from tests.support import policies, small_run
 from tests.support.aurora import Cluster, create_cluster
 from tests.support.elsewhere import DATABASE, NAME, VAULT, back_up, configure, make_groups, plan_backups
 from tests.support.enforcing import Door, enforced
 from tests.support.evaluating import ALLOWED, REFUSED, Simulator
+from tests.support.paths import DRILLS
 from tests.support.planted import Plants, made_key
 from tests.support.rds import MASTER
 from tests.support.runs import Place, Run, drills, made_place, nothing_left
@@ -192,6 +195,41 @@ def test_it_is_backed_up_on_demand(
     assert cli.main(["backup", "--retain", "1d", "--json"]) == 0
     assert [each for each in door.asked[before:] if each.decision != ALLOWED] == []
     assert ":cluster-snapshot:awsbackup:job-" in capsys.readouterr().out
+
+
+def test_a_killed_drill_leaves_no_cluster(run: Run, place: Place, elsewhere: RunningSandbox, source: Cluster) -> None:
+    """KILL once the scratch cluster is restored: what is left of the run removes instance, cluster and group, in AWS's order."""
+    assert run.status == 0
+    configure(place, elsewhere, kind="cluster")
+    names = elsewhere.variables | SIGNING
+    process = subprocess.Popen(
+        [DRILLS, "run"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=place.checkout,
+        env=place.environment() | names,
+    )
+
+    rds = source.rds
+
+    def scratch() -> list[str]:
+        found = [each["DBInstanceIdentifier"] for each in rds.describe_db_instances()["DBInstances"]]
+        found += [each["DBClusterIdentifier"] for each in rds.describe_db_clusters()["DBClusters"]]
+        groups = rds.describe_db_cluster_parameter_groups()["DBClusterParameterGroups"]
+        found += [each["DBClusterParameterGroupName"] for each in groups]
+        return sorted(each for each in found if each.startswith("drill-"))
+
+    try:
+        wait_until(lambda: any(each.endswith("-writer") for each in scratch()), 120, SystemClock(), what="the instance")
+        assert [each.rpartition("-recovery")[2] for each in scratch()] == ["", "-cluster-parameters", "-writer"]
+    finally:
+        process.kill()
+        process.wait()
+
+    wait_until(lambda: not scratch(), 120, SystemClock(), what="nothing to be left")
+    wait_until(lambda: not small_run.marked(place.root), 60, SystemClock(), what="the run's processes to end")
+    assert source.described()["Status"] == "available"
 
 
 @pytest.mark.parametrize(
