@@ -23,10 +23,16 @@ _KIND = """case c.relkind when 'r' then 'table' when 'm' then 'materialised view
 # A catalog that all databases share has a number of pages in each: VACUUM corrects that of its own database alone, so that
 # the others' are too high once it has cut empty pages off (seen on 15).
 # PostgreSQL 18 does not correct pg_class's entry about itself when VACUUM FULL writes it anew (seen, not on 15 and 16).
+_BY_RELATION = "pg_catalog.pg_relation_size(c.oid)"
+# The length of the file is asked without opening the relation, which takes longer. A relation of more than one segment (1 GB,
+# counted in blocks by the setting) has more files than that.
+_SEGMENT = "(select setting::int from pg_catalog.pg_settings where name = 'segment_size')"
+_BY_FILE = f"""case when c.relpages >= {_SEGMENT} then {_BY_RELATION}
+    else coalesce((pg_catalog.pg_stat_file(pg_catalog.pg_relation_filepath(c.oid), true)).size, 0) end"""
 _LENGTHS = f"""
 select name, pages, blocks from (
     select {_KIND} as name, c.relpages as pages,
-        pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::int as blocks
+        {{size}} / pg_catalog.current_setting('block_size')::int as blocks
     from pg_catalog.pg_class as c where {_STORED} and not c.relisshared) as r
 where blocks < pages and name <> 'table pg_class' order by 1
 """
@@ -54,7 +60,8 @@ def check(connection: Connection) -> CheckOutcome:
     """Check the files of one database. A missing file can be distinguished from an empty one only with pg_stat_file."""
     may_stat = bool(_one(connection, _MAY_STAT))
     missing = [str(name) for (name,) in execute(connection, _MISSING)] if may_stat else []
-    cut = [(str(name), int(pages), int(blocks)) for name, pages, blocks in execute(connection, _LENGTHS)]
+    lengths = _LENGTHS.format(size=_BY_FILE if may_stat else _BY_RELATION)
+    cut = [(str(name), int(pages), int(blocks)) for name, pages, blocks in execute(connection, lengths)]
     cut += [(str(name), int(pages), int(blocks)) for name, pages, blocks in execute(connection, _EMPTY_INDEXES)]
     findings = judge(missing, cut, imported=connection.info.server_version >= _IMPORTED_STATISTICS)
     left = () if may_stat else (NotChecked("files of empty relations", "needs EXECUTE on pg_stat_file"),)
