@@ -21,7 +21,8 @@ TIER = "target.tier"
 NOT_COUNTED = (
     *("profile.poll_every", "profile.port", "profile.postgres", "profile.aws_profile"),
     "profile.calls_per_second",
-    *("target.drill_every", "target.validations_are_drills", "target.tags", "target.timeout", "target.time_to_live"),
+    *("target.drill_every", "target.only_by_name", "target.validations_are_drills"),
+    *("target.tags", "target.timeout", "target.time_to_live"),
     *(
         "target.limits",
         "target.credentials",

@@ -57,9 +57,10 @@ __all__ = [
     "Scenario",
     "TablePolicy",
     "Target",
+    "expected_targets_of",
+    "fleet_targets_of",
     "history_of",
     "load",
-    "named_targets_of",
     "parse_table_policy",
     "target_of",
     "targets_of",
@@ -180,14 +181,28 @@ def targets_of(path: Path | None) -> tuple[str, ...]:
     return tuple(ConfigFile.read(path).targets())
 
 
-def named_targets_of(path: Path | None) -> tuple[str, ...]:
-    """Return the names of all targets; ConfigError where there is a file and it has none: the built-in one is no fleet of it."""
+def expected_targets_of(path: Path | None) -> tuple[str, ...]:
+    """Return the names of the targets that are meant where none is named; `path` as for `load`.
+
+    Raises ConfigError, where each of them is meant only by its name as well.
+    """
+    file = ConfigFile.read(path)
+    names = tuple(name for name, target in file.targets().items() if not target.only_by_name)
+    if not names:
+        raise ConfigError(
+            f"{file.name}: targets: expected one without only_by_name, found {', '.join(file.targets())}: name it with --target"
+        )
+    return names
+
+
+def fleet_targets_of(path: Path | None) -> tuple[str, ...]:
+    """Return the same; ConfigError where there is a file and it has none: the built-in one is no fleet of it."""
     file = ConfigFile.read(path)
     if file.path is not None and not file.raw.get("targets"):
         raise ConfigError(
             f"{file.name}: targets: expected the targets of a fleet, found none: write [targets.NAME], or type drills init"
         )
-    return tuple(file.targets())
+    return expected_targets_of(path)
 
 
 def history_of(path: Path | None) -> Path | None:

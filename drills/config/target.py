@@ -217,6 +217,7 @@ class Target(Table):
     loss_tolerance: Duration = timedelta(minutes=1)
     freshness: Annotated[tuple[Freshness, ...], Field(strict=False)] = ()
     drill_every: Span | None = None
+    only_by_name: bool = False
     validations_are_drills: bool = False
     expects: Literal["rows", "nothing"] = "rows"
     manifest: PathText | None = None

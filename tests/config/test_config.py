@@ -609,3 +609,18 @@ def test_queries_of_the_sample_belong_to_the_sample(tmp_path: Path) -> None:
     assert uses_demo_data(profile="sandbox")
     assert not uses_demo_data(profile="sandbox", seed="my.dump")
     assert not uses_demo_data(profile="endpoint")
+
+
+def test_a_target_that_is_meant_only_by_its_name_is_nobody_s_to_expect(tmp_path: Path) -> None:
+    """Neither --all nor the gate asks for it, it is a target as any other when named, and where no other is there it is refused."""
+    file = tmp_path / "drill.toml"
+    file.write_text('[targets.a]\nonly_by_name = true\n[targets.b]\nrto = "5m"\n', encoding="utf-8")
+
+    assert config.expected_targets_of(file) == config.fleet_targets_of(file) == ("b",)
+    assert config.targets_of(file) == ("a", "b")
+    assert load(file, profile=None, target="a", environment={}).target_name == "a"
+    assert config.expected_targets_of(CHECKOUT / "drill.toml") == ("myappdbprod",)
+
+    file.write_text("[targets.a]\nonly_by_name = true\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="expected one without only_by_name, found a: name it with --target"):
+        config.fleet_targets_of(file)

@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
     """Print a line for each target; the worst code of any. Raises ConfigError, DrillError."""
     max_age = max_age_of(options.max_age)
     file = Path(options.config) if options.config else None
-    names = tuple(dict.fromkeys(options.target)) or configuration.targets_of(file)
+    names = tuple(dict.fromkeys(options.target)) or configuration.expected_targets_of(file)
     configs = [configuration.load(file, profile=options.profile, target=name, environment=os.environ) for name in names]
     keys = _Keys(
         read_public_key(Path(options.key)) if options.key else None,

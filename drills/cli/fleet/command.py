@@ -16,7 +16,7 @@ from drills.cli.fleet import options as fleet_options
 from drills.cli.fleet.pool import Event, carry_out, start_run
 from drills.cli.fleet.size import at_once, calls_per_second
 from drills.clock import SystemClock, wait_until
-from drills.config.load import Config, SandboxProfile, named_targets_of
+from drills.config.load import Config, SandboxProfile, fleet_targets_of
 from drills.durations import show_duration
 from drills.errors import COULD_NOT_RUN, ConfigError, DrillError
 from drills.evidence.start import chain_name
@@ -98,7 +98,7 @@ def configs_of(options: argparse.Namespace, one: OneTarget) -> dict[str, Config]
     path = Path(options.config) if options.config else None
     found = {
         name: one.choices(argparse.Namespace(**vars(options) | {"target": name})).effective()
-        for name in named_targets_of(path)
+        for name in fleet_targets_of(path)
     }
     once.check_fleet(options, found.values())
     size, first = at_once(options, found), next(iter(found.values()))
