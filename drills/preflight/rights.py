@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from drills.aws.guarded.permits import DRILL_WRITES
+from drills.aws.guarded.permits import DRILL_WRITES, OF_CLUSTERS
 from drills.model.engine import major_of
 from drills.model.finding import CheckResult
 from drills.model.parity import NotVerified
@@ -34,10 +34,10 @@ KEY_ACTIONS = ("kms:CreateGrant", "kms:DescribeKey")
 # and the copy of one under another key, in the caller's name
 COPY_KEY_ACTIONS = ("kms:Decrypt", "kms:GenerateDataKeyWithoutPlaintext")
 SUBNET_READS = ("rds:DescribeDBSubnetGroups",)  # where a subnet group is made
-# every action of a drill: what it may send, the tags that it makes things with, and what it reads and uses a key for
+# every action of an instance's drill: what it may send, the tags that it makes things with, and what it reads and uses a key for
 DRILL = (
     *(*SOURCE_READS, *COPY_READS, *SUBNET_READS),
-    *(*DRILL_WRITES, "rds:AddTagsToResource"),
+    *(*(each for each in DRILL_WRITES if each not in OF_CLUSTERS), "rds:AddTagsToResource"),
     *(*KEY_ACTIONS, *COPY_KEY_ACTIONS),
 )
 ENCRYPTED = "rds:StorageEncrypted"

@@ -140,7 +140,8 @@ def test_answers_without_a_date_tell_nothing() -> None:
 def test_a_refusal_for_the_clock_says_which_way_it_is_wrong(code: str, message: str, said: str) -> None:
     """AWS refuses every call of a machine whose clock is two hours off: the first of a run, and any later one."""
     error = ClientError({"Error": {"Code": code, "Message": message}}, "GetCallerIdentity")
-    clients = SimpleNamespace(sts=SimpleNamespace(get_caller_identity=Mock(side_effect=error)))
+    meta = SimpleNamespace(endpoint_url="https://sts.eu-central-1.amazonaws.com")
+    clients = SimpleNamespace(sts=SimpleNamespace(get_caller_identity=Mock(side_effect=error), meta=meta))
 
     with pytest.raises(DrillError, match=re.escape(said)):
         identify(cast("Clients", clients))

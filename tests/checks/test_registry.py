@@ -20,7 +20,7 @@ from drills.schedule import verdict as schedule_verdict
 from tests.house.imports import arrows
 from tests.support.paths import CHECKOUT
 
-BELOW = {"model", "ground"}
+BELOW = {"model", "turns", "ground"}
 THEMES = ("catalog", "content", "integrity", "owner", "server", "canary")
 # The other themes that a theme may import.
 BESIDE = {"checks/integrity": ("checks/catalog", "checks/content")}

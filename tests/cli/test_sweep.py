@@ -24,7 +24,7 @@ from drills.sweep.find import find
 from drills.sweep.leftovers import Leftover
 from drills.sweep.result import Swept
 from tests.support.clock import NOON
-from tests.support.leftovers import PAST, RUN, STEM, make_all, tags_of
+from tests.support.leftovers import PAST, RUN, STEM, make_all, make_cluster, tags_of
 from tests.support.lossy import LossyAws, make_instance, make_parameter_group
 from tests.support.sandbox import RunningSandbox
 
@@ -93,6 +93,7 @@ def test_one_of_each_kind_is_found_and_removed(aws: Path, capsys: pytest.Capture
     """Past its time all of a run goes, the log group of RDS and the secret of an incident too."""
     session = session_of(ACCOUNT)
     make_all(session, STEM, PAST)
+    make_cluster(session.client("rds"), STEM, tags_of(PAST))
 
     dry, before = sweep(aws, capsys, "--dry-run", "--target", "orders")
     code, facts = sweep(aws, capsys, "--target", "orders")

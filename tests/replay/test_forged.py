@@ -193,7 +193,7 @@ def test_an_instant_of_a_clock_that_is_ahead_lies_within_the_run(
 
 def test_a_source_that_came_back_later_has_no_class() -> None:
     """It was not there when the point was chosen, and what AWS said afterwards is not what the run recorded."""
-    there = call("rds.DescribeDBInstances", NAMED, {"DBInstances": [{"DBInstanceClass": "db.t4g.medium"}]})
+    there = call("rds.DescribeDBInstances", NAMED, {"DBInstances": [{**COPY, "DBInstanceClass": "db.t4g.medium"}]})
     gone = call("rds.DescribeDBInstances", NAMED, None, error={"code": "DBInstanceNotFound", "message": "no"})
     place = f"restorations[{replayed.COPY}].source_class"
 

@@ -62,7 +62,9 @@ def test_no_name_is_broken_in_a_narrow_terminal(tmp_path: Path, width: int) -> N
     name = "orders-eu-central-1-replica/billing"
     named = dataclasses.replace(fleet(), members=(dataclasses.replace(fleet().members[0], target=name, seconds=100.0),))
     row, screen = show.row(named.members[0]), io.StringIO()
-    show.terminal(named, tmp_path / "f", Console(file=screen, width=width, force_terminal=True, color_system=None))
+    show.terminal(
+        named, tmp_path / "f", Console(file=screen, width=width, height=25, force_terminal=True, color_system=None)
+    )
     lines = screen.getvalue().splitlines()
 
     assert any(line.startswith(name) for line in lines)

@@ -17,8 +17,28 @@ def tags_of(expires: str | None, run_id: str = RUN) -> list[dict[str, str]]:
     return tags if expires is None else [*tags, {"Key": "drills:expires", "Value": expires}]
 
 
+def make_cluster(rds: Any, stem: str, tags: list[dict[str, str]]) -> None:
+    """Make what the drill of an Aurora cluster can leave: the cluster, its group, and a snapshot of it."""
+    rds.create_db_cluster(
+        DBClusterIdentifier=stem,
+        Engine="aurora-postgresql",
+        MasterUsername="of_nobody",
+        ManageMasterUserPassword=True,
+        Tags=tags,
+    )
+    rds.create_db_cluster_snapshot(
+        DBClusterIdentifier=stem, DBClusterSnapshotIdentifier=f"{stem}-cluster-copy", Tags=tags
+    )
+    rds.create_db_cluster_parameter_group(
+        DBClusterParameterGroupName=f"{stem}-cluster-parameters",
+        DBParameterGroupFamily="aurora-postgresql16",
+        Description="test",
+        Tags=tags,
+    )
+
+
 def make_all(session: Any, stem: str, expires: str | None) -> None:
-    """Make one of each kind that a run can leave."""
+    """Make one of each kind that the drill of an instance can leave."""
     rds, ec2 = session.client("rds"), session.client("ec2")
     subnets = [subnet["SubnetId"] for subnet in ec2.describe_subnets()["Subnets"]]
     tags = tags_of(expires)
