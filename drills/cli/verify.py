@@ -8,7 +8,7 @@ import hashlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from drills.checks import manifest
 from drills.checks.base.session import Connector, SingleDatabase
@@ -19,7 +19,6 @@ from drills.checks.resumed import ProvedFile, identify
 from drills.checks.verify import Conditions, exit_code, verify
 from drills.cli.common import CONFIG_OPTIONS, Command
 from drills.cli.database import add_dsn, add_policy_option, add_workers, parse_dsn, policies_of, workers_of
-from drills.cli.manifest.turns import Turns
 from drills.clock import SystemClock
 from drills.durations import parse_duration
 from drills.errors import ConfigError
@@ -27,6 +26,9 @@ from drills.model.acknowledgement import Acknowledgement
 from drills.model.finding import CheckResult
 from drills.objectives import acknowledged
 from drills.printable import printable, to_json
+
+if TYPE_CHECKING:
+    from drills.cli.manifest.turns import Turns
 
 EXAMPLE = """\
 examples:
@@ -101,7 +103,7 @@ def run(options: argparse.Namespace) -> int:
     database.entered_name()
     connect: Connector = SingleDatabase(database.connect, expected.only) if expected.only else database.connect
     proved = ProvedFile(Path(options.resume), digest, identify(connect), SystemClock(), key) if options.resume else None
-    turns = Turns(Path(options.turns), expected, SystemClock()) if options.turns else None
+    turns = _turns_of(options.turns, expected)
     under = Conditions(
         options.trust_code,
         options.expect_empty,
@@ -138,6 +140,15 @@ def run(options: argparse.Namespace) -> int:
         for remark in (*remarks, *acknowledged.remarks(found, *known)):
             print(printable(remark))
     return code
+
+
+def _turns_of(given: str | None, expected: Manifest) -> Turns | None:
+    """Return what the file of --turns holds. ConfigError where it cannot be read."""
+    if not given:
+        return None
+    from drills.cli.manifest.turns import Turns  # loads the record of a run, which nothing else here needs
+
+    return Turns(Path(given), expected, SystemClock())
 
 
 def _budget_of(given: str | None) -> float | None:

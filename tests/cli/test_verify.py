@@ -39,6 +39,7 @@ __all__ = ["checked", "module_state"]
 postgres = pytest.mark.postgres
 NEVER = "not-a-word-to-print"
 FOR_A_RUN = {
+    "drills.model.record",
     "boto3",
     "botocore",
     "cryptography",
