@@ -92,12 +92,13 @@ def results(said: str) -> dict[str, dict[str, Any]]:
 )
 def test_a_command_loads_what_it_needs_alone(arguments: list[str], unwanted: set[str]) -> None:
     """What a run, a configuration or a table on a terminal needs would be half of the time of a small comparison."""
-    code = f"import sys; sys.argv[1:] = {arguments}; from drills.__main__ import main\ntry: main()\n"
+    code = f"import sys; sys.argv[1:] = {arguments}; from drills.__main__ import main\ntry: sys.exit(main())\n"
     code += "except SystemExit: print('loaded', *sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=CHECKOUT, text=True)
     said, _, loaded = ran.stdout.partition("loaded ")
 
     assert said.startswith("usage: drills")
+    assert "drills.cli.main" in loaded.split()
     assert not {name for name in loaded.split() if name.partition(".")[0] in unwanted or name in unwanted}
 
 
