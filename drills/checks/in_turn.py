@@ -152,10 +152,15 @@ def tables_of(
                     size,
                     key_parts.parts_of(table) if divisible else (),
                     seen.connections > 1 and size >= 2 * pieces.LEAST_BYTES,
-                    known.of(database, name),
+                    known.of(database, name).under(_words(policy)),
                 )
             )
     return found
+
+
+def _words(policy: TablePolicy) -> str:
+    """Return a policy as what is known of a table has it: "" where all rows are compared."""
+    return "" if policy.kind == "exact" else str(policy)
 
 
 def label(manifest: Manifest, database: str, table: str) -> str:
@@ -169,14 +174,8 @@ def coverage(judge: Judge, seen: TurnsSeen, contents: Iterable[tuple[str, Conten
     manifest = judge.manifest
     if manifest is None:
         raise ValueError("expected a manifest that says which tables there are, found none")
-    whole, by_key = {}, {}
     contents = list(contents)
-    for database, each in contents:
-        if proved := _proved(judge, manifest, database, each):
-            whole[database] = proved
-        if keys := _proved_keys(manifest, database, each):
-            by_key[database] = keys
-    learned = Learned(run_id, seen.at, whole, by_key, seen.measured)
+    learned = _learned(judge, manifest, contents, Learned(run_id, seen.at, measured=seen.measured))
     known = knowing.after(seen.known, learned)
     tables = tables_of(manifest, judge.policies, seen, known, labelled=True)
     limit = seen.budget_seconds
@@ -190,6 +189,30 @@ def coverage(judge: Judge, seen: TurnsSeen, contents: Iterable[tuple[str, Conten
         tuple(table.name for table in tables if table.last() is None),
         _but_for(_unreadable(manifest, contents), tables, planning.outlook(tables, known, budget)),
     )
+
+
+def _learned(
+    judge: Judge, manifest: Manifest, contents: Iterable[tuple[str, ContentSeen]], learned: Learned
+) -> Learned:
+    """Return what a drill has proved, and what differed; `learned` has none of it yet."""
+    for database, each in contents:
+        outcome = judge.judge(database, each)
+        differed = {found.object for found in outcome.findings if found.severity == "error"}
+        doubtful = differed | {left.what for left in outcome.unverified}
+        tables = manifest.databases[database].contents.tables
+        policies = {name: content.policy_of(name, table.root, judge.policies) for name, table in tables.items()}
+        compared = [name for name in tables if name in each.found.tables and policies[name].kind != "skip"]
+        whole, by_key = tuple(name for name in compared if name not in doubtful), _proved_keys(manifest, database, each)
+        lax = {name: words for name in (*whole, *by_key) if (words := _words(policies[name]))}
+        if whole:
+            learned.whole[database] = whole
+        if by_key:
+            learned.by_key[database] = by_key
+        if lax:
+            learned.policies[database] = lax
+        if differed:
+            learned.differed[database] = tuple(name for name in tables if name in differed)
+    return learned
 
 
 def _unreadable(manifest: Manifest, contents: Iterable[tuple[str, ContentSeen]]) -> dict[str, str]:
@@ -207,20 +230,6 @@ def _but_for(unreadable: Mapping[str, str], tables: Sequence[Table], found: Outl
     unproved = {table.name for table in tables if table.last() is None}
     never = tuple((name, f"could not be read: {why}") for name, why in sorted(unreadable.items()) if name in unproved)
     return Outlook(None, None, (*never, *found.too_large), found.assumed) if never else found
-
-
-def _proved(judge: Judge, manifest: Manifest, database: str, seen: ContentSeen) -> tuple[str, ...]:
-    """Return the tables that were compared whole, as their policies say, without a difference."""
-    outcome = judge.judge(database, seen)
-    doubtful = {each.object for each in outcome.findings if each.severity == "error"}
-    doubtful |= {each.what for each in outcome.unverified}
-    return tuple(
-        name
-        for name, table in manifest.databases[database].contents.tables.items()
-        if name in seen.found.tables
-        and name not in doubtful
-        and content.policy_of(name, table.root, judge.policies).kind != "skip"
-    )
 
 
 def _proved_keys(manifest: Manifest, database: str, seen: ContentSeen) -> dict[str, tuple[tuple[int, int], ...]]:

@@ -170,7 +170,7 @@ def compare_content(run: CheckRun) -> CheckResult:
         return _read_content(run)
 
     def observe(connection: Connection, database: str) -> ContentSeen:
-        return _observe_rows(connection, manifest.databases[database].contents, comparison, manifest)
+        return _observe_rows(connection, database, comparison, manifest)
 
     seen: list[tuple[str, Any]] = list(run.noted(content.NAME, [("", _observe_server(connect))]))
     incomparable, _ = across_versions(manifest, seen[0][1])
@@ -189,13 +189,11 @@ def _budgeted(comparison: Comparison) -> Budgeted | None:
     return Budgeted(comparison.budget.seconds, comparison.workers) if comparison.budget else None
 
 
-def _observe_rows(
-    connection: Connection, expected: content.Contents, comparison: Comparison, manifest: Manifest
-) -> ContentSeen:
-    """Observe one database's tables, and where the rows of those that differ do."""
-    policies = comparison.policies
+def _observe_rows(connection: Connection, database: str, comparison: Comparison, manifest: Manifest) -> ContentSeen:
+    """Observe the tables of one database, by its name in the manifest, and where the rows of those that differ do."""
+    expected, policies = manifest.databases[database].contents, comparison.policies
     earlier = comparison.proved.of(connection.info.dbname) if comparison.proved else None
-    turn = comparison.turns.of(connection.info.dbname) if comparison.turns else None
+    turn = comparison.turns.of(database) if comparison.turns else None
     with helpers(comparison.connect, connection, further(connection, comparison.workers - 1)) as others:
         found = content.observe(
             connection,

@@ -45,7 +45,7 @@ LEFT = {
     "steps": _NOTHING,
     "sweep": "what AWS was asked to remove goes on being removed: drills sweep --dry-run shows what there is",
     "validate": "nothing was posted; a run that had begun is sealed by the next one",
-    "verify": "nothing was changed, and what --resume has proved is kept",
+    "verify": "nothing was changed; a file of --resume has what was proved until then, one of --turns is as it was",
 }
 # what holds the word of a command's part
 _PARTS = ("part", "action", "run")

@@ -6,8 +6,10 @@ Lines only say what a drill proved itself, so that files of several machines can
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from drills.turns.known import together
 
 FILE = "coverage.jsonl"
 VERSION = 1
+_CLOCKS_DIFFER = timedelta(hours=1)  # of machines that write to one file
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +72,21 @@ def whose(record: RunRecord) -> CoveredBy:
     )
 
 
-def known(path: Path, key: CoveredBy) -> tuple[Known, str]:
-    """Return what the file says was proved of these tables, and what of it could not be read, "" where nothing."""
+def known(path: Path, key: CoveredBy, now: datetime) -> tuple[Known, str]:
+    """Return what the file says was proved of these tables up to `now`, and what of it could not be read, "" where nothing."""
     try:
         text = read_text(path)
     except FileNotFoundError:
         return Known(), ""
     except (OSError, TimeoutError) as error:
         return Known(), f"{path} could not be read: {why(error)}: what was proved earlier is not known"
-    lines, unread = _read(text.splitlines())
+    lines, unread = _read(text.splitlines(), now)
     told = f"{path}: {unread} line{'s' * (unread > 1)} could not be read: what they say was proved is not known"
     return together(each.learned for each in lines if each.key == key), told if unread else ""
 
 
-def _read(lines: Iterable[str]) -> tuple[list[_Line], int]:
-    """Return the lines, each run once, and how many are none, or of a newer version."""
+def _read(lines: Iterable[str], now: datetime) -> tuple[list[_Line], int]:
+    """Return the lines, each run once, and how many are none, of a newer version, or what no drill up to `now` can have written."""
     found, unread = {}, 0
     for text in filter(str.strip, lines):
         try:
@@ -93,11 +96,30 @@ def _read(lines: Iterable[str]) -> tuple[list[_Line], int]:
         except (ValidationError, ValueError, KeyError, TypeError, RecursionError):
             unread += 1
             continue
-        if line.learned.at.tzinfo is None:
+        if not _can_be(line.learned, now):
             unread += 1
             continue
         found[line.learned.run_id] = line
     return list(found.values()), unread
+
+
+def _can_be(learned: Learned, now: datetime) -> bool:
+    """Return whether a drill can have written this: not in the future, and with numbers that are measured and ranges of keys."""
+    if learned.at.tzinfo is None or learned.at > now + _CLOCKS_DIFFER:
+        return False
+    rate, overhead = learned.measured.rate, learned.measured.overhead
+    speeds = (
+        speed
+        for tables in (*learned.measured.whole.values(), *learned.measured.by_key.values())
+        for speed in tables.values()
+    )
+    ranges = (each for tables in learned.by_key.values() for keys in tables.values() for each in keys)
+    return (
+        (rate is None or 0 < rate < math.inf)
+        and (overhead is None or 0 <= overhead < math.inf)
+        and all(speed.size >= 0 and 0 <= speed.seconds < math.inf for speed in speeds)
+        and all(low < high for low, high in ranges)
+    )
 
 
 def append(path: Path, key: CoveredBy, learned: Learned, clock: Clock | None = None) -> str:

@@ -5,7 +5,7 @@ Each drill restores a copy of its own: what several have proved says that the ba
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 
@@ -37,12 +37,20 @@ class Speed:
 
 @dataclass(frozen=True, slots=True)
 class TableKnown:
-    """What earlier drills have proved of a table, whole and by keys, and how long it took to read it in either way."""
+    """What earlier drills have proved of a table, whole and by keys, and how long it took to read it in either way.
+
+    `policy` is how it was compared, as drill.toml writes it, "" where all of its rows were.
+    """
 
     whole: Proof | None = None
     keys: tuple[ProvedKeys, ...] = ()
     speed: Speed | None = None
     speed_by_key: Speed | None = None
+    policy: str = ""
+
+    def under(self, policy: str) -> TableKnown:
+        """Return what of it holds where the table is to be compared by this policy: a laxer one has proved nothing for it."""
+        return self if self.policy in ("", policy) else replace(self, whole=None, keys=(), policy="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +88,22 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What one drill has proved: tables whole, others by ranges of keys (`low`, and `high` without it), and how fast it read."""
+    """What one drill has proved: tables whole, others by ranges of keys (`low`, and `high` without it), and how fast it read.
+
+    `policies` has those of the proved tables of which not all rows are compared; `differed` are the tables that were not alike.
+    """
 
     run_id: str
     at: datetime
     whole: dict[str, tuple[str, ...]] = field(default_factory=dict)
     by_key: dict[str, dict[str, tuple[tuple[int, int], ...]]] = field(default_factory=dict)
     measured: Measured = field(default_factory=Measured)
+    policies: dict[str, dict[str, str]] = field(default_factory=dict)
+    differed: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def policy_of(self, database: str, table: str) -> str:
+        """Return the policy by which a table was compared, "" where all of its rows were."""
+        return self.policies.get(database, {}).get(table, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +159,16 @@ class Coverage:
     def whole_now(self) -> int:
         """How many tables this run has compared whole."""
         return sum(map(len, self.learned.whole.values()))
+
+    @property
+    def counted_now(self) -> int:
+        """Of how many of these the rows were counted alone, as their policies say."""
+        of = self.learned
+        return sum(
+            of.policy_of(database, name).startswith("at least")
+            for database, names in of.whole.items()
+            for name in names
+        )
 
     @property
     def is_full_proof(self) -> bool:

@@ -32,15 +32,21 @@ def _measured(before: Known, tables: dict[str, dict[str, TableKnown]], learned: 
 
 def _add(found: dict[str, dict[str, TableKnown]], learned: Learned) -> None:
     proof = Proof(learned.run_id, learned.at)
+    for database, names in learned.differed.items():
+        tables = found.setdefault(database, {})
+        for name in names:  # whatever proved it earlier, it is the first to be looked at again
+            tables[name] = dataclasses.replace(tables.get(name, TableKnown()), whole=None, keys=())
     for database, names in learned.whole.items():
         tables = found.setdefault(database, {})
         for name in names:
             before = tables.get(name, TableKnown())
-            tables[name] = dataclasses.replace(before, whole=proof, keys=())
+            tables[name] = dataclasses.replace(before, whole=proof, keys=(), policy=learned.policy_of(database, name))
     for database, ranges in learned.by_key.items():
         tables = found.setdefault(database, {})
         for name, keys in ranges.items():
-            before = tables.get(name, TableKnown())
+            before, policy = tables.get(name, TableKnown()), learned.policy_of(database, name)
+            if before.policy != policy:
+                before = dataclasses.replace(before, whole=None, keys=(), policy=policy)
             tables[name] = dataclasses.replace(before, keys=proved_keys(before.keys, keys, proof))
     for field, speeds in (("speed", learned.measured.whole), ("speed_by_key", learned.measured.by_key)):
         for database, named in speeds.items():
@@ -50,12 +56,9 @@ def _add(found: dict[str, dict[str, TableKnown]], learned: Learned) -> None:
 
 
 def _with_speed(table: TableKnown, field: str, speed: Speed) -> TableKnown:
-    return TableKnown(
-        table.whole,
-        table.keys,
-        speed if field == "speed" else table.speed,
-        speed if field == "speed_by_key" else table.speed_by_key,
-    )
+    if field == "speed":
+        return dataclasses.replace(table, speed=speed)
+    return dataclasses.replace(table, speed_by_key=speed)
 
 
 def proved_keys(before: Sequence[ProvedKeys], now: Iterable[tuple[int, int]], proof: Proof) -> tuple[ProvedKeys, ...]:

@@ -17,6 +17,8 @@ OVER_TIME = (
 def compared(coverage: Coverage) -> str:
     """Say how many tables the run itself has compared whole, and of how many others parts."""
     whole = f"{coverage.whole_now:,} of {_tables(coverage.tables)} compared whole by this run"
+    if coverage.counted_now:
+        whole += f", {coverage.counted_now:,} of them counted only, as their policies say"
     parts = sum(map(len, coverage.learned.by_key.values()))
     return f"{whole}, parts of {parts:,} more" if parts else whole
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from drills import work_folder
 from drills.cli.fleet import union
 from drills.cli.main import main
+from drills.clock import SystemClock
 from drills.evidence.folder import read_chain
 from drills.evidence.seal import Seal
 from drills.fleet import record as records
@@ -83,7 +84,10 @@ def test_nothing_of_a_share_is_lost(tmp_path: Path, capsys: Capture, monkeypatch
             assert (into / path.relative_to(one / "reports")).read_bytes() == path.read_bytes()
     runs, problems = read_lines((into / "history.jsonl").read_text())
     assert ([each.key.target for each in runs], problems) == (list(TARGETS), ())
-    covered = [coverage.known(into / coverage.FILE, coverage.whose(load(path))) for path in (into / "out").glob("2*")]
+    now = SystemClock().now()
+    covered = [
+        coverage.known(into / coverage.FILE, coverage.whose(load(path)), now) for path in (into / "out").glob("2*")
+    ]
     assert sorted(table for known, _ in covered for table in known.tables["orders"]) == [
         f"shop.{name}" for name in sorted(TARGETS)
     ]

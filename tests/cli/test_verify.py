@@ -237,9 +237,38 @@ def test_verifications_of_copies_take_turns(
     assert first["learned"]["measured"]["rate"] > 0
     assert [each["proof"]["run_id"] for each in second["whole"]] == [first["learned"]["run_id"]]
     assert len(second["whole"][0]["tables"]) == second["tables"]
+    assert "the longest ago on" not in said
     kept.write_text("no line\n", encoding="utf-8")
     assert cli.main(["verify", *given]) == 2
     assert "name another file" in capsys.readouterr().err
+    for nowhere in (tmp_path, tmp_path / "missing" / "turns"):  # known before a row is read
+        assert cli.main(["verify", *given[:-1], str(nowhere)]) == 2
+        assert "expected a place that can be written" in capsys.readouterr().err
+
+
+@postgres
+def test_copies_of_another_name_take_turns_too(
+    checked: Checked, dsn: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A database is known by its name in the manifest, whatever the copy is called; a table that is counted is said to be."""
+    path, kept = tmp_path / "orders.json", tmp_path / "orders.turns"
+    assert cli.main(["manifest", dsn("orders"), "-o", str(path)]) == 0
+    with checked.cluster.connect() as session:
+        session.execute("create database orders_copy owner master template orders")
+    given = [dsn("orders_copy"), "--against", str(path), "--turns", str(kept), "--budget", "1h", "--json"]
+    try:
+        assert cli.main(["verify", *given]) == 0
+        first = json.loads(capsys.readouterr().out)["coverage"]
+        table = next(iter(first["learned"]["whole"]["orders"]))
+        assert cli.main(["verify", *given[:-1], "--policy", f"{table}=at least 50 %"]) == 0
+        said = " ".join(capsys.readouterr().out.split())
+    finally:
+        with checked.cluster.connect() as session:
+            session.execute("drop database orders_copy")
+
+    assert first["learned"]["measured"]["rate"] > 0
+    assert "1 of them counted only, as their policies say" in said
+    assert "the longest ago on" in said
 
 
 @postgres

@@ -15,6 +15,7 @@ from drills.model.record import RunRecord, Setting
 from tests.support.example_record import START, green_drill
 
 CLOCK = SystemClock()
+NOW = START + timedelta(days=30)
 
 
 def learned(day: int, *tables: str) -> Learned:
@@ -44,7 +45,7 @@ def test_drills_of_a_target_add_up_and_others_stand_apart(tmp_path: Path) -> Non
     ):
         assert kept.keep(history, record, CLOCK) == ""
     path = kept.file_beside(history)
-    known, problem = kept.known(path, kept.whose(ended(9)))
+    known, problem = kept.known(path, kept.whose(ended(9)), NOW)
 
     assert (problem, path.read_text(encoding="utf-8").count("\n")) == ("", 4)
     assert known.of("orders", "shop.a").whole == Proof("run-1", START + timedelta(days=1))
@@ -61,7 +62,7 @@ def test_a_line_that_is_none_is_left_out_and_counted(tmp_path: Path, line: str) 
     path = tmp_path / kept.FILE
     assert kept.append(path, kept.whose(ended(1)), learned(1, "shop.a"), CLOCK) == ""
     path.write_text(path.read_text(encoding="utf-8") + line + "\n", encoding="utf-8")
-    known, problem = kept.known(path, kept.whose(ended(1)))
+    known, problem = kept.known(path, kept.whose(ended(1)), NOW)
 
     assert known.of("orders", "shop.a").whole
     assert "1 line could not be read" in problem
@@ -69,7 +70,7 @@ def test_a_line_that_is_none_is_left_out_and_counted(tmp_path: Path, line: str) 
 
 def test_no_file_is_nothing_known_and_one_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
     """A drill goes on either way."""
-    assert kept.known(tmp_path / "none", kept.whose(ended(1))) == (Known(), "")
+    assert kept.known(tmp_path / "none", kept.whose(ended(1)), NOW) == (Known(), "")
     assert "could not be kept" in kept.append(tmp_path, kept.whose(ended(1)), learned(1), CLOCK)
 
 
@@ -79,3 +80,24 @@ def test_ten_thousand_tables_take_a_quarter_of_a_megabyte_a_line_at_most(tmp_pat
     kept.append(tmp_path / kept.FILE, kept.whose(ended(1)), learned(1, *names), CLOCK)
 
     assert (tmp_path / kept.FILE).stat().st_size < 300_000
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        dataclasses.replace(learned(1, "shop.a"), at=NOW + timedelta(hours=2)),
+        dataclasses.replace(learned(1, "shop.a"), measured=Measured(-1.0)),
+        dataclasses.replace(learned(1, "shop.a"), measured=Measured(1e6, -5.0)),
+        dataclasses.replace(learned(1, "shop.a"), measured=Measured(whole={"orders": {"shop.a": Speed(-1, 0.5)}})),
+        dataclasses.replace(learned(1, "shop.a"), by_key={"orders": {"shop.vast": ((5, 1),)}}),
+    ],
+    ids=("future", "rate", "overhead", "size", "range"),
+)
+def test_what_no_drill_can_have_written_proves_nothing(tmp_path: Path, wrong: Learned) -> None:
+    """A line of a clock that is ahead would keep its tables proved for as long; numbers that nobody measured plan nothing."""
+    path = tmp_path / kept.FILE
+    kept.append(path, kept.whose(ended(1)), wrong, CLOCK)
+    known, problem = kept.known(path, kept.whose(ended(1)), NOW)
+
+    assert known == Known()
+    assert "1 line could not be read" in problem

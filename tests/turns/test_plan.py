@@ -253,3 +253,51 @@ def test_a_budget_that_is_gone_before_a_row_is_read_is_said_to_be() -> None:
         (("any table", "9.0 s are gone before a row is read: raise content_budget"),),
     )
     assert names(plan([table("a", 0.5)], RATE, Budgeted.of(9, 1, known)).later) == ["a"]
+
+
+# -- what a proof is worth ------------------------------------------------------------------------------------------------
+
+
+def by(policy: str, day: int = 1) -> Learned:
+    """A drill that has proved a table whole by a policy, "" for all of its rows."""
+    return Learned(
+        f"run-{day}", DAY + timedelta(days=day), {"db": ("t",)}, policies={"db": {"t": policy}} if policy else {}
+    )
+
+
+@pytest.mark.parametrize(
+    ("proved", "asked", "holds"),
+    [
+        ("", "", True),
+        ("", "at least 1 %", True),
+        ("at least 1 %", "at least 1 %", True),
+        ("at least 1 %", "", False),
+        ("at least 1 %", "at least 99 %", False),
+        ("up to at", "", False),
+    ],
+)
+def test_a_proof_by_a_laxer_policy_is_none_for_a_stricter_one(proved: str, asked: str, *, holds: bool) -> None:
+    """All rows stand for every policy, and what was counted or read up to a value only for the same one."""
+    known = after(Known(), by(proved)).of("db", "t").under(asked)
+    assert bool(known.whole) == holds
+
+
+def test_parts_by_another_policy_begin_anew() -> None:
+    """Keys that were compared up to a value and keys of which all rows were are never put together."""
+    lax = Learned("run-1", DAY, by_key={"db": {"t": ((0, 10),)}}, policies={"db": {"t": "up to at"}})
+    exact = Learned("run-2", DAY + timedelta(days=1), by_key={"db": {"t": ((10, 20),)}})
+    known = together([lax, exact]).of("db", "t")
+    assert [(each.low, each.high) for each in known.keys] == [(10, 20)]
+    assert known.policy == ""
+
+
+def test_what_differed_has_no_earlier_proof() -> None:
+    """Nor that of its parts: it is unproved until a later drill finds it alike, whole or by all of its parts."""
+    parts_before = Learned("run-1", DAY, {"db": ("t",)}, {"db": {"vast": ((0, 10),)}})
+    differed = Learned(
+        "run-2", DAY + timedelta(days=1), by_key={"db": {"vast": ((20, 30),)}}, differed={"db": ("t", "vast")}
+    )
+    known = after(after(Known(), parts_before), differed)
+    assert known.of("db", "t").whole is None
+    assert [(each.low, each.high) for each in known.of("db", "vast").keys] == [(20, 30)]
+    assert after(known, by("", 3)).of("db", "t").whole

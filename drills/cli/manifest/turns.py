@@ -24,14 +24,19 @@ PROFILE = "verify"  # by which its lines are told from those of drills
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """What was proved, as it is shown."""
+    """What was proved, as it is shown; `problem` is why it could not be kept, "" where it is."""
 
     coverage: Coverage
+    problem: str = ""
 
     def remarks(self) -> tuple[str, ...]:
         """Return it in words."""
-        told = (wording.this_run(self.coverage), wording.outlook(self.coverage))
-        return told if self.coverage.is_full_proof else (*told, wording.OVER_TIME)
+        since = wording.longest_ago(self.coverage)
+        outlook = wording.outlook(self.coverage)
+        told = [wording.this_run(self.coverage), f"{outlook}; {since}" if since else outlook]
+        if self.problem:
+            told.append(f"--turns: {self.problem}")
+        return tuple(told) if self.coverage.is_full_proof else (*told, wording.OVER_TIME)
 
     def facts(self) -> dict[str, Any]:
         """Return it as JSON can hold it."""
@@ -42,21 +47,25 @@ class Turns:
     """The file, and the comparison that goes by it."""
 
     def __init__(self, path: Path, manifest: Manifest, clock: Clock) -> None:
-        """Read the file, where there is one. ConfigError, one sentence, where it cannot be read."""
+        """Read the file, where there is one. ConfigError, one sentence, where it cannot be read or written."""
         self._path, self._manifest, self._clock = path, manifest, clock
         self._key = CoveredBy(manifest.system_identifier, PROFILE, False, instance_id=manifest.only)
-        earlier, problem = known(path, self._key)
+        try:
+            path.open("a").close()  # a place that cannot be written is known before hours of reading
+        except OSError as error:
+            raise ConfigError(
+                f"--turns: expected a place that can be written, found {path}: {error.strerror}: name another file"
+            ) from error
+        earlier, problem = known(path, self._key, clock.now())
         if problem:
             raise ConfigError(f"--turns: expected what an earlier --turns wrote, found: {problem}: name another file")
         self.reading = InTurn(earlier, clock.now())
 
     def keep(self, policies: Mapping[str, TablePolicy]) -> Covered | None:
-        """Add what was proved to the file; None where the content was not compared. ConfigError where it cannot be written."""
+        """Add what was proved to the file; None where the content was not compared."""
         seen = self.reading.seen
         if seen is None:
             return None
         run_id = f"{PROFILE}-{self.reading.at:%Y%m%dT%H%M%S.%f}"
         found = coverage(Judge(self._manifest, policies), seen, self.reading.contents, run_id)
-        if problem := append(self._path, self._key, found.learned, self._clock):
-            raise ConfigError(f"--turns: {problem}")
-        return Covered(found)
+        return Covered(found, append(self._path, self._key, found.learned, self._clock))

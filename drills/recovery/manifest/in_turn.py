@@ -42,7 +42,9 @@ def _begin(setup: Setup, comparison: Comparison) -> InTurn | None:
         return None
     known, problem = Known(), ""
     if setup.history:
-        known, problem = kept.known(kept.file_beside(setup.history), kept.whose(setup.journal.record))
+        known, problem = kept.known(
+            kept.file_beside(setup.history), kept.whose(setup.journal.record), setup.clock.now()
+        )
     if problem:
         setup.journal.append("notes", problem)
     return InTurn(known, setup.clock.now())
