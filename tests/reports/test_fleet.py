@@ -68,7 +68,7 @@ def test_no_name_is_broken_in_a_narrow_terminal(tmp_path: Path, width: int) -> N
     lines = screen.getvalue().splitlines()
 
     assert any(line.startswith(name) for line in lines)
-    assert max(len(line) for line in lines if str(tmp_path) not in line) <= width
+    assert max(len(line) for line in lines if tmp_path.name not in line) <= width  # a path is in one piece
     numbers = [
         "Took 1 m 40 s",
         *(f"{head} {number};" for head, number in zip(HEAD, row, strict=True) if head in ("RTA", "RPA")),
