@@ -31,7 +31,7 @@ OF_A_TABLE = 0.002  # seconds beside its bytes, one of many that are read by one
 OF_A_PART = 0.02
 _STEPS = 4  # of the largest table that is left whole, between one and twice as much
 _LEAST = 0.02  # seconds: a table that takes less is never divided
-_MORE = "raise content_budget"
+_MORE = "raise content_budget, or --budget"
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 

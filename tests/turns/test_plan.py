@@ -232,7 +232,9 @@ def test_what_no_drill_can_prove_is_said_as_such() -> None:
     found = outlook([table("vast", 60), table("small", 1)], MEASURED, Budgeted(10, 1))
 
     assert (found.drills, found.cycle) == (None, None)
-    assert found.too_large == (("vast", "it can only be compared whole, which takes about 1 m: raise content_budget"),)
+    assert found.too_large == (
+        ("vast", "it can only be compared whole, which takes about 1 m: raise content_budget, or --budget"),
+    )
     assert outlook([table("small", 1)], Known(), Budgeted(10, 1)).assumed
 
 
@@ -250,7 +252,7 @@ def test_a_budget_that_is_gone_before_a_row_is_read_is_said_to_be() -> None:
     found = outlook([table("a", 0.5)], known, Budgeted.of(9, 1, known))
     assert (found.drills, found.too_large) == (
         None,
-        (("any table", "9.0 s are gone before a row is read: raise content_budget"),),
+        (("any table", "9.0 s are gone before a row is read: raise content_budget, or --budget"),),
     )
     assert names(plan([table("a", 0.5)], RATE, Budgeted.of(9, 1, known)).later) == ["a"]
 
