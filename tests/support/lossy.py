@@ -6,11 +6,13 @@ import functools
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 import boto3
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+from botocore.retries.quota import RetryQuota
 
 from drills.aws.session import SERVICES, Clients, client_config
 from drills.config.load import AwsProfile
@@ -46,9 +48,14 @@ LOSSES: dict[str, Callable[[str], tuple[Any, Any]]] = {
 
 @functools.cache
 def _clients() -> Clients:
-    """Return the clients, made once: reading the services' models takes a good part of a second."""
+    """Return the clients, made once: reading the services' models takes a good part of a second.
+
+    A client repeats calls until its quota is used up, and the tests of one process lose more answers than that.
+    """
     made: Any = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
-    opened = {name: made.client(name, config=client_config(AwsProfile())) for name in SERVICES}
+    endless = functools.partial(RetryQuota, 10**9)
+    with patch("botocore.retries.quota.RetryQuota", endless):
+        opened = {name: made.client(name, config=client_config(AwsProfile())) for name in SERVICES}
     return Clients(**opened, region=REGION, account=ACCOUNT)
 
 
