@@ -320,15 +320,17 @@ def subnet_group(clients: Clients, name: str) -> dict[str, Any] | None:
 
 def parameter_group(clients: Clients, name: str, kind: Kind = INSTANCE) -> dict[str, Any] | None:
     """Return the member of DescribeDBParameterGroups' answer, or of that about clusters, None where there is no such group."""
-    rds = clients.rds
-    if kind is CLUSTER:
-        asked = {"DBClusterParameterGroupName": name}
-        return first(
-            none_if_missing(lambda: rds.describe_db_cluster_parameter_groups(**asked)["DBClusterParameterGroups"])
-        )
-    return first(
-        none_if_missing(lambda: rds.describe_db_parameter_groups(DBParameterGroupName=name)["DBParameterGroups"])
-    )
+    rds, asked = clients.rds, {f"{kind.group}Name": name}
+    describe: Any = rds.describe_db_cluster_parameter_groups if kind is CLUSTER else rds.describe_db_parameter_groups
+    return first(none_if_missing(lambda: describe(**asked)[f"{kind.group}s"]))
+
+
+def parameter_pages(clients: Clients, group: str, kind: Kind = INSTANCE, **asked: str) -> Iterable[Mapping[str, Any]]:
+    """Return the pages of the parameters of a group, of an instance or of a cluster."""
+    operation = "describe_db_cluster_parameters" if kind is CLUSTER else "describe_db_parameters"
+    named = {f"{kind.group}Name": group}
+    found: Iterable[Mapping[str, Any]] = clients.rds.get_paginator(operation).paginate(**named, **asked)
+    return found
 
 
 def has_security_group(clients: Clients, group_id: str) -> bool:

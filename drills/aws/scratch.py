@@ -9,7 +9,7 @@ configuration names (an `aws` profile must) is used and left; only what is made 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,7 +21,7 @@ from drills.aws.databases.kinds import CLUSTER, INSTANCE, Kind
 from drills.aws.databases.requests import ScratchGroups, cluster_request, family_of, harmless, restore_request
 from drills.aws.guarded.guard import Guard, Mine, NotOwn, Protected
 from drills.aws.guarded.names import LockName, ScratchName, ScratchNames
-from drills.aws.read import error_code, refusal
+from drills.aws.read import error_code, parameter_pages, refusal
 from drills.aws.session import Clients
 from drills.clock import Clock
 from drills.config.load import RestoreConfig
@@ -120,21 +120,21 @@ class Scratch:
     def set_password(self, instance_id: str, password: SecretStr) -> None:
         """Set a new master password; the drill never holds the source's. Refused for what is not this run's."""
         guard, kind = self._guard(), self.kind.copy
-        operation = "rds:ModifyDBCluster" if self.kind is CLUSTER else "rds:ModifyDBInstance"
         for mine in guard.prove(kind, instance_id, self._resource_id(kind, instance_id)):
-            guard.change(operation, mine, MasterUserPassword=password, ApplyImmediately=True)
+            guard.change(f"rds:{self.kind.modify}", mine, MasterUserPassword=password, ApplyImmediately=True)
             return
         raise RestoreFailed(f"expected the instance {instance_id} to set its password, found none: read its events")
 
     def copy_snapshot(self, point: RecoveryPoint, copy: ScratchName, *, source_region: str) -> None:
         """Ask RDS to copy a point's snapshot to the scratch side, under the configured key where there is one."""
         elsewhere = source_region != self._clients.region
-        snapshot = "DBClusterSnapshot" if self.kind is CLUSTER else "DBSnapshot"
-        request: dict[str, Any] = {f"Source{snapshot}Identifier": point.arn if elsewhere else point.snapshot_id}
+        request: dict[str, Any] = {f"Source{self.kind.snapshot_id}": point.arn if elsewhere else point.snapshot_id}
         request |= {"SourceRegion": source_region} if elsewhere else {}
         request |= {"KmsKeyId": self._config.kms_key} if self._config.kms_key else {}
         request |= {"Tags": self._tags, "CopyTags": False}
-        self._make(f"rds:Copy{snapshot}", self.kind.copied_snapshot, copy, f"the copy of {point.arn}", request)
+        self._make(
+            f"rds:Copy{self.kind.snapshot}", self.kind.copied_snapshot, copy, f"the copy of {point.arn}", request
+        )
 
     def keep_secret(self, name: ScratchName, value: SecretStr) -> str:
         """Make a secret of Secrets Manager; return its ARN. Raises RestoreFailed where that is refused."""
@@ -163,9 +163,8 @@ class Scratch:
             "Description": "scratch copy of a drill: the source's values, made harmless",
             "Tags": self._tags,
         }
-        cluster = "Cluster" if self.kind is CLUSTER else ""
-        made: ResourceKind = "db-cluster-parameter-group" if cluster else "db-parameter-group"
-        mine = self._make(f"rds:CreateDB{cluster}ParameterGroup", made, name, "the parameter group", request)
+        group = self.kind.group
+        mine = self._make(f"rds:Create{group}", self.kind.made_group, name, "the parameter group", request)
         if other:  # an older backup: what its version does not know would be refused
             values = self._known_to(name, values)
         # ModifyDBParameterGroup takes at most 20 parameters a call (its API reference).
@@ -173,28 +172,20 @@ class Scratch:
             parameters = [
                 {"ParameterName": key, "ParameterValue": value, "ApplyMethod": "pending-reboot"} for key, value in chunk
             ]
-            self._guard().change(f"rds:ModifyDB{cluster}ParameterGroup", mine, Parameters=parameters)
+            self._guard().change(f"rds:Modify{group}", mine, Parameters=parameters)
         return name
 
     def _source_parameters(self, group: str) -> dict[str, str]:
         values: dict[str, str] = {}
-        for page in self._parameter_pages(self._source_side, group, Source="user"):
+        for page in parameter_pages(self._source_side, group, self.kind, Source="user"):
             for parameter in page.get("Parameters", []):
                 if parameter.get("ParameterValue") is not None and parameter.get("IsModifiable", True):
                     values[parameter["ParameterName"]] = parameter["ParameterValue"]
         return values
 
-    def _parameter_pages(self, side: Clients, group: str, **asked: str) -> Iterable[Mapping[str, Any]]:
-        """Return the pages of the parameters of a group, of an instance or of a cluster."""
-        cluster = self.kind is CLUSTER
-        operation = "describe_db_cluster_parameters" if cluster else "describe_db_parameters"
-        named = {"DBClusterParameterGroupName" if cluster else "DBParameterGroupName": group}
-        found: Iterable[Mapping[str, Any]] = side.rds.get_paginator(operation).paginate(**named, **asked)
-        return found
-
     def _known_to(self, group: str, values: dict[str, str]) -> dict[str, str]:
         """Return the values of parameters that the family of a group has; the others are noted."""
-        pages = self._parameter_pages(self._clients, group)
+        pages = parameter_pages(self._clients, group, self.kind)
         known = {parameter["ParameterName"] for page in pages for parameter in page.get("Parameters", [])}
         if not known:  # a service that lists a group's own values alone: it takes what it does not know
             return values

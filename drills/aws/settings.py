@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from drills.aws.calls.answers import IncompleteAnswer
 from drills.aws.databases.described import as_instance, pending_values
 from drills.aws.databases.kinds import CLUSTER, INSTANCE, Kind
-from drills.aws.read import error_code, raw_instance, writer_of
+from drills.aws.read import error_code, parameter_pages, raw_instance, writer_of
 from drills.aws.session import Clients
 from drills.checks.base.session import Connection
 from drills.errors import DrillError
@@ -182,18 +182,14 @@ def _parameters(clients: Clients, raw: Mapping[str, Any], kind: Kind) -> dict[st
     groups = [each["DBParameterGroupName"] for each in raw.get("DBParameterGroups") or []]
 
     def read() -> dict[str, object]:
-        cluster = kind is CLUSTER
-        pages = clients.rds.get_paginator("describe_db_cluster_parameters" if cluster else "describe_db_parameters")
-        member = "DBClusterParameterGroupName" if cluster else "DBParameterGroupName"
         return {
             f"parameter.{each['ParameterName']}": each.get("ParameterValue")
             for group in groups
-            for page in pages.paginate(**{member: group}, Source="user")
+            for page in parameter_pages(clients, group, kind, Source="user")
             for each in page["Parameters"]
         }
 
-    right = "rds:DescribeDBClusterParameters" if kind is CLUSTER else "rds:DescribeDBParameters"
-    found = read_or_not_verified(right, read)
+    found = read_or_not_verified(f"rds:{kind.parameters}", read)
     return found if isinstance(found, dict) else {"parameter": found}
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from drills.aws import plans, settings
 from drills.aws import read as aws
-from drills.aws.databases.kinds import CLUSTER, KINDS
+from drills.aws.databases.kinds import KINDS
 from drills.aws.read import none_if_missing
 from drills.aws.session import Clients
 from drills.aws.settings import read_or_not_verified
@@ -133,8 +133,7 @@ class _FactReader:
         """Return every plan with a selection that means the instance."""
         tags = aws.tags_by_key(raw.get("TagList") or ())
         found, read = [], dict[str, Document]()
-        arn = str(raw["DBClusterArn" if self.kind is CLUSTER else "DBInstanceArn"])
-        for row, selection, by in plans.selections(self._clients, arn, tags):
+        for row, selection, by in plans.selections(self._clients, str(raw[self.kind.own_arn]), tags):
             plan_id = row["BackupPlanId"]
             if plan_id not in read:
                 read[plan_id] = self._clients.backup.get_backup_plan(BackupPlanId=plan_id)
@@ -273,7 +272,7 @@ class _FactReader:
             ),
             parameters,
             read_or_not_verified(
-                "rds:DescribeDBClusterParameterGroups" if self.kind is CLUSTER else "rds:DescribeDBParameterGroups",
+                f"rds:Describe{self.kind.group}s",
                 lambda: aws.parameter_group(there, parameters, self.kind),
             )
             if parameters

@@ -163,8 +163,9 @@ def _measured(recovery: Recovery) -> Iterator[Difference]:
     recovered = [each.instance_id for each in record.restorations if each.purpose == "recovery"]
     asked = [call for copy in recovered for call in requests(recovery, copy)]
     kind = _kind(recovery)
-    change = "rds.ModifyDBInstance" if kind is INSTANCE else "rds.ModifyDBCluster"
-    passwords = [call for copy in recovered for call in recovery.aws.of(change, **{kind.identifier: copy})]
+    passwords = [
+        call for copy in recovered for call in recovery.aws.of(f"rds.{kind.modify}", **{kind.identifier: copy})
+    ]
     for name, calls in (
         (CHOOSING, choosing),
         ("request the restore", asked),

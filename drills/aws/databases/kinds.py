@@ -19,14 +19,21 @@ class Kind:
     """The names of one kind in the APIs of RDS and AWS Backup.
 
     `engine` is RDS's name of PostgreSQL there; `arn` the sixth part of an ARN; `protected` AWS Backup's resource type;
-    `copy` and `copied_snapshot` are what a run makes of them.
+    `copy`, `copied_snapshot` and `made_group` are what a run makes of them. `group` is how operations and members call a group of
+    parameters, and `snapshot` a snapshot; `parameters` is the operation that lists the values of a group.
     """
 
     name: DatabaseKind
     copy: ResourceKind
     copied_snapshot: ResourceKind
+    made_group: ResourceKind
     engine: str
     arn: str
+    own_arn: str
+    modify: str
+    group: str
+    parameters: str
+    snapshot: str
     protected: str
     described: str
     identifier: str
@@ -35,7 +42,6 @@ class Kind:
     snapshots_key: str
     snapshot_arn: str
     snapshot_id: str
-    snapshot_resource: str
     encrypted: str
     backups: str
     backups_key: str
@@ -51,8 +57,14 @@ INSTANCE = Kind(
     name="instance",
     copy="db-instance",
     copied_snapshot="db-snapshot",
+    made_group="db-parameter-group",
     engine="postgres",
     arn="db",
+    own_arn="DBInstanceArn",
+    modify="ModifyDBInstance",
+    group="DBParameterGroup",
+    parameters="DescribeDBParameters",
+    snapshot="DBSnapshot",
     protected="RDS",
     described="DBInstances",
     identifier="DBInstanceIdentifier",
@@ -61,7 +73,6 @@ INSTANCE = Kind(
     snapshots_key="DBSnapshots",
     snapshot_arn="DBSnapshotArn",
     snapshot_id="DBSnapshotIdentifier",
-    snapshot_resource="snapshot",
     encrypted="Encrypted",
     backups="describe_db_instance_automated_backups",
     backups_key="DBInstanceAutomatedBackups",
@@ -72,8 +83,14 @@ CLUSTER = Kind(
     name="cluster",
     copy="db-cluster",
     copied_snapshot="db-cluster-snapshot",
+    made_group="db-cluster-parameter-group",
     engine="aurora-postgresql",
     arn="cluster",
+    own_arn="DBClusterArn",
+    modify="ModifyDBCluster",
+    group="DBClusterParameterGroup",
+    parameters="DescribeDBClusterParameters",
+    snapshot="DBClusterSnapshot",
     protected="Aurora",
     described="DBClusters",
     identifier="DBClusterIdentifier",
@@ -82,7 +99,6 @@ CLUSTER = Kind(
     snapshots_key="DBClusterSnapshots",
     snapshot_arn="DBClusterSnapshotArn",
     snapshot_id="DBClusterSnapshotIdentifier",
-    snapshot_resource="cluster-snapshot",
     encrypted="StorageEncrypted",
     backups="describe_db_cluster_automated_backups",
     backups_key="DBClusterAutomatedBackups",
