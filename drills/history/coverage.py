@@ -20,6 +20,7 @@ from drills.history.line import key_of, why_not_counted
 from drills.history.store import append_text, read_text, why
 from drills.model.coverage import Known, Learned
 from drills.model.record import RunRecord
+from drills.plural import counted
 from drills.turns.known import together
 
 FILE = "coverage.jsonl"
@@ -81,7 +82,7 @@ def known(path: Path, key: CoveredBy, now: datetime) -> tuple[Known, str]:
     except (OSError, TimeoutError) as error:
         return Known(), f"{path} could not be read: {why(error)}: what was proved earlier is not known"
     lines, unread = _read(text.splitlines(), now)
-    told = f"{path}: {unread} line{'s' * (unread > 1)} could not be read: what they say was proved is not known"
+    told = f"{path}: {counted(unread, 'line')} could not be read: what they say was proved is not known"
     return together(each.learned for each in lines if each.key == key), told if unread else ""
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from drills.durations import show_duration
 from drills.model.coverage import Coverage, Proof, ProvedByParts
+from drills.plural import counted
 
 NO_FULL_PROOF = "no full proof"
 OVER_TIME = (
@@ -16,7 +17,7 @@ OVER_TIME = (
 
 def compared(coverage: Coverage) -> str:
     """Say how many tables the run itself has compared whole, and of how many others parts."""
-    whole = f"{coverage.whole_now:,} of {_tables(coverage.tables)} compared whole by this run"
+    whole = f"{coverage.whole_now:,} of {counted(coverage.tables, 'table')} compared whole by this run"
     if coverage.counted_now:
         whole += f", {coverage.counted_now:,} of them counted only, as their policies say"
     parts = sum(map(len, coverage.learned.by_key.values()))
@@ -55,12 +56,12 @@ def outlook(coverage: Coverage) -> str:
         more = f", and {len(found.too_large) - 1:,} more" if len(found.too_large) > 1 else ""
         return f"{at} never everything: {name}: {why}{more}{guess}"
     if found.drills:
-        left, more = _tables(len(coverage.unproved)), _drills(found.drills, "more ")
+        left, more = counted(len(coverage.unproved), "table"), counted(found.drills, "more drill")
         return f"{at} everything will have been proved after {more}; unproved: {left}{guess}"
     if found.cycle is None:
         name, why = found.too_large[0]
         return f"everything was proved; {at} not all of it again: {name}: {why}{guess}"
-    return f"everything was proved; {at} it takes {_drills(found.cycle)} to prove it anew{guess}"
+    return f"everything was proved; {at} it takes {counted(found.cycle, 'drill')} to prove it anew{guess}"
 
 
 def longest_ago(coverage: Coverage) -> str:
@@ -90,11 +91,3 @@ def proof(found: Proof) -> str:
 def day(at: datetime) -> str:
     """Return an instant to the minute."""
     return f"{at:%Y-%m-%d %H:%M} UTC"
-
-
-def _tables(number: int) -> str:
-    return f"{number:,} table{'s' * (number != 1)}"
-
-
-def _drills(number: int, more: str = "") -> str:
-    return f"{number:,} {more}drill{'s' * (number != 1)}"
