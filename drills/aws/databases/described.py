@@ -18,27 +18,20 @@ def read_instance(raw: Mapping[str, Any]) -> Instance:
         arn=raw.get("DBInstanceArn", ""),
         dbi_resource_id=raw.get("DbiResourceId", ""),
         status=raw.get("DBInstanceStatus", ""),
-        engine=raw.get("Engine", ""),
-        engine_version=raw.get("EngineVersion", ""),
         instance_class=raw.get("DBInstanceClass", ""),
-        master_username=raw.get("MasterUsername", ""),
         host=endpoint.get("Address", ""),
         port=int(endpoint.get("Port") or 0),
         pending=_pending(raw, groups),
         subnet_group=subnets.get("DBSubnetGroupName", ""),
         vpc_id=subnets.get("VpcId", ""),
         subnet_ids=tuple(subnet["SubnetIdentifier"] for subnet in subnets.get("Subnets") or []),
-        security_groups=tuple(group["VpcSecurityGroupId"] for group in raw.get("VpcSecurityGroups") or []),
         parameter_group=groups[0]["DBParameterGroupName"] if groups else "",
         publicly_accessible=raw.get("PubliclyAccessible"),
-        deletion_protection=bool(raw.get("DeletionProtection")),
-        backup_retention_days=int(raw.get("BackupRetentionPeriod") or 0),
-        log_exports=tuple(raw.get("EnabledCloudwatchLogsExports") or ()),
         cluster_id=raw.get("DBClusterIdentifier") or "",
         created_at=raw.get("InstanceCreateTime"),
-        tags=tuple(sorted((tag["Key"], tag.get("Value", "")) for tag in raw.get("TagList") or [])),
         storage_type=raw.get("StorageType") or "",
         storage_gib=raw.get("AllocatedStorage"),
+        **_of_both(raw),
     )
 
 
@@ -62,27 +55,34 @@ def read_cluster(raw: Mapping[str, Any], writer: Mapping[str, Any] | None) -> In
         arn=raw.get("DBClusterArn", ""),
         dbi_resource_id=raw.get("DbClusterResourceId", ""),
         status=of_writer.status if of_writer and raw.get("Status") == "available" else raw.get("Status", ""),
-        engine=raw.get("Engine", ""),
-        engine_version=raw.get("EngineVersion", ""),
         instance_class=of_writer.instance_class if of_writer else "",
-        master_username=raw.get("MasterUsername", ""),
         host=raw.get("Endpoint", "") if of_writer and of_writer.host else "",
         port=int(raw.get("Port") or 0) if of_writer and of_writer.host else 0,
         pending=tuple(sorted(pending_values(raw)) + sorted(set(unsynced))),
         subnet_group=raw.get("DBSubnetGroup", ""),
         vpc_id=of_writer.vpc_id if of_writer else "",
         subnet_ids=of_writer.subnet_ids if of_writer else (),
-        security_groups=tuple(each["VpcSecurityGroupId"] for each in raw.get("VpcSecurityGroups") or []),
         parameter_group=group,
         publicly_accessible=of_writer.publicly_accessible if of_writer else None,
-        deletion_protection=bool(raw.get("DeletionProtection")),
-        backup_retention_days=int(raw.get("BackupRetentionPeriod") or 0),
-        log_exports=tuple(raw.get("EnabledCloudwatchLogsExports") or ()),
         created_at=raw.get("ClusterCreateTime"),
-        tags=tuple(sorted((tag["Key"], tag.get("Value", "")) for tag in raw.get("TagList") or [])),
         storage_type=raw.get("StorageType") or "aurora",
         scaling=_scaling(raw.get("ServerlessV2ScalingConfiguration") or {}),
+        **_of_both(raw),
     )
+
+
+def _of_both(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the descriptions of an instance and of a cluster have under one name."""
+    return {
+        "engine": raw.get("Engine", ""),
+        "engine_version": raw.get("EngineVersion", ""),
+        "master_username": raw.get("MasterUsername", ""),
+        "security_groups": tuple(group["VpcSecurityGroupId"] for group in raw.get("VpcSecurityGroups") or []),
+        "deletion_protection": bool(raw.get("DeletionProtection")),
+        "backup_retention_days": int(raw.get("BackupRetentionPeriod") or 0),
+        "log_exports": tuple(raw.get("EnabledCloudwatchLogsExports") or ()),
+        "tags": tuple(sorted((tag["Key"], tag.get("Value", "")) for tag in raw.get("TagList") or [])),
+    }
 
 
 def as_instance(cluster: Mapping[str, Any], writer: Mapping[str, Any] | None) -> dict[str, Any]:
