@@ -8,9 +8,10 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import boto3
 import psutil
@@ -37,6 +38,26 @@ def call(action: str, *arguments: str) -> dict[str, Any]:
     if said.returncode:
         raise SystemExit(said.stderr.decode())
     return dict(json.loads(said.stdout))
+
+
+def count(
+    command: Sequence[str],
+    *,
+    stdout: IO[Any],
+    stderr: IO[Any],
+    environment: dict[str, str] | None = None,
+    cwd: Path = ROOT,
+) -> dict[str, Any]:
+    """Run a command to its end: its exit `code` (-1 where it could not be started), and what the kernel counted of it.
+
+    That is `seconds`, those of `processors`, and the bytes that it held at `most`. It is started by a small process of its own,
+    since what a process holds that forks is counted for what it starts (benchmarks/counted.py).
+    """
+    with tempfile.NamedTemporaryFile("r") as report:
+        started = [sys.executable, "-SE", str(ROOT / "benchmarks" / "counted.py"), report.name, *command]
+        subprocess.run(started, cwd=cwd, env=environment, stdout=stdout, stderr=stderr, check=False)
+        text = report.read()
+    return dict(json.loads(text)) if text else {"code": -1}
 
 
 @contextlib.contextmanager

@@ -9,26 +9,22 @@ modules. Processor seconds are the kernel's, of all processes of the run, Postgr
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.common import ROOT, show, spread
+from benchmarks.common import ROOT, count, show, spread
 
 
 def drilled(checkout: Path, words: list[str]) -> tuple[float, float]:
     """Wall and processor seconds of a drill, which has to pass."""
-    with tempfile.NamedTemporaryFile("r") as report:
-        command = [str(checkout / ".tox" / "drill" / "bin" / "drills"), "run", *words]
-        counted = [sys.executable, str(ROOT / "benchmarks" / "counted.py"), report.name, *command]
-        said = subprocess.run(counted, cwd=checkout, capture_output=True, text=True, check=False)
-        found = json.loads(report.read() or '{"code": -1}')
-    if found["code"]:
-        raise SystemExit(f"{checkout}: {said.stdout[-3000:]}{said.stderr[-1000:]}")
+    command = [str(checkout / ".tox" / "drill" / "bin" / "drills"), "run", *words]
+    with tempfile.TemporaryFile("w+") as said:
+        found = count(command, cwd=checkout, stdout=said, stderr=said)
+        if found["code"]:
+            said.seek(0)
+            raise SystemExit(f"{checkout}: {said.read()[-4000:]}")
     return found["seconds"], found["processors"]
 
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import secrets
 import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.common import DRILLS, ROOT
+from benchmarks.common import DRILLS, count
 from drills.sandbox.postgres.binaries import find, readable, server_user
 from drills.sandbox.postgres.cluster import ADMIN, PORT, Cluster, prepare_state, sweep
 
@@ -27,7 +25,6 @@ STOCK = {
     "max_locks_per_transaction": "64",
 }
 NOWHERE = Path(os.devnull)
-COUNTED = Path(__file__).with_name("counted.py")
 
 
 @dataclass(frozen=True)
@@ -57,14 +54,10 @@ class Server:
 
     def run(self, command: Sequence[str], *, codes: Sequence[int] = (0,), output: Path = NOWHERE) -> Took:
         """Run a client to its end; SystemExit with what it said where its exit code is none of `codes`."""
-        said, counted = self.folder / "said", self.folder / "counted"
-        counted.unlink(missing_ok=True)
-        started = [sys.executable, "-SE", str(COUNTED), str(counted), *command]
+        said = self.folder / "said"
         with said.open("wb") as errors, output.open("wb") as told:
-            environment = dict(self.environment)
-            done = subprocess.run(started, cwd=ROOT, env=environment, stdout=told, stderr=errors, check=False)
-        found = json.loads(counted.read_text()) if counted.exists() else {"code": done.returncode}
-        if done.returncode or found["code"] not in codes:
+            found = count(command, environment=dict(self.environment), stdout=told, stderr=errors)
+        if found["code"] not in codes:
             raise SystemExit(f"{' '.join(command)}: {found['code']}: {said.read_text(errors='replace')}")
         return Took(found["seconds"], found["most"] / 1e6, found["processors"])
 
