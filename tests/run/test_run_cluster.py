@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,39 +20,19 @@ from drills.replay.replay import replay
 from tests.support import policies, small_run
 from tests.support.aurora import Cluster, create_cluster
 from tests.support.elsewhere import DATABASE, NAME, VAULT, back_up, configure, make_groups, plan_backups
-from tests.support.enforcing import Door, enforced
+from tests.support.endpoint_runs import door, elsewhere, place
+from tests.support.enforcing import Door
 from tests.support.evaluating import ALLOWED, REFUSED, Simulator
 from tests.support.paths import DRILLS
 from tests.support.planted import Plants, made_key
 from tests.support.rds import MASTER
-from tests.support.runs import Place, Run, drills, made_place, nothing_left
-from tests.support.sandbox import RunningSandbox, end_sandbox, start_sandbox
+from tests.support.runs import Place, Run, drills, nothing_left
+from tests.support.sandbox import RunningSandbox
 
+__all__ = ["door", "elsewhere", "place"]
 pytestmark = [pytest.mark.whole_run, pytest.mark.postgres, pytest.mark.sandbox]
 SIGNING = {"DRILL_EVIDENCE_KEY": made_key(Plants())}
 REFUSING = "for an Aurora cluster there are drills, the posture and backups on demand so far: see docs/aurora.md"
-
-
-@pytest.fixture(scope="module")
-def place() -> Iterator[Place]:
-    """Where the runs of this module take place."""
-    with made_place() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def elsewhere() -> Iterator[RunningSandbox]:
-    """An AWS that belongs to the test and not to a run."""
-    running = start_sandbox()
-    yield running
-    assert end_sandbox(running) == 0
-
-
-@pytest.fixture(scope="module")
-def door(elsewhere: RunningSandbox, simulator: Simulator) -> Iterator[Door]:
-    """The only way into that AWS for a role, by whose policies each request is judged."""
-    with enforced(elsewhere, simulator.decide) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

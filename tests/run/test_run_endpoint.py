@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,14 +22,16 @@ from drills.replay.replay import replay
 from tests.features.test_gherkin import parsed, scenarios_of
 from tests.support.answering import answering
 from tests.support.elsewhere import DATABASE, NAME, VAULT, back_up, configure, make_groups, make_source, plan_backups
-from tests.support.enforcing import Asked, Door, enforced
+from tests.support.endpoint_runs import door, elsewhere, place
+from tests.support.enforcing import Asked, Door
 from tests.support.evaluating import ALLOWED, REFUSED, Simulator
 from tests.support.listening import free_port
 from tests.support.planted import Plants, below, found, made_key
 from tests.support.policies import ACCOUNT, policy
-from tests.support.runs import Place, Run, at_once, drills, made_place, nothing_left
-from tests.support.sandbox import RunningSandbox, end_sandbox, start_sandbox
+from tests.support.runs import Place, Run, at_once, drills, nothing_left
+from tests.support.sandbox import RunningSandbox
 
+__all__ = ["door", "elsewhere", "place"]
 pytestmark = [pytest.mark.whole_run, pytest.mark.postgres, pytest.mark.sandbox]
 # those about another recovery point than the newest are no part of such a run
 SCENARIOS = sum(1 for feature in parsed() if "chosen_point" not in feature.tags for _ in scenarios_of(feature))
@@ -48,28 +50,6 @@ invariants = "optional: its rule cannot be evaluated"
 [targets.{name}.blocking]
 invariants = false
 """
-
-
-@pytest.fixture(scope="module")
-def place() -> Iterator[Place]:
-    """Where the runs of this module take place."""
-    with made_place() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def elsewhere() -> Iterator[RunningSandbox]:
-    """An AWS that belongs to the test and not to a run."""
-    running = start_sandbox()
-    yield running
-    assert end_sandbox(running) == 0
-
-
-@pytest.fixture(scope="module")
-def door(elsewhere: RunningSandbox, simulator: Simulator) -> Iterator[Door]:
-    """The only way into that AWS for a role, by whose policies each request is judged."""
-    with enforced(elsewhere, simulator.decide) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

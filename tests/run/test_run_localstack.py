@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
+from tests.support.endpoint_runs import elsewhere, place
 from tests.support.lacking import lacking
-from tests.support.runs import Place, drills, made_place, nothing_left
-from tests.support.sandbox import RunningSandbox, end_sandbox, start_sandbox
+from tests.support.runs import Place, drills, nothing_left
+from tests.support.sandbox import RunningSandbox
 
+__all__ = ["elsewhere", "place"]
 pytestmark = [pytest.mark.whole_run, pytest.mark.postgres, pytest.mark.sandbox]
-
-
-@pytest.fixture(scope="module")
-def place() -> Iterator[Place]:
-    """Where the run takes place."""
-    with made_place() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def elsewhere() -> Iterator[RunningSandbox]:
-    """The endpoint behind the front."""
-    running = start_sandbox()
-    yield running
-    assert end_sandbox(running) == 0
 
 
 def test_what_the_edition_allows_runs_and_the_rest_is_skipped_with_its_reason(

@@ -40,16 +40,15 @@ print(json.dumps({
 """
 
 
+def said(code: str) -> str:
+    """What a process of its own prints that runs this code."""
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, check=True, cwd=CHECKOUT, timeout=120, text=True).stdout
+
+
 def answers(first: str) -> dict[str, Any]:
     """What moto's EC2 knows after `first` has been run."""
-    ran = subprocess.run(
-        [sys.executable, "-c", f"{first}\n{ASKS}"],
-        capture_output=True,
-        check=True,
-        cwd=CHECKOUT,
-        timeout=120,
-    )
-    return dict(json.loads(ran.stdout))
+    return dict(json.loads(said(f"{first}\n{ASKS}")))
 
 
 def test_a_lean_start_knows_what_a_plain_one_knows() -> None:
@@ -70,16 +69,8 @@ offered = instance_types.INSTANCE_TYPE_OFFERINGS
 print([type(each).__name__ for each in offered.values()], sum(len(each._read) for each in offered.values()))
 print(utils.get_service_model.cache_info().currsize)
 """
-    ran = subprocess.run(
-        [sys.executable, "-c", f"{LEAN}\n{look}"],
-        capture_output=True,
-        check=True,
-        cwd=CHECKOUT,
-        timeout=120,
-        text=True,
-    )
 
-    assert ran.stdout.splitlines() == ["['Offerings', 'Offerings', 'Offerings'] 0", "0"]
+    assert said(f"{LEAN}\n{look}").splitlines() == ["['Offerings', 'Offerings', 'Offerings'] 0", "0"]
 
 
 @pytest.mark.parametrize(
@@ -92,16 +83,8 @@ print(utils.get_service_model.cache_info().currsize)
 )
 def test_what_starts_a_sandbox_loads_little(module: str, heavy: tuple[str, ...]) -> None:
     """Reading modules is most of the time until a sandbox answers, and most of the memory that it takes."""
-    ran = subprocess.run(
-        [sys.executable, "-c", f"import sys, {module}; print(*sys.modules)"],
-        capture_output=True,
-        check=True,
-        cwd=CHECKOUT,
-        timeout=120,
-        text=True,
-    )
+    loaded = {name.partition(".")[0] for name in said(f"import sys, {module}; print(*sys.modules)").split()}
 
-    loaded = {name.partition(".")[0] for name in ran.stdout.split()}
     assert "drills" in loaded
     assert not loaded & set(heavy)
 
@@ -122,16 +105,8 @@ iam.create_policy("of the account's own", "/", document, "own", [])
 everything = iam.get_account_authorization_details([])["managed_policies"]
 print(ours(), read(), len(everything) > 1000, iam.get_policy("arn:aws:iam::aws:policy/ReadOnlyAccess").name)
 """
-    ran = subprocess.run(
-        [sys.executable, "-c", f"{LEAN}\n{look}"],
-        capture_output=True,
-        check=True,
-        cwd=CHECKOUT,
-        timeout=120,
-        text=True,
-    )
 
-    assert ran.stdout.splitlines() == ["[] []", "['own'] ['aws'] True ReadOnlyAccess"]
+    assert said(f"{LEAN}\n{look}").splitlines() == ["[] []", "['own'] ['aws'] True ReadOnlyAccess"]
 
 
 def test_ec2_reads_the_images_of_aws_when_somebody_needs_one() -> None:
@@ -150,8 +125,4 @@ print(set(lean.amis) == set(plain.amis), len(lean.amis) > 1000, len(lean.snapsho
 found = lean.describe_images(ami_ids=[min(plain.amis)])
 print([each.id for each in found] == [min(plain.amis)], len(lean.volumes) == len(plain.volumes))
 """
-    ran = subprocess.run(
-        [sys.executable, "-c", f"{LEAN}\n{look}"], capture_output=True, check=True, cwd=CHECKOUT, timeout=120, text=True
-    )
-
-    assert ran.stdout.splitlines() == ["[]", "True True True", "True True"]
+    assert said(f"{LEAN}\n{look}").splitlines() == ["[]", "True True True", "True True"]
