@@ -14,6 +14,7 @@ import contextlib
 import shlex
 import shutil
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -39,7 +40,10 @@ ARCHIVER = "etc/rds/dbbin/pgscripts/rds_wal_archive"
 _ARCHIVER = """#!/bin/sh
 {{ cp --sparse=always "$1" {place}/."$2" 2>/dev/null || cp "$1" {place}/."$2"; }} && mv {place}/."$2" {place}/"$2"
 """
+# a server that does not run, or was started for the first time a moment ago and has no database rdsadmin yet
+_UNREADY = (psycopg.Error, DrillError, OSError)
 _MIN_INTERVAL = 0.05  # seconds between two heartbeats
+_LAST_BEAT_TIMEOUT = 60.0  # seconds to begin the last heartbeat of a server, and to archive it
 
 _BEAT = """
 INSERT INTO public.rds_heartbeat2 (id, value) VALUES (1, pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) * 1000)
@@ -86,8 +90,11 @@ class Archive:
             "hot_standby": "off",
         }
 
-    def beat(self, cluster: Cluster) -> None:
-        """Commit a heartbeat and switch to a new WAL file, so that the old one is archived. Raises psycopg.Error."""
+    def beat(self, cluster: Cluster) -> datetime:
+        """Commit a heartbeat, switch to a new WAL file, so that the old one is archived, and return the heartbeat's instant.
+
+        Raises psycopg.Error.
+        """
         with cluster.connect(ADMIN) as session:
             session.execute("SET statement_timeout = '10s'")
             session.execute(_TABLE)
@@ -97,6 +104,7 @@ class Archive:
         assert switched is not None
         with self._lock:
             self._beats.append((beat[0], switched[0]))
+        return datetime.fromisoformat(str(beat[0]))
 
     def latest(self) -> datetime | None:
         """Return the newest instant that can be restored, that of the last archived beat; None before the first."""
@@ -105,12 +113,15 @@ class Archive:
                 self._latest = self._beats.pop(0)[0]
             return self._latest
 
-    def wait_for_last_beat(self, timeout: float) -> None:
-        """Wait until the last beat is archived, or for `timeout` seconds."""
+    def finish(self, cluster: Cluster, timeout: float) -> None:
+        """Commit a heartbeat and wait until it is archived, or for `timeout` seconds; later ones may come meanwhile."""
+        last = self.beat(cluster)
         with contextlib.suppress(TimeoutError):
-            wait_until(
-                lambda: self.latest() and not self._beats, timeout, SystemClock(), every=0.02, what="the archive"
-            )
+            wait_until(lambda: self._is_archived(last), timeout, SystemClock(), every=0.02, what="the archive")
+
+    def _is_archived(self, beat: datetime) -> bool:
+        latest = self.latest()
+        return latest is not None and latest >= beat
 
 
 class Archives:
@@ -147,18 +158,30 @@ class Archives:
         if archive is not None:
             shutil.rmtree(archive.folder, ignore_errors=True)
 
+    def finish(self, resource_id: str, server: Server) -> None:
+        """Archive what a server has written until now, so that it can be restored to its end; never raise an error.
+
+        A heartbeat under way may have been committed before the last write: this one waits for it, and comes after it.
+        """
+        if (archive := self.of(resource_id)) is not None and server.busy.acquire(timeout=_LAST_BEAT_TIMEOUT):
+            with _released(server), contextlib.suppress(*_UNREADY):
+                archive.finish(server.cluster, _LAST_BEAT_TIMEOUT)
+
     def beat(self, resource_id: str, server: Server) -> None:
         """Write one heartbeat where the instance's server runs and nobody works on it; never raise an error."""
-        archive = self.of(resource_id)
-        if archive is None or not server.busy.acquire(blocking=False):
-            return
-        try:
-            # a server that was started for the first time a moment ago has no database rdsadmin yet
-            with contextlib.suppress(psycopg.Error, DrillError, OSError):
+        if (archive := self.of(resource_id)) is not None and server.busy.acquire(blocking=False):
+            with _released(server), contextlib.suppress(*_UNREADY):
                 if server.cluster.running():
                     archive.beat(server.cluster)
-        finally:
-            server.busy.release()
+
+
+@contextlib.contextmanager
+def _released(server: Server) -> Iterator[None]:
+    """Give the server back to others at the end."""
+    try:
+        yield
+    finally:
+        server.busy.release()
 
 
 class HeartbeatLoop:

@@ -17,7 +17,6 @@ from drills.sandbox.rds.snapshots import Snapshots
 from drills.sandbox.rds.status import Status
 from drills.sandbox.state import DataPlane
 
-_LAST_WAL_TIMEOUT = 10.0  # seconds to archive the last WAL of an instance that is being deleted
 _FILTERS = ("status", "db-instance-id", "dbi-resource-id")
 
 
@@ -166,10 +165,8 @@ class AutomatedBackups:
 
     def archive_last_wal(self, db: SandboxInstance) -> None:
         """Archive what an instance has written, so that it can be restored to its end. The caller holds no lock."""
-        archive, server = self._plane.archives.of(db.dbi_resource_id), self._plane.servers.get(db.dbi_resource_id)
-        if archive is not None and server is not None:
-            self._plane.archives.beat(db.dbi_resource_id, server)
-            archive.wait_for_last_beat(_LAST_WAL_TIMEOUT)
+        if server := self._plane.servers.get(db.dbi_resource_id):
+            self._plane.archives.finish(db.dbi_resource_id, server)
 
     def retain(self, db: SandboxInstance) -> bool:
         """Retain the backup of a deleted instance; return False when there is none that can be restored."""

@@ -10,8 +10,6 @@ from drills.sandbox.rds.clusters.models import SandboxCluster
 from drills.sandbox.rds.instances import SandboxInstance
 from drills.sandbox.state import DataPlane
 
-_LAST_WAL_TIMEOUT = 10.0  # seconds to archive the last WAL of a cluster whose last instance goes
-
 
 class ClusterLifecycle:
     """Brings the data of clusters into being, and starts and ends their servers with their first and last instances."""
@@ -79,13 +77,6 @@ class ClusterLifecycle:
             if not rest:
                 self._plane.ports.refuse(cluster.port_name)
         if server is not None and not rest:
-            self._archive_last_wal(cluster, server)
+            self._plane.archives.finish(cluster.db_cluster_resource_id, server)
             with server.busy:
                 server.cluster.stop()
-
-    def _archive_last_wal(self, cluster: SandboxCluster, server: Server) -> None:
-        """Archive what the cluster has written, so that it can be restored to its end."""
-        archive = self._plane.archives.of(cluster.db_cluster_resource_id)
-        if archive is not None:
-            self._plane.archives.beat(cluster.db_cluster_resource_id, server)
-            archive.wait_for_last_beat(_LAST_WAL_TIMEOUT)
