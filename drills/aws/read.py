@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.aws.calls.answers import first
-from drills.aws.databases.described import read_cluster, read_instance
+from drills.aws.databases.described import as_instance, read_cluster, read_instance
 from drills.aws.databases.kinds import CLUSTER, INSTANCE, Kind
 from drills.aws.remedies import explain
 from drills.aws.session import Clients
@@ -122,13 +122,20 @@ def raw_instance(clients: Clients, name: str, kind: Kind = INSTANCE) -> dict[str
 
 def describe_instance(clients: Clients, name: str, kind: Kind = INSTANCE) -> Instance | None:
     """Return the instance or cluster of that name, or None when there is none; a cluster with what its writer knows."""
+    found = described(clients, name, kind)
+    return found[1] if found else None
+
+
+def described(clients: Clients, name: str, kind: Kind = INSTANCE) -> tuple[dict[str, Any], Instance] | None:
+    """Return an instance as DescribeDBInstances does and as a value, a cluster as if it were one; None where there is none."""
     raw = raw_instance(clients, name, kind)
     if raw is None or kind is INSTANCE:
-        return None if raw is None else read_instance(raw)
-    return read_cluster(raw, writer_of(clients, raw))
+        return None if raw is None else (raw, read_instance(raw))
+    writer = _writer_of(clients, raw)
+    return as_instance(raw, writer), read_cluster(raw, writer)
 
 
-def writer_of(clients: Clients, cluster: Mapping[str, Any]) -> dict[str, Any] | None:
+def _writer_of(clients: Clients, cluster: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the member of DescribeDBInstances' answer about the writer of a cluster, None where it has none."""
     writer = next((each for each in cluster.get("DBClusterMembers") or () if each.get("IsClusterWriter")), None)
     return raw_instance(clients, writer["DBInstanceIdentifier"]) if writer else None

@@ -18,7 +18,15 @@ from pydantic import SecretStr
 
 from drills.aws.calls import outcome
 from drills.aws.databases.kinds import CLUSTER, INSTANCE, Kind
-from drills.aws.databases.requests import ScratchGroups, cluster_request, family_of, harmless, restore_request
+from drills.aws.databases.requests import (
+    DEFAULT_CLASS,
+    ScratchGroups,
+    cluster_request,
+    family_of,
+    harmless,
+    restore_request,
+    writer_request,
+)
 from drills.aws.guarded.guard import Guard, Mine, NotOwn, Protected
 from drills.aws.guarded.names import LockName, ScratchName, ScratchNames
 from drills.aws.read import error_code, parameter_pages, refusal
@@ -31,7 +39,6 @@ from drills.model.instance import NEVER_MADE, Instance, Resource, ResourceKind, 
 from drills.model.point import RecoveryPoint
 from drills.record import Journal
 
-DEFAULT_CLASS = "db.r6g.large"  # of the instance of a cluster whose source is gone
 LOCK_FAMILY = "postgres16"  # of a lock whose source is gone; nothing is ever restored with that group
 
 
@@ -107,15 +114,10 @@ class Scratch:
         Its class is the configured one, else that of the source's writer.
         Raises RestoreFailed with AWS's message when the request is refused.
         """
-        request = {
-            "DBClusterIdentifier": str(names.instance),
-            "DBInstanceClass": self._config.instance_class or (source and source.instance_class) or DEFAULT_CLASS,
-            "Engine": CLUSTER.engine,
-            "PubliclyAccessible": False,
-            "AutoMinorVersionUpgrade": False,
-            "Tags": self._tags,
-        }
-        self._make("rds:CreateDBInstance", "db-instance", names.writer, f"the instance of {names.instance}", request)
+        size = self._config.instance_class or (source and source.instance_class) or DEFAULT_CLASS
+        request = writer_request(names.instance, names.writer, size, self._tags)
+        what = f"the instance of {names.instance}"
+        self._make(f"rds:{request.operation}", "db-instance", names.writer, what, request.parameters)
 
     def set_password(self, instance_id: str, password: SecretStr) -> None:
         """Set a new master password; the drill never holds the source's. Refused for what is not this run's."""

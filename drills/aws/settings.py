@@ -17,9 +17,9 @@ from typing import Any, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.aws.calls.answers import IncompleteAnswer
-from drills.aws.databases.described import as_instance, pending_values
+from drills.aws.databases.described import pending_values
 from drills.aws.databases.kinds import CLUSTER, INSTANCE, Kind
-from drills.aws.read import error_code, parameter_pages, raw_instance, writer_of
+from drills.aws.read import described, error_code, parameter_pages
 from drills.aws.session import Clients
 from drills.checks.base.session import Connection
 from drills.errors import DrillError
@@ -85,12 +85,11 @@ _LOCATION_SETTINGS = frozenset(
 
 def read_settings(clients: Clients, instance_id: str, kind: Kind = INSTANCE) -> dict[str, object]:
     """Return every setting of the instance or cluster, with its identity. DrillError where there is nothing of that name."""
-    raw = raw_instance(clients, instance_id, kind)
-    if raw is None:
+    found = described(clients, instance_id, kind)
+    if found is None:
         what = f'{"a cluster" if kind is CLUSTER else "an instance"} "{instance_id}"'
         raise DrillError(f"expected {what} in {clients.region}, found none: see aws rds describe-db-{kind.name}s")
-    if kind is CLUSTER:
-        raw = as_instance(raw, writer_of(clients, raw))
+    raw, _ = found
     settings = settings_from(raw)
     settings |= _parameters(clients, raw, kind)
     settings["proxies"] = read_or_not_verified("rds:DescribeDBProxies", lambda: _proxies(clients, instance_id))

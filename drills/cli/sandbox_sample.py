@@ -21,6 +21,7 @@ import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import SecretStr
 
+from drills.aws.databases import kinds
 from drills.aws.session import Clients, identify, open_clients
 from drills.checks import manifest
 from drills.checks.base.session import Connector
@@ -30,7 +31,7 @@ from drills.config.load import SandboxProfile, Target, targets_of
 from drills.errors import ConfigError, SandboxError
 from drills.files import write_atomically
 from drills.model.instance import Instance
-from drills.preflight.rights import DRILL
+from drills.preflight.rights import of_drill
 from drills.run import stage_service
 from drills.run.source import SAMPLE, SourceMaker, beat
 from drills.sandbox_client import SandboxControl
@@ -217,7 +218,7 @@ def make_role(clients: Clients) -> str:
     """Return the ARN of a new role that may do what a drill does, and no more."""
     iam = clients.client("iam")
     trusts = {"Effect": "Allow", "Principal": {"AWS": clients.account}, "Action": "sts:AssumeRole"}
-    allows = {"Effect": "Allow", "Action": list(DRILL), "Resource": "*"}
+    allows = {"Effect": "Allow", "Action": list(of_drill(kinds.INSTANCE)), "Resource": "*"}
     trust, policy = (json.dumps({"Version": "2012-10-17", "Statement": [each]}) for each in (trusts, allows))
     arn: str = iam.create_role(RoleName=DRILL_ROLE, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
     iam.put_role_policy(RoleName=DRILL_ROLE, PolicyName="drill", PolicyDocument=policy)

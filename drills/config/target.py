@@ -193,7 +193,9 @@ def _sample(raw: Any) -> PointSelector:
         raise refuse(str(error), raw) from None
 
 
-NO_CLUSTER = "for an Aurora cluster there are drills, the posture and backups on demand so far: see docs/aurora.md"
+NO_CLUSTER = (
+    "for an Aurora cluster there are drills, the posture, preflight and backups on demand so far: see docs/aurora.md"
+)
 
 
 class Target(Table):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from drills.aws.databases.kinds import CLUSTER, Kind
 from drills.aws.engine import Lifecycle
 from drills.model.engine import major_of
 from drills.model.finding import CheckResult
@@ -30,13 +31,13 @@ def version(facts: PreflightFacts) -> CheckResult:
         return judged.result("")
     if judged.was_read(f"PostgreSQL {engine.version} in RDS", engine.row) and not isinstance(engine.row, NotVerified):
         judged.count()
-        _on_offer(judged, engine, engine.row)
+        _on_offer(judged, engine, engine.row, facts.kind)
     if judged.was_read(f"lifecycle of PostgreSQL {major_of(engine.version)}", engine.lifecycle):
         _supported(judged, facts, engine)
     return judged.result(f"PostgreSQL {engine.version} is on offer; {engine.support.reason}")
 
 
-def _on_offer(judged: Judgement, engine: Engine, row: Mapping[str, Any] | None) -> None:
+def _on_offer(judged: Judgement, engine: Engine, row: Mapping[str, Any] | None, kind: Kind) -> None:
     status = str((row or {}).get("Status") or "available") if row is not None else "withdrawn"
     if status == "available":
         return
@@ -52,7 +53,8 @@ def _on_offer(judged: Judgement, engine: Engine, row: Mapping[str, Any] | None) 
         f"PostgreSQL {engine.version}",
         expected="a version that can be restored as it is",
         found=f"RDS calls it {status}{to}",
-        remedy="upgrade the source to a version of aws rds describe-db-engine-versions --engine postgres, and back it up again",
+        remedy=f"upgrade the source to a version of aws rds describe-db-engine-versions --engine {kind.engine}, and back it up "
+        "again",
     )
 
 
@@ -80,10 +82,13 @@ def storage(facts: PreflightFacts) -> CheckResult:
     """Foresee storage below the snapshot's size, and sizes that the class is not offered with.
 
     A restore takes "at least the size of the snapshot" (Amazon RDS API reference, RestoreDBInstanceFromDBSnapshot,
-    AllocatedStorage); without that parameter it takes the snapshot's.
+    AllocatedStorage); without that parameter it takes the snapshot's. A cluster has no size to ask for: its volume grows by itself
+    (Amazon Aurora User Guide, "Amazon Aurora storage").
     """
     judged = Judgement("storage")
     engine, restore = facts.engine, facts.restore
+    if facts.kind is CLUSTER:
+        return judged.result("", nothing="the volume of a cluster grows by itself", requirement="optional")
     if engine is None or restore is None:
         return judged.result("", nothing=NO_POINT, requirement="optional")
     size = restore.point.allocated_gib

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from drills.aws.databases.kinds import INSTANCE, Kind
 from drills.aws.databases.requests import RestoreRequest
 from drills.aws.engine import Lifecycle
 from drills.model.engine import EngineSupport
@@ -74,13 +75,22 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class Restore:
-    """The restore that would be made now: the point, the request, and whether its snapshot is copied first."""
+    """The restore that would be made now: the point, the request, and whether its snapshot is copied first.
+
+    `writer` is the request for the one instance of a cluster, which follows; None where an instance is restored.
+    """
 
     point: RecoveryPoint
     request: RestoreRequest
     copied_first: bool
     instance_class: str
     storage_type: str
+    writer: RestoreRequest | None = None
+
+    @property
+    def requests(self) -> tuple[RestoreRequest, ...]:
+        """Return every request, in order."""
+        return (self.request, self.writer) if self.writer else (self.request,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +110,7 @@ class PreflightFacts:
     """Everything that a restore is foreseen by, read at `now`. Keys are held by the identifier that asked for them.
 
     `account` and `region` are those that the copy would be restored in. `restore` is None where there is no usable point,
-    and so are the parts that belong to it.
+    and so are the parts that belong to it. A cluster is described by `instance` as an instance would be (as_instance).
     """
 
     now: datetime
@@ -126,3 +136,4 @@ class PreflightFacts:
     instance: Document | NotVerified | None = None
     maintenance: tuple[Document, ...] | NotVerified = ()
     certificates: tuple[Document, ...] | NotVerified = ()
+    kind: Kind = INSTANCE

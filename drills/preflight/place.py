@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from drills.aws.databases.kinds import CLUSTER, INSTANCE
 from drills.aws.databases.requests import family_of
 from drills.model.finding import CheckResult
 from drills.model.parity import NotVerified
@@ -42,21 +43,25 @@ def quotas(facts: PreflightFacts) -> CheckResult:
                 found=f"{used} of {most} in use",
                 remedy=_RAISE,
             )
-    if restore.point.allocated_gib is None:
+    if facts.kind is INSTANCE and restore.point.allocated_gib is None:
         judged.was_read("quota AllocatedStorage", NotVerified("AWS does not say the size of the point"))
     return judged.result("there is room for the copy within the quotas")
 
 
 def _needed(facts: PreflightFacts, restore: Restore) -> dict[str, int]:
-    needed = {"DBInstances": 1}
-    if restore.point.allocated_gib is not None:
+    kind = facts.kind
+    needed = {kind.described: 1, INSTANCE.described: 1}
+    # the storage of a cluster is not allocated, and counts against no quota of an account
+    if kind is INSTANCE and restore.point.allocated_gib is not None:
         needed["AllocatedStorage"] = int(
             restore.request.parameters.get("AllocatedStorage") or restore.point.allocated_gib
         )
     if restore.copied_first:
-        needed["ManualSnapshots"] = 1
-    if made := int(not facts.parameter_group) + int(facts.locked):
-        needed["DBParameterGroups"] = made
+        needed[kind.snapshots_quota] = 1
+    if not facts.parameter_group:
+        needed[kind.groups_quota] = 1
+    if facts.locked:
+        needed[INSTANCE.groups_quota] = needed.get(INSTANCE.groups_quota, 0) + 1
     if facts.network is not None and not facts.network.subnet_group:
         needed["DBSubnetGroups"] = 1
     return needed
@@ -108,7 +113,8 @@ def groups(facts: PreflightFacts) -> CheckResult:
     group, there = facts.network.security_group, facts.network.security_group_there
     if group and judged.was_read(group, there):
         judge_security_group(judged, group, there=there is not False)
-    made = [] if facts.parameter_group else ["a parameter group"]
+    of = "cluster " if facts.kind is CLUSTER else ""
+    made = [] if facts.parameter_group else [f"a {of}parameter group"]
     made += [] if facts.network.subnet_group else ["a DB subnet group"]
     made += [] if group else ["a security group"]
     judged.count(bool(made))
@@ -123,7 +129,8 @@ def _parameter_group(judged: Judgement, facts: PreflightFacts, restore: Restore)
         return
     judged.count()
     version = restore.point.engine_version
-    wanted = family_of(version) if version else ""
+    wanted = family_of(version, facts.kind.engine) if version else ""
+    noun, of = ("cluster parameter group", "cluster-") if facts.kind is CLUSTER else ("parameter group", "")
     family = str((found or {}).get("DBParameterGroupFamily", ""))
     if found is not None and not wanted:
         judged.was_read(f"family of {name}", NotVerified("AWS does not say the version of the point"))
@@ -131,9 +138,9 @@ def _parameter_group(judged: Judgement, facts: PreflightFacts, restore: Restore)
         judged.find(
             "error",
             name,
-            expected=f"a parameter group of the family {wanted}" if wanted else "a parameter group",
+            expected=f"a {noun} of the family {wanted}" if wanted else f"a {noun}",
             found=f"one of {family}" if found is not None else "none of that name",
-            remedy=f"aws rds create-db-parameter-group --db-parameter-group-family {wanted or 'FAMILY'}, or "
+            remedy=f"aws rds create-db-{of}parameter-group --db-parameter-group-family {wanted or 'FAMILY'}, or "
             "make_parameter_group = true in the target's restore table",
         )
 

@@ -14,9 +14,14 @@ from typing import Any
 
 from drills.aws import engine as aws_engine
 from drills.aws import read as aws
-from drills.aws.databases.described import read_instance
-from drills.aws.databases.kinds import KINDS, Kind
-from drills.aws.databases.requests import ScratchGroups, restore_request
+from drills.aws.databases.kinds import CLUSTER, KINDS, Kind
+from drills.aws.databases.requests import (
+    DEFAULT_CLASS,
+    ScratchGroups,
+    cluster_request,
+    restore_request,
+    writer_request,
+)
 from drills.aws.guarded.names import LOCK_PREFIX, ScratchNames, scratch_tags
 from drills.aws.read import pages
 from drills.aws.session import Clients
@@ -24,6 +29,7 @@ from drills.aws.settings import read_or_not_verified
 from drills.config.limits import expiry_of
 from drills.config.load import Target
 from drills.model.engine import LifecycleSupport
+from drills.model.instance import Instance
 from drills.model.parity import NotVerified
 from drills.model.point import Choice, RecoveryPoint
 from drills.preflight import rights as simulating
@@ -71,49 +77,53 @@ class _Reader:
         self._target = sides.target
         self._source = sides.clients
         self._there = sides.scratch_clients
+        self._kind = sides.kind
         self._now = now
 
     def facts(self) -> PreflightFacts:
         """Return all of them; those of a restore where there is a point to restore."""
-        target, config = self._target, self._target.preflight
-        instance = read_or_not_verified(
-            "rds:DescribeDBInstances", lambda: aws.raw_instance(self._source, target.instance)
+        target, config, kind = self._target, self._target.preflight, self._kind
+        found = read_or_not_verified(
+            f"rds:Describe{kind.described}", lambda: aws.described(self._source, target.instance, kind)
         )
-        raw = None if isinstance(instance, NotVerified) else instance
+        raw, source = found if isinstance(found, tuple) else (None, None)
         points = read_or_not_verified(
-            "backup:ListRecoveryPointsByBackupVault, rds:DescribeDBSnapshots", lambda: choose.points_of(self._sides)
+            f"backup:ListRecoveryPointsByBackupVault, rds:Describe{kind.snapshot}s",
+            lambda: choose.points_of(self._sides),
         )
-        choice = self._choice(points, raw)
+        choice = self._choice(points, source)
         point = None if isinstance(choice, NotVerified) else choice.point
         facts = PreflightFacts(
             now=self._now,
             account=self._there.account,
             region=self._there.region,
             instance_id=target.instance,
-            dbi_resource_id=str((raw or {}).get("DbiResourceId") or ""),
+            dbi_resource_id=source.dbi_resource_id if source else "",
             vault=target.vault,
             ends_within=config.ends_within,
             points_end_within=config.points_end_within,
             choice=choice,
             points=points,
             copies=self._copies(),
-            instance=instance,
+            instance=found if isinstance(found, NotVerified) else raw,
             maintenance=read_or_not_verified("rds:DescribePendingMaintenanceActions", lambda: self._maintenance(raw)),
             certificates=read_or_not_verified("rds:DescribeCertificates", self._certificates),
             restore=None,
+            kind=kind,
         )
-        return facts if point is None else dataclasses.replace(facts, **self._of_restore(point, raw))
+        return facts if point is None else dataclasses.replace(facts, **self._of_restore(point, source))
 
-    def _of_restore(self, point: RecoveryPoint, raw: Document | None) -> dict[str, Any]:
+    def _of_restore(self, point: RecoveryPoint, source: Instance | None) -> dict[str, Any]:
         """Return the facts that belong to the restore of a point."""
-        target, source = self._target, read_instance(raw) if raw else None
-        version = backed_up(point, source)
+        target, version = self._target, backed_up(point, source)
         lifecycle = (
-            aws_engine.read_lifecycle(self._there, version) if version else NotVerified("its version is not known")
+            aws_engine.read_lifecycle(self._there, version, self._kind)
+            if version
+            else NotVerified("its version is not known")
         )
         support = aws_engine.decide(version, lifecycle, self._expires())
-        restore, made = self._restore(point, raw, support.setting)
-        keys, network = self._keys(point), self._network(raw)
+        restore, made = self._restore(point, source, support.setting)
+        keys, network = self._keys(point), self._network(source)
         subnets = () if isinstance(network.subnets, NotVerified) else network.subnets
         made = dataclasses.replace(
             made,
@@ -135,7 +145,7 @@ class _Reader:
             "quotas": read_or_not_verified("rds:DescribeAccountAttributes", lambda: aws.quotas(self._there)),
             "locked": self._sides.locked,
             "parameter_group": target.restore.parameter_group or "",
-            "parameters": read_or_not_verified("rds:DescribeDBParameterGroups", self._parameter_group),
+            "parameters": read_or_not_verified(f"rds:Describe{self._kind.group}s", self._parameter_group),
         }
 
     def _expires(self) -> datetime:
@@ -145,16 +155,15 @@ class _Reader:
 
     # -- the point and the request --------------------------------------------------------------------------------------
 
-    def _choice(self, points: tuple[RecoveryPoint, ...] | NotVerified, raw: Document | None) -> Choice | NotVerified:
+    def _choice(self, points: tuple[RecoveryPoint, ...] | NotVerified, source: Instance | None) -> Choice | NotVerified:
         """Return the point that a drill would choose now; in place of one at random the newest one."""
         if isinstance(points, NotVerified):
             return points
         sample = self._target.sample
-        source = read_instance(raw) if raw else None
         if sample.moment is not None:
             moment = sample.moment
             return read_or_not_verified(
-                "rds:DescribeDBInstanceAutomatedBackups",
+                f"rds:Describe{self._kind.backups_key}",
                 lambda: choose.choose_moment(self._sides, source, moment, self._now),
             )
         resource_id = source.dbi_resource_id if source else None
@@ -170,35 +179,51 @@ class _Reader:
             return None
         found = read_or_not_verified(
             "backup:ListRecoveryPointsByBackupVault",
-            lambda: aws.recovery_points(self._there, self._target.instance, vault),
+            lambda: aws.recovery_points(self._there, self._target.instance, vault, self._kind),
         )
         return found if isinstance(found, NotVerified) else tuple(each for each in found if each.vault == vault)
 
     def _restore(
-        self, point: RecoveryPoint, raw: Document | None, lifecycle: LifecycleSupport
+        self, point: RecoveryPoint, source: Instance | None, lifecycle: LifecycleSupport
     ) -> tuple[Restore, simulating.Made]:
-        """Return the restore that a drill would ask for now, by the function that builds its request."""
-        config = self._target.restore
+        """Return the restore that a drill would ask for now, by the functions that build its requests."""
+        config, of_cluster = self._target.restore, self._kind is CLUSTER
         run_id = new_run_id(self._now)
         names = ScratchNames.of(run_id, "recovery")
         expires = self._expires().isoformat(timespec="seconds")
         tags = scratch_tags(run_id, self._sides.name, expires, self._target.tags)
         groups = ScratchGroups(
-            config.parameter_group or names.parameter_group,
+            config.parameter_group or (names.cluster_parameters if of_cluster else names.parameter_group),
             config.subnet_group or names.subnet_group,
             config.security_group or MADE,
         )
         copied = needs_copy(point, self._source.region, self._there.region, self._target)
         asked = dataclasses.replace(point, snapshot_id=names.snapshot) if copied else point
         listed = [{"Key": key, "Value": value} for key, value in tags.items()]
-        request = restore_request(names.instance, groups, asked, lifecycle, config.instance_class, listed)
+        instance_class = config.instance_class or (source.instance_class if source else "")
+        if of_cluster:
+            scaling = source.scaling if source else None
+            request = cluster_request(names.instance, groups, asked, lifecycle, scaling, listed)
+            instance_class = instance_class or DEFAULT_CLASS
+        else:
+            request = restore_request(names.instance, groups, asked, lifecycle, config.instance_class, listed)
+        writer = writer_request(names.instance, names.writer, instance_class, listed) if of_cluster else None
         named = [each for each in (config.parameter_group, config.subnet_group) if each]
         named += [simulating.SECURITY_GROUP] if config.security_group else []
-        made = simulating.Made(names.instance, groups.parameter_group, groups.subnet_group, names.snapshot, tags, named)
-        instance_class = config.instance_class or str((raw or {}).get("DBInstanceClass") or "")
-        # a snapshot restores to io1 where Iops is given, else to gp3 (API reference, RestoreDBInstanceFromDBSnapshot, StorageType)
-        storage = str(request.parameters.get("StorageType") or "gp3")
-        return Restore(point, request, copied, instance_class, storage), made
+        made = simulating.Made(
+            names.instance,
+            groups.parameter_group,
+            groups.subnet_group,
+            names.snapshot,
+            tags,
+            named,
+            kind=self._kind,
+            writer=names.writer if writer else "",
+        )
+        # a snapshot restores to io1 where Iops is given, else to gp3 (API reference, RestoreDBInstanceFromDBSnapshot, StorageType);
+        # that of a cluster to aurora (RestoreDBClusterFromSnapshot, StorageType)
+        storage = str(request.parameters.get("StorageType") or ("aurora" if of_cluster else "gp3"))
+        return Restore(point, request, copied, instance_class, storage, writer), made
 
     # -- rights and keys ------------------------------------------------------------------------------------------------
 
@@ -207,7 +232,7 @@ class _Reader:
         if isinstance(principal, NotVerified):
             return Rights(principal, principal, principal)
         wanted = simulating.simulations(restore, made, self._there.account, self._there.region)
-        action = simulating.restore_action(restore)
+        action = simulating.encrypting_action(restore)
         unencrypted = [
             simulating.Simulated(each.actions, each.resources, {**each.context, simulating.ENCRYPTED: False})
             for each in wanted
@@ -248,9 +273,9 @@ class _Reader:
 
     # -- where the copy would lie ---------------------------------------------------------------------------------------
 
-    def _network(self, raw: Document | None) -> Network:
+    def _network(self, source: Instance | None) -> Network:
         config = self._target.restore
-        ids = read_or_not_verified("rds:DescribeDBSubnetGroups, ec2:DescribeSubnets", lambda: self._subnet_ids(raw))
+        ids = read_or_not_verified("rds:DescribeDBSubnetGroups, ec2:DescribeSubnets", lambda: self._subnet_ids(source))
         known = ids if isinstance(ids, tuple) else ()
         subnets = read_or_not_verified("ec2:DescribeSubnets", lambda: self._subnets(known))
         group = config.security_group or ""
@@ -261,14 +286,14 @@ class _Reader:
         )
         return Network(config.subnet_group or "", ids, subnets, group, present)
 
-    def _subnet_ids(self, raw: Document | None) -> tuple[str, ...] | None:
+    def _subnet_ids(self, source: Instance | None) -> tuple[str, ...] | None:
         """Return the subnets that the copy would be restored into: of the named group, of the source's, or of a default VPC."""
         name = self._target.restore.subnet_group
         if name:
             found = aws.subnet_group(self._there, name)
             return None if found is None else _ids(found)
         beside = (self._there.account, self._there.region) == (self._source.account, self._source.region)
-        own = _ids((raw or {}).get("DBSubnetGroup") or {}) if beside else ()
+        own = source.subnet_ids if source and beside else ()
         if own:
             return own
         vpcs = self._there.ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
@@ -284,28 +309,35 @@ class _Reader:
 
     def _parameter_group(self) -> Document | None:
         name = self._target.restore.parameter_group
-        return aws.parameter_group(self._there, name) if name else None
+        return aws.parameter_group(self._there, name, self._kind) if name else None
 
     # -- the engine -----------------------------------------------------------------------------------------------------
 
     def _version(self, version: str) -> Document | None:
-        answer = self._there.rds.describe_db_engine_versions(Engine="postgres", EngineVersion=version, IncludeAll=True)
+        asked = {"Engine": self._kind.engine, "EngineVersion": version}
+        answer = self._there.rds.describe_db_engine_versions(**asked, IncludeAll=True)
         return next((each for each in answer["DBEngineVersions"] if each.get("EngineVersion") == version), None)
 
     def _options(self, version: str, kind: str) -> tuple[Document, ...]:
         by_class = {"DBInstanceClass": kind} if kind else {}
-        asked = {"Engine": "postgres", "EngineVersion": version, **by_class}
+        asked = {"Engine": self._kind.engine, "EngineVersion": version, **by_class}
         return tuple(
             pages(self._there.rds, "describe_orderable_db_instance_options", "OrderableDBInstanceOptions", **asked)
         )
 
     def _maintenance(self, raw: Document | None) -> tuple[Document, ...]:
+        """Return what is pending of the source, of a cluster also that of its instances, which have actions of their own."""
         if raw is None:
             return ()
-        rows = self._source.rds.describe_pending_maintenance_actions(ResourceIdentifier=str(raw["DBInstanceArn"]))
+        own = str(raw["DBInstanceArn"])
+        members = (str(each["DBInstanceIdentifier"]) for each in raw.get("DBClusterMembers") or ())
+        arns = [own, *(f"{own.rpartition(':cluster:')[0]}:db:{each}" for each in members)]
         return tuple(
             each
-            for row in rows["PendingMaintenanceActions"]
+            for arn in arns
+            for row in self._source.rds.describe_pending_maintenance_actions(ResourceIdentifier=arn)[
+                "PendingMaintenanceActions"
+            ]
             for each in row.get("PendingMaintenanceActionDetails") or ()
         )
 

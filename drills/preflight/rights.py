@@ -11,7 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from drills.aws.guarded.permits import DRILL_WRITES, OF_CLUSTERS
+from drills.aws.databases.kinds import CLUSTER, INSTANCE, Kind
+from drills.aws.databases.requests import SNAPSHOT, WRITER
+from drills.aws.guarded.permits import DRILL_WRITES, OF_CLUSTERS, OF_INSTANCES
 from drills.model.engine import major_of
 from drills.model.finding import CheckResult
 from drills.model.parity import NotVerified
@@ -20,29 +22,40 @@ from drills.preflight.facts import Decision, PreflightFacts, Restore
 
 NAME = "permissions"
 # without which no copy is made and removed; what a drill reads beside that is named where it is not known
-# of the side of the source, which another role may read than restores
-SOURCE_READS = ("rds:DescribeDBSnapshots", "rds:DescribeDBParameters", "backup:ListRecoveryPointsByBackupVault")
 COPY_READS = (
     *("rds:DescribeDBInstances", "rds:DescribeDBParameterGroups", "rds:ListTagsForResource"),
     *("ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs", "logs:DescribeLogGroups"),
 )
-RESTORE = "rds:RestoreDBInstanceFromDBSnapshot"
-MOMENT = "rds:RestoreDBInstanceToPointInTime"
-COPY = "rds:CopyDBSnapshot"
+RESTORE = f"rds:{SNAPSHOT}"
 # what the restore of an encrypted snapshot needs of its key (Amazon RDS User Guide, "AWS KMS key management")
 KEY_ACTIONS = ("kms:CreateGrant", "kms:DescribeKey")
 # and the copy of one under another key, in the caller's name
 COPY_KEY_ACTIONS = ("kms:Decrypt", "kms:GenerateDataKeyWithoutPlaintext")
 SUBNET_READS = ("rds:DescribeDBSubnetGroups",)  # where a subnet group is made
-# every action of an instance's drill: what it may send, the tags that it makes things with, and what it reads and uses a key for
-DRILL = (
-    *(*SOURCE_READS, *COPY_READS, *SUBNET_READS),
-    *(*(each for each in DRILL_WRITES if each not in OF_CLUSTERS), "rds:AddTagsToResource"),
-    *(*KEY_ACTIONS, *COPY_KEY_ACTIONS),
-)
+CLUSTER_READS = ("rds:DescribeDBClusters", "rds:DescribeDBClusterParameterGroups")
 ENCRYPTED = "rds:StorageEncrypted"
 ANY_GROUP, ANY_VPC = "sg-00000000000000000", "vpc-00000000000000000"  # for what has no id yet
 SECURITY_GROUP = "security group"  # among the named ones: drill.toml names its id
+
+
+def source_reads(kind: Kind) -> tuple[str, ...]:
+    """Return what is read on the side of the source, which another role may read than restores."""
+    return (f"rds:Describe{kind.snapshot}s", f"rds:{kind.parameters}", "backup:ListRecoveryPointsByBackupVault")
+
+
+def copy_reads(kind: Kind) -> tuple[str, ...]:
+    """Return what is read on the side of the copy."""
+    return (*COPY_READS, *(CLUSTER_READS if kind is CLUSTER else ()))
+
+
+def of_drill(kind: Kind) -> tuple[str, ...]:
+    """Return every action of a drill: what it may send, the tags that it makes things with, what it reads and uses a key for."""
+    others = OF_INSTANCES if kind is CLUSTER else OF_CLUSTERS
+    return (
+        *(*source_reads(kind), *copy_reads(kind), *SUBNET_READS),
+        *(*(each for each in DRILL_WRITES if each not in others), "rds:AddTagsToResource"),
+        *(*KEY_ACTIONS, *COPY_KEY_ACTIONS),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +84,7 @@ class Made:
     """What a drill would make: its names and the tags that it gives, and the groups that drill.toml names instead.
 
     `keys` are the ARNs of the keys that the restore uses. `reads_source` is False where others read the source. `lock` is
-    a parameter group that holds the target for one run, "" where a drill takes none.
+    a parameter group that holds the target for one run, "" where a drill takes none. `writer` is the instance of a cluster.
     """
 
     instance: str
@@ -84,6 +97,8 @@ class Made:
     vpc: str = ""
     reads_source: bool = True
     lock: str = ""
+    kind: Kind = INSTANCE
+    writer: str = ""
 
 
 Context = dict[str, str | tuple[str, ...] | bool]
@@ -113,43 +128,55 @@ class _Requests:
     def _asked(self) -> Context:
         request, name = self._restore.request.parameters, self._restore.instance_class
         asked: Context = self._tagged | {
-            "rds:DatabaseEngine": "postgres",
+            "rds:DatabaseEngine": self._made.kind.engine,
             "rds:MultiAz": bool(request.get("MultiAZ")),
             "rds:PubliclyAccessible": bool(request.get("PubliclyAccessible")),
             ENCRYPTED: self._restore.point.encrypted,
         }
         return asked | ({"rds:DatabaseClass": name} if name else {})
 
-    def instance(self) -> list[Simulated]:
-        """Return those of reading, of the restore, and of the instance that it makes."""
-        made, point = self._made, self._restore.point
-        db = self._arn("db", made.instance)
-        groups = [self._arn("pg", made.parameter_group), self._arn("subgrp", made.subnet_group)]
+    def copy(self) -> list[Simulated]:
+        """Return those of reading, of the restore, and of what it makes: an instance, or a cluster with its instance."""
+        made, point, kind = self._made, self._restore.point, self._made.kind
+        copy = self._arn(kind.arn, made.instance)
+        groups = [self._arn(kind.group_arn, made.parameter_group), self._arn("subgrp", made.subnet_group)]
         # a copy has the default option group (Amazon RDS User Guide, "Working with option groups")
         version = point.engine_version
-        groups += [self._arn("og", f"default:postgres-{major_of(version)}")] if version else []
-        of = db if point.kind == "continuous" else point.arn
+        groups += [self._arn("og", f"default:{kind.engine}-{major_of(version)}")] if version else []
+        of = copy if point.kind == "continuous" and kind is INSTANCE else point.arn
+        db = self._arn("db", made.writer or made.instance)
         logs = f"arn:{self._partition}:logs:{self._place}:log-group:/aws/rds/instance/{made.instance}/postgresql"
-        reads = (*(SOURCE_READS if made.reads_source else ()), *COPY_READS)
+        reads = (*(source_reads(kind) if made.reads_source else ()), *copy_reads(kind))
+        restored = Simulated((restore_action(self._restore),), tuple(dict.fromkeys((copy, of, *groups))), self._asked())
+        of_cluster = [
+            Simulated((f"rds:{WRITER}",), (copy, db), self._asked()),
+            Simulated((f"rds:{kind.modify}", "rds:DeleteDBCluster"), (copy,), self._own),
+        ]
         return [
             Simulated(reads, ("*",), self._everywhere),
-            Simulated((restore_action(self._restore),), tuple(dict.fromkeys((db, of, *groups))), self._asked()),
-            Simulated(("rds:AddTagsToResource",), (db,), self._asked()),
+            restored,
+            *(of_cluster if kind is CLUSTER else ()),
+            Simulated(("rds:AddTagsToResource",), tuple(dict.fromkeys((copy, db))), self._asked()),
             Simulated(("rds:ModifyDBInstance", "rds:DeleteDBInstance"), (db,), self._own),
             Simulated(("logs:DeleteLogGroup",), (logs,), self._everywhere),
         ]
 
     def groups(self) -> list[Simulated]:
-        """Return those of the groups that drill.toml does not name, and of the lock."""
-        made = self._made
+        """Return those of the groups that drill.toml does not name, and of the lock, which is a group of an instance's always."""
+        made, kind = self._made, self._made.kind
         found: list[Simulated] = []
-        own = () if made.parameter_group in made.named else (self._arn("pg", made.parameter_group),)
+        own = () if made.parameter_group in made.named else (self._arn(kind.group_arn, made.parameter_group),)
         subnets = (self._arn("subgrp", made.subnet_group),)
-        if pg := (*own, *((self._arn("pg", made.lock),) if made.lock else ())):
-            found.append(Simulated(("rds:CreateDBParameterGroup", "rds:AddTagsToResource"), pg, self._tagged))
-            found.append(Simulated(("rds:DeleteDBParameterGroup",), pg, self._own))
+        parameters = {kind.group: own}
+        if made.lock:
+            locks = INSTANCE.group
+            parameters[locks] = (*parameters.get(locks, ()), self._arn(INSTANCE.group_arn, made.lock))
+        for group, arns in parameters.items():
+            if arns:
+                found.append(Simulated((f"rds:Create{group}", "rds:AddTagsToResource"), arns, self._tagged))
+                found.append(Simulated((f"rds:Delete{group}",), arns, self._own))
         if own:
-            found.append(Simulated(("rds:ModifyDBParameterGroup",), own, self._own))
+            found.append(Simulated((f"rds:Modify{kind.group}",), own, self._own))
         if made.subnet_group not in made.named:
             found.append(Simulated(("rds:CreateDBSubnetGroup", "rds:AddTagsToResource"), subnets, self._tagged))
             found.append(Simulated(("rds:DeleteDBSubnetGroup",), subnets, self._own))
@@ -165,12 +192,12 @@ class _Requests:
 
     def copy_and_key(self) -> list[Simulated]:
         """Return those of a snapshot that is copied first, and of the key."""
-        found = []
+        found, kind = [], self._made.kind
         if self._restore.copied_first:
-            copy = (self._arn("snapshot", self._made.snapshot),)
-            found.append(Simulated((COPY,), (*copy, self._restore.point.arn), self._tagged))
+            copy = (self._arn(kind.copied_arn, self._made.snapshot),)
+            found.append(Simulated((f"rds:Copy{kind.snapshot}",), (*copy, self._restore.point.arn), self._tagged))
             found.append(Simulated(("rds:AddTagsToResource",), copy, self._tagged))
-            found.append(Simulated(("rds:DeleteDBSnapshot",), copy, self._own))
+            found.append(Simulated((f"rds:Delete{kind.snapshot}",), copy, self._own))
         if self._made.keys:
             copying = COPY_KEY_ACTIONS if self._restore.copied_first else ()
             found.append(Simulated((*KEY_ACTIONS, *copying), tuple(self._made.keys), self._key))
@@ -180,12 +207,21 @@ class _Requests:
 def simulations(restore: Restore, made: Made, account: str, region: str) -> tuple[Simulated, ...]:
     """Return the requests for everything that a drill asks AWS for, from the first read to the clean-up."""
     requests = _Requests(restore, made, account, region)
-    return (*requests.instance(), *requests.groups(), *requests.copy_and_key())
+    return (*requests.copy(), *requests.groups(), *requests.copy_and_key())
 
 
 def restore_action(restore: Restore) -> str:
     """Return the action of the restore."""
-    return MOMENT if restore.point.kind == "continuous" else RESTORE
+    return f"rds:{restore.request.operation}"
+
+
+def encrypting_action(restore: Restore) -> str:
+    """Return the action by whose request IAM takes the copy for encrypted or not.
+
+    The restore of a cluster has no such condition key, and the creation of its instance has (Service Authorization Reference,
+    Amazon RDS, rds:StorageEncrypted).
+    """
+    return f"rds:{restore.writer.operation}" if restore.writer else restore_action(restore)
 
 
 def judge(facts: PreflightFacts) -> CheckResult:
@@ -259,11 +295,20 @@ def _remedy(why: str, principal: str, actions: str) -> str:
     return f"aws iam put-role-policy, with {actions}"
 
 
+def _against_encryption(kind: Kind, *, encrypted: bool) -> str:
+    if encrypted:
+        return f"have the policy changed to deny rds:CreateDB{kind.name.capitalize()} alone"
+    if kind is CLUSTER:  # whose snapshot cannot be copied under a key (API reference, CopyDBClusterSnapshot, KmsKeyId)
+        return "aws rds restore-db-cluster-from-snapshot --kms-key-id KEY, and back up what that makes in the source's place"
+    return "restore an encrypted copy: aws rds copy-db-snapshot --kms-key-id KEY, as restore.kms_key does"
+
+
 def encryption(facts: PreflightFacts) -> CheckResult:
     """Foresee a service control policy that denies restores without encryption.
 
     RestoreDBInstanceFromDBSnapshot has no parameter for encryption (Amazon RDS API reference), and such a policy was seen to
-    deny the restore of an encrypted snapshot too (https://github.com/aws/aws-sdk-go-v2/issues/2678).
+    deny the restore of an encrypted snapshot too (https://github.com/aws/aws-sdk-go-v2/issues/2678). For the instance of a
+    cluster there is one that does not apply, since the cluster decides (CreateDBInstance, StorageEncrypted).
     """
     judged = Judgement("encryption")
     if facts.restore is None or facts.rights is None:
@@ -291,9 +336,7 @@ def encryption(facts: PreflightFacts) -> CheckResult:
             expected="to be allowed, whether or not the request says that the copy is encrypted",
             found=f"prediction: where {ENCRYPTED} is false {reason(each)}"
             + (", and such policies were seen to deny restores of encrypted snapshots too" if encrypted else ""),
-            remedy="have the policy changed to deny rds:CreateDBInstance alone"
-            if encrypted
-            else "restore an encrypted copy: aws rds copy-db-snapshot --kms-key-id KEY, as restore.kms_key does",
+            remedy=_against_encryption(facts.kind, encrypted=encrypted),
         )
         break
     return judged.result(f"prediction: {said}, and no policy against it")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from drills.aws.databases.kinds import CLUSTER
 from drills.aws.engine import Lifecycle
 from drills.model.finding import Finding
 from drills.model.parity import NotVerified
@@ -110,6 +111,17 @@ def subnets(*free: int) -> Change:
     return part("network", subnets=rows)
 
 
+def of_cluster(change: Change) -> Change:
+    """The same of a cluster, which has quotas and groups of its own, and no storage to ask for."""
+
+    def changed(facts: PreflightFacts) -> PreflightFacts:
+        quotas = {"DBInstances": (3, 40), "DBClusters": (3, 40)}
+        group = {"DBParameterGroupFamily": "aurora-postgresql16"}
+        return change(replace(facts, kind=CLUSTER, quotas=quotas, parameters=group))
+
+    return changed
+
+
 def unencrypted(by_organization: bool) -> Decision:
     """What the simulator says of a restore without encryption."""
     return Decision(RESTORE, DB, "allowed" if by_organization else "explicitDeny", by_organization=by_organization)
@@ -181,6 +193,43 @@ PROVOKED: list[tuple[str, Change, str, str, str]] = [
         "error",
         "50 of 50",
         "service-quotas",
+    ),
+    ("quotas", of_cluster(quota("DBClusters", (40, 40))), "error", "40 of 40", "service-quotas"),
+    (
+        "quotas",
+        of_cluster(lambda f: replace(quota("DBClusterParameterGroups", (50, 50))(f), parameter_group="")),
+        "error",
+        "50 of 50",
+        "service-quotas",
+    ),
+    (
+        "quotas",
+        of_cluster(lambda f: part("restore", copied_first=True)(quota("ManualClusterSnapshots", (100, 100))(f))),
+        "error",
+        "100 of 100",
+        "service-quotas",
+    ),
+    (
+        "groups",
+        of_cluster(lambda f: replace(f, parameters={"DBParameterGroupFamily": "postgres16"})),
+        "error",
+        "one of postgres16",
+        "create-db-cluster-parameter-group --db-parameter-group-family aurora-postgresql16",
+    ),
+    ("engine version", of_cluster(part("engine", row=None)), "error", "withdrawn", "--engine aurora-postgresql"),
+    (
+        "encryption",
+        of_cluster(part("rights", unencrypted=(unencrypted(False),))),
+        "warning",
+        "a service control policy",
+        "deny rds:CreateDBCluster alone",
+    ),
+    (
+        "encryption",
+        of_cluster(lambda f: part("rights", unencrypted=(unencrypted(False),))(with_point(encrypted=False)(f))),
+        "error",
+        "a service control policy",
+        "restore-db-cluster-from-snapshot --kms-key-id",
     ),
     ("addresses", subnets(0, 0), "error", "none", "restore.subnet_group"),
     ("addresses", subnets(0, 5), "warning", "none", "restore.subnet_group"),
@@ -284,6 +333,14 @@ def test_nothing_stands_against_a_restore() -> None:
     )
     assert "InsufficientDBInstanceCapacity" in result_of(foreseen(), "capacity").sentence
     assert (judge.foreseen(results), judge.reasons(results), judge.exit_codes(results)) == ("accepted", (), ())
+
+
+def test_nothing_stands_against_the_restore_of_a_cluster() -> None:
+    """It is judged by what a cluster has: the size of its volume is no question, and all else is met."""
+    results = judge.judge(of_cluster(lambda facts: facts)(foreseen()))
+
+    assert [each.name for each in results if each.outcome != "met"] == ["storage", "capacity"]
+    assert (judge.foreseen(results), judge.exit_codes(results)) == ("accepted", ())
 
 
 @pytest.mark.parametrize(

@@ -9,23 +9,26 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from drills.aws.databases.kinds import CLUSTER, INSTANCE, Kind
+from drills.aws.databases.requests import ScratchGroups, cluster_request, writer_request
 from drills.aws.guarded import permits
 from drills.aws.session import Clients
 from drills.config.target import RestoreConfig, Target
+from drills.model.engine import ENROLLED
 from drills.model.parity import NotVerified
-from drills.preflight.facts import Decision
+from drills.preflight.facts import Decision, Restore
 from drills.preflight.principal import principal_of
 from drills.preflight.rights import (
-    COPY,
     COPY_KEY_ACTIONS,
-    COPY_READS,
-    DRILL,
     KEY_ACTIONS,
-    SOURCE_READS,
     SUBNET_READS,
     Made,
     Simulated,
+    copy_reads,
+    encrypting_action,
+    of_drill,
     simulations,
+    source_reads,
 )
 from drills.preflight.simulate import decisions_of
 from drills.sandbox.policy_simulator import decide
@@ -44,6 +47,23 @@ def wanted(*named: str, copied_first: bool = False, reads_source: bool = True) -
     return simulations(replace(restore, copied_first=copied_first), made, ACCOUNT, REGION)
 
 
+def restore_of(kind: Kind, *, moment: bool = False, copied_first: bool = False) -> Restore:
+    """A restore of that kind, from a snapshot or to a moment."""
+    restore = foreseen().restore
+    assert restore
+    point = replace(restore.point, kind="continuous") if moment else restore.point
+    if kind is INSTANCE:
+        request = restore.request
+        request = replace(request, operation="RestoreDBInstanceToPointInTime") if moment else request
+        return replace(restore, request=request, point=point, copied_first=copied_first)
+    point = replace(
+        point, arn=f"arn:aws:rds:{REGION}:{ACCOUNT}:cluster-{'auto-backup:ab-1' if moment else 'snapshot:one'}"
+    )
+    request = cluster_request("drill-1", ScratchGroups("own", "drills", "sg-1"), point, ENROLLED, None, [])
+    writer = writer_request("drill-1", "drill-1-writer", "db.r6g.large", [])
+    return Restore(point, request, copied_first, "db.r6g.large", "aurora", writer)
+
+
 def actions(requests: tuple[Simulated, ...]) -> set[str]:
     """Every action that is asked about."""
     return {action for each in requests for action in each.actions}
@@ -58,31 +78,54 @@ def test_the_right_to_make_a_group_is_asked_where_one_is_made_alone() -> None:
 
     assert {"rds:CreateDBParameterGroup", "rds:DeleteDBSubnetGroup", "ec2:CreateSecurityGroup"} <= made
     assert actions(wanted(*NAMED, copied_first=True)) - actions(wanted(*NAMED)) == {
-        COPY,
+        "rds:CopyDBSnapshot",
         "rds:DeleteDBSnapshot",
         *COPY_KEY_ACTIONS,
     }
 
 
-def test_every_action_of_a_drill_is_asked_about() -> None:
+@pytest.mark.parametrize("kind", [INSTANCE, CLUSTER], ids=lambda each: each.name)
+def test_every_action_of_a_drill_is_asked_about(kind: Kind) -> None:
     """And no other: the table is what a role of a drill is made from."""
-    restore = foreseen().restore
-    assert restore
-    moment = replace(restore, point=replace(restore.point, kind="continuous"))
-    made = Made("drill-1", "own", "drills", "drill-1-copy", TAGS, (), (KEY,))
+    writer = "drill-1-writer" if kind is CLUSTER else ""
+    made = Made(
+        "drill-1", "own", "drills", "drill-1-copy", TAGS, (), (KEY,), lock="drill-lock-1", kind=kind, writer=writer
+    )
+    asked = [
+        simulations(restore_of(kind, moment=moment, copied_first=not moment), made, ACCOUNT, REGION)
+        for moment in (False, True)
+    ]
 
-    assert actions(wanted(copied_first=True)) | actions(simulations(moment, made, ACCOUNT, REGION)) == set(DRILL)
+    assert actions(asked[0]) | actions(asked[1]) == set(of_drill(kind))
 
 
-def test_every_call_that_the_guard_lets_a_drill_make_is_asked_about() -> None:
-    """What the drill of an instance may send its role needs; tags need a right of their own (Amazon RDS User Guide, "Tagging")."""
-    writes = {
-        each
-        for each in DRILL
-        if each not in (*SOURCE_READS, *COPY_READS, *SUBNET_READS, *KEY_ACTIONS, *COPY_KEY_ACTIONS)
-    }
+@pytest.mark.parametrize("kind", [INSTANCE, CLUSTER], ids=lambda each: each.name)
+def test_every_call_that_the_guard_lets_a_drill_make_is_asked_about(kind: Kind) -> None:
+    """What the drill of a kind may send its role needs; tags need a right of their own (Amazon RDS User Guide, "Tagging")."""
+    others = permits.OF_INSTANCES if kind is CLUSTER else permits.OF_CLUSTERS
+    reads = (*source_reads(kind), *copy_reads(kind), *SUBNET_READS, *KEY_ACTIONS, *COPY_KEY_ACTIONS)
 
-    assert writes == permits.SCRATCH - permits.OF_CLUSTERS | {"rds:AddTagsToResource"}
+    assert set(of_drill(kind)) - set(reads) == permits.SCRATCH - others | {"rds:AddTagsToResource"}
+
+
+def test_the_restore_of_a_cluster_is_asked_about_with_its_instance() -> None:
+    """The cluster, its snapshot and groups, then an instance in it, by whose request IAM knows of encryption."""
+    restore = restore_of(CLUSTER)
+    made = Made("drill-1", "own", "drills", "drill-1-copy", TAGS, (), kind=CLUSTER, writer="drill-1-writer")
+    by_action = {action: each for each in simulations(restore, made, ACCOUNT, REGION) for action in each.actions}
+    restored, created = by_action["rds:RestoreDBClusterFromSnapshot"], by_action["rds:CreateDBInstance"]
+
+    assert [each.split(":", 5)[5] for each in restored.resources] == [
+        "cluster:drill-1",
+        "cluster-snapshot:one",
+        "cluster-pg:own",
+        "subgrp:drills",
+        "og:default:aurora-postgresql-16",
+    ]
+    assert [each.split(":", 5)[5] for each in created.resources] == ["cluster:drill-1", "db:drill-1-writer"]
+    assert created.context["rds:DatabaseEngine"] == "aurora-postgresql"
+    assert encrypting_action(restore) == "rds:CreateDBInstance"
+    assert by_action["rds:DeleteDBCluster"].resources == (f"arn:aws:rds:{REGION}:{ACCOUNT}:cluster:drill-1",)
 
 
 @pytest.mark.parametrize("copied_first", [False, True])
@@ -131,7 +174,7 @@ def test_a_role_with_the_policy_of_a_drill_is_foreseen_to_restore(*, copied_firs
 
 def test_a_role_that_restores_alone_need_not_read_the_source() -> None:
     """Others read it then: a right that the restorer does not need is not missed."""
-    assert actions(wanted()) - actions(wanted(reads_source=False)) == set(SOURCE_READS)
+    assert actions(wanted()) - actions(wanted(reads_source=False)) == set(source_reads(INSTANCE))
 
 
 def test_a_restore_is_asked_about_on_everything_that_it_names() -> None:

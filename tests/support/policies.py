@@ -110,6 +110,7 @@ RARELY: dict[str, set[str]] = {
         "rds:RestoreDBClusterToPointInTime",  # to a moment
         *("rds:CopyDBClusterSnapshot", "rds:DeleteDBClusterSnapshot"),  # to another key or region
     },
+    "aurora-reader": {"rds:DescribeDBClusterAutomatedBackups"},  # preflight, where a moment is drilled
     "cutover": {
         *("backup:StartRestoreJob", "backup:DescribeRestoreJob", "backup:ListRestoreJobs"),  # where AWS Backup restores
         *("backup:GetRecoveryPointRestoreMetadata", "backup:GetBackupPlan"),  # where the source is gone

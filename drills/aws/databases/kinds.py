@@ -20,7 +20,9 @@ class Kind:
 
     `engine` is RDS's name of PostgreSQL there; `arn` the sixth part of an ARN; `protected` AWS Backup's resource type;
     `copy`, `copied_snapshot` and `made_group` are what a run makes of them. `group` is how operations and members call a group of
-    parameters, and `snapshot` a snapshot; `parameters` is the operation that lists the values of a group.
+    parameters, and `snapshot` a snapshot, whose ARNs have the sixth parts `group_arn` and `copied_arn`; `parameters` is the
+    operation that lists the values of a group. `groups_quota` and `snapshots_quota` are AWS's names of their quotas (API
+    reference, AccountQuota).
     """
 
     name: DatabaseKind
@@ -32,8 +34,12 @@ class Kind:
     own_arn: str
     modify: str
     group: str
+    group_arn: str
     parameters: str
     snapshot: str
+    copied_arn: str
+    groups_quota: str
+    snapshots_quota: str
     protected: str
     described: str
     identifier: str
@@ -63,8 +69,12 @@ INSTANCE = Kind(
     own_arn="DBInstanceArn",
     modify="ModifyDBInstance",
     group="DBParameterGroup",
+    group_arn="pg",
     parameters="DescribeDBParameters",
     snapshot="DBSnapshot",
+    copied_arn="snapshot",
+    groups_quota="DBParameterGroups",
+    snapshots_quota="ManualSnapshots",
     protected="RDS",
     described="DBInstances",
     identifier="DBInstanceIdentifier",
@@ -89,8 +99,12 @@ CLUSTER = Kind(
     own_arn="DBClusterArn",
     modify="ModifyDBCluster",
     group="DBClusterParameterGroup",
+    group_arn="cluster-pg",
     parameters="DescribeDBClusterParameters",
     snapshot="DBClusterSnapshot",
+    copied_arn="cluster-snapshot",
+    groups_quota="DBClusterParameterGroups",
+    snapshots_quota="ManualClusterSnapshots",
     protected="Aurora",
     described="DBClusters",
     identifier="DBClusterIdentifier",

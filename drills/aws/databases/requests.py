@@ -12,6 +12,8 @@ from drills.model.point import RecoveryPoint
 
 SNAPSHOT, MOMENT = "RestoreDBInstanceFromDBSnapshot", "RestoreDBInstanceToPointInTime"
 CLUSTER_SNAPSHOT, CLUSTER_MOMENT = "RestoreDBClusterFromSnapshot", "RestoreDBClusterToPointInTime"
+WRITER = "CreateDBInstance"
+DEFAULT_CLASS = "db.r6g.large"  # of the instance of a cluster whose source is gone
 # What could act on other systems from inside a copy; source: PostgreSQL documentation, "Subscribers" and the
 # documentation of pg_cron and TimescaleDB. A preloaded library that runs jobs is left out of the preload list instead.
 HARMLESS = {"max_logical_replication_workers": "0"}
@@ -121,6 +123,20 @@ def cluster_request(
         return RestoreRequest(CLUSTER_MOMENT, parameters | what)
     what = {"SnapshotIdentifier": point.snapshot_id, "Engine": CLUSTER.engine, "EngineVersion": point.engine_version}
     return RestoreRequest(CLUSTER_SNAPSHOT, parameters | what)
+
+
+def writer_request(cluster: str, writer: str, instance_class: str, tags: list[dict[str, str]]) -> RestoreRequest:
+    """Return the request for the one instance of a restored cluster. Pure."""
+    parameters: dict[str, Any] = {
+        "DBInstanceIdentifier": str(writer),
+        "DBClusterIdentifier": str(cluster),
+        "DBInstanceClass": instance_class,
+        "Engine": CLUSTER.engine,
+        "PubliclyAccessible": False,
+        "AutoMinorVersionUpgrade": False,
+        "Tags": tags,
+    }
+    return RestoreRequest(WRITER, parameters)
 
 
 def harmless(values: dict[str, str]) -> dict[str, str]:

@@ -42,7 +42,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Foresee the restore of the target; the exit code."""
-    reached = open_target(options, instances_for="drills preflight")
+    reached = open_target(options)
     config = reached.config
     locked = config.target.restore.lock and not isinstance(config.profile, SandboxProfile)  # as a run takes it
     sides = Sides(config.target_name, config.target, reached.clients, reached.restore, locked=locked)
@@ -95,6 +95,7 @@ def _facts(
         "foreseen": forecast.foreseen,
         "reasons": list(forecast.reasons),
         "request": dataclasses.asdict(facts.restore.request) if facts.restore else None,
+        "then": dataclasses.asdict(facts.restore.writer) if facts.restore and facts.restore.writer else None,
         "copied_first": facts.restore.copied_first if facts.restore else None,
         "dates": [dataclasses.asdict(each) for each in ends.ends(facts)],
         "exit_code": codes[0] if codes else 0,

@@ -70,14 +70,15 @@ def _show_request(console: Console, facts: PreflightFacts) -> None:
     if facts.restore is None:
         console.print("no restore could be asked for: there is no usable recovery point\n")
         return
-    request = facts.restore.request
     if facts.restore.copied_first:
         console.print("the snapshot would be copied first: RDS restores in its own region and under its own key")
-    console.print(f"the call that would be made now: {request.operation}")
-    for name, value in request.parameters.items():
-        shown = ", ".join(f"{each['Key']}={each['Value']}" for each in value) if name == "Tags" else _text(value)
-        console.print(printable(f"  {name}: {shown}"), soft_wrap=True)
-    console.print()
+    for number, request in enumerate(facts.restore.requests):
+        when = "that would be made now" if number == 0 else "once the cluster is available"
+        console.print(f"the call {when}: {request.operation}")
+        for name, value in request.parameters.items():
+            shown = ", ".join(f"{each['Key']}={each['Value']}" for each in value) if name == "Tags" else _text(value)
+            console.print(printable(f"  {name}: {shown}"), soft_wrap=True)
+        console.print()
 
 
 def _text(value: object) -> str:
