@@ -24,6 +24,7 @@ from drills.sandbox.backup.account import BackupAccount
 from drills.sandbox.backup.models import POINT_STATUSES
 from drills.sandbox.base.errors import first_line
 from drills.sandbox.door.calls import CallLog
+from drills.sandbox.dynamodb.images import DAMAGES, TableImages
 from drills.sandbox.postgres.cluster import Cluster
 from drills.sandbox.rds.backend import SandboxRDS
 from drills.sandbox.rds.clusters.models import SandboxCluster, SandboxClusterSnapshot
@@ -184,11 +185,16 @@ class Control:
     # -- snapshots -----------------------------------------------------------------------------------------------
 
     def _damage_snapshot(self, request: Mapping[str, Any]) -> list[dict[str, Any]]:
-        kinds = request.get("kinds")
-        if not isinstance(kinds, list) or not kinds or not set(kinds) <= set(damage.KINDS):
-            raise ConfigError(f"kinds must be a list of {', '.join(damage.KINDS)}, found {kinds!r}.")
+        kinds, name = request.get("kinds"), _require_text(request, "snapshot")
+        of_table = self._point_of_table(name)
+        known = damage.KINDS if of_table is None else DAMAGES
+        if not isinstance(kinds, list) or not kinds or not set(kinds) <= set(known):
+            raise ConfigError(f"kinds must be a list of {', '.join(known)}, found {kinds!r}.")
+        if of_table is not None:
+            with self._plane.lock:
+                return [of_table.damage(name, kind) for kind in kinds]
         with self._plane.lock:
-            snapshot = self._find_snapshot(_require_text(request, "snapshot"))
+            snapshot = self._find_snapshot(name)
             if snapshot.status != "available":
                 raise SandboxError(
                     f"The snapshot {snapshot.resource_id} is {snapshot.status}; wait until it is available."
@@ -198,8 +204,14 @@ class Control:
             damages = damage.damage(self._plane.snapshots.cluster_on(stored), tuple(kinds), stored.settings)
         return [dataclasses.asdict(each) for each in damages]
 
+    def _point_of_table(self, arn: str) -> TableImages | None:
+        """Return what keeps the data of a recovery point of a table; None where it is none."""
+        images = self._backups.images_of(arn)
+        return images if images is not None and arn in images else None
+
     def _change_point(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        arn = self._find_snapshot(_require_text(request, "snapshot")).arn
+        name = _require_text(request, "snapshot")
+        arn = name if self._point_of_table(name) is not None else self._find_snapshot(name).arn
         status, expires = request.get("status"), request.get("expires_at")
         if status is not None and status not in POINT_STATUSES:
             raise ConfigError(f"status must be one of {', '.join(POINT_STATUSES)}, found {status!r}.")

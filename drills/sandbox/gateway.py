@@ -32,6 +32,7 @@ from drills.sandbox.door.moto_app import MotoApp
 from drills.sandbox.door.request_faults import RequestFaults
 from drills.sandbox.door.signature import Secret, Signatures, issued_secret
 from drills.sandbox.door.wire import Response, StartResponse, read_body, send
+from drills.sandbox.dynamodb import install as dynamodb
 from drills.sandbox.rds import install as rds
 from drills.sandbox.rds.log_exports import LogExports
 from drills.sandbox.service import install as services
@@ -117,6 +118,7 @@ class Gateway:
 def install_services(plane: DataPlane, account: str) -> BackupAccount:
     """Replace moto's backends by the sandbox's, before the first request; return the AWS Backup of the account."""
     rds.install(plane)
+    dynamodb.install(plane)
     backups = install_backup(plane, account)
     ec2.install()
     secret_store.install()

@@ -13,6 +13,7 @@ from drills.sandbox.backup.models import RecoveryPoint
 from drills.sandbox.backup.region import FastForward
 from drills.sandbox.backup.scheduler import copy_missing_data
 from drills.sandbox.backup.service import BackupService
+from drills.sandbox.dynamodb.images import TableImages
 from drills.sandbox.state import DataPlane
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,10 @@ class BackupAccount:
     def find_point(self, arn: str) -> RecoveryPoint | None:
         """Return the recovery point with that ARN, whichever region it is in; None where there is none."""
         return next((point for each in self.services() if (point := each.points.find(arn))), None)
+
+    def images_of(self, arn: str) -> TableImages | None:
+        """Return what keeps the data of tables in the region of a recovery point; None where there is no such point."""
+        return next((each.region.dynamodb.images for each in self.services() if each.points.find(arn)), None)
 
     def run(self, until: datetime) -> None:
         """Do what has fallen due up to an instant, in every region. The plane's lock must be held."""

@@ -1,7 +1,7 @@
 """Implements moto's backend of AWS Backup with the sandbox's own service.
 
 A recovery point of an RDS instance is a DB snapshot, and one of an Aurora cluster a DB cluster snapshot, of type `awsbackup`, named
-`awsbackup:job-<uuid>`. Every operation
+`awsbackup:job-<uuid>`; one of a DynamoDB table is AWS Backup's own. Every operation
 that is neither in drills/sandbox/backup/answers nor in moto answers with an error that names it.
 """
 
@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator
 
 from moto.backup.models import BackupBackend
 from moto.core.resource_tagging import TaggedResource
+from moto.dynamodb.models import dynamodb_backends
 from moto.rds.models import rds_backends
 
 from drills.sandbox.backup.region import FastForward, Region, ResourceTags
 from drills.sandbox.backup.service import BackupService
 from drills.sandbox.base.url_table import UrlTable
+from drills.sandbox.dynamodb.backend import SandboxDynamoDB
 from drills.sandbox.rds.backend import SandboxRDS
 from drills.sandbox.state import DataPlane
 
@@ -35,8 +37,10 @@ class SandboxBackup(BackupBackend):
         super().__init__(region_name, account_id)
         self._urls = urls
         rds = rds_backends[account_id][region_name]
+        dynamodb = dynamodb_backends[account_id][region_name]
         assert isinstance(rds, SandboxRDS)
-        region = Region(account_id, region_name, plane, rds, ResourceTags(self.tagger), fast_forward)
+        assert isinstance(dynamodb, SandboxDynamoDB)
+        region = Region(account_id, region_name, plane, rds, dynamodb, ResourceTags(self.tagger), fast_forward)
         self.service = BackupService(region, find_region, self._report_plan_arns)
 
     @property

@@ -14,6 +14,7 @@ from typing import Any
 
 from moto.backup.exceptions import InvalidParameterValueException, InvalidRequestException, ResourceNotFoundException
 
+from drills.sandbox.backup.kinds.protected import Protected
 from drills.sandbox.backup.models import (
     FAILURE_MESSAGE,
     FAILURE_SHARE,
@@ -27,7 +28,6 @@ from drills.sandbox.backup.models import (
 )
 from drills.sandbox.backup.points import Points
 from drills.sandbox.backup.region import Region
-from drills.sandbox.backup.resources import Protected
 from drills.sandbox.backup.validation import read_lifecycle, require_members
 from drills.sandbox.backup.vaults import Vaults
 
@@ -139,7 +139,7 @@ class CopyJobs:
     def receive(self, job: CopyJob, source: RecoveryPoint, vault: str, database: Protected | None) -> None:
         """Put the copy of a point into a vault of this region.
 
-        With its `database`, an instance or a cluster, the copy has its data at once; with None, it gets them together with its
+        With its `database`, the copy's resource, the copy has its data at once; with None, it gets them together with its
         source.
         """
         job.point_arn = self._region.point_arn(source.resource_arn, f"awsbackup:copyjob-{uuid.uuid4()}")
@@ -162,5 +162,5 @@ class CopyJobs:
         )
         self._points.add(point)
         if database is not None:
-            self._region.plane.snapshots.share(source.arn, point.arn)
-            self._points.register_snapshot(point, database)
+            self._region.resources.share(source.arn, point.arn)
+            self._points.register(point, database)

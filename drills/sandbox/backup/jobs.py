@@ -10,6 +10,7 @@ from typing import Any
 from moto.backup.exceptions import InvalidParameterValueException, InvalidRequestException, ResourceNotFoundException
 from moto.core.exceptions import ServiceException
 
+from drills.sandbox.backup.kinds.protected import DYNAMODB, FULLY_MANAGED, NewPoint, Protected, name_of, type_of
 from drills.sandbox.backup.models import (
     FAILURE_MESSAGE,
     FAILURE_SHARE,
@@ -21,7 +22,6 @@ from drills.sandbox.backup.models import (
 )
 from drills.sandbox.backup.points import Points, as_tag_list
 from drills.sandbox.backup.region import Region
-from drills.sandbox.backup.resources import NewSnapshot, Protected, name_of, type_of
 from drills.sandbox.backup.validation import read_lifecycle, read_windows, require_members
 from drills.sandbox.backup.vaults import Vaults
 
@@ -52,7 +52,7 @@ class BackupJobs:
         return self._jobs[job_id]
 
     def start_on_demand(self, request: Mapping[str, Any]) -> BackupJob:
-        """StartBackupJob for an instance or a cluster: the data are copied now, or as soon as its status permits it."""
+        """StartBackupJob: the data are copied now, or as soon as its status permits it."""
         require_members(request, "BackupVaultName", "ResourceArn", "IamRoleArn")
         earlier = self._region.tokens.find("StartBackupJob", request)
         if earlier is not None:
@@ -76,15 +76,17 @@ class BackupJobs:
         return job
 
     def stop(self, job_id: str) -> None:
-        """StopBackupJob: "not supported for … Amazon Aurora … Amazon RDS" (API reference), and there is nothing else here."""
+        """StopBackupJob: "not supported for … Amazon Aurora … Amazon RDS" (API reference); of a table it is absent here."""
         kind = type_of(self.get(job_id).resource_arn)
+        if kind == DYNAMODB:
+            raise NotImplementedError("StopBackupJob of a DynamoDB table is absent from this sandbox.")
         raise InvalidRequestException(f"Stopping a backup job is not supported for the resource type {kind}.")
 
     def _require_resource(self, arn: str) -> None:
-        """Raise AWS's error for an ARN that is not one of an existing RDS instance or Aurora cluster."""
-        if not arn.startswith("arn:aws:rds:") or not type_of(arn):
+        """Raise AWS's error for an ARN that is not one of an existing instance, cluster or table."""
+        if not type_of(arn):
             raise InvalidParameterValueException(
-                f"This sandbox backs up RDS instances and Aurora clusters only, not {arn}."
+                f"This sandbox backs up RDS instances, Aurora clusters and DynamoDB tables only, not {arn}."
             )
         if self._region.resources.find(arn) is None:
             raise ResourceNotFoundException(f"The resource {arn} does not exist.")
@@ -111,7 +113,7 @@ class BackupJobs:
             return
         job.tags = {tag["Key"]: tag["Value"] for tag in db.tags} | job.tags
         if forwarding:
-            job.progress.started_at, job.kms_key_id = at, db.kms_key_id
+            job.progress.started_at, job.kms_key_id = at, self._key(job, db.kms_key_id)
             job.point_arn = self._region.point_arn(job.resource_arn, f"awsbackup:job-{uuid.uuid4()}")
         elif not self._copy_now(job, db, at):
             return
@@ -130,19 +132,23 @@ class BackupJobs:
         return None
 
     def _copy_now(self, job: BackupJob, resource: Protected, at: datetime) -> bool:
-        """Copy the data of the job's instance or cluster; False when RDS refused, which has failed the job."""
-        wanted = NewSnapshot(f"awsbackup:job-{uuid.uuid4()!s}", as_tag_list(job.tags), job.progress.seconds)
+        """Copy the data of the job's resource; False when its service refused, which has failed the job."""
+        wanted = NewPoint(f"awsbackup:job-{uuid.uuid4()!s}", as_tag_list(job.tags), job.progress.seconds)
         try:
-            snapshot = self._region.resources.take(resource, wanted)
+            taken = self._region.resources.take(resource, wanted)
         except ServiceException as error:
             self._fail(job, at, JobEnd("FAILED", 0.0, str(error.message)))
             return False
         job.progress.started_at = at
         # a copy that takes longer than the configured time makes the job as long as it took
         job.progress.seconds = max(job.progress.seconds, (self._region.now() - at).total_seconds())
-        job.point_arn, job.size_bytes = snapshot.arn, self._region.plane.snapshots[snapshot.arn].size_bytes
-        job.kms_key_id = snapshot.kms_key_id
+        job.point_arn, job.size_bytes = taken.arn, self._region.resources.size_of(taken.arn)
+        job.kms_key_id = self._key(job, taken.kms_key_id)
         return True
+
+    def _key(self, job: BackupJob, own: str | None) -> str | None:
+        """Return the key of the job's point: its service's own, or the vault's where AWS Backup manages the resource fully."""
+        return self._vaults.get(job.vault).encryption_key_arn if type_of(job.resource_arn) in FULLY_MANAGED else own
 
     def _add_point(self, job: BackupJob, at: datetime, database: Protected | None) -> None:
         self._points.add(

@@ -1,4 +1,4 @@
-"""Restore metadata: texts by the names of RDS's parameters, in any case, as the parameters of a restore."""
+"""Restore metadata: texts by the names of the service's parameters, in any case, as the parameters of a restore."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from moto.backup.exceptions import InvalidParameterValueException
 
-from drills.sandbox.backup.resources import AURORA, RDS
+from drills.sandbox.backup.kinds.protected import AURORA, DYNAMODB, RDS
 from drills.sandbox.rds import limits
 
 _Readers: TypeAlias = tuple[tuple[Mapping[str, str], Callable[[str], Any]], ...]
@@ -19,7 +19,7 @@ def restore_parameters(kind: str, metadata: Mapping[str, str]) -> dict[str, Any]
     values = {key.lower(): value for key, value in metadata.items()}
     name = NAMES[kind]
     if not values.get(name.lower()):
-        what = "cluster" if kind == AURORA else "instance"
+        what = {RDS: "instance", AURORA: "cluster", DYNAMODB: "table"}[kind]
         raise InvalidParameterValueException(f"Metadata must name the new {what} with {name}.")
     parameters: dict[str, Any] = {}
     for names, read in _READERS[kind]:
@@ -57,7 +57,15 @@ def _read_authority(text: str) -> str:
     return text
 
 
-NAMES = {RDS: "DBInstanceIdentifier", AURORA: "DBClusterIdentifier"}
+def _read_encryption(text: str) -> str:
+    """Return `KMS`, or "" for a key that DynamoDB owns; the developer guide writes `Default` ("Restoring a DynamoDB table")."""
+    found = {"default": "", "kms": "KMS"}.get(text.lower())
+    if found is None:
+        raise ValueError(f"expected Default or KMS, found {text!r}")
+    return found
+
+
+NAMES = {RDS: "DBInstanceIdentifier", AURORA: "DBClusterIdentifier", DYNAMODB: "targetTableName"}
 _INSTANCE: _Readers = (
     (
         {
@@ -118,4 +126,8 @@ _CLUSTER: _Readers = (
     ),
     ({"AvailabilityZones": "availability_zones", "VpcSecurityGroupIds": "vpc_security_group_ids"}, _read_list),
 )
-_READERS = {RDS: _INSTANCE, AURORA: _CLUSTER}
+_TABLE: _Readers = (
+    ({"targetTableName": "target_table_name", "kmsMasterKeyArn": "kms_master_key_arn"}, str),
+    ({"encryptionType": "encryption_type"}, _read_encryption),
+)
+_READERS = {RDS: _INSTANCE, AURORA: _CLUSTER, DYNAMODB: _TABLE}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from drills.sandbox.backup.resources import Protected, type_of
+from drills.sandbox.backup.kinds.protected import Protected, type_of
 
 POINT_STATUSES = ("COMPLETED", "PARTIAL", "DELETING", "EXPIRED", "AVAILABLE", "STOPPED", "CREATING")
 VALIDATIONS = ("SUCCESSFUL", "FAILED", "TIMED_OUT", "VALIDATING")
@@ -181,7 +181,7 @@ class CopyJob:
 
 @dataclass
 class RecoveryPoint:
-    """A backup in a vault, which is a DB snapshot, or a DB cluster snapshot, of type `awsbackup` in RDS.
+    """A backup in a vault: of a database a snapshot of type `awsbackup` in RDS, of a table a resource of AWS Backup itself.
 
     `taken_at` is set on a copy: when its source was made. `database` is set while the data are still to be copied
     from it. `forced_status` and `expires_at` are set by the control API for tests. `deletion_problem` says why the
@@ -210,7 +210,7 @@ class RecoveryPoint:
 
     @property
     def resource_type(self) -> str:
-        """`RDS` or `Aurora`."""
+        """`RDS`, `Aurora` or `DynamoDB`."""
         return type_of(self.resource_arn)
 
     def status(self, now: datetime) -> str:
@@ -230,7 +230,7 @@ class RecoveryPoint:
 
 @dataclass
 class RestoreJob:
-    """A restore that AWS Backup requested from RDS; its status follows the status of the instance or cluster, `name`."""
+    """A restore that AWS Backup requested; its status follows the status of what is made, `name`."""
 
     id: str
     point: RecoveryPoint

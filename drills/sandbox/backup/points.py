@@ -1,4 +1,4 @@
-"""Recovery points: snapshots of type `awsbackup` with real data, their lifecycle, and their end.
+"""Recovery points with real data, their lifecycle, and their end.
 
 Points of one instance that were made while no time passed for its server (the clock was moved forward over them) share
 one copy of the data; the data plane separates them when one of them is changed.
@@ -12,9 +12,9 @@ from typing import Any
 from moto.backup.exceptions import InvalidParameterValueException, InvalidRequestException, ResourceNotFoundException
 
 from drills.sandbox.backup.errors import AccessDeniedException
+from drills.sandbox.backup.kinds.protected import Late, NewPoint, Protected
 from drills.sandbox.backup.models import RecoveryPoint
 from drills.sandbox.backup.region import Region
-from drills.sandbox.backup.resources import NewSnapshot, Protected
 from drills.sandbox.backup.validation import read_lifecycle
 from drills.sandbox.backup.vaults import Vaults, denies
 
@@ -58,10 +58,10 @@ class Points:
             raise InvalidRequestException(f"Backup vault cannot be deleted because it contains recovery points: {name}")
         self._vaults.remove(vault)
 
-    # -- a point and its snapshot --------------------------------------------------------------------------------
+    # -- a point and its data ------------------------------------------------------------------------------------
 
     def source_of(self, point: RecoveryPoint) -> Protected:
-        """Return the instance or cluster of a recovery point, as it was when it was backed up."""
+        """Return the resource of a recovery point, as it was when it was backed up."""
         return self._region.resources.source_of(point.arn)
 
     def add(self, point: RecoveryPoint) -> None:
@@ -69,13 +69,13 @@ class Points:
         self._points[point.arn] = point
         self._region.tags.add(point.arn, point.tags)
 
-    def register_snapshot(self, point: RecoveryPoint, resource: Protected) -> None:
-        """Create the snapshot of a point whose data the data plane has; it is available when the point is complete."""
+    def register(self, point: RecoveryPoint, resource: Protected) -> None:
+        """Enter a point whose data are there; it is available when it is complete."""
         delay = self._region.seconds_until(point.completed_at)
-        wanted = NewSnapshot(point.arn.split(":", 6)[6], as_tag_list(point.tags), delay)
-        times = point.created_at, point.taken_at or point.created_at
-        self._region.resources.register(point.arn, resource, wanted, point.kms_key_id, times)
-        point.size_bytes = self._region.plane.snapshots[point.arn].size_bytes
+        wanted = NewPoint(point.arn.split(":", 6)[6], as_tag_list(point.tags), delay)
+        late = Late(point.created_at, point.taken_at or point.created_at, point.kms_key_id)
+        self._region.resources.register(point.arn, resource, wanted, late)
+        point.size_bytes = self._region.resources.size_of(point.arn)
 
     # -- the end of a point --------------------------------------------------------------------------------------
 
@@ -96,7 +96,7 @@ class Points:
 
     def drop(self, point: RecoveryPoint) -> None:
         """Remove a point from its vault, with its snapshot, its data and its tags."""
-        self._region.resources.remove_snapshot(point.arn)
+        self._region.resources.remove(point.arn)
         self._points.pop(point.arn, None)
         self._region.tags.remove_all(point.arn)
 

@@ -1,4 +1,4 @@
-"""What each part of the sandbox's AWS Backup in one region works with: the data plane, RDS, tags, idempotency tokens."""
+"""What each part of the sandbox's AWS Backup in one region works with: the data plane, RDS, DynamoDB, tags, idempotency tokens."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 
 from moto.utilities.tagging_service import TaggingService
 
-from drills.sandbox.backup.resources import Resources
+from drills.sandbox.backup.kinds.resources import Resources
+from drills.sandbox.dynamodb.backend import SandboxDynamoDB
 from drills.sandbox.rds.backend import SandboxRDS
 from drills.sandbox.state import DataPlane
 
@@ -73,6 +74,7 @@ class Region:
     name: str
     plane: DataPlane
     rds: SandboxRDS
+    dynamodb: SandboxDynamoDB
     tags: ResourceTags
     fast_forward: FastForward
     tokens: IdempotencyTokens = field(default_factory=IdempotencyTokens)
@@ -92,12 +94,12 @@ class Region:
 
     @property
     def resources(self) -> Resources:
-        """The instances and clusters of this region."""
-        return Resources(self.rds, self.plane)
+        """What can be backed up in this region."""
+        return Resources(self.rds, self.dynamodb, self.plane)
 
     def point_arn(self, resource_arn: str, name: str) -> str:
-        """Return the ARN of the snapshot of that name, in this region, that holds a recovery point of a resource."""
-        return self.resources.point_arn(resource_arn, name, self.name, self.account)
+        """Return the ARN of a resource's recovery point of that name in this region."""
+        return self.resources.point_arn(resource_arn, name)
 
     def seconds_until(self, instant: datetime) -> float:
         """Return the seconds from now to an instant, 0 when it has passed."""

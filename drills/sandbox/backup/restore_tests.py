@@ -15,10 +15,10 @@ from datetime import datetime, timedelta
 
 from moto.core.exceptions import ServiceException
 
+from drills.sandbox.backup.kinds.protected import RDS
 from drills.sandbox.backup.models import RecoveryPoint, RestoreJob, new_job_id
 from drills.sandbox.backup.points import Points
 from drills.sandbox.backup.region import Region
-from drills.sandbox.backup.resources import RDS
 from drills.sandbox.backup.restores import RestoreJobs
 from drills.sandbox.backup.scheduler import TEST_PREFIX
 from drills.sandbox.backup.testing_plans import LATEST, TestingPlan, TestingPlans, TestingSelection

@@ -1,4 +1,4 @@
-"""Restore jobs: a restore of RDS, of an instance or a cluster, with the metadata as its parameters, followed to its end."""
+"""Restore jobs: a restore by the resource's own service, with the metadata as its parameters, followed to its end."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 
 from botocore import xform_name
 from moto.backup.exceptions import InvalidParameterValueException, InvalidRequestException, ResourceNotFoundException
-from moto.core.exceptions import ServiceException
+from moto.core.exceptions import JsonRESTError, ServiceException
 from moto.rds.exceptions import KMSKeyNotAccessibleFault
 
+from drills.sandbox.backup.kinds.protected import FULLY_MANAGED
 from drills.sandbox.backup.metadata import NAMES, restore_parameters
 from drills.sandbox.backup.models import (
     FAILURE_MESSAGE,
@@ -20,7 +21,7 @@ from drills.sandbox.backup.models import (
     RestoreJob,
     new_job_id,
 )
-from drills.sandbox.backup.points import Points
+from drills.sandbox.backup.points import Points, as_tag_list
 from drills.sandbox.backup.region import Region
 from drills.sandbox.backup.validation import require_members
 
@@ -54,7 +55,7 @@ class RestoreJobs:
         self._jobs[job.id] = job
 
     def start_on_demand(self, request: Mapping[str, Any]) -> RestoreJob:
-        """StartRestoreJob: whatever prevents the restore makes a FAILED job with RDS's reason."""
+        """StartRestoreJob: whatever prevents the restore makes a FAILED job with the service's reason."""
         require_members(request, "RecoveryPointArn", "Metadata", "IamRoleArn")
         earlier = self._region.tokens.find("StartRestoreJob", request)
         if earlier is not None:
@@ -66,13 +67,21 @@ class RestoreJobs:
             )
         if point.status(self._region.now()) == "CREATING":
             raise InvalidRequestException(f"The recovery point {point.arn} is still being made.")
-        job = self.start(point, dict(request["Metadata"]), request["IamRoleArn"])
+        copies_tags = bool(request.get("CopySourceTagsToRestoredResource"))
+        job = self.start(point, dict(request["Metadata"]), request["IamRoleArn"], copies_tags=copies_tags)
         self._region.tokens.store("StartRestoreJob", request, job.id)
         return job
 
-    def start(self, point: RecoveryPoint, metadata: dict[str, str], role: str) -> RestoreJob:
-        """Start the restore of a point to the instance or cluster that the metadata name; a cluster gets no instances."""
+    def start(
+        self, point: RecoveryPoint, metadata: dict[str, str], role: str, *, copies_tags: bool = False
+    ) -> RestoreJob:
+        """Start the restore of a point to what the metadata name; a cluster gets no instances.
+
+        With `copies_tags` what is made of a resource that AWS Backup manages fully has the tags of the point.
+        """
         parameters = restore_parameters(point.resource_type, metadata)
+        if copies_tags and point.resource_type in FULLY_MANAGED:
+            parameters["tags"] = as_tag_list(point.tags)
         name, now = parameters[xform_name(NAMES[point.resource_type])], self._region.now()
         job = RestoreJob(new_job_id(), point, name, role, now, metadata)
         self.add(job)
@@ -84,10 +93,10 @@ class RestoreJobs:
             created = self._region.resources.restore(point.arn, parameters)
         except KMSKeyNotAccessibleFault:
             self._end(job, "FAILED", KEY_MESSAGE)
-        except ServiceException as error:
+        except (ServiceException, JsonRESTError) as error:
             self._end(job, "FAILED", str(error.message))
         else:
-            job.created_arn = created.arn
+            job.created_arn = created
         return job
 
     def _end(self, job: RestoreJob, outcome: str, message: str = "") -> None:
@@ -96,17 +105,17 @@ class RestoreJobs:
             job.point.last_restore = job.ended_at
 
     def _update(self, job: RestoreJob) -> RestoreJob:
-        """End a running job whose instance or cluster has become available or has failed."""
+        """End a running job whose copy has become available or has failed."""
         if job.outcome:
             return job
         if job.fails_at is not None:
             if job.fails_at <= self._region.now():
                 self._end(job, "FAILED", FAILURE_MESSAGE)
             return job
-        db = self._region.resources.restored(job.point.resource_type, job.name)
-        if db is None or db.status.startswith(("failed", "incompatible", "deleting")):
+        state = self._region.resources.state(job.name, job.point.arn)
+        if state == "failed":
             self._end(job, "FAILED", f"{job.name} did not become available.")
-        elif db.status == "available":
+        elif state == "available":
             self._end(job, "COMPLETED")
         return job
 

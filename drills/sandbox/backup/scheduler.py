@@ -98,18 +98,18 @@ class Scheduler:
         """
         database, point.database = point.database, None
         assert database is not None
-        plane, taken_at = self._region.plane, point.taken_at or point.created_at
+        resources, taken_at = self._region.resources, point.taken_at or point.created_at
         try:
             if shared is None:
-                plane.snapshots.take(point.arn, database.server_id, taken_at)
+                resources.take_late(point.arn, database, taken_at)
             else:
-                plane.snapshots.share(shared.arn, point.arn, taken_at)
+                resources.share(shared.arn, point.arn, taken_at)
         except (*SERVER_ERRORS, KeyError) as error:
             if isinstance(error, Ending):
                 raise
             self._fail(point, f"The data could not be copied: {first_line(error)}")
             return False
-        self._points.register_snapshot(point, database)
+        self._points.register(point, database)
         return True
 
     def _fail(self, point: RecoveryPoint, message: str) -> None:

@@ -62,4 +62,4 @@ class Tagging:
         point = self._points.find(arn)
         if point is not None:
             point.tags = self._region.tags.of(arn)
-            self._region.resources.snapshot(point.arn).tags = as_tag_list(point.tags)
+            self._region.resources.set_tags(point.arn, as_tag_list(point.tags))

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from moto.backup.exceptions import InvalidParameterValueException
 from moto.rds.exceptions import InvalidParameterCombination, InvalidParameterValue, RDSClientError
 
+from drills.sandbox.backup.kinds.protected import AURORA, RDS
 from drills.sandbox.backup.metadata import restore_parameters
-from drills.sandbox.backup.resources import AURORA, RDS
 from drills.sandbox.rds.limits import (
     CERTIFICATES,
     check_accounts,

@@ -8,8 +8,8 @@ from typing import Any
 from moto.core.responses import ActionResult, EmptyResult
 
 from drills.sandbox.backup.answers.request import BackupRequest, without_none
+from drills.sandbox.backup.kinds.protected import type_of
 from drills.sandbox.backup.models import BackupJob, CopyJob, RestoreJob
-from drills.sandbox.backup.resources import type_of
 from drills.sandbox.backup.service import BackupService
 
 LIST_PERIOD = timedelta(days=30)  # "for the last 30 days" (API reference, ListBackupJobs)

@@ -1,4 +1,4 @@
-"""What AWS Backup protects in one region: RDS instances and Aurora clusters, with the snapshots that hold their data.
+"""RDS instances and Aurora clusters as AWS Backup sees them, with the snapshots that hold their data.
 
 A recovery point of an Aurora cluster is a DB cluster snapshot named `awsbackup:job-<uuid>`, as one of an instance is a DB
 snapshot (AWS Backup developer guide, "Working with backups"). RDS gives the cluster snapshot the type `awsbackup`: the API
@@ -8,136 +8,130 @@ reference of DescribeDBClusterSnapshots does not name it, Terraform's of the dat
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from drills.sandbox.backup.kinds.protected import AURORA, Late, NewPoint, Protected, RestoreState, Taken, type_of
 from drills.sandbox.rds.backend import SandboxRDS
 from drills.sandbox.rds.clusters.models import ENGINE, SandboxCluster, SandboxClusterSnapshot
 from drills.sandbox.rds.instances import SandboxInstance, SandboxSnapshot
 from drills.sandbox.state import DataPlane
 
-Protected: TypeAlias = SandboxInstance | SandboxCluster
+Database: TypeAlias = SandboxInstance | SandboxCluster
 PointSnapshot: TypeAlias = SandboxSnapshot | SandboxClusterSnapshot
 
-AURORA = "Aurora"
-RDS = "RDS"
-_TYPES = {"db": RDS, "cluster": AURORA}  # by the kind of resource in an ARN
 
-
-def type_of(resource_arn: str) -> str:
-    """Return AWS Backup's type of a resource: `RDS` or `Aurora`; empty for one of another service."""
-    parts = resource_arn.split(":", 6)
-    return _TYPES.get(parts[5], "") if len(parts) == 7 and parts[2] == "rds" else ""
-
-
-def name_of(resource_arn: str) -> str:
-    """Return the name in the ARN of an instance or a cluster."""
-    return resource_arn.split(":", 6)[6]
-
-
-@dataclass(frozen=True, slots=True)
-class NewSnapshot:
-    """A snapshot that AWS Backup makes: its name, its tags as RDS has them, and the seconds until it is available."""
-
-    name: str
-    tags: list[dict[str, str]]
-    delay: float
-
-
-class Resources:
-    """The instances and clusters of one region, as AWS Backup sees them. An instance of a cluster is none of them."""
+class Databases:
+    """The instances and clusters of one region. An instance of a cluster is none of them."""
 
     def __init__(self, rds: SandboxRDS, plane: DataPlane) -> None:
         self._rds = rds
         self._plane = plane
 
-    def all(self) -> list[Protected]:
-        """Return everything that can be backed up."""
+    def all(self) -> Sequence[Protected]:
+        """Return every instance and every cluster."""
         instances = [each for each in self._rds.databases.values() if isinstance(each, SandboxInstance)]
         return [*(each for each in instances if each.cluster is None), *self._rds.aurora.lookups.all()]
 
-    def find(self, arn: str) -> Protected | None:
-        """Return the resource with that ARN, None where there is none."""
-        return next((each for each in self.all() if each.arn == arn), None)
-
     # -- snapshots -----------------------------------------------------------------------------------------------
 
-    def point_arn(self, resource_arn: str, name: str, region: str, account: str) -> str:
+    def point_arn(self, resource_arn: str, name: str) -> str:
         """Return the ARN of the snapshot of that name that holds a recovery point of a resource."""
         kind = "cluster-snapshot" if type_of(resource_arn) == AURORA else "snapshot"
-        return f"arn:aws:rds:{region}:{account}:{kind}:{name}"
+        return f"arn:aws:rds:{self._rds.region_name}:{self._rds.account_id}:{kind}:{name}"
 
-    def take(self, resource: Protected, wanted: NewSnapshot) -> PointSnapshot:
+    def take(self, resource: Protected, wanted: NewPoint) -> Taken:
         """Copy the data of a resource now; whatever prevents it is RDS's error."""
         options: dict[str, Any] = {"snapshot_type": "awsbackup", "tags": wanted.tags, "delay": wanted.delay}
+        made: PointSnapshot
         if isinstance(resource, SandboxCluster):
-            return self._rds.aurora.snapshots.create(resource.resource_id, wanted.name, **options)
-        return self._rds.create_db_snapshot(resource.resource_id, wanted.name, **options)
+            made = self._rds.aurora.snapshots.create(resource.resource_id, wanted.name, **options)
+        else:
+            made = self._rds.create_db_snapshot(resource.resource_id, wanted.name, **options)
+        return Taken(made.arn, made.kms_key_id)
 
-    def register(
-        self, arn: str, resource: Protected, wanted: NewSnapshot, key: str | None, times: tuple[datetime, datetime]
-    ) -> None:
-        """Enter the snapshot of a recovery point whose data the data plane has.
+    def take_late(self, point_arn: str, resource: Protected, taken_at: datetime) -> None:
+        """Copy the data of a resource now, as if it had been at `taken_at`."""
+        self._plane.snapshots.take(point_arn, resource.server_id, taken_at)
 
-        `times`: when it was created, and when the data that it holds were copied first.
-        """
+    def share(self, from_arn: str, point_arn: str, taken_at: datetime | None = None) -> None:
+        """Give a point the data of another."""
+        self._plane.snapshots.share(from_arn, point_arn, taken_at)
+
+    def register(self, point_arn: str, resource: Protected, wanted: NewPoint, late: Late) -> None:
+        """Enter the snapshot of a recovery point whose data the data plane has."""
         options: dict[str, Any] = {
-            "snapshot_type": "awsbackup", "tags": wanted.tags, "delay": wanted.delay, "kms_key_id": key,
+            "snapshot_type": "awsbackup", "tags": wanted.tags, "delay": wanted.delay, "kms_key_id": late.kms_key_id,
         }  # fmt: skip
         snapshot: PointSnapshot
         if isinstance(resource, SandboxCluster):
             snapshot = SandboxClusterSnapshot(self._rds, self._plane, resource, wanted.name, **options)
             self._rds.cluster_snapshots[wanted.name] = snapshot
         else:
+            assert isinstance(resource, SandboxInstance)
             snapshot = SandboxSnapshot(self._rds, self._plane, resource, wanted.name, **options)
-            snapshot.original_snapshot_create_time = times[1]
+            snapshot.original_snapshot_create_time = late.taken_at
             self._rds.database_snapshots[wanted.name] = snapshot
-        snapshot.created = times[0]
-        snapshot.set_data(self._plane.snapshots[arn])
+        snapshot.created = late.created_at
+        snapshot.set_data(self._plane.snapshots[point_arn])
 
-    def snapshot(self, arn: str) -> PointSnapshot:
-        """Return the snapshot that holds the data of a recovery point."""
+    def size_of(self, point_arn: str) -> int:
+        """Return the bytes that the data of a snapshot take."""
+        return self._plane.snapshots[point_arn].size_bytes
+
+    def set_tags(self, point_arn: str, tags: list[dict[str, str]]) -> None:
+        """Give the snapshot of a recovery point its tags."""
+        self._snapshot(point_arn).tags = tags
+
+    def _snapshot(self, arn: str) -> PointSnapshot:
         if ":cluster-snapshot:" in arn:
             return self._rds.aurora.lookups.snapshot(arn)
         return self._rds.lookups.snapshot(arn)
 
-    def source_of(self, arn: str) -> Protected:
+    def source_of(self, point_arn: str) -> Protected:
         """Return the resource of a recovery point as it was when its snapshot was made."""
-        snapshot = self.snapshot(arn)
+        snapshot = self._snapshot(point_arn)
         source: Any = snapshot.cluster if isinstance(snapshot, SandboxClusterSnapshot) else snapshot.database
         assert isinstance(source, SandboxInstance | SandboxCluster)
         return source
 
-    def remove_snapshot(self, arn: str) -> None:
+    def remove(self, point_arn: str) -> None:
         """Remove the snapshot of a recovery point with its data; do nothing where it is gone."""
         for cluster_snapshot in list(self._rds.cluster_snapshots.values()):
-            if cluster_snapshot.arn == arn and isinstance(cluster_snapshot, SandboxClusterSnapshot):
+            if cluster_snapshot.arn == point_arn and isinstance(cluster_snapshot, SandboxClusterSnapshot):
                 self._rds.aurora.snapshots.remove(cluster_snapshot)
         for snapshot in list(self._rds.database_snapshots.values()):
-            if snapshot.arn == arn:
+            if snapshot.arn == point_arn:
                 self._rds.remove_snapshot(snapshot)
 
     # -- restores ------------------------------------------------------------------------------------------------
 
-    def restore_metadata(self, arn: str) -> dict[str, Any]:
+    def restore_metadata(self, point_arn: str) -> dict[str, Any]:
         """Return the settings of a recovery point's source at the time of the backup."""
-        snapshot = self.snapshot(arn)
+        snapshot = self._snapshot(point_arn)
         return _of_cluster(snapshot) if isinstance(snapshot, SandboxClusterSnapshot) else _of_instance(snapshot)
 
-    def restore(self, arn: str, parameters: Mapping[str, Any]) -> Protected:
+    def restore(self, point_arn: str, parameters: Mapping[str, Any]) -> str:
         """Restore a recovery point by RDS; whatever prevents it is RDS's error."""
-        if ":cluster-snapshot:" in arn:
-            request = {"engine": ENGINE, **parameters, "snapshot_identifier": arn}
-            return self._rds.aurora.creation.restore_snapshot(request)
-        return self._rds.restore_db_instance_from_db_snapshot(arn, dict(parameters))
+        made: Any
+        if ":cluster-snapshot:" in point_arn:
+            request = {"engine": ENGINE, **parameters, "snapshot_identifier": point_arn}
+            made = self._rds.aurora.creation.restore_snapshot(request)
+        else:
+            made = self._rds.restore_db_instance_from_db_snapshot(point_arn, dict(parameters))
+        return str(made.arn)
 
-    def restored(self, kind: str, name: str) -> Protected | None:
-        """Return the instance, or for `Aurora` the cluster, of that name; None where there is none."""
-        table: Mapping[str, Any] = self._rds.clusters if kind == AURORA else self._rds.databases
+    def state(self, name: str, point_arn: str) -> RestoreState:
+        """Return how far the restore to an instance, or of a cluster's point to a cluster, is."""
+        of_cluster = ":cluster-snapshot:" in point_arn
+        table: Mapping[str, Any] = self._rds.clusters if of_cluster else self._rds.databases
         found = table.get(name)
-        return found if isinstance(found, SandboxInstance | SandboxCluster) else None
+        if not isinstance(found, SandboxInstance | SandboxCluster):
+            return "failed"
+        if found.status.startswith(("failed", "incompatible", "deleting")):
+            return "failed"
+        return "available" if found.status == "available" else "running"
 
 
 def _of_instance(snapshot: SandboxSnapshot) -> dict[str, Any]:
