@@ -1,6 +1,6 @@
-"""Reads the whole configuration of an instance, as flat settings for drills/model/parity.py, and keeps a copy of it.
+"""Reads the whole configuration of an instance or a cluster, as flat settings for drills/model/parity.py, and keeps a copy of it.
 
-What DescribeDBInstances does not tell is asked for beside it: the values of the parameter group, the RDS Proxies that lead
+What DescribeDBInstances does not tell is asked for beside it: the values of the parameter groups, the RDS Proxies that lead
 to the instance, the IAM policies that name its resource id ("Creating and using an IAM policy for IAM database access",
 Amazon RDS User Guide). What the caller may not read, or an emulator does not have, becomes a `NotVerified`.
 """
@@ -8,7 +8,7 @@ Amazon RDS User Guide). What the caller may not read, or an emulator does not ha
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,14 +17,16 @@ from typing import Any, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.aws.calls.answers import IncompleteAnswer
-from drills.aws.databases.described import pending_values
+from drills.aws.databases.clusters import settings_of_cluster
+from drills.aws.databases.described import as_instance, pending_values
 from drills.aws.databases.kinds import CLUSTER, INSTANCE, Kind
-from drills.aws.read import described, error_code, parameter_pages
+from drills.aws.read import error_code, parameter_pages, raw_instance
 from drills.aws.session import Clients
 from drills.checks.base.session import Connection
 from drills.errors import DrillError
 from drills.files import write_privately
-from drills.model.parity import NotVerified
+from drills.model.parity import IDENTITY, NotVerified
+from drills.model.settings.clusters import CLUSTER_RULES
 
 T = TypeVar("T")
 
@@ -85,18 +87,38 @@ _LOCATION_SETTINGS = frozenset(
 
 def read_settings(clients: Clients, instance_id: str, kind: Kind = INSTANCE) -> dict[str, object]:
     """Return every setting of the instance or cluster, with its identity. DrillError where there is nothing of that name."""
-    found = described(clients, instance_id, kind)
-    if found is None:
+    raw = raw_instance(clients, instance_id, kind)
+    if raw is None:
         what = f'{"a cluster" if kind is CLUSTER else "an instance"} "{instance_id}"'
         raise DrillError(f"expected {what} in {clients.region}, found none: see aws rds describe-db-{kind.name}s")
-    raw, _ = found
-    settings = settings_from(raw)
-    settings |= _parameters(clients, raw, kind)
+    if kind is CLUSTER:
+        names = [each["DBInstanceIdentifier"] for each in raw.get("DBClusterMembers") or ()]
+        members = [found for name in names if (found := raw_instance(clients, name)) is not None]
+        settings = cluster_settings_from(raw, members)
+        settings |= _parameters(clients, INSTANCE, "writer_parameter", settings["writer_parameter_group"])
+    else:
+        settings = settings_from(raw)
+    settings |= _parameters(clients, kind, "parameter", settings["parameter_group"])
     settings["proxies"] = read_or_not_verified("rds:DescribeDBProxies", lambda: _proxies(clients, instance_id))
     settings["iam_policies"] = read_or_not_verified(
-        "iam:GetAccountAuthorizationDetails", lambda: _policies(clients, str(raw["DbiResourceId"]))
+        "iam:GetAccountAuthorizationDetails", lambda: _policies(clients, kind.resource_of(raw))
     )
     return settings
+
+
+def cluster_settings_from(raw: Mapping[str, Any], members: Sequence[Mapping[str, Any]]) -> dict[str, object]:
+    """Return the settings that a member of DescribeDBClusters' answer holds, with those about its instances.
+
+    Those that Aurora has not, such as the size of the storage, are left out.
+    """
+    own = settings_of_cluster(raw, members)
+    writer = next((each for each in members if each["DBInstanceIdentifier"] == own["writer_id"]), {})
+    as_one = as_instance(raw, writer)
+    shared = settings_from(as_one)
+    shared["parameters_applied"] = _unapplied([*as_one["DBParameterGroups"], *(writer.get("DBParameterGroups") or [])])
+    known = (*IDENTITY, *CLUSTER_RULES)
+    settings = {name: value for name, value in shared.items() if name in known or name.startswith("tag.")}
+    return settings | own | _tags("writer_tag", writer)
 
 
 def settings_from(raw: Mapping[str, Any]) -> dict[str, object]:
@@ -107,13 +129,11 @@ def settings_from(raw: Mapping[str, Any]) -> dict[str, object]:
         "instance_id": raw["DBInstanceIdentifier"],
         "dbi_resource_id": raw.get("DbiResourceId"),
         "arn": raw.get("DBInstanceArn"),
+        "kind": "instance",
+        "writer_id": raw["DBInstanceIdentifier"],
         "security_groups": sorted(each["VpcSecurityGroupId"] for each in raw.get("VpcSecurityGroups") or []),
         "parameter_group": groups[0]["DBParameterGroupName"] if groups else None,
-        "parameters_applied": [
-            f"{each['DBParameterGroupName']}: {each['ParameterApplyStatus']}"
-            for each in groups
-            if each.get("ParameterApplyStatus") not in (None, "in-sync")
-        ],
+        "parameters_applied": _unapplied(groups),
         "pending": sorted(pending_values(raw)),
         "option_group": ", ".join(sorted(each["OptionGroupName"] for each in raw.get("OptionGroupMemberships") or [])),
         "subnet_group": network.get("DBSubnetGroupName"),
@@ -132,8 +152,21 @@ def settings_from(raw: Mapping[str, Any]) -> dict[str, object]:
     }
     settings |= {name: raw.get(member) for name, member in _PLAIN_MEMBERS.items()}
     settings |= {name: bool(raw.get(member)) for name, member in _SWITCH_MEMBERS.items()}
-    return settings | {
-        f"tag.{each['Key']}": each.get("Value", "")
+    return settings | _tags("tag", raw)
+
+
+def _unapplied(groups: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the parameter groups whose values the running server does not have."""
+    return [
+        f"{each['DBParameterGroupName']}: {each['ParameterApplyStatus']}"
+        for each in groups
+        if each.get("ParameterApplyStatus") not in (None, "in-sync")
+    ]
+
+
+def _tags(family: str, raw: Mapping[str, Any]) -> dict[str, object]:
+    return {
+        f"{family}.{each['Key']}": each.get("Value", "")
         for each in raw.get("TagList") or []
         if not each["Key"].startswith(_OWN_TAGS)
     }
@@ -176,24 +209,22 @@ def read_or_not_verified(right: str, read: Callable[[], T]) -> T | NotVerified:
         return NotVerified(f"{' '.join(str(error).split())}: needs {right}")
 
 
-def _parameters(clients: Clients, raw: Mapping[str, Any], kind: Kind) -> dict[str, object]:
-    """Return the values that the parameter group sets (`Source` user), each as `parameter.NAME`."""
-    groups = [each["DBParameterGroupName"] for each in raw.get("DBParameterGroups") or []]
+def _parameters(clients: Clients, kind: Kind, family: str, group: object) -> dict[str, object]:
+    """Return the values that a parameter group sets (`Source` user), each as `FAMILY.NAME`."""
 
     def read() -> dict[str, object]:
         return {
-            f"parameter.{each['ParameterName']}": each.get("ParameterValue")
-            for group in groups
-            for page in parameter_pages(clients, group, kind, Source="user")
+            f"{family}.{each['ParameterName']}": each.get("ParameterValue")
+            for page in parameter_pages(clients, str(group), kind, Source="user")
             for each in page["Parameters"]
         }
 
-    found = read_or_not_verified(f"rds:{kind.parameters}", read)
-    return found if isinstance(found, dict) else {"parameter": found}
+    found = read_or_not_verified(f"rds:{kind.parameters}", read) if group else {}
+    return found if isinstance(found, dict) else {family: found}
 
 
 def _proxies(clients: Clients, instance_id: str) -> list[str]:
-    """Return the RDS Proxies with a target that is this instance."""
+    """Return the RDS Proxies with a target that is this instance or cluster, or an instance of this cluster."""
     names = [
         proxy["DBProxyName"]
         for page in clients.rds.get_paginator("describe_db_proxies").paginate()
@@ -204,7 +235,7 @@ def _proxies(clients: Clients, instance_id: str) -> list[str]:
         name
         for name in names
         if any(
-            target.get("RdsResourceId") == instance_id
+            instance_id in (target.get("RdsResourceId"), target.get("TrackedClusterId"))
             for page in targets.paginate(DBProxyName=name)
             for target in page["Targets"]
         )

@@ -10,14 +10,17 @@ from pydantic import AfterValidator, Field
 
 from drills.config.table import Table
 from drills.config.values import PrincipalArn, Span, frozen_mapping, no_entries, refuse, unknown_key
-from drills.model import parity
+from drills.model.settings.clusters import CLUSTER_FAMILIES, CLUSTER_RULES
+from drills.model.settings.rules import SETTING_RULES
+
+_SETTINGS = tuple(dict.fromkeys((*SETTING_RULES, *CLUSTER_RULES)))  # of an instance or of a cluster
 
 
 def _allowances(raw: Mapping[str, str]) -> Mapping[str, str]:
     for setting, reason in raw.items():
         family, dot, name = setting.partition(".")
-        if setting not in parity.SETTING_RULES and not (family in parity.FAMILIES and dot and name):
-            raise unknown_key(setting, (*parity.SETTING_RULES, *(f"{each}.*" for each in parity.FAMILIES)))
+        if setting not in _SETTINGS and not (family in CLUSTER_FAMILIES and dot and name):
+            raise unknown_key(setting, (*_SETTINGS, *(f"{each}.*" for each in CLUSTER_FAMILIES)))
         if not reason.strip():
             raise refuse(f"the reason for which {setting} may differ", reason)
     return frozen_mapping(raw)

@@ -1,8 +1,7 @@
-"""Compares the configuration of two instances: the original, and the one restored in its place. Pure.
+"""Compares the configuration of two instances or clusters: the original, and the one restored in its place. Pure.
 
-What a restore resets and what it cannot even be given follows RestoreDBInstanceFromDBSnapshot and ModifyDBInstance in the
-Amazon RDS API reference. Settings have flat names; `parameter.NAME`, `tag.KEY` and `server.NAME` are families. A setting
-that could not be read is a `NotVerified`, which equals nothing and differs from nothing.
+Settings have flat names; `parameter.NAME`, `tag.KEY` and `server.NAME` are families. What a difference leads to is in
+drills/model/settings/. A setting that could not be read is a `NotVerified`, which equals nothing and differs from nothing.
 """
 
 from __future__ import annotations
@@ -12,10 +11,14 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from drills.model.finding import Finding, NotChecked, Severity
+from drills.model.finding import Finding, NotChecked
+from drills.model.settings.clusters import CLUSTER_FAMILIES, CLUSTER_RULES
+from drills.model.settings.rules import FAMILIES, SETTING_RULES, UNKNOWN, SettingRule
 
 CHECK = "parity"
-IDENTITY = ("instance_id", "dbi_resource_id", "arn")  # differs by design; stored with the settings and never compared
+# what differs by design, or says of what the settings are; stored with them and never compared. `writer_id` is the instance that
+# is modified: a cluster's writer, and an instance itself
+IDENTITY = ("instance_id", "dbi_resource_id", "arn", "kind", "writer_id")
 ABSENT = "not there"
 
 
@@ -26,146 +29,10 @@ class NotVerified:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class SettingRule:
-    """The rule for one setting: severity and consequence of a difference, and the `modify-db-instance` option that fixes it.
-
-    `option` holds {} in place of the value; `off` is the option for False. Where `option` is "", `remedy` is the
-    command. `unset` is the remedy where the setting had no value before.
-    """
-
-    severity: Severity
-    consequence: str
-    option: str = ""
-    off: str = ""
-    remedy: str = ""
-    unset: str = ""
-
-
-def _switch(severity: Severity, consequence: str, option: str) -> SettingRule:
-    return SettingRule(severity, consequence, f"--{option}", f"--no-{option}")
-
-
-_NEW_COPY = "it cannot be changed afterwards: copy the snapshot under that key, and restore the copy"
-_RESTORE_ANEW = "it cannot be changed afterwards: restore again with it"
-SETTING_RULES: Mapping[str, SettingRule] = {
-    # a restore resets these unless they are given
-    "security_groups": SettingRule(
-        "error", "applications cannot connect, or others can", "--vpc-security-group-ids {}"
-    ),
-    "parameter_group": SettingRule("error", "the server runs with other settings", "--db-parameter-group-name {}"),
-    "parameters_applied": SettingRule(
-        "error", "the running server does not have its group's values", remedy="aws rds reboot-db-instance"
-    ),
-    "pending": SettingRule("error", "changes that were asked for are not carried out", "", remedy="wait, or --apply-immediately"),
-    "option_group": SettingRule("error", "options of the engine are missing", "--option-group-name {}"),
-    "multi_az": _switch("error", "no standby takes over when the zone fails", "multi-az"),
-    "subnet_group": SettingRule("error", "it lies in other subnets", "--db-subnet-group-name {}"),
-    "subnets": SettingRule("error", "it lies in other subnets", remedy="aws rds modify-db-subnet-group"),
-    "vpc": SettingRule("error", "it lies in another network", remedy=_RESTORE_ANEW),
-    "instance_class": SettingRule("error", "it has another size, and no time measured on it counts", "--db-instance-class {}"),
-    "port": SettingRule("error", "clients look for it elsewhere", "--db-port-number {}"),
-    "engine": SettingRule("error", "it is another engine", remedy=_RESTORE_ANEW),
-    "engine_version": SettingRule("error", "it is another version", "--engine-version {}"),
-    "engine_lifecycle_support": SettingRule("warning", "extended support is charged for, or refused", remedy=_RESTORE_ANEW),
-    "license_model": SettingRule("warning", "it is licensed otherwise", "--license-model {}"),
-    "storage_type": SettingRule("error", "reads and writes are slower or dearer", "--storage-type {}"),
-    "iops": SettingRule("error", "reads and writes are slower or dearer", "--iops {}"),
-    "storage_throughput": SettingRule("error", "reads and writes are slower or dearer", "--storage-throughput {}"),
-    "allocated_storage": SettingRule("warning", "it has another amount of storage", "--allocated-storage {}"),
-    "dedicated_log_volume": _switch("warning", "the write-ahead log shares its volume", "dedicated-log-volume"),
-    "backup_retention_days": SettingRule(
-        "error", "point-in-time recovery reaches less far or not at all", "--backup-retention-period {}"
-    ),
-    "backup_window": SettingRule("warning", "backups run at another hour", "--preferred-backup-window {}"),
-    "backup_target": SettingRule("warning", "automated backups lie elsewhere", remedy=_RESTORE_ANEW),
-    "deletion_protection": _switch("error", "anybody with the right can delete it", "deletion-protection"),
-    "log_exports": SettingRule(
-        "error", "the logs are not kept", "--cloudwatch-logs-export-configuration {}"
-    ),
-    "iam_authentication": _switch(
-        "error", "who logs in by IAM is refused", "enable-iam-database-authentication"
-    ),
-    "copy_tags_to_snapshot": _switch("warning", "its snapshots lack the tags", "copy-tags-to-snapshot"),
-    "auto_minor_version_upgrade": _switch(
-        "warning", "minor versions come by themselves, or no longer", "auto-minor-version-upgrade"
-    ),
-    "publicly_accessible": _switch("error", "it is reached from other networks than before", "publicly-accessible"),
-    "network_type": SettingRule("error", "clients of the other address family cannot connect", "--network-type {}"),
-    "ca_certificate": SettingRule("error", "clients that verify its certificate refuse it", "--ca-certificate-identifier {}"),
-    "availability_zone": SettingRule("information", "it lies in another zone", remedy="none is needed"),
-    # a restore cannot be given these
-    "encrypted": SettingRule("error", "its data lie on the disk in another way", remedy=_NEW_COPY),
-    "kms_key": SettingRule("error", "another key decides who can restore it", remedy=_NEW_COPY),
-    "performance_insights": _switch("warning", "nobody sees what the server waits for", "enable-performance-insights"),
-    "performance_insights_key": SettingRule(
-        "warning", "others can read its performance data", "--performance-insights-kms-key-id {}"
-    ),
-    "performance_insights_days": SettingRule(
-        "warning", "its performance data is kept for another time", "--performance-insights-retention-period {}"
-    ),
-    "database_insights": SettingRule("warning", "its performance data is another", "--database-insights-mode {}"),
-    "monitoring_seconds": SettingRule("warning", "enhanced monitoring is off or coarser", "--monitoring-interval {}"),
-    "monitoring_role": SettingRule("warning", "enhanced monitoring cannot write", "--monitoring-role-arn {}"),
-    "maintenance_window": SettingRule("warning", "maintenance comes at another hour", "--preferred-maintenance-window {}"),
-    "max_allocated_storage": SettingRule("warning", "storage no longer grows by itself", "--max-allocated-storage {}"),
-    "master_username": SettingRule("error", "the owner of the database is another role", remedy=_RESTORE_ANEW),
-    "master_secret": _switch(
-        "error", "the password that applications fetch is not this instance's", "manage-master-user-password"
-    ),
-    "domains": SettingRule("error", "who logs in by Kerberos is refused", "--domain {}"),
-    # what hangs on the identity of the old one
-    "associated_roles": SettingRule(
-        "error", "imports and exports through the role fail", remedy="aws rds add-role-to-db-instance"
-    ),
-    "read_replicas": SettingRule("error", "replicas follow the old instance", remedy="aws rds create-db-instance-read-replica"),
-    "replica_of": SettingRule("error", "one is a replica, the other is not", remedy=_RESTORE_ANEW),
-    "proxies": SettingRule("error", "RDS Proxy leads to the old instance", remedy="aws rds register-db-proxy-targets"),
-    "iam_policies": SettingRule(
-        "error",
-        "policies name the resource id of the old instance, so who logs in by IAM is refused",
-        remedy="aws iam create-policy-version with the new resource id",
-    ),
-    "activity_stream": SettingRule("warning", "the audit stream stands still", remedy="aws rds start-activity-stream"),
-}  # fmt: skip
-# {name} and {value} stand in the remedies of families
-FAMILIES: Mapping[str, SettingRule] = {
-    "parameter": SettingRule(
-        "error",
-        "the server runs with another value",
-        remedy="aws rds modify-db-parameter-group --db-parameter-group-name GROUP "
-        "--parameters ParameterName={name},ParameterValue={value},ApplyMethod=pending-reboot",
-        unset="aws rds reset-db-parameter-group --db-parameter-group-name GROUP "
-        "--parameters ParameterName={name},ApplyMethod=pending-reboot",
-    ),
-    "tag": SettingRule(
-        "warning",
-        "backup plans and bills that go by the tag miss it",
-        remedy="aws rds add-tags-to-resource --resource-name ARN --tags Key={name},Value={value}",
-        unset="aws rds remove-tags-from-resource --resource-name ARN --tag-keys {name}",
-    ),
-    "replication_slot": SettingRule(
-        "error",
-        "no restore brings a logical slot along, so its subscriber gets no more changes, and those since its position "
-        "are lost to it",
-        remedy="select pg_create_logical_replication_slot('{name}', PLUGIN) in its database before writes are opened, and "
-        "let its subscriber copy its tables anew; or give the reason why it is no longer wanted",
-        unset="select pg_drop_replication_slot('{name}'): it keeps the write-ahead log, which fills the storage",
-    ),
-    "server": SettingRule(
-        "warning",
-        "the running server has another value",
-        remedy="see {name} in its parameter group, and in ALTER SYSTEM, ALTER DATABASE and ALTER ROLE",
-    ),
-}  # fmt: skip
-UNKNOWN = SettingRule(
-    "warning", "it is configured otherwise", remedy="see the Amazon RDS API reference, ModifyDBInstance"
-)
-
-
-def rule_for(setting: str) -> SettingRule:
-    """Return the rule for a setting, or the one of its family."""
-    return SETTING_RULES.get(setting) or FAMILIES.get(setting.partition(".")[0], UNKNOWN)
+def rule_for(setting: str, kind: object = "instance") -> SettingRule:
+    """Return the rule for a setting of an instance or a cluster, or the one of its family."""
+    rules, families = (CLUSTER_RULES, CLUSTER_FAMILIES) if kind == "cluster" else (SETTING_RULES, FAMILIES)
+    return rules.get(setting) or families.get(setting.partition(".")[0], UNKNOWN)
 
 
 def compare(left: Mapping[str, object], right: Mapping[str, object], allowed: Mapping[str, str]) -> tuple[Finding, ...]:
@@ -179,7 +46,7 @@ def compare(left: Mapping[str, object], right: Mapping[str, object], allowed: Ma
         before, now = left.get(setting), right.get(setting)
         if _unread(setting, left, right) or _same(before, now):
             continue
-        found.append(_finding(setting, before, now, str(right.get("instance_id") or "INSTANCE"), allowed))
+        found.append(_finding(setting, before, now, right, allowed))
     order = {"error": 0, "warning": 1, "information": 2}
     return tuple(sorted(found, key=lambda finding: (order[finding.severity], finding.object)))
 
@@ -237,10 +104,12 @@ def _allows(pattern: str, setting: str) -> bool:
     return setting == pattern or (pattern.endswith(".*") and setting.startswith(pattern[:-1]))
 
 
-def _finding(setting: str, before: object, now: object, instance: str, allowed: Mapping[str, str]) -> Finding:
+def _finding(
+    setting: str, before: object, now: object, right: Mapping[str, object], allowed: Mapping[str, str]
+) -> Finding:
     reason = next((why for pattern, why in allowed.items() if _allows(pattern, setting)), None)
-    row = rule_for(setting)
-    remedy = _remedy(row, before, now, instance).replace("{name}", setting.partition(".")[2])
+    row = rule_for(setting, right.get("kind"))
+    remedy = _remedy(row, before, now, right).replace("{name}", setting.partition(".")[2])
     remedy = remedy.replace("{value}", shlex.quote(show_value(before)))
     return Finding(
         check=CHECK,
@@ -252,15 +121,20 @@ def _finding(setting: str, before: object, now: object, instance: str, allowed: 
     )
 
 
-def _remedy(row: SettingRule, before: object, now: object, instance: str) -> str:
+def _remedy(row: SettingRule, before: object, now: object, right: Mapping[str, object]) -> str:
     """Return the command that gives the right side the value of the left one."""
+    kind, name = (
+        ("cluster", right.get("instance_id"))
+        if row.of == "cluster"
+        else ("instance", right.get("writer_id") or right.get("instance_id"))
+    )
+    modify = f"aws rds modify-db-{kind} --db-{kind}-identifier {name or kind.upper()} --apply-immediately"
     option = row.off if row.off and not before else row.option
     if before is None and row.unset:
         return row.unset
     if not option or (before is None and "{}" in option):
-        return row.remedy or "set it as it was: aws rds modify-db-instance"
-    whole = f"aws rds modify-db-instance --db-instance-identifier {instance} --apply-immediately {option}"
-    return whole.replace("{}", _argument(option, before, now))
+        return row.remedy or f"set it as it was: {modify}"
+    return f"{modify} {option}".replace("{}", _argument(option, before, now))
 
 
 def _argument(option: str, before: object, now: object) -> str:

@@ -17,7 +17,8 @@ from drills.aws.session import Clients
 from drills.aws.settings import StoredSettings, load, read_settings, save, server_settings, settings_from
 from drills.config.profiles import SandboxProfile
 from drills.errors import DrillError
-from drills.model.parity import IDENTITY, SETTING_RULES, NotVerified, compare, not_verified
+from drills.model.parity import IDENTITY, NotVerified, compare, not_verified
+from drills.model.settings.rules import SETTING_RULES
 from tests.support.rds import Instance, create, eventually
 from tests.support.sandbox import end_sandbox, start_sandbox
 

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+import functools
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
+from botocore import xform_name
+from botocore.model import ServiceModel
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drills.aws.databases.requests import ScratchGroups, cluster_request
 from drills.config.load import Config, load
 from drills.errors import ConfigError
-from drills.model.parity import (
-    FAMILIES,
-    IDENTITY,
-    SETTING_RULES,
-    NotVerified,
-    compare,
-    not_verified,
-    rule_for,
-    show_value,
-    unused_allowances,
-)
+from drills.model.engine import NOT_ENROLLED
+from drills.model.parity import IDENTITY, NotVerified, compare, not_verified, rule_for, show_value, unused_allowances
+from drills.model.point import RecoveryPoint
+from drills.model.settings.clusters import CLUSTER_FAMILIES, CLUSTER_RULES, RESTORED, STATES
+from drills.model.settings.rules import FAMILIES, SETTING_RULES, SettingRule
 from tests.support.paths import CHECKOUT
 
 VALUES = st.one_of(
@@ -60,14 +61,20 @@ def test_a_difference_is_one_from_either_side(left: dict[str, object], right: di
     )
 
 
-@pytest.mark.parametrize("setting", [*SETTING_RULES, *(f"{family}.x" for family in FAMILIES)])
-def test_each_setting_has_a_consequence_and_a_remedy(setting: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "setting"),
+    [
+        *(("instance", each) for each in (*SETTING_RULES, *(f"{family}.x" for family in FAMILIES))),
+        *(("cluster", each) for each in (*CLUSTER_RULES, *(f"{family}.x" for family in CLUSTER_FAMILIES))),
+    ],
+)
+def test_each_setting_has_a_consequence_and_a_remedy(kind: str, setting: str) -> None:
     """A finding says what it leads to and what to type or to do, whichever side has the value."""
-    row = rule_for(setting)
+    row = rule_for(setting, kind)
 
     assert row.consequence
     for before, now in (("a", "b"), (True, False), (False, True), (["a"], []), ([], ["a"]), (None, "b")):
-        (finding,) = compare({setting: before}, {setting: now}, {})
+        (finding,) = compare({setting: before}, {"kind": kind, setting: now}, {})
         consequence, _, remedy = finding.message.partition(": ")
         assert consequence == row.consequence
         assert remedy
@@ -95,6 +102,65 @@ def test_a_remedy_is_the_command_that_mends_it(setting: str, before: object, now
 
     command = "aws rds modify-db-instance --db-instance-identifier orders --apply-immediately"
     assert finding.message.endswith(f"{command} {typed}")
+
+
+@pytest.mark.parametrize(
+    ("setting", "typed"),
+    [
+        ("port", "modify-db-cluster --db-cluster-identifier books --apply-immediately --port 5433"),
+        ("http_endpoint", "aws rds enable-http-endpoint --resource-arn ARN, or disable-http-endpoint"),
+        (
+            "promotion_tier",
+            "modify-db-instance --db-instance-identifier books-1 --apply-immediately --promotion-tier 5433",
+        ),
+    ],
+)
+def test_a_remedy_for_a_cluster_changes_the_cluster_or_its_writer(setting: str, typed: str) -> None:
+    """It names whichever of both has the setting."""
+    (finding,) = compare({setting: 5433}, {"kind": "cluster", "instance_id": "books", "writer_id": "books-1"}, {})
+
+    assert finding.message.endswith(typed)
+
+
+@functools.cache
+def rds_model() -> ServiceModel:
+    """botocore's model of RDS, which takes seconds to read."""
+    return botocore.session.get_session().get_service_model("rds")
+
+
+@functools.cache
+def members_of(operation: str) -> set[str]:
+    """The members of a request, by botocore's model, as the AWS CLI calls its options."""
+    shape = rds_model().operation_model(operation).input_shape
+    assert shape is not None
+    return {xform_name(member, "-") for member in shape.members}
+
+
+@pytest.mark.parametrize("rules", [SETTING_RULES, CLUSTER_RULES], ids=["instance", "cluster"])
+def test_each_option_is_one_of_the_command(rules: Mapping[str, SettingRule]) -> None:
+    """What a remedy tells to type is a parameter of ModifyDBInstance or ModifyDBCluster, by botocore's model of RDS."""
+    for name, row in rules.items():
+        if row.option:
+            option = row.option.split()[0].removeprefix("--")
+            assert option in members_of("ModifyDBCluster" if row.of == "cluster" else "ModifyDBInstance"), name
+
+
+def test_what_a_restore_gives_is_said_of_each_setting_of_a_cluster() -> None:
+    """By a parameter that the operation has, or by a sentence with its source; "unknown" stands where AWS says nothing."""
+    families = {name for name in CLUSTER_FAMILIES if name not in ("server", "replication_slot")}
+    assert RESTORED.keys() == (CLUSTER_RULES.keys() | families) - STATES
+    for name, row in RESTORED.items():
+        rule, asked = (
+            rule_for(name if name in CLUSTER_RULES else f"{name}.x", "cluster"),
+            xform_name(row.parameter, "-"),
+        )
+        assert row.parameter or row.source, name
+        if row.parameter and (rule.of == "writer" or name.startswith("writer_")):
+            assert asked in members_of("CreateDBInstance"), name
+        elif row.parameter:
+            assert asked in members_of("RestoreDBClusterFromSnapshot") & members_of("RestoreDBClusterToPointInTime"), (
+                name
+            )
 
 
 @pytest.mark.parametrize(
@@ -164,11 +230,54 @@ def test_only_settings_that_exist_can_be_allowed(tmp_path: Path) -> None:
             config(text)
 
 
+def rows_of(heading: str) -> list[str]:
+    """The rows of the table of settings under a heading of docs/parity.md."""
+    text = (CHECKOUT / "docs" / "parity.md").read_text(encoding="utf-8")
+    section = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return [line for line in section.splitlines() if line.startswith("| `")]
+
+
 def test_the_document_holds_the_table_of_settings() -> None:
     """docs/parity.md names each setting with its severity and what a difference leads to, and no other."""
-    text = (CHECKOUT / "docs" / "parity.md").read_text(encoding="utf-8")
     rows = {**SETTING_RULES, **{f"{family}.NAME": row for family, row in FAMILIES.items()}}
 
-    assert [line for line in text.splitlines() if line.startswith("| `")] == [
+    assert rows_of("The settings") == [
         f"| `{name}` | {row.severity} | {row.consequence} |" for name, row in rows.items()
     ]
+
+
+def row_of_a_cluster(name: str) -> str:
+    """A row of the table of clusters: whose it is, what a difference leads to, what a restore gives, and what says so."""
+    rule, restored = CLUSTER_RULES.get(name) or CLUSTER_FAMILIES[name], RESTORED.get(name)
+    shown = f"`{name}`" if name in CLUSTER_RULES else f"`{name}.NAME`"
+    of = "writer" if name.startswith("writer_") else "cluster" if name in CLUSTER_FAMILIES else rule.of
+    if restored is None:
+        return f"| {shown} | {of} | {rule.severity} | {rule.consequence} | a state | |"
+    after = restored.snapshot if restored.snapshot == restored.moment else f"{restored.snapshot} / {restored.moment}"
+    says = "; ".join(each for each in (restored.parameter and f"`{restored.parameter}`", restored.source) if each)
+    return f"| {shown} | {of} | {rule.severity} | {rule.consequence} | {after} | {says} |"
+
+
+def test_the_document_holds_the_table_of_the_settings_of_clusters() -> None:
+    """docs/parity.md names each setting of a cluster, what a restore gives, and which parameter or page of AWS's says so."""
+    families = [name for name in CLUSTER_FAMILIES if name not in ("server", "replication_slot")]
+
+    assert rows_of("The settings of clusters") == [row_of_a_cluster(name) for name in (*CLUSTER_RULES, *families)]
+
+
+def test_the_document_names_what_a_drill_asks_for() -> None:
+    """docs/parity.md names each parameter of a drill's own restore that gives a setting."""
+    point = RecoveryPoint(
+        arn="arn:aws:rds:eu-central-1:1:cluster-snapshot:one", kind="manual", snapshot_id="one", vault=None, status="available",
+        instance_id="books", dbi_resource_id="cluster-B", created_at=None, completed_at=None, data_time=None, data_time_source="",
+    )  # fmt: skip
+    asked = cluster_request("copy", ScratchGroups("shared", "inner", "sg-1"), point, NOT_ENROLLED, (1, 2), [])
+    section = (
+        (CHECKOUT / "docs" / "parity.md")
+        .read_text(encoding="utf-8")
+        .partition("The copy of a drill")[2]
+        .partition("| set")[0]
+    )
+    giving = {row.parameter for row in RESTORED.values()}
+
+    assert {name for name in asked.parameters if name in giving} == set(re.findall("`(\\w+)`", section))

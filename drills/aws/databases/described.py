@@ -85,8 +85,15 @@ def _of_both(raw: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+# what a cluster and each of its instances have a setting of, where the instance's is in force (API reference, ModifyDBInstance)
+_INSTANCES_OWN = (
+    "AutoMinorVersionUpgrade", "MonitoringInterval", "MonitoringRoleArn", "PerformanceInsightsEnabled",
+    "PerformanceInsightsKMSKeyId", "PerformanceInsightsRetentionPeriod", "PubliclyAccessible",
+)  # fmt: skip
+
+
 def as_instance(cluster: Mapping[str, Any], writer: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return a cluster as DescribeDBInstances would describe it: by the members that both have, else by its writer's."""
+    """Return a cluster as DescribeDBInstances would describe it: by its own members, else by its writer's."""
     of_writer = dict(writer or {})
     member: Mapping[str, Any] = next(
         (each for each in cluster.get("DBClusterMembers") or () if each.get("IsClusterWriter")), {}
@@ -103,7 +110,15 @@ def as_instance(cluster: Mapping[str, Any], writer: Mapping[str, Any] | None) ->
         "DBParameterGroups": [group],
         "Endpoint": {"Port": cluster.get("Port")},
         "AllocatedStorage": None,
-    }
+        # "isn't returned when you set it to aurora" (Amazon RDS API reference, CreateDBCluster)
+        "StorageType": cluster.get("StorageType") or "aurora",
+        "ReadReplicaDBInstanceIdentifiers": cluster.get("ReadReplicaIdentifiers"),
+        "ReadReplicaSourceDBInstanceIdentifier": cluster.get("ReplicationSourceIdentifier"),
+        "PendingModifiedValues": {
+            **(of_writer.get("PendingModifiedValues") or {}), **(cluster.get("PendingModifiedValues") or {})
+        },
+        **{name: of_writer.get(name) for name in _INSTANCES_OWN},
+    }  # fmt: skip
     return {**of_writer, **cluster, **renamed}
 
 

@@ -36,7 +36,7 @@ class SandboxCluster(DBCluster):
         self.created = self.cluster_create_time = plane.instant()
         self.db_cluster_resource_id = "cluster-" + "".join(secrets.choice(BASE32) for _ in range(26))
         self.kms_key_id = kwargs.get("kms_key_id")  # type: ignore[assignment]
-        self.storage_type = kwargs.get("storage_type") if kwargs.get("storage_type") == _STORAGE else None
+        self.storage_type = shown_storage(kwargs.get("storage_type"))
         self.engine_lifecycle_support = kwargs.get("engine_lifecycle_support") or "open-source-rds-extended-support"
         self.serverless_v2_scaling_configuration = read_scaling(kwargs.get("serverless_v2_scaling_configuration"))
         self.backtrack_window = None  # type: ignore[assignment]  # of Aurora MySQL
@@ -151,6 +151,11 @@ class SandboxCluster(DBCluster):
                 self.resource_id, "db-cluster", message, categories, self.arn, self._plane.instant()
             )
         )
+
+
+def shown_storage(wanted: str | None) -> str | None:
+    """Return the StorageType of an answer from that of a request: None for `aurora`, which is not shown."""
+    return wanted if wanted == _STORAGE else None
 
 
 def read_scaling(wanted: Any) -> dict[str, Any] | None:

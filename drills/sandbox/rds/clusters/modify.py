@@ -12,7 +12,7 @@ from drills.sandbox.base.errors import SERVER_ERRORS, first_line
 from drills.sandbox.postgres import roles
 from drills.sandbox.rds import limits
 from drills.sandbox.rds.clusters.lookups import ClusterLookups
-from drills.sandbox.rds.clusters.models import SandboxCluster, read_scaling
+from drills.sandbox.rds.clusters.models import SandboxCluster, read_scaling, shown_storage
 from drills.sandbox.rds.clusters.parameter_groups import ClusterParameterGroups
 from drills.sandbox.rds.clusters.registration import check_cluster_request, check_windows
 from drills.sandbox.rds.maintenance_window import seconds_until
@@ -22,7 +22,7 @@ from drills.sandbox.state import DataPlane
 # what is changed at once whatever ApplyImmediately says, and needs no work on the server
 _MEMBERS = (
     "auto_minor_version_upgrade", "backup_retention_period", "copy_tags_to_snapshot", "deletion_protection",
-    "preferred_backup_window", "preferred_maintenance_window", "vpc_security_group_ids",
+    "engine_lifecycle_support", "preferred_backup_window", "preferred_maintenance_window", "vpc_security_group_ids",
 )  # fmt: skip
 _SHARED = ("backup_retention_period", "preferred_backup_window", "vpc_security_group_ids")  # with the instances
 
@@ -58,6 +58,10 @@ class ClusterModification:
             cluster.parameter_group = self._groups.usable(
                 members["db_cluster_parameter_group_name"], cluster.engine_version
             )
+        if "storage_type" in members:
+            cluster.storage_type = shown_storage(members["storage_type"])
+        if "cloudwatch_logs_export_configuration" in members:
+            _export_logs(cluster, members["cloudwatch_logs_export_configuration"])
         if "enable_iam_database_authentication" in members:
             cluster.iam_auth = bool(members["enable_iam_database_authentication"])
         password, new_name = members.get("master_user_password"), members.get("new_db_cluster_identifier")
@@ -157,3 +161,9 @@ class ClusterModification:
         for db in cluster.instances():
             db.db_cluster_identifier = new_name
         cluster.record_event(f"Renamed cluster to {new_name}", "configuration change")
+
+
+def _export_logs(cluster: SandboxCluster, wanted: Mapping[str, Any]) -> None:
+    """Turn the export of types of logs on and off, as CloudwatchLogsExportConfiguration says."""
+    kept = set(cluster.enabled_cloudwatch_logs_exports) | set(wanted.get("EnableLogTypes") or ())
+    cluster.enabled_cloudwatch_logs_exports = sorted(kept - set(wanted.get("DisableLogTypes") or ()))
