@@ -11,6 +11,7 @@ from drills.aws.databases.described import read_cluster
 from drills.aws.databases.kinds import CLUSTER
 from drills.aws.session import Clients
 from drills.errors import DrillError
+from drills.posture import protected
 from tests.support.aurora import ENGINE, Cluster, create_cluster
 from tests.support.rds import ROLE, eventually
 from tests.support.sandbox import RunningSandbox
@@ -124,3 +125,18 @@ def test_the_automated_backup_says_until_when(clients: Clients, cluster: Cluster
     assert [each["DBClusterIdentifier"] for each in read.automated_backups(clients, "read-me", CLUSTER)] == ["read-me"]
     assert read.automated_backup(clients, "gone", "cluster-NONE", CLUSTER) is None
     assert read.version_status(clients, shown["EngineVersion"], CLUSTER) == "available"
+
+
+def test_a_fleet_finds_it_by_its_tag_and_none_of_its_instances(clients: Clients, cluster: Cluster) -> None:
+    """What AWS Backup protects is the cluster: the tag of its writer makes no target of that, and is not missed."""
+    tags, member = (
+        [{"Key": "fleet", "Value": "weekly"}],
+        cluster.described()["DBClusterMembers"][0]["DBInstanceIdentifier"],
+    )
+    writer = clients.rds.describe_db_instances(DBInstanceIdentifier=member)["DBInstances"][0]["DBInstanceArn"]
+    clients.rds.add_tags_to_resource(ResourceName=writer, Tags=tags)
+    (sentence,) = protected.find(clients, "fleet", "weekly").left_out
+    clients.rds.add_tags_to_resource(ResourceName=cluster.described()["DBClusterArn"], Tags=tags)
+
+    assert sentence == f'{member}: expected the tag at its cluster, found it at an instance of it alone: tag "read-me"'
+    assert protected.find(clients, "fleet", "weekly") == protected.Protected((("cluster", "read-me"),))

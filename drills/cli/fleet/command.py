@@ -61,7 +61,7 @@ def run(options: argparse.Namespace, one: OneTarget) -> int:
     if options.dry_run:
         from drills.cli.fleet import dry_run  # loads boto3, which the command line of a fleet never needs
 
-        return dry_run.run(options, {name: configs[name] for name in mine}, one.run)
+        return dry_run.run(options, {name: configs[name] for name in mine}, one.run, left_out)
     fleet = dataclasses.replace(begin(options, configs, wanted), problems=left_out)
     folder = OUT / fleet.fleet_id
     try:

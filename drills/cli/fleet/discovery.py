@@ -7,8 +7,9 @@ the ledger take the same file, so that a target that is found once is missed whe
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +25,21 @@ from drills.config.file import DEFAULT_FILE, ConfigFile
 from drills.config.load import Config, EndpointProfile, SandboxProfile, load
 from drills.errors import ConfigError, DrillError
 from drills.files import write_atomically
+from drills.model.instance import DatabaseKind
 from drills.posture.protected import Protected, find
 
 NAME = "drill.discovered.toml"
-OWN = ("instance", "cluster", "engine", "manifest", "cutover")  # of one target, which another does not take over
+# of one target, which another does not take over; one that is meant by its name alone would not be drilled here
+OWN = ("instance", "cluster", "engine", "manifest", "cutover", "only_by_name")
+OF_A_KIND = (
+    "parameter_group",
+    "instance_class",
+)  # of `restore`, which mean another thing for an instance than for a cluster
 HEAD = "# Written by drills run --all --discover; what it found is added to the targets of {name}.\n"
 
 
 def write(options: argparse.Namespace) -> tuple[Path, tuple[str, ...]]:
-    """Write the file and return it, with a sentence for each instance that has the tag and cannot be drilled.
+    """Write the file and return it, with a sentence for each database that has the tag and cannot be drilled.
 
     Raises ConfigError, and DrillError where AWS does not answer or nothing is found.
     """
@@ -50,13 +57,13 @@ def write(options: argparse.Namespace) -> tuple[Path, tuple[str, ...]]:
         )
     config = load(file.path, profile=options.profile, target=like, environment=os.environ)
     found = _ask(config, key.strip(), value.strip())
-    if not found.instances:
+    if not found.databases:
         why = f": {'; '.join(found.left_out)}" if found.left_out else ""
         raise DrillError(
-            f"nothing was run: expected protected instances with the tag {options.discover}, found none{why}"
+            f"nothing was run: expected protected instances or clusters with the tag {options.discover}, found none{why}"
         )
     path = file.path.with_name(NAME)
-    write_atomically(path, HEAD.format(name=file.path.name) + dumps(with_targets(file.raw, like, found.instances)))
+    write_atomically(path, HEAD.format(name=file.path.name) + dumps(with_targets(file.raw, like, found.databases)))
     return path, found.left_out
 
 
@@ -77,10 +84,36 @@ def _ask(config: Config, key: str, value: str) -> Protected:
         raise DrillError(f"expected AWS to name what AWS Backup protects, found: {explain(error)}") from error
 
 
-def with_targets(raw: Mapping[str, Any], like: str, instances: tuple[str, ...]) -> dict[str, Any]:
-    """Return the file with a target for each instance that none has yet: that of `like`, for another instance. Pure."""
+def with_targets(raw: Mapping[str, Any], like: str, databases: Iterable[tuple[DatabaseKind, str]]) -> dict[str, Any]:
+    """Return the file with a target for each database that none has yet: that of `like`, for another one. Pure.
+
+    One of the other kind than `like` has no parameter group and no class of it: it makes its group itself, and has its source's
+    class. A target has the name of its database, with the kind behind it where another target is called so.
+    """
     targets = dict(raw.get("targets", {}))
-    known = {str(each.get("instance", name)).lower() for name, each in targets.items()}
+    known = {_database_of(name, each) for name, each in targets.items()}
+    own_kind, _ = _database_of(like, targets[like])
     template = {name: value for name, value in targets[like].items() if name not in OWN}
-    new = {name: {**template, "instance": name} for name in instances if name.lower() not in known}
-    return {**raw, "targets": {**targets, **new}}
+    for kind, name in databases:
+        if (kind, name.lower()) not in known:
+            like_it = template if kind == own_kind else _of_other_kind(template)
+            targets[_free(name, kind, targets)] = {**like_it, kind: name}
+    return {**raw, "targets": targets}
+
+
+def _database_of(name: str, target: Mapping[str, Any]) -> tuple[DatabaseKind, str]:
+    kind: DatabaseKind = "cluster" if "cluster" in target else "instance"
+    return kind, str(target.get(kind, name)).lower()
+
+
+def _of_other_kind(template: Mapping[str, Any]) -> dict[str, Any]:
+    restore = dict(template.get("restore", {}))
+    makes = {"make_parameter_group": True} if restore.get("parameter_group") else {}
+    kept = {name: value for name, value in restore.items() if name not in OF_A_KIND} | makes
+    return {**template, "restore": kept} if kept else {name: template[name] for name in template if name != "restore"}
+
+
+def _free(name: str, kind: DatabaseKind, taken: Container[str]) -> str:
+    """Return a name for a target that no other has."""
+    further = (f"{name}-{kind}-{number}" for number in itertools.count(2))
+    return next(each for each in itertools.chain((name, f"{name}-{kind}"), further) if each not in taken)

@@ -23,8 +23,16 @@ from reports.words import counted
 from steps.expected import shipped, tags_not_run_in
 
 
-def run(options: argparse.Namespace, configs: Mapping[str, Config], one: Callable[[argparse.Namespace], int]) -> int:
-    """Say it, as text or as JSON; `one` is the dry run of a target. Exit code 12 where a run would be refused."""
+def run(
+    options: argparse.Namespace,
+    configs: Mapping[str, Config],
+    one: Callable[[argparse.Namespace], int],
+    left_out: tuple[str, ...] = (),
+) -> int:
+    """Say it, as text or as JSON; `one` is the dry run of a target. Exit code 12 where a run would be refused.
+
+    `left_out` has a sentence for each database that was found and cannot be drilled.
+    """
     told = [_of_target(options, name, one) for name in configs]
     size = min(at_once(options, configs), len(configs))
     copies = [copy for each in configs.values() for copy in estimate(each).copies]
@@ -35,6 +43,7 @@ def run(options: argparse.Namespace, configs: Mapping[str, Config], one: Callabl
         "copies": len(copies),
         "price": asdict(price),
         "discovered": options.discover or "",
+        "left_out": left_out,
         "longest_seconds": _longest([each.limits.total_seconds for each in configs.values()], size),
     }
     print(json.dumps(fleet, indent=2) if options.json else _as_text(fleet))
@@ -77,6 +86,7 @@ def _as_text(fleet: dict[str, Any]) -> str:
         lines += [f"  not begun, since {each['once']}"] if each["once"] else []
     number = len(fleet["targets"])
     lines += [
+        *(f"left out: {each}" for each in fleet["left_out"]),
         f"{counted(number, 'target')}, {fleet['parallel']} at once, {counted(fleet['copies'], 'copy', 'copies')}, at most "
         f"{show_duration(fleet['longest_seconds'])}",
         f"cost of all, by the prices of {fleet['price']['prices_of']}: {_amount(fleet['price']['usd'])}",
