@@ -65,6 +65,7 @@ COMMANDS = {
     "validate": Entry("validate.command", "validate what a restore test of AWS Backup made, and post the result"),
     "sweep": Entry("sweep.command", "remove what earlier runs left in AWS, once it is past its time"),
     "steps": Entry("steps", "list the steps that a feature can be written with"),
+    "table": Entry("table.command", "fingerprint a DynamoDB table, and compare one with a manifest"),
     "manifest": Entry("manifest.command", "fingerprint a database, for a file or for the store that drills search"),
     "verify": Entry("verify", "compare a database with a manifest"),
 }

@@ -70,6 +70,7 @@ def named_in_code() -> frozenset[str]:
         "application-autoscaling",
         "backup",
         "cloudwatch",
+        "dynamodb",
         "ec2",
         "ecs",
         "iam",
@@ -84,7 +85,7 @@ def named_in_code() -> frozenset[str]:
     ):
         for operation in session.get_service_model(service).operation_names:
             methods.setdefault(xform_name(operation), set()).add(f"{service}:{operation}")
-    found = {*MAKES, *CHANGES, *permits.CUTOVER, *permits.INCIDENT, "kms:Sign", "sns:Publish"}
+    found = {*MAKES, *CHANGES, *permits.CUTOVER, *permits.INCIDENT, "kms:Sign", "sns:Publish", "dynamodb:Scan"}
     for path in (CHECKOUT / "drills").rglob("*.py"):
         if path.is_relative_to(CHECKOUT / "drills/sandbox"):
             continue

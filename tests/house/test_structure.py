@@ -28,7 +28,7 @@ FLOORS = (
     ("checks/catalog", "checks/content"),
     ("checks/base",),
     ("config", "history"),
-    ("schedule", "objectives", "turns"),
+    ("schedule", "objectives", "turns", "tables"),
     ("record", "sandbox_client"),
     ("model",),
     ("ground",),

@@ -43,6 +43,7 @@ NAMES = (
     "backup",
     "cutover",
     "drill",
+    "dynamodb-reader",
     "evidence",
     "manifest",
     "manifest-reader",

@@ -16,8 +16,8 @@ from drills.errors import Refused
 
 Role = Literal["reads", "scratch", "sweep", "incident", "cutover", "backup", "validator", "evidence", "tells", "stage"]
 READ_PREFIXES = ("Describe", "List", "Get")
-# reads of another name: S3 API reference, HeadBucket; IAM API reference, SimulatePrincipalPolicy
-OTHER_READS = frozenset({"s3:HeadBucket", "s3:HeadObject", "iam:SimulatePrincipalPolicy"})
+# reads of another name: S3 API reference, HeadBucket; IAM API reference, SimulatePrincipalPolicy; DynamoDB API reference, Scan
+OTHER_READS = frozenset({"s3:HeadBucket", "s3:HeadObject", "iam:SimulatePrincipalPolicy", "dynamodb:Scan"})
 
 # in the order in which a drill comes to them, as `drills run --dry-run` shows them
 DRILL_WRITES = (

@@ -13,116 +13,16 @@ from drills.errors import ConfigError
 from tests.support.backup import OTHER_REGION
 from tests.support.rds import ROLE, code, eventually
 from tests.support.sandbox import RunningSandbox
+from tests.support.tables import ITEMS, VAULT, Kept, by_key, kept_table
 
 pytestmark = pytest.mark.sandbox
-
-VAULT = "table-vault"
-ITEMS: list[dict[str, Any]] = [
-    {"id": {"S": "a"}, "at": {"N": "1"}, "note": {"S": "first"}},
-    {"id": {"S": "a"}, "at": {"N": "2"}, "tags": {"SS": ["x", "y"]}},
-    {"id": {"S": "b"}, "at": {"N": "1"}, "blob": {"B": b"\x00\x01"}, "nested": {"M": {"l": {"L": [{"NULL": True}]}}}},
-]
-
-
-@dataclasses.dataclass(frozen=True)
-class Kept:
-    """A table with three items that AWS Backup has backed up: the job, and the ARN of the point."""
-
-    sandbox: RunningSandbox
-    arn: str
-    job: dict[str, Any]
-
-    @property
-    def point(self) -> str:
-        """The ARN of its recovery point."""
-        return str(self.job["RecoveryPointArn"])
-
-    @property
-    def backup(self) -> Any:
-        """AWS Backup."""
-        return self.sandbox.client("backup")
-
-    @property
-    def dynamodb(self) -> Any:
-        """DynamoDB."""
-        return self.sandbox.client("dynamodb")
-
-    def take(self, vault: str = VAULT) -> dict[str, Any]:
-        """A backup job on demand that has completed."""
-        return take(self.sandbox, self.arn, vault)
-
-    def start(self, point: str, table: str, **more: Any) -> str:
-        """Begin a restore to a table; the job's id."""
-        asked = {"RecoveryPointArn": point, "IamRoleArn": ROLE, "Metadata": {"targetTableName": table}} | more
-        return str(self.backup.start_restore_job(**asked)["RestoreJobId"])
-
-    def ended(self, job: str) -> dict[str, Any]:
-        """A restore job once it has ended."""
-
-        def probe() -> dict[str, Any] | None:
-            seen = dict(self.backup.describe_restore_job(RestoreJobId=job))
-            return None if seen["Status"] in ("PENDING", "RUNNING") else seen
-
-        return dict(eventually(probe, "the restore job to end"))
-
-    def status_of(self, table: str) -> str:
-        """The status of a table."""
-        return str(self.dynamodb.describe_table(TableName=table)["Table"]["TableStatus"])
-
-    def remove(self, table: str) -> None:
-        """Delete a table and wait until it is gone."""
-        self.dynamodb.delete_table(TableName=table)
-        eventually(lambda: table not in self.dynamodb.list_tables()["TableNames"], f"{table} to be gone")
-
-
-def take(sandbox: RunningSandbox, arn: str, vault: str = VAULT) -> dict[str, Any]:
-    """A backup job on demand of a table that has completed."""
-    backup = sandbox.client("backup")
-    job = backup.start_backup_job(BackupVaultName=vault, ResourceArn=arn, IamRoleArn=ROLE)["BackupJobId"]
-    eventually(lambda: backup.describe_backup_job(BackupJobId=job)["State"] == "COMPLETED", "the backup job")
-    return dict(backup.describe_backup_job(BackupJobId=job))
 
 
 @pytest.fixture(scope="module")
 def kept(beating: RunningSandbox) -> Iterator[Kept]:
-    """A table with an index, a stream, time to live, tags and items, backed up on demand."""
-    dynamodb = beating.client("dynamodb")
-    made = dynamodb.create_table(
-        TableName="orders",
-        AttributeDefinitions=[
-            {"AttributeName": "id", "AttributeType": "S"},
-            {"AttributeName": "at", "AttributeType": "N"},
-        ],
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}, {"AttributeName": "at", "KeyType": "RANGE"}],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": "by-time",
-                "KeySchema": [{"AttributeName": "at", "KeyType": "HASH"}],
-                "Projection": {"ProjectionType": "KEYS_ONLY"},
-            }
-        ],
-        BillingMode="PAY_PER_REQUEST",
-        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
-        Tags=[{"Key": "team", "Value": "sales"}],
-    )["TableDescription"]
-    dynamodb.update_time_to_live(
-        TableName="orders", TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"}
-    )
-    for item in ITEMS:
-        dynamodb.put_item(TableName="orders", Item=item)
-    beating.client("backup").create_backup_vault(BackupVaultName=VAULT)
-    job = take(beating, made["TableArn"])
-    dynamodb.delete_item(TableName="orders", Key={"id": {"S": "b"}, "at": {"N": "1"}})
-    dynamodb.put_item(TableName="orders", Item={"id": {"S": "a"}, "at": {"N": "1"}, "note": {"S": "later"}})
-    kept = Kept(beating, made["TableArn"], job)
-    yield kept
-    kept.backup.delete_recovery_point(BackupVaultName=VAULT, RecoveryPointArn=kept.point)
-    kept.remove("orders")
-
-
-def by_key(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Items in the order of their keys."""
-    return sorted(items, key=lambda item: (item["id"]["S"], item["at"]["N"]))
+    """A table that was backed up on demand."""
+    with kept_table(beating) as made:
+        yield made
 
 
 def test_a_point_of_a_table_is_a_resource_of_aws_backup(kept: Kept) -> None:

@@ -1,0 +1,1 @@
+"""`drills table`: the manifest of a DynamoDB table, and a table beside it."""

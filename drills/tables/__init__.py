@@ -1,0 +1,1 @@
+"""DynamoDB tables: what one should contain, what a copy contains, and how the two differ."""

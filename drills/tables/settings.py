@@ -1,0 +1,155 @@
+"""The settings of a table beside its items, and how two tables differ in them. Pure.
+
+Settings have flat names; `index.NAME` and `tag.KEY` are families. What a restore brings back and what has to be set up by hand
+after it follows "Restoring a DynamoDB table from a backup" of the DynamoDB developer guide.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from drills.model.finding import CheckResult, Finding, NotChecked
+
+CHECK = "settings"
+ABSENT = "not there"
+Settings: TypeAlias = Mapping[str, str]
+# by name or family: what follows where the copy has another value than the source, which a restore brings back
+RESTORED: Mapping[str, str] = MappingProxyType(
+    {
+        "key_schema": "items are found by another key",
+        "key_types": "keys are of another type",
+        "index": "queries on the index fail or find less",
+        "billing_mode": "requests are throttled or charged otherwise",
+        "read_capacity": "reads are throttled or charged otherwise",
+        "write_capacity": "writes are throttled or charged otherwise",
+        "encryption": "other keys decide who can read it",
+        "kms_key": "another key decides who can read it",
+    }
+)
+# and which no restore brings back: each is to be set up by hand before the copy takes the place of the source
+BY_HAND: Mapping[str, str] = MappingProxyType(
+    {
+        "stream": "what reads the stream sees no change",
+        "time_to_live": "nothing expires",
+        "tag": "what goes by the tag leaves the table out, its own backups too",
+        "point_in_time_recovery": "there is no moment to go back to",
+        "deletion_protection": "anybody with the right can delete it",
+        "table_class": "storage and requests are charged otherwise: a restored table is of the class STANDARD",
+    }
+)
+
+
+def of_table(
+    described: Mapping[str, Any],
+    tags: Sequence[Mapping[str, str]],
+    time_to_live: Mapping[str, Any] | None,
+    backups: Mapping[str, Any] | None,
+) -> dict[str, str]:
+    """Return the settings of a table from the answers about it; None for one that was refused, which leaves its settings out.
+
+    `described` is `Table` of DescribeTable, `time_to_live` and `backups` are the descriptions of the operations about these.
+    """
+    found = _of_description(described) | {f"tag.{each['Key']}": each["Value"] for each in _own(tags)}
+    if time_to_live is not None:
+        on = time_to_live.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
+        found["time_to_live"] = f"on {time_to_live.get('AttributeName')}" if on else "off"
+    if backups is not None:
+        moment = backups.get("PointInTimeRecoveryDescription") or {}
+        found["point_in_time_recovery"] = _switch(moment.get("PointInTimeRecoveryStatus") == "ENABLED")
+    return found
+
+
+def _own(tags: Sequence[Mapping[str, str]]) -> Iterator[Mapping[str, str]]:
+    """Yield the tags that somebody has set for the table: not AWS's own, and not those that a drill sets on its copy."""
+    return (each for each in tags if not each["Key"].startswith(("aws:", "drills:")))
+
+
+def _of_description(described: Mapping[str, Any]) -> dict[str, str]:
+    keys = described["KeySchema"]
+    types = {each["AttributeName"]: each["AttributeType"] for each in described.get("AttributeDefinitions", ())}
+    mode = (described.get("BillingModeSummary") or {}).get("BillingMode") or "PROVISIONED"
+    found = {
+        "key_schema": _written_keys(keys),
+        "key_types": ", ".join(f"{each['AttributeName']} {types.get(each['AttributeName'], '?')}" for each in keys),
+        "billing_mode": mode,
+        "deletion_protection": _switch(bool(described.get("DeletionProtectionEnabled"))),
+        "table_class": (described.get("TableClassSummary") or {}).get("TableClass") or "STANDARD",
+    }
+    if mode == "PROVISIONED":
+        capacity = described.get("ProvisionedThroughput") or {}
+        found["read_capacity"] = str(capacity.get("ReadCapacityUnits", 0))
+        found["write_capacity"] = str(capacity.get("WriteCapacityUnits", 0))
+    stream = described.get("StreamSpecification") or {}
+    found["stream"] = str(stream.get("StreamViewType")) if stream.get("StreamEnabled") else "off"
+    encryption = described.get("SSEDescription") or {}
+    by_kms = encryption.get("Status") in ("ENABLED", "ENABLING", "UPDATING")
+    found["encryption"] = str(encryption.get("SSEType") or "KMS") if by_kms else "key of DynamoDB"
+    found["kms_key"] = str(encryption.get("KMSMasterKeyArn", "")) if by_kms else "none"
+    return found | dict(_indexes(described, types, with_capacity=mode == "PROVISIONED"))
+
+
+def _indexes(
+    described: Mapping[str, Any], types: Mapping[str, str], *, with_capacity: bool
+) -> Iterator[tuple[str, str]]:
+    for kind, member in (("global", "GlobalSecondaryIndexes"), ("local", "LocalSecondaryIndexes")):
+        for index in described.get(member) or ():
+            projection = index.get("Projection") or {}
+            attributes = ", ".join(sorted(projection.get("NonKeyAttributes") or ()))
+            names = [each["AttributeName"] for each in index["KeySchema"]]
+            told = {
+                "kind": kind,
+                "keys": _written_keys(index["KeySchema"]),
+                "types": ", ".join(f"{name} {types.get(name, '?')}" for name in names),
+                "projection": f"{projection.get('ProjectionType', '')} {attributes}".strip(),
+            }
+            capacity = index.get("ProvisionedThroughput") or {}
+            if with_capacity and kind == "global":
+                units = f"{capacity.get('ReadCapacityUnits', 0)} read, {capacity.get('WriteCapacityUnits', 0)} write"
+                told["capacity"] = units
+            yield f"index.{index['IndexName']}", json.dumps(told, sort_keys=True)
+
+
+def _written_keys(schema: Sequence[Mapping[str, str]]) -> str:
+    return ", ".join(f"{each['AttributeName']} {each['KeyType']}" for each in schema)
+
+
+def _switch(on: bool) -> str:
+    return "on" if on else "off"
+
+
+def compare(expected: Settings, found: Settings, unread: Sequence[NotChecked] = ()) -> CheckResult:
+    """Judge the settings of a copy beside those of its source; `unread` are those that could not be read of one of the two."""
+    families = [each.what for each in unread]
+    names = sorted(name for name in expected.keys() | found.keys() if name.split(".")[0] not in families)
+    findings = tuple(
+        _finding(name, expected.get(name, ABSENT), found.get(name, ABSENT))
+        for name in names
+        if expected.get(name, ABSENT) != found.get(name, ABSENT)
+    )
+    wrong = [each for each in findings if each.severity == "error"]
+    by_hand = [each.object for each in findings if each.severity == "warning"]
+    sentence = f"{len(names)} settings of the table compared"
+    sentence += f"; other than the source's: {', '.join(each.object for each in wrong)}" if wrong else ""
+    sentence += f"; to be set up by hand after a restore: {', '.join(by_hand)}" if by_hand else ""
+    sentence += f"; not read: {', '.join(families)}" if families else ""
+    outcome = "missed" if wrong else "not verified" if unread else "met"
+    return CheckResult(
+        CHECK,
+        outcome,  # type: ignore[arg-type]
+        sentence,
+        compared=len(names),
+        findings=findings,
+        not_checked=tuple(unread),
+        unverified=len(unread),
+    )
+
+
+def _finding(name: str, expected: str, found: str) -> Finding:
+    family = name.split(".")[0]
+    restored = family in RESTORED
+    consequence = (RESTORED if restored else BY_HAND)[family]
+    told = f"{name}: expected {expected}, found {found}: {consequence}"
+    return Finding(CHECK, "error" if restored else "warning", name, expected, found, told)
