@@ -126,3 +126,23 @@ found = lean.describe_images(ami_ids=[min(plain.amis)])
 print([each.id for each in found] == [min(plain.amis)], len(lean.volumes) == len(plain.volumes))
 """
     assert said(f"{LEAN}\n{look}").splitlines() == ["[]", "True True True", "True True"]
+
+
+def test_a_request_is_carried_out_without_a_look_through_the_folders_of_moto() -> None:
+    """Which of moto's backends answers a host is found at the first request for it, and then known."""
+    look = """
+from threading import RLock
+from moto import backends
+from werkzeug.test import EnvironBuilder
+from drills.sandbox.door.calls import read_request
+from drills.sandbox.door.moto_app import MotoApp
+looks, names = [], backends.list_of_moto_modules
+backends.list_of_moto_modules = lambda: looks.append("one") or names()
+scope = "AWS4-HMAC-SHA256 Credential=key/20261123/eu-central-1/sts/aws4_request, SignedHeaders=host, Signature=0"
+form = {"Action": "GetCallerIdentity", "Version": "2011-06-15"}
+builder = EnvironBuilder(method="POST", data=form, headers={"Authorization": scope})
+body = b"Action=GetCallerIdentity&Version=2011-06-15"
+app, request = MotoApp(RLock(), lambda request: None), read_request(builder.get_environ(), body)
+print([app.carry_out(request, builder.get_environ(), body)[0] for _ in range(3)], looks)
+"""
+    assert said(f"{LEAN}\n{look}").splitlines() == ["[200, 200, 200] ['one']"]
