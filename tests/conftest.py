@@ -10,6 +10,7 @@ from tests.support.collecting import pytest_collection
 from tests.support.drill import staged
 from tests.support.evaluating import simulator
 from tests.support.memory import use_memory
+from tests.support.models import read_models_once
 from tests.support.rds import beating
 from tests.support.sandbox import sandbox
 from tests.support.selecting import pytest_collection_modifyitems
@@ -41,6 +42,7 @@ def pytest_xdist_auto_num_workers() -> int:
 use_memory()  # before anything asks for a temporary folder, and before pytest-xdist starts its processes
 if "PYTEST_XDIST_WORKER" not in os.environ:
     forget_copies()
+read_models_once()
 
 # A machine that is busy is no counterexample. A change is judged by the same examples each time, so that what fails is its own
 # doing; new ones are looked for by `tox -e fuzz`, which tries other examples in each run.

@@ -33,7 +33,7 @@ from botocore.credentials import (
     DeferredRefreshableCredentials,
 )
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.loaders import Loader
+from botocore.loaders import Loader, create_loader
 
 from drills.aws import login
 from drills.aws.calls.answers import read_strictly
@@ -278,9 +278,12 @@ def _isolated_session(key: str, secret: str, token: str | None) -> botocore.sess
 
 
 @functools.cache
-def _service_models() -> Loader:
-    """Return botocore's service models, read once: EC2's alone takes a good part of a second."""
-    return Loader()
+def _service_models(folders: str | None = None) -> Loader:
+    """Return botocore's service models, read once for all sessions: EC2's alone takes a good part of a second.
+
+    `folders` is the caller's `data_path`, where botocore looks for models of the caller's own.
+    """
+    return create_loader(folders)
 
 
 def _caller_session(profile: AwsProfile) -> botocore.session.Session:
@@ -294,6 +297,7 @@ def _caller_session(profile: AwsProfile) -> botocore.session.Session:
             f"there are {there}"
         )
     session.set_config_variable("ignore_configured_endpoint_urls", True)
+    session.register_component("data_loader", _service_models(session.get_config_variable("data_path")))
     return session
 
 
@@ -328,5 +332,6 @@ def _in_role(
     refreshed = DeferredRefreshableCredentials(refresh_using=fetcher.fetch_credentials, method=_RoleCredentials.METHOD)
     session = botocore.session.Session(session_vars=dict(source.session_var_map.items()))
     session.set_config_variable("ignore_configured_endpoint_urls", True)
+    session.register_component("data_loader", source.get_component("data_loader"))
     session.register_component("credential_provider", CredentialResolver([_RoleCredentials(refreshed)]))
     return session

@@ -12,7 +12,6 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import BotoCoreError, ClientError
-from moto import mock_aws
 
 from drills import notebook
 from drills.aws.calls.limit import CallBudget, MadeThings, limit_call
@@ -25,6 +24,7 @@ from drills.config.load import SandboxProfile
 from drills.errors import DrillError
 from tests.support.clock import HandClock
 from tests.support.lossy import LossyAws
+from tests.support.models import mock_aws
 from tests.support.recorded_answers import RecordedAnswer, WireBody, answering_clients
 
 EMPTY = RecordedAnswer("", "", "", "rds.DescribeDBInstances", {}, {"DBInstances": []}).on_the_wire()

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.loaders
+import botocore.session
 import pytest
-from moto import mock_aws
 from pydantic import SecretStr
 
 from drills.aws.credentials import Login, password_for
@@ -20,6 +21,7 @@ from drills.config.target import Credentials
 from drills.errors import ConfigError, DrillError
 from tests.support.answering import Request, answering
 from tests.support.guarded import AWS_VARIABLES, HOME, LIVE, OTHER, REGION, live, own_environment
+from tests.support.models import mock_aws
 
 __all__ = ["own_environment"]
 
@@ -85,7 +87,7 @@ def test_a_sandbox_that_does_not_know_who_asks_is_answered_with_what_to_type(
             identify(open_clients(effective.profile, environment={}))
 
 
-@mock_aws
+@mock_aws()
 def test_the_aws_profile_takes_no_endpoint_from_the_environment(
     tmp_path: Path, own_environment: pytest.MonkeyPatch
 ) -> None:
@@ -113,7 +115,29 @@ def test_a_credentials_profile_that_does_not_exist_is_refused(
         open_clients(live(tmp_path, text).profile, environment=os.environ)
 
 
-@mock_aws
+def test_the_models_of_services_are_read_once_for_both_sides(
+    tmp_path: Path, own_environment: pytest.MonkeyPatch
+) -> None:
+    """EC2's alone takes a tenth of a second, and a fleet's drills open sessions of many accounts."""
+    own_environment.setattr(botocore.session, "create_loader", botocore.loaders.create_loader)  # not this process's own
+    own_environment.setenv("AWS_ACCESS_KEY_ID", "key")
+    own_environment.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    effective = live(tmp_path, LIVE + f'role_arn = "arn:aws:iam::{OTHER}:role/drill"')
+    open_clients(effective.profile, environment=os.environ).client("ec2")
+    read: list[str] = []
+    load = botocore.loaders.JSONFileLoader.load_file
+
+    def note(loader: Any, path: str) -> Any:
+        read.append(path)
+        return load(loader, path)
+
+    own_environment.setattr(botocore.loaders.JSONFileLoader, "load_file", note)
+    for restore in (None, effective.target.restore):
+        open_clients(effective.profile, environment=os.environ, restore=restore).client("ec2")
+    assert [path for path in read if path.endswith("service-2")] == []
+
+
+@mock_aws()
 def test_the_copy_s_side_acts_in_the_role(tmp_path: Path, own_environment: pytest.MonkeyPatch) -> None:
     """The role is assumed when first needed, in the copy's region, and for the copy's side alone."""
     own_environment.setenv("AWS_ACCESS_KEY_ID", "key")

@@ -9,13 +9,13 @@ from typing import Any
 import boto3
 import pytest
 from botocore.stub import Stubber
-from moto import mock_aws
 
 from drills.aws import guards
 from drills.aws.guards import Sides
 from drills.aws.session import SERVICES, Clients, open_clients
 from drills.errors import Refused
 from tests.support.guarded import HOME, LIVE, OTHER, REGION, SIDES, live, own_environment, source
+from tests.support.models import mock_aws
 
 __all__ = ["own_environment"]
 
@@ -174,7 +174,7 @@ def aws_clients(group: str | None = None) -> tuple[Clients, str]:
     return clients, group or clients.ec2.create_security_group(GroupName="g", Description="g", VpcId=vpc)["GroupId"]
 
 
-@mock_aws
+@mock_aws()
 def test_the_egress_is_read_from_the_group_itself(tmp_path: Path, own_environment: pytest.MonkeyPatch) -> None:
     """A group as EC2 makes it is refused; once its egress is revoked the same group passes, and nothing was made."""
     clients, group = aws_clients()
@@ -187,7 +187,7 @@ def test_the_egress_is_read_from_the_group_itself(tmp_path: Path, own_environmen
     assert clients.rds.describe_db_instances()["DBInstances"] == []
 
 
-@mock_aws
+@mock_aws()
 def test_a_security_group_that_is_not_there_is_refused(tmp_path: Path, own_environment: pytest.MonkeyPatch) -> None:
     """EC2's NotFound is a wrong setting and no failed drill."""
     clients, _ = aws_clients("unused")
@@ -195,7 +195,7 @@ def test_a_security_group_that_is_not_there_is_refused(tmp_path: Path, own_envir
         guards.check_aws(live(tmp_path), clients, clients)
 
 
-@mock_aws
+@mock_aws()
 def test_an_account_that_is_not_listed_is_refused_before_anything_is_read(
     tmp_path: Path, own_environment: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from moto import mock_aws
 from pydantic import SecretStr
 
 from drills import errors
@@ -28,6 +27,7 @@ from drills.record import Journal
 from tests.support.aurora import OF_CLUSTERS
 from tests.support.clock import NOON, HandClock
 from tests.support.lossy import LossyAws
+from tests.support.models import mock_aws
 from tests.support.points import point_of
 
 RUN = "20261123-120000-abcd"

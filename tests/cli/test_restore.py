@@ -16,7 +16,6 @@ import boto3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from moto import mock_aws
 from rich.console import Console
 
 from drills import files
@@ -44,6 +43,7 @@ from reports import words
 from tests.support.answering import Request, answering
 from tests.support.clock import NOON
 from tests.support.lossy import make_instance
+from tests.support.models import mock_aws
 from tests.support.points import POINT
 
 RUN = "20261123-120000-abcd"

@@ -12,7 +12,6 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from drills.cli.main import main
 from drills.cli.sweep.show import SweepReport, show
@@ -26,6 +25,7 @@ from drills.sweep.result import Swept
 from tests.support.clock import NOON
 from tests.support.leftovers import PAST, RUN, STEM, make_all, make_cluster, tags_of
 from tests.support.lossy import LossyAws, make_instance, make_parameter_group
+from tests.support.models import mock_aws
 from tests.support.sandbox import RunningSandbox
 
 ACCOUNT, OTHER = "123456789012", "111122223333"

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from moto import mock_aws
 
 from drills.aws.guarded.names import LOCK_PREFIX
 from drills.aws.guarded.permits import GUARDED
@@ -21,6 +20,7 @@ from drills.recovery.setup import Setup
 from drills.run.target_lock import TargetHeld
 from tests.support.clock import NOON, HandClock
 from tests.support.lossy import LossyAws
+from tests.support.models import mock_aws
 
 TEST = "awsbackup-restore-test-1"
 FIRST, SECOND = "20260101-120000-aaaa", "20260101-120001-bbbb"

@@ -8,7 +8,6 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from drills.aws.read import EXPIRES_TAG, RUN_TAG
 from drills.clock import SystemClock
@@ -19,6 +18,7 @@ from drills.sweep.find import find
 from drills.sweep.remove import resource_of
 from tests.support.clock import NOON
 from tests.support.lossy import LossyAws, make_instance
+from tests.support.models import mock_aws
 
 RUN = "20261123-120000-abcd"
 STEM = f"drill-{RUN}-recovery"

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 from botocore.config import Config
-from moto import mock_aws
 
 from drills import errors, record
 from drills.aws import session
@@ -33,6 +32,7 @@ from reports import write
 from tests.support.clock import NOON, HandClock
 from tests.support.example_record import green_drill
 from tests.support.lossy import ACCOUNT, REGION, LossyAws, make_instance, make_parameter_group
+from tests.support.models import mock_aws
 
 
 @pytest.fixture

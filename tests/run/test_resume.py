@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from moto import mock_aws
 from moto.rds.models import rds_backends
 from pydantic import SecretStr
 
@@ -31,6 +30,7 @@ from drills.recovery.setup import Setup
 from drills.run import guard, resume
 from tests.support.clock import NOON, HandClock
 from tests.support.lossy import ACCOUNT, REGION, LossyAws, make_instance, make_parameter_group
+from tests.support.models import mock_aws
 from tests.support.points import point_of
 
 RUN = "20261123-110000-abcd"
@@ -63,7 +63,7 @@ def make_copy(aws: LossyAws, tags: dict[str, str]) -> None:
     make_instance(aws.clients.rds, f"drill-{RUN}-recovery", [*listed, {"Key": "drills:run", "Value": RUN}])
 
 
-@mock_aws
+@mock_aws()
 def test_the_record_goes_before_the_tags(tmp_path: Path) -> None:
     """What the run wrote on this machine is taken; all that carries its tag is recorded, nothing of another run."""
     aws, out = LossyAws(), tmp_path / "out"
@@ -90,7 +90,7 @@ def test_the_record_goes_before_the_tags(tmp_path: Path) -> None:
     assert (record.owner, setup.tags()["drills:run"]) == (RUN, RUN)
 
 
-@mock_aws
+@mock_aws()
 def test_what_is_found_again_has_the_identity_that_aws_tells(tmp_path: Path) -> None:
     """The copy is compared with the group that the first run made, and one that takes the copy's name gets no password."""
     aws, names = LossyAws(), ScratchNames.of(RUN, "recovery")
@@ -119,7 +119,7 @@ def test_what_is_found_again_has_the_identity_that_aws_tells(tmp_path: Path) -> 
         scratch.set_password(names.instance, SecretStr("of-the-run"))
 
 
-@mock_aws
+@mock_aws()
 @pytest.mark.parametrize("with_writer", [True, False])
 def test_a_copy_that_is_a_cluster_is_gone_on_with(tmp_path: Path, with_writer: bool) -> None:
     """By the cluster's own tags, with whatever of it there is: its instance is asked for again where there is none yet."""
@@ -147,7 +147,7 @@ def test_a_copy_that_is_a_cluster_is_gone_on_with(tmp_path: Path, with_writer: b
     assert scratch.groups_of(names).parameter_group == names.cluster_parameters
 
 
-@mock_aws
+@mock_aws()
 def test_no_right_about_clusters_is_needed_to_go_on_with_an_instance(tmp_path: Path) -> None:
     """The role of a drill of instances may not list them."""
     aws = LossyAws()
@@ -164,7 +164,7 @@ def test_no_right_about_clusters_is_needed_to_go_on_with_an_instance(tmp_path: P
     assert setup.journal.record.notes == (note_of(RESUMED_BY_TAGS),)
 
 
-@mock_aws
+@mock_aws()
 @pytest.mark.parametrize(("target", "own", "noted"), [("orders", "", 1), ("orders", RUN, 0), ("invoices", "", 0)])
 def test_the_next_run_names_the_copy_that_another_has_left(tmp_path: Path, target: str, own: str, noted: int) -> None:
     """The lock goes with the run that failed to clean up; its copy of the same target is a note with its command."""
@@ -180,7 +180,7 @@ def test_the_next_run_names_the_copy_that_another_has_left(tmp_path: Path, targe
         assert "aws rds delete-db-instance" in note
 
 
-@mock_aws
+@mock_aws()
 def test_the_copy_of_an_incident_is_not_offered_for_removal(tmp_path: Path) -> None:
     """Somebody works with it: the note of the next drill says so, and has no command that deletes an instance."""
     aws = LossyAws()
@@ -194,7 +194,7 @@ def test_the_copy_of_an_incident_is_not_offered_for_removal(tmp_path: Path) -> N
     assert "delete-db-instance" not in note
 
 
-@mock_aws
+@mock_aws()
 @pytest.mark.parametrize(
     ("tags", "refused", "sentence"),
     [
@@ -229,7 +229,7 @@ def test_what_cannot_be_gone_on_with_is_a_sentence(
     assert setup.journal.record.resources == ()
 
 
-@mock_aws
+@mock_aws()
 def test_a_run_that_had_gone_on_is_gone_on_with(tmp_path: Path) -> None:
     """What the second run works with has the name of the first: the id of either leads to it."""
     aws, second = LossyAws(), "20261123-115500-beef"

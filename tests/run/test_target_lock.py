@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from moto import mock_aws
 
 from drills.aws.cleanup import remove_all
 from drills.aws.guarded.names import LOCK_PREFIX, LockName, scratch_tags
@@ -25,6 +24,7 @@ from drills.record import Journal
 from drills.run.target_lock import Lease, TargetHeld, TargetLock, is_alive, over_here, stem_of
 from tests.support.clock import NOON, HandClock
 from tests.support.lossy import ACCOUNT, REGION, LossyAws, make_parameter_group
+from tests.support.models import mock_aws
 
 SOURCE = (ACCOUNT, REGION)
 STEM = stem_of(*SOURCE, "orders")

@@ -8,7 +8,6 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from drills.clock import SystemClock
 from drills.config.limits import Limit
@@ -21,6 +20,7 @@ from drills.sweep.result import Swept
 from tests.support.clock import NOON, HandClock
 from tests.support.leftovers import PAST, RUN, STEM, make_all, tags_of
 from tests.support.lossy import LossyAws, make_parameter_group
+from tests.support.models import mock_aws
 
 FIRST = f"drill-{RUN}-first"
 LIMIT = Limit("clean up", 5.0, "limits.clean_up", "default")
