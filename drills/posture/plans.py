@@ -126,6 +126,24 @@ def _rule(judged: Judgement, facts: PostureFacts, protection: Protection, rule: 
     for copy in rule.get("CopyActions") or []:
         destination = facts.vaults.get(copy["DestinationBackupVaultArn"])
         _within_lock(judged, f"{name}: copy", copy.get("Lifecycle") or {}, destination, update)
+        _crosses_once(judged, f"{name}: copy", copy["DestinationBackupVaultArn"], facts, update)
+
+
+def _crosses_once(judged: Judgement, name: str, vault: str, facts: PostureFacts, update: str) -> None:
+    """Judge that a copy goes to another account or to another region: of RDS and Aurora, AWS Backup does not both at once.
+
+    See https://docs.aws.amazon.com/aws-backup/latest/devguide/recov-point-create-a-copy.html.
+    """
+    region, account = vault.split(":")[3:5]
+    if region != facts.region and account != facts.account:
+        judged.find(
+            "error",
+            name,
+            expected="a copy to another account or to another region: AWS Backup does not both at once for RDS and Aurora",
+            found=f"{vault}: its jobs will fail",
+            remedy=f"{update} with a copy to account {account} in {facts.region}, and a plan there that copies on to {region}, "
+            f"or with a copy to {region} in this account",
+        )
 
 
 def _within_lock(

@@ -147,6 +147,7 @@ NOBODY = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::1
 LAMBDA = {"Service": "lambda.amazonaws.com"}
 OTHERS = {"Statement": [{"Effect": "Allow", "Principal": LAMBDA, "Action": "sts:AssumeRole"}]}
 COPY_ELSEWHERE = "arn:aws:backup:eu-central-1:123456789012:backup-vault:copies"
+FAR_ELSEWHERE = "arn:aws:backup:us-east-1:210987654321:backup-vault:copies"
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 PROVOKED: list[tuple[str, Callable[[PostureFacts], PostureFacts], str, str, str]] = [
@@ -186,6 +187,13 @@ PROVOKED: list[tuple[str, Callable[[PostureFacts], PostureFacts], str, str, str]
         "a greater DeleteAfterDays",
     ),
     ("rules", lambda f: with_rule(f, CopyActions=[]), "error", "0", "CopyActions"),
+    (
+        "rules",
+        lambda f: with_rule(f, CopyActions=[{"DestinationBackupVaultArn": FAR_ELSEWHERE}]),
+        "error",
+        "210987654321:backup-vault:copies: its jobs will fail",
+        "that copies on to us-east-1",
+    ),
     ("jobs", lambda f: with_job(f, State="FAILED", StatusMessage="no\nroom"), "error", "FAILED: no room", "describe-b"),
     ("jobs", lambda f: with_job(f, State="EXPIRED"), "error", "EXPIRED: it says no more", "describe-backup-job"),
     ("jobs", lambda f: replace(f, jobs=()), "error", "none in the last 30 days", "drills backup"),
