@@ -39,7 +39,7 @@ from drills.preflight.simulate import simulate
 from drills.record import new_run_id
 from drills.recovery import choose, selection
 from drills.recovery.engine_version import backed_up
-from drills.recovery.setup import needs_copy
+from drills.recovery.setup import addressed, needs_copy
 
 PREFLIGHT = "preflight"  # what the calls are made for, in the record of them
 MADE = "(made by the run)"
@@ -197,8 +197,8 @@ class _Reader:
             config.subnet_group or names.subnet_group,
             config.security_group or MADE,
         )
-        copied = needs_copy(point, self._source.region, self._there.region, self._target)
-        asked = dataclasses.replace(point, snapshot_id=names.snapshot) if copied else point
+        copied = needs_copy(point, self._source.region, self._there, self._target)
+        asked = dataclasses.replace(point, snapshot_id=names.snapshot) if copied else addressed(point, self._there)
         listed = [{"Key": key, "Value": value} for key, value in tags.items()]
         instance_class = config.instance_class or (source.instance_class if source else "")
         if of_cluster:

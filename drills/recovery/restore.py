@@ -37,7 +37,7 @@ from drills.recovery.connect import (
 )
 from drills.recovery.handover import MarkMoment, unmarked
 from drills.recovery.resuming import copy_tags
-from drills.recovery.setup import Setup
+from drills.recovery.setup import Setup, addressed
 
 MAINTENANCE_DATABASE = "postgres"
 PASSWORD_ATTEMPTS = 5
@@ -74,7 +74,7 @@ def restore(
         setup, names.instance, _initial_restoration(setup, point, source, names.instance, purpose), mark
     )
     monitor.note()
-    chosen = point
+    chosen, point = point, addressed(point, setup.scratch_clients)
     if setup.needs_copy(point):
         _refuse_moment(point)
         enter("copy the snapshot")

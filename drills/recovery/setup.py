@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -76,7 +77,7 @@ class Setup:
 
     def needs_copy(self, point: RecoveryPoint) -> bool:
         """Return whether the snapshot must be copied first: RDS restores in its own region and under its own key."""
-        return needs_copy(point, self.clients.region, self.scratch_clients.region, self.target)
+        return needs_copy(point, self.clients.region, self.scratch_clients, self.target)
 
     def region_of(self, point: RecoveryPoint) -> str:
         """Return the region that a point lies in, as its ARN says; the source's where it says none."""
@@ -117,6 +118,25 @@ def region_of(point: RecoveryPoint, source_region: str) -> str:
     return (parts[3] if len(parts) > 3 else "") or source_region
 
 
-def needs_copy(point: RecoveryPoint, source_region: str, restore_region: str, target: Target) -> bool:
-    """Return whether the snapshot must be copied first: RDS restores in its own region and under its own key."""
-    return restore_region != region_of(point, source_region) or target.restore.kms_key is not None
+def needs_copy(point: RecoveryPoint, source_region: str, restore: Clients, target: Target) -> bool:
+    """Return whether the snapshot must be copied first: RDS restores in its own region and under its own key.
+
+    It restores no snapshot that is both shared by another account and encrypted (RDS User Guide, "Sharing encrypted snapshots").
+    """
+    elsewhere = restore.region != region_of(point, source_region) or (point.encrypted and _is_shared(point, restore))
+    return elsewhere or target.restore.kms_key is not None
+
+
+def addressed(point: RecoveryPoint, restore: Clients) -> RecoveryPoint:
+    """Return a point as the side that restores names its snapshot: that of another account by its ARN.
+
+    RDS API reference, RestoreDBInstanceFromDBSnapshot: "If you are restoring from a shared manual DB snapshot, the
+    DBSnapshotIdentifier must be the ARN of the shared DB snapshot."
+    """
+    return dataclasses.replace(point, snapshot_id=point.arn) if _is_shared(point, restore) else point
+
+
+def _is_shared(point: RecoveryPoint, restore: Clients) -> bool:
+    """Return whether a point lies in another account than the one that restores, which can only have been given a share in it."""
+    parts = point.arn.split(":")
+    return len(parts) > 4 and bool(restore.account) and parts[4] != restore.account
