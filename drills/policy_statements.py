@@ -41,6 +41,12 @@ class Statement:
         """Whether a resource is meant."""
         return any(matches(arn, pattern) for pattern in self.resources)
 
+    def lets(self, account: str, action: str) -> bool:
+        """Whether it allows an action to an account of itself: as Allow, without a Condition, which is not evaluated."""
+        names = ("*", account, f"arn:aws:iam::{account}:root")
+        allowed = self.effect == "Allow" and not self.conditional
+        return allowed and self.names_principal("AWS", *names) and self.covers_action(action)
+
 
 def parse_policy(text: str) -> tuple[Statement, ...]:
     """Return the statements of a policy document given as JSON. ValueError for text that is no policy."""

@@ -51,6 +51,10 @@ from drills.errors import ConfigError, DrillError, Refused, SandboxError
 from drills.sandbox_client import find_keys
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_OF_A_ROLE = (
+    "correct role_arn and external_id in [targets.NAME.restore] of drill.toml, or the role's trust policy, which must let these "
+    "credentials assume it"
+)
 _OF_A_SANDBOX = (
     'where that is a sandbox of this machine, type eval "$(drills sandbox up)" in this shell first, with the --name that it has: '
     "it sets what the sandbox is asked with"
@@ -215,10 +219,20 @@ def identify(clients: Clients) -> Clients:
     try:
         account = str(clients.sts.get_caller_identity()["Account"])
     except (BotoCoreError, ClientError) as error:
+        if _is_refused_role(error):
+            raise DrillError(
+                f"expected a role that may be assumed, found: {error_text(error)}; {_OF_A_ROLE}"
+            ) from error
         here = urlsplit(str(clients.sts.meta.endpoint_url)).hostname in LOOPBACK
         found = f"{error_text(error)}; {_OF_A_SANDBOX}" if here else login.explain(error)
         raise DrillError(f"expected AWS credentials that STS knows, found: {found}") from error
     return dataclasses.replace(clients, account=account)
+
+
+def _is_refused_role(error: Exception) -> bool:
+    if not isinstance(error, ClientError):
+        return False
+    return (error.operation_name, error.response["Error"]["Code"]) == ("AssumeRole", "AccessDenied")
 
 
 def client_config(

@@ -20,9 +20,10 @@ from moto.rds.models import rds_backends
 
 from drills.clock import SystemClock, wait_until
 from drills.errors import USAGE, ConfigError, DrillError, SandboxError, SeedError
-from drills.sandbox.backup.account import BackupAccount
+from drills.sandbox.backup.accounts import BackupAccounts
 from drills.sandbox.backup.models import POINT_STATUSES
 from drills.sandbox.base.errors import first_line
+from drills.sandbox.base.moto_backends import all_backends
 from drills.sandbox.door.calls import CallLog
 from drills.sandbox.dynamodb.images import DAMAGES, TableImages
 from drills.sandbox.postgres.cluster import Cluster
@@ -41,10 +42,9 @@ _END_WITHIN = 3.0  # seconds from a server's last refusal of a connection to the
 class Control:
     """Answers the control API over one data plane."""
 
-    def __init__(self, plane: DataPlane, calls: CallLog, account: str, backups: BackupAccount) -> None:
+    def __init__(self, plane: DataPlane, calls: CallLog, backups: BackupAccounts) -> None:
         self._plane = plane
         self._calls = calls
-        self._account = account
         self._backups = backups
         self._posts: dict[str, Callable[[Mapping[str, Any]], Any]] = {
             "seed/inspect": self._inspect_seed,
@@ -103,7 +103,7 @@ class Control:
     # -- instances and snapshots ---------------------------------------------------------------------------------
 
     def _all_rds(self) -> list[SandboxRDS]:
-        return [each for each in list(rds_backends[self._account].values()) if isinstance(each, SandboxRDS)]
+        return [each for each in all_backends(rds_backends) if isinstance(each, SandboxRDS)]
 
     def _rds_of(self, instance: str) -> SandboxRDS:
         for rds in self._all_rds():

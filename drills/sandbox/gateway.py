@@ -12,8 +12,8 @@ from functools import partial
 from typing import Any
 
 from drills.errors import COULD_NOT_RUN
-from drills.sandbox import ec2, events, kms, policy_simulator, secret_store
-from drills.sandbox.backup.account import BackupAccount
+from drills.sandbox import ec2, events, kms, policy_simulator, secret_store, sts
+from drills.sandbox.backup.accounts import BackupAccounts
 from drills.sandbox.backup.install import install as install_backup
 from drills.sandbox.control import Control
 from drills.sandbox.door.access import Keys, refuse_foreign
@@ -115,29 +115,30 @@ class Gateway:
         self._calls.record(call, request.protocol, headers, text)
 
 
-def install_services(plane: DataPlane, account: str) -> BackupAccount:
-    """Replace moto's backends by the sandbox's, before the first request; return the AWS Backup of the account."""
+def install_services(plane: DataPlane) -> BackupAccounts:
+    """Replace moto's backends by the sandbox's, before the first request; return the AWS Backup of every account."""
     rds.install(plane)
     dynamodb.install(plane)
-    backups = install_backup(plane, account)
+    backups = install_backup(plane)
     ec2.install()
     secret_store.install()
     kms.install(plane)
     policy_simulator.install()
+    sts.install()
     events.install()
     services.install(plane)
     return backups
 
 
-def _export_logs(exports: LogExports, account: str, request: AwsRequest) -> None:
+def _export_logs(exports: LogExports, request: AwsRequest) -> None:
     """Bring CloudWatch Logs up to date before a request that can see them."""
     if exports.needed_for(request.service, request.operation):
-        exports.export(account, request.region)
+        exports.export(request.region)
 
 
-def make_gateway(plane: DataPlane, account: str, keys: Keys, *, check_contract: bool = False) -> Gateway:
+def make_gateway(plane: DataPlane, keys: Keys, *, check_contract: bool = False) -> Gateway:
     """Install the sandbox's services and build the gateway to them."""
-    backups = install_services(plane, account)
+    backups = install_services(plane)
     calls = CallLog(contract=Contract() if check_contract else None)
-    moto = MotoApp(plane.lock, partial(_export_logs, LogExports(plane), account))
-    return Gateway(plane, keys, calls, RequestFaults(plane), Control(plane, calls, account, backups), moto)
+    moto = MotoApp(plane.lock, partial(_export_logs, LogExports(plane)))
+    return Gateway(plane, keys, calls, RequestFaults(plane), Control(plane, calls, backups), moto)

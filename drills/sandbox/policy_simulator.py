@@ -35,7 +35,7 @@ def decide(policies: Iterable[Document], action: str, resource: str, context: Co
     for statement in _statements(policies):
         if not _concerns(statement, action, resource):
             continue
-        met, lacking = _conditions(statement.get("Condition") or {}, context)
+        met, lacking = conditions_met(statement.get("Condition") or {}, context)
         missing |= lacking
         if met and statement["Effect"] == "Deny":
             return DENIED, frozenset(missing)
@@ -75,7 +75,7 @@ _OPERATORS: Mapping[str, Callable[[str, str], bool]] = {
 }
 
 
-def _conditions(conditions: Mapping[str, Any], context: Context) -> tuple[bool, set[str]]:
+def conditions_met(conditions: Mapping[str, Any], context: Context) -> tuple[bool, set[str]]:
     """Return whether every condition holds, and the keys that were not given: a condition on such a key does not hold.
 
     A negated operator holds where its key is not given, and so does one with IfExists (IAM User Guide, "IAM JSON policy elements:

@@ -68,7 +68,7 @@ class Sandbox:
             from drills.sandbox.door.http_server import make_http_server
             from drills.sandbox.gateway import make_gateway
 
-            gateway = make_gateway(self.plane, ACCOUNT, keys, check_contract=check_contract)
+            gateway = make_gateway(self.plane, keys, check_contract=check_contract)
             self._server = make_http_server(listener, gateway, self.plane.instant)
         except BaseException:
             listener.close()

@@ -10,6 +10,7 @@ from drills.checks.base.session import Connector
 from drills.checks.canary import writer
 from drills.clock import SystemClock, wait_until
 from drills.recovery.connect import Endpoint, connector
+from tests.support.accounts import RecoveryAccount
 from tests.support.planted import Plants
 from tests.support.policies import VALUES
 from tests.support.runs import Place
@@ -61,19 +62,19 @@ def configure(
     (place.checkout / "drill.toml").write_text(text)
 
 
-def make_groups(running: RunningSandbox) -> str:
+def make_groups(running: RunningSandbox | RecoveryAccount, suffix: str = "") -> str:
     """A subnet group and a security group for copies, as an account has them; what the target says of them."""
     ec2, rds = running.client("ec2"), running.client("rds")
     subnets = [each["SubnetId"] for each in ec2.describe_subnets()["Subnets"]]
     rds.create_db_subnet_group(
-        DBSubnetGroupName=VALUES["subnet_group"], DBSubnetGroupDescription="for copies", SubnetIds=subnets
+        DBSubnetGroupName=VALUES["subnet_group"] + suffix, DBSubnetGroupDescription="for copies", SubnetIds=subnets
     )
-    made = ec2.create_security_group(GroupName="copies", Description="for copies")["GroupId"]
+    made = ec2.create_security_group(GroupName=f"copies{suffix}", Description="for copies")["GroupId"]
     everywhere = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
     ec2.revoke_security_group_egress(GroupId=made, IpPermissions=[everywhere])
     here = {"IpProtocol": "tcp", "FromPort": 1, "ToPort": 65535, "IpRanges": [{"CidrIp": "127.0.0.1/32"}]}
     ec2.authorize_security_group_ingress(GroupId=made, IpPermissions=[here])
-    return f'subnet_group = "{VALUES["subnet_group"]}"\nsecurity_group = "{made}"\nmake_parameter_group = true'
+    return f'subnet_group = "{VALUES["subnet_group"]}{suffix}"\nsecurity_group = "{made}"\nmake_parameter_group = true'
 
 
 def make_source(running: RunningSandbox, plants: Plants) -> Connector:

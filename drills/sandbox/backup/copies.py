@@ -1,4 +1,4 @@
-"""Copy jobs: a recovery point's data in another vault, of this region or another.
+"""Copy jobs: a recovery point's data in another vault, of this account and region or of others.
 
 The copy is a snapshot `awsbackup:copyjob-…` in RDS of the destination's region, under the key of the destination vault
 (AWS Backup developer guide, "Encryption for backups in AWS Backup").
@@ -14,6 +14,7 @@ from typing import Any
 
 from moto.backup.exceptions import InvalidParameterValueException, InvalidRequestException, ResourceNotFoundException
 
+from drills.policy_statements import parse_policy
 from drills.sandbox.backup.kinds.protected import Protected
 from drills.sandbox.backup.models import (
     FAILURE_MESSAGE,
@@ -30,6 +31,10 @@ from drills.sandbox.backup.points import Points
 from drills.sandbox.backup.region import Region
 from drills.sandbox.backup.validation import read_lifecycle, require_members
 from drills.sandbox.backup.vaults import Vaults
+from drills.sandbox.rds.keys import Keys
+
+_COPY = "backup:CopyIntoBackupVault"
+_NOBODY = '{"Statement": []}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +109,10 @@ class CopyJobs:
         job = self._create(request)
         point, destination = request.point, self._find_region(request.vault_arn)
         vault = destination.find_vault(request.vault_arn)
-        problem = vault.lock_violation(request.lifecycle) if vault else f"Backup vault {request.vault_arn} not found"
+        problem = f"Backup vault {request.vault_arn} not found"
+        if vault is not None:
+            problem = _crossing_problem(self._region, point, destination._region, vault)
+            problem = problem or vault.lock_violation(request.lifecycle) or ""
         if problem or vault is None:
             job.progress.end = JobEnd("FAILED", 0.0, problem)
         elif self._region.plane.faults.take(
@@ -164,3 +172,28 @@ class CopyJobs:
         if database is not None:
             self._region.resources.share(source.arn, point.arn)
             self._points.register(point, database)
+
+
+def _crossing_problem(source: Region, point: RecoveryPoint, destination: Region, vault: Vault) -> str:
+    """Return why a point cannot be copied into a vault of another account; "" where it can, or where the account is the same.
+
+    All accounts of the sandbox are of one organization, in which copies between accounts are enabled. Sources: AWS Backup developer
+    guide, "Creating backup copies across AWS accounts"
+    (https://docs.aws.amazon.com/aws-backup/latest/devguide/create-cross-account-backup.html) and "Copy a backup"
+    (https://docs.aws.amazon.com/aws-backup/latest/devguide/recov-point-create-a-copy.html); the sentence about the vault is that of
+    https://repost.aws/knowledge-center/backup-resolve-access-denied-error, the others are the sandbox's own.
+    """
+    if destination.account == source.account:
+        return ""
+    if destination.name != source.name and point.resource_type in ("RDS", "Aurora"):
+        return (
+            f"A copy to another account and another region at once is not supported for {point.resource_type}: "
+            f"copy to an account in {source.name}, or to {destination.name} in this account."
+        )
+    if not any(each.lets(source.account, _COPY) for each in parse_policy(vault.policy or _NOBODY)):
+        return "Access Denied trying to call AWS Backup service"
+    if point.kms_key_id and not Keys(source.account, source.name).is_shared(point.kms_key_id, destination.account):
+        return f"The key {point.kms_key_id} is managed by AWS, or its policy does not let account {destination.account} use it."
+    if not Keys(destination.account, destination.name).is_customers(vault.encryption_key_arn):
+        return f"The vault {vault.backup_vault_name} is encrypted with a key that AWS manages: it needs one of the customer's."
+    return ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from moto.backup.models import backup_backends
 
-from drills.sandbox.backup.account import BackupAccount
+from drills.sandbox.backup.accounts import BackupAccounts
 from drills.sandbox.backup.answers.responses import URLS
 from drills.sandbox.backup.backend import SandboxBackup
 from drills.sandbox.backup.region import FastForward
@@ -12,10 +12,10 @@ from drills.sandbox.base.moto_backends import install_backend
 from drills.sandbox.state import DataPlane
 
 
-def install(plane: DataPlane, account: str) -> BackupAccount:
+def install(plane: DataPlane) -> BackupAccounts:
     """Make this the AWS Backup of moto, before its first request and after RDS, and start its schedules."""
     fast_forward = FastForward()
-    backups = BackupAccount(account, plane, fast_forward, backup_backends)
+    backups = BackupAccounts(plane, fast_forward, backup_backends)
     install_backend(
         backup_backends,
         SandboxBackup,

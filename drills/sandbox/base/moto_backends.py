@@ -1,4 +1,4 @@
-"""Has moto construct the sandbox's backends with the objects that they work with."""
+"""Has moto construct the sandbox's backends with the objects that they work with, and lists them."""
 
 from __future__ import annotations
 
@@ -21,3 +21,8 @@ def install_backend(backends: BackendDict[Any], backend: type[BaseBackend], **co
     members = {"__init__": construct, "__module__": backend.__module__, "__doc__": backend.__doc__}
     backends.backend = type(backend.__name__, (backend,), members)
     backends.clear()
+
+
+def all_backends(backends: BackendDict[Any]) -> list[Any]:
+    """Return the backends of one service of every account and region that was used so far."""
+    return [backend for regions in list(backends.values()) for backend in list(regions.values())]

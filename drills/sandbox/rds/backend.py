@@ -156,17 +156,18 @@ class SandboxRDS(RDSBackend):
     def copy_db_snapshot(  # type: ignore[override]
         self, source_db_snapshot_identifier: str, target_db_snapshot_identifier: str, **options: Any
     ) -> SandboxSnapshot:
-        """CopyDBSnapshot, from another region by ARN."""
+        """CopyDBSnapshot, from another region or account by ARN."""
         region = self.region_of(source_db_snapshot_identifier)
         return self.snapshots.copy(
             source_db_snapshot_identifier, target_db_snapshot_identifier, region.snapshots, **options
         )
 
     def region_of(self, name: str) -> SandboxRDS:
-        """Return the RDS of the region that an ARN names; this one for a name alone."""
+        """Return the RDS of the account and region that an ARN names; this one for a name alone."""
         if not name.startswith("arn:"):
             return self
-        backend = rds_backends[self.account_id][name.split(":")[3]]
+        region, account = name.split(":")[3:5]
+        backend = rds_backends[account][region]
         assert isinstance(backend, SandboxRDS)
         return backend
 

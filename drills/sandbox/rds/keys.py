@@ -5,6 +5,8 @@ from __future__ import annotations
 from moto.kms.models import KmsBackend, kms_backends
 from moto.rds.exceptions import KMSKeyNotAccessibleFault
 
+from drills.policy_statements import parse_policy
+
 
 class Keys:
     """Finds the KMS keys of one region."""
@@ -33,3 +35,15 @@ class Keys:
         if key.key_state != "Enabled":
             raise KMSKeyNotAccessibleFault(key_id)
         return str(key.arn)
+
+    def is_customers(self, arn: str) -> bool:
+        """Return whether a key of this account and region is the customer's, and not one that AWS manages."""
+        key = self._kms().keys.get(arn.rpartition("/")[2])
+        return key is not None and key.key_manager != "AWS"
+
+    def is_shared(self, arn: str, account: str) -> bool:
+        """Return whether the policy of a key lets another account use it, which that of a key of AWS's own never does."""
+        key = self._kms().keys.get(arn.rpartition("/")[2])
+        if key is None or key.key_manager == "AWS":
+            return False
+        return any(each.lets(account, "kms:Decrypt") for each in parse_policy(key.policy))

@@ -13,6 +13,7 @@ from typing import Any
 
 from moto.rds.models import rds_backends
 
+from drills.sandbox.base.moto_backends import all_backends
 from drills.sandbox.rds.instances import SandboxInstance
 from drills.sandbox.state import DataPlane
 
@@ -31,11 +32,12 @@ class LogExports:
         """Return whether a request may read the exported logs, or end an export."""
         return service == "logs" or (service == "rds" and operation in ("DeleteDBInstance", "ModifyDBInstance"))
 
-    def export(self, account: str, region: str) -> None:
-        """Export what the servers of a region have logged since the last export."""
-        for db in list(rds_backends[account][region].databases.values()):
-            if isinstance(db, SandboxInstance) and "postgresql" in (db.enabled_cloudwatch_logs_exports or ()):
-                self._export_instance(db, account, region)
+    def export(self, region: str) -> None:
+        """Export what the servers of a region have logged since the last export, in every account."""
+        for rds in all_backends(rds_backends):
+            for db in list(rds.databases.values()) if rds.region_name == region else ():
+                if isinstance(db, SandboxInstance) and "postgresql" in (db.enabled_cloudwatch_logs_exports or ()):
+                    self._export_instance(db, rds.account_id, region)
 
     def _export_instance(self, db: SandboxInstance, account: str, region: str) -> None:
         from moto.logs.models import logs_backends

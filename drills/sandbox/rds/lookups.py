@@ -13,9 +13,10 @@ from moto.rds.exceptions import (
     InvalidParameterValue,
     RDSClientError,
 )
-from moto.rds.models import DBSnapshot, RDSBackend
+from moto.rds.models import DBSnapshot, RDSBackend, rds_backends
 
 from drills.errors import SandboxError
+from drills.sandbox.base.moto_backends import all_backends
 from drills.sandbox.postgres.servers import Server
 from drills.sandbox.rds.instances import SandboxInstance, SandboxSnapshot
 from drills.sandbox.state import DataPlane
@@ -63,10 +64,39 @@ class Lookups:
         return self._plane.servers[found.server_id]
 
     def snapshot(self, name: str) -> SandboxSnapshot:
-        """Return the snapshot of that name or ARN, or raise DBSnapshotNotFound."""
+        """Return the snapshot of that name or ARN, another account's by its ARN, or raise DBSnapshotNotFound."""
+        if self.is_foreign(name):
+            return self.shared(name)
         snapshot = self.snapshots(None, name)[0]
         assert isinstance(snapshot, SandboxSnapshot)
         return snapshot
+
+    def shared(self, arn: str) -> SandboxSnapshot:
+        """Return the manual snapshot that another account shares, by its ARN; raise DBSnapshotNotFound where none does."""
+        for snapshot in self.all_shared():
+            if snapshot.arn == arn:
+                return snapshot
+        raise DBSnapshotNotFoundFault(arn)
+
+    def all_shared(self) -> list[SandboxSnapshot]:
+        """Return the manual snapshots that other accounts share with this one, in any region."""
+        us = {self._backend.account_id, "all"}
+        return [
+            snapshot
+            for backend in all_backends(rds_backends)
+            if backend.account_id != self._backend.account_id
+            for snapshot in list(backend.database_snapshots.values())
+            if isinstance(snapshot, SandboxSnapshot) and us & set(snapshot.attributes.get("restore", ()))
+        ]
+
+    def shared_here(self, arn: str | None) -> list[SandboxSnapshot]:
+        """Return what DescribeDBSnapshots lists as `shared`: snapshots of this region, or the one with that ARN."""
+        region = self._backend.region_name
+        return [each for each in self.all_shared() if each.region == region and arn in (None, each.arn)]
+
+    def is_foreign(self, name: str) -> bool:
+        """Return whether a name is the ARN of something in another account."""
+        return name.startswith("arn:") and name.split(":")[4] != self._backend.account_id
 
     def tagged(self, arn: str, found: Any) -> Any:
         """Return what moto found under an ARN; raise the error of AWS where that is nothing, or is in another region."""

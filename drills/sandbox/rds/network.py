@@ -6,10 +6,11 @@ import ipaddress
 from collections.abc import Iterable
 from typing import Any
 
-from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ec2.models import EC2Backend, ec2_backends
 from moto.rds.exceptions import InvalidParameterValue, RDSClientError
 from moto.rds.models import DBSubnetGroup, RDSBackend, rds_backends
+
+from drills.sandbox.base.moto_backends import all_backends
 
 
 class Network:
@@ -60,11 +61,11 @@ def admits(name: str, address: str) -> bool:
     else, as a group does that admits the drill's host. Every other instance admits everybody.
     """
     networks: list[ipaddress.IPv4Network] = []
-    for region in list(rds_backends[DEFAULT_ACCOUNT_ID].values()):
+    for region in all_backends(rds_backends):
         # of a cluster's writer endpoint, which no instance has the name of
         db: Any = region.databases.get(name) or region.clusters.get(name.removesuffix(".cluster"))
         for group_id in db.vpc_security_group_ids if db else ():
-            group = ec2_backends[DEFAULT_ACCOUNT_ID][region.region_name].get_security_group_from_id(group_id)
+            group = ec2_backends[region.account_id][region.region_name].get_security_group_from_id(group_id)
             ranges = [str((rule.ip_range or {}).get("CidrIp", "")) for rule in (group.ingress_rules if group else ())]
             if not ranges or not all(each.startswith("127.") for each in ranges):
                 return True

@@ -9,6 +9,7 @@ from moto.rds.exceptions import (
     DBSnapshotAlreadyExistsError,
     InvalidParameterCombination,
     InvalidParameterValue,
+    KMSKeyNotAccessibleFault,
     RDSClientError,
 )
 from moto.rds.models import DBSnapshot, RDSBackend
@@ -79,15 +80,18 @@ class Snapshots:
     # -- copying -------------------------------------------------------------------------------------------------
 
     def copy(self, source_name: str, target_name: str, source_region: Snapshots, **options: Any) -> SandboxSnapshot:
-        """Copy a snapshot of this or another region: a manual snapshot with a copy of the data and its instants.
+        """Copy a snapshot of this or another region or account: a manual snapshot with a copy of the data and its instants.
 
-        A key belongs to one region, so an encrypted snapshot needs another key in another region.
+        A key belongs to one region and account, so an encrypted snapshot needs another key elsewhere.
         """
-        source = source_region._lookups.snapshot(source_name)
+        own = source_region._backend.account_id == self._backend.account_id
+        source = source_region._lookups.snapshot(source_name) if own else self._lookups.shared(source_name)
         if source_region is not self and source.kms_key_id and not options.get("kms_key_id"):
             raise InvalidParameterCombination(
-                "KmsKeyId is required to copy an encrypted snapshot to another region: its key is not there."
+                "KmsKeyId is required to copy an encrypted snapshot to another region or account: its key is not there."
             )
+        if not own and source.kms_key_id:
+            self._check_lent_key(source_region._keys, source.kms_key_id)
         self._quotas.check_snapshots()
         if target_name in self._backend.database_snapshots:
             raise DBSnapshotAlreadyExistsError(target_name)
@@ -101,6 +105,11 @@ class Snapshots:
             raise _copy_failed(error, "InvalidDBSnapshotState") from error
         self._backend.database_snapshots[target_name] = copy
         return copy
+
+    def _check_lent_key(self, keys: Keys, key_id: str) -> None:
+        """Raise KMSKeyNotAccessibleFault unless the policy of another account's key lets this account use it."""
+        if not keys.is_shared(key_id, self._backend.account_id):
+            raise KMSKeyNotAccessibleFault(key_id)
 
     def _new_copy(self, source: SandboxSnapshot, name: str, options: dict[str, Any]) -> SandboxSnapshot:
         tags = options.get("tags") or (source.tags if options.get("copy_tags") else [])

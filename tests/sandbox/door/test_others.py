@@ -75,7 +75,8 @@ def test_a_secret_has_versions_and_an_end(aws: RunningSandbox) -> None:
 def test_a_role_can_be_made_assumed_and_removed(aws: RunningSandbox) -> None:
     """IAM and STS: the role that AWS Backup is given, and the identity that a guard looks at."""
     iam, sts = aws.client("iam"), aws.client("sts")
-    trust = {"Effect": "Allow", "Principal": {"Service": "backup.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    principals = {"Service": "backup.amazonaws.com", "AWS": "123456789012"}
+    trust = {"Effect": "Allow", "Principal": principals, "Action": "sts:AssumeRole"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     statement = {"Effect": "Allow", "Action": "rds:Describe*", "Resource": "*"}
     allowed = {"Version": "2012-10-17", "Statement": [statement]}

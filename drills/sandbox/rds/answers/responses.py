@@ -74,16 +74,16 @@ class SandboxRDSResponse(RDSResponse):
     # -- snapshots and automated backups -------------------------------------------------------------------------
 
     def describe_db_snapshots(self) -> ActionResult:
-        """DescribeDBSnapshots, with a Marker."""
+        """DescribeDBSnapshots, with a Marker; those that other accounts share, where the request asks for them."""
+        name, kind = self.params.get("DBSnapshotIdentifier"), self.params.get("SnapshotType")
+        if kind == "shared":
+            return ActionResult({"DBSnapshots": self.sandbox.lookups.shared_here(name)})
         filters = self._filters()
         if resource_id := self.params.get("DbiResourceId"):
             filters["dbi-resource-id"] = [resource_id]
-        found = self.sandbox.describe_db_snapshots(
-            self.params.get("DBInstanceIdentifier"),
-            self.params.get("DBSnapshotIdentifier"),
-            self.params.get("SnapshotType"),
-            filters,
-        )
+        found = self.sandbox.describe_db_snapshots(self.params.get("DBInstanceIdentifier"), name, kind, filters)
+        if self.params.get("IncludeShared"):
+            found += self.sandbox.lookups.shared_here(name)
         return ActionResult({"DBSnapshots": found})
 
     def describe_db_instance_automated_backups(self) -> ActionResult:

@@ -42,6 +42,10 @@ class SnapshotRestore:
         snapshot = self._lookups.snapshot(snapshot_name)
         if snapshot.status != "available":
             raise RDSClientError("InvalidDBSnapshotState", f"The snapshot {snapshot_name} is not available yet.")
+        if self._lookups.is_foreign(snapshot.arn) and snapshot.encrypted:
+            raise InvalidParameterValue(
+                f"The snapshot {snapshot.arn} is shared and encrypted: copy it into this account, and restore the copy."
+            )
         self._keys.check(snapshot.kms_key_id)
         check_storage(members, snapshot.allocated_storage)
         stored = self._plane.snapshots[snapshot.arn]

@@ -1,4 +1,4 @@
-"""The AWS Backup of all regions of one account: finds a region by ARN, and does what falls due by itself."""
+"""The AWS Backup of all accounts and regions: finds a region by ARN, and does what falls due by itself."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from drills.sandbox.backup.models import RecoveryPoint
 from drills.sandbox.backup.region import FastForward
 from drills.sandbox.backup.scheduler import copy_missing_data
 from drills.sandbox.backup.service import BackupService
+from drills.sandbox.base.moto_backends import all_backends
 from drills.sandbox.dynamodb.images import TableImages
 from drills.sandbox.state import DataPlane
 
@@ -21,34 +22,31 @@ log = logging.getLogger(__name__)
 INTERVAL_SECONDS = 1.0  # between two runs of what has fallen due
 
 
-class BackupAccount:
-    """The AWS Backup of an account; `backends` is moto's table of backends, of which it takes the `service`."""
+class BackupAccounts:
+    """The AWS Backup of every account; `backends` is moto's table of backends, of which it takes the `service`."""
 
-    def __init__(self, account: str, plane: DataPlane, fast_forward: FastForward, backends: BackendDict[Any]) -> None:
-        self._account = account
+    def __init__(self, plane: DataPlane, fast_forward: FastForward, backends: BackendDict[Any]) -> None:
         self._plane = plane
         self._fast_forward = fast_forward
         self._backends = backends
 
     def services(self) -> list[BackupService]:
-        """Return the service of each region that was used."""
-        return [backend.service for backend in list(self._backends[self._account].values())]
+        """Return the service of each region that was used, in whatever account."""
+        return [backend.service for backend in all_backends(self._backends)]
 
     def of_vault(self, arn: str) -> BackupService:
-        """Return the service of a vault's region; InvalidParameterValueException for what is no ARN of a vault here."""
+        """Return the service of a vault's account and region; InvalidParameterValueException for what is no ARN of a vault."""
         parts = arn.split(":")
-        if len(parts) != 7 or parts[2] != "backup" or parts[5] != "backup-vault":
+        if len(parts) != 7 or not parts[4].isdecimal() or parts[2] != "backup" or parts[5] != "backup-vault":
             raise InvalidParameterValueException(f"Invalid backup vault ARN: {arn}")
-        if parts[4] != self._account:
-            raise InvalidParameterValueException(f"This sandbox has one account, {self._account}, not {parts[4]}.")
         try:
-            service: BackupService = self._backends[self._account][parts[3]].service
+            service: BackupService = self._backends[parts[4]][parts[3]].service
         except KeyError as error:
             raise InvalidParameterValueException(f"Invalid region in the backup vault ARN: {arn}") from error
         return service
 
     def find_point(self, arn: str) -> RecoveryPoint | None:
-        """Return the recovery point with that ARN, whichever region it is in; None where there is none."""
+        """Return the recovery point with that ARN, whichever account and region it is in; None where there is none."""
         return next((point for each in self.services() if (point := each.points.find(arn))), None)
 
     def images_of(self, arn: str) -> TableImages | None:
