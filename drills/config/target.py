@@ -193,9 +193,7 @@ def _sample(raw: Any) -> PointSelector:
         raise refuse(str(error), raw) from None
 
 
-NO_CLUSTER = (
-    "for an Aurora cluster there are drills, the posture, preflight and backups on demand so far: see docs/aurora.md"
-)
+NO_CLUSTER = "for an Aurora cluster there are no cut-over and no validation of restore tests so far: see docs/aurora.md"
 
 
 class Target(Table):

@@ -45,8 +45,9 @@ def set_until(
 def release(clients: Clients, clock: Clock, run_id: str, things: Iterable[Resource]) -> Iterator[Resource]:
     """Take the tags of drills off these things of a run, so that they stay for good; yield each when that is done.
 
-    The password comes first and the instance last: wherever it ends, nothing that the instance needs has a time that the instance
-    does not have, and asking again goes on with what still carries the tags. Raises DrillError at the first that cannot be done.
+    The password comes first and the copy last, a cluster after its instance: wherever it ends, nothing that the copy needs has a
+    time that the copy does not have, and asking again goes on with what still carries the tags. Raises DrillError at the first
+    that cannot be done.
     """
     guard = Guard(clients, run_id, clock=clock)
     for each in sorted(things, key=_kept_first):
@@ -63,4 +64,4 @@ def release(clients: Clients, clock: Clock, run_id: str, things: Iterable[Resour
 
 
 def _kept_first(thing: Resource) -> int:
-    return {"secret": 0, "db-instance": 2}.get(thing.kind, 1)
+    return {"secret": 0, "db-instance": 2, "db-cluster": 3}.get(thing.kind, 1)

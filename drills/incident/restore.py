@@ -119,7 +119,7 @@ def setup_for(setup: Setup, asked: Asked, tell: Tell) -> Setup:
     if asked.group:
         changes["restore"] = target.restore.model_copy(update={"security_group": asked.group})
     made = dataclasses.replace(setup, target=target.model_copy(update=changes))
-    scratch = Scratch(made.scratch_clients, made.target.restore, made.journal, made.tags(), made.clients)
+    scratch = Scratch(made.scratch_clients, made.target.restore, made.journal, made.tags(), made.clients, made.kind)
     return dataclasses.replace(made, handover=Desk(made.journal, scratch.keep_secret, tell))
 
 
@@ -193,7 +193,7 @@ def _choose(setup: Setup, asked: Asked) -> tuple[Instance | None, RecoveryPoint]
     journal.mark(timeline.DECLARATION)
     journal.update(disaster=Disaster(at=min(asked.not_after or now, now), mode="now", declared_at=now))
     with setup.clients.within(CHOOSING):
-        source = aws.describe_instance(setup.clients, setup.target.instance)
+        source = aws.describe_instance(setup.clients, setup.target.instance, setup.kind)
         known = read_known(setup, source)
     if source is None:
         journal.append("notes", f"the source {setup.target.instance} is not there any more: its settings are unknown")
@@ -217,8 +217,8 @@ def read_known(setup: Setup, source: Instance | None) -> Known:
     """Return every point of the instances that ever had the source's name, and their automated backups, retained ones too."""
     restores_here = setup.scratch_clients.region == setup.clients.region and not setup.target.restore.kms_key
     why = "" if restores_here else "a moment cannot be restored to in another region or under another key"
-    raw = aws.automated_backups(setup.clients, setup.target.instance)
-    continuous = tuple(Continuous(aws.read_continuous(each), aws.window_of(each)) for each in raw)
+    raw = aws.automated_backups(setup.clients, setup.target.instance, setup.kind)
+    continuous = tuple(Continuous(aws.read_continuous(each, setup.kind), aws.window_of(each)) for each in raw)
     return Known(sampling.points_of(setup), continuous, source.dbi_resource_id if source else None, why)
 
 

@@ -23,7 +23,7 @@ from drills.aws import guards
 from drills.cli import common
 from drills.cli import main as cli
 from drills.cli.evidence import of_run
-from drills.cli.restore import command, one, price, show
+from drills.cli.restore import afterwards, command, one, price, show
 from drills.config.load import Config
 from drills.errors import ConfigError, DrillError, NoRecoveryPoint, RestoreFailed, StillRestoring
 from drills.evidence import ledger
@@ -442,6 +442,34 @@ def test_a_copy_without_a_password_is_told_how_to_get_one() -> None:
     told = "\n".join(show.kept_lines(replace(RECORD, incident=replace(HANDED, handed_over_at=None)), CONFIG))
 
     assert "--manage-master-user-password" in told
+
+
+def test_a_cluster_is_told_by_its_own_commands() -> None:
+    """Its groups are changed by ModifyDBCluster; one that was left before it had an instance is told how to get one."""
+    cluster = replace(RECORD, resources=(replace(RECORD.resources[0], kind="db-cluster"),))
+    told = "\n".join([*show.access_lines(cluster, "/ca.pem", "eu-central-1"), *show.kept_lines(cluster, CONFIG)])
+    left = "\n".join(show.kept_lines(replace(cluster, incident=replace(HANDED, handed_over_at=None)), CONFIG))
+
+    assert f"  cluster       {COPY}" in told
+    assert f"aws rds modify-db-cluster --db-cluster-identifier {COPY} --region eu-central-1" in told
+    assert "no instance" not in told
+    assert f"aws rds create-db-instance --db-cluster-identifier {COPY}" in left
+    assert "aws rds modify-db-cluster" in left
+    assert "--manage-master-user-password" in left
+    assert show.facts(cluster)["copy"]["cluster"] == COPY
+
+
+@pytest.mark.parametrize(("kind", "named"), [("instance", False), ("cluster", True)])
+def test_no_right_for_clusters_is_needed_without_one(
+    monkeypatch: pytest.MonkeyPatch, kind: str, *, named: bool
+) -> None:
+    """What a restore has made is looked for among the kinds that it can have made: restore.json may list no clusters."""
+    asked: list[Any] = []
+    monkeypatch.setattr(afterwards, "find", lambda _, kinds: asked.extend(kinds))
+    afterwards._find(SimpleNamespace(restore=None, config=SimpleNamespace(target=SimpleNamespace(kind=kind))))  # type: ignore[arg-type]
+
+    assert "db-instance" in asked
+    assert ("db-cluster" in asked) == named
 
 
 def test_facts_have_a_copy_only_where_one_stays() -> None:

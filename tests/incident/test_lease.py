@@ -69,6 +69,28 @@ def test_what_carries_the_tag_of_another_run_keeps_its_time() -> None:
     assert all(each.endswith("it does not carry this run's tag") for each in problems)
 
 
+def test_a_cluster_is_kept_for_good_after_its_instance() -> None:
+    """An instance that a sweep removed would leave a cluster that nobody can reach: the cluster keeps its tags the longest."""
+    with mock_aws():
+        lossy = LossyAws()
+        tags = [{"Key": RUN_TAG, "Value": RUN}]
+        rds = lossy.clients.rds
+        of_both = {"Engine": "aurora-postgresql", "Tags": tags}
+        rds.create_db_cluster(
+            DBClusterIdentifier=STEM, MasterUsername="owner", MasterUserPassword="of-nobody", **of_both
+        )
+        rds.create_db_instance(
+            DBInstanceIdentifier=f"{STEM}-writer", DBInstanceClass="db.r6g.large", DBClusterIdentifier=STEM, **of_both
+        )
+        things = [resource_of(each) for each in find(lossy.clients).leftovers]
+        done = [each.kind for each in release(lossy.clients, SystemClock(), RUN, reversed(things))]
+        found = find(lossy.clients).leftovers
+        lossy.recover()
+
+    assert done == ["db-instance", "db-cluster"]
+    assert {each.run_id for each in found} == {""}
+
+
 def test_what_is_kept_for_good_carries_no_tag_of_drills_and_the_password_comes_first() -> None:
     """Cut off anywhere the instance still has its tags and its password none; asked again, it goes on."""
     with mock_aws():

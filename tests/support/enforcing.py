@@ -121,7 +121,14 @@ class Door:
         return kept
 
     def tags_of(self, arn: str) -> Mapping[str, str]:
-        """Return the tags that are on a resource of RDS now."""
+        """Return the tags that are on a resource of RDS, or on a secret, now."""
+        if ":secret:" in arn:
+            name = arn.rpartition(":")[2].rpartition("-")[0]
+            try:
+                found = self.sandbox.client("secretsmanager").describe_secret(SecretId=name).get("Tags", [])
+            except ClientError:
+                return {}
+            return {each["Key"]: each["Value"] for each in found}
         try:
             found = self.sandbox.client("rds").list_tags_for_resource(ResourceName=arn)["TagList"]
         except ClientError:
@@ -172,7 +179,9 @@ def questions(
 
 
 def request_tags(given: Mapping[str, Any]) -> dict[str, str]:
-    """Return the tags in a request of the Query protocol."""
+    """Return the tags in a request of the Query protocol, or in one whose body is JSON."""
+    if isinstance(given.get("Tags"), list):
+        return {each["Key"]: each.get("Value", "") for each in given["Tags"]}
     pairs: dict[str, dict[str, str]] = {}
     for name, value in given.items():
         if found := _TAG.match(name):
@@ -193,6 +202,9 @@ def resources(request: AwsRequest, action: str) -> list[str]:
         known = [each for each in named if any(_is_of(form, each) for form in forms(action))]
         if known:
             return known
+    if secret := request.service == "secretsmanager" and (given.get("SecretId") or given.get("Name")):
+        # Secrets Manager gives each ARN six random characters at its end
+        return [secret if secret.startswith("arn:") else arn_of(request, "secret", f"{secret}-AbCdEf")]
     if request.service == "s3" and "Bucket" in given:
         return ["arn:aws:s3:::" + "/".join(given[each] for each in ("Bucket", "Key") if given.get(each))]
     shapes = [form for form in forms(action) if form != "*"]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from datetime import timedelta
 
+from drills.aws.databases.kinds import KINDS
 from drills.aws.guarded.names import PREFIX
 from drills.aws.read import INCIDENT_TAG, RUN_TAG, describe_instance, parse_expiry
 from drills.cli.target import OpenTarget
 from drills.clock import SystemClock
 from drills.errors import COULD_NOT_RUN, LEFT_BEHIND, ConfigError, DrillError
 from drills.incident.lease import release, set_until
-from drills.model.instance import Instance
+from drills.model.instance import COPIES, Instance, made_for
 from drills.sweep.find import Found, find
 from drills.sweep.leftovers import Leftover
 from drills.sweep.remove import command_for, remove, resource_of
@@ -50,12 +51,12 @@ def end(reached: OpenTarget, run_id: str) -> int:
 
 def keep(reached: OpenTarget, run_id: str) -> int:
     """Keep the copy of a restore and all that belongs to it for good; the exit code. What was done before is not done again."""
-    found = find(reached.restore)
+    found = _find(reached)
     if found.unread:
         raise DrillError(f"expected all that {run_id} has made, found: {'; '.join(found.unread)}; nothing was changed")
     things = _of_run(found, run_id)
     renamed = _renamed(found, run_id)
-    copy = describe_instance(reached.restore, f"{PREFIX}{run_id}-recovery")
+    copy = _copy(reached, run_id)
     if copy is None and not renamed:
         raise _nothing(reached, run_id, found)
     if copy is not None and RUN_TAG in dict(copy.tags):
@@ -63,9 +64,18 @@ def keep(reached: OpenTarget, run_id: str) -> int:
     for each in release(reached.restore, SystemClock(), run_id, map(resource_of, things)):
         print(f"{each.kind} {each.id}: kept for good")
     for one in renamed:
-        print(f"db-instance {one.id}: no sweep removes it, as it has no drill's name; it has the run's tags still")
+        print(f"{one.kind} {one.id}: no sweep removes it, as it has no drill's name; it has the run's tags still")
     print(f"run {run_id}: no sweep removes the copy or what belongs to it; to remove it by hand: docs/incident.md")
     return 0
+
+
+def _find(reached: OpenTarget) -> Found:
+    """Return what there is of the kinds that a restore of such a target makes: no other right is needed."""
+    return find(reached.restore, made_for(reached.config.target.kind))
+
+
+def _copy(reached: OpenTarget, run_id: str) -> Instance | None:
+    return describe_instance(reached.restore, f"{PREFIX}{run_id}-recovery", KINDS[reached.config.target.kind])
 
 
 def _of_run(found: Found, run_id: str) -> list[Leftover]:
@@ -73,7 +83,7 @@ def _of_run(found: Found, run_id: str) -> list[Leftover]:
 
 
 def _renamed(found: Found, run_id: str) -> list[Leftover]:
-    return [each for each in found.leftovers if each.kind == "db-instance" and each.run_id == run_id and not each.named]
+    return [each for each in found.leftovers if each.kind in COPIES and each.run_id == run_id and not each.named]
 
 
 def _nothing(reached: OpenTarget, run_id: str, found: Found) -> DrillError:
@@ -88,8 +98,7 @@ def _nothing(reached: OpenTarget, run_id: str, found: Found) -> DrillError:
 
 def _things(reached: OpenTarget, run_id: str) -> list[Leftover]:
     """Return what the restore has made. Raises DrillError where nothing is there, or it is not the restore's to end any more."""
-    found = find(reached.restore)
-    copy = describe_instance(reached.restore, f"{PREFIX}{run_id}-recovery")
+    found, copy = _find(reached), _copy(reached, run_id)
     if copy is not None and RUN_TAG not in dict(copy.tags):
         stem = f"{PREFIX}{run_id}-"
         commands = "; ".join(command_for(each) for each in found.leftovers if each.id.startswith(stem))

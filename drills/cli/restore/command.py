@@ -110,7 +110,7 @@ def run(options: argparse.Namespace) -> int:
         asked = asked_of(options, datetime.now(UTC))
         from drills.cli.restore import one  # loads the checks, which the other parts do not need
 
-        reached = open_target(options, restore_role="incident", instances_for="drills restore")
+        reached = open_target(options, restore_role="incident")
         return one.restore(reached, asked, keep_interrupted=options.if_interrupted == "keep", as_json=options.json)
     except (ClientError, BotoCoreError) as error:
         raise DrillError(aws.refusal(error)) from error
@@ -125,7 +125,7 @@ def _afterwards(options: argparse.Namespace) -> int:
             "reports/out has a folder of that name, and drills sweep --dry-run shows it in the names of what there is"
         )
     keep = keep_of(options.keep) if options.part == "extend" else None
-    reached = open_target(options, restore_role="incident", instances_for="drills restore")
+    reached = open_target(options, restore_role="incident")
     if options.part == "keep":
         return afterwards.keep(reached, options.run)
     return afterwards.extend(reached, options.run, keep) if keep else afterwards.end(reached, options.run)

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from drills import streams
 from drills.aws import guards
 from drills.aws.ca_bundle import check_bundle
+from drills.aws.databases.kinds import KINDS
 from drills.aws.guarded.names import scratch_tags
 from drills.aws.read import describe_instance, has_security_group
 from drills.aws.recorder import CallRecorder
@@ -43,6 +44,7 @@ from drills.files import write_atomically
 from drills.incident import restore as incident
 from drills.incident.restore import Asked
 from drills.model.incident import TRIGGER, Incident
+from drills.model.instance import COPIES
 from drills.model.record import RunRecord, Setting
 from drills.objectives import verdicts
 from drills.printable import to_json
@@ -103,7 +105,8 @@ def check_guards(reached: OpenTarget, asked: Asked) -> None:
         raise ConfigError(
             f"--security-group: expected a group of account {there.account}, {there.region}, found none of the id {asked.group}"
         )
-    guards.check_source(config, describe_instance(source, config.target.instance), sides)
+    kind = KINDS[config.target.kind]
+    guards.check_source(config, describe_instance(source, config.target.instance, kind), sides)
     surroundings.check_tags(config, there, scratch_tags("", config.target_name, "", config.target.tags))
     check_bundle(config)
 
@@ -238,7 +241,7 @@ def _settle(journal: Journal, config: Config, told: Told, *, keep: bool) -> None
 
 
 def _copy_is_asked_for(record: RunRecord) -> bool:
-    return any(each.kind == "db-instance" and each.state != "gone" for each in record.resources)
+    return any(each.kind in COPIES and each.state != "gone" for each in record.resources)
 
 
 def _conclude(begun: _Begun) -> tuple[RunRecord, tuple[str, ...]]:

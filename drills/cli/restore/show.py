@@ -12,9 +12,11 @@ from typing import Any
 from psycopg.conninfo import make_conninfo
 from rich.console import Console
 
+from drills.aws.databases.kinds import CLUSTER, INSTANCE, Kind
 from drills.config.load import Config
 from drills.incident.restore import Stage
 from drills.model.finding import CheckResult
+from drills.model.instance import COPIES
 from drills.model.record import RunRecord
 from drills.record import Journal
 from drills.recovery.setup import Setup
@@ -27,6 +29,9 @@ _COMMANDS = ("aws ", "psql ", "drills restore ", "reports/")  # what is copied i
 _PASSWORD = "| python3 -c 'import json, sys; print(json.load(sys.stdin)[\"password\"])'"
 _SINGLE = (
     "one zone, no backups of its own, no protection from deletion: docs/incident.md, before it serves anybody for long"
+)
+_SINGLE_CLUSTER = (
+    "one instance, backups of a day, no protection from deletion: docs/incident.md, before it serves anybody for long"
 )
 
 
@@ -137,7 +142,7 @@ def access_lines(record: RunRecord, bundle: str, region: str, named: Sequence[st
         "", host=found.host, port=found.port, user=incident.username, dbname=_entered(databases, named)
     )
     return [
-        _row("instance", found.instance_id),
+        _row(_kind(record).name, found.instance_id),
         _row("endpoint", f"{found.host}:{found.port}"),
         _row("databases", ", ".join(databases) or "not known yet: \\l in psql lists them"),
         _row("user", incident.username),
@@ -190,16 +195,19 @@ def kept_lines(record: RunRecord, config: Config) -> Iterator[str]:
     yield _row("remove now", f"drills restore end {run}{given}")
     if incident.hour:
         yield _row("an hour of it", incident.hour)
-    yield _row("it has", _SINGLE)
-    place = (
-        f"--db-instance-identifier {found.instance_id if found else ''} --region {_region(record)} --apply-immediately"
-    )
+    kind = _kind(record)
+    yield _row("it has", _SINGLE_CLUSTER if kind is CLUSTER else _SINGLE)
+    named = f"--db-{kind.name}-identifier {found.instance_id if found else ''} --region {_region(record)}"
+    modify = f"aws rds modify-db-{kind.name} {named} --apply-immediately"
     if incident.stays:
-        yield _row("let others in", f"aws rds modify-db-instance {place} --vpc-security-group-ids sg-…")
-    else:
-        yield _row(
-            "no password", f"once it is available: aws rds modify-db-instance {place} --manage-master-user-password"
+        yield _row("let others in", f"{modify} --vpc-security-group-ids sg-…")
+        return
+    if kind is CLUSTER and not any(each.kind == "db-instance" and each.state != "gone" for each in record.resources):
+        make = (
+            f"aws rds create-db-instance {named} --db-instance-identifier {found.instance_id if found else ''}-writer"
         )
+        yield _row("no instance", f"once it is available: {make} --db-instance-class … --engine {kind.engine}")
+    yield _row("no password", f"once it is available: {modify} --manage-master-user-password")
 
 
 def checked_lines(record: RunRecord) -> Iterator[str]:
@@ -233,8 +241,12 @@ def _options(config: Config) -> str:
     return "".join([given, f" --profile {config.profile_name}", f" --target {config.target_name}"])
 
 
+def _kind(record: RunRecord) -> Kind:
+    return CLUSTER if any(each.kind == "db-cluster" for each in record.resources) else INSTANCE
+
+
 def _region(record: RunRecord) -> str:
-    copy = next((each for each in record.resources if each.kind == "db-instance"), None)
+    copy = next((each for each in record.resources if each.kind in COPIES), None)
     return copy.region if copy else ""
 
 
@@ -250,7 +262,7 @@ def facts(record: RunRecord) -> dict[str, Any]:
     copy = None
     if found and incident and incident.stays:
         copy = {
-            "instance": found.instance_id,
+            _kind(record).name: found.instance_id,
             "host": found.host,
             "port": found.port,
             "databases": list(record.target.databases) if record.target else [],
