@@ -10,6 +10,7 @@ from drills.aws import read, settings
 from drills.aws.databases.described import read_cluster
 from drills.aws.databases.kinds import CLUSTER
 from drills.aws.session import Clients
+from drills.cli.init import look
 from drills.errors import DrillError
 from drills.posture import protected
 from tests.support.aurora import ENGINE, Cluster, create_cluster
@@ -140,3 +141,17 @@ def test_a_fleet_finds_it_by_its_tag_and_none_of_its_instances(clients: Clients,
 
     assert sentence == f'{member}: expected the tag at its cluster, found it at an instance of it alone: tag "read-me"'
     assert protected.find(clients, "fleet", "weekly") == protected.Protected((("cluster", "read-me"),))
+
+
+def test_drills_init_finds_it_as_a_source_with_its_points(clients: Clients, cluster: Cluster) -> None:
+    """With its writer's class and the points of its vault; its instance is no source, and leads to the cluster."""
+    there = look.sources(clients)
+    (source,) = (each for each in there.all if each.instance.id == "read-me")
+    member = cluster.described()["DBClusterMembers"][0]["DBInstanceIdentifier"]
+
+    assert (source.kind, source.label, source.copy_of) == ("cluster", "cluster read-me", "")
+    assert (source.instance.instance_class, source.key) == ("db.r6g.large", cluster.described()["KmsKeyId"])
+    assert (there.members[member], there.unread) == ("read-me", "")
+    assert member not in {each.instance.id for each in there.all}
+    points = look.look_around(clients, source, VAULT).points
+    assert {each.kind for each in points} == {"manual", "automated", "awsbackup"}

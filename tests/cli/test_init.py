@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from drills.cli import main as cli
 from drills.cli.init import command, text
-from drills.cli.init.look import Found, Source
+from drills.cli.init.look import Found, Source, Sources
 from drills.cli.init.text import Choices
 from drills.config import load as config
 from drills.errors import ConfigError
+from tests.support.aurora import create_cluster
 from tests.support.guarded import source
 from tests.support.paths import CHECKOUT
 from tests.support.policies import KEY, policy
@@ -189,6 +190,32 @@ def test_what_it_writes_passes_the_doctor_and_a_dry_run(
 @pytest.mark.postgres
 @pytest.mark.sandbox
 @pytest.mark.usefixtures("keys")
+def test_a_cluster_gets_its_files_too(
+    sandbox: RunningSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A policy of clusters beside that of a drill, neither of which is overwritten, and a target that a dry run takes."""
+    made = create_cluster(sandbox, "initial-cluster")
+    made.available()
+    given = ["init", "--endpoint-url", sandbox.endpoint, "--cluster", made.name, "--folder", str(tmp_path)]
+
+    assert cli.main([*given, "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["instance"], facts["kind"]) == (made.name, "cluster")
+    assert facts["files"] == [str(tmp_path / name) for name in (*FILES, "policies/aurora.json")]
+    for name in FILES:
+        (tmp_path / name).unlink()
+    assert cli.main(given) == 2
+    assert f"found {tmp_path}/policies/aurora.json" in capsys.readouterr().err
+    assert cli.main([*given, "--force"]) == 0
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["run", "--dry-run"]) == 0
+    assert f"(cluster {made.name})" in capsys.readouterr().out
+    made.remove()
+
+
+@pytest.mark.postgres
+@pytest.mark.sandbox
+@pytest.mark.usefixtures("keys")
 def test_an_instance_that_is_not_there_is_refused_with_those_that_are(
     sandbox: RunningSandbox, database: Instance, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -206,12 +233,12 @@ def test_a_terminal_is_asked_for_what_was_not_given(
 ) -> None:
     """The instance among several, and each objective until it is a duration; an empty answer leaves it to be filled in."""
     monkeypatch.setattr("sys.stdin", io.StringIO("stock\nsoon\n1h\n\n"))
-    several = [Source(source(id=name), "") for name in ("orders", "stock")]
+    several = Sources(tuple(Source(source(id=name), "") for name in ("orders", "stock")))
 
     assert command._choose(several, None, command._ask).instance.id == "stock"
     assert command._asked_duration(command._ask, "rto") == "1h"
     assert command._asked_duration(command._ask, "rpo") is None
-    assert "Which instance is to be drilled (orders, stock)? " in capsys.readouterr().err
+    assert "Which database is to be drilled (orders, stock)? " in capsys.readouterr().err
     with pytest.raises(ConfigError, match="there are orders, stock"):
         command._choose(several, None, None)
 
@@ -229,11 +256,64 @@ def test_a_copy_is_no_source(copy: dict[str, Any], maker: str) -> None:
     made, orders = Source(source(**copy), ""), Source(source(id="orders"), "")
 
     assert (made.copy_of, orders.copy_of) == (maker, "")
-    assert command._choose([made, orders], None, None) is orders
+    assert command._choose(Sources((made, orders)), None, None) is orders
     with pytest.raises(ConfigError, match=f'found "{copy["id"]}", made by {maker}; there are orders'):
-        command._choose([made, orders], copy["id"], None)
+        command._choose(Sources((made, orders)), copy["id"], None)
     with pytest.raises(ConfigError, match=rf"there are none; left out: {copy['id']} \(made by {maker}\)"):
-        command._choose([made], None, command._ask)
+        command._choose(Sources((made,)), None, command._ask)
+
+
+def test_a_cluster_is_chosen_by_its_kind_or_its_name_and_an_instance_of_it_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A cluster may have the name of an instance; who names an instance of a cluster is told the cluster to type."""
+    orders, books, same = (
+        Source(source(id="orders"), ""),
+        Source(source(id="books"), "", "cluster"),
+        Source(source(id="orders"), "", "cluster"),
+    )
+    there = Sources((orders, books, same), {"books-1": "books"})
+    monkeypatch.setattr("sys.stdin", io.StringIO("books\norders\ncluster orders\n"))
+
+    assert command._choose(there, "orders", None) is orders
+    assert command._choose(there, "cluster orders", None) is same
+    assert [command._choose(there, None, command._ask) for _ in range(3)] == [books, orders, same]
+    for wanted, said in (
+        ("books-1", 'found "books-1", an instance of the cluster "books": --cluster books'),
+        (
+            "cluster nobody",
+            '--cluster: expected an Aurora PostgreSQL cluster, found "nobody"; there are orders, cluster books',
+        ),
+        (
+            "nobody",
+            '--instance: expected a PostgreSQL instance of RDS, found "nobody"; there are orders, cluster books',
+        ),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            command._choose(there, wanted, None)
+    with pytest.raises(ConfigError, match="clusters could not be listed: AccessDenied"):
+        command._choose(Sources((), unread="AccessDenied: needs rds:DescribeDBClusters"), None, None)
+
+
+def test_the_files_of_a_cluster_are_those_of_a_cluster(tmp_path: Path) -> None:
+    """The target names a cluster, its writer's class and Aurora's version are said, and its rights are in a policy of their own."""
+    ledger = Source(source(id="ledger", engine="aurora-postgresql"), KEY, "cluster")
+    there = found(source=ledger, subnet_groups=("drills",), closed_groups=("sg-0123abcd",))
+    written = text.config(there, GIVEN)
+    target = loaded(tmp_path, written).target
+    policies = {
+        name: text.policy((CHECKOUT / f"infra/iam/{name}.json").read_text(), there, "drills")[0]
+        for name in ("drill", "aurora")
+    }
+
+    assert (target.kind, target.instance, target.engine) == ("cluster", "ledger", "aurora-postgresql")
+    assert (
+        f"Aurora PostgreSQL {ledger.instance.engine_version}, its writer on {ledger.instance.instance_class}" in written
+    )
+    assert "subgrp:drills" in policies["aurora"]
+    assert "${" not in "".join(policies.values())
+    assert all(len("".join(each.split())) <= 6144 for each in policies.values())
+    assert len("".join("".join(policies.values()).split())) > 6144
 
 
 def test_what_was_left_out_is_said_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,19 +14,20 @@ from drills.errors import ConfigError, DrillError
 
 if TYPE_CHECKING:
     from drills.aws.session import Clients
-    from drills.cli.init.look import Found, Source
+    from drills.cli.init.look import Found, Source, Sources
     from drills.cli.init.text import Choices
 
 EXAMPLE = """\
 examples:
   drills init --region eu-central-1                                   ask for what is not given
   drills init --instance orders --rto 1h --rpo 24h --folder drills    ask nothing
+  drills init --cluster ledger --rto 1h --rpo 24h --folder drills     the same for an Aurora cluster
   eval "$(drills sandbox up --sample)" && drills init --endpoint-url "$AWS_ENDPOINT_URL" --folder my
 It reads the account (the rights of infra/iam/posture.json do), writes drill.toml, a first feature and the policy of a drill, and
 overwrites nothing without --force. Where its input is no terminal it asks nothing.
 """
 EXIT_CODES = """\
-exit codes: 0 written; 12 the account could not be read; 2 wrong usage, a file that is there, or an instance that is not"""
+exit codes: 0 written; 12 the account could not be read; 2 wrong usage, a file that is there, or a database that is not"""
 Ask = Callable[[str], str]
 
 
@@ -36,9 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--folder", metavar="DIR", default=".", help="where the files are written (default: this folder)"
     )
     parser.add_argument("--aws-profile", metavar="NAME", help="named credentials profile of the AWS configuration")
-    parser.add_argument("--region", metavar="REGION", help="region of the instance (default: as the AWS settings say)")
+    parser.add_argument("--region", metavar="REGION", help="region of the database (default: as the AWS settings say)")
     parser.add_argument("--endpoint-url", metavar="URL", help="a sandbox or an emulator in place of AWS")
-    parser.add_argument("--instance", metavar="NAME", help="the instance to drill")
+    database = parser.add_mutually_exclusive_group()
+    database.add_argument("--instance", metavar="NAME", help="the instance to drill")
+    database.add_argument("--cluster", metavar="NAME", help="the Aurora cluster to drill")
     parser.add_argument("--rto", metavar="DURATION", help='recovery time objective, such as "1h"')
     parser.add_argument("--rpo", metavar="DURATION", help='recovery point objective, such as "24h"')
     parser.add_argument(
@@ -61,20 +64,28 @@ def run(options: argparse.Namespace) -> int:
     ask = _ask if sys.stdin.isatty() and not options.json else None
     clients = _clients(options)
     there = _sources(clients)
-    copies = [each for each in there if each.copy_of]
-    source = _choose(there, options.instance, ask)
+    copies = [each for each in there.all if each.copy_of]
+    source = _choose(there, f"cluster {options.cluster}" if options.cluster else options.instance, ask)
+    policies = {paths[2]: "drill"} | ({folder / text.OF_CLUSTERS: "aurora"} if source.kind == "cluster" else {})
+    _refuse_existing([*policies], force=options.force)
     found = look.look_around(clients, source, options.vault)
     if ask:
         objectives = {name: given or _asked_duration(ask, name) for name, given in objectives.items()}
     choices = _choices(options, objectives, folder)
-    template = (CHECKOUT / "infra/iam/drill.json").read_text(encoding="utf-8")
-    policy, unfilled = text.policy(template, found, text.subnet_group(found, choices))
-    _write(dict(zip(paths, (text.config(found, choices), text.feature(found), policy), strict=True)))
+    subnet_group = text.subnet_group(found, choices)
+    written = {
+        path: text.policy((CHECKOUT / f"infra/iam/{name}.json").read_text(encoding="utf-8"), found, subnet_group)
+        for path, name in policies.items()
+    }
+    files = dict(zip(paths, (text.config(found, choices), text.feature(found)), strict=False))
+    _write(files | {path: policy for path, (policy, _) in written.items()})
     left = [
         *text.to_fill_in(found, choices),
-        *(f"{paths[2]} ${{{name}}}: docs/init.md" for name in unfilled),
+        *(f"{path} ${{{name}}}: docs/init.md" for path, (_, unfilled) in written.items() for name in unfilled),
     ]
-    _tell(found, paths, left, copies, as_json=options.json)
+    if there.unread:
+        found.unread["clusters"] = there.unread
+    _tell(found, [*files, *written], left, copies, as_json=options.json)
     return 0
 
 
@@ -120,7 +131,7 @@ def _region(options: argparse.Namespace) -> str:
     return str(found)
 
 
-def _sources(clients: Clients) -> tuple[Source, ...]:
+def _sources(clients: Clients) -> Sources:
     from botocore.exceptions import BotoCoreError, ClientError
 
     from drills.aws.remedies import explain
@@ -134,38 +145,46 @@ def _sources(clients: Clients) -> tuple[Source, ...]:
         ) from error
 
 
-def _choose(there: Sequence[Source], wanted: str | None, ask: Ask | None) -> Source:
+def _choose(there: Sources, wanted: str | None, ask: Ask | None) -> Source:
     """Return the source of that name, the only one, or the one that is answered. ConfigError where there is none.
 
-    A copy is none, whatever it is called.
+    A copy is none, whatever it is called, nor is an instance of a cluster. A cluster is wanted by its label.
     """
-    copies = {each.instance.id: each for each in there if each.copy_of}
-    by_name = {each.instance.id: each for each in there if not each.copy_of}
-    names = ", ".join(by_name) or "none"
-    if wanted is None and len(by_name) == 1:
-        return next(iter(by_name.values()))
-    if wanted is None and ask and by_name:
-        wanted = ask(f"Which instance is to be drilled ({names})? ")
-    aside = f"; left out: {_left_out(list(copies.values()))}" if copies else ""
+    by_label = {each.label: each for each in there.all if not each.copy_of}
+    if wanted is None and len(by_label) == 1:
+        return next(iter(by_label.values()))
+    if wanted is None and ask and by_label:
+        answer = ask(f"Which database is to be drilled ({', '.join(by_label)})? ")
+        wanted = answer if answer in by_label or f"cluster {answer}" not in by_label else f"cluster {answer}"
+    if wanted is None or wanted not in by_label:
+        raise ConfigError(_refused(there, wanted))
+    return by_label[wanted]
+
+
+def _refused(there: Sources, wanted: str | None) -> str:
+    """Return the sentence for a name that is none of a source, and what there is."""
+    names = ", ".join(each.label for each in there.all if not each.copy_of) or "none"
+    copies = {each.label: each for each in there.all if each.copy_of}
+    aside = f"; left out: {_left_out([*copies.values()])}" if copies else ""
+    aside += f"; clusters could not be listed: {there.unread}" if there.unread else ""
     if wanted is None:
-        raise ConfigError(
-            f"--instance: expected the name of a PostgreSQL instance of RDS, found none given; there are {names}{aside}"
+        return (
+            "--instance or --cluster: expected the name of a PostgreSQL instance of RDS or of an Aurora PostgreSQL cluster, found "
+            f"none given; there are {names}{aside}"
         )
+    option, name = (
+        ("--cluster", wanted.removeprefix("cluster ")) if wanted.startswith("cluster ") else ("--instance", wanted)
+    )
+    what = "an Aurora PostgreSQL cluster" if option == "--cluster" else "a PostgreSQL instance of RDS"
     if wanted in copies:
-        raise ConfigError(
-            f'--instance: expected an instance that is no copy, found "{wanted}", made by {copies[wanted].copy_of}; there are '
-            f"{names}"
-        )
-    if wanted not in by_name:
-        raise ConfigError(
-            f'--instance: expected a PostgreSQL instance of RDS that is no member of a cluster, found "{wanted}"; there are '
-            f"{names}{aside}"
-        )
-    return by_name[wanted]
+        return f'{option}: expected {what} that is no copy, found "{name}", made by {copies[wanted].copy_of}; there are {names}'
+    if option == "--instance" and (cluster := there.members.get(name)):
+        return f'{option}: expected {what}, found "{name}", an instance of the cluster "{cluster}": --cluster {cluster}'
+    return f'{option}: expected {what}, found "{name}"; there are {names}{aside}'
 
 
 def _left_out(copies: Sequence[Source]) -> str:
-    return ", ".join(f"{each.instance.id} (made by {each.copy_of})" for each in copies)
+    return ", ".join(f"{each.label} (made by {each.copy_of})" for each in copies)
 
 
 def _choices(options: argparse.Namespace, objectives: dict[str, str | None], folder: Path) -> Choices:
@@ -246,6 +265,7 @@ def _tell(found: Found, paths: Sequence[Path], left: Sequence[str], copies: Sequ
         "account": found.account,
         "region": found.region,
         "instance": found.source.instance.id,
+        "kind": found.source.kind,
         "plans": found.plans,
         "vaults": found.vaults,
         "recovery_points": len(found.points),
@@ -260,6 +280,7 @@ def _tell(found: Found, paths: Sequence[Path], left: Sequence[str], copies: Sequ
     lines = [f"wrote {path}" for path in paths]
     lines += [f"fill in {each}" for each in left]
     lines += [f"left out {_left_out(copies)}"] if copies else []
+    lines += [f"clusters could not be listed: {found.unread['clusters']}"] if "clusters" in found.unread else []
     there = f", each in {paths[0].parent}" if paths[0].parent != Path() else ""
     lines += [f"next: drills doctor, then drills run --dry-run{there}"]
     print("\n".join(map(printable, lines)))

@@ -12,6 +12,9 @@ from drills.cli.init.look import Found
 from drills.printable import printable
 
 CONFIG, FEATURE, POLICY = "drill.toml", "promises/first.feature", "policies/drill.json"
+OF_CLUSTERS = (
+    "policies/aurora.json"  # beside POLICY, which has no room for both (6,144 characters, "IAM and AWS STS quotas")
+)
 WIDTH = 100  # of a comment
 _FEATURE = """\
 # A promise of your own, beside the shipped ones; `drills steps` lists the lines that it can be written with.
@@ -73,8 +76,10 @@ def lines_of_target(found: Found, choices: Choices) -> list[Line]:
     """Return the lines of the target's own table."""
     instance = found.source.instance
     size = f", {instance.storage_gib} GiB" if instance.storage_gib else ""
+    engine, where = ("PostgreSQL", "") if found.source.kind == "instance" else ("Aurora PostgreSQL", "its writer ")
+    runs = f", {where}on {instance.instance_class}{size}" if instance.instance_class else ", without an instance"
     return [
-        Line("instance", instance.id, f"PostgreSQL {instance.engine_version} on {instance.instance_class}{size}"),
+        Line(found.source.kind, instance.id, f"{engine} {instance.engine_version}{runs}"),
         _vault(found, choices),
         Line("rto", choices.rto, "usable again this long after the disaster is declared", '"1h"'),
         Line("rpo", choices.rpo, "data this old may be lost", '"24h"'),
@@ -187,9 +192,9 @@ def feature(found: Found) -> str:
 
 
 def policy(template: str, found: Found, subnet_group: str | None) -> tuple[str, list[str]]:
-    """Return infra/iam/drill.json for the target, and the names in it that are still to be filled in.
+    """Return infra/iam/drill.json or aurora.json for the target, and the names in it that are still to be filled in.
 
-    A drill that makes its parameter groups needs none of others, and one of an instance without encryption no key.
+    A drill that makes its parameter groups needs none of others, and one of a database without encryption no key.
     """
     document: dict[str, Any] = json.loads(template)
     key = found.source.key
