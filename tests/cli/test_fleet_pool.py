@@ -62,7 +62,7 @@ def test_a_signal_is_passed_on_to_each(tmp_path: Path) -> None:
     for event in carry_out(NAMES, launching(code), 2, came, SystemClock()):
         events.append(event)
         if len(events) == 2:
-            wait_until(lambda: len(list(tmp_path.iterdir())) == 2, 20, SystemClock())
+            wait_until(lambda: len(list(tmp_path.iterdir())) == 2, 60.0, SystemClock())
             came.append("SIGINT")
 
     assert kinds(events) == {name: ["began", "ended"] if name in "ab" else ["left out"] for name in NAMES}

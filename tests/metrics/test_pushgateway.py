@@ -28,7 +28,7 @@ def gateway() -> Iterator[str]:
     words = [program("prometheus-pushgateway"), f"--web.listen-address={address}"]
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
-            wait_until(lambda: answers(address), 10.0, SystemClock(), what="the Pushgateway to answer")
+            wait_until(lambda: answers(address), 60.0, SystemClock(), what="the Pushgateway to answer")
             yield f"http://{address}"
         finally:
             server.terminate()

@@ -70,7 +70,7 @@ def served(folder: Path) -> Iterator[str]:
     words = [program("prometheus-node-exporter"), *options, f"--web.listen-address={address}"]
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
-            wait_until(lambda: answers(address), 10.0, SystemClock(), what="node_exporter to answer")
+            wait_until(lambda: answers(address), 60.0, SystemClock(), what="node_exporter to answer")
             yield f"http://{address}/metrics"
         finally:
             server.terminate()

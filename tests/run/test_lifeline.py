@@ -44,7 +44,7 @@ def test_a_message_is_heard_once() -> None:
     lifeline.watch(reader, heard.put)
     os.close(reader)
     os.write(writer, b"SIGINT\nSIGTERM\n")
-    assert heard.get(timeout=5) == "SIGINT"
+    assert heard.get(timeout=60) == "SIGINT"
     os.close(writer)
     with pytest.raises(queue.Empty):
         heard.get(timeout=0.2)
@@ -57,7 +57,7 @@ def test_the_end_of_the_pipe_is_heard() -> None:
     lifeline.watch(reader, heard.put)
     os.close(reader)
     os.close(writer)
-    assert heard.get(timeout=5) == ""
+    assert heard.get(timeout=60) == ""
 
 
 def test_an_orphan_ends_its_group_although_a_member_ignores_it(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_an_orphan_ends_its_group_although_a_member_ignores_it(tmp_path: Path) -
         assert [child.stdout.readline() for _ in range(2)] == [b"True\n", b"ready\n"]
         assert len(small_run.marked(tmp_path)) == 2
         child.stdin.close()
-        small_run.wait_for_nothing(tmp_path, timeout=5)
+        small_run.wait_for_nothing(tmp_path)
         assert child.wait() == -signal.SIGKILL
     finally:
         close(child)
@@ -162,8 +162,8 @@ def test_a_tree_ends_at_once_when_it_wants_to(tmp_path: Path) -> None:
         assert child.stdout
         child.stdout.readline()
         begin = CLOCK.monotonic()
-        assert lifeline.end_tree(child, 30) == 5
-        assert CLOCK.monotonic() - begin < 5
+        assert lifeline.end_tree(child, 600) == 5
+        assert CLOCK.monotonic() - begin < 60
     finally:
         close(child)
 
@@ -172,7 +172,7 @@ def test_a_child_that_has_ended_keeps_its_pid_until_it_is_collected() -> None:
     """`has_ended` does not collect: the pid cannot be given to another process that would then get the signals."""
     child = spawn("pass")
     try:
-        wait_until(lambda: lifeline.has_ended(child), 10, CLOCK)
+        wait_until(lambda: lifeline.has_ended(child), 60, CLOCK)
         assert psutil.pid_exists(child.pid)
         assert child.returncode is None
         assert child.wait() == 0
@@ -205,15 +205,15 @@ def test_pytest_ends_when_tox_is_gone(tmp_path: Path, heeds: bool) -> None:
     lines = [line.removeprefix("        ") for line in test.splitlines()]
     (tmp_path / "test_long.py").write_text("\n".join(lines))
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
-    # with one second of grace, so that the one that does not heed ends soon
-    run = "import sys,pytest; from tests.support import watch; watch._GRACE = 1.0"
+    # with one second of grace, so that the one that does not heed ends soon; the other ends by itself, however busy the machine is
+    run = f"import sys,pytest; from tests.support import watch; watch._GRACE = {60.0 if heeds else 1.0}"
     run += "; sys.exit(pytest.main(sys.argv[1:], [watch]))"
     argv = [sys.executable, "-c", run, "-p", "no:cacheprovider", "-c", str(tmp_path / "pytest.ini"), str(tmp_path)]
     tox = [sys.executable, "-c", "import subprocess,sys; subprocess.run(sys.argv[1:])", *argv]
     with small_run.started(tox, tmp_path, {"TOX_ENV_NAME": "tests"}) as parent:
         small_run.wait_for(tmp_path / "running")
         parent.kill()
-        small_run.wait_for_nothing(tmp_path, timeout=10)
+        small_run.wait_for_nothing(tmp_path)
     assert (tmp_path / "cleaned-up").exists() == heeds
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import signal
@@ -36,7 +37,7 @@ def work(tmp_path: Path) -> Path:
     return tmp_path / "work"
 
 
-def ended(folder: Path, timeout: float = 20) -> supervisor.Outcome:
+def ended(folder: Path, timeout: float = 60) -> supervisor.Outcome:
     """The outcome of the run, once it has ended and nothing of it runs any more."""
     small_run.wait_for_nothing(folder, timeout=timeout)
     outcome = supervisor.read_outcome(folder)
@@ -224,7 +225,8 @@ def test_a_storm_of_signals_does_not_stop_the_clean_up(folder: Path, work: Path)
         for _ in range(20):
             for process in (first, second, finish):
                 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                    process.send_signal(number)
+                    with contextlib.suppress(psutil.NoSuchProcess):  # on a busy machine it may have come to its end
+                        process.send_signal(number)
             CLOCK.sleep(0.03)
         outcome = ended(folder)
     assert outcome.interrupted_by == "SIGINT"
@@ -281,7 +283,7 @@ def test_a_service_that_does_not_start(folder: Path, work: Path, code: str, sent
 @pytest.mark.parametrize("moment", ["stage", "finish"])
 def test_a_service_that_dies_ends_the_run_at_once(folder: Path, work: Path, moment: str) -> None:
     """Whatever runs meanwhile is ended within seconds; the outcome says who died, and the end knows of it."""
-    slow = small_run.FINISH.replace("* 1.5", "* 60") if moment == "finish" else small_run.FINISH
+    slow = small_run.FINISH.replace("* 1.5", "* 600") if moment == "finish" else small_run.FINISH
     slow = slow.replace('(folder / "slow-finish")', '(work / "up") and not supervisor.read_outcome(folder).died')
     slow = slow.replace('reached("finish")', 'from drills.run import supervisor\nreached("finish")')
     features = "" if moment == "finish" else small_run.FEATURES
@@ -291,8 +293,8 @@ def test_a_service_that_dies_ends_the_run_at_once(folder: Path, work: Path, mome
         small_run.wait_for(folder / f"at-{moment}")
         began = CLOCK.monotonic()
         psutil.Process(int((folder / "at-service").read_text())).kill()
-        outcome = ended(folder, timeout=10)
-    assert CLOCK.monotonic() - began < 10
+        outcome = ended(folder)
+    assert CLOCK.monotonic() - began < 60
     assert outcome.died == ("service",)
     assert outcome.error.startswith("expected the service to run until the end of the run, found that it ended while ")
     assert (outcome.exit_code, outcome.statuses["finish"]) == (12, 0)

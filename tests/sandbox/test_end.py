@@ -74,7 +74,7 @@ def test_nothing_outlives_a_sandbox_that_is_killed(own: RunningSandbox) -> None:
     def gone() -> bool:
         return not own.state.exists() and not _running_below(own.state)
 
-    wait_until(gone, 10.0, SystemClock(), what="the servers and their folder to be gone")
+    wait_until(gone, 60.0, SystemClock(), what="the servers and their folder to be gone")
     assert sweep(own.state) == 0
 
 

@@ -110,7 +110,7 @@ def with_history(folder: Path, command: Sequence[str] = ()) -> Iterator[Promethe
     words = [*(command or [program("prometheus")]), *options]
     with subprocess.Popen(words, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
-            wait_until(lambda: _is_ready(f"http://{address}"), 20.0, SystemClock(), what="Prometheus to be ready")
+            wait_until(lambda: _is_ready(f"http://{address}"), 60.0, SystemClock(), what="Prometheus to be ready")
             yield Prometheus(f"http://{address}")
         finally:
             server.terminate()
@@ -118,7 +118,7 @@ def with_history(folder: Path, command: Sequence[str] = ()) -> Iterator[Promethe
 
 def _is_ready(url: str) -> bool:
     try:
-        with urlopen(f"{url}/-/ready", timeout=2) as answer:
+        with urlopen(f"{url}/-/ready", timeout=20) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False

@@ -87,7 +87,7 @@ def small_plan(folder: Path, work: Path, **codes: str) -> supervisor.Plan:
     code |= {"unattended": UNATTENDED} | codes
     argv = {name: program(text, folder, work) for name, text in code.items()}
     commands = (
-        supervisor.Command("service", argv["service"], "service", limit=10),
+        supervisor.Command("service", argv["service"], "service", limit=60),
         supervisor.Command("stage", argv["stage"], needed=True),
         supervisor.Command("features", argv["features"]),
         supervisor.Command("finish", argv["finish"], "finally", limit=20),
@@ -132,7 +132,7 @@ def started(argv: Sequence[str], marker: Path, env: Mapping[str, str] | None = N
             env=environment,
         )
     try:
-        yield wait_until(lambda: next(iter(psutil.Process(outer.pid).children()), None), 10, SystemClock())
+        yield wait_until(lambda: next(iter(psutil.Process(outer.pid).children()), None), 60, SystemClock())
     except BaseException:
         print(printed.read_text(encoding="utf-8", errors="replace"))
         raise
@@ -159,7 +159,7 @@ def supervisor_of(folder: Path) -> psutil.Process:
     return next(found for found in marked(folder) if "drills.run.supervisor" in found.cmdline())
 
 
-def wait_for(path: Path, timeout: float = 20) -> str:
+def wait_for(path: Path, timeout: float = 60) -> str:
     """Wait until the file is there and not empty; its text."""
 
     def there() -> bool:
@@ -169,7 +169,7 @@ def wait_for(path: Path, timeout: float = 20) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def wait_for_nothing(*markers: Path | str, timeout: float = 20) -> None:
+def wait_for_nothing(*markers: Path | str, timeout: float = 60) -> None:
     """Wait until no process of the run is left; TimeoutError names those that are."""
     if not lifeline.wait_gone(lambda: marked(*markers), timeout):
         raise TimeoutError(f"still there after {timeout:g} s: {[found.cmdline() for found in marked(*markers)]}")

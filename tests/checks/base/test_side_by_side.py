@@ -10,12 +10,19 @@ import pytest
 
 from drills.checks.base.session import Connection
 from drills.checks.base.side_by_side import side_by_side
-from drills.clock import SystemClock
 from tests.support.checked import Checked, checked
 from tests.support.cluster import module_state
+from tests.support.service import eventually
 
 __all__ = ["checked", "module_state"]
 pytestmark = [pytest.mark.postgres, pytest.mark.parametrize("checked", ["bundled-18"], indirect=True)]
+
+
+def sleeping(checked: Checked) -> int:
+    """How many sessions have a query of the test as their newest."""
+    with checked.cluster.connect() as session:
+        query = "select count(*) from pg_stat_activity where query like '%pg_sleep(60)%' and pid <> pg_backend_pid()"
+        return int((session.execute(query.encode()).fetchone() or (0,))[0])
 
 
 def test_an_interruption_cancels_the_queries_and_closes_the_connections(checked: Checked) -> None:
@@ -35,7 +42,7 @@ def test_an_interruption_cancels_the_queries_and_closes_the_connections(checked:
 
     def interrupt() -> None:
         begun.wait()
-        SystemClock().sleep(0.2)
+        eventually(lambda: sleeping(checked) == 2, "both queries to be at work")
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -53,9 +60,7 @@ def test_an_interruption_cancels_the_queries_and_closes_the_connections(checked:
             )
     finally:
         signal.signal(signal.SIGINT, before)
-    with checked.cluster.connect() as session:
-        query = "select count(*) from pg_stat_activity where query like '%pg_sleep(60)%' and pid <> pg_backend_pid()"
-        assert session.execute(query.encode()).fetchone() == (0,)
+    eventually(lambda: sleeping(checked) == 0, "their sessions to be gone")
 
 
 def test_an_error_of_one_is_raised(checked: Checked) -> None:

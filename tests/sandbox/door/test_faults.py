@@ -240,7 +240,7 @@ def test_a_call_whose_answer_is_lost_is_carried_out(box: RunningSandbox, kind: s
     with pytest.raises(ClientError) as refused:
         patient(box, "backup", 2).create_backup_vault(BackupVaultName=name)
 
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 30
     assert refused.value.response["Error"]["Code"] == "AlreadyExistsException"
     first, second = box.control.calls(operation="CreateBackupVault")[-2:]
     assert (first["status"], first["fault"], second["fault"]) == (200, kind, "")
@@ -260,7 +260,7 @@ def test_a_client_that_waits_for_ever_does_not_hold_up_the_end() -> None:
     began = time.monotonic()
 
     assert end_sandbox(running, timeout=30) == 0
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 30
     with pytest.raises((http.client.BadStatusLine, OSError)):
         connection.getresponse()
     connection.close()

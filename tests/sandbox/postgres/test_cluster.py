@@ -180,11 +180,11 @@ def test_kill_ends_processes_whose_main_process_has_gone(default: Cluster) -> No
 
     thread = threading.Thread(target=work)
     thread.start()
-    wait_until(lambda: backend.cpu_times().user > 0.2, 10, SystemClock(), what="the backend to be busy")
+    wait_until(lambda: backend.cpu_times().user > 0.2, 60, SystemClock(), what="the backend to be busy")
     pid = default.pid()
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not default.running(), 5, SystemClock(), what="the main process to go")
+    wait_until(lambda: not default.running(), 60, SystemClock(), what="the main process to go")
     assert alive(backend)
     default.kill()
     thread.join(10)
@@ -227,7 +227,7 @@ def test_sweep_ends_what_works_below_the_folder_and_nothing_else(default: Cluste
             return any("logical replication launcher" in " ".join(each.cmdline()) for each in server_processes(pid))
         return False
 
-    wait_until(has_started, 10, SystemClock(), what="the server to have all of its processes")
+    wait_until(has_started, 60, SystemClock(), what="the server to have all of its processes")
     members = server_processes(pid)
     (state / "stale").mkdir()
     (state / "stale" / "postmaster.pid").write_text(f"{os.getpid()}\n{state / 'stale'}\n", encoding="utf-8")
@@ -246,7 +246,7 @@ def test_another_process_can_tell_and_end_a_server_by_its_folder(default: Cluste
     other = Cluster(default.data, default.run_dir, default.binaries, default.user, default._password)
     assert other.pid() == default.pid()
     other.stop()
-    wait_until(lambda: not default.running(), 5, SystemClock(), what="the server to be gone")
+    wait_until(lambda: not default.running(), 60, SystemClock(), what="the server to be gone")
     assert other.pid() is None
 
 

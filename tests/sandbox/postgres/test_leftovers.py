@@ -53,7 +53,7 @@ def test_a_server_is_found_whatever_its_process_was_when_it_was_first_seen(tmp_p
             assert list(working_in(tmp_path)) == []
             starting.stdin.write(b"\n")
             starting.stdin.flush()
-            wait_until(lambda: [each.pid for each in working_in(tmp_path)] == [starting.pid], 10, SystemClock())
+            wait_until(lambda: [each.pid for each in working_in(tmp_path)] == [starting.pid], 60, SystemClock())
         finally:
             starting.kill()
 
