@@ -45,14 +45,19 @@ class SandboxEC2(EC2Backend):
         return moto.ec2.urls
 
     def delete_security_group(self, name: str | None = None, group_id: str | None = None) -> None:
-        """DeleteSecurityGroup: refused while the network interface of an instance has the group, or a cluster names it."""
+        """DeleteSecurityGroup: refused while the network interface of an instance has the group, or a cluster names it.
+
+        Its tags go with it, which moto keeps.
+        """
         rds = rds_backends[self.account_id][self.region_name]
         in_use = [each.vpc_security_group_ids for each in rds.databases.values()]
         in_use += [each.vpc_security_group_ids for each in rds.clusters.values()]
         for groups in in_use:
             if group_id and group_id in groups:
                 raise DependencyViolationError(f"resource {group_id} has a dependent object")
+        named = self.get_security_group_by_name_or_id(name) if name and not group_id else None
         super().delete_security_group(name, group_id)
+        self.tags.pop(named.id if named else str(group_id), None)
 
 
 def install() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from moto.rds.models import DBInstance, DBSnapshot, RDSBackend
@@ -22,6 +22,7 @@ from drills.sandbox.rds.restore_window import restore_window
 from drills.sandbox.state import DataPlane
 
 BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+EVENTS_KEPT = timedelta(days=14)
 
 MODIFIABLE = ("available", "storage-full", "incompatible-parameters")  # statuses in which an instance can be modified
 
@@ -67,6 +68,12 @@ class SandboxEvent:
     event_categories: tuple[str, ...]
     source_arn: str
     date: datetime
+
+
+def keep_event(events: list[Any], event: SandboxEvent) -> None:
+    """Append an event, and drop those that RDS no longer tells of ("for the past 14 days", DescribeEvents)."""
+    events[:] = [each for each in events if event.date - each.date.astimezone(UTC) <= EVENTS_KEPT]
+    events.append(event)
 
 
 class SandboxInstance(DBInstance):
@@ -155,10 +162,10 @@ class SandboxInstance(DBInstance):
 
     def record_event(self, message: str, *categories: str) -> None:
         """Add an event of this instance to the answers of DescribeEvents."""
-        self.backend.events.append(
-            SandboxEvent(  # type: ignore[arg-type]
-                self.db_instance_identifier, "db-instance", message, categories, self.arn, self._plane.instant()
-            )
+        now = self._plane.instant()
+        keep_event(
+            self.backend.events,
+            SandboxEvent(self.db_instance_identifier, "db-instance", message, categories, self.arn, now),
         )
 
 

@@ -89,6 +89,28 @@ def test_what_starts_a_sandbox_loads_little(module: str, heavy: tuple[str, ...])
     assert not loaded & set(heavy)
 
 
+def test_what_is_deleted_is_forgotten() -> None:
+    """A sandbox that stands for weeks keeps no object of moto of what AWS no longer has, nor the tags of a security group."""
+    look = """
+import gc, weakref
+from drills.sandbox import ec2
+from moto.ec2.models import ec2_backends
+ec2.install()
+backend = ec2_backends["123456789012"]["eu-central-1"]
+vpc = backend.create_vpc("10.9.0.0/16")
+def made():
+    group = backend.create_security_group("own", "of the test", vpc_id=vpc.id, tags={"run": "1"})
+    print(len(backend.describe_tags({"resource-id": [group.id]})))
+    return group.id, weakref.ref(group), weakref.ref(group.egress_rules[0])
+name, group, rule = made()
+backend.delete_security_group(group_id=name)
+gc.collect()
+print(group(), rule(), backend.describe_tags({"resource-id": [name]}), name in backend.tags)
+"""
+
+    assert said(f"{LEAN}\n{look}").splitlines() == ["1", "None None [] False"]
+
+
 def test_iam_reads_the_policies_of_aws_when_somebody_needs_one() -> None:
     """No request of another service reads them, nor one for roles; a policy that is asked for is there, and none is lost."""
     look = """

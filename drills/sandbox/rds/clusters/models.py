@@ -15,7 +15,7 @@ from moto.rds.models import DBCluster, DBClusterSnapshot, RDSBackend
 from drills.sandbox.base.delays import percent_done
 from drills.sandbox.postgres import parameters
 from drills.sandbox.postgres.servers import StoredSnapshot
-from drills.sandbox.rds.instances import BASE32, SandboxEvent, SandboxInstance
+from drills.sandbox.rds.instances import BASE32, SandboxEvent, SandboxInstance, keep_event
 from drills.sandbox.rds.restore_window import restore_window
 from drills.sandbox.state import DataPlane
 
@@ -146,10 +146,9 @@ class SandboxCluster(DBCluster):
 
     def record_event(self, message: str, *categories: str) -> None:
         """Add an event of this cluster to the answers of DescribeEvents."""
-        self.backend.events.append(
-            SandboxEvent(  # type: ignore[arg-type]
-                self.resource_id, "db-cluster", message, categories, self.arn, self._plane.instant()
-            )
+        now = self._plane.instant()
+        keep_event(
+            self.backend.events, SandboxEvent(self.resource_id, "db-cluster", message, categories, self.arn, now)
         )
 
 
