@@ -126,7 +126,10 @@ def _warm_after(record: RunRecord, restoration: Restoration) -> str:
 
 def status_rows(record: RunRecord, restoration: Restoration) -> list[tuple[str, str, str, str, str]]:
     """The statuses as stretches: seen from, seen until, status, what was pending, and how long it lasted."""
-    lasted = {(each.started_at, each.start_seconds): each for each in timeline.statuses(restoration, record.phases)}
+    lasted = {
+        (each.started_at, each.start_seconds): each
+        for each in timeline.statuses(restoration, record.phases, record.kind)
+    }
     rows = []
     for change in restoration.statuses:
         stretch = lasted.get((change.at, change.seconds or 0.0))

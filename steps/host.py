@@ -45,5 +45,5 @@ def client_is_there(drill_host: Any, drill: Drill) -> None:
 def local_copy_is_closed(drill_host: Any, restoration: Restoration, local_server: int | None) -> None:
     """Assert the owner and mode of the data directory, and the address that the server listens on; skip where it is remote."""
     if local_server is None:
-        pytest.skip("the scratch instance does not run on this machine: AWS operates its host")
+        pytest.skip("the copy does not run on this machine: AWS operates its host")
     assert_verdict(host.judge(host.observe_local_server(drill_host, local_server, restoration.port)), host.NAME)

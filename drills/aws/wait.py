@@ -88,7 +88,7 @@ def wait_available(
             pending = f", pending: {', '.join(status[1])}" if status[1] else ""
             raise StillRestoring(
                 f"expected 'available' with nothing pending within {show_duration(timeout)}, found {status[0]!r}"
-                f"{pending}: read the instance's events, or raise {key}"
+                f"{pending}: read its events, or raise {key}"
             )
         clock.sleep(pause_after(now - began, every))
 
@@ -110,7 +110,7 @@ def pause_after(waited: float, every: float) -> float:
 def _refuse_hopeless(instance: Instance) -> None:
     if instance.status in NEVER_AVAILABLE:
         raise RestoreFailed(
-            f"instance {instance.id!r} is {instance.status!r} and never becomes available from there, expected "
+            f"{instance.kind} {instance.id!r} is {instance.status!r} and never becomes available from there, expected "
             "'available': read its events with describe-events and remove the cause"
         )
 
@@ -118,6 +118,6 @@ def _refuse_hopeless(instance: Instance) -> None:
 def _refuse_unknown(waited: float) -> None:
     if waited >= UNKNOWN_FOR:
         raise RestoreFailed(
-            f"expected the scratch instance to be known to DescribeDBInstances, it was unknown for "
+            f"expected the copy to be known to RDS, it was unknown for "
             f"{show_duration(waited)}: see whether somebody removed it"
         )

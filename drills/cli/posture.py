@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
         facts = store_and_read(reached.clients, reached.restore, reached.config.target, store, reached.now)
     except (ClientError, BotoCoreError) as error:
         raise DrillError(
-            f"expected to read the instance {reached.config.target.instance}, found: "
+            f"expected to read the {reached.config.target.kind} {reached.config.target.instance}, found: "
             f"{explain(error, 'the rights that are needed are in docs/posture.md')}"
         ) from error
     known = reached.config.target.known_differences(), reached.now.date()
@@ -77,6 +77,7 @@ def _facts(
     return {
         "target": reached.config.target_name,
         "instance": facts.instance_id,
+        "kind": facts.kind.name,
         "dbi_resource_id": facts.resource_id,
         "account": facts.account,
         "region": facts.region,
@@ -91,7 +92,8 @@ def _facts(
 
 def show(reached: OpenTarget, results: Sequence[CheckResult], console: Console) -> None:
     """Print the results, then the findings with what to type, then what could not be read."""
-    where = f"{reached.config.target.instance} in account {reached.clients.account}, {reached.clients.region}"
+    target = reached.config.target
+    where = f"{target.kind} {target.instance} in account {reached.clients.account}, {reached.clients.region}"
     console.print(printable(where))
     results = [shorten(result, reached.clients.account, reached.clients.region) for result in results]
     if reached.config.simulated:
@@ -123,7 +125,7 @@ def short_names(text: str, account: str, region: str) -> str:
     """
     place = f"{re.escape(region)}:{re.escape(account)}"
     return re.sub(
-        rf"\barn:aws[\w-]*:(?:rds|backup|kms):{place}:(?:(?:db|snapshot|backup-vault|backup-plan|recovery-point):)?",
+        rf"\barn:aws[\w-]*:(?:rds|backup|kms):{place}:(?:(?:db|cluster|snapshot|cluster-snapshot|backup-vault|backup-plan|recovery-point):)?",
         "",
         text,
     )

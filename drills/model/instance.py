@@ -49,7 +49,9 @@ def made_for(kind: DatabaseKind) -> tuple[ResourceKind, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """A database instance as DescribeDBInstances shows it; `host` and `port` are empty and 0 while it is being made.
+    """A database instance as DescribeDBInstances shows it, or a cluster with its writer.
+
+    `host` and `port` are empty and 0 while it is being made.
 
     `pending` names what has been asked for and is not applied yet: pending values and parameter groups not in sync.
     """
@@ -80,6 +82,11 @@ class Instance:
     storage_type: str = ""
     storage_gib: int | None = None
     scaling: tuple[float, float] | None = None  # of a cluster: least and most capacity of Serverless v2
+
+    @property
+    def kind(self) -> DatabaseKind:
+        """Whether it is an instance or a cluster, by its ARN."""
+        return "cluster" if ":cluster:" in self.arn else "instance"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from drills.model.finding import CheckResult, NotChecked, Verdict
 from drills.model.forecast import ScoredForecast
 from drills.model.history import Trend
 from drills.model.incident import Incident
-from drills.model.instance import Resource, StatusChange
+from drills.model.instance import DatabaseKind, Resource, StatusChange
 from drills.model.point import RecoveryPoint, RefusedPoint
 from drills.model.price import RunPrice
 from drills.model.restore_job import RestoreTest
@@ -221,6 +221,11 @@ class RunRecord:
     def owner(self) -> str:
         """The run's id that what it works with in AWS carries, in name and tag: its own, or that of the run that it resumes."""
         return self.resumed_from.run_id if self.resumed_from else self.run_id
+
+    @property
+    def kind(self) -> DatabaseKind:
+        """Whether the target is an instance or an Aurora cluster."""
+        return "cluster" if value_of(self.settings, "target.cluster") else "instance"
 
     @property
     def unverified(self) -> tuple[Verdict, ...]:

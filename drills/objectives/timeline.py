@@ -6,11 +6,12 @@ source, this machine's clock or a field of AWS.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import zip_longest
+from types import MappingProxyType
 
-from drills.model.instance import StatusChange
+from drills.model.instance import DatabaseKind, StatusChange
 from drills.model.record import Restoration, RunRecord
 from drills.model.timing import Moment, Phase
 
@@ -18,7 +19,7 @@ DISRUPTION = "disruption"
 DECLARATION = "declaration"
 CHOSEN = "recovery point chosen"
 ACCEPTED = "restore accepted"
-CREATED = "instance created"
+CREATED: Mapping[DatabaseKind, str] = MappingProxyType({"instance": "instance created", "cluster": "cluster created"})
 ENDPOINT = "endpoint known"
 RESOLVED = "name resolves"
 CONNECTED = "first connection"
@@ -30,7 +31,12 @@ COMPARED = "content compared"
 HYDRATED = "hydrated"
 CLEAN = "cleaned up"
 
-STATUS_SOURCE = "DBInstanceStatus, when own clock first saw it"
+STATUS_SOURCE: Mapping[DatabaseKind, str] = MappingProxyType(
+    {
+        "instance": "DBInstanceStatus, when own clock first saw it",
+        "cluster": "the cluster's Status, then its writer's DBInstanceStatus, when own clock first saw it",
+    }
+)
 
 
 def moments(record: RunRecord) -> tuple[Moment, ...]:
@@ -42,19 +48,19 @@ def moments(record: RunRecord) -> tuple[Moment, ...]:
     for restoration in record.restorations:
         if restoration.purpose == "recovery":
             found += [
-                Moment(f"status {change.status}", change.at, STATUS_SOURCE, change.seconds)
+                Moment(f"status {change.status}", change.at, STATUS_SOURCE[record.kind], change.seconds)
                 for change in restoration.statuses
             ]
     return tuple(sorted(found, key=lambda each: (each.at, each.seconds is not None, each.seconds or 0.0)))
 
 
-def statuses(restoration: Restoration, phases: Sequence[Phase]) -> Iterator[Phase]:
+def statuses(restoration: Restoration, phases: Sequence[Phase], kind: DatabaseKind = "instance") -> Iterator[Phase]:
     """Yield each status as a stretch: it lasts until the next is seen, the last one until the phase that it began in ends."""
     seen = [change for change in restoration.statuses if change.seconds is not None]
     for change, following in zip_longest(seen, seen[1:]):
         end, end_seconds = _end(change, following, phases)
         name = f"{change.status}, pending {', '.join(change.pending)}" if change.pending else change.status
-        yield Phase(name, change.at, change.seconds or 0.0, end, end_seconds, source=STATUS_SOURCE)
+        yield Phase(name, change.at, change.seconds or 0.0, end, end_seconds, source=STATUS_SOURCE[kind])
 
 
 def _end(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from drills.model.finding import CheckResult
+from drills.model.instance import DatabaseKind
 from drills.model.parity import NotVerified
 from drills.policy_statements import read_statements
 from drills.posture.facts import Key, PostureFacts, Vault
@@ -13,6 +14,15 @@ from drills.posture.judgement import Judgement, count_noun
 from drills.posture.points import newest
 
 DELETES = "backup:DeleteRecoveryPoint"
+_SNAPSHOT: Mapping[DatabaseKind, str] = {
+    "instance": "db-snapshot",
+    "cluster": "db-cluster-snapshot",
+}  # as the AWS CLI has it
+# a cluster's snapshot that is not encrypted cannot be copied under a key (API reference, CopyDBClusterSnapshot, KmsKeyId)
+_ENCRYPTED_BY: Mapping[DatabaseKind, str] = {
+    "instance": "an instance is encrypted by restoring an encrypted copy: aws rds copy-db-snapshot --kms-key-id KEY",
+    "cluster": "a cluster is encrypted by restoring its snapshot so: aws rds restore-db-cluster-from-snapshot --kms-key-id KEY",
+}
 
 
 def point_key(facts: PostureFacts) -> CheckResult:
@@ -29,7 +39,7 @@ def point_key(facts: PostureFacts) -> CheckResult:
             point.arn,
             expected="an encrypted recovery point",
             found="it is not encrypted",
-            remedy="an instance is encrypted by restoring an encrypted copy: aws rds copy-db-snapshot --kms-key-id KEY",
+            remedy=_ENCRYPTED_BY[facts.kind.name],
         )
         return judged.result("the newest point needs no key")
     key = facts.keys.get(point.kms_key_id)
@@ -65,7 +75,7 @@ def _usable(judged: Judgement, facts: PostureFacts, arn: str, key: Key) -> None:
             arn,
             expected="a key of the customer's, which another account can be let use",
             found="a key that AWS manages: a snapshot under it cannot be shared",
-            remedy="aws rds copy-db-snapshot --kms-key-id KEY, and restore the source from that copy",
+            remedy=f"aws rds copy-{_SNAPSHOT[facts.kind.name]} --kms-key-id KEY, and restore the source from that copy",
         )
         return
     if not judged.was_read(f"policy of {arn}", key.policy):

@@ -70,7 +70,8 @@ def restore_needs(facts: PostureFacts) -> CheckResult:
     judged = Judgement("restore needs")
     needs = facts.needs
     if not judged.was_read("what a restore needs", needs) or not isinstance(needs, RestoreNeeds):
-        return judged.result("", nothing="there is no instance to say what a restore needs" if needs is None else "")
+        nothing = f"there is no {facts.kind.name} to say what a restore needs" if needs is None else ""
+        return judged.result("", nothing=nothing)
     _subnets(judged, needs)
     if judged.was_read("security groups", needs.groups_there) and not isinstance(needs.groups_there, NotVerified):
         for group in needs.security_groups:
@@ -146,15 +147,15 @@ def _quotas(judged: Judgement, facts: PostureFacts, needs: RestoreNeeds) -> None
 
 
 def stored(facts: PostureFacts) -> CheckResult:
-    """Return the configuration of this very instance is kept for the day on which it is gone."""
+    """Return the configuration of this very instance or cluster is kept for the day on which it is gone."""
     judged = Judgement("stored configuration")
-    kept = facts.stored
+    kept, of = facts.stored, facts.kind.name
     if facts.instance is None and kept is None:
-        return judged.result("", nothing="there is no instance, and no copy of its configuration")
+        return judged.result("", nothing=f"there is no {of}, and no copy of its configuration")
     if not judged.was_read("stored configuration", kept) or isinstance(kept, NotVerified):
         return judged.result("")
     judged.count()
-    again = "drills posture, where the instance can be read and the folder be written"
+    again = f"drills posture, where the {of} can be read and the folder be written"
     if not isinstance(kept, StoredConfiguration):
         judged.find("error", facts.arn, expected="a stored copy of its configuration", found="none", remedy=again)
     elif facts.resource_id and kept.dbi_resource_id != facts.resource_id:
@@ -162,7 +163,7 @@ def stored(facts: PostureFacts) -> CheckResult:
             "error",
             kept.place,
             expected=f"the configuration of {facts.resource_id}",
-            found=f"that of {kept.dbi_resource_id}, another instance of that name",
+            found=f"that of {kept.dbi_resource_id}, another {of} of that name",
             remedy=again,
         )
     elif facts.now - kept.taken_at > STORED_AT_MOST:

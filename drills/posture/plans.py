@@ -46,10 +46,10 @@ def protection(facts: PostureFacts) -> CheckResult:
             judged.find(
                 "warning",
                 f"{first.name}: {first.selection.get('SelectionName')}",
-                expected="a selection by tag, which a renamed or restored instance keeps",
+                expected=f"a selection by tag, which a renamed or restored {facts.kind.name} keeps",
                 found=f"a selection by the ARN of {facts.instance_id}: under another name it is not backed up",
                 remedy=f"aws backup create-backup-selection --backup-plan-id {first.plan.get('BackupPlanId')} "
-                f"--backup-selection with ListOfTags [{TAG}], and tag the instance so",
+                f"--backup-selection with ListOfTags [{TAG}], and tag the {facts.kind.name} so",
             )
     names = ", ".join(sorted({each.name for each in protections})) if not isinstance(protections, NotVerified) else ""
     return judged.result(f"backed up by {names}")
@@ -98,7 +98,7 @@ def rules(facts: PostureFacts) -> CheckResult:
             _rule(judged, facts, each, rule)
     if protections:
         _policy(judged, facts, protections)
-    nothing = "no plan selects the instance" if not judged.unread else ""
+    nothing = f"no plan selects the {facts.kind.name}" if not judged.unread else ""
     return judged.result(f"{count_noun(judged.compared, 'rule')} examined", nothing=nothing, requirement="optional")
 
 
@@ -110,7 +110,7 @@ def _rule(judged: Judgement, facts: PostureFacts, protection: Protection, rule: 
         judged.find(
             "warning",
             name,
-            expected="no move to cold storage, which AWS Backup ignores for RDS",
+            expected=f"no move to cold storage, which AWS Backup ignores for {facts.kind.protected}",
             found=f"MoveToColdStorageAfterDays {lifecycle['MoveToColdStorageAfterDays']}",
             remedy=f"{update} without it: what it should save is paid for",
         )

@@ -58,7 +58,7 @@ def jobs(facts: PostureFacts) -> CheckResult:
                 facts.arn,
                 expected="a backup job that has ended",
                 found="none in the last 30 days, which is how long AWS Backup lists them",
-                remedy="see whether a plan selects the instance, and drills backup --retain",
+                remedy=f"see whether a plan selects the {facts.kind.name}, and drills backup --retain",
             )
     return judged.result("the last backup job completed")
 

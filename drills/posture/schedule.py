@@ -18,7 +18,9 @@ def worst_case(facts: PostureFacts) -> CheckResult:
     if not judged.was_read("the backup schedule", worst) or isinstance(worst, NotVerified):
         return judged.result("")
     if worst is None:
-        return judged.result("", nothing="there is no instance whose schedule could be judged", requirement="optional")
+        return judged.result(
+            "", nothing=f"there is no {facts.kind.name} whose schedule could be judged", requirement="optional"
+        )
     judged.count()
     if worst.seconds is None or worst.seconds > rpo:
         judged.find(

@@ -156,7 +156,7 @@ def _open(
     instance = monitor.until_available()
     refuse_source(instance, source)
     if instance.created_at:
-        mark(timeline.CREATED, source=setup.kind.created, at=instance.created_at)
+        mark(timeline.CREATED[setup.kind.name], source=setup.kind.created, at=instance.created_at)
     enter("set the password")
     password = SecretStr(secrets.token_urlsafe(24))
     setup.handover.keep(instance, password)

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from drills.errors import OBJECTIVE_MISSED
 from drills.model.finding import Finding, Verdict
+from drills.model.instance import DatabaseKind
 from drills.model.point import NEWEST, USABLE, Choice, PointSelector, RecoveryPoint, RefusedPoint, Window
 
 VERDICT = "recovery point"
@@ -126,7 +127,7 @@ def _refusal(
     if kinds and point.kind not in kinds:
         return f"kind {point.kind!r} is not eligible; eligible: {', '.join(kinds)}"
     if wanted and point.dbi_resource_id != wanted:
-        return f"taken from another instance of that name ({point.dbi_resource_id or 'unknown'}), expected {wanted}"
+        return f"taken from another {_kind_of(wanted)} of that name ({point.dbi_resource_id or 'unknown'}), expected {wanted}"
     if point.status not in USABLE:
         return f"status {point.status}, expected COMPLETED or available"
     if point.expires_at and point.expires_at <= usable_at:
@@ -145,15 +146,20 @@ def _id_of_newest(points: Sequence[RecoveryPoint]) -> str | None:
     return newest.dbi_resource_id if newest else None
 
 
+def _kind_of(resource_id: str) -> DatabaseKind:
+    """Return whose resource id it is: those of clusters begin so (Amazon RDS API reference, DBCluster)."""
+    return "cluster" if resource_id.startswith("cluster-") else "instance"
+
+
 def _several_ids(ids: Sequence[str], wanted: str | None, points: Sequence[RecoveryPoint]) -> tuple[Finding, ...]:
-    name = points[0].instance_id
+    name, of = points[0].instance_id, _kind_of(wanted or ids[0])
     finding = Finding(
         check="recovery point",
         severity="warning",
         object=name,
-        expected="recovery points of one instance",
-        found=f"{len(ids)} DbiResourceIds: {', '.join(ids)}",
-        message=f"several instances were called {name!r}; only points of {wanted} were eligible",
+        expected=f"recovery points of one {of}",
+        found=f"{len(ids)} {'DbClusterResourceIds' if of == 'cluster' else 'DbiResourceIds'}: {', '.join(ids)}",
+        message=f"several {of}s were called {name!r}; only points of {wanted} were eligible",
     )
     return (finding,)
 
@@ -187,5 +193,5 @@ def explain_none(instance_id: str, vault: str | None, choice: Choice, sample: Po
     kind = {"newest": "", "copy": " that a copy job made"}.get(sample.kind, f" ({sample.description})")
     return (
         f"expected a usable recovery point of {instance_id!r}{kind} in {where}, {found}: "
-        "see whether the backup plan selects the instance and why its last jobs did not complete"
+        "see whether the backup plan selects it and why its last jobs did not complete"
     )

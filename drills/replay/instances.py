@@ -177,8 +177,9 @@ def _measured(recovery: Recovery) -> Iterator[Difference]:
         found = f"{called_at(asked[0])}, by AWS's answer"
         yield Difference(f"moments[{timeline.ACCEPTED}].at", str(moments[timeline.ACCEPTED].at), found)
     created = [each.created_at for copy in recovered for each in _described(recovery, copy) if each.created_at]
-    if created and timeline.CREATED in moments and moments[timeline.CREATED].at not in created:
-        yield from between(f"moments[{timeline.CREATED}].at", str(moments[timeline.CREATED].at), str(created[-1]))
+    for name in timeline.CREATED.values():
+        if created and name in moments and moments[name].at not in created:
+            yield from between(f"moments[{name}].at", str(moments[name].at), str(created[-1]))
 
 
 def _lies_within(recovery: Recovery, name: str, at: datetime) -> bool:

@@ -25,7 +25,7 @@ from drills.aws.read import (
 )
 from drills.aws.remedies import explain
 from drills.aws.session import Clients
-from drills.model.instance import REMOVAL_ORDER, ResourceKind
+from drills.model.instance import COPIES, REMOVAL_ORDER, ResourceKind
 from drills.record import RUN_ID
 from drills.sweep.leftovers import Leftover
 
@@ -53,18 +53,19 @@ def find(clients: Clients, kinds: Iterable[ResourceKind] = REMOVAL_ORDER) -> Fou
             unlisted.append(kind)
             unread.append(f"expected to list the {kind}s of {where}, found: {explain(error, _AGAIN)}")
     dated = _with_leases(_with_log_groups_dated(found))
-    return Found(_with_users(dated, known="db-instance" not in unlisted), tuple(unread), tuple(unlisted))
+    known = not COPIES.intersection(unlisted)
+    return Found(_with_users(dated, known=known), tuple(unread), tuple(unlisted))
 
 
 def _with_users(found: tuple[Leftover, ...], *, known: bool) -> tuple[Leftover, ...]:
-    """Return the same, what an instance cannot do without with the instances of its run: also one that was renamed or untagged."""
-    instances = [each for each in found if each.kind in ("db-instance", "db-cluster")]
+    """Return the same, what a copy cannot do without with the copies of its run: also one that was renamed or untagged."""
+    copies = [each for each in found if each.kind in COPIES]
 
     def used(each: Leftover) -> Leftover:
         if each.kind not in AFTER_INSTANCE or not each.run_id or each.id.startswith(LOCK_PREFIX):
             return each
         stem = f"{PREFIX}{each.run_id}-"
-        users = tuple(one for one in instances if one.run_id == each.run_id or one.id.startswith(stem))
+        users = tuple(one for one in copies if one.run_id == each.run_id or one.id.startswith(stem))
         return dataclasses.replace(each, users=users, users_known=known)
 
     return tuple(map(used, found))

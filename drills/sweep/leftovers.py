@@ -43,11 +43,11 @@ class Leftover:
     named: bool = True
     resource_id: str = ""
     incident: bool = False  # whether somebody keeps it, whom a drill does not tell to remove it
-    users: tuple[Leftover, ...] = ()  # the instances of its run, by name or tag
-    users_known: bool = True  # whether instances could be listed
+    users: tuple[Leftover, ...] = ()  # the instances and clusters of its run, by name or tag
+    users_known: bool = True  # whether these could be listed
 
     def needed_by(self, now: datetime) -> tuple[Leftover, ...]:
-        """The instances of its run that are there and not past their time at `now`."""
+        """The instances and clusters of its run that are there and not past their time at `now`."""
         return tuple(each for each in self.users if standing_of(each, now) != "past")
 
 

@@ -40,14 +40,24 @@ class Swept:
 def _kept(leftover: Leftover, at: datetime) -> str:
     needed = leftover.needed_by(at)
     if not needed:
-        return "not removed: instances could not be listed, so that whether an instance needs it is not known"
-    names, verb = ", ".join(each.id for each in needed), "needs" if len(needed) == 1 else "need"
-    one = "the instance" if len(needed) == 1 else "the instances"
+        return (
+            "not removed: instances or clusters could not be listed, so that whether one of them needs it is not known"
+        )
+    verb, one = ("needs", "that") if len(needed) == 1 else ("need", "those")
     how = "; ".join(dict.fromkeys(explain(each, at) for each in needed))
     return (
-        f"not removed: {one} {names} {verb} it, and a sweep does not remove {one} now ({how}); to keep all of it for good: drills "
-        f"restore keep {leftover.run_id}"
+        f"not removed: {_named(needed)} {verb} it, and a sweep does not remove {one} now ({how}); to keep all of it for good: "
+        f"drills restore keep {leftover.run_id}"
     )
+
+
+def _named(needed: tuple[Leftover, ...]) -> str:
+    """Return the clusters and instances by what they are: "the cluster a and the instance b"."""
+    found = []
+    for kind, noun in (("db-cluster", "cluster"), ("db-instance", "instance")):
+        if names := [each.id for each in needed if each.kind == kind]:
+            found.append(f"the {noun}{'s' if len(names) > 1 else ''} {', '.join(names)}")
+    return " and ".join(found)
 
 
 # What may be another's is looked at before anything: no command that removes it is offered.

@@ -132,7 +132,7 @@ def _restored_elsewhere(record: RunRecord) -> Seen:
     found = recovery(record)
     made = [each for each in record.resources if found and each.kind in COPIES and each.id == found.instance_id]
     if not made:
-        return "not verified", "no scratch instance is recorded"
+        return "not verified", "no copy is recorded"
     return _elsewhere("the restored copy", made[0].region, record)
 
 

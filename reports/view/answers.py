@@ -52,7 +52,7 @@ def wording_of_target(record: RunRecord) -> str:
 
 def _what(record: RunRecord) -> str:
     found = words.recovery(record)
-    source = f"{wording_of_target(record)}, of instance {record.target.instance_id}" if record.target else ""
+    source = f"{wording_of_target(record)}, of {record.kind} {record.target.instance_id}" if record.target else ""
     if found is None or not found.instance_id:
         return f"nothing: no copy was restored of {source or 'the target, which is not known yet'}"
     if why := _not_restored(record, found):

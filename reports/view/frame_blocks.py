@@ -13,7 +13,7 @@ from reports.view.parts import NOT_RECORDED, NOT_SUPPLIED, Block, Folded, Lines,
 from reports.view.whom import aws_caller, by_whom
 
 THREATS = {
-    "instance loss": "the instance and its storage are lost",
+    "instance loss": "the {kind} and its storage are lost",
     "logical corruption": "data was deleted or damaged by a program or a person",
     "account or region loss": "the account or the region cannot be reached",
 }
@@ -31,7 +31,7 @@ def identity(record: RunRecord) -> Block:
         ("by whom", by_whom(record)),
         ("test type", _test_type(record)),
         ("scenario", scenario),
-        ("threat", THREATS.get(scenario, NOT_RECORDED)),
+        ("threat", THREATS.get(scenario, NOT_RECORDED).format(kind=record.kind)),
         ("environment", f"profile {record.profile}" + (", simulated" if record.simulated else ", AWS")),
         ("version", version),
         ("start record", f"sha256 {kept.start}" if kept and kept.start else NOT_SUPPLIED),
@@ -67,7 +67,7 @@ def scope(record: RunRecord) -> Block:
     missing, count = untested(record), untested_count(record)
     lead = facts(
         ("target", target.name if target else "not known yet"),
-        ("source instance", target.instance_id if target else ""),
+        (f"source {record.kind}", target.instance_id if target else ""),
         ("resource id", target.dbi_resource_id if target else ""),
         ("databases", ", ".join(target.databases) if target else ""),
         ("data", target.data if target else ""),

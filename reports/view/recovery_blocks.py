@@ -44,7 +44,7 @@ def _point_rows(record: RunRecord, found: Restoration, point: RecoveryPoint) -> 
         ("type", f"{'continuous' if point.kind == 'continuous' else 'snapshot'}: {point.kind}{owned}"),
         ("snapshot", point.snapshot_id),
         ("status", point.status),
-        ("instance", point.instance_id + (f" ({point.dbi_resource_id})" if point.dbi_resource_id else "")),
+        (record.kind, point.instance_id + (f" ({point.dbi_resource_id})" if point.dbi_resource_id else "")),
         ("data reach to", f"{words.show_instant(point.data_time)}, from {point.data_time_source or 'no field of AWS'}"),
         ("age at the disaster", words.seconds_or(age if age is None or age >= 0 else None, NOT_RECORDED)),
         ("created", words.show_instant(point.created_at)),
@@ -116,7 +116,8 @@ def _tables(record: RunRecord) -> list[Folded]:
             (status, since, until, lasted, pending)
             for since, until, status, pending, lasted in recovery_words.status_rows(record, found)
         ]
-        caption = "Statuses of the scratch instance (DBInstanceStatus), from when this machine's clock first saw each"
+        shown = "instance (DBInstanceStatus)" if record.kind == "instance" else "cluster and its writer"
+        caption = f"Statuses of the scratch {shown}, from when this machine's clock first saw each"
         columns = "Status:name, From (UTC), Until (UTC), Lasted:number, Still pending"
         made.append(Folded(f"Statuses of the copy: {len(statuses)}", (table(caption, columns, statuses),)))
     return made

@@ -158,6 +158,7 @@ DESCRIBED: list[tuple[str, str, Any]] = [
     ("subnet_group", "DBSubnetGroup", "elsewhere"),
     ("network_type", "NetworkType", "DUAL"),
     ("encrypted", "StorageEncrypted", False),
+    ("encryption_type", "StorageEncryptionType", "sse-rds"),
     ("kms_key", "KmsKeyId", "arn:aws:kms:eu-central-1:1:key/other"),
     ("database_insights", "DatabaseInsightsMode", "advanced"),
     ("serverless_platform", "ServerlessV2PlatformVersion", "4"),
@@ -348,7 +349,7 @@ NOT_COMPARED = {
         *("PerformanceInsightsEnabled", "PerformanceInsightsKMSKeyId", "PerformanceInsightsRetentionPeriod"),
     },
     "a part of what is compared": {
-        *("ActivityStreamMode", "ActivityStreamKmsKeyId", "ActivityStreamKinesisStreamName", "StorageEncryptionType"),
+        *("ActivityStreamMode", "ActivityStreamKmsKeyId", "ActivityStreamKinesisStreamName"),
         *("VPCNetworkingEnabled", "LimitlessDatabase"),
     },
     "told of the data, which are compared": {"DatabaseName", "CharacterSetName", "DBSystemId"},

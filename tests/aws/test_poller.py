@@ -104,6 +104,14 @@ def test_a_status_that_never_ends_is_raised_at_once(status: str) -> None:
     assert statuses(changes) == ["creating", status]
 
 
+def test_a_cluster_that_fails_is_called_one() -> None:
+    """By its ARN, which each description has."""
+    failed = replace(THERE, status="failed", arn="arn:aws:rds:eu-central-1:123456789012:cluster:copy")
+
+    with pytest.raises(RestoreFailed, match="cluster 'copy' is 'failed'"):
+        wait(failed)
+
+
 @pytest.mark.parametrize("status", sorted(OPERATIONAL))
 def test_an_instance_that_still_reads_its_volume_is_settled(status: str) -> None:
     """RDS calls a restored instance so for hours, and "it remains available for operations" (Viewing DB instance status)."""
@@ -170,7 +178,7 @@ def test_time_that_is_up_says_what_was_seen_last(last: Seen, found: str) -> None
     said = str(raised.value)
     assert said.startswith("expected 'available' with nothing pending within 2 m, ")
     assert found in said
-    assert said.endswith("read the instance's events, or raise targets.orders.timeout")
+    assert said.endswith("read its events, or raise targets.orders.timeout")
 
 
 @given(

@@ -131,7 +131,7 @@ def test_every_moment_of_a_recovery_is_told_with_its_source(tmp_path: Path) -> N
     statuses = [name for name in names if name.startswith("status ")]
     assert statuses[0] == "status creating"
     assert {"status modifying", "status backing-up", "status available"} <= set(statuses)
-    assert {moment.source for moment in told if moment.name in statuses} == {timeline.STATUS_SOURCE}
+    assert {moment.source for moment in told if moment.name in statuses} == {timeline.STATUS_SOURCE["instance"]}
     at = [moment.seconds for moment in told if moment.seconds is not None]
     assert at == sorted(at)
 
@@ -144,7 +144,7 @@ def test_a_status_lasts_until_the_next_is_seen(tmp_path: Path) -> None:
     assert [phase.name for phase in lasted][:1] == ["creating"]
     assert lasted[0].seconds == pytest.approx(3.0, abs=WITHIN)
     assert all(a.end_seconds == b.start_seconds for a, b in itertools.pairwise(lasted))
-    assert all(phase.source == timeline.STATUS_SOURCE for phase in lasted)
+    assert all(phase.source == timeline.STATUS_SOURCE["instance"] for phase in lasted)
 
 
 def test_cold_and_warm_times_are_kept(tmp_path: Path) -> None:

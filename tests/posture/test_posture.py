@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -320,6 +321,28 @@ def test_what_is_said_of_a_cluster_is_a_clusters(
     assert of_cluster.arn == facts.arn.replace(":db:", ":cluster:")
     full = with_needs(of_cluster, quotas={"ManualSnapshots": (9, 9)})
     assert result_of(full, "restore needs").outcome == "met"
+
+
+@pytest.mark.parametrize("row", PROVOKED)
+def test_no_finding_of_a_cluster_speaks_of_an_instance(
+    facts: PostureFacts, row: tuple[str, Callable[[PostureFacts], PostureFacts], str, str, str]
+) -> None:
+    """What was expected and found, what to type, and what could not be judged: a cluster is called one everywhere."""
+    for results in (
+        judge(row[1](replace(facts, kind=CLUSTER))),
+        judge(replace(row[1](facts), kind=CLUSTER, instance=None)),
+    ):
+        said = [
+            text
+            for each in results
+            for text in (each.sentence, *(text for one in each.findings for text in _texts(one)))
+        ]
+
+        assert [text for text in said if re.search(r"\binstances?\b|db-snapshot", text)] == []
+
+
+def _texts(finding: Finding) -> tuple[str, str, str]:
+    return finding.expected, finding.found, finding.message
 
 
 UNREAD: list[tuple[str, Callable[[PostureFacts], PostureFacts], set[str]]] = [

@@ -52,6 +52,18 @@ def test_a_point_that_is_not_usable_is_refused_with_the_reason(changes: dict[str
     assert reason in explain_none("orders", "vault", choice)
 
 
+def test_points_of_clusters_are_called_so() -> None:
+    """Of another cluster of that name, by the resource id that AWS gives clusters; the same where there were several."""
+    points = [replace(POINT, dbi_resource_id=name) for name in ("cluster-A", "cluster-B")]
+    choice = choose_newest(points, dbi_resource_id="cluster-A", usable_at=NOON)
+
+    assert "taken from another cluster of that name (cluster-B)" in choice.refused[0].reason
+    assert (choice.findings[0].expected, choice.findings[0].found) == (
+        *("recovery points of one cluster", "2 DbClusterResourceIds: cluster-A, cluster-B"),
+    )
+    assert choice.findings[0].message.startswith("several clusters were called")
+
+
 AGES = st.lists(st.integers(min_value=1, max_value=999), min_size=1, max_size=8, unique=True)
 
 

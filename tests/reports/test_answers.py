@@ -10,8 +10,9 @@ import pytest
 from pypdf import PdfReader
 
 from drills.model.incident import Incident
-from drills.model.record import RunRecord
+from drills.model.record import RunRecord, Setting
 from drills.model.timing import Objectives
+from drills.objectives import timeline
 from drills.record import to_json
 from reports import html, markdown, pdf
 from reports.view import answers
@@ -68,6 +69,29 @@ def test_the_answers_name_source_copy_point_and_instants() -> None:
         told["all compared"]
         == "no: 1 check not verified, 2 things not compared, or not exactly; block 8 has the reasons"
     )
+
+
+def test_a_report_of_a_cluster_calls_it_one() -> None:
+    """Source, threat, recovery point, moments and statuses: the cluster and its writer, and the record's words for the rest."""
+    green = green_drill()
+    record = dataclasses.replace(
+        green, settings=(*green.settings, Setting("target.cluster", "myappdbprod", "drill.toml"))
+    )
+    of_instance, of_cluster = markdown.render(green), markdown.render(record)
+
+    for said in (
+        "of {0} myappdbprod",
+        "| source {0} | myappdbprod |",
+        "| threat | the {0} and its storage are lost |",
+        "| {0} | myappdbprod (db-",
+    ):
+        assert said.format("instance") in of_instance, said
+        assert said.format("cluster") in of_cluster, said
+        assert said.format("instance") not in of_cluster, said
+    assert "the scratch instance (DBInstanceStatus)" in of_instance
+    assert "the scratch cluster and its writer" in of_cluster
+    sources = {each.source for each in timeline.moments(record) if each.name.startswith("status ")}
+    assert sources == {"the cluster's Status, then its writer's DBInstanceStatus, when own clock first saw it"}
 
 
 def test_a_copy_that_never_came_to_be_is_not_said_to_be_restored() -> None:

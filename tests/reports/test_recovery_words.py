@@ -91,7 +91,7 @@ def test_moments_are_told_from_the_declaration_on(record: RunRecord) -> None:
 
     assert rows[timeline.DECLARATION] == ("0.0 s", "own clock")
     assert rows[timeline.DISRUPTION] == ("–", "simulated, now")
-    assert rows["status modifying"] == ("2.0 s", timeline.STATUS_SOURCE)
+    assert rows["status modifying"] == ("2.0 s", timeline.STATUS_SOURCE["instance"])
     assert rows[timeline.PASSED][0] == "33.6 s"
 
 

@@ -14,7 +14,7 @@ from drills.config.limits import Limit
 from drills.errors import DrillError
 from drills.model.instance import ResourceKind
 from drills.sweep.find import find
-from drills.sweep.leftovers import standing_of
+from drills.sweep.leftovers import Leftover, standing_of
 from drills.sweep.remove import remove
 from drills.sweep.result import Swept
 from tests.support.clock import NOON, HandClock
@@ -26,19 +26,46 @@ FIRST = f"drill-{RUN}-first"
 LIMIT = Limit("clean up", 5.0, "limits.clean_up", "default")
 
 
-def test_nothing_that_an_instance_may_need_goes_while_instances_cannot_be_listed() -> None:
+@pytest.mark.parametrize("operation", ["DescribeDBInstances", "DescribeDBClusters"])
+def test_nothing_that_a_copy_may_need_goes_while_copies_cannot_be_listed(operation: str) -> None:
     """It is not known then whether the password is still needed."""
     with mock_aws():
         lossy = LossyAws()
         make_all(boto3.Session("test", "test", region_name="eu-central-1"), STEM, PAST)
-        lossy.lose("rds", "DescribeDBInstances", "denied", times=None, carried_out=False)
+        lossy.lose("rds", operation, "denied", times=None, carried_out=False)
         found = find(lossy.clients)
         lossy.recover()
 
     (secret,) = (each for each in found.leftovers if each.kind == "secret")
+    secret = dataclasses.replace(secret, users=())  # whose copy is not among what could be listed
     swept = Swept(secret, standing_of(secret, NOON + timedelta(days=1)), NOON)
     assert swept.standing == "kept"
-    assert "whether an instance needs it is not known" in swept.reason
+    assert (
+        "instances or clusters could not be listed, so that whether one of them needs it is not known" in swept.reason
+    )
+
+
+@pytest.mark.parametrize(
+    ("users", "said"),
+    [
+        ((("db-instance", "a"),), "the instance a needs it, and a sweep does not remove that now"),
+        (
+            (("db-instance", "a"), ("db-instance", "b")),
+            "the instances a, b need it, and a sweep does not remove those now",
+        ),
+        ((("db-instance", "a-writer"), ("db-cluster", "a")), "the cluster a and the instance a-writer need it, and"),
+    ],
+)
+def test_what_is_kept_says_for_which_clusters_and_instances(
+    users: tuple[tuple[ResourceKind, str], ...], said: str
+) -> None:
+    """A cluster is called one, with its instances beside it."""
+    later = (NOON + timedelta(days=1)).isoformat()
+    place = ("123456789012", "eu-central-1", RUN, "orders")
+    copies = tuple(Leftover(kind, name, *place, later) for kind, name in users)
+    secret = Leftover("secret", "drill-x", *place, (NOON - timedelta(hours=1)).isoformat(), users=copies)
+
+    assert f"not removed: {said}" in Swept(secret, standing_of(secret, NOON), NOON).reason
 
 
 def test_a_group_that_something_else_uses_is_left_soon() -> None:

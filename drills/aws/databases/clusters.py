@@ -7,6 +7,7 @@ from typing import Any
 
 # DBCluster's members (Amazon RDS API reference), by the name of the setting that holds them as they are
 _PLAIN_MEMBERS: Mapping[str, str] = {
+    "encryption_type": "StorageEncryptionType",
     "global_cluster": "GlobalClusterIdentifier",
     "scalability": "ClusterScalabilityType",
     "serverless_platform": "ServerlessV2PlatformVersion",

@@ -19,6 +19,9 @@ from drills.model.settings.rules import FAMILIES, RESTORE_ANEW, SETTING_RULES, S
 After = Literal["kept", "default", "none", "unknown"]
 FROM_SNAPSHOT, TO_MOMENT, CREATE = "RestoreDBClusterFromSnapshot", "RestoreDBClusterToPointInTime", "CreateDBInstance"
 
+# a snapshot of a cluster that is not encrypted cannot be copied under a key (API reference, CopyDBClusterSnapshot)
+_WITH_KEY = "it cannot be changed afterwards: restore the snapshot again with --kms-key-id"
+
 
 @dataclass(frozen=True, slots=True)
 class Restored:
@@ -48,7 +51,7 @@ CLUSTER_RULES: Mapping[str, SettingRule] = MappingProxyType(
         **_as_an_instance(
             "cluster", "security_groups", "pending", "subnet_group", "subnets", "vpc", "engine", "engine_version",
             "storage_type", "backup_retention_days", "backup_window", "maintenance_window", "deletion_protection", "log_exports",
-            "iam_authentication", "copy_tags_to_snapshot", "network_type", "encrypted", "kms_key", "database_insights",
+            "iam_authentication", "copy_tags_to_snapshot", "network_type", "database_insights",
             "master_username", "domains", "replica_of", "activity_stream",
         ),
         "parameter_group": _with("parameter_group", option="--db-cluster-parameter-group-name {}"),
@@ -58,6 +61,9 @@ CLUSTER_RULES: Mapping[str, SettingRule] = MappingProxyType(
         "multi_az": _with(
             "multi_az", option="", off="", remedy="aws rds create-db-instance, of a reader in another availability zone"
         ),
+        "encrypted": _with("encrypted", remedy=_WITH_KEY),
+        "kms_key": _with("kms_key", remedy=_WITH_KEY),
+        "encryption_type": SettingRule("warning", "another kind of key encrypts it, or none", remedy=_WITH_KEY, of="cluster"),
         "availability_zones": SettingRule(
             "information", "its instances can be in other zones", remedy=RESTORE_ANEW, of="cluster"
         ),
@@ -161,6 +167,7 @@ RESTORED: Mapping[str, Restored] = MappingProxyType(
         "network_type": Restored("unknown", "unknown", "NetworkType"),
         "encrypted": Restored("kept", "kept", "KmsKeyId"),
         "kms_key": Restored("kept", "kept", "KmsKeyId"),
+        "encryption_type": Restored("unknown", "unknown", "KmsKeyId"),
         "database_insights": Restored("default", "unknown", "", _WHOLE),
         "master_username": Restored("kept", "kept", "", _NO_PARAMETER),
         "master_secret": Restored("unknown", "unknown", "", _NO_PARAMETER),
