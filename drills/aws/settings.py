@@ -25,6 +25,7 @@ from drills.aws.session import Clients
 from drills.checks.base.session import Connection
 from drills.errors import DrillError
 from drills.files import write_privately
+from drills.model.instance import DatabaseKind
 from drills.model.parity import IDENTITY, NotVerified
 from drills.model.settings.clusters import CLUSTER_RULES
 
@@ -270,7 +271,7 @@ def _documents(page: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class StoredSettings:
-    """The configuration of an instance as it was at an instant (aware), for the day on which it can no longer be read."""
+    """The configuration of a database as it was at an instant (aware), for the day on which it can no longer be read."""
 
     account: str
     region: str
@@ -278,16 +279,21 @@ class StoredSettings:
     dbi_resource_id: str
     taken_at: datetime
     settings: Mapping[str, object]
+    kind: DatabaseKind
 
 
-def stored_path(folder: Path, account: str, region: str, instance_id: str) -> Path:
-    """Return where the copy lies: one file an instance, so that accounts and regions are kept apart."""
-    return folder / f"{account}.{region}.{instance_id}.json"
+def stored_path(folder: Path, account: str, region: str, instance_id: str, kind: DatabaseKind) -> Path:
+    """Return where the copy lies: one file a database, so that accounts and regions are kept apart.
+
+    A cluster may have the name of an instance; no name of either has a dot.
+    """
+    name = f"cluster.{instance_id}" if kind == "cluster" else instance_id
+    return folder / f"{account}.{region}.{name}.json"
 
 
 def save(folder: Path, stored: StoredSettings) -> Path:
     """Keep a copy, in place of the one before, readable by its owner only. DrillError where it cannot be written."""
-    path = stored_path(folder, stored.account, stored.region, stored.instance_id)
+    path = stored_path(folder, stored.account, stored.region, stored.instance_id, stored.kind)
     whole = {
         "account": stored.account,
         "region": stored.region,
@@ -309,9 +315,9 @@ def save(folder: Path, stored: StoredSettings) -> Path:
     return path
 
 
-def load(folder: Path, account: str, region: str, instance_id: str) -> StoredSettings | None:
+def load(folder: Path, account: str, region: str, instance_id: str, kind: DatabaseKind) -> StoredSettings | None:
     """Return the copy that was kept last, None where none was. DrillError where the file is no such copy."""
-    path = stored_path(folder, account, region, instance_id)
+    path = stored_path(folder, account, region, instance_id, kind)
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
         settings = {
@@ -325,6 +331,7 @@ def load(folder: Path, account: str, region: str, instance_id: str) -> StoredSet
             raw["dbi_resource_id"],
             datetime.fromisoformat(raw["taken_at"]),
             settings,
+            kind,
         )
     except FileNotFoundError:
         return None

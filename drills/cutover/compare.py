@@ -41,7 +41,7 @@ def read_configuration(clients: Clients, instance_id: str) -> dict[str, Any]:
 
 def stored_configuration(clients: Clients, instance_id: str) -> tuple[dict[str, Any], str] | None:
     """Return the last copy that `drills posture` kept of an instance that is gone, and of when it is."""
-    found = settings.load(settings.FOLDER, clients.account, clients.region, instance_id)
+    found = settings.load(settings.FOLDER, clients.account, clients.region, instance_id, "instance")
     return (to_json(found.settings), f"{found.taken_at:%Y-%m-%d %H:%M:%S} UTC") if found else None
 
 

@@ -74,7 +74,7 @@ def _read(clients: Clients, restore: Clients, target: Target, now: datetime, sto
         points=points,
         vault_points=read_or_not_verified("backup:ListRecoveryPointsByBackupVault", reader.vault_points),
         needs=reader.needs(raw),
-        stored=_stored(store, clients, target.instance),
+        stored=_stored(store, clients, target),
         worst_case=read_or_not_verified(
             "backup:ListBackupPlans, backup:ListBackupJobs, backup:ListCopyJobs",
             lambda: _worst_case(clients, target, now),
@@ -98,16 +98,15 @@ def _document(raw: Any) -> Document:
     return read
 
 
-def _stored(store: Path, clients: Clients, instance: str) -> StoredConfiguration | NotVerified | None:
+def _stored(store: Path, clients: Clients, target: Target) -> StoredConfiguration | NotVerified | None:
+    of = clients.account, clients.region, target.instance, target.kind
     try:
-        kept = settings.load(store, clients.account, clients.region, instance)
+        kept = settings.load(store, *of)
     except DrillError as error:
         return NotVerified(str(error))
     if kept is None:
         return None
-    return StoredConfiguration(
-        kept.dbi_resource_id, kept.taken_at, str(settings.stored_path(store, kept.account, kept.region, instance))
-    )
+    return StoredConfiguration(kept.dbi_resource_id, kept.taken_at, str(settings.stored_path(store, *of)))
 
 
 class _FactReader:
@@ -311,7 +310,9 @@ def store_and_read(clients: Clients, restore: Clients, target: Target, store: Pa
         resource_id = str(found["dbi_resource_id"])
         settings.save(
             store,
-            settings.StoredSettings(clients.account, clients.region, target.instance, resource_id, now, found),
+            settings.StoredSettings(
+                clients.account, clients.region, target.instance, resource_id, now, found, target.kind
+            ),
         )
     except DrillError:  # no instance, or no folder to write to: judged by what is there
         pass

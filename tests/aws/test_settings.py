@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import stat
 from collections.abc import Iterator
@@ -352,15 +353,20 @@ def test_a_kept_copy_is_what_was_read(configured: Configured, tmp_path: Path) ->
         str(found["dbi_resource_id"]),
         datetime(2026, 1, 2, tzinfo=UTC),
         found,
+        "instance",
     )
     path = save(tmp_path / "posture", stored)
 
-    assert load(tmp_path / "posture", "123456789012", "eu-central-1", "orders") == stored
-    assert load(tmp_path / "posture", "123456789012", "eu-west-1", "orders") is None
+    assert load(tmp_path / "posture", "123456789012", "eu-central-1", "orders", "instance") == stored
+    assert load(tmp_path / "posture", "123456789012", "eu-west-1", "orders", "instance") is None
+    cluster = dataclasses.replace(stored, kind="cluster", settings={"port": 5432})
+    assert save(tmp_path / "posture", cluster) != path  # of the same name, as where one was moved into the other
+    assert load(tmp_path / "posture", "123456789012", "eu-central-1", "orders", "instance") == stored
+    assert load(tmp_path / "posture", "123456789012", "eu-central-1", "orders", "cluster") == cluster
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     path.write_text('{"settings": 1}')
     with pytest.raises(DrillError, match="remove the file and run drills posture again"):
-        load(tmp_path / "posture", "123456789012", "eu-central-1", "orders")
+        load(tmp_path / "posture", "123456789012", "eu-central-1", "orders", "instance")
     (tmp_path / "file").write_text("")
     with pytest.raises(DrillError, match="name another folder"):
         save(tmp_path / "file", stored)
