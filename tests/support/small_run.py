@@ -18,9 +18,7 @@ from pathlib import Path
 
 import psutil
 
-from drills import record
 from drills.clock import SystemClock, wait_until
-from drills.model.record import SCHEMA_VERSION, RunRecord
 from drills.run import lifeline, plan, supervisor
 from drills.screen import Screen
 from tests.support.paths import CHECKOUT
@@ -31,6 +29,11 @@ import json, os, pathlib, signal, subprocess, sys, threading
 folder, work = map(pathlib.Path, sys.argv[1:3])
 def reached(name): (folder / f"at-{name}").write_text(str(os.getpid()))
 def rest(seconds=600): threading.Event().wait(seconds)
+def note(**changes):  # in the record: without drills.record, which takes most of what a program of one line takes
+    kept = folder / "drill.json"
+    if kept.exists():
+        kept.with_suffix(".new").write_text(json.dumps(json.loads(kept.read_text()) | changes))
+        kept.with_suffix(".new").replace(kept)
 """
 SERVICE = """
 (work / "up").touch()
@@ -54,19 +57,15 @@ rest()
 FINISH = """
 reached("finish")
 rest(float(os.path.exists(folder / "slow-finish")) * 1.5)
-from drills import record
 from drills.run import supervisor
 outcome = supervisor.read_outcome(folder)
-if (folder / "drill.json").exists():
-    journal = record.Journal.open(folder)
-    journal.update(code=12, all_codes=(12,))
+note(code=12, all_codes=[12])
 (folder / "finished").write_text(json.dumps({"service": (work / "up").exists(), "told": outcome.interrupted_by}))
 """
 CLOSE = """
-from drills import record
+from datetime import UTC, datetime
 print(work.exists(), (folder / ".service.json").exists())
-if (folder / "drill.json").exists():
-    record.Journal.open(folder).end()
+note(ended_at=datetime.now(UTC).isoformat())
 """
 # what the process that the user started would have done
 UNATTENDED = """
@@ -100,13 +99,18 @@ def small_plan(folder: Path, work: Path, **codes: str) -> supervisor.Plan:
 
 def begin_record(folder: Path) -> None:
     """Begin a record, as the command line does before anything else."""
+    from drills import record  # the process that the user started has no other use for it
+    from drills.model.record import SCHEMA_VERSION, RunRecord
+
     now = datetime.now(UTC)
     fresh = RunRecord(SCHEMA_VERSION, folder.name, "sandbox", True, now, "0")
     record.Journal.create(folder, fresh, origin=SystemClock().monotonic()).enter("start the service")
 
 
 def command(folder: Path, chosen: supervisor.Plan) -> list[str]:
-    """The argv of the process that the user would have started."""
+    """The argv of the process that the user would have started; the record of its run is begun."""
+    folder.mkdir(exist_ok=True)
+    begin_record(folder)
     place = folder.with_name(f"{folder.name}-plan")
     place.mkdir()
     plan.write_plan(place, chosen)
@@ -177,8 +181,6 @@ def wait_for_nothing(*markers: Path | str, timeout: float = 60) -> None:
 
 def main(folder: Path, path: Path) -> int:
     """Run the plan; print the outcome as JSON."""
-    folder.mkdir(exist_ok=True)
-    begin_record(folder)
     clock, screen = SystemClock(), Screen()
 
     def follow(ended: object) -> None:
