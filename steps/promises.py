@@ -12,7 +12,6 @@ from pytest_bdd.parser import ScenarioTemplate
 from pytest_bdd.scenario import make_python_name, scenario_wrapper_template_registry
 
 from drills.config.load import Config
-from drills.config.target import NO_CLUSTER
 from drills.model.policy import not_run_in
 from drills.model.record import Promise, PromiseOutcome
 from drills.record import Journal
@@ -63,9 +62,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _left_out(folder: Path, effective: Config) -> Iterator[tuple[str, str]]:
     """Yield each tag whose scenarios are skipped in this run, with the reason."""
     profile, allowed = context.allowed_tags(folder)
-    cluster = effective.target.kind == "cluster"
-    if cluster:  # said before all others, which somebody could set otherwise
-        yield CUTS_OVER, f"not there for a cluster: {NO_CLUSTER}"
     for tag in NEEDS_LEAVE:
         if tag not in allowed:
             yield tag, f"profile {profile!r} does not allow {tag!r}"
@@ -73,8 +69,8 @@ def _left_out(folder: Path, effective: Config) -> Iterator[tuple[str, str]]:
     yield from ((tag, not_run_in(tier)) for tag in tags_not_run_in(tier))
     if not context.judges_posture(folder):
         yield "posture", "not configured for the target: set posture.promised in drill.toml"
-    reason = "" if cluster else cutover.reason_left_out(effective)
-    if not reason and not cluster and CUTS_OVER in allowed:
+    reason = cutover.reason_left_out(effective)
+    if not reason and CUTS_OVER in allowed:
         reason = cutover.reason_lacking(effective)
     if reason:
         yield CUTS_OVER, reason

@@ -193,7 +193,7 @@ def _sample(raw: Any) -> PointSelector:
         raise refuse(str(error), raw) from None
 
 
-NO_CLUSTER = "for an Aurora cluster there are no cut-over and no validation of restore tests so far: see docs/aurora.md"
+NO_CLUSTER = "for an Aurora cluster restore tests of AWS Backup are not validated so far: see docs/aurora.md"
 
 
 class Target(Table):
@@ -289,8 +289,6 @@ class Target(Table):
             raise refuse(
                 'engine = "aurora-postgresql" of a cluster and "postgres" of an instance, or none', self.engine
             )
-        if self.kind == "cluster" and self.cutover:
-            raise refuse(f"no cutover; {NO_CLUSTER}", "cutover")
         if self.manifest and self.manifests:
             raise refuse("manifest or manifests, found both: a file that is named, or a store that is searched")
         return self

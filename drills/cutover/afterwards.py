@@ -17,7 +17,7 @@ from drills.errors import DrillError
 
 def check_backups(env: Environment, state: State) -> dict[str, Any]:
     """Return LatestRestorableTime, matching plan selections, warnings and remaining tasks as facts."""
-    opening, rds = state.opening, env.clients.rds
+    opening = state.opening
     instance = by_id(env, state.restored_resource_id)
     warnings: list[str] = []
     latest = ""
@@ -27,7 +27,7 @@ def check_backups(env: Environment, state: State) -> dict[str, Any]:
         seconds = env.config.restorable_within.total_seconds()
 
         def restorable() -> str | None:
-            raw = raw_by_id(rds, state.restored_resource_id) or {}
+            raw = raw_by_id(env, state.restored_resource_id) or {}
             return str(raw["LatestRestorableTime"]) if raw.get("LatestRestorableTime") else None
 
         try:
@@ -61,10 +61,10 @@ def remaining_tasks(opening: Opening, group: str, given: Sequence[str] = ()) -> 
 
     `given` are the options that were given to the command that asks.
     """
-    tasks = [
-        f"terraform state rm aws_db_instance.NAME && terraform import aws_db_instance.NAME {opening.restored}"
-        "   # or the next apply destroys what was restored; NAME as in your configuration",
-    ]
+    warning = "   # or the next apply destroys what was restored; NAME as in your configuration"
+    kind = "aws_rds_cluster" if opening.new_members else "aws_db_instance"
+    names = [(kind, opening.restored), *(("aws_rds_cluster_instance", each.name) for each in opening.new_members)]
+    tasks = [f"terraform state rm {kind}.NAME && terraform import {kind}.NAME {name}{warning}" for kind, name in names]
     if opening.renamed:
         removal = next_command("resume", opening.id, given, "--remove-old", opening.renamed)
         tasks.append(f"{removal}   # when it is no longer needed")

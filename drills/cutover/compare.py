@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 
 from drills.aws import settings
+from drills.aws.databases.kinds import INSTANCE, Kind
 from drills.aws.session import Clients
 from drills.checks.base.outcome import first_line
 from drills.checks.base.session import Connector
@@ -34,9 +35,9 @@ class DifferencesFound(DrillError):
     exit_code = VERIFICATION_FAILED
 
 
-def read_configuration(clients: Clients, instance_id: str) -> dict[str, Any]:
-    """Return every setting of an instance, as JSON has them."""
-    return to_json(settings.read_settings(clients, instance_id))
+def read_configuration(clients: Clients, instance_id: str, kind: Kind = INSTANCE) -> dict[str, Any]:
+    """Return every setting of an instance or a cluster, as JSON has them."""
+    return to_json(settings.read_settings(clients, instance_id, kind))
 
 
 def stored_configuration(clients: Clients, instance_id: str) -> tuple[dict[str, Any], str] | None:
@@ -71,7 +72,7 @@ def compare_configuration(env: Environment, state: State, instance: Instance) ->
     """Compare; the differences as facts. Raises Differs naming those that no reason allows."""
     opening = state.opening
     left = from_json(opening.left)
-    right = from_json(read_configuration(env.clients, instance.id)) if left else {}
+    right = from_json(read_configuration(env.clients, instance.id, env.kind)) if left else {}
     left_out = not_verified(left, right)
     unread = [f"{each.what}: {each.reason}" for each in left_out]
     if not left:

@@ -1,7 +1,8 @@
 """The configuration that the restored instance must have, and the requests that give it. Pure.
 
 `wanted` is a mapping by the names of RestoreDBInstanceFromDBSnapshot's parameters, together with those that only a later
-ModifyDBInstance takes (RDS API reference; KmsKeyId is that of the snapshot and cannot be changed by either).
+ModifyDBInstance takes (RDS API reference; KmsKeyId is that of the snapshot and cannot be changed by either). Of a cluster they are
+those of RestoreDBClusterFromSnapshot and ModifyDBCluster; its instance has the rest, by those of CreateDBInstance.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from drills.aws.databases.kinds import CLUSTER, INSTANCE, Kind
 from drills.aws.settings import settings_from
 from drills.model.parity import NotVerified
 
@@ -52,18 +54,69 @@ _MODIFY_PARAMETERS = {
     "performance_insights_days": "PerformanceInsightsRetentionPeriod",
     "database_insights": "DatabaseInsightsMode",
 }
-MODIFY_ONLY = frozenset(_MODIFY_PARAMETERS.values())
+# setting → parameter of RestoreDBClusterFromSnapshot and RestoreDBClusterToPointInTime, and of ModifyDBCluster alone
+_CLUSTER_PARAMETERS = {
+    "storage_type": "StorageType",
+    "iam_authentication": "EnableIAMDatabaseAuthentication",
+    "deletion_protection": "DeletionProtection",
+    "copy_tags_to_snapshot": "CopyTagsToSnapshot",
+    "backup_retention_days": "BackupRetentionPeriod",
+    "backup_window": "PreferredBackupWindow",
+    "network_type": "NetworkType",
+    "engine_lifecycle_support": "EngineLifecycleSupport",
+    "security_groups": "VpcSecurityGroupIds",
+    "log_exports": "EnableCloudwatchLogsExports",
+    "parameter_group": "DBClusterParameterGroupName",
+    "subnet_group": "DBSubnetGroupName",
+    "port": "Port",
+}
+_MODIFY_CLUSTER_PARAMETERS = {"maintenance_window": "PreferredMaintenanceWindow"}
+# setting → parameter of CreateDBInstance, for an instance of a cluster
+_MEMBER_PARAMETERS = {
+    "instance_class": "DBInstanceClass",
+    "publicly_accessible": "PubliclyAccessible",
+    "auto_minor_version_upgrade": "AutoMinorVersionUpgrade",
+    "ca_certificate": "CACertificateIdentifier",
+    "parameter_group": "DBParameterGroupName",
+    **{name: each for name, each in _MODIFY_PARAMETERS.items() if name != "max_allocated_storage"},
+}
+_SCALING = "ServerlessV2ScalingConfiguration"
+_RESTORED_BY: Mapping[str, Mapping[str, str]] = {"instance": _RESTORE_PARAMETERS, "cluster": _CLUSTER_PARAMETERS}
+_MODIFIED_BY: Mapping[str, Mapping[str, str]] = {"instance": _MODIFY_PARAMETERS, "cluster": _MODIFY_CLUSTER_PARAMETERS}
 # what a follow-up leaves alone: groups are opened later, and the rest cannot be or need not be modified
 _NOT_MODIFIED = frozenset({"VpcSecurityGroupIds", "Port", "Tags", "EngineLifecycleSupport", "DBSubnetGroupName"})
 _DEFAULT_OPTIONS = "default:"
 _TAG = "tag."
 
 
-def configuration_from(settings: Mapping[str, object]) -> dict[str, Any]:
-    """Return the configuration that an instance's settings tell; what is absent, or could not be read, is left out."""
+def modify_only(kind: Kind) -> frozenset[str]:
+    """Return what no restore of this kind takes, and a later modification does."""
+    return frozenset(_MODIFIED_BY[kind.name].values())
+
+
+def configuration_from(settings: Mapping[str, object], kind: Kind = INSTANCE) -> dict[str, Any]:
+    """Return the configuration that settings tell; what is absent, or could not be read, is left out."""
+    return _configuration(settings, {**_RESTORED_BY[kind.name], **_MODIFIED_BY[kind.name]})
+
+
+def cluster_configuration(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the configuration of a cluster that is there, with the capacity of Serverless v2."""
+    scaling = {key: raw[_SCALING][key] for key in ("MinCapacity", "MaxCapacity") if key in (raw.get(_SCALING) or {})}
+    return configuration_from(settings_from(raw), CLUSTER) | ({_SCALING: scaling} if scaling else {})
+
+
+def member_configuration(settings: Mapping[str, object]) -> dict[str, Any]:
+    """Return the parameters of CreateDBInstance that make an instance of a cluster as these settings tell."""
+    found = _configuration(settings, _MEMBER_PARAMETERS)
+    tags = tags_for(found, "")
+    del tags[CUTOVER_TAG]
+    return found | {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
+
+
+def _configuration(settings: Mapping[str, object], parameters: Mapping[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {
         parameter: settings[name]
-        for name, parameter in (_RESTORE_PARAMETERS | _MODIFY_PARAMETERS).items()
+        for name, parameter in parameters.items()
         if settings.get(name) not in (None, "") and not isinstance(settings[name], NotVerified)
     }
     found["Tags"] = {name.removeprefix(_TAG): str(value) for name, value in settings.items() if name.startswith(_TAG)}
@@ -74,9 +127,9 @@ def configuration_from(settings: Mapping[str, object]) -> dict[str, Any]:
     return found
 
 
-def configuration_from_metadata(metadata: Mapping[str, str]) -> dict[str, Any]:
+def configuration_from_metadata(metadata: Mapping[str, str], kind: Kind = INSTANCE) -> dict[str, Any]:
     """Return the configuration that GetRecoveryPointRestoreMetadata tells: strings, and JSON for lists."""
-    known = {parameter.lower(): parameter for parameter in _RESTORE_PARAMETERS.values()}
+    known = {parameter.lower(): parameter for parameter in _RESTORED_BY[kind.name].values()}
     found: dict[str, Any] = {}
     for key, text in metadata.items():
         name = known.get(key.lower())
@@ -107,9 +160,10 @@ def tags_for(wanted: Mapping[str, Any], cutover_id: str) -> dict[str, str]:
     return kept | {CUTOVER_TAG: cutover_id}
 
 
-def restore_parameters(wanted: Mapping[str, Any], cutover_id: str, group: str) -> dict[str, Any]:
+def restore_parameters(wanted: Mapping[str, Any], cutover_id: str, group: str, kind: Kind = INSTANCE) -> dict[str, Any]:
     """Return the parameters of a restore, without its name and source; `group` is its only security group."""
-    given = {key: value for key, value in wanted.items() if key not in MODIFY_ONLY}
+    later = modify_only(kind)
+    given = {key: value for key, value in wanted.items() if key not in later}
     if given.get("StorageType") not in ("io1", "io2", "gp3"):
         given.pop("Iops", None)
     if given.get("StorageType") != "gp3" or int(given.get("AllocatedStorage") or 0) < 400:
@@ -124,23 +178,24 @@ def restore_parameters(wanted: Mapping[str, Any], cutover_id: str, group: str) -
     return given
 
 
-def metadata_parameters(wanted: Mapping[str, Any], group: str) -> dict[str, str]:
+def metadata_parameters(wanted: Mapping[str, Any], group: str, kind: Kind = INSTANCE) -> dict[str, str]:
     """Return the same as the metadata of StartRestoreJob, which are strings."""
-    given = restore_parameters(wanted, "", group)
+    given = restore_parameters(wanted, "", group, kind)
     given.pop("Tags")
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in given.items()}
 
 
-def follow_up(wanted: Mapping[str, Any], raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters of ModifyDBInstance that make a restored instance (DescribeDBInstances) what is wanted."""
-    found = configuration_from(settings_from(raw))
+def follow_up(wanted: Mapping[str, Any], raw: Mapping[str, Any], kind: Kind = INSTANCE) -> dict[str, Any]:
+    """Return the parameters of ModifyDBInstance or -Cluster that make what was restored (DescribeDBInstances) what is wanted."""
+    found = configuration_from(settings_from(raw)) if kind is INSTANCE else cluster_configuration(raw)
+    later = modify_only(kind)
     given: dict[str, Any] = {}
     for name, value in wanted.items():
         if name in _NOT_MODIFIED or found.get(name) == value:
             continue
         if name in ("Iops", "StorageThroughput") and name not in restore_parameters(wanted, "", ""):
             continue
-        if name in MODIFY_ONLY and not value and not found.get(name):
+        if name in later and not value and not found.get(name):
             continue
         if name == "EnableCloudwatchLogsExports":
             given["CloudwatchLogsExportConfiguration"] = {

@@ -1,23 +1,27 @@
-"""The instances of a cut-over: found by DbiResourceId, shut off, renamed, restored, settled. Each call may be repeated.
+"""The databases of a cut-over: found by identity, shut off, renamed, restored, settled. Each call may be repeated.
 
-An instance is identified by its DbiResourceId and never by its name: in the middle of a cut-over two instances bear the same
-name one after the other (RDS User Guide, "Renaming a DB instance").
+An instance is identified by its DbiResourceId, a cluster by its DbClusterResourceId, and neither by its name: in the middle of a
+cut-over two bear the same name one after the other (RDS User Guide, "Renaming a DB instance" and "Renaming a Multi-AZ DB cluster":
+the endpoints change with the name; of Aurora AWS documents the parameter alone, ModifyDBCluster, NewDBClusterIdentifier). The
+instances of a cluster keep their names then, and are renamed one by one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg
 from botocore.exceptions import ClientError
 
 from drills.aws import read as aws
-from drills.aws.calls.answers import first
-from drills.aws.databases.described import read_instance
-from drills.aws.wait import NEVER_AVAILABLE, OPERATIONAL, wait_available
+from drills.aws.calls import outcome
+from drills.aws.databases.kinds import CLUSTER, INSTANCE, Kind
+from drills.aws.wait import NEVER_AVAILABLE, OPERATIONAL, is_settled, wait_available
 from drills.checks.base.outcome import first_line
 from drills.cutover.configuration import CUTOVER_TAG, follow_up, tags_for
+from drills.cutover.databases import found
+from drills.cutover.databases.found import Found
 from drills.cutover.environment import Environment
 from drills.cutover.model import Opening, State
 from drills.cutover.plan import Call, calls, group_name, modify_call, rename_call
@@ -38,42 +42,50 @@ group by 1, 2, 3, 4 order by 1, 2, 3, 4
 """
 
 
-def raw_by_name(rds: Any, name: str) -> dict[str, Any] | None:
-    """Return the member of DescribeDBInstances' answer, None where there is no instance of that name."""
-    try:
-        found = rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"]
-    except ClientError as error:
-        if aws.is_not_found(error):
-            return None
-        raise
-    return first(found)
+def raw_by_name(env: Environment, name: str, kind: Kind | None = None) -> dict[str, Any] | None:
+    """Return what there is of that name as DescribeDBInstances would describe it, None where there is nothing."""
+    seen = found.by_name(env.clients, name, kind or env.kind)
+    return seen.raw if seen else None
 
 
-def raw_by_id(rds: Any, resource_id: str) -> dict[str, Any] | None:
-    """Return the instance of that DbiResourceId under whatever name, None where there is none (any more)."""
-    if not resource_id:
-        return None
-    pages = rds.get_paginator("describe_db_instances").paginate()
-    return next(
-        (each for page in pages for each in page["DBInstances"] if each.get("DbiResourceId") == resource_id), None
-    )
+def raw_by_id(env: Environment, resource_id: str, kind: Kind | None = None) -> dict[str, Any] | None:
+    """Return what has that identity under whatever name, as DescribeDBInstances would describe it, None where it is gone."""
+    seen = found.by_identity(env.clients, resource_id, kind or env.kind)
+    return seen.raw if seen else None
 
 
-def by_id(env: Environment, resource_id: str) -> Instance:
-    """Return the instance of that DbiResourceId. Raises DrillError where it is gone."""
-    raw = raw_by_id(env.clients.rds, resource_id)
-    if raw is None:
-        raise DrillError(f"expected the instance {resource_id}, found that it is gone: see who removed it (CloudTrail)")
-    return read_instance(raw)
+def found_by_id(env: Environment, resource_id: str, kind: Kind | None = None) -> Found:
+    """Return what has that identity. Raises DrillError where it is gone."""
+    kind = kind or env.kind
+    seen = found.by_identity(env.clients, resource_id, kind)
+    if seen is None:
+        raise DrillError(
+            f"expected the {kind.name} {resource_id}, found that it is gone: see who removed it (CloudTrail)"
+        )
+    return seen
 
 
-def until_available(env: Environment, resource_id: str) -> Instance:
-    """Return the instance once it is available with nothing pending, under whatever name it then has."""
+def by_id(env: Environment, resource_id: str, kind: Kind | None = None) -> Instance:
+    """Return the instance or cluster of that identity. Raises DrillError where it is gone."""
+    return found_by_id(env, resource_id, kind).instance
+
+
+def until_available(env: Environment, resource_id: str, kind: Kind | None = None) -> Instance:
+    """Return it once it is available with nothing pending, under whatever name it then has; a cluster with all its instances.
+
+    A cluster that has no instances answers nobody, and can be changed as one that has some.
+    """
+    kind, bare = kind or env.kind, False
 
     def describe() -> Instance | None:
+        nonlocal bare
         env.lock.renew()
-        raw = raw_by_id(env.clients.rds, resource_id)
-        return read_instance(raw) if raw else None
+        seen = found.by_identity(env.clients, resource_id, kind)
+        bare = kind is CLUSTER and seen is not None and not seen.members
+        return seen.instance if seen else None
+
+    def settled(instance: Instance) -> bool:
+        return is_settled(instance) or (bare and instance.status in OPERATIONAL and not instance.pending)
 
     return wait_available(
         describe,
@@ -82,14 +94,8 @@ def until_available(env: Environment, resource_id: str) -> Instance:
         timeout=env.timeout,
         key=env.timeout_key,
         on_change=lambda change: None,
+        settled=settled,
     )
-
-
-def modify(env: Environment, resource_id: str, **parameters: Any) -> Instance:
-    """Modify an instance at once, and wait until nothing is pending."""
-    instance = until_available(env, resource_id)
-    env.perform(modify_call(instance.id, **parameters), resource_id)
-    return until_available(env, resource_id)
 
 
 def set_groups(env: Environment, resource_id: str, groups: Sequence[str]) -> None:
@@ -97,7 +103,7 @@ def set_groups(env: Environment, resource_id: str, groups: Sequence[str]) -> Non
     instance = until_available(env, resource_id)
     if set(instance.security_groups) == set(groups):
         return
-    env.perform(modify_call(instance.id, VpcSecurityGroupIds=list(groups)), resource_id)
+    env.perform(modify_call(instance.id, env.kind, VpcSecurityGroupIds=list(groups)), resource_id)
 
     def there() -> bool:
         return set(by_id(env, resource_id).security_groups) == set(groups)
@@ -110,30 +116,42 @@ def set_groups(env: Environment, resource_id: str, groups: Sequence[str]) -> Non
     )
 
 
-def rename(env: Environment, resource_id: str, new: str) -> dict[str, Any]:
-    """Give an instance another name: available under it, and the old name gone or another instance's."""
-    old = until_available(env, resource_id).id  # a renaming that is under way ends first
+def rename_all(env: Environment, resource_id: str, new: str, members: Mapping[str, str]) -> dict[str, Any]:
+    """Give what has that identity another name, and then its instances theirs, by their identities; one that is gone has none."""
+    seen = rename(env, resource_id, new)
+    there = {str(each["DbiResourceId"]) for each in found_by_id(env, resource_id).members} if members else set()
+    for identity, name in members.items():
+        if identity in there:
+            rename(env, identity, name, INSTANCE)
+    until_available(env, resource_id)
+    return seen
+
+
+def rename(env: Environment, resource_id: str, new: str, kind: Kind | None = None) -> dict[str, Any]:
+    """Give an instance or a cluster another name: available under it, and the old name gone or another's."""
+    kind = kind or env.kind
+    old = until_available(env, resource_id, kind).id  # a renaming that is under way ends first
     if old != new:
-        other = raw_by_name(env.clients.rds, new)
+        other = raw_by_name(env, new, kind)
         if other is not None:
             raise DrillError(
-                f"expected the name {new!r} to be free for {old!r}, found an instance of that name "
-                f"({other['DbiResourceId']}): rename or remove that one, or choose another name"
+                f"expected the name {new!r} to be free for {old!r}, found {'a cluster' if kind is CLUSTER else 'an instance'} of "
+                f"that name ({other['DbiResourceId']}): rename or remove that one, or choose another name"
             )
         try:
-            env.perform(rename_call(old, new), resource_id)
+            env.perform(rename_call(old, new, kind), resource_id)
         except ClientError as error:  # a repeated request whose first answer was lost finds the old name gone
             if not aws.is_not_found(error):
                 raise
 
     def renamed() -> bool:
-        return by_id(env, resource_id).id == new
+        return by_id(env, resource_id, kind).id == new
 
     env.wait(renamed, env.timeout, f"{resource_id} to be called {new}", f"read its events, or raise {env.timeout_key}")
-    seen = until_available(env, resource_id)
+    seen = until_available(env, resource_id, kind)
 
     def old_gone() -> bool:
-        holder = raw_by_name(env.clients.rds, old) if old != new else None
+        holder = raw_by_name(env, old, kind) if old != new else None
         return holder is None or holder["DbiResourceId"] != resource_id
 
     env.wait(
@@ -230,12 +248,12 @@ def wait_for_no_sessions(env: Environment, resource_id: str, seconds: float) -> 
 
 
 def find_restored(env: Environment, state: State) -> dict[str, Any] | None:
-    """Return the instance that this cut-over restored, as RDS shows it now; found by its id, or before that by its tag."""
-    rds, opening = env.clients.rds, state.opening
+    """Return what this cut-over restored, as RDS shows it now; found by its id, or before that by its tag."""
+    opening = state.opening
     if state.restored_resource_id:
-        return raw_by_id(rds, state.restored_resource_id)
+        return raw_by_id(env, state.restored_resource_id)
     for name in (opening.restored, opening.aside):
-        raw = raw_by_name(rds, name)
+        raw = raw_by_name(env, name)
         if raw is None or raw["DbiResourceId"] == opening.source_resource_id:
             continue
         tags = aws.tags_by_key(raw.get("TagList") or ())
@@ -246,7 +264,7 @@ def find_restored(env: Environment, state: State) -> dict[str, Any] | None:
 
 def _made_by_job(env: Environment, opening: Opening, raw: dict[str, Any]) -> bool:
     """Return whether a restore job of this point has made that instance: a job can be given no tags."""
-    jobs = env.clients.backup.get_paginator("list_restore_jobs").paginate(ByResourceType="RDS")
+    jobs = env.clients.backup.get_paginator("list_restore_jobs").paginate(ByResourceType=env.kind.protected)
     return any(
         each.get("RecoveryPointArn") == opening.chosen.arn and each.get("CreatedResourceArn") == raw["DBInstanceArn"]
         for page in jobs
@@ -255,14 +273,14 @@ def _made_by_job(env: Environment, opening: Opening, raw: dict[str, Any]) -> boo
 
 
 def restore(env: Environment, state: State) -> dict[str, Any]:
-    """Ask for the restore unless it was asked for already; the restored instance's DbiResourceId."""
+    """Ask for the restore unless it was asked for already; the identity of what is restored."""
     opening = state.opening
     raw = find_restored(env, state)
     if raw is None:
-        other = raw_by_name(env.clients.rds, opening.restored)
+        other = raw_by_name(env, opening.restored)
         if other is not None:
             raise DrillError(
-                f"expected the name {opening.restored!r} to be free, found an instance that this cut-over did not make "
+                f"expected the name {opening.restored!r} to be free, found one that this cut-over did not make "
                 f"({other['DbiResourceId']}): rename that one"
             )
         raw = _request_restore(env, state)
@@ -271,16 +289,19 @@ def restore(env: Environment, state: State) -> dict[str, Any]:
 
 def _request_restore(env: Environment, state: State) -> dict[str, Any]:
     opening = state.opening
-    (call,) = calls(opening, "restore", state.group)
+    (call, *_) = calls(opening, "restore", state.group)
     if opening.chosen.way != "job":
         try:
-            restored: dict[str, Any] = env.perform(call)["DBInstance"]
-            return restored
+            env.perform(call)
         except ClientError as error:  # a repeated request whose first answer was lost finds what it has made
-            made = find_restored(env, state) if aws.error_code(error).startswith("DBInstanceAlreadyExists") else None
-            if made is None:
+            if not outcome.says_exists(error):
+                raise
+            if (made := find_restored(env, state)) is None:
                 raise
             return made
+        return env.wait(
+            lambda: find_restored(env, state), env.timeout, f"{opening.restored} to be there", "read its events"
+        )
     role = env.config.restore_role
     job = env.perform(Call(call.service, call.operation, {**call.parameters, "IamRoleArn": role}))["RestoreJobId"]
 
@@ -291,40 +312,42 @@ def _request_restore(env: Environment, state: State) -> dict[str, Any]:
                 f"expected the restore job {job} to complete, it is {seen['Status']}: "
                 f"{seen.get('StatusMessage', 'no reason given')}: remove the cause"
             )
-        return raw_by_name(env.clients.rds, opening.restored)
+        return raw_by_name(env, opening.restored)
 
     return env.wait(
         there,
         env.timeout,
-        f"the restore job {job} to make the instance",
+        f"the restore job {job} to make the {env.kind.name}",
         f"read the status of the job, or raise {env.timeout_key}",
     )
 
 
 def settle(env: Environment, state: State) -> dict[str, Any]:
-    """Give the restored instance what a restore cannot take; available, nothing pending, parameter group in sync."""
+    """Give what is restored what a restore cannot take; available, nothing pending, parameter group in sync."""
     identity, wanted = state.restored_resource_id, state.opening.wanted
     _until_settled(env, identity)
-    raw = raw_by_id(env.clients.rds, identity) or {}
-    changes = follow_up(wanted, raw)
+    raw = raw_by_id(env, identity) or {}
+    changes = follow_up(wanted, raw, env.kind)
     if changes:
-        env.perform(modify_call(str(raw["DBInstanceIdentifier"]), **changes), identity)
+        env.perform(modify_call(str(raw["DBInstanceIdentifier"]), env.kind, **changes), identity)
         _until_settled(env, identity)
-        raw = raw_by_id(env.clients.rds, identity) or {}
+        raw = raw_by_id(env, identity) or {}
     _set_tags(env, state, raw)
     return {"followed_up": sorted(changes)}
 
 
 def _until_settled(env: Environment, identity: str) -> None:
-    """Wait until the instance is available; reboot it where its parameter group requires that."""
+    """Wait until it is available; reboot the instance, or that of the cluster, where a parameter group requires that."""
 
     def reboot_if_wanted() -> bool:
-        raw = raw_by_id(env.clients.rds, identity) or {}
+        seen = found.by_identity(env.clients, identity, env.kind)
+        raw = seen.raw if seen else {}
         applied = [each.get("ParameterApplyStatus") for each in raw.get("DBParameterGroups") or ()]
         operational = raw.get("DBInstanceStatus") in OPERATIONAL
         if operational and "pending-reboot" in applied:
-            reboot = Call("rds", "RebootDBInstance", {"DBInstanceIdentifier": raw["DBInstanceIdentifier"]})
-            env.perform(reboot, identity)
+            for each in seen.members or (raw,) if seen else ():
+                reboot = Call("rds", "RebootDBInstance", {"DBInstanceIdentifier": each["DBInstanceIdentifier"]})
+                env.perform(reboot, str(each["DbiResourceId"]))
         status = str(raw.get("DBInstanceStatus"))
         return status in UNMODIFIABLE or (operational and "pending-reboot" not in applied)
 

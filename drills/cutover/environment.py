@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import SecretStr
 
 from drills.aws.credentials import Login
+from drills.aws.databases.kinds import KINDS, Kind
 from drills.aws.session import Clients
 from drills.checks.base.session import Connector
 from drills.clock import Clock
@@ -62,6 +63,11 @@ class Environment:
     simulated: bool = False
     given: tuple[str, ...] = ()
     tell: Callable[[str], None] = _tell_nobody
+
+    @property
+    def kind(self) -> Kind:
+        """How RDS names databases such as the target's."""
+        return KINDS[self.target.kind]
 
     @property
     def timeout(self) -> float:

@@ -13,9 +13,10 @@ from typing import Any
 
 from botocore import xform_name
 
+from drills.aws.databases.kinds import CLUSTER, INSTANCE
 from drills.aws.guarded.guard import check_place
 from drills.aws.guarded.permits import permit
-from drills.aws.read import tags_by_key
+from drills.aws.read import pages, tags_by_key
 from drills.aws.session import Clients
 from drills.config.cutover import CutoverConfig
 from drills.config.load import AwsProfile, Config
@@ -25,20 +26,22 @@ from drills.errors import ConfigError, Refused
 
 REQUIRED_TAG = "cuts_over"
 GROUP_PREFIX = "cutover-"
-# what names an instance that is there: the member of the request, and that of AWS's description
-_INSTANCES = {
-    "AddTagsToResource": ("ResourceName", "DBInstanceArn"),
-    "DeleteDBInstance": ("DBInstanceIdentifier", "DBInstanceIdentifier"),
-    "ModifyDBInstance": ("DBInstanceIdentifier", "DBInstanceIdentifier"),
-    "RebootDBInstance": ("DBInstanceIdentifier", "DBInstanceIdentifier"),
-    "RemoveTagsFromResource": ("ResourceName", "DBInstanceArn"),
+# the member of a request that names an instance or a cluster which is there
+_NAMED = {
+    "AddTagsToResource": "ResourceName",
+    "CreateDBInstance": "DBClusterIdentifier",
+    "DeleteDBCluster": "DBClusterIdentifier",
+    "DeleteDBInstance": "DBInstanceIdentifier",
+    "ModifyDBCluster": "DBClusterIdentifier",
+    "ModifyDBInstance": "DBInstanceIdentifier",
+    "RebootDBInstance": "DBInstanceIdentifier",
+    "RemoveTagsFromResource": "ResourceName",
 }
 _GROUPS = ("AuthorizeSecurityGroupIngress", "RevokeSecurityGroupEgress")
 
 
 def check_config(config: Config) -> CutoverConfig:
     """Return the target's cut-over; Refused where the profile does not allow one, or its journal could be lost with a machine."""
-    config.target.require_instance("drills cutover")
     cutover = config.target.cutover
     if cutover is None:
         raise ConfigError(
@@ -111,11 +114,11 @@ def check_confirmed(instance: str, given: str | None) -> None:
 def send(client: Any, clients: Clients, call: Call, *, identity: str, services: Sequence[str]) -> dict[str, Any]:
     """Make a call of a cut-over with the client of its service. Refused where it names what the cut-over is not about.
 
-    `identity` is the DbiResourceId of the instance that the call must be about; `services` are those of drill.toml.
+    `identity` is that of the instance or cluster that the call must be about; `services` are those of drill.toml.
     """
     check_place(clients)
-    if call.service == "rds" and call.operation in _INSTANCES:
-        _check_instance(clients, call, identity)
+    if call.service == "rds" and call.operation in _NAMED:
+        _check_database(clients, call, identity)
     if call.operation == "UpdateService":
         _check_service(f"{call.parameters['cluster']}/{call.parameters['service']}", services)
     if call.operation == "RegisterScalableTarget":
@@ -127,18 +130,18 @@ def send(client: Any, clients: Clients, call: Call, *, identity: str, services: 
     return answer
 
 
-def _check_instance(clients: Clients, call: Call, identity: str) -> None:
-    """Refuse a call about an instance whose identity is not the one that the journal has."""
-    member, key = _INSTANCES[call.operation]
+def _check_database(clients: Clients, call: Call, identity: str) -> None:
+    """Refuse a call about an instance or a cluster whose identity is not the one that the journal has."""
+    member = _NAMED[call.operation]
     named = str(call.parameters[member])
-    found = ""
-    for page in clients.rds.get_paginator("describe_db_instances").paginate():
-        for raw in page["DBInstances"]:
-            if raw.get(key) == named:
-                found = str(raw.get("DbiResourceId", ""))
+    kind = CLUSTER if member == CLUSTER.identifier or ":cluster:" in named else INSTANCE
+    key = kind.own_arn if member == "ResourceName" else kind.identifier
+    operation = "describe_db_clusters" if kind is CLUSTER else "describe_db_instances"
+    rows = pages(clients.rds, operation, kind.described)
+    found = next((kind.resource_of(raw) for raw in rows if raw.get(key) == named), "")
     if not identity or found != identity:
         raise Refused(
-            f"expected {named} to be the instance {identity or 'that the journal names'}, found {found or 'none'}: "
+            f"expected {named} to be the {kind.name} {identity or 'that the journal names'}, found {found or 'none'}: "
             f"{call.operation} was not sent; see who renamed it (CloudTrail), then resume"
         )
 

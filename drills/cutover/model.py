@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from drills.aws.databases.kinds import CLUSTER, INSTANCE, Kind
 from drills.errors import ConfigError
 from drills.model.timing import Objectives
 from drills.objectives.recovery_time import DeclaredTime
@@ -63,6 +64,25 @@ class RestoreChoice:
     latest: bool = False
     data_time: datetime | None = None
     source_resource_id: str = ""
+    engine_version: str = ""  # which the restore of a cluster names
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An instance of the cluster that is the source: its DbiResourceId, its name, and its name afterwards or ""."""
+
+    resource_id: str
+    name: str
+    aside: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewMember:
+    """An instance that the restored cluster gets: its name, its name after a rollback, and parameters of CreateDBInstance."""
+
+    name: str
+    aside: str
+    wanted: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +118,13 @@ class Opening:
     public_status: int = 0  # what the public address answered before
     verification_group: str = ""  # configured; "" where one is made
     promised: RecoveryObjectives = field(default_factory=RecoveryObjectives)
+    members: tuple[Member, ...] = ()  # of a cluster that is there
+    new_members: tuple[NewMember, ...] = ()  # of a cluster alone: the writer, then its readers
+
+    @property
+    def kind(self) -> Kind:
+        """How RDS names databases such as this one."""
+        return CLUSTER if self.new_members else INSTANCE
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,20 +12,19 @@ import psycopg
 from botocore.exceptions import ClientError
 
 from drills.aws import read as aws
-from drills.aws.databases.described import read_instance
+from drills.aws.databases.kinds import CLUSTER
 from drills.aws.remedies import error_text
 from drills.aws.settings import settings_from
 from drills.aws.wait import OPERATIONAL
 from drills.cutover import compare, public_address, service
-from drills.cutover.configuration import configuration_from, configuration_from_metadata
+from drills.cutover.configuration import cluster_configuration, configuration_from, configuration_from_metadata
 from drills.cutover.database import BEING_DELETED, UNMODIFIABLE, raw_by_name
+from drills.cutover.databases import cluster, found
 from drills.cutover.environment import Environment
 from drills.cutover.model import Opening, Position, RecoveryObjectives, RememberedService, RestoreChoice
 from drills.errors import ConfigError, DrillError, NoRecoveryPoint
 from drills.model.point import RecoveryPoint
 from drills.recovery import selection
-
-_LONGEST_NAME = 63  # characters of an instance's identifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +42,14 @@ class RecoveryRequest:
 def read_opening(env: Environment, names: tuple[str, str, str], request: RecoveryRequest) -> Opening:
     """Read everything; `names` are the cut-over's id, the target's name and the profile's. Changes nothing."""
     instance = env.target.instance
-    raw = raw_by_name(env.clients.rds, instance)
+    seen = found.by_name(env.clients, instance, env.kind)
+    raw = seen.raw if seen else None
     position = _position(instance, raw)
     source = str(raw["DbiResourceId"]) if raw else ""
     chosen = choose(env, raw, request)
     wanted, wanted_from, left = _configuration(env, raw, chosen)
     restored, renamed = _names(env, position)
+    aside = f"{instance[: cluster.LONGEST_NAME - 11]}-aside-{names[0][-4:]}"
     address = (raw or {}).get("Endpoint") or {}
     return Opening(
         id=names[0],
@@ -57,7 +58,7 @@ def read_opening(env: Environment, names: tuple[str, str, str], request: Recover
         instance=instance,
         renamed=renamed,
         restored=restored,
-        aside=f"{instance[: _LONGEST_NAME - 11]}-aside-{names[0][-4:]}",
+        aside=aside,
         position=position,
         source_resource_id=source,
         chosen=chosen,
@@ -67,10 +68,12 @@ def read_opening(env: Environment, names: tuple[str, str, str], request: Recover
         services=_services(env, request.counts),
         public_url=env.config.public_url,
         address=f"{address.get('Address', '')}:{address.get('Port', 0)}" if address else "",
-        server_settings=_server_settings(env, raw) if position == "healthy" else {},
+        server_settings=_server_settings(env, seen) if seen and position == "healthy" else {},
         public_status=public_address.get(env.config.public_url)[0],
         verification_group=env.target.restore.security_group or "",
         promised=_objectives(env),
+        members=cluster.members_of(env, seen, renamed),
+        new_members=cluster.new_members(env, seen, left, (restored, aside)) if env.kind is CLUSTER else (),
     )
 
 
@@ -98,20 +101,15 @@ def _position(instance: str, raw: Mapping[str, Any] | None) -> Position:
 def _names(env: Environment, position: Position) -> tuple[str, str]:
     """Return the name that is restored under, and the source's afterwards; both must be free."""
     instance = env.target.instance
-    renamed = (env.config.renamed or _with_end(instance, "-old")) if position == "healthy" else ""
-    restored = (env.config.restored or _with_end(instance, "-restored")) if position == "stuck" else instance
+    renamed = (env.config.renamed or cluster.with_end(instance, "-old")) if position == "healthy" else ""
+    restored = (env.config.restored or cluster.with_end(instance, "-restored")) if position == "stuck" else instance
     for name, key in ((renamed, "renamed"), (restored if position == "stuck" else "", "restored")):
-        if name and raw_by_name(env.clients.rds, name) is not None:
+        if name and raw_by_name(env, name) is not None:
             raise DrillError(
                 f"expected the name {name!r} to be free, found an instance that has it: remove or rename that one, or give "
                 f"another name as cutover.{key}"
             )
     return restored, renamed
-
-
-def _with_end(instance: str, end: str) -> str:
-    """Return a name with another end, cut to what RDS takes; never with two hyphens in a row (ModifyDBInstance)."""
-    return instance[: _LONGEST_NAME - len(end)].rstrip("-") + end
 
 
 def _services(env: Environment, counts: Mapping[str, int]) -> tuple[RememberedService, ...]:
@@ -128,9 +126,9 @@ def _services(env: Environment, counts: Mapping[str, int]) -> tuple[RememberedSe
     return known
 
 
-def _server_settings(env: Environment, raw: Mapping[str, Any] | None) -> dict[str, str]:
+def _server_settings(env: Environment, seen: found.Found) -> dict[str, str]:
     try:
-        return compare.read_server(env.connect(read_instance(raw or {})))
+        return compare.read_server(env.connect(seen.instance))
     except psycopg.Error:
         return {}  # the comparison says that it could not be made
 
@@ -143,12 +141,17 @@ def _configuration(
 ) -> tuple[dict[str, Any], str, dict[str, Any]]:
     """Return the configuration to restore with, its source, and every setting for the comparison."""
     if raw is not None:
-        left = compare.read_configuration(env.clients, env.target.instance)
-        return configuration_from(settings_from(raw)), "the old instance", left
+        left = compare.read_configuration(env.clients, env.target.instance, env.kind)
+        wanted = cluster_configuration(raw) if env.kind is CLUSTER else configuration_from(settings_from(raw))
+        return wanted, f"the old {env.kind.name}", left
     stored = compare.stored_configuration(env.clients, env.target.instance)
     if stored is not None:
         left, when = stored
-        return configuration_from(compare.from_json(left)), f"the copy that drills posture kept, of {when}", left
+        return (
+            configuration_from(compare.from_json(left), env.kind),
+            f"the copy that drills posture kept, of {when}",
+            left,
+        )
     if env.target.vault and chosen.arn:
         try:
             metadata = env.clients.backup.get_recovery_point_restore_metadata(
@@ -156,7 +159,11 @@ def _configuration(
             )["RestoreMetadata"]
         except ClientError as error:
             raise _unknown(env, error_text(error)) from error
-        return configuration_from_metadata(metadata), "the recovery point (GetRecoveryPointRestoreMetadata)", {}
+        return (
+            configuration_from_metadata(metadata, env.kind),
+            "the recovery point (GetRecoveryPointRestoreMetadata)",
+            {},
+        )
     raise _unknown(env, "the recovery point is not one of a vault")
 
 
@@ -176,12 +183,15 @@ def choose(env: Environment, raw: Mapping[str, Any] | None, request: RecoveryReq
         if request.job:
             raise ConfigError("--job: expected a recovery point, found a moment; leave --at or --job out")
         return _moment(env, raw, request)
-    points = aws.recovery_points(env.clients, env.target.instance, env.target.vault)
+    points = aws.recovery_points(env.clients, env.target.instance, env.target.vault, env.kind)
     if request.job:  # AWS Backup knows no snapshot but its own, which would be told when the source is renamed already
         points = tuple(each for each in points if each.vault)
     point = _named(points, request.point) if request.point else _newest(env, points, raw, request.before)
     if point.snapshot_id and not request.job:
-        return RestoreChoice("snapshot", point.arn, point.snapshot_id, data_time=point.data_time)
+        version = point.engine_version if env.kind is CLUSTER else ""
+        return RestoreChoice(
+            "snapshot", point.arn, point.snapshot_id, data_time=point.data_time, engine_version=version
+        )
     if not env.config.restore_role:
         raise ConfigError(
             "expected cutover.restore_role, the role that AWS Backup restores with, found none: a restore job needs one"
@@ -213,12 +223,12 @@ def _moment(env: Environment, raw: Mapping[str, Any] | None, request: RecoveryRe
     if raw is not None:
         source, latest = str(raw["DbiResourceId"]), raw.get("LatestRestorableTime")
     else:
-        kept = aws.automated_backup(env.clients, env.target.instance, None)
+        kept = aws.automated_backup(env.clients, env.target.instance, None, env.kind)
         if kept is None:
             raise NoRecoveryPoint(
                 f"expected automated backups of {env.target.instance!r} to be retained, found none: choose a point"
             )
-        source, latest = str(kept["DbiResourceId"]), (kept.get("RestoreWindow") or {}).get("LatestTime")
+        source, latest = env.kind.resource_of(kept), (kept.get("RestoreWindow") or {}).get("LatestTime")
     if latest is None:
         raise NoRecoveryPoint(f"expected {env.target.instance!r} to be restorable to a moment, found no such time yet")
     if request.at and request.at > latest:

@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from drills.cutover.configuration import CUTOVER_TAG, MODIFY_ONLY, metadata_parameters, restore_parameters
-from drills.cutover.model import OPEN_WRITES, Mode, Opening, Position, RememberedService, Scaling
+from drills.aws.databases.kinds import CLUSTER, INSTANCE, Kind
+from drills.aws.databases.requests import CLUSTER_MOMENT, CLUSTER_SNAPSHOT, MOMENT, SNAPSHOT, WRITER
+from drills.cutover.configuration import CUTOVER_TAG, metadata_parameters, modify_only, restore_parameters
+from drills.cutover.model import OPEN_WRITES, Mode, NewMember, Opening, Position, RememberedService, Scaling
 
 GROUP_UNKNOWN = "(the verification group)"
 ECS_DIMENSION = "ecs:service:DesiredCount"
@@ -168,14 +170,18 @@ def _start(opening: Opening, _: str) -> tuple[Call, ...]:
 # -- the database -----------------------------------------------------------------------------------------------------
 
 
-def modify_call(instance: str, **parameters: Any) -> Call:
-    """Return a call of ModifyDBInstance that applies immediately."""
-    return Call("rds", "ModifyDBInstance", {"DBInstanceIdentifier": instance, **parameters, "ApplyImmediately": True})
+def modify_call(name: str, kind: Kind = INSTANCE, **parameters: Any) -> Call:
+    """Return a call of ModifyDBInstance or ModifyDBCluster that applies immediately."""
+    return Call("rds", kind.modify, {kind.identifier: name, **parameters, "ApplyImmediately": True})
 
 
-def rename_call(old: str, new: str) -> Call:
-    """Give an instance another name."""
-    return modify_call(old, NewDBInstanceIdentifier=new)
+def rename_call(old: str, new: str, kind: Kind = INSTANCE) -> Call:
+    """Give an instance or a cluster another name."""
+    return modify_call(old, kind, **{f"New{kind.identifier}": new})
+
+
+def _groups_call(opening: Opening, name: str, groups: list[str]) -> Call:
+    return modify_call(name, opening.kind, VpcSecurityGroupIds=groups)
 
 
 def production_groups(opening: Opening) -> list[str]:
@@ -200,11 +206,45 @@ def _make_group(opening: Opening, _: str) -> tuple[Call, ...]:
 
 
 def _restore(opening: Opening, group: str) -> tuple[Call, ...]:
+    """Return the restore, and of a cluster the creation of its instance, which follows once the cluster is available."""
+    if not opening.new_members:
+        return (_restore_instance(opening, group),)
+    return (_restore_cluster(opening, group), create_call(opening, opening.new_members[0]))
+
+
+def create_call(opening: Opening, member: NewMember) -> Call:
+    """Give the restored cluster an instance."""
+    given = {"DBInstanceIdentifier": member.name, "DBClusterIdentifier": opening.restored, "Engine": CLUSTER.engine}
+    return Call("rds", WRITER, {**given, **member.wanted})
+
+
+def _restore_job(opening: Opening, group: str, **more: str) -> Call:
+    kind = opening.kind
+    metadata = {kind.identifier: opening.restored, **metadata_parameters(opening.wanted, group, kind), **more}
+    given = {"RecoveryPointArn": opening.chosen.arn, "Metadata": metadata, "IdempotencyToken": opening.id}
+    return Call("backup", "StartRestoreJob", given)
+
+
+def _restore_cluster(opening: Opening, group: str) -> Call:
+    chosen, name = opening.chosen, {"DBClusterIdentifier": opening.restored}
+    if chosen.way == "job":
+        return _restore_job(opening, group, Engine=CLUSTER.engine)
+    parameters = restore_parameters(opening.wanted, opening.id, group, CLUSTER)
+    if chosen.way == "moment":
+        moment: dict[str, Any] = (
+            {"UseLatestRestorableTime": True} if chosen.latest else {"RestoreToTime": chosen.moment}
+        )
+        source = {"SourceDbClusterResourceId": chosen.source_resource_id}
+        return Call("rds", CLUSTER_MOMENT, {**source, **name, **moment, **parameters})
+    version = {"EngineVersion": chosen.engine_version} if chosen.engine_version else {}
+    what = {"SnapshotIdentifier": chosen.snapshot_id, "Engine": CLUSTER.engine, **version}
+    return Call("rds", CLUSTER_SNAPSHOT, {**name, **what, **parameters})
+
+
+def _restore_instance(opening: Opening, group: str) -> Call:
     chosen, name = opening.chosen, opening.restored
     if chosen.way == "job":
-        metadata = {"DBInstanceIdentifier": name, **metadata_parameters(opening.wanted, group)}
-        given = {"RecoveryPointArn": chosen.arn, "Metadata": metadata, "IdempotencyToken": opening.id}
-        return (Call("backup", "StartRestoreJob", given),)
+        return _restore_job(opening, group)
     parameters = restore_parameters(opening.wanted, opening.id, group)
     if chosen.way == "moment":
         moment: dict[str, Any] = {"UseLatestRestorableTime": True} if chosen.latest else {"RestoreTime": chosen.moment}
@@ -214,40 +254,65 @@ def _restore(opening: Opening, group: str) -> tuple[Call, ...]:
             **moment,
             **parameters,
         }
-        return (Call("rds", "RestoreDBInstanceToPointInTime", given),)
+        return Call("rds", MOMENT, given)
     given = {"DBInstanceIdentifier": name, "DBSnapshotIdentifier": chosen.snapshot_id, **parameters}
-    return (Call("rds", "RestoreDBInstanceFromDBSnapshot", given),)
+    return Call("rds", SNAPSHOT, given)
 
 
 def _settle(opening: Opening, _: str) -> tuple[Call, ...]:
     later = {
-        key: value for key, value in opening.wanted.items() if key in {*MODIFY_ONLY, "DeletionProtection"} and value
+        key: value
+        for key, value in opening.wanted.items()
+        if key in {*modify_only(opening.kind), "DeletionProtection"} and value
     }
-    first = (modify_call(opening.restored, **later),) if later else ()
+    readers = (create_call(opening, each) for each in opening.new_members[1:])
+    first = (*readers, *((modify_call(opening.restored, opening.kind, **later),) if later else ()))
     untag = Call("rds", "RemoveTagsFromResource", {"ResourceName": opening.restored, "TagKeys": [CUTOVER_TAG]})
     return (*first, untag)
 
 
 def _open_writes(opening: Opening, _: str) -> tuple[Call, ...]:
-    return (modify_call(opening.restored, VpcSecurityGroupIds=production_groups(opening)),)
+    return (_groups_call(opening, opening.restored, production_groups(opening)),)
+
+
+def _rename(opening: Opening, _: str) -> tuple[Call, ...]:
+    members = (rename_call(each.name, each.aside) for each in opening.members)
+    return (rename_call(opening.instance, opening.renamed, opening.kind), *members)
+
+
+def _rename_back(opening: Opening, _: str) -> tuple[Call, ...]:
+    members = (rename_call(each.aside, each.name) for each in opening.members)
+    return (rename_call(opening.renamed, opening.instance, opening.kind), *members)
+
+
+def _move_aside(opening: Opening, group: str) -> tuple[Call, ...]:
+    members = (rename_call(each.name, each.aside) for each in opening.new_members)
+    return (
+        _groups_call(opening, opening.restored, [group]),
+        rename_call(opening.restored, opening.aside, opening.kind),
+        *members,
+    )
 
 
 def _remove_old(opening: Opening, _: str) -> tuple[Call, ...]:
-    unprotect = modify_call(opening.renamed, DeletionProtection=False)
+    """Return the calls that remove the old instance, or the instances of the old cluster and then the cluster."""
+    kind = opening.kind
+    unprotect = modify_call(opening.renamed, kind, DeletionProtection=False)
     given = {
-        "DBInstanceIdentifier": opening.renamed,
+        kind.identifier: opening.renamed,
         "FinalDBSnapshotIdentifier": f"{opening.renamed}-final-{opening.id}",
         "DeleteAutomatedBackups": False,
     }
-    return (unprotect, Call("rds", "DeleteDBInstance", given))
+    members = (Call("rds", "DeleteDBInstance", {"DBInstanceIdentifier": each.aside}) for each in opening.members)
+    return (unprotect, *members, Call("rds", "DeleteDBCluster" if kind is CLUSTER else "DeleteDBInstance", given))
 
 
 _CALLS: Mapping[str, Callable[[Opening, str], tuple[Call, ...]]] = {
     "suspend-scaling": _suspend,
     "stop-tasks": _stop,
     "verification-group": _make_group,
-    "shut-off-source": lambda opening, group: (modify_call(opening.instance, VpcSecurityGroupIds=[group]),),
-    "rename": lambda opening, _: (rename_call(opening.instance, opening.renamed),),
+    "shut-off-source": lambda opening, group: (_groups_call(opening, opening.instance, [group]),),
+    "rename": _rename,
     "restore": _restore,
     "settle": _settle,
     OPEN_WRITES: _open_writes,
@@ -255,11 +320,8 @@ _CALLS: Mapping[str, Callable[[Opening, str], tuple[Call, ...]]] = {
     "start-tasks": _start,
     "remove-old": _remove_old,
     "stop-again": lambda opening, group: (*_suspend(opening, group), *_stop(opening, group)),
-    "move-aside": lambda opening, group: (
-        modify_call(opening.restored, VpcSecurityGroupIds=[group]),
-        rename_call(opening.restored, opening.aside),
-    ),
-    "shut-restored": lambda opening, group: (modify_call(opening.restored, VpcSecurityGroupIds=[group]),),
-    "rename-back": lambda opening, _: (rename_call(opening.renamed, opening.instance),),
-    "open-source": lambda opening, _: (modify_call(opening.instance, VpcSecurityGroupIds=production_groups(opening)),),
+    "move-aside": _move_aside,
+    "shut-restored": lambda opening, group: (_groups_call(opening, opening.restored, [group]),),
+    "rename-back": _rename_back,
+    "open-source": lambda opening, _: (_groups_call(opening, opening.instance, production_groups(opening)),),
 }

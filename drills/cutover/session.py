@@ -86,7 +86,7 @@ def begin(session: CutoverSession, request: RecoveryRequest) -> State:
             f"{next_command('resume', under_way, session.env.given)}, or "
             f"{next_command('rollback', under_way, session.env.given)}"
         )
-    guards.check_opt_in(session.config, raw_by_name(session.env.clients.rds, session.config.target.instance))
+    guards.check_opt_in(session.config, raw_by_name(session.env, session.config.target.instance))
     cutover_id = next_id(session.env.clock.now(), session.store.ids())
     session.env.tell(f"cut-over {cutover_id} of {session.config.target.instance}: reading what there is")
     cutover = Cutover(
@@ -124,7 +124,7 @@ def find_cutover(session: CutoverSession, named: str | None) -> Cutover:
 
 def _source_if_there(session: CutoverSession, state: State) -> Any:
     """Return the source, whose own tag must still permit this; None once it is gone."""
-    return raw_by_id(session.env.clients.rds, state.opening.source_resource_id)
+    return raw_by_id(session.env, state.opening.source_resource_id)
 
 
 def roll_back(session: CutoverSession, cutover_id: str | None, discard_since: datetime | None) -> State:

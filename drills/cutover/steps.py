@@ -10,7 +10,9 @@ import subprocess
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from drills.aws.databases.kinds import INSTANCE
 from drills.cutover import afterwards, compare, data, database, public_address, service
+from drills.cutover.databases import found, members
 from drills.cutover.environment import Environment
 from drills.cutover.model import OPEN_WRITES, State
 from drills.cutover.plan import calls, production_groups
@@ -42,14 +44,24 @@ def _sessions(env: Environment, state: State) -> dict[str, Any]:
 
 
 def _rename(env: Environment, state: State) -> dict[str, Any]:
-    database.rename(env, state.opening.source_resource_id, state.opening.renamed)
-    return {"renamed": state.opening.renamed}
+    opening = state.opening
+    asides = {each.resource_id: each.aside for each in opening.members}
+    database.rename_all(env, opening.source_resource_id, opening.renamed, asides)
+    return {"renamed": opening.renamed}
+
+
+def _restore(env: Environment, state: State) -> dict[str, Any]:
+    made = database.restore(env, state)
+    if state.opening.new_members:
+        members.give_first(env, state, str(made["restored_resource_id"]))
+    return made
 
 
 def _settle(env: Environment, state: State) -> dict[str, Any]:
-    found = database.settle(env, state)
+    members.give_others(env, state)
+    settled = database.settle(env, state)
     instance = _restored(env, state)
-    return {**found, "address": f"{instance.host}:{instance.port}"}
+    return {**settled, "address": f"{instance.host}:{instance.port}"}
 
 
 def _compare(env: Environment, state: State) -> dict[str, Any]:
@@ -62,11 +74,11 @@ def _verify(env: Environment, state: State) -> dict[str, Any]:
 
 
 def _open_writes(env: Environment, state: State) -> dict[str, Any]:
-    groups = production_groups(state.opening)
+    groups, kind = production_groups(state.opening), env.kind.name
     if not groups:
         raise DrillError(
             "expected to know the security groups that the application comes in through, found none: add them to the "
-            f"restored instance by hand (aws rds modify-db-instance --db-instance-identifier {state.opening.restored} "
+            f"restored {kind} by hand (aws rds modify-db-{kind} --db-{kind}-identifier {state.opening.restored} "
             "--vpc-security-group-ids …), and go on with the services by hand"
         )
     database.set_groups(env, state.restored_resource_id, groups)
@@ -126,21 +138,28 @@ def _old_idle(env: Environment, state: State) -> dict[str, Any]:
 
 
 def _remove_old(env: Environment, state: State) -> dict[str, Any]:
-    """Remove the old instance, which was asked for by name; a final snapshot and the automated backups stay."""
-    raw = database.raw_by_id(env.clients.rds, state.opening.source_resource_id)
-    unprotect, delete = calls(state.opening, "remove-old")
-    if raw is not None and raw["DBInstanceStatus"] != "deleting":
-        if raw["DBInstanceIdentifier"] != state.opening.renamed:
+    """Remove the old one, which was asked for by name; a final snapshot and the automated backups stay."""
+    opening, identity = state.opening, state.opening.source_resource_id
+    seen = found.by_identity(env.clients, identity, env.kind)
+    unprotect, *instances, delete = calls(opening, "remove-old")
+    if seen is not None and seen.raw["DBInstanceStatus"] != "deleting":
+        if seen.instance.id != opening.renamed:
             raise DrillError(
-                f"expected the old instance under {state.opening.renamed!r}, found another name: check which instance it is"
+                f"expected the old {env.kind.name} under {opening.renamed!r}, found another name: check which one it is"
             )
-        if raw.get("DeletionProtection"):
-            env.perform(unprotect, state.opening.source_resource_id)
-        database.until_available(env, state.opening.source_resource_id)
-        env.perform(delete, state.opening.source_resource_id)
+        if seen.instance.deletion_protection:
+            env.perform(unprotect, identity)
+        if seen.members or env.kind is INSTANCE:
+            database.until_available(env, identity)
+        there = {str(each["DBInstanceIdentifier"]): each for each in seen.members}
+        for call in instances:
+            member = there.get(str(call.parameters["DBInstanceIdentifier"]))
+            if member is not None and member["DBInstanceStatus"] != "deleting":
+                env.perform(call, str(member["DbiResourceId"]))
+        env.perform(delete, identity)
 
     def gone() -> bool:
-        return database.raw_by_id(env.clients.rds, state.opening.source_resource_id) is None
+        return database.raw_by_id(env, identity) is None
 
     env.wait(gone, env.timeout, f"{state.opening.renamed} to be gone", f"read its events, or raise {env.timeout_key}")
     return {"removed": state.opening.renamed, "final_snapshot": delete.parameters["FinalDBSnapshotIdentifier"]}
@@ -159,15 +178,22 @@ def _move_aside(env: Environment, state: State) -> dict[str, Any]:
     if raw is None:
         return {"aside": ""}
     identity, name, status = str(raw["DbiResourceId"]), str(raw["DBInstanceIdentifier"]), str(raw["DBInstanceStatus"])
+    kind, wanted = env.kind.name, state.opening.new_members
     if status in database.UNMODIFIABLE:
         raise DrillError(
             f"expected to rename {name!r}, found it {status}, from where RDS lets nobody rename it; this command deletes "
-            f"nothing: aws rds delete-db-instance --db-instance-identifier {name} --skip-final-snapshot, once gone resume"
+            f"nothing: aws rds delete-db-{kind} --db-{kind}-identifier {name} --skip-final-snapshot, once gone resume"
         )
     group = state.group or str(database.ensure_group(env, state.opening)["verification_group"])
     database.set_groups(env, identity, [group])
-    database.rename(env, identity, state.opening.aside)
+    there = {str(each["DBInstanceIdentifier"]): str(each["DbiResourceId"]) for each in _members(env, identity)}
+    asides = {there[each.name]: each.aside for each in wanted if each.name in there}
+    database.rename_all(env, identity, state.opening.aside, asides)
     return {"aside": state.opening.aside, "restored_resource_id": identity}
+
+
+def _members(env: Environment, identity: str) -> tuple[found.Raw, ...]:
+    return database.found_by_id(env, identity).members
 
 
 def _shut_restored(env: Environment, state: State) -> dict[str, Any]:
@@ -185,7 +211,8 @@ def _switch_back(env: Environment, state: State) -> dict[str, Any]:
 
 
 def _rename_back(env: Environment, state: State) -> dict[str, Any]:
-    return database.rename(env, state.opening.source_resource_id, state.opening.instance)
+    names = {each.resource_id: each.name for each in state.opening.members}
+    return database.rename_all(env, state.opening.source_resource_id, state.opening.instance, names)
 
 
 def _open_source(env: Environment, state: State) -> dict[str, Any]:
@@ -210,7 +237,7 @@ STEPS: Mapping[str, StepFunction] = {
     "shut-off-source": _shut_off_source,
     "sessions": _sessions,
     "rename": _rename,
-    "restore": database.restore,
+    "restore": _restore,
     "settle": _settle,
     "compare": _compare,
     "verify": _verify,

@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.aws import endpoint_health
 from drills.aws import read as aws
+from drills.aws.databases.kinds import KINDS
 from drills.aws.recorder import CallRecorder
 from drills.checks.server import isolation
 from drills.clock import wait_until
@@ -105,7 +106,7 @@ def _staged(folder: Path, journal: Journal, choices: RunOptions, service: LocalA
     effective = choices.effective()
     clients, _ = context.identified_clients(effective, service, recorder, "stage")
     target = effective.target
-    source = aws.describe_instance(clients, target.instance)
+    source = aws.describe_instance(clients, target.instance, KINDS[target.kind])
     known = journal.record.target
     if source is None or known is None or not known.databases:
         raise DrillError(f"expected the staged source {target.instance!r}, found none: see stage.log")
@@ -284,9 +285,9 @@ class DrilledCutover:
 
 def _observe(env: Environment, state: State) -> RollbackObservation:
     """Observe both instances and the answer of the address after a rollback."""
-    rds, opening = env.clients.rds, state.opening
-    source = raw_by_id(rds, opening.source_resource_id) or {}
-    restored = raw_by_id(rds, state.restored_resource_id) or {}
+    opening = state.opening
+    source = raw_by_id(env, opening.source_resource_id) or {}
+    restored = raw_by_id(env, state.restored_resource_id) or {}
     marker = data.read_marker(env, env.connect(by_id(env, opening.source_resource_id))) if source else ""
     status, body = public_address.get(opening.public_url)
     names = [str(each.get("DBInstanceIdentifier", "")) for each in (source, restored)]

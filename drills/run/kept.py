@@ -8,7 +8,7 @@ from datetime import datetime
 from drills.cutover.model import State
 from drills.cutover.plan import group_name
 from drills.cutover.show import rollback_command
-from drills.model.instance import Resource, ResourceKind
+from drills.model.instance import COPIES, Resource, ResourceKind
 
 
 def kept_resources(state: State, account: str, region: str, given: Sequence[str] = ()) -> tuple[Resource, ...]:
@@ -28,7 +28,11 @@ def _made(state: State, region: str) -> Iterator[tuple[ResourceKind, str, str]]:
     aside = state.mode == "back" and "move-aside" in state.done  # which has looked for it by its tag
     if known or (_begun(state, "restore") and not aside):
         name = opening.aside if aside else opening.restored
-        yield "db-instance", name, _delete_instance(state, name, region)
+        for each in opening.new_members:
+            own = each.aside if aside else each.name
+            place = f"--db-instance-identifier {own}{_option(region)}"
+            yield "db-instance", own, f"to remove it, before its cluster: aws rds delete-db-instance {place}"
+        yield opening.kind.copy, name, _delete(state, name, region)
     if not opening.verification_group and (state.group or _begun(state, "verification-group")):
         name = group_name(opening)
         found = f"aws ec2 describe-security-groups --filters Name=group-name,Values={name}{_option(region)}"
@@ -37,21 +41,22 @@ def _made(state: State, region: str) -> Iterator[tuple[ResourceKind, str, str]]:
         yield "security-group", name, f"{when}: aws ec2 delete-security-group --group-id {group}{_option(region)}"
 
 
-def _delete_instance(state: State, name: str, region: str) -> str:
-    place = f"--db-instance-identifier {name}{_option(region)}"
+def _delete(state: State, name: str, region: str) -> str:
+    what = f"db-{state.opening.kind.name}"
+    place = f"--{what}-identifier {name}{_option(region)}"
     protected = bool(state.opening.wanted.get("DeletionProtection"))
-    first = f"aws rds modify-db-instance {place} --no-deletion-protection --apply-immediately && " if protected else ""
+    first = f"aws rds modify-{what} {place} --no-deletion-protection --apply-immediately && " if protected else ""
     if not state.writes_opened_at:
-        return f"to remove it: {first}aws rds delete-db-instance {place} --skip-final-snapshot"
+        return f"to remove it: {first}aws rds delete-{what} {place} --skip-final-snapshot"
     last = f"--final-db-snapshot-identifier {name}-final"
-    return f"it has what was written while it served; to remove it: {first}aws rds delete-db-instance {place} {last}"
+    return f"it has what was written while it served; to remove it: {first}aws rds delete-{what} {place} {last}"
 
 
 def _of(state: State, kind: ResourceKind, name: str, told: tuple[str, str], place: tuple[str, str]) -> Resource:
     """Return the resource; `told` are how it is removed, and the command that rolls the cut-over back."""
     removal, back = told
-    step = "restore" if kind == "db-instance" else "verification-group"
-    known = state.restored_resource_id if kind == "db-instance" else state.group
+    step = "restore" if kind in COPIES else "verification-group"
+    known = state.restored_resource_id if kind in COPIES else state.group
     certain = "" if known else "it may have been made; "
     opening, made_at = state.opening, _done_at(state, step)
     if state.mode == "back" and state.ended:

@@ -275,10 +275,6 @@ REFUSED = [
         'engine = "aurora-postgresql" of a cluster and "postgres" of an instance',
     ),
     ('[targets.a]\ncluster = "a"\ninstance = "b"', "expected instance or cluster, found both"),
-    (
-        '[targets.a]\ncluster = "a"\n[targets.a.cutover]\nservices = ["a/b"]\npublic_url = "http://a"',
-        "expected no cutover; for an Aurora cluster",
-    ),
     ('[targets.a]\nengine = "aurora-dsql"', "Aurora DSQL is not supported"),
     ('[targets.a]\nengine = "dsql"', "Aurora DSQL is not supported"),
     (f'[targets.a]\ninstance = "arn:aws:dsql:eu-central-1:{ACCOUNT}:cluster/x"', "Aurora DSQL is not supported"),

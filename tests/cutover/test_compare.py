@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from drills.aws import settings
+from drills.aws.databases.kinds import INSTANCE
 from drills.cutover import compare, judge
 from drills.cutover.model import State
 from drills.model.finding import NotChecked
@@ -20,9 +21,9 @@ REASON = "the sandbox does not have DescribeDBProxies"
 
 def compared(left: dict[str, Any], right: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The comparison of two configurations, neither of which could be asked for its server's settings."""
-    monkeypatch.setattr(settings, "read_settings", lambda clients, instance_id: right)
+    monkeypatch.setattr(settings, "read_settings", lambda *_: right)
     state = dataclasses.replace(journal("compare"), opening=dataclasses.replace(OPENING, left=compare.to_json(left)))
-    env: Any = SimpleNamespace(clients=None, config=SimpleNamespace(allowed={}))
+    env: Any = SimpleNamespace(clients=None, kind=INSTANCE, config=SimpleNamespace(allowed={}))
     instance: Any = SimpleNamespace(id="orders-prod")
     return compare.compare_configuration(env, state, instance)
 

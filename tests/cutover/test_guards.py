@@ -17,7 +17,7 @@ from drills.aws.settings import settings_from
 from drills.config.load import Config
 from drills.cutover import guards
 from drills.cutover.configuration import OPT_IN_TAG, configuration_from, restore_parameters
-from drills.cutover.database import raw_by_name
+from drills.cutover.databases.found import by_name
 from drills.cutover.plan import Call
 from drills.errors import ConfigError, Refused
 from tests.support.guarded import HOME, OTHER, REGION, live, own_environment
@@ -137,9 +137,9 @@ def test_a_restore_that_copied_the_tag_is_refused_and_the_cut_over_copies_none(t
         stub.add_response(
             "describe_db_instances", {"DBInstances": [tagged("db-BEFORE")]}, {"DBInstanceIdentifier": "orders"}
         )
-        raw = raw_by_name(clients.rds, "orders")
+        seen = by_name(clients, "orders")
     with pytest.raises(Refused, match="found the value db-BEFORE, which is of another instance"):
-        guards.check_opt_in(effective, raw)
+        guards.check_opt_in(effective, seen.raw if seen else None)
     asked = restore_parameters(configuration_from(settings_from({**instance(), **tagged("db-OWN")})), "id", "sg-1")
     assert OPT_IN_TAG not in [each["Key"] for each in asked["Tags"]]
 

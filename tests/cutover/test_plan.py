@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 
-import botocore.session
 import pytest
-from botocore.validate import ParamValidator
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drills.aws.databases.kinds import INSTANCE
 from drills.aws.settings import settings_from
 from drills.cutover import configuration, plan, show
 from drills.cutover.model import (
@@ -34,6 +32,7 @@ from drills.cutover.model import (
 from drills.cutover.steps import STEPS
 from drills.errors import ConfigError
 from drills.model.parity import NotVerified
+from tests.support.cutover import accepted, model
 
 NOW = datetime(2026, 11, 28, 3, 0, 0, tzinfo=UTC)
 POSITIONS: tuple[Position, ...] = get_args(Position)
@@ -131,21 +130,9 @@ def keys_of(opening: Opening, mode: Mode) -> tuple[str, ...]:
     return tuple(each.key for each in plan.steps(opening, mode))
 
 
-def accepted(call: plan.Call) -> str:
-    """What botocore's own model of the service says against a call; "" where it takes it."""
-    shape = _model(call.service).operation_model(call.operation).input_shape
-    return str(ParamValidator().validate(call.parameters, shape).generate_report())
-
-
 def members(service: str, operation: str) -> set[str]:
     """The parameters of an operation."""
-    return set(_model(service).operation_model(operation).input_shape.members)
-
-
-@functools.cache
-def _model(service: str) -> Any:
-    """botocore's model of a service, which takes a second to load."""
-    return botocore.session.get_session().get_service_model(service)
+    return set(model(service).operation_model(operation).input_shape.members)
 
 
 class TestTheSteps:
@@ -227,7 +214,7 @@ class TestTheConfiguration:
         assert {"Key": configuration.CUTOVER_TAG, "Value": "id"} in given["Tags"]
 
     @pytest.mark.parametrize(
-        "parameter", sorted(set(configuration._RESTORE_PARAMETERS.values()) | configuration.MODIFY_ONLY)
+        "parameter", sorted(set(configuration._RESTORE_PARAMETERS.values()) | configuration.modify_only(INSTANCE))
     )
     def test_a_restore_that_left_one_out_is_followed_up(self, parameter: str) -> None:
         """Each alone: the follow-up names it, but for what the restore gives for good and what is opened later."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import json
 import os
 import subprocess
@@ -12,13 +13,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
+from botocore.validate import ParamValidator
 
 from drills.cli import cutover as cli_cutover
 from drills.cli import main as cli
 from drills.cutover.environment import Environment
 from drills.cutover.journal import JournalStore
 from drills.cutover.model import Entry, Position, State
+from drills.cutover.plan import Call
 from drills.cutover.session import reopen
 from tests.support.bytecode import compiled_once
 from tests.support.paths import CHECKOUT, DRILLS
@@ -65,6 +69,7 @@ class Scene:
     snapshot: str
     group: str
     environment: dict[str, str] = field(repr=False)
+    named_by: str = ""  # how the target names its database, where not by the target's own name
 
     @property
     def name(self) -> str:
@@ -88,7 +93,7 @@ class Scene:
         tables = {key: value for key, value in cutover.items() if isinstance(value, dict)}
         text = (
             '[drill]\nprofile = "sandbox"\n[profiles.sandbox]\nallow = ["cuts_over"]\npoll_every = "50ms"\n'
-            f'[targets.{self.name}]\nvault = "{self.name}-vault"\ntimeout = "1m"\nrto = "10m"\n'
+            f'[targets.{self.name}]\n{self.named_by}vault = "{self.name}-vault"\ntimeout = "1m"\nrto = "10m"\n'
             f'[targets.{self.name}.credentials]\nusername = "owner"\nsecret_id = "{self.name}/database"\n'
             f"[targets.{self.name}.cutover]\n" + "\n".join(lines) + "\n"
         )
@@ -160,6 +165,18 @@ class Scene:
         return any((answer["ScalableTargets"][0].get("SuspendedState") or {}).values())
 
 
+def accepted(call: Call) -> str:
+    """What botocore's own model of the service says against a call; "" where it takes it."""
+    shape = model(call.service).operation_model(call.operation).input_shape
+    return str(ParamValidator().validate(call.parameters, shape).generate_report())
+
+
+@functools.cache
+def model(service: str) -> Any:
+    """botocore's model of a service, which takes a second to load."""
+    return botocore.session.get_session().get_service_model(service)
+
+
 class Killed(BaseException):
     """Stands for the end of the process: nothing in the engine catches it."""
 
@@ -225,7 +242,7 @@ def make_scene(sandbox: RunningSandbox, name: str, folder: Path, **more: Any) ->
     """An instance with three orders and a snapshot of them, two of which are then deleted, behind a web service."""
     folder.mkdir(parents=True, exist_ok=True)
     source = make_instance(
-        sandbox, name, **{"DeletionProtection": True, "MultiAZ": True, **_groups(sandbox, name), **more}
+        sandbox, name, **{"DeletionProtection": True, "MultiAZ": True, **groups_of(sandbox, name), **more}
     )
     with source.connect() as session:
         session.execute("CREATE TABLE shop.stray (at timestamptz NOT NULL DEFAULT clock_timestamp())")
@@ -233,15 +250,16 @@ def make_scene(sandbox: RunningSandbox, name: str, folder: Path, **more: Any) ->
     point = back_up(sandbox, source)
     with source.connect() as session:
         session.execute("DELETE FROM shop.orders WHERE id > 1")
-    url = _serve(sandbox, source)
+    url = serve(sandbox, source)
     group = source.described()["VpcSecurityGroups"][0]["VpcSecurityGroupId"]
-    scene = Scene(sandbox, folder, source, url, point, group, _environment(sandbox, folder))
+    scene = Scene(sandbox, folder, source, url, point, group, environment_of(sandbox, folder))
     scene.write_config()
     eventually(lambda: get(url).status == 200, f"{name} to be served")
     return scene
 
 
-def _groups(sandbox: RunningSandbox, name: str) -> dict[str, Any]:
+def groups_of(sandbox: RunningSandbox, name: str) -> dict[str, Any]:
+    """A security group and a subnet group of the database's own."""
     ec2, rds = sandbox.client("ec2"), sandbox.client("rds")
     group = ec2.create_security_group(GroupName=f"{name}-clients", Description="clients of the database")["GroupId"]
     rds.create_db_subnet_group(
@@ -264,7 +282,7 @@ def back_up(sandbox: RunningSandbox, source: Instance) -> str:
     return str(backup.describe_backup_job(BackupJobId=job)["RecoveryPointArn"])
 
 
-def _serve(sandbox: RunningSandbox, source: Instance) -> str:
+def serve(sandbox: RunningSandbox, source: Instance) -> str:
     """A service of one task behind a front door, with a scalable target; the address of the front door."""
     name = source.name
     secret = sandbox.client("secretsmanager").create_secret(Name=f"{name}/database", SecretString=source.password)[
@@ -304,7 +322,8 @@ def _serve(sandbox: RunningSandbox, source: Instance) -> str:
     return f"http://{balancer['DNSName']}"
 
 
-def _environment(sandbox: RunningSandbox, folder: Path) -> dict[str, str]:
+def environment_of(sandbox: RunningSandbox, folder: Path) -> dict[str, str]:
+    """What the command line is given of the environment."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "PYTHONPATH": str(CHECKOUT),

@@ -39,6 +39,7 @@ VALUES = {
 }
 NAMES = (
     "aurora",
+    "aurora-cutover",
     "aurora-reader",
     "backup",
     "cutover",
@@ -110,6 +111,12 @@ RARELY: dict[str, set[str]] = {
     "aurora": {
         "rds:RestoreDBClusterToPointInTime",  # to a moment
         *("rds:CopyDBClusterSnapshot", "rds:DeleteDBClusterSnapshot"),  # to another key or region
+    },
+    "aurora-cutover": {
+        "backup:StartRestoreJob",  # where AWS Backup restores
+        *("rds:RestoreDBClusterToPointInTime", "rds:DescribeDBClusterAutomatedBackups"),  # to a moment
+        "rds:RebootDBInstance",  # where a parameter group waits for it
+        *("rds:DeleteDBCluster", "rds:DeleteDBInstance"),  # resume --remove-old
     },
     "aurora-reader": {"rds:DescribeDBClusterAutomatedBackups"},  # preflight, where a moment is drilled
     "cutover": {

@@ -106,9 +106,10 @@ def as_instance(cluster: Mapping[str, Any], writer: Mapping[str, Any] | None) ->
         "DBInstanceIdentifier": cluster["DBClusterIdentifier"],
         "DBInstanceArn": cluster.get("DBClusterArn"),
         "DbiResourceId": cluster.get("DbClusterResourceId"),
+        "DBInstanceStatus": read_cluster(cluster, writer).status,
         "DBSubnetGroup": of_writer.get("DBSubnetGroup") or {"DBSubnetGroupName": cluster.get("DBSubnetGroup")},
         "DBParameterGroups": [group],
-        "Endpoint": {"Port": cluster.get("Port")},
+        "Endpoint": {"Address": cluster.get("Endpoint"), "Port": cluster.get("Port")},
         "AllocatedStorage": None,
         # "isn't returned when you set it to aurora" (Amazon RDS API reference, CreateDBCluster)
         "StorageType": cluster.get("StorageType") or "aurora",

@@ -76,7 +76,8 @@ CLUSTER_FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "DBClusterParameterGroupName",
         ),
         "rds.ModifyDBCluster": (
-            "DBClusterIdentifier ApplyImmediately DeletionProtection BackupRetentionPeriod",
+            "DBClusterIdentifier NewDBClusterIdentifier ApplyImmediately VpcSecurityGroupIds DBClusterParameterGroupName "
+            "BackupRetentionPeriod DeletionProtection CloudwatchLogsExportConfiguration(EnableLogTypes DisableLogTypes)",
             f"DBCluster({_CLUSTER})",
         ),
         "rds.DeleteDBCluster": (

@@ -21,7 +21,7 @@ from drills.aws.guarded.names import ScratchNames, scratch_tags
 from drills.aws.scratch import Scratch
 from drills.clock import SystemClock
 from drills.config.target import RestoreConfig, Target
-from drills.cutover.opening import _with_end
+from drills.cutover.databases.cluster import with_end
 from drills.errors import ConfigError
 from drills.model.record import SCHEMA_VERSION, RunRecord
 from drills.record import Journal, new_run_id
@@ -283,8 +283,8 @@ def accepted(target: dict[str, Any]) -> bool:
 def test_the_names_of_a_cut_over_are_names_of_instances(instance: str) -> None:
     """A long name is cut where it is, also right after a hyphen."""
     for end in ("-old", "-restored"):
-        assert INSTANCE.keeps(_with_end(instance, end))
-        assert _with_end(instance, end).endswith(end)
+        assert INSTANCE.keeps(with_end(instance, end))
+        assert with_end(instance, end).endswith(end)
 
 
 def test_every_request_of_a_kept_call_log_is_judged(tmp_path: Path) -> None:

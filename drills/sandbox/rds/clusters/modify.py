@@ -145,7 +145,11 @@ class ClusterModification:
                 self._rename(cluster, new_name)
 
     def _rename(self, cluster: SandboxCluster, new_name: str) -> None:
-        """Rename a cluster: the old name's port refuses from now on, and the new name has a port of its own."""
+        """Rename a cluster: the old name's port refuses from now on, and the new name has a port of its own.
+
+        The endpoints have the cluster's name and change with it (RDS User Guide, "Renaming a Multi-AZ DB cluster"; of Aurora AWS
+        documents NewDBClusterIdentifier of ModifyDBCluster alone). The names of its instances stay.
+        """
         cluster.pending_modified_values = None
         if new_name in self._backend.clusters:
             cluster.record_event(f"Unable to rename cluster to {new_name}: the name is in use", "configuration change")
