@@ -47,6 +47,6 @@ Feature: The backups that a recovery needs are in place
       When the posture of its backups is evaluated
       Then the groups and the quotas that a restore needs are available
 
-    Scenario: The configuration of the instance is stored outside of it
+    Scenario: The configuration of the database is stored outside of it
       When the posture of its backups is evaluated
       Then a recent copy of its configuration is stored

@@ -1,13 +1,13 @@
 @drill @postgresql
 Feature: The drill host can run a drill and exposes nothing
   A drill that runs on one machine only does not help when another one is at hand in an emergency. The isolation of the
-  scratch instance itself is verified with the recovery.
+  copy itself is verified with the recovery.
 
   Background:
     Given the protected database of the target is lost
     And its recovery point has been restored to a scratch instance
 
-  Scenario: The drill host can reach the scratch instance
+  Scenario: The drill host can reach the copy
     Then the drill host resolves its name and can connect to it
 
   Scenario: The database client and the certificates are installed on the drill host

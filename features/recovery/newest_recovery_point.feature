@@ -20,7 +20,7 @@ Feature: The database is recovered from its newest recovery point
 
   Rule: The restored copy is what was backed up
 
-    Scenario: Every database of the instance accepts connections
+    Scenario: Every database of the copy accepts connections
       Then the "connection" check finds no difference
 
     Scenario Outline: The <objects> match the backup
@@ -38,7 +38,7 @@ Feature: The database is recovered from its newest recovery point
 
   Rule: A drill has no side effects
 
-    Scenario: The scratch instance is isolated from other systems
+    Scenario: The copy is isolated from other systems
       Then the scratch instance admits the drill alone and allows no outbound connections
       And the "harmless" check finds no difference
 
