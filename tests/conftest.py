@@ -9,6 +9,7 @@ from tests.support.cluster import remove_shared
 from tests.support.collecting import pytest_collection
 from tests.support.drill import staged
 from tests.support.evaluating import simulator
+from tests.support.measured import pytest_sessionfinish
 from tests.support.memory import use_memory
 from tests.support.models import read_models_once
 from tests.support.rds import beating
@@ -25,6 +26,7 @@ __all__ = [
     "pytest_collection",
     "pytest_collection_modifyitems",
     "pytest_configure",
+    "pytest_sessionfinish",
     "remove_shared",
     "sandbox",
     "shared_source",
