@@ -40,9 +40,9 @@ def read_configuration(clients: Clients, instance_id: str, kind: Kind = INSTANCE
     return to_json(settings.read_settings(clients, instance_id, kind))
 
 
-def stored_configuration(clients: Clients, instance_id: str) -> tuple[dict[str, Any], str] | None:
-    """Return the last copy that `drills posture` kept of an instance that is gone, and of when it is."""
-    found = settings.load(settings.FOLDER, clients.account, clients.region, instance_id, "instance")
+def stored_configuration(clients: Clients, instance_id: str, kind: Kind) -> tuple[dict[str, Any], str] | None:
+    """Return the last copy that `drills posture` kept of an instance or a cluster that is gone, and of when it is."""
+    found = settings.load(settings.FOLDER, clients.account, clients.region, instance_id, kind.name)
     return (to_json(found.settings), f"{found.taken_at:%Y-%m-%d %H:%M:%S} UTC") if found else None
 
 

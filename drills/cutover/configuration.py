@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from drills.aws.databases.clusters import scaling_from, scaling_text
 from drills.aws.databases.kinds import CLUSTER, INSTANCE, Kind
 from drills.aws.settings import settings_from
 from drills.model.parity import NotVerified
@@ -96,13 +97,14 @@ def modify_only(kind: Kind) -> frozenset[str]:
 
 def configuration_from(settings: Mapping[str, object], kind: Kind = INSTANCE) -> dict[str, Any]:
     """Return the configuration that settings tell; what is absent, or could not be read, is left out."""
-    return _configuration(settings, {**_RESTORED_BY[kind.name], **_MODIFIED_BY[kind.name]})
+    found = _configuration(settings, {**_RESTORED_BY[kind.name], **_MODIFIED_BY[kind.name]})
+    scaling = settings.get("scaling")  # of a cluster alone
+    return found | ({_SCALING: scaling_from(scaling)} if isinstance(scaling, str) else {})
 
 
 def cluster_configuration(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Return the configuration of a cluster that is there, with the capacity of Serverless v2."""
-    scaling = {key: raw[_SCALING][key] for key in ("MinCapacity", "MaxCapacity") if key in (raw.get(_SCALING) or {})}
-    return configuration_from(settings_from(raw), CLUSTER) | ({_SCALING: scaling} if scaling else {})
+    return configuration_from({**settings_from(raw), "scaling": scaling_text(raw)}, CLUSTER)
 
 
 def member_configuration(settings: Mapping[str, object]) -> dict[str, Any]:

@@ -144,7 +144,7 @@ def _configuration(
         left = compare.read_configuration(env.clients, env.target.instance, env.kind)
         wanted = cluster_configuration(raw) if env.kind is CLUSTER else configuration_from(settings_from(raw))
         return wanted, f"the old {env.kind.name}", left
-    stored = compare.stored_configuration(env.clients, env.target.instance)
+    stored = compare.stored_configuration(env.clients, env.target.instance, env.kind)
     if stored is not None:
         left, when = stored
         return (

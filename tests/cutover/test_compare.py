@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from drills.aws import settings
-from drills.aws.databases.kinds import INSTANCE
+from drills.aws.databases.kinds import CLUSTER, INSTANCE
 from drills.cutover import compare, judge
+from drills.cutover.configuration import configuration_from
 from drills.cutover.model import State
 from drills.model.finding import NotChecked
+from drills.model.instance import DatabaseKind
 from drills.model.parity import NotVerified
+from tests.support.clock import NOON
 from tests.support.moves import OPENING, journal
 
 REASON = "the sandbox does not have DescribeDBProxies"
@@ -26,6 +30,27 @@ def compared(left: dict[str, Any], right: dict[str, Any], monkeypatch: pytest.Mo
     env: Any = SimpleNamespace(clients=None, kind=INSTANCE, config=SimpleNamespace(allowed={}))
     instance: Any = SimpleNamespace(id="orders-prod")
     return compare.compare_configuration(env, state, instance)
+
+
+def test_a_cluster_that_is_gone_gets_what_was_kept_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own configuration, with all of its capacity, and not that of an instance of its name."""
+    monkeypatch.chdir(tmp_path)
+    clients: Any = SimpleNamespace(account="123456789012", region="eu-central-1")
+    kept: dict[DatabaseKind, dict[str, object]] = {
+        "instance": {"port": 5432},
+        "cluster": {"port": 5433, "scaling": "MinCapacity=0,MaxCapacity=4,SecondsUntilAutoPause=600"},
+    }
+    for kind, found in kept.items():
+        stored = settings.StoredSettings(clients.account, clients.region, "orders", f"{kind}-A", NOON, found, kind)
+        settings.save(settings.FOLDER, stored)
+
+    read = compare.stored_configuration(clients, "orders", CLUSTER)
+    assert read is not None
+    assert configuration_from(compare.from_json(read[0]), CLUSTER) == {
+        "Port": 5433,
+        "ServerlessV2ScalingConfiguration": {"MinCapacity": 0.0, "MaxCapacity": 4.0, "SecondsUntilAutoPause": 600},
+        "Tags": {},
+    }
 
 
 @pytest.mark.parametrize("side", ["left", "right", "both"])

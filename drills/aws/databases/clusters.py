@@ -21,6 +21,18 @@ _FORWARDING = ("enabled", "enabling", "requested")  # of LocalWriteForwardingSta
 _CAPACITY = ("MinCapacity", "MaxCapacity", "SecondsUntilAutoPause")
 
 
+def scaling_text(cluster: Mapping[str, Any]) -> str | None:
+    """Return the capacity of Serverless v2 as the AWS CLI takes it, "MinCapacity=0.5,MaxCapacity=4"; None without one."""
+    capacity = cluster.get("ServerlessV2ScalingConfiguration") or {}
+    return ",".join(f"{name}={capacity[name]:g}" for name in _CAPACITY if capacity.get(name) is not None) or None
+
+
+def scaling_from(text: str) -> dict[str, float]:
+    """Return the ServerlessV2ScalingConfiguration that scaling_text tells."""
+    pairs = (each.partition("=") for each in text.split(","))
+    return {name: int(value) if name == _CAPACITY[2] else float(value) for name, _, value in pairs}
+
+
 def settings_of_cluster(cluster: Mapping[str, Any], members: Sequence[Mapping[str, Any]]) -> dict[str, object]:
     """Return what a member of DescribeDBClusters' answer tells beside what an instance has too.
 
@@ -31,13 +43,11 @@ def settings_of_cluster(cluster: Mapping[str, Any], members: Sequence[Mapping[st
     }
     writer: Mapping[str, Any] = next((each for each in members if each["DBInstanceIdentifier"] in writers), {})
     groups = writer.get("DBParameterGroups") or []
-    capacity = cluster.get("ServerlessV2ScalingConfiguration") or {}
     settings: dict[str, object] = {
         "kind": "cluster",
         "writer_id": writer.get("DBInstanceIdentifier"),
         "availability_zones": sorted(cluster.get("AvailabilityZones") or []),
-        "scaling": ",".join(f"{name}={capacity[name]:g}" for name in _CAPACITY if capacity.get(name) is not None)
-        or None,
+        "scaling": scaling_text(cluster),
         "local_write_forwarding": cluster.get("LocalWriteForwardingStatus") in _FORWARDING,
         "custom_endpoints": sorted(cluster.get("CustomEndpoints") or []),
         "promotion_tier": writer.get("PromotionTier"),
