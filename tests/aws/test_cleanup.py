@@ -153,7 +153,7 @@ def test_what_somebody_else_has_removed_is_gone_after_a_while(setup: Setup) -> N
     setup.clients.rds.delete_db_parameter_group(DBParameterGroupName=name)
 
     assert removed(setup) == ()
-    assert load(setup.journal.folder).clean_up_seconds < 10.0
+    assert load(setup.journal.folder).clean_up_seconds < 30.0  # of the minute that it has
 
 
 @pytest.mark.parametrize("state", ["being made", "protected"])

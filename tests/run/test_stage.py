@@ -51,7 +51,7 @@ DUMP = """--
 -- PostgreSQL database dump complete
 --
 """
-SLOW = "SELECT pg_catalog.pg_sleep(60);"
+SLOW = "SELECT pg_catalog.pg_sleep(600);"
 PLANTS = """CREATE TABLE public.plant (id integer PRIMARY KEY, name text NOT NULL);
 INSERT INTO public.plant VALUES (1, 'rose');"""
 Prepare = Callable[..., Path]
@@ -108,14 +108,14 @@ def kill_while_loading(control: SandboxControl, folder: Path, name: str, killed:
         pid = int(control.instance(name)["pid"] or 0)
         return pid if pid and any("SELECT" in title for title in titles_of_children(pid)) else None
 
-    os.kill(wait_until(loading, 60.0, clock, every=0.05, what="the load"), signal.SIGKILL)
+    os.kill(wait_until(loading, 300.0, clock, every=0.05, what="the load"), signal.SIGKILL)
     killed.append(clock.monotonic())
 
 
 def test_a_source_whose_server_is_killed_ends_the_stage_in_a_sentence(
     own_sandbox: RunningSandbox, prepare: Prepare
 ) -> None:
-    """Exit code 12 and who may have done it, at once and not after the minute; the instance can be removed as any other."""
+    """Exit code 12 and who may have done it, at once and not after the ten minutes; the instance can be removed as any other."""
     killed: list[float] = []
     name = "cut-off"
     folder = prepare(name, SLOW)
@@ -128,7 +128,7 @@ def test_a_source_whose_server_is_killed_ends_the_stage_in_a_sentence(
 
     (failure,) = load(folder).failures
     assert (status, failure.exit_code, exit_codes(load(folder))[0]) == (COULD_NOT_RUN,) * 3
-    assert took < 30, "the load would have taken a minute"
+    assert took < 120, "the load would have taken ten minutes"
     assert f"expected the server of {name} to run until the seed is loaded, found that it has ended" in failure.sentence
     assert "look for who ended it, such as a lack of memory, and run again" in failure.sentence
     delete(Instance(own_sandbox, name, ""))

@@ -323,6 +323,6 @@ def test_no_process_outlives_the_sandbox(own: RunningSandbox, how: signal.Signal
     assert len(mine) == 2
 
     os.kill(own.process.pid, how)
-    own.process.wait(20)
+    own.process.wait(60)
 
-    eventually(lambda: not any(each.is_running() for each in mine), "the web applications to end", 10.0)
+    eventually(lambda: not any(each.is_running() for each in mine), "the web applications to end")
