@@ -193,7 +193,7 @@ def _sample(raw: Any) -> PointSelector:
         raise refuse(str(error), raw) from None
 
 
-NO_CLUSTER = "for an Aurora cluster restore tests of AWS Backup are not validated so far: see docs/aurora.md"
+NO_CLUSTER = "for an Aurora cluster restore tests of AWS Backup are not validated so far: drills run drills it, see docs/aurora.md"
 
 
 class Target(Table):

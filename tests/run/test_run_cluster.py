@@ -33,7 +33,7 @@ from tests.support.sandbox import RunningSandbox
 __all__ = ["door", "elsewhere", "place"]
 pytestmark = [pytest.mark.whole_run, pytest.mark.postgres, pytest.mark.sandbox]
 SIGNING = {"DRILL_EVIDENCE_KEY": made_key(Plants())}
-REFUSING = "for an Aurora cluster restore tests of AWS Backup are not validated so far: see docs/aurora.md"
+REFUSING = "for an Aurora cluster restore tests of AWS Backup are not validated so far: drills run drills it, see docs/aurora.md"
 
 
 @pytest.fixture(scope="module")
