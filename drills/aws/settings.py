@@ -100,7 +100,7 @@ def read_settings(clients: Clients, instance_id: str, kind: Kind = INSTANCE) -> 
     else:
         settings = settings_from(raw)
     settings |= _parameters(clients, kind, "parameter", settings["parameter_group"])
-    settings["proxies"] = read_or_not_verified("rds:DescribeDBProxies", lambda: _proxies(clients, instance_id))
+    settings["proxies"] = read_or_not_verified("rds:DescribeDBProxies", lambda: _proxies(clients, instance_id, kind))
     settings["iam_policies"] = read_or_not_verified(
         "iam:GetAccountAuthorizationDetails", lambda: _policies(clients, kind.resource_of(raw))
     )
@@ -224,7 +224,7 @@ def _parameters(clients: Clients, kind: Kind, family: str, group: object) -> dic
     return found if isinstance(found, dict) else {family: found}
 
 
-def _proxies(clients: Clients, instance_id: str) -> list[str]:
+def _proxies(clients: Clients, name: str, kind: Kind) -> list[str]:
     """Return the RDS Proxies with a target that is this instance or cluster, or an instance of this cluster."""
     names = [
         proxy["DBProxyName"]
@@ -233,14 +233,20 @@ def _proxies(clients: Clients, instance_id: str) -> list[str]:
     ]
     targets = clients.rds.get_paginator("describe_db_proxy_targets")
     return sorted(
-        name
-        for name in names
+        proxy
+        for proxy in names
         if any(
-            instance_id in (target.get("RdsResourceId"), target.get("TrackedClusterId"))
-            for page in targets.paginate(DBProxyName=name)
-            for target in page["Targets"]
+            _leads_to(target, name, kind) for page in targets.paginate(DBProxyName=proxy) for target in page["Targets"]
         )
     )
+
+
+def _leads_to(target: Mapping[str, Any], name: str, kind: Kind) -> bool:
+    """Return whether a target of a proxy is the instance or the cluster, which may have one name (API reference, DBProxyTarget)."""
+    tracked = target.get("Type") == "TRACKED_CLUSTER"
+    if kind is CLUSTER:
+        return name in (target.get("TrackedClusterId"), target.get("RdsResourceId") if tracked else None)
+    return not tracked and bool(target.get("RdsResourceId") == name)
 
 
 def _policies(clients: Clients, resource_id: str) -> list[str]:

@@ -183,7 +183,8 @@ DESCRIBED_OF_WRITER: list[tuple[str, str, Any]] = [
     ("performance_insights", "PerformanceInsightsEnabled", True),
     ("pending", "PendingModifiedValues", {"DBInstanceClass": "db.r6g.4xlarge"}),
 ]
-ELSEWHERE = {"security_groups", "readers", "iam_policies", "proxies", "subnets", "vpc"}  # in tests of their own, below
+# in tests of their own, below; proxies in tests/aws/test_settings.py
+ELSEWHERE = {"security_groups", "readers", "iam_policies", "proxies", "subnets", "vpc"}
 
 
 @pytest.mark.parametrize("change", OF_CLUSTER, ids=lambda change: "+".join(change[0]))

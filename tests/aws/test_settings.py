@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from drills.aws import session, settings
+from drills.aws.databases.kinds import CLUSTER, INSTANCE, Kind
 from drills.aws.session import Clients
 from drills.aws.settings import StoredSettings, load, read_settings, save, server_settings, settings_from
 from drills.config.profiles import SandboxProfile
@@ -294,8 +295,17 @@ def test_a_policy_that_names_the_resource_id_is_found(configured: Configured) ->
     assert compare(before, configured.read(), {}) == ()
 
 
-def test_proxies_are_read_where_the_api_has_them(configured: Configured) -> None:
-    """The target of a proxy names the instance (DescribeDBProxyTargets, Amazon RDS API reference)."""
+@pytest.mark.parametrize(
+    ("kind", "named"), [(INSTANCE, ["pool"]), (CLUSTER, ["clusters", "members"])], ids=["instance", "cluster"]
+)
+def test_proxies_are_read_where_the_api_has_them(kind: Kind, named: list[str]) -> None:
+    """The target of a proxy names the instance, or the cluster, which may be called alike (API reference, DBProxyTarget)."""
+    targets = {
+        "pool": {"Type": "RDS_INSTANCE", "RdsResourceId": "orders"},
+        "clusters": {"Type": "TRACKED_CLUSTER", "RdsResourceId": "orders"},
+        "members": {"Type": "RDS_INSTANCE", "RdsResourceId": "orders-1", "TrackedClusterId": "orders"},
+        "other": {"Type": "RDS_INSTANCE", "RdsResourceId": "x"},
+    }
 
     class Pages:
         def __init__(self, rows: dict[str, Any]) -> None:
@@ -307,14 +317,12 @@ def test_proxies_are_read_where_the_api_has_them(configured: Configured) -> None
     class Proxied:
         def get_paginator(self, operation: str) -> Pages:
             if operation == "describe_db_proxies":
-                return Pages({"": {"DBProxies": [{"DBProxyName": "pool"}, {"DBProxyName": "other"}]}})
-            return Pages(
-                {"pool": {"Targets": [{"RdsResourceId": "orders"}]}, "other": {"Targets": [{"RdsResourceId": "x"}]}}
-            )
+                return Pages({"": {"DBProxies": [{"DBProxyName": name} for name in targets]}})
+            return Pages({name: {"Targets": [each]} for name, each in targets.items()})
 
     clients: Any = type("Clients", (), {"rds": Proxied()})()
 
-    assert settings._proxies(clients, "orders") == ["pool"]
+    assert settings._proxies(clients, "orders", kind) == named
 
 
 def test_what_cannot_be_read_is_not_verified(configured: Configured) -> None:
