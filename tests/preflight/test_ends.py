@@ -77,6 +77,17 @@ def test_points_of_another_status_do_not_count() -> None:
     assert not [each for each in ends.ends(replace(foreseen(), points=(partial,))) if each.rolling]
 
 
+def test_imported_key_material_that_expires_ends_recoverability() -> None:
+    """What was encrypted under it cannot be restored from then on, as under a key that is deleted (KMS, `ValidTo`)."""
+    expires = NOON + timedelta(days=2)
+    metadata = {"Arn": "arn:aws:kms:eu-central-1:1:key/imported", "Origin": "EXTERNAL", "ValidTo": expires}
+    facts = replace(foreseen(), keys={str(metadata["Arn"]): Key(metadata, {}, ())})
+    (found,) = (each for each in ends.ends(facts) if each.what == "key imported loses its material")
+
+    assert (found.at, found.days) == (expires, 2)
+    assert [each.severity for each in result_of(facts, "dates").findings if each.object == found.what] == ["error"]
+
+
 def test_each_date_has_the_remedy_of_its_own_kind() -> None:
     """Whatever words stand in the name that AWS gives an action, a key or an authority."""
     maintenance = ({"Action": "key-copy-point-certificate", "ForcedApplyDate": NOON + timedelta(days=1)},)
