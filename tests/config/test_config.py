@@ -241,6 +241,7 @@ def test_an_external_id_is_not_in_the_settings(tmp_path: Path) -> None:
 
 # -- what is refused --------------------------------------------------------------------------------------------------
 
+CUTOVER = '[targets.a.cutover]\nservices = ["a/b"]\npublic_url = "https://x.test"\n'
 REFUSED = [
     ('[targets.a]\nrt0 = "30m"', 'drill.toml: targets.a.rt0: unknown key; did you mean "rto"?'),
     ("[targets.a]\nzzz = 1", "targets.a.zzz: unknown key; allowed here: instance, cluster, engine, vault,"),
@@ -301,6 +302,21 @@ REFUSED = [
     ('[targets.a]\ntables = { "public.orders" = "skip:" }', "skip: REASON"),
     ("[targets.a]\ntags = { team = 1 }", "targets.a.tags.team: expected text in quotes, found 1"),
     ('[targets.a]\ntags = { "aws:x" = "1" }', 'do not begin with "aws:"'),
+    (
+        '[targets.a]\ntags = { x = "rds:1" }',
+        'expected values of tags of at most 256 characters that do not begin with "aws:" or "rds:"',
+    ),
+    (f'[targets.a]\ntags = {{ x = "{"1" * 257}" }}', "expected values of tags of at most 256 characters"),
+    ('[targets.a]\ntags = { x = "a,b" }', "expected tags of letters, digits, spaces and _ . : / = + - @, found"),
+    (
+        "[targets.a.tags]\n" + "".join(f'x{number} = "1"\n' for number in range(48)),
+        "targets.a.tags: expected at most 47 tags, since RDS takes 50 and a drill adds its own, found 48",
+    ),
+    ("[targets.a.cutover]\nservices = []", "targets.a.cutover.services: expected at least one service"),
+    (CUTOVER + 'journal = "s3://B/x"', "targets.a.cutover.journal: expected a folder, or a bucket such as"),
+    (CUTOVER + 'allowed = { iops = " " }', "targets.a.cutover.allowed: expected a reason why iops may differ"),
+    ('[targets.a.parity.allowed]\niopss = "x"', 'targets.a.parity.allowed.iopss: unknown key; did you mean "iops"?'),
+    ('[targets.a.parity.allowed]\niops = " "', "expected the reason for which iops may differ"),
     ('[targets.a.checks]\ncontent = "optional"', 'targets.a.checks.content: expected "required" or "optional: REASON"'),
     ("[targets.a.blocking]\ncontents = true", 'targets.a.blocking.contents: unknown key; did you mean "content"?'),
     ("[targets.a.blocking]\nconnection = false", "expected connection = true: a copy that nobody can enter"),

@@ -255,3 +255,18 @@ def test_the_rpo_is_not_verified_in_these_words(
     assert (verdict.name, verdict.outcome, verdict.requirement) == ("rpo", outcome, requirement)
     assert verdict.sentence == sentence.format(description=sample.description)
     assert verdict.exit_code == errors.OBJECTIVE_MISSED
+
+
+def test_an_upper_bound_beyond_the_rpo_has_not_missed_it() -> None:
+    """The owner's tables may have been idle; within the RPO it meets it, and the canary's own number is a miss."""
+
+    def judged(found: DataLoss) -> tuple[Outcome, bool]:
+        losses = (api(1.0), found)
+        verdict = data_loss.judge_rpo(losses, data_loss.measure(found, REFERENCE), Objectives(None, 60.0), NEWEST)
+        return verdict.outcome, verdict.sentence.endswith(
+            ", which an idle application explains as well: let a canary beat"
+        )
+
+    assert judged(data(61.0, "q", upper_bound=True)) == ("not verified", True)
+    assert judged(data(60.0, "q", upper_bound=True)) == ("met", False)
+    assert judged(data(61.0)) == ("missed", False)
