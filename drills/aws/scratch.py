@@ -108,15 +108,18 @@ class Scratch:
         what = f"the restore of {point.arn}"
         self._make(f"rds:{request.operation}", self.kind.copy, names.instance, what, request.parameters)
 
-    def add_writer(self, names: ScratchNames, source: Instance | None) -> None:
+    def add_writer(self, names: ScratchNames, source: Instance | None, cluster: str = "") -> None:
         """Ask RDS for the one instance of a restored cluster, which has none; refused until the cluster is available.
+
+        `cluster` is its name where a restore test of AWS Backup has made it, and not this run.
 
         Its class is the configured one, else that of the source's writer.
         Raises RestoreFailed with AWS's message when the request is refused.
         """
         size = self._config.instance_class or (source and source.instance_class) or DEFAULT_CLASS
-        request = writer_request(names.instance, names.writer, size, self._tags)
-        what = f"the instance of {names.instance}"
+        cluster = cluster or names.instance
+        request = writer_request(cluster, names.writer, size, self._tags)
+        what = f"the instance of {cluster}"
         self._make(f"rds:{request.operation}", "db-instance", names.writer, what, request.parameters)
 
     def set_password(self, instance_id: str, password: SecretStr) -> None:

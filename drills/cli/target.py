@@ -40,17 +40,13 @@ class OpenTarget:
     url: str | None = None
 
 
-def open_target(
-    options: argparse.Namespace, source_role: Role = "reads", restore_role: Role = "reads", *, instances_for: str = ""
-) -> OpenTarget:
+def open_target(options: argparse.Namespace, source_role: Role = "reads", restore_role: Role = "reads") -> OpenTarget:
     """Open the clients, which read unless a role says what else those of a side may send.
 
-    `instances_for` names a command that Aurora clusters are refused by. Refused where the profile does not allow the accounts or
+    Refused where the profile does not allow the accounts or
     regions; reads STS alone.
     """
     effective = read_options(options)
-    if instances_for:
-        effective.target.require_instance(instances_for)
     url = _sandbox_url(options, effective)
     if isinstance(effective.profile, EndpointProfile):
         check_endpoint(effective.profile.endpoint_url, needed_by(effective.target))

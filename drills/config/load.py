@@ -32,6 +32,7 @@ from drills.config.target import CheckRule, Credentials, RestoreConfig, Scenario
 from drills.config.values import did_you_mean, one_of
 from drills.durations import write_duration
 from drills.errors import ConfigError
+from drills.model.instance import DatabaseKind
 from drills.model.policy import CHECKS, TablePolicy, parse_table_policy
 from drills.model.record import DEFAULT, Setting
 
@@ -170,10 +171,10 @@ def load(
     )
 
 
-def target_of(path: Path | None, instance: str) -> str | None:
-    """Return the name of the first target whose source is `instance`, None where there is none; `path` as for `load`."""
+def target_of(path: Path | None, instance: str, kind: DatabaseKind = "instance") -> str | None:
+    """Return the name of the first target whose source is that instance or cluster, None without one; `path` as for `load`."""
     named = ConfigFile.read(path).targets()
-    return next((name for name, target in named.items() if target.instance == instance), None)
+    return next((name for name, target in named.items() if (target.instance, target.kind) == (instance, kind)), None)
 
 
 def targets_of(path: Path | None) -> tuple[str, ...]:

@@ -45,7 +45,6 @@ from drills.config.values import (
     taggable,
     unknown_key,
 )
-from drills.errors import ConfigError
 from drills.model.acknowledgement import Acknowledgement
 from drills.model.finding import Requirement
 from drills.model.instance import DatabaseKind
@@ -193,9 +192,6 @@ def _sample(raw: Any) -> PointSelector:
         raise refuse(str(error), raw) from None
 
 
-NO_CLUSTER = "for an Aurora cluster restore tests of AWS Backup are not validated so far: drills run drills it, see docs/aurora.md"
-
-
 class Target(Table):
     """A protected database: source instance, vault, objectives, and what must be true of a copy of it.
 
@@ -268,13 +264,6 @@ class Target(Table):
     def kind(self) -> DatabaseKind:
         """Whether the database is an instance or an Aurora cluster."""
         return "cluster" if self.cluster else "instance"
-
-    def require_instance(self, what: str) -> None:
-        """Refuse a cluster to what is there for instances alone. Raises ConfigError with `what` at the beginning."""
-        if self.kind == "cluster":
-            raise ConfigError(
-                f'{what}: expected a target that is an RDS instance, found "{self.instance}": {NO_CLUSTER}'
-            )
 
     @model_validator(mode="after")
     def _whole(self) -> Target:

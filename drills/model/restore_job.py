@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from drills.model.instance import DatabaseKind
+
 ValidationStatus = Literal["SUCCESSFUL", "FAILED", "TIMED_OUT"]
 ENDED = ("COMPLETED", "ABORTED", "FAILED")
 VALIDATED = ("SUCCESSFUL", "FAILED", "TIMED_OUT")  # VALIDATING is no result yet
@@ -36,14 +38,19 @@ class RestoreJob:
     deletion: str = ""
 
     @property
+    def kind(self) -> DatabaseKind:
+        """Whether it restores an instance or an Aurora cluster."""
+        return "cluster" if ":cluster:" in self.source_arn else "instance"
+
+    @property
     def source(self) -> str:
-        """The identifier of the instance that was backed up."""
-        return instance_of(self.source_arn)
+        """The identifier of the instance or cluster that was backed up."""
+        return database_of(self.source_arn)
 
     @property
     def instance(self) -> str:
-        """The identifier of the instance that the job made, "" where it made none."""
-        return instance_of(self.created_arn)
+        """The identifier of the instance or cluster that the job made, "" where it made none."""
+        return database_of(self.created_arn)
 
     @property
     def vault(self) -> str:
@@ -78,7 +85,7 @@ class RestoreTest:
     message: str = ""
 
 
-def instance_of(arn: str) -> str:
-    """Return the identifier in the ARN of an RDS instance, "" for another ARN."""
+def database_of(arn: str) -> str:
+    """Return the identifier in the ARN of an RDS instance or an Aurora cluster, "" for another ARN."""
     parts = arn.split(":")
-    return parts[6] if len(parts) == 7 and parts[2] == "rds" and parts[5] == "db" else ""
+    return parts[6] if len(parts) == 7 and parts[2] == "rds" and parts[5] in ("db", "cluster") else ""

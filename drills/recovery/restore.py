@@ -100,12 +100,17 @@ def _scratch(setup: Setup, tags: dict[str, str]) -> Scratch:
 
 
 def _give_writer(
-    scratch: Scratch, names: ScratchNames, monitor: _InstanceMonitor, source: Instance | None, enter: EnterPhase
+    scratch: Scratch,
+    names: ScratchNames,
+    monitor: _InstanceMonitor,
+    source: Instance | None,
+    enter: EnterPhase,
+    cluster: str = "",
 ) -> None:
     """Wait until a restored cluster takes an instance, without which it never answers, and ask for one; nothing for an instance."""
     if scratch.kind is CLUSTER and not monitor.until_restored().instance_class:
         enter("create the instance of the cluster")
-        scratch.add_writer(names, source)
+        scratch.add_writer(names, source, cluster)
 
 
 def _go_on(setup: Setup, point: RecoveryPoint, source: Instance | None, enter: EnterPhase) -> RestoredCopy:
@@ -125,7 +130,7 @@ def _go_on(setup: Setup, point: RecoveryPoint, source: Instance | None, enter: E
 def open_restored(
     setup: Setup, point: RecoveryPoint, source: Instance | None, made: Instance, enter: EnterPhase
 ) -> RestoredCopy:
-    """Open the instance `made` by a restore test of AWS Backup from `point`, with a password of this run's own.
+    """Open the instance or cluster `made` by a restore test of AWS Backup from `point`, with a password of this run's own.
 
     No moments are marked: the recovery was AWS Backup's. Raises RestoreFailed when it never answers.
     """
@@ -134,13 +139,15 @@ def open_restored(
     )
 
     def set_password(_: str, password: SecretStr) -> None:
-        set_password_of_restore_test(setup.scratch_clients, made, protected, password)
+        set_password_of_restore_test(setup.scratch_clients, made, protected, password, setup.kind)
 
     monitor = _InstanceMonitor(
         setup, made.id, _initial_restoration(setup, point, source, made.id, "recovery"), unmarked
     )
     enter("wait for the instance")
     monitor.note_lineage(point)
+    names = ScratchNames.of(setup.journal.record.owner, "recovery")
+    _give_writer(_scratch(setup, setup.tags()), names, monitor, source, enter, made.id)
     return _open(setup, set_password, monitor, source, enter, unmarked)
 
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from drills import errors
 from drills.aws import read as aws
+from drills.aws.databases.kinds import CLUSTER, INSTANCE, KINDS
 from drills.aws.guarded.names import RESTORE_TEST_TAG
 from drills.aws.remedies import advice
 from drills.aws.restore_jobs import describe_job
@@ -78,10 +79,10 @@ def find_instance(clients: Clients, job: RestoreJob, protected: Collection[str])
     """
     check_job(job)
     check_made(job, protected)
-    found = aws.describe_instance(clients, job.instance)
+    found = aws.describe_instance(clients, job.instance, KINDS[job.kind])
     if found is None:
         raise CheckUnavailable(
-            f"expected the instance {job.instance} of the restore job {job.id}, found none: AWS Backup deletes it at the end "
+            f"expected the {job.kind} {job.instance} of the restore job {job.id}, found none: AWS Backup deletes it at the end "
             "of the validation window; validate earlier, or give the plan's selection a longer window"
         )
     check_instance(job, found)
@@ -90,8 +91,10 @@ def find_instance(clients: Clients, job: RestoreJob, protected: Collection[str])
 
 def check_job(job: RestoreJob) -> None:
     """Refuse a job that is no restore test of an RDS instance, whether it has ended or not. Pure."""
-    if job.resource_type not in ("", "RDS"):
-        raise Refused(f"expected a restore job of RDS, found one of {job.resource_type}: validate that another way")
+    if job.resource_type not in ("", INSTANCE.protected, CLUSTER.protected):
+        raise Refused(
+            f"expected a restore job of RDS or Aurora, found one of {job.resource_type}: validate that another way"
+        )
     if not job.plan_arn:
         raise Refused(
             f"expected a job that a restore testing plan started, found that somebody started {job.id}: its instance may be "
@@ -156,7 +159,7 @@ def validate(
     instance = find_instance(clients, job, sources)
     note_job(journal, job, setup.clock.now())
     point = point_of(setup, job)
-    source = aws.describe_instance(setup.clients, setup.target.instance)
+    source = aws.describe_instance(setup.clients, setup.target.instance, setup.kind)
     restored = open_restored(setup, point, source, instance, journal.enter)
     Drill(setup, manifest, key, checks_for(setup.target)).check(restored, point)
 
@@ -177,7 +180,7 @@ def note_job(journal: Journal, job: RestoreJob, now: datetime) -> None:
 
 def point_of(setup: Setup, job: RestoreJob) -> RecoveryPoint:
     """Return the recovery point that the job restored, as both APIs know it; where it is gone, as the job names it."""
-    points = aws.recovery_points(setup.scratch_clients, job.source, job.vault or None)
+    points = aws.recovery_points(setup.scratch_clients, job.source, job.vault or None, setup.kind)
     found = next((point for point in points if point.arn == job.point_arn), None)
     if found is not None:
         return found

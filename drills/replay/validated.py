@@ -35,7 +35,7 @@ def derive(recovery: Recovery, job: RestoreJob) -> Tested:
     setup = recovery.setup(PROCESS, recorded.started_at, empty)
     validation.check_job(job)
     validation.check_made(job, (recovery.target.instance,))
-    found = aws.describe_instance(setup.scratch_clients, job.instance)
+    found = aws.describe_instance(setup.scratch_clients, job.instance, setup.kind)
     if found is not None:
         validation.check_instance(job, found)
     validation.note_job(setup.journal, job, recorded.started_at)

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from pydantic import SecretStr
 
 from drills.aws.guarded.guard import FRESH, Gone, Guard, Mine, NotOwn, Protected
-from drills.aws.guarded.names import LockName, ScratchName
+from drills.aws.guarded.names import RESTORE_TEST_TAG, LockName, ScratchName
 from drills.aws.guarded.rules import CHANGES, MAKES
 from drills.clock import SystemClock
 from drills.model.instance import ResourceKind
@@ -137,6 +137,34 @@ def test_an_instance_is_made_in_a_cluster_of_the_run_alone(cluster: dict[str, st
     )
     assert refused.endswith("; rds:CreateDBInstance was not sent")
     assert rds.sent == []
+
+
+@pytest.mark.parametrize(
+    ("tags", "protected", "made"),
+    [
+        ([{"Key": RESTORE_TEST_TAG, "Value": ""}], (), True),
+        ([], (), False),
+        ([{"Key": RESTORE_TEST_TAG, "Value": ""}], ("awsbackup-restore-test-1",), False),
+    ],
+)
+def test_an_instance_may_be_made_in_a_cluster_that_a_restore_test_made(
+    tags: list[dict[str, str]], protected: tuple[str, ...], *, made: bool
+) -> None:
+    """AWS Backup leaves it without one; its own tag says that it is nobody's, and a source is none whatever it carries."""
+    cluster = "awsbackup-restore-test-1"
+    described = {"DBClusterIdentifier": cluster, "DbClusterResourceId": "cluster-TEST", "TagList": tags}
+    rds = Service(describe_db_clusters={"DBClusters": [described]}, create_db_instance={"DBInstance": INSTANCE})
+    guard = guard_of(Protected(frozenset(protected)), rds=rds)
+
+    def make() -> object:
+        return guard.make("rds:CreateDBInstance", scratch(), Tags=[TAG], DBClusterIdentifier=cluster)
+
+    if made:
+        make()
+        assert [operation for operation, _ in rds.sent] == ["create_db_instance"]
+    else:
+        assert f'found "{cluster}": ' in sentence(make)
+        assert rds.sent == []
 
 
 def test_the_same_name_may_be_given_and_no_other() -> None:

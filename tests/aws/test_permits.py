@@ -58,7 +58,7 @@ def test_only_a_scene_is_set_without_a_permit() -> None:
         "scratch": "no permit of the guard",
         "cutover": "no permit of the guard",
         "backup": 'a client that may not ("backup")',
-        "validator": 'a client that may not ("validator")',
+        "validator": "no permit of the guard",
         "evidence": 'a client that may not ("evidence")',
         "tells": 'a client that may not ("tells")',
     }

@@ -38,7 +38,7 @@ RDS = f"arn:aws:rds:{REGION}:{ACCOUNT}"
 CLUSTER, CLUSTER_COPY = f"{RDS}:cluster:orders", f"{RDS}:cluster:drill-20261123-120000-abcd-recovery"
 SOURCE, COPY = f"{RDS}:db:orders", f"{RDS}:db:drill-20261123-120000-abcd-recovery"
 SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:drill-20261123-120000-abcd-recovery-login-AbCdEf"
-TEST = f"{RDS}:db:awsbackup-restore-test-1"
+TEST, CLUSTER_TEST = f"{RDS}:db:awsbackup-restore-test-1", f"{RDS}:cluster:awsbackup-restore-test-1"
 # characters of a managed policy, and of a role's inline ones together, without white space ("IAM and AWS STS quotas", User Guide)
 LONGEST, LONGEST_INLINE = 6144, 10240
 
@@ -341,6 +341,14 @@ DECISIONS: list[tuple[str, str, str, dict[str, str], bool]] = [
     ("sweep", "rds:DeleteDBCluster", CLUSTER, OWN, False),
     ("validator", "rds:ModifyDBInstance", TEST, {"aws:ResourceTag/awsbackup-restore-test": "1"}, True),
     ("validator", "rds:ModifyDBInstance", TEST, {}, False),
+    ("aurora-validator", "rds:ModifyDBCluster", CLUSTER_TEST, {"aws:ResourceTag/awsbackup-restore-test": "1"}, True),
+    ("aurora-validator", "rds:ModifyDBCluster", CLUSTER_TEST, {}, False),
+    ("aurora-validator", "rds:ModifyDBCluster", CLUSTER, {"aws:ResourceTag/awsbackup-restore-test": "1"}, False),
+    ("aurora-validator", "rds:CreateDBInstance", CLUSTER_TEST, GIVEN, True),
+    ("aurora-validator", "rds:CreateDBInstance", CLUSTER, GIVEN, False),
+    ("aurora-validator", "rds:DeleteDBInstance", COPY, OWN, True),
+    ("aurora-validator", "rds:DeleteDBInstance", COPY, {}, False),
+    ("validator", "rds:DeleteDBInstance", COPY, OWN, False),
     ("validator", "rds:ModifyDBInstance", SOURCE, {"aws:ResourceTag/awsbackup-restore-test": "1"}, False),
     ("validator", "rds:CreateDBParameterGroup", f"{RDS}:pg:drill-lock-0123456789abcdef-1", GIVEN, True),
     ("validator", "rds:CreateDBParameterGroup", f"{RDS}:pg:orders", GIVEN, False),

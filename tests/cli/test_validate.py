@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import signal
@@ -190,7 +191,7 @@ def test_nothing_is_posted_where_the_evidence_was_not_sealed(
 
 def _opened(source: str, account: str = "123456789012") -> Any:
     """A target whose instance is `source`, as open_target returns it."""
-    config = SimpleNamespace(target_name=source, target=SimpleNamespace(instance=source))
+    config = SimpleNamespace(target_name=source, target=SimpleNamespace(instance=source, kind="instance"))
     return SimpleNamespace(config=config, restore=SimpleNamespace(account=account, region="eu-central-1"))
 
 
@@ -234,6 +235,24 @@ def test_a_job_of_another_target_is_refused(
     options = _options(config=str(tmp_path / "drill.toml"), target=target)
     with pytest.raises(ConfigError, match=said):
         command._fitting(options, _opened("orders"), JOB)
+
+
+def test_the_job_of_a_cluster_is_not_that_of_an_instance_of_its_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """RDS lets a cluster and an instance have one name; the target of each is its own."""
+    (tmp_path / "drill.toml").write_text("[targets.billing]\n[targets.money]\ncluster = 'billing'\n")
+    opened: list[str] = []
+
+    def reopen(wanted: argparse.Namespace, **roles: str) -> Any:
+        opened.append(wanted.target)
+        return _opened("billing")
+
+    monkeypatch.setattr(command, "open_target", reopen)
+    of_cluster = dataclasses.replace(JOB, source_arn="arn:aws:rds:eu-central-1:123456789012:cluster:billing")
+    command._fitting(_options(config=str(tmp_path / "drill.toml")), _opened("billing"), of_cluster)
+
+    assert (of_cluster.source, of_cluster.kind, opened) == ("billing", "cluster", ["money"])
 
 
 def test_a_job_without_a_target_is_refused(tmp_path: Path) -> None:

@@ -116,6 +116,6 @@ def test_without_an_instance_or_a_wish_there_is_no_lock(
         assert locks(aws) == []
 
 
-def test_a_validation_can_make_nothing_but_a_lock() -> None:
-    """Of all that the guard can make, its clients may send one call, and its policy names the locks alone."""
-    assert GUARDED["validator"] & set(MAKES) == {"rds:CreateDBParameterGroup"}
+def test_a_validation_can_make_nothing_but_a_lock_and_an_instance_of_a_cluster() -> None:
+    """Of all that the guard can make, its clients may send two calls; its policies name locks, and clusters of restore tests."""
+    assert GUARDED["validator"] & set(MAKES) == {"rds:CreateDBParameterGroup", "rds:CreateDBInstance"}

@@ -33,7 +33,6 @@ from tests.support.sandbox import RunningSandbox
 __all__ = ["door", "elsewhere", "place"]
 pytestmark = [pytest.mark.whole_run, pytest.mark.postgres, pytest.mark.sandbox]
 SIGNING = {"DRILL_EVIDENCE_KEY": made_key(Plants())}
-REFUSING = "for an Aurora cluster restore tests of AWS Backup are not validated so far: drills run drills it, see docs/aurora.md"
 
 
 @pytest.fixture(scope="module")
@@ -276,25 +275,3 @@ def test_a_killed_drill_leaves_no_cluster(run: Run, place: Place, elsewhere: Run
     wait_until(lambda: not scratch(), 120, SystemClock(), what="nothing to be left")
     wait_until(lambda: not small_run.marked(place.root), 60, SystemClock(), what="the run's processes to end")
     assert source.described()["Status"] == "available"
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        ("validate", "--restore-job", "x"),
-    ],
-)
-def test_what_is_not_there_for_clusters_says_so(
-    run: Run,
-    place: Place,
-    command: tuple[str, ...],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """One sentence with the name of the command and of the cluster, exit 2, and nothing is asked of AWS."""
-    assert run.status == 0
-    monkeypatch.chdir(place.checkout)
-
-    assert cli.main(list(command)) == 2
-    said = " ".join(capsys.readouterr().err.split())
-    assert f'drills {command[0]}: expected a target that is an RDS instance, found "{NAME}": {REFUSING}' in said

@@ -41,6 +41,7 @@ NAMES = (
     "aurora",
     "aurora-cutover",
     "aurora-reader",
+    "aurora-validator",
     "backup",
     "cutover",
     "drill",

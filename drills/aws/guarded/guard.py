@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import SecretStr
 
 from drills.aws import owned
+from drills.aws.databases.kinds import INSTANCE, Kind
 from drills.aws.guarded.names import RESTORE_TEST_TAG, LockName, ScratchName, check_name
 from drills.aws.guarded.permits import permit
 from drills.aws.guarded.rules import (
@@ -123,7 +124,9 @@ class Guard:
         return Mine(rule.kind, name, raw, self._clock.monotonic(), _SEAL)
 
     def _check_cluster(self, cluster: str) -> None:
-        """Refuse an instance of another cluster than this run's own, which is what an instance is made for."""
+        """Refuse an instance of another cluster than this run's own, or than one that a restore test made, which has none."""
+        if cluster.startswith(f"{RESTORE_TEST_TAG}-") and self._made_by_restore_test(cluster):
+            return
         try:
             ScratchName.read(cluster, self._run_id)
         except Refused as error:
@@ -131,6 +134,15 @@ class Guard:
                 f'expected an instance of a cluster of the run {self._run_id}, found "{cluster}": {error}; '
                 "rds:CreateDBInstance was not sent"
             ) from error
+
+    def _made_by_restore_test(self, cluster: str) -> bool:
+        """Return whether it carries AWS Backup's own tag, and is no source."""
+        return any(
+            not why_protected("db-cluster", raw, self._protected)
+            and not why_elsewhere(raw, self._clients)
+            and any(tag.get("Key") == RESTORE_TEST_TAG for tag in raw.get("TagList") or ())
+            for raw in owned.find(self._clients, "db-cluster", cluster)
+        )
 
     # -- proving ------------------------------------------------------------------------------------------------------
 
@@ -235,17 +247,19 @@ def _send(clients: Clients, operation: str, parameters: Mapping[str, Any]) -> Ra
     return answer
 
 
-def set_password_of_restore_test(clients: Clients, made: Instance, protected: Protected, password: SecretStr) -> None:
-    """Set the password of an instance that a restore test of AWS Backup made: the one change of what a run has not made.
+def set_password_of_restore_test(
+    clients: Clients, made: Instance, protected: Protected, password: SecretStr, kind: Kind = INSTANCE
+) -> None:
+    """Set the password of what a restore test of AWS Backup made: the one change of what a run has not made.
 
-    Refused where the instance of that name is not `made` any more, lacks AWS Backup's tag, or is the source.
+    Refused where that of the name is not `made` any more, lacks AWS Backup's tag, or is the source.
     """
     check_place(clients)
-    for raw in owned.find(clients, "db-instance", made.id):
-        reason = why_protected("db-instance", raw, protected) or why_elsewhere(raw, clients)
-        if (raw.get("DbiResourceId"), raw.get("DBInstanceArn")) != (made.dbi_resource_id, made.arn):
+    for raw in owned.find(clients, kind.copy, made.id):
+        reason = why_protected(kind.copy, raw, protected) or why_elsewhere(raw, clients)
+        if (kind.resource_of(raw), raw.get(kind.own_arn)) != (made.dbi_resource_id, made.arn):
             reason = (
-                reason or f"it is {raw.get('DbiResourceId')}, and what the restore test made is {made.dbi_resource_id}"
+                reason or f"it is {kind.resource_of(raw)}, and what the restore test made is {made.dbi_resource_id}"
             )
         if all(tag.get("Key") != RESTORE_TEST_TAG for tag in raw.get("TagList") or ()):
             reason = reason or f"no tag {RESTORE_TEST_TAG}"
@@ -253,10 +267,10 @@ def set_password_of_restore_test(clients: Clients, made: Instance, protected: Pr
             raise NotOwn(
                 f"expected {made.id} to be what a restore test made, found {reason}: its password is not changed"
             )
-        changes = {"DBInstanceIdentifier": made.id, "MasterUserPassword": password, "ApplyImmediately": True}
-        _send(clients, "rds:ModifyDBInstance", changes)
+        changes = {kind.identifier: made.id, "MasterUserPassword": password, "ApplyImmediately": True}
+        _send(clients, f"rds:{kind.modify}", changes)
         return
-    raise NotOwn(f"expected the instance {made.id} of the restore test, found none: its window may have ended")
+    raise NotOwn(f"expected the {kind.name} {made.id} of the restore test, found none: its window may have ended")
 
 
 # -- pure -------------------------------------------------------------------------------------------------------------

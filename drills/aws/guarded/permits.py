@@ -104,8 +104,13 @@ GUARDED: Mapping[Role, frozenset[str]] = {
     "sweep": SWEEP,
     "incident": INCIDENT,
     "cutover": CUTOVER,
-    # the groups are locks
-    "validator": frozenset({"rds:CreateDBParameterGroup", "rds:DeleteDBParameterGroup", "rds:ModifyDBInstance"}),
+    # the groups are locks; an instance is made for a cluster alone, which a restore test leaves without one
+    "validator": frozenset(
+        {
+            *("rds:CreateDBParameterGroup", "rds:DeleteDBParameterGroup", "rds:ModifyDBInstance"),
+            *("rds:CreateDBInstance", "rds:DeleteDBInstance", "rds:ModifyDBCluster"),
+        }
+    ),
 }
 _PERMITTED: ContextVar[str] = ContextVar("permitted operation", default="")
 

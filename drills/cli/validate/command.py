@@ -74,7 +74,7 @@ def _asked(options: argparse.Namespace) -> AskedJob:
 
 
 def _validate_job(options: argparse.Namespace, asked: AskedJob) -> int:
-    reached = open_target(options, restore_role="validator", instances_for="drills validate")
+    reached = open_target(options, restore_role="validator")
     where = reached.restore
     for what, wanted, found in (("account", asked.account, where.account), ("region", asked.region, where.region)):
         if wanted and wanted != found:
@@ -90,7 +90,7 @@ def _validate_plan(options: argparse.Namespace) -> int:
         since = parse_duration(options.since or SINCE)
     except ValueError as error:
         raise ConfigError(f"--since: {error}") from error
-    reached = open_target(options, restore_role="validator", instances_for="drills validate")
+    reached = open_target(options, restore_role="validator")
     jobs = list(jobs_of_plan(reached.restore, options.plan, reached.now - since))
     wanted = [job for job in jobs if not options.target or job.source == reached.config.target.instance]
     if not wanted:
@@ -120,10 +120,11 @@ def _validate_one(options: argparse.Namespace, reached: OpenTarget, job: Restore
 
 def _fitting(options: argparse.Namespace, reached: OpenTarget, job: RestoreJob) -> OpenTarget:
     """Return the target whose source the job restored: the given one, or the first of the configuration that fits."""
-    if job.source == reached.config.target.instance:
+    target = reached.config.target
+    if (job.source, job.kind) == (target.instance, target.kind):
         return reached
     path = Path(options.config) if options.config else None
-    name = None if options.target else target_of(path, job.source)
+    name = None if options.target else target_of(path, job.source, job.kind)
     if name is None:
         of = f'target "{reached.config.target_name}"' if options.target else "a target of the configuration"
         raise ConfigError(
@@ -131,7 +132,7 @@ def _fitting(options: argparse.Namespace, reached: OpenTarget, job: RestoreJob) 
             "with that instance, so that drills knows what it should contain"
         )
     of_job = argparse.Namespace(**(vars(options) | {"target": name}))
-    found = open_target(of_job, restore_role="validator", instances_for="drills validate")
+    found = open_target(of_job, restore_role="validator")
     if (found.restore.account, found.restore.region) != (reached.restore.account, reached.restore.region):
         raise ConfigError(
             f'expected the job {job.id} where target "{name}" restores, found it where '

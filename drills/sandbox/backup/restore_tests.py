@@ -1,21 +1,24 @@
 """Restore tests: restore a recovery point on a schedule, wait for a validation result, and delete what was restored.
 
-The rules are those of the AWS Backup developer guide, "Restore testing": an instance `awsbackup-restore-test-…` with
-inferred metadata, gone when a validation result comes or the validation window ends. A test starts at once, not at a
-random moment of its start window. A resource without a fitting point is left out without a message, as on AWS.
+The rules are those of the AWS Backup developer guide, "Restore testing": an instance or a cluster `awsbackup-restore-test-…` with
+inferred metadata, a cluster without an instance ("Restoring an Amazon Aurora cluster"), gone when a validation result comes or the
+validation window ends. A test starts at once, not at a random moment of its start window. A resource without a fitting point is
+left out without a message, as on AWS.
 """
 
 from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from moto.core.exceptions import ServiceException
 
-from drills.sandbox.backup.kinds.protected import RDS
+from drills.sandbox.backup.kinds.protected import AURORA, RDS
+from drills.sandbox.backup.metadata import NAMES
 from drills.sandbox.backup.models import RecoveryPoint, RestoreJob, new_job_id
 from drills.sandbox.backup.points import Points
 from drills.sandbox.backup.region import Region
@@ -23,8 +26,10 @@ from drills.sandbox.backup.restores import RestoreJobs
 from drills.sandbox.backup.scheduler import TEST_PREFIX
 from drills.sandbox.backup.testing_plans import LATEST, TestingPlan, TestingPlans, TestingSelection
 from drills.sandbox.backup.vaults import Vaults
+from drills.sandbox.rds.clusters.models import SandboxCluster
 from drills.schedule.selections import selected_by
 
+_OF_CLUSTER = ("DatabaseName", "Engine", "EngineMode", "EngineVersion", "Port")
 _INFERRED = ("AllocatedStorage", "DBInstanceClass", "Engine", "EngineVersion", "LicenseModel", "Port", "StorageType")
 
 
@@ -55,9 +60,12 @@ class RestoreTests:
     def inferred_metadata(self, vault: str, arn: str) -> dict[str, str]:
         """GetRestoreTestingInferredMetadata (developer guide, "Restore testing inferred metadata")."""
         metadata = self._points.restore_metadata(arn, vault)
-        safe = {"DeletionProtection": "false", "MultiAZ": "false", "PubliclyAccessible": "false"}
-        name = {"DBInstanceIdentifier": f"{TEST_PREFIX}-{secrets.token_hex(8)}"}
-        return {key: metadata[key] for key in _INFERRED if key in metadata} | safe | name
+        kind = self._points.get(arn).resource_type
+        safe = {"DeletionProtection": "false"}
+        safe |= {"MultiAZ": "false", "PubliclyAccessible": "false"} if kind == RDS else {}
+        name = {NAMES[kind]: f"{TEST_PREFIX}-{secrets.token_hex(8)}"}
+        inferred = _INFERRED if kind == RDS else _OF_CLUSTER
+        return {key: metadata[key] for key in inferred if key in metadata} | safe | name
 
     # -- which points are tested ---------------------------------------------------------------------------------
 
@@ -96,7 +104,7 @@ class RestoreTests:
         found: dict[str, list[RecoveryPoint]] = {}
         for point in self._points:
             retained = point.delete_at is None or point.delete_at > at
-            there = point.vault in vaults and point.resource_type == RDS
+            there = point.vault in vaults and point.resource_type in (RDS, AURORA)
             if there and retained and begin <= point.created_at and point.completed_at <= at:
                 found.setdefault(point.resource_arn, []).append(point)
         return found
@@ -128,7 +136,7 @@ class RestoreTests:
         """Record a test that has ended before the instant that the clock is moved forward to."""
         instance = f"{TEST_PREFIX}-{secrets.token_hex(8)}"
         job = RestoreJob(new_job_id(), test.point, instance, test.selection.document["IamRoleArn"], test.at, {})
-        job.created_arn = test.point.resource_arn.split(":db:")[0] + f":db:{instance}"
+        job.created_arn = f"{test.point.resource_arn.rpartition(':')[0]}:{instance}"
         job.outcome, job.ended_at, job.deletion = "COMPLETED", ended_at, "SUCCESSFUL"
         job.validation = "TIMED_OUT" if window else ""
         self._restores.add(job)
@@ -141,12 +149,21 @@ class RestoreTests:
         metadata = {key: value for key, value in inferred.items() if key.lower() not in overrides} | overrides
         job = self._restores.start(point, metadata, document["IamRoleArn"])
         job.created_at = test.at
-        if (db := self._region.rds.databases.get(job.name)) is not None:
-            db.tags = [{"Key": TEST_PREFIX, "Value": ""}]
-            db.created = db.instance_create_time = (
-                test.at
-            )  # when the clock is moved forward, it stands before that still
+        made = self._made(job)
+        if made is not None:
+            made.tags = [{"Key": TEST_PREFIX, "Value": ""}]
+            made.created = test.at  # when the clock is moved forward, it stands before that still
+            if isinstance(made, SandboxCluster):
+                made.cluster_create_time = test.at
+            else:
+                made.instance_create_time = test.at
         return job
+
+    def _made(self, job: RestoreJob) -> Any:
+        """Return the instance or cluster that a job has made, None where it is gone."""
+        of_cluster = job.point.resource_type == AURORA
+        table: Mapping[str, Any] = self._region.rds.clusters if of_cluster else self._region.rds.databases
+        return table.get(job.name)
 
     def clean_up(self) -> None:
         """Delete restored instances whose result has come or whose window has ended, and record how that went."""
@@ -154,7 +171,7 @@ class RestoreTests:
             if job.deletion in ("SUCCESSFUL", "FAILED"):
                 continue
             if job.deletion == "DELETING":
-                job.deletion = "DELETING" if job.name in self._region.rds.databases else "SUCCESSFUL"
+                job.deletion = "SUCCESSFUL" if self._made(job) is None else "DELETING"
                 continue
             self._restores.get(job.id)
             late = job.delete_by is not None and job.delete_by <= self._region.now()
@@ -164,12 +181,15 @@ class RestoreTests:
                 self._delete(job)
 
     def _delete(self, job: RestoreJob) -> None:
-        db = self._region.rds.databases.get(job.name)
-        if db is not None and TEST_PREFIX not in {tag["Key"] for tag in db.tags}:
+        made, rds = self._made(job), self._region.rds
+        if made is not None and TEST_PREFIX not in {tag["Key"] for tag in made.tags}:
             job.deletion, job.deletion_message = "FAILED", f"The tag {TEST_PREFIX} is gone from the instance."
             return
         try:
-            self._region.rds.delete_db_instance(job.name, skip_final_snapshot=True)
+            if isinstance(made, SandboxCluster):
+                rds.aurora.deletion.delete(job.name, None, skip_final_snapshot=True, delete_backups=True)
+            else:
+                rds.delete_db_instance(job.name, skip_final_snapshot=True)
             job.deletion = "DELETING"
         except ServiceException as error:
             job.deletion, job.deletion_message = "FAILED", str(error.message)

@@ -17,6 +17,7 @@ from moto.backup.exceptions import (
     ResourceNotFoundException,
 )
 
+from drills.sandbox.backup.kinds.protected import AURORA, RDS
 from drills.sandbox.backup.region import Region
 from drills.sandbox.backup.validation import read_schedule, require_members
 from drills.schedule.cron import CronSchedule
@@ -150,9 +151,9 @@ def _check_name(name: str) -> None:
 def _read_selection(name: str, document: Mapping[str, Any]) -> dict[str, Any]:
     require_members(document, "IamRoleArn", "ProtectedResourceType")
     _check_name(name)
-    if document["ProtectedResourceType"] != "RDS":
+    if document["ProtectedResourceType"] not in (RDS, AURORA):
         raise InvalidParameterValueException(
-            f"This sandbox tests restores of RDS only, not of {document['ProtectedResourceType']}."
+            f"This sandbox tests restores of RDS and Aurora only, not of {document['ProtectedResourceType']}."
         )
     if not document.get("ProtectedResourceArns") and not document.get("ProtectedResourceConditions"):
         raise InvalidParameterValueException("Name ProtectedResourceArns or ProtectedResourceConditions.")

@@ -5,14 +5,21 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from drills.cli import main as cli
+from drills.record import load
+from drills.replay.bundle import read
+from drills.replay.replay import replay
+from tests.support import policies
 from tests.support.aurora import ENGINE, Cluster, create_cluster
 from tests.support.backup import OTHER_REGION
-from tests.support.rds import ROLE, code, eventually
+from tests.support.rds import MASTER, ROLE, code, eventually
 from tests.support.sandbox import RunningSandbox
 
 pytestmark = [pytest.mark.postgres, pytest.mark.sandbox]
@@ -180,3 +187,74 @@ def test_a_plan_backs_up_clusters_that_its_selection_names(guarded: Guarded) -> 
     named = {"BackupVaultName": VAULT, "RecoveryPointArn": planned["RecoveryPointArn"]}
     eventually(lambda: backup.describe_recovery_point(**named)["Status"] == "COMPLETED", "the point")
     backup.delete_recovery_point(**named)
+
+
+def test_a_restore_test_of_a_cluster_is_validated_end_to_end(
+    guarded: Guarded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """AWS Backup makes a cluster without an instance: the validation gives it one, checks it, and removes that before it posts."""
+    cluster, backup, control = guarded.cluster, guarded.backup, guarded.cluster.sandbox.control
+    (tmp_path / "drill.toml").write_text(
+        f'[profiles.sandbox]\npoll_every = "30ms"\n[targets.{cluster.name}]\ncluster = "{cluster.name}"\nrto = "1h"\n'
+        'manifest = "kept.json"\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PGSSLROOTCERT", cluster.sandbox.ca)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", cluster.sandbox.endpoint)
+    monkeypatch.setenv("PGPASSWORD", cluster.password)
+    dsn = f"host=localhost port={cluster.described()['Port']} user={MASTER} dbname=app sslmode=verify-full"
+    assert cli.main(["manifest", dsn, "-o", "kept.json"]) == 0
+    asked = {"BackupVaultName": VAULT, "ResourceArn": cluster.described()["DBClusterArn"], "IamRoleArn": ROLE}
+    newer = {"BackupJobId": backup.start_backup_job(**asked)["BackupJobId"]}
+    eventually(lambda: backup.describe_backup_job(**newer)["State"] == "COMPLETED", "the backup job")
+    cluster.available()
+    monkeypatch.delenv("PGPASSWORD")
+    plan = {
+        "RestoreTestingPlanName": "clusters",
+        "ScheduleExpression": "cron(0 12 * * ? *)",
+        "RecoveryPointSelection": {
+            "Algorithm": "LATEST_WITHIN_WINDOW",
+            "IncludeVaults": ["*"],
+            "RecoveryPointTypes": ["SNAPSHOT"],
+        },
+    }
+    arn = backup.create_restore_testing_plan(RestoreTestingPlan=plan)["RestoreTestingPlanArn"]
+    selection = {
+        "RestoreTestingSelectionName": "all",
+        "IamRoleArn": ROLE,
+        "ProtectedResourceType": "Aurora",
+        "ProtectedResourceArns": [cluster.described()["DBClusterArn"]],
+        "ValidationWindowHours": 20,
+    }
+    backup.create_restore_testing_selection(RestoreTestingPlanName="clusters", RestoreTestingSelection=selection)
+    now = control.now()
+    noon = now.replace(hour=12, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    control.forward((noon - now).total_seconds() + 60)
+
+    def job() -> dict[str, Any]:
+        found = backup.list_restore_jobs(ByRestoreTestingPlanArn=arn)["RestoreJobs"]
+        return dict(found[0]) if found else {}
+
+    eventually(lambda: job().get("Status") == "COMPLETED", "the restore test")
+    made = job()["CreatedResourceArn"].rpartition(":")[2]
+    assert made.startswith("awsbackup-restore-test-")
+    assert cluster.rds.describe_db_clusters(DBClusterIdentifier=made)["DBClusters"][0]["DBClusterMembers"] == []
+
+    code = cli.main(["validate", "--restore-job", job()["RestoreJobId"]])
+    record = load(tmp_path / "reports/out/latest")
+    assert code == 0, (record.unverified, record.failures, capsys.readouterr())
+    outcomes = {each.name: each.outcome for each in record.restorations[0].checks}
+    assert (outcomes["connection"], outcomes["content"], job()["ValidationStatus"]) == ("met", "met", "SUCCESSFUL")
+    kinds = {each.kind: each.state for each in record.resources}
+    assert kinds == {"db-instance": "gone", "db-parameter-group": "gone"}
+    (bundle,) = (tmp_path / f"reports/evidence/sandbox-{cluster.name}").glob("0001-*")
+    assert replay(read(bundle)).differences == []
+    asked_of = (tmp_path / "reports/out/latest/raw/aws").glob("*.json")
+    called = policies.actions_of({json.loads(path.read_text())["operation"] for path in asked_of})
+    assert called <= policies.allowed("validator") | policies.allowed("aurora-validator")
+    assert policies.actions_of(policies.calls()["aurora-validator"]["calls"]) <= called
+    eventually(lambda: job().get("DeletionStatus") == "SUCCESSFUL", "AWS Backup to delete the cluster")
+    backup.delete_restore_testing_selection(RestoreTestingPlanName="clusters", RestoreTestingSelectionName="all")
+    backup.delete_restore_testing_plan(RestoreTestingPlanName="clusters")
+    point = backup.describe_backup_job(**newer)["RecoveryPointArn"]
+    backup.delete_recovery_point(BackupVaultName=VAULT, RecoveryPointArn=point)
