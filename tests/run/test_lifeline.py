@@ -129,7 +129,7 @@ def test_the_status_of_a_module_is_its_own() -> None:
     assert ok.returncode == 0
     seven = [*argv, "--", sys.executable, "-c", "raise SystemExit(7)"]
     with subprocess.Popen(seven, stdin=subprocess.PIPE, cwd=CHECKOUT) as child:
-        assert child.wait(10) == 7
+        assert child.wait(60) == 7
 
 
 def test_a_command_and_its_tree_end_with_the_lifeline(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_a_command_and_its_tree_end_with_the_lifeline(tmp_path: Path) -> None:
         assert child.stdin
         assert child.stdout.readline() == b"ready\n"
         child.stdin.close()
-        assert child.wait(10) == 128 + signal.SIGTERM
+        assert child.wait(60) == 128 + signal.SIGTERM
         assert small_run.marked(tmp_path) == []
     finally:
         close(child)

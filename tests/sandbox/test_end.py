@@ -81,7 +81,7 @@ def test_nothing_outlives_a_sandbox_that_is_killed(own: RunningSandbox) -> None:
 def test_a_sandbox_that_died_fails_the_test_that_had_it(own: RunningSandbox) -> None:
     """A test does not pass when its sandbox has ended before its time, or badly."""
     os.kill(own.process.pid, signal.SIGKILL)
-    own.process.wait(20)
+    own.process.wait(60)
     with pytest.raises(AssertionError, match="found that it had ended before with -9"):
         end_sandbox(own)
 

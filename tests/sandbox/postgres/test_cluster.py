@@ -159,7 +159,7 @@ def test_kill_ends_a_server_that_does_not_listen_any_more(default: Cluster) -> N
     assert len(members) > 4
     os.kill(pid, signal.SIGSTOP)
     default.kill()
-    thread.join(10)
+    thread.join(60)
     busy.close()
     assert not any(alive(member) for member in members)
     assert not psutil.pid_exists(pid), "a zombie"
@@ -187,7 +187,7 @@ def test_kill_ends_processes_whose_main_process_has_gone(default: Cluster) -> No
     wait_until(lambda: not default.running(), 60, SystemClock(), what="the main process to go")
     assert alive(backend)
     default.kill()
-    thread.join(10)
+    thread.join(60)
     busy.close()
     assert not alive(backend)
     default.start()

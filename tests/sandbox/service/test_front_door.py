@@ -302,7 +302,7 @@ def answering(answer: bytes) -> Iterator[tuple[int, list[bytes]]]:
     finally:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
-        thread.join(10)
+        thread.join(60)
 
 
 @contextlib.contextmanager

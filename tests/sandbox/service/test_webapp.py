@@ -101,5 +101,5 @@ def test_it_ends_with_its_lifeline() -> None:
     with running() as (_, process):
         assert process.stdin is not None
         process.stdin.close()
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
         process.stdin = None
