@@ -27,6 +27,7 @@ pytest_plugins = [
     "steps.posture",
     "steps.cutover",
     "steps.tables",
+    "steps.dynamodb",
     "steps.own",
 ]
 

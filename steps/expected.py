@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -27,6 +27,7 @@ OTHER_POINT = {True: "chosen_point", False: "newest_point"}
 # Scenarios with a restore of their own, which would come between the phases that are measured.
 AFTERWARDS = ("damages_backup", "moment")
 CUTS_OVER = "cuts_over"
+OF_TABLES = "dynamodb"  # of the scenarios about a target that is a DynamoDB table, and of no other
 _RECOVERS = re.compile(r"\b(restored|recovered|moved to a database)\b")
 
 
@@ -64,9 +65,15 @@ def of_run(effective: Config, own: Sequence[Path]) -> tuple[ExpectedPromise, ...
 
     Those that the profile or the target leaves out are among them: they are skipped with that reason.
     """
-    other = OTHER_POINT[effective.target.sample.kind == "newest"]
-    found = (each for each in (*shipped(), *read(own)) if other not in each.tags)
+    found = (each for each in (*shipped(), *read(own)) if belongs(each.tags, effective))
     return tuple(ExpectedPromise(each.feature, each.name, each.recovers) for each in found)
+
+
+def belongs(tags: Collection[str], effective: Config) -> bool:
+    """Return whether a scenario with these tags is about a target such as this one, and about the point that is drilled."""
+    target = effective.target
+    of_kind = (OF_TABLES in tags) == target.is_table
+    return of_kind and OTHER_POINT[target.sample.kind == "newest"] not in tags
 
 
 def changes(folder: Path = CHECKOUT / "features") -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from drills.model.policy import not_run_in
 from drills.model.record import Promise, PromiseOutcome
 from drills.record import Journal
 from drills.run import context, cutover
-from steps.expected import AFTERWARDS, CHECKOUT, CUTS_OVER, OTHER_POINT, name_of_example, tags_not_run_in
+from steps.expected import AFTERWARDS, CHECKOUT, CUTS_OVER, belongs, name_of_example, tags_not_run_in
 
 NEEDS_LEAVE = ("damages_backup", CUTS_OVER)
 EXAMPLE = "_pytest_bdd_example"  # the parameter in which pytest-bdd passes the values of an outline's example
@@ -45,8 +45,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if folder is None:
         return
     effective = context.read(folder).effective()
-    other = OTHER_POINT[effective.target.sample.kind == "newest"]
-    items[:] = [item for item in items if other not in tags_of(item)]
+    items[:] = [item for item in items if belongs(tags_of(item), effective)]
     for item in items:
         if template := template_of(item):
             item.extra_keyword_matches.add(make_python_name(name_of(item, template)))
@@ -61,6 +60,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _left_out(folder: Path, effective: Config) -> Iterator[tuple[str, str]]:
     """Yield each tag whose scenarios are skipped in this run, with the reason."""
+    if effective.target.is_table:
+        return
     profile, allowed = context.allowed_tags(folder)
     for tag in NEEDS_LEAVE:
         if tag not in allowed:

@@ -86,6 +86,7 @@ def removal_command(resource: Resource) -> str:
         "db-parameter-group": f"rds delete-db-parameter-group --db-parameter-group-name {resource.id}",
         "db-subnet-group": f"rds delete-db-subnet-group --db-subnet-group-name {resource.id}",
         "security-group": f"ec2 delete-security-group --group-id {group}",
+        "dynamodb-table": f"dynamodb delete-table --table-name {resource.id}",
         "secret": f"secretsmanager delete-secret --force-delete-without-recovery --secret-id {resource.id}",
     }
     return f"aws {words[resource.kind]}{region}"
@@ -271,6 +272,11 @@ def _remove_secret(guard: Guard, mine: Mine) -> None:
     )  # else it stays for 7 days at least
 
 
+def _remove_table(guard: Guard, mine: Mine) -> None:
+    if mine.raw["TableStatus"] != "DELETING":
+        guard.change("dynamodb:DeleteTable", mine)
+
+
 def _removal(operation: str) -> Callable[[Guard, Mine], object]:
     return lambda guard, mine: guard.change(operation, mine)
 
@@ -286,4 +292,5 @@ _REMOVALS: dict[ResourceKind, Callable[[Guard, Mine], object]] = {
     "db-subnet-group": _removal("rds:DeleteDBSubnetGroup"),
     "security-group": _removal("ec2:DeleteSecurityGroup"),
     "secret": _remove_secret,
+    "dynamodb-table": _remove_table,
 }

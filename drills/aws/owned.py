@@ -35,7 +35,18 @@ def is_own(clients: Clients, kind: ResourceKind, raw: Raw, run_id: str) -> bool:
     """Return whether something carries the run's tag; a log group, which RDS makes, has the run's id in its name."""
     if kind == "log-group":
         return run_id in raw["logGroupName"]
+    if kind == "dynamodb-table" and _awaits_its_tags(raw):
+        return True
     return any(tag.get("Key") == RUN_TAG and tag.get("Value") == run_id for tag in tags_of(clients, raw))
+
+
+def _awaits_its_tags(raw: Raw) -> bool:
+    """Return whether a table was restored from another one and has no tag at all: a restore gives none, and a drill sets them then.
+
+    Nobody but the run restores to its name, which has the run's id, and only tables of that name are looked at.
+    """
+    restored = raw.get("RestoreSummary") or {}
+    return not raw.get("Tags") and restored.get("SourceTableArn") not in (None, raw.get("TableArn"))
 
 
 def tags_of(clients: Clients, raw: Raw) -> Sequence[dict[str, Any]]:
@@ -89,8 +100,17 @@ def _secrets(clients: Clients, name: str) -> list[Raw]:
     return [] if found.get("DeletedDate") else [found]
 
 
+def _tables(clients: Clients, name: str) -> list[Raw]:
+    """Return the table of that name with its tags, which are a call of their own."""
+    client = clients.client("dynamodb")
+    found: Raw = client.describe_table(TableName=name)["Table"]
+    pages = client.get_paginator("list_tags_of_resource").paginate(ResourceArn=found["TableArn"])
+    return [found | {"Tags": [tag for page in pages for tag in page["Tags"]]}]
+
+
 _FINDERS: dict[ResourceKind, Callable[[Clients, str], list[Raw]]] = {
     "secret": _secrets,
+    "dynamodb-table": _tables,
     "db-instance": lambda of, name: of.rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"],
     "db-cluster": lambda of, name: of.rds.describe_db_clusters(DBClusterIdentifier=name)["DBClusters"],
     "db-cluster-snapshot": lambda of, name: of.rds.describe_db_cluster_snapshots(DBClusterSnapshotIdentifier=name)[

@@ -92,6 +92,10 @@ _RESTORED = (
     "DeletionProtection MultiAZ BackupRetentionPeriod CopyTagsToSnapshot EnableCloudwatchLogsExports "
     f"EngineLifecycleSupport EnableIAMDatabaseAuthentication AutoMinorVersionUpgrade TagSpecifications(ResourceType) Tags{_TAGS}"
 )
+_TABLE = (
+    "TableName TableArn TableId TableStatus CreationDateTime ItemCount TableSizeBytes "
+    "RestoreSummary(SourceBackupArn SourceTableArn RestoreDateTime RestoreInProgress)"
+)
 _NEXT = "NextToken Marker nextToken"
 
 # by service and operation: the members of the request, and those of the answer
@@ -164,6 +168,19 @@ FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "backup.DescribeBackupJob": ("BackupJobId", _JOB),
         "backup.DescribeCopyJob": ("CopyJobId", f"CopyJob({_COPY_JOB})"),
         "backup.DescribeRestoreJob": ("RestoreJobId", _RESTORE_JOB),
+        "backup.StartRestoreJob": (
+            "RecoveryPointArn IamRoleArn IdempotencyToken Metadata(targetTableName encryptionType)",
+            "RestoreJobId",
+        ),
+        # of a table what it is, and how much was read: no key and no value of an item, in no page's token either
+        "dynamodb.DescribeTable": ("TableName", f"Table({_TABLE})"),
+        "dynamodb.DeleteTable": ("TableName", f"TableDescription({_TABLE})"),
+        "dynamodb.TagResource": (f"ResourceArn Tags{_TAGS}", ""),
+        "dynamodb.ListTagsOfResource": ("ResourceArn", f"Tags{_TAGS} {_NEXT}"),
+        "dynamodb.Scan": (
+            "TableName Segment TotalSegments ConsistentRead Limit",
+            "Count ScannedCount ConsumedCapacity(TableName CapacityUnits)",
+        ),
         "backup.ListRestoreJobs": (
             "ByRestoreTestingPlanArn ByStatus ByCreatedAfter",
             f"RestoreJobs({_RESTORE_JOB}) {_NEXT}",

@@ -48,6 +48,7 @@ def facts(effective: Config, expected: Sequence[ExpectedPromise]) -> dict[str, A
 
     Reads the chain and the key of the evidence. Raises DrillError where the run could not be signed.
     """
+    effective.target.require_database("--dry-run")
     target, profile, restore = effective.target, effective.profile, effective.target.restore
     locked = restore.lock and not isinstance(profile, SandboxProfile)
     made = [f"parameter group {LOCK_PREFIX}NUMBER, the lock of the target"] if locked else []

@@ -35,6 +35,14 @@ def check(effective: Config, choices: context.RunOptions, *, reads_seed: bool = 
             f'--scenario: expected one of target "{effective.target_name}", found "{choices.scenario}"; '
             f"there are {', '.join(names) or 'none'}"
         )
+    if effective.target.is_table:
+        _check_table(effective, choices)
+        return
+    for kind in choices.damage:
+        if kind in OF_TABLES:
+            raise ConfigError(
+                f"--damage {kind}: expected a target that is a DynamoDB table, found a database: choose another kind"
+            )
     own.check(choices.own_features(effective), choices.own_steps(effective))
     choices.rules(effective)  # a rule that says nothing is refused now and not after the restore
     _check_manifest(effective)
@@ -51,6 +59,42 @@ def check(effective: Config, choices: context.RunOptions, *, reads_seed: bool = 
         )
     elif choices.seed and reads_seed:
         _check_seed(choices, effective.profile.postgres)
+
+
+OF_TABLES = ("item", "attribute")  # the kinds of damage that the sandbox does to the recovery point of a table
+
+
+def _check_table(effective: Config, choices: context.RunOptions) -> None:
+    """Refuse what the drill of a table does not have, and what it lacks."""
+    given = (
+        ("--seed", choices.seed),
+        ("--database", choices.database),
+        ("--trust-seed", choices.trust_seed),
+        ("--resume", choices.resume),
+        ("--features", choices.features),
+        ("--steps", choices.steps),
+        ("--damage", [each for each in choices.damage if each not in OF_TABLES]),
+    )
+    for option, value in given:
+        if value:
+            raise ConfigError(
+                f"{option}: expected a target that is a database, found a DynamoDB table: leave {option} out"
+            )
+    key, stored = f"targets.{effective.target_name}", effective.target.manifest
+    if stored and not Path(stored).is_file():
+        raise ConfigError(
+            f"{key}.manifest: expected a manifest of drills table manifest, found no file {stored}: correct the path, or take one"
+        )
+    if isinstance(effective.profile, SandboxProfile):
+        return
+    if choices.damage:
+        raise ConfigError(
+            f'--damage: expected a profile of kind "sandbox", found profile "{effective.profile_name}": leave --damage out'
+        )
+    if effective.target.restore.backup_role_arn is None:
+        raise ConfigError(
+            f"{key}.restore.backup_role_arn: expected the role that AWS Backup restores tables with, found none: name it"
+        )
 
 
 def resumed_run(given: str) -> str:

@@ -141,9 +141,9 @@ def _add_choices_of_the_drill(run: argparse.ArgumentParser) -> None:
         "--damage",
         metavar="KIND",
         action="append",
-        choices=DAMAGE,
+        choices=(*DAMAGE, *refusals.OF_TABLES),
         default=[],
-        help=f"sandbox: damage the backup before it is restored ({', '.join(DAMAGE)}); the drill must fail",
+        help=f"sandbox: damage the backup before it is restored ({', '.join((*DAMAGE, *refusals.OF_TABLES))}); the drill must fail",
     )
 
 
@@ -322,12 +322,12 @@ def opening_record(run_id: str, started_at: datetime, effective: Config, choices
         started_at=started_at,
         tool_version=__version__,
         commit=commit_of(Path()),
-        target=TargetSummary(effective.target_name, target.instance, target.vault),
+        target=TargetSummary(effective.target_name, target.instance, target.vault, kind=target.record_kind),
         objectives=target.objectives(choices.scenario),
         settings=_settings(effective, choices),
         environment=_environment(),
         plan=target.plan.references(),
-        price=RunPrice(price.estimate(effective)),
+        price=None if target.is_table else RunPrice(price.estimate(effective)),
     )
 
 
@@ -350,7 +350,7 @@ def _environment() -> tuple[Setting, ...]:
 
 def _plan(folder: Path, effective: Config, pytest_arguments: Sequence[str]) -> Plan:
     """Return the commands of a run, for the supervisor."""
-    limits = effective.limits
+    limits, of = effective.limits, "table." if effective.target.is_table else ""
 
     def step(name: str, limit: Limit, *words: str, kind: Kind = "step", margin: float = 0.0) -> Step:
         argv = (sys.executable, "-m", *words)
@@ -369,7 +369,7 @@ def _plan(folder: Path, effective: Config, pytest_arguments: Sequence[str]) -> P
         step("seal", limits.close, "drills", "evidence", "seal", absolute, "--by-its-run", *config, kind="unattended"),
     )
     if limits.stage is None or not isinstance(effective.profile, SandboxProfile):
-        return Plan((step("guard", limits.start, "drills.run.guard", absolute), features, *ending))
+        return Plan((step("guard", limits.start, f"drills.run.{of}guard", absolute), features, *ending))
     from drills.sandbox.postgres.folders import state_parent  # heavy, and only this profile needs it
 
     name = f"{PREFIX}{folder.name[-4:]}-{os.getpid()}"  # short: paths of sockets lie below it
@@ -378,7 +378,7 @@ def _plan(folder: Path, effective: Config, pytest_arguments: Sequence[str]) -> P
     return Plan(
         (
             step("sandbox", limits.start, *sandbox, kind="service"),
-            step("stage", limits.stage, "drills.run.stage", absolute),
+            step("stage", limits.stage, f"drills.run.{of}stage", absolute),
             features,
             *ending,
         ),

@@ -40,13 +40,15 @@ class OpenTarget:
     url: str | None = None
 
 
-def open_target(options: argparse.Namespace, source_role: Role = "reads", restore_role: Role = "reads") -> OpenTarget:
+def open_target(
+    options: argparse.Namespace, source_role: Role = "reads", restore_role: Role = "reads", *, tables: bool = False
+) -> OpenTarget:
     """Open the clients, which read unless a role says what else those of a side may send.
 
-    Refused where the profile does not allow the accounts or
-    regions; reads STS alone.
+    `tables` lets a DynamoDB table be the target. Refused where the profile does not allow the accounts or regions; reads STS
+    alone.
     """
-    effective = read_options(options)
+    effective = read_options(options, tables=tables)
     url = _sandbox_url(options, effective)
     if isinstance(effective.profile, EndpointProfile):
         check_endpoint(effective.profile.endpoint_url, needed_by(effective.target))
@@ -78,8 +80,11 @@ def recorded(reached: OpenTarget, recorder: CallRecorder, restore_role: Role) ->
     return source, opened if opened.account else identify(opened)
 
 
-def read_options(options: argparse.Namespace) -> Config:
-    """Return the configuration that --config, --profile, --target and --endpoint-url name. Raises ConfigError."""
+def read_options(options: argparse.Namespace, *, tables: bool = False) -> Config:
+    """Return the configuration that --config, --profile, --target and --endpoint-url name. Raises ConfigError.
+
+    A target that is a DynamoDB table is refused without `tables`.
+    """
 
     def load(overrides: dict[str, str]) -> Config:
         return config.load(
@@ -88,6 +93,7 @@ def read_options(options: argparse.Namespace) -> Config:
             target=options.target,
             environment=os.environ,
             overrides=overrides,
+            tables=tables,
         )
 
     plain = load({})

@@ -125,8 +125,9 @@ def load(
     target: str | None,
     environment: Mapping[str, str],
     overrides: Mapping[str, str] | None = None,
+    tables: bool = False,
 ) -> Config:
-    """Return the configuration of a run. Raises ConfigError.
+    """Return the configuration of a run. Raises ConfigError, without `tables` for a target that is a DynamoDB table as well.
 
     `path` None: drill.toml of the working directory when it exists, else the built-in sandbox. `profile` and `target`
     are the options --profile and --target, None when not given; `overrides` maps further options (OPTIONS) to their
@@ -145,8 +146,8 @@ def load(
     only = next(iter(targets)) if len(targets) == 1 else None
     wanted = ((target, "--target"), (drill.target, file.name), (only, DEFAULT))
     target_name, target_origin = _choose("target", wanted, tuple(targets))
-
-    changed, given = _override(profiles[profile_name], targets[target_name], profile_name, overrides or {})
+    chosen = targets[target_name] if tables else _database(target_name, targets[target_name])
+    changed, given = _override(profiles[profile_name], chosen, profile_name, overrides or {})
     raw_profile = dict(file.named("profiles")).get(profile_name, {})
     raw_target = dict(file.named("targets")).get(target_name, {})
     return Config(
@@ -171,10 +172,16 @@ def load(
     )
 
 
+def _database(name: str, target: Target) -> Target:
+    target.require_database(f"targets.{name}")
+    return target
+
+
 def target_of(path: Path | None, instance: str, kind: DatabaseKind = "instance") -> str | None:
     """Return the name of the first target whose source is that instance or cluster, None without one; `path` as for `load`."""
     named = ConfigFile.read(path).targets()
-    return next((name for name, target in named.items() if (target.instance, target.kind) == (instance, kind)), None)
+    databases = ((name, target) for name, target in named.items() if not target.is_table)
+    return next((name for name, target in databases if (target.instance, target.kind) == (instance, kind)), None)
 
 
 def targets_of(path: Path | None) -> tuple[str, ...]:
@@ -248,7 +255,8 @@ def _override(
             raise ConfigError(
                 f'{option}: expected a profile of kind {fits}, found profile "{profile_name}" of kind "{table.kind}"'
             )
-        rest = {"instance": target.instance} if part == "target" else {}
+        own = {"table": target.table, "vault": target.vault} if target.is_table else {"instance": target.instance}
+        rest = own if part == "target" else {}
         try:
             checked = validate_table(type(table), rest | {field: text}, Path(), "", option)
         except ConfigError as error:

@@ -1,13 +1,26 @@
-"""`[targets.NAME.manifests]`: the store that production's manifests are kept in, and which of them a drill may take."""
+"""What a copy's content is compared with: `[targets.NAME.manifests]`, the store that production's manifests are kept in and which
+of them a drill may take; `[targets.NAME.items]`, how the items of a DynamoDB table are read.
+"""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from drills.config.evidence import StoreText
 from drills.config.table import Table
-from drills.config.values import PathText, Span
+from drills.config.values import Name, PathText, Span
+
+NO_TABLE = "for a DynamoDB table there are drills so far: see docs/dynamodb.md"
+# the keys of a target that mean something for a table; each other one is refused
+OF_TABLES = frozenset(
+    {
+        *("table", "instance", "vault", "rto", "rpo", "rto_clock", "allowances", "disaster", "sample", "drill_every"),
+        *("only_by_name", "tags", "timeout", "time_to_live", "limits", "restore", "plan", "items", "manifest", "tier"),
+    }
+)
 
 
 class ManifestStore(Table):
@@ -23,3 +36,12 @@ class ManifestStore(Table):
     max_age: Span = timedelta(days=7)
     weakest: Literal["at backup", "stored"] = "stored"
     strength: Literal[64, 128] = 64
+
+
+class TableItems(Table):
+    """How the items of a DynamoDB table are read, and which attribute says when one was written."""
+
+    newest: Name | None = None
+    capacity: Annotated[int, Field(ge=1)] | None = None
+    segments: Annotated[int, Field(ge=1, le=64)] = 4
+    consistent: bool = True

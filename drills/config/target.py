@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from drills.config.acknowledged import KnownDifference
 from drills.config.cutover import CutoverConfig
 from drills.config.limits import Limit, Limits, LimitsTable, limits_of, wait_limit
-from drills.config.manifests import ManifestStore
+from drills.config.manifests import NO_TABLE, OF_TABLES, ManifestStore, TableItems
 from drills.config.objectives import SAMPLE_BUDGET, Allowances, NamedQuery, TiersTable
 from drills.config.plan import PlanConfig
 from drills.config.posture import Parity, PostureConfig, PreflightConfig
@@ -25,6 +25,7 @@ from drills.config.values import (
     AURORA,
     Account,
     Cidr,
+    DatabaseId,
     Duration,
     Engine,
     ExternalId,
@@ -37,6 +38,7 @@ from drills.config.values import (
     Region,
     RoleArn,
     Span,
+    TableName,
     Variable,
     VaultName,
     frozen_mapping,
@@ -45,11 +47,13 @@ from drills.config.values import (
     taggable,
     unknown_key,
 )
+from drills.errors import ConfigError
 from drills.model.acknowledgement import Acknowledgement
 from drills.model.finding import Requirement
 from drills.model.instance import DatabaseKind
 from drills.model.point import NEWEST, PointSelector, parse_point_selector
 from drills.model.policy import BLOCKING, CHECKS, TablePolicy, Tier, left_out_of, parse_table_policy
+from drills.model.record import TABLE
 from drills.model.timing import Objectives
 from drills.redaction import looks_secret
 
@@ -71,6 +75,7 @@ class RestoreConfig(Table):
     instance_class: InstanceClass | None = None
     ca_bundle: PathText | None = None
     drill_host_cidr: Cidr | None = None
+    backup_role_arn: RoleArn | None = None
     lock: bool = True
 
     @model_validator(mode="after")
@@ -195,10 +200,12 @@ def _sample(raw: Any) -> PointSelector:
 class Target(Table):
     """A protected database: source instance, vault, objectives, and what must be true of a copy of it.
 
-    `instance` is the name of the database, also where it is an Aurora cluster, which the file names by `cluster`.
+    `instance` is the name of the database, also where it is an Aurora cluster, which the file names by `cluster`; and that of a
+    DynamoDB table, which the file names by `table` and which is no database (`is_table`).
     """
 
-    instance: InstanceId
+    table: TableName | None = None
+    instance: DatabaseId
     cluster: InstanceId | None = None
     engine: Engine = "postgres"
     vault: VaultName | None = None
@@ -227,6 +234,7 @@ class Target(Table):
     limits: LimitsTable = LimitsTable()
     restore: RestoreConfig = RestoreConfig()
     cutover: CutoverConfig | None = None
+    items: TableItems = TableItems()
     tables: Annotated[Mapping[str, Annotated[TablePolicy, BeforeValidator(_policy)]], AfterValidator(_table_names)] = (
         Field(default_factory=no_entries)
     )
@@ -251,7 +259,11 @@ class Target(Table):
     @model_validator(mode="before")
     @classmethod
     def _named_by_cluster(cls, raw: Any) -> Any:
-        """Take a cluster's name for the name of the database, and its engine for Aurora's."""
+        """Take a cluster's name for the name of the database, and its engine for Aurora's; or a table's name."""
+        if isinstance(raw, Mapping) and isinstance(raw.get("table"), str):
+            if raw.get("instance", raw["table"]) != raw["table"] or raw.get("cluster") is not None:
+                raise refuse("instance, cluster or table, found two of them: a target is one thing", raw["table"])
+            return {**raw, "instance": raw["table"]}
         if not isinstance(raw, Mapping) or not isinstance(raw.get("cluster"), str):
             return raw
         if (
@@ -262,11 +274,34 @@ class Target(Table):
 
     @property
     def kind(self) -> DatabaseKind:
-        """Whether the database is an instance or an Aurora cluster."""
+        """Whether the database is an instance or an Aurora cluster. Raises ConfigError for a table."""
+        self.require_database("this")
         return "cluster" if self.cluster else "instance"
+
+    @property
+    def is_table(self) -> bool:
+        """Whether the target is a DynamoDB table, and no database."""
+        return self.table is not None
+
+    @property
+    def record_kind(self) -> str:
+        """What the run record calls such a target: "" a database."""
+        return TABLE if self.is_table else ""
+
+    def require_database(self, what: str) -> None:
+        """Refuse a DynamoDB table to what is there for databases alone. Raises ConfigError with `what` at the beginning."""
+        if self.is_table:
+            raise ConfigError(
+                f'{what}: expected a target that is a database, found the table "{self.table}": {NO_TABLE}'
+            )
 
     @model_validator(mode="after")
     def _whole(self) -> Target:
+        if self.is_table:
+            self._check_table()
+            return self
+        if "items" in self.model_fields_set:
+            raise refuse("no items of a database: they say how a DynamoDB table is read", "items")
         names = [scenario.name for scenario in self.scenarios]
         for name in names:
             if names.count(name) > 1:
@@ -281,6 +316,20 @@ class Target(Table):
         if self.manifest and self.manifests:
             raise refuse("manifest or manifests, found both: a file that is named, or a store that is searched")
         return self
+
+    def _check_table(self) -> None:
+        """Refuse what a table does not have: its copy answers no SQL, and AWS Backup restores it in its own account and region."""
+        for name in sorted(self.model_fields_set - OF_TABLES):
+            raise refuse(f"only what a table has ({', '.join(sorted(OF_TABLES - {'instance'}))})", name)
+        restore = self.restore.model_fields_set - {"backup_role_arn"}
+        if restore:
+            raise refuse("nothing but backup_role_arn in restore of a table", min(restore))
+        if self.vault is None:
+            raise refuse("the vault that has the table's recovery points, under the key vault")
+        if self.sample.kind in ("moment", "copy"):
+            raise refuse("a recovery point of the vault: newest, oldest, random or its ARN", str(self.sample))
+        if self.tier != "full":
+            raise refuse('the tier "full" of a table', self.tier)
 
     def run_limits(self, name: str, *, sandboxed: bool) -> Limits:
         """Return how long each part of a run may take on this target, which drill.toml calls `name`. Pure."""

@@ -237,6 +237,18 @@ _DSQL = re.compile(r"^arn:[^:]*:dsql:|\.dsql\.")
 _NO_DSQL = "Aurora DSQL is not supported, because RDS has neither its clusters nor its backups"
 
 
+def _table_name(raw: str) -> str:
+    """Return the name of a DynamoDB table (DynamoDB API reference, CreateTable)."""
+    if not re.fullmatch(r"[a-zA-Z0-9_.-]{3,255}", raw):
+        raise refuse("the name of a DynamoDB table: 3 to 255 letters, digits, _, - and .", raw)
+    return raw
+
+
+def _database_id(raw: str, info: ValidationInfo) -> str:
+    """Return the identifier of a database; that of a target that is a table is the table's name, which was looked at before."""
+    return raw if (info.data or {}).get("table") else _instance_id(raw)
+
+
 def _instance_id(raw: str) -> str:
     """Return an RDS instance identifier; RDS keeps it in lower case (CreateDBInstance, DBInstanceIdentifier)."""
     text = raw.strip()
@@ -282,5 +294,7 @@ EndpointUrl = Annotated[
 ]
 Cidr = Annotated[str, AfterValidator(_cidr)]
 InstanceId = Annotated[str, AfterValidator(_instance_id)]
+DatabaseId = Annotated[str, AfterValidator(_database_id)]
+TableName = Annotated[str, AfterValidator(_table_name)]
 Engine = Annotated[str, AfterValidator(_engine)]
 InstanceClass = Annotated[str, _matching(r"db\.[a-z0-9.-]+", 'an instance class such as "db.t4g.medium"')]

@@ -19,6 +19,8 @@ from drills.durations import write_duration
 JUDGING = (
     *(
         "instance",
+        "table",
+        "items",
         "cluster",
         "engine",
         "vault",

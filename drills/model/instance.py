@@ -22,6 +22,7 @@ ResourceKind = Literal[
     "security-group",
     "log-group",
     "secret",
+    "dynamodb-table",
 ]
 # An instance before its cluster, both before the groups they use; a security group stays in use until the instance's network
 # interface is gone.
@@ -36,15 +37,19 @@ REMOVAL_ORDER: tuple[ResourceKind, ...] = (
     "db-subnet-group",
     "security-group",
     "secret",
+    "dynamodb-table",
 )
 
-COPIES: frozenset[ResourceKind] = frozenset({"db-instance", "db-cluster"})  # what a point is restored to
+OF_DATABASES = tuple(each for each in REMOVAL_ORDER if each != "dynamodb-table")  # what the drills of databases make
+COPIES: frozenset[ResourceKind] = frozenset(
+    {"db-instance", "db-cluster", "dynamodb-table"}
+)  # what a point is restored to
 _OF_CLUSTERS: frozenset[ResourceKind] = frozenset({"db-cluster", "db-cluster-snapshot", "db-cluster-parameter-group"})
 
 
 def made_for(kind: DatabaseKind) -> tuple[ResourceKind, ...]:
-    """Return what the runs of a target of this kind make, in the order of removal: no right for clusters is needed without one."""
-    return tuple(each for each in REMOVAL_ORDER if kind == "cluster" or each not in _OF_CLUSTERS)
+    """Return what runs of a database of this kind make, in the order of removal: no right for clusters is needed without one."""
+    return tuple(each for each in OF_DATABASES if kind == "cluster" or each not in _OF_CLUSTERS)
 
 
 @dataclass(frozen=True, slots=True)

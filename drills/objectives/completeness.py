@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from drills.model.policy import DECLARATIONS
-from drills.model.record import ExpectedPromise, RunRecord
+from drills.model.record import TABLE, ExpectedPromise, RunRecord
 from drills.plural import counted
 
 # What a recovery is judged by, whatever scenarios ask for it: the objectives and every check of the copy.
 VERDICTS = ("rto", "rpo", *(check.name for check in DECLARATIONS if check.in_suite))
+# and the recovery of a DynamoDB table
+VERDICTS_OF_TABLE = ("rto", "rpo", "readable", "settings", "items")
 SHOWN = 3  # names in a sentence; the record has all
 
 NOTHING_RECOVERED = (
@@ -39,7 +41,9 @@ def missing_verdicts(record: RunRecord) -> tuple[str, ...]:
     if not record.expected or all(each.purpose != "recovery" for each in record.restorations):
         return ()
     known = {verdict.name for verdict in record.verdicts}
-    return tuple(f"the verdict on {name}" for name in VERDICTS if name not in known)
+    of_table = record.target is not None and record.target.kind == TABLE
+    judged = VERDICTS_OF_TABLE if of_table else VERDICTS
+    return tuple(f"the verdict on {name}" for name in judged if name not in known)
 
 
 def reason(missing: Sequence[str], expected: Sequence[ExpectedPromise]) -> str:

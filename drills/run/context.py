@@ -38,9 +38,11 @@ from drills.recovery.drill import Drill
 from drills.recovery.manifest.expected import FindManifest
 from drills.recovery.observed import Configuration
 from drills.recovery.setup import Setup
+from drills.recovery.table.drill import TableDrill
 from drills.redaction import check_url, holds_secret, show_address
 from drills.run.plan import CONTEXT_NAME, SERVICE_NAME
 from drills.sandbox_client import SandboxControl
+from drills.tables import manifest as table_manifest
 
 MANIFEST_NAME = "manifest.json"
 STORED_NAME = ".manifest.json"  # a copy of the target's own, which becomes MANIFEST_NAME when the run has ended
@@ -83,6 +85,7 @@ class RunOptions:
             target=self.target,
             overrides=self.overrides,
             environment=os.environ,
+            tables=True,
         )
 
     def own_features(self, effective: Config) -> tuple[Path, ...]:
@@ -162,7 +165,7 @@ def allowed_tags(folder: Path) -> tuple[str, tuple[str, ...]]:
 def judges_posture(folder: Path) -> bool:
     """Return whether the run judges the posture: where the target asks for it, else in the sandbox alone."""
     effective = read(folder).effective()
-    asked = effective.target.posture.promised
+    asked = False if effective.target.is_table else effective.target.posture.promised
     return effective.profile.kind == "sandbox" if asked is None else asked
 
 
@@ -285,6 +288,22 @@ def open_drill(folder: Path, journal: Journal, search: Callable[[Setup, Config],
         shutil.copyfile(stored, folder / STORED_NAME)
     key = manifest.read_key(stored)
     return Drill(setup, manifest.load(stored.read_text(encoding="utf-8"), str(stored), key), key)
+
+
+def open_table_drill(folder: Path, journal: Journal) -> TableDrill:
+    """Return the drill of the run in this folder, of a DynamoDB table, with what its copy must contain where that is known."""
+    setup = open_setup(folder, journal)
+    if local_aws_of(folder) is not None and setup.target.restore.backup_role_arn is None:  # where any role will do
+        role = f"arn:aws:iam::{setup.clients.account}:role/drills-backup-role"
+        restore = setup.target.restore.model_copy(update={"backup_role_arn": role})
+        setup = dataclasses.replace(setup, target=setup.target.model_copy(update={"restore": restore}))
+    stored = {"at backup": folder / MANIFEST_NAME, "stored": Path(setup.target.manifest or "")}.get(setup.expectation)
+    if stored is None:
+        return TableDrill(setup, None)
+    text = stored.read_text(encoding="utf-8")
+    if setup.expectation == "stored":  # it lies outside of the run's folder, and is evidence of it
+        write_privately(folder / STORED_NAME, text)
+    return TableDrill(setup, table_manifest.from_json(text, str(stored)))
 
 
 def open_control(folder: Path) -> SandboxControl:

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from drills.aws import owned
 from drills.aws.cleanup import AFTER_INSTANCE
 from drills.aws.guarded.guard import identity_of
 from drills.aws.guarded.names import LOCK_PREFIX, LOG_GROUPS, PREFIX
@@ -25,7 +26,7 @@ from drills.aws.read import (
 )
 from drills.aws.remedies import explain
 from drills.aws.session import Clients
-from drills.model.instance import COPIES, REMOVAL_ORDER, ResourceKind
+from drills.model.instance import COPIES, OF_DATABASES, ResourceKind
 from drills.record import RUN_ID
 from drills.sweep.leftovers import Leftover
 
@@ -41,7 +42,7 @@ class Found:
     unlisted: tuple[ResourceKind, ...] = ()
 
 
-def find(clients: Clients, kinds: Iterable[ResourceKind] = REMOVAL_ORDER) -> Found:
+def find(clients: Clients, kinds: Iterable[ResourceKind] = OF_DATABASES) -> Found:
     """Return what is named as a drill's things are, and what else carries the tag of a run, in the clients' account and region."""
     found: list[Leftover] = []
     unread, unlisted = [], []
@@ -183,6 +184,14 @@ def _secrets(clients: Clients) -> Iterator[Leftover]:
     return _leftovers(clients, "secret", listed, "Name")
 
 
+def _tables(clients: Clients) -> Iterator[Leftover]:
+    """Yield tables with a drill's prefix: the description and the tags of each are calls of their own."""
+    client = clients.client("dynamodb")
+    names = (name for page in client.get_paginator("list_tables").paginate() for name in page["TableNames"])
+    listed = (raw for name in names if name.startswith(PREFIX) for raw in owned.find(clients, "dynamodb-table", name))
+    return _leftovers(clients, "dynamodb-table", listed, "TableName")
+
+
 _LISTS: Mapping[ResourceKind, Callable[[Clients], Iterator[Leftover]]] = {
     "db-instance": _instances,
     "db-cluster": _clusters,
@@ -194,4 +203,5 @@ _LISTS: Mapping[ResourceKind, Callable[[Clients], Iterator[Leftover]]] = {
     "db-subnet-group": _subnet_groups,
     "security-group": _security_groups,
     "secret": _secrets,
+    "dynamodb-table": _tables,
 }

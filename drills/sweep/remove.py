@@ -76,6 +76,7 @@ def look_at(leftover: Leftover) -> str:
         "db-subnet-group": "rds describe-db-subnet-groups --db-subnet-group-name",
         "security-group": "ec2 describe-security-groups --group-ids",
         "secret": "secretsmanager describe-secret --secret-id",
+        "dynamodb-table": "dynamodb describe-table --table-name",
     }
     by_identity = leftover.kind == "security-group" and leftover.resource_id
     return f"aws {words[leftover.kind]} {by_identity or leftover.id} --region {leftover.region}"

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -25,6 +26,7 @@ from drills.tables.settings import of_table
 SEGMENTS = 4
 USUAL_CAPACITY = 1000.0  # read units a second, of a table that has none of its own
 SHARE = 0.25  # of the read units that a table is provisioned with
+_MILLISECONDS = 1e11  # as seconds, an instant of the year 5138
 _REFUSED = "AccessDeniedException"
 
 
@@ -35,6 +37,15 @@ class ReadOptions:
     consistent: bool = True
     segments: int = SEGMENTS
     capacity: float | None = None  # None: what `capacity_of` says
+    newest: str | None = None  # the attribute that says when an item was written
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """Every item of a table, and the newest instant among those that have one in the attribute that is asked for."""
+
+    items: Fingerprint
+    newest: datetime | None
 
 
 @dataclass(slots=True)
@@ -110,11 +121,16 @@ def capacity_of(described: Mapping[str, Any], asked: float | None) -> float:
 
 
 def scan(client: Any, seen: TableSeen, options: ReadOptions, clock: Clock) -> Fingerprint:
-    """Read every item once; their fingerprint. Raises CheckUnavailable for what is no known value, and what boto3 raises."""
+    """Read every item once; their fingerprint. Raises what `read_items` raises."""
+    return read_items(client, seen, options, clock).items
+
+
+def read_items(client: Any, seen: TableSeen, options: ReadOptions, clock: Clock) -> Scanned:
+    """Read every item once. Raises CheckUnavailable for what is no known value, and what boto3 raises."""
     pace = Pace(capacity_of(seen.described, options.capacity), clock)
     stopped = threading.Event()
 
-    def read(segment: int) -> Fingerprint:
+    def read(segment: int) -> Scanned:
         try:
             return _read_segment(client, seen, (segment, options), pace, stopped)
         except BaseException:
@@ -123,15 +139,17 @@ def scan(client: Any, seen: TableSeen, options: ReadOptions, clock: Clock) -> Fi
 
     with ThreadPoolExecutor(options.segments, thread_name_prefix="scan") as threads:
         try:
-            return merge(list(threads.map(read, range(options.segments))))
+            parts = list(threads.map(read, range(options.segments)))
         except BaseException:
             stopped.set()
             raise
+    newest = max((part.newest for part in parts if part.newest), default=None)
+    return Scanned(merge([part.items for part in parts]), newest)
 
 
 def _read_segment(
     client: Any, seen: TableSeen, part: tuple[int, ReadOptions], pace: Pace, stopped: threading.Event
-) -> Fingerprint:
+) -> Scanned:
     segment, options = part
     request: dict[str, Any] = {
         "TableName": seen.described["TableName"],
@@ -141,6 +159,7 @@ def _read_segment(
         "TotalSegments": options.segments,
     }
     sums = Sums(seen.key)
+    newest: datetime | None = None
     while not stopped.is_set():
         page = client.scan(**request)
         try:
@@ -149,11 +168,28 @@ def _read_segment(
             raise CheckUnavailable(
                 f"expected items of DynamoDB's types in the table {request['TableName']}, found {error}: use a newer version"
             ) from error
+        if options.newest:
+            found = [at for item in page["Items"] if (at := instant_of(item.get(options.newest))) is not None]
+            newest = max([*found, *([newest] if newest else [])], default=None)
         pace.took(float((page.get("ConsumedCapacity") or {}).get("CapacityUnits") or 0.0))
         if not page.get("LastEvaluatedKey"):
             break
         request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
-    return sums.fingerprint()
+    return Scanned(sums.fingerprint(), newest)
+
+
+def instant_of(value: Mapping[str, Any] | None) -> datetime | None:
+    """Return the instant in an attribute: seconds or milliseconds since 1970, or ISO 8601 with its offset; else None. Pure."""
+    if not value:
+        return None
+    try:
+        if "N" in value:
+            number = float(value["N"])
+            return datetime.fromtimestamp(number / 1000 if number > _MILLISECONDS else number, UTC)
+        at = datetime.fromisoformat(str(value.get("S", "")))
+    except (ValueError, OverflowError, OSError):
+        return None
+    return at.astimezone(UTC) if at.tzinfo else None
 
 
 def take_manifest(client: Any, table: str, options: ReadOptions, clock: Clock) -> TableManifest:

@@ -38,6 +38,8 @@ RDS = f"arn:aws:rds:{REGION}:{ACCOUNT}"
 CLUSTER, CLUSTER_COPY = f"{RDS}:cluster:orders", f"{RDS}:cluster:drill-20261123-120000-abcd-recovery"
 SOURCE, COPY = f"{RDS}:db:orders", f"{RDS}:db:drill-20261123-120000-abcd-recovery"
 SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:drill-20261123-120000-abcd-recovery-login-AbCdEf"
+TABLE = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/orders"
+TABLE_COPY = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/drill-20261123-120000-abcd-recovery"
 TEST, CLUSTER_TEST = f"{RDS}:db:awsbackup-restore-test-1", f"{RDS}:cluster:awsbackup-restore-test-1"
 # characters of a managed policy, and of a role's inline ones together, without white space ("IAM and AWS STS quotas", User Guide)
 LONGEST, LONGEST_INLINE = 6144, 10240
@@ -339,6 +341,15 @@ DECISIONS: list[tuple[str, str, str, dict[str, str], bool]] = [
     ("sweep", "rds:DeleteDBCluster", CLUSTER_COPY, OWN, True),
     ("sweep", "rds:DeleteDBCluster", CLUSTER_COPY, {}, False),
     ("sweep", "rds:DeleteDBCluster", CLUSTER, OWN, False),
+    ("dynamodb", "dynamodb:DeleteTable", TABLE_COPY, {}, True),
+    ("dynamodb", "dynamodb:DeleteTable", TABLE, {}, False),
+    ("dynamodb", "dynamodb:TagResource", TABLE, {}, False),
+    ("dynamodb", "dynamodb:Scan", TABLE_COPY, {}, True),
+    ("dynamodb", "dynamodb:Scan", TABLE, {}, False),
+    ("dynamodb", "backup:StartRestoreJob", f"arn:aws:backup:{REGION}:{ACCOUNT}:recovery-point:1", {}, True),
+    ("dynamodb", "backup:StartRestoreJob", f"{RDS}:snapshot:awsbackup:job-1", {}, False),
+    ("dynamodb", "iam:PassRole", VALUES["restore_role_arn"], {"iam:PassedToService": "backup.amazonaws.com"}, True),
+    ("dynamodb", "iam:PassRole", VALUES["restore_role_arn"], {"iam:PassedToService": "ec2.amazonaws.com"}, False),
     ("validator", "rds:ModifyDBInstance", TEST, {"aws:ResourceTag/awsbackup-restore-test": "1"}, True),
     ("validator", "rds:ModifyDBInstance", TEST, {}, False),
     ("aurora-validator", "rds:ModifyDBCluster", CLUSTER_TEST, {"aws:ResourceTag/awsbackup-restore-test": "1"}, True),

@@ -43,6 +43,13 @@ WRITES: dict[str, tuple[str, set[str]]] = {
             *("delete_db_instance", "delete_db_snapshot", "delete_backup_vault", "delete_recovery_point"),
         },
     ),
+    "drills/run/table/stage.py": (
+        STAGE,
+        {
+            *("create_table", "update_time_to_live", "batch_write_item"),
+            *("create_backup_vault", "start_backup_job"),
+        },
+    ),
     "drills/cli/sandbox_sample.py": (STAGE, {"create_role", "put_role_policy"}),
     "drills/run/stage_protection.py": (STAGE, {"create_key", "create_role", "put_backup_vault_access_policy"}),
     "drills/run/stage_service.py": (
@@ -63,7 +70,7 @@ STAGES = {
         "drills/cli/sandbox_sample.py",
         "drills/run/context.py",
     ),
-    *("drills/run/cutover.py", "drills/run/stage.py"),
+    *("drills/run/cutover.py", "drills/run/stage.py", "drills/run/table/stage.py"),
 }
 OPENS = {"drills/aws/session.py"}
 

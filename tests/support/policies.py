@@ -45,6 +45,7 @@ NAMES = (
     "backup",
     "cutover",
     "drill",
+    "dynamodb",
     "dynamodb-reader",
     "evidence",
     "manifest",

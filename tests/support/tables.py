@@ -109,9 +109,19 @@ def kept_table(sandbox: RunningSandbox) -> Iterator[Kept]:
     dynamodb.delete_item(TableName="orders", Key={"id": {"S": "b"}, "at": {"N": "1"}})
     dynamodb.put_item(TableName="orders", Item={"id": {"S": "a"}, "at": {"N": "1"}, "note": {"S": "later"}})
     kept = Kept(sandbox, made["TableArn"], job)
-    yield kept
-    kept.backup.delete_recovery_point(BackupVaultName=VAULT, RecoveryPointArn=kept.point)
-    kept.remove("orders")
+    try:
+        yield kept
+    finally:
+        forget(sandbox, VAULT)
+        kept.remove("orders")
+
+
+def forget(sandbox: RunningSandbox, vault: str) -> None:
+    """Remove a vault with every recovery point in it."""
+    backup = sandbox.client("backup")
+    for point in backup.list_recovery_points_by_backup_vault(BackupVaultName=vault)["RecoveryPoints"]:
+        backup.delete_recovery_point(BackupVaultName=vault, RecoveryPointArn=point["RecoveryPointArn"])
+    backup.delete_backup_vault(BackupVaultName=vault)
 
 
 def by_key(items: list[dict[str, Any]]) -> list[dict[str, Any]]:

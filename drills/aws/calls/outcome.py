@@ -23,6 +23,7 @@ IN_USE = frozenset(
         "InvalidDBSnapshotStateFault",
         "InvalidDBSubnetGroupStateFault",
         "InvalidDBSubnetStateFault",
+        "ResourceInUseException",  # of DynamoDB, while a table is being made
     }
 )
 # what passes by itself: too many requests, and errors of AWS's own (botocore's "standard" retries, the common errors of AWS)

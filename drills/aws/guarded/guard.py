@@ -144,6 +144,26 @@ class Guard:
             for raw in owned.find(self._clients, "db-cluster", cluster)
         )
 
+    def restore_table(self, name: ScratchName, point_arn: str, role_arn: str, metadata: Mapping[str, str]) -> str:
+        """Have AWS Backup restore a table from a point, under a name of this run; return the id of the job.
+
+        StartRestoreJob takes no tags of its own: `change` sets them once the table is there, and until then the name and the
+        summary of its restore prove whose it is (drills/aws/owned.py).
+        """
+        check_place(self._clients)
+        if not isinstance(name, ScratchName) or name.run_id != self._run_id or name in self._protected.names:
+            raise Refused(
+                f'expected a name of the run {self._run_id}, found "{name}": backup:StartRestoreJob was not sent'
+            )
+        given = {key: value for key, value in metadata.items() if key.lower() != "targettablename"}
+        request = {
+            "RecoveryPointArn": point_arn,
+            "IamRoleArn": role_arn,
+            "Metadata": {**given, "targetTableName": str(name)},
+            "IdempotencyToken": str(name),
+        }
+        return str(_send(self._clients, "backup:StartRestoreJob", request)["RestoreJobId"])
+
     # -- proving ------------------------------------------------------------------------------------------------------
 
     def prove(self, kind: ResourceKind, name: str, resource_id: str = "") -> tuple[Mine, ...]:
@@ -236,7 +256,8 @@ class Guard:
 def _send(clients: Clients, operation: str, parameters: Mapping[str, Any]) -> Raw:
     """Send what was checked, under a permit; an error of a call with a secret comes without the frames that hold it."""
     service, name = operation.split(":")
-    call = getattr(getattr(clients, service), xform_name(name))
+    client = getattr(clients, service) if hasattr(clients, service) else clients.client(service)
+    call = getattr(client, xform_name(name))
     try:
         with permit(operation):
             answer: Raw = call(**{key: _plain(value) for key, value in parameters.items()})

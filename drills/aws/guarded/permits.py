@@ -56,7 +56,9 @@ OF_INSTANCES = frozenset(
         *("rds:DeleteDBSnapshot", "rds:ModifyDBParameterGroup"),
     }
 )
-SCRATCH = frozenset(DRILL_WRITES)
+# what the drill of a DynamoDB table sends, and no other
+TABLE_WRITES = ("backup:StartRestoreJob", "dynamodb:TagResource", "dynamodb:DeleteTable")
+SCRATCH = frozenset(DRILL_WRITES) | {*TABLE_WRITES}
 # an incident may have made a secret with the password of its copy
 SWEEP = SCRATCH | {"secretsmanager:DeleteSecret"}
 INCIDENT = SWEEP | {

@@ -38,6 +38,7 @@ _SUBNETS = Rule("db-subnet-group", "DBSubnetGroupName", "DBSubnetGroupName", "DB
 _GROUP = Rule("security-group", "GroupId", "GroupId")
 _LOGS = Rule("log-group", "logGroupName", "logGroupName")
 _SECRET = Rule("secret", "SecretId", "ARN")
+_TABLE = Rule("dynamodb-table", "TableName", "TableName")
 MAKES: Mapping[str, Rule] = {
     "ec2:CreateSecurityGroup": Rule("security-group", "GroupName", "GroupName"),
     "rds:CopyDBClusterSnapshot": _CLUSTER_COPY,
@@ -53,6 +54,8 @@ MAKES: Mapping[str, Rule] = {
     "secretsmanager:CreateSecret": Rule("secret", "Name", "Name"),
 }
 CHANGES: Mapping[str, Rule] = {
+    "dynamodb:DeleteTable": _TABLE,
+    "dynamodb:TagResource": Rule("dynamodb-table", "ResourceArn", "TableArn"),
     "ec2:AuthorizeSecurityGroupIngress": _GROUP,
     "ec2:DeleteSecurityGroup": _GROUP,
     "ec2:RevokeSecurityGroupEgress": _GROUP,
@@ -94,11 +97,16 @@ IDENTITY: Mapping[ResourceKind, str] = {
     "db-instance": "DbiResourceId",
     "db-cluster": "DbClusterResourceId",
     "security-group": "GroupId",
+    "dynamodb-table": "TableId",
 }
 ARNS = (
     *("DBInstanceArn", "DBClusterArn", "DBSnapshotArn", "DBClusterSnapshotArn", "DBParameterGroupArn"),
-    *("DBClusterParameterGroupArn", "DBSubnetGroupArn", "SecurityGroupArn", "ARN", "arn"),
+    *("DBClusterParameterGroupArn", "DBSubnetGroupArn", "SecurityGroupArn", "ARN", "arn", "TableArn"),
 )
 # what a source is named by, and what its identity is, in AWS's description of it
-SOURCES: Mapping[ResourceKind, str] = {"db-instance": "DBInstanceIdentifier", "db-cluster": "DBClusterIdentifier"}
+SOURCES: Mapping[ResourceKind, str] = {
+    "db-instance": "DBInstanceIdentifier",
+    "db-cluster": "DBClusterIdentifier",
+    "dynamodb-table": "TableName",
+}
 RENAMES = frozenset({"NewDBInstanceIdentifier", "NewDBClusterIdentifier"})

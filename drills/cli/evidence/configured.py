@@ -29,7 +29,7 @@ def config_of(path: Path | None, record: RunRecord) -> Config:
                 f'--config: expected a file with the {what} "{name}", which run {record.run_id} was made with, found {there}: '
                 "name the file that the run was made with"
             )
-    return configuration.load(path, profile=record.profile, target=target, environment=os.environ)
+    return configuration.load(path, profile=record.profile, target=target, environment=os.environ, tables=True)
 
 
 def evidence_of_all(path: Path | None) -> EvidenceConfig:

@@ -86,7 +86,10 @@ def run(options: argparse.Namespace) -> int:
     max_age = max_age_of(options.max_age)
     file = Path(options.config) if options.config else None
     names = tuple(dict.fromkeys(options.target)) or configuration.expected_targets_of(file)
-    configs = [configuration.load(file, profile=options.profile, target=name, environment=os.environ) for name in names]
+    configs = [
+        configuration.load(file, profile=options.profile, target=name, environment=os.environ, tables=True)
+        for name in names
+    ]
     keys = _Keys(
         read_public_key(Path(options.key)) if options.key else None,
         [read_public_key(Path(each)) for each in options.reviewer_key],

@@ -393,7 +393,7 @@ def _configs(options: argparse.Namespace) -> Iterator[Config]:
 
 
 def _config(path: Path | None, profile: str | None, target: str) -> Config:
-    return configuration.load(path, profile=profile, target=target, environment=os.environ)
+    return configuration.load(path, profile=profile, target=target, environment=os.environ, tables=True)
 
 
 COMMAND = Command(EXAMPLE, add_arguments, run, EXIT_CODES)  # whether it enters the project depends on FOLDER

@@ -51,7 +51,9 @@ def run(options: argparse.Namespace) -> int:
             raise ConfigError(
                 "--test: expected it without a run and without --send, since a trial is about no run: leave them out"
             )
-        config = configuration.load(path, profile=options.profile, target=options.target, environment=os.environ)
+        config = configuration.load(
+            path, profile=options.profile, target=options.target, environment=os.environ, tables=True
+        )
         return _deliver(_trial(config), config, as_json=options.json)
     if options.profile or options.target:
         raise ConfigError("--profile, --target: expected them with --test alone: a run has its own; leave them out")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from drills.cli.target import OpenTarget, open_target
 from drills.clock import SystemClock
 from drills.config.load import AwsProfile, targets_of
 from drills.errors import ConfigError, DrillError
-from drills.model.instance import ResourceKind
+from drills.model.instance import OF_DATABASES, REMOVAL_ORDER, ResourceKind
 from drills.printable import to_json
 from drills.screen import Screen
 from drills.sweep.find import Found, find
@@ -38,10 +39,11 @@ and without a time that can be read, is still there; 2 wrong usage or configurat
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """One account and region, and the target whose limits hold for what is removed there."""
+    """One account and region, the target whose limits hold for what is removed there, and whether tables are looked for."""
 
     clients: Clients
     reached: OpenTarget
+    tables: bool = False  # which takes rights that nobody needs without a target that is one
 
     @property
     def place(self) -> str:
@@ -83,14 +85,16 @@ def _sides(options: argparse.Namespace) -> tuple[list[_Side], list[str]]:
     for name in names:
         try:
             role: Role = "reads" if options.dry_run else "sweep"
-            reached = open_target(argparse.Namespace(**vars(options) | {"target": name}), role, role)
+            reached = open_target(argparse.Namespace(**vars(options) | {"target": name}), role, role, tables=True)
         except ConfigError:
             raise
         except DrillError as error:
             unread.append(f"target {name}: {error}")
             continue
         for clients in _places(reached):
-            found.setdefault((clients.account, clients.region), _Side(clients, reached))
+            place = (clients.account, clients.region)
+            side = found.get(place, _Side(clients, reached))
+            found[place] = dataclasses.replace(side, tables=side.tables or reached.config.target.is_table)
     if not found:
         raise DrillError("; ".join(unread))
     return list(found.values()), unread
@@ -109,7 +113,7 @@ def _sweep(side: _Side, *, dry_run: bool) -> tuple[Found, list[Swept]]:
     clock, clients, config = SystemClock(), side.clients, side.reached.config
     probe = ClockOffsetProbe(clock)
     probe.watch(clients.rds, clients.ec2)
-    found = find(clients)
+    found = find(clients, REMOVAL_ORDER if side.tables else OF_DATABASES)
     now = side.reached.now if side.reached.url else earliest_now(clock.now(), probe.offset())
     past = [each for each in found.leftovers if standing_of(each, now) == "past"]
     removed = {}

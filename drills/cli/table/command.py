@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
     """Take a manifest, or compare; the exit code. DrillError, one sentence, where the table could not be read."""
     how = ReadOptions(not options.eventually_consistent, options.segments, options.capacity)
     expected = _expected(options.against) if options.part == "verify" else None
-    reached = open_target(options)
+    reached = open_target(options, tables=True)
     side = reached.clients if expected is None else reached.restore
     client = side.client("dynamodb")
     try:

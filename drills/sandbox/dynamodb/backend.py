@@ -21,6 +21,10 @@ from drills.sandbox.dynamodb.images import TableImage, TableImages
 from drills.sandbox.dynamodb.tables import RestoredFrom, SandboxTable
 from drills.sandbox.state import DataPlane
 
+_FOR_GOOD = (
+    10 * 365 * 86_400.0
+)  # seconds for which a table stays CREATING that is stuck, unless the fault says how many
+
 
 class SandboxDynamoDB(DynamoDBBackend):
     """The tables of one region. `images` are those of AWS Backup, of all regions."""
@@ -141,7 +145,8 @@ class SandboxDynamoDB(DynamoDBBackend):
             table.put_item(copy.deepcopy(item))
         now = self._plane.instant()
         stuck = self._plane.faults.take("stuck-creating", service="dynamodb", name=name)
-        table.ready_at = now + timedelta(days=3650 if stuck else 0, seconds=self._plane.delays.creating)
+        longer = (stuck.seconds or _FOR_GOOD) if stuck else 0.0
+        table.ready_at = now + timedelta(seconds=self._plane.delays.creating + longer)
         table.restored_from = RestoredFrom(point_arn, image.arn, now)
         return table
 

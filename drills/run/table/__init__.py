@@ -1,0 +1,1 @@
+"""The guard and the stage of a run whose target is a DynamoDB table."""
