@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from drills.errors import COULD_NOT_RUN
-from drills.sandbox import ec2, events, kms, policy_simulator, secret_store, sts
+from drills.sandbox import events, kms, policy_simulator, secret_store, sts
 from drills.sandbox.backup.accounts import BackupAccounts
 from drills.sandbox.backup.install import install as install_backup
 from drills.sandbox.control import Control
@@ -33,6 +33,7 @@ from drills.sandbox.door.request_faults import RequestFaults
 from drills.sandbox.door.signature import Secret, Signatures, issued_secret
 from drills.sandbox.door.wire import Response, StartResponse, read_body, send
 from drills.sandbox.dynamodb import install as dynamodb
+from drills.sandbox.ec2 import backend as ec2
 from drills.sandbox.rds import install as rds
 from drills.sandbox.rds.log_exports import LogExports
 from drills.sandbox.service import install as services

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from moto.backup.exceptions import InvalidParameterValueException
 
-from drills.sandbox.backup.kinds.protected import AURORA, DYNAMODB, RDS
+from drills.sandbox.backup.kinds.protected import AURORA, DYNAMODB, EBS, RDS
 from drills.sandbox.rds import limits
 
 _Readers: TypeAlias = tuple[tuple[Mapping[str, str], Callable[[str], Any]], ...]
@@ -19,8 +19,8 @@ def restore_parameters(kind: str, metadata: Mapping[str, str]) -> dict[str, Any]
     values = {key.lower(): value for key, value in metadata.items()}
     name = NAMES[kind]
     if not values.get(name.lower()):
-        what = {RDS: "instance", AURORA: "cluster", DYNAMODB: "table"}[kind]
-        raise InvalidParameterValueException(f"Metadata must name the new {what} with {name}.")
+        what = {RDS: "new instance", AURORA: "new cluster", DYNAMODB: "new table", EBS: "zone of the volume"}[kind]
+        raise InvalidParameterValueException(f"Metadata must name the {what} with {name}.")
     parameters: dict[str, Any] = {}
     for names, read in _READERS[kind]:
         for each, parameter in names.items():
@@ -65,7 +65,13 @@ def _read_encryption(text: str) -> str:
     return found
 
 
-NAMES = {RDS: "DBInstanceIdentifier", AURORA: "DBClusterIdentifier", DYNAMODB: "targetTableName"}
+# what metadata must have: the name of what is made, and of a volume, which has none, its zone
+NAMES = {
+    RDS: "DBInstanceIdentifier",
+    AURORA: "DBClusterIdentifier",
+    DYNAMODB: "targetTableName",
+    EBS: "availabilityZone",
+}
 _INSTANCE: _Readers = (
     (
         {
@@ -130,4 +136,9 @@ _TABLE: _Readers = (
     ({"targetTableName": "target_table_name", "kmsMasterKeyArn": "kms_master_key_arn"}, str),
     ({"encryptionType": "encryption_type"}, _read_encryption),
 )
-_READERS = {RDS: _INSTANCE, AURORA: _CLUSTER, DYNAMODB: _TABLE}
+_VOLUME: _Readers = (
+    ({"availabilityZone": "availability_zone", "volumeType": "volume_type", "kmsKeyId": "kms_key_id"}, str),
+    ({"volumeSize": "volume_size", "iops": "iops", "throughput": "throughput"}, int),
+    ({"encrypted": "encrypted"}, _read_flag),
+)
+_READERS = {RDS: _INSTANCE, AURORA: _CLUSTER, DYNAMODB: _TABLE, EBS: _VOLUME}

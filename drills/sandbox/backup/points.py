@@ -72,7 +72,7 @@ class Points:
     def register(self, point: RecoveryPoint, resource: Protected) -> None:
         """Enter a point whose data are there; it is available when it is complete."""
         delay = self._region.seconds_until(point.completed_at)
-        wanted = NewPoint(point.arn.split(":", 6)[6], as_tag_list(point.tags), delay)
+        wanted = NewPoint(point.arn.split(":", 6)[-1], as_tag_list(point.tags), delay)
         late = Late(point.created_at, point.taken_at or point.created_at, point.kms_key_id)
         self._region.resources.register(point.arn, resource, wanted, late)
         point.size_bytes = self._region.resources.size_of(point.arn)

@@ -1,4 +1,4 @@
-"""What each part of the sandbox's AWS Backup in one region works with: the data plane, RDS, DynamoDB, tags, idempotency tokens."""
+"""What the parts of the sandbox's AWS Backup in one region work with: data plane, RDS, DynamoDB, EC2, tags, idempotency tokens."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from moto.utilities.tagging_service import TaggingService
 
 from drills.sandbox.backup.kinds.resources import Resources
 from drills.sandbox.dynamodb.backend import SandboxDynamoDB
+from drills.sandbox.ec2.backend import SandboxEC2
 from drills.sandbox.rds.backend import SandboxRDS
 from drills.sandbox.state import DataPlane
 
@@ -75,6 +76,7 @@ class Region:
     plane: DataPlane
     rds: SandboxRDS
     dynamodb: SandboxDynamoDB
+    ec2: SandboxEC2
     tags: ResourceTags
     fast_forward: FastForward
     tokens: IdempotencyTokens = field(default_factory=IdempotencyTokens)
@@ -95,7 +97,7 @@ class Region:
     @property
     def resources(self) -> Resources:
         """What can be backed up in this region."""
-        return Resources(self.rds, self.dynamodb, self.plane)
+        return Resources(self.rds, self.dynamodb, self.ec2, self.plane)
 
     def point_arn(self, resource_arn: str, name: str) -> str:
         """Return the ARN of a resource's recovery point of that name in this region."""

@@ -11,7 +11,7 @@ from moto.backup.exceptions import InvalidParameterValueException, InvalidReques
 from moto.core.exceptions import JsonRESTError, ServiceException
 from moto.rds.exceptions import KMSKeyNotAccessibleFault
 
-from drills.sandbox.backup.kinds.protected import FULLY_MANAGED
+from drills.sandbox.backup.kinds.protected import EBS, FULLY_MANAGED, name_of
 from drills.sandbox.backup.metadata import NAMES, restore_parameters
 from drills.sandbox.backup.models import (
     FAILURE_MESSAGE,
@@ -77,10 +77,10 @@ class RestoreJobs:
     ) -> RestoreJob:
         """Start the restore of a point to what the metadata name; a cluster gets no instances.
 
-        With `copies_tags` what is made of a resource that AWS Backup manages fully has the tags of the point.
+        With `copies_tags` what is made of a resource that AWS Backup manages fully, or of a volume, has the tags of the point.
         """
         parameters = restore_parameters(point.resource_type, metadata)
-        if copies_tags and point.resource_type in FULLY_MANAGED:
+        if copies_tags and point.resource_type in (*FULLY_MANAGED, EBS):
             parameters["tags"] = as_tag_list(point.tags)
         name, now = parameters[xform_name(NAMES[point.resource_type])], self._region.now()
         job = RestoreJob(new_job_id(), point, name, role, now, metadata)
@@ -96,7 +96,7 @@ class RestoreJobs:
         except (ServiceException, JsonRESTError) as error:
             self._end(job, "FAILED", str(error.message))
         else:
-            job.created_arn = created
+            job.created_arn, job.name = created, name_of(created)
         return job
 
     def _end(self, job: RestoreJob, outcome: str, message: str = "") -> None:

@@ -93,7 +93,7 @@ def test_what_is_deleted_is_forgotten() -> None:
     """A sandbox that stands for weeks keeps no object of moto of what AWS no longer has, nor the tags of a security group."""
     look = """
 import gc, weakref
-from drills.sandbox import ec2
+from drills.sandbox.ec2 import backend as ec2
 from moto.ec2.models import ec2_backends
 ec2.install()
 backend = ec2_backends["123456789012"]["eu-central-1"]
@@ -134,7 +134,7 @@ print(ours(), read(), len(everything) > 1000, iam.get_policy("arn:aws:iam::aws:p
 def test_ec2_reads_the_images_of_aws_when_somebody_needs_one() -> None:
     """No other request reads them; then they are those of moto, each with its snapshot, and images of one's own beside them."""
     look = """
-from drills.sandbox import ec2
+from drills.sandbox.ec2 import backend as ec2
 from moto.ec2.models import EC2Backend, ec2_backends
 plain = EC2Backend("eu-central-1", "123456789012")
 ec2.install()

@@ -78,7 +78,7 @@ CALLED: dict[str, tuple[str, ...]] = {
     "drills.sandbox.kms:SandboxKMS": (
         "cancel_key_deletion", "disable_key", "enable_key", "schedule_key_deletion", "_url_module",
     ),
-    "drills.sandbox.ec2:SandboxEC2": ("delete_security_group", "_url_module"),
+    "drills.sandbox.ec2.backend:SandboxEC2": ("delete_security_group", "_url_module"),
     "drills.sandbox.rds.instances:SandboxInstance": ("address", "endpoint", "latest_restorable_time"),
     "drills.sandbox.rds.instances:SandboxSnapshot": ("status",),
 }  # fmt: skip

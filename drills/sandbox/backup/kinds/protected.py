@@ -9,8 +9,14 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 AURORA = "Aurora"
 DYNAMODB = "DynamoDB"
+EBS = "EBS"
 RDS = "RDS"
-_TYPES = {("rds", "db"): RDS, ("rds", "cluster"): AURORA, ("dynamodb", "table"): DYNAMODB}
+_TYPES = {
+    ("rds", "db"): RDS,
+    ("rds", "cluster"): AURORA,
+    ("dynamodb", "table"): DYNAMODB,
+    ("ec2", "volume"): EBS,
+}
 # "Full AWS Backup management": their points are resources of AWS Backup, under the key of the vault (developer guide, "Feature
 # availability by resource" and "Encryption for backups in AWS Backup")
 FULLY_MANAGED = frozenset({DYNAMODB})
@@ -18,13 +24,13 @@ RestoreState: TypeAlias = Literal["running", "available", "failed"]
 
 
 def type_of(resource_arn: str) -> str:
-    """Return AWS Backup's type of a resource: `RDS`, `Aurora` or `DynamoDB`; empty for one of another service."""
+    """Return AWS Backup's type of a resource: `RDS`, `Aurora`, `DynamoDB` or `EBS`; empty for one of another service."""
     parts = resource_arn.split(":", 5)
     return _TYPES.get((parts[2], parts[5].replace("/", ":").split(":")[0]), "") if len(parts) == 6 else ""
 
 
 def name_of(resource_arn: str) -> str:
-    """Return the name in the ARN of an instance, a cluster or a table."""
+    """Return the name in the ARN of an instance, a cluster or a table, or the id of a volume."""
     return resource_arn.split(":", 5)[5].replace("/", ":", 1).partition(":")[2]
 
 

@@ -9,7 +9,9 @@ from typing import Any
 from drills.sandbox.backup.kinds.databases import Databases
 from drills.sandbox.backup.kinds.protected import Kind, Late, NewPoint, Protected, RestoreState, Taken
 from drills.sandbox.backup.kinds.tables import Tables
+from drills.sandbox.backup.kinds.volumes import Volumes
 from drills.sandbox.dynamodb.backend import SandboxDynamoDB
+from drills.sandbox.ec2.backend import SandboxEC2
 from drills.sandbox.rds.backend import SandboxRDS
 from drills.sandbox.state import DataPlane
 
@@ -17,8 +19,12 @@ from drills.sandbox.state import DataPlane
 class Resources:
     """Everything in one region that can be backed up. A kind that is added gets its line in `_kinds`."""
 
-    def __init__(self, rds: SandboxRDS, dynamodb: SandboxDynamoDB, plane: DataPlane) -> None:
-        self._kinds: Mapping[str, Kind] = {"rds": Databases(rds, plane), "dynamodb": Tables(dynamodb, plane)}
+    def __init__(self, rds: SandboxRDS, dynamodb: SandboxDynamoDB, ec2: SandboxEC2, plane: DataPlane) -> None:
+        self._kinds: Mapping[str, Kind] = {
+            "rds": Databases(rds, plane),
+            "dynamodb": Tables(dynamodb, plane),
+            "ec2": Volumes(ec2, plane),
+        }
 
     def _of(self, arn: str) -> Kind:
         """Return the kind of a resource or of a recovery point, by its ARN."""

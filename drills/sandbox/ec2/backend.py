@@ -15,12 +15,14 @@ from moto.ec2.models import EC2Backend, ec2_backends
 from moto.rds.models import rds_backends
 
 from drills.sandbox.base.moto_backends import install_backend
+from drills.sandbox.ec2.volumes import VolumeImage
 
 
 class SandboxEC2(EC2Backend):
-    """The EC2 of one region."""
+    """The EC2 of one region. `volume_images` are what AWS Backup has of volumes, of all regions, by the ARN of their point."""
 
-    def __init__(self, region_name: str, account_id: str) -> None:
+    def __init__(self, region_name: str, account_id: str, volume_images: dict[str, VolumeImage]) -> None:
+        self.volume_images = volume_images
         self._reading = threading.RLock()
         super().__init__(region_name, account_id)
         del self.amis, self.snapshots  # an image brings a snapshot with it
@@ -62,4 +64,4 @@ class SandboxEC2(EC2Backend):
 
 def install() -> None:
     """Make this the EC2 of moto; before its first request."""
-    install_backend(ec2_backends, SandboxEC2)
+    install_backend(ec2_backends, SandboxEC2, volume_images={})
