@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.sandbox.clients.runbook import SECTIONS, STEPS
+from tests.sandbox.clients.runbook import SECTIONS, STEPS, Section
 from tests.sandbox.clients.runbook_stack import Told, make_stack, shell
 from tests.support.paths import CHECKOUT
 from tests.support.sandbox import end_sandbox, start_sandbox
@@ -25,7 +25,7 @@ What a team types when its database is lost: `aws`, `diff` and `psql`, in this o
 word as on AWS. It was run in [the sandbox](sandbox.md), which answered what is printed below it; of the environment,
 `AWS_ENDPOINT_URL` alone told the AWS CLI that it was not AWS. `PGPASSWORD`, `PGSSLMODE=verify-full` and `PGSSLROOTCERT`
 were set for `psql`. By one command, with the checks of a drill and beside whatever is there:
-[the day of the disaster](incident.md).
+[the day of the disaster](incident.md). For an Aurora cluster: [its runbook](runbook-aurora.md).
 
 **Statuses, names and shapes are AWS's. Times, sizes and addresses are the sandbox's, and say nothing about AWS.**
 
@@ -35,10 +35,10 @@ A test runs the same commands and compares the answers' members with this page. 
 _BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-def page(told: Sequence[Told]) -> str:
-    """The page's text; `told` has an answer for each of the runbook's steps, in their order."""
-    parts, answers = [_OPENING], iter(told)
-    for section in SECTIONS:
+def page(told: Sequence[Told], sections: Sequence[Section] = SECTIONS, opening: str = _OPENING) -> str:
+    """The page's text; `told` has an answer for each step of a runbook, in their order."""
+    parts, answers = [opening], iter(told)
+    for section in sections:
         parts.append(f"\n## {section.title}\n\n{_wrapped(section.text)}\n")
         parts.extend(_shown(next(answers)) for _ in section.steps)
     return "".join(parts)

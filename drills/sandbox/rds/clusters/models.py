@@ -6,6 +6,7 @@ DbClusterResourceId, which runs while the cluster has an instance; the ports of 
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from datetime import datetime
 from typing import Any
@@ -35,6 +36,8 @@ class SandboxCluster(DBCluster):
         self.vpc_id = backend.describe_db_subnet_groups(self.db_subnet_group_name)[0].vpc_id
         self.created = self.cluster_create_time = plane.instant()
         self.db_cluster_resource_id = "cluster-" + "".join(secrets.choice(BASE32) for _ in range(26))
+        # the zone that Route 53 keeps of the endpoints of RDS, one for a region
+        self.hosted_zone_id = "Z" + hashlib.sha256(backend.region_name.encode()).hexdigest()[:13].upper()
         self.kms_key_id = kwargs.get("kms_key_id")  # type: ignore[assignment]
         self.storage_type = shown_storage(kwargs.get("storage_type"))
         self.engine_lifecycle_support = kwargs.get("engine_lifecycle_support") or "open-source-rds-extended-support"
