@@ -113,7 +113,7 @@ class _Removal:
         self._in_use_since: dict[str, float] = {}
         self._pending: list[Resource] = []
         self._answers: dict[str, str] = {}
-        self._absent_since: dict[str, float] = {}
+        self._absent: dict[str, tuple[float, int]] = {}  # since when, and in how many answers
         self._asked: set[str] = set()
 
     def carry_out(self, deadline: float) -> None:
@@ -142,7 +142,7 @@ class _Removal:
         if _is_lock(resource) and not last and not all(map(_is_lock, self._pending)):
             return  # the next run of the target begins when nothing of this one is left
         note = self._ask(resource, last=last)
-        if note is None and last and resource.id not in self._absent_since:
+        if note is None and last and resource.id not in self._absent:
             note = self._too_late(self._answers.get(resource.id, ""), resource)
         if note:
             self._settle(dataclasses.replace(resource, state="left", note=note))
@@ -177,13 +177,13 @@ class _Removal:
                 return self._note_failure(resource, error)
         if answer == "absent":
             return "" if self._stays_absent(resource) else None
-        self._absent_since.pop(resource.id, None)
+        self._absent.pop(resource.id, None)
         self._asked.add(resource.id)
         self._answers.setdefault(resource.id, "")
         return None
 
     def _note_failure(self, resource: Resource, error: ClientError | BotoCoreError) -> str | None:
-        self._absent_since.pop(resource.id, None)  # away in a row of answers is what counts
+        self._absent.pop(resource.id, None)  # away in a row of answers is what counts
         found = f": {error_text(error)}"
         user = self._user_of(resource)
         if is_in_use(error) and user is not None and user not in self._pending:
@@ -210,8 +210,10 @@ class _Removal:
         if resource.id in self._asked:
             return True
         now = self._clock.monotonic()
-        since = self._absent_since.setdefault(resource.id, now)
-        return now - since >= min(ABSENT_POLLS * self._every, ABSENT_SECONDS)
+        since, answers = self._absent.get(resource.id, (now, 0))
+        self._absent[resource.id] = since, answers + 1
+        # counted, not reckoned from the time of the polls: on a slow machine fewer fit into it
+        return answers >= ABSENT_POLLS or now - since >= ABSENT_SECONDS
 
 
 def uses(user: Resource, resource: Resource) -> bool:
