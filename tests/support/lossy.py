@@ -18,6 +18,7 @@ from drills.aws.session import SERVICES, Clients, client_config
 from drills.config.load import AwsProfile
 
 REGION, ACCOUNT = "eu-central-1", "123456789012"
+FURTHER = ("dynamodb",)  # services that not every drill needs
 
 
 def _refused(status: int, code: str) -> Callable[[str], tuple[Any, Any]]:
@@ -55,8 +56,16 @@ def _clients() -> Clients:
     made: Any = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
     endless = functools.partial(RetryQuota, 10**9)
     with patch("botocore.retries.quota.RetryQuota", endless):
-        opened = {name: made.client(name, config=client_config(AwsProfile())) for name in SERVICES}
-    return Clients(**opened, region=REGION, account=ACCOUNT)
+        opened = {name: made.client(name, config=client_config(AwsProfile())) for name in (*SERVICES, *FURTHER)}
+    opened["dynamodb"].meta.events.register("after-call.dynamodb.DescribeTable", _identify)
+    usual = {name: opened[name] for name in SERVICES}
+    return Clients(**usual, region=REGION, account=ACCOUNT, open_client=lambda service, _region: opened[service])
+
+
+def _identify(parsed: Any, **_: Any) -> None:
+    """Give a table the identity that AWS gives it, and moto does not."""
+    if "Table" in parsed:
+        parsed["Table"]["TableId"] = parsed["Table"]["TableArn"]
 
 
 class LossyAws:
@@ -69,7 +78,7 @@ class LossyAws:
 
     def lose(self, service: str, operation: str, how: str, *, times: int | None, carried_out: bool = True) -> None:
         """Lose the answers to an operation, so many of them or all; the calls are `carried_out` all the same."""
-        endpoint = getattr(self.clients, service)._endpoint
+        endpoint = self._client(service)._endpoint
         usual, left = endpoint._get_response, [times]
 
         def get(request: Any, model: Any, context: Any) -> tuple[Any, Any]:
@@ -85,7 +94,7 @@ class LossyAws:
 
     def before(self, service: str, operation: str, act: Callable[[], object]) -> None:
         """Let somebody else `act` once, before the first call of an operation is carried out."""
-        endpoint = getattr(self.clients, service)._endpoint
+        endpoint = self._client(service)._endpoint
         usual, left = endpoint._get_response, [act]
 
         def get(request: Any, model: Any, context: Any) -> tuple[Any, Any]:
@@ -97,8 +106,11 @@ class LossyAws:
 
     def recover(self) -> None:
         """Lose nothing from now on."""
-        for name in SERVICES:
-            vars(getattr(self.clients, name)._endpoint).pop("_get_response", None)
+        for name in (*SERVICES, *FURTHER):
+            vars(self._client(name)._endpoint).pop("_get_response", None)
+
+    def _client(self, service: str) -> Any:
+        return self.clients.client(service) if service in FURTHER else getattr(self.clients, service)
 
 
 def make_parameter_group(rds: Any, name: str, tags: list[dict[str, str]]) -> None:

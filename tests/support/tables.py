@@ -11,6 +11,8 @@ from tests.support.rds import ROLE, eventually
 from tests.support.sandbox import RunningSandbox
 
 VAULT = "table-vault"
+# what a run changes and removes of tables
+OF_TABLES = {"dynamodb:DeleteTable", "dynamodb:TagResource"}
 ITEMS: list[dict[str, Any]] = [
     {"id": {"S": "a"}, "at": {"N": "1"}, "note": {"S": "first"}},
     {"id": {"S": "a"}, "at": {"N": "2"}, "tags": {"SS": ["x", "y"]}},
