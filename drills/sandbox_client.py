@@ -109,6 +109,10 @@ class SandboxControl:
         """Damage a stored snapshot (name or ARN); return kind, object and action of each; no object where none was there."""
         return list(self._ask("damage", {"snapshot": snapshot, "kinds": list(kinds)}))
 
+    def name_volume(self, volume: str, wanted: str) -> None:
+        """Give an EBS volume another id."""
+        self._ask("volume", {"volume": volume, "id": wanted})
+
     def set_point_status(
         self, snapshot: str, *, status: str | None = None, expires_at: datetime | None = None
     ) -> dict[str, Any]:

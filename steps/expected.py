@@ -27,7 +27,8 @@ OTHER_POINT = {True: "chosen_point", False: "newest_point"}
 # Scenarios with a restore of their own, which would come between the phases that are measured.
 AFTERWARDS = ("damages_backup", "moment")
 CUTS_OVER = "cuts_over"
-OF_TABLES = "dynamodb"  # of the scenarios about a target that is a DynamoDB table, and of no other
+# of the scenarios about a target that is a DynamoDB table, and of one that is an EBS volume
+OF_TABLES, OF_VOLUMES = "dynamodb", "ebs"
 _RECOVERS = re.compile(r"\b(restored|recovered|moved to a database)\b")
 
 
@@ -72,7 +73,7 @@ def of_run(effective: Config, own: Sequence[Path]) -> tuple[ExpectedPromise, ...
 def belongs(tags: Collection[str], effective: Config) -> bool:
     """Return whether a scenario with these tags is about a target such as this one, and about the point that is drilled."""
     target = effective.target
-    of_kind = (OF_TABLES in tags) == target.is_table
+    of_kind = (OF_TABLES in tags) == target.is_table and (OF_VOLUMES in tags) == target.is_volume
     return of_kind and OTHER_POINT[target.sample.kind == "newest"] not in tags
 
 

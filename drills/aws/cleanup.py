@@ -19,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from drills.aws.calls.outcome import is_in_use, passes
 from drills.aws.guarded.guard import Gone, Guard, Mine, Protected
 from drills.aws.guarded.names import LOCK_PREFIX, LOG_GROUPS
+from drills.aws.owned import RESTORING
 from drills.aws.read import is_not_found
 from drills.aws.remedies import error_text
 from drills.aws.scratch import mark_gone, remaining_resources
@@ -74,6 +75,8 @@ def removal_command(resource: Resource) -> str:
     known = resource.resource_id or (noted[0] if noted else "")
     named = f"--filters Name=group-name,Values={resource.id} --query 'SecurityGroups[].GroupId' --output text"
     group = known or f"$(aws ec2 describe-security-groups {named}{region})"
+    volumes = f"--filters Name=tag:Name,Values={resource.id} --query 'Volumes[].VolumeId' --output text"
+    by_name = f"$(aws ec2 describe-volumes {volumes}{region})"
     words = {
         "db-instance": f"rds delete-db-instance --skip-final-snapshot --db-instance-identifier {resource.id}",
         "db-cluster": f"rds delete-db-cluster --skip-final-snapshot --db-cluster-identifier {resource.id}",
@@ -87,6 +90,7 @@ def removal_command(resource: Resource) -> str:
         "db-subnet-group": f"rds delete-db-subnet-group --db-subnet-group-name {resource.id}",
         "security-group": f"ec2 delete-security-group --group-id {group}",
         "dynamodb-table": f"dynamodb delete-table --table-name {resource.id}",
+        "ebs-volume": f"ec2 delete-volume --volume-id {known or by_name}",
         "secret": f"secretsmanager delete-secret --force-delete-without-recovery --secret-id {resource.id}",
     }
     return f"aws {words[resource.kind]}{region}"
@@ -279,6 +283,11 @@ def _remove_table(guard: Guard, mine: Mine) -> None:
         guard.change("dynamodb:DeleteTable", mine)
 
 
+def _remove_volume(guard: Guard, mine: Mine) -> None:
+    if mine.raw["State"] not in ("deleting", "deleted", RESTORING):  # what is still being restored is asked for again
+        guard.change("ec2:DeleteVolume", mine)
+
+
 def _removal(operation: str) -> Callable[[Guard, Mine], object]:
     return lambda guard, mine: guard.change(operation, mine)
 
@@ -295,4 +304,5 @@ _REMOVALS: dict[ResourceKind, Callable[[Guard, Mine], object]] = {
     "security-group": _removal("ec2:DeleteSecurityGroup"),
     "secret": _remove_secret,
     "dynamodb-table": _remove_table,
+    "ebs-volume": _remove_volume,
 }

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drills.aws.read import RUN_TAG, is_not_found
+from drills.aws.guarded.names import PREFIX
+from drills.aws.read import RUN_TAG, is_not_found, pages
 from drills.aws.session import Clients
 from drills.model.instance import ResourceKind
 
 Raw = dict[str, Any]
 """A member of the answer of a Describe operation."""
+
+BY_JOB = "drills:RestoreJob"
+"""The restore job that has made a volume without tags: a member that AWS does not have."""
+RESTORING = "restoring"
+"""The state of a volume that a restore job has not told yet."""
+SKEW = timedelta(minutes=5)  # between the clock of this machine and that of AWS
+_JOB = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 _GONE: Mapping[ResourceKind, str] = {
     "db-parameter-group": "DBParameterGroupNotFound",
@@ -37,6 +47,8 @@ def is_own(clients: Clients, kind: ResourceKind, raw: Raw, run_id: str) -> bool:
         return run_id in raw["logGroupName"]
     if kind == "dynamodb-table" and _awaits_its_tags(raw):
         return True
+    if kind == "ebs-volume" and BY_JOB in raw:  # found by the job in its name, and without any tag
+        return _begun_by(run_id, raw[BY_JOB])
     return any(tag.get("Key") == RUN_TAG and tag.get("Value") == run_id for tag in tags_of(clients, raw))
 
 
@@ -108,9 +120,44 @@ def _tables(clients: Clients, name: str) -> list[Raw]:
     return [found | {"Tags": [tag for page in pages for tag in page["Tags"]]}]
 
 
+def volume(clients: Clients, volume_id: str) -> Raw | None:
+    """Return a volume by its id, None where there is none."""
+    named = [{"Name": "volume-id", "Values": [volume_id]}]
+    return next(iter(_described(clients, named)), None)
+
+
+def _described(clients: Clients, filters: list[Raw]) -> list[Raw]:
+    listed = pages(clients.ec2, "describe_volumes", "Volumes", Filters=filters)
+    return [raw | {"Resources": [raw["VolumeId"]]} for raw in listed]
+
+
+def _volumes(clients: Clients, name: str) -> list[Raw]:
+    """Return the volume that has that name as its tag; before it has one, what the restore job in the name has made.
+
+    While the job does not tell yet what it makes, that is a volume without an id, in the state RESTORING.
+    """
+    tagged = _described(clients, [{"Name": "tag:Name", "Values": [name]}])
+    job_id = "-".join(name.removeprefix(PREFIX).split("-")[3:])  # after the run's id
+    if tagged or not _JOB.fullmatch(job_id):
+        return tagged
+    job = clients.backup.describe_restore_job(RestoreJobId=job_id)
+    known = str(job.get("CreatedResourceArn") or "").rpartition("/")[2]
+    made = volume(clients, known) if known else None
+    if made is None:
+        return [] if known or job["Status"] not in ("PENDING", "RUNNING") else [{"State": RESTORING, BY_JOB: job}]
+    return [made] if made.get("Tags") else [made | {BY_JOB: job}]
+
+
+def _begun_by(run_id: str, job: Raw) -> bool:
+    """Return whether a restore job of volumes was begun after the run was: the name says which job, and a record can be edited."""
+    began = datetime.strptime(run_id[:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
+    return job.get("ResourceType") in ("EBS", None) and job["CreationDate"] >= began - SKEW
+
+
 _FINDERS: dict[ResourceKind, Callable[[Clients, str], list[Raw]]] = {
     "secret": _secrets,
     "dynamodb-table": _tables,
+    "ebs-volume": _volumes,
     "db-instance": lambda of, name: of.rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"],
     "db-cluster": lambda of, name: of.rds.describe_db_clusters(DBClusterIdentifier=name)["DBClusters"],
     "db-cluster-snapshot": lambda of, name: of.rds.describe_db_cluster_snapshots(DBClusterSnapshotIdentifier=name)[

@@ -52,6 +52,7 @@ _NOT_FOUND = frozenset(
         "DBSubnetGroupNotFound",
         "InvalidGroup.NotFound",
         "InvalidGroupId.NotFound",
+        "InvalidVolume.NotFound",
         "ResourceNotFoundException",
     }
 )

@@ -96,6 +96,10 @@ _TABLE = (
     "TableName TableArn TableId TableStatus CreationDateTime ItemCount TableSizeBytes "
     "RestoreSummary(SourceBackupArn SourceTableArn RestoreDateTime RestoreInProgress)"
 )
+_VOLUME = (
+    "VolumeId SnapshotId Size VolumeType Iops Throughput Encrypted KmsKeyId AvailabilityZone State CreateTime MultiAttachEnabled "
+    f"Tags{_TAGS}"
+)
 _NEXT = "NextToken Marker nextToken"
 
 # by service and operation: the members of the request, and those of the answer
@@ -169,9 +173,16 @@ FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "backup.DescribeCopyJob": ("CopyJobId", f"CopyJob({_COPY_JOB})"),
         "backup.DescribeRestoreJob": ("RestoreJobId", _RESTORE_JOB),
         "backup.StartRestoreJob": (
-            "RecoveryPointArn IamRoleArn IdempotencyToken Metadata(targetTableName encryptionType)",
+            "RecoveryPointArn IamRoleArn IdempotencyToken Metadata(targetTableName encryptionType availabilityZone volumeType "
+            "volumeSize iops throughput encrypted)",
             "RestoreJobId",
         ),
+        "ec2.DescribeVolumes": ("VolumeIds", f"Volumes({_VOLUME}) {_NEXT}"),
+        "ec2.DescribeSnapshots": (
+            "SnapshotIds",
+            f"Snapshots(SnapshotId VolumeId VolumeSize State StartTime Encrypted) {_NEXT}",
+        ),
+        "ec2.DeleteVolume": ("VolumeId", ""),
         # of a table what it is, and how much was read: no key and no value of an item, in no page's token either
         "dynamodb.DescribeTable": ("TableName", f"Table({_TABLE})"),
         "dynamodb.DeleteTable": ("TableName", f"TableDescription({_TABLE})"),

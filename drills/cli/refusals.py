@@ -35,8 +35,8 @@ def check(effective: Config, choices: context.RunOptions, *, reads_seed: bool = 
             f'--scenario: expected one of target "{effective.target_name}", found "{choices.scenario}"; '
             f"there are {', '.join(names) or 'none'}"
         )
-    if effective.target.is_table:
-        _check_table(effective, choices)
+    if not effective.target.is_database:
+        _check_resource(effective, choices)
         return
     for kind in choices.damage:
         if kind in OF_TABLES:
@@ -64,8 +64,9 @@ def check(effective: Config, choices: context.RunOptions, *, reads_seed: bool = 
 OF_TABLES = ("item", "attribute")  # the kinds of damage that the sandbox does to the recovery point of a table
 
 
-def _check_table(effective: Config, choices: context.RunOptions) -> None:
-    """Refuse what the drill of a table does not have, and what it lacks."""
+def _check_resource(effective: Config, choices: context.RunOptions) -> None:
+    """Refuse what the drill of a table or volume does not have, and what it lacks."""
+    word, damages = ("a DynamoDB table", OF_TABLES) if effective.target.is_table else ("an EBS volume", ())
     given = (
         ("--seed", choices.seed),
         ("--database", choices.database),
@@ -73,13 +74,11 @@ def _check_table(effective: Config, choices: context.RunOptions) -> None:
         ("--resume", choices.resume),
         ("--features", choices.features),
         ("--steps", choices.steps),
-        ("--damage", [each for each in choices.damage if each not in OF_TABLES]),
+        ("--damage", [each for each in choices.damage if each not in damages]),
     )
     for option, value in given:
         if value:
-            raise ConfigError(
-                f"{option}: expected a target that is a database, found a DynamoDB table: leave {option} out"
-            )
+            raise ConfigError(f"{option}: expected a target that is a database, found {word}: leave {option} out")
     key, stored = f"targets.{effective.target_name}", effective.target.manifest
     if stored and not Path(stored).is_file():
         raise ConfigError(
@@ -93,7 +92,7 @@ def _check_table(effective: Config, choices: context.RunOptions) -> None:
         )
     if effective.target.restore.backup_role_arn is None:
         raise ConfigError(
-            f"{key}.restore.backup_role_arn: expected the role that AWS Backup restores tables with, found none: name it"
+            f"{key}.restore.backup_role_arn: expected the role that AWS Backup restores with, found none: name it"
         )
 
 

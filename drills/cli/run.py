@@ -44,7 +44,7 @@ from drills.recovery.rehearsal import DAMAGE_KINDS
 from drills.redaction import redact_seed
 from drills.run import context, price, signals
 from drills.run.plan import Command as Step
-from drills.run.plan import Kind, Outcome, Plan
+from drills.run.plan import Kind, Outcome, Plan, modules_of
 from drills.run.raw import RAW
 from drills.run.supervisor import run as supervise
 from drills.sandbox.postgres.leftovers import remove_leftovers
@@ -327,7 +327,7 @@ def opening_record(run_id: str, started_at: datetime, effective: Config, choices
         settings=_settings(effective, choices),
         environment=_environment(),
         plan=target.plan.references(),
-        price=None if target.is_table else RunPrice(price.estimate(effective)),
+        price=RunPrice(price.estimate(effective)) if target.is_database else None,
     )
 
 
@@ -350,7 +350,7 @@ def _environment() -> tuple[Setting, ...]:
 
 def _plan(folder: Path, effective: Config, pytest_arguments: Sequence[str]) -> Plan:
     """Return the commands of a run, for the supervisor."""
-    limits, of = effective.limits, "table." if effective.target.is_table else ""
+    limits, (guard, stage) = effective.limits, modules_of(effective.target.record_kind)
 
     def step(name: str, limit: Limit, *words: str, kind: Kind = "step", margin: float = 0.0) -> Step:
         argv = (sys.executable, "-m", *words)
@@ -369,7 +369,7 @@ def _plan(folder: Path, effective: Config, pytest_arguments: Sequence[str]) -> P
         step("seal", limits.close, "drills", "evidence", "seal", absolute, "--by-its-run", *config, kind="unattended"),
     )
     if limits.stage is None or not isinstance(effective.profile, SandboxProfile):
-        return Plan((step("guard", limits.start, f"drills.run.{of}guard", absolute), features, *ending))
+        return Plan((step("guard", limits.start, guard, absolute), features, *ending))
     from drills.sandbox.postgres.folders import state_parent  # heavy, and only this profile needs it
 
     name = f"{PREFIX}{folder.name[-4:]}-{os.getpid()}"  # short: paths of sockets lie below it
@@ -378,7 +378,7 @@ def _plan(folder: Path, effective: Config, pytest_arguments: Sequence[str]) -> P
     return Plan(
         (
             step("sandbox", limits.start, *sandbox, kind="service"),
-            step("stage", limits.stage, f"drills.run.{of}stage", absolute),
+            step("stage", limits.stage, stage, absolute),
             features,
             *ending,
         ),

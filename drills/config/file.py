@@ -150,7 +150,7 @@ class ConfigFile:
 
     def target(self, name: str, raw: Mapping[str, Any]) -> Target:
         """Return the target of that name; its instance is called the same unless the file says otherwise."""
-        named = {} if {"cluster", "table"} & raw.keys() else {"instance": name}
+        named = {} if {"cluster", "table", "volume"} & raw.keys() else {"instance": name}
         return self.table(Target, dotted_key("targets", name), named | dict(raw))
 
     def table(self, model: type[AnyTable], where: str, raw: Mapping[str, Any]) -> AnyTable:

@@ -180,7 +180,7 @@ def _database(name: str, target: Target) -> Target:
 def target_of(path: Path | None, instance: str, kind: DatabaseKind = "instance") -> str | None:
     """Return the name of the first target whose source is that instance or cluster, None without one; `path` as for `load`."""
     named = ConfigFile.read(path).targets()
-    databases = ((name, target) for name, target in named.items() if not target.is_table)
+    databases = ((name, target) for name, target in named.items() if target.is_database)
     return next((name for name, target in databases if (target.instance, target.kind) == (instance, kind)), None)
 
 
@@ -255,7 +255,8 @@ def _override(
             raise ConfigError(
                 f'{option}: expected a profile of kind {fits}, found profile "{profile_name}" of kind "{table.kind}"'
             )
-        own = {"table": target.table, "vault": target.vault} if target.is_table else {"instance": target.instance}
+        key = "table" if target.is_table else "volume"
+        own = {"instance": target.instance} if target.is_database else {key: target.instance, "vault": target.vault}
         rest = own if part == "target" else {}
         try:
             checked = validate_table(type(table), rest | {field: text}, Path(), "", option)

@@ -14,6 +14,7 @@ from drills.config.table import Table
 from drills.config.values import Name, PathText, Span
 
 NO_TABLE = "for a DynamoDB table there are drills so far: see docs/dynamodb.md"
+NO_VOLUME = "for an EBS volume there are drills so far: see docs/ebs.md"
 # the keys of a target that mean something for a table; each other one is refused
 OF_TABLES = frozenset(
     {
@@ -21,6 +22,9 @@ OF_TABLES = frozenset(
         *("only_by_name", "tags", "timeout", "time_to_live", "limits", "restore", "plan", "items", "manifest", "tier"),
     }
 )
+
+
+OF_VOLUMES = OF_TABLES - {"table", "items", "manifest"} | {"volume"}
 
 
 class ManifestStore(Table):

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from drills.config.acknowledged import KnownDifference
 from drills.config.cutover import CutoverConfig
 from drills.config.limits import Limit, Limits, LimitsTable, limits_of, wait_limit
-from drills.config.manifests import NO_TABLE, OF_TABLES, ManifestStore, TableItems
+from drills.config.manifests import NO_TABLE, NO_VOLUME, OF_TABLES, OF_VOLUMES, ManifestStore, TableItems
 from drills.config.objectives import SAMPLE_BUDGET, Allowances, NamedQuery, TiersTable
 from drills.config.plan import PlanConfig
 from drills.config.posture import Parity, PostureConfig, PreflightConfig
@@ -41,6 +41,7 @@ from drills.config.values import (
     TableName,
     Variable,
     VaultName,
+    VolumeId,
     frozen_mapping,
     no_entries,
     refuse,
@@ -53,7 +54,7 @@ from drills.model.finding import Requirement
 from drills.model.instance import DatabaseKind
 from drills.model.point import NEWEST, PointSelector, parse_point_selector
 from drills.model.policy import BLOCKING, CHECKS, TablePolicy, Tier, left_out_of, parse_table_policy
-from drills.model.record import TABLE
+from drills.model.record import TABLE, VOLUME
 from drills.model.timing import Objectives
 from drills.redaction import looks_secret
 
@@ -201,10 +202,11 @@ class Target(Table):
     """A protected database: source instance, vault, objectives, and what must be true of a copy of it.
 
     `instance` is the name of the database, also where it is an Aurora cluster, which the file names by `cluster`; and that of a
-    DynamoDB table, which the file names by `table` and which is no database (`is_table`).
+    DynamoDB table, which the file names by `table`, or the id of an EBS volume, by `volume`: these are no databases.
     """
 
     table: TableName | None = None
+    volume: VolumeId | None = None
     instance: DatabaseId
     cluster: InstanceId | None = None
     engine: Engine = "postgres"
@@ -259,11 +261,13 @@ class Target(Table):
     @model_validator(mode="before")
     @classmethod
     def _named_by_cluster(cls, raw: Any) -> Any:
-        """Take a cluster's name for the name of the database, and its engine for Aurora's; or a table's name."""
-        if isinstance(raw, Mapping) and isinstance(raw.get("table"), str):
-            if raw.get("instance", raw["table"]) != raw["table"] or raw.get("cluster") is not None:
-                raise refuse("instance, cluster or table, found two of them: a target is one thing", raw["table"])
-            return {**raw, "instance": raw["table"]}
+        """Take a cluster's name for the name of the database, and its engine for Aurora's; or what is no database for it."""
+        for key in ("table", "volume"):
+            if isinstance(raw, Mapping) and isinstance(raw.get(key), str):
+                others = [raw.get(each) for each in ("cluster", "table", "volume") if each != key]
+                if raw.get("instance", raw[key]) != raw[key] or any(each is not None for each in others):
+                    raise refuse("instance, cluster, table or volume, and one of them: a target is one thing", raw[key])
+                return {**raw, "instance": raw[key]}
         if not isinstance(raw, Mapping) or not isinstance(raw.get("cluster"), str):
             return raw
         if (
@@ -274,7 +278,7 @@ class Target(Table):
 
     @property
     def kind(self) -> DatabaseKind:
-        """Whether the database is an instance or an Aurora cluster. Raises ConfigError for a table."""
+        """Whether the database is an instance or an Aurora cluster. Raises ConfigError for what is no database."""
         self.require_database("this")
         return "cluster" if self.cluster else "instance"
 
@@ -286,19 +290,33 @@ class Target(Table):
     @property
     def record_kind(self) -> str:
         """What the run record calls such a target: "" a database."""
-        return TABLE if self.is_table else ""
+        return TABLE if self.is_table else VOLUME if self.is_volume else ""
+
+    @property
+    def is_volume(self) -> bool:
+        """Whether the target is an EBS volume, and no database."""
+        return self.volume is not None
+
+    @property
+    def is_database(self) -> bool:
+        """Whether the target is a database: an instance or an Aurora cluster."""
+        return not self.record_kind
 
     def require_database(self, what: str) -> None:
-        """Refuse a DynamoDB table to what is there for databases alone. Raises ConfigError with `what` at the beginning."""
+        """Refuse a table or volume to what is there for databases alone. Raises ConfigError with `what` at the beginning."""
         if self.is_table:
             raise ConfigError(
                 f'{what}: expected a target that is a database, found the table "{self.table}": {NO_TABLE}'
             )
+        if self.is_volume:
+            raise ConfigError(
+                f'{what}: expected a target that is a database, found the volume "{self.volume}": {NO_VOLUME}'
+            )
 
     @model_validator(mode="after")
     def _whole(self) -> Target:
-        if self.is_table:
-            self._check_table()
+        if not self.is_database:
+            self._check_resource()
             return self
         if "items" in self.model_fields_set:
             raise refuse("no items of a database: they say how a DynamoDB table is read", "items")
@@ -317,19 +335,20 @@ class Target(Table):
             raise refuse("manifest or manifests, found both: a file that is named, or a store that is searched")
         return self
 
-    def _check_table(self) -> None:
-        """Refuse what a table does not have: its copy answers no SQL, and AWS Backup restores it in its own account and region."""
-        for name in sorted(self.model_fields_set - OF_TABLES):
-            raise refuse(f"only what a table has ({', '.join(sorted(OF_TABLES - {'instance'}))})", name)
+    def _check_resource(self) -> None:
+        """Refuse what a table or volume does not have: no SQL, and AWS Backup restores it in its own account and region."""
+        word, known = ("table", OF_TABLES) if self.is_table else ("volume", OF_VOLUMES)
+        for name in sorted(self.model_fields_set - known):
+            raise refuse(f"only what a {word} has ({', '.join(sorted(known - {'instance'}))})", name)
         restore = self.restore.model_fields_set - {"backup_role_arn"}
         if restore:
-            raise refuse("nothing but backup_role_arn in restore of a table", min(restore))
+            raise refuse(f"nothing but backup_role_arn in restore of a {word}", min(restore))
         if self.vault is None:
-            raise refuse("the vault that has the table's recovery points, under the key vault")
+            raise refuse(f"the vault that has the {word}'s recovery points, under the key vault")
         if self.sample.kind in ("moment", "copy"):
             raise refuse("a recovery point of the vault: newest, oldest, random or its ARN", str(self.sample))
         if self.tier != "full":
-            raise refuse('the tier "full" of a table', self.tier)
+            raise refuse(f'the tier "full" of a {word}', self.tier)
 
     def run_limits(self, name: str, *, sandboxed: bool) -> Limits:
         """Return how long each part of a run may take on this target, which drill.toml calls `name`. Pure."""

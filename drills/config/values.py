@@ -244,9 +244,16 @@ def _table_name(raw: str) -> str:
     return raw
 
 
+def _volume_id(raw: str) -> str:
+    """Return the id of an EBS volume (EC2 API reference, Volume)."""
+    if not re.fullmatch(r"vol-([0-9a-f]{8}|[0-9a-f]{17})", raw):
+        raise refuse('the id of an EBS volume such as "vol-0123456789abcdef0"', raw)
+    return raw
+
+
 def _database_id(raw: str, info: ValidationInfo) -> str:
-    """Return the identifier of a database; that of a target that is a table is the table's name, which was looked at before."""
-    return raw if (info.data or {}).get("table") else _instance_id(raw)
+    """Return the identifier of a database; that of a table or volume was looked at before."""
+    return raw if (info.data or {}).get("table") or (info.data or {}).get("volume") else _instance_id(raw)
 
 
 def _instance_id(raw: str) -> str:
@@ -295,6 +302,7 @@ EndpointUrl = Annotated[
 Cidr = Annotated[str, AfterValidator(_cidr)]
 InstanceId = Annotated[str, AfterValidator(_instance_id)]
 DatabaseId = Annotated[str, AfterValidator(_database_id)]
+VolumeId = Annotated[str, AfterValidator(_volume_id)]
 TableName = Annotated[str, AfterValidator(_table_name)]
 Engine = Annotated[str, AfterValidator(_engine)]
 InstanceClass = Annotated[str, _matching(r"db\.[a-z0-9.-]+", 'an instance class such as "db.t4g.medium"')]

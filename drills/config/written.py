@@ -20,6 +20,7 @@ JUDGING = (
     *(
         "instance",
         "table",
+        "volume",
         "items",
         "cluster",
         "engine",

@@ -23,6 +23,7 @@ ResourceKind = Literal[
     "log-group",
     "secret",
     "dynamodb-table",
+    "ebs-volume",
 ]
 # An instance before its cluster, both before the groups they use; a security group stays in use until the instance's network
 # interface is gone.
@@ -38,12 +39,12 @@ REMOVAL_ORDER: tuple[ResourceKind, ...] = (
     "security-group",
     "secret",
     "dynamodb-table",
+    "ebs-volume",
 )
 
-OF_DATABASES = tuple(each for each in REMOVAL_ORDER if each != "dynamodb-table")  # what the drills of databases make
-COPIES: frozenset[ResourceKind] = frozenset(
-    {"db-instance", "db-cluster", "dynamodb-table"}
-)  # what a point is restored to
+_OF_OTHERS: frozenset[ResourceKind] = frozenset({"dynamodb-table", "ebs-volume"})
+OF_DATABASES = tuple(each for each in REMOVAL_ORDER if each not in _OF_OTHERS)  # what the drills of databases make
+COPIES: frozenset[ResourceKind] = frozenset({"db-instance", "db-cluster", *_OF_OTHERS})  # what a point is restored to
 _OF_CLUSTERS: frozenset[ResourceKind] = frozenset({"db-cluster", "db-cluster-snapshot", "db-cluster-parameter-group"})
 
 

@@ -40,6 +40,7 @@ SCHEMA_VERSION = 1
 Expectation = Literal["at backup", "stored", "source now", "none"]
 PromiseOutcome = Literal["passed", "failed", "broken", "skipped"]
 TABLE = "dynamodb table"  # the kind of a target that is one
+VOLUME = "ebs volume"
 DEFAULT = "default"  # where a setting came from that nobody gave
 
 
@@ -141,7 +142,7 @@ class TargetSummary:
     data: str = ""
     account: str = ""
     region: str = ""
-    kind: str = ""  # TABLE of a DynamoDB table, "" of a database
+    kind: str = ""  # TABLE, VOLUME, "" of a database
 
 
 @dataclass(frozen=True, slots=True)

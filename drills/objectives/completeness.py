@@ -6,13 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from drills.model.policy import DECLARATIONS
-from drills.model.record import TABLE, ExpectedPromise, RunRecord
+from drills.model.record import TABLE, VOLUME, ExpectedPromise, RunRecord
 from drills.plural import counted
 
 # What a recovery is judged by, whatever scenarios ask for it: the objectives and every check of the copy.
 VERDICTS = ("rto", "rpo", *(check.name for check in DECLARATIONS if check.in_suite))
 # and the recovery of a DynamoDB table
 VERDICTS_OF_TABLE = ("rto", "rpo", "readable", "settings", "items")
+# and of an EBS volume
+VERDICTS_OF_VOLUME = ("rto", "rpo", "available", "settings", "lineage", "contents")
 SHOWN = 3  # names in a sentence; the record has all
 
 NOTHING_RECOVERED = (
@@ -41,8 +43,8 @@ def missing_verdicts(record: RunRecord) -> tuple[str, ...]:
     if not record.expected or all(each.purpose != "recovery" for each in record.restorations):
         return ()
     known = {verdict.name for verdict in record.verdicts}
-    of_table = record.target is not None and record.target.kind == TABLE
-    judged = VERDICTS_OF_TABLE if of_table else VERDICTS
+    of_kind = {TABLE: VERDICTS_OF_TABLE, VOLUME: VERDICTS_OF_VOLUME}
+    judged = of_kind.get(record.target.kind, VERDICTS) if record.target else VERDICTS
     return tuple(f"the verdict on {name}" for name in judged if name not in known)
 
 

@@ -17,7 +17,7 @@ from drills.evidence.check import Problem, check_bundle
 from drills.evidence.folder import sha256
 from drills.evidence.start import CONFIG, START, StartRecord, read_start
 from drills.evidence.sums import SUMS
-from drills.model.record import TABLE, RunRecord
+from drills.model.record import TABLE, VOLUME, RunRecord
 from drills.posture import observed as of_posture
 from drills.recovery import observed as of_recovery
 from drills.recovery.observed import Configuration
@@ -79,10 +79,11 @@ class Evidence:
 def read(folder: Path) -> Evidence:
     """Return the evidence in a folder. Raises CannotReplay, one sentence that names the file."""
     known = _record(folder)
-    if known.target is not None and known.target.kind == TABLE:
+    words = {TABLE: "a DynamoDB table", VOLUME: "an EBS volume"}
+    if known.target is not None and known.target.kind in words:
         raise CannotReplay(
-            f"expected the evidence of a drill of a database, found that of a DynamoDB table in {folder}, whose verdicts are not "
-            "derived again: drills evidence verify holds its files against their seal"
+            f"expected the evidence of a drill of a database, found that of {words[known.target.kind]} in {folder}, whose verdicts "
+            "are not derived again: drills evidence verify holds its files against their seal"
         )
     observations = _observations(folder)
     return Evidence(

@@ -39,6 +39,7 @@ from drills.recovery.manifest.expected import FindManifest
 from drills.recovery.observed import Configuration
 from drills.recovery.setup import Setup
 from drills.recovery.table.drill import TableDrill
+from drills.recovery.volume.drill import VolumeDrill
 from drills.redaction import check_url, holds_secret, show_address
 from drills.run.plan import CONTEXT_NAME, SERVICE_NAME
 from drills.sandbox_client import SandboxControl
@@ -165,7 +166,7 @@ def allowed_tags(folder: Path) -> tuple[str, tuple[str, ...]]:
 def judges_posture(folder: Path) -> bool:
     """Return whether the run judges the posture: where the target asks for it, else in the sandbox alone."""
     effective = read(folder).effective()
-    asked = False if effective.target.is_table else effective.target.posture.promised
+    asked = False if not effective.target.is_database else effective.target.posture.promised
     return effective.profile.kind == "sandbox" if asked is None else asked
 
 
@@ -292,11 +293,7 @@ def open_drill(folder: Path, journal: Journal, search: Callable[[Setup, Config],
 
 def open_table_drill(folder: Path, journal: Journal) -> TableDrill:
     """Return the drill of the run in this folder, of a DynamoDB table, with what its copy must contain where that is known."""
-    setup = open_setup(folder, journal)
-    if local_aws_of(folder) is not None and setup.target.restore.backup_role_arn is None:  # where any role will do
-        role = f"arn:aws:iam::{setup.clients.account}:role/drills-backup-role"
-        restore = setup.target.restore.model_copy(update={"backup_role_arn": role})
-        setup = dataclasses.replace(setup, target=setup.target.model_copy(update={"restore": restore}))
+    setup = _with_role(open_setup(folder, journal), folder)
     stored = {"at backup": folder / MANIFEST_NAME, "stored": Path(setup.target.manifest or "")}.get(setup.expectation)
     if stored is None:
         return TableDrill(setup, None)
@@ -304,6 +301,20 @@ def open_table_drill(folder: Path, journal: Journal) -> TableDrill:
     if setup.expectation == "stored":  # it lies outside of the run's folder, and is evidence of it
         write_privately(folder / STORED_NAME, text)
     return TableDrill(setup, table_manifest.from_json(text, str(stored)))
+
+
+def open_volume_drill(folder: Path, journal: Journal) -> VolumeDrill:
+    """Return the drill of the run in this folder, of an EBS volume."""
+    return VolumeDrill(_with_role(open_setup(folder, journal), folder))
+
+
+def _with_role(setup: Setup, folder: Path) -> Setup:
+    """Return the same with a role to restore with, where any will do: in the sandbox."""
+    if local_aws_of(folder) is not None and setup.target.restore.backup_role_arn is None:  # where any role will do
+        role = f"arn:aws:iam::{setup.clients.account}:role/drills-backup-role"
+        restore = setup.target.restore.model_copy(update={"backup_role_arn": role})
+        setup = dataclasses.replace(setup, target=setup.target.model_copy(update={"restore": restore}))
+    return setup
 
 
 def open_control(folder: Path) -> SandboxControl:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from drills.files import write_privately
+from drills.model.record import TABLE, VOLUME
 
 PLAN_NAME = ".plan.json"
 SERVICE_NAME = ".service.json"
@@ -24,6 +25,12 @@ Kind = Literal["service", "step", "finally", "last", "unattended"]
 
 # by which pytest takes options and plugins that nobody has typed (docs.pytest.org, "Environment Variables")
 _OF_PYTEST = frozenset({"PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD"})
+
+
+def modules_of(kind: str) -> tuple[str, str]:
+    """Return the guard and the stage of a run, by the kind of its target in the record."""
+    part = {TABLE: "table.", VOLUME: "volume."}.get(kind, "")
+    return "drills.run.table.guard" if part else "drills.run.guard", f"drills.run.{part}stage"
 
 
 def without_pytests(environment: Mapping[str, str]) -> dict[str, str]:

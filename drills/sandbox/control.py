@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import psycopg
+from moto.ec2.models import ec2_backends
 from moto.rds.models import rds_backends
 
 from drills.clock import SystemClock, wait_until
@@ -50,6 +51,7 @@ class Control:
             "seed/inspect": self._inspect_seed,
             "seed/load": self._load_seed,
             "damage": self._damage_snapshot,
+            "volume": self._name_volume,
             "points": self._change_point,
             "clock": self._move_clock,
             "calls/forget": self._forget_calls,
@@ -182,6 +184,18 @@ class Control:
                     f"({first_line(error)}): look for who ended it, such as a lack of memory, and run again"
                 ) from error
 
+    def _name_volume(self, request: Mapping[str, Any]) -> dict[str, str]:
+        """Give an EBS volume the id by which a target names it: EC2 gives each one by chance."""
+        made, wanted = _require_text(request, "volume"), _require_text(request, "id")
+        with self._plane.lock:
+            for ec2 in all_backends(ec2_backends):
+                if made in ec2.volumes and wanted not in ec2.volumes:
+                    volume = ec2.volumes[wanted] = ec2.volumes.pop(made)
+                    volume.id = wanted
+                    ec2.tags[wanted] = ec2.tags.pop(made, {})
+                    return {"id": wanted}
+        raise SandboxError(f"The sandbox has no EBS volume {made}, or has {wanted} already.")
+
     # -- snapshots -----------------------------------------------------------------------------------------------
 
     def _damage_snapshot(self, request: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -211,7 +225,7 @@ class Control:
 
     def _change_point(self, request: Mapping[str, Any]) -> dict[str, Any]:
         name = _require_text(request, "snapshot")
-        arn = name if self._point_of_table(name) is not None else self._find_snapshot(name).arn
+        arn = name if self._backups.find_point(name) is not None else self._find_snapshot(name).arn
         status, expires = request.get("status"), request.get("expires_at")
         if status is not None and status not in POINT_STATUSES:
             raise ConfigError(f"status must be one of {', '.join(POINT_STATUSES)}, found {status!r}.")

@@ -192,6 +192,13 @@ def _tables(clients: Clients) -> Iterator[Leftover]:
     return _leftovers(clients, "dynamodb-table", listed, "TableName")
 
 
+def _volumes(clients: Clients) -> Iterator[Leftover]:
+    """Yield volumes that carry the tag of a run: their name is a tag as well."""
+    listed = pages(clients.ec2, "describe_volumes", "Volumes", Filters=[{"Name": "tag-key", "Values": [RUN_TAG]}])
+    named = (raw | {"Name": tags_by_key(raw["Tags"]).get("Name", raw["VolumeId"])} for raw in listed)
+    return _leftovers(clients, "ebs-volume", named, "Name")
+
+
 _LISTS: Mapping[ResourceKind, Callable[[Clients], Iterator[Leftover]]] = {
     "db-instance": _instances,
     "db-cluster": _clusters,
@@ -204,4 +211,5 @@ _LISTS: Mapping[ResourceKind, Callable[[Clients], Iterator[Leftover]]] = {
     "security-group": _security_groups,
     "secret": _secrets,
     "dynamodb-table": _tables,
+    "ebs-volume": _volumes,
 }

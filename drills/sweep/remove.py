@@ -77,6 +77,7 @@ def look_at(leftover: Leftover) -> str:
         "security-group": "ec2 describe-security-groups --group-ids",
         "secret": "secretsmanager describe-secret --secret-id",
         "dynamodb-table": "dynamodb describe-table --table-name",
+        "ebs-volume": "ec2 describe-volumes --volume-ids",
     }
-    by_identity = leftover.kind == "security-group" and leftover.resource_id
+    by_identity = leftover.kind in ("security-group", "ebs-volume") and leftover.resource_id
     return f"aws {words[leftover.kind]} {by_identity or leftover.id} --region {leftover.region}"

@@ -39,6 +39,12 @@ CLUSTER, CLUSTER_COPY = f"{RDS}:cluster:orders", f"{RDS}:cluster:drill-20261123-
 SOURCE, COPY = f"{RDS}:db:orders", f"{RDS}:db:drill-20261123-120000-abcd-recovery"
 SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:drill-20261123-120000-abcd-recovery-login-AbCdEf"
 TABLE = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/orders"
+# the reference writes recovery points with a colon before their id, as RDS does; EC2 names a snapshot with a slash and no account
+# (AWS Backup developer guide, "Restoring an Amazon EBS volume"), which the simulator does not know either
+OTHER_FORMS = {"backup:StartRestoreJob": {"arn:${Partition}:ec2:${Region}::snapshot/${SnapshotId}"}}
+VOLUME = f"arn:aws:ec2:{REGION}:{ACCOUNT}:volume/vol-1"
+OWN_VOLUME = {"aws:ResourceTag/drills:run": "r", "aws:ResourceTag/Name": "drill-r-j"}
+NAMED = {"aws:RequestTag/drills:run": "r", "aws:RequestTag/Name": "drill-r-j"}
 TABLE_COPY = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/drill-20261123-120000-abcd-recovery"
 TEST, CLUSTER_TEST = f"{RDS}:db:awsbackup-restore-test-1", f"{RDS}:cluster:awsbackup-restore-test-1"
 # characters of a managed policy, and of a role's inline ones together, without white space ("IAM and AWS STS quotas", User Guide)
@@ -158,7 +164,8 @@ def test_each_resource_is_of_a_kind_that_an_action_of_the_statement_takes(statem
 
 def takes(action: str, arn: str) -> bool:
     """Whether a kind of resource of an action has ARNs such as this; a placeholder of the reference stands for anything."""
-    return any(re.fullmatch(pattern_of(each["resource_arn_format"]), arn) for each in reference(action))
+    forms = {each["resource_arn_format"] for each in reference(action)} | OTHER_FORMS.get(action, set())
+    return any(re.fullmatch(pattern_of(form), arn) for form in forms)
 
 
 def pattern_of(form: str) -> str:
@@ -341,6 +348,13 @@ DECISIONS: list[tuple[str, str, str, dict[str, str], bool]] = [
     ("sweep", "rds:DeleteDBCluster", CLUSTER_COPY, OWN, True),
     ("sweep", "rds:DeleteDBCluster", CLUSTER_COPY, {}, False),
     ("sweep", "rds:DeleteDBCluster", CLUSTER, OWN, False),
+    ("ebs", "ec2:DeleteVolume", VOLUME, OWN_VOLUME, True),
+    ("ebs", "ec2:DeleteVolume", VOLUME, {}, False),
+    ("ebs", "ec2:DeleteVolume", VOLUME, {"aws:ResourceTag/drills:run": "r"}, False),
+    ("ebs", "ec2:CreateTags", VOLUME, NAMED, True),
+    ("ebs", "ec2:CreateTags", VOLUME, {**NAMED, "aws:ResourceTag/Name": "of somebody"}, False),
+    ("ebs", "ec2:CreateTags", VOLUME, {"aws:RequestTag/drills:run": "r"}, False),
+    ("ebs", "backup:StartRestoreJob", f"{RDS}:snapshot:awsbackup:job-1", {}, False),
     ("dynamodb", "dynamodb:DeleteTable", TABLE_COPY, {}, True),
     ("dynamodb", "dynamodb:DeleteTable", TABLE, {}, False),
     ("dynamodb", "dynamodb:TagResource", TABLE, {}, False),

@@ -244,7 +244,10 @@ def test_an_external_id_is_not_in_the_settings(tmp_path: Path) -> None:
 CUTOVER = '[targets.a.cutover]\nservices = ["a/b"]\npublic_url = "https://x.test"\n'
 REFUSED = [
     ('[targets.a]\nrt0 = "30m"', 'drill.toml: targets.a.rt0: unknown key; did you mean "rto"?'),
-    ("[targets.a]\nzzz = 1", "targets.a.zzz: unknown key; allowed here: table, instance, cluster, engine, vault,"),
+    (
+        "[targets.a]\nzzz = 1",
+        "targets.a.zzz: unknown key; allowed here: table, volume, instance, cluster, engine, vault,",
+    ),
     ('[targets.a]\nrt0 = "30m"\nvault = 3', "targets.a.rt0: unknown key"),
     (
         '[targets.a.restore]\nsubnetgroup = "x"',

@@ -50,6 +50,7 @@ WRITES: dict[str, tuple[str, set[str]]] = {
             *("create_backup_vault", "start_backup_job"),
         },
     ),
+    "drills/run/volume/stage.py": (STAGE, {"create_volume", "create_backup_vault"}),
     "drills/cli/sandbox_sample.py": (STAGE, {"create_role", "put_role_policy"}),
     "drills/run/stage_protection.py": (STAGE, {"create_key", "create_role", "put_backup_vault_access_policy"}),
     "drills/run/stage_service.py": (
@@ -70,7 +71,7 @@ STAGES = {
         "drills/cli/sandbox_sample.py",
         "drills/run/context.py",
     ),
-    *("drills/run/cutover.py", "drills/run/stage.py", "drills/run/table/stage.py"),
+    *("drills/run/cutover.py", "drills/run/stage.py", "drills/run/table/stage.py", "drills/run/volume/stage.py"),
 }
 OPENS = {"drills/aws/session.py"}
 

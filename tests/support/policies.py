@@ -47,6 +47,7 @@ NAMES = (
     "drill",
     "dynamodb",
     "dynamodb-reader",
+    "ebs",
     "evidence",
     "manifest",
     "manifest-reader",

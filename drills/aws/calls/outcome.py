@@ -24,6 +24,7 @@ IN_USE = frozenset(
         "InvalidDBSubnetGroupStateFault",
         "InvalidDBSubnetStateFault",
         "ResourceInUseException",  # of DynamoDB, while a table is being made
+        "VolumeInUse",
     }
 )
 # what passes by itself: too many requests, and errors of AWS's own (botocore's "standard" retries, the common errors of AWS)

@@ -164,6 +164,21 @@ class Guard:
         }
         return str(_send(self._clients, "backup:StartRestoreJob", request)["RestoreJobId"])
 
+    def restore_volume(self, point_arn: str, role_arn: str, metadata: Mapping[str, str]) -> str:
+        """Have AWS Backup restore a volume from a point; return the id of the job, by which the run calls the volume.
+
+        A volume has no name and StartRestoreJob no tags: `change` sets them once it is there, and until then the job proves whose
+        it is (drills/aws/owned.py).
+        """
+        check_place(self._clients)
+        request = {
+            "RecoveryPointArn": point_arn,
+            "IamRoleArn": role_arn,
+            "Metadata": dict(metadata),
+            "IdempotencyToken": str(ScratchName(self._run_id, "recovery")),
+        }
+        return str(_send(self._clients, "backup:StartRestoreJob", request)["RestoreJobId"])
+
     # -- proving ------------------------------------------------------------------------------------------------------
 
     def prove(self, kind: ResourceKind, name: str, resource_id: str = "") -> tuple[Mine, ...]:

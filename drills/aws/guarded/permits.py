@@ -58,7 +58,9 @@ OF_INSTANCES = frozenset(
 )
 # what the drill of a DynamoDB table sends, and no other
 TABLE_WRITES = ("backup:StartRestoreJob", "dynamodb:TagResource", "dynamodb:DeleteTable")
-SCRATCH = frozenset(DRILL_WRITES) | {*TABLE_WRITES}
+# and that of an EBS volume
+VOLUME_WRITES = ("backup:StartRestoreJob", "ec2:CreateTags", "ec2:DeleteVolume")
+SCRATCH = frozenset(DRILL_WRITES) | {*TABLE_WRITES, *VOLUME_WRITES}
 # an incident may have made a secret with the password of its copy
 SWEEP = SCRATCH | {"secretsmanager:DeleteSecret"}
 INCIDENT = SWEEP | {

@@ -39,6 +39,7 @@ _GROUP = Rule("security-group", "GroupId", "GroupId")
 _LOGS = Rule("log-group", "logGroupName", "logGroupName")
 _SECRET = Rule("secret", "SecretId", "ARN")
 _TABLE = Rule("dynamodb-table", "TableName", "TableName")
+_VOLUME: ResourceKind = "ebs-volume"
 MAKES: Mapping[str, Rule] = {
     "ec2:CreateSecurityGroup": Rule("security-group", "GroupName", "GroupName"),
     "rds:CopyDBClusterSnapshot": _CLUSTER_COPY,
@@ -57,7 +58,9 @@ CHANGES: Mapping[str, Rule] = {
     "dynamodb:DeleteTable": _TABLE,
     "dynamodb:TagResource": Rule("dynamodb-table", "ResourceArn", "TableArn"),
     "ec2:AuthorizeSecurityGroupIngress": _GROUP,
+    "ec2:CreateTags": Rule(_VOLUME, "Resources", "Resources"),
     "ec2:DeleteSecurityGroup": _GROUP,
+    "ec2:DeleteVolume": Rule(_VOLUME, "VolumeId", "VolumeId"),
     "ec2:RevokeSecurityGroupEgress": _GROUP,
     "logs:DeleteLogGroup": _LOGS,
     "rds:DeleteDBCluster": _CLUSTER,
@@ -98,6 +101,7 @@ IDENTITY: Mapping[ResourceKind, str] = {
     "db-cluster": "DbClusterResourceId",
     "security-group": "GroupId",
     "dynamodb-table": "TableId",
+    "ebs-volume": "VolumeId",
 }
 ARNS = (
     *("DBInstanceArn", "DBClusterArn", "DBSnapshotArn", "DBClusterSnapshotArn", "DBParameterGroupArn"),
@@ -108,5 +112,6 @@ SOURCES: Mapping[ResourceKind, str] = {
     "db-instance": "DBInstanceIdentifier",
     "db-cluster": "DBClusterIdentifier",
     "dynamodb-table": "TableName",
+    "ebs-volume": "VolumeId",
 }
 RENAMES = frozenset({"NewDBInstanceIdentifier", "NewDBClusterIdentifier"})

@@ -17,7 +17,7 @@ from drills.cli.target import OpenTarget, open_target
 from drills.clock import SystemClock
 from drills.config.load import AwsProfile, targets_of
 from drills.errors import ConfigError, DrillError
-from drills.model.instance import OF_DATABASES, REMOVAL_ORDER, ResourceKind
+from drills.model.instance import OF_DATABASES, ResourceKind
 from drills.printable import to_json
 from drills.screen import Screen
 from drills.sweep.find import Found, find
@@ -39,11 +39,13 @@ and without a time that can be read, is still there; 2 wrong usage or configurat
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """One account and region, the target whose limits hold for what is removed there, and whether tables are looked for."""
+    """One account and region, the target whose limits hold for what is removed there, and what is looked for."""
 
     clients: Clients
     reached: OpenTarget
-    tables: bool = False  # which takes rights that nobody needs without a target that is one
+    kinds: tuple[ResourceKind, ...] = (
+        OF_DATABASES  # of others alone where a target is one: each takes rights of its own
+    )
 
     @property
     def place(self) -> str:
@@ -94,10 +96,17 @@ def _sides(options: argparse.Namespace) -> tuple[list[_Side], list[str]]:
         for clients in _places(reached):
             place = (clients.account, clients.region)
             side = found.get(place, _Side(clients, reached))
-            found[place] = dataclasses.replace(side, tables=side.tables or reached.config.target.is_table)
+            found[place] = dataclasses.replace(side, kinds=(*side.kinds, *_others(reached, side.kinds)))
     if not found:
         raise DrillError("; ".join(unread))
     return list(found.values()), unread
+
+
+def _others(reached: OpenTarget, known: tuple[ResourceKind, ...]) -> tuple[ResourceKind, ...]:
+    """Return what runs of a target make that is no database, where it is not looked for yet."""
+    target = reached.config.target
+    kind: ResourceKind = "dynamodb-table" if target.is_table else "ebs-volume"
+    return () if target.is_database or kind in known else (kind,)
 
 
 def _places(reached: OpenTarget) -> Iterator[Clients]:
@@ -113,7 +122,7 @@ def _sweep(side: _Side, *, dry_run: bool) -> tuple[Found, list[Swept]]:
     clock, clients, config = SystemClock(), side.clients, side.reached.config
     probe = ClockOffsetProbe(clock)
     probe.watch(clients.rds, clients.ec2)
-    found = find(clients, REMOVAL_ORDER if side.tables else OF_DATABASES)
+    found = find(clients, side.kinds)
     now = side.reached.now if side.reached.url else earliest_now(clock.now(), probe.offset())
     past = [each for each in found.leftovers if standing_of(each, now) == "past"]
     removed = {}

@@ -35,10 +35,10 @@ def points_of(clients: Clients, table: str, vault: str) -> tuple[RecoveryPoint, 
         BackupVaultName=vault,
         ByResourceType="DynamoDB",
     )
-    return tuple(_point(raw, table, vault) for raw in listed if str(raw["ResourceArn"]).endswith(f":table/{table}"))
+    return tuple(point_of(raw, table, vault) for raw in listed if str(raw["ResourceArn"]).endswith(f":table/{table}"))
 
 
-def _point(raw: dict[str, Any], table: str, vault: str) -> RecoveryPoint:
+def point_of(raw: dict[str, Any], name: str, vault: str) -> RecoveryPoint:
     """Return a point; its data are of the instant of the request ("Using on-demand DynamoDB backup and restore")."""
     return RecoveryPoint(
         arn=raw["RecoveryPointArn"],
@@ -46,7 +46,7 @@ def _point(raw: dict[str, Any], table: str, vault: str) -> RecoveryPoint:
         snapshot_id="",
         vault=vault,
         status=raw["Status"],
-        instance_id=table,
+        instance_id=name,
         dbi_resource_id=None,
         created_at=raw.get("CreationDate"),
         completed_at=raw.get("CompletionDate"),

@@ -1,6 +1,6 @@
-"""Checks the guards before the drill of a DynamoDB table outside the sandbox makes anything.
+"""Checks the guards before the drill of a DynamoDB table or an EBS volume outside the sandbox makes anything.
 
-`python -m drills.run.table.guard FOLDER`. No lock of the target is taken: two drills of one table at once disturb nothing but each
+`python -m drills.run.table.guard FOLDER`. No lock of the target is taken: two drills of one at once disturb nothing but each
 other's clock.
 """
 
@@ -22,7 +22,7 @@ from drills.errors import COULD_NOT_RUN, DrillError, Refused
 from drills.record import Journal
 from drills.run import context
 
-NO_LOCK = "no lock was taken: another run may drill the table meanwhile"
+NO_LOCK = "no lock was taken: another run may drill the same meanwhile"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

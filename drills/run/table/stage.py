@@ -7,7 +7,7 @@ makes no backup and this is not run.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +30,16 @@ ROLE = "arn:aws:iam::{account}:role/drills-backup-role"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Stage the run in FOLDER; 0, or the exit code of the error that is then in the run record."""
+    return carry_out(arguments, _stage)
+
+
+def carry_out(arguments: Sequence[str] | None, stage: Callable[[Path, Journal], None]) -> int:
+    """Set a scene in the folder that the arguments name; 0, or the exit code of the error that is then in the run record."""
     lifeline.end_when_orphaned()
     (folder,) = map(Path, sys.argv[1:] if arguments is None else arguments)
     journal = Journal.open(folder)
     try:
-        _stage(folder, journal)
+        stage(folder, journal)
     except DrillError as error:
         journal.failure(str(error), error.exit_code)
         return error.exit_code
@@ -64,7 +69,7 @@ def _stage(folder: Path, journal: Journal) -> None:
     journal.enter("back up", note="AWS Backup, on demand")
     clients.backup.create_backup_vault(BackupVaultName=target.vault)
     for _ in range(1 if target.sample.kind == "newest" else 2):
-        point = _back_up(clients, arn, str(target.vault), poll)
+        point = back_up(clients, arn, str(target.vault), poll)
     if choices.damage:
         journal.enter("damage the backup", note="as --damage asked")
         for done in SandboxControl(service.endpoint).damage(point, choices.damage):
@@ -126,8 +131,8 @@ def _item(number: int, newest: str, now: float) -> dict[str, Any]:
     }
 
 
-def _back_up(clients: Clients, arn: str, vault: str, poll: float) -> str:
-    """Back the table up on demand and return the ARN of the recovery point once the job has completed."""
+def back_up(clients: Clients, arn: str, vault: str, poll: float) -> str:
+    """Back a resource up on demand and return the ARN of the recovery point once the job has completed."""
     asked = {"BackupVaultName": vault, "ResourceArn": arn, "IamRoleArn": ROLE.format(account=clients.account)}
     job = clients.backup.start_backup_job(**asked)["BackupJobId"]
 
@@ -139,7 +144,7 @@ def _back_up(clients: Clients, arn: str, vault: str, poll: float) -> str:
             )
         return bool(seen["State"] == "COMPLETED")
 
-    wait_until(completed, 60.0, SystemClock(), every=poll, what="the backup of the table")
+    wait_until(completed, 60.0, SystemClock(), every=poll, what="the backup")
     return str(clients.backup.describe_backup_job(BackupJobId=job)["RecoveryPointArn"])
 
 

@@ -1,0 +1,174 @@
+"""One drill of what AWS Backup protects beside databases, from the declaration of the disaster to the last clean-up.
+
+The order is that of a database (drills/recovery/drill.py): declare, choose, request, restore, blocking checks (RTA ends here), then
+the comparison of the content. Each kind says what it reads, restores and judges.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from datetime import datetime
+
+from drills.aws.scratch import remaining_resources
+from drills.errors import OBJECTIVE_MISSED, DrillError, NoRecoveryPoint
+from drills.model import phases
+from drills.model.finding import CheckResult, Verdict
+from drills.model.instance import Resource
+from drills.model.point import RecoveryPoint
+from drills.model.record import Restoration
+from drills.objectives import data_loss, recovery_time, timeline
+from drills.objectives.data_loss import NewestData, Reference
+from drills.recovery import selection
+from drills.recovery.disaster import declare
+from drills.recovery.failing import translate_client_errors
+from drills.recovery.judged import verdict_of
+from drills.recovery.restore import remove_resources
+from drills.recovery.setup import Setup
+
+
+class ResourceDrill(ABC):
+    """A drill of one resource. The recovery is done once and remembered, and so is its failure."""
+
+    WORD = ""  # what such a resource is called
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._journal = setup.journal
+        self._points: tuple[RecoveryPoint, ...] = ()
+        self._outcome: Restoration | DrillError | None = None
+
+    # -- what each kind does ----------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _look(self) -> tuple[RecoveryPoint, ...]:
+        """Read the source as it is now, where it is still there, and return its recovery points."""
+
+    @abstractmethod
+    def _restore(self, point: RecoveryPoint) -> Restoration:
+        """Restore a point and wait until the copy is there."""
+
+    @abstractmethod
+    def _blocking(self, restoration: Restoration) -> tuple[CheckResult, ...]:
+        """Return whether the copy answers and is set up as a restore sets it up."""
+
+    @abstractmethod
+    def _content(self, restoration: Restoration) -> tuple[CheckResult, NewestData]:
+        """Compare what the copy holds, and return of when the newest of it is."""
+
+    # -- the disaster, and what is left after it --------------------------------------------------------------------
+
+    @translate_client_errors()
+    def declare_disaster(self) -> datetime:
+        """Declare the resource lost and read its recovery points, once; return the instant of the disaster."""
+        disaster = self._journal.record.disaster
+        if disaster is None:
+            target = self._setup.target
+            declared_at = self._setup.clock.now()
+            self._enter_measured("choose the recovery point")
+            self._journal.mark(timeline.DECLARATION)
+            self._points = self._look()
+            disaster = declare(target.disaster, self._points, declared_at)
+            self._journal.update(disaster=disaster)
+        return disaster.at
+
+    def _identify(self, identity: str) -> None:
+        """Note in the record which source this is, under whatever name: nothing of it is ever changed."""
+        clients, known = self._setup.clients, self._journal.record.target
+        if known is not None:
+            found = dataclasses.replace(known, dbi_resource_id=identity, account=clients.account, region=clients.region)
+            self._journal.update(target=found)
+
+    def choose(self) -> RecoveryPoint:
+        """Return the recovery point that was usable at the disaster, the newest one unless configured; NoRecoveryPoint."""
+        disaster_at, target = self.declare_disaster(), self._setup.target
+        choice = selection.choose(target.sample, self._points, dbi_resource_id=None, usable_at=disaster_at)
+        self._journal.update(refused_points=choice.refused)
+        if choice.point is None:
+            reasons = "; ".join(f"{each.arn.rsplit(':', 1)[-1]}: {each.reason}" for each in choice.refused[:3])
+            found = f"{len(choice.refused)} found, none usable ({reasons})" if reasons else "there is none at all"
+            sentence = (
+                f'expected a usable recovery point of the {self.WORD} "{target.instance}" in vault {target.vault!r}, {found}: see '
+                f"whether the backup plan selects the {self.WORD} and why its last jobs did not complete"
+            )
+            self._journal.verdict(Verdict(selection.VERDICT, "missed", sentence, exit_code=OBJECTIVE_MISSED))
+            raise NoRecoveryPoint(sentence)
+        self._journal.verdict(selection.judge(target.instance, target.vault, choice, target.sample))
+        self._journal.mark(timeline.CHOSEN)
+        return choice.point
+
+    # -- the recovery that is measured ------------------------------------------------------------------------------
+
+    def recover(self) -> Restoration:
+        """Restore the point, check it and judge it. Done once; a failure is raised again to each caller."""
+        if self._outcome is None:
+            self._outcome = self._recover_or_error()
+            self._journal.enter(phases.REMAINING)
+        if isinstance(self._outcome, DrillError):
+            raise self._outcome
+        return self._outcome
+
+    def _recover_or_error(self) -> Restoration | DrillError:
+        try:
+            with translate_client_errors():
+                return self._recover()
+        except NoRecoveryPoint as error:
+            return error  # its verdict is in the record: an objective missed, not a drill that could not run
+        except DrillError as error:
+            self._journal.failure(str(error), error.exit_code)
+            return error
+
+    def _recover(self) -> Restoration:
+        point = self.choose()
+        restoration = self._restore(point)
+        self._enter_measured("run the blocking checks")
+        restoration = self._keep(restoration, self._blocking(restoration))
+        failed = recovery_time.unpassed(restoration.checks, lambda result: result.requirement)
+        self._journal.mark(timeline.ENDED if failed else timeline.PASSED)
+        self._journal.enter("compare the content")
+        self._judge_recovery_time(restoration, failed)
+        content, newest = self._content(restoration)
+        restoration = self._keep(restoration, (content,))
+        self._judge_loss(point, newest)
+        self._journal.mark(timeline.COMPARED)
+        for result in restoration.checks:
+            self._journal.verdict(verdict_of(result, result.requirement))
+        return restoration
+
+    def _judge_recovery_time(self, restoration: Restoration, failed: list[str]) -> None:
+        record = self._journal.record
+        rta, alone = recovery_time.measure(record.phases, self._setup.declared(), restoration, failed)
+        self._journal.append("measurements", rta, alone)
+        self._journal.verdict(recovery_time.judge(rta, record.objectives))
+
+    def _judge_loss(self, point: RecoveryPoint, newest: NewestData) -> None:
+        """Judge the data loss by the newest data of the copy, beside what AWS says of the point."""
+        reference = Reference(self.declare_disaster())
+        data = data_loss.by_data(newest, reference)
+        losses = (data_loss.by_policy(None), data_loss.by_api(point, reference), data)
+        rpa = data_loss.measure(data, reference)
+        self._journal.update(losses=losses)
+        self._journal.append("measurements", rpa)
+        self._journal.verdict(
+            data_loss.judge_rpo(losses, rpa, self._journal.record.objectives, self._setup.target.sample)
+        )
+
+    def _keep(self, restoration: Restoration, results: tuple[CheckResult, ...]) -> Restoration:
+        kept = dataclasses.replace(restoration, checks=(*restoration.checks, *results))
+        self._journal.restoration(kept)
+        return kept
+
+    # -- afterwards -------------------------------------------------------------------------------------------------
+
+    def clean_up(self) -> tuple[Resource, ...]:
+        """Remove everything that this run made; return what is still there."""
+        if remaining_resources(self._journal.record.resources):
+            self._journal.enter("clean up")
+        left = remove_resources(self._setup)
+        cleaned = any(moment.name == timeline.CLEAN for moment in self._journal.record.moments)
+        if self._journal.record.resources and not left and not cleaned:
+            self._journal.mark(timeline.CLEAN)
+        return left
+
+    def _enter_measured(self, name: str) -> None:
+        self._journal.enter(name, clock="rta")

@@ -1,0 +1,49 @@
+"""Sets the scene in the sandbox for the drill of an EBS volume: a volume that has the target's id, and its backup.
+
+`python -m drills.run.volume.stage FOLDER` is started by the supervisor before the features. Elsewhere than in the sandbox a drill
+makes no backup and this is not run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from drills.aws.recorder import CallRecorder
+from drills.errors import SandboxError
+from drills.record import Journal
+from drills.run import context
+from drills.run.table.stage import back_up, carry_out
+from drills.sandbox_client import SandboxControl
+
+SETTINGS = {"Size": 20, "VolumeType": "gp3", "Iops": 4000, "Throughput": 250, "Encrypted": True}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Stage the run in FOLDER; 0, or the exit code of the error that is then in the run record."""
+    return carry_out(arguments, _stage)
+
+
+def _stage(folder: Path, journal: Journal) -> None:
+    choices, service = context.read(folder), context.local_aws_of(folder)
+    if service is None:
+        raise SandboxError("expected the local AWS to answer before the scene is set, found none")
+    effective = choices.effective()
+    clients, _ = context.identified_clients(effective, service, CallRecorder(folder, "stage"), "stage")
+    target, poll = effective.target, effective.profile.poll_every.total_seconds()
+    journal.enter("create the source", note="a volume without contents")
+    tags = [{"Key": key, "Value": value} for key, value in {"team": "files", **target.tags}.items()]
+    zone = clients.ec2.describe_availability_zones()["AvailabilityZones"][0]["ZoneName"]
+    specified = [{"ResourceType": "volume", "Tags": tags}]
+    made = clients.ec2.create_volume(AvailabilityZone=zone, TagSpecifications=specified, **SETTINGS)["VolumeId"]
+    SandboxControl(service.endpoint).name_volume(made, target.instance)
+    journal.enter("back up", note="AWS Backup, on demand")
+    clients.backup.create_backup_vault(BackupVaultName=target.vault)
+    arn = f"arn:aws:ec2:{clients.region}:{clients.account}:volume/{target.instance}"
+    for _ in range(1 if target.sample.kind == "newest" else 2):
+        back_up(clients, arn, str(target.vault), poll)
+    journal.enter("collect the scenarios")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

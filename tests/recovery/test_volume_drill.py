@@ -1,0 +1,324 @@
+"""The drill of an EBS volume in the sandbox: what it restores, judges, measures and removes, and what it never touches."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from drills.aws.guarded.guard import Guard, NotOwn, Protected
+from drills.aws.guarded.names import ScratchName
+from drills.cli.main import main
+from drills.clock import SystemClock
+from drills.errors import NoRecoveryPoint, RestoreFailed
+from drills.model.record import SCHEMA_VERSION, VOLUME, RunRecord, TargetSummary
+from drills.objectives import completeness, verdicts
+from drills.record import Journal, load, new_run_id
+from drills.recovery.volume import settings
+from drills.recovery.volume.drill import VolumeDrill
+from drills.run import context
+from drills.run.plan import SERVICE_NAME
+from drills.run.volume import stage as volume_stage
+from tests.support.rds import eventually
+from tests.support.sandbox import RunningSandbox
+from tests.support.tables import forget
+
+pytestmark = pytest.mark.sandbox
+CONFIG = """
+[profiles.sandbox]
+poll_every = "30ms"
+[targets.{name}]
+volume = "{volume}"
+vault = "{name}-vault"
+rto = "5m"
+rpo = "24h"
+timeout = "30s"
+"""
+ROLE = "arn:aws:iam::123456789012:role/r"
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A drill of a volume that was staged, the record that it writes, and the sandbox."""
+
+    sandbox: RunningSandbox
+    folder: Path
+    name: str
+    volume: str
+    config: Path
+
+    @property
+    def record(self) -> RunRecord:
+        """What the record holds on disk."""
+        return load(self.folder)
+
+    @property
+    def ec2(self) -> Any:
+        """EC2."""
+        return self.sandbox.client("ec2")
+
+    @property
+    def point(self) -> str:
+        """The ARN of its only recovery point."""
+        listed = self.sandbox.client("backup").list_recovery_points_by_backup_vault(
+            BackupVaultName=f"{self.name}-vault"
+        )
+        return str(listed["RecoveryPoints"][0]["RecoveryPointArn"])
+
+    def drill(self) -> VolumeDrill:
+        """The drill, as the features open it."""
+        return context.open_volume_drill(self.folder, Journal.open(self.folder))
+
+    def guard(self, *protected: str) -> Guard:
+        """A guard of this run."""
+        setup = context.open_setup(self.folder, Journal.open(self.folder))
+        return Guard(setup.scratch_clients, self.record.run_id, Protected(frozenset(protected)))
+
+    def volumes(self) -> list[str]:
+        """The ids of the volumes that there are."""
+        return [each["VolumeId"] for each in self.ec2.describe_volumes()["Volumes"]]
+
+    def outcomes(self) -> dict[str, str]:
+        """The verdicts so far."""
+        return {each.name: each.outcome for each in self.record.verdicts}
+
+
+Begin = Callable[[str], Begun]
+
+
+@pytest.fixture
+def begin(beating: RunningSandbox, tmp_path: Path) -> Iterator[Begin]:
+    """Stages a volume of an id of its own, and opens a run of it; removes it, and its recovery points, at the end."""
+    begun: list[Begun] = []
+
+    def stage(name: str) -> Begun:
+        volume = f"vol-{name.encode().hex():0>17.17}"
+        config = tmp_path / "drill.toml"
+        config.write_text(CONFIG.format(name=name, volume=volume))
+        folder = tmp_path / "run"
+        folder.mkdir()
+        context.save(folder, context.RunOptions(config_file=str(config), target=name))
+        (folder / SERVICE_NAME).write_text(json.dumps({"endpoint": beating.endpoint, "ca": beating.ca}))
+        target = context.read(folder).effective().target
+        now = beating.control.now()
+        summary = TargetSummary(name, volume, target.vault, kind=VOLUME)
+        opening = RunRecord(
+            SCHEMA_VERSION,
+            new_run_id(now),
+            "sandbox",
+            True,
+            now,
+            "test",
+            target=summary,
+            objectives=target.objectives(),
+        )
+        volume_stage._stage(folder, Journal.create(folder, opening, origin=SystemClock().monotonic()))
+        begun.append(Begun(beating, folder, name, volume, config))
+        return begun[-1]
+
+    yield stage
+    for each in begun:
+        for volume in each.volumes():
+            each.ec2.delete_volume(VolumeId=volume)
+        with contextlib.suppress(ClientError):
+            forget(beating, f"{each.name}-vault")
+
+
+def test_a_volume_is_recovered_judged_measured_and_removed_and_never_passes_whole(begin: Begin) -> None:
+    """Settings and lineage are met, RTA is a number, contents and RPO are not verified; afterwards the source alone is there."""
+    begun = begin("whole")
+    drill = begun.drill()
+    restoration = drill.recover()
+    assert begun.outcomes() == {
+        "recovery point": "met",
+        "rto": "met",
+        "rpo": "not verified",
+        "available": "met",
+        "settings": "met",
+        "lineage": "met",
+        "contents": "not verified",
+    }
+    record = begun.record
+    assert 12 in verdicts.exit_codes(record)
+    contents = next(each for each in record.verdicts if each.name == "contents")
+    assert "no block of it was read" in contents.sentence
+    assert completeness.missing_verdicts(record) == ()
+    measured = {each.name: each.seconds for each in record.measurements}
+    assert measured["RTA"] is not None
+    assert measured["RPA"] is None
+    assert [each.status for each in restoration.statuses] == ["creating", "available"]
+    (resource,) = record.resources
+    copy = begun.ec2.describe_volumes(VolumeIds=[resource.resource_id])["Volumes"][0]
+    tags = {each["Key"]: each["Value"] for each in copy["Tags"]}
+    assert (resource.kind, tags["drills:run"], tags["Name"]) == ("ebs-volume", record.run_id, resource.id)
+    assert copy["SnapshotId"] == begun.point.rpartition("/")[2]
+    assert drill.clean_up() == ()
+    assert begun.volumes() == [begun.volume]
+    assert begun.record.resources[0].state == "gone"
+
+
+def test_a_source_that_was_changed_since_is_found_and_one_that_is_gone_leaves_settings_not_verified(
+    begin: Begin,
+) -> None:
+    """Another throughput than the backup's is a missed check by name; a lost source is compared as far as its point tells."""
+    begun = begin("other")
+    begun.ec2.modify_volume(VolumeId=begun.volume, Throughput=300)
+    drill = begun.drill()
+    drill.recover()
+    assert (begun.outcomes()["settings"], begun.outcomes()["lineage"]) == ("missed", "met")
+    found = next(each for each in begun.record.restorations[0].checks if each.name == "settings")
+    assert [each.object for each in found.findings if each.severity == "error"] == ["throughput"]
+    assert 11 in verdicts.exit_codes(begun.record)
+    drill.clean_up()
+    begun.ec2.delete_volume(VolumeId=begun.volume)
+    empty = dict.fromkeys(("verdicts", "restorations", "resources", "moments", "phases"), ())
+    another = new_run_id(begun.sandbox.control.now())
+    Journal.open(begun.folder).update(run_id=another, disaster=None, **empty)
+    again = begun.drill()
+    again.recover()
+    found = next(each for each in begun.record.restorations[0].checks if each.name == "settings")
+    assert (found.outcome, found.compared) == ("not verified", 7)
+    assert [each.what for each in found.not_checked] == ["multi_attach", "tag"]
+    again.clean_up()
+    assert begun.volumes() == []
+
+
+def test_a_failed_job_stops_the_drill_and_no_recovery_point_is_an_objective_missed(begin: Begin) -> None:
+    """A job that fails is 12 with AWS Backup's words, and leaves nothing; without a usable point the code is 10."""
+    begun = begin("failing")
+    begun.sandbox.control.arm("job-fails", service="backup", operation="StartRestoreJob", name=begun.volume)
+    drill = begun.drill()
+    with pytest.raises(RestoreFailed, match="FAILED: The job failed at 60 %"):
+        drill.recover()
+    assert verdicts.exit_codes(begun.record)[0] == 12
+    assert drill.clean_up() == ()
+    begun.sandbox.control.set_point_status(begun.point, status="PARTIAL")
+    again = begun.drill()
+    again._journal.update(disaster=None, verdicts=(), failures=(), resources=())
+    with pytest.raises(NoRecoveryPoint, match="status PARTIAL"):
+        again.recover()
+    assert verdicts.exit_codes(begun.record)[0] == 10
+    assert begun.volumes() == [begun.volume]
+
+
+def test_only_the_runs_own_volume_is_ever_changed_and_one_past_its_time_is_swept(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Untagged, it is the run's own by its job; that of another run or job, and the source, are refused; a sweep removes it."""
+    begun = begin("guarded")
+    run, other = begun.record.run_id, "20990101-000000-aaaa"
+    job = begun.guard().restore_volume(begun.point, ROLE, {"availabilityZone": f"{begun.sandbox.region}a"})
+    name = ScratchName(run, job)
+    (mine,) = begun.guard().prove("ebs-volume", name)
+    with pytest.raises(NotOwn, match="as the names of this run do"):
+        begun.guard().prove("ebs-volume", ScratchName(other, job))
+    late = Guard(begun.guard()._clients, other)
+    with pytest.raises(NotOwn, match="does not carry this run's tag"):  # a job of before that run
+        late.prove("ebs-volume", ScratchName(other, job))
+    with pytest.raises(NotOwn, match="is the name of the source"):
+        begun.guard(mine.resource_id).prove("ebs-volume", name)
+    with pytest.raises(NotOwn, match="and what this run made is vol-other"):
+        begun.guard().prove("ebs-volume", name, "vol-other")
+    begun.ec2.create_tags(Resources=[mine.resource_id], Tags=[{"Key": "team", "Value": "else"}])
+    with pytest.raises(NotOwn, match="does not carry this run's tag"):  # somebody has taken it over
+        begun.guard().prove("ebs-volume", name)
+    begun.ec2.delete_tags(Resources=[mine.resource_id], Tags=[{"Key": "team"}])
+    past = {"drills:run": run, "drills:target": "guarded", "drills:expires": "2020-01-01T00:00:00+00:00", "Name": name}
+    begun.guard().change(
+        "ec2:CreateTags", mine, Tags=[{"Key": key, "Value": str(value)} for key, value in past.items()]
+    )
+    eventually(
+        lambda: begun.ec2.describe_volumes(VolumeIds=[mine.resource_id])["Volumes"][0]["State"] == "available",
+        "the volume to be available",
+    )
+    monkeypatch.setenv("AWS_ENDPOINT_URL", begun.sandbox.endpoint)
+    asked = ["sweep", "--config", str(begun.config), "--json", "--target", "guarded"]
+    assert main([*asked, "--dry-run"]) == 13
+    (found,) = [each for each in json.loads(capsys.readouterr().out)["leftovers"] if each["id"] == name]
+    assert (found["kind"], found["standing"]) == ("ebs-volume", "past")
+    main(asked)
+    assert begun.volumes() == [begun.volume]
+
+
+VOLUME_SEEN: dict[str, Any] = {
+    **{"Size": 20, "VolumeType": "gp3", "Iops": 4000, "Throughput": 250, "Encrypted": True, "KmsKeyId": "key"},
+    **{"AvailabilityZone": "eu-central-1a", "MultiAttachEnabled": False, "Tags": [{"Key": "team", "Value": "a"}]},
+}
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "name", "outcome"),
+    [
+        ("Size", 30, "size", "missed"),
+        ("VolumeType", "io2", "type", "missed"),
+        ("Iops", 3000, "iops", "missed"),
+        ("Throughput", 125, "throughput", "missed"),
+        ("Encrypted", False, "encryption", "missed"),
+        ("KmsKeyId", "another", "kms_key", "missed"),
+        ("AvailabilityZone", "eu-central-1b", "zone", "missed"),
+        ("MultiAttachEnabled", True, "multi_attach", "met"),
+        ("Tags", [], "tag.team", "met"),
+    ],
+)
+def test_each_setting_that_is_another_is_found_alone(member: str, value: Any, name: str, outcome: str) -> None:
+    """One finding of its name; what a restore brings back misses the check, what it never does is to be set up by hand."""
+    expected = settings.of_volume(VOLUME_SEEN)
+    assert settings.compare(expected, settings.of_volume(VOLUME_SEEN), source=True).findings == ()
+    copy = VOLUME_SEEN | {member: value}
+    found = settings.compare(expected, settings.of_volume(copy), source=True)
+    assert ([each.object for each in found.findings], found.outcome) == ([name], outcome)
+
+
+def test_another_snapshot_or_a_snapshot_of_another_volume_is_found() -> None:
+    """The copy names the point's snapshot and that names the source; a snapshot that was copied tells no volume."""
+    copy, taken = {"SnapshotId": "snap-1"}, [{"VolumeId": "vol-1"}]
+    assert settings.judge_lineage("vol-1", "snap-1", copy, taken).outcome == "met"
+    for found in (
+        settings.judge_lineage("vol-1", "snap-2", copy, taken),
+        settings.judge_lineage("vol-2", "snap-1", copy, taken),
+    ):
+        assert (found.outcome, len(found.findings)) == ("missed", 1)
+    for unknown in ([{"VolumeId": "vol-ffffffff"}], []):
+        assert settings.judge_lineage("vol-1", "snap-1", copy, unknown).outcome == "not verified"
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("posture",), 'expected a target that is a database, found the volume "vol-'),
+        (("run", "--dry-run"), "--dry-run: expected a target that is a database"),
+        (("run", "--damage", "item"), "--damage: expected a target that is a database, found an EBS volume"),
+    ],
+)
+def test_what_a_volume_does_not_have_refuses_it_by_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: tuple[str, ...], said: str
+) -> None:
+    """Exit 2 and one sentence, before anything is asked."""
+    config = tmp_path / "drill.toml"
+    config.write_text(CONFIG.format(name="files", volume="vol-0123456789abcdef0"))
+    assert main([*command, "--config", str(config)]) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ('table = "orders"', "a target is one thing"),
+        ('manifest = "m.json"', "only what a volume has"),
+        ('tier = "light"', 'the tier "full" of a volume'),
+    ],
+)
+def test_a_volume_takes_no_key_of_another_kind(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: str, said: str
+) -> None:
+    """Exit 2 with the key."""
+    config = tmp_path / "drill.toml"
+    config.write_text(CONFIG.format(name="files", volume="vol-0123456789abcdef0") + more)
+    assert main(["run", "--config", str(config)]) == 2
+    assert said in capsys.readouterr().err

@@ -1,0 +1,38 @@
+"""A whole run whose target is an EBS volume, in the sandbox: what it promises, and that it never passes whole."""
+
+from __future__ import annotations
+
+import pytest
+
+from drills.replay import bundle
+from drills.replay.shapes import CannotReplay
+from tests.support.runs import drills, made_place, nothing_left
+
+pytestmark = [pytest.mark.whole_run, pytest.mark.sandbox]
+CONFIG = """
+[profiles.sandbox]
+[targets.files]
+volume = "vol-0123456789abcdef0"
+vault = "volume-vault"
+rto = "30m"
+rpo = "24h"
+"""
+
+
+def test_a_whole_run_of_a_volume_keeps_its_promises_and_says_that_its_contents_are_not_verified() -> None:
+    """Exit 12 with every promise kept, the scratch volume gone, and a summary that says what was not verified."""
+    with made_place() as place:
+        (place.checkout / "volume.toml").write_text(CONFIG)
+        ran = drills(place, "run", "--config", "volume.toml")
+        assert ran.status == 12, ran.out + ran.err
+        record = ran.record
+        assert {each.outcome for each in record.promises} == {"passed"}
+        assert len(record.promises) == 6
+        assert record.missing == ()
+        assert [each.state for each in record.resources] == ["gone"]
+        assert "the contents of the volume are not verified" in ran.read("summary.md")
+        assert "vol-0123456789abcdef0" in ran.read("report.html")
+        assert ran.folder is not None
+        with pytest.raises(CannotReplay, match="that of an EBS volume"):
+            bundle.read(ran.folder)
+        assert nothing_left(place)
