@@ -27,16 +27,16 @@ def judge(expected: Fingerprint, found: Fingerprint) -> CheckResult:
 
 def _findings(difference: Difference) -> Iterator[Finding]:
     if difference.missing:
-        yield _finding("missing", f"at least {counted(difference.missing, 'item')} that should be there")
+        yield _finding(f"at least {counted(difference.missing, 'item')} missing")
     if difference.added:
-        yield _finding("added", f"at least {counted(difference.added, 'item')} that should not be there")
+        yield _finding(f"at least {counted(difference.added, 'item')} that should not be there")
     if difference.exchanged:
         told = f"items with other keys, in {counted(difference.exchanged, 'share')} of the keys"
-        yield _finding("exchanged", told)
+        yield _finding(told)
     if difference.changed:
         told = f"items with other attributes under the same keys, in {counted(difference.changed, 'share')} of the keys"
-        yield _finding("changed", told)
+        yield _finding(told)
 
 
-def _finding(what: str, told: str) -> Finding:
-    return Finding(CHECK, "error", what, "the items as they were", told, f"{what}: {told}")
+def _finding(told: str) -> Finding:
+    return Finding(CHECK, "error", "content of the table", "the items as they were", told, told)

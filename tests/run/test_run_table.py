@@ -37,7 +37,8 @@ def test_a_whole_run_of_a_damaged_table_fails_by_its_items_alone_and_leaves_noth
         }
         assert record.missing == ()
         assert [each.state for each in record.resources] == ["gone"]
-        assert "at least 1 item that should be there" in ran.read("summary.md")
+        assert "Verification failed: content of the table differs" in ran.read("summary.md")
+        assert "found: at least 1 item missing" in ran.read("summary.md")
         assert "My_Orders.1" in ran.read("report.html")
         assert ran.folder is not None
         with pytest.raises(CannotReplay, match="that of a DynamoDB table"):

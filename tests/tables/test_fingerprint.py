@@ -89,11 +89,15 @@ def test_the_judgement_names_what_differs_and_a_table_without_items_proves_nothi
     assert (judge.judge(whole, whole).outcome, judge.judge(whole, whole).compared) == ("met", 2)
     lost = judge.judge(whole, fingerprint(as_items({2: {}})))
     assert lost.outcome == "missed"
-    assert "at least 1 item that should be there" in lost.sentence
+    assert lost.sentence == "1 item read, 2 items expected: at least 1 item missing"
+    [missing] = lost.findings
+    assert (missing.object, missing.found) == ("content of the table", "at least 1 item missing")
     changed = judge.judge(whole, fingerprint(as_items({1: {"v": {"N": "1"}}, 2: {}})))
-    assert [each.object for each in changed.findings] == ["changed"]
+    assert [each.found for each in changed.findings] == [
+        "items with other attributes under the same keys, in 1 share of the keys"
+    ]
     added = judge.judge(empty, whole)
-    assert [each.object for each in added.findings] == ["added"]
+    assert [each.found for each in added.findings] == ["at least 2 items that should not be there"]
     assert judge.judge(empty, empty).outcome == "not verified"
     assert len(whole.buckets) == BUCKETS
     assert whole.digest != empty.digest
