@@ -9,35 +9,70 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from drills.model.finding import CheckResult, Finding, NotChecked
 
 CHECK = "settings"
 ABSENT = "not there"
+OFF = "off"
 Settings: TypeAlias = Mapping[str, str]
-# by name or family: what follows where the copy has another value than the source, which a restore brings back
-RESTORED: Mapping[str, str] = MappingProxyType(
+
+
+class Consequence(NamedTuple):
+    """What follows where the copy has another value than the source: where it has none, where the source has none, else."""
+
+    other: str
+    lost: str = ""
+    gained: str = ""
+
+
+# by name or family: what a restore brings back
+RESTORED: Mapping[str, Consequence] = MappingProxyType(
     {
-        "key_schema": "items are found by another key",
-        "key_types": "keys are of another type",
-        "index": "queries on the index fail or find less",
-        "billing_mode": "requests are throttled or charged otherwise",
-        "read_capacity": "reads are throttled or charged otherwise",
-        "write_capacity": "writes are throttled or charged otherwise",
-        "encryption": "other keys decide who can read it",
-        "kms_key": "another key decides who can read it",
+        "key_schema": Consequence("items are found by another key"),
+        "key_types": Consequence("keys are of another type"),
+        "index": Consequence(
+            "queries on the index find other items or attributes",
+            lost="queries on the index fail",
+            gained="it is charged for, and the source has no such index",
+        ),
+        "billing_mode": Consequence("requests are throttled or charged otherwise"),
+        "read_capacity": Consequence("reads are throttled or charged otherwise"),
+        "write_capacity": Consequence("writes are throttled or charged otherwise"),
+        "encryption": Consequence("other keys decide who can read it"),
+        "kms_key": Consequence("another key decides who can read it"),
     }
 )
-# and which no restore brings back: each is to be set up by hand before the copy takes the place of the source
-BY_HAND: Mapping[str, str] = MappingProxyType(
+# and what no restore brings back: each is to be set up by hand before the copy takes the place of the source
+BY_HAND: Mapping[str, Consequence] = MappingProxyType(
     {
-        "stream": "what reads the stream sees no change",
-        "time_to_live": "nothing expires",
-        "tag": "what goes by the tag leaves the table out, its own backups too",
-        "point_in_time_recovery": "there is no moment to go back to",
-        "deletion_protection": "anybody with the right can delete it",
-        "table_class": "storage and requests are charged otherwise: a restored table is of the class STANDARD",
+        "stream": Consequence(
+            "what reads the stream sees other parts of each change",
+            lost="what reads the stream sees no change",
+            gained="changes of the copy are streamed, and those of the source are not",
+        ),
+        "time_to_live": Consequence(
+            "items of the copy expire by another attribute",
+            lost="nothing expires",
+            gained="items of the copy expire and are deleted, and those of the source are not",
+        ),
+        "tag": Consequence(
+            "what goes by the tag takes the table for another one, its own backups too",
+            lost="what goes by the tag leaves the table out, its own backups too",
+            gained="what goes by the tag takes the table in, and not the source",
+        ),
+        "point_in_time_recovery": Consequence(
+            "the copy can go back to other moments",
+            lost="there is no moment to go back to",
+            gained="the copy can go back to moments and is charged for it, and the source cannot",
+        ),
+        "deletion_protection": Consequence(
+            "it is protected otherwise",
+            lost="anybody with the right can delete it",
+            gained="nobody can delete the copy before the protection is off",
+        ),
+        "table_class": Consequence("storage and requests are charged otherwise"),
     }
 )
 
@@ -55,7 +90,7 @@ def of_table(
     found = _of_description(described) | {f"tag.{each['Key']}": each["Value"] for each in _own(tags)}
     if time_to_live is not None:
         on = time_to_live.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
-        found["time_to_live"] = f"on {time_to_live.get('AttributeName')}" if on else "off"
+        found["time_to_live"] = f"on {time_to_live.get('AttributeName')}" if on else OFF
     if backups is not None:
         moment = backups.get("PointInTimeRecoveryDescription") or {}
         found["point_in_time_recovery"] = _switch(moment.get("PointInTimeRecoveryStatus") == "ENABLED")
@@ -83,7 +118,7 @@ def _of_description(described: Mapping[str, Any]) -> dict[str, str]:
         found["read_capacity"] = str(capacity.get("ReadCapacityUnits", 0))
         found["write_capacity"] = str(capacity.get("WriteCapacityUnits", 0))
     stream = described.get("StreamSpecification") or {}
-    found["stream"] = str(stream.get("StreamViewType")) if stream.get("StreamEnabled") else "off"
+    found["stream"] = str(stream.get("StreamViewType")) if stream.get("StreamEnabled") else OFF
     encryption = described.get("SSEDescription") or {}
     by_kms = encryption.get("Status") in ("ENABLED", "ENABLING", "UPDATING")
     found["encryption"] = str(encryption.get("SSEType") or "KMS") if by_kms else "key of DynamoDB"
@@ -117,7 +152,7 @@ def _written_keys(schema: Sequence[Mapping[str, str]]) -> str:
 
 
 def _switch(on: bool) -> str:
-    return "on" if on else "off"
+    return "on" if on else OFF
 
 
 def compare(expected: Settings, found: Settings, unread: Sequence[NotChecked] = ()) -> CheckResult:
@@ -150,6 +185,13 @@ def compare(expected: Settings, found: Settings, unread: Sequence[NotChecked] = 
 def _finding(name: str, expected: str, found: str) -> Finding:
     family = name.split(".")[0]
     restored = family in RESTORED
-    consequence = (RESTORED if restored else BY_HAND)[family]
-    told = f"{name}: expected {expected}, found {found}: {consequence}"
+    none = (ABSENT,) if family == "tag" else (ABSENT, OFF)  # a tag can have any value
+    follows = _what_follows((RESTORED if restored else BY_HAND)[family], expected in none, found in none)
+    told = f"{name}: expected {expected}, found {found}: {follows}"
     return Finding(CHECK, "error" if restored else "warning", name, expected, found, told)
+
+
+def _what_follows(consequence: Consequence, only_copy: bool, only_source: bool) -> str:
+    """Return the consequence where the copy alone has the setting, where the source alone has it, and where both have."""
+    told = consequence.gained if only_copy else consequence.lost if only_source else ""
+    return told or consequence.other

@@ -137,6 +137,34 @@ def test_each_setting_is_changed_by_a_test() -> None:
     assert families | {"billing_mode", "encryption"} == set(settings.RESTORED) | set(settings.BY_HAND)
 
 
+@pytest.mark.parametrize(
+    ("name", "lost", "gained"),
+    [
+        ("index gone", "queries on the index fail", "it is charged for, and the source has no such index"),
+        ("stream", "what reads the stream sees no change", "changes of the copy are streamed"),
+        ("expiry", "nothing expires", "items of the copy expire and are deleted"),
+        ("tag", "leaves the table out", "takes the table in"),
+        ("moments", "there is no moment to go back to", "the copy can go back to moments"),
+        ("protection", "anybody with the right can delete it", "nobody can delete the copy"),
+    ],
+)
+def test_what_follows_is_said_of_the_side_that_has_the_setting(name: str, lost: str, gained: str) -> None:
+    """A copy that expires items where the source does not is not said to expire nothing, and so with each that can be off."""
+    without = copy.deepcopy(SEEN)
+    CHANGES[name][2](without)
+    [one] = settings.compare(read(SEEN), read(without)).findings
+    [other] = settings.compare(read(without), read(SEEN)).findings
+    assert lost in one.message
+    assert gained in other.message
+    assert lost not in other.message
+
+
+def test_a_tag_whose_value_is_off_is_a_tag() -> None:
+    """Of it another value is said, and not that there is none."""
+    [one] = settings.compare({"tag.state": "off"}, {"tag.state": "on"}).findings
+    assert one.message.endswith("what goes by the tag takes the table for another one, its own backups too")
+
+
 def test_another_billing_mode_and_another_kind_of_encryption_are_found() -> None:
     """On demand has no capacity to compare, and a key of DynamoDB no key of KMS: both are named beside."""
     on_demand = copy.deepcopy(SEEN)
