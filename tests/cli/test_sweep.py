@@ -8,19 +8,20 @@ import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import boto3
 import pytest
 
 from drills.cli.main import main
-from drills.cli.sweep.show import SweepReport, show
+from drills.cli.sweep.show import NAMES, SweepReport, show
 from drills.clock import SystemClock
 from drills.config.load import load
-from drills.model.instance import REMOVAL_ORDER
+from drills.model.instance import OF_DATABASES, REMOVAL_ORDER, ResourceKind
 from drills.screen import Screen
 from drills.sweep.find import find
 from drills.sweep.leftovers import Leftover
+from drills.sweep.remove import command_for, look_at
 from drills.sweep.result import Swept
 from tests.support.clock import NOON
 from tests.support.leftovers import PAST, RUN, STEM, make_all, make_cluster, tags_of
@@ -310,6 +311,39 @@ def test_the_table_fits_a_terminal() -> None:
     assert max(map(len, shown)) <= 80
     assert report_of(past, dry_run=True).exit_code == 13
     assert report_of(kept).exit_code == 0
+
+
+@pytest.mark.parametrize("kind", get_args(ResourceKind))
+def test_each_kind_that_a_run_makes_is_shown(kind: ResourceKind) -> None:
+    """It has a name for a person and for a list, the commands that show and remove it, and its way of being found."""
+    name = f"drill-{RUN}-x"
+    thing = Leftover(kind, name, ACCOUNT, "eu-central-1", RUN, "orders", "2026-11-19T09:00:00Z")
+    screen, place = Screen(width=200, record=True, file=io.StringIO()), f"account {ACCOUNT}, eu-central-1"
+
+    show(report_of(Swept(thing, "past", NOON), dry_run=True), screen)
+    show(dataclasses.replace(report_of(unread=("x",)), unlisted={place: (kind,)}), screen)
+
+    shown = " ".join(screen.export_text().split())
+    assert f"{NAMES[kind]} {name} 4 d 3 h over" in shown
+    assert f"not listed: {NAMES[kind]}s" in shown
+    assert (look_at(thing).startswith("aws "), command_for(thing).startswith("aws ")) == (True, True)
+    assert kind in REMOVAL_ORDER
+    with mock_aws():
+        assert find(LossyAws().clients, (kind,)).unread == ()
+
+
+@pytest.mark.parametrize("kinds", [OF_DATABASES, (*OF_DATABASES, "dynamodb-table"), REMOVAL_ORDER])
+def test_where_nothing_could_be_listed_that_is_said(kinds: tuple[ResourceKind, ...]) -> None:
+    """Of all the kinds that were asked for there, tables and volumes among them where a target is one."""
+    screen, place = Screen(width=200, record=True, file=io.StringIO()), f"account {ACCOUNT}, eu-central-1"
+    told = dataclasses.replace(report_of(unread=("x",)), kinds={place: kinds})
+
+    show(dataclasses.replace(told, unlisted={place: kinds}), screen)
+    show(dataclasses.replace(told, unlisted={place: kinds[:-1]}), screen)
+
+    shown = screen.export_text()
+    assert shown.count("nothing could be listed") == 1
+    assert shown.count("nothing found") == 1
 
 
 @pytest.mark.sandbox

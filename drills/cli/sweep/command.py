@@ -69,9 +69,8 @@ def run(options: argparse.Namespace) -> int:
         swept += results
         unread += found.unread
         unlisted[side.place] = found.unlisted
-    report = SweepReport(
-        sides[0].reached.config, [side.place for side in sides], swept, unread, options.dry_run, unlisted
-    )
+    kinds = {side.place: side.kinds for side in sides}
+    report = SweepReport(sides[0].reached.config, [*kinds], swept, unread, options.dry_run, unlisted, kinds)
     if options.json:
         print(to_json(facts(report)))
     else:

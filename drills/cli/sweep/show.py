@@ -13,12 +13,12 @@ from rich.text import Text
 from drills.aws.read import parse_expiry
 from drills.config.load import Config
 from drills.errors import COULD_NOT_RUN, LEFT_BEHIND
-from drills.model.instance import ResourceKind
+from drills.model.instance import OF_DATABASES, ResourceKind
 from drills.screen import printable
 from drills.sweep.leftovers import OPEN, explain
 from drills.sweep.result import Swept
 
-_NAMES = {
+NAMES: Mapping[ResourceKind, str] = {
     "db-instance": "instance",
     "db-cluster": "cluster",
     "db-snapshot": "snapshot",
@@ -29,6 +29,8 @@ _NAMES = {
     "security-group": "security group",
     "log-group": "log group",
     "secret": "secret",
+    "dynamodb-table": "table",
+    "ebs-volume": "volume",
 }
 
 
@@ -36,7 +38,7 @@ _NAMES = {
 class SweepReport:
     """What a sweep looked at, found and did; `places` are accounts with a region, `unread` says what was not looked at.
 
-    `unlisted` has the kinds that could not be listed, by place.
+    `unlisted` has the kinds that could not be listed, by place; `kinds` has all that were looked for there.
     """
 
     config: Config
@@ -45,6 +47,7 @@ class SweepReport:
     unread: Sequence[str]
     dry_run: bool
     unlisted: Mapping[str, Sequence[ResourceKind]] = field(default_factory=dict)
+    kinds: Mapping[str, Sequence[ResourceKind]] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> int:
@@ -95,7 +98,8 @@ def show(report: SweepReport, console: Console) -> None:
         console.print("SIMULATED: says nothing about recovery on AWS", style="yellow")
     for place in report.places:
         here = [each for each in report.swept if place_of(each.leftover.account, each.leftover.region) == place]
-        console.print(printable(f"{place}: {_found(len(here), report.unlisted.get(place, ()))}"))
+        asked = report.kinds.get(place, OF_DATABASES)
+        console.print(printable(f"{place}: {_found(len(here), report.unlisted.get(place, ()), asked)}"))
         if here:
             console.print(_table(here))
     for each in report.swept:
@@ -110,12 +114,12 @@ def show(report: SweepReport, console: Console) -> None:
         console.print(_sum(report))
 
 
-def _found(number: int, unlisted: Sequence[ResourceKind]) -> str:
+def _found(number: int, unlisted: Sequence[ResourceKind], asked: Sequence[ResourceKind]) -> str:
     """Return how much there is; where a kind could not be listed, of what the number is."""
     if not unlisted:
         return f"{_counted(number)} with a drill's name or tag"
-    kinds = ", ".join(f"{_NAMES[kind]}s" for kind in unlisted)
-    if len(unlisted) == len(_NAMES):
+    kinds = ", ".join(f"{NAMES[kind]}s" for kind in unlisted)
+    if len(unlisted) == len(asked):
         return "nothing could be listed"
     return f"{number or 'nothing'} found with a drill's name or tag among what could be listed; not listed: {kinds}"
 
@@ -127,7 +131,7 @@ def _table(here: Sequence[Swept]) -> Table:
     table.add_column(no_wrap=True)
     for each in here:
         state, style = _state(each)
-        table.add_row(_NAMES[each.leftover.kind], printable(each.leftover.id), Text(state, style=style))
+        table.add_row(NAMES[each.leftover.kind], printable(each.leftover.id), Text(state, style=style))
     return table
 
 
