@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from drills.aws.cleanup import request_removal
 from drills.aws.guarded.guard import Guard, NotOwn, Protected
 from drills.aws.guarded.names import ScratchName
 from drills.cli.main import main
 from drills.clock import SystemClock
 from drills.errors import NoRecoveryPoint, RestoreFailed
+from drills.model.instance import Resource
 from drills.model.record import SCHEMA_VERSION, VOLUME, RunRecord, TargetSummary
 from drills.objectives import completeness, verdicts
 from drills.record import Journal, load, new_run_id
@@ -243,6 +245,17 @@ def test_only_the_runs_own_volume_is_ever_changed_and_one_past_its_time_is_swept
     (found,) = [each for each in json.loads(capsys.readouterr().out)["leftovers"] if each["id"] == name]
     assert (found["kind"], found["standing"]) == ("ebs-volume", "past")
     main(asked)
+    assert begun.volumes() == [begun.volume]
+
+
+def test_a_job_that_tells_no_volume_yet_is_waited_for_and_not_taken_for_gone(begin: Begin) -> None:
+    """While the job runs its volume is being restored, and the removal is asked for again; once it has failed there is none."""
+    begun = begin("early")
+    begun.sandbox.control.arm("job-fails", service="backup", operation="StartRestoreJob", name=begun.volume)
+    job = begun.guard().restore_volume(begun.point, ROLE, {"availabilityZone": f"{begun.sandbox.region}a"})
+    copy = Resource("ebs-volume", ScratchName(begun.record.run_id, job), "made")
+    assert request_removal(begun.guard(), copy) == "asked"
+    eventually(lambda: request_removal(begun.guard(), copy) == "absent", "the job to have failed")
     assert begun.volumes() == [begun.volume]
 
 
