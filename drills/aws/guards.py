@@ -17,7 +17,7 @@ from drills.aws.databases.kinds import CLUSTER, KINDS
 from drills.aws.guarded.names import PREFIX
 from drills.aws.read import describe_instance, error_code
 from drills.aws.session import Clients, identify
-from drills.config.load import AwsProfile, Config
+from drills.config.load import AwsProfile, Config, EndpointProfile, SandboxProfile
 from drills.errors import Refused
 from drills.model.instance import Instance
 
@@ -40,11 +40,15 @@ class Sides:
 
 
 def check_aws(config: Config, source: Clients, restore: Clients) -> None:
-    """Refuse (exit 2) unless every guard of the `aws` profile holds; other profiles pass. Reads only.
+    """Refuse (exit 2) unless every guard of the `aws` profile holds; of an `endpoint` the account of the copy. Reads only.
 
     `restore` are the clients of the side that the copy is restored on (the same as `source` for most targets).
     """
-    if not isinstance(config.profile, AwsProfile):
+    if isinstance(config.profile, SandboxProfile):
+        return
+    if isinstance(config.profile, EndpointProfile):
+        if config.target.restore.account:
+            _require_account(config, (restore if restore.account else identify(restore)).account)
         return
     check_plan(config)
     here = source if source.account else identify(source)
@@ -97,16 +101,23 @@ def check_caller(config: Config, account: str, region: str) -> None:
 def check_sides(config: Config, sides: Sides) -> None:
     """Refuse an account or region that is not on the profile's lists, and a copy that would land in another account."""
     profile = config.profile
+    if isinstance(profile, SandboxProfile):
+        return  # which has the accounts that it is asked for
+    _require_account(config, sides.restore_account)
     if not isinstance(profile, AwsProfile):
         return
     for account in (sides.source_account, sides.restore_account):
         _require_listed(config, "account", account, profile.accounts)
     for region in (sides.source_region, sides.restore_region):
         _require_listed(config, "region", region, profile.regions)
+
+
+def _require_account(config: Config, found: str) -> None:
+    """Refuse credentials that lead to another account than the one that the target names for its copies."""
     wanted = config.target.restore.account
-    if wanted and wanted != sides.restore_account:
+    if wanted and wanted != found:
         raise Refused(
-            f"expected to restore in account {wanted}, found credentials of account {sides.restore_account}: "
+            f"expected to restore in account {wanted}, found credentials of account {found}: "
             f"correct role_arn or account in targets.{config.target_name}.restore"
         )
 

@@ -117,6 +117,27 @@ def test_a_copy_lands_in_the_account_that_was_named(tmp_path: Path) -> None:
         guards.check_sides(live(tmp_path, text), SIDES)
 
 
+@pytest.mark.parametrize("kind", ["endpoint", "sandbox"])
+def test_an_endpoint_restores_in_the_named_account_too(tmp_path: Path, kind: str) -> None:
+    """The record would name an account that nothing was restored in; the sandbox has whatever account it is asked for."""
+    text = '[profiles.endpoint2]\nkind = "endpoint"\nendpoint_url = "http://127.0.0.1:9"\n'
+    text += f'region = "{REGION}"\n[profiles.sandbox2]\nkind = "sandbox"\n'
+    text += f'[targets.orders]\ninstance = "orders"\n[targets.orders.restore]\naccount = "{OTHER}"\n'
+    config = live(tmp_path, text, profile=f"{kind}2")
+    if kind == "sandbox":
+        guards.check_sides(config, SIDES)
+        return
+    with pytest.raises(Refused, match=f"expected to restore in account {OTHER}, found credentials of account {HOME}"):
+        guards.check_sides(config, SIDES)
+    with pytest.raises(Refused, match=f"found credentials of account {HOME}"):
+        guards.check_aws(config, clients_of(HOME), clients_of(HOME))
+
+
+def clients_of(account: str) -> Clients:
+    """Clients of an account, of which nothing is asked."""
+    return Clients(None, None, None, None, None, None, None, region=REGION, account=account)
+
+
 def test_a_security_group_that_lets_something_out_is_refused() -> None:
     """Any egress rule is one too many, and the sentence names it; a group that is not there is refused too."""
     rules: list[dict[str, Any]] = [

@@ -53,8 +53,8 @@ def _check(effective: Config, folder: Path) -> None:
         )
     if isinstance(profile, EndpointProfile):
         check_endpoint(profile.endpoint_url, needed_by(target))
-    source, _ = context.identified_clients(effective, None, CallRecorder(folder, "guard"))
-    guards.check_caller(effective, source.account, source.region)
+    source, there = context.identified_clients(effective, None, CallRecorder(folder, "guard"))
+    guards.check_sides(effective, guards.Sides(source.account, source.region, there.account, there.region))
 
 
 if __name__ == "__main__":
