@@ -12,6 +12,7 @@ from drills.aws.guarded.names import LOCK_PREFIX, ScratchNames, scratch_tags
 from drills.aws.guarded.permits import DRILL_WRITES, OF_CLUSTERS, OF_INSTANCES
 from drills.config.load import AwsProfile, Config, SandboxProfile
 from drills.durations import show_duration
+from drills.errors import ConfigError
 from drills.evidence.folder import next_sequence
 from drills.evidence.keeper import chain_of, planned_level, try_key
 from drills.metrics import write as metrics
@@ -35,6 +36,10 @@ READS = {
 }
 
 
+class NotForeseen(ConfigError):
+    """A run that may begin, and of which a dry run says nothing yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Guard:
     """A guard, and whether it holds: "holds", or "checked first", before the run makes anything."""
@@ -46,9 +51,13 @@ class Guard:
 def facts(effective: Config, expected: Sequence[ExpectedPromise]) -> dict[str, Any]:
     """Return what the run would do, as `--json` prints it. Durations are in seconds.
 
-    Reads the chain and the key of the evidence. Raises DrillError where the run could not be signed.
+    Reads the chain and the key of the evidence. Raises NotForeseen for a target that is no database, and DrillError where the run
+    could not be signed.
     """
-    effective.target.require_database("--dry-run")
+    if not effective.target.is_database:
+        raise NotForeseen(
+            f"--dry-run: expected a target that is a database, found {effective.target.in_words}: {not_yet(effective)}"
+        )
     target, profile, restore = effective.target, effective.profile, effective.target.restore
     locked = restore.lock and not isinstance(profile, SandboxProfile)
     made = [f"parameter group {LOCK_PREFIX}NUMBER, the lock of the target"] if locked else []
@@ -94,6 +103,11 @@ def facts(effective: Config, expected: Sequence[ExpectedPromise]) -> dict[str, A
         "tells": {"whom": list(notices.places_of(effective)), "of": list(effective.notices.on)},
         "metrics": list(metrics.places_of(effective)),
     }
+
+
+def not_yet(effective: Config) -> str:
+    """Return why the run of a target that is no database is not foreseen."""
+    return f"for {effective.target.in_words} there is no dry run yet"
 
 
 def writes(kind: DatabaseKind) -> dict[str, tuple[str, ...]]:

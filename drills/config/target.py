@@ -302,16 +302,18 @@ class Target(Table):
         """Whether the target is a database: an instance or an Aurora cluster."""
         return not self.record_kind
 
+    @property
+    def in_words(self) -> str:
+        """What the target is, in words."""
+        return "a DynamoDB table" if self.is_table else "an EBS volume" if self.is_volume else "a database"
+
     def require_database(self, what: str) -> None:
         """Refuse a table or volume to what is there for databases alone. Raises ConfigError with `what` at the beginning."""
-        if self.is_table:
-            raise ConfigError(
-                f'{what}: expected a target that is a database, found the table "{self.table}": {NO_TABLE}'
+        if not self.is_database:
+            found = (
+                f'the table "{self.table}": {NO_TABLE}' if self.is_table else f'the volume "{self.volume}": {NO_VOLUME}'
             )
-        if self.is_volume:
-            raise ConfigError(
-                f'{what}: expected a target that is a database, found the volume "{self.volume}": {NO_VOLUME}'
-            )
+            raise ConfigError(f"{what}: expected a target that is a database, found {found}")
 
     @model_validator(mode="after")
     def _whole(self) -> Target:

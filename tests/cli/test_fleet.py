@@ -128,6 +128,31 @@ def test_the_whole_plan_and_its_cost_are_said_first(project: Path, capsys: Captu
     assert sorted(path.name for path in project.iterdir()) == ["drill.toml"]
 
 
+def test_a_table_and_a_volume_are_named_and_the_others_foreseen(project: Path, capsys: Capture) -> None:
+    """No dry run of these is there yet: what they cost is said to be not known, and one that would be refused still is."""
+    whole = FILE.replace('manifest = "absent.json"\n', "")
+    table = '[targets.{0}]\ntable = "{0}"\nvault = "vault"\n'
+    volume = '[targets.disk]\nvolume = "vol-0123456789abcdef0"\nvault = "vault"\n'
+    (project / "drill.toml").write_text(whole + table.format("carts") + volume)
+
+    assert main(["run", "--all", "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    lacking = (
+        "expected a target that is a database, found a DynamoDB table: for a DynamoDB table there is no dry run yet"
+    )
+    assert f"carts is not foreseen: --dry-run: {lacking}" in said
+    assert "  not known: carts: for a DynamoDB table there is no dry run yet" in said
+    assert "  not known: disk: for an EBS volume there is no dry run yet" in said
+    assert "billing (instance billing, profile sandbox)" in said
+    assert "5 targets" in said
+
+    (project / "drill.toml").write_text(whole + table.format("carts") + 'manifest = "absent.json"\n')
+    assert main(["run", "--all", "--dry-run", "--json"]) == 12
+    told = {each["target"]: each for each in json.loads(capsys.readouterr().out)["targets"]}
+    assert "found no file absent.json" in told["carts"]["refused"]
+    assert told["orders"]["scenarios"] > 0
+
+
 def test_each_run_gets_the_options_that_were_given() -> None:
     """Each option of `drills run` is passed on, or is known not to be: a new one is in one of the two."""
     given = [

@@ -7,10 +7,11 @@ import contextlib
 import io
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from decimal import Decimal
 from typing import Any
 
+from drills.cli.dry_run import NotForeseen, not_yet
 from drills.cli.fleet.options import OF_FLEETS
 from drills.cli.fleet.size import at_once
 from drills.config.load import Config
@@ -31,12 +32,15 @@ def run(
 ) -> int:
     """Say it, as text or as JSON; `one` is the dry run of a target. Exit code 12 where a run would be refused.
 
+    What is no database is named as not foreseen, and its price as not known.
     `left_out` has a sentence for each database that was found and cannot be drilled.
     """
     told = [_of_target(options, name, one) for name in configs]
+    others = {name: not_yet(each) for name, each in configs.items() if not each.target.is_database}
     size = min(at_once(options, configs), len(configs))
-    copies = [copy for each in configs.values() for copy in estimate(each).copies]
+    copies = [copy for name, each in configs.items() if name not in others for copy in estimate(each).copies]
     price = cost.price_of(copies)
+    price = replace(price, unknown=(*price.unknown, *(f"{name}: {why}" for name, why in others.items())))
     fleet = {
         "targets": told,
         "parallel": size,
@@ -56,6 +60,8 @@ def _of_target(options: argparse.Namespace, name: str, one: Callable[[argparse.N
     try:
         with contextlib.redirect_stdout(said):
             one(argparse.Namespace(**vars(options) | alone))
+    except NotForeseen as error:
+        return {"target": name, "not_foreseen": str(error)}
     except DrillError as error:
         return {"target": name, "refused": str(error)}
     facts: dict[str, Any] = json.loads(said.getvalue())
@@ -75,6 +81,9 @@ def _as_text(fleet: dict[str, Any]) -> str:
     for each in fleet["targets"]:
         if why := each.get("refused"):
             lines.append(f"{each['target']} would not start: {why}")
+            continue
+        if why := each.get("not_foreseen"):
+            lines.append(f"{each['target']} is not foreseen: {why}")
             continue
         copies = sum(made.startswith("db instance ") for made in each["makes"])
         lines += [
