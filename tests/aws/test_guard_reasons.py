@@ -122,7 +122,7 @@ TEST_TAG = {"Key": "awsbackup-restore-test", "Value": "job"}
         ({"TagList": None}, "no tag awsbackup-restore-test"),
         ({"TagList": [{"Value": "awsbackup-restore-test"}]}, "no tag awsbackup-restore-test"),
         ({"DbiResourceId": "db-NEW", "TagList": []}, "it is db-NEW, and what the restore test made is db-TEST"),
-        ({"DbiResourceId": None}, "it is None, and what the restore test made is db-TEST"),
+        ({"DbiResourceId": None}, "it is of no known identity, and what the restore test made is db-TEST"),
         ({"DBInstanceArn": f"{TESTED.arn}2"}, "it is db-TEST, and what the restore test made is db-TEST"),
         (
             {"DBInstanceArn": f"arn:aws:rds:{REGION}:9:db:tested", "TagList": []},

@@ -15,6 +15,7 @@ from pytest_bdd.parser import Feature, Scenario, Step
 from pytest_bdd.steps import StepFunctionContext, step_function_context_registry
 
 from steps.catalogue import EXAMPLES
+from steps.expected import OF_TABLES, OF_VOLUMES
 from tests.support.paths import CHECKOUT
 
 FEATURES = CHECKOUT / "features"
@@ -25,6 +26,11 @@ NO_SPECIFICATION = re.compile(r"\b(SELECT|INSERT|sleep|port|https?|localhost|I)\
 def parsed() -> list[Feature]:
     """Return every feature of the folder."""
     return list(get_features([str(FEATURES)]))
+
+
+def of_databases() -> list[Feature]:
+    """Return the features that a drill of a database holds: none about another kind of target."""
+    return [feature for feature in parsed() if not {OF_TABLES, OF_VOLUMES} & set(feature.tags)]
 
 
 def scenarios_of(feature: Feature) -> Iterator[Scenario]:

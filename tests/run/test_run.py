@@ -21,7 +21,7 @@ from drills.replay import bundle
 from drills.replay.replay import replay
 from drills.sandbox.door.requests import violations
 from drills.sandbox.door.responses import operation_model
-from tests.features.test_gherkin import parsed, scenarios_of
+from tests.features.test_gherkin import of_databases, scenarios_of
 from tests.support import policies
 from tests.support.explicit import MUST
 from tests.support.runs import Place, Run, drills, made_place, nothing_left
@@ -29,7 +29,7 @@ from tests.support.runs import Place, Run, drills, made_place, nothing_left
 pytestmark = [pytest.mark.whole_run, pytest.mark.postgres, pytest.mark.sandbox]
 RESTORE = "RestoreDBInstanceFromDBSnapshot"
 # those about another recovery point than the newest are no part of such a run
-SCENARIOS = sum(1 for feature in parsed() if "chosen_point" not in feature.tags for _ in scenarios_of(feature))
+SCENARIOS = sum(1 for feature in of_databases() if "chosen_point" not in feature.tags for _ in scenarios_of(feature))
 
 
 def calls_of(run: Run, operation: str) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from drills.evidence.keys import read_signer
 from drills.files import write_atomically
 from drills.replay import bundle
 from drills.replay.replay import replay
-from tests.features.test_gherkin import parsed, scenarios_of
+from tests.features.test_gherkin import of_databases, scenarios_of
 from tests.support.answering import answering
 from tests.support.elsewhere import DATABASE, NAME, VAULT, back_up, configure, make_groups, make_source, plan_backups
 from tests.support.endpoint_runs import door, elsewhere, place
@@ -34,8 +34,8 @@ from tests.support.sandbox import RunningSandbox
 __all__ = ["door", "elsewhere", "place"]
 pytestmark = [pytest.mark.whole_run, pytest.mark.postgres, pytest.mark.sandbox]
 # those about another recovery point than the newest are no part of such a run
-SCENARIOS = sum(1 for feature in parsed() if "chosen_point" not in feature.tags for _ in scenarios_of(feature))
-CUT_OVERS = sum(1 for feature in parsed() if "cuts_over" in feature.tags for _ in scenarios_of(feature))
+SCENARIOS = sum(1 for feature in of_databases() if "chosen_point" not in feature.tags for _ in scenarios_of(feature))
+CUT_OVERS = sum(1 for feature in of_databases() if "cuts_over" in feature.tags for _ in scenarios_of(feature))
 PLANTS = Plants()
 SIGNING = {"DRILL_EVIDENCE_KEY": made_key(PLANTS)}
 BUCKET = "greenhouse-manifests"

@@ -11,8 +11,9 @@ from tests.support.rds import ROLE, eventually
 from tests.support.sandbox import RunningSandbox
 
 VAULT = "table-vault"
-# what a run changes and removes of tables
+# what a run changes and removes of tables, and of volumes
 OF_TABLES = {"dynamodb:DeleteTable", "dynamodb:TagResource"}
+OF_VOLUMES = {"ec2:CreateTags", "ec2:DeleteVolume"}
 ITEMS: list[dict[str, Any]] = [
     {"id": {"S": "a"}, "at": {"N": "1"}, "note": {"S": "first"}},
     {"id": {"S": "a"}, "at": {"N": "2"}, "tags": {"SS": ["x", "y"]}},

@@ -294,9 +294,8 @@ def set_password_of_restore_test(
     for raw in owned.find(clients, kind.copy, made.id):
         reason = why_protected(kind.copy, raw, protected) or why_elsewhere(raw, clients)
         if (kind.resource_of(raw), raw.get(kind.own_arn)) != (made.dbi_resource_id, made.arn):
-            reason = (
-                reason or f"it is {kind.resource_of(raw)}, and what the restore test made is {made.dbi_resource_id}"
-            )
+            other = kind.resource_of(raw) or "of no known identity"
+            reason = reason or f"it is {other}, and what the restore test made is {made.dbi_resource_id}"
         if all(tag.get("Key") != RESTORE_TEST_TAG for tag in raw.get("TagList") or ()):
             reason = reason or f"no tag {RESTORE_TEST_TAG}"
         if reason:
