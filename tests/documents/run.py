@@ -17,7 +17,10 @@ from tests.documents.reader import Reader, Shell
 from tests.documents.shape import difference
 
 TIMEOUT = 600.0  # seconds for one command; the installation and a whole drill take one or two minutes each
-RUN_ELSEWHERE = {"docs/runbook.md": "tests/sandbox/clients/test_runbook_cli.py runs and compares its commands"}
+RUN_ELSEWHERE = {
+    "docs/runbook.md": "tests/sandbox/clients/test_runbook_cli.py runs and compares its commands",
+    "docs/runbook-aurora.md": "tests/sandbox/clients/test_runbook_aurora.py runs and compares its commands",
+}
 _WHOLE_DRILL = re.compile(r"\bdrills run\b|\btox -e drill\b")
 
 
