@@ -78,6 +78,8 @@ def check_plan(config: Config) -> None:
                 f'profile "{config.profile_name}" allows no {what}, and an empty list allows nothing: {_LIST_IT}'
             )
     _require_listed(config, "region", config.restore_region, profile.regions)
+    if not config.target.is_database:
+        return  # which is restored into no group
     if restore.account:
         _require_listed(config, "account", restore.account, profile.accounts)
     missing = [key for key in ("subnet_group", "security_group") if not getattr(restore, key)]

@@ -54,10 +54,7 @@ def facts(effective: Config, expected: Sequence[ExpectedPromise]) -> dict[str, A
     Reads the chain and the key of the evidence. Raises NotForeseen for a target that is no database, and DrillError where the run
     could not be signed.
     """
-    if not effective.target.is_database:
-        raise NotForeseen(
-            f"--dry-run: expected a target that is a database, found {effective.target.in_words}: {not_yet(effective)}"
-        )
+    _require_database(effective)
     target, profile, restore = effective.target, effective.profile, effective.target.restore
     locked = restore.lock and not isinstance(profile, SandboxProfile)
     made = [f"parameter group {LOCK_PREFIX}NUMBER, the lock of the target"] if locked else []
@@ -103,6 +100,12 @@ def facts(effective: Config, expected: Sequence[ExpectedPromise]) -> dict[str, A
         "tells": {"whom": list(notices.places_of(effective)), "of": list(effective.notices.on)},
         "metrics": list(metrics.places_of(effective)),
     }
+
+
+def _require_database(effective: Config) -> None:
+    if not effective.target.is_database:
+        found = f"found {effective.target.in_words}: {not_yet(effective)}"
+        raise NotForeseen(f"--dry-run: expected a target that is a database, {found}")
 
 
 def not_yet(effective: Config) -> str:

@@ -342,8 +342,7 @@ class Target(Table):
         word, known = ("table", OF_TABLES) if self.is_table else ("volume", OF_VOLUMES)
         for name in sorted(self.model_fields_set - known):
             raise refuse(f"only what a {word} has ({', '.join(sorted(known - {'instance'}))})", name)
-        restore = self.restore.model_fields_set - {"backup_role_arn"}
-        if restore:
+        if restore := self.restore.model_fields_set - {"backup_role_arn"}:
             raise refuse(f"nothing but backup_role_arn in restore of a {word}", min(restore))
         if self.vault is None:
             raise refuse(f"the vault that has the {word}'s recovery points, under the key vault")

@@ -17,6 +17,8 @@ from drills.cli.doctor import account, machine, outputs
 from drills.cli.doctor.reach import answer_of
 from drills.cli.main import main
 from drills.clock import SystemClock
+from drills.config.load import load
+from drills.errors import Refused
 from tests.support.answering import Request, answering
 
 MIB = 2**20
@@ -153,6 +155,41 @@ def test_who_acts_is_asked_of_sts(doctor: Doctor, monkeypatch: pytest.MonkeyPatc
     assert code == 0, lines
     assert lines["credentials"]["found"] == "arn:aws:iam::000000000000:user/me in eu-central-1"
     assert lines["endpoint"]["state"] == lines["clock"]["state"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("named", "words"),
+    [('table = "orders"', "a DynamoDB table"), ('volume = "vol-0123456789abcdef0"', "an EBS volume")],
+)
+def test_a_target_that_is_no_database_is_judged_as_far_as_it_is_known(doctor: Doctor, named: str, words: str) -> None:
+    """What its drill needs of drill.toml is judged, the account too; what is not looked at for one is said."""
+    toml = f'[targets.orders]\n{named}\nvault = "vault"\n'
+    role = '[targets.orders.restore]\nbackup_role_arn = "arn:aws:iam::000000000000:role/restore"\n'
+    code, lines = doctor(toml)
+    with answering("POST", lambda _: (200, CALLER)) as url:
+        endpoint = f'[profiles.endpoint]\nendpoint_url = "{url}"\n'
+        lacking, without = doctor(f"{toml}{endpoint}", "--profile", "endpoint")
+        whole, known = doctor(f"{toml}{role}{endpoint}", "--profile", "endpoint")
+
+    assert (code, lines["configuration"]["state"], lines["target"]["state"]) == (0, "ok", "ok")
+    assert lines["target"]["found"].startswith(f"{words}, configured for a drill; not looked at for one: ")
+    assert (lacking, without["target"]["state"]) == (2, "problem")
+    assert "backup_role_arn: expected the role" in without["target"]["found"]
+    assert (whole, known["guards"]["state"], known["credentials"]["state"]) == (0, "ok", "ok"), known
+
+
+def test_the_guards_of_a_table_ask_for_no_scratch_groups(tmp_path: Path) -> None:
+    """Its restore takes none; that the lists of the profile allow something holds for it too."""
+    toml = '[targets.orders]\ntable = "orders"\nvault = "vault"\n[profiles.aws]\naccounts = ["123456789012"]\n'
+    file = tmp_path / "drill.toml"
+
+    def guards(text: str) -> str:
+        file.write_text(text)
+        return account._guards(load(file, profile="aws", target=None, environment={}, tables=True)).state
+
+    assert guards(f'{toml}regions = ["eu-central-1"]\n') == "ok"
+    with pytest.raises(Refused, match="allows no region"):
+        guards(toml)
 
 
 def test_an_endpoint_that_does_not_answer_is_a_problem(doctor: Doctor) -> None:

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.aws import guards
 from drills.aws.clock_offset import ClockOffsetProbe, clock_note, skew_of
-from drills.aws.endpoint_health import ALWAYS, check_endpoint, needed_by
+from drills.aws.endpoint_health import check_endpoint, needed_by
 from drills.aws.session import SERVICES, Clients
 from drills.aws.sides import open_source
 from drills.cli.doctor.line import Line, looked_at, problem
@@ -33,7 +33,7 @@ def lines(config: Config, clock: Clock) -> Iterator[Line]:
         yield problem("credentials", str(error))
         return
     if not isinstance(config.profile, EndpointProfile):
-        yield from _reached(clients)
+        yield from _reached(clients, needed_by(config.target))
     probe = ClockOffsetProbe(clock)
     probe.watch(clients.sts)
     yield looked_at("credentials", lambda: _caller(config, clients))
@@ -51,7 +51,7 @@ def _endpoint(url: str, needed: Sequence[str]) -> Line:
     return Line("endpoint", "ok", f"{url} answers{has}")
 
 
-def _reached(clients: Clients) -> Iterator[Line]:
+def _reached(clients: Clients, needed: Sequence[str]) -> Iterator[Line]:
     """Yield whether each endpoint answers a request that nobody signed: any answer of HTTP shows that it does."""
     urls = {name: getattr(clients, name).meta.endpoint_url for name in SERVICES}
     with ThreadPoolExecutor(len(urls)) as pool:
@@ -61,7 +61,7 @@ def _reached(clients: Clients) -> Iterator[Line]:
         remedy = "allow it in the firewall or the VPC (an interface endpoint), or set HTTPS_PROXY or AWS_CA_BUNDLE"
         if not said:
             yield Line(f"reach {name}", "ok", url)
-        elif name in (*ALWAYS, "backup"):
+        elif name in {*needed, "backup"}:
             yield problem(f"reach {name}", f"{url}: {said}", remedy)
         else:
             yield Line(f"reach {name}", "note", f"{url}: {said}; needed by some targets", remedy)

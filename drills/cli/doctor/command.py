@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.text import Text
 
+from drills.cli import refusals
 from drills.cli.common import CONFIG_OPTIONS, OUT, Command
 from drills.cli.doctor.line import Line, looked_at
 from drills.cli.doctor.machine import lines as of_machine
@@ -22,6 +23,7 @@ from drills.config.load import Config, SandboxProfile
 from drills.errors import COULD_NOT_RUN, USAGE
 from drills.evidence.keeper import store_of, try_key
 from drills.printable import printable, to_json
+from drills.run.context import RunOptions
 from drills.screen import Screen
 
 EXAMPLE = """\
@@ -69,6 +71,8 @@ def _lines(options: argparse.Namespace) -> Iterator[Line]:
     yield writable("reports", OUT)
     if config is None:
         return
+    if not config.target.is_database:
+        yield looked_at("target", lambda: _other(config))
     if not sandboxed:
         from drills.cli.doctor.account import lines as of_account  # loads boto3
 
@@ -82,7 +86,9 @@ def _configuration(options: argparse.Namespace) -> tuple[Config | None, Line]:
 
     def look() -> Line:
         file = Path(options.config) if options.config else None
-        config = configuration.load(file, profile=options.profile, target=options.target, environment=os.environ)
+        config = configuration.load(
+            file, profile=options.profile, target=options.target, environment=os.environ, tables=True
+        )
         loaded.append(config)
         where = config.file or "no drill.toml: the built-in sandbox"
         what = f"profile {config.profile_name} ({config.profile.kind}), target {config.target_name}"
@@ -90,6 +96,13 @@ def _configuration(options: argparse.Namespace) -> tuple[Config | None, Line]:
 
     line = looked_at("configuration", look)
     return (loaded[0] if loaded else None), line
+
+
+def _other(config: Config) -> Line:
+    """Look at what a drill of a table or volume needs of drill.toml, as `drills run` does before it begins."""
+    refusals.check(config, RunOptions())
+    unseen = "whether its service answers, whether it and its recovery points are there, and the rights of the role"
+    return Line("target", "ok", f"{config.target.in_words}, configured for a drill; not looked at for one: {unseen}")
 
 
 def _evidence(config: Config) -> Iterator[Line]:

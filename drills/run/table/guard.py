@@ -14,11 +14,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.aws import guards
 from drills.aws.endpoint_health import check_endpoint, needed_by
-from drills.aws.guarded.names import PREFIX
 from drills.aws.recorder import CallRecorder
 from drills.aws.remedies import explain
-from drills.config.load import AwsProfile, Config, EndpointProfile
-from drills.errors import COULD_NOT_RUN, DrillError, Refused
+from drills.config.load import Config, EndpointProfile
+from drills.errors import COULD_NOT_RUN, DrillError
 from drills.record import Journal
 from drills.run import context
 
@@ -45,12 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _check(effective: Config, folder: Path) -> None:
     """Raise the error of the first guard that does not hold; nothing is written to AWS before or by this."""
     profile, target = effective.profile, effective.target
-    guards.check_prefix(PREFIX, (target.instance,))
-    if isinstance(profile, AwsProfile) and not (profile.accounts and profile.regions):
-        raise Refused(
-            f'profile "{effective.profile_name}" allows no account or no region, and an empty list allows nothing: list what a '
-            "drill may touch"
-        )
+    guards.check_plan(effective)
     if isinstance(profile, EndpointProfile):
         check_endpoint(profile.endpoint_url, needed_by(target))
     source, there = context.identified_clients(effective, None, CallRecorder(folder, "guard"))
