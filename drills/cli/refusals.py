@@ -13,6 +13,7 @@ from drills.objectives import verdicts
 from drills.record import RECORD_NAME, RUN_ID, load
 from drills.redaction import redact_seed
 from drills.run import context
+from drills.tables.manifest import from_json
 from steps import own
 
 
@@ -74,16 +75,18 @@ def _check_resource(effective: Config, choices: context.RunOptions) -> None:
         ("--resume", choices.resume),
         ("--features", choices.features),
         ("--steps", choices.steps),
-        ("--damage", [each for each in choices.damage if each not in damages]),
+        ("--damage", choices.damage and not damages),
     )
     for option, value in given:
         if value:
             raise ConfigError(f"{option}: expected a target that is a database, found {word}: leave {option} out")
-    key, stored = f"targets.{effective.target_name}", effective.target.manifest
-    if stored and not Path(stored).is_file():
+    if unknown := [each for each in choices.damage if each not in damages]:
         raise ConfigError(
-            f"{key}.manifest: expected a manifest of drills table manifest, found no file {stored}: correct the path, or take one"
+            f"--damage {unknown[0]}: expected damage of {word} ({', '.join(damages)}): choose one of these"
         )
+    key = f"targets.{effective.target_name}"
+    if stored := effective.target.manifest:
+        _check_table_manifest(f"{key}.manifest", Path(stored))
     if isinstance(effective.profile, SandboxProfile):
         return
     if choices.damage:
@@ -94,6 +97,19 @@ def _check_resource(effective: Config, choices: context.RunOptions) -> None:
         raise ConfigError(
             f"{key}.restore.backup_role_arn: expected the role that AWS Backup restores with, found none: name it"
         )
+
+
+def _check_table_manifest(key: str, stored: Path) -> None:
+    """Refuse what is no manifest of a table before the run begins, in which it would be found after the restore."""
+    expected = f"{key}: expected a manifest of drills table manifest, found"
+    if not stored.is_file():
+        raise ConfigError(f"{expected} no file {stored}: correct the path, or take one")
+    try:
+        from_json(stored.read_text(encoding="utf-8"), f"{key}: {stored}")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{expected} {stored}, which cannot be read: {error}: correct the path, or take one"
+        ) from error
 
 
 def resumed_run(given: str) -> str:

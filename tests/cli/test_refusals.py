@@ -57,3 +57,33 @@ def test_a_bad_seed_is_refused_at_once(project: Path, seed: str, capsys: pytest.
     assert said.err.count("\n") == 1
     assert seed.split("/")[2].split(":")[0] in said.err if "://" in seed else seed in said.err
     assert sorted(project.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (
+            b"[profiles.sandbox]\n",
+            "carts.json is no manifest of a table: expected JSON as drills table manifest writes it",
+        ),
+        (b'{"schema_version": 1, "kind": "schema"}', "found the kind 'schema'"),
+        (b"\xff\xfe", "carts.json, which cannot be read"),
+        (None, "found no file carts.json"),
+    ],
+)
+def test_what_is_no_manifest_of_a_table_is_refused_before_the_run_begins(
+    project: Path, content: bytes | None, found: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit 2 and one sentence with the key; a run would find it after the restore."""
+    if content is not None:
+        (project / "carts.json").write_bytes(content)
+    (project / "drill.toml").write_text('[targets.carts]\ntable = "carts"\nvault = "vault"\nmanifest = "carts.json"\n')
+    before = sorted(project.rglob("*"))
+
+    assert cli.main(["run"]) == 2
+
+    said = capsys.readouterr().err
+    assert "targets.carts.manifest: " in said
+    assert found in said
+    assert said.count("\n") == 1
+    assert sorted(project.rglob("*")) == before

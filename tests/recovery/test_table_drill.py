@@ -266,7 +266,7 @@ def test_a_table_whose_tags_were_not_set_yet_is_the_runs_own_and_one_past_its_ti
         (("backup", "--retain", "1d"), "expected a target that is a database"),
         (("run", "--dry-run"), "--dry-run: expected a target that is a database"),
         (("run", "--seed", "my.dump"), "--seed: expected a target that is a database"),
-        (("run", "--damage", "row"), "--damage: expected a target that is a database"),
+        (("run", "--damage", "row"), "--damage row: expected damage of a DynamoDB table (item, attribute): choose one"),
     ],
 )
 def test_what_is_there_for_databases_alone_refuses_a_table_by_name(
