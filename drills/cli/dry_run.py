@@ -55,15 +55,7 @@ def facts(effective: Config, expected: Sequence[ExpectedPromise]) -> dict[str, A
     could not be signed.
     """
     _require_database(effective)
-    target, profile, restore = effective.target, effective.profile, effective.target.restore
-    locked = restore.lock and not isinstance(profile, SandboxProfile)
-    made = [f"parameter group {LOCK_PREFIX}NUMBER, the lock of the target"] if locked else []
-    for purpose in purposes(effective):
-        names = ScratchNames.of(RUN, purpose)
-        made += _copy(target.kind, names)
-        made += [] if restore.parameter_group else [_parameters(target.kind, names)]
-        made += [] if restore.subnet_group else [f"subnet group {names.subnet_group}"]
-        made += [] if restore.security_group else [f"security group {names.security_group}"]
+    target, profile, made = effective.target, effective.profile, _makes(effective)
     limits = effective.limits
     tags = scratch_tags(RUN, effective.target_name, "the run's start, limits and time_to_live", target.tags)
     price, chain = estimate(effective), chain_of(effective)
@@ -100,6 +92,20 @@ def facts(effective: Config, expected: Sequence[ExpectedPromise]) -> dict[str, A
         "tells": {"whom": list(notices.places_of(effective)), "of": list(effective.notices.on)},
         "metrics": list(metrics.places_of(effective)),
     }
+
+
+def _makes(effective: Config) -> list[str]:
+    """Return what the run would make, each thing by its kind and name."""
+    target, restore = effective.target, effective.target.restore
+    locked = restore.lock and not isinstance(effective.profile, SandboxProfile)
+    made = [f"parameter group {LOCK_PREFIX}NUMBER, the lock of the target"] if locked else []
+    for purpose in purposes(effective):
+        names = ScratchNames.of(RUN, purpose)
+        made += _copy(target.kind, names)
+        made += [] if restore.parameter_group else [_parameters(target.kind, names)]
+        made += [] if restore.subnet_group else [f"subnet group {names.subnet_group}"]
+        made += [] if restore.security_group else [f"security group {names.security_group}"]
+    return made
 
 
 def _require_database(effective: Config) -> None:

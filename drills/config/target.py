@@ -310,9 +310,8 @@ class Target(Table):
     def require_database(self, what: str) -> None:
         """Refuse a table or volume to what is there for databases alone. Raises ConfigError with `what` at the beginning."""
         if not self.is_database:
-            found = (
-                f'the table "{self.table}": {NO_TABLE}' if self.is_table else f'the volume "{self.volume}": {NO_VOLUME}'
-            )
+            table, volume = f'the table "{self.table}": {NO_TABLE}', f'the volume "{self.volume}": {NO_VOLUME}'
+            found = table if self.is_table else volume
             raise ConfigError(f"{what}: expected a target that is a database, found {found}")
 
     @model_validator(mode="after")
