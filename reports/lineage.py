@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from drills.model.instance import SourceKind
 from drills.model.lineage import MALWARE_SCAN, UNKNOWN, Lineage
 from drills.model.point import RecoveryPoint
 from drills.model.record import Restoration
@@ -20,7 +21,7 @@ _VAULTS = {
 _KEYS = {"CUSTOMER": "of the customer's", "AWS": "that AWS manages: the backup cannot be shared with another account"}
 
 
-def rows(point: RecoveryPoint, restoration: Restoration) -> Rows:
+def rows(point: RecoveryPoint, restoration: Restoration, kind: SourceKind = "instance") -> Rows:
     """Return the lineage of a restored point, each row a name and what is known; "unknown" where AWS did not say."""
     lineage = point.lineage or Lineage()
     found = [
@@ -31,9 +32,11 @@ def rows(point: RecoveryPoint, restoration: Restoration) -> Rows:
         ("backup rule", _rule(lineage)),
         ("parent", _parent(lineage)),
         ("copied from", "AWS names no other vault or snapshot" if lineage.copied_from == "" else lineage.copied_from),
-        ("engine version", _versions(point, restoration)),
-        ("malware scan", MALWARE_SCAN),
     ]
+    if kind in ("instance", "cluster"):
+        found.append(("engine version", _versions(point, restoration)))
+    if kind in MALWARE_SCAN:
+        found.append(("malware scan", MALWARE_SCAN[kind]))
     if lineage.not_read:
         found.append(("not read", "; ".join(lineage.not_read)))
     return tuple(found)

@@ -366,7 +366,7 @@ def facts(record: RunRecord) -> list[tuple[str, str]]:
         ("run", record.run_id),
         ("profile", record.profile),
         ("target", target.name if target else "not known yet"),
-        ("source instance", target.instance_id if target else ""),
+        (f"source {record.kind}", target.instance_id if target else ""),
         ("resource id", target.dbi_resource_id if target else ""),
         ("vault", (target.vault or "none") if target else ""),
         ("engine", f"PostgreSQL {target.engine_version}" if target and target.engine_version else ""),

@@ -82,6 +82,14 @@ OPTIONS: Mapping[str, tuple[str, str]] = {
     "--calls-per-second": ("profile", "calls_per_second"),
 }
 
+_OF_DATABASES = (
+    "target.instance",  # what a table or a volume is called stands under its own key
+    "target.engine",
+    "target.expects",
+    "target.hydrate",
+    "target.restore.make_parameter_group",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Config:
@@ -161,7 +169,7 @@ def load(
             Setting("profile", profile_name, profile_origin),
             *_settings("profile", changed["profile"], raw_profile, file.name, given),
             Setting("target", target_name, target_origin),
-            *_settings("target", changed["target"], raw_target, file.name, given),
+            *_settings_of_target(changed["target"], raw_target, file.name, given),
             *((Setting("history", drill.history, file.name),) if drill.history else ()),
             *_settings_of_tables(file, profile_name),
         ),
@@ -287,6 +295,15 @@ def _metrics(file: ConfigFile, targets: int) -> dict[str, MetricsConfig]:
                 f'"{table.cloudwatch}": a metric of two targets would hide that one of them was not drilled'
             )
     return found
+
+
+def _settings_of_target(
+    target: Target, raw: Mapping[str, Any], file: str, given: Mapping[str, tuple[str, str]]
+) -> Iterator[Setting]:
+    """Yield the settings of a target; of a table or a volume without the defaults that hold of databases alone."""
+    for each in _settings("target", target, raw, file, given):
+        if target.is_database or each.origin != DEFAULT or each.name not in _OF_DATABASES:
+            yield each
 
 
 def _settings_of_tables(file: ConfigFile, profile: str) -> Iterator[Setting]:

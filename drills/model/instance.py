@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 DatabaseKind = Literal["instance", "cluster"]
+SourceKind = Literal["instance", "cluster", "table", "volume"]  # what a target can be
 ResourceState = Literal["planned", "made", "gone", "left", "in use", "kept"]
 WITH_SANDBOX = "went with the sandbox"  # the note of what a run had in a sandbox when that ended
 NEVER_MADE = "never made"  # the end of the note of what was certainly not made

@@ -6,11 +6,17 @@ nothing is guessed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
+
+from drills.model.instance import SourceKind
 
 UNKNOWN = "unknown"
-MALWARE_SCAN = "not offered for RDS"  # botocore's Backup model, ScanResourceType: EBS, EC2 and S3
+MALWARE_SCAN: Mapping[SourceKind, str] = MappingProxyType(
+    {"instance": "not offered for RDS", "cluster": "not offered for RDS", "table": "not offered for DynamoDB"}
+)  # botocore's Backup model, ScanResourceType: EBS, EC2 and S3
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from drills.model.finding import CheckResult, NotChecked, Verdict
 from drills.model.forecast import ScoredForecast
 from drills.model.history import Trend
 from drills.model.incident import Incident
-from drills.model.instance import DatabaseKind, Resource, StatusChange
+from drills.model.instance import Resource, SourceKind, StatusChange
 from drills.model.point import RecoveryPoint, RefusedPoint
 from drills.model.price import RunPrice
 from drills.model.restore_job import RestoreTest
@@ -226,9 +226,16 @@ class RunRecord:
         return self.resumed_from.run_id if self.resumed_from else self.run_id
 
     @property
-    def kind(self) -> DatabaseKind:
-        """Whether the target is an instance or an Aurora cluster."""
+    def kind(self) -> SourceKind:
+        """Whether the target is an instance, an Aurora cluster, a DynamoDB table or an EBS volume."""
+        if self.target and self.target.kind in (TABLE, VOLUME):
+            return "table" if self.target.kind == TABLE else "volume"
         return "cluster" if value_of(self.settings, "target.cluster") else "instance"
+
+    @property
+    def is_of_database(self) -> bool:
+        """Whether the target is a database: a table or a volume has no engine, no canary and no query."""
+        return self.kind in ("instance", "cluster")
 
     @property
     def unverified(self) -> tuple[Verdict, ...]:

@@ -7,6 +7,7 @@ and throughput, no transfer between regions, no copied snapshot, no requests.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -14,10 +15,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from drills.model.engine import ENROLLED, EngineSupport
-from drills.model.instance import NEVER_MADE
+from drills.model.instance import NEVER_MADE, ResourceKind
 from drills.model.price import Billed, Price, SupportYears, UnitPrice
 from drills.model.record import RunRecord
 
@@ -25,6 +27,13 @@ TABLE = Path(__file__).with_name("prices.toml")
 LEAST_SECONDS = 600
 HOURS_OF_MONTH = 730  # as AWS's own estimates count
 YEARS_AT_FIRST = 2  # of Extended Support, at its first price
+# copies that are no instances: nothing here knows what they cost
+UNPRICED: Mapping[ResourceKind, str] = MappingProxyType(
+    {
+        "dynamodb-table": "what a DynamoDB table costs, which is not in the table of prices",
+        "ebs-volume": "what an EBS volume costs, which is not in the table of prices",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +167,14 @@ def price_of(copies: Iterable[Billed], asked: Iterable[UnitPrice] = ()) -> Price
     billed, table = tuple(copies), with_asked(prices(), asked)
     cost = cost_of(billed, table)
     return Price(None if cost.known is None else f"{cost.known:f}", cost.unknown, billed, str(table["date"]))
+
+
+def of_run(record: RunRecord, asked: Iterable[UnitPrice] = ()) -> Price:
+    """Return the price of the copies that a run made; of a table or a volume it is unknown, and not nothing."""
+    price = price_of(copies_of(record), asked)
+    made = (each.kind for each in record.resources if each.made_at is not None or not each.note.endswith(NEVER_MADE))
+    unpriced = (UNPRICED[kind] for kind in made if kind in UNPRICED)
+    return dataclasses.replace(price, unknown=tuple(dict.fromkeys((*price.unknown, *unpriced))))
 
 
 def told(price: Price, *, simulated: bool, asked: Iterable[UnitPrice] = ()) -> str:

@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import zip_longest
 from types import MappingProxyType
 
-from drills.model.instance import DatabaseKind, StatusChange
+from drills.model.instance import DatabaseKind, SourceKind, StatusChange
 from drills.model.record import Restoration, RunRecord
 from drills.model.timing import Moment, Phase
 
@@ -31,10 +31,12 @@ COMPARED = "content compared"
 HYDRATED = "hydrated"
 CLEAN = "cleaned up"
 
-STATUS_SOURCE: Mapping[DatabaseKind, str] = MappingProxyType(
+STATUS_SOURCE: Mapping[SourceKind, str] = MappingProxyType(
     {
         "instance": "DBInstanceStatus, when own clock first saw it",
         "cluster": "the cluster's Status, then its writer's DBInstanceStatus, when own clock first saw it",
+        "table": "TableStatus, when own clock first saw it",
+        "volume": "the volume's State, when own clock first saw it",
     }
 )
 
@@ -54,7 +56,7 @@ def moments(record: RunRecord) -> tuple[Moment, ...]:
     return tuple(sorted(found, key=lambda each: (each.at, each.seconds is not None, each.seconds or 0.0)))
 
 
-def statuses(restoration: Restoration, phases: Sequence[Phase], kind: DatabaseKind = "instance") -> Iterator[Phase]:
+def statuses(restoration: Restoration, phases: Sequence[Phase], kind: SourceKind = "instance") -> Iterator[Phase]:
     """Yield each status as a stretch: it lasts until the next is seen, the last one until the phase that it began in ends."""
     seen = [change for change in restoration.statuses if change.seconds is not None]
     for change, following in zip_longest(seen, seen[1:]):

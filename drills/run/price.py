@@ -46,4 +46,4 @@ def estimate(effective: Config, source: Instance | None = None, asked: tuple[Uni
 def at_end(record: RunRecord) -> RunPrice:
     """Return the price of a run that has ended, by the prices of its estimate."""
     known = record.price or RunPrice()
-    return dataclasses.replace(known, used=cost.price_of(cost.copies_of(record), known.asked))
+    return dataclasses.replace(known, used=cost.of_run(record, known.asked))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from drills.model.instance import SourceKind
 from drills.model.record import RunRecord
 from reports import words
 from reports.view import after_blocks, data_blocks, frame_blocks, recovery_blocks
@@ -26,6 +30,16 @@ BLOCKS = (
 )
 
 
+_KEPT_BACK: Mapping[SourceKind, str] = MappingProxyType(
+    {
+        "instance": " Row values never leave the database.",
+        "cluster": " Row values never leave the database.",
+        "table": " It holds no key and no value of an item.",
+        "volume": "",
+    }
+)
+
+
 def report(record: RunRecord) -> Report:
     """Page one and the fourteen blocks, in their order."""
     return Report(
@@ -33,5 +47,5 @@ def report(record: RunRecord) -> Report:
         record.run_id,
         first_page(record),
         tuple(block(record) for block in BLOCKS),
-        f"Made from drill.json of run {record.run_id} and from nothing else. Times are UTC. Row values never leave the database.",
+        f"Made from drill.json of run {record.run_id} and from nothing else. Times are UTC.{_KEPT_BACK[record.kind]}",
     )

@@ -30,6 +30,7 @@ def integrity(record: RunRecord) -> Block:
     found = words.recovery(record)
     checks = words.recovery_checks(record)
     expectation = words.EXPECTATIONS[found.expectation] if found else "nothing was restored"
+    of_database = record.is_of_database
     left = len(gaps.things_not_compared(record))
     how = f"{left} things not compared, or not exactly (block 8)" if left else "in full"
     lead = facts(
@@ -38,8 +39,8 @@ def integrity(record: RunRecord) -> Block:
         ("compared", how if checks else "nothing"),
         *coverage.lead(record),
         ("promises", words.promise_counts(record.promises)),
-        ("canary", _sentence(record, "canary") or "no canary was read"),
-        ("business rules", _sentence(record, "invariants") or "no invariant was evaluated"),
+        ("canary", _sentence(record, "canary") or ("no canary was read" if of_database else "")),
+        ("business rules", _sentence(record, "invariants") or ("no invariant was evaluated" if of_database else "")),
     )
     folded = [*([_checks(checks, expectation)] if checks else []), *coverage.folded(record)]
     verdicts = gaps.verdicts_beside_checks(record)
@@ -134,8 +135,11 @@ def security(record: RunRecord) -> Block:
         f"{parity.outcome}{' in what was compared' if unread else ''}: {parity.sentence}" if parity else NOT_RECORDED
     )
     key = f", key {point.kms_key_id}" if point and point.kms_key_id else ""
+    encrypted = (("yes" if point.encrypted else "no") + key) if point else NOT_RECORDED
+    if not record.is_of_database:
+        return _security_of_other(record, encrypted)
     lead = facts(
-        ("encrypted at rest", (("yes" if point.encrypted else "no") + key) if point else NOT_RECORDED),
+        ("encrypted at rest", encrypted),
         ("who can reach the copy", _sentence(record, "isolation") or NOT_RECORDED),
         ("who reached the copy", f"this drill, on {found.host}:{found.port}" if found and found.host else "nobody"),
         ("authentication and TLS", _sentence(record, "connection") or NOT_RECORDED),
@@ -152,6 +156,19 @@ def security(record: RunRecord) -> Block:
         else f"{result}; backup {'encrypted' if point and point.encrypted else 'not encrypted'}"
     )
     return Block(7, "security", "Security during the recovery", f"{said[:1].upper()}{said[1:]}", (lead,))
+
+
+def _security_of_other(record: RunRecord, encrypted: str) -> Block:
+    """What is known of a table or a volume, which has no network, no login and no code of its own."""
+    kind = record.kind
+    lead = facts(
+        ("backup encrypted at rest", encrypted),
+        ("who can reach the copy", f"who has the right to the {kind} in IAM: not looked at"),
+        (f"settings of the {kind}", _sentence(record, "settings") or NOT_RECORDED),
+        ("keys and values of items in this report", "none" if kind == "table" else ""),
+    )
+    told = f"Who can reach the {kind} was not looked at" if words.recovery(record) else "Nothing was restored"
+    return Block(7, "security", "Security during the recovery", told, (lead,))
 
 
 def findings(record: RunRecord) -> Block:
@@ -171,7 +188,8 @@ def findings(record: RunRecord) -> Block:
             else "Nothing was checked, so nothing could be found."
         )
         return Block(9, "findings", "Findings and actions", told.rstrip("."), (Lines((told,)), actions))
-    caption = "Differences between what should be there and what was restored. No row values are shown."
+    caption = "Differences between what should be there and what was restored."
+    caption += " No row values are shown." if record.is_of_database else ""
     lead = (Findings(caption, views[:LEAD_FINDINGS]), actions)
     more = views[LEAD_FINDINGS:]
     folded = (

@@ -14,6 +14,8 @@ from reports.view.whom import aws_caller, by_whom
 
 THREATS = {
     "instance loss": "the {kind} and its storage are lost",
+    "table loss": "the table and its items are lost",
+    "volume loss": "the volume and what it holds are lost",
     "logical corruption": "data was deleted or damaged by a program or a person",
     "account or region loss": "the account or the region cannot be reached",
 }
@@ -22,7 +24,9 @@ THREATS = {
 def identity(record: RunRecord) -> Block:
     """Which drill this is, of what kind, with which version and configuration."""
     kept = record.evidence
-    scenario = value_of(record.settings, "--scenario") or "instance loss"
+    scenario = value_of(record.settings, "--scenario") or (
+        "instance loss" if record.is_of_database else f"{record.kind} loss"
+    )
     version = " ".join(filter(None, (record.tool_version, record.commit and f"(commit {record.commit})")))
     lead = facts(
         ("run", record.run_id),
@@ -56,8 +60,9 @@ def identity(record: RunRecord) -> Block:
 
 def _test_type(record: RunRecord) -> str:
     """The kind of test in the words of NIST SP 800-84: a test of a component, or one that its service takes part in."""
+    component = "database" if record.is_of_database else record.kind
     moved = any(each.name == "cut-over" and each.outcome == "met" for each in record.verdicts)
-    kind = "functional test: database and service" if moved else "functional test of one component: the database"
+    kind = "functional test: database and service" if moved else f"functional test of one component: the {component}"
     return f"{kind}; in part" if record.partial else kind
 
 
@@ -65,14 +70,15 @@ def scope(record: RunRecord) -> Block:
     """What was drilled, by whose objectives, and what was expected and not tested."""
     target, plan, found = record.target, record.plan, words.recovery(record)
     missing, count = untested(record), untested_count(record)
+    not_known = NOT_RECORDED if record.is_of_database else ""
     lead = facts(
         ("target", target.name if target else "not known yet"),
         (f"source {record.kind}", target.instance_id if target else ""),
         ("resource id", target.dbi_resource_id if target else ""),
         ("databases", ", ".join(target.databases) if target else ""),
         ("data", target.data if target else ""),
-        ("size", words.show_bytes(target.size_bytes) if target and target.size_bytes is not None else NOT_RECORDED),
-        ("engine", f"PostgreSQL {target.engine_version}" if target and target.engine_version else NOT_RECORDED),
+        ("size", words.show_bytes(target.size_bytes) if target and target.size_bytes is not None else not_known),
+        ("engine", f"PostgreSQL {target.engine_version}" if target and target.engine_version else not_known),
         ("drilled in AWS by", aws_caller(record)),
         ("source account", supplied(target.account) if target else ""),
         ("source region", supplied(target.region) if target else ""),

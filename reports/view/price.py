@@ -14,7 +14,7 @@ def cost_line(record: RunRecord) -> str:
     if record.incident and record.incident.hour:
         return f"an hour of the copy, which stays: {record.incident.hour}"
     kept = record.price or RunPrice()
-    used = kept.used or cost.price_of(cost.copies_of(record))
+    used = kept.used or cost.of_run(record)
     told = cost.told(used, simulated=record.simulated, asked=kept.asked)
     hours = sum(each.seconds for each in used.copies) / 3600
     billed = f" ({hours:.2f} h of {_copies(used.copies)})" if used.copies else ""

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from drills.model.instance import SourceKind
 from drills.model.point import RecoveryPoint
 from drills.model.record import Restoration, RunRecord, value_of
 from reports import charts, lineage, recovery_words, words
 from reports.view.parts import NOT_RECORDED, NOT_SUPPLIED, Block, Folded, Lines, Part, Row, drawing, facts, table
+
+COPIES: Mapping[SourceKind, str] = MappingProxyType(
+    {
+        "instance": "instance (DBInstanceStatus)",
+        "cluster": "cluster and its writer",
+        "table": "table (TableStatus)",
+        "volume": "volume (State)",
+    }
+)
 
 
 def recovery_point(record: RunRecord) -> Block:
@@ -51,7 +64,7 @@ def _point_rows(record: RunRecord, found: Restoration, point: RecoveryPoint) -> 
         ("completed", words.show_instant(point.completed_at)),
         ("expires", words.show_instant(point.expires_at, "never, or not known")),
         ("chosen by", _chosen_by(record)),
-        *lineage.rows(point, found),
+        *lineage.rows(point, found, record.kind),
         ("storage", f"{point.allocated_gib} GiB" if point.allocated_gib is not None else ""),
     ]
 
@@ -116,8 +129,7 @@ def _tables(record: RunRecord) -> list[Folded]:
             (status, since, until, lasted, pending)
             for since, until, status, pending, lasted in recovery_words.status_rows(record, found)
         ]
-        shown = "instance (DBInstanceStatus)" if record.kind == "instance" else "cluster and its writer"
-        caption = f"Statuses of the scratch {shown}, from when this machine's clock first saw each"
+        caption = f"Statuses of the scratch {COPIES[record.kind]}, from when this machine's clock first saw each"
         columns = "Status:name, From (UTC), Until (UTC), Lasted:number, Still pending"
         made.append(Folded(f"Statuses of the copy: {len(statuses)}", (table(caption, columns, statuses),)))
     return made
@@ -125,7 +137,7 @@ def _tables(record: RunRecord) -> list[Folded]:
 
 def results(record: RunRecord) -> Block:
     """RTA against RTO and RPA against RPO, the schedule's worst case, and how fast the restore was."""
-    views = words.objective_views(record)
+    views, of_database = words.objective_views(record), record.is_of_database
     rows = [
         (
             f"{view.actual_name} against {view.objective_name}",
@@ -143,8 +155,8 @@ def results(record: RunRecord) -> Block:
     lead: list[Part] = [table(caption, columns, rows), Lines(tuple(recovery_words.beside_rta(record)))]
     lead.append(
         facts(
-            ("restore throughput", _throughput(record)),
-            ("copy read once", recovery_words.hydration_line(record) or "not asked for"),
+            ("restore throughput", _throughput(record) if of_database else ""),
+            ("copy read once", (recovery_words.hydration_line(record) or "not asked for") if of_database else ""),
             ("work recovery time (WRT)", NOT_SUPPLIED),
             ("tolerable outage (MTD)", NOT_SUPPLIED),
         )

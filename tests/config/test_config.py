@@ -639,3 +639,15 @@ def test_a_target_that_is_meant_only_by_its_name_is_nobody_s_to_expect(tmp_path:
     file.write_text("[targets.a]\nonly_by_name = true\n", encoding="utf-8")
     with pytest.raises(ConfigError, match="expected one without only_by_name, found a: name it with --target"):
         config.fleet_targets_of(file)
+
+
+def test_the_settings_of_a_table_leave_out_the_defaults_of_databases(tmp_path: Path) -> None:
+    """A report of a table has no engine and no hydration among its settings; what somebody wrote down stays."""
+    file = tmp_path / "drill.toml"
+    file.write_text('[profiles.sandbox]\n[targets.orders]\ntable = "Orders"\nvault = "kept"\n')
+    named = {each.name for each in load(file, profile=None, target=None, environment={}, tables=True).settings}
+    assert {"target.table", "target.vault", "target.sample", "target.items.segments"} <= named
+    assert not {"target.engine", "target.hydrate", "target.expects", "target.instance"} & named
+    file.write_text('[profiles.sandbox]\n[targets.orders]\ninstance = "orders"\n')
+    named = {each.name for each in load(file, profile=None, target=None, environment={}).settings}
+    assert {"target.engine", "target.hydrate", "target.expects", "target.instance"} <= named
