@@ -17,7 +17,11 @@ pytestmark = [pytest.mark.postgres, pytest.mark.sandbox]
 
 @pytest.fixture
 def armed(beating: RunningSandbox) -> Iterator[RunningSandbox]:
-    """The sandbox, whose faults the test arms; every one of them must have struck by its end."""
+    """The sandbox, whose faults the test arms; every one of them must have struck by its end.
+
+    The session has one such sandbox: what other modules have armed in it is no fault of these tests.
+    """
+    beating.control.clear_faults()
     yield beating
     struck = [(fault["kind"], fault["struck"]) for fault in beating.control.faults()]
     beating.control.clear_faults()
