@@ -140,6 +140,7 @@ class TestOnTheWay:
     ) -> None:
         """Throttling is waited for; then the restored instance is spoilt, which is told with its status."""
         control = scene.sandbox.control
+        control.clear_faults()  # what other modules of this session have armed
         control.arm("throttling", service="rds", operation="RestoreDBInstanceFromDBSnapshot", times=2)
         control.arm("incompatible-restore", service="rds", name="faults")
         stopped(commands, ("resume",), "settle", "'incompatible-restore' and never becomes available from there")

@@ -156,6 +156,7 @@ class TestOfAHealthySource:
 
     def test_a_restored_instance_without_its_network(self, commands: CommandLine, scene: Scene) -> None:
         """`incompatible-network`: its status is told, and the rollback names what a person must delete first."""
+        scene.sandbox.control.clear_faults()  # what other modules of this session have armed
         scene.sandbox.control.arm("incompatible-network", service="rds", name=scene.name)
         sentence = stopped(
             commands, ("run",), "settle", "'incompatible-network' and never becomes available from there"
