@@ -11,7 +11,7 @@ from drills.model.finding import CheckResult, NotChecked
 from drills.model.point import RecoveryPoint
 from drills.model.record import Restoration
 from drills.objectives.data_loss import NewestData
-from drills.recovery.resource_drill import ResourceDrill
+from drills.recovery.resource.drill import ResourceDrill
 from drills.recovery.setup import Setup
 from drills.recovery.table.points import points_of
 from drills.recovery.table.restore import restore

@@ -11,15 +11,14 @@ from drills.aws import owned
 from drills.aws.guarded.guard import Guard, NotOwn, Protected
 from drills.aws.guarded.names import ScratchName
 from drills.aws.read import error_code
-from drills.aws.remedies import advice
-from drills.clock import wait_until
 from drills.errors import ConfigError, RestoreFailed
-from drills.model.instance import Resource, ResourceKind, StatusChange
+from drills.model.instance import Resource, ResourceKind
 from drills.model.point import RecoveryPoint
 from drills.model.record import Restoration
 from drills.objectives import timeline
+from drills.recovery.resource.followed_job import FollowedJob
 from drills.recovery.setup import Setup
-from drills.recovery.table.points import progress_of, restore_metadata
+from drills.recovery.table.points import restore_metadata
 
 KIND: ResourceKind = "dynamodb-table"
 
@@ -42,8 +41,7 @@ def restore(setup: Setup, point: RecoveryPoint, enter: Callable[[str], None]) ->
     journal.resource(dataclasses.replace(planned, state="made", made_at=setup.clock.now()))
     journal.mark(timeline.ACCEPTED)
     enter("restore")
-    waiting.until_active(job)
-    return waiting.restoration
+    return waiting.until_active(job)
 
 
 class _Waiting:
@@ -53,40 +51,23 @@ class _Waiting:
         self._setup = setup
         self._name = name
         self._tagged = False
-        self.restoration = restoration
+        self._followed = FollowedJob(setup, restoration)
         record = setup.journal.record
         self.guard = Guard(setup.scratch_clients, record.owner, Protected.of(record), setup.clock)
-        setup.journal.restoration(restoration)
 
-    def until_active(self, job: str) -> None:
-        timeout = self._setup.target.timeout.total_seconds()
-        what = f"the table {self._name} to be restored"
-        try:
-            wait_until(
-                lambda: self._is_done(job), timeout, self._setup.clock, every=self._setup.poll_seconds, what=what
-            )
-        except TimeoutError as error:
-            raise RestoreFailed(
-                f"{error}: see the job with aws backup describe-restore-job --restore-job-id {job}, or raise "
-                f"{self._setup.timeout_key}"
-            ) from error
+    def until_active(self, job: str) -> Restoration:
+        what = f"the table {self._name}"
+        self._followed.until_there(job, what, f"{what} to be restored", self._is_active)
+        return self._followed.restoration
 
-    def _is_done(self, job: str) -> bool:
-        clients = self._setup.scratch_clients
-        progress = progress_of(clients, job)
-        if progress.status in ("FAILED", "ABORTED"):
-            told = advice(progress.message, "see its status with aws backup describe-restore-job")
-            raise RestoreFailed(
-                f"expected AWS Backup to restore the table {self._name}, found the job {job} {progress.status}: "
-                f"{progress.message}: {told}"
-            )
-        found = owned.find(clients, KIND, self._name)
+    def _is_active(self) -> bool:
+        found = owned.find(self._setup.scratch_clients, KIND, self._name)
         if not found:
             return False
         status = str(found[0]["TableStatus"])
-        self._note(status)
+        self._followed.note(status)
         self._tag()
-        return status == "ACTIVE" and progress.status == "COMPLETED" and self._tagged
+        return status == "ACTIVE" and self._tagged
 
     def _tag(self) -> None:
         """Give the table the run's tags as soon as DynamoDB takes them: a restore can be given none."""
@@ -107,12 +88,3 @@ class _Waiting:
 
     def _place(self) -> tuple[str, str]:
         return self._setup.scratch_clients.account, self._setup.scratch_clients.region
-
-    def _note(self, status: str) -> None:
-        seen = self.restoration.statuses
-        if seen and seen[-1].status == status:
-            return
-        journal = self._setup.journal
-        change = StatusChange(self._setup.clock.now(), status, seconds=journal.elapsed())
-        self.restoration = dataclasses.replace(self.restoration, statuses=(*seen, change))
-        journal.restoration(self.restoration)

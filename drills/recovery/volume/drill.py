@@ -9,7 +9,7 @@ from drills.model.finding import CheckResult
 from drills.model.point import RecoveryPoint
 from drills.model.record import Restoration
 from drills.objectives.data_loss import NewestData
-from drills.recovery.resource_drill import ResourceDrill
+from drills.recovery.resource.drill import ResourceDrill
 from drills.recovery.setup import Setup
 from drills.recovery.volume import settings
 from drills.recovery.volume.points import points_of, restore_metadata

@@ -12,15 +12,13 @@ from collections.abc import Callable, Mapping
 from drills.aws import owned
 from drills.aws.guarded.guard import Guard, NotOwn, Protected
 from drills.aws.guarded.names import ScratchName
-from drills.aws.remedies import advice
-from drills.clock import wait_until
 from drills.errors import ConfigError, RestoreFailed
-from drills.model.instance import Resource, ResourceKind, StatusChange
+from drills.model.instance import Resource, ResourceKind
 from drills.model.point import RecoveryPoint
 from drills.model.record import Restoration
 from drills.objectives import timeline
+from drills.recovery.resource.followed_job import FollowedJob
 from drills.recovery.setup import Setup
-from drills.recovery.table.points import progress_of
 
 KIND: ResourceKind = "ebs-volume"
 
@@ -43,8 +41,7 @@ def restore(
     journal.mark(timeline.ACCEPTED)
     enter("restore")
     waiting = _Waiting(setup, guard, made, Restoration("recovery", point, name, expectation=setup.expectation))
-    waiting.until_available(job)
-    return waiting.restoration
+    return waiting.until_available(job)
 
 
 class _Waiting:
@@ -55,35 +52,20 @@ class _Waiting:
         self._guard = guard
         self._made = made
         self._tagged = False
-        self.restoration = restoration
-        setup.journal.restoration(restoration)
+        self._followed = FollowedJob(setup, restoration)
 
-    def until_available(self, job: str) -> None:
-        timeout = self._setup.target.timeout.total_seconds()
-        what = f"the volume of the restore job {job} to be restored"
-        try:
-            wait_until(
-                lambda: self._is_done(job), timeout, self._setup.clock, every=self._setup.poll_seconds, what=what
-            )
-        except TimeoutError as error:
-            raise RestoreFailed(
-                f"{error}: see the job with aws backup describe-restore-job --restore-job-id {job}, or raise "
-                f"{self._setup.timeout_key}"
-            ) from error
+    def until_available(self, job: str) -> Restoration:
+        awaited = f"the volume of the restore job {job} to be restored"
+        self._followed.until_there(job, "a volume", awaited, self._is_available)
+        return self._followed.restoration
 
-    def _is_done(self, job: str) -> bool:
-        progress = progress_of(self._setup.scratch_clients, job)
-        if progress.status in ("FAILED", "ABORTED"):
-            told = advice(progress.message, "see its status with aws backup describe-restore-job")
-            raise RestoreFailed(
-                f"expected AWS Backup to restore a volume, found the job {job} {progress.status}: {progress.message}: {told}"
-            )
+    def _is_available(self) -> bool:
         found = owned.find(self._setup.scratch_clients, KIND, self._made.id)
         if not found or found[0]["State"] == owned.RESTORING:
             return False
-        self._note(str(found[0]["State"]))
+        self._followed.note(str(found[0]["State"]))
         self._tag()
-        return found[0]["State"] == "available" and progress.status == "COMPLETED"
+        return bool(found[0]["State"] == "available")
 
     def _tag(self) -> None:
         """Give the volume the run's tags and its name, once: a restore can be given none."""
@@ -100,12 +82,3 @@ class _Waiting:
                 self._tagged = True
         except NotOwn as error:
             raise RestoreFailed(f"expected the volume {self._made.id} to be this run's own, found: {error}") from error
-
-    def _note(self, status: str) -> None:
-        seen = self.restoration.statuses
-        if seen and seen[-1].status == status:
-            return
-        journal = self._setup.journal
-        change = StatusChange(self._setup.clock.now(), status, seconds=journal.elapsed())
-        self.restoration = dataclasses.replace(self.restoration, statuses=(*seen, change))
-        journal.restoration(self.restoration)

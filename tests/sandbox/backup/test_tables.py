@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from drills.errors import ConfigError
+from tests.support.accounts import copied
 from tests.support.backup import OTHER_REGION
 from tests.support.rds import ROLE, code, eventually
 from tests.support.sandbox import RunningSandbox
@@ -110,18 +110,9 @@ def test_a_damaged_point_is_restored_as_it_is_and_no_other_changes(kept: Kept) -
     """An item can be lost from a point, and an attribute changed; the copy has the damage, a point that shared the data has not."""
     there = dataclasses.replace(kept.sandbox, region=OTHER_REGION)
     vault = there.client("backup").create_backup_vault(BackupVaultName="tables-abroad")["BackupVaultArn"]
-    copied = kept.backup.start_copy_job(
-        RecoveryPointArn=kept.point,
-        SourceBackupVaultName=VAULT,
-        DestinationBackupVaultArn=vault,
-        IamRoleArn=ROLE,
-    )["CopyJobId"]
-
-    def arrived() -> dict[str, Any] | None:
-        seen = dict(kept.backup.describe_copy_job(CopyJobId=copied)["CopyJob"])
-        return seen if seen["State"] == "COMPLETED" else None
-
-    copy = dict(eventually(arrived, "the copy job"))["DestinationRecoveryPointArn"]
+    job = copied(kept.sandbox, kept.point, VAULT, vault)
+    assert job["State"] == "COMPLETED", job
+    copy = job["DestinationRecoveryPointArn"]
     assert f":{OTHER_REGION}:" in copy
     done = kept.sandbox.control.damage(copy, ["item", "attribute"])
     assert [(each["kind"], each["object"]) for each in done] == [

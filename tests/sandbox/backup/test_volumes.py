@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.support.accounts import copied
 from tests.support.backup import OTHER_REGION
 from tests.support.rds import ROLE, code, eventually
 from tests.support.sandbox import RunningSandbox
@@ -108,18 +108,9 @@ def test_a_copy_in_another_region_is_under_the_key_of_its_vault(kept: KeptVolume
     """It is a snapshot there, from which a volume is restored; deleting the point deletes the snapshot, and not its source."""
     there = dataclasses.replace(kept.sandbox, region=OTHER_REGION)
     vault = there.client("backup").create_backup_vault(BackupVaultName="volumes-abroad")["BackupVaultArn"]
-    copied = kept.backup.start_copy_job(
-        RecoveryPointArn=kept.point,
-        SourceBackupVaultName=VAULT,
-        DestinationBackupVaultArn=vault,
-        IamRoleArn=ROLE,
-    )["CopyJobId"]
-
-    def arrived() -> dict[str, Any] | None:
-        seen = dict(kept.backup.describe_copy_job(CopyJobId=copied)["CopyJob"])
-        return seen if seen["State"] == "COMPLETED" else None
-
-    copy = dict(eventually(arrived, "the copy job"))["DestinationRecoveryPointArn"]
+    job = copied(kept.sandbox, kept.point, VAULT, vault)
+    assert job["State"] == "COMPLETED", job
+    copy = job["DestinationRecoveryPointArn"]
     assert copy.startswith(f"arn:aws:ec2:{OTHER_REGION}::snapshot/snap-")
     abroad = dataclasses.replace(kept, sandbox=there, job={"RecoveryPointArn": copy})
     key = there.client("backup").describe_backup_vault(BackupVaultName="volumes-abroad")["EncryptionKeyArn"]

@@ -1,0 +1,1 @@
+"""What the drills of resources beside databases share."""
