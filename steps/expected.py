@@ -18,6 +18,7 @@ from pytest_bdd.parser import Feature, Scenario, ScenarioTemplate, Step
 
 from drills.config.load import Config
 from drills.errors import ConfigError
+from drills.model.instance import OTHERS
 from drills.model.record import ExpectedPromise
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -27,8 +28,6 @@ OTHER_POINT = {True: "chosen_point", False: "newest_point"}
 # Scenarios with a restore of their own, which would come between the phases that are measured.
 AFTERWARDS = ("damages_backup", "moment")
 CUTS_OVER = "cuts_over"
-# of the scenarios about a target that is a DynamoDB table, and of one that is an EBS volume
-OF_TABLES, OF_VOLUMES = "dynamodb", "ebs"
 _RECOVERS = re.compile(r"\b(restored|recovered|moved to a database)\b")
 
 
@@ -73,7 +72,7 @@ def of_run(effective: Config, own: Sequence[Path]) -> tuple[ExpectedPromise, ...
 def belongs(tags: Collection[str], effective: Config) -> bool:
     """Return whether a scenario with these tags is about a target such as this one, and about the point that is drilled."""
     target = effective.target
-    of_kind = (OF_TABLES in tags) == target.is_table and (OF_VOLUMES in tags) == target.is_volume
+    of_kind = all((kind.tag in tags) == (kind is target.other) for kind in OTHERS.values())
     return of_kind and OTHER_POINT[target.sample.kind == "newest"] not in tags
 
 

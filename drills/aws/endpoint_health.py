@@ -21,8 +21,6 @@ from drills.errors import DrillError
 
 HEALTH_PATH = "/_localstack/health"
 ALWAYS = ("rds", "ec2", "sts")  # without which nothing is restored
-OF_TABLES = ("backup", "dynamodb", "sts")  # without which no DynamoDB table is restored
-OF_VOLUMES = ("backup", "ec2", "sts")  # and no EBS volume
 _PRESENT = ("available", "running", "starting", "initializing", "initialized")
 _SNAPSHOTS = "; without vault in its table of drill.toml the target's RDS snapshots are drilled, which needs no backup"
 
@@ -50,10 +48,8 @@ class Health:
 
 def needed_by(target: Target) -> tuple[str, ...]:
     """Return the services that a drill of this target cannot do without; of what it can, the scenarios say so themselves."""
-    if target.is_table:
-        return OF_TABLES
-    if target.is_volume:
-        return OF_VOLUMES
+    if target.other:
+        return target.other.services
     more = {
         "backup": target.vault or target.copy_vault,
         "s3": target.manifests and target.manifests.store.startswith("s3://"),

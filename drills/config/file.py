@@ -19,6 +19,7 @@ from drills.config.table import Table
 from drills.config.target import DrillTable, Target
 from drills.config.values import did_you_mean, one_of, show_key, show_value, unknown_key
 from drills.errors import ConfigError
+from drills.model.instance import OTHERS
 from drills.redaction import looks_secret
 
 DEFAULT_FILE = "drill.toml"
@@ -150,7 +151,8 @@ class ConfigFile:
 
     def target(self, name: str, raw: Mapping[str, Any]) -> Target:
         """Return the target of that name; its instance is called the same unless the file says otherwise."""
-        named = {} if {"cluster", "table", "volume"} & raw.keys() else {"instance": name}
+        others = {"cluster", *(kind.key for kind in OTHERS.values())}
+        named = {} if others & raw.keys() else {"instance": name}
         return self.table(Target, dotted_key("targets", name), named | dict(raw))
 
     def table(self, model: type[AnyTable], where: str, raw: Mapping[str, Any]) -> AnyTable:

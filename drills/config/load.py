@@ -83,7 +83,7 @@ OPTIONS: Mapping[str, tuple[str, str]] = {
 }
 
 _OF_DATABASES = (
-    "target.instance",  # what a table or a volume is called stands under its own key
+    "target.instance",  # what is no database is called under a key of its own
     "target.engine",
     "target.expects",
     "target.hydrate",
@@ -263,8 +263,9 @@ def _override(
             raise ConfigError(
                 f'{option}: expected a profile of kind {fits}, found profile "{profile_name}" of kind "{table.kind}"'
             )
-        key = "table" if target.is_table else "volume"
-        own = {"instance": target.instance} if target.is_database else {key: target.instance, "vault": target.vault}
+        own: dict[str, Any] = {"instance": target.instance}
+        if target.other:
+            own = {target.other.key: target.instance, "vault": target.vault}
         rest = own if part == "target" else {}
         try:
             checked = validate_table(type(table), rest | {field: text}, Path(), "", option)
@@ -300,7 +301,7 @@ def _metrics(file: ConfigFile, targets: int) -> dict[str, MetricsConfig]:
 def _settings_of_target(
     target: Target, raw: Mapping[str, Any], file: str, given: Mapping[str, tuple[str, str]]
 ) -> Iterator[Setting]:
-    """Yield the settings of a target; of a table or a volume without the defaults that hold of databases alone."""
+    """Yield the settings of a target; of what is no database without the defaults that hold of databases alone."""
     for each in _settings("target", target, raw, file, given):
         if target.is_database or each.origin != DEFAULT or each.name not in _OF_DATABASES:
             yield each

@@ -12,19 +12,20 @@ from pydantic import Field
 from drills.config.evidence import StoreText
 from drills.config.table import Table
 from drills.config.values import Name, PathText, Span
+from drills.model.instance import TABLE, OtherKind
 
-NO_TABLE = "for a DynamoDB table there are drills so far: see docs/dynamodb.md"
-NO_VOLUME = "for an EBS volume there are drills so far: see docs/ebs.md"
-# the keys of a target that mean something for a table; each other one is refused
-OF_TABLES = frozenset(
+# the keys of a target that mean something where it is no database; each other one is refused
+_OF_OTHERS = frozenset(
     {
-        *("table", "instance", "vault", "rto", "rpo", "rto_clock", "allowances", "disaster", "sample", "drill_every"),
-        *("only_by_name", "tags", "timeout", "time_to_live", "limits", "restore", "plan", "items", "manifest", "tier"),
+        *("instance", "vault", "rto", "rpo", "rto_clock", "allowances", "disaster", "sample", "drill_every"),
+        *("only_by_name", "tags", "timeout", "time_to_live", "limits", "restore", "plan", "tier"),
     }
 )
 
 
-OF_VOLUMES = OF_TABLES - {"table", "items", "manifest"} | {"volume"}
+def keys_of(kind: OtherKind) -> frozenset[str]:
+    """Return the keys that a target of this kind can have. Pure."""
+    return _OF_OTHERS | {kind.key} | ({"items", "manifest"} if kind.record == TABLE else set())
 
 
 class ManifestStore(Table):

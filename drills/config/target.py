@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from drills.config.acknowledged import KnownDifference
 from drills.config.cutover import CutoverConfig
 from drills.config.limits import Limit, Limits, LimitsTable, limits_of, wait_limit
-from drills.config.manifests import NO_TABLE, NO_VOLUME, OF_TABLES, OF_VOLUMES, ManifestStore, TableItems
+from drills.config.manifests import ManifestStore, TableItems, keys_of
 from drills.config.objectives import SAMPLE_BUDGET, Allowances, NamedQuery, TiersTable
 from drills.config.plan import PlanConfig
 from drills.config.posture import Parity, PostureConfig, PreflightConfig
@@ -39,24 +39,22 @@ from drills.config.values import (
     RoleArn,
     Span,
     TableName,
+    Tags,
     Variable,
     VaultName,
     VolumeId,
     frozen_mapping,
     no_entries,
     refuse,
-    taggable,
     unknown_key,
 )
 from drills.errors import ConfigError
 from drills.model.acknowledgement import Acknowledgement
 from drills.model.finding import Requirement
-from drills.model.instance import DatabaseKind
+from drills.model.instance import OTHERS, TABLE, DatabaseKind, OtherKind
 from drills.model.point import NEWEST, PointSelector, parse_point_selector
 from drills.model.policy import BLOCKING, CHECKS, TablePolicy, Tier, left_out_of, parse_table_policy
-from drills.model.record import TABLE, VOLUME
 from drills.model.timing import Objectives
-from drills.redaction import looks_secret
 
 # -- targets ----------------------------------------------------------------------------------------------------------
 
@@ -153,25 +151,6 @@ def _blocking(raw: Mapping[str, bool]) -> Mapping[str, bool]:
     return frozen_mapping(raw)
 
 
-_MOST_TAGS = 50 - 3  # of a resource ("Quotas and constraints for Amazon RDS"), without the drill's own
-
-
-def _tags(raw: Mapping[str, str]) -> Mapping[str, str]:
-    """Refuse what RDS refuses (its API reference, Tag): length, characters, `aws:` and `rds:`, and more than a resource has."""
-    for key, value in raw.items():
-        if looks_secret(key):
-            raise unknown_key(key, ())
-        if not key or key.lower().startswith(("aws:", "rds:", "drills:")) or len(key) > 128:
-            raise refuse('tags of 1 to 128 characters that do not begin with "aws:", "rds:" or "drills:"', key)
-        if len(value) > 256 or value.lower().startswith(("aws:", "rds:")):
-            raise refuse('values of tags of at most 256 characters that do not begin with "aws:" or "rds:"', value)
-        if wrong := next((each for each in (key, value) if taggable(each) != each), None):
-            raise refuse("tags of letters, digits, spaces and _ . : / = + - @", wrong)
-    if len(raw) > _MOST_TAGS:
-        raise refuse(f"at most {_MOST_TAGS} tags, since RDS takes 50 and a drill adds its own", len(raw))
-    return frozen_mapping(raw)
-
-
 class Scenario(Table):
     """What is lost, with objectives and eligible kinds of recovery point of its own; empty `points`: every kind."""
 
@@ -230,7 +209,7 @@ class Target(Table):
     invariants: PathText | None = None
     features: Annotated[tuple[PathText, ...], Field(strict=False)] = ()
     steps: Annotated[tuple[PathText, ...], Field(strict=False)] = ()
-    tags: Annotated[Mapping[str, str], AfterValidator(_tags)] = Field(default_factory=no_entries)
+    tags: Tags = Field(default_factory=no_entries)
     timeout: Span = timedelta(hours=2)
     time_to_live: Span = timedelta(hours=1)
     limits: LimitsTable = LimitsTable()
@@ -262,11 +241,13 @@ class Target(Table):
     @classmethod
     def _named_by_cluster(cls, raw: Any) -> Any:
         """Take a cluster's name for the name of the database, and its engine for Aurora's; or what is no database for it."""
-        for key in ("table", "volume"):
+        keys = ("cluster", *(kind.key for kind in OTHERS.values()))
+        for key in keys[1:]:
             if isinstance(raw, Mapping) and isinstance(raw.get(key), str):
-                others = [raw.get(each) for each in ("cluster", "table", "volume") if each != key]
+                others = [raw.get(each) for each in keys if each != key]
                 if raw.get("instance", raw[key]) != raw[key] or any(each is not None for each in others):
-                    raise refuse("instance, cluster, table or volume, and one of them: a target is one thing", raw[key])
+                    known = f"{', '.join(('instance', *keys[:-1]))} or {keys[-1]}"
+                    raise refuse(f"{known}, and one of them: a target is one thing", raw[key])
                 return {**raw, "instance": raw[key]}
         if not isinstance(raw, Mapping) or not isinstance(raw.get("cluster"), str):
             return raw
@@ -283,41 +264,42 @@ class Target(Table):
         return "cluster" if self.cluster else "instance"
 
     @property
+    def other(self) -> OtherKind | None:
+        """What the target is where it is no database, None where it is one."""
+        return next((kind for kind in OTHERS.values() if getattr(self, kind.key) is not None), None)
+
+    @property
     def is_table(self) -> bool:
         """Whether the target is a DynamoDB table, and no database."""
-        return self.table is not None
+        return self.record_kind == TABLE
 
     @property
     def record_kind(self) -> str:
         """What the run record calls such a target: "" a database."""
-        return TABLE if self.is_table else VOLUME if self.is_volume else ""
-
-    @property
-    def is_volume(self) -> bool:
-        """Whether the target is an EBS volume, and no database."""
-        return self.volume is not None
+        return self.other.record if self.other else ""
 
     @property
     def is_database(self) -> bool:
         """Whether the target is a database: an instance or an Aurora cluster."""
-        return not self.record_kind
+        return self.other is None
 
     @property
     def in_words(self) -> str:
         """What the target is, in words."""
-        return "a DynamoDB table" if self.is_table else "an EBS volume" if self.is_volume else "a database"
+        return self.other.in_words if self.other else "a database"
 
     def require_database(self, what: str) -> None:
-        """Refuse a table or volume to what is there for databases alone. Raises ConfigError with `what` at the beginning."""
-        if not self.is_database:
-            table, volume = f'the table "{self.table}": {NO_TABLE}', f'the volume "{self.volume}": {NO_VOLUME}'
-            found = table if self.is_table else volume
+        """Refuse what is no database to what is there for databases alone. Raises ConfigError with `what` at the beginning."""
+        if other := self.other:
+            found = (
+                f'the {other.source} "{self.instance}": for {other.in_words} there are drills so far: see {other.page}'
+            )
             raise ConfigError(f"{what}: expected a target that is a database, found {found}")
 
     @model_validator(mode="after")
     def _whole(self) -> Target:
-        if not self.is_database:
-            self._check_resource()
+        if self.other:
+            self._check_resource(self.other)
             return self
         if "items" in self.model_fields_set:
             raise refuse("no items of a database: they say how a DynamoDB table is read", "items")
@@ -336,9 +318,9 @@ class Target(Table):
             raise refuse("manifest or manifests, found both: a file that is named, or a store that is searched")
         return self
 
-    def _check_resource(self) -> None:
-        """Refuse what a table or volume does not have: no SQL, and AWS Backup restores it in its own account and region."""
-        word, known = ("table", OF_TABLES) if self.is_table else ("volume", OF_VOLUMES)
+    def _check_resource(self, kind: OtherKind) -> None:
+        """Refuse what such a target does not have: no SQL, and AWS Backup restores it in its own account and region."""
+        word, known = kind.source, keys_of(kind)
         for name in sorted(self.model_fields_set - known):
             raise refuse(f"only what a {word} has ({', '.join(sorted(known - {'instance'}))})", name)
         if restore := self.restore.model_fields_set - {"backup_role_arn"}:

@@ -21,6 +21,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from drills.durations import ALLOWED, parse_duration
+from drills.model.instance import OTHERS
 from drills.redaction import looks_secret
 
 Key = TypeVar("Key")
@@ -252,8 +253,9 @@ def _volume_id(raw: str) -> str:
 
 
 def _database_id(raw: str, info: ValidationInfo) -> str:
-    """Return the identifier of a database; that of a table or volume was looked at before."""
-    return raw if (info.data or {}).get("table") or (info.data or {}).get("volume") else _instance_id(raw)
+    """Return the identifier of a database; that of what is none was looked at before."""
+    named = info.data or {}
+    return raw if any(named.get(kind.key) for kind in OTHERS.values()) else _instance_id(raw)
 
 
 def _instance_id(raw: str) -> str:
@@ -294,6 +296,25 @@ def _rate(raw: object) -> object:
         raise refuse("a number of calls a second, such as 5", raw) from None
 
 
+_MOST_TAGS = 50 - 3  # of a resource ("Quotas and constraints for Amazon RDS"), without the drill's own
+
+
+def _tags(raw: Mapping[str, str]) -> Mapping[str, str]:
+    """Refuse what RDS refuses (its API reference, Tag): length, characters, `aws:` and `rds:`, and more than a resource has."""
+    for key, value in raw.items():
+        if looks_secret(key):
+            raise unknown_key(key, ())
+        if not key or key.lower().startswith(("aws:", "rds:", "drills:")) or len(key) > 128:
+            raise refuse('tags of 1 to 128 characters that do not begin with "aws:", "rds:" or "drills:"', key)
+        if len(value) > 256 or value.lower().startswith(("aws:", "rds:")):
+            raise refuse('values of tags of at most 256 characters that do not begin with "aws:" or "rds:"', value)
+        if wrong := next((each for each in (key, value) if taggable(each) != each), None):
+            raise refuse("tags of letters, digits, spaces and _ . : / = + - @", wrong)
+    if len(raw) > _MOST_TAGS:
+        raise refuse(f"at most {_MOST_TAGS} tags, since RDS takes 50 and a drill adds its own", len(raw))
+    return frozen_mapping(raw)
+
+
 Rate = Annotated[float, BeforeValidator(_rate), Field(ge=0.01, le=1000)]  # a second
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 EndpointUrl = Annotated[
@@ -304,5 +325,6 @@ InstanceId = Annotated[str, AfterValidator(_instance_id)]
 DatabaseId = Annotated[str, AfterValidator(_database_id)]
 VolumeId = Annotated[str, AfterValidator(_volume_id)]
 TableName = Annotated[str, AfterValidator(_table_name)]
+Tags = Annotated[Mapping[str, str], AfterValidator(_tags)]
 Engine = Annotated[str, AfterValidator(_engine)]
 InstanceClass = Annotated[str, _matching(r"db\.[a-z0-9.-]+", 'an instance class such as "db.t4g.medium"')]

@@ -1,10 +1,11 @@
-"""Database instances, their statuses, and the resources that a run makes."""
+"""Database instances, their statuses, the resources that a run makes, and what a target can be beside a database."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Literal
 
 DatabaseKind = Literal["instance", "cluster"]
@@ -43,7 +44,60 @@ REMOVAL_ORDER: tuple[ResourceKind, ...] = (
     "ebs-volume",
 )
 
-_OF_OTHERS: frozenset[ResourceKind] = frozenset({"dynamodb-table", "ebs-volume"})
+
+@dataclass(frozen=True, slots=True)
+class OtherKind:
+    """A kind of target that is no database.
+
+    `record` is what the run record calls such a target, `source` the word for one, `in_words` the whole name with its article, and
+    `page` the page about it; `makes` is what a point is restored to, `services` are those without which nothing is restored,
+    `verdicts` is what a recovery is judged by, and `tag` marks the shipped scenarios about it.
+    """
+
+    record: str
+    source: SourceKind
+    in_words: str
+    page: str
+    makes: ResourceKind
+    services: tuple[str, ...]
+    verdicts: tuple[str, ...]
+    tag: str
+
+    @property
+    def key(self) -> str:
+        """The key of drill.toml that names one."""
+        return self.source.replace(" ", "_")
+
+
+TABLE, VOLUME = "dynamodb table", "ebs volume"
+OTHERS: Mapping[str, OtherKind] = MappingProxyType(
+    {
+        each.record: each
+        for each in (
+            OtherKind(
+                record=TABLE,
+                source="table",
+                in_words="a DynamoDB table",
+                page="docs/dynamodb.md",
+                makes="dynamodb-table",
+                services=("backup", "dynamodb", "sts"),
+                verdicts=("rto", "rpo", "readable", "settings", "items"),
+                tag="dynamodb",
+            ),
+            OtherKind(
+                record=VOLUME,
+                source="volume",
+                in_words="an EBS volume",
+                page="docs/ebs.md",
+                makes="ebs-volume",
+                services=("backup", "ec2", "sts"),
+                verdicts=("rto", "rpo", "available", "settings", "lineage", "contents"),
+                tag="ebs",
+            ),
+        )
+    }
+)
+_OF_OTHERS: frozenset[ResourceKind] = frozenset(each.makes for each in OTHERS.values())
 OF_DATABASES = tuple(each for each in REMOVAL_ORDER if each not in _OF_OTHERS)  # what the drills of databases make
 COPIES: frozenset[ResourceKind] = frozenset({"db-instance", "db-cluster", *_OF_OTHERS})  # what a point is restored to
 _OF_CLUSTERS: frozenset[ResourceKind] = frozenset({"db-cluster", "db-cluster-snapshot", "db-cluster-parameter-group"})

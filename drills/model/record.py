@@ -18,7 +18,7 @@ from drills.model.finding import CheckResult, NotChecked, Verdict
 from drills.model.forecast import ScoredForecast
 from drills.model.history import Trend
 from drills.model.incident import Incident
-from drills.model.instance import Resource, SourceKind, StatusChange
+from drills.model.instance import OTHERS, Resource, SourceKind, StatusChange
 from drills.model.point import RecoveryPoint, RefusedPoint
 from drills.model.price import RunPrice
 from drills.model.restore_job import RestoreTest
@@ -39,8 +39,6 @@ SCHEMA_VERSION = 1
 
 Expectation = Literal["at backup", "stored", "source now", "none"]
 PromiseOutcome = Literal["passed", "failed", "broken", "skipped"]
-TABLE = "dynamodb table"  # the kind of a target that is one
-VOLUME = "ebs volume"
 DEFAULT = "default"  # where a setting came from that nobody gave
 
 
@@ -142,7 +140,7 @@ class TargetSummary:
     data: str = ""
     account: str = ""
     region: str = ""
-    kind: str = ""  # TABLE, VOLUME, "" of a database
+    kind: str = ""  # one of OTHERS, "" of a database
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,14 +225,14 @@ class RunRecord:
 
     @property
     def kind(self) -> SourceKind:
-        """Whether the target is an instance, an Aurora cluster, a DynamoDB table or an EBS volume."""
-        if self.target and self.target.kind in (TABLE, VOLUME):
-            return "table" if self.target.kind == TABLE else "volume"
+        """Whether the target is an instance, an Aurora cluster, or what else than a database."""
+        if self.target and self.target.kind in OTHERS:
+            return OTHERS[self.target.kind].source
         return "cluster" if value_of(self.settings, "target.cluster") else "instance"
 
     @property
     def is_of_database(self) -> bool:
-        """Whether the target is a database: a table or a volume has no engine, no canary and no query."""
+        """Whether the target is a database: nothing else has an engine, a canary or a query."""
         return self.kind in ("instance", "cluster")
 
     @property

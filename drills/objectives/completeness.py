@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from drills.model.instance import OTHERS
 from drills.model.policy import DECLARATIONS
-from drills.model.record import TABLE, VOLUME, ExpectedPromise, RunRecord
+from drills.model.record import ExpectedPromise, RunRecord
 from drills.plural import counted
 
-# What a recovery is judged by, whatever scenarios ask for it: the objectives and every check of the copy.
+# What the recovery of a database is judged by, whatever scenarios ask for it: the objectives and every check of the copy.
 VERDICTS = ("rto", "rpo", *(check.name for check in DECLARATIONS if check.in_suite))
-# and the recovery of a DynamoDB table
-VERDICTS_OF_TABLE = ("rto", "rpo", "readable", "settings", "items")
-# and of an EBS volume
-VERDICTS_OF_VOLUME = ("rto", "rpo", "available", "settings", "lineage", "contents")
 SHOWN = 3  # names in a sentence; the record has all
 
 NOTHING_RECOVERED = (
@@ -43,8 +40,8 @@ def missing_verdicts(record: RunRecord) -> tuple[str, ...]:
     if not record.expected or all(each.purpose != "recovery" for each in record.restorations):
         return ()
     known = {verdict.name for verdict in record.verdicts}
-    of_kind = {TABLE: VERDICTS_OF_TABLE, VOLUME: VERDICTS_OF_VOLUME}
-    judged = of_kind.get(record.target.kind, VERDICTS) if record.target else VERDICTS
+    other = OTHERS.get(record.target.kind) if record.target else None
+    judged = other.verdicts if other else VERDICTS
     return tuple(f"the verdict on {name}" for name in judged if name not in known)
 
 

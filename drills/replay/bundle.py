@@ -17,7 +17,8 @@ from drills.evidence.check import Problem, check_bundle
 from drills.evidence.folder import sha256
 from drills.evidence.start import CONFIG, START, StartRecord, read_start
 from drills.evidence.sums import SUMS
-from drills.model.record import TABLE, VOLUME, RunRecord
+from drills.model.instance import OTHERS
+from drills.model.record import RunRecord
 from drills.posture import observed as of_posture
 from drills.recovery import observed as of_recovery
 from drills.recovery.observed import Configuration
@@ -79,10 +80,10 @@ class Evidence:
 def read(folder: Path) -> Evidence:
     """Return the evidence in a folder. Raises CannotReplay, one sentence that names the file."""
     known = _record(folder)
-    words = {TABLE: "a DynamoDB table", VOLUME: "an EBS volume"}
-    if known.target is not None and known.target.kind in words:
+    other = OTHERS.get(known.target.kind) if known.target else None
+    if other is not None:
         raise CannotReplay(
-            f"expected the evidence of a drill of a database, found that of {words[known.target.kind]} in {folder}, whose verdicts "
+            f"expected the evidence of a drill of a database, found that of {other.in_words} in {folder}, whose verdicts "
             "are not derived again: drills evidence verify holds its files against their seal"
         )
     observations = _observations(folder)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from drills.files import write_privately
-from drills.model.record import TABLE, VOLUME
+from drills.model.instance import OTHERS
 
 PLAN_NAME = ".plan.json"
 SERVICE_NAME = ".service.json"
@@ -29,8 +29,9 @@ _OF_PYTEST = frozenset({"PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DISABLE_PLUG
 
 def modules_of(kind: str) -> tuple[str, str]:
     """Return the guard and the stage of a run, by the kind of its target in the record."""
-    part = {TABLE: "table.", VOLUME: "volume."}.get(kind, "")
-    return "drills.run.table.guard" if part else "drills.run.guard", f"drills.run.{part}stage"
+    if kind in OTHERS:
+        return "drills.run.table.guard", f"drills.run.{OTHERS[kind].key}.stage"
+    return "drills.run.guard", "drills.run.stage"
 
 
 def without_pytests(environment: Mapping[str, str]) -> dict[str, str]:

@@ -14,8 +14,8 @@ from pytest_bdd.feature import get_features
 from pytest_bdd.parser import Feature, Scenario, Step
 from pytest_bdd.steps import StepFunctionContext, step_function_context_registry
 
+from drills.model.instance import OTHERS
 from steps.catalogue import EXAMPLES
-from steps.expected import OF_TABLES, OF_VOLUMES
 from tests.support.paths import CHECKOUT
 
 FEATURES = CHECKOUT / "features"
@@ -30,7 +30,7 @@ def parsed() -> list[Feature]:
 
 def of_databases() -> list[Feature]:
     """Return the features that a drill of a database holds: none about another kind of target."""
-    return [feature for feature in parsed() if not {OF_TABLES, OF_VOLUMES} & set(feature.tags)]
+    return [feature for feature in parsed() if not {kind.tag for kind in OTHERS.values()} & set(feature.tags)]
 
 
 def scenarios_of(feature: Feature) -> Iterator[Scenario]:

@@ -18,7 +18,8 @@ from drills.aws.guarded.names import ScratchName
 from drills.cli.main import main
 from drills.clock import SystemClock
 from drills.errors import NoRecoveryPoint, Refused, RestoreFailed
-from drills.model.record import SCHEMA_VERSION, TABLE, RunRecord, TargetSummary
+from drills.model.instance import TABLE
+from drills.model.record import SCHEMA_VERSION, RunRecord, TargetSummary
 from drills.objectives import completeness, verdicts
 from drills.record import Journal, load, new_run_id
 from drills.recovery.table.drill import TableDrill

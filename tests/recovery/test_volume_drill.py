@@ -18,8 +18,8 @@ from drills.aws.guarded.names import ScratchName
 from drills.cli.main import main
 from drills.clock import SystemClock
 from drills.errors import NoRecoveryPoint, RestoreFailed
-from drills.model.instance import Resource
-from drills.model.record import SCHEMA_VERSION, VOLUME, RunRecord, TargetSummary
+from drills.model.instance import VOLUME, Resource
+from drills.model.record import SCHEMA_VERSION, RunRecord, TargetSummary
 from drills.objectives import completeness, verdicts
 from drills.record import Journal, load, new_run_id
 from drills.recovery.volume import settings

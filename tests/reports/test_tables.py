@@ -7,8 +7,8 @@ import dataclasses
 import pytest
 
 from drills.model.finding import CheckResult
-from drills.model.instance import Resource, ResourceKind, SourceKind, StatusChange
-from drills.model.record import TABLE, VOLUME, Restoration, RunRecord, TargetSummary
+from drills.model.instance import TABLE, VOLUME, Resource, ResourceKind, SourceKind, StatusChange
+from drills.model.record import Restoration, RunRecord, TargetSummary
 from drills.objectives import cost, timeline
 from reports import html, lineage, markdown
 from tests.support.example_record import at, green_drill, recovery_point

@@ -103,9 +103,8 @@ def _sides(options: argparse.Namespace) -> tuple[list[_Side], list[str]]:
 
 def _others(reached: OpenTarget, known: tuple[ResourceKind, ...]) -> tuple[ResourceKind, ...]:
     """Return what runs of a target make that is no database, where it is not looked for yet."""
-    target = reached.config.target
-    kind: ResourceKind = "dynamodb-table" if target.is_table else "ebs-volume"
-    return () if target.is_database or kind in known else (kind,)
+    other = reached.config.target.other
+    return () if other is None or other.makes in known else (other.makes,)
 
 
 def _places(reached: OpenTarget) -> Iterator[Clients]:
