@@ -33,7 +33,8 @@ class Member:
     `status` is the exit status of the run's process, negative where a signal ended it. `all_codes` are the exit codes that the
     target gives the fleet, `code` the first of them: one that could not start has 12. `outcome` says in a few words what became
     of it, `sentence` why it did not pass, and `not_counted` why its run counts nowhere, "" where it counts. `tier` is how much
-    the run did; `level` is that of its evidence and `bundle` where that is.
+    the run did; `level` is that of its evidence and `bundle` where that is. `kind` is what the target is; `proved`
+    is what its checks found as it was, and `on_trust` what they leave to trust, in plain words; older records have none of them.
     """
 
     target: str
@@ -56,6 +57,9 @@ class Member:
     level: str = ""
     bundle: str = ""
     shard: str = ""
+    kind: str = ""
+    proved: tuple[str, ...] = ()
+    on_trust: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from drills import errors
 from drills.evidence.recent.once import DONE, run_named_in
 from drills.evidence.start import entry_name
+from drills.fleet import proof
 from drills.fleet.record import FleetRecord, Member
 from drills.history.line import aborted, outcome_of, why_not_counted
 from drills.model.record import RunRecord, value_of
@@ -21,6 +22,7 @@ COULD_NOT_START = "could not start"
 DID_NOT_END = "did not end"
 NOT_BEGUN = "not begun"
 DRILLED_BEFORE = "drilled before"
+NOT_VERIFIED = "not verified"
 _NOTHING = {"waiting": "its run was not begun", "running": "its run left no result", "ended": "its run left no verdict"}
 
 
@@ -48,6 +50,9 @@ def of_run(member: Member, status: int, record: RunRecord | None, said: str, *, 
         tier=value_of(record.settings, "target.tier") or "full",
         level=place.level if place else "",
         bundle=f"{place.chain}/{entry_name(place.sequence, record.run_id)}" if place else "",
+        kind=record.kind,
+        proved=proof.proved(record),
+        on_trust=proof.on_trust(record),
     )
     if record.code is None:
         return could_not(ended, DID_NOT_END, f"the run has no verdict: its command {_how(status)}")
@@ -59,7 +64,7 @@ def of_run(member: Member, status: int, record: RunRecord | None, said: str, *, 
     return coded(
         dataclasses.replace(
             ended,
-            outcome="interrupted" if record.interrupted_by else outcome_of(record),
+            outcome=_outcome(record),
             sentence=aborted(record) or told,
             not_counted=why_not_counted(record),
         ),
@@ -111,6 +116,16 @@ def _how(status: int) -> str:
         return f"was ended by {signal.Signals(-status).name}"
     except ValueError:
         return f"was ended by signal {-status}"
+
+
+def _outcome(record: RunRecord) -> str:
+    """Return what became of a run; one that ran to its end and could not verify something is no run that could not run."""
+    if record.interrupted_by:
+        return "interrupted"
+    tried = not record.failures and all(each.outcome != "broken" for each in record.promises)
+    if record.code == errors.COULD_NOT_RUN and tried and record.unverified:
+        return NOT_VERIFIED
+    return outcome_of(record)
 
 
 def _why(record: RunRecord) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +24,13 @@ from drills.config.load import Target
 from drills.errors import RestoreFailed, SandboxError
 from drills.model.instance import Instance, StatusChange
 from drills.recovery.connect import Endpoint, connector
-from drills.run import stage_protection, stage_service
+from drills.run import stage_service
+from drills.run.scene import plan, protection
+from drills.run.scene.plan import ROLE, PlanWanted
 from drills.sandbox_client import SandboxControl
 
 SAMPLE = "sample"
 MASTER = "drills_master"
-ROLE = "drills-backup-role"
-GAPS = (12, 8, 6, 4, 3, 2, 1)  # hours between two runs of the source's plan
-LONGEST_GAP = GAPS[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,7 @@ class SourceMaker:
             "DBSubnetGroupName": f"{name}-subnets",
             "VpcSecurityGroupIds": [group["GroupId"]],
             "StorageEncrypted": True,
-            "KmsKeyId": stage_protection.make_key(self.clients),
+            "KmsKeyId": protection.make_key(self.clients),
             "Tags": [{"Key": key, "Value": value} for key, value in self.target.tags.items()],
             **({"EngineVersion": version} if version else {}),
         }
@@ -114,7 +112,7 @@ class SourceMaker:
         self.clients.backup.create_backup_vault(BackupVaultName=self.target.vault)
         if self.target.copy_vault:
             self.scratch.backup.create_backup_vault(BackupVaultName=self.target.copy_vault)
-        stage_protection.protect(self.clients, self.target.vault, ROLE)
+        protection.protect(self.clients, self.target.vault, ROLE)
 
     def back_up(self, instance: Instance) -> str:
         """Return an on-demand backup through AWS Backup, followed to its end and copied; the ARN of its recovery point."""
@@ -140,36 +138,13 @@ class SourceMaker:
         return point
 
     def plan_backups(self, instance: Instance, rpo_seconds: float | None) -> None:
-        """Make the plan that protects the source: as rarely as the RPO allows, twice a day where no plan can keep it.
-
-        It was due ten minutes ago, so that no run of it falls into a drill and makes a newer recovery point.
-        """
-        backup = self.clients.backup
-        due = self.clock.now() - timedelta(minutes=10)
-        # hours, without the start window and half an hour for the backup
-        allowed = int((rpo_seconds or LONGEST_GAP * 3600.0) / 3600 - 1.5)
-        every = next((hours for hours in GAPS if hours <= allowed), LONGEST_GAP)
-        rule = {
-            "RuleName": f"every-{every}-hours",
-            "TargetBackupVaultName": self.target.vault,
-            "ScheduleExpression": f"cron({due.minute} {due.hour % every}/{every} ? * * *)",
-            "StartWindowMinutes": 60,
-            "CompletionWindowMinutes": 120,
-            "Lifecycle": {"DeleteAfterDays": 7},
-        }
-        plan = backup.create_backup_plan(BackupPlan={"BackupPlanName": f"{instance.id}-backups", "Rules": [rule]})
-        backup.create_backup_selection(
-            BackupPlanId=plan["BackupPlanId"],
-            BackupSelection={
-                "SelectionName": instance.id,
-                "IamRoleArn": self._role,
-                "Resources": [instance.arn],
-            },
-        )
+        """Make a plan that protects the source alone (drills/run/scene/plan.py)."""
+        wanted = PlanWanted(f"{instance.id}-backups", str(self.target.vault), (instance.arn,), rpo_seconds)
+        plan.make(self.clients, wanted, self.clock.now())
 
     @property
     def _role(self) -> str:
-        return f"arn:aws:iam::{self.clients.account}:role/{ROLE}"
+        return plan.role_arn(self.clients)
 
     def _wait_for_job(self, kind: str, describe: Callable[[], dict[str, Any]]) -> None:
         """Wait until a job of AWS Backup has ended; SandboxError where it did not complete."""

@@ -36,6 +36,7 @@ from drills.recovery import point_in_time
 from drills.redaction import clean_error, redact_seed
 from drills.run import context, lifeline, stage_service
 from drills.run.plan import read_plan
+from drills.run.scene import plan
 from drills.run.source import SAMPLE, SourceMaker, beat
 from drills.sandbox_client import SandboxControl
 
@@ -121,7 +122,8 @@ def _stage(folder: Path, journal: Journal) -> None:
     source.make_vaults()
     point = source.back_up(instance)
     context.save(folder, dataclasses.replace(context.read(folder), manifest_of=point))
-    source.plan_backups(instance, effective.target.objectives(choices.scenario).rpo_seconds)
+    planned = plan.wanted(effective, source.clients, choices.scenario)
+    journal.append("notes", plan.make(source.clients, planned, source.clock.now()))
     if choices.damage:
         journal.enter("damage the backup", note="as --damage asked")
         _damage_backup(scene, point)

@@ -26,6 +26,8 @@ MARKDOWN = "summary.md"
 _KEPT = "\N{NO-BREAK SPACE}"
 _ENDLESS = 10_000  # columns: how wide a table is where nothing makes it narrower
 HEAD = ("Target", "Code", "Outcome", "Tier", "RTA", "RPA", "Took")
+PROOF_HEAD = ("Target", "Kind", "Proved", "On trust")
+PROOFS_SHOWN = 12  # targets of which the terminal says what was proved; of a larger fleet the page does
 
 
 def write(folder: Path, fleet: FleetRecord) -> None:
@@ -93,6 +95,15 @@ def reasons(fleet: FleetRecord) -> list[str]:
     return [*fleet.problems, *said, *nowhere]
 
 
+def proofs(fleet: FleetRecord) -> list[tuple[str, str, str, str]]:
+    """What the run of each target proved, and what it leaves to trust; a target whose run left no record has no row."""
+    return [
+        (each.target, each.kind, "; ".join(each.proved) or "nothing", "; ".join(each.on_trust) or "nothing")
+        for each in fleet.members
+        if each.kind
+    ]
+
+
 def _tone(code: int | None) -> str:
     return {0: "good", None: "open"}.get(code, "bad")
 
@@ -116,6 +127,7 @@ def terminal(fleet: FleetRecord, folder: Path, console: Console) -> None:
     for line in reasons(fleet):
         _say(console, line, "red")
     console.print()
+    _proofs(fleet, console)
     for name in (SCORECARD, MARKDOWN, FLEET_NAME):
         console.print(Text(printable(words.show_path(folder / name)), "cyan"), soft_wrap=True, highlight=False)
     for line in exit_lines(fleet):
@@ -144,6 +156,20 @@ def _stacked(fleet: FleetRecord, console: Console) -> None:
             _say(console, line.replace(_KEPT, " "))
 
 
+def _proofs(fleet: FleetRecord, console: Console) -> None:
+    """Print what each run proved and leaves to trust, where the fleet is small enough for that."""
+    rows = proofs(fleet)
+    if len(rows) > PROOFS_SHOWN:
+        _say(console, f"What each run proved, and what is taken on trust: {SCORECARD}")
+        rows = []
+    for target, kind, proved, trusted in rows:
+        for line in (f"{target} ({kind})", f"  proved: {proved}", f"  on trust: {trusted}"):
+            for part in textwrap.wrap(line, console.width, subsequent_indent="  ") if console.is_terminal else [line]:
+                _say(console, part)
+    if fleet.members:
+        console.print()
+
+
 def _style(member: Member) -> str:
     return {"good": "green", "bad": "bold red"}.get(_tone(member.code), "")
 
@@ -161,6 +187,7 @@ def markdown(fleet: FleetRecord) -> str:
     lines += [f"**{wording.SIMULATED}**", ""] if fleet.simulated else []
     lines += [*texts.table(HEAD, [row(each) for each in fleet.members]), ""]
     lines += [f"- {texts.cell(each)}" for each in reasons(fleet)]
+    lines += ["", *texts.table(PROOF_HEAD, proofs(fleet))] if proofs(fleet) else []
     lines += ["", *(f"- exit code {texts.cell(each)}" for each in exit_lines(fleet))]
     return "\n".join(lines) + "\n"
 
@@ -184,6 +211,8 @@ def html(fleet: FleetRecord, folder: Path) -> str:
         head=HEAD,
         rows=rows,
         reasons=reasons(fleet),
+        proof_head=PROOF_HEAD,
+        proofs=proofs(fleet),
         exits=exit_lines(fleet),
     )
 

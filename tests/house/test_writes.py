@@ -32,8 +32,7 @@ WRITES: dict[str, tuple[str, set[str]]] = {
         STAGE,
         {
             *("create_security_group", "create_db_subnet_group", "create_db_instance", "create_db_cluster"),
-            "create_backup_vault",
-            *("create_backup_plan", "create_backup_selection", "start_backup_job", "start_copy_job"),
+            *("create_backup_vault", "start_backup_job", "start_copy_job"),
         },
     ),
     "drills/cli/localstack/source.py": (
@@ -50,9 +49,10 @@ WRITES: dict[str, tuple[str, set[str]]] = {
             *("create_backup_vault", "start_backup_job"),
         },
     ),
-    "drills/run/volume/stage.py": (STAGE, {"create_volume", "create_backup_vault"}),
+    "drills/run/volume/stage.py": (STAGE, {"create_volume"}),
     "drills/cli/sandbox_sample.py": (STAGE, {"create_role", "put_role_policy"}),
-    "drills/run/stage_protection.py": (STAGE, {"create_key", "create_role", "put_backup_vault_access_policy"}),
+    "drills/run/scene/plan.py": (STAGE, {"create_backup_plan", "create_backup_selection"}),
+    "drills/run/scene/protection.py": (STAGE, {"create_key", "create_role", "put_backup_vault_access_policy"}),
     "drills/run/stage_service.py": (
         STAGE,
         {

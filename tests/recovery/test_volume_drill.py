@@ -29,7 +29,7 @@ from drills.run.plan import SERVICE_NAME
 from drills.run.volume import stage as volume_stage
 from tests.support.rds import eventually
 from tests.support.sandbox import RunningSandbox
-from tests.support.tables import forget
+from tests.support.tables import forget, plans_into
 
 pytestmark = pytest.mark.sandbox
 CONFIG = """
@@ -41,6 +41,12 @@ vault = "{name}-vault"
 rto = "5m"
 rpo = "24h"
 timeout = "30s"
+"""
+BESIDE = """
+[targets.{name}-table]
+table = "{name}-table"
+vault = "{name}-vault"
+rpo = "6h"
 """
 ROLE = "arn:aws:iam::123456789012:role/r"
 
@@ -102,7 +108,7 @@ def begin(beating: RunningSandbox, tmp_path: Path) -> Iterator[Begin]:
     def stage(name: str) -> Begun:
         volume = f"vol-{name.encode().hex():0>17.17}"
         config = tmp_path / "drill.toml"
-        config.write_text(CONFIG.format(name=name, volume=volume))
+        config.write_text((CONFIG + BESIDE).format(name=name, volume=volume))
         folder = tmp_path / "run"
         folder.mkdir()
         context.save(folder, context.RunOptions(config_file=str(config), target=name))
@@ -148,6 +154,18 @@ def test_a_volume_is_recovered_judged_measured_and_removed_and_never_passes_whol
     }
     record = begun.record
     assert 12 in verdicts.exit_codes(record)
+    backup = begun.sandbox.client("backup")
+    (plan,) = plans_into(begun.sandbox, "whole-vault")
+    (chosen,) = backup.list_backup_selections(BackupPlanId=plan)["BackupSelectionsList"]
+    selected = backup.get_backup_selection(BackupPlanId=plan, SelectionId=chosen["SelectionId"])["BackupSelection"]
+    assert [each.rpartition(":")[2] for each in selected["Resources"]] == [
+        "table/whole-table",
+        f"volume/{begun.volume}",
+    ]
+    assert (
+        f"the backup plan whole-vault-backups protects 2 resources: table/whole-table, volume/{begun.volume}"
+        in record.notes
+    )
     contents = next(each for each in record.verdicts if each.name == "contents")
     assert "no block of it was read" in contents.sentence
     assert completeness.missing_verdicts(record) == ()

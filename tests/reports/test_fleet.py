@@ -48,12 +48,35 @@ def test_the_scorecard_is_the_same_everywhere(tmp_path: Path) -> None:
         for part in ("1 of 3 targets passed", SIMULATED, "orders", "billing", "11 10", "no vault"):
             assert part in shown, part
         assert "\x1b" not in shown
+        for part in ("proved", "on trust", "orders", "instance"):
+            assert part in " ".join(shown.split()).replace("On trust", "on trust").replace("Proved", "proved"), part
+    for target, kind, proved, trusted in show.proofs(fleet()):
+        assert kind == "instance"
+        for part in (target, proved, trusted):
+            assert all(part in " ".join(shown.split()) for shown in (page, text, seen)), part
     assert max(map(len, seen.splitlines())) <= 80 or "reports" not in seen
     assert "exit code 11: verification failed: schema, data or parity differ (1: billing)" in " ".join(seen.split())
     assert f'<a href="../{GREEN.run_id}/report.html">orders</a>' in page
     assert RED.run_id not in page
     assert "<b>x</b>" not in page
     assert "<b>x</b>" not in text
+
+
+def test_the_terminal_leaves_what_a_large_fleet_proved_to_the_page(tmp_path: Path) -> None:
+    """Of more than a dozen targets one line says where it is; a target without a record is not said to prove anything."""
+    one = fleet().members[0]
+    many = dataclasses.replace(fleet(), members=tuple(dataclasses.replace(one, target=f"t{n}") for n in range(13)))
+    seen = {}
+    for number in (12, 13):
+        screen = io.StringIO()
+        shown = dataclasses.replace(many, members=many.members[:number])
+        show.terminal(shown, tmp_path / "f", Console(file=screen, width=80))
+        seen[number] = screen.getvalue()
+
+    assert (seen[12].count("  proved: "), seen[13].count("  proved: ")) == (12, 0)
+    assert f"what is taken on trust: {show.SCORECARD}" in seen[13]
+    assert show.html(many, tmp_path).count(one.on_trust[0]) == 13
+    assert [target for target, *_ in show.proofs(fleet())] == ["orders", "billing"]
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120])

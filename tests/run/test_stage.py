@@ -20,7 +20,7 @@ from drills.objectives.verdicts import exit_codes
 from drills.record import Journal, load, new_run_id
 from drills.run import context, stage
 from drills.run import plan as plans
-from drills.run.source import ROLE
+from drills.run.scene.plan import ROLE
 from drills.sandbox_client import SandboxControl
 from tests.support.rds import Instance, delete
 from tests.support.sandbox import RunningSandbox

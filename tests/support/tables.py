@@ -120,11 +120,23 @@ def kept_table(sandbox: RunningSandbox) -> Iterator[Kept]:
 
 
 def forget(sandbox: RunningSandbox, vault: str) -> None:
-    """Remove a vault with every recovery point in it."""
+    """Remove a vault with every recovery point in it, and the plans that back up into it."""
     backup = sandbox.client("backup")
+    for plan in plans_into(sandbox, vault):
+        for selection in backup.list_backup_selections(BackupPlanId=plan)["BackupSelectionsList"]:
+            backup.delete_backup_selection(BackupPlanId=plan, SelectionId=selection["SelectionId"])
+        backup.delete_backup_plan(BackupPlanId=plan)
     for point in backup.list_recovery_points_by_backup_vault(BackupVaultName=vault)["RecoveryPoints"]:
         backup.delete_recovery_point(BackupVaultName=vault, RecoveryPointArn=point["RecoveryPointArn"])
     backup.delete_backup_vault(BackupVaultName=vault)
+
+
+def plans_into(sandbox: RunningSandbox, vault: str) -> list[str]:
+    """The ids of the plans that back up into a vault."""
+    backup = sandbox.client("backup")
+    ids = [each["BackupPlanId"] for each in backup.list_backup_plans()["BackupPlansList"]]
+    rules = {each: backup.get_backup_plan(BackupPlanId=each)["BackupPlan"]["Rules"] for each in ids}
+    return [each for each, of in rules.items() if any(rule["TargetBackupVaultName"] == vault for rule in of)]
 
 
 def by_key(items: list[dict[str, Any]]) -> list[dict[str, Any]]:

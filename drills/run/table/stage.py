@@ -16,16 +16,17 @@ from botocore.exceptions import BotoCoreError, ClientError
 from drills.aws.recorder import CallRecorder
 from drills.aws.session import Clients
 from drills.clock import SystemClock, wait_until
+from drills.config.load import Config
 from drills.errors import COULD_NOT_RUN, DrillError, SandboxError
 from drills.files import write_atomically
 from drills.record import Journal
 from drills.run import context, lifeline
+from drills.run.scene import plan
 from drills.sandbox_client import SandboxControl
 from drills.tables.manifest import to_json
 from drills.tables.read import ReadOptions, take_manifest
 
 ITEMS_BEFORE, ITEMS_AFTER = 400, 25
-ROLE = "arn:aws:iam::{account}:role/drills-backup-role"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,7 +58,6 @@ def _stage(folder: Path, journal: Journal) -> None:
     effective, clock = choices.effective(), SystemClock()
     clients, _ = context.identified_clients(effective, service, CallRecorder(folder, "stage"), "stage")
     client, target = clients.client("dynamodb"), effective.target
-    poll = effective.profile.poll_every.total_seconds()
     journal.enter("create the source")
     newest = target.items.newest or "placed_at"
     arn = _create(client, target.instance, dict(target.tags))
@@ -66,10 +66,7 @@ def _stage(folder: Path, journal: Journal) -> None:
     journal.enter("take the manifest")
     taken = take_manifest(client, target.instance, ReadOptions(), clock)
     write_atomically(folder / context.MANIFEST_NAME, to_json(taken))
-    journal.enter("back up", note="AWS Backup, on demand")
-    clients.backup.create_backup_vault(BackupVaultName=target.vault)
-    for _ in range(1 if target.sample.kind == "newest" else 2):
-        point = back_up(clients, arn, str(target.vault), poll)
+    point = protect(clients, effective, arn, journal)
     if choices.damage:
         journal.enter("damage the backup", note="as --damage asked")
         for done in SandboxControl(service.endpoint).damage(point, choices.damage):
@@ -131,9 +128,20 @@ def _item(number: int, newest: str, now: float) -> dict[str, Any]:
     }
 
 
+def protect(clients: Clients, effective: Config, arn: str, journal: Journal) -> str:
+    """Make the vault, back the source up, and make its plan; return the ARN of the newest recovery point."""
+    journal.enter("back up", note="AWS Backup, on demand, beside a plan")
+    target, poll = effective.target, effective.profile.poll_every.total_seconds()
+    clients.backup.create_backup_vault(BackupVaultName=target.vault)
+    for _ in range(1 if target.sample.kind == "newest" else 2):
+        point = back_up(clients, arn, str(target.vault), poll)
+    journal.append("notes", plan.make(clients, plan.wanted(effective, clients), SystemClock().now()))
+    return point
+
+
 def back_up(clients: Clients, arn: str, vault: str, poll: float) -> str:
     """Back a resource up on demand and return the ARN of the recovery point once the job has completed."""
-    asked = {"BackupVaultName": vault, "ResourceArn": arn, "IamRoleArn": ROLE.format(account=clients.account)}
+    asked = {"BackupVaultName": vault, "ResourceArn": arn, "IamRoleArn": plan.role_arn(clients)}
     job = clients.backup.start_backup_job(**asked)["BackupJobId"]
 
     def completed() -> bool:

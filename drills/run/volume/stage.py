@@ -13,7 +13,8 @@ from drills.aws.recorder import CallRecorder
 from drills.errors import SandboxError
 from drills.record import Journal
 from drills.run import context
-from drills.run.table.stage import back_up, carry_out
+from drills.run.scene import plan
+from drills.run.table.stage import carry_out, protect
 from drills.sandbox_client import SandboxControl
 
 SETTINGS = {"Size": 20, "VolumeType": "gp3", "Iops": 4000, "Throughput": 250, "Encrypted": True}
@@ -30,18 +31,14 @@ def _stage(folder: Path, journal: Journal) -> None:
         raise SandboxError("expected the local AWS to answer before the scene is set, found none")
     effective = choices.effective()
     clients, _ = context.identified_clients(effective, service, CallRecorder(folder, "stage"), "stage")
-    target, poll = effective.target, effective.profile.poll_every.total_seconds()
+    target = effective.target
     journal.enter("create the source", note="a volume without contents")
     tags = [{"Key": key, "Value": value} for key, value in {"team": "files", **target.tags}.items()]
     zone = clients.ec2.describe_availability_zones()["AvailabilityZones"][0]["ZoneName"]
     specified = [{"ResourceType": "volume", "Tags": tags}]
     made = clients.ec2.create_volume(AvailabilityZone=zone, TagSpecifications=specified, **SETTINGS)["VolumeId"]
     SandboxControl(service.endpoint).name_volume(made, target.instance)
-    journal.enter("back up", note="AWS Backup, on demand")
-    clients.backup.create_backup_vault(BackupVaultName=target.vault)
-    arn = f"arn:aws:ec2:{clients.region}:{clients.account}:volume/{target.instance}"
-    for _ in range(1 if target.sample.kind == "newest" else 2):
-        back_up(clients, arn, str(target.vault), poll)
+    protect(clients, effective, plan.arn_of(target, clients), journal)
     journal.enter("collect the scenarios")
 
 

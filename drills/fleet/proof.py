@@ -1,0 +1,80 @@
+"""What the run of a target proved, and what it leaves to trust, in plain words: a line of each in the scorecard. Pure.
+
+What is proved is read from the run's checks. What is taken on trust is what its checks left out, and what no drill of such a thing
+looks at (docs/dynamodb.md, docs/ebs.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+from drills.model.finding import CheckResult
+from drills.model.instance import SourceKind
+from drills.model.record import RunRecord
+from drills.plural import counted
+
+NAMED = 4  # checks that were not verified; the report has all
+_OF_DATABASES = (
+    ("catalog", "{n} entries of the schema are as they were"),
+    ("content", "every row of {n} tables is as it was"),
+    ("large objects", "so are {n} large objects"),
+    ("constraints", "{n} constraints hold"),
+    ("invariants", "{n} rules of the owner hold"),
+)
+_PROVED: Mapping[SourceKind, tuple[tuple[str, str], ...]] = MappingProxyType(
+    {
+        "instance": _OF_DATABASES,
+        "cluster": _OF_DATABASES,
+        "table": (
+            ("items", "every attribute of all {n} items is as it was"),
+            ("settings", "{n} settings are as a restore brings them back"),
+        ),
+        "volume": (
+            ("available", "a volume can be made of the recovery point"),
+            ("settings", "{n} settings are those of the source"),
+            ("lineage", "its snapshot was taken of the source"),
+        ),
+    }
+)
+_UNSEEN: Mapping[SourceKind, tuple[str, ...]] = MappingProxyType(
+    {
+        "table": (
+            "that its indexes hold what it holds",
+            "its stream, time to live and tags: no restore brings these back",
+        ),
+        "volume": ("what is on it, and of when: no block was read", "that an instance can attach and mount it"),
+    }
+)
+# of a volume, by the words above
+_SAID: Mapping[SourceKind, frozenset[str]] = MappingProxyType({"volume": frozenset({"contents"})})
+
+
+def proved(record: RunRecord) -> tuple[str, ...]:
+    """Return what the checks of the copy found as it was, nothing where none was made."""
+    met = {each.name: each for each in _checks(record) if each.outcome == "met" and each.compared}
+    words = _PROVED.get(record.kind, ())
+    return tuple(said.format(n=f"{met[name].compared:,}") for name, said in words if name in met)
+
+
+def on_trust(record: RunRecord) -> tuple[str, ...]:
+    """Return what the run leaves unproved: all of it where no copy was checked."""
+    checks = _checks(record)
+    if not checks:
+        return ("everything: no copy was checked",)
+    return (*_UNSEEN.get(record.kind, ()), *_left_out(record, checks))
+
+
+def _left_out(record: RunRecord, checks: tuple[CheckResult, ...]) -> Iterator[str]:
+    said = _SAID.get(record.kind, frozenset())
+    names = [each.name for each in checks if each.outcome == "not verified" and each.name not in said]
+    if names:
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        yield f"not verified: {', '.join(names[:NAMED])}{more}"
+    parts = sum(len(each.not_checked) for each in checks if each.outcome != "not verified")
+    if parts:
+        yield f"{counted(parts, 'thing')} compared in part or not at all"
+
+
+def _checks(record: RunRecord) -> tuple[CheckResult, ...]:
+    return next((each.checks for each in record.restorations if each.purpose == "recovery"), ())

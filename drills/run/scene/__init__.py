@@ -1,0 +1,1 @@
+"""What is made in the sandbox beside a staged source: its plan of AWS Backup, and what protects its vault."""
