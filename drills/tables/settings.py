@@ -9,23 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 
-from drills.model.finding import CheckResult, Finding, NotChecked
-
-CHECK = "settings"
-ABSENT = "not there"
-OFF = "off"
-Settings: TypeAlias = Mapping[str, str]
-
-
-class Consequence(NamedTuple):
-    """What follows where the copy has another value than the source: where it has none, where the source has none, else."""
-
-    other: str
-    lost: str = ""
-    gained: str = ""
-
+from drills.model.finding import CheckResult, NotChecked
+from drills.model.settings.compared import OFF, Consequence, Families, Settings, of_tags, switch
 
 # by name or family: what a restore brings back
 RESTORED: Mapping[str, Consequence] = MappingProxyType(
@@ -87,19 +74,14 @@ def of_table(
 
     `described` is `Table` of DescribeTable, `time_to_live` and `backups` are the descriptions of the operations about these.
     """
-    found = _of_description(described) | {f"tag.{each['Key']}": each["Value"] for each in _own(tags)}
+    found = _of_description(described) | of_tags(tags)
     if time_to_live is not None:
         on = time_to_live.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
         found["time_to_live"] = f"on {time_to_live.get('AttributeName')}" if on else OFF
     if backups is not None:
         moment = backups.get("PointInTimeRecoveryDescription") or {}
-        found["point_in_time_recovery"] = _switch(moment.get("PointInTimeRecoveryStatus") == "ENABLED")
+        found["point_in_time_recovery"] = switch(moment.get("PointInTimeRecoveryStatus") == "ENABLED")
     return found
-
-
-def _own(tags: Sequence[Mapping[str, str]]) -> Iterator[Mapping[str, str]]:
-    """Yield the tags that somebody has set for the table: not AWS's own, and not those that a drill sets on its copy."""
-    return (each for each in tags if not each["Key"].startswith(("aws:", "drills:")))
 
 
 def _of_description(described: Mapping[str, Any]) -> dict[str, str]:
@@ -110,7 +92,7 @@ def _of_description(described: Mapping[str, Any]) -> dict[str, str]:
         "key_schema": _written_keys(keys),
         "key_types": ", ".join(f"{each['AttributeName']} {types.get(each['AttributeName'], '?')}" for each in keys),
         "billing_mode": mode,
-        "deletion_protection": _switch(bool(described.get("DeletionProtectionEnabled"))),
+        "deletion_protection": switch(bool(described.get("DeletionProtectionEnabled"))),
         "table_class": (described.get("TableClassSummary") or {}).get("TableClass") or "STANDARD",
     }
     if mode == "PROVISIONED":
@@ -151,47 +133,6 @@ def _written_keys(schema: Sequence[Mapping[str, str]]) -> str:
     return ", ".join(f"{each['AttributeName']} {each['KeyType']}" for each in schema)
 
 
-def _switch(on: bool) -> str:
-    return "on" if on else OFF
-
-
 def compare(expected: Settings, found: Settings, unread: Sequence[NotChecked] = ()) -> CheckResult:
     """Judge the settings of a copy beside those of its source; `unread` are those that could not be read of one of the two."""
-    families = [each.what for each in unread]
-    names = sorted(name for name in expected.keys() | found.keys() if name.split(".")[0] not in families)
-    findings = tuple(
-        _finding(name, expected.get(name, ABSENT), found.get(name, ABSENT))
-        for name in names
-        if expected.get(name, ABSENT) != found.get(name, ABSENT)
-    )
-    wrong = [each for each in findings if each.severity == "error"]
-    by_hand = [each.object for each in findings if each.severity == "warning"]
-    sentence = f"{len(names)} settings of the table compared"
-    sentence += f"; other than the source's: {', '.join(each.object for each in wrong)}" if wrong else ""
-    sentence += f"; to be set up by hand after a restore: {', '.join(by_hand)}" if by_hand else ""
-    sentence += f"; not read: {', '.join(families)}" if families else ""
-    outcome = "missed" if wrong else "not verified" if unread else "met"
-    return CheckResult(
-        CHECK,
-        outcome,  # type: ignore[arg-type]
-        sentence,
-        compared=len(names),
-        findings=findings,
-        not_checked=tuple(unread),
-        unverified=len(unread),
-    )
-
-
-def _finding(name: str, expected: str, found: str) -> Finding:
-    family = name.split(".")[0]
-    restored = family in RESTORED
-    none = (ABSENT,) if family == "tag" else (ABSENT, OFF)  # a tag can have any value
-    follows = _what_follows((RESTORED if restored else BY_HAND)[family], expected in none, found in none)
-    told = f"{name}: expected {expected}, found {found}: {follows}"
-    return Finding(CHECK, "error" if restored else "warning", name, expected, found, told)
-
-
-def _what_follows(consequence: Consequence, only_copy: bool, only_source: bool) -> str:
-    """Return the consequence where the copy alone has the setting, where the source alone has it, and where both have."""
-    told = consequence.gained if only_copy else consequence.lost if only_source else ""
-    return told or consequence.other
+    return Families("table", RESTORED, BY_HAND).compare(expected, found, unread)

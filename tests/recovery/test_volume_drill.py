@@ -311,10 +311,19 @@ VOLUME_SEEN: dict[str, Any] = {
 def test_each_setting_that_is_another_is_found_alone(member: str, value: Any, name: str, outcome: str) -> None:
     """One finding of its name; what a restore brings back misses the check, what it never does is to be set up by hand."""
     expected = settings.of_volume(VOLUME_SEEN)
-    assert settings.compare(expected, settings.of_volume(VOLUME_SEEN), source=True).findings == ()
+    assert settings.FAMILIES.compare(expected, settings.of_volume(VOLUME_SEEN)).findings == ()
     copy = VOLUME_SEEN | {member: value}
-    found = settings.compare(expected, settings.of_volume(copy), source=True)
+    found = settings.FAMILIES.compare(expected, settings.of_volume(copy))
     assert ([each.object for each in found.findings], found.outcome) == ([name], outcome)
+
+
+def test_what_follows_is_said_of_the_side_that_has_the_tag() -> None:
+    """A tag that the copy alone has does not leave it out of anything."""
+    bare = settings.of_volume(VOLUME_SEEN | {"Tags": []})
+    [lost] = settings.FAMILIES.compare(settings.of_volume(VOLUME_SEEN), bare).findings
+    [gained] = settings.FAMILIES.compare(bare, settings.of_volume(VOLUME_SEEN)).findings
+    assert "leaves the volume out" in lost.message
+    assert "takes the volume in" in gained.message
 
 
 def test_another_snapshot_or_a_snapshot_of_another_volume_is_found() -> None:

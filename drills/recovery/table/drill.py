@@ -10,6 +10,7 @@ from drills.aws.read import is_not_found
 from drills.model.finding import CheckResult, NotChecked
 from drills.model.point import RecoveryPoint
 from drills.model.record import Restoration
+from drills.model.settings.compared import CHECK as SETTINGS
 from drills.objectives.data_loss import NewestData
 from drills.recovery.resource.drill import ResourceDrill
 from drills.recovery.setup import Setup
@@ -83,7 +84,7 @@ class TableDrill(ResourceDrill):
             return settings.compare(self._manifest.settings, seen.settings, tuple({e.what: e for e in unread}.values()))
         if self._source is None:
             told = "nothing compared: the source is gone, and there is no manifest of it"
-            return CheckResult(settings.CHECK, "not verified", told, unverified=1)
+            return CheckResult(SETTINGS, "not verified", told, unverified=1)
         unread = tuple({each.what: each for each in (*seen.unread, *self._source.unread)}.values())
         return settings.compare(self._source.settings, seen.settings, unread)
 

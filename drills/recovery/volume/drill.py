@@ -47,7 +47,9 @@ class VolumeDrill(ResourceDrill):
         told = f"the volume {copy['VolumeId']} is {copy['State']}; no instance has attached it"
         readable = CheckResult("available", "met", told, blocking=True, compared=1)
         expected = settings.of_metadata(self._metadata) if self._source is None else settings.of_volume(self._source)
-        compared = settings.compare(expected, settings.of_volume(copy), source=self._source is not None)
+        compared = settings.FAMILIES.compare_copy(
+            expected, settings.of_volume(copy), (), source=self._source is not None
+        )
         taken = clients.ec2.describe_snapshots(SnapshotIds=[point.snapshot_id])["Snapshots"]
         return readable, compared, settings.judge_lineage(point.instance_id, point.snapshot_id, copy, taken)
 

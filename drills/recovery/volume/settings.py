@@ -9,33 +9,44 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from drills.model.finding import CheckResult, Finding, NotChecked
+from drills.model.finding import CheckResult, Finding
+from drills.model.settings.compared import ABSENT, Consequence, Families, of_tags, switch
 from drills.recovery.volume.points import written
 
-CHECK, LINEAGE, CONTENTS = "settings", "lineage", "contents"
-ABSENT = "not there"
+LINEAGE, CONTENTS = "lineage", "contents"
 NOT_VERIFIED = (
     "the contents of the volume are not verified: no block of it was read and no file system looked at. That it was restored from "
     "the snapshot of the source says nothing about what the snapshot holds"
 )
-# by name: the member of the description, and what follows where the copy has another value, which a restore brings back
-RESTORED: Mapping[str, tuple[str, str]] = MappingProxyType(
+# by name: the member of the description
+_MEMBERS: Mapping[str, str] = MappingProxyType(
     {
-        "size": ("Size", "data do not fit, or storage is charged otherwise"),
-        "type": ("VolumeType", "performance and price are others"),
-        "iops": ("Iops", "reads and writes are slower, or charged otherwise"),
-        "throughput": ("Throughput", "reads and writes are slower, or charged otherwise"),
-        "encryption": ("Encrypted", "who has the disk can read it, or cannot any more"),
-        "kms_key": ("KmsKeyId", "another key decides who can read it"),
-        "zone": ("AvailabilityZone", "no instance of the source's zone can attach it"),
+        **{"size": "Size", "type": "VolumeType", "iops": "Iops", "throughput": "Throughput"},
+        **{"encryption": "Encrypted", "kms_key": "KmsKeyId", "zone": "AvailabilityZone"},
     }
 )
-# and which no restore job can ask for
-BY_HAND: Mapping[str, str] = MappingProxyType(
-    {
-        "multi_attach": "a second instance cannot attach it",
-        "tag": "what goes by the tag leaves the volume out, its own backups too",
-    }
+FAMILIES = Families(
+    "volume",
+    restored={
+        "size": Consequence("data do not fit, or storage is charged otherwise"),
+        "type": Consequence("performance and price are others"),
+        "iops": Consequence("reads and writes are slower, or charged otherwise"),
+        "throughput": Consequence("reads and writes are slower, or charged otherwise"),
+        "encryption": Consequence("who has the disk can read it, or cannot any more"),
+        "kms_key": Consequence("another key decides who can read it"),
+        "zone": Consequence("no instance of the source's zone can attach it"),
+    },
+    by_hand={
+        "multi_attach": Consequence(
+            "a second instance cannot attach it",
+            gained="two instances can attach it at once, and write over each other",
+        ),
+        "tag": Consequence(
+            "what goes by the tag takes the volume for another one, its own backups too",
+            lost="what goes by the tag leaves the volume out, its own backups too",
+            gained="what goes by the tag takes the volume in, and not the source",
+        ),
+    },
 )
 _OF_METADATA = {
     **{"size": "volumeSize", "type": "volumeType", "iops": "iops", "throughput": "throughput"},
@@ -45,55 +56,16 @@ _OF_METADATA = {
 
 def of_volume(described: Mapping[str, Any]) -> dict[str, str]:
     """Return the settings of a volume from its description; not AWS's own tags, nor those that a drill sets on its copy."""
-    found = {name: written(described.get(member)) or ABSENT for name, (member, _) in RESTORED.items()}
-    found["multi_attach"] = "on" if described.get("MultiAttachEnabled") else "off"
-    of_drill = any(each["Key"].startswith("drills:") for each in described.get("Tags") or ())
-    for tag in described.get("Tags") or ():
-        if not tag["Key"].startswith(("aws:", "drills:")) and not (of_drill and tag["Key"] == "Name"):
-            found[f"tag.{tag['Key']}"] = tag["Value"]
-    return found
+    found = {name: written(described.get(member)) or ABSENT for name, member in _MEMBERS.items()}
+    found["multi_attach"] = switch(bool(described.get("MultiAttachEnabled")))
+    tags = described.get("Tags") or ()
+    of_drill = any(each["Key"].startswith("drills:") for each in tags)
+    return found | of_tags(each for each in tags if not (of_drill and each["Key"] == "Name"))
 
 
 def of_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
     """Return the settings that the metadata of a point tell, where the source is gone."""
     return {name: metadata[key] for name, key in _OF_METADATA.items() if key in metadata}
-
-
-def compare(expected: Mapping[str, str], found: Mapping[str, str], *, source: bool) -> CheckResult:
-    """Judge the settings of a copy: beside those of its source, or where that is gone beside those that the point tells."""
-    told = [name for name in (*RESTORED, *BY_HAND) if source or name in expected]
-    names = sorted(name for name in expected.keys() | found.keys() if name.split(".")[0] in told)
-    differs = (name for name in names if expected.get(name, ABSENT) != found.get(name, ABSENT))
-    findings = tuple(_finding(name, expected.get(name, ABSENT), found.get(name, ABSENT)) for name in differs)
-    unread = tuple(
-        NotChecked(name, "the source is gone, and its recovery point does not tell it")
-        for name in (*RESTORED, *BY_HAND)
-        if name not in told
-    )
-    wrong = [each.object for each in findings if each.severity == "error"]
-    by_hand = [each.object for each in findings if each.severity == "warning"]
-    sentence = f"{len(names)} settings of the volume compared with {'the source' if source else 'the recovery point'}"
-    sentence += f"; other than there: {', '.join(wrong)}" if wrong else ""
-    sentence += f"; to be set up by hand after a restore: {', '.join(by_hand)}" if by_hand else ""
-    sentence += f"; not compared: {', '.join(each.what for each in unread)}" if unread else ""
-    outcome = "missed" if wrong else "not verified" if unread else "met"
-    return CheckResult(
-        CHECK,
-        outcome,  # type: ignore[arg-type]
-        sentence,
-        blocking=True,
-        compared=len(names),
-        findings=findings,
-        not_checked=unread,
-        unverified=len(unread),
-    )
-
-
-def _finding(name: str, expected: str, found: str) -> Finding:
-    restored = RESTORED.get(name)
-    consequence = restored[1] if restored else BY_HAND[name.split(".")[0]]
-    told = f"{name}: expected {expected}, found {found}: {consequence}"
-    return Finding(CHECK, "error" if restored else "warning", name, expected, found, told)
 
 
 def judge_lineage(
