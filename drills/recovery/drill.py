@@ -15,7 +15,6 @@ from typing import Literal
 from drills.aws import clock_offset
 from drills.aws import read as aws
 from drills.aws.guarded.names import ScratchName
-from drills.aws.scratch import remaining_resources
 from drills.checks import suite
 from drills.checks.base.session import Connector
 from drills.checks.comparison import WORKERS, Comparison
@@ -23,7 +22,7 @@ from drills.checks.manifest import Manifest
 from drills.checks.observed import Observations
 from drills.checks.owner import invariants, queries
 from drills.checks.server import isolation
-from drills.errors import CheckUnavailable, DrillError, NoRecoveryPoint
+from drills.errors import CheckUnavailable, NoRecoveryPoint
 from drills.model import phases
 from drills.model.acknowledgement import Acknowledgement
 from drills.model.finding import CheckResult, Requirement, Verdict
@@ -35,13 +34,13 @@ from drills.objectives.processors import processors_for
 from drills.recovery import choose as sampling
 from drills.recovery import engine_version, read_loss, schedule, selection, surroundings
 from drills.recovery.disaster import declare
-from drills.recovery.failing import translate_client_errors
+from drills.recovery.failing import Once, translate_client_errors
 from drills.recovery.hydration.hydrate import hydrate
 from drills.recovery.judged import Checks, not_run, requirement_of, verdict_of
 from drills.recovery.manifest import in_turn
 from drills.recovery.manifest.held import HeldManifest
 from drills.recovery.observed import JudgedOn, QueriesSeen
-from drills.recovery.restore import RestoredCopy, copy_snapshot, remove_resources, restore
+from drills.recovery.restore import RestoredCopy, clean_up, copy_snapshot, restore
 from drills.recovery.resuming import disaster_of, mark_declaration, with_gap
 from drills.recovery.setup import Setup
 from drills.schedule import verdict as schedule_judge
@@ -62,7 +61,7 @@ class Drill:
         self._held = HeldManifest(manifest, key)
         self._source: Instance | None = None
         self._points: tuple[RecoveryPoint, ...] = ()
-        self._outcome: Restoration | DrillError | None = None
+        self._once = Once(self._journal)
         self._copy: Connector | None = None
         self._rta_clock: Literal["rta", ""] = "rta"
         self._clock_probe = clock_offset.ClockOffsetProbe(setup.clock)
@@ -133,24 +132,7 @@ class Drill:
 
     def recover(self) -> Restoration:
         """Restore the newest point, check it and judge it. Done once; a failure is raised again to each caller."""
-        if self._outcome is None:
-            self._outcome = self._recover_or_error()
-            self._journal.enter(phases.REMAINING)
-        if isinstance(self._outcome, DrillError):
-            raise self._outcome
-        return self._outcome
-
-    def _recover_or_error(self) -> Restoration | DrillError:
-        try:
-            with translate_client_errors():
-                return self._recover()
-        except NoRecoveryPoint as error:
-            return error  # its verdict is in the record: an objective missed, not a drill that could not run
-        except DrillError as error:
-            self._journal.failure(str(error), error.exit_code)
-            return error
-        finally:
-            self._note_clocks()
+        return self._once(self._recover, self._note_clocks)
 
     def _recover(self) -> Restoration:
         point = self.choose()
@@ -362,13 +344,7 @@ class Drill:
 
     def clean_up(self) -> tuple[Resource, ...]:
         """Remove everything that this run made; return what is still there."""
-        if remaining_resources(self._journal.record.resources):
-            self._journal.enter("clean up")
-        left = remove_resources(self._setup)
-        cleaned = any(moment.name == timeline.CLEAN for moment in self._journal.record.moments)
-        if self._journal.record.resources and not left and not cleaned:
-            self._journal.mark(timeline.CLEAN)
-        return left
+        return clean_up(self._setup)
 
     # -- the record -------------------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from drills.aws.databases.requests import ScratchGroups
 from drills.aws.guarded.guard import Protected, set_password_of_restore_test
 from drills.aws.guarded.names import ScratchName, ScratchNames
 from drills.aws.lineage import read_lineage
-from drills.aws.scratch import Scratch
+from drills.aws.scratch import Scratch, remaining_resources
 from drills.aws.wait import OPERATIONAL, is_settled, wait_available
 from drills.checks.base.session import Connector
 from drills.clock import wait_until
@@ -255,6 +255,18 @@ def remove_resources(setup: Setup) -> tuple[Resource, ...]:
         every=setup.poll_seconds,
         limit=setup.target.run_limits(setup.name, sandboxed=setup.uses_demo_data).clean_up,
     )
+
+
+def clean_up(setup: Setup) -> tuple[Resource, ...]:
+    """Remove everything that the run made, and mark when nothing of it was left; return what is still there."""
+    journal = setup.journal
+    if remaining_resources(journal.record.resources):
+        journal.enter("clean up")
+    left = remove_resources(setup)
+    cleaned = any(moment.name == timeline.CLEAN for moment in journal.record.moments)
+    if journal.record.resources and not left and not cleaned:
+        journal.mark(timeline.CLEAN)
+    return left
 
 
 def _initial_restoration(

@@ -212,11 +212,13 @@ def test_only_the_runs_own_table_is_ever_changed(begin: Begin) -> None:
     run = begun.record.run_id
     guard = Guard(setup.scratch_clients, run, Protected(frozenset({"drill-x"})))
     with pytest.raises(Refused, match="StartRestoreJob was not sent"):
-        guard.restore_table(ScratchName("20200101-000000-aaaa", "recovery"), "arn:point", "arn:role", {})
+        guard.restore_named(
+            ScratchName("20200101-000000-aaaa", "recovery"), "targetTableName", "arn:point", "arn:role", {}
+        )
     name = ScratchName(run, "recovery")
     protected = Guard(setup.scratch_clients, run, Protected(frozenset({str(name)})))
     with pytest.raises(Refused, match="StartRestoreJob was not sent"):
-        protected.restore_table(name, "arn:point", "arn:role", {})
+        protected.restore_named(name, "targetTableName", "arn:point", "arn:role", {})
     arn = begun.dynamodb.create_table(
         TableName=name,
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
@@ -242,7 +244,7 @@ def test_a_table_whose_tags_were_not_set_yet_is_the_runs_own_and_one_past_its_ti
     point = backup.list_recovery_points_by_backup_vault(BackupVaultName="dying-vault")["RecoveryPoints"][0]
     setup = context.open_setup(begun.folder, Journal.open(begun.folder))
     guard, name = Guard(setup.scratch_clients, begun.record.run_id), ScratchName(begun.record.run_id, "recovery")
-    guard.restore_table(name, point["RecoveryPointArn"], "arn:aws:iam::123456789012:role/r", {})
+    guard.restore_named(name, "targetTableName", point["RecoveryPointArn"], "arn:aws:iam::123456789012:role/r", {})
     (mine,) = guard.prove("dynamodb-table", name)
     assert mine.resource_id
     past = {"drills:run": begun.record.run_id, "drills:target": "dying", "drills:expires": "2020-01-01T00:00:00+00:00"}

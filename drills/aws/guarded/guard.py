@@ -144,38 +144,35 @@ class Guard:
             for raw in owned.find(self._clients, "db-cluster", cluster)
         )
 
-    def restore_table(self, name: ScratchName, point_arn: str, role_arn: str, metadata: Mapping[str, str]) -> str:
-        """Have AWS Backup restore a table from a point, under a name of this run; return the id of the job.
+    def restore_named(
+        self, name: ScratchName, named_by: str, point_arn: str, role_arn: str, metadata: Mapping[str, str]
+    ) -> str:
+        """Have AWS Backup restore a point under a name of this run, which the metadata have as `named_by`; return the job's id.
 
-        StartRestoreJob takes no tags of its own: `change` sets them once the table is there, and until then the name and the
-        summary of its restore prove whose it is (drills/aws/owned.py).
+        StartRestoreJob takes no tags of its own: `change` sets them once the copy is there, and until then its name and what AWS
+        tells of its restore prove whose it is (drills/aws/owned.py).
         """
-        check_place(self._clients)
         if not isinstance(name, ScratchName) or name.run_id != self._run_id or name in self._protected.names:
             raise Refused(
                 f'expected a name of the run {self._run_id}, found "{name}": backup:StartRestoreJob was not sent'
             )
-        given = {key: value for key, value in metadata.items() if key.lower() != "targettablename"}
-        request = {
-            "RecoveryPointArn": point_arn,
-            "IamRoleArn": role_arn,
-            "Metadata": {**given, "targetTableName": str(name)},
-            "IdempotencyToken": str(name),
-        }
-        return str(_send(self._clients, "backup:StartRestoreJob", request)["RestoreJobId"])
+        given = {key: value for key, value in metadata.items() if key.lower() != named_by.lower()}
+        return self._start_restore(point_arn, role_arn, {**given, named_by: str(name)}, name)
 
     def restore_volume(self, point_arn: str, role_arn: str, metadata: Mapping[str, str]) -> str:
         """Have AWS Backup restore a volume from a point; return the id of the job, by which the run calls the volume.
 
-        A volume has no name and StartRestoreJob no tags: `change` sets them once it is there, and until then the job proves whose
-        it is (drills/aws/owned.py).
+        A volume has no name: until `change` has set the tags, the job proves whose it is.
         """
+        return self._start_restore(point_arn, role_arn, metadata, ScratchName(self._run_id, "recovery"))
+
+    def _start_restore(self, point_arn: str, role_arn: str, metadata: Mapping[str, str], token: ScratchName) -> str:
         check_place(self._clients)
         request = {
             "RecoveryPointArn": point_arn,
             "IamRoleArn": role_arn,
             "Metadata": dict(metadata),
-            "IdempotencyToken": str(ScratchName(self._run_id, "recovery")),
+            "IdempotencyToken": str(token),
         }
         return str(_send(self._clients, "backup:StartRestoreJob", request)["RestoreJobId"])
 

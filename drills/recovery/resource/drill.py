@@ -10,9 +10,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from datetime import datetime
 
-from drills.aws.scratch import remaining_resources
-from drills.errors import OBJECTIVE_MISSED, DrillError, NoRecoveryPoint
-from drills.model import phases
+from drills.errors import OBJECTIVE_MISSED, NoRecoveryPoint
 from drills.model.finding import CheckResult, Verdict
 from drills.model.instance import Resource
 from drills.model.point import RecoveryPoint
@@ -21,9 +19,9 @@ from drills.objectives import data_loss, recovery_time, timeline
 from drills.objectives.data_loss import NewestData, Reference
 from drills.recovery import selection
 from drills.recovery.disaster import declare
-from drills.recovery.failing import translate_client_errors
+from drills.recovery.failing import Once, translate_client_errors
 from drills.recovery.judged import verdict_of
-from drills.recovery.restore import remove_resources
+from drills.recovery.restore import clean_up
 from drills.recovery.setup import Setup
 
 
@@ -36,7 +34,7 @@ class ResourceDrill(ABC):
         self._setup = setup
         self._journal = setup.journal
         self._points: tuple[RecoveryPoint, ...] = ()
-        self._outcome: Restoration | DrillError | None = None
+        self._once = Once(self._journal)
 
     # -- what each kind does ----------------------------------------------------------------------------------------
 
@@ -101,25 +99,11 @@ class ResourceDrill(ABC):
 
     def recover(self) -> Restoration:
         """Restore the point, check it and judge it. Done once; a failure is raised again to each caller."""
-        if self._outcome is None:
-            self._outcome = self._recover_or_error()
-            self._journal.enter(phases.REMAINING)
-        if isinstance(self._outcome, DrillError):
-            raise self._outcome
-        return self._outcome
-
-    def _recover_or_error(self) -> Restoration | DrillError:
-        try:
-            with translate_client_errors():
-                return self._recover()
-        except NoRecoveryPoint as error:
-            return error  # its verdict is in the record: an objective missed, not a drill that could not run
-        except DrillError as error:
-            self._journal.failure(str(error), error.exit_code)
-            return error
+        return self._once(self._recover)
 
     def _recover(self) -> Restoration:
         point = self.choose()
+        self._enter_measured("request the restore")
         restoration = self._restore(point)
         self._enter_measured("run the blocking checks")
         restoration = self._keep(restoration, self._blocking(restoration))
@@ -162,13 +146,7 @@ class ResourceDrill(ABC):
 
     def clean_up(self) -> tuple[Resource, ...]:
         """Remove everything that this run made; return what is still there."""
-        if remaining_resources(self._journal.record.resources):
-            self._journal.enter("clean up")
-        left = remove_resources(self._setup)
-        cleaned = any(moment.name == timeline.CLEAN for moment in self._journal.record.moments)
-        if self._journal.record.resources and not left and not cleaned:
-            self._journal.mark(timeline.CLEAN)
-        return left
+        return clean_up(self._setup)
 
     def _enter_measured(self, name: str) -> None:
         self._journal.enter(name, clock="rta")

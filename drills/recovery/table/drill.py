@@ -13,8 +13,8 @@ from drills.model.record import Restoration
 from drills.model.settings.compared import CHECK as SETTINGS
 from drills.objectives.data_loss import NewestData
 from drills.recovery.resource.drill import ResourceDrill
+from drills.recovery.resource.points import points_of
 from drills.recovery.setup import Setup
-from drills.recovery.table.points import points_of
 from drills.recovery.table.restore import restore
 from drills.tables import items, settings
 from drills.tables.manifest import TableManifest
@@ -40,7 +40,7 @@ class TableDrill(ResourceDrill):
     def _look(self) -> tuple[RecoveryPoint, ...]:
         """Read the source, None where it is gone: that is what a drill is for; return the points of its vault."""
         clients, target = self._setup.clients, self._setup.target
-        points = points_of(clients, target.instance, str(target.vault))
+        points = points_of(clients, "DynamoDB", f"table/{target.instance}", str(target.vault))
         try:
             self._source = see(clients.client("dynamodb"), target.instance)
         except ClientError as error:

@@ -13,7 +13,7 @@ from drills.recovery.resource.drill import ResourceDrill
 from drills.recovery.setup import Setup
 from drills.recovery.volume import settings
 from drills.recovery.volume.points import points_of, restore_metadata
-from drills.recovery.volume.restore import KIND, restore
+from drills.recovery.volume.restore import COPIES, restore
 
 
 class VolumeDrill(ResourceDrill):
@@ -35,7 +35,6 @@ class VolumeDrill(ResourceDrill):
         return points
 
     def _restore(self, point: RecoveryPoint) -> Restoration:
-        self._enter_measured("request the restore")
         self._metadata = restore_metadata(self._setup.clients, point, self._source)
         return restore(self._setup, point, self._metadata, self._enter_measured)
 
@@ -43,7 +42,7 @@ class VolumeDrill(ResourceDrill):
         """Return whether the copy is available, set up as its source, and made of the point. It answers to nobody unattached."""
         clients, point = self._setup.scratch_clients, restoration.point
         assert point is not None  # this drill restores no moment
-        copy = next(iter(owned.find(clients, KIND, restoration.instance_id)))
+        copy = next(iter(owned.find(clients, COPIES.kind, restoration.instance_id)))
         told = f"the volume {copy['VolumeId']} is {copy['State']}; no instance has attached it"
         readable = CheckResult("available", "met", told, blocking=True, compared=1)
         expected = settings.of_metadata(self._metadata) if self._source is None else settings.of_volume(self._source)

@@ -11,7 +11,7 @@ from typing import Any
 
 from drills.model.finding import CheckResult, Finding
 from drills.model.settings.compared import ABSENT, Consequence, Families, of_tags, switch
-from drills.recovery.volume.points import written
+from drills.recovery.resource.points import written
 
 LINEAGE, CONTENTS = "lineage", "contents"
 NOT_VERIFIED = (

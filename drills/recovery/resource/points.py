@@ -1,21 +1,17 @@
-"""Recovery points of DynamoDB tables in a vault of AWS Backup, and the jobs that restore them, by reading alone.
+"""Recovery points in a vault of AWS Backup of what is no database, and the jobs that restore them, by reading alone.
 
 Source: API reference of AWS Backup, ListRecoveryPointsByBackupVault, GetRecoveryPointRestoreMetadata and DescribeRestoreJob.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from drills.aws.read import pages
 from drills.aws.session import Clients
 from drills.model.point import RecoveryPoint
-
-_PASSED_ON = (
-    "encryptiontype",
-    "kmsmasterkeyarn",
-)  # what a restore may be given beside the name, which AWS reads in any case
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +22,23 @@ class RestoreProgress:
     message: str = ""
 
 
-def points_of(clients: Clients, table: str, vault: str) -> tuple[RecoveryPoint, ...]:
-    """Return the recovery points of a table that a vault holds, whether the table is still there or not."""
+def points_of(clients: Clients, kind: str, resource: str, vault: str) -> tuple[RecoveryPoint, ...]:
+    """Return the recovery points of a resource that a vault holds, whether it is still there or not.
+
+    `kind` is AWS Backup's type of it, and `resource` what its ARN ends with, such as `table/orders`.
+    """
     listed = pages(
         clients.backup,
         "list_recovery_points_by_backup_vault",
         "RecoveryPoints",
         BackupVaultName=vault,
-        ByResourceType="DynamoDB",
+        ByResourceType=kind,
     )
-    return tuple(point_of(raw, table, vault) for raw in listed if str(raw["ResourceArn"]).endswith(f":table/{table}"))
+    name = resource.partition("/")[2]
+    return tuple(_point(raw, name, vault) for raw in listed if str(raw["ResourceArn"]).endswith(f":{resource}"))
 
 
-def point_of(raw: dict[str, Any], name: str, vault: str) -> RecoveryPoint:
+def _point(raw: Mapping[str, Any], name: str, vault: str) -> RecoveryPoint:
     """Return a point; its data are of the instant of the request ("Using on-demand DynamoDB backup and restore")."""
     return RecoveryPoint(
         arn=raw["RecoveryPointArn"],
@@ -58,11 +58,24 @@ def point_of(raw: dict[str, Any], name: str, vault: str) -> RecoveryPoint:
     )
 
 
-def restore_metadata(clients: Clients, point: RecoveryPoint) -> dict[str, str]:
-    """Return what of a point's metadata a restore is given, so that the copy is encrypted as the source was."""
+def told_of(clients: Clients, point: RecoveryPoint) -> dict[str, str]:
+    """Return the metadata of a point that have a value, by their names in lower case: AWS reads these in any case."""
     answer = clients.backup.get_recovery_point_restore_metadata(BackupVaultName=point.vault, RecoveryPointArn=point.arn)
-    known = answer.get("RestoreMetadata") or {}
-    return {str(key): str(value) for key, value in known.items() if key.lower() in _PASSED_ON and value}
+    return {key.lower(): str(value) for key, value in (answer.get("RestoreMetadata") or {}).items() if value}
+
+
+def given_of(told: Mapping[str, str], source: Mapping[str, Any] | None, members: Mapping[str, str]) -> dict[str, str]:
+    """Return the metadata that a restore is given: as the point tells each, else as the source has it now. Pure.
+
+    `members` has the member of the source's description for each of them. What nothing names AWS makes as it likes.
+    """
+    found = {name: told.get(name.lower()) or written((source or {}).get(member)) for name, member in members.items()}
+    return {name: value for name, value in found.items() if value}
+
+
+def written(value: Any) -> str:
+    """Return a member of a description as metadata have it; "" for one that is not there."""
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def progress_of(clients: Clients, job_id: str) -> RestoreProgress:
