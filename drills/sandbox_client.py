@@ -120,6 +120,10 @@ class SandboxControl:
         expires = expires_at.isoformat() if expires_at else None
         return dict(self._ask("points", {"snapshot": snapshot, "status": status, "expires_at": expires}))
 
+    def decide(self, vault: str, *, approved: bool) -> None:
+        """Let the team approve a vault for access, given by its ARN, or not."""
+        self._ask("approval", {"vault": vault, "approved": approved})
+
     def forward(self, seconds: float) -> datetime:
         """Move the sandbox's clock forward by `seconds`; return its new instant."""
         return datetime.fromisoformat(self._ask("clock", {"forward": seconds})["now"])

@@ -8,16 +8,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from drills.model.instance import SourceKind
-from drills.model.lineage import MALWARE_SCAN, UNKNOWN, Lineage
+from drills.model.lineage import MALWARE_SCAN, UNKNOWN, VAULTS_APART, Lineage
 from drills.model.point import RecoveryPoint
 from drills.model.record import Restoration
 
 Rows = tuple[tuple[str, str], ...]
-_VAULTS = {
-    "BACKUP_VAULT": "a backup vault",
-    "LOGICALLY_AIR_GAPPED_BACKUP_VAULT": "a logically air-gapped vault",
-    "RESTORE_ACCESS_BACKUP_VAULT": "a restore access vault of another account's",
-}
+_VAULTS = {"BACKUP_VAULT": "a backup vault", **VAULTS_APART}
 _KEYS = {"CUSTOMER": "of the customer's", "AWS": "that AWS manages: the backup cannot be shared with another account"}
 
 

@@ -20,6 +20,7 @@ from drills.aws.databases.kinds import CLUSTER, INSTANCE, Kind
 from drills.aws.remedies import explain
 from drills.aws.session import Clients
 from drills.model.instance import Instance
+from drills.model.lineage import VAULTS_APART
 from drills.model.point import RecoveryPoint, Window
 
 RUN_TAG = "drills:run"
@@ -302,12 +303,18 @@ def _data_time(snapshot: dict[str, Any], backup: dict[str, Any] | None) -> tuple
 
 def _read_unlisted(raw: dict[str, Any], instance_id: str, vault: str | None) -> RecoveryPoint:
     """Return a point that the vault holds and RDS does not list as a snapshot; it is shown, and not eligible."""
+    apart = VAULTS_APART.get(str(raw.get("VaultType", "")))
+    why = (
+        f"in {apart}, which no drill of a database restores from"
+        if apart
+        else "in the vault, but no snapshot that RDS lists"
+    )
     return RecoveryPoint(
         arn=raw["RecoveryPointArn"],
         kind="awsbackup",
         snapshot_id="",
         vault=vault,
-        status=f"{raw.get('Status', '')} in the vault, but no snapshot that RDS lists",
+        status=f"{raw.get('Status', '')} {why}",
         instance_id=instance_id,
         dbi_resource_id=None,
         created_at=raw.get("CreationDate"),

@@ -18,6 +18,12 @@ MALWARE_SCAN: Mapping[SourceKind, str] = MappingProxyType(
     {"instance": "not offered for RDS", "cluster": "not offered for RDS", "table": "not offered for DynamoDB"}
 )  # botocore's Backup model, ScanResourceType: EBS, EC2 and S3
 
+AIR_GAPPED, RESTORE_ACCESS = "LOGICALLY_AIR_GAPPED_BACKUP_VAULT", "RESTORE_ACCESS_BACKUP_VAULT"
+# the types of vaults whose points lie with AWS Backup alone, in words; a vault for access shows those of another account's
+VAULTS_APART: Mapping[str, str] = MappingProxyType(
+    {AIR_GAPPED: "a logically air-gapped vault", RESTORE_ACCESS: "a restore access vault of another account's"}
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Lineage:

@@ -53,6 +53,7 @@ class Control:
             "damage": self._damage_snapshot,
             "volume": self._name_volume,
             "points": self._change_point,
+            "approval": self._decide,
             "clock": self._move_clock,
             "calls/forget": self._forget_calls,
             "faults": self._arm_fault,
@@ -222,6 +223,16 @@ class Control:
         """Return what keeps the data of a recovery point of a table; None where it is none."""
         images = self._backups.images_of(arn)
         return images if images is not None and arn in images else None
+
+    def _decide(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Let the team of a vault for access approve it, or not."""
+        arn = _require_text(request, "vault")
+        with self._plane.lock:
+            vault = self._backups.of_vault(arn).vaults.find(arn.rpartition(":")[2])
+            if vault is None or vault.state != "CREATING":
+                raise SandboxError(f"{arn} is no vault that waits for an approval.")
+            vault.state = "AVAILABLE" if request.get("approved") is True else "FAILED"
+            return {"vault": arn, "state": vault.state}
 
     def _change_point(self, request: Mapping[str, Any]) -> dict[str, Any]:
         name = _require_text(request, "snapshot")

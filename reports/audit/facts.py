@@ -13,7 +13,7 @@ from drills.durations import show_duration
 from drills.history import wording
 from drills.model.finding import Outcome
 from drills.model.instance import COPIES
-from drills.model.lineage import UNKNOWN
+from drills.model.lineage import AIR_GAPPED, UNKNOWN
 from drills.model.policy import DECLARATIONS
 from drills.model.record import Restoration, RunRecord, value_of
 from drills.plural import counted
@@ -21,7 +21,6 @@ from drills.plural import counted
 # Verdicts of a run that are no checks of the suite (drills/model/policy.py has those).
 OTHER_VERDICTS = ("rto", "rpo", "moment", "cut-over", "cut-over: undone")
 POSTURE_TAG = "posture"
-AIR_GAPPED = "LOGICALLY_AIR_GAPPED_BACKUP_VAULT"
 LAYERS_NEEDED = 3
 # Layers of verification that do not rest on each other, and the verdicts of each.
 LAYERS: Mapping[str, tuple[str, ...]] = MappingProxyType(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +55,25 @@ def open_account(sandbox: RunningSandbox) -> RecoveryAccount:
     trust = document(f"arn:aws:iam::{HOME}:root", "sts:AssumeRole", Condition=condition)
     made.client("iam").create_role(RoleName="drill", AssumeRolePolicyDocument=trust)
     return made
+
+
+@dataclass(frozen=True)
+class Elsewhere(RunningSandbox):
+    """A sandbox as an account of its own sees it, in which nothing is that another test knows of."""
+
+    account: str
+    assumed: dict[str, str]
+
+    def client(self, service: str, **options: Any) -> Any:
+        """A client of that account."""
+        return super().client(service, **(self.assumed | options))
+
+
+def new_account(sandbox: RunningSandbox) -> Elsewhere:
+    """An account that nobody has used: what cannot be removed, such as a point that is locked, stays there."""
+    account = str(10**11 + secrets.randbelow(9 * 10**11))
+    own = {"account": account, "assumed": assume(sandbox, f"arn:aws:iam::{account}:role/owner")}
+    return Elsewhere(**(vars(sandbox) | own))
 
 
 def assume(sandbox: RunningSandbox, role_arn: str, **more: str) -> dict[str, str]:

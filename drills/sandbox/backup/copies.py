@@ -15,8 +15,10 @@ from typing import Any
 from moto.backup.exceptions import InvalidParameterValueException, InvalidRequestException, ResourceNotFoundException
 
 from drills.policy_statements import parse_policy
-from drills.sandbox.backup.kinds.protected import Protected
+from drills.sandbox.backup import air_gapped
+from drills.sandbox.backup.kinds.protected import FULLY_MANAGED, Protected
 from drills.sandbox.backup.models import (
+    AIR_GAPPED,
     FAILURE_MESSAGE,
     FAILURE_SHARE,
     BackupJob,
@@ -111,7 +113,8 @@ class CopyJobs:
         vault = destination.find_vault(request.vault_arn)
         problem = f"Backup vault {request.vault_arn} not found"
         if vault is not None:
-            problem = _crossing_problem(self._region, point, destination._region, vault)
+            problem = air_gapped.refusal_of(vault, point.resource_type)
+            problem = problem or _crossing_problem(self._region, point, destination._region, vault)
             problem = problem or vault.lock_violation(request.lifecycle) or ""
         if problem or vault is None:
             job.progress.end = JobEnd("FAILED", 0.0, problem)
@@ -192,6 +195,8 @@ def _crossing_problem(source: Region, point: RecoveryPoint, destination: Region,
         )
     if not any(each.lets(source.account, _COPY) for each in parse_policy(vault.policy or _NOBODY)):
         return "Access Denied trying to call AWS Backup service"
+    if vault.vault_type == AIR_GAPPED and point.resource_type in FULLY_MANAGED:
+        return ""  # "the source resource can be encrypted by a customer managed key or by an AWS managed key"
     if point.kms_key_id and not Keys(source.account, source.name).is_shared(point.kms_key_id, destination.account):
         return f"The key {point.kms_key_id} is managed by AWS, or its policy does not let account {destination.account} use it."
     if not Keys(destination.account, destination.name).is_customers(vault.encryption_key_arn):

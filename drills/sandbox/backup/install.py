@@ -5,6 +5,7 @@ from __future__ import annotations
 from moto.backup.models import backup_backends
 
 from drills.sandbox.backup.accounts import BackupAccounts
+from drills.sandbox.backup.air_gapped import let_vaults_be_shared
 from drills.sandbox.backup.answers.responses import URLS
 from drills.sandbox.backup.backend import SandboxBackup
 from drills.sandbox.backup.region import FastForward
@@ -14,6 +15,7 @@ from drills.sandbox.state import DataPlane
 
 def install(plane: DataPlane) -> BackupAccounts:
     """Make this the AWS Backup of moto, before its first request and after RDS, and start its schedules."""
+    let_vaults_be_shared()
     fast_forward = FastForward()
     backups = BackupAccounts(plane, fast_forward, backup_backends)
     install_backend(

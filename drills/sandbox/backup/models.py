@@ -10,6 +10,7 @@ from typing import Any
 
 from drills.sandbox.backup.kinds.protected import Protected, type_of
 
+AIR_GAPPED, RESTORE_ACCESS = "LOGICALLY_AIR_GAPPED_BACKUP_VAULT", "RESTORE_ACCESS_BACKUP_VAULT"
 POINT_STATUSES = ("COMPLETED", "PARTIAL", "DELETING", "EXPIRED", "AVAILABLE", "STOPPED", "CREATING")
 VALIDATIONS = ("SUCCESSFUL", "FAILED", "TIMED_OUT", "VALIDATING")
 FAILURE_SHARE = 0.6  # the share of its time after which a job fails for which the fault `job-fails` is armed
@@ -19,7 +20,11 @@ _CREATED_UNTIL, _PENDING_UNTIL = 0.2, 0.3  # the shares of a job's time in which
 
 @dataclass
 class Vault:
-    """A backup vault; attributes have the names of moto's own vault, which moto's tagging API reads."""
+    """A backup vault; attributes have the names of moto's own vault, which moto's tagging API reads.
+
+    An empty `encryption_key_arn` is a key that AWS owns. A vault for access gives access to that of `source_arn`, once the team
+    has approved.
+    """
 
     backup_vault_name: str
     backup_vault_arn: str
@@ -32,6 +37,11 @@ class Vault:
     lock_date: datetime | None = None
     policy: str | None = None
     notifications: dict[str, Any] = field(default_factory=dict)
+    vault_type: str = "BACKUP_VAULT"
+    state: str = "AVAILABLE"
+    source_arn: str = ""
+    team_arn: str = ""
+    session_arn: str = ""
 
     def lock_violation(self, lifecycle: Mapping[str, int]) -> str:
         """Return why the lock refuses this lifecycle, empty when it does not (PutBackupVaultLockConfiguration)."""
@@ -249,6 +259,7 @@ class RestoreJob:
     validation_message: str = ""
     deletion: str = ""
     deletion_message: str = ""
+    vault_arn: str = ""
 
 
 def new_job_id() -> str:

@@ -11,6 +11,7 @@ from moto.backup.exceptions import InvalidParameterValueException, InvalidReques
 from moto.core.exceptions import JsonRESTError, ServiceException
 from moto.rds.exceptions import KMSKeyNotAccessibleFault
 
+from drills.sandbox.backup.air_gapped import AirGappedVaults
 from drills.sandbox.backup.kinds.protected import EBS, FULLY_MANAGED, name_of
 from drills.sandbox.backup.metadata import NAMES, restore_parameters
 from drills.sandbox.backup.models import (
@@ -21,7 +22,7 @@ from drills.sandbox.backup.models import (
     RestoreJob,
     new_job_id,
 )
-from drills.sandbox.backup.points import Points, as_tag_list
+from drills.sandbox.backup.points import as_tag_list
 from drills.sandbox.backup.region import Region
 from drills.sandbox.backup.validation import require_members
 
@@ -31,9 +32,9 @@ KEY_MESSAGE = "The specified AWS KMS key ARN does not exist, is not enabled or y
 class RestoreJobs:
     """The restore jobs of one region."""
 
-    def __init__(self, region: Region, points: Points) -> None:
+    def __init__(self, region: Region, air_gapped: AirGappedVaults) -> None:
         self._region = region
-        self._points = points
+        self._air_gapped = air_gapped
         self._jobs: dict[str, RestoreJob] = {}
 
     def __iter__(self) -> Iterator[RestoreJob]:
@@ -60,7 +61,7 @@ class RestoreJobs:
         earlier = self._region.tokens.find("StartRestoreJob", request)
         if earlier is not None:
             return self.get(earlier)
-        point = self._points.get(request["RecoveryPointArn"])
+        _, point = self._air_gapped.point(request["RecoveryPointArn"])
         if request.get("ResourceType") not in (None, point.resource_type):
             raise InvalidParameterValueException(
                 f"The recovery point is of {point.resource_type}, not of {request['ResourceType']}."
@@ -83,13 +84,17 @@ class RestoreJobs:
         if copies_tags and point.resource_type in (*FULLY_MANAGED, EBS):
             parameters["tags"] = as_tag_list(point.tags)
         name, now = parameters[xform_name(NAMES[point.resource_type])], self._region.now()
-        job = RestoreJob(new_job_id(), point, name, role, now, metadata)
+        holder, _ = self._air_gapped.point(point.arn)
+        vault_arn = holder.vaults.arn_of(point.vault)
+        job = RestoreJob(new_job_id(), point, name, role, now, metadata, vault_arn=vault_arn)
         self.add(job)
         plane = self._region.plane
         if plane.faults.take("job-fails", service="backup", operation="StartRestoreJob", name=point.resource_name):
             job.fails_at = now + timedelta(seconds=plane.delays.creating * FAILURE_SHARE)
             return job
         try:
+            if holder.region is not self._region:  # the data lie with the account that owns the vault
+                self._region.dynamodb.images.keep(point.arn, holder.region.dynamodb.images[point.arn])
             created = self._region.resources.restore(point.arn, parameters)
         except KMSKeyNotAccessibleFault:
             self._end(job, "FAILED", KEY_MESSAGE)

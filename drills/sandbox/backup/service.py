@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from drills.sandbox.backup.air_gapped import AirGappedVaults
 from drills.sandbox.backup.copies import CopyJobs
 from drills.sandbox.backup.jobs import BackupJobs
 from drills.sandbox.backup.plans import Plans
@@ -35,7 +36,8 @@ class BackupService:
         self.points = Points(region, self.vaults)
         self.jobs = BackupJobs(region, self.vaults, self.points)
         self.copies = CopyJobs(region, self.vaults, self.points, lambda arn: find_region(arn).copies)
-        self.restores = RestoreJobs(region, self.points)
+        self.air_gapped = AirGappedVaults(self, find_region)
+        self.restores = RestoreJobs(region, self.air_gapped)
         self.plans = Plans(region, self.vaults, check_destination=find_region)
         self.scheduler = Scheduler(region, self.points, self.jobs, self.copies, self.plans)
         self.testing_plans = TestingPlans(region)

@@ -87,7 +87,12 @@ class Vaults:
             raise InvalidParameterValueException(f"The KMS key {key} does not exist in {self._region.name}.") from error
 
     def key_type(self, arn: str | None) -> str | None:
-        """Return EncryptionKeyType of a key of this region. None for one that AWS manages: the API reference has no word for it."""
+        """Return EncryptionKeyType of a key of this region; of an empty ARN that of a key that AWS owns.
+
+        None for one that AWS manages: the API reference has no word for it.
+        """
+        if arn == "":
+            return "AWS_OWNED_KMS_KEY"
         key = kms_backends[self._region.account][self._region.name].keys.get((arn or "").rpartition("/")[2])
         return "CUSTOMER_MANAGED_KMS_KEY" if key is not None and key.key_manager == "CUSTOMER" else None
 

@@ -116,7 +116,7 @@ class CopyJobAnswers:
                 "SourceRecoveryPointArn": job.source_arn,
                 "DestinationBackupVaultArn": job.destination_vault_arn,
                 "DestinationRecoveryPointArn": job.point_arn or None,
-                "DestinationEncryptionKeyArn": job.kms_key_id,
+                "DestinationEncryptionKeyArn": job.kms_key_id or None,
                 "DestinationRecoveryPointLifecycle": job.lifecycle or None,
                 "CreatedByBackupJobId": job.backup_job_id or None,
             }
@@ -177,7 +177,7 @@ class RestoreJobAnswers:
             "RestoreJobId": job.id,
             "RecoveryPointArn": point.arn,
             "SourceResourceArn": point.resource_arn,
-            "BackupVaultArn": self._vaults.arn_of(point.vault),
+            "BackupVaultArn": job.vault_arn or self._vaults.arn_of(point.vault),
             "ResourceType": point.resource_type,
             "CreationDate": job.created_at,
             "RecoveryPointCreationDate": point.created_at,

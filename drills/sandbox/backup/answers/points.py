@@ -8,8 +8,9 @@ from typing import Any
 from moto.backup.exceptions import ResourceNotFoundException
 from moto.core.responses import ActionResult, EmptyResult
 
+from drills.sandbox.backup.air_gapped import Holder
 from drills.sandbox.backup.answers.request import BackupRequest, without_none
-from drills.sandbox.backup.models import RecoveryPoint
+from drills.sandbox.backup.models import RecoveryPoint, Vault
 from drills.sandbox.backup.service import BackupService
 
 
@@ -21,12 +22,15 @@ class PointAnswers:
         self._now = service.region.now()
         self._vaults = service.vaults
         self._points = service.points
+        self._air_gapped = service.air_gapped
 
     def list_recovery_points_by_backup_vault(self) -> ActionResult:
         """ListRecoveryPointsByBackupVault, newest first."""
-        points = reversed(self._points.in_vault(self._request.path("backupVaultName")))
+        asked = self._request.path("backupVaultName")
+        holder, vault = self._air_gapped.holder_of(asked, self._request.query("backupVaultAccountId"))
+        points = reversed(holder.points.in_vault(vault.backup_vault_name))
         found = self._request.filter(
-            map(self._row, points),
+            [self._row(each, vault) for each in points],
             resourceArn="ResourceArn",
             resourceType="ResourceType",
             parentRecoveryPointArn="ParentRecoveryPointArn",
@@ -47,18 +51,19 @@ class PointAnswers:
 
     def describe_recovery_point(self) -> ActionResult:
         """DescribeRecoveryPoint."""
-        vault, arn = self._vault_and_arn()
-        return ActionResult(self._row(self._points.get(arn, vault)) | {"StorageClass": "WARM"})
+        holder, vault, arn = self._seen()
+        point = holder.points.get(arn, vault.backup_vault_name)
+        return ActionResult(self._row(point, vault) | {"StorageClass": "WARM"})
 
     def get_recovery_point_restore_metadata(self) -> ActionResult:
         """GetRecoveryPointRestoreMetadata."""
-        vault, arn = self._vault_and_arn()
+        holder, vault, arn = self._seen()
         return ActionResult(
             {
-                "RestoreMetadata": self._points.restore_metadata(arn, vault),
-                "BackupVaultArn": self._vaults.arn_of(vault),
+                "RestoreMetadata": holder.points.restore_metadata(arn, vault.backup_vault_name),
+                "BackupVaultArn": vault.backup_vault_arn,
                 "RecoveryPointArn": arn,
-                "ResourceType": self._points.get(arn, vault).resource_type,
+                "ResourceType": holder.points.get(arn, vault.backup_vault_name).resource_type,
             }
         )
 
@@ -77,11 +82,18 @@ class PointAnswers:
     def _vault_and_arn(self) -> tuple[str, str]:
         return self._request.path("backupVaultName"), self._request.path("recoveryPointArn")
 
-    def _row(self, point: RecoveryPoint) -> dict[str, Any]:
+    def _seen(self) -> tuple[Holder, Vault, str]:
+        """Return who keeps the point of a request, in which vault, and its ARN."""
+        name, arn = self._vault_and_arn()
+        return *self._air_gapped.holder_of(name, self._request.query("backupVaultAccountId")), arn
+
+    def _row(self, point: RecoveryPoint, vault: Vault | None = None) -> dict[str, Any]:
+        """Return a point; `vault` is its vault where that may be one of another account."""
+        vault = vault or self._vaults.get(point.vault)
         row = {
             "RecoveryPointArn": point.arn,
             "BackupVaultName": point.vault,
-            "BackupVaultArn": self._vaults.arn_of(point.vault),
+            "BackupVaultArn": vault.backup_vault_arn,
             "SourceBackupVaultArn": point.source_vault_arn or None,
             "ResourceArn": point.resource_arn,
             "ResourceType": point.resource_type,
@@ -95,13 +107,13 @@ class PointAnswers:
             "CompletionDate": point.completed_at if point.completed_at <= self._now else None,
             "LastRestoreTime": point.last_restore,
             "BackupSizeInBytes": point.size_bytes,
-            "EncryptionKeyArn": point.kms_key_id,
+            "EncryptionKeyArn": point.kms_key_id or None,
             "EncryptionKeyType": self._vaults.key_type(point.kms_key_id),
             "IsEncrypted": point.kms_key_id is not None,
             "Lifecycle": point.lifecycle or None,
             "CalculatedLifecycle": {"DeleteAt": point.delete_at} if point.delete_at else None,
             "IsParent": False,
-            "VaultType": "BACKUP_VAULT",
+            "VaultType": vault.vault_type,
         }
         return without_none(row)
 
