@@ -20,14 +20,17 @@ from tests.support.clock import HandClock
 RUN, REGION, ACCOUNT = "20261123-120000-abcd", "eu-central-1", "123456789012"
 NAME = f"drill-{RUN}-recovery"
 TAG = {"Key": "drills:run", "Value": RUN}
-WRITES = {xform_name(each.partition(":")[2]): each for each in permits.INCIDENT}
+WRITES = {(each.partition(":")[0], xform_name(each.partition(":")[2])): each for each in permits.INCIDENT}
 
 
 class Service:
-    """A client that answers as a test says, and notes what it is asked for and under which permit."""
+    """A client that answers as a test says, and notes what it is asked for and under which permit.
+
+    `of` is the service, by the prefix of its actions, once it is among the clients of a guard: several services tag resources.
+    """
 
     def __init__(self, **answers: Any) -> None:
-        self.answers, self.sent, self.reads = answers, [], 0
+        self.answers, self.sent, self.reads, self.of = answers, [], 0, ""
 
     sent: list[tuple[str, dict[str, Any]]]
 
@@ -38,8 +41,8 @@ class Service:
             if operation.startswith(("describe", "list")):
                 self.reads += 1
             else:
-                if operation in WRITES:
-                    permits.check(WRITES[operation], "incident")
+                if written := WRITES.get((self.of, operation)):
+                    permits.check(written, "incident")
                 self.sent.append((operation, parameters))
             answer = self.answers.get(operation, {})
             if isinstance(answer, Exception):
@@ -66,6 +69,10 @@ def clients_of(
 ) -> Clients:
     """Clients of which some are there."""
     nothing: Any = SimpleNamespace()
+    given = {"rds": rds, "ec2": ec2, "logs": logs, "secretsmanager": secretsmanager} | changes
+    for name, each in given.items():
+        if isinstance(each, Service):
+            each.of = name
     made = Clients(rds, nothing, ec2, nothing, logs, secretsmanager, nothing, REGION, ACCOUNT)
     return dataclasses.replace(made, **changes)
 

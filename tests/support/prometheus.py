@@ -103,7 +103,7 @@ def with_history(folder: Path, command: Sequence[str] = ()) -> Iterator[Promethe
     (folder / "history.txt").write_text(open_metrics())
     (folder / "prometheus.yml").write_text("global: {}\n")
     blocks = [program("promtool"), "tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=1440h", "-q"]
-    subprocess.run([*blocks, "history.txt", "data"], cwd=folder, check=True, capture_output=True, timeout=120)
+    subprocess.run([*blocks, "history.txt", "data"], cwd=folder, check=True, capture_output=True, timeout=600)
     address = f"127.0.0.1:{free_port()}"
     options = ["--config.file=prometheus.yml", "--storage.tsdb.path=data", "--storage.tsdb.retention.time=20y"]
     options += [f"--web.listen-address={address}", f"--query.lookback-delta={LOOKBACK}"]
