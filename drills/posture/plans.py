@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from drills.aws.databases.kinds import INSTANCE
 from drills.durations import show_duration
 from drills.model.finding import CheckResult
+from drills.model.lineage import AIR_GAPPED
 from drills.model.parity import NotVerified
 from drills.plural import counted
 from drills.policy_statements import Statement, read_statements
@@ -127,6 +129,26 @@ def _rule(judged: Judgement, facts: PostureFacts, protection: Protection, rule: 
         destination = facts.vaults.get(copy["DestinationBackupVaultArn"])
         _within_lock(judged, f"{name}: copy", copy.get("Lifecycle") or {}, destination, update)
         _crosses_once(judged, f"{name}: copy", copy["DestinationBackupVaultArn"], facts, update)
+        if _is_air_gapped(destination):
+            _keeps_none(judged, f"{name}: copy", copy["DestinationBackupVaultArn"], facts, update)
+    if into := rule.get("TargetLogicallyAirGappedBackupVaultArn"):
+        _keeps_none(judged, name, into, facts, update)
+
+
+def _is_air_gapped(vault: Vault | NotVerified | None) -> bool:
+    return isinstance(vault, Vault) and vault.described.get("VaultType") == AIR_GAPPED
+
+
+def _keeps_none(judged: Judgement, name: str, vault: str, facts: PostureFacts, update: str) -> None:
+    """Judge a rule that counts on a logically air-gapped vault: AWS Backup keeps no RDS instances in one (docs/air-gapped.md)."""
+    if facts.kind is INSTANCE:
+        judged.find(
+            "error",
+            name,
+            expected="an isolated copy in a vault that keeps RDS instances",
+            found=f"{vault}, a logically air-gapped vault, in which AWS Backup keeps none: there is no copy there",
+            remedy=f"{update} with a CopyAction to a locked backup vault of another account: see docs/air-gapped.md",
+        )
 
 
 def _crosses_once(judged: Judgement, name: str, vault: str, facts: PostureFacts, update: str) -> None:
@@ -180,7 +202,8 @@ def _policy(judged: Judgement, facts: PostureFacts, protections: tuple[Protectio
             found=f"at most {counted(max(kept), 'day')}",
             remedy=f"aws backup update-backup-plan --backup-plan-id {plan} with a greater DeleteAfterDays",
         )
-    copies = {copy["DestinationBackupVaultArn"] for rule in every for copy in rule.get("CopyActions") or []}
+    named = {copy["DestinationBackupVaultArn"] for rule in every for copy in rule.get("CopyActions") or []}
+    copies = {vault for vault in named if facts.kind is not INSTANCE or not _is_air_gapped(facts.vaults.get(vault))}
     if len(copies) < facts.policy.copies:
         judged.find(
             "error",

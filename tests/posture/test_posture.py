@@ -195,6 +195,20 @@ PROVOKED: list[tuple[str, Callable[[PostureFacts], PostureFacts], str, str, str]
         "210987654321:backup-vault:copies: its jobs will fail",
         "that copies on to us-east-1",
     ),
+    (
+        "rules",
+        lambda f: with_rule(f, TargetLogicallyAirGappedBackupVaultArn=COPY_ELSEWHERE.replace("copies", "bunker")),
+        "error",
+        "backup-vault:bunker, a logically air-gapped vault, in which AWS Backup keeps none",
+        "a locked backup vault of another account",
+    ),
+    (
+        "rules",
+        lambda f: with_vault(f, "copies", described={"VaultType": "LOGICALLY_AIR_GAPPED_BACKUP_VAULT"}),
+        "error",
+        "backup-vault:copies, a logically air-gapped vault, in which AWS Backup keeps none",
+        "docs/air-gapped.md",
+    ),
     ("jobs", lambda f: with_job(f, State="FAILED", StatusMessage="no\nroom"), "error", "FAILED: no room", "describe-b"),
     ("jobs", lambda f: with_job(f, State="EXPIRED"), "error", "EXPIRED: it says no more", "describe-backup-job"),
     ("jobs", lambda f: replace(f, jobs=()), "error", "none in the last 30 days", "drills backup"),
@@ -321,6 +335,16 @@ def test_what_is_said_of_a_cluster_is_a_clusters(
     assert of_cluster.arn == facts.arn.replace(":db:", ":cluster:")
     full = with_needs(of_cluster, quotas={"ManualSnapshots": (9, 9)})
     assert result_of(full, "restore needs").outcome == "met"
+
+
+def test_a_copy_in_an_air_gapped_vault_counts_for_a_cluster_alone(facts: PostureFacts) -> None:
+    """AWS Backup keeps no RDS instances there, so that `posture.copies` is not met by one; of a cluster nothing is found."""
+    changed = with_vault(facts, "copies", described={"VaultType": "LOGICALLY_AIR_GAPPED_BACKUP_VAULT"})
+    changed = replace(changed, policy=OwnerPolicy(copies=1))
+    (of_rule, of_policy) = result_of(changed, "rules").findings
+    assert "air-gapped" in of_rule.found
+    assert (of_policy.expected, of_policy.found) == ("copies to 1 other vault, as drill.toml asks", "0")
+    assert result_of(replace(changed, kind=CLUSTER), "rules").findings == ()
 
 
 @pytest.mark.parametrize("row", PROVOKED)
