@@ -1,4 +1,4 @@
-"""A standing AWS with the sample in it, and drills of it that are struck while they run."""
+"""A standing AWS with a source in it, and drills of that which are struck while they run."""
 
 from __future__ import annotations
 
@@ -7,40 +7,31 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
-import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import psutil
-from botocore.config import Config
 from botocore.exceptions import ClientError
-from pydantic import SecretStr
 
-from drills.checks import manifest
-from drills.checks.manifest import Manifest
 from drills.clock import SystemClock, wait_until
-from drills.errors import DrillError, SandboxError
+from drills.errors import DrillError
 from drills.evidence.chain_check import verify_chain
 from drills.evidence.folder import read_chain
-from drills.recovery.connect import Endpoint, connector
 from drills.run import lifeline
 from drills.sandbox_client import SandboxControl
+from tests.chaos import resources
 from tests.chaos.cases import BEFORE, Blow, Case
 from tests.chaos.judge import Facts, Trial
+from tests.chaos.kinds.instance import Instance, StandingAws
+from tests.chaos.kinds.kind import CONFIG, PROFILE, Kind, LocalAws, written
 from tests.support.paths import DRILLS
-from tests.support.rds import names_there
 from tests.support.runs import Place, made_place
-from tests.support.sandbox import QUICK
 from tests.support.small_run import marked
 
 CLOCK = SystemClock()
-PROFILE, TARGET = "standing", "myappdbprod"
-KEY = bytes(32)  # of the digests of two manifests that are compared with each other alone
 # a shell's background process ignores INT and QUIT, and so would every program that it starts
 HEEDING = """
 import os, signal, sys
@@ -48,33 +39,32 @@ for number in (signal.SIGINT, signal.SIGQUIT):
     signal.signal(number, signal.SIG_DFL)
 os.execv(sys.argv[1], sys.argv[1:])
 """
-RUN_WITHIN = 120.0  # seconds: the limits of drill.toml below, with the reports
-LIMITS = """
-timeout = "20s"
-[targets.myappdbprod.limits]
-call = "4s"
-features = "60s"
-clean_up = "20s"
-"""
+RUN_WITHIN = 120.0  # seconds: the limits of the configuration, with the reports
 
 
 @dataclass
 class World:
-    """One standing sandbox in a place of its own, and what is true of its AWS."""
+    """An AWS in which a source of one kind stands, and a place of its own for the drills of it."""
 
     place: Place
-    facts: dict[str, Any]
-    session: dict[str, Any] = field(default_factory=dict)
+    kind: Kind
+    aws: LocalAws
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What `drills sandbox up` said of the AWS."""
+        assert isinstance(self.aws, StandingAws)
+        return self.aws.facts
 
     @property
     def control(self) -> SandboxControl:
         """The switchboard of the sandbox."""
-        return SandboxControl(self.facts["endpoint"])
+        return self.aws.control
 
     @property
     def chain(self) -> Path:
         """The chain of evidence of the drills here."""
-        return self.place.checkout / "reports/evidence" / f"{PROFILE}-{TARGET}"
+        return self.place.checkout / "reports/evidence" / f"{PROFILE}-{self.kind.target}"
 
     @property
     def out(self) -> Path:
@@ -84,74 +74,29 @@ class World:
     @property
     def environment(self) -> dict[str, str]:
         """The environment of its drills: the place's, with the AWS of the sandbox."""
-        return self.place.environment() | {name: value for name, value in self.facts["environment"].items() if value}
-
-    def client(self, service: str) -> Any:
-        """A client of the sandbox's AWS that repeats nothing."""
-        variables = self.facts["environment"]
-        if service not in self.session:
-            self.session[service] = boto3.client(  # type: ignore[call-overload]
-                service,
-                endpoint_url=self.facts["endpoint"],
-                region_name=variables["AWS_REGION"],
-                aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
-                aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
-                config=Config(retries={"mode": "standard", "total_max_attempts": 1}),
-            )
-        return self.session[service]
+        return self.place.environment() | self.aws.variables
 
     def look(self) -> Facts:
-        """Read what is in the AWS, and the source with all of its rows."""
-        rds = self.client("rds")
-        described = rds.describe_db_instances()["DBInstances"]
-        (source,) = [each for each in described if each["DBInstanceIdentifier"] == TARGET]
-        secret = self.client("secretsmanager").get_secret_value(SecretId="myappdbprod/database")
-        address = source["Endpoint"]
-        endpoint = Endpoint(
-            address["Address"],
-            address["Port"],
-            source["MasterUsername"],
-            SecretStr(secret["SecretString"]),
-            self.facts["ca"],
-        )
-        taken = manifest.take(connector(endpoint), key=KEY)
+        """Read what is in the AWS, and the source with all that it holds."""
         return Facts(
-            resources=self._resources(),
-            source=json.dumps(source | {"LatestRestorableTime": ""}, default=str, sort_keys=True),  # it moves by itself
-            content=_comparable(taken),
+            resources=frozenset(resources.there(self.aws)),
+            source=written(self.kind.described(self.aws)),
+            content=self.kind.content(self.aws),
         )
 
-    def _resources(self) -> frozenset[str]:
-        """Read the names of what is in the AWS."""
-        rds = self.client("rds")
-        there = names_there(rds, self.client("ec2")) | {
-            "db-snapshot": {each["DBSnapshotIdentifier"] for each in rds.describe_db_snapshots()["DBSnapshots"]},
-            "secret": {each["Name"] for each in self.client("secretsmanager").list_secrets()["SecretList"]},
-        }
-        return frozenset(f"{kind} {name}" for kind, names in there.items() for name in names)
-
-    def remove(self, resources: frozenset[str]) -> None:
+    def remove(self, left: frozenset[str]) -> None:
         """Remove what a case has left, so that the next one begins with what the first began with."""
         self.control.clear_faults()
         with suppress(TimeoutError):  # what is still there then is seen, and ends the trials
-            wait_until(lambda: self._removed(resources), 30, CLOCK, every=0.2)
+            wait_until(lambda: self._removed(left), 30, CLOCK, every=0.2)
 
-    def _removed(self, resources: frozenset[str]) -> bool:
+    def _removed(self, left: frozenset[str]) -> bool:
         """Ask for the removal of what is still there; an instance goes after a while, and its groups after it."""
-        rds, ec2 = self.client("rds"), self.client("ec2")
-        calls: dict[str, Callable[[str], Any]] = {
-            "db-instance": lambda name: rds.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True),
-            "db-snapshot": lambda name: rds.delete_db_snapshot(DBSnapshotIdentifier=name),
-            "db-parameter-group": lambda name: rds.delete_db_parameter_group(DBParameterGroupName=name),
-            "db-subnet-group": lambda name: rds.delete_db_subnet_group(DBSubnetGroupName=name),
-            "security-group": lambda name: ec2.delete_security_group(GroupName=name),
-        }
-        left = self._resources() & resources
-        for each in sorted(left):
-            kind, _, name = each.partition(" ")
-            with suppress(ClientError, KeyError):
-                calls[kind](name)
-        return not left
+        found = {name: removal for name, removal in resources.there(self.aws).items() if name in left}
+        for _, removal in sorted(found.items()):
+            with suppress(ClientError):
+                removal()
+        return not found
 
     # -- one case --------------------------------------------------------------------------------------------------------
 
@@ -190,7 +135,7 @@ class World:
     def _start(self) -> subprocess.Popen[str]:
         # a session of its own: a signal to one process shall reach that one alone
         return subprocess.Popen(
-            [sys.executable, "-c", HEEDING, DRILLS, "run", "--config", "chaos.toml", "--profile", PROFILE],
+            [sys.executable, "-c", HEEDING, DRILLS, "run", "--config", CONFIG, "--profile", PROFILE],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -258,7 +203,7 @@ class World:
     def _seal(self, folder: Path | None) -> tuple[str, ...]:
         """Seal what nobody has sealed, as the next run or a person would."""
         if folder and not any(each.name.endswith(folder.name) for each in self.chain.glob("0*")):
-            argv = [DRILLS, "evidence", "seal", str(folder), "--config", "chaos.toml"]
+            argv = [DRILLS, "evidence", "seal", str(folder), "--config", CONFIG]
             done = subprocess.run(
                 argv,
                 cwd=self.place.checkout,
@@ -283,14 +228,6 @@ class World:
         return (*map(str, unread), *map(str, verify_chain(self.chain, None)), *open_ends)
 
 
-def _comparable(taken: Manifest) -> str:
-    """What a manifest says of the databases, without how long that took, and in one order."""
-    databases = json.loads(manifest.dump(taken))["manifest"]["databases"]
-    return json.dumps(
-        [{**each, "held_seconds": 0.0, "seconds": {}} for _, each in sorted(databases.items())], sort_keys=True
-    )
-
-
 def _phases(folder: Path) -> tuple[str, ...]:
     """The names of the phases that a run has entered so far."""
     with suppress(OSError, ValueError, KeyError):
@@ -299,31 +236,8 @@ def _phases(folder: Path) -> tuple[str, ...]:
 
 
 @contextmanager
-def standing() -> Iterator[World]:
-    """A world of its own, with the sample of the sandbox in it; afterwards nothing of it is left."""
-    with made_place() as place, tempfile.TemporaryDirectory(prefix="drc-") as temporary:
-        environment = place.environment() | {"TMPDIR": temporary}
-
-        def call(*arguments: str) -> str:
-            argv = [DRILLS, "sandbox", *arguments]
-            done = subprocess.run(
-                argv, cwd=place.checkout, env=environment, capture_output=True, text=True, check=False, timeout=180
-            )
-            if done.returncode:
-                raise SandboxError(f"drills {' '.join(arguments)}: {done.stderr}")
-            return done.stdout
-
-        facts = json.loads(call("up", "--sample", "--json", "--delays", QUICK))
-        try:
-            configure(place, facts)
-            yield World(place, facts)
-        finally:
-            call("down")
-
-
-def configure(place: Place, facts: Mapping[str, Any]) -> None:
-    """Write the sample's configuration with short limits."""
-    written = (place.checkout / ".sandbox/default/sample/drill.toml").read_text(encoding="utf-8")
-    text = written.replace("[targets.myappdbprod.cutover]", f"{LIMITS.strip()}\n\n[targets.myappdbprod.cutover]")
-    tomllib.loads(text)
-    (place.checkout / "chaos.toml").write_text(text, encoding="utf-8")
+def standing(kind: Kind | None = None) -> Iterator[World]:
+    """A world of its own with a source of a kind in it, the sample's instance unless said; afterwards nothing of it is left."""
+    chosen = kind or Instance()
+    with made_place() as place, chosen.opened(place) as aws:
+        yield World(place, chosen, aws)

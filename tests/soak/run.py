@@ -15,7 +15,8 @@ from dataclasses import asdict
 from typing import TextIO
 
 from drills.clock import SystemClock
-from tests.chaos.world import PROFILE, World, standing
+from tests.chaos.kinds.kind import PROFILE
+from tests.chaos.world import World, standing
 from tests.soak.growth import growths
 from tests.soak.page import DOCUMENT, Soak, section, with_section
 from tests.soak.samples import Ended, Sample, take

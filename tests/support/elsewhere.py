@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -126,12 +127,14 @@ def back_up(running: RunningSandbox, arn: str = "") -> None:
     )
 
 
-def plan_backups(running: RunningSandbox, arn: str = "") -> None:
-    """An hourly plan for the source that was due ten minutes ago, so that no run of it falls into the test."""
+def plan_backups(running: RunningSandbox, arn: str = "", *, every: int = 1) -> None:
+    """A plan for the source, every so many hours, that was due ten minutes ago, so that no run of it falls into the test."""
     backup, rds = running.client("backup"), running.client("rds")
     arn = arn or rds.describe_db_instances(DBInstanceIdentifier=NAME)["DBInstances"][0]["DBInstanceArn"]
-    minute = (SystemClock().now().minute - 10) % 60
-    rule = {"RuleName": "hourly", "TargetBackupVaultName": VAULT, "ScheduleExpression": f"cron({minute} * * * ? *)"}
+    due = SystemClock().now() - timedelta(minutes=10)
+    hours = "*" if every == 1 else ",".join(str(hour) for hour in range(due.hour % every, 24, every))
+    expression = f"cron({due.minute} {hours} * * ? *)"
+    rule = {"RuleName": "planned", "TargetBackupVaultName": VAULT, "ScheduleExpression": expression}
     plan = backup.create_backup_plan(BackupPlan={"BackupPlanName": NAME, "Rules": [rule]})
     role = f"arn:aws:iam::{arn.split(':')[4]}:role/backup"
     selection = {"SelectionName": NAME, "IamRoleArn": role, "Resources": [arn]}
