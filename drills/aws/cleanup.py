@@ -19,8 +19,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from drills.aws.calls.outcome import is_in_use, passes
 from drills.aws.guarded.guard import Gone, Guard, Mine, Protected
 from drills.aws.guarded.names import LOCK_PREFIX, LOG_GROUPS
-from drills.aws.owned import RESTORING
-from drills.aws.read import is_not_found
+from drills.aws.owned import BY_JOB, RESTORING
+from drills.aws.read import RUN_TAG, is_not_found
 from drills.aws.remedies import error_text
 from drills.aws.scratch import mark_gone, remaining_resources
 from drills.aws.session import Clients
@@ -284,6 +284,10 @@ def _remove_table(guard: Guard, mine: Mine) -> None:
 
 
 def _remove_volume(guard: Guard, mine: Mine) -> None:
+    """Delete a volume; one that has no tags yet gets the run's first, without which no right of a drill lets it be removed."""
+    if BY_JOB in mine.raw and mine.raw["State"] != RESTORING:
+        tags = {RUN_TAG: guard.run_id, "Name": mine.name}
+        guard.change("ec2:CreateTags", mine, Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
     if mine.raw["State"] not in ("deleting", "deleted", RESTORING):  # what is still being restored is asked for again
         guard.change("ec2:DeleteVolume", mine)
 

@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from drills.aws.guarded.names import PREFIX
 from drills.aws.read import RUN_TAG, is_not_found, pages
 from drills.aws.session import Clients
+from drills.errors import Refused
 from drills.model.instance import ResourceKind
 
 Raw = dict[str, Any]
@@ -21,6 +22,8 @@ BY_JOB = "drills:RestoreJob"
 """The restore job that has made a volume without tags: a member that AWS does not have."""
 RESTORING = "restoring"
 """The state of a volume that a restore job has not told yet."""
+OF_UNKNOWN_JOB = "of-unknown-job"
+"""What the name of a volume ends with while the answer of StartRestoreJob, which tells the job, is not known."""
 SKEW = timedelta(minutes=5)  # between the clock of this machine and that of AWS
 _JOB = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
@@ -134,9 +137,15 @@ def _described(clients: Clients, filters: list[Raw]) -> list[Raw]:
 def _volumes(clients: Clients, name: str) -> list[Raw]:
     """Return the volume that has that name as its tag; before it has one, what the restore job in the name has made.
 
-    While the job does not tell yet what it makes, that is a volume without an id, in the state RESTORING.
+    While the job does not tell yet what it makes, that is a volume without an id, in the state RESTORING. Raises Refused for one
+    whose job is not known, of which nothing can be said.
     """
     tagged = _described(clients, [{"Name": "tag:Name", "Values": [name]}])
+    if not tagged and name.endswith(f"-{OF_UNKNOWN_JOB}"):
+        raise Refused(
+            f"expected the restore job of {name} in its name, found that StartRestoreJob was not answered: see what was begun with "
+            "aws backup list-restore-jobs --by-resource-type EBS, and remove a volume of it that has no tags"
+        )
     job_id = "-".join(name.removeprefix(PREFIX).split("-")[3:])  # after the run's id
     if tagged or not _JOB.fullmatch(job_id):
         return tagged
@@ -150,8 +159,27 @@ def _volumes(clients: Clients, name: str) -> list[Raw]:
 
 def _begun_by(run_id: str, job: Raw) -> bool:
     """Return whether a restore job of volumes was begun after the run was: the name says which job, and a record can be edited."""
-    began = datetime.strptime(run_id[:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
-    return job.get("ResourceType") in ("EBS", None) and job["CreationDate"] >= began - SKEW
+    return job.get("ResourceType") in ("EBS", None) and job["CreationDate"] >= earliest_of(run_id)
+
+
+def earliest_of(run_id: str) -> datetime:
+    """Return the instant before which AWS has begun nothing for a run, by the run's id."""
+    return datetime.strptime(run_id[:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC) - SKEW
+
+
+def untagged_restores(clients: Clients, run_id: str) -> list[Raw]:
+    """Return the restore jobs of volumes that were begun since the run was and have made a volume without tags, or none yet."""
+    since = earliest_of(run_id)
+    listed = pages(clients.backup, "list_restore_jobs", "RestoreJobs", ByResourceType="EBS", ByCreatedAfter=since)
+    return [job for job in listed if _begun_by(run_id, job) and _may_be_untagged(clients, job)]
+
+
+def _may_be_untagged(clients: Clients, job: Raw) -> bool:
+    known = str(job.get("CreatedResourceArn") or "").rpartition("/")[2]
+    made = volume(clients, known) if known else None
+    if made is None:
+        return not known and job["Status"] in ("PENDING", "RUNNING")
+    return not made.get("Tags")
 
 
 _FINDERS: dict[ResourceKind, Callable[[Clients, str], list[Raw]]] = {

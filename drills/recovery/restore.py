@@ -38,6 +38,7 @@ from drills.recovery.connect import (
 from drills.recovery.handover import MarkMoment, unmarked
 from drills.recovery.resuming import copy_tags
 from drills.recovery.setup import Setup, addressed
+from drills.recovery.volume import unanswered
 
 MAINTENANCE_DATABASE = "postgres"
 PASSWORD_ATTEMPTS = 5
@@ -248,6 +249,7 @@ def copy_snapshot(setup: Setup, point: RecoveryPoint, copy_id: ScratchName) -> R
 
 def remove_resources(setup: Setup) -> tuple[Resource, ...]:
     """Remove everything that the run's record still holds; return what is still there."""
+    unanswered.settle(setup)
     return cleanup.remove_all(
         setup.scratch_clients,
         setup.journal,

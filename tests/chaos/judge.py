@@ -111,17 +111,18 @@ def _reasons(record: Mapping[str, Any]) -> list[str]:
 
 def _of_what_is_left(trial: Trial, record: Mapping[str, Any]) -> Iterator[str]:
     named = {f"{each['kind']} {each['id']}" for each in record["resources"] if each["state"] != "gone"}
-    # a volume without a name is known by the restore job that has made it, with which the record's name of it ends
-    unnamed = {each for each in trial.left - named if not any(_is_of_job(each, name) for name in named)}
+    # a volume without a name is known by its restore job, with which the record's name of it ends, or which its notes name
+    notes = " ".join(record["notes"])
+    unnamed = {each for each in trial.left - named if not any(_is_of_job(each, name, notes) for name in named)}
     if unnamed:
         yield f"it left what its record does not name: {', '.join(sorted(unnamed))}"
     if trial.left and record["ended_at"] is not None and 13 not in record["all_codes"]:
         yield f"it left {', '.join(sorted(trial.left))} and its codes are {record['all_codes']}"
 
 
-def _is_of_job(left: str, named: str) -> bool:
+def _is_of_job(left: str, named: str, notes: str) -> bool:
     kind, _, job = left.partition(" ")
-    return kind == "ebs-volume" and named.startswith(kind) and named.endswith(f"-{job}")
+    return kind == "ebs-volume" and named.startswith(kind) and (named.endswith(f"-{job}") or job in notes)
 
 
 def _of_a_pass(record: Mapping[str, Any], calm: Mapping[str, Any]) -> Iterator[str]:

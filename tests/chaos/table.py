@@ -30,13 +30,14 @@ After each drill these rules are held:
 - Its evidence is sealed, by whoever was left, and the chain verifies.
 
 A cell says the exit codes of the run; `–`: the fault did not strike, because nothing was asked any more that it could strike;
-`seal`: both processes that could seal were dead, and `drills evidence seal` did; `whole`: the drill was survived where such a
-drill ends with 12. `user` is the process that was started, `supervisor` the one that watches the steps, `step` the one that runs.
+`seal`: both processes that could seal were dead, and `drills evidence seal` did; `whole`: the fault was survived, where an
+untouched drill ends with 12. `user` is the process that was started, `supervisor` the one that watches the steps, `step` the
+one that runs.
 """
 WRITTEN = (
     "Written by `tox -e chaos` ({day}; {machine}): {cases} drills of {title}, each struck while it ran: by one of {faults} faults "
-    "of the local AWS or one of {signals} signals to a process of the run, as each phase began; or by {sequences} sequences of up to "
-    "four of them, from a generator with the seed {seed}. **{broken} violations** of the rules."
+    "of the local AWS or one of {signals} signals to a process of the run, as each phase began; or by {sequences} sequences of up "
+    "to four of them, from a generator with the seed {seed}. **{broken} violations** of the rules."
 )
 UNTRIED = "**The pass was ended early: {untried} are not tried.** `tox -e chaos -- --kind {kind} --resume` goes on."
 WIDTH = 125

@@ -13,23 +13,24 @@ import pytest
 from drills import record
 from tests.chaos.cases import (
     BEFORE,
-    FAULTS,
     FURTHER,
-    PHASES,
+    INSTANCE,
     USUAL,
+    VOLUME,
     Blow,
     Case,
-    every_fault,
-    every_signal,
+    Plan,
+    every_case,
     random_sequences,
 )
-from tests.chaos.judge import Facts, Trial, violations
-from tests.chaos.table import Result, document
+from tests.chaos.judge import Facts, Trial, survived, violations
+from tests.chaos.kinds.known import KINDS
+from tests.chaos.table import Result, page, part, parts_of
 from tests.chaos.world import World, standing
 from tests.support.example_record import green_drill
 from tests.support.paths import CHECKOUT
 
-ALL = [*every_fault(), *every_signal()]
+ALL = every_case(INSTANCE, 0, 7)
 SCHEMA = json.loads((CHECKOUT / "reports/drill.schema.json").read_text(encoding="utf-8"))
 FACTS = Facts(frozenset({"db-instance orders"}), "description", "rows")
 
@@ -46,7 +47,7 @@ CALM = trial(Case("nothing", ())).record or {}
 LEFT = dataclasses.replace(FACTS, resources=FACTS.resources | {"db-instance drill-x"})
 BREACHES: dict[str, dict[str, Any]] = {
     "the source has another description": {"after": dataclasses.replace(FACTS, source="other")},
-    "the source has other rows": {"after": dataclasses.replace(FACTS, content="other")},
+    "the source holds something else": {"after": dataclasses.replace(FACTS, content="other")},
     "the drill removed what it did not make: db-instance orders": {
         "after": dataclasses.replace(FACTS, resources=frozenset())
     },
@@ -78,25 +79,68 @@ def test_each_rule_can_be_broken(sentence: str) -> None:
     assert violations(trial(SURVIVED), SCHEMA, CALM) == ()
 
 
-def test_the_cases_are_every_fault_and_signal_in_every_phase() -> None:
-    """Each fault of the local AWS is armed in each phase, each id is there once, and a seed gives the same sequences again."""
-    ids = [case.id for case in ALL]
+VOLUME_LEFT = dataclasses.replace(FACTS, resources=FACTS.resources | {"ebs-volume 7f3a"})
+UNVERIFIED = {"name": "contents", "outcome": "not verified"}
 
-    assert {f"{name} @ {phase}" for name in FAULTS for phase in (BEFORE, *PHASES)} <= set(ids)
-    assert len(set(ids)) == len(ids) >= 60
-    assert list(random_sequences(20, 7)) == list(random_sequences(20, 7)) != list(random_sequences(20, 8))
-    assert {*USUAL, *FURTHER} <= set(ids)
+
+def test_a_drill_that_never_passes_whole_is_held_against_one_that_nothing_struck() -> None:
+    """Where an untouched drill ends with 12, so does one that survived, with the same verdicts; 0 and a lost verdict are found."""
+    never = CALM | {"code": 12, "all_codes": [12], "verdicts": [*CALM["verdicts"], UNVERIFIED]}
+    twelve = {"code": 12, "all_codes": [12]}
+
+    def sentences(**changes: Any) -> tuple[str, ...]:
+        found = trial(SURVIVED, **({"status": 12, "record": twelve} | changes))
+        return tuple(each for each in violations(found, {}, never) if "schema" not in each)
+
+    assert sentences(record=never) == ()
+    assert survived(never, never)
+    assert not survived(never | {"failures": [{"sentence": "AWS refused"}]}, never)
+    assert sentences()[-1] == "it passes, and contents is not there instead of not verified"
+    assert sentences(status=0, record={})[0] == "it passes, and a drill that nothing strikes ends with 12"
+
+
+def test_a_volume_without_a_name_is_named_by_its_job() -> None:
+    """The record calls it by its restore job; a volume of another job is not named."""
+    known: dict[str, Any] = {"kind": "ebs-volume", "id": "drill-20261130-1200-ab-7f3a", "state": "left"}
+    left: dict[str, Any] = {"record": {"resources": [known], "all_codes": [13]}, "after": VOLUME_LEFT}
+    others = left | {"record": {"resources": [known | {"id": "drill-20261130-1200-ab-0000"}], "all_codes": [13]}}
+    sentence = "it left what its record does not name: ebs-volume 7f3a"
+
+    assert sentence not in violations(trial(SURVIVED, **left), {}, CALM)
+    assert sentence in violations(trial(SURVIVED, **others), {}, CALM)
+
+
+@pytest.mark.parametrize("plan", [each.plan for each in KINDS.values()], ids=lambda plan: plan.kind)
+def test_the_cases_are_every_fault_and_signal_in_every_phase(plan: Plan) -> None:
+    """Each fault of a kind is armed in each of its phases, each id is there once, and a seed gives the same sequences again."""
+    ids = [case.id for case in every_case(plan, 0, 7)]
+
+    assert {f"{name} @ {phase}" for name in plan.faults for phase in (BEFORE, *plan.phases)} <= set(ids)
+    assert {f"KILL to step @ {phase}" for phase in plan.phases} <= set(ids)
+    assert len(set(ids)) == len(ids) == plan.cells >= 60
+    again = [list(random_sequences(plan, 20, seed)) for seed in (7, 7, 8)]
+    assert again[0] == again[1] != again[2]
+    assert plan is not INSTANCE or {*USUAL, *FURTHER} <= set(ids)
 
 
 def test_the_page_names_what_was_broken_and_what_was_not_tried() -> None:
     """A violation stands in its cell and in a list, and a case that was not tried is never shown as one that was."""
-    page = document([Result(SURVIVED, "0", ("the source has other rows",))], date(2026, 11, 29), "Linux", 7)
+    text = part(INSTANCE, [Result(SURVIVED, "0", ("the source has other rows",))], date(2026, 11, 29), "Linux", 7)
 
-    assert "**1 violations**" in page
-    assert "**0: 1 broken**" in page
-    assert "- throttling @ restore: the source has other rows" in page
-    assert page.count("| not tried") == len(ALL) - 1
-    assert f"{len(ALL) - 1} cells and 200 sequences are not tried" in page
+    assert "**1 violations**" in text
+    assert "**0: 1 broken**" in text
+    assert "- throttling @ restore: the source has other rows" in text
+    assert text.count("| not tried") == len(ALL) - 1
+    assert f"{len(ALL) - 1} cells and 200 sequences are not tried" in " ".join(text.split())
+
+
+def test_a_part_is_written_without_a_change_of_the_others() -> None:
+    """What a page says of each kind is read from it again as it was, without what a soak has written below it."""
+    parts = {"an RDS instance": "**no violations**\n\n| a |\n| --- |", VOLUME.title: "text"}
+    text = page(parts, "## Drills again and again\n\nWritten by a soak.\n")
+
+    assert parts_of(text) == parts
+    assert page(parts_of(text), "## Drills again and again\n\nWritten by a soak.\n") == text
 
 
 @pytest.fixture(scope="module")

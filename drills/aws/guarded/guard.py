@@ -103,6 +103,11 @@ class Guard:
         self._protected = protected or Protected()
         self._clock = clock or SystemClock()
 
+    @property
+    def run_id(self) -> str:
+        """The run whose things these are."""
+        return self._run_id
+
     # -- making -------------------------------------------------------------------------------------------------------
 
     def make(self, operation: str, name: ScratchName | LockName, **parameters: Any) -> Mine:
