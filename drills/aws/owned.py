@@ -48,14 +48,14 @@ def is_own(clients: Clients, kind: ResourceKind, raw: Raw, run_id: str) -> bool:
     """Return whether something carries the run's tag; a log group, which RDS makes, has the run's id in its name."""
     if kind == "log-group":
         return run_id in raw["logGroupName"]
-    if kind == "dynamodb-table" and _awaits_its_tags(raw):
+    if kind == "dynamodb-table" and awaits_its_tags(raw):
         return True
     if kind == "ebs-volume" and BY_JOB in raw:  # found by the job in its name, and without any tag
         return _begun_by(run_id, raw[BY_JOB])
     return any(tag.get("Key") == RUN_TAG and tag.get("Value") == run_id for tag in tags_of(clients, raw))
 
 
-def _awaits_its_tags(raw: Raw) -> bool:
+def awaits_its_tags(raw: Raw) -> bool:
     """Return whether a table was restored from another one and has no tag at all: a restore gives none, and a drill sets them then.
 
     Nobody but the run restores to its name, which has the run's id, and only tables of that name are looked at.

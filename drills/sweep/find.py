@@ -188,8 +188,21 @@ def _tables(clients: Clients) -> Iterator[Leftover]:
     """Yield tables with a drill's prefix: the description and the tags of each are calls of their own."""
     client = clients.client("dynamodb")
     names = (name for page in client.get_paginator("list_tables").paginate() for name in page["TableNames"])
-    listed = (raw for name in names if name.startswith(PREFIX) for raw in owned.find(clients, "dynamodb-table", name))
-    return _leftovers(clients, "dynamodb-table", listed, "TableName")
+    for name in names:
+        for raw in owned.find(clients, "dynamodb-table", name) if name.startswith(PREFIX) else ():
+            for each in _leftovers(clients, "dynamodb-table", [raw], "TableName"):
+                yield _of_its_name(each, raw)
+
+
+def _of_its_name(leftover: Leftover, raw: Raw) -> Leftover:
+    """Return a table with the run in its name, where that run was ended between the restore and its tags.
+
+    It was restored, is there, and has no tag at all: what somebody keeps has a tag of theirs.
+    """
+    known = RUN_ID.match(leftover.id.removeprefix(PREFIX))
+    if not known or raw.get("TableStatus") != "ACTIVE" or not owned.awaits_its_tags(raw):
+        return leftover
+    return dataclasses.replace(leftover, run_id=known[0])
 
 
 def _volumes(clients: Clients) -> Iterator[Leftover]:

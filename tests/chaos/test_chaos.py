@@ -85,7 +85,7 @@ UNVERIFIED = {"name": "contents", "outcome": "not verified"}
 
 def test_a_drill_that_never_passes_whole_is_held_against_one_that_nothing_struck() -> None:
     """Where an untouched drill ends with 12, so does one that survived, with the same verdicts; 0 and a lost verdict are found."""
-    never = CALM | {"code": 12, "all_codes": [12], "verdicts": [*CALM["verdicts"], UNVERIFIED]}
+    never = dict(CALM) | {"code": 12, "all_codes": [12], "verdicts": [*CALM["verdicts"], UNVERIFIED]}
     twelve = {"code": 12, "all_codes": [12]}
 
     def sentences(**changes: Any) -> tuple[str, ...]:

@@ -238,7 +238,7 @@ def test_only_the_runs_own_table_is_ever_changed(begin: Begin) -> None:
 def test_a_table_whose_tags_were_not_set_yet_is_the_runs_own_and_one_past_its_time_is_swept(
     begin: Begin, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What a restore has made is the run's own before it has tags; a sweep removes it by its tags, once it is past its time."""
+    """What a restore has made is the run's own before it has tags; a sweep names it then, and removes it by its tags alone."""
     begun = begin("dying")
     backup = begun.sandbox.client("backup")
     point = backup.list_recovery_points_by_backup_vault(BackupVaultName="dying-vault")["RecoveryPoints"][0]
@@ -252,12 +252,26 @@ def test_a_table_whose_tags_were_not_set_yet_is_the_runs_own_and_one_past_its_ti
         lambda: begun.dynamodb.describe_table(TableName=name)["Table"]["TableStatus"] == "ACTIVE",
         "the table to be ACTIVE",
     )
-    guard.change("dynamodb:TagResource", mine, Tags=[{"Key": key, "Value": value} for key, value in past.items()])
     monkeypatch.setenv("AWS_ENDPOINT_URL", begun.sandbox.endpoint)
-    assert main(["sweep", "--config", str(begun.config), "--dry-run", "--json", "--target", "dying"]) == 13
-    (found,) = [each for each in json.loads(capsys.readouterr().out)["leftovers"] if each["id"] == name]
-    assert (found["kind"], found["standing"]) == ("dynamodb-table", "past")
-    main(["sweep", "--config", str(begun.config), "--json", "--target", "dying"])
+
+    def swept(*more: str) -> tuple[int, dict[str, str]]:
+        code = main(["sweep", "--config", str(begun.config), "--json", *more])
+        found = json.loads(capsys.readouterr().out)["leftovers"]
+        return code, next(each for each in found if each["id"] == name)
+
+    code, found = swept()
+    assert (code, found["standing"], str(name) in begun.tables()) == (13, "no time", True)
+    assert f"aws dynamodb delete-table --table-name {name}" in found["reason"]
+    arn = mine.raw["TableArn"]
+    begun.dynamodb.tag_resource(ResourceArn=arn, Tags=[{"Key": "team", "Value": "ours"}])
+    assert swept()[1]["standing"] == "no run"  # somebody keeps it
+    begun.dynamodb.untag_resource(ResourceArn=arn, TagKeys=["team"])
+    (mine,) = guard.prove("dynamodb-table", name)
+
+    guard.change("dynamodb:TagResource", mine, Tags=[{"Key": key, "Value": value} for key, value in past.items()])
+    code, found = swept("--dry-run", "--target", "dying")
+    assert (code, found["kind"], found["standing"]) == (13, "dynamodb-table", "past")
+    swept("--target", "dying")
     assert begun.tables() == [begun.table]
 
 
