@@ -172,7 +172,8 @@ def test_a_volume_is_recovered_judged_measured_and_removed_and_never_passes_whol
     measured = {each.name: each.seconds for each in record.measurements}
     assert measured["RTA"] is not None
     assert measured["RPA"] is None
-    assert [each.status for each in restoration.statuses] == ["creating", "available"]
+    statuses = [each.status for each in restoration.statuses]  # on a busy machine nobody asks while it is being made
+    assert statuses in (["creating", "available"], ["available"])
     (resource,) = record.resources
     copy = begun.ec2.describe_volumes(VolumeIds=[resource.resource_id])["Volumes"][0]
     tags = {each["Key"]: each["Value"] for each in copy["Tags"]}
