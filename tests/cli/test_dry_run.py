@@ -6,6 +6,7 @@ import json
 import socket
 from fnmatch import fnmatchcase
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -13,11 +14,18 @@ import psycopg
 import pytest
 
 from drills.aws import guards
-from drills.aws.guarded.permits import INCIDENT, SCRATCH, TABLE_WRITES, VOLUME_WRITES
+from drills.aws.guarded.guard import Guard, Protected
+from drills.aws.guarded.names import ScratchName
+from drills.aws.guarded.permits import INCIDENT, SCRATCH, TABLE_WRITES, VOLUME_WRITES, is_read
 from drills.aws.guarded.rules import CHANGES, MAKES
-from drills.cli import dry_run
+from drills.aws.session import Clients
 from drills.cli import main as cli
-from drills.model.instance import DatabaseKind
+from drills.cli.dry_run import facts as dry_run
+from drills.cli.dry_run import others
+from drills.config.load import Target
+from drills.model.instance import OTHERS, TABLE, VOLUME, DatabaseKind
+from drills.recovery.table import restore as tables
+from drills.recovery.volume import points as volumes
 from drills.run import supervisor
 from drills.sandbox.seeds.server import is_surely_local
 from tests.support.evidence import PRIVATE, SIGNER
@@ -173,9 +181,7 @@ def test_json_belongs_to_a_dry_run(tmp_path: Path) -> None:
 
 
 def test_each_call_that_changes_something_is_listed() -> None:
-    """A dry run names the calls that the guard lets a drill make, no more and no less: not those of
-    an incident, nor those of tables and volumes, which have no dry run.
-    """
+    """A dry run names the calls that the guard lets a drill make, no more and no less: not those of an incident."""
     kinds: tuple[DatabaseKind, ...] = ("instance", "cluster")
     of = {
         kind: {f"{service}:{name}" for service, names in dry_run.writes(kind).items() for name in names}
@@ -183,6 +189,8 @@ def test_each_call_that_changes_something_is_listed() -> None:
     }
 
     assert of["instance"] | of["cluster"] == {*MAKES, *CHANGES} - (INCIDENT - SCRATCH) - {*TABLE_WRITES, *VOLUME_WRITES}
+    tables, volumes = ({each for each in others.calls(OTHERS[kind]) if not is_read(each)} for kind in (TABLE, VOLUME))
+    assert (tables, volumes) == ({*TABLE_WRITES}, {*VOLUME_WRITES})
     assert not any("DBCluster" in each for each in of["instance"])
     assert {"rds:RestoreDBClusterFromSnapshot", "rds:CreateDBInstance", "rds:DeleteDBInstance"} <= of["cluster"]
 
@@ -198,6 +206,74 @@ def test_a_cluster_is_made_with_an_instance_and_not_cut_over(
     ]
     assert facts["cuts_over"] == ""
     assert "(cluster ledger) with profile" in dry_run.as_text({**facts, "seed_unread": "", "once": ""})
+
+
+OTHER = """\
+[drill]
+profile = "live"
+[profiles.live]
+kind = "aws"
+accounts = ["000000000000"]
+regions = ["eu-central-1"]
+[targets.one]
+{key} = "{name}"
+vault = "vault"
+tags = {{ team = "shop" }}
+restore = {{ backup_role_arn = "arn:aws:iam::000000000000:role/restore" }}
+"""
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "made", "asked", "price"),
+    [
+        ("table", "orders", "table drill-RUN-ID-recovery", "targetTableName", "what a DynamoDB table costs"),
+        ("volume", "vol-0123456789abcdef0", "volume drill-RUN-ID-JOB-ID", "volumeType", "what an EBS volume costs"),
+    ],
+)
+def test_of_what_is_no_database_it_says_the_restore_job(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], key: str, name: str, made: str, asked: str, price: str
+) -> None:
+    """The request with the role of the target, what is made and removed, the policy with its rights, and no price."""
+    facts = told(tmp_path, capsys, OTHER.format(key=key, name=name))
+    (request,) = facts["requests"].values()
+
+    assert (facts["database"], facts["copies"], facts["allowed"]) == (key, 1, [])
+    assert (facts["makes"], facts["deletes"]) == ([made], [made, "nothing else"])
+    assert request["IamRoleArn"] == "arn:aws:iam::000000000000:role/restore"
+    assert request["RecoveryPointArn"] == f"that of the newest recovery point of {name} in vault"
+    assert asked in request["Metadata"]
+    assert facts["price"]["usd"] is None
+    assert price in facts["cost"]
+    assert [(CHECKOUT / each).is_file() for each in facts["policies"]] == [True]
+    assert "instance" not in " ".join(each["name"] for each in facts["guards"][1:])
+    read = dry_run.as_text({**facts, "seed_unread": "", "once": ""})
+    assert f"({key} {name}) with profile live" in read
+    assert f"    Metadata.{asked} = " in read
+    assert f"  need the rights of {facts['policies'][0]}\n" in read
+
+
+def test_the_request_of_each_kind_is_that_which_its_drill_sends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The members of StartRestoreJob and the names of the metadata: those that the guard and the points of the kind give it."""
+    sent: list[dict[str, Any]] = []
+
+    def send(_: Any, operation: str, request: dict[str, Any]) -> dict[str, str]:
+        sent.append({"operation": operation, **request})
+        return {"RestoreJobId": "1"}
+
+    monkeypatch.setattr("drills.aws.guarded.guard._send", send)
+    monkeypatch.setattr("drills.aws.guarded.guard.check_place", lambda _: None)
+    clients = Clients(None, None, None, None, None, None, None, "eu-central-1", "000000000000")
+    guard = Guard(clients, others.RUN, Protected(frozenset()))
+    of_table = {**dict.fromkeys(tables.PASSED_ON, "told"), "targettablename": "of the source"}
+    guard.restore_named(ScratchName(others.RUN, "recovery"), tables.COPIES.named_by, "arn", "role", of_table)
+    guard.restore_volume("arn", "role", dict.fromkeys(volumes.METADATA, "told"))
+    for kind, request in zip(("table", "volume"), sent, strict=True):
+        name = "orders" if kind == "table" else "vol-0123456789abcdef0"
+        target = Target.model_validate({kind: name, "vault": "vault"})
+        foreseen = others.request(SimpleNamespace(target=target))  # type: ignore[arg-type]
+        assert {"operation", *foreseen} == {*request}
+        assert {*foreseen["Metadata"]} == {*request["Metadata"]}
+        assert foreseen["IdempotencyToken"] == request["IdempotencyToken"]
 
 
 def test_a_seed_on_another_host_is_not_asked_for(

@@ -128,8 +128,8 @@ def test_the_whole_plan_and_its_cost_are_said_first(project: Path, capsys: Captu
     assert sorted(path.name for path in project.iterdir()) == ["drill.toml"]
 
 
-def test_a_table_and_a_volume_are_named_and_the_others_foreseen(project: Path, capsys: Capture) -> None:
-    """No dry run of these is there yet: what they cost is said to be not known, and one that would be refused still is."""
+def test_a_table_and_a_volume_are_foreseen_as_the_others(project: Path, capsys: Capture) -> None:
+    """Each with its copy, and a price that is said to be not known; one that would be refused still is."""
     whole = FILE.replace('manifest = "absent.json"\n', "")
     table = '[targets.{0}]\ntable = "{0}"\nvault = "vault"\n'
     volume = '[targets.disk]\nvolume = "vol-0123456789abcdef0"\nvault = "vault"\n'
@@ -137,14 +137,13 @@ def test_a_table_and_a_volume_are_named_and_the_others_foreseen(project: Path, c
 
     assert main(["run", "--all", "--dry-run"]) == 0
     said = capsys.readouterr().out
-    lacking = (
-        "expected a target that is a database, found a DynamoDB table: for a DynamoDB table there is no dry run yet"
-    )
-    assert f"carts is not foreseen: --dry-run: {lacking}" in said
-    assert "  not known: carts: for a DynamoDB table there is no dry run yet" in said
-    assert "  not known: disk: for an EBS volume there is no dry run yet" in said
+    assert "carts (table carts, profile sandbox)\n  5 scenarios on the newest recovery point, 1 copy, at most" in said
+    assert "disk (volume vol-0123456789abcdef0, profile sandbox)\n  6 scenarios" in said
+    assert "  not known: what a DynamoDB table costs, which is not in the table of prices" in said
+    assert "  not known: what an EBS volume costs, which is not in the table of prices" in said
     assert "billing (instance billing, profile sandbox)" in said
-    assert "5 targets" in said
+    assert "5 targets, " in said
+    assert ", 8 copies, at most" in said
 
     (project / "drill.toml").write_text(whole + table.format("carts") + 'manifest = "absent.json"\n')
     assert main(["run", "--all", "--dry-run", "--json"]) == 12

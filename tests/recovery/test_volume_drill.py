@@ -389,7 +389,6 @@ def test_another_snapshot_or_a_snapshot_of_another_volume_is_found() -> None:
     ("command", "said"),
     [
         (("posture",), 'expected a target that is a database, found the volume "vol-'),
-        (("run", "--dry-run"), "--dry-run: expected a target that is a database"),
         (("run", "--damage", "item"), "--damage: expected a target that is a database, found an EBS volume"),
     ],
 )

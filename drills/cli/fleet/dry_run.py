@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 from decimal import Decimal
 from typing import Any
 
-from drills.cli.dry_run import NotForeseen, not_yet
+from drills.cli.dry_run import others
 from drills.cli.fleet.options import OF_FLEETS
 from drills.cli.fleet.size import at_once
 from drills.config.load import Config
@@ -32,19 +32,18 @@ def run(
 ) -> int:
     """Say it, as text or as JSON; `one` is the dry run of a target. Exit code 12 where a run would be refused.
 
-    What is no database is named as not foreseen, and its price as not known.
     `left_out` has a sentence for each database that was found and cannot be drilled.
     """
     told = [_of_target(options, name, one) for name in configs]
-    others = {name: not_yet(each) for name, each in configs.items() if not each.target.is_database}
     size = min(at_once(options, configs), len(configs))
-    copies = [copy for name, each in configs.items() if name not in others for copy in estimate(each).copies]
+    copies = [copy for each in configs.values() if each.target.is_database for copy in estimate(each).copies]
+    unpriced = [why for each in configs.values() if each.target.other for why in others.price(each).unknown]
     price = cost.price_of(copies)
-    price = replace(price, unknown=(*price.unknown, *(f"{name}: {why}" for name, why in others.items())))
+    price = replace(price, unknown=(*price.unknown, *dict.fromkeys(unpriced)))
     fleet = {
         "targets": told,
         "parallel": size,
-        "copies": len(copies),
+        "copies": len(copies) + sum(not each.target.is_database for each in configs.values()),
         "price": asdict(price),
         "discovered": options.discover or "",
         "left_out": left_out,
@@ -60,8 +59,6 @@ def _of_target(options: argparse.Namespace, name: str, one: Callable[[argparse.N
     try:
         with contextlib.redirect_stdout(said):
             one(argparse.Namespace(**vars(options) | alone))
-    except NotForeseen as error:
-        return {"target": name, "not_foreseen": str(error)}
     except DrillError as error:
         return {"target": name, "refused": str(error)}
     facts: dict[str, Any] = json.loads(said.getvalue())
@@ -82,14 +79,10 @@ def _as_text(fleet: dict[str, Any]) -> str:
         if why := each.get("refused"):
             lines.append(f"{each['target']} would not start: {why}")
             continue
-        if why := each.get("not_foreseen"):
-            lines.append(f"{each['target']} is not foreseen: {why}")
-            continue
-        copies = sum(made.startswith("db instance ") for made in each["makes"])
         lines += [
             f"{each['target']} ({each['database']} {each['instance']}, profile {each['profile']})",
             f"  {counted(each['scenarios'], 'scenario')}{_skipped(each['tier'])} on the {each['sample']} recovery point, "
-            f"{counted(copies, 'copy', 'copies')}, at most "
+            f"{counted(each['copies'], 'copy', 'copies')}, at most "
             f"{show_duration(each['total_seconds'])}, cost {_amount(each['price']['usd'])}",
         ]
         lines += [f"  not begun, since {each['once']}"] if each["once"] else []

@@ -10,7 +10,7 @@ from drills.recovery.resource.points import told_of
 from drills.recovery.resource.restoring import Copies, restore_named
 from drills.recovery.setup import Setup
 
-_COPIES = Copies(
+COPIES = Copies(
     kind="dynamodb-table",
     word="table",
     state="TableStatus",
@@ -20,11 +20,11 @@ _COPIES = Copies(
     named_by="targetTableName",
 )
 # what a restore may be given beside the name, in the case of the developer guide ("Restoring a DynamoDB table")
-_PASSED_ON = ("encryptionType", "kmsMasterKeyArn")
+PASSED_ON = ("encryptionType", "kmsMasterKeyArn")
 
 
 def restore(setup: Setup, point: RecoveryPoint, enter: Callable[[str], None]) -> Restoration:
     """Restore `point` and return the restoration once its table is ACTIVE. Raises RestoreFailed, and what boto3 raises."""
     told = told_of(setup.scratch_clients, point)
-    metadata = {name: told[name.lower()] for name in _PASSED_ON if name.lower() in told}
-    return restore_named(setup, _COPIES, point, metadata, enter)
+    metadata = {name: told[name.lower()] for name in PASSED_ON if name.lower() in told}
+    return restore_named(setup, COPIES, point, metadata, enter)

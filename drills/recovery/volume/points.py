@@ -14,7 +14,7 @@ from drills.model.point import RecoveryPoint
 from drills.recovery.resource import points
 
 # the members of a volume's description by the metadata that a restore takes; which of them need a type that has them
-_METADATA = {
+METADATA = {
     "availabilityZone": "AvailabilityZone",
     "volumeType": "VolumeType",
     "volumeSize": "Size",
@@ -34,7 +34,7 @@ def points_of(clients: Clients, volume: str, vault: str) -> tuple[RecoveryPoint,
 
 def restore_metadata(clients: Clients, point: RecoveryPoint, source: Mapping[str, Any] | None) -> dict[str, str]:
     """Return what a restore is given; what nothing names AWS makes as it likes: another type and performance than the source's."""
-    given = points.given_of(points.told_of(clients, point), source, _METADATA)
+    given = points.given_of(points.told_of(clients, point), source, METADATA)
     if given.get("volumeType") not in WITH_IOPS:
         given.pop("iops", None)
     if given.get("volumeType") != "gp3":

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from drills.aws.guarded.names import LOCK_PREFIX, ScratchNames, scratch_tags
 from drills.aws.guarded.permits import DRILL_WRITES, OF_CLUSTERS, OF_INSTANCES
+from drills.cli.dry_run import others
+from drills.cli.dry_run.others import RUN
 from drills.config.load import AwsProfile, Config, SandboxProfile
 from drills.durations import show_duration
-from drills.errors import ConfigError
 from drills.evidence.folder import next_sequence
 from drills.evidence.keeper import chain_of, planned_level, try_key
 from drills.metrics import write as metrics
-from drills.model.instance import DatabaseKind
+from drills.model.instance import DatabaseKind, OtherKind
 from drills.model.price import Price
 from drills.model.record import ExpectedPromise
 from drills.notices import send as notices
@@ -24,7 +25,6 @@ from drills.objectives import cost
 from drills.plural import counted
 from drills.run.price import estimate, purposes
 
-RUN = "RUN-ID"  # stands for the id that the run will have
 READS = {
     "sts": ("GetCallerIdentity",),
     "rds": ("Describe*", "ListTagsForResource"),
@@ -34,10 +34,6 @@ READS = {
     "logs": ("DescribeLogGroups",),
     "pricing": ("GetProducts",),
 }
-
-
-class NotForeseen(ConfigError):
-    """A run that may begin, and of which a dry run says nothing yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,46 +47,75 @@ class Guard:
 def facts(effective: Config, expected: Sequence[ExpectedPromise]) -> dict[str, Any]:
     """Return what the run would do, as `--json` prints it. Durations are in seconds.
 
-    Reads the chain and the key of the evidence. Raises NotForeseen for a target that is no database, and DrillError where the run
-    could not be signed.
+    Reads the chain and the key of the evidence. Raises DrillError where the run could not be signed.
     """
-    _require_database(effective)
-    target, profile, made = effective.target, effective.profile, _makes(effective)
-    limits = effective.limits
+    target, profile, limits = effective.target, effective.profile, effective.limits
     tags = scratch_tags(RUN, effective.target_name, "the run's start, limits and time_to_live", target.tags)
-    price, chain = estimate(effective), chain_of(effective)
     return {
         "target": effective.target_name,
         "instance": target.instance,
-        "database": target.kind,
+        "database": target.other.source if target.other else target.kind,
         "profile": effective.profile_name,
         "kind": profile.kind,
         "simulated": effective.simulated,
         "sample": target.sample.text,
         "scenarios": len(expected),
         "tier": target.tier,
-        "allowed": list(profile.allow),
-        "makes": made,
-        "cuts_over": _cuts_over(effective),
+        "allowed": [] if target.other else list(profile.allow),  # of databases alone
         "tags": tags,
-        "deletes": [*made, "the log groups of these instances, snapshots that it copied, and nothing else"],
-        "reads": {name: list(calls) for name, calls in READS.items()},
-        "writes": {name: list(calls) for name, calls in writes(target.kind).items()},
+        **(_of_other(effective, target.other) if target.other else _of_database(effective)),
         "limits": [asdict(each) for each in limits.list()],
         "total_seconds": limits.total_seconds,
         "time_to_live_seconds": target.time_to_live.total_seconds(),
+        **_kept(effective),
+        "guards": [asdict(each) for each in _guards(effective)],
+        "tells": {"whom": list(notices.places_of(effective)), "of": list(effective.notices.on)},
+        "metrics": list(metrics.places_of(effective)),
+    }
+
+
+def _of_database(effective: Config) -> dict[str, Any]:
+    kind, made, price = effective.target.kind, _makes(effective), estimate(effective)
+    return {
+        "makes": made,
+        "copies": len(price.copies),
+        "requests": {},
+        "cuts_over": _cuts_over(effective),
+        "deletes": [*made, "the log groups of these instances, snapshots that it copied, and nothing else"],
+        "reads": {name: list(calls) for name, calls in READS.items()},
+        "writes": {name: list(calls) for name, calls in writes(kind).items()},
+        "policies": ["infra/iam/drill.json", *(["infra/iam/aurora.json"] if kind == "cluster" else [])],
         "cost": _cost(price, effective),
         "price": asdict(price),
+    }
+
+
+def _of_other(effective: Config, kind: OtherKind) -> dict[str, Any]:
+    made, price = [f"{kind.source} {others.name_of(kind)}"], others.price(effective)
+    return {
+        "makes": made,
+        "copies": 1,
+        "requests": {"backup:StartRestoreJob": others.request(effective)},
+        "cuts_over": "",
+        "deletes": [*made, "nothing else"],
+        "reads": {name: list(calls) for name, calls in others.by_service(kind, reads=True).items()},
+        "writes": {name: list(calls) for name, calls in others.by_service(kind, reads=False).items()},
+        "policies": [f"infra/iam/{kind.tag}.json"],
+        "cost": cost.told(price, simulated=True),
+        "price": asdict(price),
+    }
+
+
+def _kept(effective: Config) -> dict[str, Any]:
+    chain = chain_of(effective)
+    return {
         "evidence": {
             "chain": str(chain),
             "sequence": next_sequence(chain),
             "level": planned_level(effective.evidence),
             "signed": try_key(effective, os.environ),
             "store": effective.evidence.store or "",
-        },
-        "guards": [asdict(each) for each in _guards(effective)],
-        "tells": {"whom": list(notices.places_of(effective)), "of": list(effective.notices.on)},
-        "metrics": list(metrics.places_of(effective)),
+        }
     }
 
 
@@ -106,17 +131,6 @@ def _makes(effective: Config) -> list[str]:
         made += [] if restore.subnet_group else [f"subnet group {names.subnet_group}"]
         made += [] if restore.security_group else [f"security group {names.security_group}"]
     return made
-
-
-def _require_database(effective: Config) -> None:
-    if not effective.target.is_database:
-        found = f"found {effective.target.in_words}: {not_yet(effective)}"
-        raise NotForeseen(f"--dry-run: expected a target that is a database, {found}")
-
-
-def not_yet(effective: Config) -> str:
-    """Return why the run of a target that is no database is not foreseen."""
-    return f"for {effective.target.in_words} there is no dry run yet"
 
 
 def writes(kind: DatabaseKind) -> dict[str, tuple[str, ...]]:
@@ -170,12 +184,14 @@ def _guards(effective: Config) -> list[Guard]:
     if isinstance(effective.profile, AwsProfile):
         found.append(Guard(f"the accounts allowed are {', '.join(effective.profile.accounts)}", "holds"))
         found.append(Guard(f"the regions allowed are {', '.join(effective.profile.regions)}", "holds"))
+        if effective.target.other:
+            return [*found, Guard("the credentials are of an allowed account and region", "checked first")]
         found.append(Guard("scratch groups are named and not those of the source", "checked first"))
         found.append(Guard("the scratch security group lets nothing out", "checked first"))
         found.append(Guard("the credentials are of an allowed account, and the source is there", "checked first"))
         return found
     found.append(Guard("the endpoint is none of AWS's own addresses; it has no lists of accounts and regions", "holds"))
-    found.append(Guard("the source is there", "checked first"))
+    found += [] if effective.target.other else [Guard("the source is there", "checked first")]
     return found
 
 
@@ -192,9 +208,11 @@ def as_text(told: dict[str, Any]) -> str:
         f"  hold {counted(told['scenarios'], 'scenario')} on the {told['sample']} recovery point, tier {told['tier']}",
         *_block("make", told["makes"]),
         f"  tag each with {', '.join(f'{key} = {value}' for key, value in told['tags'].items())}",
+        *(line for name, asked in told["requests"].items() for line in _block(f"ask {name} for", _pairs(asked))),
         *_block("delete at its end", told["deletes"]),
         *_block("read from AWS", [f"{name}: {', '.join(calls)}" for name, calls in told["reads"].items()]),
         *_block("change in AWS", [f"{name}: {', '.join(calls)}" for name, calls in told["writes"].items()]),
+        f"  need the rights of {', '.join(told['policies'])}",
         f"  let these scenarios change more: {', '.join(told['allowed']) or 'none'}",
         *([f"  cut over: {told['cuts_over']} (docs/cutover.md has its calls)"] if told["cuts_over"] else []),
         f"  take at most {show_duration(told['total_seconds'])}, the sum of its steps:",
@@ -219,5 +237,11 @@ def as_text(told: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _block(head: str, rows: Sequence[str]) -> list[str]:
+def _block(head: str, rows: Iterable[str]) -> list[str]:
     return [f"  {head}", *(f"    {row}" for row in rows)]
+
+
+def _pairs(request: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in request.items():
+        for inner, each in value.items() if isinstance(value, Mapping) else [("", value)]:
+            yield f"{name}{f'.{inner}' * bool(inner)} = {each}"
