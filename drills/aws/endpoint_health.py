@@ -23,6 +23,7 @@ HEALTH_PATH = "/_localstack/health"
 ALWAYS = ("rds", "ec2", "sts")  # without which nothing is restored
 _PRESENT = ("available", "running", "starting", "initializing", "initialized")
 _SNAPSHOTS = "; without vault in its table of drill.toml the target's RDS snapshots are drilled, which needs no backup"
+_LOCK = "; of what is no database only the lock needs it: restore.lock = false does without"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Health:
 def needed_by(target: Target) -> tuple[str, ...]:
     """Return the services that a drill of this target cannot do without; of what it can, the scenarios say so themselves."""
     if target.other:
-        return target.other.services
+        return (*target.other.services, *(["rds"] if target.restore.lock else []))  # a lock is a parameter group of RDS
     more = {
         "backup": target.vault or target.copy_vault,
         "s3": target.manifests and target.manifests.store.startswith("s3://"),
@@ -65,7 +66,7 @@ def check_endpoint(url: str, needed: Sequence[str], *, timeout: float = 10.0) ->
     """
     health = read_health(url, timeout=timeout)
     if health and (lacking := health.lacking(needed)):
-        more = _SNAPSHOTS if lacking == ["backup"] else ""
+        more = {"backup": _SNAPSHOTS, "rds": _LOCK}.get(" ".join(lacking), "")
         raise DrillError(
             f"expected {', '.join(needed)} at {url}, found {health.has_no(lacking)}: use an edition that has them, or "
             f'profile "sandbox"{more}'

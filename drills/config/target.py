@@ -323,8 +323,8 @@ class Target(Table):
         word, known = kind.source, keys_of(kind)
         for name in sorted(self.model_fields_set - known):
             raise refuse(f"only what a {word} has ({', '.join(sorted(known - {'instance'}))})", name)
-        if restore := self.restore.model_fields_set - {"backup_role_arn"}:
-            raise refuse(f"nothing but backup_role_arn in restore of a {word}", min(restore))
+        if restore := self.restore.model_fields_set - {"backup_role_arn", "lock"}:
+            raise refuse(f"nothing but backup_role_arn and lock in restore of a {word}", min(restore))
         if self.vault is None:
             raise refuse(f"the vault that has the {word}'s recovery points, under the key vault")
         if self.sample.kind in ("moment", "copy"):

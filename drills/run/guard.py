@@ -27,7 +27,7 @@ from drills.record import Journal
 from drills.recovery import surroundings
 from drills.recovery.setup import Setup
 from drills.run import context, price, price_list, resume
-from drills.run.target_lock import lock_of
+from drills.run.target_lock import NO_LOCK, lock_of
 from drills.sweep.find import find
 from drills.sweep.remove import command_for
 
@@ -88,8 +88,7 @@ def _claim(folder: Path, journal: Journal) -> None:
     if setup.target.restore.lock:
         _take_lock(setup, resumes)
     else:
-        note = "no lock was taken: restore.lock is false, so that another run may drill the target meanwhile"
-        journal.append("notes", note)
+        journal.append("notes", NO_LOCK)
     if resumes:
         resume.record_things(setup)
     note_leftovers(setup, {journal.record.run_id, journal.record.owner, resumes})

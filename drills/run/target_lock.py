@@ -29,6 +29,8 @@ from drills.model.instance import Instance, Resource
 from drills.record import RUN_ID, load
 from drills.recovery.setup import Setup
 
+NO_LOCK = "no lock was taken: restore.lock is false, so that another run may drill the target meanwhile"
+
 
 class TargetHeld(DrillError):
     """Another run drills the target."""
@@ -49,9 +51,12 @@ class Lease:
         return int(last) if last.isdecimal() else 0
 
 
-def stem_of(account: str, region: str, instance: str) -> str:
-    """Return the name that all leases of a source begin with; the instance's own name may be too long for it. Pure."""
-    digest = hashlib.sha256(f"{account}:{region}:{instance}".encode()).hexdigest()
+def stem_of(*source: str) -> str:
+    """Return the name that all leases of a source begin with; the source's own name may be too long for it. Pure.
+
+    `source` is its account, its region, its kind where it is no database, and its name: a table called as an instance is another.
+    """
+    digest = hashlib.sha256(":".join(source).encode()).hexdigest()
     return f"{LOCK_PREFIX}{digest[:16]}"
 
 
@@ -66,8 +71,8 @@ def is_alive(lease: Lease, own: Collection[str], now: datetime, is_over: Callabl
 class TargetLock:
     """The lock of one target, for one run.
 
-    `own` are the ids of the run and of those that it resumes, `source` is (account, region) of the source, and `is_over` says
-    which runs have ended. `scratch` gives the lock HOLDER_TAG with the run's own id.
+    `own` are the ids of the run and of those that it resumes, `source` is (account, region) of the source, with its kind where that
+    is no database, and `is_over` says which runs have ended. `scratch` gives the lock HOLDER_TAG with the run's own id.
     """
 
     def __init__(
@@ -75,7 +80,7 @@ class TargetLock:
         clients: Clients,
         scratch: Scratch,
         own: Collection[str],
-        source: tuple[str, str],
+        source: tuple[str, ...],
         is_over: Callable[[str], bool],
     ) -> None:
         self._clients = clients
@@ -150,7 +155,8 @@ def lock_of(setup: Setup, source: Clients, own: Iterable[str] = ()) -> TargetLoc
     run_id = setup.journal.record.run_id
     tags = setup.tags() | {HOLDER_TAG: run_id}
     scratch = Scratch(setup.scratch_clients, setup.target.restore, setup.journal, tags, setup.clients)
-    place, is_over = (source.account, source.region), over_here(setup.journal.folder.parent)
+    kind, is_over = setup.target.record_kind, over_here(setup.journal.folder.parent)
+    place = (source.account, source.region, *((kind,) if kind else ()))
     return TargetLock(setup.scratch_clients, scratch, {run_id, *own}, place, is_over)
 
 

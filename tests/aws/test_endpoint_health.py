@@ -78,6 +78,9 @@ def test_what_is_needed_depends_on_the_target() -> None:
     }
     always = ("rds", "ec2", "sts")
     assert needed == {"": always, "vault": (*always, "backup"), "s": (*always, "secretsmanager")}
+    for lock, more in ((True, ("rds",)), (False, ())):
+        volume = Target.model_validate({"volume": "vol-0a1b2c3d", "vault": "vault", "restore": {"lock": lock}})
+        assert endpoint_health.needed_by(volume) == ("backup", "ec2", "sts", *more)
     for store, more in (("s3://bucket/manifests", ("s3",)), ("manifests", ())):
         target = Target(instance="o", manifests=ManifestStore(store=store))
         assert endpoint_health.needed_by(target) == (*always, *more)
@@ -92,6 +95,11 @@ def test_without_a_vault_an_edition_without_aws_backup_does() -> None:
             check(url)
     assert found is not None
     assert (found.edition, found.version, found.has("backup")) == ("pro", "2026.8.2", False)
+    with (
+        page(200, health(**WHOLE | {"rds": "disabled"})) as (url, _),
+        pytest.raises(DrillError, match=r"restore\.lock = false"),
+    ):
+        endpoint_health.check_endpoint(url, ("backup", "ec2", "sts", "rds"))
 
 
 @pytest.mark.parametrize(

@@ -189,7 +189,10 @@ def test_each_call_that_changes_something_is_listed() -> None:
     }
 
     assert of["instance"] | of["cluster"] == {*MAKES, *CHANGES} - (INCIDENT - SCRATCH) - {*TABLE_WRITES, *VOLUME_WRITES}
-    tables, volumes = ({each for each in others.calls(OTHERS[kind]) if not is_read(each)} for kind in (TABLE, VOLUME))
+    tables, volumes = (
+        {each for each in others.calls(f"infra/iam/{OTHERS[kind].tag}.json") if not is_read(each)}
+        for kind in (TABLE, VOLUME)
+    )
     assert (tables, volumes) == ({*TABLE_WRITES}, {*VOLUME_WRITES})
     assert not any("DBCluster" in each for each in of["instance"])
     assert {"rds:RestoreDBClusterFromSnapshot", "rds:CreateDBInstance", "rds:DeleteDBInstance"} <= of["cluster"]
@@ -238,18 +241,20 @@ def test_of_what_is_no_database_it_says_the_restore_job(
     (request,) = facts["requests"].values()
 
     assert (facts["database"], facts["copies"], facts["allowed"]) == (key, 1, [])
-    assert (facts["makes"], facts["deletes"]) == ([made], [made, "nothing else"])
+    assert (facts["makes"][1:], facts["deletes"][1:]) == ([made], [made, "nothing else"])
+    assert facts["makes"][0].startswith("parameter group drill-lock-")
+    assert facts["writes"]["rds"] == ["AddTagsToResource", "CreateDBParameterGroup", "DeleteDBParameterGroup"]
     assert request["IamRoleArn"] == "arn:aws:iam::000000000000:role/restore"
     assert request["RecoveryPointArn"] == f"that of the newest recovery point of {name} in vault"
     assert asked in request["Metadata"]
     assert facts["price"]["usd"] is None
     assert price in facts["cost"]
-    assert [(CHECKOUT / each).is_file() for each in facts["policies"]] == [True]
+    assert [(CHECKOUT / each).is_file() for each in facts["policies"]] == [True, True]
     assert "instance" not in " ".join(each["name"] for each in facts["guards"][1:])
     read = dry_run.as_text({**facts, "seed_unread": "", "once": ""})
     assert f"({key} {name}) with profile live" in read
     assert f"    Metadata.{asked} = " in read
-    assert f"  need the rights of {facts['policies'][0]}\n" in read
+    assert f"  need the rights of {facts['policies'][0]}, infra/iam/lock.json\n" in read
 
 
 def test_the_request_of_each_kind_is_that_which_its_drill_sends(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from drills.aws.scratch import Scratch
 from drills.config.limits import Limit
 from drills.config.load import RestoreConfig
 from drills.errors import COULD_NOT_RUN, DrillError
-from drills.model.instance import Resource
+from drills.model.instance import TABLE, VOLUME, Resource
 from drills.model.record import SCHEMA_VERSION, RunRecord
 from drills.record import Journal
 from drills.run.target_lock import Lease, TargetHeld, TargetLock, is_alive, over_here, stem_of
@@ -109,6 +109,7 @@ def test_another_target_is_another_lock(aws: LossyAws, tmp_path: Path) -> None:
 
     assert run_of(aws, tmp_path, "second").lock.take("invoices", None, NOON).endswith("-1")
     assert stem_of(ACCOUNT, "eu-west-1", "orders") != STEM != stem_of("111122223333", REGION, "orders")
+    assert stem_of(*SOURCE, TABLE, "orders") not in (STEM, stem_of(*SOURCE, VOLUME, "orders"))
 
 
 def test_a_dead_run_does_not_hold_its_target_for_ever(aws: LossyAws, tmp_path: Path) -> None:

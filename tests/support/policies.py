@@ -49,6 +49,7 @@ NAMES = (
     "dynamodb-reader",
     "ebs",
     "evidence",
+    "lock",
     "manifest",
     "manifest-reader",
     "metrics",

@@ -34,6 +34,7 @@ READS = {
     "logs": ("DescribeLogGroups",),
     "pricing": ("GetProducts",),
 }
+_LOCK = f"parameter group {LOCK_PREFIX}NUMBER, the lock of the target"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +92,17 @@ def _of_database(effective: Config) -> dict[str, Any]:
 
 
 def _of_other(effective: Config, kind: OtherKind) -> dict[str, Any]:
-    made, price = [f"{kind.source} {others.name_of(kind)}"], others.price(effective)
+    price = others.price(effective)
+    made = [*([_LOCK] if others.is_locked(effective) else []), f"{kind.source} {others.name_of(kind)}"]
     return {
         "makes": made,
         "copies": 1,
         "requests": {"backup:StartRestoreJob": others.request(effective)},
         "cuts_over": "",
         "deletes": [*made, "nothing else"],
-        "reads": {name: list(calls) for name, calls in others.by_service(kind, reads=True).items()},
-        "writes": {name: list(calls) for name, calls in others.by_service(kind, reads=False).items()},
-        "policies": [f"infra/iam/{kind.tag}.json"],
+        "reads": others.by_service(effective, reads=True),
+        "writes": others.by_service(effective, reads=False),
+        "policies": list(others.policies(effective)),
         "cost": cost.told(price, simulated=True),
         "price": asdict(price),
     }
@@ -122,8 +124,7 @@ def _kept(effective: Config) -> dict[str, Any]:
 def _makes(effective: Config) -> list[str]:
     """Return what the run would make, each thing by its kind and name."""
     target, restore = effective.target, effective.target.restore
-    locked = restore.lock and not isinstance(effective.profile, SandboxProfile)
-    made = [f"parameter group {LOCK_PREFIX}NUMBER, the lock of the target"] if locked else []
+    made = [_LOCK] if others.is_locked(effective) else []
     for purpose in purposes(effective):
         names = ScratchNames.of(RUN, purpose)
         made += _copy(target.kind, names)

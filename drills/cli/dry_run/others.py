@@ -10,7 +10,7 @@ from typing import Any
 from drills.aws.guarded.names import ScratchName
 from drills.aws.guarded.permits import is_read
 from drills.cli.common import CHECKOUT
-from drills.config.load import Config
+from drills.config.load import Config, SandboxProfile
 from drills.model.instance import TABLE, VOLUME, OtherKind
 from drills.model.price import Price
 from drills.objectives import cost
@@ -19,7 +19,7 @@ from drills.recovery.volume import points as volumes
 
 RUN = "RUN-ID"  # stands for the id that the run will have
 JOB = "JOB-ID"  # and for that of the restore job
-IAM = CHECKOUT / "infra" / "iam"
+IAM = "infra/iam"
 
 
 def name_of(kind: OtherKind) -> ScratchName:
@@ -51,19 +51,30 @@ def price(effective: Config) -> Price:
     return dataclasses.replace(cost.price_of(()), unknown=(cost.UNPRICED[_kind(effective).makes],))
 
 
+def is_locked(effective: Config) -> bool:
+    """Return whether the run takes the lock of its target: each run in a sandbox has an AWS of its own."""
+    return effective.target.restore.lock and not isinstance(effective.profile, SandboxProfile)
+
+
+def policies(effective: Config) -> tuple[str, ...]:
+    """Return the policies with the rights of the run, as paths in the checkout."""
+    return (f"{IAM}/{_kind(effective).tag}.json", *([f"{IAM}/lock.json"] if is_locked(effective) else []))
+
+
 @functools.cache
-def calls(kind: OtherKind) -> tuple[str, ...]:
-    """Return the calls that the kind's policy allows, which are those that its drill makes (tests/support/calls.json)."""
-    policy = json.loads((IAM / f"{kind.tag}.json").read_text(encoding="utf-8"))
-    allowed = (each["Action"] for each in policy["Statement"] if each["Effect"] == "Allow")
+def calls(policy: str) -> tuple[str, ...]:
+    """Return the calls that a policy allows, which are those that the drill makes (tests/support/calls.json)."""
+    document = json.loads((CHECKOUT / policy).read_text(encoding="utf-8"))
+    allowed = (each["Action"] for each in document["Statement"] if each["Effect"] == "Allow")
     return tuple(sorted({action for actions in allowed for action in actions if not action.startswith("iam:")}))
 
 
-def by_service(kind: OtherKind, *, reads: bool) -> dict[str, tuple[str, ...]]:
+def by_service(effective: Config, *, reads: bool) -> dict[str, list[str]]:
     """Return the calls that read, or those that change something, by service."""
-    found: dict[str, tuple[str, ...]] = {}
-    for service, _, name in (each.partition(":") for each in calls(kind) if is_read(each) == reads):
-        found[service] = (*found.get(service, ()), name)
+    found: dict[str, list[str]] = {}
+    for each in (call for policy in policies(effective) for call in calls(policy) if is_read(call) == reads):
+        service, _, name = each.partition(":")
+        found.setdefault(service, []).append(name)
     return found
 
 

@@ -1,7 +1,6 @@
-"""Checks the guards before the drill of a DynamoDB table or an EBS volume outside the sandbox makes anything.
+"""Checks the guards before the drill of what is no database makes anything outside the sandbox, and takes the target's lock.
 
-`python -m drills.run.table.guard FOLDER`. No lock of the target is taken: two drills of one at once disturb nothing but each
-other's clock.
+`python -m drills.run.table.guard FOLDER`. Two drills of one table disturb each other's clock, and each reads all of it.
 """
 
 from __future__ import annotations
@@ -20,8 +19,7 @@ from drills.config.load import Config, EndpointProfile
 from drills.errors import COULD_NOT_RUN, DrillError
 from drills.record import Journal
 from drills.run import context
-
-NO_LOCK = "no lock was taken: another run may drill the same meanwhile"
+from drills.run.target_lock import NO_LOCK, lock_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     journal = Journal.open(folder)
     try:
         _check(context.read(folder).effective(), folder)
+        _claim(folder, journal)
     except DrillError as error:
         journal.failure(str(error), error.exit_code)
         return error.exit_code
@@ -37,7 +36,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found = explain(error, "see guard.log")
         journal.failure(f"expected AWS to say who is calling, found: {found}", COULD_NOT_RUN)
         raise
-    journal.append("notes", NO_LOCK)
     return 0
 
 
@@ -49,6 +47,15 @@ def _check(effective: Config, folder: Path) -> None:
         check_endpoint(profile.endpoint_url, needed_by(target))
     source, there = context.identified_clients(effective, None, CallRecorder(folder, "guard"))
     guards.check_sides(effective, guards.Sides(source.account, source.region, there.account, there.region))
+
+
+def _claim(folder: Path, journal: Journal) -> None:
+    """Take the lock of the target, the first thing that the run makes in AWS; each run in a sandbox has an AWS of its own."""
+    setup = context.open_setup(folder, journal, "lock")
+    if setup.target.restore.lock:
+        lock_of(setup, setup.clients).take(setup.target.instance, None, setup.clock.now())
+    else:
+        journal.append("notes", NO_LOCK)
 
 
 if __name__ == "__main__":
