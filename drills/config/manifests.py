@@ -1,5 +1,6 @@
 """What a copy's content is compared with: `[targets.NAME.manifests]`, the store that production's manifests are kept in and which
-of them a drill may take; `[targets.NAME.items]`, how the items of a DynamoDB table are read.
+of them a drill may take; `[targets.NAME.items]`, how the items of a DynamoDB table are read, and `[targets.NAME.vault_access]`, by
+whom its vault is lent.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from pydantic import Field
 
 from drills.config.evidence import StoreText
 from drills.config.table import Table
-from drills.config.values import Name, PathText, Span
+from drills.config.values import Account, Name, PathText, Span
 from drills.model.instance import TABLE, OtherKind
 
 # the keys of a target that mean something where it is no database; each other one is refused
@@ -22,10 +23,12 @@ _OF_OTHERS = frozenset(
     }
 )
 
+_OF_TABLES = {"items", "manifest", "vault_access"}
+
 
 def keys_of(kind: OtherKind) -> frozenset[str]:
     """Return the keys that a target of this kind can have. Pure."""
-    return _OF_OTHERS | {kind.key} | ({"items", "manifest"} if kind.record == TABLE else set())
+    return _OF_OTHERS | {kind.key} | (_OF_TABLES if kind.record == TABLE else set())
 
 
 class ManifestStore(Table):
@@ -50,3 +53,14 @@ class TableItems(Table):
     capacity: Annotated[int, Field(ge=1)] | None = None
     segments: Annotated[int, Field(ge=1, le=64)] = 4
     consistent: bool = True
+
+
+class VaultAccess(Table):
+    """Through whom the vault of a DynamoDB table is restored from.
+
+    `account` is the account that owns it and shares it with this one (AWS RAM); `approval` is how long a drill waits for a team to
+    approve a vault for access, the target's `timeout` where it is None.
+    """
+
+    account: Account | None = None
+    approval: Span | None = None

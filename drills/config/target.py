@@ -15,8 +15,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from drills.config.acknowledged import KnownDifference
 from drills.config.cutover import CutoverConfig
-from drills.config.limits import Limit, Limits, LimitsTable, limits_of, wait_limit
-from drills.config.manifests import ManifestStore, TableItems, keys_of
+from drills.config.limits import FEATURES_TIMEOUTS, Limit, Limits, LimitsTable, limits_of, wait_limit
+from drills.config.manifests import ManifestStore, TableItems, VaultAccess, keys_of
 from drills.config.objectives import SAMPLE_BUDGET, Allowances, NamedQuery, TiersTable
 from drills.config.plan import PlanConfig
 from drills.config.posture import Parity, PostureConfig, PreflightConfig
@@ -48,6 +48,7 @@ from drills.config.values import (
     refuse,
     unknown_key,
 )
+from drills.durations import show_duration
 from drills.errors import ConfigError
 from drills.model.acknowledgement import Acknowledgement
 from drills.model.finding import Requirement
@@ -216,6 +217,7 @@ class Target(Table):
     restore: RestoreConfig = RestoreConfig()
     cutover: CutoverConfig | None = None
     items: TableItems = TableItems()
+    vault_access: VaultAccess = VaultAccess()
     tables: Annotated[Mapping[str, Annotated[TablePolicy, BeforeValidator(_policy)]], AfterValidator(_table_names)] = (
         Field(default_factory=no_entries)
     )
@@ -301,8 +303,8 @@ class Target(Table):
         if self.other:
             self._check_resource(self.other)
             return self
-        if "items" in self.model_fields_set:
-            raise refuse("no items of a database: they say how a DynamoDB table is read", "items")
+        if given := sorted({"items", "vault_access"} & self.model_fields_set):
+            raise refuse(f"no {given[0]} of a database: it is of a DynamoDB table", given[0])
         names = [scenario.name for scenario in self.scenarios]
         for name in names:
             if names.count(name) > 1:
@@ -331,6 +333,17 @@ class Target(Table):
             raise refuse("a recovery point of the vault: newest, oldest, random or its ARN", str(self.sample))
         if self.tier != "full":
             raise refuse(f'the tier "full" of a {word}', self.tier)
+        longest, approval = self.limits.features or self.timeout * FEATURES_TIMEOUTS, self.vault_access.approval
+        if approval and approval >= longest:
+            shown = show_duration(longest.total_seconds())
+            raise refuse(
+                f"vault_access.approval to be shorter than limits.features, {shown}",
+                show_duration(approval.total_seconds()),
+            )
+
+    def approval(self) -> timedelta:
+        """Return how long a drill waits for a team to approve a vault for access. Pure."""
+        return self.vault_access.approval or self.timeout
 
     def run_limits(self, name: str, *, sandboxed: bool) -> Limits:
         """Return how long each part of a run may take on this target, which drill.toml calls `name`. Pure."""
@@ -342,6 +355,9 @@ class Target(Table):
         if budget := self.budget():
             key, given = f"targets.{name}.content_budget", self.content_budget is not None
             further.append(wait_limit("the comparison of the content", budget, key, given=given))
+        if self.vault_access.approval:
+            key = f"targets.{name}.vault_access.approval"
+            further.append(wait_limit("a team to approve a vault for access", self.approval(), key, given=True))
         timeout = (self.timeout, "timeout" in self.model_fields_set)
         return limits_of(name, self.limits, timeout, tuple(further), sandboxed=sandboxed)
 

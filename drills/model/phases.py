@@ -10,6 +10,7 @@ REMAINING = "remaining scenarios"
 # The phases of a recovery that counts against the RTO, each of which a drill measures.
 MEASURED = frozenset(
     {
+        "wait for the approval",
         "choose the recovery point",
         "copy the snapshot",
         "request the restore",

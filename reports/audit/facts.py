@@ -13,7 +13,7 @@ from drills.durations import show_duration
 from drills.history import wording
 from drills.model.finding import Outcome
 from drills.model.instance import COPIES
-from drills.model.lineage import AIR_GAPPED, UNKNOWN
+from drills.model.lineage import UNKNOWN, VAULTS_APART
 from drills.model.policy import DECLARATIONS
 from drills.model.record import Restoration, RunRecord, value_of
 from drills.plural import counted
@@ -117,8 +117,9 @@ def _isolated_copy(record: RunRecord) -> Seen:
     found = recovery(record)
     if found is None or found.point is None:
         return "not verified", "no recovery point was restored"
-    if found.point.lineage and found.point.lineage.vault_type == AIR_GAPPED:
-        return "met", f"the recovery point lies in {found.point.vault}, a logically air-gapped vault"
+    apart = VAULTS_APART.get(found.point.lineage.vault_type) if found.point.lineage else None
+    if apart:
+        return "met", f"the recovery point lies in {found.point.vault}, {apart}"
     account, source = _place(found.point.arn)[0], record.target.account if record.target else ""
     if not account or not source:
         return "not verified", "it is not known in which accounts the recovery point and the source lie"

@@ -641,6 +641,40 @@ def test_a_target_that_is_meant_only_by_its_name_is_nobody_s_to_expect(tmp_path:
         config.fleet_targets_of(file)
 
 
+@pytest.mark.parametrize(
+    ("target", "refused"),
+    [
+        ('instance = "orders"\n[targets.orders.vault_access]\n', "no vault_access of a database"),
+        ('volume = "vol-1234567890abcdef0"\nvault = "kept"\n[targets.orders.vault_access]\n', "only what a volume has"),
+        (
+            'table = "Orders"\nvault = "kept"\ntimeout = "1h"\n[targets.orders.vault_access]\napproval = "6h"\n',
+            'expected vault_access.approval to be shorter than limits.features, 6 h, found "6 h"',
+        ),
+    ],
+)
+def test_who_lends_a_vault_is_said_of_tables_and_their_approval_ends_within_the_run(
+    tmp_path: Path, target: str, refused: str
+) -> None:
+    """A wait that the run's own limit would end says another key than the one to raise."""
+    file = tmp_path / "drill.toml"
+    file.write_text(f"[profiles.sandbox]\n[targets.orders]\n{target}")
+    with pytest.raises(ConfigError, match=re.escape(refused)):
+        load(file, profile=None, target=None, environment={}, tables=True)
+
+
+def test_how_long_a_drill_waits_for_an_approval_is_the_timeout_unless_it_is_said(tmp_path: Path) -> None:
+    """What is said is among the waits of a run, with its key."""
+    file = tmp_path / "drill.toml"
+    usual = '[profiles.sandbox]\n[targets.orders]\ntable = "Orders"\nvault = "kept"\n'
+    file.write_text(usual)
+    target = load(file, profile=None, target=None, environment={}, tables=True).target
+    assert target.approval() == target.timeout
+    file.write_text(usual + '[targets.orders.vault_access]\napproval = "4h"\n')
+    target = load(file, profile=None, target=None, environment={}, tables=True).target
+    (wait,) = [each for each in target.run_limits("orders", sandboxed=False).waits if "approve" in each.name]
+    assert (wait.seconds, wait.key, wait.origin) == (14_400.0, "targets.orders.vault_access.approval", "configured")
+
+
 def test_the_settings_of_a_table_leave_out_the_defaults_of_databases(tmp_path: Path) -> None:
     """A report of a table has no engine and no hydration among its settings; what somebody wrote down stays."""
     file = tmp_path / "drill.toml"

@@ -93,11 +93,15 @@ def lend_key(sandbox: RunningSandbox, key_arn: str) -> None:
     sandbox.client("kms").put_key_policy(KeyId=key_arn, PolicyName="default", Policy=json.dumps(policy))
 
 
-def copied(sandbox: RunningSandbox, point: str, vault: str, into: str) -> dict[str, Any]:
+def copied(sandbox: RunningSandbox, point: str, vault: str, into: str, **lifecycle: int) -> dict[str, Any]:
     """Copy a recovery point of a vault into the vault with that ARN; the ended job."""
     backup = sandbox.client("backup")
     job = backup.start_copy_job(
-        RecoveryPointArn=point, SourceBackupVaultName=vault, DestinationBackupVaultArn=into, IamRoleArn=ROLE
+        RecoveryPointArn=point,
+        SourceBackupVaultName=vault,
+        DestinationBackupVaultArn=into,
+        IamRoleArn=ROLE,
+        Lifecycle=lifecycle,
     )["CopyJobId"]
 
     def ended() -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/00000000-0000-4000-8000-000000000001"
 VALUES = {
     "account": ACCOUNT,
     "region": REGION,
+    "vault_account": "210987654321",
     "source": "orders",
     "renamed": "orders-old",
     "parameter_group": "drills-parameters",
@@ -38,6 +39,7 @@ VALUES = {
     "journal_bucket": "orders-journal",
 }
 NAMES = (
+    "air-gapped",
     "aurora",
     "aurora-cutover",
     "aurora-reader",

@@ -10,7 +10,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from datetime import datetime
 
-from drills.errors import OBJECTIVE_MISSED, NoRecoveryPoint
+from drills.errors import OBJECTIVE_MISSED, NoRecoveryPoint, RestoreFailed
 from drills.model.finding import CheckResult, Verdict
 from drills.model.instance import Resource
 from drills.model.point import RecoveryPoint
@@ -21,20 +21,25 @@ from drills.recovery import selection
 from drills.recovery.disaster import declare
 from drills.recovery.failing import Once, translate_client_errors
 from drills.recovery.judged import verdict_of
+from drills.recovery.resource import vault
 from drills.recovery.restore import clean_up
 from drills.recovery.setup import Setup
+
+CHOOSING = "choose the recovery point"
 
 
 class ResourceDrill(ABC):
     """A drill of one resource. The recovery is done once and remembered, and so is its failure."""
 
     WORD = ""  # what such a resource is called
+    APART = ""  # why none is restored from a vault whose points lie with AWS Backup alone; "" of what is
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
         self._journal = setup.journal
         self._points: tuple[RecoveryPoint, ...] = ()
         self._once = Once(self._journal)
+        self._denied: RestoreFailed | None = None
 
     # -- what each kind does ----------------------------------------------------------------------------------------
 
@@ -63,12 +68,27 @@ class ResourceDrill(ABC):
         if disaster is None:
             target = self._setup.target
             declared_at = self._setup.clock.now()
-            self._enter_measured("choose the recovery point")
+            self._enter_measured(CHOOSING)
             self._journal.mark(timeline.DECLARATION)
-            self._points = self._look()
+            self._points = self._points_of_vault()
             disaster = declare(target.disaster, self._points, declared_at)
             self._journal.update(disaster=disaster)
         return disaster.at
+
+    def _points_of_vault(self) -> tuple[RecoveryPoint, ...]:
+        """Return the points of the target's vault, once that can be restored from, with what is known of it."""
+        if self._denied:
+            raise self._denied  # nobody waits twice
+        seen = vault.look(self._setup, apart=self.APART)
+        try:
+            approved = vault.await_approval(self._setup, seen, self._enter_measured)
+        except RestoreFailed as error:
+            self._denied = error
+            raise
+        if approved is not seen:
+            self._enter_measured(CHOOSING)
+        lineage = approved.lineage
+        return tuple(dataclasses.replace(each, lineage=lineage) for each in self._look())
 
     def _identify(self, identity: str) -> None:
         """Note in the record which source this is, under whatever name: nothing of it is ever changed."""

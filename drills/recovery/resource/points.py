@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 from drills.aws.read import pages
 from drills.aws.session import Clients
 from drills.model.point import RecoveryPoint
+
+NOBODY_ELSE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +25,13 @@ class RestoreProgress:
     message: str = ""
 
 
-def points_of(clients: Clients, kind: str, resource: str, vault: str) -> tuple[RecoveryPoint, ...]:
+def points_of(
+    clients: Clients, kind: str, resource: str, vault: str, owner: Mapping[str, str] = NOBODY_ELSE
+) -> tuple[RecoveryPoint, ...]:
     """Return the recovery points of a resource that a vault holds, whether it is still there or not.
 
-    `kind` is AWS Backup's type of it, and `resource` what its ARN ends with, such as `table/orders`.
+    `kind` is AWS Backup's type of it, and `resource` what its ARN ends with, such as `table/orders`. `owner` names the account of a
+    vault that is shared, as a member of the request.
     """
     listed = pages(
         clients.backup,
@@ -33,6 +39,7 @@ def points_of(clients: Clients, kind: str, resource: str, vault: str) -> tuple[R
         "RecoveryPoints",
         BackupVaultName=vault,
         ByResourceType=kind,
+        **owner,
     )
     name = resource.partition("/")[2]
     return tuple(_point(raw, name, vault) for raw in listed if str(raw["ResourceArn"]).endswith(f":{resource}"))
@@ -58,9 +65,10 @@ def _point(raw: Mapping[str, Any], name: str, vault: str) -> RecoveryPoint:
     )
 
 
-def told_of(clients: Clients, point: RecoveryPoint) -> dict[str, str]:
+def told_of(clients: Clients, point: RecoveryPoint, owner: Mapping[str, str] = NOBODY_ELSE) -> dict[str, str]:
     """Return the metadata of a point that have a value, by their names in lower case: AWS reads these in any case."""
-    answer = clients.backup.get_recovery_point_restore_metadata(BackupVaultName=point.vault, RecoveryPointArn=point.arn)
+    asked = {"BackupVaultName": point.vault, "RecoveryPointArn": point.arn, **owner}
+    answer = clients.backup.get_recovery_point_restore_metadata(**asked)
     return {key.lower(): str(value) for key, value in (answer.get("RestoreMetadata") or {}).items() if value}
 
 

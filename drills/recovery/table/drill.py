@@ -14,6 +14,7 @@ from drills.model.settings.compared import CHECK as SETTINGS
 from drills.objectives.data_loss import NewestData
 from drills.recovery.resource.drill import ResourceDrill
 from drills.recovery.resource.points import points_of
+from drills.recovery.resource.vault import owner_of
 from drills.recovery.setup import Setup
 from drills.recovery.table.restore import restore
 from drills.tables import items, settings
@@ -40,7 +41,8 @@ class TableDrill(ResourceDrill):
     def _look(self) -> tuple[RecoveryPoint, ...]:
         """Read the source, None where it is gone: that is what a drill is for; return the points of its vault."""
         clients, target = self._setup.clients, self._setup.target
-        points = points_of(clients, "DynamoDB", f"table/{target.instance}", str(target.vault))
+        named, owner = f"table/{target.instance}", owner_of(self._setup)
+        points = points_of(clients, "DynamoDB", named, str(target.vault), owner)
         try:
             self._source = see(clients.client("dynamodb"), target.instance)
         except ClientError as error:

@@ -8,6 +8,7 @@ from drills.model.point import RecoveryPoint
 from drills.model.record import Restoration
 from drills.recovery.resource.points import told_of
 from drills.recovery.resource.restoring import Copies, restore_named
+from drills.recovery.resource.vault import owner_of
 from drills.recovery.setup import Setup
 
 COPIES = Copies(
@@ -25,6 +26,6 @@ PASSED_ON = ("encryptionType", "kmsMasterKeyArn")
 
 def restore(setup: Setup, point: RecoveryPoint, enter: Callable[[str], None]) -> Restoration:
     """Restore `point` and return the restoration once its table is ACTIVE. Raises RestoreFailed, and what boto3 raises."""
-    told = told_of(setup.scratch_clients, point)
+    told = told_of(setup.scratch_clients, point, owner_of(setup))
     metadata = {name: told[name.lower()] for name in PASSED_ON if name.lower() in told}
     return restore_named(setup, COPIES, point, metadata, enter)

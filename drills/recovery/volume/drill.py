@@ -20,6 +20,7 @@ class VolumeDrill(ResourceDrill):
     """A drill of one volume."""
 
     WORD = "volume"
+    APART = "a drill restores no EBS volumes from one yet"
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)

@@ -42,19 +42,7 @@ def made_vault(sandbox: RunningSandbox) -> dict[str, Any]:
 
 def kept_in(kept: Kept, vault: dict[str, Any]) -> str:
     """Copy the point of the table into a vault; the ARN of the copy."""
-    job = kept.backup.start_copy_job(
-        RecoveryPointArn=kept.point,
-        SourceBackupVaultName=VAULT,
-        DestinationBackupVaultArn=vault["BackupVaultArn"],
-        IamRoleArn=ROLE,
-        Lifecycle={"DeleteAfterDays": 7},
-    )["CopyJobId"]
-
-    def ended() -> dict[str, Any] | None:
-        seen: dict[str, Any] = kept.backup.describe_copy_job(CopyJobId=job)["CopyJob"]
-        return seen if seen["State"] in ("COMPLETED", "FAILED") else None
-
-    done = eventually(ended, "the copy job")
+    done = copied(kept.sandbox, kept.point, VAULT, vault["BackupVaultArn"], DeleteAfterDays=7)
     assert done["State"] == "COMPLETED", done
     return str(done["DestinationRecoveryPointArn"])
 
