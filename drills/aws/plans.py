@@ -1,25 +1,36 @@
-"""Reads the plans, selections, jobs and recovery points of an instance from AWS Backup."""
+"""Reads the plans, selections, jobs and recovery points of a database, or of what else is backed up, from AWS Backup."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
 from drills.aws.read import is_not_found, pages
 from drills.aws.session import Clients
-from drills.model.instance import Instance
 from drills.schedule.gaps import EndedJob, ExistingPoint
 from drills.schedule.plans import LongestDurations, PlannedRules, rules_of
 from drills.schedule.selections import SelectedBy, selected_by
 
 
+class BackedUp(Protocol):
+    """A source that AWS Backup knows by its ARN and its tags, such as an Instance."""
+
+    @property
+    def arn(self) -> str:
+        """Its ARN."""
+
+    @property
+    def tags(self) -> tuple[tuple[str, str], ...]:
+        """Its tags."""
+
+
 @dataclass(frozen=True, slots=True)
 class JobHistory:
-    """The backup jobs of an instance that ended, and the longest backup and copy among them.
+    """The backup jobs of a source that ended, and the longest backup and copy among them.
 
     AWS Backup lists the jobs of the last 30 days (API reference, ListBackupJobs).
     """
@@ -28,10 +39,16 @@ class JobHistory:
     longest: LongestDurations
 
 
-def planned_rules(clients: Clients, instance: Instance, took: LongestDurations) -> PlannedRules:
-    """Return the rules of every plan of the account and region that has a selection which means the instance."""
-    ids = dict.fromkeys(plan["BackupPlanId"] for plan, _, _ in selections(clients, instance.arn, dict(instance.tags)))
-    return rules_of([(each, clients.backup.get_backup_plan(BackupPlanId=each)["BackupPlan"]) for each in ids], took)
+def planned_rules(
+    clients: Clients, source: BackedUp, took: LongestDurations, *, continuous: bool = True
+) -> PlannedRules:
+    """Return the rules of every plan of the account and region that has a selection which means the source.
+
+    `continuous` says whether AWS Backup backs such a source up continuously.
+    """
+    ids = dict.fromkeys(plan["BackupPlanId"] for plan, _, _ in selections(clients, source.arn, dict(source.tags)))
+    documents = [(each, clients.backup.get_backup_plan(BackupPlanId=each)["BackupPlan"]) for each in ids]
+    return rules_of(documents, took, continuous=continuous)
 
 
 def selections(
@@ -46,10 +63,10 @@ def selections(
                 yield plan, answer, by
 
 
-def job_history(clients: Clients, instance: Instance) -> JobHistory:
-    """Return the backup and copy jobs of the instance. A backup's time counts from the job's creation, its waiting included."""
-    backups = list(pages(clients.backup, "list_backup_jobs", "BackupJobs", ByResourceArn=instance.arn))
-    copies = list(pages(clients.backup, "list_copy_jobs", "CopyJobs", ByResourceArn=instance.arn))
+def job_history(clients: Clients, source: BackedUp) -> JobHistory:
+    """Return the backup and copy jobs of the source. A backup's time counts from the job's creation, its waiting included."""
+    backups = list(pages(clients.backup, "list_backup_jobs", "BackupJobs", ByResourceArn=source.arn))
+    copies = list(pages(clients.backup, "list_copy_jobs", "CopyJobs", ByResourceArn=source.arn))
     ended = tuple(
         EndedJob(_utc(job["CreationDate"]), job.get("State", ""), job.get("StatusMessage", ""))
         for job in backups
@@ -69,8 +86,8 @@ def _longest(rows: list[dict[str, Any]]) -> timedelta | None:
     )
 
 
-def existing_points(clients: Clients, instance: Instance, vaults: tuple[str, ...]) -> tuple[ExistingPoint, ...]:
-    """Return the completed recovery points of the instance in these vaults; a plan made those whose `CreatedBy` names one."""
+def existing_points(clients: Clients, source: BackedUp, vaults: tuple[str, ...]) -> tuple[ExistingPoint, ...]:
+    """Return the completed recovery points of the source in these vaults; a plan made those whose `CreatedBy` names one."""
     found = []
     for vault in vaults:
         try:
@@ -80,7 +97,7 @@ def existing_points(clients: Clients, instance: Instance, vaults: tuple[str, ...
                     "list_recovery_points_by_backup_vault",
                     "RecoveryPoints",
                     BackupVaultName=vault,
-                    ByResourceArn=instance.arn,
+                    ByResourceArn=source.arn,
                 )
             )
         except ClientError as error:

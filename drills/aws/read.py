@@ -53,6 +53,7 @@ _NOT_FOUND = frozenset(
         "DBSubnetGroupNotFound",
         "InvalidGroup.NotFound",
         "InvalidGroupId.NotFound",
+        "InvalidSnapshot.NotFound",
         "InvalidVolume.NotFound",
         "ResourceNotFoundException",
     }

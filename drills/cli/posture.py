@@ -24,6 +24,7 @@ from drills.model.finding import CheckResult
 from drills.objectives import acknowledged
 from drills.posture import judge
 from drills.posture.facts import PostureFacts
+from drills.posture.kinds.all_kinds import kind_of
 from drills.posture.read import store_and_read
 from drills.printable import to_json
 from drills.screen import Screen, printable
@@ -50,12 +51,12 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Judge the target; the exit code. DrillError, one sentence, where nothing could be read."""
     store = Path(settings.FOLDER) if options.store is None else folder_to_write("--store", options.store)
-    reached = open_target(options)
+    reached = open_target(options, tables=True)
     try:
         facts = store_and_read(reached.clients, reached.restore, reached.config.target, store, reached.now)
     except (ClientError, BotoCoreError) as error:
         raise DrillError(
-            f"expected to read the {reached.config.target.kind} {reached.config.target.instance}, found: "
+            f"expected to read the {kind_of(reached.config.target).subject.word} {reached.config.target.instance}, found: "
             f"{explain(error, 'the rights that are needed are in docs/posture.md')}"
         ) from error
     known = reached.config.target.known_differences(), reached.now.date()
@@ -77,7 +78,7 @@ def _facts(
     return {
         "target": reached.config.target_name,
         "instance": facts.instance_id,
-        "kind": facts.kind.name,
+        "kind": facts.subject.word,
         "dbi_resource_id": facts.resource_id,
         "account": facts.account,
         "region": facts.region,
@@ -93,7 +94,7 @@ def _facts(
 def show(reached: OpenTarget, results: Sequence[CheckResult], console: Console) -> None:
     """Print the results, then the findings with what to type, then what could not be read."""
     target = reached.config.target
-    where = f"{target.kind} {target.instance} in account {reached.clients.account}, {reached.clients.region}"
+    where = f"{kind_of(target).subject.word} {target.instance} in account {reached.clients.account}, {reached.clients.region}"
     console.print(printable(where))
     results = [shorten(result, reached.clients.account, reached.clients.region) for result in results]
     if reached.config.simulated:
@@ -123,12 +124,9 @@ def short_names(text: str, account: str, region: str) -> str:
 
     The ARN of an instance or a recovery point alone is wider than most terminals.
     """
-    place = f"{re.escape(region)}:{re.escape(account)}"
-    return re.sub(
-        rf"\barn:aws[\w-]*:(?:rds|backup|kms):{place}:(?:(?:db|cluster|snapshot|cluster-snapshot|backup-vault|backup-plan|recovery-point):)?",
-        "",
-        text,
-    )
+    here = rf"\barn:aws[\w-]*:(?:rds|backup|kms|dynamodb|ec2):{re.escape(region)}:(?:{re.escape(account)})?:"
+    kinds = "db|cluster|snapshot|cluster-snapshot|backup-vault|backup-plan|recovery-point|table|volume"
+    return re.sub(rf"{here}(?:(?:{kinds})[:/])?", "", text)
 
 
 def shorten(result: CheckResult, account: str, region: str) -> CheckResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -9,7 +10,8 @@ from pydantic import AfterValidator, BeforeValidator
 
 from drills.config.table import Table
 from drills.config.values import Name, did_you_mean, one_of, refuse
-from drills.model.policy import CHECKS, POSTURE
+from drills.model.instance import OtherKind
+from drills.model.policy import CHECKS, POSTURE, POSTURE_OF
 
 
 def _by_next_year(raw: Any) -> date:
@@ -23,8 +25,8 @@ def _by_next_year(raw: Any) -> date:
 
 
 def _known_check(name: str) -> str:
-    if name not in (*CHECKS, *POSTURE):
-        known = (*CHECKS, *POSTURE)
+    known = tuple(dict.fromkeys((*CHECKS, *POSTURE, *(each for names in POSTURE_OF.values() for each in names))))
+    if name not in known:
         raise refuse(f"a check out of {one_of(known)}{did_you_mean(name, known)}", name)
     return name
 
@@ -44,3 +46,12 @@ class KnownDifference(Table):
     def name(self) -> str:
         """Return the name by which the settings of a run list it."""
         return f"{self.check}: {self.object}"
+
+
+def refuse_unjudged(entries: Iterable[KnownDifference], other: OtherKind | None) -> None:
+    """Refuse an acknowledgement of what is never judged of such a target; `other` is None of a database."""
+    known = POSTURE_OF[other.key] if other else (*CHECKS, *POSTURE)
+    for each in entries:
+        if each.check not in known:
+            what = other.in_words if other else "a database"
+            raise refuse(f"a check out of {one_of(known)}, which are those of {what}", each.check)

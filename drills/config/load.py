@@ -18,6 +18,7 @@ from drills.config.file import DEFAULT_FILE, ConfigFile, dotted_key, validate_ta
 from drills.config.limits import Limits
 from drills.config.metrics import PLACE, MetricsConfig
 from drills.config.notices import NoticesConfig
+from drills.config.objectives import Scenario
 from drills.config.profiles import (
     GUARDED_TAGS,
     PROFILES,
@@ -28,7 +29,7 @@ from drills.config.profiles import (
     SandboxProfile,
 )
 from drills.config.table import Table
-from drills.config.target import CheckRule, Credentials, RestoreConfig, Scenario, Target
+from drills.config.target import CheckRule, Credentials, RestoreConfig, Target
 from drills.config.values import did_you_mean, one_of
 from drills.durations import write_duration
 from drills.errors import ConfigError

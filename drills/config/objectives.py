@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from drills.config.table import Table
 from drills.config.values import Duration, Name, PathText, Span, refuse
@@ -30,6 +30,17 @@ class Allowances(Table):
         return DeclaredTime(
             clock, self.detection.total_seconds(), self.decision.total_seconds(), self.cut_over.total_seconds()
         )
+
+
+class Scenario(Table):
+    """What is lost, with objectives and eligible kinds of recovery point of its own; empty `points`: every kind."""
+
+    name: Literal["instance loss", "logical corruption", "account or region loss"]
+    rto: Span | None = None
+    rpo: Span | None = None
+    points: Annotated[
+        tuple[Literal["awsbackup", "manual", "automated", "continuous", "copy"], ...], Field(strict=False)
+    ] = ()
 
 
 class NamedQuery(Table):

@@ -13,11 +13,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from drills.config.acknowledged import KnownDifference
+from drills.config.acknowledged import KnownDifference, refuse_unjudged
 from drills.config.cutover import CutoverConfig
 from drills.config.limits import FEATURES_TIMEOUTS, Limit, Limits, LimitsTable, limits_of, wait_limit
 from drills.config.manifests import ManifestStore, TableItems, VaultAccess, keys_of
-from drills.config.objectives import SAMPLE_BUDGET, Allowances, NamedQuery, TiersTable
+from drills.config.objectives import SAMPLE_BUDGET, Allowances, NamedQuery, Scenario, TiersTable
 from drills.config.plan import PlanConfig
 from drills.config.posture import Parity, PostureConfig, PreflightConfig
 from drills.config.table import Table
@@ -152,17 +152,6 @@ def _blocking(raw: Mapping[str, bool]) -> Mapping[str, bool]:
     return frozen_mapping(raw)
 
 
-class Scenario(Table):
-    """What is lost, with objectives and eligible kinds of recovery point of its own; empty `points`: every kind."""
-
-    name: Literal["instance loss", "logical corruption", "account or region loss"]
-    rto: Span | None = None
-    rpo: Span | None = None
-    points: Annotated[
-        tuple[Literal["awsbackup", "manual", "automated", "continuous", "copy"], ...], Field(strict=False)
-    ] = ()
-
-
 class Freshness(Table):
     """A query of the owner's that tells the newest instant in the owner's own tables; `database` None: the only one."""
 
@@ -293,13 +282,12 @@ class Target(Table):
     def require_database(self, what: str) -> None:
         """Refuse what is no database to what is there for databases alone. Raises ConfigError with `what` at the beginning."""
         if other := self.other:
-            found = (
-                f'the {other.source} "{self.instance}": for {other.in_words} there are drills so far: see {other.page}'
-            )
-            raise ConfigError(f"{what}: expected a target that is a database, found {found}")
+            found = f'the {other.source} "{self.instance}": for {other.in_words} there are drills and posture so far'
+            raise ConfigError(f"{what}: expected a target that is a database, found {found}: see {other.page}")
 
     @model_validator(mode="after")
     def _whole(self) -> Target:
+        refuse_unjudged(self.acknowledged, self.other)
         if self.other:
             self._check_resource(self.other)
             return self
@@ -339,6 +327,10 @@ class Target(Table):
             raise refuse(
                 f"vault_access.approval to be shorter than limits.features, {shown}",
                 show_duration(approval.total_seconds()),
+            )
+        if self.posture.promised is not None:
+            raise refuse(
+                f"no posture.promised of a {word}: drills posture judges it, a run does not", self.posture.promised
             )
 
     def approval(self) -> timedelta:

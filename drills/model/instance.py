@@ -51,7 +51,8 @@ class OtherKind:
 
     `record` is what the run record calls such a target, `source` the word for one, `in_words` the whole name with its article, and
     `page` the page about it; `makes` is what a point is restored to, `services` are those without which nothing is restored,
-    `verdicts` is what a recovery is judged by, and `tag` marks the shipped scenarios about it.
+    `verdicts` is what a recovery is judged by, and `tag` marks the shipped scenarios about it. `posture` names what is judged of
+    one beside its backups (drills/posture/kinds/).
     """
 
     record: str
@@ -62,6 +63,7 @@ class OtherKind:
     services: tuple[str, ...]
     verdicts: tuple[str, ...]
     tag: str
+    posture: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -83,6 +85,7 @@ OTHERS: Mapping[str, OtherKind] = MappingProxyType(
                 services=("backup", "dynamodb", "sts"),
                 verdicts=("rto", "rpo", "readable", "settings", "items"),
                 tag="dynamodb",
+                posture=("restore testing", "point-in-time recovery", "deletion protection", "encryption"),
             ),
             OtherKind(
                 record=VOLUME,
@@ -93,6 +96,7 @@ OTHERS: Mapping[str, OtherKind] = MappingProxyType(
                 services=("backup", "ec2", "sts"),
                 verdicts=("rto", "rpo", "available", "settings", "lineage", "contents"),
                 tag="ebs",
+                posture=("restore testing", "encryption", "lineage"),
             ),
         )
     }

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
+
+from drills.model.instance import OTHERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +55,8 @@ DECLARATIONS = (
     CheckDeclaration("rpo by policy", in_suite=False),
 )
 CHECKS = tuple(check.name for check in DECLARATIONS)
-# the judgements of posture, in their order (drills/posture/judge.py)
-POSTURE = (
+# the judgements of posture, in their order (drills/posture/judge.py): of everything that AWS Backup protects, and of each kind
+POSTURE_OF_BACKUPS = (
     "protection",
     "role",
     "rules",
@@ -63,9 +67,10 @@ POSTURE = (
     "retention",
     "key",
     "vaults",
-    "automated backups",
-    "restore needs",
-    "stored configuration",
+)
+POSTURE = (*POSTURE_OF_BACKUPS, "automated backups", "restore needs", "stored configuration")
+POSTURE_OF: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {kind.key: (*POSTURE_OF_BACKUPS, *kind.posture) for kind in OTHERS.values()}
 )
 BLOCKING = tuple(check.name for check in DECLARATIONS if check.blocks)
 # How much of a drill a run does, the least first: "light" restores and compares the catalog, "sample" adds every check, the content

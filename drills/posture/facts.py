@@ -11,17 +11,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from drills.aws.databases.kinds import INSTANCE, Kind
 from drills.model.parity import NotVerified
 from drills.model.point import RecoveryPoint
 from drills.model.timing import WorstCase
+from drills.posture.subjects import INSTANCE, Subject
 
 Document = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """A plan that backs the instance up: GetBackupPlan's answer, the selection, and by what that names the instance."""
+    """A plan that backs the source up: GetBackupPlan's answer, the selection, and by what that names it."""
 
     plan: Document
     selection: Document
@@ -62,6 +62,19 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
+class RestoreTest:
+    """A restore testing plan that tests the source: GetRestoreTestingPlan's answer, and its jobs of the last 30 days about it."""
+
+    plan: Document
+    jobs: tuple[Document, ...] | NotVerified
+
+    @property
+    def name(self) -> str:
+        """What people call the plan."""
+        return str(self.plan["RestoreTestingPlanName"])
+
+
+@dataclass(frozen=True, slots=True)
 class RestoreNeeds:
     """The resources that a restore of the instance needs: None for what does not exist. Quotas by name: used and limit."""
 
@@ -96,8 +109,9 @@ class OwnerPolicy:
 class PostureFacts:
     """Everything that posture judges, read at `now`.
 
-    `points` are the recovery points of the target, `vault_points` what its vault says of them. `roles` holds the trust
-    policy of each role that backs up or restores, `vaults` the vaults by ARN, `keys` the keys by ARN.
+    `instance` is the source as its own service describes it. `points` are the recovery points of the target, `vault_points` what
+    its vault says of them. `roles` holds the trust policy of each role that backs up or restores, `vaults` the vaults by ARN,
+    `keys` the keys by ARN. `needs` and `stored` are of databases; `own` is what else a kind has read for judgements of its own.
     """
 
     now: datetime
@@ -119,17 +133,30 @@ class PostureFacts:
     needs: RestoreNeeds | NotVerified | None = None
     stored: StoredConfiguration | NotVerified | None = None
     worst_case: WorstCase | NotVerified | None = None
-    kind: Kind = INSTANCE
+    tests: tuple[RestoreTest, ...] | NotVerified = ()
+    subject: Subject = INSTANCE
+    own: object = None
 
     @property
     def arn(self) -> str:
-        """The ARN of the instance or cluster, also when it is gone."""
-        return f"arn:aws:rds:{self.region}:{self.account}:{self.kind.arn}:{self.instance_id}"
+        """The ARN of the source, also when it is gone."""
+        return self.subject.arn.format(region=self.region, account=self.account, name=self.instance_id)
 
     @property
     def resource_id(self) -> str | None:
-        """The identity of the living instance or cluster, as AWS has given it."""
-        return self.kind.resource_of(self.instance) if self.instance else None
+        """The identity of the living source by which its recovery points are told from those of another one of its name."""
+        identity = self.subject.identity
+        return str(self.instance.get(identity, "")) if self.instance and identity else None
+
+    @property
+    def back_up(self) -> str:
+        """What is typed to take a recovery point now."""
+        if self.subject.on_demand:
+            return "drills backup --retain"
+        return (
+            f"aws backup start-backup-job --backup-vault-name {self.vault or 'VAULT'} --resource-arn {self.arn} "
+            "--iam-role-arn ROLE"
+        )
 
     def vault_arn(self, name: str) -> str:
         """Return the ARN of a vault of this account and region."""

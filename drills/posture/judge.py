@@ -1,4 +1,4 @@
-"""Runs every judgement of posture in order, and derives the exit codes."""
+"""Runs every judgement of posture of a kind in order, and derives the exit codes."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 
 from drills.errors import COULD_NOT_RUN, OBJECTIVE_MISSED, VERIFICATION_FAILED
 from drills.model.finding import CheckResult
-from drills.posture import keys, needs, plans, points, schedule
+from drills.posture import keys, plans, points, schedule
 from drills.posture.facts import PostureFacts
+from drills.posture.kinds.all_kinds import of_word
 
-JUDGEMENTS: tuple[Callable[[PostureFacts], CheckResult], ...] = (
+# what AWS Backup tells of whatever it protects; each kind has further ones
+OF_BACKUPS: tuple[Callable[[PostureFacts], CheckResult], ...] = (
     plans.protection,
     plans.role,
     plans.rules,
@@ -20,17 +22,14 @@ JUDGEMENTS: tuple[Callable[[PostureFacts], CheckResult], ...] = (
     points.retention,
     keys.point_key,
     keys.vaults,
-    needs.automated,
-    needs.restore_needs,
-    needs.stored,
 )
 # the results that say whether an objective holds; the others say whether the protection is as it should be
 OBJECTIVES = ("freshness", "schedule")
 
 
 def judge(facts: PostureFacts) -> tuple[CheckResult, ...]:
-    """Return every result, in order."""
-    return tuple(each(facts) for each in JUDGEMENTS)
+    """Return every result, in order: first what is judged of every kind, then what is of this one alone."""
+    return tuple(each(facts) for each in (*OF_BACKUPS, *of_word(facts.subject.word).judgements))
 
 
 def exit_codes(results: Sequence[CheckResult]) -> tuple[int, ...]:

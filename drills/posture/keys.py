@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from drills.model.finding import CheckResult
-from drills.model.instance import DatabaseKind
 from drills.model.parity import NotVerified
 from drills.policy_statements import read_statements
 from drills.posture.facts import Key, PostureFacts, Vault
@@ -14,15 +13,6 @@ from drills.posture.judgement import Judgement, count_noun
 from drills.posture.points import newest
 
 DELETES = "backup:DeleteRecoveryPoint"
-_SNAPSHOT: Mapping[DatabaseKind, str] = {
-    "instance": "db-snapshot",
-    "cluster": "db-cluster-snapshot",
-}  # as the AWS CLI has it
-# a cluster's snapshot that is not encrypted cannot be copied under a key (API reference, CopyDBClusterSnapshot, KmsKeyId)
-_ENCRYPTED_BY: Mapping[DatabaseKind, str] = {
-    "instance": "an instance is encrypted by restoring an encrypted copy: aws rds copy-db-snapshot --kms-key-id KEY",
-    "cluster": "a cluster is encrypted by restoring its snapshot so: aws rds restore-db-cluster-from-snapshot --kms-key-id KEY",
-}
 
 
 def point_key(facts: PostureFacts) -> CheckResult:
@@ -39,15 +29,17 @@ def point_key(facts: PostureFacts) -> CheckResult:
             point.arn,
             expected="an encrypted recovery point",
             found="it is not encrypted",
-            remedy=_ENCRYPTED_BY[facts.kind.name],
+            remedy=facts.subject.unencrypted,
         )
         return judged.result("the newest point needs no key")
-    key = facts.keys.get(point.kms_key_id)
+    key, told = facts.keys.get(point.kms_key_id), "the newest point's key is the customer's, enabled and usable"
     if judged.was_read(point.kms_key_id, key):
         judge_enabled(judged, point.kms_key_id, key.metadata if isinstance(key, Key) else None)
         if isinstance(key, Key):
             _usable(judged, facts, point.kms_key_id, key)
-    return judged.result("the newest point's key is the customer's, enabled and usable")
+            if key.metadata.get("KeyManager") == "AWS" and facts.subject.managed_key is None:
+                told = "the newest point's key is AWS's own, and enabled"
+    return judged.result(told)
 
 
 def judge_enabled(judged: Judgement, arn: str, metadata: Mapping[str, Any] | None) -> bool:
@@ -70,13 +62,15 @@ def _usable(judged: Judgement, facts: PostureFacts, arn: str, key: Key) -> None:
     """Judge whether the account and the role that restore may use the key, by its policy; grants are not read."""
     elsewhere = facts.restore_account != facts.account
     if key.metadata.get("KeyManager") == "AWS":
-        judged.find(
-            "error" if elsewhere else "warning",
-            arn,
-            expected="a key of the customer's, which another account can be let use",
-            found="a key that AWS manages: a snapshot under it cannot be shared",
-            remedy=f"aws rds copy-{_SNAPSHOT[facts.kind.name]} --kms-key-id KEY, and restore the source from that copy",
-        )
+        if facts.subject.managed_key:
+            follows, remedy = facts.subject.managed_key
+            judged.find(
+                "error" if elsewhere else "warning",
+                arn,
+                expected="a key of the customer's, which another account can be let use",
+                found=f"a key that AWS manages: {follows}",
+                remedy=remedy,
+            )
         return
     if not judged.was_read(f"policy of {arn}", key.policy):
         return

@@ -7,7 +7,6 @@ from datetime import timedelta
 
 from drills.durations import show_duration
 from drills.model.finding import CheckResult
-from drills.model.instance import DatabaseKind
 from drills.model.parity import NotVerified
 from drills.posture.facts import PostureFacts, RestoreNeeds, StoredConfiguration
 from drills.posture.judgement import Judgement
@@ -16,7 +15,7 @@ from drills.posture.judgement import Judgement
 LAG_AT_MOST = timedelta(hours=1)
 STORED_AT_MOST = timedelta(days=2)
 ZONES_AT_LEAST = 2  # "at least two Availability Zones" (RDS user guide, "Working with DB subnet groups")
-QUOTAS: Mapping[DatabaseKind, tuple[str, ...]] = {
+QUOTAS: Mapping[str, tuple[str, ...]] = {
     "instance": ("DBInstances", "ManualSnapshots"),
     "cluster": ("DBClusters", "DBInstances", "ManualClusterSnapshots"),
 }
@@ -25,7 +24,7 @@ QUOTAS: Mapping[DatabaseKind, tuple[str, ...]] = {
 def automated(facts: PostureFacts) -> CheckResult:
     """Judge that RDS's own backups are on, and that a moment of the last hour can be restored."""
     judged = Judgement("automated backups")
-    instance, name, of = facts.instance, facts.instance_id, facts.kind.name
+    instance, name, of = facts.instance, facts.instance_id, facts.subject.word
     if instance is None:
         return judged.result("", nothing=f"there is no {of}")
     judged.count()
@@ -39,7 +38,7 @@ def automated(facts: PostureFacts) -> CheckResult:
             remedy=f"aws rds modify-db-{of} --db-{of}-identifier {name} --backup-retention-period 7",
         )
         return judged.result("")
-    made = instance.get(facts.kind.created)
+    made = instance.get("InstanceCreateTime" if of == "instance" else "ClusterCreateTime")
     if latest is None and made is not None and facts.now - made < LAG_AT_MOST:
         judged.find(
             "warning",
@@ -70,7 +69,7 @@ def restore_needs(facts: PostureFacts) -> CheckResult:
     judged = Judgement("restore needs")
     needs = facts.needs
     if not judged.was_read("what a restore needs", needs) or not isinstance(needs, RestoreNeeds):
-        nothing = f"there is no {facts.kind.name} to say what a restore needs" if needs is None else ""
+        nothing = f"there is no {facts.subject.word} to say what a restore needs" if needs is None else ""
         return judged.result("", nothing=nothing)
     _subnets(judged, needs)
     if judged.was_read("security groups", needs.groups_there) and not isinstance(needs.groups_there, NotVerified):
@@ -78,7 +77,7 @@ def restore_needs(facts: PostureFacts) -> CheckResult:
             judge_security_group(judged, group, there=group in needs.groups_there)
     if judged.was_read(needs.parameter_group, needs.parameters) and needs.parameter_group:
         judged.count()
-        cluster = "cluster-" if facts.kind.name == "cluster" else ""
+        cluster = "cluster-" if facts.subject.word == "cluster" else ""
         if needs.parameters is None:
             judged.find(
                 "error",
@@ -133,7 +132,7 @@ def _subnets(judged: Judgement, needs: RestoreNeeds) -> None:
 def _quotas(judged: Judgement, facts: PostureFacts, needs: RestoreNeeds) -> None:
     if not judged.was_read("quotas", needs.quotas) or isinstance(needs.quotas, NotVerified):
         return
-    for name in QUOTAS[facts.kind.name]:
+    for name in QUOTAS[facts.subject.word]:
         used, most = needs.quotas.get(name, (0, 0))
         judged.count(bool(most))
         if most and used >= most:
@@ -149,7 +148,7 @@ def _quotas(judged: Judgement, facts: PostureFacts, needs: RestoreNeeds) -> None
 def stored(facts: PostureFacts) -> CheckResult:
     """Return the configuration of this very instance or cluster is kept for the day on which it is gone."""
     judged = Judgement("stored configuration")
-    kept, of = facts.stored, facts.kind.name
+    kept, of = facts.stored, facts.subject.word
     if facts.instance is None and kept is None:
         return judged.result("", nothing=f"there is no {of}, and no copy of its configuration")
     if not judged.was_read("stored configuration", kept) or isinstance(kept, NotVerified):

@@ -1,11 +1,10 @@
-"""Judges the plans that back the instance up: their selections, roles and rules."""
+"""Judges the plans that back the source up: their selections, roles and rules."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from drills.aws.databases.kinds import INSTANCE
 from drills.durations import show_duration
 from drills.model.finding import CheckResult
 from drills.model.lineage import AIR_GAPPED
@@ -21,16 +20,16 @@ TAG = '{"ConditionType": "STRINGEQUALS", "ConditionKey": "backup", "ConditionVal
 
 
 def protection(facts: PostureFacts) -> CheckResult:
-    """Return a plan selects the instance, and would still select it when it has been renamed or restored."""
+    """Return a plan selects the source, and would still select it when it has been renamed or restored."""
     judged = Judgement("protection")
     protections = facts.protections
     if facts.instance is None:
         judged.find(
             "error",
             facts.arn,
-            expected="a cluster" if facts.kind.name == "cluster" else "an instance",
+            expected=facts.subject.one,
             found="none of that name",
-            remedy=f"correct {facts.kind.name} in drill.toml, or recover it: see docs/runbook.md",
+            remedy=f"correct {facts.subject.key} in drill.toml, or recover it: see {facts.subject.page}",
         )
     if not isinstance(protections, NotVerified) and not protections and facts.instance is not None:
         judged.find(
@@ -43,18 +42,24 @@ def protection(facts: PostureFacts) -> CheckResult:
         )
     if judged.was_read("backup plans", protections) and not isinstance(protections, NotVerified) and protections:
         judged.count()
-        if all(each.by == "ARN" for each in protections):
-            first = protections[0]
-            judged.find(
-                "warning",
-                f"{first.name}: {first.selection.get('SelectionName')}",
-                expected=f"a selection by tag, which a renamed or restored {facts.kind.name} keeps",
-                found=f"a selection by the ARN of {facts.instance_id}: under another name it is not backed up",
-                remedy=f"aws backup create-backup-selection --backup-plan-id {first.plan.get('BackupPlanId')} "
-                f"--backup-selection with ListOfTags [{TAG}], and tag the {facts.kind.name} so",
-            )
+        _outlives_the_source(judged, facts, protections)
     names = ", ".join(sorted({each.name for each in protections})) if not isinstance(protections, NotVerified) else ""
     return judged.result(f"backed up by {names}")
+
+
+def _outlives_the_source(judged: Judgement, facts: PostureFacts, protections: tuple[Protection, ...]) -> None:
+    """Judge whether what is restored or renamed will be selected too, where that has another ARN."""
+    if facts.subject.by_arn is None or not all(each.by == "ARN" for each in protections):
+        return
+    first, (expected, follows) = protections[0], facts.subject.by_arn
+    judged.find(
+        "warning",
+        f"{first.name}: {first.selection.get('SelectionName')}",
+        expected=expected,
+        found=f"a selection by the ARN of {facts.instance_id}: {follows}",
+        remedy=f"aws backup create-backup-selection --backup-plan-id {first.plan.get('BackupPlanId')} "
+        f"--backup-selection with ListOfTags [{TAG}], and tag the {facts.subject.word} so",
+    )
 
 
 def role(facts: PostureFacts) -> CheckResult:
@@ -100,7 +105,7 @@ def rules(facts: PostureFacts) -> CheckResult:
             _rule(judged, facts, each, rule)
     if protections:
         _policy(judged, facts, protections)
-    nothing = f"no plan selects the {facts.kind.name}" if not judged.unread else ""
+    nothing = f"no plan selects the {facts.subject.word}" if not judged.unread else ""
     return judged.result(f"{count_noun(judged.compared, 'rule')} examined", nothing=nothing, requirement="optional")
 
 
@@ -108,14 +113,7 @@ def _rule(judged: Judgement, facts: PostureFacts, protection: Protection, rule: 
     name = f"{protection.name}: {rule['RuleName']}"
     update = f"aws backup update-backup-plan --backup-plan-id {protection.plan.get('BackupPlanId')}"
     lifecycle = rule.get("Lifecycle") or {}
-    if lifecycle.get("MoveToColdStorageAfterDays"):
-        judged.find(
-            "warning",
-            name,
-            expected=f"no move to cold storage, which AWS Backup ignores for {facts.kind.protected}",
-            found=f"MoveToColdStorageAfterDays {lifecycle['MoveToColdStorageAfterDays']}",
-            remedy=f"{update} without it: what it should save is paid for",
-        )
+    _storage(judged, facts, name, rule, update)
     if facts.vault and rule["TargetBackupVaultName"] != facts.vault:
         judged.find(
             "warning",
@@ -128,11 +126,44 @@ def _rule(judged: Judgement, facts: PostureFacts, protection: Protection, rule: 
     for copy in rule.get("CopyActions") or []:
         destination = facts.vaults.get(copy["DestinationBackupVaultArn"])
         _within_lock(judged, f"{name}: copy", copy.get("Lifecycle") or {}, destination, update)
-        _crosses_once(judged, f"{name}: copy", copy["DestinationBackupVaultArn"], facts, update)
+        if facts.subject.crosses_once:
+            _crosses_once(judged, f"{name}: copy", copy["DestinationBackupVaultArn"], facts, update)
         if _is_air_gapped(destination):
             _keeps_none(judged, f"{name}: copy", copy["DestinationBackupVaultArn"], facts, update)
     if into := rule.get("TargetLogicallyAirGappedBackupVaultArn"):
         _keeps_none(judged, name, into, facts, update)
+
+
+def _storage(judged: Judgement, facts: PostureFacts, name: str, rule: Mapping[str, Any], update: str) -> None:
+    """Judge what a rule asks for that AWS Backup does not do for such a source, and says nothing of."""
+    lifecycle, subject = rule.get("Lifecycle") or {}, facts.subject
+    days = lifecycle.get("MoveToColdStorageAfterDays")
+    archived = subject.cold == "opted in" and lifecycle.get("OptInToArchiveForSupportedResources")
+    if days and archived:
+        judged.find(
+            "information",
+            name,
+            expected="points that can be restored at once",
+            found=f"they are archived after {counted(days, 'day')}: bringing one back takes up to three days",
+            remedy="keep points as long in the vault as a disaster can stay unnoticed, or state an RTO that has the time",
+        )
+    elif days and subject.cold != "moved":
+        judged.find(
+            "warning",
+            name,
+            expected=f"no move to cold storage, which AWS Backup ignores for {subject.protected}"
+            + (" without OptInToArchiveForSupportedResources" if subject.cold == "opted in" else ""),
+            found=f"MoveToColdStorageAfterDays {days}",
+            remedy=f"{update} without it: what it should save is paid for",
+        )
+    if rule.get("EnableContinuousBackup") and not subject.continuous:
+        judged.find(
+            "warning",
+            name,
+            expected=f"no continuous backup, which AWS Backup does not have for {subject.protected}",
+            found="EnableContinuousBackup true: it makes a point at each run, and none between",
+            remedy=f"{update} with a ScheduleExpression that runs as often as the RPO asks",
+        )
 
 
 def _is_air_gapped(vault: Vault | NotVerified | None) -> bool:
@@ -141,7 +172,7 @@ def _is_air_gapped(vault: Vault | NotVerified | None) -> bool:
 
 def _keeps_none(judged: Judgement, name: str, vault: str, facts: PostureFacts, update: str) -> None:
     """Judge a rule that counts on a logically air-gapped vault: AWS Backup keeps no RDS instances in one (docs/air-gapped.md)."""
-    if facts.kind is INSTANCE:
+    if not facts.subject.air_gapped:
         judged.find(
             "error",
             name,
@@ -203,7 +234,7 @@ def _policy(judged: Judgement, facts: PostureFacts, protections: tuple[Protectio
             remedy=f"aws backup update-backup-plan --backup-plan-id {plan} with a greater DeleteAfterDays",
         )
     named = {copy["DestinationBackupVaultArn"] for rule in every for copy in rule.get("CopyActions") or []}
-    copies = {vault for vault in named if facts.kind is not INSTANCE or not _is_air_gapped(facts.vaults.get(vault))}
+    copies = {vault for vault in named if facts.subject.air_gapped or not _is_air_gapped(facts.vaults.get(vault))}
     if len(copies) < facts.policy.copies:
         judged.find(
             "error",

@@ -25,7 +25,7 @@ SLACK = timedelta(minutes=5)  # between a lifecycle's end as it should be and as
 
 
 def newest(facts: PostureFacts) -> RecoveryPoint | None:
-    """Return the newest usable recovery point of the living instance, None where there is none or it could not be read."""
+    """Return the newest usable recovery point of the living source, None where there is none or it could not be read."""
     if isinstance(facts.points, NotVerified):
         return None
     return choose_newest(facts.points, dbi_resource_id=facts.resource_id, usable_at=facts.now).point
@@ -50,7 +50,7 @@ def jobs(facts: PostureFacts) -> CheckResult:
                 remedy=advice(
                     message, f"aws backup describe-backup-job --backup-job-id {last['BackupJobId']}, correct that"
                 )
-                + ", and drills backup --retain",
+                + f", and {facts.back_up}",
             )
         if last is None:
             judged.find(
@@ -58,7 +58,7 @@ def jobs(facts: PostureFacts) -> CheckResult:
                 facts.arn,
                 expected="a backup job that has ended",
                 found="none in the last 30 days, which is how long AWS Backup lists them",
-                remedy=f"see whether a plan selects the {facts.kind.name}, and drills backup --retain",
+                remedy=f"see whether a plan selects the {facts.subject.word}, and {facts.back_up}",
             )
     return judged.result("the last backup job completed")
 
@@ -76,7 +76,7 @@ def freshness(facts: PostureFacts) -> CheckResult:
             facts.arn,
             expected="a usable recovery point",
             found="none",
-            remedy=explain_none(facts.instance_id, facts.vault, choice),
+            remedy=explain_none(facts.instance_id, facts.vault, choice, places=facts.subject.places),
         )
         return judged.result("")
     judged.count()
@@ -87,7 +87,8 @@ def freshness(facts: PostureFacts) -> CheckResult:
             point.arn,
             expected=f"data not older than the RPO of {show_duration(rpo)}",
             found=f"data of {point.data_time:%Y-%m-%d %H:%M} UTC, {show_duration(age)} old",
-            remedy="let the plan back up more often, or turn on continuous backup; now: drills backup --retain",
+            remedy=f"let the plan back up more often{', or turn on continuous backup' if facts.subject.continuous else ''}; "
+            f"now: {facts.back_up}",
         )
     return judged.result(f"the newest usable point holds data {show_duration(age)} old")
 

@@ -19,7 +19,7 @@ def worst_case(facts: PostureFacts) -> CheckResult:
         return judged.result("")
     if worst is None:
         return judged.result(
-            "", nothing=f"there is no {facts.kind.name} whose schedule could be judged", requirement="optional"
+            "", nothing=f"there is no {facts.subject.word} whose schedule could be judged", requirement="optional"
         )
     judged.count()
     if worst.seconds is None or worst.seconds > rpo:
@@ -28,7 +28,8 @@ def worst_case(facts: PostureFacts) -> CheckResult:
             facts.arn,
             expected=f"a schedule that cannot lose more than the RPO of {show_duration(rpo)}",
             found=worst.sentence,
-            remedy="let a rule of the plan run more often or start in a shorter window, or turn on continuous backup; "
+            remedy="let a rule of the plan run more often or start in a shorter window"
+            f"{', or turn on continuous backup' if facts.subject.continuous else ''}; "
             "try it with drills schedule EXPRESSION --rpo RPO",
         )
     return judged.result(worst.sentence)

@@ -23,6 +23,7 @@ from drills.recovery.observed import ScheduleReadAt
 from drills.recovery.setup import Setup
 from drills.schedule import verdict
 from drills.schedule.gaps import ExistingPoint, gaps
+from drills.schedule.plans import PlannedRules
 
 
 def judge(setup: Setup) -> WorstCase | None:
@@ -54,13 +55,36 @@ def worst_case(
     clients: Clients, target: Target, source: Instance, now: datetime, kinds: Sequence[str] = ()
 ) -> WorstCase:
     """Return the worst case of an instance's backup schedule, read from AWS; raises what boto3 raises."""
+    planned, jobs, points = _seen(clients, target, source, continuous=True)
+    facts = _facts(planned, jobs, _with_data_times(clients, target, points), now, source.backup_retention_days)
+    return verdict.worst_case(facts, kinds, now)
+
+
+def worst_case_of_resource(clients: Clients, target: Target, source: plans.BackedUp, now: datetime) -> WorstCase:
+    """Return the same of what is no database: it has no backups but AWS Backup's, none of them is continuous."""
+    planned, jobs, points = _seen(clients, target, source, continuous=False)
+    return verdict.worst_case(_facts(planned, jobs, points, now), (), now)
+
+
+def _seen(
+    clients: Clients, target: Target, source: plans.BackedUp, *, continuous: bool
+) -> tuple[PlannedRules, plans.JobHistory, tuple[ExistingPoint, ...]]:
+    """Return the rules that back a source up, its jobs, and its points in the vaults of the rules and the target's."""
     jobs = plans.job_history(clients, source)
-    planned = plans.planned_rules(clients, source, jobs.longest)
+    planned = plans.planned_rules(clients, source, jobs.longest, continuous=continuous)
     vaults = dict.fromkeys((*planned.vaults, *((target.vault,) if target.vault else ())))
-    points = _with_data_times(clients, target, plans.existing_points(clients, source, tuple(vaults)))
+    return planned, jobs, plans.existing_points(clients, source, tuple(vaults))
+
+
+def _facts(
+    planned: PlannedRules,
+    jobs: plans.JobHistory,
+    points: Sequence[ExistingPoint],
+    now: datetime,
+    retention_days: int = 0,
+) -> verdict.ScheduleFacts:
     scheduled = sum(point.scheduled for point in points)
-    seen = verdict.ScheduleFacts(planned, source.backup_retention_days, gaps(points, jobs.ended, now), scheduled)
-    return verdict.worst_case(seen, kinds, now)
+    return verdict.ScheduleFacts(planned, retention_days, gaps(points, jobs.ended, now), scheduled)
 
 
 def _with_data_times(clients: Clients, target: Target, points: tuple[ExistingPoint, ...]) -> list[ExistingPoint]:

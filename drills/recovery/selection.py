@@ -175,9 +175,19 @@ def judge(instance_id: str, vault: str | None, choice: Choice, sample: PointSele
     return Verdict(VERDICT, "met", sentence, exit_code=OBJECTIVE_MISSED)
 
 
-def explain_none(instance_id: str, vault: str | None, choice: Choice, sample: PointSelector = NEWEST) -> str:
-    """Return the sentence for a target without the wanted recovery point: what was expected, what was found, what to do."""
-    where = f"vault {vault!r} and the RDS snapshots" if vault else "the RDS snapshots"
+def explain_none(
+    instance_id: str,
+    vault: str | None,
+    choice: Choice,
+    sample: PointSelector = NEWEST,
+    *,
+    places: str = " and the RDS snapshots",
+) -> str:
+    """Return the sentence for a target without the wanted recovery point: what was expected, what was found, what to do.
+
+    `places` is where its points are looked for beside the vault.
+    """
+    where = f"vault {vault!r}{places}" if vault else places.removeprefix(" and ")
     if not choice.refused:
         found = "there is none of that name" if sample.kind == "named" else "there is none at all"
     elif sample.kind in ("named", "moment"):

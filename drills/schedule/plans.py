@@ -37,16 +37,19 @@ class PlannedRules:
     notes: tuple[str, ...] = ()
 
 
-def rules_of(plans: Iterable[tuple[str, Mapping[str, Any]]], took: LongestDurations) -> PlannedRules:
+def rules_of(
+    plans: Iterable[tuple[str, Mapping[str, Any]]], took: LongestDurations, *, continuous: bool = True
+) -> PlannedRules:
     """Return the rules of the plans, each an id and its document, that were found to back the resource up.
 
+    Without `continuous` no rule backs the resource up so, whatever it says: AWS Backup does that for some kinds alone.
     A backup is taken to last as long as the longest one seen, and where none was seen its whole completion window; a
     copy, which has no window, as long as the longest one seen.
     """
     rules, copied, vaults, notes = [], [], [], []
     for plan_id, document in plans:
         for raw in document.get("Rules") or ():
-            rule = _rule(plan_id, document, raw, took)
+            rule = _rule(plan_id, document, raw if continuous else {**raw, "EnableContinuousBackup": False}, took)
             if isinstance(rule, str):
                 notes.append(rule)
                 continue

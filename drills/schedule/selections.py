@@ -34,8 +34,8 @@ def selected_by(selection: Mapping[str, Any], arn: str, tags: Mapping[str, str])
 
 
 def _any_instance(pattern: str) -> bool:
-    """Return whether a pattern includes instances or clusters of any name, so that a renamed one stays included."""
-    return pattern == "*" or pattern.endswith((":db:*", ":cluster:*", ":*"))
+    """Return whether a pattern includes what is of any name, so that a renamed or restored one stays included."""
+    return pattern == "*" or pattern.endswith((":db:*", ":cluster:*", ":*", ":table/*", ":volume/*", ":file-system/*"))
 
 
 def _any_like(value: str, patterns: Iterable[str]) -> bool:

@@ -269,6 +269,7 @@ def test_no_policy_but_the_cut_overs_can_change_the_source(name: str, action: st
     ("name", "changes"),
     [
         ("posture", set()),
+        ("posture-resources", set()),
         ("evidence", {"kms:Sign", "s3:PutObject", "s3:PutObjectRetention"}),
         ("manifest", {"kms:Sign", "s3:PutObject"}),
         ("manifest-reader", set()),

@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from drills.aws.databases.kinds import CLUSTER
 from drills.cli import main as cli
 from drills.model.finding import CheckResult, Finding
 from drills.model.parity import NotVerified
 from drills.model.policy import POSTURE
 from drills.posture.facts import Key, OwnerPolicy, PostureFacts, Protection, RestoreNeeds, StoredConfiguration, Vault
 from drills.posture.judge import exit_codes, judge
+from drills.posture.subjects import CLUSTER
 from tests.support.protected import PLAN, ROLE, VAULT, Protected, protected, rule
 
 __all__ = ["protected"]
@@ -327,7 +327,7 @@ def test_what_is_said_of_a_cluster_is_a_clusters(
     facts: PostureFacts, name: str, change: dict[str, Any], said: str, remedy: str
 ) -> None:
     """Its ARN, its quotas and the commands that change it are those of clusters, and no instance's are judged."""
-    of_cluster = replace(facts, kind=CLUSTER)
+    of_cluster = replace(facts, subject=CLUSTER)
     changed = with_instance(of_cluster, **change) if name == "automated backups" else with_needs(of_cluster, **change)
     finding = next(each for each in result_of(changed, name).findings if said in each.found)
 
@@ -344,7 +344,7 @@ def test_a_copy_in_an_air_gapped_vault_counts_for_a_cluster_alone(facts: Posture
     (of_rule, of_policy) = result_of(changed, "rules").findings
     assert "air-gapped" in of_rule.found
     assert (of_policy.expected, of_policy.found) == ("copies to 1 other vault, as drill.toml asks", "0")
-    assert result_of(replace(changed, kind=CLUSTER), "rules").findings == ()
+    assert result_of(replace(changed, subject=CLUSTER), "rules").findings == ()
 
 
 @pytest.mark.parametrize("row", PROVOKED)
@@ -353,8 +353,8 @@ def test_no_finding_of_a_cluster_speaks_of_an_instance(
 ) -> None:
     """What was expected and found, what to type, and what could not be judged: a cluster is called one everywhere."""
     for results in (
-        judge(row[1](replace(facts, kind=CLUSTER))),
-        judge(replace(row[1](facts), kind=CLUSTER, instance=None)),
+        judge(row[1](replace(facts, subject=CLUSTER))),
+        judge(replace(row[1](facts), subject=CLUSTER, instance=None)),
     ):
         said = [
             text

@@ -19,7 +19,8 @@ from botocore.exceptions import EndpointConnectionError
 from drills.aws import read as aws
 from drills.aws.session import Clients
 from drills.clock import SystemClock
-from drills.config.target import RestoreConfig, Scenario
+from drills.config.objectives import Scenario
+from drills.config.target import RestoreConfig
 from drills.errors import DrillError, NoRecoveryPoint
 from drills.model.record import Restoration, RunRecord
 from drills.objectives import verdicts as objectives

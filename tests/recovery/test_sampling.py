@@ -18,7 +18,7 @@ from drills.checks.canary import writer
 from drills.checks.canary.chain import digest_of
 from drills.checks.canary.writer import Beat
 from drills.clock import SystemClock
-from drills.config.target import Scenario
+from drills.config.objectives import Scenario
 from drills.errors import NoRecoveryPoint
 from drills.model.point import PointSelector, parse_point_selector
 from drills.model.record import RunRecord

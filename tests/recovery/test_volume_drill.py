@@ -343,7 +343,7 @@ def test_another_snapshot_or_a_snapshot_of_another_volume_is_found() -> None:
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        (("posture",), 'expected a target that is a database, found the volume "vol-'),
+        (("preflight",), 'expected a target that is a database, found the volume "vol-'),
         (("run", "--damage", "item"), "--damage: expected a target that is a database, found an EBS volume"),
     ],
 )

@@ -54,6 +54,25 @@ def test_a_selection_means_what_the_api_reference_says(selection: dict[str, Any]
     assert (selected_by(selection, ARN, TAGS) is not None) is meant
 
 
+@pytest.mark.parametrize(
+    ("arn", "pattern", "how"),
+    [
+        (ARN, "arn:aws:rds:*:*:db:*", "everything"),
+        (
+            TABLE := "arn:aws:dynamodb:eu-central-1:123456789012:table/orders",
+            "arn:aws:dynamodb:*:*:table/*",
+            "everything",
+        ),
+        (TABLE, "arn:aws:dynamodb:*:*:table/ord*", "ARN"),
+        ("arn:aws:ec2:eu-central-1:123456789012:volume/vol-1", "arn:aws:ec2:*:*:volume/*", "everything"),
+        ("arn:aws:ec2:eu-central-1:123456789012:volume/vol-1", "arn:aws:ec2:*:*:volume/vol-1", "ARN"),
+    ],
+)
+def test_a_pattern_of_every_name_includes_a_renamed_one_too(arn: str, pattern: str, how: str) -> None:
+    """It is no selection by the ARN, of whatever kind; a pattern with a part of the name is."""
+    assert selected_by({"Resources": [pattern]}, arn, {}) == how
+
+
 @given(st.lists(st.sampled_from([ARN, "arn:aws:rds:*", "*", "arn:aws:s3:::bucket"]), max_size=3))
 def test_what_is_excluded_is_never_meant(patterns: list[str]) -> None:
     """NotResources wins over every way of being named."""
@@ -94,6 +113,13 @@ def test_a_copy_is_a_rule_of_its_own_place() -> None:
     assert (rule.continuous, rule.copy, rule.retention_days) == (True, timedelta(), 35)
     assert (copied.continuous, copied.copy, copied.name) == (False, timedelta(hours=2), "nightly/only, copied")
     assert found.vaults == ("vault",)
+
+
+def test_what_aws_backup_does_not_back_up_continuously_loses_what_lies_between_two_runs() -> None:
+    """Whatever the rule says: continuous backup is of some kinds alone, and of the others a point is made at each run."""
+    (rule,) = rules_of([("id", document(EnableContinuousBackup=True))], LongestDurations(), continuous=False).rules
+
+    assert (rule.continuous, rule.backup) == (False, rule.completion_window)
 
 
 @pytest.mark.parametrize("expression", ["rate(1 day)", "cron(0 5 * * *)"])

@@ -57,6 +57,7 @@ NAMES = (
     "metrics",
     "notices",
     "posture",
+    "posture-resources",
     "restore",
     "sweep",
     "validator",

@@ -71,16 +71,13 @@ def of_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
 def judge_lineage(
     source: str, snapshot_id: str, copy: Mapping[str, Any], snapshots: Sequence[Mapping[str, Any]]
 ) -> CheckResult:
-    """Judge whether the copy was made of the point's snapshot, and the snapshot of the source.
-
-    A snapshot that was copied names no volume of anybody (EC2 API reference, CopySnapshot: `vol-ffffffff`).
-    """
+    """Judge whether the copy was made of the point's snapshot, and the snapshot of the source."""
     made_of = str(copy.get("SnapshotId") or ABSENT)
     taken_of = str(snapshots[0].get("VolumeId") or ABSENT) if snapshots else ABSENT
     findings = []
     if made_of != snapshot_id:
         findings.append(_lineage("snapshot", snapshot_id, made_of, "the copy was made of another snapshot"))
-    known = bool(snapshots) and taken_of.strip("vol-f") != ""
+    known = bool(snapshots) and tells_its_volume(snapshots[0])
     if known and taken_of != source:
         findings.append(_lineage("volume", source, taken_of, "the snapshot was taken of another volume"))
     if findings:
@@ -90,6 +87,11 @@ def judge_lineage(
         return CheckResult(LINEAGE, "not verified", told, blocking=True, compared=1, unverified=1)
     told = f"the copy was made of {made_of}, which was taken of {source}"
     return CheckResult(LINEAGE, "met", told, blocking=True, compared=2)
+
+
+def tells_its_volume(snapshot: Mapping[str, Any]) -> bool:
+    """Return whether a snapshot names a volume: one that was copied names `vol-ffffffff` (EC2 API reference, CopySnapshot)."""
+    return str(snapshot.get("VolumeId") or ABSENT).strip("vol-f") != ""
 
 
 def _lineage(what: str, expected: str, found: str, consequence: str) -> Finding:

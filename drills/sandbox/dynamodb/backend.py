@@ -24,6 +24,9 @@ from drills.sandbox.state import DataPlane
 _FOR_GOOD = (
     10 * 365 * 86_400.0
 )  # seconds for which a table stays CREATING that is stuck, unless the fault says how many
+_BEHIND = timedelta(
+    minutes=5
+)  # "typically 5 minutes before the current time" (API reference, DescribeContinuousBackups)
 
 
 class SandboxDynamoDB(DynamoDBBackend):
@@ -59,6 +62,15 @@ class SandboxDynamoDB(DynamoDBBackend):
             return self._find(name).describe(base_key="Table")
         except ResourceNotFoundException as error:
             raise ResourceNotFoundException(table_name=name) from error
+
+    def describe_continuous_backups(self, table_name: str) -> dict[str, Any]:
+        """DescribeContinuousBackups: where point-in-time recovery is on it reaches to five minutes before now, as AWS says."""
+        answer = copy.deepcopy(super().describe_continuous_backups(table_name))
+        moment = answer["PointInTimeRecoveryDescription"]
+        if moment["PointInTimeRecoveryStatus"] == "ENABLED":
+            reaches = (self._plane.instant() - _BEHIND).timestamp()
+            moment["LatestRestorableDateTime"] = max(moment["EarliestRestorableDateTime"], reaches)
+        return answer
 
     def delete_table(self, name: str) -> Table:
         """DeleteTable: DELETING for a while; ResourceInUseException while it is CREATING or DELETING."""
