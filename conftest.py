@@ -29,6 +29,7 @@ pytest_plugins = [
     "steps.tables",
     "steps.dynamodb",
     "steps.ebs",
+    "steps.efs",
     "steps.own",
 ]
 

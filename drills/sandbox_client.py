@@ -113,6 +113,10 @@ class SandboxControl:
         """Give an EBS volume another id."""
         self._ask("volume", {"volume": volume, "id": wanted})
 
+    def name_file_system(self, file_system: str, wanted: str, size: int) -> None:
+        """Give an EFS file system another id, and a size in bytes."""
+        self._ask("file-system", {"file_system": file_system, "id": wanted, "size": size})
+
     def set_point_status(
         self, snapshot: str, *, status: str | None = None, expires_at: datetime | None = None
     ) -> dict[str, Any]:

@@ -77,6 +77,8 @@ def removal_command(resource: Resource) -> str:
     group = known or f"$(aws ec2 describe-security-groups {named}{region})"
     volumes = f"--filters Name=tag:Name,Values={resource.id} --query 'Volumes[].VolumeId' --output text"
     by_name = f"$(aws ec2 describe-volumes {volumes}{region})"
+    systems = f"--creation-token {resource.id} --query 'FileSystems[].FileSystemId' --output text"
+    by_token = f"$(aws efs describe-file-systems {systems}{region})"
     words = {
         "db-instance": f"rds delete-db-instance --skip-final-snapshot --db-instance-identifier {resource.id}",
         "db-cluster": f"rds delete-db-cluster --skip-final-snapshot --db-cluster-identifier {resource.id}",
@@ -91,6 +93,7 @@ def removal_command(resource: Resource) -> str:
         "security-group": f"ec2 delete-security-group --group-id {group}",
         "dynamodb-table": f"dynamodb delete-table --table-name {resource.id}",
         "ebs-volume": f"ec2 delete-volume --volume-id {known or by_name}",
+        "efs-file-system": f"efs delete-file-system --file-system-id {known or by_token}",
         "secret": f"secretsmanager delete-secret --force-delete-without-recovery --secret-id {resource.id}",
     }
     return f"aws {words[resource.kind]}{region}"
@@ -292,6 +295,11 @@ def _remove_volume(guard: Guard, mine: Mine) -> None:
         guard.change("ec2:DeleteVolume", mine)
 
 
+def _remove_file_system(guard: Guard, mine: Mine) -> None:
+    if mine.raw["LifeCycleState"] != "deleting":
+        guard.change("efs:DeleteFileSystem", mine)
+
+
 def _removal(operation: str) -> Callable[[Guard, Mine], object]:
     return lambda guard, mine: guard.change(operation, mine)
 
@@ -309,4 +317,5 @@ _REMOVALS: dict[ResourceKind, Callable[[Guard, Mine], object]] = {
     "secret": _remove_secret,
     "dynamodb-table": _remove_table,
     "ebs-volume": _remove_volume,
+    "efs-file-system": _remove_file_system,
 }

@@ -50,6 +50,8 @@ def is_own(clients: Clients, kind: ResourceKind, raw: Raw, run_id: str) -> bool:
         return run_id in raw["logGroupName"]
     if kind == "dynamodb-table" and awaits_its_tags(raw):
         return True
+    if kind == "efs-file-system" and has_no_tags(raw):  # found by its creation token, which nobody changes
+        return str(raw["CreationToken"]).startswith(f"{PREFIX}{run_id}-")
     if kind == "ebs-volume" and BY_JOB in raw:  # found by the job in its name, and without any tag
         return _begun_by(run_id, raw[BY_JOB])
     return any(tag.get("Key") == RUN_TAG and tag.get("Value") == run_id for tag in tags_of(clients, raw))
@@ -62,6 +64,11 @@ def awaits_its_tags(raw: Raw) -> bool:
     """
     restored = raw.get("RestoreSummary") or {}
     return not raw.get("Tags") and restored.get("SourceTableArn") not in (None, raw.get("TableArn"))
+
+
+def has_no_tags(raw: Raw) -> bool:
+    """Return whether nobody has tagged a thing but AWS itself."""
+    return all(str(tag["Key"]).startswith("aws:") for tag in raw.get("Tags") or ())
 
 
 def tags_of(clients: Clients, raw: Raw) -> Sequence[dict[str, Any]]:
@@ -157,6 +164,12 @@ def _volumes(clients: Clients, name: str) -> list[Raw]:
     return [made] if made.get("Tags") else [made | {BY_JOB: job}]
 
 
+def _file_systems(clients: Clients, name: str) -> list[Raw]:
+    """Return the file system that was made with that name as its creation token, which is unique in an account and region."""
+    found: list[Raw] = clients.client("efs").describe_file_systems(CreationToken=name)["FileSystems"]
+    return [each for each in found if each["LifeCycleState"] != "deleted"]
+
+
 def _begun_by(run_id: str, job: Raw) -> bool:
     """Return whether a restore job of volumes was begun after the run was: the name says which job, and a record can be edited."""
     return job.get("ResourceType") in ("EBS", None) and job["CreationDate"] >= earliest_of(run_id)
@@ -186,6 +199,7 @@ _FINDERS: dict[ResourceKind, Callable[[Clients, str], list[Raw]]] = {
     "secret": _secrets,
     "dynamodb-table": _tables,
     "ebs-volume": _volumes,
+    "efs-file-system": _file_systems,
     "db-instance": lambda of, name: of.rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"],
     "db-cluster": lambda of, name: of.rds.describe_db_clusters(DBClusterIdentifier=name)["DBClusters"],
     "db-cluster-snapshot": lambda of, name: of.rds.describe_db_cluster_snapshots(DBClusterSnapshotIdentifier=name)[

@@ -55,6 +55,7 @@ _NOT_FOUND = frozenset(
         "InvalidGroupId.NotFound",
         "InvalidSnapshot.NotFound",
         "InvalidVolume.NotFound",
+        "FileSystemNotFound",
         "ResourceNotFoundException",
     }
 )

@@ -100,6 +100,10 @@ _VOLUME = (
     "VolumeId SnapshotId Size VolumeType Iops Throughput Encrypted KmsKeyId AvailabilityZone State CreateTime MultiAttachEnabled "
     f"Tags{_TAGS}"
 )
+_FILE_SYSTEM = (
+    "FileSystemId FileSystemArn CreationToken CreationTime LifeCycleState NumberOfMountTargets SizeInBytes(Value Timestamp) "
+    f"PerformanceMode ThroughputMode ProvisionedThroughputInMibps Encrypted KmsKeyId AvailabilityZoneName Tags{_TAGS}"
+)
 _NEXT = "NextToken Marker nextToken"
 
 # by service and operation: the members of the request, and those of the answer
@@ -174,7 +178,7 @@ FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "backup.DescribeRestoreJob": ("RestoreJobId", _RESTORE_JOB),
         "backup.StartRestoreJob": (
             "RecoveryPointArn IamRoleArn IdempotencyToken Metadata(targetTableName encryptionType availabilityZone volumeType "
-            "volumeSize iops throughput encrypted)",
+            "volumeSize iops throughput encrypted file-system-id Encrypted PerformanceMode CreationToken newFileSystem)",
             "RestoreJobId",
         ),
         "ec2.DescribeVolumes": ("VolumeIds", f"Volumes({_VOLUME}) {_NEXT}"),
@@ -183,6 +187,19 @@ FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
             f"Snapshots(SnapshotId VolumeId VolumeSize State StartTime Encrypted) {_NEXT}",
         ),
         "ec2.DeleteVolume": ("VolumeId", ""),
+        "efs.DescribeFileSystems": ("CreationToken FileSystemId", f"FileSystems({_FILE_SYSTEM}) Marker NextMarker"),
+        "efs.DescribeFileSystemPolicy": ("FileSystemId", "FileSystemId"),  # a policy names accounts and roles
+        "efs.DescribeLifecycleConfiguration": (
+            "FileSystemId",
+            "LifecyclePolicies(TransitionToIA TransitionToPrimaryStorageClass TransitionToArchive)",
+        ),
+        "efs.DescribeBackupPolicy": ("FileSystemId", "BackupPolicy(Status)"),
+        "efs.DescribeAccessPoints": ("FileSystemId", "AccessPoints(AccessPointId Name RootDirectory(Path)) NextToken"),
+        "efs.DescribeMountTargets": (
+            "FileSystemId",
+            "MountTargets(MountTargetId SubnetId AvailabilityZoneName LifeCycleState) Marker NextMarker",
+        ),
+        "efs.DeleteFileSystem": ("FileSystemId", ""),
         # of a table what it is, and how much was read: no key and no value of an item, in no page's token either
         "dynamodb.DescribeTable": ("TableName", f"Table({_TABLE})"),
         "dynamodb.DeleteTable": ("TableName", f"TableDescription({_TABLE})"),

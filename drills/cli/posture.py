@@ -18,7 +18,7 @@ from drills.aws import settings
 from drills.aws.remedies import explain
 from drills.cli.common import TARGET_OPTIONS, Command, folder_to_write
 from drills.cli.findings import show_findings
-from drills.cli.target import OpenTarget, open_target
+from drills.cli.target import OpenTarget, open_target, read_options
 from drills.errors import DrillError
 from drills.model.finding import CheckResult
 from drills.objectives import acknowledged
@@ -51,6 +51,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Judge the target; the exit code. DrillError, one sentence, where nothing could be read."""
     store = Path(settings.FOLDER) if options.store is None else folder_to_write("--store", options.store)
+    kind_of(read_options(options, tables=True).target)  # one whose posture nobody judges is refused before AWS is asked
     reached = open_target(options, tables=True)
     try:
         facts = store_and_read(reached.clients, reached.restore, reached.config.target, store, reached.now)

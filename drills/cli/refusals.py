@@ -66,7 +66,7 @@ OF_TABLES = ("item", "attribute")  # the kinds of damage that the sandbox does t
 
 
 def _check_resource(effective: Config, choices: context.RunOptions) -> None:
-    """Refuse what the drill of a table or volume does not have, and what it lacks."""
+    """Refuse what the drill of what is no database does not have, and what it lacks."""
     word, damages = effective.target.in_words, OF_TABLES if effective.target.is_table else ()
     given = (
         ("--seed", choices.seed),

@@ -20,7 +20,6 @@ _OF_OTHERS = frozenset(
     {
         *("instance", "vault", "rto", "rpo", "rto_clock", "allowances", "disaster", "sample", "drill_every"),
         *("only_by_name", "tags", "timeout", "time_to_live", "limits", "restore", "plan", "tier"),
-        *("posture", "acknowledged"),
     }
 )
 
@@ -29,7 +28,8 @@ _OF_TABLES = {"items", "manifest", "vault_access"}
 
 def keys_of(kind: OtherKind) -> frozenset[str]:
     """Return the keys that a target of this kind can have. Pure."""
-    return _OF_OTHERS | {kind.key} | (_OF_TABLES if kind.record == TABLE else set())
+    more = {"posture", "acknowledged"} if kind.posture else set()
+    return _OF_OTHERS | {kind.key} | more | (_OF_TABLES if kind.record == TABLE else set())
 
 
 class ManifestStore(Table):

@@ -29,6 +29,7 @@ from drills.config.values import (
     Duration,
     Engine,
     ExternalId,
+    FileSystemId,
     GroupId,
     InstanceClass,
     InstanceId,
@@ -171,11 +172,13 @@ class Target(Table):
     """A protected database: source instance, vault, objectives, and what must be true of a copy of it.
 
     `instance` is the name of the database, also where it is an Aurora cluster, which the file names by `cluster`; and that of a
-    DynamoDB table, which the file names by `table`, or the id of an EBS volume, by `volume`: these are no databases.
+    DynamoDB table, which the file names by `table`, or the id of an EBS volume, by `volume`, or of an EFS file system, by
+    `file_system`: these are no databases.
     """
 
     table: TableName | None = None
     volume: VolumeId | None = None
+    file_system: FileSystemId | None = None
     instance: DatabaseId
     cluster: InstanceId | None = None
     engine: Engine = "postgres"
@@ -282,7 +285,8 @@ class Target(Table):
     def require_database(self, what: str) -> None:
         """Refuse what is no database to what is there for databases alone. Raises ConfigError with `what` at the beginning."""
         if other := self.other:
-            found = f'the {other.source} "{self.instance}": for {other.in_words} there are drills and posture so far'
+            so_far = "drills and posture" if other.posture else "drills"
+            found = f'the {other.source} "{self.instance}": for {other.in_words} there are {so_far} so far'
             raise ConfigError(f"{what}: expected a target that is a database, found {found}: see {other.page}")
 
     @model_validator(mode="after")

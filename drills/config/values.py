@@ -252,6 +252,13 @@ def _volume_id(raw: str) -> str:
     return raw
 
 
+def _file_system_id(raw: str) -> str:
+    """Return the id of an EFS file system (EFS API reference, FileSystemDescription)."""
+    if not re.fullmatch(r"fs-[0-9a-f]{8,40}", raw):
+        raise refuse('the id of an EFS file system such as "fs-0123456789abcdef0"', raw)
+    return raw
+
+
 def _database_id(raw: str, info: ValidationInfo) -> str:
     """Return the identifier of a database; that of what is none was looked at before."""
     named = info.data or {}
@@ -324,6 +331,7 @@ Cidr = Annotated[str, AfterValidator(_cidr)]
 InstanceId = Annotated[str, AfterValidator(_instance_id)]
 DatabaseId = Annotated[str, AfterValidator(_database_id)]
 VolumeId = Annotated[str, AfterValidator(_volume_id)]
+FileSystemId = Annotated[str, AfterValidator(_file_system_id)]
 TableName = Annotated[str, AfterValidator(_table_name)]
 Tags = Annotated[Mapping[str, str], AfterValidator(_tags)]
 Engine = Annotated[str, AfterValidator(_engine)]

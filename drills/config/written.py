@@ -21,6 +21,7 @@ JUDGING = (
         "instance",
         "table",
         "volume",
+        "file_system",
         "items",
         "cluster",
         "engine",

@@ -35,6 +35,10 @@ _PROVED: Mapping[SourceKind, tuple[tuple[str, str], ...]] = MappingProxyType(
             ("settings", "{n} settings are those of the source"),
             ("lineage", "its snapshot was taken of the source"),
         ),
+        "file system": (
+            ("available", "a file system can be made of the recovery point"),
+            ("settings", "{n} settings are those of the source, or to be set up by hand"),
+        ),
     }
 )
 _UNSEEN: Mapping[SourceKind, tuple[str, ...]] = MappingProxyType(
@@ -44,10 +48,16 @@ _UNSEEN: Mapping[SourceKind, tuple[str, ...]] = MappingProxyType(
             "its stream, time to live and tags: no restore brings these back",
         ),
         "volume": ("what is on it, and of when: no block was read", "that an instance can attach and mount it"),
+        "file system": (
+            "which files it has, and of when: nothing has mounted it",
+            "its policy, lifecycle, access points, mount targets and tags: no restore brings these back",
+        ),
     }
 )
-# of a volume, by the words above
-_SAID: Mapping[SourceKind, frozenset[str]] = MappingProxyType({"volume": frozenset({"contents"})})
+# by the words above
+_SAID: Mapping[SourceKind, frozenset[str]] = MappingProxyType(
+    {"volume": frozenset({"contents"}), "file system": frozenset({"contents"})}
+)
 
 
 def proved(record: RunRecord) -> tuple[str, ...]:

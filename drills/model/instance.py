@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Literal
 
 DatabaseKind = Literal["instance", "cluster"]
-SourceKind = Literal["instance", "cluster", "table", "volume"]  # what a target can be
+SourceKind = Literal["instance", "cluster", "table", "volume", "file system"]  # what a target can be
 ResourceState = Literal["planned", "made", "gone", "left", "in use", "kept"]
 WITH_SANDBOX = "went with the sandbox"  # the note of what a run had in a sandbox when that ended
 NEVER_MADE = "never made"  # the end of the note of what was certainly not made
@@ -26,6 +26,7 @@ ResourceKind = Literal[
     "secret",
     "dynamodb-table",
     "ebs-volume",
+    "efs-file-system",
 ]
 # An instance before its cluster, both before the groups they use; a security group stays in use until the instance's network
 # interface is gone.
@@ -42,6 +43,7 @@ REMOVAL_ORDER: tuple[ResourceKind, ...] = (
     "secret",
     "dynamodb-table",
     "ebs-volume",
+    "efs-file-system",
 )
 
 
@@ -71,7 +73,7 @@ class OtherKind:
         return self.source.replace(" ", "_")
 
 
-TABLE, VOLUME = "dynamodb table", "ebs volume"
+TABLE, VOLUME, FILE_SYSTEM = "dynamodb table", "ebs volume", "efs file system"
 OTHERS: Mapping[str, OtherKind] = MappingProxyType(
     {
         each.record: each
@@ -97,6 +99,16 @@ OTHERS: Mapping[str, OtherKind] = MappingProxyType(
                 verdicts=("rto", "rpo", "available", "settings", "lineage", "contents"),
                 tag="ebs",
                 posture=("restore testing", "encryption", "lineage"),
+            ),
+            OtherKind(
+                record=FILE_SYSTEM,
+                source="file system",
+                in_words="an EFS file system",
+                page="docs/efs.md",
+                makes="efs-file-system",
+                services=("backup", "efs", "sts"),
+                verdicts=("rto", "rpo", "available", "settings", "contents"),
+                tag="efs",
             ),
         )
     }

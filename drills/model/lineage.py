@@ -15,7 +15,12 @@ from drills.model.instance import SourceKind
 
 UNKNOWN = "unknown"
 MALWARE_SCAN: Mapping[SourceKind, str] = MappingProxyType(
-    {"instance": "not offered for RDS", "cluster": "not offered for RDS", "table": "not offered for DynamoDB"}
+    {
+        "instance": "not offered for RDS",
+        "cluster": "not offered for RDS",
+        "table": "not offered for DynamoDB",
+        "file system": "not offered for EFS",
+    }
 )  # botocore's Backup model, ScanResourceType: EBS, EC2 and S3
 
 AIR_GAPPED, RESTORE_ACCESS = "LOGICALLY_AIR_GAPPED_BACKUP_VAULT", "RESTORE_ACCESS_BACKUP_VAULT"

@@ -32,6 +32,7 @@ UNPRICED: Mapping[ResourceKind, str] = MappingProxyType(
     {
         "dynamodb-table": "what a DynamoDB table costs, which is not in the table of prices",
         "ebs-volume": "what an EBS volume costs, which is not in the table of prices",
+        "efs-file-system": "what an EFS file system costs, which is not in the table of prices",
     }
 )
 
@@ -170,7 +171,7 @@ def price_of(copies: Iterable[Billed], asked: Iterable[UnitPrice] = ()) -> Price
 
 
 def of_run(record: RunRecord, asked: Iterable[UnitPrice] = ()) -> Price:
-    """Return the price of the copies that a run made; of a table or a volume it is unknown, and not nothing."""
+    """Return the price of the copies that a run made; of what is no database it is unknown, and not nothing."""
     price = price_of(copies_of(record), asked)
     made = (each.kind for each in record.resources if each.made_at is not None or not each.note.endswith(NEVER_MADE))
     unpriced = (UNPRICED[kind] for kind in made if kind in UNPRICED)

@@ -37,6 +37,7 @@ STATUS_SOURCE: Mapping[SourceKind, str] = MappingProxyType(
         "cluster": "the cluster's Status, then its writer's DBInstanceStatus, when own clock first saw it",
         "table": "TableStatus, when own clock first saw it",
         "volume": "the volume's State, when own clock first saw it",
+        "file system": "LifeCycleState, when own clock first saw it",
     }
 )
 

@@ -87,7 +87,7 @@ TAKEN: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "declared by the run whose copy this one goes on with: its own bundle has it": ("resumed_from",),
         "what the run cost, part of no verdict": ("price", "restorations[].storage_type", "restorations[].storage_gib"),
         "of the restore of an incident, which is not replayed": ("incident",),
-        "of the drill of a table or volume, which is not replayed": ("target.kind",),
+        "of the drill of what is no database, which is not replayed": ("target.kind",),
         "outside of this evidence": ("history", "forecast", "evidence.store"),
     }
 )

@@ -35,6 +35,7 @@ from drills.notebook import Notebook
 from drills.record import Journal
 from drills.recovery.connect import NotResolved, Resolver
 from drills.recovery.drill import Drill
+from drills.recovery.file_system.drill import FileSystemDrill
 from drills.recovery.manifest.expected import FindManifest
 from drills.recovery.observed import Configuration
 from drills.recovery.setup import Setup
@@ -306,6 +307,11 @@ def open_table_drill(folder: Path, journal: Journal) -> TableDrill:
 def open_volume_drill(folder: Path, journal: Journal) -> VolumeDrill:
     """Return the drill of the run in this folder, of an EBS volume."""
     return VolumeDrill(_with_role(open_setup(folder, journal), folder))
+
+
+def open_file_system_drill(folder: Path, journal: Journal) -> FileSystemDrill:
+    """Return the drill of the run in this folder, of an EFS file system."""
+    return FileSystemDrill(_with_role(open_setup(folder, journal), folder))
 
 
 def _with_role(setup: Setup, folder: Path) -> Setup:

@@ -17,6 +17,7 @@ from urllib.parse import parse_qs
 
 import psycopg
 from moto.ec2.models import ec2_backends
+from moto.efs.models import efs_backends
 from moto.rds.models import rds_backends
 
 from drills.clock import SystemClock, wait_until
@@ -52,6 +53,7 @@ class Control:
             "seed/load": self._load_seed,
             "damage": self._damage_snapshot,
             "volume": self._name_volume,
+            "file-system": self._name_file_system,
             "points": self._change_point,
             "approval": self._decide,
             "clock": self._move_clock,
@@ -196,6 +198,17 @@ class Control:
                     ec2.tags[wanted] = ec2.tags.pop(made, {})
                     return {"id": wanted}
         raise SandboxError(f"The sandbox has no EBS volume {made}, or has {wanted} already.")
+
+    def _name_file_system(self, request: Mapping[str, Any]) -> dict[str, str]:
+        """Give an EFS file system the id by which a target names it, and a size: nothing here is ever written to one."""
+        made, wanted = _require_text(request, "file_system"), _require_text(request, "id")
+        size = request.get("size")
+        if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+            raise ConfigError(f"size must be a number of bytes, found {size!r}.")
+        with self._plane.lock:
+            if any(efs.rename(made, wanted, size) for efs in all_backends(efs_backends)):
+                return {"id": wanted}
+        raise SandboxError(f"The sandbox has no EFS file system {made}, or has {wanted} already.")
 
     # -- snapshots -----------------------------------------------------------------------------------------------
 

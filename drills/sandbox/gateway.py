@@ -34,6 +34,7 @@ from drills.sandbox.door.signature import Secret, Signatures, issued_secret
 from drills.sandbox.door.wire import Response, StartResponse, read_body, send
 from drills.sandbox.dynamodb import install as dynamodb
 from drills.sandbox.ec2 import backend as ec2
+from drills.sandbox.efs import backend as efs
 from drills.sandbox.rds import install as rds
 from drills.sandbox.rds.log_exports import LogExports
 from drills.sandbox.service import install as services
@@ -122,6 +123,7 @@ def install_services(plane: DataPlane) -> BackupAccounts:
     dynamodb.install(plane)
     backups = install_backup(plane)
     ec2.install()
+    efs.install()
     secret_store.install()
     kms.install(plane)
     policy_simulator.install()

@@ -191,18 +191,16 @@ def _tables(clients: Clients) -> Iterator[Leftover]:
     for name in names:
         for raw in owned.find(clients, "dynamodb-table", name) if name.startswith(PREFIX) else ():
             for each in _leftovers(clients, "dynamodb-table", [raw], "TableName"):
-                yield _of_its_name(each, raw)
+                yield _of_its_name(each) if raw.get("TableStatus") == "ACTIVE" and owned.awaits_its_tags(raw) else each
 
 
-def _of_its_name(leftover: Leftover, raw: Raw) -> Leftover:
-    """Return a table with the run in its name, where that run was ended between the restore and its tags.
+def _of_its_name(leftover: Leftover) -> Leftover:
+    """Return what was restored with the run in its name, where that run was ended between the restore and its tags.
 
-    It was restored, is there, and has no tag at all: what somebody keeps has a tag of theirs.
+    It is there and has no tag at all: what somebody keeps has a tag of theirs.
     """
     known = RUN_ID.match(leftover.id.removeprefix(PREFIX))
-    if not known or raw.get("TableStatus") != "ACTIVE" or not owned.awaits_its_tags(raw):
-        return leftover
-    return dataclasses.replace(leftover, run_id=known[0])
+    return dataclasses.replace(leftover, run_id=known[0]) if known else leftover
 
 
 def _volumes(clients: Clients) -> Iterator[Leftover]:
@@ -210,6 +208,13 @@ def _volumes(clients: Clients) -> Iterator[Leftover]:
     listed = pages(clients.ec2, "describe_volumes", "Volumes", Filters=[{"Name": "tag-key", "Values": [RUN_TAG]}])
     named = (raw | {"Name": tags_by_key(raw["Tags"]).get("Name", raw["VolumeId"])} for raw in listed)
     return _leftovers(clients, "ebs-volume", named, "Name")
+
+
+def _file_systems(clients: Clients) -> Iterator[Leftover]:
+    """Yield file systems whose creation token is of a drill, or that carry the tag of a run."""
+    for raw in pages(clients.client("efs"), "describe_file_systems", "FileSystems"):
+        for each in _leftovers(clients, "efs-file-system", [raw], "CreationToken"):
+            yield _of_its_name(each) if owned.has_no_tags(raw) else each
 
 
 _LISTS: Mapping[ResourceKind, Callable[[Clients], Iterator[Leftover]]] = {
@@ -225,4 +230,5 @@ _LISTS: Mapping[ResourceKind, Callable[[Clients], Iterator[Leftover]]] = {
     "secret": _secrets,
     "dynamodb-table": _tables,
     "ebs-volume": _volumes,
+    "efs-file-system": _file_systems,
 }

@@ -36,6 +36,7 @@ _KEPT_BACK: Mapping[SourceKind, str] = MappingProxyType(
         "cluster": " Row values never leave the database.",
         "table": " It holds no key and no value of an item.",
         "volume": "",
+        "file system": "",
     }
 )
 

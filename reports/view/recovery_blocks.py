@@ -17,6 +17,7 @@ COPIES: Mapping[SourceKind, str] = MappingProxyType(
         "cluster": "cluster and its writer",
         "table": "table (TableStatus)",
         "volume": "volume (State)",
+        "file system": "file system (LifeCycleState)",
     }
 )
 

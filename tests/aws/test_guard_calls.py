@@ -403,7 +403,8 @@ def test_each_refusal_of_a_change_is_a_sentence() -> None:
     assert sentence(lambda: guard.change("rds:FailoverDBCluster", mine)) == (
         "expected an operation that a drill sends (dynamodb:DeleteTable, dynamodb:TagResource, "
         "ec2:AuthorizeSecurityGroupIngress, ec2:CreateTags, ec2:DeleteSecurityGroup, ec2:DeleteVolume, "
-        "ec2:RevokeSecurityGroupEgress, logs:DeleteLogGroup, rds:DeleteDBCluster, rds:DeleteDBClusterParameterGroup, "
+        "ec2:RevokeSecurityGroupEgress, efs:DeleteFileSystem, efs:TagResource, logs:DeleteLogGroup, "
+        "rds:DeleteDBCluster, rds:DeleteDBClusterParameterGroup, "
         "rds:DeleteDBClusterSnapshot, rds:DeleteDBInstance, rds:DeleteDBParameterGroup, rds:DeleteDBSnapshot, "
         "rds:DeleteDBSubnetGroup, rds:ModifyDBCluster, rds:ModifyDBClusterParameterGroup, rds:ModifyDBInstance, "
         "rds:ModifyDBParameterGroup, "

@@ -29,7 +29,7 @@ from tests.support.clock import NOON, HandClock
 from tests.support.lossy import LossyAws
 from tests.support.models import mock_aws
 from tests.support.points import point_of
-from tests.support.tables import OF_TABLES, OF_VOLUMES
+from tests.support.tables import OF_FILE_SYSTEMS, OF_TABLES, OF_VOLUMES
 
 RUN = "20261123-120000-abcd"
 NAMES = ScratchNames.of(RUN, "recovery")
@@ -412,8 +412,9 @@ def test_every_call_that_makes_or_removes_is_tried_here() -> None:
     """A new call of the guard, or one that is posted without it, must come into the tables above."""
     tried = {f"{service}:{operation}" for service, operation in (*MAKING, *CHANGING, *REMOVING)}
 
-    # and those in test_lost_answers_clusters.py, test_lost_answers_tables.py and test_lost_answers_volumes.py
-    assert tried | OF_CLUSTERS | OF_TABLES | OF_VOLUMES == {*rules.MAKES, *rules.CHANGES}
+    # and those of the modules beside, of clusters and of what is no database
+    others = OF_CLUSTERS | OF_TABLES | OF_VOLUMES | OF_FILE_SYSTEMS
+    assert tried | others == {*rules.MAKES, *rules.CHANGES}
     assert {f"{service}:{operation}" for service, operation in POSTING} == permits.FREE["validator"]
 
 

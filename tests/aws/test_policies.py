@@ -43,6 +43,7 @@ TABLE = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/orders"
 # (AWS Backup developer guide, "Restoring an Amazon EBS volume"), which the simulator does not know either
 OTHER_FORMS = {"backup:StartRestoreJob": {"arn:${Partition}:ec2:${Region}::snapshot/${SnapshotId}"}}
 VOLUME = f"arn:aws:ec2:{REGION}:{ACCOUNT}:volume/vol-1"
+FILE_SYSTEM = f"arn:aws:elasticfilesystem:{REGION}:{ACCOUNT}:file-system/fs-1"
 OWN_VOLUME = {"aws:ResourceTag/drills:run": "r", "aws:ResourceTag/Name": "drill-r-j"}
 NAMED = {"aws:RequestTag/drills:run": "r", "aws:RequestTag/Name": "drill-r-j"}
 TABLE_COPY = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/drill-20261123-120000-abcd-recovery"
@@ -81,6 +82,7 @@ def named_in_code() -> frozenset[str]:
         "dynamodb",
         "ec2",
         "ecs",
+        "efs",
         "iam",
         "kms",
         "logs",
@@ -361,6 +363,15 @@ DECISIONS: list[tuple[str, str, str, dict[str, str], bool]] = [
     ("lock", "rds:CreateDBParameterGroup", f"{RDS}:pg:drill-20261123-120000-abcd-recovery-parameters", GIVEN, False),
     ("lock", "rds:DeleteDBParameterGroup", f"{RDS}:pg:drill-lock-0123456789abcdef-1", OWN, True),
     ("lock", "rds:DeleteDBParameterGroup", f"{RDS}:pg:production", OWN, False),
+    ("efs", "elasticfilesystem:DeleteFileSystem", FILE_SYSTEM, OWN_VOLUME, True),
+    ("efs", "elasticfilesystem:DeleteFileSystem", FILE_SYSTEM, {}, False),
+    ("efs", "elasticfilesystem:DeleteFileSystem", FILE_SYSTEM, {"aws:ResourceTag/drills:run": "r"}, False),
+    ("efs", "elasticfilesystem:TagResource", FILE_SYSTEM, NAMED, True),
+    ("efs", "elasticfilesystem:TagResource", FILE_SYSTEM, {**NAMED, **OWN_VOLUME}, True),
+    ("efs", "elasticfilesystem:TagResource", FILE_SYSTEM, {**NAMED, "aws:ResourceTag/Name": "of somebody"}, False),
+    ("efs", "elasticfilesystem:TagResource", FILE_SYSTEM, {"aws:RequestTag/drills:run": "r"}, False),
+    ("efs", "backup:StartRestoreJob", f"arn:aws:backup:{REGION}:{ACCOUNT}:recovery-point:1", {}, True),
+    ("efs", "backup:StartRestoreJob", f"{RDS}:snapshot:awsbackup:job-1", {}, False),
     ("dynamodb", "dynamodb:DeleteTable", TABLE_COPY, {}, True),
     ("dynamodb", "dynamodb:DeleteTable", TABLE, {}, False),
     ("dynamodb", "dynamodb:TagResource", TABLE, {}, False),

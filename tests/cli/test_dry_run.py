@@ -16,14 +16,15 @@ import pytest
 from drills.aws import guards
 from drills.aws.guarded.guard import Guard, Protected
 from drills.aws.guarded.names import ScratchName
-from drills.aws.guarded.permits import INCIDENT, SCRATCH, TABLE_WRITES, VOLUME_WRITES, is_read
+from drills.aws.guarded.permits import FILE_SYSTEM_WRITES, INCIDENT, SCRATCH, TABLE_WRITES, VOLUME_WRITES, is_read
 from drills.aws.guarded.rules import CHANGES, MAKES
 from drills.aws.session import Clients
 from drills.cli import main as cli
 from drills.cli.dry_run import facts as dry_run
 from drills.cli.dry_run import others
 from drills.config.load import Target
-from drills.model.instance import OTHERS, TABLE, VOLUME, DatabaseKind
+from drills.model.instance import FILE_SYSTEM, OTHERS, TABLE, VOLUME, DatabaseKind
+from drills.recovery.file_system import restore as file_systems
 from drills.recovery.table import restore as tables
 from drills.recovery.volume import points as volumes
 from drills.run import supervisor
@@ -188,12 +189,16 @@ def test_each_call_that_changes_something_is_listed() -> None:
         for kind in kinds
     }
 
-    assert of["instance"] | of["cluster"] == {*MAKES, *CHANGES} - (INCIDENT - SCRATCH) - {*TABLE_WRITES, *VOLUME_WRITES}
-    tables, volumes = (
-        {each for each in others.calls(f"infra/iam/{OTHERS[kind].tag}.json") if not is_read(each)}
-        for kind in (TABLE, VOLUME)
-    )
-    assert (tables, volumes) == ({*TABLE_WRITES}, {*VOLUME_WRITES})
+    of_kind = {TABLE: {*TABLE_WRITES}, VOLUME: {*VOLUME_WRITES}, FILE_SYSTEM: {*FILE_SYSTEM_WRITES}}
+    assert of["instance"] | of["cluster"] == {*MAKES, *CHANGES} - (INCIDENT - SCRATCH) - set().union(*of_kind.values())
+    assert of_kind == {
+        kind: {
+            each.replace("elasticfilesystem", "efs")  # as IAM calls it, and as boto3 does
+            for each in others.calls(f"infra/iam/{OTHERS[kind].tag}.json")
+            if not is_read(each)
+        }
+        for kind in OTHERS
+    }
     assert not any("DBCluster" in each for each in of["instance"])
     assert {"rds:RestoreDBClusterFromSnapshot", "rds:CreateDBInstance", "rds:DeleteDBInstance"} <= of["cluster"]
 
@@ -231,6 +236,10 @@ restore = {{ backup_role_arn = "arn:aws:iam::000000000000:role/restore" }}
     [
         ("table", "orders", "table drill-RUN-ID-recovery", "targetTableName", "what a DynamoDB table costs"),
         ("volume", "vol-0123456789abcdef0", "volume drill-RUN-ID-JOB-ID", "volumeType", "what an EBS volume costs"),
+        (
+            *("file_system", "fs-0123456789abcdef0", "file system drill-RUN-ID-recovery", "CreationToken"),
+            "what an EFS file system costs",
+        ),
     ],
 )
 def test_of_what_is_no_database_it_says_the_restore_job(
@@ -240,7 +249,8 @@ def test_of_what_is_no_database_it_says_the_restore_job(
     facts = told(tmp_path, capsys, OTHER.format(key=key, name=name))
     (request,) = facts["requests"].values()
 
-    assert (facts["database"], facts["copies"], facts["allowed"]) == (key, 1, [])
+    word = key.replace("_", " ")
+    assert (facts["database"], facts["copies"], facts["allowed"]) == (word, 1, [])
     assert (facts["makes"][1:], facts["deletes"][1:]) == ([made], [made, "nothing else"])
     assert facts["makes"][0].startswith("parameter group drill-lock-")
     assert facts["writes"]["rds"] == ["AddTagsToResource", "CreateDBParameterGroup", "DeleteDBParameterGroup"]
@@ -252,7 +262,7 @@ def test_of_what_is_no_database_it_says_the_restore_job(
     assert [(CHECKOUT / each).is_file() for each in facts["policies"]] == [True, True]
     assert "instance" not in " ".join(each["name"] for each in facts["guards"][1:])
     read = dry_run.as_text({**facts, "seed_unread": "", "once": ""})
-    assert f"({key} {name}) with profile live" in read
+    assert f"({word} {name}) with profile live" in read
     assert f"    Metadata.{asked} = " in read
     assert f"  need the rights of {facts['policies'][0]}, infra/iam/lock.json\n" in read
 
@@ -272,8 +282,11 @@ def test_the_request_of_each_kind_is_that_which_its_drill_sends(monkeypatch: pyt
     of_table = {**dict.fromkeys(tables.PASSED_ON, "told"), "targettablename": "of the source"}
     guard.restore_named(ScratchName(others.RUN, "recovery"), tables.COPIES.named_by, "arn", "role", of_table)
     guard.restore_volume("arn", "role", dict.fromkeys(volumes.METADATA, "told"))
-    for kind, request in zip(("table", "volume"), sent, strict=True):
-        name = "orders" if kind == "table" else "vol-0123456789abcdef0"
+    of_file_system = {**dict.fromkeys(file_systems.METADATA, "told"), "newFileSystem": "true"}
+    named_by = file_systems.COPIES.named_by
+    guard.restore_named(ScratchName(others.RUN, "recovery"), named_by, "arn", "role", of_file_system)
+    names = {"table": "orders", "volume": "vol-0123456789abcdef0", "file_system": "fs-0123456789abcdef0"}
+    for (kind, name), request in zip(names.items(), sent, strict=True):
         target = Target.model_validate({kind: name, "vault": "vault"})
         foreseen = others.request(SimpleNamespace(target=target))  # type: ignore[arg-type]
         assert {"operation", *foreseen} == {*request}

@@ -101,7 +101,7 @@ def test_one_of_each_kind_is_found_and_removed(aws: Path, capsys: pytest.Capture
     after, left = sweep(aws, capsys, "--target", "orders")
 
     assert (dry, code, after) == (13, 0, 0)
-    assert {each["kind"] for each in before["leftovers"]} == set(REMOVAL_ORDER) - {"dynamodb-table", "ebs-volume"}
+    assert {each["kind"] for each in before["leftovers"]} == set(OF_DATABASES)
     assert {each["standing"] for each in before["leftovers"]} == {"past"}
     assert [each["id"] for each in facts["leftovers"] if not each["removed"]] == []
     assert left["leftovers"] == []

@@ -246,7 +246,7 @@ REFUSED = [
     ('[targets.a]\nrt0 = "30m"', 'drill.toml: targets.a.rt0: unknown key; did you mean "rto"?'),
     (
         "[targets.a]\nzzz = 1",
-        "targets.a.zzz: unknown key; allowed here: table, volume, instance, cluster, engine, vault,",
+        "targets.a.zzz: unknown key; allowed here: table, volume, file_system, instance, cluster, engine, vault,",
     ),
     ('[targets.a]\nrt0 = "30m"\nvault = 3', "targets.a.rt0: unknown key"),
     (

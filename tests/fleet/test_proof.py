@@ -9,7 +9,7 @@ import pytest
 from drills.fleet import proof, score
 from drills.fleet.record import Member
 from drills.model.finding import CheckResult, NotChecked, Outcome, Verdict
-from drills.model.instance import TABLE, VOLUME
+from drills.model.instance import FILE_SYSTEM, TABLE, VOLUME
 from drills.model.record import Failure, Promise, Restoration, RunRecord
 from tests.support.example_record import failing_drill, green_drill
 
@@ -25,6 +25,15 @@ def run_of(kind: str, *checks: CheckResult) -> RunRecord:
     assert drill.target is not None
     copy = dataclasses.replace(drill.restorations[0], checks=checks)
     return dataclasses.replace(drill, target=dataclasses.replace(drill.target, kind=kind), restorations=(copy,))
+
+
+def test_a_file_system_says_that_nobody_mounted_it() -> None:
+    """Its contents and what no restore brings back are on trust, whatever else was met."""
+    whole = run_of(FILE_SYSTEM, check("available"), check("settings", compared=9), check("contents", "not verified", 0))
+
+    assert proof.proved(whole)[0] == "a file system can be made of the recovery point"
+    assert proof.on_trust(whole)[0] == "which files it has, and of when: nothing has mounted it"
+    assert len(proof.on_trust(whole)) == 2
 
 
 def test_a_volume_says_that_nobody_read_it() -> None:

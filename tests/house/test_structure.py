@@ -37,7 +37,7 @@ FLOORS = (
 SANDBOX_FLOORS = (
     ("sandbox", "sandbox/standalone"),
     ("sandbox/backup",),
-    ("sandbox/rds", "sandbox/dynamodb", "sandbox/ec2", "sandbox/service", "sandbox/door"),
+    ("sandbox/rds", "sandbox/dynamodb", "sandbox/ec2", "sandbox/efs", "sandbox/service", "sandbox/door"),
     ("sandbox/state",),
     ("sandbox/seeds",),
     ("sandbox/postgres",),

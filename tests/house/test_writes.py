@@ -15,7 +15,18 @@ from drills.aws.guarded.permits import is_read
 from tests.support.paths import CHECKOUT
 
 SERVICES = (
-    *("application-autoscaling", "backup", "cloudformation", "cloudwatch", "dynamodb", "ec2", "ecs", "elbv2", "events"),
+    *(
+        "application-autoscaling",
+        "backup",
+        "cloudformation",
+        "cloudwatch",
+        "dynamodb",
+        "ec2",
+        "ecs",
+        "efs",
+        "elbv2",
+        "events",
+    ),
     *("iam", "kms", "lambda", "logs", "rds", "route53", "s3", "secretsmanager", "sns", "ssm", "sts"),
 )
 STAGE = "sets the scene in the sandbox, whose clients alone have the role for it"
@@ -50,6 +61,10 @@ WRITES: dict[str, tuple[str, set[str]]] = {
         },
     ),
     "drills/run/volume/stage.py": (STAGE, {"create_volume"}),
+    "drills/run/file_system/stage.py": (
+        STAGE,
+        {"create_file_system", "create_access_point", "put_file_system_policy", "put_lifecycle_configuration"},
+    ),
     "drills/cli/sandbox_sample.py": (STAGE, {"create_role", "put_role_policy"}),
     "drills/run/scene/plan.py": (STAGE, {"create_backup_plan", "create_backup_selection"}),
     "drills/run/scene/protection.py": (STAGE, {"create_key", "create_role", "put_backup_vault_access_policy"}),
@@ -71,6 +86,7 @@ STAGES = {
         "drills/cli/sandbox_sample.py",
         "drills/run/context.py",
     ),
+    "drills/run/file_system/stage.py",
     *("drills/run/cutover.py", "drills/run/stage.py", "drills/run/table/stage.py", "drills/run/volume/stage.py"),
 }
 OPENS = {"drills/aws/session.py"}

@@ -1,4 +1,4 @@
-"""The report of a target that is no database: it says what holds of a table or a volume, and nothing of RDS."""
+"""The report of a target that is no database: it says what holds of it, and nothing of RDS."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from drills.model.finding import CheckResult
-from drills.model.instance import TABLE, VOLUME, Resource, ResourceKind, SourceKind, StatusChange
+from drills.model.instance import FILE_SYSTEM, TABLE, VOLUME, Resource, ResourceKind, SourceKind, StatusChange
 from drills.model.record import Restoration, RunRecord, TargetSummary
 from drills.objectives import cost, timeline
 from reports import html, lineage, markdown
@@ -16,6 +16,7 @@ from tests.support.example_record import at, green_drill, recovery_point
 KINDS: dict[SourceKind, tuple[str, ResourceKind]] = {
     "table": (TABLE, "dynamodb-table"),
     "volume": (VOLUME, "ebs-volume"),
+    "file system": (FILE_SYSTEM, "efs-file-system"),
 }
 OF_RDS = (
     "DBInstanceStatus",
@@ -36,7 +37,7 @@ OF_RDS = (
 
 
 def other_drill(kind: SourceKind) -> RunRecord:
-    """A drill of a table or a volume that passed: its target, copy, statuses and what it made."""
+    """A drill of what is no database that passed: its target, copy, statuses and what it made."""
     name, made = KINDS[kind]
     point = dataclasses.replace(recovery_point(), instance_id="orders", engine_version="", dbi_resource_id=None)
     statuses = (StatusChange(at(40), "CREATING", seconds=40), StatusChange(at(44), "ACTIVE", seconds=44))
@@ -60,7 +61,7 @@ def other_drill(kind: SourceKind) -> RunRecord:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_report_of_a_table_or_a_volume_says_nothing_of_rds(kind: SourceKind) -> None:
+def test_the_report_of_what_is_no_database_says_nothing_of_rds(kind: SourceKind) -> None:
     """Neither the summary nor the page has a word that holds of databases alone, and both name what was drilled."""
     record = other_drill(kind)
     summary, page = markdown.render(record), html.render(record)
@@ -77,8 +78,8 @@ def test_the_report_of_a_table_or_a_volume_says_nothing_of_rds(kind: SourceKind)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_a_table_or_a_volume_costs_is_unknown_and_not_nothing(kind: SourceKind) -> None:
-    """The table of prices has neither; one that was certainly never made costs nothing."""
+def test_what_is_no_database_costs_what_is_unknown_and_not_nothing(kind: SourceKind) -> None:
+    """The table of prices has none of them; one that was certainly never made costs nothing."""
     record = other_drill(kind)
     [unknown] = cost.of_run(record).unknown
     assert unknown.endswith("which is not in the table of prices")

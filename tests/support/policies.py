@@ -50,6 +50,7 @@ NAMES = (
     "dynamodb",
     "dynamodb-reader",
     "ebs",
+    "efs",
     "evidence",
     "lock",
     "manifest",
@@ -96,7 +97,8 @@ def allowed(name: str) -> set[str]:
 
 def actions_of(operations: Iterable[str]) -> set[str]:
     """The actions by which IAM allows operations such as "rds:DescribeDBInstances" or "rds.DescribeDBInstances"."""
-    return {ACTIONS.get(each, each) for each in (each.replace(".", ":") for each in operations)}
+    named = (each.replace(".", ":").replace("efs:", "elasticfilesystem:") for each in operations)
+    return {ACTIONS.get(each, each) for each in named}
 
 
 @functools.cache

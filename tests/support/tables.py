@@ -11,9 +11,10 @@ from tests.support.rds import ROLE, eventually
 from tests.support.sandbox import RunningSandbox
 
 VAULT = "table-vault"
-# what a run changes and removes of tables, and of volumes
+# what a run changes and removes of tables, of volumes, and of file systems
 OF_TABLES = {"dynamodb:DeleteTable", "dynamodb:TagResource"}
 OF_VOLUMES = {"ec2:CreateTags", "ec2:DeleteVolume"}
+OF_FILE_SYSTEMS = {"efs:TagResource", "efs:DeleteFileSystem"}
 ITEMS: list[dict[str, Any]] = [
     {"id": {"S": "a"}, "at": {"N": "1"}, "note": {"S": "first"}},
     {"id": {"S": "a"}, "at": {"N": "2"}, "tags": {"SS": ["x", "y"]}},

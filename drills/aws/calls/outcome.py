@@ -25,6 +25,7 @@ IN_USE = frozenset(
         "InvalidDBSubnetStateFault",
         "ResourceInUseException",  # of DynamoDB, while a table is being made
         "VolumeInUse",
+        "FileSystemInUse",  # somebody has made a mount target
     }
 )
 # what passes by itself: too many requests, and errors of AWS's own (botocore's "standard" retries, the common errors of AWS)

@@ -60,7 +60,9 @@ OF_INSTANCES = frozenset(
 TABLE_WRITES = ("backup:StartRestoreJob", "dynamodb:TagResource", "dynamodb:DeleteTable")
 # and that of an EBS volume
 VOLUME_WRITES = ("backup:StartRestoreJob", "ec2:CreateTags", "ec2:DeleteVolume")
-SCRATCH = frozenset(DRILL_WRITES) | {*TABLE_WRITES, *VOLUME_WRITES}
+# and that of an EFS file system
+FILE_SYSTEM_WRITES = ("backup:StartRestoreJob", "efs:TagResource", "efs:DeleteFileSystem")
+SCRATCH = frozenset(DRILL_WRITES) | {*TABLE_WRITES, *VOLUME_WRITES, *FILE_SYSTEM_WRITES}
 # an incident may have made a secret with the password of its copy
 SWEEP = SCRATCH | {"secretsmanager:DeleteSecret"}
 INCIDENT = SWEEP | {

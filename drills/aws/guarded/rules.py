@@ -40,6 +40,7 @@ _LOGS = Rule("log-group", "logGroupName", "logGroupName")
 _SECRET = Rule("secret", "SecretId", "ARN")
 _TABLE = Rule("dynamodb-table", "TableName", "TableName")
 _VOLUME: ResourceKind = "ebs-volume"
+_FILE_SYSTEM: ResourceKind = "efs-file-system"
 MAKES: Mapping[str, Rule] = {
     "ec2:CreateSecurityGroup": Rule("security-group", "GroupName", "GroupName"),
     "rds:CopyDBClusterSnapshot": _CLUSTER_COPY,
@@ -62,6 +63,8 @@ CHANGES: Mapping[str, Rule] = {
     "ec2:DeleteSecurityGroup": _GROUP,
     "ec2:DeleteVolume": Rule(_VOLUME, "VolumeId", "VolumeId"),
     "ec2:RevokeSecurityGroupEgress": _GROUP,
+    "efs:DeleteFileSystem": Rule(_FILE_SYSTEM, "FileSystemId", "FileSystemId"),
+    "efs:TagResource": Rule(_FILE_SYSTEM, "ResourceId", "FileSystemId"),
     "logs:DeleteLogGroup": _LOGS,
     "rds:DeleteDBCluster": _CLUSTER,
     "rds:DeleteDBClusterParameterGroup": _CLUSTER_PARAMETERS,
@@ -102,10 +105,11 @@ IDENTITY: Mapping[ResourceKind, str] = {
     "security-group": "GroupId",
     "dynamodb-table": "TableId",
     "ebs-volume": "VolumeId",
+    "efs-file-system": "FileSystemId",
 }
 ARNS = (
     *("DBInstanceArn", "DBClusterArn", "DBSnapshotArn", "DBClusterSnapshotArn", "DBParameterGroupArn"),
-    *("DBClusterParameterGroupArn", "DBSubnetGroupArn", "SecurityGroupArn", "ARN", "arn", "TableArn"),
+    *("DBClusterParameterGroupArn", "DBSubnetGroupArn", "SecurityGroupArn", "ARN", "arn", "TableArn", "FileSystemArn"),
 )
 # what a source is named by, and what its identity is, in AWS's description of it
 SOURCES: Mapping[ResourceKind, str] = {
@@ -113,5 +117,6 @@ SOURCES: Mapping[ResourceKind, str] = {
     "db-cluster": "DBClusterIdentifier",
     "dynamodb-table": "TableName",
     "ebs-volume": "VolumeId",
+    "efs-file-system": "FileSystemId",
 }
 RENAMES = frozenset({"NewDBInstanceIdentifier", "NewDBClusterIdentifier"})

@@ -1,4 +1,4 @@
-"""What the drill of a table or a volume would do: the restore job that it asks AWS Backup for, and what its policy allows it."""
+"""What the drill of what is no database would do: the restore job that it asks AWS Backup for, and what its policy allows it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from drills.aws.guarded.names import ScratchName
 from drills.aws.guarded.permits import is_read
 from drills.cli.common import CHECKOUT
 from drills.config.load import Config, SandboxProfile
-from drills.model.instance import TABLE, VOLUME, OtherKind
+from drills.model.instance import FILE_SYSTEM, VOLUME, OtherKind
 from drills.model.price import Price
 from drills.objectives import cost
+from drills.recovery.file_system import restore as file_systems
 from drills.recovery.table import restore as tables
 from drills.recovery.volume import points as volumes
 
@@ -24,7 +25,7 @@ IAM = "infra/iam"
 
 def name_of(kind: OtherKind) -> ScratchName:
     """Return the name of the copy: what has none of its own is called after the job that makes it."""
-    return ScratchName(RUN, "recovery" if kind.record == TABLE else JOB)
+    return ScratchName(RUN, JOB if kind.record == VOLUME else "recovery")
 
 
 def request(effective: Config) -> dict[str, Any]:
@@ -42,6 +43,9 @@ def request(effective: Config) -> dict[str, Any]:
 def _metadata(kind: OtherKind) -> dict[str, str]:
     if kind.record == VOLUME:
         return dict.fromkeys(volumes.METADATA, "as the recovery point tells, else as the source has it")
+    if kind.record == FILE_SYSTEM:
+        told = dict.fromkeys(file_systems.METADATA, "as the recovery point tells, else as the source has it")
+        return {**told, "newFileSystem": "true", file_systems.COPIES.named_by: str(name_of(kind))}
     told = dict.fromkeys(tables.PASSED_ON, "as the recovery point tells, where it does")
     return {**told, tables.COPIES.named_by: str(name_of(kind))}
 

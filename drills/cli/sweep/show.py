@@ -31,6 +31,7 @@ NAMES: Mapping[ResourceKind, str] = {
     "secret": "secret",
     "dynamodb-table": "table",
     "ebs-volume": "volume",
+    "efs-file-system": "file system",
 }
 
 

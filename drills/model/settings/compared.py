@@ -102,8 +102,10 @@ def _what_follows(consequence: Consequence, only_copy: bool, only_source: bool) 
 
 def of_tags(tags: Iterable[Mapping[str, str]]) -> dict[str, str]:
     """Return the tags that somebody has set for a thing: not AWS's own, and not those that a drill sets on its copy."""
-    own = (each for each in tags if not each["Key"].startswith(("aws:", "drills:")))
-    return {f"tag.{each['Key']}": each["Value"] for each in own}
+    known = {each["Key"]: each["Value"] for each in tags}
+    if any(key.startswith("drills:") for key in known):
+        known.pop("Name", None)  # which a drill gives to what has no name, or none that a console shows
+    return {f"tag.{key}": value for key, value in known.items() if not key.startswith(("aws:", "drills:"))}
 
 
 def switch(on: bool) -> str:

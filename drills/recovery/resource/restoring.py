@@ -32,7 +32,7 @@ class Copies:
 
     `state` is the member of a description that says how far one is, and `there` its value once it is restored; `tagging` is the
     operation that tags one, and `too_early` the error by which AWS says that it takes no tags yet. `named_by` is the member of the
-    metadata that names one, "" of a kind without names.
+    metadata that names one, "" of a kind without names; with `name_tag` a copy gets the run's name as its tag `Name` too.
     """
 
     kind: ResourceKind
@@ -42,6 +42,7 @@ class Copies:
     tagging: str
     too_early: str = ""
     named_by: str = ""
+    name_tag: bool = False
 
 
 def restore_named(
@@ -133,10 +134,10 @@ class Restoring:
         journal.restoration(self._restoration)
 
     def _tag(self) -> None:
-        """Give the copy the run's tags, once; what has no name of its own gets that of the run as its tag `Name`."""
+        """Give the copy the run's tags, once."""
         if self._tagged:
             return
-        named = {} if self._copies.named_by else {"Name": self._made.id}
+        named = {"Name": self._made.id} if self._copies.name_tag else {}
         tags = [{"Key": key, "Value": value} for key, value in (self._setup.tags() | named).items()]
         guard = guard_of(self._setup)
         try:

@@ -17,7 +17,7 @@ from drills.recovery.resource.restoring import Copies, Restoring, guard_of, role
 from drills.recovery.setup import Setup
 from drills.recovery.volume.unanswered import KIND, made_by, planned_of
 
-COPIES = Copies(kind=KIND, word="volume", state="State", there="available", tagging="ec2:CreateTags")
+COPIES = Copies(kind=KIND, word="volume", state="State", there="available", tagging="ec2:CreateTags", name_tag=True)
 
 
 def restore(

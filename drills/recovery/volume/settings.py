@@ -58,9 +58,7 @@ def of_volume(described: Mapping[str, Any]) -> dict[str, str]:
     """Return the settings of a volume from its description; not AWS's own tags, nor those that a drill sets on its copy."""
     found = {name: written(described.get(member)) or ABSENT for name, member in _MEMBERS.items()}
     found["multi_attach"] = switch(bool(described.get("MultiAttachEnabled")))
-    tags = described.get("Tags") or ()
-    of_drill = any(each["Key"].startswith("drills:") for each in tags)
-    return found | of_tags(each for each in tags if not (of_drill and each["Key"] == "Name"))
+    return found | of_tags(described.get("Tags") or ())
 
 
 def of_metadata(metadata: Mapping[str, str]) -> dict[str, str]:

@@ -12,14 +12,18 @@ from datetime import datetime, timedelta
 from drills.aws.session import Clients
 from drills.config.file import ConfigFile
 from drills.config.load import Config, Target
-from drills.model.instance import TABLE, VOLUME
+from drills.model.instance import FILE_SYSTEM, TABLE, VOLUME
 from drills.plural import counted
 
 ROLE = "drills-backup-role"
 GAPS = (12, 8, 6, 4, 3, 2, 1)  # hours between two runs of a plan
 LONGEST_GAP = GAPS[0]
 # of what is no database: its service in an ARN, and what stands before its name there (Service Authorization Reference)
-_SERVICES = {TABLE: ("dynamodb", "table/"), VOLUME: ("ec2", "volume/")}
+_SERVICES = {
+    TABLE: ("dynamodb", "table/"),
+    VOLUME: ("ec2", "volume/"),
+    FILE_SYSTEM: ("elasticfilesystem", "file-system/"),
+}
 _LONGEST_NAME = 50  # characters of the name of a plan or a selection (API reference, BackupPlan and BackupSelection)
 
 

@@ -1,9 +1,8 @@
 """Implements moto's backend of AWS Backup with the sandbox's own service.
 
 A recovery point of an RDS instance is a DB snapshot, and one of an Aurora cluster a DB cluster snapshot, of type `awsbackup`, named
-`awsbackup:job-<uuid>`; one of a DynamoDB table is AWS Backup's own, one of an
-EBS volume a snapshot of EC2. Every operation
-that is neither in drills/sandbox/backup/answers nor in moto answers with an error that names it.
+`awsbackup:job-<uuid>`; one of a DynamoDB table or an EFS file system is AWS Backup's own, one of an EBS volume a snapshot of EC2.
+Every operation that is neither in drills/sandbox/backup/answers nor in moto answers with an error that names it.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from moto.backup.models import BackupBackend
 from moto.core.resource_tagging import TaggedResource
 from moto.dynamodb.models import dynamodb_backends
 from moto.ec2.models import ec2_backends
+from moto.efs.models import efs_backends
 from moto.rds.models import rds_backends
 
 from drills.sandbox.backup.region import FastForward, Region, ResourceTags
@@ -21,6 +21,7 @@ from drills.sandbox.backup.service import BackupService
 from drills.sandbox.base.url_table import UrlTable
 from drills.sandbox.dynamodb.backend import SandboxDynamoDB
 from drills.sandbox.ec2.backend import SandboxEC2
+from drills.sandbox.efs.backend import SandboxEFS
 from drills.sandbox.rds.backend import SandboxRDS
 from drills.sandbox.state import DataPlane
 
@@ -44,8 +45,12 @@ class SandboxBackup(BackupBackend):
         assert isinstance(rds, SandboxRDS)
         ec2 = ec2_backends[account_id][region_name]
         assert isinstance(dynamodb, SandboxDynamoDB)
+        efs = efs_backends[account_id][region_name]
         assert isinstance(ec2, SandboxEC2)
-        region = Region(account_id, region_name, plane, rds, dynamodb, ec2, ResourceTags(self.tagger), fast_forward)
+        assert isinstance(efs, SandboxEFS)
+        region = Region(
+            account_id, region_name, plane, rds, dynamodb, ec2, efs, ResourceTags(self.tagger), fast_forward
+        )
         self.service = BackupService(region, find_region, self._report_plan_arns)
 
     @property

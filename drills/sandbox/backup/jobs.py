@@ -10,7 +10,16 @@ from typing import Any
 from moto.backup.exceptions import InvalidParameterValueException, InvalidRequestException, ResourceNotFoundException
 from moto.core.exceptions import ServiceException
 
-from drills.sandbox.backup.kinds.protected import DYNAMODB, EBS, FULLY_MANAGED, NewPoint, Protected, name_of, type_of
+from drills.sandbox.backup.kinds.protected import (
+    DYNAMODB,
+    EBS,
+    EFS,
+    FULLY_MANAGED,
+    NewPoint,
+    Protected,
+    name_of,
+    type_of,
+)
 from drills.sandbox.backup.models import (
     FAILURE_MESSAGE,
     FAILURE_SHARE,
@@ -76,17 +85,18 @@ class BackupJobs:
         return job
 
     def stop(self, job_id: str) -> None:
-        """StopBackupJob: "not supported for … Amazon Aurora … Amazon RDS" (API reference); of tables and volumes it is absent."""
+        """StopBackupJob: "not supported for … Amazon Aurora … Amazon RDS" (API reference); of others it is absent."""
         kind = type_of(self.get(job_id).resource_arn)
-        if kind in (DYNAMODB, EBS):
+        if kind in (DYNAMODB, EBS, EFS):
             raise NotImplementedError(f"StopBackupJob of the resource type {kind} is absent from this sandbox.")
         raise InvalidRequestException(f"Stopping a backup job is not supported for the resource type {kind}.")
 
     def _require_resource(self, arn: str) -> None:
-        """Raise AWS's error for an ARN that is not one of an existing instance, cluster, table or volume."""
+        """Raise AWS's error for an ARN that is not one of an existing resource of a type that is known here."""
         if not type_of(arn):
             raise InvalidParameterValueException(
-                f"This sandbox backs up RDS instances, Aurora clusters, DynamoDB tables and EBS volumes only, not {arn}."
+                f"This sandbox backs up RDS instances, Aurora clusters, DynamoDB tables, EBS volumes and EFS file "
+                f"systems only, not {arn}."
             )
         if self._region.resources.find(arn) is None:
             raise ResourceNotFoundException(f"The resource {arn} does not exist.")

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from moto.backup.exceptions import InvalidParameterValueException
 
-from drills.sandbox.backup.kinds.protected import AURORA, DYNAMODB, EBS, RDS
+from drills.sandbox.backup.kinds.protected import AURORA, DYNAMODB, EBS, EFS, RDS
 from drills.sandbox.rds import limits
 
 _Readers: TypeAlias = tuple[tuple[Mapping[str, str], Callable[[str], Any]], ...]
@@ -19,7 +19,7 @@ def restore_parameters(kind: str, metadata: Mapping[str, str]) -> dict[str, Any]
     values = {key.lower(): value for key, value in metadata.items()}
     name = NAMES[kind]
     if not values.get(name.lower()):
-        what = {RDS: "new instance", AURORA: "new cluster", DYNAMODB: "new table", EBS: "zone of the volume"}[kind]
+        what = _MADE[kind]
         raise InvalidParameterValueException(f"Metadata must name the {what} with {name}.")
     parameters: dict[str, Any] = {}
     for names, read in _READERS[kind]:
@@ -71,6 +71,14 @@ NAMES = {
     AURORA: "DBClusterIdentifier",
     DYNAMODB: "targetTableName",
     EBS: "availabilityZone",
+    EFS: "CreationToken",
+}
+_MADE = {
+    RDS: "new instance",
+    AURORA: "new cluster",
+    DYNAMODB: "new table",
+    EBS: "zone of the volume",
+    EFS: "new file system",
 }
 _INSTANCE: _Readers = (
     (
@@ -141,4 +149,17 @@ _VOLUME: _Readers = (
     ({"volumeSize": "volume_size", "iops": "iops", "throughput": "throughput"}, int),
     ({"encrypted": "encrypted"}, _read_flag),
 )
-_READERS = {RDS: _INSTANCE, AURORA: _CLUSTER, DYNAMODB: _TABLE, EBS: _VOLUME}
+_FILE_SYSTEM: _Readers = (
+    (
+        {
+            "file-system-id": "source_id",
+            "CreationToken": "creation_token",
+            "PerformanceMode": "performance_mode",
+            "KmsKeyId": "kms_key_id",
+        },
+        str,
+    ),
+    ({"Encrypted": "encrypted", "newFileSystem": "new_file_system"}, _read_flag),
+    ({"itemsToRestore": "items_to_restore"}, _read_list),
+)
+_READERS = {RDS: _INSTANCE, AURORA: _CLUSTER, DYNAMODB: _TABLE, EBS: _VOLUME, EFS: _FILE_SYSTEM}

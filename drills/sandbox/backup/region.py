@@ -12,6 +12,7 @@ from moto.utilities.tagging_service import TaggingService
 from drills.sandbox.backup.kinds.resources import Resources
 from drills.sandbox.dynamodb.backend import SandboxDynamoDB
 from drills.sandbox.ec2.backend import SandboxEC2
+from drills.sandbox.efs.backend import SandboxEFS
 from drills.sandbox.rds.backend import SandboxRDS
 from drills.sandbox.state import DataPlane
 
@@ -77,6 +78,7 @@ class Region:
     rds: SandboxRDS
     dynamodb: SandboxDynamoDB
     ec2: SandboxEC2
+    efs: SandboxEFS
     tags: ResourceTags
     fast_forward: FastForward
     tokens: IdempotencyTokens = field(default_factory=IdempotencyTokens)
@@ -97,7 +99,7 @@ class Region:
     @property
     def resources(self) -> Resources:
         """What can be backed up in this region."""
-        return Resources(self.rds, self.dynamodb, self.ec2, self.plane)
+        return Resources(self.rds, self.dynamodb, self.ec2, self.efs, self.plane)
 
     def point_arn(self, resource_arn: str, name: str) -> str:
         """Return the ARN of a resource's recovery point of that name in this region."""

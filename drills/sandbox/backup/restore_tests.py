@@ -17,7 +17,7 @@ from typing import Any
 
 from moto.core.exceptions import ServiceException
 
-from drills.sandbox.backup.kinds.protected import AURORA, EBS, RDS
+from drills.sandbox.backup.kinds.protected import AURORA, EBS, EFS, RDS
 from drills.sandbox.backup.metadata import NAMES
 from drills.sandbox.backup.models import RecoveryPoint, RestoreJob, new_job_id
 from drills.sandbox.backup.points import Points
@@ -63,6 +63,9 @@ class RestoreTests:
         kind = self._points.get(arn).resource_type
         if kind == EBS:  # there in a zone by chance
             return {"availabilityZone": metadata["availabilityZone"], "encrypted": "true"}
+        if kind == EFS:
+            made = {"newfilesystem": "true", "encrypted": "true", "kmskeyid": "alias/aws/elasticfilesystem"}
+            return {"file-system-id": metadata["file-system-id"], "performancemode": "generalPurpose", **made}
         safe = {"DeletionProtection": "false"}
         safe |= {"MultiAZ": "false", "PubliclyAccessible": "false"} if kind == RDS else {}
         name = {NAMES[kind]: f"{TEST_PREFIX}-{secrets.token_hex(8)}"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from moto.core.responses import ActionResult, EmptyResult
 
 from drills.sandbox.backup.answers.request import BackupRequest
-from drills.sandbox.backup.kinds.protected import AURORA, DYNAMODB, EBS, FULLY_MANAGED, RDS
+from drills.sandbox.backup.kinds.protected import AURORA, DYNAMODB, EBS, EFS, FULLY_MANAGED, RDS
 from drills.sandbox.backup.service import BackupService
 
 
@@ -31,7 +31,7 @@ class TagAnswers:
         return EmptyResult()
 
     def describe_region_settings(self) -> ActionResult:
-        """DescribeRegionSettings: every type that there is here is opted in, and tables are managed fully by AWS Backup."""
-        opted_in = {RDS: True, AURORA: True, DYNAMODB: True, EBS: True}
+        """DescribeRegionSettings: every type here is opted in; tables and file systems are managed fully by AWS Backup."""
+        opted_in = {RDS: True, AURORA: True, DYNAMODB: True, EBS: True, EFS: True}
         managed = dict.fromkeys(FULLY_MANAGED, True)
         return ActionResult({"ResourceTypeOptInPreference": opted_in, "ResourceTypeManagementPreference": managed})

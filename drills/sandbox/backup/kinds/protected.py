@@ -10,27 +10,29 @@ from typing import Any, Literal, Protocol, TypeAlias
 AURORA = "Aurora"
 DYNAMODB = "DynamoDB"
 EBS = "EBS"
+EFS = "EFS"
 RDS = "RDS"
 _TYPES = {
     ("rds", "db"): RDS,
     ("rds", "cluster"): AURORA,
     ("dynamodb", "table"): DYNAMODB,
     ("ec2", "volume"): EBS,
+    ("elasticfilesystem", "file-system"): EFS,
 }
 # "Full AWS Backup management": their points are resources of AWS Backup, under the key of the vault (developer guide, "Feature
 # availability by resource" and "Encryption for backups in AWS Backup")
-FULLY_MANAGED = frozenset({DYNAMODB})
+FULLY_MANAGED = frozenset({DYNAMODB, EFS})
 RestoreState: TypeAlias = Literal["running", "available", "failed"]
 
 
 def type_of(resource_arn: str) -> str:
-    """Return AWS Backup's type of a resource: `RDS`, `Aurora`, `DynamoDB` or `EBS`; empty for one of another service."""
+    """Return AWS Backup's type of a resource: `RDS`, `Aurora`, `DynamoDB`, `EBS` or `EFS`; empty for one of another service."""
     parts = resource_arn.split(":", 5)
     return _TYPES.get((parts[2], parts[5].replace("/", ":").split(":")[0]), "") if len(parts) == 6 else ""
 
 
 def name_of(resource_arn: str) -> str:
-    """Return the name in the ARN of an instance, a cluster or a table, or the id of a volume."""
+    """Return the name in the ARN of an instance, a cluster or a table, or the id of a volume or a file system."""
     return resource_arn.split(":", 5)[5].replace("/", ":", 1).partition(":")[2]
 
 

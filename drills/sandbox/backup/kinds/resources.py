@@ -7,11 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from drills.sandbox.backup.kinds.databases import Databases
+from drills.sandbox.backup.kinds.file_systems import FileSystems
 from drills.sandbox.backup.kinds.protected import Kind, Late, NewPoint, Protected, RestoreState, Taken
 from drills.sandbox.backup.kinds.tables import Tables
 from drills.sandbox.backup.kinds.volumes import Volumes
 from drills.sandbox.dynamodb.backend import SandboxDynamoDB
 from drills.sandbox.ec2.backend import SandboxEC2
+from drills.sandbox.efs.backend import SandboxEFS
 from drills.sandbox.rds.backend import SandboxRDS
 from drills.sandbox.state import DataPlane
 
@@ -19,18 +21,23 @@ from drills.sandbox.state import DataPlane
 class Resources:
     """Everything in one region that can be backed up. A kind that is added gets its line in `_kinds`."""
 
-    def __init__(self, rds: SandboxRDS, dynamodb: SandboxDynamoDB, ec2: SandboxEC2, plane: DataPlane) -> None:
+    def __init__(
+        self, rds: SandboxRDS, dynamodb: SandboxDynamoDB, ec2: SandboxEC2, efs: SandboxEFS, plane: DataPlane
+    ) -> None:
         self._kinds: Mapping[str, Kind] = {
             "rds": Databases(rds, plane),
             "dynamodb": Tables(dynamodb, plane),
             "ec2": Volumes(ec2, plane),
+            "elasticfilesystem": FileSystems(efs, plane),
         }
+        self._efs = efs
 
     def _of(self, arn: str) -> Kind:
         """Return the kind of a resource or of a recovery point, by its ARN."""
         service = arn.split(":")[2]
-        # AWS Backup itself has the points of the resources that it manages fully
-        return self._kinds["dynamodb" if service == "backup" else service]
+        if service == "backup":  # which has the points of the resources that it manages fully
+            service = "elasticfilesystem" if arn in self._efs.images else "dynamodb"
+        return self._kinds[service]
 
     def all(self) -> list[Protected]:
         """Return everything that can be backed up."""
@@ -54,11 +61,11 @@ class Resources:
 
     def share(self, from_arn: str, point_arn: str, taken_at: datetime | None = None) -> None:
         """Give a point the data of another."""
-        self._of(point_arn).share(from_arn, point_arn, taken_at)
+        self._of(from_arn).share(from_arn, point_arn, taken_at)
 
     def register(self, point_arn: str, resource: Protected, wanted: NewPoint, late: Late) -> None:
         """Enter a point whose data are there."""
-        self._of(point_arn).register(point_arn, resource, wanted, late)
+        self._of(resource.arn).register(point_arn, resource, wanted, late)
 
     def size_of(self, point_arn: str) -> int:
         """Return the bytes that the data of a point take."""

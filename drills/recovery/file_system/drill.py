@@ -1,0 +1,58 @@
+"""The drill of an EFS file system: its settings are judged; its contents are not verified, which it says."""
+
+from __future__ import annotations
+
+from drills.aws import owned
+from drills.model.finding import CheckResult
+from drills.model.point import RecoveryPoint
+from drills.model.record import Restoration
+from drills.objectives.data_loss import NewestData
+from drills.recovery.file_system import settings
+from drills.recovery.file_system.read import FileSystemSeen, see, source_of
+from drills.recovery.file_system.restore import COPIES, metadata_of, restore
+from drills.recovery.resource.drill import ResourceDrill
+from drills.recovery.resource.points import points_of, told_of
+from drills.recovery.setup import Setup
+
+
+class FileSystemDrill(ResourceDrill):
+    """A drill of one file system."""
+
+    WORD = "file system"
+    APART = "a drill restores no EFS file systems from one yet"
+
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(setup)
+        self._source: FileSystemSeen | None = None
+        self._told: dict[str, str] = {}
+
+    def _look(self) -> tuple[RecoveryPoint, ...]:
+        """Read the source, None where it is gone: that is what a drill is for; return the points of its vault."""
+        clients, target = self._setup.clients, self._setup.target
+        points = points_of(clients, "EFS", f"file-system/{target.instance}", str(target.vault))
+        self._source = source_of(clients, target.instance)
+        self._identify(target.instance)
+        return points
+
+    def _restore(self, point: RecoveryPoint) -> Restoration:
+        self._told = told_of(self._setup.clients, point)
+        metadata = metadata_of(point, self._told, self._source.described if self._source else None)
+        return restore(self._setup, point, metadata, self._enter_measured)
+
+    def _blocking(self, restoration: Restoration) -> tuple[CheckResult, ...]:
+        """Return whether the copy is available and set up as its source. It answers to nobody who has not mounted it."""
+        clients = self._setup.scratch_clients
+        copy = see(clients, owned.find(clients, COPIES.kind, restoration.instance_id)[0])
+        told = f"the file system {copy.described['FileSystemId']} is {copy.described['LifeCycleState']}; nothing has mounted it"
+        told += f". AWS meters {copy.size:,} bytes in it"
+        told += f" and {self._source.size:,} in the source, both some time ago" if self._source else ", some time ago"
+        readable = CheckResult("available", "met", told, blocking=True, compared=1)
+        expected = self._source.settings if self._source else settings.of_metadata(self._told)
+        seen = (*copy.unread, *(self._source.unread if self._source else ()))
+        unread = tuple({each.what: each for each in seen}.values())
+        compared = settings.FAMILIES.compare_copy(expected, copy.settings, unread, source=self._source is not None)
+        return readable, compared
+
+    def _content(self, restoration: Restoration) -> tuple[CheckResult, NewestData]:
+        """Say that nothing of it was read."""
+        return settings.contents(), NewestData(None, "nothing dates the data of a file system: no file is read")

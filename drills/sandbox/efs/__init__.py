@@ -1,0 +1,1 @@
+"""EFS: moto's file systems, with those that AWS Backup restores."""

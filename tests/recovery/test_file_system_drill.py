@@ -1,0 +1,228 @@
+"""The drill of an EFS file system: what it restores, judges, measures and removes in the sandbox, and what it never touches."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from drills.aws.guarded.guard import Guard, NotOwn, Protected
+from drills.aws.guarded.names import ScratchName
+from drills.cli.main import main
+from drills.clock import SystemClock
+from drills.errors import Refused, RestoreFailed
+from drills.model.instance import FILE_SYSTEM
+from drills.model.record import SCHEMA_VERSION, RunRecord, TargetSummary
+from drills.objectives import completeness, verdicts
+from drills.record import Journal, load, new_run_id
+from drills.recovery.file_system.drill import FileSystemDrill
+from drills.run import context
+from drills.run.file_system import stage as file_system_stage
+from drills.run.plan import SERVICE_NAME
+from tests.support.rds import eventually
+from tests.support.sandbox import RunningSandbox
+from tests.support.tables import forget
+
+pytestmark = pytest.mark.sandbox
+CONFIG = """
+[profiles.sandbox]
+poll_every = "30ms"
+[targets.{name}]
+file_system = "{file_system}"
+vault = "{name}-vault"
+rto = "5m"
+rpo = "24h"
+timeout = "60s"
+"""
+ROLE = "arn:aws:iam::123456789012:role/r"
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A drill of a file system that was staged, the record that it writes, and the sandbox."""
+
+    sandbox: RunningSandbox
+    folder: Path
+    name: str
+    file_system: str
+    config: Path
+
+    @property
+    def record(self) -> RunRecord:
+        """What the record holds on disk."""
+        return load(self.folder)
+
+    @property
+    def efs(self) -> Any:
+        """EFS."""
+        return self.sandbox.client("efs")
+
+    @property
+    def point(self) -> str:
+        """The ARN of its only recovery point."""
+        backup = self.sandbox.client("backup")
+        (point,) = backup.list_recovery_points_by_backup_vault(BackupVaultName=f"{self.name}-vault")["RecoveryPoints"]
+        return str(point["RecoveryPointArn"])
+
+    def drill(self) -> FileSystemDrill:
+        """The drill, as the features open it."""
+        return context.open_file_system_drill(self.folder, Journal.open(self.folder))
+
+    def guard(self, run: str = "", *protected: str) -> Guard:
+        """A guard of this run, or of another one."""
+        setup = context.open_setup(self.folder, Journal.open(self.folder))
+        return Guard(setup.scratch_clients, run or self.record.run_id, Protected(frozenset(protected)))
+
+    def file_systems(self) -> list[str]:
+        """The ids of the file systems that there are."""
+        return [each["FileSystemId"] for each in self.efs.describe_file_systems()["FileSystems"]]
+
+    def outcomes(self) -> dict[str, str]:
+        """The verdicts so far."""
+        return {each.name: each.outcome for each in self.record.verdicts}
+
+
+Begin = Callable[[str], Begun]
+
+
+@pytest.fixture
+def begin(beating: RunningSandbox, tmp_path: Path) -> Iterator[Begin]:
+    """Stages a file system of an id of its own, and opens a run of it; removes it, and its recovery points, at the end."""
+    begun: list[Begun] = []
+    beating.control.clear_faults()
+
+    def stage(name: str) -> Begun:
+        file_system = f"fs-{name.encode().hex():0>17.17}"
+        config = tmp_path / "drill.toml"
+        config.write_text(CONFIG.format(name=name, file_system=file_system))
+        folder = tmp_path / "run"
+        folder.mkdir()
+        context.save(folder, context.RunOptions(config_file=str(config), target=name))
+        (folder / SERVICE_NAME).write_text(json.dumps({"endpoint": beating.endpoint, "ca": beating.ca}))
+        target, now = context.read(folder).effective().target, beating.control.now()
+        summary = TargetSummary(name, file_system, target.vault, kind=FILE_SYSTEM)
+        opening = RunRecord(
+            SCHEMA_VERSION,
+            new_run_id(now),
+            "sandbox",
+            True,
+            now,
+            "test",
+            target=summary,
+            objectives=target.objectives(),
+        )
+        file_system_stage._stage(folder, Journal.create(folder, opening, origin=SystemClock().monotonic()))
+        begun.append(Begun(beating, folder, name, file_system, config))
+        return begun[-1]
+
+    yield stage
+    for each in begun:
+        for file_system in each.file_systems():
+            each.efs.delete_file_system(FileSystemId=file_system)
+        with contextlib.suppress(ClientError):
+            forget(beating, f"{each.name}-vault")
+
+
+def test_a_file_system_is_recovered_judged_and_removed_with_its_source_and_without(begin: Begin) -> None:
+    """What a restore brings back is met and the rest is to do; contents and RPO are not verified; afterwards the source is alone.
+
+    Where the source is gone a point tells no setting: the check is not verified, and nor is the RTO, which it blocks.
+    """
+    begun = begin("whole")
+    drill = begun.drill()
+    restoration = drill.recover()
+    judged = {
+        "recovery point": "met",
+        "rto": "met",
+        "rpo": "not verified",
+        "available": "met",
+        "settings": "met",
+        "contents": "not verified",
+    }
+    assert begun.outcomes() == judged
+    record = begun.record
+    assert 12 in verdicts.exit_codes(record)
+    assert completeness.missing_verdicts(record) == ()
+    assert next(each for each in record.measurements if each.name == "RTA").seconds is not None
+    assert restoration.statuses[-1].status == "available"
+    found = next(each for each in record.restorations[0].checks if each.name == "settings")
+    assert {each.severity for each in found.findings} == {"warning"}
+    families = {each.object.split(".")[0] for each in found.findings}
+    assert families == {"access_point", "lifecycle", "policy", "tag", "throughput"}
+    (resource,) = record.resources
+    (copy,) = begun.efs.describe_file_systems(CreationToken=resource.id)["FileSystems"]
+    (source,) = begun.efs.describe_file_systems(FileSystemId=begun.file_system)["FileSystems"]
+    tags = {each["Key"]: each["Value"] for each in copy["Tags"]}
+    assert (resource.kind, resource.resource_id) == ("efs-file-system", copy["FileSystemId"])
+    assert (tags["drills:run"], tags["Name"]) == (record.run_id, resource.id)
+    for each in ("Encrypted", "KmsKeyId", "PerformanceMode"):
+        assert copy[each] == source[each]
+    assert copy["SizeInBytes"]["Value"] == file_system_stage.SIZE
+    assert drill.clean_up() == ()
+    assert begun.file_systems() == [begun.file_system]
+    begun.efs.delete_file_system(FileSystemId=begun.file_system)
+    empty = dict.fromkeys(("verdicts", "restorations", "resources", "moments", "phases"), ())
+    another = new_run_id(begun.sandbox.control.now())
+    Journal.open(begun.folder).update(run_id=another, disaster=None, **empty)
+    again = begun.drill()
+    again.recover()
+    assert begun.outcomes() == judged | {"settings": "not verified", "rto": "not verified"}
+    again.clean_up()
+    assert begun.file_systems() == []
+
+
+def test_a_failed_job_stops_the_drill_and_leaves_nothing(begin: Begin) -> None:
+    """A job that fails is 12 with AWS Backup's words, and the source stays as it was."""
+    begun = begin("failing")
+    begun.sandbox.control.arm("job-fails", service="backup", operation="StartRestoreJob", name=begun.file_system)
+    drill = begun.drill()
+    with pytest.raises(RestoreFailed, match="FAILED: The job failed at 60 %"):
+        drill.recover()
+    assert verdicts.exit_codes(begun.record)[0] == 12
+    assert drill.clean_up() == ()
+    assert begun.file_systems() == [begun.file_system]
+
+
+def test_only_the_runs_own_file_system_is_ever_changed_and_one_past_its_time_is_swept(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Untagged, it is the run's own by its creation token; that of another run, and the source, are refused; a sweep removes it."""
+    begun = begin("guarded")
+    run, other = begun.record.run_id, "20990101-000000-aaaa"
+    name, metadata = ScratchName(run, "recovery"), {"file-system-id": begun.file_system, "newFileSystem": "true"}
+    with pytest.raises(Refused, match="StartRestoreJob was not sent"):
+        begun.guard(other).restore_named(name, "CreationToken", begun.point, ROLE, metadata)
+    begun.guard().restore_named(name, "CreationToken", begun.point, ROLE, metadata)
+    (mine,) = begun.guard().prove("efs-file-system", name)
+    with pytest.raises(NotOwn, match="as the names of this run do"):
+        begun.guard(other).prove("efs-file-system", name)
+    with pytest.raises(NotOwn, match="is the name of the source"):
+        begun.guard(run, mine.resource_id).prove("efs-file-system", name)
+    with pytest.raises(NotOwn, match="and what this run made is fs-other"):
+        begun.guard().prove("efs-file-system", name, "fs-other")
+    begun.efs.tag_resource(ResourceId=mine.resource_id, Tags=[{"Key": "team", "Value": "else"}])
+    with pytest.raises(NotOwn, match="does not carry this run's tag"):  # somebody has taken it over
+        begun.guard().prove("efs-file-system", name)
+    begun.efs.untag_resource(ResourceId=mine.resource_id, TagKeys=["team"])
+    past = {"drills:run": run, "drills:target": "guarded", "drills:expires": "2020-01-01T00:00:00+00:00"}
+    begun.guard().change("efs:TagResource", mine, Tags=[{"Key": key, "Value": each} for key, each in past.items()])
+    eventually(
+        lambda: (
+            begun.efs.describe_file_systems(FileSystemId=mine.resource_id)["FileSystems"][0]["LifeCycleState"]
+            == "available"
+        ),
+        "the file system to be available",
+    )
+    monkeypatch.setenv("AWS_ENDPOINT_URL", begun.sandbox.endpoint)
+    asked = ["sweep", "--config", str(begun.config), "--json", "--target", "guarded"]
+    assert main([*asked, "--dry-run"]) == 13
+    (found,) = [each for each in json.loads(capsys.readouterr().out)["leftovers"] if each["id"] == name]
+    assert (found["kind"], found["standing"]) == ("efs-file-system", "past")
+    main(asked)
+    assert begun.file_systems() == [begun.file_system]
