@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,11 @@ from drills.aws.remedies import explain
 from drills.cli.common import TARGET_OPTIONS, Command, folder_to_write
 from drills.cli.findings import show_findings
 from drills.cli.target import OpenTarget, open_target, read_options
-from drills.errors import DrillError
+from drills.config.load import fleet_targets_of
+from drills.errors import ConfigError, DrillError
 from drills.model.finding import CheckResult
 from drills.objectives import acknowledged
+from drills.plural import counted
 from drills.posture import judge
 from drills.posture.facts import PostureFacts
 from drills.posture.kinds.all_kinds import kind_of
@@ -33,6 +36,7 @@ EXAMPLE = """\
 examples:
   drills posture --profile aws                      judge the target of drill.toml
   drills posture --target myappdbprod --json        the same as facts, for a monitor
+  drills posture --all --json                       every target of drill.toml, of whatever kind, each day
   eval "$(drills sandbox up --sample)"; drills posture       judge the sample of a sandbox
 Nothing is changed in AWS. The target's configuration is kept in the folder --store, for the day on which it is gone.
 """
@@ -46,11 +50,60 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the options of `drills posture`."""
     command.add_argument("--store", metavar="FOLDER", help="where the configuration is kept (default: posture)")
     command.add_argument("--json", action="store_true", help="print the results as JSON")
+    command.add_argument("--all", action="store_true", help="judge every target but those that are meant by name alone")
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """One target: the exit codes that hold, the first one first, and what is printed as JSON."""
+
+    codes: tuple[int, ...]
+    facts: dict[str, Any]
 
 
 def run(options: argparse.Namespace) -> int:
-    """Judge the target; the exit code. DrillError, one sentence, where nothing could be read."""
+    """Judge the target, or each one; the exit code. DrillError, one sentence, where nothing could be read."""
     store = Path(settings.FOLDER) if options.store is None else folder_to_write("--store", options.store)
+    if options.all:
+        return _run_all(options, store)
+    judged = _judge(options, store)
+    if options.json:
+        print(to_json(judged.facts))
+    return judged.facts["exit_code"]  # type: ignore[no-any-return]  # a code
+
+
+def _run_all(options: argparse.Namespace, store: Path) -> int:
+    """Judge each target that is meant without being named; one that cannot be read keeps no other from being judged."""
+    if options.target:
+        raise ConfigError(f"--all: expected no --target beside it, found {options.target}: it judges every target")
+    found: dict[str, _Judged] = {}
+    names = fleet_targets_of(Path(options.config) if options.config else None)
+    for name in names:
+        try:
+            found[name] = _judge(argparse.Namespace(**{**vars(options), "target": name}), store)
+        except DrillError as error:
+            code = error.exit_code
+            facts = {"target": name, "exit_code": code, "all_codes": [code], "error": str(error)}
+            found[name] = _Judged((code,), facts)
+            if not options.json:
+                print(printable(f"{name}: {error}"))
+        if not options.json:
+            print()
+    codes = judge.in_order({code for each in found.values() for code in each.codes})
+    code = codes[0] if codes else 0
+    if options.json:
+        print(to_json({"exit_code": code, "all_codes": codes, "targets": [each.facts for each in found.values()]}))
+    else:
+        wrong = ", ".join(f"{name} {each.codes[0]}" for name, each in found.items() if each.codes)
+        sound = sum(not each.codes for each in found.values())
+        print(
+            printable(f"{counted(len(found), 'target')}: {sound} as they should be" + (f"; {wrong}" if wrong else ""))
+        )
+    return code
+
+
+def _judge(options: argparse.Namespace, store: Path) -> _Judged:
+    """Judge the target that the options name, and show it unless JSON is asked for."""
     kind_of(read_options(options, tables=True).target)  # one whose posture nobody judges is refused before AWS is asked
     reached = open_target(options, tables=True)
     try:
@@ -64,13 +117,11 @@ def run(options: argparse.Namespace) -> int:
     judged = judge.judge(facts)
     results = acknowledged.acknowledge(judged, *known)
     codes = judge.exit_codes(results)
-    if options.json:
-        print(to_json(_facts(reached, facts, results, codes)))
-    else:
+    if not options.json:
         show(reached, results, Screen())
         for remark in acknowledged.remarks(judged, *known):
             print(printable(remark))
-    return codes[0] if codes else 0
+    return _Judged(codes, _facts(reached, facts, results, codes))
 
 
 def _facts(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from drills.errors import COULD_NOT_RUN, OBJECTIVE_MISSED, VERIFICATION_FAILED
 from drills.model.finding import CheckResult
@@ -46,3 +46,9 @@ def exit_codes(results: Sequence[CheckResult]) -> tuple[int, ...]:
     if any(each.not_checked or (each.requirement, each.outcome) == ("required", "not verified") for each in results):
         codes.append(COULD_NOT_RUN)
     return tuple(codes)
+
+
+def in_order(codes: Collection[int]) -> tuple[int, ...]:
+    """Return the codes of several targets as those of one, the first one first: what is wrong, what is missed, the others."""
+    first = [each for each in (VERIFICATION_FAILED, OBJECTIVE_MISSED) if each in codes]
+    return (*first, *sorted(each for each in codes if each not in first))

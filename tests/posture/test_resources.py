@@ -420,6 +420,29 @@ def test_the_command_judges_each_kind(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_every_target_is_judged_whatever_becomes_of_another(
+    resources: ProtectedResources, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A database that is not there keeps no table from being judged; the worst code is that of the command; JSON has each."""
+    config = tmp_path / "drill.toml"
+    others = (
+        '[targets.gone]\ninstance = "nobody"\n[targets.left]\ntable = "left"\nvault = "left"\nonly_by_name = true\n'
+    )
+    config.write_text(resources.config.read_text() + others)
+    where = ["--config", str(config), "--endpoint-url", resources.sandbox.endpoint, "--store", str(tmp_path / "store")]
+    assert cli.main(["posture", "--all", *where, "--json"]) == 11
+    facts = json.loads(capsys.readouterr().out)
+    assert cli.main(["posture", "--all", *where]) == 11
+    text = capsys.readouterr().out
+
+    assert (facts["exit_code"], facts["all_codes"][0]) == (11, 11)
+    judged = {each["target"]: (each["kind"], each["exit_code"]) for each in facts["targets"]}
+    assert judged == {"table": ("table", 0), "volume": ("volume", 0), "gone": ("instance", 11)}
+    assert text.rstrip().endswith("3 targets: 2 as they should be; gone 11")
+    assert cli.main(["posture", "--all", "--target", "table", *where]) == 2
+    assert "expected no --target beside it" in capsys.readouterr().err
+
+
 def target_of(folder: Path, word: str, more: str) -> Target:
     """A target of a kind with further lines in its table of drill.toml."""
     name = {"table": "orders", "volume": "vol-0123456789abcdef0", "instance": "orders"}[word]
