@@ -23,6 +23,7 @@ from drills.config.posture import Parity, PostureConfig, PreflightConfig
 from drills.config.table import Table
 from drills.config.values import (
     AURORA,
+    NO_DRILLS,
     Account,
     Cidr,
     DatabaseId,
@@ -235,6 +236,8 @@ class Target(Table):
     @classmethod
     def _named_by_cluster(cls, raw: Any) -> Any:
         """Take a cluster's name for the name of the database, and its engine for Aurora's; or what is no database for it."""
+        if isinstance(raw, Mapping) and (none := next((each for each in NO_DRILLS if each.key in raw), None)):
+            raise refuse(f"a database, a table, a volume or a file system; {none.why}", raw[none.key])
         keys = ("cluster", *(kind.key for kind in OTHERS.values()))
         for key in keys[1:]:
             if isinstance(raw, Mapping) and isinstance(raw.get(key), str):

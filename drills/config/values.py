@@ -11,6 +11,7 @@ import ipaddress
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -238,6 +239,30 @@ _DSQL = re.compile(r"^arn:[^:]*:dsql:|\.dsql\.")
 _NO_DSQL = "Aurora DSQL is not supported, because RDS has neither its clusters nor its backups"
 
 
+@dataclass(frozen=True, slots=True)
+class NoDrill:
+    """What AWS Backup protects and nothing here drills: the key by which a target would name one, and its service in an ARN."""
+
+    key: str
+    service: str
+    in_words: str
+
+    def is_arn(self, text: str) -> bool:
+        """Return whether a text is the ARN of one."""
+        return bool(re.match(rf"arn:[\w-]+:{self.service}:", text))
+
+    @property
+    def why(self) -> str:
+        """The refusal, with the page that says what to use instead."""
+        return f"of {self.in_words} there are no drills: see docs/other-kinds.md for what to use instead"
+
+
+NO_DRILLS = (
+    NoDrill("bucket", "s3", "an S3 bucket"),
+    NoDrill("gateway_volume", "storagegateway", "a Storage Gateway volume"),
+)
+
+
 def _table_name(raw: str) -> str:
     """Return the name of a DynamoDB table (DynamoDB API reference, CreateTable)."""
     if not re.fullmatch(r"[a-zA-Z0-9_.-]{3,255}", raw):
@@ -270,6 +295,8 @@ def _instance_id(raw: str) -> str:
     text = raw.strip()
     if _DSQL.search(text):
         raise refuse(f"an RDS for PostgreSQL instance; {_NO_DSQL}", raw)
+    if other := next((each for each in NO_DRILLS if each.is_arn(text)), None):
+        raise refuse(f"the identifier of an RDS instance; {other.why}", raw)
     if text.startswith("arn:") and ":cluster" in text:
         raise refuse("the identifier of an Aurora cluster, under the key cluster, and not its ARN", raw)
     if text.startswith("arn:"):

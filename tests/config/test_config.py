@@ -283,6 +283,16 @@ REFUSED = [
     ('[targets.a]\nengine = "dsql"', "Aurora DSQL is not supported"),
     (f'[targets.a]\ninstance = "arn:aws:dsql:eu-central-1:{ACCOUNT}:cluster/x"', "Aurora DSQL is not supported"),
     ('[targets.a]\ninstance = "abc.dsql.eu-central-1.on.aws"', "Aurora DSQL is not supported"),
+    ('[targets.a]\nbucket = "orders"', "of an S3 bucket there are no drills: see docs/other-kinds.md"),
+    (
+        '[targets.a]\ngateway_volume = "vol-1"',
+        "of a Storage Gateway volume there are no drills: see docs/other-kinds.md",
+    ),
+    ('[targets.a]\ninstance = "arn:aws:s3:::orders"', "of an S3 bucket there are no drills: see docs/other-kinds.md"),
+    (
+        f'[targets.a]\ninstance = "arn:aws:storagegateway:eu-central-1:{ACCOUNT}:gateway/sgw-1/volume/vol-1"',
+        "of a Storage Gateway volume there are no drills",
+    ),
     ('[targets.a]\nengine = "mysql"', 'targets.a.engine: expected "postgres" or "aurora-postgresql", found "mysql"'),
     (
         f'[targets.a]\ninstance = "arn:aws:rds:eu-central-1:{ACCOUNT}:cluster:x"',
