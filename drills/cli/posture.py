@@ -176,8 +176,8 @@ def short_names(text: str, account: str, region: str) -> str:
 
     The ARN of an instance or a recovery point alone is wider than most terminals.
     """
-    here = rf"\barn:aws[\w-]*:(?:rds|backup|kms|dynamodb|ec2):{re.escape(region)}:(?:{re.escape(account)})?:"
-    kinds = "db|cluster|snapshot|cluster-snapshot|backup-vault|backup-plan|recovery-point|table|volume"
+    here = rf"\barn:aws[\w-]*:(?:rds|backup|kms|dynamodb|ec2|elasticfilesystem):{re.escape(region)}:(?:{re.escape(account)})?:"
+    kinds = "db|cluster|snapshot|cluster-snapshot|backup-vault|backup-plan|recovery-point|table|volume|file-system"
     return re.sub(rf"{here}(?:(?:{kinds})[:/])?", "", text)
 
 

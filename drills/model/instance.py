@@ -109,6 +109,7 @@ OTHERS: Mapping[str, OtherKind] = MappingProxyType(
                 services=("backup", "efs", "sts"),
                 verdicts=("rto", "rpo", "available", "settings", "contents"),
                 tag="efs",
+                posture=("restore testing", "encryption"),
             ),
         )
     }

@@ -111,3 +111,17 @@ VOLUME = Subject(
         "aws ec2 copy-snapshot --encrypted --kms-key-id KEY, and restore the source from that copy",
     ),
 )
+FILE_SYSTEM = Subject(
+    word="file system",
+    key="file_system",
+    one="a file system",
+    arn="arn:aws:elasticfilesystem:{region}:{account}:file-system/{name}",
+    protected="EFS",
+    page="docs/efs.md",
+    unencrypted="back it up to a vault that has a key",
+    by_arn=(
+        "a selection by tag, which can be set of a restored file system as well",
+        "a restored file system has another id, under which it is not backed up",
+    ),
+    cold="moved",
+)

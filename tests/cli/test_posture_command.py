@@ -18,6 +18,7 @@ ACCOUNT, REGION = "123456789012", "eu-central-1"
         (f"vault arn:aws:backup:{REGION}:{ACCOUNT}:backup-vault:nightly", "vault nightly"),
         (f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/orders", "orders"),
         (f"arn:aws:ec2:{REGION}:{ACCOUNT}:volume/vol-1 and arn:aws:ec2:{REGION}::snapshot/snap-1", "vol-1 and snap-1"),
+        (f"arn:aws:elasticfilesystem:{REGION}:{ACCOUNT}:file-system/fs-1", "fs-1"),
         # what is elsewhere keeps its whole name: that it is elsewhere is what it says
         (f"arn:aws:rds:us-east-1:{ACCOUNT}:db:orders", f"arn:aws:rds:us-east-1:{ACCOUNT}:db:orders"),
         (f"arn:aws:rds:{REGION}:999999999999:db:orders", f"arn:aws:rds:{REGION}:999999999999:db:orders"),

@@ -1,4 +1,4 @@
-"""Posture of DynamoDB tables and EBS volumes: what AWS Backup tells of them, and what each kind tells of itself."""
+"""Posture of tables, volumes and file systems: what AWS Backup tells of them, and what each kind tells of itself."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from drills.posture.backup_reader import BackupReader
 from drills.posture.facts import Key, OwnerPolicy, PostureFacts, Protection, RestoreTest
 from drills.posture.judge import exit_codes, judge
 from drills.posture.kinds import all_kinds
+from drills.posture.kinds.file_system import FileSystemFacts
 from drills.posture.kinds.kind import Source
 from drills.posture.kinds.table import TableFacts
 from drills.posture.kinds.volume import VolumeFacts
@@ -32,7 +33,7 @@ from tests.support.protected_resources import ProtectedResources, protected_reso
 
 pytestmark = pytest.mark.sandbox
 DENIED = NotVerified("AccessDenied: needs a right")
-WORDS = ("table", "volume")
+WORDS = ("table", "volume", "file_system")
 Change = Callable[[PostureFacts], PostureFacts]
 
 
@@ -81,7 +82,8 @@ def test_posture_reads_alone_and_its_policies_allow_each_call(resources: Protect
     called = {
         f"{call['service']}:{call['operation']}"
         for call in resources.sandbox.control.calls()[before:]
-        if call["operation"].startswith(("Describe", "Get", "List")) or call["service"] in ("dynamodb", "ec2", "backup")
+        if call["operation"].startswith(("Describe", "Get", "List"))
+        or call["service"] in ("dynamodb", "ec2", "efs", "backup")
     }
 
     assert actions_of(called) - allowed("posture") - allowed("posture-resources") == set()
@@ -144,6 +146,9 @@ PROVOKED: list[tuple[str, str, Change, str, str, str]] = [
     ("volume", "key", without_encryption, "warning", "not encrypted", "create-volume"),
     ("table", "key", without_encryption, "warning", "not encrypted", "advanced features"),
     ("table", "key", lambda f: with_key(f, KeyState="Disabled"), "error", "Disabled", "aws kms enable-key"),
+    ("file_system", "protection", lambda f: replace(f, instance=None), "error", "none of that name", "correct file_system"),
+    ("file_system", "protection", lambda f: by(f, "ARN"), "warning", "a restored file system has another id", "tag the file"),
+    ("file_system", "key", without_encryption, "warning", "not encrypted", "a vault that has a key"),
     ("volume", "key", lambda f: with_key(f, KeyManager="AWS"), "warning", "cannot be shared", "aws ec2 copy-snapshot"),
 ]  # fmt: skip
 
@@ -172,6 +177,7 @@ NOTHING_FOUND: list[tuple[str, str, Change]] = [
     ("table", "protection", lambda f: by(f, "ARN")),
     # AWS Backup moves points of tables to cold storage
     ("table", "rules", lambda f: with_rule(f, Lifecycle=COLD)),
+    ("file_system", "rules", lambda f: with_rule(f, Lifecycle=COLD)),
     # and copies them to another account and region at once
     ("volume", "rules", lambda f: with_rule(f, CopyActions=[{"DestinationBackupVaultArn": ABROAD}])),
     # under the key of their vault, which a copy to another account leaves behind
@@ -189,7 +195,10 @@ def test_what_only_databases_lack_is_no_finding_of_the_others(
     assert (result.outcome, result.findings) == ("met", ())
 
 
-@pytest.mark.parametrize(("word", "gone"), [("table", "nowhere"), ("volume", "vol-00000000000000000")])
+@pytest.mark.parametrize(
+    ("word", "gone"),
+    [("table", "nowhere"), ("volume", "vol-00000000000000000"), ("file_system", "fs-00000000000000000")],
+)
 def test_a_source_that_is_gone_is_a_finding_and_the_rest_is_judged(
     resources: ProtectedResources, word: str, gone: str
 ) -> None:
@@ -291,7 +300,7 @@ def test_the_plan_that_tests_the_source_is_found_by_its_arn_and_by_its_tags(reso
 
 def with_own(facts: PostureFacts, **changes: Any) -> PostureFacts:
     """The facts with something changed that the kind itself has read."""
-    assert isinstance(facts.own, TableFacts | VolumeFacts)
+    assert isinstance(facts.own, TableFacts | VolumeFacts | FileSystemFacts)
     return replace(facts, own=replace(facts.own, **changes))
 
 
@@ -339,6 +348,8 @@ OF_ITSELF: list[tuple[str, str, Change, str, str, str]] = [
     ),
     ("volume", "encryption", lambda f: described(f, Encrypted=False), "warning", "not encrypted", "create-volume"),
     ("volume", "encryption", lambda f: with_own(f, key={"KeyState": "PendingDeletion"}), "error", "Pending", "cancel-key"),
+    ("file_system", "encryption", lambda f: described(f, Encrypted=False), "warning", "not encrypted", "start-restore-job"),
+    ("file_system", "encryption", lambda f: with_own(f, key=None), "error", "no such key", "aws kms"),
     ("volume", "lineage", lambda f: with_own(f, snapshot=None), "error", "none in EC2", "start-backup-job"),
     ("volume", "lineage", lambda f: snapshot(f, VolumeId="vol-other"), "error", "one of vol-other", "who changed the vault"),
     ("volume", "lineage", lambda f: snapshot(f, State="error"), "error", "error", "StateMessage"),
@@ -378,6 +389,7 @@ UNREAD: list[tuple[str, Change, set[str]]] = [
     ("table", lambda f: with_own(f, key=DENIED), {"encryption"}),
     ("volume", lambda f: with_own(f, key=DENIED), {"encryption"}),
     ("volume", lambda f: with_own(f, snapshot=DENIED), {"lineage"}),
+    ("file_system", lambda f: with_own(f, key=DENIED), {"encryption"}),
     ("volume", lambda f: replace(f, points=DENIED), {"freshness", "key", "lineage"}),
     ("table", lambda f: replace(f, tests=DENIED), {"restore testing"}),
     ("table", lambda f: replace(f, tests=(RestoreTest({"RestoreTestingPlanName": "w"}, DENIED),)), {"restore testing"}),
@@ -411,11 +423,11 @@ def test_the_command_judges_each_kind(
     facts = json.loads(capsys.readouterr().out)
 
     name = resources.targets[word].instance
-    assert text.startswith(f"{word} {name} in account {resources.clients.account}")
+    assert text.startswith(f"{word.replace('_', ' ')} {name} in account {resources.clients.account}")
     assert "SIMULATED" in text
     assert "arn:" not in text
     assert "automated backups" not in text
-    assert (facts["kind"], facts["instance"], facts["exit_code"]) == (word, name, 0)
+    assert (facts["kind"], facts["instance"], facts["exit_code"]) == (word.replace("_", " "), name, 0)
     assert [each["name"] for each in facts["results"]] == list(POSTURE_OF[word])
     assert list(tmp_path.iterdir()) == []
 
@@ -437,8 +449,9 @@ def test_every_target_is_judged_whatever_becomes_of_another(
 
     assert (facts["exit_code"], facts["all_codes"][0]) == (11, 11)
     judged = {each["target"]: (each["kind"], each["exit_code"]) for each in facts["targets"]}
-    assert judged == {"table": ("table", 0), "volume": ("volume", 0), "gone": ("instance", 11)}
-    assert text.rstrip().endswith("3 targets: 2 as they should be; gone 11")
+    whole = {key: (key.replace("_", " "), 0) for key in WORDS}
+    assert judged == {**whole, "gone": ("instance", 11)}
+    assert text.rstrip().endswith("4 targets: 3 as they should be; gone 11")
     assert cli.main(["posture", "--all", "--target", "table", *where]) == 2
     assert "expected no --target beside it" in capsys.readouterr().err
 

@@ -162,7 +162,7 @@ def test_a_restore_is_given_a_new_file_system_as_the_point_or_the_source_tells()
 @pytest.mark.parametrize(
     ("text", "command", "said"),
     [
-        ("", ("posture",), 'expected a target that is a database, found the file system "fs-'),
+        ("", ("preflight",), 'expected a target that is a database, found the file system "fs-'),
         ("", ("run", "--damage", "item"), "--damage: expected a target that is a database, found an EFS file system"),
         ('volume = "vol-0123456789abcdef0"', ("run",), "a target is one thing"),
         ('manifest = "m.json"', ("run",), "only what a file system has"),

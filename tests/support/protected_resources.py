@@ -1,4 +1,4 @@
-"""A sandbox with a DynamoDB table and an EBS volume that are protected as posture asks for, four days after they were."""
+"""A sandbox with a table, a volume and a file system that are protected as posture asks for, four days after they were."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ copies = 1
 
 @dataclass(frozen=True)
 class ProtectedResources:
-    """The sandbox, and by word the target of each kind as drill.toml describes it."""
+    """The sandbox, and by key the target of each kind as drill.toml describes it."""
 
     sandbox: RunningSandbox
     clients: Clients
@@ -81,6 +81,12 @@ def make_volume(clients: Clients, key: str) -> str:
     return str(made["VolumeId"])
 
 
+def make_file_system(clients: Clients, key: str) -> str:
+    """An encrypted file system; its id."""
+    made = clients.client("efs").create_file_system(CreationToken="media", Encrypted=True, KmsKeyId=key, Tags=[TAG])
+    return str(made["FileSystemId"])
+
+
 @contextmanager
 def protected_resources(folder: Path) -> Iterator[ProtectedResources]:
     """One of each kind, selected by its tag; `folder` gets the drill.toml."""
@@ -92,6 +98,7 @@ def protected_resources(folder: Path) -> Iterator[ProtectedResources]:
         plan, role = protect(sandbox, clients)
         key = clients.kms.create_key()["KeyMetadata"]["Arn"]
         names = {"table": make_table(clients, key), "volume": make_volume(clients, key)}
+        names["file_system"] = make_file_system(clients, key)
         sandbox.control.forward(4 * DAY)
         eventually(lambda: _settled(clients, len(names)), "the points of the plan")
         config = folder / "drill.toml"

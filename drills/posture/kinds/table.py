@@ -16,10 +16,10 @@ from drills.durations import show_duration
 from drills.model.finding import CheckResult
 from drills.model.parity import NotVerified
 from drills.model.point import RecoveryPoint
-from drills.posture.backup_reader import kms_of
 from drills.posture.facts import Document, PostureFacts
 from drills.posture.judgement import Judgement
 from drills.posture.keys import judge_enabled
+from drills.posture.kinds.encrypted import read_key
 from drills.posture.kinds.kind import Source, SourceKind
 from drills.posture.restore_tests import restore_testing
 from drills.posture.subjects import TABLE
@@ -58,8 +58,7 @@ def _own(clients: Clients, facts: PostureFacts) -> TableFacts | None:
         "dynamodb:DescribeContinuousBackups",
         lambda: client.describe_continuous_backups(TableName=facts.instance_id)["ContinuousBackupsDescription"],
     )
-    read = read_or_not_verified("kms:DescribeKey", lambda: aws.key_metadata(kms_of(clients, arn), arn)) if arn else None
-    return TableFacts(backups, read)
+    return TableFacts(backups, read_key(clients, arn))
 
 
 def _key_of(described: Document) -> str:

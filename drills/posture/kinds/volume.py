@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from drills.aws import owned
-from drills.aws import read as aws
 from drills.aws.calls.answers import first
 from drills.aws.read import none_if_missing
 from drills.aws.session import Clients
@@ -16,10 +15,9 @@ from drills.aws.settings import read_or_not_verified
 from drills.model.finding import CheckResult
 from drills.model.parity import NotVerified
 from drills.model.point import RecoveryPoint
-from drills.posture.backup_reader import kms_of
 from drills.posture.facts import Document, PostureFacts
 from drills.posture.judgement import Judgement
-from drills.posture.keys import judge_enabled
+from drills.posture.kinds import encrypted
 from drills.posture.kinds.kind import Source, SourceKind
 from drills.posture.points import newest
 from drills.posture.restore_tests import restore_testing
@@ -50,9 +48,9 @@ def _points(clients: Clients, name: str, vault: str | None) -> tuple[RecoveryPoi
 
 
 def _own(clients: Clients, facts: PostureFacts) -> VolumeFacts:
-    arn, point = str((facts.instance or {}).get("KmsKeyId") or ""), newest(facts)
+    point = newest(facts)
     return VolumeFacts(
-        read_or_not_verified("kms:DescribeKey", lambda: aws.key_metadata(kms_of(clients, arn), arn)) if arn else None,
+        encrypted.read_key(clients, (facts.instance or {}).get("KmsKeyId")),
         read_or_not_verified("ec2:DescribeSnapshots", lambda: _snapshot(clients, point.snapshot_id)) if point else None,
     )
 
@@ -65,25 +63,9 @@ def _snapshot(clients: Clients, number: str) -> Document | None:
 
 
 def encryption(facts: PostureFacts) -> CheckResult:
-    """Judge that the volume is encrypted, under a key that works: no instance attaches it without."""
-    judged = Judgement("encryption")
-    if facts.instance is None or not isinstance(facts.own, VolumeFacts):
-        return judged.result("", nothing="there is no volume")
-    if not facts.instance.get("Encrypted"):
-        judged.count()
-        judged.find(
-            "warning",
-            facts.arn,
-            expected="an encrypted volume",
-            found="it is not encrypted, and neither are its snapshots",
-            remedy=facts.subject.unencrypted,
-        )
-        return judged.result("the volume is not encrypted")
-    arn = str(facts.instance.get("KmsKeyId") or "")
-    if judged.was_read(arn, facts.own.key) and not isinstance(facts.own.key, NotVerified):
-        judged.count()
-        judge_enabled(judged, arn, facts.own.key)
-    return judged.result("encrypted, and its key is enabled")
+    """Judge the volume's own key: no instance attaches it without."""
+    key = facts.own.key if isinstance(facts.own, VolumeFacts) else None
+    return encrypted.judge(facts, key, facts.subject.unencrypted)
 
 
 def lineage(facts: PostureFacts) -> CheckResult:
