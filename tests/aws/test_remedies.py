@@ -32,6 +32,8 @@ SAID = [
     ("AccessDenied", "User: x is not authorized to perform: rds:AddTagsToResource because no permissions boundary allows the "
      "action", "A boundary or a session's policy denies it"),
     ("UnauthorizedOperation", "You are not authorized to perform this operation.", "The role lacks the right"),
+    ("AccessDeniedException", "Insufficient privileges to perform this action.",
+     "A shared vault is asked about without its account"),
     ("", "IAM Role arn:aws:iam::123456789012:role/r cannot be assumed by AWS Backup", "AWS Backup may not assume its role"),
     ("KMSKeyNotAccessibleFault", "The source snapshot KMS key [arn:aws:kms:k] does not exist, is not enabled or you do not have "
      "permissions to access it.", "The key cannot be used"),

@@ -267,6 +267,19 @@ def test_of_what_is_no_database_it_says_the_restore_job(
     assert f"  need the rights of {facts['policies'][0]}, infra/iam/lock.json\n" in read
 
 
+def test_a_vault_that_another_account_shares_is_named_with_it_and_needs_a_right_more(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No call is told twice, though two policies allow it; the wait for an approval is among the limits."""
+    access = '[targets.one.vault_access]\naccount = "111111111111"\napproval = "4h"\n'
+    facts = told(tmp_path, capsys, OTHER.format(key="table", name="orders") + access)
+    (request,) = facts["requests"].values()
+    assert request["RecoveryPointArn"] == "that of the newest recovery point of orders in vault of account 111111111111"
+    assert "infra/iam/air-gapped.json" in facts["policies"]
+    assert facts["writes"]["backup"] == ["StartRestoreJob"]
+    assert "targets.one.vault_access.approval" in {each["key"] for each in facts["limits"]}
+
+
 def test_the_request_of_each_kind_is_that_which_its_drill_sends(monkeypatch: pytest.MonkeyPatch) -> None:
     """The members of StartRestoreJob and the names of the metadata: those that the guard and the points of the kind give it."""
     sent: list[dict[str, Any]] = []

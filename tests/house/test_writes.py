@@ -27,7 +27,7 @@ SERVICES = (
         "elbv2",
         "events",
     ),
-    *("iam", "kms", "lambda", "logs", "rds", "route53", "s3", "secretsmanager", "sns", "ssm", "sts"),
+    *("iam", "kms", "lambda", "logs", "mpa", "ram", "rds", "route53", "s3", "secretsmanager", "sns", "ssm", "sts"),
 )
 STAGE = "sets the scene in the sandbox, whose clients alone have the role for it"
 WRITES: dict[str, tuple[str, set[str]]] = {
@@ -60,6 +60,13 @@ WRITES: dict[str, tuple[str, set[str]]] = {
             *("create_backup_vault", "start_backup_job"),
         },
     ),
+    "drills/run/table/lent.py": (
+        STAGE,
+        {
+            *("create_logically_air_gapped_backup_vault", "put_backup_vault_access_policy"),
+            *("create_resource_share", "start_copy_job"),
+        },
+    ),
     "drills/run/volume/stage.py": (STAGE, {"create_volume"}),
     "drills/run/file_system/stage.py": (
         STAGE,
@@ -87,7 +94,8 @@ STAGES = {
         "drills/run/context.py",
     ),
     "drills/run/file_system/stage.py",
-    *("drills/run/cutover.py", "drills/run/stage.py", "drills/run/table/stage.py", "drills/run/volume/stage.py"),
+    *("drills/run/cutover.py", "drills/run/stage.py", "drills/run/table/lent.py", "drills/run/table/stage.py"),
+    "drills/run/volume/stage.py",
 }
 OPENS = {"drills/aws/session.py"}
 

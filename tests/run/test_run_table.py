@@ -21,6 +21,22 @@ newest = "placed_at"
 """
 
 
+def test_a_whole_run_restores_a_table_from_an_air_gapped_vault_that_another_account_shares() -> None:
+    """Exit 0 with every promise kept, the type of the vault in the report, and an isolated copy among the controls."""
+    with made_place() as place:
+        (place.checkout / "table.toml").write_text(CONFIG + '[targets.orders.vault_access]\naccount = "210987654321"\n')
+        ran = drills(place, "run", "--config", "table.toml")
+        assert ran.status == 0, ran.out + ran.err
+        record = ran.record
+        assert {each.outcome for each in record.promises} == {"passed"}
+        (restoration,) = record.restorations
+        assert restoration.point is not None
+        assert restoration.point.arn.split(":")[4] == "210987654321"
+        assert "table-vault, a logically air-gapped vault" in ran.read("report.html")
+        assert [each.state for each in record.resources] == ["gone"]
+        assert nothing_left(place)
+
+
 def test_a_whole_run_of_a_damaged_table_fails_by_its_items_alone_and_leaves_nothing() -> None:
     """Exit 11 with every promise tried and one broken, the scratch table gone, a sealed bundle, and a page that names the table."""
     with made_place() as place:

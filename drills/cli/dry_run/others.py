@@ -30,10 +30,11 @@ def name_of(kind: OtherKind) -> ScratchName:
 
 def request(effective: Config) -> dict[str, Any]:
     """Return the request StartRestoreJob of the run; in words what only the recovery point tells."""
-    target, kind = effective.target, _kind(effective)
+    target, kind, owner = effective.target, _kind(effective), effective.target.vault_access.account
+    vault = f"{target.vault} of account {owner}" if owner else target.vault
     token = str(ScratchName(RUN, "recovery"))
     return {
-        "RecoveryPointArn": f"that of the {target.sample.text} recovery point of {target.instance} in {target.vault}",
+        "RecoveryPointArn": f"that of the {target.sample.text} recovery point of {target.instance} in {vault}",
         "IamRoleArn": target.restore.backup_role_arn or "a role of the sandbox",
         "Metadata": _metadata(kind),
         "IdempotencyToken": token,
@@ -62,7 +63,9 @@ def is_locked(effective: Config) -> bool:
 
 def policies(effective: Config) -> tuple[str, ...]:
     """Return the policies with the rights of the run, as paths in the checkout."""
-    return (f"{IAM}/{_kind(effective).tag}.json", *([f"{IAM}/lock.json"] if is_locked(effective) else []))
+    shared = effective.target.vault_access.account is not None
+    further = {f"{IAM}/lock.json": is_locked(effective), f"{IAM}/air-gapped.json": shared}
+    return (f"{IAM}/{_kind(effective).tag}.json", *(policy for policy, needed in further.items() if needed))
 
 
 @functools.cache
@@ -76,7 +79,8 @@ def calls(policy: str) -> tuple[str, ...]:
 def by_service(effective: Config, *, reads: bool) -> dict[str, list[str]]:
     """Return the calls that read, or those that change something, by service."""
     found: dict[str, list[str]] = {}
-    for each in (call for policy in policies(effective) for call in calls(policy) if is_read(call) == reads):
+    every = dict.fromkeys(call for policy in policies(effective) for call in calls(policy))
+    for each in (call for call in every if is_read(call) == reads):
         service, _, name = each.partition(":")
         found.setdefault(service, []).append(name)
     return found

@@ -22,6 +22,7 @@ from drills.files import write_atomically
 from drills.record import Journal
 from drills.run import context, lifeline
 from drills.run.scene import plan
+from drills.run.table.lent import lend
 from drills.sandbox_client import SandboxControl
 from drills.tables.manifest import to_json
 from drills.tables.read import ReadOptions, take_manifest
@@ -67,6 +68,9 @@ def _stage(folder: Path, journal: Journal) -> None:
     taken = take_manifest(client, target.instance, ReadOptions(), clock)
     write_atomically(folder / context.MANIFEST_NAME, to_json(taken))
     point = protect(clients, effective, arn, journal)
+    if target.vault_access.account:
+        journal.enter("lend the vault", note="an air-gapped one, which another account owns and shares")
+        point = lend(clients, effective, service.endpoint, point)
     if choices.damage:
         journal.enter("damage the backup", note="as --damage asked")
         for done in SandboxControl(service.endpoint).damage(point, choices.damage):

@@ -16,7 +16,7 @@ from moto.backup.exceptions import InvalidParameterValueException, InvalidReques
 from moto.ram.models import ResourceShare, ram_backends
 
 from drills.sandbox.backup.errors import AccessDeniedException
-from drills.sandbox.backup.kinds.protected import AURORA, EBS, RDS
+from drills.sandbox.backup.kinds.protected import AURORA, EBS, EFS, RDS
 from drills.sandbox.backup.models import AIR_GAPPED, RESTORE_ACCESS, RecoveryPoint, Vault
 from drills.sandbox.backup.points import Points
 from drills.sandbox.backup.region import Region
@@ -29,6 +29,7 @@ REFUSED = {
     RDS: "RDS instances are not supported in a logically air-gapped vault.",
     AURORA: "This sandbox keeps no Aurora clusters in a logically air-gapped vault; AWS Backup does.",
     EBS: "This sandbox keeps no EBS volumes in a logically air-gapped vault; AWS Backup does.",
+    EFS: "This sandbox keeps no EFS file systems in a logically air-gapped vault; AWS Backup does.",
 }
 
 
