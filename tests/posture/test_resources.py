@@ -483,6 +483,14 @@ def test_what_is_said_of_posture_is_of_the_kind(tmp_path: Path) -> None:
             target_of(tmp_path, word, more)
 
 
+def test_a_vault_of_another_account_is_judged_where_it_is_filled(tmp_path: Path) -> None:
+    """A table that is restored from a shared vault has its plan and its jobs in another account: AWS is not asked."""
+    shared = target_of(tmp_path, "table", '[targets.a.vault_access]\naccount = "111111111111"')
+
+    with pytest.raises(ConfigError, match="judged in the account of the source"):
+        all_kinds.kind_of(shared)
+
+
 def test_each_kind_that_posture_judges_is_one_that_a_target_can_be() -> None:
     """What is judged of a kind is what its entry among the kinds of targets names, in that order."""
     words = {each.subject.word: each for each in all_kinds.KINDS}

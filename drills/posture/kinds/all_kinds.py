@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from drills.config.load import Target
+from drills.errors import ConfigError
 from drills.posture.kinds import database, file_system, table, volume
 from drills.posture.kinds.kind import SourceKind
 
@@ -14,6 +15,11 @@ def kind_of(target: Target) -> SourceKind:
     word = target.other.source if target.other else target.kind
     if all(each.subject.word != word for each in KINDS):
         target.require_database("drills posture")
+    if owner := target.vault_access.account:
+        raise ConfigError(
+            f"drills posture: expected a target whose vault this account owns, found vault_access.account {owner}: its backups are "
+            "judged in the account of the source, by a target without vault_access"
+        )
     return of_word(word)
 
 
