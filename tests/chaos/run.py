@@ -33,7 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background process ignores
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     KEPT.mkdir(parents=True, exist_ok=True)
-    return max([_pass(KINDS[name], given) for name in given.kind or KINDS])
+    try:
+        return max([_pass(KINDS[name], given) for name in given.kind or KINDS])
+    except KeyboardInterrupt:
+        print("ended early: --resume goes on, --write writes what is kept")
+        return 1
 
 
 def _parser() -> argparse.ArgumentParser:

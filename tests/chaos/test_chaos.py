@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from drills import record
+from tests.chaos import resources
 from tests.chaos.cases import (
     BEFORE,
     FURTHER,
@@ -29,6 +30,9 @@ from tests.chaos.table import Result, page, part, parts_of
 from tests.chaos.world import World, standing
 from tests.support.example_record import green_drill
 from tests.support.paths import CHECKOUT
+from tests.support.rds import eventually
+from tests.support.sandbox import RunningSandbox
+from tests.support.volumes import kept_volume
 
 ALL = every_case(INSTANCE, 0, 7)
 SCHEMA = json.loads((CHECKOUT / "reports/drill.schema.json").read_text(encoding="utf-8"))
@@ -141,6 +145,20 @@ def test_a_part_is_written_without_a_change_of_the_others() -> None:
 
     assert parts_of(text) == parts
     assert page(parts_of(text), "## Drills again and again\n\nWritten by a soak.\n") == text
+
+
+@pytest.mark.sandbox
+def test_what_is_there_is_known_by_the_names_that_a_record_gives(sandbox: RunningSandbox) -> None:
+    """A volume by its name, one without a name by the restore job that made it; each can be removed by that."""
+    sandbox.control.clear_faults()
+    with kept_volume(sandbox) as kept:
+        job = kept.start(kept.metadata())
+        kept.ended(job)
+        found = resources.there(sandbox)
+        assert {f"ebs-volume {kept.id}", f"ebs-volume {job}"} <= set(found)
+        found[f"ebs-volume {job}"]()
+        eventually(lambda: f"ebs-volume {job}" not in resources.there(sandbox), "the volume to be gone")
+        assert f"ebs-volume {kept.id}" in resources.there(sandbox)
 
 
 @pytest.fixture(scope="module")
