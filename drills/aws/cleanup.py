@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from drills.aws.calls.outcome import is_in_use, passes
 from drills.aws.guarded.guard import Gone, Guard, Mine, Protected
 from drills.aws.guarded.names import LOCK_PREFIX, LOG_GROUPS
-from drills.aws.owned import BY_JOB, RESTORING
+from drills.aws.owned import BY_JOB, OF_UNKNOWN_JOB, RESTORING, jobs_since
 from drills.aws.read import RUN_TAG, is_not_found
 from drills.aws.remedies import error_text
 from drills.aws.scratch import mark_gone, remaining_resources
@@ -70,6 +70,8 @@ def remove_all(
 def removal_command(resource: Resource) -> str:
     """Return the command by which a person removes a resource that a clean-up has left. Pure."""
     region = f" --region {resource.region}" if resource.region else ""
+    if resource.kind == "ebs-volume" and resource.id.endswith(OF_UNKNOWN_JOB) and not resource.resource_id:
+        return f"{jobs_since(resource.id)}{region}"  # no name and no tag: which of these it is a person has to see
     # a group of EC2 is removed by its id alone, which records of earlier versions have in the note
     noted = re.search(r"\bsg-[0-9a-f]+", resource.note)
     known = resource.resource_id or (noted[0] if noted else "")

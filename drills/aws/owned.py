@@ -150,8 +150,8 @@ def _volumes(clients: Clients, name: str) -> list[Raw]:
     tagged = _described(clients, [{"Name": "tag:Name", "Values": [name]}])
     if not tagged and name.endswith(f"-{OF_UNKNOWN_JOB}"):
         raise Refused(
-            f"expected the restore job of {name} in its name, found that StartRestoreJob was not answered: see what was begun with "
-            "aws backup list-restore-jobs --by-resource-type EBS, and remove a volume of it that has no tags"
+            f"expected the restore job of {name} in its name, found that StartRestoreJob was not answered: see what was begun "
+            f"since with {jobs_since(name)}, and remove the volume of it that has no tags"
         )
     job_id = "-".join(name.removeprefix(PREFIX).split("-")[3:])  # after the run's id
     if tagged or not _JOB.fullmatch(job_id):
@@ -178,6 +178,12 @@ def _begun_by(run_id: str, job: Raw) -> bool:
 def earliest_of(run_id: str) -> datetime:
     """Return the instant before which AWS has begun nothing for a run, by the run's id."""
     return datetime.strptime(run_id[:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC) - SKEW
+
+
+def jobs_since(name: str) -> str:
+    """Return the command that lists the restore jobs of volumes since the run in a name was begun. Pure."""
+    since = earliest_of(name.removeprefix(PREFIX)).isoformat(timespec="seconds")
+    return f"aws backup list-restore-jobs --by-resource-type EBS --by-created-after {since}"
 
 
 def untagged_restores(clients: Clients, run_id: str) -> list[Raw]:

@@ -111,18 +111,26 @@ def _reasons(record: Mapping[str, Any]) -> list[str]:
 
 def _of_what_is_left(trial: Trial, record: Mapping[str, Any]) -> Iterator[str]:
     named = {f"{each['kind']} {each['id']}" for each in record["resources"] if each["state"] != "gone"}
-    # a volume without a name is known by its restore job, with which the record's name of it ends, or which its notes name
     notes = " ".join(record["notes"])
-    unnamed = {each for each in trial.left - named if not any(_is_of_job(each, name, notes) for name in named)}
+    unnamed = {each for each in trial.left - named if not any(_belongs(each, name, notes) for name in named)}
+    if any(name.endswith("-of-unknown-job") for name in named) and len(unnamed) == 1:
+        unnamed = {each for each in unnamed if not each.startswith("ebs-volume ")}  # AWS did not answer, which it was
     if unnamed:
         yield f"it left what its record does not name: {', '.join(sorted(unnamed))}"
     if trial.left and record["ended_at"] is not None and 13 not in record["all_codes"]:
         yield f"it left {', '.join(sorted(trial.left))} and its codes are {record['all_codes']}"
 
 
-def _is_of_job(left: str, named: str, notes: str) -> bool:
-    kind, _, job = left.partition(" ")
-    return kind == "ebs-volume" and named.startswith(kind) and (named.endswith(f"-{job}") or job in notes)
+def _belongs(left: str, named: str, notes: str) -> bool:
+    """Return whether a thing goes with one that the record names, or is one whose name AWS alone gives.
+
+    Automated backups go with their cluster. A volume without a name is known by its restore job, with which the record's name of
+    it ends, or which its notes name.
+    """
+    (kind, _, name), (kind_named, _, known) = left.partition(" "), named.partition(" ")
+    if kind == "db-cluster-snapshot":
+        return kind_named == "db-cluster" and name.startswith(f"rds:{known}-")
+    return kind == kind_named == "ebs-volume" and (known.endswith(f"-{name}") or name in notes)
 
 
 def _of_a_pass(record: Mapping[str, Any], calm: Mapping[str, Any]) -> Iterator[str]:

@@ -103,8 +103,8 @@ def test_a_drill_that_never_passes_whole_is_held_against_one_that_nothing_struck
     assert sentences(status=0, record={})[0] == "it passes, and a drill that nothing strikes ends with 12"
 
 
-def test_a_volume_without_a_name_is_named_by_its_job() -> None:
-    """The record calls it by its restore job; a volume of another job is not named."""
+def test_what_goes_with_a_thing_that_is_named_or_has_no_name_is_named() -> None:
+    """A volume by its restore job, or as that of a job that AWS does not tell; the automated backup of a cluster by the cluster."""
     known: dict[str, Any] = {"kind": "ebs-volume", "id": "drill-20261130-1200-ab-7f3a", "state": "left"}
     left: dict[str, Any] = {"record": {"resources": [known], "all_codes": [13]}, "after": VOLUME_LEFT}
     others = left | {"record": {"resources": [known | {"id": "drill-20261130-1200-ab-0000"}], "all_codes": [13]}}
@@ -112,6 +112,15 @@ def test_a_volume_without_a_name_is_named_by_its_job() -> None:
 
     assert sentence not in violations(trial(SURVIVED, **left), {}, CALM)
     assert sentence in violations(trial(SURVIVED, **others), {}, CALM)
+    unknown = known | {"id": "drill-20261130-1200-ab-of-unknown-job"}
+    untold = left | {"record": {"resources": [unknown], "all_codes": [13]}}
+    assert sentence not in violations(trial(SURVIVED, **untold), {}, CALM)
+    cluster = {"kind": "db-cluster", "id": "drill-x", "state": "left"}
+    backup = dataclasses.replace(FACTS, resources=FACTS.resources | {"db-cluster-snapshot rds:drill-x-2026-11-30"})
+    of_cluster = {"record": {"resources": [cluster], "all_codes": [13]}, "after": backup}
+    assert not any("does not name" in each for each in violations(trial(SURVIVED, **of_cluster), {}, CALM))
+    other = of_cluster | {"record": {"resources": [cluster | {"id": "drill-y"}], "all_codes": [13]}}
+    assert any("does not name: db-cluster-snap" in each for each in violations(trial(SURVIVED, **other), {}, CALM))
 
 
 @pytest.mark.parametrize("plan", [each.plan for each in KINDS.values()], ids=lambda plan: plan.kind)

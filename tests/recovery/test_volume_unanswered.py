@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 
 import pytest
 
+from drills.aws.cleanup import removal_command
 from drills.errors import DrillError
 from drills.record import Journal
 from drills.recovery.volume import unanswered
@@ -34,6 +36,10 @@ def test_a_volume_whose_restore_was_never_answered_is_found_and_removed(begin: B
     (left,) = drill.clean_up()  # of the two volumes without tags nothing says which is which
     assert (left.state, sorted(begun.volumes())) == ("left", sorted([begun.volume, kept, made]))
     assert "StartRestoreJob was not answered" in left.note
+    since = datetime.strptime(begun.record.run_id[:15], "%Y%m%d-%H%M%S") - timedelta(minutes=5)
+    assert removal_command(left).startswith(
+        f"aws backup list-restore-jobs --by-resource-type EBS --by-created-after {since.isoformat()}+00:00"
+    )
     named = next(each for each in begun.record.notes if "was made by one of these restore jobs" in each)
     assert all(each in named for each in (other, kept, made))
 
