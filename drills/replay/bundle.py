@@ -17,20 +17,24 @@ from drills.evidence.check import Problem, check_bundle
 from drills.evidence.folder import sha256
 from drills.evidence.start import CONFIG, START, StartRecord, read_start
 from drills.evidence.sums import SUMS
-from drills.model.instance import OTHERS
+from drills.model.instance import OTHERS, TABLE, VOLUME
 from drills.model.record import RunRecord
 from drills.posture import observed as of_posture
 from drills.recovery import observed as of_recovery
 from drills.recovery.observed import Configuration
+from drills.recovery.resource import observed as of_resource
 from drills.replay.ended import is_ended_early
 from drills.replay.shapes import CALLS, FEATURES, OBSERVATIONS, CannotReplay, Feature, Noted, read_bytes, read_json
 from drills.replay.shapes import validated as validated_as
+from drills.tables import manifest as table_manifest
+from drills.tables.manifest import TableManifest
 
 __all__ = ["CannotReplay", "Evidence", "Observation", "read"]
 KINDS: Mapping[str, type[Any]] = {
-    each.KIND: each for room in (observed, of_recovery, of_cutover, of_posture) for each in room.KINDS
+    each.KIND: each for room in (observed, of_recovery, of_resource, of_cutover, of_posture) for each in room.KINDS
 }
 FORMAT = 1
+REPLAYED = (TABLE, VOLUME)  # what is no database, and judged again
 REPORTS = ("summary.md", "report.html")  # those that are made from the record alone, and alike everywhere
 
 
@@ -71,6 +75,7 @@ class Evidence:
     config: bytes | None = None
     reports: Mapping[str, bytes] | None = None
     damage: tuple[Problem, ...] | None = None
+    table: TableManifest | None = None  # of the drill of a table, whose manifest is none of a database
 
     def seen(self, kind: type[Any], copy: str = "") -> list[Any]:
         """Return the observations of a kind, of one copy or of none."""
@@ -81,9 +86,9 @@ def read(folder: Path) -> Evidence:
     """Return the evidence in a folder. Raises CannotReplay, one sentence that names the file."""
     known = _record(folder)
     other = OTHERS.get(known.target.kind) if known.target else None
-    if other is not None:
+    if other is not None and other.record not in REPLAYED:
         raise CannotReplay(
-            f"expected the evidence of a drill of a database, found that of {other.in_words} in {folder}, whose verdicts "
+            f"expected the evidence of a drill that is judged again, found that of {other.in_words} in {folder}, whose verdicts "
             "are not derived again: drills evidence verify holds its files against their seal"
         )
     observations = _observations(folder)
@@ -92,12 +97,13 @@ def read(folder: Path) -> Evidence:
         _configuration(folder, observations),
         observations,
         _calls(folder / "raw/aws"),
-        _manifest(folder),
+        None if other else _manifest(folder),
         _scenarios(folder, ended_early=is_ended_early(known)),
         _start(folder),
         _optional(folder / CONFIG, "the effective settings"),
         {name: data for name in REPORTS if (data := _optional(folder / name, "a report")) is not None},
         check_bundle(folder, None) if (folder / SUMS).exists() else None,
+        _table_manifest(folder) if other else None,
     )
 
 
@@ -193,6 +199,15 @@ def _manifest(folder: Path) -> Manifest | None:
         raise CannotReplay(f"{path}: expected a manifest, found bytes that are no text") from error
     except (ConfigError, RecursionError) as error:
         raise CannotReplay(str(error) or f"{path}: expected a manifest, found JSON nested too deeply") from error
+
+
+def _table_manifest(folder: Path) -> TableManifest | None:
+    path = folder / "manifest.json"
+    data = _optional(path, "the manifest")
+    try:
+        return None if data is None else table_manifest.from_json(data.decode("utf-8"), str(path))
+    except (ConfigError, UnicodeDecodeError, RecursionError) as error:
+        raise CannotReplay(f"{path}: expected a manifest of a table, found: {error}") from error
 
 
 def _scenarios(folder: Path, *, ended_early: bool) -> Sequence[Feature] | None:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 # by what they are derived from
 DERIVED: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "the configuration among the observations": ("simulated", "target.vault", "objectives"),
+        "the configuration among the observations": ("simulated", "target.kind", "target.vault", "objectives"),
         "the recorded answers of AWS": (
             *("target.instance_id", "target.engine_version", "target.dbi_resource_id", "target.account"),
             *("target.region", "disaster", "refused_points", "worst_case", "restore_test"),
@@ -87,7 +87,6 @@ TAKEN: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "declared by the run whose copy this one goes on with: its own bundle has it": ("resumed_from",),
         "what the run cost, part of no verdict": ("price", "restorations[].storage_type", "restorations[].storage_gib"),
         "of the restore of an incident, which is not replayed": ("incident",),
-        "of the drill of what is no database, which is not replayed": ("target.kind",),
         "outside of this evidence": ("history", "forecast", "evidence.store"),
     }
 )

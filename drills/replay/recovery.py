@@ -70,8 +70,10 @@ class Recovery:
         self.evidence = evidence
         self.recorded = evidence.record
         self.aws = RecordedAws(evidence.calls, self.recorded.run_id)
-        self.job = _job(self.aws)
         self.configured: Target = read_target(evidence.configuration.target)
+        self.job = (
+            _job(self.aws) if self.configured.is_database else None
+        )  # what is none is always restored by such a job
         self.target = validation.target_for(self.configured, self.job) if self.job else self.configured
 
     @property

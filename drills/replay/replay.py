@@ -26,7 +26,7 @@ from drills.recovery.drill import CHOOSING
 from drills.recovery.judged import not_run, verdict_of
 from drills.recovery.observed import JudgedOn
 from drills.recovery.restore import LINEAGE
-from drills.replay import beside, copies, covered, cut_off, found, held, instances, rendered, validated
+from drills.replay import beside, copies, covered, cut_off, found, held, instances, validated
 from drills.replay.bundle import CannotReplay, Evidence
 from drills.replay.differences import Difference
 from drills.replay.ended import is_ended_early, is_whole
@@ -34,7 +34,6 @@ from drills.replay.fields import HELD
 from drills.replay.outcome import Replay
 from drills.replay.recorded_aws import NotRecorded
 from drills.replay.recovery import Recovery
-from drills.replay.rendered import Renderers
 from drills.schedule import verdict as schedule_verdict
 
 NO_INCOMPLETE_JUDGEMENT = "expected each check of the recovery to be judged, found no {}"
@@ -50,19 +49,9 @@ _MALFORMED = (LookupError, TypeError, ValueError, AttributeError, AssertionError
 _NO_START = "start.json lies in the bundle of a run, and none is here"
 
 
-def replay(evidence: Evidence, renderers: Renderers | None = None) -> Replay:
-    """Return what follows from the evidence beside what its record says; `renderers` make its reports again."""
-    if evidence.record.incident is not None:
-        raise CannotReplay(
-            "expected the bundle of a drill or of a validation, found that of an incident's restore, whose verdicts are not "
-            "derived again: drills evidence verify holds its files against their seal"
-        )
-    found = _Replayer(evidence).run()
-    rendered.compare(found, evidence, renderers)
-    return found
+class Replayer:
+    """Derives the parts of one record, that of a drill of a database."""
 
-
-class _Replayer:
     def __init__(self, evidence: Evidence) -> None:
         self.evidence = evidence
         self.recorded = evidence.record
@@ -75,6 +64,7 @@ class _Replayer:
         self.cut: set[str] = set()  # checks of the recovery that an interrupted run had not come to record
 
     def run(self) -> Replay:
+        """Derive each part and hold the whole against the record."""
         for part in (self._facts, self._choice, self._schedule, self._copies, self._beside, self._moments):
             self._attempt(part)
         self._judge()
@@ -104,6 +94,7 @@ class _Replayer:
         self.record = dataclasses.replace(self.record, objectives=self.recovery.objectives)
         if record.target:
             outcome.compare("target.name", record.target.name, self.evidence.configuration.target_name)
+            outcome.compare("target.kind", record.target.kind, self.recovery.configured.record_kind)
             outcome.compare("target.vault", record.target.vault, self.recovery.configured.vault)
         else:
             outcome.compare("target", None, self.evidence.configuration.target_name)

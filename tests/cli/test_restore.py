@@ -36,8 +36,8 @@ from drills.model.instance import Resource
 from drills.model.record import Restoration, RunRecord, TargetSummary
 from drills.printable import to_json
 from drills.record import Journal
+from drills.replay.again import replay
 from drills.replay.bundle import CannotReplay
-from drills.replay.replay import replay
 from drills.run import context
 from reports import words
 from tests.support.answering import Request, answering

@@ -13,7 +13,7 @@ from drills.evidence.aborted import end_abandoned
 from drills.model.record import Failure, RunRecord
 from drills.model.timing import Phase
 from drills.replay import cut_off
-from drills.replay.replay import replay
+from drills.replay.again import replay
 from tests.support import replayed
 from tests.support.clock import NOON
 

@@ -15,7 +15,7 @@ from drills.errors import ConfigError
 from drills.model.record import RunRecord
 from drills.record import from_json, to_json
 from drills.replay import fields
-from drills.replay.replay import replay
+from drills.replay.again import replay
 from tests.support import replayed
 
 

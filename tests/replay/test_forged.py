@@ -21,9 +21,9 @@ from drills.recovery import selection
 from drills.recovery.drill import CHOOSING
 from drills.recovery.observed import IsolationSeen, ScheduleReadAt
 from drills.replay import copies
+from drills.replay.again import replay
 from drills.replay.bundle import CannotReplay, Evidence, Observation
 from drills.replay.recovery import Recovery
-from drills.replay.replay import replay
 from tests.replay.test_recorded_aws import call
 from tests.support import replayed
 from tests.support.clock import NOON

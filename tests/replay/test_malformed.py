@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from drills.evidence.bundle import write_bundle
 from drills.evidence.seal import Seal
 from drills.replay import bundle
+from drills.replay.again import replay
 from drills.replay.bundle import CannotReplay
 from drills.replay.outcome import Replay
-from drills.replay.replay import replay
 from tests.support import replayed
 
 NAMES = (

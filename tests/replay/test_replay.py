@@ -23,9 +23,9 @@ from drills.model.instance import Resource
 from drills.model.record import ResumedFrom, RunRecord
 from drills.record import to_json
 from drills.replay import beside, bundle
+from drills.replay.again import replay
 from drills.replay.bundle import Evidence
 from drills.replay.rendered import Renderers
-from drills.replay.replay import replay
 from drills.replay.shapes import Scenario, Step
 from tests.support import replayed
 from tests.support.evidence import KEY, SIGNED

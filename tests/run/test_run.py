@@ -18,7 +18,7 @@ from drills.evidence.chain_check import verify_chain
 from drills.evidence.folder import read_chain
 from drills.history import store as history_file
 from drills.replay import bundle
-from drills.replay.replay import replay
+from drills.replay.again import replay
 from drills.sandbox.door.requests import violations
 from drills.sandbox.door.responses import operation_model
 from tests.features.test_gherkin import of_databases, scenarios_of

@@ -10,7 +10,7 @@ import pytest
 from drills.checks import manifest
 from drills.files import write_atomically
 from drills.replay import bundle
-from drills.replay.replay import replay
+from drills.replay.again import replay
 from tests.support.accounts import EXTERNAL_ID, HOME, RECOVERY, RecoveryAccount, copied, lend_key, open_account
 from tests.support.elsewhere import NAME, VAULT, back_up, configure, make_groups, make_source, plan_backups
 from tests.support.endpoint_runs import elsewhere, place

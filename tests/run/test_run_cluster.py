@@ -19,7 +19,7 @@ from drills.clock import SystemClock, wait_until
 from drills.files import write_atomically
 from drills.recovery.connect import Endpoint, connector
 from drills.replay import bundle
-from drills.replay.replay import replay
+from drills.replay.again import replay
 from tests.support import policies, small_run
 from tests.support.aurora import Cluster, create_cluster
 from tests.support.elsewhere import DATABASE, NAME, VAULT, back_up, configure, make_groups, plan_backups

@@ -18,7 +18,7 @@ from drills.cli import main as cli
 from drills.evidence.keys import read_signer
 from drills.files import write_atomically
 from drills.replay import bundle
-from drills.replay.replay import replay
+from drills.replay.again import replay
 from tests.features.test_gherkin import of_databases, scenarios_of
 from tests.support.answering import answering
 from tests.support.elsewhere import DATABASE, NAME, VAULT, back_up, configure, make_groups, make_source, plan_backups

@@ -11,7 +11,7 @@ import pytest
 from drills.evidence.chain_check import verify_chain
 from drills.evidence.folder import read_chain
 from drills.replay import bundle
-from drills.replay.replay import replay
+from drills.replay.again import replay
 from drills.sandbox.postgres import runas
 from drills.sandbox.postgres.cluster import ADMIN, PORT
 from tests.support.cluster import cluster_in, make, module_state, usable

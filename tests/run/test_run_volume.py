@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from drills.replay import bundle
-from drills.replay.shapes import CannotReplay
+from drills.replay.again import replay
+from tests.support.forging import unfound
 from tests.support.runs import drills, made_place, nothing_left
 
 pytestmark = [pytest.mark.whole_run, pytest.mark.sandbox]
@@ -33,6 +34,8 @@ def test_a_whole_run_of_a_volume_keeps_its_promises_and_says_that_its_contents_a
         assert "the contents of the volume are not verified" in ran.read("summary.md")
         assert "vol-0123456789abcdef0" in ran.read("report.html")
         assert ran.folder is not None
-        with pytest.raises(CannotReplay, match="that of an EBS volume"):
-            bundle.read(ran.folder)
+        evidence = bundle.read(ran.folder)
+        found = replay(evidence)
+        assert (found.differences, found.codes) == ([], (12,))
+        assert unfound(evidence) == []
         assert nothing_left(place)

@@ -19,9 +19,9 @@ from drills.plural import counted
 from drills.printable import printable, to_json
 from drills.record import RECORD_NAME
 from drills.replay import bundle
+from drills.replay.again import replay
 from drills.replay.outcome import Replay, lines
 from drills.replay.rendered import Renderers
-from drills.replay.replay import replay
 from reports import html, markdown
 
 EXAMPLE = """\

@@ -10,22 +10,47 @@ import dataclasses
 from abc import ABC, abstractmethod
 from datetime import datetime
 
+from drills.checks.observed import Observed
+from drills.config.load import Target
 from drills.errors import OBJECTIVE_MISSED, NoRecoveryPoint, RestoreFailed
 from drills.model.finding import CheckResult, Verdict
 from drills.model.instance import Resource
-from drills.model.point import RecoveryPoint
+from drills.model.point import Choice, RecoveryPoint
 from drills.model.record import Restoration
+from drills.model.timing import DataLoss, Measurement
 from drills.objectives import data_loss, recovery_time, timeline
 from drills.objectives.data_loss import NewestData, Reference
 from drills.recovery import selection
 from drills.recovery.disaster import declare
 from drills.recovery.failing import Once, translate_client_errors
 from drills.recovery.judged import verdict_of
+from drills.recovery.observed import LossSeen
 from drills.recovery.resource import vault
 from drills.recovery.restore import clean_up
 from drills.recovery.setup import Setup
 
 CHOOSING = "choose the recovery point"
+
+
+def judge_choice(word: str, target: Target, choice: Choice) -> Verdict:
+    """Return whether there is a recovery point of the target, which is called `word`. Pure."""
+    if choice.point is not None:
+        return selection.judge(target.instance, target.vault, choice, target.sample)
+    reasons = "; ".join(f"{each.arn.rsplit(':', 1)[-1]}: {each.reason}" for each in choice.refused[:3])
+    found = f"{len(choice.refused)} found, none usable ({reasons})" if reasons else "there is none at all"
+    sentence = (
+        f'expected a usable recovery point of the {word} "{target.instance}" in vault {target.vault!r}, {found}: see whether the '
+        f"backup plan selects the {word} and why its last jobs did not complete"
+    )
+    return Verdict(selection.VERDICT, "missed", sentence, exit_code=OBJECTIVE_MISSED)
+
+
+def losses_of(point: RecoveryPoint, newest: NewestData, disaster: datetime) -> tuple[tuple[DataLoss, ...], Measurement]:
+    """Return the losses by each method, and RPA. Pure."""
+    reference = Reference(disaster)
+    data = data_loss.by_data(newest, reference)
+    losses = (data_loss.by_policy(None), data_loss.by_api(point, reference), data)
+    return losses, data_loss.measure(data, reference)
 
 
 class ResourceDrill(ABC):
@@ -102,16 +127,10 @@ class ResourceDrill(ABC):
         disaster_at, target = self.declare_disaster(), self._setup.target
         choice = selection.choose(target.sample, self._points, dbi_resource_id=None, usable_at=disaster_at)
         self._journal.update(refused_points=choice.refused)
+        verdict = judge_choice(self.WORD, target, choice)
+        self._journal.verdict(verdict)
         if choice.point is None:
-            reasons = "; ".join(f"{each.arn.rsplit(':', 1)[-1]}: {each.reason}" for each in choice.refused[:3])
-            found = f"{len(choice.refused)} found, none usable ({reasons})" if reasons else "there is none at all"
-            sentence = (
-                f'expected a usable recovery point of the {self.WORD} "{target.instance}" in vault {target.vault!r}, {found}: see '
-                f"whether the backup plan selects the {self.WORD} and why its last jobs did not complete"
-            )
-            self._journal.verdict(Verdict(selection.VERDICT, "missed", sentence, exit_code=OBJECTIVE_MISSED))
-            raise NoRecoveryPoint(sentence)
-        self._journal.verdict(selection.judge(target.instance, target.vault, choice, target.sample))
+            raise NoRecoveryPoint(verdict.sentence)
         self._journal.mark(timeline.CHOSEN)
         return choice.point
 
@@ -147,15 +166,17 @@ class ResourceDrill(ABC):
 
     def _judge_loss(self, point: RecoveryPoint, newest: NewestData) -> None:
         """Judge the data loss by the newest data of the copy, beside what AWS says of the point."""
-        reference = Reference(self.declare_disaster())
-        data = data_loss.by_data(newest, reference)
-        losses = (data_loss.by_policy(None), data_loss.by_api(point, reference), data)
-        rpa = data_loss.measure(data, reference)
+        self._setup.observations.note(data_loss.NAME, "", LossSeen(newest))
+        losses, rpa = losses_of(point, newest, self.declare_disaster())
         self._journal.update(losses=losses)
         self._journal.append("measurements", rpa)
         self._journal.verdict(
             data_loss.judge_rpo(losses, rpa, self._journal.record.objectives, self._setup.target.sample)
         )
+
+    def _observe(self, restoration: Restoration, check: str, seen: Observed) -> None:
+        """Note what a check observed of the copy, which a replay judges again."""
+        dataclasses.replace(self._setup.observations, copy=restoration.instance_id).note(check, "", seen)
 
     def _keep(self, restoration: Restoration, results: tuple[CheckResult, ...]) -> Restoration:
         kept = dataclasses.replace(restoration, checks=(*restoration.checks, *results))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from botocore.exceptions import ClientError
 
 from drills.aws.read import is_not_found
@@ -13,19 +11,15 @@ from drills.model.record import Restoration
 from drills.model.settings.compared import CHECK as SETTINGS
 from drills.objectives.data_loss import NewestData
 from drills.recovery.resource.drill import ResourceDrill
+from drills.recovery.resource.observed import CopySeen, ItemsSeen, SettingsSeen
 from drills.recovery.resource.points import points_of
 from drills.recovery.resource.vault import owner_of
 from drills.recovery.setup import Setup
+from drills.recovery.table import judged
 from drills.recovery.table.restore import restore
-from drills.tables import items, settings
+from drills.tables import items
 from drills.tables.manifest import TableManifest
 from drills.tables.read import ReadOptions, Scanned, TableSeen, read_items, see
-
-READABLE = "readable"
-NO_MANIFEST = (
-    "no item compared: there is no manifest of the source: take one with drills table manifest, and name it as the target's "
-    "manifest"
-)
 
 
 class TableDrill(ResourceDrill):
@@ -60,8 +54,10 @@ class TableDrill(ResourceDrill):
         client, table = self._setup.scratch_clients.client("dynamodb"), restoration.instance_id
         seen = see(client, table)
         client.scan(TableName=table, Limit=1, ConsistentRead=self._setup.target.items.consistent)
-        readable = CheckResult(READABLE, "met", f"the table {table} is ACTIVE and answers", blocking=True, compared=1)
-        return readable, dataclasses.replace(self._compare_settings(seen), blocking=True)
+        answers, compared = CopySeen(table, "ACTIVE"), self._settings_of(seen)
+        self._observe(restoration, judged.READABLE, answers)
+        self._observe(restoration, SETTINGS, compared)
+        return judged.readable(answers), judged.compare_settings(compared)
 
     def _content(self, restoration: Restoration) -> tuple[CheckResult, NewestData]:
         """Read every item once: compare them with the manifest, and date the newest one."""
@@ -69,7 +65,9 @@ class TableDrill(ResourceDrill):
         seen = see(client, restoration.instance_id)
         how = ReadOptions(wanted.consistent, wanted.segments, wanted.capacity, wanted.newest)
         scanned = read_items(client, seen, how, self._setup.clock)
-        return self._judge_items(seen, scanned), self._newest(scanned)
+        found = ItemsSeen(scanned.items)
+        self._observe(restoration, items.CHECK, found)
+        return judged.compare_items(self._manifest, seen.settings["key_schema"], found), self._newest(scanned)
 
     def _newest(self, scanned: Scanned) -> NewestData:
         named = self._setup.target.items.newest
@@ -79,20 +77,13 @@ class TableDrill(ResourceDrill):
             return NewestData(None, f"no item has an instant in the attribute {named!r}")
         return NewestData(scanned.newest, f"the newest item's attribute {named!r}", upper_bound=True)
 
-    def _compare_settings(self, seen: TableSeen) -> CheckResult:
-        """Compare with the manifest, else with the source as it is now."""
+    def _settings_of(self, seen: TableSeen) -> SettingsSeen:
+        """Return the settings beside those of the manifest, else of the source as it is now."""
+        unread = seen.unread
         if self._manifest is not None:
-            unread = (*seen.unread, *(NotChecked(each, "not read of the source") for each in self._manifest.unread))
-            return settings.compare(self._manifest.settings, seen.settings, tuple({e.what: e for e in unread}.values()))
-        if self._source is None:
-            told = "nothing compared: the source is gone, and there is no manifest of it"
-            return CheckResult(SETTINGS, "not verified", told, unverified=1)
-        unread = tuple({each.what: each for each in (*seen.unread, *self._source.unread)}.values())
-        return settings.compare(self._source.settings, seen.settings, unread)
-
-    def _judge_items(self, seen: TableSeen, scanned: Scanned) -> CheckResult:
-        if self._manifest is None:
-            return CheckResult(items.CHECK, "not verified", NO_MANIFEST, unverified=1)
-        if self._manifest.settings.get("key_schema") != seen.settings["key_schema"]:
-            return CheckResult(items.CHECK, "not verified", "no item compared: the key is another one", unverified=1)
-        return items.judge(self._manifest.items, scanned.items)
+            unread += tuple(NotChecked(each, "not read of the source") for each in self._manifest.unread)
+            expected: dict[str, str] | None = dict(self._manifest.settings)
+        else:
+            unread += self._source.unread if self._source else ()
+            expected = dict(self._source.settings) if self._source else None
+        return SettingsSeen(expected, dict(seen.settings), tuple({each.what: each for each in unread}.values()))

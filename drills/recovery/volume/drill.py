@@ -8,10 +8,12 @@ from drills.aws import owned
 from drills.model.finding import CheckResult
 from drills.model.point import RecoveryPoint
 from drills.model.record import Restoration
+from drills.model.settings.compared import CHECK as SETTINGS
 from drills.objectives.data_loss import NewestData
 from drills.recovery.resource.drill import ResourceDrill
+from drills.recovery.resource.observed import CopySeen, LineageSeen, SettingsSeen
 from drills.recovery.setup import Setup
-from drills.recovery.volume import settings
+from drills.recovery.volume import judged, settings
 from drills.recovery.volume.points import points_of, restore_metadata
 from drills.recovery.volume.restore import COPIES, restore
 
@@ -44,14 +46,15 @@ class VolumeDrill(ResourceDrill):
         clients, point = self._setup.scratch_clients, restoration.point
         assert point is not None  # this drill restores no moment
         copy = next(iter(owned.find(clients, COPIES.kind, restoration.instance_id)))
-        told = f"the volume {copy['VolumeId']} is {copy['State']}; no instance has attached it"
-        readable = CheckResult("available", "met", told, blocking=True, compared=1)
         expected = settings.of_metadata(self._metadata) if self._source is None else settings.of_volume(self._source)
-        compared = settings.FAMILIES.compare_copy(
-            expected, settings.of_volume(copy), (), source=self._source is not None
-        )
         taken = clients.ec2.describe_snapshots(SnapshotIds=[point.snapshot_id])["Snapshots"]
-        return readable, compared, settings.judge_lineage(point.instance_id, point.snapshot_id, copy, taken)
+        there = CopySeen(copy["VolumeId"], copy["State"])
+        compared = SettingsSeen(expected, settings.of_volume(copy), (), self._source is not None)
+        made_of = {"SnapshotId": copy.get("SnapshotId")}
+        lineage = LineageSeen(made_of, tuple({"VolumeId": each.get("VolumeId")} for each in taken))
+        for check, seen in ((judged.AVAILABLE, there), (SETTINGS, compared), (settings.LINEAGE, lineage)):
+            self._observe(restoration, check, seen)
+        return judged.available(there), judged.compare_settings(compared), judged.lineage(point, lineage)
 
     def _content(self, restoration: Restoration) -> tuple[CheckResult, NewestData]:
         """Say that nothing of it was read."""

@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError
 
 from drills.cli import main as cli
 from drills.record import load
+from drills.replay.again import replay
 from drills.replay.bundle import read
-from drills.replay.replay import replay
 from tests.support import policies
 from tests.support.aurora import ENGINE, Cluster, create_cluster
 from tests.support.backup import OTHER_REGION

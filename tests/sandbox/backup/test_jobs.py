@@ -15,8 +15,8 @@ from botocore.exceptions import ClientError
 from drills.aws.guarded.names import LOCK_PREFIX
 from drills.cli import main as cli
 from drills.record import load
+from drills.replay.again import replay
 from drills.replay.bundle import read
-from drills.replay.replay import replay
 from tests.support.backup import OTHER_REGION, Shop, open_shop
 from tests.support.rds import MASTER, ROLE, Instance, code, delete, eventually
 

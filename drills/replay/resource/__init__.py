@@ -1,0 +1,1 @@
+"""Derives the drills of tables and volumes again."""

@@ -1,0 +1,86 @@
+"""What AWS told of a table or a volume that was restored, read from the recorded calls. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from drills.model.instance import StatusChange
+from drills.recovery.resource.observed import CopySeen
+from drills.replay.differences import Difference
+
+_STAGE = "stage"  # the process that sets the scene in the sandbox, and is no part of a drill
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The recorded calls of a run, of whose copies each is a table, else a volume."""
+
+    calls: Sequence[Mapping[str, Any]]
+    is_table: bool
+
+    def _of(self, operation: str) -> Iterator[Mapping[str, Any]]:
+        for each in self.calls:
+            if each["operation"] == operation and each["process"] != _STAGE:
+                yield each
+
+    def jobs(self) -> list[str]:
+        """Return the restore jobs that were begun, as AWS Backup called them."""
+        return [str(each["answer"]["RestoreJobId"]) for each in self._of("backup.StartRestoreJob") if each["answer"]]
+
+    def table_id(self, name: str) -> str | None:
+        """Return the identity of a table as it was first described, None of one that was gone."""
+        first = next(self._tables(name), None)
+        return None if first is None or first["error"] else str(first["answer"]["Table"].get("TableId", ""))
+
+    def volume(self, volume: str) -> Mapping[str, Any] | None:
+        """Return a volume as EC2 described it last, None of one that it never did."""
+        return next(reversed([each for each in self._volumes() if each["VolumeId"] == volume]), None)
+
+    def called(self, copy: str, seen: CopySeen) -> Iterator[Difference]:
+        """Yield that AWS never called the copy so; a table is also read, one item of it."""
+        states = self._states(copy, seen.id)
+        if seen.state not in states:
+            yield Difference(f"state of {seen.id}", seen.state, ", ".join(states) or "nothing")
+        read = [each for each in self._of("dynamodb.Scan") if each["parameters"].get("TableName") == copy]
+        if self.is_table and not any(each["error"] is None for each in read):
+            yield Difference(f"restorations[{copy}].checks[readable]", "met", "nothing: no item was asked for")
+
+    def statuses(self, copy: str, recorded: Sequence[StatusChange]) -> Iterator[Difference]:
+        """Yield each status of a copy that AWS never told."""
+        told = self._states(copy)
+        for each in recorded:
+            if each.status not in told:
+                what = f"restorations[{copy}].statuses[{each.status}]"
+                yield Difference(what, each.status, f"one of {', '.join(told) or 'none'}")
+
+    def identities(self, name: str, identity: str) -> list[str]:
+        """Return each identity that AWS told of a copy; of a volume its own where EC2 has described it."""
+        if self.is_table:
+            described = (each["answer"]["Table"] for each in self._tables(name) if each["answer"])
+            return sorted({str(each.get("TableId", "")) for each in described})
+        return [identity] if self.volume(identity) else []
+
+    def last(self, name: str, identity: str) -> str:
+        """Return how AWS described a copy when it was last asked for, "" where it had it no more, or was never asked."""
+        if self.is_table:
+            last = next(reversed(list(self._tables(name))), None)
+            return str(last["answer"]["Table"]["TableStatus"]) if last is not None and last["answer"] else ""
+        listed = [each["answer"]["Volumes"] for each in self._of("ec2.DescribeVolumes") if each["answer"]]
+        there = [each for each in (listed[-1] if listed else ()) if each["VolumeId"] == identity]
+        return str(there[0]["State"]) if there else ""
+
+    def _states(self, copy: str, identity: str = "") -> list[str]:
+        if self.is_table:
+            described = (each["answer"]["Table"] for each in self._tables(copy) if each["answer"])
+            return list(dict.fromkeys(str(each["TableStatus"]) for each in described))
+        own = (each for each in self._volumes() if not identity or each["VolumeId"] == identity)
+        return list(dict.fromkeys(str(each["State"]) for each in own))
+
+    def _tables(self, name: str) -> Iterator[Mapping[str, Any]]:
+        return (each for each in self._of("dynamodb.DescribeTable") if each["parameters"].get("TableName") == name)
+
+    def _volumes(self) -> Iterator[Mapping[str, Any]]:
+        for each in self._of("ec2.DescribeVolumes"):
+            yield from (each["answer"] or {}).get("Volumes", ())
