@@ -153,3 +153,14 @@ def target_options(default: str | None = None) -> Parser:
 
 CONFIG_OPTIONS = _config_options()
 TARGET_OPTIONS = target_options()
+
+
+def text_of_manifest(option: str, path: str, command: str) -> str:
+    """Return the text of the manifest that an option names. Raises ConfigError, with the command that takes one."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "bytes that are no text"
+        raise ConfigError(
+            f"{option}: expected a manifest that can be read, found {path}: {reason}: take one with {command}"
+        ) from error

@@ -44,6 +44,7 @@ LEFT = {
     "schedule": _NOTHING,
     "steps": _NOTHING,
     "sweep": "what AWS was asked to remove goes on being removed: drills sweep --dry-run shows what there is",
+    "files": "nothing was changed, and a manifest that was not named is not written",
     "table": "nothing was changed in AWS, and a manifest that was not named is not written",
     "validate": "nothing was posted; a run that had begun is sealed by the next one",
     "verify": "nothing was changed; a file of --resume has what was proved until then, one of --turns is as it was",

@@ -49,6 +49,9 @@ COMMANDS = {
         "doctor.command", "look at what a drill needs of this machine, drill.toml and AWS, with each remedy"
     ),
     "evidence": Entry("evidence", "make signing keys; seal, review and verify the evidence of runs"),
+    "files": Entry(
+        "files.command", "fingerprint the files of a file system, and compare a restored one with a manifest"
+    ),
     "gate": Entry("evidence.gate", "let a release pass only after a recent, signed drill of each target"),
     "history": Entry("history", "show earlier runs and their trend"),
     "init": Entry("init.command", "look into the account and write a drill.toml, a first feature and a policy"),

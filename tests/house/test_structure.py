@@ -28,7 +28,7 @@ FLOORS = (
     ("checks/catalog", "checks/content"),
     ("checks/base",),
     ("config", "history"),
-    ("schedule", "objectives", "turns", "tables"),
+    ("schedule", "objectives", "turns", "tables", "trees"),
     ("record", "sandbox_client"),
     ("model",),
     ("ground",),

@@ -11,10 +11,10 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.aws.remedies import explain
-from drills.cli.common import TARGET_OPTIONS, Command, help_texts, target_options
+from drills.cli.common import TARGET_OPTIONS, Command, help_texts, target_options, text_of_manifest
 from drills.cli.target import open_target
 from drills.clock import SystemClock
-from drills.errors import COULD_NOT_RUN, VERIFICATION_FAILED, ConfigError, DrillError
+from drills.errors import COULD_NOT_RUN, VERIFICATION_FAILED, DrillError
 from drills.files import write_atomically
 from drills.model.finding import CheckResult
 from drills.plural import counted
@@ -102,14 +102,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _expected(path: str) -> manifest.TableManifest:
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "bytes that are no text"
-        raise ConfigError(
-            f"--against: expected a manifest that can be read, found {path}: {reason}: take one with drills table manifest"
-        ) from error
-    return manifest.from_json(text, path)
+    return manifest.from_json(text_of_manifest("--against", path, "drills table manifest"), path)
 
 
 def _write(taken: manifest.TableManifest, output: str | None) -> int:

@@ -1,0 +1,1 @@
+"""`drills files`: the manifest of a folder, and a folder beside it."""
