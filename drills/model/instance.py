@@ -87,7 +87,7 @@ OTHERS: Mapping[str, OtherKind] = MappingProxyType(
                 services=("backup", "dynamodb", "sts"),
                 verdicts=("rto", "rpo", "readable", "settings", "items"),
                 tag="dynamodb",
-                posture=("restore testing", "point-in-time recovery", "deletion protection", "encryption"),
+                posture=("copies", "restore testing", "point-in-time recovery", "deletion protection", "encryption"),
             ),
             OtherKind(
                 record=VOLUME,
@@ -98,7 +98,7 @@ OTHERS: Mapping[str, OtherKind] = MappingProxyType(
                 services=("backup", "ec2", "sts"),
                 verdicts=("rto", "rpo", "available", "settings", "lineage", "contents"),
                 tag="ebs",
-                posture=("restore testing", "encryption", "lineage"),
+                posture=("copies", "restore testing", "encryption", "lineage"),
             ),
             OtherKind(
                 record=FILE_SYSTEM,
@@ -109,7 +109,7 @@ OTHERS: Mapping[str, OtherKind] = MappingProxyType(
                 services=("backup", "efs", "sts"),
                 verdicts=("rto", "rpo", "available", "settings", "contents"),
                 tag="efs",
-                posture=("restore testing", "encryption"),
+                posture=("copies", "restore testing", "encryption"),
             ),
         )
     }

@@ -127,6 +127,21 @@ class BackupReader:
         points = aws.pages(self._clients.backup, "list_recovery_points_by_backup_vault", "RecoveryPoints", **within)
         return tuple(points)
 
+    def copies(self, facts: PostureFacts) -> dict[str, tuple[Document, ...] | NotVerified]:
+        """Return the source's points in each vault that a rule copies to, of those that are there and of this account."""
+        protections = () if isinstance(facts.protections, NotVerified) else facts.protections
+        actions = (copy for each in protections for rule in each.rules for copy in rule.get("CopyActions") or [])
+        arns = {str(each["DestinationBackupVaultArn"]) for each in actions}
+        return {arn: self._copies_in(arn) for arn in sorted(arns) if isinstance(facts.vaults.get(arn), Vault)}
+
+    def _copies_in(self, arn: str) -> tuple[Document, ...] | NotVerified:
+        _, _, _, region, _, _, name = arn.split(":", 6)
+        backup, within = self._clients.client("backup", region), {"BackupVaultName": name, "ByResourceArn": self._arn}
+        return read_or_not_verified(
+            "backup:ListRecoveryPointsByBackupVault",
+            lambda: tuple(aws.pages(backup, "list_recovery_points_by_backup_vault", "RecoveryPoints", **within)),
+        )
+
     def keys(self, points: Iterable[RecoveryPoint] | NotVerified) -> dict[str, Key | NotVerified | None]:
         """Return the keys of the points, by ARN."""
         arns = set() if isinstance(points, NotVerified) else {each.kms_key_id for each in points if each.kms_key_id}

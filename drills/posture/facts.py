@@ -110,8 +110,9 @@ class PostureFacts:
     """Everything that posture judges, read at `now`.
 
     `instance` is the source as its own service describes it. `points` are the recovery points of the target, `vault_points` what
-    its vault says of them. `roles` holds the trust policy of each role that backs up or restores, `vaults` the vaults by ARN,
-    `keys` the keys by ARN. `needs` and `stored` are of databases; `own` is what else a kind has read for judgements of its own.
+    its vault says of them, `copies` those in other vaults by ARN of these. `roles` holds the trust policy of each role that backs
+    up or restores, `vaults` the vaults by ARN, `keys` the keys by ARN. `needs` and `stored` are of databases; `own` is what else a
+    kind has read for judgements of its own.
     """
 
     now: datetime
@@ -134,6 +135,7 @@ class PostureFacts:
     stored: StoredConfiguration | NotVerified | None = None
     worst_case: WorstCase | NotVerified | None = None
     tests: tuple[RestoreTest, ...] | NotVerified = ()
+    copies: Mapping[str, tuple[Document, ...] | NotVerified] = field(default_factory=dict)
     subject: Subject = INSTANCE
     own: object = None
 

@@ -17,6 +17,7 @@ from drills.config.load import Target
 from drills.errors import DrillError
 from drills.model.parity import NotVerified
 from drills.posture.backup_reader import BackupReader
+from drills.posture.copies import copies
 from drills.posture.facts import OwnerPolicy, PostureFacts, RestoreTest, Vault
 from drills.posture.kinds.all_kinds import kind_of
 from drills.posture.kinds.kind import Source, SourceKind
@@ -72,6 +73,8 @@ def _of_backups(clients: Clients, restore: Clients, target: Target, kind: Source
         subject=kind.subject,
     )
     facts = dataclasses.replace(facts, vaults=reader.vaults(facts), keys=reader.keys(points))
+    if copies in kind.judgements:
+        facts = dataclasses.replace(facts, copies=reader.copies(facts))
     return dataclasses.replace(facts, roles=reader.roles(facts))
 
 

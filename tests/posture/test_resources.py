@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -208,9 +208,50 @@ def test_a_source_that_is_gone_is_a_finding_and_the_rest_is_judged(
 
     assert results["protection"].findings[0].found == "none of that name"
     assert results["freshness"].outcome == "missed"
-    mine = [name for name in POSTURE_OF[word][10:] if name != "restore testing"]
+    mine = [name for name in POSTURE_OF[word][10:] if name not in ("restore testing", "copies")]
     assert {results[name].outcome for name in mine} == {"not verified"}
     assert exit_codes(tuple(results.values()))[0] == 11
+
+
+# -- copies -----------------------------------------------------------------------------------------------------------------
+
+
+def with_copies(facts: PostureFacts, change: Callable[[list[Any]], Sequence[Any]]) -> PostureFacts:
+    """The facts with other points in the vault that the rule copies to, which are given with the oldest first."""
+    [(arn, held)] = facts.copies.items()
+    assert not isinstance(held, NotVerified)
+    assert len(held) >= 4
+    return replace(facts, copies={arn: tuple(change(sorted(held, key=lambda each: each["CreationDate"])))})
+
+
+def ending(held: list[Any]) -> list[Any]:
+    """The copies, the newest of which ends after a day."""
+    early = held[-1]["CreationDate"] + timedelta(days=1)
+    return [*held[:-1], {**held[-1], "CalculatedLifecycle": {"DeleteAt": early}}]
+
+
+COPIED: list[tuple[Change, str, str]] = [
+    (lambda f: with_copies(f, lambda held: []), "missed", "none"),
+    (lambda f: with_copies(f, lambda held: held[:-2]), "missed", "the newest is of"),
+    (lambda f: with_copies(f, lambda held: held[:-1]), "met", ""),  # the last one may still be on its way
+    (lambda f: with_copies(f, lambda held: [{**each, "Status": "PARTIAL"} for each in held]), "missed", "none"),
+    (lambda f: with_copies(f, ending), "missed", "deleted at"),
+    (lambda f: with_rule(f, CopyActions=[]), "not verified", ""),
+    (lambda f: replace(f, copies=dict.fromkeys(f.copies, DENIED)), "not verified", ""),
+    (lambda f: replace(f, copies={}), "not verified", ""),  # of another account: the judgement of the vaults says so
+]
+
+
+@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize(("change", "outcome", "said"), COPIED, ids=range(len(COPIED)))
+def test_a_vault_that_is_copied_to_has_one_of_the_last_two_points_for_its_time(
+    read: dict[str, PostureFacts], word: str, change: Change, outcome: str, said: str
+) -> None:
+    """None, one that lags behind the last but one, or one that ends before its rule says is an error; nothing unread passes."""
+    result = result_of(change(read[word]), "copies")
+
+    assert (result.outcome, result.requirement) == (outcome, "optional")
+    assert [said in each.found for each in result.findings] == ([True] if said else [])
 
 
 # -- restore tests --------------------------------------------------------------------------------------------------------

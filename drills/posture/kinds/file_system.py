@@ -13,6 +13,7 @@ from drills.aws.session import Clients
 from drills.model.finding import CheckResult
 from drills.model.parity import NotVerified
 from drills.model.point import RecoveryPoint
+from drills.posture.copies import copies
 from drills.posture.facts import Document, PostureFacts
 from drills.posture.kinds import encrypted
 from drills.posture.kinds.kind import Source, SourceKind
@@ -61,5 +62,5 @@ KIND = SourceKind(
     points_need="backup:ListRecoveryPointsByBackupVault",
     worst_case=worst_case_of_resource,
     own=_own,
-    judgements=(restore_testing, encryption),
+    judgements=(copies, restore_testing, encryption),
 )

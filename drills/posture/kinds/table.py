@@ -16,6 +16,7 @@ from drills.durations import show_duration
 from drills.model.finding import CheckResult
 from drills.model.parity import NotVerified
 from drills.model.point import RecoveryPoint
+from drills.posture.copies import copies
 from drills.posture.facts import Document, PostureFacts
 from drills.posture.judgement import Judgement
 from drills.posture.keys import judge_enabled
@@ -160,6 +161,6 @@ KIND = SourceKind(
     points_need="backup:ListRecoveryPointsByBackupVault",
     worst_case=worst_case_of_resource,
     own=_own,
-    judgements=(restore_testing, point_in_time_recovery, deletion_protection, encryption),
+    judgements=(copies, restore_testing, point_in_time_recovery, deletion_protection, encryption),
     plans_need="backup:ListBackupPlans, dynamodb:ListTagsOfResource",
 )

@@ -15,6 +15,7 @@ from drills.aws.settings import read_or_not_verified
 from drills.model.finding import CheckResult
 from drills.model.parity import NotVerified
 from drills.model.point import RecoveryPoint
+from drills.posture.copies import copies
 from drills.posture.facts import Document, PostureFacts
 from drills.posture.judgement import Judgement
 from drills.posture.kinds import encrypted
@@ -132,5 +133,5 @@ KIND = SourceKind(
     points_need="backup:ListRecoveryPointsByBackupVault",
     worst_case=worst_case_of_resource,
     own=_own,
-    judgements=(restore_testing, encryption, lineage),
+    judgements=(copies, restore_testing, encryption, lineage),
 )
