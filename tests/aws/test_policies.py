@@ -355,6 +355,7 @@ DECISIONS: list[tuple[str, str, str, dict[str, str], bool]] = [
     ("ebs", "ec2:DeleteVolume", VOLUME, {}, False),
     ("ebs", "ec2:DeleteVolume", VOLUME, {"aws:ResourceTag/drills:run": "r"}, False),
     ("ebs", "ec2:CreateTags", VOLUME, NAMED, True),
+    ("ebs", "ec2:CreateTags", VOLUME, {**NAMED, **OWN_VOLUME}, True),
     ("ebs", "ec2:CreateTags", VOLUME, {**NAMED, "aws:ResourceTag/Name": "of somebody"}, False),
     ("ebs", "ec2:CreateTags", VOLUME, {"aws:RequestTag/drills:run": "r"}, False),
     ("ebs", "backup:StartRestoreJob", f"{RDS}:snapshot:awsbackup:job-1", {}, False),
