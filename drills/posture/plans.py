@@ -183,19 +183,22 @@ def _keeps_none(judged: Judgement, name: str, vault: str, facts: PostureFacts, u
 
 
 def _crosses_once(judged: Judgement, name: str, vault: str, facts: PostureFacts, update: str) -> None:
-    """Judge that a copy goes to another account or to another region: of RDS and Aurora, AWS Backup does not both at once.
+    """Judge that a copy goes to another account or to another region: of RDS and Aurora, AWS does not say with one voice that
+    both at once works, so that it is a warning: whether the copy jobs complete is judged from the jobs.
 
-    See https://docs.aws.amazon.com/aws-backup/latest/devguide/recov-point-create-a-copy.html.
+    No says https://docs.aws.amazon.com/aws-backup/latest/devguide/recov-point-create-a-copy.html, yes a note below the table of
+    https://docs.aws.amazon.com/aws-backup/latest/devguide/backup-feature-availability.html#features-by-resource.
     """
     region, account = vault.split(":")[3:5]
     if region != facts.region and account != facts.account:
         judged.find(
-            "error",
+            "warning",
             name,
-            expected="a copy to another account or to another region: AWS Backup does not both at once for RDS and Aurora",
-            found=f"{vault}: its jobs will fail",
-            remedy=f"{update} with a copy to account {account} in {facts.region}, and a plan there that copies on to {region}, "
-            f"or with a copy to {region} in this account",
+            expected="a copy to another account or to another region: of RDS and Aurora, AWS's pages differ on whether both "
+            "at once works",
+            found=vault,
+            remedy=f"see that its copy jobs complete; where they do not, {update} with a copy to account {account} in "
+            f"{facts.region}, and a plan there that copies on to {region}, or with a copy to {region} in this account",
         )
 
 

@@ -191,8 +191,8 @@ PROVOKED: list[tuple[str, Callable[[PostureFacts], PostureFacts], str, str, str]
     (
         "rules",
         lambda f: with_rule(f, CopyActions=[{"DestinationBackupVaultArn": FAR_ELSEWHERE}]),
-        "error",
-        "210987654321:backup-vault:copies: its jobs will fail",
+        "warning",
+        "210987654321:backup-vault:copies",
         "that copies on to us-east-1",
     ),
     (
