@@ -87,7 +87,14 @@ OTHERS: Mapping[str, OtherKind] = MappingProxyType(
                 services=("backup", "dynamodb", "sts"),
                 verdicts=("rto", "rpo", "readable", "settings", "items"),
                 tag="dynamodb",
-                posture=("copies", "restore testing", "point-in-time recovery", "deletion protection", "encryption"),
+                posture=(
+                    "opt-in",
+                    "copies",
+                    "restore testing",
+                    "point-in-time recovery",
+                    "deletion protection",
+                    "encryption",
+                ),
             ),
             OtherKind(
                 record=VOLUME,
@@ -98,7 +105,7 @@ OTHERS: Mapping[str, OtherKind] = MappingProxyType(
                 services=("backup", "ec2", "sts"),
                 verdicts=("rto", "rpo", "available", "settings", "lineage", "contents"),
                 tag="ebs",
-                posture=("copies", "restore testing", "encryption", "lineage"),
+                posture=("opt-in", "copies", "restore testing", "encryption", "lineage"),
             ),
             OtherKind(
                 record=FILE_SYSTEM,
@@ -109,7 +116,7 @@ OTHERS: Mapping[str, OtherKind] = MappingProxyType(
                 services=("backup", "efs", "sts"),
                 verdicts=("rto", "rpo", "available", "settings", "contents"),
                 tag="efs",
-                posture=("copies", "restore testing", "encryption"),
+                posture=("opt-in", "copies", "restore testing", "encryption"),
             ),
         )
     }

@@ -127,6 +127,11 @@ class BackupReader:
         points = aws.pages(self._clients.backup, "list_recovery_points_by_backup_vault", "RecoveryPoints", **within)
         return tuple(points)
 
+    def region_settings(self) -> Document:
+        """Return which types AWS Backup backs up in the region, and which it manages fully."""
+        answer: Document = self._clients.backup.describe_region_settings()
+        return answer
+
     def copies(self, facts: PostureFacts) -> dict[str, tuple[Document, ...] | NotVerified]:
         """Return the source's points in each vault that a rule copies to, of those that are there and of this account."""
         protections = () if isinstance(facts.protections, NotVerified) else facts.protections

@@ -136,6 +136,7 @@ class PostureFacts:
     worst_case: WorstCase | NotVerified | None = None
     tests: tuple[RestoreTest, ...] | NotVerified = ()
     copies: Mapping[str, tuple[Document, ...] | NotVerified] = field(default_factory=dict)
+    region_settings: Document | NotVerified | None = None
     subject: Subject = INSTANCE
     own: object = None
 

@@ -21,6 +21,7 @@ from drills.posture.copies import copies
 from drills.posture.facts import OwnerPolicy, PostureFacts, RestoreTest, Vault
 from drills.posture.kinds.all_kinds import kind_of
 from drills.posture.kinds.kind import Source, SourceKind
+from drills.posture.opt_in import opt_in
 from drills.posture.restore_needs import read_needs, read_stored
 from drills.posture.restore_tests import restore_testing
 
@@ -75,6 +76,9 @@ def _of_backups(clients: Clients, restore: Clients, target: Target, kind: Source
     facts = dataclasses.replace(facts, vaults=reader.vaults(facts), keys=reader.keys(points))
     if copies in kind.judgements:
         facts = dataclasses.replace(facts, copies=reader.copies(facts))
+    if opt_in in kind.judgements:
+        settings_of = read_or_not_verified("backup:DescribeRegionSettings", reader.region_settings)
+        facts = dataclasses.replace(facts, region_settings=settings_of)
     return dataclasses.replace(facts, roles=reader.roles(facts))
 
 

@@ -16,10 +16,11 @@ class Subject:
     `identity` is the member of its description that tells it from another one of its name, "" where its recovery points do not
     have it. `by_arn` is what is expected and found where a selection names it by its ARN, None where a restored one can have the
     same ARN. `cold` says whether AWS Backup moves its points to cold storage; `crosses_once` that one copy goes to another account
-    or to another region; `air_gapped` whether a logically air-gapped vault keeps its points; `continuous` whether AWS Backup backs
-    it up continuously; `on_demand` whether `drills backup` does. `unencrypted` is the way to an encrypted one. `managed_key` is
-    what is found and to be done where the key of a point is AWS's own, None where its points are under the key of their vault,
-    which a copy leaves behind. `places` is where its points are looked for beside the vault.
+    or to another region; `air_gapped` whether a logically air-gapped vault keeps its points; `managed` whether it is a setting that
+    AWS Backup manages its points fully; `continuous` whether AWS Backup backs it up continuously; `on_demand` whether `drills
+    backup` does. `unencrypted` is the way to an encrypted one. `managed_key` is what is found and to be done where the key of a
+    point is AWS's own, None where its points are under the key of their vault, which a copy leaves behind. `places` is where its
+    points are looked for beside the vault.
     """
 
     word: str
@@ -34,6 +35,7 @@ class Subject:
     cold: Literal["ignored", "opted in", "moved"] = "ignored"
     crosses_once: bool = False
     air_gapped: bool = True
+    managed: bool = False
     continuous: bool = False
     on_demand: bool = False
     managed_key: tuple[str, str] | None = None
@@ -91,6 +93,7 @@ TABLE = Subject(
     page="docs/dynamodb.md",
     unencrypted="back it up to a vault that has a key, with the advanced features for DynamoDB of AWS Backup turned on",
     cold="moved",
+    managed=True,
 )
 VOLUME = Subject(
     word="volume",

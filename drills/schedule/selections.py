@@ -33,6 +33,11 @@ def selected_by(selection: Mapping[str, Any], arn: str, tags: Mapping[str, str])
     return "tag" if selection.get("Conditions") else "everything"
 
 
+def names_the_type(selection: Mapping[str, Any], arn: str) -> bool:
+    """Return whether a selection has an ARN or a pattern of more than "*" that means the resource, and no tag alone."""
+    return _any_like(arn, [each for each in selection.get("Resources") or [] if each != "*"])
+
+
 def _any_instance(pattern: str) -> bool:
     """Return whether a pattern includes what is of any name, so that a renamed or restored one stays included."""
     return pattern == "*" or pattern.endswith((":db:*", ":cluster:*", ":*", ":table/*", ":volume/*", ":file-system/*"))

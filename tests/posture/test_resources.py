@@ -208,7 +208,7 @@ def test_a_source_that_is_gone_is_a_finding_and_the_rest_is_judged(
 
     assert results["protection"].findings[0].found == "none of that name"
     assert results["freshness"].outcome == "missed"
-    mine = [name for name in POSTURE_OF[word][10:] if name not in ("restore testing", "copies")]
+    mine = [name for name in POSTURE_OF[word][10:] if name not in ("restore testing", "copies", "opt-in")]
     assert {results[name].outcome for name in mine} == {"not verified"}
     assert exit_codes(tuple(results.values()))[0] == 11
 
@@ -252,6 +252,46 @@ def test_a_vault_that_is_copied_to_has_one_of_the_last_two_points_for_its_time(
 
     assert (result.outcome, result.requirement) == (outcome, "optional")
     assert [said in each.found for each in result.findings] == ([True] if said else [])
+
+
+# -- what AWS Backup is opted in to --------------------------------------------------------------------------------------
+
+
+def opted(facts: PostureFacts, on: bool | None = True, managed: bool = True, **selection: Any) -> PostureFacts:
+    """The facts with other settings of the region, and another selection that means the source."""
+    kind = facts.subject.protected
+    told = {
+        "ResourceTypeOptInPreference": {} if on is None else {kind: on},
+        "ResourceTypeManagementPreference": {kind: managed},
+    }
+    protection = replace(own(facts), selection={"IamRoleArn": "role", **selection})
+    return replace(facts, region_settings=told, protections=(protection,))
+
+
+TAGGED = [{"ConditionType": "STRINGEQUALS", "ConditionKey": "backup", "ConditionValue": "daily"}]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_what_is_selected_by_tags_alone_is_backed_up_where_the_region_is_opted_in(
+    read: dict[str, PostureFacts], word: str
+) -> None:
+    """Off is an error of such a selection, a warning of one that names the type, and nothing is said where AWS does not tell."""
+    facts = read[word]
+
+    def found(changed: PostureFacts) -> tuple[str, list[str]]:
+        result = result_of(changed, "opt-in")
+        return result.outcome, [each.severity for each in result.findings]
+
+    pattern = f"{facts.arn.rsplit('/', 1)[0]}/*"
+    assert found(opted(facts, ListOfTags=TAGGED)) == ("met", [])
+    assert found(opted(facts, False, ListOfTags=TAGGED)) == ("missed", ["error"])
+    assert found(opted(facts, False, Resources=["*"])) == ("missed", ["error"])
+    assert found(opted(facts, False, Resources=[pattern])) == ("met", ["warning"])
+    assert found(opted(facts, False, Resources=[facts.arn], ListOfTags=TAGGED)) == ("met", ["warning"])
+    assert found(opted(facts, None, ListOfTags=TAGGED)) == ("not verified", [])
+    assert found(replace(opted(facts, False), protections=())) == ("not verified", [])
+    assert found(opted(facts, managed=False)) == ("met", ["warning"] if word == "table" else [])
+    assert exit_codes(judge(replace(facts, region_settings=DENIED))) == (12,)
 
 
 # -- restore tests --------------------------------------------------------------------------------------------------------

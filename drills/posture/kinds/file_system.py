@@ -17,6 +17,7 @@ from drills.posture.copies import copies
 from drills.posture.facts import Document, PostureFacts
 from drills.posture.kinds import encrypted
 from drills.posture.kinds.kind import Source, SourceKind
+from drills.posture.opt_in import opt_in
 from drills.posture.restore_tests import restore_testing
 from drills.posture.subjects import FILE_SYSTEM
 from drills.recovery.resource.points import points_of
@@ -62,5 +63,5 @@ KIND = SourceKind(
     points_need="backup:ListRecoveryPointsByBackupVault",
     worst_case=worst_case_of_resource,
     own=_own,
-    judgements=(copies, restore_testing, encryption),
+    judgements=(opt_in, copies, restore_testing, encryption),
 )

@@ -22,6 +22,7 @@ from drills.posture.judgement import Judgement
 from drills.posture.keys import judge_enabled
 from drills.posture.kinds.encrypted import read_key
 from drills.posture.kinds.kind import Source, SourceKind
+from drills.posture.opt_in import opt_in
 from drills.posture.restore_tests import restore_testing
 from drills.posture.subjects import TABLE
 from drills.recovery.resource.points import points_of
@@ -161,6 +162,6 @@ KIND = SourceKind(
     points_need="backup:ListRecoveryPointsByBackupVault",
     worst_case=worst_case_of_resource,
     own=_own,
-    judgements=(copies, restore_testing, point_in_time_recovery, deletion_protection, encryption),
+    judgements=(opt_in, copies, restore_testing, point_in_time_recovery, deletion_protection, encryption),
     plans_need="backup:ListBackupPlans, dynamodb:ListTagsOfResource",
 )

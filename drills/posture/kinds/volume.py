@@ -20,6 +20,7 @@ from drills.posture.facts import Document, PostureFacts
 from drills.posture.judgement import Judgement
 from drills.posture.kinds import encrypted
 from drills.posture.kinds.kind import Source, SourceKind
+from drills.posture.opt_in import opt_in
 from drills.posture.points import newest
 from drills.posture.restore_tests import restore_testing
 from drills.posture.subjects import VOLUME
@@ -133,5 +134,5 @@ KIND = SourceKind(
     points_need="backup:ListRecoveryPointsByBackupVault",
     worst_case=worst_case_of_resource,
     own=_own,
-    judgements=(copies, restore_testing, encryption, lineage),
+    judgements=(opt_in, copies, restore_testing, encryption, lineage),
 )
