@@ -465,6 +465,18 @@ def test_what_has_no_key_of_kms_or_no_volume_to_name_is_met(read: dict[str, Post
     assert {result_of(without, "encryption").outcome, result_of(copied, "lineage").outcome} == {"met"}
 
 
+def test_a_point_that_is_no_snapshot_has_no_lineage_to_judge(read: dict[str, PostureFacts]) -> None:
+    """That of a logically air-gapped vault is a resource of AWS Backup: EC2 is asked for nothing, and nothing is found."""
+    points = read["volume"].points
+    assert isinstance(points, tuple)
+    arn = "arn:aws:backup:eu-central-1:123456789012:recovery-point:1"
+    kept = replace(read["volume"], points=tuple(replace(each, arn=arn, snapshot_id=arn) for each in points))
+    result = result_of(with_own(kept, snapshot=None), "lineage")
+
+    assert (result.outcome, result.requirement, result.findings) == ("not verified", "optional", ())
+    assert "air-gapped" in result.sentence
+
+
 UNREAD: list[tuple[str, Change, set[str]]] = [
     ("table", lambda f: with_own(f, backups=DENIED), {"point-in-time recovery"}),
     ("table", lambda f: with_own(f, key=DENIED), {"encryption"}),

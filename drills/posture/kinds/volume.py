@@ -28,6 +28,8 @@ from drills.recovery.schedule import worst_case_of_resource
 from drills.recovery.volume.points import points_of
 from drills.recovery.volume.settings import tells_its_volume
 
+_SNAPSHOT = "snap-"  # what the id of each begins with
+
 
 @dataclass(frozen=True, slots=True)
 class VolumeFacts:
@@ -51,9 +53,12 @@ def _points(clients: Clients, name: str, vault: str | None) -> tuple[RecoveryPoi
 
 def _own(clients: Clients, facts: PostureFacts) -> VolumeFacts:
     point = newest(facts)
+    taken = point is not None and point.snapshot_id.startswith(_SNAPSHOT)
     return VolumeFacts(
         encrypted.read_key(clients, (facts.instance or {}).get("KmsKeyId")),
-        read_or_not_verified("ec2:DescribeSnapshots", lambda: _snapshot(clients, point.snapshot_id)) if point else None,
+        read_or_not_verified("ec2:DescribeSnapshots", lambda: _snapshot(clients, point.snapshot_id))
+        if point and taken
+        else None,
     )
 
 
@@ -78,6 +83,9 @@ def lineage(facts: PostureFacts) -> CheckResult:
     if point is None or not isinstance(own, VolumeFacts):
         return judged.result("", nothing="" if judged.unread else "there is no usable recovery point")
     number = point.snapshot_id
+    if not number.startswith(_SNAPSHOT):
+        nothing = "the newest point is no snapshot of EC2, as none is in a logically air-gapped vault"
+        return judged.result("", nothing=nothing, requirement="optional")
     if not judged.was_read(number, own.snapshot) or isinstance(own.snapshot, NotVerified):
         return judged.result("")
     judged.count()
