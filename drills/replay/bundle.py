@@ -17,7 +17,7 @@ from drills.evidence.check import Problem, check_bundle
 from drills.evidence.folder import sha256
 from drills.evidence.start import CONFIG, START, StartRecord, read_start
 from drills.evidence.sums import SUMS
-from drills.model.instance import OTHERS, TABLE, VOLUME
+from drills.model.instance import OTHERS
 from drills.model.record import RunRecord
 from drills.posture import observed as of_posture
 from drills.recovery import observed as of_recovery
@@ -34,7 +34,6 @@ KINDS: Mapping[str, type[Any]] = {
     each.KIND: each for room in (observed, of_recovery, of_resource, of_cutover, of_posture) for each in room.KINDS
 }
 FORMAT = 1
-REPLAYED = (TABLE, VOLUME)  # what is no database, and judged again
 REPORTS = ("summary.md", "report.html")  # those that are made from the record alone, and alike everywhere
 
 
@@ -86,11 +85,6 @@ def read(folder: Path) -> Evidence:
     """Return the evidence in a folder. Raises CannotReplay, one sentence that names the file."""
     known = _record(folder)
     other = OTHERS.get(known.target.kind) if known.target else None
-    if other is not None and other.record not in REPLAYED:
-        raise CannotReplay(
-            f"expected the evidence of a drill that is judged again, found that of {other.in_words} in {folder}, whose verdicts "
-            "are not derived again: drills evidence verify holds its files against their seal"
-        )
     observations = _observations(folder)
     return Evidence(
         known,

@@ -6,11 +6,13 @@ from drills.aws import owned
 from drills.model.finding import CheckResult
 from drills.model.point import RecoveryPoint
 from drills.model.record import Restoration
+from drills.model.settings.compared import CHECK as SETTINGS
 from drills.objectives.data_loss import NewestData
-from drills.recovery.file_system import settings
+from drills.recovery.file_system import judged, settings
 from drills.recovery.file_system.read import FileSystemSeen, see, source_of
 from drills.recovery.file_system.restore import COPIES, metadata_of, restore
 from drills.recovery.resource.drill import ResourceDrill
+from drills.recovery.resource.observed import CopySeen, SettingsSeen
 from drills.recovery.resource.points import points_of, told_of
 from drills.recovery.setup import Setup
 
@@ -43,15 +45,14 @@ class FileSystemDrill(ResourceDrill):
         """Return whether the copy is available and set up as its source. It answers to nobody who has not mounted it."""
         clients = self._setup.scratch_clients
         copy = see(clients, owned.find(clients, COPIES.kind, restoration.instance_id)[0])
-        told = f"the file system {copy.described['FileSystemId']} is {copy.described['LifeCycleState']}; nothing has mounted it"
-        told += f". AWS meters {copy.size:,} bytes in it"
-        told += f" and {self._source.size:,} in the source, both some time ago" if self._source else ", some time ago"
-        readable = CheckResult("available", "met", told, blocking=True, compared=1)
         expected = self._source.settings if self._source else settings.of_metadata(self._told)
-        seen = (*copy.unread, *(self._source.unread if self._source else ()))
-        unread = tuple({each.what: each for each in seen}.values())
-        compared = settings.FAMILIES.compare_copy(expected, copy.settings, unread, source=self._source is not None)
-        return readable, compared
+        unknown = (*copy.unread, *(self._source.unread if self._source else ()))
+        unread = tuple({each.what: each for each in unknown}.values())
+        there = CopySeen(copy.described["FileSystemId"], copy.described["LifeCycleState"])
+        compared = SettingsSeen(dict(expected), dict(copy.settings), unread, self._source is not None)
+        self._observe(restoration, judged.AVAILABLE, there)
+        self._observe(restoration, SETTINGS, compared)
+        return judged.available(there), judged.compare_settings(compared)
 
     def _content(self, restoration: Restoration) -> tuple[CheckResult, NewestData]:
         """Say that nothing of it was read."""

@@ -25,11 +25,6 @@ class FileSystemSeen:
     settings: Mapping[str, str]
     unread: tuple[NotChecked, ...]
 
-    @property
-    def size(self) -> int:
-        """The bytes that AWS meters: of a file system that was just written to, those of some time ago."""
-        return int((self.described.get("SizeInBytes") or {}).get("Value") or 0)
-
 
 def source_of(clients: Clients, file_system: str) -> FileSystemSeen | None:
     """Return a file system by its id, None where there is none. Raises what boto3 raises."""

@@ -83,14 +83,7 @@ class Answers:
 
 def of_file_system(described: Mapping[str, Any], answers: Answers) -> dict[str, str]:
     """Return the settings of a file system; what was refused is left out."""
-    throughput = described.get("ProvisionedThroughputInMibps")
-    found = {
-        "encryption": written(described.get("Encrypted", False)),
-        "kms_key": str(described.get("KmsKeyId") or ABSENT),
-        "performance_mode": str(described.get("PerformanceMode") or ABSENT),
-        "throughput": f"{described.get('ThroughputMode')}{f', {throughput:g} MiB/s' if throughput else ''}",
-        "zone": str(described.get("AvailabilityZoneName") or OFF),
-    }
+    found = of_description(described)
     if answers.policy is not None:
         found["policy"] = _digest(answers.policy) if answers.policy else OFF
     if answers.lifecycle is not None:
@@ -103,6 +96,18 @@ def of_file_system(described: Mapping[str, Any], answers: Answers) -> dict[str, 
     for each in answers.mount_targets or ():
         found[f"mount_target.{each.get('AvailabilityZoneName') or each['MountTargetId']}"] = str(each.get("SubnetId"))
     return found | of_tags(described.get("Tags") or ())
+
+
+def of_description(described: Mapping[str, Any]) -> dict[str, str]:
+    """Return the settings that the description of a file system has, without its tags."""
+    throughput = described.get("ProvisionedThroughputInMibps")
+    return {
+        "encryption": written(described.get("Encrypted", False)),
+        "kms_key": str(described.get("KmsKeyId") or ABSENT),
+        "performance_mode": str(described.get("PerformanceMode") or ABSENT),
+        "throughput": f"{described.get('ThroughputMode')}{f', {throughput:g} MiB/s' if throughput else ''}",
+        "zone": str(described.get("AvailabilityZoneName") or OFF),
+    }
 
 
 def of_metadata(told: Mapping[str, str]) -> dict[str, str]:

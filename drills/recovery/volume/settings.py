@@ -56,9 +56,13 @@ _OF_METADATA = {
 
 def of_volume(described: Mapping[str, Any]) -> dict[str, str]:
     """Return the settings of a volume from its description; not AWS's own tags, nor those that a drill sets on its copy."""
+    return of_description(described) | of_tags(described.get("Tags") or ())
+
+
+def of_description(described: Mapping[str, Any]) -> dict[str, str]:
+    """Return the settings of a volume without its tags."""
     found = {name: written(described.get(member)) or ABSENT for name, member in _MEMBERS.items()}
-    found["multi_attach"] = switch(bool(described.get("MultiAttachEnabled")))
-    return found | of_tags(described.get("Tags") or ())
+    return found | {"multi_attach": switch(bool(described.get("MultiAttachEnabled")))}
 
 
 def of_metadata(metadata: Mapping[str, str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Derives the record of a drill of a table or a volume again, whose points, copies and checks are none of a database."""
+"""Derives the record of a drill of what is no database again, whose points, copies and checks are none of a database."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from typing import Any
 
 from drills.aws.guarded.names import ScratchName
 from drills.model.finding import CheckResult
-from drills.model.instance import TABLE, WITH_SANDBOX, OtherKind
+from drills.model.instance import FILE_SYSTEM, TABLE, VOLUME, WITH_SANDBOX, OtherKind
 from drills.model.point import RecoveryPoint
 from drills.model.record import Restoration, TargetSummary
 from drills.objectives import data_loss, recovery_time
 from drills.recovery import selection
 from drills.recovery.disaster import declare
+from drills.recovery.file_system import judged as file_systems
+from drills.recovery.file_system import settings as file_system_settings
 from drills.recovery.judged import verdict_of
 from drills.recovery.observed import LossSeen
 from drills.recovery.resource import points as resources
@@ -32,10 +34,12 @@ from drills.replay.replay import Replayer
 from drills.replay.resource.told import Told
 
 PROCESS = "features"  # in which a drill restores
+# families of settings that no description tells, or of which a recorded answer has digests alone
+_TOLD_ELSEWHERE = frozenset({"tag", "policy", "lifecycle", "backup_policy", "access_point", "mount_target"})
 
 
 class OtherReplayer(Replayer):
-    """Derives the parts of one record, that of a drill of a table or a volume."""
+    """Derives the parts of one record, that of a drill of what is no database."""
 
     @property
     def _kind(self) -> OtherKind:
@@ -45,7 +49,7 @@ class OtherReplayer(Replayer):
 
     @property
     def _told(self) -> Told:
-        return Told(self.evidence.calls, is_table=self._kind.record == TABLE)
+        return Told(self.evidence.calls, self._kind.record)
 
     # -- the choice ---------------------------------------------------------------------------------------------------
 
@@ -77,6 +81,9 @@ class OtherReplayer(Replayer):
         if self._kind.record == TABLE:
             named, vault = f"table/{target.instance}", str(target.vault)
             listed = resources.points_of(setup.clients, "DynamoDB", named, vault, owner_of(setup))
+        elif self._kind.record == FILE_SYSTEM:
+            named, vault = f"file-system/{target.instance}", str(target.vault)
+            listed = resources.points_of(setup.clients, "EFS", named, vault)
         else:
             listed = of_volumes.points_of(setup.clients, target.instance, str(target.vault))
         known = next((each.point.lineage for each in self._of("recovery") if each.point), None)
@@ -85,7 +92,7 @@ class OtherReplayer(Replayer):
         return tuple(dataclasses.replace(each, lineage=known) for each in listed)
 
     def _target(self, known: TargetSummary) -> TargetSummary:
-        """Return the source as it was found; nothing of one that was gone. A volume is known by its id alone."""
+        """Return the source as it was found; nothing of one that was gone. What has no name is known by its id alone."""
         instance = self.recovery.target.instance
         bare = dataclasses.replace(known, instance_id=instance, dbi_resource_id="", account="", region="")
         identity = self._told.table_id(instance) if self._kind.record == TABLE else instance
@@ -143,7 +150,7 @@ class OtherReplayer(Replayer):
     def _name(self) -> str:
         """Return the name that the run gives its copy: what has none of its own is called after the job that makes it."""
         owner = self.recorded.owner
-        if self._kind.record == TABLE:
+        if self._kind.record != VOLUME:
             return str(ScratchName(owner, "recovery"))
         jobs = self._told.jobs()
         return str(ScratchName(owner, jobs[0])) if jobs else "the name of a restore job, of which AWS told none"
@@ -162,12 +169,16 @@ class OtherReplayer(Replayer):
         self.outcome.hold(f"{what} beside AWS's answers", self._told.called(copy, there))
         if self._kind.record == TABLE:
             return self._of_table(copy, there, compared)
+        self.outcome.hold(f"{what}.settings", self._beside_told(there, compared))
+        unread = bool(self.evidence.seen(LossSeen))
+        if self._kind.record == FILE_SYSTEM:
+            judged = (file_systems.available(there), file_systems.compare_settings(compared))
+            return (*judged, *([file_system_settings.contents()] if unread else []))
         made_of = self._seen(LineageSeen, copy)
-        self.outcome.hold(f"{what}.settings", self._of_volume(there, compared))
         results = [volumes.available(there), volumes.compare_settings(compared)]
         if made_of is not None and restoration.point is not None:
             results.append(volumes.lineage(restoration.point, made_of))
-        return (*results, *([volume_settings.contents()] if self.evidence.seen(LossSeen) else []))
+        return (*results, *([volume_settings.contents()] if unread else []))
 
     def _of_table(self, copy: str, there: CopySeen, compared: SettingsSeen) -> tuple[CheckResult, ...]:
         manifest, items = self.evidence.table, self._seen(ItemsSeen, copy)
@@ -178,15 +189,22 @@ class OtherReplayer(Replayer):
             return results
         return (*results, tables.compare_items(manifest, compared.found.get("key_schema"), items))
 
-    def _of_volume(self, there: CopySeen, compared: SettingsSeen) -> Iterator[Difference]:
-        """Yield where the settings that were judged are not those that EC2 told; of tags the answers have digests alone."""
+    def _beside_told(self, there: CopySeen, compared: SettingsSeen) -> Iterator[Difference]:
+        """Yield where the settings that were judged are not those that AWS told; of tags the answers have digests alone."""
         source = self.recovery.target.instance if compared.of_source else ""
-        for volume, judged in ((there.id, compared.found), (source, compared.expected or {})):
-            told = self._told.volume(volume)
-            if volume and told is not None:
-                yield from between(
-                    f"settings of {volume}", _untagged(judged), _untagged(volume_settings.of_volume(told))
-                )
+        for identity, judged in ((there.id, compared.found), (source, compared.expected or {})):
+            described = self._described(identity) if identity else None
+            if described is not None:
+                known = {name: value for name, value in judged.items() if name.split(".")[0] not in _TOLD_ELSEWHERE}
+                yield from between(f"settings of {identity}", known, described)
+
+    def _described(self, identity: str) -> dict[str, str] | None:
+        """Return the settings that the description of a thing has, without tags; None of one that AWS never described."""
+        if self._kind.record == FILE_SYSTEM:
+            found = self._told.file_system(identity)
+            return None if found is None else file_system_settings.of_description(found)
+        told = self._told.volume(identity)
+        return None if told is None else volume_settings.of_description(told)
 
     def _seen(self, kind: type[Any], copy: str) -> Any:
         return next(iter(self.evidence.seen(kind, copy)), None)
@@ -220,7 +238,3 @@ class OtherReplayer(Replayer):
                 and (there := self._told.last(name, each.resource_id))
             ):
                 yield Difference(f"resources[{name}].state", "gone", there)
-
-
-def _untagged(settings: dict[str, str]) -> dict[str, str]:
-    return {name: value for name, value in settings.items() if not name.startswith("tag.")}

@@ -1,4 +1,4 @@
-"""What AWS told of a table or a volume that was restored, read from the recorded calls. Pure."""
+"""What AWS told of what is no database and was restored, read from the recorded calls. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from drills.model.instance import StatusChange
+from drills.model.instance import FILE_SYSTEM, TABLE, StatusChange
 from drills.recovery.resource.observed import CopySeen
 from drills.replay.differences import Difference
 
@@ -15,10 +15,10 @@ _STAGE = "stage"  # the process that sets the scene in the sandbox, and is no pa
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The recorded calls of a run, of whose copies each is a table, else a volume."""
+    """The recorded calls of a run, of whose copies each is of this kind."""
 
     calls: Sequence[Mapping[str, Any]]
-    is_table: bool
+    kind: str
 
     def _of(self, operation: str) -> Iterator[Mapping[str, Any]]:
         for each in self.calls:
@@ -38,13 +38,18 @@ class Told:
         """Return a volume as EC2 described it last, None of one that it never did."""
         return next(reversed([each for each in self._volumes() if each["VolumeId"] == volume]), None)
 
+    def file_system(self, file_system: str) -> Mapping[str, Any] | None:
+        """Return a file system as EFS described it last, None of one that it never did."""
+        described = [each for each in self._file_systems() if each["FileSystemId"] == file_system]
+        return next(reversed(described), None)
+
     def called(self, copy: str, seen: CopySeen) -> Iterator[Difference]:
         """Yield that AWS never called the copy so; a table is also read, one item of it."""
         states = self._states(copy, seen.id)
         if seen.state not in states:
             yield Difference(f"state of {seen.id}", seen.state, ", ".join(states) or "nothing")
         read = [each for each in self._of("dynamodb.Scan") if each["parameters"].get("TableName") == copy]
-        if self.is_table and not any(each["error"] is None for each in read):
+        if self.kind == TABLE and not any(each["error"] is None for each in read):
             yield Difference(f"restorations[{copy}].checks[readable]", "met", "nothing: no item was asked for")
 
     def statuses(self, copy: str, recorded: Sequence[StatusChange]) -> Iterator[Difference]:
@@ -57,14 +62,22 @@ class Told:
 
     def identities(self, name: str, identity: str) -> list[str]:
         """Return each identity that AWS told of a copy; of a volume its own where EC2 has described it."""
-        if self.is_table:
+        if self.kind == FILE_SYSTEM:
+            return sorted({each["FileSystemId"] for each in self._file_systems() if each["CreationToken"] == name})
+        if self.kind == TABLE:
             described = (each["answer"]["Table"] for each in self._tables(name) if each["answer"])
             return sorted({str(each.get("TableId", "")) for each in described})
         return [identity] if self.volume(identity) else []
 
     def last(self, name: str, identity: str) -> str:
         """Return how AWS described a copy when it was last asked for, "" where it had it no more, or was never asked."""
-        if self.is_table:
+        if self.kind == FILE_SYSTEM:
+            asked = [
+                each for each in self._of("efs.DescribeFileSystems") if each["parameters"].get("CreationToken") == name
+            ]
+            found = (asked[-1]["answer"] or {}).get("FileSystems") if asked else None
+            return str(found[0]["LifeCycleState"]) if found else ""
+        if self.kind == TABLE:
             last = next(reversed(list(self._tables(name))), None)
             return str(last["answer"]["Table"]["TableStatus"]) if last is not None and last["answer"] else ""
         listed = [each["answer"]["Volumes"] for each in self._of("ec2.DescribeVolumes") if each["answer"]]
@@ -72,7 +85,11 @@ class Told:
         return str(there[0]["State"]) if there else ""
 
     def _states(self, copy: str, identity: str = "") -> list[str]:
-        if self.is_table:
+        if self.kind == FILE_SYSTEM:
+            named = (each for each in self._file_systems() if each["CreationToken"] == copy)
+            same = (each for each in named if not identity or each["FileSystemId"] == identity)
+            return list(dict.fromkeys(str(each["LifeCycleState"]) for each in same))
+        if self.kind == TABLE:
             described = (each["answer"]["Table"] for each in self._tables(copy) if each["answer"])
             return list(dict.fromkeys(str(each["TableStatus"]) for each in described))
         own = (each for each in self._volumes() if not identity or each["VolumeId"] == identity)
@@ -84,3 +101,7 @@ class Told:
     def _volumes(self) -> Iterator[Mapping[str, Any]]:
         for each in self._of("ec2.DescribeVolumes"):
             yield from (each["answer"] or {}).get("Volumes", ())
+
+    def _file_systems(self) -> Iterator[Mapping[str, Any]]:
+        for each in self._of("efs.DescribeFileSystems"):
+            yield from (each["answer"] or {}).get("FileSystems", ())
