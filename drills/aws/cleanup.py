@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from drills.aws.calls.outcome import is_in_use, passes
 from drills.aws.guarded.guard import Gone, Guard, Mine, Protected
 from drills.aws.guarded.names import LOCK_PREFIX, LOG_GROUPS
-from drills.aws.owned import BY_JOB, OF_UNKNOWN_JOB, RESTORING, jobs_since
+from drills.aws.owned import BY_JOB, OF_UNKNOWN_JOB, RESTORING, has_no_tags, jobs_since
 from drills.aws.read import RUN_TAG, is_not_found
 from drills.aws.remedies import error_text
 from drills.aws.scratch import mark_gone, remaining_resources
@@ -291,15 +291,22 @@ def _remove_table(guard: Guard, mine: Mine) -> None:
 def _remove_volume(guard: Guard, mine: Mine) -> None:
     """Delete a volume; one that has no tags yet gets the run's first, without which no right of a drill lets it be removed."""
     if BY_JOB in mine.raw and mine.raw["State"] != RESTORING:
-        tags = {RUN_TAG: guard.run_id, "Name": mine.name}
-        guard.change("ec2:CreateTags", mine, Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
+        guard.change("ec2:CreateTags", mine, Tags=_tags_of_run(guard, mine))
     if mine.raw["State"] not in ("deleting", "deleted", RESTORING):  # what is still being restored is asked for again
         guard.change("ec2:DeleteVolume", mine)
 
 
 def _remove_file_system(guard: Guard, mine: Mine) -> None:
-    if mine.raw["LifeCycleState"] != "deleting":
-        guard.change("efs:DeleteFileSystem", mine)
+    """Delete a file system; one that has no tags yet gets the run's first, without which no right of a drill lets it be removed."""
+    if mine.raw["LifeCycleState"] == "deleting":
+        return
+    if has_no_tags(mine.raw):
+        guard.change("efs:TagResource", mine, Tags=_tags_of_run(guard, mine))
+    guard.change("efs:DeleteFileSystem", mine)
+
+
+def _tags_of_run(guard: Guard, mine: Mine) -> list[dict[str, str]]:
+    return [{"Key": RUN_TAG, "Value": guard.run_id}, {"Key": "Name", "Value": mine.name}]
 
 
 def _removal(operation: str) -> Callable[[Guard, Mine], object]:

@@ -72,6 +72,9 @@ def test_a_file_system_that_somebody_has_mounted_is_left_with_the_reason(
     (left,) = clean(aws, journal)
 
     assert "FileSystemInUse" in left.note
+    (found,) = efs.describe_file_systems(FileSystemId=file_system)["FileSystems"]
+    tags = {each["Key"]: each["Value"] for each in found["Tags"]}
+    assert tags == {"drills:run": RUN, "Name": NAME}  # by which the rights of a drill let it be removed
     assert (
         f"aws efs delete-file-system --file-system-id $(aws efs describe-file-systems --creation-token {NAME}"
         in left.note
