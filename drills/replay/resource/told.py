@@ -10,6 +10,7 @@ from drills.model.instance import FILE_SYSTEM, TABLE, StatusChange
 from drills.recovery.resource.observed import CopySeen
 from drills.replay.differences import Difference
 
+_NO_TABLE = "ResourceNotFoundException"  # DynamoDB API reference, DescribeTable and ListTagsOfResource
 _STAGE = "stage"  # the process that sets the scene in the sandbox, and is no part of a drill
 
 
@@ -78,11 +79,23 @@ class Told:
             found = (asked[-1]["answer"] or {}).get("FileSystems") if asked else None
             return str(found[0]["LifeCycleState"]) if found else ""
         if self.kind == TABLE:
-            last = next(reversed(list(self._tables(name))), None)
-            return str(last["answer"]["Table"]["TableStatus"]) if last is not None and last["answer"] else ""
+            return self._last_of_table(name)
         listed = [each["answer"]["Volumes"] for each in self._of("ec2.DescribeVolumes") if each["answer"]]
         there = [each for each in (listed[-1] if listed else ()) if each["VolumeId"] == identity]
         return str(there[0]["State"]) if there else ""
+
+    def _last_of_table(self, name: str) -> str:
+        """Return the last status of a table, "" where a later answer was that there is none: also one about its tags."""
+        status = ""
+        for each in self.calls:
+            about = each["parameters"].get("TableName") == name or str(
+                each["parameters"].get("ResourceArn", "")
+            ).endswith(f":table/{name}")
+            if about and (each["error"] or {}).get("code") == _NO_TABLE:
+                status = ""
+            elif about and each["operation"] == "dynamodb.DescribeTable" and each["answer"]:
+                status = str(each["answer"]["Table"]["TableStatus"])
+        return status
 
     def _states(self, copy: str, identity: str = "") -> list[str]:
         if self.kind == FILE_SYSTEM:
