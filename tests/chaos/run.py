@@ -23,7 +23,8 @@ from tests.soak.page import DOCUMENT, section_of
 from tests.support.machine import machine
 from tests.support.paths import CHECKOUT
 
-KEPT = CHECKOUT / ".tox/chaos"
+KEPT = CHECKOUT / "tests/chaos/tried"  # how each case ended, of which the page is written: --resume goes on anywhere
+BROKEN = CHECKOUT / ".tox/chaos/broken"
 SEED = 20261129
 
 
@@ -61,7 +62,7 @@ def _pass(kind: Kind, given: argparse.Namespace) -> int:
     chosen = [case for case in cases if not given.only or any(word in case.id for word in given.only)]
     if not given.resume and not given.write:
         _kept_of(kind).unlink(missing_ok=True)
-    known = _kept(kind, chosen)
+    known = kept(kind, chosen)
     ids = {each.case.id for each in known}
     left = [case for case in chosen if case.id not in ids]
     tried = [] if given.write else try_all(kind, left, given.workers)
@@ -143,7 +144,7 @@ def _kept_of(kind: Kind) -> Path:
     return KEPT / f"{kind.plan.kind}.jsonl"
 
 
-def _kept(kind: Kind, cases: Sequence[Case]) -> list[Result]:
+def kept(kind: Kind, cases: Sequence[Case]) -> list[Result]:
     """Return the results of a pass that was ended before all cases were tried."""
     if not _kept_of(kind).exists():
         return []
@@ -154,7 +155,7 @@ def _kept(kind: Kind, cases: Sequence[Case]) -> list[Result]:
 
 def _keep(kind: Kind, trial: Trial) -> None:
     """Leave what the run printed where somebody can read it."""
-    folder = KEPT / "broken" / kind.plan.kind
+    folder = BROKEN / kind.plan.kind
     folder.mkdir(parents=True, exist_ok=True)
     name = "".join(letter if letter.isalnum() else "-" for letter in trial.case.id)
     (folder / f"{name}.log").write_text(trial.out, encoding="utf-8")

@@ -25,9 +25,12 @@ from tests.chaos.cases import (
     random_sequences,
 )
 from tests.chaos.judge import Facts, Trial, survived, violations
+from tests.chaos.kinds.kind import Kind
 from tests.chaos.kinds.known import KINDS
+from tests.chaos.run import KEPT, SEED, kept
 from tests.chaos.table import Result, page, part, parts_of
 from tests.chaos.world import World, standing
+from tests.soak.page import DOCUMENT
 from tests.support.example_record import green_drill
 from tests.support.paths import CHECKOUT
 from tests.support.rds import eventually
@@ -156,18 +159,33 @@ def test_a_part_is_written_without_a_change_of_the_others() -> None:
     assert page(parts_of(text), "## Drills again and again\n\nWritten by a soak.\n") == text
 
 
+TRIED = [each for each in KINDS.values() if (KEPT / f"{each.plan.kind}.jsonl").exists()]
+
+
+@pytest.mark.parametrize("kind", TRIED, ids=lambda kind: kind.plan.kind)
+def test_the_page_has_the_cells_that_are_kept(kind: Kind) -> None:
+    """The tables of a kind whose results are in the repository are those that its results make, to the letter."""
+    results = kept(kind, every_case(kind.plan, kind.plan.sequences, SEED))
+    made = part(kind.plan, results, date(2026, 11, 30), "Linux", SEED)
+    shown = parts_of(DOCUMENT.read_text(encoding="utf-8"))[kind.plan.title]
+    after = "Faults of AWS, by the phase"
+
+    assert len(results) > 40
+    assert shown.partition(after)[2].strip() == made.partition(after)[2].strip()
+
+
 @pytest.mark.sandbox
 def test_what_is_there_is_known_by_the_names_that_a_record_gives(sandbox: RunningSandbox) -> None:
     """A volume by its name, one without a name by the restore job that made it; each can be removed by that."""
     sandbox.control.clear_faults()
-    with kept_volume(sandbox) as kept:
-        job = kept.start(kept.metadata())
-        kept.ended(job)
+    with kept_volume(sandbox) as made:
+        job = made.start(made.metadata())
+        made.ended(job)
         found = resources.there(sandbox)
-        assert {f"ebs-volume {kept.id}", f"ebs-volume {job}"} <= set(found)
+        assert {f"ebs-volume {made.id}", f"ebs-volume {job}"} <= set(found)
         found[f"ebs-volume {job}"]()
         eventually(lambda: f"ebs-volume {job}" not in resources.there(sandbox), "the volume to be gone")
-        assert f"ebs-volume {kept.id}" in resources.there(sandbox)
+        assert f"ebs-volume {made.id}" in resources.there(sandbox)
 
 
 @pytest.fixture(scope="module")
