@@ -41,11 +41,11 @@ def wanted(config: Path, target: str) -> plan.PlanWanted:
 
 def test_each_run_of_the_shipped_fleet_has_the_same_plan() -> None:
     """A database, a table, a volume and a file system are in one selection, whichever of them is drilled."""
-    of_database, *others = (wanted(EXAMPLE, name) for name in ("shop", "orders", "media", "documents"))
+    of_database, *others = (wanted(EXAMPLE, name) for name in ("shop", "baskets", "media", "documents"))
 
     assert others == [of_database] * 3
     assert of_database.resources == (
-        "arn:aws:dynamodb:eu-central-1:123456789012:table/orders",
+        "arn:aws:dynamodb:eu-central-1:123456789012:table/baskets",
         "arn:aws:ec2:eu-central-1:123456789012:volume/vol-0123456789abcdef0",
         "arn:aws:elasticfilesystem:eu-central-1:123456789012:file-system/fs-0123456789abcdef0",
         "arn:aws:rds:eu-central-1:123456789012:db:myappdbprod",
