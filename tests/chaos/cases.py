@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 BEFORE = "before the run"
@@ -87,6 +87,7 @@ VOLUME = Plan(
     sequences=20,
     requests=("StartRestoreJob",),
 )
+FILE_SYSTEM = replace(VOLUME, kind="file_system", title="an EFS file system")
 
 
 @dataclass(frozen=True, slots=True)

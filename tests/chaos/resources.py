@@ -42,7 +42,10 @@ def _of_rds(aws: LocalAws) -> Iterator[tuple[str, Removal]]:
 
 
 def _beside(aws: LocalAws) -> Iterator[tuple[str, Removal]]:
-    """Yield groups of EC2, secrets, tables and volumes; a volume without a name by the restore job that has made it."""
+    """Yield groups of EC2, secrets, tables, file systems and volumes.
+
+    A volume without a name has that of the restore job that has made it, a file system that of its creation token.
+    """
     ec2, secrets, dynamodb = aws.client("ec2"), aws.client("secretsmanager"), aws.client("dynamodb")
     for raw in ec2.describe_security_groups()["SecurityGroups"]:
         yield f"security-group {raw['GroupName']}", _call(ec2.delete_security_group, {"GroupId": raw["GroupId"]})
@@ -51,6 +54,10 @@ def _beside(aws: LocalAws) -> Iterator[tuple[str, Removal]]:
         yield f"secret {raw['Name']}", _call(secrets.delete_secret, named)
     for name in dynamodb.list_tables()["TableNames"]:
         yield f"dynamodb-table {name}", _call(dynamodb.delete_table, {"TableName": name})
+    efs = aws.client("efs")
+    for raw in efs.describe_file_systems()["FileSystems"]:
+        named = {"FileSystemId": raw["FileSystemId"]}
+        yield f"efs-file-system {raw['CreationToken']}", _call(efs.delete_file_system, named)
     volumes = ec2.describe_volumes()["Volumes"]
     jobs = aws.client("backup").list_restore_jobs()["RestoreJobs"] if volumes else []
     by_volume = {str(job.get("CreatedResourceArn")).rpartition("/")[2]: str(job["RestoreJobId"]) for job in jobs}

@@ -21,12 +21,13 @@ has a part below, written when its cases were tried (`tox -e chaos -- --kind tab
 After each drill these rules are held:
 
 - The source is unchanged: its description, and all that it holds: a manifest of the rows of a database, every item of a table; of
-  a volume nobody reads what it holds.
+  a volume and of a file system nobody reads what it holds.
 - Nothing that the drill did not make is gone. What it made is gone too, or its record names it, and then its codes have 13.
 - It ended within its limits, with a documented exit code (or the signal that it was sent), and no process of it is left.
 - Its record fits the schema, says the same code, and has a reason where the code is not 0.
 - Where it says no worse than a drill that nothing struck, each promise and each verdict is what it is there: a fault that was
-  survived. An untouched drill of a volume ends with 12, since its contents are not verified; none may end with 0.
+  survived. An untouched drill of a volume or of a file system ends with 12, since its contents are not verified;
+  none may end with 0.
 - Its evidence is sealed, by whoever was left, and the chain verifies.
 
 A cell says the exit codes of the run; `–`: the fault did not strike, because nothing was asked any more that it could strike;
@@ -129,6 +130,9 @@ def _cell(result: Result | None) -> str:
 
 
 def _sequences(results: Sequence[Result]) -> Iterator[str]:
+    if not results:
+        yield "none was tried."
+        return
     yield "| exit codes | runs |"
     yield "| --- | --- |"
     for ended, number in sorted(Counter(each.ended for each in results).items()):

@@ -148,6 +148,7 @@ def test_the_page_names_what_was_broken_and_what_was_not_tried() -> None:
     assert "- throttling @ restore: the source has other rows" in text
     assert text.count("| not tried") == len(ALL) - 1
     assert f"{len(ALL) - 1} cells and 200 sequences are not tried" in " ".join(text.split())
+    assert "\nSequences:\n\nnone was tried." in text  # a table without rows is none on the site
 
 
 def test_a_part_is_written_without_a_change_of_the_others() -> None:

@@ -13,7 +13,7 @@ from drills.tables.manifest import from_json
 from drills.tables.read import Pace, capacity_of
 from tests.support.clock import HandClock
 from tests.support.sandbox import RunningSandbox
-from tests.support.tables import ITEMS, Kept, kept_table, take
+from tests.support.tables import ITEMS, Kept, kept_table
 
 CONFIG = """
 [profiles.sandbox]
@@ -51,7 +51,7 @@ def test_a_copy_is_compared_with_the_manifest_of_its_source(
     assert (expected.items.count, expected.table) == (2, "orders")
     assert expected.settings["time_to_live"] == "on expires"
     assert "first" not in file.read_text()
-    point = take(kept.sandbox, kept.arn)["RecoveryPointArn"]
+    point = kept.take()["RecoveryPointArn"]
     against = ["--config", str(config), "--against", str(file)]
     assert kept.ended(kept.start(point, "orders-copy"))["Status"] == "COMPLETED"
     assert main(["table", "verify", "orders-copy", *against, "--segments", "3"]) == 0

@@ -25,9 +25,9 @@ from drills.recovery.file_system.drill import FileSystemDrill
 from drills.run import context
 from drills.run.file_system import stage as file_system_stage
 from drills.run.plan import SERVICE_NAME
+from tests.support.kept import forget
 from tests.support.rds import eventually
 from tests.support.sandbox import RunningSandbox
-from tests.support.tables import forget
 
 pytestmark = pytest.mark.sandbox
 CONFIG = """

@@ -26,9 +26,9 @@ from drills.run.table import stage
 from drills.tables.manifest import to_json
 from drills.tables.read import ReadOptions, take_manifest
 from tests.support.accounts import HOME, Elsewhere, copied, new_account
+from tests.support.kept import take
 from tests.support.rds import eventually
 from tests.support.sandbox import RunningSandbox
-from tests.support.tables import take
 
 pytestmark = pytest.mark.sandbox
 TEAM = "arn:aws:mpa:us-east-1:333333333333:approval-team/recovery"

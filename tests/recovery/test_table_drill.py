@@ -26,9 +26,9 @@ from drills.recovery.table.drill import TableDrill
 from drills.run import context
 from drills.run.plan import SERVICE_NAME
 from drills.run.table import stage as table_stage
+from tests.support.kept import forget
 from tests.support.rds import eventually
 from tests.support.sandbox import RunningSandbox
-from tests.support.tables import forget
 
 pytestmark = pytest.mark.sandbox
 CONFIG = """

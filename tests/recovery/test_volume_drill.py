@@ -27,9 +27,9 @@ from drills.recovery.volume.drill import VolumeDrill
 from drills.run import context
 from drills.run.plan import SERVICE_NAME
 from drills.run.volume import stage as volume_stage
+from tests.support.kept import forget, plans_into
 from tests.support.rds import eventually
 from tests.support.sandbox import RunningSandbox
-from tests.support.tables import forget, plans_into
 
 pytestmark = pytest.mark.sandbox
 CONFIG = """

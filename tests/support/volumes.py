@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.support.rds import ROLE, eventually
+from tests.support.kept import KeptSource, forget, take
+from tests.support.rds import ROLE
 from tests.support.sandbox import RunningSandbox
-from tests.support.tables import forget, take
 
 VAULT = "volume-vault"
 SETTINGS = {"Size": 20, "VolumeType": "gp3", "Iops": 4000, "Throughput": 250, "Encrypted": True}
 
 
-@dataclasses.dataclass(frozen=True)
-class KeptVolume:
-    """A volume that AWS Backup has backed up: its id, its ARN, and the job."""
-
-    sandbox: RunningSandbox
-    id: str
-    arn: str
-    job: dict[str, Any]
+class KeptVolume(KeptSource):
+    """A volume that AWS Backup has backed up."""
 
     @property
-    def point(self) -> str:
-        """The ARN of its recovery point."""
-        return str(self.job["RecoveryPointArn"])
-
-    @property
-    def backup(self) -> Any:
-        """AWS Backup."""
-        return self.sandbox.client("backup")
+    def id(self) -> str:
+        """Its id."""
+        return self.arn.rpartition("/")[2]
 
     @property
     def ec2(self) -> Any:
@@ -48,15 +36,6 @@ class KeptVolume:
         """Begin a restore; the job's id."""
         asked = {"RecoveryPointArn": self.point, "IamRoleArn": ROLE, "Metadata": metadata} | more
         return str(self.backup.start_restore_job(**asked)["RestoreJobId"])
-
-    def ended(self, job: str) -> dict[str, Any]:
-        """A restore job once it has ended."""
-
-        def probe() -> dict[str, Any] | None:
-            seen = dict(self.backup.describe_restore_job(RestoreJobId=job))
-            return None if seen["Status"] in ("PENDING", "RUNNING") else seen
-
-        return dict(eventually(probe, "the restore job to end"))
 
     def described(self, volume: str) -> dict[str, Any]:
         """A volume as DescribeVolumes shows it."""
@@ -80,7 +59,7 @@ def kept_volume(sandbox: RunningSandbox) -> Iterator[KeptVolume]:
     arn = f"arn:aws:ec2:{sandbox.region}:123456789012:volume/{made}"
     sandbox.client("backup").create_backup_vault(BackupVaultName=VAULT)
     try:
-        yield KeptVolume(sandbox, made, arn, take(sandbox, arn, VAULT))
+        yield KeptVolume(sandbox, arn, take(sandbox, arn, VAULT))
     finally:
         forget(sandbox, VAULT)
         ec2.delete_volume(VolumeId=made)

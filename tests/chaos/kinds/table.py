@@ -12,10 +12,11 @@ from drills.tables.manifest import to_json
 from drills.tables.read import ReadOptions, take_manifest
 from tests.chaos.cases import TABLE
 from tests.chaos.kinds.kind import LocalAws, configure, written
+from tests.support.kept import take
 from tests.support.rds import ROLE
 from tests.support.runs import Place
 from tests.support.sandbox import RunningSandbox, end_sandbox, start_sandbox
-from tests.support.tables import ITEMS, VAULT, by_key, take
+from tests.support.tables import ITEMS, VAULT, by_key
 
 WRITTEN = 60  # items beside those of every type
 
@@ -54,7 +55,7 @@ class Table:
         stored = place.checkout / "orders.json"
         write_atomically(stored, to_json(take_manifest(client, self.target, ReadOptions(), clock)))
         running.client("backup").create_backup_vault(BackupVaultName=VAULT)
-        take(running, made["TableArn"])
+        take(running, made["TableArn"], VAULT)
         client.put_item(TableName=self.target, Item={"id": {"S": "later"}, "at": {"N": "1"}} | dated)
         more_said = f'manifest = "{stored}"\nitems = {{ newest = "placed_at" }}'
         words = {"kind": "table", "source": self.target, "vault": VAULT, "more": more_said}

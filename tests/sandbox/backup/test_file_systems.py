@@ -2,91 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from tests.support.accounts import copied
 from tests.support.backup import OTHER_REGION
-from tests.support.rds import ROLE, code, eventually
+from tests.support.file_systems import ID, SIZE, VAULT, KeptFileSystem, kept_file_system
+from tests.support.kept import forget
+from tests.support.rds import code
 from tests.support.sandbox import RunningSandbox
-from tests.support.tables import forget, take
 
 pytestmark = pytest.mark.sandbox
-VAULT = "file-systems"
-ID = "fs-00000000000000abc"
-SIZE = 12345
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A file system that AWS Backup has backed up, and the job."""
-
-    sandbox: RunningSandbox
-    arn: str
-    job: dict[str, Any]
-
-    @property
-    def point(self) -> str:
-        """The ARN of its recovery point."""
-        return str(self.job["RecoveryPointArn"])
-
-    @property
-    def backup(self) -> Any:
-        """AWS Backup."""
-        return self.sandbox.client("backup")
-
-    @property
-    def efs(self) -> Any:
-        """EFS."""
-        return self.sandbox.client("efs")
-
-    def start(self, token: str, point: str = "", **metadata: str) -> str:
-        """Begin a restore to a new file system of that token; the job's id."""
-        asked = {"file-system-id": ID, "CreationToken": token, "newFileSystem": "true", **metadata}
-        started = self.backup.start_restore_job(
-            RecoveryPointArn=point or self.point, IamRoleArn=ROLE, Metadata=asked, CopySourceTagsToRestoredResource=True
-        )
-        return str(started["RestoreJobId"])
-
-    def ended(self, job: str) -> dict[str, Any]:
-        """A restore job once it has ended."""
-
-        def probe() -> dict[str, Any] | None:
-            seen = dict(self.backup.describe_restore_job(RestoreJobId=job))
-            return None if seen["Status"] in ("PENDING", "RUNNING") else seen
-
-        return dict(eventually(probe, "the restore job to end"))
-
-    def of_token(self, token: str) -> list[dict[str, Any]]:
-        """The file systems of a creation token."""
-        return list(self.efs.describe_file_systems(CreationToken=token)["FileSystems"])
 
 
 @pytest.fixture(scope="module")
-def kept(beating: RunningSandbox) -> Iterator[Kept]:
+def kept(beating: RunningSandbox) -> Iterator[KeptFileSystem]:
     """An encrypted file system with a tag, backed up on demand."""
     beating.control.clear_faults()
-    efs = beating.client("efs")
-    tags = [{"Key": "team", "Value": "files"}]
-    made = efs.create_file_system(CreationToken="source", PerformanceMode="maxIO", Encrypted=True, Tags=tags)
-    beating.control.name_file_system(made["FileSystemId"], ID, SIZE)
-    beating.client("backup").create_backup_vault(BackupVaultName=VAULT)
-    arn = f"arn:aws:elasticfilesystem:{beating.region}:123456789012:file-system/{ID}"
-    try:
-        yield Kept(beating, arn, take(beating, arn, VAULT))
-    finally:
-        forget(beating, VAULT)
-        for each in efs.describe_file_systems()["FileSystems"]:
-            with contextlib.suppress(ClientError):
-                efs.delete_file_system(FileSystemId=each["FileSystemId"])
+    with kept_file_system(beating) as made:
+        yield made
 
 
-def test_a_point_of_a_file_system_is_aws_backups_own_under_the_key_of_its_vault(kept: Kept) -> None:
+def test_a_point_of_a_file_system_is_aws_backups_own_under_the_key_of_its_vault(kept: KeptFileSystem) -> None:
     """Its ARN is AWS Backup's, with the size and the tags of the file system; its metadata name the file system alone."""
     described = kept.efs.describe_file_systems(FileSystemId=ID)["FileSystems"][0]
     assert (described["FileSystemArn"], described["SizeInBytes"]["Value"]) == (kept.arn, SIZE)
@@ -108,7 +47,7 @@ def test_a_point_of_a_file_system_is_aws_backups_own_under_the_key_of_its_vault(
     assert code(refused) == "NotImplemented"
 
 
-def test_a_restored_file_system_has_its_token_and_what_the_metadata_say(kept: Kept) -> None:
+def test_a_restored_file_system_has_its_token_and_what_the_metadata_say(kept: KeptFileSystem) -> None:
     """It is found by its token before the job has ended, with size and tags of the backup; a second of the token fails."""
     key = kept.efs.describe_file_systems(FileSystemId=ID)["FileSystems"][0]["KmsKeyId"]
     job = kept.start("one", Encrypted="true", KmsKeyId=key, PerformanceMode="maxIO")
@@ -131,14 +70,14 @@ def test_a_restored_file_system_has_its_token_and_what_the_metadata_say(kept: Ke
         assert code(absent) == "NotImplemented"
 
 
-def test_a_copy_in_another_region_restores_there(kept: Kept) -> None:
+def test_a_copy_in_another_region_restores_there(kept: KeptFileSystem) -> None:
     """Its point is AWS Backup's own of that region, and so is the file system; no other is made here."""
     there = RunningSandbox(**{**vars(kept.sandbox), "region": OTHER_REGION})
     abroad = there.client("backup")
     vault = abroad.create_backup_vault(BackupVaultName="files-abroad")["BackupVaultArn"]
     job = copied(kept.sandbox, kept.point, VAULT, vault)
     assert job["State"] == "COMPLETED", job
-    copy = Kept(there, kept.arn, {"RecoveryPointArn": job["DestinationRecoveryPointArn"]})
+    copy = KeptFileSystem(there, kept.arn, {"RecoveryPointArn": job["DestinationRecoveryPointArn"]})
     assert copy.point.startswith(f"arn:aws:backup:{OTHER_REGION}:")
     assert copy.ended(copy.start("far"))["Status"] == "COMPLETED"
     (made,) = copy.of_token("far")

@@ -10,9 +10,9 @@ from botocore.exceptions import ClientError
 
 from tests.support.accounts import copied
 from tests.support.backup import OTHER_REGION
+from tests.support.kept import forget
 from tests.support.rds import ROLE, code, eventually
 from tests.support.sandbox import RunningSandbox
-from tests.support.tables import forget
 from tests.support.volumes import VAULT, KeptVolume, kept_volume
 
 pytestmark = pytest.mark.sandbox
