@@ -12,6 +12,16 @@ from drills.objectives import timeline
 from reports import words
 
 
+def compared_with(record: RunRecord) -> str:
+    """What the copy was compared with: what is no database has settings, which are compared with the source's as they are now."""
+    found = words.recovery(record)
+    if found is None:
+        return "nothing was restored"
+    if found.expectation == "none" and not record.is_of_database:
+        return "its settings with those of the source, where that is there; its contents with nothing"
+    return words.EXPECTATIONS[found.expectation]
+
+
 def beside_rta(record: RunRecord) -> list[str]:
     """Sentences without which RTA can be misread: which clock, what of it was measured, and on which machine."""
     rta, alone = words.measurement(record, "RTA"), words.measurement(record, "RTA of the recovery")

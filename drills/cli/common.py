@@ -155,6 +155,17 @@ CONFIG_OPTIONS = _config_options()
 TARGET_OPTIONS = target_options()
 
 
+def check_output(path: str | None) -> None:
+    """Refuse what cannot be a file to write, before all is read that shall be in it; "-" and None are standard output."""
+    if path in (None, "-"):
+        return
+    named = Path(str(path))
+    if not named.parent.is_dir():
+        raise ConfigError(f"--output: expected a folder that is there, found none at {named.parent}: make it first")
+    if named.is_dir():
+        raise ConfigError(f"--output: expected a file, found the folder {named}: name a file in it")
+
+
 def text_of_manifest(option: str, path: str, command: str) -> str:
     """Return the text of the manifest that an option names. Raises ConfigError, with the command that takes one."""
     try:

@@ -79,14 +79,15 @@ def _check_resource(effective: Config, choices: context.RunOptions) -> None:
     )
     for option, value in given:
         if value:
-            raise ConfigError(f"{option}: expected a target that is a database, found {word}: leave {option} out")
+            fits = "a database or a table" if option == "--damage" else "a database"
+            raise ConfigError(f"{option}: expected a target that is {fits}, found {word}: leave {option} out")
     if unknown := [each for each in choices.damage if each not in damages]:
         raise ConfigError(
             f"--damage {unknown[0]}: expected damage of {word} ({', '.join(damages)}): choose one of these"
         )
     key = f"targets.{effective.target_name}"
     if stored := effective.target.manifest:
-        _check_table_manifest(f"{key}.manifest", Path(stored))
+        _check_table_manifest(f"{key}.manifest", Path(stored), effective.target.instance)
     if isinstance(effective.profile, SandboxProfile):
         return
     if choices.damage:
@@ -99,17 +100,22 @@ def _check_resource(effective: Config, choices: context.RunOptions) -> None:
         )
 
 
-def _check_table_manifest(key: str, stored: Path) -> None:
-    """Refuse what is no manifest of a table before the run begins, in which it would be found after the restore."""
+def _check_table_manifest(key: str, stored: Path, table: str) -> None:
+    """Refuse what is no manifest of the table before the run begins, in which it would be found after the restore."""
     expected = f"{key}: expected a manifest of drills table manifest, found"
     if not stored.is_file():
         raise ConfigError(f"{expected} no file {stored}: correct the path, or take one")
     try:
-        from_json(stored.read_text(encoding="utf-8"), f"{key}: {stored}")
+        found = from_json(stored.read_text(encoding="utf-8"), f"{key}: {stored}")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"{expected} {stored}, which cannot be read: {error}: correct the path, or take one"
         ) from error
+    if found.table != table:
+        raise ConfigError(
+            f"{key}: expected a manifest of the table {table!r}, found {stored} of {found.table!r}: "
+            "name the other file, or take one"
+        )
 
 
 def resumed_run(given: str) -> str:

@@ -14,6 +14,7 @@ from drills.model.instance import SourceKind
 from drills.model.record import RunRecord
 from drills.plural import counted
 
+SETTINGS = "settings"
 NAMED = 4  # checks that were not verified; the report has all
 _OF_DATABASES = (
     ("catalog", "{n} entries of the schema are as they were"),
@@ -37,21 +38,15 @@ _PROVED: Mapping[SourceKind, tuple[tuple[str, str], ...]] = MappingProxyType(
         ),
         "file system": (
             ("available", "a file system can be made of the recovery point"),
-            ("settings", "{n} settings are those of the source, or to be set up by hand"),
+            ("settings", "{n} settings are those of the source"),
         ),
     }
 )
 _UNSEEN: Mapping[SourceKind, tuple[str, ...]] = MappingProxyType(
     {
-        "table": (
-            "that its indexes hold what it holds",
-            "its stream, time to live and tags: no restore brings these back",
-        ),
+        "table": ("that its indexes hold what it holds",),
         "volume": ("what is on it, and of when: no block was read", "that an instance can attach and mount it"),
-        "file system": (
-            "which files it has, and of when: nothing has mounted it",
-            "its policy, lifecycle, access points, mount targets and tags: no restore brings these back",
-        ),
+        "file system": ("which files it has, and of when: nothing has mounted it",),
     }
 )
 # by the words above
@@ -64,7 +59,12 @@ def proved(record: RunRecord) -> tuple[str, ...]:
     """Return what the checks of the copy found as it was, nothing where none was made."""
     met = {each.name: each for each in _checks(record) if each.outcome == "met" and each.compared}
     words = _PROVED.get(record.kind, ())
-    return tuple(said.format(n=f"{met[name].compared:,}") for name, said in words if name in met)
+    return tuple(said.format(n=f"{_as_it_was(met[name]):,}") for name, said in words if name in met)
+
+
+def _as_it_was(check: CheckResult) -> int:
+    """Return how many things a check that is met found as they were: settings that are to be set up by hand are not."""
+    return check.compared - (len(check.findings) if check.name == SETTINGS else 0)
 
 
 def on_trust(record: RunRecord) -> tuple[str, ...]:
@@ -72,7 +72,14 @@ def on_trust(record: RunRecord) -> tuple[str, ...]:
     checks = _checks(record)
     if not checks:
         return ("everything: no copy was checked",)
-    return (*_UNSEEN.get(record.kind, ()), *_left_out(record, checks))
+    return (*_by_hand(record, checks), *_UNSEEN.get(record.kind, ()), *_left_out(record, checks))
+
+
+def _by_hand(record: RunRecord, checks: tuple[CheckResult, ...]) -> Iterator[str]:
+    """Yield the settings of what is no database that the copy has not: nobody proves that they are set up in a disaster."""
+    lost = [finding.object for each in checks if each.name == SETTINGS for finding in each.findings]
+    if lost and not record.is_of_database:
+        yield f"that somebody sets up by hand: {', '.join(lost)}"
 
 
 def _left_out(record: RunRecord, checks: tuple[CheckResult, ...]) -> Iterator[str]:

@@ -38,7 +38,8 @@ def protection(facts: PostureFacts) -> CheckResult:
             expected="a backup plan that selects it",
             found="no plan does",
             remedy="aws backup create-backup-selection --backup-plan-id PLAN --backup-selection "
-            f'\'{{"SelectionName": "{facts.instance_id}", "IamRoleArn": "ROLE", "ListOfTags": [{TAG}]}}\'',
+            f'\'{{"SelectionName": "{facts.instance_id}", "IamRoleArn": "ROLE", "ListOfTags": [{TAG}]}}\' '
+            f"and tag the {facts.subject.word} so",
         )
     if judged.was_read("backup plans", protections) and not isinstance(protections, NotVerified) and protections:
         judged.count()

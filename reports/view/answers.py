@@ -5,7 +5,7 @@ from __future__ import annotations
 from drills.history.line import aborted
 from drills.model.record import Restoration, RunRecord
 from drills.objectives import timeline
-from reports import words
+from reports import recovery_words, words
 from reports.view import coverage, gaps, removal, select
 from reports.view.parts import supplied
 from reports.view.whom import by_whom
@@ -16,14 +16,13 @@ WHERE = "block 8 has the reasons"
 
 def answers(record: RunRecord) -> list[tuple[str, str]]:
     """What was restored, when, by whom, from which point, what was compared, whether the objectives were met, what is left."""
-    found = words.recovery(record)
     kept = removal.kept(record)
     return [
         ("what was restored", _what(record)),
         ("when", _when(record)),
         ("by whom", f"{by_whom(record)}; trigger: {supplied(record.trigger)}"),
         ("from which point", _point(record)),
-        ("compared with", words.EXPECTATIONS[found.expectation] if found else "nothing was restored"),
+        ("compared with", recovery_words.compared_with(record)),
         ("checks", words.check_counts(words.recovery_checks(record))),
         ("all compared", _compared(record)),
         *coverage.lead(record)[1:],

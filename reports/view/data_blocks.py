@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from drills.model.finding import CheckResult, Verdict
 from drills.model.record import Restoration, RunRecord
-from reports import outcomes, words
+from reports import outcomes, recovery_words, words
 from reports.view import coverage, gaps, select
 from reports.view.failures import finding_view, finding_views
 from reports.view.parts import (
@@ -27,9 +27,8 @@ PARITY = "cut-over: configuration"
 
 def integrity(record: RunRecord) -> Block:
     """What was compared, with what, and how it came out."""
-    found = words.recovery(record)
     checks = words.recovery_checks(record)
-    expectation = words.EXPECTATIONS[found.expectation] if found else "nothing was restored"
+    expectation = recovery_words.compared_with(record)
     of_database = record.is_of_database
     left = len(gaps.things_not_compared(record))
     how = f"{left} things not compared, or not exactly (block 8)" if left else "in full"

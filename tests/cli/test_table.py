@@ -108,6 +108,11 @@ def test_a_manifest_is_printed_without_a_file_and_a_table_with_another_key_is_no
         (("manifest", "orders", "--capacity", "0"), "expected read units a second, more than 0, found '0'"),
         (("manifest", "orders", "--segments", "0"), "expected 1 to 64 segments, found '0'"),
         (("verify", "orders"), "--against"),
+        (
+            ("manifest", "orders", "-o", "/nowhere/m.json"),
+            "--output: expected a folder that is there, found none at /nowhere",
+        ),
+        (("manifest", "orders", "-o", "/tmp"), "--output: expected a file, found the folder /tmp"),
         (("verify", "orders", "--against", "/nowhere.json"), "--against: expected a manifest that can be read"),
         ((), "PART"),
     ],

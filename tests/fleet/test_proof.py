@@ -8,7 +8,7 @@ import pytest
 
 from drills.fleet import proof, score
 from drills.fleet.record import Member
-from drills.model.finding import CheckResult, NotChecked, Outcome, Verdict
+from drills.model.finding import CheckResult, Finding, NotChecked, Outcome, Verdict
 from drills.model.instance import FILE_SYSTEM, TABLE, VOLUME
 from drills.model.record import Failure, Promise, Restoration, RunRecord
 from tests.support.example_record import failing_drill, green_drill
@@ -32,8 +32,7 @@ def test_a_file_system_says_that_nobody_mounted_it() -> None:
     whole = run_of(FILE_SYSTEM, check("available"), check("settings", compared=9), check("contents", "not verified", 0))
 
     assert proof.proved(whole)[0] == "a file system can be made of the recovery point"
-    assert proof.on_trust(whole)[0] == "which files it has, and of when: nothing has mounted it"
-    assert len(proof.on_trust(whole)) == 2
+    assert proof.on_trust(whole) == ("which files it has, and of when: nothing has mounted it",)
 
 
 def test_a_volume_says_that_nobody_read_it() -> None:
@@ -45,6 +44,16 @@ def test_a_volume_says_that_nobody_read_it() -> None:
         "what is on it, and of when: no block was read",
         "that an instance can attach and mount it",
     )
+
+
+def test_a_setting_that_is_to_be_set_up_by_hand_is_not_proved() -> None:
+    """It is compared and is another one: counted among those of the source it would be said to be there."""
+    lost = Finding("settings", "warning", "tag.team", "files", "none", "")
+    settings = dataclasses.replace(check("settings", compared=9), findings=(lost,))
+    whole = run_of(VOLUME, settings)
+
+    assert proof.proved(whole) == ("8 settings are those of the source",)
+    assert proof.on_trust(whole)[0] == "that somebody sets up by hand: tag.team"
 
 
 def test_what_was_not_found_as_it_was_is_not_said_to_be_proved() -> None:

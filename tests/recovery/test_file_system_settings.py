@@ -163,7 +163,11 @@ def test_a_restore_is_given_a_new_file_system_as_the_point_or_the_source_tells()
     ("text", "command", "said"),
     [
         ("", ("preflight",), 'expected a target that is a database, found the file system "fs-'),
-        ("", ("run", "--damage", "item"), "--damage: expected a target that is a database, found an EFS file system"),
+        (
+            "",
+            ("run", "--damage", "item"),
+            "--damage: expected a target that is a database or a table, found an EFS file system",
+        ),
         ('volume = "vol-0123456789abcdef0"', ("run",), "a target is one thing"),
         ('manifest = "m.json"', ("run",), "only what a file system has"),
         ('file_system = "files"', ("run",), "expected the id of an EFS file system such as"),

@@ -7,6 +7,7 @@ import dataclasses
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from drills.recovery.table.drill import TableDrill
 from drills.run import context
 from drills.run.plan import SERVICE_NAME
 from drills.run.table import stage as table_stage
+from drills.tables.fingerprint import Sums
+from drills.tables.manifest import TableManifest, to_json
 from tests.support.kept import forget
 from tests.support.rds import eventually
 from tests.support.sandbox import RunningSandbox
@@ -292,3 +295,20 @@ def test_what_is_there_for_databases_alone_refuses_a_table_by_name(
     config.write_text(CONFIG.format(name="orders", table="Orders"))
     assert main([*command, "--config", str(config)]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_manifest_of_another_table_is_refused_before_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit 2 and both names: a table of the same items would be taken for the one that was backed up."""
+    now, stored = datetime(2026, 11, 30, 12, 0, tzinfo=UTC), tmp_path / "other.json"
+    stored.write_text(to_json(TableManifest("Other", "id", now, now, True, {}, (), Sums(("id",)).fingerprint())))
+    config = tmp_path / "drill.toml"
+    config.write_text(
+        CONFIG.format(name="orders", table="Orders").replace("vault =", f'manifest = "{stored}"\nvault =')
+    )
+
+    assert main(["run", "--config", str(config)]) == 2
+    said = capsys.readouterr().err
+    assert "targets.orders.manifest: expected a manifest of the table 'Orders', found" in said
+    assert "of 'Other'" in said

@@ -161,3 +161,5 @@ def test_what_is_no_manifest_is_refused(
     assert said in capsys.readouterr().err
     assert main(["files", "manifest", str(tmp_path / "absent")]) == 2
     assert "expected a folder" in capsys.readouterr().err
+    assert main(["files", "manifest", str(tmp_path), "-o", str(tmp_path / "absent/m.json")]) == 2
+    assert "--output: expected a folder that is there" in capsys.readouterr().err

@@ -7,7 +7,7 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from drills.cli.common import Command, help_texts, text_of_manifest
+from drills.cli.common import Command, check_output, help_texts, text_of_manifest
 from drills.clock import SystemClock
 from drills.errors import COULD_NOT_RUN, VERIFICATION_FAILED
 from drills.files import write_privately
@@ -59,6 +59,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _take(folder: Path, output: str | None) -> int:
+    check_output(output)
     clock = SystemClock()
     began = clock.now()
     tree = read(folder)

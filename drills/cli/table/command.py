@@ -11,7 +11,7 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.aws.remedies import explain
-from drills.cli.common import TARGET_OPTIONS, Command, help_texts, target_options, text_of_manifest
+from drills.cli.common import TARGET_OPTIONS, Command, check_output, help_texts, target_options, text_of_manifest
 from drills.cli.target import open_target
 from drills.clock import SystemClock
 from drills.errors import COULD_NOT_RUN, VERIFICATION_FAILED, DrillError
@@ -85,6 +85,8 @@ def run(options: argparse.Namespace) -> int:
     """Take a manifest, or compare; the exit code. DrillError, one sentence, where the table could not be read."""
     how = ReadOptions(not options.eventually_consistent, options.segments, options.capacity)
     expected = _expected(options.against) if options.part == "verify" else None
+    if expected is None:
+        check_output(options.output)
     reached = open_target(options, tables=True)
     side = reached.clients if expected is None else reached.restore
     client = side.client("dynamodb")
