@@ -72,10 +72,11 @@ class Cluster:
         return Endpoint(shown["Endpoint"], shown["Port"], MASTER, self._passwords[aws.endpoint], Path(aws.ca))
 
     def described(self, aws: LocalAws) -> Any:
-        """The cluster and its writer, without the instants until which they can be restored."""
+        """The cluster and its writer, without the instants between which they can be restored, which come with the first backup."""
         named = f"{self.target}-writer"
         (instance,) = aws.client("rds").describe_db_instances(DBInstanceIdentifier=named)["DBInstances"]
-        return [each | {"LatestRestorableTime": ""} for each in (self._shown(aws), instance)]
+        moving = {"EarliestRestorableTime": "", "LatestRestorableTime": ""}
+        return [each | moving for each in (self._shown(aws), instance)]
 
     def content(self, aws: LocalAws) -> str:
         """A manifest of all of its rows."""
