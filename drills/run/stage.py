@@ -19,7 +19,6 @@ import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import SecretStr
 
-from drills.aws.recorder import CallRecorder
 from drills.checks import manifest
 from drills.checks.base.session import Connector
 from drills.checks.owner import parse
@@ -37,6 +36,7 @@ from drills.redaction import clean_error, redact_seed
 from drills.run import context, lifeline, stage_service
 from drills.run.plan import read_plan
 from drills.run.scene import plan
+from drills.run.scene.resource import open_scene
 from drills.run.source import SAMPLE, SourceMaker, beat
 from drills.sandbox_client import SandboxControl
 
@@ -98,13 +98,10 @@ def _full_disk(folder: Path, reason: str) -> str:
 
 
 def _stage(folder: Path, journal: Journal) -> None:
-    choices = context.read(folder)
-    service = context.local_aws_of(folder)
-    if service is None:
-        raise SandboxError("expected the local AWS to answer before the scene is set, found none")
-    effective = choices.effective()
+    opened = open_scene(folder)
+    choices, effective, service = opened.choices, opened.effective, opened.service
     control, poll = SandboxControl(service.endpoint), effective.profile.poll_every.total_seconds()
-    clients = context.identified_clients(effective, service, CallRecorder(folder, "stage"), "stage")
+    clients = opened.clients, opened.scratch_clients
     source = SourceMaker(
         effective.target_name, effective.target, *clients, control, SystemClock(), Path(service.ca), poll
     )

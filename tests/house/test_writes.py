@@ -53,13 +53,8 @@ WRITES: dict[str, tuple[str, set[str]]] = {
             *("delete_db_instance", "delete_db_snapshot", "delete_backup_vault", "delete_recovery_point"),
         },
     ),
-    "drills/run/table/stage.py": (
-        STAGE,
-        {
-            *("create_table", "update_time_to_live", "batch_write_item"),
-            *("create_backup_vault", "start_backup_job"),
-        },
-    ),
+    "drills/run/table/stage.py": (STAGE, {"create_table", "update_time_to_live", "batch_write_item"}),
+    "drills/run/scene/resource.py": (STAGE, {"create_backup_vault", "start_backup_job"}),
     "drills/run/table/lent.py": (
         STAGE,
         {
@@ -93,9 +88,7 @@ STAGES = {
         "drills/cli/sandbox_sample.py",
         "drills/run/context.py",
     ),
-    "drills/run/file_system/stage.py",
-    *("drills/run/cutover.py", "drills/run/stage.py", "drills/run/table/lent.py", "drills/run/table/stage.py"),
-    "drills/run/volume/stage.py",
+    *("drills/run/cutover.py", "drills/run/scene/resource.py", "drills/run/table/lent.py"),
 }
 OPENS = {"drills/aws/session.py"}
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from drills.model.finding import CheckResult
 from drills.model.settings.compared import ABSENT, OFF, Consequence, Families, of_tags, switch
+from drills.plural import counted
 from drills.recovery.resource.points import written
 
 CONTENTS = "contents"
@@ -121,7 +122,7 @@ def _digest(policy: str) -> str:
     statements = document.get("Statement", [])
     count = len(statements) if isinstance(statements, list) else 1
     digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
-    return f"{count} statement{'' if count == 1 else 's'}, SHA-256 {digest[:16]}"
+    return f"{counted(count, 'statement')}, SHA-256 {digest[:16]}"
 
 
 def _written_access_point(told: Mapping[str, Any]) -> str:

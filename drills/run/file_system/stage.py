@@ -11,12 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from drills.aws.recorder import CallRecorder
-from drills.errors import SandboxError
 from drills.record import Journal
-from drills.run import context
 from drills.run.scene import plan
-from drills.run.table.stage import carry_out, protect
+from drills.run.scene.resource import carry_out, open_scene, protect
 from drills.sandbox_client import SandboxControl
 
 SIZE = 64 * 1024**2  # bytes, of files that nobody has written
@@ -28,20 +25,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _stage(folder: Path, journal: Journal) -> None:
-    choices, service = context.read(folder), context.local_aws_of(folder)
-    if service is None:
-        raise SandboxError("expected the local AWS to answer before the scene is set, found none")
-    effective = choices.effective()
-    clients, _ = context.identified_clients(effective, service, CallRecorder(folder, "stage"), "stage")
-    target, efs = effective.target, clients.client("efs")
+    scene = open_scene(folder)
+    target, efs = scene.effective.target, scene.clients.client("efs")
     journal.enter("create the source", note="a file system without contents")
     tags = [{"Key": key, "Value": value} for key, value in {"team": "files", **target.tags}.items()]
     wanted = {"ThroughputMode": "provisioned", "ProvisionedThroughputInMibps": 64.0, "Encrypted": True, "Tags": tags}
     made = efs.create_file_system(CreationToken=target.instance, **wanted)["FileSystemId"]
-    SandboxControl(service.endpoint).name_file_system(made, target.instance, SIZE)
-    arn = plan.arn_of(target, clients)
+    SandboxControl(scene.service.endpoint).name_file_system(made, target.instance, SIZE)
+    arn = plan.arn_of(target, scene.clients)
     _set_up(efs, target.instance, arn)
-    protect(clients, effective, arn, journal)
+    protect(scene, arn, journal)
     journal.enter("collect the scenarios")
 
 

@@ -9,12 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from drills.aws.recorder import CallRecorder
-from drills.errors import SandboxError
 from drills.record import Journal
-from drills.run import context
 from drills.run.scene import plan
-from drills.run.table.stage import carry_out, protect
+from drills.run.scene.resource import carry_out, open_scene, protect
 from drills.sandbox_client import SandboxControl
 
 SETTINGS = {"Size": 20, "VolumeType": "gp3", "Iops": 4000, "Throughput": 250, "Encrypted": True}
@@ -26,19 +23,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _stage(folder: Path, journal: Journal) -> None:
-    choices, service = context.read(folder), context.local_aws_of(folder)
-    if service is None:
-        raise SandboxError("expected the local AWS to answer before the scene is set, found none")
-    effective = choices.effective()
-    clients, _ = context.identified_clients(effective, service, CallRecorder(folder, "stage"), "stage")
-    target = effective.target
+    scene = open_scene(folder)
+    clients, target = scene.clients, scene.effective.target
     journal.enter("create the source", note="a volume without contents")
     tags = [{"Key": key, "Value": value} for key, value in {"team": "files", **target.tags}.items()]
     zone = clients.ec2.describe_availability_zones()["AvailabilityZones"][0]["ZoneName"]
     specified = [{"ResourceType": "volume", "Tags": tags}]
     made = clients.ec2.create_volume(AvailabilityZone=zone, TagSpecifications=specified, **SETTINGS)["VolumeId"]
-    SandboxControl(service.endpoint).name_volume(made, target.instance)
-    protect(clients, effective, plan.arn_of(target, clients), journal)
+    SandboxControl(scene.service.endpoint).name_volume(made, target.instance)
+    protect(scene, plan.arn_of(target, clients), journal)
     journal.enter("collect the scenarios")
 
 
