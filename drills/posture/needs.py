@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
-from drills.durations import show_duration
 from drills.model.finding import CheckResult
 from drills.model.parity import NotVerified
 from drills.posture.facts import PostureFacts, RestoreNeeds, StoredConfiguration
 from drills.posture.judgement import Judgement
+from drills.posture.lag import LAG_AT_MOST, find_lag
 
-# "typically within the last five minutes" (RDS user guide, "Restoring a DB instance to a specified time")
-LAG_AT_MOST = timedelta(hours=1)
 STORED_AT_MOST = timedelta(days=2)
 ZONES_AT_LEAST = 2  # "at least two Availability Zones" (RDS user guide, "Working with DB subnet groups")
 QUOTAS: Mapping[str, tuple[str, ...]] = {
@@ -48,18 +46,8 @@ def automated(facts: PostureFacts) -> CheckResult:
             remedy="run it again when its first backup is done",
         )
     elif latest is None or facts.now - latest > LAG_AT_MOST:
-        found = (
-            f"{latest:%Y-%m-%d %H:%M} UTC, {show_duration((facts.now - latest).total_seconds())} ago"
-            if latest
-            else "none"
-        )
-        judged.find(
-            "error",
-            facts.arn,
-            expected="a LatestRestorableTime of the last hour",
-            found=found,
-            remedy=f"aws rds describe-events --source-type db-{of} --source-identifier {name}: see why no log is kept",
-        )
+        remedy = f"aws rds describe-events --source-type db-{of} --source-identifier {name}: see why no log is kept"
+        find_lag(judged, facts, "LatestRestorableTime", latest, remedy)
     reaches = f"reaches to {latest:%Y-%m-%d %H:%M:%S} UTC" if latest else "begins with the first backup"
     return judged.result(f"point-in-time recovery {reaches}")
 

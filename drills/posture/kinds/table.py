@@ -6,13 +6,11 @@ Source: DynamoDB API reference, TableDescription, SSEDescription and DescribeCon
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from drills.aws import read as aws
 from drills.aws.read import none_if_missing
 from drills.aws.session import Clients
 from drills.aws.settings import read_or_not_verified
-from drills.durations import show_duration
 from drills.model.finding import CheckResult
 from drills.model.parity import NotVerified
 from drills.model.point import RecoveryPoint
@@ -22,13 +20,12 @@ from drills.posture.judgement import Judgement
 from drills.posture.keys import judge_enabled
 from drills.posture.kinds.encrypted import read_key
 from drills.posture.kinds.kind import Source, SourceKind
+from drills.posture.lag import LAG_AT_MOST, find_lag
 from drills.posture.opt_in import opt_in
 from drills.posture.restore_tests import restore_testing
 from drills.posture.subjects import TABLE
 from drills.recovery.resource.points import points_of
 from drills.recovery.schedule import worst_case_of_resource
-
-LAG_AT_MOST = timedelta(hours=1)  # "typically 5 minutes before the current time" (DescribeContinuousBackups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,18 +94,10 @@ def point_in_time_recovery(facts: PostureFacts) -> CheckResult:
         )
         return judged.result("point-in-time recovery is off")
     if latest is None or facts.now - latest > LAG_AT_MOST:
-        found = (
-            f"{latest:%Y-%m-%d %H:%M} UTC, {show_duration((facts.now - latest).total_seconds())} ago"
-            if latest
-            else "none"
+        remedy = (
+            f"aws dynamodb describe-continuous-backups --table-name {facts.instance_id}: see why nothing newer is kept"
         )
-        judged.find(
-            "error",
-            facts.arn,
-            expected="a LatestRestorableDateTime of the last hour",
-            found=found,
-            remedy=f"aws dynamodb describe-continuous-backups --table-name {facts.instance_id}: see why nothing newer is kept",
-        )
+        find_lag(judged, facts, "LatestRestorableDateTime", latest, remedy)
     reaches = f"reaches to {latest:%Y-%m-%d %H:%M:%S} UTC" if latest else "reaches to no moment"
     return judged.result(f"point-in-time recovery {reaches}")
 
