@@ -7,7 +7,6 @@ opens a `Journal`, which reads what is there and goes on.
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 import secrets
 from datetime import datetime
@@ -19,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from drills.clock import Clock, SystemClock
 from drills.errors import ConfigError
 from drills.files import write_atomically
-from drills.json_text import VERSION, what_is_in
+from drills.json_text import VERSION, document_of
 from drills.model.finding import Verdict
 from drills.model.instance import Resource
 from drills.model.phases import current_name
@@ -47,13 +46,7 @@ def from_json(text: str, name: str = RECORD_NAME) -> RunRecord:
 
     Raises ConfigError, one sentence, when it is no record or from a newer version of the project.
     """
-    if found := what_is_in(text):
-        raise _no_record(name, found)
-    version = json.loads(text)[VERSION]
-    if version > SCHEMA_VERSION:
-        raise ConfigError(
-            f"{name} has schema version {version}; this version reads up to {SCHEMA_VERSION}: use a newer one"
-        )
+    document_of(text, name, SCHEMA_VERSION, _no_record)
     try:
         return _rename_phases(_ADAPTER.validate_json(text))
     except ValidationError as error:

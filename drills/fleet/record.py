@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from drills.errors import ConfigError
 from drills.files import write_atomically
-from drills.json_text import VERSION, what_is_in
+from drills.json_text import VERSION, document_of
 from drills.plural import counted
 
 FLEET_NAME = "fleet.json"
@@ -125,23 +125,17 @@ def load(folder: Path) -> FleetRecord:
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}: expected the folder of a fleet") from error
     except UnicodeDecodeError as error:
-        raise _no_record(path, "bytes that are no text") from error
-    if found := what_is_in(text):
-        raise _no_record(path, found)
-    version = json.loads(text)[VERSION]
-    if version > FLEET_VERSION:
-        raise ConfigError(
-            f"{path} has schema version {version}; this version reads up to {FLEET_VERSION}: use a newer one"
-        )
+        raise _no_record(str(path), "bytes that are no text") from error
+    document_of(text, str(path), FLEET_VERSION, _no_record)
     try:
         return _ADAPTER.validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise _no_record(path, f"{where}: {first['msg']}") from error
+        raise _no_record(str(path), f"{where}: {first['msg']}") from error
 
 
-def _no_record(path: Path, found: str) -> ConfigError:
+def _no_record(path: str, found: str) -> ConfigError:
     return ConfigError(
         f"{path} is no record of a fleet: expected JSON with {VERSION}, as drills run --all writes it, found {found}: take the "
         "reports/ of that machine again, or leave its folder out, and its targets are counted as not drilled"

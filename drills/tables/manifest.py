@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from drills.errors import ConfigError
-from drills.json_text import VERSION, what_is_in
+from drills.json_text import VERSION, document_of
 from drills.tables.fingerprint import ALGORITHM, BUCKETS, Bucket, Fingerprint
 
 KIND = "dynamodb table"
@@ -51,13 +51,7 @@ def to_json(manifest: TableManifest) -> str:
 
 def from_json(text: str, name: str) -> TableManifest:
     """Read a manifest from a file of that name. Raises ConfigError, one sentence, where it is none."""
-    if found := what_is_in(text):
-        raise _none(name, found)
-    raw = json.loads(text)
-    if raw[VERSION] > SCHEMA_VERSION:
-        raise ConfigError(
-            f"{name} has schema version {raw[VERSION]}; this version reads up to {SCHEMA_VERSION}: use a newer one"
-        )
+    raw = document_of(text, name, SCHEMA_VERSION, _none)
     if raw.get("kind") != KIND:
         raise _none(name, f"the kind {raw.get('kind')!r}")
     if raw.get("algorithm") != ALGORITHM:

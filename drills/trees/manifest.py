@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from drills.errors import ConfigError
-from drills.json_text import VERSION, what_is_in
+from drills.json_text import VERSION, document_of
 
 KIND = "files"
 SCHEMA_VERSION = 1
@@ -67,13 +67,7 @@ def to_json(manifest: FilesManifest) -> str:
 
 def from_json(text: str, name: str) -> FilesManifest:
     """Read a manifest from a file of that name. Raises ConfigError, one sentence, where it is none."""
-    if found := what_is_in(text):
-        raise _none(name, found)
-    raw = json.loads(text)
-    if raw[VERSION] > SCHEMA_VERSION:
-        raise ConfigError(
-            f"{name} has schema version {raw[VERSION]}; this version reads up to {SCHEMA_VERSION}: use a newer one"
-        )
+    raw = document_of(text, name, SCHEMA_VERSION, _none)
     try:
         return _read(raw)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
