@@ -5,26 +5,22 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from drills.aws.guarded.guard import Guard, NotOwn, Protected
+from drills.aws.guarded.guard import NotOwn
 from drills.aws.guarded.names import ScratchName
 from drills.cli.main import main
-from drills.clock import SystemClock
 from drills.errors import Refused, RestoreFailed
-from drills.model.instance import FILE_SYSTEM
-from drills.model.record import SCHEMA_VERSION, RunRecord, TargetSummary
 from drills.objectives import completeness, verdicts
-from drills.record import Journal, load, new_run_id
+from drills.record import Journal, new_run_id
 from drills.recovery.file_system.drill import FileSystemDrill
 from drills.run import context
 from drills.run.file_system import stage as file_system_stage
-from drills.run.plan import SERVICE_NAME
+from tests.support.begun import BegunRun, open_run
 from tests.support.kept import forget
 from tests.support.rds import eventually
 from tests.support.sandbox import RunningSandbox
@@ -43,49 +39,31 @@ timeout = "60s"
 ROLE = "arn:aws:iam::123456789012:role/r"
 
 
-@dataclass(frozen=True)
-class Begun:
-    """A drill of a file system that was staged, the record that it writes, and the sandbox."""
-
-    sandbox: RunningSandbox
-    folder: Path
-    name: str
-    file_system: str
-    config: Path
+class Begun(BegunRun):
+    """A drill of a file system that was staged."""
 
     @property
-    def record(self) -> RunRecord:
-        """What the record holds on disk."""
-        return load(self.folder)
+    def file_system(self) -> str:
+        """The id of the source."""
+        return id_of(self.name)
 
     @property
     def efs(self) -> Any:
         """EFS."""
         return self.sandbox.client("efs")
 
-    @property
-    def point(self) -> str:
-        """The ARN of its only recovery point."""
-        backup = self.sandbox.client("backup")
-        (point,) = backup.list_recovery_points_by_backup_vault(BackupVaultName=f"{self.name}-vault")["RecoveryPoints"]
-        return str(point["RecoveryPointArn"])
-
     def drill(self) -> FileSystemDrill:
         """The drill, as the features open it."""
         return context.open_file_system_drill(self.folder, Journal.open(self.folder))
-
-    def guard(self, run: str = "", *protected: str) -> Guard:
-        """A guard of this run, or of another one."""
-        setup = context.open_setup(self.folder, Journal.open(self.folder))
-        return Guard(setup.scratch_clients, run or self.record.run_id, Protected(frozenset(protected)))
 
     def file_systems(self) -> list[str]:
         """The ids of the file systems that there are."""
         return [each["FileSystemId"] for each in self.efs.describe_file_systems()["FileSystems"]]
 
-    def outcomes(self) -> dict[str, str]:
-        """The verdicts so far."""
-        return {each.name: each.outcome for each in self.record.verdicts}
+
+def id_of(name: str) -> str:
+    """The id of the source of a target."""
+    return f"fs-{name.encode().hex():0>17.17}"
 
 
 Begin = Callable[[str], Begun]
@@ -98,27 +76,10 @@ def begin(beating: RunningSandbox, tmp_path: Path) -> Iterator[Begin]:
     beating.control.clear_faults()
 
     def stage(name: str) -> Begun:
-        file_system = f"fs-{name.encode().hex():0>17.17}"
-        config = tmp_path / "drill.toml"
-        config.write_text(CONFIG.format(name=name, file_system=file_system))
-        folder = tmp_path / "run"
-        folder.mkdir()
-        context.save(folder, context.RunOptions(config_file=str(config), target=name))
-        (folder / SERVICE_NAME).write_text(json.dumps({"endpoint": beating.endpoint, "ca": beating.ca}))
-        target, now = context.read(folder).effective().target, beating.control.now()
-        summary = TargetSummary(name, file_system, target.vault, kind=FILE_SYSTEM)
-        opening = RunRecord(
-            SCHEMA_VERSION,
-            new_run_id(now),
-            "sandbox",
-            True,
-            now,
-            "test",
-            target=summary,
-            objectives=target.objectives(),
-        )
-        file_system_stage._stage(folder, Journal.create(folder, opening, origin=SystemClock().monotonic()))
-        begun.append(Begun(beating, folder, name, file_system, config))
+        text = CONFIG.format(name=name, file_system=id_of(name))
+        folder, config, journal = open_run(beating, tmp_path, name, text)
+        file_system_stage._stage(folder, journal)
+        begun.append(Begun(beating, folder, name, config))
         return begun[-1]
 
     yield stage
@@ -197,13 +158,13 @@ def test_only_the_runs_own_file_system_is_ever_changed_and_one_past_its_time_is_
     run, other = begun.record.run_id, "20990101-000000-aaaa"
     name, metadata = ScratchName(run, "recovery"), {"file-system-id": begun.file_system, "newFileSystem": "true"}
     with pytest.raises(Refused, match="StartRestoreJob was not sent"):
-        begun.guard(other).restore_named(name, "CreationToken", begun.point, ROLE, metadata)
+        begun.guard(run=other).restore_named(name, "CreationToken", begun.point, ROLE, metadata)
     begun.guard().restore_named(name, "CreationToken", begun.point, ROLE, metadata)
     (mine,) = begun.guard().prove("efs-file-system", name)
     with pytest.raises(NotOwn, match="as the names of this run do"):
-        begun.guard(other).prove("efs-file-system", name)
+        begun.guard(run=other).prove("efs-file-system", name)
     with pytest.raises(NotOwn, match="is the name of the source"):
-        begun.guard(run, mine.resource_id).prove("efs-file-system", name)
+        begun.guard(mine.resource_id, run=run).prove("efs-file-system", name)
     with pytest.raises(NotOwn, match="and what this run made is fs-other"):
         begun.guard().prove("efs-file-system", name, "fs-other")
     begun.efs.tag_resource(ResourceId=mine.resource_id, Tags=[{"Key": "team", "Value": "else"}])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,18 +13,17 @@ import pytest
 
 from drills.clock import SystemClock
 from drills.files import write_atomically
-from drills.model.instance import TABLE
 from drills.model.lineage import AIR_GAPPED, RESTORE_ACCESS
-from drills.model.record import SCHEMA_VERSION, RunRecord, TargetSummary
-from drills.record import Journal, load, new_run_id
+from drills.model.record import RunRecord
+from drills.record import load
 from drills.recovery.resource.vault import WAITING
 from drills.recovery.table.drill import TableDrill
 from drills.run import context
-from drills.run.plan import SERVICE_NAME
 from drills.run.table import stage
 from drills.tables.manifest import to_json
 from drills.tables.read import ReadOptions, take_manifest
 from tests.support.accounts import HOME, Elsewhere, copied, new_account
+from tests.support.begun import open_run
 from tests.support.kept import take
 from tests.support.rds import eventually
 from tests.support.sandbox import RunningSandbox
@@ -83,24 +81,9 @@ def begin(beating: RunningSandbox, production: Production, tmp_path: Path) -> Ca
     """Opens a drill in the account of the recovery, of the table that lies in the other one."""
 
     def drill(vault: str, access: str) -> TableDrill:
-        config, folder = tmp_path / "drill.toml", tmp_path / "run"
-        config.write_text(CONFIG.format(table=production.table, vault=vault, access=access))
-        folder.mkdir()
-        context.save(folder, context.RunOptions(config_file=str(config), target="orders"))
-        (folder / SERVICE_NAME).write_text(json.dumps({"endpoint": beating.endpoint, "ca": beating.ca}))
+        text = CONFIG.format(table=production.table, vault=vault, access=access)
+        folder, _, journal = open_run(beating, tmp_path, "orders", text)
         write_atomically(folder / context.MANIFEST_NAME, production.manifest)
-        now = beating.control.now()
-        opening = RunRecord(
-            SCHEMA_VERSION,
-            new_run_id(now),
-            "sandbox",
-            True,
-            now,
-            "test",
-            target=TargetSummary("orders", production.table, vault, kind=TABLE),
-            objectives=context.read(folder).effective().target.objectives(),
-        )
-        journal = Journal.create(folder, opening, origin=SystemClock().monotonic())
         return context.open_table_drill(folder, journal)
 
     return drill

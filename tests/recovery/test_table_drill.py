@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,18 +16,15 @@ from botocore.exceptions import ClientError
 from drills.aws.guarded.guard import Guard, NotOwn, Protected
 from drills.aws.guarded.names import ScratchName
 from drills.cli.main import main
-from drills.clock import SystemClock
 from drills.errors import NoRecoveryPoint, Refused, RestoreFailed
-from drills.model.instance import TABLE
-from drills.model.record import SCHEMA_VERSION, RunRecord, TargetSummary
 from drills.objectives import completeness, verdicts
-from drills.record import Journal, load, new_run_id
+from drills.record import Journal
 from drills.recovery.table.drill import TableDrill
 from drills.run import context
-from drills.run.plan import SERVICE_NAME
 from drills.run.table import stage as table_stage
 from drills.tables.fingerprint import Sums
 from drills.tables.manifest import TableManifest, to_json
+from tests.support.begun import BegunRun, open_run
 from tests.support.kept import forget
 from tests.support.rds import eventually
 from tests.support.sandbox import RunningSandbox
@@ -49,19 +45,13 @@ segments = 2
 """
 
 
-@dataclass(frozen=True)
-class Begun:
-    """A drill of a table that was staged, the record that it writes, and the sandbox."""
-
-    sandbox: RunningSandbox
-    folder: Path
-    table: str
-    config: Path
+class Begun(BegunRun):
+    """A drill of a table, the record that it writes, and the sandbox."""
 
     @property
-    def record(self) -> RunRecord:
-        """What the record holds on disk."""
-        return load(self.folder)
+    def table(self) -> str:
+        """The name of the source."""
+        return f"{self.name}_Table.1"
 
     @property
     def dynamodb(self) -> Any:
@@ -87,29 +77,11 @@ def begin(beating: RunningSandbox, tmp_path: Path) -> Iterator[Begin]:
     begun: list[Begun] = []
 
     def stage(name: str, *, damage: tuple[str, ...] = (), staged: bool = True) -> Begun:
-        table = f"{name}_Table.1"
-        config = tmp_path / "drill.toml"
-        config.write_text(CONFIG.format(name=name, table=table))
-        folder = tmp_path / "run"
-        folder.mkdir()
-        context.save(folder, context.RunOptions(config_file=str(config), target=name, damage=damage))
-        service = {"endpoint": beating.endpoint, "ca": beating.ca}
-        (folder / SERVICE_NAME).write_text(json.dumps(service))
-        effective = context.read(folder).effective()
-        opening = RunRecord(
-            SCHEMA_VERSION,
-            new_run_id(beating.control.now()),
-            "sandbox",
-            True,
-            beating.control.now(),
-            "test",
-            target=TargetSummary(name, table, effective.target.vault, kind=TABLE),
-            objectives=effective.target.objectives(),
-        )
-        journal = Journal.create(folder, opening, origin=SystemClock().monotonic())
+        text = CONFIG.format(name=name, table=f"{name}_Table.1")
+        folder, config, journal = open_run(beating, tmp_path, name, text, damage=damage)
         if staged:
             table_stage._stage(folder, journal)
-        begun.append(Begun(beating, folder, table, config))
+        begun.append(Begun(beating, folder, name, config))
         return begun[-1]
 
     yield stage
@@ -118,7 +90,7 @@ def begin(beating: RunningSandbox, tmp_path: Path) -> Iterator[Begin]:
             with contextlib.suppress(ClientError):  # one that is being deleted already
                 each.dynamodb.delete_table(TableName=name)
         with contextlib.suppress(ClientError):  # one that staged nothing has no vault
-            forget(beating, f"{each.table.removesuffix('_Table.1')}-vault")
+            forget(beating, f"{each.name}-vault")
 
 
 def test_a_table_is_recovered_compared_measured_and_removed(begin: Begin) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +15,15 @@ from drills.aws.cleanup import request_removal
 from drills.aws.guarded.guard import Guard, NotOwn, Protected
 from drills.aws.guarded.names import ScratchName
 from drills.cli.main import main
-from drills.clock import SystemClock
 from drills.errors import NoRecoveryPoint, RestoreFailed
-from drills.model.instance import VOLUME, Resource
-from drills.model.record import SCHEMA_VERSION, RunRecord, TargetSummary
+from drills.model.instance import Resource
 from drills.objectives import completeness, verdicts
-from drills.record import Journal, load, new_run_id
+from drills.record import Journal, new_run_id
 from drills.recovery.volume import settings
 from drills.recovery.volume.drill import VolumeDrill
 from drills.run import context
-from drills.run.plan import SERVICE_NAME
 from drills.run.volume import stage as volume_stage
+from tests.support.begun import BegunRun, open_run
 from tests.support.kept import forget, plans_into
 from tests.support.rds import eventually
 from tests.support.sandbox import RunningSandbox
@@ -51,50 +48,31 @@ rpo = "6h"
 ROLE = "arn:aws:iam::123456789012:role/r"
 
 
-@dataclass(frozen=True)
-class Begun:
-    """A drill of a volume that was staged, the record that it writes, and the sandbox."""
-
-    sandbox: RunningSandbox
-    folder: Path
-    name: str
-    volume: str
-    config: Path
+class Begun(BegunRun):
+    """A drill of a volume that was staged."""
 
     @property
-    def record(self) -> RunRecord:
-        """What the record holds on disk."""
-        return load(self.folder)
+    def volume(self) -> str:
+        """The id of the source."""
+        return id_of(self.name)
 
     @property
     def ec2(self) -> Any:
         """EC2."""
         return self.sandbox.client("ec2")
 
-    @property
-    def point(self) -> str:
-        """The ARN of its only recovery point."""
-        listed = self.sandbox.client("backup").list_recovery_points_by_backup_vault(
-            BackupVaultName=f"{self.name}-vault"
-        )
-        return str(listed["RecoveryPoints"][0]["RecoveryPointArn"])
-
     def drill(self) -> VolumeDrill:
         """The drill, as the features open it."""
         return context.open_volume_drill(self.folder, Journal.open(self.folder))
-
-    def guard(self, *protected: str) -> Guard:
-        """A guard of this run."""
-        setup = context.open_setup(self.folder, Journal.open(self.folder))
-        return Guard(setup.scratch_clients, self.record.run_id, Protected(frozenset(protected)))
 
     def volumes(self) -> list[str]:
         """The ids of the volumes that there are."""
         return [each["VolumeId"] for each in self.ec2.describe_volumes()["Volumes"]]
 
-    def outcomes(self) -> dict[str, str]:
-        """The verdicts so far."""
-        return {each.name: each.outcome for each in self.record.verdicts}
+
+def id_of(name: str) -> str:
+    """The id of the source of a target."""
+    return f"vol-{name.encode().hex():0>17.17}"
 
 
 Begin = Callable[[str], Begun]
@@ -106,28 +84,10 @@ def begin(beating: RunningSandbox, tmp_path: Path) -> Iterator[Begin]:
     begun: list[Begun] = []
 
     def stage(name: str) -> Begun:
-        volume = f"vol-{name.encode().hex():0>17.17}"
-        config = tmp_path / "drill.toml"
-        config.write_text((CONFIG + BESIDE).format(name=name, volume=volume))
-        folder = tmp_path / "run"
-        folder.mkdir()
-        context.save(folder, context.RunOptions(config_file=str(config), target=name))
-        (folder / SERVICE_NAME).write_text(json.dumps({"endpoint": beating.endpoint, "ca": beating.ca}))
-        target = context.read(folder).effective().target
-        now = beating.control.now()
-        summary = TargetSummary(name, volume, target.vault, kind=VOLUME)
-        opening = RunRecord(
-            SCHEMA_VERSION,
-            new_run_id(now),
-            "sandbox",
-            True,
-            now,
-            "test",
-            target=summary,
-            objectives=target.objectives(),
-        )
-        volume_stage._stage(folder, Journal.create(folder, opening, origin=SystemClock().monotonic()))
-        begun.append(Begun(beating, folder, name, volume, config))
+        text = (CONFIG + BESIDE).format(name=name, volume=id_of(name))
+        folder, config, journal = open_run(beating, tmp_path, name, text)
+        volume_stage._stage(folder, journal)
+        begun.append(Begun(beating, folder, name, config))
         return begun[-1]
 
     yield stage
