@@ -255,9 +255,9 @@ def _announced(
 ) -> tuple[StartRecord, dict[str, bytes]]:
     """Return the start record with its place, and its files; a number that another machine takes meanwhile is left to it."""
     for _ in range(CLAIMS):
-        if once:  # right before each try: whoever was quicker is seen then
-            _refuse_second(folder, draft, shared, once)
         with _newest_entry(folder, shared) as place:
+            if once:  # after the newest entry was read: who comes after it has the number that is claimed below, or is seen here
+                _refuse_second(folder, draft, shared, once)
             try:
                 placed = _placed(place, draft, seal, key)
             except DrillError as error:
