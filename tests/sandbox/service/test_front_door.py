@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import signal
 import socket
@@ -42,10 +43,13 @@ from tests.support.service import (
 real = [pytest.mark.postgres, pytest.mark.sandbox]
 
 
+STOPPING = 600.0  # seconds of the sandbox's clock: a task that is to stop drains until a test moves the clock
+
+
 @pytest.fixture(scope="module")
 def aws() -> Iterator[RunningSandbox]:
-    """A sandbox for this module, with quick tasks and health checks."""
-    running = start_sandbox(delays=DELAYS)
+    """A sandbox for this module, with quick health checks, whose tasks start quickly and stop when a test lets them."""
+    running = start_sandbox(delays=json.dumps(json.loads(DELAYS) | {"task-stop": STOPPING}))
     yield running
     assert end_sandbox(running) == 0
 
@@ -103,6 +107,18 @@ def answered(url: str, status: int) -> Answer:
     return eventually(probe, f"{url} to answer {status}")
 
 
+def begin_to_stop(service: WebService) -> None:
+    """Ask for no task: those that run drain for as long as the clock is not moved."""
+    service.sandbox.client("ecs").update_service(cluster=service.name, service=service.name, desiredCount=0)
+
+
+def stop(service: WebService) -> None:
+    """Ask for no task, and let those that run stop."""
+    begin_to_stop(service)
+    service.sandbox.control.forward(STOPPING + 1)
+    service.stable(0)
+
+
 def process_of(sandbox: RunningSandbox, service: WebService) -> psutil.Process:
     """The process of a service's only task."""
     [task] = service.shown()
@@ -153,10 +169,10 @@ class TestFrontDoor:
             session.execute("INSERT INTO shop.orders VALUES (4)")
         assert get(mine.url).json["orders"] == 4
 
-        aws.client("ecs").update_service(cluster="orders", service="orders", desiredCount=0)
+        begin_to_stop(service)
         assert mine.health() == ["draining"]
         assert get(mine.url).status == 503
-        service.stable(0)
+        stop(service)
         assert mine.health() == []
         assert get(mine.url).status == 503
 
@@ -225,7 +241,7 @@ class TestFrontDoor:
         eventually(lambda: first not in service.tasks(), "the unhealthy task to be replaced")
         old = aws.client("ecs").describe_tasks(cluster="sick", tasks=[first])["tasks"][0]
         assert "failed ELB health checks" in old["stoppedReason"]
-        service.scale(0)
+        stop(service)
 
     def test_a_group_without_a_listener_is_unused(self, aws: RunningSandbox, shop: Instance) -> None:
         """Target.NotInUse (ELBv2 API reference, TargetHealth); CreateService refuses such a group."""
@@ -241,7 +257,7 @@ class TestFrontDoor:
         elb.delete_listener(ListenerArn=listener)
         seen = elb.describe_target_health(TargetGroupArn=mine.group)["TargetHealthDescriptions"]
         assert [each["TargetHealth"]["Reason"] for each in seen] == ["Target.NotInUse"]
-        service.scale(0)
+        stop(service)
 
     def test_a_target_that_does_not_answer_is_a_504(self, aws: RunningSandbox, shop: Instance) -> None:
         """Elastic Load Balancing guide, "HTTP 504": no response before the idle timeout elapsed."""
@@ -251,7 +267,7 @@ class TestFrontDoor:
             LoadBalancerArn=mine.arn, Attributes=[{"Key": "idle_timeout.timeout_seconds", "Value": "1"}]
         )
         definition = define(aws, "frozen", {**shop.settings(), "PGPASSWORD": shop.password})
-        service = make_service(aws, "frozen", definition, 1, mine.group)
+        service = make_service(aws, "frozen", definition, 1, mine.group, healthCheckGracePeriodSeconds=3600)
         service.stable(1)
         mine.one_healthy()
         process = process_of(aws, service)
@@ -259,7 +275,7 @@ class TestFrontDoor:
         process.send_signal(signal.SIGSTOP)
         assert get(mine.url).status == 504
         process.send_signal(signal.SIGCONT)
-        service.scale(0)
+        stop(service)
 
     def test_rules_come_before_the_default_action(self, aws: RunningSandbox) -> None:
         """A fixed response and a redirect are the load balancer's own answers (ELBv2 API reference, Action)."""
@@ -319,7 +335,7 @@ def door(decide: Callable[[HttpRequest], Forward | Fixed]) -> Iterator[str]:
 @pytest.mark.parametrize("answer", [b"", b"what?\r\n\r\n"], ids=["closed", "no HTTP"])
 def test_a_target_that_breaks_off_is_a_502(answer: bytes) -> None:
     """Elastic Load Balancing guide, "HTTP 502": the target closed the connection, or the response is malformed."""
-    with answering(answer) as (port, _), door(lambda *_: Forward(port, 5.0)) as url:
+    with answering(answer) as (port, _), door(lambda *_: Forward(port, 60.0)) as url:
         said = get(url)
 
     assert said.status == 502
@@ -330,7 +346,7 @@ def test_the_target_learns_who_asked() -> None:
     """X-Forwarded-For, -Proto and -Port ("HTTP headers and Application Load Balancers"); the body goes through."""
     with (
         answering(b"HTTP/1.1 201 Created\r\nX-Mine: 1\r\n\r\ndone") as (port, read),
-        door(lambda *_: Forward(port, 5.0)) as url,
+        door(lambda *_: Forward(port, 60.0)) as url,
     ):
         said = get(url + "a?b=c", {"x-forwarded-for": "192.0.2.1", "Content-Type": "text/plain"}, b"hello")
 
