@@ -127,7 +127,7 @@ class SandboxKMS(KmsBackend):
 
     def _delete(self, key: Key, days: int) -> None:
         due = key.deletion_date
-        self._plane.at_least(self._plane.clock.monotonic(), timedelta(days=days).total_seconds())
+        self._plane.at_least(self._plane.asked_at(), timedelta(days=days).total_seconds())
         with self._plane.lock:
             if key.key_state == "PendingDeletion" and key.deletion_date == due:
                 self.keys.pop(key.id, None)

@@ -69,6 +69,10 @@ class DataPlane:
         """Wait until `seconds` have passed since the monotonic instant `started`; raise Ending when the sandbox ends."""
         self._workers.at_least(started, seconds)
 
+    def asked_at(self) -> float:
+        """Return the monotonic instant of the call of `work` that began this thread: what that call set lasts from then on."""
+        return self._workers.asked_at()
+
     def work(self, name: str, job: Callable[[], None]) -> None:
         """Run `job` in a thread that `close` waits for; log what it raises, except Ending."""
         self._workers.start(name, job)

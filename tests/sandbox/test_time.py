@@ -10,6 +10,7 @@ import pytest
 from drills.errors import ConfigError
 from drills.sandbox.base.faults import FaultRegistry
 from drills.sandbox.base.time import SandboxClock
+from drills.sandbox.base.workers import Workers
 from tests.support.clock import HandClock
 
 
@@ -42,6 +43,26 @@ def test_moving_the_clock_wakes_whoever_waits() -> None:
     waiter.join(60)
 
     assert waited == [True]
+
+
+def test_work_counts_from_the_call_and_not_from_when_its_thread_runs() -> None:
+    """A status that a call has set lasts from the call: a thread that is late counts a clock that was moved before it ran."""
+    clock = SandboxClock(HandClock())
+    workers = Workers(clock)
+    runs, over = threading.Event(), threading.Event()
+
+    def work() -> None:
+        runs.wait(60)
+        workers.at_least(workers.asked_at(), 3600)
+        over.set()
+
+    workers.start("late", work)
+    clock.forward(3600)
+    runs.set()
+    there = over.wait(60)
+    workers.close()
+
+    assert there
 
 
 def test_an_instant_of_one_clock_is_converted_to_the_other() -> None:

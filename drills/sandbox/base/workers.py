@@ -21,11 +21,14 @@ class Workers:
         self._clock = clock
         self._threads: set[threading.Thread] = set()
         self._endings: list[Callable[[], object]] = []
+        self._of_thread = threading.local()
 
     def start(self, name: str, work: Callable[[], None]) -> None:
         """Run `work` in a thread that `close` waits for; log what it raises, except Ending."""
+        asked_at = self._clock.monotonic()
 
         def run() -> None:
+            self._of_thread.asked_at = asked_at
             try:
                 work()
             except Ending:
@@ -38,6 +41,13 @@ class Workers:
         thread = threading.Thread(target=run, name=name, daemon=True)
         self._threads.add(thread)
         thread.start()
+
+    def asked_at(self) -> float:
+        """Return the monotonic instant at which this thread's work was asked for.
+
+        The thread may come to run much later, and the clock may be moved before: that time has passed too.
+        """
+        return float(self._of_thread.asked_at)
 
     def at_least(self, started: float, seconds: float) -> None:
         """Wait until `seconds` have passed since the monotonic instant `started`; raise Ending when the sandbox ends."""

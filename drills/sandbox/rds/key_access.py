@@ -70,7 +70,7 @@ class KeyAccess:
         return db
 
     def _recover(self, db: SandboxInstance) -> None:
-        plane, began = self._plane, self._plane.clock.monotonic()
+        plane, began = self._plane, self._plane.asked_at()
         server = plane.servers[db.dbi_resource_id]
         try:
             with server.busy:

@@ -28,7 +28,7 @@ class Lifecycle:
 
         `build` gets the settings of the parameter group, makes the data directory and starts the server.
         """
-        plane, began = self._plane, self._plane.clock.monotonic()
+        plane, began = self._plane, self._plane.asked_at()
         try:
             with plane.lock:
                 group = db.db_parameter_groups()[0]
@@ -61,15 +61,15 @@ class Lifecycle:
         self,
         db: SandboxInstance,
         start: Callable[[Server, dict[str, str]], None],
-        seconds: float,
+        during: tuple[str, float],
         event: tuple[str, str],
     ) -> None:
         """Start the server of an instance with all the values of its parameter group.
 
-        The present status lasts at least `seconds`. When it has not changed meanwhile, the instance becomes available,
-        with the `event` (message, category).
+        The call has given it the status of `during`, which lasts at least so many seconds. When it has that status still, the
+        instance becomes available, with the `event` (message, category).
         """
-        plane, began, status = self._plane, self._plane.clock.monotonic(), db.status
+        plane, began, (status, seconds) = self._plane, self._plane.asked_at(), during
         with plane.lock:
             server = plane.servers[db.server_id]
             group = db.db_parameter_groups()[0]

@@ -71,7 +71,7 @@ class Snapshots:
         return snapshot
 
     def _finish(self, db: SandboxInstance) -> None:
-        self._plane.at_least(self._plane.clock.monotonic(), self._plane.delays.backing_up)
+        self._plane.at_least(self._plane.asked_at(), self._plane.delays.backing_up)
         with self._plane.lock:
             if db.status == "backing-up":
                 db.record_event("Finished DB instance backup", "backup")

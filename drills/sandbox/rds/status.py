@@ -64,7 +64,7 @@ class Status:
         """Return the work that makes an available instance `modifying` for these seconds."""
 
         def work() -> None:
-            self._plane.at_least(self._plane.clock.monotonic(), self._plane.delays.modifying)
+            self._plane.at_least(self._plane.asked_at(), self._plane.delays.modifying)
             with self._plane.lock:
                 if db.status != "available":
                     return

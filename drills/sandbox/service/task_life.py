@@ -71,8 +71,7 @@ class TaskLife:
         if task.last_status == "RUNNING":
             task.set_status("DEACTIVATING")
             self._host.targets.drain(task.task_arn)
-            began = self._plane.clock.monotonic()  # by now, not by when the thread comes to run: the clock may be moved
-            self._plane.work(f"stop task {task.id}", lambda: self._stop(began))
+            self._plane.work(f"stop task {task.id}", self._stop)
 
     def targets_changed(self) -> None:
         """Pass on that the health of the task's targets has changed. The data plane's lock is held."""
@@ -83,8 +82,8 @@ class TaskLife:
         if self._process is not None:
             self._process.kill()
 
-    def _stop(self, began: float) -> None:
-        self._plane.at_least(began, self._plane.delays.task_stop)
+    def _stop(self) -> None:
+        self._plane.at_least(self._plane.asked_at(), self._plane.delays.task_stop)
         with self._plane.lock:
             if self.task.last_status == "DEACTIVATING":  # else the process has ended by itself meanwhile
                 self.task.set_status("STOPPING")

@@ -57,7 +57,7 @@ class ClusterDeletion:
         return cluster
 
     def _remove(self, cluster: SandboxCluster, delete_backups: bool) -> None:
-        began = self._plane.clock.monotonic()
+        began = self._plane.asked_at()
         while cluster.instances():
             self._plane.at_least(self._plane.clock.monotonic(), _WAIT)
         with self._plane.lock:

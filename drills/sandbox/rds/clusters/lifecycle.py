@@ -25,7 +25,7 @@ class ClusterLifecycle:
         `build` makes the data directory, and leaves no server running on it. An error makes the cluster `failed`, a
         status that no document of AWS describes for a cluster; its event says why.
         """
-        plane, began = self._plane, self._plane.clock.monotonic()
+        plane, began = self._plane, self._plane.asked_at()
         try:
             with plane.lock:
                 plane.archives.open(cluster.db_cluster_resource_id, server.cluster)

@@ -168,7 +168,7 @@ class ClusterMembers:
         return db
 
     def _remove(self, cluster: SandboxCluster, db: SandboxInstance, lifecycle: ClusterLifecycle) -> None:
-        began = self._plane.clock.monotonic()
+        began = self._plane.asked_at()
         with self._plane.lock:
             self._plane.ports.release(db.resource_id)
         lifecycle.instance_left(cluster, db)

@@ -66,9 +66,9 @@ class ClusterModification:
             cluster.iam_auth = bool(members["enable_iam_database_authentication"])
         password, new_name = members.get("master_user_password"), members.get("new_db_cluster_identifier")
         if new_name and not members.get("apply_immediately"):
-            cluster.pending_modified_values = {"DBClusterIdentifier": new_name.lower()}
-            later = str(new_name).lower()
-            self._plane.work(f"maintain {cluster.resource_id}", lambda: self._rename_later(cluster, later))
+            later = cluster.pending_modified_values = {"DBClusterIdentifier": str(new_name).lower()}
+            seconds = seconds_until(cluster.preferred_maintenance_window, self._plane.instant())
+            self._plane.work(f"maintain {cluster.resource_id}", lambda: self._rename_later(cluster, later, seconds))
             new_name = None
         at_once = new_name.lower() if new_name else None
         self._plane.work(f"modify {cluster.resource_id}", lambda: self._carry_out(cluster, password, at_once))
@@ -107,7 +107,7 @@ class ClusterModification:
             setattr(db, key, value)
 
     def _carry_out(self, cluster: SandboxCluster, password: str | None, new_name: str | None) -> None:
-        plane, began = self._plane, self._plane.clock.monotonic()
+        plane, began = self._plane, self._plane.asked_at()
         server = plane.servers[cluster.db_cluster_resource_id]
         if password is not None:
             try:
@@ -135,11 +135,10 @@ class ClusterModification:
                 server.cluster.stop()
         cluster.record_event("Reset master credentials", "configuration change")
 
-    def _rename_later(self, cluster: SandboxCluster, new_name: str) -> None:
-        """Rename a cluster in its next maintenance window, unless another change of its name has come meanwhile."""
-        plane = self._plane
-        wanted = cluster.pending_modified_values
-        plane.at_least(plane.clock.monotonic(), seconds_until(cluster.preferred_maintenance_window, plane.instant()))
+    def _rename_later(self, cluster: SandboxCluster, wanted: dict[str, str], seconds: float) -> None:
+        """Rename a cluster `seconds` from the call, unless another change of its name has come meanwhile."""
+        plane, new_name = self._plane, wanted["DBClusterIdentifier"]
+        plane.at_least(plane.asked_at(), seconds)
         with plane.lock:
             if cluster.pending_modified_values is wanted and self._lookups.exists(cluster):
                 self._rename(cluster, new_name)

@@ -81,7 +81,7 @@ class ClusterSnapshots:
                     server.cluster.stop()
 
     def _finish(self, cluster: SandboxCluster) -> None:
-        self._plane.at_least(self._plane.clock.monotonic(), self._plane.delays.backing_up)
+        self._plane.at_least(self._plane.asked_at(), self._plane.delays.backing_up)
         with self._plane.lock:
             if cluster.status == "backing-up":
                 cluster.status = "available"

@@ -49,7 +49,7 @@ class Deletion:
         return db
 
     def _remove(self, db: SandboxInstance, keep_backups: bool) -> None:
-        began = self._plane.clock.monotonic()
+        began = self._plane.asked_at()
         with self._plane.lock:
             self._plane.ports.release(db.resource_id)
         if keep_backups:

@@ -82,15 +82,14 @@ class Modification:
     def _await_maintenance(self, db: SandboxInstance) -> None:
         if not db.awaits_maintenance:
             db.awaits_maintenance = True
-            self._plane.work(f"maintain {db.resource_id}", lambda: self._maintain(db))
+            seconds = seconds_until(db.preferred_maintenance_window, self._plane.instant())
+            self._plane.work(f"maintain {db.resource_id}", lambda: self._maintain(db, seconds))
 
-    def _maintain(self, db: SandboxInstance) -> None:
-        """Carry out what is pending in the next maintenance window in which the instance can be modified."""
-        plane = self._plane
+    def _maintain(self, db: SandboxInstance, seconds: float) -> None:
+        """Carry out what is pending in the next maintenance window, `seconds` from the call, or a later one if need be."""
+        plane, began = self._plane, self._plane.asked_at()
         while True:
-            with plane.lock:
-                seconds = seconds_until(db.preferred_maintenance_window, plane.instant())
-            plane.at_least(plane.clock.monotonic(), seconds)
+            plane.at_least(began, seconds)
             with plane.lock:
                 if not db.queued or not self._lookups.exists(db):
                     db.awaits_maintenance = False
@@ -100,6 +99,11 @@ class Modification:
                 self._change.carry_out(db, changes, None)
             else:
                 plane.at_least(plane.clock.monotonic(), 1.0)
+            with plane.lock:
+                began, seconds = (
+                    plane.clock.monotonic(),
+                    seconds_until(db.preferred_maintenance_window, plane.instant()),
+                )
 
 
 class ModificationChecks:

@@ -56,7 +56,7 @@ class Power:
         return db
 
     def _stop(self, db: SandboxInstance) -> None:
-        plane, began = self._plane, self._plane.clock.monotonic()
+        plane, began = self._plane, self._plane.asked_at()
         with plane.lock:
             server = plane.servers[db.dbi_resource_id]
             plane.ports.refuse(db.resource_id)
@@ -87,7 +87,7 @@ class Power:
             lambda: self._lifecycle.restart(
                 db,
                 lambda server, settings: server.cluster.start(settings),
-                self._plane.delays.starting,
+                ("starting", self._plane.delays.starting),
                 ("DB instance started", "notification"),
             ),
         )
@@ -102,7 +102,7 @@ class Power:
             lambda: self._lifecycle.restart(
                 db,
                 lambda server, settings: server.cluster.restart(settings),
-                self._plane.delays.rebooting,
+                ("rebooting", self._plane.delays.rebooting),
                 ("DB instance restarted", "availability"),
             ),
         )
