@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -19,13 +20,26 @@ def side_by_side(connections: Sequence[Connection], work: Callable[[Connection],
 
     Their queries are cancelled before: a server goes on with one whose client has gone until it has a row to send.
     """
+    start, called_off = threading.Event(), threading.Event()
+
+    def begin(connection: Connection) -> None:
+        start.wait()
+        if not called_off.is_set():
+            work(connection)
+
     with ThreadPoolExecutor(len(connections)) as pool:
-        doing = [pool.submit(work, each) for each in connections]
+        doing = list[Future[None]]()
         try:
+            doing += [pool.submit(begin, each) for each in connections]
+            start.set()  # from here on each that works is among `doing`
             for each in doing:
                 each.result()
-        except KeyboardInterrupt:
-            _end(connections, doing)
+        except BaseException as error:
+            if not start.is_set():
+                called_off.set()
+                start.set()
+            if isinstance(error, KeyboardInterrupt):
+                _end(connections, doing)
             raise
 
 
@@ -39,7 +53,7 @@ class _Shut:
         """Nothing was taken."""
 
 
-def _end(connections: Sequence[Connection], doing: Sequence[Future[object]]) -> None:
+def _end(connections: Sequence[Connection], doing: Sequence[Future[None]]) -> None:
     for each in connections:
         each.lock = _Shut()  # type: ignore[assignment]
     while wait(doing, 0).not_done:
