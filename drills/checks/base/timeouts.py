@@ -22,6 +22,7 @@ from drills.errors import CheckUnavailable
 
 Answer = TypeVar("Answer")
 DEFAULT_TIMEOUT = 3600.0  # seconds for one search in an index, or for one invariant of the owner's
+LEAST_GRACE = 1.0  # seconds that the server has at least to report that something took longer
 
 
 class ServerUnresponsive(CheckUnavailable):
@@ -33,7 +34,7 @@ def client_timeout(timeout: float) -> float:
 
     The server has `timeout` seconds for an answer, and some more to report that it took longer.
     """
-    return timeout + max(1.0, timeout / 60)
+    return timeout + max(LEAST_GRACE, timeout / 60)
 
 
 def unresponsive_reason(timeout: float) -> str:
@@ -64,12 +65,24 @@ def set_statement_timeout(connection: Connection, seconds: float) -> None:
 
 @contextlib.contextmanager
 def disconnect_after(connection: Connection, seconds: float) -> Iterator[None]:
-    """Disconnect when the block takes longer than this, and raise ServerUnresponsive."""
-    disconnected = threading.Event()
+    """Disconnect when the block takes longer than this, and raise ServerUnresponsive.
+
+    A block that has ended is not disconnected from any more, however late the timer is; after one that ended while the timer
+    disconnected nothing else could be read.
+    """
+    first = threading.Lock()  # taken once, by the end of the block or by the timer
+    given_up = ServerUnresponsive(f"expected an answer of the server: it {unresponsive_reason(seconds)}")
 
     def give_up() -> None:
-        disconnected.set()
-        disconnect(connection)
+        if first.acquire(blocking=False):
+            disconnect(connection)
+
+    def ended_in_time() -> bool:
+        timer.cancel()
+        if first.acquire(blocking=False):
+            return True
+        timer.join()  # the number of the socket may be another one's as soon as the connection is closed
+        return False
 
     timer = threading.Timer(seconds, give_up)
     timer.daemon = True
@@ -77,8 +90,11 @@ def disconnect_after(connection: Connection, seconds: float) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        if disconnected.is_set():
-            raise ServerUnresponsive(f"expected an answer of the server: it {unresponsive_reason(seconds)}") from error
+        if not ended_in_time():
+            raise given_up from error
         raise
-    finally:
-        timer.cancel()
+    except BaseException:
+        ended_in_time()
+        raise
+    if not ended_in_time():
+        raise given_up
