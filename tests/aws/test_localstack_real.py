@@ -19,8 +19,8 @@ from drills.aws.endpoint_health import Health, read_health
 from drills.cli import main as cli
 from drills.clock import SystemClock, wait_until
 from drills.errors import DrillError
-from tests.support.listening import free_port
 from tests.support.paths import CHECKOUT
+from tests.support.ports import free_port
 
 PYTHON = os.environ.get("DRILLS_LOCALSTACK_PYTHON", "")
 pytestmark = [

@@ -18,7 +18,7 @@ from drills.cli.manifest import command as manifest
 from drills.clock import SystemClock
 from drills.errors import DrillError
 from drills.run.context import RunOptions
-from tests.support.listening import free_port
+from tests.support.ports import free_port
 
 SECRETS = {"password": "Geheim-1!", "sslpassword": "Geheim-2!", "oauth_client_secret": "Geheim-3!"}
 LIBPQ = {each.keyword.decode() for each in psycopg.pq.Conninfo.get_defaults()}

@@ -13,8 +13,8 @@ import pytest
 
 from drills.cli import main as cli
 from drills.cli.localstack import container
-from tests.support.listening import free_port
 from tests.support.paths import CHECKOUT
+from tests.support.ports import free_port
 
 TOKEN = "ls-not-a-real-one"
 # what the localstack program does with Docker: a process that answers like it, of which `stop` is the end

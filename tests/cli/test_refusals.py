@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from drills.cli import main as cli
-from tests.support.listening import free_port
+from tests.support.ports import free_port
 
 HEAD = b"--\n-- PostgreSQL database dump\n--\n\n"
 FILES = {

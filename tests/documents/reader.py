@@ -6,7 +6,6 @@ import os
 import pwd
 import select
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.documents.pages import CHECKOUT
+from tests.support.ports import free_port
 
 _PASSED_ON = ("PIP_", "NPM_CONFIG_", "npm_config_", "SSL_CERT_", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "LANG")
 _SAMPLE = """
@@ -43,7 +43,7 @@ class Reader:
         subprocess.run(["git", "clone", "--quiet", str(CHECKOUT), str(self.clone)], check=True)
         for each in (self.home, self._tools):
             each.mkdir()
-        self._port = _free_port()
+        self._port = free_port()
         self._server: Path | None = None
         self._write_aws()
         if self.user is not None:
@@ -189,9 +189,3 @@ def _ordinary_user() -> pwd.struct_passwd | None:
         if name in known:
             return known[name]
     raise LookupError("expected an unprivileged user such as nobody, found none; run as an ordinary user")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        return int(probe.getsockname()[1])

@@ -12,13 +12,15 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from drills.clock import SystemClock, wait_until
 from drills.config.load import load
+from drills.metrics import pushgateway
 from drills.metrics.pushgateway import push
 from drills.metrics.samples import LAST_RUN, LAST_SUCCESS, numbers_of
 from drills.metrics.write import write
 from tests.metrics.test_text import answers, later, named, passed
 from tests.support.example_record import failing_drill, green_drill
-from tests.support.listening import free_port, http_server
+from tests.support.listening import http_server
 from tests.support.monitoring import program
+from tests.support.ports import free_port
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +34,12 @@ def gateway() -> Iterator[str]:
             yield f"http://{address}"
         finally:
             server.terminate()
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait longer than a run does for a server on a busy machine."""
+    monkeypatch.setattr(pushgateway, "SECONDS", 120.0)
 
 
 def shown(gateway: str, name: str) -> dict[str, float]:

@@ -23,8 +23,8 @@ from drills.metrics.text import file_name, text_of, write_textfile
 from drills.model.record import RunRecord
 from tests.support.example_history import drill_with_history
 from tests.support.example_record import failing_drill, green_drill
-from tests.support.listening import free_port
 from tests.support.monitoring import program
+from tests.support.ports import free_port
 
 
 def passed(record: RunRecord) -> RunRecord:

@@ -11,16 +11,19 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from drills.config.load import load
+from drills.metrics import traces
 from drills.metrics.traces import export, span_id, trace_id
 from drills.metrics.write import write
 from drills.model.record import RunRecord
 from tests.support.example_record import PHASES, failing_drill, green_drill
-from tests.support.listening import free_port, http_server
+from tests.support.listening import http_server
+from tests.support.ports import free_port
 
 
 def received(record: RunRecord) -> ExportTraceServiceRequest:
     """What a collector on this machine got."""
-    with http_server() as server:
+    with http_server() as server, pytest.MonkeyPatch.context() as patient:
+        patient.setattr(traces, "SECONDS", 120)  # more than a run waits: the server is a thread on a busy machine
         export(f"{server.url}/v1/traces", record)
     assert server.heads[0][:2] == ("POST", "/v1/traces")
     assert server.heads[0][2]["content-type"] == "application/x-protobuf"

@@ -23,8 +23,8 @@ from drills.objectives import verdicts as objectives
 from drills.record import Journal, load, new_run_id
 from drills.recovery.drill import Drill
 from drills.recovery.setup import Setup
-from tests.support.listening import free_port
 from tests.support.lossy import make_instance
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.slow
 NAME = "orders"

@@ -25,9 +25,9 @@ from tests.support.elsewhere import DATABASE, NAME, VAULT, back_up, configure, m
 from tests.support.endpoint_runs import door, elsewhere, place
 from tests.support.enforcing import Asked, Door
 from tests.support.evaluating import ALLOWED, REFUSED, Simulator
-from tests.support.listening import free_port
 from tests.support.planted import Plants, below, found, made_key
 from tests.support.policies import ACCOUNT, policy
+from tests.support.ports import free_port
 from tests.support.runs import Place, Run, at_once, drills, nothing_left
 from tests.support.sandbox import RunningSandbox
 

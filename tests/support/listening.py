@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
 from tests.support.answering import Request, answering
+from tests.support.ports import free_port
 
 
 @dataclass
@@ -36,13 +36,6 @@ class Mailbox:
         return "250 kept"
 
 
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
 @contextmanager
 def mail_server(password: bytes = b"") -> Iterator[Mailbox]:
     """A mail server; with a password it takes nothing without STARTTLS and that login, and has a certificate nobody knows."""
@@ -57,7 +50,7 @@ def mail_server(password: bytes = b"") -> Iterator[Mailbox]:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         trustme.CA().issue_cert("127.0.0.1", "localhost").configure_cert(context)
         options = {"authenticator": login, "auth_required": True, "require_starttls": True, "tls_context": context}
-    controller = Controller(box, hostname="127.0.0.1", port=box.port, **options)
+    controller = Controller(box, hostname="127.0.0.1", port=box.port, ready_timeout=120.0, **options)
     controller.start()
     try:
         yield box

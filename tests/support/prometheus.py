@@ -21,8 +21,8 @@ from drills.model.record import RunRecord
 from drills.model.timing import Measurement, Objectives, WorstCase
 from tests.support.example_history import monthly, trend
 from tests.support.example_record import failing_drill
-from tests.support.listening import free_port
 from tests.support.monitoring import program
+from tests.support.ports import free_port
 
 MONTHS = 24
 EVERY = timedelta(hours=6)  # between two scrapes
@@ -48,7 +48,7 @@ class Prometheus:
         return list(found)
 
     def _asked(self, path: str, **parameters: str) -> Any:
-        with urlopen(f"{self.url}/api/v1/{path}?{urlencode(parameters)}", timeout=20) as answer:
+        with urlopen(f"{self.url}/api/v1/{path}?{urlencode(parameters)}", timeout=120) as answer:
             return json.loads(answer.read())["data"]
 
 
