@@ -34,6 +34,12 @@ FAILED = Notice(
 PASSED = Notice(("success",), "aws", "orders", False, "drill of orders (aws): passed", (), "0", "run-2")
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait longer than a user would for a server that is a thread of a busy machine."""
+    monkeypatch.setattr(services, "SECONDS", 300.0)
+
+
 def config(folder: Path, table: str, profile: str = "sandbox") -> Config:
     """A configuration whose [notices] has these keys."""
     (folder / "drill.toml").write_text(f"[notices]\n{table}\n[targets.orders]\n")
@@ -91,6 +97,16 @@ def test_an_http_server_gets_json(tmp_path: Path) -> None:
     assert (failed["title"], failed["type"]) == (FAILED.title, "failure")
     assert failed["message"] == "why\nkey: aws/orders/2026-11-30"
     assert (passed["title"], passed["message"], passed["type"]) == ("", PASSED.title, "success")
+
+
+def test_a_service_may_take_as_long_to_answer_as_is_said() -> None:
+    """Where its address says nothing of it: the library by itself would give up after four seconds."""
+    plain, own = services.open_urls(["json://127.0.0.1", "json://127.0.0.1?cto=3&rto=7"])
+
+    assert isinstance(plain, services.AppriseService)
+    assert isinstance(own, services.AppriseService)
+    assert plain._server.request_timeout == (services.SECONDS, services.SECONDS)
+    assert own._server.request_timeout == (3.0, 7.0)
 
 
 def test_a_duplicate_is_not_sent(tmp_path: Path) -> None:
