@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from drills.files import locked, write_privately
 from drills.model.notice import Notice
 
 DEFAULT = Path("reports/notices.json")
-LOCK_SECONDS = 20.0
+LOCK_SECONDS = 60.0  # of a notice that others send meanwhile
 
 
 def period_of(kind: str, now: datetime) -> str:
@@ -48,34 +48,46 @@ class Folding:
         self._path = path
         self.period = period_of(kind, now)
 
+    @contextmanager
+    def alone(self) -> Iterator[str]:
+        """Let no other command look until the end of the block; yields why that cannot be, "" where it is so.
+
+        A notice is looked up, sent and noted in one block: of two commands that end at once one alone sends.
+        """
+        with ExitStack() as stack:
+            problem = ""
+            try:
+                stack.enter_context(self._held())
+            except (OSError, TimeoutError) as error:
+                problem = _why(self._path, error)
+            yield problem
+
     def look(self, notice: Notice) -> Told:
         """Say whether the notice is a duplicate, and count it then."""
         try:
-            with self._held():
-                known = self._read()
-                last = known.get(_name(notice))
-                if not isinstance(last, dict):
-                    return Told()
-                folded = int(last.get("folded", 0))
-                same = (last.get("period"), last.get("signature")) == (self.period, notice.signature)
-                if same:
-                    known[_name(notice)] = {**last, "folded": folded + 1}
-                    self._write(known)
-                return Told(same, folded)
-        except (OSError, TimeoutError, ValueError, TypeError) as error:
+            known = self._read()
+            last = known.get(_name(notice))
+            if not isinstance(last, dict):
+                return Told()
+            folded = int(last.get("folded", 0))
+            same = (last.get("period"), last.get("signature")) == (self.period, notice.signature)
+            if same:
+                known[_name(notice)] = {**last, "folded": folded + 1}
+                self._write(known)
+            return Told(same, folded)
+        except (OSError, ValueError, TypeError) as error:
             return Told(problem=_why(self._path, error))
 
     def note(self, notice: Notice) -> str:
         """Keep that the notice was told; return why that is not kept, "" where it is."""
         try:
-            with self._held():
-                try:
-                    known = self._read()
-                except (ValueError, TypeError):
-                    known = {}
-                known[_name(notice)] = {"period": self.period, "signature": notice.signature, "folded": 0}
-                self._write(known)
-        except (OSError, TimeoutError) as error:
+            try:
+                known = self._read()
+            except (ValueError, TypeError):
+                known = {}
+            known[_name(notice)] = {"period": self.period, "signature": notice.signature, "folded": 0}
+            self._write(known)
+        except OSError as error:
             return _why(self._path, error)
         return ""
 

@@ -44,16 +44,17 @@ def send(
     if not set(notice.kinds) & set(wanted.on):
         return Outcome(not_sent=f"[notices] on does not name {' and '.join(notice.kinds)}")
     folding = Folding(path, wanted.fold, now)
-    told = folding.look(notice)
-    if told.duplicate:
-        return Outcome(not_sent=f"the same was told of {notice.target} in {folding.period}: it was folded")
-    if told.folded and not notice.quiet:
-        more = f"not sent: {told.folded} more like the notice before this one"
-        notice = dataclasses.replace(notice, lines=(*notice.lines, more))
-    deliveries = deliver(notice, config, environment, folding.period)
-    reached = any(not each.problem for each in deliveries)
-    problem = folding.note(notice) if reached else ""
-    return Outcome(deliveries, problem=told.problem or problem)
+    with folding.alone() as unlocked:
+        told = folding.look(notice)
+        if told.duplicate:
+            return Outcome(not_sent=f"the same was told of {notice.target} in {folding.period}: it was folded")
+        if told.folded and not notice.quiet:
+            more = f"not sent: {told.folded} more like the notice before this one"
+            notice = dataclasses.replace(notice, lines=(*notice.lines, more))
+        deliveries = deliver(notice, config, environment, folding.period)
+        reached = any(not each.problem for each in deliveries)
+        problem = folding.note(notice) if reached else ""
+    return Outcome(deliveries, problem=unlocked or told.problem or problem)
 
 
 def deliver(notice: Notice, config: Config, environment: Mapping[str, str], period: str) -> tuple[Delivery, ...]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from drills.config.load import Config, load
 from drills.errors import DrillError
+from drills.files import locked
 from drills.model.notice import Notice
 from drills.notices import services
 from drills.notices.send import Delivery, Outcome, look_at_topic, places_of, send
@@ -81,3 +84,30 @@ def test_a_topic_needs_an_aws_that_outlives_the_run(tmp_path: Path) -> None:
     assert places_of(wanted) == ("the services whose addresses are in env:TOLD", "SNS topic drills")
     with pytest.raises(DrillError, match=r"write topic, .* into \[profiles\.NAME\.notices\]"):
         look_at_topic(wanted)
+
+
+def test_of_two_commands_that_end_at_once_one_alone_sends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one waits until it is known whether somebody was reached: it is folded then, and counted."""
+    asked, others = threading.Event(), list[Outcome]()
+
+    def noticed(*given: Any, **named: Any) -> Any:
+        asked.set()
+        return locked(*given, **named)
+
+    class Slow(Service):
+        def send(self, notice: Notice, key: str) -> None:
+            """Be overtaken by the other command, if it can."""
+            super().send(notice, key)
+            if not others and len(self.taken) == 1:
+                monkeypatch.setattr("drills.notices.fold.locked", noticed)
+                other.start()
+                asked.wait(60)
+                other.join(0.3)
+
+    mail = Slow("mail")
+    other = threading.Thread(target=lambda: others.append(sent(tmp_path, monkeypatch, [mail])))
+    first = sent(tmp_path, monkeypatch, [mail])
+    other.join()
+
+    assert (first.deliveries, mail.taken) == ((Delivery("mail"),), [FAILED])
+    assert [(each.deliveries, "it was folded" in each.not_sent) for each in others] == [((), True)]
