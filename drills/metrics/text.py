@@ -17,10 +17,12 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
+from drills.clock import SystemClock
 from drills.errors import DrillError
-from drills.files import whole_or_gone
+from drills.files import locked, whole_or_gone
 from drills.metrics.samples import FAMILIES, LAST_RUN, LAST_SUCCESS, SIMULATED, Numbers, Sample
 
+LOCK_SECONDS = 20.0
 READABLE = 0o644  # node_exporter is another user
 
 
@@ -72,6 +74,16 @@ def write_textfile(path: Path, numbers: Numbers) -> None:
 
     The last success that the file had stays where the run knows none, or an older one.
     """
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        # another run of the same target may end at the same time
+        with locked(folder, LOCK_SECONDS, SystemClock(), waiting_for=f"another command to write {path}"):
+            _write(path, numbers)
+    finally:
+        os.close(folder)
+
+
+def _write(path: Path, numbers: Numbers) -> None:
     former = _former(path, dict(numbers.labels))
     own = numbers.value(LAST_RUN)
     if own is not None and former.get(LAST_RUN, own) > own:

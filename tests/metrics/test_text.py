@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from threading import Thread
 from urllib.request import urlopen
 
 import pytest
@@ -18,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from drills.clock import SystemClock, wait_until
 from drills.errors import DrillError
-from drills.metrics.samples import LAST_SUCCESS, numbers_of
+from drills.metrics.samples import LAST_RUN, LAST_SUCCESS, Numbers, numbers_of
 from drills.metrics.text import file_name, text_of, write_textfile
 from drills.model.record import RunRecord
 from tests.support.example_history import drill_with_history
@@ -149,6 +150,26 @@ def test_the_numbers_of_a_later_run_stay(tmp_path: Path) -> None:
         write_textfile(path, numbers_of(green_drill()))
 
     assert path.read_bytes() == before
+
+
+def test_of_two_runs_that_end_at_once_the_later_one_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever of them looked first at what was there."""
+    path, others = tmp_path / "drills.prom", list[Thread]()
+
+    def overtaken(numbers: Numbers) -> str:
+        if not others:
+            others.append(Thread(target=write_textfile, args=(path, numbers_of(later(green_drill(), 30)))))
+            others[0].start()
+            others[0].join(0.3)
+        return text_of(numbers)
+
+    monkeypatch.setattr("drills.metrics.text.text_of", overtaken)
+    write_textfile(path, numbers_of(green_drill()))
+    others[0].join()
+
+    ended = later(green_drill(), 30).ended_at
+    assert ended
+    assert read(path)[LAST_RUN] == ended.timestamp()
 
 
 def test_a_file_that_is_none_of_ours_is_written_over(tmp_path: Path) -> None:
