@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -194,17 +194,26 @@ def _run(command: list[str], seconds: float, folder: Path, environment: dict[str
 
 
 def _end(started: psutil.Popen) -> None:
-    """End the process and all below it, where they still run."""
-    try:
-        family = [*started.children(recursive=True), started] if started.is_running() else []
-    except psutil.NoSuchProcess:
-        family = []
+    """End the process and all below it, where they still run. Each is stopped first, so that it starts no other meanwhile."""
+    family: list[psutil.Process] = []
+    found: list[psutil.Process] = [started] if started.is_running() else []
+    while found:
+        for process in found:
+            with suppress(psutil.NoSuchProcess):
+                process.suspend()
+        family += found
+        found = [each for each in _below(started) if each not in family]
     for process in family:
-        try:
+        with suppress(psutil.NoSuchProcess):
             process.kill()
-        except psutil.NoSuchProcess:
-            continue
     psutil.wait_procs(family, timeout=5)
+
+
+def _below(started: psutil.Popen) -> list[psutil.Process]:
+    try:
+        return list(started.children(recursive=True))
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _gist(told: str) -> str:

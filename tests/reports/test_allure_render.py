@@ -7,11 +7,13 @@ import re
 import shutil
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
+from drills.clock import SystemClock, wait_until
 from reports import allure_files, allure_render
 from reports.words import show_path
 from tests.support.example_record import green_drill
@@ -193,6 +195,30 @@ def test_npm_that_hangs_is_ended_with_its_children(
     line = allure_render.render(results, results.parent / "allure-report")
     assert "npm ci took longer than 0.5 s" in line
     assert [child for child in psutil.Process().children(recursive=True) if "61" in child.cmdline()] == []
+
+
+def test_what_npm_starts_while_it_is_ended_is_ended_too(
+    tools: Tools, results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that was listed before its next child was there would leave that one behind, of which nobody knows."""
+    go, there, listed = results / "go", results / "there", list[bool]()
+    children = psutil.Process.children
+
+    def late(process: psutil.Process, recursive: bool = False) -> list[psutil.Process]:
+        found = children(process, recursive)
+        if not listed:
+            listed.append(True)
+            go.touch()
+            with suppress(TimeoutError):
+                wait_until(there.exists, 1.0, SystemClock(), what="another process, or that there is none")
+        return list(found)
+
+    monkeypatch.setattr(psutil.Process, "children", late)
+    monkeypatch.setattr(allure_render, "INSTALL_SECONDS", 0.5)
+    tools.npm(f"until [ -e {go} ]; do sleep 0.02; done; sleep 62 & echo > {there}; wait")
+    assert "npm ci took longer" in allure_render.render(results, results.parent / "allure-report")
+    assert listed == [True]
+    assert not there.exists()
 
 
 def test_folder_that_cannot_be_written_is_one_line(tools: Tools, results: Path) -> None:
