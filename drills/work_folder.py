@@ -39,7 +39,7 @@ def is_held(folder: Path) -> bool:
     except OSError:
         return False
     try:
-        return not try_lock(opened)
+        return not try_lock(opened, shared=True)  # another one who asks is no owner
     finally:
         os.close(opened)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from drills import work_folder
+from drills.files import try_lock
 from tests.support.paths import CHECKOUT
 
 HOLDS = (
@@ -39,6 +40,17 @@ def test_the_end_of_its_owner_abandons_a_folder(tmp_path: Path) -> None:
 
     assert list(work_folder.abandoned([tmp_path])) == [folder]
     assert not work_folder.is_used(folder)
+
+
+def test_whoever_asks_for_its_owner_is_not_taken_for_one(tmp_path: Path) -> None:
+    """Two commands that look at once find the same, while it has an owner and afterwards."""
+    folder = left(tmp_path / "drills-a1b2-1")
+    with (folder / work_folder.OWNER).open() as asking:
+        assert try_lock(asking.fileno(), shared=True)
+        assert not work_folder.is_held(folder)
+    with (folder / work_folder.OWNER).open() as owner:
+        assert try_lock(owner.fileno())
+        assert work_folder.is_held(folder)
 
 
 def test_one_process_alone_gets_an_abandoned_folder(tmp_path: Path) -> None:
