@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from drills.sandbox_client import SandboxControl
 from tests.support.rds import ROLE, Instance, create, eventually
 from tests.support.sandbox import RunningSandbox, end_sandbox, start_sandbox
 
@@ -65,11 +66,10 @@ class Shop:
         return sorted((row for page in pages for row in page["RecoveryPoints"]), key=lambda row: row["CreationDate"])
 
     def back_up(self, vault: str, **more: Any) -> str:
-        """A completed backup on demand; the point's ARN."""
+        """A completed backup on demand; the point's ARN, which a job has that waited for the end of another one too."""
         self.orders.available()
         job = self.backup.start_backup_job(BackupVaultName=vault, ResourceArn=self.arn, IamRoleArn=ROLE, **more)
-        self.ended(job["BackupJobId"])
-        return str(job["RecoveryPointArn"])
+        return str(self.ended(job["BackupJobId"])["RecoveryPointArn"])
 
     def ended(self, job_id: str) -> dict[str, Any]:
         """A backup job once it has ended."""
@@ -90,10 +90,18 @@ class Shop:
         return {later - earlier for earlier, later in itertools.pairwise(dates)}
 
 
+def once_a_day(control: SandboxControl) -> str:
+    """A daily schedule that falls due once when the clock is moved by a day from now, and not near either end of that day."""
+    return f"cron(0 {(control.now() + timedelta(hours=12)).hour} * * ? *)"
+
+
 @pytest.fixture(scope="module", name="shop")
 def open_shop() -> Iterator[Shop]:
-    """One for a module; its tests name their vaults and plans apart."""
+    """One for a module; its tests name their vaults and plans apart. It is noon there: nothing falls due in the tests' own time."""
     sandbox = start_sandbox()
+    now = sandbox.control.now()
+    noon = now.replace(hour=12, minute=0, second=0, microsecond=0)
+    sandbox.control.forward((noon - now).total_seconds() % DAY)
     orders = create(sandbox, "orders", Tags=[{"Key": "backup", "Value": "daily"}], StorageEncrypted=True)
     orders.available()
     with orders.connect() as session:

@@ -18,7 +18,7 @@ from drills.replay.again import replay
 from drills.replay.bundle import read
 from tests.support import policies
 from tests.support.aurora import ENGINE, Cluster, create_cluster
-from tests.support.backup import OTHER_REGION
+from tests.support.backup import OTHER_REGION, once_a_day
 from tests.support.rds import MASTER, ROLE, code, eventually
 from tests.support.sandbox import RunningSandbox
 
@@ -171,7 +171,7 @@ def test_a_point_is_copied_to_another_region(guarded: Guarded) -> None:
 def test_a_plan_backs_up_clusters_that_its_selection_names(guarded: Guarded) -> None:
     """A selection by tag includes the cluster and not its instance; winding the clock over it leaves a point with data."""
     sandbox, backup = guarded.cluster.sandbox, guarded.backup
-    rule = {"RuleName": "daily", "TargetBackupVaultName": VAULT, "ScheduleExpression": "cron(0 5 * * ? *)"}
+    rule = {"RuleName": "daily", "TargetBackupVaultName": VAULT, "ScheduleExpression": once_a_day(sandbox.control)}
     plan = backup.create_backup_plan(BackupPlan={"BackupPlanName": "books", "Rules": [rule]})["BackupPlanId"]
     tag = {"ConditionType": "STRINGEQUALS", "ConditionKey": "team", "ConditionValue": "books"}
     selection = {"SelectionName": "books", "IamRoleArn": ROLE, "ListOfTags": [tag]}

@@ -233,9 +233,15 @@ def test_a_restore_job_says_what_it_was_told_and_fails_without_its_key(shop: Sho
     wanted = {"RecoveryPointArn": arn, "Metadata": metadata, "IamRoleArn": ROLE, "IdempotencyToken": "r"}
     job = shop.backup.start_restore_job(**wanted)["RestoreJobId"]
     assert shop.backup.start_restore_job(**wanted)["RestoreJobId"] == job
+    shop.sandbox.control.arm("stuck-creating", service="rds", name="unfinished")
+    unfinished = Instance(shop.sandbox, "unfinished", "")
+    running = shop.backup.start_restore_job(
+        **wanted | {"Metadata": {"DBInstanceIdentifier": "unfinished"}, "IdempotencyToken": "u"}
+    )
     with pytest.raises(ClientError) as refused:
-        shop.backup.put_restore_validation_result(RestoreJobId=job, ValidationStatus="SUCCESSFUL")
+        shop.backup.put_restore_validation_result(RestoreJobId=running["RestoreJobId"], ValidationStatus="SUCCESSFUL")
     assert code(refused) == "InvalidRequestException"
+    delete(unfinished)
     eventually(lambda: shop.backup.describe_restore_job(RestoreJobId=job)["Status"] == "COMPLETED", "the restore job")
     assert shop.backup.get_restore_job_metadata(RestoreJobId=job)["Metadata"] == metadata
     shop.backup.put_restore_validation_result(

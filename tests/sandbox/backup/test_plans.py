@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import psutil
 import pytest
 from botocore.exceptions import ClientError
 
@@ -112,6 +112,12 @@ def test_the_same_document_twice_already_exists_and_a_request_id_is_repeated(sho
     shop.end(made)
 
 
+def _processor_seconds(shop: Shop) -> float:
+    """What the sandbox has taken of the processors, which says how much it does however busy the machine is."""
+    taken = psutil.Process(shop.sandbox.process.pid).cpu_times()
+    return float(taken.user + taken.system)
+
+
 # -- schedules ---------------------------------------------------------------------------------------------------------
 
 
@@ -132,9 +138,9 @@ def test_three_months_of_a_daily_plan_take_seconds_and_leave_what_its_lifecycle_
     shop.select(
         plan, Conditions={"StringEquals": [{"ConditionKey": "aws:ResourceTag/backup", "ConditionValue": "daily"}]}
     )
-    began = time.monotonic()
+    began = _processor_seconds(shop)
     shop.forward(92)
-    assert time.monotonic() - began < 30
+    assert _processor_seconds(shop) - began < 30
     shop.backup.delete_backup_selection(
         BackupPlanId=plan["BackupPlanId"],
         SelectionId=shop.backup.list_backup_selections(BackupPlanId=plan["BackupPlanId"])["BackupSelectionsList"][0][

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from drills.errors import ConfigError
 from tests.support.accounts import copied
-from tests.support.backup import OTHER_REGION
+from tests.support.backup import OTHER_REGION, once_a_day
 from tests.support.rds import ROLE, code, eventually
 from tests.support.sandbox import RunningSandbox
 from tests.support.tables import ITEMS, VAULT, Kept, by_key, kept_table
@@ -50,7 +50,7 @@ def test_a_restored_table_has_the_items_of_the_backup_and_is_not_usable_before(k
     metadata = kept.backup.get_recovery_point_restore_metadata(**arguments)
     assert metadata["ResourceType"] == "DynamoDB"
     assert metadata["RestoreMetadata"] == {"encryptionType": "Default", "targetTableName": "orders"}
-    kept.sandbox.control.arm("stuck-creating", service="dynamodb", name="orders-copy", seconds=4.0)
+    kept.sandbox.control.arm("stuck-creating", service="dynamodb", name="orders-copy", seconds=600.0)
     job = kept.start(kept.point, "orders-copy")
     made = kept.dynamodb.describe_table(TableName="orders-copy")["Table"]
     assert made["TableStatus"] == "CREATING"
@@ -63,6 +63,7 @@ def test_a_restored_table_has_the_items_of_the_backup_and_is_not_usable_before(k
         with pytest.raises(ClientError) as refused:
             refused_call(TableName="orders-copy")
         assert code(refused) == expected
+    kept.sandbox.control.forward(601)
     ended = kept.ended(job)
     assert (ended["Status"], ended["ResourceType"]) == ("COMPLETED", "DynamoDB"), ended
     assert ended["CreatedResourceArn"] == made["TableArn"]
@@ -139,7 +140,7 @@ def test_a_damaged_point_is_restored_as_it_is_and_no_other_changes(kept: Kept) -
 
 def test_a_plan_backs_up_tables_that_its_selection_names(kept: Kept) -> None:
     """A selection by tag includes the table; winding the clock over the schedule leaves a point with the items of now."""
-    rule = {"RuleName": "daily", "TargetBackupVaultName": VAULT, "ScheduleExpression": "cron(0 5 * * ? *)"}
+    rule = {"RuleName": "daily", "TargetBackupVaultName": VAULT, "ScheduleExpression": once_a_day(kept.sandbox.control)}
     plan = kept.backup.create_backup_plan(BackupPlan={"BackupPlanName": "tables", "Rules": [rule]})["BackupPlanId"]
     tag = {"ConditionType": "STRINGEQUALS", "ConditionKey": "team", "ConditionValue": "sales"}
     selection = {"SelectionName": "tables", "IamRoleArn": ROLE, "ListOfTags": [tag]}

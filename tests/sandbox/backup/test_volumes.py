@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.support.accounts import copied
-from tests.support.backup import OTHER_REGION
+from tests.support.backup import OTHER_REGION, once_a_day
 from tests.support.kept import forget
 from tests.support.rds import ROLE, code, eventually
 from tests.support.sandbox import RunningSandbox
@@ -57,9 +57,11 @@ def test_a_restored_volume_has_what_the_metadata_say_and_names_its_snapshot(kept
         "encrypted": "true",
         "kmsKeyId": source["KmsKeyId"],
     }
+    kept.sandbox.control.arm("stuck-creating", service="ec2", name=kept.id, seconds=600.0)
     job = kept.start(metadata)
     fresh = [each for each in kept.ec2.describe_volumes()["Volumes"] if each["VolumeId"] != kept.id]
     assert [each["State"] for each in fresh] == ["creating"]
+    kept.sandbox.control.forward(601)
     ended = kept.ended(job)
     assert (ended["Status"], ended["ResourceType"]) == ("COMPLETED", "EBS")
     assert ended["CreatedResourceArn"].endswith(f"volume/{fresh[0]['VolumeId']}")
@@ -127,7 +129,7 @@ def test_a_copy_in_another_region_is_under_the_key_of_its_vault(kept: KeptVolume
 
 def test_a_plan_backs_up_volumes_that_its_selection_names(kept: KeptVolume) -> None:
     """A selection by tag includes the volume; winding the clock over the schedule leaves a snapshot that can be restored."""
-    rule = {"RuleName": "daily", "TargetBackupVaultName": VAULT, "ScheduleExpression": "cron(0 5 * * ? *)"}
+    rule = {"RuleName": "daily", "TargetBackupVaultName": VAULT, "ScheduleExpression": once_a_day(kept.sandbox.control)}
     plan = kept.backup.create_backup_plan(BackupPlan={"BackupPlanName": "volumes", "Rules": [rule]})["BackupPlanId"]
     tag = {"ConditionType": "STRINGEQUALS", "ConditionKey": "team", "ConditionValue": "files"}
     selection = {"SelectionName": "volumes", "IamRoleArn": ROLE, "ListOfTags": [tag]}

@@ -160,7 +160,8 @@ class Volumes:
             iops=parameters.get("iops"),
             throughput=parameters.get("throughput"),
         )
-        ready = self._plane.instant(self._plane.delays.creating)
+        stuck = self._plane.faults.take("stuck-creating", service="ec2", name=image.id)
+        ready = self._plane.instant(self._plane.delays.creating + (stuck.seconds if stuck else 0.0))
         restored = RestoredVolume(made, _snapshot_of(point_arn), lambda: self._plane.instant() >= ready)  # type: ignore[abstract]
         self._ec2.volumes[made.id] = restored
         tags = {each["Key"]: each["Value"] for each in parameters.get("tags", ())}
