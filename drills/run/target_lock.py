@@ -19,6 +19,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.aws import owned
+from drills.aws.calls import outcome
 from drills.aws.cleanup import removal_command
 from drills.aws.guarded.names import LOCK_PREFIX, LockName
 from drills.aws.read import EXPIRES_TAG, HOLDER_TAG, is_not_found, parse_expiry, refusal, tags_by_key
@@ -29,6 +30,7 @@ from drills.model.instance import Instance, Resource
 from drills.record import RUN_ID, load
 from drills.recovery.setup import Setup
 
+_TRIES = 20  # at a number that others have taken and given back meanwhile
 NO_LOCK = "no lock was taken: restore.lock is false, so that another run may drill the target meanwhile"
 
 
@@ -96,25 +98,33 @@ class TargetLock:
         """
         stem = stem_of(*self._source, instance_id)
         try:
-            known = self._leases(stem)
-            self._give_way(known, instance_id, now)
-            name = LockName(f"{stem}-{max((each.number for each in known), default=0) + 1}")
-            self._make(name, stem, instance_id, instance, now)
+            for left in reversed(range(_TRIES)):
+                known = self._leases(stem)
+                self._give_way(known, instance_id, now)
+                name = LockName(f"{stem}-{max((each.number for each in known), default=0) + 1}")
+                if self._make(name, stem, instance_id, instance, now, again=left > 0):
+                    break
             self._give_way(self._leases(stem), instance_id, now)
         except (ClientError, BotoCoreError) as error:
             raise DrillError(f"expected to read whether another run drills {instance_id}: {refusal(error)}") from error
         return name
 
-    def _make(self, name: LockName, stem: str, instance_id: str, instance: Instance | None, now: datetime) -> None:
+    def _make(
+        self, name: LockName, stem: str, instance_id: str, instance: Instance | None, now: datetime, *, again: bool
+    ) -> bool:
+        """Make the lease; False, where it may be tried `again`, when another run had that number and has given it back."""
         try:
             self._scratch.make_lock(name, instance)
         except RestoreFailed as error:
             self._give_way(self._leases(stem), instance_id, now)  # somebody was quicker
+            if again and isinstance(error.__cause__, ClientError) and outcome.says_exists(error.__cause__):
+                return False
             raise DrillError(
                 f"expected to take the lock of {instance_id}, so that no other run drills it meanwhile: {error}: allow "
                 f"rds:CreateDBParameterGroup on {LOCK_PREFIX}*, or set lock = false in the target's restore table where nothing "
                 "else drills it"
             ) from error
+        return True
 
     def _give_way(self, leases: tuple[Lease, ...], instance_id: str, now: datetime) -> None:
         for lease in leases:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -192,6 +193,42 @@ def test_of_two_that_come_together_none_passes_the_other(
     assert len(before) == (1 if quicker == "the same number" else 2)
     assert len(leases(aws)) == 1
     assert theirs.clean() == ()
+
+
+def test_another_run_that_is_quick_at_any_call_is_told_from_a_right_that_lacks(aws: LossyAws, tmp_path: Path) -> None:
+    """It takes the lock before any call of this one, and is done before any later one: never two, and no other error than that."""
+    usual = aws.clients.rds._endpoint._get_response
+    acts: dict[int, Callable[[], object]] = {}
+    made = itertools.count()
+
+    def get(*given: object) -> object:
+        act = acts.pop(next(made), None)
+        if act:
+            aws.clients.rds._endpoint._get_response = usual  # what the other asks is not counted
+            act()
+            aws.clients.rds._endpoint._get_response = get
+        return usual(*given)
+
+    def attempt(run: Run) -> bool:
+        try:
+            run.take()
+        except TargetHeld:
+            return False
+        return True
+
+    for number, (comes, goes) in enumerate(itertools.combinations(range(9), 2)):
+        mine, other = (run_of(aws, tmp_path, f"{who}{number}") for who in ("mine", "other"))
+        has: set[str] = set()
+        acts.update({comes: lambda other=other, has=has: attempt(other) and has.add("other")})  # type: ignore[misc]
+        acts.update({goes: lambda other=other, has=has: (other.clean(), has.discard("other"))})  # type: ignore[misc]
+        made = itertools.count()
+        aws.clients.rds._endpoint._get_response = get
+        if attempt(mine):
+            has.add("mine")
+        aws.recover()
+        acts.clear()
+        assert has != {"mine", "other"}, (comes, goes)
+        assert (mine.clean(), other.clean(), leases(aws)) == ((), (), set())
 
 
 def test_never_two_of_many(aws: LossyAws, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ from drills.aws.guarded.rules import (
     Rule,
 )
 from drills.aws.owned import Raw
-from drills.aws.read import EXPIRES_TAG, RUN_TAG
+from drills.aws.read import EXPIRES_TAG, RUN_TAG, is_not_found
 from drills.aws.session import Clients
 from drills.clock import Clock, SystemClock
 from drills.errors import Refused
@@ -197,7 +197,12 @@ class Guard:
         now = self._clock.monotonic()
         mine, reasons = [], []
         for raw in owned.find(self._clients, kind, name):
-            reason = self._why_not(kind, raw, resource_id)
+            try:
+                reason = self._why_not(kind, raw, resource_id)
+            except ClientError as error:
+                if is_not_found(error):  # it has gone since it was found
+                    continue
+                raise
             if reason:
                 reasons.append(reason)
             else:
