@@ -98,9 +98,9 @@ def run(
             if not outcome.ended:
                 outcome = _clean_up_after(supervisor.pid, plan, folder, before)
             lifeline.adopt_orphans(False)
-    if reasons or outcome.interrupted_by:  # also what came too late to interrupt: whoever read our output may be gone
-        signals.ignore()
-        signals.silence()
+        if reasons or outcome.interrupted_by:  # too late too: our reader may be gone; no signal gets between
+            signals.ignore()
+            signals.silence()
     return outcome
 
 

@@ -7,14 +7,16 @@ import json
 import re
 import signal
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from drills import record, work_folder
-from drills.clock import SystemClock
+from drills.clock import SystemClock, wait_until
 from drills.run import plan as plans
 from drills.run import signals, supervisor
 from tests.support import small_run
@@ -37,7 +39,7 @@ def work(tmp_path: Path) -> Path:
     return tmp_path / "work"
 
 
-def ended(folder: Path, timeout: float = 60) -> supervisor.Outcome:
+def ended(folder: Path, timeout: float = small_run.LATE) -> supervisor.Outcome:
     """The outcome of the run, once it has ended and nothing of it runs any more."""
     small_run.wait_for_nothing(folder, timeout=timeout)
     outcome = supervisor.read_outcome(folder)
@@ -116,14 +118,16 @@ def test_a_signal_ends_the_step_and_begins_the_clean_up(folder: Path, work: Path
 @pytest.mark.parametrize("moment", ["service", "stage", "features", "finish"])
 def test_the_first_process_killed(folder: Path, work: Path, moment: str) -> None:
     """SIGKILL to the user's process at any moment: the supervisor sees its pipe end and cleans up."""
-    slow = {name: getattr(small_run, name.upper()) + "\nrest(1)" for name in ("stage", "finish")}
-    early = small_run.SERVICE.replace('reached("service")', 'reached("service")\nrest(1)')
-    plan = small_run.small_plan(folder, work, service=early, **slow)
+    plan = small_run.small_plan(folder, work)
+    if moment != "features":
+        small_run.hold(folder, moment)
     if moment == "finish":
         plan = replace(plan, commands=(plan.commands[0], plan.commands[1], *plan.commands[3:]))
     with small_run.started(small_run.command(folder, plan), folder) as first:
         small_run.wait_for(folder / f"at-{moment}")
-        first.kill()
+        small_run.kill(first)
+        if moment in ("service", "finish"):
+            small_run.let_go(folder, moment)
         outcome = ended(folder)
     told = "" if moment == "finish" else "the command itself was killed"
     assert outcome.interrupted_by == told
@@ -142,13 +146,16 @@ def test_the_first_process_killed(folder: Path, work: Path, moment: str) -> None
 @pytest.mark.parametrize("moment", ["service", "features", "finish"])
 def test_the_supervisor_killed(folder: Path, work: Path, moment: str) -> None:
     """SIGKILL to the supervisor: its commands notice and end, and the user's process makes the end."""
-    (folder / "slow-finish").touch()
     plan = small_run.small_plan(folder, work)
+    if moment != "features":
+        small_run.hold(folder, moment)
     if moment == "finish":
         plan = replace(plan, commands=(plan.commands[0], plan.commands[1], *plan.commands[3:]))
     with small_run.started(small_run.command(folder, plan), folder):
         small_run.wait_for(folder / f"at-{moment}")
-        small_run.supervisor_of(folder).kill()
+        small_run.kill(small_run.supervisor_of(folder))
+        if moment != "features":
+            small_run.let_go(folder, moment)
         outcome = ended(folder)
     assert outcome.interrupted_by == "its supervisor was killed"
     assert outcome.statuses["finish"] == 0
@@ -189,10 +196,11 @@ subprocess.run([sys.executable, "-c", {orphan!r}, str(folder)])
 reached("features")
 rest()
 """
-    plan = small_run.small_plan(folder, work, features=stubborn)
+    plan = replace(small_run.small_plan(folder, work, features=stubborn), grace=0.5)
     with small_run.started(small_run.command(folder, plan), folder) as first:
         small_run.wait_for(folder / "at-features")
-        assert len(small_run.marked(folder)) >= 7
+        # one that has just been started shows no arguments for a moment
+        wait_until(lambda: len(small_run.marked(folder)) >= 7, small_run.LATE, CLOCK, what="its child and grandchild")
         first.send_signal(signal.SIGTERM)
         outcome = ended(folder)
     assert outcome.statuses["features"] == -signal.SIGKILL
@@ -206,7 +214,12 @@ def test_what_a_step_leaves_running_is_ended_with_it(folder: Path, work: Path) -
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", str(folder)])
 (folder / "left-running").write_text(str(child.pid))
 """
-    look = "import psutil; print(psutil.pid_exists(int((folder / 'left-running').read_text())))"
+    look = """
+import psutil
+from drills.run import lifeline
+pid = int((folder / "left-running").read_text())
+print(psutil.pid_exists(pid) and lifeline.is_alive(psutil.Process(pid)))
+"""
     plan = small_run.small_plan(folder, work, stage=leave, features=look)
     with small_run.started(small_run.command(folder, plan), folder):
         assert ended(folder).statuses["features"] == 0
@@ -215,7 +228,7 @@ child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", 
 
 def test_a_storm_of_signals_does_not_stop_the_clean_up(folder: Path, work: Path) -> None:
     """From its beginning on the clean-up goes to its end, whatever its processes are sent."""
-    (folder / "slow-finish").touch()
+    small_run.hold(folder, "finish")
     plan = small_run.small_plan(folder, work)
     with small_run.started(small_run.command(folder, plan), folder) as first:
         small_run.wait_for(folder / "at-features")
@@ -225,9 +238,9 @@ def test_a_storm_of_signals_does_not_stop_the_clean_up(folder: Path, work: Path)
         for _ in range(20):
             for process in (first, second, finish):
                 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                    with contextlib.suppress(psutil.NoSuchProcess):  # on a busy machine it may have come to its end
-                        process.send_signal(number)
+                    process.send_signal(number)
             CLOCK.sleep(0.03)
+        small_run.let_go(folder, "finish")
         outcome = ended(folder)
     assert outcome.interrupted_by == "SIGINT"
     assert outcome.statuses["finish"] == 0
@@ -250,8 +263,8 @@ def test_a_signal_to_the_supervisor_itself(folder: Path, work: Path) -> None:
 
 def test_a_service_that_does_not_go_is_killed_and_swept_after(folder: Path, work: Path) -> None:
     """When the service outlives its grace it is killed, and the sweep is called with its files still there."""
-    hung = small_run.SERVICE.replace("sys.stdin.read()", "signal.signal(15, signal.SIG_IGN); rest()")
-    plan = small_run.small_plan(folder, work, service=hung, features="")
+    hung = "signal.signal(15, signal.SIG_IGN)" + small_run.SERVICE.replace("sys.stdin.read()", "rest()")
+    plan = replace(small_run.small_plan(folder, work, service=hung, features=""), grace=0.5, service_grace=1.0)
     with small_run.started(small_run.command(folder, plan), folder):
         outcome = ended(folder)
     assert outcome.statuses["service"] == -signal.SIGKILL
@@ -270,8 +283,9 @@ def test_a_service_that_does_not_go_is_killed_and_swept_after(folder: Path, work
 )
 def test_a_service_that_does_not_start(folder: Path, work: Path, code: str, sentence: str, status: int) -> None:
     """No step runs without its service; the outcome has the sentence and the exit code, and the end is made."""
-    plan = small_run.small_plan(folder, work, service=code)
-    plan = replace(plan, commands=(replace(plan.commands[0], limit=1), *plan.commands[1:]))
+    plan = replace(small_run.small_plan(folder, work, service=code), service_grace=1.0)
+    if code == "rest()":
+        plan = replace(plan, commands=(replace(plan.commands[0], limit=1), *plan.commands[1:]))
     with small_run.started(small_run.command(folder, plan), folder):
         outcome = ended(folder)
     assert sentence in outcome.error
@@ -283,18 +297,18 @@ def test_a_service_that_does_not_start(folder: Path, work: Path, code: str, sent
 @pytest.mark.parametrize("moment", ["stage", "finish"])
 def test_a_service_that_dies_ends_the_run_at_once(folder: Path, work: Path, moment: str) -> None:
     """Whatever runs meanwhile is ended within seconds; the outcome says who died, and the end knows of it."""
-    slow = small_run.FINISH.replace("* 1.5", "* 600") if moment == "finish" else small_run.FINISH
-    slow = slow.replace('(folder / "slow-finish")', '(work / "up") and not supervisor.read_outcome(folder).died')
-    slow = slow.replace('reached("finish")', 'from drills.run import supervisor\nreached("finish")')
+    look = "from drills.run import supervisor\ndied = supervisor.read_outcome(folder).died\nreached("
+    slow = small_run.FINISH.replace("reached(", look).replace('hold("finish")', "if not died: rest()")
     features = "" if moment == "finish" else small_run.FEATURES
     stage = small_run.STAGE + ("rest()" if moment == "stage" else "")
-    plan = small_run.small_plan(folder, work, stage=stage, features=features, finish=slow)
+    # what cleans up ignores signals, so that it takes more than one to end it
+    plan = replace(small_run.small_plan(folder, work, stage=stage, features=features, finish=slow), grace=0.5)
     with small_run.started(small_run.command(folder, plan), folder):
         small_run.wait_for(folder / f"at-{moment}")
         began = CLOCK.monotonic()
         psutil.Process(int((folder / "at-service").read_text())).kill()
         outcome = ended(folder)
-    assert CLOCK.monotonic() - began < 60
+    assert CLOCK.monotonic() - began < small_run.LATE  # which is less than what was ended would have taken
     assert outcome.died == ("service",)
     assert outcome.error.startswith("expected the service to run until the end of the run, found that it ended while ")
     assert (outcome.exit_code, outcome.statuses["finish"]) == (12, 0)
@@ -306,7 +320,7 @@ def test_a_service_that_dies_ends_the_run_at_once(folder: Path, work: Path, mome
 def test_a_command_that_takes_too_long_is_ended(folder: Path, work: Path, moment: str) -> None:
     """A step that hangs, or a clean-up: ended when its limit has passed, with the sentence of the plan; the rest follows."""
     hung = {moment: f"reached({moment!r})\nrest()"}
-    plan = small_run.small_plan(folder, work, features="", **hung)
+    plan = replace(small_run.small_plan(folder, work, features="", **hung), grace=0.5)
     late = tuple(replace(each, limit=1, too_long="raise it") if each.name == moment else each for each in plan.commands)
     with small_run.started(small_run.command(folder, replace(plan, commands=late)), folder):
         outcome = ended(folder)
@@ -342,13 +356,35 @@ def test_a_clean_up_whose_log_cannot_be_opened_is_made(folder: Path, work: Path)
     nothing_left(folder, work)
 
 
-def test_a_signal_that_came_before_the_supervisor_ends_the_run(folder: Path, work: Path) -> None:
-    """What the user's process held meanwhile is told to the supervisor at once."""
+def one_more(usual: Callable[..., Any]) -> Callable[..., Any]:
+    """What handles signals during a run, with another signal at the moment in which it hands them back."""
+
+    @contextlib.contextmanager
+    def then(*given: Any) -> Iterator[Any]:
+        with usual(*given) as report:
+            yield report
+        signal.raise_signal(signal.SIGTERM)
+
+    return then
+
+
+def test_a_signal_that_came_before_the_supervisor_ends_the_run(
+    folder: Path, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the user's process held meanwhile is told to the supervisor at once; one more, as the run returns, is ignored too."""
     plan = small_run.small_plan(folder, work)
-    before = {number: signal.getsignal(number) for number in signals.STOP_SIGNALS}
-    supervisor.run(plan, folder, lambda ended: None, ["SIGTERM"])
-    for number, handler in before.items():  # a run that was interrupted ignores them to its end
-        signal.signal(number, handler)
+    monkeypatch.setattr(signals, "to_lifeline", one_more(signals.to_lifeline))
+    heard: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _frame: heard.append(number)) for number in signals.STOP_SIGNALS
+    }
+    try:
+        supervisor.run(plan, folder, lambda ended: None, ["SIGTERM"])
+        assert {signal.getsignal(number) for number in signals.STOP_SIGNALS} == {signal.SIG_IGN}
+    finally:
+        for number, handler in before.items():  # a run that was interrupted ignores them to its end
+            signal.signal(number, handler)
+    assert heard == []
     outcome = ended(folder)
     assert outcome.interrupted_by == "SIGTERM"
     assert "features" not in outcome.statuses or outcome.statuses["features"] < 0
@@ -380,12 +416,16 @@ def test_a_work_folder_that_is_somebody_elses(folder: Path, work: Path) -> None:
 @pytest.mark.parametrize("with_tox", [True, False])
 def test_the_end_of_tox_is_noticed(folder: Path, work: Path, with_tox: bool) -> None:
     """A run that tox started ends when tox was killed; one that a shell started goes on without it."""
-    features = small_run.FEATURES.replace("rest()", "rest(1)")
+    features = small_run.FEATURES.replace("rest()", 'hold("features")')
+    small_run.hold(folder, "features")
     argv = small_run.command(folder, small_run.small_plan(folder, work, features=features))
     parent = [sys.executable, "-c", "import subprocess,sys; subprocess.run(sys.argv[1:])", *argv]
     with small_run.started(parent, folder, {"TOX_ENV_NAME": "drill"} if with_tox else {}) as tox:
         small_run.wait_for(folder / "at-features")
-        tox.kill()
+        small_run.kill(tox)
+        if not with_tox:
+            CLOCK.sleep(1.0)  # five times the time between two looks
+            small_run.let_go(folder, "features")
         outcome = ended(folder)
     assert outcome.interrupted_by == ("tox is gone" if with_tox else "")
     assert outcome.statuses["features"] == (-signal.SIGTERM if with_tox else 0)
@@ -452,8 +492,9 @@ def test_what_withstands_the_clean_up_is_told(folder: Path, work: Path) -> None:
     elsewhere = folder.with_name("elsewhere")
     elsewhere.mkdir()
     (elsewhere / "precious").touch()
-    swap = f"import shutil; shutil.rmtree(work); work.symlink_to({str(elsewhere)!r}); rest()"
-    plan = small_run.small_plan(folder, work, service=small_run.SERVICE.replace("sys.stdin.read()", swap), features="")
+    swap = f"\nimport shutil; shutil.rmtree(work); work.symlink_to({str(elsewhere)!r})\nhold("
+    service = small_run.SERVICE.replace("\nhold(", swap)
+    plan = small_run.small_plan(folder, work, service=service, features="")
     with small_run.started(small_run.command(folder, replace(plan, sweep=())), folder):
         outcome = ended(folder)
     assert outcome.left == (str(work),)

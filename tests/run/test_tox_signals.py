@@ -28,7 +28,6 @@ CLOCK = SystemClock()
 INT, TERM, KILL = signal.SIGINT, signal.SIGTERM, signal.SIGKILL
 SIGNALS = {"INT": (INT,), "INT, INT": (INT, INT), "TERM": (TERM,), "KILL": (KILL,), "INT, TERM": (INT, TERM)}
 SIGNALS["INT, KILL"] = (INT, KILL)
-SLOW = "\nrest(1)\n"
 
 
 @pytest.fixture(scope="module")
@@ -96,14 +95,19 @@ def test_signals_to_tox(place: Path, tmp_path: Path, moment: str, numbers: tuple
     """At any moment: no process, no work folder, and a record with its code; interrupted when it was not over yet."""
     folder, work = tmp_path / "run", tmp_path / "work"
     folder.mkdir()
-    (folder / "slow-finish").touch()
-    early = small_run.SERVICE.replace('reached("service")', 'reached("service")' + SLOW)
+    held = {moment, "finish"} - {"features"}
+    for name in held:
+        small_run.hold(folder, name)
     features = "" if moment == "finish" else small_run.FEATURES
-    plan = small_run.small_plan(folder, work, service=early, features=features)
+    plan = small_run.small_plan(folder, work, features=features)
     argv = tox_command(place, *small_run.command(folder, plan)[1:])
     with small_run.started(argv, folder, tox_environment(place, CHECKOUT)) as tox:
-        small_run.wait_for(folder / f"at-{moment}", 40)
-        send(tox, numbers)
+        small_run.wait_for(folder / f"at-{moment}")
+        tox.send_signal(numbers[0])
+        small_run.wait_for(folder / "at-finish")  # so that tox has handed on what it hands on
+        send(tox, numbers[1:])
+        for name in held:
+            small_run.let_go(folder, name)
         small_run.wait_for_nothing(folder)
     kept = record.load(folder)
     assert kept.interrupted_by == ("" if moment == "finish" else told(numbers))
@@ -117,13 +121,14 @@ def test_an_interrupt_from_the_keyboard(place: Path, tmp_path: Path) -> None:
     """Ctrl-C goes to tox and to the command at once, and tox sends its own after it: the clean-up goes to its end."""
     folder, work = tmp_path / "run", tmp_path / "work"
     folder.mkdir()
-    (folder / "slow-finish").touch()
+    small_run.hold(folder, "finish")
     argv = tox_command(place, *small_run.command(folder, small_run.small_plan(folder, work))[1:])
     with small_run.started(argv, folder, tox_environment(place, CHECKOUT)) as tox:
-        small_run.wait_for(folder / "at-features", 40)
+        small_run.wait_for(folder / "at-features")
         for _ in range(3):
             os.killpg(tox.pid, INT)
             CLOCK.sleep(0.3)
+        small_run.let_go(folder, "finish")
         small_run.wait_for_nothing(folder)
     kept = record.load(folder)
     assert (kept.interrupted_by, kept.code) == ("SIGINT", 12)
@@ -167,11 +172,11 @@ def test_signals_to_tox_in_a_whole_drill(
     before = set(out.glob("2*"))
     argv = tox_command(place, "-m", "drills", "run", "--config", str(checkout / "drill.toml"))
     with small_run.started(argv, checkout, tox_environment(place, checkout)) as tox:
-        folder = wait_until(lambda: next(iter(set(out.glob("2*")) - before), None), 40, CLOCK, what="the run's folder")
-        wait_until((folder / moment).exists, 180, CLOCK, what=moment)
+        folder = wait_until(lambda: next(iter(set(out.glob("2*")) - before), None), small_run.LATE, CLOCK)
+        wait_until((folder / moment).exists, small_run.LATE, CLOCK, what=moment)
         CLOCK.sleep(1.0)  # into the middle of it
         send(tox, numbers)
-        small_run.wait_for_nothing(checkout, folder.name, timeout=120)
+        small_run.wait_for_nothing(checkout, folder.name)
     kept = record.load(folder)
     assert kept.code is not None
     assert kept.ended_at is not None

@@ -23,12 +23,15 @@ from drills.run import lifeline, plan, supervisor
 from drills.screen import Screen
 from tests.support.paths import CHECKOUT
 
+LATE = 240.0  # seconds, on a machine that is busy: only what never comes, or never goes, is to be noticed
 # each gets the run's folder and the work folder as its arguments: by the first one its process is known
 HEAD = """
 import json, os, pathlib, signal, subprocess, sys, threading
 folder, work = map(pathlib.Path, sys.argv[1:3])
 def reached(name): (folder / f"at-{name}").write_text(str(os.getpid()))
 def rest(seconds=600): threading.Event().wait(seconds)
+def hold(name):  # until the test lets go
+    while (folder / f"hold-{name}").exists(): rest(0.02)
 def note(**changes):  # in the record: without drills.record, which takes most of what a program of one line takes
     kept = folder / "drill.json"
     if kept.exists():
@@ -38,6 +41,7 @@ def note(**changes):  # in the record: without drills.record, which takes most o
 SERVICE = """
 (work / "up").touch()
 reached("service")
+hold("service")
 print(json.dumps({"endpoint": "here"}), flush=True)
 sys.stdin.read()
 (work / "up").unlink()
@@ -47,6 +51,7 @@ STAGE = """
 from drills.run import lifeline
 lifeline.end_when_orphaned(1)
 reached("stage")
+hold("stage")
 """
 FEATURES = """
 from drills.run import lifeline
@@ -56,7 +61,7 @@ rest()
 """
 FINISH = """
 reached("finish")
-rest(float(os.path.exists(folder / "slow-finish")) * 1.5)
+hold("finish")
 from drills.run import supervisor
 outcome = supervisor.read_outcome(folder)
 note(code=12, all_codes=[12])
@@ -81,20 +86,23 @@ def program(code: str, folder: Path, work: Path) -> tuple[str, ...]:
 
 
 def small_plan(folder: Path, work: Path, **codes: str) -> supervisor.Plan:
-    """A plan with a service, a stage, the features and an end, with short times; `codes` replaces programs."""
+    """A plan with a service, a stage, the features and an end; `codes` replaces programs.
+
+    Whoever does not go is waited for: a test of one that never goes shortens `grace` and `service_grace`.
+    """
     code = {"service": SERVICE, "stage": STAGE, "features": FEATURES, "finish": FINISH, "close": CLOSE}
     code |= {"unattended": UNATTENDED} | codes
     argv = {name: program(text, folder, work) for name, text in code.items()}
     commands = (
-        supervisor.Command("service", argv["service"], "service", limit=60),
+        supervisor.Command("service", argv["service"], "service", limit=LATE),
         supervisor.Command("stage", argv["stage"], needed=True),
         supervisor.Command("features", argv["features"]),
-        supervisor.Command("finish", argv["finish"], "finally", limit=20),
-        supervisor.Command("close", argv["close"], "last", limit=20),
-        supervisor.Command("unattended", argv["unattended"], "unattended", limit=20),
+        supervisor.Command("finish", argv["finish"], "finally", limit=LATE),
+        supervisor.Command("close", argv["close"], "last", limit=LATE),
+        supervisor.Command("unattended", argv["unattended"], "unattended", limit=LATE),
     )
     sweep = program("reached('sweep')", folder, work)
-    return supervisor.Plan(commands, str(work), sweep, grace=0.5, service_grace=1.0)
+    return supervisor.Plan(commands, str(work), sweep, grace=LATE, service_grace=LATE)
 
 
 def begin_record(folder: Path) -> None:
@@ -136,7 +144,7 @@ def started(argv: Sequence[str], marker: Path, env: Mapping[str, str] | None = N
             env=environment,
         )
     try:
-        yield wait_until(lambda: next(iter(psutil.Process(outer.pid).children()), None), 60, SystemClock())
+        yield wait_until(lambda: next(iter(psutil.Process(outer.pid).children()), None), LATE, SystemClock())
     except BaseException:
         print(printed.read_text(encoding="utf-8", errors="replace"))
         raise
@@ -160,10 +168,30 @@ def marked(*markers: Path | str) -> list[psutil.Process]:
 
 def supervisor_of(folder: Path) -> psutil.Process:
     """The supervisor of the run in `folder`."""
-    return next(found for found in marked(folder) if "drills.run.supervisor" in found.cmdline())
+    for found in marked(folder):
+        with contextlib.suppress(psutil.Error):
+            if "drills.run.supervisor" in found.cmdline():
+                return found
+    raise LookupError(f"no supervisor of {folder}")
 
 
-def wait_for(path: Path, timeout: float = 60) -> str:
+def hold(folder: Path, name: str) -> None:
+    """Keep the service, the stage or the end of a small run at its beginning, from when it is reached until `let_go`."""
+    (folder / f"hold-{name}").touch()
+
+
+def let_go(folder: Path, name: str) -> None:
+    """Let it go on."""
+    (folder / f"hold-{name}").unlink()
+
+
+def kill(process: psutil.Process) -> None:
+    """Kill a process, and wait until it has closed what it had open."""
+    process.kill()
+    assert lifeline.wait_gone(lambda: filter(lifeline.is_alive, [process]), LATE)
+
+
+def wait_for(path: Path, timeout: float = LATE) -> str:
     """Wait until the file is there and not empty; its text."""
 
     def there() -> bool:
@@ -173,7 +201,7 @@ def wait_for(path: Path, timeout: float = 60) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def wait_for_nothing(*markers: Path | str, timeout: float = 60) -> None:
+def wait_for_nothing(*markers: Path | str, timeout: float = LATE) -> None:
     """Wait until no process of the run is left; TimeoutError names those that are."""
     if not lifeline.wait_gone(lambda: marked(*markers), timeout):
         raise TimeoutError(f"still there after {timeout:g} s: {[found.cmdline() for found in marked(*markers)]}")
