@@ -6,15 +6,17 @@ it is renamed. Whatever ends the process leaves at most that folder, which the n
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from drills.clock import SystemClock, wait_until
 from drills.errors import ConfigError, NotSealed
 from drills.evidence import verify_md
 from drills.evidence.seal import Seal
@@ -23,6 +25,7 @@ from drills.files import try_lock
 from drills.model.evidence import EvidenceLevel
 
 FLUSHES = 16  # at a time: a hundred files one after another take half a second, together a tenth of that
+SWEEP_SECONDS = 30.0  # for another process that takes a folder which was just made for what a dead one left
 _HALF = ".sealing-"
 
 
@@ -77,8 +80,11 @@ def sealed_files(name: str, data: bytes, seal: Seal) -> dict[str, bytes]:
     return {**seal.of(name, data), name: data}
 
 
-def write_files(path: Path, files: Mapping[str, bytes]) -> None:
-    """Write `sealed_files` beside each other, `path` being the last. Never over an existing one. Raises NotSealed."""
+def write_files(path: Path, files: Mapping[str, bytes], before_named: Callable[[Path], None] | None = None) -> None:
+    """Write `sealed_files` beside each other, `path` being the last. Never over an existing one. Raises NotSealed.
+
+    `before_named` gets the file that will be `path`, whole, before others can see it under that name.
+    """
     if os.path.lexists(path):
         raise NotSealed(f"expected no record at {path}, found one: a sealed record is never written again")
     try:
@@ -87,6 +93,8 @@ def write_files(path: Path, files: Mapping[str, bytes]) -> None:
             half = path.with_name(f".{name}")
             _write(half, content)
             _flush(half)
+            if before_named and name == path.name:
+                before_named(half)
             half.replace(path.with_name(name))
         _flush(path.parent)
     except OSError as error:
@@ -121,22 +129,43 @@ def _half(folder: Path) -> Iterator[Path]:
     for left in folder.parent.glob(f"{_HALF}*"):
         _remove_unless_held(left)
     half = folder.with_name(f"{_HALF}{folder.name}")
-    half.mkdir()
-    held = os.open(half, os.O_RDONLY)
     try:
-        if not try_lock(held):
-            raise NotSealed(f"expected to be the only one who writes {folder}, found another process that does")
+        (held,) = wait_until(lambda: _made(half), SWEEP_SECONDS, SystemClock(), every=0.02, what=str(half))
+    except TimeoutError:
+        raise NotSealed(f"expected to be the only one who writes {folder}, found another process that does") from None
+    try:
         yield half
     finally:
-        os.close(held)
         shutil.rmtree(half, ignore_errors=True)
+        os.close(held)
+
+
+def _made(half: Path) -> list[int] | None:
+    """Make a folder and take its lock; None where another process is quicker, which takes it for what a dead one left."""
+    with contextlib.suppress(FileExistsError, FileNotFoundError):
+        half.mkdir()
+        held = os.open(half, os.O_RDONLY)
+        if _is_mine(held, half):
+            return [held]
+        os.close(held)
+    return None
+
+
+def _is_mine(held: int, half: Path) -> bool:
+    """Take the lock of a folder that was opened; False where another has it, or has removed the folder meanwhile."""
+    with contextlib.suppress(FileNotFoundError):
+        return try_lock(held) and os.path.samestat(os.fstat(held), half.stat())
+    return False
 
 
 def _remove_unless_held(left: Path) -> None:
     """Remove what a process left that died; one that lives holds its folder's lock."""
-    held = os.open(left, os.O_RDONLY)
     try:
-        if try_lock(held):
+        held = os.open(left, os.O_RDONLY)
+    except FileNotFoundError:  # it has its name by now, or another removed it
+        return
+    try:
+        if _is_mine(held, left):
             shutil.rmtree(left)
     finally:
         os.close(held)

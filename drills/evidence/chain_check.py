@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from drills.clock import SystemClock
 from drills.errors import DrillError
 from drills.evidence.chain import Chain, Reviewed, Sealed, Started, problems, sequence_of
 from drills.evidence.check import (
@@ -18,7 +20,7 @@ from drills.evidence.check import (
     is_half_written,
     link_sentence,
 )
-from drills.evidence.folder import bundle_folders, children, kind_of, read_chain
+from drills.evidence.folder import alone, bundle_folders, children, kind_of, read_chain
 from drills.evidence.keys import PublicKey
 from drills.evidence.start import START, parse_name
 from drills.evidence.sums import SUMS
@@ -169,8 +171,18 @@ def _of_bundle(folder: Path, name: str, key: PublicKey | None) -> Iterator[Probl
         yield Problem("list", f"{name}/{SUMS}", str(error))
 
 
-def _added(folder: Path) -> Iterator[Problem]:
-    """What lies among the records and is none, hidden or not."""
+def _added(folder: Path) -> list[Problem]:
+    """What lies among the records and is none, hidden or not; looked at again while nobody writes, where there is such a thing.
+
+    A seal is written before what it seals, and what was a half when it was listed can have its name a moment later.
+    """
+    if found := list(_strangers(folder)):
+        with contextlib.suppress(OSError, TimeoutError), alone(folder, SystemClock(), shared=True):
+            found = list(_strangers(folder))
+    return found
+
+
+def _strangers(folder: Path) -> Iterator[Problem]:
     for path in _direct(folder):
         name = str(path.relative_to(folder))
         if path.is_symlink():

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from drills.clock import Clock, wait_until
+from drills.clock import Clock
 from drills.errors import ConfigError, DrillError, NotSealed
 from drills.evidence.bundle import sealed_files, write_files
 from drills.evidence.chain import Chain, Reviewed, Sealed, Started, sequence_of
@@ -68,8 +68,11 @@ def read_chain(folder: Path) -> tuple[Chain, tuple[Problem, ...]]:
     unread: list[Problem] = []
     if not (folder / STARTS).is_dir():
         unread.append(Problem("missing", STARTS, _NO_STARTS))
-    starts = _read(records(folder / STARTS), folder, unread, _started)
+    listed = records(folder / STARTS)
+    starts = _read(listed, folder, unread, _started)
     bundles = _read(sorted(bundle_folders(folder)), folder, unread, _sealed)
+    late = {each.name for each in bundles} - {path.stem for path in listed}  # runs that began and ended meanwhile
+    starts += _read([path for path in records(folder / STARTS) if path.stem in late], folder, unread, _started)
     reviews = _read(records(folder / REVIEWS), folder, unread, _reviewed)
     starts.sort(key=lambda each: (sequence_of(each.name), each.name))
     bundles.sort(key=lambda each: (sequence_of(each.name), each.name))
@@ -209,15 +212,14 @@ def begin(
     not be written, and the run must not begin.
     """
     starts = folder / STARTS
+    held: list[int] = []  # before the record has its name: there is no moment at which the run seems to have ended
     try:
         starts.mkdir(parents=True, exist_ok=True)
         with alone(folder, clock):
             _remove_halves(starts)
             record, files = _announced(folder, draft, seal, public_key, shared, once)
             path = starts / f"{record.name}.json"
-            write_files(path, files)
-            held = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-            wait_until(lambda: try_lock(held, shared=True), LOCK_SECONDS, clock, what=f"the lock of {path}")
+            write_files(path, files, lambda half: held.append(_hold(half)))
     except NotSealed as error:
         raise DrillError(f"{error}: the run was not begun, since it would leave no evidence") from error
     except (OSError, TimeoutError) as error:
@@ -225,15 +227,25 @@ def begin(
             f"expected to write the evidence of the run to {folder}, found: {_reason(error)}: the run was not begun; make the "
             "folder writable, or name another one as [evidence] folder"
         ) from error
-    return Begun(record, path, sha256(files[path.name]), held)
+    return Begun(record, path, sha256(files[path.name]), held[0])
+
+
+def _hold(path: Path) -> int:
+    """Say that a run goes on, by the file of its start record, until the open file that is returned is closed."""
+    held = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try_lock(held, shared=True)
+    return held
 
 
 @contextmanager
-def alone(folder: Path, clock: Clock) -> Iterator[None]:
-    """Be the only process that adds entries to the chain. Raises OSError, TimeoutError."""
+def alone(folder: Path, clock: Clock, *, shared: bool = False) -> Iterator[None]:
+    """Be the only process that adds entries to the chain, or with `shared` one of those that keep others from it.
+
+    Raises OSError, TimeoutError.
+    """
     opened = os.open(folder / STARTS, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        with locked(opened, LOCK_SECONDS, clock, waiting_for=f"another run to let go of {folder}"):
+        with locked(opened, LOCK_SECONDS, clock, waiting_for=f"another run to let go of {folder}", shared=shared):
             yield
     finally:
         os.close(opened)

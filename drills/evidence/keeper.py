@@ -122,11 +122,10 @@ class Keeper:
 
     def abandoned(self) -> Sequence[StartRecord]:
         """Return the starts whose runs have ended without a bundle: all of their processes are gone."""
-        starts = self.chain / STARTS
         open_ones = [
-            path
-            for path in chains.records(starts)
-            if not (self.chain / path.stem / SUMS).exists() and not chains.is_held(path)
+            path  # of whose run it is first known that it has ended: until then it can be sealed
+            for path in chains.records(self.chain / STARTS)
+            if not chains.is_held(path) and not (self.chain / path.stem / SUMS).exists()
         ]
         return [read_start(path.read_bytes(), path.name) for path in open_ones]
 
