@@ -64,22 +64,10 @@ class Keeper:
         """
         write_atomically(folder / CONFIG, config_json(draft.settings).decode())
         shared = SharedChain(self.store, self.chain.name) if self.store else None
-        begun = chains.begin(self.chain, draft, self.seal, self.clock, self.public_key, shared, self.once)
-        try:
-            for path in reversed(self._sealed_start(begun.record.name)):  # the record after what seals it
-                self._put(f"{STARTS}/{path.name}", path.read_bytes())
-        except NotSealed as error:
-            for path in self._sealed_start(begun.record.name):
-                path.unlink()
-            raise DrillError(f"{error}: the run was not begun, since it would leave no evidence") from error
-        return begun
+        return chains.begin(self.chain, draft, self.seal, self.clock, self.public_key, shared, self.once)
 
     def _sealed_start(self, name: str) -> list[Path]:
         return sorted((self.chain / STARTS).glob(f"{name}.json*"))
-
-    def _put(self, name: str, data: bytes) -> None:
-        if self.store:
-            self.store.put(f"{self.chain.name}/{name}", data)
 
     def path_of(self, start: StartRecord) -> Path:
         """Return where a start record is."""

@@ -12,16 +12,16 @@ import binascii
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from drills.errors import DrillError, NotSealed
-from drills.evidence.check import STARTS
+from drills.evidence.check import REVIEWS, STARTS
 from drills.evidence.start import START, parse_name
-from drills.evidence.sums import SIGNATURE, SUMS
+from drills.evidence.sums import SIGNATURE, STAMP, SUMS
 from drills.record import RECORD_NAME
 
 if TYPE_CHECKING:
@@ -91,18 +91,20 @@ class SharedChain:
     def fetch(self, into: Path) -> int:
         """Write what the store has of the chain and the folder `into` lacks below `into`/NAME; return how many files.
 
-        What lies there is neither read nor replaced, and nothing is removed. Raises DrillError where the store does not answer,
-        since nothing is to be sealed here, and for a name that leads out of the chain.
+        What lies there is neither read nor replaced, and nothing is removed; what another machine puts into the store just now is
+        left for the next time. Raises DrillError where the store does not answer, since nothing is to be sealed here, and for a
+        name that leads out of the chain.
         """
         folder = into / self.name
         try:
-            names = sorted(self.store.files(self.name))
+            names = sorted(whole(self.store.files(self.name)), key=_place)
             for name in names:
                 if PurePosixPath(name).is_absolute() or not {"", ".", ".."}.isdisjoint(name.split("/")):
                     raise DrillError(
                         f"{self.url}: expected names of files below it, found {name!r}: nothing was fetched"
                     )
-            return sum(self._fetch_whole(folder, name) for name in names if not (folder / name).exists())
+            lacking = [name for name in names if not (folder / name).exists()]
+            return sum(self._fetch_whole(folder, name) for name in lacking)
         except NotSealed as error:
             raise DrillError(f"expected to fetch the chain {self.name}: {error}") from error
 
@@ -113,22 +115,28 @@ class SharedChain:
             raise DrillError(f"{self.url}/{name}: expected to fetch what is listed there, found nothing")
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent) as half:
+        with tempfile.NamedTemporaryFile(
+            dir=folder.parent, prefix=".fetching-"
+        ) as half:  # beside the chain, which others read
             half.write(content)
             half.flush()
-            os.link(half.name, path)
+            try:
+                os.link(half.name, path)
+            except FileExistsError:  # another process fetched it, or sealed it here, meanwhile
+                return False
         return True
 
     def claim(self, sequence: int, files: Mapping[str, bytes]) -> bool:
-        """Take a number for a start record with its seals; False where another run has it, whose start is then announced."""
+        """Take a number for a start record with its seals, and announce it; False where another run has the number.
+
+        Then the other's is announced: its run may have been killed before it could do that.
+        """
         claim = f"{NUMBERS}/{self.name}/{sequence:04d}.json"
         wanted = json.dumps({name: base64.b64encode(data).decode() for name, data in files.items()}).encode()
         kept = self.store.claim(claim, wanted)
-        if kept == wanted:
-            return True
-        for name, data in self._files_of(kept, claim):  # its run may have been killed before it could do that
+        for name, data in self._files_of(kept, claim):  # the record after what seals it
             self.store.put(f"{self.name}/{STARTS}/{name}", data)
-        return False
+        return kept == wanted
 
     def _files_of(self, kept: bytes, claim: str) -> list[tuple[str, bytes]]:
         try:
@@ -141,3 +149,29 @@ class SharedChain:
                 f"{self.store.url}/{claim}: expected the start record that has this number, found another file"
             )
         return found
+
+
+def whole(names: Iterable[str]) -> frozenset[str]:
+    """Return which of the files of a chain are those of entries that were written to their end, as far as names say it.
+
+    A record is written after what seals it, the list of a bundle after its files, and the list's signature last of all.
+    """
+    there = frozenset(names)
+    return frozenset(name for name in there if _end_of(name, there) in there)
+
+
+def _end_of(name: str, there: frozenset[str]) -> str:
+    """Return the file that is written last of those that a file belongs to."""
+    folder, _, rest = name.partition("/")
+    if folder in (STARTS, REVIEWS):
+        return f"{folder}/{rest.partition('.json')[0]}.json" if rest.endswith(_SEALS) else name
+    if not parse_name(folder):
+        return name
+    return f"{folder}/{SIGNATURE if f'{STARTS}/{folder}.json.sig' in there else SUMS}"
+
+
+def _place(name: str) -> tuple[int, str]:
+    """Return by what files are fetched one after another: each is there before what says that it is."""
+    folder, _, rest = name.partition("/")
+    last = rest in (SUMS, STAMP, SIGNATURE) or (folder in (STARTS, REVIEWS) and rest.endswith(".json"))
+    return (2 * (folder not in (STARTS, REVIEWS)) + last, name)

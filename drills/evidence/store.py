@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -23,6 +24,7 @@ from drills.evidence.sums import SIGNATURE, STAMP, SUMS
 
 T = TypeVar("T")
 _LAST = (SUMS, STAMP, SIGNATURE)
+_HALF = re.compile(r"\..+\.[0-9a-f]{16}", re.DOTALL)  # what a process writes, or wrote when it was killed
 
 
 KEY_ENDING, PRIVATE = ".key", 0o600
@@ -108,7 +110,9 @@ class FolderStore:
     def claim(self, name: str, data: bytes) -> bytes:
         """Write a file whole; see `Store.claim`."""
         path = self._folder / name
-        half = path.with_name(f".{path.name}.{secrets.token_hex(8)}")  # containers that share a folder have equal pids
+        half = path.with_name(
+            f".{path.name}.{secrets.token_hex(8)}"
+        )  # containers that share a folder have equal pids; _HALF
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             mode = PRIVATE if name.endswith(KEY_ENDING) else 0o666  # a key is for its owner, whoever reads the rest
@@ -148,7 +152,8 @@ class FolderStore:
         """Return what lies below a folder; see `Store.files`."""
         root = self._folder / folder
         try:
-            return frozenset(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
+            found = [path for path in root.rglob("*") if not _HALF.fullmatch(path.name) and path.is_file()]
+            return frozenset(path.relative_to(root).as_posix() for path in found)
         except OSError as error:
             raise NotSealed(f"{root}: expected to list it, found: {error.strerror}") from error
 
