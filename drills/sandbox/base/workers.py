@@ -22,9 +22,11 @@ class Workers:
         self._threads: set[threading.Thread] = set()
         self._endings: list[Callable[[], object]] = []
         self._of_thread = threading.local()
+        self._closed = False
+        self._lock = threading.Lock()  # between the start of a thread and the end of all
 
     def start(self, name: str, work: Callable[[], None]) -> None:
-        """Run `work` in a thread that `close` waits for; log what it raises, except Ending."""
+        """Run `work` in a thread that `close` waits for; log what it raises, except Ending. After `close` nothing is begun."""
         asked_at = self._clock.monotonic()
 
         def run() -> None:
@@ -39,8 +41,10 @@ class Workers:
                 self._threads.discard(threading.current_thread())
 
         thread = threading.Thread(target=run, name=name, daemon=True)
-        self._threads.add(thread)
-        thread.start()
+        with self._lock:
+            if not self._closed:
+                self._threads.add(thread)
+                thread.start()
 
     def asked_at(self) -> float:
         """Return the monotonic instant at which this thread's work was asked for.
@@ -61,6 +65,8 @@ class Workers:
     def close(self) -> None:
         """End the clock, call the actions of `at_end`, and wait for the threads."""
         self._clock.end()
+        with self._lock:
+            self._closed = True
         for action in self._endings:
             action()
         for thread in list(self._threads):

@@ -52,7 +52,10 @@ class KeyAccess:
 
         def work() -> None:
             with server.busy:
-                server.cluster.stop()
+                if (
+                    db.status == RECOVERABLE
+                ):  # else its key is enabled again, and whoever recovered it has restarted the server
+                    server.cluster.stop()
             self._plane.at_least(began, _RECOVERY_PERIOD.total_seconds())
             with self._plane.lock:
                 if db.status == RECOVERABLE:
@@ -74,7 +77,7 @@ class KeyAccess:
         server = plane.servers[db.dbi_resource_id]
         try:
             with server.busy:
-                server.cluster.start(server.settings)
+                server.cluster.restart(server.settings)  # it may not have been shut down yet
         except SERVER_ERRORS as error:
             if isinstance(error, Ending):
                 raise

@@ -22,21 +22,32 @@ class Lifecycle:
         self._status = status
 
     def bring_up(
-        self, db: SandboxInstance, server: Server, build: Callable[[dict[str, str]], None], failure: str
+        self,
+        db: SandboxInstance,
+        server: Server,
+        build: Callable[[dict[str, str]], None],
+        failure: str,
+        joined: Callable[[], None] = lambda: None,
     ) -> None:
         """Build the data of a new instance and make it available; an error gives it the status `failure`.
 
-        `build` gets the settings of the parameter group, makes the data directory and starts the server.
+        `build` gets the settings of the parameter group, makes the data directory and starts the server. For an instance that is
+        being deleted already nothing is built: whoever removed its server would not come again. `joined` is called with the lock
+        held that is released once the instance is available, so that nobody sees the one without the other.
         """
         plane, began = self._plane, self._plane.asked_at()
         try:
             with plane.lock:
+                if db.status != "creating":
+                    return
                 group = db.db_parameter_groups()[0]
                 settings = parameters.effective_settings(server.binaries.folder, db.parameters_in_force())
                 backed_up = bool(db.backup_retention_period) and db.cluster is None
                 if backed_up:
                     plane.archives.open(db.dbi_resource_id, server.cluster)
             with server.busy:
+                if db.status != "creating":
+                    return
                 build(settings)
         except SERVER_ERRORS as error:
             if isinstance(error, Ending):
@@ -56,6 +67,7 @@ class Lifecycle:
                 self._automated_backups.take(db)
             else:
                 self._status.make_available(db)
+            joined()
 
     def restart(
         self,
@@ -71,6 +83,8 @@ class Lifecycle:
         """
         plane, began, (status, seconds) = self._plane, self._plane.asked_at(), during
         with plane.lock:
+            if db.status != status:
+                return
             server = plane.servers[db.server_id]
             group = db.db_parameter_groups()[0]
             settings = parameters.effective_settings(server.binaries.folder, db.parameters_in_force())

@@ -68,8 +68,8 @@ class Status:
             with self._plane.lock:
                 if db.status != "available":
                     return
-                db.status = "modifying"
-            self._plane.at_least(self._plane.clock.monotonic(), seconds)
+                began, db.status = self._plane.clock.monotonic(), "modifying"
+            self._plane.at_least(began, seconds)
             with self._plane.lock:
                 if db.status == "modifying":
                     db.status = "available"

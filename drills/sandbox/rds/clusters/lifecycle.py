@@ -23,13 +23,18 @@ class ClusterLifecycle:
         """Build the data of a new cluster and make it available; its server does not run until it has an instance.
 
         `build` makes the data directory, and leaves no server running on it. An error makes the cluster `failed`, a
-        status that no document of AWS describes for a cluster; its event says why.
+        status that no document of AWS describes for a cluster; its event says why. For a cluster that is being deleted already
+        nothing is built: nobody would remove it.
         """
         plane, began = self._plane, self._plane.asked_at()
         try:
             with plane.lock:
+                if cluster.status != "creating":
+                    return
                 plane.archives.open(cluster.db_cluster_resource_id, server.cluster)
             with server.busy:
+                if cluster.status != "creating":
+                    return
                 build()
         except SERVER_ERRORS as error:
             if isinstance(error, Ending):
@@ -67,7 +72,7 @@ class ClusterLifecycle:
     def instance_left(self, cluster: SandboxCluster, db: SandboxInstance) -> None:
         """Promote another instance where the writer has left; end the server and close the endpoint with the last one."""
         with self._plane.lock:
-            rest = [each for each in cluster.instances() if each is not db]
+            rest = _others(cluster, db)
             server = self._plane.servers.get(cluster.db_cluster_resource_id)
             if rest and db.is_cluster_writer:
                 db.is_cluster_writer = False
@@ -79,4 +84,10 @@ class ClusterLifecycle:
         if server is not None and not rest:
             self._plane.archives.finish(cluster.db_cluster_resource_id, server)
             with server.busy:
-                server.cluster.stop()
+                if not _others(cluster, db):  # one that has come meanwhile goes on with the server that it found
+                    server.cluster.stop()
+
+
+def _others(cluster: SandboxCluster, db: SandboxInstance) -> list[SandboxInstance]:
+    """Return the instances of a cluster beside one that leaves, without others that leave too."""
+    return [each for each in cluster.instances() if each is not db and each.status != "deleting"]

@@ -74,15 +74,15 @@ class ClusterMembers:
 
         def work() -> None:
             self._await_cluster(cluster)
-            if cluster.status not in ("available", "backing-up"):
+            if cluster.status in ("failed", "deleting"):
                 return
             instances.bring_up(
                 db,
                 server,
                 lambda settings: clusters.start_server(cluster, server, settings),
                 failure="incompatible-parameters",
+                joined=lambda: self._joined(cluster, db, clusters),
             )
-            self._became_available(cluster, db, clusters)
 
         self._plane.work(f"create {db.resource_id}", work)
         return db
@@ -92,14 +92,14 @@ class ClusterMembers:
         while cluster.status == "creating":
             self._plane.at_least(self._plane.clock.monotonic(), _WAIT)
 
-    def _became_available(self, cluster: SandboxCluster, db: SandboxInstance, lifecycle: ClusterLifecycle) -> None:
-        with self._plane.lock:
-            if db.status != "available":
-                return
-            lifecycle.open_endpoint(cluster, db)
-            if not cluster.instances_before:
-                cluster.instances_before = True
-                self._snapshots.take_automated(cluster)
+    def _joined(self, cluster: SandboxCluster, db: SandboxInstance, lifecycle: ClusterLifecycle) -> None:
+        """Open the endpoint with the writer, and begin the backups with the first instance. The caller holds the lock."""
+        if db.status != "available":
+            return
+        lifecycle.open_endpoint(cluster, db)
+        if not cluster.instances_before:
+            cluster.instances_before = True
+            self._snapshots.take_automated(cluster)
 
     # -- what is refused -----------------------------------------------------------------------------------------
 
@@ -146,7 +146,8 @@ class ClusterMembers:
         members.setdefault("ca_certificate_identifier", limits.CERTIFICATE)
         db = SandboxInstance(self._backend, self._plane, **(members | shared_members(cluster)))  # type: ignore[abstract]
         db.restored = cluster.restored
-        db.join(cluster, writer=not cluster.instances(), promotion_tier=1 if tier is None else int(tier))
+        alone = all(each.status == "deleting" for each in cluster.instances())
+        db.join(cluster, writer=alone, promotion_tier=1 if tier is None else int(tier))
         db.db_parameter_groups()
         self._backend.databases[name] = db
         return db

@@ -114,7 +114,8 @@ class SandboxCluster(DBCluster):
 
     def instances(self) -> list[SandboxInstance]:
         """Return the instances of the cluster, the oldest first."""
-        found = [each for each in self.backend.databases.values() if isinstance(each, SandboxInstance)]
+        # in one step: whoever asks need not hold the lock
+        found = [each for each in list(self.backend.databases.values()) if isinstance(each, SandboxInstance)]
         return sorted((each for each in found if each.cluster is self), key=lambda db: db.instance_create_time)
 
     @property

@@ -10,6 +10,7 @@ from moto.rds.models import RDSBackend
 
 from drills.sandbox.base.errors import SERVER_ERRORS, first_line
 from drills.sandbox.postgres import roles
+from drills.sandbox.postgres.servers import Server
 from drills.sandbox.rds import limits
 from drills.sandbox.rds.clusters.lookups import ClusterLookups
 from drills.sandbox.rds.clusters.models import SandboxCluster, read_scaling, shown_storage
@@ -108,22 +109,30 @@ class ClusterModification:
 
     def _carry_out(self, cluster: SandboxCluster, password: str | None, new_name: str | None) -> None:
         plane, began = self._plane, self._plane.asked_at()
-        server = plane.servers[cluster.db_cluster_resource_id]
-        if password is not None:
-            try:
-                with server.busy:
-                    self._set_password(cluster, server, password)
-            except SERVER_ERRORS as error:
-                cluster.record_event(f"The master credentials were not reset: {first_line(error)}", "failure")
+        event = self._reset_password(cluster, password) if password is not None else None
         plane.at_least(began, plane.delays.modifying)
         with plane.lock:
             if cluster.status == "deleting":
                 return
+            if event:
+                cluster.record_event(*event)
             if new_name:
                 self._rename(cluster, new_name)
             cluster.status = "available"
 
-    def _set_password(self, cluster: SandboxCluster, server: Any, password: str) -> None:
+    def _reset_password(self, cluster: SandboxCluster, password: str) -> tuple[str, str] | None:
+        """Set the master's password; return the event that says so or why not, None for a cluster that goes meanwhile."""
+        server = self._plane.servers.get(cluster.db_cluster_resource_id)
+        if server is None:
+            return None
+        try:
+            with server.busy:
+                self._set_password(cluster, server, password)
+        except SERVER_ERRORS as error:
+            return f"The master credentials were not reset: {first_line(error)}", "failure"
+        return "Reset master credentials", "configuration change"
+
+    def _set_password(self, cluster: SandboxCluster, server: Server, password: str) -> None:
         """Change the password in the server, which is started for it where the cluster has no instance."""
         ran = server.cluster.running()
         if not ran:
@@ -133,7 +142,6 @@ class ClusterModification:
         finally:
             if not ran:
                 server.cluster.stop()
-        cluster.record_event("Reset master credentials", "configuration change")
 
     def _rename_later(self, cluster: SandboxCluster, wanted: dict[str, str], seconds: float) -> None:
         """Rename a cluster `seconds` from the call, unless another change of its name has come meanwhile."""

@@ -42,8 +42,12 @@ class ClusterSnapshots:
     def create(
         self, cluster_name: str, snapshot_name: str, snapshot_type: str = "manual", **options: Any
     ) -> SandboxClusterSnapshot:
-        """Copy the cluster's data now; the snapshot becomes `available` when its time has passed."""
-        cluster = self._lookups.cluster(cluster_name, "available")
+        """Copy the cluster's data now; the snapshot becomes `available` when its time has passed.
+
+        The first automated one is taken whatever else is done to the cluster, which has no restorable time without it.
+        """
+        statuses = () if snapshot_type == "automated" else ("available",)
+        cluster = self._lookups.cluster(cluster_name, *statuses)
         if snapshot_name in self._backend.cluster_snapshots:
             raise DBClusterSnapshotAlreadyExistsError(snapshot_name)
         if snapshot_type == "manual":
@@ -58,7 +62,8 @@ class ClusterSnapshots:
             cluster.record_event(f"The snapshot {snapshot_name} failed: {first_line(error)}", "backup")
             raise InvalidDBClusterStateFault(f"The data could not be copied: {first_line(error)}") from error
         self._backend.cluster_snapshots[snapshot_name] = snapshot
-        cluster.status = "backing-up"
+        if cluster.status == "available":
+            cluster.status = "backing-up"
         cluster.record_event("Creating cluster snapshot" if snapshot_type == "manual" else "Backing up", "backup")
         self._plane.work(f"back up {cluster.resource_id}", lambda: self._finish(cluster))
         return snapshot

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from moto.rds.models import RDSBackend
@@ -16,8 +17,19 @@ from drills.sandbox.rds.status import Status
 from drills.sandbox.state import DataPlane
 
 
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A change that is under way: since when, from which status, with which new password."""
+
+    server: Server
+    before: str
+    began: float
+    changes: dict[str, Any]
+    password: str | None
+
+
 class InstanceChange:
-    """Carries out changes to the instances of one region, in the thread of the caller."""
+    """Carries out changes to the instances of one region."""
 
     def __init__(
         self, backend: RDSBackend, plane: DataPlane, automated_backups: AutomatedBackups, status: Status
@@ -27,24 +39,33 @@ class InstanceChange:
         self._automated_backups = automated_backups
         self._status = status
 
-    def carry_out(self, db: SandboxInstance, changes: dict[str, Any], password: str | None, status: str = "") -> None:
-        """Change the members, and the master password unless it is None.
+    def begin(
+        self, db: SandboxInstance, changes: dict[str, Any], password: str | None, status: str = ""
+    ) -> Callable[[], None]:
+        """Return the work that changes the members, and the master password unless it is None.
 
-        The instance has `status` meanwhile, or the status that AWS gives such a change. The caller holds no lock.
+        The instance has `status` from now on, or the status that AWS gives such a change: however late a thread does the
+        work, nobody who looks after the request finds the instance as if nothing had been asked for. The caller holds the
+        lock; the work is done without it.
         """
-        plane, began = self._plane, self._plane.clock.monotonic()
-        with plane.lock:
-            server, before = plane.servers[db.server_id], db.status
-            db.status = _status_during(changes, password) or status or "modifying"
+        began, server = self._plane.clock.monotonic(), self._plane.servers[db.server_id]
+        begun = _Begun(server, db.status, began, changes, password)
+        db.status = _status_during(changes, password) or status or "modifying"
+        return lambda: self._carry_out(db, begun)
+
+    def _carry_out(self, db: SandboxInstance, begun: _Begun) -> None:
+        plane, server, changes, password = self._plane, begun.server, begun.changes, begun.password
         try:
             with server.busy:
+                if db.status == "deleting":
+                    return
                 if password is not None:
                     roles.set_password(server.cluster, str(db.master_username), password)
                 self._set_archiving(db, server, changes.get("backup_retention_period"))
         except SERVER_ERRORS as error:
             self._status.fail(db, server, "failed", error)
             return
-        plane.at_least(began, plane.delays.modifying)
+        plane.at_least(begun.began, plane.delays.modifying)
         with plane.lock:
             if db.status == "deleting":
                 return
@@ -54,7 +75,7 @@ class InstanceChange:
             if password is not None:
                 db.pending.pop("MasterUserPassword", None)
                 db.record_event("Reset master credentials", "configuration change")
-            self._set_status_after(db, server, before, changes)
+            self._set_status_after(db, server, begun.before, changes)
 
     def _set_archiving(self, db: SandboxInstance, server: Server, days: int | None) -> None:
         """Turn archiving on or off, which takes a restart ("an outage occurs if you change from 0 to nonzero")."""

@@ -74,7 +74,7 @@ class Modification:
         status = next((_IMMEDIATE_STATUSES[key] for key in members if key in _IMMEDIATE_STATUSES), "")
         if (db.queued and immediately) or password is not None or status:
             changes = dict(db.queued) if immediately else {}
-            self._plane.work(f"modify {db.resource_id}", lambda: self._change.carry_out(db, changes, password, status))
+            self._plane.work(f"modify {db.resource_id}", self._change.begin(db, changes, password, status))
         if db.queued and not immediately:
             self._await_maintenance(db)
         return db
@@ -94,16 +94,17 @@ class Modification:
                 if not db.queued or not self._lookups.exists(db):
                     db.awaits_maintenance = False
                     return
-                changes = dict(db.queued) if db.status in MODIFIABLE else {}
-            if changes:
-                self._change.carry_out(db, changes, None)
-            else:
-                plane.at_least(plane.clock.monotonic(), 1.0)
+                modifiable = db.status in MODIFIABLE
+                work = self._change.begin(db, dict(db.queued), None) if modifiable else self._wait
+            work()
             with plane.lock:
                 began, seconds = (
                     plane.clock.monotonic(),
                     seconds_until(db.preferred_maintenance_window, plane.instant()),
                 )
+
+    def _wait(self) -> None:
+        self._plane.at_least(self._plane.clock.monotonic(), 1.0)
 
 
 class ModificationChecks:

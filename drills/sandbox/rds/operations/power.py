@@ -58,6 +58,8 @@ class Power:
     def _stop(self, db: SandboxInstance) -> None:
         plane, began = self._plane, self._plane.asked_at()
         with plane.lock:
+            if db.status != "stopping":
+                return
             server = plane.servers[db.dbi_resource_id]
             plane.ports.refuse(db.resource_id)
         with server.busy:
