@@ -182,6 +182,7 @@ class SandboxSnapshot(DBSnapshot):
         self.original_snapshot_create_time = kwargs.get("original_created_at") or self.created
         self._began = plane.clock.monotonic()
         self._delay = delay
+        self._complete = False  # whether its status has been seen as available
         self.snapshot_database_time: datetime | None = None
         self.full_snapshot_size_in_bytes = 0
         self.source_db_snapshot_identifier: str | None = None
@@ -209,13 +210,17 @@ class SandboxSnapshot(DBSnapshot):
 
     @property
     def percent_progress(self) -> int:
-        """0 to 100; 100 exactly when the status is `available`."""
+        """0 to 100; 100 exactly when the status is `available`, which an answer shows before it."""
+        return 100 if self._complete else min(99, self._percent_done())
+
+    def _percent_done(self) -> int:
         return percent_done(self._plane.clock.monotonic() - self._began, self._delay)
 
     @property
     def status(self) -> str:
         """`creating` for the configured time, then `available`."""
-        return "available" if self.percent_progress == 100 else "creating"
+        self._complete = self._complete or self._percent_done() == 100
+        return "available" if self._complete else "creating"
 
     @status.setter
     def status(self, value: str) -> None:

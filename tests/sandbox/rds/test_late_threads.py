@@ -6,6 +6,7 @@ A region of the sandbox in this process, with real servers, whose threads begin 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import fields
@@ -307,3 +308,26 @@ def test_a_cluster_may_be_changed_before_its_instance_is_begun(region: Region) -
     assert cluster.resource_id == "latter"
     region.remove("pack-1")
     region.remove_cluster("latter")
+
+
+# -- answers -----------------------------------------------------------------------------------------------------------
+
+
+def test_an_answer_shows_one_state_of_a_snapshot(region: Region, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The percentage is read after the status, and is 100 exactly when that is `available`, however long lies between."""
+    region.made("shot")
+    region.made_cluster("shot-flock")
+    taken: list[Any] = [
+        region.rds.snapshots.create("shot", "shot-1", delay=10.0),
+        region.rds.aurora.snapshots.create("shot-flock", "shot-2", delay=10.0),
+    ]
+    monkeypatch.setattr(
+        region.plane.clock, "monotonic", itertools.count(region.plane.clock.monotonic() + 6, 6).__next__
+    )
+    for each in taken:
+        each._began = region.plane.clock.monotonic()
+        seen = [(each.status, each.percent_progress) for _ in range(2)]
+        assert [(status, percent == 100) for status, percent in seen] == [("creating", False), ("available", True)]
+    monkeypatch.undo()
+    region.remove("shot")
+    region.remove_cluster("shot-flock")

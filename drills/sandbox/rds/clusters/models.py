@@ -185,6 +185,7 @@ class SandboxClusterSnapshot(DBClusterSnapshot):
         self.created = plane.instant()
         self._began = plane.clock.monotonic()
         self._delay = delay
+        self._complete = False  # whether its status has been seen as available
         self.source_db_cluster_snapshot_arn: str | None = None
         self.size_bytes = 0
         self.db_cluster_resource_id = cluster.db_cluster_resource_id
@@ -208,17 +209,21 @@ class SandboxClusterSnapshot(DBClusterSnapshot):
 
     @property
     def percent_progress(self) -> int:
-        """0 to 100; 100 exactly when the status is `available`."""
-        return percent_done(self._plane.clock.monotonic() - self._began, self._delay)
+        """0 to 100; 100 exactly when the status is `available`, which an answer shows before it."""
+        return 100 if self._complete else min(99, self._percent_done())
 
     @percent_progress.setter
     def percent_progress(self, value: int) -> None:
         pass  # moto's initialiser sets one; here it follows from the time
 
+    def _percent_done(self) -> int:
+        return percent_done(self._plane.clock.monotonic() - self._began, self._delay)
+
     @property
     def status(self) -> str:
         """`creating` for the configured time, then `available`."""
-        return "available" if self.percent_progress == 100 else "creating"
+        self._complete = self._complete or self._percent_done() == 100
+        return "available" if self._complete else "creating"
 
     @status.setter
     def status(self, value: str) -> None:
