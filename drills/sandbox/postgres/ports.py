@@ -47,10 +47,17 @@ def hold_port(port: int, *, again: bool = True) -> list[socket.socket]:
 
 
 def hold_any_port() -> list[socket.socket]:
-    """Hold a port that is free on both addresses. Raises SandboxError."""
+    """Hold a port that is free on both addresses. Raises SandboxError.
+
+    It is bound a second time, by its number: a socket whose port the system chose gives that back when it stops listening.
+    """
     for remaining in range(_ATTEMPTS, 0, -1):
         try:
-            return hold_port(0, again=False)
+            chosen = hold_port(0, again=False)
+            try:
+                return hold_port(int(chosen[0].getsockname()[1]))
+            finally:
+                close_all(chosen)
         except SandboxError:
             if remaining == 1:
                 raise
@@ -64,10 +71,24 @@ def hold_free_port(port: int) -> list[socket.socket]:
         for probe in held:
             probe.listen(1)
     except OSError as error:
-        raise port_error(port, error) from error
-    finally:
         close_all(held)
-    return hold_port(port)
+        raise port_error(port, error) from error
+    return stop_listening(held, port)
+
+
+def stop_listening(sockets: list[socket.socket], port: int) -> list[socket.socket]:
+    """Return sockets that hold the port of these, which listen no more. Raises SandboxError.
+
+    On Linux they are the same ones, which shutdown(2) has stop listening, so that the port is held without a gap. Where that
+    is refused, as on macOS, another process may take the port while it is bound anew.
+    """
+    try:
+        for each in sockets:
+            each.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        close_all(sockets)
+        return hold_port(port)
+    return sockets
 
 
 @contextlib.contextmanager

@@ -20,7 +20,14 @@ from typing import Any, TypeVar
 
 from drills.clock import pause
 from drills.errors import SandboxError
-from drills.sandbox.postgres.ports import close_all, hold_any_port, hold_free_port, hold_port, port_error
+from drills.sandbox.postgres.ports import (
+    close_all,
+    hold_any_port,
+    hold_free_port,
+    hold_port,
+    port_error,
+    stop_listening,
+)
 from drills.sandbox.postgres.tls import ALPN
 
 T = TypeVar("T")
@@ -120,10 +127,10 @@ class Proxy:
             return
         earlier = list(self._clients)
         if target is None:
-            await self._stop_listening()
+            await self._stop_accepting()
+            self._sockets = stop_listening(self._sockets, self._port)
             self._target = None
             await _cancel(earlier)
-            self._sockets = hold_port(self._port)
             return
         if self._target is None:
             self._sockets = self._sockets or hold_port(self._port)
@@ -136,14 +143,14 @@ class Proxy:
         self._accepting = self._accepting or [asyncio.create_task(self._accept(listener)) for listener in self._sockets]
         await _cancel(earlier)
 
-    async def _stop_listening(self) -> None:
+    async def _stop_accepting(self) -> None:
         await _cancel(self._accepting)
         self._accepting = []
-        close_all(self._sockets)
-        self._sockets = []
 
     async def _close(self) -> None:
-        await self._stop_listening()
+        await self._stop_accepting()
+        close_all(self._sockets)
+        self._sockets = []
         await _cancel(list(self._clients))
         self._port, self._target, self._chosen_target, self._refusing = 0, None, None, False
 

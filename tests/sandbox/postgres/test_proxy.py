@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import socket
 import ssl
 import stat
 import struct
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -22,6 +24,7 @@ from cryptography import x509
 
 from drills.clock import SystemClock, wait_until
 from drills.errors import SandboxError
+from drills.sandbox.postgres import proxy as module
 from drills.sandbox.postgres.cluster import Cluster
 from drills.sandbox.postgres.proxy import GSSENC_REQUEST, SSL_REQUEST, Proxy, ProxyLoop
 from drills.sandbox.postgres.tls import Authority, make_authority
@@ -74,8 +77,8 @@ def _echo(listener: socket.socket) -> None:
 
 
 def dial(port: int, host: str = "127.0.0.1") -> socket.socket:
-    """A connection whose reads end after 10 s."""
-    return socket.create_connection((host, port), timeout=10)
+    """A connection whose reads end after a minute."""
+    return socket.create_connection((host, port), timeout=60)
 
 
 def everything(client: socket.socket) -> bytes:
@@ -110,6 +113,39 @@ def test_a_port_without_a_server_refuses_and_keeps_its_number(proxy: Proxy, echo
             proxy.point_at(None)
             with contextlib.suppress(ConnectionResetError):
                 assert client.recv(1) == b"", "an earlier connection was not cut"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a port is bound anew")
+def test_no_other_process_gets_the_port_of_a_server_that_goes(
+    proxy: Proxy, echo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is held all the time, with connections and without, from the first free port on."""
+    outcomes: list[int] = []
+
+    async def cancel(tasks: list[Any]) -> None:
+        await cancelled(tasks)
+        for host in ("127.0.0.1", "::1") if has_ipv6() else ("127.0.0.1",):
+            with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as other:
+                outcomes.append(_bound(other, host, proxy.port))
+
+    cancelled = module._cancel
+    monkeypatch.setattr(module, "_cancel", cancel)
+    for _ in range(2):
+        proxy.point_at(echo)
+        with dial(proxy.port) as client:
+            client.sendall(STARTUP)
+            assert client.recv(8) == STARTUP
+            proxy.point_at(None)
+    assert set(outcomes) == {errno.EADDRINUSE}
+
+
+def _bound(other: socket.socket, host: str, port: int) -> int:
+    """The error of binding to a port, 0 where it is free."""
+    try:
+        other.bind((host, port))
+    except OSError as error:
+        return error.errno or 0
+    return 0
 
 
 def test_a_port_in_use_is_named(proxy: Proxy, echo: Path, authority: Authority) -> None:
@@ -185,13 +221,14 @@ def test_a_slow_reader_slows_the_writer(proxy: Proxy, echo: Path) -> None:
     block = os.urandom(1 << 20)
     total = 64 << 20
     with dial(proxy.port) as client:
-        client.settimeout(1.0)
         client.sendall(STARTUP)
         assert client.recv(8) == STARTUP
         sent = 0
+        client.settimeout(1.0)
         with contextlib.suppress(TimeoutError):
             while sent < total:
                 sent += client.send(block[sent % len(block) :])
+        client.settimeout(60.0)
         assert sent < total, "the proxy took everything"
         back = 0
         while back < sent:
@@ -255,12 +292,19 @@ def test_a_strange_authority_is_not_accepted(running: Cluster, proxy: Proxy, tmp
 def test_a_running_query_can_be_cancelled(running: Cluster, proxy: Proxy, sslmode: str) -> None:  # noqa: F811
     """A cancel request comes through, encrypted or not."""
     proxy.point_at(running.socket_path)
-    with connect(running, proxy, sslmode=sslmode) as session:
-        timer = threading.Timer(0.2, session.cancel_safe)
-        timer.start()
+    with running.connect() as watcher, connect(running, proxy, sslmode=sslmode) as session:
+        query = "select 1 from pg_catalog.pg_stat_activity where pid = %s and wait_event = 'PgSleep'"
+
+        def cancel() -> None:
+            asked = [session.info.backend_pid]
+            wait_until(lambda: watcher.execute(query, asked).fetchone(), 60, SystemClock(), what="the query to run")
+            session.cancel_safe(timeout=60)
+
+        canceller = threading.Thread(target=cancel)
+        canceller.start()
         with pytest.raises(psycopg.errors.QueryCanceled):
-            session.execute("select pg_sleep(60)")
-        timer.join()
+            session.execute("select pg_sleep(600)")
+        canceller.join()
 
 
 @postgres
@@ -325,7 +369,7 @@ def test_a_client_that_vanishes_frees_its_backend(running: Cluster, proxy: Proxy
     with running.connect() as watcher:
         query = "select 1 from pg_catalog.pg_stat_activity where pid = %s"
         wait_until(
-            lambda: watcher.execute(query, [backend]).fetchone() is None, 10, SystemClock(), what="the backend to go"
+            lambda: watcher.execute(query, [backend]).fetchone() is None, 60, SystemClock(), what="the backend to go"
         )
     session.close()
 
