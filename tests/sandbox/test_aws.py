@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from drills.errors import ConfigError, SandboxError, SeedError
 from drills.sandbox_client import SandboxControl
-from tests.support.rds import MASTER, Instance, back_up, code, create, delete, eventually, family, restore
+from tests.support.rds import MASTER, Instance, back_up, code, create, delete, eventually, family, restore, window
 from tests.support.sandbox import RunningSandbox
 
 pytestmark = [pytest.mark.postgres, pytest.mark.sandbox]
@@ -84,7 +84,7 @@ def test_a_renamed_instance_leaves_its_port_to_whoever_gets_the_name(source: Ins
 def test_changes_are_pending_until_they_are_applied(sandbox: RunningSandbox) -> None:
     """Without ApplyImmediately a change stays pending; with it, it is pending until the status is available again."""
     rds = sandbox.client("rds")
-    made = create(sandbox, "changing")
+    made = create(sandbox, "changing", PreferredMaintenanceWindow=window(datetime.now(UTC) + timedelta(days=2)))
     made.available()
     answer = rds.modify_db_instance(DBInstanceIdentifier="changing", DBInstanceClass="db.t4g.large")["DBInstance"]
     assert answer["PendingModifiedValues"] == {"DBInstanceClass": "db.t4g.large"}
@@ -228,7 +228,7 @@ def test_a_request_that_cannot_be_parsed_is_an_aws_error(sandbox: RunningSandbox
     ):
         request = urllib.request.Request(sandbox.endpoint + "/", body, headers)
         with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(request, timeout=10)
+            urllib.request.urlopen(request, timeout=60)
         with refused.value as answer:
             assert 400 <= answer.code < 500
             assert answer.read()

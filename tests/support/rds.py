@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -146,6 +146,14 @@ def create(sandbox: RunningSandbox, name: str, **more: Any) -> Instance:
     }
     sandbox.client("rds").create_db_instance(**(wanted | more))
     return made
+
+
+def window(start: datetime, form: str = "%a:%H:%M") -> str:
+    """A window of half an hour from that moment on, or from the next midnight: none may reach into the next week."""
+    end = start + timedelta(minutes=30)
+    if end.date() != start.date():
+        start = end.replace(hour=0, minute=0)
+    return f"{start:{form}}-{start + timedelta(minutes=30):{form}}".lower()
 
 
 def restore(source: Instance, snapshot: str, name: str, **more: Any) -> Instance:

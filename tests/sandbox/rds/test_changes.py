@@ -9,25 +9,25 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support.rds import Instance, code, create, delete, eventually
+from tests.support.rds import Instance, code, create, delete, eventually, window
 from tests.support.sandbox import RunningSandbox, end_sandbox, start_sandbox
 
 pytestmark = [pytest.mark.postgres, pytest.mark.sandbox]
 
+LONG = 3600.0  # seconds of the sandbox's time, longer than any test
+
 
 @pytest.fixture(scope="module")
 def slow() -> Iterator[RunningSandbox]:
-    """A sandbox whose changes take long enough to be seen."""
-    running = start_sandbox(delays='{"creating": 0.1, "modifying": 0.8, "deleting": 0.1}')
+    """A sandbox in which an instance is modified or stopped until its clock is wound by `LONG`."""
+    running = start_sandbox(delays=f'{{"creating": 0.1, "modifying": {LONG}, "stopping": {LONG}, "deleting": 0.1}}')
     yield running
     end_sandbox(running)
 
 
 def window_in(beating: RunningSandbox, hours: float) -> str:
-    """Return a maintenance window of half an hour that begins so many hours from now."""
-    start = beating.control.now() + timedelta(hours=hours)
-    end = start + timedelta(minutes=30)
-    return f"{start:%a:%H:%M}-{end:%a:%H:%M}".lower()
+    """Return a maintenance window of half an hour that begins so many hours from now, or up to half an hour later."""
+    return window(beating.control.now() + timedelta(hours=hours))
 
 
 def modify(instance: Instance, **changes: Any) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def test_what_is_pending_waits_for_the_maintenance_window(beating: RunningSandbo
     assert seen["PendingModifiedValues"] == wanted | {"DBInstanceIdentifier": "waited"}
     assert (seen["DBInstanceClass"], seen["MultiAZ"]) == ("db.t4g.medium", False)
 
-    beating.control.forward(1.2 * 3600)
+    beating.control.forward(1.8 * 3600)
     renamed = Instance(beating, "waited", made.password)
     eventually(lambda: not renamed.gone(), "the new name")
     seen = renamed.available()
@@ -102,7 +102,8 @@ def test_a_change_shows_its_own_status_and_leaves_available(
     made = create(slow, f"status-{status}"[:40])
     made.available()
     modify(made, **changes)
-    made.reaches(status)
+    assert made.status == status
+    slow.control.forward(LONG)
     renamed = Instance(slow, changes.get("NewDBInstanceIdentifier", made.name), made.password)
     eventually(lambda: not renamed.gone(), "the instance")
     renamed.available()
@@ -111,7 +112,7 @@ def test_a_change_shows_its_own_status_and_leaves_available(
 
 def test_backups_are_enabled_and_disabled(beating: RunningSandbox) -> None:
     """From 0 to a retention: backing-up, a snapshot, restorable times. Back to 0: all automated backups go at once."""
-    made = create(beating, "late-kept")
+    made = create(beating, "late-kept", PreferredMaintenanceWindow=window_in(beating, 80))
     made.available()
     made.run("CREATE TABLE item (id int)")
     rds = made.rds
@@ -142,7 +143,7 @@ def test_a_name_that_was_taken_while_a_rename_was_under_way_stays_with_its_insta
     modify(first, NewDBInstanceIdentifier="second", AllocatedStorage=30, ApplyImmediately=True)
     second = create(slow, "second")
     second.available()
-    eventually(lambda: first.described()["DBInstanceStatus"] == "available", "the change to end")
+    slow.control.forward(LONG)
 
     seen = first.available()
     assert (seen["AllocatedStorage"], seen["PendingModifiedValues"]) == (30, {})
@@ -150,3 +151,16 @@ def test_a_name_that_was_taken_while_a_rename_was_under_way_stays_with_its_insta
     assert (first.value("SELECT 1"), second.value("SELECT 1")) == (1, 1)
     delete(first)
     delete(second)
+
+
+def test_an_instance_that_is_stopping_is_not_started(slow: RunningSandbox) -> None:
+    """Only a stopped one is (RDS API reference, StartDBInstance)."""
+    made = create(slow, "halting")
+    made.available()
+    made.rds.stop_db_instance(DBInstanceIdentifier="halting")
+    with pytest.raises(ClientError) as refused:
+        made.rds.start_db_instance(DBInstanceIdentifier="halting")
+    assert code(refused) == "InvalidDBInstanceState"
+    slow.control.forward(LONG)
+    made.reaches("stopped")
+    delete(made)

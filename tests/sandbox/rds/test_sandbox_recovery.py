@@ -34,10 +34,9 @@ def test_a_restore_brings_rows_back_and_its_end_leaves_nothing(
     quiet = {"ParameterName": "max_logical_replication_workers", "ParameterValue": "0", "ApplyMethod": "pending-reboot"}
     rds.modify_db_parameter_group(DBParameterGroupName="scratch-pg", Parameters=[quiet])
 
-    scratch = restore(
-        source,
-        point.split(":snapshot:")[1],
-        "scratch",
+    answer = rds.restore_db_instance_from_db_snapshot(
+        DBInstanceIdentifier="scratch",
+        DBSnapshotIdentifier=point.split(":snapshot:")[1],
         DBSubnetGroupName="scratch-net",
         VpcSecurityGroupIds=[group["GroupId"]],
         DBParameterGroupName="scratch-pg",
@@ -48,7 +47,8 @@ def test_a_restore_brings_rows_back_and_its_end_leaves_nothing(
         EnableCloudwatchLogsExports=[],
         Tags=[{"Key": "drills:run", "Value": "1"}],
     )
-    assert "Endpoint" not in scratch.described()
+    assert "Endpoint" not in answer["DBInstance"]
+    scratch = Instance(sandbox, "scratch", source.password)
     seen = scratch.available()
     assert seen["TagList"] == [{"Key": "drills:run", "Value": "1"}]
     assert seen["PubliclyAccessible"] is False
@@ -180,20 +180,31 @@ def test_snapshot_database_time_is_not_before_the_last_row_in_it(source: Instanc
 
 
 def test_restore_through_aws_backup_follows_the_instance(source: Instance, point: str) -> None:
-    """StartRestoreJob runs until its instance is available and names it."""
-    backup = source.sandbox.client("backup")
+    """StartRestoreJob runs until its instance is available, and names it then."""
+    backup, control = source.sandbox.client("backup"), source.sandbox.control
     metadata = backup.get_recovery_point_restore_metadata(BackupVaultName="main", RecoveryPointArn=point)[
         "RestoreMetadata"
     ]
-    metadata |= {"DBInstanceIdentifier": "by-backup", "DeletionProtection": "false", "MultiAZ": "false"}
-    job = backup.start_restore_job(RecoveryPointArn=point, Metadata=metadata, IamRoleArn=ROLE)["RestoreJobId"]
-    assert backup.describe_restore_job(RestoreJobId=job)["Status"] == "RUNNING"
+    metadata |= {"DeletionProtection": "false", "MultiAZ": "false"}
+
+    def start(name: str) -> str:
+        wanted = metadata | {"DBInstanceIdentifier": name}
+        return str(backup.start_restore_job(RecoveryPointArn=point, Metadata=wanted, IamRoleArn=ROLE)["RestoreJobId"])
+
+    control.arm("stuck-creating", service="rds", name="never-there")
+    stuck, job = start("never-there"), start("by-backup")
     eventually(lambda: backup.describe_restore_job(RestoreJobId=job)["Status"] == "COMPLETED", "the restore job")
     restored = Instance(source.sandbox, "by-backup", source.password)
     assert backup.describe_restore_job(RestoreJobId=job)["CreatedResourceArn"] == restored.described()["DBInstanceArn"]
     assert restored.value("SELECT count(*) FROM item") == 1000
     restored.available()
-    delete(restored)
+    eventually(
+        lambda: [each["struck"] for each in control.faults() if each["name"] == "never-there"] == [1], "the fault"
+    )
+    assert backup.describe_restore_job(RestoreJobId=stuck)["Status"] == "RUNNING"
+    for each in (restored, Instance(source.sandbox, "never-there", "")):
+        delete(each)
+    control.clear_faults()
 
 
 # -- instances ---------------------------------------------------------------------------------------------------------

@@ -72,9 +72,6 @@ def test_a_restored_cluster_has_the_snapshots_data_and_no_instances(saga: tuple[
     copy = restore_cluster(
         source, "saga-a", "saga-copy", EngineLifecycleSupport="open-source-rds-extended-support-disabled"
     )
-    with pytest.raises(ClientError) as refused:
-        copy.add("too-early")
-    assert code(refused) == "InvalidDBClusterStateFault"
     seen = copy.available()
     assert seen["DBClusterMembers"] == []
     for same in (
@@ -96,6 +93,18 @@ def test_a_restored_cluster_has_the_snapshots_data_and_no_instances(saga: tuple[
     assert items(source) == "AB"
     assert "Restored from snapshot saga-a" in copy.events()
     copy.remove()
+
+
+def test_a_cluster_that_is_being_restored_takes_no_instance(saga: tuple[Cluster, datetime]) -> None:
+    """It has to be available first; it can be deleted all the same."""
+    source, _ = saga
+    source.sandbox.control.arm("stuck-creating", service="rds", name="saga-stuck")
+    stuck = restore_cluster(source, "saga-a", "saga-stuck")
+    with pytest.raises(ClientError) as refused:
+        stuck.add("too-early")
+    assert code(refused) == "InvalidDBClusterStateFault"
+    stuck.remove()
+    source.sandbox.control.clear_faults()
 
 
 def test_damage_to_a_cluster_snapshot_is_restored(saga: tuple[Cluster, datetime]) -> None:
@@ -189,8 +198,8 @@ def test_a_final_snapshot_outlives_its_cluster(beating: RunningSandbox) -> None:
         with pytest.raises(ClientError) as refused:
             rds.delete_db_cluster(**name, **asked)
         assert code(refused) == "InvalidParameterCombination"
-    rds.delete_db_cluster(**name, FinalDBSnapshotIdentifier="mortal-last")
-    assert made.described()["Status"] == "deleting"
+    answer = rds.delete_db_cluster(**name, FinalDBSnapshotIdentifier="mortal-last")
+    assert answer["DBCluster"]["Status"] == "deleting"
     eventually(made.gone, "the cluster to go")
     kinds = [each["SnapshotType"] for each in rds.describe_db_cluster_snapshots(**name)["DBClusterSnapshots"]]
     assert kinds == ["manual"]
@@ -209,6 +218,7 @@ def test_retained_backups_restore_a_deleted_cluster(beating: RunningSandbox) -> 
     member = made.writer()
     made.run("CREATE TABLE item (name text)")
     made.run("INSERT INTO item VALUES ('end')")
+    made.restorable_past(made.described()["ClusterCreateTime"])
     rds, resource_id = made.rds, made.described()["DbClusterResourceId"]
     by = {"DbClusterResourceId": resource_id}
     (alive,) = rds.describe_db_cluster_automated_backups(DBClusterIdentifier="lamented")["DBClusterAutomatedBackups"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -11,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from drills.errors import SandboxError
 from tests.support.aurora import ENGINE, Cluster, create_cluster
-from tests.support.rds import code, eventually
+from tests.support.rds import code, eventually, window
 from tests.support.sandbox import RunningSandbox
 
 NEW = {"Engine": ENGINE, "MasterUsername": "owner", "MasterUserPassword": "right!#$"}
@@ -78,6 +79,7 @@ def test_the_engine_and_its_quotas_are_described(beating: RunningSandbox) -> Non
 
 def test_the_first_instance_starts_the_server(ledger: Cluster) -> None:
     """The writer's own endpoint and the writer endpoint lead to one server; the instance shows what its cluster decides."""
+    ledger.restorable_past(ledger.described()["ClusterCreateTime"])
     seen, (member,) = ledger.described(), ledger.described()["DBClusterMembers"]
     assert (member["IsClusterWriter"], member["DBClusterParameterGroupStatus"]) == (True, "in-sync")
     assert seen["EarliestRestorableTime"] <= seen["LatestRestorableTime"]
@@ -176,7 +178,12 @@ def test_what_an_instance_of_a_cluster_cannot_do_is_refused(
 
 def test_a_cluster_is_modified_and_renamed(beating: RunningSandbox) -> None:
     """Capacity, protection and password change at once; a new name has another port, and waits without ApplyImmediately."""
-    made = create_cluster(beating, "former", DeletionProtection=True)
+    day = timedelta(hours=24)
+    windows = {
+        "PreferredMaintenanceWindow": window(beating.control.now() + 2 * day),
+        "PreferredBackupWindow": window(beating.control.now() + day / 2, "%H:%M"),
+    }
+    made = create_cluster(beating, "former", DeletionProtection=True, **windows)
     member, change = made.writer(), {"DBClusterIdentifier": "former"}
     with pytest.raises(ClientError) as refused:
         made.rds.delete_db_cluster(**change, SkipFinalSnapshot=True)
