@@ -85,7 +85,7 @@ class SandboxControl:
         return int(self._ask("calls/forget", {})["forgotten"])
 
     def instance(self, name: str) -> dict[str, Any]:
-        """Return an instance's status, the reason of its failure, its server's pid and the settings that reached it."""
+        """Return an instance's status, why it failed, its server's pid, whether that is worked on, and its settings."""
         return dict(self._ask("instances/" + urllib.parse.quote(name), timeout=10))
 
     def inspect_seed(self, source: str, *, database: str = "") -> dict[str, Any]:

@@ -29,6 +29,7 @@ from drills.sandbox.base.moto_backends import all_backends
 from drills.sandbox.door.calls import CallLog
 from drills.sandbox.dynamodb.images import DAMAGES, TableImages
 from drills.sandbox.postgres.cluster import Cluster
+from drills.sandbox.postgres.servers import Server
 from drills.sandbox.rds.backend import SandboxRDS
 from drills.sandbox.rds.clusters.models import SandboxCluster, SandboxClusterSnapshot
 from drills.sandbox.rds.instances import SandboxSnapshot
@@ -85,7 +86,7 @@ class Control:
         if path == "health":
             return 200, {
                 "status": "running",
-                "instances": sorted(name for rds in self._all_rds() for name in rds.databases),
+                "instances": sorted(name for rds in self._all_rds() for name in list(rds.databases)),
             }
         if path == "calls":
             first = {name: values[0] for name, values in query.items()}
@@ -137,9 +138,7 @@ class Control:
             "id": db.resource_id,
             "status": db.status,
             "endpoint": db.endpoint,
-            "reason": server.reason if server else "",
-            "pid": server.cluster.pid() if server else None,
-            "settings": dict(server.settings) if server else {},
+            **_describe_server(server),
         }
 
     def _describe_cluster(self, cluster: SandboxCluster) -> dict[str, Any]:
@@ -148,9 +147,7 @@ class Control:
             "id": cluster.resource_id,
             "status": cluster.status,
             "endpoint": {"Address": cluster.endpoint, "Port": cluster.port},
-            "reason": server.reason if server else "",
-            "pid": server.cluster.pid() if server else None,
-            "settings": dict(server.settings) if server else {},
+            **_describe_server(server),
         }
 
     # -- seeds ---------------------------------------------------------------------------------------------------
@@ -276,6 +273,16 @@ class Control:
     def _clear_faults(self, _request: Mapping[str, Any]) -> dict[str, Any]:
         self._plane.faults.clear()
         return {}
+
+
+def _describe_server(server: Server | None) -> dict[str, Any]:
+    """Return what is told of a server; `busy` while somebody works on it: it may run then, and not be ready yet."""
+    return {
+        "reason": server.reason if server else "",
+        "pid": server.cluster.pid() if server else None,
+        "busy": server is not None and server.busy.locked(),
+        "settings": dict(server.settings) if server else {},
+    }
 
 
 def _read_body(environ: Mapping[str, Any], body: bytes) -> Mapping[str, Any]:

@@ -143,8 +143,13 @@ def source_of(box: RunningSandbox, clock: WindingClock) -> Clients:
 
 
 def has_server(box: RunningSandbox, name: str) -> None:
-    """Wait, really, until the server of an instance runs: that part of a restore is work, which no clock speeds up."""
-    eventually(lambda: box.control.instance(name).get("pid"), f"the server of {name}")
+    """Wait, really, until the server of an instance is ready: that part of a restore is work, which no clock speeds up."""
+
+    def ready() -> bool:
+        told = box.control.instance(name)
+        return told["pid"] is not None and not told["busy"]
+
+    eventually(ready, f"the server of {name}")
 
 
 def resolver(box: RunningSandbox) -> Resolver:

@@ -13,7 +13,8 @@ import pytest
 from drills.errors import ConfigError
 from drills.sandbox.standalone.users import commands_at, refuse_while_used
 
-HERE, THERE = "http://127.0.0.1:1", "http://127.0.0.1:2"
+# nobody else's: other tests run drills against ports that refuse
+HERE, THERE = (f"http://127.0.0.1:{port}/{os.getpid()}" for port in (1, 2))
 WAIT = "print('begun', flush=True); input()"
 FLEET = f"""
 import subprocess, sys

@@ -116,6 +116,6 @@ class Servers:
     def kill_all(self) -> None:
         """Kill every server; their folders stay."""
         with ThreadPoolExecutor(8) as threads:
-            for server in self._servers.values():
+            for server in list(self._servers.values()):
                 threads.submit(server.cluster.kill)
         self._servers.clear()

@@ -100,7 +100,8 @@ def loaded_back(server: Cluster, path: Path, database: str, *options: str, trust
     shown = [option for option in options if option == "--no-owner"]
     before = settled(dumped(server, database, *shown))
     with server.connect() as session:
-        session.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(database)))
+        # the server may not have seen yet that pg_dump has left
+        session.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(database)))
     done = load(str(path), server, MASTER, server.run_dir, Choices(trusted=trusted))
     assert settled(dumped(server, done.database, *shown)) == before
     return done.left_out
@@ -150,8 +151,8 @@ def test_one_database_of_a_whole_cluster_is_loaded(server: Cluster, tmp_path: Pa
     path = tmp_path / "all"
     path.write_bytes(gzip.compress(dumped(server, "", program="pg_dumpall")))
     with server.connect() as session:
-        session.execute("DROP DATABASE mixed")
-        session.execute("DROP DATABASE beside")
+        session.execute("DROP DATABASE mixed WITH (FORCE)")
+        session.execute("DROP DATABASE beside WITH (FORCE)")
         session.execute('DROP ROLE app_owner, boss, readers, writers, "Odd Role", postgres')
     with pytest.raises(SeedError, match=r"databases: beside, mixed.*; name the one to load with --database"):
         load(str(path), server, MASTER, server.run_dir)
