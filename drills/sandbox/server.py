@@ -34,6 +34,7 @@ from drills.sandbox.door import lean
 from drills.sandbox.door.access import Keys
 from drills.sandbox.postgres.binaries import find, server_user
 from drills.sandbox.postgres.cluster import prepare_state, sweep
+from drills.sandbox.postgres.folders import remove_folder
 from drills.sandbox.postgres.tls import make_authority
 from drills.sandbox.state import DataPlane
 from drills.sandbox.sweep import Sweeper
@@ -93,7 +94,7 @@ class Sandbox:
         sweep(self.state)
         with ThreadPoolExecutor(8) as threads:  # thousands of small files in a folder for each server and snapshot
             threads.map(partial(shutil.rmtree, ignore_errors=True), list(self.state.iterdir()))
-        shutil.rmtree(self.state, ignore_errors=True)
+        remove_folder(self.state)
 
 
 def _listen(port: int) -> socket.socket:

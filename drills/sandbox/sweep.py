@@ -7,15 +7,16 @@ starts it as `--when-orphaned FOLDER`: PostgreSQL servers have no lifeline of th
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from drills.sandbox.postgres.folders import remove_folder
 from drills.sandbox.postgres.postmaster import sweep
 
 _DISMISSED = b"."
+_TRIES = 3  # a server that was just being started is found by the next one
 
 
 class Sweeper:
@@ -41,8 +42,10 @@ def main(arguments: Sequence[str]) -> int:
     if option == ["--when-orphaned"]:
         if os.read(0, 1) == _DISMISSED:
             return 0
-        sweep(Path(folder))
-        shutil.rmtree(folder, ignore_errors=True)
+        for _ in range(_TRIES):
+            sweep(Path(folder))
+            if remove_folder(Path(folder)):
+                break
         return 0
     print(f"{sweep(Path(folder))} processes ended")
     return 0

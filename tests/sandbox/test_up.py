@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import shlex
 import shutil
 import signal
@@ -29,6 +30,7 @@ from drills.config import load as config
 from drills.config.load import EndpointProfile
 from drills.cutover import guards
 from drills.errors import SandboxError
+from drills.sandbox.postgres.binaries import NEEDED
 from drills.sandbox.standalone.interrupts import interruptible
 from tests.support.paths import DRILLS
 from tests.support.standalone import CLOCK, Caller, checkout, client, ended, kill, make_instance, remains_of, servers
@@ -180,10 +182,12 @@ def test_in_the_foreground_it_ends_with_a_signal(checkout: Path, number: signal.
     """`--foreground` prints the same facts, stays, and has cleared everything away when it ends with 0."""
     caller = Caller(checkout, "foreground")
     process = caller.start("up", "--foreground")
-    facts = wait_until(caller.running, 30, CLOCK, what="the sandbox")
+    facts = wait_until(caller.running, 60, CLOCK, what="the sandbox")
     if number == signal.SIGTERM:
         make_instance(facts)
     second = caller.call("up", "--foreground")
+    assert process.stdout is not None
+    assert select.select([process.stdout], [], [], 60)[0], "it printed nothing"  # it answers a little earlier
     process.send_signal(number)
     said = ended(process)
 
@@ -219,7 +223,7 @@ def test_the_keepers_death_ends_the_server(checkout: Path) -> None:
     kill(facts["processes"]["keeper"])
 
     server = facts["processes"]["server"]
-    wait_until(lambda: not psutil.pid_exists(server) or psutil.Process(server).status() == "zombie", 30, CLOCK)
+    wait_until(lambda: not psutil.pid_exists(server) or psutil.Process(server).status() == "zombie", 60, CLOCK)
     assert servers(facts) == []
     assert not Path(facts["state"]).exists()
     assert caller.call("status", "--json").facts["status"] == "killed"
@@ -311,14 +315,25 @@ def test_of_two_at_once_one_starts_and_the_other_reports_it(checkout: Path) -> N
     caller.call("down")
 
 
-def test_an_up_that_is_ended_ends_what_it_began(checkout: Path) -> None:
+def test_an_up_that_is_ended_ends_what_it_began(checkout: Path, tmp_path: Path) -> None:
     """TERM before the sandbox answers: one sentence, 12, and nothing is left."""
     caller = Caller(checkout, "ended")
-    process = caller.start("up")
-    wait_until(lambda: (caller.folder / "state.json").exists(), 30, CLOCK, every=0.01)
-    facts = {"state": str(Path(caller.state["work"]) / "state")}
-    process.send_signal(signal.SIGTERM)
-    said = ended(process)
+    installation, door = tmp_path / "pg" / "bin", tmp_path / "door"
+    installation.mkdir(parents=True)
+    for name in NEEDED:  # which do not say their version before the door is opened: until then it cannot answer
+        (installation / name).write_text(f"#!/bin/sh\nread -r _ < '{door}'\n")
+        (installation / name).chmod(0o755)
+    os.mkfifo(door)
+    held = os.open(door, os.O_RDWR)
+    try:
+        process = caller.start("up", "--postgres", str(installation))
+        wait_until(lambda: (caller.folder / "state.json").exists(), 60, CLOCK, every=0.01)
+        facts = {"state": str(Path(caller.state["work"]) / "state")}
+        process.send_signal(signal.SIGTERM)
+        os.write(held, b"open\n")
+        said = ended(process)
+    finally:
+        os.close(held)
 
     assert said.status == 12
     assert "interrupted by SIGTERM" in said.err

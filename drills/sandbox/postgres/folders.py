@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from drills.clock import SystemClock, wait_until
 from drills.errors import SandboxError
 from drills.sandbox.postgres.binaries import server_user
 from drills.sandbox.postgres.runas import ServerUser, run_as
@@ -16,6 +18,7 @@ from drills.work_folder import PREFIX
 
 # of the path that holds a sandbox's folder, so that the path of a socket some folders below it is short enough
 _MAX_PATH_BYTES = 48
+_REMOVED_WITHIN = 5.0  # seconds for the last program that writes to a folder to end
 _FULL = re.compile(r"No space left on device|Disk quota exceeded|Read-only file system")
 
 
@@ -110,6 +113,21 @@ def create_private_folder(folder: Path, user: ServerUser | None) -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
     folder.chmod(0o700)
     change_owner(folder, user)
+
+
+def remove_folder(folder: Path) -> bool:
+    """Remove a folder with all that is in it, and return whether it is gone; again while something is written to it.
+
+    A program that a server has started, such as the one that archives, outlives a killed server for a moment.
+    """
+
+    def gone() -> bool:
+        shutil.rmtree(folder, ignore_errors=True)
+        return not os.path.lexists(folder)
+
+    with contextlib.suppress(TimeoutError):
+        wait_until(gone, _REMOVED_WITHIN, SystemClock(), every=0.05, what=f"{folder} to be gone")
+    return not os.path.lexists(folder)
 
 
 def change_owner(path: Path, user: ServerUser | None) -> None:

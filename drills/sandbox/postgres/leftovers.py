@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,14 +12,13 @@ from drills.plural import counted
 def remove_leftovers(where: Sequence[Path] | None = None) -> Iterator[str]:
     """End the PostgreSQL processes of each abandoned work folder, remove it, and yield a sentence about it."""
     for folder in work_folder.abandoned(work_folder.places() if where is None else where):
-        from drills.sandbox.postgres.postmaster import (
-            sweep,  # psutil is loaded where something was left, which is seldom
-        )
+        # psutil is loaded where something was left, which is seldom
+        from drills.sandbox.postgres.folders import remove_folder
+        from drills.sandbox.postgres.postmaster import sweep
 
         ended = sweep(folder)
-        shutil.rmtree(folder, ignore_errors=True)
         processes = f" with {counted(ended, 'process', 'processes')} of PostgreSQL" if ended else ""
-        if os.path.lexists(folder):
+        if not remove_folder(folder):
             yield f"expected to remove {folder}, which a run or sandbox that was killed has left, found that it stays: remove it"
         else:
             yield f"removed {folder}{processes}, which a run or sandbox that was killed had left"

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -25,7 +24,7 @@ from drills.clock import SystemClock, wait_until
 from drills.errors import DrillError
 from drills.sandbox.base.time import SandboxClock
 from drills.sandbox.postgres.cluster import ADMIN, Cluster
-from drills.sandbox.postgres.folders import change_owner, create_private_folder, disk_errors
+from drills.sandbox.postgres.folders import change_owner, create_private_folder, disk_errors, remove_folder
 from drills.sandbox.postgres.runas import ServerUser
 from drills.sandbox.postgres.servers import Server, Servers
 
@@ -156,7 +155,7 @@ class Archives:
         with self._lock:
             archive = self._archives.pop(resource_id, None)
         if archive is not None:
-            shutil.rmtree(archive.folder, ignore_errors=True)
+            remove_folder(archive.folder)
 
     def finish(self, resource_id: str, server: Server) -> None:
         """Archive what a server has written until now, so that it can be restored to its end; never raise an error.

@@ -181,6 +181,7 @@ def remove_remains(state: State) -> list[str]:
 
     Servers are found by the work folder that they run in, never by a pid in a file.
     """
+    from drills.sandbox.postgres.folders import remove_folder
     from drills.sandbox.postgres.postmaster import alive, kill_processes, sweep
 
     work = Path(state.work)
@@ -191,6 +192,6 @@ def remove_remains(state: State) -> list[str]:
         return [state.work]  # no sandbox has such a work folder: the file has been changed
     if work.exists() and work_folder.is_used(work):  # the server itself empties it when it ends in order
         sweep(work)
-    shutil.rmtree(work, ignore_errors=True)
+    gone = remove_folder(work)
     left = [f"process {process.pid}" for process in others if alive(process)]
-    return [*left, *([state.work] if os.path.lexists(work) else [])]
+    return [*left, *([] if gone else [state.work])]

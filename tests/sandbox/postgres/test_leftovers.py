@@ -6,12 +6,14 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from drills import work_folder
 from drills.clock import SystemClock, wait_until
+from drills.sandbox.postgres import folders
 from drills.sandbox.postgres.folders import prepare_state
 from drills.sandbox.postgres.leftovers import remove_leftovers
 from drills.sandbox.postgres.postmaster import alive, working_in
@@ -58,12 +60,33 @@ def test_a_server_is_found_whatever_its_process_was_when_it_was_first_seen(tmp_p
             starting.kill()
 
 
+def test_what_is_written_after_the_end_of_a_server_goes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that outlives its server for a moment writes where everything has just been removed."""
+    folder = tmp_path / "drills-b"
+    folder.mkdir(mode=0o700)
+    os.close(work_folder.hold(folder))
+    late = [folder / "w1"]
+
+    def remove(path: Path, **how: Any) -> None:
+        removed(path, **how)
+        while late:
+            late.pop().mkdir(parents=True)
+
+    removed = shutil.rmtree
+    monkeypatch.setattr("shutil.rmtree", remove)
+    (line,) = remove_leftovers([tmp_path])
+
+    assert line.startswith(f"removed {folder}")
+    assert not folder.exists()
+
+
 def test_what_stays_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder that cannot be removed is named, and what to do."""
     folder = tmp_path / "drills-a"
     folder.mkdir(mode=0o700)
     os.close(work_folder.hold(folder))
     monkeypatch.setattr("shutil.rmtree", lambda *_, **__: None)
+    monkeypatch.setattr(folders, "_REMOVED_WITHIN", 0.0)
 
     assert list(remove_leftovers([tmp_path])) == [
         f"expected to remove {folder}, which a run or sandbox that was killed has left, found that it stays: remove it"
